@@ -1,0 +1,126 @@
+"""A neural-network library on numpy in which everything that a network is made of is a plugin.
+
+The public names are loaded when they are first used, so that `import modnet` costs next to nothing.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from modnet.component import Activation as Activation
+    from modnet.component import Callback as Callback
+    from modnet.component import Component as Component
+    from modnet.component import Composite as Composite
+    from modnet.component import Example as Example
+    from modnet.component import Initializer as Initializer
+    from modnet.component import Layer as Layer
+    from modnet.component import Loss as Loss
+    from modnet.component import Metric as Metric
+    from modnet.component import Node as Node
+    from modnet.component import Optimizer as Optimizer
+    from modnet.component import Parameter as Parameter
+    from modnet.component import Schedule as Schedule
+    from modnet.component import State as State
+    from modnet.component import WeightedLoss as WeightedLoss
+    from modnet.component import field as field
+    from modnet.context import Context as Context
+    from modnet.errors import AmbiguousType as AmbiguousType
+    from modnet.errors import BrokenPlugin as BrokenPlugin
+    from modnet.errors import ChecksumMismatch as ChecksumMismatch
+    from modnet.errors import DataError as DataError
+    from modnet.errors import Diverged as Diverged
+    from modnet.errors import MalformedFile as MalformedFile
+    from modnet.errors import MissingExtra as MissingExtra
+    from modnet.errors import ModelFileError as ModelFileError
+    from modnet.errors import ModnetError as ModnetError
+    from modnet.errors import NewerFormat as NewerFormat
+    from modnet.errors import NotAModelFile as NotAModelFile
+    from modnet.errors import NotInstalled as NotInstalled
+    from modnet.errors import ParameterMismatch as ParameterMismatch
+    from modnet.errors import PluginError as PluginError
+    from modnet.errors import ShapeError as ShapeError
+    from modnet.errors import SpecError as SpecError
+    from modnet.errors import TrainingError as TrainingError
+    from modnet.errors import Truncated as Truncated
+    from modnet.errors import UnknownType as UnknownType
+    from modnet.hooks import hookimpl as hookimpl
+    from modnet.modelfile.model import load as load
+    from modnet.modelfile.model import save as save
+    from modnet.network import Network as Network
+    from modnet.network import build as build
+    from modnet.registry import Registry as Registry
+    from modnet.registry import default_registry as default_registry
+    from modnet.spec.model import Spec as Spec
+    from modnet.spec.reader import read_spec as read_spec
+    from modnet.training.history import History as History
+    from modnet.training.run import Run as Run
+    from modnet.training.trainer import evaluate as evaluate
+    from modnet.training.trainer import train as train
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "modnet.component": (
+        "Activation",
+        "Callback",
+        "Component",
+        "Composite",
+        "Example",
+        "Initializer",
+        "Layer",
+        "Loss",
+        "Metric",
+        "Node",
+        "Optimizer",
+        "Parameter",
+        "Schedule",
+        "State",
+        "WeightedLoss",
+        "field",
+    ),
+    "modnet.context": ("Context",),
+    "modnet.errors": (
+        "AmbiguousType",
+        "BrokenPlugin",
+        "ChecksumMismatch",
+        "DataError",
+        "Diverged",
+        "MalformedFile",
+        "MissingExtra",
+        "ModelFileError",
+        "ModnetError",
+        "NewerFormat",
+        "NotAModelFile",
+        "NotInstalled",
+        "ParameterMismatch",
+        "PluginError",
+        "ShapeError",
+        "SpecError",
+        "TrainingError",
+        "Truncated",
+        "UnknownType",
+    ),
+    "modnet.hooks": ("hookimpl",),
+    "modnet.modelfile.model": ("load", "save"),
+    "modnet.network": ("Network", "build"),
+    "modnet.registry": ("Registry", "default_registry"),
+    "modnet.spec.model": ("Spec",),
+    "modnet.spec.reader": ("read_spec",),
+    "modnet.training.history": ("History",),
+    "modnet.training.run": ("Run",),
+    "modnet.training.trainer": ("evaluate", "train"),
+}
+_HOME = {name: module for module, names in _HOMES.items() for name in names}
+
+__all__ = sorted(_HOME)
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module 'modnet' has no attribute {name!r}")
+    value = globals()[name] = getattr(import_module(_HOME[name]), name)
+    return value
+
+
+def __dir__() -> list[str]:
+    return [*__all__, "__version__"]

@@ -1,0 +1,116 @@
+"""What one layer sees during one pass."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import DTypeLike
+
+from modnet.component import Array
+
+ALIGNMENT = 64
+"""Buffers start on cache lines, in bytes: numpy's own arrays are aligned to 16 only."""
+
+
+class Context:
+    """Everything that a layer needs beside its configuration while it runs.
+
+    A context belongs to one node of one pass, and is used by one thread at a time.
+
+    Attributes:
+        params: name -> parameter, to be read.
+        grads: name -> gradient of that parameter, to be overwritten by `backward`.
+        state: name -> array that the layer keeps between passes; a layer writes into it while `training` only.
+        dtype: the network's dtype, that of parameters and buffers.
+        rng: the source of random numbers of this pass.
+        training: whether this pass is one of training.
+        needs_input_gradient: False where nobody uses what `backward` would return.
+        may_overwrite_input: whether the output may be written over the (first) input.
+        saved: what `forward` has saved for `backward`.
+    """
+
+    __slots__ = (
+        "_cursor",
+        "_storage",
+        "_views",
+        "dtype",
+        "grads",
+        "may_overwrite_input",
+        "needs_input_gradient",
+        "params",
+        "rng",
+        "saved",
+        "state",
+        "training",
+    )
+
+    def __init__(
+        self,
+        dtype: DTypeLike,
+        params: Mapping[str, Array] | None = None,
+        grads: Mapping[str, Array] | None = None,
+        state: Mapping[str, Array] | None = None,
+        rng: np.random.Generator | None = None,
+        training: bool = False,
+        needs_input_gradient: bool = True,
+        may_overwrite_input: bool = False,
+    ) -> None:
+        self.dtype = np.dtype(dtype)
+        self.params: Mapping[str, Array] = params or {}
+        self.grads: Mapping[str, Array] = grads or {}
+        self.state: Mapping[str, Array] = state or {}
+        self.rng = rng if rng is not None else np.random.default_rng()
+        self.training = training
+        self.needs_input_gradient = needs_input_gradient
+        self.may_overwrite_input = may_overwrite_input
+        self.saved: tuple[Any, ...] = ()
+        self._cursor = 0
+        self._views: list[Array] = []
+        self._storage: list[Array] = []
+
+    def begin(self) -> None:
+        """Starts a pass: the next call of `buffer` is the first again."""
+        self._cursor = 0
+
+    def save(self, *values: Any) -> None:
+        """Keeps values for `backward`, where they are `context.saved`."""
+        self.saved = values
+
+    def buffer(self, shape: tuple[int, ...], dtype: DTypeLike | None = None) -> Array:
+        """An uninitialised array, the same again at the same call of the next pass.
+
+        A pass is a `forward` and the `backward` after it. The array is aligned to a cache line. For a smaller batch it
+        is the first part of the one before; a larger one replaces it.
+
+        Args:
+            shape: with the batch axis.
+            dtype: by default the network's.
+        """
+        position = self._cursor
+        self._cursor = position + 1
+        if position < len(self._views):
+            view = self._views[position]
+            if view.shape == shape and view.dtype == (self.dtype if dtype is None else dtype):
+                return view
+        return self._renew(position, shape, self.dtype if dtype is None else np.dtype(dtype))
+
+    def _renew(self, position: int, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
+        size = math.prod(shape)
+        if position == len(self._views):
+            self._storage.append(aligned_empty(size, dtype))
+            self._views.append(self._storage[position])
+        storage = self._storage[position]
+        if storage.dtype != dtype or storage.size < size:
+            storage = self._storage[position] = aligned_empty(size, dtype)
+        view = self._views[position] = storage[:size].reshape(shape)
+        return view
+
+
+def aligned_empty(size: int, dtype: np.dtype[Any]) -> Array:
+    """An uninitialised 1-D array that starts on a cache line."""
+    raw = np.empty(size * dtype.itemsize + ALIGNMENT, np.uint8)
+    start = -raw.ctypes.data % ALIGNMENT
+    return raw[start : start + size * dtype.itemsize].view(dtype)

@@ -1,0 +1,1 @@
+"""From data files to arrays, and from predictions back to names."""

@@ -1,0 +1,85 @@
+"""What the values of a table's column are: numbers or categories, and which of them are missing."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from modnet.component import Array
+from modnet.data.spec import MISSING_VALUES, Kind
+
+if TYPE_CHECKING:
+    from modnet.data.files import Table
+
+
+def is_number(text: str) -> bool:
+    """Whether this is a finite decimal number. Python's `1_000` is not."""
+    try:
+        return math.isfinite(float(text)) and "_" not in text
+    except ValueError:
+        return False
+
+
+def parse_numbers(values: Sequence[str]) -> Array | None:
+    """The values as numbers, float64, or None where one of them `is_number` does not take."""
+    try:
+        numbers = np.array([*map(float, values)])
+    except ValueError:
+        return None
+    return numbers if np.isfinite(numbers).all() and "_" not in "".join(values) else None
+
+
+def sort_categories(values: Iterable[str]) -> tuple[str, ...]:
+    """The different values in order: by number where all are numbers, else by letter."""
+    different = sorted(set(values))
+    return tuple(sorted(different, key=float) if all(map(is_number, different)) else different)
+
+
+def present(values: Sequence[str], missing_values: Collection[str]) -> Sequence[str]:
+    """The values that are not missing."""
+    if frozenset(missing_values).isdisjoint(values):
+        return values
+    return [value for value in values if value not in missing_values]
+
+
+def missing_rows(values: Sequence[str], missing_values: Collection[str]) -> list[int]:
+    """The rows whose value is missing."""
+    if frozenset(missing_values).isdisjoint(values):
+        return []
+    return [row for row, value in enumerate(values) if value in missing_values]
+
+
+@dataclass(frozen=True)
+class Profile:
+    """What a column looks like.
+
+    Attributes:
+        kind: number where all values are numbers, else category; None where all are missing.
+        distinct: how many different values there are.
+        distinct_numbers: how many of those are numbers: all but a few in a column of numbers that has faults.
+        missing: how many rows have none.
+    """
+
+    kind: Kind | None
+    distinct: int
+    distinct_numbers: int
+    missing: int
+
+
+def profile(table: Table, missing_values: Collection[str] = MISSING_VALUES) -> dict[str, Profile]:
+    """Column name -> what it looks like."""
+    return {name: profile_column(values, missing_values) for name, values in table.columns.items()}
+
+
+def profile_column(values: Sequence[str], missing_values: Collection[str] = MISSING_VALUES) -> Profile:
+    """What these values look like."""
+    different = set(values)
+    missing = len(missing_rows(values, missing_values))
+    different.difference_update(missing_values)
+    numbers = sum(map(is_number, different))
+    kind: Kind | None = ("number" if numbers == len(different) else "category") if different else None
+    return Profile(kind, len(different), numbers, missing)

@@ -1,0 +1,310 @@
+"""The `[data]` table of a spec -> datasets."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from os import PathLike
+from pathlib import Path
+
+import numpy as np
+
+from modnet.component import Array
+from modnet.configuration import show
+from modnet.data.columns import sort_categories
+from modnet.data.dataset import Dataset
+from modnet.data.files import Reader, Table, read, shorten
+from modnet.data.schema import ColumnSchema, DataSchema, MissingReport, assign_targets
+from modnet.data.spec import DataSpec, Source
+from modnet.data.split import can_stratify, split
+from modnet.errors import DataError
+
+
+@dataclass(frozen=True)
+class LoadedData:
+    """What a training run works on.
+
+    Attributes:
+        train: the rows to train on.
+        validation: the rows to validate with, or None.
+        schema: how a table's columns, or class labels that are text, became numbers; None for arrays of numbers.
+        notes: what was read and done, each in one line for the screen.
+    """
+
+    train: Dataset
+    validation: Dataset | None
+    schema: DataSchema | None
+    notes: list[str]
+
+
+def load(
+    spec: DataSpec,
+    folder: str | PathLike[str],
+    *,
+    input_names: Sequence[str],
+    output_names: Sequence[str],
+    label_outputs: Collection[str] = (),
+    seed: int = 0,
+    readers: Iterable[Reader] = (),
+) -> LoadedData:
+    """The training and validation data of a spec.
+
+    An .npz file has arrays called as the network's inputs and outputs, or `x` and `y` where there is one of each.
+
+    Args:
+        spec: the `[data]` table.
+        folder: what its paths are relative to.
+        input_names, output_names: of the network.
+        label_outputs: the outputs whose loss takes class labels.
+        seed: of the draw of validation rows.
+        readers: for further kinds of files, see `read`.
+
+    Raises:
+        DataError: naming the file, and the row and column where there is one.
+    """
+    loader = _Loader(Path(folder), input_names, output_names, label_outputs, list(readers))
+    source = loader.read(spec.train)
+    fraction = spec.validation if isinstance(spec.validation, float) else None
+    if isinstance(source, Table):
+        loaded = loader.load_table(source, spec, fraction, seed)
+    else:
+        loaded = loader.load_arrays(source, spec, fraction, seed)
+    if spec.validation is None or isinstance(spec.validation, float):
+        return loaded
+    validation, notes = loader.load(spec.validation, loaded.schema)
+    return LoadedData(loaded.train, validation, loaded.schema, [*loaded.notes, *notes])
+
+
+def load_source(
+    source: str | Source,
+    folder: str | PathLike[str],
+    *,
+    schema: DataSchema | None,
+    input_names: Sequence[str],
+    output_names: Sequence[str],
+    label_outputs: Collection[str] = (),
+    targets: bool = True,
+    readers: Iterable[Reader] = (),
+) -> tuple[Dataset, list[str]]:
+    """Data for a network that has been trained, and notes for the screen.
+
+    Args:
+        source: a file, or a source of a spec.
+        folder: what its paths are relative to.
+        schema: what the network was trained with.
+        input_names, output_names, label_outputs: as for `load`.
+        targets: True for evaluation; False for prediction, where none are needed.
+        readers: for further kinds of files, see `read`.
+
+    Raises:
+        DataError: naming the file, and the row and column where there is one.
+    """
+    loader = _Loader(Path(folder), input_names, output_names, label_outputs, list(readers))
+    return loader.load(source, schema, targets)
+
+
+@dataclass(frozen=True)
+class _Arrays:
+    """Named arrays of one or two files."""
+
+    name: str
+    arrays: Mapping[str, Array]
+
+    def listing(self) -> str:
+        return shorten(f"{key} {array.shape}" for key, array in self.arrays.items())
+
+    def keys_for(self, names: Sequence[str], short: str, noun: str) -> dict[str, str]:
+        """Name of a network's input or output -> that of its array."""
+        if len(names) == 1 and names[0] not in self.arrays and short in self.arrays:
+            return {names[0]: short}
+        for name in names:
+            if name not in self.arrays:
+                expected = " or ".join(map(show, dict.fromkeys((name, short) if len(names) == 1 else (name,))))
+                raise DataError(
+                    f"{self.name}: no array for the network's {noun} {show(name)}: "
+                    f"expected {expected}, found {self.listing() or 'none'}"
+                )
+        return {name: name for name in names}
+
+    def check(self, keys: Iterable[str]) -> None:
+        """Checks that these arrays have rows, and equally many."""
+        first = ""
+        for key in keys:
+            array = self.arrays[key]
+            if array.ndim == 0 or len(array) == 0:
+                raise DataError(f"{self.name}: {key} has shape {array.shape}; expected rows")
+            if not first:
+                first = key
+            elif len(array) != len(self.arrays[first]):
+                raise DataError(
+                    f"{self.name}: {first} has {len(self.arrays[first]):,} rows, {key} has {len(array):,}; "
+                    "expected as many of each"
+                )
+
+
+@dataclass(frozen=True)
+class _Loader:
+    folder: Path
+    input_names: Sequence[str]
+    output_names: Sequence[str]
+    label_outputs: Collection[str]
+    readers: Sequence[Reader]
+
+    def read(self, source: str | Source) -> Table | _Arrays:
+        if isinstance(source, str):
+            source = Source(path=source)
+        found: Table | _Arrays
+        if source.path is not None:
+            contents = read(self.folder / source.path, self.readers)
+            name = str(self.folder / source.path)
+            if isinstance(contents, Table):
+                found = contents
+            else:
+                found = _Arrays(name, {"x": contents} if isinstance(contents, np.ndarray) else contents)
+        else:
+            paths = {key: self.folder / path for key, path in (("x", source.x), ("y", source.y)) if path is not None}
+            found = _Arrays(
+                " and ".join(map(str, paths.values())), {key: self.read_array(p) for key, p in paths.items()}
+            )
+        return found if source.rows is None else _rows(found, *source.rows)
+
+    def read_array(self, path: Path) -> Array:
+        contents = read(path, self.readers)
+        if not isinstance(contents, np.ndarray):
+            raise DataError(
+                f"{path}: expected a file with one array (.npy, IDX), as x and y are; give this one as path"
+            )
+        return contents
+
+    def load(self, source: str | Source, schema: DataSchema | None, targets: bool = True) -> tuple[Dataset, list[str]]:
+        found = self.read(source)
+        if isinstance(found, _Arrays):
+            dataset = self.dataset(found, schema, targets)
+            return dataset, [f"{found.name}: {_count(len(dataset))}"]
+        if schema is None:
+            raise DataError(f"{found.name}: a table, but the model was trained on arrays and knows no columns")
+        report = MissingReport()
+        dataset = schema.encode(found, targets, report)
+        return dataset, [f"{found.name}: {_count(len(found))}", *report.texts()]
+
+    # Tables
+
+    def load_table(self, table: Table, spec: DataSpec, fraction: float | None, seed: int) -> LoadedData:
+        rows: tuple[Array | None, Array | None] = (None, None)
+        labels = None
+        if fraction is not None:
+            labels = self.table_labels(table, spec)
+            rows = split(len(table), fraction, seed, labels)
+        schema = DataSchema.learn(
+            table,
+            spec,
+            input_names=self.input_names,
+            output_names=self.output_names,
+            label_outputs=self.label_outputs,
+            rows=rows[0],
+        )
+        report = MissingReport()
+        train, validation = (None if part is None else schema.encode(table.take(part), report=report) for part in rows)
+        if train is None:
+            train = schema.encode(table, report=report)
+        notes = [f"{_sizes(len(table), train, validation, labels)}; {schema.describe()}", *report.texts()]
+        return LoadedData(train, validation, schema, notes)
+
+    def table_labels(self, table: Table, spec: DataSpec) -> Array | None:
+        """The classes to stratify by: those of the first output that has some."""
+        for output, columns in assign_targets(table, spec, self.output_names).items():
+            if output in self.label_outputs and len(columns) == 1:
+                values = table.columns[columns[0]]
+                # A row without a target is dropped or refused later; that it must count as some class does no harm.
+                index = {value: i for i, value in enumerate(sorted(set(values).difference(spec.missing_values)))}
+                return np.array([index.get(value, 0) for value in values])
+        return None
+
+    # Arrays
+
+    def load_arrays(self, found: _Arrays, spec: DataSpec, fraction: float | None, seed: int) -> LoadedData:
+        for key in ("target", "inputs", "columns"):
+            if getattr(spec, key):
+                raise DataError(f"{found.name}: {key} is for the columns of a table; found arrays: {found.listing()}")
+        schema = self.learn_classes(found)
+        dataset = self.dataset(found, schema)
+        about = self.describe(found, schema)
+        if fraction is None:
+            return LoadedData(dataset, None, schema, [f"{_sizes(len(dataset), dataset, None, None)}; {about}"])
+        labels = next(
+            (np.asarray(y) for name, y in dataset.targets.items() if name in self.label_outputs and _are_labels(y)),
+            None,
+        )
+        train, validation = map(dataset.take, split(len(dataset), fraction, seed, labels))
+        notes = [f"{_sizes(len(dataset), train, validation, labels)}; {about}"]
+        return LoadedData(train, validation, schema, notes)
+
+    def learn_classes(self, found: _Arrays) -> DataSchema | None:
+        """The class names of targets that are text."""
+        targets = {}
+        for output, key in found.keys_for(self.output_names, "y", "output").items():
+            array = found.arrays[key]
+            if array.dtype.kind == "U":
+                categories = sort_categories(np.unique(array).tolist())
+                targets[output] = (ColumnSchema(key, "category", categories),)
+        return DataSchema({}, targets) if targets else None
+
+    def dataset(self, found: _Arrays, schema: DataSchema | None, targets: bool = True) -> Dataset:
+        inputs = found.keys_for(self.input_names, "x", "input")
+        outputs = found.keys_for(self.output_names, "y", "output") if targets else {}
+        found.check([*inputs.values(), *outputs.values()])
+        for key in inputs.values():
+            _check_numbers(found, key)
+        return Dataset(
+            {name: found.arrays[key] for name, key in inputs.items()},
+            {name: self.target(found, key, name, schema) for name, key in outputs.items()},
+        )
+
+    def target(self, found: _Arrays, key: str, output: str, schema: DataSchema | None) -> Array:
+        array = found.arrays[key]
+        if array.dtype.kind == "U" and schema is not None and output in schema.classes():
+            if array.ndim != 1:
+                raise DataError(f"{found.name}: {key} has shape {array.shape}; expected one class name for each row")
+            (column,) = schema.targets[output]
+            return column.codes(Table({column.name: array.tolist()}, found.name))
+        _check_numbers(found, key)
+        # A network's output has an axis of features, here of one.
+        return array[:, None] if array.ndim == 1 and output not in self.label_outputs else array
+
+    def describe(self, found: _Arrays, schema: DataSchema | None) -> str:
+        inputs = found.keys_for(self.input_names, "x", "input").values()
+        outputs = found.keys_for(self.output_names, "y", "output")
+        classes = schema.classes() if schema else {}
+        samples = ", ".join(f"{key} {found.arrays[key].shape[1:]}" for key in inputs)
+        goals = (key + (f" ({len(classes[name])} classes)" if name in classes else "") for name, key in outputs.items())
+        return f"{samples} -> {', '.join(goals)}"
+
+
+def _rows(found: Table | _Arrays, first: int, end: int) -> Table | _Arrays:
+    lengths = [len(found)] if isinstance(found, Table) else [len(a) for a in found.arrays.values() if a.ndim]
+    if end > min(lengths, default=0):
+        raise DataError(f"{found.name}: rows = [{first}, {end}], but it has {_count(min(lengths, default=0))}")
+    if isinstance(found, Table):
+        return found.take(range(first, end))
+    return _Arrays(found.name, {key: array[first:end] for key, array in found.arrays.items()})
+
+
+def _are_labels(array: Array) -> bool:
+    return array.ndim == 1 and array.dtype.kind in "iu"
+
+
+def _check_numbers(found: _Arrays, key: str) -> None:
+    dtype = found.arrays[key].dtype
+    if dtype.kind not in "biuf":
+        raise DataError(f"{found.name}: {key} holds {dtype}; expected numbers")
+
+
+def _count(rows: int) -> str:
+    return f"{rows:,} row" + ("" if rows == 1 else "s")
+
+
+def _sizes(rows: int, train: Dataset, validation: Dataset | None, labels: Array | None) -> str:
+    if validation is None:
+        return f"{_count(rows)} to train"
+    stratified = " (stratified)" if labels is not None and can_stratify(labels) else ""
+    return f"{_count(rows)}: {len(train):,} to train, {len(validation):,} to validate{stratified}"

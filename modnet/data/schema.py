@@ -1,0 +1,563 @@
+"""What a model remembers of its table, so that later rows are encoded alike and predictions come back as names."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeVar, cast
+
+import numpy as np
+
+from modnet.component import Array, Shape
+from modnet.configuration import Checker, Configuration, did_you_mean, show
+from modnet.data.columns import is_number, missing_rows, parse_numbers, present, profile_column, sort_categories
+from modnet.data.dataset import Dataset
+from modnet.data.files import Table, shorten
+from modnet.data.spec import MISSING_VALUES, Column, DataSpec, Encoding, Kind, MissingPolicy
+from modnet.errors import DataError, ShapeError
+
+T = TypeVar("T", int, float)
+
+MOST_CATEGORIES = 256
+"""A text column with more different values is likely a name or a comment: it is taken for categories only if told."""
+
+
+class ColumnSchema(Configuration):
+    """How a column is read.
+
+    Attributes:
+        name: of the column.
+        kind: number or category.
+        categories: all that there are, in their order; of a target, the classes.
+        encoding: of an input that is a category.
+        missing: what is done where a value is missing.
+        fill: what stands for a missing value, under "mean" and "most_frequent"; else None.
+    """
+
+    name: str
+    kind: Kind
+    categories: tuple[str, ...] = ()
+    encoding: Encoding = "one_hot"
+    missing: MissingPolicy = "error"
+    fill: float | str | None = None
+
+    def check(self) -> None:
+        if (self.kind == "category") != bool(self.categories):
+            raise ValueError("expected categories where kind is category, and only there")
+        if len(set(self.categories)) < len(self.categories):
+            raise ValueError("expected categories that are all different")
+        if self.kind == "number" and self.encoding == "ordinal":
+            raise ValueError("expected categories for the encoding ordinal, found a number")
+        if (self.fill is not None) != (self.missing in ("mean", "most_frequent")):
+            raise ValueError("expected fill where missing is mean or most_frequent, and only there")
+        if isinstance(self.fill, str) if self.kind == "number" else self.fill not in (None, *self.categories):
+            raise ValueError(f"fill is {show(self.fill)}; expected a number, or one of the categories")
+
+    @property
+    def width(self) -> int:
+        """How many numbers a row's value becomes in an input."""
+        return len(self.categories) if self.kind == "category" and self.encoding == "one_hot" else 1
+
+    def gaps(self, table: Table, missing_values: Collection[str]) -> list[int]:
+        """The rows in which this column has no value. What is listed as a category is a value."""
+        return missing_rows(table.columns[self.name], set(missing_values).difference(self.categories))
+
+    def codes(self, table: Table, filled: Sequence[int] = ()) -> Array:
+        """The position of each value in `categories`, int64 (rows,)."""
+        index = {category: position for position, category in enumerate(self.categories)}
+        codes = np.array([index.get(value, -1) for value in table.columns[self.name]], np.int64)
+        if len(filled):
+            codes[filled] = index[cast(str, self.fill)]
+        unknown = np.flatnonzero(codes < 0)
+        if unknown.size:
+            row = int(unknown[0])
+            value = table.columns[self.name][row]
+            raise DataError(
+                f"{table.place(row, self.name)}: unknown category {show(value)}; "
+                f"known are {shorten(self.categories)}{did_you_mean(value, self.categories)}"
+            )
+        return codes
+
+    def numbers(self, table: Table, filled: Sequence[int] = ()) -> Array:
+        """The values as numbers, float64 (rows,)."""
+        values = table.columns[self.name]
+        if len(filled):
+            values = list(values)
+            for row in filled:
+                values[row] = "0"
+        numbers = parse_numbers(values)
+        if numbers is None:
+            row = next(row for row, value in enumerate(values) if not is_number(value))
+            raise DataError(f"{table.place(row, self.name)}: expected a number, found {show(values[row])}")
+        if len(filled):
+            numbers[filled] = self.fill
+        return numbers
+
+
+@dataclass
+class MissingReport:
+    """What was done about missing values: `texts` says it in words."""
+
+    filled_rows: int = 0
+    dropped_rows: int = 0
+    by_mean: set[str] = field(default_factory=set)
+    by_most_frequent: set[str] = field(default_factory=set)
+
+    def texts(self) -> list[str]:
+        found = []
+        if self.filled_rows:
+            ways = (("mean", self.by_mean), ("most frequent", self.by_most_frequent))
+            counts = [(way, len(columns)) for way, columns in ways if columns]
+            first, *rest = (f"{way} of {count}" for way, count in counts)
+            done = ", ".join([first + (" column" if counts[0][1] == 1 else " columns"), *rest])
+            found.append(f"{_count(self.filled_rows, 'row')} had missing values: filled ({done})")
+        if self.dropped_rows:
+            found.append(f"{_count(self.dropped_rows, 'row')} had missing values: dropped")
+        return found
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}" + ("" if number == 1 else "s")
+
+
+class DataSchema(Configuration):
+    """What a model remembers of the table that it was trained on; a model file holds it as plain values.
+
+    Attributes:
+        inputs: network input -> its columns in order; empty for a model that was trained on arrays.
+        targets: network output -> its column of categories, or its columns of numbers.
+        missing_values: the values that mean that there is none.
+    """
+
+    inputs: Mapping[str, tuple[ColumnSchema, ...]]
+    targets: Mapping[str, tuple[ColumnSchema, ...]]
+    missing_values: tuple[str, ...] = MISSING_VALUES
+
+    def check(self) -> None:
+        for columns in (*self.inputs.values(), *self.targets.values()):
+            if not columns or len({column.name for column in columns}) < len(columns):
+                raise ValueError("expected at least one column for each input and output, of different names")
+        for columns in self.targets.values():
+            if len(columns) > 1 and any(column.kind == "category" for column in columns):
+                raise ValueError("expected one column of categories for an output, or columns of numbers")
+        targets = [column for columns in self.targets.values() for column in columns]
+        if any(column.fill is not None for column in targets):
+            raise ValueError("a target has a fill; expected none")
+        if len({column.name for column in targets}) < len(targets):
+            raise ValueError("one column is the target of two outputs")
+
+    # Learning it
+
+    @classmethod
+    def learn(
+        cls,
+        table: Table,
+        spec: DataSpec,
+        *,
+        input_names: Sequence[str],
+        output_names: Sequence[str],
+        label_outputs: Collection[str] = (),
+        rows: Sequence[int] | Array | None = None,
+    ) -> DataSchema:
+        """The schema of a training table.
+
+        What fills gaps is learnt from the training rows alone. Kinds and categories are those of the whole table, so
+        that a rare category whose rows all went to validation is none that the model has never heard of.
+
+        Args:
+            table: training rows, and perhaps rows for validation.
+            spec: what its columns are for.
+            input_names, output_names: of the network.
+            label_outputs: the outputs whose loss takes class labels: their target, if it is one column, is a category
+                even where it holds numbers.
+            rows: the training rows; None for all.
+
+        Raises:
+            DataError: naming the column, and the row where there is one.
+        """
+        targets = assign_targets(table, spec, output_names)
+        target_names = {name for names in targets.values() for name in names}
+        others = tuple(name for name in table.columns if name not in target_names)
+        if spec.inputs is None and not others:
+            raise DataError(f"{table.name}: all columns are targets; expected at least one to predict from")
+        inputs = _assign(spec.inputs if spec.inputs is not None else others, input_names, "inputs", "input", table)
+        table.require([name for names in inputs.values() for name in names])
+        table.require(spec.columns)
+        learner = _Learner(table, spec, rows)
+        return cls(
+            {name: tuple(map(learner.input, columns)) for name, columns in inputs.items()},
+            {
+                name: tuple(learner.target(column, name, columns, name in label_outputs) for column in columns)
+                for name, columns in targets.items()
+            },
+            spec.missing_values,
+        )
+
+    # Encoding
+
+    def encode(self, table: Table, targets: bool = True, report: MissingReport | None = None) -> Dataset:
+        """The table's rows as arrays, by the names of the network's inputs and outputs. Other columns are ignored.
+
+        An input becomes float64 (rows, width), or int64 where all its columns are ordinal: ids, for an embedding. A
+        target of categories becomes labels int64 (rows,), one of numbers float64 (rows, columns).
+
+        Args:
+            table: the rows.
+            targets: True for training and evaluation, where rows may be dropped for missing values; False for
+                prediction, where each row must give one.
+            report: is told what was done about missing values.
+
+        Raises:
+            DataError: for missing columns, categories that the model has not learnt, values that are no numbers, and
+                missing values that are neither filled nor dropped; with row and column.
+        """
+        inputs = [column for columns in self.inputs.values() for column in columns]
+        goals = [column for columns in self.targets.values() for column in columns] if targets else []
+        if not inputs:
+            raise DataError(f"{table.name}: a table, but the model was trained on arrays and knows no columns")
+        table.require([column.name for column in (*inputs, *goals)])
+        report = MissingReport() if report is None else report
+        if targets:
+            table = self._drop(table, [*inputs, *goals], report)
+        filled = self._filled(table, inputs, goals, report)
+        return Dataset(
+            {name: _encode_input(table, columns, filled) for name, columns in self.inputs.items()},
+            {name: _encode_target(table, columns) for name, columns in self.targets.items()} if targets else {},
+        )
+
+    def _drop(self, table: Table, columns: Sequence[ColumnSchema], report: MissingReport) -> Table:
+        dropping = [column for column in columns if column.missing == "drop"]
+        dropped = {row for column in dropping for row in column.gaps(table, self.missing_values)}
+        if not dropped:
+            return table
+        if len(dropped) == len(table):
+            names = shorten(column.name for column in dropping)
+            raise DataError(f"{table.name}: every row has a missing value in one of {names}; none is left")
+        report.dropped_rows += len(dropped)
+        return table.take([row for row in range(len(table)) if row not in dropped])
+
+    def _filled(
+        self, table: Table, inputs: Sequence[ColumnSchema], goals: Sequence[ColumnSchema], report: MissingReport
+    ) -> dict[str, list[int]]:
+        """Column name -> the rows in which it is filled."""
+        filled = {}
+        for column in (*inputs, *goals):
+            gaps = column.gaps(table, self.missing_values)
+            if not gaps:
+                continue
+            if column.fill is None:
+                found = f"missing value (found {show(table.columns[column.name][gaps[0]])})"
+                advice = _advice(column, column in goals)
+                raise DataError(f"{table.place(gaps[0], column.name)}: {found}; {advice}")
+            filled[column.name] = gaps
+            by_mean = column.kind == "number" and column.missing == "mean"
+            (report.by_mean if by_mean else report.by_most_frequent).add(column.name)
+        report.filled_rows += len({row for rows in filled.values() for row in rows})
+        return filled
+
+    # Decoding
+
+    def decode(self, outputs: Mapping[str, Array]) -> dict[str, list[Any]]:
+        """Column name -> values, one for each row, from a network's outputs.
+
+        A target of categories becomes the name of the most probable class and a column `P(class)` for each, with the
+        probabilities (rows, classes). Where there are two classes and one probability (rows, 1), it is that of the
+        second, which is predicted above 0.5. With several targets of categories the columns are called
+        `P(target=class)`. Targets of numbers become their columns.
+
+        Args:
+            outputs: output name -> predictions, probabilities for categories.
+
+        Raises:
+            ShapeError: for an output whose width is not that of its target.
+        """
+        several = sum(columns[0].kind == "category" for columns in self.targets.values()) > 1
+        found: dict[str, list[Any]] = {}
+        for name, columns in self.targets.items():
+            output = np.asarray(outputs[name])
+            self._check_output(name, output.shape[1:])
+            if columns[0].kind == "number":
+                found.update((column.name, output[:, index].tolist()) for index, column in enumerate(columns))
+                continue
+            (column,) = columns
+            single = output.shape[1] < len(column.categories)
+            winners = (output[:, 0] > 0.5).astype(np.intp) if single else output.argmax(axis=1)
+            found[column.name] = [column.categories[winner] for winner in winners]
+            for index, category in enumerate(column.categories[1:] if single else column.categories):
+                title = f"P({column.name}={category})" if several else f"P({category})"
+                found[title] = output[:, index].tolist()
+        return found
+
+    # Shapes and words
+
+    def input_shapes(self) -> dict[str, tuple[int]]:
+        """Network input -> the shape of one encoded sample."""
+        return {name: (sum(column.width for column in columns),) for name, columns in self.inputs.items()}
+
+    def classes(self) -> dict[str, tuple[str, ...]]:
+        """Network output -> its class names, where it has classes."""
+        return {name: columns[0].categories for name, columns in self.targets.items() if columns[0].categories}
+
+    def check_shapes(self, input_shapes: Mapping[str, Shape], output_shapes: Mapping[str, Shape]) -> None:
+        """Checks the shapes of one sample of a network's inputs and outputs against the columns.
+
+        Raises:
+            ShapeError: naming the columns and both shapes.
+        """
+        for noun, known, names in (("input", self.inputs, input_shapes), ("output", self.targets, output_shapes)):
+            for name in known:
+                if name not in names:
+                    raise ShapeError(
+                        f"the data have columns for the {noun} {show(name)}, the network has no such {noun}"
+                    )
+        for name, found in self.input_shapes().items():
+            expected = input_shapes[name]
+            if len(expected) != 1 or expected[0] not in (None, *found):
+                raise ShapeError(
+                    f"input {show(name)} expects samples of shape {expected}, its columns give {found}: "
+                    f"{_widths(self.inputs[name])}",
+                    f"set input = [{found[0]}] or choose other columns",
+                )
+        for name in self.targets:
+            self._check_output(name, output_shapes[name])
+
+    def _check_output(self, name: str, shape: Shape) -> None:
+        columns = self.targets[name]
+        classes = columns[0].categories
+        width = len(classes) or len(columns)
+        if shape == (width,) or (shape == (1,) and len(classes) == 2):
+            return
+        target = (
+            f"column {columns[0].name} has {width} classes: {shorten(classes)}"
+            if classes
+            else f"its target has {_count(width, 'column')}: {shorten(column.name for column in columns)}"
+        )
+        raise ShapeError(f"output {show(name)} gives samples of shape {shape}, {target}", f"it should give ({width},)")
+
+    def describe(self) -> str:
+        """The columns in a few words: `7 columns -> species (3 classes)`."""
+        count = len({column.name for columns in self.inputs.values() for column in columns})
+        return f"{_count(count, 'column')} -> {self.describe_targets()}"
+
+    def describe_targets(self) -> str:
+        """The targets in a few words: `species (3 classes)`."""
+        targets = [column for columns in self.targets.values() for column in columns]
+        words = (f"{c.name} ({len(c.categories)} classes)" if c.categories else c.name for c in targets)
+        return shorten(words, 5)
+
+    # Plain values
+
+    def to_plain(self) -> dict[str, Any]:
+        """The schema as plain None, bool, int, float, str, list and dict."""
+        return self.plain()
+
+    @classmethod
+    def from_plain(cls, value: Any) -> DataSchema:
+        """The schema that `to_plain` gave.
+
+        Raises:
+            DataError: for anything else, saying where.
+        """
+        checker = Checker(_read_as_table)
+        schema = checker.table(cls, value, ("data",))
+        if isinstance(schema, DataSchema):
+            return schema
+        raise DataError("malformed data schema: " + "; ".join(map(str, checker.problems)))
+
+
+def _read_as_table(checker: Checker, hint: Any, value: Any, path: Any) -> Any:
+    return NotImplemented
+
+
+def _widths(columns: Sequence[ColumnSchema]) -> str:
+    categories = [f"{column.name} ({column.width}, one-hot)" for column in columns if column.width > 1]
+    rest = len(columns) - len(categories)
+    return shorten([*categories, *([_count(rest, "single number")] if rest else [])])
+
+
+def _advice(column: ColumnSchema, target: bool) -> str:
+    if target:
+        return 'a target is never filled: complete it, or train with missing = "drop"'
+    if column.missing == "drop":
+        return 'each row needs a prediction, and the model has nothing to fill in: train with "mean" or "most_frequent"'
+    return 'complete it, or train with missing = "mean", "most_frequent" or "drop"'
+
+
+def predict_table(
+    schema: DataSchema,
+    columns: Mapping[str, Iterable[Any]],
+    predict: Callable[[Mapping[str, Array]], Mapping[str, Array]],
+) -> dict[str, list[Any]]:
+    """Predictions by column name, see `DataSchema.decode`, for a table that is given as column name -> values.
+
+    Args:
+        schema: of the model.
+        columns: the values, of any type; None stands for a missing one.
+        predict: from the network's inputs to its outputs, both by name.
+
+    Raises:
+        DataError: see `DataSchema.encode`.
+    """
+    blank = schema.missing_values[0] if schema.missing_values else ""
+    text = {name: [blank if value is None else str(value) for value in values] for name, values in columns.items()}
+    return schema.decode(predict(schema.encode(Table(text), targets=False).inputs))
+
+
+def _encode_input(table: Table, columns: Sequence[ColumnSchema], filled: Mapping[str, list[int]]) -> Array:
+    ids = all(column.encoding == "ordinal" for column in columns)
+    encoded = np.zeros((len(table), sum(column.width for column in columns)), np.int64 if ids else np.float64)
+    rows, start = np.arange(len(table)), 0
+    for column in columns:
+        gaps = filled.get(column.name, [])
+        if column.kind == "number":
+            encoded[:, start] = column.numbers(table, gaps)
+        elif column.encoding == "ordinal":
+            encoded[:, start] = column.codes(table, gaps)
+        else:
+            encoded[rows, start + column.codes(table, gaps)] = 1
+        start += column.width
+    return encoded
+
+
+def _encode_target(table: Table, columns: Sequence[ColumnSchema]) -> Array:
+    if columns[0].kind == "category":
+        return columns[0].codes(table)
+    return np.stack([column.numbers(table) for column in columns], axis=1)
+
+
+# Learning
+
+
+def assign_targets(table: Table, spec: DataSpec, output_names: Sequence[str]) -> dict[str, tuple[str, ...]]:
+    """Network output -> its target columns, all of which the table has."""
+    if spec.target is None:
+        raise DataError(f"{table.name}: which column is to be predicted? set target to one of {shorten(table.columns)}")
+    targets = _assign(spec.target, output_names, "target", "output", table)
+    table.require([name for names in targets.values() for name in names])
+    return targets
+
+
+def _assign(
+    value: str | tuple[str, ...] | Mapping[str, Any], names: Sequence[str], key: str, noun: str, table: Table
+) -> dict[str, tuple[str, ...]]:
+    """Name of a network's input or output -> columns, from what the spec says at `key`."""
+    if isinstance(value, Mapping):
+        for name in value:
+            if name not in names:
+                near = did_you_mean(name, names) or f"; it has {shorten(names)}"
+                raise DataError(f"{table.name}: {key}: the network has no {noun} {show(name)}{near}")
+        missing = [name for name in names if name not in value]
+        if missing:
+            raise DataError(f"{table.name}: {key}: no columns for the {noun} {show(missing[0])} of the network")
+        assigned = {name: (value[name],) if isinstance(value[name], str) else tuple(value[name]) for name in names}
+    elif len(names) > 1:
+        raise DataError(
+            f"{table.name}: the network has the {noun}s {shorten(names)}; give {key} as a table: {noun} -> columns"
+        )
+    else:
+        assigned = {names[0]: (value,) if isinstance(value, str) else value}
+    for name, columns in assigned.items():
+        if not columns:
+            raise DataError(f"{table.name}: {key}: the list of columns for the {noun} {show(name)} is empty")
+    return assigned
+
+
+class _Learner:
+    def __init__(self, table: Table, spec: DataSpec, rows: Sequence[int] | Array | None) -> None:
+        self.table = table
+        self.spec = spec
+        self.rows = rows
+
+    def input(self, name: str) -> ColumnSchema:
+        column = self.spec.columns.get(name, Column())
+        values, missing_values = self._values(name, column)
+        kind: Kind = "category" if column.categories else column.kind or self._guess(name, values, missing_values)
+        found = self._present(name, values, missing_values)
+        categories = (column.categories or sort_categories(found)) if kind == "category" else ()
+        schema = ColumnSchema(name, kind, categories, column.encoding)
+        policy = column.missing or self.spec.missing
+        if policy in ("error", "drop"):
+            return schema.replace(missing=policy)
+        return schema.replace(missing=policy, fill=self._fill(schema, policy, values, missing_values))
+
+    def target(self, name: str, output: str, together: Sequence[str], label: bool) -> ColumnSchema:
+        column = self.spec.columns.get(name, Column())
+        values, missing_values = self._values(name, column)
+        found = self._present(name, values, missing_values)
+        policy: MissingPolicy = "drop" if (column.missing or self.spec.missing) == "drop" else "error"
+        declared = column.kind == "category" or column.categories is not None
+        number = column.kind == "number" or (not declared and parse_numbers(found) is not None)
+        if len(together) == 1 and (not number or (label and column.kind != "number")):
+            categories = column.categories or sort_categories(found)
+            if len(categories) < 2:
+                found_only = f"found {show(categories[0])} alone"
+                raise DataError(f"{self.table.name}: column {name}: expected at least 2 classes, {found_only}")
+            # A single probability does for two classes, and its loss takes their labels, 0 and 1, as numbers.
+            if label or len(categories) == 2:
+                return ColumnSchema(name, "category", categories, missing=policy)
+        if number:
+            return ColumnSchema(name, "number", missing=policy)
+        reason = (
+            f"output {show(output)} has several target columns"
+            if len(together) > 1
+            else f"the loss of output {show(output)} takes numbers or two classes; for more take cross_entropy"
+        )
+        if declared:
+            place, what = f"{self.table.name}: column {name}", "a column of categories"
+        else:
+            row = next(r for r, value in enumerate(values) if value not in missing_values and not is_number(value))
+            place, what = self.table.place(row, name), show(values[row])
+        raise DataError(f"{place}: expected numbers as target, found {what}; {reason}")
+
+    def _values(self, name: str, column: Column) -> tuple[Sequence[str], set[str]]:
+        return self.table.columns[name], set(self.spec.missing_values).difference(column.categories or ())
+
+    def _present(self, name: str, values: Sequence[str], missing_values: set[str]) -> Sequence[str]:
+        found = present(values, missing_values)
+        if not found:
+            raise DataError(f"{self.table.name}: column {name}: every value is missing; leave it out of inputs")
+        return found
+
+    def _guess(self, name: str, values: Sequence[str], missing_values: set[str]) -> Kind:
+        """The kind that the values show, unless they leave room for doubt."""
+        profile = profile_column(values, missing_values)
+        if profile.kind == "category" and profile.distinct_numbers >= 0.9 * profile.distinct:
+            row = next(r for r, value in enumerate(values) if value not in missing_values and not is_number(value))
+            raise DataError(
+                f"{self.table.place(row, name)}: expected a number as nearly everywhere in this column, found "
+                f'{show(values[row])}; if they are categories, set columns.{name}.kind = "category"'
+            )
+        if profile.kind == "category" and profile.distinct > MOST_CATEGORIES:
+            raise DataError(
+                f"{self.table.name}: column {name}: {profile.distinct:,} different texts; leave it out of inputs, or, "
+                f'if they are categories, set columns.{name}.kind = "category"'
+            )
+        return profile.kind or "number"
+
+    def _fill(
+        self, schema: ColumnSchema, policy: MissingPolicy, values: Sequence[str], missing_values: set[str]
+    ) -> float | str:
+        table = Table({schema.name: values}, self.table.name, self.table.lines, self.table.rows)
+        if self.rows is not None:
+            table = table.take(self.rows)
+        gaps = set(missing_rows(table.columns[schema.name], missing_values))
+        if len(gaps) == len(table):
+            raise DataError(
+                f"{self.table.name}: column {schema.name}: every value of the training rows is missing; "
+                "leave it out of inputs"
+            )
+        if gaps:
+            table = table.take([row for row in range(len(table)) if row not in gaps])
+        if schema.kind == "category":
+            code: int = _most_frequent(schema.codes(table).tolist())
+            return schema.categories[code]
+        numbers = schema.numbers(table)
+        fill: float = numbers.mean().item() if policy == "mean" else _most_frequent(numbers.tolist())
+        return fill
+
+
+def _most_frequent(values: Sequence[T]) -> T:
+    """The value that comes most often; of several, the smallest."""
+    counts = Counter(values)
+    return min(counts, key=lambda value: (-counts[value], value))

@@ -1,0 +1,232 @@
+"""Everything that modnet raises on purpose.
+
+ModnetError
+  SpecError              .problems: every fault of a spec, each with file, line, column and path
+  ShapeError             arrays or nodes whose shapes do not fit (also a ValueError)
+  DataError              a data file or an array that cannot be used: which file, row and column
+  PluginError
+    UnknownType          no component of that kind has that name
+    AmbiguousType        two plugins offer the name
+    NotInstalled         the distribution that offers it is not installed: .distribution, .version
+    BrokenPlugin         installed, but its import failed; the plugin's own error is __cause__
+  ModelFileError         a .modnet file that cannot be read or written: .path, .what, .where
+    NotAModelFile        another format, or no regular file
+    Truncated            shorter than its own header says
+    MalformedFile        a rule of the format is broken
+    ChecksumMismatch     the bytes are not those that were written
+    NewerFormat          written by a newer modnet
+    ParameterMismatch    arrays and network differ: .missing, .unexpected, .mismatched
+  TrainingError
+    Diverged             the loss became nan or infinite: .step, .epoch, .node
+  MissingExtra           an optional library is needed: which extra to install
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from os import PathLike, fspath
+
+
+class ModnetError(Exception):
+    """The base of every error that modnet raises on purpose."""
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One fault of a spec.
+
+    `path` is the place in the spec (`network.layers[2].type`), `message` the fault in one line, `hint` what to do
+    about it in one more. `file`, `line`, `column` and `length` (1-based; characters) say where that stands in the
+    file, and `excerpt` is that line of the file; all are empty for a spec that was given as a dict. `keys` is the path
+    in parts, and `at_key` says that the last of them is at fault itself, not its value.
+    """
+
+    path: str
+    message: str
+    hint: str = ""
+    file: str = ""
+    line: int = 0
+    column: int = 0
+    length: int = 0
+    excerpt: str = ""
+    keys: tuple[str | int, ...] = ()
+    at_key: bool = False
+
+    def __str__(self) -> str:
+        place = self.file
+        if self.line:
+            place += f":{self.line}:{self.column}"
+        text = ": ".join(part for part in (place, self.path, self.message) if part)
+        if self.excerpt.strip():
+            text += f"\n{self.line:>6} | {self.excerpt}\n{'':>6} | {'':>{self.column - 1}}{'^' * max(1, self.length)}"
+        if self.hint:
+            text += f"\n     {self.hint}"
+        return text
+
+
+class SpecError(ModnetError, ValueError):
+    """A spec with faults: all of them, in the order of the file.
+
+    Attributes:
+        problems: the faults, in order.
+    """
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        self.problems = tuple(problems)
+        super().__init__(self.problems)
+
+    def __str__(self) -> str:
+        lines = [str(problem) for problem in self.problems]
+        if len(lines) > 1:
+            lines.append(f"{len(lines)} problems")
+        return "\n".join(lines)
+
+
+class ShapeError(ModnetError, ValueError):
+    """Shapes that do not fit.
+
+    Attributes:
+        hint: what to do about it, where that is known.
+    """
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        self.message = message
+        self.hint = hint
+        super().__init__(f"{message}; {hint}" if hint else message)
+
+
+class DataError(ModnetError, ValueError):
+    """A data file or an array that cannot be used."""
+
+
+class PluginError(ModnetError):
+    """A component that cannot be had."""
+
+
+class UnknownType(PluginError):
+    """No component of that kind has that name.
+
+    Attributes:
+        hint: what to do about it, where that is known.
+    """
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        self.message = message
+        self.hint = hint
+        super().__init__(f"{message}; {hint}" if hint else message)
+
+
+class AmbiguousType(PluginError):
+    """Two plugins offer a component of one kind under one name."""
+
+
+class NotInstalled(PluginError):
+    """A component's distribution is not installed.
+
+    Attributes:
+        distribution: the name to install.
+        version: the version that is known to have had the component, or "".
+    """
+
+    def __init__(self, message: str, distribution: str, version: str = "") -> None:
+        self.distribution = distribution
+        self.version = version
+        super().__init__(message)
+
+
+class BrokenPlugin(PluginError):
+    """A plugin that is installed and cannot be used; where its import failed, `__cause__` is its own error."""
+
+
+class ModelFileError(ModnetError):
+    """A model file that cannot be read or written.
+
+    Attributes:
+        path: the file.
+        what: what is wrong.
+        where: the part of the file, or "".
+    """
+
+    def __init__(self, path: str | PathLike[str], what: str, where: str = "") -> None:
+        self.path = fspath(path)
+        self.what = what
+        self.where = where
+        super().__init__(f"{self.path}: {where + ': ' if where else ''}{what}")
+
+
+class NotAModelFile(ModelFileError):
+    """Another format, or no regular file."""
+
+
+class Truncated(ModelFileError):
+    """Shorter than its own header says."""
+
+
+class MalformedFile(ModelFileError):
+    """A rule of the format is broken."""
+
+
+class ChecksumMismatch(ModelFileError):
+    """The bytes are not those that were written."""
+
+
+class NewerFormat(ModelFileError):
+    """Written by a newer modnet than this one."""
+
+
+class ParameterMismatch(ModelFileError):
+    """The arrays of a file and those of a network differ in name, shape or type.
+
+    Attributes:
+        missing: names that the network has and the file has not.
+        unexpected: names that the file has and the network has not.
+        mismatched: name -> (found, expected), both as text.
+    """
+
+    def __init__(
+        self,
+        path: str | PathLike[str],
+        missing: Sequence[str],
+        unexpected: Sequence[str],
+        mismatched: dict[str, tuple[str, str]],
+    ) -> None:
+        self.missing = tuple(missing)
+        self.unexpected = tuple(unexpected)
+        self.mismatched = mismatched
+        lines = ["the arrays of the file are not those of the network"]
+        lines += [f"  missing: {name}" for name in self.missing]
+        lines += [f"  unexpected: {name}" for name in self.unexpected]
+        lines += [
+            f"  mismatched: {name}: found {found}, expected {expected}"
+            for name, (found, expected) in mismatched.items()
+        ]
+        super().__init__(path, "\n".join(lines))
+
+
+class TrainingError(ModnetError):
+    """Training cannot go on."""
+
+
+class Diverged(TrainingError):
+    """The loss became nan or infinite.
+
+    Attributes:
+        step: the optimizer step, counted from 1.
+        epoch: the epoch, counted from 1.
+        node: the first node whose output is not finite, or "".
+    """
+
+    def __init__(self, message: str, step: int, epoch: int, node: str) -> None:
+        self.step = step
+        self.epoch = epoch
+        self.node = node
+        super().__init__(message)
+
+
+class MissingExtra(ModnetError, ImportError):
+    """An optional library is needed and is not installed."""
+
+    def __init__(self, purpose: str, extra: str) -> None:
+        self.extra = extra
+        super().__init__(f"{purpose} needs an optional library: pip install 'modnet-core[{extra}]'")

@@ -1,0 +1,285 @@
+"""From the list of a spec to nodes in order: composites replaced by their nodes, names resolved, shapes inferred."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from modnet.component import Activation, Composite, Layer, Node, Parameter, Shape, State
+from modnet.configuration import Path, did_you_mean, path_text, show
+from modnet.errors import Problem, ShapeError, SpecError
+from modnet.spec.model import NAME, NetworkSpec
+
+MOST_NODES = 100_000
+"""A spec that stands for more nodes is refused: `repeat` in `repeat` makes any number in a few characters."""
+
+
+@dataclass
+class GraphNode:
+    """A layer at its place, with everything about it that follows from the spec.
+
+    Attributes:
+        name: unique in the network; a node within a composite has its composite's name before it, with a dot.
+        layer: what it computes.
+        inputs: the slots that it reads. Slots number the network's inputs first, then the nodes, in order.
+        keys: its place in the spec.
+        trainable, l1, l2: as in the spec.
+        owner: the position of the node whose parameters and state it uses, if not its own.
+        input_shapes, shape: of one sample.
+        parameters, state: what the layer asks for.
+    """
+
+    name: str
+    layer: Layer
+    inputs: tuple[int, ...]
+    keys: Path
+    trainable: bool
+    l1: float
+    l2: float
+    owner: int | None = None
+    input_shapes: tuple[Shape, ...] = ()
+    shape: Shape = ()
+    parameters: Mapping[str, Parameter] = field(default_factory=dict)
+    state: Mapping[str, State] = field(default_factory=dict)
+
+    def label(self) -> str:
+        """The node as messages call it: `network.layers[3] (linear)`."""
+        return f"{path_text(self.keys)} ({self.layer.type})"
+
+
+@dataclass
+class Graph:
+    """A checked network without arrays.
+
+    Attributes:
+        inputs: input name -> shape of one sample.
+        nodes: in an order in which each comes after those that it reads.
+        outputs: output name -> slot.
+    """
+
+    inputs: dict[str, Shape]
+    nodes: list[GraphNode]
+    outputs: dict[str, int]
+
+    def shape(self, slot: int) -> Shape:
+        """The shape of one sample of what a slot holds."""
+        shapes = list(self.inputs.values())
+        return shapes[slot] if slot < len(shapes) else self.nodes[slot - len(shapes)].shape
+
+
+def build_graph(spec: NetworkSpec) -> Graph:
+    """The graph of a network.
+
+    Raises:
+        SpecError: with every unknown or repeated name, wrong number of inputs, and conflict of shapes.
+    """
+    return _Builder(spec).build()
+
+
+@dataclass
+class _Scope:
+    """One list of nodes: the names that it knows, the prefix of its nodes' names, what its nodes inherit."""
+
+    prefix: str
+    keys: Path
+    names: dict[str, int]
+    trainable: bool = True
+    l1: float = 0.0
+    l2: float = 0.0
+
+
+class _Builder:
+    def __init__(self, spec: NetworkSpec) -> None:
+        self.spec = spec
+        self.inputs = spec.input_shapes()
+        self.nodes: list[GraphNode] = []
+        self.shapes: list[Shape | None] = list(self.inputs.values())
+        self.problems: list[Problem] = []
+        self.spans: dict[str, tuple[int, int]] = {}
+
+    def build(self) -> Graph:
+        scope = _Scope("", ("network", "layers"), {name: slot for slot, name in enumerate(self.inputs)})
+        start = 0 if len(self.inputs) == 1 else None
+        last = self.place(self.spec.layers, scope, start)
+        outputs = {}
+        if self.spec.outputs is None:
+            outputs["output"] = last if last is not None else 0
+        for position, name in enumerate(self.spec.outputs or ()):
+            if name in scope.names:
+                outputs[name] = scope.names[name]
+            else:
+                self.problem(
+                    ("network", "outputs", position), f"no node is called {show(name)}{did_you_mean(name, scope.names)}"
+                )
+        if not self.problems:
+            self.check_everything_is_read(outputs)
+        if self.problems:
+            raise SpecError(self.problems)
+        return Graph(self.inputs, self.nodes, outputs)
+
+    def problem(self, keys: Path, message: str, hint: str = "", label: str = "") -> None:
+        self.problems.append(Problem(label or path_text(keys), message, hint, keys=keys))
+
+    def place(self, layers: Sequence[Node], scope: _Scope, previous: int | None) -> int | None:
+        """Adds nodes one after the other; gives the slot of the last."""
+        chosen: dict[str, int] = {}
+        for position, node in enumerate(layers):
+            if node.name is None:
+                continue
+            keys = (*scope.keys, position, "name")
+            if not NAME.fullmatch(node.name):
+                self.problem(keys, f"a name consists of letters, digits, _ and -; found {show(node.name)}")
+            elif node.name in chosen or node.name in scope.names:
+                where = f"{path_text(scope.keys)}[{chosen[node.name]}]" if node.name in chosen else "an input"
+                self.problem(keys, f"the name {show(node.name)} is taken by {where}")
+            chosen.setdefault(node.name, position)
+        counts: dict[str, int] = {}
+        for position, node in enumerate(layers):
+            if len(self.nodes) > MOST_NODES:
+                if not any("nodes at most" in problem.message for problem in self.problems):
+                    self.problem(scope.keys, f"a network has {MOST_NODES:,} nodes at most")
+                return None
+            keys = (*scope.keys, position)
+            name = node.name or _automatic_name(node.layer, counts, chosen)
+            inputs = self.resolve(node, scope, keys, previous)
+            previous = self.add(node, scope.prefix + name, keys, inputs, scope)
+            if node.activation is not None:
+                activation = _automatic_name(node.activation, counts, chosen)
+                source = () if previous is None else (previous,)
+                previous = self.add(
+                    Node(node.activation), scope.prefix + activation, (*keys, "activation"), source, scope
+                )
+                if previous is not None:
+                    scope.names.setdefault(activation, previous)
+            if previous is not None:
+                scope.names.setdefault(name, previous)
+        return previous
+
+    def resolve(self, node: Node, scope: _Scope, keys: Path, previous: int | None) -> tuple[int, ...] | None:
+        """The slots that a node reads; None where that is unknown because of a problem."""
+        fewest, most = node.layer.inputs
+        if node.inputs is None:
+            if previous is None:
+                if not self.problems:
+                    names = ", ".join(show(name) for name in self.inputs)
+                    self.problem(
+                        keys, f"the network has several inputs; say which one this node reads: inputs = [{names}]"
+                    )
+                return None
+            slots: tuple[int, ...] = (previous,)
+        else:
+            unknown = [(i, name) for i, name in enumerate(node.inputs) if name not in scope.names]
+            for position, name in unknown:
+                message = f"no earlier node is called {show(name)}{did_you_mean(name, scope.names)}"
+                self.problem((*keys, "inputs", position), message)
+            if unknown:
+                return None
+            slots = tuple(scope.names[name] for name in node.inputs)
+        if len(slots) < fewest or (most is not None and len(slots) > most):
+            count = f"{fewest}" if fewest == most else f"at least {fewest}" if most is None else f"{fewest} to {most}"
+            plural = "" if count == "1" else "s"
+            hint = 'name them: inputs = ["a", "b"]' if node.inputs is None else ""
+            label = f"{path_text(keys)} ({node.layer.type})"
+            self.problem(keys, f"expects {count} input{plural}, found {len(slots)}", hint, label)
+            return None
+        return slots
+
+    def add(self, node: Node, name: str, keys: Path, inputs: tuple[int, ...] | None, scope: _Scope) -> int | None:
+        """Adds one node, or those of a composite; gives the slot of its output."""
+        if inputs is None or not inputs:
+            return None
+        first = len(self.nodes)
+        trainable = scope.trainable and node.trainable
+        l1, l2 = node.l1 or scope.l1, node.l2 or scope.l2
+        if isinstance(node.layer, Composite):
+            inner_names = [f"input_{i + 1}" for i in range(len(inputs))] if len(inputs) > 1 else ["input"]
+            inner = _Scope(
+                f"{name}.", (*keys, "layers"), dict(zip(inner_names, inputs, strict=True)), trainable, l1, l2
+            )
+            slot = self.place(node.layer.expand(inner_names), inner, inputs[0])
+        else:
+            slot = len(self.shapes)
+            self.nodes.append(GraphNode(name, node.layer, inputs, keys, trainable, l1, l2))
+            self.shapes.append(self.infer(self.nodes[-1]))
+        self.spans[name] = (first, len(self.nodes))
+        if node.shares is not None:
+            self.share(node, name, keys, scope)
+        return slot
+
+    def infer(self, node: GraphNode) -> Shape | None:
+        """The shape of a node's output; None where it is unknown because of a problem."""
+        known = [self.shapes[slot] for slot in node.inputs]
+        shapes = [shape for shape in known if shape is not None]
+        if len(shapes) < len(known):
+            return None
+        try:
+            node.input_shapes = tuple(shapes)
+            node.shape = node.layer.output_shape(*shapes)
+            node.parameters = node.layer.parameters(*shapes)
+            node.state = node.layer.state(*shapes)
+        except ShapeError as error:
+            given = " and ".join(f"{self.source(slot)} {self.shapes[slot]}" for slot in node.inputs)
+            self.problem(node.keys, f"{error.message}, but {given}", error.hint, node.label())
+            return None
+        return node.shape
+
+    def source(self, slot: int) -> str:
+        if slot < len(self.inputs):
+            name = list(self.inputs)[slot]
+            return "network.input is" if not isinstance(self.spec.input, dict) else f"the input {show(name)} is"
+        return f"{self.nodes[slot - len(self.inputs)].label()} gives"
+
+    def share(self, node: Node, name: str, keys: Path, scope: _Scope) -> None:
+        """Makes a node use the parameters of an earlier one; for composites, node by node."""
+        target = scope.prefix + (node.shares or "")
+        keys = (*keys, "shares")
+        if target not in self.spans or target == name:
+            names = [
+                known[len(scope.prefix) :] for known in self.spans if known.startswith(scope.prefix) and known != name
+            ]
+            message = f"no earlier node is called {show(node.shares)}{did_you_mean(node.shares or '', names)}"
+            self.problem(keys, message)
+            return
+        theirs = self.nodes[slice(*self.spans[target])]
+        ours = self.nodes[slice(*self.spans[name])]
+        if [n.layer.type for n in theirs] != [n.layer.type for n in ours]:
+            found = theirs[0].layer.type if len(theirs) == 1 else "a composite of other nodes"
+            self.problem(
+                keys, f"{show(node.shares)} is {found}, this node is {node.layer.type}; expected the same type"
+            )
+            return
+        for offset, (their, our) in enumerate(zip(theirs, ours, strict=True)):
+            mine = {k: p.shape for k, p in our.parameters.items()} | {k: s.shape for k, s in our.state.items()}
+            other = {k: p.shape for k, p in their.parameters.items()} | {k: s.shape for k, s in their.state.items()}
+            if mine != other:
+                wanted = ", ".join(f"{key} {shape}" for key, shape in mine.items())
+                has = ", ".join(f"{key} {shape}" for key, shape in other.items())
+                self.problem(
+                    keys, f"expected arrays of the same shapes: {show(node.shares)} has {has}; this node needs {wanted}"
+                )
+            first = self.spans[target][0] + offset
+            our.owner = their.owner if their.owner is not None else first
+
+    def check_everything_is_read(self, outputs: dict[str, int]) -> None:
+        read = {slot for node in self.nodes for slot in node.inputs} | set(outputs.values())
+        for slot, name in enumerate(self.inputs):
+            if slot not in read:
+                self.problem(
+                    ("network", "input", name),
+                    "no node reads this input",
+                    f"remove it, or name it: inputs = [{show(name)}]",
+                )
+        for position, node in enumerate(self.nodes):
+            if position + len(self.inputs) not in read:
+                message = "nobody reads the output of this node"
+                self.problem(
+                    node.keys, message, "name it in network.outputs or in the inputs of a later node", node.label()
+                )
+
+
+def _automatic_name(layer: Layer | Activation, counts: dict[str, int], chosen: Mapping[str, int]) -> str:
+    while True:
+        counts[layer.type] = counts.get(layer.type, 0) + 1
+        name = f"{layer.type}_{counts[layer.type]}"
+        if name not in chosen:
+            return name

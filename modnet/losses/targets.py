@@ -1,0 +1,83 @@
+"""What losses and metrics accept as predictions and targets."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from modnet.component import Array, Loss
+from modnet.errors import DataError, ShapeError
+
+SMALLEST_PROBABILITY = 1e-30
+"""What a smaller probability counts as in a logarithm: value (69) and slope (1e30) stay finite, in float32 too."""
+
+
+def class_labels(target: Array, classes: int) -> Array:
+    """Class labels as an array that can be an index.
+
+    Raises:
+        DataError: for a label that is none of 0, ..., classes - 1.
+    """
+    valid = (target >= 0) & (target < classes)
+    if target.dtype.kind == "f":
+        valid &= np.floor(target) == target
+    if not valid.all():
+        raise DataError(
+            f"expected labels that are whole numbers from 0 to {classes - 1}, for {classes} classes, "
+            f"found {first_of(target, ~valid)}"
+        )
+    return target.astype(np.intp, copy=False)
+
+
+def check_distributions(target: Array) -> None:
+    """Checks that the rows along the last axis are probabilities: one-hot rows, for example.
+
+    Raises:
+        DataError: for a negative probability, or a row whose sum is not 1 to within 0.001.
+    """
+    check_range(target, 0, math.inf, "expected rows of probabilities as target")
+    total = target.sum(axis=-1)
+    bad = abs(total - 1) > 1e-3
+    if bad.any():
+        raise DataError(
+            f"expected rows of probabilities as target, found a sum of {first_of(total, bad)}; where a sample can have "
+            "several labels or none, end the network with sigmoid and take binary_cross_entropy"
+        )
+
+
+def check_probabilities(loss: Loss, prediction: Array) -> None:
+    """Raises DataError for a prediction out of [0, 1], beyond rounding: logits, most often."""
+    rounding = 16 * float(np.finfo(prediction.dtype).eps)
+    expected = f"{loss.type} expects probabilities as prediction"
+    check_range(prediction, -rounding, 1 + rounding, expected, f"; end the network with {loss.joint_with[0]}")
+
+
+def check_range(array: Array, lowest: float, highest: float, expected: str, remedy: str = "") -> None:
+    """Raises DataError for the first element out of bounds; nan passes, so that training can say where it arose."""
+    if array.size and (array.min() < lowest or array.max() > highest):
+        raise DataError(f"{expected}, found {first_of(array, (array < lowest) | (array > highest))}{remedy}")
+
+
+def first_of(array: Array, chosen: Array) -> str:
+    """The first chosen element, and where it is, for a message."""
+    index = np.unravel_index(np.argmax(chosen), chosen.shape)
+    return f"{array[index]} in sample {index[0]} of the batch"
+
+
+def check_arrays(loss: Loss, prediction: Array, target: Array) -> None:
+    """Raises ShapeError for a target whose shape does not go with the prediction's."""
+    if prediction.shape[:1] != target.shape[:1]:
+        raise ShapeError(
+            f"{loss.type} expects as many targets as predictions, "
+            f"found predictions of shape {prediction.shape} and targets of shape {target.shape}"
+        )
+    loss.check_shapes(prediction.shape[1:], target.shape[1:])
+
+
+def sample_means(values: Array) -> Array:
+    """The mean over all axes but the first."""
+    if values.ndim == 1:
+        return values
+    means: Array = values.mean(axis=tuple(range(1, values.ndim)))
+    return means

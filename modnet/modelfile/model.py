@@ -1,0 +1,267 @@
+"""Saving and loading networks: what a model file means, on top of the container's bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from os import PathLike
+from typing import Any, cast
+
+import numpy as np
+
+import modnet
+from modnet.component import KINDS, Component
+from modnet.configuration import INVALID, Checker, Configuration, Path, show
+from modnet.errors import (
+    DataError,
+    MalformedFile,
+    ModelFileError,
+    NotInstalled,
+    ParameterMismatch,
+    PluginError,
+    SpecError,
+    UnknownType,
+)
+from modnet.graph import build_graph
+from modnet.modelfile.reader import Contents, read
+from modnet.modelfile.writer import Group, write
+from modnet.network import Layout, Network
+from modnet.registry import CORE, Registry, default_registry, normalized
+from modnet.spec.model import NetworkSpec, Spec, TrainingSpec
+from modnet.spec.reader import ComponentReader
+
+
+def save(network: Network, path: str | PathLike[str], *, registry: Registry | None = None) -> bytes:
+    """Writes a network to a model file: spec, parameters, state, data schema, history, metrics, origins.
+
+    The file is replaced as a whole or not at all. The same network gives the same bytes.
+
+    Returns:
+        The file's id: 32 bytes, a digest of all of its contents.
+
+    Raises:
+        ModelFileError: the network cannot be stored in that place.
+        OSError: the file cannot be written.
+    """
+    registry = registry or default_registry()
+    spec = network.spec
+    # Where the data were and what else took part in the run is no part of the model.
+    training = spec.training.replace(callbacks=()) if spec.training else None
+    stored = {"network": spec.network.plain()}
+    if training:
+        stored["training"] = training.plain()
+    header = {
+        "features": [],
+        "made_by": {CORE: modnet.__version__, "numpy": np.__version__},
+        "needs": origins((spec.network, training), registry),
+        "spec": stored,
+        "schema": network.schema.to_plain() if network.schema is not None else None,
+        "history": network.history,
+        "metrics": network.metrics,
+        "metadata": network.metadata,
+    }
+    groups = [
+        Group(name, array.flat, array.layout)
+        for name, array in (("parameters", network.parameters), ("state", network.state))
+    ]
+    return write(path, header, groups)
+
+
+def load(path: str | PathLike[str], *, mmap: bool = False, registry: Registry | None = None) -> Network:
+    """A network from a model file; no spec file is needed.
+
+    Args:
+        mmap: map the file instead of reading it: the parameters then cannot be changed, their digests are not checked,
+            and the file must not be changed while the network is in use.
+        registry: where components are looked up.
+
+    Raises:
+        ModelFileError: the file is damaged or is no model file.
+        NotInstalled: a plugin is missing; the message has the distribution, the version and the command.
+        BrokenPlugin: a plugin is installed but cannot be imported; its own error is the cause.
+        OSError: the file cannot be read.
+    """
+    contents = read(path, mmap=mmap, verify=not mmap)
+    network = _network(path, contents, registry or default_registry())
+    for name, array in (("parameters", network.parameters), ("state", network.state)):
+        group = contents.groups.get(name)
+        if group is not None and group.flats:
+            array.adopt(group.flat)
+    return network
+
+
+def _network(path: str | PathLike[str], contents: Contents, registry: Registry) -> Network:
+    """The network that a file describes, not yet with its arrays."""
+    header = contents.header
+    if header.get("features"):
+        raise ModelFileError(path, f"needs a newer modnet-core: it uses {', '.join(map(str, header['features']))}")
+    stored = header.get("spec")
+    if not isinstance(stored, dict) or not isinstance(stored.get("network"), dict):
+        raise MalformedFile(path, "there is no network in it", "spec")
+    reader = StoredComponentReader(registry, _needs(path, header.get("needs")))
+    checker = Checker(reader, old_names=True)
+    spec = checker.table(NetworkSpec, stored["network"], ("network",))
+    if spec is INVALID:
+        raise _malformed(path, checker)
+    training = None
+    unavailable: PluginError | None = None
+    if stored.get("training") is not None:
+        checker = Checker(reader, old_names=True)
+        try:
+            training = checker.table(TrainingSpec, stored["training"], ("training",))
+        except PluginError as error:
+            # What it was trained with is not needed to predict; whoever trains it further is told.
+            unavailable = error
+        if training is INVALID:
+            raise _malformed(path, checker)
+    try:
+        graph = build_graph(cast(NetworkSpec, spec))
+    except SpecError as error:
+        raise MalformedFile(path, str(error), "spec") from None
+    _check_arrays(path, Layout.of(graph), np.dtype(cast(NetworkSpec, spec).dtype), contents)
+    network = Network(Spec(network=cast(NetworkSpec, spec), training=cast("TrainingSpec | None", training)), graph)
+    network.training_unavailable = unavailable
+    if header.get("schema") is not None:
+        from modnet.data.schema import DataSchema  # most models have none, and pay nothing for it
+
+        try:
+            network.schema = DataSchema.from_plain(header["schema"])
+        except DataError as error:
+            raise MalformedFile(path, str(error), "schema") from None
+    for name in ("history", "metrics", "metadata"):
+        value = header.get(name) or {}
+        if not isinstance(value, dict):
+            raise MalformedFile(path, f"expected a map, found {show(value)}", name)
+        setattr(network, name, value)
+    return network
+
+
+def _check_arrays(path: str | PathLike[str], layout: Layout, dtype: np.dtype[Any], contents: Contents) -> None:
+    """Checks, before anything is allocated, that a file has the arrays of the network: names, order, shapes, dtype."""
+    for name, shapes in (("parameters", layout.parameters), ("state", layout.state)):
+        group = contents.groups.get(name)
+        found = {key: (view.shape, view.dtype) for key, view in group.views.items()} if group else {}
+        expected = {key: (shape, dtype) for key, shape in shapes.items()}
+        if list(found.items()) == list(expected.items()):
+            continue
+        missing = [key for key in expected if key not in found]
+        unexpected = [key for key in found if key not in expected]
+        mismatched = {
+            key: (_described(found[key]), _described(expected[key]))
+            for key in expected
+            if key in found and found[key] != expected[key]
+        }
+        if not (missing or unexpected or mismatched):
+            raise MalformedFile(path, "the arrays are not in the order of the network", name)
+        raise ParameterMismatch(path, missing, unexpected, mismatched)
+
+
+def _described(shape_and_dtype: tuple[tuple[int, ...], np.dtype[Any]]) -> str:
+    return f"{shape_and_dtype[0]} {shape_and_dtype[1]}"
+
+
+def _malformed(path: str | PathLike[str], checker: Checker) -> MalformedFile:
+    return MalformedFile(path, "\n".join(str(problem) for problem in checker.problems), "spec")
+
+
+# Origins
+
+
+def components_of(value: Any) -> Iterator[Component]:
+    """All components within a configuration value, each before those within it."""
+    if isinstance(value, Component):
+        yield value
+    if isinstance(value, Configuration):
+        value = vars(value)
+    if isinstance(value, Mapping):
+        value = tuple(value.values())
+    if isinstance(value, tuple | list):
+        for item in value:
+            yield from components_of(item)
+
+
+def origins(value: Any, registry: Registry) -> list[dict[str, Any]]:
+    """What a configuration value needs: distributions with version and the components that come from them, sorted."""
+    needs: dict[tuple[str, str], set[tuple[str, str, int]]] = {}
+    for component in components_of(value):
+        origin = registry.origin(type(component))
+        needs.setdefault((origin.distribution, origin.version), set()).add(
+            (origin.kind, origin.type, component.version)
+        )
+    return [
+        {
+            "distribution": distribution,
+            "version": version,
+            "components": [
+                {"kind": kind, "type": name, "version": number} for kind, name, number in sorted(components)
+            ],
+        }
+        for (distribution, version), components in sorted(needs.items())
+    ]
+
+
+Needs = dict[tuple[str, str], tuple[str, str, int]]
+
+
+def _needs(path: str | PathLike[str], stored: Any) -> Needs:
+    """(kind, type) -> (distribution, its version, the component's version)"""
+    needs: Needs = {}
+    try:
+        for row in stored:
+            for component in row["components"]:
+                values = (row["distribution"], row["version"], component["version"])
+                key = (component["kind"], component["type"])
+                if tuple(map(type, (*key, *values))) != (str, str, str, str, int):
+                    raise TypeError
+                needs[key] = values
+    except (TypeError, KeyError):
+        raise MalformedFile(path, "expected distributions with version and components", "needs") from None
+    return needs
+
+
+class StoredComponentReader(ComponentReader):
+    """Reads components from a model file: from the distribution that the file names and no other.
+
+    Args:
+        registry: where they are looked up.
+        needs: what the file says of the origin of each.
+    """
+
+    def __init__(self, registry: Registry, needs: Needs) -> None:
+        super().__init__(registry)
+        self.needs = needs
+
+    def find(self, kind: type[Component], name: str) -> type[Component]:
+        kinds = [key for key in (kind.kind, "activation" if kind.kind == "layer" else "") if (key, name) in self.needs]
+        if not kinds:
+            raise UnknownType(f"{kind.kind} {show(name)} is not listed in the file's needs")
+        distribution, version, _ = self.needs[kinds[0], name]
+        what = f"{kinds[0]} {show(name)}"
+        try:
+            return self.registry.find(KINDS[kinds[0]], f"{name}@{distribution}" if distribution else name)
+        except NotInstalled:
+            command = f"pip install {distribution}=={version}" if version else f"pip install {distribution}"
+            message = f"this model needs {what} of {distribution} {version}, which is not installed:  {command}"
+            raise NotInstalled(message, distribution, version) from None
+        except UnknownType:
+            if not distribution:
+                raise NotInstalled(
+                    f"this model needs {what}, which the program that saved it had defined itself; register it first "
+                    "(modnet.default_registry().register, or --plugin FILE)",
+                    "",
+                ) from None
+            if normalized(distribution) == CORE:
+                message = f"this model needs {what} of {CORE} {version}; this is {CORE} {modnet.__version__}"
+            else:
+                message = f"this model needs {what} of {distribution} {version}; the version that is installed has none"
+            raise NotInstalled(f"{message}:  pip install {distribution}=={version}", distribution, version) from None
+
+    def table(self, cls: type[Component], table: dict[str, Any], path: Path) -> dict[str, Any]:
+        version = self.needs[cls.kind, cls.type][2]
+        if version > cls.version:
+            distribution = self.needs[cls.kind, cls.type][0]
+            raise NotInstalled(
+                f"this model needs version {version} of {cls.kind} {show(cls.type)}; the one that is installed is "
+                f"version {cls.version}:  pip install --upgrade {distribution}",
+                distribution,
+            )
+        return cls.upgrade(table, version) if version < cls.version else table

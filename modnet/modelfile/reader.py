@@ -1,0 +1,334 @@
+"""Reading a model file, of which nothing is taken for granted.
+
+The order of the checks is such that each claim of the file is weighed before memory or time is spent on it: kind and
+length of the file, magic bytes and version, where the header ends, its digest, its values, the index of the arrays
+against the length of the file, the bytes between the payloads, and the payloads last.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+from collections import deque
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from hashlib import sha256
+from io import FileIO
+from itertools import groupby
+from mmap import ACCESS_READ
+from mmap import mmap as map_file
+from operator import attrgetter
+from typing import Any
+
+import msgpack
+import numpy as np
+
+from modnet.errors import ChecksumMismatch, MalformedFile, ModelFileError, NewerFormat, NotAModelFile, Truncated
+from modnet.modelfile import container
+from modnet.modelfile.container import Fault, Segment, View
+from modnet.modelfile.foreign import other_format, require_regular
+
+_FIRST_READ = 64 << 10  # holds most headers; each further attempt reads so much more
+_READ_GROWTH = 16
+_SNIFFED = 512
+_FLAGS = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0)
+
+
+@dataclass(frozen=True, eq=False)
+class ReadGroup:
+    """One group of arrays.
+
+    Attributes:
+        flats: the group as 1-D arrays: one of them, or where a mapped group has several segments, one for each.
+        views: name -> array, a view of one of the flats.
+    """
+
+    flats: tuple[np.ndarray[Any, Any], ...]
+    views: dict[str, np.ndarray[Any, Any]]
+
+    @property
+    def flat(self) -> np.ndarray[Any, Any]:
+        """The group as one 1-D array; a copy where it has several."""
+        return self.flats[0] if len(self.flats) == 1 else np.concatenate(self.flats)
+
+
+@dataclass(frozen=True, eq=False)
+class Contents:
+    """What a model file holds.
+
+    Attributes:
+        header: its values, without the keys that are the container's own.
+        groups: name -> arrays.
+        id: 32 bytes, the same for files with the same bytes.
+    """
+
+    header: dict[str, Any]
+    groups: dict[str, ReadGroup]
+    id: bytes
+
+
+@dataclass(frozen=True, eq=False)
+class HeaderOnly:
+    """What a model file says about itself.
+
+    Attributes:
+        header: its values, without the keys that are the container's own.
+        segments: where the payloads are, in order, each with its views.
+        id: 32 bytes, the same for files with the same bytes.
+        size: of the file, in bytes.
+    """
+
+    header: dict[str, Any]
+    segments: tuple[Segment, ...]
+    id: bytes
+    size: int
+
+    @property
+    def views(self) -> list[View]:
+        """The arrays of all groups, in the order of the file."""
+        return [view for segment in self.segments for view in segment.views]
+
+
+def read(path: str | os.PathLike[str], *, verify: bool = True, mmap: bool = False) -> Contents:
+    """Reads a model file.
+
+    Args:
+        verify: compare the arrays with their checksums. The header is compared in any case.
+        mmap: leave the arrays in the file. They are read-only then, and their bytes are read when they are used (at
+            once if `verify`). Should another program shorten the file meanwhile, the system ends the process.
+
+    Raises:
+        NotAModelFile, Truncated, MalformedFile, ChecksumMismatch, NewerFormat: what is wrong with the file, and where.
+        ModelFileError: its arrays do not fit into memory.
+        OSError: as the system says, such as for a file that is not there or may not be read.
+    """
+    with _open(path) as file:
+        found = _structure(file)
+        mapped = _map(file) if mmap else None
+        groups = {}
+        for name, members in groupby(found.segments, key=attrgetter("group")):
+            segments = tuple(members)
+            if mapped is None:
+                groups[name] = _load(file, segments, verify)
+            else:
+                groups[name] = _mapped_group(file, mapped, segments, verify)
+        return Contents(found.header, groups, found.id)
+
+
+def read_header(path: str | os.PathLike[str]) -> HeaderOnly:
+    """Reads all of a model file but its arrays. Raises the errors of `read`."""
+    with _open(path) as file:
+        return _structure(file)
+
+
+class _File:
+    """A file that was opened and measured once; every access is to what stood at the path then."""
+
+    def __init__(self, path: str | os.PathLike[str], raw: FileIO) -> None:
+        self.path = path
+        self.raw = raw
+        self.size = os.fstat(raw.fileno()).st_size
+
+    def read(self, offset: int, length: int) -> bytes:
+        buffer = bytearray(length)
+        deque(self.fill(offset, memoryview(buffer)), maxlen=0)
+        return bytes(buffer)
+
+    def fill(self, offset: int, payload: memoryview) -> Iterator[memoryview]:
+        """Reads the file from `offset` on into `payload`, yielding each chunk of it when it is there."""
+        self.raw.seek(offset)
+        for chunk in container.chunks(payload):
+            rest = chunk
+            while rest:
+                count = self.raw.readinto(rest)
+                if not count:
+                    raise Truncated(self.path, "the file became shorter while it was read")
+                rest = rest[count:]
+            yield chunk
+
+
+@contextmanager
+def _open(path: str | os.PathLike[str]) -> Iterator[_File]:
+    require_regular(path, os.stat(path))  # opening a pipe or a device can have effects of its own
+    with open(path, "rb", buffering=0, opener=lambda name, _: os.open(name, _FLAGS)) as raw:
+        require_regular(path, os.fstat(raw.fileno()))
+        try:
+            yield _File(path, raw)
+        except Fault as fault:
+            raise MalformedFile(path, fault.what, fault.where) from None
+        except MemoryError:
+            raise ModelFileError(path, "the file does not fit into memory") from None
+
+
+def _structure(file: _File) -> HeaderOnly:
+    _check_magic(file)
+    raw = _raw_header(file)
+    mark = file.read(len(raw), container.ID_LENGTH)
+    if not mark.startswith(container.ID_MARK):
+        raise MalformedFile(file.path, "the header's checksum does not follow it", f"byte {len(raw)}")
+    identity = sha256(raw).digest()
+    if not mark.endswith(identity):
+        raise ChecksumMismatch(file.path, "its bytes are not those that were written", "header")
+    header = _unpack(raw)
+    for key in container.OWN_KEYS:
+        if key not in header:
+            raise Fault(f"the key {key!r} is missing", "header")
+    own = {key: header.pop(key) for key in container.OWN_KEYS}
+    container.check_plain(header)
+    end = len(raw) + container.ID_LENGTH
+    segments = container.index(own["segments"], own["views"], container.next_payload(end))
+    _check_frames(file, end, segments)
+    return HeaderOnly(header, segments, identity, file.size)
+
+
+def _check_magic(file: _File) -> None:
+    start = file.read(0, min(file.size, _SNIFFED))
+    if not start:
+        raise NotAModelFile(file.path, "the file is empty")
+    if not (0x81 <= start[0] <= 0x8F and container.MAGIC.startswith(start[1:8])):
+        raise NotAModelFile(file.path, f"this is {other_format(start)}")
+    if len(start) < 9:
+        raise Truncated(file.path, f"the file ends after {len(start)} bytes")
+    version = start[8]
+    if container.VERSION < version < 0x80:
+        message = f"format version {version}, and this modnet reads up to {container.VERSION}; install a newer one"
+        raise NewerFormat(file.path, message, "header.modnet")
+    if version != container.VERSION:
+        raise MalformedFile(file.path, "the format version is no integer from 1 on", "header.modnet")
+
+
+def _raw_header(file: _File) -> bytes:
+    """The bytes of the first object, found without making values of them."""
+    length = _FIRST_READ
+    while True:
+        length = min(length, container.HEADER_LIMIT)
+        raw = file.read(0, min(length, file.size))
+        unpacker = msgpack.Unpacker(read_size=length, max_buffer_size=container.HEADER_LIMIT)
+        unpacker.feed(raw)
+        try:
+            unpacker.skip()
+        except msgpack.OutOfData:
+            if len(raw) == file.size:
+                raise Truncated(file.path, "the file ends within the header", "header") from None
+            if length == container.HEADER_LIMIT:
+                raise Fault(f"longer than {length} bytes, which is the limit", "header") from None
+            length *= _READ_GROWTH
+        except (ValueError, RecursionError) as error:
+            raise Fault(f"is no MessagePack ({_message(error)})", "header") from None
+        else:
+            if unpacker.tell() + container.ID_LENGTH > file.size:
+                raise Truncated(file.path, "the file ends before the header's checksum does", "header")
+            return raw[: unpacker.tell()]
+
+
+def _unpack(raw: bytes) -> dict[str, Any]:
+    count = 0
+
+    def as_list(items: list[Any]) -> list[Any]:
+        nonlocal count
+        count += 1
+        if count > container.CONTAINER_LIMIT:
+            raise Fault(f"more than {container.CONTAINER_LIMIT} lists and maps", "header")
+        return items
+
+    def as_dict(pairs: list[tuple[Any, Any]]) -> dict[str, Any]:
+        as_list(pairs)
+        made: dict[str, Any] = {}
+        for key, value in pairs:
+            if type(key) is not str:
+                raise Fault(f"a key is {type(key).__name__}, not text", "header")
+            if key in made:
+                raise Fault(f"the key {key[:80]!r} occurs twice", "header")
+            made[key] = value
+        return made
+
+    def as_extension(code: int, _: bytes) -> None:
+        raise Fault(f"has an extension object (type {code})", "header")
+
+    try:
+        header: dict[str, Any] = msgpack.unpackb(
+            raw,
+            list_hook=as_list,
+            object_pairs_hook=as_dict,
+            ext_hook=as_extension,
+            strict_map_key=False,  # as_dict is stricter, and says more
+            max_array_len=container.ITEM_LIMIT,
+            max_map_len=container.ITEM_LIMIT,
+        )
+    except (ValueError, TypeError, OverflowError, RecursionError, msgpack.UnpackException) as error:
+        raise Fault(f"is no MessagePack of plain values ({_message(error)})", "header") from None
+    return header
+
+
+def _message(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}"[:200]
+
+
+def _check_frames(file: _File, end: int, segments: Sequence[Segment]) -> None:
+    """Checks what lies between the payloads, and the length of the file."""
+    needed = segments[-1].end if segments else end
+    if file.size < needed:
+        raise Truncated(file.path, f"the file has {file.size} bytes; its header speaks of {needed}")
+    if file.size > needed:
+        raise Fault(f"{file.size - needed} bytes follow the last array", f"byte {needed}")
+    for number, segment in enumerate(segments):
+        expected = container.frame(end, segment.length)
+        if file.read(end, len(expected)) != expected:
+            raise Fault(f"no bin object of {segment.length} bytes comes here", f"segments[{number}], byte {end}")
+        end = segment.end
+
+
+def _load(file: _File, segments: Sequence[Segment], verify: bool) -> ReadGroup:
+    dtype = segments[0].dtype
+    flat = np.empty(sum(segment.length for segment in segments) // dtype.itemsize, dtype)
+    payload = flat.view(np.uint8).data
+    for segment in segments:
+        pieces = file.fill(segment.offset, payload[: segment.length])
+        if verify:
+            _verify(file, segment, pieces)
+        else:
+            deque(pieces, maxlen=0)
+        payload = payload[segment.length :]
+    if container.bad_bools(flat):
+        raise Fault("a bool array has bytes other than 0 and 1", segments[0].group)
+    flat = flat.astype(dtype.newbyteorder("="), copy=False)
+    ends = np.cumsum([segment.length // dtype.itemsize for segment in segments])
+    return ReadGroup((flat,), _views(segments, np.split(flat, ends[:-1])))
+
+
+def _map(file: _File) -> map_file:
+    try:
+        return map_file(file.raw.fileno(), file.size, access=ACCESS_READ)
+    except ValueError:
+        raise Truncated(file.path, "the file became shorter while it was read") from None
+
+
+def _mapped_group(file: _File, mapped: map_file, segments: Sequence[Segment], verify: bool) -> ReadGroup:
+    flats = []
+    for segment in segments:
+        count = segment.length // segment.dtype.itemsize
+        flat: np.ndarray[Any, Any] = np.ndarray(count, segment.dtype, buffer=mapped, offset=segment.offset)
+        if verify:
+            _verify(file, segment, container.chunks(flat.view(np.uint8).data))
+            if container.bad_bools(flat):
+                raise Fault("a bool array has bytes other than 0 and 1", segment.group)
+        flats.append(flat)
+    return ReadGroup(tuple(flats), _views(segments, flats))
+
+
+def _verify(file: _File, segment: Segment, pieces: Iterator[memoryview]) -> None:
+    if container.digest(pieces, segment.length) != segment.sha256:
+        where = f"{segment.group}, {segment.length} bytes from byte {segment.offset} on"
+        raise ChecksumMismatch(file.path, "the arrays are not those that were written", where)
+
+
+def _views(segments: Sequence[Segment], flats: Sequence[np.ndarray[Any, Any]]) -> dict[str, np.ndarray[Any, Any]]:
+    views = {}
+    for segment, flat in zip(segments, flats, strict=True):
+        start = 0
+        for view in segment.views:
+            end = start + math.prod(view.shape)
+            views[view.name] = flat[start:end].reshape(view.shape)
+            start = end
+    return views

@@ -1,0 +1,464 @@
+"""A built network: nodes with known shapes, their parameters, and how a batch passes through them."""
+
+from __future__ import annotations
+
+import math
+import threading
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, cast
+
+import numpy as np
+from numpy.typing import ArrayLike, DTypeLike
+
+from modnet.component import Array, Layer, Shape
+from modnet.configuration import did_you_mean, show
+from modnet.context import Context
+from modnet.errors import DataError, PluginError, ShapeError, SpecError
+from modnet.graph import Graph, GraphNode, build_graph
+from modnet.parameters import FlatArray
+from modnet.registry import Registry
+from modnet.spec.model import Spec
+from modnet.spec.reader import SpecLike, located_error, read_spec
+
+PREDICTION_BATCH = 1024
+"""Rows that `predict` sends through the network at a time."""
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Which arrays a network has; nothing is allocated.
+
+    Attributes:
+        parameters, state: name -> shape, in order.
+        decayed_size: elements at the front of the parameters that weight decay applies to.
+        trainable_size: elements at the front that are trained.
+    """
+
+    parameters: dict[str, tuple[int, ...]]
+    state: dict[str, tuple[int, ...]]
+    decayed_size: int
+    trainable_size: int
+
+    @classmethod
+    def of(cls, graph: Graph) -> Layout:
+        owners = [node for node in graph.nodes if node.owner is None]
+        found = [
+            (node.trainable, parameter.decay, f"{node.name}.{name}", parameter.shape)
+            for node in owners
+            for name, parameter in node.parameters.items()
+        ]
+        found.sort(key=lambda item: (not item[0], item[0] and not item[1]))
+        return cls(
+            {name: shape for _, _, name, shape in found},
+            {f"{node.name}.{name}": state.shape for node in owners for name, state in node.state.items()},
+            sum(math.prod(shape) for trainable, decay, _, shape in found if trainable and decay),
+            sum(math.prod(shape) for trainable, _, _, shape in found if trainable),
+        )
+
+
+class Network:
+    """A network that can predict and be trained. Made by `modnet.build` or `modnet.load`.
+
+    Attributes:
+        spec: what it was built from.
+        graph: its nodes, with shapes.
+        dtype: of its parameters and of everything that it computes.
+        parameters: name -> trainable array, `linear_1.weight`; all are views of one flat array. Those that weight decay
+            applies to come first, then the other trainable ones, then the frozen ones.
+        state: name -> array that is kept without being trained, such as running means.
+        schema: the columns, categories and class names of the table that it was trained on, or None.
+        history: how it was trained: name -> value for each epoch.
+        metrics: the final figures: name -> value.
+        metadata: the user's own, plain values.
+        training_unavailable: why a loaded network does not know how it was trained (a plugin that only training needs
+            is missing or broken), or None.
+    """
+
+    def __init__(self, spec: Spec, graph: Graph) -> None:
+        self.spec = spec
+        self.graph = graph
+        self.dtype = np.dtype(spec.network.dtype)
+        layout = Layout.of(graph)
+        self.parameters = FlatArray(layout.parameters.items(), self.dtype)
+        self.state = FlatArray(layout.state.items(), self.dtype)
+        self.decayed_size = layout.decayed_size
+        self.trainable_size = layout.trainable_size
+        self.schema: Any = None
+        self.history: dict[str, list[Any]] = {}
+        self.metrics: dict[str, Any] = {}
+        self.metadata: dict[str, Any] = {}
+        self.training_unavailable: PluginError | None = None
+        self._predictors = threading.local()
+        self.reset_state()
+
+    @property
+    def inputs(self) -> dict[str, Shape]:
+        """Input name -> shape of one sample."""
+        return self.graph.inputs
+
+    @property
+    def outputs(self) -> dict[str, Shape]:
+        """Output name -> shape of one sample."""
+        return {name: self.graph.shape(slot) for name, slot in self.graph.outputs.items()}
+
+    def initialize(self, seed: int) -> None:
+        """Draws new parameters and resets the state. The same seed gives the same values."""
+        rng = np.random.default_rng(seed)
+        for node in self.graph.nodes:
+            if node.owner is None:
+                for name, parameter in node.parameters.items():
+                    out = self.parameters[f"{node.name}.{name}"]
+                    parameter.initializer.initialize(out, *parameter.fans(), rng)
+        self.reset_state()
+
+    def reset_state(self) -> None:
+        """Gives every array of the state its first value."""
+        for node in self.graph.nodes:
+            if node.owner is None:
+                for name, state in node.state.items():
+                    self.state[f"{node.name}.{name}"].fill(state.fill)
+
+    def predict(self, x: Any, *, batch_size: int = PREDICTION_BATCH, out: Array | None = None) -> Any:
+        """The outputs for a batch of samples.
+
+        Any number of threads may call it at once on one network.
+
+        Args:
+            x: an array (batch, *shape), or for several inputs a mapping from input name to array. Numbers of any type
+                are converted to the network's dtype. Where the network knows the table that it was trained on, a table
+                also will do: a mapping from column name to values.
+            batch_size: rows that pass through the network at a time; memory grows with it.
+            out: where to write the output of a network with one output, of its dtype.
+
+        Returns:
+            An array (batch, *output shape), or for several outputs a dict of them. For a table, a dict from column name
+            to values, with class names.
+
+        Raises:
+            ShapeError: x does not have the shape that the network expects.
+            DataError: x cannot be converted, or is no table of the right columns.
+        """
+        if self.schema is not None and isinstance(x, Mapping) and not set(self.inputs) <= set(x):
+            from modnet.data.schema import predict_table
+
+            return predict_table(self.schema, x, lambda arrays: self._predict(self.arrays(arrays), batch_size, None))
+        outputs = self._predict(self.arrays(x), batch_size, out)
+        return outputs if len(outputs) > 1 else next(iter(outputs.values()))
+
+    def arrays(self, x: Any) -> list[Array]:
+        """The inputs in order, checked against the shapes that the network expects, not yet converted."""
+        names = list(self.inputs)
+        if isinstance(x, Mapping):
+            for name in x:
+                if name not in self.inputs:
+                    raise DataError(f"the network has no input {show(name)}{did_you_mean(str(name), names)}")
+            missing = [name for name in names if name not in x]
+            if missing:
+                raise DataError(f"the network needs the input {', '.join(map(show, missing))}")
+            given = [x[name] for name in names]
+        elif len(names) > 1:
+            raise DataError(f"the network has {len(names)} inputs; give a dict with {', '.join(map(show, names))}")
+        else:
+            given = [x]
+        arrays = [_as_array(value, name) for name, value in zip(names, given, strict=True)]
+        for name, array in zip(names, arrays, strict=True):
+            self._check_input(name, array)
+        if len({len(array) for array in arrays}) > 1:
+            raise DataError(
+                "the inputs differ in length: "
+                + ", ".join(f"{n} has {len(a)}" for n, a in zip(names, arrays, strict=True))
+            )
+        return arrays
+
+    def _check_input(self, name: str, array: Array) -> None:
+        shape = self.inputs[name]
+        if len(array.shape) == len(shape) + 1 and all(
+            e in (None, f) for e, f in zip(shape, array.shape[1:], strict=True)
+        ):
+            return
+        expected = ", ".join(["batch", *("any" if axis is None else str(axis) for axis in shape)])
+        hint = ""
+        if array.shape == shape:
+            hint = "that is one sample; for a batch of one pass x[None]"
+        elif len(array.shape) == len(shape) + 2 and array.shape[-1] == 1:
+            hint = "the last axis of 1 is too many: x[..., 0]"
+        elif len(array.shape) == len(shape) and shape[-1:] == (1,):
+            hint = "an axis of 1 is missing at the end: x[..., None]"
+        raise ShapeError(f"input {show(name)}: expected an array of shape ({expected}), found {array.shape}", hint)
+
+    def input_dtype(self, slot: int) -> np.dtype[Any]:
+        """What an input is converted to: integers where all nodes that read it take ids, else the network's dtype."""
+        readers = [node.layer for node in self.graph.nodes if slot in node.inputs]
+        return np.dtype(np.intp) if readers and all(layer.integer_input for layer in readers) else self.dtype
+
+    def _predict(self, arrays: list[Array], batch_size: int, out: Array | None) -> dict[str, Array]:
+        rows = len(arrays[0])
+        predictor = cast("Pass | None", getattr(self._predictors, "predictor", None))
+        if predictor is None:
+            predictor = self._predictors.predictor = Pass(self, list(self.graph.outputs.values()))
+        results: dict[str, Array] = {}
+        for start in range(0, max(rows, 1), batch_size):
+            batch = predictor.forward([array[start : start + batch_size] for array in arrays])
+            for name, value in zip(self.graph.outputs, batch, strict=True):
+                if name not in results:
+                    shape = (rows, *value.shape[1:])
+                    if out is not None and (out.shape != shape or out.dtype != value.dtype):
+                        raise ShapeError(
+                            f"out: expected {value.dtype} of shape {shape}, found {out.dtype} of shape {out.shape}"
+                        )
+                    results[name] = np.empty(shape, value.dtype) if out is None else out
+                results[name][start : start + batch_size] = value
+        return results
+
+    def prepare(self, batches: Callable[[], Iterable[tuple[Sequence[Array], Mapping[str, Array]]]]) -> None:
+        """Lets the layers that learn from data before training (standardize) do so.
+
+        Args:
+            batches: gives (inputs in order, output name -> target) for all of the training data, each time anew.
+        """
+        for position, node in enumerate(self.graph.nodes):
+            if type(node.layer).prepare is Layer.prepare or not node.trainable or node.owner is not None:
+                continue
+            slot = position + len(self.inputs)
+            output = next((name for name, at in self.graph.outputs.items() if at == slot), None)
+            reader = Pass(self, list(node.inputs))
+
+            def seen(output: str | None = output, reader: Pass = reader) -> Iterable[tuple[Array, Array | None]]:
+                for inputs, targets in batches():
+                    yield reader.forward(inputs)[0], targets.get(output) if output else None
+
+            context = Context(self.dtype, state=self.arrays_of(self.state, node, node.state), training=True)
+            node.layer.prepare(context, seen())
+
+    def arrays_of(self, array: FlatArray, node: GraphNode, names: Iterable[str]) -> dict[str, Array]:
+        """The views that belong to a node: its own, or those of the node it shares with."""
+        owner = node if node.owner is None else self.graph.nodes[node.owner]
+        return {name: array[f"{owner.name}.{name}"] for name in names}
+
+    def load_parameters(self, source: Any, *, rename: Mapping[str, str] | None = None, strict: bool = True) -> Any:
+        """Takes over the parameters and state of another model, by name and shape.
+
+        Args:
+            source: the path of a model file, a network, or a mapping from name to array.
+            rename: name there -> name here; a node's name renames all of its arrays.
+            strict: whether every array must find its counterpart.
+
+        Returns:
+            A report with `.taken`, `.missing`, `.left_over` and `.mismatched`, which prints as text.
+
+        Raises:
+            ParameterMismatch: if strict and anything is missing, left over or of another shape; nothing is taken then.
+        """
+        # Upwards on the list of floors, but here is where people look for it.
+        from modnet.modelfile.transfer import load_parameters
+
+        return load_parameters(self, source, rename or {}, strict)
+
+    def summary(self) -> Any:
+        """The nodes with their shapes and sizes: an object with `.rows` that prints as a table."""
+        from modnet.summary import Summary
+
+        return Summary.of(self)
+
+    def __repr__(self) -> str:
+        shapes = " and ".join(str(shape) for shape in self.inputs.values())
+        outputs = " and ".join(str(shape) for shape in self.outputs.values())
+        size = f"{len(self.graph.nodes)} nodes, {self.parameters.flat.size:,} parameters, {self.dtype}"
+        return f"<Network {shapes} -> {outputs}: {size}>"
+
+    def __getstate__(self) -> dict[str, Any]:
+        state = self.__dict__.copy()
+        del state["_predictors"]
+        return state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._predictors = threading.local()
+
+
+def build(
+    spec: SpecLike,
+    *,
+    seed: int | None = None,
+    dtype: str | None = None,
+    registry: Registry | None = None,
+) -> Network:
+    """A network with fresh parameters.
+
+    Args:
+        spec: the path of a spec file, the same as a dict, or a `Spec`. A dict may hold components in place of tables.
+        seed: of the initial parameters; by default the spec's `training.seed`, or 0.
+        dtype: "float32" or "float64", in place of the spec's.
+        registry: where components are looked up; by default the process's own.
+
+    Raises:
+        SpecError: with every fault of the spec, and where it stands.
+        PluginError: a component is broken.
+    """
+    checked, source = read_spec(spec, registry, {"network.dtype": dtype} if dtype else None)
+    try:
+        graph = build_graph(checked.network)
+    except SpecError as error:
+        raise located_error(error, source) from None
+    network = Network(checked, graph)
+    if seed is None:
+        seed = checked.training.seed if checked.training else 0
+    network.initialize(seed)
+    return network
+
+
+class Pass:
+    """The way of batches through a network, again and again: one context for each node, with its buffers.
+
+    A pass is used by one thread at a time. It runs the nodes that the wanted slots depend on, and no others.
+
+    Args:
+        network: the network.
+        wanted: the slots whose values `forward` gives.
+        training: whether the layers are told that this is training.
+        gradients: where `backward` writes the parameters' gradients; None for a pass that only goes forward.
+        rng: for layers that draw random numbers.
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        wanted: Sequence[int],
+        *,
+        training: bool = False,
+        gradients: FlatArray | None = None,
+        rng: np.random.Generator | None = None,
+    ) -> None:
+        self.network = network
+        self.wanted = tuple(wanted)
+        self.gradients = gradients
+        self._first = len(network.inputs)
+        self._dtypes = [network.input_dtype(slot) for slot in range(self._first)]
+        self._order = self._ancestors()
+        self._values: list[Any] = [None] * (self._first + len(network.graph.nodes))
+        self._learning = self._nodes_to_learn() if gradients is not None else set()
+        self._shared: list[tuple[Array, Array]] = []
+        self._zeroed: list[Array] = []
+        rng = rng if rng is not None else np.random.default_rng(0)
+        self.contexts = {slot: self._context(slot, training, rng) for slot in self._order}
+        self._calls = [
+            (slot, self._node(slot).layer, self.contexts[slot], self._node(slot).inputs) for slot in self._order
+        ]
+
+    def _node(self, slot: int) -> GraphNode:
+        return self.network.graph.nodes[slot - self._first]
+
+    def _ancestors(self) -> list[int]:
+        needed = set(self.wanted)
+        for slot in range(len(self.network.graph.nodes) + self._first - 1, self._first - 1, -1):
+            if slot in needed:
+                needed.update(self._node(slot).inputs)
+        return sorted(slot for slot in needed if slot >= self._first)
+
+    def _nodes_to_learn(self) -> set[int]:
+        """The slots through which gradients flow: nodes that have trainable parameters at or before them."""
+        learning: set[int] = set()
+        for slot in self._order:
+            node = self._node(slot)
+            if (node.parameters and node.trainable) or any(source in learning for source in node.inputs):
+                learning.add(slot)
+        return learning
+
+    def _context(self, slot: int, training: bool, rng: np.random.Generator) -> Context:
+        network, node = self.network, self._node(slot)
+        grads: dict[str, Array] = {}
+        if self.gradients is not None:
+            grads = network.arrays_of(self.gradients, node, node.parameters)
+            if node.owner is not None and slot in self._learning:
+                own = {name: np.zeros_like(array) for name, array in grads.items()}
+                self._shared += [(grads[name], own[name]) for name in own]
+                if node.owner + self._first not in self._learning:
+                    self._zeroed += grads.values()
+                grads = own
+        return Context(
+            network.dtype,
+            network.arrays_of(network.parameters, node, node.parameters),
+            grads,
+            network.arrays_of(network.state, node, node.state),
+            rng,
+            # A frozen batch_norm keeps its running statistics and uses them; dropout has nothing to freeze.
+            training and (node.trainable or not node.parameters),
+            any(source in self._learning for source in node.inputs),
+            self._may_overwrite_input(slot, training),
+        )
+
+    def _may_overwrite_input(self, slot: int, training: bool) -> bool:
+        source = self._node(slot).inputs[0]
+        if source < self._first or source in self.wanted or not self._node(source).layer.scratch_output:
+            return False
+        readers = sum(self._node(other).inputs.count(source) for other in self._order)
+        return readers == 1 and not (training and getattr(self._node(slot).layer, "needs_input", True))
+
+    def forward(self, inputs: Sequence[Array]) -> list[Array]:
+        """The values of the wanted slots; they are valid until the next call."""
+        values = self._values
+        for slot, (array, dtype) in enumerate(zip(inputs, self._dtypes, strict=True)):
+            values[slot] = array if array.dtype == dtype else _converted(array, dtype, list(self.network.inputs)[slot])
+        for slot, layer, context, sources in self._calls:
+            context.begin()
+            values[slot] = layer.forward(context, *[values[source] for source in sources])
+        return [values[slot] for slot in self.wanted]
+
+    def backward(self, gradients: Sequence[Array]) -> None:
+        """Writes the gradient of every trainable parameter.
+
+        Args:
+            gradients: those of the first wanted slots; they may be overwritten. Slots beyond them have none.
+        """
+        flowing: dict[int, Array] = {}
+        for slot, gradient in zip(self.wanted, gradients, strict=False):
+            self._flow(flowing, slot, gradient)
+        for array in self._zeroed:
+            array.fill(0)
+        for slot, layer, context, sources in reversed(self._calls):
+            if slot not in flowing:
+                continue
+            result = layer.backward(context, flowing.pop(slot))
+            if not context.needs_input_gradient:
+                continue
+            seen: list[Array] = []
+            for source, gradient in zip(sources, result if isinstance(result, tuple) else (result,), strict=True):
+                # A layer may hand the same array to several inputs; each of them may overwrite what it gets.
+                self._flow(flowing, source, gradient.copy() if any(gradient is other for other in seen) else gradient)
+                seen.append(gradient)
+        for total, own in self._shared:
+            total += own
+
+    def _flow(self, flowing: dict[int, Array], slot: int, gradient: Array) -> None:
+        if slot in self._learning:
+            if slot in flowing:
+                flowing[slot] += gradient
+            else:
+                flowing[slot] = gradient
+
+    def values(self) -> dict[str, Array]:
+        """Node name -> its output in the last `forward`, as far as it was run."""
+        return {self._node(slot).name: self._values[slot] for slot in self._order}
+
+
+def _as_array(value: ArrayLike, name: str) -> Array:
+    try:
+        array = np.asarray(value)
+    except ValueError as error:
+        raise DataError(f"input {show(name)}: expected an array of numbers; {error}") from None
+    if array.dtype.kind not in "biuf":
+        found = "text" if array.dtype.kind in "US" else f"values of type {array.dtype}"
+        raise DataError(f"input {show(name)}: expected numbers, found {found}")
+    return array
+
+
+def _converted(array: Array, dtype: DTypeLike, name: str) -> Array:
+    dtype = np.dtype(dtype)
+    if (
+        dtype.kind == "i"
+        and array.dtype.kind == "f"
+        and not (np.isfinite(array).all() and (array == np.trunc(array)).all())
+    ):
+        raise DataError(f"input {show(name)}: expected whole numbers (ids), found others")
+    return array.astype(dtype)

@@ -1,0 +1,396 @@
+"""Optimizers. Defaults and variants are those of `torch.optim`; docstrings say where that is not so.
+
+In the equations g is the gradient, theta the parameter, eta the learning rate, lambda the weight decay and t the step,
+counted from 1. A moment that the literature defines as m = beta m + (1 - beta) g is kept without its constant factor,
+M = beta M + g with m = (1 - beta) M: the factors, bias corrections and the learning rate then meet in one scalar for
+each step, and a step takes fewer passes over memory.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+import numpy as np
+
+from modnet.component import Array, Optimizer, field
+
+__all__ = ["SGD", "AdaGrad", "Adam", "AdamW", "Lion", "NAdam", "RMSProp"]
+
+FLUSH_INTERVAL = 64
+"""Steps from one `flush_subnormals` to the next."""
+
+
+def negligible(dtype: np.dtype[Any]) -> float:
+    """2**13 times the smallest normal number, 1e-34 in float32 and 2e-304 in float64: moments do not resolve less."""
+    return 2.0**13 * float(np.finfo(dtype).tiny)
+
+
+def flush_subnormals(step: int, moments: Sequence[Array]) -> None:
+    """Keeps decaying moments from becoming subnormal numbers, with which every pass is many times slower.
+
+    Every 64th step it rounds each moment to a multiple of `negligible` by adding and subtracting a constant: what is
+    smaller becomes zero, and what is much larger (1e7 times in float32) keeps all its digits. With a decay of 0.87 or
+    more nothing that is left turns subnormal within the next 64 steps.
+    """
+    if step % FLUSH_INTERVAL:
+        return
+    for moment in moments:
+        constant = negligible(moment.dtype) / float(np.finfo(moment.dtype).eps)
+        moment += constant
+        moment -= constant
+
+
+def accumulate(moment: Array, decay: float, term: Array) -> None:
+    """moment = decay * moment + term"""
+    moment *= decay
+    moment += term
+
+
+def add_l2(gradient: Array, parameter: Array, weight_decay: float, scratch: Array) -> None:
+    """gradient = gradient + weight_decay * parameter, the gradient with a penalty weight_decay / 2 * |parameter|^2."""
+    if weight_decay:
+        np.multiply(parameter, weight_decay, out=scratch)
+        gradient += scratch
+
+
+class SGD(Optimizer, type="sgd"):
+    """Stochastic gradient descent, with momentum if asked: theta -= eta v.
+
+    v = momentum v + (1 - dampening) g, at the first step v = g. With `nesterov`, theta -= eta (g + momentum v). Weight
+    decay is L2: lambda theta is added to g.
+
+    The velocity is not scaled by the learning rate, so a schedule acts at once on all of it (as in torch; in Sutskever
+    et al. 2013 and Keras the rate is part of the velocity, which differs while the rate changes). The default learning
+    rate is that of Keras, 0.01; torch's is 0.001.
+    """
+
+    learning_rate: float = field(default=0.01, minimum=0.0)
+    momentum: float = field(default=0.0, minimum=0.0, below=1.0)
+    dampening: float = field(default=0.0, minimum=0.0, below=1.0)
+    nesterov: bool = False
+
+    def check(self) -> None:
+        if self.nesterov and not (self.momentum > 0 and self.dampening == 0):
+            raise ValueError(
+                "nesterov needs momentum > 0 and dampening = 0, "
+                f"found momentum = {self.momentum:g} and dampening = {self.dampening:g}"
+            )
+        if self.dampening and not self.momentum:
+            raise ValueError(f"dampening = {self.dampening:g} does nothing without momentum; give momentum > 0")
+
+    @property
+    def slots(self) -> tuple[str, ...]:
+        return ("velocity",) if self.momentum else ()
+
+    def update(
+        self,
+        parameter: Array,
+        gradient: Array,
+        slots: Sequence[Array],
+        scratch: Sequence[Array],
+        step: int,
+        learning_rate: float,
+        weight_decay: float,
+    ) -> None:
+        if not self.momentum:
+            if weight_decay:
+                parameter *= 1 - learning_rate * weight_decay
+            gradient *= learning_rate
+            parameter -= gradient
+            return
+        flush_subnormals(step, slots)
+        add_l2(gradient, parameter, weight_decay, scratch[0])
+        velocity = slots[0]
+        if self.dampening and step > 1:
+            gradient *= 1 - self.dampening
+        accumulate(velocity, self.momentum, gradient)
+        if self.nesterov:
+            np.multiply(velocity, self.momentum, out=scratch[0])
+            gradient += scratch[0]
+            gradient *= learning_rate
+        else:
+            np.multiply(velocity, learning_rate, out=gradient)
+        parameter -= gradient
+
+
+class AdaptiveMoments(Optimizer):
+    """What Adam and its relatives share: their fields, and moments M and V of the gradient and of its square."""
+
+    @property
+    def slots(self) -> tuple[str, ...]:
+        return ("first_moment", "second_moment")
+
+    beta1: float = field(default=0.9, minimum=0.0, below=1.0)
+    beta2: float = field(default=0.999, minimum=0.0, below=1.0)
+    epsilon: float = field(default=1e-8, above=0.0)
+
+    def root_factor(self, step: int) -> float:
+        """The factor c of the bias-corrected root of the second moment, c sqrt(V)."""
+        return math.sqrt((1 - self.beta2) / (1 - self.beta2**step))
+
+    def adam_step(
+        self, parameter: Array, gradient: Array, slots: Sequence[Array], step: int, learning_rate: float
+    ) -> None:
+        """theta -= eta m / (1 - beta1^t) / (sqrt(v / (1 - beta2^t)) + epsilon), in ten passes."""
+        flush_subnormals(step, slots)
+        first, second = slots
+        accumulate(first, self.beta1, gradient)
+        np.square(gradient, out=gradient)
+        accumulate(second, self.beta2, gradient)
+        root_factor = self.root_factor(step)
+        change = np.sqrt(second, out=gradient)
+        change += self.epsilon / root_factor
+        np.divide(first, change, out=change)
+        change *= learning_rate * (1 - self.beta1) / (1 - self.beta1**step) / root_factor
+        parameter -= change
+
+
+class Adam(AdaptiveMoments, type="adam"):
+    """Adaptive moments: theta -= eta m' / (sqrt(v') + epsilon).
+
+    m = beta1 m + (1 - beta1) g, v = beta2 v + (1 - beta2) g^2, and m' = m / (1 - beta1^t), v' = v / (1 - beta2^t) undo
+    their start from zero. Weight decay is L2: lambda theta is added to g, so it is scaled by sqrt(v') too; `adamw`
+    does not do that.
+
+    Source: Kingma and Ba 2015, arXiv:1412.6980, algorithm 1. (Keras adds epsilon before the bias correction.)
+    """
+
+    def update(
+        self,
+        parameter: Array,
+        gradient: Array,
+        slots: Sequence[Array],
+        scratch: Sequence[Array],
+        step: int,
+        learning_rate: float,
+        weight_decay: float,
+    ) -> None:
+        add_l2(gradient, parameter, weight_decay, scratch[0])
+        self.adam_step(parameter, gradient, slots, step, learning_rate)
+
+
+class AdamW(AdaptiveMoments, type="adamw"):
+    """Adam with decoupled weight decay: theta -= eta lambda theta first, then the step of `adam`, whose g has no decay.
+
+    Source: Loshchilov and Hutter 2019, arXiv:1711.05101, algorithm 2. As in torch, the decay is multiplied by the
+    learning rate; in the paper it is multiplied by the schedule's factor alone.
+    """
+
+    scratch: ClassVar[int] = 0
+
+    weight_decay: float = field(default=0.01, minimum=0.0)
+
+    def update(
+        self,
+        parameter: Array,
+        gradient: Array,
+        slots: Sequence[Array],
+        scratch: Sequence[Array],
+        step: int,
+        learning_rate: float,
+        weight_decay: float,
+    ) -> None:
+        if weight_decay:
+            parameter *= 1 - learning_rate * weight_decay
+        self.adam_step(parameter, gradient, slots, step, learning_rate)
+
+
+class NAdam(AdaptiveMoments, type="nadam"):
+    """Adam with Nesterov momentum that warms up.
+
+    theta -= eta (a g + b m) / (sqrt(v') + epsilon) with m, v, v' as in `adam`, a = (1 - mu_t) / (1 - mu_1 ... mu_t),
+    b = mu_{t+1} / (1 - mu_1 ... mu_{t+1}) and mu_t = beta1 (1 - 0.96^(t momentum_decay) / 2). Weight decay is L2:
+    lambda theta is added to g.
+
+    Source: Dozat 2016, "Incorporating Nesterov momentum into Adam"; this variant, with m = beta1 m + (1 - beta1) g
+    where the report has mu_t, is that of torch.
+    """
+
+    learning_rate: float = field(default=2e-3, minimum=0.0)
+    momentum_decay: float = field(default=4e-3, minimum=0.0)
+
+    def update(
+        self,
+        parameter: Array,
+        gradient: Array,
+        slots: Sequence[Array],
+        scratch: Sequence[Array],
+        step: int,
+        learning_rate: float,
+        weight_decay: float,
+    ) -> None:
+        flush_subnormals(step, slots)
+        add_l2(gradient, parameter, weight_decay, scratch[0])
+        first, second = slots
+        accumulate(first, self.beta1, gradient)
+        square = np.square(gradient, out=scratch[0])
+        accumulate(second, self.beta2, square)
+
+        mu, mu_next = (nadam_momentum(self.beta1, self.momentum_decay, t) for t in (step, step + 1))
+        product = nadam_momentum_product(self.beta1, self.momentum_decay, step)
+        of_gradient = (1 - mu) / (1 - product)
+        of_first = (1 - self.beta1) * mu_next / (1 - product * mu_next)
+        root_factor = self.root_factor(step)
+
+        gradient += np.multiply(first, of_first / of_gradient, out=scratch[0])
+        root = np.sqrt(second, out=scratch[0])
+        root += self.epsilon / root_factor
+        gradient /= root
+        gradient *= learning_rate * of_gradient / root_factor
+        parameter -= gradient
+
+
+def nadam_momentum(beta1: float, momentum_decay: float, step: int) -> float:
+    """mu_t of `NAdam`."""
+    return beta1 * (1 - 0.5 * math.pow(0.96, step * momentum_decay))
+
+
+@functools.lru_cache(maxsize=16)  # All chunks of a step ask for the same one.
+def nadam_momentum_product(beta1: float, momentum_decay: float, step: int) -> float:
+    """mu_1 ... mu_t of `NAdam`, to within what can change 1 - product."""
+    product = 1.0
+    for t in range(1, step + 1):
+        product *= nadam_momentum(beta1, momentum_decay, t)
+        if product < 1e-18:
+            break
+    return product
+
+
+class RMSProp(Optimizer, type="rmsprop"):
+    """Gradient over its running root mean square: theta -= eta g / (sqrt(v) + epsilon).
+
+    v = smoothing v + (1 - smoothing) g^2. With `centered` the running mean of g, squared, is subtracted from v, which
+    makes it a variance; should rounding make that negative, it counts as 0 (torch gives nan). With `momentum`,
+    b = momentum b + g / (sqrt(v) + epsilon) and theta -= eta b. Weight decay is L2: lambda theta is added to g.
+
+    Source: Tieleman and Hinton 2012, lecture 6.5 of "Neural networks for machine learning"; centered: Graves 2013,
+    arXiv:1308.0850, equations 38 to 45, where epsilon is below the root.
+    """
+
+    learning_rate: float = field(default=0.01, minimum=0.0)
+    smoothing: float = field(default=0.99, minimum=0.0, below=1.0)
+    epsilon: float = field(default=1e-8, above=0.0)
+    momentum: float = field(default=0.0, minimum=0.0, below=1.0)
+    centered: bool = False
+
+    @property
+    def slots(self) -> tuple[str, ...]:
+        first = ("first_moment",) if self.centered else ()
+        velocity = ("velocity",) if self.momentum else ()
+        return ("second_moment", *first, *velocity)
+
+    def update(
+        self,
+        parameter: Array,
+        gradient: Array,
+        slots: Sequence[Array],
+        scratch: Sequence[Array],
+        step: int,
+        learning_rate: float,
+        weight_decay: float,
+    ) -> None:
+        flush_subnormals(step, slots)
+        add_l2(gradient, parameter, weight_decay, scratch[0])
+        second = slots[0]
+        square = np.square(gradient, out=scratch[0])
+        accumulate(second, self.smoothing, square)
+        if self.centered:
+            first = slots[1]
+            accumulate(first, self.smoothing, gradient)
+            root = np.square(first, out=scratch[0])
+            root *= 1 - self.smoothing
+            np.subtract(second, root, out=root)
+            np.maximum(root, 0.0, out=root)
+            np.sqrt(root, out=root)
+        else:
+            root = np.sqrt(second, out=scratch[0])
+        root_factor = math.sqrt(1 - self.smoothing)
+        root += self.epsilon / root_factor
+        gradient /= root
+        if self.momentum:
+            velocity = slots[-1]
+            accumulate(velocity, self.momentum, gradient)
+            np.multiply(velocity, learning_rate / root_factor, out=gradient)
+        else:
+            gradient *= learning_rate / root_factor
+        parameter -= gradient
+
+
+class AdaGrad(Optimizer, type="adagrad"):
+    """Gradient over the root of the sum of all its squares so far: theta -= eta g / (sqrt(s) + epsilon), s = s + g^2.
+
+    Weight decay is L2: lambda theta is added to g.
+
+    Source: Duchi, Hazan and Singer 2011, "Adaptive subgradient methods", the diagonal form. (Keras starts s at 0.1
+    and not at 0.)
+    """
+
+    @property
+    def slots(self) -> tuple[str, ...]:
+        return ("sum_of_squares",)
+
+    learning_rate: float = field(default=0.01, minimum=0.0)
+    epsilon: float = field(default=1e-10, above=0.0)
+
+    def update(
+        self,
+        parameter: Array,
+        gradient: Array,
+        slots: Sequence[Array],
+        scratch: Sequence[Array],
+        step: int,
+        learning_rate: float,
+        weight_decay: float,
+    ) -> None:
+        add_l2(gradient, parameter, weight_decay, scratch[0])
+        sum_of_squares = slots[0]
+        sum_of_squares += np.square(gradient, out=scratch[0])
+        root = np.sqrt(sum_of_squares, out=scratch[0])
+        root += self.epsilon
+        gradient /= root
+        gradient *= learning_rate
+        parameter -= gradient
+
+
+class Lion(Optimizer, type="lion"):
+    """Steps of one size, in the direction of a sign: theta -= eta (sign(beta1 m + (1 - beta1) g) + lambda theta).
+
+    After that, m = beta2 m + (1 - beta2) g. The sign of 0 is 0, and of less than 1e-34 in float32 a part of 1. Weight
+    decay is decoupled, as in `adamw`. The authors advise a
+    learning rate 3 to 10 times smaller than for `adamw`, and a weight decay as many times larger.
+
+    Source: Chen et al. 2023, arXiv:2302.06675, algorithm 2.
+    """
+
+    @property
+    def slots(self) -> tuple[str, ...]:
+        return ("first_moment",)
+
+    learning_rate: float = field(default=1e-4, minimum=0.0)
+    beta1: float = field(default=0.9, minimum=0.0, below=1.0)
+    beta2: float = field(default=0.99, minimum=0.0, below=1.0)
+
+    def update(
+        self,
+        parameter: Array,
+        gradient: Array,
+        slots: Sequence[Array],
+        scratch: Sequence[Array],
+        step: int,
+        learning_rate: float,
+        weight_decay: float,
+    ) -> None:
+        flush_subnormals(step, slots)
+        if weight_decay:
+            parameter *= 1 - learning_rate * weight_decay
+        first = slots[0]
+        change = np.multiply(first, self.beta1 * (1 - self.beta2) / (1 - self.beta1), out=scratch[0])
+        change += gradient
+        smallest = negligible(change.dtype)  # To clip is several times as fast as np.sign.
+        np.clip(change, -smallest, smallest, out=change)
+        change *= learning_rate / smallest
+        parameter -= change
+        accumulate(first, self.beta2, gradient)

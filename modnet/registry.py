@@ -1,0 +1,394 @@
+"""Discovery and look-up of components: (kind, type name) -> class, with where it came from."""
+
+from __future__ import annotations
+
+import importlib
+import re
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from functools import cache
+from typing import TYPE_CHECKING, Any, TypeVar, cast
+
+from modnet.component import KINDS, Component
+from modnet.configuration import did_you_mean, show
+from modnet.errors import AmbiguousType, BrokenPlugin, NotInstalled, PluginError, UnknownType
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
+
+    from modnet.hooks import PluginManager
+
+C = TypeVar("C", bound=Component)
+
+CORE = "modnet-core"
+
+GROUPS = {
+    "layer": "modnet.layers",
+    "activation": "modnet.activations",
+    "loss": "modnet.losses",
+    "optimizer": "modnet.optimizers",
+    "initializer": "modnet.initializers",
+    "schedule": "modnet.schedules",
+    "metric": "modnet.metrics",
+    "callback": "modnet.callbacks",
+}
+"""Kind -> entry-point group."""
+
+BUILTIN = {
+    "modnet.layers": {
+        "add": "modnet.layers.merge:Add",
+        "batch_norm": "modnet.layers.norm:BatchNorm",
+        "concatenate": "modnet.layers.merge:Concatenate",
+        "dropout": "modnet.layers.noise:Dropout",
+        "embedding": "modnet.layers.embedding:Embedding",
+        "flatten": "modnet.layers.shape:Flatten",
+        "gaussian_noise": "modnet.layers.noise:GaussianNoise",
+        "global_average_pool": "modnet.layers.pooling:GlobalAveragePool",
+        "layer_norm": "modnet.layers.norm:LayerNorm",
+        "linear": "modnet.layers.linear:Linear",
+        "multiply": "modnet.layers.merge:Multiply",
+        "repeat": "modnet.layers.composite:Repeat",
+        "reshape": "modnet.layers.shape:Reshape",
+        "residual": "modnet.layers.composite:Residual",
+        "rms_norm": "modnet.layers.norm:RMSNorm",
+        "standardize": "modnet.layers.standardize:Standardize",
+        "unstandardize": "modnet.layers.standardize:Unstandardize",
+    },
+    "modnet.activations": {
+        "elu": "modnet.activations:ELU",
+        "gelu": "modnet.activations:GELU",
+        "hard_sigmoid": "modnet.activations:HardSigmoid",
+        "hard_swish": "modnet.activations:HardSwish",
+        "identity": "modnet.activations:Identity",
+        "leaky_relu": "modnet.activations:LeakyReLU",
+        "log_softmax": "modnet.activations:LogSoftmax",
+        "mish": "modnet.activations:Mish",
+        "prelu": "modnet.activations:PReLU",
+        "relu": "modnet.activations:ReLU",
+        "selu": "modnet.activations:SELU",
+        "sigmoid": "modnet.activations:Sigmoid",
+        "silu": "modnet.activations:SiLU",
+        "softmax": "modnet.activations:Softmax",
+        "softplus": "modnet.activations:Softplus",
+        "tanh": "modnet.activations:Tanh",
+    },
+    "modnet.losses": {
+        "binary_cross_entropy": "modnet.losses:BinaryCrossEntropy",
+        "cosine": "modnet.losses:Cosine",
+        "cross_entropy": "modnet.losses:CrossEntropy",
+        "hinge": "modnet.losses:Hinge",
+        "huber": "modnet.losses:Huber",
+        "kl_divergence": "modnet.losses:KLDivergence",
+        "mae": "modnet.losses:MeanAbsoluteError",
+        "mse": "modnet.losses:MeanSquaredError",
+        "poisson": "modnet.losses:Poisson",
+    },
+    "modnet.optimizers": {
+        "adagrad": "modnet.optimizers:AdaGrad",
+        "adam": "modnet.optimizers:Adam",
+        "adamw": "modnet.optimizers:AdamW",
+        "lion": "modnet.optimizers:Lion",
+        "nadam": "modnet.optimizers:NAdam",
+        "rmsprop": "modnet.optimizers:RMSProp",
+        "sgd": "modnet.optimizers:SGD",
+    },
+    "modnet.initializers": {
+        "constant": "modnet.initializers:Constant",
+        "glorot_normal": "modnet.initializers:GlorotNormal",
+        "glorot_uniform": "modnet.initializers:GlorotUniform",
+        "he_normal": "modnet.initializers:HeNormal",
+        "he_uniform": "modnet.initializers:HeUniform",
+        "lecun_normal": "modnet.initializers:LecunNormal",
+        "lecun_uniform": "modnet.initializers:LecunUniform",
+        "normal": "modnet.initializers:Normal",
+        "ones": "modnet.initializers:Ones",
+        "orthogonal": "modnet.initializers:Orthogonal",
+        "truncated_normal": "modnet.initializers:TruncatedNormal",
+        "uniform": "modnet.initializers:Uniform",
+        "zeros": "modnet.initializers:Zeros",
+    },
+    "modnet.schedules": {
+        "constant": "modnet.schedules:Constant",
+        "cosine": "modnet.schedules:Cosine",
+        "exponential": "modnet.schedules:Exponential",
+        "linear": "modnet.schedules:Linear",
+        "one_cycle": "modnet.schedules:OneCycle",
+        "plateau": "modnet.schedules:Plateau",
+        "step": "modnet.schedules:Step",
+    },
+    "modnet.metrics": {
+        "accuracy": "modnet.metrics:Accuracy",
+        "auc": "modnet.metrics:AUC",
+        "confusion_matrix": "modnet.metrics:ConfusionMatrix",
+        "f1": "modnet.metrics:F1",
+        "mean_absolute_error": "modnet.metrics:MeanAbsoluteError",
+        "precision": "modnet.metrics:Precision",
+        "r2": "modnet.metrics:R2",
+        "recall": "modnet.metrics:Recall",
+        "root_mean_squared_error": "modnet.metrics:RootMeanSquaredError",
+        "top_k_accuracy": "modnet.metrics:TopKAccuracy",
+    },
+    "modnet.callbacks": {
+        "checkpoint": "modnet.training.callbacks:Checkpoint",
+        "early_stopping": "modnet.training.callbacks:EarlyStopping",
+        "json_log": "modnet.training.callbacks:JSONLog",
+    },
+}
+"""The core's own components, in the form in which a plugin's stand in its package metadata."""
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where a component class comes from.
+
+    Attributes:
+        kind, type: what it is and how it is called.
+        distribution, version: the installed distribution that offers it; "" for a class registered by a program.
+        value: the entry point's value, `package.module:Class`.
+    """
+
+    kind: str
+    type: str
+    distribution: str
+    version: str
+    value: str
+
+
+@dataclass
+class Entry:
+    """A component that is on offer, loaded or not.
+
+    Attributes:
+        origin: what it is and who offers it.
+        cls: the class, once loaded.
+        error: why it cannot be loaded, once that was tried.
+    """
+
+    origin: Origin
+    cls: type[Component] | None = field(default=None, compare=False)
+    error: BrokenPlugin | None = field(default=None, compare=False)
+
+    def load(self) -> type[Component]:
+        """The class.
+
+        Raises:
+            BrokenPlugin: if it cannot be imported or is no component of its kind; its own error is the cause.
+        """
+        if self.cls is None and self.error is None:
+            try:
+                self.cls = self._import()
+            except BrokenPlugin as error:
+                self.error = error
+            except Exception as error:
+                self.error = BrokenPlugin(f"{self._name()} cannot be imported: {type(error).__name__}: {error}")
+                self.error.__cause__ = error
+        if self.error is not None:
+            raise self.error
+        return cast(type[Component], self.cls)
+
+    def _name(self) -> str:
+        origin = self.origin
+        return f"{origin.kind} {show(origin.type)} of {origin.distribution} {origin.version} ({origin.value})"
+
+    def _import(self) -> type[Component]:
+        module, _, qualified = self.origin.value.partition(":")
+        found: Any = importlib.import_module(module)
+        for part in qualified.split("."):
+            found = getattr(found, part)
+        base = KINDS[self.origin.kind]
+        if not (isinstance(found, type) and issubclass(found, base)):
+            raise BrokenPlugin(f"{self._name()} is no subclass of modnet.{base.__name__}")
+        if found.type != self.origin.type:
+            raise BrokenPlugin(
+                f"{self._name()} calls itself {show(found.type)}; the entry point and the class must agree"
+            )
+        return found
+
+
+class Registry:
+    """What is on offer: the core's components, those registered by the program, those of installed plugins.
+
+    Args:
+        entry_points: gives the installed entry points; by default those of this environment, scanned when a name is
+            asked for that neither the core nor the program offers, and then kept.
+    """
+
+    def __init__(self, entry_points: Callable[[], Iterable[EntryPoint]] | None = None) -> None:
+        self._entry_points = entry_points or _installed_entry_points
+        self._builtin = {
+            (kind, name): Entry(Origin(kind, name, CORE, "", value))
+            for kind, group in GROUPS.items()
+            for name, value in BUILTIN[group].items()
+        }
+        self._registered: dict[tuple[str, str], Entry] = {}
+        self._installed: dict[tuple[str, str], list[Entry]] | None = None
+        self._hook_entry_points: list[EntryPoint] = []
+        self._hooks: PluginManager | None = None
+        self.broken_hooks: dict[str, BrokenPlugin] = {}
+
+    def find(self, kind: type[C], name: str) -> type[C]:
+        """The component class of a kind, by its type name, or by `name@distribution`.
+
+        Raises:
+            UnknownType: nobody offers it; the message has the nearest name.
+            AmbiguousType: two plugins offer it.
+            NotInstalled: the distribution that was asked for is not installed.
+            BrokenPlugin: it cannot be imported.
+        """
+        return cast(type[C], self.entry(kind, name).load())
+
+    def entry(self, kind: type[Component], name: str) -> Entry:
+        """What `find` would load."""
+        name, _, distribution = name.partition("@")
+        kinds = _kinds_within(kind)
+        if not distribution:
+            for table in (self._builtin, self._registered):
+                for kind_name in kinds:
+                    if (kind_name, name) in table:
+                        return table[kind_name, name]
+        found = [entry for kind_name in kinds for entry in self.installed.get((kind_name, name), [])]
+        if distribution:
+            if normalized(distribution) == CORE:
+                found = [self._builtin[key] for key in ((k, name) for k in kinds) if key in self._builtin]
+            found = [entry for entry in found if normalized(entry.origin.distribution) == normalized(distribution)]
+        if len(found) > 1:
+            choices = " or ".join(f"{name}@{entry.origin.distribution}" for entry in found)
+            raise AmbiguousType(f"{len(found)} plugins offer the {kind.kind} {show(name)}; write {choices}")
+        if not found:
+            raise self._unknown(kind, name, distribution)
+        return found[0]
+
+    def _unknown(self, kind: type[Component], name: str, distribution: str) -> PluginError:
+        what = f"{kind.kind} {show(name)}"
+        if distribution:
+            offers = {normalized(e.origin.distribution) for entries in self.installed.values() for e in entries}
+            if normalized(distribution) not in offers | {CORE}:
+                message = f"{what}: {distribution} is not installed:  pip install {distribution}"
+                return NotInstalled(message, distribution)
+            return UnknownType(f"{distribution} offers no {what}")
+        others = [k for k in KINDS if k not in _kinds_within(kind) and any(key == (k, name) for key in self._keys())]
+        if others:
+            article = "an" if others[0][0] in "aeiou" else "a"
+            return UnknownType(f"expected {_article(kind.kind)}, found {show(name)}, which is {article} {others[0]}")
+        suggestion = did_you_mean(name, self.names(kind))
+        hint = (
+            ""
+            if suggestion
+            else f"`modnet plugins --all` lists what there is; no installed plugin offers this {kind.kind}"
+        )
+        return UnknownType(f"unknown {what}{suggestion}", hint)
+
+    def _keys(self) -> set[tuple[str, str]]:
+        return {*self._builtin, *self._registered, *self.installed}
+
+    def names(self, kind: type[Component]) -> list[str]:
+        """The type names that a spec can use for a component of a kind, sorted."""
+        kinds = _kinds_within(kind)
+        return sorted({name for kind_name, name in self._keys() if kind_name in kinds})
+
+    def entries(self, kind: type[Component] | None = None) -> Iterator[Entry]:
+        """All that is on offer, the core's first; nothing is imported."""
+        kinds = _kinds_within(kind) if kind else tuple(GROUPS)
+        for table in (self._builtin, self._registered):
+            for (kind_name, _), entry in sorted(table.items(), key=lambda item: item[0]):
+                if kind_name in kinds:
+                    yield entry
+        for (kind_name, _), offered in sorted(self.installed.items(), key=lambda item: item[0]):
+            if kind_name in kinds:
+                yield from offered
+
+    def register(self, cls: type[C]) -> type[C]:
+        """Makes a component class of the running program known; usable as a decorator.
+
+        Registering a class again (a notebook cell run twice) replaces it.
+
+        Raises:
+            PluginError: for a class without a type name, a name of the core, or a name that another class has.
+        """
+        if not (isinstance(cls, type) and issubclass(cls, Component)) or cls.kind not in GROUPS:
+            raise PluginError(f"{show(cls)} is no component class: derive it from modnet.Layer or another kind")
+        if not cls.type:
+            raise PluginError(f'{cls.__name__} has no type name: class {cls.__name__}(..., type="...")')
+        key = (cls.kind, cls.type)
+        value = f"{cls.__module__}:{cls.__qualname__}"
+        if any((kind, cls.type) in self._builtin for kind in _kinds_within(KINDS[cls.kind])):
+            raise PluginError(
+                f"{cls.kind} {show(cls.type)} is the core's own and cannot be replaced; choose another name"
+            )
+        if key in self._registered and self._registered[key].origin.value != value:
+            raise PluginError(f"{cls.kind} {show(cls.type)} is {self._registered[key].origin.value} already")
+        self._registered[key] = Entry(Origin(*key, "", "", value), cls)
+        return cls
+
+    def origin(self, cls: type[Component]) -> Origin:
+        """Where a component class comes from: one that this registry has loaded, or any other, which is local."""
+        key = (cls.kind, cls.type)
+        candidates = [self._builtin.get(key), self._registered.get(key)]
+        if cls.__module__.partition(".")[0] != "modnet":
+            candidates += self.installed.get(key, [])
+        value = f"{cls.__module__}:{cls.__qualname__}"
+        for entry in candidates:
+            if entry is not None and (entry.cls is cls or entry.origin.value == value):
+                if entry.origin.distribution == CORE:
+                    return Origin(*key, CORE, sys.modules["modnet"].__version__, value)
+                return entry.origin
+        return Origin(*key, "", "", value)
+
+    @property
+    def installed(self) -> dict[tuple[str, str], list[Entry]]:
+        """What installed plugins offer; scans the environment the first time."""
+        if self._installed is None:
+            self._installed = {}
+            kinds = {group: kind for kind, group in GROUPS.items()}
+            for entry_point in self._entry_points():
+                if entry_point.group in kinds:
+                    kind = kinds[entry_point.group]
+                    name, version = (entry_point.dist.name, entry_point.dist.version) if entry_point.dist else ("", "")
+                    origin = Origin(kind, entry_point.name, name, version, entry_point.value)
+                    self._installed.setdefault((kind, entry_point.name), []).append(Entry(origin))
+                else:
+                    self._hook_entry_points.append(entry_point)
+        return self._installed
+
+    @property
+    def hooks(self) -> PluginManager:
+        """The installed plugins' hooks, imported the first time; `broken_hooks` tells which could not be."""
+        if self._hooks is None:
+            from modnet.hooks import installed_hooks
+
+            _ = self.installed
+            self._hooks, self.broken_hooks = installed_hooks(self._hook_entry_points)
+        return self._hooks
+
+
+def normalized(distribution: str) -> str:
+    """A distribution's name in the form in which names are compared (PEP 503)."""
+    return re.sub(r"[-_.]+", "-", distribution).lower()
+
+
+def _kinds_within(kind: type[Component]) -> tuple[str, ...]:
+    """An activation is a layer too; every other kind is alone."""
+    return ("layer", "activation") if kind.kind == "layer" else (kind.kind,)
+
+
+def _article(word: str) -> str:
+    return f"{'an' if word[0] in 'aeiou' else 'a'} {word}"
+
+
+def _installed_entry_points() -> list[EntryPoint]:
+    from importlib.metadata import distributions
+
+    found: dict[str, list[EntryPoint]] = {}
+    for distribution in distributions():
+        # Most distributions have nothing for us: looking into the text first halves the time of a scan.
+        if "modnet" in (distribution.read_text("entry_points.txt") or ""):
+            ours = [entry for entry in distribution.entry_points if entry.group.partition(".")[0] == "modnet"]
+            found.setdefault(normalized(distribution.name), ours)  # the first on the path is the one that is imported
+    return [entry_point for entry_points in found.values() for entry_point in entry_points]
+
+
+@cache
+def default_registry() -> Registry:
+    """The process's own registry, used wherever none is given."""
+    return Registry()

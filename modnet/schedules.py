@@ -1,0 +1,175 @@
+"""Schedules of the learning rate. Each is a factor of the optimizer's rate, and counts time in epochs, with fraction.
+
+x is `Progress.epoch` and E is `Progress.epochs`. Where a schedule is also in `torch.optim.lr_scheduler`, the factor at
+a whole x is what torch gives after x calls of `step()`, unless the docstring says otherwise. After x = E a schedule
+that refers to E stays at its last value.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Literal
+
+from modnet.component import Example, Progress, Schedule, field
+from modnet.configuration import did_you_mean
+from modnet.errors import TrainingError
+
+__all__ = ["Constant", "Cosine", "Exponential", "Linear", "OneCycle", "Plateau", "Step"]
+
+
+class Constant(Schedule, type="constant"):
+    """The optimizer's own learning rate from first to last: a factor of 1."""
+
+    def factor(self, progress: Progress) -> float:
+        return 1.0
+
+
+class Step(Schedule, type="step"):
+    """Multiplied by `gamma` after every `every_epochs` epochs: gamma^floor(x / every_epochs)."""
+
+    every_epochs: int = field(minimum=1)
+    gamma: float = field(default=0.1, above=0.0)
+
+    @classmethod
+    def examples(cls) -> Sequence[Example]:
+        return (Example(cls(every_epochs=2)),)
+
+    def factor(self, progress: Progress) -> float:
+        return math.pow(self.gamma, progress.epoch // self.every_epochs)
+
+
+class Exponential(Schedule, type="exponential"):
+    """Multiplied by `gamma` over each epoch, smoothly, at every step: gamma^x.
+
+    torch changes the rate at the end of an epoch only; `step` with every_epochs = 1 does that.
+    """
+
+    gamma: float = field(above=0.0)
+
+    @classmethod
+    def examples(cls) -> Sequence[Example]:
+        return (Example(cls(gamma=0.9)),)
+
+    def factor(self, progress: Progress) -> float:
+        return math.pow(self.gamma, progress.epoch)
+
+
+class Cosine(Schedule, type="cosine"):
+    """Half a cosine from 1 down to `final_factor`, after a linear warm-up from 0.
+
+    With W = `warmup_epochs` and F = `final_factor` it is x / W for x < W, and from there on
+    F + (1 - F) (1 + cos(pi (x - W) / (E - W))) / 2. With a warm-up the very first step has a rate of 0.
+
+    Source: Loshchilov and Hutter 2017, arXiv:1608.03983, equation 5, without restarts; the warm-up is that of Goyal et
+    al. 2017, arXiv:1706.02677, from 0.
+    """
+
+    warmup_epochs: float = field(default=0.0, minimum=0.0)
+    final_factor: float = field(default=0.0, minimum=0.0)
+
+    def factor(self, progress: Progress) -> float:
+        if progress.epoch < self.warmup_epochs:
+            return progress.epoch / self.warmup_epochs
+        if progress.epoch >= progress.epochs:
+            return self.final_factor
+        done = (progress.epoch - self.warmup_epochs) / (progress.epochs - self.warmup_epochs)
+        return half_cosine(1.0, self.final_factor, done)
+
+
+class Linear(Schedule, type="linear"):
+    """From `start_factor` to `end_factor` in a straight line over the first `epochs` epochs, then constant.
+
+    Without `epochs` the line takes the whole run.
+    """
+
+    start_factor: float = field(default=1.0, minimum=0.0)
+    end_factor: float = field(default=0.0, minimum=0.0)
+    epochs: float | None = field(default=None, above=0.0)
+
+    def factor(self, progress: Progress) -> float:
+        done = min(1.0, progress.epoch / (self.epochs or progress.epochs))
+        return self.start_factor * (1 - done) + self.end_factor * done
+
+
+class OneCycle(Schedule, type="one_cycle"):
+    """Up to the optimizer's learning rate and down again, along half a cosine each.
+
+    From 1 / div_factor to 1 over the first `warmup_fraction` of the run, from there to
+    1 / (div_factor final_div_factor) at its end.
+
+    Source: Smith and Topin 2018, arXiv:1708.07120, in the form of torch's OneCycleLR, which is the same but for the
+    ends: torch's T steps make T - 1 intervals, with the top after warmup_fraction T - 1 of them.
+    """
+
+    warmup_fraction: float = field(default=0.3, minimum=0.0, below=1.0)
+    div_factor: float = field(default=25.0, minimum=1.0)
+    final_div_factor: float = field(default=1e4, minimum=1.0)
+
+    def factor(self, progress: Progress) -> float:
+        done = min(1.0, progress.epoch / progress.epochs)
+        start = 1 / self.div_factor
+        if done < self.warmup_fraction:
+            return half_cosine(start, 1.0, done / self.warmup_fraction)
+        return half_cosine(
+            1.0, start / self.final_div_factor, (done - self.warmup_fraction) / (1 - self.warmup_fraction)
+        )
+
+
+class Plateau(Schedule, type="plateau"):
+    """Multiplied by `gamma` where a monitored value has stopped improving.
+
+    A value improves if it is better than the best one so far by more than `threshold` times that one's magnitude.
+    After more than `patience` epochs in a row without that, the factor is multiplied by `gamma`, down to
+    `minimum_factor` at least; the `cooldown` epochs that follow do not count. It is computed anew from the run's
+    history each time, so there is no state to be saved.
+
+    As torch's ReduceLROnPlateau with a relative threshold, whose threshold goes the wrong way for negative values.
+
+    Attributes:
+        monitor: the name of the value in the history; "validation_loss" stands for "loss" in a run without validation.
+        mode: whether smaller ("min") or greater ("max") is better.
+
+    Raises:
+        TrainingError: from `factor`, where the run does not record the value.
+    """
+
+    monitor: str = "validation_loss"
+    mode: Literal["min", "max"] = "min"
+    gamma: float = field(default=0.1, above=0.0, below=1.0)
+    patience: int = field(default=10, minimum=0)
+    threshold: float = field(default=1e-4, minimum=0.0)
+    cooldown: int = field(default=0, minimum=0)
+    minimum_factor: float = field(default=0.0, minimum=0.0, maximum=1.0)
+
+    def factor(self, progress: Progress) -> float:
+        sign = 1.0 if self.mode == "min" else -1.0
+        factor, to_beat, bad, cooling = 1.0, math.inf, 0, 0
+        for monitored in self._monitored(progress):
+            value = sign * monitored
+            if value < to_beat:
+                to_beat, bad = value - self.threshold * abs(value), 0
+            else:
+                bad += 1
+            if cooling:
+                cooling, bad = cooling - 1, 0
+            if bad > self.patience:
+                factor = max(factor * self.gamma, self.minimum_factor)
+                cooling, bad = self.cooldown, 0
+        return factor
+
+    def _monitored(self, progress: Progress) -> Sequence[float]:
+        history = progress.history
+        if not history or self.monitor in history:
+            return history.get(self.monitor, ())
+        if self.monitor == "validation_loss" and "loss" in history:
+            return history["loss"]
+        raise TrainingError(
+            f'the plateau schedule monitors "{self.monitor}", which this run does not record; '
+            f"expected one of: {', '.join(history)}{did_you_mean(self.monitor, history)}"
+        )
+
+
+def half_cosine(start: float, end: float, done: float) -> float:
+    """From `start` at done = 0 to `end` at done = 1, level at both."""
+    return end + (start - end) * (1 + math.cos(math.pi * done)) / 2

@@ -1,0 +1,96 @@
+"""What a network consists of, as a table."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from modnet.component import Shape
+from modnet.network import Network
+
+
+@dataclass(frozen=True)
+class Row:
+    """One node: its name, type, shape of one sample, numbers of parameters and of multiply-adds for one sample."""
+
+    name: str
+    type: str
+    shape: Shape
+    parameters: int
+    multiply_adds: int
+    trainable: bool
+
+
+@dataclass(frozen=True)
+class Summary:
+    """The nodes of a network; prints as a table.
+
+    Attributes:
+        inputs: input name -> shape of one sample.
+        rows: the nodes, in order.
+        dtype: of the parameters.
+        bytes: that the parameters take.
+    """
+
+    inputs: dict[str, Shape]
+    rows: tuple[Row, ...]
+    dtype: str
+    bytes: int
+
+    @classmethod
+    def of(cls, network: Network) -> Summary:
+        rows = []
+        for node in network.graph.nodes:
+            own = () if node.owner is not None else node.parameters.values()
+            count = sum(math.prod(parameter.shape) for parameter in own)
+            work = node.layer.multiply_adds(*node.input_shapes)
+            rows.append(Row(node.name, node.layer.type, node.shape, count, work, node.trainable))
+        return cls(network.inputs, tuple(rows), str(network.dtype), network.parameters.flat.nbytes)
+
+    @property
+    def parameters(self) -> int:
+        return sum(row.parameters for row in self.rows)
+
+    @property
+    def multiply_adds(self) -> int:
+        return sum(row.multiply_adds for row in self.rows)
+
+    def size(self) -> str:
+        """The last line's remark: what the parameters take in memory."""
+        return f"{readable_bytes(self.bytes)} in {self.dtype}"
+
+    def cells(self) -> list[tuple[str, str, str, str, str]]:
+        """The table as text, without its heading and its total."""
+        cells = [(name, "", shape_text(shape), "", "") for name, shape in self.inputs.items()]
+        for row in self.rows:
+            count = f"{row.parameters:,}" + ("" if row.trainable or not row.parameters else " frozen")
+            cells.append((row.name, row.type, shape_text(row.shape), count, f"{row.multiply_adds:,}"))
+        return cells
+
+    def __str__(self) -> str:
+        head = ("node", "type", "output", "parameters", "multiply-adds")
+        total = ("total", "", "", f"{self.parameters:,}", f"{self.multiply_adds:,}")
+        table = [head, *self.cells(), total]
+        widths = [max(len(row[column]) for row in table) for column in range(len(head))]
+        lines = []
+        for row in table:
+            left = [text.ljust(width) for text, width in zip(row[:3], widths[:3], strict=True)]
+            right = [text.rjust(width) for text, width in zip(row[3:], widths[3:], strict=True)]
+            lines.append("  ".join(left + right).rstrip())
+        return "\n".join(lines) + f"   {self.size()}"
+
+
+def shape_text(shape: Shape) -> str:
+    """A shape as text; a variable axis is "any"."""
+    inner = ", ".join("any" if axis is None else str(axis) for axis in shape)
+    return f"({inner},)" if len(shape) == 1 else f"({inner})"
+
+
+def readable_bytes(count: int) -> str:
+    """1536 -> "1.5 kB"; decimal units."""
+    size = float(count)
+    for unit in ("B", "kB", "MB", "GB"):
+        if size < 1000 or unit == "GB":
+            return f"{count} B" if unit == "B" else f"{size:.1f} {unit}" if size < 100 else f"{size:.0f} {unit}"
+        size /= 1000
+    raise AssertionError

@@ -1,0 +1,168 @@
+"""From arrays, or a stream, to batches."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any, Protocol
+
+import numpy as np
+
+from modnet.component import Array
+from modnet.configuration import did_you_mean, show
+from modnet.errors import DataError
+from modnet.network import Network
+
+
+@dataclass
+class Batch:
+    """Some samples: the inputs in order, output name -> target, and a weight for each sample or None.
+
+    The arrays may be reused for the next batch.
+    """
+
+    inputs: list[Array]
+    targets: dict[str, Array]
+    weights: Array | None = None
+
+    def __len__(self) -> int:
+        return len(self.inputs[0])
+
+
+class Batches(Protocol):
+    """A source of batches.
+
+    Attributes:
+        steps: batches in an epoch, or None where that is not known.
+        rewinds: whether an epoch can be had again.
+    """
+
+    steps: int | None
+    rewinds: bool
+
+    def epoch(self, rng: np.random.Generator | None = None) -> Iterator[Batch]:
+        """The batches of one epoch; in an order drawn from `rng`, where one is given and the source can do that."""
+        ...
+
+
+class ArrayBatches:
+    """Batches from arrays that can be indexed: in memory or memory-mapped.
+
+    Args:
+        inputs, targets, weights: all samples.
+        batch_size: samples in a batch; the last one of an epoch may be smaller.
+        rows: the samples to use, by default all.
+    """
+
+    rewinds = True
+
+    def __init__(
+        self,
+        inputs: Sequence[Array],
+        targets: Mapping[str, Array],
+        weights: Array | None = None,
+        batch_size: int = 32,
+        rows: Array | None = None,
+    ) -> None:
+        self.inputs = list(inputs)
+        self.targets = dict(targets)
+        self.weights = weights
+        self.batch_size = batch_size
+        self.rows = rows
+        self.samples = len(self.inputs[0]) if rows is None else len(rows)
+        self.steps: int | None = -(-self.samples // batch_size)
+        for name, target in self.targets.items():
+            if len(target) != len(self.inputs[0]):
+                raise DataError(f"{len(self.inputs[0])} samples, but {len(target)} targets (output {show(name)})")
+        if weights is not None and weights.shape != (len(self.inputs[0]),):
+            raise DataError(f"{len(self.inputs[0])} samples, but sample weights of shape {weights.shape}")
+        if not self.samples:
+            raise DataError("there are no samples")
+        self._buffers: dict[int, Array] = {}
+
+    def epoch(self, rng: np.random.Generator | None = None) -> Iterator[Batch]:
+        order = self.rows
+        if rng is not None:
+            order = rng.permutation(self.samples) if self.rows is None else self.rows[rng.permutation(self.samples)]
+        for start in range(0, self.samples, self.batch_size):
+            stop = min(start + self.batch_size, self.samples)
+            chosen = slice(start, stop) if order is None else order[start:stop]
+            yield Batch(
+                [self._take(array, chosen) for array in self.inputs],
+                {name: self._take(target, chosen) for name, target in self.targets.items()},
+                None if self.weights is None else self.weights[chosen],
+            )
+
+    def _take(self, array: Array, chosen: slice | Array) -> Array:
+        if isinstance(chosen, slice) or isinstance(array, np.memmap):
+            return np.asarray(array[chosen])
+        buffer = self._buffers.get(id(array))
+        if buffer is None:
+            buffer = self._buffers[id(array)] = np.empty((self.batch_size, *array.shape[1:]), array.dtype)
+        return np.take(array, chosen, axis=0, out=buffer[: len(chosen)], mode="clip")
+
+
+class StreamBatches:
+    """Batches that come ready from a generator or another iterable: (x, y) or (x, y, weights).
+
+    Args:
+        source: an iterable, or a function that gives a new one for each epoch.
+        steps: batches in an epoch; by default an epoch lasts until the iterable ends.
+    """
+
+    def __init__(
+        self,
+        source: Iterable[Any] | Callable[[], Iterable[Any]],
+        network: Network,
+        outputs: Sequence[str],
+        steps: int | None = None,
+    ) -> None:
+        self.source = source
+        self.network = network
+        self.outputs = outputs
+        self.steps = steps
+        self.rewinds = callable(source) or not isinstance(source, Iterator)
+        self._running: Iterator[Any] | None = None
+
+    def epoch(self, rng: np.random.Generator | None = None) -> Iterator[Batch]:
+        if callable(self.source):
+            items: Iterator[Any] = iter(self.source())
+        elif self.steps is not None:
+            # An endless stream goes on where the epoch before stopped.
+            self._running = self._running or iter(self.source)
+            items = self._running
+        else:
+            items = iter(self.source)
+        for item in islice(items, self.steps):
+            if not isinstance(item, tuple) or len(item) not in (2, 3):
+                raise DataError(f"expected batches (x, y) or (x, y, weights), found {show(item)}")
+            weights = None if len(item) == 2 else np.asarray(item[2])
+            yield Batch(self.network.arrays(item[0]), named_targets(item[1], self.outputs), weights)
+
+
+def named_targets(y: Any, outputs: Sequence[str]) -> dict[str, Array]:
+    """The targets by output name, from an array or a mapping.
+
+    Raises:
+        DataError: an output without a target, or a target without an output.
+    """
+    if not isinstance(y, Mapping):
+        if len(outputs) > 1:
+            raise DataError(
+                f"{len(outputs)} outputs have a loss; give the targets as a dict with {', '.join(map(show, outputs))}"
+            )
+        y = {outputs[0]: y}
+    for name in y:
+        if name not in outputs:
+            raise DataError(f"no output {show(name)} has a loss{did_you_mean(str(name), outputs)}")
+    missing = [name for name in outputs if name not in y]
+    if missing:
+        raise DataError(f"there is no target for the output {', '.join(map(show, missing))}")
+    targets = {name: np.asarray(y[name]) for name in outputs}
+    for name, target in targets.items():
+        if target.dtype.kind not in "biuf" or target.ndim == 0:
+            raise DataError(
+                f"target of {show(name)}: expected an array of numbers, found {show(y[name])} of type {target.dtype}"
+            )
+    return targets

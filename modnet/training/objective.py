@@ -1,0 +1,234 @@
+"""What is made small and what is reported: losses, penalties and metrics of all outputs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from modnet.component import Array, Loss, Metric, WeightedLoss
+from modnet.configuration import did_you_mean, show
+from modnet.context import Context
+from modnet.errors import Problem, SpecError
+from modnet.network import Network
+from modnet.parameters import FlatArray
+from modnet.spec.model import TrainingSpec
+from modnet.training.batches import Batch
+
+
+@dataclass
+class Head:
+    """One output with its loss.
+
+    Attributes:
+        name: of the output.
+        loss, weight: what is computed, and its factor in the sum over the outputs.
+        joint: whether the loss reads what the output's activation would have read.
+        metrics: name -> metric.
+        slot: what the loss reads.
+        prediction: where the prediction is among the values of a pass, for the metrics.
+        context: where the loss has its buffers.
+    """
+
+    name: str
+    loss: Loss
+    weight: float
+    joint: bool
+    metrics: dict[str, Metric]
+    slot: int
+    prediction: int
+    context: Context
+    target_dtype: np.dtype[Any]
+
+
+class Objective:
+    """The losses and metrics of a network's outputs.
+
+    Attributes:
+        heads: the outputs that have a loss.
+        wanted: the slots whose values `measure` takes; the losses' own come first.
+    """
+
+    def __init__(self, network: Network, training: TrainingSpec) -> None:
+        self.network = network
+        outputs = network.graph.outputs
+        losses = training.loss if isinstance(training.loss, Mapping) else _for_the_only_output(network, training.loss)
+        metrics = (
+            training.metrics if isinstance(training.metrics, Mapping) else dict.fromkeys(outputs, training.metrics)
+        )
+        if not isinstance(training.metrics, Mapping) and training.metrics and len(losses) > 1:
+            _refuse(
+                "metrics", "the network has several outputs", f"name them: metrics = {{ {next(iter(losses))} = [...] }}"
+            )
+        for place, names in (("loss", losses), ("metrics", metrics)):
+            for name in names:
+                if name not in outputs:
+                    _refuse(f"{place}.{name}", f"no output is called {show(name)}{did_you_mean(name, outputs)}")
+        for name, chosen in metrics.items():
+            if chosen and name not in losses:
+                _refuse(f"metrics.{name}", "metrics need the loss of their output too")
+        self.heads: list[Head] = []
+        predictions: list[int] = []
+        for name, used in losses.items():
+            node = network.graph.nodes[outputs[name] - len(network.inputs)]
+            joint = node.layer.type in used.loss.joint_with
+            slot = node.inputs[0] if joint else outputs[name]
+            position = len(self.heads)
+            if joint and metrics.get(name):
+                position = len(losses) + len(predictions)
+                predictions.append(outputs[name])
+            self.heads.append(
+                Head(
+                    name,
+                    used.loss,
+                    used.weight,
+                    joint,
+                    _named_metrics(metrics.get(name, ())),
+                    slot,
+                    position,
+                    Context(network.dtype),
+                    network.dtype,
+                )
+            )
+        self.wanted = [head.slot for head in self.heads] + predictions
+        self._checked: set[tuple[Any, ...]] = set()
+
+    def figures(self) -> dict[str, bool | None]:
+        """The name of every figure -> whether a greater value is better."""
+        several = len(self.heads) > 1
+        names: dict[str, bool | None] = {"loss": False}
+        for head in self.heads:
+            if several:
+                names[f"{head.name}_loss"] = False
+            for name, metric in head.metrics.items():
+                names[f"{head.name}_{name}" if several else name] = metric.greater_is_better
+        return names
+
+    def measure(self, values: Sequence[Array], batch: Batch, tally: Tally) -> tuple[float, list[Array]]:
+        """The loss of a batch, and its gradient for the first wanted slots; both are added to `tally` too.
+
+        Raises:
+            ShapeError: a prediction and its target do not fit.
+        """
+        total = 0.0
+        gradients = []
+        for head, value in zip(self.heads, values, strict=False):
+            target = self._target(head, value, batch.targets[head.name])
+            for metric_name, metric in head.metrics.items():
+                tally.add_metric(head.name, metric_name, metric, values[head.prediction], target, batch.weights)
+            if head.joint:
+                head.context.begin()
+                losses, gradient = head.loss.joint(head.context, value, target)
+            else:
+                losses, gradient = head.loss.values(value, target), head.loss.gradient(value, target)
+            weights = head.loss.sample_weights(target)
+            if batch.weights is not None:
+                weights = batch.weights if weights is None else weights * batch.weights
+            if weights is None:
+                share: Any = head.weight / len(losses)
+                loss_sum, weight_sum = float(np.add.reduce(losses)), float(len(losses))
+            else:
+                weights = np.asarray(weights, losses.dtype)
+                loss_sum, weight_sum = float(np.dot(losses, weights)), float(np.add.reduce(weights))
+                share = weights.reshape(-1, *[1] * (gradient.ndim - 1)) * (
+                    head.weight / weight_sum if weight_sum else 0.0
+                )
+            gradient *= share
+            gradients.append(gradient)
+            tally.add_loss(head.name, loss_sum, weight_sum)
+            total += head.weight * loss_sum / weight_sum if weight_sum else 0.0
+        return total, gradients
+
+    def _target(self, head: Head, value: Array, target: Array) -> Array:
+        shapes = (head.name, value.shape[1:], target.shape[1:])
+        if shapes not in self._checked:
+            head.loss.check_shapes(*shapes[1:])
+            self._checked.add(shapes)
+        if head.loss.takes_labels and target.dtype.kind in "biu" and target.ndim < value.ndim:
+            return target
+        return target if target.dtype == value.dtype else target.astype(value.dtype)
+
+
+class Tally:
+    """Sums over the batches of an epoch, from which its figures are made."""
+
+    def __init__(self, objective: Objective) -> None:
+        self.objective = objective
+        self._losses = {head.name: [0.0, 0.0] for head in objective.heads}
+        self._metrics = {(h.name, name): metric.start() for h in objective.heads for name, metric in h.metrics.items()}
+
+    def add_loss(self, output: str, loss_sum: float, weight_sum: float) -> None:
+        self._losses[output][0] += loss_sum
+        self._losses[output][1] += weight_sum
+
+    def add_metric(
+        self, output: str, name: str, metric: Metric, prediction: Array, target: Array, weights: Array | None
+    ) -> None:
+        key = (output, name)
+        self._metrics[key] = metric.update(self._metrics[key], prediction, target, weights)
+
+    def result(self, penalty: float = 0.0) -> dict[str, float | Array]:
+        """Figure name -> value; `penalty` is added to the total loss."""
+        several = len(self.objective.heads) > 1
+        means = {name: total / weight if weight else 0.0 for name, (total, weight) in self._losses.items()}
+        figures: dict[str, float | Array] = {
+            "loss": sum(head.weight * means[head.name] for head in self.objective.heads) + penalty
+        }
+        for head in self.objective.heads:
+            prefix = f"{head.name}_" if several else ""
+            if several:
+                figures[f"{head.name}_loss"] = means[head.name]
+            for name, metric in head.metrics.items():
+                figures[prefix + name] = metric.result(self._metrics[head.name, name])
+        return figures
+
+
+class Penalty:
+    """The sum of l1 |w| + l2 w^2 over the weights, not the biases, of the nodes that ask for it."""
+
+    def __init__(self, network: Network, gradients: FlatArray) -> None:
+        self._terms: list[tuple[Array, Array, float, float]] = []
+        for node in network.graph.nodes:
+            if node.owner is None and node.trainable and (node.l1 or node.l2):
+                names = [name for name, parameter in node.parameters.items() if parameter.decay]
+                weights = network.arrays_of(network.parameters, node, names)
+                slopes = network.arrays_of(gradients, node, names)
+                self._terms += [(weights[name], slopes[name], node.l1, node.l2) for name in names]
+
+    def add(self) -> float:
+        """Adds the penalty's gradient to the gradients, and gives its value."""
+        total = 0.0
+        for weight, gradient, l1, l2 in self._terms:
+            total += l1 * float(np.abs(weight).sum()) + l2 * float(np.vdot(weight, weight))
+            gradient += l1 * np.sign(weight) + (2 * l2) * weight
+        return total
+
+
+def _for_the_only_output(network: Network, loss: Loss) -> dict[str, Any]:
+    if len(network.outputs) > 1:
+        names = ", ".join(network.outputs)
+        _refuse(
+            "loss",
+            f"the network has several outputs ({names})",
+            f"give each a loss: loss = {{ {names.split(', ')[0]} = ... }}",
+        )
+    return {next(iter(network.outputs)): WeightedLoss(loss)}
+
+
+def _named_metrics(metrics: Sequence[Metric]) -> dict[str, Metric]:
+    """Metrics under their type names; a second one of a type gets a number."""
+    named: dict[str, Metric] = {}
+    for metric in metrics:
+        name, count = metric.type, 1
+        while name in named:
+            count += 1
+            name = f"{metric.type}_{count}"
+        named[name] = metric
+    return named
+
+
+def _refuse(place: str, message: str, hint: str = "") -> None:
+    keys = ("training", *place.split("."))
+    raise SpecError([Problem(".".join(keys), message, hint, keys=keys)])

@@ -1,0 +1,84 @@
+"""One training run, as its callbacks see it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from modnet.component import Array, Callback
+from modnet.configuration import did_you_mean
+from modnet.errors import TrainingError
+from modnet.network import Network
+from modnet.spec.model import TrainingSpec
+from modnet.training.history import History
+
+if TYPE_CHECKING:
+    from modnet.training.optimization import Optimization
+
+
+@dataclass
+class Run:
+    """One training run.
+
+    Attributes:
+        network: what is trained.
+        training: how.
+        optimization: the optimizer, with its slots and step count.
+        greater_is_better: figure name -> whether a greater value is better, None where there is no such order.
+        history: the figures of the epochs so far.
+        callbacks: name -> callback.
+        epoch: the current epoch, counted from 1; 0 before the first.
+        step: the optimizer steps made so far.
+        steps_per_epoch: None where that is not known yet.
+        loss: of the last batch.
+        learning_rate: of the last step.
+        figures: those of the epoch that has just ended.
+        seconds: how long that epoch took.
+        stopped: why the run is to end, or "".
+    """
+
+    network: Network
+    training: TrainingSpec
+    optimization: Optimization
+    greater_is_better: dict[str, bool | None]
+    history: History
+    callbacks: dict[str, Callback]
+    epoch: int = 0
+    step: int = 0
+    steps_per_epoch: int | None = None
+    loss: float = float("nan")
+    learning_rate: float = 0.0
+    figures: dict[str, float | Array] = field(default_factory=dict)
+    seconds: float = 0.0
+    stopped: str = ""
+    _states: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+    def stop(self, reason: str) -> None:
+        """Ends the run after the current step; the first reason counts."""
+        self.stopped = self.stopped or reason
+
+    def state_of(self, callback: Callback) -> dict[str, Any]:
+        """What a callback remembers during the run: plain values and arrays, under the callback's name."""
+        name = next(name for name, other in self.callbacks.items() if other is callback)
+        return self._states.setdefault(name, {})
+
+    def monitored(self, name: str) -> tuple[float, bool]:
+        """The last value of a figure, and whether a greater one is better.
+
+        "validation_loss" stands for "loss" in a run without validation.
+
+        Raises:
+            TrainingError: there is no such figure, or it has no order.
+        """
+        if name == "validation_loss" and name not in self.figures:
+            name = "loss"
+        if name not in self.figures:
+            known = ", ".join(self.figures)
+            raise TrainingError(
+                f"no figure is called {name!r}{did_you_mean(name, self.figures)}; this run has: {known}"
+            )
+        greater = self.greater_is_better[name]
+        value = self.figures[name]
+        if greater is None or not isinstance(value, float | int):
+            raise TrainingError(f"{name!r} has no better and worse, so it cannot be monitored")
+        return float(value), greater

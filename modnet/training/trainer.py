@@ -1,0 +1,375 @@
+"""The training loop."""
+
+from __future__ import annotations
+
+import math
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, cast
+
+import numpy as np
+
+from modnet.component import Array, Callback, Optimizer, Progress
+from modnet.configuration import INVALID, Checker, show
+from modnet.data.load import Dataset
+from modnet.data.split import split
+from modnet.errors import DataError, Diverged
+from modnet.hooks import PluginManager
+from modnet.network import Network, Pass
+from modnet.registry import Registry, default_registry
+from modnet.spec.model import TrainingSpec
+from modnet.spec.reader import ComponentReader
+from modnet.training.batches import ArrayBatches, Batch, Batches, StreamBatches, named_targets
+from modnet.training.callbacks import RecordHistory
+from modnet.training.history import History
+from modnet.training.objective import Objective, Penalty, Tally
+from modnet.training.optimization import Optimization
+from modnet.training.run import Run
+
+INTERRUPTED = "interrupted"
+"""`History.stopped` of a run that Ctrl-C ended."""
+
+
+def train(
+    network: Network,
+    x: Any = None,
+    y: Any = None,
+    *,
+    loss: Any = None,
+    optimizer: Any = None,
+    schedule: Any = None,
+    metrics: Any = None,
+    epochs: int | None = None,
+    batch_size: int | None = None,
+    shuffle: bool | None = None,
+    seed: int | None = None,
+    gradient_clipping: float | None = None,
+    gradient_value_clipping: float | None = None,
+    callbacks: Sequence[Any] | None = None,
+    validation: Any = None,
+    sample_weights: Any = None,
+    steps_per_epoch: int | None = None,
+    registry: Registry | None = None,
+) -> History:
+    """Trains a network in place.
+
+    What is not given is taken from the `[training]` table of the spec that the network was built from. Components may
+    be given as objects, by name, or as tables.
+
+    Args:
+        x: an array (samples, *shape), memory-mapped or not; for several inputs a dict of them; or, without `y`, an
+            iterable of batches (x, y) or (x, y, weights), or a function that gives one for each epoch.
+        y: the targets; for several outputs a dict of arrays.
+        loss, optimizer, schedule, metrics, epochs, batch_size, shuffle, seed, gradient_clipping,
+            gradient_value_clipping, callbacks: as in the spec (`TrainingSpec`).
+        validation: a fraction of the samples, or (x, y), to validate with after every epoch.
+        sample_weights: a weight for each sample, shape (samples,).
+        steps_per_epoch: batches that make an epoch, where x is an iterable of them.
+        registry: where names are looked up.
+
+    Returns:
+        The figures of each epoch. Ctrl-C ends the run after the current step and what was learnt stays; then, and
+        where a callback ended it, `.stopped` says why.
+
+    Raises:
+        SpecError: an argument is not valid.
+        ShapeError, DataError: the data do not fit the network.
+        Diverged: the loss became nan or infinite.
+    """
+    given = {
+        "loss": loss,
+        "optimizer": optimizer,
+        "schedule": schedule,
+        "metrics": metrics,
+        "epochs": epochs,
+        "batch_size": batch_size,
+        "shuffle": shuffle,
+        "seed": seed,
+        "gradient_clipping": gradient_clipping,
+        "gradient_value_clipping": gradient_value_clipping,
+        "callbacks": callbacks,
+    }
+    registry = registry or default_registry()
+    training = merged_training(network, given, registry)
+    objective = Objective(network, training)
+    batches, validating = _batches(network, objective, training, x, y, validation, sample_weights, steps_per_epoch)
+    return Trainer(network, training, objective, registry).fit(batches, validating)
+
+
+def evaluate(
+    network: Network,
+    x: Any,
+    y: Any = None,
+    *,
+    loss: Any = None,
+    metrics: Any = None,
+    batch_size: int | None = None,
+    sample_weights: Any = None,
+    registry: Registry | None = None,
+) -> dict[str, float | Array]:
+    """The loss and metrics of a network on data; arguments as for `train`."""
+    registry = registry or default_registry()
+    given = {"loss": loss, "metrics": metrics, "batch_size": batch_size}
+    training = merged_training(network, given, registry)
+    objective = Objective(network, training)
+    batches = _source(network, objective, training.batch_size, x, y, sample_weights, None)
+    return Evaluation(network, objective).figures(batches)
+
+
+def merged_training(network: Network, given: Mapping[str, Any], registry: Registry) -> TrainingSpec:
+    """The training that a network's spec asks for with some parts replaced by arguments, which are checked alike."""
+    base = network.spec.training
+    if base is None and given["loss"] is None and network.training_unavailable is not None:
+        raise network.training_unavailable
+    values = dict(vars(base)) if base else {}
+    values.update({name: value for name, value in given.items() if value is not None})
+    checker = Checker(ComponentReader(registry))
+    training = checker.table(TrainingSpec, values, ("training",))
+    checker.raise_problems()
+    assert training is not INVALID
+    return cast(TrainingSpec, training)
+
+
+def _source(
+    network: Network,
+    objective: Objective,
+    batch_size: int,
+    x: Any,
+    y: Any,
+    sample_weights: Any,
+    steps: int | None,
+) -> ArrayBatches | StreamBatches:
+    outputs = [head.name for head in objective.heads]
+    if isinstance(x, Dataset):
+        return ArrayBatches(network.arrays(x.inputs), named_targets(x.targets, outputs), None, batch_size, x.rows)
+    if y is None:
+        if isinstance(x, Iterable | Callable) and not isinstance(x, np.ndarray | str | Mapping):
+            return StreamBatches(x, network, outputs, steps)
+        raise DataError(f"expected x and y, or an iterable of batches (x, y); found {show(x)} alone")
+    weights = None if sample_weights is None else np.asarray(sample_weights, network.dtype)
+    return ArrayBatches(network.arrays(x), named_targets(y, outputs), weights, batch_size)
+
+
+def _batches(
+    network: Network,
+    objective: Objective,
+    training: TrainingSpec,
+    x: Any,
+    y: Any,
+    validation: Any,
+    sample_weights: Any,
+    steps: int | None,
+) -> tuple[Batches, Batches | None]:
+    batches = _source(network, objective, training.batch_size, x, y, sample_weights, steps)
+    if validation is None:
+        return batches, None
+    if isinstance(validation, float):
+        if not isinstance(batches, ArrayBatches):
+            raise DataError(
+                "a fraction for validation needs arrays; give validation = (x, y) beside a stream of batches"
+            )
+        if not 0.0 < validation < 1.0:
+            raise DataError(f"validation: expected a fraction between 0 and 1, or (x, y); found {validation}")
+        head = objective.heads[0]
+        target = batches.targets[head.name]
+        labels = target if head.loss.takes_labels and target.ndim == 1 and target.dtype.kind in "iu" else None
+        for_training, for_validation = split(batches.samples, validation, training.seed, labels)
+        parts = [
+            ArrayBatches(batches.inputs, batches.targets, batches.weights, training.batch_size, rows)
+            for rows in (for_training, for_validation)
+        ]
+        return parts[0], parts[1]
+    x, y, weights = (*validation, None, None)[:3] if isinstance(validation, tuple) else (validation, None, None)
+    return batches, _source(network, objective, training.batch_size, x, y, weights, None)
+
+
+class Evaluation:
+    """Measures a network on data without changing it."""
+
+    def __init__(self, network: Network, objective: Objective) -> None:
+        self.objective = objective
+        self._pass = Pass(network, objective.wanted)
+
+    def figures(self, batches: Batches) -> dict[str, float | Array]:
+        """Figure name -> value over all batches of an epoch."""
+        tally = Tally(self.objective)
+        for batch in batches.epoch():
+            self.objective.measure(self._pass.forward(batch.inputs), batch, tally)
+        return tally.result()
+
+
+class Trainer:
+    """A loop over epochs and batches, with events."""
+
+    def __init__(
+        self, network: Network, training: TrainingSpec, objective: Objective, registry: Registry | None = None
+    ) -> None:
+        self.network = network
+        self.training = training
+        self.objective = objective
+        self.registry = registry or default_registry()
+        self.gradients = network.parameters.like()
+        self.noise = np.random.default_rng([training.seed, 1])
+        self.order = np.random.default_rng([training.seed, 2])
+        optimizer = training.optimizer or self.registry.find(Optimizer, "adam")()
+        self.optimization = Optimization(network, optimizer, self.gradients)
+        self.penalty = Penalty(network, self.gradients)
+        self.pass_ = Pass(network, objective.wanted, training=True, gradients=self.gradients, rng=self.noise)
+        self.evaluation = Evaluation(network, objective)
+        figures = objective.figures()
+        self.run = Run(
+            network,
+            training,
+            self.optimization,
+            {**figures, **{f"validation_{name}": greater for name, greater in figures.items()}},
+            History(),
+            _named_callbacks(training),
+        )
+        self.events = PluginManager()
+        # pluggy calls the last registered first; users expect the order of their list.
+        for name, callback in reversed(self.run.callbacks.items()):
+            self.events.join(callback, name)
+
+    def fit(self, batches: Batches, validation: Batches | None = None) -> History:
+        """Trains for the epochs of the spec, or until the run is stopped."""
+        run, events = self.run, self.events.hook
+        run.steps_per_epoch = batches.steps
+        if not batches.rewinds and batches.steps is None and self.training.epochs > 1:
+            raise DataError(
+                f"a generator can be run through only once, and {self.training.epochs} epochs were asked for; "
+                "pass a function that makes it, or steps_per_epoch"
+            )
+        self._prepare(batches)
+        with _stopping_at_interrupt(run):
+            events.modnet_training_started(run=run)
+            try:
+                while run.epoch < self.training.epochs and not run.stopped:
+                    run.epoch += 1
+                    self._epoch(batches, validation)
+            finally:
+                run.history.stopped = run.stopped
+                events.modnet_training_ended(run=run)
+        self.network.history = run.history.figures
+        return run.history
+
+    def _prepare(self, batches: Batches) -> None:
+        if not batches.rewinds:
+            # What a layer would learn from could not be trained on any more; the layer says what that means.
+            return
+        self.network.prepare(lambda: ((batch.inputs, batch.targets) for batch in batches.epoch()))
+
+    def _epoch(self, batches: Batches, validation: Batches | None) -> None:
+        run, started = self.run, time.perf_counter()
+        tally = Tally(self.objective)
+        penalties = steps = 0.0
+        step_events = self.events.hook.modnet_step_ended.get_hookimpls()
+        for batch in batches.epoch(self.order if self.training.shuffle else None):
+            penalties += self._step(batch, tally, steps)
+            steps += 1
+            if step_events:
+                self.events.hook.modnet_step_ended(run=run)
+            if run.stopped:
+                break
+        if not steps:
+            raise DataError("there are no batches to train on" + ("" if run.epoch == 1 else f" in epoch {run.epoch}"))
+        if run.stopped and steps != batches.steps:
+            return
+        run.steps_per_epoch = int(steps)
+        run.figures = tally.result(penalties / steps)
+        if validation is not None:
+            measured = self.evaluation.figures(validation)
+            run.figures.update({f"validation_{name}": value for name, value in measured.items()})
+        run.seconds = time.perf_counter() - started
+        self.events.hook.modnet_epoch_ended(run=run)
+
+    def _step(self, batch: Batch, tally: Tally, steps: float) -> float:
+        """One step of the optimizer; gives the penalty's part of the loss."""
+        run, training = self.run, self.training
+        values = self.pass_.forward(batch.inputs)
+        run.loss, gradients = self.objective.measure(values, batch, tally)
+        if not math.isfinite(run.loss):
+            raise self._diverged(batch)
+        self.pass_.backward(gradients)
+        penalty = self.penalty.add()
+        run.loss += penalty
+        if self.events.hook.modnet_reduce_gradients.get_hookimpls():
+            self.events.hook.modnet_reduce_gradients(run=run, gradients=self.gradients.flat)
+        if training.gradient_clipping is not None or training.gradient_value_clipping is not None:
+            self.optimization.clip(training.gradient_clipping, training.gradient_value_clipping)
+        run.learning_rate = self.optimization.optimizer.learning_rate
+        if training.schedule is not None:
+            fraction = steps / run.steps_per_epoch if run.steps_per_epoch else 0.0
+            progress = Progress(run.epoch - 1 + fraction, training.epochs, run.history.figures)
+            run.learning_rate *= training.schedule.factor(progress)
+        self.optimization.step(run.learning_rate)
+        run.step += 1
+        return penalty
+
+    def _diverged(self, batch: Batch) -> Diverged:
+        run = self.run
+        what = "nan" if math.isnan(run.loss) else "infinite"
+        where, node = self._first_not_finite(batch)
+        rate = self.optimization.optimizer.learning_rate
+        advice = f"try a smaller learning_rate (now {rate:g})"
+        if self.training.gradient_clipping is None:
+            advice += " or gradient_clipping = 1.0"
+        if not node and "input" in where:
+            advice = "clean the data, or say in [data] what is to be done with missing values"
+        message = f"loss became {what} at step {run.step + 1} (epoch {run.epoch})\n  {where}\n  {advice}"
+        return Diverged(message, run.step + 1, run.epoch, node)
+
+    def _first_not_finite(self, batch: Batch) -> tuple[str, str]:
+        for name, array in zip(self.network.inputs, batch.inputs, strict=True):
+            if array.dtype.kind == "f" and not np.isfinite(array).all():
+                return f"input {show(name)} of this batch holds values that are not finite", ""
+        for name, target in batch.targets.items():
+            if target.dtype.kind == "f" and not np.isfinite(target).all():
+                return f"the target of {show(name)} in this batch, like an input, holds values that are not finite", ""
+        values = self.pass_.values()
+        reached = max((float(np.abs(array).max()) for array in batch.inputs if array.size), default=0.0)
+        for node in self.network.graph.nodes:
+            if node.name not in values:
+                continue
+            with np.errstate(all="ignore"):
+                peak = float(np.abs(values[node.name]).max())
+            if not math.isfinite(peak):
+                arrays = self.network.arrays_of(self.network.parameters, node, node.parameters)
+                broken = [name for name, array in arrays.items() if not np.isfinite(array).all()]
+                if broken:
+                    return f"first not finite: {node.name}.{broken[0]}, since the step before", node.name
+                return f"first not finite: output of {node.name}; its input reached {reached:.2g}", node.name
+            reached = peak
+        return f"all outputs of the nodes are finite and reach {reached:.2g}; the loss of them is not", ""
+
+
+def _named_callbacks(training: TrainingSpec) -> dict[str, Callback]:
+    named: dict[str, Callback] = {"history": RecordHistory()}
+    for used in training.callbacks:
+        name, count = used.name or used.callback.type or type(used.callback).__name__, 1
+        while name in named:
+            count += 1
+            name = f"{used.name or used.callback.type}_{count}"
+        named[name] = used.callback
+    return named
+
+
+@contextmanager
+def _stopping_at_interrupt(run: Run) -> Iterator[None]:
+    """Lets the first Ctrl-C end the run after its step; a second one is the usual KeyboardInterrupt."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.getsignal(signal.SIGINT)
+
+    def interrupted(number: int, frame: Any) -> None:
+        signal.signal(signal.SIGINT, before)
+        run.stop(INTERRUPTED)
+
+    signal.signal(signal.SIGINT, interrupted)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)

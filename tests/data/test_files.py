@@ -1,0 +1,256 @@
+"""Reading tables and arrays, and what is said of files that cannot be read."""
+
+import csv
+import gzip
+import io
+import re
+import struct
+import zipfile
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from modnet.data.files import Table, read, read_table
+from modnet.errors import DataError
+
+
+def table_of(text, **options):
+    return read_table(io.BytesIO(text.encode()), "new.csv", **options)
+
+
+def idx(kind, shape, elements):
+    return bytes((0, 0, kind, len(shape))) + struct.pack(f">{len(shape)}I", *shape) + elements
+
+
+# Tables
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+def test_the_delimiter_is_found_from_the_first_line(delimiter):
+    table = table_of(f'"species, or kind"{delimiter}mass{delimiter}sex\n"a;b"{delimiter}1{delimiter}m\n')
+    assert list(table.columns) == ["species, or kind", "mass", "sex"]
+
+
+@pytest.mark.parametrize(
+    ("name", "contents"),
+    [
+        ("a.csv", b"x,y\n1,2\n"),
+        ("a.CSV", b"x,y\n1,2\n"),
+        ("a.csv", b"\xef\xbb\xbfx,y\r\n1,2\r\n"),
+        ("a.csv", b'"x","y"\n\n"1","2"\n\n'),
+        ("a.csv", b"x,y\r1,2"),
+        ("a.tsv", b"x\ty\n1\t2\n"),
+        ("a.csv.gz", gzip.compress(b"x,y\n1,2\n")),
+        ("a.tsv.gz", gzip.compress(b"x\ty\n1\t2\n")),
+    ],
+)
+def test_spellings_of_one_table(tmp_path, name, contents):
+    (tmp_path / name).write_bytes(contents)
+    table = read(tmp_path / name)
+    assert {key: list(values) for key, values in table.columns.items()} == {"x": ["1"], "y": ["2"]}
+
+
+def test_quotes_may_hold_delimiters_quotes_and_lines():
+    table = table_of('"a, b",c\n"x\ny","say ""no"""\n1,2\n')
+    assert list(table.columns["a, b"]) == ["x\ny", "1"]
+    assert list(table.columns["c"]) == ['say "no"', "2"]
+    assert table.place(1, "c") == "new.csv: row 2 (line 4), column c"
+
+
+cell = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
+
+
+@given(
+    rows=st.integers(1, 4).flatmap(lambda width: st.lists(st.lists(cell, min_size=width, max_size=width), min_size=1))
+)
+def test_what_the_csv_module_writes_is_read_back(rows):
+    header = [f"column {number}" for number in range(len(rows[0]))]
+    written = io.StringIO(newline="")
+    csv.writer(written).writerows([header, *rows])
+    table = read_table(io.BytesIO(written.getvalue().encode()))
+    assert list(table.columns) == header
+    assert [list(row) for row in zip(*table.columns.values(), strict=True)] == rows
+
+
+def test_rows_that_are_taken_keep_their_numbers():
+    part = table_of("x\n5\n6\n7\n8\n").take([1, 3]).take(np.array([1]))
+    assert part.columns == {"x": ["8"]}
+    assert part.place(0, "x") == "new.csv: row 4 (line 5), column x"
+    assert Table({"x": ["1"]}).place(0, "x") == "table: row 1, column x"
+
+
+@pytest.mark.parametrize(
+    ("contents", "message"),
+    [
+        (b"", "new.csv: empty; expected a line with the names of the columns, then rows"),
+        (b"\n\n", "new.csv: empty; expected a line with the names of the columns, then rows"),
+        (b"x,y\n", "new.csv: no rows below the names of the columns"),
+        (b"x,,y\n1,2,3\n", "new.csv: line 1: column 2 has no name; give it one"),
+        (b"\nx,y,x\n1,2,3\n", 'new.csv: line 2: columns 1 and 3 are both called "x"; rename one'),
+        (b"x,y\n1,2\n\n3\n", "new.csv: row 2 (line 4): found 1 values, expected 2: x, y"),
+        (b"x,y\n1,2,3\n", "new.csv: row 1 (line 2): found 3 values, expected 2: x, y"),
+        (b"x,y\n1,2\nk\xe4se,3\n", "new.csv: line 3: not UTF-8 (invalid continuation byte); save the file as UTF-8"),
+        (b'x,y\n1,2\n3,"4\n5,6\n', "new.csv: line 3: broken csv: unexpected end of data"),
+        (b'x,y\n"1"2,3\n', "new.csv: line 2: broken csv: ',' expected after '\"'"),
+    ],
+)
+def test_faulty_tables(contents, message):
+    with pytest.raises(DataError, match=f"^{re.escape(message)}$"):
+        read_table(io.BytesIO(contents), "new.csv")
+
+
+def test_columns_of_different_lengths_are_no_table():
+    with pytest.raises(DataError, match="the columns differ in length"):
+        Table({"x": ["1"], "y": []})
+
+
+def test_columns_that_are_missing_are_all_named():
+    message = 'new.csv: no column "Mass" (did you mean "mass"?), no column "zzz"; the columns are species, mass, sex'
+    with pytest.raises(DataError, match=f"^{re.escape(message)}$"):
+        table_of("species,mass,sex\na,1,m\n").require(["species", "Mass", "zzz"])
+
+
+# Arrays
+
+
+IDX_ELEMENTS = [(0x08, "u1"), (0x09, "i1"), (0x0B, "i2"), (0x0C, "i4"), (0x0D, "f4"), (0x0E, "f8")]
+
+
+@pytest.mark.parametrize("name", ["train-images-idx3-ubyte", "a.idx", "a.idx.gz", "x-ubyte.gz", "unsaid", "unsaid.gz"])
+@pytest.mark.parametrize(("kind", "dtype"), IDX_ELEMENTS)
+def test_idx(tmp_path, name, kind, dtype):
+    array = np.arange(24).reshape(2, 3, 4).astype(dtype)
+    contents = idx(kind, array.shape, array.astype(f">{dtype}").tobytes())
+    (tmp_path / name).write_bytes(gzip.compress(contents) if name.endswith(".gz") else contents)
+    found = read(tmp_path / name)
+    np.testing.assert_array_equal(found, array)
+    assert found.dtype == np.dtype(dtype)
+    assert found.dtype.isnative
+
+
+@pytest.mark.parametrize(
+    ("contents", "message"),
+    [
+        (b"", "not an IDX file: expected 00 00, a type and a number of axes, found nothing"),
+        (b"\x1f\x8b\x08\x00", "not an IDX file: expected 00 00, a type and a number of axes, found 1f 8b 08 00"),
+        (idx(0x0A, (1,), b"\0"), "unknown IDX element type 0a; known are 08, 09, 0b, 0c, 0d, 0e"),
+        (idx(0x08, (), b"\0"), "expected an IDX file with 1 to 32 axes, found 0"),
+        (b"\0\0\x08\xff" + bytes(1020), "expected an IDX file with 1 to 32 axes, found 255"),
+        (b"\0\0\x08\x02\0\0\0\x01", "truncated: 8 bytes, too short for 2 axes"),
+        (
+            idx(0x0C, (3,), bytes(11)),
+            "truncated: found 19 bytes, expected 20 for int32 elements of shape (3,)",
+        ),
+        (
+            idx(0x08, (2, 2), bytes(5)),
+            "too long: found 17 bytes, expected 16 for uint8 elements of shape (2, 2)",
+        ),
+        (
+            idx(0x0E, (2**32 - 1,) * 3, b""),
+            f"truncated: found 16 bytes, expected {16 + 8 * (2**32 - 1) ** 3:,} for float64 elements "
+            "of shape (4294967295, 4294967295, 4294967295)",
+        ),
+    ],
+)
+def test_faulty_idx(tmp_path, contents, message):
+    path = tmp_path / "a.idx"
+    path.write_bytes(contents)
+    with pytest.raises(DataError, match=f"^{re.escape(f'{path}: {message}')}$"):
+        read(path)
+
+
+def test_npz_gives_named_arrays(tmp_path):
+    np.savez_compressed(tmp_path / "a.npz", x=np.eye(2), y=np.array(["cat", "dog"]))
+    found = read(tmp_path / "a.npz")
+    assert found.keys() == {"x", "y"}
+    np.testing.assert_array_equal(found["x"], np.eye(2))
+    assert found["y"].tolist() == ["cat", "dog"]
+
+
+def test_npy_is_mapped_and_read_only(tmp_path):
+    np.save(tmp_path / "a.npy", np.arange(6).reshape(3, 2))
+    found = read(tmp_path / "a.npy")
+    assert isinstance(found, np.memmap)
+    assert not found.flags.writeable
+    np.testing.assert_array_equal(found, [[0, 1], [2, 3], [4, 5]])
+
+
+def write_objects_npz(path):
+    np.savez(path, y=np.array([{}, []], dtype=object))
+
+
+def write_other_npz(path):
+    with zipfile.ZipFile(path, "w") as file:
+        file.writestr("notes.txt", "no array")
+
+
+def write_torn_npz(path):
+    np.savez(path, x=np.arange(100))
+    contents = bytearray(path.read_bytes())
+    contents[200] ^= 0xFF
+    path.write_bytes(contents)
+
+
+def write_torn_npy(path):
+    np.save(path, np.arange(100))
+    path.write_bytes(path.read_bytes()[:-8])
+
+
+@pytest.mark.parametrize(
+    ("name", "write", "message"),
+    [
+        ("a.npz", write_objects_npz, "array y: holds Python objects, or is not in numpy's format"),
+        ("a.npz", write_other_npz, "notes.txt is no array"),
+        ("a.npz", write_torn_npz, "array x: cannot be read: Bad CRC-32 for file 'x.npy'"),
+        ("a.npz", lambda path: path.write_bytes(b"PK"), "not an npz file, or a truncated one"),
+        ("a.npy", lambda path: np.save(path, np.array([{}], dtype=object)), "holds Python objects"),
+        ("a.npy", lambda path: path.write_bytes(b"no"), "holds Python objects, or is not in numpy's format"),
+        ("a.npy", lambda path: path.write_bytes(b""), "cannot be read: No data left in file"),
+        ("a.npy", write_torn_npy, "cannot be read: mmap length is greater than file size"),
+        (
+            "a.csv.gz",
+            lambda path: path.write_bytes(b"x,y\n1,2\n"),
+            "the gzip compression is damaged: Not a gzipped file",
+        ),
+        ("a.idx.gz", lambda path: path.write_bytes(gzip.compress(bytes(99))[:-9]), "the gzip compression is damaged"),
+        ("a.csv", lambda path: path.mkdir(), "expected a file, found a folder"),
+        (
+            "a.parquet",
+            lambda path: path.write_bytes(b"PAR1"),
+            "unknown kind of data file; known are .csv and .tsv (also .gz), .npz, .npy, .idx and *-ubyte (also .gz)",
+        ),
+    ],
+)
+def test_unreadable_files(tmp_path, name, write, message):
+    path = tmp_path / name
+    write(path)
+    with pytest.raises(DataError, match=re.escape(f"{path}: {message}")):
+        read(path)
+
+
+def test_a_missing_file_names_what_is_near(tmp_path):
+    (tmp_path / "penguins.csv").write_text("x\n1\n")
+    with pytest.raises(DataError, match=r'penguin\.csv: no such file; did you mean "penguins\.csv"\?$'):
+        read(tmp_path / "penguin.csv")
+    with pytest.raises(DataError, match=r"no such file: there is no folder .*nowhere$"):
+        read(tmp_path / "nowhere" / "penguins.csv")
+
+
+def test_readers_are_asked_first_and_the_first_result_wins(tmp_path):
+    asked = []
+
+    def reader(name, result):
+        def ask(path):
+            asked.append(name)
+            return result if path.suffix == ".parquet" else None
+
+        return ask
+
+    readers = [reader("a", None), reader("b", Table({"x": ["1"]})), reader("c", Table({"x": ["2"]}))]
+    (tmp_path / "new.parquet").write_bytes(b"PAR1")
+    (tmp_path / "new.csv").write_text("x\n3\n")
+    assert read(tmp_path / "new.parquet", readers).columns == {"x": ["1"]}
+    assert asked == ["a", "b"]
+    assert list(read(tmp_path / "new.csv", readers).columns["x"]) == ["3"]

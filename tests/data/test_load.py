@@ -1,0 +1,257 @@
+"""The `[data]` table -> datasets."""
+
+import gzip
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from modnet.data.dataset import Dataset
+from modnet.data.files import Table
+from modnet.data.load import load, load_source
+from modnet.data.spec import DataSpec, Source
+from modnet.errors import DataError
+
+REAL = Path(__file__).parents[3] / "shared" / "data"
+needs_real_data = pytest.mark.skipif(not REAL.is_dir(), reason="the full data sets are not at hand")
+
+ONE = {"input_names": ["input"], "output_names": ["output"]}
+LABELS = {**ONE, "label_outputs": ["output"]}
+
+DIAMONDS = """\
+"carat","cut","color","price"
+0.23,"Ideal","E",326
+0.21,"Premium","E",326
+0.29,"Premium","I",334
+0.31,"Good","J",335
+0.24,"Very Good","J",336
+0.26,"Very Good","H",337
+"""
+
+
+@pytest.fixture
+def folder(tmp_path):
+    with gzip.open(tmp_path / "diamonds.csv.gz", "wt") as stream:
+        stream.write(DIAMONDS)
+    rows = "".join(f"{kind},{size}\n" for kind in ("cat", "dog") for size in range(10))
+    (tmp_path / "pets.csv").write_text("kind,size\n" + rows)
+    (tmp_path / "gaps.csv").write_text("kind,size,age\n" + rows.replace("\n", ",1\n") + "cat,NA,1\ndog,3,NA\nNA,3,1\n")
+    images = np.arange(20 * 4, dtype=np.uint8).reshape(20, 2, 2)
+    np.save(tmp_path / "images.npy", images)
+    np.save(tmp_path / "labels.npy", np.arange(20) % 2)
+    np.savez(tmp_path / "pair.npz", x=images, y=np.arange(20) % 2)
+    np.savez(tmp_path / "pets.npz", x=images, y=np.array(["dog", "cat"] * 10))
+    np.savez(tmp_path / "several.npz", left=images, right=images, output=np.arange(20.0))
+    np.savez(tmp_path / "uneven.npz", x=images, y=np.arange(19))
+    return tmp_path
+
+
+# Tables
+
+
+def test_a_table_with_a_part_set_aside(folder):
+    data = load(DataSpec(train="pets.csv", target="kind", validation=0.2), folder, **LABELS)
+    assert data.notes == ["20 rows: 16 to train, 4 to validate (stratified); 1 column -> kind (2 classes)"]
+    assert data.train.inputs["input"].shape == (16, 1)
+    np.testing.assert_array_equal(np.bincount(data.train.targets["output"]), [8, 8])
+    np.testing.assert_array_equal(np.bincount(data.validation.targets["output"]), [2, 2])
+
+
+def test_the_seed_decides_which_part(folder):
+    spec = DataSpec(train="pets.csv", target="kind", validation=0.2)
+    first, again, other = (load(spec, folder, seed=seed, **LABELS).validation.inputs["input"] for seed in (0, 0, 1))
+    np.testing.assert_array_equal(first, again)
+    assert not np.array_equal(first, other)
+
+
+def test_a_regression_from_a_compressed_table(folder):
+    spec = DataSpec(train="diamonds.csv.gz", target="price", validation=0.5)
+    data = load(spec, folder, **ONE)
+    assert data.notes == ["6 rows: 3 to train, 3 to validate; 3 columns -> price"]
+    assert data.train.inputs["input"].shape == (3, 1 + 4 + 4)
+    assert data.train.targets["output"].shape == (3, 1)
+
+
+def test_missing_values_are_told_of_both_parts(folder):
+    spec = DataSpec(train="gaps.csv", target="kind", validation=0.5, missing="drop")
+    data = load(spec, folder, **LABELS)
+    assert data.notes[1] == "3 rows had missing values: dropped"
+    assert len(data.train) + len(data.validation) == 20
+    spec = DataSpec(train=Source("gaps.csv", rows=(0, 22)), target="kind", validation=0.5, missing="mean")
+    assert load(spec, folder, **LABELS).notes[1] == "2 rows had missing values: filled (mean of 2 columns)"
+
+
+def test_validation_and_test_files_of_their_own(folder):
+    spec = DataSpec(
+        train=Source("pets.csv", rows=(0, 15)),
+        validation=Source("pets.csv", rows=(15, 20)),
+        test="pets.csv",
+        target="kind",
+    )
+    data = load(spec, folder, **LABELS)
+    assert data.notes == ["15 rows to train; 1 column -> kind (2 classes)", f"{folder / 'pets.csv'}: 5 rows"]
+    np.testing.assert_array_equal(data.validation.targets["output"], [1] * 5)
+    test, notes = load_source(spec.test, folder, schema=data.schema, **LABELS)
+    assert len(test) == 20
+    assert notes == [f"{folder / 'pets.csv'}: 20 rows"]
+
+
+def test_rows_to_predict(folder):
+    schema = load(DataSpec(train="pets.csv", target="kind"), folder, **LABELS).schema
+    (folder / "new.csv").write_text("size\n3\n4\n")
+    new, _ = load_source("new.csv", folder, schema=schema, targets=False, **LABELS)
+    np.testing.assert_array_equal(new.inputs["input"], [[3], [4]])
+    assert new.targets == {}
+
+
+def test_further_kinds_of_files_by_readers(folder):
+    (folder / "pets.parquet").write_bytes(b"PAR1")
+    reader = {".parquet": Table({"kind": ["cat", "dog"], "size": ["1", "2"]})}
+    spec = DataSpec(train="pets.parquet", target="kind")
+    data = load(spec, folder, readers=[lambda path: reader.get(path.suffix)], **LABELS)
+    assert len(data.train) == 2
+
+
+# Arrays
+
+
+@pytest.mark.parametrize(
+    "source",
+    ["pair.npz", Source("pair.npz"), Source(x="images.npy", y="labels.npy")],
+    ids=["path", "source", "x and y"],
+)
+def test_arrays_stay_as_they_are_and_a_part_is_their_rows(folder, source):
+    data = load(DataSpec(train=source, validation=0.2), folder, **LABELS)
+    assert data.schema is None
+    assert data.notes == ["20 rows: 16 to train, 4 to validate (stratified); x (2, 2) -> y"]
+    assert data.train.inputs["input"] is data.validation.inputs["input"]
+    assert data.train.inputs["input"].dtype == np.uint8
+    assert sorted([*data.train.rows, *data.validation.rows]) == list(range(20))
+    assert len(data.validation) == 4
+
+
+def test_a_mapped_file_stays_mapped(folder):
+    data = load(DataSpec(train=Source(x="images.npy", y="labels.npy", rows=(5, 20)), validation=0.2), folder, **LABELS)
+    assert isinstance(data.train.inputs["input"], np.memmap)
+    assert len(data.train) == 12
+    assert data.train.inputs["input"][0, 0, 0] == 20
+
+
+def test_arrays_may_have_the_names_of_the_network(folder):
+    data = load(DataSpec(train="several.npz"), folder, input_names=["right", "left"], output_names=["output"])
+    assert list(data.train.inputs) == ["right", "left"]
+    assert data.notes == ["20 rows to train; right (2, 2), left (2, 2) -> output"]
+
+
+def test_numbers_get_the_axis_of_features_that_an_output_has(folder):
+    assert load(DataSpec(train="pair.npz"), folder, **ONE).train.targets["output"].shape == (20, 1)
+    assert load(DataSpec(train="pair.npz"), folder, **LABELS).train.targets["output"].shape == (20,)
+
+
+def test_labels_that_are_text_are_classes(folder):
+    data = load(DataSpec(train="pets.npz", validation=0.5), folder, **LABELS)
+    assert data.notes == ["20 rows: 10 to train, 10 to validate (stratified); x (2, 2) -> y (2 classes)"]
+    assert data.schema.classes() == {"output": ("cat", "dog")}
+    np.testing.assert_array_equal(data.train.targets["output"], [1, 0] * 10)
+    assert data.schema.decode({"output": np.array([[0.25, 0.75]])})["y"] == ["dog"]
+    np.savez(folder / "new.npz", x=np.zeros((1, 2, 2)), y=np.array(["cow"]))
+    with pytest.raises(DataError, match=r'row 1, column y: unknown category "cow"; known are cat, dog$'):
+        load_source("new.npz", folder, schema=data.schema, **LABELS)
+
+
+def test_one_array_is_enough_to_predict(folder):
+    data, notes = load_source("images.npy", folder, schema=None, targets=False, **LABELS)
+    assert data.inputs["input"].shape == (20, 2, 2)
+    assert notes == [f"{folder / 'images.npy'}: 20 rows"]
+
+
+@pytest.mark.parametrize(
+    ("spec", "message"),
+    [
+        ({"train": "pets.cvs"}, '{folder}/pets.cvs: no such file; did you mean "pets.csv"?'),
+        ({"train": "pets.csv"}, "{folder}/pets.csv: which column is to be predicted? set target to one of kind, size"),
+        (
+            {"train": "pair.npz", "target": "y"},
+            "{folder}/pair.npz: target is for the columns of a table; found arrays: x (20, 2, 2), y (20,)",
+        ),
+        (
+            {"train": "several.npz"},
+            '{folder}/several.npz: no array for the network\'s input "input": expected "input" or "x", '
+            "found left (20, 2, 2), right (20, 2, 2), output (20,)",
+        ),
+        (
+            {"train": "images.npy"},
+            '{folder}/images.npy: no array for the network\'s output "output": expected "output" or "y", '
+            "found x (20, 2, 2)",
+        ),
+        ({"train": "uneven.npz"}, "{folder}/uneven.npz: x has 20 rows, y has 19; expected as many of each"),
+        (
+            {"train": Source("pair.npz", rows=(5, 21))},
+            "{folder}/pair.npz: rows = [5, 21], but it has 20 rows",
+        ),
+        ({"train": Source("pets.csv", rows=(0, 99)), "target": "kind"}, "{folder}/pets.csv: rows = [0, 99], but it"),
+        (
+            {"train": Source(x="pair.npz", y="labels.npy")},
+            "{folder}/pair.npz: expected a file with one array (.npy, IDX), as x and y are; give this one as path",
+        ),
+        (
+            {"train": "pair.npz", "validation": "pets.csv"},
+            "{folder}/pets.csv: a table, but the model was trained on arrays and knows no columns",
+        ),
+    ],
+)
+def test_faults(folder, spec, message):
+    with pytest.raises(DataError, match=f"^{re.escape(message.format(folder=folder))}"):
+        load(DataSpec(**spec), folder, **LABELS)
+
+
+@pytest.mark.parametrize(
+    ("x", "y", "message"),
+    [
+        (np.zeros((2, 3), complex), np.zeros(2), "x holds complex128; expected numbers"),
+        (np.array(["a", "b"]), np.zeros(2), "x holds <U1; expected numbers"),
+        (np.zeros((2, 3)), np.array([b"a", b"b"]), "y holds |S1; expected numbers"),
+        (np.zeros((2, 3)), np.array([["a"], ["b"]]), "y has shape (2, 1); expected one class name for each row"),
+        (np.zeros((0, 3)), np.zeros(0), "x has shape (0, 3); expected rows"),
+        (np.zeros(()), np.zeros(2), "x has shape (); expected rows"),
+    ],
+)
+def test_arrays_that_cannot_be_used(tmp_path, x, y, message):
+    np.savez(tmp_path / "a.npz", x=x, y=y)
+    with pytest.raises(DataError, match=re.escape(f"a.npz: {message}")):
+        load(DataSpec(train="a.npz"), tmp_path, **LABELS)
+
+
+def test_parts_of_parts_count_their_own_rows():
+    whole = Dataset({"input": np.arange(10)})
+    part = whole.take([1, 3, 5, 7]).take([0, 3])
+    assert list(part.rows) == [1, 7]
+    assert (len(whole), len(part)) == (10, 2)
+    assert part.inputs["input"] is whole.inputs["input"]
+
+
+# Real files
+
+
+@needs_real_data
+def test_penguins():
+    data = load(DataSpec(train="penguins.csv", target="species", validation=0.2, missing="mean"), REAL, **LABELS)
+    assert data.notes == [
+        "344 rows: 275 to train, 69 to validate (stratified); 7 columns -> species (3 classes)",
+        "11 rows had missing values: filled (mean of 4 columns, most frequent of 1)",
+    ]
+
+
+@needs_real_data
+def test_diamonds():
+    data = load(DataSpec(train="diamonds.csv.gz", target="price", validation=0.2), REAL, **ONE)
+    assert data.notes == ["53,940 rows: 43,152 to train, 10,788 to validate; 9 columns -> price"]
+
+
+@needs_real_data
+def test_handwritten_digits():
+    source = Source(x="mnist-t10k-images-idx3-ubyte.gz", y="mnist-t10k-labels-idx1-ubyte.gz", rows=(8000, 10000))
+    data, _ = load_source(source, REAL, schema=None, **LABELS)
+    assert data.inputs["input"].shape == (2000, 28, 28)
+    assert set(data.targets["output"].tolist()) == set(range(10))

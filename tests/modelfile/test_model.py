@@ -1,0 +1,223 @@
+"""Saving and loading networks."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+import modnet
+from modnet.modelfile.reader import read_header
+from modnet.modelfile.writer import Group, write
+
+SPEC = {
+    "network": {
+        "input": [4],
+        "layers": [
+            "standardize",
+            {"type": "linear", "out_features": 6, "name": "hidden", "activation": "gelu"},
+            {"type": "residual", "layers": ["batch_norm", {"type": "linear", "out_features": 6}]},
+            {"type": "linear", "out_features": 6, "shares": "hidden", "inputs": ["standardize_1"]},
+            {"type": "add", "inputs": ["linear_1", "residual_1"]},
+            {"type": "linear", "out_features": 3, "l2": 0.01},
+            "softmax",
+        ],
+    },
+    "training": {"loss": "cross_entropy", "metrics": ["accuracy"], "epochs": 2},
+}
+
+
+@pytest.fixture
+def network():
+    network = modnet.build(SPEC, seed=1)
+    rng = np.random.default_rng(0)
+    modnet.train(network, rng.standard_normal((64, 4)) * 3 + 1, rng.integers(0, 3, 64))
+    network.metadata = {"author": "somebody"}
+    return network
+
+
+def test_a_loaded_network_is_the_saved_one(network, tmp_path):
+    path = tmp_path / "model.modnet"
+    modnet.save(network, path)
+    loaded = modnet.load(path)
+    x = np.random.default_rng(1).standard_normal((5, 4))
+    assert loaded.predict(x).tobytes() == network.predict(x).tobytes()
+    assert loaded.spec.network == network.spec.network
+    assert loaded.spec.training == network.spec.training
+    assert loaded.history == network.history
+    assert loaded.metadata == {"author": "somebody"}
+    assert dict(loaded.graph.outputs) == dict(network.graph.outputs)
+    modnet.save(loaded, tmp_path / "again.modnet")
+    assert (tmp_path / "again.modnet").read_bytes() == path.read_bytes()
+
+
+def test_a_mapped_network_predicts_the_same_and_cannot_be_changed(network, tmp_path):
+    path = tmp_path / "model.modnet"
+    modnet.save(network, path)
+    mapped = modnet.load(path, mmap=True)
+    x = np.ones((3, 4))
+    assert (mapped.predict(x) == network.predict(x)).all()
+    with pytest.raises(ValueError, match="read-only"):
+        mapped.parameters["hidden.bias"] = np.zeros(6)
+
+
+def test_a_loaded_network_can_be_trained_further(network, tmp_path):
+    modnet.save(network, tmp_path / "model.modnet")
+    loaded = modnet.load(tmp_path / "model.modnet")
+    rng = np.random.default_rng(0)
+    history = modnet.train(loaded, rng.standard_normal((64, 4)), rng.integers(0, 3, 64), epochs=1)
+    assert history.epochs == 1
+
+
+def test_the_header_tells_where_every_component_comes_from(network, tmp_path):
+    modnet.save(network, tmp_path / "model.modnet")
+    (need,) = read_header(tmp_path / "model.modnet").header["needs"]
+    assert (need["distribution"], need["version"]) == ("modnet-core", modnet.__version__)
+    assert {"kind": "layer", "type": "linear", "version": 1} in need["components"]
+    assert {"kind": "loss", "type": "cross_entropy", "version": 1} in need["components"]
+
+
+def test_no_path_no_time_and_no_data_section_is_stored(tmp_path):
+    spec = {**SPEC, "data": {"train": "/somewhere/secret.csv"}}
+    spec["training"] = {**SPEC["training"], "callbacks": [{"type": "json_log", "path": "/somewhere/log"}]}
+    modnet.save(modnet.build(spec), tmp_path / "model.modnet")
+    assert b"somewhere" not in (tmp_path / "model.modnet").read_bytes()
+
+
+def rewritten(network, path, **changes):
+    """A model file whose header differs in some keys from what `save` would write."""
+    modnet.save(network, path)
+    header = {**read_header(path).header, **changes}
+    header.pop("modnet", None)
+    groups = [Group(n, a.flat, a.layout) for n, a in (("parameters", network.parameters), ("state", network.state))]
+    write(path, header, groups)
+    return path
+
+
+def plugin_needs(version="2.1.0", component_version=1, kind="layer", type="haar"):
+    component = {"kind": kind, "type": type, "version": component_version}
+    return {"distribution": "modnet-wave", "version": version, "components": [component]}
+
+
+def with_layer(network, layer):
+    plain = {"network": network.spec.network.plain()}
+    plain["network"]["layers"].insert(0, layer)
+    return plain
+
+
+def test_a_missing_plugin_is_named_with_its_distribution_version_and_command(network, tmp_path, registry):
+    modnet.save(network, tmp_path / "model")
+    needs = [*read_header(tmp_path / "model").header["needs"], plugin_needs()]
+    path = rewritten(network, tmp_path / "model", needs=needs, spec=with_layer(network, {"type": "haar"}))
+    with pytest.raises(modnet.NotInstalled) as caught:
+        modnet.load(path, registry=registry)
+    assert str(caught.value) == (
+        'this model needs layer "haar" of modnet-wave 2.1.0, which is not installed:  pip install modnet-wave==2.1.0'
+    )
+    assert (caught.value.distribution, caught.value.version) == ("modnet-wave", "2.1.0")
+
+
+def test_a_plugin_that_only_training_needed_does_not_keep_from_predicting(network, tmp_path, registry):
+    modnet.save(network, tmp_path / "model")
+    header = read_header(tmp_path / "model").header
+    spec = {**header["spec"], "training": {**header["spec"]["training"], "loss": {"type": "log_cosh"}}}
+    needs = [*header["needs"], plugin_needs(kind="loss", type="log_cosh")]
+    loaded = modnet.load(rewritten(network, tmp_path / "model", needs=needs, spec=spec), registry=registry)
+    assert loaded.predict(np.ones((1, 4))).shape == (1, 3)
+    with pytest.raises(modnet.NotInstalled, match="pip install modnet-wave==2.1.0"):
+        modnet.train(loaded, np.ones((2, 4)), np.zeros(2, int))
+
+
+def test_a_component_that_the_program_defined_itself_is_asked_for(tmp_path, registry):
+    class Double(modnet.Layer, type="double"):
+        """Twice its input."""
+
+        def output_shape(self, *input_shapes):
+            return input_shapes[0]
+
+        def forward(self, context, *inputs):
+            return 2 * inputs[0]
+
+    registry.register(Double)
+    spec = {"network": {"input": [2], "layers": ["double"]}}
+    modnet.save(modnet.build(spec, registry=registry), tmp_path / "model", registry=registry)
+    assert modnet.load(tmp_path / "model", registry=registry).predict(np.ones((1, 2))).tolist() == [[2, 2]]
+    with pytest.raises(modnet.NotInstalled, match="which the program that saved it had defined itself; register it first"):
+        modnet.load(tmp_path / "model", registry=modnet.Registry(list))
+
+
+def test_a_newer_component_version_is_refused_and_an_older_one_upgraded(tmp_path, registry):
+    def define(version):
+        class Scale(modnet.Layer, type="scale", version=version):
+            """A multiple of its input."""
+
+            factor: float = modnet.field(default=1.0, renamed_from="by")
+
+            @classmethod
+            def upgrade(cls, config, from_version):
+                return {**config, "factor": 10 * config.get("factor", config.get("by"))}
+
+            def output_shape(self, *input_shapes):
+                return input_shapes[0]
+
+            def forward(self, context, *inputs):
+                return self.factor * inputs[0]
+
+        return registry.register(Scale)
+
+    define(1)
+    spec = {"network": {"input": [1], "layers": [{"type": "scale", "factor": 3.0}]}}
+    modnet.save(modnet.build(spec, registry=registry), tmp_path / "old", registry=registry)
+    define(2)
+    assert modnet.load(tmp_path / "old", registry=registry).predict([[1.0]]).tolist() == [[30.0]]
+    modnet.save(modnet.build(spec, registry=registry), tmp_path / "new", registry=registry)
+    define(1)
+    with pytest.raises(modnet.NotInstalled, match='needs version 2 of layer "scale"; the one that is installed is version 1'):
+        modnet.load(tmp_path / "new", registry=registry)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"spec": None}, "spec: there is no network in it"),
+        ({"spec": {"network": {"input": [4], "layers": []}}}, "layers is empty"),
+        ({"spec": {"network": {"input": [4], "layers": [{"type": "linear", "out": 3}]}}}, "unknown key"),
+        ({"spec": {"network": {"input": [4], "layers": ["os.system"]}}}, "not listed in the file's needs"),
+        ({"needs": [{"distribution": 3}]}, "needs: expected distributions"),
+        ({"features": ["sparse"]}, "needs a newer modnet-core: it uses sparse"),
+        ({"history": [1]}, "history: expected a map"),
+        ({"schema": {"columns": 7}}, "schema: "),
+    ],
+)
+def test_a_header_that_makes_no_sense_is_refused(network, tmp_path, change, message):
+    with pytest.raises(modnet.ModelFileError) as caught:
+        modnet.load(rewritten(network, tmp_path / "model", **change))
+    assert message in str(caught.value)
+
+
+def test_a_spec_that_does_not_fit_the_arrays_is_refused_before_they_are_read(network, tmp_path):
+    plain = {"network": network.spec.network.plain()}
+    plain["network"]["layers"][-2]["out_features"] = 10**9
+    with pytest.raises(modnet.ModelFileError):
+        modnet.load(rewritten(network, tmp_path / "model", spec=plain))
+
+
+def test_a_failed_save_leaves_the_old_file(network, tmp_path):
+    path = tmp_path / "model.modnet"
+    modnet.save(network, path)
+    before = path.read_bytes()
+    network.metadata = {"what": object()}
+    with pytest.raises(modnet.ModelFileError, match="metadata"):
+        modnet.save(network, path)
+    assert path.read_bytes() == before
+    assert [p.name for p in tmp_path.iterdir()] == ["model.modnet"]
+
+
+def test_loading_a_model_of_built_ins_scans_no_packages_and_imports_no_trainer(network, tmp_path):
+    modnet.save(network, tmp_path / "model.modnet")
+    script = (
+        "import sys, modnet; network = modnet.load(sys.argv[1]); network.predict([[1, 2, 3, 4]]); "
+        "heavy = {'pluggy', 'click', 'rich', 'importlib.metadata', 'modnet.training.trainer'} & set(sys.modules); "
+        "assert not heavy, heavy"
+    )
+    subprocess.run([sys.executable, "-c", script, tmp_path / "model.modnet"], check=True)

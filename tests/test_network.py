@@ -1,0 +1,248 @@
+"""Building networks, sending batches through them forward and backward, predicting."""
+
+import pickle
+import threading
+
+import numpy as np
+import pytest
+
+import modnet
+from modnet.network import Pass
+from modnet.testing.gradients import directional_error
+
+
+def linear(out_features=3, **options):
+    return {"type": "linear", "out_features": out_features, **options}
+
+
+def build(layers, input=(4,), seed=0, dtype="float64", **network):
+    return modnet.build({"network": {"input": input, "layers": layers, "dtype": dtype, **network}}, seed=seed)
+
+
+NETWORKS = {
+    "chain": ([linear(5), "tanh", linear(3), "softmax"], {}),
+    "branches": (
+        [
+            linear(4, name="a", activation="tanh"),
+            linear(4, name="b", inputs=["a"]),
+            {"type": "add", "inputs": ["a", "b", "input"], "name": "sum"},
+            {"type": "multiply", "inputs": ["sum", "a"]},
+        ],
+        {},
+    ),
+    "the same input twice": ([linear(4, name="a"), {"type": "add", "inputs": ["a", "a"]}], {}),
+    "residual": ([{"type": "residual", "layers": [linear(4), "tanh", linear(4)]}, linear(2)], {}),
+    "shared": ([linear(4, name="a"), "tanh", linear(4, shares="a"), "tanh", linear(4, shares="a")], {}),
+    "shared, owner aside": (
+        [linear(4, name="a"), linear(4, name="b", shares="a", inputs=["input"]), {"type": "add", "inputs": ["a", "b"]}],
+        {},
+    ),
+    "frozen first": ([linear(4, trainable=False), "tanh", linear(3)], {}),
+    "frozen middle": ([linear(4), "tanh", linear(4, trainable=False), "sigmoid", linear(2)], {}),
+    "two outputs": (
+        [linear(4, name="trunk", activation="relu"), linear(2, name="x"), linear(1, name="y", inputs=["trunk"])],
+        {"outputs": ["x", "y"]},
+    ),
+    "in place": ([linear(6), "relu", linear(5), "sigmoid", linear(4), "tanh", "identity", linear(2)], {}),
+    "in place before a branch": (
+        [linear(4, name="a"), {"type": "relu", "name": "r"}, linear(4), {"type": "add", "inputs": ["r", "linear_1"]}],
+        {},
+    ),
+    "views": ([linear(4), {"type": "reshape", "shape": [2, 2]}, "relu", "flatten", "tanh"], {}),
+}
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_gradients_of_whole_networks(name):
+    layers, options = NETWORKS[name]
+    network = build(layers, **options)
+    rng = np.random.default_rng(1)
+    network.parameters.flat[:] += 0.1 * rng.standard_normal(network.parameters.flat.size)
+    x = rng.standard_normal((5, 4))
+    gradients = network.parameters.like()
+    gradients.flat.fill(np.nan)
+    run = Pass(network, list(network.graph.outputs.values()), training=True, gradients=gradients)
+    shapes = [value.shape for value in run.forward([x])]
+    directions = [rng.standard_normal(shape) for shape in shapes]
+    trainable = network.trainable_size
+    gradients.flat[:] = 0
+
+    def value(flat):
+        network.parameters.flat[:trainable] = flat
+        return sum(float(np.vdot(v, d)) for v, d in zip(run.forward([x]), directions, strict=True))
+
+    at = network.parameters.flat[:trainable].copy()
+    value(at)
+    kept = x.copy()
+    run.backward([direction.copy() for direction in directions])
+    claimed = gradients.flat[:trainable].copy()
+    assert directional_error(value, claimed, at, rng) < 1e-6
+    assert (x == kept).all()
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_predicting_agrees_with_a_training_pass(name):
+    layers, options = NETWORKS[name]
+    network = build(layers, dtype="float32", **options)
+    x = np.random.default_rng(2).standard_normal((7, 4)).astype(np.float32)
+    run = Pass(network, list(network.graph.outputs.values()), training=True, gradients=network.parameters.like())
+    expected = [value.copy() for value in run.forward([x])]
+    predicted = network.predict(x)
+    found = list(predicted.values()) if isinstance(predicted, dict) else [predicted]
+    for a, b in zip(expected, found, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-6, atol=1e-7)
+        assert b.dtype == np.float32
+
+
+def test_the_same_seed_gives_the_same_parameters():
+    layers = [linear(5), "relu", linear(2)]
+    one, same, other = build(layers, seed=3), build(layers, seed=3), build(layers, seed=4)
+    assert (one.parameters.flat == same.parameters.flat).all()
+    assert not (one.parameters.flat == other.parameters.flat).all()
+
+
+def test_parameters_can_be_set_by_name():
+    network = build([linear(2)], input=[3])
+    network.parameters["linear_1.weight"] = np.arange(6).reshape(3, 2)
+    network.parameters["linear_1.bias"] = [10, 20]
+    assert network.predict(np.ones((1, 3))).tolist() == [[16, 29]]
+
+
+def test_decayed_parameters_come_first_then_the_other_trainable_ones_then_the_frozen():
+    network = build([linear(3), "batch_norm", linear(2, trainable=False), linear(1)])
+    assert list(network.parameters) == [
+        "linear_1.weight",
+        "linear_3.weight",
+        "linear_1.bias",
+        "batch_norm_1.scale",
+        "batch_norm_1.shift",
+        "linear_3.bias",
+        "linear_2.weight",
+        "linear_2.bias",
+    ]
+    assert network.decayed_size == 12 + 2
+    assert network.trainable_size == 12 + 2 + 3 + 3 + 3 + 1
+
+
+@pytest.mark.parametrize("rows", [0, 1, 5, 64, 65, 200])
+def test_the_batch_size_of_a_prediction_does_not_matter(rows):
+    network = build([linear(5), "relu", linear(2), "softmax"])
+    x = np.random.default_rng(0).standard_normal((rows, 4))
+    assert network.predict(x, batch_size=64).shape == (rows, 2)
+    np.testing.assert_allclose(network.predict(x, batch_size=64), network.predict(x), rtol=1e-12)
+
+
+def test_a_prediction_is_the_callers_own():
+    network = build([linear(2)])
+    first = network.predict(np.ones((3, 4)))
+    kept = first.copy()
+    network.predict(np.zeros((3, 4)))
+    assert (first == kept).all()
+    out = np.empty((3, 2))
+    assert network.predict(np.ones((3, 4)), out=out) is out
+    with pytest.raises(modnet.ShapeError, match=r"out: expected float64 of shape \(3, 2\), found float64 of shape \(2, 2\)"):
+        network.predict(np.ones((3, 4)), out=np.empty((2, 2)))
+
+
+def test_many_threads_predict_on_one_network():
+    network = build([linear(32), "tanh", linear(32), "relu", linear(3), "softmax"])
+    inputs = [np.random.default_rng(i).standard_normal((50 + i, 4)) for i in range(8)]
+    expected = [network.predict(x) for x in inputs]
+    wrong = []
+
+    def work(i: int) -> None:
+        for _ in range(30):
+            if not (network.predict(inputs[i]) == expected[i]).all():
+                wrong.append(i)
+
+    threads = [threading.Thread(target=work, args=(i,)) for i in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not wrong
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "int64", "float16", "float64", "bool"])
+def test_numbers_of_any_type_are_converted(dtype):
+    network = build([linear(2)], dtype="float32")
+    x = np.array([[1, 0, 1, 1]], dtype)
+    assert network.predict(x).dtype == np.float32
+    np.testing.assert_array_equal(network.predict(x), network.predict(x.astype(np.float32)))
+    np.testing.assert_array_equal(network.predict(x.tolist()), network.predict(x))
+
+
+@pytest.mark.parametrize(
+    ("x", "message"),
+    [
+        (np.ones(4), "expected an array of shape (batch, 4), found (4,); that is one sample; for a batch of one pass x[None]"),
+        (np.ones((2, 5)), "expected an array of shape (batch, 4), found (2, 5)"),
+        (np.ones((2, 4, 1)), "the last axis of 1 is too many: x[..., 0]"),
+        ([["a", "b", "c", "d"]], "expected numbers, found text"),
+        (np.array([[None] * 4]), "expected numbers, found values of type object"),
+        ([[1, 2, 3, 4], [1]], "expected an array of numbers"),
+        ({"inptu": np.ones((1, 4))}, 'the network has no input "inptu"; did you mean "input"?'),
+    ],
+)
+def test_what_cannot_be_predicted_is_explained(x, message):
+    with pytest.raises((modnet.ShapeError, modnet.DataError)) as caught:
+        build([linear(2)]).predict(x)
+    assert message in str(caught.value)
+
+
+def test_several_inputs_are_given_by_name():
+    network = build(
+        [{"type": "concatenate", "inputs": ["left", "right"]}, linear(1)], input={"left": [2], "right": [3]}
+    )
+    assert network.predict({"right": np.ones((2, 3)), "left": np.zeros((2, 2))}).shape == (2, 1)
+    with pytest.raises(modnet.DataError, match='the network needs the input "right"'):
+        network.predict({"left": np.zeros((2, 2))})
+    with pytest.raises(modnet.DataError, match='the network has 2 inputs; give a dict with "left", "right"'):
+        network.predict(np.zeros((2, 2)))
+    with pytest.raises(modnet.DataError, match="the inputs differ in length: left has 2, right has 3"):
+        network.predict({"right": np.ones((3, 3)), "left": np.zeros((2, 2))})
+
+
+def test_ids_stay_integers():
+    network = build([{"type": "embedding", "num_embeddings": 30, "embedding_dim": 2}, "flatten"], input=[3])
+    assert network.predict([[1, 2, 29]]).shape == (1, 6)
+    assert network.predict([[1.0, 2.0, 29.0]]).shape == (1, 6)
+    with pytest.raises(modnet.DataError, match=r"expected whole numbers \(ids\), found others"):
+        network.predict([[1.5, 2, 3]])
+
+
+def test_a_frozen_batch_norm_keeps_its_statistics():
+    network = build([{"type": "batch_norm", "trainable": False}, linear(1)])
+    run = Pass(network, [2], training=True, gradients=network.parameters.like())
+    run.forward([np.random.default_rng(0).standard_normal((9, 4)) + 5])
+    assert not network.state["batch_norm_1.running_mean"].any()
+
+
+def test_a_network_can_be_pickled_for_other_processes():
+    network = build([linear(2), "relu"])
+    network.predict(np.ones((1, 4)))
+    same = pickle.loads(pickle.dumps(network))
+    np.testing.assert_array_equal(same.predict(np.ones((1, 4))), network.predict(np.ones((1, 4))))
+
+
+def test_weights_of_another_network():
+    teacher = build([linear(5, name="first"), "relu", linear(2)])
+    student = build([linear(5, name="begin"), "relu", linear(3)], seed=9)
+    report = student.load_parameters(teacher, rename={"first": "begin"}, strict=False)
+    assert report.taken == ["begin.weight", "begin.bias"]
+    assert report.mismatched == {"linear_1.weight": ("(5, 2)", "(5, 3)"), "linear_1.bias": ("(2,)", "(3,)")}
+    np.testing.assert_array_equal(student.parameters["begin.weight"], teacher.parameters["first.weight"])
+    with pytest.raises(modnet.ParameterMismatch, match=r"unexpected: first\.weight"):
+        student.load_parameters(teacher)
+
+
+def test_the_summary_is_a_table():
+    text = str(build([linear(3), "relu", linear(2)], dtype="float32").summary())
+    assert text.splitlines() == [
+        "node      type    output  parameters  multiply-adds",
+        "input             (4,)",
+        "linear_1  linear  (3,)            15             12",
+        "relu_1    relu    (3,)             0              0",
+        "linear_2  linear  (2,)             8              6",
+        "total                             23             18   92 B in float32",
+    ]

@@ -1,0 +1,339 @@
+"""Training: the same things said in a spec and as arguments, data of every form, and what goes wrong."""
+
+import os
+import signal
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+import modnet
+from modnet import Callback
+from modnet.network import Network
+from modnet.training.batches import ArrayBatches
+
+SPEC = {
+    "network": {"input": [2], "layers": [{"type": "linear", "out_features": 8}, "tanh", {"type": "linear", "out_features": 2}, "softmax"]},
+    "training": {"loss": "cross_entropy", "metrics": ["accuracy"], "epochs": 3, "batch_size": 16, "seed": 1},
+}
+
+
+def blobs(samples=200, seed=0):
+    rng = np.random.default_rng(seed)
+    y = rng.integers(0, 2, samples)
+    return rng.standard_normal((samples, 2)) + 2.0 * y[:, None], y
+
+
+def spec(**training) -> dict:
+    return {**SPEC, "training": {**SPEC["training"], **training}}
+
+
+def test_a_network_trains_by_its_spec():
+    network = modnet.build(SPEC)
+    history = modnet.train(network, *blobs())
+    assert list(history) == ["loss", "accuracy"]
+    assert history.epochs == 3
+    assert history["loss"][-1] < history["loss"][0]
+    assert modnet.evaluate(network, *blobs(seed=5))["accuracy"] > 0.85
+
+
+def test_arguments_say_the_same_as_the_spec_and_win_over_it():
+    x, y = blobs()
+    one = modnet.build(spec(epochs=2, optimizer={"type": "sgd", "learning_rate": 0.1}, metrics=[]))
+    modnet.train(one, x, y)
+    two = modnet.build(SPEC)
+    modnet.train(two, x, y, epochs=2, optimizer={"type": "sgd", "learning_rate": 0.1}, metrics=[])
+    three = modnet.build({"network": SPEC["network"]}, seed=1)
+    from modnet.losses import CrossEntropy
+    from modnet.optimizers import SGD
+
+    modnet.train(three, x, y, loss=CrossEntropy(), optimizer=SGD(0.1), epochs=2, batch_size=16, seed=1)
+    assert one.parameters.flat.tobytes() == two.parameters.flat.tobytes() == three.parameters.flat.tobytes()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"epochs": 0}, "training.epochs: expected a whole number >= 1, found 0"),
+        ({"optimizer": "adm"}, 'training.optimizer: unknown optimizer "adm"; did you mean "adam"?'),
+        ({"loss": "relu"}, 'training.loss: expected a loss, found "relu", which is an activation'),
+        ({"loss": {"out": "mse"}}, 'training.loss.out: no output is called "out"'),
+        ({"gradient_clipping": -1.0}, "training.gradient_clipping: expected a number > 0, found -1.0"),
+        ({"callbacks": [{"type": "early_stopping", "patience": 0}]}, "training.callbacks[0].patience: expected a whole number >= 1"),
+    ],
+)
+def test_wrong_arguments_are_explained_like_a_wrong_spec(arguments, message):
+    with pytest.raises(modnet.SpecError) as caught:
+        modnet.train(modnet.build(SPEC), *blobs(), **arguments)
+    assert message in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("x", "y", "error", "message"),
+    [
+        (np.zeros((3, 5)), np.zeros(3, int), modnet.ShapeError, "expected an array of shape (batch, 2), found (3, 5)"),
+        (np.zeros((3, 2)), np.zeros(4, int), modnet.DataError, "3 samples, but 4 targets"),
+        (np.zeros((3, 2)), np.zeros((3, 5)), modnet.ShapeError, "for a prediction of shape (2,), found a target of shape (5,)"),
+        (np.zeros((3, 2)), ["a", "b", "c"], modnet.DataError, "expected an array of numbers"),
+        (np.zeros((0, 2)), np.zeros(0, int), modnet.DataError, "there are no samples"),
+        (np.zeros((3, 2)), np.array([0, 1, 2]), modnet.DataError, "2"),
+        (np.zeros((3, 2)), None, modnet.DataError, "expected x and y"),
+        (iter([np.zeros((3, 2))]), None, modnet.DataError, "expected batches (x, y) or (x, y, weights)"),
+    ],
+)
+def test_data_that_do_not_fit_are_explained(x, y, error, message):
+    with pytest.raises(error) as caught:
+        modnet.train(modnet.build(SPEC), x, y, epochs=1)
+    assert message in str(caught.value)
+
+
+def test_the_same_spec_data_and_seed_give_the_same_bytes_in_two_processes(tmp_path):
+    script = f"""
+import numpy as np, modnet
+rng = np.random.default_rng(0)
+y = rng.integers(0, 2, 200)
+x = rng.standard_normal((200, 2)) + 2.0 * y[:, None]
+spec = {spec()!r}
+spec["network"]["layers"].insert(1, {{"type": "dropout", "rate": 0.3}})
+network = modnet.build(spec)
+modnet.train(network, x, y, validation=0.2)
+import sys
+modnet.save(network, sys.argv[1])
+"""
+    for name in ("one", "two"):
+        subprocess.run([sys.executable, "-c", script, tmp_path / name], check=True)
+    assert (tmp_path / "one").read_bytes() == (tmp_path / "two").read_bytes()
+
+
+def weights_after(x, y=None, **arguments) -> bytes:
+    network = modnet.build(spec(shuffle=False))
+    modnet.train(network, x, y, **arguments)
+    return network.parameters.flat.tobytes()
+
+
+def test_arrays_memory_maps_generators_and_iterables_train_alike(tmp_path):
+    x, y = blobs(160)
+    np.save(tmp_path / "x.npy", x)
+    batches = [(x[i : i + 16], y[i : i + 16]) for i in range(0, 160, 16)]
+    expected = weights_after(x, y)
+    assert weights_after(np.load(tmp_path / "x.npy", mmap_mode="r"), y) == expected
+    assert weights_after(batches) == expected
+    assert weights_after(lambda: iter(batches)) == expected
+    assert weights_after((batch for _ in range(3) for batch in batches), steps_per_epoch=10) == expected
+
+
+def test_a_generator_that_ends_is_not_silently_trained_on_once():
+    with pytest.raises(modnet.DataError, match="a generator can be run through only once, and 3 epochs were asked for"):
+        modnet.train(modnet.build(SPEC), (batch for batch in [blobs(16)]))
+
+
+def test_shuffled_epochs_see_every_sample_once():
+    rows = np.arange(10)
+    batches = ArrayBatches([rows[:, None]], {"output": rows}, batch_size=4, rows=rows[::2])
+    seen = [int(v) for batch in batches.epoch(np.random.default_rng(0)) for v in batch.inputs[0][:, 0]]
+    assert sorted(seen) == [0, 2, 4, 6, 8]
+    assert seen != sorted(seen)
+
+
+def test_validation_by_fraction_or_by_data():
+    x, y = blobs()
+    by_fraction = modnet.train(modnet.build(SPEC), x, y, validation=0.25)
+    assert list(by_fraction) == ["loss", "accuracy", "validation_loss", "validation_accuracy"]
+    by_data = modnet.train(modnet.build(SPEC), x, y, validation=blobs(seed=3))
+    assert by_data.last()["validation_accuracy"] > 0.85
+    with pytest.raises(modnet.DataError, match="expected a fraction between 0 and 1"):
+        modnet.train(modnet.build(SPEC), x, y, validation=1.5)
+
+
+def test_sample_weights_count_as_repetitions():
+    x, y = blobs(40)
+    weights = np.random.default_rng(0).integers(0, 3, 40).astype(float)
+    repeated = np.repeat(np.arange(40), weights.astype(int))
+    one, two = modnet.build(SPEC, dtype="float64"), modnet.build(SPEC, dtype="float64")
+    options = {"epochs": 5, "batch_size": 1000, "shuffle": False, "optimizer": {"type": "sgd", "learning_rate": 0.5}}
+    first = modnet.train(one, x, y, sample_weights=weights, **options)
+    second = modnet.train(two, x[repeated], y[repeated], **options)
+    np.testing.assert_allclose(one.parameters.flat, two.parameters.flat, rtol=1e-9)
+    np.testing.assert_allclose(first["loss"], second["loss"], rtol=1e-9)
+    np.testing.assert_allclose(first["accuracy"], second["accuracy"], rtol=1e-9)
+
+
+def two_headed(**training) -> Network:
+    return modnet.build(
+        {
+            "network": {
+                "input": [2],
+                "dtype": "float64",
+                "layers": [
+                    {"type": "linear", "out_features": 4, "name": "trunk", "activation": "tanh"},
+                    {"type": "linear", "out_features": 2},
+                    {"type": "softmax", "name": "class"},
+                    {"type": "linear", "out_features": 1, "name": "size", "inputs": ["trunk"]},
+                ],
+                "outputs": ["class", "size"],
+            },
+            "training": {
+                "loss": {"class": "cross_entropy", "size": {"type": "mse", "weight": 0.5}},
+                "metrics": {"class": ["accuracy"]},
+                **training,
+            },
+        }
+    )
+
+
+def test_several_outputs_each_with_a_loss_a_weight_and_metrics():
+    x, y = blobs()
+    targets = {"class": y, "size": x.sum(axis=1, keepdims=True)}
+    history = modnet.train(two_headed(), x, targets, epochs=2)
+    assert list(history) == ["loss", "class_loss", "class_accuracy", "size_loss"]
+    np.testing.assert_allclose(history["loss"], history["class_loss"] + 0.5 * history["size_loss"])
+    with pytest.raises(modnet.DataError, match='there is no target for the output "size"'):
+        modnet.train(two_headed(), x, {"class": y}, epochs=1)
+    with pytest.raises(modnet.SpecError, match="the network has several outputs"):
+        modnet.train(two_headed(), x, targets, epochs=1, loss="mse", metrics=[])
+
+
+def test_an_output_without_a_loss_is_left_alone():
+    x, y = blobs()
+    history = modnet.train(two_headed(), x, {"class": y}, loss={"class": "cross_entropy"}, epochs=1)
+    assert list(history) == ["loss", "accuracy"]
+
+
+def test_penalties_are_part_of_the_loss_and_pull_weights_to_zero():
+    x, y = blobs()
+    free = modnet.build(SPEC)
+    pulled = modnet.build({**SPEC, "network": {**SPEC["network"], "layers": [{**SPEC["network"]["layers"][0], "l1": 0.05, "l2": 0.05}, *SPEC["network"]["layers"][1:]]}})
+    without, with_penalty = modnet.train(free, x, y), modnet.train(pulled, x, y)
+    assert with_penalty["loss"][0] > without["loss"][0]
+    name = "linear_1.weight"
+    assert np.abs(pulled.parameters[name]).sum() < np.abs(free.parameters[name]).sum()
+
+
+def test_the_gradient_of_a_penalty_is_true():
+    from modnet.training.objective import Penalty
+
+    layers = [{"type": "linear", "out_features": 3, "l1": 0.3, "l2": 0.2}, {"type": "linear", "out_features": 1}]
+    network = modnet.build({"network": {"input": [2], "layers": layers, "dtype": "float64"}})
+    gradients = network.parameters.like()
+    Penalty(network, gradients).add()
+    weight = network.parameters["linear_1.weight"]
+    for index in np.ndindex(weight.shape):
+        values = []
+        for sign in (1, -1):
+            weight[index] += sign * 1e-6
+            values.append(Penalty(network, network.parameters.like()).add())
+            weight[index] -= sign * 1e-6
+        np.testing.assert_allclose((values[0] - values[1]) / 2e-6, gradients["linear_1.weight"][index], rtol=1e-6)
+    assert not gradients["linear_1.bias"].any()
+    assert not gradients["linear_2.weight"].any()
+
+
+def test_clipping_limits_the_gradient_as_a_whole_or_each_element():
+    class Watch(Callback, type="watch"):
+        def modnet_step_ended(self, run):
+            norms.append(run.optimization.norm())
+
+    x, y = blobs()
+    options = {"optimizer": {"type": "lion"}, "epochs": 1}
+    for clipping, bound in (({"gradient_clipping": 1e-3}, 1e-3), ({"gradient_value_clipping": 1e-4}, 1e-4 * 42**0.5)):
+        norms: list[float] = []
+        network = modnet.build(SPEC)
+        from modnet.training.optimization import Optimization
+
+        gradients = network.parameters.like()
+        gradients.flat[:] = np.random.default_rng(0).standard_normal(gradients.flat.size)
+        direction = gradients.flat.copy()
+        optimization = Optimization(network, modnet.default_registry().find(modnet.Optimizer, "sgd")(), gradients)
+        optimization.clip(clipping.get("gradient_clipping"), clipping.get("gradient_value_clipping"))
+        assert optimization.norm() <= bound * 1.001
+        if "gradient_clipping" in clipping:
+            np.testing.assert_allclose(gradients.flat / 1e-3, direction / np.linalg.norm(direction), rtol=1e-4)
+        modnet.train(network, x, y, **options, **clipping, callbacks=[Watch()])
+
+
+def test_a_schedule_sets_the_rate_of_every_step():
+    rates = []
+
+    class Watch(Callback, type="watch"):
+        def modnet_step_ended(self, run):
+            rates.append(run.learning_rate)
+
+    x, y = blobs(64)
+    modnet.train(
+        modnet.build(SPEC),
+        x,
+        y,
+        optimizer={"type": "sgd", "learning_rate": 0.2},
+        schedule={"type": "linear", "end_factor": 0.0},
+        epochs=2,
+        callbacks=[Watch()],
+    )
+    np.testing.assert_allclose(rates, 0.2 * (1 - np.arange(8) / 8))
+
+
+def test_a_loss_that_turns_nan_says_where_it_began_and_what_to_try():
+    layers = [{"type": "linear", "out_features": 1}]
+    network = modnet.build({"network": {"input": [2], "layers": layers}, "training": {"loss": "mse"}})
+    x, _ = blobs()
+    with np.errstate(all="ignore"), pytest.raises(modnet.Diverged) as caught:
+        modnet.train(network, x, x[:, :1], optimizer={"type": "sgd", "learning_rate": 1e30})
+    message = str(caught.value)
+    assert caught.value.step > 1
+    assert message.startswith(f"loss became {'nan' if 'nan' in message.splitlines()[0] else 'infinite'} at step")
+    assert "try a smaller learning_rate (now 1e+30) or gradient_clipping = 1.0" in message
+
+
+def test_a_loss_that_turns_nan_because_of_the_data_says_so():
+    x, y = blobs()
+    x[7, 1] = np.nan
+    with np.errstate(all="ignore"), pytest.raises(modnet.Diverged, match='input "input" of this batch holds values that are not finite'):
+        modnet.train(modnet.build(SPEC), x, y)
+
+
+def test_the_first_interrupt_stops_after_the_step_and_keeps_what_was_learnt():
+    class Interrupt(Callback, type="interrupt"):
+        def modnet_step_ended(self, run):
+            if run.step == 5:
+                os.kill(os.getpid(), signal.SIGINT)
+
+    seen = []
+
+    class Watch(Callback, type="watch"):
+        def modnet_training_ended(self, run):
+            seen.append((run.step, run.stopped))
+
+    network = modnet.build(SPEC)
+    before = network.parameters.flat.copy()
+    handler = signal.getsignal(signal.SIGINT)
+    history = modnet.train(network, *blobs(), callbacks=[Interrupt(), Watch()])
+    assert history.stopped == "interrupted"
+    assert seen == [(5, "interrupted")]
+    assert not (network.parameters.flat == before).all()
+    assert signal.getsignal(signal.SIGINT) is handler
+
+
+def test_standardize_learns_from_the_training_data_before_the_first_epoch():
+    layers = ["standardize", *SPEC["network"]["layers"]]
+    network = modnet.build({**SPEC, "network": {"input": [2], "layers": layers}})
+    x, y = blobs()
+    x = x * [1000.0, 0.001] + [5000.0, -3.0]
+    modnet.train(network, x, y, epochs=1)
+    np.testing.assert_allclose(network.state["standardize_1.mean"], x.mean(0), rtol=1e-5)
+    kept = network.state.flat.copy()
+    modnet.train(network, x + 1e6, y, epochs=1)
+    assert (network.state.flat == kept).all()
+
+
+def test_unstandardize_lets_a_network_give_raw_targets():
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal((400, 3))
+    y = 5000 + 2000 * x[:, :1]
+    network = modnet.build(
+        {
+            "network": {"input": [3], "layers": ["standardize", {"type": "linear", "out_features": 1}, "unstandardize"]},
+            "training": {"loss": "mse", "metrics": ["r2"], "epochs": 60, "optimizer": {"type": "adam", "learning_rate": 0.02}},
+        }
+    )
+    history = modnet.train(network, x, y)
+    assert history.last()["r2"] > 0.999
