@@ -95,7 +95,8 @@ class ReLU(Activation, type="relu"):
     def backward(self, context: Context, gradient: Array) -> Array:
         _, y = context.saved
         positive = np.greater(y, 0, out=context.buffer(y.shape, bool))
-        return np.multiply(gradient, positive, out=gradient)
+        gradient *= positive
+        return gradient
 
 
 class LeakyReLU(Activation, type="leaky_relu"):
@@ -153,7 +154,7 @@ class PReLU(Activation, type="prelu"):
         return np.add(y, negative, out=y)
 
     def backward(self, context: Context, gradient: Array) -> Array:
-        (x,) = context.saved
+        x: Array = context.saved[0]
         alpha = context.params["alpha"]
         slope = np.minimum(x, 0, out=context.buffer(x.shape))
         np.multiply(slope, gradient, out=slope)
@@ -163,7 +164,8 @@ class PReLU(Activation, type="prelu"):
         np.logical_not(positive, out=slope)
         np.multiply(slope, alpha, out=slope)
         np.add(slope, positive, out=slope)
-        return np.multiply(gradient, slope, out=slope)
+        slope *= gradient
+        return slope
 
 
 def exponential_linear(x: Array, scale: float, alpha: float, out: Array) -> Array:
@@ -331,7 +333,8 @@ class Mish(Activation, type="mish"):
     def function(self, x: Array, out: Array) -> Array:
         e = self._exponential(x)
         e *= e + 2
-        return np.multiply(x, e / (e + 2), out=out)
+        np.divide(e, e + 2, out=e)
+        return np.multiply(x, e, out=out)
 
     @in_blocks
     def derivative(self, x: Array, y: Array, out: Array) -> Array:
@@ -523,13 +526,15 @@ class Softmax(Activation, type="softmax"):
         # exp(1000) is inf; softmax does not feel a shift.
         np.subtract(x, x.max(axis=-1, keepdims=True), out=out)
         np.exp(out, out=out)
-        return np.divide(out, out.sum(axis=-1, keepdims=True), out=out)
+        out /= out.sum(axis=-1, keepdims=True)
+        return out
 
     def backward(self, context: Context, gradient: Array) -> Array:
         _, y = context.saved
         inner = np.einsum("...i,...i->...", gradient, y)
-        np.subtract(gradient, inner[..., None], out=gradient)
-        return np.multiply(gradient, y, out=gradient)
+        gradient -= inner[..., None]
+        gradient *= y
+        return gradient
 
 
 class LogSoftmax(Activation, type="log_softmax"):
@@ -542,11 +547,13 @@ class LogSoftmax(Activation, type="log_softmax"):
     def function(self, x: Array, out: Array) -> Array:
         np.subtract(x, x.max(axis=-1, keepdims=True), out=out)
         exponentials = np.exp(out)
-        return np.subtract(out, np.log(exponentials.sum(axis=-1, keepdims=True)), out=out)
+        out -= np.log(exponentials.sum(axis=-1, keepdims=True))
+        return out
 
     def backward(self, context: Context, gradient: Array) -> Array:
         _, y = context.saved
         total = gradient.sum(axis=-1, keepdims=True)
         softmax = np.exp(y, out=context.buffer(y.shape))
         np.multiply(softmax, total, out=softmax)
-        return np.subtract(gradient, softmax, out=gradient)
+        gradient -= softmax
+        return gradient

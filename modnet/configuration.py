@@ -290,7 +290,7 @@ def path_text(path: Path) -> str:
     for part in path:
         if isinstance(part, int):
             text += f"[{part}]"
-        elif part and all(letter.isalnum() or letter in "_-" for letter in part):
+        elif isinstance(part, str) and part and all(letter.isalnum() or letter in "_-" for letter in part):
             text += f".{part}" if text else part
         else:
             text += f".{show(part)}" if text else show(part)
@@ -474,8 +474,9 @@ class Checker:
             if not attempt.problems:
                 return found
             attempts.append(attempt.problems)
-        # An alternative that got inside the value knows better what is wrong than "expected a or b" does.
-        deeper = [a for a in attempts if not any(p.keys == path and p.message.startswith("expected") for p in a)]
+        # An alternative that knows more than that it is another type knows better what is wrong than "expected a or b".
+        found = f", found {show(value)}"
+        deeper = [a for a in attempts if not any(p.keys == path and p.message.endswith(found) for p in a)]
         if len(attempts) == 1:
             self.problems.extend(attempts[0])
         elif deeper:
@@ -485,7 +486,7 @@ class Checker:
         return INVALID
 
     def _tuple(self, hint: Any, arguments: Sequence[Any], value: Any, path: Path, declared: Field | None) -> Any:
-        if isinstance(value, str | Mapping) or not isinstance(value, Sequence):
+        if isinstance(value, str | bytes | bytearray | Mapping) or not isinstance(value, Sequence):
             return self._expected(hint, declared, value, path)
         if len(arguments) == 2 and arguments[1] is Ellipsis:
             hints: Sequence[Any] = [arguments[0]] * len(value)

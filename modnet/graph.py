@@ -88,6 +88,10 @@ class _Scope:
     l2: float = 0.0
 
 
+class _TooManyNodes(Exception):
+    pass
+
+
 class _Builder:
     def __init__(self, spec: NetworkSpec) -> None:
         self.spec = spec
@@ -100,10 +104,11 @@ class _Builder:
     def build(self) -> Graph:
         scope = _Scope("", ("network", "layers"), {name: slot for slot, name in enumerate(self.inputs)})
         start = 0 if len(self.inputs) == 1 else None
-        last = self.place(self.spec.layers, scope, start)
-        outputs = {}
-        if self.spec.outputs is None:
-            outputs["output"] = last if last is not None else 0
+        try:
+            last = self.place(self.spec.layers, scope, start)
+        except _TooManyNodes:
+            raise SpecError([Problem("network.layers", f"a network has {MOST_NODES:,} nodes at most")]) from None
+        outputs = {} if self.spec.outputs is not None else {"output": last}
         for position, name in enumerate(self.spec.outputs or ()):
             if name in scope.names:
                 outputs[name] = scope.names[name]
@@ -120,7 +125,7 @@ class _Builder:
     def problem(self, keys: Path, message: str, hint: str = "", label: str = "") -> None:
         self.problems.append(Problem(label or path_text(keys), message, hint, keys=keys))
 
-    def place(self, layers: Sequence[Node], scope: _Scope, previous: int | None) -> int | None:
+    def place(self, layers: Sequence[Node], scope: _Scope, previous: int | None) -> int:
         """Adds nodes one after the other; gives the slot of the last."""
         chosen: dict[str, int] = {}
         for position, node in enumerate(layers):
@@ -136,23 +141,19 @@ class _Builder:
         counts: dict[str, int] = {}
         for position, node in enumerate(layers):
             if len(self.nodes) > MOST_NODES:
-                if not any("nodes at most" in problem.message for problem in self.problems):
-                    self.problem(scope.keys, f"a network has {MOST_NODES:,} nodes at most")
-                return None
+                raise _TooManyNodes
             keys = (*scope.keys, position)
             name = node.name or _automatic_name(node.layer, counts, chosen)
             inputs = self.resolve(node, scope, keys, previous)
             previous = self.add(node, scope.prefix + name, keys, inputs, scope)
             if node.activation is not None:
                 activation = _automatic_name(node.activation, counts, chosen)
-                source = () if previous is None else (previous,)
-                previous = self.add(
-                    Node(node.activation), scope.prefix + activation, (*keys, "activation"), source, scope
-                )
-                if previous is not None:
-                    scope.names.setdefault(activation, previous)
-            if previous is not None:
-                scope.names.setdefault(name, previous)
+                after = Node(node.activation)
+                previous = self.add(after, scope.prefix + activation, (*keys, "activation"), (previous,), scope)
+                scope.names.setdefault(activation, previous)
+            scope.names.setdefault(name, previous)
+        if previous is None:
+            raise ValueError("a composite needs at least one node or input")
         return previous
 
     def resolve(self, node: Node, scope: _Scope, keys: Path, previous: int | None) -> tuple[int, ...] | None:
@@ -184,10 +185,13 @@ class _Builder:
             return None
         return slots
 
-    def add(self, node: Node, name: str, keys: Path, inputs: tuple[int, ...] | None, scope: _Scope) -> int | None:
+    def add(self, node: Node, name: str, keys: Path, inputs: tuple[int, ...] | None, scope: _Scope) -> int:
         """Adds one node, or those of a composite; gives the slot of its output."""
-        if inputs is None or not inputs:
-            return None
+        if inputs is None:
+            # Its problem is told. Those that read it find it there, with a shape that nobody knows.
+            self.nodes.append(GraphNode(name, node.layer, (), keys, True, 0.0, 0.0))
+            self.shapes.append(None)
+            return len(self.shapes) - 1
         first = len(self.nodes)
         trainable = scope.trainable and node.trainable
         l1, l2 = node.l1 or scope.l1, node.l2 or scope.l2

@@ -72,42 +72,49 @@ class Specifications:
         """May change the flat array of gradients in place before the optimizer steps."""
 
 
+class Participant:
+    """A callback as pluggy sees it: the events that it implements, and equal to nothing but itself."""
+
+    def __init__(self, callback: Callback) -> None:
+        for name in dir(type(callback)):
+            if not name.startswith("modnet_") or getattr(type(callback), name) is getattr(Callback, name, None):
+                continue
+            if not hasattr(Specifications, name):
+                events = ", ".join(sorted(hook for hook in vars(Specifications) if hook.startswith("modnet_")))
+                raise BrokenPlugin(f"{type(callback).__name__}.{name}: there is no such event; there are: {events}")
+            setattr(self, name, getattr(callback, name))
+
+
 class PluginManager(pluggy.PluginManager):
-    """A pluggy manager that takes the events of a `Callback` without their being marked."""
+    """A pluggy manager with the hooks of modnet; the events of a callback need no mark."""
 
     def __init__(self) -> None:
         super().__init__("modnet")
         self.add_hookspecs(Specifications)
 
     def parse_hookimpl_opts(self, plugin: Any, name: str) -> Any:
-        if isinstance(plugin, Callback):
-            method = getattr(type(plugin), name, None)
-            if not name.startswith("modnet_") or method is getattr(Callback, name, None):
-                return None
-            if not hasattr(Specifications, name):
-                events = ", ".join(sorted(hook for hook in vars(Specifications) if hook.startswith("modnet_")))
-                raise BrokenPlugin(f"{type(plugin).__name__}.{name}: there is no such event; there are: {events}")
-            return pluggy.HookimplOpts(
-                wrapper=False,
-                hookwrapper=False,
-                optionalhook=False,
-                tryfirst=False,
-                trylast=False,
-                specname=None,
-            )
+        if isinstance(plugin, Participant):
+            return hookimpl_options() if name.startswith("modnet_") else None
         return super().parse_hookimpl_opts(plugin, name)
 
     def join(self, plugin: object, name: str) -> None:
-        """Registers a plugin under a name.
+        """Registers a plugin, a module or a callback, under a name.
 
         Raises:
             BrokenPlugin: for a hook that does not exist or has the wrong arguments.
         """
         try:
-            self.register(plugin, name)
+            self.register(Participant(plugin) if isinstance(plugin, Callback) else plugin, name)
         except pluggy.PluginValidationError as error:
             self.unregister(name=name)
             raise BrokenPlugin(f"{name}: {error}") from error
+
+
+def hookimpl_options() -> pluggy.HookimplOpts:
+    """What `hookimpl` without arguments says."""
+    return pluggy.HookimplOpts(
+        wrapper=False, hookwrapper=False, optionalhook=False, tryfirst=False, trylast=False, specname=None
+    )
 
 
 def installed_hooks(entry_points: Iterable[EntryPoint]) -> tuple[PluginManager, dict[str, BrokenPlugin]]:

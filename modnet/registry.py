@@ -132,7 +132,9 @@ BUILTIN = {
     "modnet.callbacks": {
         "checkpoint": "modnet.training.callbacks:Checkpoint",
         "early_stopping": "modnet.training.callbacks:EarlyStopping",
+        "history": "modnet.training.callbacks:RecordHistory",
         "json_log": "modnet.training.callbacks:JSONLog",
+        "progress": "modnet.training.progress:Progress",
     },
 }
 """The core's own components, in the form in which a plugin's stand in its package metadata."""
@@ -242,15 +244,13 @@ class Registry:
         """What `find` would load."""
         name, _, distribution = name.partition("@")
         kinds = _kinds_within(kind)
-        if not distribution:
-            for table in (self._builtin, self._registered):
-                for kind_name in kinds:
-                    if (kind_name, name) in table:
-                        return table[kind_name, name]
+        core = normalized(distribution) == CORE
+        for table in (self._builtin,) if core else () if distribution else (self._builtin, self._registered):
+            for kind_name in kinds:
+                if (kind_name, name) in table:
+                    return table[kind_name, name]
         found = [entry for kind_name in kinds for entry in self.installed.get((kind_name, name), [])]
         if distribution:
-            if normalized(distribution) == CORE:
-                found = [self._builtin[key] for key in ((k, name) for k in kinds) if key in self._builtin]
             found = [entry for entry in found if normalized(entry.origin.distribution) == normalized(distribution)]
         if len(found) > 1:
             choices = " or ".join(f"{name}@{entry.origin.distribution}" for entry in found)

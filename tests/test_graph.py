@@ -36,7 +36,9 @@ def test_automatic_names_keep_away_from_chosen_ones():
 
 
 def test_an_activation_on_a_node_is_a_node_of_its_own_and_the_name_stands_for_both():
-    built = graph([linear(name="hidden", activation="relu"), linear(), {"type": "add", "inputs": ["hidden", "linear_1"]}])
+    built = graph(
+        [linear(name="hidden", activation="relu"), linear(), {"type": "add", "inputs": ["hidden", "linear_1"]}]
+    )
     assert [node.name for node in built.nodes] == ["hidden", "relu_1", "linear_1", "add_1"]
     assert built.nodes[3].inputs == (2, 3)
 
@@ -91,9 +93,13 @@ def test_shared_nodes_have_one_owner():
         (
             [linear(), "flatten", {"type": "reshape", "shape": [2, 2]}],
             {},
-            "network.layers[2] (reshape): expects samples of 4 numbers",
+            "network.layers[2] (reshape): expects samples of 4 elements",
         ),
-        ([linear(name="a"), linear(name="a")], {}, 'network.layers[1].name: the name "a" is taken by network.layers[0]'),
+        (
+            [linear(name="a"), linear(name="a")],
+            {},
+            'network.layers[1].name: the name "a" is taken by network.layers[0]',
+        ),
         ([linear(name="input")], {}, 'network.layers[0].name: the name "input" is taken by an input'),
         ([linear(name="a b")], {}, 'a name consists of letters, digits, _ and -; found "a b"'),
         (
@@ -102,7 +108,11 @@ def test_shared_nodes_have_one_owner():
             'network.layers[1].inputs[0]: no earlier node is called "hiden"; did you mean "hidden"?',
         ),
         ([linear(), "add"], {}, "network.layers[1] (add): expects at least 2 inputs, found 1"),
-        ([linear()], {"outputs": ["linear_2"]}, 'network.outputs[0]: no node is called "linear_2"; did you mean "linear_1"?'),
+        (
+            [linear()],
+            {"outputs": ["linear_2"]},
+            'network.outputs[0]: no node is called "linear_2"; did you mean "linear_1"?',
+        ),
         (
             [linear(name="a"), linear(inputs=["input"])],
             {},
@@ -115,11 +125,15 @@ def test_shared_nodes_have_one_owner():
         ),
         ([linear(inputs=["a"])], {"input": {"a": [2], "b": [2]}}, "network.input.b: no node reads this input"),
         ([linear(shares="nobody")], {}, 'network.layers[0].shares: no earlier node is called "nobody"'),
-        ([linear(name="a"), {"type": "relu", "shares": "a"}], {}, '"a" is linear, this node is relu; expected the same type'),
+        (
+            [linear(name="a"), {"type": "relu", "shares": "a"}],
+            {},
+            '"a" is linear, this node is relu; expected the same type',
+        ),
         (
             [linear(3, name="a"), linear(3, shares="a")],
             {},
-            'expected arrays of the same shapes: "a" has weight (4, 3), bias (3,); this node needs weight (3, 3), bias (3,)',
+            'same shapes: "a" has weight (4, 3), bias (3,); this node needs weight (3, 3), bias (3,)',
         ),
         (
             [{"type": "repeat", "count": 1000, "layers": [{"type": "repeat", "count": 1000, "layers": ["relu"]}]}],
@@ -143,7 +157,11 @@ def test_a_conflict_of_shapes_names_both_nodes_and_what_to_do():
 
 def test_one_conflict_does_not_hide_another_and_causes_no_further_ones():
     found = problems(
-        [linear(inputs=["nowhere"], name="a"), linear(inputs=["a"]), {"type": "reshape", "shape": [7], "inputs": ["input"]}]
+        [
+            linear(inputs=["nowhere"], name="a"),
+            linear(inputs=["a"]),
+            {"type": "reshape", "shape": [7], "inputs": ["input"]},
+        ]
     )
     assert len(found) == 2
 

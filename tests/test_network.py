@@ -5,10 +5,10 @@ import threading
 
 import numpy as np
 import pytest
+from modnet.testing.gradients import directional_error
 
 import modnet
 from modnet.network import Pass
-from modnet.testing.gradients import directional_error
 
 
 def linear(out_features=3, **options):
@@ -140,7 +140,9 @@ def test_a_prediction_is_the_callers_own():
     assert (first == kept).all()
     out = np.empty((3, 2))
     assert network.predict(np.ones((3, 4)), out=out) is out
-    with pytest.raises(modnet.ShapeError, match=r"out: expected float64 of shape \(3, 2\), found float64 of shape \(2, 2\)"):
+    with pytest.raises(
+        modnet.ShapeError, match=r"out: expected float64 of shape \(3, 2\), found float64 of shape \(2, 2\)"
+    ):
         network.predict(np.ones((3, 4)), out=np.empty((2, 2)))
 
 
@@ -151,9 +153,7 @@ def test_many_threads_predict_on_one_network():
     wrong = []
 
     def work(i: int) -> None:
-        for _ in range(30):
-            if not (network.predict(inputs[i]) == expected[i]).all():
-                wrong.append(i)
+        wrong.extend(i for _ in range(30) if not (network.predict(inputs[i]) == expected[i]).all())
 
     threads = [threading.Thread(target=work, args=(i,)) for i in range(8)]
     for thread in threads:
@@ -175,7 +175,10 @@ def test_numbers_of_any_type_are_converted(dtype):
 @pytest.mark.parametrize(
     ("x", "message"),
     [
-        (np.ones(4), "expected an array of shape (batch, 4), found (4,); that is one sample; for a batch of one pass x[None]"),
+        (
+            np.ones(4),
+            "expected an array of shape (batch, 4), found (4,); that is one sample; for a batch of one pass x[None]",
+        ),
         (np.ones((2, 5)), "expected an array of shape (batch, 4), found (2, 5)"),
         (np.ones((2, 4, 1)), "the last axis of 1 is too many: x[..., 0]"),
         ([["a", "b", "c", "d"]], "expected numbers, found text"),
@@ -204,7 +207,7 @@ def test_several_inputs_are_given_by_name():
 
 
 def test_ids_stay_integers():
-    network = build([{"type": "embedding", "num_embeddings": 30, "embedding_dim": 2}, "flatten"], input=[3])
+    network = build([{"type": "embedding", "vocabulary_size": 30, "embedding_size": 2}, "flatten"], input=[3])
     assert network.predict([[1, 2, 29]]).shape == (1, 6)
     assert network.predict([[1.0, 2.0, 29.0]]).shape == (1, 6)
     with pytest.raises(modnet.DataError, match=r"expected whole numbers \(ids\), found others"):

@@ -8,7 +8,6 @@ import io
 import math
 import os
 import re
-import zipfile
 import zlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -102,7 +101,8 @@ def read(path: str | PathLike[str], readers: Iterable[Reader] = ()) -> Read:
 
     Args:
         path: the file.
-        readers: asked first, in order: each gives the contents or None for a file that is not of its kind.
+        readers: asked in order for a file of none of these kinds: each gives the contents, or None if it does not know
+            the kind either.
 
     Raises:
         DataError: naming the file, and the row and column where there is one.
@@ -110,10 +110,6 @@ def read(path: str | PathLike[str], readers: Iterable[Reader] = ()) -> Read:
     path = Path(path)
     if not path.exists():
         raise DataError(_no_such_file(path))
-    for reader in readers:
-        found = reader(path)
-        if found is not None:
-            return found
     if path.is_dir():
         raise DataError(f"{path}: expected a file, found a folder")
     name = path.name.lower()
@@ -135,6 +131,10 @@ def read(path: str | PathLike[str], readers: Iterable[Reader] = ()) -> Read:
         raise DataError(f"{path}: the gzip compression is damaged: {error}") from error
     except OSError as error:
         raise DataError(f"{path}: cannot be read: {error.strerror or error}") from error
+    for reader in readers:
+        found = reader(path)
+        if found is not None:
+            return found
     raise DataError(f"{path}: unknown kind of data file; known are {KNOWN}")
 
 
@@ -219,6 +219,8 @@ def _parse_csv(text: str, name: str, delimiter: str) -> tuple[list[list[str]], l
 
 
 def _read_npz(path: Path) -> dict[str, Array]:
+    import zipfile  # takes long to import, and a prediction from rows never needs it
+
     if not zipfile.is_zipfile(path):
         raise DataError(f"{path}: not an npz file, or a truncated one")
     arrays: dict[str, Array] = {}

@@ -4,20 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from os import PathLike
+from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
 
 import modnet
 from modnet.component import KINDS, Component
-from modnet.configuration import INVALID, Checker, Configuration, Path, show
+from modnet.configuration import INVALID, Checker, Configuration, show
 from modnet.errors import (
     DataError,
     MalformedFile,
     ModelFileError,
+    NotAModelFile,
     NotInstalled,
     ParameterMismatch,
     PluginError,
+    ShapeError,
     SpecError,
     UnknownType,
 )
@@ -30,19 +33,20 @@ from modnet.spec.model import NetworkSpec, Spec, TrainingSpec
 from modnet.spec.reader import ComponentReader
 
 
-def save(network: Network, path: str | PathLike[str], *, registry: Registry | None = None) -> bytes:
+def save(network: Network, path: str | PathLike[str], *, registry: Registry | None = None) -> None:
     """Writes a network to a model file: spec, parameters, state, data schema, history, metrics, origins.
 
-    The file is replaced as a whole or not at all. The same network gives the same bytes.
-
-    Returns:
-        The file's id: 32 bytes, a digest of all of its contents.
+    The file is replaced as a whole or not at all. The same network gives the same bytes. For a suffix other than .modnet
+    an installed plugin may write its own format (hook `modnet_export`).
 
     Raises:
         ModelFileError: the network cannot be stored in that place.
         OSError: the file cannot be written.
     """
     registry = registry or default_registry()
+    path = Path(path)
+    if path.suffix.lower() not in (".modnet", "") and registry.hooks.hook.modnet_export(network=network, path=path):
+        return
     spec = network.spec
     # Where the data were and what else took part in the run is no part of the model.
     training = spec.training.replace(callbacks=()) if spec.training else None
@@ -63,11 +67,13 @@ def save(network: Network, path: str | PathLike[str], *, registry: Registry | No
         Group(name, array.flat, array.layout)
         for name, array in (("parameters", network.parameters), ("state", network.state))
     ]
-    return write(path, header, groups)
+    write(path, header, groups)
 
 
 def load(path: str | PathLike[str], *, mmap: bool = False, registry: Registry | None = None) -> Network:
     """A network from a model file; no spec file is needed.
+
+    A file that is no model file is offered to the installed plugins (hook `modnet_import`).
 
     Args:
         mmap: map the file instead of reading it: the parameters then cannot be changed, their digests are not checked,
@@ -80,8 +86,15 @@ def load(path: str | PathLike[str], *, mmap: bool = False, registry: Registry | 
         BrokenPlugin: a plugin is installed but cannot be imported; its own error is the cause.
         OSError: the file cannot be read.
     """
-    contents = read(path, mmap=mmap, verify=not mmap)
-    network = _network(path, contents, registry or default_registry())
+    registry = registry or default_registry()
+    try:
+        contents = read(path, mmap=mmap, verify=not mmap)
+    except NotAModelFile:
+        imported = registry.hooks.hook.modnet_import(path=Path(path))
+        if imported is None:
+            raise
+        return cast(Network, imported)
+    network = _network(path, contents, registry)
     for name, array in (("parameters", network.parameters), ("state", network.state)):
         group = contents.groups.get(name)
         if group is not None and group.flats:
@@ -125,7 +138,8 @@ def _network(path: str | PathLike[str], contents: Contents, registry: Registry) 
 
         try:
             network.schema = DataSchema.from_plain(header["schema"])
-        except DataError as error:
+            network.schema.check_shapes(network.inputs, network.outputs)
+        except (DataError, ShapeError) as error:
             raise MalformedFile(path, str(error), "schema") from None
     for name in ("history", "metrics", "metadata"):
         value = header.get(name) or {}
@@ -255,7 +269,7 @@ class StoredComponentReader(ComponentReader):
                 message = f"this model needs {what} of {distribution} {version}; the version that is installed has none"
             raise NotInstalled(f"{message}:  pip install {distribution}=={version}", distribution, version) from None
 
-    def table(self, cls: type[Component], table: dict[str, Any], path: Path) -> dict[str, Any]:
+    def table(self, cls: type[Component], table: dict[str, Any], path: tuple[str | int, ...]) -> dict[str, Any]:
         version = self.needs[cls.kind, cls.type][2]
         if version > cls.version:
             distribution = self.needs[cls.kind, cls.type][0]

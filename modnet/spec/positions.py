@@ -31,6 +31,9 @@ class Position(NamedTuple):
     excerpt: str
 
 
+NOWHERE = Position(0, 0, 0, "")
+
+
 def position_at(text: str, span: Span) -> Position:
     """The position of a span of `text`, as far as it goes on its first line.
 
@@ -52,7 +55,12 @@ def position_at(text: str, span: Span) -> Position:
 def problem_at(text: str, file: str, span: Span, message: str, hint: str = "", path: Path = ()) -> Problem:
     """A problem with the position of a span of `text`."""
     line, column, length, excerpt = position_at(text, span)
-    return Problem(path_text(path), message, hint, file, line, column, length, excerpt, path, bool(path))
+    return Problem(readable(path), message, hint, file, line, column, length, excerpt, path, bool(path))
+
+
+def readable(path: Path) -> str:
+    """A path as a message names it; a lone surrogate in a key, which no stream would write, becomes "?"."""
+    return path_text(path).encode(errors="replace").decode()
 
 
 def repeated_key(text: str, file: str, path: Path, first: Span, second: Span) -> Problem:

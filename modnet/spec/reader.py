@@ -117,6 +117,8 @@ class ComponentReader:
             return checker.problem(where, error.message, error.hint), {}
         except AmbiguousType as error:
             return checker.problem(where, str(error)), {}
+        if not issubclass(cls, kind):
+            return checker.problem(where, f"{show(name)} is no {kind.__name__}"), {}
         table = self.table(cls, table, path)
         own = [option for option in options if option not in cls.__fields__]
         component = checker.table(cls, table, path, ("type", *own))

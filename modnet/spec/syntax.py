@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json
 import re
-import tomllib
 
 from modnet.configuration import show
 from modnet.errors import Problem
 from modnet.spec.positions import Outline, problem_at
 
-_TOKEN = re.compile(r"[\w.+-]{1,60}|.")
+_TOKEN = re.compile(r"""[\w.+-]{1,60}|"[^"\n]{0,60}"|'[^'\n]{0,60}'|.""")
 _END_OF_FILE = "the end of the file"
 _END_OF_LINE = "the end of the line"
 
@@ -64,7 +63,9 @@ def toml_problems(error: ValueError, outline: Outline, file: str) -> list[Proble
         hint = "write two backslashes for one, or put the string in single quotes"
         return [problem_at(text, file, (start, start + 2), _BACKSLASH, hint)]
     if message == "Invalid date or datetime":
-        return [problem_at(text, file, _token(text, offset), f"there is no such date or time as {_found(text, offset)}")]
+        return [
+            problem_at(text, file, _token(text, offset), f"there is no such date or time as {_found(text, offset)}")
+        ]
     if sentence := _TOML_SENTENCES.get(message):
         found = _found(text, offset)
         hint = _toml_hint(text, offset, message, found)
@@ -77,7 +78,7 @@ def json_problem(error: ValueError, outline: Outline, file: str) -> Problem:
     text = outline.text
     if not isinstance(error, json.JSONDecodeError):
         return _long_number(outline, file) or problem_at(text, file, (0, 0), f"not valid JSON: {error}")
-    offset, message = error.pos, error.msg.rstrip(": at").rstrip()
+    offset, message = error.pos, error.msg
     before = text[:offset].rstrip()
     if message.startswith("Illegal trailing comma"):  # since Python 3.13, which points at the comma
         return _trailing_comma(text, offset, file)
@@ -95,7 +96,7 @@ def json_problem(error: ValueError, outline: Outline, file: str) -> Problem:
     if sentence := _JSON_SENTENCES.get(message):
         found = _found(text, offset)
         span = _token(text, offset)
-        return problem_at(text, file, span, f"{sentence}, found {found}", _json_hint(text, offset, found))
+        return problem_at(text, file, span, f"{sentence}, found {found}", _json_hint(text, offset))
     return problem_at(text, file, _token(text, offset), f"not valid JSON: {message[:1].lower()}{message[1:]}")
 
 
@@ -119,8 +120,8 @@ def _found(text: str, offset: int) -> str:
     if start == end:
         return _END_OF_FILE if start == len(text.rstrip()) else _END_OF_LINE
     token = text[start:end]
-    if token in "\"'":
-        return "a quote"
+    if token[0] in "\"'":
+        return f"the string {token}" if len(token) > 1 else "a quote"
     return show(token) if token.isprintable() else _code_point(token)
 
 
@@ -131,7 +132,9 @@ def _code_point(character: str) -> str:
 def _clash(outline: Outline, offset: int, file: str) -> Problem:
     """A key that is not repeated, and yet cannot be where it is: the last one before `tomllib` noticed."""
     path, span = max(
-        ((path, span) for path, span in outline.keys.items() if span[0] < offset), key=lambda key: key[1], default=((), (0, 0))
+        ((path, span) for path, span in outline.keys.items() if span[0] < offset),
+        key=lambda key: key[1],
+        default=((), (0, 0)),
     )
     message = "cannot be added here: a key or table before it has the same name, or is already complete"
     return problem_at(outline.text, file, span, message, path=path)
@@ -167,10 +170,9 @@ def _toml_hint(text: str, offset: int, message: str, found: str) -> str:
             return f"write {token.lower()}"
         if token.lower() in ("none", "null", "nil", "~"):
             return "TOML has no such value; leave the key out"
-        if token[:1] == "." and token[1:].isdigit():
-            return f"write 0{token}"
-        if token[:1].isalpha():
-            return "a string stands in quotes"
+        return _any_hint(text, start, token) or ("a string stands in quotes" if token[:1].isalpha() else "")
+    if message == "Expected newline or end of document after a statement":
+        return _any_hint(text, start, token)
     if message == "Expected '=' after a key in a key/value pair" and token == ":":
         return "TOML is written key = value"
     if message in ("Unclosed inline table", "Invalid initial character for a key part"):
@@ -181,16 +183,25 @@ def _toml_hint(text: str, offset: int, message: str, found: str) -> str:
     return ""
 
 
-def _json_hint(text: str, offset: int, found: str) -> str:
-    if text.startswith(("//", "/*", "#"), offset):
+def _json_hint(text: str, offset: int) -> str:
+    start, end = _token(text, offset)
+    token = text[start:end]
+    if text.startswith(("//", "/*", "#"), start):
         return "JSON has no comments; TOML has"
-    if text.startswith("'", offset):
+    if token[:1] == "'":
         return "JSON has double quotes only"
-    token = found.strip('"')
-    if token in ("True", "False"):
-        return f"write {token.lower()}"
-    if token == "None":
-        return "write null"
+    if token in ("True", "False", "None"):
+        return "write null" if token == "None" else f"write {token.lower()}"
+    return _any_hint(text, start, token)
+
+
+def _any_hint(text: str, start: int, token: str) -> str:
+    if token and token in "“”„‘’«»":
+        return 'write straight quotes: "'
+    if re.fullmatch(r"[+-]?\.\d+", token):
+        return "write " + token.replace(".", "0.")
+    if re.fullmatch(r"\.(?:e.*)?", token) and text[start - 1 : start].isdigit():
+        return "a number has a digit after the point"
     return ""
 
 
@@ -216,7 +227,7 @@ def yaml_problem(error: Exception, text: str, file: str) -> Problem:
         if text.startswith("\t", offset):
             return problem_at(text, file, span, "a tab cannot stand here; YAML is indented with spaces")
         return problem_at(text, file, span, f"{found} cannot begin a value; put the string in quotes")
-    if message.startswith("expected <block end>"):
+    if message.startswith(("expected <block end>", "expected '<document start>'")):
         hint = "check the indentation: what belongs together begins in the same column"
         return problem_at(text, file, span, f"expected the next item or key of the block, found {found}", hint)
     if expected := re.match(r"expected ',' or '([\]}])'", message):

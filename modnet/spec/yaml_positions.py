@@ -6,9 +6,9 @@ from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 from typing import Any, NoReturn
 
-from modnet.configuration import DEEPEST, Path, path_text, show
+from modnet.configuration import DEEPEST, Path, show
 from modnet.errors import MissingExtra, Problem, SpecError
-from modnet.spec.positions import MOST_REPEATED, TOO_DEEP, Outline, Span, problem_at, repeated_key
+from modnet.spec.positions import MOST_REPEATED, TOO_DEEP, Outline, Span, problem_at, readable, repeated_key
 from modnet.spec.syntax import yaml_problem
 
 _MOST_ALIASED = 100_000
@@ -132,7 +132,9 @@ class _Composer:
             self.fail(span, "expected YAML 1.2, found another version", "take this line away")
         if self.root is not None:
             start = event.start_mark.index
-            self.fail((start, start + 3), "a second document begins here; expected one", "take away what is not the spec")
+            self.fail(
+                (start, start + 3), "a second document begins here; expected one", "take away what is not the spec"
+            )
 
     def begin(self, event: Any) -> None:
         node = Node(_span(event), {}, is_block=not event.flow_style)
@@ -141,7 +143,7 @@ class _Composer:
         self.check_tag(event.tag, _TABLE_TAGS if node.content == {} else _LIST_TAGS, node.span)
         path = self.next_path()
         if len(path) > DEEPEST:
-            self.fail(node.span, TOO_DEEP)
+            raise SpecError([*self.problems, self.problem(node.span, TOO_DEEP)])
         if event.anchor is not None:
             self.anchors[event.anchor] = None
         self.open.append(_Open(node, path, event.anchor))
@@ -161,7 +163,7 @@ class _Composer:
         span = _span(event)
         self.check_tag(event.tag, _SCALAR_TAGS, span)
         if len(self.next_path()) > DEEPEST:
-            self.fail(span, TOO_DEEP)
+            raise SpecError([*self.problems, self.problem(span, TOO_DEEP)])
         tag = event.ctag
         if event.tag in (None, "!"):
             tag = self.yaml.resolver.resolve(self.scalar_node, event.value, event.implicit)
@@ -171,7 +173,7 @@ class _Composer:
             node = self.scalar_node(tag, event.value, event.start_mark, event.end_mark)
             return Node(span, self.yaml.constructor.construct_object(node))
         except (ValueError, KeyError):
-            self.fail(span, "there is no such number or date", "a string stands in quotes")
+            self.fail(span, "is not the number or date that it looks like", "a string stands in quotes")
 
     def alias(self, event: Any) -> Node:
         span = _span(event)
@@ -181,7 +183,7 @@ class _Composer:
         if node is None:
             self.fail(span, f"this alias stands inside of &{event.anchor}, which it stands for")
         if len(self.next_path()) + node.height > DEEPEST:
-            self.fail(span, TOO_DEEP)
+            raise SpecError([*self.problems, self.problem(span, TOO_DEEP)])
         self.aliased += node.size
         if self.aliased > _MOST_ALIASED:
             self.fail(span, f"the aliases of this file stand for more than {_MOST_ALIASED:,} values")
@@ -217,7 +219,7 @@ class _Composer:
         if not isinstance(node.content, str):
             message = f"expected a string as key, found {show(node.plain())}"
             hint = "" if isinstance(node.content, dict | list) else "put it in quotes"
-            self.note(problem_at(self.text, self.file, node.span, message, hint, around.path))
+            self.note(self.problem(node.span, message, hint, around.path))
             return replace(node, content=self.text[slice(*node.span)])
         if node.content in around.node.keys:
             path, first = (*around.path, node.content), around.node.keys[node.content]
@@ -256,8 +258,11 @@ class _Composer:
             raise SpecError(self.problems)
 
     def fail(self, span: Span, message: str, hint: str = "") -> NoReturn:
-        path = path_text(self.next_path())
-        raise SpecError([*self.problems, replace(problem_at(self.text, self.file, span, message, hint), path=path)])
+        problem = replace(self.problem(span, message, hint), path=readable(self.next_path()))
+        raise SpecError([*self.problems, problem])
+
+    def problem(self, span: Span, message: str, hint: str = "", path: Path = ()) -> Problem:
+        return problem_at(self.text, self.file, span, message, hint, path)
 
 
 def _span(event: Any) -> Span:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from modnet.training.optimization import Optimization
 
 
-@dataclass
+@dataclass(eq=False)
 class Run:
     """One training run.
 

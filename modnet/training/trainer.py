@@ -8,13 +8,14 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from copy import copy
 from typing import Any, cast
 
 import numpy as np
 
 from modnet.component import Array, Callback, Optimizer, Progress
 from modnet.configuration import INVALID, Checker, show
-from modnet.data.load import Dataset
+from modnet.data.dataset import Dataset
 from modnet.data.split import split
 from modnet.errors import DataError, Diverged
 from modnet.hooks import PluginManager
@@ -352,7 +353,9 @@ def _named_callbacks(training: TrainingSpec) -> dict[str, Callback]:
         while name in named:
             count += 1
             name = f"{used.name or used.callback.type}_{count}"
-        named[name] = used.callback
+        # One and the same object twice would have one state for both.
+        twice = any(used.callback is other for other in named.values())
+        named[name] = copy(used.callback) if twice else used.callback
     return named
 
 

@@ -124,7 +124,7 @@ def test_a_plugin_that_only_training_needed_does_not_keep_from_predicting(networ
     needs = [*header["needs"], plugin_needs(kind="loss", type="log_cosh")]
     loaded = modnet.load(rewritten(network, tmp_path / "model", needs=needs, spec=spec), registry=registry)
     assert loaded.predict(np.ones((1, 4))).shape == (1, 3)
-    with pytest.raises(modnet.NotInstalled, match="pip install modnet-wave==2.1.0"):
+    with pytest.raises(modnet.NotInstalled, match=r"pip install modnet-wave==2\.1\.0"):
         modnet.train(loaded, np.ones((2, 4)), np.zeros(2, int))
 
 
@@ -142,7 +142,7 @@ def test_a_component_that_the_program_defined_itself_is_asked_for(tmp_path, regi
     spec = {"network": {"input": [2], "layers": ["double"]}}
     modnet.save(modnet.build(spec, registry=registry), tmp_path / "model", registry=registry)
     assert modnet.load(tmp_path / "model", registry=registry).predict(np.ones((1, 2))).tolist() == [[2, 2]]
-    with pytest.raises(modnet.NotInstalled, match="which the program that saved it had defined itself; register it first"):
+    with pytest.raises(modnet.NotInstalled, match="the program that saved it had defined itself; register it"):
         modnet.load(tmp_path / "model", registry=modnet.Registry(list))
 
 
@@ -172,7 +172,7 @@ def test_a_newer_component_version_is_refused_and_an_older_one_upgraded(tmp_path
     assert modnet.load(tmp_path / "old", registry=registry).predict([[1.0]]).tolist() == [[30.0]]
     modnet.save(modnet.build(spec, registry=registry), tmp_path / "new", registry=registry)
     define(1)
-    with pytest.raises(modnet.NotInstalled, match='needs version 2 of layer "scale"; the one that is installed is version 1'):
+    with pytest.raises(modnet.NotInstalled, match='version 2 of layer "scale"; the one that is installed is version 1'):
         modnet.load(tmp_path / "new", registry=registry)
 
 

@@ -7,7 +7,7 @@ import pytest
 
 import modnet
 from modnet import Callback
-from tests.training.test_trainer import SPEC, blobs
+from tests.training.problem import SPEC, blobs
 
 
 class Recorder(Callback, type="recorder"):
@@ -55,7 +55,9 @@ def test_an_event_that_does_not_exist_is_refused():
     class Misspelt(Callback, type="misspelt"):
         def modnet_epoch_endet(self, run): ...
 
-    with pytest.raises(modnet.BrokenPlugin, match=r"Misspelt\.modnet_epoch_endet: there is no such event; there are: .*epoch_ended"):
+    with pytest.raises(
+        modnet.BrokenPlugin, match=r"Misspelt\.modnet_epoch_endet: there is no such event; there are: .*epoch_ended"
+    ):
         modnet.train(modnet.build(SPEC), *blobs(32), callbacks=[Misspelt()])
 
 

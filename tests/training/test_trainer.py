@@ -12,17 +12,7 @@ import modnet
 from modnet import Callback
 from modnet.network import Network
 from modnet.training.batches import ArrayBatches
-
-SPEC = {
-    "network": {"input": [2], "layers": [{"type": "linear", "out_features": 8}, "tanh", {"type": "linear", "out_features": 2}, "softmax"]},
-    "training": {"loss": "cross_entropy", "metrics": ["accuracy"], "epochs": 3, "batch_size": 16, "seed": 1},
-}
-
-
-def blobs(samples=200, seed=0):
-    rng = np.random.default_rng(seed)
-    y = rng.integers(0, 2, samples)
-    return rng.standard_normal((samples, 2)) + 2.0 * y[:, None], y
+from tests.training.problem import SPEC, blobs
 
 
 def spec(**training) -> dict:
@@ -60,7 +50,10 @@ def test_arguments_say_the_same_as_the_spec_and_win_over_it():
         ({"loss": "relu"}, 'training.loss: expected a loss, found "relu", which is an activation'),
         ({"loss": {"out": "mse"}}, 'training.loss.out: no output is called "out"'),
         ({"gradient_clipping": -1.0}, "training.gradient_clipping: expected a number > 0, found -1.0"),
-        ({"callbacks": [{"type": "early_stopping", "patience": 0}]}, "training.callbacks[0].patience: expected a whole number >= 1"),
+        (
+            {"callbacks": [{"type": "early_stopping", "patience": 0}]},
+            "training.callbacks[0].patience: expected a whole number >= 1",
+        ),
     ],
 )
 def test_wrong_arguments_are_explained_like_a_wrong_spec(arguments, message):
@@ -74,7 +67,12 @@ def test_wrong_arguments_are_explained_like_a_wrong_spec(arguments, message):
     [
         (np.zeros((3, 5)), np.zeros(3, int), modnet.ShapeError, "expected an array of shape (batch, 2), found (3, 5)"),
         (np.zeros((3, 2)), np.zeros(4, int), modnet.DataError, "3 samples, but 4 targets"),
-        (np.zeros((3, 2)), np.zeros((3, 5)), modnet.ShapeError, "for a prediction of shape (2,), found a target of shape (5,)"),
+        (
+            np.zeros((3, 2)),
+            np.zeros((3, 5)),
+            modnet.ShapeError,
+            "for a prediction of shape (2,), found a target of shape (5,)",
+        ),
         (np.zeros((3, 2)), ["a", "b", "c"], modnet.DataError, "expected an array of numbers"),
         (np.zeros((0, 2)), np.zeros(0, int), modnet.DataError, "there are no samples"),
         (np.zeros((3, 2)), np.array([0, 1, 2]), modnet.DataError, "2"),
@@ -203,7 +201,15 @@ def test_an_output_without_a_loss_is_left_alone():
 def test_penalties_are_part_of_the_loss_and_pull_weights_to_zero():
     x, y = blobs()
     free = modnet.build(SPEC)
-    pulled = modnet.build({**SPEC, "network": {**SPEC["network"], "layers": [{**SPEC["network"]["layers"][0], "l1": 0.05, "l2": 0.05}, *SPEC["network"]["layers"][1:]]}})
+    pulled = modnet.build(
+        {
+            **SPEC,
+            "network": {
+                **SPEC["network"],
+                "layers": [{**SPEC["network"]["layers"][0], "l1": 0.05, "l2": 0.05}, *SPEC["network"]["layers"][1:]],
+            },
+        }
+    )
     without, with_penalty = modnet.train(free, x, y), modnet.train(pulled, x, y)
     assert with_penalty["loss"][0] > without["loss"][0]
     name = "linear_1.weight"
@@ -287,7 +293,10 @@ def test_a_loss_that_turns_nan_says_where_it_began_and_what_to_try():
 def test_a_loss_that_turns_nan_because_of_the_data_says_so():
     x, y = blobs()
     x[7, 1] = np.nan
-    with np.errstate(all="ignore"), pytest.raises(modnet.Diverged, match='input "input" of this batch holds values that are not finite'):
+    with (
+        np.errstate(all="ignore"),
+        pytest.raises(modnet.Diverged, match='input "input" of this batch holds values that are not finite'),
+    ):
         modnet.train(modnet.build(SPEC), x, y)
 
 
@@ -331,8 +340,16 @@ def test_unstandardize_lets_a_network_give_raw_targets():
     y = 5000 + 2000 * x[:, :1]
     network = modnet.build(
         {
-            "network": {"input": [3], "layers": ["standardize", {"type": "linear", "out_features": 1}, "unstandardize"]},
-            "training": {"loss": "mse", "metrics": ["r2"], "epochs": 60, "optimizer": {"type": "adam", "learning_rate": 0.02}},
+            "network": {
+                "input": [3],
+                "layers": ["standardize", {"type": "linear", "out_features": 1}, "unstandardize"],
+            },
+            "training": {
+                "loss": "mse",
+                "metrics": ["r2"],
+                "epochs": 60,
+                "optimizer": {"type": "adam", "learning_rate": 0.02},
+            },
         }
     )
     history = modnet.train(network, x, y)

@@ -1,0 +1,23 @@
+"""The command `modnet`. Nothing here is imported before it is needed: `modnet --help` loads no component."""
+
+import sys
+
+
+def main() -> None:
+    """Runs the command line and ends the process.
+
+    Exit status: 0 done; 1 the work failed (training diverged, the disk is full); 2 a wrong call or wrong input (a
+    spec, data or model file); 130 interrupted by Ctrl-C.
+    """
+    try:
+        import click
+        import rich  # noqa: F401
+    except ImportError as error:
+        if error.name not in ("click", "rich"):
+            raise
+        print("the command modnet needs click and rich:  pip install 'modnet-core[cli]'", file=sys.stderr)
+        sys.exit(2)
+    from modnet.cli.app import cli
+
+    assert isinstance(cli, click.Command)
+    cli.main(prog_name="modnet")

@@ -1,0 +1,154 @@
+"""The group of commands: how they are found, and how their errors are told."""
+
+from __future__ import annotations
+
+import os
+import traceback
+from collections.abc import Iterator
+from importlib import import_module
+from typing import Any
+
+import click
+
+import modnet
+from modnet.configuration import did_you_mean
+from modnet.errors import ModnetError, SpecError, TrainingError
+
+COMMANDS = ("new-spec", "train", "predict", "evaluate", "check", "summary", "inspect", "plugins", "schema")
+"""The built-in commands, in the order in which one needs them; each is `command` in the module of its name."""
+
+FAILED, WRONG_INPUT, INTERRUPTED = 1, 2, 130
+"""Exit statuses, beside 0."""
+
+
+class CommandGroup(click.Group):
+    """The built-in commands, and those of installed plugins.
+
+    The plugins' are looked for when a command is asked for that is not built in, and for the list of commands in the
+    help; the other commands never import a plugin that they do not use.
+    """
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return [*COMMANDS, *sorted(self.plugin_commands())]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name in COMMANDS:
+            command: click.Command = import_module(f"modnet.cli.{cmd_name.replace('-', '_')}").command
+            return command
+        return self.plugin_commands().get(cmd_name)
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        name = args[0]
+        if not ctx.resilient_parsing and self.get_command(ctx, name) is None:
+            near = did_you_mean(name, self.list_commands(ctx))
+            ctx.fail(f'unknown command "{name}"{near or "; modnet --help lists them"}')
+        return super().resolve_command(ctx, args)
+
+    def plugin_commands(self) -> dict[str, click.Command]:
+        """Name -> command of an installed plugin; looks for them once."""
+        found: dict[str, click.Command] | None = self.__dict__.get("_plugin_commands")
+        if found is None:
+            found = self._plugin_commands = {}
+            for plugin, name, command in _offered_commands():
+                if name in COMMANDS or name in found:
+                    taken = "modnet itself" if name in COMMANDS else "another plugin"
+                    warn(f'the command "{name}" of the plugin {plugin} is left out: {taken} has one of that name')
+                else:
+                    found[name] = command
+        return found
+
+    def invoke(self, ctx: click.Context) -> Any:
+        ctx.color = False if "NO_COLOR" in os.environ else None
+        try:
+            return super().invoke(ctx)
+        except (click.ClickException, click.exceptions.Exit, click.Abort, BrokenPipeError):
+            raise
+        except KeyboardInterrupt:
+            click.echo("interrupted", err=True)
+            status = INTERRUPTED
+        except Exception as error:
+            if ctx.params["debug"]:
+                traceback.print_exc()
+            status = report(error)
+        ctx.exit(status)
+
+
+def _offered_commands() -> Iterator[tuple[str, str, click.Command]]:
+    """(plugin, name, command), one plugin after the other, so that a fault of one is no fault of the others."""
+    from importlib.metadata import entry_points
+
+    if not entry_points(group="modnet"):
+        return
+    from modnet.registry import default_registry
+
+    registry = default_registry()
+    hooks = registry.hooks
+    for name, error in registry.broken_hooks.items():
+        warn(f"the plugin {name} is broken: {first_line(error)}; modnet plugins --errors shows it whole")
+    for plugin in hooks.get_plugins():
+        name = hooks.get_name(plugin) or "?"
+        others = [other for other in hooks.get_plugins() if other is not plugin]
+        group = click.Group()
+        try:
+            hooks.subset_hook_caller("modnet_commands", others)(cli=group)
+        except Exception as error:
+            warn(f"the commands of the plugin {name} are left out: {type(error).__name__}: {first_line(error)}")
+            continue
+        for command_name, command in group.commands.items():
+            yield name, command_name, command
+
+
+def warn(message: str) -> None:
+    click.echo(f"{click.style('warning:', fg='yellow', bold=True)} {message}", err=True)
+
+
+def report(error: Exception) -> int:
+    """Tells an error on standard error, and gives the exit status."""
+    if isinstance(error, SpecError):
+        click.echo(faults_text(error), err=True)
+        return WRONG_INPUT
+    status = FAILED
+    message = str(error)
+    if isinstance(error, ModnetError):
+        status = FAILED if isinstance(error, TrainingError) else WRONG_INPUT
+    elif isinstance(error, OSError):
+        missing_or_closed = (FileNotFoundError, PermissionError, IsADirectoryError, NotADirectoryError)
+        status = WRONG_INPUT if isinstance(error, missing_or_closed) else FAILED
+        reason = (error.strerror or str(error)).lower()
+        message = f"{error.filename}: {reason}" if error.filename else reason
+    else:
+        message = f"{type(error).__name__}: {message}\nthis was not foreseen; modnet --debug shows where it happened"
+    click.echo(f"{click.style('error:', fg='red', bold=True)} {message}", err=True)
+    return status
+
+
+def faults_text(error: SpecError) -> str:
+    """All faults of a spec, and how many there are."""
+    lines = [str(problem) for problem in error.problems]
+    count = f"{len(lines)} problem" + ("" if len(lines) == 1 else "s")
+    files = {problem.file: None for problem in error.problems if problem.line}
+    return "\n".join([*lines, f"{count} in {next(iter(files))}" if files else count])
+
+
+def first_line(error: Exception) -> str:
+    return next(iter(str(error).splitlines()), type(error).__name__)
+
+
+@click.group(
+    cls=CommandGroup,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="Exit status: 0 done; 1 the work failed; 2 a wrong call or wrong input; 130 stopped by Ctrl-C.",
+)
+@click.version_option(modnet.__version__, "-V", "--version", message="modnet %(version)s")
+@click.option("--debug", is_flag=True, help="Show the traceback of an error.")
+def cli(debug: bool) -> None:
+    """Neural networks from a spec: train them, predict with them, look into them.
+
+    \b
+    A first model from a table:
+      modnet new-spec penguins.csv --target species -o penguins.toml
+      modnet train penguins.toml
+      modnet predict penguins.modnet NEW.csv
+    """

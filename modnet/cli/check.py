@@ -1,0 +1,136 @@
+"""modnet check"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from modnet.cli.options import echo_json, json_option, plugin_option, set_option
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from modnet.cli.job import Job
+    from modnet.data.load import LoadedData
+    from modnet.errors import SpecError
+    from modnet.training.objective import Objective
+
+TRIAL_ROWS = 8
+
+
+@click.command("check", short_help="Find all faults of a spec.")
+@click.argument("spec", type=click.Path())
+@plugin_option
+@set_option
+@json_option
+@click.pass_context
+def command(
+    ctx: click.Context, spec: str, plugins: tuple[str, ...], settings: tuple[str, ...], as_json: bool
+) -> None:
+    """Find all faults of SPEC: wrong keys and values, shapes that do not fit, data that do not fit the network.
+
+    The exit status is 2 where there are some.
+
+    \b
+    Example:
+      modnet check digits.toml
+
+    \b
+    JSON: {"spec", "nodes", "parameters", "notes": [text], "problems":
+           [{"file", "line", "column", "length", "path", "message", "hint"}]}
+    """
+    from modnet.cli.app import WRONG_INPUT, faults_text
+    from modnet.cli.job import Job
+    from modnet.errors import SpecError
+
+    notes: list[str] = []
+    size = {}
+    fault: SpecError | None = None
+    try:
+        job = Job.open(spec, plugins, settings)
+        size = {"nodes": len(job.network.graph.nodes), "parameters": job.network.parameters.flat.size}
+        notes = _check_training(job)
+    except SpecError as error:
+        fault = error
+    if as_json:
+        keys = ("file", "line", "column", "length", "path", "message", "hint")
+        problems = [{key: getattr(problem, key) for key in keys} for problem in (fault.problems if fault else ())]
+        echo_json({"spec": spec, **size, "notes": notes, "problems": problems})
+    elif fault is not None:
+        click.echo(_coloured(faults_text(fault)))
+    else:
+        nodes = f"{size['nodes']} node" + ("" if size["nodes"] == 1 else "s")
+        click.echo(f"{spec}: no problems; {nodes}, {size['parameters']:,} parameters")
+        for note in notes:
+            click.echo(note)
+    if fault is not None:
+        ctx.exit(WRONG_INPUT)
+
+
+def _check_training(job: Job) -> list[str]:
+    """Checks that loss, metrics and data fit the network; gives notes on what could not be checked."""
+    from modnet.errors import DataError, ShapeError
+
+    if job.network.spec.training is None:
+        return ["there is no [training] table: only the network was checked"]
+    objective = job.objective()
+    for head in objective.heads:
+        shape = job.network.outputs[head.name]
+        try:
+            head.loss.check_shapes(shape, head.loss.target_shapes(shape)[0])
+        except ShapeError as error:
+            raise job.problem(("training", "loss"), error.message, error.hint) from None
+    missing = [path for path in _data_files(job) if not path.exists()]
+    if job.network.spec.data is None or missing:
+        reason = f"{missing[0]} is not there" if missing else "there is no [data] table"
+        return [f"{reason}: the data were not compared with the network"]
+    try:
+        loaded = job.load_data(objective)
+    except ShapeError as error:
+        raise job.problem(("data", "train"), error.message, error.hint) from None
+    except DataError as error:
+        raise job.problem(("data", "train"), str(error)) from None
+    _try_a_batch(job, objective, loaded)
+    return []
+
+
+def _data_files(job: Job) -> list[Path]:
+    data = job.network.spec.data
+    names: list[str | None] = []
+    for source in (data.train, data.validation) if data else ():
+        if isinstance(source, str):
+            names.append(source)
+        elif source is not None and not isinstance(source, float):
+            names += [source.path, source.x, source.y]
+    return [job.path.parent / name for name in names if name is not None]
+
+
+def _try_a_batch(job: Job, objective: Objective, loaded: LoadedData) -> None:
+    """Sends a few rows through the network, the loss and the metrics."""
+    import numpy as np
+
+    from modnet.errors import DataError, ShapeError
+    from modnet.training.batches import ArrayBatches
+    from modnet.training.trainer import Evaluation
+
+    few = loaded.train.take(range(min(TRIAL_ROWS, len(loaded.train))))
+    try:
+        with np.errstate(all="ignore"):
+            batches = ArrayBatches(job.network.arrays(few.inputs), few.targets, None, TRIAL_ROWS, few.rows)
+            Evaluation(job.network, objective).figures(batches)
+    except ShapeError as error:
+        raise job.problem(("training",), error.message, error.hint) from None
+    except DataError as error:
+        raise job.problem(("training",), str(error)) from None
+
+
+def _coloured(text: str) -> str:
+    """The text with its carets in red and the places in bold, for a terminal."""
+    lines = []
+    for line in text.splitlines():
+        bar, carets = line[:9], line[9:]
+        if bar == "       | " and carets.strip() and not carets.strip("^ "):
+            line = bar + click.style(carets, fg="red", bold=True)
+        lines.append(line)
+    return "\n".join(lines)

@@ -1,0 +1,71 @@
+"""modnet evaluate"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from modnet.cli.options import echo_json, json_option, plugin_option
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from modnet.component import Array
+    from modnet.network import Network
+
+
+@click.command("evaluate", short_help="Measure the loss and the metrics of a model on data.")
+@click.argument("model", type=click.Path())
+@click.argument("data", type=click.Path())
+@plugin_option
+@json_option
+def command(model: str, data: str, plugins: tuple[str, ...], as_json: bool) -> None:
+    """Measure the loss and the metrics that a model was trained with on DATA, which has the targets too.
+
+    DATA is a .csv or .tsv table, arrays in .npz, or - for a table on standard input.
+
+    \b
+    Example:
+      modnet evaluate penguins.modnet test.csv
+
+    \b
+    JSON: {"model", "data", "rows", "figures": {figure: value}}
+    """
+    import numpy as np
+
+    from modnet.cli.plugin_file import load_plugin_files
+    from modnet.cli.predict import read_data
+    from modnet.cli.train import hits_text
+    from modnet.modelfile import load
+    from modnet.training.progress import figure_text, figure_title
+    from modnet.training.trainer import evaluate
+
+    load_plugin_files(plugins)
+    network = load(model)
+    dataset = read_data(network, data, targets=True)
+    figures = evaluate(network, dataset)
+    if as_json:
+        echo_json({"model": model, "data": data, "rows": len(dataset), "figures": figures})
+        return
+    click.echo(f"{'standard input' if data == '-' else data}: {len(dataset):,} rows")
+    width = max(len(figure_title(name)) for name in figures) + 2
+    for name, value in figures.items():
+        if isinstance(value, np.ndarray):
+            click.echo(f"{figure_title(name)}\n{_matrix(network, value)}")
+        else:
+            hits = hits_text(value, dataset) if name == "accuracy" else ""
+            click.echo(f"{figure_title(name):<{width}}{figure_text(name, value)}{hits}")
+
+
+def _matrix(network: Network, matrix: Array) -> str:
+    """An array as a table, with the names of the classes where it has one row and column for each."""
+    classes: Sequence[Any] = ()
+    if network.schema is not None:
+        classes = next((names for names in network.schema.classes().values() if len(names) == len(matrix)), ())
+    names = [*map(str, classes or range(len(matrix)))]
+    if matrix.ndim != 2:
+        return "  " + "  ".join(f"{value:g}" for value in matrix.flat)
+    rows = [["", *names[: matrix.shape[1]]], *([name, *(f"{v:g}" for v in row)] for name, row in zip(names, matrix, strict=True))]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    return "\n".join("  " + "  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True)) for row in rows)

@@ -1,0 +1,161 @@
+"""From a spec file to what a command works on: a network, its objective and its data."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from modnet.cli.options import parse_settings
+from modnet.cli.plugin_file import load_plugin_files
+from modnet.errors import Problem, SpecError
+from modnet.registry import default_registry
+from modnet.spec.reader import located_error, read_spec
+
+if TYPE_CHECKING:
+    from modnet.data.files import Read
+    from modnet.data.load import LoadedData
+    from modnet.network import Network
+    from modnet.spec.model import TrainingSpec
+    from modnet.spec.source import Source
+    from modnet.training.objective import Objective
+
+FORMATS = (".csv", ".csv.gz", ".tsv", ".tsv.gz", ".npz", ".npy", ".idx", "-ubyte", "-ubyte.gz")
+"""Names of data files for which no plugin needs to be asked."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """A spec file that was read, with the network that it describes.
+
+    Attributes:
+        path: of the spec.
+        source: where everything stands in it.
+        settings: what `--set` has replaced.
+        network: with fresh parameters.
+    """
+
+    path: Path
+    source: Source
+    settings: Mapping[str, str]
+    network: Network
+
+    @classmethod
+    def open(cls, path: str, plugins: Sequence[str] = (), settings: Sequence[str] = ()) -> Job:
+        """Reads a spec file and builds its network.
+
+        Raises:
+            SpecError: with all faults, each with its place in the file or in `--set`.
+        """
+        from modnet.network import build
+
+        load_plugin_files(plugins)
+        overrides = parse_settings(settings)
+        given = dict(zip(overrides, settings, strict=False))
+        with _settings_named(given):
+            spec, source = read_spec(path, overrides=overrides)
+            assert source is not None
+            try:
+                network = build(spec)
+            except SpecError as error:
+                raise located_error(error, source) from None
+        return cls(Path(path), source, given, network)
+
+    def problem(self, keys: tuple[str | int, ...], message: str, hint: str = "") -> SpecError:
+        """A fault of this spec at its place."""
+        from modnet.configuration import path_text
+
+        return self.located(SpecError([Problem(path_text(keys), message, hint, keys=keys)]))
+
+    def located(self, error: SpecError) -> SpecError:
+        """The error with the places of its problems."""
+        return SpecError([named_setting(p, self.settings) for p in located_error(error, self.source).problems])
+
+    def training(self) -> TrainingSpec:
+        training = self.network.spec.training
+        if training is None:
+            raise self.problem(("training",), 'missing table; expected [training] with at least loss = "..."')
+        return training
+
+    def objective(self) -> Objective:
+        """The losses and metrics; they fit the outputs."""
+        from modnet.training.objective import Objective
+
+        try:
+            return Objective(self.network, self.training())
+        except SpecError as error:
+            raise self.located(error) from None
+
+    def load_data(self, objective: Objective) -> LoadedData:
+        """The data of the spec; they fit the network.
+
+        Raises:
+            DataError, ShapeError: they cannot be read, or do not fit.
+        """
+        from modnet.data.load import load
+
+        data = self.network.spec.data
+        if data is None:
+            raise self.problem(("data",), 'missing table; expected [data] with train = "FILE"')
+        network = self.network
+        loaded = load(
+            data,
+            self.path.parent,
+            input_names=list(network.inputs),
+            output_names=[head.name for head in objective.heads],
+            label_outputs=label_outputs(network),
+            seed=self.training().seed,
+            readers=(read_foreign,),
+        )
+        if loaded.schema is not None:
+            loaded.schema.check_shapes(network.inputs, network.outputs)
+        for part in (loaded.train, loaded.validation):
+            if part is not None:
+                network.arrays(part.inputs)
+        return loaded
+
+
+def label_outputs(network: Network) -> list[str]:
+    """The outputs whose loss takes class labels."""
+    training = network.spec.training
+    if training is None:
+        return []
+    if isinstance(training.loss, Mapping):
+        return [name for name, used in training.loss.items() if used.loss.takes_labels]
+    return list(network.outputs) if training.loss.takes_labels else []
+
+
+def read_foreign(path: Path) -> Read | None:
+    """A data file of a kind that only a plugin knows, or None."""
+    if path.name.lower().endswith(FORMATS):
+        return None
+    found: Any = default_registry().hooks.hook.modnet_read_data(path=path)
+    return found if found is None or not isinstance(found, Mapping) else _table_or_arrays(found, path)
+
+
+def _table_or_arrays(found: Mapping[str, Any], path: Path) -> Read:
+    from modnet.data.files import Table
+
+    if all(isinstance(values, list) for values in found.values()):
+        return Table(found, str(path))
+    return dict(found)
+
+
+def named_setting(problem: Problem, settings: Mapping[str, str]) -> Problem:
+    """The problem with `--set KEY=VALUE` as its place, where that is where its value comes from."""
+    keys = [str(key) for key in problem.keys]
+    for dotted, setting in settings.items():
+        parts = dotted.split(".")
+        if keys[: len(parts)] == parts or problem.path == dotted:
+            return replace(problem, file=f"--set {setting}", line=0, column=0, length=0, excerpt="")
+    return problem
+
+
+@contextmanager
+def _settings_named(settings: Mapping[str, str]) -> Iterator[None]:
+    try:
+        yield
+    except SpecError as error:
+        raise SpecError([named_setting(problem, settings) for problem in error.problems]) from None

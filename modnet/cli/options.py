@@ -1,0 +1,68 @@
+"""Options that several commands have."""
+
+from __future__ import annotations
+
+import json
+import math
+import tomllib
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+
+import click
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def plugin_option(command: F) -> F:
+    return click.option(
+        "--plugin",
+        "plugins",
+        multiple=True,
+        metavar="FILE",
+        help="Run a Python file first, and know the components it defines. Can be given several times.",
+    )(command)
+
+
+def set_option(command: F) -> F:
+    return click.option(
+        "--set",
+        "settings",
+        multiple=True,
+        metavar="KEY=VALUE",
+        help="Replace a value of the spec: --set training.epochs=3. Can be given several times.",
+    )(command)
+
+
+def json_option(command: F) -> F:
+    return click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")(command)
+
+
+def parse_settings(settings: Sequence[str]) -> dict[str, Any]:
+    """Dotted path -> value, from KEY=VALUE; a value that is no TOML is a string."""
+    parsed = {}
+    for setting in settings:
+        key, equals, text = setting.partition("=")
+        if not equals or not key.strip() or not all(key.split(".")):
+            raise click.UsageError(f"--set {setting}: expected KEY=VALUE, such as training.epochs=3")
+        try:
+            table = tomllib.loads(f"value = {text}")
+            value = table["value"] if len(table) == 1 else text
+        except tomllib.TOMLDecodeError:
+            value = text
+        parsed[key.strip()] = value
+    return parsed
+
+
+def echo_json(value: Any) -> None:
+    """Prints a value as JSON; nan and infinity, which JSON does not have, become null."""
+    click.echo(json.dumps(_finite(value), indent=2, ensure_ascii=False))
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(item) for item in value]
+    if hasattr(value, "tolist"):
+        return _finite(value.tolist())
+    return None if isinstance(value, float) and not math.isfinite(value) else value

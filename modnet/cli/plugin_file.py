@@ -1,0 +1,66 @@
+"""`--plugin FILE`: a Python file with components of the user's own."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+import traceback
+from collections.abc import Sequence
+from pathlib import Path
+from types import ModuleType
+
+
+def load_plugin_files(files: Sequence[str]) -> None:
+    """Runs the files, and registers every component that they define.
+
+    Raises:
+        BrokenPlugin: a file is not there, fails, or defines no component; with the file's line.
+    """
+    if not files:
+        return
+    from modnet.component import Component
+    from modnet.errors import BrokenPlugin
+    from modnet.registry import GROUPS, default_registry
+
+    for file in files:
+        module = _run(Path(file))
+        defined = [
+            value
+            for value in vars(module).values()
+            if isinstance(value, type) and issubclass(value, Component) and value.__module__ == module.__name__
+        ]
+        components = [cls for cls in defined if cls.type and cls.kind in GROUPS]
+        if not components:
+            found = f"; {defined[0].__name__} has no type name" if defined else ""
+            raise BrokenPlugin(
+                f'{file}: it defines no component{found}; expected a class such as Mine(modnet.Layer, type="mine")'
+            )
+        for cls in components:
+            default_registry().register(cls)
+
+
+def _run(path: Path) -> ModuleType:
+    from modnet.errors import BrokenPlugin
+
+    if not path.is_file():
+        raise BrokenPlugin(f"{path}: {'a folder; expected a Python file' if path.is_dir() else 'no such file'}")
+    # Not the bare stem: a file called json.py must not take the place of the module json.
+    name = f"plugin_file_{path.stem}"
+    spec = importlib.util.spec_from_loader(name, importlib.machinery.SourceFileLoader(name, str(path)))
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    folder = str(path.parent.resolve())
+    if folder not in sys.path:
+        sys.path.append(folder)
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:
+        del sys.modules[name]
+        lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(path)]
+        line = error.lineno if isinstance(error, SyntaxError) and error.filename == str(path) else (lines or [0])[-1]
+        place = f"{path}:{line}" if line else str(path)
+        reason = error.msg if isinstance(error, SyntaxError) else str(error)
+        raise BrokenPlugin(f"{place}: {type(error).__name__}: {reason}") from error
+    return module

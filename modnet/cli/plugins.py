@@ -1,0 +1,112 @@
+"""modnet plugins"""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import click
+
+from modnet.cli.options import echo_json, json_option
+
+if TYPE_CHECKING:
+    from modnet.errors import BrokenPlugin
+    from modnet.registry import Registry
+
+
+@dataclass
+class Row:
+    """One thing that a plugin offers."""
+
+    kind: str
+    type: str
+    version: int | None
+    plugin: str
+    source: str
+    remark: str = ""
+    error: BrokenPlugin | None = None
+
+
+@click.command("plugins", short_help="List what installed plugins offer, and what is broken.")
+@click.option("--all", "everything", is_flag=True, help="The built-in components too.")
+@click.option("--errors", is_flag=True, help="Only what is broken, with the traceback of each.")
+@json_option
+def command(everything: bool, errors: bool, as_json: bool) -> None:
+    """List the components and hooks of installed plugins. Each of them is imported, to see whether that works.
+
+    \b
+    Example:
+      modnet plugins --all
+
+    \b
+    JSON: [{"kind", "type", "version", "plugin", "from", "error"}]
+    """
+    from modnet.registry import CORE, default_registry
+
+    rows = list(_rows(default_registry()))
+    chosen = [row for row in rows if everything or not row.plugin.startswith(f"{CORE} ")]
+    if errors:
+        chosen = [row for row in chosen if row.error]
+    if as_json:
+        keys = ("kind", "type", "version", "plugin")
+        echo_json(
+            [{**{k: getattr(row, k) for k in keys}, "from": row.source, "error": row.remark or None} for row in chosen]
+        )
+    elif errors:
+        for row in chosen:
+            click.echo(f"{row.kind} {row.type} of {row.plugin or 'a plugin'} ({row.source})")
+            click.echo("".join(traceback.format_exception((row.error and row.error.__cause__) or row.error)))
+        if not chosen:
+            click.echo("nothing is broken")
+    else:
+        _table(chosen, len(rows) - len(chosen))
+
+
+def _rows(registry: Registry) -> Iterator[Row]:
+    import modnet
+    from modnet.errors import BrokenPlugin
+    from modnet.registry import CORE
+
+    entries = list(registry.entries())
+    builtin = {(e.origin.kind, e.origin.type) for e in entries if e.origin.distribution == CORE}
+    for entry in entries:
+        origin = entry.origin
+        version = modnet.__version__ if origin.distribution == CORE else origin.version
+        row = Row(origin.kind, origin.type, None, f"{origin.distribution} {version}".strip(), origin.value)
+        key = (origin.kind, origin.type)
+        rivals = [e.origin.distribution for e in registry.installed.get(key, [])]
+        chosen = f"write {origin.type}@{origin.distribution}"
+        if key in builtin and origin.distribution != CORE:
+            row.remark = f"the core has one of that name; {chosen}"
+        elif len(rivals) > 1 and origin.distribution in rivals:
+            row.remark = f"{len(rivals)} plugins offer it: {', '.join(rivals)}; {chosen}"
+        try:
+            row.version = entry.load().version
+        except BrokenPlugin as error:
+            row.error = error
+            cause = error.__cause__
+            row.remark = f"broken: {type(cause).__name__}: {cause}" if cause else f"broken: {error}"
+        yield row
+    for name, plugin in registry.hooks.list_name_plugin():
+        hooks = ", ".join(caller.name for caller in registry.hooks.get_hookcallers(plugin) or ())
+        yield Row("hooks", name, None, "", f"{getattr(plugin, '__name__', plugin)}: {hooks}")
+    for name, broken in registry.broken_hooks.items():
+        yield Row("hooks", name, None, "", "", f"broken: {broken}", broken)
+
+
+def _table(rows: list[Row], hidden: int) -> None:
+    if rows:
+        table = [("kind", "type", "version", "plugin", "from")]
+        table += [(r.kind, r.type, str(r.version or ""), r.plugin, r.remark or r.source) for r in rows]
+        widths = [max(len(row[column]) for row in table) for column in range(4)]
+        for line in table:
+            texts = [cell.ljust(width) for cell, width in zip(line[:4], widths, strict=True)]
+            click.echo("  ".join([*texts, line[4]]).rstrip())
+        if any(row.error for row in rows):
+            click.echo("modnet plugins --errors shows what is broken with its traceback")
+    else:
+        click.echo("no plugin is installed")
+    if hidden:
+        click.echo(f"builtin: {hidden} components (modnet plugins --all)")

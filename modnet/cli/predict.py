@@ -1,0 +1,137 @@
+"""modnet predict"""
+
+from __future__ import annotations
+
+import csv
+import io
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from modnet.cli.options import plugin_option
+
+if TYPE_CHECKING:
+    from modnet.component import Array
+    from modnet.data.dataset import Dataset
+    from modnet.data.schema import DataSchema
+    from modnet.network import Network
+
+DELIMITERS = {".csv": ",", ".tsv": "\t"}
+
+
+@click.command("predict", short_help="Predict for new data with a model file.")
+@click.argument("model", type=click.Path())
+@click.argument("data", type=click.Path())
+@click.option("-o", "--output", default="-", metavar="FILE", help="A .csv, .tsv or .npz file; by default the screen.")
+@plugin_option
+def command(model: str, data: str, output: str, plugins: tuple[str, ...]) -> None:
+    """Predict for every row of DATA: a .csv or .tsv table, arrays in .npz or .npy, or - for a table on standard input.
+
+    A model that was trained on a table or on labels gives names and probabilities. In a .npz file are the network's
+    outputs as they are, called by their names.
+
+    \b
+    Examples:
+      modnet predict penguins.modnet new.csv
+      modnet predict digits.modnet images.npz -o digits.csv
+    """
+    from modnet.cli.plugin_file import load_plugin_files
+    from modnet.modelfile import load
+
+    suffix = Path(output).suffix.lower() if output != "-" else ".csv"
+    if suffix not in (*DELIMITERS, ".npz"):
+        raise click.UsageError(f"{output}: expected a name that ends in .csv, .tsv or .npz")
+    load_plugin_files(plugins)
+    network = load(model)
+    dataset = read_data(network, data, targets=False)
+    predicted = network.predict(dataset.inputs)
+    outputs = predicted if isinstance(predicted, dict) else dict.fromkeys(network.outputs, predicted)
+    if suffix == ".npz":
+        _write(output, _npz(outputs))
+    elif output == "-":
+        for text in _lines(network, outputs, DELIMITERS[suffix]):
+            sys.stdout.write(text)
+        sys.stdout.flush()
+    else:
+        _write(output, "".join(_lines(network, outputs, DELIMITERS[suffix])).encode())
+
+
+def read_data(network: Network, data: str, *, targets: bool) -> Dataset:
+    """The rows of a data file, or of a table on standard input for "-", as the network takes them."""
+    from modnet.cli.job import label_outputs, read_foreign
+    from modnet.data.files import read_table
+    from modnet.data.load import load_source
+    from modnet.errors import DataError
+
+    if data == "-":
+        if network.schema is None:
+            raise DataError("standard input: expected a file with arrays: the model knows no columns")
+        dataset: Dataset = network.schema.encode(read_table(sys.stdin.buffer), targets)
+        return dataset
+    dataset, _ = load_source(
+        data,
+        "",
+        schema=network.schema,
+        input_names=list(network.inputs),
+        output_names=list(network.outputs),
+        label_outputs=label_outputs(network),
+        targets=targets,
+        readers=(read_foreign,),
+    )
+    return dataset
+
+
+def schema_of(network: Network) -> DataSchema:
+    """The names of what comes out: those of the training data, or numbers for them."""
+    from modnet.cli.job import label_outputs
+    from modnet.data.schema import ColumnSchema, DataSchema
+    from modnet.errors import DataError
+
+    known: Mapping[str, Any] = {} if network.schema is None else network.schema.targets
+    labels = label_outputs(network)
+    targets = {}
+    for name, shape in network.outputs.items():
+        if name in known:
+            targets[name] = known[name]
+            continue
+        if len(shape) != 1 or shape[0] is None:
+            raise DataError(f"output {name} has samples of shape {shape}, which are no row of a table; give -o FILE.npz")
+        width = shape[0]
+        if name in labels:
+            classes = tuple(map(str, range(max(width, 2))))
+            title = "class" if len(network.outputs) == 1 else f"{name}_class"
+            targets[name] = (ColumnSchema(title, "category", classes),)
+        else:
+            titles = [name] if width == 1 else [f"{name}_{index}" for index in range(width)]
+            targets[name] = tuple(ColumnSchema(title, "number") for title in titles)
+    return DataSchema({}, targets)
+
+
+def _lines(network: Network, outputs: Mapping[str, Array], delimiter: str) -> Iterator[str]:
+    columns = schema_of(network).decode(outputs)
+    digits = 7 if network.dtype.itemsize == 4 else 16  # as many as the numbers have
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, delimiter=delimiter, lineterminator="\n")
+    writer.writerow(columns)
+    for row in zip(*columns.values(), strict=True):
+        writer.writerow([f"{value:.{digits}g}" if isinstance(value, float) else value for value in row])
+        yield buffer.getvalue()
+        buffer.seek(0)
+        buffer.truncate()
+
+
+def _npz(outputs: Mapping[str, Array]) -> bytes:
+    import numpy as np
+
+    buffer = io.BytesIO()
+    np.savez(buffer, **outputs)  # type: ignore[arg-type]
+    return buffer.getvalue()
+
+
+def _write(path: str, content: bytes) -> None:
+    from modnet.modelfile.atomic import replace_file
+
+    replace_file(path, [content], durable=False)

@@ -1,0 +1,28 @@
+"""modnet schema"""
+
+from __future__ import annotations
+
+import json
+
+import click
+
+
+@click.command("schema", short_help="Print the JSON Schema of a spec, for completion in an editor.")
+@click.option("-o", "--output", metavar="FILE", help="Where to; by default the screen.")
+def command(output: str | None) -> None:
+    """Print the JSON Schema of a spec with every installed component in it, for completion and checks in an editor.
+
+    \b
+    Example:
+      modnet schema -o modnet.schema.json
+    """
+    from pathlib import Path
+
+    from modnet.registry import default_registry
+    from modnet.spec.schema import json_schema
+
+    text = json.dumps(json_schema(default_registry()), indent=2) + "\n"
+    if output is None or output == "-":
+        click.echo(text, nl=False)
+    else:
+        Path(output).write_text(text, encoding="utf-8")

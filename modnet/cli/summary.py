@@ -1,0 +1,66 @@
+"""modnet summary"""
+
+from __future__ import annotations
+
+import click
+
+from modnet.cli.options import echo_json, json_option, plugin_option, set_option
+
+
+@click.command("summary", short_help="Show the nodes of a network, with their shapes and sizes.")
+@click.argument("file", type=click.Path(), metavar="SPEC|MODEL")
+@plugin_option
+@set_option
+@json_option
+def command(file: str, plugins: tuple[str, ...], settings: tuple[str, ...], as_json: bool) -> None:
+    """Show the nodes of the network in a spec or a model file: shapes of one sample, parameters, multiply-adds.
+
+    \b
+    Example:
+      modnet summary digits.toml
+
+    \b
+    JSON: {"inputs": {name: shape}, "nodes": [{"name", "type", "shape", "parameters", "multiply_adds", "trainable"}],
+           "parameters", "multiply_adds", "dtype", "bytes"}; a variable axis is null
+    """
+    from pathlib import Path
+
+    from modnet.cli.job import Job
+    from modnet.cli.plugin_file import load_plugin_files
+    from modnet.modelfile import load
+    from modnet.modelfile.container import MAGIC
+    from modnet.summary import Summary
+
+    path = Path(file)
+    if path.is_file() and path.open("rb").read(1 + len(MAGIC))[1:] == MAGIC:
+        if settings:
+            raise click.UsageError("--set changes a spec; this is a model file")
+        load_plugin_files(plugins)
+        network = load(path, mmap=True)
+    else:
+        network = Job.open(file, plugins, settings).network
+    summary = Summary.of(network)
+    if not as_json:
+        click.echo(str(summary))
+        return
+    nodes = [
+        {
+            "name": row.name,
+            "type": row.type,
+            "shape": row.shape,
+            "parameters": row.parameters,
+            "multiply_adds": row.multiply_adds,
+            "trainable": row.trainable,
+        }
+        for row in summary.rows
+    ]
+    echo_json(
+        {
+            "inputs": summary.inputs,
+            "nodes": nodes,
+            "parameters": summary.parameters,
+            "multiply_adds": summary.multiply_adds,
+            "dtype": summary.dtype,
+            "bytes": summary.bytes,
+        }
+    )

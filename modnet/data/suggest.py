@@ -1,0 +1,197 @@
+"""A first spec for a table: the text of a file that trains as it is, and says why it is as it is."""
+
+from __future__ import annotations
+
+import json
+import textwrap
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from modnet.data.columns import Profile, is_number, profile
+from modnet.data.files import Table
+from modnet.data.schema import MOST_CATEGORIES, DataSchema
+from modnet.data.spec import Column, DataSpec
+from modnet.errors import DataError
+
+SMALL, LARGE = 1_000, 10_000
+"""Rows below which a table is small, and from which on it is large."""
+
+MOST_CLASSES = 20
+"""A target of whole numbers with more different values is predicted as a number."""
+
+
+def suggest_spec(table: Table, targets: Sequence[str], path: str) -> str:
+    """The text of a TOML spec that predicts columns of a table from its other columns.
+
+    Columns that look like names of rows (texts that are nearly all different, a running number) and those without
+    values are left out. Texts, and few different whole numbers, are predicted as classes, everything else as numbers.
+
+    Args:
+        table: the rows.
+        targets: the columns to predict: one, or several with numbers.
+        path: of the table, as the spec is to have it.
+
+    Raises:
+        DataError: there is no such column, or several targets are not all numbers.
+    """
+    table.require(targets)
+    profiles = profile(table)
+    classes = _are_classes(table, targets, profiles)
+    left_out = {name: why for name in table.columns if name not in targets and (why := _useless(table, name, profiles))}
+    inputs = tuple(name for name in table.columns if name not in targets and name not in left_out)
+    if not inputs:
+        raise DataError(f"{table.name}: no column is left to predict from: {_listed(left_out)}")
+    incomplete = [name for name in inputs if profiles[name].missing]
+    dropped = [name for name in targets if profiles[name].missing]
+    data = DataSpec(
+        train=path,
+        target=targets[0] if len(targets) == 1 else tuple(targets),
+        inputs=inputs,
+        missing="mean" if incomplete else "error",
+        columns={name: Column(missing="drop") for name in dropped},
+    )
+    schema = DataSchema.learn(
+        table, data, input_names=["input"], output_names=["output"], label_outputs=["output"] if classes else []
+    )
+    text = _Text(table, data, schema, profiles, left_out, incomplete, dropped, classes)
+    return "\n".join([*text.head(), *text.network(), "", *text.training(), "", *text.data_table()]) + "\n"
+
+
+def _are_classes(table: Table, targets: Sequence[str], profiles: dict[str, Profile]) -> bool:
+    texts = [name for name in targets if profiles[name].kind == "category"]
+    if len(targets) > 1:
+        if texts:
+            raise DataError(
+                f"{table.name}: column {texts[0]} holds text; several targets have to be numbers: "
+                "give each target of classes a spec of its own"
+            )
+        return False
+    found = profiles[targets[0]]
+    if found.kind is None:
+        raise DataError(f"{table.name}: column {targets[0]}: every value is missing")
+    if texts:
+        return True
+    values = set(table.columns[targets[0]])
+    whole = all(float(value).is_integer() for value in values if is_number(value))
+    return whole and 2 <= found.distinct <= MOST_CLASSES and len(table) >= 10 * found.distinct
+
+
+def _useless(table: Table, name: str, profiles: dict[str, Profile]) -> str:
+    """Why a column is left out, or ""."""
+    found, rows = profiles[name], len(table)
+    if found.kind is None:
+        return "every value is missing"
+    if found.distinct == 1 and not found.missing:
+        return "always the same"
+    if found.kind == "category":
+        if found.distinct_numbers >= 0.9 * found.distinct:
+            return ""  # a column of numbers with a fault, which the reader of the table explains
+        if found.distinct > MOST_CATEGORIES or (found.distinct == rows - found.missing and rows > 10):
+            return f"{found.distinct:,} different texts"
+    elif found.distinct == rows > 10 and _counts_up(table.columns[name]):
+        return "a running number"
+    return ""
+
+
+def _counts_up(values: Sequence[str]) -> bool:
+    numbers = [float(value) for value in values]
+    return all(later - earlier == 1 for earlier, later in zip(numbers, numbers[1:], strict=False))
+
+
+def _listed(left_out: dict[str, str]) -> str:
+    return ", ".join(f"{name} ({why})" for name, why in left_out.items())
+
+
+@dataclass
+class _Text:
+    """The parts of the spec's text."""
+
+    table: Table
+    data: DataSpec
+    schema: DataSchema
+    profiles: dict[str, Profile]
+    left_out: dict[str, str]
+    incomplete: list[str]
+    dropped: list[str]
+    classes: bool
+
+    @property
+    def rows(self) -> int:
+        return len(self.table)
+
+    def head(self) -> list[str]:
+        return [f"# {self.schema.describe_targets()} from {self.data.train}: {self.rows:,} rows", ""]
+
+    def network(self) -> list[str]:
+        columns = self.schema.inputs["input"]
+        width = sum(column.width for column in columns)
+        categories = [column for column in columns if column.kind == "category"]
+        made_of = [f"{len(columns) - len(categories)} numbers"] if len(categories) < len(columns) else []
+        made_of += [f"{column.name} ({column.width} categories)" for column in categories]
+        targets = self.schema.targets["output"]
+        hidden = 32 if self.rows < SMALL else 64 if self.rows < LARGE else 128
+        lines = [*_comment(f"one sample as numbers: {', '.join(made_of)}"), f"input = [{width}]", "layers = ["]
+        lines += ['  "standardize",  # mean 0 and standard deviation 1, learnt from the training rows']
+        for size in (hidden, hidden // 2):
+            lines.append(f'  {{ type = "linear", out_features = {size}, activation = "relu" }},')
+            if self.classes and self.rows < SMALL and size == hidden:
+                lines.append('  { type = "dropout", rate = 0.1 },  # few rows: keeps the network from learning them by heart')
+        outputs = len(targets[0].categories) or len(targets)
+        lines.append(f'  {{ type = "linear", out_features = {outputs} }},')
+        if self.classes:
+            lines.append('  "softmax",  # a probability for each class')
+        else:
+            lines.append('  "unstandardize",  # back to the units of the target')
+        return ["[network]", *lines, "]"]
+
+    def training(self) -> list[str]:
+        loss, metrics = ("cross_entropy", '["accuracy"]') if self.classes else ("mse", '["r2", "mean_absolute_error"]')
+        batch_size = 32 if self.rows < LARGE else 256
+        epochs, patience = (200, 20) if self.rows < LARGE else (60, 6)
+        return [
+            "[training]",
+            f'loss = "{loss}"',
+            'optimizer = { type = "adam", learning_rate = 1e-3 }',
+            f"metrics = {metrics}",
+            f"epochs = {epochs}  # at most: it stops where the validation rows gain nothing more",
+            f"batch_size = {batch_size}",
+            f'callbacks = [{{ type = "early_stopping", patience = {patience} }}]',
+            "seed = 0",
+        ]
+
+    def data_table(self) -> list[str]:
+        lines = ["[data]", f"train = {_quoted(str(self.data.train))}"]
+        lines.append("validation = 0.2  # the share of the rows that is set aside to validate with")
+        lines += [f"target = {_list_text(self.data.target)}"]
+        if self.left_out:
+            lines += _comment(f"left out: {_listed(self.left_out)}")
+            lines.append(f"inputs = {_list_text(self.data.inputs)}")
+        if self.incomplete:
+            lines += _comment(f"values are missing in {', '.join(self.incomplete)}")
+            lines.append('missing = "mean"  # of the training rows; for a category the most frequent')
+        for name in self.dropped:
+            lines += ["", f"[data.columns.{_quoted(name)}]"]
+            lines.append(f'missing = "drop"  # {self.profiles[name].missing:,} rows have no target')
+        return lines
+
+
+def _comment(text: str) -> list[str]:
+    return textwrap.wrap(text, 100, initial_indent="# ", subsequent_indent="#   ", break_long_words=False)
+
+
+def _quoted(text: str) -> str:
+    """A TOML string; what JSON escapes TOML escapes alike, but for the character 127."""
+    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
+
+
+def _list_text(names: object) -> str:
+    """One name, or a list of them broken into lines."""
+    if isinstance(names, str):
+        return _quoted(names)
+    assert isinstance(names, tuple)
+    lines = [""]
+    for text in (_quoted(name) for name in names):
+        if len(lines[-1]) + len(text) > 96:
+            lines.append("")
+        lines[-1] += f"{', ' if lines[-1] else ''}{text}"
+    return f"[{lines[0]}]" if len(lines) == 1 else "[\n" + "".join(f"  {line},\n" for line in lines) + "]"

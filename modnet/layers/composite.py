@@ -1,0 +1,78 @@
+"""Layers that stand for several nodes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from modnet.activations import Identity, ReLU
+from modnet.component import Composite, Example, Node, field
+from modnet.layers.linear import Linear
+from modnet.layers.merge import Add
+
+
+class Chain(Composite):
+    """A list of nodes with names of its own. Not named in specs: it is what other composites are made of."""
+
+    layers: tuple[Node, ...]
+
+    def expand(self, inputs: Sequence[str]) -> Sequence[Node]:
+        return self.layers
+
+
+class Residual(Composite, type="residual"):
+    """y = F(x) + S(x), with F the chain of `layers` and S that of `shortcut`, by default the identity.
+
+    Both have to end in the same shape. Within the chains, the name `input` stands for x.
+
+    Source: He et al. 2015, arXiv:1512.03385, equations 1 and 2.
+
+    Attributes:
+        layers: the nodes of F.
+        shortcut: the nodes of S, for an F that changes the shape.
+    """
+
+    layers: tuple[Node, ...]
+    shortcut: tuple[Node, ...] = ()
+
+    @classmethod
+    def examples(cls) -> Sequence[Example]:
+        narrow = cls(layers=(Node(layer=Linear(out_features=3), activation=ReLU()), Node(layer=Linear(out_features=5))))
+        return (
+            Example(narrow, ((5,),)),
+            Example(cls(layers=narrow.layers, shortcut=(Node(layer=Linear(out_features=5, bias=False)),)), ((4,),)),
+        )
+
+    def check(self) -> None:
+        if not self.layers:
+            raise ValueError("layers is empty; expected one at least")
+
+    def expand(self, inputs: Sequence[str]) -> Sequence[Node]:
+        # Identity gives F's last node a name without touching the one that it has.
+        nodes = [*self.layers, Node(layer=Identity(), name="branch")]
+        shortcut = inputs[0]
+        if self.shortcut:
+            shortcut = "shortcut"
+            nodes.append(Node(layer=Chain(layers=self.shortcut), name=shortcut, inputs=tuple(inputs)))
+        return [*nodes, Node(layer=Add(), inputs=("branch", shortcut))]
+
+
+class Repeat(Composite, type="repeat"):
+    """The chain of `layers`, `count` times over; each repetition has parameters of its own.
+
+    The repetitions are named 1, 2, ...: `repeat_1.2.linear_1.weight`. Within one, the name `input` stands for what it
+    reads.
+    """
+
+    count: int = field(minimum=1)
+    layers: tuple[Node, ...]
+
+    @classmethod
+    def examples(cls) -> Sequence[Example]:
+        return (Example(cls(count=3, layers=(Node(layer=Linear(out_features=4), activation=ReLU()),)), ((4,),)),)
+
+    def check(self) -> None:
+        if not self.layers:
+            raise ValueError("layers is empty; expected one at least")
+
+    def expand(self, inputs: Sequence[str]) -> Sequence[Node]:
+        return [Node(layer=Chain(layers=self.layers), name=str(number + 1)) for number in range(self.count)]

@@ -1,0 +1,67 @@
+"""Vectors for ids."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from modnet.component import Array, Example, Initializer, Layer, Parameter, Shape, field
+from modnet.errors import DataError
+from modnet.initializers import Normal
+
+if TYPE_CHECKING:
+    from modnet.context import Context
+
+
+class Embedding(Layer, type="embedding"):
+    """A trainable vector for each id: ids of shape (...) -> (..., embedding_size).
+
+    Parameter: weight (vocabulary_size, embedding_size), by default N(0, 1) as in torch.
+
+    Attributes:
+        vocabulary_size: how many ids there are; they are 0 ... vocabulary_size - 1.
+        embedding_size: the length of a vector.
+
+    Raises:
+        DataError: from `forward`, for an id out of range.
+    """
+
+    integer_input = True
+    scratch_output = True
+    vocabulary_size: int = field(minimum=1)
+    embedding_size: int = field(minimum=1)
+    weight_initializer: Initializer = Normal(standard_deviation=1.0)
+
+    @classmethod
+    def examples(cls) -> Sequence[Example]:
+        return (Example(cls(vocabulary_size=10, embedding_size=4), ((7,),)),)
+
+    def output_shape(self, *input_shapes: Shape) -> Shape:
+        return (*input_shapes[0], self.embedding_size)
+
+    def parameters(self, *input_shapes: Shape) -> Mapping[str, Parameter]:
+        return {"weight": Parameter((self.vocabulary_size, self.embedding_size), self.weight_initializer)}
+
+    def forward(self, context: Context, ids: Array) -> Array:
+        if ids.size and (ids.min() < 0 or ids.max() >= self.vocabulary_size):
+            at = tuple(np.argwhere((ids < 0) | (ids >= self.vocabulary_size))[0].tolist())
+            raise DataError(
+                f"embedding: found the id {ids[at]} at {list(at)} of the batch, expected 0 to "
+                f"{self.vocabulary_size - 1}; vocabulary_size = {self.vocabulary_size} must be greater than every id"
+            )
+        context.save(ids)
+        y = context.buffer((*ids.shape, self.embedding_size))
+        # The ids are known to be good, and in the mode "raise" take would write to a copy of `out` first.
+        return np.take(context.params["weight"], ids, axis=0, out=y, mode="clip")
+
+    def backward(self, context: Context, gradient: Array) -> None:
+        (ids,) = context.saved
+        weight = context.grads["weight"]
+        weight.fill(0)
+        # Flat indices: add.at is several times faster with one axis than with rows.
+        elements = context.buffer(gradient.shape, np.intp)
+        np.multiply(ids[..., None], self.embedding_size, out=elements)
+        np.add(elements, np.arange(self.embedding_size), out=elements)
+        np.add.at(weight.reshape(-1), elements.reshape(-1), gradient.reshape(-1))

@@ -1,0 +1,75 @@
+"""The affine map."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from modnet.component import Array, Initializer, Layer, Parameter, Shape, field
+from modnet.errors import ShapeError
+from modnet.initializers import LecunNormal, Zeros
+
+if TYPE_CHECKING:
+    from modnet.context import Context
+
+
+class Linear(Layer, type="linear"):
+    """An affine map of the last axis, y = x W + b; also called dense or fully connected.
+
+    Shapes: (in,) -> (out,), and (time, in) -> (time, out), every step by itself. Parameters: weight (in, out), which
+    is torch's transposed, and bias (out,).
+
+    Raises:
+        ShapeError: samples with other than one or two axes, or a last axis without a fixed size.
+    """
+
+    scratch_output = True
+    out_features: int = field(minimum=1)
+    bias: bool = True
+    weight_initializer: Initializer = LecunNormal()
+    bias_initializer: Initializer = Zeros()
+
+    def output_shape(self, *input_shapes: Shape) -> Shape:
+        (shape,) = input_shapes
+        if len(shape) not in (1, 2):
+            hint = 'put "flatten" or "global_average_pool" between them' if len(shape) > 2 else ""
+            raise ShapeError("expects samples of shape (features,) or (time, features)", hint)
+        if shape[-1] is None:
+            raise ShapeError("expects a last axis (features) of fixed size")
+        return (*shape[:-1], self.out_features)
+
+    def parameters(self, *input_shapes: Shape) -> Mapping[str, Parameter]:
+        in_features = input_shapes[0][-1]
+        assert in_features is not None
+        weight = Parameter((in_features, self.out_features), self.weight_initializer)
+        if not self.bias:
+            return {"weight": weight}
+        return {"weight": weight, "bias": Parameter((self.out_features,), self.bias_initializer, decay=False)}
+
+    def forward(self, context: Context, x: Array) -> Array:
+        context.save(x)
+        y = context.buffer((*x.shape[:-1], self.out_features))
+        rows = y.reshape(-1, self.out_features)
+        # One large product: for three axes matmul would make a small one for each sample.
+        np.matmul(x.reshape(-1, x.shape[-1]), context.params["weight"], out=rows)
+        if self.bias:
+            np.add(rows, context.params["bias"], out=rows)
+        return y
+
+    def backward(self, context: Context, gradient: Array) -> Array | None:
+        (x,) = context.saved
+        rows = gradient.reshape(-1, self.out_features)
+        np.matmul(x.reshape(-1, x.shape[-1]).T, rows, out=context.grads["weight"])
+        if self.bias:
+            np.add.reduce(rows, axis=0, out=context.grads["bias"])
+        if not context.needs_input_gradient:
+            return None
+        result = context.buffer(x.shape)
+        np.matmul(rows, context.params["weight"].T, out=result.reshape(-1, x.shape[-1]))
+        return result
+
+    def multiply_adds(self, *input_shapes: Shape) -> int:
+        *times, in_features = (size or 1 for size in input_shapes[0])
+        return in_features * self.out_features * (times[0] if times else 1)

@@ -1,0 +1,139 @@
+"""Layers that make one array of several."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import accumulate, pairwise
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from modnet.component import Array, Layer, Shape
+from modnet.errors import ShapeError
+
+if TYPE_CHECKING:
+    from modnet.context import Context
+
+
+def common_shape(shapes: Sequence[Shape]) -> Shape | None:
+    """The one shape that all of them can have, variable axes taking the size of a fixed one; None if there is none."""
+    if len({len(shape) for shape in shapes}) > 1:
+        return None
+    common = []
+    for sizes in zip(*shapes, strict=True):
+        fixed = {size for size in sizes if size is not None}
+        if len(fixed) > 1:
+            return None
+        common.append(fixed.pop() if fixed else None)
+    return tuple(common)
+
+
+def one_shape(shapes: Sequence[Shape]) -> Shape:
+    shape = common_shape(shapes)
+    if shape is None:
+        raise ShapeError("expects inputs of one shape")
+    return shape
+
+
+class Add(Layer, type="add"):
+    """The sum of two or more inputs of one shape.
+
+    Raises:
+        ShapeError: inputs of different shapes.
+    """
+
+    inputs = (2, None)
+    scratch_output = True
+
+    def output_shape(self, *input_shapes: Shape) -> Shape:
+        return one_shape(input_shapes)
+
+    def forward(self, context: Context, *inputs: Array) -> Array:
+        first, second, *rest = inputs
+        context.save(len(inputs))
+        y = np.add(first, second, out=context.buffer(first.shape))
+        for x in rest:
+            np.add(y, x, out=y)
+        return y
+
+    def backward(self, context: Context, gradient: Array) -> tuple[Array, ...]:
+        count: int = context.saved[0]
+        return (gradient,) * count
+
+
+class Multiply(Layer, type="multiply"):
+    """The element-wise product of two or more inputs of one shape.
+
+    Raises:
+        ShapeError: inputs of different shapes.
+    """
+
+    inputs = (2, None)
+    scratch_output = True
+
+    def output_shape(self, *input_shapes: Shape) -> Shape:
+        return one_shape(input_shapes)
+
+    def forward(self, context: Context, *inputs: Array) -> Array:
+        first, second, *rest = inputs
+        context.save(*inputs)
+        y = np.multiply(first, second, out=context.buffer(first.shape))
+        for x in rest:
+            np.multiply(y, x, out=y)
+        return y
+
+    def backward(self, context: Context, gradient: Array) -> tuple[Array, ...]:
+        results = []
+        for position in range(len(context.saved)):
+            # The product of the others, not y / x: x may be 0.
+            others = context.saved[:position] + context.saved[position + 1 :]
+            result = np.multiply(gradient, others[0], out=context.buffer(gradient.shape))
+            for x in others[1:]:
+                np.multiply(result, x, out=result)
+            results.append(result)
+        return tuple(results)
+
+
+class Concatenate(Layer, type="concatenate"):
+    """Two or more inputs one behind the other along an axis; their other axes are equal.
+
+    Attributes:
+        axis: of a sample: 0 is its first, -1 its last.
+
+    Raises:
+        ShapeError: inputs that differ in other axes, or do not have that axis.
+    """
+
+    inputs = (2, None)
+    scratch_output = True
+    axis: int = -1
+
+    def output_shape(self, *input_shapes: Shape) -> Shape:
+        axes = {len(shape) for shape in input_shapes}
+        for count in axes:
+            if not -count <= self.axis < count:
+                raise ShapeError(f"expects samples with an axis {self.axis}")
+        position = self.axis % max(axes)
+        others = common_shape([shape[:position] + shape[position + 1 :] for shape in input_shapes])
+        if len(axes) > 1 or others is None:
+            raise ShapeError(f"expects inputs of one shape but for axis {self.axis}")
+        sizes = [shape[position] for shape in input_shapes]
+        total = None if None in sizes else sum(size or 0 for size in sizes)
+        return (*others[:position], total, *others[position:])
+
+    def forward(self, context: Context, *inputs: Array) -> Array:
+        axis = self._batch_axis()
+        sizes = [x.shape[axis] for x in inputs]
+        context.save(sizes)
+        shape = list(inputs[0].shape)
+        shape[axis] = sum(sizes)
+        return np.concatenate(inputs, axis=axis, out=context.buffer(tuple(shape)))
+
+    def backward(self, context: Context, gradient: Array) -> tuple[Array, ...]:
+        (sizes,) = context.saved
+        along = np.moveaxis(gradient, self._batch_axis(), 0)
+        bounds = pairwise(accumulate(sizes, initial=0))
+        return tuple(np.moveaxis(along[start:end], 0, self._batch_axis()) for start, end in bounds)
+
+    def _batch_axis(self) -> int:
+        return self.axis + 1 if self.axis >= 0 else self.axis

@@ -1,0 +1,62 @@
+"""Layers that disturb the signal in training, and do nothing in prediction."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from modnet.component import Array, Layer, Shape, field
+
+if TYPE_CHECKING:
+    from modnet.context import Context
+
+
+class Dropout(Layer, type="dropout"):
+    """In training each element is 0 with probability `rate`, and else divided by 1 - rate ("inverted" dropout).
+
+    In prediction, and for a rate of 0, it is the identity, and gives x itself.
+
+    Source: Srivastava et al. 2014, "Dropout: a simple way to prevent neural networks from overfitting", which scales in
+    prediction instead; the expectations are the same.
+    """
+
+    rate: float = field(default=0.5, minimum=0.0, below=1.0)
+
+    def output_shape(self, *input_shapes: Shape) -> Shape:
+        return input_shapes[0]
+
+    def forward(self, context: Context, x: Array) -> Array:
+        if not context.training or self.rate == 0.0:
+            context.save(None)
+            return x
+        factor = context.buffer(x.shape)
+        context.rng.random(dtype=factor.dtype.type, out=factor)
+        np.greater_equal(factor, self.rate, out=factor)
+        np.multiply(factor, 1 / (1 - self.rate), out=factor)
+        context.save(factor)
+        return np.multiply(x, factor, out=context.buffer(x.shape))
+
+    def backward(self, context: Context, gradient: Array) -> Array:
+        (factor,) = context.saved
+        return gradient if factor is None else np.multiply(gradient, factor, out=gradient)
+
+
+class GaussianNoise(Layer, type="gaussian_noise"):
+    """In training adds normal noise, y = x + standard_deviation * N(0, 1); in prediction it gives x itself."""
+
+    standard_deviation: float = field(default=0.1, minimum=0.0)
+
+    def output_shape(self, *input_shapes: Shape) -> Shape:
+        return input_shapes[0]
+
+    def forward(self, context: Context, x: Array) -> Array:
+        if not context.training:
+            return x
+        y = context.buffer(x.shape)
+        context.rng.standard_normal(dtype=y.dtype.type, out=y)
+        np.multiply(y, self.standard_deviation, out=y)
+        return np.add(y, x, out=y)
+
+    def backward(self, context: Context, gradient: Array) -> Array:
+        return gradient

@@ -1,0 +1,206 @@
+"""Normalization: zero mean and unit variance, over the batch or within each sample."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from modnet.component import Array, Layer, Parameter, Shape, State, field
+from modnet.errors import ShapeError
+from modnet.initializers import Ones, Zeros
+
+if TYPE_CHECKING:
+    from modnet.context import Context
+
+
+def fixed_axes(shape: Shape, count: int) -> tuple[int, ...]:
+    """The last `count` axes of a sample, which must have a fixed size."""
+    last = shape[-count:]
+    sizes = tuple(size for size in last if size is not None)
+    if len(last) < count:
+        raise ShapeError(f"expects samples with at least {count} ax{'i' if count == 1 else 'e'}s")
+    if len(sizes) < count:
+        axis = len(shape) - count + last.index(None)
+        raise ShapeError(f"expects a fixed size of axis {axis}, which it normalizes; it is variable")
+    return sizes
+
+
+class BatchNorm(Layer, type="batch_norm"):
+    """Normalizes each feature over the batch: y = scale * (x - mean) / sqrt(variance + epsilon) + shift.
+
+    Mean and variance run over all axes but the last, so dense layers, sequences and channels-last images are served
+    alike. Parameters scale and shift (gamma and beta in the paper): (features,).
+
+    In training they are those of the batch, with the variance divided by n, and the running ones follow:
+    running = (1 - momentum) * running + momentum * batch, where the batch variance is divided by n - 1. This is torch's
+    convention; a momentum of 0.1 here is one of 0.9 in Keras. In prediction the running ones are used, and so they are
+    in training for a batch with a single value per feature, which has no variance and then leaves them as they are.
+
+    Source: Ioffe and Szegedy 2015, arXiv:1502.03167, algorithms 1 and 2; the running mean in place of a final pass over
+    the data is common practice.
+
+    Raises:
+        ShapeError: the last axis has no fixed size.
+    """
+
+    scratch_output = True
+    momentum: float = field(default=0.1, minimum=0.0, maximum=1.0)
+    epsilon: float = field(default=1e-5, above=0.0)
+
+    def output_shape(self, *input_shapes: Shape) -> Shape:
+        fixed_axes(input_shapes[0], 1)
+        return input_shapes[0]
+
+    def parameters(self, *input_shapes: Shape) -> Mapping[str, Parameter]:
+        features = fixed_axes(input_shapes[0], 1)
+        return {"scale": Parameter(features, Ones(), decay=False), "shift": Parameter(features, Zeros(), decay=False)}
+
+    def state(self, *input_shapes: Shape) -> Mapping[str, State]:
+        features = fixed_axes(input_shapes[0], 1)
+        return {"running_mean": State(features), "running_variance": State(features, fill=1.0)}
+
+    def forward(self, context: Context, x: Array) -> Array:
+        rows = x.reshape(-1, x.shape[-1])
+        normalized = context.buffer(rows.shape)
+        of_batch = context.training and len(rows) > 1
+        if of_batch:
+            mean = np.mean(rows, axis=0)
+            np.subtract(rows, mean, out=normalized)
+            variance = np.einsum("ij,ij->j", normalized, normalized) / len(rows)
+            self._follow(context, mean, variance * (len(rows) / (len(rows) - 1)))
+        else:
+            np.subtract(rows, context.state["running_mean"], out=normalized)
+            variance = context.state["running_variance"]
+        inverse = 1 / np.sqrt(variance + self.epsilon)
+        np.multiply(normalized, inverse, out=normalized)
+        context.save(normalized, inverse, of_batch)
+        y = np.multiply(normalized, context.params["scale"], out=context.buffer(rows.shape))
+        np.add(y, context.params["shift"], out=y)
+        return y.reshape(x.shape)
+
+    def _follow(self, context: Context, mean: Array, variance: Array) -> None:
+        for running, batch in ((context.state["running_mean"], mean), (context.state["running_variance"], variance)):
+            np.multiply(running, 1 - self.momentum, out=running)
+            np.add(running, self.momentum * batch, out=running)
+
+    def backward(self, context: Context, gradient: Array) -> Array | None:
+        normalized, inverse, of_batch = context.saved
+        rows = gradient.reshape(normalized.shape)
+        shift = np.add.reduce(rows, axis=0, out=context.grads["shift"])
+        scale = np.einsum("ij,ij->j", rows, normalized, out=context.grads["scale"])
+        if not context.needs_input_gradient:
+            return None
+        result = context.buffer(normalized.shape)
+        if of_batch:
+            # What x changes through the mean and through the variance.
+            np.multiply(normalized, scale / len(rows), out=result)
+            np.add(result, shift / len(rows), out=result)
+            np.subtract(rows, result, out=result)
+            rows = result
+        np.multiply(rows, context.params["scale"] * inverse, out=result)
+        return result.reshape(gradient.shape)
+
+
+class LayerNorm(Layer, type="layer_norm"):
+    """Normalizes each sample by itself: y = scale * (x - mean) / sqrt(variance + epsilon) + shift.
+
+    Mean and variance (divided by n) run over the last `axes` axes; scale and shift have the shape of these.
+
+    Source: Ba, Kiros and Hinton 2016, arXiv:1607.06450; torch's is the same.
+
+    Attributes:
+        axes: how many.
+
+    Raises:
+        ShapeError: too few axes, or one of them has no fixed size.
+    """
+
+    scratch_output = True
+    axes: int = field(default=1, minimum=1)
+    epsilon: float = field(default=1e-5, above=0.0)
+
+    def output_shape(self, *input_shapes: Shape) -> Shape:
+        fixed_axes(input_shapes[0], self.axes)
+        return input_shapes[0]
+
+    def parameters(self, *input_shapes: Shape) -> Mapping[str, Parameter]:
+        shape = fixed_axes(input_shapes[0], self.axes)
+        return {"scale": Parameter(shape, Ones(), decay=False), "shift": Parameter(shape, Zeros(), decay=False)}
+
+    def forward(self, context: Context, x: Array) -> Array:
+        size = math.prod(x.shape[-self.axes :])
+        rows = x.reshape(-1, size)
+        normalized = np.subtract(rows, np.mean(rows, axis=1, keepdims=True), out=context.buffer(rows.shape))
+        variance = np.einsum("ij,ij->i", normalized, normalized) / size
+        inverse = (1 / np.sqrt(variance + self.epsilon))[:, None]
+        np.multiply(normalized, inverse, out=normalized)
+        context.save(normalized, inverse)
+        y = np.multiply(normalized, context.params["scale"].reshape(-1), out=context.buffer(rows.shape))
+        np.add(y, context.params["shift"].reshape(-1), out=y)
+        return y.reshape(x.shape)
+
+    def backward(self, context: Context, gradient: Array) -> Array | None:
+        normalized, inverse = context.saved
+        rows = gradient.reshape(normalized.shape)
+        np.add.reduce(rows, axis=0, out=context.grads["shift"].reshape(-1))
+        np.einsum("ij,ij->j", rows, normalized, out=context.grads["scale"].reshape(-1))
+        if not context.needs_input_gradient:
+            return None
+        result = np.multiply(rows, context.params["scale"].reshape(-1), out=context.buffer(normalized.shape))
+        mean = np.mean(result, axis=1, keepdims=True)
+        along = np.einsum("ij,ij->i", result, normalized)[:, None] / normalized.shape[1]
+        np.subtract(result, mean, out=result)
+        # `normalized` has served; it takes its own part of the gradient.
+        np.multiply(normalized, along, out=normalized)
+        np.subtract(result, normalized, out=result)
+        np.multiply(result, inverse, out=result)
+        return result.reshape(gradient.shape)
+
+
+class RMSNorm(Layer, type="rms_norm"):
+    """Scales each sample to unit root mean square: y = scale * x / sqrt(mean(x**2) + epsilon).
+
+    The mean runs over the last axis; scale is (features,). Unlike layer_norm it neither centres nor shifts.
+
+    Source: Zhang and Sennrich 2019, arXiv:1910.07467; epsilon is not in the paper and keeps a zero row finite.
+
+    Raises:
+        ShapeError: the last axis has no fixed size.
+    """
+
+    scratch_output = True
+    epsilon: float = field(default=1e-6, above=0.0)
+
+    def output_shape(self, *input_shapes: Shape) -> Shape:
+        fixed_axes(input_shapes[0], 1)
+        return input_shapes[0]
+
+    def parameters(self, *input_shapes: Shape) -> Mapping[str, Parameter]:
+        return {"scale": Parameter(fixed_axes(input_shapes[0], 1), Ones(), decay=False)}
+
+    def forward(self, context: Context, x: Array) -> Array:
+        features = x.shape[-1]
+        rows = x.reshape(-1, features)
+        mean_square = np.einsum("ij,ij->i", rows, rows) / features
+        inverse: Array = (1 / np.sqrt(mean_square + self.epsilon))[:, None]
+        normalized = np.multiply(rows, inverse, out=context.buffer(rows.shape))
+        context.save(normalized, inverse)
+        y = np.multiply(normalized, context.params["scale"], out=context.buffer(rows.shape))
+        return y.reshape(x.shape)
+
+    def backward(self, context: Context, gradient: Array) -> Array | None:
+        normalized, inverse = context.saved
+        rows = gradient.reshape(normalized.shape)
+        np.einsum("ij,ij->j", rows, normalized, out=context.grads["scale"])
+        if not context.needs_input_gradient:
+            return None
+        result = np.multiply(rows, context.params["scale"], out=context.buffer(normalized.shape))
+        along = np.einsum("ij,ij->i", result, normalized)[:, None] / normalized.shape[1]
+        # `normalized` has served; it takes its own part of the gradient.
+        np.multiply(normalized, along, out=normalized)
+        np.subtract(result, normalized, out=result)
+        np.multiply(result, inverse, out=result)
+        return result.reshape(gradient.shape)

@@ -1,0 +1,46 @@
+"""Pooling over whole samples."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from modnet.component import Array, Layer, Shape
+from modnet.errors import ShapeError
+
+if TYPE_CHECKING:
+    from modnet.context import Context
+
+
+class GlobalAveragePool(Layer, type="global_average_pool"):
+    """The mean over all axes but the last: (height, width, channels) -> (channels,), (time, features) -> (features,).
+
+    Source: Lin, Chen and Yan 2013, arXiv:1312.4400, section 3.2.
+
+    Raises:
+        ShapeError: samples with fewer than two axes.
+    """
+
+    scratch_output = True
+
+    def output_shape(self, *input_shapes: Shape) -> Shape:
+        (shape,) = input_shapes
+        if len(shape) < 2:
+            raise ShapeError("expects samples with axes to average over, (time, features) or (height, width, channels)")
+        return shape[-1:]
+
+    def forward(self, context: Context, x: Array) -> Array:
+        context.save(x.shape)
+        positions = math.prod(x.shape[1:-1])
+        y = context.buffer((len(x), x.shape[-1]))
+        np.add.reduce(x.reshape(len(x), positions, x.shape[-1]), axis=1, out=y)
+        return np.divide(y, positions, out=y)
+
+    def backward(self, context: Context, gradient: Array) -> Array:
+        (shape,) = context.saved
+        result = context.buffer(shape)
+        positions = math.prod(shape[1:-1])
+        np.divide(gradient[:, None], positions, out=result.reshape(len(gradient), positions, shape[-1]))
+        return result

@@ -1,0 +1,81 @@
+"""Layers that only look at the same numbers in another shape."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from modnet.component import Array, Example, Layer, Shape, field
+from modnet.errors import ShapeError
+
+if TYPE_CHECKING:
+    from modnet.context import Context
+
+
+class Flatten(Layer, type="flatten"):
+    """All axes of a sample as one, the last varying fastest: (4, 4, 8) -> (128,).
+
+    Raises:
+        ShapeError: an axis without a fixed size.
+    """
+
+    def output_shape(self, *input_shapes: Shape) -> Shape:
+        (shape,) = input_shapes
+        fixed = [size for size in shape if size is not None]
+        if len(fixed) < len(shape):
+            hint = '"global_average_pool" takes any size'
+            raise ShapeError(f"expects a fixed size of every axis; axis {shape.index(None)} is variable", hint)
+        return (math.prod(fixed),)
+
+    def forward(self, context: Context, x: Array) -> Array:
+        context.save(x.shape)
+        return x.reshape(len(x), math.prod(x.shape[1:]))
+
+    def backward(self, context: Context, gradient: Array) -> Array:
+        (shape,) = context.saved
+        return gradient.reshape(shape)
+
+
+class Reshape(Layer, type="reshape"):
+    """A sample in another shape, the order of its numbers kept (the last axis varies fastest).
+
+    Attributes:
+        shape: of one sample. One axis may be -1: it takes what the others leave, and where an axis of the input is
+            variable it is variable too.
+
+    Raises:
+        ShapeError: an input with another number of elements, or with a variable axis where no axis is -1.
+    """
+
+    shape: tuple[int, ...] = field(minimum=-1)
+
+    def check(self) -> None:
+        if 0 in self.shape or self.shape.count(-1) > 1:
+            raise ValueError(f"shape = {list(self.shape)}: expected sizes from 1 on, of which one may be -1 instead")
+
+    @classmethod
+    def examples(cls) -> Sequence[Example]:
+        return (Example(cls(shape=(4, 3)), ((12,),)), Example(cls(shape=(-1, 2)), ((3, 4),)))
+
+    def output_shape(self, *input_shapes: Shape) -> Shape:
+        (shape,) = input_shapes
+        size = math.prod(axis for axis in shape if axis is not None)
+        wanted = math.prod(axis for axis in self.shape if axis != -1)
+        variable = None in shape
+        if variable and -1 not in self.shape:
+            hint = f"or put -1 for one of {list(self.shape)}"
+            raise ShapeError(f"expects a fixed size of every axis; axis {shape.index(None)} is variable", hint)
+        if size % wanted if -1 in self.shape else size != wanted:
+            times = "a multiple of " if -1 in self.shape else ""
+            raise ShapeError(f"expects samples of {times}{wanted} elements for the shape {list(self.shape)}")
+        return tuple((None if variable else size // wanted) if axis == -1 else axis for axis in self.shape)
+
+    def forward(self, context: Context, x: Array) -> Array:
+        context.save(x.shape)
+        sizes = self.output_shape(x.shape[1:])
+        return x.reshape(len(x), *(size for size in sizes if size is not None))
+
+    def backward(self, context: Context, gradient: Array) -> Array:
+        (shape,) = context.saved
+        return gradient.reshape(shape)

@@ -1,0 +1,197 @@
+"""Gradients against central differences: the test that every layer must pass.
+
+def test_the_gradients_of_my_layer() -> None:
+    for name, error in layer_gradient_errors(MyLayer(width=3), (5,)).items():
+        assert error < 1e-6, name
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import DTypeLike
+
+from modnet.component import Array, Layer, Shape
+from modnet.context import Context
+from modnet.parameters import FlatArray
+
+__all__ = ["directional_error", "layer_context", "layer_gradient_errors", "layer_inputs"]
+
+
+def directional_error(value: Callable[[Array], float], gradient: Array, x: Array, rng: np.random.Generator) -> float:
+    """How far a gradient is from the central difference along one random direction, relative to the greater of both.
+
+    What rounding of `value` alone can do is taken off, so that a true gradient of zero passes.
+
+    Args:
+        value: a function of an array like x, in float64.
+        gradient: its claimed gradient at x.
+        x: where.
+        rng: draws the direction.
+
+    Returns:
+        0 for a perfect gradient; below 1e-6 for a right one, inf for one that is not finite.
+    """
+    direction = rng.standard_normal(x.shape)
+    # The cube root of the rounding unit: there the truncation of the difference meets rounding.
+    h = 6e-6 * max(1.0, float(np.abs(x).max(initial=0.0)))
+    above, below = value(x + h * direction), value(x - h * direction)
+    numeric, claimed = (above - below) / (2 * h), float(np.vdot(gradient, direction))
+    if not (math.isfinite(numeric) and math.isfinite(claimed)):
+        return math.inf
+    noise = 10 * float(np.finfo(np.float64).eps) * max(abs(above), abs(below)) / h
+    return max(0.0, abs(numeric - claimed) - noise) / max(abs(numeric), abs(claimed), float(np.finfo(np.float64).tiny))
+
+
+def layer_context(
+    layer: Layer, *input_shapes: Shape, dtype: DTypeLike = np.float64, training: bool = True, seed: int = 0
+) -> Context:
+    """A context in which a layer can run by itself.
+
+    Parameters are initialised and then shifted a little, so that zeros and ones are not special; gradients are nan, so
+    that one which is not written is seen; the state has its first values.
+
+    Args:
+        input_shapes: of one sample, for each input.
+    """
+    rng = np.random.default_rng(seed)
+    parameters = layer.parameters(*input_shapes)
+    params = FlatArray(((name, parameter.shape) for name, parameter in parameters.items()), dtype)
+    for name, parameter in parameters.items():
+        parameter.initializer.initialize(params[name], *parameter.fans(), rng)
+        params[name] += rng.uniform(-0.1, 0.1, parameter.shape).astype(params.dtype)
+    grads = params.like()
+    grads.flat.fill(np.nan)
+    declared = layer.state(*input_shapes)
+    state = FlatArray(((name, array.shape) for name, array in declared.items()), dtype)
+    for name, array in declared.items():
+        state[name].fill(array.fill)
+    return Context(dtype, params, grads, state, rng, training)
+
+
+def layer_inputs(
+    layer: Layer, *input_shapes: Shape, batch: int, dtype: DTypeLike = np.float64, seed: int = 0
+) -> list[Array]:
+    """Random inputs on which differences can be taken, one for each shape; a variable axis gets the size 3.
+
+    The numbers are between -3.6 and 3.6 and spread evenly: none is near another, where a maximum could pass from one
+    to the other, nor near 0, where many functions have a kink. A layer of ids gets 0 and 1.
+    """
+    rng = np.random.default_rng(seed)
+    inputs: list[Array] = []
+    for shape in input_shapes:
+        sizes = (batch, *(3 if axis is None else axis for axis in shape))
+        if layer.integer_input:
+            inputs.append(rng.integers(0, 2, sizes))
+            continue
+        count = math.prod(sizes)
+        ranks = rng.permutation(count) + rng.uniform(0.25, 0.75, count)
+        numbers = 7.0 * ranks / count - 3.5
+        inputs.append((numbers + np.copysign(0.1, numbers)).reshape(sizes).astype(dtype))
+    return inputs
+
+
+def layer_gradient_errors(
+    layer: Layer, *input_shapes: Shape, batch: int = 4, seed: int = 0, training: bool = True
+) -> dict[str, float]:
+    """The errors of a layer's gradients in float64, of one random linear functional of its output.
+
+    Every evaluation starts from the same random numbers and the same state, so that dropout is a fixed function and
+    running means stand still.
+
+    Args:
+        input_shapes: of one sample, for each input; a variable axis gets the size 3.
+        batch: samples.
+        training: whether the layer is told that this is training.
+
+    Returns:
+        "input", or "input_1", "input_2" ..., and each parameter's name -> `directional_error` of its gradient. Ids have
+        none.
+
+    Raises:
+        AssertionError: the layer writes into an input, announces another output shape than it gives, does not keep
+            the dtype (which is tried in float32 too), or gives gradients of other shapes than the inputs'.
+    """
+    return _Check(layer, input_shapes, batch, seed, training).errors()
+
+
+class _Check:
+    def __init__(self, layer: Layer, shapes: tuple[Shape, ...], batch: int, seed: int, training: bool) -> None:
+        self.layer = layer
+        self.inputs = layer_inputs(layer, *shapes, batch=batch, seed=seed)
+        self.shapes = tuple(x.shape[1:] for x in self.inputs)
+        self.batch = batch
+        self.seed = seed
+        self.training = training
+
+    def errors(self) -> dict[str, float]:
+        self._run(self._context(np.float32), [x if x.dtype.kind == "i" else x.astype(np.float32) for x in self.inputs])
+        context = self._context(np.float64)
+        weights, gradients = self._run(context, self.inputs)
+        claimed = {name: gradient.copy() for name, gradient in context.grads.items()}
+        first_state = {name: array.copy() for name, array in self._context(np.float64).state.items()}
+
+        def functional() -> float:
+            for name, array in first_state.items():
+                context.state[name][...] = array
+            context.rng = np.random.default_rng(self.seed)
+            context.begin()
+            return float(np.vdot(weights, self.layer.forward(context, *self.inputs)))
+
+        rng = np.random.default_rng(self.seed)
+        errors = {}
+        for position, (x, gradient) in enumerate(zip(self.inputs, gradients, strict=True)):
+            name = "input" if len(self.inputs) == 1 else f"input_{position + 1}"
+            if x.dtype.kind == "f":
+                assert gradient is not None
+                errors[name] = directional_error(_moving(x, functional), gradient, x.copy(), rng)
+        for name, parameter in context.params.items():
+            errors[name] = directional_error(_moving(parameter, functional), claimed[name], parameter.copy(), rng)
+        return errors
+
+    def _context(self, dtype: DTypeLike) -> Context:
+        return layer_context(self.layer, *self.shapes, dtype=dtype, training=self.training, seed=self.seed)
+
+    def _run(self, context: Context, inputs: list[Array]) -> tuple[Array, list[Array | None]]:
+        """One forward and one backward pass, with everything checked but the numbers.
+
+        Returns:
+            The weights of the functional, and its gradient with respect to each input.
+        """
+        kind = self.layer.type
+        originals = [x.copy() for x in inputs]
+        context.rng = np.random.default_rng(self.seed)
+        output = self.layer.forward(context, *inputs)
+        announced = (self.batch, *self.layer.output_shape(*self.shapes))
+        assert output.shape == announced, f"{kind} announces the output {announced} and gives {output.shape}"
+        assert output.dtype == context.dtype, f"{kind} turns {context.dtype} into {output.dtype}"
+        weights = np.random.default_rng(self.seed).standard_normal(output.shape).astype(context.dtype)
+        result = self.layer.backward(context, weights.copy())
+        results = result if isinstance(result, tuple) else (result,)
+        assert len(results) == len(inputs), f"{kind} has {len(inputs)} inputs and gives {len(results)} gradients"
+        gradients: list[Array | None] = []
+        for x, original, gradient in zip(inputs, originals, results, strict=True):
+            assert np.array_equal(x, original), f"{kind} writes into an input"
+            if x.dtype.kind == "i":
+                gradients.append(None)
+                continue
+            assert gradient is not None, f"{kind} gives no gradient of an input"
+            assert gradient.shape == x.shape, f"{kind} gives a gradient {gradient.shape} of an input {x.shape}"
+            assert gradient.dtype == context.dtype, f"{kind} gives a gradient in {gradient.dtype}"
+            gradients.append(gradient.copy())
+        return weights, gradients
+
+
+def _moving(array: Array, functional: Callable[[], float]) -> Callable[[Array], float]:
+    """The functional as a function of an array that it reads."""
+
+    def value(moved: Array) -> float:
+        before = array.copy()
+        array[...] = moved
+        result = functional()
+        array[...] = before
+        return result
+
+    return value

@@ -1,0 +1,237 @@
+"""The course of a run on the screen: a table of epochs, and on a terminal a bar for the epoch in progress."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import textwrap
+import time
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
+
+from modnet.component import Callback, field
+
+if TYPE_CHECKING:
+    from modnet.training.run import Run
+
+MOST_LINES = 20
+"""About how many epochs of a run get a line."""
+
+LONGEST_SILENCE = 10.0
+"""Seconds after which an epoch gets a line in any case."""
+
+BAR_INTERVAL = 0.1
+"""Seconds between two movements of the bar."""
+
+NARROWEST, WIDEST_NAME, GAP = 8, 40, 2
+
+
+class Progress(Callback, type="progress"):
+    """Prints a line for each epoch: its figures, and the seconds since the start.
+
+    Of a run of more than 20 epochs it prints the first, every so many, the last, the one whose weights early stopping
+    has brought back, and any that ends more than 10 seconds after the line before. On a terminal where the library
+    rich is installed a bar shows the epoch in progress. It should be the last callback of the list, so that it sees
+    what the others did.
+
+    Fields:
+        every: epochs from line to line; by default so many that there are 20 lines at most.
+    """
+
+    every: int | None = field(default=None, minimum=1)
+
+    def modnet_training_started(self, run: Run) -> None:
+        _screens[run] = _Screen(self.every or _interval(run.training.epochs))
+
+    def modnet_step_ended(self, run: Run) -> None:
+        _screens[run].step(run)
+
+    def modnet_epoch_ended(self, run: Run) -> None:
+        _screens[run].epoch(run)
+
+    def modnet_training_ended(self, run: Run) -> None:
+        screen = _screens.pop(run, None)
+        if screen is not None:
+            screen.end(run)
+
+
+_screens: WeakKeyDictionary[Run, _Screen] = WeakKeyDictionary()
+
+
+def _interval(epochs: int) -> int:
+    """The least of 1, 2, 5, 10, 20, 50 ... that makes few enough lines of them."""
+    scale = 1
+    while True:
+        for digit in (1, 2, 5):
+            if epochs <= MOST_LINES * digit * scale:
+                return digit * scale
+        scale *= 10
+
+
+class _Screen:
+    """What one run has on the screen."""
+
+    def __init__(self, every: int) -> None:
+        self.every = every
+        self.table: FigureTable | None = None
+        self.printed = 0  # the epoch of the last line
+        self.printed_at = self.moved_at = time.perf_counter()
+        self.bar: Any = None
+        self.task: Any = None
+        self.closed = False
+        if sys.stdout.isatty():
+            self._start_bar()
+
+    def _start_bar(self) -> None:
+        try:
+            from rich import progress
+        except ImportError:
+            return
+        self.bar = progress.Progress(
+            progress.TextColumn("{task.description}"),
+            progress.BarColumn(bar_width=30),
+            progress.TextColumn("{task.fields[loss]}"),
+            transient=True,
+            auto_refresh=False,
+        )
+        self.task = self.bar.add_task("", total=None, loss="")
+        self.bar.start()
+
+    def step(self, run: Run) -> None:
+        if self.bar is None or (now := time.perf_counter()) - self.moved_at < BAR_INTERVAL:
+            return
+        self.moved_at = now
+        total = run.steps_per_epoch
+        self.bar.update(
+            self.task,
+            description=f"epoch {run.epoch} of {run.training.epochs}",
+            completed=run.step - (run.epoch - 1) * (total or 0),
+            total=total,
+            loss=f"loss {number_text(run.loss)}",
+            refresh=True,
+        )
+
+    def epoch(self, run: Run) -> None:
+        first_or_nth = run.epoch == 1 or run.epoch % self.every == 0
+        if first_or_nth or time.perf_counter() - self.printed_at > LONGEST_SILENCE:
+            self.line(run, run.epoch)
+
+    def line(self, run: Run, epoch: int, remark: str = "") -> None:
+        figures = {name: values[epoch - 1] for name, values in run.history.figures.items()}
+        if self.table is None:
+            self.table = FigureTable(figures, shutil.get_terminal_size().columns)
+            for text in self.table.heading:
+                self.write(text, "bold")
+        seconds = sum(run.history.seconds[:epoch])
+        self.write(self.table.line(epoch, figures, seconds) + (f"   {remark}" if remark else ""))
+        self.printed, self.printed_at = epoch, time.perf_counter()
+
+    def end(self, run: Run) -> None:
+        """The lines that are still missing, and why the run stopped."""
+        if self.bar is not None:
+            self.bar.stop()
+        history = run.history
+        best = history.best_epoch
+        if history.epochs and self.printed != history.epochs:
+            self.line(run, history.epochs)
+        if best is not None:
+            self.line(run, best, "best")
+        kept = "" if best is None else f"weights of epoch {best} restored"
+        if run.stopped:
+            from modnet.training.trainer import INTERRUPTED
+
+            reason = f"stopped: {run.stopped}".replace("validation ", "val ")
+            if run.stopped == INTERRUPTED:
+                reason = f"stopped by you after step {run.step:,}, in epoch {run.epoch}"
+            self.write("; ".join(filter(None, (reason, kept))))
+        elif kept:
+            self.write(kept)
+
+    def write(self, text: str, style: str = "") -> None:
+        """Prints a line. That nobody reads it any more is no reason to end a run."""
+        if self.closed:
+            return
+        try:
+            if self.bar is not None:
+                self.bar.console.print(text, style=style, markup=False, highlight=False, soft_wrap=True)
+            else:
+                print(text, flush=True)
+        except BrokenPipeError:
+            self.closed = True
+
+
+class FigureTable:
+    """The lines of a table of epochs that is not wider than the screen.
+
+    Headings are broken over several lines where they would make it too wide; where that is not enough columns are left
+    out, those of the training metrics first. Figures that are no numbers, such as a confusion matrix, have no column.
+
+    Attributes:
+        names: the figures that have a column.
+        heading: the lines above the figures.
+    """
+
+    def __init__(self, figures: Mapping[str, Any], width: int = 80) -> None:
+        self.names = [name for name, value in figures.items() if isinstance(value, int | float)]
+        dispensable = sorted(
+            (name for name in self.names if name not in ("loss", "validation_loss")),
+            key=lambda name: (name.startswith("validation_"), -self.names.index(name)),
+        )
+        while True:
+            for longest in (WIDEST_NAME, 14, 9):
+                titles = [textwrap.wrap(figure_title(name), longest, break_long_words=False) for name in self.names]
+                self._widths = [max(NARROWEST, *map(len, lines)) for lines in titles]
+                if 5 + sum(self._widths) + GAP * (len(titles) + 1) + 7 <= width:
+                    break
+            else:
+                if dispensable:
+                    self.names.remove(dispensable.pop(0))
+                    continue
+            break
+        height = max(map(len, titles), default=1)
+        columns = [["epoch"], *titles, ["time"]]
+        padded = [[""] * (height - len(lines)) + lines for lines in columns]
+        self.heading = ["", *(self._row(cells) for cells in zip(*padded, strict=True))]
+
+    def _row(self, cells: tuple[str, ...]) -> str:
+        epoch, *figures, seconds = cells
+        texts = [cell.rjust(width) for cell, width in zip(figures, self._widths, strict=True)]
+        return (" " * GAP).join([epoch.rjust(5), *texts, seconds.rjust(7)]).rstrip()
+
+    def line(self, epoch: int, figures: Mapping[str, Any], seconds: float) -> str:
+        return self._row((str(epoch), *(figure_text(name, figures[name]) for name in self.names), time_text(seconds)))
+
+
+def figure_title(name: str) -> str:
+    """A figure's name for people: `validation_top_k_accuracy` -> "val top k accuracy"."""
+    return name.replace("validation_", "val ", 1).replace("_", " ")
+
+
+def figure_text(name: str, value: float) -> str:
+    """A figure's value for people; shares have three decimals."""
+    if name.endswith(("loss", "error")) or not (value == 0 or 1e-3 <= value <= 1):
+        return number_text(value)
+    return f"{value:.3f}"
+
+
+def number_text(value: float) -> str:
+    """A number with about four significant digits and no more than nine characters."""
+    size = abs(value)
+    if size != size or size == float("inf"):
+        return str(value)
+    if size and (size < 1e-3 or size >= 1e6):
+        return f"{value:.2e}"
+    return f"{value:.4f}" if size < 10 else f"{value:.2f}" if size < 1000 else f"{value:.0f}"
+
+
+def time_text(seconds: float) -> str:
+    """A duration for people: "0.51 s", "12.3 s", "4m05s", "2h07m"."""
+    if seconds < 9.995:
+        return f"{seconds:.2f} s"
+    if seconds < 99.95:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 60:
+        return f"{minutes}m{rest:02}s"
+    return f"{minutes // 60}h{minutes % 60:02}m"

@@ -1,0 +1,203 @@
+"""Every activation against finite differences, against torch, and at the ends of the number range."""
+
+import math
+
+import numpy as np
+import pytest
+
+from modnet import activations
+from modnet.activations import (
+    ELU,
+    GELU,
+    SELU,
+    HardSigmoid,
+    HardSwish,
+    Identity,
+    LeakyReLU,
+    LogSoftmax,
+    Mish,
+    PReLU,
+    ReLU,
+    Sigmoid,
+    SiLU,
+    Softmax,
+    Softplus,
+    Tanh,
+    normal_distribution,
+)
+from modnet.errors import ShapeError
+from modnet.testing import layer_context, layer_gradient_errors
+
+ELEMENTWISE = [
+    ELU(),
+    ELU(alpha=0.3),
+    GELU(),
+    GELU(form="tanh"),
+    SELU(),
+    HardSigmoid(),
+    HardSwish(),
+    Identity(),
+    LeakyReLU(),
+    LeakyReLU(negative_slope=0.0),
+    Mish(),
+    ReLU(),
+    Sigmoid(),
+    SiLU(),
+    Softplus(),
+    Tanh(),
+]
+OTHERS = [Softmax(), LogSoftmax(), PReLU(), PReLU(shared=True)]
+
+TORCH = {
+    ELU(): "ELU()",
+    ELU(alpha=0.3): "ELU(alpha=0.3)",
+    GELU(): "GELU()",
+    GELU(form="tanh"): "GELU(approximate='tanh')",
+    SELU(): "SELU()",
+    HardSigmoid(): "Hardsigmoid()",
+    HardSwish(): "Hardswish()",
+    Identity(): "Identity()",
+    LeakyReLU(): "LeakyReLU(0.01)",
+    Mish(): "Mish()",
+    ReLU(): "ReLU()",
+    Sigmoid(): "Sigmoid()",
+    SiLU(): "SiLU()",
+    Softplus(): "Softplus()",
+    Tanh(): "Tanh()",
+    Softmax(): "Softmax(dim=-1)",
+    LogSoftmax(): "LogSoftmax(dim=-1)",
+    PReLU(): "PReLU(8)",
+    PReLU(shared=True): "PReLU()",
+}
+
+
+def test_every_activation_is_in_a_table_of_this_file():
+    tested = {type(activation).__name__ for activation in ELEMENTWISE + OTHERS}
+    assert tested == set(activations.__all__)
+    assert tested == {type(activation).__name__ for activation in TORCH}
+
+
+@pytest.mark.parametrize("activation", ELEMENTWISE + OTHERS, ids=repr)
+@pytest.mark.parametrize("shape", [(8,), (3, 8)])
+def test_gradients(activation, shape):
+    for name, error in layer_gradient_errors(activation, shape).items():
+        assert error <= 1e-6, name
+
+
+@pytest.mark.parametrize("activation", TORCH, ids=repr)
+def test_values_and_gradients_are_those_of_torch(activation):
+    torch = pytest.importorskip("torch", reason="install the extra: parity")
+    rng = np.random.default_rng(1)
+    x = (3 * rng.standard_normal((16, 8))).astype(np.float32)
+    weights = rng.standard_normal(x.shape).astype(np.float32)
+    # torch's own layers have 8 channels on axis 1, which here is the last one.
+    layer = eval(f"torch.nn.{TORCH[activation]}", {"torch": torch})
+    input = torch.tensor(x, requires_grad=True)
+    expected = layer(input)
+    expected.backward(torch.tensor(weights))
+    context = layer_context(activation, (8,), dtype=np.float32)
+    for name in context.params:
+        context.params[name][...] = 0.25
+    y = activation.forward(context, x)
+    np.testing.assert_allclose(y, expected.detach(), rtol=1e-5, atol=2e-7)
+    np.testing.assert_allclose(activation.backward(context, weights.copy()), input.grad, rtol=1e-5, atol=1e-6)
+    for ours, theirs in zip(context.grads.values(), layer.parameters(), strict=True):
+        np.testing.assert_allclose(ours.reshape(-1), theirs.grad, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("activation", ELEMENTWISE + OTHERS, ids=repr)
+def test_it_is_finite_from_minus_to_plus_ten_thousand(activation, dtype):
+    x = np.concatenate([s * np.geomspace(1e-30, 1e4, 400) for s in (-1, 1)]).reshape(-1, 8).astype(dtype)
+    x[0, 0] = 0
+    context = layer_context(activation, (8,), dtype=dtype)
+    y = activation.forward(context, x)
+    gradient = activation.backward(context, np.ones_like(x))
+    assert y.dtype == gradient.dtype == dtype
+    assert np.isfinite(y).all()
+    assert np.isfinite(gradient).all()
+
+
+@pytest.mark.parametrize("activation", [a for a in ELEMENTWISE + OTHERS if not isinstance(a, PReLU)], ids=repr)
+def test_the_function_may_write_over_its_input(activation):
+    x = np.random.default_rng(0).standard_normal((5, 7))
+    expected = activation.function(x, np.empty_like(x))
+    assert expected is not x
+    assert activation.function(x, x) is x
+    np.testing.assert_array_equal(x, expected)
+
+
+@pytest.mark.parametrize("activation", OTHERS, ids=repr)
+def test_a_layer_may_write_over_its_input_where_the_context_says_so(activation):
+    x = np.random.default_rng(0).standard_normal((5, 7))
+    context = layer_context(activation, (7,), training=False)
+    expected = activation.forward(context, x).copy()
+    context.may_overwrite_input = True
+    assert activation.forward(context, x) is x
+    np.testing.assert_array_equal(x, expected)
+
+
+@pytest.mark.parametrize("activation", [a for a in ELEMENTWISE if not a.needs_input], ids=repr)
+def test_the_derivative_follows_from_the_output_where_the_class_says_so(activation):
+    x = np.linspace(-2, 2, 10)
+    y = activation.function(x, np.empty_like(x))
+    slope = activation.derivative(None, y, np.empty_like(x))
+    np.testing.assert_array_equal(slope, activation.derivative(x, y, np.empty_like(x)))
+
+
+@pytest.mark.parametrize("activation", [a for a in ELEMENTWISE if a.scratch_output], ids=repr)
+def test_the_derivative_does_not_read_an_output_that_others_may_overwrite(activation):
+    x = np.linspace(-2, 2, 10)
+    y = activation.function(x, np.empty_like(x))
+    slope = activation.derivative(x, np.full_like(y, np.nan), np.empty_like(x))
+    np.testing.assert_array_equal(slope, activation.derivative(x, y, np.empty_like(x)))
+
+
+@pytest.mark.parametrize("activation", [*ELEMENTWISE, Softmax(), LogSoftmax()], ids=repr)
+def test_a_large_array_is_treated_in_blocks_with_the_same_result(activation, monkeypatch):
+    x = np.random.default_rng(0).standard_normal((13, 5, 7))
+
+    def both():
+        y = activation.function(x, np.empty_like(x))
+        return y, activation.derivative(x, y, np.empty_like(x)) if activation.elementwise else y
+
+    whole = both()
+    monkeypatch.setattr(activations, "BLOCK", 40)
+    for in_blocks, expected in zip(both(), whole, strict=True):
+        np.testing.assert_array_equal(in_blocks, expected)
+
+
+@pytest.mark.parametrize(("dtype", "reach", "tolerance"), [(np.float64, 6, 1e-14), (np.float32, 4, 1e-6)])
+def test_the_normal_distribution_keeps_its_digits_in_the_lower_tail(dtype, reach, tolerance):
+    x = np.linspace(-reach, reach, 20001).astype(dtype)
+    expected = np.array([math.erfc(-value / math.sqrt(2)) / 2 for value in x.tolist()])
+    cumulative, density = normal_distribution(x)
+    assert cumulative.dtype == density.dtype == dtype
+    np.testing.assert_allclose(cumulative, expected, rtol=tolerance)
+    np.testing.assert_allclose(density, np.exp(-(x**2) / 2) / math.sqrt(2 * math.pi), rtol=10 * tolerance)
+
+
+@pytest.mark.parametrize(("dtype", "tolerance"), [(np.float64, 1e-15), (np.float32, 2e-7)])
+def test_the_normal_distribution_is_that_of_erf(dtype, tolerance):
+    x = np.linspace(-45, 45, 50001).astype(dtype)
+    expected = np.array([(1 + math.erf(value / math.sqrt(2))) / 2 for value in x.tolist()])
+    np.testing.assert_allclose(normal_distribution(x)[0], expected, rtol=0, atol=tolerance)
+
+
+def test_sigmoid_ranks_the_improbable():
+    x = np.linspace(-80, -20, 100, dtype=np.float32)
+    y = Sigmoid().function(x, np.empty_like(x))
+    np.testing.assert_allclose(y, np.exp(x), rtol=1e-6)
+
+
+def test_softmax_does_not_feel_a_shift():
+    x = np.array([[1.0, 2.0, 3.0]])
+    shifted = Softmax().function(x + 1000, np.empty_like(x))
+    np.testing.assert_allclose(shifted, Softmax().function(x, np.empty_like(x)))
+    assert shifted.sum() == pytest.approx(1)
+
+
+def test_prelu_needs_to_know_how_many_features_there_are():
+    with pytest.raises(ShapeError, match="^expects a last axis of fixed size"):
+        PReLU().parameters((None,))
+    assert PReLU(shared=True).parameters((None,))["alpha"].shape == ()

@@ -1,0 +1,300 @@
+"""Who offers what, under which name, and what happens when it cannot be had."""
+
+import importlib
+import pkgutil
+import subprocess
+import sys
+
+import pytest
+
+import modnet
+from modnet.component import KINDS, Activation, Component, Layer, Loss
+from modnet.initializers import Zeros
+from modnet.layers import Linear
+from modnet.registry import BUILTIN, CORE, GROUPS, Origin, normalized
+from modnet.training.callbacks import RecordHistory
+
+CONV = """
+import modnet
+class Conv(modnet.Layer, type="conv2d"):
+    filters: int = 1
+"""
+
+
+class Mine(Layer, type="mine"):
+    """A layer of the running program."""
+
+
+# The core's own
+
+
+def builtins() -> list[tuple[str, str, str]]:
+    return [(kind, name, value) for kind, group in GROUPS.items() for name, value in BUILTIN[group].items()]
+
+
+@pytest.mark.parametrize(("kind", "name", "value"), builtins())
+def test_the_table_of_the_core_agrees_with_the_classes(registry, kind, name, value):
+    cls = registry.find(KINDS[kind], name)
+    assert (cls.kind, cls.type) == (kind, name)
+    assert f"{cls.__module__}:{cls.__qualname__}" == value
+    assert registry.origin(cls) == Origin(kind, name, CORE, modnet.__version__, value)
+
+
+def test_every_component_of_the_core_is_in_the_table():
+    for module in pkgutil.walk_packages(modnet.__path__, "modnet."):
+        if not module.name.startswith(("modnet.cli", "modnet.testing")):
+            importlib.import_module(module.name)
+    defined, todo = set(), [Component]
+    while todo:
+        cls = todo.pop()
+        todo += cls.__subclasses__()
+        if cls.type and cls.__module__.startswith("modnet.") and not cls.__module__.startswith("modnet.testing"):
+            defined.add((cls.kind, cls.type, f"{cls.__module__}:{cls.__qualname__}"))
+    history = ("callback", "history", f"{RecordHistory.__module__}:RecordHistory")  # every run has it; no spec names it
+    assert defined - {history} == set(builtins())
+
+
+def test_the_table_of_the_core_is_sorted():
+    assert list(BUILTIN) == list(GROUPS.values())
+    for group, table in BUILTIN.items():
+        assert list(table) == sorted(table), group
+
+
+def test_a_network_of_built_ins_never_looks_at_what_is_installed(environment):
+    spec = {"network": {"input": [3], "layers": [{"type": "linear", "out_features": 2}, "softmax"]}}
+    modnet.build(spec, registry=environment.registry)
+    assert environment.scans == 0
+    with pytest.raises(modnet.UnknownType):
+        environment.registry.find(Layer, "nothing")
+    with pytest.raises(modnet.UnknownType):
+        environment.registry.find(Layer, "nothing")
+    assert environment.scans == 1
+
+
+def test_a_process_with_a_network_of_built_ins_reads_no_package_metadata():
+    code = (
+        "import sys, modnet; modnet.build({'network': {'input': [3], 'layers': ['relu']}}); "
+        "print('importlib.metadata' in sys.modules and modnet.default_registry()._installed)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() in ("False", "None")
+
+
+# Look-up
+
+
+def test_an_activation_is_a_layer_too(registry):
+    assert registry.find(Layer, "relu") is registry.find(Activation, "relu")
+    assert {*registry.names(Activation), *BUILTIN["modnet.layers"]} == set(registry.names(Layer))
+
+
+def test_kinds_have_names_of_their_own(registry):
+    assert registry.find(Loss, "cosine") is not registry.find(modnet.Schedule, "cosine")
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "message"),
+    [
+        (Layer, "flaten", 'unknown layer "flaten"; did you mean "flatten"?'),
+        (Layer, "Layer-Norm", 'unknown layer "Layer-Norm"; did you mean "layer_norm"?'),
+        (Loss, "adam", 'expected a loss, found "adam", which is an optimizer'),
+        (modnet.Optimizer, "relu", 'expected an optimizer, found "relu", which is an activation'),
+        (Activation, "linear", 'expected an activation, found "linear", which is a layer'),
+        (Layer, "conv9d", 'unknown layer "conv9d"; `modnet plugins --all` lists what there is; '),
+        (Layer, "mine@modnet-core", 'modnet-core offers no layer "mine"'),
+    ],
+)
+def test_an_unknown_name_says_what_is_nearest(registry, kind, name, message):
+    with pytest.raises(modnet.UnknownType) as caught:
+        registry.find(kind, name)
+    assert str(caught.value).startswith(message)
+
+
+def test_a_distribution_that_is_not_installed_is_named(registry):
+    with pytest.raises(modnet.NotInstalled, match="modnet-conv is not installed:  pip install modnet-conv") as caught:
+        registry.find(Layer, "conv2d@modnet-conv")
+    assert caught.value.distribution == "modnet-conv"
+
+
+@pytest.mark.parametrize("name", ["linear@modnet-core", "linear@Modnet_Core"])
+def test_the_core_can_be_asked_for_by_name(registry, name):
+    assert registry.find(Layer, name) is Linear
+
+
+def test_names_of_distributions_are_compared_as_pip_does():
+    assert normalized("Modnet__Conv.2D") == "modnet-conv-2d"
+
+
+# Installed plugins
+
+
+@pytest.mark.parametrize("name", ["conv2d", "conv2d@modnet-conv", "conv2d@Modnet_Conv"])
+def test_a_plugins_component_is_found_and_knows_its_origin(environment, name):
+    environment.install("modnet-conv", CONV, version="2.1", layers={"conv2d": "Conv"})
+    cls = environment.registry.find(Layer, name)
+    assert cls(filters=3).filters == 3
+    assert environment.registry.origin(cls) == Origin("layer", "conv2d", "modnet-conv", "2.1", "modnet_conv:Conv")
+    assert environment.registry.find(Layer, name) is cls
+
+
+def test_a_plugin_is_imported_when_it_is_asked_for(environment):
+    environment.install("modnet-conv", CONV, layers={"conv2d": "Conv"})
+    assert "conv2d" in environment.registry.names(Layer)
+    assert any(entry.origin.type == "conv2d" for entry in environment.registry.entries(Layer))
+    assert "modnet_conv" not in sys.modules
+    environment.registry.find(Layer, "conv2d")
+    assert "modnet_conv" in sys.modules
+
+
+def test_two_plugins_with_one_name_have_to_be_told_apart(environment):
+    environment.install("modnet-conv", CONV, layers={"conv2d": "Conv"})
+    environment.install("other-conv", CONV, layers={"conv2d": "Conv"})
+    with pytest.raises(modnet.AmbiguousType) as caught:
+        environment.registry.find(Layer, "conv2d")
+    assert '2 plugins offer the layer "conv2d"; write ' in str(caught.value)
+    assert "conv2d@modnet-conv" in str(caught.value)
+    assert "conv2d@other-conv" in str(caught.value)
+    assert environment.registry.find(Layer, "conv2d@other-conv").__module__ == "other_conv"
+
+
+def test_a_layer_and_an_activation_of_one_name_are_ambiguous_as_layers_only(environment):
+    environment.install("first", "import modnet\nclass A(modnet.Layer, type='gate'): ...", layers={"gate": "A"})
+    environment.install(
+        "second", "import modnet\nclass B(modnet.Activation, type='gate'): ...", activations={"gate": "B"}
+    )
+    assert environment.registry.find(Activation, "gate").__module__ == "second"
+    with pytest.raises(modnet.AmbiguousType):
+        environment.registry.find(Layer, "gate")
+
+
+def test_a_plugin_cannot_take_a_name_of_the_core(environment):
+    code = "import modnet\nclass Fast(modnet.Layer, type='linear'): ..."
+    environment.install("modnet-fast", code, layers={"linear": "Fast"})
+    assert environment.registry.find(Layer, "linear") is Linear
+    assert environment.registry.find(Layer, "linear@modnet-fast").__name__ == "Fast"
+
+
+BROKEN = {
+    "import error": ("import nothing_of_that_name", ModuleNotFoundError, "ModuleNotFoundError: No module named"),
+    "syntax error": ("class Conv(", SyntaxError, "SyntaxError"),
+    "no such class": ("Other = 1", AttributeError, "AttributeError: module 'modnet_conv' has no attribute 'Conv'"),
+    "no component": ("class Conv: ...", None, "is no subclass of modnet.Layer"),
+    "no class": ("Conv = 1", None, "is no subclass of modnet.Layer"),
+    "another kind": ("import modnet\nclass Conv(modnet.Loss, type='conv2d'): ...", None, "is no subclass of"),
+    "another name": (
+        "import modnet\nclass Conv(modnet.Layer, type='conv'): ...",
+        None,
+        'calls itself "conv"; the entry point and the class must agree',
+    ),
+}
+
+
+@pytest.mark.parametrize(("code", "cause", "message"), BROKEN.values(), ids=BROKEN.keys())
+def test_a_broken_plugin_says_who_is_broken_and_why(environment, code, cause, message):
+    environment.install("modnet-conv", code, version="0.3", layers={"conv2d": "Conv"})
+    for _ in range(2):
+        with pytest.raises(modnet.BrokenPlugin) as caught:
+            environment.registry.find(Layer, "conv2d")
+        assert str(caught.value).startswith('layer "conv2d" of modnet-conv 0.3 (modnet_conv:Conv) ')
+        assert message in str(caught.value)
+        assert type(caught.value.__cause__) is (cause or type(None))
+    assert environment.registry.find(Layer, "linear") is Linear
+
+
+def test_an_entry_remembers_why_it_could_not_be_loaded(environment):
+    environment.install("modnet-conv", "1 / 0", layers={"conv2d": "Conv"})
+    (entry,) = (entry for entry in environment.registry.entries(Layer) if entry.origin.type == "conv2d")
+    assert entry.error is None
+    with pytest.raises(modnet.BrokenPlugin):
+        entry.load()
+    assert isinstance(entry.error.__cause__, ZeroDivisionError)
+
+
+def test_hook_modules_are_loaded_when_hooks_are_asked_for_and_broken_ones_reported(environment):
+    folder = environment.folder
+    hooks = "import modnet\n@modnet.hookimpl\ndef modnet_read_spec(path): return {'from': 'plugin'}"
+    for name, code in (("good", hooks), ("bad", "import nothing_of_that_name")):
+        environment.install(name, code)
+        (folder / f"{name}-1.0.dist-info" / "entry_points.txt").write_text(f"[modnet]\n{name} = {name}\n")
+    environment.registry.find(Layer, "linear")
+    assert "good" not in sys.modules
+    assert environment.registry.hooks.hook.modnet_read_spec(path=folder) == {"from": "plugin"}
+    (broken,) = environment.registry.broken_hooks.items()
+    assert broken[0] == "bad"
+    assert isinstance(broken[1].__cause__, ModuleNotFoundError)
+
+
+# Components of the running program
+
+
+def test_a_registered_class_is_found_and_is_nobody_elses(registry):
+    assert registry.register(Mine) is Mine
+    assert registry.find(Layer, "mine") is Mine
+    assert registry.origin(Mine) == Origin("layer", "mine", "", "", f"{__name__}:Mine")
+    with pytest.raises(modnet.UnknownType):
+        modnet.Registry(entry_points=lambda: ()).find(Layer, "mine")
+
+
+def test_registering_a_class_again_replaces_it(registry):
+    def notebook_cell():
+        class Scale(Layer, type="scale"):
+            pass
+
+        return registry.register(Scale)
+
+    first, second = notebook_cell(), notebook_cell()
+    assert registry.find(Layer, "scale") is second is not first
+
+
+def test_a_registered_class_is_preferred_to_an_installed_one(environment):
+    environment.install("plugin", "import modnet\nclass P(modnet.Layer, type='mine'): ...", layers={"mine": "P"})
+    environment.registry.register(Mine)
+    assert environment.registry.find(Layer, "mine") is Mine
+    assert environment.registry.find(Layer, "mine@plugin").__name__ == "P"
+
+
+class AnotherMine(Layer, type="mine"):
+    """A different class with the same name."""
+
+
+class MyLinear(Layer, type="linear"):
+    """Named as one of the core's."""
+
+
+class MyReLU(Layer, type="relu"):
+    """A layer named as one of the core's activations."""
+
+
+class Nameless(Layer):
+    """Cannot be named by a spec."""
+
+
+@pytest.mark.parametrize(
+    ("cls", "message"),
+    [
+        (AnotherMine, 'layer "mine" is .*:Mine already'),
+        (MyLinear, 'layer "linear" is the core\'s own and cannot be replaced; choose another name'),
+        (MyReLU, 'layer "relu" is the core\'s own'),
+        (Nameless, r'Nameless has no type name: class Nameless\(\.\.\., type="\.\.\."\)'),
+        (int, "is no component class: derive it from modnet.Layer or another kind"),
+        (Component, "is no component class"),
+        (Mine(), "is no component class"),
+    ],
+)
+def test_what_cannot_be_registered(registry, cls, message):
+    registry.register(Mine)
+    with pytest.raises(modnet.PluginError, match=message):
+        registry.register(cls)
+
+
+def test_the_origin_of_a_class_that_nobody_offers_is_the_program(registry):
+    assert registry.origin(Mine) == Origin("layer", "mine", "", "", f"{__name__}:Mine")
+
+
+def test_the_origin_of_a_core_class_needs_no_scan(environment):
+    assert environment.registry.origin(Zeros).distribution == CORE
+    assert environment.scans == 0
+
+
+def test_the_default_registry_is_the_process_own():
+    assert modnet.default_registry() is modnet.default_registry()
