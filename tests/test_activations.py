@@ -90,16 +90,16 @@ def test_values_and_gradients_are_those_of_torch(activation):
     rng = np.random.default_rng(1)
     x = (3 * rng.standard_normal((16, 8))).astype(np.float32)
     weights = rng.standard_normal(x.shape).astype(np.float32)
-    # torch's own layers have 8 channels on axis 1, which here is the last one.
-    layer = eval(f"torch.nn.{TORCH[activation]}", {"torch": torch})
-    input = torch.tensor(x, requires_grad=True)
+    layer = eval(f"torch.nn.{TORCH[activation]}", {"torch": torch}).double()
+    # In float64: torch's own gelu loses its digits below 0 in float32, and ours does not.
+    input = torch.tensor(x, dtype=torch.float64, requires_grad=True)
     expected = layer(input)
-    expected.backward(torch.tensor(weights))
+    expected.backward(torch.tensor(weights, dtype=torch.float64))
     context = layer_context(activation, (8,), dtype=np.float32)
     for name in context.params:
         context.params[name][...] = 0.25
     y = activation.forward(context, x)
-    np.testing.assert_allclose(y, expected.detach(), rtol=1e-5, atol=2e-7)
+    np.testing.assert_allclose(y, expected.detach(), rtol=1e-5, atol=1e-7)
     np.testing.assert_allclose(activation.backward(context, weights.copy()), input.grad, rtol=1e-5, atol=1e-6)
     for ours, theirs in zip(context.grads.values(), layer.parameters(), strict=True):
         np.testing.assert_allclose(ours.reshape(-1), theirs.grad, rtol=1e-5, atol=1e-6)

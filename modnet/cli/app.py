@@ -128,8 +128,12 @@ def faults_text(error: SpecError) -> str:
     """All faults of a spec, and how many there are."""
     lines = [str(problem) for problem in error.problems]
     count = f"{len(lines)} problem" + ("" if len(lines) == 1 else "s")
-    files = {problem.file: None for problem in error.problems if problem.line}
-    return "\n".join([*lines, f"{count} in {next(iter(files))}" if files else count])
+    files = [problem.file for problem in error.problems if problem.line]
+    if files:
+        lines.append(f"{count} in {files[0]}")
+    elif len(lines) > 1:
+        lines.append(count)
+    return "\n".join(lines)
 
 
 def first_line(error: Exception) -> str:

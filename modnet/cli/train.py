@@ -180,6 +180,8 @@ def _save(network: Network, path: Path) -> Path:
 
 
 def _conclusion(job: Job, loaded: LoadedData, path: Path, plugins: tuple[str, ...], interrupted: bool) -> str:
+    import textwrap
+
     from modnet.summary import readable_bytes
     from modnet.training.progress import figure_text, figure_title
 
@@ -194,6 +196,7 @@ def _conclusion(job: Job, loaded: LoadedData, path: Path, plugins: tuple[str, ..
     first = f"{path}  {readable_bytes(path.stat().st_size)}   {', '.join(texts)}"
     if interrupted:
         first = f"what was learnt so far is in {first}"
+    first = textwrap.fill(first, 80, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False)
     options = "".join(f" --plugin {file}" for file in plugins)
     kind = "csv" if network.schema is not None and network.schema.inputs else "npz"
     return f"\n{first}\nnext: modnet predict {path} NEW.{kind}{options}"

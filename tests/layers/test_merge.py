@@ -1,0 +1,81 @@
+import numpy as np
+import pytest
+
+from modnet.errors import ShapeError
+from modnet.layers import Add, Concatenate, Multiply
+from modnet.testing import layer_context, layer_gradient_errors
+
+
+@pytest.mark.parametrize(
+    ("layer", "shapes"),
+    [
+        (Add(), [(4,), (4,)]),
+        (Add(), [(2, 4), (2, 4), (2, 4)]),
+        (Multiply(), [(4,), (4,)]),
+        (Multiply(), [(2, 4), (2, 4), (2, 4)]),
+        (Concatenate(), [(3,), (2,)]),
+        (Concatenate(), [(5, 3), (5, 1), (5, 2)]),
+        (Concatenate(axis=0), [(1, 4), (3, 4)]),
+        (Concatenate(axis=-2), [(2, 1, 4), (2, 3, 4)]),
+    ],
+)
+def test_gradients(layer, shapes):
+    errors = layer_gradient_errors(layer, *shapes)
+    assert list(errors) == [f"input_{number + 1}" for number in range(len(shapes))]
+    assert max(errors.values()) <= 1e-6
+
+
+@pytest.mark.parametrize(
+    ("layer", "function"), [(Add(), np.add.reduce), (Multiply(), np.multiply.reduce), (Concatenate(), np.hstack)]
+)
+def test_values(layer, function):
+    inputs = list(np.random.default_rng(0).standard_normal((3, 2, 4)))
+    y = layer.forward(layer_context(layer, *[(4,)] * 3), *inputs)
+    np.testing.assert_allclose(y, function(inputs))
+
+
+def test_a_product_with_zero_has_a_gradient():
+    context = layer_context(Multiply(), (2,), (2,))
+    Multiply().forward(context, np.array([[0.0, 2.0]]), np.array([[3.0, 0.0]]))
+    first, second = Multiply().backward(context, np.ones((1, 2)))
+    np.testing.assert_array_equal(first, [[3, 0]])
+    np.testing.assert_array_equal(second, [[0, 2]])
+
+
+@pytest.mark.parametrize("layer", [Multiply(), Concatenate()])
+def test_each_gradient_can_be_overwritten_by_itself(layer):
+    context = layer_context(layer, (2,), (2,))
+    layer.forward(context, np.ones((1, 2)), np.ones((1, 2)))
+    first, second = layer.backward(context, np.ones((1, 2)))
+    first.fill(7)
+    np.testing.assert_array_equal(second, [[1, 1]])
+
+
+@pytest.mark.parametrize(
+    ("layer", "shapes", "result"),
+    [
+        (Add(), [(None, 4), (None, 4)], (None, 4)),
+        (Add(), [(None, 4), (7, 4)], (7, 4)),
+        (Concatenate(), [(None, 4), (None, 3)], (None, 7)),
+        (Concatenate(axis=0), [(None, 4), (3, 4)], (None, 4)),
+        (Concatenate(axis=0), [(2, 4), (3, 4)], (5, 4)),
+    ],
+)
+def test_shapes(layer, shapes, result):
+    assert layer.output_shape(*shapes) == result
+
+
+@pytest.mark.parametrize(
+    ("layer", "shapes", "message"),
+    [
+        (Add(), [(4,), (5,)], "expects inputs of one shape"),
+        (Multiply(), [(4,), (4, 4)], "expects inputs of one shape"),
+        (Concatenate(), [(2, 4), (3, 4)], "expects inputs of one shape but for axis -1"),
+        (Concatenate(), [(4,), (3, 4)], "expects inputs of one shape but for axis -1"),
+        (Concatenate(axis=1), [(4,), (3,)], "expects samples with an axis 1"),
+    ],
+)
+def test_shapes_that_do_not_fit(layer, shapes, message):
+    with pytest.raises(ShapeError) as caught:
+        layer.output_shape(*shapes)
+    assert caught.value.message == message
