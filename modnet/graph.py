@@ -78,7 +78,7 @@ def build_graph(spec: NetworkSpec) -> Graph:
 
 @dataclass
 class _Scope:
-    """One list of nodes: the names that it knows, the prefix of its nodes' names, what its nodes inherit."""
+    """One list of nodes: the prefix of their names, its place, the names that it knows, what they inherit."""
 
     prefix: str
     keys: Path
@@ -100,9 +100,14 @@ class _Builder:
         self.shapes: list[Shape | None] = list(self.inputs.values())
         self.problems: list[Problem] = []
         self.spans: dict[str, tuple[int, int]] = {}
+        # Where nodes stand in the spec, by identity. One that a composite has made stands where the composite does.
+        self.places: dict[int, Path] = {}
 
     def build(self) -> Graph:
-        scope = _Scope("", ("network", "layers"), {name: slot for slot, name in enumerate(self.inputs)})
+        keys = ("network", "layers")
+        names = {name: slot for slot, name in enumerate(self.inputs)}
+        self.remember_places(self.spec.layers, keys)
+        scope = _Scope("", keys, names)
         start = 0 if len(self.inputs) == 1 else None
         try:
             last = self.place(self.spec.layers, scope, start)
@@ -122,27 +127,32 @@ class _Builder:
             raise SpecError(self.problems)
         return Graph(self.inputs, self.nodes, outputs)
 
+    def remember_places(self, value: object, keys: Path) -> None:
+        for position, node in enumerate(value if isinstance(value, tuple) else ()):
+            if isinstance(node, Node):
+                self.places[id(node)] = (*keys, position)
+
     def problem(self, keys: Path, message: str, hint: str = "", label: str = "") -> None:
         self.problems.append(Problem(label or path_text(keys), message, hint, keys=keys))
 
     def place(self, layers: Sequence[Node], scope: _Scope, previous: int | None) -> int:
         """Adds nodes one after the other; gives the slot of the last."""
-        chosen: dict[str, int] = {}
-        for position, node in enumerate(layers):
+        chosen: dict[str, Path] = {}
+        for node in layers:
             if node.name is None:
                 continue
-            keys = (*scope.keys, position, "name")
+            keys = (*self.places.get(id(node), scope.keys), "name")
             if not NAME.fullmatch(node.name):
                 self.problem(keys, f"a name consists of letters, digits, _ and -; found {show(node.name)}")
             elif node.name in chosen or node.name in scope.names:
-                where = f"{path_text(scope.keys)}[{chosen[node.name]}]" if node.name in chosen else "an input"
+                where = path_text(chosen[node.name]) if node.name in chosen else "an input"
                 self.problem(keys, f"the name {show(node.name)} is taken by {where}")
-            chosen.setdefault(node.name, position)
+            chosen.setdefault(node.name, keys[:-1])
         counts: dict[str, int] = {}
-        for position, node in enumerate(layers):
+        for node in layers:
             if len(self.nodes) > MOST_NODES:
                 raise _TooManyNodes
-            keys = (*scope.keys, position)
+            keys = self.places.get(id(node), scope.keys)
             name = node.name or _automatic_name(node.layer, counts, chosen)
             inputs = self.resolve(node, scope, keys, previous)
             previous = self.add(node, scope.prefix + name, keys, inputs, scope)
@@ -197,9 +207,11 @@ class _Builder:
         l1, l2 = node.l1 or scope.l1, node.l2 or scope.l2
         if isinstance(node.layer, Composite):
             inner_names = [f"input_{i + 1}" for i in range(len(inputs))] if len(inputs) > 1 else ["input"]
-            inner = _Scope(
-                f"{name}.", (*keys, "layers"), dict(zip(inner_names, inputs, strict=True)), trainable, l1, l2
-            )
+            if id(node) in self.places:
+                for field_name, value in vars(node.layer).items():
+                    self.remember_places(value, (*keys, field_name))
+            names = dict(zip(inner_names, inputs, strict=True))
+            inner = _Scope(f"{name}.", keys, names, trainable, l1, l2)
             slot = self.place(node.layer.expand(inner_names), inner, inputs[0])
         else:
             slot = len(self.shapes)
@@ -281,7 +293,7 @@ class _Builder:
                 )
 
 
-def _automatic_name(layer: Layer | Activation, counts: dict[str, int], chosen: Mapping[str, int]) -> str:
+def _automatic_name(layer: Layer | Activation, counts: dict[str, int], chosen: Mapping[str, Path]) -> str:
     while True:
         counts[layer.type] = counts.get(layer.type, 0) + 1
         name = f"{layer.type}_{counts[layer.type]}"

@@ -201,6 +201,7 @@ class Entry:
         base = KINDS[self.origin.kind]
         if not (isinstance(found, type) and issubclass(found, base)):
             raise BrokenPlugin(f"{self._name()} is no subclass of modnet.{base.__name__}")
+        found.hints()  # an annotation that cannot be resolved is better met here than in somebody's spec
         if found.type != self.origin.type:
             raise BrokenPlugin(
                 f"{self._name()} calls itself {show(found.type)}; the entry point and the class must agree"
@@ -310,6 +311,10 @@ class Registry:
             raise PluginError(f"{show(cls)} is no component class: derive it from modnet.Layer or another kind")
         if not cls.type:
             raise PluginError(f'{cls.__name__} has no type name: class {cls.__name__}(..., type="...")')
+        try:
+            cls.hints()
+        except NameError as error:
+            raise PluginError(f"{cls.__name__}: the annotation of a field cannot be resolved: {error}") from error
         key = (cls.kind, cls.type)
         value = f"{cls.__module__}:{cls.__qualname__}"
         if any((kind, cls.type) in self._builtin for kind in _kinds_within(KINDS[cls.kind])):

@@ -198,6 +198,6 @@ def test_softmax_does_not_feel_a_shift():
 
 
 def test_prelu_needs_to_know_how_many_features_there_are():
-    with pytest.raises(ShapeError, match="^expects a last axis of fixed size"):
+    with pytest.raises(ShapeError, match=r"^expects a last axis of fixed size"):
         PReLU().parameters((None,))
     assert PReLU(shared=True).parameters((None,))["alpha"].shape == ()

@@ -135,15 +135,18 @@ def test_shared_nodes_have_one_owner():
             {},
             'same shapes: "a" has weight (4, 3), bias (3,); this node needs weight (3, 3), bias (3,)',
         ),
-        (
-            [{"type": "repeat", "count": 1000, "layers": [{"type": "repeat", "count": 1000, "layers": ["relu"]}]}],
-            {},
-            "a network has 100,000 nodes at most",
-        ),
     ],
 )
 def test_what_cannot_be_built_is_explained(layers, network, expected):
     assert any(expected in problem for problem in problems(layers, **network)), problems(layers, **network)
+
+
+def test_a_spec_that_stands_for_too_many_nodes_is_refused(monkeypatch):
+    monkeypatch.setattr("modnet.graph.MOST_NODES", 1000)
+    inner = {"type": "repeat", "count": 10_000, "layers": ["relu"]}
+    assert problems([{"type": "repeat", "count": 10_000, "layers": [inner]}]) == [
+        "network.layers: a network has 1,000 nodes at most"
+    ]
 
 
 def test_a_conflict_of_shapes_names_both_nodes_and_what_to_do():

@@ -27,12 +27,6 @@ def _same_random_numbers_in_every_order():
     RNG.bit_generator.state = START
 
 
-@pytest.fixture(autouse=True)
-def _loud_arithmetic():
-    with np.errstate(divide="raise", over="raise", invalid="raise"):
-        yield
-
-
 def softmax(x):
     e = np.exp(x - x.max(axis=-1, keepdims=True))
     return e / e.sum(axis=-1, keepdims=True)

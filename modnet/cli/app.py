@@ -20,6 +20,9 @@ COMMANDS = ("new-spec", "train", "predict", "evaluate", "check", "summary", "ins
 FAILED, WRONG_INPUT, INTERRUPTED = 1, 2, 130
 """Exit statuses, beside 0."""
 
+WRONG_PLACE = (FileNotFoundError, FileExistsError, PermissionError, IsADirectoryError, NotADirectoryError)
+"""The errors of the system that are about what was asked for, and not about the work."""
+
 
 class CommandGroup(click.Group):
     """The built-in commands, and those of installed plugins.
@@ -29,13 +32,13 @@ class CommandGroup(click.Group):
     """
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return [*COMMANDS, *sorted(self.plugin_commands())]
+        return [*COMMANDS, *sorted(_plugin_commands(ctx))]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name in COMMANDS:
             command: click.Command = import_module(f"modnet.cli.{cmd_name.replace('-', '_')}").command
             return command
-        return self.plugin_commands().get(cmd_name)
+        return _plugin_commands(ctx).get(cmd_name)
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -45,19 +48,6 @@ class CommandGroup(click.Group):
             near = did_you_mean(name, self.list_commands(ctx))
             ctx.fail(f'unknown command "{name}"{near or "; modnet --help lists them"}')
         return super().resolve_command(ctx, args)
-
-    def plugin_commands(self) -> dict[str, click.Command]:
-        """Name -> command of an installed plugin; looks for them once."""
-        found: dict[str, click.Command] | None = self.__dict__.get("_plugin_commands")
-        if found is None:
-            found = self._plugin_commands = {}
-            for plugin, name, command in _offered_commands():
-                if name in COMMANDS or name in found:
-                    taken = "modnet itself" if name in COMMANDS else "another plugin"
-                    warn(f'the command "{name}" of the plugin {plugin} is left out: {taken} has one of that name')
-                else:
-                    found[name] = command
-        return found
 
     def invoke(self, ctx: click.Context) -> Any:
         ctx.color = False if "NO_COLOR" in os.environ else None
@@ -72,7 +62,21 @@ class CommandGroup(click.Group):
             if ctx.params["debug"]:
                 traceback.print_exc()
             status = report(error)
-        ctx.exit(status)
+        return ctx.exit(status)
+
+
+def _plugin_commands(ctx: click.Context) -> dict[str, click.Command]:
+    """Name -> command of an installed plugin; looked for once in an invocation."""
+    found: dict[str, click.Command] | None = ctx.meta.get("modnet.plugin_commands")
+    if found is None:
+        found = ctx.meta["modnet.plugin_commands"] = {}
+        for plugin, name, command in _offered_commands():
+            if name in COMMANDS or name in found:
+                taken = "modnet itself" if name in COMMANDS else "another plugin"
+                warn(f'the command "{name}" of the plugin {plugin} is left out: {taken} has one of that name')
+            else:
+                found[name] = command
+    return found
 
 
 def _offered_commands() -> Iterator[tuple[str, str, click.Command]]:
@@ -114,8 +118,7 @@ def report(error: Exception) -> int:
     if isinstance(error, ModnetError):
         status = FAILED if isinstance(error, TrainingError) else WRONG_INPUT
     elif isinstance(error, OSError):
-        missing_or_closed = (FileNotFoundError, PermissionError, IsADirectoryError, NotADirectoryError)
-        status = WRONG_INPUT if isinstance(error, missing_or_closed) else FAILED
+        status = WRONG_INPUT if isinstance(error, WRONG_PLACE) else FAILED
         reason = (error.strerror or str(error)).lower()
         message = f"{error.filename}: {reason}" if error.filename else reason
     else:

@@ -25,9 +25,7 @@ TRIAL_ROWS = 8
 @set_option
 @json_option
 @click.pass_context
-def command(
-    ctx: click.Context, spec: str, plugins: tuple[str, ...], settings: tuple[str, ...], as_json: bool
-) -> None:
+def command(ctx: click.Context, spec: str, plugins: tuple[str, ...], settings: tuple[str, ...], as_json: bool) -> None:
     """Find all faults of SPEC: wrong keys and values, shapes that do not fit, data that do not fit the network.
 
     The exit status is 2 where there are some.
@@ -75,16 +73,21 @@ def _check_training(job: Job) -> list[str]:
     if job.network.spec.training is None:
         return ["there is no [training] table: only the network was checked"]
     objective = job.objective()
+    notes = []
     for head in objective.heads:
         shape = job.network.outputs[head.name]
         try:
             head.loss.check_shapes(shape, head.loss.target_shapes(shape)[0])
         except ShapeError as error:
             raise job.problem(("training", "loss"), error.message, error.hint) from None
+        if head.loss.joint_with and not head.joint:
+            ends = job.network.graph.nodes[job.network.graph.outputs[head.name] - len(job.network.inputs)].layer.type
+            usual = " or ".join(head.loss.joint_with)
+            notes.append(f"note: {head.loss.type} usually follows {usual}; output {head.name} ends with {ends}")
     missing = [path for path in _data_files(job) if not path.exists()]
     if job.network.spec.data is None or missing:
         reason = f"{missing[0]} is not there" if missing else "there is no [data] table"
-        return [f"{reason}: the data were not compared with the network"]
+        return [*notes, f"{reason}: the data were not compared with the network"]
     try:
         loaded = job.load_data(objective)
     except ShapeError as error:
@@ -92,7 +95,7 @@ def _check_training(job: Job) -> list[str]:
     except DataError as error:
         raise job.problem(("data", "train"), str(error)) from None
     _try_a_batch(job, objective, loaded)
-    return []
+    return notes
 
 
 def _data_files(job: Job) -> list[Path]:

@@ -66,6 +66,11 @@ def _matrix(network: Network, matrix: Array) -> str:
     names = [*map(str, classes or range(len(matrix)))]
     if matrix.ndim != 2:
         return "  " + "  ".join(f"{value:g}" for value in matrix.flat)
-    rows = [["", *names[: matrix.shape[1]]], *([name, *(f"{v:g}" for v in row)] for name, row in zip(names, matrix, strict=True))]
+    rows = [
+        ["", *names[: matrix.shape[1]]],
+        *([name, *(f"{v:g}" for v in row)] for name, row in zip(names, matrix, strict=True)),
+    ]
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    return "\n".join("  " + "  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True)) for row in rows)
+    return "\n".join(
+        "  " + "  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True)) for row in rows
+    )

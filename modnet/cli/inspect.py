@@ -29,8 +29,10 @@ def command(model: str, as_json: bool) -> None:
       modnet inspect digits.modnet
 
     \b
-    JSON: {"file", "format", "bytes", "id", "made_by", "needs": [{"distribution", "version", "components", "status"}],
-           "schema", "metrics", "epochs", "metadata", "arrays": [{"name", "group", "dtype", "shape"}]}
+    JSON: {"file", "format", "bytes", "id", "made_by", "schema", "metrics",
+           "epochs", "metadata",
+           "arrays": [{"name", "group", "dtype", "shape"}],
+           "needs": [{"distribution", "version", "components", "status"}]}
     """
     from modnet.modelfile.container import VERSION
     from modnet.modelfile.reader import read_header

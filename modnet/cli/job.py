@@ -15,6 +15,7 @@ from modnet.registry import default_registry
 from modnet.spec.reader import located_error, read_spec
 
 if TYPE_CHECKING:
+    from modnet.component import Loss
     from modnet.data.files import Read
     from modnet.data.load import LoadedData
     from modnet.network import Network
@@ -117,14 +118,19 @@ class Job:
         return loaded
 
 
-def label_outputs(network: Network) -> list[str]:
-    """The outputs whose loss takes class labels."""
+def output_losses(network: Network) -> dict[str, Loss]:
+    """The outputs that have a loss, with it; none for a network that does not know how it was trained."""
     training = network.spec.training
     if training is None:
-        return []
+        return {}
     if isinstance(training.loss, Mapping):
-        return [name for name, used in training.loss.items() if used.loss.takes_labels]
-    return list(network.outputs) if training.loss.takes_labels else []
+        return {name: used.loss for name, used in training.loss.items()}
+    return dict.fromkeys(network.outputs, training.loss)
+
+
+def label_outputs(network: Network) -> list[str]:
+    """The outputs whose loss takes class labels."""
+    return [name for name, loss in output_losses(network).items() if loss.takes_labels]
 
 
 def read_foreign(path: Path) -> Read | None:

@@ -81,7 +81,7 @@ def _rows(registry: Registry) -> Iterator[Row]:
         if key in builtin and origin.distribution != CORE:
             row.remark = f"the core has one of that name; {chosen}"
         elif len(rivals) > 1 and origin.distribution in rivals:
-            row.remark = f"{len(rivals)} plugins offer it: {', '.join(rivals)}; {chosen}"
+            row.remark = f"{len(rivals)} plugins offer it: {', '.join(sorted(rivals))}; {chosen}"
         try:
             row.version = entry.load().version
         except BrokenPlugin as error:

@@ -61,7 +61,7 @@ def command(model: str, data: str, output: str, plugins: tuple[str, ...]) -> Non
 
 def read_data(network: Network, data: str, *, targets: bool) -> Dataset:
     """The rows of a data file, or of a table on standard input for "-", as the network takes them."""
-    from modnet.cli.job import label_outputs, read_foreign
+    from modnet.cli.job import label_outputs, output_losses, read_foreign
     from modnet.data.files import read_table
     from modnet.data.load import load_source
     from modnet.errors import DataError
@@ -76,7 +76,7 @@ def read_data(network: Network, data: str, *, targets: bool) -> Dataset:
         "",
         schema=network.schema,
         input_names=list(network.inputs),
-        output_names=list(network.outputs),
+        output_names=list(output_losses(network) or network.outputs),
         label_outputs=label_outputs(network),
         targets=targets,
         readers=(read_foreign,),
@@ -98,7 +98,9 @@ def schema_of(network: Network) -> DataSchema:
             targets[name] = known[name]
             continue
         if len(shape) != 1 or shape[0] is None:
-            raise DataError(f"output {name} has samples of shape {shape}, which are no row of a table; give -o FILE.npz")
+            raise DataError(
+                f"output {name} has samples of shape {shape}, which are no row of a table; give -o FILE.npz"
+            )
         width = shape[0]
         if name in labels:
             classes = tuple(map(str, range(max(width, 2))))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import click
 
 from modnet.cli.options import echo_json, json_option, plugin_option, set_option
@@ -20,23 +22,20 @@ def command(file: str, plugins: tuple[str, ...], settings: tuple[str, ...], as_j
       modnet summary digits.toml
 
     \b
-    JSON: {"inputs": {name: shape}, "nodes": [{"name", "type", "shape", "parameters", "multiply_adds", "trainable"}],
-           "parameters", "multiply_adds", "dtype", "bytes"}; a variable axis is null
+    JSON: {"inputs": {name: shape}, "parameters", "multiply_adds", "dtype",
+           "bytes", "nodes": [{"name", "type", "shape", "parameters",
+           "multiply_adds", "trainable"}]}; a variable axis is null
     """
-    from pathlib import Path
-
     from modnet.cli.job import Job
     from modnet.cli.plugin_file import load_plugin_files
     from modnet.modelfile import load
-    from modnet.modelfile.container import MAGIC
     from modnet.summary import Summary
 
-    path = Path(file)
-    if path.is_file() and path.open("rb").read(1 + len(MAGIC))[1:] == MAGIC:
+    if _is_model(Path(file)):
         if settings:
             raise click.UsageError("--set changes a spec; this is a model file")
         load_plugin_files(plugins)
-        network = load(path, mmap=True)
+        network = load(file, mmap=True)
     else:
         network = Job.open(file, plugins, settings).network
     summary = Summary.of(network)
@@ -64,3 +63,12 @@ def command(file: str, plugins: tuple[str, ...], settings: tuple[str, ...], as_j
             "bytes": summary.bytes,
         }
     )
+
+
+def _is_model(path: Path) -> bool:
+    from modnet.modelfile.container import MAGIC
+
+    if not path.is_file():
+        return False
+    with path.open("rb") as file:
+        return file.read(1 + len(MAGIC))[1:] == MAGIC

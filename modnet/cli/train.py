@@ -25,7 +25,12 @@ if TYPE_CHECKING:
 @json_option
 @click.pass_context
 def command(
-    ctx: click.Context, spec: str, output: str | None, plugins: tuple[str, ...], settings: tuple[str, ...], as_json: bool
+    ctx: click.Context,
+    spec: str,
+    output: str | None,
+    plugins: tuple[str, ...],
+    settings: tuple[str, ...],
+    as_json: bool,
 ) -> None:
     """Train the network of SPEC with the data that it names, and write a model file.
 
@@ -193,7 +198,7 @@ def _conclusion(job: Job, loaded: LoadedData, path: Path, plugins: tuple[str, ..
     for index, name in enumerate(chosen):
         if name == "validation_accuracy" and loaded.validation is not None:
             texts[index] += hits_text(figures[name], loaded.validation)
-    first = f"{path}  {readable_bytes(path.stat().st_size)}   {', '.join(texts)}"
+    first = f"{path}  {readable_bytes(path.stat().st_size)}   {', '.join(texts)}".rstrip()
     if interrupted:
         first = f"what was learnt so far is in {first}"
     first = textwrap.fill(first, 80, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
 import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from modnet.data.columns import Profile, is_number, profile
 from modnet.data.files import Table
@@ -95,7 +97,7 @@ def _useless(table: Table, name: str, profiles: dict[str, Profile]) -> str:
 
 def _counts_up(values: Sequence[str]) -> bool:
     numbers = [float(value) for value in values]
-    return all(later - earlier == 1 for earlier, later in zip(numbers, numbers[1:], strict=False))
+    return all(later - earlier == 1 for earlier, later in pairwise(numbers))
 
 
 def _listed(left_out: dict[str, str]) -> str:
@@ -126,7 +128,8 @@ class _Text:
         columns = self.schema.inputs["input"]
         width = sum(column.width for column in columns)
         categories = [column for column in columns if column.kind == "category"]
-        made_of = [f"{len(columns) - len(categories)} numbers"] if len(categories) < len(columns) else []
+        numbers = len(columns) - len(categories)
+        made_of = [f"{numbers} number{'' if numbers == 1 else 's'}"] if numbers else []
         made_of += [f"{column.name} ({column.width} categories)" for column in categories]
         targets = self.schema.targets["output"]
         hidden = 32 if self.rows < SMALL else 64 if self.rows < LARGE else 128
@@ -135,7 +138,9 @@ class _Text:
         for size in (hidden, hidden // 2):
             lines.append(f'  {{ type = "linear", out_features = {size}, activation = "relu" }},')
             if self.classes and self.rows < SMALL and size == hidden:
-                lines.append('  { type = "dropout", rate = 0.1 },  # few rows: keeps the network from learning them by heart')
+                lines.append(
+                    '  { type = "dropout", rate = 0.1 },  # few rows: keeps the network from learning them by heart'
+                )
         outputs = len(targets[0].categories) or len(targets)
         lines.append(f'  {{ type = "linear", out_features = {outputs} }},')
         if self.classes:
@@ -170,7 +175,7 @@ class _Text:
             lines += _comment(f"values are missing in {', '.join(self.incomplete)}")
             lines.append('missing = "mean"  # of the training rows; for a category the most frequent')
         for name in self.dropped:
-            lines += ["", f"[data.columns.{_quoted(name)}]"]
+            lines += ["", f"[data.columns.{_key(name)}]"]
             lines.append(f'missing = "drop"  # {self.profiles[name].missing:,} rows have no target')
         return lines
 
@@ -182,6 +187,10 @@ def _comment(text: str) -> list[str]:
 def _quoted(text: str) -> str:
     """A TOML string; what JSON escapes TOML escapes alike, but for the character 127."""
     return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
+
+
+def _key(name: str) -> str:
+    return name if re.fullmatch(r"[A-Za-z0-9_-]+", name) else _quoted(name)
 
 
 def _list_text(names: object) -> str:

@@ -63,7 +63,7 @@ class Repeat(Composite, type="repeat"):
     reads.
     """
 
-    count: int = field(minimum=1)
+    count: int = field(minimum=1, maximum=10_000)
     layers: tuple[Node, ...]
 
     @classmethod

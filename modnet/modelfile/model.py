@@ -36,8 +36,8 @@ from modnet.spec.reader import ComponentReader
 def save(network: Network, path: str | PathLike[str], *, registry: Registry | None = None) -> None:
     """Writes a network to a model file: spec, parameters, state, data schema, history, metrics, origins.
 
-    The file is replaced as a whole or not at all. The same network gives the same bytes. For a suffix other than .modnet
-    an installed plugin may write its own format (hook `modnet_export`).
+    The file is replaced as a whole or not at all. The same network gives the same bytes. For a suffix other than
+    .modnet an installed plugin may write its own format (hook `modnet_export`).
 
     Raises:
         ModelFileError: the network cannot be stored in that place.

@@ -49,7 +49,7 @@ def read_spec(
     for dotted, value in (overrides or {}).items():
         values = _overridden(values, dotted.split("."), value, dotted)
     checker = Checker(ComponentReader(registry))
-    spec = checker.table(Spec, values, ())
+    spec = checker.table(Spec, values, (), ignore=("$schema",))
     if checker.problems:
         raise located_error(SpecError(checker.problems), located)
     return cast(Spec, spec), located

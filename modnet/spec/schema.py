@@ -121,22 +121,26 @@ class _Builder:
 
         That gives better messages than `anyOf`, which remains for the others.
         """
-        merged: dict[str, Any] = {"type": []}
+        merged: dict[str, Any] = {}
+        found: list[str] = []
         choices: list[Any] = []
         others = []
-        for schema in (self.value(hint, declared) for hint in hints):
+        for hint in hints:
+            schema = self.value(hint, declared)
+            accepted = _types(hint, schema)
             if "enum" in schema:
                 choices += schema["enum"]
-            elif "type" in schema and schema["type"] not in merged["type"]:
-                merged = {**merged, **schema, "type": [*merged["type"], schema["type"]]}
-            else:
+            elif not accepted or set(accepted).intersection(found):
                 others.append(schema)
-        if choices and merged == {"type": ["null"]}:
-            choices, merged = [*choices, None], {"type": []}
+            else:
+                merged |= _only_for(accepted, schema) if "$ref" in schema else schema
+                found += accepted
+        if choices and found == ["null"]:
+            choices, found = [*choices, None], []
         if choices:
-            others.insert(0, {"enum": choices})
-        if merged["type"]:
-            others.append(merged if len(merged["type"]) > 1 else {**merged, "type": merged["type"][0]})
+            others.append({"enum": choices})
+        if found:
+            others.append({**merged, "type": found if len(found) > 1 else found[0]})
         return others[0] if len(others) == 1 else {"anyOf": others}
 
     def reference(self, cls: type[Configuration]) -> dict[str, Any]:
@@ -167,8 +171,7 @@ class _Builder:
             "properties": {"type": {"enum": sorted(name for names in offered.values() for name in names)}},
             "required": ["type"],
             "allOf": rules,
-            "$comment": "anyOf demands nothing: it is there for editors that complete without following if and then",
-            "anyOf": [True, bare, *tables],
+            **_shown(bare, *tables),
         }
 
     def offered(self, kind: Any) -> dict[type[Component], list[str]]:
@@ -186,6 +189,23 @@ class _Builder:
             if issubclass(cls, kind):
                 offered.setdefault(cls, []).append(name)
         return offered
+
+
+def _types(hint: Any, schema: dict[str, Any]) -> list[str]:
+    """The JSON types that a schema for a type hint accepts, as far as that is known."""
+    if "$ref" in schema:
+        return ["string", "object"] if issubclass(hint, Component | Use) else ["object"]
+    accepted = schema.get("type", [])
+    return [accepted] if isinstance(accepted, str) else accepted
+
+
+def _only_for(accepted: list[str], schema: dict[str, Any]) -> dict[str, Any]:
+    return {"if": {"type": accepted}, "then": schema, **_shown(schema)}
+
+
+def _shown(*schemas: dict[str, Any]) -> dict[str, Any]:
+    """Demands nothing; shows alternatives to editors that do not follow `if` and `then` when they complete."""
+    return {"anyOf": [True, *schemas]}
 
 
 def _closed(cls: type[Configuration], properties: dict[str, Any], fields: Iterable[Field]) -> dict[str, Any]:

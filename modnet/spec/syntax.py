@@ -205,14 +205,14 @@ def _any_hint(text: str, start: int, token: str) -> str:
     return ""
 
 
-def yaml_problem(error: Exception, text: str, file: str) -> Problem:
-    """What `ruamel.yaml` refused."""
+def yaml_problem(error: Exception, text: str, file: str, at: int) -> Problem:
+    """What `ruamel.yaml` refused; `at` is how far it had come, for an error that does not say where it is."""
     position = getattr(error, "position", None)
     if position is not None:
         return _control_character(text, position, file)
     mark, context_mark = getattr(error, "problem_mark", None), getattr(error, "context_mark", None)
     message, context = getattr(error, "problem", None) or str(error), getattr(error, "context", None) or ""
-    offset = mark.index if mark else 0
+    offset = mark.index if mark else at
     if message == "found unexpected end of stream" and context_mark:
         return problem_at(text, file, (context_mark.index, len(text)), _UNCLOSED)
     if message == "could not find expected ':'" and context_mark:

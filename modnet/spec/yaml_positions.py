@@ -29,10 +29,17 @@ def read_yaml(text: str, file: str) -> Node:
         import ruamel.yaml
     except ModuleNotFoundError as error:
         raise MissingExtra("reading a YAML spec", "yaml") from error
+    composer = _Composer(text, file)
     try:
-        return _Composer(text, file).compose()
-    except (ruamel.yaml.error.YAMLError, ruamel.yaml.error.YAMLStreamError) as error:
-        raise SpecError([yaml_problem(error, text, file)]) from error
+        return composer.compose()
+    except SpecError:
+        raise
+    except (
+        ruamel.yaml.error.YAMLError,
+        ValueError,
+        AssertionError,
+    ) as error:  # the last two: "\U00110000", %YAML 1.22
+        raise SpecError([yaml_problem(error, text, file, composer.at)]) from error
 
 
 @dataclass(slots=True, eq=False)
@@ -106,6 +113,7 @@ class _Composer:
         self.open: list[_Open] = []
         self.anchors: dict[str, Node | None] = {}
         self.aliased = 0
+        self.at = 0  # where the last event has ended
         self.problems: list[Problem] = []
 
     def compose(self) -> Node:
@@ -121,6 +129,7 @@ class _Composer:
                 self.end(event)
             elif isinstance(event, events.DocumentStartEvent):
                 self.document(event)
+            self.at = event.end_mark.index
         if self.problems:
             raise SpecError(self.problems)
         return self.root or Node((0, 0), None)
@@ -172,7 +181,7 @@ class _Composer:
         try:
             node = self.scalar_node(tag, event.value, event.start_mark, event.end_mark)
             return Node(span, self.yaml.constructor.construct_object(node))
-        except (ValueError, KeyError):
+        except (ValueError, KeyError, IndexError):
             self.fail(span, "is not the number or date that it looks like", "a string stands in quotes")
 
     def alias(self, event: Any) -> Node:

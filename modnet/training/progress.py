@@ -69,6 +69,11 @@ def _interval(epochs: int) -> int:
         scale *= 10
 
 
+def _step_of_epoch(run: Run) -> int:
+    """Steps made in the current epoch; those before it had as many as the last."""
+    return run.step - (run.epoch - 1) * (run.steps_per_epoch or 0)
+
+
 class _Screen:
     """What one run has on the screen."""
 
@@ -106,7 +111,7 @@ class _Screen:
         self.bar.update(
             self.task,
             description=f"epoch {run.epoch} of {run.training.epochs}",
-            completed=run.step - (run.epoch - 1) * (total or 0),
+            completed=_step_of_epoch(run),
             total=total,
             loss=f"loss {number_text(run.loss)}",
             refresh=True,
@@ -143,7 +148,7 @@ class _Screen:
 
             reason = f"stopped: {run.stopped}".replace("validation ", "val ")
             if run.stopped == INTERRUPTED:
-                reason = f"stopped by you after step {run.step:,}, in epoch {run.epoch}"
+                reason = f"stopped by you after step {_step_of_epoch(run):,} of epoch {run.epoch}"
             self.write("; ".join(filter(None, (reason, kept))))
         elif kept:
             self.write(kept)
@@ -154,7 +159,9 @@ class _Screen:
             return
         try:
             if self.bar is not None:
-                self.bar.console.print(text, style=style, markup=False, highlight=False, soft_wrap=True)
+                from rich.text import Text
+
+                self.bar.console.print(Text(text, style), soft_wrap=True)
             else:
                 print(text, flush=True)
         except BrokenPipeError:

@@ -254,6 +254,8 @@ class Trainer:
                 run.history.stopped = run.stopped
                 events.modnet_training_ended(run=run)
         self.network.history = run.history.figures
+        best = run.history.best_epoch or run.history.epochs
+        self.network.metrics = {name: values[best - 1] for name, values in run.history.figures.items() if best}
         return run.history
 
     def _prepare(self, batches: Batches) -> None:

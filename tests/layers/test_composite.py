@@ -5,7 +5,7 @@ import modnet
 from modnet.activations import ReLU
 from modnet.component import Node
 from modnet.errors import SpecError
-from modnet.layers import Linear, Repeat, Residual
+from modnet.layers import Add, Linear, Repeat, Residual
 
 HIDDEN = (Node(layer=Linear(out_features=5), activation=ReLU()), Node(layer=Linear(out_features=4)))
 
@@ -57,7 +57,7 @@ def test_repeat_gives_each_repetition_parameters_of_its_own():
 def test_names_within_a_repetition_are_its_own():
     nodes = (
         Node(layer=Linear(out_features=4), name="a"),
-        Node(layer=modnet.layers.Add(), inputs=("a", "input")),
+        Node(layer=Add(), inputs=("a", "input")),
     )
     built = network(Repeat(count=2, layers=nodes))
     x = np.random.default_rng(0).standard_normal((3, 4))

@@ -59,7 +59,7 @@ def test_an_image_is_refused_with_advice():
 
 @pytest.mark.parametrize("shape", [(), (None,), (4, None)])
 def test_other_shapes_are_refused(shape):
-    with pytest.raises(ShapeError, match="^expects"):
+    with pytest.raises(ShapeError, match=r"^expects"):
         Linear(out_features=3).output_shape(shape)
 
 

@@ -1,0 +1,93 @@
+"""modnet check: faults of the spec, of the shapes, and of the data for the network."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+
+def test_no_problems(run):
+    assert run("check", "pets.toml").stdout == "pets.toml: no problems; 5 nodes, 50 parameters\n"
+
+
+def test_all_faults_with_their_places(run):
+    spec = Path("pets.toml").read_text()
+    Path("pets.toml").write_text(
+        spec.replace('"softmax"', '"sofmax"').replace("epochs", "epoch").replace("= 8,", '= "x",')
+    )
+    assert (
+        run("check", "pets.toml", status=2).stdout
+        == """\
+pets.toml:5:37: network.layers[1].out_features: expected a whole number >= 1, found "x"
+     5 |   { type = "linear", out_features = "x", activation = "tanh" },
+       |                                     ^^^
+pets.toml:7:3: network.layers[3]: unknown layer "sofmax"; did you mean "softmax"?
+     7 |   "sofmax",
+       |   ^^^^^^^^
+pets.toml:13:1: training.epoch: unknown key; did you mean "epochs"?
+    13 | epoch = 3
+       | ^^^^^
+3 problems in pets.toml
+"""
+    )
+
+
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        ("network.input=[4]", 'data.train: input "input" expects samples of shape (4,), its columns give (3,)'),
+        ("network.layers.2.out_features=3", 'output "output" gives samples of shape (3,), column kind has 2 classes'),
+        ("network.layers=['flatten', 'gate']", 'unknown layer "gate"'),
+        ("network.input=[2, 3]", "data.train: input"),
+        (
+            "training.loss={type='cross_entropy', class_weights=[1, 2, 3]}",
+            "3 class weights and a prediction of 2 classes",
+        ),
+        ("training.metrics={wrong=['accuracy']}", "training.metrics.wrong: no output is called"),
+        ("network.layers.3=identity", "training: cross_entropy expects probabilities as prediction"),
+        ("data.target=sort", 'data.train: pets.csv: no column "sort"'),
+    ],
+)
+def test_what_does_not_fit(run, setting, message):
+    assert message in run("check", "pets.toml", "--set", setting, status=2).stdout
+
+
+@pytest.mark.parametrize(
+    ("change", "note"),
+    [
+        (("pets.csv", "away.csv"), "away.csv is not there: the data were not compared with the network"),
+        (("[data]\ntrain", "[data]\nvalidation"), None),
+    ],
+    ids=["no file", "no path"],
+)
+def test_data_that_are_not_there(run, change, note):
+    Path("pets.toml").write_text(Path("pets.toml").read_text().replace(*change))
+    result = run("check", "pets.toml", status=0 if note else 2)
+    assert note is None or result.stdout.splitlines()[1] == note
+
+
+def test_an_unusual_end_is_a_note(run):
+    note = "note: cross_entropy usually follows softmax or log_softmax; output output ends with sigmoid"
+    assert run("check", "pets.toml", "--set", "network.layers.3=sigmoid").stdout.splitlines()[1] == note
+
+
+def test_a_network_alone(run):
+    Path("pets.toml").write_text(Path("pets.toml").read_text().partition("[training]")[0])
+    assert "no problems" in run("check", "pets.toml").stdout
+
+
+def test_json(run):
+    good = json.loads(run("check", "pets.toml", "--json").stdout)
+    assert good == {"spec": "pets.toml", "nodes": 5, "parameters": 50, "notes": [], "problems": []}
+    bad = json.loads(run("check", "pets.toml", "--json", "--set", "training.epochs=0", status=2).stdout)
+    assert bad["problems"] == [
+        {
+            "file": "--set training.epochs=0",
+            "line": 0,
+            "column": 0,
+            "length": 0,
+            "path": "training.epochs",
+            "message": "expected a whole number >= 1, found 0",
+            "hint": "",
+        }
+    ]

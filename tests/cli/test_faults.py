@@ -1,0 +1,127 @@
+"""What people read when something is wrong: the message, where it goes, and the exit status."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+FAULTS = {
+    # a wrong call
+    "unknown command": ("trian", 2, 'unknown command "trian"; did you mean "train"?'),
+    "no such command at all": ("xyzzy", 2, 'unknown command "xyzzy"; modnet --help lists them'),
+    "a setting without a value": ("train pets.toml --set training.epochs", 2, "expected KEY=VALUE, such as"),
+    "a setting without a key": ("train pets.toml --set =3", 2, "expected KEY=VALUE, such as"),
+    "a setting for a model": ("summary old.modnet --set training.epochs=3", 2, "--set changes a spec"),
+    "predictions of no kind": ("predict old.modnet pets.csv -o out.xlsx", 2, "ends in .csv, .tsv or .npz"),
+    # a wrong spec
+    "no such spec": ("train pest.toml", 2, 'pest.toml: no such file; did you mean "pets.toml"'),
+    "a model for a spec": ("train old.modnet", 2, "old.modnet: "),
+    "a fault": (
+        "train bad.toml",
+        2,
+        'bad.toml:3:3: network.layers[0]: unknown layer "flaten"; did you mean "flatten"?',
+    ),
+    "faults are counted": ("train bad.toml", 2, "2 problems in bad.toml"),
+    "no training": ("train network.toml", 2, "training: missing table; expected [training]"),
+    "no data": ("train nodata.toml", 2, 'data: missing table; expected [data] with train = "FILE"'),
+    "a setting of a wrong type": (
+        "train pets.toml --set training.epochs=many",
+        2,
+        '--set training.epochs=many: training.epochs: expected a whole number >= 1, found "many"',
+    ),
+    "a setting of a wrong name": (
+        "train pets.toml --set training.epoch=3",
+        2,
+        '--set training.epoch=3: training.epoch: unknown key; did you mean "epochs"?',
+    ),
+    "a setting beyond a list": (
+        "train pets.toml --set network.layers.9.rate=1",
+        2,
+        "--set network.layers.9.rate=1: network.layers.9.rate: cannot be set",
+    ),
+    "a setting of a wrong shape": (
+        "check points.toml --set network.input=[5,5,5] --set network.layers.0.type=max",
+        2,
+        "--set network.layers.0.type=max: network.layers[0].type: unknown layer",
+    ),
+    # wrong data
+    "no such data": ("train pets.toml --set data.train=pest.csv", 2, "error: pest.csv: no such file; did you mean"),
+    "no such column": ("train pets.toml --set data.target=sort", 2, 'pets.csv: no column "sort"'),
+    "another width": (
+        "train pets.toml --set network.input=[5]",
+        2,
+        "expects samples of shape (5,), its columns give (3,): collar (2, one-hot), 1 single number; set input = [3]",
+    ),
+    "a table without the columns": ("predict old.modnet other.csv", 2, 'other.csv: no column "size"'),
+    "a category that is new": ("predict old.modnet green.csv", 2, 'column collar: unknown category "green"'),
+    "a table for arrays": ("predict arrays.modnet pets.csv", 2, "trained on arrays and knows no columns"),
+    "standard input for arrays": ("predict arrays.modnet -", 2, "expected a file with arrays"),
+    "no targets to compare with": ("evaluate arrays.modnet inputs.npz", 2, "no array for the network's output"),
+    # wrong model files
+    "no such model": ("predict pest.modnet pets.csv", 2, "error: pest.modnet: no such file or directory"),
+    "a spec for a model": ("predict pets.toml pets.csv", 2, "error: pets.toml: this is a text file"),
+    "a damaged model": ("inspect damaged.modnet", 2, "damaged.modnet: the file has"),
+    # outputs
+    "a folder for the model": ("train pets.toml -o .", 2, "this is a folder; name a file in it with -o"),
+    "no such folder": ("train pets.toml -o nowhere/x.modnet", 2, "there is no folder nowhere; make it"),
+    "another file in the way": ("train pets.toml -o pets.csv", 2, "no model file; it is not overwritten"),
+    "a spec in the way": ("new-spec pets.csv --target kind -o pets.toml", 2, "error: pets.toml: file exists"),
+    # plugins
+    "no such plugin file": ("train pets.toml --plugin mine.py", 2, "error: mine.py: no such file"),
+    "a plugin file that fails": ("train pets.toml --plugin fails.py", 2, "fails.py:2: ZeroDivisionError: division by"),
+    "a plugin file that is no Python": ("train pets.toml --plugin broken.py", 2, "broken.py:1: SyntaxError: "),
+    "a plugin file without components": ("train pets.toml --plugin empty.py", 2, "it defines no component; expected"),
+    "a plugin's file for a core name": ("train pets.toml --plugin linear.py", 2, 'layer "linear" is the core\'s own'),
+}
+
+
+@pytest.fixture
+def surroundings(folder, run):
+    """Every kind of wrong file."""
+    run("train", "pets.toml", "-o", "old.modnet")
+    run("train", "points.toml", "-o", "arrays.modnet")
+    spec = Path("pets.toml").read_text()
+    Path("bad.toml").write_text('[network]\nlayers = [\n  "flaten",\n]\ninput = ["wide"]\n')
+    Path("network.toml").write_text(spec.partition("[training]")[0])
+    Path("nodata.toml").write_text(spec.partition("[data]")[0])
+    Path("other.csv").write_text("kind,collar\ncat,red\n")
+    Path("green.csv").write_text("size,collar\n3,green\n")
+    np.savez("inputs.npz", x=np.zeros((2, 2)))
+    Path("damaged.modnet").write_bytes(Path("old.modnet").read_bytes()[:-10])
+    Path("fails.py").write_text("import modnet\n1 / 0\n")
+    Path("broken.py").write_text("class (:\n")
+    Path("empty.py").write_text("import modnet\n")
+    Path("linear.py").write_text("import modnet\nclass Mine(modnet.Layer, type='linear'): ...\n")
+    return run
+
+
+@pytest.mark.parametrize(("command", "status", "message"), FAULTS.values(), ids=FAULTS)
+def test_a_fault_is_told_on_standard_error_without_a_traceback(surroundings, command, status, message):
+    result = surroundings(*command.split(), status=status)
+    assert message in (result.stdout if command.startswith("check") else result.stderr)
+    assert "Traceback" not in result.output
+
+
+def test_debug_shows_where_an_error_comes_from(run):
+    result = run("--debug", "predict", "nothing.modnet", "pets.csv", status=2)
+    assert "Traceback" in result.stderr
+    assert "error: nothing.modnet: no such file" in result.stderr
+
+
+def test_what_was_not_foreseen_is_told_in_a_line_too(run, monkeypatch):
+    def broken(*_, **__):
+        raise RuntimeError("out of luck")
+
+    monkeypatch.setattr("modnet.modelfile.load", broken)
+    result = run("predict", "any.modnet", "pets.csv", status=1)
+    assert (
+        result.stderr
+        == "error: RuntimeError: out of luck\nthis was not foreseen; modnet --debug shows where it happened\n"
+    )
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may write everywhere")
+def test_a_folder_that_may_not_be_written_to_is_found_before_the_training(run, folder):
+    (folder / "locked").mkdir(mode=0o500)
+    assert "may not be written to" in run("train", "pets.toml", "-o", "locked/x.modnet", status=2).stderr

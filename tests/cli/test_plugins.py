@@ -1,0 +1,134 @@
+"""modnet plugins, and the commands that plugins bring."""
+
+import json
+
+import pytest
+
+GATE = "import modnet\nclass Gate(modnet.Layer, type='gate', version=3): ..."
+COMMANDS = """\
+import click, modnet
+
+@modnet.hookimpl
+def modnet_commands(cli):
+    @cli.command()
+    def hello():
+        "Greet."
+        click.echo("hello")
+"""
+
+
+def install_hooks(environment, name, code):
+    environment.install(name, code)
+    folder = environment.folder / f"{name}-1.0.dist-info"
+    (folder / "entry_points.txt").write_text(f"[modnet]\n{name} = {name}\n")
+
+
+def test_nothing_installed(environment, run):
+    assert "builtin: " in run("plugins").stdout
+
+
+@pytest.mark.parametrize(
+    ("plugins", "remarks"),
+    [
+        (
+            {"modnet-gates": "gate"},
+            {("gate", "modnet-gates 1.0"): (3, None)},
+        ),
+        (
+            {"modnet-gates": "gate", "modnet-doors": "gate"},
+            {
+                ("gate", "modnet-gates 1.0"): (
+                    3,
+                    "2 plugins offer it: modnet-doors, modnet-gates; write gate@modnet-gates",
+                ),
+                ("gate", "modnet-doors 1.0"): (
+                    3,
+                    "2 plugins offer it: modnet-doors, modnet-gates; write gate@modnet-doors",
+                ),
+            },
+        ),
+        (
+            {"modnet-wave": "haar"},
+            {("haar", "modnet-wave 1.0"): (None, "broken: ModuleNotFoundError: No module named 'pywavelets_'")},
+        ),
+        (
+            {"modnet-lines": "linear"},
+            {("linear", "modnet-lines 1.0"): (1, "the core has one of that name; write linear@modnet-lines")},
+        ),
+    ],
+    ids=["fine", "ambiguous", "broken", "a core name"],
+)
+def test_what_is_offered(environment, run, plugins, remarks):
+    code = {"gate": GATE, "haar": "import pywavelets_", "linear": GATE.replace("'gate', version=3", "'linear'")}
+    for plugin, name in plugins.items():
+        environment.install(plugin, code[name], layers={name: "Gate"})
+    listed = json.loads(run("plugins", "--json").stdout)
+    assert {(row["type"], row["plugin"]): (row["version"], row["error"]) for row in listed} == remarks
+    table = run("plugins").stdout
+    assert all(remark in table for _, remark in remarks.values() if remark)
+
+
+def test_the_traceback_of_what_is_broken(environment, run):
+    environment.install("modnet-wave", "def f():\n    return 1 / 0\nf()", layers={"haar": "Haar"})
+    shown = run("plugins", "--errors").stdout
+    assert "layer haar of modnet-wave 1.0 (modnet_wave:Haar)" in shown
+    assert "ZeroDivisionError: division by zero" in shown
+    assert "modnet_wave.py" in shown
+
+
+def test_all_in_json(environment, run):
+    environment.install("modnet-gates", GATE, version="2.0", layers={"gate": "Gate"})
+    listed = json.loads(run("plugins", "--all", "--json").stdout)
+    assert listed[-1] == {
+        "kind": "layer",
+        "type": "gate",
+        "version": 3,
+        "plugin": "modnet-gates 2.0",
+        "from": "modnet_gates:Gate",
+        "error": None,
+    }
+    assert {"linear", "adam", "progress"} <= {row["type"] for row in listed}
+    assert not [row for row in listed if row["error"]]
+
+
+def test_a_command_of_a_plugin(environment, run):
+    install_hooks(environment, "greeting", COMMANDS)
+    assert run("hello").stdout == "hello\n"
+    assert "hello     Greet." in run("--help").stdout
+    assert "modnet_commands" in run("plugins").stdout
+
+
+@pytest.mark.parametrize(
+    ("code", "warning"),
+    [
+        ("1 / 0", "the plugin other is broken: other (other): ZeroDivisionError"),
+        (
+            COMMANDS.replace('"Greet."', "1 / 0").replace("@cli.command()", "1 / 0"),
+            "ZeroDivisionError: division by zero",
+        ),
+        (
+            COMMANDS.replace("def hello", "def train"),
+            'the command "train" of the plugin other is left out: modnet itself',
+        ),
+    ],
+    ids=["import", "hook", "taken"],
+)
+def test_a_broken_plugin_is_a_warning(environment, run, code, warning):
+    install_hooks(environment, "other", code)
+    result = run("--help")
+    assert result.stderr.startswith("warning: ")
+    assert warning in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_two_plugins_with_one_command(environment, run):
+    install_hooks(environment, "first", COMMANDS)
+    install_hooks(environment, "second", COMMANDS)
+    result = run("hello")
+    assert result.stdout == "hello\n"
+    assert "is left out: another plugin has one of that name" in result.stderr
+
+
+def test_built_in_commands_import_no_hooks(environment, run):
+    install_hooks(environment, "greeting", "1 / 0")
+    assert run("check", "pets.toml").stderr == ""

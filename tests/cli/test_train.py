@@ -1,0 +1,178 @@
+"""modnet train: the screen, the file, JSON, Ctrl-C."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+import modnet
+
+SCREEN = """\
+pets.csv      80 rows: 60 to train, 20 to validate (stratified)
+              2 columns -> kind (2 classes)
+network       5 nodes, 50 parameters, float32
+
+epoch      loss  accuracy  val loss  val accuracy     time
+    1    F.FFFF     F.FFF    F.FFFF         F.FFF   F.FF s
+    2    F.FFFF     F.FFF    F.FFFF         F.FFF   F.FF s
+    3    F.FFFF     F.FFF    F.FFFF         F.FFF   F.FF s
+
+pets.modnet  F.F kB   val accuracy F.FFF (20 of 20)
+next: modnet predict pets.modnet NEW.csv
+"""
+
+
+def start(*arguments, **options):
+    """A process of its own that runs a command."""
+    environment = {**os.environ, "PYTHONPATH": str(Path(modnet.__file__).parents[1])}
+    command = [sys.executable, "-m", "modnet", *arguments]
+    return subprocess.Popen(command, text=True, env=environment, **options)
+
+
+def test_the_screen(run):
+    result = run("train", "pets.toml")
+    assert re.sub(r"\d+\.\d+", lambda found: re.sub(r"\d", "F", found[0]), result.stdout) == SCREEN
+    assert result.stderr == ""
+
+
+def test_nothing_is_wider_than_80_columns(run):
+    result = run(
+        "train", "points.toml", "--set", 'training.metrics=["accuracy", "f1", "recall", "top_k_accuracy", "auc"]'
+    )
+    assert max(map(len, result.stdout.splitlines())) <= 80
+
+
+def test_the_file_knows_the_table_the_figures_and_the_history(model):
+    network = modnet.load(model)
+    assert network.metrics["validation_accuracy"] == 1.0
+    assert len(network.history["loss"]) == 3
+    assert network.predict({"size": [4, 9], "collar": ["red", "blue"]})["kind"] == ["cat", "dog"]
+
+
+def test_settings_and_output(run, folder):
+    (folder / "models").mkdir()
+    run("train", "pets.toml", "-o", "models/a.modnet", "--set", "training.epochs=1", "--set", "training.optimizer=sgd")
+    network = modnet.load("models/a.modnet")
+    assert len(network.history["loss"]) == 1
+    assert network.spec.training.optimizer.type == "sgd"
+
+
+def test_the_same_training_gives_the_same_file(run):
+    run("train", "pets.toml", "-o", "a.modnet")
+    run("train", "pets.toml", "-o", "b.modnet", "--json")
+    assert Path("a.modnet").read_bytes() == Path("b.modnet").read_bytes()
+
+
+def test_json(run):
+    stop = 'training.callbacks=["progress", { type = "early_stopping", patience = 1 }]'
+    report = json.loads(run("train", "pets.toml", "--json", "--set", "training.epochs=300", "--set", stop).stdout)
+    assert list(report) == [
+        "model",
+        "bytes",
+        "parameters",
+        "epochs",
+        "best_epoch",
+        "stopped",
+        "metrics",
+        "history",
+    ]
+    assert report["bytes"] == Path("pets.modnet").stat().st_size
+    assert report["epochs"] == report["best_epoch"] + 1 == len(report["history"]["loss"])
+    assert report["stopped"] == "validation_loss has not improved for 1 epoch".replace("_", " ")
+
+
+def test_without_validation_the_figures_are_those_of_the_training(run):
+    last = run("train", "points.toml").stdout.splitlines()[-2]
+    assert re.fullmatch(r"points.modnet  \d\.\d kB   accuracy \d\.\d{3}", last)
+
+
+def test_divergence_overwrites_nothing(run, model):
+    before = Path(model).read_bytes()
+    Path("explode.py").write_text(
+        "import modnet\n"
+        "class Explode(modnet.Activation, type='explode'):\n"
+        "    def function(self, x, out):\n"
+        "        out[...] = float('inf')\n"
+        "        return out\n"
+        "    def derivative(self, x, y, out):\n"
+        "        return y\n"
+    )
+    explode = "network.layers.1.activation=explode"
+    result = run("train", "pets.toml", "--plugin", "explode.py", "--set", explode, status=1)
+    assert "error: loss became nan at step 1 (epoch 1)\n  first not finite: output of explode_1" in result.stderr
+    assert result.stderr.endswith("pets.modnet is as it was\n")
+    assert Path(model).read_bytes() == before
+
+
+def test_a_full_disk_loses_no_work(run, monkeypatch, tmp_path):
+    from modnet.modelfile import save
+
+    def full(network, path):
+        if Path(path).parent == Path():
+            raise OSError(28, "No space left on device", str(path))
+        return save(network, path)
+
+    monkeypatch.setattr("modnet.modelfile.save", full)
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    monkeypatch.setattr("tempfile.tempdir", None)
+    result = run("train", "pets.toml")
+    refuge = re.search("warning: pets.modnet: no space left on device; the model is in (.*)\n", result.stderr)[1]
+    assert modnet.load(refuge).history
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGINT for one process")
+def test_ctrl_c_keeps_what_was_learnt(run, folder):
+    process = start("train", "pets.toml", "--set", "training.epochs=1000000", stdout=subprocess.PIPE)
+    shown = [process.stdout.readline() for _ in range(6)]  # up to the line of the first epoch
+    process.send_signal(signal.SIGINT)
+    rest, _ = process.communicate(timeout=20)
+    assert shown[-1].startswith("    1 ")
+    assert re.search(r"stopped by you after step \d+ of epoch [\d,]+\n\nwhat was learnt so far is in pets.modnet", rest)
+    assert process.returncode == 130
+    assert modnet.load("pets.modnet").predict({"size": [4], "collar": ["red"]})["kind"]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows closes pipes in another way")
+def test_a_reader_who_leaves_does_not_end_the_training(run, folder):
+    epochs = "training.epochs=300"
+    process = start("train", "pets.toml", "--set", epochs, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    process.stdout.readline()
+    process.stdout.close()
+    assert process.stderr.read() == ""
+    process.stderr.close()
+    process.wait(timeout=20)
+    assert len(modnet.load("pets.modnet").history["loss"]) == 300
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no pseudo-terminal")
+def test_a_terminal_has_a_bar_that_leaves_nothing_behind(run, folder):
+    import pty
+
+    ours, theirs = pty.openpty()
+    process = start(
+        "train", "pets.toml", "--set", "training.epochs=400", stdin=theirs, stdout=theirs, stderr=theirs, close_fds=True
+    )
+    os.close(theirs)
+    written = b""
+    deadline = time.monotonic() + 20
+    while time.monotonic() < deadline:
+        try:
+            piece = os.read(ours, 4096)
+        except OSError:  # Linux's way to say that the other end is closed
+            break
+        if not piece:
+            break
+        written += piece
+    os.close(ours)
+    assert process.wait(timeout=20) == 0
+    text = written.decode()
+    assert re.search(r"epoch \d+ of 400 .*loss", text)
+    assert "\x1b[1mepoch      loss" in text, "the heading is bold"
+    assert "\x1b[?25h" in text, "the cursor is back"
+    assert text.endswith("next: modnet predict pets.modnet NEW.csv\r\n")

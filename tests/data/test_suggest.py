@@ -1,0 +1,144 @@
+"""A first spec for a table: it is valid, it fits the table, and it trains."""
+
+import tomllib
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import modnet
+from modnet.data.files import Table, read
+from modnet.data.load import load
+from modnet.data.suggest import suggest_spec
+from modnet.errors import DataError
+
+REAL = Path(__file__).parents[3] / "shared" / "data"
+needs_real_data = pytest.mark.skipif(not REAL.is_dir(), reason="the full data sets are not at hand")
+
+
+def table(rows=60, **columns):
+    made = {
+        "size": [f"{n * 0.37 % 5:.2f}" for n in range(rows)],
+        "colour": [("red", "blue")[n % 2] for n in range(rows)],
+        "kind": [("cat", "dog", "eel")[n % 3] for n in range(rows)],
+    }
+    return Table({name: list(values) for name, values in {**made, **columns}.items()}, "pets.csv")
+
+
+def suggested(found, *targets):
+    text = suggest_spec(found, targets, "pets.csv")
+    spec, _ = modnet.read_spec(tomllib.loads(text))
+    return text, spec
+
+
+def types(spec):
+    return [node.layer.type for node in spec.network.layers]
+
+
+def test_classes():
+    _, spec = suggested(table(), "kind")
+    assert spec.network.input == (3,)
+    assert types(spec) == ["standardize", "linear", "dropout", "linear", "linear", "softmax"]
+    assert spec.network.layers[-2].layer.out_features == 3
+    assert spec.training.loss.type == "cross_entropy"
+    assert [metric.type for metric in spec.training.metrics] == ["accuracy"]
+    assert (spec.data.target, spec.data.inputs, spec.data.validation) == ("kind", None, 0.2)
+
+
+def test_a_number():
+    _, spec = suggested(table(), "size")
+    assert types(spec) == ["standardize", "linear", "linear", "linear", "unstandardize"]
+    assert spec.training.loss.type == "mse"
+    assert [metric.type for metric in spec.training.metrics] == ["r2", "mean_absolute_error"]
+
+
+def test_several_numbers():
+    text, spec = suggested(table(weight=[str(n % 7 + 0.5) for n in range(60)]), "size", "weight")
+    assert spec.data.target == ("size", "weight")
+    assert spec.network.layers[-2].layer.out_features == 2
+    assert text.startswith("# size, weight from pets.csv: 60 rows\n")
+
+
+@pytest.mark.parametrize(("values", "loss"), [(3, "cross_entropy"), (30, "mse")])
+def test_whole_numbers_are_classes_where_they_are_few(values, loss):
+    _, spec = suggested(table(label=[str(n % values) for n in range(60)]), "label")
+    assert spec.training.loss.type == loss
+
+
+@pytest.mark.parametrize(
+    ("values", "why"),
+    [
+        ([f"pet {n}" for n in range(60)], "60 different texts"),
+        ([str(n + 1) for n in range(60)], "a running number"),
+        (["NA"] * 60, "every value is missing"),
+        (["here"] * 60, "always the same"),
+    ],
+)
+def test_what_says_nothing_is_left_out(values, why):
+    text, spec = suggested(table(name=values), "kind")
+    assert f"# left out: name ({why})\n" in text
+    assert spec.data.inputs == ("size", "colour")
+
+
+def test_missing_values():
+    sizes = ["NA", "", *(f"{n}.5" for n in range(58))]
+    goals = {"kind of pet": ["NA", *["cat", "dog"] * 29, "cat"]}
+    text, spec = suggested(table(size=sizes, **goals), "kind of pet")
+    assert "# values are missing in size\n" in text
+    assert spec.data.missing == "mean"
+    assert spec.data.columns["kind of pet"].missing == "drop"
+
+
+def test_names_that_need_quotes():
+    awkward = 'a "size"\\ in µm\x7f'
+    _, spec = suggested(
+        table(**{awkward: [str(n % 7) for n in range(60)], "id": [f"{n:03}x" for n in range(60)]}), "kind"
+    )
+    assert awkward in spec.data.inputs
+
+
+def test_many_columns_are_broken_into_lines():
+    many = {f"measurement_{n}": [str(n * row % 41 + 0.5) for row in range(60)] for n in range(1, 40)}
+    text, spec = suggested(table(**many, id=[f"{n:03}x" for n in range(60)]), "kind")
+    assert len(spec.data.inputs) == 41
+    assert max(map(len, text.splitlines())) <= 100
+
+
+@pytest.mark.parametrize(
+    ("targets", "message"),
+    [
+        (["sort"], 'no column "sort"'),
+        (["kind", "size"], "column kind holds text; several targets have to be numbers"),
+        (["gone"], "column gone: every value is missing"),
+        (["kind", "size", "colour"], "holds text"),
+    ],
+)
+def test_faults(targets, message):
+    with pytest.raises(DataError, match=message):
+        suggest_spec(table(gone=["NA"] * 60), targets, "pets.csv")
+
+
+def test_nothing_to_predict_from():
+    with pytest.raises(DataError, match=r"no column is left to predict from: name \(60 different texts\)"):
+        suggest_spec(Table({"name": [f"n{i}" for i in range(60)], "kind": ["a", "b"] * 30}, "t.csv"), ["kind"], "t.csv")
+
+
+def trained(file, target, **arguments):
+    spec, _ = modnet.read_spec(tomllib.loads(suggest_spec(read(REAL / file), [target], file)))
+    network = modnet.build(spec)
+    labels = ["output"] if spec.training.loss.takes_labels else []
+    names = {"input_names": ["input"], "output_names": ["output"], "label_outputs": labels}
+    data = load(spec.data, REAL, seed=spec.training.seed, **names)
+    modnet.train(network, data.train, validation=data.validation, **arguments)
+    return modnet.evaluate(network, data.validation)
+
+
+@needs_real_data
+def test_penguins():
+    assert trained("penguins.csv", "species")["accuracy"] >= 0.97
+
+
+@needs_real_data
+def test_diamonds():
+    with np.errstate(over="ignore"):
+        assert trained("diamonds.csv.gz", "price", epochs=4)["r2"] >= 0.95
