@@ -54,6 +54,7 @@ def json_schema(registry: Registry | None = None) -> dict[str, Any]:
     """
     builder = _Builder(registry or default_registry())
     schema = builder.table(Spec)
+    schema["properties"]["$schema"] = {"description": "where an editor finds this schema; not read"}
     return {"$schema": DRAFT, "title": "modnet spec", **schema, "$defs": dict(sorted(builder.definitions.items()))}
 
 

@@ -30,8 +30,8 @@ _EXPECTED_SUFFIX = "expected .toml, .json, .yaml or .yml"
 _EMPTY = "the file is empty; expected a [network] table"
 _MANY_DOTS = re.compile(rf"^(?:[^.\n]*+\.){{{DEEPEST}}}", re.MULTILINE)
 _SURROGATE = re.compile("[\ud800-\udfff]")
+_MODEL_FILE = b"\xa6modnet"
 _SIGNATURES = (
-    (b"\xa6modnet", "a modnet model file"),
     (b"PK\x03\x04", "a zip archive (.npz files are such)"),
     (b"\x93NUMPY", "an array in numpy's .npy format"),
     (b"\x1f\x8b", "a file compressed with gzip"),
@@ -265,6 +265,8 @@ def _decoded(data: bytes, file: str) -> str:
 
 def _kind(data: bytes) -> str:
     """What a file is that begins like that, if it is of a kind that people take for a spec by mistake; or ""."""
+    if data[1:].startswith(_MODEL_FILE):  # its first byte tells how many keys the header has
+        return "a modnet model file"
     return next((kind for signature, kind in _SIGNATURES if data.startswith(signature)), "")
 
 

@@ -34,11 +34,8 @@ def read_yaml(text: str, file: str) -> Node:
         return composer.compose()
     except SpecError:
         raise
-    except (
-        ruamel.yaml.error.YAMLError,
-        ValueError,
-        AssertionError,
-    ) as error:  # the last two: "\U00110000", %YAML 1.22
+    # ValueError: "\U00110000"; AssertionError: %YAML 1.22
+    except (ruamel.yaml.error.YAMLError, ValueError, AssertionError) as error:
         raise SpecError([yaml_problem(error, text, file, composer.at)]) from error
 
 

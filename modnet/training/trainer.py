@@ -351,6 +351,8 @@ class Trainer:
 def _named_callbacks(training: TrainingSpec) -> dict[str, Callback]:
     named: dict[str, Callback] = {"history": RecordHistory()}
     for used in training.callbacks:
+        if isinstance(used.callback, RecordHistory):
+            continue
         name, count = used.name or used.callback.type or type(used.callback).__name__, 1
         while name in named:
             count += 1
