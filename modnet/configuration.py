@@ -11,7 +11,6 @@ spec file, and the JSON Schema is made from them.
 
 from __future__ import annotations
 
-import difflib
 import inspect
 import math
 import sys
@@ -276,6 +275,8 @@ def nearest(name: str, names: Iterable[str]) -> str | None:
     key = name.replace("_", "").replace("-", "").lower()
     if key in folded:
         return folded[key]
+    import difflib  # only for messages
+
     found = difflib.get_close_matches(key, folded, n=1, cutoff=0.6)
     return folded[found[0]] if found else None
 

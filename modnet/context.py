@@ -34,6 +34,7 @@ class Context:
 
     __slots__ = (
         "_cursor",
+        "_rng",
         "_storage",
         "_views",
         "dtype",
@@ -41,7 +42,6 @@ class Context:
         "may_overwrite_input",
         "needs_input_gradient",
         "params",
-        "rng",
         "saved",
         "state",
         "training",
@@ -62,7 +62,7 @@ class Context:
         self.params: Mapping[str, Array] = params or {}
         self.grads: Mapping[str, Array] = grads or {}
         self.state: Mapping[str, Array] = state or {}
-        self.rng = rng if rng is not None else np.random.default_rng()
+        self._rng = rng
         self.training = training
         self.needs_input_gradient = needs_input_gradient
         self.may_overwrite_input = may_overwrite_input
@@ -70,6 +70,17 @@ class Context:
         self._cursor = 0
         self._views: list[Array] = []
         self._storage: list[Array] = []
+
+    @property
+    def rng(self) -> np.random.Generator:
+        if self._rng is None:
+            # numpy.random takes as long to import as half of numpy, and few networks draw anything to predict.
+            self._rng = np.random.default_rng(0)
+        return self._rng
+
+    @rng.setter
+    def rng(self, rng: np.random.Generator) -> None:
+        self._rng = rng
 
     def begin(self) -> None:
         """Starts a pass: the next call of `buffer` is the first again."""

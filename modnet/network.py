@@ -6,7 +6,7 @@ import math
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
@@ -14,12 +14,14 @@ from numpy.typing import ArrayLike, DTypeLike
 from modnet.component import Array, Layer, Shape
 from modnet.configuration import did_you_mean, show
 from modnet.context import Context
-from modnet.errors import DataError, PluginError, ShapeError, SpecError
+from modnet.errors import DataError, ShapeError, SpecError
 from modnet.graph import Graph, GraphNode, build_graph
 from modnet.parameters import FlatArray
 from modnet.registry import Registry
-from modnet.spec.model import Spec
-from modnet.spec.reader import SpecLike, located_error, read_spec
+from modnet.spec.model import Spec, TrainingSpec
+
+if TYPE_CHECKING:
+    from modnet.spec.reader import SpecLike
 
 PREDICTION_BATCH = 1024
 """Rows that `predict` sends through the network at a time."""
@@ -57,6 +59,14 @@ class Layout:
         )
 
 
+class StoredTraining(Protocol):
+    """The training of a model file, not yet read: components that only training needs are not loaded to predict."""
+
+    def read(self) -> TrainingSpec:
+        """Raises PluginError for a component that cannot be had."""
+        ...
+
+
 class Network:
     """A network that can predict and be trained. Made by `modnet.build` or `modnet.load`.
 
@@ -71,8 +81,7 @@ class Network:
         history: how it was trained: name -> value for each epoch.
         metrics: the final figures: name -> value.
         metadata: the user's own, plain values.
-        training_unavailable: why a loaded network does not know how it was trained (a plugin that only training needs
-            is missing or broken), or None.
+        stored_training: how a network from a model file was trained, until somebody asks for it.
     """
 
     def __init__(self, spec: Spec, graph: Graph) -> None:
@@ -88,9 +97,20 @@ class Network:
         self.history: dict[str, list[Any]] = {}
         self.metrics: dict[str, Any] = {}
         self.metadata: dict[str, Any] = {}
-        self.training_unavailable: PluginError | None = None
+        self.stored_training: StoredTraining | None = None
         self._predictors = threading.local()
         self.reset_state()
+
+    @property
+    def training(self) -> TrainingSpec | None:
+        """How it is trained, as the spec or the model file says.
+
+        Raises:
+            PluginError: a plugin that only training needs is not installed or broken.
+        """
+        if self.spec.training is None and self.stored_training is not None:
+            self.spec = self.spec.replace(training=self.stored_training.read())
+        return self.spec.training
 
     @property
     def inputs(self) -> dict[str, Shape]:
@@ -296,6 +316,8 @@ def build(
         SpecError: with every fault of the spec, and where it stands.
         PluginError: a component is broken.
     """
+    from modnet.spec.reader import located_error, read_spec  # a network from a model file has no use for it
+
     checked, source = read_spec(spec, registry, {"network.dtype": dtype} if dtype else None)
     try:
         graph = build_graph(checked.network)
@@ -340,7 +362,6 @@ class Pass:
         self._learning = self._nodes_to_learn() if gradients is not None else set()
         self._shared: list[tuple[Array, Array]] = []
         self._zeroed: list[Array] = []
-        rng = rng if rng is not None else np.random.default_rng(0)
         self.contexts = {slot: self._context(slot, training, rng) for slot in self._order}
         self._calls = [
             (slot, self._node(slot).layer, self.contexts[slot], self._node(slot).inputs) for slot in self._order
@@ -365,7 +386,7 @@ class Pass:
                 learning.add(slot)
         return learning
 
-    def _context(self, slot: int, training: bool, rng: np.random.Generator) -> Context:
+    def _context(self, slot: int, training: bool, rng: np.random.Generator | None) -> Context:
         network, node = self.network, self._node(slot)
         grads: dict[str, Array] = {}
         if self.gradients is not None:

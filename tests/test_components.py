@@ -11,7 +11,7 @@ from modnet.component import KINDS, Activation
 from modnet.configuration import Checker
 from modnet.network import Pass
 from modnet.registry import BUILTIN, GROUPS, Registry
-from modnet.spec.reader import ComponentReader
+from modnet.spec.components import ComponentReader
 from modnet.testing.examples import examples_of
 from modnet.testing.gradients import layer_gradient_errors
 
@@ -30,9 +30,10 @@ def network_of(example, dtype="float32", extra=()):
     """A network of the example's layer alone."""
     shapes = example.input_shapes or ((6,),)
     names = [f"in{i}" for i in range(len(shapes))]
-    node = {"type": example.component.type, **{k: v for k, v in vars(example.component).items()}, "inputs": names}
+    node = {"type": example.component.type, **vars(example.component), "inputs": names}
     inputs = dict(zip(names, shapes, strict=True))
-    return modnet.build({"network": {"input": inputs, "layers": [node, *extra], "dtype": dtype}}, seed=0, registry=REGISTRY)
+    spec = {"network": {"input": inputs, "layers": [node, *extra], "dtype": dtype}}
+    return modnet.build(spec, seed=0, registry=REGISTRY)
 
 
 def data_for(network, example, rows=5, seed=0):
@@ -46,7 +47,8 @@ def data_for(network, example, rows=5, seed=0):
 
 @pytest.mark.parametrize("cls", CLASSES, ids=lambda cls: f"{cls.kind}-{cls.type}")
 def test_says_what_it_is(cls):
-    assert inspect.getdoc(cls) and inspect.getdoc(cls) != inspect.getdoc(cls.__mro__[1])
+    assert inspect.getdoc(cls)
+    assert inspect.getdoc(cls) != inspect.getdoc(cls.__mro__[1])
     for name, hint in cls.hints().items():
         assert hint is not None, name
 
@@ -88,7 +90,9 @@ def test_half_a_batch_predicts_what_the_whole_batch_predicts(example):
     halves = [network.predict({n: a[part] for n, a in arrays.items()}) for part in (slice(0, 4), slice(4, 8))]
     np.testing.assert_allclose(np.concatenate(halves), whole, rtol=1e-12, atol=1e-14)
     assert network.predict({n: a[:0] for n, a in arrays.items()}).shape == (0, *whole.shape[1:])
-    np.testing.assert_allclose(network.predict({n: a[:1] for n, a in arrays.items()}), whole[:1], rtol=1e-12, atol=1e-14)
+    np.testing.assert_allclose(
+        network.predict({n: a[:1] for n, a in arrays.items()}), whole[:1], rtol=1e-12, atol=1e-14
+    )
 
 
 @pytest.mark.parametrize("example", LAYERS)

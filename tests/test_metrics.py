@@ -278,7 +278,9 @@ CLASSES_BY_SKLEARN = [
 
 @pytest.mark.parametrize("weighted", [False, True], ids=["", "weighted"])
 @pytest.mark.parametrize(
-    ("metric", "reference", "outputs"), CLASSES_BY_SKLEARN, ids=lambda value: "" if callable(value) else repr(value)[:40]
+    ("metric", "reference", "outputs"),
+    CLASSES_BY_SKLEARN,
+    ids=lambda value: "" if callable(value) else repr(value)[:9],
 )
 def test_classifying_metrics_are_scikit_learns(sklearn, metric, reference, outputs, weighted):
     rng = np.random.default_rng(outputs)

@@ -5,10 +5,10 @@ import threading
 
 import numpy as np
 import pytest
-from modnet.testing.gradients import directional_error
 
 import modnet
 from modnet.network import Pass
+from modnet.testing.gradients import directional_error
 
 
 def linear(out_features=3, **options):

@@ -70,7 +70,7 @@ def _check_training(job: Job) -> list[str]:
     """Checks that loss, metrics and data fit the network; gives notes on what could not be checked."""
     from modnet.errors import DataError, ShapeError
 
-    if job.network.spec.training is None:
+    if job.network.training is None:
         return ["there is no [training] table: only the network was checked"]
     objective = job.objective()
     notes = []

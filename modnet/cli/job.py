@@ -75,7 +75,7 @@ class Job:
         return SpecError([named_setting(p, self.settings) for p in located_error(error, self.source).problems])
 
     def training(self) -> TrainingSpec:
-        training = self.network.spec.training
+        training = self.network.training
         if training is None:
             raise self.problem(("training",), 'missing table; expected [training] with at least loss = "..."')
         return training
@@ -120,7 +120,7 @@ class Job:
 
 def output_losses(network: Network) -> dict[str, Loss]:
     """The outputs that have a loss, with it; none for a network that does not know how it was trained."""
-    training = network.spec.training
+    training = network.training
     if training is None:
         return {}
     if isinstance(training.loss, Mapping):
@@ -142,7 +142,7 @@ def read_foreign(path: Path) -> Read | None:
 
 
 def _table_or_arrays(found: Mapping[str, Any], path: Path) -> Read:
-    from modnet.data.files import Table
+    from modnet.data.table import Table
 
     if all(isinstance(values, list) for values in found.values()):
         return Table(found, str(path))

@@ -24,8 +24,9 @@ def command(data: str, targets: tuple[str, ...], output: str | None) -> None:
     from pathlib import Path
 
     from modnet.cli.job import read_foreign
-    from modnet.data.files import Table, read
+    from modnet.data.files import read
     from modnet.data.suggest import suggest_spec
+    from modnet.data.table import Table
     from modnet.errors import DataError
 
     table = read(data, (read_foreign,))

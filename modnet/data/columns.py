@@ -13,7 +13,7 @@ from modnet.component import Array
 from modnet.data.spec import MISSING_VALUES, Kind
 
 if TYPE_CHECKING:
-    from modnet.data.files import Table
+    from modnet.data.table import Table
 
 
 def is_number(text: str) -> bool:

@@ -13,10 +13,11 @@ from modnet.component import Array
 from modnet.configuration import show
 from modnet.data.columns import sort_categories
 from modnet.data.dataset import Dataset
-from modnet.data.files import Reader, Table, read, shorten
+from modnet.data.files import Reader, read
 from modnet.data.schema import ColumnSchema, DataSchema, MissingReport, assign_targets
 from modnet.data.spec import DataSpec, Source
 from modnet.data.split import can_stratify, split
+from modnet.data.table import Table, shorten
 from modnet.errors import DataError
 
 

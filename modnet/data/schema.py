@@ -13,8 +13,8 @@ from modnet.component import Array, Shape
 from modnet.configuration import Checker, Configuration, did_you_mean, show
 from modnet.data.columns import is_number, missing_rows, parse_numbers, present, profile_column, sort_categories
 from modnet.data.dataset import Dataset
-from modnet.data.files import Table, shorten
 from modnet.data.spec import MISSING_VALUES, Column, DataSpec, Encoding, Kind, MissingPolicy
+from modnet.data.table import Table, shorten
 from modnet.errors import DataError, ShapeError
 
 T = TypeVar("T", int, float)

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from modnet.data.columns import Profile, is_number, profile
-from modnet.data.files import Table
 from modnet.data.schema import MOST_CATEGORIES, DataSchema
 from modnet.data.spec import Column, DataSpec
+from modnet.data.table import Table
 from modnet.errors import DataError
 
 SMALL, LARGE = 1_000, 10_000

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import os
-import secrets
 import stat
 import sys
 from collections.abc import Iterable
@@ -38,7 +37,7 @@ def replace_file(path: str | os.PathLike[str], pieces: Iterable[bytes | memoryvi
     temporary = ""
     try:
         while True:
-            temporary = os.path.join(folder, f".{name[:_TEMPORARY_NAME_LENGTH]}.{secrets.token_hex(6)}.tmp")
+            temporary = os.path.join(folder, f".{name[:_TEMPORARY_NAME_LENGTH]}.{os.urandom(6).hex()}.tmp")
             with suppress(FileExistsError):
                 descriptor = _create(temporary, target, 0o666 if mode is None else mode)
                 break

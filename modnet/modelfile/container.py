@@ -24,7 +24,6 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any, NamedTuple
@@ -132,6 +131,8 @@ def digest(pieces: Iterable[memoryview], length: int) -> bytes:
     """
     if length <= CHUNK_LENGTH:
         return sha256(b"".join(map(_leaf, pieces))).digest()
+    from concurrent.futures import ThreadPoolExecutor  # small models load without it
+
     with ThreadPoolExecutor(_HASHING_THREADS) as pool:
         return sha256(b"".join(pool.map(_leaf, pieces))).digest()
 

@@ -19,7 +19,6 @@ from modnet.errors import (
     NotAModelFile,
     NotInstalled,
     ParameterMismatch,
-    PluginError,
     ShapeError,
     SpecError,
     UnknownType,
@@ -29,8 +28,8 @@ from modnet.modelfile.reader import Contents, read
 from modnet.modelfile.writer import Group, write
 from modnet.network import Layout, Network
 from modnet.registry import CORE, Registry, default_registry, normalized
+from modnet.spec.components import ComponentReader
 from modnet.spec.model import NetworkSpec, Spec, TrainingSpec
-from modnet.spec.reader import ComponentReader
 
 
 def save(network: Network, path: str | PathLike[str], *, registry: Registry | None = None) -> None:
@@ -48,15 +47,20 @@ def save(network: Network, path: str | PathLike[str], *, registry: Registry | No
     if path.suffix.lower() not in (".modnet", "") and registry.hooks.hook.modnet_export(network=network, path=path):
         return
     spec = network.spec
-    # Where the data were and what else took part in the run is no part of the model.
-    training = spec.training.replace(callbacks=()) if spec.training else None
     stored = {"network": spec.network.plain()}
-    if training:
+    needs = origins(spec.network, registry)
+    if spec.training is not None:
+        # Where the data were and what else took part in the run is no part of the model.
+        training = spec.training.replace(callbacks=())
         stored["training"] = training.plain()
+        needs |= origins(training, registry)
+    elif isinstance(network.stored_training, UnreadTraining):
+        stored["training"] = network.stored_training.plain
+        needs = network.stored_training.reader.needs | needs
     header = {
         "features": [],
         "made_by": {CORE: modnet.__version__, "numpy": np.__version__},
-        "needs": origins((spec.network, training), registry),
+        "needs": _rows(needs),
         "spec": stored,
         "schema": network.schema.to_plain() if network.schema is not None else None,
         "history": network.history,
@@ -115,24 +119,14 @@ def _network(path: str | PathLike[str], contents: Contents, registry: Registry) 
     spec = checker.table(NetworkSpec, stored["network"], ("network",))
     if spec is INVALID:
         raise _malformed(path, checker)
-    training = None
-    unavailable: PluginError | None = None
-    if stored.get("training") is not None:
-        checker = Checker(reader, old_names=True)
-        try:
-            training = checker.table(TrainingSpec, stored["training"], ("training",))
-        except PluginError as error:
-            # What it was trained with is not needed to predict; whoever trains it further is told.
-            unavailable = error
-        if training is INVALID:
-            raise _malformed(path, checker)
     try:
         graph = build_graph(cast(NetworkSpec, spec))
     except SpecError as error:
         raise MalformedFile(path, str(error), "spec") from None
     _check_arrays(path, Layout.of(graph), np.dtype(cast(NetworkSpec, spec).dtype), contents)
-    network = Network(Spec(network=cast(NetworkSpec, spec), training=cast("TrainingSpec | None", training)), graph)
-    network.training_unavailable = unavailable
+    network = Network(Spec(network=cast(NetworkSpec, spec)), graph)
+    if isinstance(stored.get("training"), dict):
+        network.stored_training = UnreadTraining(path, stored["training"], reader)
     if header.get("schema") is not None:
         from modnet.data.schema import DataSchema  # most models have none, and pay nothing for it
 
@@ -193,31 +187,31 @@ def components_of(value: Any) -> Iterator[Component]:
             yield from components_of(item)
 
 
-def origins(value: Any, registry: Registry) -> list[dict[str, Any]]:
-    """What a configuration value needs: distributions with version and the components that come from them, sorted."""
-    needs: dict[tuple[str, str], set[tuple[str, str, int]]] = {}
+Needs = dict[tuple[str, str], tuple[str, str, int]]
+"""(kind, type) -> (distribution, its version, the component's version)"""
+
+
+def origins(value: Any, registry: Registry) -> Needs:
+    """Where the components within a configuration value come from."""
+    needs: Needs = {}
     for component in components_of(value):
         origin = registry.origin(type(component))
-        needs.setdefault((origin.distribution, origin.version), set()).add(
-            (origin.kind, origin.type, component.version)
-        )
+        needs[origin.kind, origin.type] = (origin.distribution, origin.version, component.version)
+    return needs
+
+
+def _rows(needs: Needs) -> list[dict[str, Any]]:
+    """Needs as a header has them: by distribution, sorted."""
+    rows: dict[tuple[str, str], list[dict[str, Any]]] = {}
+    for (kind, name), (distribution, version, number) in sorted(needs.items()):
+        rows.setdefault((distribution, version), []).append({"kind": kind, "type": name, "version": number})
     return [
-        {
-            "distribution": distribution,
-            "version": version,
-            "components": [
-                {"kind": kind, "type": name, "version": number} for kind, name, number in sorted(components)
-            ],
-        }
-        for (distribution, version), components in sorted(needs.items())
+        {"distribution": distribution, "version": version, "components": components}
+        for (distribution, version), components in sorted(rows.items())
     ]
 
 
-Needs = dict[tuple[str, str], tuple[str, str, int]]
-
-
 def _needs(path: str | PathLike[str], stored: Any) -> Needs:
-    """(kind, type) -> (distribution, its version, the component's version)"""
     needs: Needs = {}
     try:
         for row in stored:
@@ -279,3 +273,19 @@ class StoredComponentReader(ComponentReader):
                 distribution,
             )
         return cls.upgrade(table, version) if version < cls.version else table
+
+
+class UnreadTraining:
+    """The training of a model file as it stands there."""
+
+    def __init__(self, path: str | PathLike[str], plain: dict[str, Any], reader: StoredComponentReader) -> None:
+        self.path = path
+        self.plain = plain
+        self.reader = reader
+
+    def read(self) -> TrainingSpec:
+        checker = Checker(self.reader, old_names=True)
+        training = checker.table(TrainingSpec, self.plain, ("training",))
+        if training is INVALID:
+            raise _malformed(self.path, checker)
+        return cast(TrainingSpec, training)

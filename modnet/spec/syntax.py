@@ -108,9 +108,10 @@ def _offset(text: str, line: int, column: int) -> int:
 
 
 def _token(text: str, offset: int) -> tuple[int, int]:
-    """What stands at an offset: a word, or one character; nothing at the end of a line."""
-    if not text[offset:].strip():
-        offset = len(text.rstrip())
+    """What stands at an offset: a word, a string, or one character; nothing at the end of a line or of the file."""
+    end_of_file = len(text.rstrip())
+    if offset >= end_of_file:
+        return end_of_file, end_of_file
     found = _TOKEN.match(text, offset)
     return offset, found.end() if found else offset
 

@@ -17,12 +17,12 @@ from modnet.component import Array, Callback, Optimizer, Progress
 from modnet.configuration import INVALID, Checker, show
 from modnet.data.dataset import Dataset
 from modnet.data.split import split
-from modnet.errors import DataError, Diverged
+from modnet.errors import DataError, Diverged, PluginError
 from modnet.hooks import PluginManager
 from modnet.network import Network, Pass
 from modnet.registry import Registry, default_registry
+from modnet.spec.components import ComponentReader
 from modnet.spec.model import TrainingSpec
-from modnet.spec.reader import ComponentReader
 from modnet.training.batches import ArrayBatches, Batch, Batches, StreamBatches, named_targets
 from modnet.training.callbacks import RecordHistory
 from modnet.training.history import History
@@ -96,6 +96,8 @@ def train(
     registry = registry or default_registry()
     training = merged_training(network, given, registry)
     objective = Objective(network, training)
+    if network.spec.training is None:
+        network.spec = network.spec.replace(training=training)
     batches, validating = _batches(network, objective, training, x, y, validation, sample_weights, steps_per_epoch)
     return Trainer(network, training, objective, registry).fit(batches, validating)
 
@@ -122,9 +124,12 @@ def evaluate(
 
 def merged_training(network: Network, given: Mapping[str, Any], registry: Registry) -> TrainingSpec:
     """The training that a network's spec asks for with some parts replaced by arguments, which are checked alike."""
-    base = network.spec.training
-    if base is None and given["loss"] is None and network.training_unavailable is not None:
-        raise network.training_unavailable
+    try:
+        base = network.training
+    except PluginError:
+        if given["loss"] is None:
+            raise
+        base = None
     values = dict(vars(base)) if base else {}
     values.update({name: value for name, value in given.items() if value is not None})
     checker = Checker(ComponentReader(registry))

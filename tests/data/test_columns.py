@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from modnet.data.columns import Profile, is_number, parse_numbers, profile, sort_categories
-from modnet.data.files import Table
+from modnet.data.table import Table
 
 
 @pytest.mark.parametrize("text", ["1", "-1.5", "+2", "1e3", ".5", " 7 ", "00"])

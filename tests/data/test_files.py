@@ -12,7 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modnet.data.files import Table, read, read_table
+from modnet.data.files import read, read_table
+from modnet.data.table import Table
 from modnet.errors import DataError
 
 

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from modnet.data.dataset import Dataset
-from modnet.data.files import Table
 from modnet.data.load import load, load_source
 from modnet.data.spec import DataSpec, Source
+from modnet.data.table import Table
 from modnet.errors import DataError
 
 REAL = Path(__file__).parents[3] / "shared" / "data"

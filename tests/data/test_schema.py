@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modnet.data.files import Table, read_table
+from modnet.data.files import read_table
 from modnet.data.schema import ColumnSchema, DataSchema, MissingReport, predict_table
 from modnet.data.spec import Column, DataSpec
+from modnet.data.table import Table
 from modnet.errors import DataError, ShapeError
 
 PENGUINS = """\

@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 
 import modnet
-from modnet.data.files import Table, read
+from modnet.data.files import read
 from modnet.data.load import load
 from modnet.data.suggest import suggest_spec
+from modnet.data.table import Table
 from modnet.errors import DataError
 
 REAL = Path(__file__).parents[3] / "shared" / "data"

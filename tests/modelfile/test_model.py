@@ -43,7 +43,7 @@ def test_a_loaded_network_is_the_saved_one(network, tmp_path):
     x = np.random.default_rng(1).standard_normal((5, 4))
     assert loaded.predict(x).tobytes() == network.predict(x).tobytes()
     assert loaded.spec.network == network.spec.network
-    assert loaded.spec.training == network.spec.training
+    assert loaded.training == network.training
     assert loaded.history == network.history
     assert loaded.metadata == {"author": "somebody"}
     assert dict(loaded.graph.outputs) == dict(network.graph.outputs)

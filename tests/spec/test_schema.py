@@ -17,8 +17,8 @@ import modnet
 from modnet.component import Activation, Composite, Initializer, Layer, Loss, Metric, Node, Schedule, Use, field
 from modnet.component import WeightedLoss as Weighted
 from modnet.configuration import Checker, Configuration
+from modnet.spec.components import ComponentReader
 from modnet.spec.model import NamedCallback, Spec
-from modnet.spec.reader import ComponentReader
 from modnet.spec.schema import json_schema
 
 

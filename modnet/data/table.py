@@ -1,0 +1,70 @@
+"""A table: named columns of text."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from modnet.component import Array
+from modnet.configuration import nearest, show
+from modnet.errors import DataError
+
+
+@dataclass(frozen=True)
+class Table:
+    """Named columns of text, all equally long.
+
+    Attributes:
+        columns: name -> values.
+        name: what messages call the table, most often its file.
+        lines: the line of the file at which each of its rows begins, or () for a table that is from no file.
+        rows: the places that these rows had in the table that they were taken from; None for all of them.
+    """
+
+    columns: Mapping[str, Sequence[str]]
+    name: str = "table"
+    lines: Sequence[int] = ()
+    rows: Sequence[int] | None = None
+
+    def __post_init__(self) -> None:
+        lengths = {name: len(values) for name, values in self.columns.items()}
+        if len(set(lengths.values())) > 1:
+            raise DataError(f"{self.name}: the columns differ in length: {lengths}")
+
+    def __len__(self) -> int:
+        return len(next(iter(self.columns.values()), ()))
+
+    def take(self, rows: Sequence[int] | Array) -> Table:
+        """The table of these rows, which keep their numbers in messages."""
+        chosen = [int(row) for row in rows]
+        columns = {name: [values[row] for row in chosen] for name, values in self.columns.items()}
+        return Table(
+            columns, self.name, self.lines, chosen if self.rows is None else [self.rows[row] for row in chosen]
+        )
+
+    def place(self, row: int, column: str) -> str:
+        """Where a value stands, for a message: `penguins.csv: row 17 (line 18), column sex`."""
+        original = row if self.rows is None else self.rows[row]
+        line = f" (line {self.lines[original]})" if self.lines else ""
+        return f"{self.name}: row {original + 1}{line}, column {column}"
+
+    def require(self, names: Iterable[str]) -> None:
+        """Checks that there are columns of these names.
+
+        Raises:
+            DataError: naming all that are missing.
+        """
+        missing = [name for name in dict.fromkeys(names) if name not in self.columns]
+        if not missing:
+            return
+        faults = []
+        for name in missing:
+            near = nearest(name, self.columns)
+            faults.append(f"no column {show(name)}" + (f" (did you mean {show(near)}?)" if near else ""))
+        raise DataError(f"{self.name}: {', '.join(faults)}; the columns are {shorten(self.columns)}")
+
+
+def shorten(names: Iterable[str], most: int = 12) -> str:
+    """A list of names for a message."""
+    listed = list(names)
+    return ", ".join(listed[:most]) + (f", ... ({len(listed)} in all)" if len(listed) > most else "")
