@@ -21,6 +21,7 @@ from modnet.registry import Registry
 from modnet.spec.model import Spec, TrainingSpec
 
 if TYPE_CHECKING:
+    from modnet.kernels import Kernels
     from modnet.spec.reader import SpecLike
 
 PREDICTION_BATCH = 1024
@@ -341,6 +342,7 @@ class Pass:
         training: whether the layers are told that this is training.
         gradients: where `backward` writes the parameters' gradients; None for a pass that only goes forward.
         rng: for layers that draw random numbers.
+        kernels: faster code for some of the layers; without it they run on their own.
     """
 
     def __init__(
@@ -351,6 +353,7 @@ class Pass:
         training: bool = False,
         gradients: FlatArray | None = None,
         rng: np.random.Generator | None = None,
+        kernels: Kernels | None = None,
     ) -> None:
         self.network = network
         self.wanted = tuple(wanted)
@@ -363,9 +366,13 @@ class Pass:
         self._shared: list[tuple[Array, Array]] = []
         self._zeroed: list[Array] = []
         self.contexts = {slot: self._context(slot, training, rng) for slot in self._order}
-        self._calls = [
-            (slot, self._node(slot).layer, self.contexts[slot], self._node(slot).inputs) for slot in self._order
-        ]
+        self._calls: list[tuple[int, Any, Any, Context, tuple[int, ...]]] = []
+        for slot in self._order:
+            layer = self._node(slot).layer
+            methods: list[Any] = [layer.forward, layer.backward]
+            if kernels is not None:
+                methods = [kernels.method(layer, name, network.dtype) for name in ("forward", "backward")]
+            self._calls.append((slot, *methods, self.contexts[slot], self._node(slot).inputs))
 
     def _node(self, slot: int) -> GraphNode:
         return self.network.graph.nodes[slot - self._first]
@@ -421,9 +428,9 @@ class Pass:
         values = self._values
         for slot, (array, dtype) in enumerate(zip(inputs, self._dtypes, strict=True)):
             values[slot] = array if array.dtype == dtype else _converted(array, dtype, list(self.network.inputs)[slot])
-        for slot, layer, context, sources in self._calls:
+        for slot, forward, _, context, sources in self._calls:
             context.begin()
-            values[slot] = layer.forward(context, *[values[source] for source in sources])
+            values[slot] = forward(context, *[values[source] for source in sources])
         return [values[slot] for slot in self.wanted]
 
     def backward(self, gradients: Sequence[Array]) -> None:
@@ -437,10 +444,10 @@ class Pass:
             self._flow(flowing, slot, gradient)
         for array in self._zeroed:
             array.fill(0)
-        for slot, layer, context, sources in reversed(self._calls):
+        for slot, _, backward, context, sources in reversed(self._calls):
             if slot not in flowing:
                 continue
-            result = layer.backward(context, flowing.pop(slot))
+            result = backward(context, flowing.pop(slot))
             if not context.needs_input_gradient:
                 continue
             seen: list[Array] = []

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
 
     from modnet.hooks import PluginManager
+    from modnet.kernels import Kernels
 
 C = TypeVar("C", bound=Component)
 
@@ -226,8 +227,9 @@ class Registry:
         }
         self._registered: dict[tuple[str, str], Entry] = {}
         self._installed: dict[tuple[str, str], list[Entry]] | None = None
-        self._hook_entry_points: list[EntryPoint] = []
+        self._further: dict[str, list[EntryPoint]] = {}
         self._hooks: PluginManager | None = None
+        self._kernels: Kernels | None = None
         self.broken_hooks: dict[str, BrokenPlugin] = {}
 
     def find(self, kind: type[C], name: str) -> type[C]:
@@ -353,18 +355,30 @@ class Registry:
                     origin = Origin(kind, entry_point.name, name, version, entry_point.value)
                     self._installed.setdefault((kind, entry_point.name), []).append(Entry(origin))
                 else:
-                    self._hook_entry_points.append(entry_point)
+                    self._further.setdefault(entry_point.group, []).append(entry_point)
         return self._installed
 
     @property
     def hooks(self) -> PluginManager:
         """The installed plugins' hooks, imported the first time; `broken_hooks` tells which could not be."""
         if self._hooks is None:
-            from modnet.hooks import installed_hooks
+            from modnet.hooks import GROUP, installed_hooks
 
-            _ = self.installed
-            self._hooks, self.broken_hooks = installed_hooks(self._hook_entry_points)
+            self._hooks, self.broken_hooks = installed_hooks(self._entry_points_of(GROUP))
         return self._hooks
+
+    @property
+    def kernels(self) -> Kernels:
+        """The installed plugins' faster kernels; each is imported when a training first needs it."""
+        if self._kernels is None:
+            from modnet.kernels import GROUP, Kernels
+
+            self._kernels = Kernels(self._entry_points_of(GROUP))
+        return self._kernels
+
+    def _entry_points_of(self, group: str) -> list[EntryPoint]:
+        _ = self.installed
+        return self._further.get(group, [])
 
 
 def normalized(distribution: str) -> str:

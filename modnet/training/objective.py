@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +12,7 @@ from modnet.component import Array, Loss, Metric, WeightedLoss
 from modnet.configuration import did_you_mean, show
 from modnet.context import Context
 from modnet.errors import Problem, SpecError
+from modnet.kernels import NUMPY_ONLY, Kernels
 from modnet.network import Network
 from modnet.parameters import FlatArray
 from modnet.spec.model import TrainingSpec
@@ -30,6 +31,7 @@ class Head:
         slot: what the loss reads.
         prediction: where the prediction is among the values of a pass, for the metrics.
         context: where the loss has its buffers.
+        measure_jointly: `loss.joint`, or a faster kernel.
     """
 
     name: str
@@ -40,7 +42,7 @@ class Head:
     slot: int
     prediction: int
     context: Context
-    target_dtype: np.dtype[Any]
+    measure_jointly: Callable[..., tuple[Array, Array]]
 
 
 class Objective:
@@ -51,7 +53,7 @@ class Objective:
         wanted: the slots whose values `measure` takes; the losses' own come first.
     """
 
-    def __init__(self, network: Network, training: TrainingSpec) -> None:
+    def __init__(self, network: Network, training: TrainingSpec, kernels: Kernels = NUMPY_ONLY) -> None:
         self.network = network
         outputs = network.graph.outputs
         losses = training.loss if isinstance(training.loss, Mapping) else _for_the_only_output(network, training.loss)
@@ -89,7 +91,7 @@ class Objective:
                     slot,
                     position,
                     Context(network.dtype),
-                    network.dtype,
+                    kernels.method(used.loss, "joint", network.dtype),
                 )
             )
         self.wanted = [head.slot for head in self.heads] + predictions
@@ -120,7 +122,7 @@ class Objective:
                 tally.add_metric(head.name, metric_name, metric, values[head.prediction], target, batch.weights)
             if head.joint:
                 head.context.begin()
-                losses, gradient = head.loss.joint(head.context, value, target)
+                losses, gradient = head.measure_jointly(head.context, value, target)
             else:
                 losses, gradient = head.loss.values(value, target), head.loss.gradient(value, target)
             weights = head.loss.sample_weights(target)

@@ -8,6 +8,7 @@ import numpy as np
 
 from modnet.component import Optimizer
 from modnet.context import aligned_empty
+from modnet.kernels import NUMPY_ONLY, Kernels
 from modnet.network import Network
 from modnet.parameters import FlatArray
 
@@ -24,12 +25,15 @@ class Optimization:
         steps: how many were made.
     """
 
-    def __init__(self, network: Network, optimizer: Optimizer, gradients: FlatArray) -> None:
+    def __init__(
+        self, network: Network, optimizer: Optimizer, gradients: FlatArray, kernels: Kernels = NUMPY_ONLY
+    ) -> None:
         self.network = network
         self.optimizer = optimizer
         self.gradients = gradients
         self.slots = {name: network.parameters.like() for name in optimizer.slots}
         self.steps = 0
+        self._update = kernels.method(optimizer, "update", network.dtype)
         self._scratch = [aligned_empty(CHUNK, network.dtype) for _ in range(optimizer.scratch)]
 
     def norm(self) -> float:
@@ -60,7 +64,7 @@ class Optimization:
         for begin, end, decay in regions:
             for start in range(begin, end, CHUNK):
                 stop = min(start + CHUNK, end)
-                optimizer.update(
+                self._update(
                     parameters[start:stop],
                     gradients[start:stop],
                     [slot[start:stop] for slot in slots],

@@ -95,7 +95,7 @@ def train(
     }
     registry = registry or default_registry()
     training = merged_training(network, given, registry)
-    objective = Objective(network, training)
+    objective = Objective(network, training, registry.kernels)
     if network.spec.training is None:
         network.spec = network.spec.replace(training=training)
     batches, validating = _batches(network, objective, training, x, y, validation, sample_weights, steps_per_epoch)
@@ -221,9 +221,16 @@ class Trainer:
         self.noise = np.random.default_rng([training.seed, 1])
         self.order = np.random.default_rng([training.seed, 2])
         optimizer = training.optimizer or self.registry.find(Optimizer, "adam")()
-        self.optimization = Optimization(network, optimizer, self.gradients)
+        self.optimization = Optimization(network, optimizer, self.gradients, self.registry.kernels)
         self.penalty = Penalty(network, self.gradients)
-        self.pass_ = Pass(network, objective.wanted, training=True, gradients=self.gradients, rng=self.noise)
+        self.pass_ = Pass(
+            network,
+            objective.wanted,
+            training=True,
+            gradients=self.gradients,
+            rng=self.noise,
+            kernels=self.registry.kernels,
+        )
         self.evaluation = Evaluation(network, objective)
         figures = objective.figures()
         self.run = Run(

@@ -60,7 +60,7 @@ def test_settings_and_output(run, folder):
     run("train", "pets.toml", "-o", "models/a.modnet", "--set", "training.epochs=1", "--set", "training.optimizer=sgd")
     network = modnet.load("models/a.modnet")
     assert len(network.history["loss"]) == 1
-    assert network.spec.training.optimizer.type == "sgd"
+    assert network.training.optimizer.type == "sgd"
 
 
 def test_the_same_training_gives_the_same_file(run):

@@ -161,9 +161,9 @@ def test_folders_that_cannot_be_synced(path, monkeypatch, number, raised):
 
 
 def test_a_temporary_name_that_is_taken_is_left_alone(path, monkeypatch):
-    tokens = iter(["taken", "free"])
-    monkeypatch.setattr(atomic.secrets, "token_hex", lambda _: next(tokens))
-    taken = path.with_name(".model.modnet.taken.tmp")
+    tokens = iter([bytes(6), b"unused"])
+    monkeypatch.setattr(atomic.os, "urandom", lambda _: next(tokens))
+    taken = path.with_name(".model.modnet.000000000000.tmp")
     taken.write_bytes(b"somebody else's")
     replace_file(path, [b"new"], durable=False)
     assert path.read_bytes() == b"new"
