@@ -397,7 +397,9 @@ class Optimizer(Component):
 
     Attributes:
         scratch: how many arrays of a chunk's size `update` needs for intermediate results.
+        learning_rate: the size of a step, before the factor of the schedule.
         weight_decay: factor of weight decay, applied to weights; to biases and norms only with `decay_all`.
+        decay_all: whether weight decay applies to biases and norms too.
     """
 
     kind = "optimizer"

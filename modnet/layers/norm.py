@@ -112,7 +112,7 @@ class LayerNorm(Layer, type="layer_norm"):
     Source: Ba, Kiros and Hinton 2016, arXiv:1607.06450; torch's is the same.
 
     Attributes:
-        axes: how many.
+        axes: how many of the last axes.
 
     Raises:
         ShapeError: too few axes, or one of them has no fixed size.
