@@ -15,18 +15,21 @@ PACKAGE = Path(modnet.__file__).parent
 DESIGN = PACKAGE.parent / "docs" / "design.md"
 
 GOING_UP = {
-    ("modnet.component", "modnet.context"),
+    ("modnet.network", "modnet.modelfile.transfer"),  # Network.load_parameters
+    ("modnet.layers", "modnet.registry"),  # the names of modnet.layers, which are in the registry's table
 }
-"""(importer, imported) of the imports within a function that go up, each of them deliberate."""
+"""(importer, imported) of the few imports within a function that go up on purpose."""
 
 CORE = {"numpy", "pluggy", "msgpack"}
-"""What the core imports beside the standard library. Others are imported within functions, and only here:"""
+"""What the core imports beside the standard library."""
+
 OPTIONAL = {
     "click": ("modnet.cli",),
     "rich": ("modnet.cli", "modnet.training.progress"),
     "ruamel": ("modnet.spec",),
     "matplotlib": ("modnet.training.history",),
 }
+"""Library -> the only modules that may import it, within functions, so that the others work without it."""
 
 
 class Import(NamedTuple):
@@ -68,7 +71,7 @@ def floors() -> dict[str, int]:
 
 
 FLOORS = floors()
-MODULES = sorted(path for path in PACKAGE.rglob("*.py"))
+MODULES = sorted(PACKAGE.rglob("*.py"))
 IMPORTS = [found for path in MODULES for found in imports_of(path)]
 
 

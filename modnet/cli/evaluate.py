@@ -30,7 +30,7 @@ def command(model: str, data: str, plugins: tuple[str, ...], as_json: bool) -> N
       modnet evaluate penguins.modnet test.csv
 
     \b
-    JSON: {"model", "data", "rows", "figures": {figure: value}}
+    JSON: {"model", "data", "rows", "metrics": {figure: value}}
     """
     import numpy as np
 
@@ -46,7 +46,7 @@ def command(model: str, data: str, plugins: tuple[str, ...], as_json: bool) -> N
     dataset = read_data(network, data, targets=True)
     figures = evaluate(network, dataset)
     if as_json:
-        echo_json({"model": model, "data": data, "rows": len(dataset), "figures": figures})
+        echo_json({"model": model, "data": data, "rows": len(dataset), "metrics": figures})
         return
     click.echo(f"{'standard input' if data == '-' else data}: {len(dataset):,} rows")
     width = max(len(figure_title(name)) for name in figures) + 2

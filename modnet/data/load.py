@@ -73,6 +73,7 @@ def load(
     if spec.validation is None or isinstance(spec.validation, float):
         return loaded
     validation, notes = loader.load(spec.validation, loaded.schema)
+    notes[0] += " to validate"
     return LoadedData(loaded.train, validation, loaded.schema, [*loaded.notes, *notes])
 
 

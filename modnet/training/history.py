@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator, Mapping
 from os import PathLike
 from typing import Any
@@ -77,7 +78,7 @@ class History(Mapping[str, Array]):
         names = [
             n for n, v in self.figures.items() if not n.startswith("validation_") and v and isinstance(v[0], float)
         ]
-        figure = Figure(figsize=(5.5 * max(1, len(names)), 3.8), layout="constrained")
+        figure = _with_picture(Figure)(figsize=(5.5 * max(1, len(names)), 3.8), layout="constrained")
         epochs = np.arange(1, self.epochs + 1)
         for axes, name in zip(np.atleast_1d(figure.subplots(1, max(1, len(names)))), names, strict=False):
             axes.plot(epochs, self[name], label="training")
@@ -91,3 +92,15 @@ class History(Mapping[str, Array]):
         if path is not None:
             figure.savefig(path)
         return figure
+
+
+def _with_picture(figure: Any) -> Any:
+    """A class of figures that a notebook shows without any preparation."""
+
+    class Picture(figure):  # type: ignore[misc]
+        def _repr_png_(self) -> bytes:
+            buffer = io.BytesIO()
+            self.savefig(buffer, format="png", dpi=100)
+            return buffer.getvalue()
+
+    return Picture

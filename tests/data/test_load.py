@@ -90,7 +90,10 @@ def test_validation_and_test_files_of_their_own(folder):
         target="kind",
     )
     data = load(spec, folder, **LABELS)
-    assert data.notes == ["15 rows to train; 1 column -> kind (2 classes)", f"{folder / 'pets.csv'}: 5 rows"]
+    assert data.notes == [
+        "15 rows to train; 1 column -> kind (2 classes)",
+        f"{folder / 'pets.csv'}: 5 rows to validate",
+    ]
     np.testing.assert_array_equal(data.validation.targets["output"], [1] * 5)
     test, notes = load_source(spec.test, folder, schema=data.schema, **LABELS)
     assert len(test) == 20

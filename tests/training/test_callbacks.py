@@ -146,3 +146,4 @@ def test_the_history_can_be_drawn(tmp_path):
     assert [axes.get_ylabel() for axes in figure.axes] == ["loss", "accuracy"]
     assert [line.get_label() for line in figure.axes[0].lines] == ["training", "validation"]
     assert (tmp_path / "history.png").stat().st_size > 5000
+    assert figure._repr_png_().startswith(b"\x89PNG")
