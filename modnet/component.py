@@ -9,6 +9,7 @@ their first axis. Images are (batch, height, width, channels), sequences (batch,
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, cast
@@ -128,7 +129,7 @@ class Parameter:
 
     def fans(self) -> tuple[int, int]:
         shape = self.shape
-        receptive = int(np.prod(shape[:-2], dtype=np.int64))
+        receptive = math.prod(shape[:-2])
         inputs = shape[-2] if len(shape) > 1 else 1
         outputs = shape[-1] if shape else 1
         return (

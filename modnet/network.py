@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, cast
@@ -185,7 +186,7 @@ class Network:
         arrays = [_as_array(value, name) for name, value in zip(names, given, strict=True)]
         for name, array in zip(names, arrays, strict=True):
             self._check_input(name, array)
-        if len({len(array) for array in arrays}) > 1:
+        if len(arrays) > 1 and len({len(array) for array in arrays}) > 1:
             raise DataError(
                 "the inputs differ in length: "
                 + ", ".join(f"{n} has {len(a)}" for n, a in zip(names, arrays, strict=True))
@@ -194,9 +195,10 @@ class Network:
 
     def _check_input(self, name: str, array: Array) -> None:
         shape = self.inputs[name]
-        if len(array.shape) == len(shape) + 1 and all(
-            e in (None, f) for e, f in zip(shape, array.shape[1:], strict=True)
-        ):
+        found = array.shape[1:]
+        if found == shape and array.ndim:
+            return
+        if array.ndim == len(shape) + 1 and all(e in (None, f) for e, f in zip(shape, found, strict=True)):
             return
         expected = ", ".join(["batch", *("any" if axis is None else str(axis) for axis in shape)])
         hint = ""
@@ -218,17 +220,15 @@ class Network:
         predictor = cast("Pass | None", getattr(self._predictors, "predictor", None))
         if predictor is None:
             predictor = self._predictors.predictor = Pass(self, list(self.graph.outputs.values()))
+        if rows <= batch_size and out is None:
+            values = predictor.forward(arrays)
+            return {name: value.copy() for name, value in zip(self.graph.outputs, values, strict=True)}
         results: dict[str, Array] = {}
         for start in range(0, max(rows, 1), batch_size):
-            batch = predictor.forward([array[start : start + batch_size] for array in arrays])
-            for name, value in zip(self.graph.outputs, batch, strict=True):
+            values = predictor.forward([array[start : start + batch_size] for array in arrays])
+            for name, value in zip(self.graph.outputs, values, strict=True):
                 if name not in results:
-                    shape = (rows, *value.shape[1:])
-                    if out is not None and (out.shape != shape or out.dtype != value.dtype):
-                        raise ShapeError(
-                            f"out: expected {value.dtype} of shape {shape}, found {out.dtype} of shape {out.shape}"
-                        )
-                    results[name] = np.empty(shape, value.dtype) if out is None else out
+                    results[name] = _output(out, (rows, *value.shape[1:]), value.dtype)
                 results[name][start : start + batch_size] = value
         return results
 
@@ -361,6 +361,7 @@ class Pass:
         self._first = len(network.inputs)
         self._dtypes = [network.input_dtype(slot) for slot in range(self._first)]
         self._order = self._ancestors()
+        self._readers = Counter(source for slot in self._order for source in self._node(slot).inputs)
         self._values: list[Any] = [None] * (self._first + len(network.graph.nodes))
         self._learning = self._nodes_to_learn() if gradients is not None else set()
         self._shared: list[tuple[Array, Array]] = []
@@ -420,8 +421,7 @@ class Pass:
         source = self._node(slot).inputs[0]
         if source < self._first or source in self.wanted or not self._node(source).layer.scratch_output:
             return False
-        readers = sum(self._node(other).inputs.count(source) for other in self._order)
-        return readers == 1 and not (training and getattr(self._node(slot).layer, "needs_input", True))
+        return self._readers[source] == 1 and not (training and getattr(self._node(slot).layer, "needs_input", True))
 
     def forward(self, inputs: Sequence[Array]) -> list[Array]:
         """The values of the wanted slots; they are valid until the next call."""
@@ -430,7 +430,10 @@ class Pass:
             values[slot] = array if array.dtype == dtype else _converted(array, dtype, list(self.network.inputs)[slot])
         for slot, forward, _, context, sources in self._calls:
             context.begin()
-            values[slot] = forward(context, *[values[source] for source in sources])
+            if len(sources) == 1:
+                values[slot] = forward(context, values[sources[0]])
+            else:
+                values[slot] = forward(context, *[values[source] for source in sources])
         return [values[slot] for slot in self.wanted]
 
     def backward(self, gradients: Sequence[Array]) -> None:
@@ -479,6 +482,14 @@ def _as_array(value: ArrayLike, name: str) -> Array:
         found = "text" if array.dtype.kind in "US" else f"values of type {array.dtype}"
         raise DataError(f"input {show(name)}: expected numbers, found {found}")
     return array
+
+
+def _output(out: Array | None, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
+    if out is None:
+        return np.empty(shape, dtype)
+    if out.shape != shape or out.dtype != dtype:
+        raise ShapeError(f"out: expected {dtype} of shape {shape}, found {out.dtype} of shape {out.shape}")
+    return out
 
 
 def _converted(array: Array, dtype: DTypeLike, name: str) -> Array:

@@ -1,0 +1,64 @@
+"""What the figures were measured on."""
+
+from __future__ import annotations
+
+import os
+import platform
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+CHOSEN_BY_HAND = ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE")
+"""Variables that make numpy's BLAS another one than users have."""
+
+
+def clean_environment() -> int:
+    """Makes all libraries use as many threads as there are processors, or as OMP_NUM_THREADS says; gives the number.
+
+    Must be called before numpy is imported; all that is measured runs in processes that are started later.
+    """
+    for name in CHOSEN_BY_HAND:
+        os.environ.pop(name, None)
+    available = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    threads = int(os.environ.get("OMP_NUM_THREADS") or available or 1)
+    os.environ.update(dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), str(threads)))
+    return threads
+
+
+def describe(threads: int) -> dict[str, Any]:
+    """Processor, system and versions, by name."""
+    import numpy as np
+
+    import modnet
+
+    built: Any = np.show_config(mode="dicts")
+    blas = built["Build Dependencies"]["blas"]
+    described = {
+        "processor": processor(),
+        "cores": f"{os.cpu_count()}, {threads} threads for every library",
+        "system": platform.platform(),
+        "python": platform.python_version(),
+        "modnet": modnet.__version__,
+        "numpy": f"{np.__version__}, BLAS: {blas.get('openblas configuration') or blas['name']}",
+    }
+    for package in ("torch", "scikit-learn", "onnxruntime"):
+        try:
+            described[package] = version(package)
+        except PackageNotFoundError:
+            described[package] = "not installed"
+    return described
+
+
+def processor() -> str:
+    """The name that the processor gives itself, where the system tells it."""
+    information = Path("/proc/cpuinfo")
+    if information.exists():
+        for line in information.read_text().splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()
+
+
+def load() -> str:
+    """The load average of the last minute."""
+    return f"{os.getloadavg()[0]:.2f}" if hasattr(os, "getloadavg") else "unknown"
