@@ -3,6 +3,8 @@
 The public names are loaded when they are first used, so that `import modnet` costs next to nothing.
 """
 
+import os
+import sys
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -52,12 +54,18 @@ if TYPE_CHECKING:
     from modnet.registry import default_registry as default_registry
     from modnet.spec.model import Spec as Spec
     from modnet.spec.reader import read_spec as read_spec
+    from modnet.threads import set_threads as set_threads
     from modnet.training.history import History as History
     from modnet.training.run import Run as Run
     from modnet.training.trainer import evaluate as evaluate
     from modnet.training.trainer import train as train
 
 __version__ = "0.1.0"
+
+if "MODNET_NUM_THREADS" in os.environ and "numpy" not in sys.modules:
+    # The libraries that may stand behind numpy's products read theirs as numpy is imported.
+    for _variable in ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS"):
+        os.environ.setdefault(_variable, os.environ["MODNET_NUM_THREADS"])
 
 _HOMES = {
     "modnet.component": (
@@ -106,6 +114,7 @@ _HOMES = {
     "modnet.registry": ("Registry", "default_registry"),
     "modnet.spec.model": ("Spec",),
     "modnet.spec.reader": ("read_spec",),
+    "modnet.threads": ("set_threads",),
     "modnet.training.history": ("History",),
     "modnet.training.run": ("Run",),
     "modnet.training.trainer": ("evaluate", "train"),

@@ -1,0 +1,227 @@
+"""The documentation is true: what is generated is up to date, what is code runs, what is linked to is there."""
+
+import doctest
+import fnmatch
+import json
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import modnet
+from modnet.training.objective import Objective
+
+ROOT = Path(__file__).parents[1]
+README = ROOT / "README.md"
+DOCS = sorted((ROOT / "docs").glob("*.md"))
+PAGES = [README, ROOT / "CONTRIBUTING.md", *DOCS, *sorted((ROOT / "examples").rglob("README.md"))]
+
+BLOCK = re.compile(r"(?P<comment><!-- [^>]*-->\n)?^```(?P<language>\w+)\n(?P<code>.*?)^```$", re.MULTILINE | re.DOTALL)
+NOT_RUN = "<!-- not run: "
+"""In the line before a block of Python, followed by the reason."""
+
+JSON_COMMANDS = {
+    "train": "train penguins.toml --set training.epochs=1 --json",
+    "evaluate": "evaluate penguins.modnet penguins.csv --json",
+    "check": "check penguins.toml --json",
+    "summary": "summary penguins.toml --json",
+    "inspect": "inspect penguins.modnet --json",
+    "plugins": "plugins --all --json",
+}
+
+
+def blocks(page: Path, language: str) -> list[str]:
+    """The blocks of code of a page, each on the lines that it has in the file, but for those that are not to be run."""
+    text = page.read_text(encoding="utf-8")
+    return [
+        "\n" * text.count("\n", 0, found.start("code")) + found["code"]
+        for found in BLOCK.finditer(text)
+        if found["language"] == language and not (found["comment"] or "").startswith(NOT_RUN)
+    ]
+
+
+def with_blocks(language: str) -> list[Path]:
+    return [page for page in (README, *DOCS) if blocks(page, language)]
+
+
+def name_of(page: Path) -> str:
+    return page.relative_to(ROOT).as_posix()
+
+
+# What is generated
+
+
+def test_the_generated_parts_are_up_to_date():
+    pytest.importorskip("click", reason="the help texts need the extra cli")
+    command = [sys.executable, ROOT / "docs" / "generate.py", "--check"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_reference_has_every_public_name():
+    page = (ROOT / "docs" / "reference.md").read_text(encoding="utf-8")
+    assert re.findall(r"^### `modnet\.(\w+)`$", page, re.MULTILINE) == modnet.__all__
+
+
+# What is code
+
+
+@pytest.mark.parametrize("page", with_blocks("python"), ids=name_of)
+def test_python_runs(page, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    names = {"__name__": "a_reader"}
+    for code in blocks(page, "python"):
+        exec(compile(code, str(page), "exec", dont_inherit=True), names)
+    for name, test in names.items():
+        if name.startswith("test_"):
+            test()
+
+
+@pytest.mark.parametrize("page", with_blocks("toml"), ids=name_of)
+def test_specs_are_right(page, tmp_path, registry):
+    for code in blocks(page, "toml"):
+        if "[network]" in code:
+            spec = tmp_path / "spec.toml"
+            spec.write_text(code, encoding="utf-8")
+            network = modnet.build(modnet.read_spec(spec, registry)[0], registry=registry)
+            if network.training is not None:
+                Objective(network, network.training)
+
+
+def sessions(page: Path) -> Iterator[tuple[str, str]]:
+    """(command, what it prints) for each `$ modnet ...` of a page's blocks `console`."""
+    for block in blocks(page, "console"):
+        for entry in re.split(r"^\$ ", block.lstrip("\n"), flags=re.MULTILINE)[1:]:
+            command, _, printed = entry.partition("\n")
+            yield command, printed
+
+
+def test_the_commands_print_what_their_page_shows(penguins, run):
+    faulty = (penguins / "penguins.toml").read_text().replace("out_features = 32", "out_feature = 32")
+    (penguins / "faulty.toml").write_text(faulty.replace('"softmax"', '"softmx"'))
+    for command, expected in sessions(ROOT / "docs" / "cli.md"):
+        line, shows_status, _ = command.partition("; echo $?")
+        result = run(line)
+        printed = result.output + (f"{result.exit_code}\n" if shows_status else "")
+        assert shows_status or result.exit_code == 0, printed
+        options = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
+        assert doctest.OutputChecker().check_output(rounded(expected), rounded(printed), options), f"{line}\n{printed}"
+
+
+def rounded(printed: str) -> str:
+    """The text without the digits of its fractions, times and exponents, which differ from machine to machine."""
+    return re.sub(
+        r"\d+(\.\d+)?e-\d+|\d+\.\d+(?!\.)|\d+ epochs|epoch \d+|^ +\d+(?= +\d)|\d+ kB", "#", printed, flags=re.M
+    )
+
+
+@pytest.mark.parametrize("command", JSON_COMMANDS)
+def test_the_keys_of_json_are_those_of_its_table(command, penguins, run):
+    if "penguins.modnet" in JSON_COMMANDS[command]:
+        run(JSON_COMMANDS["train"])
+    printed = json.loads(run(JSON_COMMANDS[command]).output)
+    page = (ROOT / "docs" / "cli.md").read_text(encoding="utf-8")
+    _, _, section = page.partition(f"\n## {command}\n")
+    _, _, table = section.partition("| key of `--json` | value |\n|---|---|\n")
+    rows = table.partition("\n\n")[0].splitlines()
+    documented = {key for row in rows for key in re.findall(r"`(\w+)`", row.split("|")[1])}
+    assert documented == set(printed[0] if isinstance(printed, list) else printed)
+
+
+@pytest.fixture
+def penguins(tmp_path, monkeypatch):
+    """A copy of the example, the current folder."""
+    folder = shutil.copytree(ROOT / "examples" / "penguins", tmp_path / "penguins")
+    monkeypatch.chdir(folder)
+    return folder
+
+
+@pytest.fixture
+def run(registry, monkeypatch):
+    """run("train penguins.toml") runs a command in an environment without plugins."""
+    pytest.importorskip("click", reason="the command line needs the extra cli")
+    pytest.importorskip("rich", reason="the command line needs the extra cli")
+    from click.testing import CliRunner
+
+    from modnet.cli.app import cli
+
+    monkeypatch.setattr("modnet.registry.default_registry", lambda: registry)
+    monkeypatch.setattr("modnet.cli.job.default_registry", lambda: registry)
+
+    def run(command: str):
+        program, *arguments = shlex.split(command)
+        return CliRunner().invoke(cli, arguments if program == "modnet" else [program, *arguments], prog_name="modnet")
+
+    return run
+
+
+# The two commands of the README
+
+
+def test_the_commands_of_the_readme_are_those_that_are_checked_before_a_change_lands():
+    start, test = blocks(README, "sh")
+    checked = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
+    (installed,) = extras_in(start)
+    assert f"'.[{installed}]'" in checked
+    (trained,) = re.findall(r"modnet train (\S+)", start)
+    assert (ROOT / trained).is_file()
+    assert f"/{trained}" in checked
+
+    (wanted,) = extras_in(test)
+    assert any(everything_in(wanted) <= everything_in(extras) for extras in extras_in(checked))
+    assert test.rstrip().endswith("/pytest")
+    assert '"$bin/pytest"' in checked
+
+
+def extras_in(text: str) -> list[str]:
+    return re.findall(r"'\.\[([\w,]+)\]'", text)
+
+
+def everything_in(extras: str) -> set[str]:
+    """The extras with those that they contain."""
+    declared = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    found = set(extras.split(","))
+    for extra in extras.split(","):
+        for requirement in declared[extra]:
+            found |= everything_in(inner) if (inner := requirement.partition("modnet-core[")[2].rstrip("]")) else set()
+    return found
+
+
+# Links and paths
+
+
+def anchors(page: Path) -> set[str]:
+    """What a link to a heading of a page can end with, as GitHub makes it."""
+    headings = re.findall(r"^#+ (.+)$", re.sub(r"^```.*?^```$", "", page.read_text(), flags=re.M | re.S), re.M)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_links_lead_somewhere(page):
+    for target in re.findall(r"\]\(([^)\s]+)\)", page.read_text(encoding="utf-8")):
+        if re.match(r"\w+:", target):
+            continue
+        path, _, anchor = target.partition("#")
+        place = (page.parent / path).resolve() if path else page
+        assert place.exists(), target
+        assert not anchor or anchor in anchors(place), target
+
+
+def files_of_the_project() -> Iterator[Path]:
+    """All files but those that .gitignore names: what is in a commit, or may be in the next one."""
+    ignored = [".git", *(line.rstrip("/") for line in (ROOT / ".gitignore").read_text().split())]
+    for folder, folders, files in os.walk(ROOT):
+        folders[:] = [name for name in folders if not any(fnmatch.fnmatch(name, pattern) for pattern in ignored)]
+        yield from (Path(folder, name) for name in files if not any(fnmatch.fnmatch(name, p) for p in ignored))
+
+
+def test_no_file_has_a_path_of_the_machine_that_it_was_made_on():
+    machine = re.compile(rb"/(?:work|root)/|/tmp/[v]env")
+    assert [path for path in files_of_the_project() if machine.search(path.read_bytes())] == []
