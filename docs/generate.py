@@ -40,7 +40,7 @@ from modnet.component import (  # noqa: E402
 from modnet.configuration import Configuration, Field, describe, show  # noqa: E402
 from modnet.hooks import Specifications  # noqa: E402
 from modnet.registry import BUILTIN, GROUPS, Registry  # noqa: E402
-from modnet.spec.schema import _field_texts as field_texts  # noqa: E402
+from modnet.spec.schema import field_texts  # noqa: E402
 from modnet.summary import shape_text  # noqa: E402
 from modnet.testing.examples import examples_of  # noqa: E402
 

@@ -283,6 +283,8 @@ class Node(Use):
         l1, l2: factors of the sum of absolute and of squared weights that are added to the loss.
     """
 
+    kind: ClassVar[str] = "layer"
+
     layer: Layer
     name: str | None = None
     inputs: tuple[str, ...] | None = None
@@ -382,6 +384,8 @@ def _same_shape(first: Shape, second: Shape) -> bool:
 
 class WeightedLoss(Use):
     """The loss of one output, with its weight in the sum over all outputs."""
+
+    kind: ClassVar[str] = "loss"
 
     loss: Loss
     weight: float = field(default=1.0, minimum=0.0)

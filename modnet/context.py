@@ -82,6 +82,11 @@ class Context:
     def rng(self, rng: np.random.Generator) -> None:
         self._rng = rng
 
+    @property
+    def nbytes(self) -> int:
+        """What the buffers take in memory."""
+        return sum(storage.nbytes for storage in self._storage)
+
     def begin(self) -> None:
         """Starts a pass: the next call of `buffer` is the first again."""
         self._cursor = 0

@@ -282,6 +282,12 @@ class Network:
 
         return Summary.of(self)
 
+    def profile(self, x: Any, repeats: int = 30) -> Any:
+        """Times the nodes and the optimizer in training steps on a batch: an object that prints as a table."""
+        from modnet.profiling import profile
+
+        return profile(self, x, repeats)
+
     def __repr__(self) -> str:
         shapes = " and ".join(str(shape) for shape in self.inputs.values())
         outputs = " and ".join(str(shape) for shape in self.outputs.values())
@@ -468,6 +474,13 @@ class Pass:
             else:
                 flowing[slot] = gradient
 
+    def instrument(self, wrap: Callable[[tuple[int, str], Callable[..., Any]], Callable[..., Any]]) -> None:
+        """Replaces every call by `wrap((slot, "forward" or "backward"), call)`, to time it or to look at it."""
+        self._calls = [
+            (slot, wrap((slot, "forward"), forward), wrap((slot, "backward"), backward), context, sources)
+            for slot, forward, backward, context, sources in self._calls
+        ]
+
     def values(self) -> dict[str, Array]:
         """Node name -> its output in the last `forward`, as far as it was run."""
         return {self._node(slot).name: self._values[slot] for slot in self._order}
@@ -475,7 +488,7 @@ class Pass:
 
 def _as_array(value: ArrayLike, name: str) -> Array:
     try:
-        array = np.asarray(value)
+        array = value if isinstance(value, np.memmap) else np.asarray(value)
     except ValueError as error:
         raise DataError(f"input {show(name)}: expected an array of numbers; {error}") from None
     if array.dtype.kind not in "biuf":

@@ -7,8 +7,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-import pytest
-
 import modnet
 
 PACKAGE = Path(modnet.__file__).parent
@@ -16,6 +14,7 @@ DESIGN = PACKAGE.parent / "docs" / "design.md"
 
 GOING_UP = {
     ("modnet.network", "modnet.modelfile.transfer"),  # Network.load_parameters
+    ("modnet.network", "modnet.profiling"),  # Network.profile
     ("modnet.layers", "modnet.registry"),  # the names of modnet.layers, which are in the registry's table
 }
 """(importer, imported) of the few imports within a function that go up on purpose."""
@@ -27,6 +26,7 @@ OPTIONAL = {
     "click": ("modnet.cli",),
     "rich": ("modnet.cli", "modnet.training.progress"),
     "ruamel": ("modnet.spec",),
+    "threadpoolctl": ("modnet.threads",),
     "matplotlib": ("modnet.training.history",),
 }
 """Library -> the only modules that may import it, within functions, so that the others work without it."""
@@ -99,20 +99,19 @@ def test_imports_within_functions_go_up_only_where_that_is_meant():
     assert found == GOING_UP
 
 
+def library_of(found: Import) -> str:
+    return found.imported.partition(".")[0]
+
+
+FOREIGN = [found for found in IMPORTS if library_of(found) not in {"modnet", *CORE, *sys.stdlib_module_names}]
+
+
 def test_the_core_requires_numpy_pluggy_and_msgpack_alone():
-    foreign = {
-        i
-        for i in IMPORTS
-        if i.at_module_level
-        and floor_of(i.importer) != FLOORS["modnet.cli"]
-        and i.imported.partition(".")[0] not in {"modnet", *CORE, *sys.stdlib_module_names}
-    }
-    assert foreign == set()
+    at_once = {found for found in FOREIGN if found.at_module_level}
+    commands = {found for found in at_once if found.importer.startswith("modnet.cli.") and found.imported == "click"}
+    assert at_once - commands == set()
 
 
-@pytest.mark.parametrize("library", OPTIONAL)
-def test_optional_libraries_are_imported_where_they_are_used(library):
-    for found in IMPORTS:
-        if found.imported.partition(".")[0] == library:
-            assert found.importer.startswith(OPTIONAL[library]), found
-            assert not found.at_module_level or (library == "click" and found.importer.startswith("modnet.cli")), found
+def test_optional_libraries_are_imported_where_they_are_used():
+    assert {library_of(found) for found in FOREIGN} == set(OPTIONAL)
+    assert [found for found in FOREIGN if not found.importer.startswith(OPTIONAL[library_of(found)])] == []

@@ -10,7 +10,7 @@ import click
 @click.option(
     "--target", "targets", multiple=True, required=True, metavar="COLUMN", help="What to predict. Several for numbers."
 )
-@click.option("-o", "--output", metavar="FILE", help="Where to; by default the screen.")
+@click.option("-o", "--output", metavar="FILE", type=click.Path(), help="Where to; by default the screen.")
 def command(data: str, targets: tuple[str, ...], output: str | None) -> None:
     """Look at a .csv or .tsv table and write a spec that predicts the target from the other columns.
 

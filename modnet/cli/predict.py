@@ -25,7 +25,14 @@ DELIMITERS = {".csv": ",", ".tsv": "\t"}
 @click.command("predict", short_help="Predict for new data with a model file.")
 @click.argument("model", type=click.Path())
 @click.argument("data", type=click.Path())
-@click.option("-o", "--output", default="-", metavar="FILE", help="A .csv, .tsv or .npz file; by default the screen.")
+@click.option(
+    "-o",
+    "--output",
+    default="-",
+    metavar="FILE",
+    type=click.Path(),
+    help="A .csv, .tsv or .npz file; by default the screen.",
+)
 @plugin_option
 def command(model: str, data: str, output: str, plugins: tuple[str, ...]) -> None:
     """Predict for every row of DATA: a .csv or .tsv table, arrays in .npz or .npy, or - for a table on standard input.

@@ -8,7 +8,7 @@ import click
 
 
 @click.command("schema", short_help="Print the JSON Schema of a spec, for completion in an editor.")
-@click.option("-o", "--output", metavar="FILE", help="Where to; by default the screen.")
+@click.option("-o", "--output", metavar="FILE", type=click.Path(), help="Where to; by default the screen.")
 def command(output: str | None) -> None:
     """Print the JSON Schema of a spec with every installed component in it, for completion and checks in an editor.
 

@@ -19,9 +19,16 @@ if TYPE_CHECKING:
 
 @click.command("train", short_help="Train the network of a spec and write a model file.")
 @click.argument("spec", type=click.Path())
-@click.option("-o", "--output", metavar="FILE", help="The model file; by default the spec's name with .modnet, here.")
+@click.option(
+    "-o",
+    "--output",
+    metavar="FILE",
+    type=click.Path(),
+    help="The model file; by default the spec's name with .modnet, here.",
+)
 @plugin_option
 @set_option
+@click.option("--profile", "profiled", is_flag=True, help="Show at the end where the time of a step goes.")
 @json_option
 @click.pass_context
 def command(
@@ -30,6 +37,7 @@ def command(
     output: str | None,
     plugins: tuple[str, ...],
     settings: tuple[str, ...],
+    profiled: bool,
     as_json: bool,
 ) -> None:
     """Train the network of SPEC with the data that it names, and write a model file.
@@ -75,6 +83,10 @@ def command(
         )
     else:
         click.echo(_conclusion(job, loaded, path, plugins, interrupted))
+    if profiled and not as_json:
+        batch = loaded.train.take(range(min(job.training().batch_size, len(loaded.train))))
+        rows = slice(None) if batch.rows is None else batch.rows
+        click.echo(f"\n{network.profile({name: array[rows] for name, array in batch.inputs.items()})}")
     if interrupted:
         ctx.exit(130)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from modnet.component import Callback, Loss, Metric, Node, Optimizer, Schedule, Shape, Use, WeightedLoss
 from modnet.configuration import Configuration, field, show
@@ -47,6 +47,8 @@ class NetworkSpec(Configuration):
 
 class NamedCallback(Use):
     """A callback of a run, under the name by which its state is saved; by default its type."""
+
+    kind: ClassVar[str] = "callback"
 
     callback: Callback
     name: str | None = None

@@ -82,7 +82,7 @@ class _Builder:
 
     def fields(self, cls: type[Configuration], names: Iterable[str]) -> dict[str, Any]:
         """Field name -> schema, with description and default."""
-        hints, texts = cls.hints(), _field_texts(cls)
+        hints, texts = cls.hints(), field_texts(cls)
         properties = {}
         for name in names:
             declared = cls.__fields__[name]
@@ -260,7 +260,7 @@ def _summary(cls: type) -> str:
     return " ".join(cleandoc(cls.__doc__ or "").partition("\n\n")[0].split())
 
 
-def _field_texts(cls: type) -> dict[str, str]:
+def field_texts(cls: type) -> dict[str, str]:
     """Field name -> what the docstring of the class, or of a class that it is derived from, says about it."""
     texts = {}
     for base in reversed(cls.__mro__):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mmap
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -13,6 +14,15 @@ from modnet.component import Array
 from modnet.configuration import did_you_mean, show
 from modnet.errors import DataError
 from modnet.network import Network
+
+BLOCK = 1 << 20
+"""Bytes of a mapped file that are read together when its rows are shuffled."""
+
+MIXED = 64
+"""Blocks, drawn from anywhere in the file, whose rows are mixed with each other."""
+
+MOST_RESIDENT = 64 << 20
+"""Bytes that are read from a mapped file before its pages are given back."""
 
 
 @dataclass
@@ -80,11 +90,10 @@ class ArrayBatches:
         if not self.samples:
             raise DataError("there are no samples")
         self._buffers: dict[int, Array] = {}
+        self._resident = 0
 
     def epoch(self, rng: np.random.Generator | None = None) -> Iterator[Batch]:
-        order = self.rows
-        if rng is not None:
-            order = rng.permutation(self.samples) if self.rows is None else self.rows[rng.permutation(self.samples)]
+        order = self.rows if rng is None else self._shuffled(rng)
         for start in range(0, self.samples, self.batch_size):
             stop = min(start + self.batch_size, self.samples)
             chosen = slice(start, stop) if order is None else order[start:stop]
@@ -94,13 +103,39 @@ class ArrayBatches:
                 None if self.weights is None else self.weights[chosen],
             )
 
+    def _shuffled(self, rng: np.random.Generator) -> Array:
+        """The rows in a new order: of arrays in memory any, of mapped files one that reads them in blocks."""
+        mapped = [array for array in (*self.inputs, *self.targets.values()) if isinstance(array, np.memmap)]
+        if not mapped:
+            order = rng.permutation(self.samples)
+        else:
+            row = max(array.nbytes // max(1, len(array)) for array in mapped)
+            size = max(1, BLOCK // max(1, row))
+            blocks = np.array_split(np.arange(self.samples), max(1, self.samples // size))
+            mixed = [blocks[i] for i in rng.permutation(len(blocks))]
+            groups = [np.concatenate(mixed[i : i + MIXED]) for i in range(0, len(mixed), MIXED)]
+            order = np.concatenate([rng.permutation(group) for group in groups])
+        return order if self.rows is None else self.rows[order]
+
     def _take(self, array: Array, chosen: slice | Array) -> Array:
-        if isinstance(chosen, slice) or isinstance(array, np.memmap):
-            return np.asarray(array[chosen])
+        if isinstance(array, np.memmap):
+            return self._read(array, chosen)
+        if isinstance(chosen, slice):
+            return array[chosen]
         buffer = self._buffers.get(id(array))
         if buffer is None:
             buffer = self._buffers[id(array)] = np.empty((self.batch_size, *array.shape[1:]), array.dtype)
         return np.take(array, chosen, axis=0, out=buffer[: len(chosen)], mode="clip")
+
+    def _read(self, array: np.memmap[Any, Any], chosen: slice | Array) -> Array:
+        """Rows of a mapped file, copied out of it, so that its pages need not stay in memory."""
+        taken = np.array(array[chosen])
+        self._resident += taken.nbytes
+        mapping = getattr(array, "_mmap", None)
+        if self._resident > MOST_RESIDENT and mapping is not None and array.mode == "r" and hasattr(mapping, "madvise"):
+            mapping.madvise(mmap.MADV_DONTNEED)
+            self._resident = 0
+        return taken
 
 
 class StreamBatches:
@@ -159,7 +194,7 @@ def named_targets(y: Any, outputs: Sequence[str]) -> dict[str, Array]:
     missing = [name for name in outputs if name not in y]
     if missing:
         raise DataError(f"there is no target for the output {', '.join(map(show, missing))}")
-    targets = {name: np.asarray(y[name]) for name in outputs}
+    targets = {name: y[name] if isinstance(y[name], np.memmap) else np.asarray(y[name]) for name in outputs}
     for name, target in targets.items():
         if target.dtype.kind not in "biuf" or target.ndim == 0:
             raise DataError(

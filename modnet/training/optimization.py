@@ -34,7 +34,9 @@ class Optimization:
         self.slots = {name: network.parameters.like() for name in optimizer.slots}
         self.steps = 0
         self._update = kernels.method(optimizer, "update", network.dtype)
-        self._scratch = [aligned_empty(CHUNK, network.dtype) for _ in range(optimizer.scratch)]
+        whole = getattr(self._update, "whole", False)
+        self._chunk = max(1, network.trainable_size) if whole else CHUNK
+        self._scratch = [aligned_empty(CHUNK, network.dtype) for _ in range(0 if whole else optimizer.scratch)]
 
     def norm(self) -> float:
         """The Euclidean norm of the trainable parameters' gradient."""
@@ -62,8 +64,8 @@ class Optimization:
         parameters, gradients = network.parameters.flat, self.gradients.flat
         slots = [slot.flat for slot in self.slots.values()]
         for begin, end, decay in regions:
-            for start in range(begin, end, CHUNK):
-                stop = min(start + CHUNK, end)
+            for start in range(begin, end, self._chunk):
+                stop = min(start + self._chunk, end)
                 self._update(
                     parameters[start:stop],
                     gradients[start:stop],

@@ -176,3 +176,10 @@ def test_a_terminal_has_a_bar_that_leaves_nothing_behind(run, folder):
     assert "\x1b[1mepoch      loss" in text, "the heading is bold"
     assert "\x1b[?25h" in text, "the cursor is back"
     assert text.endswith("next: modnet predict pets.modnet NEW.csv\r\n")
+
+
+def test_a_profile_tells_where_the_time_goes(run):
+    lines = run("train", "pets.toml", "--profile", "--set", "training.epochs=1").stdout.splitlines()
+    (head,) = [line for line in lines if line.startswith("node ")]
+    assert head.split()[:4] == ["node", "type", "forward", "backward"]
+    assert lines[-1].startswith("a step of ")

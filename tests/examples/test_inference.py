@@ -14,5 +14,5 @@ def test_a_model_predicts_where_only_the_core_is_installed(examples, fresh_envir
 
 def test_the_model_reads_the_digits(examples, modnet):
     printed = modnet(examples / "digits", "evaluate", "../inference/digits.modnet", "digits.npz", "--json")
-    assert json.loads(printed)["figures"]["accuracy"] > 0.97
+    assert json.loads(printed)["metrics"]["accuracy"] > 0.97
     assert (examples / "inference" / "digits.modnet").stat().st_size < 100_000

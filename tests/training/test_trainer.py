@@ -134,6 +134,45 @@ def test_shuffled_epochs_see_every_sample_once():
     assert seen != sorted(seen)
 
 
+def test_a_mapped_file_is_shuffled_by_blocks_and_every_row_is_seen_once(tmp_path, monkeypatch):
+    monkeypatch.setattr("modnet.training.batches.BLOCK", 80)
+    monkeypatch.setattr("modnet.training.batches.MIXED", 3)
+    np.save(tmp_path / "x.npy", np.arange(100.0)[:, None])
+    mapped = np.load(tmp_path / "x.npy", mmap_mode="r")
+    batches = ArrayBatches([mapped], {"output": np.arange(100)}, batch_size=7)
+    rng = np.random.default_rng(0)
+    epochs = [[int(v) for batch in batches.epoch(rng) for v in batch.inputs[0][:, 0]] for _ in range(2)]
+    assert [sorted(epoch) for epoch in epochs] == [list(range(100))] * 2
+    assert epochs[0] != epochs[1]
+    first = {row // 10 for row in epochs[0][:30]}
+    assert len(first) == 3  # thirty rows from three blocks of ten
+    assert epochs[0][:10] != sorted(epochs[0][:10])
+
+
+@pytest.mark.slow
+def test_memory_stays_bounded_on_a_file_that_is_larger(tmp_path):
+    rows, width = 600_000, 256
+    array = np.lib.format.open_memmap(tmp_path / "x.npy", "w+", np.float32, (rows, width))
+    for start in range(0, rows, 50_000):
+        array[start : start + 50_000] = np.random.default_rng(start).standard_normal((50_000, width), np.float32)
+    del array
+    script = """
+import resource, sys, numpy as np, modnet
+modnet.train
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+x = np.load(sys.argv[1], mmap_mode="r")
+layers = ["standardize", {"type": "linear", "out_features": 8}, "relu", {"type": "linear", "out_features": 1}]
+network = modnet.build({"network": {"input": [x.shape[1]], "layers": layers}})
+y = np.zeros((len(x), 1), np.float32)
+modnet.train(network, x, y, loss="mse", epochs=1, batch_size=1024)
+print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) // 1024)
+"""
+    command = [sys.executable, "-c", script, str(tmp_path / "x.npy")]
+    grown = int(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+    assert (tmp_path / "x.npy").stat().st_size > 600e6
+    assert grown < 400, grown
+
+
 def test_validation_by_fraction_or_by_data():
     x, y = blobs()
     by_fraction = modnet.train(modnet.build(SPEC), x, y, validation=0.25)
