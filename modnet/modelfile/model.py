@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from os import PathLike
-from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
@@ -25,7 +24,6 @@ from modnet.errors import (
 )
 from modnet.graph import build_graph
 from modnet.modelfile.reader import Contents, read
-from modnet.modelfile.writer import Group, write
 from modnet.network import Layout, Network
 from modnet.registry import CORE, Registry, default_registry, normalized
 from modnet.spec.components import ComponentReader
@@ -42,6 +40,11 @@ def save(network: Network, path: str | PathLike[str], *, registry: Registry | No
         ModelFileError: the network cannot be stored in that place.
         OSError: the file cannot be written.
     """
+    # A process that only predicts does without these.
+    from pathlib import Path
+
+    from modnet.modelfile.writer import Group, write
+
     registry = registry or default_registry()
     path = Path(path)
     if path.suffix.lower() not in (".modnet", "") and registry.hooks.hook.modnet_export(network=network, path=path):
@@ -94,6 +97,8 @@ def load(path: str | PathLike[str], *, mmap: bool = False, registry: Registry | 
     try:
         contents = read(path, mmap=mmap, verify=not mmap)
     except NotAModelFile:
+        from pathlib import Path
+
         imported = registry.hooks.hook.modnet_import(path=Path(path))
         if imported is None:
             raise
