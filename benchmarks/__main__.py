@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import argparse
 import json
+import statistics
 import sys
 import tempfile
 from dataclasses import asdict
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
 
 from benchmarks import machine
-from benchmarks.rounds import Result, Settings, Spread, race, ratios
+from benchmarks.rounds import Result, Settings, Turn, race, ratios
 
 REFERENCES = ("modnet, kernels off",)
 """Contestants that, where they run, have a column of ratios of their own beside that of the first."""
@@ -38,25 +38,23 @@ def main() -> None:
                 print(f"{case.name} ...", file=sys.stderr, flush=True)
                 results += race(case, arguments.repeats or (2 if arguments.quick else 7))
         losses = train.accuracy(settings) if "accuracy" in chosen and find_spec("torch") else {}
-    facts = {**machine.describe(threads), "load": f"{before} before, {machine.load()} after"}
-    report = ["", *(f"- {name}: {value}" for name, value in facts.items()), "", *table(results), ""]
-    differ = False
-    if "accuracy" in chosen:
-        if losses:
-            difference = abs(losses["modnet"] - losses["torch"])
-            differ = difference > train.TOLERANCE
-            report.append(
-                f"accuracy: trained from the same weights on the same batches, loss {losses['modnet']:.6f} (modnet) and "
-                f"{losses['torch']:.6f} (torch); they {'DIFFER' if differ else 'agree'} "
-                f"({difference:.1e}, allowed {train.TOLERANCE:g})"
-            )
-        else:
-            report.append("accuracy: skipped, torch not installed")
-    print("\n".join(report).strip())
+    facts = {**machine.describe(threads), "load average": f"{before} before, {machine.load()} after"}
+    report = [*(f"- {name}: {value}" for name, value in facts.items()), "", *table(results), ""]
+    difference = abs(losses["modnet"] - losses["torch"]) if losses else 0.0
+    if losses:
+        report.append(
+            "accuracy: trained from the same weights on the same batches, "
+            f"loss {losses['modnet']:.6f} (modnet) and {losses['torch']:.6f} (torch); "
+            f"they {'DIFFER' if difference > train.TOLERANCE else 'agree'} "
+            f"({difference:.1e}, allowed {train.TOLERANCE:g})"
+        )
+    elif "accuracy" in chosen:
+        report.append("accuracy: skipped: needs torch")
+    print("\n".join(report))
     if arguments.json:
         contents = {"machine": facts, "results": [asdict(result) for result in results], "accuracy": losses}
         arguments.json.write_text(json.dumps(contents, indent=1) + "\n")
-    sys.exit(1 if differ else 0)
+    sys.exit(difference > train.TOLERANCE)
 
 
 def parser() -> argparse.ArgumentParser:
@@ -81,22 +79,24 @@ def table(results: list[Result]) -> list[str]:
         bases = [turns[result.case, first[result.case]], *(turns.get((result.case, name)) for name in references)]
         rows.append([result.case, result.contestant, *figures(result, bases)])
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return [
-        "| " + " | ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) + " |" for row in rows
-    ]
+    padded = [[cell.ljust(width) for cell, width in zip(row, widths, strict=True)] for row in rows]
+    return [f"| {' | '.join(row)} |" for row in padded]
 
 
-def figures(result: Result, bases: list[Any]) -> list[str]:
+def figures(result: Result, bases: list[list[Turn] | None]) -> list[str]:
+    """The cells of a row beside its names; a base is None where it is not in this case."""
     if result.skipped:
         return [f"skipped: {result.skipped}", *[""] * len(bases), "", ""]
-    cells = [f"{duration(Spread.of([turn.seconds for turn in result.turns]).median)} a {result.unit}"]
+    cells = [f"{duration(statistics.median(turn.seconds for turn in result.turns))} a {result.unit}"]
     for base in bases:
-        found = ratios(result.turns, base) if base else None
-        cells.append(f"{found.median:.2f} ({found.least:.2f} .. {found.greatest:.2f})" if found else "")
+        found = ratios(result.turns, base) if base else []
+        cells.append(f"{statistics.median(found):.2f} ({min(found):.2f} .. {max(found):.2f})" if found else "")
     slow = [turn.slow for turn in result.turns if turn.slow is not None]
-    memory = [float(turn.memory) for turn in result.turns if turn.memory is not None]
-    cells.append(duration(Spread.of(slow).median) if slow else "")
-    cells.append(f"{Spread.of(memory).median / 2**20:.0f} MiB" if memory else "")
+    cells.append(duration(statistics.median(slow)) if slow else "")
+    peaks = [turn.memory for turn in result.turns if turn.memory is not None]
+    base_peaks = [turn.memory for turn in bases[0] or () if turn.memory is not None]
+    peak = statistics.median(peaks) if peaks else 0
+    cells.append(f"{peak / 2**20:.0f} MiB ({peak / statistics.median(base_peaks):.2f})" if peak else "")
     return cells
 
 

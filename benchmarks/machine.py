@@ -35,7 +35,7 @@ def describe(threads: int) -> dict[str, Any]:
     blas = built["Build Dependencies"]["blas"]
     described = {
         "processor": processor(),
-        "cores": f"{os.cpu_count()}, {threads} threads for every library",
+        "processors": f"{os.cpu_count()}; threads of every library: {threads}",
         "system": platform.platform(),
         "python": platform.python_version(),
         "modnet": modnet.__version__,

@@ -11,8 +11,8 @@ from benchmarks.rounds import Settings
 
 CLASSES = 10
 
-Layers = list[dict[str, Any] | str]
-"""As in the `[network]` table of a spec; only the types that `peers.torch_model` knows."""
+Layers = list[Any]
+"""Tables and type names, as in the `[network]` table of a spec; only the types that `peers.torch_model` knows."""
 
 
 def linear(*sizes: int, activation: str = "relu") -> Layers:
@@ -20,17 +20,18 @@ def linear(*sizes: int, activation: str = "relu") -> Layers:
     return [layer for size in sizes for layer in ({"type": "linear", "out_features": size}, activation)]
 
 
+def normalized(*sizes: int) -> Layers:
+    """A linear layer with batch_norm, relu and dropout for each size."""
+    after: Layers = ["batch_norm", "relu", {"type": "dropout", "rate": 0.5}]
+    return [layer for size in sizes for layer in ({"type": "linear", "out_features": size}, *after)]
+
+
 LOGITS: Layers = [{"type": "linear", "out_features": CLASSES}]
-NORMALIZED: Layers = ["batch_norm", "relu", {"type": "dropout", "rate": 0.5}]
 
 NETWORKS: dict[str, tuple[int, Layers]] = {
     "mlp": (784, linear(256, 128) + LOGITS),
     "deep": (32, linear(*[32] * 20, activation="tanh") + LOGITS),
-    "batch-norm": (
-        784,
-        [{"type": "linear", "out_features": 256}, *NORMALIZED, {"type": "linear", "out_features": 128}, *NORMALIZED]
-        + LOGITS,
-    ),
+    "batch-norm": (784, normalized(256, 128) + LOGITS),
 }
 """Name -> (features of the input, layers up to the logits)."""
 
@@ -65,8 +66,10 @@ def mnist(folder: Path, samples: int) -> tuple[Any, Any]:
     """The first images of MNIST's training set, from its IDX files."""
     from modnet.data.files import read
 
-    found = []
-    for name in ("train-images-idx3-ubyte", "train-labels-idx1-ubyte"):
+    def first(name: str) -> Any:
         path = folder / name
-        found.append(read(path if path.exists() else path.with_name(name + ".gz"))[:samples])
-    return found[0].reshape(-1, 784).astype(np.float32) / 255, found[1].astype(np.int64)
+        contents: Any = read(path if path.exists() else path.with_name(name + ".gz"))
+        return contents[:samples]
+
+    images, labels = first("train-images-idx3-ubyte"), first("train-labels-idx1-ubyte")
+    return images.reshape(-1, 784).astype(np.float32) / 255, labels.astype(np.int64)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import multiprocessing
 import os
-import statistics
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -73,7 +72,7 @@ class Contestant:
     def missing(self) -> str:
         """Why it is skipped, or ""."""
         absent = [name for name in self.needs if find_spec(name) is None]
-        return f"{' and '.join(absent)} not installed" if absent else ""
+        return f"needs {' and '.join(absent)}" if absent else ""
 
 
 @dataclass(frozen=True)
@@ -154,19 +153,6 @@ def _serve(connection: Connection, prepare: Callable[[], Play]) -> None:
         connection.send(play(seed))
 
 
-@dataclass(frozen=True)
-class Spread:
-    """The median of some figures, the least and the greatest."""
-
-    median: float
-    least: float
-    greatest: float
-
-    @classmethod
-    def of(cls, values: list[float]) -> Spread:
-        return cls(statistics.median(values), min(values), max(values))
-
-
-def ratios(turns: list[Turn], base: list[Turn]) -> Spread:
+def ratios(turns: list[Turn], base: list[Turn]) -> list[float]:
     """How many times as long each turn took as the base's turn of the same round."""
-    return Spread.of([turn.seconds / other.seconds for turn, other in zip(turns, base, strict=True)])
+    return [turn.seconds / other.seconds for turn, other in zip(turns, base, strict=True)]

@@ -18,7 +18,7 @@ start = time.perf_counter()
 process = os.posix_spawn(sys.argv[1], sys.argv[1:], os.environ)
 _, status, usage = os.wait4(process, 0)
 print(time.perf_counter() - start, usage.ru_maxrss)
-sys.exit(status)
+sys.exit(os.waitstatus_to_exitcode(status))
 """
 """Starts the process that is measured. It is small itself, because on Linux the peak memory of a process includes what
 the one that started it had."""
@@ -47,7 +47,8 @@ def cases(settings: Settings) -> list[Case]:
         "import torch": ("import torch", ("torch",)),
     }
     contestants = [
-        Contestant(name, partial(whole_process, settings, script), needs) for name, (script, needs) in scripts.items()
+        Contestant(name, partial(whole_process, settings, script), ("resource", *needs))
+        for name, (script, needs) in scripts.items()
     ]
     return [Case("start", "process", contestants)]
 
@@ -67,7 +68,9 @@ def whole_process(settings: Settings, script: str) -> Play:
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, [repository, os.getenv("PYTHONPATH")]))}
 
     def play(seed: int) -> Turn:
-        done = subprocess.run(command, env=environment, cwd=settings.folder, stdout=-1, text=True, check=True)
+        done = subprocess.run(
+            command, env=environment, cwd=settings.folder, stdout=subprocess.PIPE, text=True, check=True
+        )
         seconds, peak = done.stdout.split()
         return Turn(float(seconds), memory=int(peak) * (1 if sys.platform == "darwin" else 1024))
 

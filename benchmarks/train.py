@@ -84,7 +84,7 @@ def in_modnet(job: Job) -> Play:
                     ends.append(time.perf_counter())
 
             adam = {"type": "adam", "learning_rate": LEARNING_RATE}
-            options = {"loss": "cross_entropy", "optimizer": adam, "seed": seed, "callbacks": [Clock()]}
+            options: dict[str, Any] = {"loss": "cross_entropy", "optimizer": adam, "seed": seed, "callbacks": [Clock()]}
             modnet.train(network, x, y, epochs=job.epochs, batch_size=job.batch, **options)
 
         return timed(run, job.epochs * len(x) // job.batch)

@@ -39,6 +39,7 @@ def cells(printed):
 
 
 @pytest.mark.skipif(not hasattr(os, "wait4"), reason="peak memory of another process: only where there is wait4")
+@pytest.mark.slow
 def test_the_table_and_its_json(benchmarks, tmp_path):
     printed = benchmarks("--only", "deep", "start", "--json", str(tmp_path / "figures.json"))
     rows = cells(printed)
