@@ -1,0 +1,193 @@
+"""Optimizer steps in one pass over the parameters. Names and equations are those of `modnet.optimizers`."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from modnet.optimizers import flush_subnormals, nadam_momentum, nadam_momentum_product, negligible
+from modnet_numba.compiling import loop
+from modnet_numba.mathematics import ONE, ZERO
+
+Update = Callable[..., None]
+
+
+def whole(update: Update) -> Update:
+    """Marks an update that takes all parameters at once: in one pass nothing is gained by chunks."""
+    update.whole = True  # type: ignore[attr-defined]
+    return update
+
+
+@loop
+def sgd_step(parameter, gradient, rate, keep):
+    for i in range(len(parameter)):
+        parameter[i] = keep * parameter[i] - rate * gradient[i]
+
+
+@loop
+def momentum_step(parameter, gradient, velocity, momentum, undamped, nesterov, rate, decay):
+    for i in range(len(parameter)):
+        g = undamped * (gradient[i] + decay * parameter[i])
+        v = momentum * velocity[i] + g
+        velocity[i] = v
+        parameter[i] -= rate * (g + momentum * v if nesterov else v)
+
+
+def sgd(optimizer: Any, dtype: np.dtype[Any]) -> Update:
+    real = dtype.type
+
+    @whole
+    def plain(parameter, gradient, slots, scratch, step, learning_rate, weight_decay):
+        sgd_step(parameter, gradient, real(learning_rate), real(1 - learning_rate * weight_decay))
+
+    @whole
+    def with_momentum(parameter, gradient, slots, scratch, step, learning_rate, weight_decay):
+        flush_subnormals(step, slots)
+        undamped = 1 - optimizer.dampening if step > 1 else 1
+        numbers = (real(optimizer.momentum), real(undamped), optimizer.nesterov)
+        momentum_step(parameter, gradient, slots[0], *numbers, real(learning_rate), real(weight_decay))
+
+    return with_momentum if optimizer.momentum else plain
+
+
+@loop
+def adam_step(parameter, gradient, first, second, beta1, beta2, epsilon, rate, decay, keep):
+    for i in range(len(parameter)):
+        g = gradient[i] + decay * parameter[i]
+        m = beta1 * first[i] + g
+        v = beta2 * second[i] + g * g
+        first[i] = m
+        second[i] = v
+        parameter[i] = keep * parameter[i] - rate * m / (math.sqrt(v) + epsilon)
+
+
+def adam(optimizer: Any, dtype: np.dtype[Any], decoupled: bool = False) -> Update:
+    real = dtype.type
+
+    @whole
+    def update(parameter, gradient, slots, scratch, step, learning_rate, weight_decay):
+        flush_subnormals(step, slots)
+        root_factor = optimizer.root_factor(step)
+        rate = learning_rate * (1 - optimizer.beta1) / (1 - optimizer.beta1**step) / root_factor
+        numbers = (optimizer.beta1, optimizer.beta2, optimizer.epsilon / root_factor, rate)
+        decay = (0.0, 1 - learning_rate * weight_decay) if decoupled else (weight_decay, 1.0)
+        adam_step(parameter, gradient, *slots, *map(real, numbers), *map(real, decay))
+
+    return update
+
+
+def adamw(optimizer: Any, dtype: np.dtype[Any]) -> Update:
+    return adam(optimizer, dtype, decoupled=True)
+
+
+@loop
+def nadam_step(parameter, gradient, first, second, beta1, beta2, of_first, epsilon, rate, decay):
+    for i in range(len(parameter)):
+        g = gradient[i] + decay * parameter[i]
+        m = beta1 * first[i] + g
+        v = beta2 * second[i] + g * g
+        first[i] = m
+        second[i] = v
+        parameter[i] -= rate * (g + of_first * m) / (math.sqrt(v) + epsilon)
+
+
+def nadam(optimizer: Any, dtype: np.dtype[Any]) -> Update:
+    real = dtype.type
+
+    @whole
+    def update(parameter, gradient, slots, scratch, step, learning_rate, weight_decay):
+        flush_subnormals(step, slots)
+        beta1, momentum_decay = optimizer.beta1, optimizer.momentum_decay
+        mu, mu_next = (nadam_momentum(beta1, momentum_decay, t) for t in (step, step + 1))
+        product = nadam_momentum_product(beta1, momentum_decay, step)
+        of_gradient = (1 - mu) / (1 - product)
+        of_first = (1 - beta1) * mu_next / (1 - product * mu_next)
+        root_factor = optimizer.root_factor(step)
+        epsilon, rate = optimizer.epsilon / root_factor, learning_rate * of_gradient / root_factor
+        numbers = (beta1, optimizer.beta2, of_first / of_gradient, epsilon, rate, weight_decay)
+        nadam_step(parameter, gradient, *slots, *map(real, numbers))
+
+    return update
+
+
+@loop
+def rmsprop_step(parameter, gradient, second, first, velocity, smoothing, variance, momentum, epsilon, rate, decay):
+    """`first` and `velocity` are empty where the optimizer is not centered, or has no momentum."""
+    centered, moving = len(first) > 0, len(velocity) > 0
+    for i in range(len(parameter)):
+        g = gradient[i] + decay * parameter[i]
+        v = smoothing * second[i] + g * g
+        second[i] = v
+        if centered:
+            m = smoothing * first[i] + g
+            first[i] = m
+            v -= variance * m * m
+            v = ZERO(v) if v < ZERO(v) else v
+        change = g / (math.sqrt(v) + epsilon)
+        if moving:
+            change += momentum * velocity[i]
+            velocity[i] = change
+        parameter[i] -= rate * change
+
+
+def rmsprop(optimizer: Any, dtype: np.dtype[Any]) -> Update:
+    real = dtype.type
+    root_factor = math.sqrt(1 - optimizer.smoothing)
+    numbers = (optimizer.smoothing, 1 - optimizer.smoothing, optimizer.momentum, optimizer.epsilon / root_factor)
+
+    @whole
+    def update(parameter, gradient, slots, scratch, step, learning_rate, weight_decay):
+        flush_subnormals(step, slots)
+        nothing = parameter[:0]
+        first = slots[1] if optimizer.centered else nothing
+        velocity = slots[-1] if optimizer.momentum else nothing
+        rest = (learning_rate / root_factor, weight_decay)
+        rmsprop_step(parameter, gradient, slots[0], first, velocity, *map(real, (*numbers, *rest)))
+
+    return update
+
+
+@loop
+def adagrad_step(parameter, gradient, sum_of_squares, epsilon, rate, decay):
+    for i in range(len(parameter)):
+        g = gradient[i] + decay * parameter[i]
+        s = sum_of_squares[i] + g * g
+        sum_of_squares[i] = s
+        parameter[i] -= rate * g / (math.sqrt(s) + epsilon)
+
+
+def adagrad(optimizer: Any, dtype: np.dtype[Any]) -> Update:
+    real = dtype.type
+
+    @whole
+    def update(parameter, gradient, slots, scratch, step, learning_rate, weight_decay):
+        adagrad_step(parameter, gradient, *slots, real(optimizer.epsilon), real(learning_rate), real(weight_decay))
+
+    return update
+
+
+@loop
+def lion_step(parameter, gradient, first, of_first, beta2, smallest, rate, keep):
+    for i in range(len(parameter)):
+        g = gradient[i]
+        change = (of_first * first[i] + g) / smallest
+        change = -ONE(change) if change < -ONE(change) else change
+        change = ONE(change) if change > ONE(change) else change
+        first[i] = beta2 * first[i] + g
+        parameter[i] = keep * parameter[i] - rate * change
+
+
+def lion(optimizer: Any, dtype: np.dtype[Any]) -> Update:
+    of_first = optimizer.beta1 * (1 - optimizer.beta2) / (1 - optimizer.beta1)
+    numbers = (of_first, optimizer.beta2, negligible(dtype))
+
+    @whole
+    def update(parameter, gradient, slots, scratch, step, learning_rate, weight_decay):
+        flush_subnormals(step, slots)
+        rest = (learning_rate, 1 - learning_rate * weight_decay)
+        lion_step(parameter, gradient, *slots, *map(dtype.type, (*numbers, *rest)))
+
+    return update
