@@ -70,7 +70,7 @@ class BatchNorm(Layer, type="batch_norm"):
             mean = np.mean(rows, axis=0)
             np.subtract(rows, mean, out=normalized)
             variance = np.einsum("ij,ij->j", normalized, normalized) / len(rows)
-            self._follow(context, mean, variance * (len(rows) / (len(rows) - 1)))
+            self.follow(context, mean, variance * (len(rows) / (len(rows) - 1)))
         else:
             np.subtract(rows, context.state["running_mean"], out=normalized)
             variance = context.state["running_variance"]
@@ -81,7 +81,7 @@ class BatchNorm(Layer, type="batch_norm"):
         np.add(y, context.params["shift"], out=y)
         return y.reshape(x.shape)
 
-    def _follow(self, context: Context, mean: Array, variance: Array) -> None:
+    def follow(self, context: Context, mean: Array, variance: Array) -> None:
         for running, batch in ((context.state["running_mean"], mean), (context.state["running_variance"], variance)):
             np.multiply(running, 1 - self.momentum, out=running)
             np.add(running, self.momentum * batch, out=running)

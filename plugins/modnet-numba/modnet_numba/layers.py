@@ -74,7 +74,7 @@ def batch_norm_forward(layer: Any, dtype: np.dtype[Any]) -> Method:
         if of_batch:
             mean, variance = np.empty_like(mean), np.empty_like(variance)
             moments(rows, mean, variance)
-            layer._follow(context, mean, variance * (len(rows) / (len(rows) - 1)))
+            layer.follow(context, mean, variance * (len(rows) / (len(rows) - 1)))
         inverse = 1 / np.sqrt(variance + layer.epsilon)
         normalize_columns(rows, mean, inverse, context.params["scale"], context.params["shift"], normalized, y)
         context.save(normalized, inverse, of_batch)
