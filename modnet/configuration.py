@@ -326,7 +326,7 @@ def describe(hint: Any, declared: Field | None = None, plural: bool = False) -> 
         return f"a list of {len(arguments)}: " + ", ".join(describe(part, declared) for part in arguments)
     if origin in (dict, Mapping):
         return "tables" if plural else "a table"
-    word = getattr(hint, "kind", None) or getattr(hint, "__name__", str(hint)).removesuffix("Spec").lower()
+    word = getattr(hint, "kind", None) or getattr(hint, "__name__", str(hint)).replace("Spec", " table").lower()
     if plural:
         return f"{word}s" if word != "loss" else "losses"
     return f"{'an' if word[0] in 'aeiou' else 'a'} {word}"

@@ -247,6 +247,9 @@ class _Builder:
 
     def share(self, node: Node, name: str, keys: Path, scope: _Scope) -> None:
         """Makes a node use the parameters of an earlier one; for composites, node by node."""
+        if not node.trainable:
+            message = "a node that shares is trained or frozen with its owner; put trainable = false there"
+            self.problem((*keys, "trainable"), message)
         target = scope.prefix + (node.shares or "")
         keys = (*keys, "shares")
         if target not in self.spans or target == name:
@@ -275,6 +278,8 @@ class _Builder:
                 )
             first = self.spans[target][0] + offset
             our.owner = their.owner if their.owner is not None else first
+            # What is shared is trained or frozen where it was made.
+            our.trainable = self.nodes[our.owner].trainable
 
     def check_everything_is_read(self, outputs: dict[str, int]) -> None:
         read = {slot for node in self.nodes for slot in node.inputs} | set(outputs.values())

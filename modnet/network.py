@@ -160,11 +160,16 @@ class Network:
         Raises:
             ShapeError: x does not have the shape that the network expects.
             DataError: x cannot be converted, or is no table of the right columns.
+            ValueError: batch_size is less than 1.
         """
         if self.schema is not None and isinstance(x, Mapping) and not set(self.inputs) <= set(x):
             from modnet.data.schema import predict_table
 
             return predict_table(self.schema, x, lambda arrays: self._predict(self.arrays(arrays), batch_size, None))
+        if out is not None and len(self.outputs) > 1:
+            raise ShapeError(f"out is for one output; this network has {len(self.outputs)}")
+        if batch_size < 1:
+            raise ValueError(f"batch_size: expected at least 1, found {batch_size}")
         outputs = self._predict(self.arrays(x), batch_size, out)
         return outputs if len(outputs) > 1 else next(iter(outputs.values()))
 
@@ -239,7 +244,7 @@ class Network:
             batches: gives (inputs in order, output name -> target) for all of the training data, each time anew.
         """
         for position, node in enumerate(self.graph.nodes):
-            if type(node.layer).prepare is Layer.prepare or not node.trainable or node.owner is not None:
+            if not _learns_before_training(node):
                 continue
             slot = position + len(self.inputs)
             output = next((name for name, at in self.graph.outputs.items() if at == slot), None)
@@ -251,6 +256,15 @@ class Network:
 
             context = Context(self.dtype, state=self.arrays_of(self.state, node, node.state), training=True)
             node.layer.prepare(context, seen())
+
+    def unprepared(self) -> list[str]:
+        """The names of the nodes that learn from data before training and have not done so yet."""
+        return [
+            node.name
+            for node in self.graph.nodes
+            if _learns_before_training(node)
+            and all((self.state[f"{node.name}.{name}"] == state.fill).all() for name, state in node.state.items())
+        ]
 
     def arrays_of(self, array: FlatArray, node: GraphNode, names: Iterable[str]) -> dict[str, Array]:
         """The views that belong to a node: its own, or those of the node it shares with."""
@@ -372,6 +386,7 @@ class Pass:
         self._learning = self._nodes_to_learn() if gradients is not None else set()
         self._shared: list[tuple[Array, Array]] = []
         self._zeroed: list[Array] = []
+        self._seen = False
         self.contexts = {slot: self._context(slot, training, rng) for slot in self._order}
         self._calls: list[tuple[int, Any, Any, Context, tuple[int, ...]]] = []
         for slot in self._order:
@@ -440,7 +455,17 @@ class Pass:
                 values[slot] = forward(context, values[sources[0]])
             else:
                 values[slot] = forward(context, *[values[source] for source in sources])
+        if not self._seen:
+            self._check_shapes()
         return [values[slot] for slot in self.wanted]
+
+    def _check_shapes(self) -> None:
+        """Holds each layer, once, to the shape that it has announced."""
+        for slot in self._order:
+            node, found = self._node(slot), self._values[slot].shape[1:]
+            if len(found) != len(node.shape) or any(e not in (None, f) for e, f in zip(node.shape, found, strict=True)):
+                raise ShapeError(f"{node.label()}: its output_shape says {node.shape}, its forward gives {found}")
+        self._seen = True
 
     def backward(self, gradients: Sequence[Array]) -> None:
         """Writes the gradient of every trainable parameter.
@@ -459,11 +484,8 @@ class Pass:
             result = backward(context, flowing.pop(slot))
             if not context.needs_input_gradient:
                 continue
-            seen: list[Array] = []
-            for source, gradient in zip(sources, result if isinstance(result, tuple) else (result,), strict=True):
-                # A layer may hand the same array to several inputs; each of them may overwrite what it gets.
-                self._flow(flowing, source, gradient.copy() if any(gradient is other for other in seen) else gradient)
-                seen.append(gradient)
+            for source, gradient in zip(sources, _separate(result), strict=True):
+                self._flow(flowing, source, gradient)
         for total, own in self._shared:
             total += own
 
@@ -484,6 +506,18 @@ class Pass:
     def values(self) -> dict[str, Array]:
         """Node name -> its output in the last `forward`, as far as it was run."""
         return {self._node(slot).name: self._values[slot] for slot in self._order}
+
+
+def _learns_before_training(node: GraphNode) -> bool:
+    return type(node.layer).prepare is not Layer.prepare and node.trainable and node.owner is None
+
+
+def _separate(result: Any) -> list[Array]:
+    """The gradients of a layer's inputs, each an array that may be overwritten: a layer may give one for several."""
+    separate: list[Array] = []
+    for gradient in result if isinstance(result, tuple) else (result,):
+        separate.append(gradient.copy() if any(gradient is other for other in separate) else gradient)
+    return separate
 
 
 def _as_array(value: ArrayLike, name: str) -> Array:
@@ -510,7 +544,7 @@ def _converted(array: Array, dtype: DTypeLike, name: str) -> Array:
     if (
         dtype.kind == "i"
         and array.dtype.kind == "f"
-        and not (np.isfinite(array).all() and (array == np.trunc(array)).all())
+        and not ((np.abs(array) < 2**62).all() and (array == np.trunc(array)).all())
     ):
         raise DataError(f"input {show(name)}: expected whole numbers (ids), found others")
     return array.astype(dtype)

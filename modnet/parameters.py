@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
 
 import numpy as np
 from numpy.typing import DTypeLike
@@ -52,6 +53,14 @@ class FlatArray(Mapping[str, Array]):
             name: flat[start : start + math.prod(shape)].reshape(shape)
             for name, (start, shape) in self._offsets.items()
         }
+
+    def __getstate__(self) -> dict[str, object]:
+        return {"flat": self.flat, "_offsets": self._offsets}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        # Views are copied as arrays of their own; they have to be made anew.
+        self._offsets = state["_offsets"]
+        self.adopt(state["flat"])
 
     @property
     def dtype(self) -> np.dtype[np.generic]:

@@ -1,5 +1,6 @@
 """Building networks, sending batches through them forward and backward, predicting."""
 
+import copy
 import pickle
 import threading
 
@@ -249,3 +250,76 @@ def test_the_summary_is_a_table():
         "linear_2  linear  (2,)             8              6",
         "total                             23             18   92 B in float32",
     ]
+
+
+@pytest.mark.parametrize("inputs", [["a", "a", "b"], ["a", "a", "a"], ["b", "a", "b", "a"]], ids=str)
+@pytest.mark.parametrize("merge", ["add", "multiply", "concatenate"])
+def test_gradients_of_an_output_that_one_node_reads_several_times(merge, inputs):
+    NETWORKS["several times"] = (
+        [linear(4, name="a"), linear(4, name="b", inputs=["input"]), {"type": merge, "inputs": inputs}],
+        {},
+    )
+    try:
+        if "b" not in inputs:
+            NETWORKS["several times"][0].pop(1)
+        test_gradients_of_whole_networks("several times")
+    finally:
+        del NETWORKS["several times"]
+
+
+@pytest.mark.parametrize("copied", [lambda n: pickle.loads(pickle.dumps(n)), copy.deepcopy], ids=["pickle", "deepcopy"])
+def test_a_copy_of_a_network_trains_like_the_original(copied):
+    network = build([linear(3), "batch_norm", "tanh", linear(1)])
+    again = copied(network)
+    x = np.random.default_rng(0).standard_normal((20, 4))
+    for one in (network, again):
+        modnet.train(one, x, x[:, :1], loss="mse", epochs=3)
+    assert (network.parameters.flat == again.parameters.flat).all()
+    np.testing.assert_array_equal(network.predict(x), again.predict(x))
+    assert np.shares_memory(again.parameters["linear_1.weight"], again.parameters.flat)
+
+
+def test_out_is_for_one_output_and_batches_have_rows():
+    network = build([linear(2, name="a"), linear(2, name="b")], outputs=["a", "b"])
+    with pytest.raises(modnet.ShapeError, match="out is for one output; this network has 2"):
+        network.predict(np.ones((3, 4)), out=np.empty((3, 2)))
+    with pytest.raises(ValueError, match="batch_size: expected at least 1, found 0"):
+        network.predict(np.ones((3, 4)), batch_size=0)
+
+
+def test_what_is_shared_is_frozen_with_its_owner():
+    layers = [
+        {"type": "batch_norm", "name": "norm", "trainable": False},
+        {"type": "batch_norm", "shares": "norm"},
+        linear(1),
+    ]
+    network = build(layers)
+    before = network.state.flat.copy()
+    x = np.random.default_rng(0).standard_normal((20, 4)) + 3
+    modnet.train(network, x, x[:, :1], loss="mse", epochs=2)
+    assert (network.state.flat == before).all()
+    with pytest.raises(modnet.SpecError, match="a node that shares is trained or frozen with its owner"):
+        build([linear(4, name="a"), linear(4, shares="a", trainable=False)])
+
+
+def test_a_layer_is_held_to_the_shape_that_it_announces(registry):
+    class Liar(modnet.Layer, type="liar"):
+        """Announces what it gets, gives half of it."""
+
+        def output_shape(self, *input_shapes):
+            return input_shapes[0]
+
+        def forward(self, context, x):
+            return x[:, :2]
+
+    registry.register(Liar)
+    network = modnet.build({"network": {"input": [4], "layers": ["liar"]}}, registry=registry)
+    with pytest.raises(modnet.ShapeError, match=r"\(liar\): its output_shape says \(4,\), its forward gives \(2,\)"):
+        network.predict(np.ones((3, 4)))
+
+
+def test_ids_may_be_read_by_other_layers_too():
+    embedding = {"type": "embedding", "vocabulary_size": 9, "embedding_size": 2, "inputs": ["input"]}
+    both = {"type": "add", "inputs": ["flatten_1", "linear_1"]}
+    network = build([embedding, "flatten", linear(4, inputs=["input"]), both], input=[2])
+    assert network.predict([[1, 8]]).shape == (1, 4)

@@ -269,6 +269,9 @@ class _Loader:
                 raise DataError(f"{found.name}: {key} has shape {array.shape}; expected one class name for each row")
             (column,) = schema.targets[output]
             return column.codes(Table({column.name: array.tolist()}, found.name))
+        if schema is not None and output in schema.classes():
+            known = ", ".join(schema.classes()[output][:6])
+            raise DataError(f"{found.name}: {key} holds {array.dtype}; expected class names, such as {known}")
         _check_numbers(found, key)
         # A network's output has an axis of features, here of one.
         return array[:, None] if array.ndim == 1 and output not in self.label_outputs else array

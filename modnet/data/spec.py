@@ -68,7 +68,6 @@ class DataSpec(Configuration):
         train: what to train with: a file's path, relative to the spec, or a source.
         validation: what to validate with after each epoch: the fraction of the training rows that is set aside for it,
             or a file or source of its own; None for no validation.
-        test: what `evaluate` uses.
         target: of a table, the column to predict, or several; for a network of several outputs: output -> columns.
         inputs: of a table, the columns to predict from, by default all others; for a network of several inputs:
             input -> columns.
@@ -81,7 +80,6 @@ class DataSpec(Configuration):
 
     train: str | Source
     validation: float | str | Source | None = field(default=None, above=0.0, below=1.0)
-    test: str | Source | None = None
     target: str | tuple[str, ...] | Mapping[str, str | tuple[str, ...]] | None = None
     inputs: tuple[str, ...] | Mapping[str, tuple[str, ...]] | None = None
     columns: Mapping[str, Column] = field(default={})

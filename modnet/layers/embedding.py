@@ -45,6 +45,9 @@ class Embedding(Layer, type="embedding"):
         return {"weight": Parameter((self.vocabulary_size, self.embedding_size), self.weight_initializer)}
 
     def forward(self, context: Context, ids: Array) -> Array:
+        if ids.dtype.kind != "i":
+            # Where a layer that is no embedding reads the same input, the network gives both floats.
+            ids = ids.astype(np.intp)
         if ids.size and (ids.min() < 0 or ids.max() >= self.vocabulary_size):
             at = tuple(np.argwhere((ids < 0) | (ids >= self.vocabulary_size))[0].tolist())
             raise DataError(

@@ -87,6 +87,8 @@ class ArrayBatches:
                 raise DataError(f"{len(self.inputs[0])} samples, but {len(target)} targets (output {show(name)})")
         if weights is not None and weights.shape != (len(self.inputs[0]),):
             raise DataError(f"{len(self.inputs[0])} samples, but sample weights of shape {weights.shape}")
+        if weights is not None and not (np.isfinite(weights).all() and (weights >= 0).all() and weights.any()):
+            raise DataError("sample weights: expected finite numbers >= 0, of which one at least is greater")
         if not self.samples:
             raise DataError("there are no samples")
         self._buffers: dict[int, Array] = {}
@@ -153,6 +155,8 @@ class StreamBatches:
         outputs: Sequence[str],
         steps: int | None = None,
     ) -> None:
+        if steps is not None and steps < 1:
+            raise DataError(f"steps_per_epoch: expected at least 1, found {steps}")
         self.source = source
         self.network = network
         self.outputs = outputs

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -42,8 +43,7 @@ class EarlyStopping(Callback, type="early_stopping"):
     def modnet_epoch_ended(self, run: Run) -> None:
         state = run.state_of(self)
         value, greater = run.monitored(self.monitor)
-        best = state.get("best")
-        if best is None or (value > best + self.minimum_delta if greater else value < best - self.minimum_delta):
+        if "best" not in state or _better(value, state["best"], greater, self.minimum_delta):
             state.update(best=value, epoch=run.epoch)
             if self.restore_best:
                 state["parameters"] = run.network.parameters.flat.copy()
@@ -106,6 +106,13 @@ class JSONLog(Callback, type="json_log"):
         line: dict[str, Any] = {"epoch": run.epoch, "step": run.step, "seconds": round(run.seconds, 6)}
         line["learning_rate"] = run.learning_rate
         for name, value in run.figures.items():
-            line[name] = value.tolist() if isinstance(value, np.ndarray) else value
+            line[name] = value.tolist() if isinstance(value, np.ndarray) else value if math.isfinite(value) else None
         with Path(self.path).open("a") as file:
             file.write(json.dumps(line) + "\n")
+
+
+def _better(value: float, best: float, greater: bool, delta: float) -> bool:
+    """Whether a figure has improved; anything is better than nan."""
+    if math.isnan(best):
+        return not math.isnan(value)
+    return value > best + delta if greater else value < best - delta

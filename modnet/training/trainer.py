@@ -17,7 +17,7 @@ from modnet.component import Array, Callback, Optimizer, Progress
 from modnet.configuration import INVALID, Checker, show
 from modnet.data.dataset import Dataset
 from modnet.data.split import split
-from modnet.errors import DataError, Diverged, PluginError
+from modnet.errors import DataError, Diverged, PluginError, TrainingError
 from modnet.hooks import PluginManager
 from modnet.network import Network, Pass
 from modnet.registry import Registry, default_registry
@@ -57,8 +57,10 @@ def train(
 ) -> History:
     """Trains a network in place.
 
-    What is not given is taken from the `[training]` table of the spec that the network was built from. Components may
-    be given as objects, by name, or as tables.
+    What is not given is taken from the `[training]` table of the spec that the network was built from, or has its
+    default; only loss and metrics are remembered from one call to the next. Components may be given as objects, by
+    name, or as tables. Layers that learn from the data before training (standardize) need data that can be read twice:
+    no generator that runs once.
 
     Args:
         x: an array (samples, *shape), memory-mapped or not; for several inputs a dict of them; or, without `y`, an
@@ -96,8 +98,9 @@ def train(
     registry = registry or default_registry()
     training = merged_training(network, given, registry)
     objective = Objective(network, training, registry.kernels)
-    if network.spec.training is None:
-        network.spec = network.spec.replace(training=training)
+    # What it was last trained for is what `evaluate` measures and the model file tells; the rest is this call's alone.
+    remembered = network.spec.training or TrainingSpec(loss=training.loss)
+    network.spec = network.spec.replace(training=remembered.replace(loss=training.loss, metrics=training.metrics))
     batches, validating = _batches(network, objective, training, x, y, validation, sample_weights, steps_per_epoch)
     return Trainer(network, training, objective, registry).fit(batches, validating)
 
@@ -172,7 +175,9 @@ def _batches(
     batches = _source(network, objective, training.batch_size, x, y, sample_weights, steps)
     if validation is None:
         return batches, None
-    if isinstance(validation, float):
+    if isinstance(validation, int) and not isinstance(validation, bool):
+        validation = float(validation)
+    if isinstance(validation, float | np.floating):
         if not isinstance(batches, ArrayBatches):
             raise DataError(
                 "a fraction for validation needs arrays; give validation = (x, y) beside a stream of batches"
@@ -180,16 +185,25 @@ def _batches(
         if not 0.0 < validation < 1.0:
             raise DataError(f"validation: expected a fraction between 0 and 1, or (x, y); found {validation}")
         head = objective.heads[0]
-        target = batches.targets[head.name]
-        labels = target if head.loss.takes_labels and target.ndim == 1 and target.dtype.kind in "iu" else None
-        for_training, for_validation = split(batches.samples, validation, training.seed, labels)
+        labels = class_numbers(batches.targets[head.name]) if head.loss.takes_labels else None
+        for_training, for_validation = split(batches.samples, float(validation), training.seed, labels)
         parts = [
             ArrayBatches(batches.inputs, batches.targets, batches.weights, training.batch_size, rows)
             for rows in (for_training, for_validation)
         ]
         return parts[0], parts[1]
-    x, y, weights = (*validation, None, None)[:3] if isinstance(validation, tuple) else (validation, None, None)
+    pair = isinstance(validation, tuple | list) and len(validation) in (2, 3)
+    if not pair and not isinstance(validation, Dataset):
+        raise DataError(f"validation: expected a fraction between 0 and 1, or (x, y); found {show(validation)}")
+    x, y, weights = (*validation, None)[:3] if pair else (validation, None, None)
     return batches, _source(network, objective, training.batch_size, x, y, weights, None)
+
+
+def class_numbers(target: Array) -> Array | None:
+    """The class of each sample as an integer, from labels or one-hot rows; None where a sample has no single class."""
+    if target.ndim == 2:
+        return cast(Array, np.argmax(target, axis=1))
+    return np.unique(target, return_inverse=True)[1] if target.ndim == 1 else None
 
 
 class Evaluation:
@@ -213,6 +227,8 @@ class Trainer:
     def __init__(
         self, network: Network, training: TrainingSpec, objective: Objective, registry: Registry | None = None
     ) -> None:
+        if not network.parameters.flat.flags.writeable:
+            raise TrainingError("the parameters are mapped from a file and cannot change; load it without mmap=True")
         self.network = network
         self.training = training
         self.objective = objective
@@ -272,7 +288,12 @@ class Trainer:
 
     def _prepare(self, batches: Batches) -> None:
         if not batches.rewinds:
-            # What a layer would learn from could not be trained on any more; the layer says what that means.
+            unprepared = self.network.unprepared()
+            if unprepared:
+                raise DataError(
+                    f"{unprepared[0]} learns from the data before training, and a generator can be run through only "
+                    "once; pass a function that makes it, or arrays"
+                )
             return
         self.network.prepare(lambda: ((batch.inputs, batch.targets) for batch in batches.epoch()))
 
@@ -288,6 +309,7 @@ class Trainer:
                 self.events.hook.modnet_step_ended(run=run)
             if run.stopped:
                 break
+        self._check_parameters()
         if not steps:
             raise DataError("there are no batches to train on" + ("" if run.epoch == 1 else f" in epoch {run.epoch}"))
         if run.stopped and steps != batches.steps:
@@ -297,6 +319,14 @@ class Trainer:
         if validation is not None:
             measured = self.evaluation.figures(validation)
             run.figures.update({f"validation_{name}": value for name, value in measured.items()})
+            if not np.isfinite(measured["loss"]):
+                what = f"validation loss became {measured['loss']} after step {run.step} (epoch {run.epoch})"
+                raise Diverged(
+                    f"{what}\n  {self._advice()}, and look for values that are not finite in the data",
+                    run.step,
+                    run.epoch,
+                    "",
+                )
         run.seconds = time.perf_counter() - started
         self.events.hook.modnet_epoch_ended(run=run)
 
@@ -323,14 +353,24 @@ class Trainer:
         run.step += 1
         return penalty
 
+    def _check_parameters(self) -> None:
+        """The loss tells of the parameters before a step; after an epoch's last one they are looked at themselves."""
+        for array in (self.network.parameters, self.network.state):
+            if not np.isfinite(array.flat).all():
+                name = next(name for name, view in array.items() if not np.isfinite(view).all())
+                run = self.run
+                what = f"{name} became nan or infinite by step {run.step} (epoch {run.epoch})"
+                raise Diverged(f"{what}\n  {self._advice()}", run.step, run.epoch, name.rpartition(".")[0])
+
+    def _advice(self) -> str:
+        advice = f"try a smaller learning_rate (now {self.optimization.optimizer.learning_rate:g})"
+        return advice if self.training.gradient_clipping is not None else f"{advice} or gradient_clipping = 1.0"
+
     def _diverged(self, batch: Batch) -> Diverged:
         run = self.run
         what = "nan" if math.isnan(run.loss) else "infinite"
         where, node = self._first_not_finite(batch)
-        rate = self.optimization.optimizer.learning_rate
-        advice = f"try a smaller learning_rate (now {rate:g})"
-        if self.training.gradient_clipping is None:
-            advice += " or gradient_clipping = 1.0"
+        advice = self._advice()
         if not node and "input" in where:
             advice = "clean the data, or say in [data] what is to be done with missing values"
         message = f"loss became {what} at step {run.step + 1} (epoch {run.epoch})\n  {where}\n  {advice}"

@@ -86,7 +86,6 @@ def test_validation_and_test_files_of_their_own(folder):
     spec = DataSpec(
         train=Source("pets.csv", rows=(0, 15)),
         validation=Source("pets.csv", rows=(15, 20)),
-        test="pets.csv",
         target="kind",
     )
     data = load(spec, folder, **LABELS)
@@ -95,7 +94,7 @@ def test_validation_and_test_files_of_their_own(folder):
         f"{folder / 'pets.csv'}: 5 rows to validate",
     ]
     np.testing.assert_array_equal(data.validation.targets["output"], [1] * 5)
-    test, notes = load_source(spec.test, folder, schema=data.schema, **LABELS)
+    test, notes = load_source("pets.csv", folder, schema=data.schema, **LABELS)
     assert len(test) == 20
     assert notes == [f"{folder / 'pets.csv'}: 20 rows"]
 

@@ -147,3 +147,13 @@ def test_the_history_can_be_drawn(tmp_path):
     assert [line.get_label() for line in figure.axes[0].lines] == ["training", "validation"]
     assert (tmp_path / "history.png").stat().st_size > 5000
     assert figure._repr_png_().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize(
+    ("value", "best", "greater", "better"),
+    [(1.0, np.nan, False, True), (np.nan, np.nan, False, False), (np.nan, 1.0, True, False), (2.0, 1.0, True, True)],
+)
+def test_any_figure_is_better_than_nan(value, best, greater, better):
+    from modnet.training.callbacks import _better
+
+    assert _better(value, best, greater, 0.0) is better

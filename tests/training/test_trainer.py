@@ -393,3 +393,69 @@ def test_unstandardize_lets_a_network_give_raw_targets():
     )
     history = modnet.train(network, x, y)
     assert history.last()["r2"] > 0.999
+
+
+def test_only_loss_and_metrics_are_remembered_from_one_call_to_the_next():
+    x, y = blobs()
+    network = modnet.build({"network": SPEC["network"]})
+    stopping = {"type": "early_stopping", "patience": 1}
+    modnet.train(network, x, y, loss="cross_entropy", epochs=2, callbacks=[stopping])
+    history = modnet.train(network, x, y, metrics=["accuracy"])
+    assert (history.epochs, history.stopped) == (10, "")
+    assert set(modnet.evaluate(network, x, y)) == {"loss", "accuracy"}
+
+
+def test_a_last_step_that_ruins_the_parameters_is_noticed():
+    network = modnet.build({"network": {"input": [2], "layers": [{"type": "linear", "out_features": 1}]}})
+    x, _ = blobs()
+    options = {"loss": "mse", "epochs": 1, "batch_size": 1000, "optimizer": {"type": "sgd", "learning_rate": 1e38}}
+    with np.errstate(all="ignore"), pytest.raises(modnet.Diverged, match="became nan or infinite by step 1"):
+        modnet.train(network, 1e3 * x, x[:, :1], **options)
+    network.initialize(0)
+    options["optimizer"] = {"type": "sgd", "learning_rate": 1e25}
+    with np.errstate(all="ignore"), pytest.raises(modnet.Diverged, match="validation loss became"):
+        modnet.train(network, x, x[:, :1], validation=0.5, **options)
+
+
+def test_a_layer_that_has_to_see_the_data_first_refuses_a_generator_that_runs_once():
+    network = modnet.build({**SPEC, "network": {"input": [2], "layers": ["standardize", *SPEC["network"]["layers"]]}})
+    with pytest.raises(modnet.DataError, match="standardize_1 learns from the data before training"):
+        modnet.train(network, (batch for batch in [blobs(16)]), epochs=1)
+    modnet.train(network, *blobs(), epochs=1)
+    modnet.train(network, (batch for batch in [blobs(16)]), epochs=1)
+
+
+@pytest.mark.parametrize("form", ["integers", "floats", "rows"])
+def test_validation_is_stratified_for_labels_of_every_form(form):
+    x, y = np.zeros((100, 2)), np.zeros(100, int)
+    y[:4] = 1
+    targets = {"integers": y, "floats": y.astype(float), "rows": np.eye(2)[y]}[form]
+    from modnet.training.trainer import class_numbers
+
+    assert class_numbers(targets).tolist() == y.tolist()
+    network = modnet.build(SPEC)
+    for seed in range(5):
+        history = modnet.train(
+            network, x, targets, validation=np.float32(0.25), seed=seed, epochs=1, metrics=["confusion_matrix"]
+        )
+        assert np.sum(history.last()["validation_confusion_matrix"], axis=1).tolist() == [24.0, 1.0]
+
+
+@pytest.mark.parametrize("validation", [1, True, "all", (1,)], ids=str)
+def test_a_validation_that_makes_no_sense_is_named(validation):
+    with pytest.raises(modnet.DataError, match="validation: expected a fraction between 0 and 1"):
+        modnet.train(modnet.build(SPEC), *blobs(), validation=validation)
+
+
+@pytest.mark.parametrize(
+    "weights", [-np.ones(200), np.full(200, np.nan), np.zeros(200)], ids=["negative", "nan", "zero"]
+)
+def test_sample_weights_that_make_no_sense_are_refused(weights):
+    with pytest.raises(modnet.DataError, match="sample weights: expected finite numbers >= 0"):
+        modnet.train(modnet.build(SPEC), *blobs(), sample_weights=weights)
+
+
+def test_a_mapped_network_is_not_trained(tmp_path):
+    modnet.save(modnet.build(SPEC), tmp_path / "model.modnet")
+    with pytest.raises(modnet.TrainingError, match="load it without mmap=True"):
+        modnet.train(modnet.load(tmp_path / "model.modnet", mmap=True), *blobs())
