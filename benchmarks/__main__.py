@@ -22,12 +22,12 @@ def main() -> None:
     arguments = parser().parse_args()
     threads = machine.clean_environment()
     # Only now, since they import numpy.
-    from benchmarks import predict, start, train
+    from benchmarks import growth, predict, start, train
 
     before = machine.load()
     with tempfile.TemporaryDirectory() as folder:
         settings = Settings(Path(folder), threads, arguments.quick, arguments.mnist)
-        cases = [case for module in (train, predict, start) for case in module.cases(settings)]
+        cases = [case for module in (train, predict, start, growth) for case in module.cases(settings)]
         names = [*(case.name for case in cases), "accuracy"]
         chosen = [name for name in names if not arguments.only or name in arguments.only]
         if unknown := set(arguments.only or ()) - set(names):
@@ -62,7 +62,12 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--only", nargs="+", metavar="NAME", help="the cases to measure; by default all")
     made.add_argument("--quick", action="store_true", help="little data and few rounds: figures that mean nothing")
     made.add_argument("--repeats", type=int, help="rounds that count; by default 7")
-    made.add_argument("--mnist", type=Path, metavar="FOLDER", help="train on MNIST's IDX files in this folder")
+    made.add_argument(
+        "--mnist",
+        type=Path,
+        metavar="FOLDER",
+        help="train on the first 8192 images of MNIST's IDX files in this folder",
+    )
     made.add_argument("--json", type=Path, metavar="FILE", help="write every figure of every round to this file")
     return made
 
@@ -101,6 +106,8 @@ def figures(result: Result, bases: list[list[Turn] | None]) -> list[str]:
 
 
 def duration(seconds: float) -> str:
+    if seconds < 1e-6:
+        return f"{seconds * 1e9:.0f} ns"
     return f"{seconds * 1e6:.1f} us" if seconds < 1e-3 else f"{seconds * 1e3:.2f} ms"
 
 

@@ -39,7 +39,7 @@ def describe(threads: int) -> dict[str, Any]:
         "system": platform.platform(),
         "python": platform.python_version(),
         "modnet": modnet.__version__,
-        "numpy": f"{np.__version__}, BLAS: {blas.get('openblas configuration') or blas['name']}",
+        "numpy": f"{np.__version__}, BLAS: {blas['name']} {blas.get('version', '')}{_kernels_of_blas()}",
     }
     for package in ("torch", "scikit-learn", "onnxruntime"):
         try:
@@ -47,6 +47,16 @@ def describe(threads: int) -> dict[str, Any]:
         except PackageNotFoundError:
             described[package] = "not installed"
     return described
+
+
+def _kernels_of_blas() -> str:
+    """For which processor BLAS has chosen its kernels, which it does when it is loaded."""
+    try:
+        from threadpoolctl import threadpool_info
+    except ImportError:
+        return ""
+    chosen = [pool["architecture"] for pool in threadpool_info() if "architecture" in pool]
+    return f" with kernels for {chosen[0]}" if chosen else ""
 
 
 def processor() -> str:

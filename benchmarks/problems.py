@@ -63,13 +63,12 @@ def clusters(samples: int, features: int) -> tuple[Any, Any]:
 
 
 def mnist(folder: Path, samples: int) -> tuple[Any, Any]:
-    """The first images of MNIST's training set, from its IDX files."""
+    """The first images of MNIST, from its IDX files: the training set's where they are there, else the test set's."""
     from modnet.data.files import read
 
-    def first(name: str) -> Any:
-        path = folder / name
-        contents: Any = read(path if path.exists() else path.with_name(name + ".gz"))
-        return contents[:samples]
-
-    images, labels = first("train-images-idx3-ubyte"), first("train-labels-idx1-ubyte")
-    return images.reshape(-1, 784).astype(np.float32) / 255, labels.astype(np.int64)
+    found = sorted(folder.glob("*images-idx3-ubyte*"), key=lambda path: "train" not in path.name)
+    if not found:
+        raise SystemExit(f"{folder} has no *images-idx3-ubyte file")
+    labels: Any = read(found[0].with_name(found[0].name.replace("images-idx3", "labels-idx1")))
+    images: Any = read(found[0])
+    return images[:samples].reshape(-1, 784).astype(np.float32) / 255, labels[:samples].astype(np.int64)

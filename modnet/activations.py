@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast
 import numpy as np
 
 from modnet.component import Activation, Array, Initializer, Parameter, Shape, field
+from modnet.context import workspace_along_rows
 from modnet.errors import ShapeError
 from modnet.initializers import Constant
 
@@ -523,11 +524,14 @@ class Softmax(Activation, type="softmax"):
     needs_input = False
 
     def function(self, x: Array, out: Array) -> Array:
+        work = workspace_along_rows(out, np.empty)
+        if work is None:
+            work = out
+        np.copyto(work, x)
         # exp(1000) is inf; softmax does not feel a shift.
-        np.subtract(x, x.max(axis=-1, keepdims=True), out=out)
-        np.exp(out, out=out)
-        out /= out.sum(axis=-1, keepdims=True)
-        return out
+        work -= np.maximum.reduce(work, axis=-1, keepdims=True)
+        np.exp(work, out=work)
+        return np.divide(work, np.add.reduce(work, axis=-1, keepdims=True), out=out)
 
     def backward(self, context: Context, gradient: Array) -> Array:
         _, y = context.saved

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,12 @@ from modnet.component import Array
 
 ALIGNMENT = 64
 """Buffers start on cache lines, in bytes: numpy's own arrays are aligned to 16 only."""
+
+SHORT_ROW = 32
+"""The longest last axis that numpy reduces faster along columns than along rows."""
+
+MANY_ROWS = 32
+"""The rows from which on it pays to copy short ones into columns."""
 
 
 class Context:
@@ -57,6 +63,7 @@ class Context:
         training: bool = False,
         needs_input_gradient: bool = True,
         may_overwrite_input: bool = False,
+        storage: list[Array] | None = None,
     ) -> None:
         self.dtype = np.dtype(dtype)
         self.params: Mapping[str, Array] = params or {}
@@ -69,7 +76,7 @@ class Context:
         self.saved: tuple[Any, ...] = ()
         self._cursor = 0
         self._views: list[Array] = []
-        self._storage: list[Array] = []
+        self._storage: list[Array] = [] if storage is None else storage
 
     @property
     def rng(self) -> np.random.Generator:
@@ -114,14 +121,14 @@ class Context:
         return self._renew(position, shape, self.dtype if dtype is None else np.dtype(dtype))
 
     def _renew(self, position: int, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
-        size = math.prod(shape)
-        if position == len(self._views):
-            self._storage.append(aligned_empty(size, dtype))
-            self._views.append(self._storage[position])
+        size = math.prod(shape) * dtype.itemsize
+        if position == len(self._storage):
+            self._storage.append(aligned_empty(size, np.dtype(np.uint8)))
         storage = self._storage[position]
-        if storage.dtype != dtype or storage.size < size:
-            storage = self._storage[position] = aligned_empty(size, dtype)
-        view = self._views[position] = storage[:size].reshape(shape)
+        if storage.size < size:
+            storage = self._storage[position] = aligned_empty(size, np.dtype(np.uint8))
+        view = storage[:size].view(dtype).reshape(shape)
+        self._views[position : position + 1] = [view]
         return view
 
 
@@ -130,3 +137,16 @@ def aligned_empty(size: int, dtype: np.dtype[Any]) -> Array:
     raw = np.empty(size * dtype.itemsize + ALIGNMENT, np.uint8)
     start = -raw.ctypes.data % ALIGNMENT
     return raw[start : start + size * dtype.itemsize].view(dtype)
+
+
+def workspace_along_rows(like: Array, allocate: Callable[[tuple[int, ...], np.dtype[Any]], Array]) -> Array | None:
+    """An uninitialised array for work along a short last axis: of the same shape, but in memory it lies as columns.
+
+    numpy goes through many short rows one by one, up to ten times slower than through a few long columns. None says
+    that rows are long, or few, so that there is nothing to gain.
+    """
+    length = like.shape[-1]
+    if length > SHORT_ROW or like.size < MANY_ROWS * length:
+        return None
+    columns = allocate((length, *like.shape[:-1]), like.dtype)
+    return columns.transpose(*range(1, like.ndim), 0)

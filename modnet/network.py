@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol, cast
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
-from modnet.component import Array, Layer, Shape
+from modnet.component import Activation, Array, Layer, Shape
 from modnet.configuration import did_you_mean, show
 from modnet.context import Context
 from modnet.errors import DataError, ShapeError, SpecError
@@ -25,8 +25,11 @@ if TYPE_CHECKING:
     from modnet.kernels import Kernels
     from modnet.spec.reader import SpecLike
 
-PREDICTION_BATCH = 1024
-"""Rows that `predict` sends through the network at a time."""
+PREDICTION_BYTES = 4 << 20
+"""What the output of one node may take while `predict` sends a large input through the network in parts."""
+
+FEWEST_ROWS, MOST_ROWS = 64, 4096
+"""The least and the greatest number of rows in such a part, unless `predict` is told another."""
 
 
 @dataclass(frozen=True)
@@ -141,7 +144,7 @@ class Network:
                 for name, state in node.state.items():
                     self.state[f"{node.name}.{name}"].fill(state.fill)
 
-    def predict(self, x: Any, *, batch_size: int = PREDICTION_BATCH, out: Array | None = None) -> Any:
+    def predict(self, x: Any, *, batch_size: int | None = None, out: Array | None = None) -> Any:
         """The outputs for a batch of samples.
 
         Any number of threads may call it at once on one network.
@@ -150,7 +153,8 @@ class Network:
             x: an array (batch, *shape), or for several inputs a mapping from input name to array. Numbers of any type
                 are converted to the network's dtype. Where the network knows the table that it was trained on, a table
                 also will do: a mapping from column name to values.
-            batch_size: rows that pass through the network at a time; memory grows with it.
+            batch_size: rows that pass through the network at a time; memory grows with it. By default between 64 and
+                4096, so that the largest output of a node takes about 4 MiB.
             out: where to write the output of a network with one output, of its dtype.
 
         Returns:
@@ -166,9 +170,9 @@ class Network:
             from modnet.data.schema import predict_table
 
             return predict_table(self.schema, x, lambda arrays: self._predict(self.arrays(arrays), batch_size, None))
-        if out is not None and len(self.outputs) > 1:
-            raise ShapeError(f"out is for one output; this network has {len(self.outputs)}")
-        if batch_size < 1:
+        if out is not None and len(self.graph.outputs) > 1:
+            raise ShapeError(f"out is for one output; this network has {len(self.graph.outputs)}")
+        if batch_size is not None and batch_size < 1:
             raise ValueError(f"batch_size: expected at least 1, found {batch_size}")
         outputs = self._predict(self.arrays(x), batch_size, out)
         return outputs if len(outputs) > 1 else next(iter(outputs.values()))
@@ -220,8 +224,20 @@ class Network:
         readers = [node.layer for node in self.graph.nodes if slot in node.inputs]
         return np.dtype(np.intp) if readers and all(layer.integer_input for layer in readers) else self.dtype
 
-    def _predict(self, arrays: list[Array], batch_size: int, out: Array | None) -> dict[str, Array]:
+    def _rows_at_a_time(self, arrays: list[Array]) -> int:
+        """How many rows to predict at a time; axes of variable size are taken to be as long as in the inputs."""
+        stretch = max(
+            math.prod(array.shape[1:]) / math.prod(axis or 1 for axis in shape)
+            for array, shape in zip(arrays, self.inputs.values(), strict=True)
+        )
+        widest = max(math.prod(axis or 1 for axis in node.shape) for node in self.graph.nodes)
+        sample = max(1, int(stretch * widest * self.dtype.itemsize))
+        return min(max(FEWEST_ROWS, PREDICTION_BYTES // sample), MOST_ROWS)
+
+    def _predict(self, arrays: list[Array], batch_size: int | None, out: Array | None) -> dict[str, Array]:
         rows = len(arrays[0])
+        if batch_size is None:
+            batch_size = rows if 0 < rows <= FEWEST_ROWS else self._rows_at_a_time(arrays)
         predictor = cast("Pass | None", getattr(self._predictors, "predictor", None))
         if predictor is None:
             predictor = self._predictors.predictor = Pass(self, list(self.graph.outputs.values()))
@@ -384,6 +400,7 @@ class Pass:
         self._readers = Counter(source for slot in self._order for source in self._node(slot).inputs)
         self._values: list[Any] = [None] * (self._first + len(network.graph.nodes))
         self._learning = self._nodes_to_learn() if gradients is not None else set()
+        self._storages = self._shared_storages() if gradients is None else {}
         self._shared: list[tuple[Array, Array]] = []
         self._zeroed: list[Array] = []
         self._seen = False
@@ -436,13 +453,44 @@ class Pass:
             training and (node.trainable or not node.parameters),
             any(source in self._learning for source in node.inputs),
             self._may_overwrite_input(slot, training),
+            self._storages.get(slot),
         )
+
+    def _shared_storages(self) -> dict[int, list[Array]]:
+        """Slot -> where its node keeps its buffers in a pass that only goes forward.
+
+        Nodes share a storage where the one's output has been read for the last time before the other is reached. A
+        layer that does not say that its output is its own may give views of its inputs. An activation that overwrites
+        its input needs no storage.
+        """
+        roots: dict[int, set[int]] = {}
+        last: dict[int, float] = {}
+        for slot in self._order:
+            node = self._node(slot)
+            for source in node.inputs:
+                for root in roots.get(source, ()):
+                    last[root] = slot
+            own = node.layer.scratch_output and not self._may_overwrite_input(slot, False)
+            roots[slot] = {slot}.union(*(() if own else (roots.get(source, ()) for source in node.inputs)))
+        for slot in self.wanted:
+            last.update(dict.fromkeys(roots.get(slot, ()), math.inf))
+        storages: dict[int, list[Array]] = {}
+        free: list[list[Array]] = []
+        ending: dict[float, list[int]] = {}
+        for slot in self._order:
+            ending.setdefault(last.get(slot, slot), []).append(slot)
+        for slot in self._order:
+            if not self._may_overwrite_input(slot, False):
+                storages[slot] = free.pop() if free else []
+            free += [storages[ended] for ended in ending.get(slot, ()) if ended in storages]
+        return storages
 
     def _may_overwrite_input(self, slot: int, training: bool) -> bool:
         source = self._node(slot).inputs[0]
         if source < self._first or source in self.wanted or not self._node(source).layer.scratch_output:
             return False
-        return self._readers[source] == 1 and not (training and getattr(self._node(slot).layer, "needs_input", True))
+        layer = self._node(slot).layer
+        return isinstance(layer, Activation) and self._readers[source] == 1 and not (training and layer.needs_input)
 
     def forward(self, inputs: Sequence[Array]) -> list[Array]:
         """The values of the wanted slots; they are valid until the next call."""

