@@ -12,7 +12,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from benchmarks import machine
-from benchmarks.rounds import Result, Settings, Turn, race, ratios
+from benchmarks.rounds import ContestantFailed, Result, Settings, Turn, race, ratios
 
 REFERENCES = ("modnet, kernels off",)
 """Contestants that, where they run, have a column of ratios of their own beside that of the first."""
@@ -36,7 +36,10 @@ def main() -> None:
         for case in cases:
             if case.name in chosen:
                 print(f"{case.name} ...", file=sys.stderr, flush=True)
-                results += race(case, arguments.repeats or (2 if arguments.quick else 7))
+                try:
+                    results += race(case, arguments.repeats or (2 if arguments.quick else 7))
+                except ContestantFailed as error:
+                    results += [Result(case.name, case.unit, c.name, [], f"{error}") for c in case.contestants]
         losses = train.accuracy(settings) if "accuracy" in chosen and find_spec("torch") else {}
     facts = {**machine.describe(threads), "load average": f"{before} before, {machine.load()} after"}
     report = [*(f"- {name}: {value}" for name, value in facts.items()), "", *table(results), ""]
@@ -54,7 +57,7 @@ def main() -> None:
     if arguments.json:
         contents = {"machine": facts, "results": [asdict(result) for result in results], "accuracy": losses}
         arguments.json.write_text(json.dumps(contents, indent=1) + "\n")
-    sys.exit(difference > train.TOLERANCE)
+    sys.exit(difference > train.TOLERANCE or any("failed" in result.skipped for result in results))
 
 
 def parser() -> argparse.ArgumentParser:

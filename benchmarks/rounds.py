@@ -48,6 +48,10 @@ class Turn:
     memory: int | None = None
 
 
+class ContestantFailed(Exception):
+    """The process of a contestant has ended with an error."""
+
+
 Play = Callable[[int], Turn]
 """One turn: seed -> figures."""
 
@@ -140,7 +144,7 @@ def player(contestant: Contestant) -> Iterator[Play]:
         yield play
         here.send(None)
     except EOFError:
-        raise SystemExit(f"{contestant.name} failed; its message is above") from None
+        raise ContestantFailed(f"{contestant.name} failed; its message is above") from None
     finally:
         here.close()
         process.join()

@@ -470,7 +470,8 @@ class Schedule(Component):
 class Metric(Component):
     """A figure of merit over a whole epoch, exact: not a mean of the batches' values.
 
-    An accumulator is any object; it belongs to one epoch.
+    An accumulator belongs to one epoch. It is made of plain values and arrays, in lists, tuples and dicts, so that a
+    checkpoint in the middle of an epoch can hold it; a named tuple comes back from there as a plain one.
 
     Attributes:
         greater_is_better: whether a greater value is a better one, None where there is no such order.

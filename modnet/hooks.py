@@ -86,16 +86,17 @@ class Participant:
 
 
 class PluginManager(pluggy.PluginManager):
-    """A pluggy manager with the hooks of modnet; the events of a callback need no mark."""
+    """A pluggy manager with the hooks of modnet; the events of a callback need no mark, but may have one."""
 
     def __init__(self) -> None:
         super().__init__("modnet")
         self.add_hookspecs(Specifications)
 
     def parse_hookimpl_opts(self, plugin: Any, name: str) -> Any:
-        if isinstance(plugin, Participant):
-            return hookimpl_options() if name.startswith("modnet_") else None
-        return super().parse_hookimpl_opts(plugin, name)
+        options = super().parse_hookimpl_opts(plugin, name)
+        if options is None and isinstance(plugin, Participant) and name.startswith("modnet_"):
+            return hookimpl_options()
+        return options
 
     def join(self, plugin: object, name: str) -> None:
         """Registers a plugin, a module or a callback, under a name.

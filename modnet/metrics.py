@@ -192,16 +192,19 @@ class _ClassRatio(Metric):
         return _Counts(*(old + new for old, new in zip(accumulator, counts, strict=True)))
 
     def result(self, accumulator: Any) -> float:
-        if accumulator is None or not accumulator.true.any():
+        if accumulator is None:
             return math.nan
-        numerator, denominator = self.terms(accumulator)
+        counts = _Counts(*accumulator)
+        if not counts.true.any():
+            return math.nan
+        numerator, denominator = self.terms(counts)
         average = self.average
         if average == "auto":
             average = "binary" if len(numerator) == 2 else "macro"
         if average == "micro":
             return _ratio(numerator.sum(), denominator.sum())
         ratios = np.divide(numerator, denominator, out=np.zeros(len(numerator)), where=denominator > 0)
-        return float(ratios[1] if average == "binary" else ratios[accumulator.seen].mean())
+        return float(ratios[1] if average == "binary" else ratios[counts.seen].mean())
 
 
 class Precision(_ClassRatio, type="precision"):
@@ -362,7 +365,8 @@ class R2(Metric, type="r2"):
         if not len(weights):
             return accumulator
         weight = weights.sum()
-        origin = true[0] if accumulator is None else accumulator.origin
+        before = None if accumulator is None else _Spread(*accumulator)
+        origin = true[0] if before is None else before.origin
         deviation = true - origin
         mean = weights @ deviation / weight
         batch = _Spread(
@@ -373,12 +377,13 @@ class R2(Metric, type="r2"):
             squares=weights @ np.square(deviation - mean),
             residuals=weights @ np.square(true - predicted),
         )
-        return batch if accumulator is None else _join(accumulator, batch)
+        return batch if before is None else _join(before, batch)
 
     def result(self, accumulator: Any) -> float:
-        if accumulator is None or accumulator.positions < 2:
+        spread = None if accumulator is None else _Spread(*accumulator)
+        if spread is None or spread.positions < 2:
             return math.nan
-        residuals, squares = accumulator.residuals, accumulator.squares
+        residuals, squares = spread.residuals, spread.squares
         unexplained = np.divide(residuals, squares, out=np.sign(residuals), where=squares > 0)
         return float(np.mean(1 - unexplained))
 

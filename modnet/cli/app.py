@@ -17,7 +17,7 @@ from modnet.errors import ModnetError, SpecError, TrainingError
 COMMANDS = ("new-spec", "train", "predict", "evaluate", "check", "summary", "inspect", "plugins", "schema")
 """The built-in commands, in the order in which one needs them; each is `command` in the module of its name."""
 
-FAILED, WRONG_INPUT, INTERRUPTED = 1, 2, 130
+FAILED, WRONG_INPUT, INTERRUPTED, TERMINATED = 1, 2, 130, 143
 """Exit statuses, beside 0."""
 
 WRONG_PLACE = (FileNotFoundError, FileExistsError, PermissionError, IsADirectoryError, NotADirectoryError)

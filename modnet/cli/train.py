@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 )
 @plugin_option
 @set_option
+@click.option("--resume", is_flag=True, help="Go on where an earlier run of this spec was stopped.")
 @click.option("--profile", "profiled", is_flag=True, help="Show at the end where the time of a step goes.")
 @json_option
 @click.pass_context
@@ -37,13 +39,18 @@ def command(
     output: str | None,
     plugins: tuple[str, ...],
     settings: tuple[str, ...],
+    resume: bool,
     profiled: bool,
     as_json: bool,
 ) -> None:
     """Train the network of SPEC with the data that it names, and write a model file.
 
-    Ctrl-C stops after the step that is being made; what was learnt is written, and the exit status is 130.
-    A run that diverges writes nothing. A second Ctrl-C stops at once and writes nothing.
+    Ctrl-C stops after the step that is being made; what was learnt is written, and the exit status is 130. So does
+    SIGTERM, with status 143. A run that diverges writes nothing. A second Ctrl-C stops at once and writes nothing.
+
+    Checkpoints go where the spec's checkpoint callback says. Without one they are written every five minutes, and when
+    the run is stopped, to a folder beside the model file (digits.checkpoints), which is removed when the run is done.
+    With --resume the run goes on from the newest, to the same result as if it had never been stopped.
 
     \b
     Example:
@@ -64,8 +71,8 @@ def command(
     network.schema = loaded.schema
     if not as_json:
         click.echo(_introduction(job, loaded))
-    history = _run(job, loaded, path, quiet=as_json)
-    interrupted = history.stopped == _interrupted()
+    history = _run(job, loaded, path, resume, quiet=as_json)
+    status = _status(history)
     network.metrics = _final_figures(network, loaded.validation, history)
     path = _save(network, path)
     if as_json:
@@ -82,13 +89,13 @@ def command(
             }
         )
     else:
-        click.echo(_conclusion(job, loaded, path, plugins, interrupted))
+        again = shlex.join(_command(spec, output, plugins, settings)) if status else ""
+        click.echo(_conclusion(job, loaded, path, plugins, again))
     if profiled and not as_json:
         batch = loaded.train.take(range(min(job.training().batch_size, len(loaded.train))))
         rows = slice(None) if batch.rows is None else batch.rows
         click.echo(f"\n{network.profile({name: array[rows] for name, array in batch.inputs.items()})}")
-    if interrupted:
-        ctx.exit(130)
+    ctx.exit(status)
 
 
 def check_output(path: Path) -> None:
@@ -139,30 +146,53 @@ def _introduction(job: Job, loaded: LoadedData) -> str:
     return "\n".join(f"{label:<{indent}}{line}" for label, line in zip(labelled, [*lines, size], strict=True))
 
 
-def _run(job: Job, loaded: LoadedData, path: Path, *, quiet: bool) -> History:
+def _run(job: Job, loaded: LoadedData, path: Path, resume: bool, *, quiet: bool) -> History:
+    import warnings
+
     import numpy as np
 
+    from modnet.cli.app import warn
     from modnet.errors import Diverged
+    from modnet.training.callbacks import Checkpoint
     from modnet.training.progress import Progress
     from modnet.training.trainer import train
 
     callbacks: list[Any] = [used for used in job.training().callbacks if not isinstance(used.callback, Progress)]
+    folders = [used.callback.directory for used in callbacks if isinstance(used.callback, Checkpoint)]
+    if not folders:
+        folders = [f"{path.with_suffix('')}.checkpoints"]
+        callbacks.append(Checkpoint(directory=folders[0], every_minutes=5.0, remove_when_done=True))
+    if resume and not any(Path(folders[0]).glob("step-*.modnet")):
+        warn(f"{folders[0]} has no checkpoint; beginning at the beginning")
     if not quiet:
         wanted = [used for used in job.training().callbacks if isinstance(used.callback, Progress)]
         callbacks += wanted or [Progress()]
     try:
         # What overflows is found by the trainer, which says where; numpy's warnings say less.
-        with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-            return train(job.network, loaded.train, validation=loaded.validation, callbacks=callbacks)
+        with (
+            np.errstate(over="ignore", invalid="ignore", divide="ignore"),
+            warnings.catch_warnings(record=True) as caught,
+        ):
+            history = train(
+                job.network,
+                loaded.train,
+                validation=loaded.validation,
+                callbacks=callbacks,
+                resume=folders[0] if resume else None,
+            )
     except Diverged as error:
         untouched = f"{path} is as it was" if path.exists() else f"{path} was not written"
         raise Diverged(f"{error}\n{untouched}", error.step, error.epoch, error.node) from error
+    for warning in caught:
+        warn(str(warning.message))
+    return history
 
 
-def _interrupted() -> str:
-    from modnet.training.trainer import INTERRUPTED
+def _status(history: History) -> int:
+    from modnet.cli.app import INTERRUPTED, TERMINATED
+    from modnet.training import run
 
-    return INTERRUPTED
+    return {run.INTERRUPTED: INTERRUPTED, run.TERMINATED: TERMINATED}.get(history.stopped, 0)
 
 
 def _final_figures(network: Network, validation: Dataset | None, history: History) -> dict[str, Any]:
@@ -196,7 +226,14 @@ def _save(network: Network, path: Path) -> Path:
     return path
 
 
-def _conclusion(job: Job, loaded: LoadedData, path: Path, plugins: tuple[str, ...], interrupted: bool) -> str:
+def _command(spec: str, output: str | None, plugins: tuple[str, ...], settings: tuple[str, ...]) -> list[str]:
+    """The command with which a run that was stopped goes on."""
+    options = [("-o", output)] if output else []
+    options += [("--plugin", file) for file in plugins] + [("--set", setting) for setting in settings]
+    return ["modnet", "train", spec, *(word for option in options for word in option), "--resume"]
+
+
+def _conclusion(job: Job, loaded: LoadedData, path: Path, plugins: tuple[str, ...], again: str) -> str:
     import textwrap
 
     from modnet.summary import readable_bytes
@@ -211,11 +248,13 @@ def _conclusion(job: Job, loaded: LoadedData, path: Path, plugins: tuple[str, ..
         if name == "validation_accuracy" and loaded.validation is not None:
             texts[index] += hits_text(figures[name], loaded.validation)
     first = f"{path}  {readable_bytes(path.stat().st_size)}   {', '.join(texts)}".rstrip()
-    if interrupted:
+    if again:
         first = f"what was learnt so far is in {first}"
     first = textwrap.fill(first, 80, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False)
     options = "".join(f" --plugin {file}" for file in plugins)
     kind = "csv" if network.schema is not None and network.schema.inputs else "npz"
+    if again:
+        return f"\n{first}\ngo on: {again}"
     return f"\n{first}\nnext: modnet predict {path} NEW.{kind}{options}"
 
 

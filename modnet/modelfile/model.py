@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from os import PathLike
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -29,6 +29,9 @@ from modnet.registry import CORE, Registry, default_registry, normalized
 from modnet.spec.components import ComponentReader
 from modnet.spec.model import NetworkSpec, Spec, TrainingSpec
 
+if TYPE_CHECKING:
+    from modnet.modelfile.writer import Group
+
 
 def save(network: Network, path: str | PathLike[str], *, registry: Registry | None = None) -> None:
     """Writes a network to a model file: spec, parameters, state, data schema, history, metrics, origins.
@@ -40,15 +43,28 @@ def save(network: Network, path: str | PathLike[str], *, registry: Registry | No
         ModelFileError: the network cannot be stored in that place.
         OSError: the file cannot be written.
     """
-    # A process that only predicts does without these.
-    from pathlib import Path
-
-    from modnet.modelfile.writer import Group, write
+    from pathlib import Path  # a process that only predicts does without it
 
     registry = registry or default_registry()
     path = Path(path)
     if path.suffix.lower() not in (".modnet", "") and registry.hooks.hook.modnet_export(network=network, path=path):
         return
+    store(network, path, registry)
+
+
+def store(
+    network: Network,
+    path: str | PathLike[str],
+    registry: Registry,
+    further: Mapping[str, Any] | None = None,
+    groups: Sequence[Group] = (),
+) -> None:
+    """Writes a network to a model file, with further header keys and groups of arrays, such as those of a checkpoint.
+
+    Raises the errors of `save`.
+    """
+    from modnet.modelfile.writer import Group, write
+
     spec = network.spec
     stored = {"network": spec.network.plain()}
     needs = origins(spec.network, registry)
@@ -69,12 +85,13 @@ def save(network: Network, path: str | PathLike[str], *, registry: Registry | No
         "history": network.history,
         "metrics": network.metrics,
         "metadata": network.metadata,
+        **(further or {}),
     }
-    groups = [
+    own = [
         Group(name, array.flat, array.layout)
         for name, array in (("parameters", network.parameters), ("state", network.state))
     ]
-    write(path, header, groups)
+    write(path, header, [*own, *groups])
 
 
 def load(path: str | PathLike[str], *, mmap: bool = False, registry: Registry | None = None) -> Network:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import mmap
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 from itertools import islice
 from typing import Any, Protocol
 
@@ -23,6 +24,9 @@ MIXED = 64
 
 MOST_RESIDENT = 64 << 20
 """Bytes that are read from a mapped file before its pages are given back."""
+
+FINGERPRINT_ROWS = 1024
+"""About as many rows of a mapped file tell it from others."""
 
 
 @dataclass
@@ -51,8 +55,16 @@ class Batches(Protocol):
     steps: int | None
     rewinds: bool
 
-    def epoch(self, rng: np.random.Generator | None = None) -> Iterator[Batch]:
-        """The batches of one epoch; in an order drawn from `rng`, where one is given and the source can do that."""
+    def epoch(self, rng: np.random.Generator | None = None, skip: int = 0) -> Iterator[Batch]:
+        """The batches of one epoch; in an order drawn from `rng`, where one is given and the source can do that.
+
+        Args:
+            skip: how many of the first batches to leave out. A source that does not rewind stands behind them already.
+        """
+        ...
+
+    def fingerprint(self) -> dict[str, str]:
+        """Name -> a text that tells these data from others, as far as the source can tell."""
         ...
 
 
@@ -94,9 +106,9 @@ class ArrayBatches:
         self._buffers: dict[int, Array] = {}
         self._resident = 0
 
-    def epoch(self, rng: np.random.Generator | None = None) -> Iterator[Batch]:
+    def epoch(self, rng: np.random.Generator | None = None, skip: int = 0) -> Iterator[Batch]:
         order = self.rows if rng is None else self._shuffled(rng)
-        for start in range(0, self.samples, self.batch_size):
+        for start in range(skip * self.batch_size, self.samples, self.batch_size):
             stop = min(start + self.batch_size, self.samples)
             chosen = slice(start, stop) if order is None else order[start:stop]
             yield Batch(
@@ -104,6 +116,14 @@ class ArrayBatches:
                 {name: self._take(target, chosen) for name, target in self.targets.items()},
                 None if self.weights is None else self.weights[chosen],
             )
+
+    def fingerprint(self) -> dict[str, str]:
+        """Shape, type and digest of all arrays; of mapped ones only some rows are read for that."""
+        arrays = {f"input {number}" if number else "input": array for number, array in enumerate(self.inputs)}
+        arrays.update({f"target {show(name)}": target for name, target in self.targets.items()})
+        arrays.update({} if self.weights is None else {"sample weights": self.weights})
+        arrays.update({} if self.rows is None else {"choice of rows": self.rows})
+        return {name: _fingerprint(array) for name, array in arrays.items()}
 
     def _shuffled(self, rng: np.random.Generator) -> Array:
         """The rows in a new order: of arrays in memory any, of mapped files one that reads them in blocks."""
@@ -164,7 +184,7 @@ class StreamBatches:
         self.rewinds = callable(source) or not isinstance(source, Iterator)
         self._running: Iterator[Any] | None = None
 
-    def epoch(self, rng: np.random.Generator | None = None) -> Iterator[Batch]:
+    def epoch(self, rng: np.random.Generator | None = None, skip: int = 0) -> Iterator[Batch]:
         if callable(self.source):
             items: Iterator[Any] = iter(self.source())
         elif self.steps is not None:
@@ -173,11 +193,24 @@ class StreamBatches:
             items = self._running
         else:
             items = iter(self.source)
-        for item in islice(items, self.steps):
+        for item in islice(items, skip if self.rewinds else 0, self._end(skip)):
             if not isinstance(item, tuple) or len(item) not in (2, 3):
                 raise DataError(f"expected batches (x, y) or (x, y, weights), found {show(item)}")
             weights = None if len(item) == 2 else np.asarray(item[2])
             yield Batch(self.network.arrays(item[0]), named_targets(item[1], self.outputs), weights)
+
+    def _end(self, skip: int) -> int | None:
+        return self.steps if self.steps is None or self.rewinds else self.steps - skip
+
+    def fingerprint(self) -> dict[str, str]:
+        """Nothing: what a stream will give cannot be told beforehand."""
+        return {}
+
+
+def _fingerprint(array: Array) -> str:
+    sample = array[:: max(1, len(array) // FINGERPRINT_ROWS)] if isinstance(array, np.memmap) else array
+    digest = sha256(np.ascontiguousarray(sample).view(np.uint8).data).hexdigest()
+    return f"{array.dtype} {array.shape} {digest}"
 
 
 def named_targets(y: Any, outputs: Sequence[str]) -> dict[str, Array]:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import math
+import time
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from modnet.component import Callback, field
+from modnet.hooks import hookimpl
 
 if TYPE_CHECKING:
     from modnet.training.run import Run
@@ -61,31 +64,74 @@ class EarlyStopping(Callback, type="early_stopping"):
 
 
 class Checkpoint(Callback, type="checkpoint"):
-    """Writes the network to a model file every so many epochs.
+    """Writes checkpoints: model files from which the run can go on as if it had never been stopped.
 
-    The files are called `step-0000004800.modnet`, so that their names sort; the older ones are removed.
+    They are called `step-0000004800.modnet`, so that their names sort. One more is written when Ctrl-C or SIGTERM stops
+    the run. Where neither epochs, steps nor minutes are given, every epoch has one.
 
     Fields:
-        directory: where to; made if it is not there.
-        every_epochs: how often.
-        keep: how many of the newest files stay.
+        directory: where to, seen from the working directory; made if it is not there.
+        every_epochs, every_steps, every_minutes: how often.
+        keep: how many of the newest files of this run stay.
+        remove_when_done: whether they go when the run has come to its end.
     """
 
     directory: str = "checkpoints"
-    every_epochs: int = field(default=1, minimum=1)
+    every_epochs: int | None = field(default=None, minimum=1)
+    every_steps: int | None = field(default=None, minimum=1)
+    every_minutes: float | None = field(default=None, above=0.0)
     keep: int = field(default=3, minimum=1)
+    remove_when_done: bool = False
 
+    def modnet_training_started(self, run: Run) -> None:
+        self._remember(run)
+
+    # Last, so that the other callbacks' part of the step or epoch is in the file.
+    @hookimpl(trylast=True)
+    def modnet_step_ended(self, run: Run) -> None:
+        by_steps = self.every_steps is not None and run.step % self.every_steps == 0
+        if by_steps or self._minutes_are_over(run):
+            self._write(run)
+
+    @hookimpl(trylast=True)
     def modnet_epoch_ended(self, run: Run) -> None:
-        if run.epoch % self.every_epochs:
-            return
-        from modnet.modelfile import save
+        every = self.every_epochs
+        if every is None and self.every_steps is None and self.every_minutes is None:
+            every = 1
+        if every is not None and run.epoch % every == 0:
+            self._write(run)
+
+    # First, before another callback brings back the best weights: the run goes on from the last ones.
+    @hookimpl(tryfirst=True)
+    def modnet_training_ended(self, run: Run) -> None:
+        if run.interrupted and run.step != run.state_of(self)["step"]:
+            self._write(run)
+        if self.remove_when_done and run.done:
+            for name in run.state_of(self).get("files", ()):
+                (Path(self.directory) / name).unlink(missing_ok=True)
+            with suppress(OSError):  # it is not there, or has something else in it
+                Path(self.directory).rmdir()
+
+    def _minutes_are_over(self, run: Run) -> bool:
+        if self.every_minutes is None:
+            return False
+        written: float = run.state_of(self)["time"]
+        return time.monotonic() - written >= 60 * self.every_minutes
+
+    def _remember(self, run: Run) -> None:
+        run.state_of(self).update(step=run.step, time=time.monotonic())
+
+    def _write(self, run: Run) -> None:
+        from modnet.training.checkpoint import write
 
         folder = Path(self.directory)
         folder.mkdir(parents=True, exist_ok=True)
-        run.network.history = run.history.figures
+        name = f"step-{run.step:010d}.modnet"
         written = run.state_of(self).setdefault("files", [])
-        written.append(f"step-{run.step:010d}.modnet")
-        save(run.network, folder / written[-1])
+        if name not in written:
+            written.append(name)
+        self._remember(run)
+        write(run, folder / name)
         while len(written) > self.keep:
             (folder / written.pop(0)).unlink(missing_ok=True)
 
@@ -94,13 +140,16 @@ class JSONLog(Callback, type="json_log"):
     """Writes a line of JSON for every epoch: its number, the step, the seconds it took, the learning rate, the figures.
 
     Fields:
-        path: the file; a run begins it anew.
+        path: the file, seen from the working directory. A run begins it anew; one that goes on from a checkpoint keeps
+            the lines of the epochs before that.
     """
 
     path: str
 
     def modnet_training_started(self, run: Run) -> None:
-        Path(self.path).write_text("")
+        path = Path(self.path)
+        lines = path.read_text().splitlines(keepends=True) if run.step and path.exists() else []
+        path.write_text("".join(lines[: run.history.epochs]))
 
     def modnet_epoch_ended(self, run: Run) -> None:
         line: dict[str, Any] = {"epoch": run.epoch, "step": run.step, "seconds": round(run.seconds, 6)}

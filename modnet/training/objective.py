@@ -171,6 +171,20 @@ class Tally:
         key = (output, name)
         self._metrics[key] = metric.update(self._metrics[key], prediction, target, weights)
 
+    def state(self) -> dict[str, Any]:
+        """The sums, for a checkpoint."""
+        metrics: dict[str, dict[str, Any]] = {}
+        for (head, name), accumulator in self._metrics.items():
+            metrics.setdefault(head, {})[name] = accumulator
+        return {"losses": self._losses, "metrics": metrics}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Takes over the sums of a checkpoint; metrics that it does not have begin anew."""
+        self._losses = {name: list(state["losses"][name]) for name in self._losses}
+        for head, name in self._metrics:
+            if name in state["metrics"].get(head, {}):
+                self._metrics[head, name] = state["metrics"][head][name]
+
     def result(self, penalty: float = 0.0) -> dict[str, float | Array]:
         """Figure name -> value; `penalty` is added to the total loss."""
         several = len(self.objective.heads) > 1

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
 from modnet.component import Callback, field
+from modnet.training.run import INTERRUPTED
 
 if TYPE_CHECKING:
     from modnet.training.run import Run
@@ -42,7 +43,8 @@ class Progress(Callback, type="progress"):
     every: int | None = field(default=None, minimum=1)
 
     def modnet_training_started(self, run: Run) -> None:
-        _screens[run] = _Screen(self.every or _interval(run.training.epochs))
+        screen = _screens[run] = _Screen(self.every or _interval(run.training.epochs))
+        screen.begin(run)
 
     def modnet_step_ended(self, run: Run) -> None:
         _screens[run].step(run)
@@ -70,8 +72,8 @@ def _interval(epochs: int) -> int:
 
 
 def _step_of_epoch(run: Run) -> int:
-    """Steps made in the current epoch; those before it had as many as the last."""
-    return run.step - (run.epoch - 1) * (run.steps_per_epoch or 0)
+    """Steps made in the current epoch, or in the one that has just ended."""
+    return run.batch or run.steps_per_epoch or 0
 
 
 class _Screen:
@@ -87,6 +89,10 @@ class _Screen:
         self.closed = False
         if sys.stdout.isatty():
             self._start_bar()
+
+    def begin(self, run: Run) -> None:
+        if run.step:
+            self.write(f"going on after step {_step_of_epoch(run):,} of epoch {run.epoch}")
 
     def _start_bar(self) -> None:
         try:
@@ -144,11 +150,10 @@ class _Screen:
             self.line(run, best, "best")
         kept = "" if best is None else f"weights of epoch {best} restored"
         if run.stopped:
-            from modnet.training.trainer import INTERRUPTED
-
             reason = f"stopped: {run.stopped}".replace("validation ", "val ")
-            if run.stopped == INTERRUPTED:
-                reason = f"stopped by you after step {_step_of_epoch(run):,} of epoch {run.epoch}"
+            if run.interrupted:
+                by = "you" if run.stopped == INTERRUPTED else "a signal"
+                reason = f"stopped by {by} after step {_step_of_epoch(run):,} of epoch {run.epoch}"
             self.write("; ".join(filter(None, (reason, kept))))
         elif kept:
             self.write(kept)

@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from modnet.component import Array, Callback
 from modnet.configuration import did_you_mean
 from modnet.errors import TrainingError
 from modnet.network import Network
+from modnet.registry import Registry
 from modnet.spec.model import TrainingSpec
 from modnet.training.history import History
 
 if TYPE_CHECKING:
+    from modnet.training.objective import Tally
     from modnet.training.optimization import Optimization
+
+INTERRUPTED = "interrupted"
+"""`Run.stopped` and `History.stopped` of a run that Ctrl-C ended."""
+
+TERMINATED = "terminated"
+"""The same of a run that SIGTERM ended, which is what schedulers send."""
 
 
 @dataclass(eq=False)
@@ -27,14 +38,23 @@ class Run:
         greater_is_better: figure name -> whether a greater value is better, None where there is no such order.
         history: the figures of the epochs so far.
         callbacks: name -> callback.
+        registry: where components come from.
+        data: name -> a text that tells these data from others, made when it is asked for.
+        tally: the figures of the current epoch, as far as it has come.
+        order: draws the order of the samples.
+        noise: draws for the layers that need random numbers.
+        order_at_epoch: the state of `order` when the current epoch began.
         epoch: the current epoch, counted from 1; 0 before the first.
+        batch: the steps made in the current epoch; 0 between two epochs.
         step: the optimizer steps made so far.
+        penalties: the sum of the penalties in the current epoch's losses.
         steps_per_epoch: None where that is not known yet.
         loss: of the last batch.
         learning_rate: of the last step.
         figures: those of the epoch that has just ended.
         seconds: how long that epoch took.
         stopped: why the run is to end, or "".
+        states: callback name -> what it remembers.
     """
 
     network: Network
@@ -43,15 +63,33 @@ class Run:
     greater_is_better: dict[str, bool | None]
     history: History
     callbacks: dict[str, Callback]
+    registry: Registry
+    data: Callable[[], dict[str, str]]
+    tally: Tally
+    order: np.random.Generator
+    noise: np.random.Generator
+    order_at_epoch: dict[str, Any] = field(default_factory=dict)
     epoch: int = 0
+    batch: int = 0
     step: int = 0
+    penalties: float = 0.0
     steps_per_epoch: int | None = None
     loss: float = float("nan")
     learning_rate: float = 0.0
     figures: dict[str, float | Array] = field(default_factory=dict)
     seconds: float = 0.0
     stopped: str = ""
-    _states: dict[str, dict[str, Any]] = field(default_factory=dict)
+    states: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+    @property
+    def interrupted(self) -> bool:
+        """Whether the run was stopped from outside, so that it can go on later."""
+        return self.stopped in (INTERRUPTED, TERMINATED)
+
+    @property
+    def done(self) -> bool:
+        """Whether the run has come to its end: all epochs, or the one after which a callback stopped it."""
+        return not self.interrupted and not self.batch and (bool(self.stopped) or self.epoch >= self.training.epochs)
 
     def stop(self, reason: str) -> None:
         """Ends the run after the current step; the first reason counts."""
@@ -60,7 +98,7 @@ class Run:
     def state_of(self, callback: Callback) -> dict[str, Any]:
         """What a callback remembers during the run: plain values and arrays, under the callback's name."""
         name = next(name for name, other in self.callbacks.items() if other is callback)
-        return self._states.setdefault(name, {})
+        return self.states.setdefault(name, {})
 
     def monitored(self, name: str) -> tuple[float, bool]:
         """The last value of a figure, and whether a greater one is better.

@@ -9,6 +9,8 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from copy import copy
+from functools import cache
+from os import PathLike
 from typing import Any, cast
 
 import numpy as np
@@ -25,13 +27,11 @@ from modnet.spec.components import ComponentReader
 from modnet.spec.model import TrainingSpec
 from modnet.training.batches import ArrayBatches, Batch, Batches, StreamBatches, named_targets
 from modnet.training.callbacks import RecordHistory
+from modnet.training.checkpoint import restore
 from modnet.training.history import History
 from modnet.training.objective import Objective, Penalty, Tally
 from modnet.training.optimization import Optimization
-from modnet.training.run import Run
-
-INTERRUPTED = "interrupted"
-"""`History.stopped` of a run that Ctrl-C ended."""
+from modnet.training.run import INTERRUPTED, TERMINATED, Run
 
 
 def train(
@@ -53,6 +53,7 @@ def train(
     validation: Any = None,
     sample_weights: Any = None,
     steps_per_epoch: int | None = None,
+    resume: str | PathLike[str] | None = None,
     registry: Registry | None = None,
 ) -> History:
     """Trains a network in place.
@@ -71,15 +72,20 @@ def train(
         validation: a fraction of the samples, or (x, y), to validate with after every epoch.
         sample_weights: a weight for each sample, shape (samples,).
         steps_per_epoch: batches that make an epoch, where x is an iterable of them.
+        resume: a checkpoint (callback `checkpoint`) from which the run goes on as if it had never been stopped, or a
+            folder, of which the newest is taken; with none in it the run begins at the beginning. The network's own
+            weights are replaced. A stream of batches that cannot begin anew is to stand where the run had come to.
         registry: where names are looked up.
 
     Returns:
-        The figures of each epoch. Ctrl-C ends the run after the current step and what was learnt stays; then, and
-        where a callback ended it, `.stopped` says why.
+        The figures of each epoch. Ctrl-C, or SIGTERM, ends the run after the current step and what was learnt stays;
+        then, and where a callback ended it, `.stopped` says why.
 
     Raises:
         SpecError: an argument is not valid.
         ShapeError, DataError: the data do not fit the network.
+        TrainingError: the checkpoint is one of another network, training or data; the message says what differs.
+        ModelFileError: the checkpoint is damaged.
         Diverged: the loss became nan or infinite.
     """
     given = {
@@ -102,7 +108,7 @@ def train(
     remembered = network.spec.training or TrainingSpec(loss=training.loss)
     network.spec = network.spec.replace(training=remembered.replace(loss=training.loss, metrics=training.metrics))
     batches, validating = _batches(network, objective, training, x, y, validation, sample_weights, steps_per_epoch)
-    return Trainer(network, training, objective, registry).fit(batches, validating)
+    return Trainer(network, training, objective, registry).fit(batches, validating, resume)
 
 
 def evaluate(
@@ -234,8 +240,7 @@ class Trainer:
         self.objective = objective
         self.registry = registry or default_registry()
         self.gradients = network.parameters.like()
-        self.noise = np.random.default_rng([training.seed, 1])
-        self.order = np.random.default_rng([training.seed, 2])
+        noise = np.random.default_rng([training.seed, 1])
         optimizer = training.optimizer or self.registry.find(Optimizer, "adam")()
         self.optimization = Optimization(network, optimizer, self.gradients, self.registry.kernels)
         self.penalty = Penalty(network, self.gradients)
@@ -244,7 +249,7 @@ class Trainer:
             objective.wanted,
             training=True,
             gradients=self.gradients,
-            rng=self.noise,
+            rng=noise,
             kernels=self.registry.kernels,
         )
         self.evaluation = Evaluation(network, objective)
@@ -256,27 +261,35 @@ class Trainer:
             {**figures, **{f"validation_{name}": greater for name, greater in figures.items()}},
             History(),
             _named_callbacks(training),
+            self.registry,
+            dict,
+            Tally(objective),
+            np.random.default_rng([training.seed, 2]),
+            noise,
         )
         self.events = PluginManager()
         # pluggy calls the last registered first; users expect the order of their list.
         for name, callback in reversed(self.run.callbacks.items()):
             self.events.join(callback, name)
 
-    def fit(self, batches: Batches, validation: Batches | None = None) -> History:
-        """Trains for the epochs of the spec, or until the run is stopped."""
+    def fit(
+        self, batches: Batches, validation: Batches | None = None, resume: str | PathLike[str] | None = None
+    ) -> History:
+        """Trains for the epochs of the spec, or until the run is stopped; from a checkpoint on, if there is one."""
         run, events = self.run, self.events.hook
         run.steps_per_epoch = batches.steps
+        run.data = cache(lambda: _fingerprints(batches, validation))
         if not batches.rewinds and batches.steps is None and self.training.epochs > 1:
             raise DataError(
                 f"a generator can be run through only once, and {self.training.epochs} epochs were asked for; "
                 "pass a function that makes it, or steps_per_epoch"
             )
-        self._prepare(batches)
-        with _stopping_at_interrupt(run):
+        if resume is None or restore(run, resume) is None:
+            self._prepare(batches)
+        with _stopping_at_signals(run):
             events.modnet_training_started(run=run)
             try:
-                while run.epoch < self.training.epochs and not run.stopped:
-                    run.epoch += 1
+                while (run.epoch < self.training.epochs or run.batch) and not run.stopped:
                     self._epoch(batches, validation)
             finally:
                 run.history.stopped = run.stopped
@@ -298,24 +311,26 @@ class Trainer:
         self.network.prepare(lambda: ((batch.inputs, batch.targets) for batch in batches.epoch()))
 
     def _epoch(self, batches: Batches, validation: Batches | None) -> None:
+        """An epoch, or what a checkpoint has left of one."""
         run, started = self.run, time.perf_counter()
-        tally = Tally(self.objective)
-        penalties = steps = 0.0
+        if not run.batch:
+            run.epoch += 1
+            run.tally, run.penalties = Tally(self.objective), 0.0
+            run.order_at_epoch = dict(run.order.bit_generator.state)
         step_events = self.events.hook.modnet_step_ended.get_hookimpls()
-        for batch in batches.epoch(self.order if self.training.shuffle else None):
-            penalties += self._step(batch, tally, steps)
-            steps += 1
+        for batch in batches.epoch(run.order if self.training.shuffle else None, run.batch):
+            self._step(batch)
             if step_events:
                 self.events.hook.modnet_step_ended(run=run)
             if run.stopped:
                 break
         self._check_parameters()
-        if not steps:
+        if not run.batch:
             raise DataError("there are no batches to train on" + ("" if run.epoch == 1 else f" in epoch {run.epoch}"))
-        if run.stopped and steps != batches.steps:
+        if run.stopped and run.batch != batches.steps:
             return
-        run.steps_per_epoch = int(steps)
-        run.figures = tally.result(penalties / steps)
+        run.steps_per_epoch, run.batch = run.batch, 0
+        run.figures = run.tally.result(run.penalties / run.steps_per_epoch)
         if validation is not None:
             measured = self.evaluation.figures(validation)
             run.figures.update({f"validation_{name}": value for name, value in measured.items()})
@@ -330,11 +345,11 @@ class Trainer:
         run.seconds = time.perf_counter() - started
         self.events.hook.modnet_epoch_ended(run=run)
 
-    def _step(self, batch: Batch, tally: Tally, steps: float) -> float:
-        """One step of the optimizer; gives the penalty's part of the loss."""
+    def _step(self, batch: Batch) -> None:
+        """One step of the optimizer."""
         run, training = self.run, self.training
         values = self.pass_.forward(batch.inputs)
-        run.loss, gradients = self.objective.measure(values, batch, tally)
+        run.loss, gradients = self.objective.measure(values, batch, run.tally)
         if not math.isfinite(run.loss):
             raise self._diverged(batch)
         self.pass_.backward(gradients)
@@ -346,12 +361,13 @@ class Trainer:
             self.optimization.clip(training.gradient_clipping, training.gradient_value_clipping)
         run.learning_rate = self.optimization.optimizer.learning_rate
         if training.schedule is not None:
-            fraction = steps / run.steps_per_epoch if run.steps_per_epoch else 0.0
+            fraction = run.batch / run.steps_per_epoch if run.steps_per_epoch else 0.0
             progress = Progress(run.epoch - 1 + fraction, training.epochs, run.history.figures)
             run.learning_rate *= training.schedule.factor(progress)
         self.optimization.step(run.learning_rate)
         run.step += 1
-        return penalty
+        run.batch += 1
+        run.penalties += penalty
 
     def _check_parameters(self) -> None:
         """The loss tells of the parameters before a step; after an epoch's last one they are looked at themselves."""
@@ -415,20 +431,30 @@ def _named_callbacks(training: TrainingSpec) -> dict[str, Callback]:
     return named
 
 
+def _fingerprints(batches: Batches, validation: Batches | None) -> dict[str, str]:
+    found = {f"training {name}": text for name, text in batches.fingerprint().items()}
+    if validation is not None:
+        found.update({f"validation {name}": text for name, text in validation.fingerprint().items()})
+    return found
+
+
 @contextmanager
-def _stopping_at_interrupt(run: Run) -> Iterator[None]:
-    """Lets the first Ctrl-C end the run after its step; a second one is the usual KeyboardInterrupt."""
+def _stopping_at_signals(run: Run) -> Iterator[None]:
+    """Lets the first Ctrl-C or SIGTERM end the run after its step; a second one does what it usually does."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = signal.getsignal(signal.SIGINT)
+    reasons = {signal.SIGINT: INTERRUPTED, signal.SIGTERM: TERMINATED}
+    before = {number: signal.getsignal(number) for number in reasons}
 
-    def interrupted(number: int, frame: Any) -> None:
-        signal.signal(signal.SIGINT, before)
-        run.stop(INTERRUPTED)
+    def stop(number: int, frame: Any) -> None:
+        signal.signal(number, before[signal.Signals(number)])
+        run.stop(reasons[signal.Signals(number)])
 
-    signal.signal(signal.SIGINT, interrupted)
+    for number in reasons:
+        signal.signal(number, stop)
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)

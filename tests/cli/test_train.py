@@ -126,16 +126,55 @@ def test_a_full_disk_loses_no_work(run, monkeypatch, tmp_path):
     assert modnet.load(refuge).history
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGINT for one process")
-def test_ctrl_c_keeps_what_was_learnt(run, folder):
-    process = start("train", "pets.toml", "--set", "training.epochs=1000000", stdout=subprocess.PIPE)
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no signals for one process")
+@pytest.mark.parametrize(
+    ("number", "by", "status"),
+    [(signal.SIGINT, "you", 130), (signal.SIGTERM, "a signal", 143)],
+    ids=["Ctrl-C", "SIGTERM"],
+)
+def test_a_run_that_is_stopped_keeps_what_was_learnt_and_goes_on(number, by, status, run, folder):
+    epochs = ("--set", "training.epochs=4000")
+    process = start("train", "pets.toml", *epochs, stdout=subprocess.PIPE)
     shown = [process.stdout.readline() for _ in range(6)]  # up to the line of the first epoch
-    process.send_signal(signal.SIGINT)
+    process.send_signal(number)
     rest, _ = process.communicate(timeout=20)
     assert shown[-1].startswith("    1 ")
-    assert re.search(r"stopped by you after step \d+ of epoch [\d,]+\n\nwhat was learnt so far is in pets.modnet", rest)
-    assert process.returncode == 130
+    assert re.search(
+        rf"stopped by {by} after step \d+ of epoch [\d,]+\n\nwhat was learnt so far is in pets.modnet", rest
+    )
+    assert rest.endswith("go on: modnet train pets.toml --set training.epochs=4000 --resume\n")
+    assert process.returncode == status
     assert modnet.load("pets.modnet").predict({"size": [4], "collar": ["red"]})["kind"]
+    (checkpoint,) = Path("pets.checkpoints").iterdir()
+    went_on = run("train", "pets.toml", *epochs, "--resume")
+    assert re.search(r"going on after step \d+ of epoch \d+", went_on.stdout)
+    assert not Path("pets.checkpoints").exists()
+    resumed = Path("pets.modnet").read_bytes()
+    run("train", "pets.toml", *epochs)
+    assert Path("pets.modnet").read_bytes() == resumed
+
+
+def test_a_run_that_was_killed_goes_on_from_its_checkpoints(run, folder):
+    often = ("--set", 'training.callbacks=[{ type = "checkpoint", directory = "run", every_steps = 5 }]')
+    run("train", "pets.toml", *often, "--set", "training.epochs=2", "-o", "two.modnet")
+    went_on = run("train", "pets.toml", *often, "--resume")
+    assert "going on after step 7 of epoch 2\n" in went_on.stdout
+    resumed = Path("pets.modnet").read_bytes()
+    run("train", "pets.toml")
+    assert Path("pets.modnet").read_bytes() == resumed
+    assert sorted(path.name for path in Path("run").iterdir())[-1] == "step-0000000020.modnet"
+
+
+def test_nothing_to_go_on_from(run, folder):
+    result = run("train", "pets.toml", "--resume")
+    assert result.stderr == "warning: pets.checkpoints has no checkpoint; beginning at the beginning\n"
+
+
+def test_going_on_with_another_spec(run, folder):
+    often = ("--set", 'training.callbacks=["checkpoint"]')
+    run("train", "pets.toml", *often)
+    result = run("train", "pets.toml", *often, "--resume", "--set", "training.batch_size=7", status=1)
+    assert "training.batch_size: 8 before, now 7" in result.stderr
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows closes pipes in another way")
