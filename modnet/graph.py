@@ -67,13 +67,16 @@ class Graph:
         return shapes[slot] if slot < len(shapes) else self.nodes[slot - len(shapes)].shape
 
 
-def build_graph(spec: NetworkSpec) -> Graph:
+def build_graph(spec: NetworkSpec, most_nodes: int | None = None) -> Graph:
     """The graph of a network.
+
+    Args:
+        most_nodes: more than these are not made; by default 100,000.
 
     Raises:
         SpecError: with every unknown or repeated name, wrong number of inputs, and conflict of shapes.
     """
-    return _Builder(spec).build()
+    return _Builder(spec, MOST_NODES if most_nodes is None else min(most_nodes, MOST_NODES)).build()
 
 
 @dataclass
@@ -93,8 +96,9 @@ class _TooManyNodes(Exception):
 
 
 class _Builder:
-    def __init__(self, spec: NetworkSpec) -> None:
+    def __init__(self, spec: NetworkSpec, most_nodes: int) -> None:
         self.spec = spec
+        self.most_nodes = most_nodes
         self.inputs = spec.input_shapes()
         self.nodes: list[GraphNode] = []
         self.shapes: list[Shape | None] = list(self.inputs.values())
@@ -112,7 +116,7 @@ class _Builder:
         try:
             last = self.place(self.spec.layers, scope, start)
         except _TooManyNodes:
-            raise SpecError([Problem("network.layers", f"a network has {MOST_NODES:,} nodes at most")]) from None
+            raise SpecError([Problem("network.layers", f"there are more than {self.most_nodes:,} nodes, which is the limit")]) from None
         outputs = {} if self.spec.outputs is not None else {"output": last}
         for position, name in enumerate(self.spec.outputs or ()):
             if name in scope.names:
@@ -150,7 +154,7 @@ class _Builder:
             chosen.setdefault(node.name, keys[:-1])
         counts: dict[str, int] = {}
         for node in layers:
-            if len(self.nodes) > MOST_NODES:
+            if len(self.nodes) > self.most_nodes:
                 raise _TooManyNodes
             keys = self.places.get(id(node), scope.keys)
             name = node.name or _automatic_name(node.layer, counts, chosen)

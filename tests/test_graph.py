@@ -145,7 +145,7 @@ def test_a_spec_that_stands_for_too_many_nodes_is_refused(monkeypatch):
     monkeypatch.setattr("modnet.graph.MOST_NODES", 1000)
     inner = {"type": "repeat", "count": 10_000, "layers": ["relu"]}
     assert problems([{"type": "repeat", "count": 10_000, "layers": [inner]}]) == [
-        "network.layers: a network has 1,000 nodes at most"
+        "network.layers: there are more than 1,000 nodes, which is the limit"
     ]
 
 

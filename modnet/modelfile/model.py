@@ -32,6 +32,9 @@ from modnet.spec.model import NetworkSpec, Spec, TrainingSpec
 if TYPE_CHECKING:
     from modnet.modelfile.writer import Group
 
+NODES_WITHOUT_ARRAYS, NODES_FOR_EACH_ARRAY = 1_000, 16
+"""How many nodes the network of a file may have: one line of its spec can ask for any number."""
+
 
 def save(network: Network, path: str | PathLike[str], *, registry: Registry | None = None) -> None:
     """Writes a network to a model file: spec, parameters, state, data schema, history, metrics, origins.
@@ -141,8 +144,9 @@ def _network(path: str | PathLike[str], contents: Contents, registry: Registry) 
     spec = checker.table(NetworkSpec, stored["network"], ("network",))
     if spec is INVALID:
         raise _malformed(path, checker)
+    arrays = sum(len(group.views) for group in contents.groups.values())
     try:
-        graph = build_graph(cast(NetworkSpec, spec))
+        graph = build_graph(cast(NetworkSpec, spec), NODES_WITHOUT_ARRAYS + NODES_FOR_EACH_ARRAY * arrays)
     except SpecError as error:
         raise MalformedFile(path, str(error), "spec") from None
     _check_arrays(path, Layout.of(graph), np.dtype(cast(NetworkSpec, spec).dtype), contents)

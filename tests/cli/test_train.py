@@ -145,7 +145,7 @@ def test_a_run_that_is_stopped_keeps_what_was_learnt_and_goes_on(number, by, sta
     assert rest.endswith("go on: modnet train pets.toml --set training.epochs=4000 --resume\n")
     assert process.returncode == status
     assert modnet.load("pets.modnet").predict({"size": [4], "collar": ["red"]})["kind"]
-    (checkpoint,) = Path("pets.checkpoints").iterdir()
+    assert len(list(Path("pets.checkpoints").iterdir())) == 1
     went_on = run("train", "pets.toml", *epochs, "--resume")
     assert re.search(r"going on after step \d+ of epoch \d+", went_on.stdout)
     assert not Path("pets.checkpoints").exists()

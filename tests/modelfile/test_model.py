@@ -202,6 +202,17 @@ def test_a_spec_that_does_not_fit_the_arrays_is_refused_before_they_are_read(net
         modnet.load(rewritten(network, tmp_path / "model", spec=plain))
 
 
+def test_a_spec_that_stands_for_more_nodes_than_its_arrays_justify_is_refused(tmp_path):
+    path = tmp_path / "model.modnet"
+    spec = {"input": [4], "layers": [{"type": "repeat", "count": 50, "layers": ["relu"]}]}
+    modnet.save(modnet.build({"network": spec}), path)
+    header = read_header(path).header
+    header["spec"]["network"]["layers"][0]["count"] = 1001
+    write(path, header, [])
+    with pytest.raises(modnet.errors.MalformedFile, match="there are more than 1,000 nodes, which is the limit"):
+        modnet.load(path)
+
+
 def test_a_failed_save_leaves_the_old_file(network, tmp_path):
     path = tmp_path / "model.modnet"
     modnet.save(network, path)

@@ -210,7 +210,7 @@ def test_the_newest_whole_checkpoint_counts(data):
         assert run(data, resume="checkpoints") == whole
     for path in Path("checkpoints").iterdir():
         path.write_bytes(b"")
-    with pytest.warns(UserWarning), pytest.raises(ModelFileError, match="empty"):
+    with pytest.warns(UserWarning, match="taking the checkpoint before"), pytest.raises(ModelFileError, match="empty"):
         run(data, resume="checkpoints")
 
 
