@@ -207,7 +207,7 @@ def test_a_spec_that_stands_for_more_nodes_than_its_arrays_justify_is_refused(tm
     spec = {"input": [4], "layers": [{"type": "repeat", "count": 50, "layers": ["relu"]}]}
     modnet.save(modnet.build({"network": spec}), path)
     header = read_header(path).header
-    header["spec"]["network"]["layers"][0]["count"] = 1001
+    header["spec"]["network"]["layers"][0]["count"] = 1100
     write(path, header, [])
     with pytest.raises(modnet.errors.MalformedFile, match="there are more than 1,000 nodes, which is the limit"):
         modnet.load(path)
