@@ -164,12 +164,17 @@ class Layer(Component):
         integer_input: whether the inputs are integers (ids), which are then not converted to floats.
         scratch_output: the output is an array of the layer's own that neither its `backward` nor anyone else reads, so
             that the next layer may overwrite it.
+        makes_mask: `forward` sets `context.output_mask`, which says where sequences of different lengths end.
+        streams: given a sequence (batch, time, ...) in pieces, with `context.memory` kept between them, the pieces of
+            its output, put together, are those of the whole; the output at a step depends on no later step.
     """
 
     kind = "layer"
     inputs: ClassVar[tuple[int, int | None]] = (1, 1)
     integer_input: ClassVar[bool] = False
     scratch_output: ClassVar[bool] = False
+    makes_mask: ClassVar[bool] = False
+    streams: ClassVar[bool] = False
 
     def parameters(self, *input_shapes: Shape) -> Mapping[str, Parameter]:
         """Name -> what the layer needs as a trainable array. Allocates nothing."""
@@ -223,6 +228,7 @@ class Activation(Layer):
     """
 
     kind = "activation"
+    streams = True
     elementwise: ClassVar[bool] = True
     needs_input: ClassVar[bool] = True
 

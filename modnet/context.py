@@ -36,6 +36,9 @@ class Context:
         needs_input_gradient: False where nobody uses what `backward` would return.
         may_overwrite_input: whether the output may be written over the (first) input.
         saved: what `forward` has saved for `backward`.
+        masks: for each input, a bool array (batch, time) that is False where a sequence has ended, or None.
+        output_mask: the same for the output. Before `forward` it is the first input's; a layer that makes a mask sets it.
+        memory: what the layer keeps from one piece of a sequence to the next, for `Network.stream`; None elsewhere.
     """
 
     __slots__ = (
@@ -45,8 +48,11 @@ class Context:
         "_views",
         "dtype",
         "grads",
+        "masks",
         "may_overwrite_input",
+        "memory",
         "needs_input_gradient",
+        "output_mask",
         "params",
         "saved",
         "state",
@@ -74,6 +80,9 @@ class Context:
         self.needs_input_gradient = needs_input_gradient
         self.may_overwrite_input = may_overwrite_input
         self.saved: tuple[Any, ...] = ()
+        self.masks: tuple[Array | None, ...] = (None,)
+        self.output_mask: Array | None = None
+        self.memory: dict[str, Any] | None = None
         self._cursor = 0
         self._views: list[Array] = []
         self._storage: list[Array] = [] if storage is None else storage

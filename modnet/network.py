@@ -253,6 +253,14 @@ class Network:
                 results[name][start : start + batch_size] = value
         return results
 
+    def stream(self) -> Stream:
+        """Prediction of sequences piece by piece, each going on where the one before has ended.
+
+        Raises:
+            ShapeError: a layer needs the whole sequence at once, or its length is fixed.
+        """
+        return Stream(self)
+
     def prepare(self, batches: Callable[[], Iterable[tuple[Sequence[Array], Mapping[str, Array]]]]) -> None:
         """Lets the layers that learn from data before training (standardize) do so.
 
@@ -404,6 +412,7 @@ class Pass:
         self._shared: list[tuple[Array, Array]] = []
         self._zeroed: list[Array] = []
         self._seen = False
+        self._masked = any(self._node(slot).layer.makes_mask for slot in self._order)
         self.contexts = {slot: self._context(slot, training, rng) for slot in self._order}
         self._calls: list[tuple[int, Any, Any, Context, tuple[int, ...]]] = []
         for slot in self._order:
@@ -412,6 +421,7 @@ class Pass:
             if kernels is not None:
                 methods = [kernels.method(layer, name, network.dtype) for name in ("forward", "backward")]
             self._calls.append((slot, *methods, self.contexts[slot], self._node(slot).inputs))
+            self.contexts[slot].masks = (None,) * len(self._node(slot).inputs)
 
     def _node(self, slot: int) -> GraphNode:
         return self.network.graph.nodes[slot - self._first]
@@ -497,12 +507,19 @@ class Pass:
         values = self._values
         for slot, (array, dtype) in enumerate(zip(inputs, self._dtypes, strict=True)):
             values[slot] = array if array.dtype == dtype else _converted(array, dtype, list(self.network.inputs)[slot])
+        masks: dict[int, Array | None] = {}
         for slot, forward, _, context, sources in self._calls:
             context.begin()
+            if self._masked:
+                context.masks = tuple(masks.get(source) for source in sources)
+                context.output_mask = context.masks[0]
             if len(sources) == 1:
                 values[slot] = forward(context, values[sources[0]])
             else:
                 values[slot] = forward(context, *[values[source] for source in sources])
+            if self._masked and context.output_mask is not None:
+                # A layer that takes all steps together, or makes others of them, ends the mask's way.
+                masks[slot] = context.output_mask if values[slot].shape[1:2] == context.output_mask.shape[1:] else None
         if not self._seen:
             self._check_shapes()
         return [values[slot] for slot in self.wanted]
@@ -554,6 +571,43 @@ class Pass:
     def values(self) -> dict[str, Array]:
         """Node name -> its output in the last `forward`, as far as it was run."""
         return {self._node(slot).name: self._values[slot] for slot in self._order}
+
+
+class Stream:
+    """Prediction of sequences piece by piece; made by `Network.stream`. Used by one thread at a time."""
+
+    def __init__(self, network: Network) -> None:
+        for name, shape in network.inputs.items():
+            if not shape or shape[0] is not None:
+                hint = 'give it the shape ["variable", ...]'
+                raise ShapeError(f"input {show(name)} is no sequence of any length, so it cannot come in pieces", hint)
+        for node in network.graph.nodes:
+            if not node.layer.streams:
+                raise ShapeError(f"{node.label()} needs whole sequences, so the network cannot have them in pieces")
+        self.network = network
+        self._pass = Pass(network, list(network.graph.outputs.values()))
+        self.reset()
+
+    def reset(self) -> None:
+        """Forgets what came before: the next piece is the first of its sequence."""
+        for context in self._pass.contexts.values():
+            context.memory = {}
+
+    def predict(self, x: Any) -> Any:
+        """The outputs for the next piece of each sequence; the batch must be the same for all pieces.
+
+        Args:
+            x: an array (batch, time, ...), or for several inputs a mapping from input name to array; time may be 1.
+
+        Returns:
+            An array (batch, time, ...), or for several outputs a dict of them.
+
+        Raises:
+            ShapeError, DataError: as `Network.predict`.
+        """
+        values = self._pass.forward(self.network.arrays(x))
+        outputs = {name: value.copy() for name, value in zip(self.network.graph.outputs, values, strict=True)}
+        return outputs if len(outputs) > 1 else next(iter(outputs.values()))
 
 
 def _learns_before_training(node: GraphNode) -> bool:

@@ -323,3 +323,72 @@ def test_ids_may_be_read_by_other_layers_too():
     both = {"type": "add", "inputs": ["flatten_1", "linear_1"]}
     network = build([embedding, "flatten", linear(4, inputs=["input"]), both], input=[2])
     assert network.predict([[1, 8]]).shape == (1, 4)
+
+
+# Sequences
+
+
+SENTENCES = {
+    "input": ["variable"],
+    "layers": [
+        {"type": "embedding", "vocabulary_size": 9, "embedding_size": 4, "padding": 0},
+        {"type": "linear", "out_features": 3, "activation": "tanh"},
+    ],
+}
+
+
+def test_a_mask_follows_the_sequences_to_the_layer_that_needs_it():
+    network = modnet.build({"network": SENTENCES | {"layers": [*SENTENCES["layers"], "global_average_pool"]}})
+    padded = network.predict(np.array([[3, 5, 0, 0], [7, 1, 2, 8], [0, 0, 0, 0]]))
+    np.testing.assert_allclose(padded[0], network.predict(np.array([[3, 5]]))[0], rtol=1e-6)
+    np.testing.assert_allclose(padded[1], network.predict(np.array([[7, 1, 2, 8]]))[0], rtol=1e-6)
+    assert not padded[2].any()
+
+
+def test_padding_does_not_change_what_is_learnt():
+    spec = {"network": SENTENCES | {"layers": [*SENTENCES["layers"], "global_average_pool"]}}
+    short, long = modnet.build(spec), modnet.build(spec)
+    ids, y = np.array([[3, 5], [1, 2]]), np.ones((2, 3))
+    for network, x in ((short, ids), (long, np.pad(ids, ((0, 0), (0, 3))))):
+        modnet.train(network, x, y, loss="mse", optimizer="sgd", epochs=3)
+    np.testing.assert_allclose(long.parameters.flat, short.parameters.flat, rtol=1e-5, atol=1e-7)
+
+
+class RunningSum(modnet.Layer, type="running_sum"):
+    """The sum of the steps so far."""
+
+    streams = True
+
+    def output_shape(self, *input_shapes):
+        return input_shapes[0]
+
+    def forward(self, context, x):
+        y = np.cumsum(x, axis=1)
+        if context.memory is not None:
+            y += context.memory.get("sum", 0)
+            context.memory["sum"] = y[:, -1:].copy()
+        return y
+
+    def backward(self, context, gradient):
+        return np.flip(np.cumsum(np.flip(gradient, 1), axis=1), 1)
+
+
+def test_a_stream_gives_piece_by_piece_what_the_whole_sequence_gives():
+    layers = [RunningSum(), {"type": "linear", "out_features": 3, "activation": "tanh"}, "layer_norm", "softmax"]
+    network = modnet.build({"network": {"input": ["variable", 2], "layers": layers}})
+    x = np.random.default_rng(0).standard_normal((4, 7, 2))
+    whole = network.predict(x)
+    stream = network.stream()
+    for _ in range(2):
+        pieces = [stream.predict(x[:, start:stop]) for start, stop in ((0, 1), (1, 2), (2, 5), (5, 7))]
+        np.testing.assert_allclose(np.concatenate(pieces, axis=1), whole, rtol=1e-5)
+        stream.reset()
+    np.testing.assert_array_equal(network.predict(x), whole)
+
+
+def test_what_cannot_be_had_in_pieces_is_said():
+    whole = modnet.build({"network": {"input": ["variable", 2], "layers": ["global_average_pool"]}})
+    with pytest.raises(ShapeError, match=r"network\.layers\[0\] \(global_average_pool\) needs whole sequences"):
+        whole.stream()
+    with pytest.raises(ShapeError, match="no sequence of any length"):
+        modnet.build({"network": {"input": [3, 2], "layers": ["relu"]}}).stream()

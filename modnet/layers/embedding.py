@@ -23,16 +23,23 @@ class Embedding(Layer, type="embedding"):
     Attributes:
         vocabulary_size: how many ids there are; they are 0 ... vocabulary_size - 1.
         embedding_size: the length of a vector.
+        padding: the id that stands for no step, behind the end of shorter sequences: of ids (time,) a mask is made.
 
     Raises:
         DataError: from `forward`, for an id out of range.
     """
 
+    streams = True
     integer_input = True
     scratch_output = True
     vocabulary_size: int = field(minimum=1)
     embedding_size: int = field(minimum=1)
+    padding: int | None = field(default=None, minimum=0)
     weight_initializer: Initializer = Normal(standard_deviation=1.0)
+
+    @property
+    def makes_mask(self) -> bool:  # type: ignore[override]
+        return self.padding is not None
 
     @classmethod
     def examples(cls) -> Sequence[Example]:
@@ -55,6 +62,8 @@ class Embedding(Layer, type="embedding"):
                 f"{self.vocabulary_size - 1}; vocabulary_size = {self.vocabulary_size} must be greater than every id"
             )
         context.save(ids)
+        if self.padding is not None and ids.ndim == 2:
+            context.output_mask = ids != self.padding
         y = context.buffer((*ids.shape, self.embedding_size))
         # The ids are known to be good, and in the mode "raise" take would write to a copy of `out` first.
         return np.take(context.params["weight"], ids, axis=0, out=y, mode="clip")

@@ -25,6 +25,7 @@ class Linear(Layer, type="linear"):
         ShapeError: samples with other than one or two axes, or a last axis without a fixed size.
     """
 
+    streams = True
     scratch_output = True
     out_features: int = field(minimum=1)
     bias: bool = True

@@ -42,6 +42,7 @@ class Add(Layer, type="add"):
         ShapeError: inputs of different shapes.
     """
 
+    streams = True
     inputs = (2, None)
     scratch_output = True
 
@@ -68,6 +69,7 @@ class Multiply(Layer, type="multiply"):
         ShapeError: inputs of different shapes.
     """
 
+    streams = True
     inputs = (2, None)
     scratch_output = True
 
@@ -104,6 +106,7 @@ class Concatenate(Layer, type="concatenate"):
         ShapeError: inputs that differ in other axes, or do not have that axis.
     """
 
+    streams = True
     inputs = (2, None)
     scratch_output = True
     axis: int = -1

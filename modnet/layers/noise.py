@@ -21,6 +21,7 @@ class Dropout(Layer, type="dropout"):
     prediction instead; the expectations are the same.
     """
 
+    streams = True
     rate: float = field(default=0.5, minimum=0.0, below=1.0)
 
     def output_shape(self, *input_shapes: Shape) -> Shape:
@@ -45,6 +46,7 @@ class Dropout(Layer, type="dropout"):
 class GaussianNoise(Layer, type="gaussian_noise"):
     """In training adds normal noise, y = x + standard_deviation * N(0, 1); in prediction it gives x itself."""
 
+    streams = True
     standard_deviation: float = field(default=0.1, minimum=0.0)
 
     def output_shape(self, *input_shapes: Shape) -> Shape:

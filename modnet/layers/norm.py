@@ -46,6 +46,7 @@ class BatchNorm(Layer, type="batch_norm"):
         ShapeError: the last axis has no fixed size.
     """
 
+    streams = True
     scratch_output = True
     momentum: float = field(default=0.1, minimum=0.0, maximum=1.0)
     epsilon: float = field(default=1e-5, above=0.0)
@@ -118,6 +119,7 @@ class LayerNorm(Layer, type="layer_norm"):
         ShapeError: too few axes, or one of them has no fixed size.
     """
 
+    streams = True
     scratch_output = True
     axes: int = field(default=1, minimum=1)
     epsilon: float = field(default=1e-5, above=0.0)
@@ -171,6 +173,7 @@ class RMSNorm(Layer, type="rms_norm"):
         ShapeError: the last axis has no fixed size.
     """
 
+    streams = True
     scratch_output = True
     epsilon: float = field(default=1e-6, above=0.0)
 

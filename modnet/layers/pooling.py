@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 class GlobalAveragePool(Layer, type="global_average_pool"):
     """The mean over all axes but the last: (height, width, channels) -> (channels,), (time, features) -> (features,).
 
+    Of sequences with a mask only the steps count that it leaves; a sequence without any gives zeros.
+
     Source: Lin, Chen and Yan 2013, arXiv:1312.4400, section 3.2.
 
     Raises:
@@ -32,15 +34,25 @@ class GlobalAveragePool(Layer, type="global_average_pool"):
         return shape[-1:]
 
     def forward(self, context: Context, x: Array) -> Array:
-        context.save(x.shape)
         positions = math.prod(x.shape[1:-1])
+        flat = x.reshape(len(x), positions, x.shape[-1])
         y = context.buffer((len(x), x.shape[-1]))
-        np.add.reduce(x.reshape(len(x), positions, x.shape[-1]), axis=1, out=y)
-        return np.divide(y, positions, out=y)
+        (mask,) = context.masks
+        context.output_mask = None
+        if mask is None or x.ndim != 3:
+            context.save(x.shape, None)
+            np.add.reduce(flat, axis=1, out=y)
+            return np.divide(y, positions, out=y)
+        shares = mask / np.maximum(mask.sum(axis=1, keepdims=True), 1).astype(x.dtype)
+        context.save(x.shape, shares)
+        np.einsum("bt,btf->bf", shares, flat, out=y)
+        return y
 
     def backward(self, context: Context, gradient: Array) -> Array:
-        (shape,) = context.saved
+        shape, shares = context.saved
         result = context.buffer(shape)
+        if shares is not None:
+            return np.multiply(gradient[:, None], shares[..., None], out=result)
         positions = math.prod(shape[1:-1])
         np.divide(gradient[:, None], positions, out=result.reshape(len(gradient), positions, shape[-1]))
         return result

@@ -71,6 +71,7 @@ class Standardize(Layer, type="standardize"):
         DataError: from `prepare`, for data that are not finite.
     """
 
+    streams = True
     scratch_output = True
 
     def output_shape(self, *input_shapes: Shape) -> Shape:
@@ -108,6 +109,7 @@ class Unstandardize(Layer, type="unstandardize"):
         SpecError: from `prepare`, where the node is no output of the network.
     """
 
+    streams = True
     scratch_output = True
 
     def output_shape(self, *input_shapes: Shape) -> Shape:
