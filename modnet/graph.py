@@ -116,7 +116,9 @@ class _Builder:
         try:
             last = self.place(self.spec.layers, scope, start)
         except _TooManyNodes:
-            raise SpecError([Problem("network.layers", f"there are more than {self.most_nodes:,} nodes, which is the limit")]) from None
+            raise SpecError(
+                [Problem("network.layers", f"there are more than {self.most_nodes:,} nodes, which is the limit")]
+            ) from None
         outputs = {} if self.spec.outputs is not None else {"output": last}
         for position, name in enumerate(self.spec.outputs or ()):
             if name in scope.names:

@@ -14,7 +14,20 @@ import modnet
 from modnet.configuration import did_you_mean
 from modnet.errors import ModnetError, SpecError, TrainingError
 
-COMMANDS = ("new-spec", "train", "predict", "evaluate", "check", "summary", "inspect", "plugins", "schema")
+COMMANDS = (
+    "new-spec",
+    "train",
+    "predict",
+    "evaluate",
+    "check",
+    "summary",
+    "inspect",
+    "verify",
+    "diff",
+    "edit",
+    "plugins",
+    "schema",
+)
 """The built-in commands, in the order in which one needs them; each is `command` in the module of its name."""
 
 FAILED, WRONG_INPUT, INTERRUPTED, TERMINATED = 1, 2, 130, 143

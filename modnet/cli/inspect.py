@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import textwrap
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import groupby
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -11,36 +14,47 @@ import click
 from modnet.cli.options import echo_json, json_option
 
 if TYPE_CHECKING:
+    from modnet.modelfile.container import View
     from modnet.modelfile.reader import HeaderOnly
 
-INDENT = 16
+INDENT, WIDTH = 16, 80
+WIDEST_NAME = 44
+"""Longer names of arrays push what stands beside them to the right."""
+
+KNOWN = ("features", "made_by", "needs", "spec", "schema", "history", "metrics", "metadata", "training")
+"""The header keys that modnet itself writes."""
 
 
 @click.command("inspect", short_help="Show what a model file says about itself.")
 @click.argument("model", type=click.Path())
 @json_option
 def command(model: str, as_json: bool) -> None:
-    """Show what is in a model file: who made it, what it needs and whether that is installed, its arrays.
+    """Show what is in a model file: who made it, what it needs and whether that is installed, its nodes and arrays.
 
-    Only the header is read: no plugin is imported, no network is built, and the arrays' checksums are not compared.
+    Only the header is read: no plugin is imported, no network is built, and the arrays' checksums are not compared
+    (modnet verify does that).
 
     \b
     Example:
       modnet inspect digits.modnet
 
     \b
-    JSON: {"file", "format", "bytes", "id", "made_by", "schema", "metrics",
-           "epochs", "metadata",
-           "arrays": [{"name", "group", "dtype", "shape"}],
-           "needs": [{"distribution", "version", "components", "status"}]}
+    JSON: {"file", "format", "bytes", "id", "made_by",
+           "needs": [{"distribution", "version", "components", "installed",
+           "status"}], "spec", "schema", "history", "metrics", "epochs",
+           "metadata", "checkpoint": {"step", "epoch"}, "other",
+           "nodes": [{"name", "type"}],
+           "groups": [{"name", "dtype", "arrays", "bytes"}],
+           "arrays": [{"name", "group", "dtype", "shape", "bytes"}]}
     """
     from modnet.modelfile.container import VERSION
     from modnet.modelfile.reader import read_header
 
     found = read_header(model)
-    needs = [{**need, "status": _status(need)} for need in _rows(found.header.get("needs"))]
+    header = found.header
+    needs = [_need(row) for row in _rows(header.get("needs"))]
     if not as_json:
-        click.echo("\n".join(_lines(model, found, needs)))
+        click.echo("\n".join(map(printable, _lines(model, found, needs))))
         return
     echo_json(
         {
@@ -48,49 +62,152 @@ def command(model: str, as_json: bool) -> None:
             "format": VERSION,
             "bytes": found.size,
             "id": found.id.hex(),
-            "made_by": found.header.get("made_by"),
+            "made_by": header.get("made_by"),
             "needs": needs,
-            "schema": found.header.get("schema"),
-            "metrics": found.header.get("metrics"),
-            "epochs": _epochs(found.header),
-            "metadata": found.header.get("metadata"),
+            "spec": header.get("spec"),
+            "schema": header.get("schema"),
+            "history": header.get("history"),
+            "metrics": header.get("metrics"),
+            "epochs": _epochs(header),
+            "metadata": header.get("metadata"),
+            "checkpoint": _checkpoint(header),
+            "other": {key: value for key, value in header.items() if key not in KNOWN},
+            "nodes": [{"name": name, "type": kind} for name, kind in _nodes(header).items()],
+            "groups": [
+                {"name": name, "dtype": views[0].dtype.name, "arrays": len(views), "bytes": sum(map(_nbytes, views))}
+                for name, views in _groups(found).items()
+            ],
             "arrays": [
-                {"name": view.name, "group": view.group, "dtype": view.dtype.name, "shape": view.shape}
+                {
+                    "name": view.name,
+                    "group": view.group,
+                    "dtype": view.dtype.name,
+                    "shape": view.shape,
+                    "bytes": _nbytes(view),
+                }
                 for view in found.views
             ],
         }
     )
 
 
+def printable(line: str) -> str:
+    """A line with what could steer a terminal made visible: names in a file can be anything."""
+    if line.isprintable():
+        return line
+    return "".join(c if c.isprintable() or c == "\n" else c.encode("unicode_escape").decode() for c in line)
+
+
+def listed(names: Sequence[str], most: int) -> str:
+    """The first so many names, and how many more there are."""
+    more = f" and {len(names) - most:,} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more
+
+
+def counted(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+# What the header says, of which nothing is known
+
+
 def _rows(value: Any) -> list[dict[str, Any]]:
-    """A list of tables out of a file of which nothing is known."""
+    """A list of tables."""
     return [row for row in value if isinstance(row, dict)] if isinstance(value, list) else []
 
 
-def _status(need: Mapping[str, Any]) -> str:
-    """Whether what a file needs is here: "installed", or what to do."""
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else ""
+
+
+def _need(row: Mapping[str, Any]) -> dict[str, Any]:
+    """A row of `needs`, with the installed version (None where that has not all of it) and what to do."""
+    distribution, version = _text(row.get("distribution")), _text(row.get("version"))
+    components = _rows(row.get("components"))
+    installed = _installed(distribution, components)
+    return {
+        "distribution": distribution,
+        "version": version,
+        "components": components,
+        "installed": installed,
+        "status": "installed" if installed is not None else _what_to_do(distribution, version),
+    }
+
+
+def _installed(distribution: str, components: Iterable[Mapping[str, Any]]) -> str | None:
+    """The version of a distribution that is installed here, if it offers all of the components."""
     import modnet
     from modnet.component import KINDS
     from modnet.errors import PluginError
-    from modnet.registry import CORE, default_registry
+    from modnet.registry import CORE, default_registry, normalized
 
-    distribution, version = need.get("distribution", ""), need.get("version", "")
+    if not distribution:
+        return None
+    version = modnet.__version__ if normalized(distribution) == CORE else ""
+    for component in components:
+        kind = KINDS.get(_text(component.get("kind")))
+        if kind is None:
+            return None
+        try:
+            entry = default_registry().entry(kind, f"{component.get('type')}@{distribution}")
+        except PluginError:
+            return None
+        version = version or entry.origin.version
+    return version
+
+
+def _what_to_do(distribution: str, version: str) -> str:
+    import modnet
+    from modnet.registry import CORE, normalized
+
     if not distribution:
         return "not a plugin's: the program that saved it had defined it itself (--plugin FILE)"
-    for component in _rows(need.get("components")):
-        try:
-            kind = KINDS[component.get("kind", "")]
-            default_registry().entry(kind, f"{component.get('type')}@{distribution}")
-        except (PluginError, KeyError):
-            if distribution == CORE:
-                return f"of a newer {CORE}: this is {modnet.__version__}"
-            return f"not installed: pip install {distribution}=={version}"
-    return "installed"
+    if normalized(distribution) == CORE:
+        return f"of a newer {CORE}: this is {modnet.__version__}"
+    return f"not installed: pip install {distribution}" + (f"=={version}" if version else "")
+
+
+def _epochs(header: Mapping[str, Any]) -> int:
+    history = header.get("history")
+    columns = list(history.values()) if isinstance(history, dict) else []
+    return len(columns[0]) if columns and isinstance(columns[0], list) else 0
+
+
+def _checkpoint(header: Mapping[str, Any]) -> dict[str, int] | None:
+    """How far the training was that goes on from this file."""
+    training = header.get("training")
+    if not isinstance(training, dict):
+        return None
+    place = {key: training[key] for key in ("step", "epoch") if type(training.get(key)) is int}
+    return place if len(place) == 2 else None
+
+
+def _nodes(header: Mapping[str, Any]) -> dict[str, str]:
+    """Name -> type of the nodes, as far as a file tells that without its plugins."""
+    from modnet.modelfile.container import Fault
+    from modnet.modelfile.edit import stored_nodes
+
+    try:
+        return {node.name: node.type for node in stored_nodes(header)}
+    except Fault:
+        return {}
+
+
+def _groups(found: HeaderOnly) -> dict[str, list[View]]:
+    """Group -> its arrays, of groups that have any."""
+    return {name: list(views) for name, views in groupby(found.views, key=attrgetter("group"))}
+
+
+def _nbytes(view: View) -> int:
+    return math.prod(view.shape) * view.dtype.itemsize
+
+
+# The screen
 
 
 def _lines(model: str, found: HeaderOnly, needs: list[dict[str, Any]]) -> Iterator[str]:
     from modnet.modelfile.container import VERSION
-    from modnet.summary import readable_bytes, shape_text
+    from modnet.summary import readable_bytes
 
     header = found.header
     yield f"{model}   format {VERSION}   {readable_bytes(found.size)}   header complete and unchanged"
@@ -98,30 +215,36 @@ def _lines(model: str, found: HeaderOnly, needs: list[dict[str, Any]]) -> Iterat
     if isinstance(made_by, dict):
         yield _labelled("made by", ", ".join(f"{name} {version}" for name, version in made_by.items()))
     for index, need in enumerate(needs):
-        components = ", ".join(f"{row.get('type')} {row.get('version')}" for row in _rows(need.get("components")))
-        name = " ".join(filter(None, (need.get("distribution"), need.get("version")))) or "a program's own"
-        yield _labelled("" if index else "needs", f"{name} ({components}): {need['status']}")
+        components = ", ".join(f"{row.get('type')} {row.get('version')}" for row in need["components"])
+        name = " ".join(filter(None, (need["distribution"], need["version"]))) or "a program's own"
+        status = need["status"]
+        if need["installed"] and need["installed"] != need["version"]:
+            status = f"installed, version {need['installed']}"
+        yield _labelled("" if index else "needs", f"{name} ({components}): {status}")
     yield from _schema_lines(header.get("schema"))
     yield from _training_lines(header)
     metadata = header.get("metadata")
-    if metadata:
-        yield _labelled("metadata", ", ".join(map(str, metadata)))
-    table = [(v.name, shape_text(v.shape), v.dtype.name, _nbytes(v)) for v in found.views]
-    widths = [max((len(row[column]) for row in table), default=0) for column in range(4)]
-    for name, shape, dtype, size in table:
-        yield f"{name:<{widths[0]}}   {shape:<{widths[1]}}   {dtype:<{widths[2]}}   {size:>{widths[3]}}"
+    for index, (key, value) in enumerate(metadata.items() if isinstance(metadata, dict) else ()):
+        yield _labelled("" if index else "metadata", f"{key} = {_shown(value)}")
+    other = [key for key in header if key not in KNOWN]
+    if other:
+        yield _labelled("also", f"unknown to this version: {', '.join(other)}")
+    groups = _groups(found)
+    for name, views in groups.items():
+        if name not in ("parameters", "state"):
+            size = readable_bytes(sum(map(_nbytes, views)))
+            yield _labelled("", f"{name}: {counted(len(views), 'array')}, {views[0].dtype.name}, {size}")
+    yield from _tree(groups, _nodes(header))
 
 
-def _nbytes(view: Any) -> str:
-    import math
+def _shown(value: Any) -> str:
+    from modnet.configuration import show
 
-    from modnet.summary import readable_bytes
-
-    return readable_bytes(math.prod(view.shape) * view.dtype.itemsize)
+    return show(value)
 
 
 def _labelled(label: str, text: str) -> str:
-    wrapped = textwrap.wrap(text, 80 - INDENT, break_long_words=False, break_on_hyphens=False) or [""]
+    wrapped = textwrap.wrap(text, WIDTH - INDENT, break_long_words=False, break_on_hyphens=False) or [""]
     return "\n".join(f"{'' if index else label:<{INDENT}}{line}" for index, line in enumerate(wrapped))
 
 
@@ -137,26 +260,60 @@ def _schema_lines(value: Any) -> Iterator[str]:
         yield _labelled("table", str(error))
         return
     for name, columns in schema.inputs.items():
-        yield _labelled(name, f"{len(columns)} columns: {' '.join(column.name for column in columns)}")
+        yield _labelled(name, f"{counted(len(columns), 'column')}: {' '.join(column.name for column in columns)}")
     for name, columns in schema.targets.items():
         classes = columns[0].categories
         what = f"{columns[0].name}, {len(classes)} classes: {' '.join(classes)}" if classes else ""
         yield _labelled(name, what or " ".join(column.name for column in columns))
 
 
-def _epochs(header: Mapping[str, Any]) -> int:
-    history = header.get("history")
-    columns = list(history.values()) if isinstance(history, dict) else []
-    return len(columns[0]) if columns and isinstance(columns[0], list) else 0
-
-
 def _training_lines(header: Mapping[str, Any]) -> Iterator[str]:
     from modnet.training.progress import figure_text, figure_title
 
     epochs = _epochs(header)
-    if not epochs:
-        return
     metrics = header.get("metrics")
     figures = metrics if isinstance(metrics, dict) else {}
     texts = [f"{figure_title(n)} {figure_text(n, v)}" for n, v in figures.items() if isinstance(v, int | float)]
-    yield _labelled("trained", ", ".join([f"{epochs} epoch{'' if epochs == 1 else 's'}", *texts]))
+    if epochs or texts:
+        yield _labelled("trained", ", ".join([counted(epochs, "epoch")] * bool(epochs) + texts))
+    place = _checkpoint(header)
+    if place is not None:
+        yield _labelled("checkpoint", f"step {place['step']:,} of epoch {place['epoch']:,}")
+    elif "training" in header:
+        yield _labelled("checkpoint", "of a training; how far it was is not told")
+
+
+def _tree(groups: Mapping[str, Sequence[View]], types: Mapping[str, str]) -> Iterator[str]:
+    """The nodes in the order of the network, below each its arrays, and composites' nodes as branches."""
+    from modnet.summary import readable_bytes, shape_text
+
+    tree: dict[str, Any] = {name: {} for name in types}
+    for name in ("parameters", "state"):
+        for view in groups.get(name, ()):
+            branch = tree
+            *path, leaf = view.name.split(".")
+            for part in path:
+                inner = branch.setdefault(part, {})
+                branch = inner if isinstance(inner, dict) else branch
+            branch[leaf if leaf not in branch else view.name] = view
+    rows: list[tuple[str, str, str, str, str]] = []
+
+    def add(branch: Mapping[str, Any], depth: int) -> None:
+        for name, item in branch.items():
+            label = "  " * depth + name
+            if isinstance(item, dict):
+                rows.append((label, "" if depth else types.get(name, ""), "", "", ""))
+                add(item, depth + 1)
+            else:
+                remark = "state" if item.group == "state" else ""
+                rows.append((label, shape_text(item.shape), item.dtype.name, readable_bytes(_nbytes(item)), remark))
+
+    add(tree, 0)
+    names, shapes, dtypes, sizes = (
+        max((len(row[column]) for row in rows if column == 0 or row[2]), default=0) for column in range(4)
+    )
+    if rows:
+        yield ""
+    for name, shape, dtype, size, remark in rows:
+        line = f"{name:<{min(names, WIDEST_NAME)}}   {shape:<{shapes}}   {dtype:<{dtypes}}   {size:>{sizes}}   {remark}"
+        yield line.rstrip()

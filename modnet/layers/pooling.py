@@ -43,7 +43,7 @@ class GlobalAveragePool(Layer, type="global_average_pool"):
             context.save(x.shape, None)
             np.add.reduce(flat, axis=1, out=y)
             return np.divide(y, positions, out=y)
-        shares = mask / np.maximum(mask.sum(axis=1, keepdims=True), 1).astype(x.dtype)
+        shares: Array = mask / np.maximum(mask.sum(axis=1, keepdims=True), 1).astype(x.dtype)
         context.save(x.shape, shares)
         np.einsum("bt,btf->bf", shares, flat, out=y)
         return y
@@ -52,7 +52,8 @@ class GlobalAveragePool(Layer, type="global_average_pool"):
         shape, shares = context.saved
         result = context.buffer(shape)
         if shares is not None:
-            return np.multiply(gradient[:, None], shares[..., None], out=result)
+            np.multiply(gradient[:, None], shares[..., None], out=result)
+            return result
         positions = math.prod(shape[1:-1])
         np.divide(gradient[:, None], positions, out=result.reshape(len(gradient), positions, shape[-1]))
         return result

@@ -1,4 +1,4 @@
-"""Files that are no model files: what they are instead."""
+"""Files that are no model files: what they are instead, and what reads them."""
 
 from __future__ import annotations
 
@@ -7,17 +7,38 @@ import stat
 
 from modnet.errors import NotAModelFile
 
+_DECOMPRESS = "decompress it first"
+_UNPACK = "unpack it first"
+_PICKLE = (
+    "opening a pickle can run any code, so modnet does not: the program that it is from can write its arrays with "
+    "numpy.savez, and network.load_parameters takes those"
+)
+_ARRAYS = "network.load_parameters takes its arrays, read with"
+_PLUGIN = "it needs a plugin that reads such files (hook modnet_import)"
+
 _SIGNATURES = (
-    (b"PK\x03\x04", "a zip archive (.npz, PyTorch and .keras files are such)"),
-    (b"PK\x05\x06", "an empty zip archive"),
-    (b"\x93NUMPY", "an array in numpy's .npy format"),
-    (b"\x1f\x8b", "compressed with gzip"),
-    (b"\x89HDF\r\n", "an HDF5 file"),
-    (b"GGUF", "a GGUF file"),
-    (b"\x80\x02", "a pickle"),
-    (b"\x80\x03", "a pickle"),
-    (b"\x80\x04", "a pickle"),
-    (b"\x80\x05", "a pickle"),
+    (
+        b"\x93NUMPY",
+        "an array in numpy's .npy format",
+        "numpy.load reads it, and network.load_parameters({NAME: array}) takes it",
+    ),
+    (b"PK\x05\x06", "an empty zip archive", ""),
+    (b"\x1f\x8b", "compressed with gzip", _DECOMPRESS),
+    (b"BZh", "compressed with bzip2", _DECOMPRESS),
+    (b"\xfd7zXZ\x00", "compressed with xz", _DECOMPRESS),
+    (b"\x28\xb5\x2f\xfd", "compressed with zstd", _DECOMPRESS),
+    (b"\x89HDF\r\n", "an HDF5 file (such as .h5 of Keras)", f"{_ARRAYS} h5py"),
+    (b"GGUF", "a GGUF file", _PLUGIN),
+    (b"\x80\x02\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19", "a PyTorch file of the old kind, a pickle", _PICKLE),
+    (b"\x80\x02", "a pickle", _PICKLE),
+    (b"\x80\x03", "a pickle", _PICKLE),
+    (b"\x80\x04", "a pickle", _PICKLE),
+    (b"\x80\x05", "a pickle", _PICKLE),
+    (
+        b"version https://git-lfs",
+        "a text file with which Git LFS stands in for another",
+        "git lfs pull fetches that one",
+    ),
 )
 
 _KINDS = (
@@ -37,17 +58,51 @@ def require_regular(path: str | os.PathLike[str], status: os.stat_result) -> Non
 
 
 def other_format(start: bytes) -> str:
-    """Says which format a file seems to have that starts with these bytes, as in "this is ..."."""
-    for signature, name in _SIGNATURES:
+    """Says which format a file seems to have that starts with these bytes, and what to do, as in "this is ..."."""
+    name, hint = _format(start)
+    return f"{name}; {hint}" if hint else name
+
+
+def _format(start: bytes) -> tuple[str, str]:
+    for signature, name, hint in _SIGNATURES:
         if start.startswith(signature):
-            return name
+            return name, hint
+    if start.startswith(b"PK\x03\x04"):
+        return _zip(start)
     if start[8:9] == b"{" and start[4:8] == bytes(4):
-        return "a safetensors file"
+        return "a safetensors file", f"{_ARRAYS} safetensors.numpy.load_file"
+    if start[257:262] == b"ustar":
+        return "a tar archive", _UNPACK
     if start[:1] == b"\x08" and start[2:3] in (b"\x12", b"\x1a", b"\x3a"):
-        return "an ONNX model or other protobuf"
+        return "an ONNX model or other protobuf", _PLUGIN
     if _is_text(start):
-        return "a text file"
-    return "in no format that modnet knows"
+        return _text(start.decode(errors="ignore"))
+    return "in no format that modnet knows", ""
+
+
+def _zip(start: bytes) -> tuple[str, str]:
+    """By the name of the first file in the archive."""
+    first = start[30 : 30 + int.from_bytes(start[26:28], "little")]
+    if first.endswith(b".npy"):
+        return "an archive of numpy's arrays (.npz)", f"{_ARRAYS} numpy.load"
+    if first.endswith(b"/data.pkl"):
+        return "a PyTorch file, a zip archive with a pickle in it", _PICKLE
+    return "a zip archive", _UNPACK
+
+
+def _text(text: str) -> tuple[str, str]:
+    text = text.lstrip("\ufeff \t\r\n")
+    lines = text.splitlines()
+    if text[:5].lower() in ("<!doc", "<html"):
+        return "a text file, by its looks a web page", "download the file itself"
+    if any(line.startswith(("[network]", "[[network.", "network:")) for line in lines) or '"network"' in text:
+        return "a text file, by its looks a spec", "modnet check finds its faults, and modnet train makes a model of it"
+    if text.startswith("{"):
+        return "a text file in JSON", "if it is meant as a spec, modnet check says what is wrong with it"
+    for separator in ",;\t":
+        if len(lines) > 2 and 0 < lines[0].count(separator) == lines[1].count(separator):
+            return "a text file, by its looks a table", "give modnet predict the model first, then the table"
+    return "a text file", ""
 
 
 def _is_text(start: bytes) -> bool:

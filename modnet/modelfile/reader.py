@@ -13,6 +13,7 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from hashlib import sha256
 from io import FileIO
 from itertools import groupby
@@ -41,16 +42,38 @@ class ReadGroup:
 
     Attributes:
         flats: the group as 1-D arrays: one of them, or where a mapped group has several segments, one for each.
-        views: name -> array, a view of one of the flats.
+        segments: where they are in the file, with the names and shapes of their parts.
     """
 
     flats: tuple[np.ndarray[Any, Any], ...]
-    views: dict[str, np.ndarray[Any, Any]]
+    segments: tuple[Segment, ...]
 
     @property
     def flat(self) -> np.ndarray[Any, Any]:
         """The group as one 1-D array; a copy where it has several."""
         return self.flats[0] if len(self.flats) == 1 else np.concatenate(self.flats)
+
+    @property
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        """Name -> shape, in the order of the file."""
+        made: dict[str, tuple[int, ...]] = {}
+        for segment in self.segments:
+            made.update(zip(segment.names, segment.shapes, strict=True))
+        return made
+
+    @cached_property
+    def views(self) -> dict[str, np.ndarray[Any, Any]]:
+        """Name -> array, a view of one of the flats, in the order of the file."""
+        lengths = [segment.length // segment.dtype.itemsize for segment in self.segments]
+        flats = self.flats if len(self.flats) > 1 else np.split(self.flats[0], np.cumsum(lengths[:-1]))
+        made = {}
+        for segment, flat in zip(self.segments, flats, strict=True):
+            start = 0
+            for name, shape in zip(segment.names, segment.shapes, strict=True):
+                end = start + math.prod(shape)
+                made[name] = flat[start:end].reshape(shape)
+                start = end
+        return made
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,8 +126,8 @@ def read(path: str | os.PathLike[str], *, verify: bool = True, mmap: bool = Fals
         ModelFileError: its arrays do not fit into memory.
         OSError: as the system says, such as for a file that is not there or may not be read.
     """
-    with _open(path) as file:
-        found = _structure(file)
+    with opened(path) as file:
+        found = structure(file)
         mapped = _map(file) if mmap else None
         groups = {}
         for name, members in groupby(found.segments, key=attrgetter("group")):
@@ -118,22 +141,22 @@ def read(path: str | os.PathLike[str], *, verify: bool = True, mmap: bool = Fals
 
 def read_header(path: str | os.PathLike[str]) -> HeaderOnly:
     """Reads all of a model file but its arrays. Raises the errors of `read`."""
-    with _open(path) as file:
-        return _structure(file)
+    with opened(path) as file:
+        return structure(file)
 
 
-class _File:
-    """A file that was opened and measured once; every access is to what stood at the path then."""
+class File:
+    """A model file that was opened and measured once; every access is to what stood at the path then."""
 
     def __init__(self, path: str | os.PathLike[str], raw: FileIO) -> None:
         self.path = path
         self.raw = raw
         self.size = os.fstat(raw.fileno()).st_size
 
-    def read(self, offset: int, length: int) -> bytes:
+    def read(self, offset: int, length: int) -> bytearray:
         buffer = bytearray(length)
         deque(self.fill(offset, memoryview(buffer)), maxlen=0)
-        return bytes(buffer)
+        return buffer
 
     def fill(self, offset: int, payload: memoryview) -> Iterator[memoryview]:
         """Reads the file from `offset` on into `payload`, yielding each chunk of it when it is there."""
@@ -149,19 +172,21 @@ class _File:
 
 
 @contextmanager
-def _open(path: str | os.PathLike[str]) -> Iterator[_File]:
+def opened(path: str | os.PathLike[str]) -> Iterator[File]:
+    """Opens what is at the path if it is a regular file, and says of which file a Fault in the body is."""
     require_regular(path, os.stat(path))  # opening a pipe or a device can have effects of its own
     with open(path, "rb", buffering=0, opener=lambda name, _: os.open(name, _FLAGS)) as raw:
         require_regular(path, os.fstat(raw.fileno()))
         try:
-            yield _File(path, raw)
+            yield File(path, raw)
         except Fault as fault:
             raise MalformedFile(path, fault.what, fault.where) from None
         except MemoryError:
             raise ModelFileError(path, "the file does not fit into memory") from None
 
 
-def _structure(file: _File) -> HeaderOnly:
+def structure(file: File) -> HeaderOnly:
+    """All of the file but its payloads, checked."""
     _check_magic(file)
     raw = _raw_header(file)
     mark = file.read(len(raw), container.ID_LENGTH)
@@ -182,8 +207,8 @@ def _structure(file: _File) -> HeaderOnly:
     return HeaderOnly(header, segments, identity, file.size)
 
 
-def _check_magic(file: _File) -> None:
-    start = file.read(0, min(file.size, _SNIFFED))
+def _check_magic(file: File) -> None:
+    start = bytes(file.read(0, min(file.size, _SNIFFED)))
     if not start:
         raise NotAModelFile(file.path, "the file is empty")
     if not (0x81 <= start[0] <= 0x8F and container.MAGIC.startswith(start[1:8])):
@@ -198,7 +223,7 @@ def _check_magic(file: _File) -> None:
         raise MalformedFile(file.path, "the format version is no integer from 1 on", "header.modnet")
 
 
-def _raw_header(file: _File) -> bytes:
+def _raw_header(file: File) -> bytearray:
     """The bytes of the first object, found without making values of them."""
     length = _FIRST_READ
     while True:
@@ -219,21 +244,12 @@ def _raw_header(file: _File) -> bytes:
         else:
             if unpacker.tell() + container.ID_LENGTH > file.size:
                 raise Truncated(file.path, "the file ends before the header's checksum does", "header")
-            return raw[: unpacker.tell()]
+            del raw[unpacker.tell() :]
+            return raw
 
 
-def _unpack(raw: bytes) -> dict[str, Any]:
-    count = 0
-
-    def as_list(items: list[Any]) -> list[Any]:
-        nonlocal count
-        count += 1
-        if count > container.CONTAINER_LIMIT:
-            raise Fault(f"more than {container.CONTAINER_LIMIT} lists and maps", "header")
-        return items
-
+def _unpack(raw: bytearray) -> dict[str, Any]:
     def as_dict(pairs: list[tuple[Any, Any]]) -> dict[str, Any]:
-        as_list(pairs)
         made: dict[str, Any] = {}
         for key, value in pairs:
             if type(key) is not str:
@@ -246,15 +262,13 @@ def _unpack(raw: bytes) -> dict[str, Any]:
     def as_extension(code: int, _: bytes) -> None:
         raise Fault(f"has an extension object (type {code})", "header")
 
+    container.check_count(raw)
     try:
         header: dict[str, Any] = msgpack.unpackb(
             raw,
-            list_hook=as_list,
             object_pairs_hook=as_dict,
             ext_hook=as_extension,
             strict_map_key=False,  # as_dict is stricter, and says more
-            max_array_len=container.ITEM_LIMIT,
-            max_map_len=container.ITEM_LIMIT,
         )
     except (ValueError, TypeError, OverflowError, RecursionError, msgpack.UnpackException) as error:
         raise Fault(f"is no MessagePack of plain values ({_message(error)})", "header") from None
@@ -265,7 +279,7 @@ def _message(error: Exception) -> str:
     return f"{type(error).__name__}: {error}"[:200]
 
 
-def _check_frames(file: _File, end: int, segments: Sequence[Segment]) -> None:
+def _check_frames(file: File, end: int, segments: Sequence[Segment]) -> None:
     """Checks what lies between the payloads, and the length of the file."""
     needed = segments[-1].end if segments else end
     if file.size < needed:
@@ -279,7 +293,7 @@ def _check_frames(file: _File, end: int, segments: Sequence[Segment]) -> None:
         end = segment.end
 
 
-def _load(file: _File, segments: Sequence[Segment], verify: bool) -> ReadGroup:
+def _load(file: File, segments: tuple[Segment, ...], verify: bool) -> ReadGroup:
     dtype = segments[0].dtype
     flat = np.empty(sum(segment.length for segment in segments) // dtype.itemsize, dtype)
     payload = flat.view(np.uint8).data
@@ -292,19 +306,17 @@ def _load(file: _File, segments: Sequence[Segment], verify: bool) -> ReadGroup:
         payload = payload[segment.length :]
     if container.bad_bools(flat):
         raise Fault("a bool array has bytes other than 0 and 1", segments[0].group)
-    flat = flat.astype(dtype.newbyteorder("="), copy=False)
-    ends = np.cumsum([segment.length // dtype.itemsize for segment in segments])
-    return ReadGroup((flat,), _views(segments, np.split(flat, ends[:-1])))
+    return ReadGroup((flat.astype(dtype.newbyteorder("="), copy=False),), segments)
 
 
-def _map(file: _File) -> map_file:
+def _map(file: File) -> map_file:
     try:
         return map_file(file.raw.fileno(), file.size, access=ACCESS_READ)
     except ValueError:
         raise Truncated(file.path, "the file became shorter while it was read") from None
 
 
-def _mapped_group(file: _File, mapped: map_file, segments: Sequence[Segment], verify: bool) -> ReadGroup:
+def _mapped_group(file: File, mapped: map_file, segments: tuple[Segment, ...], verify: bool) -> ReadGroup:
     flats = []
     for segment in segments:
         count = segment.length // segment.dtype.itemsize
@@ -314,21 +326,10 @@ def _mapped_group(file: _File, mapped: map_file, segments: Sequence[Segment], ve
             if container.bad_bools(flat):
                 raise Fault("a bool array has bytes other than 0 and 1", segment.group)
         flats.append(flat)
-    return ReadGroup(tuple(flats), _views(segments, flats))
+    return ReadGroup(tuple(flats), segments)
 
 
-def _verify(file: _File, segment: Segment, pieces: Iterator[memoryview]) -> None:
+def _verify(file: File, segment: Segment, pieces: Iterator[memoryview]) -> None:
     if container.digest(pieces, segment.length) != segment.sha256:
         where = f"{segment.group}, {segment.length} bytes from byte {segment.offset} on"
         raise ChecksumMismatch(file.path, "the arrays are not those that were written", where)
-
-
-def _views(segments: Sequence[Segment], flats: Sequence[np.ndarray[Any, Any]]) -> dict[str, np.ndarray[Any, Any]]:
-    views = {}
-    for segment, flat in zip(segments, flats, strict=True):
-        start = 0
-        for view in segment.views:
-            end = start + math.prod(view.shape)
-            views[view.name] = flat[start:end].reshape(view.shape)
-            start = end
-    return views

@@ -3,7 +3,12 @@
 import json
 from pathlib import Path
 
+import numpy as np
+import pytest
+
 import modnet
+from modnet.modelfile.reader import read_header
+from modnet.modelfile.writer import Group, write
 
 PLUGIN = """\
 import modnet
@@ -27,7 +32,103 @@ def test_what_it_shows(run, model):
     assert "input           2 columns: size collar" in lines
     assert "output          kind, 2 classes: cat dog" in lines
     assert any(line.startswith("trained         3 epochs, val loss ") for line in lines)
-    assert any(line.split() == ["linear_1.weight", "(3,", "8)", "float32", "96", "B"] for line in lines)
+    assert lines[lines.index("") + 1 :] == [
+        "standardize_1   standardize",
+        "  mean          (3,)     float32   12 B   state",
+        "  deviation     (3,)     float32   12 B   state",
+        "  samples       ()       float32    4 B   state",
+        "linear_1        linear",
+        "  weight        (3, 8)   float32   96 B",
+        "  bias          (8,)     float32   32 B",
+        "tanh_1          tanh",
+        "linear_2        linear",
+        "  weight        (8, 2)   float32   64 B",
+        "  bias          (2,)     float32    8 B",
+        "softmax_1       softmax",
+    ]
+    assert max(map(len, lines)) <= 80
+
+
+def test_the_nodes_of_composites_are_branches(run):
+    layers = '[{type="repeat", count=1, layers=[{type="linear", out_features=2}]}, {type="linear", out_features=2}]'
+    run("train", "pets.toml", "--set", f"network.layers={layers}", "--set", "training.loss=mse")
+    lines = run("inspect", "pets.modnet").stdout.splitlines()
+    assert [line.split("  (")[0].rstrip() for line in lines[lines.index("") + 1 :]] == [
+        "repeat_1       repeat",
+        "  1",
+        "    linear_1",
+        "      weight",
+        "      bias",
+        "linear_1       linear",
+        "  weight",
+        "  bias",
+    ]
+
+
+def with_header(path, groups=(), **header):
+    """A model file with that header alone, as any program could write it."""
+    write(path, header, groups, durable=False)
+    return path
+
+
+def test_a_checkpoint_and_what_others_have_put_into_the_file(run):
+    groups = [
+        Group("parameters", np.zeros(4), [("linear_1.weight", 0, (2, 2))]),
+        Group("optimizer.mean", np.zeros(4, np.float32), [("linear_1.weight", 0, (2, 2))]),
+    ]
+    training = {"step": 4800, "epoch": 12}
+    path = with_header("step.modnet", groups, training=training, plugin=1, metadata={"author": "Ada", "n": [1]})
+    assert run("inspect", path).stdout.splitlines()[1:] == [
+        "checkpoint      step 4,800 of epoch 12",
+        'metadata        author = "Ada"',
+        "                n = [1]",
+        "also            unknown to this version: plugin",
+        "                optimizer.mean: 1 array, float32, 16 B",
+        "",
+        "linear_1",
+        "  weight   (2, 2)   float64   32 B",
+    ]
+    report = json.loads(run("inspect", path, "--json").stdout)
+    assert (report["checkpoint"], report["other"]) == (training, {"plugin": 1})
+    assert report["groups"][1] == {"name": "optimizer.mean", "dtype": "float32", "arrays": 1, "bytes": 16}
+
+
+NONSENSE = [
+    None,
+    True,
+    -1,
+    1.5,
+    "x",
+    "\x1b[2J",
+    [],
+    [1],
+    [[]],
+    [{}],
+    {},
+    {"a": 1},
+    {"": []},
+    {"type": 3},
+    [{"type": []}],
+]
+NONSENSE += [[{"distribution": 3}], [{"distribution": "x", "components": [{"kind": [], "type": {}}]}]]
+NONSENSE += [{"network": 1}, {"network": {"layers": NONSENSE[:8]}}, {"targets": {}, "inputs": {"x": []}}]
+
+
+@pytest.mark.parametrize("key", ["made_by", "needs", "spec", "schema", "history", "metrics", "metadata", "training"])
+def test_a_header_that_makes_no_sense_is_shown_as_far_as_it_does(run, key):
+    for value in NONSENSE:
+        path = with_header("odd.modnet", **{key: value})
+        assert "\x1b" not in run("inspect", path).stdout
+        json.loads(run("inspect", path, "--json").stdout)
+
+
+def test_names_cannot_steer_the_terminal(run):
+    views = [("node.\x1b[2J\n", 0, (1,)), ("node", 1, (1,)), ("a.b.c", 2, (1,)), ("a.b", 3, (1,))]
+    path = with_header("odd.modnet", [Group("parameters", np.zeros(4), views)])
+    shown = run("inspect", path).stdout
+    assert "\x1b" not in shown
+    assert "  \\x1b[2J\\n" in shown
+    assert shown.count("float64") == 4
 
 
 def test_a_plugin_that_is_not_here(environment, run):
@@ -38,6 +139,17 @@ def test_a_plugin_that_is_not_here(environment, run):
     modnet.default_registry.cache_clear()
     shown = " ".join(run("inspect", "pets.modnet").stdout.split())
     assert "modnet-double 2.1 (double 1): not installed: pip install modnet-double==2.1" in shown
+
+
+def test_another_version_of_a_plugin(environment, run):
+    environment.install("modnet-double", PLUGIN, version="2.1", activations={"double": "Double"})
+    run("train", "pets.toml", "--set", "network.layers.1.activation=double")
+    metadata = environment.folder / "modnet_double-2.1.dist-info" / "METADATA"
+    metadata.write_text(metadata.read_text().replace("2.1\n", "3.0\n"))
+    modnet.default_registry.cache_clear()
+    assert "modnet-double 2.1 (double 1): installed, version 3.0" in run("inspect", "pets.modnet").stdout
+    (_, need) = json.loads(run("inspect", "pets.modnet", "--json").stdout)["needs"]
+    assert (need["version"], need["installed"], need["status"]) == ("2.1", "3.0", "installed")
 
 
 def test_a_component_of_the_users_own(run):
@@ -58,4 +170,15 @@ def test_json(run, model):
         "group": "parameters",
         "dtype": "float32",
         "shape": [3, 8],
+        "bytes": 96,
     }
+    assert report["nodes"][:2] == [
+        {"name": "standardize_1", "type": "standardize"},
+        {"name": "linear_1", "type": "linear"},
+    ]
+    assert report["groups"] == [
+        {"name": "parameters", "dtype": "float32", "arrays": 4, "bytes": 200},
+        {"name": "state", "dtype": "float32", "arrays": 3, "bytes": 28},
+    ]
+    assert report["spec"] == read_header(model).header["spec"]
+    assert (report["checkpoint"], report["other"]) == (None, {})

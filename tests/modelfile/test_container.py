@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from hashlib import sha256
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from modnet.modelfile import container
 from modnet.modelfile.container import Fault
@@ -35,11 +38,6 @@ def test_dtypes_are_little_endian_and_found_under_their_own_names():
     assert all(dtype.name == name and dtype == dtype.newbyteorder("<") for name, dtype in container.DTYPES.items())
 
 
-def test_check_plain_counts_lists_and_maps():
-    assert container.check_plain({}) == 1
-    assert container.check_plain({"a": [[], {}, (1, [2.0])], "b": None, "c": "é"}) == 6
-
-
 def test_depth_limit():
     def nested(depth):
         value = []
@@ -59,12 +57,118 @@ def test_a_header_that_holds_itself_is_too_deep():
         container.check_plain(header)
 
 
-def test_item_limit(monkeypatch):
-    monkeypatch.setattr(container, "ITEM_LIMIT", 3)
-    container.check_plain({"a": [1, 2, 3]})
-    with pytest.raises(Fault) as caught:
-        container.check_plain({"a": {"b": [1, 2, 3, 4]}})
-    assert caught.value.where == "header.a.b"
+def with_length(first, width, before=b""):
+    """An object that claims 200 bytes in a field of that width, and has them; each looks like a list."""
+    return bytes([first]) + (200).to_bytes(width, "big") + before + b"\x91" * 200
+
+
+ONE_VALUE = [
+    *(bytes([byte]) for byte in (0x00, 0x7F, 0x80, 0x90, 0xA0, 0xC0, 0xC2, 0xC3, 0xE0, 0xFF)),
+    *(bytes([0xA0 + n]) + b"\x91" * n for n in (1, 31)),
+    *(with_length(0xC4 + n, 2**n) for n in range(3)),  # bin
+    *(with_length(0xC7 + n, 2**n, b"\x05") for n in range(3)),  # ext
+    *(with_length(0xD9 + n, 2**n) for n in range(3)),  # str
+    *(bytes([0xCA + n]) + b"\x91" * 4 * (n + 1) for n in range(2)),  # float
+    *(bytes([first + n]) + b"\x91" * 2**n for first in (0xCC, 0xD0) for n in range(4)),  # uint, int
+    *(bytes([0xD4 + n]) + b"\x05" + b"\x91" * 2**n for n in range(5)),  # fixext
+    *(bytes([0xDC + n]) + bytes(2 * (n % 2 + 1)) for n in range(4)),  # empty lists and maps
+]
+
+
+@pytest.mark.parametrize("value", ONE_VALUE, ids=lambda value: f"{value[0]:02x}")
+@pytest.mark.parametrize(
+    ("prefix", "number"),
+    [
+        (b"", 1),
+        (b"\x93", 3),
+        (b"\xdc\x00\x03", 3),
+        (b"\xdd\x00\x00\x00\x03", 3),
+        (b"\x82", 4),
+        (b"\xde\x00\x02", 4),
+        (b"\xdf\x00\x00\x00\x02", 4),
+        (b"\x91\x81", 2),
+    ],
+    ids=lambda value: value.hex() if type(value) is bytes else str(value),
+)
+def test_values_are_counted(value, prefix, number, monkeypatch):
+    header = prefix + value * number
+    before = {b"": 0, b"\x91\x81": 2}.get(prefix, 1)
+    monkeypatch.setattr(container, "VALUE_LIMIT", before + number)
+    container.check_count(header)
+    monkeypatch.setattr(container, "VALUE_LIMIT", before + number - 1)
+    with pytest.raises(Fault, match=f"more than {before + number - 1} values"):
+        container.check_count(header)
+
+
+def test_every_first_byte_but_one_is_counted():
+    assert {value[0] for value in ONE_VALUE} >= {*range(0xC0, 0xE0)} - {0xC1}
+
+
+rows = st.lists(
+    st.tuples(st.sampled_from(["a", "b", "c", "d", "é", ""]), st.lists(st.integers(0, 2), max_size=3)), max_size=6
+)
+odd = st.sampled_from([None, -1, 0, 1, 4, 2.0, True, "a", "b", [], [1], [2, True], [-1], 2**63])
+
+
+@given(
+    st.lists(rows, max_size=3),
+    st.lists(st.tuples(st.integers(0, 9), st.integers(0, 3), odd), max_size=2),
+    st.booleans(),
+)
+def test_the_fast_way_to_the_views_never_differs_from_the_careful_one(groups, changes, one_group):
+    segments, views, end = [], [], 0
+    for number, members in enumerate(groups):
+        start = end
+        for name, shape in members:
+            views.append([name, number, end, shape])
+            end += 4 * math.prod(shape)
+        group = "g" if one_group else f"g{number}"
+        segments.append(
+            {"group": group, "dtype": "float32", "offset": start, "length": end - start, "sha256": bytes(32)}
+        )
+        end = container.next_payload(end)
+    for row, column, value in changes:
+        if row < len(views):
+            views[row][column] = value
+
+    def outcome(quick):
+        with pytest.MonkeyPatch.context() as patch:
+            if not quick:
+                patch.setattr(container, "_add_usual_views", lambda *_: False)
+            try:
+                return [segment.views for segment in container.index(segments, views, 64)]
+            except Fault as fault:
+                return fault.args
+
+    assert outcome(quick=True) == outcome(quick=False)
+
+
+def test_usual_views_take_the_fast_way(monkeypatch):
+    monkeypatch.setattr(container, "_add_views", None)
+    segments = [{"group": "g", "dtype": "int16", "offset": 0, "length": 14, "sha256": bytes(32)}]
+    (segment,) = container.index(segments, [["a", 0, 0, [2, 3]], ["b", 0, 12, []]], 64)
+    assert [(view.name, view.shape, view.offset) for view in segment.views] == [("a", (2, 3), 64), ("b", (), 76)]
+
+
+def test_pieces_are_not_produced_faster_than_they_are_hashed(monkeypatch):
+    produced = hashed = 0
+
+    def leaf(piece):
+        nonlocal hashed
+        hashed += 1
+        return sha256(piece).digest()
+
+    def pieces():
+        nonlocal produced
+        for number in range(100):
+            assert produced - hashed <= container._HASHED_AHEAD + 1
+            produced += 1
+            yield memoryview(bytes([number]))
+
+    monkeypatch.setattr(container, "_leaf", leaf)
+    monkeypatch.setattr(container, "CHUNK_LENGTH", 1)
+    expected = sha256(b"".join(sha256(bytes([number])).digest() for number in range(100))).digest()
+    assert container.digest(pieces(), 100) == expected
 
 
 def test_dimension_limit_is_numpys_oldest():

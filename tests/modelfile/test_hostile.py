@@ -107,12 +107,13 @@ def test_bools_are_looked_at_without_verification_too(path):
         read(path, verify=False)
 
 
-def test_lists_and_maps_are_counted(path, monkeypatch):
-    header = {**hostile.document(), "a": [{} for _ in range(100)]}
-    hostile.put(path, hostile.assemble(header))
+def test_values_are_counted_before_they_are_made(path, monkeypatch):
+    hostile.put(path, hostile.assemble({"modnet": 1, "a": [{}] * 100, "segments": [], "views": []}, ()))
+    monkeypatch.setattr(container, "VALUE_LIMIT", 109)  # the map, four keys, four values, and the hundred
     read(path)
-    monkeypatch.setattr(container, "CONTAINER_LIMIT", 120)
-    with pytest.raises(MalformedFile, match="more than 120 lists and maps"):
+    monkeypatch.setattr(container, "VALUE_LIMIT", 108)
+    monkeypatch.setattr(msgpack, "unpackb", None)
+    with pytest.raises(MalformedFile, match="header: more than 108 values, which is the limit"):
         read(path)
 
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import bz2
 import gzip
+import lzma
 import os
 import pickle
 import shutil
 import socket
 import struct
 import sys
+import tarfile
 import zipfile
 from collections.abc import Callable
 from io import BytesIO
@@ -134,30 +137,63 @@ def made(write: Callable[[BytesIO], object]) -> bytes:
     return buffer.getvalue()
 
 
+def zipped(name: str) -> bytes:
+    def write(file):
+        with zipfile.ZipFile(file, "w") as archive:
+            archive.writestr(name, b"")
+
+    return made(write)
+
+
 @pytest.mark.parametrize(
     ("content", "text"),
     [
-        (made(lambda file: np.savez(file, a=np.zeros(3))), "npz"),
-        (made(lambda file: zipfile.ZipFile(file, "w").close()), "empty zip"),
-        (made(lambda file: np.save(file, np.zeros(3))), "npy"),
-        (gzip.compress(b"a", mtime=0), "gzip"),
-        (b"\x89HDF\r\n\x1a\n" + bytes(100), "HDF5"),
-        (b"GGUF\x03\x00\x00\x00" + bytes(100), "GGUF"),
-        (struct.pack("<Q", 2) + b"{}", "safetensors"),
-        (b"\x08\x08\x12\x07pytorch\x1a\x051.0.0", "ONNX"),
-        (b"x,y\n1,2\n" * 1000, "text"),
-        ('[network]\r\nname = "größe"\r\n'.encode(), "text"),
-        ("ä".encode() * 1000, "text"),
-        (b"a" + "ä".encode() * 1000, "text"),  # 512 bytes end within a character
-        (b"\x7fELF\x02\x01\x01\x00", "no format that modnet knows"),
-        (b"\xff" * 600, "no format that modnet knows"),
-        *((pickle.dumps({"a": 1}, protocol=protocol), "pickle") for protocol in range(2, 6)),
+        (
+            made(lambda file: np.savez(file, **{"linear_1.weight": np.zeros(3)})),
+            r"numpy's arrays \(.npz\); .* numpy.load",
+        ),
+        (zipped("archive/data.pkl"), "a PyTorch file, .*; opening a pickle can run any code.* numpy.savez"),
+        (zipped("metadata.json"), "a zip archive; unpack it first"),
+        (made(lambda file: zipfile.ZipFile(file, "w").close()), "an empty zip archive"),
+        (made(lambda file: np.save(file, np.zeros(3))), "an array in numpy's .npy format; numpy.load reads it"),
+        (gzip.compress(b"a", mtime=0), "compressed with gzip; decompress it first"),
+        (bz2.compress(b"a"), "compressed with bzip2; decompress it first"),
+        (lzma.compress(b"a"), "compressed with xz; decompress it first"),
+        (b"\x28\xb5\x2f\xfd\x24", "compressed with zstd; decompress it first"),
+        (tarfile.TarInfo("a").tobuf(), "a tar archive; unpack it first"),
+        (
+            b"\x89HDF\r\n\x1a\n" + bytes(100),
+            "an HDF5 file .*; network.load_parameters takes its arrays, read with h5py",
+        ),
+        (b"GGUF\x03\x00\x00\x00" + bytes(100), r"a GGUF file; it needs a plugin .* \(hook modnet_import\)"),
+        (struct.pack("<Q", 2) + b"{}", "a safetensors file; .* safetensors.numpy.load_file"),
+        (b"\x08\x08\x12\x07pytorch\x1a\x051.0.0", "an ONNX model .*; it needs a plugin"),
+        (b"x,y\n1,2\n" * 1000, "a text file, by its looks a table; give modnet predict the model first"),
+        (b"x\ty\r\n1\t2\r\n3\t4\r\n", "a text file, by its looks a table"),
+        ('[network]\r\nname = "größe"\r\n'.encode(), "a text file, by its looks a spec; modnet check .* modnet train"),
+        (b'{\n "network": {"input": [2]}}', "a text file, by its looks a spec; modnet check"),
+        (b"# pets\nnetwork:\n  input: [2]\n", "a text file, by its looks a spec; modnet check"),
+        (b'{"a": 1}', "a text file in JSON; .* modnet check"),
+        (b"<!DOCTYPE html>\n<html>", "a text file, by its looks a web page; download the file itself"),
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:00\n", "Git LFS .*; git lfs pull"),
+        (b"hello, world\n", "a text file$"),
+        ("ä".encode() * 1000, "a text file$"),
+        (b"a" + "ä".encode() * 1000, "a text file$"),  # 512 bytes end within a character
+        (b"\x7fELF\x02\x01\x01\x00", "in no format that modnet knows$"),
+        (b"\xff" * 600, "in no format that modnet knows$"),
+        (
+            b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19.\x80\x02",
+            "a PyTorch file of the old kind, a pickle; .* numpy.savez",
+        ),
+        *((pickle.dumps({"a": 1}, protocol=protocol), "a pickle; .* any code") for protocol in range(2, 6)),
     ],
 )
-def test_other_formats_are_named(content, text, tmp_path):
+def test_other_formats_are_named_with_what_reads_them(content, text, tmp_path):
     (tmp_path / "file").write_bytes(content)
-    with pytest.raises(NotAModelFile, match=rf"this is .*{text}"):
+    with pytest.raises(NotAModelFile, match=rf"this is .*{text}") as caught:
         read(tmp_path / "file")
+    assert len(caught.value.what) < 240
+    assert "\n" not in caught.value.what
 
 
 # Other things than files

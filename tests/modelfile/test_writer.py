@@ -307,15 +307,13 @@ def test_names_may_have_512_bytes_and_any_characters(path):
     assert list(read(path).groups["p"].views) == names
 
 
-def test_too_many_views_or_containers(path, monkeypatch):
-    monkeypatch.setattr(container, "CONTAINER_LIMIT", 10)
-    write(path, {"a": [], "b": {}}, [group()])  # 3, with two lists, one segment and twice two views
+def test_too_many_values(path, monkeypatch):
+    monkeypatch.setattr(container, "VALUE_LIMIT", 34)
+    write(path, {"a": [1]}, [group()])  # the map, 4 keys, 4 values, 1 in "a", 11 in a segment, 7 and 6 in the views
     read(path)
-    with pytest.raises(ModelFileError, match="11 lists and maps, and the limit is 10"):
-        write(path, {"a": [], "b": {"c": {}}}, [group()])
-    monkeypatch.setattr(container, "ITEM_LIMIT", 1)
-    with pytest.raises(ModelFileError, match="at most 1 views"):
-        write(path, {}, [group()])
+    with pytest.raises(ModelFileError, match="header: more than 34 values, which is the limit"):
+        write(path, {"a": [1, 2]}, [group()])
+    read(path)
 
 
 def test_what_is_no_file_is_not_replaced(tmp_path):
