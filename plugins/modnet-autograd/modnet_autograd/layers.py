@@ -1,0 +1,84 @@
+"""Layers by formula."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from autograd import make_vjp
+
+from modnet import Context, Layer, ShapeError
+from modnet.component import Array, Shape
+
+SIZES = (2, 3)
+"""The two sizes that a variable axis is tried with: an axis of the output that differs between them is variable."""
+
+
+class AutogradLayer(Layer):
+    '''A layer of which `compute` is written, with functions of `autograd.numpy` that leave their arguments as they are.
+
+        import autograd.numpy as np
+
+        class Gate(AutogradLayer, type="gate"):
+            """x times the sigmoid of x W."""
+
+            def parameters(self, *input_shapes):
+                features = input_shapes[0][-1]
+                return {"weight": Parameter((features, features), GlorotUniform())}
+
+            def compute(self, x, weight):
+                return x / (1 + np.exp(-(x @ weight)))
+
+    The shape of the output is found out by trying `compute` on zeros; override `output_shape` where zeros will not do.
+
+    Raises:
+        ShapeError: `compute` cannot be tried for these shapes; the message has its own reason.
+    '''
+
+    def compute(self, *inputs: Any, **parameters: Any) -> Any:
+        """The output for a batch, from the inputs (batch, ...) and the parameters by their names. A pure function."""
+        raise NotImplementedError
+
+    def output_shape(self, *input_shapes: Shape) -> Shape:
+        first, second = (self._tried(input_shapes, size) for size in SIZES)
+        return tuple(a if a == b else None for a, b in zip(first, second, strict=True))
+
+    def _tried(self, input_shapes: tuple[Shape, ...], size: int) -> Shape:
+        dtype = np.intp if self.integer_input else np.float64
+        inputs = [np.zeros((1, *(size if axis is None else axis for axis in shape)), dtype) for shape in input_shapes]
+        parameters = {name: np.zeros(found.shape) for name, found in self.parameters(*input_shapes).items()}
+        try:
+            with np.errstate(all="ignore"):
+                return np.shape(self.compute(*inputs, **parameters))[1:]
+        except (ValueError, IndexError, TypeError) as error:
+            raise ShapeError(f"expects shapes for which it can be computed; for these: {error}") from error
+
+    def forward(self, context: Context, *inputs: Array) -> Array:
+        names = list(context.params)
+        moving = [position for position, x in enumerate(inputs) if x.dtype.kind == "f"]
+
+        def function(values: tuple[Any, ...]) -> Any:
+            given: list[Any] = list(inputs)
+            for position, value in zip(moving, values, strict=False):
+                given[position] = value
+            return self.compute(*given, **dict(zip(names, values[len(moving) :], strict=True)))
+
+        values = (*(inputs[position] for position in moving), *context.params.values())
+        if values and (context.needs_input_gradient or context.grads):
+            back, y = make_vjp(function)(values)
+            context.save(back, moving, len(inputs))
+        else:
+            y = function(values)
+        out = context.buffer(np.shape(y))
+        np.copyto(out, y)
+        return out
+
+    def backward(self, context: Context, gradient: Array) -> Any:
+        back, moving, count = context.saved
+        found = back(gradient)
+        for name, slope in zip(context.grads, found[len(moving) :], strict=True):
+            np.copyto(context.grads[name], slope)
+        slopes: list[Array | None] = [None] * count
+        for position, slope in zip(moving, found, strict=False):
+            slopes[position] = np.asarray(slope, context.dtype)
+        return tuple(slopes) if count > 1 else slopes[0]

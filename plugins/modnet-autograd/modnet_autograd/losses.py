@@ -1,0 +1,35 @@
+"""Losses by formula."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+import numpy as np
+from autograd import make_vjp
+
+from modnet import Loss
+from modnet.component import Array
+
+
+class AutogradLoss(Loss):
+    '''A loss of which `compute` is written, with functions of `autograd.numpy`.
+
+    import autograd.numpy as np
+
+    class LogCosh(AutogradLoss, type="log_cosh"):
+        """log(cosh(p - t)), the mean over all axes but the batch."""
+
+        def compute(self, prediction, target):
+            return np.mean(np.log(np.cosh(prediction - target)), axis=1)
+    '''
+
+    def compute(self, prediction: Any, target: Any) -> Any:
+        """The loss of each sample, shape (batch,). A pure function; each value depends on its own sample alone."""
+        raise NotImplementedError
+
+    def values(self, prediction: Array, target: Array) -> Array:
+        return np.asarray(self.compute(prediction, target), prediction.dtype)
+
+    def gradient(self, prediction: Array, target: Array) -> Array:
+        back, values = make_vjp(self.compute)(prediction, target)
+        return cast(Array, back(np.ones_like(values))).astype(prediction.dtype, copy=False)
