@@ -184,7 +184,8 @@ class Entry:
             except BrokenPlugin as error:
                 self.error = error
             except Exception as error:
-                self.error = BrokenPlugin(f"{self._name()} cannot be imported: {type(error).__name__}: {error}")
+                message = f"{self._name()} cannot be imported: {type(error).__name__}: {error}"
+                self.error = BrokenPlugin(message + _too_old_for(self.origin.distribution))
                 self.error.__cause__ = error
         if self.error is not None:
             raise self.error
@@ -202,6 +203,8 @@ class Entry:
         base = KINDS[self.origin.kind]
         if not (isinstance(found, type) and issubclass(found, base)):
             raise BrokenPlugin(f"{self._name()} is no subclass of modnet.{base.__name__}")
+        if _is_newer(found.requires_modnet):
+            raise BrokenPlugin(f"{self._name()} {_needs(found.requires_modnet)}")
         found.hints()  # an annotation that cannot be resolved is better met here than in somebody's spec
         if found.type != self.origin.type:
             raise BrokenPlugin(
@@ -379,6 +382,29 @@ class Registry:
     def _entry_points_of(self, group: str) -> list[EntryPoint]:
         _ = self.installed
         return self._further.get(group, [])
+
+
+def _is_newer(version: str) -> bool:
+    """Whether a version is newer than this modnet."""
+    here = sys.modules["modnet"].__version__
+    return [*map(int, re.findall(r"\d+", version))] > [*map(int, re.findall(r"\d+", here))]
+
+
+def _needs(version: str) -> str:
+    here = sys.modules["modnet"].__version__
+    return f"needs {CORE} {version} or newer, and this is {here}:  pip install --upgrade {CORE}"
+
+
+def _too_old_for(distribution: str) -> str:
+    """What to add to the message of a failed import, where the plugin's dependencies ask for a newer modnet."""
+    from importlib.metadata import PackageNotFoundError, requires
+
+    try:
+        needed = requires(distribution) or []
+    except PackageNotFoundError:
+        return ""
+    found = [re.match(rf"{CORE}\s*\(?>=\s*([\d.]+)", line) for line in needed]
+    return "".join(f"; it {_needs(match[1])}" for match in found if match and _is_newer(match[1]))
 
 
 def normalized(distribution: str) -> str:

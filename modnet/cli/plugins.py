@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import traceback
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -27,21 +28,25 @@ class Row:
     source: str
     remark: str = ""
     error: BrokenPlugin | None = None
+    seconds: float | None = None
 
 
 @click.command("plugins", short_help="List what installed plugins offer, and what is broken.")
 @click.option("--all", "everything", is_flag=True, help="The built-in components too.")
 @click.option("--errors", is_flag=True, help="Only what is broken, with the traceback of each.")
+@click.option("--times", is_flag=True, help="How long each took to import, the slowest first.")
 @json_option
-def command(everything: bool, errors: bool, as_json: bool) -> None:
+def command(everything: bool, errors: bool, times: bool, as_json: bool) -> None:
     """List the components and hooks of installed plugins. Each of them is imported, to see whether that works.
+
+    With --times the first of a package pays for what they share.
 
     \b
     Example:
       modnet plugins --all
 
     \b
-    JSON: [{"kind", "type", "version", "plugin", "from", "error"}]
+    JSON: [{"kind", "type", "version", "plugin", "from", "error", "seconds"}]
     """
     from modnet.registry import CORE, default_registry
 
@@ -49,8 +54,10 @@ def command(everything: bool, errors: bool, as_json: bool) -> None:
     chosen = [row for row in rows if everything or not row.plugin.startswith(f"{CORE} ")]
     if errors:
         chosen = [row for row in chosen if row.error]
+    if times:
+        chosen.sort(key=lambda row: -(row.seconds or 0.0))
     if as_json:
-        keys = ("kind", "type", "version", "plugin")
+        keys = ("kind", "type", "version", "plugin", "seconds")
         echo_json(
             [{**{k: getattr(row, k) for k in keys}, "from": row.source, "error": row.remark or None} for row in chosen]
         )
@@ -61,7 +68,7 @@ def command(everything: bool, errors: bool, as_json: bool) -> None:
         if not chosen:
             click.echo("nothing is broken")
     else:
-        _table(chosen, len(rows) - len(chosen))
+        _table(chosen, len(rows) - len(chosen), times)
 
 
 def _rows(registry: Registry) -> Iterator[Row]:
@@ -82,12 +89,14 @@ def _rows(registry: Registry) -> Iterator[Row]:
             row.remark = f"the core has one of that name; {chosen}"
         elif len(rivals) > 1 and origin.distribution in rivals:
             row.remark = f"{len(rivals)} plugins offer it: {', '.join(sorted(rivals))}; {chosen}"
+        began = time.perf_counter()
         try:
             row.version = entry.load().version
         except BrokenPlugin as error:
             row.error = error
             cause = error.__cause__
             row.remark = f"broken: {type(cause).__name__}: {cause}" if cause else f"broken: {error}"
+        row.seconds = time.perf_counter() - began
         yield row
     for name, plugin in registry.hooks.list_name_plugin():
         hooks = ", ".join(caller.name for caller in registry.hooks.get_hookcallers(plugin) or ())
@@ -96,14 +105,17 @@ def _rows(registry: Registry) -> Iterator[Row]:
         yield Row("hooks", name, None, "", "", f"broken: {broken}", broken)
 
 
-def _table(rows: list[Row], hidden: int) -> None:
+def _table(rows: list[Row], hidden: int, times: bool) -> None:
     if rows:
-        table = [("kind", "type", "version", "plugin", "from")]
-        table += [(r.kind, r.type, str(r.version or ""), r.plugin, r.remark or r.source) for r in rows]
-        widths = [max(len(row[column]) for row in table) for column in range(4)]
+        table = [["kind", "type", "version", "plugin", *["import"] * times, "from"]]
+        for row in rows:
+            seconds = "" if row.seconds is None else f"{1000 * row.seconds:.1f} ms"
+            cells = [row.kind, row.type, str(row.version or ""), row.plugin, *[seconds] * times]
+            table.append([*cells, row.remark or row.source])
+        widths = [max(map(len, column)) for column in list(zip(*table, strict=True))[:-1]]
         for line in table:
-            texts = [cell.ljust(width) for cell, width in zip(line[:4], widths, strict=True)]
-            click.echo("  ".join([*texts, line[4]]).rstrip())
+            texts = [cell.ljust(width) for cell, width in zip(line, widths, strict=False)]
+            click.echo("  ".join([*texts, line[-1]]).rstrip())
         if any(row.error for row in rows):
             click.echo("modnet plugins --errors shows what is broken with its traceback")
     else:

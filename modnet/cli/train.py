@@ -212,17 +212,20 @@ def _final_figures(network: Network, validation: Dataset | None, history: Histor
 def _save(network: Network, path: Path) -> Path:
     """Writes the model file; where that fails in the end, into the system's folder for temporary files."""
     import tempfile
+    import warnings
 
     from modnet.cli.app import warn
     from modnet.modelfile import save
 
-    try:
-        save(network, path)
-    except OSError as error:
-        refuge = Path(tempfile.mkdtemp(prefix="modnet-")) / path.name
-        save(network, refuge)
-        warn(f"{path}: {(error.strerror or str(error)).lower()}; the model is in {refuge}")
-        return refuge
+    # What is not installed came by --plugin, of which the last line of the screen tells.
+    with warnings.catch_warnings(action="ignore", category=UserWarning):
+        try:
+            save(network, path)
+        except OSError as error:
+            refuge = Path(tempfile.mkdtemp(prefix="modnet-")) / path.name
+            save(network, refuge)
+            warn(f"{path}: {(error.strerror or str(error)).lower()}; the model is in {refuge}")
+            return refuge
     return path
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from os import PathLike
 from typing import TYPE_CHECKING, Any, cast
@@ -42,6 +43,8 @@ def save(network: Network, path: str | PathLike[str], *, registry: Registry | No
     The file is replaced as a whole or not at all. The same network gives the same bytes. For a suffix other than
     .modnet an installed plugin may write its own format (hook `modnet_export`).
 
+    Warns of components that the program has defined itself: whoever loads the file needs them too.
+
     Raises:
         ModelFileError: the network cannot be stored in that place.
         OSError: the file cannot be written.
@@ -53,6 +56,14 @@ def save(network: Network, path: str | PathLike[str], *, registry: Registry | No
     if path.suffix.lower() not in (".modnet", "") and registry.hooks.hook.modnet_export(network=network, path=path):
         return
     store(network, path, registry)
+    for component in dict.fromkeys(map(type, components_of(network.spec.network))):
+        origin = registry.origin(component)
+        if not origin.distribution:
+            warnings.warn(
+                f"{path} needs the {origin.kind} {show(origin.type)} of {origin.value}, which no installed distribution "
+                "offers; to load it, register the class first (modnet.default_registry().register, or --plugin FILE)",
+                stacklevel=2,
+            )
 
 
 def store(

@@ -1,6 +1,7 @@
 """modnet plugins, and the commands that plugins bring."""
 
 import json
+import re
 
 import pytest
 
@@ -76,9 +77,19 @@ def test_the_traceback_of_what_is_broken(environment, run):
     assert "modnet_wave.py" in shown
 
 
+def test_the_slowest_import_comes_first(environment, run):
+    for name, delay in (("modnet-quick", 0), ("modnet-slow", 0.05)):
+        code = f"import time; time.sleep({delay})\n{GATE}".replace("'gate'", f"'{name[7:]}'")
+        environment.install(name, code, layers={name[7:]: "Gate"})
+    heading, first, *_ = run("plugins", "--times").stdout.splitlines()
+    assert heading.split() == ["kind", "type", "version", "plugin", "import", "from"]
+    assert re.match(r"layer +slow +3 +modnet-slow 1\.0 +\d+\.\d ms  modnet_slow:Gate", first)
+
+
 def test_all_in_json(environment, run):
     environment.install("modnet-gates", GATE, version="2.0", layers={"gate": "Gate"})
     listed = json.loads(run("plugins", "--all", "--json").stdout)
+    assert listed[-1].pop("seconds") > 0
     assert listed[-1] == {
         "kind": "layer",
         "type": "gate",

@@ -140,12 +140,16 @@ def test_a_component_that_the_program_defined_itself_is_asked_for(tmp_path, regi
 
     registry.register(Double)
     spec = {"network": {"input": [2], "layers": ["double"]}}
-    modnet.save(modnet.build(spec, registry=registry), tmp_path / "model", registry=registry)
+    with pytest.warns(
+        UserWarning, match='needs the layer "double" of .*Double, which no installed distribution offers'
+    ):
+        modnet.save(modnet.build(spec, registry=registry), tmp_path / "model", registry=registry)
     assert modnet.load(tmp_path / "model", registry=registry).predict(np.ones((1, 2))).tolist() == [[2, 2]]
     with pytest.raises(modnet.NotInstalled, match="the program that saved it had defined itself; register it"):
         modnet.load(tmp_path / "model", registry=modnet.Registry(list))
 
 
+@pytest.mark.filterwarnings("ignore:.*needs the layer")
 def test_a_newer_component_version_is_refused_and_an_older_one_upgraded(tmp_path, registry):
     def define(version):
         class Scale(modnet.Layer, type="scale", version=version):
