@@ -33,6 +33,8 @@ JSON_COMMANDS = {
     "check": "modnet check penguins.toml --json",
     "summary": "modnet summary penguins.toml --json",
     "inspect": "modnet inspect penguins.modnet --json",
+    "verify": "modnet verify penguins.modnet --json",
+    "diff": "modnet diff penguins.modnet penguins.modnet --json",
     "plugins": "modnet plugins --all --json",
 }
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import textwrap
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from itertools import groupby
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
@@ -95,7 +96,7 @@ def printable(line: str) -> str:
     """A line with what could steer a terminal made visible: names in a file can be anything."""
     if line.isprintable():
         return line
-    return "".join(c if c.isprintable() or c == "\n" else c.encode("unicode_escape").decode() for c in line)
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in line)
 
 
 def listed(names: Sequence[str], most: int) -> str:
@@ -213,27 +214,27 @@ def _lines(model: str, found: HeaderOnly, needs: list[dict[str, Any]]) -> Iterat
     yield f"{model}   format {VERSION}   {readable_bytes(found.size)}   header complete and unchanged"
     made_by = header.get("made_by")
     if isinstance(made_by, dict):
-        yield _labelled("made by", ", ".join(f"{name} {version}" for name, version in made_by.items()))
+        yield from _labelled("made by", ", ".join(f"{name} {version}" for name, version in made_by.items()))
     for index, need in enumerate(needs):
         components = ", ".join(f"{row.get('type')} {row.get('version')}" for row in need["components"])
         name = " ".join(filter(None, (need["distribution"], need["version"]))) or "a program's own"
         status = need["status"]
         if need["installed"] and need["installed"] != need["version"]:
             status = f"installed, version {need['installed']}"
-        yield _labelled("" if index else "needs", f"{name} ({components}): {status}")
+        yield from _labelled("" if index else "needs", f"{name} ({components}): {status}")
     yield from _schema_lines(header.get("schema"))
     yield from _training_lines(header)
     metadata = header.get("metadata")
     for index, (key, value) in enumerate(metadata.items() if isinstance(metadata, dict) else ()):
-        yield _labelled("" if index else "metadata", f"{key} = {_shown(value)}")
+        yield from _labelled("" if index else "metadata", f"{key} = {_shown(value)}")
     other = [key for key in header if key not in KNOWN]
     if other:
-        yield _labelled("also", f"unknown to this version: {', '.join(other)}")
+        yield from _labelled("also", f"unknown to this version: {', '.join(other)}")
     groups = _groups(found)
     for name, views in groups.items():
         if name not in ("parameters", "state"):
             size = readable_bytes(sum(map(_nbytes, views)))
-            yield _labelled("", f"{name}: {counted(len(views), 'array')}, {views[0].dtype.name}, {size}")
+            yield from _labelled("", f"{name}: {counted(len(views), 'array')}, {views[0].dtype.name}, {size}")
     yield from _tree(groups, _nodes(header))
 
 
@@ -243,9 +244,10 @@ def _shown(value: Any) -> str:
     return show(value)
 
 
-def _labelled(label: str, text: str) -> str:
+def _labelled(label: str, text: str) -> Iterator[str]:
     wrapped = textwrap.wrap(text, WIDTH - INDENT, break_long_words=False, break_on_hyphens=False) or [""]
-    return "\n".join(f"{'' if index else label:<{INDENT}}{line}" for index, line in enumerate(wrapped))
+    for index, line in enumerate(wrapped):
+        yield f"{'' if index else label:<{INDENT}}{line}"
 
 
 def _schema_lines(value: Any) -> Iterator[str]:
@@ -257,14 +259,14 @@ def _schema_lines(value: Any) -> Iterator[str]:
     try:
         schema = DataSchema.from_plain(value)
     except DataError as error:
-        yield _labelled("table", str(error))
+        yield from _labelled("table", str(error))
         return
     for name, columns in schema.inputs.items():
-        yield _labelled(name, f"{counted(len(columns), 'column')}: {' '.join(column.name for column in columns)}")
+        yield from _labelled(name, f"{counted(len(columns), 'column')}: {' '.join(column.name for column in columns)}")
     for name, columns in schema.targets.items():
         classes = columns[0].categories
         what = f"{columns[0].name}, {len(classes)} classes: {' '.join(classes)}" if classes else ""
-        yield _labelled(name, what or " ".join(column.name for column in columns))
+        yield from _labelled(name, what or " ".join(column.name for column in columns))
 
 
 def _training_lines(header: Mapping[str, Any]) -> Iterator[str]:
@@ -275,40 +277,47 @@ def _training_lines(header: Mapping[str, Any]) -> Iterator[str]:
     figures = metrics if isinstance(metrics, dict) else {}
     texts = [f"{figure_title(n)} {figure_text(n, v)}" for n, v in figures.items() if isinstance(v, int | float)]
     if epochs or texts:
-        yield _labelled("trained", ", ".join([counted(epochs, "epoch")] * bool(epochs) + texts))
+        yield from _labelled("trained", ", ".join([counted(epochs, "epoch")] * bool(epochs) + texts))
     place = _checkpoint(header)
     if place is not None:
-        yield _labelled("checkpoint", f"step {place['step']:,} of epoch {place['epoch']:,}")
+        yield from _labelled("checkpoint", f"step {place['step']:,} of epoch {place['epoch']:,}")
     elif "training" in header:
-        yield _labelled("checkpoint", "of a training; how far it was is not told")
+        yield from _labelled("checkpoint", "of a training; how far it was is not told")
+
+
+@dataclass
+class _Branch:
+    """What names with a common beginning stand for."""
+
+    branches: dict[str, _Branch] = field(default_factory=dict)
+    arrays: list[tuple[str, View]] = field(default_factory=list)
 
 
 def _tree(groups: Mapping[str, Sequence[View]], types: Mapping[str, str]) -> Iterator[str]:
     """The nodes in the order of the network, below each its arrays, and composites' nodes as branches."""
     from modnet.summary import readable_bytes, shape_text
 
-    tree: dict[str, Any] = {name: {} for name in types}
-    for name in ("parameters", "state"):
-        for view in groups.get(name, ()):
-            branch = tree
+    root = _Branch({name: _Branch() for name in types})
+    for group in ("parameters", "state"):
+        for view in groups.get(group, ()):
+            branch = root
             *path, leaf = view.name.split(".")
             for part in path:
-                inner = branch.setdefault(part, {})
-                branch = inner if isinstance(inner, dict) else branch
-            branch[leaf if leaf not in branch else view.name] = view
+                branch = branch.branches.setdefault(part, _Branch())
+            branch.arrays.append((leaf, view))
     rows: list[tuple[str, str, str, str, str]] = []
 
-    def add(branch: Mapping[str, Any], depth: int) -> None:
-        for name, item in branch.items():
-            label = "  " * depth + name
-            if isinstance(item, dict):
-                rows.append((label, "" if depth else types.get(name, ""), "", "", ""))
-                add(item, depth + 1)
-            else:
-                remark = "state" if item.group == "state" else ""
-                rows.append((label, shape_text(item.shape), item.dtype.name, readable_bytes(_nbytes(item)), remark))
+    def add(branch: _Branch, depth: int) -> None:
+        indent = "  " * depth
+        for name, view in branch.arrays:
+            remark = "state" if view.group == "state" else ""
+            size = readable_bytes(_nbytes(view))
+            rows.append((indent + name, shape_text(view.shape), view.dtype.name, size, remark))
+        for name, inner in branch.branches.items():
+            rows.append((indent + name, "" if depth else types.get(name, ""), "", "", ""))
+            add(inner, depth + 1)
 
-    add(tree, 0)
+    add(root, 0)
     names, shapes, dtypes, sizes = (
         max((len(row[column]) for row in rows if column == 0 or row[2]), default=0) for column in range(4)
     )

@@ -138,7 +138,7 @@ def load(path: str | PathLike[str], *, mmap: bool = False, registry: Registry | 
     for name, array in (("parameters", network.parameters), ("state", network.state)):
         group = contents.groups.get(name)
         if group is not None and group.flats:
-            array.adopt(group.flat)
+            array.adopt(group.flat.astype(array.dtype, copy=False))
     return network
 
 
@@ -184,7 +184,9 @@ def _check_arrays(path: str | PathLike[str], layout: Layout, dtype: np.dtype[Any
     """Checks, before anything is allocated, that a file has the arrays of the network: names, order, shapes, dtype."""
     for name, shapes in (("parameters", layout.parameters), ("state", layout.state)):
         group = contents.groups.get(name)
-        found = {key: (view.shape, view.dtype) for key, view in group.views.items()} if group else {}
+        views = group.views.items() if group else ()
+        # float16 is a way to store numbers, and becomes the network's dtype in memory.
+        found = {key: (view.shape, dtype if view.dtype == np.float16 else view.dtype) for key, view in views}
         expected = {key: (shape, dtype) for key, shape in shapes.items()}
         if list(found.items()) == list(expected.items()):
             continue

@@ -6,6 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from modnet.errors import NewerFormat, NotAModelFile
+from tests.modelfile import hostile
+
 FAULTS = {
     # a wrong call
     "unknown command": ("trian", 2, 'unknown command "trian"; did you mean "train"?'),
@@ -64,15 +67,15 @@ FAULTS = {
     "a damaged model": ("inspect damaged.modnet", 2, "damaged.modnet: the file has"),
     "a damaged model to look for differences": ("diff old.modnet damaged.modnet", 2, "error: damaged.modnet: the file"),
     "one model to compare": ("diff old.modnet", 2, "Missing argument 'B'"),
-    "a spec to compare with": ("diff old.modnet pets.toml", 2, "error: pets.toml: this is a text file"),
+    "a spec to compare with": ("diff old.modnet pets.toml", 2, "error: pets.toml: this is "),
     "no model to verify": ("verify", 2, "Missing argument 'MODEL...'"),
-    "a spec to verify": ("verify pets.toml", 2, "error: pets.toml: this is a text file"),
+    "a spec to verify": ("verify pets.toml", 2, "error: pets.toml: this is "),
     "no such model to verify": ("verify pest.modnet old.modnet", 2, "error: pest.modnet: no such file or directory"),
     # edits
     "an edit to nowhere": ("edit old.modnet --drop-history", 2, "Missing option '-o'"),
     "nothing to edit": ("edit old.modnet -o new.modnet", 2, "nothing to change; expected an option such as"),
     "an edit of nothing": ("edit pest.modnet -o new.modnet --drop-history", 2, "error: pest.modnet: no such file"),
-    "an edit of a spec": ("edit pets.toml -o new.modnet --drop-history", 2, "error: pets.toml: this is a text file"),
+    "an edit of a spec": ("edit pets.toml -o new.modnet --drop-history", 2, "error: pets.toml: this is "),
     "an edit of damage": ("edit damaged.modnet -o new.modnet --drop-history", 2, "error: damaged.modnet: the file has"),
     "an edit over data": ("edit old.modnet -o pets.csv --drop-history", 2, "no model file; it is not overwritten"),
     "an unknown dtype": (
@@ -137,6 +140,19 @@ def test_a_fault_is_told_on_standard_error_without_a_traceback(surroundings, com
     result = surroundings(*command.split(), status=status)
     assert message in (result.stdout if command.startswith("check") else result.stderr)
     assert "Traceback" not in result.output
+
+
+@pytest.mark.parametrize(
+    "command", ["verify odd.modnet", "diff old.modnet odd.modnet", "edit odd.modnet -o x.modnet --cast float32"]
+)
+def test_a_hostile_model_file_is_told_in_a_line_too(run, command):
+    hostile.put(Path("old.modnet"), hostile.assemble(hostile.document()))
+    for file in hostile.files():
+        hostile.put(Path("odd.modnet"), file.content)
+        damaged = not issubclass(file.error, NotAModelFile | NewerFormat)
+        result = run(*command.split(), status=1 if command.startswith("verify") and damaged else 2)
+        assert len(result.stderr.splitlines()) <= 1, file.name
+        assert "not foreseen" not in result.stderr, file.name
 
 
 def test_debug_shows_where_an_error_comes_from(run):

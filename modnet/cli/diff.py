@@ -1,0 +1,168 @@
+"""modnet diff"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from modnet.cli.inspect import counted, printable
+from modnet.cli.options import echo_json, json_option
+
+if TYPE_CHECKING:
+    from modnet.modelfile.compare import ArrayDifference, ArrayPlace, Comparison, Difference
+
+MOST_LINES = 20
+"""Of each kind of difference so many are shown."""
+
+WIDEST_NAME = 36
+
+
+@click.command("diff", short_help="Show what differs between two model files.")
+@click.argument("a", type=click.Path())
+@click.argument("b", type=click.Path())
+@json_option
+@click.pass_context
+def command(ctx: click.Context, a: str, b: str, as_json: bool) -> None:
+    """Show what differs between two model files: spec, origins of components, table, figures, and arrays.
+
+    The exit status is 0 where they hold the same, 1 where they differ, and 2 where that cannot be told. No plugin is
+    imported, no network is built.
+
+    \b
+    Example:
+      modnet diff before.modnet after.modnet
+
+    \b
+    JSON: {"a", "b", "same", "identical", "header": [{"path", "a", "b"}],
+           "only_in_a": [{"group", "name"}], "only_in_b": [{"group", "name"}],
+           "arrays": [{"group", "name", "dtypes", "shapes", "differing",
+           "largest", "mean"}]}
+    """
+    from modnet.cli.app import FAILED
+    from modnet.modelfile.compare import compare
+
+    found = compare(a, b)
+    if as_json:
+        echo_json(_plain(a, b, found))
+    else:
+        click.echo("\n".join(_lines(printable(a), printable(b), found)))
+    ctx.exit(0 if found.same else FAILED)
+
+
+def _plain(a: str, b: str, found: Comparison) -> dict[str, Any]:
+    from modnet.configuration import path_text
+    from modnet.modelfile.compare import ABSENT
+
+    return {
+        "a": a,
+        "b": b,
+        "same": found.same,
+        "identical": found.identical,
+        "header": [
+            {
+                "path": path_text(difference.path),
+                **{name: value for name, value in (("a", difference.a), ("b", difference.b)) if value is not ABSENT},
+            }
+            for difference in found.header
+        ],
+        "only_in_a": [{"group": place.group, "name": place.name} for place in found.only_in_a],
+        "only_in_b": [{"group": place.group, "name": place.name} for place in found.only_in_b],
+        "arrays": [
+            {
+                "group": difference.place.group,
+                "name": difference.place.name,
+                "dtypes": difference.dtypes,
+                "shapes": difference.shapes,
+                "differing": difference.differing,
+                "largest": difference.largest,
+                "mean": difference.mean,
+            }
+            for difference in found.arrays
+        ],
+    }
+
+
+def _lines(a: str, b: str, found: Comparison) -> Iterator[str]:
+    if found.same:
+        yield f"{a} and {b} " + ("are the same" if found.identical else "hold the same, but not byte for byte")
+        return
+    yield from _first([_header_line(difference) for difference in found.header])
+    places = [f"only in A: {_name(place)}" for place in found.only_in_a]
+    places += [f"only in B: {_name(place)}" for place in found.only_in_b]
+    if places and found.header:
+        yield ""
+    yield from _first(places)
+    if found.arrays and (places or found.header):
+        yield ""
+    yield from _array_lines(found.arrays)
+    if not (found.arrays or places):
+        yield "the arrays are the same"
+
+
+def _first(lines: Sequence[str]) -> Iterator[str]:
+    yield from lines[:MOST_LINES]
+    if len(lines) > MOST_LINES:
+        yield f"and {len(lines) - MOST_LINES:,} more"
+
+
+def _header_line(difference: Difference) -> str:
+    from modnet.configuration import path_text, show
+    from modnet.modelfile.compare import ABSENT
+
+    # What people know of a header is their spec.
+    keys = difference.path[1:] if difference.path[0] == "spec" and len(difference.path) > 1 else difference.path
+    path = printable(path_text(keys))
+    if difference.b is ABSENT:
+        return f"only in A: {path}: {printable(show(difference.a))}"
+    if difference.a is ABSENT:
+        return f"only in B: {path}: {printable(show(difference.b))}"
+    ours, theirs = printable(show(difference.a)), printable(show(difference.b))
+    if ours == theirs:
+        return f"{path}: {ours} in both, and different {_place(difference.a, difference.b)}"
+    line = f"{path}: {ours} -> {theirs}"
+    return line if len(line) <= 80 else f"{path}:\n  {ours}\n  -> {theirs}"
+
+
+def _place(a: Any, b: Any) -> str:
+    """Where two values differ whose beginnings look the same."""
+    if not isinstance(a, str | list) or not isinstance(b, str | list):
+        return "within"
+    same = next((i for i, (x, y) in enumerate(zip(a, b, strict=False)) if x != y), min(len(a), len(b)))
+    return f"from {'character' if isinstance(a, str) else 'item'} {same} on"
+
+
+def _name(place: ArrayPlace) -> str:
+    from modnet.modelfile.edit import NETWORK_GROUPS
+
+    return printable(place.name if place.group in NETWORK_GROUPS else f"{place.group}: {place.name}")
+
+
+def _array_lines(differences: Sequence[ArrayDifference]) -> Iterator[str]:
+    from modnet.summary import shape_text
+
+    rows = [("array", "largest", "mean", "differing")]
+    for difference in differences[:MOST_LINES]:
+        name = _name(difference.place)
+        if difference.shapes[0] != difference.shapes[1]:
+            rows.append((name, " -> ".join(map(shape_text, difference.shapes)), "", ""))
+            continue
+        dtypes = "" if difference.dtypes[0] == difference.dtypes[1] else " -> ".join(difference.dtypes)
+        size = _size(difference)
+        share = f"{difference.differing:,} of {size:,}" + (f"   {dtypes}" if dtypes else "")
+        rows.append((name, f"{difference.largest:.3g}", f"{difference.mean:.3g}", share))
+    if len(rows) == 1:
+        return
+    widths = [max(len(row[column]) for row in rows if row[2]) for column in range(3)]
+    widths[0] = min(max(len(row[0]) for row in rows), WIDEST_NAME)
+    for name, largest, mean, share in rows:
+        yield f"{name:<{widths[0]}}   {largest:>{widths[1]}}   {mean:>{widths[2]}}   {share}".rstrip()
+    if len(differences) > MOST_LINES:
+        yield f"and {counted(len(differences) - MOST_LINES, 'array')} more"
+
+
+def _size(difference: ArrayDifference) -> int:
+    import math
+
+    return math.prod(difference.shapes[0])

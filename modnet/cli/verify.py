@@ -1,0 +1,130 @@
+"""modnet verify"""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from modnet.cli.inspect import counted, listed, printable
+from modnet.cli.options import echo_json, json_option
+
+if TYPE_CHECKING:
+    from modnet.modelfile.damage import SegmentState, Verification
+
+MOST_NAMES = 8
+
+
+@click.command("verify", short_help="Check that model files are whole.")
+@click.argument("models", metavar="MODEL...", type=click.Path(), nargs=-1, required=True)
+@json_option
+@click.pass_context
+def command(ctx: click.Context, models: tuple[str, ...], as_json: bool) -> None:
+    """Read all of every MODEL and compare it with its checksums; say what is damaged, and what can still be read.
+
+    The exit status is 0 where all files are whole, 1 where one is damaged, and 2 where one is not there or is no
+    model file. No plugin is imported, no network is built.
+
+    \b
+    Example:
+      modnet verify models/*.modnet
+
+    \b
+    JSON: [{"file", "whole", "error", "bytes", "id",
+           "segments": [{"group", "offset", "bytes", "whole", "arrays": [name]}]}]
+    """
+    from modnet.cli.app import FAILED, report
+    from modnet.errors import ModelFileError, NewerFormat, NotAModelFile
+    from modnet.modelfile.damage import verify
+
+    status = 0
+    rows = []
+    for model in models:
+        found: Verification | None = None
+        whole: bool | None = None
+        message = ""
+        try:
+            found = verify(model)
+            whole = found.whole
+        except OSError as error:
+            message = (error.strerror or str(error)).lower()
+            status = max(status, report(error))
+        except ModelFileError as error:
+            message = f"{error.where}: {error.what}" if error.where else error.what
+            if isinstance(error, NotAModelFile | NewerFormat):
+                status = max(status, report(error))
+            else:
+                whole = False
+        if whole is False:
+            status = max(status, FAILED)
+        if not as_json and whole is not None:
+            lines = (
+                _lines(model, found) if found is not None else [f"damaged: {message}", "nothing of it can be relied on"]
+            )
+            click.echo("\n".join(_indented(model, [*lines])))
+        rows.append(_row(model, whole, message, found))
+    if as_json:
+        echo_json(rows)
+    ctx.exit(status)
+
+
+def _row(model: str, whole: bool | None, message: str, found: Verification | None) -> dict[str, Any]:
+    return {
+        "file": model,
+        "whole": whole,
+        "error": message or None,
+        "bytes": found and found.size,
+        "id": found and found.id.hex(),
+        "segments": [
+            {
+                "group": state.segment.group,
+                "offset": state.segment.offset,
+                "bytes": state.segment.length,
+                "whole": state.whole,
+                "arrays": [view.name for view in state.segment.views],
+            }
+            for state in (found.segments if found else ())
+        ],
+    }
+
+
+def _lines(model: str, found: Verification) -> Iterator[str]:
+    from modnet.modelfile.edit import NETWORK_GROUPS
+    from modnet.summary import readable_bytes
+
+    damaged = [state for state in found.segments if not state.whole]
+    sound = [state for state in found.segments if state.whole]
+    if not damaged:
+        arrays = sum(len(state.segment.views) for state in found.segments)
+        yield f"whole: {counted(arrays, 'array')}, {readable_bytes(found.size)}"
+        return
+    yield "damaged"
+    for state in damaged:
+        segment = state.segment
+        place = f"{segment.length:,} bytes from byte {segment.offset:,} on"
+        yield f"{segment.group}: {place} are not those that were written, in {_names([state])}"
+    yield f"can still be read: the header{''.join(f'; {state.segment.group}: {_names([state])}' for state in sound)}"
+    if all(state.segment.group.startswith(("optimizer.", "training.")) for state in damaged):
+        yield f"the network itself is whole: modnet edit {model} -o OUT --drop-resume-state saves it"
+    elif all(state.segment.group not in NETWORK_GROUPS for state in damaged):
+        yield "the network itself is whole"
+
+
+def _names(states: Sequence[SegmentState]) -> str:
+    names = [view.name for state in states for view in state.segment.views]
+    return listed(names, MOST_NAMES) or "no array"
+
+
+def _indented(model: str, lines: Sequence[str]) -> Iterator[str]:
+    yield f"{printable(model)}   {printable(lines[0])}"
+    for line in lines[1:]:
+        yield from textwrap.wrap(
+            printable(line),
+            80,
+            initial_indent="  ",
+            subsequent_indent="    ",
+            break_long_words=False,
+            break_on_hyphens=False,
+        )

@@ -1,0 +1,365 @@
+"""Changing a model file without building its network: no plugin that it needs has to be installed."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import groupby
+from operator import attrgetter
+from os import PathLike
+from typing import Any, Literal
+
+import numpy as np
+
+from modnet.configuration import did_you_mean, show
+from modnet.errors import ChecksumMismatch, ModelFileError
+from modnet.modelfile.container import DTYPES, Fault, View
+from modnet.modelfile.damage import verify
+from modnet.modelfile.reader import read
+from modnet.modelfile.writer import Group, write
+from modnet.registry import CORE, normalized
+from modnet.spec.model import NAME
+
+DType = Literal["float16", "float32", "float64"]
+
+NETWORK_GROUPS = ("parameters", "state")
+"""The groups of arrays that a network is made of; what other groups hold is of use to other programs, or to a run."""
+
+
+def edit(
+    path: str | PathLike[str],
+    out: str | PathLike[str],
+    *,
+    drop_resume_state: bool = False,
+    drop_history: bool = False,
+    cast: DType | None = None,
+    metadata: Mapping[str, Any] | None = None,
+    remove_metadata: Sequence[str] = (),
+    rename: Mapping[str, str] | None = None,
+) -> None:
+    """Writes a changed copy of a model file, or changes the file itself where `out` is `path`.
+
+    What is not asked for stays as it is, header keys and groups of arrays that nobody here knows among it. The file is
+    replaced as a whole or not at all.
+
+    Args:
+        drop_resume_state: leave out what only going on with a training needs: the groups `optimizer.*` and
+            `training.*`, which are not even looked at, and the header key `training`. What remains of a checkpoint is
+            a model.
+        drop_history: leave out the figures of each epoch. Those of the end (`metrics`) stay.
+        cast: "float32" and "float64" convert parameters and state, and the network computes in that type from then on.
+            "float16" is a way to store: parameters take half of the space of float32, and become what the network
+            computes in again when it is loaded. State, which is small and has means and variances of any size, stays.
+        metadata: entries to set.
+        remove_metadata: entries to leave out.
+        rename: old -> new name of nodes of `network.layers`, but not of those within a composite nor of a node's
+            `activation`. Arrays and everything that refers to the node follow. Where other nodes owe their automatic
+            names (`linear_2`) to the old one, they get them explicitly.
+
+    Raises:
+        ModelFileError: the file is damaged, in a place that is not left out; a name is not there, or taken; a number
+            is too big for the dtype. `out` is as it was.
+        OSError: the file cannot be read or written.
+    """
+    header, groups = _read(path, _only_for_resuming if drop_resume_state else lambda _: False)
+    try:
+        if header.get("features"):
+            raise Fault(f"needs a newer {CORE}: it uses {show(header['features'])}")
+        if drop_resume_state:
+            header.pop("training", None)
+        elif "training" in header and (drop_history or cast or rename):
+            raise Fault("this is a checkpoint, and the run could not go on from it; drop its resume state too")
+        if drop_history:
+            header["history"] = {}
+        if metadata or remove_metadata:
+            header["metadata"] = _edited_metadata(header.get("metadata"), metadata or {}, remove_metadata)
+        if rename:
+            groups = _Renaming(header, rename).apply(groups)
+        if cast:
+            groups = _cast(header, groups, cast)
+    except Fault as fault:
+        raise ModelFileError(path, fault.what, fault.where) from None
+    write(out, header, groups)
+
+
+def _only_for_resuming(group: str) -> bool:
+    return group.partition(".")[0] in ("optimizer", "training")
+
+
+def _read(path: str | PathLike[str], is_dropped: Callable[[str], bool]) -> tuple[dict[str, Any], list[Group]]:
+    """The header, and copies of all groups but those that are dropped: not everywhere a mapped file can be replaced."""
+    checked = verify(path)
+    contents = read(path, mmap=True, verify=False)
+    if contents.id != checked.id:
+        raise ModelFileError(path, "the file was replaced while it was read")
+    groups = []
+    for name, members in groupby(checked.segments, key=attrgetter("segment.group")):
+        if is_dropped(name):
+            continue
+        segments = []
+        for state in members:
+            if not state.whole:
+                what = "the arrays are not those that were written; modnet verify says which can still be read"
+                raise ChecksumMismatch(path, what, name)
+            segments.append(state.segment)
+        views = [view for segment in segments for view in segment.views]
+        groups.append(Group(name, np.concatenate(contents.groups[name].flats), _layout(views)))
+    return contents.header, groups
+
+
+def _layout(views: Sequence[View]) -> list[tuple[str, int, tuple[int, ...]]]:
+    layout, offset = [], 0
+    for view in views:
+        layout.append((view.name, offset, view.shape))
+        offset += math.prod(view.shape)
+    return layout
+
+
+def _edited_metadata(value: Any, new: Mapping[str, Any], removed: Sequence[str]) -> dict[str, Any]:
+    if not isinstance(value, dict | None):
+        raise Fault(f"expected a map, found {show(value)}", "metadata")
+    metadata = dict(value or {})
+    for key in removed:
+        if key not in metadata:
+            raise Fault(f"there is no entry {show(key)}{did_you_mean(key, metadata)}", "metadata")
+        del metadata[key]
+    return {**metadata, **new}
+
+
+# Types of numbers
+
+
+def _cast(header: Mapping[str, Any], groups: Sequence[Group], cast: DType) -> list[Group]:
+    if cast not in ("float16", "float32", "float64"):
+        raise Fault(f"expected float16, float32 or float64, found {show(cast)}", "cast")
+    if cast != "float16":
+        _network(header)["dtype"] = cast
+    chosen = ("parameters",) if cast == "float16" else NETWORK_GROUPS
+    return [
+        _converted(group, DTYPES[cast]) if group.name in chosen and group.flat.dtype.kind == "f" else group
+        for group in groups
+    ]
+
+
+def _converted(group: Group, dtype: np.dtype[Any]) -> Group:
+    with np.errstate(over="ignore"):
+        flat = group.flat.astype(dtype)
+    lost = np.isinf(flat) & np.isfinite(group.flat)
+    if lost.any():
+        names = [name for name, start, shape in group.views if lost[start : start + math.prod(shape)].any()]
+        more = f" and {len(names) - 8} more" if len(names) > 8 else ""
+        what = f"numbers beyond {np.finfo(dtype).max:g}, the greatest of {dtype.name}, in {', '.join(names[:8])}{more}"
+        raise Fault(f"{what}; choose a wider type", "cast")
+    return replace(group, flat=flat)
+
+
+# Nodes
+
+
+@dataclass(frozen=True)
+class StoredNode:
+    """A node as the spec in a file has it.
+
+    Attributes:
+        name: chosen, or given by the network for want of one.
+        table: its type, its configuration and its options.
+        position: in `network.layers`.
+        is_activation: it is the `activation` of the node before it, and so cannot have a name of its own.
+    """
+
+    name: str
+    table: dict[str, Any]
+    position: int
+    is_activation: bool
+
+    @property
+    def type(self) -> str:
+        return str(self.table["type"])
+
+
+def stored_nodes(header: Mapping[str, Any]) -> list[StoredNode]:
+    """The nodes of a stored network, in order; a composite is one of them.
+
+    They are named as `modnet.graph` names them. Whether `activation` is an option of the node or a field of the layer
+    itself is known to the layer's class alone; here it is always an option.
+
+    Raises:
+        Fault: there is no list of nodes.
+    """
+    layers = _network(header).get("layers")
+    if not isinstance(layers, list):
+        raise Fault("expected a list of nodes", "spec.network.layers")
+    tables = []
+    for position, value in enumerate(layers):
+        table = _table(value)
+        if table is None:
+            raise Fault("expected a table with a type", f"spec.network.layers[{position}]")
+        tables.append(table)
+    chosen = {table["name"] for table in tables if isinstance(table.get("name"), str)}
+    counts: dict[str, int] = {}
+
+    def automatic(table: Mapping[str, Any]) -> str:
+        kind = table["type"]
+        while True:
+            counts[kind] = counts.get(kind, 0) + 1
+            if (name := f"{kind}_{counts[kind]}") not in chosen:
+                return name
+
+    nodes = []
+    for position, table in enumerate(tables):
+        name = table.get("name")
+        nodes.append(StoredNode(name if isinstance(name, str) else automatic(table), table, position, False))
+        activation = _table(table.get("activation"))
+        if activation is not None:
+            nodes.append(StoredNode(automatic(activation), activation, position, True))
+    return nodes
+
+
+def _network(header: Mapping[str, Any]) -> dict[str, Any]:
+    spec = header.get("spec")
+    network = spec.get("network") if isinstance(spec, dict) else None
+    if not isinstance(network, dict):
+        raise Fault("there is no network in it", "spec")
+    return network
+
+
+def _table(value: Any) -> dict[str, Any] | None:
+    if isinstance(value, str):
+        return {"type": value}
+    return value if isinstance(value, dict) and isinstance(value.get("type"), str) else None
+
+
+class _Renaming:
+    """New names for nodes, in all places where the header has the old ones."""
+
+    def __init__(self, header: dict[str, Any], names: Mapping[str, str]) -> None:
+        self.header = header
+        self.network = _network(header)
+        self.names = names
+        self.nodes = stored_nodes(header)
+        self._check_names()
+        self._check_that_all_names_are_known()
+
+    def _check_names(self) -> None:
+        own = {node.name: node for node in self.nodes if not node.is_activation}
+        for old in self.names:
+            if old in own:
+                continue
+            what = f"no node of network.layers is called {show(old)}"
+            if any(node.name == old for node in self.nodes):
+                what = f"{show(old)} is the activation of another node and cannot be named"
+            elif old.partition(".")[0] in own:
+                what = f"{show(old)} is within a composite; only the nodes of network.layers can be renamed"
+            raise Fault(what + did_you_mean(old, own), "rename")
+        inputs = self.network.get("input")
+        taken = set(inputs) if isinstance(inputs, dict) else {"input"}
+        taken |= {node.name for node in self.nodes if node.name not in self.names}
+        for new in self.names.values():
+            if not NAME.fullmatch(new):
+                raise Fault(f"a name consists of letters, digits, _ and -; found {show(new)}", "rename")
+            if new in taken:
+                raise Fault(f"the name {show(new)} is taken", "rename")
+            taken.add(new)
+
+    def _check_that_all_names_are_known(self) -> None:
+        """Refuses a file in which a plugin's layer has an `activation` that may be its own field, and no node, where
+        the automatic names of other nodes depend on that."""
+        core = _core_types(self.header.get("needs"))
+        unnamed = (node for node in self.nodes if node.is_activation or not isinstance(node.table.get("name"), str))
+        counts = Counter(node.type for node in unnamed)
+        owners = {node.position: node.type for node in self.nodes if not node.is_activation}
+        for node in self.nodes:
+            if node.is_activation and owners[node.position] not in core and counts[node.type] > 1:
+                owner = show(owners[node.position])
+                what = f"the number in the automatic names of {show(node.type)} nodes is known to {owner} alone"
+                raise Fault(f"{what}, a layer of a plugin; load the model and save it with names of your own", "rename")
+
+    def apply(self, groups: Sequence[Group]) -> list[Group]:
+        """Renames in the header; gives the groups with their arrays renamed."""
+        known = {node.name for node in self.nodes}
+        for group in groups:
+            for name, _, _ in group.views if group.name in NETWORK_GROUPS else ():
+                if name.partition(".")[0] not in known:
+                    raise Fault(f"the array {show(name)} belongs to no node of the spec", "rename")
+        self._rename_nodes()
+        self._rename_outputs()
+        return [
+            replace(group, views=[(self._of_array(name), offset, shape) for name, offset, shape in group.views])
+            if group.name in NETWORK_GROUPS
+            else group
+            for group in groups
+        ]
+
+    def _of(self, name: str) -> str:
+        return self.names.get(name, name)
+
+    def _of_array(self, name: str) -> str:
+        node, dot, rest = name.partition(".")
+        return f"{self._of(node)}{dot}{rest}"
+
+    def _rename_nodes(self) -> None:
+        wanted = [self._of(node.name) for node in self.nodes]
+        own = [node for node in self.nodes if not node.is_activation]
+        layers = self.network["layers"] = [dict(node.table) for node in own]
+        for table in layers:
+            if isinstance(table.get("inputs"), list):
+                table["inputs"] = [self._of(name) if isinstance(name, str) else name for name in table["inputs"]]
+            if isinstance(table.get("shares"), str):
+                table["shares"] = self._of(table["shares"])
+        explicit = set(self.names)
+        while True:
+            for node, table in zip(own, layers, strict=True):
+                if node.name in explicit:
+                    table["name"] = self._of(node.name)
+            found = [node.name for node in stored_nodes(self.header)]
+            if found == wanted:
+                return
+            changed = [node for node, old, new in zip(self.nodes, wanted, found, strict=True) if old != new]
+            more = {node.name for node in changed if not node.is_activation}
+            if more <= explicit:
+                what = f"{show(changed[0].name)}, the activation of another node, would change its name with that"
+                raise Fault(what, "rename")
+            explicit |= more
+
+    def _rename_outputs(self) -> None:
+        outputs = self.network.get("outputs")
+        if not isinstance(outputs, list):
+            return
+        self.network["outputs"] = [self._of(name) if isinstance(name, str) else name for name in outputs]
+        training = self.header["spec"].get("training")
+        losses = training.get("loss") if isinstance(training, dict) else None
+        if isinstance(losses, dict) and not isinstance(losses.get("type"), str):
+            training["loss"] = self._rekeyed(losses)
+            if len(losses) > 1:
+                for key in ("history", "metrics"):
+                    figures = self.header.get(key)
+                    if isinstance(figures, dict):
+                        self.header[key] = {self._of_figure(name, losses): value for name, value in figures.items()}
+        if isinstance(training, dict) and isinstance(training.get("metrics"), dict):
+            training["metrics"] = self._rekeyed(training["metrics"])
+        schema = self.header.get("schema")
+        if isinstance(schema, dict) and isinstance(schema.get("targets"), dict):
+            schema["targets"] = self._rekeyed(schema["targets"])
+
+    def _rekeyed(self, table: Mapping[str, Any]) -> dict[str, Any]:
+        return {self._of(key): value for key, value in table.items()}
+
+    def _of_figure(self, figure: str, outputs: Mapping[str, Any]) -> str:
+        """The name of a figure, which begins with its output's if there are several."""
+        rest = figure.removeprefix("validation_")
+        output = max((name for name in outputs if rest.startswith(f"{name}_")), key=len, default="")
+        return figure[: len(figure) - len(rest)] + self._of(output) + rest[len(output) :]
+
+
+def _core_types(needs: Any) -> set[str]:
+    """The types of layers and activations that a file has from the core."""
+    found = set()
+    for row in needs if isinstance(needs, list) else ():
+        if isinstance(row, dict) and normalized(str(row.get("distribution"))) == CORE:
+            components = row.get("components")
+            for component in components if isinstance(components, list) else ():
+                if isinstance(component, dict) and component.get("kind") in ("layer", "activation"):
+                    found.add(str(component.get("type")))
+    return found

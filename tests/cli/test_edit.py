@@ -1,0 +1,50 @@
+"""modnet edit: its options, on the model file of a table."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import modnet
+from modnet.modelfile.reader import read_header
+from modnet.modelfile.writer import Group, write
+
+
+def test_all_at_once(run, model):
+    result = run(
+        *("edit", model, "-o", "small.modnet", "--cast", "float64", "--drop-history", "--rename", "linear_1=hidden"),
+        *("--rename", "softmax_1=kinds", "--set-metadata", "author=Ada = A.", "--set-metadata", "version=1.10"),
+    )
+    before, after = (f"{Path(path).stat().st_size / 1000:.1f} kB" for path in (model, "small.modnet"))
+    assert result.stdout == f"small.modnet  {after}, was {before}\n"
+    network = modnet.load("small.modnet")
+    assert network.metadata == {"author": "Ada = A.", "version": "1.10"}
+    assert network.history == {}
+    assert "hidden.weight" in network.parameters
+    assert run("predict", "small.modnet", "pets.csv").stdout.splitlines()[0] == "kind,P(cat),P(dog)"
+    old, new = (np.genfromtxt(run("predict", path, "pets.csv").stdout.splitlines(), delimiter=",", skip_header=1)
+                for path in (model, "small.modnet"))  # fmt: skip
+    np.testing.assert_allclose(new[:, 1:], old[:, 1:], rtol=1e-4)
+
+
+def test_in_place(run, model):
+    run("edit", model, "-o", model, "--set-metadata", "author=Ada")
+    run("edit", model, "-o", model, "--set-metadata", "year=1843", "--remove-metadata", "author")
+    assert modnet.load(model).metadata == {"year": "1843"}
+
+
+def test_a_checkpoint_becomes_a_model(run, model):
+    groups = [Group("optimizer.mean", np.zeros(3), [("x", 0, (3,))])]
+    write("step.modnet", {**read_header(model).header, "training": {"step": 1, "epoch": 1}}, groups, durable=False)
+    run("edit", "step.modnet", "-o", "out.modnet", "--drop-resume-state")
+    found = read_header("out.modnet")
+    assert found.views == []
+    assert "training" not in found.header
+    assert found.header["spec"] == read_header(model).header["spec"]
+
+
+@pytest.mark.parametrize("name", ["pets.csv", "pets.toml"])
+def test_no_other_file_is_overwritten(run, model, name):
+    before = Path(name).read_bytes()
+    assert "is not overwritten" in run("edit", model, "-o", name, "--drop-history", status=2).stderr
+    assert Path(name).read_bytes() == before
