@@ -99,11 +99,11 @@ def mapped(settings: Settings, parts: int) -> Play:
     """An epoch over a file that holds the same rows again and again; the system's cache of it is not emptied."""
     x, y = clusters(ROWS_IN_MEMORY, 784)
     path = settings.folder / "mapped.npy"
-    made: Any = np.lib.format.open_memmap(path, "w+", np.float32, (parts * len(x), x.shape[1]))
-    for part in range(parts):
-        made[part * len(x) : (part + 1) * len(x)] = x
-    made.flush()
-    del made, x
+    shape = (parts * len(x), x.shape[1])
+    with path.open("wb") as file:
+        np.lib.format.write_array_header_1_0(file, {"descr": "<f4", "fortran_order": False, "shape": shape})
+        for _ in range(parts):
+            file.write(x.data)
     return epochs_over(np.load(path, mmap_mode="r"), np.tile(y, parts), 1)
 
 
