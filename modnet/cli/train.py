@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import signal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -71,6 +72,8 @@ def command(
     network.schema = loaded.schema
     if not as_json:
         click.echo(_introduction(job, loaded))
+    # The run ends after its step, and the model is still written.
+    signal.signal(signal.SIGTERM, lambda *_: None)
     history = _run(job, loaded, path, resume, quiet=as_json)
     status = _status(history)
     network.metrics = _final_figures(network, loaded.validation, history)

@@ -78,8 +78,9 @@ def train(
         registry: where names are looked up.
 
     Returns:
-        The figures of each epoch. Ctrl-C, or SIGTERM, ends the run after the current step and what was learnt stays;
-        then, and where a callback ended it, `.stopped` says why.
+        The figures of each epoch. Ctrl-C ends the run after the current step and what was learnt stays; then, and
+        where a callback ended it, `.stopped` says why. SIGTERM does the same, and then what it does without modnet: it
+        ends the process, unless the program handles it.
 
     Raises:
         SpecError: an argument is not valid.
@@ -440,7 +441,10 @@ def _fingerprints(batches: Batches, validation: Batches | None) -> dict[str, str
 
 @contextmanager
 def _stopping_at_signals(run: Run) -> Iterator[None]:
-    """Lets the first Ctrl-C or SIGTERM end the run after its step; a second one does what it usually does."""
+    """Lets the first Ctrl-C or SIGTERM end the run after its step; a second one does what it usually does.
+
+    SIGTERM is raised again when the run has ended and its last checkpoint is written: it is meant for the process.
+    """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -458,3 +462,5 @@ def _stopping_at_signals(run: Run) -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+        if run.stopped == TERMINATED:
+            signal.raise_signal(signal.SIGTERM)

@@ -94,6 +94,15 @@ def folder(tmp_path, monkeypatch):
     return tmp_path
 
 
+@pytest.fixture(autouse=True)
+def terminations():
+    """The SIGTERMs that have come through to the program."""
+    seen = []
+    before = signal.signal(signal.SIGTERM, lambda number, _: seen.append(number))
+    yield seen
+    signal.signal(signal.SIGTERM, before)
+
+
 EARLY = EarlyStopping(patience=1, monitor="validation_loss")
 
 
@@ -113,6 +122,13 @@ def test_a_run_stopped_at_any_step_ends_with_the_same_bytes(data, stop, recwarn)
             break  # early stopping came first
         assert run(data, [EARLY, often], resume=folder) == whole
     assert step > 4
+
+
+def test_sigterm_ends_the_process_when_the_checkpoint_is_written(data, terminations):
+    history = modnet.train(modnet.build(SPEC), *data, callbacks=[StopAfter(3, terminate), Checkpoint()])
+    assert history.stopped == "terminated"
+    assert Path("checkpoints/step-0000000003.modnet").exists()
+    assert terminations == [signal.SIGTERM]
 
 
 def test_a_run_can_be_stopped_many_times(data):
