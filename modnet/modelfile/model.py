@@ -52,8 +52,8 @@ def save(network: Network, path: str | PathLike[str], *, registry: Registry | No
     from pathlib import Path  # a process that only predicts does without it
 
     registry = registry or default_registry()
-    path = Path(path)
-    if path.suffix.lower() not in (".modnet", "") and registry.hooks.hook.modnet_export(network=network, path=path):
+    name = Path(path)
+    if name.suffix.lower() not in (".modnet", "") and registry.hooks.hook.modnet_export(network=network, path=name):
         return
     store(network, path, registry)
     for component in dict.fromkeys(map(type, components_of(network.spec.network))):

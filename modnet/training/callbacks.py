@@ -122,10 +122,13 @@ class Checkpoint(Callback, type="checkpoint"):
         run.state_of(self).update(step=run.step, time=time.monotonic())
 
     def _write(self, run: Run) -> None:
+        from modnet.modelfile.atomic import remove_leftovers
         from modnet.training.checkpoint import write
 
         folder = Path(self.directory)
         folder.mkdir(parents=True, exist_ok=True)
+        # A killed run's last checkpoint may have had a name that never comes again.
+        remove_leftovers(folder, r"step-\d{10}\.modnet")
         name = f"step-{run.step:010d}.modnet"
         written = run.state_of(self).setdefault("files", [])
         if name not in written:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import stat
 import sys
 import threading
+import time
+from io import FileIO
 from pathlib import Path
 
 import numpy as np
@@ -14,11 +17,12 @@ import pytest
 
 from modnet.errors import NotAModelFile
 from modnet.modelfile import atomic
-from modnet.modelfile.atomic import replace_file
+from modnet.modelfile.atomic import remove_leftovers, replace_file
 from modnet.modelfile.reader import read
 from modnet.modelfile.writer import Group, write
 
-posix = pytest.mark.skipif(os.name != "posix", reason="permissions and signals are other here")
+posix = pytest.mark.skipif(os.name != "posix", reason="permissions, locks and signals are other here")
+superuser = pytest.mark.skipif(getattr(os, "geteuid", lambda: 1)() != 0, reason="only root can give files away")
 
 
 @pytest.fixture
@@ -50,33 +54,58 @@ def test_relative_path(path, monkeypatch):
     assert path.read_bytes() == b"new"
 
 
-@pytest.mark.parametrize("error", [OSError(errno.ENOSPC, "disk full"), KeyboardInterrupt(), MemoryError()])
-@pytest.mark.parametrize("function", ["write", "fsync", "close", "replace", "chmod"])
-def test_failure_in_the_middle(path, monkeypatch, function, error):
-    original = getattr(os, function)
-    opened = []
+class RecordedFile(FileIO):
+    """Remembers that it was made; its method `failing` raises `error`."""
 
+    made: list[FileIO]
+    failing, error = "", None
+
+    def __init__(self, *arguments, **options):
+        super().__init__(*arguments, **options)
+        self.made.append(self)
+
+    def write(self, piece):
+        if self.failing == "write":
+            raise self.error
+        return super().write(piece)
+
+
+@posix
+@pytest.mark.parametrize("error", [OSError(errno.ENOSPC, "disk full"), KeyboardInterrupt(), MemoryError()])
+@pytest.mark.parametrize("function", ["write", "fsync", "close", "replace", "fchmod"])
+def test_failure_in_the_middle(path, monkeypatch, function, error):
     def fail(*arguments):
         if function == "close":
-            original(*arguments)
+            close(*arguments)
         raise error
 
-    def remember(*arguments):
-        opened.append(open_file(*arguments))
-        return opened[-1]
-
-    open_file = os.open
-    monkeypatch.setattr(os, "open", remember)
-    monkeypatch.setattr(os, function, fail)
+    close, files = os.close, []
+    monkeypatch.setattr(atomic, "FileIO", RecordedFile)
+    monkeypatch.setattr(RecordedFile, "made", files, raising=False)
+    if function == "write":
+        monkeypatch.setattr(RecordedFile, "failing", "write")
+        monkeypatch.setattr(RecordedFile, "error", error)
+    else:
+        monkeypatch.setattr(os, function, fail)
     with pytest.raises(type(error)) as caught:
         replace_file(path, [b"new"], durable=True)
     monkeypatch.undo()
     assert caught.value is error
     assert path.read_bytes() == b"old"
     assert names(path) == ["model.modnet"]
-    for descriptor in opened:
-        with pytest.raises(OSError, match="Bad file descriptor"):
-            os.fstat(descriptor)
+    assert [file.closed for file in files] == [True]
+
+
+@pytest.mark.parametrize("function", ["write", "replace"])
+def test_an_error_of_the_system_names_the_target(path, monkeypatch, function):
+    def fail(*names):
+        raise OSError(errno.EDQUOT, os.strerror(errno.EDQUOT), *names[:1], None, *names[1:])
+
+    monkeypatch.setattr(*{"write": (atomic, "_write", lambda *_: fail()), "replace": (os, "replace", fail)}[function])
+    with pytest.raises(OSError, match=os.strerror(errno.EDQUOT)) as caught:
+        replace_file(path, [b"new"], durable=True)
+    assert caught.value.filename == os.path.realpath(path)
+    assert str(caught.value).endswith(f"{os.strerror(errno.EDQUOT)}: {caught.value.filename!r}")
 
 
 def test_failure_in_the_content(path):
@@ -90,26 +119,58 @@ def test_failure_in_the_content(path):
     assert names(path) == ["model.modnet"]
 
 
-@posix
-def test_full_disk(path):
-    """A limit on the length of files stands for the disk: the error comes from the system itself."""
-    import resource
+class Interruptions:
+    """Raises KeyboardInterrupt before one of the instructions of the module, where Ctrl-C could do so too."""
 
-    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, limits[1]))
+    def __init__(self, position, look=lambda: None):
+        self.position, self.look = position, look
+        self.count = 0
+
+    def __call__(self, frame, event, _):
+        if frame.f_code.co_filename != atomic.__file__:
+            return None
+        frame.f_trace_opcodes = True
+        if event == "opcode":
+            self.look()
+            self.count += 1
+            if self.count == self.position:
+                raise KeyboardInterrupt
+        return self
+
+
+def traced(trace, path):
+    before = sys.gettrace()
+    sys.settrace(trace)
     try:
-        with pytest.raises(OSError, match="File too large"):
-            write(path, {}, [Group("p", np.zeros(1 << 19), [("w", 0, (1 << 19,))])])
+        replace_file(path, [b"new"], durable=True)
     finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
-    assert path.read_bytes() == b"old"
-    assert names(path) == ["model.modnet"]
+        sys.settrace(before)
 
 
-def test_short_writes_are_continued(path, monkeypatch):
-    original = os.write
-    monkeypatch.setattr(os, "write", lambda descriptor, piece: original(descriptor, piece[:3]))
-    replace_file(path, [b"0123456789", b"ab"], durable=False)
+@posix
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # a file that only its destructor closes
+def test_ctrl_c_at_every_instruction(path):
+    traced(count := Interruptions(None), path)
+    assert count.count > 300
+    contents = []
+    for position in range(1, count.count + 1):
+        path.write_bytes(b"old")
+        with pytest.raises(KeyboardInterrupt):
+            traced(Interruptions(position), path)
+        assert names(path) == ["model.modnet"], position
+        contents.append(path.read_bytes())
+    assert contents == sorted(contents, reverse=True)  # at first the old one, later the new one
+    assert set(contents) == {b"old", b"new"}
+
+
+@pytest.mark.parametrize("durable", [True, False])
+def test_short_writes_are_continued(path, monkeypatch, durable):
+    class Short(FileIO):
+        def write(self, piece):
+            return super().write(piece[:3])
+
+    monkeypatch.setattr(atomic, "FileIO", Short)
+    replace_file(path, [b"0123456789", b"ab"], durable=durable)
     assert path.read_bytes() == b"0123456789ab"
 
 
@@ -122,17 +183,17 @@ def test_long_pieces_are_written_in_parts(path, monkeypatch):
 def test_durable_syncs_the_file_before_and_the_folder_after_the_replacement(path, monkeypatch):
     calls = []
 
-    def record(name):
-        original = getattr(os, name)
+    def record(holder, name):
+        original = getattr(holder, name)
 
         def call(*arguments):
-            calls.append(name)
+            calls.append(name.strip("_"))
             return original(*arguments)
 
-        monkeypatch.setattr(os, name, call)
+        monkeypatch.setattr(holder, name, call)
 
-    for name in ("fsync", "replace", "write"):
-        record(name)
+    for holder, name in ((os, "fsync"), (os, "replace"), (atomic, "_write")):
+        record(holder, name)
     replace_file(path, [b"a"], durable=True)
     assert calls == ["write", "fsync", "replace", "fsync"] if os.name == "posix" else ["write", "fsync", "replace"]
     calls.clear()
@@ -152,23 +213,185 @@ def test_folders_that_cannot_be_synced(path, monkeypatch, number, raised):
 
     monkeypatch.setattr(os, "fsync", fsync)
     if raised:
-        with pytest.raises(OSError, match=os.strerror(number)):
+        with pytest.raises(OSError, match=os.strerror(number)) as caught:
             replace_file(path, [b"new"], durable=True)
+        assert caught.value.filename == os.path.realpath(path.parent)
+        assert "the new file is in place" in caught.value.__notes__[0].lower()
     else:
         replace_file(path, [b"new"], durable=True)
     assert path.read_bytes() == b"new"
     assert names(path) == ["model.modnet"]
 
 
-def test_a_temporary_name_that_is_taken_is_left_alone(path, monkeypatch):
-    tokens = iter([bytes(6), b"unused"])
-    monkeypatch.setattr(atomic.os, "urandom", lambda _: next(tokens))
-    taken = path.with_name(".model.modnet.000000000000.tmp")
-    taken.write_bytes(b"somebody else's")
+@posix
+def test_a_folder_that_may_be_written_but_not_read(path, monkeypatch):
+    """Where the folder cannot be opened its sync is left out, and where it cannot be listed leftovers stay."""
+
+    def refuse(name, *_):
+        raise PermissionError(errno.EACCES, "no", name)
+
+    monkeypatch.setattr(os, "listdir", refuse)
+    original = os.open
+    monkeypatch.setattr(os, "open", lambda name, *a, **b: (refuse if os.path.isdir(name) else original)(name, *a, **b))
+    replace_file(path, [b"new"], durable=True)
+    assert path.read_bytes() == b"new"
+
+
+# Leftovers
+
+OURS = atomic._machine()
+LEFTOVER = f".model.modnet.{OURS}01234567.tmp"
+
+
+@posix
+@pytest.mark.parametrize("mode", [0o600, 0o644, 0o444])
+def test_what_a_dead_writer_left_is_removed(path, mode):
+    leftover = path.with_name(LEFTOVER)
+    leftover.write_bytes(b"half")
+    leftover.chmod(mode)
+    replace_file(path, [b"new"], durable=False)
+    assert names(path) == ["model.modnet"]
+
+
+@posix
+def test_the_temporary_file_of_a_living_writer_stays(path):
+    """A writer is interrupted by another, which takes the name first; then the one goes on, and its content wins."""
+
+    def pieces():
+        yield b"slow "
+        replace_file(path, [b"quick"], durable=False)
+        assert path.read_bytes() == b"quick"
+        (temporary,) = set(names(path)) - {"model.modnet"}
+        assert re.fullmatch(r"\.model\.modnet\.[0-9a-f]{12}\.tmp", temporary)
+        yield b"and steady"
+
+    replace_file(path, pieces(), durable=True)
+    assert path.read_bytes() == b"slow and steady"
+    assert names(path) == ["model.modnet"]
+
+
+@posix
+@pytest.mark.parametrize(
+    "name",
+    [
+        f"model.modnet.{OURS}01234567.tmp",
+        f".model.modnet.{OURS}0123456.tmp",
+        f".model.modnet.{OURS}012345678.tmp",
+        f".model.modnet.{OURS}0123456X.tmp",
+        f".model.modnet.{OURS}01234567.tmp~",
+        f".model.modnet.{OURS}01234567.tmp\n",
+        f".model.modnet.{OURS}01234567",
+        f".model.modnet.bak.{OURS}01234567.tmp",
+        f".modelXmodnet.{OURS}01234567.tmp",
+        f".other.modnet.{OURS}01234567.tmp",
+        ".model.modnet.tmp",
+    ],
+)
+def test_files_of_similar_names_stay(path, name):
+    path.with_name(name).write_bytes(b"mine")
+    replace_file(path, [b"new"], durable=False)
+    assert path.with_name(name).read_bytes() == b"mine"
+
+
+@posix
+@pytest.mark.parametrize(
+    "make", [os.mkdir, os.mkfifo, lambda name: os.symlink("precious", name)], ids=["folder", "pipe", "link"]
+)
+def test_only_regular_files_are_removed(path, make):
+    path.with_name("precious").write_bytes(b"mine")
+    make(path.with_name(LEFTOVER))
+    replace_file(path, [b"new"], durable=False)
+    assert names(path) == [LEFTOVER, "model.modnet", "precious"]
+
+
+@superuser
+def test_only_files_of_the_same_user_are_removed(path):
+    path.with_name(LEFTOVER).touch()
+    os.chown(path.with_name(LEFTOVER), 12345, -1)
+    replace_file(path, [b"new"], durable=False)
+    assert names(path) == [LEFTOVER, "model.modnet"]
+
+
+@posix
+@pytest.mark.parametrize(("hours", "stays"), [(0, True), (23, True), (25, False)])
+def test_what_another_machine_left_is_removed_after_a_day(path, monkeypatch, hours, stays):
+    """Its locks may be invisible here."""
+    leftover = path.with_name(LEFTOVER)
+    leftover.touch()
+    os.utime(leftover, (time.time() - hours * 3600,) * 2)
+    monkeypatch.setattr(atomic, "_machine", lambda: f"{int(OURS, 16) ^ 1:04x}")
+    replace_file(path, [b"new"], durable=False)
+    assert leftover.exists() == stays
+
+
+@posix
+@pytest.mark.parametrize("number", [errno.ENOTSUP, errno.ENOSYS, errno.ENOLCK, None], ids=str)
+def test_without_locks_nothing_is_removed(path, monkeypatch, number):
+    def flock(*_):
+        raise OSError(number, os.strerror(number))
+
+    if number is None:
+        monkeypatch.setattr(atomic, "fcntl", None)
+    else:
+        monkeypatch.setattr(atomic.fcntl, "flock", flock)
+    path.with_name(LEFTOVER).write_bytes(b"whose?")
     replace_file(path, [b"new"], durable=False)
     assert path.read_bytes() == b"new"
-    assert taken.read_bytes() == b"somebody else's"
+    assert names(path) == [LEFTOVER, "model.modnet"]
+
+
+@posix
+@pytest.mark.parametrize("moment", ["before the lock is taken", "after"])
+def test_a_remover_that_comes_between_creation_and_lock(path, monkeypatch, moment):
+    """In the one case it has removed the new file, in the other it is about to: the writer takes another."""
+    flock, taken = atomic.fcntl.flock, []
+
+    def late(file, operation):
+        if not taken:
+            taken.append(file.name)
+            if moment == "after":
+                raise BlockingIOError
+            os.unlink(file.name)
+        flock(file, operation)
+
+    monkeypatch.setattr(atomic.fcntl, "flock", late)
+    replace_file(path, [b"new"], durable=True)
+    assert path.read_bytes() == b"new"
+    assert names(path) == ["model.modnet"]
+    assert len(taken) == 1
+
+
+@posix
+def test_leftovers_of_several_names(path):
+    ours = [f".step-{step}.modnet.{OURS}01234567.tmp" for step in range(3)]
+    for name in [*ours, LEFTOVER]:
+        path.with_name(name).touch()
+    remove_leftovers(path.parent, r"step-\d+\.modnet")
+    assert names(path) == [LEFTOVER, "model.modnet"]
+    remove_leftovers(path.parent / "missing", "x")
+
+
+def test_a_temporary_name_that_is_taken_is_left_alone(path, monkeypatch):
+    tokens = iter([bytes(4), b"free"])
+    monkeypatch.setattr(atomic.os, "urandom", lambda _: next(tokens))
+    taken = path.with_name(f".model.modnet.{OURS}00000000.tmp")
+    taken.mkdir()
+    replace_file(path, [b"new"], durable=False)
+    assert path.read_bytes() == b"new"
     assert names(path) == [taken.name, "model.modnet"]
+
+
+@posix
+def test_long_names_that_begin_alike_are_told_apart(path):
+    one, other = ("x" * 100 + end for end in ("1", "2"))
+    with FileIO(path.with_name(f".{atomic._stem(one)}.{OURS}01234567.tmp"), "x") as file:
+        replace_file(path.with_name(other), [b"new"], durable=False)
+        assert os.path.exists(file.name)
+    replace_file(path.with_name(one), [b"new"], durable=False)
+    assert names(path) == ["model.modnet", one, other]
+
+
+# Permissions
 
 
 @posix
@@ -191,18 +414,44 @@ def test_permissions_of_a_new_file_are_those_of_any_new_file(tmp_path, mask):
 
 
 @posix
-def test_a_secret_file_is_never_open_to_others(path, monkeypatch):
-    modes = []
-    original = os.open
+@pytest.mark.parametrize("mode", [0o600, 0o640, 0o444, 0o666])
+def test_at_no_moment_may_others_do_more_than_with_the_old_file(path, mode):
+    """Looked at before every instruction."""
+    seen = []
 
-    def record(name, flags, mode=0o777):
-        modes.append(mode)
-        return original(name, flags, mode)
+    def look():
+        seen.extend(stat.S_IMODE(found.stat().st_mode) for found in path.parent.glob(".*"))
 
-    path.chmod(0o600)
-    monkeypatch.setattr(os, "open", record)
+    path.chmod(mode)
+    traced(Interruptions(None, look), path)
+    assert set(seen) == {0o600, mode}
+    assert seen == sorted(seen, key=lambda found: found != 0o600)
+
+
+@superuser
+def test_owner_and_group_are_kept_where_the_system_allows_it(path):
+    os.chown(path, 12345, 23456)
+    path.chmod(0o640)
     replace_file(path, [b"new"], durable=False)
-    assert modes == [0o600]
+    status = path.stat()
+    assert (status.st_uid, status.st_gid, stat.S_IMODE(status.st_mode)) == (12345, 23456, 0o640)
+
+
+@superuser
+@pytest.mark.parametrize(("before", "after"), [(0o640, 0o600), (0o664, 0o644), (0o644, 0o644), (0o606, 0o606)])
+def test_a_group_that_cannot_be_kept_leaves_its_rights_to_nobody(path, monkeypatch, before, after):
+    def refuse(*_):
+        raise PermissionError(errno.EPERM, "no")
+
+    os.chown(path, -1, 23456)
+    path.chmod(before)
+    monkeypatch.setattr(os, "fchown", refuse)
+    replace_file(path, [b"new"], durable=False)
+    assert path.stat().st_gid != 23456
+    assert stat.S_IMODE(path.stat().st_mode) == after
+
+
+# Paths
 
 
 def test_the_target_of_a_symbolic_link_is_replaced(path, tmp_path):
@@ -243,20 +492,51 @@ def test_devices_are_not_replaced():
         replace_file("/dev/null", [b"new"], durable=True)
 
 
-@pytest.mark.parametrize("name", ["x" * 255, "é" * 127])
+@pytest.mark.parametrize("name", ["x" * 250, "x" * 255, "é" * 127, "😀" * 63, "x" * 49 + "é", "😀" * 12])
 def test_the_longest_names(tmp_path, name):
-    replace_file(tmp_path / name, [b"new"], durable=True)
+    lengths = []
+
+    def pieces():
+        lengths.extend(len(os.fsencode(found)) for found in os.listdir(tmp_path))
+        yield b"new"
+
+    replace_file(tmp_path / name, pieces(), durable=True)
     assert os.listdir(tmp_path) == [name]
+    assert max(lengths) <= 50 + 18
 
 
-def test_a_file_that_cannot_be_replaced_says_why(path, monkeypatch):
+def test_a_name_that_is_too_long(tmp_path):
+    with pytest.raises(OSError, match=os.strerror(errno.ENAMETOOLONG)) as caught:
+        replace_file(tmp_path / ("x" * 256), [b"new"], durable=True)
+    assert caught.value.filename == os.path.realpath(tmp_path / ("x" * 256))
+    assert os.listdir(tmp_path) == []
+
+
+@pytest.mark.parametrize("name", ["", ".", "missing/", "missing/.", "missing/..", "model.modnet/"])
+def test_names_of_folders(path, monkeypatch, name):
+    monkeypatch.chdir(path.parent)
+    with pytest.raises(NotAModelFile, match="this names a folder"):
+        replace_file(name, [b"new"], durable=True)
+    assert names(path) == ["model.modnet"]
+    assert path.read_bytes() == b"old"
+
+
+def test_a_folder_is_not_replaced(tmp_path):
+    with pytest.raises(NotAModelFile, match="this is a folder"):
+        replace_file(tmp_path, [b"new"], durable=True)
+
+
+def test_windows_says_why_it_replaces_no_open_file(path, monkeypatch):
     def replace(*_):
-        raise PermissionError("no")
+        error = PermissionError(errno.EACCES, "Access is denied")
+        error.winerror = 5
+        raise error
 
     monkeypatch.setattr(os, "replace", replace)
     with pytest.raises(PermissionError) as caught:
         replace_file(path, [b"new"], durable=True)
     assert "mapped" in caught.value.__notes__[0]
+    assert names(path) == ["model.modnet"]
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows refuses this")
