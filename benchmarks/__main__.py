@@ -22,13 +22,13 @@ def main() -> None:
     arguments = parser().parse_args()
     threads = machine.clean_environment()
     # Only now, since they import numpy.
-    from benchmarks import growth, predict, start, train
+    from benchmarks import growth, modelfile, predict, start, train
 
     before = machine.load()
     with tempfile.TemporaryDirectory() as folder:
         settings = Settings(Path(folder), threads, arguments.quick, arguments.mnist)
-        cases = [case for module in (train, predict, start, growth) for case in module.cases(settings)]
-        names = [*(case.name for case in cases), "accuracy"]
+        cases = [case for module in (train, predict, start, growth, modelfile) for case in module.cases(settings)]
+        names = [*dict.fromkeys(case.name for case in cases), "accuracy"]
         chosen = [name for name in names if not arguments.only or name in arguments.only]
         if unknown := set(arguments.only or ()) - set(names):
             sys.exit(f"no case is called {', '.join(sorted(unknown))}; there are {', '.join(names)}")
@@ -82,9 +82,12 @@ def table(results: list[Result]) -> list[str]:
     head = ["case", "contestant", "median time", "time / first row's", *(f"time / {name}" for name in references)]
     rows = [[*head, "95th percentile of a step", "peak memory"]]
     rows.append(["---", "---", *["---:"] * (len(rows[0]) - 2)])
-    first = {result.case: result.contestant for result in reversed(results)}
+    first = {(result.case, result.unit): result.contestant for result in reversed(results)}
     for result in results:
-        bases = [turns[result.case, first[result.case]], *(turns.get((result.case, name)) for name in references)]
+        bases = [
+            turns[result.case, first[result.case, result.unit]],
+            *(turns.get((result.case, name)) for name in references),
+        ]
         rows.append([result.case, result.contestant, *figures(result, bases)])
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     padded = [[cell.ljust(width) for cell, width in zip(row, widths, strict=True)] for row in rows]

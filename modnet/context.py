@@ -143,9 +143,17 @@ class Context:
 
 def aligned_empty(size: int, dtype: np.dtype[Any]) -> Array:
     """An uninitialised 1-D array that starts on a cache line."""
-    raw = np.empty(size * dtype.itemsize + ALIGNMENT, np.uint8)
+    return _aligned(np.empty(size * dtype.itemsize + ALIGNMENT, np.uint8), dtype)
+
+
+def aligned_zeros(size: int, dtype: np.dtype[Any]) -> Array:
+    """A 1-D array of zeros that starts on a cache line; its memory is taken when it is first written to."""
+    return _aligned(np.zeros(size * dtype.itemsize + ALIGNMENT, np.uint8), dtype)
+
+
+def _aligned(raw: Array, dtype: np.dtype[Any]) -> Array:
     start = -raw.ctypes.data % ALIGNMENT
-    return raw[start : start + size * dtype.itemsize].view(dtype)
+    return raw[start : start + raw.nbytes - ALIGNMENT].view(dtype)
 
 
 def workspace_along_rows(like: Array, allocate: Callable[[tuple[int, ...], np.dtype[Any]], Array]) -> Array | None:

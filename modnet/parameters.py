@@ -11,7 +11,7 @@ from numpy.typing import DTypeLike
 
 from modnet.component import Array
 from modnet.configuration import did_you_mean
-from modnet.context import aligned_empty
+from modnet.context import aligned_zeros
 from modnet.errors import ShapeError
 
 
@@ -32,9 +32,7 @@ class FlatArray(Mapping[str, Array]):
                 raise ValueError(f"two arrays are called {name}")
             self._offsets[name] = (offset, shape)
             offset += math.prod(shape)
-        flat = aligned_empty(offset, np.dtype(dtype))
-        flat.fill(0)
-        self.adopt(flat)
+        self.adopt(aligned_zeros(offset, np.dtype(dtype)))
 
     def like(self, dtype: DTypeLike | None = None) -> FlatArray:
         """Another one of the same layout, filled with zeros."""

@@ -123,7 +123,7 @@ def check_output(path: Path) -> None:
             read_header(path)
         except NotAModelFile as error:
             raise NotAModelFile(
-                path, f"{error.what}, no model file; it is not overwritten: choose another with -o"
+                path, f"{error.what.partition('; ')[0]}, no model file; it is not overwritten: choose another with -o"
             ) from None
         except ModelFileError:
             pass  # damaged, or of another version: it was a model file

@@ -28,12 +28,10 @@ from __future__ import annotations
 import math
 import os
 import sys
-from bisect import bisect_right
 from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from hashlib import sha256
-from itertools import accumulate, chain
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -263,8 +261,14 @@ def _text(path: _Path | None) -> str:
     while path is not None:
         key, path = path
         keys.insert(0, key)
-    text: str = "".join(f"[{key}]" if type(key) is int else f".{key:.80}" for key in keys[1:])
-    return "header" + text.encode(errors="backslashreplace").decode()
+    text = "".join(f"[{key}]" if type(key) is int else f".{legible(key)}" for key in keys[1:])
+    return "header" + (text if len(text) <= 400 else f"{text[:200]} ... {text[-200:]}")
+
+
+def legible(name: str) -> str:
+    """A name from a file as it can stand in a message: short, on one line, with nothing that moves a terminal."""
+    text = name[:80] if name[:80].isprintable() else repr(name[:80])[1:-1]
+    return text if len(name) <= 80 else text + "..."
 
 
 def _shown(value: object) -> str:
@@ -285,11 +289,13 @@ def _encodable(text: str) -> bool:
 
 def check_name(name: object) -> str:
     """Returns the name of a group or view. Raises Fault if it is no text, empty or too long."""
+    if type(name) is str and name.isascii() and 0 < len(name) <= NAME_LIMIT:
+        return name
     if type(name) is not str or not name:
         raise Fault(f"expected a name, found {_shown(name)}")
     if not _encodable(name):
         raise Fault(f"the name {_shown(name)} has lone surrogates, which UTF-8 cannot express")
-    if 4 * len(name) > NAME_LIMIT and len(name.encode()) > NAME_LIMIT:
+    if len(name.encode()) > NAME_LIMIT:
         raise Fault(f"the name {_shown(name)} is longer than {NAME_LIMIT} bytes of UTF-8")
     return name
 
@@ -298,13 +304,12 @@ def array_length(shape: object, dtype: np.dtype[Any]) -> int:
     """The bytes of an array. Raises Fault unless `shape` is a list of lengths that numpy can address."""
     if type(shape) is not list or len(shape) > DIMENSION_LIMIT:
         raise Fault(f"the shape is no list of at most {DIMENSION_LIMIT} lengths")
-    length = widest = dtype.itemsize
+    length = dtype.itemsize
     for axis in shape:
         if type(axis) is not int or axis < 0:
             raise Fault(f"the shape has {_shown(axis)} as a length")
         length *= axis
-        widest *= axis or 1
-    if widest > ARRAY_LIMIT:
+    if (length or dtype.itemsize * math.prod(filter(None, shape))) > ARRAY_LIMIT:
         raise Fault("the array is too big")
     return length
 
@@ -330,8 +335,7 @@ def index(segments: object, views: object, start: int) -> tuple[Segment, ...]:
             made.append(_segment(row, made, start))
         except Fault as fault:
             raise Fault(fault.what, f"segments[{number}]") from None
-    if not _add_usual_views(views, made, start):
-        _add_views(views, made, start)
+    _add_views(views, made, start)
     return tuple(made)
 
 
@@ -358,91 +362,39 @@ def _segment(row: object, before: list[Segment], start: int) -> Segment:
     return Segment(group, dtype, offset, length, row["sha256"], [], [])
 
 
-def _add_usual_views(rows: list[Any], segments: list[Segment], start: int) -> bool:
-    """Does what `_add_views` does, three times as fast, for views that are right and have nothing special about them.
-
-    Of others, such as empty ones, it adds none and returns False.
-    """
-    if set(map(type, rows)) != {list} or set(map(len, rows)) != {4}:
-        return False
-    names, homes, offsets, shapes = zip(*rows, strict=True)
-    if not (set(map(type, names)) == {str} and set(map(type, shapes)) == {list}):
-        return False
-    if not (set(map(type, homes)) == {int} == set(map(type, offsets))):
-        return False
-    axes = list(chain.from_iterable(shapes))
-    if not (
-        all(map(str.isascii, names))
-        and 0 < min(map(len, names)) <= max(map(len, names)) <= NAME_LIMIT
-        and max(map(len, shapes)) <= DIMENSION_LIMIT
-        and set(map(type, axes)) <= {int}
-        and min(axes, default=1) > 0
-        and sorted(homes) == list(homes)
-        and homes[0] >= 0
-    ):
-        return False
-    sizes = list(map(math.prod, shapes))
-    parts = []
-    first = 0
-    seen: set[str] = set()
-    for number, segment in enumerate(segments):
-        end = bisect_right(homes, number, first)
-        lengths = map(segment.dtype.itemsize.__mul__, sizes[first:end])
-        *begins, last = accumulate(lengths, initial=segment.offset - start)
-        if number and segment.group != segments[number - 1].group:
-            seen = set()
-        known = len(seen)
-        seen.update(names[first:end])
-        if tuple(begins) != offsets[first:end] or len(seen) - known != end - first:
-            return False
-        if last != segment.end - start or segment.length > ARRAY_LIMIT:
-            return False
-        parts.append((first, end))
-        first = end
-    if first < len(rows):
-        return False
-    for segment, (first, end) in zip(segments, parts, strict=True):
-        segment.names.extend(names[first:end])
-        segment.shapes.extend(map(tuple, shapes[first:end]))
-    return True
-
-
 def _add_views(rows: list[Any], segments: list[Segment], start: int) -> None:
     count = 0
-    names: set[str] = set()
+    taken: set[str] = set()
     try:
         for number, segment in enumerate(segments):
             if number and segment.group != segments[number - 1].group:
-                names.clear()
-            end = segment.offset
+                taken.clear()
+            end = segment.offset - start
+            last = end + segment.length
             while count < len(rows):
-                name, home, offset, shape = _row(rows[count])
+                row = rows[count]
+                if type(row) is not list or len(row) != 4:
+                    raise Fault("expected a list of name, segment, offset and shape")
+                name, home, offset, shape = row
+                if type(home) is not int or type(offset) is not int:
+                    raise Fault("expected integers as segment and offset")
+                check_name(name)
                 if home != number:
                     break
-                if offset != end - start:
-                    raise Fault(f"the view {_shown(name)} starts at {offset}, expected {end - start}")
-                length = array_length(shape, segment.dtype)
-                if length > segment.end - end:
+                if offset != end:
+                    raise Fault(f"the view {_shown(name)} starts at {offset}, expected {end}")
+                end += array_length(shape, segment.dtype)
+                if end > last:
                     raise Fault(f"the view {_shown(name)} ends outside of its segment")
-                if name in names:
+                if name in taken:
                     raise Fault(f"the view {_shown(name)} occurs twice in its group")
-                names.add(name)
+                taken.add(name)
                 segment.names.append(name)
                 segment.shapes.append(tuple(shape))
-                end += length
                 count += 1
-            if end != segment.end:
-                raise Fault(f"the views before it leave {segment.end - end} bytes of segments[{number}] without a name")
+            if end != last:
+                raise Fault(f"the views before it leave {last - end} bytes of segments[{number}] without a name")
         if count < len(rows):
             raise Fault("out of order, or in a segment that is not there")
     except Fault as fault:
         raise Fault(fault.what, f"views[{count}]") from None
-
-
-def _row(row: object) -> tuple[str, int, int, Any]:
-    if type(row) is not list or len(row) != 4:
-        raise Fault("expected a list of name, segment, offset and shape")
-    name, segment, offset, shape = row
-    if type(segment) is not int or type(offset) is not int:
-        raise Fault("expected integers as segment and offset")
-    return check_name(name), segment, offset, shape

@@ -15,7 +15,7 @@ import numpy as np
 
 from modnet.configuration import did_you_mean, show
 from modnet.errors import ChecksumMismatch, ModelFileError
-from modnet.modelfile.container import DTYPES, Fault, View
+from modnet.modelfile.container import DTYPES, Fault, View, legible
 from modnet.modelfile.damage import verify
 from modnet.modelfile.reader import read
 from modnet.modelfile.writer import Group, write
@@ -102,7 +102,7 @@ def _read(path: str | PathLike[str], is_dropped: Callable[[str], bool]) -> tuple
         for state in members:
             if not state.whole:
                 what = "the arrays are not those that were written; modnet verify says which can still be read"
-                raise ChecksumMismatch(path, what, name)
+                raise ChecksumMismatch(path, what, legible(name))
             segments.append(state.segment)
         views = [view for segment in segments for view in segment.views]
         groups.append(Group(name, np.concatenate(contents.groups[name].flats), _layout(views)))

@@ -17,6 +17,7 @@ from modnet.errors import (
     MalformedFile,
     ModelFileError,
     NotAModelFile,
+    NewerFormat,
     NotInstalled,
     ParameterMismatch,
     ShapeError,
@@ -24,6 +25,7 @@ from modnet.errors import (
     UnknownType,
 )
 from modnet.graph import build_graph
+from modnet.modelfile.container import legible
 from modnet.modelfile.reader import Contents, read
 from modnet.network import Layout, Network
 from modnet.registry import CORE, Registry, default_registry, normalized
@@ -145,8 +147,7 @@ def load(path: str | PathLike[str], *, mmap: bool = False, registry: Registry | 
 def _network(path: str | PathLike[str], contents: Contents, registry: Registry) -> Network:
     """The network that a file describes, not yet with its arrays."""
     header = contents.header
-    if header.get("features"):
-        raise ModelFileError(path, f"needs a newer modnet-core: it uses {', '.join(map(str, header['features']))}")
+    check_features(path, header)
     stored = header.get("spec")
     if not isinstance(stored, dict) or not isinstance(stored.get("network"), dict):
         raise MalformedFile(path, "there is no network in it", "spec")
@@ -155,7 +156,7 @@ def _network(path: str | PathLike[str], contents: Contents, registry: Registry) 
     spec = checker.table(NetworkSpec, stored["network"], ("network",))
     if spec is INVALID:
         raise _malformed(path, checker)
-    arrays = sum(len(group.views) for group in contents.groups.values())
+    arrays = sum(len(group.shapes) for group in contents.groups.values())
     try:
         graph = build_graph(cast(NetworkSpec, spec), NODES_WITHOUT_ARRAYS + NODES_FOR_EACH_ARRAY * arrays)
     except SpecError as error:
@@ -180,13 +181,24 @@ def _network(path: str | PathLike[str], contents: Contents, registry: Registry) 
     return network
 
 
+def check_features(path: str | PathLike[str], header: Mapping[str, Any]) -> None:
+    """Checks that a file uses no further feature of the format: this version knows none."""
+    features = header.get("features", [])
+    if not isinstance(features, list) or not all(isinstance(feature, str) for feature in features):
+        raise MalformedFile(path, "expected a list of text", "features")
+    if features:
+        message = f"needs a newer modnet-core: it uses {', '.join(map(legible, features))}"
+        raise NewerFormat(path, message, "features")
+
+
 def _check_arrays(path: str | PathLike[str], layout: Layout, dtype: np.dtype[Any], contents: Contents) -> None:
     """Checks, before anything is allocated, that a file has the arrays of the network: names, order, shapes, dtype."""
     for name, shapes in (("parameters", layout.parameters), ("state", layout.state)):
         group = contents.groups.get(name)
-        views = group.views.items() if group else ()
+        stored = group.flats[0].dtype if group and group.flats else dtype
         # float16 is a way to store numbers, and becomes the network's dtype in memory.
-        found = {key: (view.shape, dtype if view.dtype == np.float16 else view.dtype) for key, view in views}
+        kept = dtype if stored == np.float16 else stored
+        found = {key: (shape, kept) for key, shape in group.shapes.items()} if group else {}
         expected = {key: (shape, dtype) for key, shape in shapes.items()}
         if list(found.items()) == list(expected.items()):
             continue

@@ -11,6 +11,7 @@ import numpy as np
 
 from modnet.component import Array
 from modnet.errors import ParameterMismatch
+from modnet.modelfile.model import check_features
 from modnet.modelfile.reader import read
 from modnet.network import Network
 
@@ -47,7 +48,9 @@ def load_parameters(network: Network, source: Any, rename: Mapping[str, str], st
     path = "the given arrays"
     if isinstance(source, str | PathLike):
         path = fspath(source)
-        groups = read(source).groups
+        contents = read(source)
+        check_features(path, contents.header)
+        groups = contents.groups
         for name in ("parameters", "state"):
             arrays.update(groups[name].views if name in groups else {})
     elif isinstance(source, Network):

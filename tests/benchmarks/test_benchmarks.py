@@ -110,3 +110,10 @@ def test_mnist_is_read_from_its_files(tmp_path):
     x, y = data("mlp", Settings(tmp_path, threads=1, mnist=tmp_path))
     np.testing.assert_array_equal(x, (images.reshape(3, 784) / 255).astype(np.float32))
     np.testing.assert_array_equal(y, [5, 0, 4])
+
+
+@pytest.mark.slow
+def test_growth_and_model_files(benchmarks):
+    rows = cells(benchmarks("--only", "build", "look-up", "mapped", "file-100mb"))
+    assert rows["look-up", "100 plugin types"][0].endswith("a name")
+    assert all("failed" not in row[0] for row in rows.values())

@@ -148,7 +148,11 @@ def _raw_headers() -> Iterator[tuple[str, bytes, type[ModelFileError]]]:
         ("1,000 lists", b"\x91" * 999 + b"\x90"),
         ("100,000 lists", b"\x91" * 99_999 + b"\x90"),
         ("100,000 maps", b"\x81\xa1a" * 99_999 + b"\x80"),
-        ("too many items", b"\xdd" + struct.pack(">I", 500_001) + b"\x00" * 500_001),
+        ("too many values", b"\xdd" + struct.pack(">I", 500_001) + b"\x00" * 500_001),
+        ("too many values, some in each list", (b"\xdc\x27\x10" + b"\x00" * 9_999) * 51 + b"\x00"),
+        ("too many pairs", b"\xdf" + struct.pack(">I", 250_000) + b"\xa1a\x00" * 250_000),
+        ("a key that moves the cursor, over an ext", b"\x81\xa9\x1b[2J\r\n\x1b[H\xd6\xff\x00\x00\x00\x01"),
+        ("long keys, deep, over an ext", (b"\x81\xd9\xff" + b"k" * 255) * 60 + b"\xd6\xff\x00\x00\x00\x01"),
     ):
         yield name, more(b"\xa1a" + value), MalformedFile
     for name, value in (
@@ -221,6 +225,13 @@ def _changes() -> Iterator[tuple[str, Callable[[dict[str, Any]], None]]]:
 def _payloads() -> Iterator[Hostile]:
     right = document()
     yield Hostile("payload changed", assemble(right, (bytes(32), *PAYLOADS[1:])), ChecksumMismatch)
+    escaped = deepcopy(right)
+    escaped["segments"][0]["group"] = "\x1b]0;title\x07\n\u202e" * 20
+    yield Hostile(
+        "payload changed of a group whose name moves the cursor",
+        assemble(escaped, (bytes(32), *PAYLOADS[1:])),
+        ChecksumMismatch,
+    )
     swapped = deepcopy(right)
     swapped["segments"][0]["sha256"], swapped["segments"][1]["sha256"] = (
         right["segments"][1]["sha256"],

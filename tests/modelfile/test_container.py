@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import math
 from hashlib import sha256
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from modnet.modelfile import container
 from modnet.modelfile.container import Fault
@@ -104,50 +101,34 @@ def test_every_first_byte_but_one_is_counted():
     assert {value[0] for value in ONE_VALUE} >= {*range(0xC0, 0xE0)} - {0xC1}
 
 
-rows = st.lists(
-    st.tuples(st.sampled_from(["a", "b", "c", "d", "é", ""]), st.lists(st.integers(0, 2), max_size=3)), max_size=6
+def test_index():
+    segments = [
+        {"group": "g", "dtype": "int16", "offset": 0, "length": 14, "sha256": bytes(32)},
+        {"group": "g", "dtype": "int16", "offset": 64, "length": 0, "sha256": bytes(32)},
+        {"group": "h", "dtype": "bool", "offset": 128, "length": 1, "sha256": bytes(32)},
+    ]
+    views = [["a", 0, 0, [2, 3]], ["é", 0, 12, []], ["c", 1, 64, [0, 5]], ["a", 2, 128, [1]]]
+    found = container.index(segments, views, 192)
+    assert [[(view.name, view.group, view.shape, view.offset) for view in segment.views] for segment in found] == [
+        [("a", "g", (2, 3), 192), ("é", "g", (), 204)],
+        [("c", "g", (0, 5), 256)],
+        [("a", "h", (1,), 320)],
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("linear.weight", "linear.weight"),
+        ("Größe", "Größe"),
+        ("a\x1b[2J\nb", r"a\x1b[2J\nb"),
+        ("\u202eb", r"\u202eb"),
+        ("\ud800", r"\ud800"),
+        ("x" * 81, "x" * 80 + "..."),
+    ],
 )
-odd = st.sampled_from([None, -1, 0, 1, 4, 2.0, True, "a", "b", [], [1], [2, True], [-1], 2**63])
-
-
-@given(
-    st.lists(rows, max_size=3),
-    st.lists(st.tuples(st.integers(0, 9), st.integers(0, 3), odd), max_size=2),
-    st.booleans(),
-)
-def test_the_fast_way_to_the_views_never_differs_from_the_careful_one(groups, changes, one_group):
-    segments, views, end = [], [], 0
-    for number, members in enumerate(groups):
-        start = end
-        for name, shape in members:
-            views.append([name, number, end, shape])
-            end += 4 * math.prod(shape)
-        group = "g" if one_group else f"g{number}"
-        segments.append(
-            {"group": group, "dtype": "float32", "offset": start, "length": end - start, "sha256": bytes(32)}
-        )
-        end = container.next_payload(end)
-    for row, column, value in changes:
-        if row < len(views):
-            views[row][column] = value
-
-    def outcome(quick):
-        with pytest.MonkeyPatch.context() as patch:
-            if not quick:
-                patch.setattr(container, "_add_usual_views", lambda *_: False)
-            try:
-                return [segment.views for segment in container.index(segments, views, 64)]
-            except Fault as fault:
-                return fault.args
-
-    assert outcome(quick=True) == outcome(quick=False)
-
-
-def test_usual_views_take_the_fast_way(monkeypatch):
-    monkeypatch.setattr(container, "_add_views", None)
-    segments = [{"group": "g", "dtype": "int16", "offset": 0, "length": 14, "sha256": bytes(32)}]
-    (segment,) = container.index(segments, [["a", 0, 0, [2, 3]], ["b", 0, 12, []]], 64)
-    assert [(view.name, view.shape, view.offset) for view in segment.views] == [("a", (2, 3), 64), ("b", (), 76)]
+def test_legible(name, text):
+    assert container.legible(name) == text
 
 
 def test_pieces_are_not_produced_faster_than_they_are_hashed(monkeypatch):

@@ -54,6 +54,7 @@ def test_refused(file, path):
         assert caught.value.path == os.fspath(path)
         assert caught.value.what
         assert len(str(caught.value)) < 1000
+        assert str(caught.value).isprintable()
 
 
 def test_claims_cost_no_memory(path):

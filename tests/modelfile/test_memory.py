@@ -1,0 +1,223 @@
+"""How much memory a file can make a process use: measured from outside, as the peak of what is resident."""
+
+from __future__ import annotations
+
+import os
+import struct
+import subprocess
+import sys
+from hashlib import sha256
+from pathlib import Path
+
+import msgpack
+import numpy as np
+import pytest
+
+from modnet.modelfile import container
+from modnet.modelfile.writer import Group, write
+
+from . import hostile
+
+pytest.importorskip("resource", reason="the system does not tell the peak of a process")
+pytestmark = pytest.mark.slow
+
+ALLOWANCE = 64 << 20
+REPOSITORY = Path(__file__).parents[2]
+
+MEASURED = """
+import resource, sys
+import numpy as np
+from modnet.errors import ModelFileError
+from modnet.modelfile.damage import verify
+from modnet.modelfile.reader import read, read_header
+from modnet.modelfile.writer import Group, write
+
+def peak():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+
+{before}
+begin = peak()
+{measured}
+print(peak() - begin)
+"""
+
+LAUNCHER = "import os, sys; sys.exit(os.spawnv(os.P_WAIT, sys.argv[1], sys.argv[1:]))"
+"""Starts the process that is measured: on Linux a peak begins with that of its parent, and pytest's is high."""
+
+
+def growth(measured: str, before: str = "") -> int:
+    """By how many bytes the peak of a new process grows while it runs some lines."""
+    code = MEASURED.format(before=before, measured=measured)
+    command = [sys.executable, "-I", "-S", "-c", LAUNCHER, sys.executable, "-c", code]
+    path = os.pathsep.join(filter(None, [str(REPOSITORY), os.getenv("PYTHONPATH")]))
+    done = subprocess.run(
+        command, env={**os.environ, "PYTHONPATH": path}, stdout=subprocess.PIPE, text=True, check=True, timeout=120
+    )
+    return int(done.stdout)
+
+
+# What is refused
+
+
+def with_list(item: bytes, count: int) -> bytes:
+    """A header that has, beside what a right one has, a list of the same item again and again."""
+    return with_value(b"\xdd" + struct.pack(">I", count) + item * count)
+
+
+def with_value(value: bytes) -> bytes:
+    return b"\x85" + msgpack.packb(hostile.document())[1:] + b"\xa1a" + value
+
+
+def filled(item: bytes) -> bytes:
+    return with_list(item, ((16 << 20) - 2000) // len(item))
+
+
+def to_the_limit(item: bytes, values: int = 1) -> bytes:
+    """As many items as are allowed, and then a file that ends too early."""
+    return with_list(item, (container.VALUE_LIMIT - 200) // values)
+
+
+def many_views(count: int) -> bytes:
+    """Right to the last view but one."""
+    header = hostile.document()
+    header["segments"] = [{**header["segments"][0], "length": 4 * count}]
+    header["views"] = [[f"node_{i}.weight", 0, 4 * i, [1, 1]] for i in range(count)]
+    header["views"][-1][2] += 1
+    return msgpack.packb(header)
+
+
+HEADERS = {
+    "empty maps": lambda: filled(b"\x80"),
+    "empty lists": lambda: filled(b"\x90"),
+    "integers": lambda: filled(b"\xcd\x7f\xff"),
+    "floats": lambda: filled(msgpack.packb(0.1)),
+    "short texts": lambda: filled(b"\xa2ab"),
+    "short bins": lambda: filled(b"\xc4\x01a"),
+    "maps in lists": lambda: filled(b"\x91\x81\xa1a\x80"),
+    "lists of 1,000": lambda: filled(b"\xdc\x03\xe8" + b"\xa2ab" * 1000),
+    "lists that begin and do not end": lambda: with_value((b"\xdc\xff\xff" + b"\xa2ab" * 60_000) * 85),
+    "one map": lambda: with_value(b"\xdf" + struct.pack(">I", 1 << 20) + b"\xa1a\x80" * (1 << 20)),
+    "claims in claims": lambda: with_value(b"\xdd\x00\xff\xff\xff" * 1000 + b"\xc0" * (15 << 20)),
+    "claims in claims, too deep for the parser": lambda: with_value(b"\xdd\x00\xff\xff\xff" * (3 << 20)),
+    "a text with one wide character": lambda: with_value(
+        b"\xdb" + struct.pack(">I", 16_700_000) + "\U0001f600".encode() + b"a" * 16_699_996
+    ),
+    "a text with a wide character at its end": lambda: with_value(
+        b"\xdb" + struct.pack(">I", 16_700_000) + b"a" * 16_699_996 + "\U0001f600".encode()
+    ),
+    "views, too many": lambda: many_views(200_000),
+    "views, the last one wrong": lambda: many_views(container.VALUE_LIMIT // 7 - 10),
+    "empty maps, as many as allowed": lambda: to_the_limit(b"\x80"),
+    "nested maps, as many as allowed": lambda: to_the_limit(b"\x81\xa1a\x81\xa1a\x80", 5),
+    "texts, as many as allowed": lambda: to_the_limit(b"\xa5a" + "\U0001f600".encode()),
+    "integers, as many as allowed": lambda: to_the_limit(b"\xcf" + b"\xff" * 8),
+    "keys, as many as allowed": lambda: with_value(
+        b"\xdf\x00\x03\xd0\x00" + b"".join(b"\xa6%06x\xcb?\xb9\x99\x99\x99\x99\x99\x9a" % i for i in range(249_856))
+    ),
+}
+
+
+@pytest.mark.parametrize("name", HEADERS)
+def test_refusing_takes_eight_times_the_file_and_64_mb_at_most(name, tmp_path, monkeypatch):
+    header = HEADERS[name]()
+    assert len(header) <= container.HEADER_LIMIT
+    content = header + b"\xc4\x20" + sha256(header).digest()  # and no payloads
+    (tmp_path / "model.modnet").write_bytes(content)
+    monkeypatch.chdir(tmp_path)
+    grown = growth(
+        """
+for function in (read, read_header, verify):
+    try:
+        function("model.modnet")
+    except ModelFileError as error:
+        print(error, file=sys.stderr)
+    else:
+        raise AssertionError
+"""
+    )
+    assert grown < 8 * len(content) + ALLOWANCE
+
+
+# What is read and written
+
+
+@pytest.fixture(scope="module")
+def large(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A file of 200 MB."""
+    path = tmp_path_factory.mktemp("memory") / "large.modnet"
+    flat = np.arange(50_000_000, dtype=np.float32)
+    write(path, {}, [Group("parameters", flat, [(f"w{i}", i * 2_500_000, (2500, 1000)) for i in range(20)])])
+    yield path
+    path.unlink()
+
+
+@pytest.mark.parametrize("arguments", ["", ", verify=False", ", mmap=True", ", mmap=True, verify=False"])
+def test_reading_takes_the_file_and_64_mb_at_most(large, arguments):
+    measured = f"groups = read({os.fspath(large)!r}{arguments}).groups; views = groups['parameters'].views"
+    grown = growth(measured)
+    assert grown < large.stat().st_size + ALLOWANCE
+    if arguments == ", mmap=True, verify=False":
+        assert grown < 8 << 20  # nothing of it has been used yet
+
+
+def test_verifying_takes_64_mb_at_most(large):
+    assert growth(f"assert verify({os.fspath(large)!r}).whole") < ALLOWANCE
+
+
+@pytest.mark.parametrize("durable", [True, False])
+def test_writing_takes_64_mb_at_most(tmp_path, durable):
+    before = "flat = np.arange(50_000_000, dtype=np.float32); path = {!r}".format(os.fspath(tmp_path / "model.modnet"))
+    measured = f"write(path, {{}}, [Group('parameters', flat, [('w', 0, (50_000_000,))])], durable={durable})"
+    assert growth(measured, before) < ALLOWANCE
+    (tmp_path / "model.modnet").unlink()
+
+
+def test_as_many_views_as_are_allowed(tmp_path):
+    path = tmp_path / "model.modnet"
+    count = container.VALUE_LIMIT // 7 - 10
+    views = [(f"node_{i}.weight", i, (1, 1)) for i in range(count)]
+    write(path, {}, [Group("parameters", np.zeros(count, np.float32), views)])
+    grown = growth(f"groups = read({os.fspath(path)!r}).groups; views = groups['parameters'].views")
+    assert grown < path.stat().st_size + ALLOWANCE
+
+
+@pytest.mark.skipif(not Path("/proc/self/smaps_rollup").exists(), reason="no /proc/self/smaps_rollup on this system")
+def test_processes_share_a_mapped_file(large):
+    """What four of them hold of it, each page divided by the number of those who hold it, is the file once."""
+    code = """
+import sys
+from pathlib import Path
+from modnet.modelfile.reader import read
+
+def proportional():
+    lines = Path("/proc/self/smaps_rollup").read_text().splitlines()
+    return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("Pss:"))
+
+before = proportional()
+group = read(sys.argv[1], mmap=True, verify=False).groups["parameters"]
+sum(float(view.sum()) for view in group.views.values())
+print(flush=True)
+input()  # until all have come so far
+print(proportional() - before, flush=True)
+input()
+"""
+    path = os.pathsep.join(filter(None, [str(REPOSITORY), os.getenv("PYTHONPATH")]))
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-c", code, os.fspath(large)],
+            env={**os.environ, "PYTHONPATH": path},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for _ in range(4)
+    ]
+    for process in processes:
+        process.stdout.readline()
+    for process in processes:
+        process.stdin.write("\n")
+        process.stdin.flush()
+    shares = [int(process.stdout.readline()) for process in processes]
+    for process in processes:
+        process.communicate("\n")
+    assert sum(shares) < 1.2 * large.stat().st_size
