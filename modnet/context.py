@@ -37,7 +37,7 @@ class Context:
         may_overwrite_input: whether the output may be written over the (first) input.
         saved: what `forward` has saved for `backward`.
         masks: for each input, a bool array (batch, time) that is False where a sequence has ended, or None.
-        output_mask: the same for the output. Before `forward` it is the first input's; a layer that makes a mask sets it.
+        output_mask: the same for the output. Before `forward` it is the first input's; a layer can set it.
         memory: what the layer keeps from one piece of a sequence to the next, for `Network.stream`; None elsewhere.
     """
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from os import PathLike
@@ -13,11 +14,11 @@ import modnet
 from modnet.component import KINDS, Component
 from modnet.configuration import INVALID, Checker, Configuration, show
 from modnet.errors import (
+    BrokenPlugin,
     DataError,
     MalformedFile,
-    ModelFileError,
-    NotAModelFile,
     NewerFormat,
+    NotAModelFile,
     NotInstalled,
     ParameterMismatch,
     ShapeError,
@@ -62,8 +63,8 @@ def save(network: Network, path: str | PathLike[str], *, registry: Registry | No
         origin = registry.origin(component)
         if not origin.distribution:
             warnings.warn(
-                f"{path} needs the {origin.kind} {show(origin.type)} of {origin.value}, which no installed distribution "
-                "offers; to load it, register the class first (modnet.default_registry().register, or --plugin FILE)",
+                f"{path} needs the {origin.kind} {show(origin.type)} of {origin.value}, which no distribution that is "
+                "installed offers; to load it, register the class (modnet.default_registry().register, or --plugin FILE)",
                 stacklevel=2,
             )
 
@@ -238,6 +239,9 @@ def components_of(value: Any) -> Iterator[Component]:
             yield from components_of(item)
 
 
+_DISTRIBUTION = re.compile(r"([A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?)?")
+_VERSION = re.compile(r"[A-Za-z0-9.!+_-]*")
+
 Needs = dict[tuple[str, str], tuple[str, str, int]]
 """(kind, type) -> (distribution, its version, the component's version)"""
 
@@ -269,7 +273,10 @@ def _needs(path: str | PathLike[str], stored: Any) -> Needs:
             for component in row["components"]:
                 values = (row["distribution"], row["version"], component["version"])
                 key = (component["kind"], component["type"])
-                if tuple(map(type, (*key, *values))) != (str, str, str, str, int):
+                if tuple(map(type, (*key, *values))) != (str, str, str, str, int) or values[2] < 1 or key in needs:
+                    raise TypeError
+                # They go into a command that a message asks the user to type.
+                if not (_DISTRIBUTION.fullmatch(values[0]) and _VERSION.fullmatch(values[1])):
                     raise TypeError
                 needs[key] = values
     except (TypeError, KeyError):
@@ -290,13 +297,14 @@ class StoredComponentReader(ComponentReader):
         self.needs = needs
 
     def find(self, kind: type[Component], name: str) -> type[Component]:
-        kinds = [key for key in (kind.kind, "activation" if kind.kind == "layer" else "") if (key, name) in self.needs]
+        allowed = ("layer", "activation") if kind.kind == "layer" else (kind.kind,)
+        kinds = [key for key in allowed if (key, name) in self.needs]
         if not kinds:
             raise UnknownType(f"{kind.kind} {show(name)} is not listed in the file's needs")
         distribution, version, _ = self.needs[kinds[0], name]
         what = f"{kinds[0]} {show(name)}"
         try:
-            return self.registry.find(KINDS[kinds[0]], f"{name}@{distribution}" if distribution else name)
+            found = self.registry.find(KINDS[kinds[0]], f"{name}@{distribution}" if distribution else name)
         except NotInstalled:
             command = f"pip install {distribution}=={version}" if version else f"pip install {distribution}"
             message = f"this model needs {what} of {distribution} {version}, which is not installed:  {command}"
@@ -313,17 +321,33 @@ class StoredComponentReader(ComponentReader):
             else:
                 message = f"this model needs {what} of {distribution} {version}; the version that is installed has none"
             raise NotInstalled(f"{message}:  pip install {distribution}=={version}", distribution, version) from None
+        if (found.kind, found.type) != (kinds[0], name):  # an activation listed as a layer, or a name with an @
+            raise UnknownType(f"{found.kind} {show(found.type)} is not listed in the file's needs")
+        return found
 
     def table(self, cls: type[Component], table: dict[str, Any], path: tuple[str | int, ...]) -> dict[str, Any]:
-        version = self.needs[cls.kind, cls.type][2]
+        distribution, release, version = self.needs[cls.kind, cls.type]
+        what = f"{cls.kind} {show(cls.type)}"
         if version > cls.version:
-            distribution = self.needs[cls.kind, cls.type][0]
+            if not distribution:
+                raise NotInstalled(
+                    f"this model needs version {version} of {what}, which the program that saved it had defined "
+                    f"itself; the one that is registered is version {cls.version}",
+                    "",
+                )
             raise NotInstalled(
-                f"this model needs version {version} of {cls.kind} {show(cls.type)}; the one that is installed is "
-                f"version {cls.version}:  pip install --upgrade {distribution}",
+                f"this model needs version {version} of {what}, which {distribution} {release} has; the one that is "
+                f"installed is version {cls.version}:  pip install '{distribution}>={release}'",
                 distribution,
+                release,
             )
-        return cls.upgrade(table, version) if version < cls.version else table
+        if version == cls.version:
+            return table
+        try:
+            return cls.upgrade(table, version)
+        except Exception as error:
+            message = f"{what} cannot be upgraded from version {version} to {cls.version}"
+            raise BrokenPlugin(f"{message}: {type(error).__name__}: {error}") from error
 
 
 class UnreadTraining:

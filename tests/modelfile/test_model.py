@@ -141,7 +141,7 @@ def test_a_component_that_the_program_defined_itself_is_asked_for(tmp_path, regi
     registry.register(Double)
     spec = {"network": {"input": [2], "layers": ["double"]}}
     with pytest.warns(
-        UserWarning, match='needs the layer "double" of .*Double, which no installed distribution offers'
+        UserWarning, match='needs the layer "double" of .*Double, which no distribution that is installed offers'
     ):
         modnet.save(modnet.build(spec, registry=registry), tmp_path / "model", registry=registry)
     assert modnet.load(tmp_path / "model", registry=registry).predict(np.ones((1, 2))).tolist() == [[2, 2]]
@@ -176,7 +176,7 @@ def test_a_newer_component_version_is_refused_and_an_older_one_upgraded(tmp_path
     assert modnet.load(tmp_path / "old", registry=registry).predict([[1.0]]).tolist() == [[30.0]]
     modnet.save(modnet.build(spec, registry=registry), tmp_path / "new", registry=registry)
     define(1)
-    with pytest.raises(modnet.NotInstalled, match='version 2 of layer "scale"; the one that is installed is version 1'):
+    with pytest.raises(modnet.NotInstalled, match="itself; the one that is registered is version 1"):
         modnet.load(tmp_path / "new", registry=registry)
 
 
@@ -188,6 +188,10 @@ def test_a_newer_component_version_is_refused_and_an_older_one_upgraded(tmp_path
         ({"spec": {"network": {"input": [4], "layers": [{"type": "linear", "out": 3}]}}}, "unknown key"),
         ({"spec": {"network": {"input": [4], "layers": ["os.system"]}}}, "not listed in the file's needs"),
         ({"needs": [{"distribution": 3}]}, "needs: expected distributions"),
+        ({"needs": [{**plugin_needs(), "distribution": "modnet-core; reboot"}]}, "needs: expected distributions"),
+        ({"needs": [plugin_needs(version="1; reboot")]}, "needs: expected distributions"),
+        ({"needs": [plugin_needs(component_version=0)]}, "needs: expected distributions"),
+        ({"needs": [plugin_needs(), plugin_needs()]}, "needs: expected distributions"),
         ({"features": ["sparse"]}, "needs a newer modnet-core: it uses sparse"),
         ({"history": [1]}, "history: expected a map"),
         ({"schema": {"columns": 7}}, "schema: "),
@@ -196,6 +200,35 @@ def test_a_newer_component_version_is_refused_and_an_older_one_upgraded(tmp_path
 def test_a_header_that_makes_no_sense_is_refused(network, tmp_path, change, message):
     with pytest.raises(modnet.ModelFileError) as caught:
         modnet.load(rewritten(network, tmp_path / "model", **change))
+    assert message in str(caught.value)
+
+
+def core_needs(*components):
+    rows = [{"kind": kind, "type": type, "version": 1} for kind, type in components]
+    return {"distribution": "modnet-core", "version": "0.1.0", "components": rows}
+
+
+@pytest.mark.parametrize(
+    ("needs", "layer", "message"),
+    [
+        (core_needs(("layer", "relu")), "relu", 'layers[0]: activation "relu" is not listed in the file\'s needs'),
+        (
+            {**core_needs(("activation", "relu@modnet-core")), "distribution": ""},
+            "relu@modnet-core",
+            'layers[0]: activation "relu" is not listed in the file\'s needs',
+        ),
+        (
+            core_needs(("layer", "linear"), ("", "he_normal"), ("initializer", "zeros")),
+            {"type": "linear", "out_features": 2, "weight_initializer": "he_normal"},
+            'weight_initializer: initializer "he_normal" is not listed in the file\'s needs',
+        ),
+    ],
+)
+def test_a_component_that_is_listed_as_something_else_is_refused(needs, layer, message, tmp_path):
+    network = modnet.build({"network": {"input": [4], "layers": ["relu"]}})
+    plain = {"network": {**network.spec.network.plain(), "layers": [layer]}}
+    with pytest.raises(modnet.errors.MalformedFile) as caught:
+        modnet.load(rewritten(network, tmp_path / "model", needs=[needs], spec=plain))
     assert message in str(caught.value)
 
 
