@@ -6,7 +6,8 @@ when a hook is first called, and a module that cannot be imported is left out an
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import wraps
 from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 import pluggy
 
 from modnet.component import Array, Callback
-from modnet.errors import BrokenPlugin
+from modnet.configuration import did_you_mean
+from modnet.errors import BrokenPlugin, ModnetError
 
 if TYPE_CHECKING:
     import click
@@ -85,6 +87,33 @@ class Participant:
             setattr(self, name, getattr(callback, name))
 
 
+class Guarded:
+    """The hooks of a plugin's module; what goes wrong in one of them is told as the plugin's."""
+
+    def __init__(self, module: Any, name: str) -> None:
+        self.__name__ = getattr(module, "__name__", name)
+        for hook in dir(module):
+            function = getattr(module, hook)
+            if callable(function) and hasattr(function, "modnet_impl"):
+                if not hasattr(Specifications, hook):
+                    known = [known for known in vars(Specifications) if known.startswith("modnet_")]
+                    raise BrokenPlugin(f"{name}: there is no hook {hook}{did_you_mean(hook, known)}")
+                setattr(self, hook, _guarded(function, f"the plugin {name}, in its hook {hook}"))
+
+
+def _guarded(function: Callable[..., Any], where: str) -> Callable[..., Any]:
+    @wraps(function)
+    def guarded(*arguments: Any, **named: Any) -> Any:
+        try:
+            return function(*arguments, **named)
+        except ModnetError:
+            raise
+        except Exception as error:
+            raise BrokenPlugin(f"{where}: {type(error).__name__}: {error}") from error
+
+    return guarded
+
+
 class PluginManager(pluggy.PluginManager):
     """A pluggy manager with the hooks of modnet; the events of a callback need no mark, but may have one."""
 
@@ -105,7 +134,7 @@ class PluginManager(pluggy.PluginManager):
             BrokenPlugin: for a hook that does not exist or has the wrong arguments.
         """
         try:
-            self.register(Participant(plugin) if isinstance(plugin, Callback) else plugin, name)
+            self.register(Participant(plugin) if isinstance(plugin, Callback) else Guarded(plugin, name), name)
         except pluggy.PluginValidationError as error:
             self.unregister(name=name)
             raise BrokenPlugin(f"{name}: {error}") from error
