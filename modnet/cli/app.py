@@ -26,6 +26,8 @@ COMMANDS = (
     "diff",
     "edit",
     "plugins",
+    "new-plugin",
+    "check-plugin",
     "schema",
 )
 """The built-in commands, in the order in which one needs them; each is `command` in the module of its name."""

@@ -64,7 +64,7 @@ def save(network: Network, path: str | PathLike[str], *, registry: Registry | No
         if not origin.distribution:
             warnings.warn(
                 f"{path} needs the {origin.kind} {show(origin.type)} of {origin.value}, which no distribution that is "
-                "installed offers; to load it, register the class (modnet.default_registry().register, or --plugin FILE)",
+                "installed offers; to load it, register it (modnet.default_registry().register, or --plugin FILE)",
                 stacklevel=2,
             )
 

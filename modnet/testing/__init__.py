@@ -1,5 +1,37 @@
-"""What the author of a component tests it with."""
+"""What the author of a component tests it with.
 
-from modnet.testing.gradients import directional_error, layer_context, layer_gradient_errors, layer_inputs
+`check_component` proves the whole contract of a component; `gradients` has the parts of which tests of one's own can be
+made. The names are loaded when they are first used, as pytest imports this package at every start.
+"""
 
-__all__ = ["directional_error", "layer_context", "layer_gradient_errors", "layer_inputs"]
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from modnet.testing.contract import ContractError as ContractError
+    from modnet.testing.contract import Report as Report
+    from modnet.testing.contract import check_component as check_component
+    from modnet.testing.contract import examine as examine
+    from modnet.testing.gradients import directional_error as directional_error
+    from modnet.testing.gradients import layer_context as layer_context
+    from modnet.testing.gradients import layer_gradient_errors as layer_gradient_errors
+    from modnet.testing.gradients import layer_inputs as layer_inputs
+
+_HOMES = {
+    "modnet.testing.contract": ("ContractError", "Report", "check_component", "examine"),
+    "modnet.testing.gradients": ("directional_error", "layer_context", "layer_gradient_errors", "layer_inputs"),
+}
+_HOME = {name: module for module, names in _HOMES.items() for name in names}
+
+__all__ = sorted(_HOME)
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module 'modnet.testing' has no attribute {name!r}")
+    value = globals()[name] = getattr(import_module(_HOME[name]), name)
+    return value
+
+
+def __dir__() -> list[str]:
+    return list(__all__)

@@ -29,13 +29,14 @@ def examples_of(cls: type[Component]) -> list[Example]:
         raise ModnetError(f"{cls.__name__}: no example could be made up ({error}); override examples()") from error
     if not isinstance(component, Layer) or isinstance(component, Composite):
         return [Example(component)]
-    found = [Example(component, shapes) for shapes in _accepted(component)]
+    found = [Example(component, shapes) for shapes in accepted_shapes(component)]
     if not found:
         raise ModnetError(f"{cls.__name__} accepts none of the shapes {SHAPES}; override examples()")
     return found
 
 
-def _accepted(layer: Layer) -> Iterator[tuple[Shape, ...]]:
+def accepted_shapes(layer: Layer) -> Iterator[tuple[Shape, ...]]:
+    """Those of `SHAPES` that a layer accepts, one for each of its inputs."""
     for shape in SHAPES:
         shapes = (shape,) * max(1, layer.inputs[0])
         try:
