@@ -1,0 +1,103 @@
+"""modnet new-plugin"""
+
+from __future__ import annotations
+
+import keyword
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+import click
+
+NAME = re.compile(r"[a-z0-9]([a-z0-9._-]*[a-z0-9])?", re.IGNORECASE)
+"""A distribution's name, as packaging tools accept it (PEP 508)."""
+
+PREFIX = "modnet-"
+
+TEMPLATES = Path(__file__).with_name("templates") / "plugin"
+
+FILES = {
+    "pyproject.toml": "pyproject.toml",
+    "README.md": "README.md",
+    "LICENSE": "LICENSE",
+    "gitignore": ".gitignore",
+    "test.yml": ".github/workflows/test.yml",
+    "package/__init__.py": "{{package}}/__init__.py",
+    "package/py.typed": "{{package}}/py.typed",
+    "package/layers.py": "{{package}}/layers.py",
+    "package/activations.py": "{{package}}/activations.py",
+    "package/losses.py": "{{package}}/losses.py",
+    "tests/test_components.py": "tests/test_components.py",
+}
+"""Template -> where it goes."""
+
+
+@click.command("new-plugin", short_help="Write a plugin to start from.")
+@click.argument("name")
+@click.option(
+    "--directory",
+    default=".",
+    metavar="DIR",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Where the plugin's folder is made; by default the current folder.",
+)
+def command(name: str, directory: Path) -> None:
+    """Write a distribution with a layer, an activation and a loss, their tests, a README, a licence and a CI file.
+
+    It is called modnet-NAME, unless NAME begins so already, and lies in a folder of that name, which must not be there
+    yet. Its tests pass as it is; change it piece by piece. The licence is MIT: for another, replace LICENSE and
+    `license` in pyproject.toml.
+
+    \b
+    Example:
+      modnet new-plugin wave
+    """
+    names = names_of(name)
+    folder = directory / names["distribution"]
+    folder.mkdir(parents=True)
+    for template, place in FILES.items():
+        path = folder / filled(place, names)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        text = (TEMPLATES / f"{template}.template").read_text(encoding="utf-8")
+        path.write_text(filled(text, names), encoding="utf-8")
+    click.echo(f"{folder}: {len(FILES)} files; the package is {names['package']}, the licence MIT")
+    click.echo(f"next: cd {folder} && pip install --editable '.[dev]' && pytest")
+
+
+def names_of(name: str) -> dict[str, str]:
+    """What the templates are filled with.
+
+    Raises:
+        click.UsageError: nothing can be called so.
+    """
+    import datetime
+
+    import modnet
+    from modnet.registry import CORE, normalized
+
+    if not NAME.fullmatch(name):
+        raise click.UsageError(f'"{name}" is no name of a distribution: letters, digits, -, _ and ., such as wave')
+    distribution = normalized(name)
+    if not distribution.startswith(PREFIX):
+        distribution = PREFIX + distribution
+    if distribution == CORE:
+        raise click.UsageError(f"{CORE} is the library itself; choose another name")
+    stem = distribution.removeprefix(PREFIX).replace("-", "_")
+    if not stem.isidentifier() or keyword.iskeyword(stem) or not re.match("[a-z]", stem):
+        raise click.UsageError(
+            f'"{name}" would give its components names such as "{stem}_scale"; it has to begin with a letter and be no '
+            "word of Python"
+        )
+    return {
+        "distribution": distribution,
+        "package": distribution.replace("-", "_"),
+        "stem": stem,
+        "core": ".".join(modnet.__version__.split(".")[:2]),
+        "year": str(datetime.date.today().year),
+    }
+
+
+def filled(text: str, names: Mapping[str, str]) -> str:
+    for key, value in names.items():
+        text = text.replace("{{" + key + "}}", value)
+    return text

@@ -1,0 +1,220 @@
+"""The contract of a component, rule by rule.
+
+def test_my_layer() -> None:
+    check_component(MyLayer(width=3), (5,))
+
+The rules stand in `modnet.testing.rules`, a module for each kind. Each is a function that is given a `Trial` and
+returns the numbers that it found, or raises `Broken` or `NotApplicable`.
+"""
+
+from __future__ import annotations
+
+import textwrap
+import traceback
+import warnings
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any, Literal
+
+import numpy as np
+
+from modnet.component import Component, Composite, Layer, Shape
+from modnet.configuration import show
+
+__all__ = ["ContractError", "Report", "Row", "check_component", "examine"]
+
+Status = Literal["passed", "not applicable", "failed"]
+
+MODULES = {
+    "composite": ("component", "composite", "unchanged", "engine"),
+    "layer": ("component", "layer", "unchanged", "engine"),
+    "activation": ("component", "layer", "activation", "unchanged", "engine"),
+    "loss": ("component", "loss", "unchanged"),
+    "optimizer": ("component", "optimizer", "unchanged"),
+    "initializer": ("component", "initializer", "unchanged"),
+    "schedule": ("component", "schedule", "unchanged"),
+    "metric": ("component", "metric", "unchanged"),
+    "callback": ("component", "callback", "unchanged"),
+}
+"""Kind -> the modules of `modnet.testing.rules` whose rules a component of that kind keeps."""
+
+
+class Broken(Exception):
+    """A rule is broken; the message has the numbers."""
+
+
+class NotApplicable(Exception):
+    """A rule says nothing about this component; the message says why."""
+
+
+Check = Callable[[Any], str | None]
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One promise of a component.
+
+    Attributes:
+        name: what it is called in a report.
+        remedy: how to mend a component that breaks it.
+        check: finds out; it is given the kind's trial.
+        after: the names of rules without which this one would only repeat their fault.
+    """
+
+    name: str
+    remedy: str
+    check: Check
+    after: tuple[str, ...] = ()
+
+
+class Rules(list[Rule]):
+    """The rules of a module, in the order in which they are examined."""
+
+    def rule(self, name: str, remedy: str, after: Sequence[str] = ()) -> Callable[[Check], Check]:
+        def add(check: Check) -> Check:
+            self.append(Rule(name, remedy, check, tuple(after)))
+            return check
+
+        return add
+
+
+@dataclass(frozen=True)
+class Row:
+    """What came of one rule.
+
+    Attributes:
+        rule: its name.
+        status: "passed", "not applicable" or "failed".
+        text: what was found, or why the rule does not apply.
+        remedy: for a rule that failed, how to mend the component.
+    """
+
+    rule: str
+    status: Status
+    text: str = ""
+    remedy: str = ""
+
+
+@dataclass(frozen=True)
+class Report:
+    """What came of all rules for one use of a component; it prints as a table.
+
+    Attributes:
+        label: the component with the shapes that it was tried with.
+        kind, type: what it is and how it is called.
+        rows: one for each rule.
+    """
+
+    label: str
+    kind: str
+    type: str
+    rows: tuple[Row, ...]
+
+    @property
+    def failures(self) -> list[Row]:
+        return [row for row in self.rows if row.status == "failed"]
+
+    @property
+    def passed(self) -> list[Row]:
+        return [row for row in self.rows if row.status == "passed"]
+
+    def faults(self) -> str:
+        """Every rule that broke: its name, what was found, how to mend it; "" where none did."""
+        lines = []
+        for row in self.failures:
+            lines.append(f"  {row.rule}: {row.text}")
+            lines += textwrap.wrap(row.remedy, 116, initial_indent="      ", subsequent_indent="      ")
+        return "\n".join(lines)
+
+    def __str__(self) -> str:
+        width = max((len(row.rule) for row in self.rows), default=0)
+        lines = [f"{row.rule:<{width}}  {row.status:<14}  {row.text}".rstrip() for row in self.rows]
+        return "\n".join([self.label, *lines])
+
+
+class ContractError(AssertionError):
+    """A component breaks rules of its contract.
+
+    Attributes:
+        reports: those with failures.
+    """
+
+    def __init__(self, reports: Iterable[Report]) -> None:
+        self.reports = tuple(reports)
+        super().__init__("\n".join(self._lines()))
+
+    def _lines(self) -> Iterable[str]:
+        for report in self.reports:
+            count = len(report.failures)
+            yield f"{report.label} breaks {count} rule{'' if count == 1 else 's'} of {len(report.rows)}:"
+            yield report.faults()
+
+
+def check_component(component: Component, *input_shapes: Shape) -> Report:
+    """Proves the contract of a component.
+
+    Args:
+        component: of any kind.
+        input_shapes: for a layer the shapes of one sample of each input, where None is a variable axis; for a loss or a
+            metric those of prediction and target; for an initializer those of the parameters to fill. Without them some
+            are tried, those that the component accepts.
+
+    Returns:
+        One row for each rule.
+
+    Raises:
+        ContractError: with every rule that broke, the numbers, and how to mend it.
+    """
+    report = examine(component, *input_shapes)
+    if report.failures:
+        raise ContractError([report])
+    return report
+
+
+def examine(component: Component, *input_shapes: Shape) -> Report:
+    """The same as `check_component`, but it only reports."""
+    group = "composite" if isinstance(component, Composite) else component.kind
+    modules = [import_module(f"modnet.testing.rules.{name}") for name in MODULES[group]]
+    label = f"{component.kind} {show(component.type)} {component!r}"
+    if isinstance(component, Layer) and not input_shapes:
+        from modnet.testing.examples import accepted_shapes
+
+        input_shapes = next(accepted_shapes(component), ())
+    if input_shapes:
+        label += f" on {' and '.join(map(str, input_shapes))}"
+    trial = next(module.Trial for module in reversed(modules) if hasattr(module, "Trial"))(component, input_shapes)
+    rows: list[Row] = []
+    causes: dict[str, str] = {}
+    for rule in (rule for module in modules for rule in module.RULES):
+        cause = next((causes[name] for name in rule.after if name in causes), None)
+        if cause is not None:
+            row = Row(rule.name, "not applicable", f'not examined, as "{cause}" failed')
+        else:
+            row = _row(rule, trial)
+        if cause is not None or row.status == "failed":
+            causes[rule.name] = cause or rule.name
+        rows.append(row)
+    return Report(label, component.kind, component.type, tuple(rows))
+
+
+def _row(rule: Rule, trial: Any) -> Row:
+    try:
+        # A rule looks at one thing; what numpy warns of is the business of the rule "quiet".
+        with warnings.catch_warnings(), np.errstate(all="ignore"):
+            warnings.simplefilter("ignore")
+            text = rule.check(trial)
+    except NotApplicable as reason:
+        return Row(rule.name, "not applicable", str(reason))
+    except Broken as fault:
+        return Row(rule.name, "failed", str(fault), rule.remedy)
+    except Exception as error:
+        return Row(rule.name, "failed", raised(error), rule.remedy)
+    return Row(rule.name, "passed", text or "")
+
+
+def raised(error: BaseException) -> str:
+    """An error with the line at which it arose, in one line."""
+    frames = traceback.extract_tb(error.__traceback__)
+    place = f" ({frames[-1].filename.rpartition('/')[2]}:{frames[-1].lineno})" if frames else ""
+    return f"{type(error).__name__}: {next(iter(str(error).splitlines()), '')}{place}"

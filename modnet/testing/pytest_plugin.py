@@ -1,0 +1,28 @@
+"""`pytest --modnet-plugin NAME`: a test for each component that an installed distribution offers.
+
+pytest imports this module whenever modnet is installed beside it, so it imports nothing until it is asked for.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import pytest
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.getgroup("modnet").addoption(
+        "--modnet-plugin",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="also examine each component that the installed distribution NAME offers, rule by rule",
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if config.getoption("--modnet-plugin"):
+        from modnet.testing.items import Collector
+
+        config.pluginmanager.register(Collector(), "modnet-components")

@@ -1,0 +1,51 @@
+"""What an activation keeps beside the contract of a layer."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from modnet.component import Activation
+from modnet.testing.contract import Broken, Rules
+from modnet.testing.rules.component import same_bytes
+from modnet.testing.rules.layer import Outcome, Trial, same_gradients, weights_for
+
+RULES = Rules()
+
+
+@RULES.rule(
+    "keeps the shape",
+    "An activation gives the shape of its input; a layer that does not is a Layer.",
+)
+def keeps_the_shape(trial: Trial) -> str:
+    for shape in (*trial.shapes, (None, 3)):
+        found = trial.component.output_shape(shape)
+        if found != shape:
+            raise Broken(f"output_shape gives {found} for {shape}")
+    return ""
+
+
+@RULES.rule(
+    "overwrites its input",
+    "function(x, out) has to give the same where out is x itself: read an element before it is written. In forward, "
+    "write into x only where context.may_overwrite_input, and let backward read y alone where needs_input is False.",
+    after=("runs", "needs_input"),
+)
+def overwrites_its_input(trial: Trial) -> str:
+    layer = trial.component
+    assert isinstance(layer, Activation)
+    (x,) = trial.inputs()
+    if type(layer).function is not Activation.function:  # one with parameters has forward alone
+        expected = layer.function(x.copy(), np.empty_like(x)).copy()
+        in_place = x.copy()
+        same_bytes(layer.function(in_place, in_place), expected, "function(x, out=x)")
+    for training in (False,) if layer.needs_input else (False, True):
+        whole = trial.run(trial.context(training=training), [x])
+        context = trial.context(training=training)
+        context.may_overwrite_input = True
+        output = trial.forward(context, [x])
+        same_bytes(output, whole.output, "forward with may_overwrite_input")
+        if training:
+            results = trial.backward(context, weights_for(output))
+            found = Outcome(whole.output, list(results), dict(context.grads))
+            same_gradients(found, whole, "after the output was written over the input")
+    return "in training too" if not layer.needs_input else "in prediction"

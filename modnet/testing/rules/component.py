@@ -1,0 +1,272 @@
+"""What every component keeps, of whatever kind."""
+
+from __future__ import annotations
+
+import inspect
+import json
+import re
+from collections.abc import Iterator, Mapping
+from functools import cached_property
+from importlib import import_module
+from importlib.util import find_spec
+from typing import Any
+
+import numpy as np
+
+from modnet.component import KINDS, Array, Component, Shape
+from modnet.configuration import Checker, Configuration, show
+from modnet.errors import PluginError, SpecError
+from modnet.registry import Registry
+from modnet.testing.contract import Broken, NotApplicable, Rules
+
+RULES = Rules()
+PLACES = {
+    "layer": "Node",
+    "activation": "Node",
+    "loss": "WeightedLoss",
+    "callback": "NamedCallback",
+}
+"""Kind -> its definition in the JSON Schema, where that is not the kind's own name."""
+
+PROBES: tuple[Any, ...] = (None, True, 0, -1, 3, 10**9, 0.5, -0.5, "no such name", [], [1], ["x"], {}, {"x": 1})
+"""Values on which the spec reader and the JSON Schema are to agree, whatever a field takes."""
+
+
+class Trial:
+    """A component with a registry that knows it."""
+
+    def __init__(self, component: Any, shapes: tuple[Shape, ...]) -> None:
+        self.component = component
+        self.shapes = shapes
+        self.fields = dict(vars(component))
+
+    @cached_property
+    def registry(self) -> Registry:
+        """Knows the component, and those within it, whether their distributions are installed or not.
+
+        Raises:
+            PluginError: the component cannot be registered: it has no type name, or one of the core's.
+        """
+        registry = Registry()
+        for component in components_within(self.component):
+            if not _is_known(registry, type(component)):
+                registry.register(type(component))
+        return registry
+
+    @cached_property
+    def definitions(self) -> dict[str, Any]:
+        """Those of the JSON Schema of a whole spec."""
+        from modnet.spec.schema import json_schema
+
+        definitions: dict[str, Any] = json_schema(self.registry)["$defs"]
+        return definitions
+
+    @property
+    def place(self) -> str:
+        """The name of the definition of any component of the kind, where a spec has one."""
+        kind: str = self.component.kind
+        return PLACES.get(kind, kind)
+
+    @property
+    def schema(self) -> dict[str, Any]:
+        """The JSON Schema of the component."""
+        found: dict[str, Any] = self.definitions[f"{self.place}.{self.component.type}"]
+        return found
+
+
+def _is_known(registry: Registry, cls: type[Component]) -> bool:
+    try:
+        return registry.find(KINDS[cls.kind], cls.type) is cls
+    except PluginError:
+        return False
+
+
+def components_within(value: Any) -> Iterator[Component]:
+    """A component and those in its fields, however deep."""
+    if isinstance(value, Component):
+        yield value
+    if isinstance(value, Configuration):
+        value = vars(value)
+    if isinstance(value, Mapping):
+        for item in value.values():
+            yield from components_within(item)
+    elif isinstance(value, tuple | list):
+        for item in value:
+            yield from components_within(item)
+
+
+def difference(found: Array, expected: Array) -> float:
+    """The greatest difference of two arrays relative to the greatest expected number; inf where one is not finite."""
+    if found.shape != expected.shape:
+        return np.inf
+    if not found.size or np.array_equal(found, expected, equal_nan=True):
+        return 0.0
+    distance = float(np.abs(found.astype(np.float64) - expected.astype(np.float64)).max())
+    scale = float(np.abs(expected.astype(np.float64)).max())
+    return distance / max(scale, float(np.finfo(np.float64).tiny)) if np.isfinite(distance) else np.inf
+
+
+def same(found: Array, expected: Array, what: str, tolerance: float = 1e-9) -> None:
+    """Raises Broken where two arrays are not the same to a relative tolerance."""
+    error = difference(found, expected)
+    if not error <= tolerance:
+        shapes = f"; shapes {found.shape} and {expected.shape}" if found.shape != expected.shape else ""
+        raise Broken(f"{what}: relative difference {error:.2g}, at most {tolerance:g} is expected{shapes}")
+
+
+def same_bytes(found: Array, expected: Array, what: str) -> None:
+    """Raises Broken where two arrays are not the same to the last bit."""
+    if found.shape != expected.shape or found.tobytes() != expected.tobytes():
+        raise Broken(f"{what}: relative difference {difference(found, expected):.2g}, the same bytes are expected")
+
+
+class GlobalNumbers:
+    """A context in which numpy's and Python's global generators stand at a seed; they are put back behind it."""
+
+    def __init__(self, seed: int) -> None:
+        self.seed = seed
+
+    def __enter__(self) -> None:
+        import random
+
+        self._numpy, self._python = np.random.get_state(), random.getstate()
+        np.random.seed(self.seed)
+        random.seed(self.seed)
+
+    def __exit__(self, *error: object) -> None:
+        import random
+
+        np.random.set_state(self._numpy)
+        random.setstate(self._python)
+
+
+@RULES.rule("documented", "Give the class a docstring of its own: what it computes, shapes, parameters, source.")
+def documented(trial: Trial) -> str:
+    cls = type(trial.component)
+    text = inspect.cleandoc(cls.__dict__.get("__doc__") or "")
+    if not text:
+        raise Broken(f"{cls.__name__} has no docstring")
+    return f"{len(text)} characters"
+
+
+@RULES.rule(
+    "type hints",
+    "A hint has to be found at run time: import at module level, and not for type checkers alone, what it names.",
+)
+def type_hints(trial: Trial) -> str:
+    try:
+        return f"{len(type(trial.component).hints())} fields"
+    except (NameError, AttributeError) as error:
+        raise Broken(f"a hint cannot be resolved: {error}") from None
+
+
+@RULES.rule(
+    "named",
+    "Name the type in the literature's words, small letters, digits and _, as no component of the core is named: "
+    'class Scale(Layer, type="scale").',
+    after=("type hints",),
+)
+def named(trial: Trial) -> str:
+    cls = type(trial.component)
+    if not re.fullmatch(r"[a-z][a-z0-9_]*", cls.type):
+        raise Broken(f"the type name is {show(cls.type)}")
+    try:
+        trial.registry.find(KINDS[cls.kind], cls.type)
+    except PluginError as error:
+        raise Broken(str(error)) from None
+    return str(cls.type)
+
+
+@RULES.rule(
+    "fields",
+    "Fields are bool, int, float, str, Literal, tuples, Mappings, unions of these, components: tuple[int, ...] for a "
+    "list, and no arrays.",
+    after=("type hints", "named"),
+)
+def fields(trial: Trial) -> str:
+    for name, part in trial.schema["properties"].items():
+        if name in trial.fields and '{"not": {}}' in json.dumps(part):
+            raise Broken(f"{name} has the hint {type(trial.component).hints()[name]}, which no value of a spec fits")
+    return ", ".join(trial.fields)
+
+
+@RULES.rule(
+    "immutable",
+    "Configuration holds plain, unchanging values: take tuples and not lists as defaults, and keep what is computed in "
+    "the context (save, buffer, state, memory), not on self.",
+    after=("type hints",),
+)
+def immutable(trial: Trial) -> str:
+    component = trial.component
+    cls = type(component)
+    for name, value in vars(component).items():
+        if name not in cls.__fields__:
+            raise Broken(f"self.{name} is no field")
+        if not isinstance(value, Mapping):
+            try:
+                hash(value)
+            except TypeError:
+                raise Broken(f"the field {name} holds a {type(value).__name__}, which can change") from None
+    if "__setattr__" in vars(cls) or "__delattr__" in vars(cls):
+        raise Broken(f"{cls.__name__} has a __setattr__ of its own")
+    return ""
+
+
+@RULES.rule(
+    "round trip",
+    "The component of its plain values has to equal it: leave plain, __eq__, __hash__ and __init__ as they are, and "
+    "let `check` accept all that the constructor accepts.",
+    after=("named", "fields", "immutable"),
+)
+def round_trip(trial: Trial) -> str:
+    component = trial.component
+    again = read(trial, component.plain())
+    if again != component or hash(again) != hash(component):
+        raise Broken(f"{component!r} comes back as {again!r}")
+    return ""
+
+
+def read(trial: Trial, plain: Any) -> Any:
+    """The component of plain values.
+
+    Raises:
+        Broken: the spec reader refuses them.
+    """
+    from modnet.spec.components import ComponentReader
+
+    checker = Checker(ComponentReader(trial.registry))
+    found = checker.value(KINDS[trial.component.kind], plain, (trial.component.type,))
+    try:
+        checker.raise_problems()
+    except SpecError as error:
+        raise Broken(f"its own plain values are refused: {error}") from None
+    return found
+
+
+@RULES.rule(
+    "JSON Schema",
+    "Say in the hints and in field(minimum=...) what a field takes, so that editors and the spec reader agree; a "
+    "method `check` is for what concerns several fields.",
+    after=("round trip",),
+)
+def json_schema(trial: Trial) -> str:
+    if find_spec("jsonschema") is None:
+        raise NotApplicable("jsonschema is not installed: pip install jsonschema")
+    jsonschema = import_module("jsonschema")
+    from modnet.spec.components import ComponentReader
+
+    cls = type(trial.component)
+    whole = jsonschema.Draft202012Validator({"$defs": trial.definitions, "$ref": f"#/$defs/{trial.place}"})
+    for error in whole.iter_errors(trial.component.plain()):
+        raise Broken(f"the schema refuses its own plain values: {error.message}")
+    tried = 0
+    for name, declared in cls.__fields__.items():
+        validator = jsonschema.Draft202012Validator({"$defs": trial.definitions, **trial.schema["properties"][name]})
+        for probe in PROBES:
+            checker = Checker(ComponentReader(trial.registry))
+            checker.value(cls.hints()[name], probe, (name,), declared)
+            tried += 1
+            if validator.is_valid(probe) == bool(checker.problems):
+                verdicts = ("refuses", "accepts") if checker.problems else ("accepts", "refuses")
+                raise Broken(f"{name} = {show(probe)}: the spec reader {verdicts[0]} it, the schema {verdicts[1]} it")
+    return f"{tried} values"

@@ -1,0 +1,317 @@
+"""The contract of a loss."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import Any, cast
+
+import numpy as np
+
+from modnet.component import KINDS, Activation, Array, Loss
+from modnet.context import Context
+from modnet.errors import DataError, ShapeError
+from modnet.testing.contract import Broken, NotApplicable, Rules, raised
+from modnet.testing.gradients import directional_error
+from modnet.testing.rules import component as of_component
+from modnet.testing.rules.component import same, same_bytes
+from modnet.testing.targets import Case, cases
+
+RULES = Rules()
+
+BATCH = 6
+LARGEST_ERROR = 1e-6
+LARGE_LOGIT = 1e4
+
+
+class Trial(of_component.Trial):
+    """A loss with the predictions and targets that it takes."""
+
+    component: Loss
+
+    @cached_property
+    def cases(self) -> list[Case]:
+        """Raises Broken where there are none."""
+        found = list(cases(self.shapes, self._takes))
+        if not found:
+            raise Broken(f"it takes no predictions and targets that were tried, for {self.shapes or 'any shape'}")
+        return found
+
+    def _takes(self, prediction: Array, target: Array) -> bool:
+        loss = self.component
+        loss.check_shapes(prediction.shape[1:], target.shape[1:])
+        return bool(np.isfinite(loss.values(prediction.copy(), target.copy())).all())
+
+
+@RULES.rule(
+    "takes targets",
+    "values and gradient take the targets that check_shapes accepts; give the shapes, check_component(loss, (3,), "
+    "(3,)), where they cannot be found out.",
+)
+def takes_targets(trial: Trial) -> str:
+    return ", ".join(map(str, trial.cases))
+
+
+@RULES.rule(
+    "refuses shapes",
+    "check_shapes raises ShapeError and names both shapes: override target_shapes, which says what is accepted, rather "
+    "than check_shapes.",
+    after=("takes targets",),
+)
+def refuses_shapes(trial: Trial) -> str:
+    shape = trial.cases[0].shape
+    wrong = (7, 5, 2, 9)
+    try:
+        trial.component.check_shapes(shape, wrong)
+    except ShapeError as error:
+        if str(shape) not in str(error) or str(wrong) not in str(error):
+            raise Broken(f"the message does not name {shape} and {wrong}: {error}") from None
+        return ""
+    except Exception as error:
+        raise Broken(raised(error)) from None
+    raise Broken(f"a target of shape {wrong} is accepted for a prediction of shape {shape}")
+
+
+@RULES.rule(
+    "values",
+    "values gives one number for each sample, shape (batch,): the mean over its elements, and no mean over the batch.",
+    after=("takes targets",),
+)
+def values(trial: Trial) -> str:
+    for case in trial.cases:
+        prediction, target = case.data(BATCH)
+        found = trial.component.values(prediction, target)
+        if not isinstance(found, np.ndarray) or found.shape != (BATCH,):
+            shape = getattr(found, "shape", type(found).__name__)
+            raise Broken(f"{case}: values has shape {shape} for {BATCH} samples")
+        for size in (1, 0):
+            few = trial.component.values(prediction[:size], target[:size])
+            same(few, found[:size], f"{case}: the values of {size} sample of {BATCH}")
+    return f"{len(trial.cases)} kinds of targets; batches of 0, 1, {BATCH}"
+
+
+@RULES.rule(
+    "gradients",
+    "gradient is the derivative of each sample's own value, not of the batch's mean, of the prediction's shape: the "
+    "division by the elements of a sample belongs into it, weights and the batch's mean do not.",
+    after=("takes targets", "values"),
+)
+def gradients(trial: Trial) -> str:
+    rng = np.random.default_rng(1)
+    worst = 0.0
+    for case in trial.cases:
+        prediction, target = case.data(BATCH)
+        weights = rng.uniform(0.5, 1.5, BATCH)
+        gradient = trial.component.gradient(prediction.copy(), target.copy())
+        if gradient.shape != prediction.shape:
+            raise Broken(f"{case}: the gradient has shape {gradient.shape}, the prediction {prediction.shape}")
+        weighted = gradient * weights.reshape(-1, *[1] * (gradient.ndim - 1))
+
+        def value(moved: Array, target: Array = target, weights: Array = weights) -> float:
+            return float(weights @ trial.component.values(moved, target))
+
+        error = directional_error(value, weighted, prediction, rng)
+        worst = max(worst, error)
+        if not error <= LARGEST_ERROR:
+            raise Broken(f"{case}: relative error {error:.2g}, at most {LARGEST_ERROR:g} is expected")
+    return f"relative error {worst:.1g}"
+
+
+@RULES.rule(
+    "dtypes",
+    "Values and gradient have the prediction's dtype: no np.float64 constants, no arrays of numpy's default dtype.",
+    after=("takes targets",),
+)
+def dtypes(trial: Trial) -> str:
+    for case in trial.cases:
+        prediction, target = case.data(BATCH)
+        for dtype in (np.float32, np.float64):
+            given = prediction.astype(dtype)
+            wanted = target.astype(dtype) if target.dtype.kind == "f" else target
+            for name in ("values", "gradient"):
+                found = getattr(trial.component, name)(given.copy(), wanted.copy())
+                if found.dtype != dtype:
+                    raise Broken(f"{case}: the {name} of {np.dtype(dtype)} predictions are {found.dtype}")
+    return "float32, float64"
+
+
+@RULES.rule(
+    "joint",
+    "joint(context, logits, target) gives what values and gradient give behind the activation of joint_with, and stays "
+    "finite for large logits: subtract the highest, use log1p.",
+    after=("takes targets", "values", "gradients"),
+)
+def joint(trial: Trial) -> str:
+    loss = trial.component
+    if not loss.joint_with:
+        raise NotApplicable("it is joint with no activation")
+    compared = 0
+    for name in loss.joint_with:
+        activation = cast(Activation, trial.registry.find(KINDS["activation"], name)())
+        for case in trial.cases:
+            _, target = case.data(BATCH)
+            logits = np.random.default_rng(3).standard_normal((BATCH, *case.shape))
+            context = Context(np.float64, training=True)
+            context.begin()
+            prediction = activation.forward(context, logits.copy())
+            try:
+                expected = loss.values(prediction, target), loss.gradient(prediction, target)
+            except DataError:
+                continue
+            slope = activation.backward(context, expected[1].copy())
+            found = loss.joint(Context(np.float64), logits.copy(), target.copy())
+            same(found[0], expected[0], f"{case}, {name}: the values", 1e-7)
+            same(found[1], slope, f"{case}, {name}: the gradient", 1e-7)
+            for dtype in (np.float32, np.float64):
+                wanted = target.astype(dtype) if target.dtype.kind == "f" else target
+                pair = loss.joint(Context(dtype), (logits * LARGE_LOGIT).astype(dtype), wanted)
+                for what, array in zip(("values", "gradient"), pair, strict=True):
+                    if array.dtype != dtype:
+                        raise Broken(f"{case}: the {what} of {np.dtype(dtype)} logits are {array.dtype}")
+                    if not np.isfinite(array).all():
+                        raise Broken(f"{case}: the {what} of logits of {LARGE_LOGIT:g} are not finite")
+            compared += 1
+    if not compared:
+        raise Broken(f"behind {' and '.join(loss.joint_with)} it takes none of the targets that it takes by itself")
+    return f"{compared} comparisons"
+
+
+@RULES.rule(
+    "labels",
+    "Integer labels mean what their one-hot rows mean, and a label that is no class is a DataError.",
+    after=("takes targets", "values"),
+)
+def labels(trial: Trial) -> str:
+    loss = trial.component
+    if not loss.takes_labels:
+        raise NotApplicable("it takes no labels")
+    found = False
+    for case in trial.cases:
+        prediction, target = case.data(BATCH)
+        if target.dtype.kind != "i" or case.shape[-1] == 1:
+            continue
+        found = True
+        rows = np.eye(case.shape[-1])[target]
+        try:
+            loss.check_shapes(prediction.shape[1:], rows.shape[1:])
+            by_rows = loss.values(prediction, rows)
+        except (ShapeError, DataError):
+            by_rows = None
+        if by_rows is not None:
+            same(loss.values(prediction, target), by_rows, f"{case}: labels against their one-hot rows")
+        for label in (-1, case.shape[-1]):
+            wrong = np.full_like(target, label)
+            try:
+                loss.values(prediction, wrong)
+            except DataError:
+                continue
+            except Exception as error:
+                raise Broken(f"{case}: the label {label} gives {raised(error)}, expected a DataError") from None
+            raise Broken(f"{case}: the label {label} of {case.shape[-1]} classes is accepted")
+    if not found:
+        raise Broken("it says takes_labels and takes no integer labels")
+    return ""
+
+
+@RULES.rule(
+    "sample weights",
+    "sample_weights gives None, or a finite weight of 0 or more for each sample, shape (batch,).",
+    after=("takes targets",),
+)
+def sample_weights(trial: Trial) -> str:
+    given = 0
+    for case in trial.cases:
+        _, target = case.data(BATCH)
+        try:
+            weights = trial.component.sample_weights(target)
+        except DataError:
+            continue
+        if weights is None:
+            continue
+        given += 1
+        if weights.shape != (BATCH,) or not (np.isfinite(weights).all() and (weights >= 0).all()):
+            raise Broken(f"{case}: {weights!r}, expected {BATCH} weights of 0 or more")
+    if not given:
+        raise NotApplicable("it weighs no samples")
+    return ""
+
+
+@RULES.rule(
+    "leaves its inputs alone",
+    "Predictions and targets belong to others, and the network writes into the gradient: give a new array.",
+    after=("takes targets",),
+)
+def leaves_inputs_alone(trial: Trial) -> str:
+    loss = trial.component
+    for case in trial.cases:
+        prediction, target = case.data(BATCH)
+        kept = prediction.copy(), target.copy()
+        calls: list[tuple[str, Any]] = [("values", loss.values), ("gradient", loss.gradient)]
+        if loss.joint_with:
+            calls.append(("joint", lambda p, t: loss.joint(Context(np.float64), p, t)[1]))
+        for name, call in calls:
+            given = [array.copy() for array in kept]
+            try:
+                result = call(*given)
+            except DataError:
+                continue
+            for what, array, before in zip(("prediction", "target"), given, kept, strict=True):
+                if not np.array_equal(array, before):
+                    raise Broken(f"{case}: {name} writes into the {what}")
+                if name != "values" and np.shares_memory(result, array):
+                    raise Broken(f"{case}: the gradient of {name} lies in the memory of the {what}")
+            if name != "values" and not result.flags.writeable:
+                raise Broken(f"{case}: the gradient of {name} cannot be written to")
+    return ""
+
+
+@RULES.rule(
+    "strides",
+    "Predictions and targets may lie in memory in any order.",
+    after=("takes targets", "values", "leaves its inputs alone"),
+)
+def strides(trial: Trial) -> str:
+    loss = trial.component
+    for case in trial.cases:
+        prediction, target = case.data(BATCH)
+        turned = [np.repeat(array, 2, axis=0)[::2] for array in (prediction, target)]
+        ordered = [np.array(array, order="F") for array in (prediction, target)]
+        for arrays in (turned, ordered):
+            same(loss.values(*arrays), loss.values(prediction, target), f"{case}: values")
+            same(loss.gradient(*arrays), loss.gradient(prediction, target), f"{case}: gradient")
+    return "every other row, Fortran order"
+
+
+@RULES.rule(
+    "nothing hidden",
+    "A loss is a pure function: no random numbers, no memory of earlier calls, and gradient does not rely on values.",
+    after=("takes targets", "leaves its inputs alone"),
+)
+def nothing_hidden(trial: Trial) -> str:
+    loss = trial.component
+    for case in trial.cases:
+        prediction, target = case.data(BATCH)
+        first = loss.gradient(prediction, target).copy(), loss.values(prediction, target).copy()
+        other = case.data(BATCH + 2, seed=1)
+        loss.values(*other)
+        loss.gradient(*other)
+        again = loss.gradient(prediction, target), loss.values(prediction, target)
+        for name, one, two in zip(("gradient", "values"), first, again, strict=True):
+            same_bytes(two, one, f"{case}: {name} once more, another batch in between")
+    return ""
+
+
+@RULES.rule("quiet", "No warnings of numpy: guard divisions and logarithms.", after=("takes targets", "values"))
+def quiet(trial: Trial) -> str:
+    import warnings
+
+    with warnings.catch_warnings(), np.errstate(divide="raise", over="raise", invalid="raise"):
+        warnings.simplefilter("error")
+        for case in trial.cases:
+            prediction, target = case.data(BATCH)
+            for size in (BATCH, 1, 0):
+                try:
+                    trial.component.values(prediction[:size], target[:size])
+                    trial.component.gradient(prediction[:size], target[:size])
+                except (Warning, FloatingPointError) as error:
+                    raise Broken(f"{case} with {size} samples: {raised(error)}") from None
+    return ""

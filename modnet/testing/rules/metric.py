@@ -1,0 +1,209 @@
+"""The contract of a metric."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from modnet.component import Array, Metric
+from modnet.testing.contract import Broken, Rules
+from modnet.testing.rules import component as of_component
+from modnet.testing.rules.component import same
+from modnet.testing.targets import Case, cases
+
+RULES = Rules()
+
+SAMPLES = 20
+TOLERANCE = 1e-6
+
+
+class Trial(of_component.Trial):
+    """A metric with the predictions and targets that it takes."""
+
+    component: Metric
+
+    @cached_property
+    def cases(self) -> list[Case]:
+        """Raises Broken where there are none."""
+        found = list(cases(self.shapes, self._takes))
+        if not found:
+            raise Broken(f"it takes no predictions and targets that were tried, for {self.shapes or 'any shape'}")
+        return found
+
+    def _takes(self, prediction: Array, target: Array) -> bool:
+        return bool(np.isfinite(self.over(prediction, target)).all())
+
+    def over(
+        self,
+        prediction: Array,
+        target: Array,
+        weights: Array | None = None,
+        cuts: Sequence[int] = (),
+        stored: bool = False,
+    ) -> Array:
+        """The result over batches that end at `cuts`; `stored`, with the accumulator as a checkpoint gives it back."""
+        metric = self.component
+        accumulator = metric.start()
+        for start, end in zip((0, *cuts), (*cuts, len(prediction)), strict=True):
+            if stored:
+                accumulator = copied(accumulator)
+            part = None if weights is None else weights[start:end].copy()
+            accumulator = metric.update(accumulator, prediction[start:end].copy(), target[start:end].copy(), part)
+        return np.asarray(metric.result(accumulator))
+
+
+def copied(value: Any) -> Any:
+    """A plain value as a checkpoint gives it back: named tuples as tuples, arrays as others.
+
+    Raises:
+        Broken: a checkpoint cannot hold it.
+    """
+    match value:
+        case None | bool() | int() | float() | str():
+            return value
+        case np.ndarray() | np.generic() if value.dtype.kind in "biuf":
+            return value.copy()
+        case list():
+            return [copied(item) for item in value]
+        case tuple():
+            return tuple(copied(item) for item in value)
+        case dict() if all(type(key) is str for key in value):
+            return {key: copied(item) for key, item in value.items()}
+    raise Broken(f"a checkpoint cannot hold {type(value).__module__}.{type(value).__qualname__}")
+
+
+@RULES.rule(
+    "takes targets",
+    "Give the shapes of prediction and target, check_component(metric, (3,), ()), where they cannot be found out.",
+)
+def takes_targets(trial: Trial) -> str:
+    return ", ".join(map(str, trial.cases))
+
+
+@RULES.rule(
+    "result",
+    "result gives a float, or an array; it leaves the accumulator as it is; greater_is_better is True, False or None.",
+    after=("takes targets",),
+)
+def result(trial: Trial) -> str:
+    metric = trial.component
+    if metric.greater_is_better not in (True, False, None):
+        raise Broken(f"greater_is_better is {metric.greater_is_better!r}")
+    for case in trial.cases:
+        accumulator = metric.update(metric.start(), *case.data(SAMPLES), None)
+        first, second = metric.result(accumulator), metric.result(accumulator)
+        if not isinstance(first, float | int | np.ndarray):
+            raise Broken(f"{case}: result gives a {type(first).__name__}")
+        same(np.asarray(second), np.asarray(first), f"{case}: result called twice", 0.0)
+        if metric.greater_is_better is not None and np.ndim(first):
+            raise Broken("an array has no order: say greater_is_better = None")
+    return ""
+
+
+@RULES.rule(
+    "no samples",
+    "result(start()) and an update with 0 samples are no errors; nan is what a mean of nothing is.",
+    after=("takes targets",),
+)
+def no_samples(trial: Trial) -> str:
+    import warnings
+
+    metric = trial.component
+    with warnings.catch_warnings(), np.errstate(divide="raise", over="raise", invalid="raise"):
+        warnings.simplefilter("error")
+        metric.result(metric.start())
+        for case in trial.cases:
+            prediction, target = case.data(SAMPLES)
+            whole = trial.over(prediction, target)
+            same(trial.over(prediction, target, cuts=(0,)), whole, f"{case}: after a batch of 0 samples", TOLERANCE)
+    return ""
+
+
+@RULES.rule(
+    "splits",
+    "The value is that of the whole epoch, however it is cut into batches: add up sums and counts, not means of "
+    "batches.",
+    after=("takes targets", "result"),
+)
+def splits(trial: Trial) -> str:
+    for case in trial.cases:
+        prediction, target = case.data(SAMPLES)
+        whole = trial.over(prediction, target)
+        for cuts in ((7,), (1, 2, 15), tuple(range(1, SAMPLES))):
+            found = trial.over(prediction, target, cuts=cuts)
+            same(found, whole, f"{case}: in {len(cuts) + 1} batches against one", TOLERANCE)
+    return f"1, 2, 4 and {SAMPLES} batches"
+
+
+@RULES.rule(
+    "plain accumulators",
+    "An accumulator is made of numbers, text, arrays, lists, tuples and dicts, and update gives it back: a checkpoint "
+    "in the middle of an epoch holds it. A named tuple comes back as a plain one.",
+    after=("takes targets", "splits"),
+)
+def plain_accumulators(trial: Trial) -> str:
+    for case in trial.cases:
+        prediction, target = case.data(SAMPLES)
+        whole = trial.over(prediction, target)
+        found = trial.over(prediction, target, cuts=(7, 11), stored=True)
+        same(found, whole, f"{case}: stored between the batches", TOLERANCE)
+    return ""
+
+
+@RULES.rule(
+    "nothing hidden",
+    "start gives a new accumulator each time, and update remembers in it alone: two epochs run side by side.",
+    after=("takes targets", "splits"),
+)
+def nothing_hidden(trial: Trial) -> str:
+    metric = trial.component
+    for case in trial.cases:
+        data = [case.data(SAMPLES, seed) for seed in (0, 1)]
+        expected = [trial.over(*pair) for pair in data]
+        accumulators = [metric.start(), metric.start()]
+        for rows in (slice(0, 9), slice(9, SAMPLES)):
+            for number, (prediction, target) in enumerate(data):
+                accumulators[number] = metric.update(accumulators[number], prediction[rows], target[rows], None)
+        for number in (0, 1):
+            found = np.asarray(metric.result(accumulators[number]))
+            same(found, expected[number], f"{case}: two accumulators in turn", TOLERANCE)
+    return ""
+
+
+@RULES.rule(
+    "weights",
+    "weights has one number for each sample: a sample of weight 0 counts as if it were not there, and weights of 1 "
+    "change nothing.",
+    after=("takes targets", "splits"),
+)
+def weights(trial: Trial) -> str:
+    for case in trial.cases:
+        prediction, target = case.data(SAMPLES)
+        ones = np.ones(SAMPLES)
+        same(trial.over(prediction, target, ones), trial.over(prediction, target), f"{case}: weights of 1", TOLERANCE)
+        kept = np.arange(SAMPLES) % 3 > 0
+        expected = trial.over(prediction[kept], target[kept])
+        found = trial.over(prediction, target, kept.astype(np.float64))
+        same(found, expected, f"{case}: weights of 0 against samples left out", TOLERANCE)
+    return ""
+
+
+@RULES.rule("leaves its inputs alone", "Predictions and targets belong to others.", after=("takes targets",))
+def leaves_inputs_alone(trial: Trial) -> str:
+    metric = trial.component
+    for case in trial.cases:
+        prediction, target = case.data(SAMPLES)
+        kept = prediction.copy(), target.copy()
+        accumulator = metric.update(metric.start(), prediction, target, None)
+        expected = np.array(metric.result(accumulator))
+        if not (np.array_equal(prediction, kept[0]) and np.array_equal(target, kept[1])):
+            raise Broken(f"{case}: update writes into its arguments")
+        # The network writes its next batch into the same arrays.
+        prediction[...] = case.data(SAMPLES, seed=1)[0]
+        target[...] = case.data(SAMPLES, seed=1)[1]
+        found = np.asarray(metric.result(accumulator))
+        same(found, expected, f"{case}: after the next batch was written into the same arrays; copy them", 0.0)
+    return ""

@@ -1,0 +1,257 @@
+"""The contract of an optimizer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import DTypeLike
+
+from modnet.component import Array, Optimizer, Shape
+from modnet.testing.contract import Broken, Rules
+from modnet.testing.rules import component as of_component
+from modnet.testing.rules.component import GlobalNumbers, same, same_bytes
+
+RULES = Rules()
+
+SIZE, STEPS = 64, 12
+
+
+class State:
+    """Parameters with the optimizer's slots and scratch, as the engine keeps them."""
+
+    def __init__(self, optimizer: Optimizer, seed: int = 0, dtype: DTypeLike = np.float64, size: int = SIZE) -> None:
+        self.optimizer = optimizer
+        self.rng = np.random.default_rng(seed)
+        self.parameter = self.rng.standard_normal(size).astype(dtype)
+        self.slots = [np.zeros_like(self.parameter) for _ in optimizer.slots]
+        self.steps = 0
+
+    def step(
+        self,
+        gradient: Array | None = None,
+        cuts: Sequence[int] = (),
+        scratch_fill: float = 0.0,
+        rate: float | None = None,
+        decay: float | None = None,
+    ) -> None:
+        """A step in pieces that end at `cuts`."""
+        optimizer, dtype = self.optimizer, self.parameter.dtype
+        if gradient is None:
+            gradient = self.rng.standard_normal(self.parameter.size).astype(dtype)
+        else:
+            gradient = gradient.astype(dtype)
+        self.steps += 1
+        for start, end in zip((0, *cuts), (*cuts, gradient.size), strict=True):
+            scratch = [np.full(end - start, scratch_fill, dtype) for _ in range(optimizer.scratch)]
+            optimizer.update(
+                self.parameter[start:end],
+                gradient[start:end],
+                [slot[start:end] for slot in self.slots],
+                scratch,
+                self.steps,
+                optimizer.learning_rate if rate is None else rate,
+                optimizer.weight_decay if decay is None else decay,
+            )
+
+
+class Trial(of_component.Trial):
+    component: Optimizer
+
+    def __init__(self, component: Any, shapes: tuple[Shape, ...]) -> None:
+        super().__init__(component, shapes)
+
+    def after(self, steps: int = STEPS, seed: int = 0, dtype: DTypeLike = np.float64, **options: Any) -> State:
+        state = State(self.component, seed, dtype)
+        for _ in range(steps):
+            state.step(**options)
+        return state
+
+
+@RULES.rule("slots", "slots is a tuple of different names; scratch the number of arrays that update needs beside them.")
+def slots(trial: Trial) -> str:
+    names, scratch = trial.component.slots, trial.component.scratch
+    if not isinstance(names, tuple) or len(set(names)) != len(names) or not all(isinstance(n, str) for n in names):
+        raise Broken(f"slots is {names!r}")
+    if not isinstance(scratch, int) or scratch < 0:
+        raise Broken(f"scratch is {scratch!r}")
+    return f"{', '.join(names) or 'none'}; scratch {scratch}"
+
+
+@RULES.rule(
+    "runs",
+    "update changes `parameter` and `slots` in place and returns nothing; it gets as many slots and scratch arrays as "
+    "the class says, the slots zero at first, and steps counted from 1.",
+    after=("slots",),
+)
+def runs(trial: Trial) -> str:
+    state = trial.after(1)
+    before = State(trial.component).parameter
+    if np.array_equal(state.parameter, before):
+        raise Broken("the first step changes nothing")
+    for _ in range(STEPS):
+        state.step()
+    for name, array in (("parameter", state.parameter), *zip(trial.component.slots, state.slots, strict=True)):
+        if not np.isfinite(array).all():
+            raise Broken(f"after {STEPS + 1} steps {name} is not finite")
+    return f"{STEPS + 1} steps"
+
+
+@RULES.rule(
+    "nothing hidden",
+    "Slots and step are all that it remembers: two networks may use it in turn, and a run goes on from a checkpoint.",
+    after=("runs",),
+)
+def nothing_hidden(trial: Trial) -> str:
+    alone = trial.after()
+    first, second = State(trial.component), State(trial.component, seed=1)
+    for step in range(STEPS):
+        with GlobalNumbers(step):
+            first.step()
+            second.step()
+    same_bytes(first.parameter, alone.parameter, "in turn with another network")
+    half, resumed = trial.after(STEPS // 2), State(trial.component, seed=5)
+    resumed.rng, resumed.steps = half.rng, half.steps
+    resumed.parameter[...] = half.parameter
+    for slot, kept in zip(resumed.slots, half.slots, strict=True):
+        slot[...] = kept
+    for _ in range(STEPS - STEPS // 2):
+        resumed.step()
+    same_bytes(resumed.parameter, alone.parameter, "going on with the slots of a checkpoint")
+    return ""
+
+
+@RULES.rule(
+    "chunks",
+    "Every element is treated by itself: no norms or means over what is given, which is a part of the parameters only.",
+    after=("runs", "nothing hidden"),
+)
+def chunks(trial: Trial) -> str:
+    whole = trial.after()
+    for cuts in ((SIZE // 2,), (1, 7, SIZE - 3)):
+        found = trial.after(cuts=cuts)
+        same(found.parameter, whole.parameter, f"after {STEPS} steps in {len(cuts) + 1} chunks")
+    return "1, 2 and 4 chunks"
+
+
+@RULES.rule(
+    "scratch",
+    "scratch arrays hold what was left in them: write before reading. What has to last goes into slots.",
+    after=("runs", "nothing hidden"),
+)
+def scratch(trial: Trial) -> str:
+    if not trial.component.scratch:
+        return "it has none"
+    whole = trial.after()
+    found = trial.after(scratch_fill=np.nan)
+    same_bytes(found.parameter, whole.parameter, "with nan in the scratch arrays")
+    return f"{trial.component.scratch} arrays"
+
+
+@RULES.rule(
+    "memory",
+    "update allocates nothing of a chunk's size: in-place operations and out=scratch[...]; raise `scratch` for more.",
+    after=("runs",),
+)
+def memory(trial: Trial) -> str:
+    import tracemalloc
+
+    size = 1 << 15
+    state = State(trial.component, size=size)
+    arguments = (
+        state.parameter,
+        state.rng.standard_normal(size),
+        state.slots,
+        [np.zeros(size) for _ in range(trial.component.scratch)],
+    )
+    rates = (trial.component.learning_rate, trial.component.weight_decay)
+    trial.component.update(*arguments, 1, *rates)
+    started = not tracemalloc.is_tracing()
+    if started:
+        tracemalloc.start()
+    try:
+        before = tracemalloc.get_traced_memory()[0]
+        tracemalloc.reset_peak()
+        trial.component.update(*arguments, 2, *rates)
+        peak = tracemalloc.get_traced_memory()[1] - before
+    finally:
+        if started:
+            tracemalloc.stop()
+    if peak > 0.9 * size * 8:
+        raise Broken(f"a step allocates {peak / (size * 8):.1f} arrays of a chunk's size")
+    return f"at most {peak / (size * 8):.2f} of a chunk"
+
+
+@RULES.rule(
+    "dtypes", "Scalars are Python's float, so that float32 stays float32: no np.float64 numbers.", after=("runs",)
+)
+def dtypes(trial: Trial) -> str:
+    single, double = trial.after(dtype=np.float32), trial.after(dtype=np.float64)
+    # Gradients are drawn in float64 and rounded, so both see the same ones.
+    same(single.parameter, double.parameter, f"float32 against float64 after {STEPS} steps", 1e-2)
+    return "float32, float64"
+
+
+@RULES.rule(
+    "descends",
+    "The step goes against the gradient: parameter -= ..., with a size that shrinks as the rate does.",
+    after=("runs",),
+)
+def descends(trial: Trial) -> str:
+    state = State(trial.component)
+    scale = np.linspace(0.5, 2.0, SIZE)
+    first = float(scale @ state.parameter**2)
+    for _ in range(100):
+        state.step(2 * scale * state.parameter, decay=0.0)
+    last = float(scale @ state.parameter**2)
+    if not last < first:
+        raise Broken(f"a quadratic goes from {first:.4g} to {last:.4g} in 100 steps of the default rate")
+    return f"a quadratic falls from {first:.3g} to {last:.3g} in 100 steps"
+
+
+@RULES.rule(
+    "rate",
+    "The size of a step is governed by the argument learning_rate, which has the schedule in it, not by the field.",
+    after=("runs",),
+)
+def rate(trial: Trial) -> str:
+    state = State(trial.component)
+    before = state.parameter.copy()
+    for _ in range(3):
+        state.step(rate=0.0, decay=0.0)
+    if not np.array_equal(state.parameter, before):
+        raise Broken("with a rate of 0 the parameters change")
+    return ""
+
+
+@RULES.rule(
+    "zero gradient",
+    "Where a gradient is 0 from the start nothing is divided by 0 and nothing moves: add epsilon to the root.",
+    after=("runs",),
+)
+def zero_gradient(trial: Trial) -> str:
+    state = State(trial.component)
+    before = state.parameter.copy()
+    for _ in range(3):
+        state.step(np.zeros(SIZE), decay=0.0)
+    if not np.array_equal(state.parameter, before):
+        kind = "not finite" if not np.isfinite(state.parameter).all() else "others"
+        raise Broken(f"with a gradient of 0 and no decay the parameters are {kind}")
+    return ""
+
+
+@RULES.rule(
+    "weight decay",
+    "The argument weight_decay, 0 for biases and norms, draws parameters towards 0.",
+    after=("runs", "zero gradient"),
+)
+def weight_decay(trial: Trial) -> str:
+    state = State(trial.component)
+    before = float(np.abs(state.parameter).sum())
+    for _ in range(3):
+        state.step(np.zeros(SIZE), decay=0.1)
+    after = float(np.abs(state.parameter).sum())
+    if not after < before:
+        raise Broken(f"with a decay of 0.1 and no gradient the sum of magnitudes goes from {before:.6g} to {after:.6g}")
+    return ""

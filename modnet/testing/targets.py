@@ -1,0 +1,103 @@
+"""Predictions and targets on which losses and metrics are tried: those that a component accepts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from modnet.component import Array, Shape
+from modnet.errors import ModnetError
+
+Maker = Callable[[np.random.Generator, tuple[int, ...]], tuple[Array, Array]]
+
+SHAPES: tuple[Shape, ...] = ((3,), (1,), (4, 3))
+"""Of one sample's prediction, where the author gives none."""
+
+
+@dataclass(frozen=True)
+class Form:
+    """What predictions and targets mean.
+
+    Attributes:
+        name: for messages.
+        make: (rng, shape with the batch axis) -> prediction and target, in float64 or as labels.
+        classes: whether the last axis is one of classes, so that a size of 1 makes no sense.
+    """
+
+    name: str
+    make: Maker
+    classes: bool = False
+
+
+@dataclass(frozen=True)
+class Case:
+    """A form with the shape of one sample's prediction."""
+
+    form: Form
+    shape: tuple[int, ...]
+
+    def data(self, batch: int, seed: int = 0) -> tuple[Array, Array]:
+        return self.form.make(np.random.default_rng(seed), (batch, *self.shape))
+
+    def __str__(self) -> str:
+        return f"{self.form.name} {self.shape}"
+
+
+def _rows(rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
+    """Rows of probabilities, none near 0 or 1."""
+    rows = rng.uniform(0.2, 1.0, shape)
+    return np.asarray(rows / rows.sum(axis=-1, keepdims=True))
+
+
+def _labels(rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
+    return rng.integers(0, max(shape[-1], 2), shape[:-1])
+
+
+def _one_hot(rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
+    return np.asarray(np.eye(shape[-1])[rng.integers(0, shape[-1], shape[:-1])])
+
+
+def _chances(rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
+    return rng.uniform(0.05, 0.95, shape)
+
+
+def _bits(rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
+    return rng.integers(0, 2, shape).astype(np.float64)
+
+
+FORMS = (
+    Form("numbers", lambda rng, shape: (rng.standard_normal(shape), rng.standard_normal(shape))),
+    Form("probabilities and labels", lambda rng, shape: (_rows(rng, shape), _labels(rng, shape)), True),
+    Form("probabilities and one-hot rows", lambda rng, shape: (_rows(rng, shape), _one_hot(rng, shape)), True),
+    Form("probabilities and rows", lambda rng, shape: (_rows(rng, shape), _rows(rng, shape)), True),
+    Form("chances and 0 or 1", lambda rng, shape: (_chances(rng, shape), _bits(rng, shape))),
+    Form("rates and counts", lambda rng, shape: (rng.uniform(0.5, 3, shape), rng.poisson(2.0, shape).astype(float))),
+    Form("scores and labels", lambda rng, shape: (rng.standard_normal(shape), _labels(rng, shape)), True),
+    Form("scores and signs", lambda rng, shape: (rng.standard_normal(shape), 2 * _bits(rng, shape) - 1)),
+)
+
+
+def cases(shapes: Sequence[Shape], try_out: Callable[[Array, Array], bool]) -> Iterator[Case]:
+    """The cases that a component accepts.
+
+    Args:
+        shapes: those of prediction and target, or none.
+        try_out: whether it takes a prediction and a target; it may raise ModnetError in place of False.
+    """
+    predictions = [shapes[0]] if shapes else list(SHAPES)
+    for shape in predictions:
+        for form in FORMS:
+            case = Case(form, tuple(3 if axis is None else axis for axis in shape))
+            if form.classes and case.shape[-1:] == (1,):
+                continue
+            prediction, target = case.data(64)  # so many that one of a wrong kind is among them
+            if len(shapes) > 1 and len(shapes[1]) != target.ndim - 1:
+                continue
+            try:
+                taken = try_out(prediction, target)
+            except ModnetError:
+                continue
+            if taken:
+                yield case

@@ -1,0 +1,1 @@
+"""Attention for modnet: layers on sequences (batch, time, features), offered through the group `modnet.layers`."""

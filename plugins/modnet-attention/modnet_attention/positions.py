@@ -1,0 +1,159 @@
+"""Where a step stands in its sequence."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from modnet.component import Array, Example, Initializer, Layer, Parameter, Shape, field
+from modnet.errors import ShapeError
+from modnet.initializers import Normal
+
+if TYPE_CHECKING:
+    from modnet.context import Context
+
+
+def features_of(shape: Shape) -> int:
+    """The size of the last axis of a sequence (time, features).
+
+    Raises:
+        ShapeError: samples of another number of axes, or of variable features.
+    """
+    if len(shape) != 2:
+        hint = 'an "embedding" makes vectors of ids' if len(shape) < 2 else ""
+        raise ShapeError("expects samples of shape (time, features)", hint)
+    if shape[1] is None:
+        raise ShapeError("expects a last axis (features) of fixed size")
+    return shape[1]
+
+
+def advance(context: Context, steps: int) -> int:
+    """The position of a piece's first step in its sequence, 0 outside of streams."""
+    if context.memory is None:
+        return 0
+    position: int = context.memory.get("position", 0)
+    context.memory["position"] = position + steps
+    return position
+
+
+class PositionalEmbedding(Layer, type="positional_embedding"):
+    """Adds to each step a trainable vector for its position: y[t] = x[t] + weight[t].
+
+    Shapes: (time, features) -> the same, with time up to `max_length`. Parameter: weight (max_length, features), by
+    default N(0, 0.02^2). In a stream positions go on from piece to piece.
+
+    Source: Gehring et al. 2017, arXiv:1705.03122, section 3.1.
+
+    Attributes:
+        max_length: the number of positions.
+
+    Raises:
+        ShapeError: samples of other shapes, or a longer time axis; from `forward` where that is variable.
+    """
+
+    streams = True
+    scratch_output = True
+    max_length: int = field(minimum=1)
+    weight_initializer: Initializer = Normal(standard_deviation=0.02)
+
+    @classmethod
+    def examples(cls) -> Sequence[Example]:
+        return (Example(cls(max_length=6), ((None, 4),)), Example(cls(max_length=6), ((5, 4),)))
+
+    def output_shape(self, *input_shapes: Shape) -> Shape:
+        (shape,) = input_shapes
+        features_of(shape)
+        self._check(shape[0] or 0)
+        return shape
+
+    def _check(self, time: int) -> None:
+        if time > self.max_length:
+            raise ShapeError(f"expects at most {self.max_length} steps (max_length), found {time}")
+
+    def parameters(self, *input_shapes: Shape) -> Mapping[str, Parameter]:
+        weight = (self.max_length, features_of(input_shapes[0]))
+        return {"weight": Parameter(weight, self.weight_initializer)}
+
+    def forward(self, context: Context, x: Array) -> Array:
+        first, steps = advance(context, x.shape[1]), x.shape[1]
+        self._check(first + steps)
+        return np.add(x, context.params["weight"][first : first + steps], out=context.buffer(x.shape))
+
+    def backward(self, context: Context, gradient: Array) -> Array:
+        weight, steps = context.grads["weight"], gradient.shape[1]
+        np.add.reduce(gradient, axis=0, out=weight[:steps])
+        weight[steps:] = 0
+        return gradient
+
+
+class SinusoidalEmbedding(Layer, type="sinusoidal_embedding"):
+    """Adds to each step waves at its position: y[t, 2i] = x[t, 2i] + sin(t / base^(2i / features)), cos at 2i + 1.
+
+    Shapes: (time, features) -> the same. There is nothing to train and no longest sequence. In a stream positions go on
+    from piece to piece.
+
+    Source: Vaswani et al. 2017, arXiv:1706.03762, section 3.5.
+
+    Attributes:
+        base: the longest wave has a length of about 2 pi base steps.
+
+    Raises:
+        ShapeError: samples of other shapes.
+    """
+
+    streams = True
+    scratch_output = True
+    base: float = field(default=10_000.0, above=1.0)
+
+    def output_shape(self, *input_shapes: Shape) -> Shape:
+        features_of(input_shapes[0])
+        return input_shapes[0]
+
+    def forward(self, context: Context, x: Array) -> Array:
+        _, steps, features = x.shape
+        waves = angles(advance(context, steps), steps, features, self.base)
+        table = np.empty((steps, features), x.dtype)
+        table[:, 0::2] = np.sin(waves)
+        table[:, 1::2] = np.cos(waves)[:, : features // 2]
+        return np.add(x, table, out=context.buffer(x.shape))
+
+    def backward(self, context: Context, gradient: Array) -> Array:
+        return gradient
+
+
+def angles(first: int, steps: int, features: int, base: float) -> Array:
+    """t / base^(2i / features) for each of so many positions t and each pair i of features, float64."""
+    frequencies = base ** (-np.arange(0, features, 2) / features)
+    return np.arange(first, first + steps)[:, None] * frequencies
+
+
+class Rotation:
+    """Turns each pair (i, i + size / 2) of a head's features by an angle that grows with the position.
+
+    The product of a turned query and a turned key then depends on their distance only.
+
+    Source: Su et al. 2021, arXiv:2104.09864, equation 15, which pairs neighbours (2i, 2i + 1); halves are paired here,
+    as in GPT-NeoX and Llama: the same up to the order of features.
+
+    Args:
+        first, steps: positions.
+        size: of a head, even.
+    """
+
+    def __init__(self, first: int, steps: int, size: int, base: float, dtype: np.dtype[np.floating]) -> None:
+        turned = angles(first, steps, size, base)[:, None, :]
+        self.cos, self.sin = np.cos(turned).astype(dtype), np.sin(turned).astype(dtype)
+
+    def turn(self, context: Context, x: Array, back: bool = False) -> None:
+        """Turns x (batch, time, heads, size) in place, or turns it back, which is what gradients need."""
+        half = x.shape[-1] // 2
+        first, second = x[..., :half], x[..., half:]
+        sin = -self.sin if back else self.sin
+        from_first = np.multiply(first, sin, out=context.buffer(first.shape))
+        from_second = np.multiply(second, sin, out=context.buffer(first.shape))
+        np.multiply(first, self.cos, out=first)
+        np.subtract(first, from_second, out=first)
+        np.multiply(second, self.cos, out=second)
+        np.add(second, from_first, out=second)

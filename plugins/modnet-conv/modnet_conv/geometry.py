@@ -1,0 +1,140 @@
+"""Where windows lie along the axes of an image: sizes, strides, padding."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Literal, NamedTuple
+
+from modnet.component import Array, Shape
+from modnet.errors import ShapeError
+
+Padding1d = Literal["same", "valid"] | int | tuple[int, int]
+Padding2d = Literal["same", "valid"] | int | tuple[int, int] | tuple[tuple[int, int], tuple[int, int]]
+Padding3d = (
+    Literal["same", "valid"] | int | tuple[int, int, int] | tuple[tuple[int, int], tuple[int, int], tuple[int, int]]
+)
+
+AXES = {1: ("time",), 2: ("height", "width"), 3: ("depth", "height", "width")}
+"""Number of axes that windows move along -> what they are called."""
+
+
+class Window(NamedTuple):
+    """The windows along one axis.
+
+    Attributes:
+        size: of the axis.
+        kernel, stride, dilation: of the windows.
+        before, after: zeros that are added at its ends; less than 0 for elements that are left out.
+    """
+
+    size: int
+    kernel: int
+    stride: int
+    dilation: int
+    before: int
+    after: int
+
+    @property
+    def reach(self) -> int:
+        """From the first element of a window to its last."""
+        return (self.kernel - 1) * self.dilation
+
+    @property
+    def count(self) -> int:
+        """How many windows there are."""
+        return (self.size + self.before + self.after - self.reach - 1) // self.stride + 1
+
+    def mirrored(self) -> Window:
+        """For a stride of 1: the windows on the output that each element of the input has gone into."""
+        return Window(self.count, self.kernel, 1, self.dilation, self.reach - self.before, self.reach - self.after)
+
+
+def per_axis(value: int | tuple[int, ...], axes: int) -> tuple[int, ...]:
+    return (value,) * axes if isinstance(value, int) else value
+
+
+def margins(padding: object, axes: int) -> tuple[tuple[int, int], ...] | None:
+    """The explicit padding of each axis; None for "same", which depends on the size."""
+    if padding == "same":
+        return None
+    if padding == "valid":
+        return ((0, 0),) * axes
+    if isinstance(padding, int):
+        return ((padding, padding),) * axes
+    assert isinstance(padding, tuple)
+    if axes == 1:
+        return (padding,)
+    return tuple((side, side) if isinstance(side, int) else side for side in padding)
+
+
+@lru_cache(maxsize=1024)
+def windows(
+    sizes: tuple[int, ...], kernel: tuple[int, ...], stride: tuple[int, ...], dilation: tuple[int, ...], padding: object
+) -> tuple[Window, ...]:
+    """The windows along axes of these sizes.
+
+    "same" gives ceil(size / stride) windows and pads equally at both ends, with one more at the end where that does
+    not come out even: TensorFlow's rule.
+
+    Raises:
+        ShapeError: "expects ...", where not even one window fits.
+    """
+    explicit = margins(padding, len(sizes))
+    found = []
+    for axis, size in enumerate(sizes):
+        reach = (kernel[axis] - 1) * dilation[axis]
+        if explicit is None:
+            total = max(0, (math.ceil(size / stride[axis]) - 1) * stride[axis] + reach + 1 - size)
+            before, after = total // 2, total - total // 2
+        else:
+            before, after = explicit[axis]
+        if size + before + after <= reach or size == 0:
+            needed = max(1, reach + 1 - before - after)
+            raise ShapeError(
+                f"expects {AXES[len(sizes)][axis]} from {needed} on: its windows are {reach + 1} wide",
+                'padding = "same" or a smaller kernel_size or dilation fits' if size else "",
+            )
+        found.append(Window(size, kernel[axis], stride[axis], dilation[axis], before, after))
+    return tuple(found)
+
+
+def image_shape(shape: Shape, axes: int) -> tuple[Shape, int]:
+    """The sizes of a sample's axes, and its channels.
+
+    Raises:
+        ShapeError: "expects ...", for samples with another number of axes, or without a fixed number of channels.
+    """
+    names = AXES[axes]
+    if len(shape) != axes + 1:
+        hint = ""
+        if len(shape) == axes and None not in shape:
+            hint = f'put {{ type = "reshape", shape = {[*shape, 1]} }} before it'
+        raise ShapeError(f"expects samples of shape ({', '.join(names)}, channels)", hint)
+    if shape[-1] is None:
+        raise ShapeError("expects a last axis (channels) of fixed size")
+    return shape[:-1], shape[-1]
+
+
+def divisor(number: int, most: int) -> int:
+    """The greatest divisor of a number that is not above `most`; 1 at least."""
+    return max((d for d in range(1, min(number, max(most, 1)) + 1) if number % d == 0), default=1)
+
+
+def place(target: Array, source: Array, offsets: Sequence[int]) -> None:
+    """Writes `source` into `target` so that its element 0 comes to stand at `offsets`, and zeros around it.
+
+    `offsets` are those of the axes after the first; what would stand outside of `target` is left out.
+    """
+    for axis, offset in enumerate(offsets, 1):
+        size, before = target.shape[axis], (slice(None),) * axis
+        start, stop = min(max(offset, 0), size), max(min(offset + source.shape[axis], size), 0)
+        stop = max(stop, start)
+        if start:
+            target[(*before, slice(0, start))] = 0
+        if stop < size:
+            target[(*before, slice(stop, size))] = 0
+        target = target[(*before, slice(start, stop))]
+        source = source[(*before, slice(start - offset, stop - offset))]
+    target[...] = source

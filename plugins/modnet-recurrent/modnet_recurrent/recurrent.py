@@ -1,0 +1,297 @@
+"""What rnn, lstm and gru have in common: sequences in and out, states, masks, and the products of all steps together.
+
+Within a pass everything lies time first, (time, batch, ...), and what the gates read and give lies gate by gate, so
+that every operation of a step goes over contiguous numbers, and the step's product is one of small matrices for each
+gate, which BLAS makes without rearranging them first. Steps stand in the order in which they are gone through:
+`reverse` is no more than another order of copying in and out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+import numpy as np
+
+from modnet import Initializer, Layer, Parameter, ShapeError, field
+from modnet.component import Array, Shape
+from modnet.initializers import GlorotUniform, Orthogonal, Zeros
+
+if TYPE_CHECKING:
+    from modnet.context import Context
+
+
+class Gates(Initializer):
+    """Fills an array whose last axis has a block for each gate, each block by an initializer of its own.
+
+    An orthogonal block then is orthogonal by itself, and the fans are those of one gate.
+    """
+
+    initializers: tuple[Initializer, ...]
+
+    def initialize(self, out: Array, fan_in: int, fan_out: int, rng: np.random.Generator) -> None:
+        blocks = np.split(out, len(self.initializers), axis=-1)
+        for initializer, block in zip(self.initializers, blocks, strict=True):
+            initializer.initialize(block, fan_in, fan_out, rng)
+
+
+@dataclass
+class Steps:
+    """The arrays of a pass, time first.
+
+    Attributes:
+        gates: (gates, time, batch, hidden): before `advance` what x and the biases give, after it the gates' values.
+        states: (time + 1, batch, hidden) each: the first step of it is the initial state, and number t + 1 what step t
+            leaves.
+        weight: (gates, hidden, hidden), weight_hidden with each gate's part times its factor of `scales`.
+        ended: (time, batch, 1), True where a step is masked; None where no step of the batch is.
+        partly: for each step whether it is masked for anybody.
+    """
+
+    gates: Array
+    states: list[Array]
+    weight: Array
+    ended: Array | None
+    partly: list[bool]
+
+    def carry(self, step: int) -> None:
+        """Leaves the states as they were where the step is masked."""
+        if self.ended is not None and self.partly[step]:
+            for state in self.states:
+                np.copyto(state[step + 1], state[step], where=self.ended[step])
+
+
+Advance = Callable[["Context", Steps], tuple[Array, ...]]
+Retreat = Callable[["Context", Steps, tuple[Array, ...], "Array | None", list[Array]], tuple[Array, Array]]
+
+
+class Recurrent(Layer):
+    """The base of layers that go through a sequence step by step with a state.
+
+    A subclass has the equations of its steps: `advance`, and `retreat` with their derivatives. Parameters, with a block
+    of columns for each gate: weight_input (features, gates * hidden), weight_hidden (hidden, gates * hidden), bias
+    (gates * hidden,), and with `train_initial_state` initial_... (hidden,) for each state.
+
+    Attributes:
+        hidden_size: the length of the state.
+        bias: whether there are biases.
+        return_sequences: whether the output is the state after every step, (time, hidden), as in torch, or after the
+            last one, (hidden,).
+        reverse: whether the steps are gone through from the last to the first. The output after a step is still found
+            at the step's place.
+        train_initial_state: whether the state before the first step is learned; otherwise it is 0.
+        weight_initializer, hidden_initializer, bias_initializer: for each gate of weight_input, weight_hidden and bias.
+    """
+
+    gate_count: ClassVar[int]
+    state_names: ClassVar[tuple[str, ...]] = ("hidden",)
+    scales: ClassVar[tuple[float, ...]]
+    """A factor for what each gate reads: sigmoid(x) = tanh(x / 2) / 2 + 1 / 2, so that one tanh serves all gates."""
+    added: ClassVar[bool] = True
+    """Whether what x and h give to the gates is merely added up, so that both have one gradient."""
+    scratch_output = True
+
+    hidden_size: int = field(minimum=1)
+    bias: bool = True
+    return_sequences: bool = True
+    reverse: bool = False
+    train_initial_state: bool = False
+    weight_initializer: Initializer = GlorotUniform()
+    hidden_initializer: Initializer = Orthogonal()
+    bias_initializer: Initializer = Zeros()
+
+    @property
+    def streams(self) -> bool:  # type: ignore[override]
+        return self.return_sequences and not self.reverse
+
+    def output_shape(self, *input_shapes: Shape) -> Shape:
+        (shape,) = input_shapes
+        if len(shape) != 2:
+            hint = 'an "embedding" before it makes vectors of ids' if len(shape) == 1 else ""
+            raise ShapeError("expects sequences, samples of shape (time, features)", hint)
+        if shape[1] is None:
+            raise ShapeError("expects a last axis (features) of fixed size")
+        return (shape[0], self.hidden_size) if self.return_sequences else (self.hidden_size,)
+
+    def parameters(self, *input_shapes: Shape) -> Mapping[str, Parameter]:
+        features = input_shapes[0][1]
+        assert features is not None
+        size, columns = self.hidden_size, self.gate_count * self.hidden_size
+        found = {}
+        for name, rows, initializer in (
+            ("weight_input", features, self.weight_initializer),
+            ("weight_hidden", size, self.hidden_initializer),
+        ):
+            found[name] = Parameter((rows, columns), self.each_gate(initializer), fan_in=rows, fan_out=size)
+        if self.bias:
+            found["bias"] = Parameter((columns,), self.bias_gates(), decay=False)
+        if self.train_initial_state:
+            found.update({f"initial_{name}": Parameter((size,), Zeros(), decay=False) for name in self.state_names})
+        return found
+
+    def each_gate(self, initializer: Initializer) -> Initializer:
+        return Gates((initializer,) * self.gate_count)
+
+    def bias_gates(self) -> Initializer:
+        return self.each_gate(self.bias_initializer)
+
+    def advance(self, context: Context, steps: Steps) -> tuple[Array, ...]:
+        """Goes through all steps, filling `steps.states` and turning `steps.gates` into the gates' values.
+
+        Returns:
+            What else `retreat` needs.
+        """
+        raise NotImplementedError
+
+    def retreat(
+        self, context: Context, steps: Steps, saved: tuple[Array, ...], arriving: Array | None, flowing: list[Array]
+    ) -> tuple[Array, Array]:
+        """Goes back through all steps.
+
+        Args:
+            saved: what `advance` has given.
+            arriving: the gradient of the output after each step, (time, batch, hidden), 0 where masked, or None.
+            flowing: the gradient of each state after the last step, to be turned into that before the first.
+
+        Returns:
+            The gradients of what x and the biases give to the gates, and of the product with weight_hidden, each
+            (time, batch, gates * hidden).
+        """
+        raise NotImplementedError
+
+    def forward(self, context: Context, x: Array) -> Array:
+        return self.forward_by(self.advance, context, x)
+
+    def backward(self, context: Context, gradient: Array) -> Array | None:
+        return self.backward_by(self.retreat, context, gradient)
+
+    def forward_by(self, advance: Advance, context: Context, x: Array) -> Array:
+        """`forward` with this way of going through the steps, the layer's own or a compiled one."""
+        batch, time, features = x.shape
+        count, size = self.gate_count, self.hidden_size
+        # A column of 1 follows x: its weights are the biases. Where `backward` can use it, h will follow.
+        rows = context.buffer((time, batch, features + 1 + (size if self.added else 0)))
+        np.copyto(rows[..., :features], self._time_first(x))
+        rows[..., features] = 1
+        scales = np.array(self.scales, context.dtype)[:, None, None]
+        weight_input = context.buffer((count, features + 1, size))
+        np.multiply(self.by_gate(context.params["weight_input"]), scales, out=weight_input[:, :-1])
+        weight_input[:, -1:] = self.by_gate(context.params["bias"][None]) * scales if self.bias else 0
+        weight_hidden = context.buffer((count, size, size))
+        np.multiply(self.by_gate(context.params["weight_hidden"]), scales, out=weight_hidden)
+        steps = Steps(
+            context.buffer((count, time, batch, size)),
+            [context.buffer((time + 1, batch, size)) for _ in self.state_names],
+            weight_hidden,
+            *self._masked(context, time, batch),
+        )
+        flat = rows.reshape(time * batch, rows.shape[-1])[:, : features + 1]
+        np.matmul(flat, weight_input, out=steps.gates.reshape(count, time * batch, size))
+        for name, state in zip(self.state_names, steps.states, strict=True):
+            state[0] = self._initial(context, name, batch)
+        context.save(rows, steps, advance(context, steps))
+        if context.memory is not None:
+            for name, state in zip(self.state_names, steps.states, strict=True):
+                context.memory[name] = state[-1].copy()
+        hidden = steps.states[0]
+        if not self.return_sequences:
+            context.output_mask = None
+            y = context.buffer((batch, size))
+            np.copyto(y, hidden[-1])
+            return y
+        y = context.buffer((batch, time, size))
+        np.copyto(self._time_first(y), hidden[1:])
+        if steps.ended is not None:
+            np.copyto(self._time_first(y), 0, where=steps.ended)
+        return y
+
+    def backward_by(self, retreat: Retreat, context: Context, gradient: Array) -> Array | None:
+        """`backward` with this way of going back through the steps."""
+        rows, steps, saved = context.saved
+        time, batch, width = rows.shape
+        size, columns = self.hidden_size, self.gate_count * self.hidden_size
+        features = len(context.params["weight_input"])
+        flowing = [context.buffer((batch, size)) for _ in self.state_names]
+        for flow in flowing:
+            flow.fill(0)
+        arriving = None
+        if not self.return_sequences:
+            np.copyto(flowing[0], gradient)
+        else:
+            arriving = self._time_first(gradient)
+            if steps.ended is not None:
+                np.copyto(arriving, 0, where=steps.ended)
+        of_gates, of_products = retreat(context, steps, saved, arriving, flowing)
+        if self.train_initial_state:
+            for name, flow in zip(self.state_names, flowing, strict=True):
+                np.add.reduce(flow, axis=0, out=context.grads[f"initial_{name}"])
+        before = steps.states[0][:-1]
+        if self.added:
+            np.copyto(rows[..., features + 1 :], before)
+        else:
+            flat = of_products.reshape(time * batch, columns)
+            np.matmul(before.reshape(time * batch, size).T, flat, out=context.grads["weight_hidden"])
+        flat = of_gates.reshape(time * batch, columns)
+        of_weights = context.buffer((width, columns))
+        np.matmul(rows.reshape(time * batch, width).T, flat, out=of_weights)
+        np.copyto(context.grads["weight_input"], of_weights[:features])
+        if self.bias:
+            np.copyto(context.grads["bias"], of_weights[features])
+        if self.added:
+            np.copyto(context.grads["weight_hidden"], of_weights[features + 1 :])
+        if not context.needs_input_gradient:
+            return None
+        product = context.buffer((time, batch, features))
+        np.matmul(flat, context.params["weight_input"].T, out=product.reshape(time * batch, features))
+        result = context.buffer((batch, time, features))
+        np.copyto(self._time_first(result), product)
+        return result
+
+    def by_gate(self, weight: Array) -> Array:
+        """(rows, gates * hidden) as (gates, rows, hidden)."""
+        return weight.reshape(len(weight), self.gate_count, self.hidden_size).swapaxes(0, 1)
+
+    def _time_first(self, array: Array) -> Array:
+        """(batch, time, ...) as (time, batch, ...), in the order in which the steps are gone through."""
+        turned = array.swapaxes(0, 1)
+        return turned[::-1] if self.reverse else turned
+
+    def _masked(self, context: Context, time: int, batch: int) -> tuple[Array | None, list[bool]]:
+        (mask,) = context.masks
+        if mask is None:
+            return None, []
+        ended = context.buffer((time, batch, 1), np.bool_)
+        np.logical_not(self._time_first(mask[..., None]), out=ended)
+        partly = ended.any(axis=(1, 2)).tolist()
+        return (ended, partly) if any(partly) else (None, [])
+
+    def _initial(self, context: Context, name: str, batch: int) -> Array | float:
+        if context.memory:
+            kept: Array = context.memory[name]
+            if len(kept) != batch:
+                raise ShapeError(
+                    f"the pieces of a stream expect one batch, {len(kept)} sequences so far, found {batch}",
+                    "reset() begins anew",
+                )
+            return kept
+        return context.params[f"initial_{name}"] if self.train_initial_state else 0.0
+
+    def multiply_adds(self, *input_shapes: Shape) -> int:
+        time, features = (size or 1 for size in input_shapes[0])
+        return time * (features + self.hidden_size) * self.gate_count * self.hidden_size
+
+
+CACHED = 256 << 10
+"""Bytes of gates for which `retreat` works out at a time what does not depend on the gradients."""
+
+
+def stretches(gates: Array) -> tuple[int, list[slice]]:
+    """The steps, from the last to the first, in stretches whose gates stay in the processor's cache.
+
+    Returns:
+        The greatest length of a stretch, and the stretches.
+    """
+    time = gates.shape[1]
+    length = min(time, max(1, CACHED // max(1, gates[:, :1].nbytes)))
+    return length, [slice(max(0, stop - length), stop) for stop in range(time, 0, -max(1, length))]

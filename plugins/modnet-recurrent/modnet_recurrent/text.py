@@ -1,0 +1,85 @@
+"""Text, character by character: the vocabulary that ids stand for, and new text from a trained network."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from modnet import Callback, DataError, Network, ShapeError
+from modnet.component import Array
+from modnet.configuration import show
+
+
+class Vocabulary(Callback, type="vocabulary"):
+    """Keeps the characters that ids stand for in the model file: as `vocabulary` in its metadata.
+
+    Attributes:
+        characters: the character number 0, 1, ... of the vocabulary.
+    """
+
+    characters: str
+
+    def check(self) -> None:
+        if not self.characters or len(set(self.characters)) < len(self.characters):
+            raise ValueError("expected characters that are all different, at least one")
+
+    def modnet_training_started(self, run: Any) -> None:
+        run.network.metadata["vocabulary"] = self.characters
+
+
+def encode(text: str, vocabulary: str) -> Array:
+    """The ids of a text's characters.
+
+    Raises:
+        DataError: a character is not in the vocabulary.
+    """
+    ids = {character: number for number, character in enumerate(vocabulary)}
+    unknown = sorted(set(text) - set(ids))
+    if unknown:
+        raise DataError(f"the vocabulary does not have {', '.join(map(show, unknown))}; it is {show(vocabulary)}")
+    return np.array([ids[character] for character in text], np.intp)
+
+
+def sample(network: Network, start: str, length: int, *, temperature: float = 1.0, seed: int = 0) -> Iterator[str]:
+    """Characters that may follow a text, each drawn with the probability that the network gives it.
+
+    Args:
+        network: reads ids (time,) and gives probabilities (time, vocabulary); its metadata has the vocabulary.
+        start: the text before them, at least one character.
+        length: how many.
+        temperature: below 1 likely characters become more likely; 0 takes the likeliest.
+        seed: of the drawing.
+
+    Raises:
+        DataError: the network has no vocabulary, or `start` is empty or has characters that are not in it.
+        ShapeError: the network does not read sequences piece by piece, or does not give probabilities for characters.
+    """
+    vocabulary = network.metadata.get("vocabulary")
+    if not isinstance(vocabulary, str):
+        raise DataError(
+            'the model has no vocabulary; train it with the callback { type = "vocabulary", characters = "..." }'
+        )
+    if not start:
+        raise DataError("start is empty; expected at least one character")
+    shapes = list(network.outputs.values())
+    if shapes != [(None, len(vocabulary))]:
+        expected = f"(time, {len(vocabulary)}), for the characters of the vocabulary"
+        raise ShapeError(f"expected one output of shape {expected}; found {shapes}")
+    return _draw(network, encode(start, vocabulary), vocabulary, length, temperature, np.random.default_rng(seed))
+
+
+def _draw(
+    network: Network, ids: Array, vocabulary: str, length: int, temperature: float, rng: np.random.Generator
+) -> Iterator[str]:
+    stream = network.stream()
+    for _ in range(length):
+        probabilities = stream.predict(ids[None])[0, -1].astype(float)
+        if temperature == 0:
+            drawn = int(probabilities.argmax())
+        else:
+            weights = (probabilities / probabilities.max()) ** (1 / temperature)
+            drawn = int(rng.choice(len(weights), p=weights / weights.sum()))
+        yield vocabulary[drawn]
+        ids = np.array([drawn])

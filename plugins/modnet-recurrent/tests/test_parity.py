@@ -1,0 +1,183 @@
+"""Values and all gradients against torch, over kinds, sizes, directions, precisions and lengths."""
+
+import numpy as np
+import pytest
+from modnet_recurrent import from_torch
+
+import modnet
+from modnet.network import Pass
+
+torch = pytest.importorskip("torch", reason="torch (extra `parity`) is not installed")
+torch.set_num_threads(1)
+
+SIZES = [(1, 1, 1, 1), (1, 5, 3, 2), (4, 1, 2, 3), (3, 7, 5, 4), (8, 64, 16, 32), (32, 40, 20, 128)]
+"""Batch, time, features, hidden."""
+
+TOLERANCE = {"float32": 1e-5, "float64": 1e-12}
+
+sizes = pytest.mark.parametrize("size", SIZES, ids=str)
+kinds = pytest.mark.parametrize("kind", ["rnn", "lstm", "gru"])
+
+
+def pair(kind, size, dtype, mask_value=None, bidirectional=False, bias=True, **options):
+    """Our network and torch's module, with torch's weights."""
+    *_, features, hidden = size
+    torch.manual_seed(0)
+    theirs = getattr(torch.nn, kind.upper())(
+        features, hidden, batch_first=True, bias=bias, bidirectional=bidirectional, **options
+    ).to(getattr(torch, dtype))
+    layer = {"type": kind, "hidden_size": hidden, "bias": bias, **options}
+    layers = [{"type": "bidirectional", "layer": layer, "name": "both"} if bidirectional else {**layer, "name": "one"}]
+    if mask_value is not None:
+        layers.insert(0, {"type": "masking", "value": mask_value})
+    ours = modnet.build({"network": {"input": ["variable", features], "dtype": dtype, "layers": layers}})
+    state = theirs.state_dict()
+    for name in ("both.forward", "both.backward") if bidirectional else ("one",):
+        weights = from_torch(state, reverse=name == "both.backward")
+        ours.load_parameters({f"{name}.{key}": value for key, value in weights.items()}, strict=False)
+    return ours, theirs
+
+
+def our_pass(network, x, gradient):
+    """The output, and name -> gradient, with that of the input as "x": what the first layers give back, added up."""
+    gradients = network.parameters.like()
+    run = Pass(network, list(network.graph.outputs.values()), training=True, gradients=gradients)
+    for context in run.contexts.values():
+        context.needs_input_gradient = True
+    seen = {}
+
+    def keep(key, call):
+        if key[1] == "forward":
+            return call
+
+        def backward(context, gradient):
+            result = call(context, gradient)
+            seen[key[0]] = result
+            return result
+
+        return backward
+
+    run.instrument(keep)
+    for _ in range(2):  # the second pass has the buffers of the first
+        (y,) = run.forward([x])
+        run.backward([gradient.copy()])
+    of_input = sum(seen[slot] for slot, node in enumerate(network.graph.nodes, 1) if node.parameters)
+    return y, {**gradients, "x": of_input}
+
+
+def assert_close(found, expected, dtype):
+    scale = max(1e-3, float(np.abs(expected).max(initial=0.0)))
+    np.testing.assert_allclose(found, expected, rtol=TOLERANCE[dtype], atol=TOLERANCE[dtype] * scale)
+
+
+def compare(ours, theirs, x, dtype, lengths=None):
+    xs = torch.from_numpy(x.copy()).requires_grad_()
+    packed = xs
+    if lengths is not None:
+        packed = torch.nn.utils.rnn.pack_padded_sequence(xs, lengths, batch_first=True, enforce_sorted=False)
+    expected, _ = theirs(packed)
+    if lengths is not None:
+        expected, _ = torch.nn.utils.rnn.pad_packed_sequence(expected, batch_first=True, total_length=x.shape[1])
+    gradient = np.random.default_rng(1).standard_normal(expected.shape).astype(dtype)
+    expected.backward(torch.from_numpy(gradient))
+    y, gradients = our_pass(ours, x, gradient)
+    assert y.dtype == dtype
+    assert_close(y, expected.detach().numpy(), dtype)
+    assert_close(gradients["x"], xs.grad.numpy(), dtype)
+    for reverse, node in enumerate([n for n in ours.graph.nodes if n.parameters]):
+        their_gradients = {name: parameter.grad for name, parameter in theirs.named_parameters()}
+        mapped = {name: grad.T.numpy() for name, grad in their_gradients.items() if name.startswith("weight")}
+        suffix = "_l0" + "_reverse" * reverse
+        assert_close(gradients[f"{node.name}.weight_input"], mapped[f"weight_ih{suffix}"], dtype)
+        assert_close(gradients[f"{node.name}.weight_hidden"], mapped[f"weight_hh{suffix}"], dtype)
+        if theirs.bias:
+            assert_close(gradients[f"{node.name}.bias"], their_gradients[f"bias_ih{suffix}"].numpy(), dtype)
+        if f"{node.name}.bias_hidden" in gradients:
+            size = node.layer.hidden_size
+            assert_close(
+                gradients[f"{node.name}.bias_hidden"], their_gradients[f"bias_hh{suffix}"][2 * size :].numpy(), dtype
+            )
+
+
+def sequences(size, dtype, seed=0):
+    batch, time, features, _ = size
+    return np.random.default_rng(seed).standard_normal((batch, time, features)).astype(dtype)
+
+
+@kinds
+@sizes
+@pytest.mark.parametrize("bidirectional", [False, True], ids=["forward", "both"])
+def test_sequences(kind, size, dtype, bidirectional):
+    ours, theirs = pair(kind, size, dtype.name, bidirectional=bidirectional)
+    compare(ours, theirs, sequences(size, dtype), dtype.name)
+
+
+@kinds
+@sizes
+@pytest.mark.parametrize("bidirectional", [False, True], ids=["forward", "both"])
+def test_padded_sequences(kind, size, dtype, bidirectional):
+    ours, theirs = pair(kind, size, dtype.name, mask_value=-9.0, bidirectional=bidirectional)
+    x = sequences(size, dtype)
+    lengths = np.random.default_rng(2).integers(1, x.shape[1] + 1, len(x))
+    for sequence, length in zip(x, lengths, strict=True):
+        sequence[length:] = -9.0
+    compare(ours, theirs, x, dtype.name, lengths)
+
+
+@kinds
+def test_without_bias(kind, dtype):
+    size = (3, 7, 5, 4)
+    ours, theirs = pair(kind, size, dtype.name, bias=False)
+    compare(ours, theirs, sequences(size, dtype), dtype.name)
+
+
+def test_an_rnn_with_relu(dtype):
+    size = (3, 7, 5, 4)
+    ours, theirs = pair("rnn", size, dtype.name, nonlinearity="relu")
+    compare(ours, theirs, sequences(size, dtype), dtype.name)
+
+
+@kinds
+@pytest.mark.parametrize("masked", [False, True])
+def test_the_last_states_of_both_directions(kind, masked):
+    size = (6, 9, 3, 4)
+    layer = {"type": kind, "hidden_size": 4, "return_sequences": False}
+    layers = [{"type": "masking"}, {"type": "bidirectional", "layer": layer, "name": "both"}]
+    ours = modnet.build({"network": {"input": ["variable", 3], "dtype": "float64", "layers": layers}})
+    theirs = getattr(torch.nn, kind.upper())(3, 4, batch_first=True, bidirectional=True).double()
+    for name in ("forward", "backward"):
+        weights = from_torch(theirs.state_dict(), reverse=name == "backward")
+        ours.load_parameters({f"both.{name}.{key}": value for key, value in weights.items()}, strict=False)
+    x = sequences(size, np.float64)
+    lengths = [9, 1, 4, 9, 2, 8] if masked else [9] * 6
+    for sequence, length in zip(x, lengths, strict=True):
+        sequence[length:] = 0
+    packed = torch.nn.utils.rnn.pack_padded_sequence(
+        torch.from_numpy(x), lengths, batch_first=True, enforce_sorted=False
+    )
+    _, last = theirs(packed)
+    hidden = last[0] if kind == "lstm" else last
+    np.testing.assert_allclose(ours.predict(x), torch.cat([*hidden], dim=-1).detach(), rtol=1e-12, atol=1e-14)
+
+
+def test_two_layers_under_a_prefix():
+    theirs = torch.nn.ModuleDict({"encoder": torch.nn.GRU(3, 4, num_layers=2, batch_first=True)}).double()
+    layers = [{"type": "gru", "hidden_size": 4}] * 2
+    ours = modnet.build({"network": {"input": ["variable", 3], "dtype": "float64", "layers": layers}})
+    for number in range(2):
+        weights = from_torch(theirs.state_dict(), number=number, prefix="encoder.")
+        ours.load_parameters({f"gru_{number + 1}.{name}": array for name, array in weights.items()}, strict=False)
+    x = sequences((2, 5, 3, 4), np.float64)
+    expected, _ = theirs["encoder"](torch.from_numpy(x))
+    np.testing.assert_allclose(ours.predict(x), expected.detach(), rtol=1e-12, atol=1e-14)
+
+
+def test_weights_that_are_not_there_are_named():
+    state = torch.nn.LSTM(3, 4).state_dict()
+    with pytest.raises(modnet.DataError, match="there is no weight_ih_l1; did you mean"):
+        from_torch(state, number=1)
+
+
+def test_a_projection_is_refused():
+    with pytest.raises(modnet.DataError, match="projection"):
+        from_torch(torch.nn.LSTM(3, 4, proj_size=2).state_dict())

@@ -1,0 +1,281 @@
+"""What torch is not asked about: gradients by differences, gaps in masks, states, pieces, shapes, files."""
+
+import numpy as np
+import pytest
+from modnet_recurrent import GRU, LSTM, RNN, Bidirectional, Masking
+
+import modnet
+from modnet.testing.examples import examples_of
+from modnet.testing.gradients import layer_context, layer_gradient_errors
+
+KINDS = [RNN, LSTM, GRU]
+OPTIONS = [
+    {},
+    {"return_sequences": False},
+    {"reverse": True},
+    {"reverse": True, "return_sequences": False},
+    {"train_initial_state": True},
+    {"train_initial_state": True, "reverse": True, "bias": False},
+]
+
+kinds = pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.type)
+options = pytest.mark.parametrize("options", OPTIONS, ids=str)
+
+
+def masked(kind):
+    """The kind of layer with a mask of its own: gaps, padding, a sequence without any step, and a whole one."""
+
+    class WithGaps(kind, type=kind.type):
+        def forward(self, context, x):
+            context.masks = (np.array([[1, 0, 1, 1, 0], [1, 1, 0, 0, 0], [0, 0, 0, 0, 0], [1, 1, 1, 1, 1]], bool),)
+            return super().forward(context, x)
+
+    return WithGaps
+
+
+@kinds
+@options
+@pytest.mark.parametrize("shape", [(5, 4), (1, 3), (None, 1)], ids=str)
+def test_gradients(kind, options, shape):
+    errors = layer_gradient_errors(kind(hidden_size=3, **options), shape)
+    assert max(errors.values()) < 1e-6, errors
+
+
+@kinds
+@options
+def test_gradients_with_a_mask(kind, options):
+    errors = layer_gradient_errors(masked(kind)(hidden_size=3, **options), (5, 4))
+    assert max(errors.values()) < 1e-6, errors
+
+
+def test_gradients_of_an_rnn_with_relu():
+    assert max(layer_gradient_errors(RNN(hidden_size=3, nonlinearity="relu"), (5, 4)).values()) < 1e-6
+
+
+@kinds
+@pytest.mark.parametrize("reverse", [False, True])
+def test_stretches_of_any_length_give_the_same(kind, reverse, monkeypatch):
+    """`retreat` goes through steps in stretches that fit into the cache."""
+    layer, x = kind(hidden_size=3, reverse=reverse), numbers((2, 7, 4))
+    gradients = []
+    for cached in (1, 1 << 20, 3 * 2 * 3 * 4 * 8):
+        monkeypatch.setattr("modnet_recurrent.recurrent.CACHED", cached)
+        context = layer_context(layer, (7, 4))
+        layer.forward(context, x)
+        gradients.append(layer.backward(context, numbers((2, 7, 3), seed=1)).copy())
+    np.testing.assert_allclose(gradients[0], gradients[1], rtol=1e-12, atol=1e-15)
+    np.testing.assert_allclose(gradients[2], gradients[1], rtol=1e-12, atol=1e-15)
+
+
+def numbers(shape, dtype=np.float64, seed=0):
+    return np.random.default_rng(seed).standard_normal(shape).astype(dtype)
+
+
+def build(*layers, features=3, dtype="float64", seed=0):
+    return modnet.build({"network": {"input": ["variable", features], "dtype": dtype, "layers": layers}}, seed=seed)
+
+
+def node(kind, **options):
+    return {"type": kind.type, "hidden_size": 4, **options}
+
+
+@kinds
+@pytest.mark.parametrize("reverse", [False, True])
+def test_padding_changes_nothing(kind, reverse):
+    network = build("masking", node(kind, reverse=reverse))
+    x = numbers((2, 6, 3))
+    padded = np.concatenate([x, np.zeros((2, 3, 3))], axis=1)
+    y = network.predict(padded)
+    np.testing.assert_allclose(y[:, :6], network.predict(x), rtol=1e-12, atol=1e-14)
+    assert (y[:, 6:] == 0).all()
+
+
+@kinds
+@pytest.mark.parametrize("reverse", [False, True])
+def test_the_last_state_is_that_of_the_last_step_that_is_not_masked(kind, reverse):
+    whole = build("masking", node(kind, reverse=reverse))
+    last = build("masking", node(kind, reverse=reverse, return_sequences=False))
+    last.parameters.flat[...] = whole.parameters.flat
+    x = numbers((3, 6, 3))
+    x[0, 4:] = 0  # padded
+    x[1, :2] = 0  # begins late
+    sequences, states = whole.predict(x), last.predict(x)
+    for row, (first_step, last_step) in enumerate([(0, 3), (2, 5), (0, 5)]):
+        np.testing.assert_array_equal(states[row], sequences[row, first_step if reverse else last_step])
+
+
+def test_a_step_without_a_mask_in_the_middle_is_passed_over():
+    network = build("masking", node(GRU, return_sequences=False))
+    x = numbers((1, 5, 3))
+    x[:, 2] = 0
+    np.testing.assert_allclose(network.predict(x), network.predict(np.delete(x, 2, axis=1)), rtol=1e-12)
+
+
+@kinds
+def test_the_mask_goes_on_to_the_next_layer(kind):
+    network = build("masking", node(kind), node(kind, return_sequences=False))
+    x = numbers((2, 5, 3))
+    padded = np.concatenate([x, np.zeros((2, 2, 3))], axis=1)
+    np.testing.assert_allclose(network.predict(padded), network.predict(x), rtol=1e-12)
+
+
+def test_padding_of_an_embedding_is_heeded():
+    layers = [{"type": "embedding", "vocabulary_size": 9, "embedding_size": 3, "padding": 0}, node(LSTM)]
+    network = modnet.build({"network": {"input": ["variable"], "dtype": "float64", "layers": layers}})
+    np.testing.assert_allclose(network.predict([[3, 4, 0, 0]])[:, :2], network.predict([[3, 4]]), rtol=1e-12)
+
+
+def test_masks_of_two_layers_are_joined():
+    network = build({"type": "masking", "value": 7.0}, "masking", node(GRU, return_sequences=False))
+    x = numbers((1, 4, 3))
+    padded = np.concatenate([x, np.zeros((1, 1, 3)), np.full((1, 1, 3), 7.0)], axis=1)
+    np.testing.assert_allclose(network.predict(padded), network.predict(x), rtol=1e-12)
+
+
+def test_masking_lets_everything_through():
+    layer = Masking(value=-1.0)
+    x = np.array([[[0.0, 0.0], [-1.0, -1.0], [-1.0, 0.0]]])
+    context = layer_context(layer, (3, 2))
+    assert layer.forward(context, x) is x
+    assert context.output_mask.tolist() == [[True, False, True]]
+    assert layer.backward(context, x) is x
+
+
+@kinds
+@pytest.mark.parametrize("piece", [1, 2, 3])
+def test_pieces_of_a_stream_are_those_of_the_whole(kind, piece):
+    network = build(node(kind, train_initial_state=True), node(kind))
+    network.parameters[f"{kind.type}_1.initial_hidden"][...] = 0.3
+    x = numbers((2, 6, 3))
+    stream = network.stream()
+    for _ in range(2):
+        pieces = [stream.predict(x[:, start : start + piece]) for start in range(0, 6, piece)]
+        np.testing.assert_allclose(np.concatenate(pieces, axis=1), network.predict(x), rtol=1e-12, atol=1e-14)
+        stream.reset()
+
+
+@pytest.mark.parametrize("options", [{"reverse": True}, {"return_sequences": False}], ids=str)
+def test_what_needs_the_whole_sequence_does_not_stream(options):
+    with pytest.raises(modnet.ShapeError, match="needs whole sequences"):
+        build(node(LSTM, **options)).stream()
+
+
+def test_another_batch_in_the_middle_of_a_stream_is_refused():
+    stream = build(node(LSTM)).stream()
+    stream.predict(numbers((2, 1, 3)))
+    with pytest.raises(modnet.ShapeError, match="2 sequences so far, found 3"):
+        stream.predict(numbers((3, 1, 3)))
+
+
+@kinds
+def test_no_sequences_and_no_steps(kind):
+    network = build(node(kind), node(kind, return_sequences=False))
+    assert network.predict(np.zeros((0, 5, 3))).shape == (0, 4)
+    assert (network.predict(np.zeros((2, 0, 3))) == 0).all()
+    layer = kind(hidden_size=4)
+    for batch, time in ((0, 5), (2, 0)):
+        context = layer_context(layer, (time, 3))
+        y = layer.forward(context, np.zeros((batch, time, 3)))
+        assert layer.backward(context, y).shape == (batch, time, 3)
+        assert all((gradient == 0).all() for gradient in context.grads.values())
+
+
+@kinds
+def test_sequences_of_other_lengths_and_batches_share_the_buffers(kind):
+    network, fresh = build(node(kind)), build(node(kind))
+    for shape in ((4, 9, 3), (2, 3, 3), (4, 9, 3), (1, 1, 3), (3, 12, 3)):
+        x = numbers(shape)
+        np.testing.assert_array_equal(network.predict(x), fresh.predict(x))
+        fresh = build(node(kind))
+
+
+@kinds
+def test_a_layer_does_not_allocate_after_the_first_step(kind):
+    layer = kind(hidden_size=4)
+    context = layer_context(layer, (5, 3))
+    x, gradient = numbers((6, 5, 3)), numbers((6, 5, 4))
+    taken = []
+    for _ in range(3):
+        context.begin()
+        layer.forward(context, x)
+        layer.backward(context, gradient.copy())
+        taken.append(context.nbytes)
+    assert taken[0] == taken[1] == taken[2]
+
+
+@pytest.mark.parametrize(
+    ("shape", "message"),
+    [
+        (["variable"], r'expects sequences, samples of shape \(time, features\).*an "embedding" before it'),
+        ([8, 8, 3], r"expects sequences, samples of shape \(time, features\)"),
+        ([5, "variable"], r"expects a last axis \(features\) of fixed size"),
+    ],
+    ids=str,
+)
+def test_shapes_that_do_not_fit(shape, message):
+    with pytest.raises(modnet.SpecError, match=f"(?s){message}"):
+        modnet.build({"network": {"input": shape, "layers": [node(LSTM)]}})
+
+
+def test_each_gate_begins_by_itself():
+    network = build(node(LSTM), features=100)
+    gates = np.split(network.parameters["lstm_1.weight_hidden"], 4, axis=1)
+    for gate in gates:
+        np.testing.assert_allclose(gate.T @ gate, np.eye(4), atol=1e-12)
+    bound = np.sqrt(6 / (100 + 4))  # glorot_uniform of one gate, not of four
+    largest = [np.abs(gate).max() for gate in np.split(network.parameters["lstm_1.weight_input"], 4, axis=1)]
+    assert all(0.95 * bound < number <= bound for number in largest)
+    assert network.parameters["lstm_1.bias"].tolist() == [0.0] * 4 + [1.0] * 4 + [0.0] * 8
+
+
+@pytest.mark.parametrize("merge", ["concatenate", "add", "multiply"])
+def test_both_directions_are_merged(merge):
+    network = build({"type": "bidirectional", "layer": node(GRU), "merge": merge, "name": "both"})
+    x = numbers((2, 5, 3))
+    outputs = []
+    for name in ("forward", "backward"):
+        alone = build(node(GRU, reverse=name == "backward", name=name))
+        for key, parameter in alone.parameters.items():
+            parameter[...] = network.parameters[f"both.{key}"]
+        outputs.append(alone.predict(x))
+    merged = {"concatenate": lambda *both: np.concatenate(both, axis=-1), "add": np.add, "multiply": np.multiply}
+    np.testing.assert_allclose(network.predict(x), merged[merge](*outputs), rtol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("layer", "message"),
+    [
+        ({"type": "linear", "out_features": 3}, "layer is linear; expected rnn, lstm or gru"),
+        (node(GRU, reverse=True), "leave that out"),
+    ],
+    ids=["linear", "reverse"],
+)
+def test_a_bidirectional_of_something_else_is_refused(layer, message):
+    with pytest.raises(modnet.SpecError, match=message):
+        build({"type": "bidirectional", "layer": layer})
+
+
+@pytest.mark.parametrize("cls", [*KINDS, Bidirectional, Masking], ids=lambda cls: cls.type)
+def test_is_saved_and_loaded(cls, tmp_path):
+    for example in examples_of(cls):
+        (shape,) = example.input_shapes
+        network = modnet.build(
+            {"network": {"input": list(shape), "layers": [{"type": cls.type, **vars(example.component)}]}}
+        )
+        modnet.save(network, tmp_path / "model.modnet")
+        loaded = modnet.load(tmp_path / "model.modnet")
+        x = numbers((3, *shape), np.float32)
+        assert loaded.spec.network == network.spec.network
+        assert loaded.predict(x).tobytes() == network.predict(x).tobytes()
+
+
+def test_remembers_the_sign_of_the_first_step():
+    """A task that needs memory: what was said 15 steps ago."""
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal((600, 16, 2)).astype(np.float32)
+    y = (x[:, 0, 0] > 0).astype(int)
+    layers = [node(GRU, hidden_size=16, return_sequences=False), {"type": "linear", "out_features": 2}, "softmax"]
+    network = build(*layers, features=2, dtype="float32")
+    optimizer = {"type": "adam", "learning_rate": 0.01}
+    modnet.train(network, x[:500], y[:500], loss="cross_entropy", optimizer=optimizer, epochs=25, seed=0)
+    assert (network.predict(x[500:]).argmax(axis=1) == y[500:]).mean() > 0.9

@@ -1,0 +1,1043 @@
+"""Components that each break one rule of their contract, with the name of the rule."""
+
+import itertools
+import math
+import random
+from typing import NamedTuple
+
+import numpy as np
+
+from modnet import (
+    Activation,
+    Callback,
+    Composite,
+    Initializer,
+    Layer,
+    Loss,
+    Metric,
+    Node,
+    Optimizer,
+    Parameter,
+    Schedule,
+    ShapeError,
+    State,
+    field,
+    hookimpl,
+)
+from modnet.errors import DataError
+from modnet.initializers import Ones, Zeros
+from modnet.layers import Linear
+
+
+class Fault(NamedTuple):
+    component: object
+    shapes: tuple
+    rule: str
+
+
+FAULTS = []
+
+
+def breaks(rule, *shapes, **options):
+    """The class, made with the options, breaks this rule and no other."""
+
+    def add(cls):
+        FAULTS.append((cls, options, shapes, rule))
+        return cls
+
+    return add
+
+
+def faults():
+    return [Fault(cls(**options), shapes, rule) for cls, options, shapes, rule in FAULTS]
+
+
+# Layers
+
+
+class Scaling(Layer):
+    """y = factor * x + shift, feature by feature: right in all things."""
+
+    scratch_output = True
+    streams = True
+
+    def output_shape(self, *input_shapes):
+        (shape,) = input_shapes
+        if not shape or shape[-1] is None:
+            raise ShapeError("expects a last axis of fixed size")
+        return shape
+
+    def parameters(self, *input_shapes):
+        features = input_shapes[0][-1:]
+        return {"factor": Parameter(features, Ones(), decay=False), "shift": Parameter(features, Zeros(), decay=False)}
+
+    def forward(self, context, x):
+        context.save(x)
+        y = np.multiply(x, context.params["factor"], out=context.buffer(x.shape))
+        return np.add(y, context.params["shift"], out=y)
+
+    def backward(self, context, gradient):
+        (x,) = context.saved
+        axes = tuple(range(x.ndim - 1))
+        np.add.reduce(gradient, axis=axes, out=context.grads["shift"])
+        product = np.multiply(x, gradient, out=context.buffer(x.shape))
+        np.add.reduce(product, axis=axes, out=context.grads["factor"])
+        return np.multiply(gradient, context.params["factor"], out=gradient)
+
+
+class Right(Scaling, type="right"):
+    """The layer from which the others are made."""
+
+
+@breaks("documented", (4,))
+class Undocumented(Scaling, type="undocumented"):
+    pass
+
+
+@breaks("named", (4,))
+class Nameless(Scaling):
+    """Has no type name."""
+
+
+@breaks("named", (4,))
+class Shouting(Scaling, type="Loud-Scale"):
+    """Has a type name that is none."""
+
+
+@breaks("type hints", (4,))
+class Hinted(Scaling, type="hinted"):
+    """Has a hint that names nothing."""
+
+    size: "Sise" = 3  # noqa: F821
+
+
+@breaks("fields", (4,))
+class Listing(Scaling, type="listing"):
+    """Takes a set, which no spec can hold."""
+
+    sizes: set[int] = frozenset()
+
+
+@breaks("immutable", (4,))
+class ListDefault(Scaling, type="list_default"):
+    """A list as default is one for all."""
+
+    sizes: tuple[int, ...] = []
+
+
+@breaks("round trip", (4,), rate=0.5)
+class Forgetful(Scaling, type="forgetful"):
+    """Leaves a field out of its plain form."""
+
+    rate: float = 0.1
+
+    def plain(self):
+        return {"type": self.type}
+
+
+@breaks("declarations", (4,))
+class Restless(Scaling, type="restless"):
+    """Asks for another parameter each time."""
+
+    def parameters(self, *input_shapes):
+        return {"factor": Parameter(input_shapes[0], Uniformly(next(COUNTER)))}
+
+
+COUNTER = itertools.count()
+
+
+class Uniformly(Initializer, type="uniformly"):
+    """A constant."""
+
+    value: int = 0
+
+
+@breaks("refusals", (4, 3))
+class Unpacks(Scaling, type="unpacks"):
+    """Unpacks the shape before it has looked at it."""
+
+    def output_shape(self, *input_shapes):
+        _time, features = input_shapes[0]
+        if features is None:
+            raise ShapeError("expects a fixed number of features")
+        return input_shapes[0]
+
+
+@breaks("refusals", (4,))
+class Shrugs(Scaling, type="shrugs"):
+    """Refuses without saying what it expects."""
+
+    def output_shape(self, *input_shapes):
+        if len(input_shapes[0]) != 1 or input_shapes[0][0] is None:
+            raise ShapeError("wrong shape")
+        return input_shapes[0]
+
+
+@breaks("needs_input", (4,))
+class Forgets(Activation, type="forgets"):
+    """x**2: its derivative reads x, and it says that it does not."""
+
+    needs_input = False
+
+    def function(self, x, out):
+        return np.multiply(x, x, out=out)
+
+    def derivative(self, x, y, out):
+        return np.multiply(x, 2, out=out)
+
+
+@breaks("runs", (4,))
+class Crashes(Scaling, type="crashes"):
+    """Reads a parameter that is not there."""
+
+    def forward(self, context, x):
+        return x * context.params["weight"]
+
+
+@breaks("runs", (4,), (4,))
+class OneGradient(Layer, type="one_gradient"):
+    """Two inputs and one gradient."""
+
+    inputs = (2, 2)
+
+    def output_shape(self, *input_shapes):
+        return input_shapes[0]
+
+    def forward(self, context, x, y):
+        return np.add(x, y, out=context.buffer(x.shape))
+
+    def backward(self, context, gradient):
+        return gradient
+
+
+@breaks("shapes", (4,))
+class Announces(Scaling, type="announces"):
+    """Announces another shape than it gives."""
+
+    def output_shape(self, *input_shapes):
+        return (1, *super().output_shape(*input_shapes))
+
+
+@breaks("shapes", (3, 4))
+class FixesTime(Scaling, type="fixes_time"):
+    """Says that a variable axis becomes a fixed one."""
+
+    def output_shape(self, *input_shapes):
+        return tuple(1 if size is None else size for size in super().output_shape(*input_shapes))
+
+
+@breaks("dtypes", (4,))
+class AlwaysDouble(Scaling, type="always_double"):
+    """Adds an array of numpy's default dtype."""
+
+    def forward(self, context, x):
+        return np.add(super().forward(context, x), 0.0, out=context.buffer(x.shape, np.float64))
+
+
+@breaks("gradients", (4,))
+class SlightlyWrong(Scaling, type="slightly_wrong"):
+    """A twentieth of a percent off."""
+
+    def backward(self, context, gradient):
+        result = super().backward(context, gradient)
+        return np.multiply(result, 1.0005, out=result)
+
+
+@breaks("gradients", (4,))
+class ForgotTheShift(Scaling, type="forgot_the_shift"):
+    """Writes no gradient of the shift."""
+
+    def backward(self, context, gradient):
+        kept = context.grads["shift"].copy()
+        result = super().backward(context, gradient)
+        context.grads["shift"][...] = kept
+        return result
+
+
+@breaks("gradients in prediction", (4,))
+class Halves(Scaling, type="halves"):
+    """Halves the signal in training, and its gradient always."""
+
+    def forward(self, context, x):
+        y = super().forward(context, x)
+        return np.multiply(y, 0.5, out=y) if context.training else y
+
+    def backward(self, context, gradient):
+        return super().backward(context, np.multiply(gradient, 0.5, out=gradient))
+
+
+@breaks("gradients with a mask", (3, 4))
+class MaskedForward(Scaling, type="masked_forward"):
+    """Heeds the mask forward and not backward."""
+
+    def forward(self, context, x):
+        y = super().forward(context, x)
+        if context.masks[0] is not None and x.ndim == 3:
+            np.multiply(y, context.masks[0][..., None], out=y)
+        return y
+
+
+@breaks("writes gradients", (4,))
+class AddsUp(Scaling, type="adds_up"):
+    """Adds to the gradient of its factor."""
+
+    def backward(self, context, gradient):
+        before = context.grads["factor"].copy()
+        result = super().backward(context, gradient)
+        context.grads["factor"] += before
+        return result
+
+
+@breaks("needs_input_gradient", (4,))
+class StopsEarly(Scaling, type="stops_early"):
+    """Leaves the parameters out where the input needs no gradient."""
+
+    def backward(self, context, gradient):
+        if not context.needs_input_gradient:
+            return None
+        return super().backward(context, gradient)
+
+
+@breaks("leaves its inputs alone", (4,))
+class InPlace(Scaling, type="in_place"):
+    """Leaves its output in its input."""
+
+    def forward(self, context, x):
+        kept = context.buffer(x.shape)
+        np.copyto(kept, x)
+        y = super().forward(context, kept)
+        np.copyto(x, y)
+        return y
+
+
+@breaks("leaves its inputs alone", (4,))
+class MovesParameters(Scaling, type="moves_parameters"):
+    """Learns by itself."""
+
+    def backward(self, context, gradient):
+        result = super().backward(context, gradient)
+        context.params["shift"][...] += 1e-3
+        return result
+
+
+@breaks("gives arrays of its own", (4,), (4,))
+class OneForBoth(Layer, type="one_for_both"):
+    """The sum of two inputs: the gradients are two views of one array."""
+
+    inputs = (2, 2)
+
+    def output_shape(self, *input_shapes):
+        return input_shapes[0]
+
+    def forward(self, context, x, y):
+        return np.add(x, y, out=context.buffer(x.shape))
+
+    def backward(self, context, gradient):
+        return gradient[...], gradient[...]
+
+
+@breaks("gives arrays of its own", (3, 4))
+class Broadcasts(Layer, type="broadcasts"):
+    """The sum over time, whose gradient is one row that is seen many times."""
+
+    def output_shape(self, *input_shapes):
+        (shape,) = input_shapes
+        if len(shape) != 2:
+            raise ShapeError("expects samples of shape (time, features)")
+        return shape[1:]
+
+    def forward(self, context, x):
+        context.save(x.shape)
+        return np.add.reduce(x, axis=1, out=context.buffer((len(x), x.shape[2])))
+
+    def backward(self, context, gradient):
+        return np.broadcast_to(gradient[:, None], context.saved[0])
+
+
+@breaks("scratch_output", (4,))
+class ReadsItsOutput(Layer, type="reads_its_output"):
+    """exp(x): backward reads the output that it has promised to leave."""
+
+    scratch_output = True
+
+    def output_shape(self, *input_shapes):
+        return input_shapes[0]
+
+    def forward(self, context, x):
+        y = np.minimum(x, 20.0, out=context.buffer(x.shape))
+        np.exp(y, out=y)
+        context.save(y)
+        return y
+
+    def backward(self, context, gradient):
+        (y,) = context.saved
+        return np.multiply(gradient, y, out=gradient)
+
+
+@breaks("scratch_output", (4,))
+class GivesItsInput(Layer, type="gives_its_input"):
+    """The identity, which gives its input for an array of its own."""
+
+    scratch_output = True
+    streams = True
+
+    def output_shape(self, *input_shapes):
+        return input_shapes[0]
+
+    def forward(self, context, x):
+        return x
+
+    def backward(self, context, gradient):
+        return gradient
+
+
+@breaks("masks", (3, 4))
+class SilentMask(Scaling, type="silent_mask"):
+    """Makes a mask and does not say so."""
+
+    def forward(self, context, x):
+        if x.ndim == 3:
+            context.output_mask = np.ones(x.shape[:2], bool)
+        return super().forward(context, x)
+
+
+@breaks("masks", (3, 4))
+class WritesMask(Scaling, type="writes_mask"):
+    """Shortens the mask of the layer before it."""
+
+    def forward(self, context, x):
+        if context.masks[0] is not None and x.ndim == 3 and not context.masks[0].all():
+            context.masks[0][:, -1] = False
+        return super().forward(context, x)
+
+
+@breaks("streams", (3, 4))
+class LooksBack(Layer, type="looks_back"):
+    """The running sum over time, which forgets what came in the piece before."""
+
+    streams = True
+
+    def output_shape(self, *input_shapes):
+        (shape,) = input_shapes
+        if len(shape) != 2:
+            raise ShapeError("expects samples of shape (time, features)")
+        return shape
+
+    def forward(self, context, x):
+        return np.cumsum(x, axis=1, out=context.buffer(x.shape))
+
+    def backward(self, context, gradient):
+        result = context.buffer(gradient.shape)
+        np.cumsum(gradient[:, ::-1], axis=1, out=result[:, ::-1])
+        return result
+
+
+@breaks("batches", (4,))
+class Centres(Layer, type="centres"):
+    """Takes the mean of the batch away, in prediction too."""
+
+    def output_shape(self, *input_shapes):
+        return input_shapes[0]
+
+    def forward(self, context, x):
+        return np.subtract(x, x.sum(axis=0) / max(1, len(x)), out=context.buffer(x.shape))
+
+    def backward(self, context, gradient):
+        return np.subtract(gradient, gradient.sum(axis=0) / max(1, len(gradient)), out=gradient)
+
+
+@breaks("batches", (4,))
+class NoEmptyBatch(Scaling, type="no_empty_batch"):
+    """Looks at the first sample, whether there is one or not."""
+
+    def forward(self, context, x):
+        if not np.isfinite(x[0]).all():
+            raise DataError("expected finite numbers")
+        return super().forward(context, x)
+
+
+@breaks("strides", (4,))
+class Contiguous(Scaling, type="contiguous"):
+    """Takes for granted how its input lies in memory."""
+
+    def forward(self, context, x):
+        flat = x.view()
+        flat.shape = (x.size,)
+        return super().forward(context, x)
+
+
+@breaks("prediction", (4,))
+class AlwaysNoisy(Scaling, type="always_noisy"):
+    """Draws in prediction too, though nothing comes of it."""
+
+    def forward(self, context, x):
+        context.rng.random()
+        return super().forward(context, x)
+
+
+@breaks("prediction", (4,))
+class Counts(Scaling, type="counts"):
+    """Counts its passes, those of prediction too."""
+
+    def state(self, *input_shapes):
+        return {"passes": State(())}
+
+    def forward(self, context, x):
+        context.state["passes"] += 1
+        return super().forward(context, x)
+
+
+@breaks("same seed, same bytes", (4,))
+class GlobalSign(Scaling, type="global_sign"):
+    """Rounds by a coin of Python's global generator."""
+
+    def forward(self, context, x):
+        y = super().forward(context, x)
+        if context.training:
+            np.multiply(y, 1 + 1e-15 * round(10 * random.random()), out=y)
+        return y
+
+
+@breaks("buffers", (4,))
+class KeepsInABuffer(Scaling, type="keeps_in_a_buffer"):
+    """Takes a buffer for zeros, as a new one often is."""
+
+    def forward(self, context, x):
+        y = super().forward(context, x)
+        zeros = context.buffer((1,))
+        if not context.training and len(context.saved) == 1 and not np.isfinite(zeros).all():
+            np.multiply(y, 2, out=y)
+        return y
+
+
+@breaks("nothing hidden", (4,))
+class OnTheClass(Scaling, type="on_the_class"):
+    """Keeps the input on the class, where the next pass finds it."""
+
+    kept = []  # noqa: RUF012
+
+    def forward(self, context, x):
+        self.kept[:] = [x]
+        return super().forward(context, x)
+
+    def backward(self, context, gradient):
+        context.save(*self.kept)
+        return super().backward(context, gradient)
+
+
+@breaks("quiet", (4,))
+class Warns(Scaling, type="warns"):
+    """The mean of nothing is a warning."""
+
+    def forward(self, context, x):
+        x.mean(axis=0)
+        return super().forward(context, x)
+
+
+@breaks("memory", (4,))
+class Allocates(Scaling, type="allocates"):
+    """A new array in every pass."""
+
+    def forward(self, context, x):
+        context.save(x)
+        return x * context.params["factor"] + context.params["shift"]
+
+
+@breaks("memory", (4,))
+class Hoards(Scaling, type="hoards"):
+    """Keeps a copy of every large batch."""
+
+    hoard = []  # noqa: RUF012
+
+    def forward(self, context, x):
+        if x.nbytes > 1 << 19:
+            self.hoard.append(x[: len(x) // 2].copy())
+        return super().forward(context, x)
+
+
+@breaks("learns", (4,))
+class Idle(Scaling, type="idle"):
+    """Asks for parameters that have no part in what it gives."""
+
+    def forward(self, context, x):
+        context.save(x)
+        np.copyto(y := context.buffer(x.shape), x)
+        return y
+
+    def backward(self, context, gradient):
+        for array in context.grads.values():
+            array.fill(0)
+        return gradient
+
+
+@breaks("does not change", (4,))
+class Remembers(Scaling, type="remembers"):
+    """Keeps its last input on itself."""
+
+    def forward(self, context, x):
+        self.__dict__["last"] = x.shape
+        return super().forward(context, x)
+
+
+# Activations
+
+
+@breaks("keeps the shape", (4,))
+class Widens(Activation, type="widens"):
+    """Gives more features than it was given."""
+
+    elementwise = False
+
+    def output_shape(self, *input_shapes):
+        (shape,) = input_shapes
+        if not shape or shape[-1] is None:
+            raise ShapeError("expects a last axis of fixed size")
+        return (*shape[:-1], shape[-1] + 1)
+
+    def forward(self, context, x):
+        y = context.buffer((*x.shape[:-1], x.shape[-1] + 1))
+        y[..., :-1] = x
+        y[..., -1] = 0
+        return y
+
+    def backward(self, context, gradient):
+        return gradient[..., :-1]
+
+
+@breaks("overwrites its input", (4,))
+class ReadsTwice(Activation, type="reads_twice"):
+    """x + x**2 / 2, which reads x when it has been written already."""
+
+    def function(self, x, out):
+        np.multiply(x, x, out=out)
+        np.multiply(out, 0.5, out=out)
+        return np.add(out, x, out=out)
+
+    def derivative(self, x, y, out):
+        return np.add(x, 1, out=out)
+
+
+# Composites
+
+
+@breaks("expands", (4,))
+class Grows(Composite, type="grows"):
+    """One node more each time."""
+
+    def expand(self, inputs):
+        return [Node(layer=Linear(out_features=4)) for _ in range(1 + next(COUNTER) % 5)]
+
+
+# Losses
+
+
+class Squares(Loss):
+    """The mean squared error: right in all things."""
+
+    def values(self, prediction, target):
+        axes = tuple(range(1, prediction.ndim))
+        return np.square(prediction - target).mean(axis=axes)
+
+    def gradient(self, prediction, target):
+        return (prediction - target) * (2 / math.prod(prediction.shape[1:]))
+
+
+@breaks("takes targets")
+class TakesNothing(Squares, type="takes_nothing"):
+    """Refuses all that it is given."""
+
+    def values(self, prediction, target):
+        raise DataError("expected other targets")
+
+
+@breaks("refuses shapes")
+class TakesAnyShape(Squares, type="takes_any_shape"):
+    """Compares no shapes."""
+
+    def check_shapes(self, prediction_shape, target_shape):
+        if len(target_shape) < 4 and target_shape != prediction_shape:
+            raise ShapeError(f"found {prediction_shape} and {target_shape}")
+
+
+@breaks("values")
+class MeanOfTheBatch(Squares, type="mean_of_the_batch"):
+    """Gives the mean over the batch."""
+
+    def values(self, prediction, target):
+        return super().values(prediction, target).mean()
+
+
+@breaks("gradients")
+class ForgotTheTwo(Squares, type="forgot_the_two"):
+    """The gradient without its 2."""
+
+    def gradient(self, prediction, target):
+        return super().gradient(prediction, target) / 2
+
+
+@breaks("dtypes")
+class DoubleLoss(Squares, type="double_loss"):
+    """Computes in float64."""
+
+    def gradient(self, prediction, target):
+        return super().gradient(prediction.astype(np.float64), target)
+
+
+@breaks("joint")
+class Unstable(Squares, type="unstable"):
+    """Behind softmax: exp of large logits is inf."""
+
+    joint_with = ("softmax",)
+
+    def joint(self, context, logits, target):
+        p = np.exp(logits)
+        p /= p.sum(axis=-1, keepdims=True)
+        slope = self.gradient(p, target)
+        return self.values(p, target), p * (slope - (slope * p).sum(axis=-1, keepdims=True))
+
+
+class Negative(Loss):
+    """-p[label]: right in all things."""
+
+    takes_labels = True
+
+    def values(self, prediction, target):
+        axes = tuple(range(1, prediction.ndim))
+        return -(prediction * self.rows(prediction, target)).sum(axis=axes)
+
+    def gradient(self, prediction, target):
+        return -self.rows(prediction, target)
+
+    def rows(self, prediction, target):
+        if target.ndim == prediction.ndim:
+            return target.astype(prediction.dtype)
+        if target.dtype.kind != "i" or ((target < 0) | (target >= prediction.shape[-1])).any():
+            raise DataError("expected labels")
+        return np.eye(prediction.shape[-1], dtype=prediction.dtype)[target]
+
+
+@breaks("labels", (3,))
+class CountsFromTheEnd(Negative, type="counts_from_the_end"):
+    """Takes -1 for the last class, as numpy does."""
+
+    def rows(self, prediction, target):
+        if target.ndim < prediction.ndim:
+            target = np.where(target == -1, prediction.shape[-1] - 1, target)
+        return super().rows(prediction, target)
+
+
+@breaks("sample weights", (3,))
+class OneWeight(Squares, type="one_weight"):
+    """One weight for all samples."""
+
+    def sample_weights(self, target):
+        return np.ones(1)
+
+
+@breaks("leaves its inputs alone", (3,))
+class LendsItsTarget(Negative, type="lends_its_target"):
+    """-sum(t p), whose gradient is the target itself, turned around."""
+
+    takes_labels = False
+
+    def gradient(self, prediction, target):
+        np.negative(target, out=target)
+        kept = target.copy()
+        np.negative(target, out=target)
+        target[:1] += 1e-3
+        return kept
+
+
+@breaks("nothing hidden", (3,))
+class Warm(Squares, type="warm"):
+    """Counts its batches, and from the ninth on adds a rounding error."""
+
+    sizes = []  # noqa: RUF012
+
+    def gradient(self, prediction, target):
+        before = self.sizes[-1:]
+        self.sizes.append(len(prediction))
+        return super().gradient(prediction, target) * (1 + 1e-12 * (before == [8]))
+
+
+# Optimizers
+
+
+class Descent(Optimizer):
+    """theta -= eta (g + lambda theta): right in all things."""
+
+    def update(self, parameter, gradient, slots, scratch, step, learning_rate, weight_decay):
+        np.multiply(parameter, weight_decay, out=scratch[0])
+        gradient += scratch[0]
+        gradient *= learning_rate
+        parameter -= gradient
+
+
+@breaks("slots")
+class TwiceTheSame(Descent, type="twice_the_same"):
+    """Two slots of one name."""
+
+    slots = ("moment", "moment")
+
+
+@breaks("runs")
+class NotInPlace(Descent, type="not_in_place"):
+    """Gives the new parameters, which nobody takes."""
+
+    def update(self, parameter, gradient, slots, scratch, step, learning_rate, weight_decay):
+        return parameter - learning_rate * (gradient + weight_decay * parameter)
+
+
+@breaks("chunks")
+class ByTheNorm(Descent, type="by_the_norm"):
+    """Divides by the norm of what it is given, which is a chunk."""
+
+    def update(self, parameter, gradient, slots, scratch, step, learning_rate, weight_decay):
+        gradient /= max(1.0, float(np.linalg.norm(gradient)))
+        super().update(parameter, gradient, slots, scratch, step, learning_rate, weight_decay)
+
+
+@breaks("scratch")
+class ReadsScratch(Descent, type="reads_scratch"):
+    """Takes scratch for zeros."""
+
+    def update(self, parameter, gradient, slots, scratch, step, learning_rate, weight_decay):
+        scratch[0] += parameter
+        scratch[0] *= weight_decay
+        gradient += scratch[0]
+        gradient *= learning_rate
+        parameter -= gradient
+
+
+@breaks("nothing hidden")
+class GlobalJitter(Descent, type="global_jitter"):
+    """Draws from Python's global generator, one number for a step's chunks."""
+
+    def update(self, parameter, gradient, slots, scratch, step, learning_rate, weight_decay):
+        gradient *= 1 + 1e-14 * round(random.random() * 4)
+        super().update(parameter, gradient, slots, scratch, step, learning_rate, weight_decay)
+
+
+@breaks("memory")
+class Temporaries(Descent, type="temporaries"):
+    """Intermediate arrays of its own."""
+
+    scratch = 0
+
+    def update(self, parameter, gradient, slots, scratch, step, learning_rate, weight_decay):
+        parameter -= learning_rate * (gradient + weight_decay * parameter)
+
+
+@breaks("descends")
+class Ascends(Descent, type="ascends"):
+    """Goes uphill."""
+
+    def update(self, parameter, gradient, slots, scratch, step, learning_rate, weight_decay):
+        gradient *= -1
+        super().update(parameter, gradient, slots, scratch, step, learning_rate, weight_decay)
+
+
+@breaks("rate")
+class OwnRate(Descent, type="own_rate"):
+    """Takes the rate of its field, which no schedule changes."""
+
+    def update(self, parameter, gradient, slots, scratch, step, learning_rate, weight_decay):
+        super().update(parameter, gradient, slots, scratch, step, self.learning_rate, weight_decay)
+
+
+@breaks("zero gradient")
+class NoEpsilon(Descent, type="no_epsilon"):
+    """The sign of the gradient by a division."""
+
+    def update(self, parameter, gradient, slots, scratch, step, learning_rate, weight_decay):
+        np.abs(gradient, out=scratch[0])
+        gradient /= scratch[0]
+        super().update(parameter, gradient, slots, scratch, step, learning_rate, weight_decay)
+
+
+@breaks("weight decay")
+class NoDecay(Descent, type="no_decay"):
+    """Passes the decay over."""
+
+    def update(self, parameter, gradient, slots, scratch, step, learning_rate, weight_decay):
+        super().update(parameter, gradient, slots, scratch, step, learning_rate, 0.0)
+
+
+# Initializers
+
+
+@breaks("fills")
+class Rebinds(Initializer, type="rebinds"):
+    """Makes an array of its own."""
+
+    def initialize(self, out, fan_in, fan_out, rng):
+        out = rng.standard_normal(out.shape)
+
+
+@breaks("reads nothing")
+class AddsToOut(Initializer, type="adds_to_out"):
+    """Adds to what is there, unless that is nan."""
+
+    def initialize(self, out, fan_in, fan_out, rng):
+        np.copyto(out, np.where(np.isnan(out), 0, out) + rng.standard_normal(out.shape))
+
+
+@breaks("same seed, same bytes")
+class GlobalGenerator(Initializer, type="global_generator"):
+    """Takes its seed from numpy's global generator, whose state it puts back."""
+
+    def initialize(self, out, fan_in, fan_out, rng):
+        state = np.random.get_state()
+        out[...] = np.random.standard_normal(out.shape)
+        np.random.set_state(state)
+
+
+# Schedules
+
+
+@breaks("finite")
+class DividesByEpoch(Schedule, type="divides_by_epoch"):
+    """1 / x, for x from 0 on."""
+
+    def factor(self, progress):
+        return 1 / progress.epoch
+
+
+@breaks("pure")
+class Decays(Schedule, type="decays"):
+    """A little less each time that it is asked."""
+
+    calls = []  # noqa: RUF012
+
+    def factor(self, progress):
+        self.calls.append(progress)
+        return 0.99 ** len(self.calls)
+
+
+# Metrics
+
+
+class Hits(Metric):
+    """The share of labels that are met: right in all things."""
+
+    def start(self):
+        return 0.0, 0.0
+
+    def update(self, accumulator, prediction, target, weights):
+        if target.ndim != prediction.ndim - 1 or target.dtype.kind != "i":
+            raise DataError("expected labels")
+        hits = prediction.argmax(axis=-1) == target
+        shares = hits.mean(axis=tuple(range(1, hits.ndim)))
+        weights = np.ones(len(target)) if weights is None else weights
+        return accumulator[0] + float(shares @ weights), accumulator[1] + float(weights.sum())
+
+    def result(self, accumulator):
+        return accumulator[0] / accumulator[1] if accumulator[1] else float("nan")
+
+
+@breaks("takes targets", (3,), ())
+class WrongKind(Hits, type="wrong_kind"):
+    """Refuses labels, as it refuses all else."""
+
+    def update(self, accumulator, prediction, target, weights):
+        return super().update(accumulator, prediction, target.astype(float), weights)
+
+
+@breaks("result")
+class SaysText(Hits, type="says_text"):
+    """A number of numpy's, in single precision, is no float."""
+
+    def result(self, accumulator):
+        return np.float32(super().result(accumulator))
+
+
+@breaks("no samples")
+class DividesByNothing(Hits, type="divides_by_nothing"):
+    """The share of nothing."""
+
+    def result(self, accumulator):
+        return accumulator[0] / accumulator[1]
+
+
+@breaks("splits")
+class MeanOfBatches(Hits, type="mean_of_batches"):
+    """The mean over batches of unequal size."""
+
+    def update(self, accumulator, prediction, target, weights):
+        hit, total = super().update((0.0, 0.0), prediction, target, weights)
+        return (accumulator[0] + hit / total, accumulator[1] + 1.0) if total else accumulator
+
+
+@breaks("plain accumulators")
+class KeepsASet(Hits, type="keeps_a_set"):
+    """An accumulator that no checkpoint can hold."""
+
+    def start(self):
+        return 0.0, 0.0, frozenset()
+
+    def update(self, accumulator, prediction, target, weights):
+        return (*super().update(accumulator[:2], prediction, target, weights), frozenset())
+
+
+@breaks("weights")
+class Unweighted(Hits, type="unweighted"):
+    """Passes the weights over."""
+
+    def update(self, accumulator, prediction, target, weights):
+        return super().update(accumulator, prediction, target, None)
+
+
+@breaks("leaves its inputs alone")
+class KeepsBatches(Hits, type="keeps_batches"):
+    """Keeps the arrays themselves, into which the next batch is written."""
+
+    def start(self):
+        return []
+
+    def update(self, accumulator, prediction, target, weights):
+        if target.ndim != prediction.ndim - 1 or target.dtype.kind != "i":
+            raise DataError("expected labels")
+        return [*accumulator, (prediction, target, weights)]
+
+    def result(self, accumulator):
+        total = 0.0, 0.0
+        for batch in accumulator:
+            total = super().update(total, *batch)
+        return super().result(total)
+
+
+# Callbacks
+
+
+@breaks("events")
+class NoSuchEvent(Callback, type="no_such_event"):
+    """Waits for what never happens."""
+
+    def modnet_epoch_finished(self, run):
+        run.stop("done")
+
+
+@breaks("events")
+class NoArgument(Callback, type="no_argument"):
+    """Asks for an argument that there is not."""
+
+    @hookimpl
+    def modnet_epoch_ended(self, run, epoch): ...
+
+
+@breaks("runs")
+class Fails(Callback, type="fails"):
+    """Reads a figure that no run has."""
+
+    monitor: str = field(default="beauty")
+
+    def modnet_epoch_ended(self, run):
+        run.monitored(self.monitor)
+
+
+@breaks("plain state")
+class KeepsTheRun(Callback, type="keeps_the_run"):
+    """Remembers an object."""
+
+    def modnet_training_started(self, run):
+        run.state_of(self)["network"] = run.network

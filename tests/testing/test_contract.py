@@ -1,0 +1,116 @@
+"""The kit has to find what it is there for: each planted fault by its rule, and nothing else."""
+
+from importlib import import_module
+
+import numpy as np
+import pytest
+
+from modnet.testing import ContractError, check_component, examine
+from modnet.testing.contract import MODULES
+from tests.testing.broken import AddsUp, Fails, Hits, Negative, Right, Squares, faults
+
+NOT_PLANTED = {
+    "JSON Schema",  # made from the same hints as the reader, so that no component can bring them apart
+    "save and load",  # what else a prediction could read than arrays and fields is found before
+    "threads",  # the same fault fails every time as "nothing hidden", where no thread has to be lucky
+    "gradients of parameters",  # of a composite: the fault of one of its nodes
+}
+"""Rules that no component in broken.py breaks alone, with the reason."""
+
+
+@pytest.mark.parametrize("fault", faults(), ids=lambda fault: type(fault.component).__name__)
+def test_a_fault_is_found_by_its_rule_and_by_no_other(fault):
+    report = examine(fault.component, *fault.shapes)
+    assert [row.rule for row in report.failures] == [fault.rule], report.faults()
+    (row,) = report.failures
+    assert row.text
+    assert row.remedy
+
+
+@pytest.mark.parametrize("shapes", [[(4,)], [(3, 4)], [(None, 4)], [(5, 4, 3)], []], ids=str)
+def test_the_layer_without_a_fault_passes(shapes):
+    report = check_component(Right(), *shapes)
+    assert report.failures == []
+    assert {row.rule for row in report.rows if row.status == "not applicable"} == {"needs_input"}
+
+
+@pytest.mark.parametrize("cls", [Squares, Negative, Hits])
+def test_what_the_broken_ones_are_made_of_has_no_fault_but_its_name(cls):
+    assert {row.rule for row in examine(cls()).failures} == {"documented", "named"} - (
+        {"documented"} if cls.__doc__ else set()
+    )
+
+
+def test_every_rule_has_a_component_that_breaks_it():
+    rules = {
+        rule.name
+        for modules in MODULES.values()
+        for name in modules
+        for rule in import_module(f"modnet.testing.rules.{name}").RULES
+    }
+    assert {fault.rule for fault in faults()} | NOT_PLANTED == rules
+    assert not {fault.rule for fault in faults()} & NOT_PLANTED
+
+
+@pytest.mark.parametrize("kind", MODULES)
+def test_the_rules_that_one_depends_on_are_examined_before_it(kind):
+    everywhere = {name for modules in MODULES.values() for name in names_of(modules)}
+    names = names_of(MODULES[kind])
+    assert len(set(names)) == len(names)
+    for module in MODULES[kind]:
+        for rule in import_module(f"modnet.testing.rules.{module}").RULES:
+            before = names[: names.index(rule.name)]
+            assert set(rule.after) <= everywhere
+            assert set(rule.after) & set(names) <= set(before), rule.name
+
+
+def names_of(modules):
+    return [rule.name for name in modules for rule in import_module(f"modnet.testing.rules.{name}").RULES]
+
+
+def test_the_error_lists_every_rule_with_numbers_and_remedy():
+    class Both(AddsUp, type="both"):
+        """Adds up its gradients, and those of the input are 0.05 % wrong."""
+
+        def backward(self, context, gradient):
+            return super().backward(context, gradient) * 1.0005
+
+    with pytest.raises(ContractError) as caught:
+        check_component(Both(), (4,))
+    message = str(caught.value)
+    assert message.startswith('layer "both" Both() on (4,) breaks 2 rules of ')
+    assert "  gradients: relative error of the gradient of input by 0.0005; at most 1e-06 is expected\n" in message
+    assert "      Derive backward anew from forward" in message
+    assert "  memory: " in message
+    (report,) = caught.value.reports
+    skipped = next(row for row in report.rows if row.rule == "writes gradients")
+    assert (skipped.status, skipped.text) == ("not applicable", 'not examined, as "gradients" failed')
+
+
+def test_a_report_is_a_table_with_a_row_for_each_rule():
+    report = check_component(Right(), (4,))
+    title, *rows = str(report).splitlines()
+    assert title == 'layer "right" Right() on (4,)'
+    assert len(rows) == len(report.rows)
+    assert any(row.split() == ["needs_input", "not", "applicable", "it", "promises", "nothing"] for row in rows)
+
+
+def test_the_fault_of_a_callback_says_where_it_arose():
+    (row,) = examine(Fails()).failures
+    assert "TrainingError" in row.text
+    assert "beauty" in row.text
+
+
+def test_without_jsonschema_one_rule_is_left_out(monkeypatch):
+    monkeypatch.setattr("modnet.testing.rules.component.find_spec", lambda name: None)
+    row = next(row for row in check_component(Right(), (4,)).rows if row.rule == "JSON Schema")
+    assert row.status == "not applicable"
+    assert "pip install jsonschema" in row.text
+
+
+def test_numpys_global_generator_is_left_as_it_was():
+    np.random.seed(5)
+    expected = np.random.random(3).tolist()
+    np.random.seed(5)
+    check_component(Right(), (4,))
+    assert np.random.random(3).tolist() == expected

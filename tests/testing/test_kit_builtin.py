@@ -1,0 +1,58 @@
+"""The core's own components keep the contract that plugins are held to."""
+
+import pytest
+
+from modnet import layers, losses, metrics, optimizers, schedules
+from modnet.activations import LogSoftmax, PReLU, Softmax
+from modnet.component import KINDS, Example
+from modnet.registry import BUILTIN, GROUPS, Registry
+from modnet.testing import examine
+from modnet.testing.examples import examples_of
+
+REGISTRY = Registry(list)
+EXAMPLES = [
+    example
+    for kind, group in GROUPS.items()
+    for name in BUILTIN[group]
+    for example in examples_of(REGISTRY.find(KINDS[kind], name))
+]
+
+FURTHER = [
+    Example(layers.Concatenate(axis=0), ((4, 3), (2, 3))),
+    Example(layers.Embedding(vocabulary_size=5, embedding_size=3, padding=0), ((None,),)),
+    Example(layers.LayerNorm(axes=2), ((5, 4),)),
+    Example(layers.Linear(out_features=2, bias=False), ((None, 4),)),
+    Example(layers.Multiply(), ((4,), (4,), (4,))),
+    Example(layers.Reshape(shape=(-1, 2)), ((None, 4),)),
+    Example(PReLU(shared=True), ((4, 3),)),
+    Example(Softmax(), ((None, 4),)),
+    Example(losses.BinaryCrossEntropy(), ((4,),)),
+    Example(losses.CrossEntropy(), ((2, 3, 4),)),
+    Example(optimizers.SGD(momentum=0.9, dampening=0.1, weight_decay=0.1)),
+    Example(optimizers.SGD(momentum=0.9, nesterov=True)),
+    Example(optimizers.RMSProp(centered=True, momentum=0.5)),
+    Example(optimizers.Adam(weight_decay=0.1, decay_all=True)),
+    Example(schedules.Cosine(warmup_epochs=20.0)),
+    Example(schedules.Plateau(patience=0, gamma=0.5)),
+    Example(metrics.AUC(), ((1,),)),
+    Example(metrics.R2(), ((2, 3),)),
+    Example(metrics.TopKAccuracy(k=2)),
+]
+"""Options with a code of their own."""
+
+KNOWN = {
+    layers.Concatenate(axis=0): {"streams"},  # along time its pieces are not those of the whole
+    LogSoftmax(): {"batches"},  # of samples without axes it takes the batch for the classes
+    Softmax(): {"batches", "memory"},  # the same; and its columns are allocated in every pass
+}
+"""Component -> the rules that it is known to break; a rule that is kept again has to go from here."""
+
+
+@pytest.mark.parametrize(
+    "example",
+    [*EXAMPLES, *FURTHER],
+    ids=lambda example: f"{example.component.kind} {example.component} {' '.join(map(str, example.input_shapes))}",
+)
+def test_keeps_its_contract(example):
+    report = examine(example.component, *example.input_shapes)
+    assert {row.rule for row in report.failures} == KNOWN.get(example.component, set()), report.faults()
