@@ -28,7 +28,8 @@ def command(ctx: click.Context, distribution: str, as_json: bool) -> None:
       modnet check-plugin modnet-wave
 
     \b
-    JSON: [{"kind", "type", "label", "rules": [{"rule", "status", "text", "remedy"}]}]
+    JSON: [{"kind", "type", "label",
+            "rules": [{"rule", "status", "text", "remedy"}]}]
     """
     from modnet.cli.app import FAILED
     from modnet.registry import default_registry
