@@ -16,7 +16,7 @@ from statistics import median
 CASES = {
     "block, 64 steps, batch 32": {"steps": 64, "batch": 32, "hidden": 512},
     "the same, hidden 2048": {"steps": 64, "batch": 32, "hidden": 2048},
-    "the same, causal": {"steps": 64, "batch": 32, "hidden": 512, "causal": True},
+    "block, 64 steps, batch 32, causal": {"steps": 64, "batch": 32, "hidden": 512, "causal": True},
     "block, 256 steps, batch 8": {"steps": 256, "batch": 8, "hidden": 512},
     "block, 1024 steps, batch 2": {"steps": 1024, "batch": 2, "hidden": 512},
 }

@@ -143,17 +143,19 @@ class Rotation:
     """
 
     def __init__(self, first: int, steps: int, size: int, base: float, dtype: np.dtype[np.floating]) -> None:
-        turned = angles(first, steps, size, base)[:, None, :]
-        self.cos, self.sin = np.cos(turned).astype(dtype), np.sin(turned).astype(dtype)
+        turned = angles(first, steps, size, base)
+        cos, sin = np.cos(turned), np.sin(turned)
+        self.cos = np.concatenate([cos, cos], axis=1).astype(dtype)
+        self.sin = np.concatenate([-sin, sin], axis=1).astype(dtype)
 
     def turn(self, context: Context, x: Array, back: bool = False) -> None:
         """Turns x (batch, time, heads, size) in place, or turns it back, which is what gradients need."""
-        half = x.shape[-1] // 2
-        first, second = x[..., :half], x[..., half:]
-        sin = -self.sin if back else self.sin
-        from_first = np.multiply(first, sin, out=context.buffer(first.shape))
-        from_second = np.multiply(second, sin, out=context.buffer(first.shape))
-        np.multiply(first, self.cos, out=first)
-        np.subtract(first, from_second, out=first)
-        np.multiply(second, self.cos, out=second)
-        np.add(second, from_first, out=second)
+        batch, steps, heads, size = x.shape
+        half = size // 2
+        other = context.buffer(x.shape)
+        other[..., :half], other[..., half:] = x[..., half:], x[..., :half]
+        # With all heads in one axis numpy has long rows to go through.
+        x, other = (array.reshape(batch, steps, heads * size) for array in (x, other))
+        np.multiply(other, np.tile(self.sin, heads), out=other)
+        np.multiply(x, np.tile(self.cos, heads), out=x)
+        (np.subtract if back else np.add)(x, other, out=x)

@@ -84,13 +84,17 @@ class Tile:
 
 
 class Tiling:
-    """The tiles of a problem, and arrays that are large enough for one of them."""
+    """How the scores are cut into tiles.
 
-    def __init__(self, context: Context, heads: Heads) -> None:
+    Attributes:
+        samples, queries, keys: the parts of each.
+        scores_size, rows_size, columns_size: the most scores of a tile, and elements of its queries and of its keys.
+    """
+
+    def __init__(self, heads: Heads) -> None:
         batch, groups, members, queries, size = heads.q.shape
         keys = heads.k.shape[2]
         self.heads = heads
-        self.context = context
         rows, columns = min(queries, QUERIES), min(keys, KEYS)
         samples = min(batch, max(1, ELEMENTS // max(1, groups * members * rows * columns)))
         self.samples = _ranges(batch, samples)
@@ -149,7 +153,7 @@ class Tiling:
 class Softmax(NamedTuple):
     """The passes over a tile of scores (samples, groups, keys, rows), in place; other arrays are (..., 1, rows).
 
-    All are contiguous.
+    All are contiguous. numpy's are `NUMPY`; `modnet_attention.loops` has compiled ones.
 
     Attributes:
         soften: (scores, top, total): brings `top` up to the highest score of each row, turns scores into
@@ -190,8 +194,9 @@ def attend(context: Context, heads: Heads, out: Array, keep: bool, softmax: Soft
     Args:
         context: where the buffers are.
         keep: whether weights may be kept for `attend_backward`.
+        softmax: the passes over a tile.
     """
-    tiling = Tiling(context, heads)
+    tiling = Tiling(heads)
     batch, groups, members, queries, _ = heads.q.shape
     highest, inverse = (context.buffer((batch, groups, members, queries)) for _ in range(2))
     q_buffer, sum_buffer = (context.buffer((tiling.rows_size,)) for _ in range(2))
@@ -248,10 +253,11 @@ def attend_backward(
     """Writes the gradients of q, k and v.
 
     Args:
-        output: what `attend` has written.
+        statistics, output: what `attend` has given and written.
         gradient: of that output.
+        softmax: the passes over a tile.
     """
-    tiling = Tiling(context, heads)
+    tiling = Tiling(heads)
     q_buffer, g_buffer, dq_buffer, row_buffer = (context.buffer((tiling.rows_size,)) for _ in range(4))
     weight_buffer = context.buffer((tiling.scores_size if statistics.weights is None else 0,))
     score_buffer = context.buffer((tiling.scores_size,))
