@@ -517,14 +517,32 @@ class HardSwish(Activation, type="hard_swish"):
         return np.add(out, x >= 3, out=out)
 
 
+def with_classes(shape: Shape) -> Shape:
+    """The shape, which has to have a last axis: without one the batch would be taken for the classes."""
+    if not shape:
+        raise ShapeError("expects samples with a last axis, that of the classes")
+    return shape
+
+
 class Softmax(Activation, type="softmax"):
     """y = exp(x) / sum(exp(x)) over the last axis. Its backward pass uses the full Jacobian, y * (g - sum(g * y))."""
 
     elementwise = False
     needs_input = False
 
+    def output_shape(self, *input_shapes: Shape) -> Shape:
+        return with_classes(input_shapes[0])
+
     def function(self, x: Array, out: Array) -> Array:
-        work = workspace_along_rows(out, np.empty)
+        return self._softmax(x, out, np.empty)
+
+    def forward(self, context: Context, x: Array) -> Array:
+        y = self._softmax(x, x if context.may_overwrite_input else context.buffer(x.shape), context.buffer)
+        context.save(None, y)
+        return y
+
+    def _softmax(self, x: Array, out: Array, allocate: Callable[[tuple[int, ...], np.dtype[Any]], Array]) -> Array:
+        work = workspace_along_rows(out, allocate)
         if work is None:
             work = out
         np.copyto(work, x)
@@ -546,6 +564,9 @@ class LogSoftmax(Activation, type="log_softmax"):
 
     elementwise = False
     needs_input = False
+
+    def output_shape(self, *input_shapes: Shape) -> Shape:
+        return with_classes(input_shapes[0])
 
     @in_blocks
     def function(self, x: Array, out: Array) -> Array:

@@ -339,7 +339,11 @@ class Registry:
             candidates += self.installed.get(key, [])
         value = f"{cls.__module__}:{cls.__qualname__}"
         for entry in candidates:
-            if entry is not None and (entry.cls is cls or entry.origin.value == value):
+            if entry is None:
+                continue
+            if entry.origin.distribution == CORE and cls.__module__.startswith("modnet."):
+                entry.load()  # its table may name another module than the one that defines it
+            if entry.cls is cls or entry.origin.value == value:
                 if entry.origin.distribution == CORE:
                     return Origin(*key, CORE, sys.modules["modnet"].__version__, value)
                 return entry.origin

@@ -345,3 +345,9 @@ def test_the_origin_of_a_core_class_needs_no_scan(environment):
 
 def test_the_default_registry_is_the_process_own():
     assert modnet.default_registry() is modnet.default_registry()
+
+
+def test_a_built_in_class_is_the_cores_own_whichever_module_defines_it(registry):
+    from modnet.losses import MeanSquaredError
+
+    assert registry.origin(MeanSquaredError).distribution == "modnet-core"

@@ -85,8 +85,13 @@ class Snake(Activation, type="snake"):
 
     a: float = field(default=1.0, above=0.0)
 
-    def function(self, x: Array, out: Array) -> Array:
-        return np.add(x, np.sin(self.a * x) ** 2 / self.a, out=out)
+    def forward(self, context: Context, x: Array) -> Array:
+        y = np.multiply(x, self.a, out=context.buffer(x.shape))
+        np.sin(y, out=y)
+        np.square(y, out=y)
+        np.divide(y, self.a, out=y)
+        context.save(x, y)
+        return np.add(y, x, out=y)
 
     def derivative(self, x: Array, y: Array, out: Array) -> Array:
         np.sin(np.multiply(x, 2 * self.a, out=out), out=out)
@@ -103,7 +108,7 @@ class LogCosh(Loss, type="log_cosh"):
         distance = np.abs(prediction - target)
         # log(cosh(r)) = |r| + log(1 + exp(-2 |r|)) - log(2): cosh itself overflows.
         losses = distance + np.log1p(np.exp(-2 * distance)) - math.log(2)
-        return losses.reshape(len(losses), -1).mean(axis=1)
+        return losses.mean(axis=tuple(range(1, losses.ndim)))
 
     def gradient(self, prediction: Array, target: Array) -> Array:
         slope = np.tanh(prediction - target)

@@ -106,10 +106,14 @@ class Concatenate(Layer, type="concatenate"):
         ShapeError: inputs that differ in other axes, or do not have that axis.
     """
 
-    streams = True
     inputs = (2, None)
     scratch_output = True
     axis: int = -1
+
+    @property
+    def streams(self) -> bool:  # type: ignore[override]
+        # Along time the pieces are not those of the whole; -2 and below may be time.
+        return self.axis > 0 or self.axis == -1
 
     def output_shape(self, *input_shapes: Shape) -> Shape:
         axes = {len(shape) for shape in input_shapes}
