@@ -89,6 +89,7 @@ class Tiling:
     Attributes:
         samples, queries, keys: the parts of each.
         scores_size, rows_size, columns_size: the most scores of a tile, and elements of its queries and of its keys.
+        row_count: the most rows of a tile, which are the queries of all members, groups and samples.
     """
 
     def __init__(self, heads: Heads) -> None:
@@ -101,7 +102,8 @@ class Tiling:
         self.queries = _ranges(queries, QUERIES)
         self.keys = _ranges(keys, KEYS)
         self.scores_size = samples * groups * members * rows * columns
-        self.rows_size = samples * groups * members * rows * size
+        self.row_count = samples * groups * members * rows
+        self.rows_size = self.row_count * size
         self.columns_size = samples * groups * columns * size
 
     @property
@@ -201,6 +203,7 @@ def attend(context: Context, heads: Heads, out: Array, keep: bool, softmax: Soft
     highest, inverse = (context.buffer((batch, groups, members, queries)) for _ in range(2))
     q_buffer, sum_buffer = (context.buffer((tiling.rows_size,)) for _ in range(2))
     part_buffer = context.buffer((0 if tiling.single else tiling.rows_size,))
+    top_buffer, total_buffer, tile_buffer, before_buffer = (context.buffer((tiling.row_count,)) for _ in range(4))
     factor_buffer = context.buffer((tiling.scores_size if heads.dropout else 0,))
     weights = None
     if tiling.single and keep:
@@ -210,12 +213,15 @@ def attend(context: Context, heads: Heads, out: Array, keep: bool, softmax: Soft
         q = tiling.scaled_queries(samples, rows, q_buffer)
         as_row = (*q.shape[:2], 1, q.shape[2])
         # Lower than any score; the difference of -inf, a key that is not seen, from it is no nan.
-        top = np.full(as_row, np.finfo(q.dtype).min, q.dtype)
-        total, tile_total = np.zeros(as_row, q.dtype), np.empty(as_row, q.dtype)
+        top, total, tile_total, before = (
+            _view(buffer, as_row) for buffer in (top_buffer, total_buffer, tile_buffer, before_buffer)
+        )
+        top.fill(np.finfo(q.dtype).min)
+        total.fill(0)
         summed: Any = None
         for tile in tiles:
             scores = tiling.scores(tile, q, score_buffer if weights is None else weights[samples])
-            before = top.copy()
+            np.copyto(before, top)
             softmax.soften(scores, top, tile_total)
             if heads.dropout:
                 factor = tiling.dropout(tile, _view(factor_buffer, scores.shape))
@@ -225,7 +231,7 @@ def attend(context: Context, heads: Heads, out: Array, keep: bool, softmax: Soft
                 total[...] = tile_total
                 summed = np.matmul(scores.swapaxes(2, 3), v, out=_view(sum_buffer, q.shape))
             else:
-                shrink = np.exp(before - top)
+                shrink = np.exp(np.subtract(before, top, out=before), out=before)
                 total *= shrink
                 total += tile_total
                 summed *= shrink.swapaxes(2, 3)
@@ -234,7 +240,7 @@ def attend(context: Context, heads: Heads, out: Array, keep: bool, softmax: Soft
         by_query = out[place].shape
         highest[place] = top.reshape(by_query[:-1])
         # The highest score itself has added 1, unless no key is seen.
-        inverse[place] = np.divide(1, np.maximum(total, 1), out=total).reshape(by_query[:-1])
+        inverse[place] = np.divide(1, np.maximum(total, 1, out=total), out=total).reshape(by_query[:-1])
         np.multiply(summed.reshape(by_query), inverse[place][..., None], out=out[place])
     return Statistics(highest, inverse, weights)
 
@@ -262,6 +268,7 @@ def attend_backward(
     weight_buffer = context.buffer((tiling.scores_size if statistics.weights is None else 0,))
     score_buffer = context.buffer((tiling.scores_size,))
     factor_buffer, dropped_buffer = (context.buffer((tiling.scores_size if heads.dropout else 0,)) for _ in range(2))
+    along_buffer, top_buffer = (context.buffer((tiling.row_count,)) for _ in range(2))
     column_buffer = None if tiling.single else context.buffer((tiling.columns_size,))
     if not tiling.single:
         dk.fill(0)
@@ -273,10 +280,12 @@ def attend_backward(
         g = _merged(np.multiply(gradient[place], statistics.inverse[place][..., None], out=_view(g_buffer, by_query)))
         along = np.multiply(g.reshape(by_query), output[place], out=_view(row_buffer, by_query))
         # The sum over the last axis; a product with ones is faster than add.reduce.
-        along = np.matmul(along.reshape(-1, along.shape[-1]), np.ones(along.shape[-1], along.dtype))
+        size = along.shape[-1]
+        sums = _view(along_buffer, (q.shape[0] * q.shape[1] * q.shape[2],))
+        np.matmul(along.reshape(-1, size), np.ones(size, along.dtype), out=sums)
         as_row = (*q.shape[:2], 1, q.shape[2])
-        along = along.reshape(as_row)
-        top = np.ascontiguousarray(statistics.highest[place].reshape(as_row))
+        along, top = sums.reshape(as_row), _view(top_buffer, as_row)
+        np.copyto(top.reshape(by_query[:-1]), statistics.highest[place])
         dq_tile: Any = None
         for tile in tiles:
             k, v = (array[samples, :, tile.keys] for array in (heads.k, heads.v))
