@@ -590,6 +590,7 @@ class Stream:
 
     def reset(self) -> None:
         """Forgets what came before: the next piece is the first of its sequence."""
+        self._batch: int | None = None
         for context in self._pass.contexts.values():
             context.memory = {}
 
@@ -605,7 +606,14 @@ class Stream:
         Raises:
             ShapeError, DataError: as `Network.predict`.
         """
-        values = self._pass.forward(self.network.arrays(x))
+        arrays = self.network.arrays(x)
+        if self._batch not in (None, len(arrays[0])):
+            raise ShapeError(
+                f"the pieces before were of {self._batch} sequences, this one is of {len(arrays[0])}",
+                "reset() begins new ones",
+            )
+        self._batch = len(arrays[0])
+        values = self._pass.forward(arrays)
         outputs = {name: value.copy() for name, value in zip(self.network.graph.outputs, values, strict=True)}
         return outputs if len(outputs) > 1 else next(iter(outputs.values()))
 

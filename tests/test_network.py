@@ -386,6 +386,16 @@ def test_a_stream_gives_piece_by_piece_what_the_whole_sequence_gives():
     np.testing.assert_array_equal(network.predict(x), whole)
 
 
+def test_the_pieces_of_a_stream_are_of_the_same_sequences():
+    network = modnet.build({"network": {"input": ["variable", 2], "layers": ["relu"]}})
+    stream = network.stream()
+    stream.predict(np.ones((4, 1, 2)))
+    with pytest.raises(modnet.ShapeError, match="the pieces before were of 4 sequences, this one is of 3"):
+        stream.predict(np.ones((3, 1, 2)))
+    stream.reset()
+    assert stream.predict(np.ones((3, 1, 2))).shape == (3, 1, 2)
+
+
 def test_what_cannot_be_had_in_pieces_is_said():
     whole = modnet.build({"network": {"input": ["variable", 2], "layers": ["global_average_pool"]}})
     with pytest.raises(modnet.ShapeError, match=r"network\.layers\[0\] \(global_average_pool\) needs whole sequences"):

@@ -45,7 +45,7 @@ def advance_lstm(layer: LSTM, context: Context, steps: Steps) -> tuple[Array, ..
     product = context.buffer((4, *hidden.shape[1:]))
     squashed = context.buffer((steps.gates.shape[1], *hidden.shape[1:]))
     gates, cells = flat(steps.gates, 2), flat(cell, 1)
-    half = context.dtype.type(0.5)
+    half = np.array(0.5, context.dtype)[()]
     for t in range(len(squashed)):
         gate = steps.gates[:, t]
         np.matmul(hidden[t], steps.weight, out=product)
@@ -78,7 +78,7 @@ def retreat_lstm(
     kept, cell_kept = context.buffer(flow.shape), context.buffer(flow.shape)
     arrays = flat(steps.gates, 2), flat(steps.states[1], 1), flat(squashed, 1)
     flows = flow.reshape(-1), cell_flow.reshape(-1), flat(step, 1)
-    one = context.dtype.type(1)
+    one = np.array(1, context.dtype)[()]
     for t in reversed(range(time)):
         if arriving is not None:
             np.add(flow, arriving[t], out=flow)
@@ -106,7 +106,7 @@ def advance_gru(layer: GRU, context: Context, steps: Steps) -> tuple[Array, ...]
     recurrent = context.buffer((steps.gates.shape[1], *hidden.shape[1:]))
     gates, hiddens, sums = flat(steps.gates, 2), flat(hidden, 1), flat(recurrent, 1)
     bias = context.params["bias_hidden"] if layer.bias else np.zeros(layer.hidden_size, context.dtype)
-    half = context.dtype.type(0.5)
+    half = np.array(0.5, context.dtype)[()]
     for t in range(len(recurrent)):
         both, new = steps.gates[:2, t], steps.gates[2, t]
         np.matmul(hidden[t], steps.weight, out=product)
@@ -138,7 +138,7 @@ def retreat_gru(
     step, products = context.buffer((4, *flow.shape)), context.buffer((3, *flow.shape))
     product, kept = context.buffer(flow.shape), context.buffer(flow.shape)
     arrays = flat(steps.gates, 2), flat(steps.states[0], 1), flat(recurrent, 1)
-    one = context.dtype.type(1)
+    one = np.array(1, context.dtype)[()]
     for t in reversed(range(time)):
         if arriving is not None:
             np.add(flow, arriving[t], out=flow)

@@ -52,7 +52,7 @@ class LSTM(Recurrent, type="lstm"):
     def advance(self, context: Context, steps: Steps) -> tuple[Array, ...]:
         gates, (hidden, cell) = steps.gates, steps.states
         product = context.buffer((4, *hidden.shape[1:]))
-        added = product[0]
+        written = product[0]
         squashed = context.buffer((gates.shape[1], *hidden.shape[1:]))
         scales, shifts = (np.array(numbers, gates.dtype)[:, None, None] for numbers in (self.scales, SHIFTS))
         each = zip(gates.swapaxes(0, 1), hidden, cell, hidden[1:], cell[1:], squashed, strict=False)
@@ -64,8 +64,8 @@ class LSTM(Recurrent, type="lstm"):
             np.add(gate, shifts, out=gate)
             i, f, g, o = gate
             np.multiply(f, c_before, out=c)
-            np.multiply(i, g, out=added)
-            np.add(c, added, out=c)
+            np.multiply(i, g, out=written)
+            np.add(c, written, out=c)
             np.tanh(c, out=tanh_c)
             np.multiply(o, tanh_c, out=h)
             steps.carry(t)

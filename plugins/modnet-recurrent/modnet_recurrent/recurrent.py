@@ -81,7 +81,9 @@ class Recurrent(Layer):
         reverse: whether the steps are gone through from the last to the first. The output after a step is still found
             at the step's place.
         train_initial_state: whether the state before the first step is learned; otherwise it is 0.
-        weight_initializer, hidden_initializer, bias_initializer: for each gate of weight_input, weight_hidden and bias.
+        weight_initializer: of each gate's part of weight_input.
+        hidden_initializer: of each gate's part of weight_hidden.
+        bias_initializer: of the biases.
     """
 
     gate_count: ClassVar[int]
@@ -263,8 +265,8 @@ class Recurrent(Layer):
             return None, []
         ended = context.buffer((time, batch, 1), np.bool_)
         np.logical_not(self._time_first(mask[..., None]), out=ended)
-        partly = ended.any(axis=(1, 2)).tolist()
-        return (ended, partly) if any(partly) else (None, [])
+        partly: list[bool] = np.any(ended, axis=(1, 2)).tolist()
+        return (ended, partly) if True in partly else (None, [])
 
     def _initial(self, context: Context, name: str, batch: int) -> Array | float:
         if context.memory:
