@@ -12,10 +12,25 @@ from modnet.component import Array, Composite, Example, Initializer, Layer, Node
 from modnet.errors import ShapeError
 from modnet.initializers import LecunNormal, Zeros
 from modnet_conv.correlation import Correlation, correlate, correlation, correlation_gradients, spread
-from modnet_conv.geometry import Padding1d, Padding2d, Padding3d, Window, image_shape, per_axis, place, windows
+from modnet_conv.geometry import (
+    AXES,
+    Padding1d,
+    Padding2d,
+    Padding3d,
+    Window,
+    image_shape,
+    margins,
+    per_axis,
+    windows,
+)
+from modnet_conv.parts import Parts, crop, taps
 
 if TYPE_CHECKING:
     from modnet.context import Context
+
+
+MANY = 1 << 20
+"""A size that stands for a variable one where only the others matter."""
 
 
 class Windowed(Layer):
@@ -47,10 +62,7 @@ class Windowed(Layer):
     def counts(self, shape: Shape) -> tuple[int | None, ...]:
         """How many windows there are along each axis of a sample; None where that varies."""
         sizes, _ = image_shape(shape, self.axes)
-        # An axis of variable size is as long as it need be while the others are looked at.
-        kernel, dilation = per_axis(self.kernel_size, self.axes), per_axis(self.dilation, self.axes)
-        enough = [(k - 1) * d + 1 if n is None else n for n, k, d in zip(sizes, kernel, dilation, strict=True)]
-        found = self.windows(enough)
+        found = self.windows([MANY if size is None else size for size in sizes])
         return tuple(None if n is None else window.count for n, window in zip(sizes, found, strict=True))
 
 
@@ -185,3 +197,282 @@ class Conv3d(Convolution, type="conv3d"):
     dilation: int | tuple[int, int, int] = field(default=1, minimum=1)
 
 
+class DepthwiseConv2d(Windowed, type="depthwise_conv2d"):
+    """Convolution of each channel by itself: (height, width, channels) -> (..., channels * depth_multiplier).
+
+    Output k of channel c stands at c * depth_multiplier + k. Weight: (kernel height, kernel width, channels *
+    depth_multiplier). The same as a conv2d with groups = channels, and faster.
+
+    Source: Sifre 2014, "Rigid-motion scattering for image classification"; Chollet 2017, arXiv:1610.02357.
+
+    Attributes:
+        kernel_size, stride, padding, dilation: as of conv2d.
+        depth_multiplier: how many outputs each channel has.
+
+    Raises:
+        ShapeError: samples that are no images, or smaller than a window.
+    """
+
+    kernel_size: int | tuple[int, int] = field(minimum=1)
+    stride: int | tuple[int, int] = field(default=1, minimum=1)
+    padding: Padding2d = field(default="valid", minimum=0)
+    dilation: int | tuple[int, int] = field(default=1, minimum=1)
+    depth_multiplier: int = field(default=1, minimum=1)
+    bias: bool = True
+    weight_initializer: Initializer = LecunNormal()
+    bias_initializer: Initializer = Zeros()
+
+    @classmethod
+    def examples(cls) -> Sequence[Example]:
+        return (
+            Example(cls(kernel_size=3, padding="same"), ((6, 5, 4),)),
+            Example(cls(kernel_size=(2, 3), stride=2, depth_multiplier=2, bias=False), ((6, 5, 3),)),
+        )
+
+    def output_shape(self, *input_shapes: Shape) -> Shape:
+        (shape,) = input_shapes
+        return (*self.counts(shape), image_shape(shape, 2)[1] * self.depth_multiplier)
+
+    def parameters(self, *input_shapes: Shape) -> Mapping[str, Parameter]:
+        outputs = image_shape(input_shapes[0], 2)[1] * self.depth_multiplier
+        kernel = per_axis(self.kernel_size, 2)
+        size = math.prod(kernel)
+        fans = {"fan_in": size, "fan_out": size * self.depth_multiplier}
+        weight = Parameter((*kernel, outputs), self.weight_initializer, **fans)
+        if not self.bias:
+            return {"weight": weight}
+        return {"weight": weight, "bias": Parameter((outputs,), self.bias_initializer, decay=False)}
+
+    def repeated(self, context: Context, x: Array) -> Array:
+        """x with as many copies of each channel as it has outputs, next to each other."""
+        if self.depth_multiplier == 1:
+            return x
+        copies = context.buffer((*x.shape, self.depth_multiplier))
+        copies[...] = x[..., None]
+        return copies.reshape(*x.shape[:-1], x.shape[-1] * self.depth_multiplier)
+
+    def summed(self, context: Context, gradient: Array, shape: tuple[int, ...]) -> Array:
+        """The gradient of x, of that shape, from that of its repeated channels."""
+        if self.depth_multiplier == 1:
+            return gradient
+        copies = gradient.reshape(*shape, self.depth_multiplier)
+        return np.add.reduce(copies, axis=-1, out=context.buffer(shape))
+
+    def lines(self, context: Context, count: int) -> Array:
+        """The weight of each place in a window, repeated along a line: numpy is fast on long lines only."""
+        weight = context.params["weight"]
+        lines = context.buffer((weight.shape[0] * weight.shape[1], count, weight.shape[-1]))
+        lines[...] = weight.reshape(-1, 1, weight.shape[-1])
+        return lines
+
+    def forward(self, context: Context, x: Array) -> Array:
+        windows = self.windows(x.shape[1:-1])
+        context.save(x.shape, x := self.repeated(context, x))
+        y = context.buffer((len(x), *(window.count for window in windows), x.shape[-1]))
+        lines = self.lines(context, windows[1].count)
+        parts = Parts(context, x, windows)
+        products = context.buffer((parts.samples, *y.shape[1:]))
+        for samples, padded in parts:
+            out = y[samples]
+            for number, (seen, line) in enumerate(zip(taps(padded, windows), lines, strict=True)):
+                product = np.multiply(seen, line, out=products[: len(out)] if number else out)
+                if number:
+                    np.add(out, product, out=out)
+            if self.bias:
+                np.add(out, context.params["bias"], out=out)
+        return y
+
+    def backward(self, context: Context, gradient: Array) -> Array | None:
+        shape, x = context.saved
+        windows = self.windows(shape[1:-1])
+        if self.bias:
+            sum_channels(gradient, context.grads["bias"])
+        of_weight = context.grads["weight"].reshape(-1, x.shape[-1])
+        of_weight.fill(0)
+        result = context.buffer(x.shape) if context.needs_input_gradient else None
+        lines = self.lines(context, windows[1].count)
+        parts = Parts(context, x, windows)
+        products = context.buffer((parts.samples, *gradient.shape[1:]))
+        spread_out = context.buffer(parts.shape)
+        ones = np.ones(math.prod(products.shape[:-1]), x.dtype)
+        for samples, padded in parts:
+            part = gradient[samples]
+            product = products[: len(part)]
+            rows = product.reshape(-1, x.shape[-1])
+            for total, seen in zip(of_weight, taps(padded, windows), strict=True):
+                np.multiply(seen, part, out=product)
+                np.add(total, ones[: len(rows)] @ rows, out=total)
+            if result is not None:
+                target = spread_out[: len(part)]
+                target.fill(0)
+                for line, seen in zip(lines, taps(target, windows), strict=True):
+                    np.multiply(part, line, out=product)
+                    np.add(seen, product, out=seen)
+                crop(result[samples], target, windows)
+        return None if result is None else self.summed(context, result, shape)
+
+    def multiply_adds(self, *input_shapes: Shape) -> int:
+        *counts, outputs = self.output_shape(*input_shapes)
+        return math.prod(count or 1 for count in (*counts, outputs, *per_axis(self.kernel_size, 2)))
+
+
+class SeparableConv2d(Composite, type="separable_conv2d"):
+    """A depthwise convolution and one of single elements: (height, width, channels) -> (..., out_channels).
+
+    It stands for two nodes, `depthwise` (a depthwise_conv2d without bias) and `pointwise` (a conv2d of kernel size 1).
+
+    Source: Chollet 2017, arXiv:1610.02357.
+
+    Attributes:
+        out_channels: of the pointwise convolution.
+        kernel_size, stride, padding, dilation, depth_multiplier: of the depthwise one.
+        bias: whether the pointwise convolution has one.
+    """
+
+    out_channels: int = field(minimum=1)
+    kernel_size: int | tuple[int, int] = field(minimum=1)
+    stride: int | tuple[int, int] = field(default=1, minimum=1)
+    padding: Padding2d = field(default="valid", minimum=0)
+    dilation: int | tuple[int, int] = field(default=1, minimum=1)
+    depth_multiplier: int = field(default=1, minimum=1)
+    bias: bool = True
+    depthwise_initializer: Initializer = LecunNormal()
+    pointwise_initializer: Initializer = LecunNormal()
+
+    @classmethod
+    def examples(cls) -> Sequence[Example]:
+        return (Example(cls(out_channels=5, kernel_size=3, padding="same", depth_multiplier=2), ((6, 5, 3),)),)
+
+    def expand(self, inputs: Sequence[str]) -> Sequence[Node]:
+        depthwise = DepthwiseConv2d(
+            kernel_size=self.kernel_size,
+            stride=self.stride,
+            padding=self.padding,
+            dilation=self.dilation,
+            depth_multiplier=self.depth_multiplier,
+            bias=False,
+            weight_initializer=self.depthwise_initializer,
+        )
+        pointwise = Conv2d(
+            out_channels=self.out_channels,
+            kernel_size=1,
+            bias=self.bias,
+            weight_initializer=self.pointwise_initializer,
+        )
+        return [Node(layer=depthwise, name="depthwise"), Node(layer=pointwise, name="pointwise")]
+
+
+class ConvTranspose2d(Layer, type="conv_transpose2d"):
+    """The transposed map of a convolution: (height, width, channels) -> (larger height, larger width, out_channels).
+
+    Each element is spread over a window of the output, by the kernel, and what comes to lie on one place is added up.
+    Along an axis of size n the output has (n - 1) * stride + (kernel_size - 1) * dilation + 1 elements, less the
+    padding, plus output_padding; with "same", n * stride.
+
+    Weight: (kernel height, kernel width, out_channels, channels), Keras's order; of torch's it is `permute(2, 3, 1,
+    0)`.
+
+    Source: Zeiler et al. 2010, "Deconvolutional networks"; Dumoulin and Visin 2016, arXiv:1603.07285, chapter 4.
+
+    Attributes:
+        kernel_size, stride, dilation: one number, or [vertical, horizontal]; `stride` is that of the output.
+        padding: what is cut off the output: "valid" for nothing; "same" for an output of n * stride elements; a number;
+            [vertical, horizontal]; or [[top, bottom], [left, right]].
+        output_padding: lines that the output has more at the bottom and the right; with explicit padding only.
+
+    Raises:
+        ShapeError: samples that are no images, or an output without elements.
+    """
+
+    scratch_output = True
+    out_channels: int = field(minimum=1)
+    kernel_size: int | tuple[int, int] = field(minimum=1)
+    stride: int | tuple[int, int] = field(default=1, minimum=1)
+    padding: Padding2d = field(default="valid", minimum=0)
+    output_padding: int | tuple[int, int] = field(default=0, minimum=0)
+    dilation: int | tuple[int, int] = field(default=1, minimum=1)
+    bias: bool = True
+    weight_initializer: Initializer = LecunNormal()
+    bias_initializer: Initializer = Zeros()
+
+    def check(self) -> None:
+        further, stride = per_axis(self.output_padding, 2), per_axis(self.stride, 2)
+        if self.padding == "same" and any(further):
+            raise ValueError('output_padding is for explicit padding; padding = "same" gives stride times the input')
+        if any(more >= step for more, step in zip(further, stride, strict=True)):
+            raise ValueError(f"output_padding = {self.output_padding}: expected less than stride = {self.stride}")
+
+    @classmethod
+    def examples(cls) -> Sequence[Example]:
+        return (
+            Example(cls(out_channels=3, kernel_size=3, stride=2, padding="same"), ((4, 3, 2),)),
+            Example(cls(out_channels=2, kernel_size=3, stride=2, padding=1, output_padding=1), ((3, 4, 3),)),
+        )
+
+    def sizes(self, counts: Sequence[int]) -> tuple[Window, ...]:
+        """The windows on the output, one for each element of the input.
+
+        Raises:
+            ShapeError: "expects ...", where the output would have no elements.
+        """
+        explicit = margins(self.padding, 2)
+        options = (per_axis(value, 2) for value in (self.kernel_size, self.stride, self.dilation, self.output_padding))
+        found = []
+        for axis, (count, kernel, stride, dilation, further) in enumerate(zip(counts, *options, strict=True)):
+            whole = (count - 1) * stride + (kernel - 1) * dilation + 1
+            if explicit is None:
+                size = count * stride
+                before = max(0, whole - size) // 2
+            else:
+                before, after = explicit[axis]
+                size = whole - before - after + further
+            if size < 1:
+                raise ShapeError(f"expects a larger {AXES[2][axis]}: with this padding, nothing is left of the output")
+            found.append(Window(size, kernel, stride, dilation, before, whole - size - before))
+        return tuple(found)
+
+    def output_shape(self, *input_shapes: Shape) -> Shape:
+        (shape,) = input_shapes
+        counts, _ = image_shape(shape, 2)
+        found = self.sizes([MANY if count is None else count for count in counts])
+        sizes = (None if count is None else window.size for count, window in zip(counts, found, strict=True))
+        return (*sizes, self.out_channels)
+
+    def parameters(self, *input_shapes: Shape) -> Mapping[str, Parameter]:
+        _, channels = image_shape(input_shapes[0], 2)
+        kernel = per_axis(self.kernel_size, 2)
+        size = math.prod(kernel)
+        fans = {"fan_in": size * channels, "fan_out": size * self.out_channels}
+        weight = Parameter((*kernel, self.out_channels, channels), self.weight_initializer, **fans)
+        if not self.bias:
+            return {"weight": weight}
+        return {"weight": weight, "bias": Parameter((self.out_channels,), self.bias_initializer, decay=False)}
+
+    def plan(self, x: Array) -> Correlation:
+        """That of the convolution which this is the transposed map of."""
+        return correlation(self.sizes(x.shape[1:-1]), self.out_channels, x.shape[-1], 1, x.dtype)
+
+    def forward(self, context: Context, x: Array) -> Array:
+        context.save(x)
+        plan = self.plan(x)
+        y = context.buffer((len(x), *plan.sizes, self.out_channels))
+        spread(context, plan, x, context.params["weight"], context.params.get("bias"), y)
+        return y
+
+    def backward(self, context: Context, gradient: Array) -> Array | None:
+        (x,) = context.saved
+        plan = self.plan(x)
+        if self.bias:
+            sum_channels(gradient, context.grads["bias"])
+        correlation_gradients(
+            context, plan, gradient, context.params["weight"], x, context.grads["weight"], input_gradient=None
+        )
+        if not context.needs_input_gradient:
+            return None
+        result = context.buffer(x.shape)
+        correlate(context, plan, gradient, context.params["weight"], None, result)
+        return result
+
+    def multiply_adds(self, *input_shapes: Shape) -> int:
+        *counts, channels = (size or 1 for size in input_shapes[0])
+        return math.prod((*counts, channels, self.out_channels, *per_axis(self.kernel_size, 2)))

@@ -6,8 +6,8 @@ other in memory, a window further down is the same matrix from a later row on; t
 kernel, and the products are added up. A 3 x 3 kernel copies its input three times in place of nine.
 
 The gradient of the input is, for a stride of 1, the correlation of the output's gradient with the mirrored kernels, and
-the same patches of that gradient give the gradient of the weights, too. For greater strides the products of the output's
-gradient with the weights are added onto the places that they came from ("col2im").
+the same patches of that gradient give the gradient of the weights, too. For greater strides the products of the
+output's gradient with the weights are added onto the places that they came from ("col2im").
 
 A part of the batch is so small that its patches stay in the second-level cache, and matrices are cut to at most
 `SMALL_PRODUCT` multiplications: OpenBLAS takes those without packing their operands first.
@@ -26,7 +26,7 @@ from modnet.component import Array
 from modnet.context import Context
 from modnet_conv.geometry import Window, divisor, place
 
-PART = 1 << 19
+PART = 1 << 20
 """What the patches of a part of the batch may take, in bytes."""
 
 SMALL_PRODUCT = 1_000_000
@@ -107,14 +107,14 @@ class Correlation:
             for line in range(0, self.counts[0], self.lines):
                 yield slice(first, min(first + self.samples, batch)), slice(line, line + self.lines)
 
-    def begin(self, context: Context, batch: int) -> _Patches:
+    def begin(self, context: Context, batch: int) -> _Patches | _Itself:
         """Buffers for the patches of a part."""
-        return _Patches(self, context, min(batch, self.samples))
+        return _Itself(self) if self.pointwise else _Patches(self, context, min(batch, self.samples))
 
     def matrices(self, image: Array, rows: int) -> Array:
         """A part of an image on the output's side as (groups, samples, ..., rows, outputs of a group)."""
-        shape = (len(image), *self.between(), self.run // rows, rows, self.groups, -1)
-        matrices = image.reshape(shape)
+        channels = image.shape[-1] // self.groups
+        matrices = image.reshape(len(image), *self.between(), self.run // rows, rows, self.groups, channels)
         return matrices.transpose(-2, *range(matrices.ndim - 2), -1)
 
     def between(self) -> tuple[int, ...]:
@@ -218,6 +218,19 @@ class _Patches:
         return found
 
 
+class _Itself:
+    """The patches of windows that are one element each: they are the image itself."""
+
+    def __init__(self, plan: Correlation) -> None:
+        self.plan = plan
+
+    def fill(self, x: Array, samples: slice, lines: slice) -> None:
+        self.part = x[samples, lines]
+
+    def matrices(self, count: int, rows: int) -> list[Array]:
+        return [self.plan.matrices(self.part, rows)]
+
+
 @lru_cache(maxsize=256)
 def correlation(windows: tuple[Window, ...], channels: int, outputs: int, groups: int, dtype: np.dtype) -> Correlation:
     """The same object again for the same arguments."""
@@ -233,16 +246,10 @@ def shaped(image: Array, plan: Correlation) -> Array:
 
 def correlate(context: Context, plan: Correlation, x: Array, weight: Array, bias: Array | None, y: Array) -> None:
     """Writes the outputs (batch, *counts, outputs) into y."""
-    if plan.pointwise:
-        rows = y.reshape(-1, plan.outputs)
-        np.matmul(x.reshape(-1, plan.channels), weight.reshape(plan.channels, plan.outputs), out=rows)
-        if bias is not None:
-            np.add(rows, bias, out=rows)
-        return
     x, y = shaped(x, plan), shaped(y, plan)
     patches = plan.begin(context, len(x))
     weights = plan.by_position(weight)
-    further = context.buffer((min(len(x), plan.samples), plan.lines, *y.shape[2:]))
+    further = context.buffer((min(len(x), plan.samples) * (len(weights) > 1), plan.lines, *y.shape[2:]))
     line = None if bias is None else np.broadcast_to(bias, y.shape[2:]).reshape(-1)
     for samples, lines in plan.parts(len(x)):
         part = y[samples, lines]
@@ -263,13 +270,6 @@ def correlation_gradients(
     input_gradient: Array | None,
 ) -> None:
     """Writes the gradients of weights and input, given that of the output; None is a gradient that nobody needs."""
-    if plan.pointwise:
-        rows = gradient.reshape(-1, plan.outputs)
-        flat = weight.reshape(plan.channels, plan.outputs)
-        np.matmul(x.reshape(-1, plan.channels).T, rows, out=weight_gradient.reshape(flat.shape))
-        if input_gradient is not None:
-            np.matmul(rows, flat.T, out=input_gradient.reshape(-1, plan.channels))
-        return
     x, gradient = shaped(x, plan), shaped(gradient, plan)
     if input_gradient is None:
         _weight_gradient(context, plan, x, gradient, weight_gradient)
