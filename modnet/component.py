@@ -172,6 +172,7 @@ class Layer(Component):
         makes_mask: `forward` sets `context.output_mask`, which says where sequences of different lengths end.
         streams: given a sequence (batch, time, ...) in pieces, with `context.memory` kept between them, the pieces of
             its output, put together, are those of the whole; the output at a step depends on no later step.
+        allocates: each pass allocates arrays as large as the batch, where that cannot be helped.
     """
 
     kind = "layer"
@@ -180,6 +181,7 @@ class Layer(Component):
     scratch_output: ClassVar[bool] = False
     makes_mask: ClassVar[bool] = False
     streams: ClassVar[bool] = False
+    allocates: ClassVar[bool] = False
 
     def parameters(self, *input_shapes: Shape) -> Mapping[str, Parameter]:
         """Name -> what the layer needs as a trainable array. Allocates nothing."""

@@ -803,6 +803,8 @@ def quiet(trial: Trial) -> str:
 def memory(trial: Trial) -> str:
     import tracemalloc
 
+    if trial.component.allocates:
+        raise NotApplicable("it says that it allocates in every pass")
     shapes = wide(trial)
     sample = max(math.prod(sizes) for sizes in (*shapes, fixed(trial.component.output_shape(*shapes))))
     batch = max(8, math.ceil(LARGE / 8 / max(1, sample)))

@@ -35,6 +35,8 @@ class AutogradLayer(Layer):
         ShapeError: `compute` cannot be tried for these shapes; the message has its own reason.
     '''
 
+    allocates = True  # the record of each pass
+
     def compute(self, *inputs: Any, **parameters: Any) -> Any:
         """The output for a batch, from the inputs (batch, ...) and the parameters by their names. A pure function."""
         raise NotImplementedError
@@ -46,8 +48,8 @@ class AutogradLayer(Layer):
     def _tried(self, input_shapes: tuple[Shape, ...], size: int) -> Shape:
         dtype = np.intp if self.integer_input else np.float64
         inputs = [np.zeros((1, *(size if axis is None else axis for axis in shape)), dtype) for shape in input_shapes]
-        parameters = {name: np.zeros(found.shape) for name, found in self.parameters(*input_shapes).items()}
         try:
+            parameters = {name: np.zeros(found.shape) for name, found in self.parameters(*input_shapes).items()}
             with np.errstate(all="ignore"):
                 return np.shape(self.compute(*inputs, **parameters))[1:]
         except (ValueError, IndexError, TypeError) as error:
@@ -68,12 +70,15 @@ class AutogradLayer(Layer):
             back, y = make_vjp(function)(values)
             context.save(back, moving, len(inputs))
         else:
+            context.save()
             y = function(values)
         out = context.buffer(np.shape(y))
         np.copyto(out, y)
         return out
 
     def backward(self, context: Context, gradient: Array) -> Any:
+        if not context.saved:
+            return None
         back, moving, count = context.saved
         found = back(gradient)
         for name, slope in zip(context.grads, found[len(moving) :], strict=True):

@@ -10,6 +10,7 @@ from modnet import Parameter, field
 from modnet.initializers import LecunNormal, Zeros
 from modnet.layers import Linear
 from modnet.losses import Huber
+from modnet.testing import check_component
 from modnet.testing.gradients import layer_gradient_errors
 
 
@@ -19,6 +20,8 @@ class ByFormula(AutogradLayer, type="by_formula"):
     out_features: int = field(minimum=1)
 
     def parameters(self, *input_shapes):
+        if not input_shapes[0]:
+            raise modnet.ShapeError("expects samples with a last axis")
         return {
             "weight": Parameter((input_shapes[0][-1], self.out_features), LecunNormal()),
             "bias": Parameter((self.out_features,), Zeros(), decay=False),
@@ -54,7 +57,7 @@ class HuberByFormula(AutogradLoss, type="huber_by_formula"):
 
     def compute(self, prediction, target):
         error = anp.abs(prediction - target)
-        return anp.mean(anp.where(error < 1, error**2 / 2, error - 0.5), axis=1)
+        return anp.mean(anp.where(error < 1, error**2 / 2, error - 0.5), axis=tuple(range(1, prediction.ndim)))
 
 
 @pytest.mark.parametrize(
@@ -71,6 +74,21 @@ class HuberByFormula(AutogradLoss, type="huber_by_formula"):
 def test_gradients(layer, shapes, training):
     for name, error in layer_gradient_errors(layer, *shapes, training=training).items():
         assert error < 1e-6, name
+
+
+@pytest.mark.parametrize(
+    ("component", "shapes"),
+    [
+        (ByFormula(out_features=3), [(4,)]),
+        (ByFormula(out_features=3), [(None, 4)]),
+        (Gate(), [(4,), (4,)]),
+        (Chosen(), [(7,)]),
+        (HuberByFormula(), []),
+    ],
+    ids=repr,
+)
+def test_the_contract(component, shapes):
+    check_component(component, *shapes)
 
 
 def test_the_shape_is_found_out():
