@@ -287,8 +287,6 @@ def _remembered(memory: dict[str, Any], name: str, piece: Array) -> Array:
     known: int = memory.get(f"{name}_length", 0)
     length = known + piece.shape[1]
     kept = memory.get(name)
-    if kept is not None and len(kept) != len(piece):
-        raise ShapeError(f"expects pieces of as many sequences as the first had, {len(kept)}; found {len(piece)}")
     if kept is None or kept.shape[1] < length:
         # Twice as long each time, so that a step costs the same on average, however many there are.
         grown = np.empty((len(piece), max(2 * known, length), *piece.shape[2:]), piece.dtype)

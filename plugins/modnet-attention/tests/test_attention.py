@@ -209,14 +209,6 @@ def test_a_stream_keeps_the_mask():
     np.testing.assert_allclose(np.concatenate(pieces, axis=1), network.predict(ids), rtol=1e-4, atol=1e-6)
 
 
-def test_a_stream_has_as_many_sequences_in_each_piece():
-    layers = [{"type": "multi_head_attention", "heads": 1, "causal": True}]
-    stream = modnet.build({"network": {"input": ["variable", 2], "layers": layers}}).stream()
-    stream.predict(np.ones((3, 1, 2)))
-    with pytest.raises(ShapeError, match="pieces of as many sequences as the first had, 3; found 1"):
-        stream.predict(np.ones((1, 1, 2)))
-
-
 def test_attention_that_looks_ahead_does_not_stream():
     network = modnet.build(
         {"network": {"input": ["variable", 4], "layers": [{"type": "multi_head_attention", "heads": 2}]}}

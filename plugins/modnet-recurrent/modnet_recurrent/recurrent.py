@@ -271,11 +271,6 @@ class Recurrent(Layer):
     def _initial(self, context: Context, name: str, batch: int) -> Array | float:
         if context.memory:
             kept: Array = context.memory[name]
-            if len(kept) != batch:
-                raise ShapeError(
-                    f"the pieces of a stream expect one batch, {len(kept)} sequences so far, found {batch}",
-                    "reset() begins anew",
-                )
             return kept
         return context.params[f"initial_{name}"] if self.train_initial_state else 0.0
 

@@ -160,13 +160,6 @@ def test_what_needs_the_whole_sequence_does_not_stream(options):
         build(node(LSTM, **options)).stream()
 
 
-def test_another_batch_in_the_middle_of_a_stream_is_refused():
-    stream = build(node(LSTM)).stream()
-    stream.predict(numbers((2, 1, 3)))
-    with pytest.raises(modnet.ShapeError, match="2 sequences so far, found 3"):
-        stream.predict(numbers((3, 1, 3)))
-
-
 @kinds
 def test_no_sequences_and_no_steps(kind):
     network = build(node(kind), node(kind, return_sequences=False))
