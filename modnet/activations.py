@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast
 import numpy as np
 
 from modnet.component import Activation, Array, Initializer, Parameter, Shape, field
-from modnet.context import workspace_along_rows
+from modnet.context import ones, workspace_along_rows
 from modnet.errors import ShapeError
 from modnet.initializers import Constant
 
@@ -62,6 +62,12 @@ def in_blocks(method: Method) -> Method:
     return cast(Method, run)
 
 
+@cache
+def zero(dtype: np.dtype[Any]) -> Array:
+    """Zero as an array, which numpy need not make of a number at every call."""
+    return np.zeros((), dtype)
+
+
 class Identity(Activation, type="identity"):
     """y = x."""
 
@@ -88,7 +94,7 @@ class ReLU(Activation, type="relu"):
     needs_input = False
 
     def function(self, x: Array, out: Array) -> Array:
-        return np.maximum(x, 0, out=out)
+        return np.maximum(x, zero(x.dtype), out=out)
 
     def derivative(self, x: Array, y: Array, out: Array) -> Array:
         return np.greater(y, 0, out=out)
@@ -542,6 +548,13 @@ class Softmax(Activation, type="softmax"):
         return y
 
     def _softmax(self, x: Array, out: Array, allocate: Callable[[tuple[int, ...], np.dtype[Any]], Array]) -> Array:
+        if out.size == out.shape[-1]:
+            lone = (0,) * (out.ndim - 1)
+            row, result = x[lone], out[lone]
+            np.subtract(row, row[row.argmax()], out=result)
+            np.exp(result, out=result)
+            np.divide(result, result.dot(ones(len(result), result.dtype)), out=result)
+            return out
         work = workspace_along_rows(out, allocate)
         if work is None:
             work = out

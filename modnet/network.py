@@ -104,6 +104,9 @@ class Network:
         self.metadata: dict[str, Any] = {}
         self.stored_training: StoredTraining | None = None
         self._predictors = threading.local()
+        # The shape of a sample where there is one input with no variable axis: most arrays need no other check.
+        self._lone_input = next(iter(graph.inputs.values())) if len(graph.inputs) == 1 else None
+        self._widest = max(math.prod(axis or 1 for axis in node.shape) for node in graph.nodes)
         self.reset_state()
 
     @property
@@ -169,16 +172,21 @@ class Network:
         if self.schema is not None and isinstance(x, Mapping) and not set(self.inputs) <= set(x):
             from modnet.data.schema import predict_table
 
-            return predict_table(self.schema, x, lambda arrays: self._predict(self.arrays(arrays), batch_size, None))
+            return predict_table(self.schema, x, lambda arrays: self._named(self._predict(arrays, batch_size, None)))
         if out is not None and len(self.graph.outputs) > 1:
             raise ShapeError(f"out is for one output; this network has {len(self.graph.outputs)}")
         if batch_size is not None and batch_size < 1:
             raise ValueError(f"batch_size: expected at least 1, found {batch_size}")
-        outputs = self._predict(self.arrays(x), batch_size, out)
-        return outputs if len(outputs) > 1 else next(iter(outputs.values()))
+        outputs = self._predict(x, batch_size, out)
+        return outputs[0] if len(outputs) == 1 else self._named(outputs)
+
+    def _named(self, outputs: list[Array]) -> dict[str, Array]:
+        return dict(zip(self.graph.outputs, outputs, strict=True))
 
     def arrays(self, x: Any) -> list[Array]:
         """The inputs in order, checked against the shapes that the network expects, not yet converted."""
+        if type(x) is np.ndarray and x.ndim and x.shape[1:] == self._lone_input and x.dtype.kind in "biuf":
+            return [x]
         names = list(self.inputs)
         if isinstance(x, Mapping):
             for name in x:
@@ -230,11 +238,12 @@ class Network:
             math.prod(array.shape[1:]) / math.prod(axis or 1 for axis in shape)
             for array, shape in zip(arrays, self.inputs.values(), strict=True)
         )
-        widest = max(math.prod(axis or 1 for axis in node.shape) for node in self.graph.nodes)
-        sample = max(1, int(stretch * widest * self.dtype.itemsize))
+        sample = max(1, int(stretch * self._widest * self.dtype.itemsize))
         return min(max(FEWEST_ROWS, PREDICTION_BYTES // sample), MOST_ROWS)
 
-    def _predict(self, arrays: list[Array], batch_size: int | None, out: Array | None) -> dict[str, Array]:
+    def _predict(self, x: Any, batch_size: int | None, out: Array | None) -> list[Array]:
+        """The outputs in order."""
+        arrays = self.arrays(x)
         rows = len(arrays[0])
         if batch_size is None:
             batch_size = rows if 0 < rows <= FEWEST_ROWS else self._rows_at_a_time(arrays)
@@ -242,15 +251,14 @@ class Network:
         if predictor is None:
             predictor = self._predictors.predictor = Pass(self, list(self.graph.outputs.values()))
         if rows <= batch_size and out is None:
-            values = predictor.forward(arrays)
-            return {name: value.copy() for name, value in zip(self.graph.outputs, values, strict=True)}
-        results: dict[str, Array] = {}
+            return [value.copy() for value in predictor.forward(arrays)]
+        results: list[Array] = []
         for start in range(0, max(rows, 1), batch_size):
             values = predictor.forward([array[start : start + batch_size] for array in arrays])
-            for name, value in zip(self.graph.outputs, values, strict=True):
-                if name not in results:
-                    results[name] = _output(out, (rows, *value.shape[1:]), value.dtype)
-                results[name][start : start + batch_size] = value
+            if not results:
+                results = [_output(out, (rows, *value.shape[1:]), value.dtype) for value in values]
+            for result, value in zip(results, values, strict=True):
+                result[start : start + batch_size] = value
         return results
 
     def stream(self) -> Stream:
