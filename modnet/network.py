@@ -526,8 +526,12 @@ class Pass:
             else:
                 values[slot] = forward(context, *[values[source] for source in sources])
             if self._masked and context.output_mask is not None:
+                mask = context.output_mask
+                if self.gradients is None and mask is not context.masks[0]:
+                    # It may lie in a buffer, and outlives the output, after which the node's storage goes to others.
+                    mask = mask.copy()
                 # A layer that takes all steps together, or makes others of them, ends the mask's way.
-                masks[slot] = context.output_mask if values[slot].shape[1:2] == context.output_mask.shape[1:] else None
+                masks[slot] = mask if values[slot].shape[1:2] == mask.shape[1:] else None
         if not self._seen:
             self._check_shapes()
         return [values[slot] for slot in self.wanted]
