@@ -43,6 +43,12 @@ __all__ = [
 BLOCK = 16384
 """Elements that a formula of many passes treats at a time, so that its intermediate arrays stay in the cache."""
 
+PIECE = 65536
+"""Elements that are held against a bound at a time."""
+
+FEW = 2048
+"""So many elements need no second array to be held against a bound."""
+
 Method = TypeVar("Method", bound=Callable[..., Array])
 
 
@@ -63,9 +69,33 @@ def in_blocks(method: Method) -> Method:
 
 
 @cache
-def zero(dtype: np.dtype[Any]) -> Array:
-    """Zero as an array, which numpy need not make of a number at every call."""
-    return np.zeros((), dtype)
+def _bound(bound: float, dtype: np.dtype[Any], size: int) -> Array:
+    """A number as an array without axes, or so many times."""
+    made = np.full(size, bound, dtype) if size else np.asarray(bound, dtype)
+    made.flags.writeable = False
+    return made
+
+
+def _bounded(ufunc: np.ufunc, x: Array, bound: float, out: Array) -> Array:
+    rows = PIECE * len(out) // out.size if out.size > FEW else 0
+    if not rows:
+        ufunc(x, _bound(bound, x.dtype, 0), out=out)
+        return out
+    bounds = _bound(bound, x.dtype, PIECE)
+    for start in range(0, len(out), rows):
+        piece = out[start : start + rows]
+        ufunc(x[start : start + rows], bounds[: piece.size].reshape(piece.shape), out=piece)
+    return out
+
+
+def at_least(x: Array, bound: float, out: Array) -> Array:
+    """Writes max(x, bound). numpy has vector instructions for two arrays, and none for an array and a number."""
+    return _bounded(np.maximum, x, bound, out)
+
+
+def at_most(x: Array, bound: float, out: Array) -> Array:
+    """Writes min(x, bound)."""
+    return _bounded(np.minimum, x, bound, out)
 
 
 class Identity(Activation, type="identity"):
@@ -94,7 +124,7 @@ class ReLU(Activation, type="relu"):
     needs_input = False
 
     def function(self, x: Array, out: Array) -> Array:
-        return np.maximum(x, zero(x.dtype), out=out)
+        return at_least(x, 0.0, out)
 
     def derivative(self, x: Array, y: Array, out: Array) -> Array:
         return np.greater(y, 0, out=out)
@@ -154,16 +184,16 @@ class PReLU(Activation, type="prelu"):
         return {"alpha": Parameter((features[0],), self.alpha_initializer, decay=False)}
 
     def forward(self, context: Context, x: Array) -> Array:
-        negative = np.minimum(x, 0, out=context.buffer(x.shape))
+        negative = at_most(x, 0.0, context.buffer(x.shape))
         np.multiply(negative, context.params["alpha"], out=negative)
         context.save(x)
-        y = np.maximum(x, 0, out=x if context.may_overwrite_input else context.buffer(x.shape))
+        y = at_least(x, 0.0, x if context.may_overwrite_input else context.buffer(x.shape))
         return np.add(y, negative, out=y)
 
     def backward(self, context: Context, gradient: Array) -> Array:
         x: Array = context.saved[0]
         alpha = context.params["alpha"]
-        slope = np.minimum(x, 0, out=context.buffer(x.shape))
+        slope = at_most(x, 0.0, context.buffer(x.shape))
         np.multiply(slope, gradient, out=slope)
         np.add.reduce(slope, axis=None if self.shared else tuple(range(x.ndim - 1)), out=context.grads["alpha"])
         # alpha where x <= 0, and exactly 1 elsewhere.
@@ -177,10 +207,10 @@ class PReLU(Activation, type="prelu"):
 
 def exponential_linear(x: Array, scale: float, alpha: float, out: Array) -> Array:
     """scale * (x where x > 0, alpha * (exp(x) - 1) elsewhere)."""
-    negative = np.minimum(x, 0)
+    negative = at_most(x, 0.0, np.empty_like(x))
     np.expm1(negative, out=negative)
     np.multiply(negative, alpha, out=negative)
-    np.maximum(x, 0, out=out)
+    at_least(x, 0.0, out)
     np.add(out, negative, out=out)
     return out if scale == 1.0 else np.multiply(out, scale, out=out)
 
@@ -189,7 +219,7 @@ def exponential_linear_slope(y: Array, scale: float, alpha: float, out: Array) -
     """The derivative of `exponential_linear`: scale where y > 0, y + scale * alpha elsewhere."""
     positive = np.greater(y, 0, out=np.empty_like(y))
     np.multiply(positive, scale - scale * alpha, out=positive)
-    np.minimum(y, 0, out=out)
+    at_most(y, 0.0, out)
     np.add(out, scale * alpha, out=out)
     return np.add(out, positive, out=out)
 
@@ -244,7 +274,7 @@ def largest_exponent(dtype: np.dtype[Any]) -> float:
 def logistic(x: Array, out: Array) -> Array:
     """1 / (1 + exp(-x)), to a few units in the last place everywhere; below -86 in float32 it stays at exp(-86.7)."""
     np.negative(x, out=out)
-    np.minimum(out, largest_exponent(x.dtype), out=out)
+    at_most(out, largest_exponent(x.dtype), out)
     np.exp(out, out=out)
     np.add(out, 1, out=out)
     return np.divide(1, out, out=out)
@@ -291,7 +321,7 @@ class Softplus(Activation, type="softplus"):
         np.negative(tail, out=tail)
         np.exp(tail, out=tail)
         np.log1p(tail, out=tail)
-        np.maximum(x, 0, out=out)
+        at_least(x, 0.0, out)
         return np.add(out, tail, out=out)
 
     def derivative(self, x: Array, y: Array, out: Array) -> Array:
@@ -360,7 +390,7 @@ class Mish(Activation, type="mish"):
 
     def _exponential(self, x: Array) -> Array:
         # From 20 on the factor is 1 to the last digit, in float64 too; exp(x)**2 would soon overflow.
-        e = np.minimum(x, 20)
+        e = at_most(x, 20.0, np.empty_like(x))
         return np.exp(e, out=e)
 
 
@@ -417,7 +447,7 @@ def normal_distribution(x: Array) -> tuple[Array, Array]:
     Computation 36; the coefficients are our own.
     """
     z = np.abs(x)
-    np.minimum(z, 39, out=z)
+    at_most(z, 39.0, z)
     bell = z * z
     np.multiply(bell, -0.5, out=bell)
     np.exp(bell, out=bell)
@@ -491,8 +521,8 @@ class HardSigmoid(Activation, type="hard_sigmoid"):
 
     def function(self, x: Array, out: Array) -> Array:
         np.add(x, 3, out=out)
-        np.maximum(out, 0, out=out)
-        np.minimum(out, 6, out=out)
+        at_least(out, 0.0, out)
+        at_most(out, 6.0, out)
         return np.divide(out, 6, out=out)
 
     @in_blocks
