@@ -13,7 +13,7 @@ from modnet.component import Array, Example, Layer, Shape, field
 from modnet.errors import ShapeError
 from modnet_conv.convolution import MANY
 from modnet_conv.geometry import Padding1d, Padding2d, Window, image_shape, margins, per_axis, windows
-from modnet_conv.parts import Parts, crop, tap, taps
+from modnet_conv.parts import PART, Parts, crop, tap, taps
 
 if TYPE_CHECKING:
     from modnet.context import Context
@@ -265,15 +265,23 @@ class GlobalMaxPool(Layer, type="global_max_pool"):
         (mask,) = context.masks
         context.output_mask = None
         flat = x.reshape(len(x), math.prod(x.shape[1:-1]), x.shape[-1])
-        empty = None
-        if mask is not None and x.ndim == 3:
-            flat = context.buffer(flat.shape)
-            np.copyto(flat, x)
-            np.copyto(flat, -math.inf, where=~mask[..., None])
-            empty = ~mask.any(axis=1)
-        highest = np.argmax(flat, axis=1, out=context.buffer((len(x), x.shape[-1]), np.intp))
+        masked = mask is not None and x.ndim == 3
+        empty = ~mask.any(axis=1) if masked else None
+        highest = context.buffer((len(x), x.shape[-1]), np.intp)
+        y = context.buffer(highest.shape)
+        # argmax copies what it goes over, if that is not along the last axis: a part of the batch at a time.
+        samples = max(1, PART // (flat[:1].nbytes or 1))
+        left = context.buffer((min(len(x), samples) if masked else 0, *flat.shape[1:]))
+        for first in range(0, len(x), samples):
+            part = flat[first : first + samples]
+            if masked:
+                seen = left[: len(part)]
+                np.copyto(seen, part)
+                np.copyto(seen, -math.inf, where=~mask[first : first + samples, :, None])
+                part = seen
+            np.argmax(part, axis=1, out=highest[first : first + samples])
+            np.maximum.reduce(part, axis=1, out=y[first : first + samples])
         context.save(x.shape, highest, empty)
-        y = np.maximum.reduce(flat, axis=1, out=context.buffer(highest.shape))
         if empty is not None:
             y[empty] = 0
         return y

@@ -159,6 +159,11 @@ def test_separable_conv2d_is_its_two_parts():
         (Conv2d(out_channels=4, kernel_size=3), (28, 28), r"expects samples of shape \(height, width, channels\)"),
         (Conv2d(out_channels=4, kernel_size=3), (28, 28, None), "expects a last axis .channels. of fixed size"),
         (Conv2d(out_channels=4, kernel_size=3, groups=4), (9, 9, 6), "expects channels that groups = 4 divides"),
+        (
+            ConvTranspose2d(out_channels=4, kernel_size=3, groups=4),
+            (9, 9, 6),
+            "expects channels that groups = 4 divides",
+        ),
         (Conv1d(out_channels=4, kernel_size=3), (2, 1), "expects time from 3 on"),
         (MaxPool2d(pool_size=3), (9, 2, 1), "expects width from 3 on"),
         (ConvTranspose2d(out_channels=1, kernel_size=1, padding=2), (4, 9, 1), "nothing is left"),
@@ -190,6 +195,7 @@ def test_a_variable_axis_that_is_too_short_is_found_in_prediction():
     ("make", "words"),
     [
         (lambda: Conv2d(out_channels=4, kernel_size=3, groups=3), "does not divide out_channels = 4"),
+        (lambda: ConvTranspose2d(out_channels=4, kernel_size=3, groups=3), "does not divide out_channels = 4"),
         (lambda: Conv2d(out_channels=4, kernel_size=0), "kernel_size"),
         (lambda: Conv2d(out_channels=4, kernel_size=3, padding="full"), "padding"),
         (lambda: MaxPool2d(padding=2), "less than pool_size"),
@@ -205,10 +211,23 @@ def test_configurations_that_are_refused(make, words):
         make()
 
 
-@pytest.mark.parametrize("layer", [Conv2d(out_channels=4, kernel_size=3, groups=2), SeparableConv2d(4, 3)], ids=str)
+@pytest.mark.parametrize(
+    "layer",
+    [
+        Conv2d(out_channels=4, kernel_size=3, groups=2),
+        SeparableConv2d(4, 3),
+        ConvTranspose2d(out_channels=4, kernel_size=3, groups=2),
+    ],
+    ids=str,
+)
 def test_counts_what_it_multiplies(layer):
     network = modnet.build({"network": {"input": [6, 6, 4], "layers": [{**vars(layer), "type": layer.type}]}})
-    expected = {"conv2d": 16 * 9 * 2 * 4, "separable_conv2d": 16 * 9 * 4 + 16 * 4 * 4}[layer.type]
+    counts = {
+        "conv2d": 16 * 9 * 2 * 4,
+        "separable_conv2d": 16 * 9 * 4 + 16 * 4 * 4,
+        "conv_transpose2d": 36 * 9 * 4 * 2,
+    }
+    expected = counts[layer.type]
     found = sum(node.layer.multiply_adds(*node.input_shapes) for node in network.graph.nodes)
     assert found == expected
 
@@ -218,3 +237,4 @@ def test_initializers_see_the_connections_of_one_output():
     assert weight.fans() == (9 * 2, 9 * 4)
     assert DepthwiseConv2d(kernel_size=3, depth_multiplier=2).parameters((9, 9, 4))["weight"].fans() == (9, 18)
     assert ConvTranspose2d(out_channels=8, kernel_size=3).parameters((9, 9, 4))["weight"].fans() == (36, 72)
+    assert ConvTranspose2d(out_channels=8, kernel_size=3, groups=2).parameters((9, 9, 4))["weight"].fans() == (18, 36)
