@@ -224,7 +224,7 @@ class Evaluation:
         """Figure name -> value over all batches of an epoch."""
         tally = Tally(self.objective)
         for batch in batches.epoch():
-            self.objective.measure(self._pass.forward(batch.inputs), batch, tally)
+            self.objective.evaluate(self._pass.forward(batch.inputs), batch, tally)
         return tally.result()
 
 
