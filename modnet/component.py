@@ -355,7 +355,7 @@ class Loss(Component):
         """Values and gradient together, as training asks for them.
 
         A loss that shares work between the two overrides it, with arrays from `context.buffer`; both results may be
-        such. Where `context.needs_input_gradient` is False the gradient may be None.
+        such. Where `context.needs_input_gradient` is False the gradient may be None. The shapes have been checked.
         """
         gradient = self.gradient(prediction, target) if context.needs_input_gradient else None
         return self.values(prediction, target), gradient

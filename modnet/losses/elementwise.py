@@ -32,14 +32,15 @@ class ElementwiseLoss(Loss):
         raise NotImplementedError
 
     def measure(self, context: Context, prediction: Array, target: Array) -> tuple[Array, Array | None]:
-        check_arrays(self, prediction, target)
         values, slope = self.elements(context, prediction, converted(context, target, prediction))
         return sample_means(values, context.buffer(values.shape[:1], values.dtype)), _of_means(slope)
 
     def values(self, prediction: Array, target: Array) -> Array:
+        check_arrays(self, prediction, target)
         return self.measure(Context(prediction.dtype), prediction, target)[0]
 
     def gradient(self, prediction: Array, target: Array) -> Array:
+        check_arrays(self, prediction, target)
         return cast(Array, self.measure(Context(prediction.dtype), prediction, target)[1])
 
 
@@ -173,7 +174,6 @@ class BinaryCrossEntropy(ElementwiseLoss, type="binary_cross_entropy"):
         return np.negative(loss, out=loss), slope
 
     def joint(self, context: Context, logits: Array, target: Array) -> tuple[Array, Array | None]:
-        check_arrays(self, logits, target)
         positive, negative = self._parts(context, converted(context, target, logits))
         scratch = context.buffer(logits.shape)
         # sigmoid(z) = exp(min(z, 0)) / (1 + exp(-abs(z))): in this form nothing overflows.

@@ -10,7 +10,7 @@ from typing import Any, cast
 import numpy as np
 
 from modnet.component import Array, Example, Loss, Shape, field
-from modnet.context import Context, workspace_along_rows
+from modnet.context import SHORT_ROW, Context
 from modnet.errors import DataError, ShapeError
 from modnet.losses.targets import (
     SMALLEST_PROBABILITY,
@@ -33,9 +33,11 @@ class LastAxisLoss(Loss):
         super().check_shapes(prediction_shape, target_shape)
 
     def values(self, prediction: Array, target: Array) -> Array:
+        check_arrays(self, prediction, target)
         return self.measure(Context(prediction.dtype), prediction, target)[0]
 
     def gradient(self, prediction: Array, target: Array) -> Array:
+        check_arrays(self, prediction, target)
         return cast(Array, self.measure(Context(prediction.dtype), prediction, target)[1])
 
 
@@ -107,7 +109,6 @@ class CrossEntropy(LastAxisLoss, type="cross_entropy"):
         if target.ndim == logits.ndim or self.label_smoothing or self.class_weights is not None:
             return _softmax_joint(context, logits, self._coefficients(context, logits, target))
         # With plain labels the target is never spread out to rows: this is where most training spends its loss.
-        check_arrays(self, logits, target)
         classes = logits.shape[-1]
         check_labels(target, classes)
         exponentials = _shifted(context, logits)
@@ -115,7 +116,7 @@ class CrossEntropy(LastAxisLoss, type="cross_entropy"):
         at_label = context.buffer(flat[::classes].shape, np.intp)
         np.add(_starts(len(at_label), classes), target.reshape(-1), out=at_label, casting="unsafe")
         values = context.buffer(target.shape)
-        np.take(flat, at_label, out=values.reshape(-1), mode="clip")  # checked; "raise" would copy
+        flat.take(at_label, out=values.reshape(-1), mode="clip")  # they are checked; "raise" would copy
         total = _exponentiate(context, exponentials)
         np.subtract(np.log(total, out=context.buffer(total.shape)), values, out=values)
         means = sample_means(values, context.buffer(target.shape[:1]))
@@ -125,12 +126,13 @@ class CrossEntropy(LastAxisLoss, type="cross_entropy"):
         if positions != 1:
             total *= positions
         exponentials /= total[..., None]
-        flat[at_label] -= 1 / positions
+        slope = flat.take(at_label, out=total.reshape(-1), mode="clip")
+        slope -= 1 / positions
+        flat[at_label] = slope
         return means, exponentials
 
     def _coefficients(self, context: Context, prediction: Array, target: Array) -> Array:
         """A buffer c of the prediction's shape: a sample's value is -sum(c * log(p)) over classes and positions."""
-        check_arrays(self, prediction, target)
         classes = prediction.shape[-1]
         labelled = target.ndim < prediction.ndim
         coefficients = context.buffer(prediction.shape)
@@ -192,7 +194,6 @@ class KLDivergence(LastAxisLoss, type="kl_divergence"):
         return values, gradient
 
     def _distributions(self, context: Context, prediction: Array, target: Array) -> Array:
-        check_arrays(self, prediction, target)
         target = converted(context, target, prediction)
         check_distributions(target, context.buffer(target.shape[:-1]))
         return target
@@ -208,7 +209,6 @@ class Cosine(LastAxisLoss, type="cosine"):
     EPSILON = 1e-8
 
     def measure(self, context: Context, prediction: Array, target: Array) -> tuple[Array, Array | None]:
-        check_arrays(self, prediction, target)
         target = converted(context, target, prediction)
         direction = np.divide(target, self._norm(context, target), out=context.buffer(prediction.shape))
         norm = self._norm(context, prediction)
@@ -217,7 +217,8 @@ class Cosine(LastAxisLoss, type="cosine"):
         distance = np.subtract(1, similarity[..., 0], out=context.buffer(norm.shape[:-1]))
         values = sample_means(distance, context.buffer(norm.shape[:1]))
         # Where the norm is held at its least it does not depend on the prediction.
-        similarity[norm <= self.EPSILON] = 0
+        depends = np.greater(norm, self.EPSILON, out=context.buffer(norm.shape, np.bool_))
+        similarity *= depends
         slope = np.multiply(unit, similarity, out=unit)
         slope -= direction
         slope /= np.multiply(norm, math.prod(prediction.shape[1:-1]), out=norm)
@@ -231,10 +232,15 @@ class Cosine(LastAxisLoss, type="cosine"):
 
 def _shifted(context: Context, logits: Array) -> Array:
     """The logits minus the highest of each row: exp(1000) is inf, and softmax does not feel a shift."""
-    columns = workspace_along_rows(logits, context.buffer)
-    if columns is not None:
-        np.copyto(columns, logits)
-    highest = np.maximum.reduce(logits if columns is None else columns, axis=-1, out=context.buffer(logits.shape[:-1]))
+    classes = logits.shape[-1]
+    highest = context.buffer(logits.shape[:-1])
+    if classes > SHORT_ROW:
+        np.maximum.reduce(logits, axis=-1, out=highest)
+    else:
+        # numpy takes the maxima of many short rows up to ten times slower than those of a few long columns.
+        columns = context.buffer((classes, highest.size))
+        np.copyto(columns, logits.reshape(-1, classes).T)
+        np.maximum.reduce(columns, axis=0, out=highest.reshape(-1))
     return np.subtract(logits, highest[..., None], out=context.buffer(logits.shape))
 
 

@@ -37,7 +37,10 @@ def check_labels(target: Array, classes: int) -> None:
     Raises:
         DataError: for a label that is none of 0, ..., classes - 1.
     """
-    if target.dtype.kind != "f" and (not target.size or (target.min() >= 0 and target.max() < classes)):
+    if target.dtype.kind != "f" and (
+        not target.size
+        or (np.minimum.reduce(target, axis=None) >= 0 and np.maximum.reduce(target, axis=None) < classes)
+    ):
         return
     valid = (target >= 0) & (target < classes)
     if target.dtype.kind == "f":

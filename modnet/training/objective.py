@@ -11,7 +11,7 @@ import numpy as np
 from modnet.component import Array, Loss, Metric, WeightedLoss
 from modnet.configuration import did_you_mean, show
 from modnet.context import Context
-from modnet.errors import Problem, SpecError
+from modnet.errors import Problem, ShapeError, SpecError
 from modnet.kernels import NUMPY_ONLY, Kernels
 from modnet.network import Network
 from modnet.parameters import FlatArray
@@ -156,6 +156,8 @@ class Objective:
         if shapes not in self._checked:
             head.loss.check_shapes(*shapes[1:])
             self._checked.add(shapes)
+        if len(target) != len(value):
+            raise ShapeError(f"{len(value)} samples in a batch, but {len(target)} targets (output {show(head.name)})")
         if target.dtype == value.dtype:
             return target
         if head.loss.takes_labels and target.dtype.kind in "biu" and target.ndim < value.ndim:
