@@ -320,11 +320,11 @@ class Network:
 
         return Summary.of(self)
 
-    def profile(self, x: Any, repeats: int = 30) -> Any:
-        """Times the nodes and the optimizer in training steps on a batch: an object that prints as a table."""
+    def profile(self, x: Any, y: Any = None, *, batch_size: int | None = None, repeats: int = 30) -> Any:
+        """Times the parts of training steps: an object that prints as a table. Arguments as for `train`."""
         from modnet.profiling import profile
 
-        return profile(self, x, repeats)
+        return profile(self, x, y, batch_size=batch_size, repeats=repeats)
 
     def __repr__(self) -> str:
         shapes = " and ".join(str(shape) for shape in self.inputs.values())
