@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
 import numpy as np
-from numpy.typing import ArrayLike, DTypeLike
+from numpy.typing import ArrayLike
 
 from modnet.component import Activation, Array, Layer, Shape
 from modnet.configuration import did_you_mean, show
@@ -232,7 +232,7 @@ class Network:
         readers = [node.layer for node in self.graph.nodes if slot in node.inputs]
         return np.dtype(np.intp) if readers and all(layer.integer_input for layer in readers) else self.dtype
 
-    def _rows_at_a_time(self, arrays: list[Array]) -> int:
+    def rows_at_a_time(self, arrays: list[Array]) -> int:
         """How many rows to predict at a time; axes of variable size are taken to be as long as in the inputs."""
         stretch = max(
             math.prod(array.shape[1:]) / math.prod(axis or 1 for axis in shape)
@@ -246,7 +246,7 @@ class Network:
         arrays = self.arrays(x)
         rows = len(arrays[0])
         if batch_size is None:
-            batch_size = rows if 0 < rows <= FEWEST_ROWS else self._rows_at_a_time(arrays)
+            batch_size = rows if 0 < rows <= FEWEST_ROWS else self.rows_at_a_time(arrays)
         predictor = cast("Pass | None", getattr(self._predictors, "predictor", None))
         if predictor is None:
             predictor = self._predictors.predictor = Pass(self, list(self.graph.outputs.values()))
@@ -328,11 +328,11 @@ class Network:
 
         return Summary.of(self)
 
-    def profile(self, x: Any, repeats: int = 30) -> Any:
-        """Times the nodes and the optimizer in training steps on a batch: an object that prints as a table."""
+    def profile(self, x: Any, y: Any = None, *, batch_size: int | None = None, repeats: int = 30) -> Any:
+        """Times the parts of training steps: an object that prints as a table. Arguments as for `train`."""
         from modnet.profiling import profile
 
-        return profile(self, x, repeats)
+        return profile(self, x, y, batch_size=batch_size, repeats=repeats)
 
     def __repr__(self) -> str:
         shapes = " and ".join(str(shape) for shape in self.inputs.values())
@@ -412,6 +412,7 @@ class Pass:
         self.gradients = gradients
         self._first = len(network.inputs)
         self._dtypes = [network.input_dtype(slot) for slot in range(self._first)]
+        self._conversion = Context(network.dtype)
         self._order = self._ancestors()
         self._readers = Counter(source for slot in self._order for source in self._node(slot).inputs)
         self._values: list[Any] = [None] * (self._first + len(network.graph.nodes))
@@ -513,8 +514,9 @@ class Pass:
     def forward(self, inputs: Sequence[Array]) -> list[Array]:
         """The values of the wanted slots; they are valid until the next call."""
         values = self._values
+        self._conversion.begin()
         for slot, (array, dtype) in enumerate(zip(inputs, self._dtypes, strict=True)):
-            values[slot] = array if array.dtype == dtype else _converted(array, dtype, list(self.network.inputs)[slot])
+            values[slot] = array if array.dtype == dtype else self._converted(array, dtype, slot)
         masks: dict[int, Array | None] = {}
         for slot, forward, _, context, sources in self._calls:
             context.begin()
@@ -535,6 +537,19 @@ class Pass:
         if not self._seen:
             self._check_shapes()
         return [values[slot] for slot in self.wanted]
+
+    def _converted(self, array: Array, dtype: np.dtype[Any], slot: int) -> Array:
+        """The input in a buffer of the dtype that its readers take."""
+        converted = self._conversion.buffer(array.shape, dtype)
+        to_ids = dtype.kind == "i" and array.dtype.kind == "f" and array.size > 0
+        # What is too large for an integer would become another one; nan compares as False.
+        fits = not to_ids or (array.min() > -(2**62) and array.max() < 2**62)
+        if fits:
+            np.copyto(converted, array, casting="unsafe")
+        if not fits or (to_ids and not np.array_equal(converted, array)):
+            name = list(self.network.inputs)[slot]
+            raise DataError(f"input {show(name)}: expected whole numbers (ids), found others")
+        return converted
 
     def _check_shapes(self) -> None:
         """Holds each layer, once, to the shape that it has announced."""
@@ -659,14 +674,3 @@ def _output(out: Array | None, shape: tuple[int, ...], dtype: np.dtype[Any]) -> 
     if out.shape != shape or out.dtype != dtype:
         raise ShapeError(f"out: expected {dtype} of shape {shape}, found {out.dtype} of shape {out.shape}")
     return out
-
-
-def _converted(array: Array, dtype: DTypeLike, name: str) -> Array:
-    dtype = np.dtype(dtype)
-    if (
-        dtype.kind == "i"
-        and array.dtype.kind == "f"
-        and not ((np.abs(array) < 2**62).all() and (array == np.trunc(array)).all())
-    ):
-        raise DataError(f"input {show(name)}: expected whole numbers (ids), found others")
-    return array.astype(dtype)

@@ -59,7 +59,11 @@ def command(
 
     \b
     JSON: {"model", "bytes", "parameters", "epochs", "best_epoch", "stopped",
-           "metrics": {figure: value}, "history": {figure: [value of each epoch]}}
+           "metrics": {figure: value}, "history": {figure: [value of each epoch]},
+           "profile": {"batch", "seconds", "peak_gflops", "rows": [{"name", "type",
+             "forward", "backward", "bytes", "forward_gflops", "backward_gflops"}]}}
+
+    The profile is there with --profile only; its times are in seconds.
     """
     from modnet.cli.job import Job
 
@@ -78,6 +82,7 @@ def command(
     status = _status(history)
     network.metrics = _final_figures(network, loaded.validation, history)
     path = _save(network, path)
+    profile = network.profile(loaded.train) if profiled else None
     if as_json:
         echo_json(
             {
@@ -89,15 +94,14 @@ def command(
                 "stopped": history.stopped,
                 "metrics": network.metrics,
                 "history": history.figures,
+                **({} if profile is None else {"profile": profile.plain()}),
             }
         )
     else:
         again = shlex.join(_command(spec, output, plugins, settings)) if status else ""
         click.echo(_conclusion(job, loaded, path, plugins, again))
-    if profiled and not as_json:
-        batch = loaded.train.take(range(min(job.training().batch_size, len(loaded.train))))
-        rows = slice(None) if batch.rows is None else batch.rows
-        click.echo(f"\n{network.profile({name: array[rows] for name, array in batch.inputs.items()})}")
+    if profile is not None and not as_json:
+        click.echo(f"\n{profile}")
     ctx.exit(status)
 
 

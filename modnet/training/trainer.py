@@ -128,7 +128,7 @@ def evaluate(
     given = {"loss": loss, "metrics": metrics, "batch_size": batch_size}
     training = merged_training(network, given, registry)
     objective = Objective(network, training)
-    batches = _source(network, objective, training.batch_size, x, y, sample_weights, None)
+    batches = _source(network, objective, batch_size and training.batch_size, x, y, sample_weights, None)
     return Evaluation(network, objective).figures(batches)
 
 
@@ -152,21 +152,26 @@ def merged_training(network: Network, given: Mapping[str, Any], registry: Regist
 def _source(
     network: Network,
     objective: Objective,
-    batch_size: int,
+    batch_size: int | None,
     x: Any,
     y: Any,
     sample_weights: Any,
     steps: int | None,
 ) -> ArrayBatches | StreamBatches:
+    """Batches of the data; of as many samples as suit prediction where no size is given."""
     outputs = [head.name for head in objective.heads]
     if isinstance(x, Dataset):
-        return ArrayBatches(network.arrays(x.inputs), named_targets(x.targets, outputs), None, batch_size, x.rows)
+        inputs = network.arrays(x.inputs)
+        size = batch_size or network.rows_at_a_time(inputs)
+        return ArrayBatches(inputs, named_targets(x.targets, outputs), None, size, x.rows)
     if y is None:
         if isinstance(x, Iterable | Callable) and not isinstance(x, np.ndarray | str | Mapping):
             return StreamBatches(x, network, outputs, steps)
         raise DataError(f"expected x and y, or an iterable of batches (x, y); found {show(x)} alone")
     weights = None if sample_weights is None else np.asarray(sample_weights, network.dtype)
-    return ArrayBatches(network.arrays(x), named_targets(y, outputs), weights, batch_size)
+    inputs = network.arrays(x)
+    size = batch_size or network.rows_at_a_time(inputs)
+    return ArrayBatches(inputs, named_targets(y, outputs), weights, size)
 
 
 def _batches(
@@ -195,15 +200,18 @@ def _batches(
         labels = class_numbers(batches.targets[head.name]) if head.loss.takes_labels else None
         for_training, for_validation = split(batches.samples, float(validation), training.seed, labels)
         parts = [
-            ArrayBatches(batches.inputs, batches.targets, batches.weights, training.batch_size, rows)
-            for rows in (for_training, for_validation)
+            ArrayBatches(batches.inputs, batches.targets, batches.weights, size, rows)
+            for rows, size in (
+                (for_training, training.batch_size),
+                (for_validation, network.rows_at_a_time(batches.inputs)),
+            )
         ]
         return parts[0], parts[1]
     pair = isinstance(validation, tuple | list) and len(validation) in (2, 3)
     if not pair and not isinstance(validation, Dataset):
         raise DataError(f"validation: expected a fraction between 0 and 1, or (x, y); found {show(validation)}")
     x, y, weights = (*validation, None)[:3] if pair else (validation, None, None)
-    return batches, _source(network, objective, training.batch_size, x, y, weights, None)
+    return batches, _source(network, objective, None, x, y, weights, None)
 
 
 def class_numbers(target: Array) -> Array | None:
@@ -224,7 +232,7 @@ class Evaluation:
         """Figure name -> value over all batches of an epoch."""
         tally = Tally(self.objective)
         for batch in batches.epoch():
-            self.objective.measure(self._pass.forward(batch.inputs), batch, tally)
+            self.objective.evaluate(self._pass.forward(batch.inputs), batch, tally)
         return tally.result()
 
 

@@ -220,5 +220,14 @@ def test_a_terminal_has_a_bar_that_leaves_nothing_behind(run, folder):
 def test_a_profile_tells_where_the_time_goes(run):
     lines = run("train", "pets.toml", "--profile", "--set", "training.epochs=1").stdout.splitlines()
     (head,) = [line for line in lines if line.startswith("node ")]
-    assert head.split()[:4] == ["node", "type", "forward", "backward"]
+    assert head.split()[:5] == ["node", "type", "forward", "GFLOP/s", "backward"]
     assert lines[-1].startswith("a step of ")
+    assert [line.split()[0] for line in lines if line.startswith("(")] == ["(batch)", "(loss)", "(optimizer)"]
+
+
+def test_a_profile_in_json(run):
+    told = json.loads(run("train", "pets.toml", "--profile", "--json", "--set", "training.epochs=1").stdout)
+    rows = told["profile"]["rows"]
+    assert told["profile"]["seconds"] == pytest.approx(sum(row["forward"] + row["backward"] for row in rows))
+    assert rows[0]["name"] == "(batch)"
+    assert "profile" not in json.loads(run("train", "pets.toml", "--json", "--set", "training.epochs=1").stdout)
