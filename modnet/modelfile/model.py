@@ -212,12 +212,13 @@ def _network(path: str | PathLike[str], found: HeaderOnly, registry: Registry) -
 
 
 def read_spec(
-    path: str | PathLike[str], header: Mapping[str, Any], size: int, registry: Registry
+    path: str | PathLike[str], header: Mapping[str, Any], size: int, registry: Registry, known: Any = ()
 ) -> tuple[StoredComponentReader, NetworkSpec]:
     """The network's spec as components of today understand it, and the reader for further components of the file.
 
     Args:
         size: of the file, in bytes.
+        known: configuration values whose components stand for those that no distribution offers.
 
     Raises:
         ModelFileError: the file needs a newer modnet, or its spec is malformed.
@@ -228,7 +229,8 @@ def read_spec(
     if not isinstance(stored, dict) or not isinstance(stored.get("network"), dict):
         raise MalformedFile(path, "there is no network in it", "spec")
     most = COMPONENTS_FOR_A_NODE * most_nodes(size)
-    reader = StoredComponentReader(registry, path, _needs(path, header.get("needs")), most)
+    local = {(component.kind, component.type): type(component) for component in components_of(known)}
+    reader = StoredComponentReader(registry, path, _needs(path, header.get("needs")), most, local)
     return reader, reader.configuration(NetworkSpec, stored["network"], "network")
 
 
@@ -362,13 +364,22 @@ class StoredComponentReader(ComponentReader):
         path: the file.
         needs: what the file says of the origin of each.
         most: how many components may be read.
+        local: (kind, type) -> a class of the program, for those that no distribution offers.
     """
 
-    def __init__(self, registry: Registry, path: str | PathLike[str], needs: Needs, most: int) -> None:
+    def __init__(
+        self,
+        registry: Registry,
+        path: str | PathLike[str],
+        needs: Needs,
+        most: int,
+        local: Mapping[tuple[str, str], type[Component]],
+    ) -> None:
         super().__init__(registry)
         self.path = path
         self.needs = needs
         self.most = most
+        self.local = local
         self._count = 0
         self._older: dict[tuple[str, str], str] = {}
 
@@ -405,6 +416,8 @@ class StoredComponentReader(ComponentReader):
             raise UnknownType(f"{kind.kind} {show(name)} is not listed in the file's needs")
         distribution, version, _ = self.needs[kinds[0], name]
         what = f"{kinds[0]} {show(name)}"
+        if not distribution and (kinds[0], name) in self.local:
+            return self.local[kinds[0], name]
         try:
             entry = self.registry.entry(KINDS[kinds[0]], f"{name}@{distribution}" if distribution else name)
             found = entry.load()
