@@ -528,6 +528,12 @@ class Callback(Component):
     def modnet_epoch_ended(self, run: Run) -> None: ...
     def modnet_training_ended(self, run: Run) -> None: ...
 
+    def check_state(self, state: Mapping[str, Any], run: Run) -> None:
+        """Raises ValueError where `state`, which comes from a file, is none that this callback can go on from.
+
+        Called when a run goes on from a checkpoint, whose state it has, and before the network is changed.
+        """
+
 
 KINDS: Mapping[str, type[Component]] = {
     cast(Any, kind).kind: kind for kind in (Layer, Activation, Loss, Optimizer, Initializer, Schedule, Metric, Callback)

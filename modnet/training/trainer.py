@@ -73,8 +73,10 @@ def train(
         sample_weights: a weight for each sample, shape (samples,).
         steps_per_epoch: batches that make an epoch, where x is an iterable of them.
         resume: a checkpoint (callback `checkpoint`) from which the run goes on as if it had never been stopped, or a
-            folder, of which the newest is taken; with none in it the run begins at the beginning. The network's own
-            weights are replaced. A stream of batches that cannot begin anew is to stand where the run had come to.
+            folder, of which the newest is taken; where that is the one to which this run's own checkpoints go and has
+            none yet, the run begins at the beginning. The network's own weights are replaced. Spec and data are
+            compared with those of the checkpoint: arrays whole, of memory-mapped ones about a thousand rows, streams
+            not at all. A stream that cannot begin anew is to stand where the run had come to.
         registry: where names are looked up.
 
     Returns:
@@ -85,7 +87,8 @@ def train(
     Raises:
         SpecError: an argument is not valid.
         ShapeError, DataError: the data do not fit the network.
-        TrainingError: the checkpoint is one of another network, training or data; the message says what differs.
+        TrainingError: the checkpoint is one of another network, training or data; the message says what differs. There
+            is no checkpoint to go on from, or another run writes its own to the same folder.
         ModelFileError: the checkpoint is damaged.
         Diverged: the loss became nan or infinite.
     """
@@ -300,6 +303,9 @@ class Trainer:
             try:
                 while (run.epoch < self.training.epochs or run.batch) and not run.stopped:
                     self._epoch(batches, validation)
+            except BaseException:
+                run.failed = True
+                raise
             finally:
                 run.history.stopped = run.stopped
                 events.modnet_training_ended(run=run)
@@ -451,24 +457,27 @@ def _fingerprints(batches: Batches, validation: Batches | None) -> dict[str, str
 def _stopping_at_signals(run: Run) -> Iterator[None]:
     """Lets the first Ctrl-C or SIGTERM end the run after its step; a second one does what it usually does.
 
-    SIGTERM is raised again when the run has ended and its last checkpoint is written: it is meant for the process.
+    SIGTERM is raised again when the run has ended and its last checkpoint is written, whatever else has ended the run:
+    it is meant for the process.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
     reasons = {signal.SIGINT: INTERRUPTED, signal.SIGTERM: TERMINATED}
-    before = {number: signal.getsignal(number) for number in reasons}
+    before = {number: handler for number in reasons if (handler := signal.getsignal(number)) is not None}
 
     def stop(number: int, frame: Any) -> None:
-        signal.signal(number, before[signal.Signals(number)])
-        run.stop(reasons[signal.Signals(number)])
+        received = signal.Signals(number)
+        signal.signal(number, before[received])
+        run.terminated = run.terminated or received is signal.SIGTERM
+        run.stop(reasons[received])
 
-    for number in reasons:
+    for number in before:
         signal.signal(number, stop)
     try:
         yield
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-        if run.stopped == TERMINATED:
+        if run.terminated:
             signal.raise_signal(signal.SIGTERM)
