@@ -1,4 +1,4 @@
-"""A transformer block forward and backward, beside torch's: python benchmark.py [--rounds 7] [--threads 1] [--cases 0 1]
+"""A transformer block forward and backward, beside torch's: python benchmark.py [--rounds 7] [--threads 1] [--cases 0]
 
 Each library runs in a process of its own, one after the other, round after round; the figures are medians of the rounds
 and the range of their ratios. With one thread the clock counts processor time, which other work on the machine hardly
