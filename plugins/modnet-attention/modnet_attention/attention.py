@@ -178,7 +178,7 @@ class MultiHeadAttention(Layer, type="multi_head_attention"):
                 turns[-1][1].turn(context, x)
         mask = _key_mask(context.masks)
         if context.memory is not None:
-            mask = mask if mask is None else _remembered(context.memory, "mask", mask)
+            mask = _remembered_mask(context.memory, mask, key)
             key = _remembered(context.memory, "key", key)
             value = _remembered(context.memory, "value", value)
         dropout = self.dropout if context.training else 0.0
@@ -280,6 +280,16 @@ def _key_mask(masks: Sequence[Array | None]) -> Array | None:
     """The mask of the keys: of keys and values, where they are two inputs, both must be there."""
     found = [mask for mask in masks[1:] or masks if mask is not None]
     return np.logical_and(*found) if len(found) > 1 else next(iter(found), None)
+
+
+def _remembered_mask(memory: dict[str, Any], mask: Array | None, piece: Array) -> Array | None:
+    """The mask of all pieces so far, of which any may have none; called before the keys of the piece are kept."""
+    if mask is None and "mask" not in memory:
+        return None
+    if "mask" not in memory:
+        before: int = memory.get("key_length", 0)
+        _remembered(memory, "mask", np.ones((len(piece), before), np.bool_))
+    return _remembered(memory, "mask", np.ones(piece.shape[:2], np.bool_) if mask is None else mask)
 
 
 def _remembered(memory: dict[str, Any], name: str, piece: Array) -> Array:
