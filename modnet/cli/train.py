@@ -64,8 +64,9 @@ def command(
     \b
     JSON: {"model", "bytes", "parameters", "epochs", "best_epoch", "stopped",
            "metrics": {figure: value}, "history": {figure: [value of each epoch]},
-           "profile": {"batch", "seconds", "peak_gflops", "rows": [{"name", "type",
-             "forward", "backward", "bytes", "forward_gflops", "backward_gflops"}]}}
+           "profile": {"batch", "seconds", "peak_gflops",
+             "rows": [{"name", "type", "forward", "backward", "bytes",
+                       "forward_gflops", "backward_gflops"}]}}
 
     The profile is there with --profile only; its times are in seconds.
     """
