@@ -1,6 +1,7 @@
 """A run that was stopped anywhere ends, when it goes on, as the run that never was."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -419,7 +420,9 @@ def test_a_checkpoint_with_callbacks_or_features_of_a_newer_version_is_refused(d
     assert "it uses sparse" in refused(data, newer, groups.values(), modnet.errors.NewerFormat)
 
 
-@settings(deadline=None, derandomize=True, max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    deadline=None, derandomize=True, max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(random=st.randoms(use_true_random=False), changes=st.integers(1, 3))
 def test_a_checkpoint_that_was_changed_anywhere_goes_on_or_is_refused_in_words(data, checkpoint, random, changes):
     """Which of both, depends on what was changed: a sum may be any number."""
@@ -433,14 +436,17 @@ def test_a_checkpoint_that_was_changed_anywhere_goes_on_or_is_refused_in_words(d
         return  # not to be expressed
     network = modnet.build(SPEC, seed=17)
     before = network.parameters.flat.copy()
+    message = ""
     try:
         callbacks = [EARLY, Checkpoint(), StopAfter(7, interrupt)]
         with warnings.catch_warnings(), np.errstate(all="ignore"):
             warnings.simplefilter("ignore")
             modnet.train(network, *data, validation=0.2, callbacks=callbacks, resume="changed.modnet")
-    except (ModelFileError, modnet.PluginError, TrainingError):
-        if not isinstance(sys.exc_info()[1], modnet.Diverged):
-            assert (network.parameters.flat == before).all()
+    except (ModelFileError, modnet.PluginError, TrainingError) as error:
+        message = str(error)
+    # Sums that only their metric can judge are met in the next step.
+    if message and not re.search("cannot go on from the sums|became", message):
+        assert (network.parameters.flat == before).all(), message
 
 
 def test_names_in_a_checkpoint_remove_nothing_else(data):
