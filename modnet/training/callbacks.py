@@ -163,7 +163,8 @@ class Checkpoint(Callback, type="checkpoint"):
             return
         if (run.interrupted or run.terminated) and not run.failed and run.step != folder.step:
             self._write_to(folder, run)
-        run.history.checkpoints += [folder.path / name for name in self._files(run)]
+        files = [folder.path / name for name in self._files(run)]
+        run.history.checkpoints += [path for path in files if path.exists()]
         folder.unlock()
         if folder.made:
             with suppress(OSError):  # it is not there, or has something in it

@@ -11,7 +11,7 @@ import numpy as np
 from modnet.component import Array, Loss, Metric, WeightedLoss
 from modnet.configuration import did_you_mean, show
 from modnet.context import Context
-from modnet.errors import Problem, ShapeError, SpecError
+from modnet.errors import Problem, ShapeError, SpecError, TrainingError
 from modnet.kernels import NUMPY_ONLY, Kernels
 from modnet.network import Network
 from modnet.parameters import FlatArray
@@ -172,6 +172,7 @@ class Tally:
 
     def __init__(self, objective: Objective) -> None:
         self.objective = objective
+        self._restored = False
         self._losses = {head.name: [0.0, 0.0] for head in objective.heads}
         self._metrics = {(h.name, name): metric.start() for h in objective.heads for name, metric in h.metrics.items()}
 
@@ -189,7 +190,12 @@ class Tally:
         self, output: str, name: str, metric: Metric, prediction: Array, target: Array, weights: Array | None
     ) -> None:
         key = (output, name)
-        self._metrics[key] = metric.update(self._metrics[key], prediction, target, weights)
+        try:
+            self._metrics[key] = metric.update(self._metrics[key], prediction, target, weights)
+        except Exception as error:
+            if not self._restored:
+                raise
+            raise _foreign_sums(name, error) from error
 
     def state(self) -> dict[str, Any]:
         """The sums, for a checkpoint."""
@@ -199,7 +205,11 @@ class Tally:
         return {"losses": self._losses, "metrics": metrics}
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        """Takes over the sums of a checkpoint; metrics that it does not have begin anew."""
+        """Takes over the sums of a checkpoint; metrics that it does not have begin anew.
+
+        What a metric's sums are is known to the metric alone: it is told where it cannot go on from them.
+        """
+        self._restored = True
         self._losses = {name: list(state["losses"][name]) for name in self._losses}
         for head, name in self._metrics:
             if name in state["metrics"].get(head, {}):
@@ -217,8 +227,18 @@ class Tally:
             if several:
                 figures[f"{head.name}_loss"] = means[head.name]
             for name, metric in head.metrics.items():
-                figures[prefix + name] = metric.result(self._metrics[head.name, name])
+                try:
+                    figures[prefix + name] = metric.result(self._metrics[head.name, name])
+                except Exception as error:
+                    if not self._restored:
+                        raise
+                    raise _foreign_sums(name, error) from error
         return figures
+
+
+def _foreign_sums(metric: str, error: Exception) -> TrainingError:
+    what = f"the metric {show(metric)} cannot go on from the sums that the checkpoint has"
+    return TrainingError(f"{what} ({type(error).__name__}: {error})")
 
 
 class Penalty:
