@@ -11,6 +11,7 @@ import numpy as np
 from modnet.component import Array, Composite, Example, Initializer, Layer, Node, Parameter, Shape, field
 from modnet.errors import ShapeError
 from modnet.initializers import LecunNormal, Zeros
+from modnet_conv import masks
 from modnet_conv.correlation import Correlation, correlate, correlation, correlation_gradients, spread
 from modnet_conv.geometry import (
     AXES,
@@ -175,6 +176,9 @@ class Conv1d(Convolution, type="conv1d"):
     Weight: (kernel_size, channels / groups, out_channels), which is torch's with the axes turned round. Padding on the
     left alone, `padding = [kernel_size - 1, 0]`, is causal: no output depends on a later step.
 
+    Steps that a mask leaves out count as zeros, like padding. A sequence that ends early gives as many windows as it
+    would by itself; the output's mask says which.
+
     Raises:
         ShapeError: samples that are no sequences, or shorter than a window.
     """
@@ -184,6 +188,17 @@ class Conv1d(Convolution, type="conv1d"):
     stride: int = field(default=1, minimum=1)
     padding: Padding1d = field(default="valid", minimum=0)
     dilation: int = field(default=1, minimum=1)
+
+    def forward(self, context: Context, x: Array) -> Array:
+        mask = masks.begin(context, self.windows(x.shape[1:-1])[0], self.padding)
+        return super().forward(context, masks.filled(context, x, mask))
+
+    def backward(self, context: Context, gradient: Array) -> Array | None:
+        result = super().backward(context, gradient)
+        (mask,) = context.masks
+        if result is not None and mask is not None:
+            np.multiply(result, mask[..., None], out=result)
+        return result
 
 
 class Conv2d(Convolution, type="conv2d"):

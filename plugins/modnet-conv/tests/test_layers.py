@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from modnet_conv.augmentation import RandomCrop, RandomFlip, RandomShift
 from modnet_conv.convolution import Conv1d, Conv2d, Conv3d, ConvTranspose2d, DepthwiseConv2d, SeparableConv2d
-from modnet_conv.pooling import AveragePool2d, GlobalMaxPool, MaxPool2d
+from modnet_conv.pooling import AveragePool1d, AveragePool2d, GlobalMaxPool, MaxPool1d, MaxPool2d
 from modnet_conv.resampling import Upsample2d
 
 import modnet
@@ -101,6 +101,63 @@ def test_global_max_pool_heeds_a_mask():
     assert layer.forward(context, x).ravel().tolist() == [2, 0]
     assert context.output_mask is None
     assert layer.backward(context, np.ones((2, 1))).ravel().tolist() == [0, 1, 0, 0, 0, 0]
+
+
+SEQUENTIAL = [
+    Conv1d(out_channels=3, kernel_size=3, padding="same"),
+    Conv1d(out_channels=3, kernel_size=3, padding=(2, 0), dilation=2, stride=2),
+    Conv1d(out_channels=3, kernel_size=2, stride=3),
+    Conv1d(out_channels=3, kernel_size=1, stride=2, padding="same"),
+    MaxPool1d(),
+    MaxPool1d(pool_size=3, stride=1, padding="same"),
+    AveragePool1d(),
+    AveragePool1d(pool_size=3, stride=2, padding=1),
+    AveragePool1d(pool_size=3, stride=2, padding=(2, 1), count_padding=True),
+]
+
+
+@pytest.mark.parametrize("layer", SEQUENTIAL, ids=str)
+def test_a_sequence_that_ends_early_gives_what_it_gives_alone(layer):
+    """The same windows, and the same gradients; what stands behind its end, be it nan, has no part in it."""
+    rng = np.random.default_rng(0)
+    lengths = [9, 6, 4, 3]
+    x = np.full((len(lengths), 9, 2), np.nan)
+    for sample, length in zip(x, lengths, strict=True):
+        sample[:length] = rng.standard_normal((length, 2))
+    context = layer_context(layer, (9, 2))
+    context.masks = (np.arange(9) < np.reshape(lengths, (-1, 1)),)
+    context.output_mask = context.masks[0]
+    y = layer.forward(context, x).copy()
+    seen = context.output_mask
+    gradient = rng.standard_normal(y.shape) * seen[..., None]
+    result = layer.backward(context, gradient.copy()).copy()
+    found = {name: array.copy() for name, array in context.grads.items()}
+    expected = {name: np.zeros_like(array) for name, array in found.items()}
+    for number, length in enumerate(lengths):
+        alone = x[number : number + 1, :length]
+        context.begin()
+        context.masks = (None,)
+        one = layer.forward(context, alone)
+        count = one.shape[1]
+        assert seen[number].tolist() == [True] * count + [False] * (y.shape[1] - count)
+        np.testing.assert_allclose(y[number, :count], one[0], rtol=1e-12)
+        one_gradient = layer.backward(context, gradient[number : number + 1, :count].copy())
+        np.testing.assert_allclose(result[number, :length], one_gradient[0], rtol=1e-12, atol=1e-14)
+        assert (result[number, length:] == 0).all()
+        for name, array in context.grads.items():
+            expected[name] += array
+    for name, array in found.items():
+        np.testing.assert_allclose(array, expected[name], rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("layer", [SEQUENTIAL[1], MaxPool1d(), AveragePool1d()], ids=str)
+def test_masks_come_from_the_network_and_go_on(layer):
+    pytest.importorskip("modnet_recurrent", reason="masks are made by masking, of modnet-recurrent")
+    layers = ["masking", {**vars(layer), "type": layer.type}, "global_max_pool"]
+    network = modnet.build({"network": {"input": ["variable", 2], "layers": layers}})
+    x = np.random.default_rng(0).standard_normal((1, 4, 2)).astype("float32")
+    longer = np.concatenate([x, np.zeros((1, 5, 2), "float32")], axis=1)
+    np.testing.assert_allclose(network.predict(longer), network.predict(x), rtol=1e-6)
 
 
 def test_bilinear_by_hand():
