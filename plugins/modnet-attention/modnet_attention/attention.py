@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from modnet.component import Array, Example, Initializer, Layer, Parameter, Shape, field
+from modnet.context import sum_rows
 from modnet.errors import ShapeError
 from modnet.initializers import GlorotUniform, Zeros
 from modnet_attention.positions import Rotation, advance, features_of
@@ -270,8 +271,7 @@ def _affine_backward(context: Context, x: Array, name: str, gradient: Array, out
     rows = gradient.reshape(-1, gradient.shape[-1])
     np.matmul(x.reshape(-1, x.shape[-1]).T, rows, out=context.grads[f"{name}_weight"])
     if f"{name}_bias" in context.grads:
-        # A product with ones is faster than add.reduce.
-        np.matmul(np.ones(len(rows), rows.dtype), rows, out=context.grads[f"{name}_bias"])
+        sum_rows(rows, context.grads[f"{name}_bias"])
     if out is not None:
         np.matmul(rows, context.params[f"{name}_weight"].T, out=out.reshape(-1, out.shape[-1]))
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from modnet import Parameter
 from modnet.component import Array, Shape
+from modnet.context import sum_rows
 from modnet_recurrent.recurrent import Recurrent, Steps, stretches
 
 if TYPE_CHECKING:
@@ -117,4 +118,4 @@ class GRU(Recurrent, type="gru"):
         if self.bias:
             size = self.hidden_size
             rows = of_products.reshape(math.prod(of_products.shape[:2]), 3 * size)[:, 2 * size :]
-            np.matmul(np.ones(len(rows), rows.dtype), rows, out=context.grads["bias_hidden"])
+            sum_rows(rows, context.grads["bias_hidden"])
