@@ -21,7 +21,10 @@ from modnet.training.objective import Objective
 ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
 DOCS = sorted((ROOT / "docs").glob("*.md"))
-PAGES = [README, ROOT / "CONTRIBUTING.md", *DOCS, *sorted((ROOT / "examples").rglob("README.md"))]
+BESIDE = [
+    page for folder in ("benchmarks", "examples", "plugins") for page in sorted((ROOT / folder).rglob("README.md"))
+]
+PAGES = [README, ROOT / "CONTRIBUTING.md", *DOCS, *BESIDE]
 
 BLOCK = re.compile(r"(?P<comment><!-- [^>]*-->\n)?^```(?P<language>\w+)\n(?P<code>.*?)^```$", re.MULTILINE | re.DOTALL)
 NOT_RUN = "<!-- not run: "

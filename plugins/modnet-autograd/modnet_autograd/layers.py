@@ -27,7 +27,7 @@ class AutogradLayer(Layer):
                 return {"weight": Parameter((features, features), GlorotUniform())}
 
             def compute(self, x, weight):
-                return x / (1 + np.exp(-(x @ weight)))
+                return x * np.exp(-np.logaddexp(0, -np.matmul(x, weight)))
 
     The shape of the output is found out by trying `compute` on zeros; override `output_shape` where zeros will not do.
 

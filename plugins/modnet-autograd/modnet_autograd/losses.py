@@ -20,7 +20,8 @@ class AutogradLoss(Loss):
         """log(cosh(p - t)), the mean over all axes but the batch."""
 
         def compute(self, prediction, target):
-            return np.mean(np.log(np.cosh(prediction - target)), axis=tuple(range(1, prediction.ndim)))
+            distance = prediction - target
+            return np.mean(np.logaddexp(distance, -distance) - np.log(2), axis=tuple(range(1, prediction.ndim)))
     '''
 
     def compute(self, prediction: Any, target: Any) -> Any:
