@@ -11,7 +11,7 @@ import tomllib
 from pathlib import Path
 
 import numpy as np
-from modnet_recurrent.text import encode
+from modnet_text import encode
 
 parser = argparse.ArgumentParser()
 parser.add_argument("text", type=Path)

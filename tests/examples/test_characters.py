@@ -1,10 +1,12 @@
 import gzip
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-pytest.importorskip("modnet_recurrent", reason="the example needs the plugin: pip install plugins/modnet-recurrent")
+for plugin in ("recurrent", "text"):
+    pytest.importorskip(f"modnet_{plugin}", reason=f"the example needs the plugin: pip install plugins/modnet-{plugin}")
 
 TEXT = "To be, or not to be, that is the question:\nWhether 'tis nobler in the mind to suffer\n" * 60
 
@@ -55,3 +57,14 @@ def test_the_comparison_runs(folder, python):
     printed = python(folder, "compare.py", "--epochs", "1", "--seeds", "2", "--stretches", "40")
     assert printed.count("bits per character") == 4
     assert printed.count("mean ") == 2
+
+
+@pytest.mark.parametrize("example", ["characters", "gpt"])
+def test_the_text_of_the_examples_is_cut_as_their_pages_show(example, examples, python):
+    text = Path(__file__).parents[3] / "shared" / "data" / "tinyshakespeare.txt.gz"
+    if not text.is_file():
+        pytest.skip(f"there is no {text}")
+    printed = python(examples / example, "prepare.py", text)
+    page = (examples / example / "README.md").read_text()
+    for line in printed.splitlines():
+        assert f"    {line}\n" in page

@@ -5,7 +5,6 @@ from modnet_recurrent.gru import GRU
 from modnet_recurrent.lstm import LSTM
 from modnet_recurrent.masking import Masking
 from modnet_recurrent.rnn import RNN
-from modnet_recurrent.text import Vocabulary, sample
 from modnet_recurrent.weights import from_torch
 
-__all__ = ["GRU", "LSTM", "RNN", "Bidirectional", "Masking", "Vocabulary", "from_torch", "sample"]
+__all__ = ["GRU", "LSTM", "RNN", "Bidirectional", "Masking", "from_torch"]

@@ -42,7 +42,15 @@ def encode(text: str, vocabulary: str) -> Array:
     return np.array([ids[character] for character in text], np.intp)
 
 
-def sample(network: Network, start: str, length: int, *, temperature: float = 1.0, seed: int = 0) -> Iterator[str]:
+def sample(
+    network: Network,
+    start: str,
+    length: int,
+    *,
+    temperature: float = 1.0,
+    context: int | None = None,
+    seed: int = 0,
+) -> Iterator[str]:
     """Characters that may follow a text, each drawn with the probability that the network gives it.
 
     Args:
@@ -50,6 +58,8 @@ def sample(network: Network, start: str, length: int, *, temperature: float = 1.
         start: the text before them, at least one character.
         length: how many.
         temperature: below 1 likely characters become more likely; 0 takes the likeliest.
+        context: how many characters the network has learned to look back at, at least 2: whenever it has read as many,
+            it begins anew with the last half of them. None for one that goes on without end.
         seed: of the drawing.
 
     Raises:
@@ -67,19 +77,32 @@ def sample(network: Network, start: str, length: int, *, temperature: float = 1.
     if shapes != [(None, len(vocabulary))]:
         expected = f"(time, {len(vocabulary)}), for the characters of the vocabulary"
         raise ShapeError(f"expected one output of shape {expected}; found {shapes}")
-    return _draw(network, encode(start, vocabulary), vocabulary, length, temperature, np.random.default_rng(seed))
+    ids = encode(start, vocabulary)
+    return _draw(network, ids, vocabulary, length, temperature, context, np.random.default_rng(seed))
 
 
 def _draw(
-    network: Network, ids: Array, vocabulary: str, length: int, temperature: float, rng: np.random.Generator
+    network: Network,
+    ids: Array,
+    vocabulary: str,
+    length: int,
+    temperature: float,
+    context: int | None,
+    rng: np.random.Generator,
 ) -> Iterator[str]:
     stream = network.stream()
+    piece, read = ids, 0
     for _ in range(length):
-        probabilities = stream.predict(ids[None])[0, -1].astype(float)
+        if context is not None and read + len(piece) > context:
+            stream.reset()
+            piece, read = ids[-(context // 2) :], 0
+        probabilities = stream.predict(piece[None])[0, -1].astype(float)
+        read += len(piece)
         if temperature == 0:
             drawn = int(probabilities.argmax())
         else:
             weights = (probabilities / probabilities.max()) ** (1 / temperature)
             drawn = int(rng.choice(len(weights), p=weights / weights.sum()))
         yield vocabulary[drawn]
-        ids = np.array([drawn])
+        piece = np.array([drawn])
+        ids = np.concatenate([ids, piece])[-context:] if context is not None else piece

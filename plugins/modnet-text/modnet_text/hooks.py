@@ -24,8 +24,13 @@ def modnet_commands(cli: click.Group) -> None:
         default=1.0,
         help="Below 1 likely characters become more likely; 0 takes the likeliest. By default 1.",
     )
+    @click.option(
+        "--context",
+        type=click.IntRange(min=2),
+        help="Begin anew with the last half whenever so many have been read; by default the network sees all of them.",
+    )
     @click.option("--seed", type=click.IntRange(min=0), default=0, help="Another one gives another text.")
-    def command(model: str, start: str, length: int, temperature: float, seed: int) -> None:
+    def command(model: str, start: str, length: int, temperature: float, context: int | None, seed: int) -> None:
         """Write text, character by character, each drawn with the probability that MODEL gives it.
 
         MODEL reads ids and gives probabilities at every step, in layers that stream, and was trained with the callback
@@ -35,10 +40,10 @@ def modnet_commands(cli: click.Group) -> None:
         Example:
           modnet sample characters.modnet --start "ROMEO:" --temperature 0.7
         """
-        from modnet_recurrent.text import sample
+        from modnet_text.text import sample
 
         network = modnet.load(model)
-        characters = sample(network, start, length, temperature=temperature, seed=seed)
+        characters = sample(network, start, length, temperature=temperature, context=context, seed=seed)
         click.echo(start, nl=False)
         for character in characters:
             click.echo(character, nl=False)
