@@ -13,13 +13,14 @@ from __future__ import annotations
 
 import inspect
 import math
+import re
 import sys
 import types
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from numbers import Integral, Real
 from typing import Any, ClassVar, Literal, Self, TypeVar, Union, cast, dataclass_transform, get_args, get_origin
 
-from modnet.errors import Problem, SpecError
+from modnet.errors import Problem, SpecError, printable
 
 T = TypeVar("T")
 Path = tuple[str | int, ...]
@@ -255,13 +256,13 @@ def show(value: Any) -> str:
         return "true" if value else "false"
     if isinstance(value, str):
         text = value if len(value) <= 60 else value[:57] + "..."
-        return '"' + text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n") + '"'
+        return '"' + printable(text.replace("\\", "\\\\").replace('"', '\\"')) + '"'
     if isinstance(value, int) and value.bit_length() > 256:
         return f"a whole number of {value.bit_length()} bits"
     if isinstance(value, Real):
         return str(value)
     if isinstance(value, Mapping):
-        return f'a table with type = "{value["type"]}"' if isinstance(value.get("type"), str) else "a table"
+        return f"a table with type = {show(value['type'])}" if isinstance(value.get("type"), str) else "a table"
     if isinstance(value, Sequence):
         inner = ", ".join(show(item) for item in value[:6]) + (", ..." if len(value) > 6 else "")
         return f"[{inner}]" if len(inner) <= 60 else f"a list of {len(value)}"
@@ -284,7 +285,10 @@ def nearest(name: str, names: Iterable[str]) -> str | None:
 def did_you_mean(name: str, names: Iterable[str]) -> str:
     """`; did you mean "x"?`, or "" where nothing is near."""
     found = nearest(name, names)
-    return f'; did you mean "{found}"?' if found else ""
+    return f"; did you mean {show(found)}?" if found else ""
+
+
+_PLAIN_KEY = re.compile(r"[\w-]{1,60}")
 
 
 def path_text(path: Path) -> str:
@@ -293,7 +297,9 @@ def path_text(path: Path) -> str:
     for part in path:
         if isinstance(part, int):
             text += f"[{part}]"
-        elif isinstance(part, str) and part and all(letter.isalnum() or letter in "_-" for letter in part):
+        elif (
+            isinstance(part, str) and 0 < len(part) <= 60 and all(letter.isalnum() or letter in "_-" for letter in part)
+        ):
             text += f".{part}" if text else part
         else:
             text += f".{show(part)}" if text else show(part)

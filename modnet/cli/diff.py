@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from modnet.cli.inspect import counted, printable
+from modnet.cli.inspect import counted
 from modnet.cli.options import echo_json, json_option
+from modnet.errors import printable
 
 if TYPE_CHECKING:
     from modnet.modelfile.compare import ArrayDifference, ArrayPlace, Comparison, Difference

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from modnet.cli.options import echo_json, json_option
+from modnet.errors import printable
 
 if TYPE_CHECKING:
     from modnet.modelfile.container import View
@@ -90,13 +91,6 @@ def command(model: str, as_json: bool) -> None:
             ],
         }
     )
-
-
-def printable(line: str) -> str:
-    """A line with what could steer a terminal made visible: names in a file can be anything."""
-    if line.isprintable():
-        return line
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in line)
 
 
 def listed(names: Sequence[str], most: int) -> str:

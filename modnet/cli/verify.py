@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from modnet.cli.inspect import counted, listed, printable
+from modnet.cli.inspect import counted, listed
 from modnet.cli.options import echo_json, json_option
+from modnet.errors import printable
 
 if TYPE_CHECKING:
     from modnet.modelfile.damage import SegmentState, Verification

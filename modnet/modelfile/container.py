@@ -36,6 +36,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from modnet.errors import legible
+
 VERSION = 1
 OWN_KEYS = ("modnet", "segments", "views")
 KEY_LIMIT = 15  # the longest fixmap, so that the magic bytes stand at a fixed place
@@ -263,12 +265,6 @@ def _text(path: _Path | None) -> str:
         keys.insert(0, key)
     text = "".join(f"[{key}]" if type(key) is int else f".{legible(key)}" for key in keys[1:])
     return "header" + (text if len(text) <= 400 else f"{text[:200]} ... {text[-200:]}")
-
-
-def legible(name: str) -> str:
-    """A name from a file as it can stand in a message: short, on one line, with nothing that moves a terminal."""
-    text = name[:80] if name[:80].isprintable() else repr(name[:80])[1:-1]
-    return text if len(name) <= 80 else text + "..."
 
 
 def _shown(value: object) -> str:

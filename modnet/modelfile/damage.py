@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from modnet.errors import legible
 from modnet.modelfile import container
 from modnet.modelfile.container import Fault, Segment
 from modnet.modelfile.reader import File, opened, structure
@@ -76,5 +77,5 @@ def _whole(file: File, segment: Segment) -> bool:
 
     whole = container.digest(pieces(), segment.length) == segment.sha256
     if whole and strange:  # then it was written so
-        raise Fault("a bool array has bytes other than 0 and 1", container.legible(segment.group))
+        raise Fault("a bool array has bytes other than 0 and 1", legible(segment.group))
     return whole

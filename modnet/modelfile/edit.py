@@ -14,8 +14,8 @@ from typing import Any, Literal
 import numpy as np
 
 from modnet.configuration import did_you_mean, show
-from modnet.errors import ChecksumMismatch, ModelFileError
-from modnet.modelfile.container import DTYPES, Fault, View, legible
+from modnet.errors import ChecksumMismatch, ModelFileError, legible
+from modnet.modelfile.container import DTYPES, Fault, View
 from modnet.modelfile.damage import verify
 from modnet.modelfile.reader import read
 from modnet.modelfile.writer import Group, write

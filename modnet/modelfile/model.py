@@ -24,9 +24,10 @@ from modnet.errors import (
     ShapeError,
     SpecError,
     UnknownType,
+    itemised,
+    legible,
 )
 from modnet.graph import build_graph
-from modnet.modelfile.container import legible
 from modnet.modelfile.reader import Contents, read
 from modnet.network import Layout, Network
 from modnet.registry import CORE, Registry, default_registry, normalized
@@ -161,7 +162,7 @@ def _network(path: str | PathLike[str], contents: Contents, registry: Registry) 
     try:
         graph = build_graph(cast(NetworkSpec, spec), NODES_WITHOUT_ARRAYS + NODES_FOR_EACH_ARRAY * arrays)
     except SpecError as error:
-        raise MalformedFile(path, str(error), "spec") from None
+        raise MalformedFile(path, "\n".join(itemised(map(str, error.problems))), "spec") from None
     _check_arrays(path, Layout.of(graph), np.dtype(cast(NetworkSpec, spec).dtype), contents)
     network = Network(Spec(network=cast(NetworkSpec, spec)), graph)
     if isinstance(stored.get("training"), dict):
@@ -188,7 +189,7 @@ def check_features(path: str | PathLike[str], header: Mapping[str, Any]) -> None
     if not isinstance(features, list) or not all(isinstance(feature, str) for feature in features):
         raise MalformedFile(path, "expected a list of text", "features")
     if features:
-        message = f"needs a newer modnet-core: it uses {', '.join(map(legible, features))}"
+        message = f"needs a newer {CORE}: it uses {', '.join(itemised(map(legible, features)))}"
         raise NewerFormat(path, message, "features")
 
 
@@ -220,7 +221,7 @@ def _described(shape_and_dtype: tuple[tuple[int, ...], np.dtype[Any]]) -> str:
 
 
 def _malformed(path: str | PathLike[str], checker: Checker) -> MalformedFile:
-    return MalformedFile(path, "\n".join(str(problem) for problem in checker.problems), "spec")
+    return MalformedFile(path, "\n".join(itemised(map(str, checker.problems))), "spec")
 
 
 # Origins

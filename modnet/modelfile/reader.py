@@ -25,7 +25,15 @@ from typing import Any
 import msgpack
 import numpy as np
 
-from modnet.errors import ChecksumMismatch, MalformedFile, ModelFileError, NewerFormat, NotAModelFile, Truncated
+from modnet.errors import (
+    ChecksumMismatch,
+    MalformedFile,
+    ModelFileError,
+    NewerFormat,
+    NotAModelFile,
+    Truncated,
+    legible,
+)
 from modnet.modelfile import container
 from modnet.modelfile.container import Fault, Segment, View
 from modnet.modelfile.foreign import other_format, require_regular
@@ -305,7 +313,7 @@ def _load(file: File, segments: tuple[Segment, ...], verify: bool) -> ReadGroup:
             deque(pieces, maxlen=0)
         payload = payload[segment.length :]
     if container.bad_bools(flat):
-        raise Fault("a bool array has bytes other than 0 and 1", container.legible(segments[0].group))
+        raise Fault("a bool array has bytes other than 0 and 1", legible(segments[0].group))
     return ReadGroup((flat.astype(dtype.newbyteorder("="), copy=False),), segments)
 
 
@@ -324,12 +332,12 @@ def _mapped_group(file: File, mapped: map_file, segments: tuple[Segment, ...], v
         if verify:
             _verify(file, segment, container.chunks(flat.view(np.uint8).data))
             if container.bad_bools(flat):
-                raise Fault("a bool array has bytes other than 0 and 1", container.legible(segment.group))
+                raise Fault("a bool array has bytes other than 0 and 1", legible(segment.group))
         flats.append(flat)
     return ReadGroup(tuple(flats), segments)
 
 
 def _verify(file: File, segment: Segment, pieces: Iterator[memoryview]) -> None:
     if container.digest(pieces, segment.length) != segment.sha256:
-        where = f"{container.legible(segment.group)}, {segment.length} bytes from byte {segment.offset} on"
+        where = f"{legible(segment.group)}, {segment.length} bytes from byte {segment.offset} on"
         raise ChecksumMismatch(file.path, "the arrays are not those that were written", where)
