@@ -28,6 +28,9 @@ Path = tuple[str | int, ...]
 DEEPEST = 64
 """How many levels of tables and lists a value may have."""
 
+MOST_PROBLEMS = 1000
+"""So many faults of one spec are told; whoever has more can mend these first."""
+
 
 class Missing:
     """The default of a field that has none."""
@@ -358,9 +361,15 @@ class Checker:
         self.old_names = old_names
         self.problems: list[Problem] = []
 
+    @property
+    def is_full(self) -> bool:
+        """Whether there are so many problems that no more are looked for: a hostile file can have any number."""
+        return len(self.problems) >= MOST_PROBLEMS
+
     def problem(self, path: Path, message: str, hint: str = "", *, at_key: bool = False) -> Invalid:
         """Notes a problem. `at_key` says that the key, not its value, is at fault."""
-        self.problems.append(Problem(path_text(path), message, hint, keys=path, at_key=at_key))
+        if not self.is_full:
+            self.problems.append(Problem(path_text(path), message, hint, keys=path, at_key=at_key))
         return INVALID
 
     def raise_problems(self) -> None:
@@ -370,6 +379,8 @@ class Checker:
 
     def value(self, hint: Any, value: Any, path: Path, declared: Field | None = None) -> Any:
         """The value converted to what `hint` asks for, or INVALID with the problem noted."""
+        if self.is_full:
+            return INVALID
         if len(path) > DEEPEST:
             return self.problem(path, f"nested more than {DEEPEST} levels deep")
         origin, arguments = get_origin(hint), get_args(hint)
@@ -407,6 +418,8 @@ class Checker:
 
     def table(self, cls: type[T], table: Any, path: Path, ignore: Iterable[str] = ()) -> T | Invalid:
         """A `Configuration` made from a table: unknown and missing keys, and every value, are checked."""
+        if self.is_full:
+            return INVALID
         if not isinstance(table, Mapping):
             return self._expected(cls, None, table, path)
         configuration = cast(type[Configuration], cls)
@@ -425,6 +438,8 @@ class Checker:
                     self.problem((*path, key), f'this key is now called "{name}"', at_key=True)
                     continue
             if name not in fields:
+                if self.is_full:
+                    break
                 meant.add(nearest(str(key), [*fields, *ignore]))
                 self.unknown_key(path, key, [*fields, *ignore])
                 continue

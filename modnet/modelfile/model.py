@@ -28,6 +28,7 @@ from modnet.errors import (
     legible,
 )
 from modnet.graph import build_graph
+from modnet.modelfile.container import NAME_LIMIT
 from modnet.modelfile.reader import Contents, read
 from modnet.network import Layout, Network
 from modnet.registry import CORE, Registry, default_registry, normalized
@@ -277,6 +278,8 @@ def _needs(path: str | PathLike[str], stored: Any) -> Needs:
                 if tuple(map(type, (*key, *values))) != (str, str, str, str, int) or values[2] < 1 or key in needs:
                     raise TypeError
                 # They go into a command that a message asks the user to type.
+                if max(map(len, values[:2])) > NAME_LIMIT:
+                    raise TypeError
                 if not (_DISTRIBUTION.fullmatch(values[0]) and _VERSION.fullmatch(values[1])):
                     raise TypeError
                 needs[key] = values

@@ -8,9 +8,7 @@ import lzma
 import os
 import pickle
 import shutil
-import socket
 import struct
-import sys
 import tarfile
 import zipfile
 from collections.abc import Callable
@@ -196,51 +194,7 @@ def test_other_formats_are_named_with_what_reads_them(content, text, tmp_path):
     assert "\n" not in caught.value.what
 
 
-# Other things than files
-
-
-def test_folder(tmp_path):
-    for function in (read, read_header):
-        with pytest.raises(NotAModelFile, match="a folder"):
-            function(tmp_path)
-
-
-@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes on this system")
-def test_pipe_does_not_block(tmp_path):
-    os.mkfifo(tmp_path / "pipe")
-    with pytest.raises(NotAModelFile, match="a named pipe"):
-        read(tmp_path / "pipe")
-
-
-@pytest.mark.skipif(sys.platform == "win32", reason="no such files on this system")
-def test_devices_and_sockets(tmp_path, monkeypatch):
-    for device in ("/dev/null", "/dev/zero"):
-        with pytest.raises(NotAModelFile, match="a device"):
-            read(device)
-    monkeypatch.chdir(tmp_path)  # the path of a socket may have 100 characters only
-    with socket.socket(socket.AF_UNIX) as server:
-        server.bind("socket")
-        with pytest.raises(NotAModelFile, match="a socket"):
-            read("socket")
-
-
-def test_what_the_system_says_stays_an_oserror(tmp_path):
-    with pytest.raises(FileNotFoundError):
-        read(tmp_path / "missing")
-    (tmp_path / "file").touch()
-    with pytest.raises(NotADirectoryError):
-        read(tmp_path / "file" / "model.modnet")
-    (tmp_path / "a").symlink_to("b")
-    (tmp_path / "b").symlink_to("a")
-    with pytest.raises(OSError, match="symbolic links"):
-        read(tmp_path / "a")
-
-
-@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="everything is permitted here")
-def test_no_permission_stays_an_oserror(path):
-    path.chmod(0)
-    with pytest.raises(PermissionError):
-        read(path)
+# Other things than files: most are in hostile.py
 
 
 def test_symbolic_link_is_followed(path, tmp_path):
