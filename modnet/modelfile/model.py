@@ -28,15 +28,16 @@ from modnet.errors import (
     legible,
 )
 from modnet.graph import build_graph
-from modnet.modelfile.container import NAME_LIMIT
+from modnet.modelfile.container import DTYPES, NAME_LIMIT, NETWORK_GROUPS
 from modnet.modelfile.reader import Contents, read
 from modnet.network import Layout, Network
+from modnet.parameters import FlatArray
 from modnet.registry import CORE, Registry, default_registry, normalized
 from modnet.spec.components import ComponentReader
 from modnet.spec.model import NetworkSpec, Spec, TrainingSpec
 
 if TYPE_CHECKING:
-    from modnet.modelfile.writer import Group
+    from modnet.modelfile.writer import Group, StreamedGroup
 
 NODES_WITHOUT_ARRAYS, NODES_FOR_EACH_ARRAY = 1_000, 16
 """How many nodes the network of a file may have: one line of its spec can ask for any number."""
@@ -82,7 +83,7 @@ def store(
 
     Raises the errors of `save`.
     """
-    from modnet.modelfile.writer import Group, write
+    from modnet.modelfile.writer import write
 
     spec = network.spec
     stored = {"network": spec.network.plain()}
@@ -106,21 +107,32 @@ def store(
         "metadata": network.metadata,
         **(further or {}),
     }
-    own = [
-        Group(name, array.flat, array.layout)
-        for name, array in (("parameters", network.parameters), ("state", network.state))
-    ]
+    own = [_group(name, getattr(network, name)) for name in NETWORK_GROUPS]
     write(path, header, [*own, *groups])
 
 
-def load(path: str | PathLike[str], *, mmap: bool = False, registry: Registry | None = None) -> Network:
+def _group(name: str, array: FlatArray) -> Group | StreamedGroup:
+    """An array to be written; one that was mapped in several pieces is not joined for that."""
+    from modnet.modelfile.writer import Group, StreamedGroup
+
+    if len(array.flats) == 1:
+        return Group(name, array.flat, array.layout)
+    pieces = (flat.view(np.uint8).data for flat in array.flats)
+    return StreamedGroup(name, DTYPES[array.dtype.name], pieces, array.layout)
+
+
+def load(
+    path: str | PathLike[str], *, mmap: bool = False, verify: bool | None = None, registry: Registry | None = None
+) -> Network:
     """A network from a model file; no spec file is needed.
 
     A file that is no model file is offered to the installed plugins (hook `modnet_import`).
 
     Args:
-        mmap: map the file instead of reading it: the parameters then cannot be changed, their digests are not checked,
-            and the file must not be changed while the network is in use.
+        mmap: map the file instead of reading it: the parameters then cannot be changed, and the file must not be
+            changed while the network is in use.
+        verify: compare the arrays with their digests. By default this is done unless the file is mapped, as that would
+            read all of it. Without it a damaged array goes unnoticed; the header is compared in any case.
         registry: where components are looked up.
 
     Raises:
@@ -131,7 +143,7 @@ def load(path: str | PathLike[str], *, mmap: bool = False, registry: Registry | 
     """
     registry = registry or default_registry()
     try:
-        contents = read(path, mmap=mmap, verify=not mmap)
+        contents = read(path, mmap=mmap, verify=not mmap if verify is None else verify)
     except NotAModelFile:
         from pathlib import Path
 
@@ -140,10 +152,11 @@ def load(path: str | PathLike[str], *, mmap: bool = False, registry: Registry | 
             raise
         return cast(Network, imported)
     network = _network(path, contents, registry)
-    for name, array in (("parameters", network.parameters), ("state", network.state)):
+    for name in NETWORK_GROUPS:
+        array: FlatArray = getattr(network, name)
         group = contents.groups.get(name)
-        if group is not None and group.flats:
-            array.adopt(group.flat.astype(array.dtype, copy=False))
+        if group is not None:
+            array.adopt(*(flat.astype(array.dtype, copy=False) for flat in group.flats))
     return network
 
 
@@ -196,9 +209,10 @@ def check_features(path: str | PathLike[str], header: Mapping[str, Any]) -> None
 
 def _check_arrays(path: str | PathLike[str], layout: Layout, dtype: np.dtype[Any], contents: Contents) -> None:
     """Checks, before anything is allocated, that a file has the arrays of the network: names, order, shapes, dtype."""
-    for name, shapes in (("parameters", layout.parameters), ("state", layout.state)):
+    for name in NETWORK_GROUPS:
+        shapes: Mapping[str, tuple[int, ...]] = getattr(layout, name)
         group = contents.groups.get(name)
-        stored = group.flats[0].dtype if group and group.flats else dtype
+        stored = group.dtype.newbyteorder("=") if group else dtype
         # float16 is a way to store numbers, and becomes the network's dtype in memory.
         kept = dtype if stored == np.float16 else stored
         found = {key: (shape, kept) for key, shape in group.shapes.items()} if group else {}

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from hashlib import sha256
 from io import FileIO
-from itertools import groupby
+from itertools import accumulate, groupby
 from mmap import ACCESS_READ
 from mmap import mmap as map_file
 from operator import attrgetter
@@ -62,12 +62,21 @@ class ReadGroup:
         return self.flats[0] if len(self.flats) == 1 else np.concatenate(self.flats)
 
     @property
+    def dtype(self) -> np.dtype[Any]:
+        return self.segments[0].dtype
+
+    @property
     def shapes(self) -> dict[str, tuple[int, ...]]:
         """Name -> shape, in the order of the file."""
         made: dict[str, tuple[int, ...]] = {}
         for segment in self.segments:
             made.update(zip(segment.names, segment.shapes, strict=True))
         return made
+
+    @property
+    def layout(self) -> list[tuple[str, int, tuple[int, ...]]]:
+        """(name, offset in elements, shape) of each array, in the order of the file."""
+        return layout(self.segments)
 
     @cached_property
     def views(self) -> dict[str, np.ndarray[Any, Any]]:
@@ -76,12 +85,19 @@ class ReadGroup:
         flats = self.flats if len(self.flats) > 1 else np.split(self.flats[0], np.cumsum(lengths[:-1]))
         made = {}
         for segment, flat in zip(self.segments, flats, strict=True):
+            ends = accumulate(map(math.prod, segment.shapes))
             start = 0
-            for name, shape in zip(segment.names, segment.shapes, strict=True):
-                end = start + math.prod(shape)
+            for name, shape, end in zip(segment.names, segment.shapes, ends, strict=True):
                 made[name] = flat[start:end].reshape(shape)
                 start = end
         return made
+
+
+def layout(segments: Sequence[Segment]) -> list[tuple[str, int, tuple[int, ...]]]:
+    """(name, offset in elements, shape) of each array of a group that has these segments."""
+    shapes = [shape for segment in segments for shape in segment.shapes]
+    names = [name for segment in segments for name in segment.names]
+    return list(zip(names, accumulate(map(math.prod, shapes), initial=0), shapes, strict=False))
 
 
 @dataclass(frozen=True, eq=False)

@@ -11,6 +11,7 @@ import numpy as np
 
 from modnet.component import Array
 from modnet.errors import ParameterMismatch, itemised, legible
+from modnet.modelfile.container import NETWORK_GROUPS
 from modnet.modelfile.model import check_features
 from modnet.modelfile.reader import read
 from modnet.network import Network
@@ -52,7 +53,7 @@ def load_parameters(network: Network, source: Any, rename: Mapping[str, str], st
         contents = read(source)
         check_features(path, contents.header)
         groups = contents.groups
-        for name in ("parameters", "state"):
+        for name in NETWORK_GROUPS:
             arrays.update(groups[name].views if name in groups else {})
     elif isinstance(source, Network):
         arrays.update(source.parameters)
