@@ -28,12 +28,10 @@ from __future__ import annotations
 import math
 import os
 import sys
-from bisect import bisect_right
 from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from hashlib import sha256
-from itertools import accumulate, chain
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -320,8 +318,6 @@ def _encodable(text: str) -> bool:
 
 def check_name(name: object) -> str:
     """Returns the name of a group or view. Raises Fault if it is no text, empty or too long."""
-    if type(name) is str and name.isascii() and 0 < len(name) <= NAME_LIMIT:
-        return name
     if type(name) is not str or not name:
         raise Fault(f"expected a name, found {_shown(name)}")
     if not _encodable(name):
@@ -394,54 +390,6 @@ def _segment(row: object, before: list[Segment], start: int) -> Segment:
 
 
 def _add_views(rows: list[Any], segments: list[Segment], start: int) -> None:
-    if not _add_columns(rows, segments, start):
-        for segment in segments:
-            segment.names.clear()
-            segment.shapes.clear()
-        _add_rows(rows, segments, start)
-
-
-def _add_columns(rows: list[Any], segments: list[Segment], start: int) -> bool:
-    """Adds all views at once, where nothing is the matter with any; else says so, or adds some of them.
-
-    What it takes, `_add_rows` takes as well; that one takes rare rows too, and says what is wrong. It needs five times
-    as long, which is felt where there are thousands.
-    """
-    if not rows or set(map(type, rows)) != {list} or set(map(len, rows)) != {4}:
-        return False
-    names, homes, offsets, shapes = zip(*rows, strict=True)
-    kinds = (set(map(type, column)) for column in (names, homes, offsets, shapes))
-    if [*kinds] != [{str}, {int}, {int}, {list}] or max(map(len, shapes)) > DIMENSION_LIMIT:
-        return False
-    axes = list(chain.from_iterable(shapes))
-    if set(map(type, axes)) - {int} or min(axes, default=1) < 1:
-        return False
-    if max(map(len, names)) > NAME_LIMIT or not all(names) or not "".join(names).isascii():
-        return False
-    sizes = list(map(math.prod, shapes))
-    first = 0
-    taken: set[str] = set()
-    for number, segment in enumerate(segments):
-        last = bisect_right(homes, number, first)
-        if set(homes[first:last]) - {number}:
-            return False
-        begin = segment.offset - start
-        *starts, end = accumulate(map(segment.dtype.itemsize.__mul__, sizes[first:last]), initial=begin)
-        if tuple(starts) != offsets[first:last] or end != begin + segment.length:
-            return False
-        if number and segment.group != segments[number - 1].group:
-            taken.clear()
-        known = len(taken)
-        taken.update(names[first:last])
-        if len(taken) != known + last - first:
-            return False
-        segment.names.extend(names[first:last])
-        segment.shapes.extend(map(tuple, shapes[first:last]))
-        first = last
-    return first == len(rows)
-
-
-def _add_rows(rows: list[Any], segments: list[Segment], start: int) -> None:
     count = 0
     taken: set[str] = set()
     try:
@@ -457,7 +405,8 @@ def _add_rows(rows: list[Any], segments: list[Segment], start: int) -> None:
                 name, home, offset, shape = row
                 if type(home) is not int or type(offset) is not int:
                     raise Fault("expected integers as segment and offset")
-                check_name(name)
+                if not (type(name) is str and name.isascii() and 0 < len(name) <= NAME_LIMIT):
+                    check_name(name)
                 if home != number:
                     break
                 if offset != end:
