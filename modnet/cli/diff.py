@@ -135,7 +135,7 @@ def _place(a: Any, b: Any) -> str:
 
 
 def _name(place: ArrayPlace) -> str:
-    from modnet.modelfile.edit import NETWORK_GROUPS
+    from modnet.modelfile.container import NETWORK_GROUPS
 
     return printable(place.name if place.group in NETWORK_GROUPS else f"{place.group}: {place.name}")
 

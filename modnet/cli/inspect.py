@@ -201,7 +201,7 @@ def _nbytes(view: View) -> int:
 
 
 def _lines(model: str, found: HeaderOnly, needs: list[dict[str, Any]]) -> Iterator[str]:
-    from modnet.modelfile.container import VERSION
+    from modnet.modelfile.container import NETWORK_GROUPS, VERSION
     from modnet.summary import readable_bytes
 
     header = found.header
@@ -226,7 +226,7 @@ def _lines(model: str, found: HeaderOnly, needs: list[dict[str, Any]]) -> Iterat
         yield from _labelled("also", f"unknown to this version: {', '.join(other)}")
     groups = _groups(found)
     for name, views in groups.items():
-        if name not in ("parameters", "state"):
+        if name not in NETWORK_GROUPS:
             size = readable_bytes(sum(map(_nbytes, views)))
             yield from _labelled("", f"{name}: {counted(len(views), 'array')}, {views[0].dtype.name}, {size}")
     yield from _tree(groups, _nodes(header))
@@ -289,10 +289,11 @@ class _Branch:
 
 def _tree(groups: Mapping[str, Sequence[View]], types: Mapping[str, str]) -> Iterator[str]:
     """The nodes in the order of the network, below each its arrays, and composites' nodes as branches."""
+    from modnet.modelfile.container import NETWORK_GROUPS
     from modnet.summary import readable_bytes, shape_text
 
     root = _Branch({name: _Branch() for name in types})
-    for group in ("parameters", "state"):
+    for group in NETWORK_GROUPS:
         for view in groups.get(group, ()):
             branch = root
             *path, leaf = view.name.split(".")

@@ -123,12 +123,14 @@ class HeaderOnly:
         header: its values, without the keys that are the container's own.
         segments: where the payloads are, in order, each with its views.
         id: 32 bytes, the same for files with the same bytes.
+        end: of the two objects that it was read from, in bytes from the start of the file.
         size: of the file, in bytes.
     """
 
     header: dict[str, Any]
     segments: tuple[Segment, ...]
     id: bytes
+    end: int
     size: int
 
     @property
@@ -211,6 +213,13 @@ def opened(path: str | os.PathLike[str]) -> Iterator[File]:
 
 def structure(file: File) -> HeaderOnly:
     """All of the file but its payloads, checked."""
+    found = front(file)
+    check_frames(file, found)
+    return found
+
+
+def front(file: File) -> HeaderOnly:
+    """The header and the index in it, checked. What follows may be anything, or not be there."""
     _check_magic(file)
     raw = _raw_header(file)
     mark = file.read(len(raw), container.ID_LENGTH)
@@ -227,8 +236,7 @@ def structure(file: File) -> HeaderOnly:
     container.check_plain(header)
     end = len(raw) + container.ID_LENGTH
     segments = container.index(own["segments"], own["views"], container.next_payload(end))
-    _check_frames(file, end, segments)
-    return HeaderOnly(header, segments, identity, file.size)
+    return HeaderOnly(header, segments, identity, end, file.size)
 
 
 def _check_magic(file: File) -> None:
@@ -303,18 +311,23 @@ def _message(error: Exception) -> str:
     return f"{type(error).__name__}: {error}"[:200]
 
 
-def _check_frames(file: File, end: int, segments: Sequence[Segment]) -> None:
+def check_frames(file: File, found: HeaderOnly) -> None:
     """Checks what lies between the payloads, and the length of the file."""
-    needed = segments[-1].end if segments else end
-    if file.size < needed:
-        raise Truncated(file.path, f"the file has {file.size} bytes; its header speaks of {needed}")
-    if file.size > needed:
-        raise Fault(f"{file.size - needed} bytes follow the last array", f"byte {needed}")
+    end, segments = found.end, found.segments
+    require_length(file, segments[-1].end if segments else end)
     for number, segment in enumerate(segments):
         expected = container.frame(end, segment.length)
         if file.read(end, len(expected)) != expected:
             raise Fault(f"no bin object of {segment.length} bytes comes here", f"segments[{number}], byte {end}")
         end = segment.end
+    if file.size > end:
+        raise Fault(f"{file.size - end} bytes follow the last array", f"byte {end}")
+
+
+def require_length(file: File, needed: int) -> None:
+    """Raises Truncated if the file is shorter."""
+    if file.size < needed:
+        raise Truncated(file.path, f"the file has {file.size} bytes; its header speaks of {needed}")
 
 
 def _load(file: File, segments: tuple[Segment, ...], verify: bool) -> ReadGroup:

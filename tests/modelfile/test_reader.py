@@ -215,8 +215,8 @@ def after_the_checks(monkeypatch):
             original(*arguments)
             function()
 
-        original = reader._check_frames
-        monkeypatch.setattr(reader, "_check_frames", check)
+        original = reader.check_frames
+        monkeypatch.setattr(reader, "check_frames", check)
 
     return register
 
