@@ -23,6 +23,9 @@ INDENT, WIDTH = 16, 80
 WIDEST_NAME = 44
 """Longer names of arrays push what stands beside them to the right."""
 
+MOST_MISSING = 4
+"""Of the components that an installed version does not offer so many are named."""
+
 KNOWN = ("features", "made_by", "needs", "spec", "schema", "history", "metrics", "metadata", "training")
 """The header keys that modnet itself writes."""
 
@@ -43,7 +46,7 @@ def command(model: str, as_json: bool) -> None:
     \b
     JSON: {"file", "format", "bytes", "id", "made_by",
            "needs": [{"distribution", "version", "components", "installed",
-           "status"}], "spec", "schema", "history", "metrics", "epochs",
+           "missing", "status"}], "features", "spec", "schema", "history", "metrics", "epochs",
            "metadata", "checkpoint": {"step", "epoch"}, "other",
            "nodes": [{"name", "type"}],
            "groups": [{"name", "dtype", "arrays", "bytes"}],
@@ -66,6 +69,7 @@ def command(model: str, as_json: bool) -> None:
             "id": found.id.hex(),
             "made_by": header.get("made_by"),
             "needs": needs,
+            "features": header.get("features"),
             "spec": header.get("spec"),
             "schema": header.get("schema"),
             "history": header.get("history"),
@@ -119,36 +123,61 @@ def _need(row: Mapping[str, Any]) -> dict[str, Any]:
     """A row of `needs`, with the installed version (None where that has not all of it) and what to do."""
     distribution, version = _text(row.get("distribution")), _text(row.get("version"))
     components = _rows(row.get("components"))
-    installed = _installed(distribution, components)
+    installed, missing = _installed(distribution, components)
+    status = "installed" if installed is not None else _what_to_do(distribution, version)
+    if installed is not None and missing:
+        names = listed(missing, MOST_MISSING)
+        status = f"installed, version {installed}, without {names}: {_command(distribution, version)}"
     return {
         "distribution": distribution,
         "version": version,
         "components": components,
-        "installed": installed,
-        "status": "installed" if installed is not None else _what_to_do(distribution, version),
+        "installed": None if missing else installed,
+        "missing": missing,
+        "status": status,
     }
 
 
-def _installed(distribution: str, components: Iterable[Mapping[str, Any]]) -> str | None:
-    """The version of a distribution that is installed here, if it offers all of the components."""
+def _installed(distribution: str, components: Iterable[Mapping[str, Any]]) -> tuple[str | None, list[str]]:
+    """The version of a distribution that is installed here, and which of the components it does not offer.
+
+    A version of a component is compared where that needs no import of a plugin: for the core's own.
+    """
     import modnet
     from modnet.component import KINDS
-    from modnet.errors import PluginError
+    from modnet.errors import NotInstalled, PluginError
     from modnet.registry import CORE, default_registry, normalized
 
     if not distribution:
-        return None
-    version = modnet.__version__ if normalized(distribution) == CORE else ""
+        return None, []
+    is_core = normalized(distribution) == CORE
+    version = modnet.__version__ if is_core else ""
+    missing = []
     for component in components:
-        kind = KINDS.get(_text(component.get("kind")))
-        if kind is None:
-            return None
+        kind, name = KINDS.get(_text(component.get("kind"))), _text(component.get("type"))
+        number = component.get("version")
         try:
-            entry = default_registry().entry(kind, f"{component.get('type')}@{distribution}")
+            if kind is None:
+                raise PluginError
+            entry = default_registry().entry(kind, f"{name}@{distribution}")
+            version = version or entry.origin.version
+            newer = is_core and isinstance(number, int) and number > entry.load().version
+            if newer:
+                missing.append(f"version {number} of {kind.kind} {name}")
+        except NotInstalled:
+            return None, []
         except PluginError:
-            return None
-        version = version or entry.origin.version
-    return version
+            missing.append(f"{_text(component.get('kind'))} {name}")
+    return version or _version(distribution), missing
+
+
+def _version(distribution: str) -> str | None:
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version(distribution)
+    except PackageNotFoundError:
+        return None
 
 
 def _what_to_do(distribution: str, version: str) -> str:
@@ -159,7 +188,11 @@ def _what_to_do(distribution: str, version: str) -> str:
         return "not a plugin's: the program that saved it had defined it itself (--plugin FILE)"
     if normalized(distribution) == CORE:
         return f"of a newer {CORE}: this is {modnet.__version__}"
-    return f"not installed: pip install {distribution}" + (f"=={version}" if version else "")
+    return f"not installed: {_command(distribution, version)}"
+
+
+def _command(distribution: str, version: str) -> str:
+    return f"pip install {distribution}" + (f"=={version}" if version else "")
 
 
 def _epochs(header: Mapping[str, Any]) -> int:
@@ -221,6 +254,10 @@ def _lines(model: str, found: HeaderOnly, needs: list[dict[str, Any]]) -> Iterat
     metadata = header.get("metadata")
     for index, (key, value) in enumerate(metadata.items() if isinstance(metadata, dict) else ()):
         yield from _labelled("" if index else "metadata", f"{key} = {_shown(value)}")
+    features = header.get("features")
+    if features:
+        what = ", ".join(map(str, features)) if isinstance(features, list) else _shown(features)
+        yield from _labelled("features", f"unknown to this version, which does not load the model: {what}")
     other = [key for key in header if key not in KNOWN]
     if other:
         yield from _labelled("also", f"unknown to this version: {', '.join(other)}")

@@ -143,6 +143,18 @@ def zipped(name: str) -> bytes:
     return made(write)
 
 
+def keras() -> bytes:
+    """The files of a model that Keras 3 has saved, in its order."""
+
+    def write(file):
+        with zipfile.ZipFile(file, "w") as archive:
+            archive.writestr("metadata.json", '{"keras_version": "3.4.1", "date_saved": "2024-07-01@12:00:00"}')
+            archive.writestr("config.json", "{}")
+            archive.writestr("model.weights.h5", b"")
+
+    return made(write)
+
+
 @pytest.mark.parametrize(
     ("content", "text"),
     [
@@ -183,7 +195,12 @@ def zipped(name: str) -> bytes:
             b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19.\x80\x02",
             "a PyTorch file of the old kind, a pickle; .* numpy.savez",
         ),
-        *((pickle.dumps({"a": 1}, protocol=protocol), "a pickle; .* any code") for protocol in range(2, 6)),
+        *((pickle.dumps({"a": 1}, protocol=protocol), "a pickle; .* any code") for protocol in range(6)),
+        *((pickle.dumps([1.5], protocol=protocol), "a pickle; .* any code") for protocol in range(2)),
+        *((pickle.dumps(np.zeros(2), protocol=protocol), "a pickle; .* any code") for protocol in range(6)),
+        (b"cat,dog\n1,2\n3,4\n", "a text file, by its looks a table"),
+        (b"classes\nand more\n", "a text file$"),
+        (keras(), r"a Keras model \(.keras\), .* h5py from model.weights.h5"),
     ],
 )
 def test_other_formats_are_named_with_what_reads_them(content, text, tmp_path):
