@@ -306,11 +306,18 @@ PLUGINS: dict[str, dict[str, Any]] = {
     },
     "modnet-recurrent": {
         "input": ["variable", 3],
-        "layers": [{"type": "lstm", "hidden_size": 4}, {"type": "gru", "hidden_size": 3}, {"type": "rnn", "hidden_size": 2}],
+        "layers": [
+            {"type": "lstm", "hidden_size": 4},
+            {"type": "gru", "hidden_size": 3},
+            {"type": "rnn", "hidden_size": 2},
+        ],
     },
     "modnet-attention": {
         "input": [5, 4],
-        "layers": [{"type": "transformer_block", "features": 4, "heads": 2}, {"type": "multi_head_attention", "heads": 2}],
+        "layers": [
+            {"type": "transformer_block", "features": 4, "heads": 2},
+            {"type": "multi_head_attention", "heads": 2},
+        ],
     },
 }
 """Distribution -> a network with some of its components."""
