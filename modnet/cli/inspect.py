@@ -46,8 +46,9 @@ def command(model: str, as_json: bool) -> None:
     \b
     JSON: {"file", "format", "bytes", "id", "made_by",
            "needs": [{"distribution", "version", "components", "installed",
-           "missing", "status"}], "features", "spec", "schema", "history", "metrics", "epochs",
-           "metadata", "checkpoint": {"step", "epoch"}, "other",
+           "missing", "status"}], "features", "spec", "schema", "history",
+           "metrics", "epochs", "metadata", "checkpoint": {"step", "epoch"},
+           "other",
            "nodes": [{"name", "type"}],
            "groups": [{"name", "dtype", "arrays", "bytes"}],
            "arrays": [{"name", "group", "dtype", "shape", "bytes"}]}
