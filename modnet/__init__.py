@@ -4,7 +4,6 @@ The public names are loaded when they are first used, so that `import modnet` co
 """
 
 import os
-import sys
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -62,10 +61,10 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 
-if "MODNET_NUM_THREADS" in os.environ and "numpy" not in sys.modules:
-    # The libraries that may stand behind numpy's products read theirs as numpy is imported.
-    for _variable in ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS"):
-        os.environ.setdefault(_variable, os.environ["MODNET_NUM_THREADS"])
+if "MODNET_NUM_THREADS" in os.environ:
+    from modnet.threads import read_environment
+
+    read_environment()
 
 _HOMES = {
     "modnet.component": (

@@ -351,11 +351,17 @@ class Loss(Component):
         """The derivative of each sample's value with respect to its prediction; shape of `prediction`."""
         raise NotImplementedError
 
-    def joint(self, context: Context, logits: Array, target: Array) -> tuple[Array, Array]:
-        """Values and gradient as above, from the input of an activation in `joint_with`.
+    def measure(self, context: Context, prediction: Array, target: Array) -> tuple[Array, Array | None]:
+        """Values and gradient together, as training asks for them.
 
-        Buffers come from `context.buffer`.
+        A loss that shares work between the two overrides it, with arrays from `context.buffer`; both results may be
+        such. Where `context.needs_input_gradient` is False the gradient may be None. The shapes have been checked.
         """
+        gradient = self.gradient(prediction, target) if context.needs_input_gradient else None
+        return self.values(prediction, target), gradient
+
+    def joint(self, context: Context, logits: Array, target: Array) -> tuple[Array, Array | None]:
+        """What `measure` gives, from the input of an activation in `joint_with`."""
         raise NotImplementedError
 
     def sample_weights(self, target: Array) -> Array | None:
@@ -521,6 +527,12 @@ class Callback(Component):
     def modnet_step_ended(self, run: Run) -> None: ...
     def modnet_epoch_ended(self, run: Run) -> None: ...
     def modnet_training_ended(self, run: Run) -> None: ...
+
+    def check_state(self, state: Mapping[str, Any], run: Run) -> None:
+        """Raises ValueError where `state`, which comes from a file, is none that this callback can go on from.
+
+        Called when a run goes on from a checkpoint, whose state it has, and before the network is changed.
+        """
 
 
 KINDS: Mapping[str, type[Component]] = {

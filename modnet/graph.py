@@ -101,6 +101,7 @@ class _Builder:
         self.most_nodes = most_nodes
         self.inputs = spec.input_shapes()
         self.nodes: list[GraphNode] = []
+        self.pending = 0  # nodes that a list has, and that have not been added yet
         self.shapes: list[Shape | None] = list(self.inputs.values())
         self.problems: list[Problem] = []
         self.spans: dict[str, tuple[int, int]] = {}
@@ -145,6 +146,7 @@ class _Builder:
 
     def place(self, layers: Sequence[Node], scope: _Scope, previous: int | None) -> int:
         """Adds nodes one after the other; gives the slot of the last."""
+        self.pending += len(layers)
         chosen: dict[str, Path] = {}
         for node in layers:
             if node.name is None:
@@ -158,8 +160,10 @@ class _Builder:
             chosen.setdefault(node.name, keys[:-1])
         counts: dict[str, int] = {}
         for node in layers:
-            if len(self.nodes) > self.most_nodes:
+            # Each that is pending becomes one at least: known in time, that spares the lists within them.
+            if len(self.nodes) + self.pending > self.most_nodes:
                 raise _TooManyNodes
+            self.pending -= 1
             keys = self.places.get(id(node), scope.keys)
             name = node.name or _automatic_name(node.layer, counts, chosen)
             inputs = self.resolve(node, scope, keys, previous)

@@ -11,13 +11,15 @@ and None says that there is nothing better for that configuration. A layer's `fo
 separately only if they save and read what the component's own do. An optimizer's `update` that has the attribute
 `whole = True` is given all elements that have one weight decay at once, and no scratch, in place of chunks.
 
-Kernels serve training, where the time to find and load them does not matter; a process that only predicts never looks
-for any. `MODNET_KERNELS=off` switches them off.
+A kernel is for exactly the class that the registry gives for its kind and type name: a program's own class of the same
+name keeps its own methods. Kernels serve training, where the time to find and load them does not matter; a process that
+only predicts never looks for any. `MODNET_KERNELS=off` switches them off.
 """
 
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Callable, Iterable
 from importlib.metadata import EntryPoint
 from typing import Any
@@ -39,35 +41,68 @@ class Kernels:
 
     Args:
         entry_points: those of the group `modnet.kernels`. Where two plugins offer one, the first serves.
+        means: tells whether a component class is what its type name means; by default each one is.
 
     Attributes:
+        offered: the entry points.
         broken: entry-point name -> why a kernel could not be loaded. Its component runs on numpy then.
     """
 
-    def __init__(self, entry_points: Iterable[EntryPoint] = ()) -> None:
-        self._offered: dict[str, EntryPoint] = {}
-        if os.environ.get(SWITCH) != "off":
-            for entry_point in entry_points:
-                self._offered.setdefault(entry_point.name, entry_point)
-        self._makers: dict[str, Maker | None] = {}
+    def __init__(
+        self, entry_points: Iterable[EntryPoint] = (), means: Callable[[type[Component]], bool] = lambda cls: True
+    ) -> None:
+        self.offered = tuple(entry_points)
         self.broken: dict[str, BrokenPlugin] = {}
+        self._means = means
+        self._serving: dict[str, EntryPoint] = {}
+        if os.environ.get(SWITCH) != "off":
+            for entry_point in self.offered:
+                self._serving.setdefault(entry_point.name, entry_point)
+        self._makers: dict[EntryPoint, Maker | None] = {}
+        self._told: set[str] = set()
 
     def method(self, component: Component, name: str, dtype: np.dtype[Any]) -> Callable[..., Any]:
-        """A component's method, or the kernel that does the same faster."""
-        maker = self._maker(f"{component.kind}.{component.type}.{name}") if self._offered else None
-        kernel = maker(component, dtype) if maker is not None else None
-        return kernel if kernel is not None else getattr(component, name)
+        """A component's method, or the kernel that does the same faster.
 
-    def _maker(self, name: str) -> Maker | None:
-        if name not in self._makers:
-            self._makers[name] = None
-            if name in self._offered:
-                try:
-                    self._makers[name] = self._offered[name].load()
-                except Exception as error:
-                    self.broken[name] = BrokenPlugin(f"kernel {name}: {type(error).__name__}: {error}")
-                    self.broken[name].__cause__ = error
-        return self._makers[name]
+        A kernel that is broken is passed over with a warning, one for each distribution.
+        """
+        reference: Callable[..., Any] = getattr(component, name)
+        entry_point = self._serving.get(f"{component.kind}.{component.type}.{name}")
+        if entry_point is None or not self._means(type(component)):
+            return reference
+        kernel = None
+        maker = self.load(entry_point)
+        if maker is not None:
+            try:
+                kernel = maker(component, dtype)
+            except Exception as error:
+                self._break(entry_point, error)
+        if self._makers[entry_point] is None:
+            self._tell(entry_point)
+        return reference if kernel is None else kernel
+
+    def load(self, entry_point: EntryPoint) -> Maker | None:
+        """What makes a kernel, or None where it is broken; `broken` says why."""
+        if entry_point not in self._makers:
+            self._makers[entry_point] = None
+            try:
+                self._makers[entry_point] = entry_point.load()
+            except Exception as error:
+                self._break(entry_point, error)
+        return self._makers[entry_point]
+
+    def _break(self, entry_point: EntryPoint, error: Exception) -> None:
+        self._makers[entry_point] = None
+        broken = BrokenPlugin(f"kernel {entry_point.name} ({entry_point.value}): {type(error).__name__}: {error}")
+        broken.__cause__ = error
+        self.broken[entry_point.name] = broken
+
+    def _tell(self, entry_point: EntryPoint) -> None:
+        distribution = entry_point.dist.name if entry_point.dist else ""
+        if distribution not in self._told:
+            self._told.add(distribution)
+            message = f"{self.broken[entry_point.name]}; numpy does its work. `modnet plugins --errors` tells more"
+            warnings.warn(message, stacklevel=2)
 
 
 NUMPY_ONLY = Kernels()

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
 import numpy as np
-from numpy.typing import ArrayLike, DTypeLike
+from numpy.typing import ArrayLike
 
 from modnet.component import Activation, Array, Layer, Shape
 from modnet.configuration import did_you_mean, show
@@ -104,6 +104,9 @@ class Network:
         self.metadata: dict[str, Any] = {}
         self.stored_training: StoredTraining | None = None
         self._predictors = threading.local()
+        # The shape of a sample where there is one input with no variable axis: most arrays need no other check.
+        self._lone_input = next(iter(graph.inputs.values())) if len(graph.inputs) == 1 else None
+        self._widest = max(math.prod(axis or 1 for axis in node.shape) for node in graph.nodes)
         self.reset_state()
 
     @property
@@ -169,16 +172,21 @@ class Network:
         if self.schema is not None and isinstance(x, Mapping) and not set(self.inputs) <= set(x):
             from modnet.data.schema import predict_table
 
-            return predict_table(self.schema, x, lambda arrays: self._predict(self.arrays(arrays), batch_size, None))
+            return predict_table(self.schema, x, lambda arrays: self._named(self._predict(arrays, batch_size, None)))
         if out is not None and len(self.graph.outputs) > 1:
             raise ShapeError(f"out is for one output; this network has {len(self.graph.outputs)}")
         if batch_size is not None and batch_size < 1:
             raise ValueError(f"batch_size: expected at least 1, found {batch_size}")
-        outputs = self._predict(self.arrays(x), batch_size, out)
-        return outputs if len(outputs) > 1 else next(iter(outputs.values()))
+        outputs = self._predict(x, batch_size, out)
+        return outputs[0] if len(outputs) == 1 else self._named(outputs)
+
+    def _named(self, outputs: list[Array]) -> dict[str, Array]:
+        return dict(zip(self.graph.outputs, outputs, strict=True))
 
     def arrays(self, x: Any) -> list[Array]:
         """The inputs in order, checked against the shapes that the network expects, not yet converted."""
+        if type(x) is np.ndarray and x.ndim and x.shape[1:] == self._lone_input and x.dtype.kind in "biuf":
+            return [x]
         names = list(self.inputs)
         if isinstance(x, Mapping):
             for name in x:
@@ -224,33 +232,33 @@ class Network:
         readers = [node.layer for node in self.graph.nodes if slot in node.inputs]
         return np.dtype(np.intp) if readers and all(layer.integer_input for layer in readers) else self.dtype
 
-    def _rows_at_a_time(self, arrays: list[Array]) -> int:
+    def rows_at_a_time(self, arrays: list[Array]) -> int:
         """How many rows to predict at a time; axes of variable size are taken to be as long as in the inputs."""
         stretch = max(
             math.prod(array.shape[1:]) / math.prod(axis or 1 for axis in shape)
             for array, shape in zip(arrays, self.inputs.values(), strict=True)
         )
-        widest = max(math.prod(axis or 1 for axis in node.shape) for node in self.graph.nodes)
-        sample = max(1, int(stretch * widest * self.dtype.itemsize))
+        sample = max(1, int(stretch * self._widest * self.dtype.itemsize))
         return min(max(FEWEST_ROWS, PREDICTION_BYTES // sample), MOST_ROWS)
 
-    def _predict(self, arrays: list[Array], batch_size: int | None, out: Array | None) -> dict[str, Array]:
+    def _predict(self, x: Any, batch_size: int | None, out: Array | None) -> list[Array]:
+        """The outputs in order."""
+        arrays = self.arrays(x)
         rows = len(arrays[0])
         if batch_size is None:
-            batch_size = rows if 0 < rows <= FEWEST_ROWS else self._rows_at_a_time(arrays)
+            batch_size = rows if 0 < rows <= FEWEST_ROWS else self.rows_at_a_time(arrays)
         predictor = cast("Pass | None", getattr(self._predictors, "predictor", None))
         if predictor is None:
             predictor = self._predictors.predictor = Pass(self, list(self.graph.outputs.values()))
         if rows <= batch_size and out is None:
-            values = predictor.forward(arrays)
-            return {name: value.copy() for name, value in zip(self.graph.outputs, values, strict=True)}
-        results: dict[str, Array] = {}
+            return [value.copy() for value in predictor.forward(arrays)]
+        results: list[Array] = []
         for start in range(0, max(rows, 1), batch_size):
             values = predictor.forward([array[start : start + batch_size] for array in arrays])
-            for name, value in zip(self.graph.outputs, values, strict=True):
-                if name not in results:
-                    results[name] = _output(out, (rows, *value.shape[1:]), value.dtype)
-                results[name][start : start + batch_size] = value
+            if not results:
+                results = [_output(out, (rows, *value.shape[1:]), value.dtype) for value in values]
+            for result, value in zip(results, values, strict=True):
+                result[start : start + batch_size] = value
         return results
 
     def stream(self) -> Stream:
@@ -320,11 +328,11 @@ class Network:
 
         return Summary.of(self)
 
-    def profile(self, x: Any, repeats: int = 30) -> Any:
-        """Times the nodes and the optimizer in training steps on a batch: an object that prints as a table."""
+    def profile(self, x: Any, y: Any = None, *, batch_size: int | None = None, repeats: int = 30) -> Any:
+        """Times the parts of training steps: an object that prints as a table. Arguments as for `train`."""
         from modnet.profiling import profile
 
-        return profile(self, x, repeats)
+        return profile(self, x, y, batch_size=batch_size, repeats=repeats)
 
     def __repr__(self) -> str:
         shapes = " and ".join(str(shape) for shape in self.inputs.values())
@@ -404,6 +412,7 @@ class Pass:
         self.gradients = gradients
         self._first = len(network.inputs)
         self._dtypes = [network.input_dtype(slot) for slot in range(self._first)]
+        self._conversion = Context(network.dtype)
         self._order = self._ancestors()
         self._readers = Counter(source for slot in self._order for source in self._node(slot).inputs)
         self._values: list[Any] = [None] * (self._first + len(network.graph.nodes))
@@ -505,8 +514,9 @@ class Pass:
     def forward(self, inputs: Sequence[Array]) -> list[Array]:
         """The values of the wanted slots; they are valid until the next call."""
         values = self._values
+        self._conversion.begin()
         for slot, (array, dtype) in enumerate(zip(inputs, self._dtypes, strict=True)):
-            values[slot] = array if array.dtype == dtype else _converted(array, dtype, list(self.network.inputs)[slot])
+            values[slot] = array if array.dtype == dtype else self._converted(array, dtype, slot)
         masks: dict[int, Array | None] = {}
         for slot, forward, _, context, sources in self._calls:
             context.begin()
@@ -518,11 +528,28 @@ class Pass:
             else:
                 values[slot] = forward(context, *[values[source] for source in sources])
             if self._masked and context.output_mask is not None:
+                mask = context.output_mask
+                if self.gradients is None and mask is not context.masks[0]:
+                    # It may lie in a buffer, and outlives the output, after which the node's storage goes to others.
+                    mask = mask.copy()
                 # A layer that takes all steps together, or makes others of them, ends the mask's way.
-                masks[slot] = context.output_mask if values[slot].shape[1:2] == context.output_mask.shape[1:] else None
+                masks[slot] = mask if values[slot].shape[1:2] == mask.shape[1:] else None
         if not self._seen:
             self._check_shapes()
         return [values[slot] for slot in self.wanted]
+
+    def _converted(self, array: Array, dtype: np.dtype[Any], slot: int) -> Array:
+        """The input in a buffer of the dtype that its readers take."""
+        converted = self._conversion.buffer(array.shape, dtype)
+        to_ids = dtype.kind == "i" and array.dtype.kind == "f" and array.size > 0
+        # What is too large for an integer would become another one; nan compares as False.
+        fits = not to_ids or (array.min() > -(2**62) and array.max() < 2**62)
+        if fits:
+            np.copyto(converted, array, casting="unsafe")
+        if not fits or (to_ids and not np.array_equal(converted, array)):
+            name = list(self.network.inputs)[slot]
+            raise DataError(f"input {show(name)}: expected whole numbers (ids), found others")
+        return converted
 
     def _check_shapes(self) -> None:
         """Holds each layer, once, to the shape that it has announced."""
@@ -647,14 +674,3 @@ def _output(out: Array | None, shape: tuple[int, ...], dtype: np.dtype[Any]) -> 
     if out.shape != shape or out.dtype != dtype:
         raise ShapeError(f"out: expected {dtype} of shape {shape}, found {out.dtype} of shape {out.shape}")
     return out
-
-
-def _converted(array: Array, dtype: DTypeLike, name: str) -> Array:
-    dtype = np.dtype(dtype)
-    if (
-        dtype.kind == "i"
-        and array.dtype.kind == "f"
-        and not ((np.abs(array) < 2**62).all() and (array == np.trunc(array)).all())
-    ):
-        raise DataError(f"input {show(name)}: expected whole numbers (ids), found others")
-    return array.astype(dtype)

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
 from modnet.component import Array, Optimizer
+from modnet.data.dataset import Dataset
 from modnet.network import Network, Pass
 from modnet.registry import Registry, default_registry
+from modnet.spec.model import TrainingSpec
 from modnet.summary import readable_bytes
+from modnet.training.batches import ArrayBatches, Batch, named_targets
+from modnet.training.objective import Objective, Penalty, Tally
 from modnet.training.optimization import Optimization
 
 PEAK_SIZE = 1024
@@ -21,13 +25,14 @@ PEAK_SIZE = 1024
 
 @dataclass(frozen=True)
 class Row:
-    """One node, or the optimizer, in one step: medians over the repeats.
+    """A node, or another part of a step: medians over the repeats.
 
     Attributes:
-        name, type: of the node.
-        forward, backward: seconds.
+        name: of the node, or "(batch)" for gathering the samples, "(loss)" or "(optimizer)".
+        type: of the component; "" for the batch.
+        forward, backward: seconds. The batch and the loss have a time forward only, the optimizer backward only.
         bytes: that its buffers take.
-        speed: its multiply-adds, each as two operations, by its time, in 10^9 per second; 0 where it has none.
+        forward_operations, backward_operations: multiply-adds, each as two operations.
     """
 
     name: str
@@ -35,7 +40,13 @@ class Row:
     forward: float
     backward: float
     bytes: int
-    speed: float
+    forward_operations: float = 0.0
+    backward_operations: float = 0.0
+
+    def speed(self, forward: bool = True, backward: bool = True) -> float:
+        """10^9 operations per second in those passes; 0 where there are none."""
+        operations = self.forward_operations * forward + self.backward_operations * backward
+        return operations / (self.forward * forward + self.backward * backward) / 1e9 if operations else 0.0
 
 
 @dataclass(frozen=True)
@@ -43,7 +54,7 @@ class Profile:
     """Where the time of a training step goes; prints as a table.
 
     Attributes:
-        rows: the nodes in order, the optimizer last, whose time stands under `backward`.
+        rows: the batch, the nodes in order, the loss, and the optimizer with clipping and penalties.
         batch: samples in the step.
         peak: what this machine reached in a large product, in 10^9 operations per second.
     """
@@ -54,26 +65,43 @@ class Profile:
 
     @property
     def seconds(self) -> float:
-        """Of the whole step, without the loss."""
+        """Of the whole step."""
         return sum(row.forward + row.backward for row in self.rows)
 
+    def plain(self) -> dict[str, Any]:
+        """The figures as plain values: seconds, bytes and GFLOP/s."""
+        rows = [
+            {
+                "name": row.name,
+                "type": row.type,
+                "forward": row.forward,
+                "backward": row.backward,
+                "bytes": row.bytes,
+                "forward_gflops": row.speed(backward=False),
+                "backward_gflops": row.speed(forward=False),
+            }
+            for row in self.rows
+        ]
+        return {"batch": self.batch, "seconds": self.seconds, "peak_gflops": self.peak, "rows": rows}
+
     def __str__(self) -> str:
-        head = ("node", "type", "forward", "backward", "share", "buffers", "GFLOP/s", "of peak")
+        head = ("node", "type", "forward", "GFLOP/s", "backward", "GFLOP/s", "of peak", "share", "buffers")
         table = [head]
         for row in self.rows:
-            speed = (f"{row.speed:.1f}", f"{row.speed / self.peak:.0%}") if row.speed else ("", "")
-            share = (row.forward + row.backward) / self.seconds if self.seconds else 0.0
-            forward = _time(row.forward) if row.forward else ""
-            cells = (
-                row.name,
-                row.type,
-                forward,
-                _time(row.backward),
-                f"{share:.0%}",
-                readable_bytes(row.bytes),
-                *speed,
+            speed = row.speed()
+            table.append(
+                (
+                    row.name,
+                    row.type,
+                    _time(row.forward),
+                    _speed(row.speed(backward=False)),
+                    _time(row.backward),
+                    _speed(row.speed(forward=False)),
+                    f"{speed / self.peak:.0%}" if speed else "",
+                    f"{(row.forward + row.backward) / self.seconds:.0%}" if self.seconds else "",
+                    readable_bytes(row.bytes),
+                )
             )
-            table.append(cells)
         widths = [max(len(line[column]) for line in table) for column in range(len(head))]
         lines = []
         for line in table:
@@ -84,46 +112,99 @@ class Profile:
         return "\n".join([*lines, f"{whole}; this machine's products reach {self.peak:.0f} GFLOP/s"])
 
 
-def profile(network: Network, x: Any, repeats: int = 30, registry: Registry | None = None) -> Profile:
-    """Times the nodes and the optimizer in training steps on a batch; the network is not changed.
+def profile(
+    network: Network,
+    x: Any,
+    y: Any = None,
+    *,
+    batch_size: int | None = None,
+    repeats: int = 30,
+    registry: Registry | None = None,
+) -> Profile:
+    """Times the parts of training steps; the network is not changed.
 
-    The gradient that enters at the end is made of ones: it takes as long as a true one, and needs no target.
+    The steps are those of `train`, with the loss and the optimizer of the network's training. Without targets, or where
+    the network has no loss, a gradient of ones enters in place of the loss's.
 
     Args:
-        x: a batch, as for `predict`.
+        x, y: as for `train`: all samples, or a batch.
+        batch_size: by default as many as the training takes at a time, at most all.
         repeats: steps that are timed, after two that are not.
         registry: whose kernels run, and where the optimizer is looked up if the spec names none.
     """
     registry = registry or default_registry()
+    training = network.training
     twin = Network(network.spec, network.graph)
     np.copyto(twin.parameters.flat, network.parameters.flat)
     np.copyto(twin.state.flat, network.state.flat)
-    training = network.training
-    optimizer = (training.optimizer if training else None) or registry.find(Optimizer, "adam")()
+    with_targets = training is not None and (y is not None or (isinstance(x, Dataset) and bool(x.targets)))
+    objective = Objective(twin, cast(TrainingSpec, training), registry.kernels) if with_targets else None
+    batches = _batches(twin, objective, training, x, y, batch_size)
+
+    clock = _Clock()
     gradients = twin.parameters.like()
     rng = np.random.default_rng(0)
-    slots = list(twin.graph.outputs.values())
-    run = Pass(twin, slots, training=True, gradients=gradients, rng=rng, kernels=registry.kernels)
-    optimization = Optimization(twin, optimizer, gradients, registry.kernels)
-    clock = _Clock()
+    wanted = objective.wanted if objective else list(twin.graph.outputs.values())
+    run = Pass(twin, wanted, training=True, gradients=gradients, rng=rng, kernels=registry.kernels)
     run.instrument(clock.timed)
-    arrays = twin.arrays(x)
-    update = clock.timed(("optimizer", "backward"), optimization.step)
+    optimizer = (training.optimizer if training else None) or registry.find(Optimizer, "adam")()
+    optimization = Optimization(twin, optimizer, gradients, registry.kernels)
+    penalty = Penalty(twin, gradients)
+
+    def change() -> None:
+        penalty.add()
+        if training and (training.gradient_clipping is not None or training.gradient_value_clipping is not None):
+            optimization.clip(training.gradient_clipping, training.gradient_value_clipping)
+        optimization.step(0.0)
+
+    gather, update = clock.timed("batch", next), clock.timed("optimizer", change)
+    measure = clock.timed("loss", objective.measure) if objective else None
+    order: Iterator[Batch] = iter(())
     for _ in range(repeats + 2):
-        outputs = run.forward(arrays)
-        run.backward([np.ones_like(output) for output in outputs])
-        update(0.0)
-    rows = []
+        try:
+            batch = gather(order)
+        except StopIteration:  # an epoch has ended; the first batch of the next one brings its order with it
+            order = batches.epoch(rng)
+            batch = gather(order)
+        values = run.forward(batch.inputs)
+        if objective is not None and measure is not None:
+            _, slopes = measure(values, batch, Tally(objective))
+        else:
+            slopes = [np.ones_like(value) for value in values]
+        run.backward(slopes)
+        update()
+
+    rows = [Row("(batch)", "", clock.median("batch"), 0.0, sum(array.nbytes for array in batch.inputs))]
+    values_by_name = run.values()
+    shapes = {slot: array.shape[1:] for slot, array in enumerate(batch.inputs)}
     for slot, context in run.contexts.items():
         node = twin.graph.nodes[slot - len(twin.inputs)]
+        shapes[slot] = values_by_name[node.name].shape[1:]
         forward, backward = clock.median((slot, "forward")), clock.median((slot, "backward"))
-        products = (1 if backward == 0.0 else 3 if context.needs_input_gradient else 2) * len(arrays[0])
-        operations = 2.0 * products * node.layer.multiply_adds(*node.input_shapes)
-        speed = operations / (forward + backward) / 1e9 if operations else 0.0
-        rows.append(Row(node.name, node.layer.type, forward, backward, context.nbytes, speed))
+        # A node that learns makes the gradients of its parameters and, where it is wanted, that of its input.
+        operations = 2.0 * len(batch) * node.layer.multiply_adds(*(shapes[source] for source in node.inputs))
+        backwards = operations * (1 + context.needs_input_gradient) if backward else 0.0
+        rows.append(Row(node.name, node.layer.type, forward, backward, context.nbytes, operations, backwards))
+    if objective is not None:
+        types = ", ".join(dict.fromkeys(head.loss.type for head in objective.heads))
+        held = sum(head.training.nbytes for head in objective.heads)
+        rows.append(Row("(loss)", types, clock.median("loss"), 0.0, held))
     held = gradients.flat.nbytes * (1 + len(optimization.slots))
-    rows.append(Row("", optimizer.type, 0.0, clock.median(("optimizer", "backward")), held, 0.0))
-    return Profile(tuple(rows), len(arrays[0]), _peak(twin.dtype))
+    rows.append(Row("(optimizer)", optimizer.type, 0.0, clock.median("optimizer"), held))
+    return Profile(tuple(rows), len(batch), _peak(twin.dtype))
+
+
+def _batches(
+    network: Network, objective: Objective | None, training: TrainingSpec | None, x: Any, y: Any, size: int | None
+) -> ArrayBatches:
+    rows = x.rows if isinstance(x, Dataset) else None
+    inputs = network.arrays(x.inputs if isinstance(x, Dataset) else x)
+    targets = {}
+    if objective is not None:
+        targets = named_targets(x.targets if isinstance(x, Dataset) else y, [head.name for head in objective.heads])
+    samples = len(inputs[0]) if rows is None else len(rows)
+    size = size or (training.batch_size if training else samples)
+    return ArrayBatches(inputs, targets, None, min(size, samples) or 1, rows)
 
 
 class _Clock:
@@ -161,10 +242,12 @@ def _peak(dtype: np.dtype[Any]) -> float:
 
 
 def _time(seconds: float) -> str:
-    return (
-        f"{seconds * 1e6:.0f} us"
-        if seconds < 1e-3
-        else f"{seconds * 1e3:.2f} ms"
-        if seconds < 1
-        else f"{seconds:.2f} s"
-    )
+    if not seconds:
+        return ""
+    if seconds < 1e-3:
+        return f"{seconds * 1e6:.0f} us"
+    return f"{seconds * 1e3:.2f} ms" if seconds < 1 else f"{seconds:.2f} s"
+
+
+def _speed(speed: float) -> str:
+    return f"{speed:.1f}" if speed else ""

@@ -380,8 +380,15 @@ class Registry:
         if self._kernels is None:
             from modnet.kernels import GROUP, Kernels
 
-            self._kernels = Kernels(self._entry_points_of(GROUP))
+            self._kernels = Kernels(self._entry_points_of(GROUP), self._means)
         return self._kernels
+
+    def _means(self, cls: type[Component]) -> bool:
+        """Whether the type name of a component class means this class, and not another one."""
+        try:
+            return self.find(KINDS[cls.kind], cls.type) is cls
+        except PluginError:
+            return False
 
     def _entry_points_of(self, group: str) -> list[EntryPoint]:
         _ = self.installed

@@ -345,6 +345,28 @@ def test_a_mask_follows_the_sequences_to_the_layer_that_needs_it():
     assert not padded[2].any()
 
 
+class Marking(modnet.Layer, type="marking"):
+    """Makes a mask of what is 0, in a buffer of its own."""
+
+    makes_mask = True
+
+    def output_shape(self, *input_shapes):
+        return input_shapes[0]
+
+    def forward(self, context, x):
+        context.output_mask = np.any(x != 0, axis=2, out=context.buffer(x.shape[:2], np.bool_))
+        return x
+
+
+def test_a_mask_outlasts_the_nodes_before_it():
+    """In prediction nodes share their storage, one after the other; the mask is still read when its node has ended."""
+    network = build([Marking(), *(linear(4, activation="tanh") for _ in range(4)), "global_average_pool"], (None, 4))
+    x = np.random.default_rng(0).standard_normal((3, 6, 4))
+    x[:, 4:] = 0
+    for steps in (5, 6, 4, 5):
+        np.testing.assert_allclose(network.predict(x[:, :steps]), network.predict(x[:, :4]), rtol=1e-12)
+
+
 def test_padding_does_not_change_what_is_learnt():
     spec = {"network": SENTENCES | {"layers": [*SENTENCES["layers"], "global_average_pool"]}}
     short, long = modnet.build(spec), modnet.build(spec)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import traceback
+import warnings
 from collections.abc import Iterator
 from importlib import import_module
 from typing import Any
@@ -67,7 +68,9 @@ class CommandGroup(click.Group):
     def invoke(self, ctx: click.Context) -> Any:
         ctx.color = False if "NO_COLOR" in os.environ else None
         try:
-            return super().invoke(ctx)
+            with warnings.catch_warnings():
+                warnings.showwarning = lambda message, *_, **__: warn(str(message))
+                return super().invoke(ctx)
         except (click.ClickException, click.exceptions.Exit, click.Abort, BrokenPipeError):
             raise
         except KeyboardInterrupt:
@@ -162,7 +165,8 @@ def first_line(error: Exception) -> str:
 @click.group(
     cls=CommandGroup,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-    epilog="Exit status: 0 done; 1 the work failed; 2 a wrong call or wrong input; 130 stopped by Ctrl-C.",
+    epilog="Exit status: 0 done; 1 the work failed; 2 a wrong call or wrong input; 130 stopped by Ctrl-C; 143 a "
+    "training stopped by SIGTERM.",
 )
 @click.version_option(modnet.__version__, "-V", "--version", message="modnet %(version)s")
 @click.option("--debug", is_flag=True, help="Show the traceback of an error.")

@@ -37,7 +37,7 @@ class Row:
 @click.option("--times", is_flag=True, help="How long each took to import, the slowest first.")
 @json_option
 def command(everything: bool, errors: bool, times: bool, as_json: bool) -> None:
-    """List the components and hooks of installed plugins. Each of them is imported, to see whether that works.
+    """List the components, kernels and hooks of installed plugins. Each of them is imported, to see whether that works.
 
     With --times the first of a package pays for what they share.
 
@@ -98,11 +98,36 @@ def _rows(registry: Registry) -> Iterator[Row]:
             row.remark = f"broken: {type(cause).__name__}: {cause}" if cause else f"broken: {error}"
         row.seconds = time.perf_counter() - began
         yield row
+    yield from _kernel_rows(registry)
     for name, plugin in registry.hooks.list_name_plugin():
         hooks = ", ".join(caller.name for caller in registry.hooks.get_hookcallers(plugin) or ())
         yield Row("hooks", name, None, "", f"{getattr(plugin, '__name__', plugin)}: {hooks}")
     for name, broken in registry.broken_hooks.items():
         yield Row("hooks", name, None, "", "", f"broken: {broken}", broken)
+
+
+def _kernel_rows(registry: Registry) -> Iterator[Row]:
+    import os
+
+    from modnet.kernels import SWITCH
+
+    seen = set()
+    for entry_point in registry.kernels.offered:
+        found = entry_point.dist
+        plugin = f"{found.name} {found.version}" if found else ""
+        row = Row("kernel", entry_point.name, None, plugin, entry_point.value)
+        began = time.perf_counter()
+        if registry.kernels.load(entry_point) is None:
+            row.error = registry.kernels.broken[entry_point.name]
+            cause = row.error.__cause__
+            row.remark = f"broken: {type(cause).__name__}: {cause}"
+        elif entry_point.name in seen:
+            row.remark = "another plugin's kernel of that name is used"
+        elif os.environ.get(SWITCH) == "off":
+            row.remark = f"not used: {SWITCH}=off"
+        seen.add(entry_point.name)
+        row.seconds = time.perf_counter() - began
+        yield row
 
 
 def _table(rows: list[Row], hidden: int, times: bool) -> None:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import shlex
 import signal
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from modnet.cli.app import INTERRUPTED, TERMINATED, warn
 from modnet.cli.options import echo_json, json_option, plugin_option, set_option
 
 if TYPE_CHECKING:
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
     from modnet.data.load import LoadedData
     from modnet.network import Network
     from modnet.training.history import History
+    from modnet.training.run import Run
 
 
 @click.command("train", short_help="Train the network of a spec and write a model file.")
@@ -50,8 +53,9 @@ def command(
     SIGTERM, with status 143. A run that diverges writes nothing. A second Ctrl-C stops at once and writes nothing.
 
     Checkpoints go where the spec's checkpoint callback says. Without one they are written every five minutes, and when
-    the run is stopped, to a folder beside the model file (digits.checkpoints), which is removed when the run is done.
-    With --resume the run goes on from the newest, to the same result as if it had never been stopped.
+    the run is stopped, to a folder beside the model file (digits.checkpoints), which is removed when the model of the
+    finished run is written. With --resume the run goes on from the newest, to the same result as if it had never been
+    stopped. It has to be the same network, training and data, whatever the number of epochs and the callbacks.
 
     \b
     Example:
@@ -59,7 +63,12 @@ def command(
 
     \b
     JSON: {"model", "bytes", "parameters", "epochs", "best_epoch", "stopped",
-           "metrics": {figure: value}, "history": {figure: [value of each epoch]}}
+           "metrics": {figure: value}, "history": {figure: [value of each epoch]},
+           "profile": {"batch", "seconds", "peak_gflops",
+             "rows": [{"name", "type", "forward", "backward", "bytes",
+                       "forward_gflops", "backward_gflops"}]}}
+
+    The profile is there with --profile only; its times are in seconds.
     """
     from modnet.cli.job import Job
 
@@ -72,12 +81,18 @@ def command(
     network.schema = loaded.schema
     if not as_json:
         click.echo(_introduction(job, loaded))
-    # The run ends after its step, and the model is still written.
-    signal.signal(signal.SIGTERM, lambda *_: None)
-    history = _run(job, loaded, path, resume, quiet=as_json)
+    run, history, own_folder = _run(job, loaded, path, resume, quiet=as_json)
     status = _status(history)
+    if status and not run.step:
+        click.echo(f"stopped before the first step; {_untouched(path)}", err=True)
+        ctx.exit(status)
     network.metrics = _final_figures(network, loaded.validation, history)
-    path = _save(network, path)
+    written = _save(network, path)
+    if own_folder is not None and not status and written == path:
+        # Not before the model is in its place: what the run has learnt is somewhere at any moment.
+        _remove(history.checkpoints, own_folder)
+    path = written
+    profile = network.profile(loaded.train) if profiled else None
     if as_json:
         echo_json(
             {
@@ -89,15 +104,14 @@ def command(
                 "stopped": history.stopped,
                 "metrics": network.metrics,
                 "history": history.figures,
+                **({} if profile is None else {"profile": profile.plain()}),
             }
         )
     else:
         again = shlex.join(_command(spec, output, plugins, settings)) if status else ""
         click.echo(_conclusion(job, loaded, path, plugins, again))
-    if profiled and not as_json:
-        batch = loaded.train.take(range(min(job.training().batch_size, len(loaded.train))))
-        rows = slice(None) if batch.rows is None else batch.rows
-        click.echo(f"\n{network.profile({name: array[rows] for name, array in batch.inputs.items()})}")
+    if profile is not None and not as_json:
+        click.echo(f"\n{profile}")
     ctx.exit(status)
 
 
@@ -149,33 +163,43 @@ def _introduction(job: Job, loaded: LoadedData) -> str:
     return "\n".join(f"{label:<{indent}}{line}" for label, line in zip(labelled, [*lines, size], strict=True))
 
 
-def _run(job: Job, loaded: LoadedData, path: Path, resume: bool, *, quiet: bool) -> History:
-    import warnings
-
+def _run(job: Job, loaded: LoadedData, path: Path, resume: bool, *, quiet: bool) -> tuple[Run, History, Path | None]:
+    """Trains. Gives the run, its course, and the folder of its checkpoints where the spec does not name one."""
     import numpy as np
 
-    from modnet.cli.app import warn
+    from modnet.component import Callback
     from modnet.errors import Diverged
     from modnet.training.callbacks import Checkpoint
     from modnet.training.progress import Progress
     from modnet.training.trainer import train
 
-    callbacks: list[Any] = [used for used in job.training().callbacks if not isinstance(used.callback, Progress)]
-    folders = [used.callback.directory for used in callbacks if isinstance(used.callback, Checkpoint)]
-    if not folders:
-        folders = [f"{path.with_suffix('')}.checkpoints"]
-        callbacks.append(Checkpoint(directory=folders[0], every_minutes=5.0, remove_when_done=True))
-    if resume and not any(Path(folders[0]).glob("step-*.modnet")):
-        warn(f"{folders[0]} has no checkpoint; beginning at the beginning")
+    runs: list[Run] = []
+
+    class Begin(Callback):
+        def modnet_training_started(self, run: Run) -> None:
+            runs.append(run)
+
+    callbacks: list[Any] = [Begin()]
+    callbacks += [used for used in job.training().callbacks if not isinstance(used.callback, Progress)]
+    folders = [Path(used.callback.directory) for used in callbacks[1:] if isinstance(used.callback, Checkpoint)]
+    own_folder = None if folders else Path(f"{path.with_suffix('')}.checkpoints")
+    if own_folder is not None:
+        folders = [own_folder]
+        callbacks.append(Checkpoint(directory=str(own_folder), every_minutes=5.0))
+    _tell_of_checkpoints(folders[0], resume)
     if not quiet:
         wanted = [used for used in job.training().callbacks if isinstance(used.callback, Progress)]
         callbacks += wanted or [Progress()]
+
+    def terminate(*_: object) -> None:
+        # From the first step on the run ends after its step, and the model is still written.
+        if not runs:
+            raise SystemExit(TERMINATED)
+
+    signal.signal(signal.SIGTERM, terminate)
     try:
         # What overflows is found by the trainer, which says where; numpy's warnings say less.
-        with (
-            np.errstate(over="ignore", invalid="ignore", divide="ignore"),
-            warnings.catch_warnings(record=True) as caught,
-        ):
+        with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
             history = train(
                 job.network,
                 loaded.train,
@@ -184,15 +208,36 @@ def _run(job: Job, loaded: LoadedData, path: Path, resume: bool, *, quiet: bool)
                 resume=folders[0] if resume else None,
             )
     except Diverged as error:
-        untouched = f"{path} is as it was" if path.exists() else f"{path} was not written"
-        raise Diverged(f"{error}\n{untouched}", error.step, error.epoch, error.node) from error
-    for warning in caught:
-        warn(str(warning.message))
-    return history
+        raise Diverged(f"{error}\n{_untouched(path)}", error.step, error.epoch, error.node) from error
+    return runs[0], history, own_folder
+
+
+def _tell_of_checkpoints(folder: Path, resume: bool) -> None:
+    from modnet.training.checkpoint import newest_last
+
+    found = newest_last(folder)
+    if resume and not found:
+        warn(f"{folder} has no checkpoint; beginning at the beginning")
+    elif found and not resume:
+        step = int(found[-1].stem.removeprefix("step-"))
+        warn(f"{folder} has checkpoints of an earlier run, the newest after step {step:,}; with --resume it goes on")
+
+
+def _remove(checkpoints: Sequence[Path], folder: Path) -> None:
+    from contextlib import suppress
+
+    for file in checkpoints:
+        with suppress(OSError):
+            file.unlink()
+    with suppress(OSError):  # somebody else's files are in it
+        folder.rmdir()
+
+
+def _untouched(path: Path) -> str:
+    return f"{path} is as it was" if path.exists() else f"{path} was not written"
 
 
 def _status(history: History) -> int:
-    from modnet.cli.app import INTERRUPTED, TERMINATED
     from modnet.training import run
 
     return {run.INTERRUPTED: INTERRUPTED, run.TERMINATED: TERMINATED}.get(history.stopped, 0)
@@ -217,7 +262,6 @@ def _save(network: Network, path: Path) -> Path:
     import tempfile
     import warnings
 
-    from modnet.cli.app import warn
     from modnet.modelfile import save
 
     # What is not installed came by --plugin, of which the last line of the screen tells.

@@ -8,11 +8,17 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from modnet.component import Array, Initializer, Layer, Parameter, Shape, field
+from modnet.context import sum_rows
 from modnet.errors import ShapeError
 from modnet.initializers import LecunNormal, Zeros
 
 if TYPE_CHECKING:
     from modnet.context import Context
+
+
+def as_rows(array: Array) -> Array:
+    """The array with all axes before the last made one: one large product in place of a small one for each sample."""
+    return array if array.ndim == 2 else array.reshape(-1, array.shape[-1])
 
 
 class Linear(Layer, type="linear"):
@@ -52,24 +58,26 @@ class Linear(Layer, type="linear"):
     def forward(self, context: Context, x: Array) -> Array:
         context.save(x)
         y = context.buffer((*x.shape[:-1], self.out_features))
-        # One large product: for three axes matmul would make a small one for each sample.
-        rows = y if y.ndim == 2 else y.reshape(-1, self.out_features)
-        np.matmul(x if x.ndim == 2 else x.reshape(-1, x.shape[-1]), context.params["weight"], rows)
+        inputs, outputs = as_rows(x), as_rows(y)
+        if len(outputs) == 1:
+            # A row by itself needs no broadcasting, which takes numpy as long as the addition.
+            inputs, outputs = inputs[0], outputs[0]
+        # `dot` does what `matmul` does, with less to find out before.
+        inputs.dot(context.params["weight"], outputs)
         if self.bias:
-            np.add(rows, context.params["bias"], rows)
+            np.add(outputs, context.params["bias"], outputs)
         return y
 
     def backward(self, context: Context, gradient: Array) -> Array | None:
         (x,) = context.saved
-        rows = gradient.reshape(-1, self.out_features)
-        np.matmul(x.reshape(-1, x.shape[-1]).T, rows, out=context.grads["weight"])
+        rows = as_rows(gradient)
+        as_rows(x).T.dot(rows, context.grads["weight"])
         if self.bias:
-            # A product with ones adds up the rows three times as fast as add.reduce.
-            np.matmul(np.ones(len(rows), rows.dtype), rows, out=context.grads["bias"])
+            sum_rows(rows, context.grads["bias"])
         if not context.needs_input_gradient:
             return None
         result = context.buffer(x.shape)
-        np.matmul(rows, context.params["weight"].T, out=result.reshape(-1, x.shape[-1]))
+        rows.dot(context.params["weight"].T, as_rows(result))
         return result
 
     def multiply_adds(self, *input_shapes: Shape) -> int:

@@ -3,50 +3,45 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import cast
 
 import numpy as np
 
 from modnet.component import Array, Loss, Shape, field
+from modnet.context import Context
 from modnet.errors import DataError
 from modnet.losses.targets import (
     SMALLEST_PROBABILITY,
     check_arrays,
     check_probabilities,
     check_range,
+    converted,
     first_of,
     sample_means,
 )
 
-if TYPE_CHECKING:
-    from modnet.context import Context
-
 
 class ElementwiseLoss(Loss):
-    """A loss that is computed element by element; a sample's value is the mean over its elements.
+    """A loss that is computed element by element; a sample's value is the mean over its elements."""
 
-    It gives `function` and `derivative`, which see a target of the prediction's shape and dtype.
-    """
+    def elements(self, context: Context, prediction: Array, target: Array) -> tuple[Array, Array]:
+        """The loss of each element and its derivative with respect to the prediction, in buffers of the context.
 
-    def function(self, prediction: Array, target: Array) -> Array:
-        """The loss of each element, as a new array."""
+        The target has the prediction's shape and dtype.
+        """
         raise NotImplementedError
 
-    def derivative(self, prediction: Array, target: Array) -> Array:
-        """The derivative of each element's loss with respect to its prediction, as a new array."""
-        raise NotImplementedError
+    def measure(self, context: Context, prediction: Array, target: Array) -> tuple[Array, Array | None]:
+        values, slope = self.elements(context, prediction, converted(context, target, prediction))
+        return sample_means(values, context.buffer(values.shape[:1], values.dtype)), _of_means(slope)
 
     def values(self, prediction: Array, target: Array) -> Array:
-        return sample_means(self.function(prediction, self._matched(prediction, target)))
+        check_arrays(self, prediction, target)
+        return self.measure(Context(prediction.dtype), prediction, target)[0]
 
     def gradient(self, prediction: Array, target: Array) -> Array:
-        slope = self.derivative(prediction, self._matched(prediction, target))
-        slope /= math.prod(prediction.shape[1:])
-        return slope
-
-    def _matched(self, prediction: Array, target: Array) -> Array:
         check_arrays(self, prediction, target)
-        return target.reshape(prediction.shape).astype(prediction.dtype, copy=False)
+        return cast(Array, self.measure(Context(prediction.dtype), prediction, target)[1])
 
 
 class MeanSquaredError(ElementwiseLoss, type="mse"):
@@ -55,13 +50,10 @@ class MeanSquaredError(ElementwiseLoss, type="mse"):
     Shapes: prediction and target alike, (batch, ...).
     """
 
-    def function(self, prediction: Array, target: Array) -> Array:
-        residual: Array = prediction - target
-        return np.square(residual, out=residual)
-
-    def derivative(self, prediction: Array, target: Array) -> Array:
-        residual: Array = prediction - target
-        return np.multiply(residual, 2, out=residual)
+    def elements(self, context: Context, prediction: Array, target: Array) -> tuple[Array, Array]:
+        residual = np.subtract(prediction, target, out=context.buffer(prediction.shape))
+        loss = np.square(residual, out=context.buffer(prediction.shape))
+        return loss, np.multiply(residual, 2, out=residual)
 
 
 class MeanAbsoluteError(ElementwiseLoss, type="mae"):
@@ -70,13 +62,10 @@ class MeanAbsoluteError(ElementwiseLoss, type="mae"):
     Shapes: prediction and target alike, (batch, ...).
     """
 
-    def function(self, prediction: Array, target: Array) -> Array:
-        residual: Array = prediction - target
-        return np.abs(residual, out=residual)
-
-    def derivative(self, prediction: Array, target: Array) -> Array:
-        residual: Array = prediction - target
-        return np.sign(residual, out=residual)
+    def elements(self, context: Context, prediction: Array, target: Array) -> tuple[Array, Array]:
+        residual = np.subtract(prediction, target, out=context.buffer(prediction.shape))
+        loss = np.abs(residual, out=context.buffer(prediction.shape))
+        return loss, np.sign(residual, out=residual)
 
 
 class Huber(ElementwiseLoss, type="huber"):
@@ -88,18 +77,14 @@ class Huber(ElementwiseLoss, type="huber"):
 
     delta: float = field(default=1.0, above=0.0)
 
-    def function(self, prediction: Array, target: Array) -> Array:
-        residual: Array = prediction - target
-        clipped: Array = np.clip(residual, -self.delta, self.delta)
-        # Both branches at once: clipped is r in the quadratic part and delta * sign(r) in the linear one.
-        residual -= clipped / 2
-        clipped *= residual
-        return clipped
-
-    def derivative(self, prediction: Array, target: Array) -> Array:
-        residual: Array = prediction - target
-        np.clip(residual, -self.delta, self.delta, out=residual)
-        return residual
+    def elements(self, context: Context, prediction: Array, target: Array) -> tuple[Array, Array]:
+        residual = np.subtract(prediction, target, out=context.buffer(prediction.shape))
+        # The derivative is r in the quadratic part and delta * sign(r) in the linear one; in both the loss is
+        # derivative * (r - derivative / 2).
+        slope = np.clip(residual, -self.delta, self.delta, out=context.buffer(prediction.shape))
+        loss = np.multiply(slope, -0.5, out=context.buffer(prediction.shape))
+        loss += residual
+        return np.multiply(loss, slope, out=loss), slope
 
 
 class Poisson(ElementwiseLoss, type="poisson"):
@@ -114,20 +99,15 @@ class Poisson(ElementwiseLoss, type="poisson"):
 
     EPSILON = 1e-8
 
-    def function(self, prediction: Array, target: Array) -> Array:
-        self._check_signs(prediction, target)
-        likelihood: Array = target * np.log(prediction + self.EPSILON)
-        return np.subtract(prediction, likelihood, out=likelihood)
-
-    def derivative(self, prediction: Array, target: Array) -> Array:
-        self._check_signs(prediction, target)
-        ratio: Array = target / (prediction + self.EPSILON)
-        return np.subtract(1, ratio, out=ratio)
-
-    def _check_signs(self, prediction: Array, target: Array) -> None:
+    def elements(self, context: Context, prediction: Array, target: Array) -> tuple[Array, Array]:
         expected = "poisson expects rates >= 0 as prediction"
         check_range(prediction, 0, math.inf, expected, "; end the network with softplus")
         check_range(target, 0, math.inf, "poisson expects counts >= 0 as target")
+        rate = np.add(prediction, self.EPSILON, out=context.buffer(prediction.shape))
+        slope = np.divide(target, rate, out=context.buffer(prediction.shape))
+        loss = np.log(rate, out=rate)
+        loss *= target
+        return np.subtract(prediction, loss, out=loss), np.subtract(1, slope, out=slope)
 
 
 class Hinge(ElementwiseLoss, type="hinge"):
@@ -144,22 +124,18 @@ class Hinge(ElementwiseLoss, type="hinge"):
     def target_shapes(self, prediction_shape: Shape) -> tuple[Shape, ...]:
         return _with_and_without_last_axis(prediction_shape)
 
-    def function(self, prediction: Array, target: Array) -> Array:
-        margin = self._margin(prediction, target)
-        return np.maximum(np.subtract(1, margin, out=margin), 0, out=margin)
-
-    def derivative(self, prediction: Array, target: Array) -> Array:
-        return np.where(self._margin(prediction, target) < 1, -target, 0)
-
-    def _margin(self, prediction: Array, target: Array) -> Array:
-        bad = abs(target) != 1
-        if bad.any():
+    def elements(self, context: Context, prediction: Array, target: Array) -> tuple[Array, Array]:
+        slope = np.abs(target, out=context.buffer(prediction.shape))
+        if slope.size and not slope.min() == slope.max() == 1:
             raise DataError(
-                f"hinge expects targets of -1 and +1, found {first_of(target, bad)}; "
+                f"hinge expects targets of -1 and +1, found {first_of(target, slope != 1)}; "
                 "labels y of 0 and 1 become 2 * y - 1"
             )
-        margin: Array = prediction * target
-        return margin
+        loss = np.multiply(prediction, target, out=context.buffer(prediction.shape))
+        np.less(loss, 1, out=slope)
+        slope *= target
+        np.subtract(1, loss, out=loss)
+        return np.maximum(loss, 0, out=loss), np.negative(slope, out=slope)
 
 
 class BinaryCrossEntropy(ElementwiseLoss, type="binary_cross_entropy"):
@@ -183,44 +159,52 @@ class BinaryCrossEntropy(ElementwiseLoss, type="binary_cross_entropy"):
     def target_shapes(self, prediction_shape: Shape) -> tuple[Shape, ...]:
         return _with_and_without_last_axis(prediction_shape)
 
-    def function(self, prediction: Array, target: Array) -> Array:
+    def elements(self, context: Context, prediction: Array, target: Array) -> tuple[Array, Array]:
         check_probabilities(self, prediction)
-        positive, negative = self._parts(target)
-        positive *= np.log(np.maximum(prediction, SMALLEST_PROBABILITY))
-        negative *= np.log(np.maximum(1 - prediction, SMALLEST_PROBABILITY))
-        positive += negative
-        return np.negative(positive, out=positive)
+        positive, negative = self._parts(context, target)
+        p = np.maximum(prediction, SMALLEST_PROBABILITY, out=context.buffer(prediction.shape))
+        q = np.subtract(1, prediction, out=context.buffer(prediction.shape))
+        np.maximum(q, SMALLEST_PROBABILITY, out=q)
+        slope = np.divide(negative, q, out=context.buffer(prediction.shape))
+        loss = np.divide(positive, p, out=context.buffer(prediction.shape))
+        slope -= loss
+        positive *= np.log(p, out=p)
+        negative *= np.log(q, out=q)
+        np.add(positive, negative, out=loss)
+        return np.negative(loss, out=loss), slope
 
-    def derivative(self, prediction: Array, target: Array) -> Array:
-        check_probabilities(self, prediction)
-        positive, negative = self._parts(target)
-        positive /= np.maximum(prediction, SMALLEST_PROBABILITY)
-        negative /= np.maximum(1 - prediction, SMALLEST_PROBABILITY)
-        return np.subtract(negative, positive, out=negative)
-
-    def joint(self, context: Context, logits: Array, target: Array) -> tuple[Array, Array]:
-        positive, negative = self._parts(self._matched(logits, target))
+    def joint(self, context: Context, logits: Array, target: Array) -> tuple[Array, Array | None]:
+        positive, negative = self._parts(context, converted(context, target, logits))
+        scratch = context.buffer(logits.shape)
         # sigmoid(z) = exp(min(z, 0)) / (1 + exp(-abs(z))): in this form nothing overflows.
-        gradient = np.minimum(logits, 0, out=context.buffer(logits.shape))
+        lowered = np.minimum(logits, 0, out=context.buffer(logits.shape))
         decay = np.abs(logits, out=context.buffer(logits.shape))
-        np.exp(gradient, out=gradient)
         np.exp(np.negative(decay, out=decay), out=decay)
-        gradient /= 1 + decay
-        gradient *= positive + negative
-        gradient -= positive
-        gradient /= math.prod(logits.shape[1:])
+        slope = np.exp(lowered, out=context.buffer(logits.shape))
+        slope /= np.add(1, decay, out=scratch)
+        slope *= np.add(positive, negative, out=scratch)
+        slope -= positive
         # -log(sigmoid(z)) = max(-z, 0) + log(1 + exp(-abs(z)))
         rest = np.log1p(decay, out=decay)
-        positive *= rest - np.minimum(logits, 0)
-        negative *= rest + np.maximum(logits, 0)
+        positive *= np.subtract(rest, lowered, out=scratch)
+        np.maximum(logits, 0, out=scratch)
+        negative *= np.add(rest, scratch, out=scratch)
         positive += negative
-        return sample_means(positive), gradient
+        return sample_means(positive, context.buffer(positive.shape[:1])), _of_means(slope)
 
-    def _parts(self, target: Array) -> tuple[Array, Array]:
-        """The weights of log(p) and of log(1 - p), as new arrays."""
+    def _parts(self, context: Context, target: Array) -> tuple[Array, Array]:
+        """The weights of log(p) and of log(1 - p), in buffers."""
         check_range(target, 0, 1, f"{self.type} expects targets from 0 to 1")
-        smooth = target * (1 - self.label_smoothing) + self.label_smoothing / 2
-        return smooth * self.positive_weight, 1 - smooth
+        smooth = np.multiply(target, 1 - self.label_smoothing, out=context.buffer(target.shape))
+        smooth += self.label_smoothing / 2
+        positive = np.multiply(smooth, self.positive_weight, out=context.buffer(target.shape))
+        return positive, np.subtract(1, smooth, out=smooth)
+
+
+def _of_means(slope: Array) -> Array:
+    """The derivative of a sample's mean, in place of those of its elements."""
+    elements = math.prod(slope.shape[1:])
+    return slope if elements == 1 else np.divide(slope, elements, out=slope)
 
 
 def _with_and_without_last_axis(prediction_shape: Shape) -> tuple[Shape, ...]:

@@ -4,23 +4,24 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from functools import lru_cache
+from typing import Any, cast
 
 import numpy as np
 
 from modnet.component import Array, Example, Loss, Shape, field
+from modnet.context import SHORT_ROW, Context
 from modnet.errors import DataError, ShapeError
 from modnet.losses.targets import (
     SMALLEST_PROBABILITY,
     check_arrays,
     check_distributions,
+    check_labels,
     check_probabilities,
     class_labels,
+    converted,
     sample_means,
 )
-
-if TYPE_CHECKING:
-    from modnet.context import Context
 
 
 class LastAxisLoss(Loss):
@@ -30,6 +31,14 @@ class LastAxisLoss(Loss):
         if not prediction_shape:
             raise ShapeError(f"{self.type} expects a prediction of shape (n,), or with more axes before, found ()")
         super().check_shapes(prediction_shape, target_shape)
+
+    def values(self, prediction: Array, target: Array) -> Array:
+        check_arrays(self, prediction, target)
+        return self.measure(Context(prediction.dtype), prediction, target)[0]
+
+    def gradient(self, prediction: Array, target: Array) -> Array:
+        check_arrays(self, prediction, target)
+        return cast(Array, self.measure(Context(prediction.dtype), prediction, target)[1])
 
 
 class CrossEntropy(LastAxisLoss, type="cross_entropy"):
@@ -85,54 +94,61 @@ class CrossEntropy(LastAxisLoss, type="cross_entropy"):
             return sample_means(weights[class_labels(target, len(weights))])
         return sample_means(target @ weights)
 
-    def values(self, prediction: Array, target: Array) -> Array:
-        coefficients = self._coefficients(prediction, target)
+    def measure(self, context: Context, prediction: Array, target: Array) -> tuple[Array, Array | None]:
+        coefficients = self._coefficients(context, prediction, target)
         check_probabilities(self, prediction)
-        coefficients *= np.log(np.maximum(prediction, SMALLEST_PROBABILITY))
-        values: Array = -coefficients.sum(axis=tuple(range(1, prediction.ndim)))
-        return values
+        p = np.maximum(prediction, SMALLEST_PROBABILITY, out=context.buffer(prediction.shape))
+        slope = np.divide(coefficients, p, out=context.buffer(prediction.shape))
+        np.negative(slope, out=slope)
+        coefficients *= np.log(p, out=p)
+        axes = tuple(range(1, prediction.ndim))
+        values = np.add.reduce(coefficients, axis=axes, out=context.buffer(prediction.shape[:1]))
+        return np.negative(values, out=values), slope
 
-    def gradient(self, prediction: Array, target: Array) -> Array:
-        coefficients = self._coefficients(prediction, target)
-        check_probabilities(self, prediction)
-        coefficients /= np.maximum(prediction, SMALLEST_PROBABILITY)
-        return np.negative(coefficients, out=coefficients)
-
-    def joint(self, context: Context, logits: Array, target: Array) -> tuple[Array, Array]:
+    def joint(self, context: Context, logits: Array, target: Array) -> tuple[Array, Array | None]:
         if target.ndim == logits.ndim or self.label_smoothing or self.class_weights is not None:
-            return _softmax_joint(context, logits, self._coefficients(logits, target))
+            return _softmax_joint(context, logits, self._coefficients(context, logits, target))
         # With plain labels the target is never spread out to rows: this is where most training spends its loss.
-        check_arrays(self, logits, target)
-        labels = class_labels(target, logits.shape[-1])
+        classes = logits.shape[-1]
+        check_labels(target, classes)
         exponentials = _shifted(context, logits)
-        rows = exponentials.reshape(-1, logits.shape[-1])
-        chosen = (np.arange(len(rows)), labels.reshape(-1))
-        at_label = rows[chosen].reshape(labels.shape)
-        total = _exponentiate(exponentials)
-        values = sample_means(np.log(total) - at_label)
-        positions = math.prod(labels.shape[1:])
-        total *= positions
+        flat = exponentials.reshape(-1)
+        at_label = context.buffer(flat[::classes].shape, np.intp)
+        np.add(_starts(len(at_label), classes), target.reshape(-1), out=at_label, casting="unsafe")
+        values = context.buffer(target.shape)
+        flat.take(at_label, out=values.reshape(-1), mode="clip")  # they are checked; "raise" would copy
+        total = _exponentiate(context, exponentials)
+        np.subtract(np.log(total, out=context.buffer(total.shape)), values, out=values)
+        means = sample_means(values, context.buffer(target.shape[:1]))
+        if not context.needs_input_gradient:
+            return means, None
+        positions = math.prod(target.shape[1:])
+        if positions != 1:
+            total *= positions
         exponentials /= total[..., None]
-        rows[chosen] -= 1 / positions
-        return values, exponentials
+        slope = flat.take(at_label, out=total.reshape(-1), mode="clip")
+        slope -= 1 / positions
+        flat[at_label] = slope
+        return means, exponentials
 
-    def _coefficients(self, prediction: Array, target: Array) -> Array:
-        """A new array c of the prediction's shape: a sample's value is -sum(c * log(p)) over classes and positions."""
-        check_arrays(self, prediction, target)
+    def _coefficients(self, context: Context, prediction: Array, target: Array) -> Array:
+        """A buffer c of the prediction's shape: a sample's value is -sum(c * log(p)) over classes and positions."""
         classes = prediction.shape[-1]
         labelled = target.ndim < prediction.ndim
+        coefficients = context.buffer(prediction.shape)
         if labelled:
-            coefficients = np.zeros(prediction.shape, prediction.dtype)
+            coefficients.fill(0)
             np.put_along_axis(coefficients, class_labels(target, classes)[..., None], 1, axis=-1)
         else:
-            coefficients = target.astype(prediction.dtype)
-            check_distributions(coefficients)
+            np.copyto(coefficients, target, casting="unsafe")
+            check_distributions(coefficients, context.buffer(prediction.shape[:-1]))
         if self.label_smoothing:
             coefficients *= 1 - self.label_smoothing
             coefficients += self.label_smoothing / classes
         positions = math.prod(prediction.shape[1:-1])
         if self.class_weights is None:
-            coefficients /= positions
+            if positions != 1:
+                coefficients /= positions
             return coefficients
         # `sample_weights` sees the target alone, and has to tell labels of positions from rows.
         if labelled != (target.dtype.kind in "iub"):
@@ -160,31 +176,27 @@ class KLDivergence(LastAxisLoss, type="kl_divergence"):
 
     joint_with = ("softmax", "log_softmax")
 
-    def values(self, prediction: Array, target: Array) -> Array:
-        target = self._distributions(prediction, target)
+    def measure(self, context: Context, prediction: Array, target: Array) -> tuple[Array, Array | None]:
+        target = self._distributions(context, prediction, target)
         check_probabilities(self, prediction)
-        logarithm = np.log(np.maximum(target, SMALLEST_PROBABILITY))
-        logarithm -= np.log(np.maximum(prediction, SMALLEST_PROBABILITY))
-        return sample_means((target * logarithm).sum(axis=-1))
-
-    def gradient(self, prediction: Array, target: Array) -> Array:
-        target = self._distributions(prediction, target)
-        check_probabilities(self, prediction)
-        slope: Array = target / np.maximum(prediction, SMALLEST_PROBABILITY)
+        p = np.maximum(prediction, SMALLEST_PROBABILITY, out=context.buffer(prediction.shape))
+        slope = np.divide(target, p, out=context.buffer(prediction.shape))
         slope /= -math.prod(prediction.shape[1:-1])
-        return slope
+        logarithm = _logarithm(context, target)
+        logarithm -= np.log(p, out=p)
+        return _products(context, target, logarithm), slope
 
-    def joint(self, context: Context, logits: Array, target: Array) -> tuple[Array, Array]:
-        target = self._distributions(logits, target)
-        values, gradient = _softmax_joint(context, logits, target / math.prod(logits.shape[1:-1]))
-        logarithm = np.log(np.maximum(target, SMALLEST_PROBABILITY))
-        values += sample_means((target * logarithm).sum(axis=-1))
+    def joint(self, context: Context, logits: Array, target: Array) -> tuple[Array, Array | None]:
+        target = self._distributions(context, logits, target)
+        coefficients = np.divide(target, math.prod(logits.shape[1:-1]), out=context.buffer(logits.shape))
+        values, gradient = _softmax_joint(context, logits, coefficients)
+        values += _products(context, target, _logarithm(context, target))
         return values, gradient
 
-    def _distributions(self, prediction: Array, target: Array) -> Array:
-        check_arrays(self, prediction, target)
-        check_distributions(target)
-        return target.astype(prediction.dtype, copy=False)
+    def _distributions(self, context: Context, prediction: Array, target: Array) -> Array:
+        target = converted(context, target, prediction)
+        check_distributions(target, context.buffer(target.shape[:-1]))
+        return target
 
 
 class Cosine(LastAxisLoss, type="cosine"):
@@ -196,54 +208,90 @@ class Cosine(LastAxisLoss, type="cosine"):
 
     EPSILON = 1e-8
 
-    def values(self, prediction: Array, target: Array) -> Array:
-        similarity, _, _ = self._similarity(prediction, target)
-        return sample_means(1 - similarity[..., 0])
-
-    def gradient(self, prediction: Array, target: Array) -> Array:
-        similarity, direction, norm = self._similarity(prediction, target)
+    def measure(self, context: Context, prediction: Array, target: Array) -> tuple[Array, Array | None]:
+        target = converted(context, target, prediction)
+        direction = np.divide(target, self._norm(context, target), out=context.buffer(prediction.shape))
+        norm = self._norm(context, prediction)
+        unit = np.divide(prediction, norm, out=context.buffer(prediction.shape))
+        similarity = np.einsum("...i,...i->...", unit, direction, out=context.buffer(norm.shape[:-1]))[..., None]
+        distance = np.subtract(1, similarity[..., 0], out=context.buffer(norm.shape[:-1]))
+        values = sample_means(distance, context.buffer(norm.shape[:1]))
         # Where the norm is held at its least it does not depend on the prediction.
-        slope: Array = np.where(norm > self.EPSILON, similarity, 0) * (prediction / norm)
+        depends = np.greater(norm, self.EPSILON, out=context.buffer(norm.shape, np.bool_))
+        similarity *= depends
+        slope = np.multiply(unit, similarity, out=unit)
         slope -= direction
-        slope /= norm * math.prod(prediction.shape[1:-1])
-        return slope
+        slope /= np.multiply(norm, math.prod(prediction.shape[1:-1]), out=norm)
+        return values, slope
 
-    def _similarity(self, prediction: Array, target: Array) -> tuple[Array, Array, Array]:
-        """The similarity, the target's unit vector and the prediction's norm."""
-        check_arrays(self, prediction, target)
-        target = target.astype(prediction.dtype, copy=False)
-        direction = target / np.maximum(np.linalg.norm(target, axis=-1, keepdims=True), self.EPSILON)
-        norm = np.maximum(np.linalg.norm(prediction, axis=-1, keepdims=True), self.EPSILON)
-        similarity = (prediction * direction).sum(axis=-1, keepdims=True) / norm
-        return similarity, direction, norm
+    def _norm(self, context: Context, vectors: Array) -> Array:
+        squares = np.einsum("...i,...i->...", vectors, vectors, out=context.buffer(vectors.shape[:-1]))
+        norm: Array = np.sqrt(squares, out=squares)[..., None]
+        return np.maximum(norm, self.EPSILON, out=norm)
 
 
 def _shifted(context: Context, logits: Array) -> Array:
     """The logits minus the highest of each row: exp(1000) is inf, and softmax does not feel a shift."""
     classes = logits.shape[-1]
-    if classes > 32:
-        highest: Array = logits.max(axis=-1, keepdims=True)
+    highest = context.buffer(logits.shape[:-1])
+    if classes > SHORT_ROW:
+        np.maximum.reduce(logits, axis=-1, out=highest)
     else:
         # numpy takes the maxima of many short rows up to ten times slower than those of a few long columns.
-        columns = np.ascontiguousarray(logits.reshape(-1, classes).T)
-        highest = columns.max(axis=0).reshape(*logits.shape[:-1], 1)
-    return np.subtract(logits, highest, out=context.buffer(logits.shape))
+        columns = context.buffer((classes, highest.size))
+        np.copyto(columns, logits.reshape(-1, classes).T)
+        np.maximum.reduce(columns, axis=0, out=highest.reshape(-1))
+    return np.subtract(logits, highest[..., None], out=context.buffer(logits.shape))
 
 
-def _exponentiate(shifted: Array) -> Array:
+def _exponentiate(context: Context, shifted: Array) -> Array:
     """Overwrites the array by its exponentials and gives the sum of each row."""
     np.exp(shifted, out=shifted)
-    total: Array = shifted @ np.ones(shifted.shape[-1], shifted.dtype)  # a product is faster than `sum`
-    return total
+    # A product is faster than `sum`.
+    return np.matmul(shifted, _ones(shifted.shape[-1], shifted.dtype), out=context.buffer(shifted.shape[:-1]))
 
 
-def _softmax_joint(context: Context, logits: Array, coefficients: Array) -> tuple[Array, Array]:
+def _softmax_joint(context: Context, logits: Array, coefficients: Array) -> tuple[Array, Array | None]:
     """Values -sum(c * log(softmax(logits))), over all but the batch, and the gradient sum(c) * softmax(logits) - c."""
     exponentials = _shifted(context, logits)
-    weight = coefficients.sum(axis=-1)
-    values = -np.einsum("...i,...i->...", coefficients, exponentials)
-    total = _exponentiate(exponentials)
-    values += weight * np.log(total)
-    exponentials *= (weight / total)[..., None]
+    rows = logits.shape[:-1]
+    weight = np.matmul(coefficients, _ones(logits.shape[-1], logits.dtype), out=context.buffer(rows))
+    products = np.einsum("...i,...i->...", coefficients, exponentials, out=context.buffer(rows))
+    total = _exponentiate(context, exponentials)
+    logarithm = np.log(total, out=context.buffer(rows))
+    logarithm *= weight
+    logarithm -= products
+    values = logarithm
+    if values.ndim > 1:
+        values = np.add.reduce(values, axis=tuple(range(1, values.ndim)), out=context.buffer(rows[:1]))
+    if not context.needs_input_gradient:
+        return values, None
+    exponentials *= np.divide(weight, total, out=weight)[..., None]
     exponentials -= coefficients
-    return values.sum(axis=tuple(range(1, values.ndim))), exponentials
+    return values, exponentials
+
+
+def _logarithm(context: Context, target: Array) -> Array:
+    logarithm = np.maximum(target, SMALLEST_PROBABILITY, out=context.buffer(target.shape))
+    return np.log(logarithm, out=logarithm)
+
+
+def _products(context: Context, a: Array, b: Array) -> Array:
+    """The sum of products along the last axis, as the mean over positions."""
+    products = np.einsum("...i,...i->...", a, b, out=context.buffer(a.shape[:-1]))
+    return sample_means(products, context.buffer(a.shape[:1]))
+
+
+@lru_cache(maxsize=32)
+def _ones(length: int, dtype: np.dtype[Any]) -> Array:
+    ones = np.ones(length, dtype)
+    ones.flags.writeable = False
+    return ones
+
+
+@lru_cache(maxsize=8)
+def _starts(rows: int, length: int) -> Array:
+    """Where each of so many rows begins in the flat array."""
+    starts = np.arange(0, rows * length, length)
+    starts.flags.writeable = False
+    return starts

@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from modnet.component import Array, Loss
 from modnet.errors import DataError, ShapeError
 
+if TYPE_CHECKING:
+    from modnet.context import Context
+
 SMALLEST_PROBABILITY = 1e-30
 """What a smaller probability counts as in a logarithm: value (69) and slope (1e30) stay finite, in float32 too."""
+
+
+TOLERANCE = 1e-3
+"""How far the sum of a target's probabilities may be from 1."""
 
 
 def class_labels(target: Array, classes: int) -> Array:
@@ -19,6 +27,21 @@ def class_labels(target: Array, classes: int) -> Array:
     Raises:
         DataError: for a label that is none of 0, ..., classes - 1.
     """
+    check_labels(target, classes)
+    return target.astype(np.intp, copy=False)
+
+
+def check_labels(target: Array, classes: int) -> None:
+    """Checks that all are class labels.
+
+    Raises:
+        DataError: for a label that is none of 0, ..., classes - 1.
+    """
+    if target.dtype.kind != "f" and (
+        not target.size
+        or (np.minimum.reduce(target, axis=None) >= 0 and np.maximum.reduce(target, axis=None) < classes)
+    ):
+        return
     valid = (target >= 0) & (target < classes)
     if target.dtype.kind == "f":
         valid &= np.floor(target) == target
@@ -27,19 +50,21 @@ def class_labels(target: Array, classes: int) -> Array:
             f"expected labels that are whole numbers from 0 to {classes - 1}, for {classes} classes, "
             f"found {first_of(target, ~valid)}"
         )
-    return target.astype(np.intp, copy=False)
 
 
-def check_distributions(target: Array) -> None:
+def check_distributions(target: Array, totals: Array | None = None) -> None:
     """Checks that the rows along the last axis are probabilities: one-hot rows, for example.
+
+    Args:
+        totals: where to write the sums of the rows.
 
     Raises:
         DataError: for a negative probability, or a row whose sum is not 1 to within 0.001.
     """
     check_range(target, 0, math.inf, "expected rows of probabilities as target")
-    total = target.sum(axis=-1)
-    bad = abs(total - 1) > 1e-3
-    if bad.any():
+    total = np.add.reduce(target, axis=-1, out=totals)
+    if total.size and (total.min() < 1 - TOLERANCE or total.max() > 1 + TOLERANCE):
+        bad = abs(total - 1) > TOLERANCE
         raise DataError(
             f"expected rows of probabilities as target, found a sum of {first_of(total, bad)}; where a sample can have "
             "several labels or none, end the network with sigmoid and take binary_cross_entropy"
@@ -75,9 +100,19 @@ def check_arrays(loss: Loss, prediction: Array, target: Array) -> None:
     loss.check_shapes(prediction.shape[1:], target.shape[1:])
 
 
-def sample_means(values: Array) -> Array:
-    """The mean over all axes but the first."""
+def sample_means(values: Array, out: Array | None = None) -> Array:
+    """The mean over all axes but the first; written to `out`, shape (batch,), unless the values are that already."""
     if values.ndim == 1:
         return values
-    means: Array = values.mean(axis=tuple(range(1, values.ndim)))
-    return means
+    means: Array = np.add.reduce(values, axis=tuple(range(1, values.ndim)), out=out)
+    return np.divide(means, math.prod(values.shape[1:]), out=means)
+
+
+def converted(context: Context, target: Array, like: Array) -> Array:
+    """The target as an array of the shape and dtype of `like`; a buffer where it has another dtype."""
+    target = target.reshape(like.shape)
+    if target.dtype == like.dtype:
+        return target
+    buffer = context.buffer(like.shape, like.dtype)
+    np.copyto(buffer, target, casting="unsafe")
+    return buffer

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import re
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from os import PathLike
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import numpy as np
 
 import modnet
-from modnet.component import KINDS, Component
+from modnet.component import KINDS, Callback, Component
 from modnet.configuration import INVALID, Checker, Configuration, show
 from modnet.errors import (
     BrokenPlugin,
     DataError,
     MalformedFile,
+    ModelFileError,
     NewerFormat,
     NotAModelFile,
     NotInstalled,
@@ -28,8 +29,8 @@ from modnet.errors import (
     legible,
 )
 from modnet.graph import build_graph
-from modnet.modelfile.container import DTYPES, NAME_LIMIT, NETWORK_GROUPS
-from modnet.modelfile.reader import Contents, read
+from modnet.modelfile.container import DTYPES, NETWORK_GROUPS, Segment
+from modnet.modelfile.reader import File, HeaderOnly, map_whole, mapped_group, opened, read_group, structure
 from modnet.network import Layout, Network
 from modnet.parameters import FlatArray
 from modnet.registry import CORE, Registry, default_registry, normalized
@@ -39,8 +40,15 @@ from modnet.spec.model import NetworkSpec, Spec, TrainingSpec
 if TYPE_CHECKING:
     from modnet.modelfile.writer import Group, StreamedGroup
 
-NODES_WITHOUT_ARRAYS, NODES_FOR_EACH_ARRAY = 1_000, 16
-"""How many nodes the network of a file may have: one line of its spec can ask for any number."""
+C = TypeVar("C", bound=Configuration)
+
+NODE_LIMIT, BYTES_FOR_A_NODE = 10_000, 256
+"""How many nodes the network of any file may have, as one line of its spec can ask for any number, and how many bytes
+of the file justify a further one.
+"""
+
+COMPONENTS_FOR_A_NODE = 4
+"""How many components the spec of a file may name for each node that it may have: a layer and its options."""
 
 
 def save(network: Network, path: str | PathLike[str], *, registry: Registry | None = None) -> None:
@@ -78,8 +86,14 @@ def store(
     registry: Registry,
     further: Mapping[str, Any] | None = None,
     groups: Sequence[Group] = (),
+    components: Collection[Any] = (),
 ) -> None:
-    """Writes a network to a model file, with further header keys and groups of arrays, such as those of a checkpoint.
+    """Writes a network to a model file, with what a checkpoint has beside it.
+
+    Args:
+        further: header keys.
+        groups: groups of arrays.
+        components: configuration values whose components are listed in the file's needs, too.
 
     Raises the errors of `save`.
     """
@@ -87,7 +101,11 @@ def store(
 
     spec = network.spec
     stored = {"network": spec.network.plain()}
-    needs = origins(spec.network, registry)
+    size = network.parameters.nbytes + network.state.nbytes
+    if len(network.graph.nodes) > most_nodes(size):
+        what = f"the network has {len(network.graph.nodes):,} nodes; a file with arrays of {size:,} bytes may have"
+        raise ModelFileError(path, f"{what} {most_nodes(size):,}")
+    needs = origins((spec.network, *components), registry)
     if spec.training is not None:
         # Where the data were and what else took part in the run is no part of the model.
         training = spec.training.replace(callbacks=())
@@ -143,7 +161,8 @@ def load(
     """
     registry = registry or default_registry()
     try:
-        contents = read(path, mmap=mmap, verify=not mmap if verify is None else verify)
+        with opened(path) as file:
+            network, reader = _loaded(file, registry, mmap, not mmap if verify is None else verify)
     except NotAModelFile:
         from pathlib import Path
 
@@ -151,36 +170,44 @@ def load(
         if imported is None:
             raise
         return cast(Network, imported)
-    network = _network(path, contents, registry)
-    for name in NETWORK_GROUPS:
-        array: FlatArray = getattr(network, name)
-        group = contents.groups.get(name)
-        if group is not None:
-            array.adopt(*(flat.astype(array.dtype, copy=False) for flat in group.flats))
+    reader.warn_of_older(stacklevel=2)
     return network
 
 
-def _network(path: str | PathLike[str], contents: Contents, registry: Registry) -> Network:
-    """The network that a file describes, not yet with its arrays."""
-    header = contents.header
-    check_features(path, header)
-    stored = header.get("spec")
-    if not isinstance(stored, dict) or not isinstance(stored.get("network"), dict):
-        raise MalformedFile(path, "there is no network in it", "spec")
-    reader = StoredComponentReader(registry, _needs(path, header.get("needs")))
-    checker = Checker(reader, old_names=True)
-    spec = checker.table(NetworkSpec, stored["network"], ("network",))
-    if spec is INVALID:
-        raise _malformed(path, checker)
-    arrays = sum(len(group.shapes) for group in contents.groups.values())
+def _loaded(file: File, registry: Registry, mmap: bool, verify: bool) -> tuple[Network, StoredComponentReader]:
+    """The network of a file. Nothing else that the file holds, such as an optimizer's slots, is read."""
+    found = structure(file)
+    network, reader = _network(file.path, found, registry)
+    mapped = map_whole(file) if mmap else None
+    for name, array in zip(NETWORK_GROUPS, (network.parameters, network.state), strict=True):
+        segments = found.groups.get(name)
+        if segments is None:
+            continue
+        if mapped is None:
+            read_group(file, segments, array.flat, verify)
+        else:
+            group = mapped_group(file, mapped, segments, verify)
+            flats = [flat.astype(array.dtype, copy=False) for flat in group.flats]
+            for flat in flats:
+                flat.flags.writeable = False
+            array.adopt(*flats)
+    return network, reader
+
+
+def _network(path: str | PathLike[str], found: HeaderOnly, registry: Registry) -> tuple[Network, StoredComponentReader]:
+    """The network that a file describes, not yet with its arrays, and what has read its spec."""
+    header = found.header
+    reader, spec = read_spec(path, header, found.size, registry)
     try:
-        graph = build_graph(cast(NetworkSpec, spec), NODES_WITHOUT_ARRAYS + NODES_FOR_EACH_ARRAY * arrays)
+        graph = build_graph(spec, most_nodes(found.size))
     except SpecError as error:
         raise MalformedFile(path, "\n".join(itemised(map(str, error.problems))), "spec") from None
-    _check_arrays(path, Layout.of(graph), np.dtype(cast(NetworkSpec, spec).dtype), contents)
-    network = Network(Spec(network=cast(NetworkSpec, spec)), graph)
-    if isinstance(stored.get("training"), dict):
-        network.stored_training = UnreadTraining(path, stored["training"], reader)
+    _check_arrays(path, Layout.of(graph), np.dtype(spec.dtype), found.groups)
+    network = Network(Spec(network=spec), graph)
+    training = header["spec"].get("training")
+    if isinstance(training, dict):
+        check_training(path, training, "spec.training")
+        network.stored_training = UnreadTraining(training, reader)
     if header.get("schema") is not None:
         from modnet.data.schema import DataSchema  # most models have none, and pay nothing for it
 
@@ -194,7 +221,46 @@ def _network(path: str | PathLike[str], contents: Contents, registry: Registry) 
         if not isinstance(value, dict):
             raise MalformedFile(path, f"expected a map, found {show(value)}", name)
         setattr(network, name, value)
-    return network
+    return network, reader
+
+
+def read_spec(
+    path: str | PathLike[str], header: Mapping[str, Any], size: int, registry: Registry, known: Any = ()
+) -> tuple[StoredComponentReader, NetworkSpec]:
+    """The network's spec as components of today understand it, and the reader for further components of the file.
+
+    Args:
+        size: of the file, in bytes.
+        known: configuration values whose components stand for those that no distribution offers.
+
+    Raises:
+        ModelFileError: the file needs a newer modnet, or its spec is malformed.
+        NotInstalled, BrokenPlugin: a component cannot be had.
+    """
+    check_features(path, header)
+    stored = header.get("spec")
+    if not isinstance(stored, dict) or not isinstance(stored.get("network"), dict):
+        raise MalformedFile(path, "there is no network in it", "spec")
+    most = COMPONENTS_FOR_A_NODE * most_nodes(size)
+    local = {(component.kind, component.type): type(component) for component in components_of(known)}
+    reader = StoredComponentReader(registry, path, _needs(path, header.get("needs")), most, local)
+    return reader, reader.configuration(NetworkSpec, stored["network"], "network")
+
+
+def most_nodes(size: int) -> int:
+    """How many nodes the network of a file of so many bytes may have."""
+    return NODE_LIMIT + size // BYTES_FOR_A_NODE
+
+
+def check_training(path: str | PathLike[str], training: Mapping[str, Any], where: str) -> None:
+    """Checks that a stored training has no callbacks: they write files, and whoever made this one is not asked to.
+
+    Raises:
+        MalformedFile: it has.
+    """
+    if training.get("callbacks"):
+        what = "there are callbacks; they belong to a run, they write files, and no model file holds them"
+        raise MalformedFile(path, what, where)
 
 
 def check_features(path: str | PathLike[str], header: Mapping[str, Any]) -> None:
@@ -207,15 +273,18 @@ def check_features(path: str | PathLike[str], header: Mapping[str, Any]) -> None
         raise NewerFormat(path, message, "features")
 
 
-def _check_arrays(path: str | PathLike[str], layout: Layout, dtype: np.dtype[Any], contents: Contents) -> None:
+def _check_arrays(
+    path: str | PathLike[str], layout: Layout, dtype: np.dtype[Any], groups: Mapping[str, tuple[Segment, ...]]
+) -> None:
     """Checks, before anything is allocated, that a file has the arrays of the network: names, order, shapes, dtype."""
-    for name in NETWORK_GROUPS:
-        shapes: Mapping[str, tuple[int, ...]] = getattr(layout, name)
-        group = contents.groups.get(name)
-        stored = group.dtype.newbyteorder("=") if group else dtype
+    for name, shapes in zip(NETWORK_GROUPS, (layout.parameters, layout.state), strict=True):
+        segments = groups.get(name, ())
+        stored = segments[0].dtype if segments else dtype
         # float16 is a way to store numbers, and becomes the network's dtype in memory.
         kept = dtype if stored == np.float16 else stored
-        found = {key: (shape, kept) for key, shape in group.shapes.items()} if group else {}
+        found = {
+            key: (shape, kept) for segment in segments for key, shape in zip(segment.names, segment.shapes, strict=True)
+        }
         expected = {key: (shape, dtype) for key, shape in shapes.items()}
         if list(found.items()) == list(expected.items()):
             continue
@@ -235,10 +304,6 @@ def _described(shape_and_dtype: tuple[tuple[int, ...], np.dtype[Any]]) -> str:
     return f"{shape_and_dtype[0]} {shape_and_dtype[1]}"
 
 
-def _malformed(path: str | PathLike[str], checker: Checker) -> MalformedFile:
-    return MalformedFile(path, "\n".join(itemised(map(str, checker.problems))), "spec")
-
-
 # Origins
 
 
@@ -255,8 +320,8 @@ def components_of(value: Any) -> Iterator[Component]:
             yield from components_of(item)
 
 
-_DISTRIBUTION = re.compile(r"([A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?)?")
-_VERSION = re.compile(r"[A-Za-z0-9.!+_-]*")
+_DISTRIBUTION = re.compile(r"([A-Za-z0-9]([A-Za-z0-9._-]{0,200}[A-Za-z0-9])?)?")
+_VERSION = re.compile(r"[A-Za-z0-9.!+_-]{0,200}")
 
 Needs = dict[tuple[str, str], tuple[str, str, int]]
 """(kind, type) -> (distribution, its version, the component's version)"""
@@ -292,13 +357,15 @@ def _needs(path: str | PathLike[str], stored: Any) -> Needs:
                 if tuple(map(type, (*key, *values))) != (str, str, str, str, int) or values[2] < 1 or key in needs:
                     raise TypeError
                 # They go into a command that a message asks the user to type.
-                if max(map(len, values[:2])) > NAME_LIMIT:
-                    raise TypeError
                 if not (_DISTRIBUTION.fullmatch(values[0]) and _VERSION.fullmatch(values[1])):
                     raise TypeError
                 needs[key] = values
     except (TypeError, KeyError):
         raise MalformedFile(path, "expected distributions with version and components", "needs") from None
+    if any(kind == Callback.kind for kind, _ in needs):
+        raise MalformedFile(
+            path, "a callback is listed; callbacks belong to a run, and no model file holds them", "needs"
+        )
     return needs
 
 
@@ -307,22 +374,66 @@ class StoredComponentReader(ComponentReader):
 
     Args:
         registry: where they are looked up.
+        path: the file.
         needs: what the file says of the origin of each.
+        most: how many components may be read.
+        local: (kind, type) -> a class of the program, for those that no distribution offers.
     """
 
-    def __init__(self, registry: Registry, needs: Needs) -> None:
+    def __init__(
+        self,
+        registry: Registry,
+        path: str | PathLike[str],
+        needs: Needs,
+        most: int,
+        local: Mapping[tuple[str, str], type[Component]],
+    ) -> None:
         super().__init__(registry)
+        self.path = path
         self.needs = needs
+        self.most = most
+        self.local = local
+        self._count = 0
+        self._older: dict[tuple[str, str], str] = {}
+
+    def configuration(self, cls: type[C], plain: Any, where: str) -> C:
+        """A part of the file's spec.
+
+        Raises:
+            MalformedFile: with all that is wrong in it.
+            NotInstalled, BrokenPlugin: a component cannot be had.
+        """
+        checker = Checker(self, old_names=True)
+        made = checker.table(cls, plain, (where,))
+        if made is INVALID:
+            raise MalformedFile(self.path, "\n".join(itemised(map(str, checker.problems))), "spec")
+        return cast(C, made)
+
+    def warn_of_older(self, stacklevel: int) -> None:
+        """Warns, once, of distributions that are older than those that the file was made with."""
+        for (distribution, version), installed in self._older.items():
+            warnings.warn(
+                f"{self.path} was made with {distribution} {version}, and {installed}, which is older, is installed; "
+                f"what it computes may differ:  pip install '{distribution}>={version}'",
+                stacklevel=stacklevel + 1,
+            )
+        self._older.clear()
 
     def find(self, kind: type[Component], name: str) -> type[Component]:
+        self._count += 1
+        if self._count > self.most:
+            raise MalformedFile(self.path, f"there are more than {self.most:,} components, which is the limit", "spec")
         allowed = ("layer", "activation") if kind.kind == "layer" else (kind.kind,)
         kinds = [key for key in allowed if (key, name) in self.needs]
         if not kinds:
             raise UnknownType(f"{kind.kind} {show(name)} is not listed in the file's needs")
         distribution, version, _ = self.needs[kinds[0], name]
         what = f"{kinds[0]} {show(name)}"
+        if not distribution and (kinds[0], name) in self.local:
+            return self.local[kinds[0], name]
         try:
-            found = self.registry.find(KINDS[kinds[0]], f"{name}@{distribution}" if distribution else name)
+            entry = self.registry.entry(KINDS[kinds[0]], f"{name}@{distribution}" if distribution else name)
+            found = entry.load()
         except NotInstalled:
             command = f"pip install {distribution}=={version}" if version else f"pip install {distribution}"
             message = f"this model needs {what} of {distribution} {version}, which is not installed:  {command}"
@@ -341,6 +452,9 @@ class StoredComponentReader(ComponentReader):
             raise NotInstalled(f"{message}:  pip install {distribution}=={version}", distribution, version) from None
         if (found.kind, found.type) != (kinds[0], name):  # an activation listed as a layer, or a name with an @
             raise UnknownType(f"{found.kind} {show(found.type)} is not listed in the file's needs")
+        installed = entry.origin.version or modnet.__version__  # the core's entries do not say it
+        if distribution and installed != version and _release(installed) < _release(version):
+            self._older[distribution, version] = installed
         return found
 
     def table(self, cls: type[Component], table: dict[str, Any], path: tuple[str | int, ...]) -> dict[str, Any]:
@@ -368,17 +482,23 @@ class StoredComponentReader(ComponentReader):
             raise BrokenPlugin(f"{message}: {type(error).__name__}: {error}") from error
 
 
+def _release(version: str) -> list[int]:
+    """The numbers of a version that order releases: 1.10.0rc1 -> [1, 10]."""
+    match = re.match(r"(?:\d+!)?(\d+(?:\.\d+)*)", version)
+    numbers = [int(number) for number in match[1].split(".")] if match else []
+    while numbers and not numbers[-1]:
+        numbers.pop()
+    return numbers
+
+
 class UnreadTraining:
     """The training of a model file as it stands there."""
 
-    def __init__(self, path: str | PathLike[str], plain: dict[str, Any], reader: StoredComponentReader) -> None:
-        self.path = path
+    def __init__(self, plain: dict[str, Any], reader: StoredComponentReader) -> None:
         self.plain = plain
         self.reader = reader
 
     def read(self) -> TrainingSpec:
-        checker = Checker(self.reader, old_names=True)
-        training = checker.table(TrainingSpec, self.plain, ("training",))
-        if training is INVALID:
-            raise _malformed(self.path, checker)
-        return cast(TrainingSpec, training)
+        training = self.reader.configuration(TrainingSpec, self.plain, "training")
+        self.reader.warn_of_older(stacklevel=3)
+        return training

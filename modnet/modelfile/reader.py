@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import os
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -108,11 +108,13 @@ class Contents:
         header: its values, without the keys that are the container's own.
         groups: name -> arrays.
         id: 32 bytes, the same for files with the same bytes.
+        size: of the file, in bytes.
     """
 
     header: dict[str, Any]
     groups: dict[str, ReadGroup]
     id: bytes
+    size: int
 
 
 @dataclass(frozen=True, eq=False)
@@ -138,14 +140,26 @@ class HeaderOnly:
         """The arrays of all groups, in the order of the file."""
         return [view for segment in self.segments for view in segment.views]
 
+    @property
+    def groups(self) -> dict[str, tuple[Segment, ...]]:
+        """Name -> the segments of that group."""
+        return {name: tuple(members) for name, members in groupby(self.segments, key=attrgetter("group"))}
 
-def read(path: str | os.PathLike[str], *, verify: bool = True, mmap: bool = False) -> Contents:
+
+def read(
+    path: str | os.PathLike[str],
+    *,
+    verify: bool = True,
+    mmap: bool = False,
+    only: Collection[str] | None = None,
+) -> Contents:
     """Reads a model file.
 
     Args:
         verify: compare the arrays with their checksums. The header is compared in any case.
         mmap: leave the arrays in the file. They are read-only then, and their bytes are read when they are used (at
             once if `verify`). Should another program shorten the file meanwhile, the system ends the process.
+        only: the names of the groups to read; by default all. What the others hold is not compared with anything.
 
     Raises:
         NotAModelFile, Truncated, MalformedFile, ChecksumMismatch, NewerFormat: what is wrong with the file, and where.
@@ -154,15 +168,16 @@ def read(path: str | os.PathLike[str], *, verify: bool = True, mmap: bool = Fals
     """
     with opened(path) as file:
         found = structure(file)
-        mapped = _map(file) if mmap else None
+        mapped = map_whole(file) if mmap else None
         groups = {}
-        for name, members in groupby(found.segments, key=attrgetter("group")):
-            segments = tuple(members)
+        for name, segments in found.groups.items():
+            if only is not None and name not in only:
+                continue
             if mapped is None:
                 groups[name] = _load(file, segments, verify)
             else:
-                groups[name] = _mapped_group(file, mapped, segments, verify)
-        return Contents(found.header, groups, found.id)
+                groups[name] = mapped_group(file, mapped, segments, verify)
+        return Contents(found.header, groups, found.id, file.size)
 
 
 def read_header(path: str | os.PathLike[str]) -> HeaderOnly:
@@ -333,27 +348,51 @@ def require_length(file: File, needed: int) -> None:
 def _load(file: File, segments: tuple[Segment, ...], verify: bool) -> ReadGroup:
     dtype = segments[0].dtype
     flat = np.empty(sum(segment.length for segment in segments) // dtype.itemsize, dtype)
-    payload = flat.view(np.uint8).data
+    read_group(file, segments, flat, verify)
+    return ReadGroup((flat.astype(dtype.newbyteorder("="), copy=False),), segments)
+
+
+def read_group(file: File, segments: Sequence[Segment], out: np.ndarray[Any, Any], verify: bool = True) -> None:
+    """Reads a group into a contiguous 1-D array of its length; one of another dtype is converted piece by piece.
+
+    Raises Fault and ModelFileError.
+    """
+    begin = 0
     for segment in segments:
-        pieces = file.fill(segment.offset, payload[: segment.length])
+        end = begin + segment.length // segment.dtype.itemsize
+        pieces = _pieces(file, segment, out[begin:end])
         if verify:
             _verify(file, segment, pieces)
         else:
             deque(pieces, maxlen=0)
-        payload = payload[segment.length :]
-    if container.bad_bools(flat):
+        begin = end
+    if container.bad_bools(out):
         raise Fault("a bool array has bytes other than 0 and 1", legible(segments[0].group))
-    return ReadGroup((flat.astype(dtype.newbyteorder("="), copy=False),), segments)
 
 
-def _map(file: File) -> map_file:
+def _pieces(file: File, segment: Segment, out: np.ndarray[Any, Any]) -> Iterator[memoryview]:
+    """Reads a segment into an array, yielding each chunk of the file's bytes when its numbers are there."""
+    if out.dtype == segment.dtype:
+        yield from file.fill(segment.offset, out.view(np.uint8).data)
+        return
+    for start in range(0, segment.length, container.CHUNK_LENGTH):
+        raw = file.read(segment.offset + start, min(container.CHUNK_LENGTH, segment.length - start))
+        numbers = np.frombuffer(raw, segment.dtype)
+        begin = start // segment.dtype.itemsize
+        out[begin : begin + numbers.size] = numbers
+        yield memoryview(raw)
+
+
+def map_whole(file: File) -> map_file:
+    """The file as memory that is read when it is used. Raises Truncated."""
     try:
         return map_file(file.raw.fileno(), file.size, access=ACCESS_READ)
     except ValueError:
         raise Truncated(file.path, "the file became shorter while it was read") from None
 
 
-def _mapped_group(file: File, mapped: map_file, segments: tuple[Segment, ...], verify: bool) -> ReadGroup:
+def mapped_group(file: File, mapped: map_file, segments: tuple[Segment, ...], verify: bool) -> ReadGroup:
+    """A group as it lies in the mapped file. Raises Fault and ModelFileError."""
     flats = []
     for segment in segments:
         count = segment.length // segment.dtype.itemsize

@@ -50,11 +50,10 @@ def load_parameters(network: Network, source: Any, rename: Mapping[str, str], st
     path = "the given arrays"
     if isinstance(source, str | PathLike):
         path = fspath(source)
-        contents = read(source)
+        contents = read(source, only=NETWORK_GROUPS)
         check_features(path, contents.header)
-        groups = contents.groups
-        for name in NETWORK_GROUPS:
-            arrays.update(groups[name].views if name in groups else {})
+        for group in contents.groups.values():
+            arrays.update(group.views)
     elif isinstance(source, Network):
         arrays.update(source.parameters)
         arrays.update(source.state)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from itertools import islice
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 import numpy as np
 
@@ -104,18 +104,38 @@ class ArrayBatches:
         if not self.samples:
             raise DataError("there are no samples")
         self._buffers: dict[int, Array] = {}
+        self._contiguous: dict[int, Array] = {}
         self._resident = 0
 
     def epoch(self, rng: np.random.Generator | None = None, skip: int = 0) -> Iterator[Batch]:
-        order = self.rows if rng is None else self._shuffled(rng)
-        for start in range(skip * self.batch_size, self.samples, self.batch_size):
-            stop = min(start + self.batch_size, self.samples)
-            chosen = slice(start, stop) if order is None else order[start:stop]
+        for chosen in self._chosen(rng, skip * self.batch_size):
             yield Batch(
                 [self._take(array, chosen) for array in self.inputs],
                 {name: self._take(target, chosen) for name, target in self.targets.items()},
-                None if self.weights is None else self.weights[chosen],
+                None if self.weights is None else self._take(self.weights, chosen),
             )
+
+    def _chosen(self, rng: np.random.Generator | None, start: int) -> Iterator[slice | Array]:
+        """The rows of each batch, from the `start`th row of the order on."""
+        if rng is None:
+            for first in range(start, self.samples, self.batch_size):
+                part = slice(first, min(first + self.batch_size, self.samples))
+                yield part if self.rows is None else self.rows[part]
+            return
+        waiting = np.empty(0, np.intp)
+        for group in self._groups(rng):
+            dropped = min(start, len(group))
+            start -= dropped
+            waiting = np.concatenate((waiting, group[dropped:])) if len(waiting) else group[dropped:]
+            whole = len(waiting) - len(waiting) % self.batch_size
+            for first in range(0, whole, self.batch_size):
+                yield self._numbers(waiting[first : first + self.batch_size])
+            waiting = waiting[whole:]
+        if len(waiting):
+            yield self._numbers(waiting)
+
+    def _numbers(self, positions: Array) -> Array:
+        return positions if self.rows is None else self.rows[positions]
 
     def fingerprint(self) -> dict[str, str]:
         """Shape, type and digest of all arrays; of mapped ones only some rows are read for that."""
@@ -125,39 +145,61 @@ class ArrayBatches:
         arrays.update({} if self.rows is None else {"choice of rows": self.rows})
         return {name: _fingerprint(array) for name, array in arrays.items()}
 
-    def _shuffled(self, rng: np.random.Generator) -> Array:
-        """The rows in a new order: of arrays in memory any, of mapped files one that reads them in blocks."""
+    def _groups(self, rng: np.random.Generator) -> Iterator[Array]:
+        """A new order of the rows, in pieces: of arrays in memory any, of mapped files one that reads them in blocks.
+
+        Of mapped files one group of blocks at a time is drawn, so that the order takes no memory that grows with them.
+        """
         mapped = [array for array in (*self.inputs, *self.targets.values()) if isinstance(array, np.memmap)]
         if not mapped:
-            order = rng.permutation(self.samples)
-        else:
-            row = max(array.nbytes // max(1, len(array)) for array in mapped)
-            size = max(1, BLOCK // max(1, row))
-            blocks = np.array_split(np.arange(self.samples), max(1, self.samples // size))
-            mixed = [blocks[i] for i in rng.permutation(len(blocks))]
-            groups = [np.concatenate(mixed[i : i + MIXED]) for i in range(0, len(mixed), MIXED)]
-            order = np.concatenate([rng.permutation(group) for group in groups])
-        return order if self.rows is None else self.rows[order]
+            yield rng.permutation(self.samples)
+            return
+        row = max(array.nbytes // max(1, len(array)) for array in mapped)
+        count = max(1, self.samples // max(1, BLOCK // max(1, row)))
+        size, longer = divmod(self.samples, count)
+        blocks = rng.permutation(count)
+        for first in range(0, count, MIXED):
+            starts = [(block * size + min(block, longer), size + (block < longer)) for block in blocks[first:][:MIXED]]
+            yield rng.permutation(np.concatenate([np.arange(start, start + length) for start, length in starts]))
 
     def _take(self, array: Array, chosen: slice | Array) -> Array:
-        if isinstance(array, np.memmap):
-            return self._read(array, chosen)
-        if isinstance(chosen, slice):
+        """Some rows; but for a slice of an array in memory, copied into the same buffer every time."""
+        mapped = isinstance(array, np.memmap)
+        if isinstance(chosen, slice) and not mapped:
             return array[chosen]
         buffer = self._buffers.get(id(array))
         if buffer is None:
-            buffer = self._buffers[id(array)] = np.empty((self.batch_size, *array.shape[1:]), array.dtype)
-        return np.take(array, chosen, axis=0, out=buffer[: len(chosen)], mode="clip")
+            buffer = self._buffers[id(array)] = np.empty(
+                (min(self.batch_size, self.samples), *array.shape[1:]), array.dtype
+            )
+        if isinstance(chosen, slice):
+            taken = buffer[: chosen.stop - chosen.start]
+            np.copyto(taken, array[chosen])
+        else:
+            taken = buffer[: len(chosen)]
+            if array.flags.c_contiguous and array.flags.aligned:
+                np.take(array, chosen, axis=0, out=taken, mode="clip")
+            elif mapped:
+                np.copyto(taken, array[chosen])
+            else:
+                np.take(self._in_order(array), chosen, axis=0, out=taken, mode="clip")
+        if mapped:
+            self._give_back(cast("np.memmap[Any, Any]", array), taken.nbytes)
+        return taken
 
-    def _read(self, array: np.memmap[Any, Any], chosen: slice | Array) -> Array:
-        """Rows of a mapped file, copied out of it, so that its pages need not stay in memory."""
-        taken = np.array(array[chosen])
-        self._resident += taken.nbytes
+    def _in_order(self, array: Array) -> Array:
+        """A copy whose rows lie one behind the other, made once: np.take would make one for every batch."""
+        if id(array) not in self._contiguous:
+            self._contiguous[id(array)] = np.array(array, order="C")
+        return self._contiguous[id(array)]
+
+    def _give_back(self, array: np.memmap[Any, Any], read: int) -> None:
+        """Lets go of a mapped file's pages, of which its rows were copied, once they are many."""
+        self._resident += read
         mapping = getattr(array, "_mmap", None)
         if self._resident > MOST_RESIDENT and mapping is not None and array.mode == "r" and hasattr(mapping, "madvise"):
             mapping.madvise(mmap.MADV_DONTNEED)
             self._resident = 0
-        return taken
 
 
 class StreamBatches:

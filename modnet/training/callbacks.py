@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import time
+import warnings
+from collections.abc import Callable, Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary, finalize
 
 import numpy as np
 
 from modnet.component import Callback, field
+from modnet.errors import ModelFileError
 from modnet.hooks import hookimpl
 
 if TYPE_CHECKING:
@@ -57,10 +63,46 @@ class EarlyStopping(Callback, type="early_stopping"):
 
     def modnet_training_ended(self, run: Run) -> None:
         state = run.state_of(self)
-        if self.restore_best and "epoch" in state and state["epoch"] != run.epoch:
+        if self.restore_best and "parameters" in state and state["epoch"] != run.epoch:
             np.copyto(run.network.parameters.flat, state["parameters"])
             np.copyto(run.network.state.flat, state["state"])
             run.history.best_epoch = state["epoch"]
+
+    def check_state(self, state: Mapping[str, Any], run: Run) -> None:
+        if not state:
+            return
+        if type(state.get("best")) is not float or type(state.get("epoch")) is not int:
+            raise ValueError("expected the best figure and its epoch")
+        if not 1 <= state["epoch"] <= run.history.epochs:
+            raise ValueError(f"the best epoch is {state['epoch']} of {run.history.epochs}")
+        for name, array in (("parameters", run.network.parameters.flat), ("state", run.network.state.flat)):
+            best = state.get(name)
+            if best is None and "parameters" not in state and "state" not in state:
+                continue  # written without restore_best
+            if not isinstance(best, np.ndarray) or (best.shape, best.dtype) != (array.shape, array.dtype):
+                raise ValueError(f"the best {name} are others")
+
+
+@dataclass
+class _Folder:
+    """What a run knows of the folder of its checkpoints, while it lasts.
+
+    Attributes:
+        path: of the folder.
+        made: whether this run has made it.
+        unlock: gives it up.
+        step: of the last checkpoint, or the one at which the run has begun.
+        tried: when one was last written, or could not be; by the clock of `time.monotonic`.
+    """
+
+    path: Path
+    made: bool
+    unlock: Callable[[], object]
+    step: int
+    tried: float
+
+
+_folders: WeakKeyDictionary[Run, dict[int, _Folder]] = WeakKeyDictionary()
 
 
 class Checkpoint(Callback, type="checkpoint"):
@@ -73,7 +115,11 @@ class Checkpoint(Callback, type="checkpoint"):
         directory: where to, seen from the working directory; made if it is not there.
         every_epochs, every_steps, every_minutes: how often.
         keep: how many of the newest files of this run stay.
-        remove_when_done: whether they go when the run has come to its end.
+
+    A folder is one run's at a time: a second one is refused (where the system has `flock`). A checkpoint that cannot be
+    written, be it that the disk is full, is told of by a warning; the run goes on, and so do attempts. The files stay
+    when the run has ended; `History.checkpoints` has them. The best weights so far are in each of them, as the state of
+    `early_stopping`.
     """
 
     directory: str = "checkpoints"
@@ -81,10 +127,18 @@ class Checkpoint(Callback, type="checkpoint"):
     every_steps: int | None = field(default=None, minimum=1)
     every_minutes: float | None = field(default=None, above=0.0)
     keep: int = field(default=3, minimum=1)
-    remove_when_done: bool = False
 
+    # First, so that what cannot be written to is known before any work is done.
+    @hookimpl(tryfirst=True)
     def modnet_training_started(self, run: Run) -> None:
-        self._remember(run)
+        from modnet.training.checkpoint import lock_folder
+
+        path = Path(self.directory)
+        made = not path.exists()
+        path.mkdir(parents=True, exist_ok=True)
+        # Whatever becomes of the run, the lock does not outlive it.
+        unlock = finalize(run, _close, lock_folder(path))
+        _folders.setdefault(run, {})[id(self)] = _Folder(path, made, unlock, run.step, time.monotonic())
 
     # Last, so that the other callbacks' part of the step or epoch is in the file.
     @hookimpl(trylast=True)
@@ -104,39 +158,68 @@ class Checkpoint(Callback, type="checkpoint"):
     # First, before another callback brings back the best weights: the run goes on from the last ones.
     @hookimpl(tryfirst=True)
     def modnet_training_ended(self, run: Run) -> None:
-        if run.interrupted and run.step != run.state_of(self)["step"]:
-            self._write(run)
-        if self.remove_when_done and run.done:
-            for name in run.state_of(self).get("files", ()):
-                (Path(self.directory) / name).unlink(missing_ok=True)
-            with suppress(OSError):  # it is not there, or has something else in it
-                Path(self.directory).rmdir()
+        folder = _folders.get(run, {}).pop(id(self), None)
+        if folder is None:
+            return
+        if (run.interrupted or run.terminated) and not run.failed and run.step != folder.step:
+            self._write_to(folder, run)
+        files = [folder.path / name for name in self._files(run)]
+        run.history.checkpoints += [path for path in files if path.exists()]
+        folder.unlock()
+        if folder.made:
+            with suppress(OSError):  # it is not there, or has something in it
+                folder.path.rmdir()
+
+    def check_state(self, state: Mapping[str, Any], run: Run) -> None:
+        from modnet.training.checkpoint import NAME
+
+        names = state.get("files", [])
+        # They are removed when there are too many, and a file must not say which.
+        if type(names) is not list or not all(type(name) is str and NAME.fullmatch(name) for name in names):
+            raise ValueError("expected names of checkpoints")
+
+    def _files(self, run: Run) -> list[str]:
+        """The names of this run's checkpoints, the oldest first."""
+        names: list[str] = run.state_of(self).get("files", [])
+        return names
 
     def _minutes_are_over(self, run: Run) -> bool:
-        if self.every_minutes is None:
-            return False
-        written: float = run.state_of(self)["time"]
-        return time.monotonic() - written >= 60 * self.every_minutes
-
-    def _remember(self, run: Run) -> None:
-        run.state_of(self).update(step=run.step, time=time.monotonic())
+        return self.every_minutes is not None and time.monotonic() - _folders[run][id(self)].tried >= (
+            60 * self.every_minutes
+        )
 
     def _write(self, run: Run) -> None:
+        self._write_to(_folders[run][id(self)], run)
+
+    def _write_to(self, folder: _Folder, run: Run) -> None:
         from modnet.modelfile.atomic import remove_leftovers
         from modnet.training.checkpoint import write
 
-        folder = Path(self.directory)
-        folder.mkdir(parents=True, exist_ok=True)
-        # A killed run's last checkpoint may have had a name that never comes again.
-        remove_leftovers(folder, r"step-\d{10}\.modnet")
         name = f"step-{run.step:010d}.modnet"
-        written = run.state_of(self).setdefault("files", [])
-        if name not in written:
-            written.append(name)
-        self._remember(run)
-        write(run, folder / name)
-        while len(written) > self.keep:
-            (folder / written.pop(0)).unlink(missing_ok=True)
+        before = self._files(run)
+        files = [*(other for other in before if other != name), name]
+        state = run.state_of(self)
+        state["files"] = files
+        folder.tried = time.monotonic()
+        try:
+            folder.path.mkdir(parents=True, exist_ok=True)
+            # A killed run's last checkpoint may have had a name that never comes again.
+            remove_leftovers(folder.path, r"step-\d{10,}\.modnet")
+            write(run, folder.path / name)
+        except (OSError, ModelFileError, MemoryError) as error:
+            state["files"] = before
+            reason = error.strerror or str(error) if isinstance(error, OSError) else str(error)
+            warnings.warn(
+                f"{folder.path / name} could not be written ({reason or type(error).__name__}); the training goes on, "
+                "and the next checkpoint is tried in its turn",
+                stacklevel=2,
+            )
+            return
+        folder.step = run.step
+        for old in files[: -self.keep]:
+            with suppress(OSError):
+                (folder.path / old).unlink()
+        state["files"] = files[-self.keep :]
 
 
 class JSONLog(Callback, type="json_log"):
@@ -144,7 +227,7 @@ class JSONLog(Callback, type="json_log"):
 
     Fields:
         path: the file, seen from the working directory. A run begins it anew; one that goes on from a checkpoint keeps
-            the lines of the epochs before that.
+            the lines of the epochs before that. A line that cannot be written is told of by a warning.
     """
 
     path: str
@@ -159,8 +242,17 @@ class JSONLog(Callback, type="json_log"):
         line["learning_rate"] = run.learning_rate
         for name, value in run.figures.items():
             line[name] = value.tolist() if isinstance(value, np.ndarray) else value if math.isfinite(value) else None
-        with Path(self.path).open("a") as file:
-            file.write(json.dumps(line) + "\n")
+        try:
+            with Path(self.path).open("a") as file:
+                file.write(json.dumps(line) + "\n")
+        except OSError as error:
+            what = f"{self.path} could not be written ({error.strerror or error})"
+            warnings.warn(f"{what}; the training goes on, and the line of epoch {run.epoch} is missing", stacklevel=2)
+
+
+def _close(descriptor: int | None) -> None:
+    if descriptor is not None:
+        os.close(descriptor)
 
 
 def _better(value: float, best: float, greater: bool, delta: float) -> bool:

@@ -8,6 +8,7 @@ same run gives the same bytes.
 
 from __future__ import annotations
 
+import os
 import re
 import warnings
 from collections.abc import Iterator, Mapping
@@ -17,15 +18,27 @@ from typing import Any
 
 import numpy as np
 
+import modnet
 from modnet.component import Array
+from modnet.configuration import show
 from modnet.errors import MalformedFile, ModelFileError, TrainingError
 from modnet.modelfile.container import DTYPES
-from modnet.modelfile.model import store
-from modnet.modelfile.reader import Contents, read
+from modnet.modelfile.model import Needs, check_features, check_training, origins, read_spec, store
+from modnet.modelfile.reader import Contents, ReadGroup, read
 from modnet.modelfile.writer import Group
+from modnet.parameters import FlatArray
+from modnet.registry import CORE
+from modnet.spec.model import TrainingSpec
+from modnet.training.callbacks import Checkpoint
+from modnet.training.objective import Tally
 from modnet.training.run import Run
 
-NAME = re.compile(r"step-\d+\.modnet")
+try:
+    import fcntl
+except ImportError:  # on Windows
+    fcntl = None  # type: ignore[assignment]
+
+NAME = re.compile(r"step-[0-9]{10,}\.modnet")
 
 LARGE = 1 << 20
 """Bytes from which on an array has a group of its own, which is written without a copy."""
@@ -42,7 +55,6 @@ def write(run: Run, path: str | PathLike[str]) -> None:
         ModelFileError, OSError: as `modnet.save`.
     """
     arrays: dict[str, Array] = {}
-    states = {name: {key: state[key] for key in state if key != "time"} for name, state in run.states.items()}
     state = {
         "order": run.order_at_epoch if run.batch else run.order.bit_generator.state,
         "noise": run.noise.bit_generator.state,
@@ -51,7 +63,7 @@ def write(run: Run, path: str | PathLike[str]) -> None:
         "optimizer_steps": run.optimization.steps,
         "learning_rate": run.learning_rate,
         "loss": run.loss,
-        "callbacks": states,
+        "callbacks": run.states,
     }
     training = {
         "step": run.step,
@@ -59,77 +71,90 @@ def write(run: Run, path: str | PathLike[str]) -> None:
         "batch": run.batch,
         "steps_per_epoch": run.steps_per_epoch,
         "stopped": "" if run.interrupted else run.stopped,
-        "spec": run.training.replace(callbacks=()).plain(),
+        "spec": _training(run).plain(),
         "data": run.data(),
         "state": _packed(state, "training", arrays),
     }
     slots = [Group(f"optimizer.{name}", slot.flat, slot.layout) for name, slot in run.optimization.slots.items()]
     run.network.history = run.history.figures
-    store(run.network, path, run.registry, {"training": training}, [*slots, *_groups(arrays)])
+    components = (_training(run), run.optimization.optimizer)
+    store(run.network, path, run.registry, {"training": training}, [*slots, *_groups(arrays)], components)
 
 
 def restore(run: Run, source: str | PathLike[str]) -> Path | None:
     """Puts a run and its network where a checkpoint has left them.
 
+    Nothing of the network changes before all of the checkpoint has been looked at. Where it was written with other
+    versions of modnet, numpy or a plugin, a warning says so.
+
     Args:
         source: the file, or a folder, of which the newest checkpoint that is whole is taken.
 
     Returns:
-        The checkpoint, or None where a folder has none or is not there.
+        The checkpoint, or None where the folder to which this run's own go has none or is not there.
 
     Raises:
         TrainingError: the network, the training or the data are not those of the checkpoint; the message lists what
-            differs. Epochs and callbacks may.
+            differs. Epochs and callbacks may. Or another folder has no checkpoint.
         ModelFileError: the file is damaged or no checkpoint.
+        NotInstalled, BrokenPlugin: a component that it needs cannot be had.
         OSError: the file cannot be read.
     """
-    found = _find(Path(source))
+    found = _find(run, Path(source))
     if found is None:
         return None
     path, contents = found
     training = contents.header.get("training")
+    check_features(path, contents.header)
     if not isinstance(training, dict):
         raise ModelFileError(path, "this is a finished model and no checkpoint; only a checkpoint can go on")
-    _check_same(run, path, contents.header, training)
+    _check_same(run, path, contents, training)
+    flats = [(run.network.parameters, "parameters"), (run.network.state, "state")]
+    flats += [(slot, f"optimizer.{name}") for name, slot in run.optimization.slots.items()]
     try:
-        arrays: dict[str, Array] = {}
-        for group, members in contents.groups.items():
-            arrays.update(members.views if group.startswith("training.") else {})
-        state = _unpacked(training["state"], arrays)
-        numbers = {name: _integer(training[name]) for name in ("step", "epoch", "batch")}
-        flats = [(run.network.parameters, "parameters"), (run.network.state, "state")]
-        flats += [(slot, f"optimizer.{name}") for name, slot in run.optimization.slots.items()]
-        for array, group in flats:
-            if list(contents.groups[group].views) != list(array) or contents.groups[group].flat.dtype != array.dtype:
-                raise ValueError(f"the arrays of {group} are others")
-        run.order.bit_generator.state = state["order"]
-        run.noise.bit_generator.state = state["noise"]
-        if numbers["batch"]:
-            run.tally.restore(state["tally"])
-        run.penalties, run.loss, run.learning_rate = (
-            float(state[name]) for name in ("penalties", "loss", "learning_rate")
-        )
-        run.optimization.steps = _integer(state["optimizer_steps"])
-        run.states = {name: dict(state["callbacks"][name]) for name in run.callbacks if name in state["callbacks"]}
-        run.history.figures = {name: list(values) for name, values in contents.header["history"].items()}
-        for array, group in flats:
-            np.copyto(array.flat, contents.groups[group].flat)
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        for array, name in flats:
+            _check_group(contents.groups[name], name, array)
+        _take_over(run, contents, training)
+    except MemoryError:
+        raise
+    except Exception as error:  # a metric or callback can stumble in any way over a state that is none
         what = f"the training's state cannot be read ({type(error).__name__}: {error})"
         raise MalformedFile(path, what, "training") from None
-    run.history.seconds = [0.0] * run.history.epochs
-    run.step, run.epoch, run.batch = numbers["step"], numbers["epoch"], numbers["batch"]
-    run.order_at_epoch = state["order"]
-    run.steps_per_epoch = training.get("steps_per_epoch")
-    run.stopped = str(training.get("stopped") or "")
+    for array, name in flats:
+        np.copyto(array.flat, contents.groups[name].flat)
     return path
 
 
-def _find(source: Path) -> tuple[Path, Contents] | None:
+def lock_folder(folder: Path) -> int | None:
+    """Claims a folder for the checkpoints of one run, as long as the descriptor that it gives is open.
+
+    Returns:
+        The descriptor; None where the system or the file system has no such locks.
+
+    Raises:
+        TrainingError: another run has it.
+        OSError: there is no such folder, or it may not be read.
+    """
+    if fcntl is None:
+        return None
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        os.close(descriptor)
+        if isinstance(error, BlockingIOError):
+            raise TrainingError(
+                f"another run that has not ended yet writes its checkpoints to {folder}; wait for it, or give this run "
+                'a folder of its own (callback checkpoint, directory = "...")'
+            ) from None
+        return None
+    return descriptor
+
+
+def _find(run: Run, source: Path) -> tuple[Path, Contents] | None:
     if not source.is_dir() and (source.exists() or source.suffix == ".modnet"):
         return source, read(source)
-    # The one that was written last, not the one of the highest step: that may be of an earlier run.
-    paths = sorted(filter(_is_checkpoint, source.glob("step-*.modnet")), key=_age_and_name)
+    paths = newest_last(source)
     while paths:
         path = paths.pop()
         try:
@@ -138,7 +163,21 @@ def _find(source: Path) -> tuple[Path, Contents] | None:
             if not paths:
                 raise
             warnings.warn(f"{error}; taking the checkpoint before it", stacklevel=2)
-    return None
+    folders = [used.directory for used in run.callbacks.values() if isinstance(used, Checkpoint)]
+    if any(source.resolve() == Path(folder).resolve() for folder in folders):
+        return None
+    raise TrainingError(
+        f"there is no checkpoint in {source}{'' if source.is_dir() else ', which is not there'}; to begin at the "
+        "beginning, leave resume out, or let the callback checkpoint write to that folder"
+    )
+
+
+def newest_last(folder: Path) -> list[Path]:
+    """The checkpoints in a folder, in the order in which they were written.
+
+    That may not be the order of their steps, of which some may be an earlier run's.
+    """
+    return sorted(filter(_is_checkpoint, folder.glob("step-*.modnet")), key=_age_and_name)
 
 
 def _is_checkpoint(path: Path) -> bool:
@@ -149,34 +188,150 @@ def _age_and_name(path: Path) -> tuple[int, str]:
     return path.stat().st_mtime_ns, path.name
 
 
+# What comes from the file
+
+
+def _check_group(group: ReadGroup, name: str, array: FlatArray) -> None:
+    shapes = [(view, shape) for view, _, shape in array.layout]
+    if list(group.shapes.items()) != shapes or group.flat.dtype != array.dtype:
+        raise ValueError(f"the arrays of {name} are others")
+
+
+def _take_over(run: Run, contents: Contents, training: Mapping[str, Any]) -> None:
+    """Gives a run, but not yet its network and slots, what a checkpoint holds. Raises any error if that is wrong."""
+    arrays: dict[str, Array] = {}
+    for name, group in contents.groups.items():
+        arrays.update(group.views if name.startswith("training.") else {})
+    state = _unpacked(training["state"], arrays)
+    run.step, run.epoch, run.batch = (_integer(training[name]) for name in ("step", "epoch", "batch"))
+    for steps in (run.steps_per_epoch, training["steps_per_epoch"]):
+        if steps is not None and run.batch > _integer(steps):
+            raise ValueError(f"{run.batch} steps in an epoch of {steps}")
+    run.steps_per_epoch = training["steps_per_epoch"]
+    completed = run.epoch - (1 if run.batch else 0)
+    run.history.figures = _history(contents.header["history"], completed, run.greater_is_better)
+    run.history.seconds = [0.0] * completed
+    run.order.bit_generator.state = run.order_at_epoch = state["order"]
+    run.noise.bit_generator.state = state["noise"]
+    if run.batch:
+        run.tally = _tally(run.tally, state["tally"])
+    run.penalties, run.loss, run.learning_rate = (
+        _number(state[name]) for name in ("penalties", "loss", "learning_rate")
+    )
+    run.optimization.steps = _integer(state["optimizer_steps"])
+    run.stopped = _text(training["stopped"])
+    run.states = {name: dict(state["callbacks"][name]) for name in run.callbacks if name in state["callbacks"]}
+    for name, remembered in run.states.items():
+        run.callbacks[name].check_state(remembered, run)
+
+
+def _history(values: Mapping[str, Any], completed: int, known: Mapping[str, Any]) -> dict[str, list[Any]]:
+    training = {name for name in known if not name.startswith("validation_")}
+    if completed and set(values) not in (training, set(known)):
+        raise ValueError("the figures of the history are others")
+    figures = {}
+    for name, column in values.items():
+        if type(column) is not list or len(column) != completed or not all(map(_is_figure, column)):
+            raise ValueError(f"expected {completed} values of {name} in the history")
+        figures[name] = list(column)
+    return figures
+
+
+def _is_figure(value: Any) -> bool:
+    return all(map(_is_figure, value)) if type(value) is list else type(value) in (int, float)
+
+
+def _tally(tally: Tally, state: Mapping[str, Any]) -> Tally:
+    for sums in state["losses"].values():
+        if type(sums) is not list or len(sums) != 2:
+            raise ValueError("expected two sums for each loss")
+        for value in sums:
+            _number(value)
+    made = Tally(tally.objective)
+    made.restore(state)
+    with np.errstate(all="ignore"):
+        made.result()  # so that a metric looks at all of its sums
+    return made
+
+
 def _integer(value: Any) -> int:
-    if type(value) is not int or value < 0:
-        raise ValueError(f"expected a whole number, found {value!r}")
+    if type(value) is not int or not 0 <= value < 2**63:
+        raise ValueError(f"expected a whole number, found {show(value)}")
+    return value
+
+
+def _number(value: Any) -> float:
+    if type(value) not in (int, float, np.float32, np.float64):
+        raise ValueError(f"expected a number, found {show(value)}")
+    return float(value)
+
+
+def _text(value: Any) -> str:
+    if type(value) is not str:
+        raise ValueError(f"expected text, found {show(value)}")
     return value
 
 
 # What has changed
 
 
-def _check_same(run: Run, path: Path, header: Mapping[str, Any], training: Mapping[str, Any]) -> None:
-    spec = header.get("spec")
+def _training(run: Run) -> TrainingSpec:
+    """How the run trains. Its callbacks may change, and are not in the file."""
+    return run.training.replace(callbacks=())
+
+
+def _check_same(run: Run, path: Path, contents: Contents, training: Mapping[str, Any]) -> None:
+    """Compares what the checkpoint says with the run. The file is read as components of today understand it.
+
+    Raises TrainingError with what has changed. Where only versions have, it warns.
+    """
+    ours = (run.network.spec.network, _training(run), run.optimization.optimizer)
+    reader, network = read_spec(path, contents.header, contents.size, run.registry, ours)
+    if not isinstance(training.get("spec"), dict):
+        raise MalformedFile(path, "there is no training in it", "training.spec")
+    check_training(path, training["spec"], "training.spec")
+    before = reader.configuration(TrainingSpec, training["spec"], "training")
     changes = [
-        *_changes("network", spec.get("network") if isinstance(spec, dict) else None, run.network.spec.network.plain()),
+        *_changes("network", network.plain(), run.network.spec.network.plain()),
         *(
             line
-            for key, line in _keyed_changes(
-                "training", training.get("spec"), run.training.replace(callbacks=()).plain()
-            )
+            for key, line in _keyed_changes("training", before.plain(), _training(run).plain())
             if key not in CHANGEABLE
         ),
         *(f"data: {name} is another" for name in _other_data(training.get("data"), run.data())),
     ]
+    versions = list(_other_versions(contents.header.get("made_by"), reader.needs, origins(ours, run.registry)))
     if changes:
-        lines = "\n".join(f"  {line}" for line in changes)
+        lines = "\n".join(f"  {line}" for line in [*changes, *versions])
         raise TrainingError(
             f"{path} is a checkpoint of another run:\n{lines}\n"
             "  change that back to go on, or train without resuming to begin anew"
         )
+    if versions:
+        lines = "\n".join(f"  {line}" for line in versions)
+        warnings.warn(
+            f"{path} was written with other versions; the run goes on, but may not end with the same bytes:\n{lines}",
+            stacklevel=2,
+        )
+
+
+def _other_versions(made_by: Any, before: Needs, now: Needs) -> Iterator[str]:
+    """The distributions and components whose versions differ, each with both."""
+    made_by = made_by if isinstance(made_by, dict) else {}
+    releases = {
+        name: (made_by.get(name), here) for name, here in ((CORE, modnet.__version__), ("numpy", np.__version__))
+    }
+    components = []
+    for key in sorted(before.keys() & now.keys()):
+        (was, then, number), (_, here, current) = before[key], now[key]
+        if was:
+            releases.setdefault(was, (then, here))
+        if number != current:
+            components.append(f"{key[0]} {show(key[1])}: version {number} before, now {current}")
+    for name, (then, here) in releases.items():
+        if then != here:
+            yield f"{name}: {_shown(then)} before, now {here}"
+    yield from components
 
 
 def _other_data(before: Any, now: Mapping[str, str]) -> Iterator[str]:
@@ -245,9 +400,9 @@ def _unpacked(value: Any, arrays: Mapping[str, Array]) -> Any:
     match kind:
         case "array":
             return arrays[content].copy()
-        case "scalar":
+        case "scalar" if not arrays[content].ndim:
             return arrays[content][()]
-        case "int":
+        case "int" if type(content) is str:
             return int(content)
         case "tuple":
             return tuple(_unpacked(item, arrays) for item in content)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Iterator, Mapping
 from os import PathLike
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,7 @@ class History(Mapping[str, Array]):
         seconds: how long each epoch took. Not saved: the same training gives the same file.
         stopped: why the run ended before its last epoch, or "".
         best_epoch: the epoch, counted from 1, whose weights the network has, where that is not the last one.
+        checkpoints: the files from which the run could go on; they can go when the model is saved.
     """
 
     def __init__(self, values: Mapping[str, list[Any]] | None = None) -> None:
@@ -29,6 +31,7 @@ class History(Mapping[str, Array]):
         self.seconds: list[float] = []
         self.stopped = ""
         self.best_epoch: int | None = None
+        self.checkpoints: list[Path] = []
 
     @property
     def epochs(self) -> int:

@@ -11,7 +11,7 @@ import numpy as np
 from modnet.component import Array, Loss, Metric, WeightedLoss
 from modnet.configuration import did_you_mean, show
 from modnet.context import Context
-from modnet.errors import Problem, SpecError
+from modnet.errors import Problem, ShapeError, SpecError, TrainingError
 from modnet.kernels import NUMPY_ONLY, Kernels
 from modnet.network import Network
 from modnet.parameters import FlatArray
@@ -30,8 +30,8 @@ class Head:
         metrics: name -> metric.
         slot: what the loss reads.
         prediction: where the prediction is among the values of a pass, for the metrics.
-        context: where the loss has its buffers.
-        measure_jointly: `loss.joint`, or a faster kernel.
+        measure: `loss.measure`, or `loss.joint`, or a faster kernel of either.
+        training, evaluating: where the loss has its buffers.
     """
 
     name: str
@@ -41,8 +41,9 @@ class Head:
     metrics: dict[str, Metric]
     slot: int
     prediction: int
-    context: Context
-    measure_jointly: Callable[..., tuple[Array, Array]]
+    measure: Callable[..., tuple[Array, Array]]
+    training: Context
+    evaluating: Context
 
 
 class Objective:
@@ -90,8 +91,9 @@ class Objective:
                     _named_metrics(metrics.get(name, ())),
                     slot,
                     position,
+                    kernels.method(used.loss, "joint" if joint else "measure", network.dtype),
                     Context(network.dtype),
-                    kernels.method(used.loss, "joint", network.dtype),
+                    Context(network.dtype, needs_input_gradient=False),
                 )
             )
         self.wanted = [head.slot for head in self.heads] + predictions
@@ -109,7 +111,7 @@ class Objective:
         return names
 
     def measure(self, values: Sequence[Array], batch: Batch, tally: Tally) -> tuple[float, list[Array]]:
-        """The loss of a batch, and its gradient for the first wanted slots; both are added to `tally` too.
+        """The loss of a batch, and its gradient for the first wanted slots; the loss is added to `tally` too.
 
         Raises:
             ShapeError: a prediction and its target do not fit.
@@ -117,40 +119,52 @@ class Objective:
         total = 0.0
         gradients = []
         for head, value in zip(self.heads, values, strict=False):
-            target = self._target(head, value, batch.targets[head.name])
-            for metric_name, metric in head.metrics.items():
-                tally.add_metric(head.name, metric_name, metric, values[head.prediction], target, batch.weights)
-            if head.joint:
-                head.context.begin()
-                losses, gradient = head.measure_jointly(head.context, value, target)
-            else:
-                losses, gradient = head.loss.values(value, target), head.loss.gradient(value, target)
-            weights = head.loss.sample_weights(target)
-            if batch.weights is not None:
-                weights = batch.weights if weights is None else weights * batch.weights
+            losses, gradient, weights = self._losses(head, head.training, values, value, batch, tally)
+            loss_sum, weight_sum = tally.add_losses(head.name, losses, weights)
+            scale = head.weight / weight_sum if weight_sum else 0.0
             if weights is None:
-                share: Any = head.weight / len(losses)
-                loss_sum, weight_sum = float(np.add.reduce(losses)), float(len(losses))
+                gradient *= scale
             else:
-                weights = np.asarray(weights, losses.dtype)
-                loss_sum, weight_sum = float(np.dot(losses, weights)), float(np.add.reduce(weights))
-                share = weights.reshape(-1, *[1] * (gradient.ndim - 1)) * (
-                    head.weight / weight_sum if weight_sum else 0.0
-                )
-            gradient *= share
+                shares = np.multiply(weights, scale, out=head.training.buffer(weights.shape))
+                gradient *= shares.reshape(-1, *[1] * (gradient.ndim - 1))
             gradients.append(gradient)
-            tally.add_loss(head.name, loss_sum, weight_sum)
-            total += head.weight * loss_sum / weight_sum if weight_sum else 0.0
+            total += scale * loss_sum
         return total, gradients
 
-    def _target(self, head: Head, value: Array, target: Array) -> Array:
+    def evaluate(self, values: Sequence[Array], batch: Batch, tally: Tally) -> None:
+        """Adds the loss of a batch to `tally`, without the gradient; raises as `measure`."""
+        for head, value in zip(self.heads, values, strict=False):
+            losses, _, weights = self._losses(head, head.evaluating, values, value, batch, tally)
+            tally.add_losses(head.name, losses, weights)
+
+    def _losses(
+        self, head: Head, context: Context, values: Sequence[Array], value: Array, batch: Batch, tally: Tally
+    ) -> tuple[Array, Array, Array | None]:
+        """Each sample's loss, its gradient and its weight; the metrics are added to `tally`."""
+        context.begin()
+        target = self._target(head, context, value, batch.targets[head.name])
+        for name, metric in head.metrics.items():
+            tally.add_metric(head.name, name, metric, values[head.prediction], target, batch.weights)
+        losses, gradient = head.measure(context, value, target)
+        weights = head.loss.sample_weights(target)
+        if batch.weights is not None:
+            weights = batch.weights if weights is None else weights * batch.weights
+        return losses, gradient, None if weights is None else np.asarray(weights, losses.dtype)
+
+    def _target(self, head: Head, context: Context, value: Array, target: Array) -> Array:
         shapes = (head.name, value.shape[1:], target.shape[1:])
         if shapes not in self._checked:
             head.loss.check_shapes(*shapes[1:])
             self._checked.add(shapes)
+        if len(target) != len(value):
+            raise ShapeError(f"{len(value)} samples in a batch, but {len(target)} targets (output {show(head.name)})")
+        if target.dtype == value.dtype:
+            return target
         if head.loss.takes_labels and target.dtype.kind in "biu" and target.ndim < value.ndim:
             return target
-        return target if target.dtype == value.dtype else target.astype(value.dtype)
+        buffer = context.buffer(target.shape, value.dtype)
+        np.copyto(buffer, target, casting="unsafe")
+        return buffer
 
 
 class Tally:
@@ -158,18 +172,30 @@ class Tally:
 
     def __init__(self, objective: Objective) -> None:
         self.objective = objective
+        self._restored = False
         self._losses = {head.name: [0.0, 0.0] for head in objective.heads}
         self._metrics = {(h.name, name): metric.start() for h in objective.heads for name, metric in h.metrics.items()}
 
-    def add_loss(self, output: str, loss_sum: float, weight_sum: float) -> None:
+    def add_losses(self, output: str, losses: Array, weights: Array | None) -> tuple[float, float]:
+        """Adds the losses of samples (batch,); gives their sum, and that of their weights."""
+        if weights is None:
+            loss_sum, weight_sum = float(np.add.reduce(losses)), float(len(losses))
+        else:
+            loss_sum, weight_sum = float(np.dot(losses, weights)), float(np.add.reduce(weights))
         self._losses[output][0] += loss_sum
         self._losses[output][1] += weight_sum
+        return loss_sum, weight_sum
 
     def add_metric(
         self, output: str, name: str, metric: Metric, prediction: Array, target: Array, weights: Array | None
     ) -> None:
         key = (output, name)
-        self._metrics[key] = metric.update(self._metrics[key], prediction, target, weights)
+        try:
+            self._metrics[key] = metric.update(self._metrics[key], prediction, target, weights)
+        except Exception as error:
+            if not self._restored:
+                raise
+            raise _foreign_sums(name, error) from error
 
     def state(self) -> dict[str, Any]:
         """The sums, for a checkpoint."""
@@ -179,7 +205,11 @@ class Tally:
         return {"losses": self._losses, "metrics": metrics}
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        """Takes over the sums of a checkpoint; metrics that it does not have begin anew."""
+        """Takes over the sums of a checkpoint; metrics that it does not have begin anew.
+
+        What a metric's sums are is known to the metric alone: it is told where it cannot go on from them.
+        """
+        self._restored = True
         self._losses = {name: list(state["losses"][name]) for name in self._losses}
         for head, name in self._metrics:
             if name in state["metrics"].get(head, {}):
@@ -197,28 +227,44 @@ class Tally:
             if several:
                 figures[f"{head.name}_loss"] = means[head.name]
             for name, metric in head.metrics.items():
-                figures[prefix + name] = metric.result(self._metrics[head.name, name])
+                try:
+                    figures[prefix + name] = metric.result(self._metrics[head.name, name])
+                except Exception as error:
+                    if not self._restored:
+                        raise
+                    raise _foreign_sums(name, error) from error
         return figures
+
+
+def _foreign_sums(metric: str, error: Exception) -> TrainingError:
+    what = f"the metric {show(metric)} cannot go on from the sums that the checkpoint has"
+    return TrainingError(f"{what} ({type(error).__name__}: {error})")
 
 
 class Penalty:
     """The sum of l1 |w| + l2 w^2 over the weights, not the biases, of the nodes that ask for it."""
 
     def __init__(self, network: Network, gradients: FlatArray) -> None:
-        self._terms: list[tuple[Array, Array, float, float]] = []
+        self._terms: list[tuple[Array, Array, Array, float, float]] = []
         for node in network.graph.nodes:
             if node.owner is None and node.trainable and (node.l1 or node.l2):
                 names = [name for name, parameter in node.parameters.items() if parameter.decay]
                 weights = network.arrays_of(network.parameters, node, names)
                 slopes = network.arrays_of(gradients, node, names)
-                self._terms += [(weights[name], slopes[name], node.l1, node.l2) for name in names]
+                for name in names:
+                    scratch = np.empty_like(weights[name])
+                    self._terms.append((weights[name], slopes[name], scratch, node.l1, node.l2))
 
     def add(self) -> float:
         """Adds the penalty's gradient to the gradients, and gives its value."""
         total = 0.0
-        for weight, gradient, l1, l2 in self._terms:
-            total += l1 * float(np.abs(weight).sum()) + l2 * float(np.vdot(weight, weight))
-            gradient += l1 * np.sign(weight) + (2 * l2) * weight
+        for weight, gradient, scratch, l1, l2 in self._terms:
+            if l1:
+                total += l1 * float(np.abs(weight, out=scratch).sum())
+                gradient += np.multiply(np.sign(weight, out=scratch), l1, out=scratch)
+            if l2:
+                total += l2 * float(np.vdot(weight, weight))
+                gradient += np.multiply(weight, 2 * l2, out=scratch)
         return total
 
 

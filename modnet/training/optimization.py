@@ -6,14 +6,15 @@ import math
 
 import numpy as np
 
-from modnet.component import Optimizer
+from modnet.component import Array, Optimizer
 from modnet.context import aligned_empty
 from modnet.kernels import NUMPY_ONLY, Kernels
 from modnet.network import Network
+from modnet.optimizers import flush_subnormals
 from modnet.parameters import FlatArray
 
-CHUNK = 32 * 1024
-"""Elements in a chunk: with the optimizer's slots and scratch it stays within a core's second-level cache."""
+CHUNK = 64 * 1024
+"""Elements in a chunk: with the optimizer's slots and scratch some of it stays within a core's second-level cache."""
 
 
 class Optimization:
@@ -34,9 +35,31 @@ class Optimization:
         self.slots = {name: network.parameters.like() for name in optimizer.slots}
         self.steps = 0
         self._update = kernels.method(optimizer, "update", network.dtype)
-        whole = getattr(self._update, "whole", False)
-        self._chunk = max(1, network.trainable_size) if whole else CHUNK
-        self._scratch = [aligned_empty(CHUNK, network.dtype) for _ in range(0 if whole else optimizer.scratch)]
+        self._chunks = self._cut(whole=getattr(self._update, "whole", False))
+
+    def _cut(self, whole: bool) -> list[tuple[Array, Array, list[Array], list[Array], float]]:
+        """What `update` is called with for each chunk: parameters, gradients, slots, scratch and weight decay."""
+        network, optimizer = self.network, self.optimizer
+        size = max(1, network.trainable_size) if whole else CHUNK
+        scratch = [aligned_empty(CHUNK, network.dtype) for _ in range(0 if whole else optimizer.scratch)]
+        regions = (
+            (0, network.decayed_size, optimizer.weight_decay),
+            (network.decayed_size, network.trainable_size, optimizer.weight_decay if optimizer.decay_all else 0.0),
+        )
+        chunks = []
+        for begin, end, decay in regions:
+            for start in range(begin, end, size):
+                part = slice(start, min(start + size, end))
+                chunks.append(
+                    (
+                        network.parameters.flat[part],
+                        self.gradients.flat[part],
+                        [slot.flat[part] for slot in self.slots.values()],
+                        [array[: part.stop - start] for array in scratch],
+                        decay,
+                    )
+                )
+        return chunks
 
     def norm(self) -> float:
         """The Euclidean norm of the trainable parameters' gradient."""
@@ -56,22 +79,8 @@ class Optimization:
     def step(self, learning_rate: float) -> None:
         """Changes the trainable parameters by their gradients."""
         self.steps += 1
-        network, optimizer = self.network, self.optimizer
-        regions = (
-            (0, network.decayed_size, optimizer.weight_decay),
-            (network.decayed_size, network.trainable_size, optimizer.weight_decay if optimizer.decay_all else 0.0),
-        )
-        parameters, gradients = network.parameters.flat, self.gradients.flat
-        slots = [slot.flat for slot in self.slots.values()]
-        for begin, end, decay in regions:
-            for start in range(begin, end, self._chunk):
-                stop = min(start + self._chunk, end)
-                self._update(
-                    parameters[start:stop],
-                    gradients[start:stop],
-                    [slot[start:stop] for slot in slots],
-                    [scratch[: stop - start] for scratch in self._scratch],
-                    self.steps,
-                    learning_rate,
-                    decay,
-                )
+        for parameters, gradients, slots, scratch, decay in self._chunks:
+            self._update(parameters, gradients, slots, scratch, self.steps, learning_rate, decay)
+            if decay:
+                # What nothing pulls at decays until it is subnormal.
+                flush_subnormals(self.steps, [parameters])

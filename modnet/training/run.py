@@ -54,6 +54,8 @@ class Run:
         figures: those of the epoch that has just ended.
         seconds: how long that epoch took.
         stopped: why the run is to end, or "".
+        terminated: whether SIGTERM has come: the process ends when the run has ended.
+        failed: whether an exception has ended the run.
         states: callback name -> what it remembers.
     """
 
@@ -79,17 +81,14 @@ class Run:
     figures: dict[str, float | Array] = field(default_factory=dict)
     seconds: float = 0.0
     stopped: str = ""
+    terminated: bool = False
+    failed: bool = False
     states: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     @property
     def interrupted(self) -> bool:
         """Whether the run was stopped from outside, so that it can go on later."""
         return self.stopped in (INTERRUPTED, TERMINATED)
-
-    @property
-    def done(self) -> bool:
-        """Whether the run has come to its end: all epochs, or the one after which a callback stopped it."""
-        return not self.interrupted and not self.batch and (bool(self.stopped) or self.epoch >= self.training.epochs)
 
     def stop(self, reason: str) -> None:
         """Ends the run after the current step; the first reason counts."""

@@ -73,8 +73,10 @@ def train(
         sample_weights: a weight for each sample, shape (samples,).
         steps_per_epoch: batches that make an epoch, where x is an iterable of them.
         resume: a checkpoint (callback `checkpoint`) from which the run goes on as if it had never been stopped, or a
-            folder, of which the newest is taken; with none in it the run begins at the beginning. The network's own
-            weights are replaced. A stream of batches that cannot begin anew is to stand where the run had come to.
+            folder, of which the newest is taken; where that is the one to which this run's own checkpoints go and has
+            none yet, the run begins at the beginning. The network's own weights are replaced. Spec and data are
+            compared with those of the checkpoint: arrays whole, of memory-mapped ones about a thousand rows, streams
+            not at all. A stream that cannot begin anew is to stand where the run had come to.
         registry: where names are looked up.
 
     Returns:
@@ -85,7 +87,8 @@ def train(
     Raises:
         SpecError: an argument is not valid.
         ShapeError, DataError: the data do not fit the network.
-        TrainingError: the checkpoint is one of another network, training or data; the message says what differs.
+        TrainingError: the checkpoint is one of another network, training or data; the message says what differs. There
+            is no checkpoint to go on from, or another run writes its own to the same folder.
         ModelFileError: the checkpoint is damaged.
         Diverged: the loss became nan or infinite.
     """
@@ -128,7 +131,7 @@ def evaluate(
     given = {"loss": loss, "metrics": metrics, "batch_size": batch_size}
     training = merged_training(network, given, registry)
     objective = Objective(network, training)
-    batches = _source(network, objective, training.batch_size, x, y, sample_weights, None)
+    batches = _source(network, objective, batch_size and training.batch_size, x, y, sample_weights, None)
     return Evaluation(network, objective).figures(batches)
 
 
@@ -152,21 +155,26 @@ def merged_training(network: Network, given: Mapping[str, Any], registry: Regist
 def _source(
     network: Network,
     objective: Objective,
-    batch_size: int,
+    batch_size: int | None,
     x: Any,
     y: Any,
     sample_weights: Any,
     steps: int | None,
 ) -> ArrayBatches | StreamBatches:
+    """Batches of the data; of as many samples as suit prediction where no size is given."""
     outputs = [head.name for head in objective.heads]
     if isinstance(x, Dataset):
-        return ArrayBatches(network.arrays(x.inputs), named_targets(x.targets, outputs), None, batch_size, x.rows)
+        inputs = network.arrays(x.inputs)
+        size = batch_size or network.rows_at_a_time(inputs)
+        return ArrayBatches(inputs, named_targets(x.targets, outputs), None, size, x.rows)
     if y is None:
         if isinstance(x, Iterable | Callable) and not isinstance(x, np.ndarray | str | Mapping):
             return StreamBatches(x, network, outputs, steps)
         raise DataError(f"expected x and y, or an iterable of batches (x, y); found {show(x)} alone")
     weights = None if sample_weights is None else np.asarray(sample_weights, network.dtype)
-    return ArrayBatches(network.arrays(x), named_targets(y, outputs), weights, batch_size)
+    inputs = network.arrays(x)
+    size = batch_size or network.rows_at_a_time(inputs)
+    return ArrayBatches(inputs, named_targets(y, outputs), weights, size)
 
 
 def _batches(
@@ -195,15 +203,18 @@ def _batches(
         labels = class_numbers(batches.targets[head.name]) if head.loss.takes_labels else None
         for_training, for_validation = split(batches.samples, float(validation), training.seed, labels)
         parts = [
-            ArrayBatches(batches.inputs, batches.targets, batches.weights, training.batch_size, rows)
-            for rows in (for_training, for_validation)
+            ArrayBatches(batches.inputs, batches.targets, batches.weights, size, rows)
+            for rows, size in (
+                (for_training, training.batch_size),
+                (for_validation, network.rows_at_a_time(batches.inputs)),
+            )
         ]
         return parts[0], parts[1]
     pair = isinstance(validation, tuple | list) and len(validation) in (2, 3)
     if not pair and not isinstance(validation, Dataset):
         raise DataError(f"validation: expected a fraction between 0 and 1, or (x, y); found {show(validation)}")
     x, y, weights = (*validation, None)[:3] if pair else (validation, None, None)
-    return batches, _source(network, objective, training.batch_size, x, y, weights, None)
+    return batches, _source(network, objective, None, x, y, weights, None)
 
 
 def class_numbers(target: Array) -> Array | None:
@@ -224,7 +235,7 @@ class Evaluation:
         """Figure name -> value over all batches of an epoch."""
         tally = Tally(self.objective)
         for batch in batches.epoch():
-            self.objective.measure(self._pass.forward(batch.inputs), batch, tally)
+            self.objective.evaluate(self._pass.forward(batch.inputs), batch, tally)
         return tally.result()
 
 
@@ -292,6 +303,9 @@ class Trainer:
             try:
                 while (run.epoch < self.training.epochs or run.batch) and not run.stopped:
                     self._epoch(batches, validation)
+            except BaseException:
+                run.failed = True
+                raise
             finally:
                 run.history.stopped = run.stopped
                 events.modnet_training_ended(run=run)
@@ -443,24 +457,27 @@ def _fingerprints(batches: Batches, validation: Batches | None) -> dict[str, str
 def _stopping_at_signals(run: Run) -> Iterator[None]:
     """Lets the first Ctrl-C or SIGTERM end the run after its step; a second one does what it usually does.
 
-    SIGTERM is raised again when the run has ended and its last checkpoint is written: it is meant for the process.
+    SIGTERM is raised again when the run has ended and its last checkpoint is written, whatever else has ended the run:
+    it is meant for the process.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
     reasons = {signal.SIGINT: INTERRUPTED, signal.SIGTERM: TERMINATED}
-    before = {number: signal.getsignal(number) for number in reasons}
+    before = {number: handler for number in reasons if (handler := signal.getsignal(number)) is not None}
 
     def stop(number: int, frame: Any) -> None:
-        signal.signal(number, before[signal.Signals(number)])
-        run.stop(reasons[signal.Signals(number)])
+        received = signal.Signals(number)
+        signal.signal(number, before[received])
+        run.terminated = run.terminated or received is signal.SIGTERM
+        run.stop(reasons[received])
 
-    for number in reasons:
+    for number in before:
         signal.signal(number, stop)
     try:
         yield
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-        if run.stopped == TERMINATED:
+        if run.terminated:
             signal.raise_signal(signal.SIGTERM)

@@ -1,4 +1,4 @@
-"""A transformer block forward and backward, beside torch's: python benchmark.py [--rounds 7] [--threads 1]
+"""A transformer block forward and backward, beside torch's: python benchmark.py [--rounds 7] [--threads 1] [--cases 0]
 
 Each library runs in a process of its own, one after the other, round after round; the figures are medians of the rounds
 and the range of their ratios. With one thread the clock counts processor time, which other work on the machine hardly
@@ -80,10 +80,11 @@ def step_of_modnet(kernels, steps, batch, hidden, causal=False):
     return step
 
 
-def play(contestant, threads):
+def play(contestant, threads, names):
     """Case -> seconds of a step."""
     found = {}
-    for name, case in CASES.items():
+    for name in names:
+        case = CASES[name]
         step = (
             step_of_torch(threads, **case) if contestant == "torch" else step_of_modnet(contestant == "kernels", **case)
         )
@@ -91,8 +92,9 @@ def play(contestant, threads):
     return found
 
 
-def run_alone(contestant, threads):
+def run_alone(contestant, threads, numbers):
     command = [sys.executable, __file__, "--contestant", contestant, "--threads", str(threads)]
+    command += ["--cases", *map(str, numbers)]
     return json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout)
 
 
@@ -100,16 +102,21 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--cases", type=int, nargs="+", default=range(len(CASES)), help="their numbers, from 0")
     parser.add_argument("--contestant", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
+    cases = [list(CASES)[number] for number in arguments.cases]
     if arguments.contestant:
-        print(json.dumps(play(arguments.contestant, arguments.threads)))
+        print(json.dumps(play(arguments.contestant, arguments.threads, cases)))
         return
     os.environ |= dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"), str(arguments.threads))
-    rounds = [{name: run_alone(name, arguments.threads) for name in CONTESTANTS} for _ in range(arguments.rounds)]
+    rounds = [
+        {name: run_alone(name, arguments.threads, arguments.cases) for name in CONTESTANTS}
+        for _ in range(arguments.rounds)
+    ]
     print("| milliseconds | torch | modnet, numpy alone | ratio | modnet, with modnet-numba | ratio |")
     print("|---|---|---|---|---|---|")
-    for case in CASES:
+    for case in cases:
         cells = [f"{1e3 * median(found['torch'][case] for found in rounds):.1f}"]
         for name in CONTESTANTS[1:]:
             ratios = [found[name][case] / found["torch"][case] for found in rounds]

@@ -1,18 +1,26 @@
-"""Forward and backward passes of single layers against torch (channels_last): python benchmark.py [threads].
+"""Forward and backward passes of single layers against torch (channels_last), time and memory.
+
+    python benchmark.py [--threads 2] [--rounds 5] [words of the cases, all of which have to occur ...]
 
 Every round runs the libraries in turn, each in a process of its own. With one thread the time is that of the processor,
-which other programs on the machine disturb little; with more it is that of the clock.
+which other programs on the machine disturb little; with more it is that of the clock. Memory is what a process has
+taken at the height of a step beyond what it had before the first one, input and output's gradient included there; it
+is measured once (Linux only).
 """
 
+import argparse
+import gc
 import json
 import os
 import subprocess
 import sys
 import time
+from importlib.util import find_spec
+from pathlib import Path
 from statistics import median
 
-ROUNDS = 5
 SECONDS = 0.2
+LIBRARIES = ("torch", "numpy", "kernels")
 
 CONVOLUTION = [(28, 32, 32, 3, 1), (14, 64, 64, 3, 1), (28, 32, 32, 5, 1), (28, 32, 64, 1, 1), (28, 32, 64, 3, 2)]
 SHAPES = [
@@ -26,20 +34,10 @@ CASES = {
     for kind, *shape in SHAPES
     for size, channels, outputs, kernel, stride in [shape]
 }
+WITH_KERNELS = ("depthwise", "max_pool", "average_pool")
 
 
-def milliseconds(step, threads):
-    clock = time.thread_time if threads == 1 else time.perf_counter
-    step(), step()
-    times, end = [], time.perf_counter() + SECONDS
-    while time.perf_counter() < end or len(times) < 5:
-        begin = clock()
-        step()
-        times.append(clock() - begin)
-    return median(times) * 1e3
-
-
-def of_modnet(case, compiled):
+def step_of_modnet(case, compiled):
     import numpy as np
     from modnet_conv.convolution import Conv2d, DepthwiseConv2d
     from modnet_conv.pooling import AveragePool2d, MaxPool2d
@@ -59,7 +57,7 @@ def of_modnet(case, compiled):
     rng = np.random.default_rng(0)
     x = rng.standard_normal((batch, size, size, channels), np.float32)
     context = layer_context(layer, x.shape[1:], dtype=np.float32)
-    gradient = rng.standard_normal(forward(context, x).shape, np.float32)
+    gradient = rng.standard_normal((batch, *layer.output_shape(x.shape[1:])), np.float32)
 
     def step():
         context.begin()
@@ -69,7 +67,7 @@ def of_modnet(case, compiled):
     return step
 
 
-def of_torch(case):
+def step_of_torch(case):
     import torch
 
     batch, kind, size, channels, outputs, kernel, stride = case
@@ -80,7 +78,8 @@ def of_torch(case):
         "average_pool": lambda: torch.nn.AvgPool2d(kernel, stride),
     }[kind]().to(memory_format=torch.channels_last)
     x = torch.randn(batch, channels, size, size).to(memory_format=torch.channels_last).requires_grad_()
-    gradient = torch.randn_like(layer(x))
+    places = size // stride if kind.endswith("pool") else (size + stride - 1) // stride
+    gradient = torch.randn(batch, outputs, places, places).to(memory_format=torch.channels_last)
 
     def step():
         x.grad = None
@@ -90,42 +89,109 @@ def of_torch(case):
     return step
 
 
-def measure(library, threads):
-    if library == "torch":
-        import torch
+def make_step(library, case, threads):
+    if library != "torch":
+        return step_of_modnet(case, library == "kernels")
+    import torch
 
-        torch.set_num_threads(threads)
-        torch.autograd.set_multithreading_enabled(False)  # or the backward pass is in a thread that has another clock
-        make = of_torch
-    else:
-
-        def make(case):
-            return of_modnet(case, library == "kernels")
-
-    print(json.dumps({name: milliseconds(make(case), threads) for name, case in CASES.items()}))
+    torch.set_num_threads(threads)
+    torch.autograd.set_multithreading_enabled(False)  # or the backward pass is in a thread that has another clock
+    return step_of_torch(case)
 
 
-def main(threads):
-    libraries = ["torch", "numpy", "kernels"]
-    environment = {**os.environ, "OPENBLAS_NUM_THREADS": str(threads), "OMP_NUM_THREADS": str(threads)}
-    rounds = []
-    for _ in range(ROUNDS):
-        rounds.append({})
+def milliseconds(step, threads):
+    clock = time.thread_time if threads == 1 else time.perf_counter
+    step(), step()
+    times, end = [], time.perf_counter() + SECONDS
+    while time.perf_counter() < end or len(times) < 5:
+        begin = clock()
+        step()
+        times.append(clock() - begin)
+    return median(times) * 1e3
+
+
+def mebibytes(name):
+    """A figure of this process in Linux's tables: VmRSS is the memory that it has, VmHWM the most that it has had."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith(name)) / 1024
+
+
+def memory(library, case, threads):
+    """What the first steps take, in MiB, or None where the system does not say."""
+    if not Path("/proc/self/clear_refs").exists():
+        return None
+    # All that is loaded or compiled at first use, on one sample.
+    make_step(library, (1, *case[1:]), threads)()
+    step = make_step(library, case, threads)
+    gc.collect()
+    before = mebibytes("VmRSS")
+    Path("/proc/self/clear_refs").write_text("5")  # VmHWM starts again
+    for _ in range(3):
+        step()
+    return mebibytes("VmHWM") - before
+
+
+def run(quantity, library, names, threads):
+    """name -> figure, from a process of its own."""
+    variables = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "MODNET_NUM_THREADS")
+    environment = {**os.environ, **dict.fromkeys(variables, str(threads))}
+    command = [sys.executable, __file__, "--measure", quantity, library, "--threads", str(threads), *names]
+    done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True, check=True)
+    return json.loads(done.stdout)
+
+
+def measure(quantity, library, names, threads):
+    if quantity == "memory":
+        return {name: memory(library, CASES[name], threads) for name in names}
+    return {name: milliseconds(make_step(library, CASES[name], threads), threads) for name in names}
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--measure", nargs=2, help=argparse.SUPPRESS)
+    parser.add_argument("words", nargs="*", help="only the cases in whose names all of these occur")
+    arguments = parser.parse_args()
+    threads = arguments.threads
+    if arguments.measure:
+        print(json.dumps(measure(*arguments.measure, arguments.words, threads)))
+        return
+    chosen = [name for name in CASES if all(word in name for word in arguments.words)]
+    names = {
+        library: [n for n in chosen if library != "kernels" or n.startswith(WITH_KERNELS)] for library in LIBRARIES
+    }
+    libraries = [name for name in LIBRARIES if names[name] and (name != "kernels" or find_spec("numba"))]
+    rounds = [
+        {library: run("time", library, names[library], threads) for library in libraries}
+        for _ in range(arguments.rounds)
+    ]
+    taken = {
+        (library, name): run("memory", library, [name], threads)[name]
+        for library in libraries
+        for name in names[library]
+        if "batch 1" not in name
+    }
+    print(
+        f"{threads} thread(s); milliseconds and their ratio to torch's, median of {arguments.rounds} rounds (least to"
+    )
+    print("greatest); MiB that a step takes")
+    print("| layer |", *(f"{library} | MiB |" + " ratio |" * (library != "torch") for library in libraries))
+    print("|---|---|---|" + "---|---|---|" * (len(libraries) - 1))
+    for name in chosen:
+        cells = [name]
         for library in libraries:
-            command = [sys.executable, __file__, "measure", library, str(threads)]
-            done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
-            rounds[-1][library] = json.loads(done.stdout)
-    print(f"milliseconds, {threads} thread(s); ratio to torch: median of {ROUNDS} rounds (least to greatest)")
-    for name in CASES:
-        cells = [f"{median(r[library][name] for r in rounds):8.3f}" for library in libraries]
-        for library in libraries[1:]:
-            ratios = sorted(r[library][name] / r["torch"][name] for r in rounds)
-            cells.append(f"  {median(ratios):5.2f} ({ratios[0]:.2f} to {ratios[-1]:.2f})")
-        print(f"{name:46}", *cells)
+            if name not in names[library]:
+                cells += [""] * 3
+                continue
+            cells.append(f"{median(found[library][name] for found in rounds):.3f}")
+            mib = taken.get((library, name))
+            cells.append("" if mib is None else f"{mib:.1f}")
+            if library != "torch":
+                ratios = [found[library][name] / found["torch"][name] for found in rounds]
+                cells.append(f"{median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f})")
+        print(f"| {' | '.join(cells)} |")
 
 
 if __name__ == "__main__":
-    if sys.argv[1:2] == ["measure"]:
-        measure(sys.argv[2], int(sys.argv[3]))
-    else:
-        main(int(sys.argv[1]) if len(sys.argv) > 1 else 2)
+    main()

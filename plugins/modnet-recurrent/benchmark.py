@@ -1,7 +1,8 @@
-"""Forward and backward of a layer beside torch's, in one thread: python benchmark.py [--rounds 7]
+"""Forward and backward of a layer beside torch's: python benchmark.py [--rounds 7] [--threads 1] [--cases 0 1]
 
-Each library has a process of its own in every round, one after the other. The time is that of the processor, so that
-other work on the machine counts less.
+Each library has a process of its own in every round, one after the other. With one thread the
+time is that of the processor, so that other work on the machine counts less; with more it is that of the clock, which
+means something on an idle machine only.
 """
 
 import argparse
@@ -43,10 +44,10 @@ def modnet_step(kind, time_steps, batch, size, compiled):
     return step
 
 
-def torch_step(kind, time_steps, batch, size):
+def torch_step(threads, kind, time_steps, batch, size):
     import torch
 
-    torch.set_num_threads(1)
+    torch.set_num_threads(threads)
     module = getattr(torch.nn, kind.upper())(size, size, batch_first=True)
     x, gradient = torch.randn(batch, time_steps, size, requires_grad=True), torch.randn(batch, time_steps, size)
 
@@ -58,38 +59,42 @@ def torch_step(kind, time_steps, batch, size):
     return step
 
 
-def measure(library, *size):
-    step = torch_step(*size) if library == "torch" else modnet_step(*size, compiled=library == "kernels")
+def measure(library, threads, *size):
+    step = torch_step(threads, *size) if library == "torch" else modnet_step(*size, compiled=library == "kernels")
+    clock = time.process_time if threads == 1 else time.perf_counter
     for _ in range(5):
         step()
     times = []
     for _ in range(PASSES):
-        start = time.process_time()
+        start = clock()
         step()
-        times.append(time.process_time() - start)
+        times.append(clock() - start)
     print(median(times) * 1e3)
 
 
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--cases", type=int, nargs="+", default=range(len(SIZES)), help="their numbers, from 0")
     parser.add_argument("--measure", nargs=5, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.measure:
         library, kind, *numbers = arguments.measure
-        return measure(library, kind, *map(int, numbers))
+        return measure(library, arguments.threads, kind, *map(int, numbers))
     # set_num_threads is torch's; OpenBLAS and OpenMP read these as they start.
-    one_thread = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
+    environment = os.environ | dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"), str(arguments.threads))
     print("milliseconds, medians; ratio to torch: median of the rounds (least to greatest)")
-    for kind, *numbers in SIZES:
+    for kind, *numbers in (SIZES[number] for number in arguments.cases):
         libraries = [name for name in ("modnet", "kernels", "torch") if name != "kernels" or kind != "rnn"]
         if find_spec("numba") is None:
             libraries = [name for name in libraries if name != "kernels"]
         found = {library: [] for library in libraries}
         for _ in range(arguments.rounds):
             for library in libraries:
-                command = [sys.executable, __file__, "--measure", library, kind, *map(str, numbers)]
-                done = subprocess.run(command, env={**os.environ, **one_thread}, capture_output=True, check=True)
+                command = [sys.executable, __file__, "--threads", str(arguments.threads)]
+                command += ["--measure", library, kind, *map(str, numbers)]
+                done = subprocess.run(command, env=environment, capture_output=True, check=True)
                 found[library].append(float(done.stdout))
         steps, batch, size = numbers
         print(f"{kind}({size}), T {steps}, batch {batch}: torch {median(found['torch']):.2f}", end="")

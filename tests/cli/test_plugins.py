@@ -78,6 +78,29 @@ def test_the_traceback_of_what_is_broken(environment, run):
     assert "modnet_wave.py" in shown
 
 
+def test_kernels_are_listed_whether_they_work_or_not(environment, run, monkeypatch):
+    code = "def make(component, dtype): ...\n"
+    environment.install("modnet-fast", code, kernels={"layer.flatten.forward": "make"})
+    environment.install("modnet-lost", "import compiler_", kernels={"layer.flatten.backward": "make"})
+    listed = {row["type"]: row for row in json.loads(run("plugins", "--json").stdout)}
+    assert listed["layer.flatten.forward"].pop("seconds") > 0
+    assert listed["layer.flatten.forward"] == {
+        "kind": "kernel",
+        "type": "layer.flatten.forward",
+        "version": None,
+        "plugin": "modnet-fast 1.0",
+        "from": "modnet_fast:make",
+        "error": None,
+    }
+    error = "broken: ModuleNotFoundError: No module named 'compiler_'"
+    assert listed["layer.flatten.backward"]["error"] == error
+    shown = run("plugins", "--errors").stdout
+    assert "kernel layer.flatten.backward of modnet-lost 1.0 (modnet_lost:make)" in shown
+    assert "Traceback" in shown
+    monkeypatch.setenv("MODNET_KERNELS", "off")
+    assert "not used: MODNET_KERNELS=off" in run("plugins").stdout
+
+
 def test_the_slowest_import_comes_first(environment, run):
     for name, delay in (("modnet-quick", 0), ("modnet-slow", 0.05)):
         code = f"import time; time.sleep({delay})\n{GATE}".replace("'gate'", f"'{name[7:]}'")

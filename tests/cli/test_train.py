@@ -154,7 +154,7 @@ def test_a_run_that_is_stopped_keeps_what_was_learnt_and_goes_on(number, by, sta
     assert Path("pets.modnet").read_bytes() == resumed
 
 
-def test_a_run_that_was_killed_goes_on_from_its_checkpoints(run, folder):
+def test_a_longer_run_goes_on_from_the_checkpoints_of_a_shorter_one(run, folder):
     often = ("--set", 'training.callbacks=[{ type = "checkpoint", directory = "run", every_steps = 5 }]')
     run("train", "pets.toml", *often, "--set", "training.epochs=2", "-o", "two.modnet")
     went_on = run("train", "pets.toml", *often, "--resume")
@@ -168,6 +168,101 @@ def test_a_run_that_was_killed_goes_on_from_its_checkpoints(run, folder):
 def test_nothing_to_go_on_from(run, folder):
     result = run("train", "pets.toml", "--resume")
     assert result.stderr == "warning: pets.checkpoints has no checkpoint; beginning at the beginning\n"
+
+
+def test_checkpoints_of_an_earlier_run_are_not_overlooked(run, folder):
+    often = ("--set", 'training.callbacks=["checkpoint"]')
+    run("train", "pets.toml", *often)
+    assert run("train", "pets.toml", *often).stderr == (
+        "warning: checkpoints has checkpoints of an earlier run, the newest after step 24; with --resume it goes on\n"
+    )
+
+
+STOP = """
+import os, signal
+import modnet
+from modnet.training import callbacks
+
+class Nothing(modnet.Metric, type="nothing"):  # a plugin file has a component
+    pass
+
+def end(path, *_, **__):
+    os.kill(os.getpid(), signal.{signal})
+
+if "{where}" == "preparation":
+    from modnet.layers.standardize import Standardize
+    Standardize.prepare = end
+elif "{where}" == "saving":
+    from modnet import modelfile
+    modelfile.save = end
+elif "{where}" == "the end":
+    callbacks.RecordHistory.modnet_training_ended = lambda self, run: end(None)
+elif "{where}" == "the first step":
+    callbacks.RecordHistory.modnet_training_started = lambda self, run: end(None)
+"""
+
+
+def stopping(where, number):
+    Path("stop.py").write_text(STOP.format(where=where, signal=number))
+    process = start("train", "pets.toml", "--plugin", "stop.py", "--resume", stdout=subprocess.PIPE, stderr=-1)
+    shown, told = process.communicate(timeout=30)
+    return process.returncode, shown, told
+
+
+posix = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no signals for one process")
+
+
+@posix
+@pytest.mark.parametrize("where", ["saving", "the end"])
+def test_checkpoints_stay_until_the_model_is_written(where, run, folder):
+    whole = Path(run("train", "pets.toml", "-o", "whole.modnet") and "whole.modnet").read_bytes()
+    run("train", "pets.toml", "--set", 'training.callbacks=[{ type = "checkpoint", directory = "pets.checkpoints" }]')
+    Path("pets.modnet").unlink()
+    assert len(list(Path("pets.checkpoints").iterdir())) == 3
+    status, _, _ = stopping(where, "SIGKILL")
+    assert status == -signal.SIGKILL
+    assert not Path("pets.modnet").exists()
+    assert len(list(Path("pets.checkpoints").iterdir())) == 3
+    run("train", "pets.toml", "--resume")
+    assert Path("pets.modnet").read_bytes() == whole
+    assert not Path("pets.checkpoints").exists()
+
+
+def test_checkpoints_stay_where_the_model_could_not_be_written(run, folder, monkeypatch, tmp_path):
+    from modnet.modelfile import save
+
+    def full(network, path):
+        if Path(path).parent == Path():
+            raise OSError(28, "No space left on device", str(path))
+        return save(network, path)
+
+    run("train", "pets.toml", "--set", 'training.callbacks=[{ type = "checkpoint", directory = "pets.checkpoints" }]')
+    monkeypatch.setattr("modnet.modelfile.save", full)
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    monkeypatch.setattr("tempfile.tempdir", None)
+    run("train", "pets.toml", "--resume")
+    assert len(list(Path("pets.checkpoints").iterdir())) == 3
+
+
+@posix
+@pytest.mark.parametrize(("number", "status"), [("SIGTERM", 143), ("SIGINT", 130)])
+@pytest.mark.parametrize("where", ["preparation", "the first step"])
+def test_a_signal_before_the_first_step_ends_the_command_and_writes_nothing(where, number, status, folder):
+    Path("pets.modnet").write_bytes(b"")
+    found, _, told = stopping(where, number)
+    assert found == status, told
+    assert Path("pets.modnet").read_bytes() == b""
+    assert not Path("pets.checkpoints").exists()
+    if where == "the first step":
+        assert told.endswith("stopped before the first step; pets.modnet is as it was\n")
+
+
+@posix
+def test_sigterm_at_the_very_end_does_not_keep_the_model_from_being_written(folder):
+    status, shown, _ = stopping("the end", "SIGTERM")
+    assert "next: modnet predict" in shown
+    assert status == 0
+    assert modnet.load("pets.modnet").history
 
 
 def test_going_on_with_another_spec(run, folder):
@@ -220,5 +315,14 @@ def test_a_terminal_has_a_bar_that_leaves_nothing_behind(run, folder):
 def test_a_profile_tells_where_the_time_goes(run):
     lines = run("train", "pets.toml", "--profile", "--set", "training.epochs=1").stdout.splitlines()
     (head,) = [line for line in lines if line.startswith("node ")]
-    assert head.split()[:4] == ["node", "type", "forward", "backward"]
+    assert head.split()[:5] == ["node", "type", "forward", "GFLOP/s", "backward"]
     assert lines[-1].startswith("a step of ")
+    assert [line.split()[0] for line in lines if line.startswith("(")] == ["(batch)", "(loss)", "(optimizer)"]
+
+
+def test_a_profile_in_json(run):
+    told = json.loads(run("train", "pets.toml", "--profile", "--json", "--set", "training.epochs=1").stdout)
+    rows = told["profile"]["rows"]
+    assert told["profile"]["seconds"] == pytest.approx(sum(row["forward"] + row["backward"] for row in rows))
+    assert rows[0]["name"] == "(batch)"
+    assert "profile" not in json.loads(run("train", "pets.toml", "--json", "--set", "training.epochs=1").stdout)

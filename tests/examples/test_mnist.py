@@ -7,20 +7,29 @@ from pathlib import Path
 import pytest
 
 IMAGES, LABELS = "t10k-images-idx3-ubyte.gz", "t10k-labels-idx1-ubyte.gz"
+BESIDE = Path(__file__).parents[3] / "shared" / "data"
+"""Where a copy of the data sets may lie beside the repository."""
+
+
+def stored(name):
+    """A file of MNIST, as it is called everywhere or with what it belongs to before its name."""
+    folders = [Path(folder) for folder in (os.environ.get("MODNET_MNIST"), BESIDE) if folder]
+    files = [folder / found for folder in folders for found in (name, f"mnist-{name}")]
+    return next((file for file in files if file.is_file()), None)
 
 
 @pytest.fixture
 def folder(examples):
-    """The example with its data, which the environment variable MODNET_MNIST says where to find."""
+    """The example with its data."""
     try:
         distribution("modnet-conv")
     except PackageNotFoundError:
         pytest.skip("the layers are those of plugins/modnet-conv")
-    found = Path(os.environ.get("MODNET_MNIST", ""))
-    if not (found / IMAGES).is_file() or not (found / LABELS).is_file():
-        pytest.skip(f"{IMAGES} and {LABELS} are not in the folder that MODNET_MNIST names")
     for name in (IMAGES, LABELS):
-        shutil.copy(found / name, examples / "mnist" / name)
+        file = stored(name)
+        if file is None:
+            pytest.skip(f"{name} is neither in the folder that MODNET_MNIST names nor in {BESIDE}")
+        shutil.copy(file, examples / "mnist" / name)
     return examples / "mnist"
 
 

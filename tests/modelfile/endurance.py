@@ -145,6 +145,7 @@ def storm(path, seconds, writers, readers, killed, elements=1 << 17):
 
 MEASURED = """
 import resource, sys
+import modnet
 import numpy as np
 from modnet.errors import ModelFileError
 from modnet.modelfile.damage import verify

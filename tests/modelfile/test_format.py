@@ -49,7 +49,7 @@ def test_constants():
     names = [name for name in vars(container) if name.endswith("_LIMIT")]
     expected = {name: getattr(container, name) for name in ("ALIGNMENT", "FRAME_LENGTH", "ID_LENGTH", "CHUNK_LENGTH")}
     expected |= {name: getattr(container, name) for name in names}
-    expected |= {name: getattr(model, name) for name in ("NODES_WITHOUT_ARRAYS", "NODES_FOR_EACH_ARRAY")}
+    expected |= {name: getattr(model, name) for name in ("NODE_LIMIT", "BYTES_FOR_A_NODE", "COMPONENTS_FOR_A_NODE")}
     assert documented == expected
 
 

@@ -101,7 +101,7 @@ def test_a_model_that_makes_no_sense_is_refused(file, path):
         _, peak = tracemalloc.get_traced_memory()
         tracemalloc.stop()
         told(file, caught.value, path)
-    assert peak < 30 * len(file.content) + (8 << 20)
+    assert peak < 8 * len(file.content) + (64 << 20)
 
 
 def test_the_right_model_is_loaded(path):

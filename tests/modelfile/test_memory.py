@@ -11,7 +11,9 @@ import msgpack
 import numpy as np
 import pytest
 
+import modnet
 from modnet.modelfile import container
+from modnet.modelfile.reader import read_header
 from modnet.modelfile.writer import Group, write
 
 from . import hostile
@@ -104,6 +106,58 @@ for function in (read, read_header, verify):
     assert grown < 8 * len(content) + ALLOWANCE
 
 
+RELU, LINEAR = {"type": "relu"}, {"type": "linear", "out_features": 1}
+NEST = 18  # of repeats; deeper is no header
+
+
+def repeated(layer, *counts):
+    for count in counts:
+        layer = {"type": "repeat", "count": count, "layers": [layer]}
+    return [layer]
+
+
+SPECS = {
+    "repeat, nested": lambda: repeated(RELU, *[10_000] * NEST),
+    "repeat, nested and only just allowed": lambda: repeated(RELU, *[9_990 // NEST] * NEST),
+    "repeat, with many arrays": lambda: repeated("batch_norm", 9_990),
+    "residual in repeat": lambda: repeated({"type": "residual", "layers": ["relu"]}, 9_990),
+    "as many tables as a header can have": lambda: [RELU] * 160_000,
+    "as many nodes as are made": lambda: [LINEAR] * 10_000,
+}
+
+
+@pytest.mark.parametrize("name", SPECS)
+def test_refusing_to_load_takes_eight_times_the_file_and_64_mb_at_most(name, tmp_path):
+    """The header has as many further values as are allowed."""
+    path = tmp_path / "model.modnet"
+    layers = ["relu", LINEAR, "batch_norm", {"type": "residual", "layers": ["relu"]}, *repeated("relu", 1)]
+    modnet.save(modnet.build({"network": {"input": [2], "layers": layers}}), path)
+    header = read_header(path).header
+    header["spec"]["network"] = {"input": [2], "layers": SPECS[name]()}
+    header["history"] = {"loss": [0.1] * (container.VALUE_LIMIT - 200 - count_of(header))}
+    write(path, header, [])
+    grown = growth(
+        f"""
+try:
+    modnet.load({os.fspath(path)!r})
+except ModelFileError as error:
+    print(str(error)[:200], file=sys.stderr)
+else:
+    raise AssertionError
+""",
+        # What every process has once it has loaded a model.
+        "modnet.load({!r})".format(os.fspath(Path(__file__).parents[1] / "golden/composites.modnet")),
+    )
+    assert grown < 8 * path.stat().st_size + ALLOWANCE
+
+
+def count_of(value):
+    """The values in a header's value, keys included."""
+    if isinstance(value, dict):
+        return 1 + sum(1 + count_of(item) for item in value.values())
+    return 1 + sum(map(count_of, value)) if isinstance(value, list | tuple) else 1
+
+
 # What is read and written
 
 
@@ -124,6 +178,33 @@ def test_reading_takes_the_file_and_64_mb_at_most(large, arguments):
     assert grown < large.stat().st_size + ALLOWANCE
     if arguments == ", mmap=True, verify=False":
         assert grown < 8 << 20  # nothing of it has been used yet
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory):
+    """A network of 200 MB in a file: model("float32"), or in half of that: model("float16")."""
+    folder = tmp_path_factory.mktemp("models")
+    network = modnet.build({"network": {"input": [5000], "layers": [{"type": "linear", "out_features": 10_000}]}})
+    modnet.save(network, folder / "float32")
+    half = [Group("parameters", network.parameters.flat.astype(np.float16), network.parameters.layout)]
+    half.append(Group("state", network.state.flat.astype(np.float16), network.state.layout))
+    write(folder / "float16", read_header(folder / "float32").header, half)
+    training = [*half, Group("optimizer.mean", network.parameters.flat, network.parameters.layout)]
+    write(folder / "checkpoint", read_header(folder / "float32").header, training)
+    yield lambda name: folder / name
+    for path in folder.iterdir():
+        path.unlink()
+
+
+@pytest.mark.parametrize("name", ["float32", "float16", "checkpoint"])
+def test_loading_takes_the_network_and_64_mb_at_most(name, model):
+    grown = growth(f"network = modnet.load({os.fspath(model(name))!r})")
+    assert grown < model("float32").stat().st_size + ALLOWANCE
+
+
+def test_loading_a_mapped_model_takes_next_to_nothing(model):
+    grown = growth(f"network = modnet.load({os.fspath(model('float32'))!r}, mmap=True)")
+    assert grown < 16 << 20
 
 
 def test_verifying_takes_64_mb_at_most(large):

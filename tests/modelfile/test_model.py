@@ -8,7 +8,7 @@ import pytest
 
 import modnet
 from modnet.modelfile import container
-from modnet.modelfile.reader import read_header
+from modnet.modelfile.reader import read, read_header
 from modnet.modelfile.writer import Group, write
 from modnet.summary import Summary
 
@@ -277,15 +277,149 @@ def test_a_spec_that_does_not_fit_the_arrays_is_refused_before_they_are_read(net
         modnet.load(rewritten(network, tmp_path / "model", spec=plain))
 
 
-def test_a_spec_that_stands_for_more_nodes_than_its_arrays_justify_is_refused(tmp_path):
+def nested(count, depth):
+    """The relus of `repeat` in `repeat` in ..."""
+    layer = "relu"
+    for _ in range(depth):
+        layer = {"type": "repeat", "count": count, "layers": [layer]}
+    return layer
+
+
+@pytest.mark.parametrize("depth", [2, 18])
+def test_a_spec_that_stands_for_more_nodes_than_its_bytes_justify_is_refused(depth, tmp_path):
     path = tmp_path / "model.modnet"
-    spec = {"input": [4], "layers": [{"type": "repeat", "count": 50, "layers": ["relu"]}]}
-    modnet.save(modnet.build({"network": spec}), path)
+    modnet.save(modnet.build({"network": {"input": [4], "layers": [nested(1, depth)]}}), path)
     header = read_header(path).header
-    header["spec"]["network"]["layers"][0]["count"] = 1100
+    layer = header["spec"]["network"]["layers"][0]
+    while "count" in layer:
+        layer["count"] = 10_000
+        (layer,) = layer["layers"]
     write(path, header, [])
-    with pytest.raises(modnet.errors.MalformedFile, match="there are more than 1,000 nodes, which is the limit"):
+    with pytest.raises(modnet.errors.MalformedFile, match=r"there are more than 10,00\d nodes, which is the limit"):
         modnet.load(path)
+
+
+def test_a_spec_of_more_components_than_its_bytes_justify_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr("modnet.modelfile.model.NODE_LIMIT", 10)
+    path = tmp_path / "model.modnet"
+    modnet.save(modnet.build({"network": {"input": [4], "layers": ["relu"]}}), path)
+    header = read_header(path).header
+    header["spec"]["network"]["layers"] *= 200
+    write(path, header, [])
+    with pytest.raises(modnet.errors.MalformedFile, match=r"there are more than \d\d components"):
+        modnet.load(path)
+
+
+def test_a_network_that_could_not_be_loaded_is_not_saved(tmp_path):
+    layers = [nested(10_000, 1), "relu"]
+    with pytest.raises(modnet.ModelFileError, match=r"has 10,001 nodes; a file with arrays of 0 bytes may have 10,000"):
+        modnet.save(modnet.build({"network": {"input": [1], "layers": layers}}), tmp_path / "model.modnet")
+    assert not list(tmp_path.iterdir())
+    modnet.save(modnet.build({"network": {"input": [1], "layers": layers[:1]}}), tmp_path / "model.modnet")
+    assert len(modnet.load(tmp_path / "model.modnet").graph.nodes) == 10_000
+
+
+# What others may have put in
+
+
+@pytest.fixture
+def files_opened():
+    """The paths that are opened during a test."""
+    seen = []
+    _listeners.append(seen)
+    yield seen
+    _listeners.remove(seen)
+
+
+_listeners = []
+
+
+def _listen(event, arguments):
+    if event == "open" and _listeners:
+        for seen in _listeners:
+            seen.append(str(arguments[0]))
+
+
+sys.addaudithook(_listen)  # for good, as Python has no way to remove one
+
+
+def test_a_stored_data_section_is_never_opened(network, tmp_path, files_opened):
+    secret = tmp_path / "secret.csv"
+    secret.write_text("a,b,c,d,kind\n1,2,3,4,x\n")
+    spec = {"network": network.spec.network.plain(), "training": network.spec.training.plain()}
+    spec["data"] = {"train": str(secret), "target": "kind", "validation": str(secret)}
+    path = rewritten(network, tmp_path / "model.modnet", spec=spec)
+    files_opened.clear()
+    loaded = modnet.load(path)
+    assert set(files_opened) == {str(path)}
+    assert loaded.spec.data is None
+    loaded.predict(np.ones((2, 4)))
+    modnet.train(loaded, np.ones((8, 4)), np.zeros(8, int), epochs=1)
+    modnet.evaluate(loaded, np.ones((8, 4)), np.zeros(8, int))
+    modnet.save(loaded, tmp_path / "again.modnet")
+    assert str(secret) not in files_opened
+    assert b"secret" not in (tmp_path / "again.modnet").read_bytes()
+
+
+def test_a_file_with_callbacks_is_refused(network, tmp_path, monkeypatch):
+    """They would write where the maker of the file likes, as soon as somebody trains his model further."""
+    monkeypatch.chdir(tmp_path)
+    log = {"callback": {"type": "json_log", "path": "log.jsonl"}, "name": None}
+    for callbacks in ([log], [log["callback"]], ["checkpoint"], {"type": "checkpoint"}):
+        spec = {"network": network.spec.network.plain(), "training": network.spec.training.plain()}
+        spec["training"]["callbacks"] = callbacks
+        with pytest.raises(modnet.errors.MalformedFile) as caught:
+            modnet.load(rewritten(network, tmp_path / "model.modnet", spec=spec))
+        assert str(caught.value) == (
+            f"{tmp_path / 'model.modnet'}: spec.training: there are callbacks; they belong to a run, they write files, "
+            "and no model file holds them"
+        )
+    needs = [*read_header(tmp_path / "model.modnet").header["needs"], plugin_needs(kind="callback", type="spy")]
+    with pytest.raises(modnet.errors.MalformedFile, match="needs: a callback is listed"):
+        modnet.load(rewritten(network, tmp_path / "model.modnet", needs=needs))
+    assert [path.name for path in tmp_path.iterdir()] == ["model.modnet"]
+
+
+def test_a_file_that_does_not_fit_into_memory_is_told_of(network, tmp_path, monkeypatch):
+    modnet.save(network, tmp_path / "model.modnet")
+
+    def full(*_):
+        raise MemoryError
+
+    monkeypatch.setattr("modnet.parameters.aligned_zeros", full)
+    with pytest.raises(modnet.ModelFileError, match=r"model\.modnet: the file does not fit into memory"):
+        modnet.load(tmp_path / "model.modnet")
+
+
+def test_what_only_going_on_with_a_training_needs_is_not_read(network, tmp_path):
+    modnet.save(network, tmp_path / "model.modnet")
+    expected = modnet.load(tmp_path / "model.modnet").predict(np.ones((2, 4)))
+    groups = [Group(n, a.flat, a.layout) for n, a in (("parameters", network.parameters), ("state", network.state))]
+    groups.append(Group("optimizer.mean", np.ones(1000, np.float32), [("w", 0, (1000,))]))
+    write(tmp_path / "model.modnet", read_header(tmp_path / "model.modnet").header, groups)
+    content = bytearray((tmp_path / "model.modnet").read_bytes())
+    content[-1] ^= 1
+    (tmp_path / "model.modnet").write_bytes(content)
+    assert (modnet.load(tmp_path / "model.modnet").predict(np.ones((2, 4))) == expected).all()
+    network.load_parameters(tmp_path / "model.modnet")
+    with pytest.raises(modnet.errors.ChecksumMismatch, match=r"optimizer\.mean"):
+        read(tmp_path / "model.modnet")
+
+
+def test_half_precision_is_converted_as_it_is_read(network, tmp_path):
+    groups = [
+        Group(n, a.flat.astype(np.float16), a.layout)
+        for n, a in (("parameters", network.parameters), ("state", network.state))
+    ]
+    modnet.save(network, tmp_path / "model.modnet")
+    write(tmp_path / "model.modnet", read_header(tmp_path / "model.modnet").header, groups)
+    for mmap in (False, True):
+        loaded = modnet.load(tmp_path / "model.modnet", mmap=mmap)
+        assert loaded.parameters.dtype == np.float32
+        assert (loaded.parameters.flat == groups[0].flat.astype(np.float32)).all()
+        assert (loaded.state.flat == groups[1].flat.astype(np.float32)).all()
+    with pytest.raises(ValueError, match="read-only"):
+        loaded.parameters["hidden.bias"] = np.zeros(6)
 
 
 def test_a_failed_save_leaves_the_old_file(network, tmp_path):

@@ -1,6 +1,7 @@
 """A file that was made before its components changed: what still loads, and what is said where it does not."""
 
 import sys
+from contextlib import nullcontext
 
 import numpy as np
 import pytest
@@ -113,7 +114,8 @@ LATER = {
 def test_a_component_that_changed_since(code, expected, version, installed, install, path):
     save(path, install(scale()))
     now = install(code, installed)
-    network = modnet.load(path, registry=now)
+    with pytest.warns(UserWarning, match="older") if installed == "0.9" else nullcontext():
+        network = modnet.load(path, registry=now)
     assert network.predict([[1.0, 2.0]]).tolist() == [expected]
     modnet.save(network, path, registry=now)
     (need,) = read_header(path).header["needs"]
@@ -239,6 +241,42 @@ def test_a_component_that_is_older_than_the_file(install, path):
         "version 1:  pip install 'modnet-scale>=2.0'"
     )
     assert (caught.value.distribution, caught.value.version) == ("modnet-scale", "2.0")
+
+
+OLDER = {
+    "older": ("2.0", "1.9", True),
+    "older by its tenth release": ("1.10.0", "1.9", True),
+    "the same": ("2.0", "2.0.0", False),
+    "the same release": ("2.0rc1", "2.0", False),
+    "newer": ("2.0", "2.0.1", False),
+}
+
+
+@pytest.mark.parametrize(("then", "now", "warned"), OLDER.values(), ids=OLDER)
+def test_a_distribution_that_is_older_with_the_same_component_is_told_of(then, now, warned, install, path, recwarn):
+    save(path, install(scale(), then))
+    network = modnet.load(path, registry=install(scale(), now))
+    assert network.predict([[1.0, 2.0]]).tolist() == [[3.0, 6.0]]
+    assert [str(warning.message) for warning in recwarn] == warned * [
+        f"{path} was made with modnet-scale {then}, and {now}, which is older, is installed; what it computes may "
+        f"differ:  pip install 'modnet-scale>={then}'"
+    ]
+    assert all(warning.filename == __file__ for warning in recwarn)
+
+
+def test_an_older_distribution_that_only_training_needs_is_told_of_when_it_is_trained(install, path):
+    offers = {"losses": {"power": "Power"}}
+    code = LOSS.format(version=1, fields="twice: float = 4.0", name="twice")
+    layers = [{"type": "linear", "out_features": 1}]
+    save(
+        path,
+        install(code, "2.0", **offers),
+        {"network": {"input": [2], "layers": layers}, "training": {"loss": "power"}},
+    )
+    network = modnet.load(path, registry=install(code, "1.0", **offers))
+    with pytest.warns(UserWarning, match=r"was made with modnet-scale 2\.0, and 1\.0, which is older") as caught:
+        assert network.training.loss.twice == 4.0
+    assert len(caught) == 1
 
 
 def test_an_upgrade_that_fails(install, path):

@@ -684,6 +684,14 @@ class DoubleLoss(Squares, type="double_loss"):
         return super().gradient(prediction.astype(np.float64), target)
 
 
+@breaks("measure")
+class MeasuresTwice(Squares, type="measures_twice"):
+    """Gives another gradient together with the values than alone."""
+
+    def measure(self, context, prediction, target):
+        return self.values(prediction, target), 2 * self.gradient(prediction, target)
+
+
 @breaks("joint")
 class Unstable(Squares, type="unstable"):
     """Behind softmax: exp of large logits is inf."""

@@ -17,7 +17,7 @@ class Offer:
         self.load = lambda: maker
 
 
-@pytest.mark.parametrize(("whole", "sizes"), [(False, [CHUNK, 4 * 10_000 - CHUNK, 4]), (True, [40_000, 4])])
+@pytest.mark.parametrize(("whole", "sizes"), [(False, [CHUNK, 4 * 20_000 - CHUNK, 4]), (True, [80_000, 4])])
 def test_a_kernel_is_given_chunks_or_all_that_has_one_weight_decay(registry, whole, sizes):
     calls = []
 
@@ -30,7 +30,7 @@ def test_a_kernel_is_given_chunks_or_all_that_has_one_weight_decay(registry, who
         return update
 
     layers = [{"type": "linear", "out_features": 4}]
-    network = modnet.build({"network": {"input": [10_000], "layers": layers}}, registry=registry)
+    network = modnet.build({"network": {"input": [20_000], "layers": layers}}, registry=registry)
     gradients = network.parameters.like()
     gradients.flat.fill(1)
     optimizer = SGD(momentum=0.9, weight_decay=0.1)
@@ -38,4 +38,15 @@ def test_a_kernel_is_given_chunks_or_all_that_has_one_weight_decay(registry, who
     optimization = Optimization(network, optimizer, gradients, Kernels([Offer("optimizer.sgd.update", maker)]))
     optimization.step(0.5)
     assert calls == [(size, 0.1) for size in sizes[:-1]] + [(sizes[-1], 0.0)]
-    np.testing.assert_allclose(network.parameters["linear_1.weight"].ravel(), expected[:40_000], rtol=1e-6, atol=1e-6)
+    np.testing.assert_allclose(network.parameters["linear_1.weight"].ravel(), expected[:80_000], rtol=1e-6, atol=1e-6)
+
+
+def test_weights_that_nothing_but_decay_pulls_at_never_become_subnormal():
+    network = modnet.build({"network": {"input": [3], "layers": [{"type": "linear", "out_features": 2}]}})
+    gradients = network.parameters.like()
+    optimization = Optimization(network, SGD(weight_decay=0.5), gradients)
+    for _ in range(400):
+        gradients.flat.fill(0)
+        optimization.step(0.5)
+    weight = network.parameters["linear_1.weight"]
+    assert not ((weight != 0) & (np.abs(weight) < np.finfo(np.float32).tiny)).any()

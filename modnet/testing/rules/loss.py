@@ -134,6 +134,41 @@ def dtypes(trial: Trial) -> str:
     return "float32, float64"
 
 
+def both(call: Any, context: Context, prediction: Array, target: Array, what: str) -> tuple[Array, Array]:
+    """Values and gradient, as training asks for them."""
+    values, gradient = call(context, prediction, target)
+    if gradient is None:
+        raise Broken(f"{what} gives no gradient where context.needs_input_gradient is True")
+    return values, gradient
+
+
+@RULES.rule(
+    "measure",
+    "measure(context, prediction, target) gives what values and gradient give, whatever its buffers held before.",
+    after=("takes targets", "values", "gradients"),
+)
+def measure(trial: Trial) -> str:
+    loss = trial.component
+    if type(loss).measure is Loss.measure:
+        raise NotApplicable("it has values and gradient alone")
+    for case in trial.cases:
+        prediction, target = case.data(BATCH)
+        context = Context(np.float64)
+        for size in (BATCH, 1, BATCH):
+            few = prediction[:size], target[:size]
+            context.begin()
+            found = both(loss.measure, context, *few, f"{case}: measure")
+            same(found[0], loss.values(*few), f"{case}: the values of measure")
+            same(found[1], loss.gradient(*few), f"{case}: the gradient of measure")
+        values, _ = loss.measure(Context(np.float64, needs_input_gradient=False), prediction, target)
+        same(values, loss.values(prediction, target), f"{case}: the values where no gradient is needed")
+        wanted = target.astype(np.float32) if target.dtype.kind == "f" else target
+        for array in both(loss.measure, Context(np.float32), prediction.astype(np.float32), wanted, str(case)):
+            if array.dtype != np.float32:
+                raise Broken(f"{case}: measure gives {array.dtype} for float32 predictions")
+    return f"{len(trial.cases)} kinds of targets; batches of 1, {BATCH}"
+
+
 @RULES.rule(
     "joint",
     "joint(context, logits, target) gives what values and gradient give behind the activation of joint_with, and stays "
@@ -158,12 +193,12 @@ def joint(trial: Trial) -> str:
             except DataError:
                 continue
             slope = activation.backward(context, expected[1].copy())
-            found = loss.joint(Context(np.float64), logits.copy(), target.copy())
+            found = both(loss.joint, Context(np.float64), logits.copy(), target.copy(), f"{case}: joint")
             same(found[0], expected[0], f"{case}, {name}: the values", 1e-7)
             same(found[1], slope, f"{case}, {name}: the gradient", 1e-7)
             for dtype in (np.float32, np.float64):
                 wanted = target.astype(dtype) if target.dtype.kind == "f" else target
-                pair = loss.joint(Context(dtype), (logits * LARGE_LOGIT).astype(dtype), wanted)
+                pair = both(loss.joint, Context(dtype), (logits * LARGE_LOGIT).astype(dtype), wanted, f"{case}: joint")
                 for what, array in zip(("values", "gradient"), pair, strict=True):
                     if array.dtype != dtype:
                         raise Broken(f"{case}: the {what} of {np.dtype(dtype)} logits are {array.dtype}")
@@ -245,7 +280,11 @@ def leaves_inputs_alone(trial: Trial) -> str:
     for case in trial.cases:
         prediction, target = case.data(BATCH)
         kept = prediction.copy(), target.copy()
-        calls: list[tuple[str, Any]] = [("values", loss.values), ("gradient", loss.gradient)]
+        calls: list[tuple[str, Any]] = [
+            ("values", loss.values),
+            ("gradient", loss.gradient),
+            ("measure", lambda p, t: loss.measure(Context(np.float64), p, t)[1]),
+        ]
         if loss.joint_with:
             calls.append(("joint", lambda p, t: loss.joint(Context(np.float64), p, t)[1]))
         for name, call in calls:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from modnet.component import Array, Example, Initializer, Layer, Parameter, Shape, field
+from modnet.context import sum_rows
 from modnet.errors import ShapeError
 from modnet.initializers import GlorotUniform, Zeros
 from modnet_attention.positions import Rotation, advance, features_of
@@ -178,7 +179,7 @@ class MultiHeadAttention(Layer, type="multi_head_attention"):
                 turns[-1][1].turn(context, x)
         mask = _key_mask(context.masks)
         if context.memory is not None:
-            mask = mask if mask is None else _remembered(context.memory, "mask", mask)
+            mask = _remembered_mask(context.memory, mask, key)
             key = _remembered(context.memory, "key", key)
             value = _remembered(context.memory, "value", value)
         dropout = self.dropout if context.training else 0.0
@@ -270,8 +271,7 @@ def _affine_backward(context: Context, x: Array, name: str, gradient: Array, out
     rows = gradient.reshape(-1, gradient.shape[-1])
     np.matmul(x.reshape(-1, x.shape[-1]).T, rows, out=context.grads[f"{name}_weight"])
     if f"{name}_bias" in context.grads:
-        # A product with ones is faster than add.reduce.
-        np.matmul(np.ones(len(rows), rows.dtype), rows, out=context.grads[f"{name}_bias"])
+        sum_rows(rows, context.grads[f"{name}_bias"])
     if out is not None:
         np.matmul(rows, context.params[f"{name}_weight"].T, out=out.reshape(-1, out.shape[-1]))
 
@@ -280,6 +280,16 @@ def _key_mask(masks: Sequence[Array | None]) -> Array | None:
     """The mask of the keys: of keys and values, where they are two inputs, both must be there."""
     found = [mask for mask in masks[1:] or masks if mask is not None]
     return np.logical_and(*found) if len(found) > 1 else next(iter(found), None)
+
+
+def _remembered_mask(memory: dict[str, Any], mask: Array | None, piece: Array) -> Array | None:
+    """The mask of all pieces so far, of which any may have none; called before the keys of the piece are kept."""
+    if mask is None and "mask" not in memory:
+        return None
+    if "mask" not in memory:
+        before: int = memory.get("key_length", 0)
+        _remembered(memory, "mask", np.ones((len(piece), before), np.bool_))
+    return _remembered(memory, "mask", np.ones(piece.shape[:2], np.bool_) if mask is None else mask)
 
 
 def _remembered(memory: dict[str, Any], name: str, piece: Array) -> Array:

@@ -123,6 +123,63 @@ class SinusoidalEmbedding(Layer, type="sinusoidal_embedding"):
         return gradient
 
 
+class RotaryEmbedding(Layer, type="rotary_embedding"):
+    """Turns pairs of features by angles that grow with the position.
+
+    Of each head, size = features / heads wide, the features i and i + size / 2 are turned at step t by the angle
+    t / base^(2i / size). Shapes: (time, features) -> the same. There is nothing to train and no longest sequence. In a
+    stream positions go on from piece to piece.
+
+    The product of a turned query and a turned key depends on their distance only, so this belongs
+    between the maps that make queries and keys and an attention that has none of its own; `multi_head_attention`, which
+    has, does the same to its queries and keys with `rotary = true`, and turning its input instead is something else.
+
+    Source: Su et al. 2021, arXiv:2104.09864, equation 15, which pairs neighbours (2i, 2i + 1); halves are paired here,
+    as in GPT-NeoX and Llama: the same up to the order of features.
+
+    Attributes:
+        heads: how many lie side by side; all are turned alike.
+        base: the slowest pair turns once in about 2 pi base steps.
+
+    Raises:
+        ShapeError: samples of other shapes, or features that do not make heads of an even size.
+    """
+
+    streams = True
+    scratch_output = True
+    heads: int = field(default=1, minimum=1)
+    base: float = field(default=10_000.0, above=1.0)
+
+    @classmethod
+    def examples(cls) -> Sequence[Example]:
+        return (Example(cls(), ((None, 6),)), Example(cls(heads=2, base=100.0), ((5, 8),)))
+
+    def output_shape(self, *input_shapes: Shape) -> Shape:
+        (shape,) = input_shapes
+        features = features_of(shape)
+        if features % (2 * self.heads):
+            raise ShapeError(f"expects features that can be divided by 2 heads = {2 * self.heads}, found {features}")
+        return shape
+
+    def forward(self, context: Context, x: Array) -> Array:
+        batch, steps, features = x.shape
+        size = features // self.heads
+        rotation = Rotation(advance(context, steps), steps, size, self.base, x.dtype)
+        y = context.buffer(x.shape)
+        np.copyto(y, x)
+        rotation.turn(context, y.reshape(batch, steps, self.heads, size))
+        context.save(rotation)
+        return y
+
+    def backward(self, context: Context, gradient: Array) -> Array:
+        (rotation,) = context.saved
+        batch, steps, features = gradient.shape
+        result = context.buffer(gradient.shape)
+        np.copyto(result, gradient)
+        rotation.turn(context, result.reshape(batch, steps, self.heads, features // self.heads), back=True)
+        return result
+
+
 def angles(first: int, steps: int, features: int, base: float) -> Array:
     """t / base^(2i / features) for each of so many positions t and each pair i of features, float64."""
     frequencies = base ** (-np.arange(0, features, 2) / features)
@@ -132,10 +189,7 @@ def angles(first: int, steps: int, features: int, base: float) -> Array:
 class Rotation:
     """Turns each pair (i, i + size / 2) of a head's features by an angle that grows with the position.
 
-    The product of a turned query and a turned key then depends on their distance only.
-
-    Source: Su et al. 2021, arXiv:2104.09864, equation 15, which pairs neighbours (2i, 2i + 1); halves are paired here,
-    as in GPT-NeoX and Llama: the same up to the order of features.
+    `RotaryEmbedding` says what for, and where it comes from.
 
     Args:
         first, steps: positions.

@@ -21,6 +21,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from modnet.context import ones
+
 if TYPE_CHECKING:
     from modnet.component import Array
     from modnet.context import Context
@@ -174,7 +176,7 @@ def soften(scores: Array, top: Array, total: Array) -> None:
     np.maximum(top, total, out=top)
     exponentiate(scores, top)
     # Sums by a product with ones, which is faster than add.reduce.
-    np.matmul(np.ones((1, scores.shape[2]), scores.dtype), scores, out=total)
+    np.matmul(ones(scores.shape[2], scores.dtype)[None], scores, out=total)
 
 
 def exponentiate(scores: Array, top: Array) -> None:
@@ -282,7 +284,7 @@ def attend_backward(
         # The sum over the last axis; a product with ones is faster than add.reduce.
         size = along.shape[-1]
         sums = _view(along_buffer, (q.shape[0] * q.shape[1] * q.shape[2],))
-        np.matmul(along.reshape(-1, size), np.ones(size, along.dtype), out=sums)
+        np.matmul(along.reshape(-1, size), ones(size, along.dtype), out=sums)
         as_row = (*q.shape[:2], 1, q.shape[2])
         along, top = sums.reshape(as_row), _view(top_buffer, as_row)
         np.copyto(top.reshape(by_query[:-1]), statistics.highest[place])

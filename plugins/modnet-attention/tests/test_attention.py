@@ -209,6 +209,32 @@ def test_a_stream_keeps_the_mask():
     np.testing.assert_allclose(np.concatenate(pieces, axis=1), network.predict(ids), rtol=1e-4, atol=1e-6)
 
 
+class Ends(modnet.Layer, type="ends"):
+    """Says that steps of -1 are none, and says nothing about pieces that have none of them."""
+
+    streams = True
+    makes_mask = True
+
+    def output_shape(self, *input_shapes):
+        return input_shapes[0]
+
+    def forward(self, context, x):
+        there = (x != -1).any(axis=2)
+        context.output_mask = None if there.all() else there
+        return x
+
+
+@pytest.mark.parametrize("masked", [[6], [0], [3, 4]], ids=str)
+def test_a_mask_may_begin_and_end_in_the_middle_of_a_stream(masked):
+    layers = [Ends(), {"type": "multi_head_attention", "heads": 2, "causal": True}]
+    network = modnet.build({"network": {"input": ["variable", 4], "layers": layers, "dtype": "float64"}})
+    x = np.random.default_rng(0).standard_normal((2, 8, 4))
+    x[1, masked] = -1
+    stream = network.stream()
+    pieces = [stream.predict(piece) for piece in np.split(x, (2, 3, 5), axis=1)]
+    np.testing.assert_allclose(np.concatenate(pieces, axis=1), network.predict(x), rtol=1e-12, atol=1e-14)
+
+
 def test_attention_that_looks_ahead_does_not_stream():
     network = modnet.build(
         {"network": {"input": ["variable", 4], "layers": [{"type": "multi_head_attention", "heads": 2}]}}

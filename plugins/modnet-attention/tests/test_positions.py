@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
-from modnet_attention.positions import PositionalEmbedding, Rotation, SinusoidalEmbedding
+from modnet_attention.attention import MultiHeadAttention
+from modnet_attention.positions import PositionalEmbedding, RotaryEmbedding, Rotation, SinusoidalEmbedding
 
 from modnet import ShapeError
 from modnet.testing.gradients import layer_context
@@ -52,3 +53,24 @@ def test_a_rotation_turns_pairs_by_the_position():
         np.testing.assert_allclose(turned[0, step, 0], expected)
     rotation.turn(context, turned, back=True)
     np.testing.assert_allclose(turned, x, atol=1e-15)
+
+
+def test_rotary_attention_turns_its_queries_and_keys_as_the_layer_does():
+    """Both maps are identities, so that queries and keys are the inputs themselves; values are not turned."""
+    x = np.random.default_rng(0).standard_normal((2, 7, 8))
+    outputs = []
+    for turned in (False, True):
+        layer = MultiHeadAttention(heads=2, bias=False, rotary=not turned)
+        context = layer_context(layer, (7, 8), (7, 8), (7, 8))
+        for weight in context.params.values():
+            weight[...] = np.eye(8)
+        rotary = RotaryEmbedding(heads=2)
+        looked_at = rotary.forward(layer_context(rotary, (7, 8)), x) if turned else x
+        outputs.append(layer.forward(context, looked_at, looked_at, x).copy())
+    np.testing.assert_allclose(outputs[0], outputs[1], rtol=1e-12, atol=1e-14)
+
+
+@pytest.mark.parametrize("heads", [2, 4])
+def test_rotary_heads_are_of_an_even_size(heads):
+    with pytest.raises(ShapeError, match=rf"divided by 2 heads = {2 * heads}, found 6"):
+        RotaryEmbedding(heads=heads).output_shape((5, 6))

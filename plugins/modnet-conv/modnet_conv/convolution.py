@@ -11,6 +11,7 @@ import numpy as np
 from modnet.component import Array, Composite, Example, Initializer, Layer, Node, Parameter, Shape, field
 from modnet.errors import ShapeError
 from modnet.initializers import LecunNormal, Zeros
+from modnet_conv import masks
 from modnet_conv.correlation import Correlation, correlate, correlation, correlation_gradients, spread
 from modnet_conv.geometry import (
     AXES,
@@ -66,6 +67,35 @@ class Windowed(Layer):
         return tuple(None if n is None else window.count for n, window in zip(sizes, found, strict=True))
 
 
+def check_groups(groups: int, out_channels: int) -> None:
+    """A layer's rule, where `groups` cuts the outputs into parts.
+
+    Raises:
+        ValueError: it does not divide them.
+    """
+    if out_channels % groups:
+        raise ValueError(f"groups = {groups} does not divide out_channels = {out_channels}; expected a divisor")
+
+
+def grouped_shape(shape: Shape, axes: int, groups: int) -> tuple[Shape, int]:
+    """The sizes of a sample's axes, and its channels, which `groups` cuts into parts.
+
+    Raises:
+        ShapeError: "expects ...", for no image, or channels that cannot be cut so.
+    """
+    sizes, channels = image_shape(shape, axes)
+    if channels % groups:
+        raise ShapeError(f"expects channels that groups = {groups} divides")
+    return sizes, channels
+
+
+def with_bias(layer: Any, weight: Parameter, outputs: int) -> Mapping[str, Parameter]:
+    """The parameters of a layer that has a weight and, where its field `bias` says so, a bias."""
+    if not layer.bias:
+        return {"weight": weight}
+    return {"weight": weight, "bias": Parameter((outputs,), layer.bias_initializer, decay=False)}
+
+
 class Convolution(Windowed):
     """What conv1d, conv2d and conv3d have in common."""
 
@@ -76,10 +106,7 @@ class Convolution(Windowed):
     bias_initializer: Initializer = Zeros()
 
     def check(self) -> None:
-        if self.out_channels % self.groups:
-            raise ValueError(
-                f"groups = {self.groups} does not divide out_channels = {self.out_channels}; expected a divisor"
-            )
+        check_groups(self.groups, self.out_channels)
 
     @classmethod
     def examples(cls) -> Sequence[Example]:
@@ -92,9 +119,7 @@ class Convolution(Windowed):
 
     def output_shape(self, *input_shapes: Shape) -> Shape:
         (shape,) = input_shapes
-        _, channels = image_shape(shape, self.axes)
-        if channels % self.groups:
-            raise ShapeError(f"expects channels that groups = {self.groups} divides")
+        grouped_shape(shape, self.axes, self.groups)
         return (*self.counts(shape), self.out_channels)
 
     def parameters(self, *input_shapes: Shape) -> Mapping[str, Parameter]:
@@ -103,9 +128,7 @@ class Convolution(Windowed):
         shape = (*kernel, channels // self.groups, self.out_channels)
         fan_out = math.prod(kernel) * self.out_channels // self.groups
         weight = Parameter(shape, self.weight_initializer, fan_out=fan_out)
-        if not self.bias:
-            return {"weight": weight}
-        return {"weight": weight, "bias": Parameter((self.out_channels,), self.bias_initializer, decay=False)}
+        return with_bias(self, weight, self.out_channels)
 
     def plan(self, x: Array) -> Correlation:
         return correlation(self.windows(x.shape[1:-1]), x.shape[-1], self.out_channels, self.groups, x.dtype)
@@ -134,9 +157,17 @@ class Convolution(Windowed):
 
 
 def sum_channels(gradient: Array, out: Array) -> None:
-    """The sum over all axes but the last; a product with ones is three times as fast as add.reduce."""
+    """Writes the sum over all axes but the last.
+
+    Products with ones are three times as fast as add.reduce, and so short that BLAS leaves them to one thread.
+    """
     rows = gradient.reshape(-1, gradient.shape[-1])
-    np.matmul(np.ones(len(rows), rows.dtype), rows, out=out)
+    length = max(1, 8192 // rows.shape[1])
+    whole = len(rows) // length * length
+    ones = np.ones(length, rows.dtype)
+    parts = np.matmul(ones, rows[:whole].reshape(-1, length, rows.shape[1]))
+    np.add.reduce(parts, axis=0, out=out)
+    np.add(out, ones[: len(rows) - whole] @ rows[whole:], out=out)
 
 
 class Conv1d(Convolution, type="conv1d"):
@@ -144,6 +175,9 @@ class Conv1d(Convolution, type="conv1d"):
 
     Weight: (kernel_size, channels / groups, out_channels), which is torch's with the axes turned round. Padding on the
     left alone, `padding = [kernel_size - 1, 0]`, is causal: no output depends on a later step.
+
+    Steps that a mask leaves out count as zeros, like padding. A sequence that ends early gives as many windows as it
+    would by itself; the output's mask says which.
 
     Raises:
         ShapeError: samples that are no sequences, or shorter than a window.
@@ -154,6 +188,17 @@ class Conv1d(Convolution, type="conv1d"):
     stride: int = field(default=1, minimum=1)
     padding: Padding1d = field(default="valid", minimum=0)
     dilation: int = field(default=1, minimum=1)
+
+    def forward(self, context: Context, x: Array) -> Array:
+        mask = masks.begin(context, self.windows(x.shape[1:-1])[0], self.padding)
+        return super().forward(context, masks.filled(context, x, mask))
+
+    def backward(self, context: Context, gradient: Array) -> Array | None:
+        result = super().backward(context, gradient)
+        (mask,) = context.masks
+        if result is not None and mask is not None:
+            np.multiply(result, mask[..., None], out=result)
+        return result
 
 
 class Conv2d(Convolution, type="conv2d"):
@@ -239,9 +284,7 @@ class DepthwiseConv2d(Windowed, type="depthwise_conv2d"):
         size = math.prod(kernel)
         fans = {"fan_in": size, "fan_out": size * self.depth_multiplier}
         weight = Parameter((*kernel, outputs), self.weight_initializer, **fans)
-        if not self.bias:
-            return {"weight": weight}
-        return {"weight": weight, "bias": Parameter((outputs,), self.bias_initializer, decay=False)}
+        return with_bias(self, weight, outputs)
 
     def repeated(self, context: Context, x: Array) -> Array:
         """x with as many copies of each channel as it has outputs, next to each other."""
@@ -369,8 +412,8 @@ class ConvTranspose2d(Layer, type="conv_transpose2d"):
     Along an axis of size n the output has (n - 1) * stride + (kernel_size - 1) * dilation + 1 elements, less the
     padding, plus output_padding; with "same", n * stride.
 
-    Weight: (kernel height, kernel width, out_channels, channels), Keras's order; of torch's it is `permute(2, 3, 1,
-    0)`.
+    Weight: (kernel height, kernel width, out_channels / groups, channels), Keras's order; of torch's it is `permute(2,
+    3, 1, 0)`.
 
     Source: Zeiler et al. 2010, "Deconvolutional networks"; Dumoulin and Visin 2016, arXiv:1603.07285, chapter 4.
 
@@ -379,9 +422,10 @@ class ConvTranspose2d(Layer, type="conv_transpose2d"):
         padding: what is cut off the output: "valid" for nothing; "same" for an output of n * stride elements; a number;
             [vertical, horizontal]; or [[top, bottom], [left, right]].
         output_padding: lines that the output has more at the bottom and the right; with explicit padding only.
+        groups: the channels are cut into so many parts, each connected to its own part of the outputs.
 
     Raises:
-        ShapeError: samples that are no images, or an output without elements.
+        ShapeError: samples that are no images; an output without elements; channels that `groups` does not divide.
     """
 
     scratch_output = True
@@ -391,11 +435,13 @@ class ConvTranspose2d(Layer, type="conv_transpose2d"):
     padding: Padding2d = field(default="valid", minimum=0)
     output_padding: int | tuple[int, int] = field(default=0, minimum=0)
     dilation: int | tuple[int, int] = field(default=1, minimum=1)
+    groups: int = field(default=1, minimum=1)
     bias: bool = True
     weight_initializer: Initializer = LecunNormal()
     bias_initializer: Initializer = Zeros()
 
     def check(self) -> None:
+        check_groups(self.groups, self.out_channels)
         further, stride = per_axis(self.output_padding, 2), per_axis(self.stride, 2)
         if self.padding == "same" and any(further):
             raise ValueError('output_padding is for explicit padding; padding = "same" gives stride times the input')
@@ -407,6 +453,7 @@ class ConvTranspose2d(Layer, type="conv_transpose2d"):
         return (
             Example(cls(out_channels=3, kernel_size=3, stride=2, padding="same"), ((4, 3, 2),)),
             Example(cls(out_channels=2, kernel_size=3, stride=2, padding=1, output_padding=1), ((3, 4, 3),)),
+            Example(cls(out_channels=4, kernel_size=2, dilation=2, groups=2, bias=False), ((3, 4, 6),)),
         )
 
     def sizes(self, counts: Sequence[int]) -> tuple[Window, ...]:
@@ -433,7 +480,7 @@ class ConvTranspose2d(Layer, type="conv_transpose2d"):
 
     def output_shape(self, *input_shapes: Shape) -> Shape:
         (shape,) = input_shapes
-        counts, _ = image_shape(shape, 2)
+        counts, _ = grouped_shape(shape, 2, self.groups)
         found = self.sizes([MANY if count is None else count for count in counts])
         sizes = (None if count is None else window.size for count, window in zip(counts, found, strict=True))
         return (*sizes, self.out_channels)
@@ -442,15 +489,15 @@ class ConvTranspose2d(Layer, type="conv_transpose2d"):
         _, channels = image_shape(input_shapes[0], 2)
         kernel = per_axis(self.kernel_size, 2)
         size = math.prod(kernel)
-        fans = {"fan_in": size * channels, "fan_out": size * self.out_channels}
-        weight = Parameter((*kernel, self.out_channels, channels), self.weight_initializer, **fans)
-        if not self.bias:
-            return {"weight": weight}
-        return {"weight": weight, "bias": Parameter((self.out_channels,), self.bias_initializer, decay=False)}
+        inputs, outputs = channels // self.groups, self.out_channels // self.groups
+        weight = Parameter(
+            (*kernel, outputs, channels), self.weight_initializer, fan_in=size * inputs, fan_out=size * outputs
+        )
+        return with_bias(self, weight, self.out_channels)
 
     def plan(self, x: Array) -> Correlation:
         """That of the convolution which this is the transposed map of."""
-        return correlation(self.sizes(x.shape[1:-1]), self.out_channels, x.shape[-1], 1, x.dtype)
+        return correlation(self.sizes(x.shape[1:-1]), self.out_channels, x.shape[-1], self.groups, x.dtype)
 
     def forward(self, context: Context, x: Array) -> Array:
         context.save(x)
@@ -475,4 +522,5 @@ class ConvTranspose2d(Layer, type="conv_transpose2d"):
 
     def multiply_adds(self, *input_shapes: Shape) -> int:
         *counts, channels = (size or 1 for size in input_shapes[0])
-        return math.prod((*counts, channels, self.out_channels, *per_axis(self.kernel_size, 2)))
+        outputs = self.out_channels // self.groups
+        return math.prod((*counts, channels, outputs, *per_axis(self.kernel_size, 2)))

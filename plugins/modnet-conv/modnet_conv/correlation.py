@@ -10,30 +10,36 @@ the same patches of that gradient give the gradient of the weights, too. For gre
 output's gradient with the weights are added onto the places that they came from ("col2im").
 
 A part of the batch is so small that its patches stay in the second-level cache, and matrices are cut to at most
-`SMALL_PRODUCT` multiplications: OpenBLAS takes those without packing their operands first.
+`SMALL_PRODUCT` multiplications, which OpenBLAS makes in the thread that calls it: the first half of the parts and the
+second are shared between two threads.
 """
 
 from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import lru_cache
 
 import numpy as np
 
 from modnet.component import Array
 from modnet.context import Context
+from modnet.threads import share
 from modnet_conv.geometry import Window, divisor, place
 
 PART = 1 << 20
 """What the patches of a part of the batch may take, in bytes."""
 
-SMALL_PRODUCT = 1_000_000
-"""The most multiplications of a product that OpenBLAS makes without packing."""
+SMALL_PRODUCT = 500_000
+"""The most multiplications of a product. OpenBLAS gives each of its threads 2**18 or more, so that less than twice
+that is for one thread, and some processors' kernels take operands of up to 10**6 as they are, without packing."""
 
 FEW = 16
 """Rows of patches shorter than this go over all axes of the kernel, and lie in memory as columns."""
+
+
+Part = tuple[slice, slice]
 
 
 class Correlation:
@@ -101,25 +107,48 @@ class Correlation:
 
     # What is in the parts of a batch
 
-    def parts(self, batch: int) -> Iterator[tuple[slice, slice]]:
-        """Samples and windows of the first axis: one part after the other."""
-        for first in range(0, batch, self.samples):
-            for line in range(0, self.counts[0], self.lines):
-                yield slice(first, min(first + self.samples, batch)), slice(line, line + self.lines)
+    def halves(self, batch: int) -> tuple[list[Part], list[Part]]:
+        """Samples and windows of the first axis, part by part, for each of two threads."""
+        parts = [
+            (slice(first, min(first + self.samples, batch)), slice(line, line + self.lines))
+            for first in range(0, batch, self.samples)
+            for line in range(0, self.counts[0], self.lines)
+        ]
+        middle = (len(parts) + 1) // 2
+        return parts[:middle], parts[middle:]
 
-    def begin(self, context: Context, batch: int) -> _Patches | _Itself:
-        """Buffers for the patches of a part."""
-        return _Itself(self) if self.pointwise else _Patches(self, context, min(batch, self.samples))
+    def begin(self, context: Context, samples: int) -> _Patches | _Itself:
+        """Buffers for the patches of a part with so many samples."""
+        return _Itself(self) if self.pointwise else _Patches(self, context, samples)
 
     def matrices(self, image: Array, rows: int) -> Array:
         """A part of an image on the output's side as (groups, samples, ..., rows, outputs of a group)."""
         channels = image.shape[-1] // self.groups
-        matrices = image.reshape(len(image), *self.between(), self.run // rows, rows, self.groups, channels)
+        matrices = image.reshape(len(image), *self.blocks(rows), rows, self.groups, channels)
         return matrices.transpose(-2, *range(matrices.ndim - 2), -1)
 
     def between(self) -> tuple[int, ...]:
         """The axes of windows that lie before a run."""
         return (self.lines, *self.counts[1:-2]) if len(self.windows) > 2 else ()
+
+    def blocks(self, rows: int) -> tuple[int, ...]:
+        """The axes that lie before the rows of a product, but for groups and samples."""
+        return (*self.between(), self.run // rows)
+
+    def seen(self, position: tuple[int, ...], line: int) -> Iterator[tuple[slice, ...]]:
+        """For each element of a row of patches at a position, less channels: where the windows of a part see it.
+
+        `line` is the part's first window of the first axis.
+        """
+        counts = (self.lines, *self.counts[1:])
+        for tap in itertools.product(*map(range, self.kernel if self.columns else self.kernel[-1:])):
+            places = tap if self.columns else (*position, *tap)
+            starts = [place * window.dilation for place, window in zip(places, self.windows, strict=True)]
+            starts[0] += line * self.windows[0].stride
+            yield tuple(
+                slice(start, start + (count - 1) * window.stride + 1, window.stride)
+                for start, count, window in zip(starts, counts, self.windows, strict=True)
+            )
 
     def by_position(self, weight: Array) -> Array:
         """Weights as (positions, groups, 1 ..., width, outputs of a group), to be multiplied with matrices."""
@@ -133,6 +162,11 @@ class Correlation:
         axes = len(self.kernel)
         turned = weight.reshape(shape)[(slice(None, None, -1),) * axes]
         return turned.transpose(*range(axes), axes + 2, axes + 1, axes)
+
+    def further(self, context: Context, samples: int) -> Array:
+        """A buffer for the products of further positions, as large as a part of an image on the output's side."""
+        samples = samples if len(self.positions) > 1 else 0
+        return context.buffer((samples, self.lines, *self.counts[1:], self.outputs))
 
     def multiply(self, patches: list[Array], weights: Array, out: Array, further: Array) -> None:
         """Writes the products of patches and weights, summed over positions, into `out`, a part of an output."""
@@ -194,9 +228,8 @@ class _Patches:
         """For each position: (groups, samples, ..., rows, width), as views."""
         plan, patches = self.plan, self.patches
         steps, item = patches.strides, patches.itemsize
-        blocks = plan.run // rows
         between = plan.between()
-        shape = (plan.groups, count, *between, blocks, rows, plan.width)
+        shape = (plan.groups, count, *plan.blocks(rows), rows, plan.width)
         if plan.columns:
             axes = len(plan.windows)
             column = steps[1 + axes + 1]  # from one channel to the next
@@ -247,17 +280,40 @@ def shaped(image: Array, plan: Correlation) -> Array:
 def correlate(context: Context, plan: Correlation, x: Array, weight: Array, bias: Array | None, y: Array) -> None:
     """Writes the outputs (batch, *counts, outputs) into y."""
     x, y = shaped(x, plan), shaped(y, plan)
-    patches = plan.begin(context, len(x))
     weights = plan.by_position(weight)
-    further = context.buffer((min(len(x), plan.samples) * (len(weights) > 1), plan.lines, *y.shape[2:]))
     line = None if bias is None else np.broadcast_to(bias, y.shape[2:]).reshape(-1)
-    for samples, lines in plan.parts(len(x)):
-        part = y[samples, lines]
-        patches.fill(x, samples, lines)
-        plan.multiply(patches.matrices(len(part), plan.rows), weights, part, further[: len(part)])
-        if line is not None:
-            flat = part.reshape(*part.shape[:2], -1)
-            np.add(flat, line, out=flat)
+
+    def half(parts: list[Part], most: int) -> Callable[[], None]:
+        patches = plan.begin(context, most)
+        further = plan.further(context, most)
+
+        def work() -> None:
+            for samples, lines in parts:
+                part = y[samples, lines]
+                patches.fill(x, samples, lines)
+                plan.multiply(patches.matrices(len(part), plan.rows), weights, part, further[: len(part)])
+                if line is not None:
+                    flat = part.reshape(len(part), plan.lines, line.size)
+                    np.add(flat, line, out=flat)
+
+        return work
+
+    _share(plan, len(x), half)
+
+
+def _share(plan: Correlation, batch: int, half: Callable[[list[Part], int], Callable[[], None]]) -> None:
+    """Has both halves of a batch worked on.
+
+    Args:
+        half: (its parts, samples of the largest) -> the work on it, with its buffers. An empty half has buffers without
+            elements, so that those after it are the same ones in the next pass, whatever the batch.
+    """
+    first, second = plan.halves(batch)
+    works = [half(parts, min(batch, plan.samples) if parts else 0) for parts in (first, second)]
+    if second:
+        share(*works)
+    else:
+        works[0]()
 
 
 def correlation_gradients(
@@ -271,7 +327,9 @@ def correlation_gradients(
 ) -> None:
     """Writes the gradients of weights and input, given that of the output; None is a gradient that nobody needs."""
     x, gradient = shaped(x, plan), shaped(gradient, plan)
-    if input_gradient is None:
+    if len(x) == 0:
+        weight_gradient.fill(0)
+    elif input_gradient is None:
         _weight_gradient(context, plan, x, gradient, weight_gradient)
     elif all(window.stride == 1 for window in plan.windows):
         _mirrored(context, plan, x, weight, gradient, weight_gradient, shaped(input_gradient, plan))
@@ -288,36 +346,58 @@ class _Total:
         sums: (positions, groups, width, outputs of a group).
     """
 
-    def __init__(self, context: Context, plan: Correlation, batch: int) -> None:
-        shape = (plan.groups, plan.width, plan.outputs_of_group)
-        # The sum of many short products costs more than it gains where their results are large.
-        self.rows = plan.rows if plan.rows >= 2 * min(shape[1:]) else plan.run
-        samples = min(batch, plan.samples)
-        self.products = context.buffer((plan.groups, samples, *plan.between(), plan.run // self.rows, *shape[1:]))
-        self.sum_of_part = context.buffer(shape)
-        self.sums = context.buffer((len(plan.positions), *shape))
+    def __init__(self, context: Context, plan: Correlation, samples: int) -> None:
+        width, outputs = plan.width, plan.outputs_of_group
+        self.rows, pieces = plan.rows, 1
+        if plan.rows < 2 * min(width, outputs):
+            # The sum of many short products would cost more than it gains: columns are cut, not rows.
+            self.rows = plan.run
+            piece = divisor(width, SMALL_PRODUCT // (plan.run * outputs))
+            pieces = width // piece if piece >= FEW else 1
+        self.products = context.buffer(
+            (plan.groups, samples, *plan.blocks(self.rows), pieces, width // pieces, outputs)
+        )
+        self.sum_of_part = context.buffer((plan.groups, pieces, width // pieces, outputs))
+        self.sums = context.buffer((len(plan.positions) if samples else 0, plan.groups, width, outputs))
         self.sums.fill(0)
 
     def add(self, patches: list[Array], others: Array) -> None:
         products = self.products[:, : others.shape[1]]
+        axes = tuple(range(1, products.ndim - 3))
         for sums, matrices in zip(self.sums, patches, strict=True):
-            np.matmul(matrices.swapaxes(-1, -2), others, out=products)
-            np.add.reduce(products, axis=tuple(range(1, products.ndim - 2)), out=self.sum_of_part)
-            np.add(sums, self.sum_of_part, out=sums)
-
-    def by_output(self) -> Array:
-        """(positions, width, groups, outputs of a group)."""
-        return np.moveaxis(self.sums, 1, 2)
+            columns = matrices.swapaxes(-1, -2).reshape(*matrices.shape[:-2], *products.shape[-3:-1], self.rows)
+            np.matmul(columns, others[..., None, :, :], out=products)
+            np.add.reduce(products, axis=axes, out=self.sum_of_part)
+            np.add(sums, self.sum_of_part.reshape(sums.shape), out=sums)
 
 
 def _weight_gradient(context: Context, plan: Correlation, x: Array, gradient: Array, result: Array) -> None:
-    patches = plan.begin(context, len(x))
-    total = _Total(context, plan, len(x))
-    for samples, lines in plan.parts(len(x)):
-        patches.fill(x, samples, lines)
-        part = gradient[samples, lines]
-        total.add(patches.matrices(len(part), total.rows), plan.matrices(part, total.rows))
-    np.copyto(result.reshape(total.by_output().shape), total.by_output())
+    totals = []
+
+    def half(parts: list[Part], most: int) -> Callable[[], None]:
+        patches = plan.begin(context, most)
+        total = _Total(context, plan, most)
+        totals.append(total)
+
+        def work() -> None:
+            for samples, lines in parts:
+                patches.fill(x, samples, lines)
+                part = gradient[samples, lines]
+                total.add(patches.matrices(len(part), total.rows), plan.matrices(part, total.rows))
+
+        return work
+
+    _share(plan, len(x), half)
+    found = _sum(totals)
+    np.copyto(result.reshape(found.shape), found)
+
+
+def _sum(totals: list[_Total]) -> Array:
+    """(positions, width, groups, outputs of a group)."""
+    first, second = (total.sums for total in totals)
+    if len(second):
+        np.add(first, second, out=first)
+    return np.moveaxis(first, 1, 2)
 
 
 def _mirrored(
@@ -329,15 +409,25 @@ def _mirrored(
     flat = context.buffer((*plan.kernel, plan.outputs_of_group, plan.channels))
     np.copyto(flat.reshape(turned.shape), turned)
     weights = mirror.by_position(flat)
-    patches = mirror.begin(context, len(x))
-    total = _Total(context, mirror, len(x))
-    further = context.buffer((min(len(x), mirror.samples), mirror.lines, *of_input.shape[2:]))
-    for samples, lines in mirror.parts(len(x)):
-        patches.fill(gradient, samples, lines)
-        part = of_input[samples, lines]
-        total.add(patches.matrices(len(part), total.rows), mirror.matrices(x[samples, lines], total.rows))
-        mirror.multiply(patches.matrices(len(part), mirror.rows), weights, part, further[: len(part)])
-    turned = mirror.mirrored(total.by_output())
+    totals = []
+
+    def half(parts: list[Part], most: int) -> Callable[[], None]:
+        patches = mirror.begin(context, most)
+        further = mirror.further(context, most)
+        total = _Total(context, mirror, most)
+        totals.append(total)
+
+        def work() -> None:
+            for samples, lines in parts:
+                patches.fill(gradient, samples, lines)
+                part = of_input[samples, lines]
+                total.add(patches.matrices(len(part), total.rows), mirror.matrices(x[samples, lines], total.rows))
+                mirror.multiply(patches.matrices(len(part), mirror.rows), weights, part, further[: len(part)])
+
+        return work
+
+    _share(mirror, len(x), half)
+    turned = mirror.mirrored(_sum(totals))
     np.copyto(of_weight.reshape(turned.shape), turned)
 
 
@@ -346,37 +436,40 @@ def spread(
 ) -> None:
     """Writes the transposed map into `result` (batch, *sizes, channels): each output onto the window that it saw."""
     gradient, result = shaped(gradient, plan), shaped(result, plan)
-    batch, groups = len(gradient), plan.groups
-    places = math.prod(plan.counts)
-    step = max(1, PART // (places * plan.width * groups * plan.dtype.itemsize))
-    samples = min(batch, step)
-    products = context.buffer((groups, samples * places, plan.width))
+    weights = np.ascontiguousarray(plan.by_position(weight).swapaxes(-1, -2))
+    offsets = [-window.before for window in plan.windows]
     lengths = [(window.count - 1) * window.stride + window.reach + 1 for window in plan.windows]
-    padded = context.buffer((samples, *lengths, groups, plan.inputs_of_group))
-    weights = plan.by_position(weight).reshape(len(plan.positions), groups, plan.width, -1).swapaxes(-1, -2)
-    inner = plan.kernel if plan.columns else plan.kernel[-1:]
-    for first in range(0, batch, step):
-        part = gradient[first : first + step]
-        rows = part.reshape(-1, groups, plan.outputs_of_group).transpose(1, 0, 2)
-        found = products[:, : rows.shape[1]]
-        whole = padded[: len(part)]
-        whole.fill(0)
-        by_tap = found.reshape(groups, len(part), *plan.counts, -1, plan.inputs_of_group)
-        for position, matrix in zip(plan.positions, weights, strict=True):
-            np.matmul(rows, matrix, out=found)
-            for number, tap in enumerate(itertools.product(*map(range, inner))):
-                at = tap if plan.columns else (*position, *tap)
-                target = whole[
-                    (
-                        slice(None),
-                        *(
-                            slice(i * w.dilation, i * w.dilation + (w.count - 1) * w.stride + 1, w.stride)
-                            for i, w in zip(at, plan.windows, strict=True)
-                        ),
-                    )
-                ]
-                np.add(target, np.moveaxis(by_tap[..., number, :], 0, -2), out=target)
-        offsets = [-window.before for window in plan.windows]
-        place(result[first : first + step], whole.reshape(*whole.shape[:-2], -1), offsets)
-    if bias is not None:
-        np.add(result, bias, out=result)
+    firsts = range(0, len(gradient), plan.samples)
+
+    def half(firsts: range) -> Callable[[], None]:
+        samples = min(len(gradient), plan.samples) if firsts else 0
+        products = context.buffer((samples, plan.groups, *plan.blocks(plan.rows), plan.rows, plan.width))
+        padded = context.buffer((samples, *lengths, plan.groups, plan.inputs_of_group))
+
+        def work() -> None:
+            for first in firsts:
+                chosen = slice(first, first + plan.samples)
+                part = gradient[chosen]
+                found, whole = products[: len(part)], padded[: len(part)]
+                shape = (len(part), plan.groups, plan.lines, *plan.counts[1:], -1, plan.inputs_of_group)
+                by_tap = np.moveaxis(found.reshape(shape), 1, -2)
+                whole.fill(0)
+                for line in range(0, plan.counts[0], plan.lines):
+                    matrices = plan.matrices(part[:, line : line + plan.lines], plan.rows)
+                    for position, matrix in zip(plan.positions, weights, strict=True):
+                        np.matmul(matrices, matrix, out=found.swapaxes(0, 1))
+                        for number, seen in enumerate(plan.seen(position, line)):
+                            target = whole[(slice(None), *seen)]
+                            np.add(target, by_tap[..., number, :, :], out=target)
+                place(result[chosen], whole.reshape(*whole.shape[:-2], -1), offsets)
+                if bias is not None:
+                    np.add(result[chosen], bias, out=result[chosen])
+
+        return work
+
+    middle = (len(firsts) + 1) // 2
+    works = half(firsts[:middle]), half(firsts[middle:])
+    if len(firsts) > 1:
+        share(*works)
+    else:
+        works[0]()

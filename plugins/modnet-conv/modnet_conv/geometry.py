@@ -117,6 +117,7 @@ def image_shape(shape: Shape, axes: int) -> tuple[Shape, int]:
     return shape[:-1], shape[-1]
 
 
+@lru_cache(maxsize=1024)
 def divisor(number: int, most: int) -> int:
     """The greatest divisor of a number that is not above `most`; 1 at least."""
     return max((d for d in range(1, min(number, max(most, 1)) + 1) if number % d == 0), default=1)

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import wraps
+from importlib import import_module
 from importlib.util import find_spec
+from types import ModuleType
 from typing import Any
 
 import numpy as np
 
 from modnet.component import Array
+from modnet.threads import share
 from modnet_conv.convolution import sum_channels
 from modnet_conv.geometry import per_axis
 from modnet_conv.pooling import shares_of
@@ -19,6 +23,32 @@ Method = Callable[..., Any]
 def available() -> bool:
     """Whether the loops can be compiled."""
     return find_spec("numba") is not None
+
+
+def compiled(make: Callable[[Any, ModuleType], Method]) -> Callable[[Any, np.dtype[Any]], Method | None]:
+    """What an entry point names, made of (layer, the module of the loops) -> kernel."""
+
+    @wraps(make)
+    def maker(layer: Any, dtype: np.dtype[Any]) -> Method | None:
+        return make(layer, import_module("modnet_conv.loops")) if available() else None
+
+    return maker
+
+
+WORTH_SHARING = 1 << 20
+"""From so many bytes of input on a batch is shared between two threads: waking the second takes some microseconds."""
+
+
+def in_halves(x: Array, work: Callable[[slice, int], object]) -> None:
+    """Calls work(samples, number) for the first half of a batch and the second, shared between two threads.
+
+    A batch that is not worth it is one half, number 0.
+    """
+    if len(x) < 2 or x.nbytes < WORTH_SHARING:
+        work(slice(None), 0)
+        return
+    middle = len(x) // 2
+    share(lambda: work(slice(0, middle), 0), lambda: work(slice(middle, None), 1))
 
 
 def places(windows: Any) -> tuple[int, ...]:
@@ -32,111 +62,106 @@ def by_place(layer: Any, lines: Array) -> Array:
     return lines.reshape(*per_axis(layer.kernel_size, 2), lines.shape[1] * lines.shape[2])
 
 
-def depthwise_forward(layer: Any, dtype: np.dtype[Any]) -> Method | None:
-    if not available():
-        return None
-    from modnet_conv.loops import depthwise
-
+@compiled
+def depthwise_forward(layer: Any, loops: Any) -> Method:
     def forward(context, x):
         windows = layer.windows(x.shape[1:-1])
         context.save(x.shape, x := np.ascontiguousarray(layer.repeated(context, x)))
         y = context.buffer((len(x), *(window.count for window in windows), x.shape[-1]))
         lines = by_place(layer, layer.lines(context, y.shape[2]))
         bias = np.tile(context.params["bias"], y.shape[2]) if layer.bias else np.zeros(lines.shape[-1], x.dtype)
-        depthwise(x, lines, bias, *places(windows), *(window.dilation for window in windows), y)
+        rest = (*places(windows), *(window.dilation for window in windows))
+        in_halves(x, lambda half, _: loops.depthwise(x[half], lines, bias, *rest, y[half]))
         return y
 
     return forward
 
 
-def depthwise_backward(layer: Any, dtype: np.dtype[Any]) -> Method | None:
-    if not available():
-        return None
-    from modnet_conv.loops import depthwise_gradients
-
+@compiled
+def depthwise_backward(layer: Any, loops: Any) -> Method:
     def backward(context, gradient):
         shape, x = context.saved
         windows = layer.windows(shape[1:-1])
         gradient, x = np.ascontiguousarray(gradient), np.ascontiguousarray(x)
         if layer.bias:
             sum_channels(gradient, context.grads["bias"])
-        result = context.buffer(x.shape if context.needs_input_gradient else (0, *x.shape[1:]))
+        wanted = context.needs_input_gradient
+        result = context.buffer(x.shape if wanted else (len(x), 0, *x.shape[2:]))
         lines = by_place(layer, layer.lines(context, gradient.shape[2]))
-        of_lines = context.buffer(lines.shape)
-        dilation = (window.dilation for window in windows)
-        depthwise_gradients(x, lines, gradient, *places(windows), *dilation, of_lines, result)
+        of_lines = context.buffer((2, *lines.shape))
+        of_lines.fill(0)
+        rest = (*places(windows), *(window.dilation for window in windows))
+        in_halves(
+            x,
+            lambda half, number: loops.depthwise_gradients(
+                x[half], lines, gradient[half], *rest, of_lines[number], result[half], wanted
+            ),
+        )
         of_weight = context.grads["weight"]
-        np.add.reduce(of_lines.reshape(*of_weight.shape[:2], -1, x.shape[-1]), axis=2, out=of_weight)
-        if not context.needs_input_gradient:
-            return None
-        return layer.summed(context, result, shape)
+        by_pixel = of_lines.reshape(2, *of_weight.shape[:2], gradient.shape[2], x.shape[-1])
+        np.add.reduce(by_pixel, axis=(0, 3), out=of_weight)
+        return layer.summed(context, result, shape) if wanted else None
 
     return backward
 
 
-def max_pool_forward(layer: Any, dtype: np.dtype[Any]) -> Method | None:
-    if not available():
-        return None
-    from modnet_conv.loops import max_pool
-
+@compiled
+def max_pool_forward(layer: Any, loops: Any) -> Method:
     def forward(context, x):
         windows = layer.windows(x.shape[1:-1])
+        x = np.ascontiguousarray(x)
         y = context.buffer((len(x), *(window.count for window in windows), x.shape[-1]))
         context.save(x, y)
-        max_pool(np.ascontiguousarray(x), *(window.kernel for window in windows), *places(windows), y)
+        rest = (*(window.kernel for window in windows), *places(windows))
+        in_halves(x, lambda half, _: loops.max_pool(x[half], *rest, y[half]))
         return y
 
     return forward
 
 
-def max_pool_backward(layer: Any, dtype: np.dtype[Any]) -> Method | None:
-    if not available():
-        return None
-    from modnet_conv.loops import max_pool_gradient
-
+@compiled
+def max_pool_backward(layer: Any, loops: Any) -> Method:
     def backward(context, gradient):
         x, y = context.saved
         if not context.needs_input_gradient:
             return None
         windows = layer.windows(x.shape[1:-1])
+        x, gradient = np.ascontiguousarray(x), np.ascontiguousarray(gradient)
         result = context.buffer(x.shape)
-        gradient, kernel = np.ascontiguousarray(gradient), (window.kernel for window in windows)
-        max_pool_gradient(np.ascontiguousarray(x), y, gradient, *kernel, *places(windows), result)
+        rest = (*(window.kernel for window in windows), *places(windows))
+        in_halves(x, lambda half, _: loops.max_pool_gradient(x[half], y[half], gradient[half], *rest, result[half]))
         return result
 
     return backward
 
 
-def average_pool_forward(layer: Any, dtype: np.dtype[Any]) -> Method | None:
-    if not available():
-        return None
-    from modnet_conv.loops import average_pool
-
+@compiled
+def average_pool_forward(layer: Any, loops: Any) -> Method:
     def forward(context, x):
         windows = layer.windows(x.shape[1:-1])
+        x = np.ascontiguousarray(x)
         y = context.buffer((len(x), *(window.count for window in windows), x.shape[-1]))
         context.save(x.shape)
         shares = shares_of(windows, layer.count_padding, x.dtype)
-        average_pool(np.ascontiguousarray(x), shares, *(window.kernel for window in windows), *places(windows), y)
+        rest = (shares, *(window.kernel for window in windows), *places(windows))
+        in_halves(x, lambda half, _: loops.average_pool(x[half], *rest, y[half]))
         return y
 
     return forward
 
 
-def average_pool_backward(layer: Any, dtype: np.dtype[Any]) -> Method | None:
-    if not available():
-        return None
-    from modnet_conv.loops import average_pool_gradient
-
+@compiled
+def average_pool_backward(layer: Any, loops: Any) -> Method:
     def backward(context, gradient):
         (shape,) = context.saved
         if not context.needs_input_gradient:
             return None
         windows = layer.windows(shape[1:-1])
+        gradient = np.ascontiguousarray(gradient)
         result = context.buffer(shape)
         shares = shares_of(windows, layer.count_padding, gradient.dtype)
-        gradient, kernel = np.ascontiguousarray(gradient), (window.kernel for window in windows)
-        average_pool_gradient(gradient, shares, *kernel, *places(windows), result)
+        rest = (shares, *(window.kernel for window in windows), *places(windows))
+        in_halves(result, lambda half, _: loops.average_pool_gradient(gradient[half], *rest, result[half]))
         return result
 
     return backward

@@ -49,10 +49,11 @@ def depthwise(x, lines, bias, top, left, down, across, step_down, step_across, y
 
 
 @loop
-def depthwise_gradients(x, lines, gradient, top, left, down, across, step_down, step_across, of_lines, of_input):
-    """`of_input` may have no samples, where nobody needs it."""
+def depthwise_gradients(
+    x, lines, gradient, top, left, down, across, step_down, step_across, of_lines, of_input, wanted
+):
+    """Adds to `of_lines`; writes `of_input` where it is wanted."""
     height, width, channels = x.shape[1:]
-    of_lines.fill(0)
     of_input.fill(0)
     for n in range(len(x)):
         for p in range(gradient.shape[1]):
@@ -70,7 +71,7 @@ def depthwise_gradients(x, lines, gradient, top, left, down, across, step_down, 
                         total = of_lines[i, j, first * channels :]
                         for k in range(len(share)):
                             total[k] += some[k] * share[k]
-                        if len(of_input):
+                        if wanted:
                             target = of_input[n, row].reshape(-1)[(first + at) * channels :]
                             factor = lines[i, j, first * channels :]
                             for k in range(len(share)):
@@ -80,7 +81,7 @@ def depthwise_gradients(x, lines, gradient, top, left, down, across, step_down, 
                             some, share = seen[(q * across + at) * channels :], part[q * channels :]
                             for c in range(channels):
                                 of_lines[i, j, c] += some[c] * share[c]
-                            if len(of_input):
+                            if wanted:
                                 target = of_input[n, row].reshape(-1)[(q * across + at) * channels :]
                                 for c in range(channels):
                                     target[c] += share[c] * lines[i, j, c]

@@ -11,9 +11,10 @@ import numpy as np
 
 from modnet.component import Array, Example, Layer, Shape, field
 from modnet.errors import ShapeError
+from modnet_conv import masks
 from modnet_conv.convolution import MANY
 from modnet_conv.geometry import Padding1d, Padding2d, Window, image_shape, margins, per_axis, windows
-from modnet_conv.parts import Parts, crop, tap, taps
+from modnet_conv.parts import PART, Parts, crop, tap, taps
 
 if TYPE_CHECKING:
     from modnet.context import Context
@@ -57,6 +58,10 @@ class Pool(Layer):
         stride = kernel if self.stride is None else per_axis(self.stride, self.axes)
         return windows(tuple(sizes), kernel, stride, (1,) * self.axes, self.padding)
 
+    def mask(self, context: Context, found: tuple[Window, ...]) -> Array | None:
+        """The mask of a sequence; sets that of the windows."""
+        return masks.begin(context, found[0], self.padding) if self.axes == 1 else None
+
     def output_shape(self, *input_shapes: Shape) -> Shape:
         sizes, channels = image_shape(input_shapes[0], self.axes)
         found = self.windows([MANY if size is None else size for size in sizes])
@@ -69,6 +74,8 @@ class MaxPool(Pool):
 
     def forward(self, context: Context, x: Array) -> Array:
         found = self.windows(x.shape[1:-1])
+        mask = self.mask(context, found)
+        x = masks.filled(context, x, mask, -math.inf)
         y = context.buffer((len(x), *(window.count for window in found), x.shape[-1]))
         parts = Parts(context, x, found, fill=-math.inf)
         # Line by line first, then along the lines: fewer and longer calls than one for each place of the window.
@@ -80,6 +87,8 @@ class MaxPool(Pool):
                 steps = lines[: len(out)]
                 _fold(np.maximum, [padded[:, tap(found[0], at)] for at in range(found[0].kernel)], steps)
             _fold(np.maximum, [steps[..., tap(found[-1], at), :] for at in range(found[-1].kernel)], out)
+        if mask is not None:
+            np.copyto(y, 0, where=np.isneginf(y))  # windows without any step
         context.save(x, y)
         return y
 
@@ -119,7 +128,11 @@ def _fold(combine: np.ufunc, parts: list[Array], out: Array) -> None:
 
 
 class MaxPool1d(MaxPool, type="max_pool1d"):
-    """The greatest number in each window: (time, channels) -> (windows, channels). For options see max_pool2d."""
+    """The greatest number in each window: (time, channels) -> (windows, channels). For options see max_pool2d.
+
+    Steps that a mask leaves out are never the greatest; a window without any step gives zeros. The mask of the windows
+    is as that of conv1d.
+    """
 
     axes = 1
     pool_size: int = field(default=2, minimum=1)
@@ -157,12 +170,21 @@ class AveragePool(Pool):
         (*first, last) = super().examples()
         return (*first, last, Example(last.component.replace(count_padding=True), last.input_shapes))
 
+    def shares(self, found: tuple[Window, ...], mask: Array | None, batch: int, dtype: np.dtype[Any]) -> Array:
+        """What the sum of each window is multiplied by, for each sample."""
+        if mask is not None and not self.count_padding:
+            return masks.shares_of_windows(mask, found[0], dtype)
+        shares = shares_of(found, self.count_padding, dtype)
+        return np.broadcast_to(shares, (batch, *shares.shape))
+
     def forward(self, context: Context, x: Array) -> Array:
         found = self.windows(x.shape[1:-1])
+        mask = self.mask(context, found)
+        x = masks.filled(context, x, mask)
         y = context.buffer((len(x), *(window.count for window in found), x.shape[-1]))
         parts = Parts(context, x, found)
         lines = context.buffer((parts.samples, *y.shape[1:-2], parts.lengths[-1], x.shape[-1]))
-        shares = shares_of(found, self.count_padding, x.dtype)
+        shares = self.shares(found, mask, len(x), x.dtype)
         for samples, padded in parts:
             out = y[samples]
             steps = padded
@@ -170,7 +192,7 @@ class AveragePool(Pool):
                 steps = lines[: len(out)]
                 _fold(np.add, [padded[:, tap(found[0], at)] for at in range(found[0].kernel)], steps)
             _fold(np.add, [steps[..., tap(found[-1], at), :] for at in range(found[-1].kernel)], out)
-            np.multiply(out, shares, out=out)
+            np.multiply(out, shares[samples], out=out)
         context.save(x.shape)
         return y
 
@@ -183,10 +205,11 @@ class AveragePool(Pool):
         parts = Parts(context, result, found)
         lines = context.buffer((parts.samples, *gradient.shape[1:-2], parts.lengths[-1], shape[-1]))
         spread = context.buffer(parts.shape)
-        shares = shares_of(found, self.count_padding, gradient.dtype)
+        mask = context.masks[0] if self.axes == 1 else None
+        shares = self.shares(found, mask, len(gradient), gradient.dtype)
         for samples in parts.slices():
             part = gradient[samples]
-            np.multiply(part, shares, out=part)
+            np.multiply(part, shares[samples], out=part)
             along, target = lines[: len(part)], spread[: len(part)]
             if self.axes == 1:
                 along = target
@@ -200,6 +223,8 @@ class AveragePool(Pool):
                     place = target[:, tap(found[0], at)]
                     np.add(place, along, out=place)
             crop(result[samples], target, found)
+        if mask is not None:
+            np.multiply(result, mask[..., None], out=result)
         return result
 
 
@@ -216,7 +241,11 @@ def shares_of(windows: tuple[Window, ...], count_padding: bool, dtype: np.dtype[
 
 
 class AveragePool1d(AveragePool, type="average_pool1d"):
-    """The mean of each window: (time, channels) -> (windows, channels). For options see average_pool2d."""
+    """The mean of each window: (time, channels) -> (windows, channels). For options see average_pool2d.
+
+    Steps that a mask leaves out do not count, or count as zeros where padding does; a window without any step gives
+    zeros. The mask of the windows is as that of conv1d.
+    """
 
     axes = 1
     pool_size: int = field(default=2, minimum=1)
@@ -265,15 +294,23 @@ class GlobalMaxPool(Layer, type="global_max_pool"):
         (mask,) = context.masks
         context.output_mask = None
         flat = x.reshape(len(x), math.prod(x.shape[1:-1]), x.shape[-1])
-        empty = None
-        if mask is not None and x.ndim == 3:
-            flat = context.buffer(flat.shape)
-            np.copyto(flat, x)
-            np.copyto(flat, -math.inf, where=~mask[..., None])
-            empty = ~mask.any(axis=1)
-        highest = np.argmax(flat, axis=1, out=context.buffer((len(x), x.shape[-1]), np.intp))
+        masked = mask is not None and x.ndim == 3
+        empty = ~mask.any(axis=1) if masked else None
+        highest = context.buffer((len(x), x.shape[-1]), np.intp)
+        y = context.buffer(highest.shape)
+        # argmax copies what it goes over, if that is not along the last axis: a part of the batch at a time.
+        samples = max(1, PART // (flat[:1].nbytes or 1))
+        left = context.buffer((min(len(x), samples) if masked else 0, *flat.shape[1:]))
+        for first in range(0, len(x), samples):
+            part = flat[first : first + samples]
+            if masked:
+                seen = left[: len(part)]
+                np.copyto(seen, part)
+                np.copyto(seen, -math.inf, where=~mask[first : first + samples, :, None])
+                part = seen
+            np.argmax(part, axis=1, out=highest[first : first + samples])
+            np.maximum.reduce(part, axis=1, out=y[first : first + samples])
         context.save(x.shape, highest, empty)
-        y = np.maximum.reduce(flat, axis=1, out=context.buffer(highest.shape))
         if empty is not None:
             y[empty] = 0
         return y

@@ -90,3 +90,14 @@ def test_nan_comes_out_of_a_maximum(numba):
     for method in (MaxPool2d().forward, KERNELS.method(MaxPool2d(), "forward", x.dtype)):
         y = method(layer_context(MaxPool2d(), (4, 4, 1)), x)
         assert np.isnan(y[0, :, :, 0]).tolist() == [[True, False], [False, False]]
+
+
+@pytest.mark.parametrize("layer", LAYERS[1:4], ids=str)
+def test_a_batch_that_is_shared_between_threads(numba, layer):
+    x = np.random.default_rng(0).standard_normal((51, 30, 30, 8)).astype(np.float32)
+    assert x.nbytes > kernels.WORTH_SHARING
+    methods = ("forward", "backward")
+    expected = run(layer, {name: getattr(layer, name) for name in methods}, x)
+    found = run(layer, {name: KERNELS.method(layer, name, x.dtype) for name in methods}, x)
+    for name, array in found.items():
+        np.testing.assert_allclose(array, expected[name], rtol=1e-4, atol=1e-4, err_msg=name)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from modnet_conv.augmentation import RandomCrop, RandomFlip, RandomShift
 from modnet_conv.convolution import Conv1d, Conv2d, Conv3d, ConvTranspose2d, DepthwiseConv2d, SeparableConv2d
-from modnet_conv.pooling import AveragePool2d, GlobalMaxPool, MaxPool2d
+from modnet_conv.pooling import AveragePool1d, AveragePool2d, GlobalMaxPool, MaxPool1d, MaxPool2d
 from modnet_conv.resampling import Upsample2d
 
 import modnet
@@ -103,6 +103,63 @@ def test_global_max_pool_heeds_a_mask():
     assert layer.backward(context, np.ones((2, 1))).ravel().tolist() == [0, 1, 0, 0, 0, 0]
 
 
+SEQUENTIAL = [
+    Conv1d(out_channels=3, kernel_size=3, padding="same"),
+    Conv1d(out_channels=3, kernel_size=3, padding=(2, 0), dilation=2, stride=2),
+    Conv1d(out_channels=3, kernel_size=2, stride=3),
+    Conv1d(out_channels=3, kernel_size=1, stride=2, padding="same"),
+    MaxPool1d(),
+    MaxPool1d(pool_size=3, stride=1, padding="same"),
+    AveragePool1d(),
+    AveragePool1d(pool_size=3, stride=2, padding=1),
+    AveragePool1d(pool_size=3, stride=2, padding=(2, 1), count_padding=True),
+]
+
+
+@pytest.mark.parametrize("layer", SEQUENTIAL, ids=str)
+def test_a_sequence_that_ends_early_gives_what_it_gives_alone(layer):
+    """The same windows, and the same gradients; what stands behind its end, be it nan, has no part in it."""
+    rng = np.random.default_rng(0)
+    lengths = [9, 6, 4, 3]
+    x = np.full((len(lengths), 9, 2), np.nan)
+    for sample, length in zip(x, lengths, strict=True):
+        sample[:length] = rng.standard_normal((length, 2))
+    context = layer_context(layer, (9, 2))
+    context.masks = (np.arange(9) < np.reshape(lengths, (-1, 1)),)
+    context.output_mask = context.masks[0]
+    y = layer.forward(context, x).copy()
+    seen = context.output_mask
+    gradient = rng.standard_normal(y.shape) * seen[..., None]
+    result = layer.backward(context, gradient.copy()).copy()
+    found = {name: array.copy() for name, array in context.grads.items()}
+    expected = {name: np.zeros_like(array) for name, array in found.items()}
+    for number, length in enumerate(lengths):
+        alone = x[number : number + 1, :length]
+        context.begin()
+        context.masks = (None,)
+        one = layer.forward(context, alone)
+        count = one.shape[1]
+        assert seen[number].tolist() == [True] * count + [False] * (y.shape[1] - count)
+        np.testing.assert_allclose(y[number, :count], one[0], rtol=1e-12)
+        one_gradient = layer.backward(context, gradient[number : number + 1, :count].copy())
+        np.testing.assert_allclose(result[number, :length], one_gradient[0], rtol=1e-12, atol=1e-14)
+        assert (result[number, length:] == 0).all()
+        for name, array in context.grads.items():
+            expected[name] += array
+    for name, array in found.items():
+        np.testing.assert_allclose(array, expected[name], rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("layer", [SEQUENTIAL[1], MaxPool1d(), AveragePool1d()], ids=str)
+def test_masks_come_from_the_network_and_go_on(layer):
+    pytest.importorskip("modnet_recurrent", reason="masks are made by masking, of modnet-recurrent")
+    layers = ["masking", {**vars(layer), "type": layer.type}, "global_max_pool"]
+    network = modnet.build({"network": {"input": ["variable", 2], "layers": layers}})
+    x = np.random.default_rng(0).standard_normal((1, 4, 2)).astype("float32")
+    longer = np.concatenate([x, np.zeros((1, 5, 2), "float32")], axis=1)
+    np.testing.assert_allclose(network.predict(longer), network.predict(x), rtol=1e-6)
+
+
 def test_bilinear_by_hand():
     y = forward(Upsample2d(scale_factor=(1, 2), mode="bilinear"), np.reshape([0.0, 4.0], (1, 1, 2, 1)))
     assert y.ravel().tolist() == [0, 1, 3, 4]
@@ -159,6 +216,11 @@ def test_separable_conv2d_is_its_two_parts():
         (Conv2d(out_channels=4, kernel_size=3), (28, 28), r"expects samples of shape \(height, width, channels\)"),
         (Conv2d(out_channels=4, kernel_size=3), (28, 28, None), "expects a last axis .channels. of fixed size"),
         (Conv2d(out_channels=4, kernel_size=3, groups=4), (9, 9, 6), "expects channels that groups = 4 divides"),
+        (
+            ConvTranspose2d(out_channels=4, kernel_size=3, groups=4),
+            (9, 9, 6),
+            "expects channels that groups = 4 divides",
+        ),
         (Conv1d(out_channels=4, kernel_size=3), (2, 1), "expects time from 3 on"),
         (MaxPool2d(pool_size=3), (9, 2, 1), "expects width from 3 on"),
         (ConvTranspose2d(out_channels=1, kernel_size=1, padding=2), (4, 9, 1), "nothing is left"),
@@ -190,6 +252,7 @@ def test_a_variable_axis_that_is_too_short_is_found_in_prediction():
     ("make", "words"),
     [
         (lambda: Conv2d(out_channels=4, kernel_size=3, groups=3), "does not divide out_channels = 4"),
+        (lambda: ConvTranspose2d(out_channels=4, kernel_size=3, groups=3), "does not divide out_channels = 4"),
         (lambda: Conv2d(out_channels=4, kernel_size=0), "kernel_size"),
         (lambda: Conv2d(out_channels=4, kernel_size=3, padding="full"), "padding"),
         (lambda: MaxPool2d(padding=2), "less than pool_size"),
@@ -205,10 +268,23 @@ def test_configurations_that_are_refused(make, words):
         make()
 
 
-@pytest.mark.parametrize("layer", [Conv2d(out_channels=4, kernel_size=3, groups=2), SeparableConv2d(4, 3)], ids=str)
+@pytest.mark.parametrize(
+    "layer",
+    [
+        Conv2d(out_channels=4, kernel_size=3, groups=2),
+        SeparableConv2d(4, 3),
+        ConvTranspose2d(out_channels=4, kernel_size=3, groups=2),
+    ],
+    ids=str,
+)
 def test_counts_what_it_multiplies(layer):
     network = modnet.build({"network": {"input": [6, 6, 4], "layers": [{**vars(layer), "type": layer.type}]}})
-    expected = {"conv2d": 16 * 9 * 2 * 4, "separable_conv2d": 16 * 9 * 4 + 16 * 4 * 4}[layer.type]
+    counts = {
+        "conv2d": 16 * 9 * 2 * 4,
+        "separable_conv2d": 16 * 9 * 4 + 16 * 4 * 4,
+        "conv_transpose2d": 36 * 9 * 4 * 2,
+    }
+    expected = counts[layer.type]
     found = sum(node.layer.multiply_adds(*node.input_shapes) for node in network.graph.nodes)
     assert found == expected
 
@@ -218,3 +294,4 @@ def test_initializers_see_the_connections_of_one_output():
     assert weight.fans() == (9 * 2, 9 * 4)
     assert DepthwiseConv2d(kernel_size=3, depth_multiplier=2).parameters((9, 9, 4))["weight"].fans() == (9, 18)
     assert ConvTranspose2d(out_channels=8, kernel_size=3).parameters((9, 9, 4))["weight"].fans() == (36, 72)
+    assert ConvTranspose2d(out_channels=8, kernel_size=3, groups=2).parameters((9, 9, 4))["weight"].fans() == (18, 36)

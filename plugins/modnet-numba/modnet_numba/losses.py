@@ -82,7 +82,7 @@ def cross_entropy_joint(loss: Any, dtype: np.dtype[Any]) -> Joint | None:
     def joint(context, logits, target):
         *batch, classes = logits.shape
         if target.shape == (*batch,) and target.dtype.kind in "biu":
-            compiled, targets = cross_entropy_of_labels, target.astype(np.int64).reshape(-1)
+            compiled, targets = cross_entropy_of_labels, target.astype(np.int64, copy=False).reshape(-1)
         elif target.shape == logits.shape and target.dtype == dtype:
             compiled, targets = cross_entropy_of_rows, np.ascontiguousarray(target).reshape(-1, classes)
         else:

@@ -126,7 +126,7 @@ def logistic(x):
 
 @inlined
 def normal_distribution(x):
-    """The standard normal distribution and its density, as `modnet.activations.normal_distribution` has them."""
+    """The standard normal distribution, as `modnet.activations.normal_distribution` has it, and its density."""
     z = abs(x)
     z = FARTHEST(x) if z > FARTHEST(x) else z
     bell = exp(-HALF(x) * z * z)

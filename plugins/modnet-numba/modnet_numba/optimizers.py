@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from modnet.optimizers import flush_subnormals, nadam_momentum, nadam_momentum_product, negligible
-from modnet_numba.compiling import loop
-from modnet_numba.mathematics import ONE, ZERO
+from modnet.optimizers import nadam_momentum, nadam_momentum_product, negligible
+from modnet_numba.compiling import inlined, loop
+from modnet_numba.mathematics import ONE, ZERO, constant
 
 Update = Callable[..., None]
 
@@ -19,6 +19,15 @@ def whole(update: Update) -> Update:
     """Marks an update that takes all parameters at once: in one pass nothing is gained by chunks."""
     update.whole = True  # type: ignore[attr-defined]
     return update
+
+
+ROUNDER = constant(*(negligible(np.dtype(d)) / float(np.finfo(d).eps) for d in (np.float32, np.float64)))
+
+
+@inlined
+def normal(moment):
+    """What `flush_subnormals` makes of a moment. In a loop that waits for memory it costs nothing at every step."""
+    return (moment + ROUNDER(moment)) - ROUNDER(moment)
 
 
 @loop
@@ -31,7 +40,7 @@ def sgd_step(parameter, gradient, rate, keep):
 def momentum_step(parameter, gradient, velocity, momentum, undamped, nesterov, rate, decay):
     for i in range(len(parameter)):
         g = undamped * (gradient[i] + decay * parameter[i])
-        v = momentum * velocity[i] + g
+        v = normal(momentum * velocity[i] + g)
         velocity[i] = v
         parameter[i] -= rate * (g + momentum * v if nesterov else v)
 
@@ -45,7 +54,6 @@ def sgd(optimizer: Any, dtype: np.dtype[Any]) -> Update:
 
     @whole
     def with_momentum(parameter, gradient, slots, scratch, step, learning_rate, weight_decay):
-        flush_subnormals(step, slots)
         undamped = 1 - optimizer.dampening if step > 1 else 1
         numbers = (real(optimizer.momentum), real(undamped), optimizer.nesterov)
         momentum_step(parameter, gradient, slots[0], *numbers, real(learning_rate), real(weight_decay))
@@ -57,8 +65,8 @@ def sgd(optimizer: Any, dtype: np.dtype[Any]) -> Update:
 def adam_step(parameter, gradient, first, second, beta1, beta2, epsilon, rate, decay, keep):
     for i in range(len(parameter)):
         g = gradient[i] + decay * parameter[i]
-        m = beta1 * first[i] + g
-        v = beta2 * second[i] + g * g
+        m = normal(beta1 * first[i] + g)
+        v = normal(beta2 * second[i] + g * g)
         first[i] = m
         second[i] = v
         parameter[i] = keep * parameter[i] - rate * m / (math.sqrt(v) + epsilon)
@@ -69,7 +77,6 @@ def adam(optimizer: Any, dtype: np.dtype[Any], decoupled: bool = False) -> Updat
 
     @whole
     def update(parameter, gradient, slots, scratch, step, learning_rate, weight_decay):
-        flush_subnormals(step, slots)
         root_factor = optimizer.root_factor(step)
         rate = learning_rate * (1 - optimizer.beta1) / (1 - optimizer.beta1**step) / root_factor
         numbers = (optimizer.beta1, optimizer.beta2, optimizer.epsilon / root_factor, rate)
@@ -87,8 +94,8 @@ def adamw(optimizer: Any, dtype: np.dtype[Any]) -> Update:
 def nadam_step(parameter, gradient, first, second, beta1, beta2, of_first, epsilon, rate, decay):
     for i in range(len(parameter)):
         g = gradient[i] + decay * parameter[i]
-        m = beta1 * first[i] + g
-        v = beta2 * second[i] + g * g
+        m = normal(beta1 * first[i] + g)
+        v = normal(beta2 * second[i] + g * g)
         first[i] = m
         second[i] = v
         parameter[i] -= rate * (g + of_first * m) / (math.sqrt(v) + epsilon)
@@ -99,7 +106,6 @@ def nadam(optimizer: Any, dtype: np.dtype[Any]) -> Update:
 
     @whole
     def update(parameter, gradient, slots, scratch, step, learning_rate, weight_decay):
-        flush_subnormals(step, slots)
         beta1, momentum_decay = optimizer.beta1, optimizer.momentum_decay
         mu, mu_next = (nadam_momentum(beta1, momentum_decay, t) for t in (step, step + 1))
         product = nadam_momentum_product(beta1, momentum_decay, step)
@@ -119,16 +125,16 @@ def rmsprop_step(parameter, gradient, second, first, velocity, smoothing, varian
     centered, moving = len(first) > 0, len(velocity) > 0
     for i in range(len(parameter)):
         g = gradient[i] + decay * parameter[i]
-        v = smoothing * second[i] + g * g
+        v = normal(smoothing * second[i] + g * g)
         second[i] = v
         if centered:
-            m = smoothing * first[i] + g
+            m = normal(smoothing * first[i] + g)
             first[i] = m
             v -= variance * m * m
             v = ZERO(v) if v < ZERO(v) else v
         change = g / (math.sqrt(v) + epsilon)
         if moving:
-            change += momentum * velocity[i]
+            change = normal(momentum * velocity[i] + change)
             velocity[i] = change
         parameter[i] -= rate * change
 
@@ -140,7 +146,6 @@ def rmsprop(optimizer: Any, dtype: np.dtype[Any]) -> Update:
 
     @whole
     def update(parameter, gradient, slots, scratch, step, learning_rate, weight_decay):
-        flush_subnormals(step, slots)
         nothing = parameter[:0]
         first = slots[1] if optimizer.centered else nothing
         velocity = slots[-1] if optimizer.momentum else nothing
@@ -154,7 +159,7 @@ def rmsprop(optimizer: Any, dtype: np.dtype[Any]) -> Update:
 def adagrad_step(parameter, gradient, sum_of_squares, epsilon, rate, decay):
     for i in range(len(parameter)):
         g = gradient[i] + decay * parameter[i]
-        s = sum_of_squares[i] + g * g
+        s = normal(sum_of_squares[i] + g * g)
         sum_of_squares[i] = s
         parameter[i] -= rate * g / (math.sqrt(s) + epsilon)
 
@@ -176,7 +181,7 @@ def lion_step(parameter, gradient, first, of_first, beta2, smallest, rate, keep)
         change = (of_first * first[i] + g) / smallest
         change = -ONE(change) if change < -ONE(change) else change
         change = ONE(change) if change > ONE(change) else change
-        first[i] = beta2 * first[i] + g
+        first[i] = normal(beta2 * first[i] + g)
         parameter[i] = keep * parameter[i] - rate * change
 
 
@@ -186,7 +191,6 @@ def lion(optimizer: Any, dtype: np.dtype[Any]) -> Update:
 
     @whole
     def update(parameter, gradient, slots, scratch, step, learning_rate, weight_decay):
-        flush_subnormals(step, slots)
         rest = (learning_rate, 1 - learning_rate * weight_decay)
         lion_step(parameter, gradient, *slots, *map(dtype.type, (*numbers, *rest)))
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from modnet import Parameter
 from modnet.component import Array, Shape
+from modnet.context import sum_rows
 from modnet_recurrent.recurrent import Recurrent, Steps, stretches
 
 if TYPE_CHECKING:
@@ -24,9 +25,10 @@ class GRU(Recurrent, type="gru"):
         h_new = tanh(n + s(r + r') * (n' + b'))
         h_t = (1 - s(z + z')) * h_new + s(z + z') * h_(t-1)
 
-    Shapes: (time, features) -> (time, hidden), or (hidden,) with `return_sequences = false`. Parameters, with the gates
-    side by side in torch's order r, z, n: weight_input W (features, 3 hidden), weight_hidden V (hidden, 3 hidden), bias
-    b (3 hidden,), bias_hidden b' (hidden,). A masked step leaves the state as it was, and its output is 0.
+    Shapes: (time, features) -> (time, hidden), or (hidden,) with `return_sequences = false`. A second input, (hidden,),
+    is the state before the first step. Parameters, with the gates side by side in torch's order r, z, n: weight_input W
+    (features, 3 hidden), weight_hidden V (hidden, 3 hidden), bias b (3 hidden,), bias_hidden b' (hidden,). A masked
+    step leaves the state as it was, and its output is 0.
 
     Source: Cho et al. 2014, arXiv:1406.1078; with the reset gate behind the product, as torch's GRU and cuDNN have it,
     so that one product serves all gates. torch's biases of r and of z are added up here.
@@ -116,4 +118,4 @@ class GRU(Recurrent, type="gru"):
         if self.bias:
             size = self.hidden_size
             rows = of_products.reshape(math.prod(of_products.shape[:2]), 3 * size)[:, 2 * size :]
-            np.matmul(np.ones(len(rows), rows.dtype), rows, out=context.grads["bias_hidden"])
+            sum_rows(rows, context.grads["bias_hidden"])

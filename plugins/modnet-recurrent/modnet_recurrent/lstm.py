@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from modnet import Initializer
-from modnet.component import Array
+from modnet.component import Array, Example
 from modnet.initializers import Constant
 from modnet_recurrent.recurrent import Gates, Recurrent, Steps, stretches
 
@@ -27,9 +28,11 @@ class LSTM(Recurrent, type="lstm"):
         c_t = s(f) * c_(t-1) + s(i) * tanh(g)
         h_t = s(o) * tanh(c_t)
 
-    Shapes: (time, features) -> (time, hidden), or (hidden,) with `return_sequences = false`. Parameters, with the gates
-    side by side in torch's order i, f, g, o: weight_input W (features, 4 hidden), weight_hidden V (hidden, 4 hidden),
-    bias b (4 hidden,). A masked step leaves h and c as they were, and its output is 0.
+    Shapes: (time, features) -> (time, hidden), or with `return_sequences = false` (hidden,), or (2 hidden,), h and c
+    side by side, with `return_state = true` too. A second input, (2 hidden,), has h and c before the first step.
+    Parameters, with the gates side by side in torch's order i, f, g, o: weight_input W (features, 4 hidden),
+    weight_hidden V (hidden, 4 hidden), bias b (4 hidden,). A masked step leaves h and c as they were, and its output is
+    0.
 
     Source: Hochreiter and Schmidhuber 1997; with the forget gate of Gers, Schmidhuber and Cummins 2000, "Learning to
     forget". torch's LSTM is the same, its two biases added up.
@@ -37,13 +40,33 @@ class LSTM(Recurrent, type="lstm"):
     Attributes:
         forget_bias: the first value of the bias of f, in place of `bias_initializer`'s. With 1 the cell remembers from
             the beginning (Jozefowicz, Zaremba and Sutskever 2015).
+        return_state: whether c is given with h, as another lstm takes them for its initial state.
     """
 
     gate_count = 4
     state_names = ("hidden", "cell")
     scales = (0.5, 0.5, 1.0, 0.5)
 
+    state_hint = "an lstm with return_sequences = false and return_state = true gives one"
+
     forget_bias: float = 1.0
+    return_state: bool = False
+
+    @classmethod
+    def examples(cls) -> Sequence[Example]:
+        return (
+            *super().examples(),
+            Example(cls(hidden_size=3, return_sequences=False, return_state=True), ((None, 4),)),
+            Example(cls(hidden_size=3, return_sequences=False, return_state=True, reverse=True), ((5, 4), (6,))),
+        )
+
+    def check(self) -> None:
+        if self.return_state and self.return_sequences:
+            raise ValueError("return_state gives the states after the last step; set return_sequences = false")
+
+    @property
+    def returned(self) -> int:
+        return 2 if self.return_state else 1
 
     def bias_gates(self) -> Initializer:
         first = self.bias_initializer

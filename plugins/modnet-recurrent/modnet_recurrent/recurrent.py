@@ -8,14 +8,14 @@ gate, which BLAS makes without rearranging them first. Steps stand in the order 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
 from modnet import Initializer, Layer, Parameter, ShapeError, field
-from modnet.component import Array, Shape
+from modnet.component import Array, Example, Shape
 from modnet.initializers import GlorotUniform, Orthogonal, Zeros
 
 if TYPE_CHECKING:
@@ -73,6 +73,8 @@ class Recurrent(Layer):
     of columns for each gate: weight_input (features, gates * hidden), weight_hidden (hidden, gates * hidden), bias
     (gates * hidden,), and with `train_initial_state` initial_... (hidden,) for each state.
 
+    A second input is the state before the first step, (states * hidden,): what a node that ends a sequence gives.
+
     Attributes:
         hidden_size: the length of the state.
         bias: whether there are biases.
@@ -80,7 +82,7 @@ class Recurrent(Layer):
             last one, (hidden,).
         reverse: whether the steps are gone through from the last to the first. The output after a step is still found
             at the step's place.
-        train_initial_state: whether the state before the first step is learned; otherwise it is 0.
+        train_initial_state: whether the state before the first step is learned; otherwise it is 0, or the second input.
         weight_initializer: of each gate's part of weight_input.
         hidden_initializer: of each gate's part of weight_hidden.
         bias_initializer: of the biases.
@@ -92,6 +94,9 @@ class Recurrent(Layer):
     """A factor for what each gate reads: sigmoid(x) = tanh(x / 2) / 2 + 1 / 2, so that one tanh serves all gates."""
     added: ClassVar[bool] = True
     """Whether what x and h give to the gates is merely added up, so that both have one gradient."""
+    state_hint: ClassVar[str] = ""
+    """What to do about an initial state of another shape."""
+    inputs = (1, 2)
     scratch_output = True
 
     hidden_size: int = field(minimum=1)
@@ -103,18 +108,44 @@ class Recurrent(Layer):
     hidden_initializer: Initializer = Orthogonal()
     bias_initializer: Initializer = Zeros()
 
+    @classmethod
+    def examples(cls) -> Sequence[Example]:
+        state = (len(cls.state_names) * 3,)
+        return (
+            Example(cls(hidden_size=3), ((5, 4),)),
+            Example(cls(hidden_size=3, train_initial_state=True), ((None, 4),)),
+            Example(cls(hidden_size=3, reverse=True), ((5, 4), state)),
+            Example(cls(hidden_size=3, return_sequences=False, bias=False), ((None, 4), state)),
+        )
+
     @property
     def streams(self) -> bool:  # type: ignore[override]
         return self.return_sequences and not self.reverse
 
+    @property
+    def returned(self) -> int:
+        """With `return_sequences = false` the output has so many of the states, side by side."""
+        return 1
+
     def output_shape(self, *input_shapes: Shape) -> Shape:
-        (shape,) = input_shapes
+        shape = input_shapes[0]
         if len(shape) != 2:
             hint = 'an "embedding" before it makes vectors of ids' if len(shape) == 1 else ""
             raise ShapeError("expects sequences, samples of shape (time, features)", hint)
         if shape[1] is None:
             raise ShapeError("expects a last axis (features) of fixed size")
-        return (shape[0], self.hidden_size) if self.return_sequences else (self.hidden_size,)
+        if len(input_shapes) > 1:
+            self._check_state(input_shapes[1])
+        return (shape[0], self.hidden_size) if self.return_sequences else (self.returned * self.hidden_size,)
+
+    def _check_state(self, shape: Shape) -> None:
+        if self.train_initial_state:
+            raise ShapeError("expects one input with train_initial_state; a second one would be the initial state too")
+        expected = (len(self.state_names) * self.hidden_size,)
+        if shape != expected:
+            names = " and ".join(self.state_names) + " side by side" * (len(self.state_names) > 1)
+            message = f"expects an initial state (the second input) of shape {expected}, {names}"
+            raise ShapeError(message, self.state_hint)
 
     def parameters(self, *input_shapes: Shape) -> Mapping[str, Parameter]:
         features = input_shapes[0][1]
@@ -162,13 +193,13 @@ class Recurrent(Layer):
         """
         raise NotImplementedError
 
-    def forward(self, context: Context, x: Array) -> Array:
-        return self.forward_by(self.advance, context, x)
+    def forward(self, context: Context, *inputs: Array) -> Array:
+        return self.forward_by(self.advance, context, *inputs)
 
-    def backward(self, context: Context, gradient: Array) -> Array | None:
+    def backward(self, context: Context, gradient: Array) -> Any:
         return self.backward_by(self.retreat, context, gradient)
 
-    def forward_by(self, advance: Advance, context: Context, x: Array) -> Array:
+    def forward_by(self, advance: Advance, context: Context, x: Array, initial: Array | None = None) -> Array:
         """`forward` with this way of going through the steps, the layer's own or a compiled one."""
         batch, time, features = x.shape
         count, size = self.gate_count, self.hidden_size
@@ -190,27 +221,27 @@ class Recurrent(Layer):
         )
         flat = rows.reshape(time * batch, rows.shape[-1])[:, : features + 1]
         np.matmul(flat, weight_input, out=steps.gates.reshape(count, time * batch, size))
-        for name, state in zip(self.state_names, steps.states, strict=True):
-            state[0] = self._initial(context, name, batch)
-        context.save(rows, steps, advance(context, steps))
+        for number, state in enumerate(steps.states):
+            state[0] = self._initial(context, number, initial)
+        context.save(rows, steps, advance(context, steps), initial is not None)
         if context.memory is not None:
             for name, state in zip(self.state_names, steps.states, strict=True):
                 context.memory[name] = state[-1].copy()
-        hidden = steps.states[0]
         if not self.return_sequences:
             context.output_mask = None
-            y = context.buffer((batch, size))
-            np.copyto(y, hidden[-1])
+            y = context.buffer((batch, self.returned * size))
+            for number, state in enumerate(steps.states[: self.returned]):
+                np.copyto(self._part(y, number), state[-1])
             return y
         y = context.buffer((batch, time, size))
-        np.copyto(self._time_first(y), hidden[1:])
+        np.copyto(self._time_first(y), steps.states[0][1:])
         if steps.ended is not None:
             np.copyto(self._time_first(y), 0, where=steps.ended)
         return y
 
-    def backward_by(self, retreat: Retreat, context: Context, gradient: Array) -> Array | None:
+    def backward_by(self, retreat: Retreat, context: Context, gradient: Array) -> Any:
         """`backward` with this way of going back through the steps."""
-        rows, steps, saved = context.saved
+        rows, steps, saved, given = context.saved
         time, batch, width = rows.shape
         size, columns = self.hidden_size, self.gate_count * self.hidden_size
         features = len(context.params["weight_input"])
@@ -219,7 +250,8 @@ class Recurrent(Layer):
             flow.fill(0)
         arriving = None
         if not self.return_sequences:
-            np.copyto(flowing[0], gradient)
+            for number, flow in enumerate(flowing[: self.returned]):
+                np.copyto(flow, self._part(gradient, number))
         else:
             arriving = self._time_first(gradient)
             if steps.ended is not None:
@@ -243,12 +275,17 @@ class Recurrent(Layer):
         if self.added:
             np.copyto(context.grads["weight_hidden"], of_weights[features + 1 :])
         if not context.needs_input_gradient:
-            return None
+            return (None, None) if given else None
         product = context.buffer((time, batch, features))
         np.matmul(flat, context.params["weight_input"].T, out=product.reshape(time * batch, features))
         result = context.buffer((batch, time, features))
         np.copyto(self._time_first(result), product)
-        return result
+        if not given:
+            return result
+        of_initial = context.buffer((batch, len(flowing) * size))
+        for number, flow in enumerate(flowing):
+            np.copyto(self._part(of_initial, number), flow)
+        return result, of_initial
 
     def by_gate(self, weight: Array) -> Array:
         """(rows, gates * hidden) as (gates, rows, hidden)."""
@@ -259,8 +296,12 @@ class Recurrent(Layer):
         turned = array.swapaxes(0, 1)
         return turned[::-1] if self.reverse else turned
 
+    def _part(self, states: Array, number: int) -> Array:
+        """One of the states that lie side by side."""
+        return states[:, number * self.hidden_size : (number + 1) * self.hidden_size]
+
     def _masked(self, context: Context, time: int, batch: int) -> tuple[Array | None, list[bool]]:
-        (mask,) = context.masks
+        mask = context.masks[0]
         if mask is None:
             return None, []
         ended = context.buffer((time, batch, 1), np.bool_)
@@ -268,10 +309,13 @@ class Recurrent(Layer):
         partly: list[bool] = np.any(ended, axis=(1, 2)).tolist()
         return (ended, partly) if True in partly else (None, [])
 
-    def _initial(self, context: Context, name: str, batch: int) -> Array | float:
+    def _initial(self, context: Context, number: int, given: Array | None) -> Array | float:
+        name = self.state_names[number]
         if context.memory:
             kept: Array = context.memory[name]
             return kept
+        if given is not None:
+            return self._part(given, number)
         return context.params[f"initial_{name}"] if self.train_initial_state else 0.0
 
     def multiply_adds(self, *input_shapes: Shape) -> int:

@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 class RNN(Recurrent, type="rnn"):
     """The simple recurrent network: h_t = f(x_t W + h_(t-1) V + b), with f the tanh or relu.
 
-    Shapes: (time, features) -> (time, hidden), or (hidden,) with `return_sequences = false`. Parameters: weight_input
-    W (features, hidden), weight_hidden V (hidden, hidden), bias b (hidden,). A masked step leaves the state as it was,
-    and its output is 0.
+    Shapes: (time, features) -> (time, hidden), or (hidden,) with `return_sequences = false`. A second input, (hidden,),
+    is the state before the first step. Parameters: weight_input W (features, hidden), weight_hidden V (hidden, hidden),
+    bias b (hidden,). A masked step leaves the state as it was, and its output is 0.
 
     Source: Elman 1990, "Finding structure in time"; torch's RNN is the same, its two biases added up.
 

@@ -21,14 +21,16 @@ OPTIONS = [
 ]
 
 
-def run(layer, x, gradient, mask, **methods):
-    context = layer_context(layer, x.shape[1:], dtype=x.dtype)
-    context.masks = (mask,)
+def run(layer, x, gradient, mask, initial=None, **methods):
+    shapes = [x.shape[1:]] if initial is None else [x.shape[1:], initial.shape[1:]]
+    context = layer_context(layer, *shapes, dtype=x.dtype)
+    context.masks = (mask, None)[: len(shapes)]
     for _ in range(2):
         context.begin()
-        y = methods.get("forward", layer.forward)(context, x).copy()
+        y = methods.get("forward", layer.forward)(context, x, *([] if initial is None else [initial])).copy()
         result = methods.get("backward", layer.backward)(context, gradient.copy())
-    return {"y": y, "x": result, **context.grads}
+    found = {"x": result} if initial is None else dict(zip(("x", "initial"), result, strict=True))
+    return {"y": y, **found, **context.grads}
 
 
 @pytest.mark.parametrize("kind", [LSTM, GRU], ids=lambda kind: kind.type)
@@ -48,6 +50,23 @@ def test_does_what_the_numpy_code_does(kind, options, masked, batch, methods, dt
         units = 100 * np.finfo(dtype).eps
         np.testing.assert_allclose(found[name], array, rtol=units, atol=units, err_msg=name)
     assert not KERNELS.broken
+
+
+@pytest.mark.parametrize("kind", [LSTM, GRU], ids=lambda kind: kind.type)
+@pytest.mark.parametrize("options", [{}, {"return_sequences": False}], ids=str)
+def test_goes_on_from_a_given_state(kind, options, dtype):
+    if options and kind is LSTM:
+        options = {**options, "return_state": True}
+    layer = kind(hidden_size=7, **options)
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal((4, 6, 3)).astype(dtype)
+    initial = rng.standard_normal((4, 14 if kind is LSTM else 7)).astype(dtype)
+    gradient = rng.standard_normal((4, *layer.output_shape((6, 3)))).astype(dtype)
+    compiled = {method: KERNELS.method(layer, method, dtype) for method in ("forward", "backward")}
+    found = run(layer, x, gradient, None, initial, **compiled)
+    for name, array in run(layer, x, gradient, None, initial).items():
+        units = 100 * np.finfo(dtype).eps
+        np.testing.assert_allclose(found[name], array, rtol=units, atol=units, err_msg=name)
 
 
 def test_nan_comes_out_as_nan(dtype):

@@ -2,10 +2,11 @@
 
 import numpy as np
 import pytest
-from modnet_recurrent import from_torch
+from modnet_recurrent import GRU, LSTM, RNN, from_torch
 
 import modnet
 from modnet.network import Pass
+from modnet.testing import layer_context
 
 torch = pytest.importorskip("torch", reason="torch (extra `parity`) is not installed")
 torch.set_num_threads(1)
@@ -158,6 +159,76 @@ def test_the_last_states_of_both_directions(kind, masked):
     _, last = theirs(packed)
     hidden = last[0] if kind == "lstm" else last
     np.testing.assert_allclose(ours.predict(x), torch.cat([*hidden], dim=-1).detach(), rtol=1e-12, atol=1e-14)
+
+
+@kinds
+@sizes
+@pytest.mark.parametrize("padded", [False, True], ids=["whole", "padded"])
+@pytest.mark.parametrize("output", ["sequences", "last states"])
+def test_a_given_initial_state(kind, size, dtype, padded, output):
+    batch, time, features, hidden = size
+    count = 2 if kind == "lstm" else 1
+    options = {} if output == "sequences" else {"return_sequences": False}
+    if options and kind == "lstm":
+        options["return_state"] = True
+    layer = {"rnn": RNN, "lstm": LSTM, "gru": GRU}[kind](hidden_size=hidden, **options)
+    torch.manual_seed(0)
+    theirs = getattr(torch.nn, kind.upper())(features, hidden, batch_first=True).to(getattr(torch, dtype.name))
+    context = layer_context(layer, (time, features), (count * hidden,), dtype=dtype)
+    for name, weight in from_torch(theirs.state_dict()).items():
+        context.params[name][...] = weight
+    x, initial = sequences(size, dtype), np.random.default_rng(3).standard_normal((batch, count * hidden)).astype(dtype)
+    lengths = np.random.default_rng(2).integers(1, time + 1, batch) if padded else np.full(batch, time)
+    context.masks = (np.arange(time) < lengths[:, None], None)
+
+    xs, states = torch.from_numpy(x.copy()).requires_grad_(), torch.from_numpy(initial.copy()).requires_grad_()
+    parts = [part[None].contiguous() for part in states.split(hidden, dim=1)]
+    packed = torch.nn.utils.rnn.pack_padded_sequence(xs, lengths, batch_first=True, enforce_sorted=False)
+    found, last = theirs(packed, tuple(parts) if kind == "lstm" else parts[0])
+    if output == "sequences":
+        expected, _ = torch.nn.utils.rnn.pad_packed_sequence(found, batch_first=True, total_length=time)
+    else:
+        expected = torch.cat([*last], dim=-1)[0] if kind == "lstm" else last[0]
+    gradient = np.random.default_rng(1).standard_normal(expected.shape).astype(dtype)
+    expected.backward(torch.from_numpy(gradient))
+
+    for _ in range(2):  # the second pass has the buffers of the first
+        context.begin()
+        y = layer.forward(context, x, initial)
+        of_x, of_initial = layer.backward(context, gradient.copy())
+    assert_close(y, expected.detach().numpy(), dtype.name)
+    assert_close(of_x, xs.grad.numpy(), dtype.name)
+    assert_close(of_initial, states.grad.numpy(), dtype.name)
+    assert_close(context.grads["weight_input"], theirs.weight_ih_l0.grad.T.numpy(), dtype.name)
+    assert_close(context.grads["weight_hidden"], theirs.weight_hh_l0.grad.T.numpy(), dtype.name)
+    assert_close(context.grads["bias"], theirs.bias_ih_l0.grad.numpy(), dtype.name)
+
+
+@kinds
+def test_an_encoder_and_a_decoder(kind):
+    """The encoder's last state is the decoder's first, and the loss of the one trains the other."""
+    state = {"return_state": True} if kind == "lstm" else {}
+    layers = [
+        {"type": kind, "hidden_size": 6, "return_sequences": False, **state, "inputs": ["source"], "name": "encoder"},
+        {"type": kind, "hidden_size": 6, "inputs": ["target", "encoder"], "name": "decoder"},
+    ]
+    inputs = {"source": ["variable", 3], "target": ["variable", 2]}
+    ours = modnet.build({"network": {"input": inputs, "dtype": "float64", "layers": layers}})
+    encoder, decoder = (getattr(torch.nn, kind.upper())(width, 6, batch_first=True).double() for width in (3, 2))
+    for name, module in (("encoder", encoder), ("decoder", decoder)):
+        weights = from_torch(module.state_dict())
+        ours.load_parameters({f"{name}.{key}": value for key, value in weights.items()}, strict=False)
+    source, target = sequences((4, 7, 3, 0), np.float64), sequences((4, 5, 2, 0), np.float64, seed=1)
+    expected, _ = decoder(torch.from_numpy(target), encoder(torch.from_numpy(source))[1])
+    gradient = np.random.default_rng(1).standard_normal(expected.shape)
+    expected.backward(torch.from_numpy(gradient))
+    gradients = ours.parameters.like()
+    run = Pass(ours, list(ours.graph.outputs.values()), training=True, gradients=gradients)
+    assert_close(run.forward([source, target])[0], expected.detach().numpy(), "float64")
+    run.backward([gradient.copy()])
+    for name, module in (("encoder", encoder), ("decoder", decoder)):
+        assert_close(gradients[f"{name}.weight_input"], module.weight_ih_l0.grad.T.numpy(), "float64")
+        assert_close(gradients[f"{name}.weight_hidden"], module.weight_hh_l0.grad.T.numpy(), "float64")
 
 
 def test_two_layers_under_a_prefix():

@@ -1,50 +1,48 @@
-"""What torch is not asked about: gradients by differences, gaps in masks, states, pieces, shapes, files."""
+"""What torch is not asked about: the contract, gaps in masks, states, pieces, shapes."""
 
 import numpy as np
 import pytest
-from modnet_recurrent import GRU, LSTM, RNN, Bidirectional, Masking
+from modnet_recurrent import GRU, LSTM, RNN, Masking
 
 import modnet
+from modnet.testing import check_component, layer_context, layer_gradient_errors
+from modnet.testing.distribution import offered_by
 from modnet.testing.examples import examples_of
-from modnet.testing.gradients import layer_context, layer_gradient_errors
 
 KINDS = [RNN, LSTM, GRU]
-OPTIONS = [
-    {},
-    {"return_sequences": False},
-    {"reverse": True},
-    {"reverse": True, "return_sequences": False},
-    {"train_initial_state": True},
-    {"train_initial_state": True, "reverse": True, "bias": False},
-]
-
 kinds = pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.type)
-options = pytest.mark.parametrize("options", OPTIONS, ids=str)
+
+OFFERED = offered_by("modnet-recurrent", modnet.default_registry())
+EXAMPLES = [pytest.param(example, id=str(example)) for entry in OFFERED for example in examples_of(entry.load())]
+
+
+@pytest.mark.parametrize("example", EXAMPLES)
+def test_the_contract(example):
+    check_component(example.component, *example.input_shapes)
 
 
 def masked(kind):
     """The kind of layer with a mask of its own: gaps, padding, a sequence without any step, and a whole one."""
 
     class WithGaps(kind, type=kind.type):
-        def forward(self, context, x):
-            context.masks = (np.array([[1, 0, 1, 1, 0], [1, 1, 0, 0, 0], [0, 0, 0, 0, 0], [1, 1, 1, 1, 1]], bool),)
-            return super().forward(context, x)
+        def forward(self, context, x, *initial):
+            mask = np.array([[1, 0, 1, 1, 0], [1, 1, 0, 0, 0], [0, 0, 0, 0, 0], [1, 1, 1, 1, 1]], bool)
+            context.masks = (mask, None)[: 1 + len(initial)]
+            return super().forward(context, x, *initial)
 
     return WithGaps
 
 
 @kinds
-@options
-@pytest.mark.parametrize("shape", [(5, 4), (1, 3), (None, 1)], ids=str)
-def test_gradients(kind, options, shape):
-    errors = layer_gradient_errors(kind(hidden_size=3, **options), shape)
-    assert max(errors.values()) < 1e-6, errors
-
-
-@kinds
-@options
-def test_gradients_with_a_mask(kind, options):
-    errors = layer_gradient_errors(masked(kind)(hidden_size=3, **options), (5, 4))
+@pytest.mark.parametrize("reverse", [False, True])
+@pytest.mark.parametrize("return_sequences", [False, True])
+@pytest.mark.parametrize("start", ["zero", "learned", "given"])
+def test_gradients_with_gaps_in_the_mask(kind, reverse, return_sequences, start):
+    options = {"reverse": reverse, "return_sequences": return_sequences, "train_initial_state": start == "learned"}
+    if kind is LSTM:
+        options["return_state"] = not return_sequences
+    shapes = [(5, 4), (3 * len(kind.state_names),)] if start == "given" else [(5, 4)]
+    errors = layer_gradient_errors(masked(kind)(hidden_size=3, **options), *shapes)
     assert max(errors.values()) < 1e-6, errors
 
 
@@ -154,23 +152,66 @@ def test_pieces_of_a_stream_are_those_of_the_whole(kind, piece):
         stream.reset()
 
 
-@pytest.mark.parametrize("options", [{"reverse": True}, {"return_sequences": False}], ids=str)
+@kinds
+@pytest.mark.parametrize("cuts", [(3,), (1, 2, 5), (2, 4)], ids=str)
+def test_a_stream_passes_over_masked_steps(kind, cuts):
+    """Gaps, a whole masked piece, a sequence that ends early and one that never begins."""
+    network = build("masking", node(kind), node(kind))
+    x = numbers((4, 7, 3))
+    x[0, [1, 5]] = x[1, 2:4] = x[2, 4:] = x[3] = 0
+    stream = network.stream()
+    pieces = [stream.predict(piece) for piece in np.split(x, cuts, axis=1)]
+    found, expected = np.concatenate(pieces, axis=1), network.predict(x)
+    np.testing.assert_allclose(found, expected, rtol=1e-12, atol=1e-14)
+    assert (found[3] == 0).all()
+    without = np.delete(x[:1], [1, 5], axis=1)
+    np.testing.assert_allclose(np.delete(found[:1], [1, 5], axis=1), network.predict(without), rtol=1e-12, atol=1e-14)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"reverse": True}, {"return_sequences": False}, {"return_sequences": False, "return_state": True}],
+    ids=str,
+)
 def test_what_needs_the_whole_sequence_does_not_stream(options):
     with pytest.raises(modnet.ShapeError, match="needs whole sequences"):
         build(node(LSTM, **options)).stream()
 
 
 @kinds
-def test_no_sequences_and_no_steps(kind):
+def test_a_sequence_without_steps(kind):
     network = build(node(kind), node(kind, return_sequences=False))
-    assert network.predict(np.zeros((0, 5, 3))).shape == (0, 4)
     assert (network.predict(np.zeros((2, 0, 3))) == 0).all()
     layer = kind(hidden_size=4)
-    for batch, time in ((0, 5), (2, 0)):
-        context = layer_context(layer, (time, 3))
-        y = layer.forward(context, np.zeros((batch, time, 3)))
-        assert layer.backward(context, y).shape == (batch, time, 3)
-        assert all((gradient == 0).all() for gradient in context.grads.values())
+    context = layer_context(layer, (0, 3))
+    y = layer.forward(context, np.zeros((2, 0, 3)))
+    assert layer.backward(context, y).shape == (2, 0, 3)
+    assert all((gradient == 0).all() for gradient in context.grads.values())
+
+
+@kinds
+def test_without_steps_the_last_state_is_the_given_one(kind):
+    state = {"return_state": True} if kind is LSTM else {}
+    layer = kind(hidden_size=4, return_sequences=False, **state)
+    given = numbers((2, 4 * len(kind.state_names)))
+    context = layer_context(layer, (0, 3), given.shape[1:])
+    np.testing.assert_array_equal(layer.forward(context, np.zeros((2, 0, 3)), given), given)
+    gradient = numbers(given.shape, seed=1)
+    np.testing.assert_array_equal(layer.backward(context, gradient.copy())[1], gradient)
+
+
+@kinds
+def test_a_sequence_goes_on_from_the_state_in_which_its_beginning_has_ended(kind):
+    state = {"return_state": True} if kind is LSTM else {}
+    first = {**node(kind, return_sequences=False, **state, name="beginning"), "inputs": ["before"]}
+    second = {**node(kind, name="end", shares="beginning"), "inputs": ["after", "beginning"]}
+    shapes = {"before": ["variable", 3], "after": ["variable", 3]}
+    network = modnet.build({"network": {"input": shapes, "dtype": "float64", "layers": [first, second]}})
+    whole = build(node(kind))
+    whole.parameters.flat[...] = network.parameters.flat
+    x = numbers((2, 7, 3))
+    found = network.predict({"before": x[:, :4], "after": x[:, 4:]})
+    np.testing.assert_allclose(found, whole.predict(x)[:, 4:], rtol=1e-12, atol=1e-14)
 
 
 @kinds
@@ -180,20 +221,6 @@ def test_sequences_of_other_lengths_and_batches_share_the_buffers(kind):
         x = numbers(shape)
         np.testing.assert_array_equal(network.predict(x), fresh.predict(x))
         fresh = build(node(kind))
-
-
-@kinds
-def test_a_layer_does_not_allocate_after_the_first_step(kind):
-    layer = kind(hidden_size=4)
-    context = layer_context(layer, (5, 3))
-    x, gradient = numbers((6, 5, 3)), numbers((6, 5, 4))
-    taken = []
-    for _ in range(3):
-        context.begin()
-        layer.forward(context, x)
-        layer.backward(context, gradient.copy())
-        taken.append(context.nbytes)
-    assert taken[0] == taken[1] == taken[2]
 
 
 @pytest.mark.parametrize(
@@ -208,6 +235,26 @@ def test_a_layer_does_not_allocate_after_the_first_step(kind):
 def test_shapes_that_do_not_fit(shape, message):
     with pytest.raises(modnet.SpecError, match=f"(?s){message}"):
         modnet.build({"network": {"input": shape, "layers": [node(LSTM)]}})
+
+
+@pytest.mark.parametrize(
+    ("kind", "options", "shape", "message"),
+    [
+        (GRU, {}, (3,), r"initial state \(the second input\) of shape \(4,\), hidden"),
+        (GRU, {}, (None, 4), r"of shape \(4,\)"),
+        (LSTM, {}, (4,), r"of shape \(8,\), hidden and cell side by side.*return_state = true gives one"),
+        (LSTM, {"train_initial_state": True}, (8,), "expects one input with train_initial_state"),
+    ],
+    ids=str,
+)
+def test_initial_states_that_do_not_fit(kind, options, shape, message):
+    with pytest.raises(modnet.ShapeError, match=f"(?s){message}"):
+        kind(hidden_size=4, **options).output_shape((5, 3), shape)
+
+
+def test_a_state_is_returned_in_place_of_the_sequence():
+    with pytest.raises(modnet.ModnetError, match="set return_sequences = false"):
+        LSTM(hidden_size=4, return_state=True)
 
 
 def test_each_gate_begins_by_itself():
@@ -246,20 +293,6 @@ def test_both_directions_are_merged(merge):
 def test_a_bidirectional_of_something_else_is_refused(layer, message):
     with pytest.raises(modnet.SpecError, match=message):
         build({"type": "bidirectional", "layer": layer})
-
-
-@pytest.mark.parametrize("cls", [*KINDS, Bidirectional, Masking], ids=lambda cls: cls.type)
-def test_is_saved_and_loaded(cls, tmp_path):
-    for example in examples_of(cls):
-        (shape,) = example.input_shapes
-        network = modnet.build(
-            {"network": {"input": list(shape), "layers": [{"type": cls.type, **vars(example.component)}]}}
-        )
-        modnet.save(network, tmp_path / "model.modnet")
-        loaded = modnet.load(tmp_path / "model.modnet")
-        x = numbers((3, *shape), np.float32)
-        assert loaded.spec.network == network.spec.network
-        assert loaded.predict(x).tobytes() == network.predict(x).tobytes()
 
 
 def test_remembers_the_sign_of_the_first_step():

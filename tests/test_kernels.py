@@ -1,0 +1,69 @@
+"""Which method runs: a component's own, or a plugin's kernel."""
+
+import warnings
+
+import numpy as np
+import pytest
+
+import modnet
+from modnet.optimizers import Adam
+
+FAST = "import modnet_calls\ndef make(component, dtype):\n    modnet_calls.made.append(component)\n"
+FLOAT = np.dtype(np.float32)
+
+
+@pytest.fixture
+def made(environment):
+    """The components that were asked for a kernel; there is one for `adam`."""
+    environment.install("modnet-calls", "made = []")
+    environment.install("modnet-fast", FAST, kernels={"optimizer.adam.update": "make"})
+    import modnet_calls
+
+    return modnet_calls.made
+
+
+def test_a_kernel_is_for_the_class_that_its_name_means(environment, made):
+    adam = Adam()
+    assert environment.registry.kernels.method(adam, "update", FLOAT) == adam.update  # it has made none
+    assert made == [adam]
+
+
+def test_a_programs_own_class_of_that_name_keeps_its_methods(environment, made):
+    class Own(modnet.Optimizer, type="adam"):
+        def update(self, parameter, gradient, slots, scratch, step, learning_rate, weight_decay): ...
+
+    own = Own()
+    assert environment.registry.kernels.method(own, "update", FLOAT) == own.update
+    assert made == []
+
+
+def test_no_kernel_where_two_plugins_offer_the_component(environment):
+    for name in ("one", "two"):
+        code = "import modnet\nclass Gate(modnet.Layer, type='gate'): ...\ndef make(component, dtype): 1 / 0"
+        environment.install(f"modnet-{name}", code, layers={"gate": "Gate"}, kernels={"layer.gate.forward": "make"})
+    import modnet_one
+
+    gate = modnet_one.Gate()
+    assert environment.registry.kernels.method(gate, "forward", FLOAT) == gate.forward
+
+
+@pytest.mark.parametrize("code", ["import compiler_", "def make(component, dtype): raise ImportError('compiler_')"])
+def test_training_tells_once_that_a_kernel_is_broken_and_goes_on_without_it(environment, code):
+    names = ("optimizer.adam.update", "layer.linear.forward", "layer.linear.backward")
+    environment.install("modnet-lost", code, kernels=dict.fromkeys(names, "make"))
+    spec = {"network": {"input": [2], "layers": [{"type": "linear", "out_features": 1}]}}
+    x = np.random.default_rng(0).random((32, 2))
+    weights = []
+    for registry in (environment.registry, modnet.Registry(list)):
+        network = modnet.build(spec, registry=registry)
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            for _ in range(2):
+                modnet.train(network, x, x[:, :1], loss="mse", epochs=1, registry=registry)
+        weights.append(network.parameters.flat)
+        messages = [str(warning.message) for warning in caught]
+        assert len(messages) == (registry is environment.registry)
+        assert all("(modnet_lost:make): " in text and "compiler_" in text for text in messages)
+        assert all("numpy does its work. `modnet plugins --errors` tells more" in text for text in messages)
+    np.testing.assert_array_equal(*weights)
+    assert set(environment.registry.kernels.broken) == set(names)
