@@ -11,6 +11,9 @@ from typing import Any
 CHOSEN_BY_HAND = ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE")
 """Variables that make numpy's BLAS another one than users have."""
 
+VECTORS = {"avx512f": "AVX-512", "avx2": "AVX2", "avx": "AVX", "sve": "SVE", "asimd": "NEON"}
+"""What the system calls an instruction set -> its name; the widest of a processor is told."""
+
 
 def clean_environment() -> int:
     """Makes all libraries use as many threads as there are processors, or as OMP_NUM_THREADS says; gives the number.
@@ -60,13 +63,24 @@ def _kernels_of_blas() -> str:
 
 
 def processor() -> str:
-    """The name that the processor gives itself, where the system tells it."""
+    """Make, model, clock, vector instructions and second-level cache, as far as the system tells them."""
     information = Path("/proc/cpuinfo")
-    if information.exists():
-        for line in information.read_text().splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    return platform.processor() or platform.machine()
+    if not information.exists():
+        return platform.processor() or platform.machine()
+    lines = information.read_text().partition("\n\n")[0].splitlines()
+    facts = {name.strip(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
+    name = facts.get("model name") or platform.machine()
+    if {"vendor_id", "cpu family", "model"} <= facts.keys():
+        name += f" ({facts['vendor_id']} family {facts['cpu family']} model {facts['model']})"
+    told = [name]
+    if "cpu MHz" in facts:
+        told.append(f"{float(facts['cpu MHz']) / 1000:.1f} GHz")
+    flags = facts.get("flags", facts.get("Features", "")).split()  # "Features" on ARM
+    told += [vectors for flag, vectors in VECTORS.items() if flag in flags][:1]
+    cache = Path("/sys/devices/system/cpu/cpu0/cache/index2/size")
+    if cache.exists():
+        told.append(f"{cache.read_text().strip().replace('K', ' kB')} of second-level cache for each core")
+    return ", ".join(told)
 
 
 def load() -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import gzip
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +12,15 @@ import numpy as np
 from benchmarks.rounds import Settings
 
 CLASSES = 10
+
+EXAMPLES = Path(__file__).parent.parent / "examples"
+
+GRADES = {
+    "cut": ["Fair", "Good", "Very Good", "Premium", "Ideal"],
+    "color": ["J", "I", "H", "G", "F", "E", "D"],
+    "clarity": ["I1", "SI2", "SI1", "VS2", "VS1", "VVS2", "VVS1", "IF"],
+}
+"""Column of the diamonds -> its grades, the worst first."""
 
 Layers = list[Any]
 """Tables and type names, as in the `[network]` table of a spec; only the types that `peers.torch_model` knows."""
@@ -32,20 +43,29 @@ NETWORKS: dict[str, tuple[int, Layers]] = {
     "mlp": (784, linear(256, 128) + LOGITS),
     "deep": (32, linear(*[32] * 20, activation="tanh") + LOGITS),
     "batch-norm": (784, normalized(256, 128) + LOGITS),
+    "digits": (64, linear(128) + LOGITS),
+    "diamonds": (9, [*linear(64, 64), {"type": "linear", "out_features": 1}]),
 }
 """Name -> (features of the input, layers up to the logits)."""
 
 
-def build(name: str, seed: int = 0) -> Any:
-    """The network in modnet, with a softmax at its end."""
+def build(name: str, seed: int = 0, dtype: str = "float32") -> Any:
+    """The network in modnet, with a softmax at its end where it has classes."""
     import modnet
 
     features, layers = NETWORKS[name]
-    return modnet.build({"network": {"input": [features], "layers": [*layers, "softmax"]}}, seed=seed)
+    end = ["softmax"] if layers[-1] == LOGITS[-1] else []
+    spec = {"network": {"input": [features], "layers": [*layers, *end], "dtype": dtype}}
+    return modnet.build(spec, seed=seed)
 
 
 def data(name: str, settings: Settings) -> tuple[Any, Any]:
-    """Samples (n, features) in [0, 1], float32, and classes (n,), for a network."""
+    """Samples (n, features), float32, and classes (n,) or numbers (n, 1), for a network."""
+    if name == "digits":
+        with np.load(EXAMPLES / "digits" / "digits.npz") as file:
+            return standardized(file["x"]), file["y"].astype(np.int64)
+    if name == "diamonds":
+        return diamonds()
     samples, features = (2048 if settings.quick else 8192), NETWORKS[name][0]
     if settings.mnist is not None and features == 784:
         return mnist(settings.mnist, samples)
@@ -60,6 +80,28 @@ def clusters(samples: int, features: int) -> tuple[Any, Any]:
     hidden = np.tanh(hidden @ rng.normal(0.0, 0.25, (16, 64)))
     x = 1 / (1 + np.exp(-hidden @ rng.normal(0.0, 0.25, (64, features))))
     return x.astype(np.float32), classes
+
+
+def diamonds() -> tuple[Any, Any]:
+    """The diamonds of the examples, their grades as numbers; x (n, 9) and the price (n, 1), standardized."""
+    with gzip.open(EXAMPLES / "diamonds" / "diamonds.csv.gz", "rt", newline="") as file:
+        rows = list(csv.DictReader(file))
+    columns = [
+        np.array([GRADES[name].index(row[name]) if name in GRADES else float(row[name]) for row in rows])
+        for name in rows[0]
+    ]
+    x, price = (
+        [c for c, name in zip(columns, rows[0], strict=True) if name != "price"],
+        columns[[*rows[0]].index("price")],
+    )
+    # The file is sorted by price, and the batches are to be alike.
+    order = np.random.default_rng(0).permutation(len(price))
+    return standardized(np.stack(x, axis=1)[order]), standardized(price[order, None])
+
+
+def standardized(x: Any) -> Any:
+    deviation = x.std(axis=0)
+    return ((x - x.mean(axis=0)) / np.where(deviation, deviation, 1)).astype(np.float32)
 
 
 def mnist(folder: Path, samples: int) -> tuple[Any, Any]:

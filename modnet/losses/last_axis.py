@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import Any, cast
+from typing import cast
 
 import numpy as np
 
 from modnet.component import Array, Example, Loss, Shape, field
-from modnet.context import SHORT_ROW, Context
+from modnet.context import SHORT_ROW, Context, ones
 from modnet.errors import DataError, ShapeError
 from modnet.losses.targets import (
     SMALLEST_PROBABILITY,
@@ -248,14 +248,14 @@ def _exponentiate(context: Context, shifted: Array) -> Array:
     """Overwrites the array by its exponentials and gives the sum of each row."""
     np.exp(shifted, out=shifted)
     # A product is faster than `sum`.
-    return np.matmul(shifted, _ones(shifted.shape[-1], shifted.dtype), out=context.buffer(shifted.shape[:-1]))
+    return np.matmul(shifted, ones(shifted.shape[-1], shifted.dtype), out=context.buffer(shifted.shape[:-1]))
 
 
 def _softmax_joint(context: Context, logits: Array, coefficients: Array) -> tuple[Array, Array | None]:
     """Values -sum(c * log(softmax(logits))), over all but the batch, and the gradient sum(c) * softmax(logits) - c."""
     exponentials = _shifted(context, logits)
     rows = logits.shape[:-1]
-    weight = np.matmul(coefficients, _ones(logits.shape[-1], logits.dtype), out=context.buffer(rows))
+    weight = np.matmul(coefficients, ones(logits.shape[-1], logits.dtype), out=context.buffer(rows))
     products = np.einsum("...i,...i->...", coefficients, exponentials, out=context.buffer(rows))
     total = _exponentiate(context, exponentials)
     logarithm = np.log(total, out=context.buffer(rows))
@@ -280,13 +280,6 @@ def _products(context: Context, a: Array, b: Array) -> Array:
     """The sum of products along the last axis, as the mean over positions."""
     products = np.einsum("...i,...i->...", a, b, out=context.buffer(a.shape[:-1]))
     return sample_means(products, context.buffer(a.shape[:1]))
-
-
-@lru_cache(maxsize=32)
-def _ones(length: int, dtype: np.dtype[Any]) -> Array:
-    ones = np.ones(length, dtype)
-    ones.flags.writeable = False
-    return ones
 
 
 @lru_cache(maxsize=8)

@@ -22,7 +22,7 @@ BLOCK = 1 << 20
 MIXED = 64
 """Blocks, drawn from anywhere in the file, whose rows are mixed with each other."""
 
-MOST_RESIDENT = 64 << 20
+MOST_RESIDENT = 32 << 20
 """Bytes that are read from a mapped file before its pages are given back."""
 
 FINGERPRINT_ROWS = 1024

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from benchmarks.__main__ import table
+from benchmarks.machine import VECTORS, processor
 from benchmarks.problems import build, data
 from benchmarks.rounds import Case, Contestant, Settings, Turn, race
 
@@ -69,7 +70,24 @@ def test_kernels_of_a_plugin_are_measured_on_and_off(benchmarks, environment, mo
 
 def test_training_ends_where_torch_ends(benchmarks):
     pytest.importorskip("torch", reason="torch (extra `bench`) is not installed")
-    assert "they agree" in benchmarks("--only", "accuracy")
+    printed = benchmarks("--only", "accuracy")
+    runs = ["mlp, float32", "digits, float32", "diamonds, float32", "diamonds, float64"]
+    found = {cells[1].strip(): cells[5].strip() for line in printed.splitlines() if len(cells := line.split("|")) == 7}
+    assert {run: found[run] for run in runs} == dict.fromkeys(runs, "they agree to 0.0001")
+
+
+@pytest.mark.skipif(not Path("/proc/cpuinfo").exists(), reason="only where the system has /proc/cpuinfo")
+def test_the_processor_is_told_with_what_matters_for_speed():
+    told = processor()
+    assert "GHz" in told or "MHz" not in Path("/proc/cpuinfo").read_text()
+    assert any(vectors in told for vectors in VECTORS.values())
+
+
+def test_the_diamonds_are_read():
+    x, y = data("diamonds", Settings(Path(), threads=1))
+    assert x.shape == (53_940, 9)
+    assert (x.dtype, y.dtype, y.shape) == (np.float32, np.float32, (53_940, 1))
+    np.testing.assert_allclose([x.mean(), x.std(), y.mean(), y.std()], [0, 1, 0, 1], atol=1e-3)
 
 
 def test_an_unknown_case():

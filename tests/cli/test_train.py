@@ -133,7 +133,7 @@ def test_a_full_disk_loses_no_work(run, monkeypatch, tmp_path):
     ids=["Ctrl-C", "SIGTERM"],
 )
 def test_a_run_that_is_stopped_keeps_what_was_learnt_and_goes_on(number, by, status, run, folder):
-    epochs = ("--set", "training.epochs=4000")
+    epochs = ("--set", "training.epochs=1000")
     process = start("train", "pets.toml", *epochs, stdout=subprocess.PIPE)
     shown = [process.stdout.readline() for _ in range(6)]  # up to the line of the first epoch
     process.send_signal(number)
@@ -142,7 +142,7 @@ def test_a_run_that_is_stopped_keeps_what_was_learnt_and_goes_on(number, by, sta
     assert re.search(
         rf"stopped by {by} after step \d+ of epoch [\d,]+\n\nwhat was learnt so far is in pets.modnet", rest
     )
-    assert rest.endswith("go on: modnet train pets.toml --set training.epochs=4000 --resume\n")
+    assert rest.endswith("go on: modnet train pets.toml --set training.epochs=1000 --resume\n")
     assert process.returncode == status
     assert modnet.load("pets.modnet").predict({"size": [4], "collar": ["red"]})["kind"]
     assert len(list(Path("pets.checkpoints").iterdir())) == 1

@@ -40,8 +40,8 @@ def allocated(batch, x, y, loss, last, **options):
 
     There are always some: numpy converts, and goes through short rows, by way of buffers of one size.
     """
-    layers = [{"type": "linear", "out_features": 8, "l1": 1e-4, "l2": 1e-4, "bias": False}, "relu"]
-    layers += [{"type": "linear", "out_features": 3, "bias": False}, *([last] if last else [])]
+    layers = [{"type": "linear", "out_features": 8, "l1": 1e-4, "l2": 1e-4}, "relu"]
+    layers += [{"type": "linear", "out_features": 3}, *([last] if last else [])]
     network = modnet.build({"network": {"input": [FEATURES], "layers": layers}})
     peaks = []
 

@@ -58,8 +58,8 @@ def places(windows: Any) -> tuple[int, ...]:
 
 
 def by_place(layer: Any, lines: Array) -> Array:
-    """The lines of a depthwise convolution as (kernel height, kernel width, elements of a line)."""
-    return lines.reshape(*per_axis(layer.kernel_size, 2), lines.shape[1] * lines.shape[2])
+    """The lines of a depthwise convolution as (kernel height, kernel width, elements of a line), without gaps."""
+    return np.ascontiguousarray(lines).reshape(*per_axis(layer.kernel_size, 2), lines.shape[1] * lines.shape[2])
 
 
 @compiled
@@ -85,22 +85,36 @@ def depthwise_backward(layer: Any, loops: Any) -> Method:
         gradient, x = np.ascontiguousarray(gradient), np.ascontiguousarray(x)
         if layer.bias:
             sum_channels(gradient, context.grads["bias"])
-        wanted = context.needs_input_gradient
-        result = context.buffer(x.shape if wanted else (len(x), 0, *x.shape[2:]))
-        lines = by_place(layer, layer.lines(context, gradient.shape[2]))
-        of_lines = context.buffer((2, *lines.shape))
-        of_lines.fill(0)
         rest = (*places(windows), *(window.dilation for window in windows))
-        in_halves(
-            x,
-            lambda half, number: loops.depthwise_gradients(
-                x[half], lines, gradient[half], *rest, of_lines[number], result[half], wanted
-            ),
-        )
-        of_weight = context.grads["weight"]
-        by_pixel = of_lines.reshape(2, *of_weight.shape[:2], gradient.shape[2], x.shape[-1])
-        np.add.reduce(by_pixel, axis=(0, 3), out=of_weight)
-        return layer.summed(context, result, shape) if wanted else None
+        weight = context.grads["weight"]
+        of_lines = context.buffer((2, *weight.shape[:2], gradient.shape[2] * x.shape[-1]))
+        of_lines.fill(0)
+
+        def to_weight(half, number):
+            loops.depthwise_weight_gradient(x[half], gradient[half], *rest, of_lines[number])
+
+        in_halves(x, to_weight)
+        by_pixel = of_lines.reshape(2, *weight.shape[:2], gradient.shape[2], x.shape[-1])
+        np.add.reduce(by_pixel, axis=(0, 3), out=weight)
+        if not context.needs_input_gradient:
+            return None
+        result = context.buffer(x.shape)
+        if windows[0].stride == windows[1].stride == 1:
+            mirror = tuple(window.mirrored() for window in windows)
+            lines = by_place(layer, layer.lines(context, x.shape[2])[::-1])
+            bias = np.zeros(lines.shape[-1], x.dtype)
+            back = (*places(mirror), *(window.dilation for window in mirror))
+
+            def to_input(half, _):
+                loops.depthwise(gradient[half], lines, bias, *back, result[half])
+        else:
+            lines = by_place(layer, layer.lines(context, gradient.shape[2]))
+
+            def to_input(half, _):
+                loops.depthwise_input_gradient(gradient[half], lines, *rest, result[half])
+
+        in_halves(x, to_input)
+        return layer.summed(context, result, shape)
 
     return backward
 

@@ -20,9 +20,15 @@ def inside(at, stride, size, count):
 def depthwise(x, lines, bias, top, left, down, across, step_down, step_across, y):
     """`lines` holds the weight of each place in a window, (kernel height, kernel width, windows across * channels).
 
-    A loop over a whole line of the image is longer, and so faster, than one over the channels of a pixel.
+    A loop over a whole line of the image is longer, and so faster, than one over the channels of a pixel; where three
+    places are beside each other, as in most kernels, it goes over all of them at once.
     """
     height, width, channels = x.shape[1:]
+    count = y.shape[2]
+    # The windows all of whose three places are within the line; the others, or all, go place by place.
+    begin, end = count, count
+    if lines.shape[1] == 3 and across == 1 and max(0, left) < min(count, width + left - 2 * step_across):
+        begin, end = max(0, left), min(count, width + left - 2 * step_across)
     for n in range(len(x)):
         for p in range(y.shape[1]):
             out = y[n, p].reshape(-1)
@@ -32,14 +38,27 @@ def depthwise(x, lines, bias, top, left, down, across, step_down, step_across, y
                 if row < 0 or row >= height:
                     continue
                 seen = x[n, row].reshape(-1)
+                if begin < end:
+                    target = out[begin * channels : end * channels]
+                    seen0 = seen[(begin - left) * channels :]
+                    seen1 = seen[(begin - left + step_across) * channels :]
+                    seen2 = seen[(begin - left + 2 * step_across) * channels :]
+                    factor0 = lines[i, 0, begin * channels :]
+                    factor1 = lines[i, 1, begin * channels :]
+                    factor2 = lines[i, 2, begin * channels :]
+                    for k in range(len(target)):
+                        target[k] += seen0[k] * factor0[k] + seen1[k] * factor1[k] + seen2[k] * factor2[k]
                 for j in range(lines.shape[1]):
                     at = j * step_across - left
-                    first, last = inside(at, across, width, y.shape[2])
+                    first, last = inside(at, across, width, count)
                     if across == 1:
-                        some, factor = seen[(first + at) * channels :], lines[i, j, first * channels :]
-                        target = out[first * channels : last * channels]
-                        for k in range(len(target)):
-                            target[k] += some[k] * factor[k]
+                        for start, stop in ((first, min(last, begin)), (max(first, end), last)):
+                            if start >= stop:
+                                continue
+                            some, factor = seen[(start + at) * channels :], lines[i, j, start * channels :]
+                            target = out[start * channels : stop * channels]
+                            for k in range(len(target)):
+                                target[k] += some[k] * factor[k]
                     else:
                         for q in range(first, last):
                             some = seen[(q * across + at) * channels :]
@@ -49,21 +68,18 @@ def depthwise(x, lines, bias, top, left, down, across, step_down, step_across, y
 
 
 @loop
-def depthwise_gradients(
-    x, lines, gradient, top, left, down, across, step_down, step_across, of_lines, of_input, wanted
-):
-    """Adds to `of_lines`; writes `of_input` where it is wanted."""
+def depthwise_weight_gradient(x, gradient, top, left, down, across, step_down, step_across, of_lines):
+    """Adds to `of_lines`."""
     height, width, channels = x.shape[1:]
-    of_input.fill(0)
     for n in range(len(x)):
         for p in range(gradient.shape[1]):
             part = gradient[n, p].reshape(-1)
-            for i in range(lines.shape[0]):
+            for i in range(of_lines.shape[0]):
                 row = p * down + i * step_down - top
                 if row < 0 or row >= height:
                     continue
                 seen = x[n, row].reshape(-1)
-                for j in range(lines.shape[1]):
+                for j in range(of_lines.shape[1]):
                     at = j * step_across - left
                     first, last = inside(at, across, width, gradient.shape[2])
                     if across == 1:
@@ -71,20 +87,34 @@ def depthwise_gradients(
                         total = of_lines[i, j, first * channels :]
                         for k in range(len(share)):
                             total[k] += some[k] * share[k]
-                        if wanted:
-                            target = of_input[n, row].reshape(-1)[(first + at) * channels :]
-                            factor = lines[i, j, first * channels :]
-                            for k in range(len(share)):
-                                target[k] += share[k] * factor[k]
                     else:
+                        total = of_lines[i, j]
                         for q in range(first, last):
                             some, share = seen[(q * across + at) * channels :], part[q * channels :]
                             for c in range(channels):
-                                of_lines[i, j, c] += some[c] * share[c]
-                            if wanted:
-                                target = of_input[n, row].reshape(-1)[(q * across + at) * channels :]
-                                for c in range(channels):
-                                    target[c] += share[c] * lines[i, j, c]
+                                total[c] += some[c] * share[c]
+
+
+@loop
+def depthwise_input_gradient(gradient, lines, top, left, down, across, step_down, step_across, of_input):
+    """For any stride; for one of 1, `depthwise` with the mirrored kernels does it faster."""
+    height, width, channels = of_input.shape[1:]
+    of_input.fill(0)
+    for n in range(len(gradient)):
+        for p in range(gradient.shape[1]):
+            part = gradient[n, p].reshape(-1)
+            for i in range(lines.shape[0]):
+                row = p * down + i * step_down - top
+                if row < 0 or row >= height:
+                    continue
+                line = of_input[n, row].reshape(-1)
+                for j in range(lines.shape[1]):
+                    at = j * step_across - left
+                    first, last = inside(at, across, width, gradient.shape[2])
+                    for q in range(first, last):
+                        share, target = part[q * channels :], line[(q * across + at) * channels :]
+                        for c in range(channels):
+                            target[c] += share[c] * lines[i, j, c]
 
 
 @loop
