@@ -105,6 +105,7 @@ LOADING = {
     "modnet": Format(".modnet", save_modnet, load_modnet),
     "modnet, not verified": Format(".modnet", save_modnet, partial(load_modnet, verify=False)),
     "modnet, mapped": Format(".modnet", save_modnet, partial(load_modnet, verify=False, mmap=True)),
+    "modnet, mapped and verified": Format(".modnet", save_modnet, partial(load_modnet, mmap=True)),
     **PEERS,
 }
 

@@ -13,19 +13,23 @@ from __future__ import annotations
 
 import inspect
 import math
+import re
 import sys
 import types
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from numbers import Integral, Real
 from typing import Any, ClassVar, Literal, Self, TypeVar, Union, cast, dataclass_transform, get_args, get_origin
 
-from modnet.errors import Problem, SpecError
+from modnet.errors import Problem, SpecError, printable
 
 T = TypeVar("T")
 Path = tuple[str | int, ...]
 
 DEEPEST = 64
 """How many levels of tables and lists a value may have."""
+
+MOST_PROBLEMS = 1000
+"""So many faults of one spec are told; whoever has more can mend these first."""
 
 
 class Missing:
@@ -255,13 +259,13 @@ def show(value: Any) -> str:
         return "true" if value else "false"
     if isinstance(value, str):
         text = value if len(value) <= 60 else value[:57] + "..."
-        return '"' + text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n") + '"'
+        return '"' + printable(text.replace("\\", "\\\\").replace('"', '\\"')) + '"'
     if isinstance(value, int) and value.bit_length() > 256:
         return f"a whole number of {value.bit_length()} bits"
     if isinstance(value, Real):
         return str(value)
     if isinstance(value, Mapping):
-        return f'a table with type = "{value["type"]}"' if isinstance(value.get("type"), str) else "a table"
+        return f"a table with type = {show(value['type'])}" if isinstance(value.get("type"), str) else "a table"
     if isinstance(value, Sequence):
         inner = ", ".join(show(item) for item in value[:6]) + (", ..." if len(value) > 6 else "")
         return f"[{inner}]" if len(inner) <= 60 else f"a list of {len(value)}"
@@ -284,7 +288,10 @@ def nearest(name: str, names: Iterable[str]) -> str | None:
 def did_you_mean(name: str, names: Iterable[str]) -> str:
     """`; did you mean "x"?`, or "" where nothing is near."""
     found = nearest(name, names)
-    return f'; did you mean "{found}"?' if found else ""
+    return f"; did you mean {show(found)}?" if found else ""
+
+
+_PLAIN_KEY = re.compile(r"[\w-]{1,60}")
 
 
 def path_text(path: Path) -> str:
@@ -293,7 +300,9 @@ def path_text(path: Path) -> str:
     for part in path:
         if isinstance(part, int):
             text += f"[{part}]"
-        elif isinstance(part, str) and part and all(letter.isalnum() or letter in "_-" for letter in part):
+        elif (
+            isinstance(part, str) and 0 < len(part) <= 60 and all(letter.isalnum() or letter in "_-" for letter in part)
+        ):
             text += f".{part}" if text else part
         else:
             text += f".{show(part)}" if text else show(part)
@@ -352,9 +361,15 @@ class Checker:
         self.old_names = old_names
         self.problems: list[Problem] = []
 
+    @property
+    def is_full(self) -> bool:
+        """Whether there are so many problems that no more are looked for: a hostile file can have any number."""
+        return len(self.problems) >= MOST_PROBLEMS
+
     def problem(self, path: Path, message: str, hint: str = "", *, at_key: bool = False) -> Invalid:
         """Notes a problem. `at_key` says that the key, not its value, is at fault."""
-        self.problems.append(Problem(path_text(path), message, hint, keys=path, at_key=at_key))
+        if not self.is_full:
+            self.problems.append(Problem(path_text(path), message, hint, keys=path, at_key=at_key))
         return INVALID
 
     def raise_problems(self) -> None:
@@ -364,6 +379,8 @@ class Checker:
 
     def value(self, hint: Any, value: Any, path: Path, declared: Field | None = None) -> Any:
         """The value converted to what `hint` asks for, or INVALID with the problem noted."""
+        if self.is_full:
+            return INVALID
         if len(path) > DEEPEST:
             return self.problem(path, f"nested more than {DEEPEST} levels deep")
         origin, arguments = get_origin(hint), get_args(hint)
@@ -401,6 +418,8 @@ class Checker:
 
     def table(self, cls: type[T], table: Any, path: Path, ignore: Iterable[str] = ()) -> T | Invalid:
         """A `Configuration` made from a table: unknown and missing keys, and every value, are checked."""
+        if self.is_full:
+            return INVALID
         if not isinstance(table, Mapping):
             return self._expected(cls, None, table, path)
         configuration = cast(type[Configuration], cls)
@@ -419,6 +438,8 @@ class Checker:
                     self.problem((*path, key), f'this key is now called "{name}"', at_key=True)
                     continue
             if name not in fields:
+                if self.is_full:
+                    break
                 meant.add(nearest(str(key), [*fields, *ignore]))
                 self.unknown_key(path, key, [*fields, *ignore])
                 continue

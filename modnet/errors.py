@@ -23,9 +23,36 @@ ModnetError
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from os import PathLike, fspath
+
+MESSAGE_LIMIT = 4000
+"""Characters in the message of a `ModelFileError`."""
+
+MOST_LISTED = 20
+"""Of a list in a message so many are shown."""
+
+
+def printable(text: str) -> str:
+    """The text with what could steer a terminal made visible: names and values in a file can be anything."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+def legible(name: str, longest: int = 80) -> str:
+    """A name from a file as it can stand in a message: short, on one line, with nothing that moves a terminal."""
+    return printable(name[:longest]) + ("..." if len(name) > longest else "")
+
+
+def itemised(items: Iterable[str], title: str = "") -> list[str]:
+    """A line for each item, behind the title; the first ones, and how many more there are."""
+    texts = [*items]
+    lines = [f"{title}{text}" for text in texts[:MOST_LISTED]]
+    if len(texts) > MOST_LISTED:
+        lines.append(f"{title}{len(texts) - MOST_LISTED:,} more")
+    return lines
 
 
 class ModnetError(Exception):
@@ -142,6 +169,8 @@ class BrokenPlugin(PluginError):
 class ModelFileError(ModnetError):
     """A model file that cannot be read or written.
 
+    Whatever a file holds, the message has a bounded length, and nothing in it moves a terminal.
+
     Attributes:
         path: the file.
         what: what is wrong.
@@ -152,7 +181,9 @@ class ModelFileError(ModnetError):
         self.path = fspath(path)
         self.what = what
         self.where = where
-        super().__init__(f"{self.path}: {where + ': ' if where else ''}{what}")
+        place = f"{where}: " if where else ""
+        message = f"{printable(str(self.path))}: " + "\n".join(map(printable, f"{place}{what}".split("\n")))
+        super().__init__(message if len(message) <= MESSAGE_LIMIT else f"{message[: MESSAGE_LIMIT - 4]} ...")
 
 
 class NotAModelFile(ModelFileError):
@@ -194,13 +225,13 @@ class ParameterMismatch(ModelFileError):
         self.missing = tuple(missing)
         self.unexpected = tuple(unexpected)
         self.mismatched = mismatched
-        lines = ["the arrays of the file are not those of the network"]
-        lines += [f"  missing: {name}" for name in self.missing]
-        lines += [f"  unexpected: {name}" for name in self.unexpected]
-        lines += [
-            f"  mismatched: {name}: found {found}, expected {expected}"
-            for name, (found, expected) in mismatched.items()
+        differing = [
+            f"{legible(name)}: found {found}, expected {expected}" for name, (found, expected) in mismatched.items()
         ]
+        lines = ["the arrays of the file are not those of the network"]
+        lines += itemised(map(legible, self.missing), "  missing: ")
+        lines += itemised(map(legible, self.unexpected), "  unexpected: ")
+        lines += itemised(differing, "  mismatched: ")
         super().__init__(path, "\n".join(lines))
 
 

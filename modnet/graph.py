@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from modnet.component import Activation, Composite, Layer, Node, Parameter, Shape, State
-from modnet.configuration import Path, did_you_mean, path_text, show
+from modnet.configuration import MOST_PROBLEMS, Path, did_you_mean, path_text, show
 from modnet.errors import Problem, ShapeError, SpecError
 from modnet.spec.model import NAME, NetworkSpec
 
@@ -141,6 +141,8 @@ class _Builder:
 
     def problem(self, keys: Path, message: str, hint: str = "", label: str = "") -> None:
         self.problems.append(Problem(label or path_text(keys), message, hint, keys=keys))
+        if len(self.problems) == MOST_PROBLEMS:
+            raise SpecError(self.problems)
 
     def place(self, layers: Sequence[Node], scope: _Scope, previous: int | None) -> int:
         """Adds nodes one after the other; gives the slot of the last."""

@@ -337,7 +337,7 @@ class Network:
     def __repr__(self) -> str:
         shapes = " and ".join(str(shape) for shape in self.inputs.values())
         outputs = " and ".join(str(shape) for shape in self.outputs.values())
-        size = f"{len(self.graph.nodes)} nodes, {self.parameters.flat.size:,} parameters, {self.dtype}"
+        size = f"{len(self.graph.nodes)} nodes, {self.parameters.size:,} parameters, {self.dtype}"
         return f"<Network {shapes} -> {outputs}: {size}>"
 
     def __getstate__(self) -> dict[str, Any]:

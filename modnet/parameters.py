@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Mapping
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -22,8 +23,6 @@ class FlatArray(Mapping[str, Array]):
     view's shape into it.
     """
 
-    flat: Array
-
     def __init__(self, shapes: Iterable[tuple[str, tuple[int, ...]]], dtype: DTypeLike) -> None:
         self._offsets: dict[str, tuple[int, tuple[int, ...]]] = {}
         offset = 0
@@ -41,28 +40,57 @@ class FlatArray(Mapping[str, Array]):
     def copy(self) -> FlatArray:
         """Another one with the same contents."""
         made = self.like()
-        np.copyto(made.flat, self.flat)
+        np.concatenate(self.flats, out=made.flat)
         return made
 
-    def adopt(self, flat: Array) -> None:
-        """Uses another flat array of the same length, such as a mapped one, in place of its own."""
-        self.flat = flat
-        self._views = {
-            name: flat[start : start + math.prod(shape)].reshape(shape)
-            for name, (start, shape) in self._offsets.items()
-        }
+    def adopt(self, *flats: Array) -> None:
+        """Uses other flat arrays, such as mapped ones, in place of its own.
+
+        One of the same length, or several that have it together, where each of the named arrays is whole in one of
+        them. Then `flat` is none of them: it is made, by copying, when it is first asked for.
+        """
+        self.flats = flats
+        self.__dict__.pop("flat", None)
+        self._views = {}
+        sizes = [flat.size for flat in flats]
+        begin = number = 0
+        for name, (start, shape) in self._offsets.items():
+            end = start + math.prod(shape)
+            while end > begin + sizes[number]:
+                begin += sizes[number]
+                number += 1
+            self._views[name] = flats[number][start - begin : end - begin].reshape(shape)
+
+    @cached_property
+    def flat(self) -> Array:
+        """All arrays, one behind the other."""
+        if len(self.flats) > 1:
+            joined = np.concatenate(self.flats)
+            joined.flags.writeable = all(flat.flags.writeable for flat in self.flats)
+            self.adopt(joined)
+        return self.flats[0]
 
     def __getstate__(self) -> dict[str, object]:
-        return {"flat": self.flat, "_offsets": self._offsets}
+        return {"flats": self.flats, "_offsets": self._offsets}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         # Views are copied as arrays of their own; they have to be made anew.
         self._offsets = state["_offsets"]
-        self.adopt(state["flat"])
+        self.adopt(*state["flats"])
 
     @property
     def dtype(self) -> np.dtype[np.generic]:
-        return self.flat.dtype
+        return self.flats[0].dtype
+
+    @property
+    def size(self) -> int:
+        """The elements of all arrays."""
+        return sum(flat.size for flat in self.flats)
+
+    @property
+    def nbytes(self) -> int:
+        """The bytes of all arrays."""
+        return sum(flat.nbytes for flat in self.flats)
 
     @property
     def layout(self) -> tuple[tuple[str, int, tuple[int, ...]], ...]:
@@ -92,4 +120,4 @@ class FlatArray(Mapping[str, Array]):
         return len(self._views)
 
     def __repr__(self) -> str:
-        return f"<{len(self)} arrays, {self.flat.size} numbers, {self.dtype}>"
+        return f"<{len(self)} arrays, {self.size} numbers, {self.dtype}>"

@@ -45,7 +45,7 @@ class Summary:
             count = sum(math.prod(parameter.shape) for parameter in own)
             work = node.layer.multiply_adds(*node.input_shapes)
             rows.append(Row(node.name, node.layer.type, node.shape, count, work, node.trainable))
-        return cls(network.inputs, tuple(rows), str(network.dtype), network.parameters.flat.nbytes)
+        return cls(network.inputs, tuple(rows), str(network.dtype), network.parameters.nbytes)
 
     @property
     def parameters(self) -> int:

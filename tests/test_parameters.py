@@ -1,5 +1,8 @@
 """One flat array with named views."""
 
+import pickle
+from copy import deepcopy
+
 import numpy as np
 import pytest
 
@@ -44,3 +47,40 @@ def test_copies_and_likes_have_the_layout_and_arrays_of_their_own(array):
 def test_two_arrays_of_one_name_are_refused():
     with pytest.raises(ValueError, match="two arrays are called a"):
         FlatArray([("a", (1,)), ("a", (2,))], "float32")
+
+
+@pytest.fixture
+def pieces() -> list[np.ndarray]:
+    return [np.arange(6, dtype=np.float32), np.arange(6, 9, dtype=np.float32), np.arange(9, 10, dtype=np.float32)]
+
+
+def test_several_flat_arrays_are_joined_when_one_is_asked_for(array, pieces):
+    array.adopt(*pieces)
+    assert array["a.weight"].base is pieces[0]
+    assert array["scale"].tolist() == 9
+    assert (array.size, array.nbytes, array.dtype) == (10, 40, np.float32)
+    assert array.flats == tuple(pieces)
+    assert array.flat.tolist() == list(range(10))
+    array.flat[9] = 7
+    assert array["scale"].tolist() == 7
+    assert pieces[2].tolist() == [9]
+
+
+def test_several_read_only_arrays_are_joined_to_one_that_is_read_only(array, pieces):
+    pieces[1].flags.writeable = False
+    array.adopt(*pieces)
+    assert not array.flat.flags.writeable
+
+
+def test_copies_of_several_flat_arrays(array, pieces):
+    array.adopt(*pieces)
+    for copy in (array.copy(), pickle.loads(pickle.dumps(array)), deepcopy(array)):
+        assert [value.tolist() for value in copy.values()] == [value.tolist() for value in array.values()]
+    assert array.flats == tuple(pieces)
+
+
+def test_arrays_without_elements_lie_where_they_are(pieces):
+    array = FlatArray([("none", (0, 3)), ("a", (6,)), ("empty", (0,)), ("b", (4,)), ("last", (0,))], "float32")
+    array.adopt(pieces[0], np.arange(4, dtype=np.float32))
+    assert [view.shape for view in array.values()] == [(0, 3), (6,), (0,), (4,), (0,)]
+    assert array["b"].tolist() == [0, 1, 2, 3]

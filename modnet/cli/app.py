@@ -13,7 +13,7 @@ import click
 
 import modnet
 from modnet.configuration import did_you_mean
-from modnet.errors import ModnetError, SpecError, TrainingError
+from modnet.errors import ModnetError, SpecError, TrainingError, printable
 
 COMMANDS = (
     "new-spec",
@@ -141,6 +141,7 @@ def report(error: Exception) -> int:
         message = f"{error.filename}: {reason}" if error.filename else reason
     else:
         message = f"{type(error).__name__}: {message}\nthis was not foreseen; modnet --debug shows where it happened"
+    message = "\n".join(map(printable, message.split("\n")))  # it may quote a file, and move no terminal
     click.echo(f"{click.style('error:', fg='red', bold=True)} {message}", err=True)
     return status
 

@@ -47,7 +47,7 @@ def command(ctx: click.Context, spec: str, plugins: tuple[str, ...], settings: t
     fault: SpecError | None = None
     try:
         job = Job.open(spec, plugins, settings)
-        size = {"nodes": len(job.network.graph.nodes), "parameters": job.network.parameters.flat.size}
+        size = {"nodes": len(job.network.graph.nodes), "parameters": job.network.parameters.size}
         notes = _check_training(job)
     except SpecError as error:
         fault = error

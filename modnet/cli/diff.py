@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from modnet.cli.inspect import counted, printable
+from modnet.cli.inspect import counted
 from modnet.cli.options import echo_json, json_option
+from modnet.errors import printable
 
 if TYPE_CHECKING:
     from modnet.modelfile.compare import ArrayDifference, ArrayPlace, Comparison, Difference
@@ -134,7 +135,7 @@ def _place(a: Any, b: Any) -> str:
 
 
 def _name(place: ArrayPlace) -> str:
-    from modnet.modelfile.edit import NETWORK_GROUPS
+    from modnet.modelfile.container import NETWORK_GROUPS
 
     return printable(place.name if place.group in NETWORK_GROUPS else f"{place.group}: {place.name}")
 

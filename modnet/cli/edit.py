@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -11,7 +12,7 @@ if TYPE_CHECKING:
     from modnet.modelfile.edit import DType
 
 
-@click.command("edit", short_help="Change a model file: drop, convert, rename, annotate.")
+@click.command("edit", short_help="Change a model file: drop, convert, rename, merge, annotate.")
 @click.argument("model", type=click.Path())
 @click.option(
     "-o",
@@ -41,11 +42,25 @@ if TYPE_CHECKING:
     help="Set an entry of the metadata to a text. Can be given several times.",
 )
 @click.option(
+    "--set-metadata-json",
+    "values",
+    multiple=True,
+    metavar="KEY=JSON",
+    help="Set an entry of the metadata to a number, list or other value. Can be given several times.",
+)
+@click.option(
     "--remove-metadata",
     "removed",
     multiple=True,
     metavar="KEY",
     help="Leave out an entry of the metadata. Can be given several times.",
+)
+@click.option(
+    "--take",
+    "taken",
+    multiple=True,
+    metavar="NODE=FILE",
+    help="Take the arrays of a node from another model file. Can be given several times.",
 )
 @click.option(
     "--rename",
@@ -61,7 +76,9 @@ def command(
     drop_history: bool,
     cast: DType | None,
     entries: tuple[str, ...],
+    values: tuple[str, ...],
     removed: tuple[str, ...],
+    taken: tuple[str, ...],
     renamed: tuple[str, ...],
 ) -> None:
     """Write a changed copy of a model file, or change it in place.
@@ -74,14 +91,20 @@ def command(
       modnet edit step-4800.modnet -o digits.modnet --drop-resume-state
       modnet edit digits.modnet -o small.modnet --cast float16 --drop-history
       modnet edit digits.modnet -o digits.modnet --set-metadata author=Ada
+      modnet edit digits.modnet -o merged.modnet --take linear_1=letters.modnet
     """
     from modnet.cli.train import check_output
     from modnet.modelfile.edit import edit
     from modnet.summary import readable_bytes
 
-    if not (drop_resume_state or drop_history or cast or entries or removed or renamed):
+    if not (drop_resume_state or drop_history or cast or entries or values or removed or taken or renamed):
         raise click.UsageError("nothing to change; expected an option such as --cast float16 (see --help)")
-    metadata = _pairs("--set-metadata", entries, "author=Ada")
+    metadata: dict[str, Any] = dict(_pairs("--set-metadata", entries, "author=Ada"))
+    for key, text in _pairs("--set-metadata-json", values, "year=1843").items():
+        if key in metadata:
+            raise click.UsageError(f"--set-metadata-json {key}={text}: {key} is given twice")
+        metadata[key] = _value(key, text)
+    take = _pairs("--take", taken, "linear_1=other.modnet")
     rename = _pairs("--rename", renamed, "linear_1=hidden")
     check_output(Path(output))
     before = Path(model).stat().st_size
@@ -94,6 +117,7 @@ def command(
         metadata=metadata,
         remove_metadata=removed,
         rename=rename,
+        take=take,
     )
     click.echo(f"{output}  {readable_bytes(Path(output).stat().st_size)}, was {readable_bytes(before)}")
 
@@ -111,4 +135,13 @@ def _pairs(option: str, texts: tuple[str, ...], example: str) -> dict[str, str]:
 
 
 def _names(option: str) -> tuple[str, str]:
-    return ("OLD", "NEW") if option == "--rename" else ("KEY", "VALUE")
+    known = {"--rename": ("OLD", "NEW"), "--take": ("NODE", "FILE"), "--set-metadata-json": ("KEY", "JSON")}
+    return known.get(option, ("KEY", "VALUE"))
+
+
+def _value(key: str, text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError as error:
+        what = f'expected JSON, such as 3, [1, 2] or "a text" ({error})'
+        raise click.UsageError(f"--set-metadata-json {key}={text}: {what}") from None

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from modnet.cli.options import echo_json, json_option
+from modnet.errors import printable
 
 if TYPE_CHECKING:
     from modnet.modelfile.container import View
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
 INDENT, WIDTH = 16, 80
 WIDEST_NAME = 44
 """Longer names of arrays push what stands beside them to the right."""
+
+MOST_MISSING = 4
+"""Of the components that an installed version does not offer so many are named."""
 
 KNOWN = ("features", "made_by", "needs", "spec", "schema", "history", "metrics", "metadata", "training")
 """The header keys that modnet itself writes."""
@@ -42,8 +46,9 @@ def command(model: str, as_json: bool) -> None:
     \b
     JSON: {"file", "format", "bytes", "id", "made_by",
            "needs": [{"distribution", "version", "components", "installed",
-           "status"}], "spec", "schema", "history", "metrics", "epochs",
-           "metadata", "checkpoint": {"step", "epoch"}, "other",
+           "missing", "status"}], "features", "spec", "schema", "history",
+           "metrics", "epochs", "metadata", "checkpoint": {"step", "epoch"},
+           "other",
            "nodes": [{"name", "type"}],
            "groups": [{"name", "dtype", "arrays", "bytes"}],
            "arrays": [{"name", "group", "dtype", "shape", "bytes"}]}
@@ -65,6 +70,7 @@ def command(model: str, as_json: bool) -> None:
             "id": found.id.hex(),
             "made_by": header.get("made_by"),
             "needs": needs,
+            "features": header.get("features"),
             "spec": header.get("spec"),
             "schema": header.get("schema"),
             "history": header.get("history"),
@@ -90,13 +96,6 @@ def command(model: str, as_json: bool) -> None:
             ],
         }
     )
-
-
-def printable(line: str) -> str:
-    """A line with what could steer a terminal made visible: names in a file can be anything."""
-    if line.isprintable():
-        return line
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in line)
 
 
 def listed(names: Sequence[str], most: int) -> str:
@@ -125,36 +124,61 @@ def _need(row: Mapping[str, Any]) -> dict[str, Any]:
     """A row of `needs`, with the installed version (None where that has not all of it) and what to do."""
     distribution, version = _text(row.get("distribution")), _text(row.get("version"))
     components = _rows(row.get("components"))
-    installed = _installed(distribution, components)
+    installed, missing = _installed(distribution, components)
+    status = "installed" if installed is not None else _what_to_do(distribution, version)
+    if installed is not None and missing:
+        names = listed(missing, MOST_MISSING)
+        status = f"installed, version {installed}, without {names}: {_command(distribution, version)}"
     return {
         "distribution": distribution,
         "version": version,
         "components": components,
-        "installed": installed,
-        "status": "installed" if installed is not None else _what_to_do(distribution, version),
+        "installed": None if missing else installed,
+        "missing": missing,
+        "status": status,
     }
 
 
-def _installed(distribution: str, components: Iterable[Mapping[str, Any]]) -> str | None:
-    """The version of a distribution that is installed here, if it offers all of the components."""
+def _installed(distribution: str, components: Iterable[Mapping[str, Any]]) -> tuple[str | None, list[str]]:
+    """The version of a distribution that is installed here, and which of the components it does not offer.
+
+    A version of a component is compared where that needs no import of a plugin: for the core's own.
+    """
     import modnet
     from modnet.component import KINDS
-    from modnet.errors import PluginError
+    from modnet.errors import NotInstalled, PluginError
     from modnet.registry import CORE, default_registry, normalized
 
     if not distribution:
-        return None
-    version = modnet.__version__ if normalized(distribution) == CORE else ""
+        return None, []
+    is_core = normalized(distribution) == CORE
+    version = modnet.__version__ if is_core else ""
+    missing = []
     for component in components:
-        kind = KINDS.get(_text(component.get("kind")))
-        if kind is None:
-            return None
+        kind, name = KINDS.get(_text(component.get("kind"))), _text(component.get("type"))
+        number = component.get("version")
         try:
-            entry = default_registry().entry(kind, f"{component.get('type')}@{distribution}")
+            if kind is None:
+                raise PluginError
+            entry = default_registry().entry(kind, f"{name}@{distribution}")
+            version = version or entry.origin.version
+            newer = is_core and isinstance(number, int) and number > entry.load().version
+            if newer:
+                missing.append(f"version {number} of {kind.kind} {name}")
+        except NotInstalled:
+            return None, []
         except PluginError:
-            return None
-        version = version or entry.origin.version
-    return version
+            missing.append(f"{_text(component.get('kind'))} {name}")
+    return version or _version(distribution), missing
+
+
+def _version(distribution: str) -> str | None:
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version(distribution)
+    except PackageNotFoundError:
+        return None
 
 
 def _what_to_do(distribution: str, version: str) -> str:
@@ -165,7 +189,11 @@ def _what_to_do(distribution: str, version: str) -> str:
         return "not a plugin's: the program that saved it had defined it itself (--plugin FILE)"
     if normalized(distribution) == CORE:
         return f"of a newer {CORE}: this is {modnet.__version__}"
-    return f"not installed: pip install {distribution}" + (f"=={version}" if version else "")
+    return f"not installed: {_command(distribution, version)}"
+
+
+def _command(distribution: str, version: str) -> str:
+    return f"pip install {distribution}" + (f"=={version}" if version else "")
 
 
 def _epochs(header: Mapping[str, Any]) -> int:
@@ -207,7 +235,7 @@ def _nbytes(view: View) -> int:
 
 
 def _lines(model: str, found: HeaderOnly, needs: list[dict[str, Any]]) -> Iterator[str]:
-    from modnet.modelfile.container import VERSION
+    from modnet.modelfile.container import NETWORK_GROUPS, VERSION
     from modnet.summary import readable_bytes
 
     header = found.header
@@ -227,12 +255,16 @@ def _lines(model: str, found: HeaderOnly, needs: list[dict[str, Any]]) -> Iterat
     metadata = header.get("metadata")
     for index, (key, value) in enumerate(metadata.items() if isinstance(metadata, dict) else ()):
         yield from _labelled("" if index else "metadata", f"{key} = {_shown(value)}")
+    features = header.get("features")
+    if features:
+        what = ", ".join(map(str, features)) if isinstance(features, list) else _shown(features)
+        yield from _labelled("features", f"unknown to this version, which does not load the model: {what}")
     other = [key for key in header if key not in KNOWN]
     if other:
         yield from _labelled("also", f"unknown to this version: {', '.join(other)}")
     groups = _groups(found)
     for name, views in groups.items():
-        if name not in ("parameters", "state"):
+        if name not in NETWORK_GROUPS:
             size = readable_bytes(sum(map(_nbytes, views)))
             yield from _labelled("", f"{name}: {counted(len(views), 'array')}, {views[0].dtype.name}, {size}")
     yield from _tree(groups, _nodes(header))
@@ -295,10 +327,11 @@ class _Branch:
 
 def _tree(groups: Mapping[str, Sequence[View]], types: Mapping[str, str]) -> Iterator[str]:
     """The nodes in the order of the network, below each its arrays, and composites' nodes as branches."""
+    from modnet.modelfile.container import NETWORK_GROUPS
     from modnet.summary import readable_bytes, shape_text
 
     root = _Branch({name: _Branch() for name in types})
-    for group in ("parameters", "state"):
+    for group in NETWORK_GROUPS:
         for view in groups.get(group, ()):
             branch = root
             *path, leaf = view.name.split(".")

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from modnet.cli.inspect import counted, listed, printable
+from modnet.cli.inspect import counted, listed
 from modnet.cli.options import echo_json, json_option
+from modnet.errors import printable
 
 if TYPE_CHECKING:
     from modnet.modelfile.damage import SegmentState, Verification
@@ -33,7 +34,8 @@ def command(ctx: click.Context, models: tuple[str, ...], as_json: bool) -> None:
 
     \b
     JSON: [{"file", "whole", "error", "bytes", "id",
-           "segments": [{"group", "offset", "bytes", "whole", "arrays": [name]}]}]
+           "segments": [{"group", "offset", "bytes", "whole", "missing",
+           "arrays": [name]}]}]
     """
     from modnet.cli.app import FAILED, report
     from modnet.errors import ModelFileError, NewerFormat, NotAModelFile
@@ -47,7 +49,7 @@ def command(ctx: click.Context, models: tuple[str, ...], as_json: bool) -> None:
         message = ""
         try:
             found = verify(model)
-            whole = found.whole
+            whole, message = found.whole, found.fault
         except OSError as error:
             message = (error.strerror or str(error)).lower()
             status = max(status, report(error))
@@ -83,6 +85,7 @@ def _row(model: str, whole: bool | None, message: str, found: Verification | Non
                 "offset": state.segment.offset,
                 "bytes": state.segment.length,
                 "whole": state.whole,
+                "missing": state.missing,
                 "arrays": [view.name for view in state.segment.views],
             }
             for state in (found.segments if found else ())
@@ -91,24 +94,28 @@ def _row(model: str, whole: bool | None, message: str, found: Verification | Non
 
 
 def _lines(model: str, found: Verification) -> Iterator[str]:
-    from modnet.modelfile.edit import NETWORK_GROUPS
+    from modnet.modelfile.container import NETWORK_GROUPS
+    from modnet.modelfile.edit import is_for_resuming
     from modnet.summary import readable_bytes
 
-    damaged = [state for state in found.segments if not state.whole]
-    sound = [state for state in found.segments if state.whole]
-    if not damaged:
+    if found.whole:
         arrays = sum(len(state.segment.views) for state in found.segments)
         yield f"whole: {counted(arrays, 'array')}, {readable_bytes(found.size)}"
         return
-    yield "damaged"
-    for state in damaged:
-        segment = state.segment
-        place = f"{segment.length:,} bytes from byte {segment.offset:,} on"
-        yield f"{segment.group}: {place} are not those that were written, in {_names([state])}"
-    yield f"can still be read: the header{''.join(f'; {state.segment.group}: {_names([state])}' for state in sound)}"
-    if all(state.segment.group.startswith(("optimizer.", "training.")) for state in damaged):
+    yield f"damaged: {found.fault}" if found.fault else "damaged"
+    for state in found.segments:
+        if not state.whole:
+            segment = state.segment
+            place = f"{segment.length:,} bytes from byte {segment.offset:,} on"
+            what = "are not all there, with" if state.missing else "are not those that were written, in"
+            yield f"{segment.group}: {place} {what} {_names([state])}"
+    # A file that is too short or too long is refused by whatever reads models.
+    sound = "".join(f"; {state.segment.group}: {_names([state])}" for state in found.segments if state.whole)
+    yield f"{'sound' if found.fault else 'can still be read'}: the header{sound}"
+    resuming = [state for state in found.segments if is_for_resuming(state.segment.group)]
+    if resuming and all(state.whole for state in found.segments if state not in resuming):
         yield f"the network itself is whole: modnet edit {model} -o OUT --drop-resume-state saves it"
-    elif all(state.segment.group not in NETWORK_GROUPS for state in damaged):
+    elif all(state.whole for state in found.segments if state.segment.group in NETWORK_GROUPS):
         yield "the network itself is whole"
 
 

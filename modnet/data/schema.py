@@ -15,7 +15,7 @@ from modnet.data.columns import is_number, missing_rows, parse_numbers, present,
 from modnet.data.dataset import Dataset
 from modnet.data.spec import MISSING_VALUES, Column, DataSpec, Encoding, Kind, MissingPolicy
 from modnet.data.table import Table, shorten
-from modnet.errors import DataError, ShapeError
+from modnet.errors import DataError, ShapeError, itemised
 
 T = TypeVar("T", int, float)
 
@@ -363,7 +363,7 @@ class DataSchema(Configuration):
         schema = checker.table(cls, value, ("data",))
         if isinstance(schema, DataSchema):
             return schema
-        raise DataError("malformed data schema: " + "; ".join(map(str, checker.problems)))
+        raise DataError("malformed data schema: " + "; ".join(itemised(map(str, checker.problems))))
 
 
 def _read_as_table(checker: Checker, hint: Any, value: Any, path: Any) -> Any:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from modnet.component import Array
 from modnet.configuration import nearest, show
-from modnet.errors import DataError
+from modnet.errors import DataError, legible
 
 
 @dataclass(frozen=True)
@@ -66,5 +66,5 @@ class Table:
 
 def shorten(names: Iterable[str], most: int = 12) -> str:
     """A list of names for a message."""
-    listed = list(names)
+    listed = [legible(name) for name in names]
     return ", ".join(listed[:most]) + (f", ... ({len(listed)} in all)" if len(listed) > most else "")

@@ -13,7 +13,7 @@ import re
 import stat
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from functools import partial
 from io import FileIO
@@ -33,7 +33,13 @@ _FOREIGN_AGE = 24 * 3600  # seconds
 _CANNOT_SYNC = (errno.EINVAL, errno.ENOTSUP, errno.ENOTTY)
 
 
-def replace_file(path: str | os.PathLike[str], pieces: Iterable[bytes | memoryview], *, durable: bool) -> None:
+def replace_file(
+    path: str | os.PathLike[str],
+    pieces: Iterable[bytes | memoryview],
+    *,
+    durable: bool,
+    beginning: Callable[[], bytes] | None = None,
+) -> None:
     """Makes `pieces`, one after the other, the content of the file at `path`.
 
     They are written to a temporary file in the same folder, which then takes the place of the old file, with its
@@ -43,6 +49,7 @@ def replace_file(path: str | os.PathLike[str], pieces: Iterable[bytes | memoryvi
     Args:
         durable: return only when the new file would survive a loss of power. In a folder that may be written but not
             read the system gives no means to wait for the name; there the old file may come back.
+        beginning: called when all pieces have been written, for bytes in place of as many of the first ones.
 
     Raises:
         NotAModelFile: the path is that of a folder, pipe, socket or device.
@@ -68,6 +75,9 @@ def replace_file(path: str | os.PathLike[str], pieces: Iterable[bytes | memoryvi
                 _discard(file, temporary)
         for piece in pieces:
             _write(file, memoryview(piece))
+        if beginning is not None:
+            file.seek(0)
+            _write(file, memoryview(beginning()))
         if old is not None and os.name == "posix":
             _adopt(file, old)
         if durable:

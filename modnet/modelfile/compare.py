@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from os import PathLike
 from typing import Any
@@ -10,7 +12,9 @@ from typing import Any
 import numpy as np
 
 from modnet.configuration import Path
-from modnet.modelfile.reader import Contents, read
+from modnet.modelfile.container import View
+from modnet.modelfile.damage import require_whole
+from modnet.modelfile.reader import File, HeaderOnly, opened, structure
 
 CHUNK = 1 << 18
 """Elements that are compared at once; three arrays of as many float64 stay in the cache."""
@@ -98,19 +102,40 @@ def compare(a: str | PathLike[str], b: str | PathLike[str]) -> Comparison:
         ModelFileError: one of them is damaged, or is no model file.
         OSError: one of them cannot be read.
     """
-    ours, theirs = read(a, mmap=True), read(b, mmap=True)
-    if ours.id == theirs.id:  # the checksums of all arrays are in what the id is made of, and were compared
-        return Comparison(True, (), (), (), ())
-    header = _differences((), _comparable(ours.header), _comparable(theirs.header))
-    in_a, in_b = _arrays(ours), _arrays(theirs)
-    arrays = [_compared(place, array, in_b[place]) for place, array in in_a.items() if place in in_b]
-    return Comparison(
-        False,
-        tuple(header),
-        tuple(place for place in in_a if place not in in_b),
-        tuple(place for place in in_b if place not in in_a),
-        tuple(sorted(filter(None, arrays), key=_size, reverse=True)),
-    )
+    with _whole(a) as ours, _whole(b) as theirs:
+        if ours.found.id == theirs.found.id:  # the checksums of all arrays are in what the id is made of
+            return Comparison(True, (), (), (), ())
+        header = _differences((), _comparable(ours.found.header), _comparable(theirs.found.header))
+        in_a, in_b = ours.arrays, theirs.arrays
+        arrays = [_compared(place, array, in_b[place]) for place, array in in_a.items() if place in in_b]
+        return Comparison(
+            False,
+            tuple(header),
+            tuple(place for place in in_a if place not in in_b),
+            tuple(place for place in in_b if place not in in_a),
+            tuple(sorted(filter(None, arrays), key=_size, reverse=True)),
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class _Compared:
+    """A file whose checksums were compared, and which is open. It is read, not mapped: others may shorten it."""
+
+    file: File
+    found: HeaderOnly
+
+    @property
+    def arrays(self) -> dict[ArrayPlace, _Array]:
+        return {ArrayPlace(view.group, view.name): _Array(self.file, view) for view in self.found.views}
+
+
+@contextmanager
+def _whole(path: str | PathLike[str]) -> Iterator[_Compared]:
+    with opened(path) as file:
+        found = structure(file)
+        for segment in found.segments:
+            require_whole(file, segment)
+        yield _Compared(file, found)
 
 
 def _size(difference: ArrayDifference) -> tuple[bool, float, int]:
@@ -200,23 +225,32 @@ def _equal(a: Any, b: Any) -> bool:
 # Arrays
 
 
-def _arrays(contents: Contents) -> dict[ArrayPlace, np.ndarray[Any, Any]]:
-    return {
-        ArrayPlace(group, name): array
-        for group, members in contents.groups.items()
-        for name, array in members.views.items()
-    }
+@dataclass(frozen=True, eq=False)
+class _Array:
+    """An array in a file."""
+
+    file: File
+    view: View
+
+    @property
+    def size(self) -> int:
+        return math.prod(self.view.shape)
+
+    def part(self, start: int, stop: int) -> np.ndarray[Any, Any]:
+        """Its elements from one position to another, in C order."""
+        length = self.view.dtype.itemsize
+        raw = self.file.read(self.view.offset + start * length, (min(stop, self.size) - start) * length)
+        return np.frombuffer(raw, self.view.dtype)
 
 
-def _compared(place: ArrayPlace, a: np.ndarray[Any, Any], b: np.ndarray[Any, Any]) -> ArrayDifference | None:
-    dtypes, shapes = (a.dtype.name, b.dtype.name), (a.shape, b.shape)
-    if a.shape != b.shape:
+def _compared(place: ArrayPlace, a: _Array, b: _Array) -> ArrayDifference | None:
+    dtypes, shapes = (a.view.dtype.name, b.view.dtype.name), (a.view.shape, b.view.shape)
+    if shapes[0] != shapes[1]:
         return ArrayDifference(place, dtypes, shapes, None, None, None)
     differing, largest, total = 0, 0.0, 0.0
-    ours, theirs = a.reshape(-1), b.reshape(-1)
     with np.errstate(all="ignore"):
         for start in range(0, a.size, CHUNK):
-            count, most, summed = _measured(ours[start : start + CHUNK], theirs[start : start + CHUNK])
+            count, most, summed = _measured(a.part(start, start + CHUNK), b.part(start, start + CHUNK))
             differing += count
             largest = max(largest, most)
             total += summed

@@ -32,9 +32,14 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
+
+from modnet.errors import legible
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future, ThreadPoolExecutor
 
 VERSION = 1
 OWN_KEYS = ("modnet", "segments", "views")
@@ -57,6 +62,9 @@ DIMENSION_LIMIT = 32
 ARRAY_LIMIT = sys.maxsize  # bytes; what numpy can address, also where an axis of length 0 makes the array empty
 SEGMENT_LIMIT = 2**31 - 1  # bytes; what readers in other languages hold in one array. A single view may go beyond
 VIEW_LIMIT = 2**32 - ALIGNMENT  # bytes; what bin32 can say
+
+NETWORK_GROUPS = ("parameters", "state")
+"""The groups of arrays that a network is made of; what other groups hold is of use to other programs, or to a run."""
 
 # Looked up by exact name: numpy's own parser would also understand object, structured and platform-dependent types.
 DTYPES: dict[str, np.dtype[Any]] = {
@@ -143,25 +151,52 @@ def chunks(payload: memoryview) -> Iterator[memoryview]:
         yield payload[start : start + CHUNK_LENGTH]
 
 
-def digest(pieces: Iterable[memoryview], length: int) -> bytes:
-    """SHA-256 over the SHA-256 of each piece, where the pieces are the `chunks` of a payload of `length` bytes.
+class Digest:
+    """SHA-256 over the SHA-256 of each chunk of a payload.
 
-    The pieces are hashed in threads while the next ones are being produced.
+    The chunks are hashed in threads while the next ones are being read or written. It is a context manager.
+
+    Args:
+        length: of the payload, in bytes.
     """
-    if length <= CHUNK_LENGTH:
-        return sha256(b"".join(map(_leaf, pieces))).digest()
-    from concurrent.futures import Future, ThreadPoolExecutor  # small models load without it
 
-    leaves = sha256()
-    with ThreadPoolExecutor(_HASHING_THREADS) as pool:
-        waiting = deque[Future[bytes]]()
+    def __init__(self, length: int) -> None:
+        self._leaves = sha256()
+        self._waiting = deque["Future[bytes]"]()
+        self._pool: ThreadPoolExecutor | None = None
+        if length > CHUNK_LENGTH:
+            from concurrent.futures import ThreadPoolExecutor  # small models are saved and loaded without it
+
+            self._pool = ThreadPoolExecutor(_HASHING_THREADS)
+
+    def __enter__(self) -> Digest:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._pool is not None:
+            self._pool.shutdown(cancel_futures=True)
+
+    def add(self, chunk: memoryview) -> None:
+        """Takes the next one of the `chunks`, which must not be changed before `result` was called."""
+        if self._pool is None:
+            self._leaves.update(_leaf(chunk))
+            return
+        self._waiting.append(self._pool.submit(_leaf, chunk))
+        if len(self._waiting) > _HASHED_AHEAD:
+            self._leaves.update(self._waiting.popleft().result())
+
+    def result(self) -> bytes:
+        while self._waiting:
+            self._leaves.update(self._waiting.popleft().result())
+        return self._leaves.digest()
+
+
+def digest(pieces: Iterable[memoryview], length: int) -> bytes:
+    """The `Digest` of a payload of `length` bytes, of which the pieces are the `chunks`."""
+    with Digest(length) as made:
         for piece in pieces:
-            waiting.append(pool.submit(_leaf, piece))
-            if len(waiting) > _HASHED_AHEAD:
-                leaves.update(waiting.popleft().result())
-        for leaf in waiting:
-            leaves.update(leaf.result())
-    return leaves.digest()
+            made.add(piece)
+        return made.result()
 
 
 def _leaf(piece: memoryview) -> bytes:
@@ -265,12 +300,6 @@ def _text(path: _Path | None) -> str:
     return "header" + (text if len(text) <= 400 else f"{text[:200]} ... {text[-200:]}")
 
 
-def legible(name: str) -> str:
-    """A name from a file as it can stand in a message: short, on one line, with nothing that moves a terminal."""
-    text = name[:80] if name[:80].isprintable() else repr(name[:80])[1:-1]
-    return text if len(name) <= 80 else text + "..."
-
-
 def _shown(value: object) -> str:
     if type(value) is str:
         return repr(value if len(value) <= 80 else value[:80] + "...")
@@ -289,8 +318,6 @@ def _encodable(text: str) -> bool:
 
 def check_name(name: object) -> str:
     """Returns the name of a group or view. Raises Fault if it is no text, empty or too long."""
-    if type(name) is str and name.isascii() and 0 < len(name) <= NAME_LIMIT:
-        return name
     if type(name) is not str or not name:
         raise Fault(f"expected a name, found {_shown(name)}")
     if not _encodable(name):
@@ -378,7 +405,8 @@ def _add_views(rows: list[Any], segments: list[Segment], start: int) -> None:
                 name, home, offset, shape = row
                 if type(home) is not int or type(offset) is not int:
                     raise Fault("expected integers as segment and offset")
-                check_name(name)
+                if not (type(name) is str and name.isascii() and 0 < len(name) <= NAME_LIMIT):
+                    check_name(name)
                 if home != number:
                     break
                 if offset != end:

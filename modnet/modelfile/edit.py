@@ -4,28 +4,27 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from itertools import groupby
 from operator import attrgetter
-from os import PathLike
+from os import PathLike, fspath
 from typing import Any, Literal
 
 import numpy as np
 
 from modnet.configuration import did_you_mean, show
-from modnet.errors import ChecksumMismatch, ModelFileError
-from modnet.modelfile.container import DTYPES, Fault, View, legible
-from modnet.modelfile.damage import verify
-from modnet.modelfile.reader import read
-from modnet.modelfile.writer import Group, write
+from modnet.errors import MalformedFile, ModelFileError, legible
+from modnet.modelfile.container import DTYPES, NETWORK_GROUPS, Fault, Segment, View
+from modnet.modelfile.damage import Checked, mismatch, require_whole
+from modnet.modelfile.model import check_features
+from modnet.modelfile.reader import File, HeaderOnly, check_frames, front, layout, opened, require_length, structure
+from modnet.modelfile.writer import StreamedGroup, write
 from modnet.registry import CORE, normalized
 from modnet.spec.model import NAME
 
 DType = Literal["float16", "float32", "float64"]
-
-NETWORK_GROUPS = ("parameters", "state")
-"""The groups of arrays that a network is made of; what other groups hold is of use to other programs, or to a run."""
 
 
 def edit(
@@ -38,6 +37,7 @@ def edit(
     metadata: Mapping[str, Any] | None = None,
     remove_metadata: Sequence[str] = (),
     rename: Mapping[str, str] | None = None,
+    take: Mapping[str, str | PathLike[str]] | None = None,
 ) -> None:
     """Writes a changed copy of a model file, or changes the file itself where `out` is `path`.
 
@@ -57,64 +57,78 @@ def edit(
         rename: old -> new name of nodes of `network.layers`, but not of those within a composite nor of a node's
             `activation`. Arrays and everything that refers to the node follow. Where other nodes owe their automatic
             names (`linear_2`) to the old one, they get them explicitly.
+        take: node -> another model file: the arrays of that node, and of those within it, are taken from there. They
+            must have the same names, shapes and dtype. It comes before the other changes; figures (`history`,
+            `metrics`) stay, although they are not those of the new arrays.
 
     Raises:
         ModelFileError: the file is damaged, in a place that is not left out; a name is not there, or taken; a number
-            is too big for the dtype. `out` is as it was.
+            is too big for the dtype; arrays do not fit. `out` is as it was.
         OSError: the file cannot be read or written.
     """
-    header, groups = _read(path, _only_for_resuming if drop_resume_state else lambda _: False)
-    try:
-        if header.get("features"):
-            raise Fault(f"needs a newer {CORE}: it uses {show(header['features'])}")
-        if drop_resume_state:
-            header.pop("training", None)
-        elif "training" in header and (drop_history or cast or rename):
-            raise Fault("this is a checkpoint, and the run could not go on from it; drop its resume state too")
-        if drop_history:
-            header["history"] = {}
-        if metadata or remove_metadata:
-            header["metadata"] = _edited_metadata(header.get("metadata"), metadata or {}, remove_metadata)
-        if rename:
-            groups = _Renaming(header, rename).apply(groups)
-        if cast:
-            groups = _cast(header, groups, cast)
-    except Fault as fault:
-        raise ModelFileError(path, fault.what, fault.where) from None
-    write(out, header, groups)
+    with ExitStack() as files:
+        file = files.enter_context(opened(path))
+        found = front(file)
+        header = found.header
+        check_features(path, header)
+        groups = _copies(file, found, is_for_resuming if drop_resume_state else lambda _: False)
+        taking = _Taking(take or {}, files)
+        try:
+            if drop_resume_state:
+                header.pop("training", None)
+            elif "training" in header and (drop_history or cast or rename or take):
+                raise Fault("this is a checkpoint, and the run could not go on from it; drop its resume state too")
+            if drop_history:
+                header["history"] = {}
+            if metadata or remove_metadata:
+                header["metadata"] = _edited_metadata(header.get("metadata"), metadata or {}, remove_metadata)
+            groups = taking.apply(groups)
+            if rename:
+                groups = _Renaming(header, rename).apply(groups)
+            if cast:
+                groups = _cast(path, header, groups, cast)
+        except Fault as fault:
+            raise ModelFileError(path, fault.what, fault.where) from None
+        if groups:
+            groups[-1] = replace(groups[-1], pieces=_closing(groups[-1].pieces, (file, *taking.files)))
+        write(out, header, groups)
 
 
-def _only_for_resuming(group: str) -> bool:
+def is_for_resuming(group: str) -> bool:
+    """Whether a group of arrays is of use only for going on with a training."""
     return group.partition(".")[0] in ("optimizer", "training")
 
 
-def _read(path: str | PathLike[str], is_dropped: Callable[[str], bool]) -> tuple[dict[str, Any], list[Group]]:
-    """The header, and copies of all groups but those that are dropped: not everywhere a mapped file can be replaced."""
-    checked = verify(path)
-    contents = read(path, mmap=True, verify=False)
-    if contents.id != checked.id:
-        raise ModelFileError(path, "the file was replaced while it was read")
-    groups = []
-    for name, members in groupby(checked.segments, key=attrgetter("segment.group")):
-        if is_dropped(name):
-            continue
-        segments = []
-        for state in members:
-            if not state.whole:
-                what = "the arrays are not those that were written; modnet verify says which can still be read"
-                raise ChecksumMismatch(path, what, legible(name))
-            segments.append(state.segment)
-        views = [view for segment in segments for view in segment.views]
-        groups.append(Group(name, np.concatenate(contents.groups[name].flats), _layout(views)))
-    return contents.header, groups
+def _copies(file: File, found: HeaderOnly, is_dropped: Callable[[str], bool]) -> list[StreamedGroup]:
+    """The groups but those that are dropped. They are read and verified while they are being written anew."""
+    members = {name: [*segments] for name, segments in groupby(found.segments, key=attrgetter("group"))}
+    kept = {name: segments for name, segments in members.items() if not is_dropped(name)}
+    if len(kept) == len(members):
+        check_frames(file, found)
+    for segments in kept.values():
+        require_length(file, segments[-1].end)
+    return [
+        StreamedGroup(name, segments[0].dtype, _pieces(file, segments), layout(segments))
+        for name, segments in kept.items()
+    ]
 
 
-def _layout(views: Sequence[View]) -> list[tuple[str, int, tuple[int, ...]]]:
-    layout, offset = [], 0
-    for view in views:
-        layout.append((view.name, offset, view.shape))
-        offset += math.prod(view.shape)
-    return layout
+def _pieces(file: File, segments: Sequence[Segment]) -> Iterator[memoryview]:
+    for segment in segments:
+        checked = Checked(file, segment)
+        try:
+            yield from checked
+        except Fault as fault:
+            raise MalformedFile(file.path, fault.what, fault.where) from None
+        if not checked.whole:
+            raise mismatch(file, segment)
+
+
+def _closing(pieces: Iterable[memoryview], files: Iterable[File]) -> Iterator[memoryview]:
+    """The last pieces; then the files are closed, as Windows replaces none that is open."""
+    yield from pieces
+    for file in files:
+        file.raw.close()
 
 
 def _edited_metadata(value: Any, new: Mapping[str, Any], removed: Sequence[str]) -> dict[str, Any]:
@@ -131,28 +145,140 @@ def _edited_metadata(value: Any, new: Mapping[str, Any], removed: Sequence[str])
 # Types of numbers
 
 
-def _cast(header: Mapping[str, Any], groups: Sequence[Group], cast: DType) -> list[Group]:
+def _cast(
+    path: str | PathLike[str], header: Mapping[str, Any], groups: Sequence[StreamedGroup], cast: DType
+) -> list[StreamedGroup]:
     if cast not in ("float16", "float32", "float64"):
         raise Fault(f"expected float16, float32 or float64, found {show(cast)}", "cast")
     if cast != "float16":
         _network(header)["dtype"] = cast
     chosen = ("parameters",) if cast == "float16" else NETWORK_GROUPS
     return [
-        _converted(group, DTYPES[cast]) if group.name in chosen and group.flat.dtype.kind == "f" else group
+        replace(group, dtype=DTYPES[cast], pieces=_converted(path, group, DTYPES[cast]))
+        if group.name in chosen and group.dtype.kind == "f"
+        else group
         for group in groups
     ]
 
 
-def _converted(group: Group, dtype: np.dtype[Any]) -> Group:
-    with np.errstate(over="ignore"):
-        flat = group.flat.astype(dtype)
-    lost = np.isinf(flat) & np.isfinite(group.flat)
-    if lost.any():
-        names = [name for name, start, shape in group.views if lost[start : start + math.prod(shape)].any()]
-        more = f" and {len(names) - 8} more" if len(names) > 8 else ""
-        what = f"numbers beyond {np.finfo(dtype).max:g}, the greatest of {dtype.name}, in {', '.join(names[:8])}{more}"
-        raise Fault(f"{what}; choose a wider type", "cast")
-    return replace(group, flat=flat)
+def _converted(path: str | PathLike[str], group: StreamedGroup, dtype: np.dtype[Any]) -> Iterator[memoryview]:
+    starts = np.array([start for _, start, _ in group.views], np.int64)
+    lost: dict[int, None] = {}  # the positions of the arrays that have lost a number
+    done = 0
+    for piece in group.pieces:
+        stored = np.frombuffer(piece, group.dtype)
+        with np.errstate(over="ignore"):
+            flat = stored.astype(dtype)
+        places = np.flatnonzero(np.isinf(flat) & np.isfinite(stored)) + done
+        lost |= dict.fromkeys((np.searchsorted(starts, places, "right") - 1).tolist())
+        done += stored.size
+        yield flat.view(np.uint8).data
+    if lost:
+        names = ", ".join(legible(group.views[position][0]) for position in [*lost][:8])
+        more = f" and {len(lost) - 8} more" if len(lost) > 8 else ""
+        what = f"numbers beyond {np.finfo(dtype).max:g}, the greatest of {dtype.name}, in {names}{more}"
+        raise ModelFileError(path, f"{what}; choose a wider type", "cast")
+
+
+# Arrays of other files
+
+
+class _Taking:
+    """Arrays of nodes, in other files that stay open.
+
+    Args:
+        take: node -> file.
+        files: what closes them.
+
+    Raises:
+        ModelFileError: one of the files is damaged.
+    """
+
+    def __init__(self, take: Mapping[str, str | PathLike[str]], files: ExitStack) -> None:
+        self.take = {node: fspath(path) for node, path in take.items()}
+        self.files: list[File] = []
+        self._views: dict[str, dict[tuple[str, str], tuple[File, View]]] = {}
+        for path in dict.fromkeys(self.take.values()):
+            file = files.enter_context(opened(path))
+            try:
+                found = structure(file)
+                for segment in found.segments:
+                    if segment.group in NETWORK_GROUPS:
+                        require_whole(file, segment)
+            except Fault as fault:
+                raise MalformedFile(path, fault.what, fault.where) from None
+            check_features(path, found.header)
+            self._views[path] = {(view.group, view.name): (file, view) for view in found.views}
+            self.files.append(file)
+
+    def apply(self, groups: Sequence[StreamedGroup]) -> list[StreamedGroup]:
+        """The groups with the arrays of the nodes in place of their own."""
+        for node, path in self.take.items():
+            ours = {
+                (group.name, name): (group.dtype, shape)
+                for group in groups
+                if group.name in NETWORK_GROUPS
+                for name, _, shape in group.views
+                if _is_of(name, node)
+            }
+            theirs = {
+                key: (view.dtype, view.shape)
+                for key, (_, view) in self._views[path].items()
+                if key[0] in NETWORK_GROUPS and _is_of(key[1], node)
+            }
+            if not ours:
+                nodes = {name.partition(".")[0] for group in groups for name, _, _ in group.views}
+                raise Fault(f"no node with arrays is called {show(node)}{did_you_mean(node, nodes)}", "take")
+            for key in dict.fromkeys((*ours, *theirs)):
+                if ours.get(key) != theirs.get(key):
+                    here, there = (_described(arrays.get(key)) for arrays in (ours, theirs))
+                    raise Fault(f"{legible(key[1])} is {there} in {path}, and {here} here", "take")
+        return [
+            replace(group, pieces=_patched(group, patches)) if (patches := self._patches(group)) else group
+            for group in groups
+        ]
+
+    def _patches(self, group: StreamedGroup) -> list[_Patch]:
+        patches = []
+        for name, start, shape in group.views if group.name in NETWORK_GROUPS else ():
+            path = next((path for node, path in self.take.items() if _is_of(name, node)), None)
+            if path is not None:
+                file, view = self._views[path][group.name, name]
+                begin, length = start * group.dtype.itemsize, math.prod(shape) * group.dtype.itemsize
+                patches.append(_Patch(begin, begin + length, file, view.offset))
+        return patches
+
+
+@dataclass(frozen=True)
+class _Patch:
+    """The bytes from `begin` to `end` of a group, which are in another file from `offset` on."""
+
+    begin: int
+    end: int
+    file: File
+    offset: int
+
+
+def _patched(group: StreamedGroup, patches: Sequence[_Patch]) -> Iterator[memoryview]:
+    start = 0
+    for piece in group.pieces:
+        stop = start + len(piece)
+        inside = [patch for patch in patches if patch.begin < stop and start < patch.end]
+        if inside:
+            piece = memoryview(bytearray(piece))  # the old bytes may still be being hashed
+        for patch in inside:
+            first, last = max(start, patch.begin), min(stop, patch.end)
+            piece[first - start : last - start] = patch.file.read(patch.offset + first - patch.begin, last - first)
+        yield piece
+        start = stop
+
+
+def _is_of(array: str, node: str) -> bool:
+    return array.startswith(f"{node}.")
+
+
+def _described(found: tuple[np.dtype[Any], tuple[int, ...]] | None) -> str:
+    return f"{found[1]} {found[0].name}" if found else "missing"
 
 
 # Nodes
@@ -276,7 +402,7 @@ class _Renaming:
                 what = f"the number in the automatic names of {show(node.type)} nodes is known to {owner} alone"
                 raise Fault(f"{what}, a layer of a plugin; load the model and save it with names of your own", "rename")
 
-    def apply(self, groups: Sequence[Group]) -> list[Group]:
+    def apply(self, groups: Sequence[StreamedGroup]) -> list[StreamedGroup]:
         """Renames in the header; gives the groups with their arrays renamed."""
         known = {node.name for node in self.nodes}
         for group in groups:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import stat
 
 from modnet.errors import NotAModelFile
@@ -41,6 +42,9 @@ _SIGNATURES = (
     ),
 )
 
+# Protocols 0 and 1 have no mark of their own: they begin with a global, a list, dict or tuple, or an object.
+_OLD_PICKLE = re.compile(rb"\(?(c[\w.]+\n[\w.]+\n|i[\w.]+\n[\w.]+\n|[dlt]p\d+\n)|\(?[\]})tl]q.|\([dlt]q.", re.DOTALL)
+
 _KINDS = (
     (stat.S_ISDIR, "a folder"),
     (stat.S_ISFIFO, "a named pipe"),
@@ -67,6 +71,8 @@ def _format(start: bytes) -> tuple[str, str]:
     for signature, name, hint in _SIGNATURES:
         if start.startswith(signature):
             return name, hint
+    if _OLD_PICKLE.match(start):
+        return "a pickle", _PICKLE
     if start.startswith(b"PK\x03\x04"):
         return _zip(start)
     if start[8:9] == b"{" and start[4:8] == bytes(4):
@@ -87,6 +93,8 @@ def _zip(start: bytes) -> tuple[str, str]:
         return "an archive of numpy's arrays (.npz)", f"{_ARRAYS} numpy.load"
     if first.endswith(b"/data.pkl"):
         return "a PyTorch file, a zip archive with a pickle in it", _PICKLE
+    if first in (b"metadata.json", b"config.json") and b"keras" in start:
+        return "a Keras model (.keras), a zip archive", f"{_ARRAYS} h5py from model.weights.h5 in it"
     return "a zip archive", _UNPACK
 
 

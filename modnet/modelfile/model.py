@@ -25,17 +25,20 @@ from modnet.errors import (
     ShapeError,
     SpecError,
     UnknownType,
+    itemised,
+    legible,
 )
 from modnet.graph import build_graph
-from modnet.modelfile.container import Segment, legible
+from modnet.modelfile.container import DTYPES, NETWORK_GROUPS, Segment
 from modnet.modelfile.reader import File, HeaderOnly, map_whole, mapped_group, opened, read_group, structure
 from modnet.network import Layout, Network
+from modnet.parameters import FlatArray
 from modnet.registry import CORE, Registry, default_registry, normalized
 from modnet.spec.components import ComponentReader
 from modnet.spec.model import NetworkSpec, Spec, TrainingSpec
 
 if TYPE_CHECKING:
-    from modnet.modelfile.writer import Group
+    from modnet.modelfile.writer import Group, StreamedGroup
 
 C = TypeVar("C", bound=Configuration)
 
@@ -46,9 +49,6 @@ of the file justify a further one.
 
 COMPONENTS_FOR_A_NODE = 4
 """How many components the spec of a file may name for each node that it may have: a layer and its options."""
-
-NETWORK_GROUPS = ("parameters", "state")
-"""The groups of arrays that are the network; the others belong to a checkpoint."""
 
 
 def save(network: Network, path: str | PathLike[str], *, registry: Registry | None = None) -> None:
@@ -97,11 +97,11 @@ def store(
 
     Raises the errors of `save`.
     """
-    from modnet.modelfile.writer import Group, write
+    from modnet.modelfile.writer import write
 
     spec = network.spec
     stored = {"network": spec.network.plain()}
-    size = network.parameters.flat.nbytes + network.state.flat.nbytes
+    size = network.parameters.nbytes + network.state.nbytes
     if len(network.graph.nodes) > most_nodes(size):
         what = f"the network has {len(network.graph.nodes):,} nodes; a file with arrays of {size:,} bytes may have"
         raise ModelFileError(path, f"{what} {most_nodes(size):,}")
@@ -125,21 +125,32 @@ def store(
         "metadata": network.metadata,
         **(further or {}),
     }
-    own = [
-        Group(name, array.flat, array.layout)
-        for name, array in (("parameters", network.parameters), ("state", network.state))
-    ]
+    own = [_group(name, getattr(network, name)) for name in NETWORK_GROUPS]
     write(path, header, [*own, *groups])
 
 
-def load(path: str | PathLike[str], *, mmap: bool = False, registry: Registry | None = None) -> Network:
+def _group(name: str, array: FlatArray) -> Group | StreamedGroup:
+    """An array to be written; one that was mapped in several pieces is not joined for that."""
+    from modnet.modelfile.writer import Group, StreamedGroup
+
+    if len(array.flats) == 1:
+        return Group(name, array.flat, array.layout)
+    pieces = (flat.view(np.uint8).data for flat in array.flats)
+    return StreamedGroup(name, DTYPES[array.dtype.name], pieces, array.layout)
+
+
+def load(
+    path: str | PathLike[str], *, mmap: bool = False, verify: bool | None = None, registry: Registry | None = None
+) -> Network:
     """A network from a model file; no spec file is needed.
 
     A file that is no model file is offered to the installed plugins (hook `modnet_import`).
 
     Args:
-        mmap: map the file instead of reading it: the parameters then cannot be changed, their digests are not checked,
-            and the file must not be changed while the network is in use.
+        mmap: map the file instead of reading it: the parameters then cannot be changed, and the file must not be
+            changed while the network is in use.
+        verify: compare the arrays with their digests. By default this is done unless the file is mapped, as that would
+            read all of it. Without it a damaged array goes unnoticed; the header is compared in any case.
         registry: where components are looked up.
 
     Raises:
@@ -151,7 +162,7 @@ def load(path: str | PathLike[str], *, mmap: bool = False, registry: Registry | 
     registry = registry or default_registry()
     try:
         with opened(path) as file:
-            network, reader = _loaded(file, registry, mmap)
+            network, reader = _loaded(file, registry, mmap, not mmap if verify is None else verify)
     except NotAModelFile:
         from pathlib import Path
 
@@ -163,7 +174,7 @@ def load(path: str | PathLike[str], *, mmap: bool = False, registry: Registry | 
     return network
 
 
-def _loaded(file: File, registry: Registry, mmap: bool) -> tuple[Network, StoredComponentReader]:
+def _loaded(file: File, registry: Registry, mmap: bool, verify: bool) -> tuple[Network, StoredComponentReader]:
     """The network of a file. Nothing else that the file holds, such as an optimizer's slots, is read."""
     found = structure(file)
     network, reader = _network(file.path, found, registry)
@@ -173,11 +184,13 @@ def _loaded(file: File, registry: Registry, mmap: bool) -> tuple[Network, Stored
         if segments is None:
             continue
         if mapped is None:
-            read_group(file, segments, array.flat)
+            read_group(file, segments, array.flat, verify)
         else:
-            flat = mapped_group(file, mapped, segments, verify=False).flat.astype(array.dtype, copy=False)
-            flat.flags.writeable = False
-            array.adopt(flat)
+            group = mapped_group(file, mapped, segments, verify)
+            flats = [flat.astype(array.dtype, copy=False) for flat in group.flats]
+            for flat in flats:
+                flat.flags.writeable = False
+            array.adopt(*flats)
     return network, reader
 
 
@@ -188,7 +201,7 @@ def _network(path: str | PathLike[str], found: HeaderOnly, registry: Registry) -
     try:
         graph = build_graph(spec, most_nodes(found.size))
     except SpecError as error:
-        raise MalformedFile(path, str(error), "spec") from None
+        raise MalformedFile(path, "\n".join(itemised(map(str, error.problems))), "spec") from None
     _check_arrays(path, Layout.of(graph), np.dtype(spec.dtype), found.groups)
     network = Network(Spec(network=spec), graph)
     training = header["spec"].get("training")
@@ -256,7 +269,7 @@ def check_features(path: str | PathLike[str], header: Mapping[str, Any]) -> None
     if not isinstance(features, list) or not all(isinstance(feature, str) for feature in features):
         raise MalformedFile(path, "expected a list of text", "features")
     if features:
-        message = f"needs a newer modnet-core: it uses {', '.join(map(legible, features))}"
+        message = f"needs a newer {CORE}: it uses {', '.join(itemised(map(legible, features)))}"
         raise NewerFormat(path, message, "features")
 
 
@@ -393,7 +406,7 @@ class StoredComponentReader(ComponentReader):
         checker = Checker(self, old_names=True)
         made = checker.table(cls, plain, (where,))
         if made is INVALID:
-            raise MalformedFile(self.path, "\n".join(str(problem) for problem in checker.problems), "spec")
+            raise MalformedFile(self.path, "\n".join(itemised(map(str, checker.problems))), "spec")
         return cast(C, made)
 
     def warn_of_older(self, stacklevel: int) -> None:

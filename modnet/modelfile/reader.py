@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from hashlib import sha256
 from io import FileIO
-from itertools import groupby
+from itertools import accumulate, groupby
 from mmap import ACCESS_READ
 from mmap import mmap as map_file
 from operator import attrgetter
@@ -25,7 +25,15 @@ from typing import Any
 import msgpack
 import numpy as np
 
-from modnet.errors import ChecksumMismatch, MalformedFile, ModelFileError, NewerFormat, NotAModelFile, Truncated
+from modnet.errors import (
+    ChecksumMismatch,
+    MalformedFile,
+    ModelFileError,
+    NewerFormat,
+    NotAModelFile,
+    Truncated,
+    legible,
+)
 from modnet.modelfile import container
 from modnet.modelfile.container import Fault, Segment, View
 from modnet.modelfile.foreign import other_format, require_regular
@@ -54,12 +62,21 @@ class ReadGroup:
         return self.flats[0] if len(self.flats) == 1 else np.concatenate(self.flats)
 
     @property
+    def dtype(self) -> np.dtype[Any]:
+        return self.segments[0].dtype
+
+    @property
     def shapes(self) -> dict[str, tuple[int, ...]]:
         """Name -> shape, in the order of the file."""
         made: dict[str, tuple[int, ...]] = {}
         for segment in self.segments:
             made.update(zip(segment.names, segment.shapes, strict=True))
         return made
+
+    @property
+    def layout(self) -> list[tuple[str, int, tuple[int, ...]]]:
+        """(name, offset in elements, shape) of each array, in the order of the file."""
+        return layout(self.segments)
 
     @cached_property
     def views(self) -> dict[str, np.ndarray[Any, Any]]:
@@ -68,12 +85,19 @@ class ReadGroup:
         flats = self.flats if len(self.flats) > 1 else np.split(self.flats[0], np.cumsum(lengths[:-1]))
         made = {}
         for segment, flat in zip(self.segments, flats, strict=True):
+            ends = accumulate(map(math.prod, segment.shapes))
             start = 0
-            for name, shape in zip(segment.names, segment.shapes, strict=True):
-                end = start + math.prod(shape)
+            for name, shape, end in zip(segment.names, segment.shapes, ends, strict=True):
                 made[name] = flat[start:end].reshape(shape)
                 start = end
         return made
+
+
+def layout(segments: Sequence[Segment]) -> list[tuple[str, int, tuple[int, ...]]]:
+    """(name, offset in elements, shape) of each array of a group that has these segments."""
+    shapes = [shape for segment in segments for shape in segment.shapes]
+    names = [name for segment in segments for name in segment.names]
+    return list(zip(names, accumulate(map(math.prod, shapes), initial=0), shapes, strict=False))
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,12 +125,14 @@ class HeaderOnly:
         header: its values, without the keys that are the container's own.
         segments: where the payloads are, in order, each with its views.
         id: 32 bytes, the same for files with the same bytes.
+        end: of the two objects that it was read from, in bytes from the start of the file.
         size: of the file, in bytes.
     """
 
     header: dict[str, Any]
     segments: tuple[Segment, ...]
     id: bytes
+    end: int
     size: int
 
     @property
@@ -202,6 +228,13 @@ def opened(path: str | os.PathLike[str]) -> Iterator[File]:
 
 def structure(file: File) -> HeaderOnly:
     """All of the file but its payloads, checked."""
+    found = front(file)
+    check_frames(file, found)
+    return found
+
+
+def front(file: File) -> HeaderOnly:
+    """The header and the index in it, checked. What follows may be anything, or not be there."""
     _check_magic(file)
     raw = _raw_header(file)
     mark = file.read(len(raw), container.ID_LENGTH)
@@ -218,8 +251,7 @@ def structure(file: File) -> HeaderOnly:
     container.check_plain(header)
     end = len(raw) + container.ID_LENGTH
     segments = container.index(own["segments"], own["views"], container.next_payload(end))
-    _check_frames(file, end, segments)
-    return HeaderOnly(header, segments, identity, file.size)
+    return HeaderOnly(header, segments, identity, end, file.size)
 
 
 def _check_magic(file: File) -> None:
@@ -294,18 +326,23 @@ def _message(error: Exception) -> str:
     return f"{type(error).__name__}: {error}"[:200]
 
 
-def _check_frames(file: File, end: int, segments: Sequence[Segment]) -> None:
+def check_frames(file: File, found: HeaderOnly) -> None:
     """Checks what lies between the payloads, and the length of the file."""
-    needed = segments[-1].end if segments else end
-    if file.size < needed:
-        raise Truncated(file.path, f"the file has {file.size} bytes; its header speaks of {needed}")
-    if file.size > needed:
-        raise Fault(f"{file.size - needed} bytes follow the last array", f"byte {needed}")
+    end, segments = found.end, found.segments
+    require_length(file, segments[-1].end if segments else end)
     for number, segment in enumerate(segments):
         expected = container.frame(end, segment.length)
         if file.read(end, len(expected)) != expected:
             raise Fault(f"no bin object of {segment.length} bytes comes here", f"segments[{number}], byte {end}")
         end = segment.end
+    if file.size > end:
+        raise Fault(f"{file.size - end} bytes follow the last array", f"byte {end}")
+
+
+def require_length(file: File, needed: int) -> None:
+    """Raises Truncated if the file is shorter."""
+    if file.size < needed:
+        raise Truncated(file.path, f"the file has {file.size} bytes; its header speaks of {needed}")
 
 
 def _load(file: File, segments: tuple[Segment, ...], verify: bool) -> ReadGroup:
@@ -330,7 +367,7 @@ def read_group(file: File, segments: Sequence[Segment], out: np.ndarray[Any, Any
             deque(pieces, maxlen=0)
         begin = end
     if container.bad_bools(out):
-        raise Fault("a bool array has bytes other than 0 and 1", container.legible(segments[0].group))
+        raise Fault("a bool array has bytes other than 0 and 1", legible(segments[0].group))
 
 
 def _pieces(file: File, segment: Segment, out: np.ndarray[Any, Any]) -> Iterator[memoryview]:
@@ -363,12 +400,12 @@ def mapped_group(file: File, mapped: map_file, segments: tuple[Segment, ...], ve
         if verify:
             _verify(file, segment, container.chunks(flat.view(np.uint8).data))
             if container.bad_bools(flat):
-                raise Fault("a bool array has bytes other than 0 and 1", container.legible(segment.group))
+                raise Fault("a bool array has bytes other than 0 and 1", legible(segment.group))
         flats.append(flat)
     return ReadGroup(tuple(flats), segments)
 
 
 def _verify(file: File, segment: Segment, pieces: Iterator[memoryview]) -> None:
     if container.digest(pieces, segment.length) != segment.sha256:
-        where = f"{container.legible(segment.group)}, {segment.length} bytes from byte {segment.offset} on"
+        where = f"{legible(segment.group)}, {segment.length} bytes from byte {segment.offset} on"
         raise ChecksumMismatch(file.path, "the arrays are not those that were written", where)

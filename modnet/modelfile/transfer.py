@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 
 from modnet.component import Array
-from modnet.errors import ParameterMismatch
-from modnet.modelfile.model import NETWORK_GROUPS, check_features
+from modnet.errors import ParameterMismatch, itemised, legible
+from modnet.modelfile.container import NETWORK_GROUPS
+from modnet.modelfile.model import check_features
 from modnet.modelfile.reader import read
 from modnet.network import Network
 
@@ -34,11 +35,12 @@ class Transfer:
 
     def __str__(self) -> str:
         lines = [f"{len(self.taken)} arrays taken"]
-        lines += [f"  missing: {name}" for name in self.missing]
-        lines += [f"  left over: {name}" for name in self.left_over]
-        lines += [
-            f"  mismatched: {name}: found {found}, expected {want}" for name, (found, want) in self.mismatched.items()
-        ]
+        lines += itemised(map(legible, self.missing), "  missing: ")
+        lines += itemised(map(legible, self.left_over), "  left over: ")
+        lines += itemised(
+            (f"{legible(name)}: found {found}, expected {want}" for name, (found, want) in self.mismatched.items()),
+            "  mismatched: ",
+        )
         return "\n".join(lines)
 
 

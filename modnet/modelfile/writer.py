@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
@@ -33,8 +33,29 @@ class Group:
     views: Sequence[tuple[str, int, tuple[int, ...]]]
 
 
+@dataclass(frozen=True, eq=False)
+class StreamedGroup:
+    """One flat array that comes in pieces, and the names of its parts.
+
+    Attributes:
+        name, views: as in `Group`.
+        dtype: one of `container.DTYPES`.
+        pieces: the bytes of the array, one piece after the other. They are asked for once, while the file is being
+            written. An exception that they raise is that of `write`, and then nothing was replaced.
+    """
+
+    name: str
+    dtype: np.dtype[Any]
+    pieces: Iterable[memoryview]
+    views: Sequence[tuple[str, int, tuple[int, ...]]]
+
+
 def write(
-    path: str | os.PathLike[str], header: Mapping[str, Any], groups: Sequence[Group], *, durable: bool = True
+    path: str | os.PathLike[str],
+    header: Mapping[str, Any],
+    groups: Sequence[Group | StreamedGroup],
+    *,
+    durable: bool = True,
 ) -> bytes:
     """Writes a model file, in place of an older one if there is one, and returns its id (32 bytes).
 
@@ -55,30 +76,52 @@ def write(
         plan = _Plan()
         for group in groups:
             plan.add(group)
-        raw = _header(header, plan)
+        packed = _Header(header, plan)
+        placeholder = bytes(len(packed.beginning()))
+        replace_file(path, plan.pieces(placeholder), durable=durable, beginning=packed.beginning)
     except Fault as fault:
         raise ModelFileError(path, fault.what, fault.where) from None
-    identity = sha256(raw).digest()
-    replace_file(path, _pieces(raw + container.ID_MARK + identity, plan.payloads), durable=durable)
-    return identity
+    return packed.identity
 
 
-def _header(header: Mapping[str, Any], plan: _Plan) -> bytes:
-    plain = dict(header)
-    container.check_plain(plain)
-    for key in container.OWN_KEYS:
-        if key in plain:
-            raise Fault("this key is the container's own", f"header.{key}")
-    if len(plain) + len(container.OWN_KEYS) > container.KEY_LIMIT:
-        raise Fault(f"{len(plain)} keys; {container.KEY_LIMIT - len(container.OWN_KEYS)} are allowed", "header")
-    container.index(plan.segments, plan.views, 0)  # so that whatever is written can be read
-    raw: bytes = msgpack.packb(
-        {"modnet": container.VERSION, **_canonical(plain), "segments": plan.segments, "views": plan.views}
-    )
-    if len(raw) > container.HEADER_LIMIT:
-        raise Fault(f"{len(raw)} bytes, and the limit is {container.HEADER_LIMIT}", "header")
-    container.check_count(raw)
-    return raw
+class _Header:
+    """The header of a file whose digests come last: they are hashed while the arrays are being written.
+
+    Its length is the same before and after.
+    """
+
+    def __init__(self, header: Mapping[str, Any], plan: _Plan) -> None:
+        plain = dict(header)
+        container.check_plain(plain)
+        for key in container.OWN_KEYS:
+            if key in plain:
+                raise Fault("this key is the container's own", f"header.{key}")
+        if len(plain) + len(container.OWN_KEYS) > container.KEY_LIMIT:
+            raise Fault(f"{len(plain)} keys; {container.KEY_LIMIT - len(container.OWN_KEYS)} are allowed", "header")
+        container.index(plan.segments, plan.views, 0)  # so that whatever is written can be read
+        self._segments = plan.segments
+        packer = msgpack.Packer()
+        first = [packer.pack_map_header(len(plain) + len(container.OWN_KEYS))]
+        for key, value in {"modnet": container.VERSION, **_canonical(plain)}.items():
+            first += packer.pack(key), packer.pack(value)
+        self._before: bytes = b"".join((*first, packer.pack("segments")))
+        self._after: bytes = packer.pack("views") + packer.pack(plan.views)
+        self.identity = b""
+        """The digest of the header, as of the last `beginning`."""
+        raw = self._raw()
+        if len(raw) > container.HEADER_LIMIT:
+            raise Fault(f"{len(raw)} bytes, and the limit is {container.HEADER_LIMIT}", "header")
+        container.check_count(raw)
+
+    def _raw(self) -> bytes:
+        segments: bytes = msgpack.packb(self._segments)
+        return self._before + segments + self._after
+
+    def beginning(self) -> bytes:
+        """The bytes of the header and of its digest, with the digests of the arrays as far as they are known."""
+        raw = self._raw()
+        self.identity = sha256(raw).digest()
+        return raw + container.ID_MARK + self.identity
 
 
 def _canonical(value: Any) -> Any:
@@ -93,58 +136,114 @@ def _canonical(value: Any) -> Any:
 
 
 class _Plan:
-    """The segments and views of a file, group by group."""
+    """The segments and views of a file, group by group, and what they are made of.
+
+    The digests of the segments are zeros until `pieces` has come to their end.
+    """
 
     def __init__(self) -> None:
-        self.payloads: list[memoryview] = []
         self.segments: list[dict[str, Any]] = []
         self.views: list[list[Any]] = []
+        self._sources: list[tuple[_Source, list[dict[str, Any]]]] = []
         self._groups: set[str] = set()
         self._start = 0  # of the next segment
 
-    def add(self, group: Group) -> None:
+    def add(self, group: Group | StreamedGroup) -> None:
         if group.name in self._groups:
             raise Fault("two groups have this name", f"group {group.name}")
         self._groups.add(group.name)
-        try:
-            flat = _flat(group)
-        except Fault as fault:
-            raise Fault(fault.what, f"group {group.name}") from None
-        payload = flat.view(np.uint8).data
-        begin = end = 0  # of the segment so far, in bytes of the payload
+        first_segment = len(self.segments)
+        pieces: Iterable[memoryview]
+        size: int | None
+        if isinstance(group, Group):
+            try:
+                flat = _flat(group)
+            except Fault as fault:
+                raise Fault(fault.what, f"group {group.name}") from None
+            dtype, pieces, size = flat.dtype, (flat.view(np.uint8).data,), flat.size
+        else:
+            dtype, pieces, size = group.dtype, group.pieces, None
+        begin = end = 0  # of the segment so far, in bytes of the group
         first = len(self.views)  # of the segment
         for name, offset, shape in group.views:
             try:
-                length = container.array_length(list(shape), flat.dtype)
+                length = container.array_length(list(shape), dtype)
                 if length > container.VIEW_LIMIT:
                     raise Fault(f"{length} bytes, and the limit of one array is {container.VIEW_LIMIT}")
-                if offset * flat.itemsize != end:
-                    raise Fault(f"starts at element {offset}, expected {end // flat.itemsize}")
+                if offset * dtype.itemsize != end:
+                    raise Fault(f"starts at element {offset}, expected {end // dtype.itemsize}")
             except Fault as fault:
                 raise Fault(fault.what, f"group {group.name}, {name}") from None
             if end + length - begin > container.SEGMENT_LIMIT and len(self.views) > first:
-                self._close(group.name, flat.dtype, payload[begin:end])
+                self._close(group.name, dtype, end - begin)
                 begin, first = end, len(self.views)
             self.views.append([name, len(self.segments), self._start + end - begin, list(shape)])
             end += length
-        if end != len(payload):
-            what = f"the views end at element {end // flat.itemsize}, the array at {flat.size}"
-            raise Fault(what, f"group {group.name}")
-        self._close(group.name, flat.dtype, payload[begin:end])
+        if size is not None and end != size * dtype.itemsize:
+            raise Fault(f"the views end at element {end // dtype.itemsize}, the array at {size}", f"group {group.name}")
+        self._close(group.name, dtype, end - begin)
+        self._sources.append((_Source(pieces), self.segments[first_segment:]))
 
-    def _close(self, group: str, dtype: np.dtype[Any], payload: memoryview) -> None:
-        length = len(payload)
+    def _close(self, group: str, dtype: np.dtype[Any], length: int) -> None:
         self.segments.append(
-            {
-                "group": group,
-                "dtype": dtype.name,
-                "offset": self._start,
-                "length": length,
-                "sha256": container.digest(container.chunks(payload), length),
-            }
+            {"group": group, "dtype": dtype.name, "offset": self._start, "length": length, "sha256": bytes(32)}
         )
-        self.payloads.append(payload)
         self._start = container.next_payload(self._start + length)
+
+    def pieces(self, beginning: bytes) -> Iterator[bytes | memoryview]:
+        """The content of the file, behind that beginning; notes the digests of the segments on the way."""
+        yield beginning
+        end = len(beginning)
+        for source, segments in self._sources:
+            for segment in segments:
+                length = segment["length"]
+                yield container.frame(end, length)
+                with container.Digest(length) as digest:
+                    for chunk in source.chunks(length):
+                        digest.add(chunk)
+                        yield chunk
+                    segment["sha256"] = digest.result()
+                end = container.next_payload(end) + length
+            source.finish()
+
+
+class _Source:
+    """The bytes of a group, cut anew."""
+
+    def __init__(self, pieces: Iterable[memoryview]) -> None:
+        self._pieces = iter(pieces)
+        self._rest = memoryview(b"")
+
+    def chunks(self, length: int) -> Iterator[memoryview]:
+        """The next so many bytes, in the chunks of which each has its own digest."""
+        while length:
+            chunk = self._take(min(length, container.CHUNK_LENGTH))
+            yield chunk
+            length -= len(chunk)
+
+    def _take(self, length: int) -> memoryview:
+        if not self._rest:
+            self._rest = self._piece()
+        taken, self._rest = self._rest[:length], self._rest[length:]
+        if len(taken) == length:
+            return taken
+        joined = bytearray(taken)
+        while len(joined) < length:
+            piece = self._piece()
+            missing = length - len(joined)
+            joined += piece[:missing]
+            self._rest = piece[missing:]
+        return memoryview(joined)
+
+    def _piece(self) -> memoryview:
+        for piece in self._pieces:
+            return piece
+        raise Fault("the pieces of an array are shorter than its views")
+
+    def finish(self) -> None:
+        """Lets whoever makes the pieces come to an end, which may be an exception."""
+        if self._rest or any(self._pieces):
+            raise Fault("the pieces of an array are longer than its views")
 
 
 def _flat(group: Group) -> np.ndarray[Any, Any]:
@@ -157,12 +256,3 @@ def _flat(group: Group) -> np.ndarray[Any, Any]:
     if container.bad_bools(flat):
         raise Fault("a bool array has bytes other than 0 and 1")
     return flat.astype(dtype, copy=False)
-
-
-def _pieces(prefix: bytes, payloads: Sequence[memoryview]) -> Iterator[bytes | memoryview]:
-    yield prefix
-    end = len(prefix)
-    for payload in payloads:
-        yield container.frame(end, len(payload))
-        yield payload
-        end = container.next_payload(end) + len(payload)

@@ -48,3 +48,27 @@ def test_no_other_file_is_overwritten(run, model, name):
     before = Path(name).read_bytes()
     assert "is not overwritten" in run("edit", model, "-o", name, "--drop-history", status=2).stderr
     assert Path(name).read_bytes() == before
+
+
+def test_arrays_of_another_file_and_metadata_that_is_no_text(run, model):
+    run("edit", model, "-o", "other.modnet", "--set-metadata-json", "runs=[1, 2.5]", "--set-metadata", "version=1.10")
+    other = modnet.load("other.modnet")
+    assert other.metadata == {"runs": [1, 2.5], "version": "1.10"}
+    other.parameters["linear_1.bias"] = range(8)
+    modnet.save(other, "other.modnet")
+    run("edit", model, "-o", "merged.modnet", "--take", "linear_1=other.modnet")
+    assert modnet.load("merged.modnet").parameters["linear_1.bias"].tolist() == [*range(8)]
+
+
+@pytest.mark.parametrize(
+    ("option", "message"),
+    [
+        (["--set-metadata-json", "a=b"], "a=b: expected JSON, such as 3, [1, 2]"),
+        (["--set-metadata-json", "a"], "expected KEY=JSON, such as year=1843"),
+        (["--set-metadata-json", "a=1", "--set-metadata", "a=1"], "a is given twice"),
+        (["--take", "linear_1"], "expected NODE=FILE, such as linear_1=other.modnet"),
+        (["--take", "linear_1=nothing.modnet"], "nothing.modnet: no such file"),
+    ],
+)
+def test_what_cannot_be_taken_or_set(run, model, option, message):
+    assert message in run("edit", model, "-o", "out.modnet", *option, status=2).stderr

@@ -150,6 +150,33 @@ def test_another_version_of_a_plugin(environment, run):
     assert (need["version"], need["installed"], need["status"]) == ("2.1", "3.0", "installed")
 
 
+def test_a_component_that_the_installed_version_has_not(environment, run):
+    environment.install("modnet-double", PLUGIN, version="2.1", activations={"double": "Double", "other": "Double"})
+    run("train", "pets.toml", "--set", "network.layers.1.activation=double")
+    points = environment.folder / "modnet_double-2.1.dist-info" / "entry_points.txt"
+    points.write_text("\n".join(line for line in points.read_text().splitlines() if not line.startswith("double")))
+    modnet.default_registry.cache_clear()
+    shown = " ".join(run("inspect", "pets.modnet").stdout.split())
+    assert "installed, version 2.1, without activation double: pip install modnet-double==2.1" in shown
+    (_, need) = json.loads(run("inspect", "pets.modnet", "--json").stdout)["needs"]
+    assert (need["installed"], need["missing"]) == (None, ["activation double"])
+
+
+def test_components_of_a_newer_core(run):
+    components = [{"kind": "layer", "type": "linear", "version": 2}, {"kind": "layer", "type": "prism", "version": 1}]
+    needs = [{"distribution": "modnet-core", "version": "9.0", "components": components}]
+    shown = " ".join(run("inspect", with_header("new.modnet", needs=needs)).stdout.split())
+    what = f"installed, version {modnet.__version__}, without version 2 of layer linear, layer prism"
+    assert f"{what}: pip install modnet-core==9.0" in shown
+
+
+def test_features_that_are_not_known(run):
+    path = with_header("new.modnet", features=["sparse", "\x1b[2J"])
+    shown = " ".join(run("inspect", path).stdout.split())
+    assert "features unknown to this version, which does not load the model: sparse, \\x1b[2J" in shown
+    assert json.loads(run("inspect", path, "--json").stdout)["features"] == ["sparse", "\x1b[2J"]
+
+
 def test_a_component_of_the_users_own(run):
     Path("mine.py").write_text(PLUGIN)
     run("train", "pets.toml", "--plugin", "mine.py", "--set", "network.layers.1.activation=double")

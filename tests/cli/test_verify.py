@@ -1,6 +1,7 @@
 """modnet verify: whether files are whole, and what can still be read of those that are not."""
 
 import json
+import os
 from pathlib import Path
 
 import numpy as np
@@ -73,6 +74,25 @@ def test_a_structure_that_is_broken_is_damage_too(run, checkpoint, change, messa
     assert result.stderr == ""
 
 
+def test_a_checkpoint_that_is_cut_behind_its_network(run, checkpoint):
+    segment = next(s for s in read_header(checkpoint).segments if s.group == "optimizer.mean")
+    size = Path(checkpoint).stat().st_size
+    os.truncate(checkpoint, segment.offset + 3)
+    assert run("verify", checkpoint, status=1).stdout.splitlines() == [
+        f"step.modnet   damaged: the file has {segment.offset + 3} bytes; its header speaks of {size}",
+        f"  optimizer.mean: 24 bytes from byte {segment.offset} on are not all there, with",
+        "    linear_1.weight, linear_1.bias",
+        f"  training.float32: 24 bytes from byte {segment.offset + 64} on are not all there, with",
+        "    linear_1.weight, linear_1.bias",
+        "  sound: the header; parameters: linear_1.weight, linear_1.bias; state:",
+        "    linear_1.weight, linear_1.bias",
+        "  the network itself is whole: modnet edit step.modnet -o OUT",
+        "    --drop-resume-state saves it",
+    ]
+    run("edit", checkpoint, "-o", "saved.modnet", "--drop-resume-state")
+    assert run("verify", "saved.modnet").stdout.startswith("saved.modnet   whole: 4 arrays, ")
+
+
 def test_several_files_are_all_looked_at_and_the_worst_is_the_status(run, model, checkpoint):
     damage(checkpoint, "state")
     result = run("verify", checkpoint, model, status=1)
@@ -109,6 +129,7 @@ def test_json(run, model, checkpoint):
         "offset": found.segments[1].offset,
         "bytes": 24,
         "whole": False,
+        "missing": False,
         "arrays": ["linear_1.weight", "linear_1.bias"],
     }
     assert (whole["whole"], whole["error"]) == (True, None)

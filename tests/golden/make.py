@@ -4,14 +4,20 @@
     python tests/golden/make.py NAME...    these
 
 NAME.modnet is the model, NAME.json has inputs and the outputs that go with them. A golden file is never made anew:
-where a component's version rises, its old file stays, and a network is added here for the new version.
+where a component's version rises, its old file stays, and a network is added here for the new version. `SHA256SUMS`
+pins them byte for byte; a line is added for each new file.
+
+`NETWORKS` are models as they are saved. `VARIANTS`, in a folder of their own, are other files that a reader may meet,
+made of these: a checkpoint, float16, several segments, a file of a later minor version, and one of a component that has
+changed since. `PLUGINS`, in a folder too, have the components of the plugins in this repository.
 """
 
 from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Mapping
+import warnings
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -20,6 +26,10 @@ import numpy as np
 
 import modnet
 from modnet.data.load import load as load_data
+from modnet.modelfile import container
+from modnet.modelfile.edit import edit
+from modnet.modelfile.reader import read
+from modnet.modelfile.writer import Group, write
 
 FOLDER = Path(__file__).parent
 ROWS = 24
@@ -188,6 +198,139 @@ NETWORKS: dict[str, dict[str, Any]] = {
     },
 }
 
+CHANGED = """
+import modnet
+
+class Scale(modnet.Layer, type="golden_scale", version={version}):
+    '''A multiple of its input: in per cent by version 2, and under another name by version 3.'''
+
+    {fields}
+
+    def output_shape(self, shape):
+        return shape
+
+    def forward(self, context, x):
+        return {value} * x
+
+    @classmethod
+    def upgrade(cls, config, from_version):
+        if from_version < 2:
+            config["by"] *= 100
+        return config
+"""
+"""A component of the user's own whose field has had another unit and another name since the golden file was made."""
+
+THEN = CHANGED.format(version=1, fields="by: float", value="self.by")
+NOW = CHANGED.format(version=3, fields='percent: float = modnet.field(renamed_from="by")', value="self.percent / 100")
+
+
+def define(code: str) -> type[modnet.Layer]:
+    """The component `golden_scale` as it was or is."""
+    module: dict[str, Any] = {"__name__": "golden_scale"}
+    exec(code, module)
+    return module["Scale"]
+
+
+def _checkpoint(path: Path) -> Any:
+    """After 3 of 6 steps, with the optimizer's slots and everything else that a run needs to go on."""
+    layers = [linear(6, activation="relu"), {"type": "dropout", "rate": 0.25}, "batch_norm", linear(2)]
+    training = {"loss": "mse", "optimizer": "adam", "epochs": 2, "batch_size": 8}
+    network = modnet.build({"network": {"input": [3], "layers": layers}, "training": training}, seed=1)
+    with TemporaryDirectory() as folder:
+        callback = {"type": "checkpoint", "directory": folder, "every_steps": 3, "keep": 10}
+        x, y = run_data()
+        modnet.train(network, x, y, callbacks=[callback])
+        (first, *_) = sorted(Path(folder).glob("step-*.modnet"))
+        path.write_bytes(first.read_bytes())
+    return x[:EXPECTED_ROWS]
+
+
+def run_data() -> tuple[np.ndarray, np.ndarray]:
+    """What the checkpoint's run was trained on."""
+    rng = np.random.default_rng(2)
+    return rng.standard_normal((ROWS, 3)).round(3), rng.standard_normal((ROWS, 2)).round(3)
+
+
+def _float16(path: Path) -> Any:
+    edit(FOLDER / "classifier.modnet", path, cast="float16")
+    return _inputs_of("classifier")
+
+
+def _segments(path: Path) -> Any:
+    """Groups that are cut as those of gigabytes are."""
+    network = modnet.load(FOLDER / "classifier.modnet")
+    limit, container.SEGMENT_LIMIT = container.SEGMENT_LIMIT, 100
+    try:
+        modnet.save(network, path)
+    finally:
+        container.SEGMENT_LIMIT = limit
+    return _inputs_of("classifier")
+
+
+def _newer_minor(path: Path) -> Any:
+    """With a header key, a key in a known table and groups of arrays that came later."""
+    contents = read(FOLDER / "classifier.modnet")
+    groups = [Group(name, group.flat, group.layout) for name, group in contents.groups.items()]
+    later = Group("quantization.scales", np.arange(4, dtype=np.float16), [("linear_1.weight", 0, (4,))])
+    header = {**contents.header, "quantization": {"scheme": "per-channel", "bits": [4, 8]}}
+    write(path, header, [*groups, later])
+    return _inputs_of("classifier")
+
+
+def _changed_component(path: Path) -> Any:
+    registry = modnet.Registry(list)
+    registry.register(define(THEN))
+    inner = {"type": "golden_scale", "by": -0.5}
+    layers = [linear(3), {"type": "golden_scale", "by": 2.5}, {"type": "residual", "layers": [inner]}]
+    network = modnet.build({"network": {"input": [2], "layers": layers}}, registry=registry, seed=1)
+    with warnings.catch_warnings(action="ignore"):  # no distribution offers the component
+        modnet.save(network, path, registry=registry)
+    return [[1.0, 2.0], [-0.5, 0.25]]
+
+
+def _inputs_of(name: str) -> Any:
+    return json.loads((FOLDER / f"{name}.json").read_text(encoding="utf-8"))["inputs"]
+
+
+PLUGINS: dict[str, dict[str, Any]] = {
+    "modnet-conv": {
+        "input": [8, 8, 2],
+        "layers": [
+            {"type": "random_flip"},
+            {"type": "conv2d", "out_channels": 3, "kernel_size": 3, "activation": "relu"},
+            {"type": "max_pool2d", "pool_size": 2},
+            {"type": "depthwise_conv2d", "kernel_size": 3},
+            "global_average_pool",
+            linear(2),
+        ],
+    },
+    "modnet-recurrent": {
+        "input": ["variable", 3],
+        "layers": [
+            {"type": "lstm", "hidden_size": 4},
+            {"type": "gru", "hidden_size": 3},
+            {"type": "rnn", "hidden_size": 2},
+        ],
+    },
+    "modnet-attention": {
+        "input": [5, 4],
+        "layers": [
+            {"type": "transformer_block", "features": 4, "heads": 2},
+            {"type": "multi_head_attention", "heads": 2},
+        ],
+    },
+}
+"""Distribution -> a network with some of its components."""
+
+VARIANTS: dict[str, Callable[[Path], Any]] = {
+    "checkpoint": _checkpoint,
+    "float16": _float16,
+    "segments": _segments,
+    "newer-minor": _newer_minor,
+    "changed-component": _changed_component,
+}
+"""Name -> what makes the file and gives inputs to predict from."""
+
 TABLE = """\
 length,colour,weight,kind
 1.5,red,10,cat
@@ -207,14 +350,34 @@ def make(name: str, folder: Path) -> None:
     Raises:
         SystemExit: the model is there already.
     """
-    path = folder / f"{name}.modnet"
+    path = folder / _folder(name) / f"{name}.modnet"
     if path.exists():
         raise SystemExit(f"{path} is there already and stays as it is; give a new model a name of its own")
+    if name in VARIANTS:
+        inputs = VARIANTS[name](path)
+        registry = modnet.Registry(list)
+        registry.register(define(THEN))
+        _expect(path, modnet.load(path, registry=registry), inputs)
+        return
+    if name in PLUGINS:
+        network = modnet.build({"network": PLUGINS[name]}, seed=1)
+        modnet.save(network, path)
+        (shape,) = network.inputs.values()
+        _expect(path, network, _input(np.random.default_rng(2), "", shape)[:EXPECTED_ROWS])
+        return
     network = modnet.build(NETWORKS[name], seed=1)
     train = _train_on_table if "data" in NETWORKS[name] else _train_on_arrays
     inputs = train(network)
     network.metadata = {"golden": name, "languages": ["English", "Ελληνικά"], "nothing": None}
     modnet.save(network, path)
+    _expect(path, network, inputs)
+
+
+def _folder(name: str) -> str:
+    return "variants" if name in VARIANTS else "plugins" if name in PLUGINS else ""
+
+
+def _expect(path: Path, network: modnet.Network, inputs: Any) -> None:
     expected = {"inputs": plain(inputs), "outputs": plain(network.predict(inputs))}
     path.with_suffix(".json").write_text(json.dumps(expected, ensure_ascii=False) + "\n", encoding="utf-8")
 
@@ -278,5 +441,6 @@ def plain(value: Any) -> Any:
 
 
 if __name__ == "__main__":
-    for name in sys.argv[1:] or [name for name in NETWORKS if not (FOLDER / f"{name}.modnet").exists()]:
+    every = (*NETWORKS, *VARIANTS, *PLUGINS)
+    for name in sys.argv[1:] or [name for name in every if not (FOLDER / _folder(name) / f"{name}.modnet").exists()]:
         make(name, FOLDER)

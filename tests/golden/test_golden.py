@@ -1,20 +1,24 @@
 """Files that were made once, by `make.py`, and are read for ever."""
 
 import json
-from pathlib import Path
+from hashlib import sha256
+from importlib.util import find_spec
 
 import numpy as np
 import pytest
 
 import modnet
 from modnet.component import KINDS
+from modnet.modelfile.edit import edit
 from modnet.modelfile.reader import read, read_header
 from modnet.modelfile.writer import Group, write
 from modnet.registry import BUILTIN, CORE, GROUPS
 
 from . import make
 
-FILES = sorted(Path(__file__).parent.glob("*.modnet"))
+FILES = sorted(make.FOLDER.glob("*.modnet"))
+PLUGINS = sorted((make.FOLDER / "plugins").glob("*.modnet"))
+VARIANTS = sorted((make.FOLDER / "variants").glob("*.modnet"))
 
 TOLERANCE = {"float32": 1e-6, "float64": 1e-12}
 """As a part of the greatest output: processors differ in how they round sums and exponentials."""
@@ -58,7 +62,7 @@ def test_saved_again_it_is_the_same_but_for_keys_that_came_later(path, registry,
     assert network.training is not None  # has read it, so that it is not saved as it stood in the file
     modnet.save(network, tmp_path / "again", registry=registry)
     again = read(tmp_path / "again")
-    groups = [as_written(name, found) for name, found in again.groups.items()]
+    groups = [Group(name, found.flat, found.layout) for name, found in again.groups.items()]
     write(tmp_path / "known", known(again.header, then), groups)
     assert (tmp_path / "known").read_bytes() == path.read_bytes()
 
@@ -70,12 +74,6 @@ def known(value, then):
     if isinstance(then, list):
         return [known(item, old) for item, old in zip(value, then, strict=True)]
     return value
-
-
-def as_written(name, found):
-    starts = np.cumsum([0, *(array.size for array in found.views.values())]).tolist()
-    rows = zip(found.views.items(), starts, strict=False)
-    return Group(name, found.flat, [(view, start, array.shape) for (view, array), start in rows])
 
 
 @pytest.mark.parametrize("kind", STORED)
@@ -90,6 +88,74 @@ def test_every_component_of_the_core_is_in_a_golden_file(kind, registry):
     }
     offered = {(name, registry.find(KINDS[kind], name).version) for name in BUILTIN[GROUPS[kind]]}
     assert offered - found == set()
+
+
+def test_they_are_the_bytes_that_they_were():
+    """`sha256sum -c SHA256SUMS` says the same."""
+    lines = (make.FOLDER / "SHA256SUMS").read_text(encoding="utf-8").splitlines()
+    pinned = {name: digest for digest, name in (line.split("  ") for line in lines)}
+    found = sorted(path for path in make.FOLDER.rglob("*") if path.suffix in (".modnet", ".json"))
+    assert list(pinned) == sorted(pinned)
+    assert pinned == {path.relative_to(make.FOLDER).as_posix(): sha256(path.read_bytes()).hexdigest() for path in found}
+
+
+# Other files than models that were just saved
+
+
+@pytest.mark.parametrize("path", VARIANTS, ids=lambda path: path.stem)
+@pytest.mark.parametrize("code", [make.THEN, make.NOW], ids=["then", "now"])
+@pytest.mark.parametrize("mmap", [False, True], ids=["read", "mapped"])
+def test_other_files_predict_what_they_predicted_then(path, code, mmap, registry):
+    registry.register(make.define(code))
+    expected = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
+    network = modnet.load(path, mmap=mmap, registry=registry)
+    assert_same(network.predict(expected["inputs"]), expected["outputs"], TOLERANCE[network.dtype.name])
+
+
+def test_what_the_other_files_are():
+    assert [path.stem for path in VARIANTS] == sorted(make.VARIANTS)
+    found = {path.stem: read(path) for path in VARIANTS}
+    assert found["float16"].groups["parameters"].dtype == np.float16
+    assert len(found["segments"].groups["parameters"].segments) > 2
+    assert found["newer-minor"].header["quantization"] == {"scheme": "per-channel", "bits": [4, 8]}
+    assert list(found["newer-minor"].groups) == ["parameters", "state", "quantization.scales"]
+    assert found["checkpoint"].header["training"]["step"] == 3
+    assert any(name.startswith("optimizer.") for name in found["checkpoint"].groups)
+
+
+def test_a_run_goes_on_from_the_checkpoint(registry, tmp_path):
+    x, y = make.run_data()
+    path = make.FOLDER / "variants" / "checkpoint.modnet"
+    network = modnet.load(path, registry=registry)
+    history = modnet.train(network, x, y, resume=path, registry=registry)
+    assert history.epochs == 2
+
+
+def test_what_a_later_version_has_added_stays_when_the_file_is_edited(tmp_path):
+    path = make.FOLDER / "variants" / "newer-minor.modnet"
+    edit(path, tmp_path / "edited", metadata={"a": 1})
+    before, after = read(path), read(tmp_path / "edited")
+    assert after.header["quantization"] == before.header["quantization"]
+    scales = [contents.groups["quantization.scales"].flat.tobytes() for contents in (before, after)]
+    assert scales[0] == scales[1]
+
+
+# Components of the plugins in this repository
+
+
+@pytest.mark.parametrize("path", PLUGINS, ids=lambda path: path.stem)
+def test_plugins_predict_what_they_predicted_then(path):
+    if find_spec(path.stem.replace("-", "_")) is None:
+        pytest.skip(f"{path.stem} is not installed")
+    expected = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
+    network = modnet.load(path)
+    assert_same(network.predict(expected["inputs"]), expected["outputs"], 1e-5)
+
+
+@pytest.mark.parametrize("path", PLUGINS, ids=lambda path: path.stem)
+def test_without_the_plugin_its_name_and_the_command_are_told(path, registry):
+    with pytest.raises(modnet.NotInstalled, match=rf"of {path.stem} 0\.1\.0, which is not installed:  pip install"):
+        modnet.load(path, registry=registry)
 
 
 def test_a_golden_file_is_not_made_twice(tmp_path):

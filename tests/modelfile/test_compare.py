@@ -191,7 +191,7 @@ def test_damage_is_no_difference(tmp_path):
 
 
 def test_memory_does_not_grow_with_the_file(tmp_path):
-    array = np.zeros(4 << 20, np.float32)
+    array = np.zeros(24 << 20, np.float32)
     write(tmp_path / "a", {}, [group("p", w=array)], durable=False)
     write(tmp_path / "b", {}, [group("p", w=array + 1)], durable=False)
     tracemalloc.start()

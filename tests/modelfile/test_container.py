@@ -116,21 +116,6 @@ def test_index():
     ]
 
 
-@pytest.mark.parametrize(
-    ("name", "text"),
-    [
-        ("linear.weight", "linear.weight"),
-        ("Größe", "Größe"),
-        ("a\x1b[2J\nb", r"a\x1b[2J\nb"),
-        ("\u202eb", r"\u202eb"),
-        ("\ud800", r"\ud800"),
-        ("x" * 81, "x" * 80 + "..."),
-    ],
-)
-def test_legible(name, text):
-    assert container.legible(name) == text
-
-
 def test_pieces_are_not_produced_faster_than_they_are_hashed(monkeypatch):
     produced = hashed = 0
 

@@ -1,28 +1,23 @@
 """Saving while processes are killed and interrupted, disks are full and folders go: the old file or the new one, whole.
 
-The counts are small, so that the tests take seconds; the functions that count take any.
+The counts are small, so that the tests take seconds; `python -m benchmarks.endurance` takes any.
 """
 
 from __future__ import annotations
 
 import errno
 import os
-import random
 import shutil
 import signal
 import subprocess
-import sys
-import time
-from collections import Counter
-from pathlib import Path
 
-import numpy as np
 import pytest
 
+import modnet
 from modnet.cli.app import FAILED, WRONG_INPUT, report
 from modnet.modelfile.atomic import replace_file
-from modnet.modelfile.reader import read
-from modnet.modelfile.writer import Group, write
+
+from .endurance import ELEMENTS, save, saved_step, start, stop_savers, storm
 
 KILLS = 25
 INTERRUPTIONS = 10
@@ -30,68 +25,7 @@ WRITERS = READERS = 8
 STORM = 3.0  # seconds
 KILLED_WRITERS = 2
 
-REPOSITORY = Path(__file__).parents[2]
-ELEMENTS = 1 << 20  # 8 MiB, so that most signals arrive within a save
-
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="signals, limits and permissions are other here")
-common_user = pytest.mark.skipif(getattr(os, "geteuid", lambda: 0)() == 0, reason="permissions do not bind root")
-
-
-def save(path, step, elements=ELEMENTS):
-    """A model whose arrays can be compared with its header."""
-    write(path, {"step": step}, [Group("p", np.full(elements, float(step)), [("w", 0, (elements,))])])
-
-
-def saved_step(path):
-    """The step of the model at the path, which is whole."""
-    contents = read(path)
-    assert (contents.groups["p"].flat == contents.header["step"]).all()
-    return contents.header["step"]
-
-
-def hidden(path):
-    return [name for name in os.listdir(path.parent) if name.startswith(".")]
-
-
-COMMON = """
-import itertools, signal, sys, time
-import numpy as np
-from modnet.modelfile.reader import read
-from modnet.modelfile.writer import Group, write
-path, elements, number = sys.argv[1], int(sys.argv[2]), float(sys.argv[3])
-
-def save(step):
-    write(path, {"step": step}, [Group("p", np.full(elements, float(step)), [("w", 0, (elements,))])])
-
-"""
-
-ENDLESS = """
-signal.signal(signal.SIGINT, signal.default_int_handler)
-for step in itertools.count(int(number) + 1):
-    print(step, flush=True)
-    save(step)
-"""
-"""Tells each step before it is saved; the last argument is that of the file that is there."""
-
-WRITER = """
-print("started", flush=True)
-end = time.monotonic() + number
-for count in itertools.count():
-    if time.monotonic() > end:
-        break
-    save(count)
-print(count)
-"""
-
-READER = """
-end = time.monotonic() + number
-for count in itertools.count():
-    if time.monotonic() > end:
-        break
-    contents = read(path)
-    assert (contents.groups["p"].flat == contents.header["step"]).all()
-print(count)
-"""
 
 MAPPING = """
 import resource
@@ -103,49 +37,7 @@ print(flat.sum())
 """
 
 
-def start(code, path, elements, number, **options):
-    places = os.pathsep.join(filter(None, [str(REPOSITORY), os.getenv("PYTHONPATH")]))
-    return subprocess.Popen(
-        [sys.executable, "-c", COMMON + code, path, str(elements), str(number)],
-        env={**os.environ, "PYTHONPATH": places, "OPENBLAS_NUM_THREADS": "1"},
-        stdout=subprocess.PIPE,
-        text=True,
-        **options,
-    )
-
-
 # Killed and interrupted
-
-
-def stop_savers(path, number, times, seed=0):
-    """Sends a signal to a process that saves over a file, so many times, at random moments; tells what was found.
-
-    That is: how often the old and the new file, and how often a temporary file was left.
-    """
-    rng = random.Random(seed)
-    tally = Counter()
-    save(path, 0)
-    before = time.perf_counter()
-    save(path, 0)
-    duration = time.perf_counter() - before
-    found = 0
-    for _ in range(times):
-        process = start(ENDLESS, path, ELEMENTS, found, stderr=subprocess.PIPE)
-        told = process.stdout.readline()
-        time.sleep(rng.uniform(0, 4 * duration))
-        process.send_signal(number)
-        further, errors = process.communicate(timeout=60)
-        assert process.returncode == -number, errors
-        step = int((told + further).split()[-1])
-        found = saved_step(path)
-        assert found in (step - 1, step)
-        tally["new" if found == step else "old"] += 1
-        left = hidden(path)
-        assert len(left) <= 1  # those of earlier ones are gone
-        tally["left"] += len(left)
-    save(path, 0)
-    assert hidden(path) == []
-    return tally
 
 
 @pytest.mark.slow
@@ -153,37 +45,17 @@ def test_killed_at_any_moment(tmp_path):
     tally = stop_savers(tmp_path / "model.modnet", signal.SIGKILL, KILLS)
     assert tally["old"] + tally["new"] == KILLS
     assert tally["left"] <= tally["old"]
+    assert min(tally["old"], tally["new"], tally["left"]) > 0  # else no signal has come within a save
 
 
 def test_interrupted_at_any_moment(tmp_path):
     tally = stop_savers(tmp_path / "model.modnet", signal.SIGINT, INTERRUPTIONS)
     assert tally["old"] + tally["new"] == INTERRUPTIONS
+    assert min(tally["old"], tally["new"]) > 0
     assert tally["left"] == 0
 
 
 # Many at once
-
-
-def storm(path, seconds, writers, readers, killed, elements=1 << 17):
-    """Processes that write and read one name at once, some of the writers being killed; tells how often they did."""
-    save(path, 0, elements)
-    reading = [start(READER, path, elements, seconds) for _ in range(readers)]
-    dying = [start(WRITER, path, elements, seconds * 1000) for _ in range(killed)]
-    writing = [start(WRITER, path, elements, seconds) for _ in range(writers - killed)]
-    for process in [*dying, *writing]:
-        process.stdout.readline()
-    time.sleep(seconds / 2)
-    for process in dying:
-        process.kill()
-        process.communicate()
-    tally = Counter()
-    for what, processes in (("reads", reading), ("writes", writing)):
-        for process in processes:
-            output, _ = process.communicate(timeout=seconds + 60)
-            assert process.returncode == 0  # none has missed its temporary file, or seen half a model
-            tally[what] += int(output)
-    assert hidden(path) == []
-    return tally
 
 
 @pytest.mark.slow
@@ -243,8 +115,17 @@ def test_a_folder_that_vanishes(model, message):
     assert not model.parent.exists()
 
 
-@common_user
-def test_a_folder_that_may_not_be_written(model, message):
+@pytest.fixture
+def bound_model(bound_folder):
+    """A model of a user whom permissions bind."""
+    path = bound_folder / "folder" / "model.modnet"
+    path.parent.mkdir()
+    save(path, 1)
+    return path
+
+
+def test_a_folder_that_may_not_be_written(bound_model, message):
+    model = bound_model
     model.parent.chmod(0o555)
     try:
         with pytest.raises(PermissionError) as caught:
@@ -256,8 +137,8 @@ def test_a_folder_that_may_not_be_written(model, message):
     assert os.listdir(model.parent) == ["model.modnet"]
 
 
-@common_user
-def test_a_folder_that_may_not_be_read(model):
+def test_a_folder_that_may_not_be_read(bound_model):
+    model = bound_model
     model.parent.chmod(0o300)
     try:
         save(model, 2)
@@ -265,6 +146,20 @@ def test_a_folder_that_may_not_be_read(model):
         model.parent.chmod(0o755)
     assert saved_step(model) == 2
     assert os.listdir(model.parent) == ["model.modnet"]
+
+
+# Files that are mapped
+
+
+def test_saved_over_the_file_that_its_own_arrays_map(model):
+    """Others have written zeros over their own weights: the file was shortened under the map."""
+    network = modnet.build({"network": {"input": [3], "layers": [{"type": "linear", "out_features": 2}]}}, seed=1)
+    modnet.save(network, model)
+    before = model.read_bytes()
+    mapped = modnet.load(model, mmap=True)
+    modnet.save(mapped, model)
+    assert model.read_bytes() == before
+    assert mapped.parameters.flat.tobytes() == network.parameters.flat.tobytes()
 
 
 # A file that another program shortens in place, which modnet never does

@@ -9,15 +9,21 @@ from pathlib import Path
 import msgpack
 import numpy as np
 import pytest
+from click.testing import CliRunner
 
-from modnet.errors import MalformedFile, ModelFileError, Truncated
+import modnet
+from modnet.cli.app import cli
+from modnet.errors import MESSAGE_LIMIT, MalformedFile, ModelFileError, Truncated
 from modnet.modelfile import container
+from modnet.modelfile.damage import verify
 from modnet.modelfile.reader import read, read_header
 from modnet.modelfile.writer import Group, write
 
 from . import hostile
 
 FILES = list(hostile.files())
+MODELS = list(hostile.models())
+PLACES = list(hostile.places())
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +47,23 @@ def test_the_writer_makes_the_same_bytes_as_the_independent_maker(path):
 
 
 def test_names_are_unique():
-    assert len({file.name for file in FILES}) == len(FILES)
+    for rows in (FILES, MODELS, PLACES):
+        names = [(row.number, row.name) for row in rows]
+        assert len(set(names)) == len(names)
+
+
+def test_every_kind_is_made_here_or_by_a_test_that_is_there():
+    assert {row.number for row in (*FILES, *MODELS, *PLACES)} | hostile.ELSEWHERE.keys() == hostile.KINDS.keys()
+    for place in hostile.ELSEWHERE.values():
+        file, test = place.split("::")
+        assert f"def {test}(" in (Path(__file__).parent / file).read_text(encoding="utf-8")
+
+
+def test_the_table_has_all_of_them():
+    rows = list(hostile.table())
+    assert len(rows) >= 2 + len(FILES) + len(MODELS) + len(PLACES)
+    assert rows[2] == "| 1 | empty | empty | NotAModelFile | the file is empty |"
+    assert all(row.isprintable() and row.count("|") - row.count("\\|") == 6 for row in rows)
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.name)
@@ -50,11 +72,85 @@ def test_refused(file, path):
     for arguments in ({}, {"mmap": True}):
         with pytest.raises(ModelFileError) as caught:
             read(path, **arguments)
-        assert type(caught.value) is file.error
-        assert caught.value.path == os.fspath(path)
-        assert caught.value.what
+        told(file, caught.value, path)
+        assert "\n" not in str(caught.value)
         assert len(str(caught.value)) < 1000
-        assert str(caught.value).isprintable()
+
+
+def told(file, error, path):
+    """Checks class and message of an error."""
+    assert type(error) is file.error
+    message = str(error)
+    if isinstance(error, ModelFileError):
+        assert error.path == os.fspath(path)
+        message = message.removeprefix(f"{path}: ")
+    assert file.is_told_by(message), message
+    assert len(str(error)) <= MESSAGE_LIMIT
+    assert all(line.isprintable() for line in message.split("\n"))
+
+
+@pytest.mark.parametrize("file", MODELS, ids=lambda file: f"{file.number} {file.name}")
+def test_a_model_that_makes_no_sense_is_refused(file, path):
+    """To read it is right, to make a network of it is not; and that costs no more than its file, not even 12 TB."""
+    hostile.put(path, file.content)
+    read(path)
+    for mmap in (False, True, False):  # the first time modules are imported
+        tracemalloc.start()
+        with pytest.raises(file.error) as caught:
+            modnet.load(path, mmap=mmap, registry=modnet.Registry(list))
+        _, peak = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        told(file, caught.value, path)
+    assert peak < 8 * len(file.content) + (64 << 20)
+
+
+def test_the_right_model_is_loaded(path):
+    hostile.put(path, hostile.assemble(hostile.model(), hostile.PAYLOADS[:1]))
+    assert modnet.load(path, registry=modnet.Registry(list)).predict([[1.0, 2.0, 3.0]]).shape == (1, 2)
+
+
+@pytest.mark.parametrize("command", ["predict", "evaluate", "summary", "inspect", "verify", "diff", "edit"])
+def test_no_command_lets_a_file_move_the_terminal(command, tmp_path, path, monkeypatch):
+    """Neither where it is refused nor where it is shown."""
+    monkeypatch.chdir(tmp_path)
+    Path("table.csv").write_text("a,b,c\n1,2,3\n")
+    hostile.put(Path("right.modnet"), hostile.assemble(hostile.model(), hostile.PAYLOADS[:1]))
+    further = {"predict": ["table.csv"], "evaluate": ["table.csv"], "diff": ["right.modnet"]}
+    further["edit"] = ["-o", "out.modnet", "--drop-history"]
+    for file in (*MODELS, *FILES):
+        if file.number != 87 or len(file.content) > 100_000:
+            continue
+        hostile.put(Path("model.modnet"), file.content)
+        done = CliRunner().invoke(cli, [command, "model.modnet", *further.get(command, [])])
+        assert done.exit_code in (0, 1, 2)
+        assert "not foreseen" not in done.output
+        assert all(line.isprintable() for line in done.output.split("\n")), file.name
+        assert len(done.output) < 100_000
+
+
+@pytest.mark.skipif(os.name != "posix", reason="the files of this system are other ones")
+@pytest.mark.parametrize("place", PLACES, ids=lambda place: f"{place.number} {place.name}")
+def test_what_is_no_readable_file_is_refused(place, bound_folder):
+    path = place.make(bound_folder)
+    if path is None:
+        pytest.skip("there is no such thing on this system")
+    for function in (read, read_header, verify, modnet.load):
+        with pytest.raises(place.error) as caught:
+            function(path)
+        assert type(caught.value) is place.error
+        assert place.message.format(path=path) in str(caught.value)
+    for inner in bound_folder.iterdir():
+        if not inner.is_symlink():
+            inner.chmod(0o700)
+
+
+def test_the_permission_is_what_was_missing(bound_folder):
+    path = bound_folder / "model.modnet"
+    path.write_bytes(hostile.small())
+    assert read(path).groups
+    path.chmod(0)
+    with pytest.raises(PermissionError):
+        read(path)
 
 
 def test_claims_cost_no_memory(path):

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import struct
-import subprocess
-import sys
 from hashlib import sha256
 from pathlib import Path
 
@@ -19,45 +17,12 @@ from modnet.modelfile.reader import read_header
 from modnet.modelfile.writer import Group, write
 
 from . import hostile
+from .endurance import growth, shared
 
 pytest.importorskip("resource", reason="the system does not tell the peak of a process")
 pytestmark = pytest.mark.slow
 
 ALLOWANCE = 64 << 20
-REPOSITORY = Path(__file__).parents[2]
-
-MEASURED = """
-import resource, sys
-import modnet
-import numpy as np
-from modnet.errors import ModelFileError
-from modnet.modelfile.damage import verify
-from modnet.modelfile.reader import read, read_header
-from modnet.modelfile.writer import Group, write
-
-def peak():
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
-
-{before}
-begin = peak()
-{measured}
-print(peak() - begin)
-"""
-
-LAUNCHER = "import os, sys; sys.exit(os.spawnv(os.P_WAIT, sys.argv[1], sys.argv[1:]))"
-"""Starts the process that is measured: on Linux a peak begins with that of its parent, and pytest's is high."""
-
-
-def growth(measured: str, before: str = "") -> int:
-    """By how many bytes the peak of a new process grows while it runs some lines."""
-    code = MEASURED.format(before=before, measured=measured)
-    command = [sys.executable, "-I", "-S", "-c", LAUNCHER, sys.executable, "-c", code]
-    path = os.pathsep.join(filter(None, [str(REPOSITORY), os.getenv("PYTHONPATH")]))
-    done = subprocess.run(
-        command, env={**os.environ, "PYTHONPATH": path}, stdout=subprocess.PIPE, text=True, check=True, timeout=120
-    )
-    return int(done.stdout)
-
 
 # What is refused
 
@@ -266,40 +231,5 @@ def test_as_many_views_as_are_allowed(tmp_path):
 @pytest.mark.skipif(not Path("/proc/self/smaps_rollup").exists(), reason="no /proc/self/smaps_rollup on this system")
 def test_processes_share_a_mapped_file(large):
     """What four of them hold of it, each page divided by the number of those who hold it, is the file once."""
-    code = """
-import sys
-from pathlib import Path
-from modnet.modelfile.reader import read
-
-def proportional():
-    lines = Path("/proc/self/smaps_rollup").read_text().splitlines()
-    return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("Pss:"))
-
-before = proportional()
-group = read(sys.argv[1], mmap=True, verify=False).groups["parameters"]
-sum(float(view.sum()) for view in group.views.values())
-print(flush=True)
-input()  # until all have come so far
-print(proportional() - before, flush=True)
-input()
-"""
-    path = os.pathsep.join(filter(None, [str(REPOSITORY), os.getenv("PYTHONPATH")]))
-    processes = [
-        subprocess.Popen(
-            [sys.executable, "-c", code, os.fspath(large)],
-            env={**os.environ, "PYTHONPATH": path},
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        for _ in range(4)
-    ]
-    for process in processes:
-        process.stdout.readline()
-    for process in processes:
-        process.stdin.write("\n")
-        process.stdin.flush()
-    shares = [int(process.stdout.readline()) for process in processes]
-    for process in processes:
-        process.communicate("\n")
+    shares = shared(large, 4)
     assert sum(shares) < 1.2 * large.stat().st_size

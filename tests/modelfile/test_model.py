@@ -7,8 +7,10 @@ import numpy as np
 import pytest
 
 import modnet
+from modnet.modelfile import container
 from modnet.modelfile.reader import read, read_header
 from modnet.modelfile.writer import Group, write
+from modnet.summary import Summary
 
 SPEC = {
     "network": {
@@ -59,6 +61,42 @@ def test_a_mapped_network_predicts_the_same_and_cannot_be_changed(network, tmp_p
     assert (mapped.predict(x) == network.predict(x)).all()
     with pytest.raises(ValueError, match="read-only"):
         mapped.parameters["hidden.bias"] = np.zeros(6)
+
+
+@pytest.fixture
+def in_segments(network, tmp_path, monkeypatch):
+    """The network's file, cut into many segments."""
+    monkeypatch.setattr(container, "SEGMENT_LIMIT", 40)
+    modnet.save(network, tmp_path / "model.modnet")
+    assert len(read_header(tmp_path / "model.modnet").segments) > 6
+    return tmp_path / "model.modnet"
+
+
+def test_a_mapped_network_of_several_segments_is_not_copied(network, in_segments, tmp_path):
+    mapped = modnet.load(in_segments, mmap=True)
+    x = np.random.default_rng(1).standard_normal((5, 4))
+    assert mapped.predict(x).tobytes() == network.predict(x).tobytes()
+    assert str(Summary.of(mapped)) == str(Summary.of(network))
+    assert repr(mapped) == repr(network)
+    modnet.save(mapped, tmp_path / "again.modnet")
+    assert (tmp_path / "again.modnet").read_bytes() == in_segments.read_bytes()
+    assert len(mapped.parameters.flats) > 2
+    assert all(not array.flags.owndata and not array.flags.writeable for array in mapped.parameters.values())
+    assert mapped.parameters.flat.tobytes() == network.parameters.flat.tobytes()
+    assert len(mapped.parameters.flats) == 1
+
+
+def test_what_is_verified(network, tmp_path):
+    path = tmp_path / "model.modnet"
+    modnet.save(network, path)
+    content = bytearray(path.read_bytes())
+    content[read_header(path).segments[0].offset] ^= 1
+    path.write_bytes(content)
+    for arguments in ({}, {"verify": True}, {"mmap": True, "verify": True}):
+        with pytest.raises(modnet.errors.ChecksumMismatch, match="parameters"):
+            modnet.load(path, **arguments)
+    for arguments in ({"verify": False}, {"mmap": True}):
+        assert modnet.load(path, **arguments).parameters.flat[1:].tolist() == network.parameters.flat[1:].tolist()
 
 
 def test_a_loaded_network_can_be_trained_further(network, tmp_path):

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from modnet.errors import ModelFileError, NotAModelFile
 from modnet.modelfile import container
 from modnet.modelfile.reader import read, read_header
-from modnet.modelfile.writer import Group, write
+from modnet.modelfile.writer import Group, StreamedGroup, write
 
 
 @pytest.fixture
@@ -208,6 +208,45 @@ def test_a_view_that_bin32_cannot_hold_is_refused_by_name(path, monkeypatch):
     monkeypatch.setattr(container, "VIEW_LIMIT", 23)
     with pytest.raises(ModelFileError, match="group parameters, v0: 24 bytes, and the limit of one array is 23"):
         write(path, {}, [group()])
+
+
+# Arrays that come in pieces
+
+
+@pytest.mark.parametrize("size", [1, 7, 24, 1000])
+@pytest.mark.parametrize("chunk", [8, 10, 4 << 20])
+def test_pieces_of_any_size_give_the_same_bytes(path, tmp_path, monkeypatch, size, chunk):
+    monkeypatch.setattr(container, "CHUNK_LENGTH", chunk)
+    monkeypatch.setattr(container, "SEGMENT_LIMIT", 100)
+    whole = group("p", np.float32, [(20,), (3, 2), (0,), (9,)])
+    write(path, {}, [group("before"), whole])
+    raw = whole.flat.tobytes()
+    pieces = (memoryview(raw)[start : start + size] for start in range(0, len(raw), size))
+    write(tmp_path / "other", {}, [group("before"), StreamedGroup("p", whole.flat.dtype, pieces, whole.views)])
+    assert (tmp_path / "other").read_bytes() == path.read_bytes()
+
+
+@pytest.mark.parametrize(("length", "what"), [(31, "shorter"), (0, "shorter"), (33, "longer"), (64, "longer")])
+def test_pieces_that_do_not_make_the_array(path, length, what):
+    write(path, {}, [])
+    before = path.read_bytes()
+    streamed = StreamedGroup("p", np.dtype("<f4"), [memoryview(bytes(length))], [("w", 0, (8,))])
+    with pytest.raises(ModelFileError, match=f"the pieces of an array are {what} than its views"):
+        write(path, {}, [streamed])
+    assert path.read_bytes() == before
+    assert [entry.name for entry in path.parent.iterdir()] == ["model.modnet"]
+
+
+def test_what_the_pieces_raise_is_raised_and_the_old_file_stands(path):
+    def pieces():
+        yield memoryview(bytes(16))
+        raise RuntimeError("no more")
+
+    write(path, {}, [])
+    before = path.read_bytes()
+    with pytest.raises(RuntimeError, match="no more"):
+        write(path, {}, [StreamedGroup("p", np.dtype("<f4"), pieces(), [("w", 0, (4,))])])
+    assert path.read_bytes() == before
 
 
 # What is refused

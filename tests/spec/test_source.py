@@ -196,12 +196,12 @@ def test_faults_of_a_toml_table_in_braces(text: str, expected: str) -> None:
             "     write two backslashes for one",
         ),
         ('{"a": "\\ud800"}', "1:7: a: half of a surrogate pair (\\ud800 to \\udfff) is no character"),
-        ('{"\\ud800": 1}', "1:2: ?: half of a surrogate pair (\\ud800 to \\udfff) is no character"),
+        ('{"\\ud800": 1}', '1:2: "\\ud800": half of a surrogate pair (\\ud800 to \\udfff) is no character'),
         ('{"a": ' + "1" * 5000 + "}", "1:7: a: expected a number of a few digits, found one of 5000"),
     ],
 )
 def test_faults_of_json(text: str, expected: str) -> None:
-    assert without_excerpt(message(text, ".json")).replace('"?"', "?") == "digits.json:" + expected
+    assert without_excerpt(message(text, ".json")) == "digits.json:" + expected
 
 
 def test_every_second_key_of_a_json_table_is_reported() -> None:

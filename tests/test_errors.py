@@ -1,0 +1,42 @@
+"""The words of errors: what a file holds can make them neither long nor dangerous."""
+
+import pytest
+
+from modnet.errors import MESSAGE_LIMIT, ModelFileError, ParameterMismatch, itemised, legible
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("linear.weight", "linear.weight"),
+        ("Größe", "Größe"),
+        ("a\x1b[2J\nb", r"a\x1b[2J\nb"),
+        ("\u202eb", r"\u202eb"),
+        ("\ud800", r"\ud800"),
+        ("x" * 81, "x" * 80 + "..."),
+    ],
+)
+def test_legible(name, text):
+    assert legible(name) == text
+
+
+def test_itemised():
+    assert itemised(["a", "b"], "- ") == ["- a", "- b"]
+    assert itemised(map(str, range(1022)))[-2:] == ["19", "1,002 more"]
+
+
+def test_the_message_of_a_model_file_error_is_bounded_and_moves_no_terminal():
+    message = str(ModelFileError("a\x1b[2J.modnet", "one\n\x1b]0;title\x07" + 100_000 * "\u202e", "header"))
+    assert message.startswith("a\\x1b[2J.modnet: header: one\n\\x1b]0;title\\x07\\u202e")
+    assert len(message) == MESSAGE_LIMIT
+    assert all(line.isprintable() for line in message.split("\n"))
+
+
+def test_a_mismatch_of_many_arrays_shows_the_first_and_counts_the_others():
+    names = [f"\x1b[2J{number}" for number in range(70_000)]
+    error = ParameterMismatch("model.modnet", names, names, dict.fromkeys(names, ("(1,)", "(2,)")))
+    assert error.missing == tuple(names)
+    lines = str(error).split("\n")
+    assert lines[1] == "  missing: \\x1b[2J0"
+    assert lines[21:23] == ["  missing: 69,980 more", "  unexpected: \\x1b[2J0"]
+    assert lines[-1] == "  mismatched: 69,980 more"
