@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import re
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING, Any, TypeVar, cast
@@ -17,7 +17,7 @@ from modnet.errors import AmbiguousType, BrokenPlugin, NotInstalled, PluginError
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
 
-    from modnet.hooks import PluginManager
+    from modnet.hooks import HookModule, PluginManager
     from modnet.kernels import Kernels
 
 C = TypeVar("C", bound=Component)
@@ -184,14 +184,18 @@ class Entry:
             except BrokenPlugin as error:
                 self.error = error
             except Exception as error:
-                message = f"{self._name()} cannot be imported: {type(error).__name__}: {error}"
-                self.error = BrokenPlugin(message + _too_old_for(self.origin.distribution))
+                from modnet.requirements import too_old_for
+
+                message = f"{self.label} cannot be imported: {type(error).__name__}: {error}"
+                self.error = BrokenPlugin(message + too_old_for(self.origin.distribution))
                 self.error.__cause__ = error
         if self.error is not None:
             raise self.error
         return cast(type[Component], self.cls)
 
-    def _name(self) -> str:
+    @property
+    def label(self) -> str:
+        """What messages call it."""
         origin = self.origin
         return f"{origin.kind} {show(origin.type)} of {origin.distribution} {origin.version} ({origin.value})"
 
@@ -202,13 +206,16 @@ class Entry:
             found = getattr(found, part)
         base = KINDS[self.origin.kind]
         if not (isinstance(found, type) and issubclass(found, base)):
-            raise BrokenPlugin(f"{self._name()} is no subclass of modnet.{base.__name__}")
-        if _is_newer(found.requires_modnet):
-            raise BrokenPlugin(f"{self._name()} {_needs(found.requires_modnet)}")
+            raise BrokenPlugin(f"{self.label} is no subclass of modnet.{base.__name__}")
+        if found.requires_modnet:
+            from modnet.requirements import too_old  # hardly any class says so
+
+            if complaint := too_old(found.requires_modnet):
+                raise BrokenPlugin(f"{self.label} {complaint}")
         found.hints()  # an annotation that cannot be resolved is better met here than in somebody's spec
         if found.type != self.origin.type:
             raise BrokenPlugin(
-                f"{self._name()} calls itself {show(found.type)}; the entry point and the class must agree"
+                f"{self.label} calls itself {show(found.type)}; the entry point and the class must agree"
             )
         return found
 
@@ -233,7 +240,7 @@ class Registry:
         self._further: dict[str, list[EntryPoint]] = {}
         self._hooks: PluginManager | None = None
         self._kernels: Kernels | None = None
-        self.broken_hooks: dict[str, BrokenPlugin] = {}
+        self._hook_modules: list[HookModule] = []
 
     def find(self, kind: type[C], name: str) -> type[C]:
         """The component class of a kind, by its type name, or by `name@distribution`.
@@ -367,12 +374,18 @@ class Registry:
 
     @property
     def hooks(self) -> PluginManager:
-        """The installed plugins' hooks, imported the first time; `broken_hooks` tells which could not be."""
+        """The installed plugins' hooks, imported the first time; `hook_modules` tells which could not be."""
         if self._hooks is None:
             from modnet.hooks import GROUP, installed_hooks
 
-            self._hooks, self.broken_hooks = installed_hooks(self._entry_points_of(GROUP))
+            self._hooks, self._hook_modules = installed_hooks(self._entry_points_of(GROUP))
         return self._hooks
+
+    @property
+    def hook_modules(self) -> Sequence[HookModule]:
+        """The modules of `hooks`, and what became of each: its hooks, or why it is left out."""
+        _ = self.hooks
+        return self._hook_modules
 
     @property
     def kernels(self) -> Kernels:
@@ -393,29 +406,6 @@ class Registry:
     def _entry_points_of(self, group: str) -> list[EntryPoint]:
         _ = self.installed
         return self._further.get(group, [])
-
-
-def _is_newer(version: str) -> bool:
-    """Whether a version is newer than this modnet."""
-    here = sys.modules["modnet"].__version__
-    return [*map(int, re.findall(r"\d+", version))] > [*map(int, re.findall(r"\d+", here))]
-
-
-def _needs(version: str) -> str:
-    here = sys.modules["modnet"].__version__
-    return f"needs {CORE} {version} or newer, and this is {here}:  pip install --upgrade {CORE}"
-
-
-def _too_old_for(distribution: str) -> str:
-    """What to add to the message of a failed import, where the plugin's dependencies ask for a newer modnet."""
-    from importlib.metadata import PackageNotFoundError, requires
-
-    try:
-        needed = requires(distribution) or []
-    except PackageNotFoundError:
-        return ""
-    found = [re.match(rf"{CORE}\s*\(?>=\s*([\d.]+)", line) for line in needed]
-    return "".join(f"; it {_needs(match[1])}" for match in found if match and _is_newer(match[1]))
 
 
 def normalized(distribution: str) -> str:
