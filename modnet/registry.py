@@ -266,7 +266,7 @@ class Registry:
         if distribution:
             found = [entry for entry in found if normalized(entry.origin.distribution) == normalized(distribution)]
         if len(found) > 1:
-            choices = " or ".join(f"{name}@{entry.origin.distribution}" for entry in found)
+            choices = " or ".join(sorted(f"{name}@{entry.origin.distribution}" for entry in found))
             raise AmbiguousType(f"{len(found)} plugins offer the {kind.kind} {show(name)}; write {choices}")
         if not found:
             raise self._unknown(kind, name, distribution)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 import warnings
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from os import PathLike
@@ -22,6 +23,7 @@ from modnet.errors import (
     NotAModelFile,
     NotInstalled,
     ParameterMismatch,
+    PluginError,
     ShapeError,
     SpecError,
     UnknownType,
@@ -74,10 +76,17 @@ def save(network: Network, path: str | PathLike[str], *, registry: Registry | No
         origin = registry.origin(component)
         if not origin.distribution:
             warnings.warn(
-                f"{path} needs the {origin.kind} {show(origin.type)} of {origin.value}, which no distribution that is "
-                "installed offers; to load it, register it (modnet.default_registry().register, or --plugin FILE)",
+                f"{path} needs the {origin.kind} {show(origin.type)} of {_place(component)}, which no distribution that "
+                "is installed offers; to load it, register it (modnet.default_registry().register, or --plugin FILE)",
                 stacklevel=2,
             )
+
+
+def _place(cls: type[Component]) -> str:
+    """Where the program defines a class: `__main__:Scale (/home/me/train.py)`."""
+    file = getattr(sys.modules.get(cls.__module__), "__file__", None) or "<none>"
+    where = "a notebook or an interactive session" if file.startswith("<") else file
+    return f"{cls.__module__}:{cls.__qualname__} ({where})"
 
 
 def store(
@@ -393,7 +402,8 @@ class StoredComponentReader(ComponentReader):
         checker = Checker(self, old_names=True)
         made = checker.table(cls, plain, (where,))
         if made is INVALID:
-            raise MalformedFile(self.path, "\n".join(str(problem) for problem in checker.problems), "spec")
+            lines = [*map(str, checker.problems), *self.other_releases()]
+            raise MalformedFile(self.path, "\n".join(lines), "spec")
         return cast(C, made)
 
     def warn_of_older(self, stacklevel: int) -> None:
@@ -443,6 +453,21 @@ class StoredComponentReader(ComponentReader):
         if distribution and installed != version and _release(installed) < _release(version):
             self._older[distribution, version] = installed
         return found
+
+    def other_releases(self) -> list[str]:
+        """A line for each distribution that is installed in another release than the one that wrote the file."""
+        lines = {}
+        for (kind, name), (distribution, release, _) in self.needs.items():
+            if kind not in KINDS or not distribution or normalized(distribution) == CORE:
+                continue
+            try:
+                installed = self.registry.entry(KINDS[kind], f"{name}@{distribution}").origin.version
+            except PluginError:
+                continue
+            if installed != release:
+                message = f"written with {distribution} {release}, and {installed} is installed"
+                lines[distribution] = f"{message}:  pip install {distribution}=={release}"
+        return list(lines.values())
 
     def table(self, cls: type[Component], table: dict[str, Any], path: tuple[str | int, ...]) -> dict[str, Any]:
         distribution, release, version = self.needs[cls.kind, cls.type]
