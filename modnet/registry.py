@@ -225,11 +225,14 @@ class Registry:
 
     Args:
         entry_points: gives the installed entry points; by default those of this environment, scanned when a name is
-            asked for that neither the core nor the program offers, and then kept.
+            asked for that neither the core nor the program offers, and then kept. With `name@distribution`, as a model
+            file has it, only that distribution is looked at.
     """
 
     def __init__(self, entry_points: Callable[[], Iterable[EntryPoint]] | None = None) -> None:
         self._entry_points = entry_points or _installed_entry_points
+        self._alone = _entry_points_of_distribution if entry_points is None else None
+        self._offered: dict[str, dict[tuple[str, str], Entry]] = {}
         self._builtin = {
             (kind, name): Entry(Origin(kind, name, CORE, "", value))
             for kind, group in GROUPS.items()
@@ -262,15 +265,30 @@ class Registry:
             for kind_name in kinds:
                 if (kind_name, name) in table:
                     return table[kind_name, name]
-        found = [entry for kind_name in kinds for entry in self.installed.get((kind_name, name), [])]
         if distribution:
-            found = [entry for entry in found if normalized(entry.origin.distribution) == normalized(distribution)]
+            offered = self._offered_by(distribution)
+            found = [offered[kind_name, name] for kind_name in kinds if (kind_name, name) in offered]
+        else:
+            found = [entry for kind_name in kinds for entry in self.installed.get((kind_name, name), [])]
         if len(found) > 1:
             choices = " or ".join(sorted(f"{name}@{entry.origin.distribution}" for entry in found))
             raise AmbiguousType(f"{len(found)} plugins offer the {kind.kind} {show(name)}; write {choices}")
         if not found:
             raise self._unknown(kind, name, distribution)
         return found[0]
+
+    def _offered_by(self, distribution: str) -> dict[tuple[str, str], Entry]:
+        """What one distribution offers: where the others are not known yet, without looking at them."""
+        name = normalized(distribution)
+        if name not in self._offered:
+            if self._alone is not None and self._installed is None:
+                found = [entry for point in self._alone(name) if (entry := _entry_of(point)) is not None]
+                self._offered[name] = {_key(entry): entry for entry in found}
+            else:
+                everything = [entry for entries in self.installed.values() for entry in entries]
+                ours = [entry for entry in everything if normalized(entry.origin.distribution) == name]
+                self._offered[name] = {_key(entry): entry for entry in ours}
+        return self._offered[name]
 
     def _unknown(self, kind: type[Component], name: str, distribution: str) -> PluginError:
         what = f"{kind.kind} {show(name)}"
@@ -361,15 +379,13 @@ class Registry:
         """What installed plugins offer; scans the environment the first time."""
         if self._installed is None:
             self._installed = {}
-            kinds = {group: kind for kind, group in GROUPS.items()}
             for entry_point in self._entry_points():
-                if entry_point.group in kinds:
-                    kind = kinds[entry_point.group]
-                    name, version = (entry_point.dist.name, entry_point.dist.version) if entry_point.dist else ("", "")
-                    origin = Origin(kind, entry_point.name, name, version, entry_point.value)
-                    self._installed.setdefault((kind, entry_point.name), []).append(Entry(origin))
-                else:
+                entry = _entry_of(entry_point)
+                if entry is None:
                     self._further.setdefault(entry_point.group, []).append(entry_point)
+                    continue
+                known = self._offered.get(normalized(entry.origin.distribution), {}).get(_key(entry))
+                self._installed.setdefault(_key(entry), []).append(known or entry)
         return self._installed
 
     @property
@@ -408,6 +424,19 @@ class Registry:
         return self._further.get(group, [])
 
 
+def _entry_of(entry_point: EntryPoint) -> Entry | None:
+    """The component that an entry point names, or None for one of another group."""
+    kind = next((kind for kind, group in GROUPS.items() if group == entry_point.group), None)
+    if kind is None:
+        return None
+    name, version = (entry_point.dist.name, entry_point.dist.version) if entry_point.dist else ("", "")
+    return Entry(Origin(kind, entry_point.name, name, version, entry_point.value))
+
+
+def _key(entry: Entry) -> tuple[str, str]:
+    return entry.origin.kind, entry.origin.type
+
+
 def normalized(distribution: str) -> str:
     """A distribution's name in the form in which names are compared (PEP 503)."""
     return re.sub(r"[-_.]+", "-", distribution).lower()
@@ -432,6 +461,15 @@ def _installed_entry_points() -> list[EntryPoint]:
             ours = [entry for entry in distribution.entry_points if entry.group.partition(".")[0] == "modnet"]
             found.setdefault(normalized(distribution.name), ours)  # the first on the path is the one that is imported
     return [entry_point for entry_points in found.values() for entry_point in entry_points]
+
+
+def _entry_points_of_distribution(name: str) -> list[EntryPoint]:
+    from importlib.metadata import PackageNotFoundError, distribution
+
+    try:
+        return list(distribution(name).entry_points)
+    except (PackageNotFoundError, ValueError):
+        return []
 
 
 @cache

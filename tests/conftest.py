@@ -25,17 +25,18 @@ def registry() -> modnet.Registry:
 class Environment:
     """A folder of installed distributions, each with one module, and a registry that finds them."""
 
-    def __init__(self, folder, monkeypatch):
+    def __init__(self, folder):
         self.folder = folder
-        self.monkeypatch = monkeypatch
         self.modules = []
+        self.hidden = {}
         self.scans = 0
         self.registry = modnet.Registry(entry_points=self.scan)
 
     def install(self, distribution, code="", version="1.0", **groups):
         """install("modnet-conv", "class Conv(Layer, type='conv'): ...", layers={"conv": "Conv"})"""
         module = distribution.lower().replace("-", "_").replace(".", "_")
-        self.monkeypatch.delitem(sys.modules, module, raising=False)  # one of that name may really be installed
+        if module in sys.modules and module not in self.modules:  # one of that name is really installed
+            self.hidden[module] = sys.modules.pop(module)
         (self.folder / f"{module}.py").write_text(code)
         metadata = self.folder / f"{module}-{version}.dist-info"
         metadata.mkdir()
@@ -56,7 +57,8 @@ class Environment:
 def environment(tmp_path, monkeypatch):
     """An environment to install plugins into."""
     monkeypatch.syspath_prepend(tmp_path)
-    made = Environment(tmp_path, monkeypatch)
+    made = Environment(tmp_path)
     yield made
     for module in made.modules:
         sys.modules.pop(module, None)
+    sys.modules.update(made.hidden)

@@ -254,6 +254,27 @@ def test_200_plugins_cost_nothing_beside_those_that_are_used(environment):
     ]
 
 
+def test_a_model_file_looks_at_the_distributions_that_it_names_alone(environment, monkeypatch):
+    for number in (1, 2):
+        code = f"import modnet\nclass Gate(modnet.Layer, type='gate{number}'): ..."
+        environment.install(f"modnet-gate{number}", code, layers={f"gate{number}": "Gate"})
+
+    def scan():
+        raise AssertionError("the whole environment is scanned")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("modnet.registry._installed_entry_points", scan)
+        registry = modnet.Registry()
+        first = registry.find(Layer, "gate1@Modnet.Gate1")
+        with pytest.raises(AssertionError, match="scanned"):
+            registry.find(Layer, "gate2")
+    registry = modnet.Registry()
+    entry = registry.entry(Layer, "gate1@modnet-gate1")
+    assert registry.entry(Layer, "gate1") is entry, "what was found alone is the same in the whole"
+    assert entry.load() is first
+    assert registry.origin(first) == Origin("layer", "gate1", "modnet-gate1", "1.0", "modnet_gate1:Gate")
+
+
 def test_an_entry_remembers_why_it_could_not_be_loaded(environment):
     environment.install("modnet-conv", "1 / 0", layers={"conv2d": "Conv"})
     (entry,) = (entry for entry in environment.registry.entries(Layer) if entry.origin.type == "conv2d")

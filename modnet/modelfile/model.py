@@ -76,8 +76,9 @@ def save(network: Network, path: str | PathLike[str], *, registry: Registry | No
         origin = registry.origin(component)
         if not origin.distribution:
             warnings.warn(
-                f"{path} needs the {origin.kind} {show(origin.type)} of {_place(component)}, which no distribution that "
-                "is installed offers; to load it, register it (modnet.default_registry().register, or --plugin FILE)",
+                f"{path} needs the {origin.kind} {show(origin.type)} of {_place(component)}, which no distribution "
+                "that is installed offers; to load it, register it (modnet.default_registry().register, or "
+                "--plugin FILE)",
                 stacklevel=2,
             )
 
