@@ -28,8 +28,9 @@ def expands(trial: Trial) -> str:
     nodes = list(composite.expand(names))
     if not nodes or not all(isinstance(node, Node) for node in nodes):
         raise Broken(f"expand gives {nodes!r}, expected nodes")
-    if nodes != list(composite.expand(names)):
-        raise Broken("expand gives other nodes the second time")
+    again = list(composite.expand(names))
+    if nodes != again:
+        raise Broken(f"expand gives {len(nodes)} nodes, and other {len(again)} the second time")
     network = trial.network()
     output = network.predict(trial.data(network))
     if not isinstance(output, np.ndarray):
