@@ -1,4 +1,7 @@
-"""Components that each break one rule of their contract, with the name of the rule."""
+"""Components that each break one rule of their contract, with the name of the rule.
+
+`python -m tests.testing.broken` prints them as a table in Markdown, with what the kit says.
+"""
 
 import itertools
 import math
@@ -1157,3 +1160,20 @@ class KeepsTheRun(Callback, type="keeps_the_run"):
 
     def modnet_training_started(self, run):
         run.state_of(self)["network"] = run.network
+
+
+def table():
+    """Markdown: what is broken, the rule, what the kit says."""
+    from modnet.testing import examine
+
+    yield "| kind | component | breaks | the kit says |"
+    yield "|---|---|---|---|"
+    for fault in faults():
+        component = fault.component
+        says = "; ".join(f"{row.text}" for row in examine(component, *fault.shapes).failures).replace("|", "\\|")
+        words = (type(component).__doc__ or "Has no docstring.").rstrip(".").replace("|", "\\|")
+        yield f"| {component.kind} | `{type(component).__name__}`: {words} | {fault.rule} | {says} |"
+
+
+if __name__ == "__main__":
+    print("\n".join(table()))

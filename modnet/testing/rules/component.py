@@ -17,7 +17,7 @@ from modnet.component import KINDS, Array, Component, Shape
 from modnet.configuration import Checker, Configuration, show
 from modnet.errors import PluginError, SpecError
 from modnet.registry import Registry
-from modnet.testing.contract import Broken, NotApplicable, Rules
+from modnet.testing.contract import Broken, NotExamined, Rules
 
 RULES = Rules()
 PLACES = {
@@ -265,7 +265,7 @@ def read(trial: Trial, plain: Any) -> Any:
 )
 def json_schema(trial: Trial) -> str:
     if find_spec("jsonschema") is None:
-        raise NotApplicable("jsonschema is not installed: pip install jsonschema")
+        raise NotExamined("jsonschema is not installed: pip install jsonschema")
     jsonschema = import_module("jsonschema")
     from modnet.spec.components import ComponentReader
 
