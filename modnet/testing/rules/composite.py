@@ -7,10 +7,10 @@ import numpy as np
 from modnet.component import Composite, Node
 from modnet.network import Pass
 from modnet.testing.contract import Broken, NotApplicable, Rules
-from modnet.testing.gradients import directional_error
+from modnet.testing.gradients import directional_errors
 from modnet.testing.rules.component import same
 from modnet.testing.rules.engine import Trial
-from modnet.testing.rules.layer import LARGEST_ERROR, moving, weights_for
+from modnet.testing.rules.layer import LARGEST_ERROR, weights_for
 
 RULES = Rules()
 
@@ -59,9 +59,8 @@ def gradients_of_parameters(trial: Trial) -> str:
 
     forward()
     run.backward([weights_for(run.forward(inputs)[0])])
-    claimed = flowing.flat.copy()
-    parameters = network.parameters.flat
-    error = directional_error(moving(parameters, forward), claimed, parameters.copy(), rng)
+    claims = {"parameters": (network.parameters.flat, flowing.flat.copy())}
+    error = directional_errors(forward, claims, rng)["parameters"]
     if not error <= LARGEST_ERROR:
         raise Broken(f"relative error {error:.2g}, at most {LARGEST_ERROR:g} is expected")
     return f"relative error {error:.1g}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +14,7 @@ from modnet.component import Activation, Array, Layer, Parameter, Shape, State
 from modnet.context import Context
 from modnet.errors import ShapeError
 from modnet.testing.contract import Broken, NotApplicable, Rules, raised
-from modnet.testing.gradients import directional_error, layer_context, layer_inputs
+from modnet.testing.gradients import directional_errors, layer_context, layer_inputs
 from modnet.testing.rules import component as of_component
 from modnet.testing.rules.component import GlobalNumbers, changed, same, same_bytes
 
@@ -359,14 +359,12 @@ def _gradients(
             context.state[name][...] = array
         return float(np.vdot(weights, trial.forward(context, inputs)))
 
-    rng = np.random.default_rng(0)
-    errors: dict[str, float] = {}
+    claims: dict[str, tuple[Array, Array]] = {}
     for number, (x, gradient) in enumerate(zip(inputs, outcome.inputs, strict=True)):
         if x.dtype.kind == "f" and gradient is not None:
-            name = "input" if len(inputs) == 1 else f"input {number + 1}"
-            errors[name] = directional_error(moving(x, functional), gradient, x.copy(), rng)
-    for name, parameter in context.params.items():
-        errors[name] = directional_error(moving(parameter, functional), outcome.parameters[name], parameter.copy(), rng)
+            claims["input" if len(inputs) == 1 else f"input {number + 1}"] = x, gradient
+    claims |= {name: (parameter, outcome.parameters[name]) for name, parameter in context.params.items()}
+    errors = directional_errors(functional, claims, np.random.default_rng(0))
     wrong = {name: error for name, error in errors.items() if not error <= LARGEST_ERROR}
     if wrong:
         texts = [f"{name} by {error:.2g}{_unwritten(outcome, name)}" for name, error in wrong.items()]
@@ -379,19 +377,6 @@ def _gradients(
 def _unwritten(outcome: Outcome, name: str) -> str:
     gradient = outcome.parameters.get(name)
     return " (it is zero: was it written?)" if gradient is not None and not gradient.any() else ""
-
-
-def moving(array: Array, functional: Callable[[], float]) -> Callable[[Array], float]:
-    """The functional as a function of an array that it reads."""
-
-    def value(moved: Array) -> float:
-        before = array.copy()
-        array[...] = moved
-        result = functional()
-        array[...] = before
-        return result
-
-    return value
 
 
 @RULES.rule(
