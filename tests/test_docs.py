@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tomllib
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -172,6 +173,8 @@ def run(registry, monkeypatch):
     from click.testing import CliRunner
 
     from modnet.cli.app import cli
+
+    import_module("modnet.cli.job")  # or it would keep, beyond this test, what now takes default_registry's place
 
     monkeypatch.setattr("modnet.registry.default_registry", lambda: registry)
 
