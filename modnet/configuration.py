@@ -125,7 +125,13 @@ class Configuration:
         fields: dict[str, Field] = {}
         for base in reversed(cls.__mro__[1:]):
             fields.update(base.__dict__.get("__fields__", {}))
-        for name, annotation in inspect.get_annotations(cls).items():
+        annotations = inspect.get_annotations(cls)
+        for name, value in vars(cls).items():
+            if isinstance(value, Field) and name not in annotations:
+                raise TypeError(
+                    f"{cls.__name__}.{name} has no annotation, which makes it a field: {name}: int = field(...)"
+                )
+        for name, annotation in annotations.items():
             if _is_class_variable(annotation):
                 continue
             value = cls.__dict__.get(name, MISSING)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import re
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING, Any, TypeVar, cast
@@ -17,7 +17,7 @@ from modnet.errors import AmbiguousType, BrokenPlugin, NotInstalled, PluginError
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
 
-    from modnet.hooks import PluginManager
+    from modnet.hooks import HookModule, PluginManager
     from modnet.kernels import Kernels
 
 C = TypeVar("C", bound=Component)
@@ -184,14 +184,18 @@ class Entry:
             except BrokenPlugin as error:
                 self.error = error
             except Exception as error:
-                message = f"{self._name()} cannot be imported: {type(error).__name__}: {error}"
-                self.error = BrokenPlugin(message + _too_old_for(self.origin.distribution))
+                from modnet.requirements import too_old_for
+
+                message = f"{self.label} cannot be imported: {type(error).__name__}: {error}"
+                self.error = BrokenPlugin(message + too_old_for(self.origin.distribution))
                 self.error.__cause__ = error
         if self.error is not None:
             raise self.error
         return cast(type[Component], self.cls)
 
-    def _name(self) -> str:
+    @property
+    def label(self) -> str:
+        """What messages call it."""
         origin = self.origin
         return f"{origin.kind} {show(origin.type)} of {origin.distribution} {origin.version} ({origin.value})"
 
@@ -202,13 +206,16 @@ class Entry:
             found = getattr(found, part)
         base = KINDS[self.origin.kind]
         if not (isinstance(found, type) and issubclass(found, base)):
-            raise BrokenPlugin(f"{self._name()} is no subclass of modnet.{base.__name__}")
-        if _is_newer(found.requires_modnet):
-            raise BrokenPlugin(f"{self._name()} {_needs(found.requires_modnet)}")
+            raise BrokenPlugin(f"{self.label} is no subclass of modnet.{base.__name__}")
+        if found.requires_modnet:
+            from modnet.requirements import too_old  # hardly any class says so
+
+            if complaint := too_old(found.requires_modnet):
+                raise BrokenPlugin(f"{self.label} {complaint}")
         found.hints()  # an annotation that cannot be resolved is better met here than in somebody's spec
         if found.type != self.origin.type:
             raise BrokenPlugin(
-                f"{self._name()} calls itself {show(found.type)}; the entry point and the class must agree"
+                f"{self.label} calls itself {show(found.type)}; the entry point and the class must agree"
             )
         return found
 
@@ -218,11 +225,14 @@ class Registry:
 
     Args:
         entry_points: gives the installed entry points; by default those of this environment, scanned when a name is
-            asked for that neither the core nor the program offers, and then kept.
+            asked for that neither the core nor the program offers, and then kept. With `name@distribution`, as a model
+            file has it, only that distribution is looked at.
     """
 
     def __init__(self, entry_points: Callable[[], Iterable[EntryPoint]] | None = None) -> None:
         self._entry_points = entry_points or _installed_entry_points
+        self._alone = _entry_points_of_distribution if entry_points is None else None
+        self._offered: dict[str, dict[tuple[str, str], Entry]] = {}
         self._builtin = {
             (kind, name): Entry(Origin(kind, name, CORE, "", value))
             for kind, group in GROUPS.items()
@@ -233,7 +243,7 @@ class Registry:
         self._further: dict[str, list[EntryPoint]] = {}
         self._hooks: PluginManager | None = None
         self._kernels: Kernels | None = None
-        self.broken_hooks: dict[str, BrokenPlugin] = {}
+        self._hook_modules: list[HookModule] = []
 
     def find(self, kind: type[C], name: str) -> type[C]:
         """The component class of a kind, by its type name, or by `name@distribution`.
@@ -255,15 +265,30 @@ class Registry:
             for kind_name in kinds:
                 if (kind_name, name) in table:
                     return table[kind_name, name]
-        found = [entry for kind_name in kinds for entry in self.installed.get((kind_name, name), [])]
         if distribution:
-            found = [entry for entry in found if normalized(entry.origin.distribution) == normalized(distribution)]
+            offered = self._offered_by(distribution)
+            found = [offered[kind_name, name] for kind_name in kinds if (kind_name, name) in offered]
+        else:
+            found = [entry for kind_name in kinds for entry in self.installed.get((kind_name, name), [])]
         if len(found) > 1:
-            choices = " or ".join(f"{name}@{entry.origin.distribution}" for entry in found)
+            choices = " or ".join(sorted(f"{name}@{entry.origin.distribution}" for entry in found))
             raise AmbiguousType(f"{len(found)} plugins offer the {kind.kind} {show(name)}; write {choices}")
         if not found:
             raise self._unknown(kind, name, distribution)
         return found[0]
+
+    def _offered_by(self, distribution: str) -> dict[tuple[str, str], Entry]:
+        """What one distribution offers: where the others are not known yet, without looking at them."""
+        name = normalized(distribution)
+        if name not in self._offered:
+            if self._alone is not None and self._installed is None:
+                found = [entry for point in self._alone(name) if (entry := _entry_of(point)) is not None]
+                self._offered[name] = {_key(entry): entry for entry in found}
+            else:
+                everything = [entry for entries in self.installed.values() for entry in entries]
+                ours = [entry for entry in everything if normalized(entry.origin.distribution) == name]
+                self._offered[name] = {_key(entry): entry for entry in ours}
+        return self._offered[name]
 
     def _unknown(self, kind: type[Component], name: str, distribution: str) -> PluginError:
         what = f"{kind.kind} {show(name)}"
@@ -354,25 +379,29 @@ class Registry:
         """What installed plugins offer; scans the environment the first time."""
         if self._installed is None:
             self._installed = {}
-            kinds = {group: kind for kind, group in GROUPS.items()}
             for entry_point in self._entry_points():
-                if entry_point.group in kinds:
-                    kind = kinds[entry_point.group]
-                    name, version = (entry_point.dist.name, entry_point.dist.version) if entry_point.dist else ("", "")
-                    origin = Origin(kind, entry_point.name, name, version, entry_point.value)
-                    self._installed.setdefault((kind, entry_point.name), []).append(Entry(origin))
-                else:
+                entry = _entry_of(entry_point)
+                if entry is None:
                     self._further.setdefault(entry_point.group, []).append(entry_point)
+                    continue
+                known = self._offered.get(normalized(entry.origin.distribution), {}).get(_key(entry))
+                self._installed.setdefault(_key(entry), []).append(known or entry)
         return self._installed
 
     @property
     def hooks(self) -> PluginManager:
-        """The installed plugins' hooks, imported the first time; `broken_hooks` tells which could not be."""
+        """The installed plugins' hooks, imported the first time; `hook_modules` tells which could not be."""
         if self._hooks is None:
             from modnet.hooks import GROUP, installed_hooks
 
-            self._hooks, self.broken_hooks = installed_hooks(self._entry_points_of(GROUP))
+            self._hooks, self._hook_modules = installed_hooks(self._entry_points_of(GROUP))
         return self._hooks
+
+    @property
+    def hook_modules(self) -> Sequence[HookModule]:
+        """The modules of `hooks`, and what became of each: its hooks, or why it is left out."""
+        _ = self.hooks
+        return self._hook_modules
 
     @property
     def kernels(self) -> Kernels:
@@ -395,27 +424,17 @@ class Registry:
         return self._further.get(group, [])
 
 
-def _is_newer(version: str) -> bool:
-    """Whether a version is newer than this modnet."""
-    here = sys.modules["modnet"].__version__
-    return [*map(int, re.findall(r"\d+", version))] > [*map(int, re.findall(r"\d+", here))]
+def _entry_of(entry_point: EntryPoint) -> Entry | None:
+    """The component that an entry point names, or None for one of another group."""
+    kind = next((kind for kind, group in GROUPS.items() if group == entry_point.group), None)
+    if kind is None:
+        return None
+    name, version = (entry_point.dist.name, entry_point.dist.version) if entry_point.dist else ("", "")
+    return Entry(Origin(kind, entry_point.name, name, version, entry_point.value))
 
 
-def _needs(version: str) -> str:
-    here = sys.modules["modnet"].__version__
-    return f"needs {CORE} {version} or newer, and this is {here}:  pip install --upgrade {CORE}"
-
-
-def _too_old_for(distribution: str) -> str:
-    """What to add to the message of a failed import, where the plugin's dependencies ask for a newer modnet."""
-    from importlib.metadata import PackageNotFoundError, requires
-
-    try:
-        needed = requires(distribution) or []
-    except PackageNotFoundError:
-        return ""
-    found = [re.match(rf"{CORE}\s*\(?>=\s*([\d.]+)", line) for line in needed]
-    return "".join(f"; it {_needs(match[1])}" for match in found if match and _is_newer(match[1]))
+def _key(entry: Entry) -> tuple[str, str]:
+    return entry.origin.kind, entry.origin.type
 
 
 def normalized(distribution: str) -> str:
@@ -442,6 +461,15 @@ def _installed_entry_points() -> list[EntryPoint]:
             ours = [entry for entry in distribution.entry_points if entry.group.partition(".")[0] == "modnet"]
             found.setdefault(normalized(distribution.name), ours)  # the first on the path is the one that is imported
     return [entry_point for entry_points in found.values() for entry_point in entry_points]
+
+
+def _entry_points_of_distribution(name: str) -> list[EntryPoint]:
+    from importlib.metadata import PackageNotFoundError, distribution
+
+    try:
+        return list(distribution(name).entry_points)
+    except (PackageNotFoundError, ValueError):
+        return []
 
 
 @cache

@@ -28,12 +28,15 @@ class Environment:
     def __init__(self, folder):
         self.folder = folder
         self.modules = []
+        self.hidden = {}
         self.scans = 0
         self.registry = modnet.Registry(entry_points=self.scan)
 
     def install(self, distribution, code="", version="1.0", **groups):
         """install("modnet-conv", "class Conv(Layer, type='conv'): ...", layers={"conv": "Conv"})"""
         module = distribution.lower().replace("-", "_").replace(".", "_")
+        if module in sys.modules and module not in self.modules:  # one of that name is really installed
+            self.hidden[module] = sys.modules.pop(module)
         (self.folder / f"{module}.py").write_text(code)
         metadata = self.folder / f"{module}-{version}.dist-info"
         metadata.mkdir()
@@ -58,3 +61,4 @@ def environment(tmp_path, monkeypatch):
     yield made
     for module in made.modules:
         sys.modules.pop(module, None)
+    sys.modules.update(made.hidden)

@@ -193,6 +193,15 @@ def test_fields_are_inherited_and_may_be_declared_anew():
     assert Marked.y == 5.0
 
 
+def test_a_field_needs_an_annotation():
+    with pytest.raises(TypeError) as caught:
+
+        class Box(Configuration):
+            size = field(default=3)
+
+    assert str(caught.value) == "Box.size has no annotation, which makes it a field: size: int = field(...)"
+
+
 def test_a_default_can_be_taken_back():
     class Strict(Point):
         y: float

@@ -209,12 +209,18 @@ def test_a_broken_plugin_says_who_is_broken_and_why(environment, code, cause, me
         ),
         (
             "from modnet import Something",
-            "Requires-Dist: numpy>=99\nRequires-Dist: modnet-core>=99.1,<100\n",
+            "Requires-Dist: numpy>=99\nRequires-Dist: modnet-core[cli]<100,>=99.1\n",
             "cannot import name 'Something' from 'modnet'",
+        ),
+        (
+            "from modnet import Something",
+            "Requires-Dist: Modnet_Core[cli] <0.0.2,>=0.0.1\n",
+            f"it needs modnet-core <0.0.2,>=0.0.1, and this is {modnet.__version__}:  "
+            "pip install 'modnet-core<0.0.2,>=0.0.1'",
         ),
         ("from modnet import Something", "Requires-Dist: modnet-core>=0.0.1\n", "cannot import name 'Something'"),
     ],
-    ids=["said by the class", "said by the package", "another reason"],
+    ids=["said by the class", "said by the package", "an older one", "another reason"],
 )
 def test_a_plugin_that_needs_a_newer_core_says_so(environment, code, metadata, message):
     environment.install("modnet-conv", code, version="0.3", layers={"conv2d": "Conv"})
@@ -248,6 +254,27 @@ def test_200_plugins_cost_nothing_beside_those_that_are_used(environment):
     ]
 
 
+def test_a_model_file_looks_at_the_distributions_that_it_names_alone(environment, monkeypatch):
+    for number in (1, 2):
+        code = f"import modnet\nclass Gate(modnet.Layer, type='gate{number}'): ..."
+        environment.install(f"modnet-gate{number}", code, layers={f"gate{number}": "Gate"})
+
+    def scan():
+        raise AssertionError("the whole environment is scanned")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("modnet.registry._installed_entry_points", scan)
+        registry = modnet.Registry()
+        first = registry.find(Layer, "gate1@Modnet.Gate1")
+        with pytest.raises(AssertionError, match="scanned"):
+            registry.find(Layer, "gate2")
+    registry = modnet.Registry()
+    entry = registry.entry(Layer, "gate1@modnet-gate1")
+    assert registry.entry(Layer, "gate1") is entry, "what was found alone is the same in the whole"
+    assert entry.load() is first
+    assert registry.origin(first) == Origin("layer", "gate1", "modnet-gate1", "1.0", "modnet_gate1:Gate")
+
+
 def test_an_entry_remembers_why_it_could_not_be_loaded(environment):
     environment.install("modnet-conv", "1 / 0", layers={"conv2d": "Conv"})
     (entry,) = (entry for entry in environment.registry.entries(Layer) if entry.origin.type == "conv2d")
@@ -266,9 +293,10 @@ def test_hook_modules_are_loaded_when_hooks_are_asked_for_and_broken_ones_report
     environment.registry.find(Layer, "linear")
     assert "good" not in sys.modules
     assert environment.registry.hooks.hook.modnet_read_spec(path=folder) == {"from": "plugin"}
-    (broken,) = environment.registry.broken_hooks.items()
-    assert broken[0] == "bad"
-    assert isinstance(broken[1].__cause__, ModuleNotFoundError)
+    bad, good = sorted(environment.registry.hook_modules, key=lambda module: module.name)
+    assert (good.hooks, good.error) == (("modnet_read_spec",), None)
+    assert isinstance(bad.error.__cause__, ModuleNotFoundError)
+    assert str(bad.error).startswith('hooks "bad" of bad 1.0 (bad) cannot be imported: ModuleNotFoundError: No module')
 
 
 # Components of the running program

@@ -91,7 +91,7 @@ def _plugin_commands(ctx: click.Context) -> dict[str, click.Command]:
         for plugin, name, command in _offered_commands():
             if name in COMMANDS or name in found:
                 taken = "modnet itself" if name in COMMANDS else "another plugin"
-                warn(f'the command "{name}" of the plugin {plugin} is left out: {taken} has one of that name')
+                warn(f'the command "{name}" of {plugin} is left out: {taken} has one of that name')
             else:
                 found[name] = command
     return found
@@ -106,20 +106,20 @@ def _offered_commands() -> Iterator[tuple[str, str, click.Command]]:
     from modnet.registry import default_registry
 
     registry = default_registry()
-    hooks = registry.hooks
-    for name, error in registry.broken_hooks.items():
-        warn(f"the plugin {name} is broken: {first_line(error)}; modnet plugins --errors shows it whole")
-    for plugin in hooks.get_plugins():
-        name = hooks.get_name(plugin) or "?"
-        others = [other for other in hooks.get_plugins() if other is not plugin]
+    for module in registry.hook_modules:
+        if module.error:
+            warn(f"{first_line(module.error)}; modnet plugins --errors shows it whole")
+            continue
+        own = registry.hooks.get_plugin(module.key)
         group = click.Group()
         try:
-            hooks.subset_hook_caller("modnet_commands", others)(cli=group)
+            others = [plugin for plugin in registry.hooks.get_plugins() if plugin is not own]
+            registry.hooks.subset_hook_caller("modnet_commands", others)(cli=group)
         except Exception as error:
-            warn(f"the commands of the plugin {name} are left out: {type(error).__name__}: {first_line(error)}")
+            warn(f"its commands are left out: {first_line(error)}")
             continue
         for command_name, command in group.commands.items():
-            yield name, command_name, command
+            yield f"{module.distribution} {module.version}", command_name, command
 
 
 def warn(message: str) -> None:

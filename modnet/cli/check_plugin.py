@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import click
@@ -11,17 +12,22 @@ from modnet.cli.options import echo_json, json_option
 if TYPE_CHECKING:
     from modnet.testing.contract import Report, Row
 
+COLUMNS = ("uses", "passed", "failed", "other", "not examined")
+
 
 @click.command("check-plugin", short_help="Prove that a plugin's components keep their contract.")
 @click.argument("distribution")
+@click.option("--rules", "by_rule", is_flag=True, help="Each rule, for each use that a component was tried in.")
 @json_option
 @click.pass_context
-def command(ctx: click.Context, distribution: str, as_json: bool) -> None:
-    """Examine every component of the installed DISTRIBUTION by the rules of its kind: gradients, shapes, dtypes,
-    batches of any size, threads, model files and more; say what is broken and how to mend it.
+def command(ctx: click.Context, distribution: str, by_rule: bool, as_json: bool) -> None:
+    """Examine what the installed DISTRIBUTION offers. Components by the rules of their kind: gradients, shapes, dtypes,
+    batches of any size, threads, model files and more. Kernels against the numpy code that they stand for. Modules with
+    hooks: can they be imported, and are there such hooks? Say what is broken and how to mend it.
 
-    Each component is tried on its `examples()`, or on examples made from its defaults. The exit status is 1 where a
-    rule is broken.
+    Each component is tried in uses: its `examples()`, or some made from its defaults. A rule has passed or failed. It
+    counts as "other" where it says nothing about such a component, and as "not examined" for want of a library, or
+    because a rule that it builds upon has failed. The exit status is 1 where a rule is broken.
 
     \b
     Example:
@@ -33,43 +39,68 @@ def command(ctx: click.Context, distribution: str, as_json: bool) -> None:
     """
     from modnet.cli.app import FAILED
     from modnet.registry import default_registry
-    from modnet.testing.distribution import examine_entry, offered_by
+    from modnet.testing.distribution import offered_by
 
-    entries = offered_by(distribution, default_registry())
-    width = max((len(entry.origin.type) for entry in entries), default=0)
-    reports = []
+    offers = offered_by(distribution, default_registry())
+    widths = [
+        max([4, *(len(text) for text in texts)]) for texts in zip(*((o.kind, o.name) for o in offers), strict=True)
+    ]
+    reports: list[Report] = []
     broken = 0
-    for entry in entries:
-        found = examine_entry(entry)
+    missing: dict[str, list[str]] = {}
+    if offers and not as_json and not by_rule:
+        click.echo("  ".join([f"{'kind':<{widths[0]}}", f"{'type':<{widths[1]}}", *COLUMNS]))
+    for offer in offers:
+        found = offer.examine()
         reports += found
         faults = {row.rule: row for report in found for row in report.failures}
         broken += bool(faults)
-        if not as_json:
-            click.echo(f"{entry.origin.kind:<11} {entry.origin.type:<{width}}  {_counted(found)}")
-            for row in faults.values():
-                _show(row)
+        if as_json:
+            continue
+        if by_rule:
+            click.echo("\n\n".join(map(str, found)) + "\n")
+        else:
+            cells = [f"{offer.kind:<{widths[0]}}", f"{offer.name:<{widths[1]}}", *_counts(found)]
+            line = "  ".join(cells)
+            click.echo(click.style(line, fg="red") if faults else line)
+        for row in faults.values():
+            _show(row)
+        for row in (row for report in found for row in report.rows if row.status == "not examined"):
+            if row.rule not in missing.setdefault(row.text, []):
+                missing[row.text].append(row.rule)
     if as_json:
         echo_json([_plain(report) for report in reports])
-    elif not entries:
-        click.echo(f"{distribution} offers no components: nothing to examine")
+    elif not offers:
+        click.echo(f"{distribution} offers no components, kernels or hooks: nothing to examine")
     else:
-        plural = "" if len(entries) == 1 else "s"
+        for reason, rules in missing.items():
+            click.echo(f"not examined: {', '.join(rules)}: {reason}")
         verdict = f"{broken} broken" if broken else "all keep their contract"
-        click.echo(f"{len(entries)} component{plural} of {entries[0].origin.distribution}: {verdict}")
+        click.echo(f"{_numbers([offer.kind for offer in offers])} of {offers[0].distribution}: {verdict}")
     if broken:
         ctx.exit(FAILED)
 
 
-def _counted(reports: list[Report]) -> str:
-    """How many rules passed, over all uses that a component was tried in."""
-    passed, failed = (sum(len(rows) for rows in counts) for counts in zip(*map(_outcomes, reports), strict=True))
-    uses = "" if len(reports) == 1 else f" in {len(reports)} uses"
-    text = f"{passed} rules passed{uses}" + (f", {failed} failed" if failed else "")
-    return click.style(text, fg="red") if failed else text
+def _counts(reports: Sequence[Report]) -> list[str]:
+    """The cells of the row of what was tried in several uses: each rule counts once, by the worst that came of it."""
+    order = ("failed", "not examined", "passed", "not applicable")
+    worst: dict[str, str] = {}
+    for report in reports:
+        for row in report.rows:
+            worst[row.rule] = min(worst.get(row.rule, row.status), row.status, key=order.index)
+    statuses = list(worst.values())
+    counts = [
+        len(reports),
+        *(statuses.count(status) for status in ("passed", "failed", "not applicable", "not examined")),
+    ]
+    return [f"{count:>{len(column)}}" for count, column in zip(counts, COLUMNS, strict=True)]
 
 
-def _outcomes(report: Report) -> tuple[list[Row], list[Row]]:
-    return report.passed, report.failures
+def _numbers(kinds: Sequence[str]) -> str:
+    """ "3 components, 1 kernel, hooks in 1 module"."""
+    kernels, modules = kinds.count("kernel"), kinds.count("hooks")
+    parts = [(len(kinds) - kernels - modules, "component"), (kernels, "kernel"), (modules, "hook module")]
+    return ", ".join(f"{count} {word}{'' if count == 1 else 's'}" for count, word in parts if count)
 
 
 def _show(row: Row) -> None:

@@ -21,6 +21,8 @@ FILES = {
     "README.md": "README.md",
     "LICENSE": "LICENSE",
     "gitignore": ".gitignore",
+    "spec.toml": "spec.toml",
+    "sine.csv": "sine.csv",
     "test.yml": ".github/workflows/test.yml",
     "package/__init__.py": "{{package}}/__init__.py",
     "package/py.typed": "{{package}}/py.typed",
@@ -42,7 +44,8 @@ FILES = {
     help="Where the plugin's folder is made; by default the current folder.",
 )
 def command(name: str, directory: Path) -> None:
-    """Write a distribution with a layer, an activation and a loss, their tests, a README, a licence and a CI file.
+    """Write a distribution with a layer, an activation and a loss, their tests, a spec to train, a README, a licence
+    and a CI file.
 
     It is called modnet-NAME, unless NAME begins so already, and lies in a folder of that name, which must not be there
     yet. Its tests pass as it is; change it piece by piece. The licence is MIT: for another, replace LICENSE and

@@ -93,17 +93,23 @@ def _rows(registry: Registry) -> Iterator[Row]:
         try:
             row.version = entry.load().version
         except BrokenPlugin as error:
-            row.error = error
-            cause = error.__cause__
-            row.remark = f"broken: {type(cause).__name__}: {cause}" if cause else f"broken: {error}"
+            row.error, row.remark = error, _reason(error, entry.label)
         row.seconds = time.perf_counter() - began
         yield row
     yield from _kernel_rows(registry)
-    for name, plugin in registry.hooks.list_name_plugin():
-        hooks = ", ".join(caller.name for caller in registry.hooks.get_hookcallers(plugin) or ())
-        yield Row("hooks", name, None, "", f"{getattr(plugin, '__name__', plugin)}: {hooks}")
-    for name, broken in registry.broken_hooks.items():
-        yield Row("hooks", name, None, "", "", f"broken: {broken}", broken)
+    for module in registry.hook_modules:
+        source = f"{module.value}: {', '.join(module.hooks)}" if module.hooks else module.value
+        row = Row("hooks", module.name, None, f"{module.distribution} {module.version}".strip(), source)
+        row.seconds = module.seconds
+        if module.error:
+            row.error, row.remark = module.error, _reason(module.error, module.label)
+        yield row
+
+
+def _reason(error: BrokenPlugin, label: str) -> str:
+    """Why something is broken, in one line, without what the other columns say."""
+    text = str(error).removeprefix(label).removeprefix(" cannot be imported").lstrip(": ")
+    return f"broken: {' '.join(text.split())}"
 
 
 def _kernel_rows(registry: Registry) -> Iterator[Row]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 import warnings
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from os import PathLike
@@ -22,6 +23,7 @@ from modnet.errors import (
     NotAModelFile,
     NotInstalled,
     ParameterMismatch,
+    PluginError,
     ShapeError,
     SpecError,
     UnknownType,
@@ -74,10 +76,18 @@ def save(network: Network, path: str | PathLike[str], *, registry: Registry | No
         origin = registry.origin(component)
         if not origin.distribution:
             warnings.warn(
-                f"{path} needs the {origin.kind} {show(origin.type)} of {origin.value}, which no distribution that is "
-                "installed offers; to load it, register it (modnet.default_registry().register, or --plugin FILE)",
+                f"{path} needs the {origin.kind} {show(origin.type)} of {_place(component)}, which no distribution "
+                "that is installed offers; to load it, register it (modnet.default_registry().register, or "
+                "--plugin FILE)",
                 stacklevel=2,
             )
+
+
+def _place(cls: type[Component]) -> str:
+    """Where the program defines a class: `__main__:Scale (/home/me/train.py)`."""
+    file = getattr(sys.modules.get(cls.__module__), "__file__", None) or "<none>"
+    where = "a notebook or an interactive session" if file.startswith("<") else file
+    return f"{cls.__module__}:{cls.__qualname__} ({where})"
 
 
 def store(
@@ -406,7 +416,8 @@ class StoredComponentReader(ComponentReader):
         checker = Checker(self, old_names=True)
         made = checker.table(cls, plain, (where,))
         if made is INVALID:
-            raise MalformedFile(self.path, "\n".join(itemised(map(str, checker.problems))), "spec")
+            lines = [*itemised(map(str, checker.problems)), *self.other_releases()]
+            raise MalformedFile(self.path, "\n".join(lines), "spec")
         return cast(C, made)
 
     def warn_of_older(self, stacklevel: int) -> None:
@@ -453,9 +464,27 @@ class StoredComponentReader(ComponentReader):
         if (found.kind, found.type) != (kinds[0], name):  # an activation listed as a layer, or a name with an @
             raise UnknownType(f"{found.kind} {show(found.type)} is not listed in the file's needs")
         installed = entry.origin.version or modnet.__version__  # the core's entries do not say it
-        if distribution and installed != version and _release(installed) < _release(version):
-            self._older[distribution, version] = installed
+        if distribution and installed != version:
+            from modnet.requirements import is_met  # most files are of the version that is installed
+
+            if not is_met(f">={version}", installed):
+                self._older[distribution, version] = installed
         return found
+
+    def other_releases(self) -> list[str]:
+        """A line for each distribution that is installed in another release than the one that wrote the file."""
+        lines = {}
+        for (kind, name), (distribution, release, _) in self.needs.items():
+            if kind not in KINDS or not distribution or normalized(distribution) == CORE:
+                continue
+            try:
+                installed = self.registry.entry(KINDS[kind], f"{name}@{distribution}").origin.version
+            except PluginError:
+                continue
+            if installed != release:
+                message = f"written with {distribution} {release}, and {installed} is installed"
+                lines[distribution] = f"{message}:  pip install {distribution}=={release}"
+        return list(lines.values())
 
     def table(self, cls: type[Component], table: dict[str, Any], path: tuple[str | int, ...]) -> dict[str, Any]:
         distribution, release, version = self.needs[cls.kind, cls.type]
@@ -480,15 +509,6 @@ class StoredComponentReader(ComponentReader):
         except Exception as error:
             message = f"{what} cannot be upgraded from version {version} to {cls.version}"
             raise BrokenPlugin(f"{message}: {type(error).__name__}: {error}") from error
-
-
-def _release(version: str) -> list[int]:
-    """The numbers of a version that order releases: 1.10.0rc1 -> [1, 10]."""
-    match = re.match(r"(?:\d+!)?(\d+(?:\.\d+)*)", version)
-    numbers = [int(number) for number in match[1].split(".")] if match else []
-    while numbers and not numbers[-1]:
-        numbers.pop()
-    return numbers
 
 
 class UnreadTraining:

@@ -47,7 +47,7 @@ def json_schema(registry: Registry | None = None) -> dict[str, Any]:
     - tables and lists more than 64 levels deep.
 
     Refused by the schema although `read_spec` takes them: `linear@modnet-core`, and a distribution's name in another
-    spelling than its own (`conv2d@Modnet_Conv`).
+    spelling than its own (`gate@Modnet_Gates`).
 
     Args:
         registry: what is on offer; all of it is imported.

@@ -1,7 +1,8 @@
 """What the author of a component tests it with.
 
-`check_component` proves the whole contract of a component; `gradients` has the parts of which tests of one's own can be
-made. The names are loaded when they are first used, as pytest imports this package at every start.
+`check_component` proves the whole contract of a component, `check_kernel` that of a kernel; `gradients` has the parts
+of which tests of one's own can be made. The names are loaded when they are first used, as pytest imports this package
+at every start.
 """
 
 from importlib import import_module
@@ -11,14 +12,18 @@ if TYPE_CHECKING:
     from modnet.testing.contract import ContractError as ContractError
     from modnet.testing.contract import Report as Report
     from modnet.testing.contract import check_component as check_component
+    from modnet.testing.contract import check_kernel as check_kernel
     from modnet.testing.contract import examine as examine
+    from modnet.testing.contract import examine_kernel as examine_kernel
     from modnet.testing.gradients import directional_error as directional_error
     from modnet.testing.gradients import layer_context as layer_context
     from modnet.testing.gradients import layer_gradient_errors as layer_gradient_errors
     from modnet.testing.gradients import layer_inputs as layer_inputs
 
 _HOMES = {
-    "modnet.testing.contract": ("ContractError", "Report", "check_component", "examine"),
+    "modnet.testing.contract": (
+        *("ContractError", "Report", "check_component", "check_kernel", "examine", "examine_kernel"),
+    ),
     "modnet.testing.gradients": ("directional_error", "layer_context", "layer_gradient_errors", "layer_inputs"),
 }
 _HOME = {name: module for module, names in _HOMES.items() for name in names}

@@ -21,10 +21,11 @@ import numpy as np
 
 from modnet.component import Component, Composite, Layer, Shape
 from modnet.configuration import show
+from modnet.kernels import Maker
 
-__all__ = ["ContractError", "Report", "Row", "check_component", "examine"]
+__all__ = ["ContractError", "Report", "Row", "check_component", "check_kernel", "examine", "examine_kernel"]
 
-Status = Literal["passed", "not applicable", "failed"]
+Status = Literal["passed", "not applicable", "not examined", "failed"]
 
 MODULES = {
     "composite": ("component", "composite", "unchanged", "engine"),
@@ -39,6 +40,9 @@ MODULES = {
 }
 """Kind -> the modules of `modnet.testing.rules` whose rules a component of that kind keeps."""
 
+KERNEL = "kernel"
+"""The module with the rules of a kernel."""
+
 
 class Broken(Exception):
     """A rule is broken; the message has the numbers."""
@@ -46,6 +50,10 @@ class Broken(Exception):
 
 class NotApplicable(Exception):
     """A rule says nothing about this component; the message says why."""
+
+
+class NotExamined(Exception):
+    """A rule could not be examined; the message says what is missing."""
 
 
 Check = Callable[[Any], str | None]
@@ -85,8 +93,9 @@ class Row:
 
     Attributes:
         rule: its name.
-        status: "passed", "not applicable" or "failed".
-        text: what was found, or why the rule does not apply.
+        status: "passed", "failed", "not applicable" (the rule says nothing about such a component), "not examined" (for
+            want of a library, or because a rule that it builds upon has failed).
+        text: what was found, or why the rule does not apply or was not examined.
         remedy: for a rule that failed, how to mend the component.
     """
 
@@ -184,18 +193,55 @@ def examine(component: Component, *input_shapes: Shape) -> Report:
     if input_shapes:
         label += f" on {' and '.join(map(str, input_shapes))}"
     trial = next(module.Trial for module in reversed(modules) if hasattr(module, "Trial"))(component, input_shapes)
+    rules = [rule for module in modules for rule in module.RULES]
+    return Report(label, component.kind, component.type, _rows(rules, trial))
+
+
+def check_kernel(maker: Maker, component: Component, method: str, *input_shapes: Shape) -> Report:
+    """Proves that a kernel does what the component's own numpy code does, in float32 and float64.
+
+    Args:
+        maker: what the entry point names: (component, dtype) -> the kernel, or None.
+        component: with the configuration to try.
+        method: for which it stands: "forward" or "backward" of a layer, "update" of an optimizer, "joint" of a loss.
+        input_shapes: as for `check_component`.
+
+    Returns:
+        One row for each rule.
+
+    Raises:
+        ContractError: with every rule that broke, the numbers, and how to mend it.
+    """
+    report = examine_kernel(maker, component, method, *input_shapes)
+    if report.failures:
+        raise ContractError([report])
+    return report
+
+
+def examine_kernel(maker: Maker, component: Component, method: str, *input_shapes: Shape) -> Report:
+    """The same as `check_kernel`, but it only reports."""
+    module = import_module(f"modnet.testing.rules.{KERNEL}")
+    if isinstance(component, Layer) and not input_shapes:
+        from modnet.testing.examples import accepted_shapes
+
+        input_shapes = next(accepted_shapes(component), ())
+    name = f"{component.kind}.{component.type}.{method}"
+    label = f"{KERNEL} {show(name)} for {component!r}"
+    if input_shapes:
+        label += f" on {' and '.join(map(str, input_shapes))}"
+    return Report(label, KERNEL, name, _rows(module.RULES, module.Trial(maker, component, method, input_shapes)))
+
+
+def _rows(rules: Iterable[Rule], trial: Any) -> tuple[Row, ...]:
     rows: list[Row] = []
     causes: dict[str, str] = {}
-    for rule in (rule for module in modules for rule in module.RULES):
+    for rule in rules:
         cause = next((causes[name] for name in rule.after if name in causes), None)
-        if cause is not None:
-            row = Row(rule.name, "not applicable", f'not examined, as "{cause}" failed')
-        else:
-            row = _row(rule, trial)
+        row = _row(rule, trial) if cause is None else Row(rule.name, "not examined", f'as "{cause}" failed')
         if cause is not None or row.status == "failed":
             causes[rule.name] = cause or rule.name
         rows.append(row)
-    return Report(label, component.kind, component.type, tuple(rows))
+    return tuple(rows)
 
 
 def _row(rule: Rule, trial: Any) -> Row:
@@ -206,6 +252,8 @@ def _row(rule: Rule, trial: Any) -> Row:
             text = rule.check(trial)
     except NotApplicable as reason:
         return Row(rule.name, "not applicable", str(reason))
+    except NotExamined as reason:
+        return Row(rule.name, "not examined", str(reason))
     except Broken as fault:
         return Row(rule.name, "failed", str(fault), rule.remedy)
     except Exception as error:

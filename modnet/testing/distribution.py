@@ -1,22 +1,49 @@
-"""The components that an installed distribution offers, and what comes of examining each."""
+"""What an installed distribution offers, and what comes of examining each: components, kernels, modules with hooks."""
 
 from __future__ import annotations
 
-from modnet.configuration import nearest
-from modnet.errors import BrokenPlugin, ModnetError, NotInstalled
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from importlib.metadata import EntryPoint
+from typing import Any
+
+from modnet.component import KINDS
+from modnet.configuration import nearest, show
+from modnet.errors import BrokenPlugin, ModnetError, NotInstalled, PluginError
+from modnet.hooks import HookModule
 from modnet.registry import Entry, Registry, normalized
-from modnet.testing.contract import Report, Row, examine, raised
+from modnet.testing.contract import KERNEL, Report, Row, examine, examine_kernel, raised
 from modnet.testing.examples import examples_of
 
+HOOKS = "hooks"
 
-def offered_by(distribution: str, registry: Registry) -> list[Entry]:
-    """The components that a distribution offers; none for one that has only hooks or kernels.
+
+@dataclass(frozen=True)
+class Offer:
+    """One thing that a distribution offers.
+
+    Attributes:
+        distribution: its name.
+        kind: a component's, "kernel" or "hooks".
+        name: a component's type, a kernel's KIND.TYPE.METHOD, a hook module's entry point.
+        examine: gives one report for each use that it was tried in, or one that says why there are none.
+    """
+
+    distribution: str
+    kind: str
+    name: str
+    examine: Callable[[], list[Report]]
+
+
+def offered_by(distribution: str, registry: Registry) -> list[Offer]:
+    """What a distribution offers; nothing for one that is no plugin.
 
     Raises:
         NotInstalled: it is not installed; the message has the nearest name among those that offer components.
     """
     entries = list(registry.entries())
-    found = [entry for entry in entries if normalized(entry.origin.distribution) == normalized(distribution)]
+    found = list(_offers(normalized(distribution), entries, registry))
     if not found and not _is_installed(distribution):
         # The prefix that they share would make all of them near.
         stems = {_stem(name): name for entry in entries if (name := entry.origin.distribution)}
@@ -24,6 +51,19 @@ def offered_by(distribution: str, registry: Registry) -> list[Entry]:
         hint = f'did you mean "{stems[near]}"?' if near else f"with components there are: {', '.join(stems.values())}"
         raise NotInstalled(f"{distribution} is not installed; {hint}", distribution)
     return found
+
+
+def _offers(distribution: str, entries: list[Entry], registry: Registry) -> Iterator[Offer]:
+    for entry in entries:
+        origin = entry.origin
+        if normalized(origin.distribution) == distribution:
+            yield Offer(origin.distribution, origin.kind, origin.type, partial(examine_entry, entry))
+    for point in registry.kernels.offered:
+        if point.dist is not None and normalized(point.dist.name) == distribution:
+            yield Offer(point.dist.name, KERNEL, point.name, partial(examine_kernel_entry, point, registry))
+    for module in registry.hook_modules:
+        if normalized(module.distribution) == distribution:
+            yield Offer(module.distribution, HOOKS, module.name, partial(examine_hooks, module))
 
 
 def _stem(distribution: str) -> str:
@@ -48,17 +88,49 @@ def examine_entry(entry: Entry) -> list[Report]:
     except BrokenPlugin as error:
         remedy = "The entry point names package.module:Class, and the module has to be one that can be imported."
         text = raised(error.__cause__) if error.__cause__ else str(error)
-        return [_unexamined(entry, "imports", text, remedy)]
+        return [_unexamined(origin.kind, origin.type, "imports", text, remedy)]
     try:
         examples = examples_of(cls)
     except ModnetError as error:
         remedy = "Override the classmethod examples: return (Example(cls(size=3), ((4,),)),)."
-        return [_unexamined(entry, "examples", str(error), remedy)]
+        return [_unexamined(origin.kind, origin.type, "examples", str(error), remedy)]
     except Exception as error:
-        return [_unexamined(entry, "examples", raised(error), f"{origin.value}: examples() has to give uses of it.")]
+        remedy = f"{origin.value}: examples() has to give uses of it."
+        return [_unexamined(origin.kind, origin.type, "examples", raised(error), remedy)]
     return [examine(example.component, *example.input_shapes) for example in examples]
 
 
-def _unexamined(entry: Entry, rule: str, text: str, remedy: str) -> Report:
-    origin = entry.origin
-    return Report(f"{origin.kind} {origin.type}", origin.kind, origin.type, (Row(rule, "failed", text, remedy),))
+def examine_kernel_entry(point: EntryPoint, registry: Registry) -> list[Report]:
+    """One report for each example of the component that a kernel serves, or one that says why there are none."""
+    kind, _, rest = point.name.partition(".")
+    name, _, method = rest.partition(".")
+    if kind not in KINDS or not method:
+        text = f"it is called {show(point.name)}"
+        return [_unexamined(KERNEL, point.name, "offered", text, "Call the entry point KIND.TYPE.METHOD.")]
+    try:
+        maker: Any = point.load()
+    except Exception as error:
+        remedy = f"{point.value} names a function, package.module:function, in a module that can be imported."
+        return [_unexamined(KERNEL, point.name, "imports", raised(error), remedy)]
+    try:
+        examples = examples_of(registry.find(KINDS[kind], name))
+    except PluginError as error:
+        return [_unexamined(KERNEL, point.name, "offered", str(error), "Name a component that is there.")]
+    return [examine_kernel(maker, example.component, method, *example.input_shapes) for example in examples]
+
+
+def examine_hooks(module: HookModule) -> list[Report]:
+    """Whether a module with hooks can be imported, and has hooks that there are."""
+    if module.error is None:
+        row = Row("imports", "passed", ", ".join(module.hooks))
+        return [Report(module.label, HOOKS, module.name, (row,))]
+    error = module.error
+    text = raised(error.__cause__) if error.__cause__ else str(error)
+    remedy = (
+        "A module that can be imported, with functions that are called and take arguments as modnet.hooks has them."
+    )
+    return [_unexamined(HOOKS, module.name, "imports", text, remedy)]
+
+
+def _unexamined(kind: str, name: str, rule: str, text: str, remedy: str) -> Report:
+    return Report(f"{kind} {name}", kind, name, (Row(rule, "failed", text, remedy),))

@@ -8,7 +8,7 @@ def test_the_gradients_of_my_layer() -> None:
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import numpy as np
 from numpy.typing import DTypeLike
@@ -43,6 +43,35 @@ def directional_error(value: Callable[[Array], float], gradient: Array, x: Array
         return math.inf
     noise = 10 * float(np.finfo(np.float64).eps) * max(abs(above), abs(below)) / h
     return max(0.0, abs(numeric - claimed) - noise) / max(abs(numeric), abs(claimed), float(np.finfo(np.float64).tiny))
+
+
+def directional_errors(
+    functional: Callable[[], float], claims: Mapping[str, tuple[Array, Array]], rng: np.random.Generator
+) -> dict[str, float]:
+    """The `directional_error` of each of several gradients of one functional.
+
+    Args:
+        functional: reads the arrays, in float64.
+        claims: name -> the array, which is moved in place and put back, and its claimed gradient.
+        rng: draws the directions.
+    """
+    return {
+        name: directional_error(_moving(array, functional), gradient, array.copy(), rng)
+        for name, (array, gradient) in claims.items()
+    }
+
+
+def _moving(array: Array, functional: Callable[[], float]) -> Callable[[Array], float]:
+    """The functional as a function of an array that it reads."""
+
+    def value(moved: Array) -> float:
+        before = array.copy()
+        array[...] = moved
+        result = functional()
+        array[...] = before
+        return result
+
+    return value
 
 
 def layer_context(
@@ -140,16 +169,14 @@ class _Check:
             context.begin()
             return float(np.vdot(weights, self.layer.forward(context, *self.inputs)))
 
-        rng = np.random.default_rng(self.seed)
-        errors = {}
+        claims = {}
         for position, (x, gradient) in enumerate(zip(self.inputs, gradients, strict=True)):
             name = "input" if len(self.inputs) == 1 else f"input_{position + 1}"
             if x.dtype.kind == "f":
                 assert gradient is not None
-                errors[name] = directional_error(_moving(x, functional), gradient, x.copy(), rng)
-        for name, parameter in context.params.items():
-            errors[name] = directional_error(_moving(parameter, functional), claimed[name], parameter.copy(), rng)
-        return errors
+                claims[name] = x, gradient
+        claims |= {name: (parameter, claimed[name]) for name, parameter in context.params.items()}
+        return directional_errors(functional, claims, np.random.default_rng(self.seed))
 
     def _context(self, dtype: DTypeLike) -> Context:
         return layer_context(self.layer, *self.shapes, dtype=dtype, training=self.training, seed=self.seed)
@@ -182,16 +209,3 @@ class _Check:
             assert gradient.dtype == context.dtype, f"{kind} gives a gradient in {gradient.dtype}"
             gradients.append(gradient.copy())
         return weights, gradients
-
-
-def _moving(array: Array, functional: Callable[[], float]) -> Callable[[Array], float]:
-    """The functional as a function of an array that it reads."""
-
-    def value(moved: Array) -> float:
-        before = array.copy()
-        array[...] = moved
-        result = functional()
-        array[...] = before
-        return result
-
-    return value

@@ -1,4 +1,4 @@
-"""The tests that `pytest --modnet-plugin NAME` adds: one for each component."""
+"""The tests that `pytest --modnet-plugin NAME` adds: one for each component, kernel and module with hooks."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from modnet.errors import NotInstalled
-from modnet.registry import Entry, default_registry
+from modnet.registry import default_registry
 from modnet.testing.contract import ContractError
-from modnet.testing.distribution import examine_entry, offered_by
+from modnet.testing.distribution import Offer, offered_by
 
 
 class Collector:
@@ -23,29 +23,28 @@ class Collector:
     ) -> None:
         for name in config.getoption("--modnet-plugin"):
             try:
-                entries = offered_by(name, default_registry())
+                offers = offered_by(name, default_registry())
             except NotInstalled as error:
                 raise pytest.UsageError(f"--modnet-plugin: {error}") from None
-            if not entries:
-                raise pytest.UsageError(f"--modnet-plugin: {name} offers no components")
-            items += [ComponentItem.of(session, entry) for entry in entries]
+            if not offers:
+                raise pytest.UsageError(f"--modnet-plugin: {name} offers no components, kernels or hooks")
+            items += [OfferItem.of(session, offer) for offer in offers]
 
 
-class ComponentItem(pytest.Item):
-    """The contract of one component."""
+class OfferItem(pytest.Item):
+    """The contract of one component or kernel, or of a module with hooks."""
 
-    entry: Entry
+    offer: Offer
 
     @classmethod
-    def of(cls, session: pytest.Session, entry: Entry) -> ComponentItem:
-        origin = entry.origin
-        name = f"{origin.kind} {origin.type}"
-        item: ComponentItem = cls.from_parent(session, name=name, nodeid=f"{origin.distribution}::{name}")
-        item.entry = entry
+    def of(cls, session: pytest.Session, offer: Offer) -> OfferItem:
+        name = f"{offer.kind} {offer.name}"
+        item: OfferItem = cls.from_parent(session, name=name, nodeid=f"{offer.distribution}::{name}")
+        item.offer = offer
         return item
 
     def runtest(self) -> None:
-        broken = [report for report in examine_entry(self.entry) if report.failures]
+        broken = [report for report in self.offer.examine() if report.failures]
         if broken:
             raise ContractError(broken)
 

@@ -1,4 +1,4 @@
-"""`pytest --modnet-plugin NAME`: a test for each component that an installed distribution offers.
+"""`pytest --modnet-plugin NAME`: a test for each component, kernel and module with hooks of a distribution.
 
 pytest imports this module whenever modnet is installed beside it, so it imports nothing until it is asked for.
 """
@@ -17,7 +17,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         action="append",
         default=[],
         metavar="NAME",
-        help="also examine each component that the installed distribution NAME offers, rule by rule",
+        help="also examine each component and kernel that the installed distribution NAME offers, rule by rule",
     )
 
 

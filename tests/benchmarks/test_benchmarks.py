@@ -130,6 +130,13 @@ def test_mnist_is_read_from_its_files(tmp_path):
     np.testing.assert_array_equal(y, [5, 0, 4])
 
 
+@pytest.mark.skipif(not hasattr(os, "wait4"), reason="peak memory of another process: only where there is wait4")
+def test_many_plugins_beside_two(benchmarks):
+    rows = cells(benchmarks("--only", "plugins-import", "plugins-load"))
+    assert rows["plugins-load", "load a model that needs two of 2 plugins"][1] == "1.00 (1.00 .. 1.00)"
+    assert all("failed" not in row[0] for row in rows.values())
+
+
 @pytest.mark.slow
 def test_growth_and_model_files(benchmarks):
     rows = cells(benchmarks("--only", "build", "look-up", "mapped", "file-100mb"))

@@ -1,6 +1,10 @@
 """modnet check-plugin"""
 
 import json
+import re
+
+from modnet.activations import Tanh
+from modnet.testing import examine
 
 DOUBLE = """\
 import numpy as np
@@ -19,22 +23,64 @@ class Double(Activation, type="double"):
 """
 
 
+HOOKS = """
+import modnet
+
+@modnet.hookimpl
+def modnet_read_data(file): ...
+"""
+
+
 def test_a_plugin_that_keeps_its_contract(environment, run):
     environment.install("modnet-double", DOUBLE.replace("SLOPE", "2"), activations={"double": "Double"})
-    result = run("check-plugin", "modnet-double")
-    first, last = result.output.splitlines()
-    assert first.split() == ["activation", "double", *first.split()[2:3], "rules", "passed", "in", "3", "uses"]
+    heading, row, last = run("check-plugin", "modnet-double").output.splitlines()
+    assert heading.split() == ["kind", "type", "uses", "passed", "failed", "other", "not", "examined"]
+    kind, name, uses, passed, failed, other, unexamined = row.split()
+    assert (kind, name, uses, failed, unexamined) == ("activation", "double", "3", "0", "0")
+    rules = len(examine(Tanh(), (3,)).rows)
+    assert int(passed) + int(other) == rules, "each rule counts once, and not for each use"
     assert last == "1 component of modnet-double: all keep their contract"
 
 
 def test_a_plugin_that_does_not(environment, run):
     environment.install("modnet-double", DOUBLE.replace("SLOPE", "1"), activations={"double": "Double"})
     printed = run("check-plugin", "modnet-double", status=1).output
-    assert "3 failed" in printed
+    assert printed.splitlines()[1].split()[4] == "1"
     assert "  gradients: relative error of the gradient of input by 0.5; at most 1e-06 is expected" in printed
     assert "      Derive backward anew from forward" in printed
     assert printed.count("gradients:") == 1, "once, and not for each of its uses"
+    assert "not examined: gradients in prediction, " in printed
+    assert ': as "gradients" failed\n' in printed
     assert printed.endswith("1 component of modnet-double: 1 broken\n")
+
+
+def test_what_is_missing_to_examine_a_rule_is_said(environment, run, monkeypatch):
+    monkeypatch.setattr("modnet.testing.rules.component.find_spec", lambda name: None)
+    environment.install("modnet-double", DOUBLE.replace("SLOPE", "2"), activations={"double": "Double"})
+    printed = run("check-plugin", "modnet-double").output
+    assert "\nnot examined: JSON Schema: jsonschema is not installed: pip install jsonschema\n" in printed
+
+
+def test_rule_by_rule(environment, run):
+    environment.install("modnet-double", DOUBLE.replace("SLOPE", "2"), activations={"double": "Double"})
+    printed = run("check-plugin", "modnet-double", "--rules").output
+    assert 'activation "double" Double() on (6,)\n' in printed
+    assert 'activation "double" Double() on (6, 4, 3)\n' in printed
+    assert re.search(r"^gradients +passed +relative error \d", printed, re.MULTILINE)
+
+
+def test_kernels_and_hooks(environment, run):
+    code = DOUBLE.replace("SLOPE", "2") + HOOKS + "def kernel(component, dtype): return lambda context, x: x\n"
+    kernels = {"activation.double.forward": "kernel"}
+    environment.install("modnet-double", code, activations={"double": "Double"}, kernels=kernels)
+    with (environment.folder / "modnet_double-1.0.dist-info" / "entry_points.txt").open("a") as file:
+        file.write("\n[modnet]\ndouble = modnet_double\n")
+    printed = run("check-plugin", "modnet-double", status=1).output
+    assert re.search("^kernel +activation.double.forward +3 +1 +1 ", printed, re.MULTILINE)
+    assert "  agrees: float32, " in printed
+    assert re.search("^hooks +double +1 +0 +1 ", printed, re.MULTILINE)
+    assert '  imports: hooks "double" of modnet-double 1.0 (modnet_double): modnet_read_data(file) asks for' in printed
+    assert printed.endswith("1 component, 1 kernel, 1 hook module of modnet-double: 2 broken\n")
 
 
 def test_what_cannot_be_imported_is_broken(environment, run):
@@ -51,7 +97,7 @@ def test_json(environment, run):
     assert rules["shapes"]["status"] == "passed"
     assert rules["gradients"]["status"] == "failed"
     assert rules["gradients"]["remedy"].startswith("Derive backward anew")
-    assert rules["writes gradients"]["status"] == "not applicable"
+    assert rules["writes gradients"]["status"] == "not examined"
 
 
 def test_an_unknown_distribution(environment, run):
@@ -61,4 +107,4 @@ def test_an_unknown_distribution(environment, run):
 
 
 def test_a_distribution_without_components(run):
-    assert run("check-plugin", "numpy").output == "numpy offers no components: nothing to examine\n"
+    assert run("check-plugin", "numpy").output == "numpy offers no components, kernels or hooks: nothing to examine\n"

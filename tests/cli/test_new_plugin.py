@@ -26,6 +26,8 @@ WRITTEN = {
     "modnet_wave/losses.py",
     "modnet_wave/py.typed",
     "pyproject.toml",
+    "sine.csv",
+    "spec.toml",
     "tests/test_components.py",
 }
 
@@ -80,7 +82,7 @@ def test_every_template_is_used():
 
 def test_it_says_what_comes_next(run):
     assert run("new-plugin", "wave", "--directory", "plugins").output.splitlines() == [
-        f"{Path('plugins/modnet-wave')}: 11 files; the package is modnet_wave, the licence MIT",
+        f"{Path('plugins/modnet-wave')}: 13 files; the package is modnet_wave, the licence MIT",
         f"next: cd {Path('plugins/modnet-wave')} && pip install --editable '.[dev]' && pytest",
     ]
 
@@ -153,6 +155,6 @@ def test_it_installs_keeps_its_contract_and_makes_a_wheel(plugin, tmp_path):
     assert {path.name for path in installed.iterdir()} == {"modnet_wave", "modnet_wave-0.1.0.dist-info"}
     printed = execute(tmp_path, "modnet", "check-plugin", "modnet-wave", path=[installed])
     assert "3 components of modnet-wave: all keep their contract" in printed
-    spec = (plugin / "README.md").read_text().partition("```toml\n")[2].partition("```")[0]
-    (tmp_path / "spec.toml").write_text(spec)
-    assert "no problems" in execute(tmp_path, "modnet", "check", "spec.toml", path=[installed])
+    trained = execute(plugin, "modnet", "train", "spec.toml", path=[installed])
+    assert "epoch" in trained
+    assert (plugin / "spec.modnet").is_file()

@@ -110,6 +110,22 @@ def test_the_slowest_import_comes_first(environment, run):
     assert re.match(r"layer +slow +3 +modnet-slow 1\.0 +\d+\.\d ms  modnet_slow:Gate", first)
 
 
+def test_hook_modules_have_times_and_plugins_too(environment, run):
+    environment.install("modnet-gates", GATE, layers={"gate": "Gate"})
+    install_hooks(environment, "greeting", f"import time; time.sleep(0.05)\n{COMMANDS}")
+    printed = run("plugins", "--times").stdout
+    assert re.search(r"^hooks +greeting +greeting 1\.0 +\d\d+\.\d ms  greeting: modnet_commands$", printed, re.M)
+
+
+def test_what_a_broken_plugin_lacks_is_in_one_line(environment, run):
+    code = "raise ImportError('no such\\nlibrary')"
+    environment.install("modnet-gates", code, layers={"gate": "Gate"})
+    with (environment.folder / "modnet_gates-1.0.dist-info" / "METADATA").open("a") as file:
+        file.write("Requires-Dist: modnet-core>=99\n")
+    printed = run("plugins").stdout
+    assert "  broken: ImportError: no such library; it needs modnet-core 99 or newer, and this is " in printed
+
+
 def test_all_in_json(environment, run):
     environment.install("modnet-gates", GATE, version="2.0", layers={"gate": "Gate"})
     listed = json.loads(run("plugins", "--all", "--json").stdout)
@@ -137,22 +153,23 @@ def test_a_command_of_a_plugin(environment, run):
 @pytest.mark.parametrize(
     ("code", "warning"),
     [
-        ("1 / 0", "the plugin other is broken: other (other): ZeroDivisionError"),
+        ("1 / 0", 'hooks "other" of other 1.0 (other) cannot be imported: ZeroDivisionError: division by zero; modnet'),
         (
             COMMANDS.replace('"Greet."', "1 / 0").replace("@cli.command()", "1 / 0"),
-            "ZeroDivisionError: division by zero",
+            'its commands are left out: hooks "other" of other 1.0 (other): modnet_commands raised ZeroDivisionError: ',
         ),
         (
             COMMANDS.replace("def hello", "def train"),
-            'the command "train" of the plugin other is left out: modnet itself',
+            'the command "train" of other 1.0 is left out: modnet itself has one',
         ),
         (
             COMMANDS.replace("(cli)", "(group, cli)"),
-            "the plugin other is broken: other: Plugin 'other' for hook 'modnet_commands'",
+            'hooks "other" of other 1.0 (other): modnet_commands(group, cli) asks for group, and the hook is '
+            "modnet_commands(cli); modnet plugins --errors",
         ),
         (
             COMMANDS.replace("modnet_commands", "modnet_comands"),
-            'the plugin other is broken: other: there is no hook modnet_comands; did you mean "modnet_commands"?',
+            'hooks "other" of other 1.0 (other): there is no hook modnet_comands; did you mean "modnet_commands"?',
         ),
     ],
     ids=["import", "hook", "taken", "signature", "no such hook"],
@@ -178,7 +195,7 @@ def test_a_hook_that_raises_is_told_as_its_plugins(environment, run, folder):
     install_hooks(environment, "columns", READER)
     (folder / "pets.parquet").write_bytes(b"PAR1")
     result = run("train", "pets.toml", "--set", "data.train=pets.parquet", status=2)
-    expected = "the plugin columns, in its hook modnet_read_data: ZeroDivisionError: division by zero"
+    expected = 'hooks "columns" of columns 1.0 (columns): modnet_read_data raised ZeroDivisionError: division by zero'
     assert result.stderr == f"error: {expected}\n"
 
 

@@ -22,19 +22,19 @@ def test_from_its_wheel_to_its_removal(examples, tmp_path, fresh_environment, bu
     title, passengers = modnet("predict", "passengers.modnet", "next.csv").split()
     assert title == "passengers"
     assert 300 < float(passengers) < 700
-    assert "modnet-wave 0.1.0" in modnet("inspect", "passengers.modnet")
+    assert "modnet-signals 0.1.0" in modnet("inspect", "passengers.modnet")
 
-    fresh_environment.pip("uninstall", "--quiet", "--yes", "modnet-wave")
+    fresh_environment.pip("uninstall", "--quiet", "--yes", "modnet-signals")
     message = modnet("predict", "passengers.modnet", "next.csv", status=2)
-    assert 'layer "haar" of modnet-wave 0.1.0, which is not installed:  pip install modnet-wave==0.1.0' in message
+    assert 'layer "haar" of modnet-signals 0.1.0, which is not installed:  pip install modnet-signals==0.1.0' in message
     assert 'unknown layer "haar"' in modnet("train", "passengers.toml", status=2)
 
     broken = shutil.copytree(folder, tmp_path / "broken source")
-    source = (broken / "modnet_wave.py").read_text()
-    (broken / "modnet_wave.py").write_text(source.replace("import math\n", "import math\nimport not_there\n"))
+    source = (broken / "modnet_signals.py").read_text()
+    (broken / "modnet_signals.py").write_text(source.replace("import math\n", "import math\nimport not_there\n"))
     build_wheel(broken, tmp_path / "broken")
     fresh_environment.install(*(tmp_path / "broken").glob("*.whl"))
     message = modnet("predict", "passengers.modnet", "next.csv", status=2)
-    assert "modnet-wave 0.1.0 (modnet_wave:Haar) cannot be imported: ModuleNotFoundError" in message
+    assert "modnet-signals 0.1.0 (modnet_signals:Haar) cannot be imported: ModuleNotFoundError" in message
     assert "pip install" not in message
     assert "broken" in modnet("plugins")

@@ -179,7 +179,8 @@ def test_a_component_that_the_program_defined_itself_is_asked_for(tmp_path, regi
     registry.register(Double)
     spec = {"network": {"input": [2], "layers": ["double"]}}
     with pytest.warns(
-        UserWarning, match='needs the layer "double" of .*Double, which no distribution that is installed offers'
+        UserWarning,
+        match='needs the layer "double" of .*Double .*test_model.py., which no distribution that is installed',
     ):
         modnet.save(modnet.build(spec, registry=registry), tmp_path / "model", registry=registry)
     assert modnet.load(tmp_path / "model", registry=registry).predict(np.ones((1, 2))).tolist() == [[2, 2]]

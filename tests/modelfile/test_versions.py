@@ -172,6 +172,7 @@ def test_a_component_that_only_training_needs(install, path):
 
 BROKEN = "import a_library_that_is_not_there"
 PLUGIN = "pip install modnet-scale==1.0"
+OTHER = f"\nwritten with modnet-scale 1.0, and 2.0 is installed:  {PLUGIN}"
 
 REFUSED = {
     "its distribution is gone": (
@@ -204,19 +205,19 @@ REFUSED = {
         "2.0",
         modnet.errors.MalformedFile,
         "{path}: spec: network.layers[0].by: unknown key; expected one of: factor, "
-        "type, name, inputs, activation, trainable, shares, l1, l2",
+        f"type, name, inputs, activation, trainable, shares, l1, l2{OTHER}",
     ),
     "a field is new and has no default": (
         scale(1, "by: float\nplus: float"),
         "2.0",
         modnet.errors.MalformedFile,
-        '{path}: spec: network.layers[0]: missing key "plus" (a number)',
+        '{path}: spec: network.layers[0]: missing key "plus" (a number)' + OTHER,
     ),
     "a field is of another type": (
         scale(1, "by: bool"),
         "2.0",
         modnet.errors.MalformedFile,
-        "{path}: spec: network.layers[0].by: expected true or false, found 3.0",
+        "{path}: spec: network.layers[0].by: expected true or false, found 3.0" + OTHER,
     ),
 }
 

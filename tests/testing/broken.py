@@ -1,8 +1,12 @@
-"""Components that each break one rule of their contract, with the name of the rule."""
+"""Components that each break one rule of their contract, with the name of the rule.
+
+`python -m tests.testing.broken` prints them as a table in Markdown, with what the kit says.
+"""
 
 import itertools
 import math
 import random
+import time
 from typing import NamedTuple
 
 import numpy as np
@@ -571,6 +575,42 @@ class Idle(Scaling, type="idle"):
         return gradient
 
 
+@breaks("same seed, same bytes", (4,))
+class GlobalGradient(Scaling, type="global_gradient"):
+    """Rounds the gradient of its input by a coin of Python's global generator."""
+
+    def backward(self, context, gradient):
+        result = super().backward(context, gradient)
+        return np.multiply(result, 1 + 1e-15 * round(10 * random.random()), out=result)
+
+
+@breaks("save and load", (4,))
+class LearnsOnItsClass(Scaling, type="learns_on_its_class"):
+    """Keeps what it learns from the data on the class."""
+
+    learned = {}  # noqa: RUF012
+
+    def prepare(self, context, batches):
+        for x, _ in batches:
+            self.learned["mean"] = float(x.mean())
+
+    def forward(self, context, x):
+        y = super().forward(context, x)
+        return np.add(y, self.learned.get("mean", 0.0), out=y)
+
+
+@breaks("threads", (4,))
+class OneForAllThreads(Scaling, type="one_for_all_threads"):
+    """Has something in the module for the time of a forward pass."""
+
+    at_work = {}  # noqa: RUF012
+
+    def forward(self, context, x):
+        self.at_work["x"] = x
+        time.sleep(1e-4)
+        return super().forward(context, self.at_work["x"])
+
+
 @breaks("does not change", (4,))
 class Remembers(Scaling, type="remembers"):
     """Keeps its last input on itself."""
@@ -627,6 +667,22 @@ class Grows(Composite, type="grows"):
 
     def expand(self, inputs):
         return [Node(layer=Linear(out_features=4)) for _ in range(1 + next(COUNTER) % 5)]
+
+
+@breaks("gradients of parameters", (4,))
+class WrongWithin(Composite, type="wrong_within"):
+    """Two nodes, one of which forgets a gradient."""
+
+    def expand(self, inputs):
+        return [Node(layer=Linear(out_features=4)), Node(layer=ForgotTheShift())]
+
+
+@breaks("batches", (4,))
+class CentresWithin(Composite, type="centres_within"):
+    """A node that takes the mean of the batch away."""
+
+    def expand(self, inputs):
+        return [Node(layer=Centres())]
 
 
 # Losses
@@ -703,6 +759,24 @@ class Unstable(Squares, type="unstable"):
         p /= p.sum(axis=-1, keepdims=True)
         slope = self.gradient(p, target)
         return self.values(p, target), p * (slope - (slope * p).sum(axis=-1, keepdims=True))
+
+
+@breaks("strides")
+class AsItLies(Squares, type="as_it_lies"):
+    """Goes through memory as it lies, for the samples."""
+
+    def values(self, prediction, target):
+        distance = np.square(prediction - target)
+        return distance.ravel(order="K").reshape(len(distance), math.prod(distance.shape[1:])).mean(axis=1)
+
+
+@breaks("quiet")
+class MeanOfNothing(Squares, type="mean_of_nothing"):
+    """Looks at the mean of a batch, empty or not."""
+
+    def values(self, prediction, target):
+        prediction.mean()
+        return super().values(prediction, target)
 
 
 class Negative(Loss):
@@ -827,6 +901,19 @@ class GlobalJitter(Descent, type="global_jitter"):
         super().update(parameter, gradient, slots, scratch, step, learning_rate, weight_decay)
 
 
+@breaks("dtypes")
+class Overflows(Descent, type="overflows"):
+    """The sign of the gradient, by a square that float32 cannot hold."""
+
+    def update(self, parameter, gradient, slots, scratch, step, learning_rate, weight_decay):
+        gradient *= 1e20
+        np.square(gradient, out=scratch[0])
+        np.sqrt(scratch[0], out=scratch[0])
+        scratch[0] += 1e-8
+        gradient /= scratch[0]
+        super().update(parameter, gradient, slots, scratch, step, learning_rate, weight_decay)
+
+
 @breaks("memory")
 class Temporaries(Descent, type="temporaries"):
     """Intermediate arrays of its own."""
@@ -899,6 +986,14 @@ class GlobalGenerator(Initializer, type="global_generator"):
         state = np.random.get_state()
         out[...] = np.random.standard_normal(out.shape)
         np.random.set_state(state)
+
+
+@breaks("dtypes")
+class DrawsInItsDtype(Initializer, type="draws_in_its_dtype"):
+    """Draws float32 numbers for float32, which are others."""
+
+    def initialize(self, out, fan_in, fan_out, rng):
+        rng.standard_normal(dtype=out.dtype, out=out)
 
 
 # Schedules
@@ -988,6 +1083,21 @@ class KeepsASet(Hits, type="keeps_a_set"):
         return (*super().update(accumulator[:2], prediction, target, weights), frozenset())
 
 
+@breaks("nothing hidden")
+class OneAccumulator(Hits, type="one_accumulator"):
+    """One accumulator for all epochs, emptied at the start of each."""
+
+    kept = []  # noqa: RUF012
+
+    def start(self):
+        self.kept[:] = [0.0, 0.0]
+        return self.kept
+
+    def update(self, accumulator, prediction, target, weights):
+        accumulator[:] = super().update(accumulator, prediction, target, weights)
+        return accumulator
+
+
 @breaks("weights")
 class Unweighted(Hits, type="unweighted"):
     """Passes the weights over."""
@@ -1050,3 +1160,20 @@ class KeepsTheRun(Callback, type="keeps_the_run"):
 
     def modnet_training_started(self, run):
         run.state_of(self)["network"] = run.network
+
+
+def table():
+    """Markdown: what is broken, the rule, what the kit says."""
+    from modnet.testing import examine
+
+    yield "| kind | component | breaks | the kit says |"
+    yield "|---|---|---|---|"
+    for fault in faults():
+        component = fault.component
+        says = "; ".join(f"{row.text}" for row in examine(component, *fault.shapes).failures).replace("|", "\\|")
+        words = (type(component).__doc__ or "Has no docstring.").rstrip(".").replace("|", "\\|")
+        yield f"| {component.kind} | `{type(component).__name__}`: {words} | {fault.rule} | {says} |"
+
+
+if __name__ == "__main__":
+    print("\n".join(table()))

@@ -1,9 +1,16 @@
 """`pytest --modnet-plugin NAME`, in a process of its own."""
 
+import os
 import subprocess
 import sys
+import tomllib
+from pathlib import Path
 
 import pytest
+
+import modnet
+
+REPOSITORY = Path(modnet.__file__).parents[1]
 
 RIGHT = """\
 import numpy as np
@@ -59,7 +66,7 @@ def test_each_component_is_a_test(environment, run):
     ("name", "message"),
     [
         ("modnet-rapm", 'modnet-rapm is not installed; did you mean "modnet-ramp"?'),
-        ("numpy", "numpy offers no components"),
+        ("numpy", "numpy offers no components, kernels or hooks"),
     ],
 )
 def test_a_name_without_components_is_a_wrong_call(environment, run, name, message):
@@ -67,6 +74,37 @@ def test_a_name_without_components_is_a_wrong_call(environment, run, name, messa
     status, printed = run("--modnet-plugin", name)
     assert status == 4
     assert f"--modnet-plugin: {message}" in printed
+
+
+def test_an_installed_modnet_is_found_by_pytest_and_silent(environment, tmp_path_factory):
+    """As pip leaves it: a distribution with the entry points of pyproject.toml, and no -p."""
+    project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]
+    (name, module), *others = project["entry-points"]["pytest11"].items()
+    assert not others
+    site = tmp_path_factory.mktemp("site")
+    metadata = site / "modnet_core-0.1.0.dist-info"
+    metadata.mkdir()
+    (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: modnet-core\nVersion: 0.1.0\n")
+    (metadata / "entry_points.txt").write_text(f"[pytest11]\n{name} = {module}\n")
+    environment.install("modnet-ramp", RIGHT, initializers={"ramp": "Ramp"})
+    (environment.folder / "test_mine.py").write_text("def test_mine(): pass\n")
+    variables = {key: value for key, value in os.environ.items() if key != "PYTEST_DISABLE_PLUGIN_AUTOLOAD"}
+    variables["PYTHONPATH"] = os.pathsep.join(map(str, [site, environment.folder, REPOSITORY]))
+
+    def pytest_of(*arguments):
+        command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--rootdir", ".", *arguments]
+        done = subprocess.run(
+            command, cwd=environment.folder, env=variables, capture_output=True, text=True, check=False
+        )
+        return done.returncode, done.stdout + done.stderr
+
+    status, printed = pytest_of("-q")
+    assert (status, "modnet" in printed) == (0, False), printed
+    assert "1 passed" in printed
+    status, printed = pytest_of("-v", "--modnet-plugin", "modnet-ramp")
+    assert status == 0, printed
+    assert "modnet-ramp::initializer ramp PASSED" in printed
+    assert "2 passed" in printed
 
 
 def test_pytest_pays_nothing_for_what_it_does_not_ask_for():

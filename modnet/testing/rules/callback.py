@@ -33,7 +33,14 @@ class Trial(of_component.Trial):
         network = build(spec, seed=0, registry=self.registry)
         rng = np.random.default_rng(0)
         x, y = rng.standard_normal((24, 2)), rng.integers(0, 2, 24)
-        probe = Probe()
+        seen: dict[str, Any] = {}
+
+        class Probe(Callback):
+            """Takes the states of all callbacks as the run ends."""
+
+            def modnet_training_ended(self, run: Any) -> None:
+                seen.update(run.states)
+
         with (
             tempfile.TemporaryDirectory() as folder,
             contextlib.chdir(folder),
@@ -49,24 +56,10 @@ class Trial(of_component.Trial):
                 epochs=EPOCHS,
                 batch_size=8,
                 validation=0.25,
-                callbacks=[self.component, probe],
+                callbacks=[self.component, Probe()],
                 registry=self.registry,
             )
-        return probe.seen.pop()
-
-
-class Probe(Callback):
-    """Takes the states of all callbacks as the run ends."""
-
-    @property
-    def seen(self) -> list[dict[str, Any]]:
-        return SEEN
-
-    def modnet_training_ended(self, run: Any) -> None:
-        self.seen.append(run.states)
-
-
-SEEN: list[dict[str, Any]] = []
+        return seen
 
 
 @RULES.rule(

@@ -17,7 +17,7 @@ from modnet.component import KINDS, Array, Component, Shape
 from modnet.configuration import Checker, Configuration, show
 from modnet.errors import PluginError, SpecError
 from modnet.registry import Registry
-from modnet.testing.contract import Broken, NotApplicable, Rules
+from modnet.testing.contract import Broken, NotExamined, Rules
 
 RULES = Rules()
 PLACES = {
@@ -108,16 +108,30 @@ def difference(found: Array, expected: Array) -> float:
 
 def same(found: Array, expected: Array, what: str, tolerance: float = 1e-9) -> None:
     """Raises Broken where two arrays are not the same to a relative tolerance."""
-    error = difference(found, expected)
-    if not error <= tolerance:
-        shapes = f"; shapes {found.shape} and {expected.shape}" if found.shape != expected.shape else ""
-        raise Broken(f"{what}: relative difference {error:.2g}, at most {tolerance:g} is expected{shapes}")
+    if not difference(found, expected) <= tolerance:
+        raise Broken(f"{what}: {_contrast(found, expected)}, at most {tolerance:g} is expected")
 
 
 def same_bytes(found: Array, expected: Array, what: str) -> None:
     """Raises Broken where two arrays are not the same to the last bit."""
     if found.shape != expected.shape or found.tobytes() != expected.tobytes():
-        raise Broken(f"{what}: relative difference {difference(found, expected):.2g}, the same bytes are expected")
+        raise Broken(f"{what}: {_contrast(found, expected)}, the same bytes are expected")
+
+
+def _contrast(found: Array, expected: Array) -> str:
+    """In which way two arrays are different."""
+    if found.shape != expected.shape:
+        return f"shapes {found.shape} and {expected.shape}"
+    error = difference(found, expected)
+    if np.isfinite(error):
+        return f"relative difference {error:.2g}"
+    counts = [int(np.sum(~np.isfinite(array))) for array in (found, expected)]
+    return f"{counts[0]} of {found.size} numbers are not finite, {counts[1]} in what they are compared with"
+
+
+def changed(found: Array, before: Array) -> str:
+    """How many numbers have been written over."""
+    return f"{int(np.sum(found != before))} of {found.size} numbers"
 
 
 class GlobalNumbers:
@@ -251,7 +265,7 @@ def read(trial: Trial, plain: Any) -> Any:
 )
 def json_schema(trial: Trial) -> str:
     if find_spec("jsonschema") is None:
-        raise NotApplicable("jsonschema is not installed: pip install jsonschema")
+        raise NotExamined("jsonschema is not installed: pip install jsonschema")
     jsonschema = import_module("jsonschema")
     from modnet.spec.components import ComponentReader
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import tempfile
 import threading
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from modnet.component import Array, Node, Shape
-from modnet.network import Network, build
+from modnet.network import Network, Pass, build
 from modnet.testing.contract import Broken, NotApplicable, Rules, raised
 from modnet.testing.rules import layer as of_layer
 from modnet.testing.rules.component import same_bytes
@@ -18,6 +19,8 @@ from modnet.testing.rules.component import same_bytes
 RULES = Rules()
 
 THREADS, PREDICTIONS = 8, 10
+SWITCH = 1e-5
+"""Seconds after which another thread gets its turn: Python's 5 ms would let most predictions end undisturbed."""
 
 
 class Trial(of_layer.Trial):
@@ -49,7 +52,7 @@ class Trial(of_layer.Trial):
 @RULES.rule(
     "save and load",
     "A model file holds the plain configuration, the parameters and the declared state, and nothing else: whatever "
-    "changes a prediction has to be one of these.",
+    "changes a prediction has to be one of these, what `prepare` and training passes have learned too.",
     after=("runs", "shapes", "expands", "round trip", "prediction", "does not change"),
 )
 def save_and_load(trial: Trial) -> str:
@@ -59,14 +62,27 @@ def save_and_load(trial: Trial) -> str:
     data = trial.data(network)
     rng = np.random.default_rng(0)
     network.parameters.flat += rng.uniform(-0.1, 0.1, network.parameters.flat.shape).astype(network.dtype)
+    learn(network, trial, seed=1)
     expected = network.predict(data)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "model.modnet")
         save(network, path, registry=trial.registry)
         size = path.stat().st_size
+        # What is kept on the class or in the module would outlive the file in this process.
+        learn(trial.network(), trial, seed=2)
         found = load(path, registry=trial.registry).predict(data)
-    same_bytes(found, expected, "the prediction of the loaded network")
+    same_bytes(found, expected, "the prediction of the loaded network, another having learned in between")
     return f"{size} bytes"
+
+
+def learn(network: Network, trial: Trial, seed: int) -> None:
+    """Lets a network learn from data as the first steps of a training do, without an optimizer."""
+    inputs = network.arrays(trial.data(network, rows=16, seed=seed))
+    run = Pass(network, list(network.graph.outputs.values()), training=True)
+    (output,) = run.forward(inputs)
+    targets = 1 + np.random.default_rng(seed).standard_normal(output.shape).astype(network.dtype)
+    network.prepare(lambda: [(inputs, dict.fromkeys(network.outputs, targets))])
+    run.forward(inputs)
 
 
 @RULES.rule(
@@ -91,10 +107,15 @@ def threads(trial: Trial) -> str:
                 return
 
     started = [threading.Thread(target=predict, args=(number,)) for number in range(THREADS)]
-    for thread in started:
-        thread.start()
-    for thread in started:
-        thread.join()
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(SWITCH)
+    try:
+        for thread in started:
+            thread.start()
+        for thread in started:
+            thread.join()
+    finally:
+        sys.setswitchinterval(interval)
     if wrong:
         raise Broken(wrong[0])
     return f"{THREADS} threads, {PREDICTIONS} predictions each"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,9 +14,9 @@ from modnet.component import Activation, Array, Layer, Parameter, Shape, State
 from modnet.context import Context
 from modnet.errors import ShapeError
 from modnet.testing.contract import Broken, NotApplicable, Rules, raised
-from modnet.testing.gradients import directional_error, layer_context, layer_inputs
+from modnet.testing.gradients import directional_errors, layer_context, layer_inputs
 from modnet.testing.rules import component as of_component
-from modnet.testing.rules.component import GlobalNumbers, same, same_bytes
+from modnet.testing.rules.component import GlobalNumbers, changed, same, same_bytes
 
 RULES = Rules()
 
@@ -359,14 +359,12 @@ def _gradients(
             context.state[name][...] = array
         return float(np.vdot(weights, trial.forward(context, inputs)))
 
-    rng = np.random.default_rng(0)
-    errors: dict[str, float] = {}
+    claims: dict[str, tuple[Array, Array]] = {}
     for number, (x, gradient) in enumerate(zip(inputs, outcome.inputs, strict=True)):
         if x.dtype.kind == "f" and gradient is not None:
-            name = "input" if len(inputs) == 1 else f"input {number + 1}"
-            errors[name] = directional_error(moving(x, functional), gradient, x.copy(), rng)
-    for name, parameter in context.params.items():
-        errors[name] = directional_error(moving(parameter, functional), outcome.parameters[name], parameter.copy(), rng)
+            claims["input" if len(inputs) == 1 else f"input {number + 1}"] = x, gradient
+    claims |= {name: (parameter, outcome.parameters[name]) for name, parameter in context.params.items()}
+    errors = directional_errors(functional, claims, np.random.default_rng(0))
     wrong = {name: error for name, error in errors.items() if not error <= LARGEST_ERROR}
     if wrong:
         texts = [f"{name} by {error:.2g}{_unwritten(outcome, name)}" for name, error in wrong.items()]
@@ -379,19 +377,6 @@ def _gradients(
 def _unwritten(outcome: Outcome, name: str) -> str:
     gradient = outcome.parameters.get(name)
     return " (it is zero: was it written?)" if gradient is not None and not gradient.any() else ""
-
-
-def moving(array: Array, functional: Callable[[], float]) -> Callable[[Array], float]:
-    """The functional as a function of an array that it reads."""
-
-    def value(moved: Array) -> float:
-        before = array.copy()
-        array[...] = moved
-        result = functional()
-        array[...] = before
-        return result
-
-    return value
 
 
 @RULES.rule(
@@ -446,10 +431,10 @@ def leaves_inputs_alone(trial: Trial) -> str:
                 trial.backward(context, weights)
             for number, (x, before) in enumerate(zip(inputs, kept, strict=True)):
                 if not np.array_equal(x, before):
-                    raise Broken(f"{when} writes into input {number + 1}: {np.sum(x != before)} of {x.size} numbers")
+                    raise Broken(f"{when} writes into input {number + 1}: {changed(x, before)}")
             for name, parameter in context.params.items():
                 if not np.array_equal(parameter, parameters[name]):
-                    raise Broken(f"{when} writes into the parameter {name}")
+                    raise Broken(f"{when} writes into the parameter {name}: {changed(parameter, parameters[name])}")
     return ""
 
 
@@ -520,10 +505,10 @@ def prediction(trial: Trial) -> str:
         drawn = np.random.default_rng(seed).bit_generator.state
         outputs.append(trial.forward(context, inputs, seed).copy())
         if context.rng.bit_generator.state != drawn:
-            raise Broken("it draws random numbers in prediction")
+            raise Broken(f"it draws random numbers to predict {BATCH} samples")
         for name, array in context.state.items():
             if not np.array_equal(array, state[name]):
-                raise Broken(f"it writes into its state {name} in prediction")
+                raise Broken(f"it writes into its state {name} in prediction: {changed(array, state[name])}")
     for output in outputs[1:]:
         same_bytes(output, outputs[0], "the same prediction once more")
     return ""
@@ -541,6 +526,9 @@ def same_seed(trial: Trial) -> str:
             outcomes.append(trial.run(trial.context(), trial.inputs()))
     first, second = outcomes
     same_bytes(second.output, first.output, "two training passes with one seed, the output")
+    for number, (gradient, other) in enumerate(zip(second.inputs, first.inputs, strict=True)):
+        if gradient is not None and other is not None:
+            same_bytes(gradient, other, f"two training passes with one seed, the gradient of input {number + 1}")
     for name, gradient in second.parameters.items():
         same_bytes(gradient, first.parameters[name], f"two training passes with one seed, the gradient of {name}")
     return ""
@@ -564,8 +552,9 @@ def masks(trial: Trial) -> str:
         ending = [ending_mask(sizes) for _ in sizes]
         context = trial.context(sizes=sizes, training=training, masks=ending)
         output = trial.run(context, inputs).output
-        if any(not np.array_equal(mask, ending_mask(sizes)) for mask in ending):
-            raise Broken("it writes into its mask")
+        for mask in ending:
+            if not np.array_equal(mask, ending_mask(sizes)):
+                raise Broken(f"it writes into its mask: {changed(mask, ending_mask(sizes))}")
         _check_mask(context.output_mask, output)
         if not np.isfinite(output).all():
             raise Broken("with a mask, and a sequence without any step, the output has nan or inf")
@@ -573,7 +562,10 @@ def masks(trial: Trial) -> str:
     output = trial.run(context, inputs).output
     _check_mask(context.output_mask, output)
     if context.output_mask is not None and not layer.makes_mask:
-        raise Broken("without a mask it sets context.output_mask, and does not say makes_mask, so that nobody sees it")
+        raise Broken(
+            f"without a mask it sets context.output_mask, of shape {context.output_mask.shape}, and does not say "
+            "makes_mask, so that nobody sees it"
+        )
     if layer.makes_mask and context.output_mask is None:
         raise Broken("it says makes_mask and leaves context.output_mask at None")
     return f"samples of shape {text(sizes)}"
@@ -843,8 +835,9 @@ def memory(trial: Trial) -> str:
 
 
 def wide(trial: Trial) -> tuple[tuple[int, ...], ...]:
-    """The sizes with a last axis of 16 or more, where the layer takes that: a mean over a few is nearly as large as "
-    "they."""
+    """The sizes with a last axis of 16 or more, where the layer takes that: a mean over few numbers is nearly as large
+    as they are.
+    """
     shapes = tuple(fixed((*sizes[:-1], max(16, sizes[-1] or 0))) if sizes else () for sizes in trial.sizes)
     try:
         trial.component.output_shape(*shapes)

@@ -12,7 +12,7 @@ from modnet.component import Array, Metric
 from modnet.testing.contract import Broken, Rules
 from modnet.testing.rules import component as of_component
 from modnet.testing.rules.component import same
-from modnet.testing.targets import Case, cases
+from modnet.testing.targets import FORMS, SHAPES, Case, cases
 
 RULES = Rules()
 
@@ -30,7 +30,8 @@ class Trial(of_component.Trial):
         """Raises Broken where there are none."""
         found = list(cases(self.shapes, self._takes))
         if not found:
-            raise Broken(f"it takes no predictions and targets that were tried, for {self.shapes or 'any shape'}")
+            tried = f"the {len(FORMS)} kinds of predictions and targets that were tried"
+            raise Broken(f"it takes none of {tried}, for {self.shapes or SHAPES}")
         return found
 
     def _takes(self, prediction: Array, target: Array) -> bool:

@@ -1,0 +1,237 @@
+"""The contract of a kernel: it does what its component's own numpy code does."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from functools import cache
+from typing import Any
+
+import numpy as np
+
+from modnet.component import Array, Component, Composite, Loss, Optimizer, Shape
+from modnet.context import Context
+from modnet.errors import DataError
+from modnet.kernels import Maker
+from modnet.testing.contract import Broken, NotApplicable, Rules, raised
+from modnet.testing.rules import layer as of_layer
+from modnet.testing.rules import loss as of_loss
+from modnet.testing.rules import optimizer as of_optimizer
+from modnet.testing.rules.component import changed, same
+
+RULES = Rules()
+
+METHODS = {
+    "layer": ("forward", "backward"),
+    "activation": ("forward", "backward"),
+    "loss": ("joint",),
+    "optimizer": ("update",),
+}
+"""Kind -> the methods for which the engine asks for kernels."""
+
+DTYPES = (np.dtype(np.float32), np.dtype(np.float64))
+
+UNITS = 1000
+"""Rounding units of the greatest number by which a kernel may differ."""
+
+Results = dict[str, Array]
+
+
+class Accelerated:
+    """A component with a kernel in place of one of its methods."""
+
+    def __init__(self, component: Component, method: str, kernel: Callable[..., Any]) -> None:
+        self.component = component
+        setattr(self, method, kernel)
+        if getattr(kernel, "whole", False):
+            self.scratch = 0
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.component, name)
+
+
+class Trial:
+    """A kernel's maker with a component for which it may have one."""
+
+    def __init__(self, maker: Maker, component: Component, method: str, shapes: tuple[Shape, ...]) -> None:
+        self.component = component
+        self.method = method
+        self.shapes = shapes
+        self.make = cache(lambda dtype: maker(component, dtype))
+
+    def each(self) -> Iterator[tuple[np.dtype[Any], Any]]:
+        """(dtype, the component with its kernel) for each dtype that there is a kernel for.
+
+        Raises:
+            NotApplicable: there is none.
+        """
+        made = [(dtype, kernel) for dtype in DTYPES if (kernel := self.make(dtype)) is not None]
+        if not made:
+            raise NotApplicable("it has none for this configuration")
+        for dtype, kernel in made:
+            yield dtype, Accelerated(self.component, self.method, kernel)
+
+    def passes(
+        self,
+        subject: Any,
+        dtype: np.dtype[Any],
+        turned: Callable[[Array], Array] = np.copy,
+        turned_gradient: Callable[[Array], Array] | None = None,
+    ) -> Iterator[tuple[str, Results]]:
+        """What a subject, the component with a kernel or without, gives: (for what, name -> array).
+
+        Args:
+            turned: what is done to each input beforehand, such as to give it another order in memory.
+            turned_gradient: the same for the gradient that `backward` is given; by default as for inputs.
+        """
+        if isinstance(self.component, Optimizer):
+            yield from self._steps(subject, dtype)
+        elif isinstance(self.component, Loss):
+            yield from self._losses(subject, dtype, turned)
+        else:
+            yield from self._layers(subject, dtype, turned, turned_gradient or turned)
+
+    def _layers(
+        self,
+        subject: Any,
+        dtype: np.dtype[Any],
+        turned: Callable[[Array], Array],
+        turned_gradient: Callable[[Array], Array],
+    ) -> Iterator[tuple[str, Results]]:
+        trial = of_layer.Trial(subject, self.shapes)
+        masks: list[Sequence[tuple[int, ...]] | None] = [None]
+        with suppress(NotApplicable):
+            masks.append(of_layer.sequence_sizes(trial))
+        for sizes in masks:
+            for training in (True, False):
+                ending = None if sizes is None else [of_layer.ending_mask(tuple(sizes)) for _ in sizes]
+                context = trial.context(dtype, training, sizes=sizes, masks=ending)
+                for batch in (of_layer.BATCH,) if sizes else (8, 1, 0, 5):
+                    inputs = [turned(x) for x in trial.inputs(batch, dtype, sizes=sizes)]
+                    output = trial.forward(context, inputs, copy=False)
+                    y = output.copy()
+                    results = trial.backward(context, turned_gradient(of_layer.weights_for(y)))
+                    found = {"the output": y}
+                    gradients = {f"the gradient of input {i + 1}": g for i, g in enumerate(results) if g is not None}
+                    found |= {name: gradient.copy() for name, gradient in gradients.items()}
+                    found |= {f"the gradient of {name}": array.copy() for name, array in context.grads.items()}
+                    found |= {f"the state {name}": array.copy() for name, array in context.state.items()}
+                    mode = f"{'training' if training else 'prediction'} with {batch} samples"
+                    yield f"{mode}{' and a mask' if sizes else ''}", found
+
+    def _losses(
+        self, subject: Any, dtype: np.dtype[Any], turned: Callable[[Array], Array]
+    ) -> Iterator[tuple[str, Results]]:
+        for case in of_loss.Trial(self.component, self.shapes).cases:
+            context = Context(dtype, training=True)
+            for batch in (8, 1, 0, 5):
+                _, target = case.data(batch)
+                logits = 3 * np.random.default_rng(3).standard_normal((batch, *case.shape))
+                wanted = turned(target.astype(dtype) if target.dtype.kind == "f" else target)
+                context.begin()
+                try:
+                    values, gradient = subject.joint(context, turned(logits.astype(dtype)), wanted)
+                except DataError:
+                    values, gradient = np.full(batch, -1.0, dtype), np.zeros((0,), dtype)
+                yield f"{case}, {batch} samples", {"values": values.copy(), "the gradient": gradient.copy()}
+
+    def _steps(self, subject: Any, dtype: np.dtype[Any]) -> Iterator[tuple[str, Results]]:
+        for size, cuts in ((of_optimizer.SIZE, ()), (of_optimizer.SIZE, (1, 40)), (1, ()), (0, ())):
+            state = of_optimizer.State(subject, dtype=dtype, size=size)
+            whole = getattr(subject.update, "whole", False)
+            for number in range(of_optimizer.STEPS):
+                state.step(cuts=() if whole else cuts, decay=0.1 * (number % 2))
+            slots = {f"slot {name}": slot for name, slot in zip(subject.slots, state.slots, strict=True)}
+            yield f"{of_optimizer.STEPS} steps of {size} numbers", {"the parameter": state.parameter, **slots}
+
+
+@RULES.rule(
+    "offered",
+    "The entry point is called KIND.TYPE.METHOD, with a method that the engine asks for, and names a function "
+    "(component, dtype) that gives a function, or None where it has no better one.",
+)
+def offered(trial: Trial) -> str:
+    component = trial.component
+    methods = () if isinstance(component, Composite) else METHODS.get(component.kind, ())
+    if trial.method not in methods:
+        known = " and ".join(methods) or "none"
+        raise Broken(f"the engine asks for kernels of {known} of this {component.kind}, and not of {trial.method}")
+    found = []
+    for dtype in DTYPES:
+        try:
+            kernel = trial.make(dtype)
+        except Exception as error:
+            raise Broken(f"for {dtype}: {raised(error)}") from None
+        if kernel is not None and not callable(kernel):
+            raise Broken(f"for {dtype} it gives a {type(kernel).__name__}, expected a function or None")
+        found += [str(dtype)] * (kernel is not None)
+    if not found:
+        raise NotApplicable("it has none for this configuration")
+    return ", ".join(found)
+
+
+@RULES.rule(
+    "agrees",
+    "A kernel gives what the component's own method gives, to rounding: shapes, dtypes, state, gradients, with batches "
+    "of any size, masks, in training and in prediction; it saves what the component's other method reads.",
+    after=("offered",),
+)
+def agrees(trial: Trial) -> str:
+    return _compare(trial, np.copy, "")
+
+
+@RULES.rule(
+    "strides",
+    "Inputs and gradients may lie in memory in any order: compile for that, or copy.",
+    after=("offered", "agrees"),
+)
+def strides(trial: Trial) -> str:
+    if isinstance(trial.component, Optimizer):
+        raise NotApplicable("an optimizer is given contiguous arrays")
+    for name, turned in (("Fortran order", np.asfortranarray), ("every other row", lambda x: np.repeat(x, 2, 0)[::2])):
+        _compare(trial, turned, f"{name}, ")
+    return "every other row, Fortran order"
+
+
+def _compare(trial: Trial, turned: Callable[[Array], Array], what: str) -> str:
+    compared = 0
+    for dtype, subject in trial.each():
+        expected = trial.passes(trial.component, dtype)
+        try:
+            for (case, arrays), (_, found) in zip(expected, trial.passes(subject, dtype, turned), strict=True):
+                where = f"{dtype}, {what}{case}"
+                if arrays.keys() != found.keys():
+                    raise Broken(f"{where}: it gives {', '.join(found)}, expected {', '.join(arrays)}")
+                for name, array in arrays.items():
+                    if found[name].dtype != array.dtype:
+                        raise Broken(f"{where}: {name} is {found[name].dtype}, expected {array.dtype}")
+                    same(found[name], array, f"{where}: {name}", UNITS * float(np.finfo(dtype).eps))
+                    compared += 1
+        except (Broken, NotApplicable):
+            raise
+        except Exception as error:
+            raise Broken(f"{dtype}, {what}{raised(error)}") from None
+    return f"{compared} arrays"
+
+
+@RULES.rule(
+    "leaves its inputs alone",
+    "Inputs, logits and targets belong to others; only the gradient that backward is given may be overwritten.",
+    after=("offered", "agrees"),
+)
+def leaves_inputs_alone(trial: Trial) -> str:
+    if isinstance(trial.component, Optimizer):
+        raise NotApplicable("an optimizer changes what it is given")
+    watched: list[tuple[Array, Array]] = []
+
+    def watch(x: Array) -> Array:
+        watched.append((x.copy(), x.copy()))
+        return watched[-1][0]
+
+    for dtype, subject in trial.each():
+        for case, _ in trial.passes(subject, dtype, watch, np.copy):
+            for given, before in watched:
+                if not np.array_equal(given, before):
+                    raise Broken(f"{dtype}, {case}: it writes over {changed(given, before)} that it was given")
+            watched.clear()
+    return ""
