@@ -13,7 +13,7 @@ from modnet.configuration import nearest, show
 from modnet.errors import BrokenPlugin, ModnetError, NotInstalled, PluginError
 from modnet.hooks import HookModule
 from modnet.registry import Entry, Registry, normalized
-from modnet.testing.contract import KERNEL, Report, Row, examine, examine_kernel, raised
+from modnet.testing.contract import KERNEL, ContractError, Report, Row, examine, examine_kernel, raised
 from modnet.testing.examples import examples_of
 
 HOOKS = "hooks"
@@ -34,6 +34,19 @@ class Offer:
     kind: str
     name: str
     examine: Callable[[], list[Report]]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.name}"
+
+    def check(self) -> None:
+        """Examines it.
+
+        Raises:
+            ContractError: rules broke.
+        """
+        broken = [report for report in self.examine() if report.failures]
+        if broken:
+            raise ContractError(broken)
 
 
 def offered_by(distribution: str, registry: Registry) -> list[Offer]:

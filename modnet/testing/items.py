@@ -38,15 +38,12 @@ class OfferItem(pytest.Item):
 
     @classmethod
     def of(cls, session: pytest.Session, offer: Offer) -> OfferItem:
-        name = f"{offer.kind} {offer.name}"
-        item: OfferItem = cls.from_parent(session, name=name, nodeid=f"{offer.distribution}::{name}")
+        item: OfferItem = cls.from_parent(session, name=str(offer), nodeid=f"{offer.distribution}::{offer}")
         item.offer = offer
         return item
 
     def runtest(self) -> None:
-        broken = [report for report in self.offer.examine() if report.failures]
-        if broken:
-            raise ContractError(broken)
+        self.offer.check()
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
         return str(excinfo.value) if isinstance(excinfo.value, ContractError) else super().repr_failure(excinfo)

@@ -1,4 +1,4 @@
-"""Every layer of the plugin keeps the contract; a new one is tested by being among the entry points."""
+"""Every layer and kernel of the plugin keeps the contract; a new one is tested by being among the entry points."""
 
 import pytest
 from modnet_conv.augmentation import RandomCrop, RandomFlip, RandomShift
@@ -9,10 +9,6 @@ import modnet
 from modnet import Example
 from modnet.testing import check_component
 from modnet.testing.distribution import offered_by
-from modnet.testing.examples import examples_of
-
-ENTRIES = offered_by("modnet-conv", modnet.default_registry())
-EXAMPLES = [example for entry in ENTRIES for example in examples_of(entry.load())]
 
 FURTHER = [
     Example(Conv1d(out_channels=2, kernel_size=3, padding=(2, 0)), ((None, 2),)),
@@ -33,11 +29,11 @@ FURTHER = [
 ]
 
 
-@pytest.mark.parametrize("example", [*EXAMPLES, *FURTHER], ids=str)
-def test_keeps_the_contract(example):
+@pytest.mark.parametrize("offer", offered_by("modnet-conv", modnet.default_registry()), ids=str)
+def test_what_is_offered_keeps_the_contract(offer):
+    offer.check()
+
+
+@pytest.mark.parametrize("example", FURTHER, ids=str)
+def test_further_uses_keep_the_contract(example):
     check_component(example.component, *example.input_shapes)
-
-
-@pytest.mark.parametrize("entry", ENTRIES, ids=lambda entry: entry.origin.type)
-def test_its_entry_point_is_its_type(entry):
-    assert entry.load().type == entry.origin.type
