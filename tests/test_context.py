@@ -1,8 +1,12 @@
-"""What a layer sees: buffers that come again."""
+"""What a layer sees: buffers that come again, and sums of rows."""
+
+import tracemalloc
 
 import numpy as np
+import pytest
 
 from modnet import Context
+from modnet.context import PIECE, sum_rows
 
 
 def one_pass(context: Context, batch: int) -> list[np.ndarray]:
@@ -37,3 +41,32 @@ def test_what_forward_saves_is_there_for_backward():
     context = Context("float32")
     context.save(1, None)
     assert context.saved == (1, None)
+
+
+@pytest.mark.parametrize("features", [0, 1, 5, PIECE + 1])
+@pytest.mark.parametrize("rows", [0, 1, 127, 7919])
+def test_any_number_of_rows_is_added_up(rows, features):
+    values = np.random.default_rng(0).standard_normal((max(1, rows // max(1, features // 100)), features))[:rows]
+    found = np.full(features, np.nan)
+    sum_rows(values, found)
+    np.testing.assert_allclose(found, values.sum(axis=0), rtol=1e-12, atol=1e-12)
+
+
+def test_columns_of_a_wider_array_are_added_up():
+    wide = np.random.default_rng(0).standard_normal((2 * PIECE, 6))
+    found = np.empty(3)
+    sum_rows(wide[:, 2:5], found)
+    np.testing.assert_allclose(found, wide.sum(axis=0)[2:5], rtol=1e-12)
+
+
+def test_the_sum_of_many_rows_keeps_its_digits_and_takes_little_memory():
+    rows = np.full((5 * PIECE + 3, 2), 0.1, np.float32)
+    found = np.empty(2, np.float32)
+    tracemalloc.start()
+    try:
+        sum_rows(rows, found)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    np.testing.assert_allclose(found, rows.sum(axis=0, dtype=np.float64), rtol=5e-4)
+    assert peak < rows.nbytes / 10

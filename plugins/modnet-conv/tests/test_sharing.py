@@ -4,11 +4,10 @@ import json
 import os
 import subprocess
 import sys
-import tracemalloc
 
 import numpy as np
 import pytest
-from modnet_conv.convolution import Conv1d, Conv2d, Conv3d, ConvTranspose2d, DepthwiseConv2d, sum_channels
+from modnet_conv.convolution import Conv1d, Conv2d, Conv3d, ConvTranspose2d, DepthwiseConv2d
 from modnet_conv.pooling import AveragePool2d, MaxPool2d
 
 from modnet.testing.gradients import layer_context
@@ -76,28 +75,6 @@ def test_a_large_batch_is_shared_in_every_product(layer, shape, monkeypatch):
     assert len(calls) == 2
     layer.backward(context, y)
     assert len(calls) in (4, 6)
-
-
-@pytest.mark.parametrize("rows", [0, 1, 127, 257, 4096, 7919])
-def test_sums_over_any_number_of_rows(rows):
-    """A prime is the hardest: a sum in equal parts would be one of single rows."""
-    gradient = np.random.default_rng(0).standard_normal((rows, 5))
-    found = np.full(5, np.nan)
-    sum_channels(gradient, found)
-    np.testing.assert_allclose(found, gradient.sum(axis=0), rtol=1e-12, atol=1e-12)
-
-
-def test_the_sums_take_little_memory():
-    gradient = np.ones((7919 * 16, 8), np.float32)
-    found = np.empty(8, np.float32)
-    tracemalloc.start()
-    try:
-        sum_channels(gradient, found)
-        _, peak = tracemalloc.get_traced_memory()
-    finally:
-        tracemalloc.stop()
-    assert found.tolist() == [len(gradient)] * 8
-    assert peak < gradient.nbytes / 20
 
 
 def test_few_samples_take_buffers_for_one_half_alone():
