@@ -21,9 +21,9 @@ SHORT_ROW = 32
 MANY_ROWS = 32
 """The rows from which on it pays to copy short ones into columns."""
 
-PIECE = 65536
-"""Elements of a long sum of rows that are added up at a time: few enough that BLAS does so in one thread, where it need
-not wait for another, and that rounding errors stay small.
+PIECE = 1 << 18
+"""Elements of a long sum of rows that are added up at a time: few enough that BLAS does so in one thread, so that the
+sum does not depend on how many there are, and that rounding errors stay small.
 """
 
 
@@ -172,7 +172,7 @@ def ones(length: int, dtype: np.dtype[Any]) -> Array:
 
 def sum_rows(rows: Array, out: Array) -> None:
     """Writes the sum over the first of two axes; a product with ones takes a third of the time of `add.reduce`."""
-    if rows.size <= 4 * PIECE:
+    if rows.size <= PIECE:
         ones(len(rows), rows.dtype).dot(rows, out)
         return
     length = max(1, PIECE // rows.shape[1])
