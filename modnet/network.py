@@ -23,7 +23,10 @@ from modnet.spec.model import Spec, TrainingSpec
 
 if TYPE_CHECKING:
     from modnet.kernels import Kernels
+    from modnet.modelfile.transfer import Transfer
+    from modnet.profiling import Profile
     from modnet.spec.reader import SpecLike
+    from modnet.summary import Summary
 
 PREDICTION_BYTES = 4 << 20
 """What the output of one node may take while `predict` sends a large input through the network in parts."""
@@ -79,8 +82,9 @@ class Network:
         spec: what it was built from.
         graph: its nodes, with shapes.
         dtype: of its parameters and of everything that it computes.
-        parameters: name -> trainable array, `linear_1.weight`; all are views of one flat array. Those that weight decay
-            applies to come first, then the other trainable ones, then the frozen ones.
+        parameters: name -> array, `linear_1.weight`; all are views of one flat array. Those that weight decay applies
+            to come first, then the other trainable ones, then the frozen ones.
+        decayed_size, trainable_size: elements at the front of it that weight decay applies to, and that are trained.
         state: name -> array that is kept without being trained, such as running means.
         schema: the columns, categories and class names of the table that it was trained on, or None.
         history: how it was trained: name -> value for each epoch.
@@ -303,7 +307,7 @@ class Network:
         owner = node if node.owner is None else self.graph.nodes[node.owner]
         return {name: array[f"{owner.name}.{name}"] for name in names}
 
-    def load_parameters(self, source: Any, *, rename: Mapping[str, str] | None = None, strict: bool = True) -> Any:
+    def load_parameters(self, source: Any, *, rename: Mapping[str, str] | None = None, strict: bool = True) -> Transfer:
         """Takes over the parameters and state of another model, by name and shape.
 
         Args:
@@ -322,13 +326,13 @@ class Network:
 
         return load_parameters(self, source, rename or {}, strict)
 
-    def summary(self) -> Any:
+    def summary(self) -> Summary:
         """The nodes with their shapes and sizes: an object with `.rows` that prints as a table."""
         from modnet.summary import Summary
 
         return Summary.of(self)
 
-    def profile(self, x: Any, y: Any = None, *, batch_size: int | None = None, repeats: int = 30) -> Any:
+    def profile(self, x: Any, y: Any = None, *, batch_size: int | None = None, repeats: int = 30) -> Profile:
         """Times the parts of training steps: an object that prints as a table. Arguments as for `train`."""
         from modnet.profiling import profile
 
