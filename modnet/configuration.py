@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import inspect
 import math
-import re
 import sys
 import types
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -295,9 +294,6 @@ def did_you_mean(name: str, names: Iterable[str]) -> str:
     """`; did you mean "x"?`, or "" where nothing is near."""
     found = nearest(name, names)
     return f"; did you mean {show(found)}?" if found else ""
-
-
-_PLAIN_KEY = re.compile(r"[\w-]{1,60}")
 
 
 def path_text(path: Path) -> str:

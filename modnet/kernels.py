@@ -4,7 +4,7 @@ The numpy code in a component is the reference. A kernel does the same, to round
 which of them ran. A plugin names it by an entry point of the group `modnet.kernels`:
 
     [project.entry-points."modnet.kernels"]
-    "optimizer.adam.update" = "modnet_numba.optimizers:adam_update"
+    "optimizer.adam.update" = "modnet_swift.optimizers:adam"
 
 The value is a function (component, dtype) -> callable or None: the callable takes what the method takes, without self,
 and None says that there is nothing better for that configuration. A layer's `forward` and `backward` may be offered

@@ -153,7 +153,7 @@ def profile(
 
     def change() -> None:
         penalty.add()
-        if training and (training.gradient_clipping is not None or training.gradient_value_clipping is not None):
+        if training:
             optimization.clip(training.gradient_clipping, training.gradient_value_clipping)
         optimization.step(0.0)
 

@@ -300,8 +300,8 @@ class Registry:
             return UnknownType(f"{distribution} offers no {what}")
         others = [k for k in KINDS if k not in _kinds_within(kind) and any(key == (k, name) for key in self._keys())]
         if others:
-            article = "an" if others[0][0] in "aeiou" else "a"
-            return UnknownType(f"expected {_article(kind.kind)}, found {show(name)}, which is {article} {others[0]}")
+            what_it_is = _with_article(others[0])
+            return UnknownType(f"expected {_with_article(kind.kind)}, found {show(name)}, which is {what_it_is}")
         suggestion = did_you_mean(name, self.names(kind))
         hint = (
             ""
@@ -447,7 +447,7 @@ def _kinds_within(kind: type[Component]) -> tuple[str, ...]:
     return ("layer", "activation") if kind.kind == "layer" else (kind.kind,)
 
 
-def _article(word: str) -> str:
+def _with_article(word: str) -> str:
     return f"{'an' if word[0] in 'aeiou' else 'a'} {word}"
 
 

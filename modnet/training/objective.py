@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -283,12 +283,17 @@ def _named_metrics(metrics: Sequence[Metric]) -> dict[str, Metric]:
     """Metrics under their type names; a second one of a type gets a number."""
     named: dict[str, Metric] = {}
     for metric in metrics:
-        name, count = metric.type, 1
-        while name in named:
-            count += 1
-            name = f"{metric.type}_{count}"
-        named[name] = metric
+        named[free_name(metric.type, named)] = metric
     return named
+
+
+def free_name(name: str, taken: Container[str]) -> str:
+    """The name, or the first of name_2, name_3 and so on that is not taken."""
+    free, count = name, 1
+    while free in taken:
+        count += 1
+        free = f"{name}_{count}"
+    return free
 
 
 def _refuse(place: str, message: str, hint: str = "") -> None:

@@ -67,7 +67,7 @@ class Optimization:
         return math.sqrt(float(np.dot(gradient, gradient)))
 
     def clip(self, norm: float | None, value: float | None) -> None:
-        """Limits the gradient: each element to `value`, then the whole to `norm`."""
+        """Limits the gradient: each element to `value`, then the whole to `norm`; None is no limit."""
         gradient = self.gradients.flat[: self.network.trainable_size]
         if value is not None:
             np.clip(gradient, -value, value, out=gradient)

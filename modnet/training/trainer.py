@@ -29,7 +29,7 @@ from modnet.training.batches import ArrayBatches, Batch, Batches, StreamBatches,
 from modnet.training.callbacks import RecordHistory
 from modnet.training.checkpoint import restore
 from modnet.training.history import History
-from modnet.training.objective import Objective, Penalty, Tally
+from modnet.training.objective import Objective, Penalty, Tally, free_name
 from modnet.training.optimization import Optimization
 from modnet.training.run import INTERRUPTED, TERMINATED, Run
 
@@ -372,8 +372,7 @@ class Trainer:
         run.loss += penalty
         if self.events.hook.modnet_reduce_gradients.get_hookimpls():
             self.events.hook.modnet_reduce_gradients(run=run, gradients=self.gradients.flat)
-        if training.gradient_clipping is not None or training.gradient_value_clipping is not None:
-            self.optimization.clip(training.gradient_clipping, training.gradient_value_clipping)
+        self.optimization.clip(training.gradient_clipping, training.gradient_value_clipping)
         run.learning_rate = self.optimization.optimizer.learning_rate
         if training.schedule is not None:
             fraction = run.batch / run.steps_per_epoch if run.steps_per_epoch else 0.0
@@ -436,10 +435,7 @@ def _named_callbacks(training: TrainingSpec) -> dict[str, Callback]:
     for used in training.callbacks:
         if isinstance(used.callback, RecordHistory):
             continue
-        name, count = used.name or used.callback.type or type(used.callback).__name__, 1
-        while name in named:
-            count += 1
-            name = f"{used.name or used.callback.type}_{count}"
+        name = free_name(used.name or used.callback.type or type(used.callback).__name__, named)
         # One and the same object twice would have one state for both.
         twice = any(used.callback is other for other in named.values())
         named[name] = copy(used.callback) if twice else used.callback

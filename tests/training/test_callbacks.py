@@ -132,11 +132,13 @@ def test_two_callbacks_of_one_type_have_states_of_their_own():
         def modnet_training_ended(self, run):
             names.extend(run.callbacks)
 
+    class Nameless(Callback):
+        pass
+
     stopping = {"type": "early_stopping", "patience": 50}
-    modnet.train(
-        modnet.build(SPEC), *blobs(32), epochs=1, callbacks=[stopping, stopping, {**stopping, "name": "mine"}, Names()]
-    )
-    assert names == ["history", "early_stopping", "early_stopping_2", "mine", "names"]
+    callbacks = [stopping, stopping, {**stopping, "name": "mine"}, Nameless(), Nameless(), Names()]
+    modnet.train(modnet.build(SPEC), *blobs(32), epochs=1, callbacks=callbacks)
+    assert names == ["history", "early_stopping", "early_stopping_2", "mine", "Nameless", "Nameless_2", "names"]
 
 
 def test_the_history_can_be_drawn(tmp_path):
