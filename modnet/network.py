@@ -84,7 +84,7 @@ class Network:
         dtype: of its parameters and of everything that it computes.
         parameters: name -> array, `linear_1.weight`; all are views of one flat array. Those that weight decay applies
             to come first, then the other trainable ones, then the frozen ones.
-        decayed_size, trainable_size: elements at the front of it that weight decay applies to, and that are trained.
+        decayed_size, trainable_size: how many elements at the front of it weight decay applies to, and are trained.
         state: name -> array that is kept without being trained, such as running means.
         schema: the columns, categories and class names of the table that it was trained on, or None.
         history: how it was trained: name -> value for each epoch.
