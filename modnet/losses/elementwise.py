@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import math
-from typing import cast
 
 import numpy as np
 
-from modnet.component import Array, Loss, Shape, field
+from modnet.component import Array, Shape, field
 from modnet.context import Context
 from modnet.errors import DataError
+from modnet.losses.measured import MeasuredLoss
 from modnet.losses.targets import (
     SMALLEST_PROBABILITY,
-    check_arrays,
     check_probabilities,
     check_range,
     converted,
@@ -21,7 +20,7 @@ from modnet.losses.targets import (
 )
 
 
-class ElementwiseLoss(Loss):
+class ElementwiseLoss(MeasuredLoss):
     """A loss that is computed element by element; a sample's value is the mean over its elements."""
 
     def elements(self, context: Context, prediction: Array, target: Array) -> tuple[Array, Array]:
@@ -34,14 +33,6 @@ class ElementwiseLoss(Loss):
     def measure(self, context: Context, prediction: Array, target: Array) -> tuple[Array, Array | None]:
         values, slope = self.elements(context, prediction, converted(context, target, prediction))
         return sample_means(values, context.buffer(values.shape[:1], values.dtype)), _of_means(slope)
-
-    def values(self, prediction: Array, target: Array) -> Array:
-        check_arrays(self, prediction, target)
-        return self.measure(Context(prediction.dtype), prediction, target)[0]
-
-    def gradient(self, prediction: Array, target: Array) -> Array:
-        check_arrays(self, prediction, target)
-        return cast(Array, self.measure(Context(prediction.dtype), prediction, target)[1])
 
 
 class MeanSquaredError(ElementwiseLoss, type="mse"):

@@ -5,16 +5,15 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import cast
 
 import numpy as np
 
-from modnet.component import Array, Example, Loss, Shape, field
+from modnet.component import Array, Example, Shape, field
 from modnet.context import SHORT_ROW, Context, ones
 from modnet.errors import DataError, ShapeError
+from modnet.losses.measured import MeasuredLoss
 from modnet.losses.targets import (
     SMALLEST_PROBABILITY,
-    check_arrays,
     check_distributions,
     check_labels,
     check_probabilities,
@@ -24,21 +23,13 @@ from modnet.losses.targets import (
 )
 
 
-class LastAxisLoss(Loss):
+class LastAxisLoss(MeasuredLoss):
     """A loss that takes the last axis together; a sample's value is the mean over the other axes, its positions."""
 
     def check_shapes(self, prediction_shape: Shape, target_shape: Shape) -> None:
         if not prediction_shape:
             raise ShapeError(f"{self.type} expects a prediction of shape (n,), or with more axes before, found ()")
         super().check_shapes(prediction_shape, target_shape)
-
-    def values(self, prediction: Array, target: Array) -> Array:
-        check_arrays(self, prediction, target)
-        return self.measure(Context(prediction.dtype), prediction, target)[0]
-
-    def gradient(self, prediction: Array, target: Array) -> Array:
-        check_arrays(self, prediction, target)
-        return cast(Array, self.measure(Context(prediction.dtype), prediction, target)[1])
 
 
 class CrossEntropy(LastAxisLoss, type="cross_entropy"):

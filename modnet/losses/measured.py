@@ -1,0 +1,21 @@
+"""Losses whose formula stands in `measure`."""
+
+from __future__ import annotations
+
+from typing import cast
+
+from modnet.component import Array, Loss
+from modnet.context import Context
+from modnet.losses.targets import check_arrays
+
+
+class MeasuredLoss(Loss):
+    """A loss that overrides `measure`, from which its values and its gradient by themselves are taken."""
+
+    def values(self, prediction: Array, target: Array) -> Array:
+        check_arrays(self, prediction, target)
+        return self.measure(Context(prediction.dtype), prediction, target)[0]
+
+    def gradient(self, prediction: Array, target: Array) -> Array:
+        check_arrays(self, prediction, target)
+        return cast(Array, self.measure(Context(prediction.dtype), prediction, target)[1])
