@@ -185,13 +185,8 @@ def examine(component: Component, *input_shapes: Shape) -> Report:
     """The same as `check_component`, but it only reports."""
     group = "composite" if isinstance(component, Composite) else component.kind
     modules = [import_module(f"modnet.testing.rules.{name}") for name in MODULES[group]]
-    label = f"{component.kind} {show(component.type)} {component!r}"
-    if isinstance(component, Layer) and not input_shapes:
-        from modnet.testing.examples import accepted_shapes
-
-        input_shapes = next(accepted_shapes(component), ())
-    if input_shapes:
-        label += f" on {' and '.join(map(str, input_shapes))}"
+    input_shapes, on = _tried_on(component, input_shapes)
+    label = f"{component.kind} {show(component.type)} {component!r}{on}"
     trial = next(module.Trial for module in reversed(modules) if hasattr(module, "Trial"))(component, input_shapes)
     rules = [rule for module in modules for rule in module.RULES]
     return Report(label, component.kind, component.type, _rows(rules, trial))
@@ -221,15 +216,19 @@ def check_kernel(maker: Maker, component: Component, method: str, *input_shapes:
 def examine_kernel(maker: Maker, component: Component, method: str, *input_shapes: Shape) -> Report:
     """The same as `check_kernel`, but it only reports."""
     module = import_module(f"modnet.testing.rules.{KERNEL}")
+    input_shapes, on = _tried_on(component, input_shapes)
+    name = f"{component.kind}.{component.type}.{method}"
+    label = f"{KERNEL} {show(name)} for {component!r}{on}"
+    return Report(label, KERNEL, name, _rows(module.RULES, module.Trial(maker, component, method, input_shapes)))
+
+
+def _tried_on(component: Component, input_shapes: tuple[Shape, ...]) -> tuple[tuple[Shape, ...], str]:
+    """The shapes to try a component with, found where a layer is given none, and how a label tells them."""
     if isinstance(component, Layer) and not input_shapes:
         from modnet.testing.examples import accepted_shapes
 
         input_shapes = next(accepted_shapes(component), ())
-    name = f"{component.kind}.{component.type}.{method}"
-    label = f"{KERNEL} {show(name)} for {component!r}"
-    if input_shapes:
-        label += f" on {' and '.join(map(str, input_shapes))}"
-    return Report(label, KERNEL, name, _rows(module.RULES, module.Trial(maker, component, method, input_shapes)))
+    return input_shapes, f" on {' and '.join(map(str, input_shapes))}" if input_shapes else ""
 
 
 def _rows(rules: Iterable[Rule], trial: Any) -> tuple[Row, ...]:

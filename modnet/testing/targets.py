@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from modnet.component import Array, Shape
+from modnet.testing.contract import Broken
 
 Maker = Callable[[np.random.Generator, tuple[int, ...]], tuple[Array, Array]]
 
@@ -78,13 +79,24 @@ FORMS = (
 )
 
 
-def cases(shapes: Sequence[Shape], try_out: Callable[[Array, Array], bool]) -> Iterator[Case]:
+def cases(shapes: Sequence[Shape], try_out: Callable[[Array, Array], bool]) -> list[Case]:
     """The cases that a component accepts.
 
     Args:
         shapes: those of prediction and target, or none.
         try_out: whether it takes a prediction and a target; an error is a no.
+
+    Raises:
+        Broken: there are none.
     """
+    found = list(_accepted(shapes, try_out))
+    if not found:
+        tried = f"the {len(FORMS)} kinds of predictions and targets that were tried"
+        raise Broken(f"it takes none of {tried}, for {shapes or SHAPES}")
+    return found
+
+
+def _accepted(shapes: Sequence[Shape], try_out: Callable[[Array, Array], bool]) -> Iterator[Case]:
     predictions = [shapes[0]] if shapes else list(SHAPES)
     for shape in predictions:
         for form in FORMS:
