@@ -14,7 +14,7 @@ from modnet.data.dataset import Dataset
 from modnet.network import Network, Pass
 from modnet.registry import Registry, default_registry
 from modnet.spec.model import TrainingSpec
-from modnet.summary import readable_bytes
+from modnet.summary import in_columns, readable_bytes
 from modnet.training.batches import ArrayBatches, Batch, named_targets
 from modnet.training.objective import Objective, Penalty, Tally
 from modnet.training.optimization import Optimization
@@ -102,14 +102,9 @@ class Profile:
                     readable_bytes(row.bytes),
                 )
             )
-        widths = [max(len(line[column]) for line in table) for column in range(len(head))]
-        lines = []
-        for line in table:
-            left = [text.ljust(width) for text, width in zip(line[:2], widths[:2], strict=True)]
-            right = [text.rjust(width) for text, width in zip(line[2:], widths[2:], strict=True)]
-            lines.append("  ".join(left + right).rstrip())
         whole = f"a step of {self.batch} samples: {_time(self.seconds)}"
-        return "\n".join([*lines, f"{whole}; this machine's products reach {self.peak:.0f} GFLOP/s"])
+        whole += f"; this machine's products reach {self.peak:.0f} GFLOP/s"
+        return "\n".join([*in_columns(table, left=2), whole])
 
 
 def profile(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from modnet.component import Shape
@@ -70,14 +71,18 @@ class Summary:
     def __str__(self) -> str:
         head = ("node", "type", "output", "parameters", "multiply-adds")
         total = ("total", "", "", f"{self.parameters:,}", f"{self.multiply_adds:,}")
-        table = [head, *self.cells(), total]
-        widths = [max(len(row[column]) for row in table) for column in range(len(head))]
-        lines = []
-        for row in table:
-            left = [text.ljust(width) for text, width in zip(row[:3], widths[:3], strict=True)]
-            right = [text.rjust(width) for text, width in zip(row[3:], widths[3:], strict=True)]
-            lines.append("  ".join(left + right).rstrip())
-        return "\n".join(lines) + f"   {self.size()}"
+        return "\n".join(in_columns([head, *self.cells(), total], left=3)) + f"   {self.size()}"
+
+
+def in_columns(rows: Sequence[Sequence[str]], left: int) -> list[str]:
+    """The lines of a table whose first columns, so many, are aligned on the left, and the others on the right."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = []
+    for row in rows:
+        cells = [text.ljust(width) for text, width in zip(row[:left], widths[:left], strict=True)]
+        cells += [text.rjust(width) for text, width in zip(row[left:], widths[left:], strict=True)]
+        lines.append("  ".join(cells).rstrip())
+    return lines
 
 
 def shape_text(shape: Shape) -> str:

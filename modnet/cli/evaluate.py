@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -60,6 +61,8 @@ def command(model: str, data: str, plugins: tuple[str, ...], as_json: bool) -> N
 
 def _matrix(network: Network, matrix: Array) -> str:
     """An array as a table, with the names of the classes where it has one row and column for each."""
+    from modnet.summary import in_columns
+
     classes: Sequence[Any] = ()
     if network.schema is not None:
         classes = next((names for names in network.schema.classes().values() if len(names) == len(matrix)), ())
@@ -70,7 +73,4 @@ def _matrix(network: Network, matrix: Array) -> str:
         ["", *names[: matrix.shape[1]]],
         *([name, *(f"{v:g}" for v in row)] for name, row in zip(names, matrix, strict=True)),
     ]
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    return "\n".join(
-        "  " + "  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True)) for row in rows
-    )
+    return textwrap.indent("\n".join(in_columns(rows, left=0)), "  ")

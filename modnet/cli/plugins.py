@@ -137,16 +137,15 @@ def _kernel_rows(registry: Registry) -> Iterator[Row]:
 
 
 def _table(rows: list[Row], hidden: int, times: bool) -> None:
+    from modnet.summary import in_columns
+
     if rows:
         table = [["kind", "type", "version", "plugin", *["import"] * times, "from"]]
         for row in rows:
             seconds = "" if row.seconds is None else f"{1000 * row.seconds:.1f} ms"
             cells = [row.kind, row.type, str(row.version or ""), row.plugin, *[seconds] * times]
             table.append([*cells, row.remark or row.source])
-        widths = [max(map(len, column)) for column in list(zip(*table, strict=True))[:-1]]
-        for line in table:
-            texts = [cell.ljust(width) for cell, width in zip(line, widths, strict=False)]
-            click.echo("  ".join([*texts, line[-1]]).rstrip())
+        click.echo("\n".join(in_columns(table, left=len(table[0]))))
         if any(row.error for row in rows):
             click.echo("modnet plugins --errors shows what is broken with its traceback")
     else:
