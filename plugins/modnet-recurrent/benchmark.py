@@ -87,7 +87,7 @@ def main():
     print("milliseconds, medians; ratio to torch: median of the rounds (least to greatest)")
     for kind, *numbers in (SIZES[number] for number in arguments.cases):
         libraries = [name for name in ("modnet", "kernels", "torch") if name != "kernels" or kind != "rnn"]
-        if find_spec("numba") is None:
+        if find_spec("modnet_numba") is None:
             libraries = [name for name in libraries if name != "kernels"]
         found = {library: [] for library in libraries}
         for _ in range(arguments.rounds):

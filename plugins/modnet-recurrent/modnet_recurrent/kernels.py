@@ -1,4 +1,4 @@
-"""Compiled kernels for lstm and gru, offered to training where numba is installed (extra `numba`).
+"""Compiled kernels for lstm and gru, offered to training where modnet-numba is installed (extra `numba`).
 
 The products and tanh stay numpy's; the rest of a step is one compiled pass in place of five to ten.
 """
@@ -31,7 +31,7 @@ def flat(array: Array, axes: int) -> Array:
 
 def maker(method: str, steps: Callable[..., Any]) -> Callable[[Any, np.dtype[Any]], Method | None]:
     def make(layer: Any, dtype: np.dtype[Any]) -> Method | None:
-        if find_spec("numba") is None:
+        if find_spec("modnet_numba") is None:
             return None
         return partial(getattr(layer, f"{method}_by"), partial(steps, layer))
 

@@ -1,14 +1,11 @@
 """The arithmetic of a step between its product and its tanh, compiled by numba: each a single pass over the gates.
 
-nan comes out as nan, so that a diverged training is noticed: nothing here is compiled with the flags that assume none.
 Arrays are flat behind their first axes: gates (gates, time, n) and states (time + 1, n), with n = batch * hidden.
 """
 
 from __future__ import annotations
 
-from numba import njit
-
-loop = njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract", "nsz"})
+from modnet_numba.compiling import loop
 
 
 @loop

@@ -10,7 +10,7 @@ import modnet
 from modnet.kernels import GROUP, Kernels
 from modnet.testing.gradients import layer_context
 
-pytest.importorskip("numba", reason="numba (extra `numba`) is not installed")
+pytest.importorskip("modnet_numba", reason="modnet-numba (extra `numba`) is not installed")
 
 POINTS = list(distribution("modnet-recurrent").entry_points.select(group=GROUP))
 KERNELS = Kernels(POINTS)
