@@ -81,7 +81,7 @@ def share(first: Callable[[], object], second: Callable[[], object]) -> None:
         second()
         return
     task = _Task(second)
-    _helpers_for(count() - 1).offer(task)
+    _workers_for(count() - 1).offer(task)
     try:
         first()
     finally:
@@ -159,7 +159,7 @@ class _Task:
         self.done.acquire()
 
 
-class _Helpers:
+class _Workers:
     """Threads that do what waits in a queue, with less latency than concurrent.futures has.
 
     Args:
@@ -176,7 +176,7 @@ class _Helpers:
         with self._lock:
             if self._started < self.most and (self._started == 0 or not self._queue.empty()):
                 try:
-                    threading.Thread(target=_help, args=(self._queue,), name="modnet-helper", daemon=True).start()
+                    threading.Thread(target=_serve, args=(self._queue,), name="modnet-worker", daemon=True).start()
                     self._started += 1
                 except RuntimeError:
                     pass  # no further threads: the limit of the system, or the end of the process
@@ -190,7 +190,7 @@ class _Helpers:
                 self._queue.put(None)
 
 
-def _help(queue: SimpleQueue[_Task | None]) -> None:
+def _serve(queue: SimpleQueue[_Task | None]) -> None:
     while (task := queue.get()) is not None:
         if task.claim.acquire(blocking=False):
             try:
@@ -202,33 +202,33 @@ def _help(queue: SimpleQueue[_Task | None]) -> None:
 
 
 _count: int | None = None
-_helpers: _Helpers | None = None
+_workers: _Workers | None = None
 _lock = threading.Lock()
 
 
-def _helpers_for(most: int) -> _Helpers:
-    global _helpers
-    helpers = _helpers
-    if helpers is None:
+def _workers_for(most: int) -> _Workers:
+    global _workers
+    workers = _workers
+    if workers is None:
         with _lock:
-            helpers = _helpers = _helpers or _Helpers(most)
-    return helpers
+            workers = _workers = _workers or _Workers(most)
+    return workers
 
 
 def _begin_anew(number: int | None = None) -> None:
     """Forgets the threads and, without a number, how many there may be."""
-    global _count, _helpers
+    global _count, _workers
     with _lock:
-        helpers, _helpers = _helpers, None
+        workers, _workers = _workers, None
         _count = None if number is None else min(_cores(), number)
-    if helpers is not None:
-        helpers.stop()
+    if workers is not None:
+        workers.stop()
 
 
 def _begin_in_child() -> None:
     """Threads do not live on in a child process, which may have been made while another one held the lock."""
-    global _helpers, _lock
-    _helpers, _lock = None, threading.Lock()
+    global _workers, _lock
+    _workers, _lock = None, threading.Lock()
 
 
 if hasattr(os, "register_at_fork"):

@@ -160,7 +160,7 @@ def test_two_threads_work_side_by_side(cores):
     cores(2)
     here = threading.current_thread().name
     for _ in range(3):
-        assert who_works() == {"first": here, "second": "modnet-helper"}
+        assert who_works() == {"first": here, "second": "modnet-worker"}
 
 
 def test_with_one_thread_the_caller_does_both(cores):
@@ -180,7 +180,7 @@ def test_set_threads_counts(cores, monkeypatch):
 
 
 def test_no_thread_waits_for_one_that_is_busy(cores):
-    """Two callers and one helper: what the helper has not begun with, its owner does."""
+    """Two callers and one worker: what the worker has not begun with, its owner does."""
     cores(2)
     held, begun = threading.Event(), threading.Event()
 
