@@ -170,16 +170,7 @@ def profile(
         update()
 
     rows = [Row("(batch)", "", clock.median("batch"), 0.0, sum(array.nbytes for array in batch.inputs))]
-    values_by_name = run.values()
-    shapes = {slot: array.shape[1:] for slot, array in enumerate(batch.inputs)}
-    for slot, context in run.contexts.items():
-        node = twin.graph.nodes[slot - len(twin.inputs)]
-        shapes[slot] = values_by_name[node.name].shape[1:]
-        forward, backward = clock.median((slot, "forward")), clock.median((slot, "backward"))
-        # A node that learns makes the gradients of its parameters and, where it is wanted, that of its input.
-        operations = 2.0 * len(batch) * node.layer.multiply_adds(*(shapes[source] for source in node.inputs))
-        backwards = operations * (1 + context.needs_input_gradient) if backward else 0.0
-        rows.append(Row(node.name, node.layer.type, forward, backward, context.nbytes, operations, backwards))
+    rows += _node_rows(run, batch, clock)
     if objective is not None:
         types = ", ".join(dict.fromkeys(head.loss.type for head in objective.heads))
         held = sum(head.training.nbytes for head in objective.heads)
@@ -200,6 +191,20 @@ def _batches(
     samples = len(inputs[0]) if rows is None else len(rows)
     size = size or (training.batch_size if training else samples)
     return ArrayBatches(inputs, targets, None, min(size, samples) or 1, rows)
+
+
+def _node_rows(run: Pass, batch: Batch, clock: _Clock) -> Iterator[Row]:
+    """The rows of the nodes, after a pass of that batch."""
+    network, values = run.network, run.values()
+    shapes = {slot: array.shape[1:] for slot, array in enumerate(batch.inputs)}
+    for slot, context in run.contexts.items():
+        node = network.graph.nodes[slot - len(network.inputs)]
+        shapes[slot] = values[node.name].shape[1:]
+        forward, backward = clock.median((slot, "forward")), clock.median((slot, "backward"))
+        # A node that learns makes the gradients of its parameters and, where it is wanted, that of its input.
+        operations = 2.0 * len(batch) * node.layer.multiply_adds(*(shapes[source] for source in node.inputs))
+        backwards = operations * (1 + context.needs_input_gradient) if backward else 0.0
+        yield Row(node.name, node.layer.type, forward, backward, context.nbytes, operations, backwards)
 
 
 class _Clock:

@@ -47,7 +47,6 @@ def command(ctx: click.Context, distribution: str, by_rule: bool, as_json: bool)
     ]
     reports: list[Report] = []
     broken = 0
-    missing: dict[str, list[str]] = {}
     if offers and not as_json and not by_rule:
         click.echo("  ".join([f"{'kind':<{widths[0]}}", f"{'type':<{widths[1]}}", *COLUMNS]))
     for offer in offers:
@@ -65,15 +64,12 @@ def command(ctx: click.Context, distribution: str, by_rule: bool, as_json: bool)
             click.echo(click.style(line, fg="red") if faults else line)
         for row in faults.values():
             _show(row)
-        for row in (row for report in found for row in report.rows if row.status == "not examined"):
-            if row.rule not in missing.setdefault(row.text, []):
-                missing[row.text].append(row.rule)
     if as_json:
         echo_json([_plain(report) for report in reports])
     elif not offers:
         click.echo(f"{distribution} offers no components, kernels or hooks: nothing to examine")
     else:
-        for reason, rules in missing.items():
+        for reason, rules in _not_examined(reports).items():
             click.echo(f"not examined: {', '.join(rules)}: {reason}")
         verdict = f"{broken} broken" if broken else "all keep their contract"
         click.echo(f"{_numbers([offer.kind for offer in offers])} of {offers[0].distribution}: {verdict}")
@@ -94,6 +90,15 @@ def _counts(reports: Sequence[Report]) -> list[str]:
         *(statuses.count(status) for status in ("passed", "failed", "not applicable", "not examined")),
     ]
     return [f"{count:>{len(column)}}" for count, column in zip(counts, COLUMNS, strict=True)]
+
+
+def _not_examined(reports: Sequence[Report]) -> dict[str, list[str]]:
+    """Reason -> the rules that were not examined for it."""
+    rules: dict[str, list[str]] = {}
+    for row in (row for report in reports for row in report.rows if row.status == "not examined"):
+        if row.rule not in rules.setdefault(row.text, []):
+            rules[row.text].append(row.rule)
+    return rules
 
 
 def _numbers(kinds: Sequence[str]) -> str:

@@ -110,8 +110,8 @@ def command(
     else:
         again = shlex.join(_command(spec, output, plugins, settings)) if status else ""
         click.echo(_conclusion(job, loaded, path, plugins, again))
-    if profile is not None and not as_json:
-        click.echo(f"\n{profile}")
+        if profile is not None:
+            click.echo(f"\n{profile}")
     ctx.exit(status)
 
 

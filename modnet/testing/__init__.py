@@ -22,7 +22,12 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "modnet.testing.contract": (
-        *("ContractError", "Report", "check_component", "check_kernel", "examine", "examine_kernel"),
+        "ContractError",
+        "Report",
+        "check_component",
+        "check_kernel",
+        "examine",
+        "examine_kernel",
     ),
     "modnet.testing.gradients": ("directional_error", "layer_context", "layer_gradient_errors", "layer_inputs"),
 }
