@@ -115,23 +115,34 @@ def command(
     ctx.exit(status)
 
 
+def check_place(path: Path) -> None:
+    """Checks, before any work is done, that a file can be put there.
+
+    Raises:
+        ModnetError: it is a folder, there is no such folder around it, or that may not be written to.
+    """
+    import os
+
+    from modnet.errors import ModnetError
+
+    if path.is_dir():
+        raise ModnetError(f"{path}: this is a folder; name a file in it with -o")
+    if not path.parent.is_dir():
+        raise ModnetError(f"{path}: there is no folder {path.parent}; make it, or choose another file with -o")
+    if not os.access(path.parent, os.W_OK):
+        raise ModnetError(f"{path}: the folder {path.parent} may not be written to; choose another file with -o")
+
+
 def check_output(path: Path) -> None:
     """Checks, before any work is done, that a model file can be written there.
 
     Raises:
-        ModelFileError: there is no such folder, it may not be written to, or another kind of file is in the way.
+        ModnetError: there is no such folder, it may not be written to, or another kind of file is in the way.
     """
-    import os
-
     from modnet.errors import ModelFileError, NotAModelFile
     from modnet.modelfile.reader import read_header
 
-    if path.is_dir():
-        raise ModelFileError(path, "this is a folder; name a file in it with -o")
-    if not path.parent.is_dir():
-        raise ModelFileError(path, f"there is no folder {path.parent}; make it, or choose another file with -o")
-    if not os.access(path.parent, os.W_OK):
-        raise ModelFileError(path, f"the folder {path.parent} may not be written to; choose another file with -o")
+    check_place(path)
     if path.exists() and (not path.is_file() or path.stat().st_size):
         try:
             read_header(path)
