@@ -312,11 +312,11 @@ def _conclusion(job: Job, loaded: LoadedData, path: Path, plugins: tuple[str, ..
     if again:
         first = f"what was learnt so far is in {first}"
     first = textwrap.fill(first, 80, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False)
-    options = "".join(f" --plugin {file}" for file in plugins)
+    options = [word for file in plugins for word in ("--plugin", file)]
     kind = "csv" if network.schema is not None and network.schema.inputs else "npz"
     if again:
         return f"\n{first}\ngo on: {again}"
-    return f"\n{first}\nnext: modnet predict {path} NEW.{kind}{options}"
+    return f"\n{first}\nnext: {shlex.join(['modnet', 'predict', str(path), f'NEW.{kind}', *options])}"
 
 
 def hits_text(accuracy: float, dataset: Dataset) -> str:
