@@ -72,6 +72,11 @@ class CommandGroup(click.Group):
             with warnings.catch_warnings():
                 warnings.showwarning = lambda message, *_, **__: warn(str(message))
                 return super().invoke(ctx)
+        except click.NoSuchOption as error:
+            advice = _setting_meant(error)
+            if not advice:
+                raise
+            raise click.UsageError(f"{error.message} {advice}", error.ctx) from None
         except (click.ClickException, click.exceptions.Exit, click.Abort, BrokenPipeError):
             raise
         except KeyboardInterrupt:
@@ -82,6 +87,17 @@ class CommandGroup(click.Group):
                 traceback.print_exc()
             status = report(error)
         return ctx.exit(status)
+
+
+def _setting_meant(error: click.NoSuchOption) -> str:
+    """For `--epochs`, where the command has `--set`: how the spec's own values are replaced."""
+    from modnet.spec.model import TrainingSpec
+
+    name = error.option_name.lstrip("-").replace("-", "_")
+    if error.ctx is None or all(option.name != "settings" for option in error.ctx.command.params):
+        return ""
+    known = name in TrainingSpec.__annotations__
+    return f"That of the spec is replaced by --set training.{name}=VALUE." if known else ""
 
 
 def _plugin_commands(ctx: click.Context) -> dict[str, click.Command]:

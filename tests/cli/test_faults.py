@@ -13,6 +13,7 @@ FAULTS = {
     # a wrong call
     "unknown command": ("trian", 2, 'unknown command "trian"; did you mean "train"?'),
     "no such command at all": ("xyzzy", 2, 'unknown command "xyzzy"; modnet --help lists them'),
+    "a setting as an option": ("train pets.toml --batch-size 3", 2, "is replaced by --set training.batch_size=VALUE."),
     "a setting without a value": ("train pets.toml --set training.epochs", 2, "expected KEY=VALUE, such as"),
     "a setting without a key": ("train pets.toml --set =3", 2, "expected KEY=VALUE, such as"),
     "a setting for a model": ("summary old.modnet --set training.epochs=3", 2, "--set changes a spec"),
