@@ -406,8 +406,11 @@ def predict_table(
         predict: from the network's inputs to its outputs, both by name.
 
     Raises:
-        DataError: see `DataSchema.encode`.
+        DataError: see `DataSchema.encode`; or a column is one value and no list of them.
     """
+    for name, values in columns.items():
+        if isinstance(values, str | bytes) or not isinstance(values, Iterable):
+            raise DataError(f"column {name}: expected a list with a value for each row, found {show(values)}")
     blank = schema.missing_values[0] if schema.missing_values else ""
     text = {name: [blank if value is None else str(value) for value in values] for name, values in columns.items()}
     return schema.decode(predict(schema.encode(Table(text), targets=False).inputs))

@@ -394,6 +394,9 @@ def test_a_mapping_of_columns_is_predicted():
         return {"output": np.eye(3)[[2, 0]]}
 
     assert predict_table(learn(), columns, predict)["species"] == ["Gentoo", "Adelie"]
+    for value in ("Biscoe", 3.5):
+        with pytest.raises(DataError, match=r"^column island: expected a list with a value for each row, found "):
+            predict_table(learn(), {**columns, "island": value}, predict)
 
 
 # Shapes
