@@ -181,7 +181,13 @@ class Network:
             raise ShapeError(f"out is for one output; this network has {len(self.graph.outputs)}")
         if batch_size is not None and batch_size < 1:
             raise ValueError(f"batch_size: expected at least 1, found {batch_size}")
-        outputs = self._predict(x, batch_size, out)
+        try:
+            outputs = self._predict(x, batch_size, out)
+        except DataError as error:
+            if self.schema is None or not self.schema.inputs or isinstance(x, Mapping):
+                raise
+            hint = "the model was trained on a table: pass a mapping from column name to values, or encoded numbers"
+            raise DataError(f"{error}; {hint}") from None
         return outputs[0] if len(outputs) == 1 else self._named(outputs)
 
     def _named(self, outputs: list[Array]) -> dict[str, Array]:

@@ -7,12 +7,13 @@ import traceback
 import warnings
 from collections.abc import Iterator
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 import click
 
 import modnet
-from modnet.configuration import did_you_mean
+from modnet.configuration import did_you_mean, nearest, show
 from modnet.errors import ModnetError, SpecError, TrainingError, printable
 
 COMMANDS = (
@@ -71,6 +72,11 @@ class CommandGroup(click.Group):
             with warnings.catch_warnings():
                 warnings.showwarning = lambda message, *_, **__: warn(str(message))
                 return super().invoke(ctx)
+        except click.NoSuchOption as error:
+            advice = _setting_meant(error)
+            if not advice:
+                raise
+            raise click.UsageError(f"{error.message} {advice}", error.ctx) from None
         except (click.ClickException, click.exceptions.Exit, click.Abort, BrokenPipeError):
             raise
         except KeyboardInterrupt:
@@ -81,6 +87,17 @@ class CommandGroup(click.Group):
                 traceback.print_exc()
             status = report(error)
         return ctx.exit(status)
+
+
+def _setting_meant(error: click.NoSuchOption) -> str:
+    """For `--epochs`, where the command has `--set`: how the spec's own values are replaced."""
+    from modnet.spec.model import TrainingSpec
+
+    name = error.option_name.lstrip("-").replace("-", "_")
+    if error.ctx is None or all(option.name != "settings" for option in error.ctx.command.params):
+        return ""
+    known = name in TrainingSpec.__annotations__
+    return f"That of the spec is replaced by --set training.{name}=VALUE." if known else ""
 
 
 def _plugin_commands(ctx: click.Context) -> dict[str, click.Command]:
@@ -137,13 +154,28 @@ def report(error: Exception) -> int:
         status = FAILED if isinstance(error, TrainingError) else WRONG_INPUT
     elif isinstance(error, OSError):
         status = WRONG_INPUT if isinstance(error, WRONG_PLACE) else FAILED
-        reason = (error.strerror or str(error)).lower()
+        reason = (error.strerror or str(error)).lower() + _advice(error)
         message = f"{error.filename}: {reason}" if error.filename else reason
     else:
         message = f"{type(error).__name__}: {message}\nthis was not foreseen; modnet --debug shows where it happened"
     message = "\n".join(map(printable, message.split("\n")))  # it may quote a file, and move no terminal
     click.echo(f"{click.style('error:', fg='red', bold=True)} {message}", err=True)
     return status
+
+
+def _advice(error: OSError) -> str:
+    """What to do about a file that is not there, or is there already."""
+    if isinstance(error, FileExistsError):
+        return "; it is not overwritten"
+    if not isinstance(error, FileNotFoundError) or not isinstance(error.filename, str):
+        return ""
+    path = Path(error.filename)
+    try:
+        siblings = {file.stem: file.name for file in path.parent.iterdir() if file.suffix == path.suffix}
+    except OSError:
+        return ""
+    near = nearest(path.stem, siblings)
+    return f"; did you mean {show(siblings[near])}?" if near else ""
 
 
 def faults_text(error: SpecError) -> str:

@@ -12,7 +12,7 @@ from modnet.cli.options import echo_json, json_option
 if TYPE_CHECKING:
     from modnet.testing.contract import Report, Row
 
-COLUMNS = ("uses", "passed", "failed", "other", "not examined")
+COLUMNS = ("uses", "passed", "failed", "not applicable", "not examined")
 
 
 @click.command("check-plugin", short_help="Prove that a plugin's components keep their contract.")
@@ -26,7 +26,7 @@ def command(ctx: click.Context, distribution: str, by_rule: bool, as_json: bool)
     hooks: can they be imported, and are there such hooks? Say what is broken and how to mend it.
 
     Each component is tried in uses: its `examples()`, or some made from its defaults. A rule has passed or failed. It
-    counts as "other" where it says nothing about such a component, and as "not examined" for want of a library, or
+    is "not applicable" where it says nothing about such a component, and "not examined" for want of a library, or
     because a rule that it builds upon has failed. The exit status is 1 where a rule is broken.
 
     \b

@@ -154,7 +154,9 @@ def named_setting(problem: Problem, settings: Mapping[str, str]) -> Problem:
     keys = [str(key) for key in problem.keys]
     for dotted, setting in settings.items():
         parts = dotted.split(".")
-        if keys[: len(parts)] == parts or problem.path == dotted:
+        # A table that only --set has made is an unknown key; the place is then that of the table around it.
+        made = problem.at_key and parts[: len(keys)] == keys and keys[-1] not in problem.excerpt
+        if keys[: len(parts)] == parts or problem.path == dotted or made:
             return replace(problem, file=f"--set {setting}", line=0, column=0, length=0, excerpt="")
     return problem
 

@@ -21,6 +21,7 @@ def command(data: str, targets: tuple[str, ...], output: str | None) -> None:
       modnet new-spec penguins.csv --target species -o penguins.toml
     """
     import os
+    import shlex
     from pathlib import Path
 
     from modnet.cli.job import read_foreign
@@ -40,4 +41,4 @@ def command(data: str, targets: tuple[str, ...], output: str | None) -> None:
     text = suggest_spec(table, targets, Path(relative).as_posix())
     with path.open("x", encoding="utf-8") as file:
         file.write(text)
-    click.echo(f"{path}\nnext: modnet train {path}")
+    click.echo(f"{path}\nnext: {shlex.join(['modnet', 'train', str(path)])}")

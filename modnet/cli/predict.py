@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import os
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -46,11 +47,17 @@ def command(model: str, data: str, output: str, plugins: tuple[str, ...]) -> Non
       modnet predict digits.modnet images.npz -o digits.csv
     """
     from modnet.cli.plugin_file import load_plugin_files
+    from modnet.cli.train import check_place
     from modnet.modelfile import load
 
     suffix = Path(output).suffix.lower() if output != "-" else ".csv"
     if suffix not in (*DELIMITERS, ".npz"):
         raise click.UsageError(f"{output}: expected a name that ends in .csv, .tsv or .npz")
+    if output != "-":
+        check_place(Path(output))
+        for given, what in ((model, "model"), (data, "data")):
+            if os.path.exists(given) and os.path.exists(output) and os.path.samefile(given, output):
+                raise click.UsageError(f"{output}: this is the {what}; name another file with -o")
     load_plugin_files(plugins)
     network = load(model)
     dataset = read_data(network, data, targets=False)

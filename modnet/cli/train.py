@@ -115,23 +115,34 @@ def command(
     ctx.exit(status)
 
 
+def check_place(path: Path) -> None:
+    """Checks, before any work is done, that a file can be put there.
+
+    Raises:
+        ModnetError: it is a folder, there is no such folder around it, or that may not be written to.
+    """
+    import os
+
+    from modnet.errors import ModnetError
+
+    if path.is_dir():
+        raise ModnetError(f"{path}: this is a folder; name a file in it with -o")
+    if not path.parent.is_dir():
+        raise ModnetError(f"{path}: there is no folder {path.parent}; make it, or choose another file with -o")
+    if not os.access(path.parent, os.W_OK):
+        raise ModnetError(f"{path}: the folder {path.parent} may not be written to; choose another file with -o")
+
+
 def check_output(path: Path) -> None:
     """Checks, before any work is done, that a model file can be written there.
 
     Raises:
-        ModelFileError: there is no such folder, it may not be written to, or another kind of file is in the way.
+        ModnetError: there is no such folder, it may not be written to, or another kind of file is in the way.
     """
-    import os
-
     from modnet.errors import ModelFileError, NotAModelFile
     from modnet.modelfile.reader import read_header
 
-    if path.is_dir():
-        raise ModelFileError(path, "this is a folder; name a file in it with -o")
-    if not path.parent.is_dir():
-        raise ModelFileError(path, f"there is no folder {path.parent}; make it, or choose another file with -o")
-    if not os.access(path.parent, os.W_OK):
-        raise ModelFileError(path, f"the folder {path.parent} may not be written to; choose another file with -o")
+    check_place(path)
     if path.exists() and (not path.is_file() or path.stat().st_size):
         try:
             read_header(path)
@@ -301,11 +312,11 @@ def _conclusion(job: Job, loaded: LoadedData, path: Path, plugins: tuple[str, ..
     if again:
         first = f"what was learnt so far is in {first}"
     first = textwrap.fill(first, 80, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False)
-    options = "".join(f" --plugin {file}" for file in plugins)
+    options = [word for file in plugins for word in ("--plugin", file)]
     kind = "csv" if network.schema is not None and network.schema.inputs else "npz"
     if again:
         return f"\n{first}\ngo on: {again}"
-    return f"\n{first}\nnext: modnet predict {path} NEW.{kind}{options}"
+    return f"\n{first}\nnext: {shlex.join(['modnet', 'predict', str(path), f'NEW.{kind}', *options])}"
 
 
 def hits_text(accuracy: float, dataset: Dataset) -> str:

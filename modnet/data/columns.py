@@ -24,6 +24,11 @@ def is_number(text: str) -> bool:
         return False
 
 
+def has_decimal_comma(text: str) -> bool:
+    """Whether this would be a number with a point in place of its comma."""
+    return text.count(",") == 1 and is_number(text.replace(",", "."))
+
+
 def parse_numbers(values: Sequence[str]) -> Array | None:
     """The values as numbers, float64, or None where one of them `is_number` does not take."""
     try:
@@ -60,7 +65,8 @@ class Profile:
     Attributes:
         kind: number where all values are numbers, else category; None where all are missing.
         distinct: how many different values there are.
-        distinct_numbers: how many of those are numbers: all but a few in a column of numbers that has faults.
+        distinct_numbers: how many of those are numbers, or would be with a decimal point: all but a few in a column of
+            numbers that has faults.
         missing: how many rows have none.
     """
 
@@ -82,4 +88,4 @@ def profile_column(values: Sequence[str], missing_values: Collection[str] = MISS
     different.difference_update(missing_values)
     numbers = sum(map(is_number, different))
     kind: Kind | None = ("number" if numbers == len(different) else "category") if different else None
-    return Profile(kind, len(different), numbers, missing)
+    return Profile(kind, len(different), numbers + sum(map(has_decimal_comma, different)), missing)

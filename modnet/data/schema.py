@@ -11,7 +11,16 @@ import numpy as np
 
 from modnet.component import Array, Shape
 from modnet.configuration import Checker, Configuration, did_you_mean, show
-from modnet.data.columns import is_number, missing_rows, parse_numbers, present, profile_column, sort_categories
+from modnet.data.columns import (
+    Profile,
+    has_decimal_comma,
+    is_number,
+    missing_rows,
+    parse_numbers,
+    present,
+    profile_column,
+    sort_categories,
+)
 from modnet.data.dataset import Dataset
 from modnet.data.spec import MISSING_VALUES, Column, DataSpec, Encoding, Kind, MissingPolicy
 from modnet.data.table import Table, shorten
@@ -397,8 +406,11 @@ def predict_table(
         predict: from the network's inputs to its outputs, both by name.
 
     Raises:
-        DataError: see `DataSchema.encode`.
+        DataError: see `DataSchema.encode`; or a column is one value and no list of them.
     """
+    for name, values in columns.items():
+        if isinstance(values, str | bytes) or not isinstance(values, Iterable):
+            raise DataError(f"column {name}: expected a list with a value for each row, found {show(values)}")
     blank = schema.missing_values[0] if schema.missing_values else ""
     text = {name: [blank if value is None else str(value) for value in values] for name, values in columns.items()}
     return schema.decode(predict(schema.encode(Table(text), targets=False).inputs))
@@ -487,7 +499,9 @@ class _Learner:
         found = self._present(name, values, missing_values)
         policy: MissingPolicy = "drop" if (column.missing or self.spec.missing) == "drop" else "error"
         declared = column.kind == "category" or column.categories is not None
-        number = column.kind == "number" or (not declared and parse_numbers(found) is not None)
+        number = column.kind == "number"
+        if not number and not declared:
+            number = self._profile(name, values, missing_values).kind == "number"
         if len(together) == 1 and (not number or (label and column.kind != "number")):
             categories = column.categories or sort_categories(found)
             if len(categories) < 2:
@@ -521,19 +535,28 @@ class _Learner:
 
     def _guess(self, name: str, values: Sequence[str], missing_values: set[str]) -> Kind:
         """The kind that the values show, unless they leave room for doubt."""
-        profile = profile_column(values, missing_values)
-        if profile.kind == "category" and profile.distinct_numbers >= 0.9 * profile.distinct:
-            row = next(r for r, value in enumerate(values) if value not in missing_values and not is_number(value))
-            raise DataError(
-                f"{self.table.place(row, name)}: expected a number as nearly everywhere in this column, found "
-                f'{show(values[row])}; if they are categories, set columns.{name}.kind = "category"'
-            )
+        profile = self._profile(name, values, missing_values)
         if profile.kind == "category" and profile.distinct > MOST_CATEGORIES:
             raise DataError(
                 f"{self.table.name}: column {name}: {profile.distinct:,} different texts; leave it out of inputs, or, "
                 f'if they are categories, set columns.{name}.kind = "category"'
             )
         return profile.kind or "number"
+
+    def _profile(self, name: str, values: Sequence[str], missing_values: set[str]) -> Profile:
+        """What a column looks like whose kind is not declared, unless it looks like numbers with faults."""
+        profile = profile_column(values, missing_values)
+        if profile.kind == "category" and profile.distinct_numbers >= 0.9 * profile.distinct:
+            row = next(r for r, value in enumerate(values) if value not in missing_values and not is_number(value))
+            if has_decimal_comma(values[row]):
+                expected = "a number with a decimal point"
+            else:
+                expected = "a number as nearly everywhere in this column"
+            raise DataError(
+                f"{self.table.place(row, name)}: expected {expected}, found {show(values[row])}; "
+                f'if they are categories, set columns.{name}.kind = "category"'
+            )
+        return profile
 
     def _fill(
         self, schema: ColumnSchema, policy: MissingPolicy, values: Sequence[str], missing_values: set[str]

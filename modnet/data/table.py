@@ -57,10 +57,11 @@ class Table:
         missing = [name for name in dict.fromkeys(names) if name not in self.columns]
         if not missing:
             return
-        faults = []
-        for name in missing:
-            near = nearest(name, self.columns)
-            faults.append(f"no column {show(name)}" + (f" (did you mean {show(near)}?)" if near else ""))
+        near = {name: nearest(name, self.columns) for name in missing}
+        faults = [f"no column {show(name)} (did you mean {show(found)}?)" for name, found in near.items() if found]
+        absent = [show(name) for name, found in near.items() if not found]
+        if absent:
+            faults.append(f"no column{'s' if len(absent) > 1 else ''} {shorten(absent)}")
         raise DataError(f"{self.name}: {', '.join(faults)}; the columns are {shorten(self.columns)}")
 
 

@@ -109,7 +109,7 @@ def _text(text: str) -> tuple[str, str]:
         return "a text file in JSON", "if it is meant as a spec, modnet check says what is wrong with it"
     for separator in ",;\t":
         if len(lines) > 2 and 0 < lines[0].count(separator) == lines[1].count(separator):
-            return "a text file, by its looks a table", "give modnet predict the model first, then the table"
+            return "a text file, by its looks a table", "modnet predict MODEL TABLE takes it"
     return "a text file", ""
 
 

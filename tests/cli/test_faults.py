@@ -13,6 +13,7 @@ FAULTS = {
     # a wrong call
     "unknown command": ("trian", 2, 'unknown command "trian"; did you mean "train"?'),
     "no such command at all": ("xyzzy", 2, 'unknown command "xyzzy"; modnet --help lists them'),
+    "a setting as an option": ("train pets.toml --batch-size 3", 2, "is replaced by --set training.batch_size=VALUE."),
     "a setting without a value": ("train pets.toml --set training.epochs", 2, "expected KEY=VALUE, such as"),
     "a setting without a key": ("train pets.toml --set =3", 2, "expected KEY=VALUE, such as"),
     "a setting for a model": ("summary old.modnet --set training.epochs=3", 2, "--set changes a spec"),
@@ -37,6 +38,16 @@ FAULTS = {
         "train pets.toml --set training.epoch=3",
         2,
         '--set training.epoch=3: training.epoch: unknown key; did you mean "epochs"?',
+    ),
+    "a setting of a table of a wrong name": (
+        "train pets.toml --set trianing.epochs=3",
+        2,
+        '--set trianing.epochs=3: trianing: unknown key; did you mean "training"?',
+    ),
+    "a setting of an option of a wrong name": (
+        "train pets.toml --set network.layers.1.initialiser.gain=3",
+        2,
+        "--set network.layers.1.initialiser.gain=3: network.layers[1].initialiser: unknown key",
     ),
     "a setting beyond a list": (
         "train pets.toml --set network.layers.9.rate=1",
@@ -63,6 +74,17 @@ FAULTS = {
     "no targets to compare with": ("evaluate arrays.modnet inputs.npz", 2, "no array for the network's output"),
     # wrong model files
     "no such model": ("predict pest.modnet pets.csv", 2, "error: pest.modnet: no such file or directory"),
+    "a model that is called otherwise": (
+        "predict odl.modnet pets.csv",
+        2,
+        'error: odl.modnet: no such file or directory; did you mean "old.modnet"?',
+    ),
+    "a model in no folder": (
+        "predict nowhere/x.modnet pets.csv",
+        2,
+        "error: nowhere/x.modnet: no such file or directory",
+    ),
+    "data for a model": ("inspect pets.csv", 2, "by its looks a table; modnet predict MODEL TABLE takes it"),
     "a spec for a model": ("predict pets.toml pets.csv", 2, "error: pets.toml: this is a text file"),
     "a damaged model": ("inspect damaged.modnet", 2, "damaged.modnet: the file has"),
     "a damaged model to look for differences": ("diff old.modnet damaged.modnet", 2, "error: damaged.modnet: the file"),
@@ -105,7 +127,17 @@ FAULTS = {
     "a folder for the model": ("train pets.toml -o .", 2, "this is a folder; name a file in it with -o"),
     "no such folder": ("train pets.toml -o nowhere/x.modnet", 2, "there is no folder nowhere; make it"),
     "another file in the way": ("train pets.toml -o pets.csv", 2, "no model file; it is not overwritten"),
-    "a spec in the way": ("new-spec pets.csv --target kind -o pets.toml", 2, "error: pets.toml: file exists"),
+    "a spec in the way": (
+        "new-spec pets.csv --target kind -o pets.toml",
+        2,
+        "error: pets.toml: file exists; it is not overwritten",
+    ),
+    "predictions in no folder": (
+        "predict old.modnet pets.csv -o nowhere/x.csv",
+        2,
+        "error: nowhere/x.csv: there is no folder nowhere; make it",
+    ),
+    "predictions over the data": ("predict old.modnet pets.csv -o ./pets.csv", 2, "./pets.csv: this is the data"),
     # plugins
     "no such plugin file": ("train pets.toml --plugin mine.py", 2, "error: mine.py: no such file"),
     "a plugin file that fails": ("train pets.toml --plugin fails.py", 2, "fails.py:2: ZeroDivisionError: division by"),

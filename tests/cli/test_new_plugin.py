@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+import textwrap
 import tomllib
 from pathlib import Path
 
@@ -145,6 +146,7 @@ def test_its_own_tests_pass(plugin):
 @pytest.mark.slow
 def test_it_installs_keeps_its_contract_and_makes_a_wheel(plugin, tmp_path):
     pytest.importorskip("hatchling", reason="building needs hatchling: pip install 'modnet-core[test]'")
+    pytest.importorskip("jsonschema", reason="check-plugin needs jsonschema: pip install 'modnet-core[test]'")
     pip = ["pip", "--disable-pip-version-check"]
     quick = ["--quiet", "--no-deps", "--no-build-isolation", "--no-index"]
     execute(plugin, *pip, "wheel", *quick, "--wheel-dir", tmp_path / "dist", ".")
@@ -155,6 +157,8 @@ def test_it_installs_keeps_its_contract_and_makes_a_wheel(plugin, tmp_path):
     assert {path.name for path in installed.iterdir()} == {"modnet_wave", "modnet_wave-0.1.0.dist-info"}
     printed = execute(tmp_path, "modnet", "check-plugin", "modnet-wave", path=[installed])
     assert "3 components of modnet-wave: all keep their contract" in printed
+    page = (REPOSITORY / "docs" / "plugins.md").read_text(encoding="utf-8")
+    assert textwrap.indent(printed, "    ") in page, "docs/plugins.md shows what check-plugin prints"
     trained = execute(plugin, "modnet", "train", "spec.toml", path=[installed])
     assert "epoch" in trained
     assert (plugin / "spec.modnet").is_file()

@@ -34,3 +34,10 @@ def test_paths_are_those_seen_from_the_spec(run, folder):
 )
 def test_faults(run, arguments, message):
     assert message in run("new-spec", *arguments, status=2).stderr
+
+
+def test_what_comes_next_can_be_typed(run, folder):
+    shown = run("new-spec", "pets.csv", "--target", "kind", "-o", "my pets.toml").stdout
+    assert shown == "my pets.toml\nnext: modnet train 'my pets.toml'\n"
+    shown = run("train", "my pets.toml", "--set", "training.epochs=1").stdout
+    assert shown.endswith("\nnext: modnet predict 'my pets.modnet' NEW.csv\n")

@@ -53,6 +53,8 @@ def test_the_file_knows_the_table_the_figures_and_the_history(model):
     assert network.metrics["validation_accuracy"] == 1.0
     assert len(network.history["loss"]) == 3
     assert network.predict({"size": [4, 9], "collar": ["red", "blue"]})["kind"] == ["cat", "dog"]
+    with pytest.raises(modnet.DataError, match=r"found text; .* pass a mapping from column name to values"):
+        network.predict([["4", "red"]])
 
 
 def test_settings_and_output(run, folder):

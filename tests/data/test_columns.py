@@ -28,10 +28,19 @@ def test_categories_are_sorted_as_numbers_where_they_are_numbers(values, order):
 
 
 def test_profile():
-    table = Table({"mass": ["3", "NA", "4"], "sex": ["m", "f", "m"], "notes": ["", "", ""], "faulty": ["1", "2", "?2"]})
+    table = Table(
+        {
+            "mass": ["3", "NA", "4"],
+            "sex": ["m", "f", "m"],
+            "notes": ["", "", ""],
+            "faulty": ["1", "2", "?2"],
+            "comma": ["1,5", "2", "1,2,3"],
+        }
+    )
     assert profile(table) == {
         "mass": Profile("number", distinct=2, distinct_numbers=2, missing=1),
         "sex": Profile("category", distinct=2, distinct_numbers=0, missing=0),
         "notes": Profile(None, distinct=0, distinct_numbers=0, missing=3),
         "faulty": Profile("category", distinct=3, distinct_numbers=2, missing=0),
+        "comma": Profile("category", distinct=3, distinct_numbers=2, missing=0),
     }

@@ -108,9 +108,11 @@ def test_columns_of_different_lengths_are_no_table():
 
 
 def test_columns_that_are_missing_are_all_named():
-    message = 'new.csv: no column "Mass" (did you mean "mass"?), no column "zzz"; the columns are species, mass, sex'
+    message = (
+        'new.csv: no column "Mass" (did you mean "mass"?), no columns "y", "zzz"; the columns are species, mass, sex'
+    )
     with pytest.raises(DataError, match=f"^{re.escape(message)}$"):
-        table_of("species,mass,sex\na,1,m\n").require(["species", "Mass", "zzz"])
+        table_of("species,mass,sex\na,1,m\n").require(["species", "y", "Mass", "zzz"])
 
 
 # Arrays

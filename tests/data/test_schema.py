@@ -210,6 +210,16 @@ NAMES = "x,y\n" + "\n".join(f"name{number},{number}" for number in range(300)) +
             "penguins.csv: column x: every value of the training rows is missing; leave it out of inputs",
         ),
         (
+            {"text": MIXED, "target": "x"},
+            "penguins.csv: row 21 (line 22), column x: expected a number as nearly everywhere in this column, found "
+            '"abc"; if they are categories, set columns.x.kind = "category"',
+        ),
+        (
+            {"text": 'x,y\n"1,5",a\n"2,5",b\n3,b\n', "target": "y"},
+            "penguins.csv: row 1 (line 2), column x: expected a number with a decimal point, found "
+            '"1,5"; if they are categories, set columns.x.kind = "category"',
+        ),
+        (
             {"text": MIXED, "target": "y"},
             "penguins.csv: row 21 (line 22), column x: expected a number as nearly everywhere in this column, found "
             '"abc"; if they are categories, set columns.x.kind = "category"',
@@ -384,6 +394,9 @@ def test_a_mapping_of_columns_is_predicted():
         return {"output": np.eye(3)[[2, 0]]}
 
     assert predict_table(learn(), columns, predict)["species"] == ["Gentoo", "Adelie"]
+    for value in ("Biscoe", 3.5):
+        with pytest.raises(DataError, match=r"^column island: expected a list with a value for each row, found "):
+            predict_table(learn(), {**columns, "island": value}, predict)
 
 
 # Shapes

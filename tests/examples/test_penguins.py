@@ -1,5 +1,7 @@
 import csv
 import re
+import subprocess
+import sys
 
 import numpy as np
 
@@ -19,6 +21,10 @@ def test_from_a_table_to_predictions(examples, modnet):
     expected_classes, expected = read(folder / "predictions.csv")
     assert classes == expected_classes
     np.testing.assert_allclose(probabilities, expected, atol=0.01)
+
+    script = (folder / "README.md").read_text().partition("```python\n")[2].partition("```")[0]
+    done = subprocess.run([sys.executable, "-c", script], cwd=folder, capture_output=True, text=True, check=True)
+    assert done.stdout == "['Adelie', 'Gentoo']\n"
 
 
 def read(path):

@@ -178,7 +178,7 @@ def keras() -> bytes:
         (b"GGUF\x03\x00\x00\x00" + bytes(100), r"a GGUF file; it needs a plugin .* \(hook modnet_import\)"),
         (struct.pack("<Q", 2) + b"{}", "a safetensors file; .* safetensors.numpy.load_file"),
         (b"\x08\x08\x12\x07pytorch\x1a\x051.0.0", "an ONNX model .*; it needs a plugin"),
-        (b"x,y\n1,2\n" * 1000, "a text file, by its looks a table; give modnet predict the model first"),
+        (b"x,y\n1,2\n" * 1000, "a text file, by its looks a table; modnet predict MODEL TABLE takes it"),
         (b"x\ty\r\n1\t2\r\n3\t4\r\n", "a text file, by its looks a table"),
         ('[network]\r\nname = "größe"\r\n'.encode(), "a text file, by its looks a spec; modnet check .* modnet train"),
         (b'{\n "network": {"input": [2]}}', "a text file, by its looks a spec; modnet check"),
