@@ -185,6 +185,10 @@ import os, signal
 import modnet
 from modnet.training import callbacks
 
+# A shell lets what runs in its background begin with SIGINT ignored, and that is handed down.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
 class Nothing(modnet.Metric, type="nothing"):  # a plugin file has a component
     pass
 
