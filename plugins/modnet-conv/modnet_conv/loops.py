@@ -178,23 +178,34 @@ def depthwise_input_gradient(gradient, lines, top, left, down, across, step_down
                             target[c] += share[c] * lines[i, j, c]
 
 
+@njit(inline="always")
+def greater(one, other):
+    """The first of equal numbers; a nan wins, and stays."""
+    return one if (one >= other or one != one) else other
+
+
 @loop
 def max_pool(x, size_down, size_across, top, left, down, across, y):
+    """Compares two places of a window before it writes: each time costs as much as a comparison."""
     height, width, channels = x.shape[1:]
     for n in range(len(x)):
+        image = x[n].reshape(-1)
         for p in range(y.shape[1]):
             first_row, last_row = max(p * down - top, 0), min(p * down - top + size_down, height)
+            line = y[n, p].reshape(-1)
             for q in range(y.shape[2]):
                 first, last = max(q * across - left, 0), min(q * across - left + size_across, width)
-                out = y[n, p, q]
-                for c in range(channels):
-                    out[c] = x[n, first_row, first, c]
+                out = line[q * channels : (q + 1) * channels]
                 for row in range(first_row, last_row):
-                    for column in range(first, last):
-                        seen = x[n, row, column]
-                        for c in range(channels):
-                            # A nan wins, and stays.
-                            out[c] = out[c] if (out[c] >= seen[c] or out[c] != out[c]) else seen[c]
+                    for column in range(first, last, 2):
+                        seen = image[(row * width + column) * channels :]
+                        beside = seen[channels:] if column + 1 < last else seen
+                        if row == first_row and column == first:
+                            for c in range(len(out)):
+                                out[c] = greater(seen[c], beside[c])
+                        else:
+                            for c in range(len(out)):
+                                out[c] = greater(out[c], greater(seen[c], beside[c]))
 
 
 @loop
