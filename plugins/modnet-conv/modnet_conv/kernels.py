@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from functools import wraps
 from importlib import import_module
 from importlib.util import find_spec
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from modnet.component import Array
 from modnet.threads import share
 from modnet_conv.convolution import sum_channels
-from modnet_conv.geometry import per_axis
+from modnet_conv.geometry import Window, per_axis
 from modnet_conv.pooling import shares_of
+
+if TYPE_CHECKING:
+    from modnet.context import Context
 
 Method = Callable[..., Any]
 
@@ -57,9 +61,23 @@ def places(windows: Any) -> tuple[int, ...]:
     return (down.before, across.before, down.stride, across.stride)
 
 
-def by_place(layer: Any, lines: Array) -> Array:
-    """The lines of a depthwise convolution as (kernel height, kernel width, elements of a line), without gaps."""
-    return np.ascontiguousarray(lines).reshape(*per_axis(layer.kernel_size, 2), lines.shape[1] * lines.shape[2])
+RUN = 1024
+"""Elements that a depthwise convolution goes over at once: so few that the weights of all places stay in the cache."""
+
+
+def run_of(window: Window, channels: int) -> int:
+    """The windows along a line that a depthwise convolution goes over at once: one, where they are not side by side."""
+    if window.stride > 1:
+        return 1
+    return math.ceil(window.count / math.ceil(window.count * channels / RUN))
+
+
+def by_column(context: Context, layer: Any, lines: Array) -> Array:
+    """The lines of a depthwise convolution with the places in a window column by column, (places, elements)."""
+    rows, columns = per_axis(layer.kernel_size, 2)
+    found = context.buffer((columns, rows, *lines.shape[1:]))
+    np.copyto(found, lines.reshape(rows, columns, *lines.shape[1:]).swapaxes(0, 1))
+    return found.reshape(len(lines), -1)
 
 
 @compiled
@@ -68,10 +86,12 @@ def depthwise_forward(layer: Any, loops: Any) -> Method:
         windows = layer.windows(x.shape[1:-1])
         context.save(x.shape, x := np.ascontiguousarray(layer.repeated(context, x)))
         y = context.buffer((len(x), *(window.count for window in windows), x.shape[-1]))
-        lines = by_place(layer, layer.lines(context, y.shape[2]))
-        bias = np.tile(context.params["bias"], y.shape[2]) if layer.bias else np.zeros(lines.shape[-1], x.dtype)
+        run = run_of(windows[1], x.shape[-1])
+        lines = by_column(context, layer, layer.lines(context, run))
+        bias = np.tile(context.params["bias"], run) if layer.bias else np.zeros(lines.shape[1], x.dtype)
         rest = (*places(windows), *(window.dilation for window in windows))
-        in_halves(x, lambda half, _: loops.depthwise(x[half], lines, bias, *rest, y[half]))
+        kernel = per_axis(layer.kernel_size, 2)
+        in_halves(x, lambda half, _: loops.depthwise(x[half], lines, bias, *kernel, *rest, y[half]))
         return y
 
     return forward
@@ -85,33 +105,39 @@ def depthwise_backward(layer: Any, loops: Any) -> Method:
         gradient, x = np.ascontiguousarray(gradient), np.ascontiguousarray(x)
         if layer.bias:
             sum_channels(gradient, context.grads["bias"])
-        rest = (*places(windows), *(window.dilation for window in windows))
+        top, left, *strides = places(windows)
+        dilations = [window.dilation for window in windows]
         weight = context.grads["weight"]
-        of_lines = context.buffer((2, *weight.shape[:2], gradient.shape[2] * x.shape[-1]))
+        run = run_of(windows[1], x.shape[-1])
+        of_lines = context.buffer((2, *weight.shape[:2], run * x.shape[-1]))
         of_lines.fill(0)
 
         def to_weight(half, number):
-            loops.depthwise_weight_gradient(x[half], gradient[half], *rest, of_lines[number])
+            arrays = x[half], gradient[half], top, left
+            if windows[1].stride == 1:
+                loops.depthwise_weight_gradient(*arrays, strides[0], *dilations, of_lines[number])
+            else:
+                loops.depthwise_weight_gradient_by_pixel(*arrays, *strides, *dilations, of_lines[number])
 
         in_halves(x, to_weight)
-        by_pixel = of_lines.reshape(2, *weight.shape[:2], gradient.shape[2], x.shape[-1])
+        by_pixel = of_lines.reshape(2, *weight.shape[:2], run, x.shape[-1])
         np.add.reduce(by_pixel, axis=(0, 3), out=weight)
         if not context.needs_input_gradient:
             return None
         result = context.buffer(x.shape)
         if windows[0].stride == windows[1].stride == 1:
             mirror = tuple(window.mirrored() for window in windows)
-            lines = by_place(layer, layer.lines(context, x.shape[2])[::-1])
-            bias = np.zeros(lines.shape[-1], x.dtype)
-            back = (*places(mirror), *(window.dilation for window in mirror))
+            lines = by_column(context, layer, layer.lines(context, run_of(mirror[1], x.shape[-1]))[::-1])
+            bias = np.zeros(lines.shape[1], x.dtype)
+            back = (*weight.shape[:2], *places(mirror), *(window.dilation for window in mirror))
 
             def to_input(half, _):
                 loops.depthwise(gradient[half], lines, bias, *back, result[half])
         else:
-            lines = by_place(layer, layer.lines(context, gradient.shape[2]))
+            lines = layer.lines(context, 1).reshape(weight.shape)
 
             def to_input(half, _):
-                loops.depthwise_input_gradient(gradient[half], lines, *rest, result[half])
+                loops.depthwise_input_gradient(gradient[half], lines, top, left, *strides, *dilations, result[half])
 
         in_halves(x, to_input)
         return layer.summed(context, result, shape)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 from numba import njit
 
 loop = njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract", "nsz", "arcp"})
@@ -17,82 +18,142 @@ def inside(at, stride, size, count):
 
 
 @loop
-def depthwise(x, lines, bias, top, left, down, across, step_down, step_across, y):
-    """`lines` holds the weight of each place in a window, (kernel height, kernel width, windows across * channels).
+def add_products(target, image, at, starts, lines, place, stop):
+    """Adds to each element of `target` its products with the places from `place` to `stop` of its window.
 
-    A loop over a whole line of the image is longer, and so faster, than one over the channels of a pixel; where three
-    places are beside each other, as in most kernels, it goes over all of them at once.
+    Nine or three places are added up before the element is written: each time it is read and written costs as much as
+    a product.
+
+    Args:
+        at: of the first element's window in `image`, which is flat.
+        starts: of each place in a window.
+        lines: the weights of each place.
     """
-    height, width, channels = x.shape[1:]
-    count = y.shape[2]
-    # The windows all of whose three places are within the line; the others, or all, go place by place.
-    begin, end = count, count
-    if lines.shape[1] == 3 and across == 1 and max(0, left) < min(count, width + left - 2 * step_across):
-        begin, end = max(0, left), min(count, width + left - 2 * step_across)
-    for n in range(len(x)):
-        for p in range(y.shape[1]):
-            out = y[n, p].reshape(-1)
-            out[:] = bias
-            for i in range(lines.shape[0]):
-                row = p * down + i * step_down - top
-                if row < 0 or row >= height:
-                    continue
-                seen = x[n, row].reshape(-1)
-                if begin < end:
-                    target = out[begin * channels : end * channels]
-                    seen0 = seen[(begin - left) * channels :]
-                    seen1 = seen[(begin - left + step_across) * channels :]
-                    seen2 = seen[(begin - left + 2 * step_across) * channels :]
-                    factor0 = lines[i, 0, begin * channels :]
-                    factor1 = lines[i, 1, begin * channels :]
-                    factor2 = lines[i, 2, begin * channels :]
-                    for k in range(len(target)):
-                        target[k] += seen0[k] * factor0[k] + seen1[k] * factor1[k] + seen2[k] * factor2[k]
-                for j in range(lines.shape[1]):
-                    at = j * step_across - left
-                    first, last = inside(at, across, width, count)
-                    if across == 1:
-                        for start, stop in ((first, min(last, begin)), (max(first, end), last)):
-                            if start >= stop:
-                                continue
-                            some, factor = seen[(start + at) * channels :], lines[i, j, start * channels :]
-                            target = out[start * channels : stop * channels]
-                            for k in range(len(target)):
-                                target[k] += some[k] * factor[k]
-                    else:
-                        for q in range(first, last):
-                            some = seen[(q * across + at) * channels :]
-                            target = out[q * channels : (q + 1) * channels]
-                            for c in range(channels):
-                                target[c] += some[c] * lines[i, j, c]
+    while place < stop:
+        if place + 9 <= stop:
+            s0, s1, s2 = image[at + starts[place] :], image[at + starts[place + 1] :], image[at + starts[place + 2] :]
+            f0, f1, f2 = lines[place], lines[place + 1], lines[place + 2]
+            place += 3
+            s3, s4, s5 = image[at + starts[place] :], image[at + starts[place + 1] :], image[at + starts[place + 2] :]
+            f3, f4, f5 = lines[place], lines[place + 1], lines[place + 2]
+            place += 3
+            s6, s7, s8 = image[at + starts[place] :], image[at + starts[place + 1] :], image[at + starts[place + 2] :]
+            f6, f7, f8 = lines[place], lines[place + 1], lines[place + 2]
+            place += 3
+            for k in range(len(target)):
+                total = target[k] + s0[k] * f0[k] + s1[k] * f1[k] + s2[k] * f2[k]
+                total += s3[k] * f3[k] + s4[k] * f4[k] + s5[k] * f5[k]
+                target[k] = total + s6[k] * f6[k] + s7[k] * f7[k] + s8[k] * f8[k]
+        elif place + 3 <= stop:
+            s0, s1, s2 = image[at + starts[place] :], image[at + starts[place + 1] :], image[at + starts[place + 2] :]
+            f0, f1, f2 = lines[place], lines[place + 1], lines[place + 2]
+            for k in range(len(target)):
+                target[k] += s0[k] * f0[k] + s1[k] * f1[k] + s2[k] * f2[k]
+            place += 3
+        else:
+            seen, factor = image[at + starts[place] :], lines[place]
+            for k in range(len(target)):
+                target[k] += seen[k] * factor[k]
+            place += 1
 
 
 @loop
-def depthwise_weight_gradient(x, gradient, top, left, down, across, step_down, step_across, of_lines):
-    """Adds to `of_lines`."""
+def depthwise(x, lines, bias, rows, columns, top, left, down, across, step_down, step_across, y):
+    """Goes over a run of windows at once, as long as `lines`; the longer the faster.
+
+    Args:
+        lines: the weight of each place in a window of rows x columns, column by column, for each element of a run.
+        bias: for each element of a run.
+    """
+    height, width, channels = x.shape[1:]
+    count, run = y.shape[2], len(bias) // channels
+    starts = np.empty(rows * columns, np.int64)
+    for j in range(columns):
+        for i in range(rows):
+            starts[j * rows + i] = (i * step_down * width + j * step_across) * channels
+    # The windows that reach neither over the left border nor over the right one; the others go one by one.
+    begin = min(max(0, (left + across - 1) // across), count)
+    end = max(begin, min(count, (width - 1 + left - (columns - 1) * step_across) // across + 1))
+    for n in range(len(x)):
+        image = x[n].reshape(-1)
+        for p in range(y.shape[1]):
+            out = y[n, p].reshape(-1)
+            row = p * down - top
+            first_row, last_row = inside(row, step_down, height, rows)
+            q = 0
+            while q < count:
+                first, last, stop = 0, columns, min(q + run, end)
+                if q < begin or q >= end:
+                    first, last = inside(q * across - left, step_across, width, columns)
+                    stop = q + 1
+                at = (row * width + q * across - left) * channels
+                target = out[q * channels : stop * channels]
+                for k in range(len(target)):
+                    target[k] = bias[k]
+                if last_row - first_row == rows:
+                    add_products(target, image, at, starts, lines, first * rows, last * rows)
+                else:
+                    for j in range(first, last):
+                        add_products(target, image, at, starts, lines, j * rows + first_row, j * rows + last_row)
+                q = stop
+
+
+@loop
+def depthwise_weight_gradient(x, gradient, top, left, down, step_down, step_across, of_lines):
+    """For a stride across of 1. Adds to `of_lines` the gradient for each element of a run of windows.
+
+    The products of four lines are added up before a total is written: that costs as much as a product.
+    """
+    height, width, channels = x.shape[1:]
+    count, run = gradient.shape[2], of_lines.shape[2] // channels
+    next_seen, next_part = down * width * channels, count * channels  # from a window to the one below
+    for n in range(len(x)):
+        image = x[n].reshape(-1)
+        for i in range(of_lines.shape[0]):
+            p, last_row = inside(i * step_down - top, down, height, gradient.shape[1])
+            while p < last_row:
+                four = last_row - p >= 4
+                part = gradient[n, p : p + 4].reshape(-1)
+                seen = image[(p * down + i * step_down - top) * width * channels :]
+                for q in range(0, count, run):
+                    for j in range(of_lines.shape[1]):
+                        at = j * step_across - left
+                        first, last = inside(at, 1, width, count)
+                        first, last = max(first, q), min(last, q + run)
+                        if first >= last:
+                            continue
+                        total = of_lines[i, j, : (last - first) * channels]
+                        s0, g0 = seen[(first + at) * channels :], part[first * channels :]
+                        if four:
+                            s1, s2, s3 = s0[next_seen:], s0[2 * next_seen :], s0[3 * next_seen :]
+                            g1, g2, g3 = g0[next_part:], g0[2 * next_part :], g0[3 * next_part :]
+                            for k in range(len(total)):
+                                total[k] += s0[k] * g0[k] + s1[k] * g1[k] + s2[k] * g2[k] + s3[k] * g3[k]
+                        else:
+                            for k in range(len(total)):
+                                total[k] += s0[k] * g0[k]
+                p += 4 if four else 1
+
+
+@loop
+def depthwise_weight_gradient_by_pixel(x, gradient, top, left, down, across, step_down, step_across, of_pixel):
+    """For any stride. Adds to `of_pixel` (kernel height, kernel width, channels)."""
     height, width, channels = x.shape[1:]
     for n in range(len(x)):
         for p in range(gradient.shape[1]):
             part = gradient[n, p].reshape(-1)
-            for i in range(of_lines.shape[0]):
+            for i in range(of_pixel.shape[0]):
                 row = p * down + i * step_down - top
                 if row < 0 or row >= height:
                     continue
                 seen = x[n, row].reshape(-1)
-                for j in range(of_lines.shape[1]):
-                    at = j * step_across - left
+                for j in range(of_pixel.shape[1]):
+                    at, total = j * step_across - left, of_pixel[i, j]
                     first, last = inside(at, across, width, gradient.shape[2])
-                    if across == 1:
-                        some, share = seen[(first + at) * channels :], part[first * channels : last * channels]
-                        total = of_lines[i, j, first * channels :]
-                        for k in range(len(share)):
-                            total[k] += some[k] * share[k]
-                    else:
-                        total = of_lines[i, j]
-                        for q in range(first, last):
-                            some, share = seen[(q * across + at) * channels :], part[q * channels :]
-                            for c in range(channels):
-                                total[c] += some[c] * share[c]
+                    for q in range(first, last):
+                        some, share = seen[(q * across + at) * channels :], part[q * channels :]
+                        for c in range(channels):
+                            total[c] += some[c] * share[c]
 
 
 @loop
@@ -117,23 +178,34 @@ def depthwise_input_gradient(gradient, lines, top, left, down, across, step_down
                             target[c] += share[c] * lines[i, j, c]
 
 
+@njit(inline="always")
+def greater(one, other):
+    """The first of equal numbers; a nan wins, and stays."""
+    return one if (one >= other or one != one) else other
+
+
 @loop
 def max_pool(x, size_down, size_across, top, left, down, across, y):
+    """Compares two places of a window before it writes: each time costs as much as a comparison."""
     height, width, channels = x.shape[1:]
     for n in range(len(x)):
+        image = x[n].reshape(-1)
         for p in range(y.shape[1]):
             first_row, last_row = max(p * down - top, 0), min(p * down - top + size_down, height)
+            line = y[n, p].reshape(-1)
             for q in range(y.shape[2]):
                 first, last = max(q * across - left, 0), min(q * across - left + size_across, width)
-                out = y[n, p, q]
-                for c in range(channels):
-                    out[c] = x[n, first_row, first, c]
+                out = line[q * channels : (q + 1) * channels]
                 for row in range(first_row, last_row):
-                    for column in range(first, last):
-                        seen = x[n, row, column]
-                        for c in range(channels):
-                            # A nan wins, and stays.
-                            out[c] = out[c] if (out[c] >= seen[c] or out[c] != out[c]) else seen[c]
+                    for column in range(first, last, 2):
+                        seen = image[(row * width + column) * channels :]
+                        beside = seen[channels:] if column + 1 < last else seen
+                        if row == first_row and column == first:
+                            for c in range(len(out)):
+                                out[c] = greater(seen[c], beside[c])
+                        else:
+                            for c in range(len(out)):
+                                out[c] = greater(out[c], greater(seen[c], beside[c]))
 
 
 @loop

@@ -14,10 +14,14 @@ from modnet.testing.gradients import layer_context, layer_gradient_errors
 
 POINTS = list(distribution("modnet-conv").entry_points.select(group=GROUP))
 KERNELS = Kernels(POINTS)
+METHODS = ("forward", "backward")
 LAYERS = [
     *(example.component for cls in (DepthwiseConv2d, MaxPool2d, AveragePool2d) for example in examples_of(cls)),
     DepthwiseConv2d(kernel_size=3, dilation=2, padding=((0, 3), (2, 1)), stride=(2, 1)),
     DepthwiseConv2d(kernel_size=5, padding="same", stride=3, depth_multiplier=3),
+    DepthwiseConv2d(kernel_size=(7, 12), padding="same", bias=False),  # wider than the images of these tests
+    DepthwiseConv2d(kernel_size=3, padding=((3, 0), (0, 4))),
+    DepthwiseConv2d(kernel_size=(5, 4), dilation=(1, 2), padding="same"),
     MaxPool2d(pool_size=(3, 2), stride=(1, 2), padding=1),
     AveragePool2d(pool_size=3, stride=2, padding=((1, 0), (0, 2)), count_padding=True),
 ]
@@ -52,7 +56,7 @@ def test_a_kernel_does_what_the_numpy_code_does(numba, layer, dtype, batch, spre
     if spread == "many equal":
         x = np.maximum(np.round(x), 0)
     x = np.asfortranarray(x)
-    own = {name: getattr(layer, name) for name in ("forward", "backward")}
+    own = {name: getattr(layer, name) for name in METHODS}
     compiled = {name: KERNELS.method(layer, name, np.dtype(dtype)) for name in own}
     expected = run(layer, own, x)
     tolerance = 1e-5 if dtype == "float32" else 1e-13
@@ -60,6 +64,17 @@ def test_a_kernel_does_what_the_numpy_code_does(numba, layer, dtype, batch, spre
         for name, array in run(layer, methods, x).items():
             np.testing.assert_allclose(array, expected[name], rtol=tolerance, atol=tolerance, err_msg=name)
     assert not KERNELS.broken
+
+
+@pytest.mark.parametrize("stride", [1, 2])
+@pytest.mark.parametrize(("width", "channels"), [(50, 64), (3, kernels.RUN + 1)])
+def test_lines_that_are_longer_than_a_run(numba, width, channels, stride):
+    layer = DepthwiseConv2d(kernel_size=3, padding="same", stride=stride)
+    x = np.random.default_rng(0).standard_normal((2, 6, width, channels))
+    expected = run(layer, {name: getattr(layer, name) for name in METHODS}, x)
+    found = run(layer, {name: KERNELS.method(layer, name, x.dtype) for name in METHODS}, x)
+    for name, array in found.items():
+        np.testing.assert_allclose(array, expected[name], rtol=1e-12, atol=1e-12, err_msg=name)
 
 
 @pytest.mark.parametrize("layer", LAYERS, ids=str)
@@ -96,8 +111,7 @@ def test_nan_comes_out_of_a_maximum(numba):
 def test_a_batch_that_is_shared_between_threads(numba, layer):
     x = np.random.default_rng(0).standard_normal((51, 30, 30, 8)).astype(np.float32)
     assert x.nbytes > kernels.WORTH_SHARING
-    methods = ("forward", "backward")
-    expected = run(layer, {name: getattr(layer, name) for name in methods}, x)
-    found = run(layer, {name: KERNELS.method(layer, name, x.dtype) for name in methods}, x)
+    expected = run(layer, {name: getattr(layer, name) for name in METHODS}, x)
+    found = run(layer, {name: KERNELS.method(layer, name, x.dtype) for name in METHODS}, x)
     for name, array in found.items():
         np.testing.assert_allclose(array, expected[name], rtol=1e-4, atol=1e-4, err_msg=name)
