@@ -1,4 +1,4 @@
-"""Norms. Names and equations are those of `modnet.layers.norm`."""
+"""Norms and dropout. Names and equations are those of `modnet.layers`."""
 
 from __future__ import annotations
 
@@ -209,3 +209,29 @@ def rms_norm_backward(layer: Any, dtype: np.dtype[Any]) -> Method:
         return rows.reshape(gradient.shape)
 
     return backward
+
+
+@loop
+def drop(x, factor, y, rate, scale):
+    """Overwrites random numbers by what x is multiplied by."""
+    for i in range(len(x)):
+        kept = scale if factor[i] >= rate else ZERO(scale)
+        factor[i] = kept
+        y[i] = x[i] * kept
+
+
+def dropout_forward(layer: Any, dtype: np.dtype[Any]) -> Method | None:
+    if layer.rate == 0:
+        return None
+    rate, scale = dtype.type(layer.rate), dtype.type(1 / (1 - layer.rate))
+
+    def forward(context, x):
+        if not context.training:
+            return layer.forward(context, x)
+        factor, y = context.buffer(x.shape), context.buffer(x.shape)
+        context.rng.random(dtype=dtype.type, out=factor)
+        drop(np.ascontiguousarray(x).reshape(-1), factor.reshape(-1), y.reshape(-1), rate, scale)
+        context.save(factor)
+        return y
+
+    return forward
