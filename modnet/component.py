@@ -150,10 +150,13 @@ class State:
     Attributes:
         shape: its shape.
         fill: the value of every element at first.
+        optional: whether the layer can do without it. A network from a model file that does not have it, since it was
+            written before the layer asked for it, has none in `context.state`.
     """
 
     shape: tuple[int, ...]
     fill: float = 0.0
+    optional: bool = False
 
 
 # Layers
