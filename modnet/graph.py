@@ -310,7 +310,6 @@ class _Builder:
                     node.keys, message, "name it in network.outputs or in the inputs of a later node", node.label()
                 )
 
-
     def check_ids_have_no_gradient(self) -> None:
         """A layer that reads ids has no gradient for them, so nothing before it could be trained."""
         learning: dict[int, str] = {}
