@@ -463,6 +463,8 @@ class ConvTranspose2d(Layer, type="conv_transpose2d"):
         options = (per_axis(value, 2) for value in (self.kernel_size, self.stride, self.dilation, self.output_padding))
         found = []
         for axis, (count, kernel, stride, dilation, further) in enumerate(zip(counts, *options, strict=True)):
+            if count < 1:
+                raise ShapeError(f"expects {AXES[2][axis]} from 1 on")
             whole = (count - 1) * stride + (kernel - 1) * dilation + 1
             if explicit is None:
                 size = count * stride

@@ -293,6 +293,7 @@ class GlobalMaxPool(Layer, type="global_max_pool"):
     def forward(self, context: Context, x: Array) -> Array:
         (mask,) = context.masks
         context.output_mask = None
+        self.output_shape(x.shape[1:])  # a variable axis may turn out to have nothing on it
         flat = x.reshape(len(x), math.prod(x.shape[1:-1]), x.shape[-1])
         masked = mask is not None and x.ndim == 3
         empty = ~mask.any(axis=1) if masked else None
