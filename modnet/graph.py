@@ -316,7 +316,7 @@ class _Builder:
         for slot, node in enumerate(self.nodes, len(self.inputs)):
             before = next((learning[source] for source in node.inputs if source in learning), "")
             if before and node.layer.integer_input:
-                message = f"expects ids, whole numbers that have no gradient, but it comes after weights to train, of {before}"
+                message = f"expects ids, whole numbers without a gradient, but comes after the weights of {before}"
                 hint = "let it read an input of the network, or freeze what makes the ids with trainable = false"
                 self.problem(node.keys, message, hint, node.label())
             elif before or (node.parameters and node.trainable):

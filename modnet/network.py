@@ -544,7 +544,8 @@ class Pass:
             values[slot] = array if array.dtype == dtype else self._converted(array, dtype, slot)
         for context, sources in self._raw:
             context.raw = tuple(self.raw(source, inputs) for source in sources)
-        self.masks = masks = {}
+        masks: dict[int, Array] = {}
+        self.masks = masks
         slot = 0
         try:
             for slot, forward, _, context, sources in self._calls:
@@ -559,7 +560,7 @@ class Pass:
                 if self._masked and context.output_mask is not None:
                     mask = context.output_mask
                     if self.gradients is None and mask is not common:
-                        # It may lie in a buffer, and outlives the output, after which the node's storage goes to others.
+                        # It may lie in a buffer and outlives the output, after which the node's storage goes to others.
                         mask = mask.copy()
                     # A layer that takes all steps together, or makes others of them, ends the mask's way.
                     if values[slot].shape[1:2] == mask.shape[1:]:

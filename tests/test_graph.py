@@ -185,8 +185,8 @@ def test_ids_behind_weights_to_train(between):
     layers = ["layer_norm", *between, {"type": "embedding", "vocabulary_size": 5, "embedding_size": 2}]
     with pytest.raises(modnet.SpecError) as caught:
         modnet.build({"network": {"input": [4], "layers": layers}})
-    place = f"network.layers[{len(layers) - 1}] (embedding): expects ids, whole numbers that have no gradient"
+    place = f"network.layers[{len(layers) - 1}] (embedding): expects ids, whole numbers without a gradient"
     assert place in str(caught.value)
-    assert "weights to train, of network.layers[0] (layer_norm)" in str(caught.value)
+    assert "but comes after the weights of network.layers[0] (layer_norm)" in str(caught.value)
     layers[0] = {"type": "layer_norm", "trainable": False}
     modnet.build({"network": {"input": [4], "layers": layers}})

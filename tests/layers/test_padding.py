@@ -1,4 +1,4 @@
-"""Padding is no data: more of it, or other numbers in it, change nothing of what is said about the steps that there are.
+"""Padding is no data: more of it, or other numbers in it, change nothing of what is said of the steps that there are.
 
 Every layer that the registry knows is tried, those of the installed plugins too, behind embeddings that make the masks.
 """
