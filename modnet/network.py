@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import math
-import threading
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol, cast
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -33,6 +32,9 @@ PREDICTION_BYTES = 4 << 20
 
 FEWEST_ROWS, MOST_ROWS = 64, 4096
 """The least and the greatest number of rows in such a part, unless `predict` is told another."""
+
+IDLE_BYTES, SMALL_PASS = 64 << 20, 1 << 20
+"""What the passes of predictions may hold together while nobody uses them, and what a pass holds that always stays."""
 
 
 @dataclass(frozen=True)
@@ -107,7 +109,7 @@ class Network:
         self.metrics: dict[str, Any] = {}
         self.metadata: dict[str, Any] = {}
         self.stored_training: StoredTraining | None = None
-        self._predictors = threading.local()
+        self._passes = _Passes()
         # The shape of a sample where there is one input with no variable axis: most arrays need no other check.
         self._lone_input = next(iter(graph.inputs.values())) if len(graph.inputs) == 1 else None
         self._widest = max(math.prod(axis or 1 for axis in node.shape) for node in graph.nodes)
@@ -257,19 +259,21 @@ class Network:
         rows = len(arrays[0])
         if batch_size is None:
             batch_size = rows if 0 < rows <= FEWEST_ROWS else self.rows_at_a_time(arrays)
-        predictor = cast("Pass | None", getattr(self._predictors, "predictor", None))
-        if predictor is None:
-            predictor = self._predictors.predictor = Pass(self, list(self.graph.outputs.values()))
-        if rows <= batch_size and out is None:
-            return [value.copy() for value in predictor.forward(arrays)]
-        results: list[Array] = []
-        for start in range(0, max(rows, 1), batch_size):
-            values = predictor.forward([array[start : start + batch_size] for array in arrays])
-            if not results:
-                results = [_output(out, (rows, *value.shape[1:]), value.dtype) for value in values]
-            for result, value in zip(results, values, strict=True):
-                result[start : start + batch_size] = value
-        return results
+        passes = self._passes
+        predictor = passes.borrow() or Pass(self, list(self.graph.outputs.values()))
+        try:
+            if rows <= batch_size and out is None:
+                return [value.copy() for value in predictor.forward(arrays)]
+            results: list[Array] = []
+            for start in range(0, max(rows, 1), batch_size):
+                values = predictor.forward([array[start : start + batch_size] for array in arrays])
+                if not results:
+                    results = [_output(out, (rows, *value.shape[1:]), value.dtype) for value in values]
+                for result, value in zip(results, values, strict=True):
+                    result[start : start + batch_size] = value
+            return results
+        finally:
+            passes.give_back(predictor, rows)
 
     def stream(self) -> Stream:
         """Prediction of sequences piece by piece, each going on where the one before has ended.
@@ -352,12 +356,12 @@ class Network:
 
     def __getstate__(self) -> dict[str, Any]:
         state = self.__dict__.copy()
-        del state["_predictors"]
+        del state["_passes"]
         return state
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
-        self._predictors = threading.local()
+        self._passes = _Passes()
 
 
 def build(
@@ -405,6 +409,9 @@ class Pass:
         gradients: where `backward` writes the parameters' gradients; None for a pass that only goes forward.
         rng: for layers that draw random numbers.
         kernels: faster code for some of the layers; without it they run on their own.
+
+    Attributes:
+        held: one number, the bytes of all buffers; the contexts count it up.
     """
 
     def __init__(
@@ -422,7 +429,6 @@ class Pass:
         self.gradients = gradients
         self._first = len(network.inputs)
         self._dtypes = [network.input_dtype(slot) for slot in range(self._first)]
-        self._conversion = Context(network.dtype)
         self._order = self._ancestors()
         self._readers = Counter(source for slot in self._order for source in self._node(slot).inputs)
         self._values: list[Any] = [None] * (self._first + len(network.graph.nodes))
@@ -430,6 +436,8 @@ class Pass:
         self._storages = self._shared_storages() if gradients is None else {}
         self._shared: list[tuple[Array, Array]] = []
         self._zeroed: list[Array] = []
+        self.held = [0]
+        self._conversion = Context(network.dtype, meter=self.held)
         self._seen = False
         self._masked = any(self._node(slot).layer.makes_mask for slot in self._order)
         self.contexts = {slot: self._context(slot, training, rng) for slot in self._order}
@@ -483,6 +491,7 @@ class Pass:
             any(source in self._learning for source in node.inputs),
             self._may_overwrite_input(slot, training),
             self._storages.get(slot),
+            self.held,
         )
 
     def _shared_storages(self) -> dict[int, list[Array]]:
@@ -605,9 +614,42 @@ class Pass:
             for slot, forward, backward, context, sources in self._calls
         ]
 
+    def forget(self) -> None:
+        """Lets go of the arrays of the last batch; the buffers stay."""
+        self._values = [None] * len(self._values)
+        for context in self.contexts.values():
+            context.saved = ()
+
     def values(self) -> dict[str, Array]:
         """Node name -> its output in the last `forward`, as far as it was run."""
         return {self._node(slot).name: self._values[slot] for slot in self._order}
+
+
+class _Passes:
+    """The passes of a network's predictions. Each prediction borrows one, so that no two use the same at once.
+
+    So there are as many as there were predictions at once, not as many as threads. A list's append and pop need no
+    lock, which a process that forks could leave taken for ever.
+    """
+
+    def __init__(self) -> None:
+        self._idle: list[Pass] = []
+
+    def borrow(self) -> Pass | None:
+        """The pass that was used last, whose buffers may still be in the cache; None if all are in use."""
+        try:
+            return self._idle.pop()
+        except IndexError:
+            return None
+
+    def give_back(self, used: Pass, rows: int) -> None:
+        """Takes a pass back that has seen so many rows, or drops it where enough memory is idle already."""
+        if rows > FEWEST_ROWS or used.held[0] > SMALL_PASS:
+            used.forget()
+            held = [other.held[0] for other in tuple(self._idle)]
+            if held and used.held[0] > SMALL_PASS and sum(held) + used.held[0] > IDLE_BYTES:
+                return
+        self._idle.append(used)
 
 
 class Stream:

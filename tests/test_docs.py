@@ -80,11 +80,9 @@ def test_the_reference_has_every_public_name():
 
 
 @pytest.fixture
-def own_registry():
+def own_registry(monkeypatch):
     """A page may register classes of its own, which are nobody else's."""
-    modnet.default_registry.cache_clear()
-    yield
-    modnet.default_registry.cache_clear()
+    monkeypatch.setattr("modnet.registry._default", None)
 
 
 @pytest.mark.usefixtures("own_registry")

@@ -6,6 +6,7 @@ import sys
 import threading
 import time
 import warnings
+from concurrent.futures import ThreadPoolExecutor, wait
 
 import numpy as np
 import pytest
@@ -283,6 +284,34 @@ def test_nothing_is_kept_of_what_was_shared(cores):
     while seen() is not None and time.monotonic() < end:
         gc.collect()
     assert seen() is None
+
+
+def test_a_number_that_is_set_while_another_thread_looks_for_one_counts(cores, monkeypatch):
+    cores(8)
+    begun, going_on = threading.Event(), threading.Event()
+
+    def slowly():
+        if not begun.is_set():
+            begun.set()
+            going_on.wait(60)
+        return 8
+
+    monkeypatch.setattr(threads, "_cores", slowly)
+    with ThreadPoolExecutor(2) as pool:
+        looking = pool.submit(threads.count)
+        assert begun.wait(60)
+        setting = pool.submit(threads._begin_anew, 3)
+        wait([setting], timeout=0.1)  # where it need not wait, it has set the number by now
+        going_on.set()
+        assert (looking.result(60), setting.result(60)) == (8, None)
+    assert threads.count() == 3
+
+
+def test_there_are_as_many_further_threads_as_the_number_says_now(cores, monkeypatch):
+    cores(8)
+    assert threads.count() == 8
+    threads._begin_anew(3)
+    assert threads._current_workers().most == 2
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
