@@ -172,7 +172,7 @@ def epochs(draw):
 
 
 @pytest.mark.parametrize("metric", [*OF_CLASSES, *OF_NUMBERS], ids=repr)
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(epoch=epochs())
 def test_any_cut_into_batches_gives_the_same(metric, epoch):
     seed, samples, cuts, weighted = epoch

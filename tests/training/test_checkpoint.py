@@ -421,7 +421,9 @@ def test_a_checkpoint_with_callbacks_or_features_of_a_newer_version_is_refused(d
 
 
 @settings(
-    deadline=None, derandomize=True, max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    derandomize=True,
+    max_examples=100,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(random=st.randoms(use_true_random=False), changes=st.integers(1, 3))
 def test_a_checkpoint_that_was_changed_anywhere_goes_on_or_is_refused_in_words(data, checkpoint, random, changes):
