@@ -149,7 +149,7 @@ def who_works():
     def work(half):
         names[half] = threading.current_thread().name
         try:
-            both.wait(1 if threads.count() > 1 else 0)
+            both.wait(60 if threads.count() > 1 else 0)
         except threading.BrokenBarrierError:
             names["alone"] = True
 
@@ -187,17 +187,17 @@ def test_no_thread_waits_for_one_that_is_busy(cores):
 
     def hold():
         begun.set()
-        held.wait(10)
+        held.wait(60)
 
     busy = threading.Thread(target=threads.share, args=(lambda: None, hold))
     busy.start()
-    assert begun.wait(10)
+    assert begun.wait(60)
     done = []
     threads.share(lambda: done.append(1), lambda: done.append(2))
     assert done == [1, 2]
     assert busy.is_alive()
     held.set()
-    busy.join(10)
+    busy.join(60)
     assert not busy.is_alive()
 
 
@@ -257,7 +257,7 @@ def test_the_second_half_keeps_the_callers_errstate(cores):
     cores(2)
     both = threading.Barrier(2)
     with np.errstate(divide="raise"), pytest.raises(FloatingPointError):
-        threads.share(lambda: both.wait(10), lambda: (both.wait(10), np.ones(1) / np.zeros(1)))
+        threads.share(lambda: both.wait(60), lambda: (both.wait(60), np.ones(1) / np.zeros(1)))
 
 
 def test_without_a_further_thread_the_caller_does_both(cores, monkeypatch):
@@ -280,7 +280,7 @@ def test_nothing_is_kept_of_what_was_shared(cores):
     seen = weakref.ref(array)
     threads.share(lambda: None, lambda array=array: array.fill(1))
     del array
-    end = time.monotonic() + 10
+    end = time.monotonic() + 60
     while seen() is not None and time.monotonic() < end:
         gc.collect()
     assert seen() is None
