@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike
 
 from modnet.component import Activation, Array, Layer, Shape
 from modnet.configuration import did_you_mean, show
-from modnet.context import Context
+from modnet.context import Context, common_mask
 from modnet.errors import DataError, ShapeError, SpecError
 from modnet.graph import Graph, GraphNode, build_graph
 from modnet.parameters import FlatArray
@@ -295,12 +295,17 @@ class Network:
             slot = position + len(self.inputs)
             output = next((name for name, at in self.graph.outputs.items() if at == slot), None)
             reader = Pass(self, list(node.inputs))
-
-            def seen(output: str | None = output, reader: Pass = reader) -> Iterable[tuple[Array, Array | None]]:
-                for inputs, targets in batches():
-                    yield reader.forward(inputs)[0], targets.get(output) if output else None
-
             context = Context(self.dtype, state=self.arrays_of(self.state, node, node.state), training=True)
+
+            def seen(
+                node: GraphNode = node, output: str | None = output, reader: Pass = reader, context: Context = context
+            ) -> Iterable[tuple[Array, Array | None]]:
+                for inputs, targets in batches():
+                    values = reader.forward(inputs)
+                    context.masks = tuple(reader.masks.get(source) for source in node.inputs)
+                    context.raw = tuple(reader.raw(source, inputs) for source in node.inputs)
+                    yield values[0], targets.get(output) if output else None
+
             node.layer.prepare(context, seen())
 
     def unprepared(self) -> list[str]:
@@ -402,6 +407,9 @@ class Pass:
 
     A pass is used by one thread at a time. It runs the nodes that the wanted slots depend on, and no others.
 
+    Attributes:
+        masks: slot -> the mask of its sequences in the last `forward`, for those that have one.
+
     Args:
         network: the network.
         wanted: the slots whose values `forward` gives.
@@ -440,6 +448,7 @@ class Pass:
         self._conversion = Context(network.dtype, meter=self.held)
         self._seen = False
         self._masked = any(self._node(slot).layer.makes_mask for slot in self._order)
+        self.masks: dict[int, Array] = {}
         self.contexts = {slot: self._context(slot, training, rng) for slot in self._order}
         self._calls: list[tuple[int, Any, Any, Context, tuple[int, ...]]] = []
         for slot in self._order:
@@ -449,6 +458,12 @@ class Pass:
                 methods = [kernels.method(layer, name, network.dtype) for name in ("forward", "backward")]
             self._calls.append((slot, *methods, self.contexts[slot], self._node(slot).inputs))
             self.contexts[slot].masks = (None,) * len(self._node(slot).inputs)
+            self.contexts[slot].raw = self.contexts[slot].masks
+        self._raw = [
+            (self.contexts[slot], self._node(slot).inputs)
+            for slot in self._order
+            if self._node(slot).layer.raw_input and min(self._node(slot).inputs) < self._first
+        ]
 
     def _node(self, slot: int) -> GraphNode:
         return self.network.graph.nodes[slot - self._first]
@@ -536,26 +551,40 @@ class Pass:
         self._conversion.begin()
         for slot, (array, dtype) in enumerate(zip(inputs, self._dtypes, strict=True)):
             values[slot] = array if array.dtype == dtype else self._converted(array, dtype, slot)
-        masks: dict[int, Array | None] = {}
-        for slot, forward, _, context, sources in self._calls:
-            context.begin()
-            if self._masked:
-                context.masks = tuple(masks.get(source) for source in sources)
-                context.output_mask = context.masks[0]
-            if len(sources) == 1:
-                values[slot] = forward(context, values[sources[0]])
-            else:
-                values[slot] = forward(context, *[values[source] for source in sources])
-            if self._masked and context.output_mask is not None:
-                mask = context.output_mask
-                if self.gradients is None and mask is not context.masks[0]:
-                    # It may lie in a buffer, and outlives the output, after which the node's storage goes to others.
-                    mask = mask.copy()
-                # A layer that takes all steps together, or makes others of them, ends the mask's way.
-                masks[slot] = mask if values[slot].shape[1:2] == mask.shape[1:] else None
+        for context, sources in self._raw:
+            context.raw = tuple(self.raw(source, inputs) for source in sources)
+        self.masks = masks = {}
+        slot = 0
+        try:
+            for slot, forward, _, context, sources in self._calls:
+                context.begin()
+                if self._masked:
+                    context.masks = tuple(masks.get(source) for source in sources)
+                    context.output_mask = common = common_mask(context.masks)
+                if len(sources) == 1:
+                    values[slot] = forward(context, values[sources[0]])
+                else:
+                    values[slot] = forward(context, *[values[source] for source in sources])
+                if self._masked and context.output_mask is not None:
+                    mask = context.output_mask
+                    if self.gradients is None and mask is not common:
+                        # It may lie in a buffer, and outlives the output, after which the node's storage goes to others.
+                        mask = mask.copy()
+                    # A layer that takes all steps together, or makes others of them, ends the mask's way.
+                    if values[slot].shape[1:2] == mask.shape[1:]:
+                        masks[slot] = mask
+        except ShapeError as error:
+            node = self._node(slot)
+            given = " and ".join(str(values[source].shape) for source in node.inputs)
+            message = f"{node.label()}: {error.message}; it was given {given}, the batch first"
+            raise ShapeError(message, error.hint) from error
         if not self._seen:
             self._check_shapes()
         return [values[slot] for slot in self.wanted]
+
+    def raw(self, slot: int, inputs: Sequence[Array]) -> Array | None:
+        """What was given as an input, if it was given in another dtype than its readers take."""
+        return inputs[slot] if slot < self._first and inputs[slot].dtype != self._dtypes[slot] else None
 
     def _converted(self, array: Array, dtype: np.dtype[Any], slot: int) -> Array:
         """The input in a buffer of the dtype that its readers take."""
