@@ -26,6 +26,7 @@ from modnet.registry import Registry, default_registry
 from modnet.spec.components import ComponentReader
 from modnet.spec.model import TrainingSpec
 from modnet.training.batches import ArrayBatches, Batch, Batches, StreamBatches, named_targets
+from modnet.training.batches import sample_weights as weight_array
 from modnet.training.callbacks import RecordHistory
 from modnet.training.checkpoint import restore
 from modnet.training.history import History
@@ -112,6 +113,9 @@ def train(
     remembered = network.spec.training or TrainingSpec(loss=training.loss)
     network.spec = network.spec.replace(training=remembered.replace(loss=training.loss, metrics=training.metrics))
     batches, validating = _batches(network, objective, training, x, y, validation, sample_weights, steps_per_epoch)
+    for part in (batches, validating):
+        if isinstance(part, ArrayBatches):
+            objective.check_targets(part)
     return Trainer(network, training, objective, registry).fit(batches, validating, resume)
 
 
@@ -171,7 +175,7 @@ def _source(
         if isinstance(x, Iterable | Callable) and not isinstance(x, np.ndarray | str | Mapping):
             return StreamBatches(x, network, outputs, steps)
         raise DataError(f"expected x and y, or an iterable of batches (x, y); found {show(x)} alone")
-    weights = None if sample_weights is None else np.asarray(sample_weights, network.dtype)
+    weights = None if sample_weights is None else weight_array(sample_weights).astype(network.dtype, copy=False)
     inputs = network.arrays(x)
     size = batch_size or network.rows_at_a_time(inputs)
     return ArrayBatches(inputs, named_targets(y, outputs), weights, size)
@@ -232,10 +236,19 @@ class Evaluation:
         self._pass = Pass(network, objective.wanted)
 
     def figures(self, batches: Batches) -> dict[str, float | Array]:
-        """Figure name -> value over all batches of an epoch."""
+        """Figure name -> value over all batches of an epoch.
+
+        Raises:
+            DataError: no sample has a weight.
+        """
         tally = Tally(self.objective)
         for batch in batches.epoch():
-            self.objective.evaluate(self._pass.forward(batch.inputs), batch, tally)
+            if batch.counts():
+                values = self._pass.forward(batch.inputs)
+                self.objective.evaluate(values, batch, tally, self._pass.masks())
+        nothing = tally.empty()
+        if nothing:
+            raise DataError(f"there is nothing to measure: no sample of output {show(nothing[0])} has a weight")
         return tally.result()
 
 
@@ -323,7 +336,7 @@ class Trainer:
                     "once; pass a function that makes it, or arrays"
                 )
             return
-        self.network.prepare(lambda: ((batch.inputs, batch.targets) for batch in batches.epoch()))
+        self.network.prepare(lambda: ((batch.inputs, batch.targets) for batch in batches.epoch() if len(batch)))
 
     def _epoch(self, batches: Batches, validation: Batches | None) -> None:
         """An epoch, or what a checkpoint has left of one."""
@@ -334,14 +347,16 @@ class Trainer:
             run.order_at_epoch = dict(run.order.bit_generator.state)
         step_events = self.events.hook.modnet_step_ended.get_hookimpls()
         for batch in batches.epoch(run.order if self.training.shuffle else None, run.batch):
-            self._step(batch)
-            if step_events:
+            stepped = self._step(batch)
+            run.batch += 1
+            if stepped and step_events:
                 self.events.hook.modnet_step_ended(run=run)
             if run.stopped:
                 break
         self._check_parameters()
-        if not run.batch:
-            raise DataError("there are no batches to train on" + ("" if run.epoch == 1 else f" in epoch {run.epoch}"))
+        if not run.batch or (len(run.tally.empty()) == len(self.objective.heads) and not run.stopped):
+            what = "there are no batches to train on" if not run.batch else "no sample to train on has a weight"
+            raise DataError(what + ("" if run.epoch == 1 else f" in epoch {run.epoch}"))
         if run.stopped and run.batch != batches.steps:
             return
         run.steps_per_epoch, run.batch = run.batch, 0
@@ -360,11 +375,18 @@ class Trainer:
         run.seconds = time.perf_counter() - started
         self.events.hook.modnet_epoch_ended(run=run)
 
-    def _step(self, batch: Batch) -> None:
-        """One step of the optimizer."""
+    def _step(self, batch: Batch) -> bool:
+        """One step of the optimizer; False where the batch has nothing with a weight, so that none was made."""
         run, training = self.run, self.training
-        values = self.pass_.forward(batch.inputs)
-        run.loss, gradients = self.objective.measure(values, batch, run.tally)
+        gradients: list[Array] = []
+        if batch.counts():
+            values = self.pass_.forward(batch.inputs)
+            loss, gradients = self.objective.measure(values, batch, run.tally, self.pass_.masks())
+        if not gradients:
+            # The mean over the epoch's batches takes the penalty of each; its gradient is overwritten by the next.
+            run.penalties += self.penalty.add()
+            return False
+        run.loss = loss
         if not math.isfinite(run.loss):
             raise self._diverged(batch)
         self.pass_.backward(gradients)
@@ -380,8 +402,8 @@ class Trainer:
             run.learning_rate *= training.schedule.factor(progress)
         self.optimization.step(run.learning_rate)
         run.step += 1
-        run.batch += 1
         run.penalties += penalty
+        return True
 
     def _check_parameters(self) -> None:
         """The loss tells of the parameters before a step; after an epoch's last one they are looked at themselves."""
