@@ -284,7 +284,7 @@ class Network:
             row = start + int(np.argwhere(np.isnan(value))[0][0])
             what = f"the prediction for row {row}" + (f" (output {show(name)})" if len(values) > 1 else "") + " is nan"
             for known, array in zip(self.inputs, arrays, strict=True):
-                places = np.argwhere(~np.isfinite(array[row])) if array.dtype.kind == "f" else []
+                places = np.argwhere(~np.isfinite(array[row]))
                 if len(places):
                     place = tuple(int(index) for index in places[0])
                     where = f" at {place[0] if len(place) == 1 else place}" if place else ""
@@ -735,9 +735,10 @@ def as_numbers(value: ArrayLike, what: str, for_text: str = "") -> Array:
     if kind in "USO" and _is_text(array):
         raise DataError(f"{what}: expected numbers, found text" + (f"; {for_text}" if for_text else ""))
     if kind == "O":
-        strange = next((item for item in array.flat if not _is_number(item)), None)
-        found = "objects" if strange is None and None not in array.flat else show(strange)
-        raise DataError(f"{what}: expected numbers, found {found} in an array of objects; convert it with astype")
+        items = [item for item in array.flat if not isinstance(item, int | float)] or [*array.flat[:1]]
+        example = "".join(f", such as {'None' if item is None else type(item).__name__}" for item in items[:1])
+        found = f"values of type object{example}"
+        raise DataError(f"{what}: expected numbers, found {found}; convert it, for example with astype(float)")
     found = {"c": "complex numbers", "M": "dates", "m": "durations"}.get(kind, f"values of type {array.dtype}")
     raise DataError(f"{what}: expected numbers, found {found}")
 
@@ -758,10 +759,6 @@ def _check_mask(value: Any, what: str) -> None:
 
 def _is_text(array: Array) -> bool:
     return array.dtype.kind in "US" or (array.size > 0 and all(isinstance(item, str) for item in array.flat))
-
-
-def _is_number(item: Any) -> bool:
-    return isinstance(item, int | float | np.number)
 
 
 def _output(out: Array | None, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:

@@ -216,9 +216,17 @@ class Cosine(LastAxisLoss, type="cosine"):
 
     The vectors lie along the last axis; a norm below 1e-8 counts as 1e-8 (as in torch), so that a zero vector has the
     similarity 0 to all. Shapes: prediction and target alike, (batch, ..., features).
+
+    Raises:
+        ShapeError: for vectors of one number, which have no direction but their sign: the gradient is 0.
     """
 
     EPSILON = 1e-8
+
+    def check_shapes(self, prediction_shape: Shape, target_shape: Shape) -> None:
+        super().check_shapes(prediction_shape, target_shape)
+        if prediction_shape[-1] == 1:
+            raise ShapeError(f"{self.type} expects vectors of two numbers or more, found a last axis of 1", "take mse")
 
     def measure(self, context: Context, prediction: Array, target: Array) -> tuple[Array, Array | None]:
         target = converted(context, target, prediction)

@@ -108,7 +108,7 @@ class ArrayBatches:
         if weights is not None:
             _check_weights(weights, len(self.inputs[0]))
             if not (weights if rows is None else weights[rows]).any():
-                raise DataError("sample weights: expected some above 0, found none in these rows")
+                raise DataError("sample weights: expected finite numbers >= 0, some above 0; these rows have none")
         self._buffers: dict[int, Array] = {}
         self._contiguous: dict[int, Array] = {}
         self._resident = 0

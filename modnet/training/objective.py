@@ -158,9 +158,7 @@ class Objective:
             total += scale * loss_sum
         return (total, gradients) if weighted else (math.nan, [])
 
-    def evaluate(
-        self, values: Sequence[Array], batch: Batch, tally: Tally, masks: Sequence[Array | None] = ()
-    ) -> None:
+    def evaluate(self, values: Sequence[Array], batch: Batch, tally: Tally, masks: Sequence[Array | None] = ()) -> None:
         """Adds the loss of a batch to `tally`, without the gradient; arguments and errors as of `measure`."""
         for head in self.heads:
             tally.add_losses(head.name, self._losses(head, head.evaluating, values, batch, tally, masks))
@@ -188,7 +186,7 @@ class Objective:
                     head.loss.check_targets(shape, few)
                     by_class = head.loss.sample_weights(few)
                 except SampleError as error:
-                    raise error.at(f"row {_row(chosen, error.sample)}") from None
+                    raise error.at(f"row {row_of(chosen, error.sample)}") from None
                 if by_class is not None:
                     weight += float(np.sum(by_class if weights is None else by_class * weights))
                     by_classes = True
@@ -226,7 +224,7 @@ class Objective:
         except SampleError as error:
             if batch.rows is None or chosen is not None:
                 raise
-            raise error.at(f"row {_row(batch.rows, error.sample)}") from None
+            raise error.at(f"row {row_of(batch.rows, error.sample)}") from None
         if by_class is None and weights is None:
             return _Losses(losses, gradient, None, None, chosen)
         self._look_for_coupling(head, value, target, losses)
@@ -250,7 +248,8 @@ class Objective:
                     + (f", or {steps}, one for each step" if len(steps) > 1 else "")
                     + f", found {weights.shape} (output {show(head.name)} of shape {value.shape})"
                 )
-            unfit = [part.type for part in (head.loss, *head.metrics.values()) if not part.positions]
+            unfit = [] if head.loss.positions else [head.loss.type]
+            unfit += [metric.type for metric in head.metrics.values() if not metric.positions]
             if unfit:
                 raise DataError(f"sample weights: {unfit[0]} takes a weight for each sample, not one for each step")
         elif not head.loss.positions or value.ndim < 3:
@@ -279,8 +278,8 @@ class Objective:
         for part in (slice(half), slice(half, None)):
             context = Context(self.network.dtype, needs_input_gradient=False)
             alone = measure(context, value[part], target[part])[0]
-            scale = float(np.abs(alone).max())
-            if np.isfinite(scale) and not np.allclose(losses[part], alone, rtol=COUPLING, atol=COUPLING * scale, equal_nan=True):
+            tolerance = COUPLING * float(np.abs(alone).max())
+            if math.isfinite(tolerance) and not np.allclose(losses[part], alone, rtol=COUPLING, atol=tolerance):
                 raise DataError(
                     f"{head.loss.type} gives a sample another value where other samples are in the batch, "
                     "and weights would be wrong for it; train without sample weights and class weights"
@@ -348,7 +347,7 @@ def _variable(shape: Shape) -> bool:
     return None in shape
 
 
-def _row(rows: slice | Array | None, position: int) -> int:
+def row_of(rows: slice | Array | None, position: int) -> int:
     """The row of all the data that stands at a place of a batch."""
     if rows is None:
         return position
@@ -365,8 +364,8 @@ def _representable(target: Array, dtype: np.dtype[Any], output: str, rows: slice
         if huge.any():
             first = np.argwhere(huge)[0]
             raise DataError(
-                f"target of {show(output)}: {target[tuple(first)]:g} in row {_row(rows, int(first[0]))} is beyond what "
-                f'{dtype} can hold ({most:.2g}); take smaller units, or dtype = "float64" in [network]'
+                f"target of {show(output)}: {target[tuple(first)]:g} in row {row_of(rows, int(first[0]))} "
+                f'is beyond what {dtype} can hold ({most:.2g}); take smaller units, or dtype = "float64" in [network]'
             )
     return target
 
@@ -417,6 +416,10 @@ class Tally:
         for head, name in self._metrics:
             if name in state["metrics"].get(head, {}):
                 self._metrics[head, name] = state["metrics"][head][name]
+
+    def has_nan(self) -> bool:
+        """Whether a loss so far is nan."""
+        return any(math.isnan(total) for total, _ in self._losses.values())
 
     def empty(self) -> list[str]:
         """The outputs of whose samples none had a weight."""

@@ -30,7 +30,7 @@ from modnet.training.batches import sample_weights as weight_array
 from modnet.training.callbacks import RecordHistory
 from modnet.training.checkpoint import restore
 from modnet.training.history import History
-from modnet.training.objective import Objective, Penalty, Tally, free_name
+from modnet.training.objective import Objective, Penalty, Tally, free_name, row_of
 from modnet.training.optimization import Optimization
 from modnet.training.run import INTERRUPTED, TERMINATED, Run
 
@@ -130,13 +130,18 @@ def evaluate(
     sample_weights: Any = None,
     registry: Registry | None = None,
 ) -> dict[str, float | Array]:
-    """The loss and metrics of a network on data; arguments as for `train`."""
+    """The loss and metrics of a network on data; arguments as for `train`.
+
+    Raises:
+        SpecError, ShapeError, DataError: as `train`; DataError also for a sample whose loss is nan, and where there is
+            nothing to measure.
+    """
     registry = registry or default_registry()
     given = {"loss": loss, "metrics": metrics, "batch_size": batch_size}
     training = merged_training(network, given, registry)
     objective = Objective(network, training)
     batches = _source(network, objective, batch_size and training.batch_size, x, y, sample_weights, None)
-    return Evaluation(network, objective).figures(batches)
+    return Evaluation(network, objective).figures(batches, refuse_nan=True)
 
 
 def merged_training(network: Network, given: Mapping[str, Any], registry: Registry) -> TrainingSpec:
@@ -232,24 +237,51 @@ class Evaluation:
     """Measures a network on data without changing it."""
 
     def __init__(self, network: Network, objective: Objective) -> None:
+        self.network = network
         self.objective = objective
         self._pass = Pass(network, objective.wanted)
 
-    def figures(self, batches: Batches) -> dict[str, float | Array]:
+    def figures(self, batches: Batches, refuse_nan: bool = False) -> dict[str, float | Array]:
         """Figure name -> value over all batches of an epoch.
 
+        Args:
+            refuse_nan: whether a loss of nan is an error, which says which row it comes from.
+
         Raises:
-            DataError: no sample has a weight.
+            DataError: no sample has a weight, or a loss is nan.
         """
-        tally = Tally(self.objective)
-        for batch in batches.epoch():
-            if batch.counts():
-                values = self._pass.forward(batch.inputs)
-                self.objective.evaluate(values, batch, tally, self._pass.masks())
+        tally = self.tally(batches, refuse_nan)
         nothing = tally.empty()
         if nothing:
             raise DataError(f"there is nothing to measure: no sample of output {show(nothing[0])} has a weight")
         return tally.result()
+
+    def tally(self, batches: Batches, refuse_nan: bool = False) -> Tally:
+        """The sums over all batches of an epoch; raises as `figures`, but for what has no weight."""
+        tally, rows = Tally(self.objective), 0
+        for batch in batches.epoch():
+            if batch.counts():
+                values = self._pass.forward(batch.inputs)
+                self.objective.evaluate(values, batch, tally, self._pass.masks())
+                if refuse_nan and tally.has_nan():
+                    raise self._nan(values, batch, rows)
+            rows += len(batch)
+        return tally
+
+    def _nan(self, values: Sequence[Array], batch: Batch, before: int) -> DataError:
+        """The error for a batch whose loss is nan; `before` rows were measured before it."""
+        inputs = zip((f"input {show(name)}" for name in self.network.inputs), batch.inputs, strict=True)
+        targets = ((f"the target of {show(name)}", target) for name, target in batch.targets.items())
+        predictions = (
+            (f"the prediction of {show(head.name)}", value)
+            for head, value in zip(self.objective.heads, values, strict=False)
+        )
+        for what, array in (*inputs, *targets, *predictions):
+            if array.dtype.kind == "f" and np.isnan(array).any():
+                position = int(np.argwhere(np.isnan(array))[0][0])
+                row = before + position if batch.rows is None else row_of(batch.rows, position)
+                return DataError(f"the loss is nan: {what} holds nan in row {row}")
+        return DataError(f"the loss is nan in one of the rows {before} to {before + len(batch) - 1}")
 
 
 class Trainer:
