@@ -315,5 +315,5 @@ def _check_weights(weights: Array, samples: int) -> None:
     if not fit.all():
         first = np.argwhere(~fit)[0]
         raise DataError(
-            f"sample weights: expected finite numbers >= 0, found {weights[tuple(first)]} in row {first[0]}"
+            f"sample weights: expected finite numbers >= 0, found {weights[tuple(first)]:g} in row {first[0]}"
         )

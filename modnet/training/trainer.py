@@ -180,7 +180,8 @@ def _source(
         if isinstance(x, Iterable | Callable) and not isinstance(x, np.ndarray | str | Mapping):
             return StreamBatches(x, network, outputs, steps)
         raise DataError(f"expected x and y, or an iterable of batches (x, y); found {show(x)} alone")
-    weights = None if sample_weights is None else weight_array(sample_weights).astype(network.dtype, copy=False)
+    with np.errstate(over="ignore"):  # what becomes infinite is refused as such
+        weights = None if sample_weights is None else weight_array(sample_weights).astype(network.dtype, copy=False)
     inputs = network.arrays(x)
     size = batch_size or network.rows_at_a_time(inputs)
     return ArrayBatches(inputs, named_targets(y, outputs), weights, size)

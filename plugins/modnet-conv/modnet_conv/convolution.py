@@ -177,6 +177,7 @@ class Conv1d(Convolution, type="conv1d"):
     """
 
     axes = 1
+    output_range = (-math.inf, math.inf)
     kernel_size: int = field(minimum=1)
     stride: int = field(default=1, minimum=1)
     padding: Padding1d = field(default="valid", minimum=0)
