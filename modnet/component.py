@@ -351,6 +351,7 @@ class Loss(Component):
             the sum of these.
         prediction_range: the lowest and the highest number that a prediction may be; None for any.
         distributions: whether predictions are probabilities that sum to 1 along the last axis.
+        fewest_outputs: how many numbers the last axis of a prediction has to have, so that there is something to learn.
         separate: whether each output is a decision of its own, so that outputs that exclude each other (softmax) do
             not go with it.
         decides_at: the prediction at which the decision changes, so that there have to be predictions on both sides.
@@ -364,6 +365,7 @@ class Loss(Component):
     weighted: ClassVar[bool] = False
     prediction_range: ClassVar[tuple[float, float] | None] = None
     distributions: ClassVar[bool] = False
+    fewest_outputs: ClassVar[int] = 1
     separate: ClassVar[bool] = False
     decides_at: ClassVar[float | None] = None
     ending: ClassVar[str] = ""

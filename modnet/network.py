@@ -36,6 +36,9 @@ FEWEST_ROWS, MOST_ROWS = 64, 4096
 """The least and the greatest number of rows in such a part, unless `predict` is told another."""
 
 
+greatest = np.maximum.reduce
+
+
 @dataclass(frozen=True)
 class Layout:
     """Which arrays a network has; nothing is allocated.
@@ -263,35 +266,36 @@ class Network:
             predictor = self._predictors.predictor = Pass(self, list(self.graph.outputs.values()))
         if rows <= batch_size and out is None:
             values = predictor.forward(arrays)
-            self._refuse_nan(values, arrays, 0)
+            if _has_nan(values):
+                raise self._no_prediction(values, arrays, 0)
             return [value.copy() for value in values]
         results: list[Array] = []
         for start in range(0, max(rows, 1), batch_size):
             values = predictor.forward([array[start : start + batch_size] for array in arrays])
-            self._refuse_nan(values, arrays, start)
+            if _has_nan(values):
+                raise self._no_prediction(values, arrays, start)
             if not results:
                 results = [_output(out, (rows, *value.shape[1:]), value.dtype) for value in values]
             for result, value in zip(results, values, strict=True):
                 result[start : start + batch_size] = value
         return results
 
-    def _refuse_nan(self, values: list[Array], arrays: list[Array], start: int) -> None:
-        """Raises DataError for an output of nan, with its row: it is no prediction, and would be taken for one."""
-        for name, value in zip(self.graph.outputs, values, strict=True):
-            # A maximum hands nan on, and takes a fraction of the time of isnan.
-            if not value.size or (highest := np.maximum.reduce(value, axis=None)) == highest:
-                continue
-            row = start + int(np.argwhere(np.isnan(value))[0][0])
-            what = f"the prediction for row {row}" + (f" (output {show(name)})" if len(values) > 1 else "") + " is nan"
-            for known, array in zip(self.inputs, arrays, strict=True):
-                places = np.argwhere(~np.isfinite(array[row]))
-                if len(places):
-                    place = tuple(int(index) for index in places[0])
-                    where = f" at {place[0] if len(place) == 1 else place}" if place else ""
-                    raise DataError(f"{what}: that row of input {show(known)} holds {array[row][place]}{where}")
-            broken = [key for key, array in (*self.parameters.items(), *self.state.items()) if np.isnan(array).any()]
-            reason = f"{broken[0]} of the network holds nan" if broken else "numbers became too large on the way"
-            raise DataError(f"{what}: its input is finite, but {reason}")
+    def _no_prediction(self, values: list[Array], arrays: list[Array], start: int) -> DataError:
+        """The error for an output of nan, with its row: it is no prediction, and would be taken for one."""
+        name, value = next(
+            (name, value) for name, value in zip(self.graph.outputs, values, strict=True) if _has_nan([value])
+        )
+        row = start + int(np.argwhere(np.isnan(value))[0][0])
+        what = f"the prediction for row {row}" + (f" (output {show(name)})" if len(values) > 1 else "") + " is nan"
+        for known, array in zip(self.inputs, arrays, strict=True):
+            places = np.argwhere(~np.isfinite(array[row]))
+            if len(places):
+                place = tuple(int(index) for index in places[0])
+                where = f" at {place[0] if len(place) == 1 else place}" if place else ""
+                return DataError(f"{what}: that row of input {show(known)} holds {array[row][place]}{where}")
+        broken = [key for key, array in (*self.parameters.items(), *self.state.items()) if np.isnan(array).any()]
+        reason = f"{broken[0]} of the network holds nan" if broken else "numbers became too large on the way"
+        return DataError(f"{what}: its input is finite, but {reason}")
 
     def stream(self) -> Stream:
         """Prediction of sequences piece by piece, each going on where the one before has ended.
@@ -692,9 +696,18 @@ class Stream:
             )
         self._batch = len(arrays[0])
         values = self._pass.forward(arrays)
-        self.network._refuse_nan(values, arrays, 0)
+        if _has_nan(values):
+            raise self.network._no_prediction(values, arrays, 0)
         outputs = {name: value.copy() for name, value in zip(self.network.graph.outputs, values, strict=True)}
         return outputs if len(outputs) > 1 else next(iter(outputs.values()))
+
+
+def _has_nan(values: list[Array]) -> bool:
+    for value in values:  # noqa: SIM110  a generator takes as long as the rest of this
+        # A maximum hands nan on, and takes a fraction of the time of isnan.
+        if value.size and (highest := greatest(value, None)) != highest:
+            return True
+    return False
 
 
 def _learns_before_training(node: GraphNode) -> bool:

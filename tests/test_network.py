@@ -437,7 +437,8 @@ def test_a_prediction_of_nan_is_an_error_that_says_which_row_and_why(rows, batch
     x[rows - 2, 1] = np.nan
     with pytest.raises(modnet.DataError) as caught:
         network.predict(x, batch_size=batch_size)
-    assert f"the prediction for row {rows - 2} is nan" in str(caught.value) and "holds nan at 1" in str(caught.value)
+    assert f"the prediction for row {rows - 2} is nan" in str(caught.value)
+    assert "holds nan at 1" in str(caught.value)
     network.parameters["linear_1.weight"][0, 0] = np.nan
     with pytest.raises(modnet.DataError, match=r"row 0 is nan: its input is finite, but linear_1\.weight"):
         network.predict(np.ones((rows, 4)), batch_size=batch_size)
@@ -452,9 +453,9 @@ def test_infinite_predictions_stay():
 def test_a_stream_names_the_piece_of_nan_too():
     stream = build([linear(2)], input=["variable", 4]).stream()
     stream.predict(np.ones((2, 1, 4)))
+    x = np.ones((2, 1, 4))
+    x[1, 0, 2] = np.nan
     with pytest.raises(modnet.DataError, match=r"row 1 is nan: that row of input .* holds nan at \(0, 2\)"):
-        x = np.ones((2, 1, 4))
-        x[1, 0, 2] = np.nan
         stream.predict(x)
 
 

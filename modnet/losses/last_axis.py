@@ -61,6 +61,7 @@ class CrossEntropy(LastAxisLoss, type="cross_entropy"):
     weighted = True
     prediction_range = (0.0, 1.0)
     distributions = True
+    fewest_outputs = 2
     ending = (
         "end the network with softmax; where a sample can have several labels, with sigmoid, "
         "and take binary_cross_entropy"
@@ -183,6 +184,7 @@ class KLDivergence(LastAxisLoss, type="kl_divergence"):
     joint_with = ("softmax", "log_softmax")
     prediction_range = (0.0, 1.0)
     distributions = True
+    fewest_outputs = 2
     ending = "end the network with softmax"
 
     def check_targets(self, prediction_shape: Shape, target: Array) -> None:
@@ -216,17 +218,12 @@ class Cosine(LastAxisLoss, type="cosine"):
 
     The vectors lie along the last axis; a norm below 1e-8 counts as 1e-8 (as in torch), so that a zero vector has the
     similarity 0 to all. Shapes: prediction and target alike, (batch, ..., features).
-
-    Raises:
-        ShapeError: for vectors of one number, which have no direction but their sign: the gradient is 0.
+    A vector of one number has no direction but its sign, and a gradient of 0: training refuses it.
     """
 
     EPSILON = 1e-8
-
-    def check_shapes(self, prediction_shape: Shape, target_shape: Shape) -> None:
-        super().check_shapes(prediction_shape, target_shape)
-        if prediction_shape[-1] == 1:
-            raise ShapeError(f"{self.type} expects vectors of two numbers or more, found a last axis of 1", "take mse")
+    fewest_outputs = 2
+    ending = "take mse, or give the network as many units as the vectors have numbers"
 
     def measure(self, context: Context, prediction: Array, target: Array) -> tuple[Array, Array | None]:
         target = converted(context, target, prediction)

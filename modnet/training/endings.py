@@ -19,10 +19,13 @@ Range = tuple[float, float]
 def unfit_ending(network: Network, output: str, loss: Loss) -> tuple[str, str] | None:
     """What is wrong with a loss for an output, and what to do about it; None where nothing is known to be."""
     shape = network.outputs[output]
-    if loss.distributions and shape[-1:] == (1,):
+    if shape and shape[-1] is not None and shape[-1] < loss.fewest_outputs:
+        hint = (
+            "end the network with sigmoid and take binary_cross_entropy, or give it as many units as there are classes"
+        )
         return (
-            f"{loss.type} expects a probability for each class, and output {output!r} has one unit",
-            "end the network with sigmoid and take binary_cross_entropy, or give it as many units as there are classes",
+            f"{loss.type} has nothing to learn from one unit; expected at least {loss.fewest_outputs} in output {output!r}",
+            hint if loss.distributions else loss.ending,
         )
     nodes = _ending(network, output)
     if nodes is None:

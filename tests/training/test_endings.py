@@ -98,7 +98,9 @@ def pairs(table):
 @pytest.mark.parametrize(("loss", "end"), pairs(REFUSED))
 def test_a_loss_that_cannot_take_the_end_is_refused_with_what_to_write(loss, end):
     said = refusal(loss, LINEAR, *[end] * (end is not None))
-    assert said.startswith("training.loss: ") and (end or "linear") in said and "end the network with" in said
+    assert said.startswith("training.loss: ")
+    assert (end or "linear") in said
+    assert "end the network with" in said
 
 
 @pytest.mark.parametrize(("loss", "end"), pairs(TAKEN))
@@ -183,4 +185,5 @@ def test_built_in_losses_do_not_depend_on_the_batch():
 
 
 def test_layers_are_known_by_what_they_promise():
-    assert Layer.output_range is None and Linear.output_range == (-np.inf, np.inf)
+    assert Layer.output_range is None
+    assert Linear.output_range == (-np.inf, np.inf)

@@ -523,13 +523,12 @@ def test_a_target_that_the_loss_cannot_take_is_told_first_with_its_row(tmp_path,
         np.save(tmp_path / "y.npy", bad)
         bad = np.load(tmp_path / "y.npy", mmap_mode="r")
     before = network.parameters.flat.copy()
+    measure = {
+        "evaluate": lambda: modnet.evaluate(network, x, bad, loss=loss),
+        "validation": lambda: modnet.train(network, x, good, loss=loss, epochs=1, validation=(x, bad)),
+    }.get(where, lambda: modnet.train(network, x, bad, loss=loss, epochs=1))
     with pytest.raises(modnet.DataError) as caught:
-        if where == "evaluate":
-            modnet.evaluate(network, x, bad, loss=loss)
-        elif where == "validation":
-            modnet.train(network, x, good, loss=loss, epochs=1, validation=(x, bad))
-        else:
-            modnet.train(network, x, bad, loss=loss, epochs=1)
+        measure()
     assert message in str(caught.value)
     if where != "mapped" or bad.ndim == 1:
         assert np.array_equal(before, network.parameters.flat)

@@ -161,7 +161,8 @@ def test_a_strangers_loss_or_metric_gets_whole_sequences():
     y = np.ones((*IDS.shape, 2))
     found = modnet.evaluate(tagger(end=None), IDS, y, loss="longest_run", metrics=["sequences"])
     prediction = tagger(end=None).predict(IDS)
-    assert found["loss"] == pytest.approx(np.square(prediction - 1).mean()) and found["sequences"] == 4
+    assert found["loss"] == pytest.approx(np.square(prediction - 1).mean())
+    assert found["sequences"] == 4
     for options in ({"loss": "longest_run"}, {"loss": "mse", "metrics": ["sequences"]}):
         with pytest.raises(modnet.DataError, match="takes a weight for each sample, not one for each step"):
             modnet.evaluate(tagger(end=None), IDS, y, sample_weights=np.ones(IDS.shape), **options)
@@ -196,11 +197,11 @@ def test_metrics_of_nothing_are_no_number(metric):
 
 def test_validation_without_weights_is_told_before_the_first_step():
     x, y = np.ones((8, 2)), np.zeros((8, 1))
-    for built in (line(),):
-        before = built.parameters.flat.copy()
-        with pytest.raises(modnet.DataError, match="some above 0; these rows have none"):
-            modnet.train(built, x, y, loss="mse", epochs=1, validation=(x, y, np.zeros(8)))
-        assert np.array_equal(before, built.parameters.flat)
+    built = line()
+    before = built.parameters.flat.copy()
+    with pytest.raises(modnet.DataError, match="some above 0; these rows have none"):
+        modnet.train(built, x, y, loss="mse", epochs=1, validation=(x, y, np.zeros(8)))
+    assert np.array_equal(before, built.parameters.flat)
 
 
 def test_class_weights_that_leave_no_validation_are_told_before_the_first_step():
@@ -208,8 +209,8 @@ def test_class_weights_that_leave_no_validation_are_told_before_the_first_step()
     built = modnet.build({"network": {"input": [2], "layers": layers}})
     loss = {"type": "cross_entropy", "class_weights": [1.0, 0.0]}
     before = built.parameters.flat.copy()
+    x = np.ones((4, 2))
     with pytest.raises(modnet.DataError, match="no sample has a weight: the class weights of cross_entropy are 0"):
-        x = np.ones((4, 2))
         modnet.train(built, x, np.array([0, 1, 0, 1]), loss=loss, epochs=1, validation=(x, np.ones(4, int)))
     assert np.array_equal(before, built.parameters.flat)
 
@@ -268,11 +269,9 @@ def test_weights_that_are_none_are_refused(weights, message, stream):
     x, y = np.ones((4, 2)), np.ones((4, 1))
     built = line()
     before = built.parameters.flat.copy()
+    data = ([(x, y, weights)],) if stream else (x, y)
     with pytest.raises(modnet.DataError, match=f"sample weights: .*{message}"):
-        if stream:
-            modnet.train(built, [(x, y, weights)], loss="mse", epochs=1)
-        else:
-            modnet.train(built, x, y, loss="mse", epochs=1, sample_weights=weights)
+        modnet.train(built, *data, loss="mse", epochs=1, sample_weights=None if stream else weights)
     assert np.array_equal(before, built.parameters.flat)
 
 
