@@ -71,7 +71,8 @@ def train(
         loss, optimizer, schedule, metrics, epochs, batch_size, shuffle, seed, gradient_clipping,
             gradient_value_clipping, callbacks: as in the spec (`TrainingSpec`).
         validation: a fraction of the samples, or (x, y), to validate with after every epoch.
-        sample_weights: a weight for each sample, shape (samples,).
+        sample_weights: a weight for each sample, shape (samples,), or for each step of sequences, (samples, time).
+            Batches in which nothing has a weight make no step.
         steps_per_epoch: batches that make an epoch, where x is an iterable of them.
         resume: a checkpoint (callback `checkpoint`) from which the run goes on as if it had never been stopped, or a
             folder, of which the newest is taken; where that is the one to which this run's own checkpoints go and has
