@@ -573,3 +573,15 @@ def test_binary_cross_entropy_is_torchs(torch, positive_weight):
     theirs = torch.nn.BCEWithLogitsLoss(pos_weight=torch.full((3,), positive_weight))
     ours = batch_loss(loss, *joint(loss, logits, target), target)
     assert_torch_agrees(torch, ours, lambda x: theirs(x, torch.tensor(target)), logits)
+
+
+# Positions
+
+
+@pytest.mark.parametrize(("loss", "prediction", "target"), CASES, ids=repr)
+def test_a_position_could_as_well_be_a_sample_where_the_class_says_so(loss, prediction, target):
+    if prediction.ndim < 3:
+        return
+    assert loss.positions
+    alone = loss.values(prediction.reshape(-1, *prediction.shape[2:]), target.reshape(-1, *target.shape[2:]))
+    np.testing.assert_allclose(loss.values(prediction, target), alone.reshape(prediction.shape[:2]).mean(axis=1))

@@ -19,7 +19,7 @@ from modnet.component import Array, Callback, Optimizer, Progress
 from modnet.configuration import INVALID, Checker, show
 from modnet.data.dataset import Dataset
 from modnet.data.split import split
-from modnet.errors import DataError, Diverged, PluginError, TrainingError
+from modnet.errors import DataError, Diverged, PluginError, ShapeError, TrainingError
 from modnet.hooks import PluginManager
 from modnet.network import Network, Pass
 from modnet.registry import Registry, default_registry
@@ -114,9 +114,11 @@ def train(
     remembered = network.spec.training or TrainingSpec(loss=training.loss)
     network.spec = network.spec.replace(training=remembered.replace(loss=training.loss, metrics=training.metrics))
     batches, validating = _batches(network, objective, training, x, y, validation, sample_weights, steps_per_epoch)
-    for part in (batches, validating):
-        if isinstance(part, ArrayBatches):
-            objective.check_targets(part)
+    if isinstance(batches, ArrayBatches):
+        objective.check_targets(batches)
+    if isinstance(validating, ArrayBatches):
+        with _in_validation():
+            objective.check_targets(validating)
     return Trainer(network, training, objective, registry).fit(batches, validating, resume)
 
 
@@ -225,7 +227,19 @@ def _batches(
     if not pair and not isinstance(validation, Dataset):
         raise DataError(f"validation: expected a fraction between 0 and 1, or (x, y); found {show(validation)}")
     x, y, weights = (*validation, None)[:3] if pair else (validation, None, None)
-    return batches, _source(network, objective, None, x, y, weights, None)
+    with _in_validation():
+        return batches, _source(network, objective, None, x, y, weights, None)
+
+
+@contextmanager
+def _in_validation() -> Iterator[None]:
+    """Says in an error about data that they are those to validate with."""
+    try:
+        yield
+    except ShapeError as error:
+        raise ShapeError(f"validation: {error.message}", error.hint) from None
+    except DataError as error:
+        raise DataError(f"validation: {error}") from None
 
 
 def class_numbers(target: Array) -> Array | None:
