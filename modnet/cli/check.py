@@ -121,7 +121,7 @@ def _try_a_batch(job: Job, objective: Objective, loaded: LoadedData) -> None:
     try:
         with np.errstate(all="ignore"):
             batches = ArrayBatches(job.network.arrays(few.inputs), few.targets, None, TRIAL_ROWS, few.rows)
-            Evaluation(job.network, objective).figures(batches)
+            Evaluation(job.network, objective).tally(batches).result()
     except ShapeError as error:
         raise job.problem(("training",), error.message, error.hint) from None
     except DataError as error:
