@@ -299,6 +299,17 @@ class Network:
             context = Context(self.dtype, state=self.arrays_of(self.state, node, node.state), training=True)
             node.layer.prepare(context, seen())
 
+    def parameters_behind(self, slots: Iterable[int]) -> set[str]:
+        """The names of the parameters that what some slots hold depends on; those of others no gradient reaches."""
+        nodes, first = self.graph.nodes, len(self.inputs)
+        behind = set(slots)
+        for slot in range(len(nodes) + first - 1, first - 1, -1):
+            if slot in behind:
+                behind.update(nodes[slot - first].inputs)
+        found = [nodes[slot - first] for slot in behind if slot >= first]
+        owners = [node if node.owner is None else nodes[node.owner] for node in found]
+        return {f"{owner.name}.{name}" for owner in owners for name in owner.parameters}
+
     def unprepared(self) -> list[str]:
         """The names of the nodes that learn from data before training and have not done so yet."""
         return [

@@ -209,7 +209,7 @@ def _network(path: str | PathLike[str], found: HeaderOnly, registry: Registry) -
     header = found.header
     reader, spec = read_spec(path, header, found.size, registry)
     try:
-        graph = build_graph(spec, most_nodes(found.size))
+        graph = build_graph(spec, most_nodes(found.size), stored=True)
     except SpecError as error:
         raise MalformedFile(path, "\n".join(itemised(map(str, error.problems))), "spec") from None
     _check_arrays(path, Layout.of(graph), np.dtype(spec.dtype), found.groups)

@@ -16,7 +16,8 @@ from weakref import WeakKeyDictionary, finalize
 
 import numpy as np
 
-from modnet.component import Callback, field
+from modnet.component import Callback, field, monitored_figure
+from modnet.configuration import show
 from modnet.errors import ModelFileError
 from modnet.hooks import hookimpl
 
@@ -35,11 +36,15 @@ class RecordHistory(Callback, type="history"):
 class EarlyStopping(Callback, type="early_stopping"):
     """Stops when a figure has not improved for a number of epochs, and brings the best weights back.
 
+    The figure itself says whether better is greater or smaller. A figure that is nan is never the best: such an epoch
+    is one without improvement, and a warning tells of the first.
+
     Fields:
         patience: epochs without improvement after which the run stops.
         monitor: the figure; "validation_loss" stands for "loss" in a run without validation.
         minimum_delta: what counts as an improvement: more than this.
-        restore_best: whether the network ends with the weights and state of the best epoch, however the run ended.
+        restore_best: whether the network ends with the weights and state of the best epoch, however the run ended, also
+            where it diverged.
 
     Source: Prechelt 1998, "Early stopping - but when?", the criterion UP counted in epochs.
     """
@@ -49,21 +54,36 @@ class EarlyStopping(Callback, type="early_stopping"):
     minimum_delta: float = field(default=0.0, minimum=0.0)
     restore_best: bool = True
 
+    def check_figures(self, figures: Mapping[str, bool | None]) -> None:
+        name, greater = monitored_figure(self.monitor, figures)
+        if greater is None:
+            raise ValueError(f"{show(name)} has no better and worse, so it cannot be monitored")
+
     def modnet_epoch_ended(self, run: Run) -> None:
         state = run.state_of(self)
         value, greater = run.monitored(self.monitor)
+        figure = self.monitor.replace("_", " ")
+        if math.isnan(value) and not state.get("nan"):
+            state["nan"] = True
+            warnings.warn(
+                f"{figure} is nan in epoch {run.epoch}: early_stopping counts such an epoch as one without improvement",
+                stacklevel=2,
+            )
         if "best" not in state or _better(value, state["best"], greater, self.minimum_delta):
             state.update(best=value, epoch=run.epoch)
-            if self.restore_best:
+            if self.restore_best and not math.isnan(value):
                 state["parameters"] = run.network.parameters.flat.copy()
                 state["state"] = run.network.state.flat.copy()
         elif run.epoch - state["epoch"] >= self.patience:
             plural = "" if self.patience == 1 else "s"
-            run.stop(f"{self.monitor.replace('_', ' ')} has not improved for {self.patience} epoch{plural}")
+            never = " (it was nan in all of them)" if math.isnan(state["best"]) else ""
+            run.stop(f"{figure} has not improved for {self.patience} epoch{plural}{never}")
 
     def modnet_training_ended(self, run: Run) -> None:
         state = run.state_of(self)
-        if self.restore_best and "parameters" in state and state["epoch"] != run.epoch:
+        # The best of a run from before nan was never the best may be nan.
+        known = "parameters" in state and not math.isnan(state["best"])
+        if self.restore_best and known and state["epoch"] != run.epoch:
             np.copyto(run.network.parameters.flat, state["parameters"])
             np.copyto(run.network.state.flat, state["state"])
             run.history.best_epoch = state["epoch"]

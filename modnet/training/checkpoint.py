@@ -28,6 +28,7 @@ from modnet.modelfile.reader import Contents, ReadGroup, read
 from modnet.modelfile.writer import Group
 from modnet.parameters import FlatArray
 from modnet.registry import CORE
+from modnet.schedules import Plateau
 from modnet.spec.model import TrainingSpec
 from modnet.training.callbacks import Checkpoint
 from modnet.training.objective import Tally
@@ -280,6 +281,15 @@ def _training(run: Run) -> TrainingSpec:
     return run.training.replace(callbacks=())
 
 
+def _comparable(training: TrainingSpec) -> dict[str, Any]:
+    """The training table as it is compared: once every plateau had mode = "min" if it was not given."""
+    table = training.plain()
+    schedule = table["schedule"]
+    if schedule is not None and schedule["type"] == Plateau.type and schedule["mode"] == "min":
+        schedule["mode"] = None
+    return table
+
+
 def _check_same(run: Run, path: Path, contents: Contents, training: Mapping[str, Any]) -> None:
     """Compares what the checkpoint says with the run. The file is read as components of today understand it.
 
@@ -295,7 +305,7 @@ def _check_same(run: Run, path: Path, contents: Contents, training: Mapping[str,
         *_changes("network", network.plain(), run.network.spec.network.plain()),
         *(
             line
-            for key, line in _keyed_changes("training", before.plain(), _training(run).plain())
+            for key, line in _keyed_changes("training", _comparable(before), _comparable(_training(run)))
             if key not in CHANGEABLE
         ),
         *(f"data: {name} is another" for name in _other_data(training.get("data"), run.data())),

@@ -172,7 +172,7 @@ def test_a_stream_goes_on_behind_the_batches_it_has_given(data):
 
     def train(callbacks, resume=None):
         network = modnet.build(SPEC)
-        modnet.train(network, batches, callbacks=callbacks, resume=resume)
+        modnet.train(network, batches, schedule="constant", callbacks=callbacks, resume=resume)
         return network.parameters.flat.tobytes()
 
     whole = train([])
