@@ -73,6 +73,8 @@ def _check_training(job: Job) -> list[str]:
     if job.network.training is None:
         return ["there is no [training] table: only the network was checked"]
     objective = job.objective()
+    # Without a [data] table nobody knows whether there will be a validation.
+    job.check_figures(objective, job.network.spec.data is None or job.network.spec.data.validation is not None)
     notes = []
     for head in objective.heads:
         shape = job.network.outputs[head.name]
@@ -106,7 +108,9 @@ def _data_files(job: Job) -> list[Path]:
             names.append(source)
         elif source is not None and not isinstance(source, float):
             names += [source.path, source.x, source.y]
-    return [job.path.parent / name for name in names if name is not None]
+    from modnet.data.load import located
+
+    return [located(name, job.path.parent) for name in names if name is not None]
 
 
 def _try_a_batch(job: Job, objective: Objective, loaded: LoadedData) -> None:

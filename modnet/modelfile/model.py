@@ -68,7 +68,7 @@ def save(network: Network, path: str | PathLike[str], *, registry: Registry | No
     from pathlib import Path  # a process that only predicts does without it
 
     registry = registry or default_registry()
-    name = Path(path)
+    name = Path(path).expanduser()
     if name.suffix.lower() not in (".modnet", "") and registry.hooks.hook.modnet_export(network=network, path=name):
         return
     store(network, path, registry)
@@ -176,7 +176,7 @@ def load(
     except NotAModelFile:
         from pathlib import Path
 
-        imported = registry.hooks.hook.modnet_import(path=Path(path))
+        imported = registry.hooks.hook.modnet_import(path=Path(path).expanduser())
         if imported is None:
             raise
         return cast(Network, imported)

@@ -18,7 +18,7 @@ import numpy as np
 
 from modnet.component import Callback, field, monitored_figure
 from modnet.configuration import show
-from modnet.errors import ModelFileError
+from modnet.errors import TrainingError
 from modnet.hooks import hookimpl
 
 if TYPE_CHECKING:
@@ -132,7 +132,8 @@ class Checkpoint(Callback, type="checkpoint"):
     the run. Where neither epochs, steps nor minutes are given, every epoch has one.
 
     Fields:
-        directory: where to, seen from the working directory; made if it is not there.
+        directory: where to, seen from the working directory; made if it is not there. A ~ at its beginning stands for
+            the home folder.
         every_epochs, every_steps, every_minutes: how often.
         keep: how many of the newest files of this run stay.
 
@@ -153,7 +154,7 @@ class Checkpoint(Callback, type="checkpoint"):
     def modnet_training_started(self, run: Run) -> None:
         from modnet.training.checkpoint import lock_folder
 
-        path = Path(self.directory)
+        path = Path(self.directory).expanduser()
         made = not path.exists()
         path.mkdir(parents=True, exist_ok=True)
         # Whatever becomes of the run, the lock does not outlive it.
@@ -163,6 +164,8 @@ class Checkpoint(Callback, type="checkpoint"):
     # Last, so that the other callbacks' part of the step or epoch is in the file.
     @hookimpl(trylast=True)
     def modnet_step_ended(self, run: Run) -> None:
+        if run.step == _folders[run][id(self)].step + 1:
+            self._try_state(run)
         by_steps = self.every_steps is not None and run.step % self.every_steps == 0
         if by_steps or self._minutes_are_over(run):
             self._write(run)
@@ -208,6 +211,16 @@ class Checkpoint(Callback, type="checkpoint"):
             60 * self.every_minutes
         )
 
+    def _try_state(self, run: Run) -> None:
+        """Warns, after the first step, where metrics or callbacks remember what no checkpoint can hold."""
+        from modnet.training.checkpoint import check_state
+
+        try:
+            check_state(run)
+        except TrainingError as error:
+            what = "a checkpoint from the middle of an epoch cannot be written in this run"
+            warnings.warn(f"{what}: {error}", stacklevel=2)
+
     def _write(self, run: Run) -> None:
         self._write_to(_folders[run][id(self)], run)
 
@@ -226,7 +239,7 @@ class Checkpoint(Callback, type="checkpoint"):
             # A killed run's last checkpoint may have had a name that never comes again.
             remove_leftovers(folder.path, r"step-\d{10,}\.modnet")
             write(run, folder.path / name)
-        except (OSError, ModelFileError, MemoryError) as error:
+        except Exception as error:
             state["files"] = before
             reason = error.strerror or str(error) if isinstance(error, OSError) else str(error)
             warnings.warn(
@@ -246,14 +259,20 @@ class JSONLog(Callback, type="json_log"):
     """Writes a line of JSON for every epoch: its number, the step, the seconds it took, the learning rate, the figures.
 
     Fields:
-        path: the file, seen from the working directory. A run begins it anew; one that goes on from a checkpoint keeps
-            the lines of the epochs before that. A line that cannot be written is told of by a warning.
+        path: the file, seen from the working directory; a ~ at its beginning stands for the home folder. A run begins
+            it anew; one that goes on from a checkpoint keeps the lines of the epochs before that. A file that is there
+            and is no such log is refused before the first step. A line that cannot be written is told of by a warning.
     """
 
     path: str
 
     def modnet_training_started(self, run: Run) -> None:
-        path = Path(self.path)
+        path = Path(self.path).expanduser()
+        if path.is_file() and not _is_log(path):
+            raise TrainingError(
+                f"json_log: {path} is there and is no log of a training; it is not overwritten: remove it, or choose "
+                "another path"
+            )
         lines = path.read_text().splitlines(keepends=True) if run.step and path.exists() else []
         path.write_text("".join(lines[: run.history.epochs]))
 
@@ -263,11 +282,24 @@ class JSONLog(Callback, type="json_log"):
         for name, value in run.figures.items():
             line[name] = value.tolist() if isinstance(value, np.ndarray) else value if math.isfinite(value) else None
         try:
-            with Path(self.path).open("a") as file:
+            with Path(self.path).expanduser().open("a") as file:
                 file.write(json.dumps(line) + "\n")
         except OSError as error:
             what = f"{self.path} could not be written ({error.strerror or error})"
             warnings.warn(f"{what}; the training goes on, and the line of epoch {run.epoch} is missing", stacklevel=2)
+
+
+def _is_log(path: Path) -> bool:
+    """Whether a file is empty or begins with a line as `JSONLog` writes them."""
+    with path.open("rb") as file:
+        line = file.readline(1 << 20)
+    if not line:
+        return True
+    try:
+        found = json.loads(line)
+    except ValueError:
+        return False
+    return isinstance(found, dict) and {"epoch", "step", "seconds", "learning_rate"} <= found.keys()
 
 
 def _close(descriptor: int | None) -> None:

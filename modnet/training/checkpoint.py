@@ -56,16 +56,7 @@ def write(run: Run, path: str | PathLike[str]) -> None:
         ModelFileError, OSError: as `modnet.save`.
     """
     arrays: dict[str, Array] = {}
-    state = {
-        "order": run.order_at_epoch if run.batch else run.order.bit_generator.state,
-        "noise": run.noise.bit_generator.state,
-        "tally": run.tally.state() if run.batch else {},
-        "penalties": run.penalties,
-        "optimizer_steps": run.optimization.steps,
-        "learning_rate": run.learning_rate,
-        "loss": run.loss,
-        "callbacks": run.states,
-    }
+    state = _state(run)
     training = {
         "step": run.step,
         "epoch": run.epoch,
@@ -80,6 +71,29 @@ def write(run: Run, path: str | PathLike[str]) -> None:
     run.network.history = run.history.figures
     components = (_training(run), run.optimization.optimizer)
     store(run.network, path, run.registry, {"training": training}, [*slots, *_groups(arrays)], components)
+
+
+def check_state(run: Run) -> None:
+    """Checks that a checkpoint could hold what the run remembers. Writes nothing.
+
+    Raises:
+        TrainingError: a callback or metric remembers something other than plain values and arrays.
+    """
+    _packed(_state(run), "training", {})
+
+
+def _state(run: Run) -> dict[str, Any]:
+    """What generators, metrics and callbacks remember."""
+    return {
+        "order": run.order_at_epoch if run.batch else run.order.bit_generator.state,
+        "noise": run.noise.bit_generator.state,
+        "tally": run.tally.state() if run.batch else {},
+        "penalties": run.penalties,
+        "optimizer_steps": run.optimization.steps,
+        "learning_rate": run.learning_rate,
+        "loss": run.loss,
+        "callbacks": run.states,
+    }
 
 
 def restore(run: Run, source: str | PathLike[str]) -> Path | None:
@@ -101,7 +115,7 @@ def restore(run: Run, source: str | PathLike[str]) -> Path | None:
         NotInstalled, BrokenPlugin: a component that it needs cannot be had.
         OSError: the file cannot be read.
     """
-    found = _find(run, Path(source))
+    found = _find(run, Path(source).expanduser())
     if found is None:
         return None
     path, contents = found
@@ -165,7 +179,7 @@ def _find(run: Run, source: Path) -> tuple[Path, Contents] | None:
                 raise
             warnings.warn(f"{error}; taking the checkpoint before it", stacklevel=2)
     folders = [used.directory for used in run.callbacks.values() if isinstance(used, Checkpoint)]
-    if any(source.resolve() == Path(folder).resolve() for folder in folders):
+    if any(source.resolve() == Path(folder).expanduser().resolve() for folder in folders):
         return None
     raise TrainingError(
         f"there is no checkpoint in {source}{'' if source.is_dir() else ', which is not there'}; to begin at the "
