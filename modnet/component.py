@@ -174,6 +174,10 @@ class Layer(Component):
         streams: given a sequence (batch, time, ...) in pieces, with `context.memory` kept between them, the pieces of
             its output, put together, are those of the whole; the output at a step depends on no later step.
         allocates: each pass allocates arrays as large as the batch, where that cannot be helped.
+        output_range: the lowest and the highest number that the output can hold (or come near to) with some input and
+            some parameters; None says that this is not known. A loss that expects others refuses the network.
+        normalizes: the output is normalised along its last axis, as by softmax: an axis of 1 holds a constant.
+        keeps_numbers: the output holds the numbers of the input and no others, perhaps in another shape.
     """
 
     kind = "layer"
@@ -183,6 +187,9 @@ class Layer(Component):
     makes_mask: ClassVar[bool] = False
     streams: ClassVar[bool] = False
     allocates: ClassVar[bool] = False
+    output_range: ClassVar[tuple[float, float] | None] = None
+    normalizes: ClassVar[bool] = False
+    keeps_numbers: ClassVar[bool] = False
 
     def parameters(self, *input_shapes: Shape) -> Mapping[str, Parameter]:
         """Name -> what the layer needs as a trainable array. Allocates nothing."""
@@ -339,11 +346,31 @@ class Loss(Component):
         joint_with: types of activations at the network's end with which the loss has a joint, stable form. In
             training that activation is then left out, and `joint` sees what it would have read (logits).
         takes_labels: whether targets may be integer class labels, of the prediction's shape without its last axis.
+        positions: whether a sample's value is the mean over the positions of a sequence, (batch, time, ...), each of
+            which could as well be a sample of its own. Such a loss leaves padded steps out, and takes a weight for each
+            step.
+        weighted: whether values and gradient have the factor `sample_weights` already; they are then only divided by
+            the sum of these.
+        prediction_range: the lowest and the highest number that a prediction may be; None for any.
+        distributions: whether predictions are probabilities that sum to 1 along the last axis.
+        fewest_outputs: how many numbers the last axis of a prediction has to have, so that there is something to learn.
+        separate: whether each output is a decision of its own, so that outputs that exclude each other (softmax) do
+            not go with it.
+        decides_at: the prediction at which the decision changes, so that there have to be predictions on both sides.
+        ending: what the network should end with instead, for a message.
     """
 
     kind = "loss"
     joint_with: ClassVar[tuple[str, ...]] = ()
     takes_labels: ClassVar[bool] = False
+    positions: ClassVar[bool] = False
+    weighted: ClassVar[bool] = False
+    prediction_range: ClassVar[tuple[float, float] | None] = None
+    distributions: ClassVar[bool] = False
+    fewest_outputs: ClassVar[int] = 1
+    separate: ClassVar[bool] = False
+    decides_at: ClassVar[float | None] = None
+    ending: ClassVar[str] = ""
 
     def values(self, prediction: Array, target: Array) -> Array:
         """The loss of each sample, shape (batch,)."""
@@ -369,6 +396,17 @@ class Loss(Component):
     def sample_weights(self, target: Array) -> Array | None:
         """A weight for each sample that follows from its target (class weights), shape (batch,), or None."""
         return None
+
+    def check_targets(self, prediction_shape: Shape, target: Array) -> None:
+        """Checks what can be known of targets before there is a prediction; called before training.
+
+        Args:
+            prediction_shape: of one sample.
+            target: many targets, (samples, ...), whose shape has been checked.
+
+        Raises:
+            DataError: a target that the loss cannot take.
+        """
 
     def target_shapes(self, prediction_shape: Shape) -> tuple[Shape, ...]:
         """The shapes of one sample's target that go with a prediction of this shape."""
@@ -528,17 +566,25 @@ class Metric(Component):
 
     Attributes:
         greater_is_better: whether a greater value is a better one, None where there is no such order.
+        positions: whether each position of a sequence, (batch, time, ...), could as well be a sample of its own. Such a
+            metric leaves padded steps out, and takes a weight for each step.
     """
 
     kind = "metric"
     greater_is_better: ClassVar[bool | None] = True
+    positions: ClassVar[bool] = False
 
     def start(self) -> Any:
         """An empty accumulator."""
         raise NotImplementedError
 
     def update(self, accumulator: Any, prediction: Array, target: Array, weights: Array | None) -> Any:
-        """The accumulator with a batch added. `weights` are those of the samples, shape (batch,), or None."""
+        """The accumulator with a batch added.
+
+        Args:
+            target: as it was given, in its own dtype.
+            weights: of the samples, shape (batch,), or None.
+        """
         raise NotImplementedError
 
     def result(self, accumulator: Any) -> float | Array:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import threading
+import warnings
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -33,6 +34,9 @@ PREDICTION_BYTES = 4 << 20
 
 FEWEST_ROWS, MOST_ROWS = 64, 4096
 """The least and the greatest number of rows in such a part, unless `predict` is told another."""
+
+
+greatest = np.maximum.reduce
 
 
 @dataclass(frozen=True)
@@ -170,7 +174,7 @@ class Network:
 
         Raises:
             ShapeError: x does not have the shape that the network expects.
-            DataError: x cannot be converted, or is no table of the right columns.
+            DataError: x cannot be converted, or is no table of the right columns; the prediction for a row is nan.
             ValueError: batch_size is less than 1.
         """
         if self.schema is not None and isinstance(x, Mapping) and not set(self.inputs) <= set(x):
@@ -210,7 +214,7 @@ class Network:
             raise DataError(f"the network has {len(names)} inputs; give a dict with {', '.join(map(show, names))}")
         else:
             given = [x]
-        arrays = [_as_array(value, name) for name, value in zip(names, given, strict=True)]
+        arrays = [as_numbers(value, f"input {show(name)}") for name, value in zip(names, given, strict=True)]
         for name, array in zip(names, arrays, strict=True):
             self._check_input(name, array)
         if len(arrays) > 1 and len({len(array) for array in arrays}) > 1:
@@ -261,15 +265,37 @@ class Network:
         if predictor is None:
             predictor = self._predictors.predictor = Pass(self, list(self.graph.outputs.values()))
         if rows <= batch_size and out is None:
-            return [value.copy() for value in predictor.forward(arrays)]
+            values = predictor.forward(arrays)
+            if _has_nan(values):
+                raise self._no_prediction(values, arrays, 0)
+            return [value.copy() for value in values]
         results: list[Array] = []
         for start in range(0, max(rows, 1), batch_size):
             values = predictor.forward([array[start : start + batch_size] for array in arrays])
+            if _has_nan(values):
+                raise self._no_prediction(values, arrays, start)
             if not results:
                 results = [_output(out, (rows, *value.shape[1:]), value.dtype) for value in values]
             for result, value in zip(results, values, strict=True):
                 result[start : start + batch_size] = value
         return results
+
+    def _no_prediction(self, values: list[Array], arrays: list[Array], start: int) -> DataError:
+        """The error for an output of nan, with its row: it is no prediction, and would be taken for one."""
+        name, value = next(
+            (name, value) for name, value in zip(self.graph.outputs, values, strict=True) if _has_nan([value])
+        )
+        row = start + int(np.argwhere(np.isnan(value))[0][0])
+        what = f"the prediction for row {row}" + (f" (output {show(name)})" if len(values) > 1 else "") + " is nan"
+        for known, array in zip(self.inputs, arrays, strict=True):
+            places = np.argwhere(~np.isfinite(array[row]))
+            if len(places):
+                place = tuple(int(index) for index in places[0])
+                where = f" at {place[0] if len(place) == 1 else place}" if place else ""
+                return DataError(f"{what}: that row of input {show(known)} holds {array[row][place]}{where}")
+        broken = [key for key, array in (*self.parameters.items(), *self.state.items()) if np.isnan(array).any()]
+        reason = f"{broken[0]} of the network holds nan" if broken else "numbers became too large on the way"
+        return DataError(f"{what}: its input is finite, but {reason}")
 
     def stream(self) -> Stream:
         """Prediction of sequences piece by piece, each going on where the one before has ended.
@@ -442,6 +468,7 @@ class Pass:
         self._shared: list[tuple[Array, Array]] = []
         self._zeroed: list[Array] = []
         self._seen = False
+        self._masks: dict[int, Array | None] = {}
         self._masked = any(self._node(slot).layer.makes_mask for slot in self._order)
         self.contexts = {slot: self._context(slot, training, rng) for slot in self._order}
         self._calls: list[tuple[int, Any, Any, Context, tuple[int, ...]]] = []
@@ -538,7 +565,7 @@ class Pass:
         self._conversion.begin()
         for slot, (array, dtype) in enumerate(zip(inputs, self._dtypes, strict=True)):
             values[slot] = array if array.dtype == dtype else self._converted(array, dtype, slot)
-        masks: dict[int, Array | None] = {}
+        masks = self._masks = {}
         for slot, forward, _, context, sources in self._calls:
             context.begin()
             if self._masked:
@@ -559,18 +586,36 @@ class Pass:
             self._check_shapes()
         return [values[slot] for slot in self.wanted]
 
+    def masks(self) -> list[Array | None]:
+        """Which steps of the wanted values count in the last `forward`, (batch, time) or None; [] without any masks."""
+        return [self._masks.get(slot) for slot in self.wanted] if self._masked else []
+
     def _converted(self, array: Array, dtype: np.dtype[Any], slot: int) -> Array:
         """The input in a buffer of the dtype that its readers take."""
         converted = self._conversion.buffer(array.shape, dtype)
         to_ids = dtype.kind == "i" and array.dtype.kind == "f" and array.size > 0
         # What is too large for an integer would become another one; nan compares as False.
-        fits = not to_ids or (array.min() > -(2**62) and array.max() < 2**62)
+        fits = not to_ids or (float(array.min()) > -(2**62) and float(array.max()) < 2**62)
         if fits:
-            np.copyto(converted, array, casting="unsafe")
+            try:
+                with np.errstate(over="raise"):
+                    np.copyto(converted, array, casting="unsafe")
+            except FloatingPointError:
+                raise self._too_large(array, dtype, slot) from None
         if not fits or (to_ids and not np.array_equal(converted, array)):
             name = list(self.network.inputs)[slot]
             raise DataError(f"input {show(name)}: expected whole numbers (ids), found others")
         return converted
+
+    def _too_large(self, array: Array, dtype: np.dtype[Any], slot: int) -> DataError:
+        most = float(np.finfo(dtype).max)
+        first = np.argwhere((np.abs(array) > most) & np.isfinite(array))[0]
+        place = f"row {first[0]}" + (f", feature {first[-1]}" if len(first) > 1 else "")
+        name = list(self.network.inputs)[slot]
+        return DataError(
+            f"input {show(name)}: {array[tuple(first)]:g} in {place} of the batch is beyond what {dtype} can hold "
+            f'({most:.2g}); take smaller units, or dtype = "float64" in [network]'
+        )
 
     def _check_shapes(self) -> None:
         """Holds each layer, once, to the shape that it has announced."""
@@ -662,8 +707,18 @@ class Stream:
             )
         self._batch = len(arrays[0])
         values = self._pass.forward(arrays)
+        if _has_nan(values):
+            raise self.network._no_prediction(values, arrays, 0)
         outputs = {name: value.copy() for name, value in zip(self.network.graph.outputs, values, strict=True)}
         return outputs if len(outputs) > 1 else next(iter(outputs.values()))
+
+
+def _has_nan(values: list[Array]) -> bool:
+    for value in values:  # noqa: SIM110  a generator takes as long as the rest of this
+        # A maximum hands nan on, and takes a fraction of the time of isnan.
+        if value.size and (highest := greatest(value, None)) != highest:
+            return True
+    return False
 
 
 def _learns_before_training(node: GraphNode) -> bool:
@@ -678,15 +733,56 @@ def _separate(result: Any) -> list[Array]:
     return separate
 
 
-def _as_array(value: ArrayLike, name: str) -> Array:
+def as_numbers(value: ArrayLike, what: str, for_text: str = "") -> Array:
+    """An array of numbers; one that is mapped from a file stays so.
+
+    Args:
+        what: what it is, for messages.
+        for_text: what to do where it is text.
+
+    Raises:
+        DataError: it is none: text, objects, lists of different lengths, or an array with masked elements.
+    """
+    _check_mask(value, what)
     try:
-        array = value if isinstance(value, np.memmap) else np.asarray(value)
-    except ValueError as error:
-        raise DataError(f"input {show(name)}: expected an array of numbers; {error}") from None
-    if array.dtype.kind not in "biuf":
-        found = "text" if array.dtype.kind in "US" else f"values of type {array.dtype}"
-        raise DataError(f"input {show(name)}: expected numbers, found {found}")
-    return array
+        # A masked element in a list becomes nan with a warning, which is not for the user of this.
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)
+            array = value if isinstance(value, np.memmap) else np.asarray(value)
+    except (ValueError, TypeError, RuntimeError, OverflowError) as error:
+        lengths = "inhomogeneous" in str(error)
+        found = "rows of different lengths" if lengths else f"{show(value)} ({error})"
+        raise DataError(f"{what}: expected an array of numbers, found {found}") from None
+    kind = array.dtype.kind
+    if kind in "biuf":
+        return array
+    if kind in "USO" and _is_text(array):
+        raise DataError(f"{what}: expected numbers, found text" + (f"; {for_text}" if for_text else ""))
+    if kind == "O":
+        items = [item for item in array.flat if not isinstance(item, int | float)] or [*array.flat[:1]]
+        example = "".join(f", such as {'None' if item is None else type(item).__name__}" for item in items[:1])
+        found = f"values of type object{example}"
+        raise DataError(f"{what}: expected numbers, found {found}; convert it, for example with astype(float)")
+    found = {"c": "complex numbers", "M": "dates", "m": "durations"}.get(kind, f"values of type {array.dtype}")
+    raise DataError(f"{what}: expected numbers, found {found}")
+
+
+def _check_mask(value: Any, what: str) -> None:
+    """Refuses masked elements: what lies below a mask is a number that nobody meant."""
+    parts = value if isinstance(value, list | tuple) else (value,)
+    for row, part in enumerate(parts):
+        masked = np.ma.getmask(part) if isinstance(part, np.ma.MaskedArray) else False
+        if np.any(masked):
+            place = [int(index) for index in np.argwhere(masked)[0]]
+            place = [row, *place] if part is not value else place
+            where = f"row {place[0]}" + "".join(f", {index}" for index in place[1:])
+            raise DataError(
+                f"{what}: the element at {where} is masked; fill it, x.filled(value), or leave such rows out"
+            )
+
+
+def _is_text(array: Array) -> bool:
+    return array.dtype.kind in "US" or (array.size > 0 and all(isinstance(item, str) for item in array.flat))
 
 
 def _output(out: Array | None, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:

@@ -14,7 +14,7 @@ import numpy as np
 from modnet.component import Array
 from modnet.configuration import did_you_mean, show
 from modnet.errors import DataError
-from modnet.network import Network
+from modnet.network import Network, as_numbers
 
 BLOCK = 1 << 20
 """Bytes of a mapped file that are read together when its rows are shuffled."""
@@ -33,15 +33,21 @@ FINGERPRINT_ROWS = 1024
 class Batch:
     """Some samples: the inputs in order, output name -> target, and a weight for each sample or None.
 
-    The arrays may be reused for the next batch.
+    Weights may also be for each step of sequences, (batch, time). `rows` are the samples' places in all the data, None
+    where there are no such. The arrays may be reused for the next batch.
     """
 
     inputs: list[Array]
     targets: dict[str, Array]
     weights: Array | None = None
+    rows: slice | Array | None = None
 
     def __len__(self) -> int:
         return len(self.inputs[0])
+
+    def counts(self) -> bool:
+        """Whether there are samples, and some with a weight."""
+        return len(self) > 0 and (self.weights is None or bool(self.weights.any()))
 
 
 class Batches(Protocol):
@@ -97,12 +103,12 @@ class ArrayBatches:
         for name, target in self.targets.items():
             if len(target) != len(self.inputs[0]):
                 raise DataError(f"{len(self.inputs[0])} samples, but {len(target)} targets (output {show(name)})")
-        if weights is not None and weights.shape != (len(self.inputs[0]),):
-            raise DataError(f"{len(self.inputs[0])} samples, but sample weights of shape {weights.shape}")
-        if weights is not None and not (np.isfinite(weights).all() and (weights >= 0).all() and weights.any()):
-            raise DataError("sample weights: expected finite numbers >= 0, of which one at least is greater")
         if not self.samples:
             raise DataError("there are no samples")
+        if weights is not None:
+            _check_weights(weights, len(self.inputs[0]))
+            if not (weights if rows is None else weights[rows]).any():
+                raise DataError("sample weights: expected finite numbers >= 0, some above 0; these rows have none")
         self._buffers: dict[int, Array] = {}
         self._contiguous: dict[int, Array] = {}
         self._resident = 0
@@ -113,6 +119,7 @@ class ArrayBatches:
                 [self._take(array, chosen) for array in self.inputs],
                 {name: self._take(target, chosen) for name, target in self.targets.items()},
                 None if self.weights is None else self._take(self.weights, chosen),
+                chosen,
             )
 
     def _chosen(self, rng: np.random.Generator | None, start: int) -> Iterator[slice | Array]:
@@ -242,8 +249,11 @@ class StreamBatches:
         for item in islice(items, skip if self.rewinds else 0, self._end(skip)):
             if not isinstance(item, tuple | list) or len(item) not in (2, 3):
                 raise DataError(f"expected batches (x, y) or (x, y, weights), found {show(item)}")
-            weights = None if len(item) == 2 else np.asarray(item[2])
-            yield Batch(self.network.arrays(item[0]), named_targets(item[1], self.outputs), weights)
+            inputs, targets = self.network.arrays(item[0]), named_targets(item[1], self.outputs)
+            weights = None if len(item) == 2 else sample_weights(item[2])
+            if weights is not None:
+                _check_weights(weights, len(inputs[0]))
+            yield Batch(inputs, targets, weights)
 
     def _end(self, skip: int) -> int | None:
         return self.limit if self.limit is None or self.rewinds else self.limit - skip
@@ -285,10 +295,37 @@ def named_targets(y: Any, outputs: Sequence[str]) -> dict[str, Array]:
     missing = [name for name in outputs if name not in y]
     if missing:
         raise DataError(f"there is no target for the output {', '.join(map(show, missing))}")
-    targets = {name: y[name] if isinstance(y[name], np.memmap) else np.asarray(y[name]) for name in outputs}
-    for name, target in targets.items():
-        if target.dtype.kind not in "biuf" or target.ndim == 0:
-            raise DataError(
-                f"target of {show(name)}: expected an array of numbers, found {show(y[name])} of type {target.dtype}"
-            )
-    return targets
+    return {name: _target(y[name], f"target of {show(name)}") for name in outputs}
+
+
+def _target(value: Any, what: str) -> Array:
+    if value is None:
+        raise DataError(f"{what}: expected an array of numbers, found None")
+    target = as_numbers(value, what, "names, y = np.unique(y, return_inverse=True) makes labels 0, 1, ... of text")
+    if target.ndim == 0:
+        raise DataError(f"{what}: expected an array of numbers, one for each sample; found a single number")
+    return target
+
+
+def sample_weights(value: Any) -> Array:
+    """Weights as an array.
+
+    Raises:
+        DataError: they are no numbers.
+    """
+    return as_numbers(value, "sample weights")
+
+
+def _check_weights(weights: Array, samples: int) -> None:
+    """Checks the number of weights and the weights themselves; a second axis is one of steps."""
+    if weights.ndim not in (1, 2) or len(weights) != samples:
+        raise DataError(
+            f"sample weights: expected shape ({samples},), a weight for each sample, or ({samples}, steps) where the "
+            f"output is a sequence; found {weights.shape}"
+        )
+    fit = np.isfinite(weights) & (weights >= 0)
+    if not fit.all():
+        first = np.argwhere(~fit)[0]
+        raise DataError(
+            f"sample weights: expected finite numbers >= 0, found {weights[tuple(first)]:g} in row {first[0]}"
+        )

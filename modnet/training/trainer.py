@@ -26,12 +26,14 @@ from modnet.registry import Registry, default_registry
 from modnet.spec.components import ComponentReader
 from modnet.spec.model import TrainingSpec
 from modnet.training.batches import ArrayBatches, Batch, Batches, StreamBatches, named_targets
+from modnet.training.batches import sample_weights as weight_array
 from modnet.training.callbacks import RecordHistory
 from modnet.training.checkpoint import restore
 from modnet.training.history import History
-from modnet.training.objective import Objective, Penalty, Tally, check_figures, free_name
+from modnet.training.objective import Objective, Penalty, Tally, check_figures, free_name, row_of
 from modnet.training.optimization import Optimization
 from modnet.training.run import INTERRUPTED, TERMINATED, Run
+from modnet.training.trial import look_over
 
 PARTS = 64
 """So many points of the first epoch are looked at to see whether a schedule changes the rate within it."""
@@ -118,6 +120,9 @@ def train(
     remembered = network.spec.training or TrainingSpec(loss=training.loss)
     network.spec = network.spec.replace(training=remembered.replace(loss=training.loss, metrics=training.metrics))
     batches, validating = _batches(network, objective, training, x, y, validation, sample_weights, steps_per_epoch)
+    for part in (batches, validating):
+        if isinstance(part, ArrayBatches):
+            objective.check_targets(part)
     return Trainer(network, training, objective, registry).fit(batches, validating, resume)
 
 
@@ -132,13 +137,18 @@ def evaluate(
     sample_weights: Any = None,
     registry: Registry | None = None,
 ) -> dict[str, float | Array]:
-    """The loss and metrics of a network on data; arguments as for `train`."""
+    """The loss and metrics of a network on data; arguments as for `train`.
+
+    Raises:
+        SpecError, ShapeError, DataError: as `train`; DataError also for a sample whose loss is nan, and where there is
+            nothing to measure.
+    """
     registry = registry or default_registry()
     given = {"loss": loss, "metrics": metrics, "batch_size": batch_size}
     training = merged_training(network, given, registry)
     objective = Objective(network, training)
     batches = _source(network, objective, batch_size and training.batch_size, x, y, sample_weights, None)
-    return Evaluation(network, objective).figures(batches)
+    return Evaluation(network, objective).figures(batches, refuse_nan=True)
 
 
 def merged_training(network: Network, given: Mapping[str, Any], registry: Registry) -> TrainingSpec:
@@ -177,7 +187,8 @@ def _source(
         if isinstance(x, Iterable | Callable) and not isinstance(x, np.ndarray | str | Mapping):
             return StreamBatches(x, network, outputs, steps)
         raise DataError(f"expected x and y, or an iterable of batches (x, y); found {show(x)} alone")
-    weights = None if sample_weights is None else np.asarray(sample_weights, network.dtype)
+    with np.errstate(over="ignore"):  # what becomes infinite is refused as such
+        weights = None if sample_weights is None else weight_array(sample_weights).astype(network.dtype, copy=False)
     inputs = network.arrays(x)
     size = batch_size or network.rows_at_a_time(inputs)
     return ArrayBatches(inputs, named_targets(y, outputs), weights, size)
@@ -234,15 +245,51 @@ class Evaluation:
     """Measures a network on data without changing it."""
 
     def __init__(self, network: Network, objective: Objective) -> None:
+        self.network = network
         self.objective = objective
         self._pass = Pass(network, objective.wanted)
 
-    def figures(self, batches: Batches) -> dict[str, float | Array]:
-        """Figure name -> value over all batches of an epoch."""
-        tally = Tally(self.objective)
-        for batch in batches.epoch():
-            self.objective.evaluate(self._pass.forward(batch.inputs), batch, tally)
+    def figures(self, batches: Batches, refuse_nan: bool = False) -> dict[str, float | Array]:
+        """Figure name -> value over all batches of an epoch.
+
+        Args:
+            refuse_nan: whether a loss of nan is an error, which says which row it comes from.
+
+        Raises:
+            DataError: no sample has a weight, or a loss is nan.
+        """
+        tally = self.tally(batches, refuse_nan)
+        nothing = tally.empty()
+        if nothing:
+            raise DataError(f"there is nothing to measure: no sample of output {show(nothing[0])} has a weight")
         return tally.result()
+
+    def tally(self, batches: Batches, refuse_nan: bool = False) -> Tally:
+        """The sums over all batches of an epoch; raises as `figures`, but for what has no weight."""
+        tally, rows = Tally(self.objective), 0
+        for batch in batches.epoch():
+            if batch.counts():
+                values = self._pass.forward(batch.inputs)
+                self.objective.evaluate(values, batch, tally, self._pass.masks())
+                if refuse_nan and tally.has_nan():
+                    raise self._nan(values, batch, rows)
+            rows += len(batch)
+        return tally
+
+    def _nan(self, values: Sequence[Array], batch: Batch, before: int) -> DataError:
+        """The error for a batch whose loss is nan; `before` rows were measured before it."""
+        inputs = zip((f"input {show(name)}" for name in self.network.inputs), batch.inputs, strict=True)
+        targets = ((f"the target of {show(name)}", target) for name, target in batch.targets.items())
+        predictions = (
+            (f"the prediction of {show(head.name)}", value)
+            for head, value in zip(self.objective.heads, values, strict=False)
+        )
+        for what, array in (*inputs, *targets, *predictions):
+            if array.dtype.kind == "f" and np.isnan(array).any():
+                position = int(np.argwhere(np.isnan(array))[0][0])
+                row = before + position if batch.rows is None else row_of(batch.rows, position)
+                return DataError(f"the loss is nan: {what} holds nan in row {row}")
+        return DataError(f"the loss is nan in one of the rows {before} to {before + len(batch) - 1}")
 
 
 class Trainer:
@@ -312,6 +359,9 @@ class Trainer:
         self._check_schedule()
         if not restored:
             self._prepare(batches)
+        look_over(self.evaluation, batches, "training data")
+        if validation is not None:
+            look_over(self.evaluation, validation, "validation data")
         try:
             self._run(batches, validation)
         except Diverged as error:
@@ -367,7 +417,7 @@ class Trainer:
                     "once; pass a function that makes it, or arrays"
                 )
             return
-        self.network.prepare(lambda: ((batch.inputs, batch.targets) for batch in batches.epoch()))
+        self.network.prepare(lambda: ((batch.inputs, batch.targets) for batch in batches.epoch() if len(batch)))
 
     def _epoch(self, batches: Batches, validation: Batches | None) -> None:
         """An epoch, or what a checkpoint has left of one."""
@@ -378,14 +428,16 @@ class Trainer:
             run.order_at_epoch = dict(run.order.bit_generator.state)
         step_events = self.events.hook.modnet_step_ended.get_hookimpls()
         for batch in batches.epoch(run.order if self.training.shuffle else None, run.batch):
-            self._step(batch)
-            if step_events:
+            stepped = self._step(batch)
+            run.batch += 1
+            if stepped and step_events:
                 self.events.hook.modnet_step_ended(run=run)
             if run.stopped:
                 break
         self._check_parameters()
-        if not run.batch:
-            raise DataError("there are no batches to train on" + ("" if run.epoch == 1 else f" in epoch {run.epoch}"))
+        if not run.batch or (len(run.tally.empty()) == len(self.objective.heads) and not run.stopped):
+            what = "there are no batches to train on" if not run.batch else "no sample to train on has a weight"
+            raise DataError(what + ("" if run.epoch == 1 else f" in epoch {run.epoch}"))
         if run.stopped and run.batch != batches.steps:
             return
         run.steps_per_epoch, run.batch = run.batch, 0
@@ -404,11 +456,18 @@ class Trainer:
         run.seconds = time.perf_counter() - started
         self.events.hook.modnet_epoch_ended(run=run)
 
-    def _step(self, batch: Batch) -> None:
-        """One step of the optimizer."""
+    def _step(self, batch: Batch) -> bool:
+        """One step of the optimizer; False where the batch has nothing with a weight, so that none was made."""
         run, training = self.run, self.training
-        values = self.pass_.forward(batch.inputs)
-        run.loss, gradients = self.objective.measure(values, batch, run.tally)
+        gradients: list[Array] = []
+        if batch.counts():
+            values = self.pass_.forward(batch.inputs)
+            loss, gradients = self.objective.measure(values, batch, run.tally, self.pass_.masks())
+        if not gradients:
+            # The mean over the epoch's batches takes the penalty of each; its gradient is overwritten by the next.
+            run.penalties += self.penalty.add()
+            return False
+        run.loss = loss
         if not math.isfinite(run.loss):
             raise self._diverged(batch)
         self.pass_.backward(gradients)
@@ -426,8 +485,8 @@ class Trainer:
             run.learning_rate *= training.schedule.factor(progress)
         self.optimization.step(run.learning_rate)
         run.step += 1
-        run.batch += 1
         run.penalties += penalty
+        return True
 
     def _check_parameters(self) -> None:
         """The loss tells of the parameters before a step; after an epoch's last one they are looked at themselves."""
