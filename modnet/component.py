@@ -67,9 +67,12 @@ class Component(Configuration):
     type: ClassVar[str] = ""
     version: ClassVar[int] = 1
     requires_modnet: ClassVar[str] = ""
+    # `name@distribution`, where a spec has chosen the class so, or its name alone would mean another class.
+    _chosen_as: ClassVar[str] = ""
 
     def __init_subclass__(cls, type: str = "", version: int = 1, **kwargs: Any) -> None:
         cls.type = type
+        cls._chosen_as = ""
         cls.version = version
         super().__init_subclass__(**kwargs)
 
@@ -78,7 +81,8 @@ class Component(Configuration):
         return cls.type or cls.__name__
 
     def plain(self) -> dict[str, Any]:
-        return {"type": self.type, **super().plain()}
+        """The component as plain values, from which a spec gives the same one again."""
+        return {"type": self._chosen_as or self.type, **super().plain()}
 
     @classmethod
     def upgrade(cls, config: dict[str, Any], from_version: int) -> dict[str, Any]:

@@ -23,7 +23,7 @@ from modnet.component import Array
 from modnet.configuration import show
 from modnet.errors import MalformedFile, ModelFileError, TrainingError
 from modnet.modelfile.container import DTYPES
-from modnet.modelfile.model import Needs, check_features, check_training, origins, read_spec, store
+from modnet.modelfile.model import Needs, bare, check_features, check_training, origins, read_spec, store
 from modnet.modelfile.reader import Contents, ReadGroup, read
 from modnet.modelfile.writer import Group
 from modnet.parameters import FlatArray
@@ -63,7 +63,7 @@ def write(run: Run, path: str | PathLike[str]) -> None:
         "batch": run.batch,
         "steps_per_epoch": run.steps_per_epoch,
         "stopped": "" if run.interrupted else run.stopped,
-        "spec": _training(run).plain(),
+        "spec": bare(_training(run).plain()),
         "data": run.data(),
         "state": _packed(state, "training", arrays),
     }
