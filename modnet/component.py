@@ -9,6 +9,7 @@ their first axis. Images are (batch, height, width, channels), sequences (batch,
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from modnet.configuration import Configuration, Field, field, plain
+from modnet.configuration import Configuration, Field, did_you_mean, field, plain
 from modnet.errors import ShapeError
 
 if TYPE_CHECKING:
@@ -66,9 +67,12 @@ class Component(Configuration):
     type: ClassVar[str] = ""
     version: ClassVar[int] = 1
     requires_modnet: ClassVar[str] = ""
+    # `name@distribution`, where a spec has chosen the class so, or its name alone would mean another class.
+    _chosen_as: ClassVar[str] = ""
 
     def __init_subclass__(cls, type: str = "", version: int = 1, **kwargs: Any) -> None:
         cls.type = type
+        cls._chosen_as = ""
         cls.version = version
         super().__init_subclass__(**kwargs)
 
@@ -77,7 +81,8 @@ class Component(Configuration):
         return cls.type or cls.__name__
 
     def plain(self) -> dict[str, Any]:
-        return {"type": self.type, **super().plain()}
+        """The component as plain values, from which a spec gives the same one again."""
+        return {"type": self._chosen_as or self.type, **super().plain()}
 
     @classmethod
     def upgrade(cls, config: dict[str, Any], from_version: int) -> dict[str, Any]:
@@ -308,7 +313,8 @@ class Node(Use):
         activation: an activation that follows it.
         trainable: False freezes its parameters, and those of all nodes in it.
         shares: the name of an earlier node of the same type, whose parameters and state it uses.
-        l1, l2: factors of the sum of absolute and of squared weights that are added to the loss.
+        l1, l2: factors of the sum of absolute and of squared weights that are added to the loss; frozen ones have
+            no part in it. A node within a composite that says nothing has those of the composite.
     """
 
     kind: ClassVar[str] = "layer"
@@ -319,8 +325,8 @@ class Node(Use):
     activation: Activation | None = None
     trainable: bool = True
     shares: str | None = None
-    l1: float = field(default=0.0, minimum=0.0)
-    l2: float = field(default=0.0, minimum=0.0)
+    l1: float | None = field(default=None, minimum=0.0)
+    l2: float | None = field(default=None, minimum=0.0)
 
 
 class Composite(Layer):
@@ -512,17 +518,49 @@ class Progress:
         epoch: epochs since the start, with fraction: 2.5 in the middle of the third.
         epochs: how many there are to be.
         history: name -> the values at the end of each epoch so far: "loss", "validation_loss", metrics.
+        greater_is_better: name -> whether a greater value is a better one, None where there is no such order; for every
+            figure that the run records.
     """
 
     epoch: float
     epochs: int
     history: Mapping[str, Sequence[float]]
+    greater_is_better: Mapping[str, bool | None] = dataclasses.field(
+        default_factory=lambda: {"loss": False, "validation_loss": False}
+    )
+
+
+def monitored_figure(name: str, figures: Mapping[str, bool | None]) -> tuple[str, bool | None]:
+    """The figure that a schedule or callback means by a name, and whether a greater value of it is a better one.
+
+    "validation_loss" stands for "loss" in a run without validation.
+
+    Args:
+        figures: name -> whether greater is better, for all that the run records.
+
+    Raises:
+        ValueError: the run does not record it.
+    """
+    if name == "validation_loss" and name not in figures:
+        name = "loss"
+    if name not in figures:
+        without = name.startswith("validation_") and not any(known.startswith("validation_") for known in figures)
+        why = "; this run has no validation" if without else did_you_mean(name, figures)
+        raise ValueError(f"no figure is called {name!r}{why}; this run has: {', '.join(figures)}")
+    return name, figures[name]
 
 
 class Schedule(Component):
     """The course of the learning rate: a factor of the optimizer's own for every step."""
 
     kind = "schedule"
+
+    def check_figures(self, figures: Mapping[str, bool | None]) -> None:
+        """Raises ValueError where the schedule needs a figure that a run does not record. Called before the first step.
+
+        Args:
+            figures: name -> whether a greater value is a better one, None where there is no such order.
+        """
 
     def factor(self, progress: Progress) -> float:
         """What the optimizer's learning rate is multiplied by. A pure function, so that a resumed run repeats it."""
@@ -581,6 +619,13 @@ class Callback(Component):
     def modnet_step_ended(self, run: Run) -> None: ...
     def modnet_epoch_ended(self, run: Run) -> None: ...
     def modnet_training_ended(self, run: Run) -> None: ...
+
+    def check_figures(self, figures: Mapping[str, bool | None]) -> None:
+        """Raises ValueError where the callback needs a figure that a run does not record. Called before the first step.
+
+        Args:
+            figures: name -> whether a greater value is a better one, None where there is no such order.
+        """
 
     def check_state(self, state: Mapping[str, Any], run: Run) -> None:
         """Raises ValueError where `state`, which comes from a file, is none that this callback can go on from.

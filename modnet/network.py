@@ -334,6 +334,17 @@ class Network:
 
             node.layer.prepare(context, seen())
 
+    def parameters_behind(self, slots: Iterable[int]) -> set[str]:
+        """The names of the parameters that what some slots hold depends on; those of others no gradient reaches."""
+        nodes, first = self.graph.nodes, len(self.inputs)
+        behind = set(slots)
+        for slot in range(len(nodes) + first - 1, first - 1, -1):
+            if slot in behind:
+                behind.update(nodes[slot - first].inputs)
+        found = [nodes[slot - first] for slot in behind if slot >= first]
+        owners = [node if node.owner is None else nodes[node.owner] for node in found]
+        return {f"{owner.name}.{name}" for owner in owners for name in owner.parameters}
+
     def unprepared(self) -> list[str]:
         """The names of the nodes that learn from data before training and have not done so yet."""
         return [
@@ -594,7 +605,7 @@ class Pass:
                 if self._masked and context.output_mask is not None:
                     mask = context.output_mask
                     if self.gradients is None and mask is not common:
-                        # It may lie in a buffer, and outlives the output, after which the node's storage goes to others.
+                        # It may lie in a buffer, and outlives the output, whose storage then goes to other nodes.
                         mask = mask.copy()
                     # A layer that takes all steps together, or makes others of them, ends the mask's way.
                     if values[slot].shape[1:2] == mask.shape[1:]:

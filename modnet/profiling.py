@@ -143,8 +143,9 @@ def profile(
     run = Pass(twin, wanted, training=True, gradients=gradients, rng=rng, kernels=registry.kernels)
     run.instrument(clock.timed)
     optimizer = (training.optimizer if training else None) or registry.find(Optimizer, "adam")()
-    optimization = Optimization(twin, optimizer, gradients, registry.kernels)
-    penalty = Penalty(twin, gradients)
+    reached = objective.reached if objective else None
+    optimization = Optimization(twin, optimizer, gradients, registry.kernels, reached)
+    penalty = Penalty(twin, gradients, reached)
 
     def change() -> None:
         penalty.add()

@@ -54,7 +54,7 @@ class Batches(Protocol):
     """A source of batches.
 
     Attributes:
-        steps: batches in an epoch, or None where that is not known.
+        steps: batches in an epoch, or None where that is not known before it has ended.
         rewinds: whether an epoch can be had again.
     """
 
@@ -210,11 +210,14 @@ class ArrayBatches:
 
 
 class StreamBatches:
-    """Batches that come ready from a generator or another iterable: (x, y) or (x, y, weights).
+    """Batches that come ready from a generator or another iterable: (x, y) or (x, y, weights), in a tuple or a list.
 
     Args:
         source: an iterable, or a function that gives a new one for each epoch.
         steps: batches in an epoch; by default an epoch lasts until the iterable ends.
+
+    Attributes:
+        steps: those, or as many as the source says that it has.
     """
 
     def __init__(
@@ -229,21 +232,22 @@ class StreamBatches:
         self.source = source
         self.network = network
         self.outputs = outputs
-        self.steps = steps
+        self.limit = steps
         self.rewinds = callable(source) or not isinstance(source, Iterator)
+        self.steps = _length(source) if steps is None and self.rewinds else steps
         self._running: Iterator[Any] | None = None
 
     def epoch(self, rng: np.random.Generator | None = None, skip: int = 0) -> Iterator[Batch]:
         if callable(self.source):
             items: Iterator[Any] = iter(self.source())
-        elif self.steps is not None:
+        elif self.limit is not None:
             # An endless stream goes on where the epoch before stopped.
             self._running = self._running or iter(self.source)
             items = self._running
         else:
             items = iter(self.source)
         for item in islice(items, skip if self.rewinds else 0, self._end(skip)):
-            if not isinstance(item, tuple) or len(item) not in (2, 3):
+            if not isinstance(item, tuple | list) or len(item) not in (2, 3):
                 raise DataError(f"expected batches (x, y) or (x, y, weights), found {show(item)}")
             inputs, targets = self.network.arrays(item[0]), named_targets(item[1], self.outputs)
             weights = None if len(item) == 2 else sample_weights(item[2])
@@ -252,11 +256,19 @@ class StreamBatches:
             yield Batch(inputs, targets, weights)
 
     def _end(self, skip: int) -> int | None:
-        return self.steps if self.steps is None or self.rewinds else self.steps - skip
+        return self.limit if self.limit is None or self.rewinds else self.limit - skip
 
     def fingerprint(self) -> dict[str, str]:
         """Nothing: what a stream will give cannot be told beforehand."""
         return {}
+
+
+def _length(source: Any) -> int | None:
+    """How many batches an iterable has, if it can tell: a list can, and a torch DataLoader of most data sets."""
+    try:
+        return None if callable(source) else len(source)
+    except TypeError:
+        return None
 
 
 def _fingerprint(array: Array) -> str:

@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from modnet.component import Array, Loss, Metric, WeightedLoss
-from modnet.configuration import did_you_mean, show
+from modnet.component import Array, Callback, Loss, Metric, Schedule, WeightedLoss
+from modnet.configuration import did_you_mean, path_text, show
 from modnet.context import Context
 from modnet.errors import DataError, Problem, ShapeError, SpecError, TrainingError
 from modnet.kernels import NUMPY_ONLY, Kernels
@@ -20,6 +20,10 @@ from modnet.parameters import FlatArray
 from modnet.spec.model import TrainingSpec
 from modnet.training.batches import ArrayBatches, Batch
 from modnet.training.endings import check_distributions, unfit_ending
+from modnet.training.optimization import safe_norm
+
+VALIDATION = "validation_"
+"""What the names of the validation's figures begin with."""
 
 COUPLING = 1e-3
 """By how much of it a sample's value may differ in a smaller batch: rounding differs, by far less."""
@@ -63,6 +67,7 @@ class Objective:
     Attributes:
         heads: the outputs that have a loss.
         wanted: the slots whose values `measure` takes; the losses' own come first.
+        reached: the names of the parameters that any of the losses depends on.
     """
 
     def __init__(self, network: Network, training: TrainingSpec, kernels: Kernels = NUMPY_ONLY) -> None:
@@ -113,19 +118,37 @@ class Objective:
                 )
             )
         self.wanted = [head.slot for head in self.heads] + predictions
+        self.reached = network.parameters_behind(head.slot for head in self.heads)
         self._checked: set[tuple[Any, ...]] = set()
         self._masked = any(node.layer.makes_mask for node in network.graph.nodes)
 
-    def figures(self) -> dict[str, bool | None]:
-        """The name of every figure -> whether a greater value is better."""
+    def figures(self, validation: bool = False) -> dict[str, bool | None]:
+        """The name of every figure -> whether a greater value is better; with those of the validation, if wanted.
+
+        Raises:
+            SpecError: two figures would have one name, or one of the training would pass for one of the validation.
+        """
         several = len(self.heads) > 1
-        names: dict[str, bool | None] = {"loss": False}
+        found: list[tuple[str, bool | None, str]] = [("loss", False, "")]
         for head in self.heads:
             if several:
-                names[f"{head.name}_loss"] = False
+                found.append((f"{head.name}_loss", False, f"the loss of the output {show(head.name)}"))
             for name, metric in head.metrics.items():
-                names[f"{head.name}_{name}" if several else name] = metric.greater_is_better
-        return names
+                own = f"{head.name}_{name}" if several else name
+                found.append(
+                    (own, metric.greater_is_better, f"the metric {show(name)} of the output {show(head.name)}")
+                )
+        names: dict[str, bool | None] = {}
+        for name, greater, whose in found:
+            if name in names or name.startswith(VALIDATION):
+                taken = "is another figure's" if name in names else "is that of a figure of the validation"
+                _refuse(
+                    "loss" if several else "metrics",
+                    f"{whose} would be recorded as {show(name)}, which {taken}",
+                    "give the output, or the metric's type, another name",
+                )
+            names[name] = greater
+        return {**names, **{VALIDATION + name: greater for name, greater in names.items()}} if validation else names
 
     def measure(
         self, values: Sequence[Array], batch: Batch, tally: Tally, masks: Sequence[Array | None] = ()
@@ -311,6 +334,27 @@ class Objective:
         return buffer
 
 
+def check_figures(training: TrainingSpec, figures: Mapping[str, bool | None]) -> None:
+    """Checks that the schedule and the callbacks find the figures that they need among those that the run will record.
+
+    Raises:
+        SpecError: one is not there, or has no order; with all of them.
+    """
+    users: list[tuple[tuple[str | int, ...], Schedule | Callback]] = []
+    if training.schedule is not None:
+        users.append((("training", "schedule"), training.schedule))
+    users += [(("training", "callbacks", place), used.callback) for place, used in enumerate(training.callbacks)]
+    problems = []
+    for keys, user in users:
+        try:
+            user.check_figures(figures)
+        except ValueError as error:
+            at = (*keys, "monitor") if "monitor" in type(user).__fields__ else keys
+            problems.append(Problem(path_text(at), str(error), keys=at))
+    if problems:
+        raise SpecError(problems)
+
+
 class _Losses(NamedTuple):
     """The losses of a batch's samples, or of the steps that count.
 
@@ -425,6 +469,10 @@ class Tally:
         """Whether a loss so far is nan."""
         return any(math.isnan(total) for total, _ in self._losses.values())
 
+    def is_finite(self) -> bool:
+        """Whether all losses so far are."""
+        return all(math.isfinite(total) for total, _ in self._losses.values())
+
     def empty(self) -> list[str]:
         """The outputs of whose samples none had a weight."""
         return [head.name for head in self.objective.heads if not self._losses[head.name][1]]
@@ -456,9 +504,13 @@ def _foreign_sums(metric: str, error: Exception) -> TrainingError:
 
 
 class Penalty:
-    """The sum of l1 |w| + l2 w^2 over the weights, not the biases, of the nodes that ask for it."""
+    """The sum of l1 |w| + l2 w^2 over the weights, not the biases, of the nodes that ask for it.
 
-    def __init__(self, network: Network, gradients: FlatArray) -> None:
+    Args:
+        reached: the names of the parameters that a loss depends on; others have no penalty. By default all have.
+    """
+
+    def __init__(self, network: Network, gradients: FlatArray, reached: Container[str] | None = None) -> None:
         self._terms: list[tuple[Array, Array, Array, float, float]] = []
         for node in network.graph.nodes:
             if node.owner is None and node.trainable and (node.l1 or node.l2):
@@ -466,6 +518,8 @@ class Penalty:
                 weights = network.arrays_of(network.parameters, node, names)
                 slopes = network.arrays_of(gradients, node, names)
                 for name in names:
+                    if reached is not None and f"{node.name}.{name}" not in reached:
+                        continue
                     scratch = np.empty_like(weights[name])
                     self._terms.append((weights[name], slopes[name], scratch, node.l1, node.l2))
 
@@ -477,7 +531,8 @@ class Penalty:
                 total += l1 * float(np.abs(weight, out=scratch).sum())
                 gradient += np.multiply(np.sign(weight, out=scratch), l1, out=scratch)
             if l2:
-                total += l2 * float(np.vdot(weight, weight))
+                square = float(np.vdot(weight, weight))
+                total += l2 * (square if math.isfinite(square) else safe_norm(weight.reshape(-1)) ** 2)
                 gradient += np.multiply(weight, 2 * l2, out=scratch)
         return total
 

@@ -19,7 +19,7 @@ from modnet.component import Array, Callback, Optimizer, Progress
 from modnet.configuration import INVALID, Checker, show
 from modnet.data.dataset import Dataset
 from modnet.data.split import split
-from modnet.errors import DataError, Diverged, PluginError, ShapeError, TrainingError
+from modnet.errors import DataError, Diverged, PluginError, ShapeError, SpecError, TrainingError
 from modnet.hooks import PluginManager
 from modnet.network import Network, Pass
 from modnet.registry import Registry, default_registry
@@ -30,9 +30,13 @@ from modnet.training.batches import sample_weights as weight_array
 from modnet.training.callbacks import RecordHistory
 from modnet.training.checkpoint import restore
 from modnet.training.history import History
-from modnet.training.objective import Objective, Penalty, Tally, free_name, row_of
+from modnet.training.objective import Objective, Penalty, Tally, check_figures, free_name, row_of
 from modnet.training.optimization import Optimization
 from modnet.training.run import INTERRUPTED, TERMINATED, Run
+from modnet.training.trial import look_over
+
+PARTS = 64
+"""So many points of the first epoch are looked at to see whether a schedule changes the rate within it."""
 
 
 def train(
@@ -66,14 +70,16 @@ def train(
 
     Args:
         x: an array (samples, *shape), memory-mapped or not; for several inputs a dict of them; or, without `y`, an
-            iterable of batches (x, y) or (x, y, weights), or a function that gives one for each epoch.
+            iterable of batches (x, y) or (x, y, weights), such as a list or a torch DataLoader, or a function that
+            gives one for each epoch.
         y: the targets; for several outputs a dict of arrays.
         loss, optimizer, schedule, metrics, epochs, batch_size, shuffle, seed, gradient_clipping,
             gradient_value_clipping, callbacks: as in the spec (`TrainingSpec`).
         validation: a fraction of the samples, or (x, y), to validate with after every epoch.
         sample_weights: a weight for each sample, shape (samples,), or for each step of sequences, (samples, time).
             Batches in which nothing has a weight make no step.
-        steps_per_epoch: batches that make an epoch, where x is an iterable of them.
+        steps_per_epoch: batches that make an epoch, where x is an iterable of them. A schedule that changes the rate
+            within an epoch needs it, unless x can tell its length.
         resume: a checkpoint (callback `checkpoint`) from which the run goes on as if it had never been stopped, or a
             folder, of which the newest is taken; where that is the one to which this run's own checkpoints go and has
             none yet, the run begins at the beginning. The network's own weights are replaced. Spec and data are
@@ -92,7 +98,8 @@ def train(
         TrainingError: the checkpoint is one of another network, training or data; the message says what differs. There
             is no checkpoint to go on from, or another run writes its own to the same folder.
         ModelFileError: the checkpoint is damaged.
-        Diverged: the loss became nan or infinite.
+        Diverged: the loss became nan or infinite. Where `early_stopping` had kept the best weights, the network has
+            them again, and `.best_epoch` says of which epoch they are.
     """
     given = {
         "loss": loss,
@@ -315,8 +322,8 @@ class Trainer:
         self.gradients = network.parameters.like()
         noise = np.random.default_rng([training.seed, 1])
         optimizer = training.optimizer or self.registry.find(Optimizer, "adam")()
-        self.optimization = Optimization(network, optimizer, self.gradients, self.registry.kernels)
-        self.penalty = Penalty(network, self.gradients)
+        self.optimization = Optimization(network, optimizer, self.gradients, self.registry.kernels, objective.reached)
+        self.penalty = Penalty(network, self.gradients, objective.reached)
         self.pass_ = Pass(
             network,
             objective.wanted,
@@ -326,12 +333,11 @@ class Trainer:
             kernels=self.registry.kernels,
         )
         self.evaluation = Evaluation(network, objective)
-        figures = objective.figures()
         self.run = Run(
             network,
             training,
             self.optimization,
-            {**figures, **{f"validation_{name}": greater for name, greater in figures.items()}},
+            objective.figures(),
             History(),
             _named_callbacks(training),
             self.registry,
@@ -349,7 +355,12 @@ class Trainer:
         self, batches: Batches, validation: Batches | None = None, resume: str | PathLike[str] | None = None
     ) -> History:
         """Trains for the epochs of the spec, or until the run is stopped; from a checkpoint on, if there is one."""
-        run, events = self.run, self.events.hook
+        run = self.run
+        run.greater_is_better = self.objective.figures(validation is not None)
+        try:
+            check_figures(self.training, run.greater_is_better)
+        except SpecError as error:
+            raise TrainingError(str(error)) from None
         run.steps_per_epoch = batches.steps
         run.data = cache(lambda: _fingerprints(batches, validation))
         if not batches.rewinds and batches.steps is None and self.training.epochs > 1:
@@ -357,8 +368,29 @@ class Trainer:
                 f"a generator can be run through only once, and {self.training.epochs} epochs were asked for; "
                 "pass a function that makes it, or steps_per_epoch"
             )
-        if resume is None or restore(run, resume) is None:
+        restored = resume is not None and restore(run, resume) is not None
+        # A checkpoint from the middle of the first epoch may not know it.
+        run.steps_per_epoch = run.steps_per_epoch or batches.steps
+        self._check_schedule()
+        if not restored:
             self._prepare(batches)
+        look_over(self.evaluation, batches, "training data")
+        if validation is not None:
+            look_over(self.evaluation, validation, "validation data")
+        try:
+            self._run(batches, validation)
+        except Diverged as error:
+            best = run.history.best_epoch
+            if best is not None:
+                self._conclude()
+                error.best_epoch = best
+                error.args = (f"{error}\n  the network has the weights of epoch {best} again, the best before that",)
+            raise
+        self._conclude()
+        return run.history
+
+    def _run(self, batches: Batches, validation: Batches | None) -> None:
+        run, events = self.run, self.events.hook
         with _stopping_at_signals(run):
             events.modnet_training_started(run=run)
             try:
@@ -370,10 +402,26 @@ class Trainer:
             finally:
                 run.history.stopped = run.stopped
                 events.modnet_training_ended(run=run)
-        self.network.history = run.history.figures
-        best = run.history.best_epoch or run.history.epochs
-        self.network.metrics = {name: values[best - 1] for name, values in run.history.figures.items() if best}
-        return run.history
+
+    def _conclude(self) -> None:
+        """Gives the network the course of the run, and the figures of the epoch whose weights it has."""
+        history = self.run.history
+        self.network.history = history.figures
+        best = history.best_epoch or history.epochs
+        self.network.metrics = {name: values[best - 1] for name, values in history.figures.items() if best}
+
+    def _check_schedule(self) -> None:
+        """Refuses a schedule that moves within the first epoch where nobody knows how far that has come."""
+        run, schedule = self.run, self.training.schedule
+        if schedule is None or run.steps_per_epoch is not None or run.epoch > 1:
+            return
+        course = [Progress(part / PARTS, self.training.epochs, {}, run.greater_is_better) for part in range(PARTS)]
+        if len({schedule.factor(progress) for progress in course}) > 1:
+            raise DataError(
+                f"the schedule {show(schedule.type or type(schedule).__name__)} changes the rate within an epoch, and "
+                "nobody knows how many batches the first epoch of this stream has; say it by steps_per_epoch, or pass "
+                "a list of the batches"
+            )
 
     def _prepare(self, batches: Batches) -> None:
         if not batches.rewinds:
@@ -445,8 +493,10 @@ class Trainer:
         self.optimization.clip(training.gradient_clipping, training.gradient_value_clipping)
         run.learning_rate = self.optimization.optimizer.learning_rate
         if training.schedule is not None:
-            fraction = run.batch / run.steps_per_epoch if run.steps_per_epoch else 0.0
-            progress = Progress(run.epoch - 1 + fraction, training.epochs, run.history.figures)
+            steps = run.steps_per_epoch
+            # An epoch that has more batches than the one before does not reach into the next.
+            fraction = min(run.batch, steps - 1) / steps if steps else 0.0
+            progress = Progress(run.epoch - 1 + fraction, training.epochs, run.history.figures, run.greater_is_better)
             run.learning_rate *= training.schedule.factor(progress)
         self.optimization.step(run.learning_rate)
         run.step += 1

@@ -371,7 +371,7 @@ def test_a_loss_that_turns_nan_because_of_the_data_says_so():
         np.errstate(all="ignore"),
         pytest.raises(modnet.Diverged, match='input "input" of this batch holds values that are not finite'),
     ):
-        modnet.train(modnet.build(SPEC), x, y)
+        modnet.train(modnet.build(SPEC), (batch for batch in [(x, y)]), epochs=1)
 
 
 def test_the_first_interrupt_stops_after_the_step_and_keeps_what_was_learnt():
