@@ -52,6 +52,7 @@ class Context:
 
     __slots__ = (
         "_cursor",
+        "_meter",
         "_rng",
         "_storage",
         "_views",
@@ -80,6 +81,7 @@ class Context:
         needs_input_gradient: bool = True,
         may_overwrite_input: bool = False,
         storage: list[Array] | None = None,
+        meter: list[int] | None = None,
     ) -> None:
         self.dtype = np.dtype(dtype)
         self.params: Mapping[str, Array] = params or {}
@@ -97,6 +99,8 @@ class Context:
         self._cursor = 0
         self._views: list[Array] = []
         self._storage: list[Array] = [] if storage is None else storage
+        # The bytes of the buffers of all contexts of a pass, which share it as some share their storage.
+        self._meter = [0] if meter is None else meter
 
     @property
     def rng(self) -> np.random.Generator:
@@ -144,8 +148,10 @@ class Context:
         size = math.prod(shape) * dtype.itemsize
         if position == len(self._storage):
             self._storage.append(aligned_empty(size, np.dtype(np.uint8)))
+            self._meter[0] += size
         storage = self._storage[position]
         if storage.size < size:
+            self._meter[0] += size - storage.size
             storage = self._storage[position] = aligned_empty(size, np.dtype(np.uint8))
         view = storage[:size].view(dtype).reshape(shape)
         self._views[position : position + 1] = [view]

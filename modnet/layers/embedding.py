@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
@@ -42,6 +43,7 @@ class Embedding(Layer, type="embedding"):
     streams = True
     integer_input = True
     scratch_output = True
+    output_range = (-math.inf, math.inf)
     vocabulary_size: int = field(minimum=1)
     embedding_size: int = field(minimum=1)
     padding: int | None = field(default=None, minimum=0)

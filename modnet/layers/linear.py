@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
@@ -33,6 +34,7 @@ class Linear(Layer, type="linear"):
 
     streams = True
     scratch_output = True
+    output_range = (-math.inf, math.inf)
     out_features: int = field(minimum=1)
     bias: bool = True
     weight_initializer: Initializer = LecunNormal()

@@ -68,6 +68,7 @@ class BatchNorm(Layer, type="batch_norm"):
 
     streams = True
     scratch_output = True
+    output_range = (-math.inf, math.inf)
     momentum: float = field(default=0.1, minimum=0.0, maximum=1.0)
     epsilon: float = field(default=1e-5, above=0.0)
 
@@ -151,6 +152,7 @@ class LayerNorm(Layer, type="layer_norm"):
 
     streams = True
     scratch_output = True
+    output_range = (-math.inf, math.inf)
     axes: int = field(default=1, minimum=1)
     epsilon: float = field(default=1e-5, above=0.0)
 
@@ -214,6 +216,7 @@ class RMSNorm(Layer, type="rms_norm"):
 
     streams = True
     scratch_output = True
+    output_range = (-math.inf, math.inf)
     epsilon: float = field(default=1e-6, above=0.0)
 
     def output_shape(self, *input_shapes: Shape) -> Shape:

@@ -22,6 +22,8 @@ class Flatten(Layer, type="flatten"):
         ShapeError: an axis without a fixed size.
     """
 
+    keeps_numbers = True
+
     def output_shape(self, *input_shapes: Shape) -> Shape:
         (shape,) = input_shapes
         fixed = [size for size in shape if size is not None]
@@ -64,6 +66,7 @@ class Reshape(Layer, type="reshape"):
         ShapeError: an input with another number of elements, or with a variable axis where no axis is -1.
     """
 
+    keeps_numbers = True
     shape: tuple[int, ...] = field(minimum=-1)
 
     def check(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -121,6 +122,7 @@ class Standardize(Layer, type="standardize"):
     streams = True
     scratch_output = True
     raw_input = True
+    output_range = (-math.inf, math.inf)
 
     def output_shape(self, *input_shapes: Shape) -> Shape:
         return input_shapes[0]

@@ -100,6 +100,7 @@ def with_bias(layer: Any, weight: Parameter, outputs: int) -> Mapping[str, Param
 class Convolution(Windowed):
     """What conv1d, conv2d and conv3d have in common."""
 
+    output_range = (-math.inf, math.inf)
     out_channels: int = field(minimum=1)
     groups: int = field(default=1, minimum=1)
     bias: bool = True
@@ -192,6 +193,7 @@ class Conv1d(masks.OwnEnds, MaskedConvolution, type="conv1d"):
         ShapeError: samples that are no sequences, or shorter than a window.
     """
 
+    output_range = (-math.inf, math.inf)
     kernel_size: int = field(minimum=1)
     stride: int = field(default=1, minimum=1)
     padding: Padding1d = field(default="valid", minimum=0)
@@ -255,6 +257,7 @@ class DepthwiseConv2d(Windowed, type="depthwise_conv2d"):
         ShapeError: samples that are no images, or smaller than a window.
     """
 
+    output_range = (-math.inf, math.inf)
     kernel_size: int | tuple[int, int] = field(minimum=1)
     stride: int | tuple[int, int] = field(default=1, minimum=1)
     padding: Padding2d = field(default="valid", minimum=0)
@@ -426,6 +429,7 @@ class ConvTranspose2d(Layer, type="conv_transpose2d"):
     """
 
     scratch_output = True
+    output_range = (-math.inf, math.inf)
     out_channels: int = field(minimum=1)
     kernel_size: int | tuple[int, int] = field(minimum=1)
     stride: int | tuple[int, int] = field(default=1, minimum=1)
