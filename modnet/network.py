@@ -495,12 +495,8 @@ class Pass:
                 methods = [kernels.method(layer, name, network.dtype) for name in ("forward", "backward")]
             self._calls.append((slot, *methods, self.contexts[slot], self._node(slot).inputs))
             self.contexts[slot].masks = (None,) * len(self._node(slot).inputs)
-            self.contexts[slot].raw = self.contexts[slot].masks
-        self._raw = [
-            (self.contexts[slot], self._node(slot).inputs)
-            for slot in self._order
-            if self._node(slot).layer.raw_input and min(self._node(slot).inputs) < self._first
-        ]
+            if layer.raw_input:
+                self.contexts[slot].raw = self.contexts[slot].masks
 
     def _node(self, slot: int) -> GraphNode:
         return self.network.graph.nodes[slot - self._first]
@@ -588,14 +584,14 @@ class Pass:
         self._conversion.begin()
         for slot, (array, dtype) in enumerate(zip(inputs, self._dtypes, strict=True)):
             values[slot] = array if array.dtype == dtype else self._converted(array, dtype, slot)
-        for context, sources in self._raw:
-            context.raw = tuple(self.raw(source, inputs) for source in sources)
         masks: dict[int, Array] = {}
         self.masks = masks
         slot = 0
         try:
             for slot, forward, _, context, sources in self._calls:
                 context.begin()
+                if context.raw:
+                    context.raw = tuple(self.raw(source, inputs) for source in sources)
                 if self._masked:
                     context.masks = tuple(masks.get(source) for source in sources)
                     context.output_mask = common = common_mask(context.masks)
@@ -621,8 +617,16 @@ class Pass:
         return [values[slot] for slot in self.wanted]
 
     def raw(self, slot: int, inputs: Sequence[Array]) -> Array | None:
-        """What was given as an input, if it was given in another dtype than its readers take."""
-        return inputs[slot] if slot < self._first and inputs[slot].dtype != self._dtypes[slot] else None
+        """What was given to the network, in another dtype than its readers take, where a slot has that and no more.
+
+        A node gives its input itself where it only looks at it, as one that makes a mask does.
+        """
+        while slot >= self._first:
+            source = self._node(slot).inputs[0]
+            if self._values[slot] is not self._values[source]:
+                return None
+            slot = source
+        return inputs[slot] if inputs[slot].dtype != self._dtypes[slot] else None
 
     def wanted_masks(self) -> list[Array | None]:
         """Which steps of the wanted values count in the last `forward`, (batch, time) or None; [] without any masks."""

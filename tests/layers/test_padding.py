@@ -216,6 +216,16 @@ class ZeroIsPadding(Layer, type="zero_is_padding"):
         return gradient
 
 
+def test_behind_what_makes_a_mask_far_numbers_keep_their_digits():
+    rng = np.random.default_rng(0)
+    x = 1.7e9 + rng.random((20, 5, 1))
+    x[::3, 3:] = 0
+    network = modnet.build({"network": {"input": ["variable", 1], "layers": [ZeroIsPadding(), "standardize"]}})
+    network.prepare(lambda: [([x], {})])
+    there = x[x > 0]
+    np.testing.assert_allclose(network.predict(x)[x > 0], (there - there.mean()) / there.std(), atol=1e-5)
+
+
 def test_an_affine_map_of_features_ends_the_way_of_a_mask():
     """Four steps become four features by chance; a mask of steps says nothing of them."""
     layers = [ZeroIsPadding(), "flatten", {"type": "linear", "out_features": 4}, {"type": "reshape", "shape": [4, 1]}]
