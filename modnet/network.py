@@ -486,6 +486,7 @@ class Pass:
         self._seen = False
         self._masked = any(self._node(slot).layer.makes_mask for slot in self._order)
         self.masks: dict[int, Array] = {}
+        self._raw: list[Context] = []
         self.contexts = {slot: self._context(slot, training, rng) for slot in self._order}
         self._calls: list[tuple[int, Any, Any, Context, tuple[int, ...]]] = []
         for slot in self._order:
@@ -497,6 +498,7 @@ class Pass:
             self.contexts[slot].masks = (None,) * len(self._node(slot).inputs)
             if layer.raw_input:
                 self.contexts[slot].raw = self.contexts[slot].masks
+                self._raw.append(self.contexts[slot])
 
     def _node(self, slot: int) -> GraphNode:
         return self.network.graph.nodes[slot - self._first]
@@ -612,6 +614,8 @@ class Pass:
             given = " and ".join(str(values[source].shape) for source in node.inputs)
             message = f"{node.label()}: {error.message}; it was given {given}, the batch first"
             raise ShapeError(message, error.hint) from error
+        for context in self._raw:
+            context.raw = (None,) * len(context.raw)  # the caller's arrays may be large, and are not ours to keep
         if not self._seen:
             self._check_shapes()
         return [values[slot] for slot in self.wanted]

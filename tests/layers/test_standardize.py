@@ -1,3 +1,5 @@
+import weakref
+
 import numpy as np
 import pytest
 
@@ -154,6 +156,16 @@ def test_other_readers_of_the_input_get_it_in_the_dtype_of_the_network():
         ("near", "identity_1", "add_1"), np.float32
     )
     assert len(np.unique(passing.values()["near"])) == 10
+
+
+def test_what_was_given_is_not_kept():
+    network = network_of("standardize")
+    x = 1.7e9 + np.arange(10.0)[:, None]
+    network.prepare(lambda: [([x.copy()], {})])
+    given = weakref.ref(x)
+    network.predict(x)
+    del x
+    assert given() is None
 
 
 def test_near_zero_everything_is_as_it_was():
