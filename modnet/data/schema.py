@@ -185,14 +185,7 @@ class DataSchema(Configuration):
         Raises:
             DataError: naming the column, and the row where there is one.
         """
-        targets = assign_targets(table, spec, output_names)
-        target_names = {name for names in targets.values() for name in names}
-        others = tuple(name for name in table.columns if name not in target_names)
-        if spec.inputs is None and not others:
-            raise DataError(f"{table.name}: all columns are targets; expected at least one to predict from")
-        inputs = _assign(spec.inputs if spec.inputs is not None else others, input_names, "inputs", "input", table)
-        table.require([name for names in inputs.values() for name in names])
-        table.require(spec.columns)
+        inputs, targets = _assign_columns(table, spec, input_names, output_names)
         learner = _Learner(table, spec, rows)
         return cls(
             {name: tuple(map(learner.input, columns)) for name, columns in inputs.items()},
@@ -439,6 +432,33 @@ def _encode_target(table: Table, columns: Sequence[ColumnSchema]) -> Array:
 
 
 # Learning
+
+
+def rows_to_drop(table: Table, spec: DataSpec, input_names: Sequence[str], output_names: Sequence[str]) -> list[int]:
+    """The rows of a training table that are left out for what they lack, in order."""
+    inputs, targets = _assign_columns(table, spec, input_names, output_names)
+    dropped: set[int] = set()
+    for name in dict.fromkeys(name for names in (*inputs.values(), *targets.values()) for name in names):
+        column = spec.columns.get(name, Column())
+        if (column.missing or spec.missing) == "drop":
+            missing_values = set(spec.missing_values).difference(column.categories or ())
+            dropped.update(missing_rows(table.columns[name], missing_values))
+    return sorted(dropped)
+
+
+def _assign_columns(
+    table: Table, spec: DataSpec, input_names: Sequence[str], output_names: Sequence[str]
+) -> tuple[dict[str, tuple[str, ...]], dict[str, tuple[str, ...]]]:
+    """Network input -> its columns, and network output -> its target columns, all of which the table has."""
+    targets = assign_targets(table, spec, output_names)
+    target_names = {name for names in targets.values() for name in names}
+    others = tuple(name for name in table.columns if name not in target_names)
+    if spec.inputs is None and not others:
+        raise DataError(f"{table.name}: all columns are targets; expected at least one to predict from")
+    inputs = _assign(spec.inputs if spec.inputs is not None else others, input_names, "inputs", "input", table)
+    table.require([name for names in inputs.values() for name in names])
+    table.require(spec.columns)
+    return inputs, targets
 
 
 def assign_targets(table: Table, spec: DataSpec, output_names: Sequence[str]) -> dict[str, tuple[str, ...]]:
