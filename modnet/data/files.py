@@ -95,7 +95,7 @@ def _no_such_file(path: Path) -> str:
 def read_table(stream: IO[bytes], name: str = "standard input", delimiter: str | None = None) -> Table:
     """A table from csv text in UTF-8 whose first line names the columns.
 
-    Values are kept as they stand, with their spaces. Empty lines are skipped.
+    Values are kept as they stand, with their spaces. Empty lines are skipped. There may be no rows at all.
 
     Args:
         stream: the text, as bytes.
@@ -103,8 +103,8 @@ def read_table(stream: IO[bytes], name: str = "standard input", delimiter: str |
         delimiter: what separates the values; None for that of comma, semicolon and tab which the first line has most.
 
     Raises:
-        DataError: for columns without a name or of one name, rows of another length, no rows, broken quotes, or text
-            that is not UTF-8.
+        DataError: for columns without a name or of one name, rows of another length, broken quotes, or text that is
+            not UTF-8.
     """
     data = stream.read()
     try:
@@ -117,22 +117,22 @@ def read_table(stream: IO[bytes], name: str = "standard input", delimiter: str |
         raise DataError(f"{name}: empty; expected a line with the names of the columns, then rows")
     header, rows = rows[0], rows[1:]
     header_line, lines = lines[0], lines[1:]
+    places_of: dict[str, int] = {}
     for index, column in enumerate(header):
         if not column.strip():
             raise DataError(f"{name}: line {header_line}: column {index + 1} has no name; give it one")
-        first = header.index(column)
+        first = places_of.setdefault(column, index)
         if first < index:
             places = f"columns {first + 1} and {index + 1}"
             raise DataError(f"{name}: line {header_line}: {places} are both called {show(column)}; rename one")
-    if not rows:
-        raise DataError(f"{name}: no rows below the names of the columns")
     for index, row in enumerate(rows):
         if len(row) != len(header):
             raise DataError(
                 f"{name}: row {index + 1} (line {lines[index]}): found {len(row)} values, "
                 f"expected {len(header)}: {shorten(header)}"
             )
-    return Table(dict(zip(header, zip(*rows, strict=True), strict=True)), name, lines)
+    columns = zip(*rows, strict=True) if rows else [()] * len(header)
+    return Table(dict(zip(header, columns, strict=True)), name, lines)
 
 
 def _find_delimiter(text: str) -> str:

@@ -129,12 +129,12 @@ class _Arrays:
                 )
         return {name: name for name in names}
 
-    def check(self, keys: Iterable[str]) -> None:
-        """Checks that these arrays have rows, and equally many."""
+    def check(self, keys: Iterable[str], empty: bool = False) -> None:
+        """Checks that these arrays have rows, at least one unless they may be `empty`, and equally many."""
         first = ""
         for key in keys:
             array = self.arrays[key]
-            if array.ndim == 0 or len(array) == 0:
+            if array.ndim == 0 or (len(array) == 0 and not empty):
                 raise DataError(f"{self.name}: {key} has shape {array.shape}; expected rows")
             if not first:
                 first = key
@@ -193,6 +193,7 @@ class _Loader:
     # Tables
 
     def load_table(self, table: Table, spec: DataSpec, fraction: float | None, seed: int) -> LoadedData:
+        table.require_rows()
         report = MissingReport()
         rows: tuple[Array | None, Array | None] = (None, None)
         labels = None
@@ -275,7 +276,7 @@ class _Loader:
     def dataset(self, found: _Arrays, schema: DataSchema | None, targets: bool = True) -> Dataset:
         inputs = found.keys_for(self.input_names, "x", "input")
         outputs = found.keys_for(self.output_names, "y", "output") if targets else {}
-        found.check([*inputs.values(), *outputs.values()])
+        found.check([*inputs.values(), *outputs.values()], empty=not targets)
         for key in inputs.values():
             _check_numbers(found, key)
         return Dataset(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -24,7 +25,7 @@ from modnet.data.columns import (
 from modnet.data.dataset import Dataset
 from modnet.data.spec import MISSING_VALUES, Column, DataSpec, Encoding, Kind, MissingPolicy
 from modnet.data.table import Table, shorten
-from modnet.errors import DataError, ShapeError, itemised
+from modnet.errors import DataError, ShapeError, itemised, legible
 
 T = TypeVar("T", int, float)
 
@@ -82,9 +83,10 @@ class ColumnSchema(Configuration):
         if unknown.size:
             row = int(unknown[0])
             value = table.columns[self.name][row]
+            more = f" ({unknown.size:,} of {len(table):,} rows have unknown ones)" if unknown.size > 1 else ""
             raise DataError(
-                f"{table.place(row, self.name)}: unknown category {show(value)}; "
-                f"known are {shorten(self.categories)}{did_you_mean(value, self.categories)}"
+                f"{table.place(row, self.name)}: unknown category {show(value)}{more}; known are "
+                f"{shorten(self.categories)}{did_you_mean(value, self.categories) or '; correct or drop such rows'}"
             )
         return codes
 
@@ -221,6 +223,7 @@ class DataSchema(Configuration):
         table.require([column.name for column in (*inputs, *goals)])
         report = MissingReport() if report is None else report
         if targets:
+            table.require_rows()
             table = self._drop(table, [*inputs, *goals], report)
         filled = self._filled(table, inputs, goals, report)
         return Dataset(
@@ -506,7 +509,7 @@ class _Learner:
         values, missing_values = self._values(name, column)
         kind: Kind = "category" if column.categories else column.kind or self._guess(name, values, missing_values)
         found = self._present(name, values, missing_values)
-        categories = (column.categories or sort_categories(found)) if kind == "category" else ()
+        categories = (column.categories or self._learnt_categories(name, found)) if kind == "category" else ()
         schema = ColumnSchema(name, kind, categories, column.encoding)
         policy = column.missing or self.spec.missing
         if policy in ("error", "drop"):
@@ -523,7 +526,7 @@ class _Learner:
         if not number and not declared:
             number = self._profile(name, values, missing_values).kind == "number"
         if len(together) == 1 and (not number or (label and column.kind != "number")):
-            categories = column.categories or sort_categories(found)
+            categories = column.categories or self._learnt_categories(name, found)
             if len(categories) < 2:
                 found_only = f"found {show(categories[0])} alone"
                 raise DataError(f"{self.table.name}: column {name}: expected at least 2 classes, {found_only}")
@@ -543,6 +546,21 @@ class _Learner:
             row = next(r for r, value in enumerate(values) if value not in missing_values and not is_number(value))
             place, what = self.table.place(row, name), show(values[row])
         raise DataError(f"{place}: expected numbers as target, found {what}; {reason}")
+
+    def _learnt_categories(self, name: str, found: Sequence[str]) -> tuple[str, ...]:
+        """The categories that a column has; a warning tells of those that nearly look alike."""
+        categories = sort_categories(found)
+        alike: dict[str, str] = {}
+        for category in categories:
+            other = alike.setdefault(" ".join(category.split()).casefold(), category)
+            if other != category:
+                warnings.warn(
+                    f"{self.table.name}: column {legible(name)}: {show(other)} and {show(category)} differ in blanks "
+                    "or capitals alone, and are taken for two categories",
+                    stacklevel=2,
+                )
+                break
+        return categories
 
     def _values(self, name: str, column: Column) -> tuple[Sequence[str], set[str]]:
         return self.table.columns[name], set(self.spec.missing_values).difference(column.categories or ())

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from modnet.component import Array
+from modnet.configuration import show
 from modnet.data.table import shorten
 from modnet.errors import DataError
 
@@ -115,5 +116,5 @@ def warn_of_unseen(output: str, trained: Array, validated: Array, names: Sequenc
 
 
 def _listed(labels: Sequence[int], names: Sequence[str] | None) -> str:
-    texts = (names[label] if names and 0 <= label < len(names) else str(label) for label in labels)
+    texts = (show(names[label]) if names and 0 <= label < len(names) else str(label) for label in labels)
     return f"class{'es' if len(labels) > 1 else ''} {shorten(texts, 5)}"

@@ -120,7 +120,7 @@ class Hinge(ElementwiseLoss, type="hinge"):
         if slope.size and not slope.min() == slope.max() == 1:
             raise DataError(
                 f"hinge expects targets of -1 and +1, found {first_of(target, slope != 1)}; "
-                "labels y of 0 and 1 become 2 * y - 1"
+                "write the two classes as -1 and 1, or take binary_cross_entropy after sigmoid, which knows 0 and 1"
             )
         loss = np.multiply(prediction, target, out=context.buffer(prediction.shape))
         np.less(loss, 1, out=slope)

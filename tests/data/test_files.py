@@ -87,7 +87,6 @@ def test_rows_that_are_taken_keep_their_numbers():
     [
         (b"", "new.csv: empty; expected a line with the names of the columns, then rows"),
         (b"\n\n", "new.csv: empty; expected a line with the names of the columns, then rows"),
-        (b"x,y\n", "new.csv: no rows below the names of the columns"),
         (b"x,,y\n1,2,3\n", "new.csv: line 1: column 2 has no name; give it one"),
         (b"\nx,y,x\n1,2,3\n", 'new.csv: line 2: columns 1 and 3 are both called "x"; rename one'),
         (b"x,y\n1,2\n\n3\n", "new.csv: row 2 (line 4): found 1 values, expected 2: x, y"),
@@ -100,6 +99,34 @@ def test_rows_that_are_taken_keep_their_numbers():
 def test_faulty_tables(contents, message):
     with pytest.raises(DataError, match=f"^{re.escape(message)}$"):
         read_table(io.BytesIO(contents), "new.csv")
+
+
+def test_a_table_may_have_no_rows():
+    table = table_of("x,y\n")
+    assert dict(table.columns) == {"x": (), "y": ()}
+    with pytest.raises(DataError, match=r"^new\.csv: no rows below the names of the columns$"):
+        table.require_rows()
+
+
+def test_the_names_of_columns_are_compared_once_each():
+    class Name(str):
+        compared = 0
+
+        def __eq__(self, other):
+            Name.compared += 1
+            return str.__eq__(self, other)
+
+        __hash__ = str.__hash__
+
+    def compared(columns):
+        Name.compared = 0
+        header = [Name(f"c{number}") for number in range(columns)]
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("modnet.data.files._parse_csv", lambda *_: ([header, ["1"] * columns], [1, 2]))
+            table_of("unused")
+        return Name.compared
+
+    assert compared(2000) < 3 * compared(1000) + 100
 
 
 def test_columns_of_different_lengths_are_no_table():
