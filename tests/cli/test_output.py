@@ -123,9 +123,8 @@ def test_a_terminal_that_lacks_characters_fails_nothing(run, encoding):
     run("train", "pets.toml", "--set", 'training.metrics=["confusion_matrix"]')
     environment = {"PYTHONIOENCODING": encoding, "PYTHONPATH": str(Path(modnet.__file__).parents[1])}
     for command in commands:
-        process = start(
-            *command.split(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding=encoding, environment=environment
-        )
+        options = {"encoding": encoding, "errors": "replace", "environment": environment}
+        process = start(*command.split(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, **options)
         out, err = process.communicate(timeout=60)
         assert process.returncode == (2 if "käse" in command else 0), err
         assert "UnicodeEncodeError" not in err
