@@ -106,6 +106,16 @@ class BatchNorm(Layer, type="batch_norm"):
         return result.reshape(gradient.shape)
 
 
+def inverse_roots(rows: Array, mean_squares: Array, epsilon: float) -> Array:
+    """1 / sqrt(mean square + epsilon) of each row; in float64 where the squares of a row overflow (from 1e19 on)."""
+    inverse: Array = 1 / np.sqrt(mean_squares + epsilon)
+    if not inverse.all():
+        beyond = np.flatnonzero(inverse == 0)
+        wide = rows[beyond].astype(np.float64)
+        inverse[beyond] = 1 / np.sqrt(np.einsum("ij,ij->i", wide, wide) / rows.shape[1] + epsilon)
+    return inverse
+
+
 class LayerNorm(Layer, type="layer_norm"):
     """Normalizes each sample by itself: y = scale * (x - mean) / sqrt(variance + epsilon) + shift.
 
@@ -139,7 +149,7 @@ class LayerNorm(Layer, type="layer_norm"):
         rows = x.reshape(-1, size)
         normalized = np.subtract(rows, np.mean(rows, axis=1, keepdims=True), out=context.buffer(rows.shape))
         variance = np.einsum("ij,ij->i", normalized, normalized) / size
-        inverse = (1 / np.sqrt(variance + self.epsilon))[:, None]
+        inverse = inverse_roots(normalized, variance, self.epsilon)[:, None]
         np.multiply(normalized, inverse, out=normalized)
         context.save(normalized, inverse)
         y = np.multiply(normalized, context.params["scale"].reshape(-1), out=context.buffer(rows.shape))
@@ -191,7 +201,7 @@ class RMSNorm(Layer, type="rms_norm"):
         features = x.shape[-1]
         rows = x.reshape(-1, features)
         mean_square = np.einsum("ij,ij->i", rows, rows) / features
-        inverse: Array = (1 / np.sqrt(mean_square + self.epsilon))[:, None]
+        inverse = inverse_roots(rows, mean_square, self.epsilon)[:, None]
         normalized = np.multiply(rows, inverse, out=context.buffer(rows.shape))
         context.save(normalized, inverse)
         y = np.multiply(normalized, context.params["scale"], out=context.buffer(rows.shape))
