@@ -155,10 +155,13 @@ class State:
     Attributes:
         shape: its shape.
         fill: the value of every element at first.
+        optional: whether the layer can do without it. A network from a model file that does not have it, since it was
+            written before the layer asked for it, has none in `context.state`.
     """
 
     shape: tuple[int, ...]
     fill: float = 0.0
+    optional: bool = False
 
 
 # Layers
@@ -171,7 +174,10 @@ class Layer(Component):
 
     Attributes:
         inputs: the fewest and the most inputs that `forward` takes; None for no limit.
-        integer_input: whether the inputs are integers (ids), which are then not converted to floats.
+        integer_input: whether the inputs are integers (ids), which are then not converted to floats. Ids have no
+            gradient, so such a layer cannot come after one with weights to train.
+        raw_input: whether `context.raw` is to have the network's input as it was given, before it is converted to the
+            network's dtype: for a layer that needs digits which float32 does not have.
         scratch_output: the output is an array of the layer's own that neither its `backward` nor anyone else reads, so
             that the next layer may overwrite it.
         makes_mask: `forward` sets `context.output_mask`, which says where sequences of different lengths end.
@@ -187,6 +193,7 @@ class Layer(Component):
     kind = "layer"
     inputs: ClassVar[tuple[int, int | None]] = (1, 1)
     integer_input: ClassVar[bool] = False
+    raw_input: ClassVar[bool] = False
     scratch_output: ClassVar[bool] = False
     makes_mask: ClassVar[bool] = False
     streams: ClassVar[bool] = False
@@ -226,7 +233,8 @@ class Layer(Component):
     def prepare(self, context: Context, batches: Iterable[tuple[Array, Array | None]]) -> None:
         """Learns from the training data before the first epoch: called once, with (input, target) batches.
 
-        The target is that of the output which this node gives, and None where the node is no output.
+        The target is that of the output which this node gives, and None where the node is no output. While a batch is
+        looked at, `context.masks` and `context.raw` are those of its input: steps that a mask leaves out are no data.
         """
 
     def multiply_adds(self, *input_shapes: Shape) -> int:

@@ -133,6 +133,7 @@ class _Builder:
                 )
         if not self.problems:
             self.check_everything_is_read(outputs)
+            self.check_ids_have_no_gradient()
         if self.problems:
             raise SpecError(self.problems)
         return Graph(self.inputs, self.nodes, outputs)
@@ -330,6 +331,18 @@ class _Builder:
                 self.problem(
                     node.keys, message, "name it in network.outputs or in the inputs of a later node", node.label()
                 )
+
+    def check_ids_have_no_gradient(self) -> None:
+        """A layer that reads ids has no gradient for them, so nothing before it could be trained."""
+        learning: dict[int, str] = {}
+        for slot, node in enumerate(self.nodes, len(self.inputs)):
+            before = next((learning[source] for source in node.inputs if source in learning), "")
+            if before and node.layer.integer_input:
+                message = f"expects ids, whole numbers that have no gradient, but it comes after weights to train, of {before}"
+                hint = "let it read an input of the network, or freeze what makes the ids with trainable = false"
+                self.problem(node.keys, message, hint, node.label())
+            elif before or (node.parameters and node.trainable):
+                learning[slot] = before or node.label()
 
 
 def _automatic_name(layer: Layer | Activation, counts: dict[str, int], chosen: Mapping[str, Path]) -> str:

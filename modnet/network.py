@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import math
-import threading
 import warnings
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol, cast
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from modnet.component import Activation, Array, Layer, Shape
 from modnet.configuration import did_you_mean, show
-from modnet.context import Context
+from modnet.context import Context, common_mask
 from modnet.errors import DataError, ShapeError, SpecError
 from modnet.graph import Graph, GraphNode, build_graph
 from modnet.parameters import FlatArray
@@ -34,6 +33,9 @@ PREDICTION_BYTES = 4 << 20
 
 FEWEST_ROWS, MOST_ROWS = 64, 4096
 """The least and the greatest number of rows in such a part, unless `predict` is told another."""
+
+IDLE_BYTES, SMALL_PASS = 64 << 20, 1 << 20
+"""What the passes of predictions may hold together while nobody uses them, and what a pass holds that always stays."""
 
 
 greatest = np.maximum.reduce
@@ -111,7 +113,7 @@ class Network:
         self.metrics: dict[str, Any] = {}
         self.metadata: dict[str, Any] = {}
         self.stored_training: StoredTraining | None = None
-        self._predictors = threading.local()
+        self._passes = _Passes()
         # The shape of a sample where there is one input with no variable axis: most arrays need no other check.
         self._lone_input = next(iter(graph.inputs.values())) if len(graph.inputs) == 1 else None
         self._widest = max(math.prod(axis or 1 for axis in node.shape) for node in graph.nodes)
@@ -177,7 +179,7 @@ class Network:
             DataError: x cannot be converted, or is no table of the right columns; the prediction for a row is nan.
             ValueError: batch_size is less than 1.
         """
-        if self.schema is not None and isinstance(x, Mapping) and not set(self.inputs) <= set(x):
+        if self.schema is not None and isinstance(x, Mapping) and self._is_table(x):
             from modnet.data.schema import predict_table
 
             return predict_table(self.schema, x, lambda arrays: self._named(self._predict(arrays, batch_size, None)))
@@ -193,6 +195,13 @@ class Network:
             hint = "the model was trained on a table: pass a mapping from column name to values, or encoded numbers"
             raise DataError(f"{error}; {hint}") from None
         return outputs[0] if len(outputs) == 1 else self._named(outputs)
+
+    def _is_table(self, x: Mapping[str, Any]) -> bool:
+        """Whether a mapping is a table, and not arrays by input. A column may be called as an input is."""
+        if not set(self.inputs) <= set(x):
+            return True
+        columns = {column.name for columns in self.schema.inputs.values() for column in columns}
+        return bool(columns) and columns <= set(x) and all(np.ndim(x[name]) == 1 for name in self.inputs)
 
     def _named(self, outputs: list[Array]) -> dict[str, Array]:
         return dict(zip(self.graph.outputs, outputs, strict=True))
@@ -261,24 +270,26 @@ class Network:
         rows = len(arrays[0])
         if batch_size is None:
             batch_size = rows if 0 < rows <= FEWEST_ROWS else self.rows_at_a_time(arrays)
-        predictor = cast("Pass | None", getattr(self._predictors, "predictor", None))
-        if predictor is None:
-            predictor = self._predictors.predictor = Pass(self, list(self.graph.outputs.values()))
-        if rows <= batch_size and out is None:
-            values = predictor.forward(arrays)
-            if _has_nan(values):
-                raise self._no_prediction(values, arrays, 0)
-            return [value.copy() for value in values]
-        results: list[Array] = []
-        for start in range(0, max(rows, 1), batch_size):
-            values = predictor.forward([array[start : start + batch_size] for array in arrays])
-            if _has_nan(values):
-                raise self._no_prediction(values, arrays, start)
-            if not results:
-                results = [_output(out, (rows, *value.shape[1:]), value.dtype) for value in values]
-            for result, value in zip(results, values, strict=True):
-                result[start : start + batch_size] = value
-        return results
+        passes = self._passes
+        predictor = passes.borrow() or Pass(self, list(self.graph.outputs.values()))
+        try:
+            if rows <= batch_size and out is None:
+                values = predictor.forward(arrays)
+                if _has_nan(values):
+                    raise self._no_prediction(values, arrays, 0)
+                return [value.copy() for value in values]
+            results: list[Array] = []
+            for start in range(0, max(rows, 1), batch_size):
+                values = predictor.forward([array[start : start + batch_size] for array in arrays])
+                if _has_nan(values):
+                    raise self._no_prediction(values, arrays, start)
+                if not results:
+                    results = [_output(out, (rows, *value.shape[1:]), value.dtype) for value in values]
+                for result, value in zip(results, values, strict=True):
+                    result[start : start + batch_size] = value
+            return results
+        finally:
+            passes.give_back(predictor, rows)
 
     def _no_prediction(self, values: list[Array], arrays: list[Array], start: int) -> DataError:
         """The error for an output of nan, with its row: it is no prediction, and would be taken for one."""
@@ -317,12 +328,17 @@ class Network:
             slot = position + len(self.inputs)
             output = next((name for name, at in self.graph.outputs.items() if at == slot), None)
             reader = Pass(self, list(node.inputs))
-
-            def seen(output: str | None = output, reader: Pass = reader) -> Iterable[tuple[Array, Array | None]]:
-                for inputs, targets in batches():
-                    yield reader.forward(inputs)[0], targets.get(output) if output else None
-
             context = Context(self.dtype, state=self.arrays_of(self.state, node, node.state), training=True)
+
+            def seen(
+                node: GraphNode = node, output: str | None = output, reader: Pass = reader, context: Context = context
+            ) -> Iterable[tuple[Array, Array | None]]:
+                for inputs, targets in batches():
+                    values = reader.forward(inputs)
+                    context.masks = tuple(reader.masks.get(source) for source in node.inputs)
+                    context.raw = tuple(reader.raw(source, inputs) for source in node.inputs)
+                    yield values[0], targets.get(output) if output else None
+
             node.layer.prepare(context, seen())
 
     def parameters_behind(self, slots: Iterable[int]) -> set[str]:
@@ -389,12 +405,12 @@ class Network:
 
     def __getstate__(self) -> dict[str, Any]:
         state = self.__dict__.copy()
-        del state["_predictors"]
+        del state["_passes"]
         return state
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
-        self._predictors = threading.local()
+        self._passes = _Passes()
 
 
 def build(
@@ -435,6 +451,9 @@ class Pass:
 
     A pass is used by one thread at a time. It runs the nodes that the wanted slots depend on, and no others.
 
+    Attributes:
+        masks: slot -> the mask of its sequences in the last `forward`, for those that have one.
+
     Args:
         network: the network.
         wanted: the slots whose values `forward` gives.
@@ -442,6 +461,9 @@ class Pass:
         gradients: where `backward` writes the parameters' gradients; None for a pass that only goes forward.
         rng: for layers that draw random numbers.
         kernels: faster code for some of the layers; without it they run on their own.
+
+    Attributes:
+        held: one number, the bytes of all buffers; the contexts count it up.
     """
 
     def __init__(
@@ -459,7 +481,6 @@ class Pass:
         self.gradients = gradients
         self._first = len(network.inputs)
         self._dtypes = [network.input_dtype(slot) for slot in range(self._first)]
-        self._conversion = Context(network.dtype)
         self._order = self._ancestors()
         self._readers = Counter(source for slot in self._order for source in self._node(slot).inputs)
         self._values: list[Any] = [None] * (self._first + len(network.graph.nodes))
@@ -467,9 +488,11 @@ class Pass:
         self._storages = self._shared_storages() if gradients is None else {}
         self._shared: list[tuple[Array, Array]] = []
         self._zeroed: list[Array] = []
+        self.held = [0]
+        self._conversion = Context(network.dtype, meter=self.held)
         self._seen = False
-        self._masks: dict[int, Array | None] = {}
         self._masked = any(self._node(slot).layer.makes_mask for slot in self._order)
+        self.masks: dict[int, Array] = {}
         self.contexts = {slot: self._context(slot, training, rng) for slot in self._order}
         self._calls: list[tuple[int, Any, Any, Context, tuple[int, ...]]] = []
         for slot in self._order:
@@ -479,6 +502,12 @@ class Pass:
                 methods = [kernels.method(layer, name, network.dtype) for name in ("forward", "backward")]
             self._calls.append((slot, *methods, self.contexts[slot], self._node(slot).inputs))
             self.contexts[slot].masks = (None,) * len(self._node(slot).inputs)
+            self.contexts[slot].raw = self.contexts[slot].masks
+        self._raw = [
+            (self.contexts[slot], self._node(slot).inputs)
+            for slot in self._order
+            if self._node(slot).layer.raw_input and min(self._node(slot).inputs) < self._first
+        ]
 
     def _node(self, slot: int) -> GraphNode:
         return self.network.graph.nodes[slot - self._first]
@@ -521,6 +550,7 @@ class Pass:
             any(source in self._learning for source in node.inputs),
             self._may_overwrite_input(slot, training),
             self._storages.get(slot),
+            self.held,
         )
 
     def _shared_storages(self) -> dict[int, list[Array]]:
@@ -565,30 +595,44 @@ class Pass:
         self._conversion.begin()
         for slot, (array, dtype) in enumerate(zip(inputs, self._dtypes, strict=True)):
             values[slot] = array if array.dtype == dtype else self._converted(array, dtype, slot)
-        masks = self._masks = {}
-        for slot, forward, _, context, sources in self._calls:
-            context.begin()
-            if self._masked:
-                context.masks = tuple(masks.get(source) for source in sources)
-                context.output_mask = context.masks[0]
-            if len(sources) == 1:
-                values[slot] = forward(context, values[sources[0]])
-            else:
-                values[slot] = forward(context, *[values[source] for source in sources])
-            if self._masked and context.output_mask is not None:
-                mask = context.output_mask
-                if self.gradients is None and mask is not context.masks[0]:
-                    # It may lie in a buffer, and outlives the output, after which the node's storage goes to others.
-                    mask = mask.copy()
-                # A layer that takes all steps together, or makes others of them, ends the mask's way.
-                masks[slot] = mask if values[slot].shape[1:2] == mask.shape[1:] else None
+        for context, sources in self._raw:
+            context.raw = tuple(self.raw(source, inputs) for source in sources)
+        self.masks = masks = {}
+        slot = 0
+        try:
+            for slot, forward, _, context, sources in self._calls:
+                context.begin()
+                if self._masked:
+                    context.masks = tuple(masks.get(source) for source in sources)
+                    context.output_mask = common = common_mask(context.masks)
+                if len(sources) == 1:
+                    values[slot] = forward(context, values[sources[0]])
+                else:
+                    values[slot] = forward(context, *[values[source] for source in sources])
+                if self._masked and context.output_mask is not None:
+                    mask = context.output_mask
+                    if self.gradients is None and mask is not common:
+                        # It may lie in a buffer, and outlives the output, whose storage then goes to other nodes.
+                        mask = mask.copy()
+                    # A layer that takes all steps together, or makes others of them, ends the mask's way.
+                    if values[slot].shape[1:2] == mask.shape[1:]:
+                        masks[slot] = mask
+        except ShapeError as error:
+            node = self._node(slot)
+            given = " and ".join(str(values[source].shape) for source in node.inputs)
+            message = f"{node.label()}: {error.message}; it was given {given}, the batch first"
+            raise ShapeError(message, error.hint) from error
         if not self._seen:
             self._check_shapes()
         return [values[slot] for slot in self.wanted]
 
-    def masks(self) -> list[Array | None]:
+    def raw(self, slot: int, inputs: Sequence[Array]) -> Array | None:
+        """What was given as an input, if it was given in another dtype than its readers take."""
+        return inputs[slot] if slot < self._first and inputs[slot].dtype != self._dtypes[slot] else None
+
+    def wanted_masks(self) -> list[Array | None]:
         """Which steps of the wanted values count in the last `forward`, (batch, time) or None; [] without any masks."""
-        return [self._masks.get(slot) for slot in self.wanted] if self._masked else []
+        return [self.masks.get(slot) for slot in self.wanted] if self._masked else []
 
     def _converted(self, array: Array, dtype: np.dtype[Any], slot: int) -> Array:
         """The input in a buffer of the dtype that its readers take."""
@@ -661,9 +705,42 @@ class Pass:
             for slot, forward, backward, context, sources in self._calls
         ]
 
+    def forget(self) -> None:
+        """Lets go of the arrays of the last batch; the buffers stay."""
+        self._values = [None] * len(self._values)
+        for context in self.contexts.values():
+            context.saved = ()
+
     def values(self) -> dict[str, Array]:
         """Node name -> its output in the last `forward`, as far as it was run."""
         return {self._node(slot).name: self._values[slot] for slot in self._order}
+
+
+class _Passes:
+    """The passes of a network's predictions. Each prediction borrows one, so that no two use the same at once.
+
+    So there are as many as there were predictions at once, not as many as threads. A list's append and pop need no
+    lock, which a process that forks could leave taken for ever.
+    """
+
+    def __init__(self) -> None:
+        self._idle: list[Pass] = []
+
+    def borrow(self) -> Pass | None:
+        """The pass that was used last, whose buffers may still be in the cache; None if all are in use."""
+        try:
+            return self._idle.pop()
+        except IndexError:
+            return None
+
+    def give_back(self, used: Pass, rows: int) -> None:
+        """Takes a pass back that has seen so many rows, or drops it where enough memory is idle already."""
+        if rows > FEWEST_ROWS or used.held[0] > SMALL_PASS:
+            used.forget()
+            held = [other.held[0] for other in tuple(self._idle)]
+            if held and used.held[0] > SMALL_PASS and sum(held) + used.held[0] > IDLE_BYTES:
+                return
+        self._idle.append(used)
 
 
 class Stream:

@@ -164,7 +164,7 @@ def profile(
             batch = gather(order)
         values = run.forward(batch.inputs)
         if objective is not None and measure is not None:
-            _, slopes = measure(values, batch, Tally(objective), run.masks())
+            _, slopes = measure(values, batch, Tally(objective), run.wanted_masks())
         else:
             slopes = [np.ones_like(value) for value in values]
         run.backward(slopes)

@@ -439,7 +439,12 @@ def test_labels_come_in_any_dtype(dtype):
         (CrossEntropy(), [0.5, 0.5], [1, 1], "found a sum of 2.0 in sample 0 .* take binary_cross_entropy"),
         (CrossEntropy(), [0.5, 0.5], [2, -1], "rows of probabilities as target, found -1.0 in sample 0"),
         (KLDivergence(), [0.5, 0.5], [0, 0], "found a sum of 0.0 in sample 0"),
-        (Hinge(), [0.5], 0, "targets of -1 and \\+1, found 0.0 in sample 0 of the batch; labels .* 2 \\* y - 1"),
+        (
+            Hinge(),
+            [0.5],
+            0,
+            "targets of -1 and \\+1, found 0.0 in sample 0 of the batch; write the two classes as -1 and 1",
+        ),
         (Poisson(), [-0.5], [1], "expects rates >= 0 as prediction, found -0.5 .* end the network with softplus"),
         (Poisson(), [0.5], [-1], "expects counts >= 0 as target, found -1.0"),
     ],
@@ -573,3 +578,15 @@ def test_binary_cross_entropy_is_torchs(torch, positive_weight):
     theirs = torch.nn.BCEWithLogitsLoss(pos_weight=torch.full((3,), positive_weight))
     ours = batch_loss(loss, *joint(loss, logits, target), target)
     assert_torch_agrees(torch, ours, lambda x: theirs(x, torch.tensor(target)), logits)
+
+
+# Positions
+
+
+@pytest.mark.parametrize(("loss", "prediction", "target"), CASES, ids=repr)
+def test_a_position_could_as_well_be_a_sample_where_the_class_says_so(loss, prediction, target):
+    if prediction.ndim < 3:
+        return
+    assert loss.positions
+    alone = loss.values(prediction.reshape(-1, *prediction.shape[2:]), target.reshape(-1, *target.shape[2:]))
+    np.testing.assert_allclose(loss.values(prediction, target), alone.reshape(prediction.shape[:2]).mean(axis=1))

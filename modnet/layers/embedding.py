@@ -16,6 +16,16 @@ if TYPE_CHECKING:
     from modnet.context import Context
 
 
+def _whole(ids: Array) -> Array:
+    """Ids that come as floats, as integers."""
+    with np.errstate(invalid="ignore"):
+        whole = ids.astype(np.intp)
+    if not np.array_equal(whole, ids):
+        at = tuple(np.argwhere(whole != ids)[0].tolist())
+        raise DataError(f"embedding: found {ids[at]} at {list(at)} of the batch; expected whole numbers (ids)")
+    return whole
+
+
 class Embedding(Layer, type="embedding"):
     """A trainable vector for each id: ids of shape (...) -> (..., embedding_size).
 
@@ -56,7 +66,7 @@ class Embedding(Layer, type="embedding"):
     def forward(self, context: Context, ids: Array) -> Array:
         if ids.dtype.kind != "i":
             # Where a layer that is no embedding reads the same input, the network gives both floats.
-            ids = ids.astype(np.intp)
+            ids = _whole(ids)
         if ids.size and (ids.min() < 0 or ids.max() >= self.vocabulary_size):
             at = tuple(np.argwhere((ids < 0) | (ids >= self.vocabulary_size))[0].tolist())
             raise DataError(

@@ -59,6 +59,8 @@ class Linear(Layer, type="linear"):
 
     def forward(self, context: Context, x: Array) -> Array:
         context.save(x)
+        if x.ndim == 2:
+            context.output_mask = None  # a mask of (batch, time) was one of the features, which are mixed
         y = context.buffer((*x.shape[:-1], self.out_features))
         inputs, outputs = as_rows(x), as_rows(y)
         if len(outputs) == 1:

@@ -89,7 +89,9 @@ class CrossEntropy(LastAxisLoss, type="cross_entropy"):
             )
 
     def check_targets(self, prediction_shape: Shape, target: Array) -> None:
-        if target.ndim <= len(prediction_shape):
+        labelled = target.ndim <= len(prediction_shape)
+        self._check_kind(labelled, target)
+        if labelled:
             check_labels(target, cast(int, prediction_shape[-1]))
         else:
             check_distributions(target)
@@ -139,6 +141,14 @@ class CrossEntropy(LastAxisLoss, type="cross_entropy"):
         flat[at_label] = slope
         return means, exponentials
 
+    def _check_kind(self, labelled: bool, target: Array) -> None:
+        """With class weights `sample_weights` sees the target alone, and has to tell labels of positions from rows."""
+        if self.class_weights is not None and labelled != (target.dtype.kind in "iub"):
+            raise DataError(
+                f"with class weights {self.type} expects labels as integers and rows as floats, "
+                f"found {'labels' if labelled else 'rows'} of dtype {target.dtype}; convert them with astype"
+            )
+
     def _coefficients(self, context: Context, prediction: Array, target: Array) -> Array:
         """A buffer c of the prediction's shape: a sample's value is -sum(c * log(p)) over classes and positions."""
         classes = prediction.shape[-1]
@@ -158,12 +168,7 @@ class CrossEntropy(LastAxisLoss, type="cross_entropy"):
             if positions != 1:
                 coefficients /= positions
             return coefficients
-        # `sample_weights` sees the target alone, and has to tell labels of positions from rows.
-        if labelled != (target.dtype.kind in "iub"):
-            raise DataError(
-                f"with class weights {self.type} expects labels as integers and rows as floats, "
-                f"found {'labels' if labelled else 'rows'} of dtype {target.dtype}; convert them with astype"
-            )
+        self._check_kind(labelled, target)
         coefficients *= np.array(self.class_weights, prediction.dtype)
         if positions != 1:
             coefficients /= positions

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import sys
 import warnings
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Container, Iterator, Mapping, Sequence
 from os import PathLike
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
@@ -31,7 +31,7 @@ from modnet.errors import (
     itemised,
     legible,
 )
-from modnet.graph import build_graph
+from modnet.graph import Graph, build_graph
 from modnet.modelfile.container import DTYPES, NETWORK_GROUPS, Segment
 from modnet.modelfile.reader import File, HeaderOnly, map_whole, mapped_group, opened, read_group, structure
 from modnet.network import Layout, Network
@@ -213,6 +213,7 @@ def _network(path: str | PathLike[str], found: HeaderOnly, registry: Registry) -
         graph = build_graph(spec, most_nodes(found.size), stored=True)
     except SpecError as error:
         raise MalformedFile(path, "\n".join(itemised(map(str, error.problems))), "spec") from None
+    _leave_out(graph, {name for segment in found.groups.get("state", ()) for name in segment.names})
     _check_arrays(path, Layout.of(graph), np.dtype(spec.dtype), found.groups)
     network = Network(Spec(network=spec), graph)
     training = header["spec"].get("training")
@@ -282,6 +283,18 @@ def check_features(path: str | PathLike[str], header: Mapping[str, Any]) -> None
     if features:
         message = f"needs a newer {CORE}: it uses {', '.join(itemised(map(legible, features)))}"
         raise NewerFormat(path, message, "features")
+
+
+def _leave_out(graph: Graph, stored: Container[str]) -> None:
+    """Takes from the nodes what a file from before does not have, and they can do without."""
+    for node in graph.nodes:
+        owner = node if node.owner is None else graph.nodes[node.owner]
+        if any(state.optional for state in node.state.values()):
+            node.state = {
+                name: state
+                for name, state in node.state.items()
+                if not state.optional or f"{owner.name}.{name}" in stored
+            }
 
 
 def _check_arrays(

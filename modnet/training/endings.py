@@ -24,7 +24,7 @@ def unfit_ending(network: Network, output: str, loss: Loss) -> tuple[str, str] |
             "end the network with sigmoid and take binary_cross_entropy, or give it as many units as there are classes"
         )
         return (
-            f"{loss.type} has nothing to learn from one unit; expected at least {loss.fewest_outputs} in output {output!r}",
+            f"{loss.type} has nothing to learn from one unit; output {output!r} needs at least {loss.fewest_outputs}",
             hint if loss.distributions else loss.ending,
         )
     nodes = _ending(network, output)

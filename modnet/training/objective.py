@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from modnet.component import Array, Callback, Loss, Metric, Schedule, Shape, WeightedLoss
+from modnet.component import Array, Callback, Loss, Metric, Schedule, WeightedLoss
 from modnet.configuration import did_you_mean, path_text, show
 from modnet.context import Context
 from modnet.errors import DataError, Problem, ShapeError, SpecError, TrainingError
@@ -194,8 +194,9 @@ class Objective:
         """
         for head in self.heads:
             shape, target = self.network.outputs[head.name], batches.targets[head.name]
-            if (isinstance(target, np.memmap) and target.ndim > 1) or _variable(shape) or self._masked:
-                continue
+            by_rows = isinstance(target, np.memmap) and target.ndim > 1
+            if by_rows or shape[-1:] == (None,) or (self._masked and len(shape) > 1):
+                continue  # what stands at padded steps may be anything
             head.loss.check_shapes(shape, target.shape[1:])
             weight, by_classes = 0.0, False
             for start in range(0, batches.samples, ROWS_AT_A_TIME):
@@ -205,6 +206,8 @@ class Objective:
                 if weights is not None and weights.ndim > 1:
                     break  # what has no weight may be anything, and what has one is met in its batch
                 few = _representable(target[chosen], self.network.dtype, head.name, chosen)
+                if not _are_labels(head.loss, few, len(shape)):
+                    few = few.astype(self.network.dtype, copy=False)
                 try:
                     head.loss.check_targets(shape, few)
                     by_class = head.loss.sample_weights(few)
@@ -319,7 +322,7 @@ class Objective:
             self._checked.add(shapes)
         if target.dtype == value.dtype:
             return target
-        if head.loss.takes_labels and target.dtype.kind in "biu" and target.ndim < value.ndim:
+        if _are_labels(head.loss, target, value.ndim - 1):
             return target
         buffer = context.buffer(target.shape, value.dtype)
         with np.errstate(over="raise"):
@@ -383,12 +386,13 @@ def _at(array: Array, chosen: Array, context: Context | None = None) -> Array:
     return steps.take(chosen, axis=0, out=context.buffer((len(chosen), *steps.shape[1:]), array.dtype), mode="clip")
 
 
+def _are_labels(loss: Loss, target: Array, axes: int) -> bool:
+    """Whether targets for predictions of so many axes are labels, which stay integers."""
+    return loss.takes_labels and target.dtype.kind in "biu" and target.ndim <= axes
+
+
 def _of_dtype(weights: Array | None, losses: Array) -> Array | None:
     return None if weights is None else np.asarray(weights, losses.dtype)
-
-
-def _variable(shape: Shape) -> bool:
-    return None in shape
 
 
 def row_of(rows: slice | Array | None, position: int) -> int:

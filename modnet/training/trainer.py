@@ -18,8 +18,8 @@ import numpy as np
 from modnet.component import Array, Callback, Optimizer, Progress
 from modnet.configuration import INVALID, Checker, show
 from modnet.data.dataset import Dataset
-from modnet.data.split import split
-from modnet.errors import DataError, Diverged, PluginError, SpecError, TrainingError
+from modnet.data.split import class_labels, split, warn_of_unseen
+from modnet.errors import DataError, Diverged, PluginError, ShapeError, SpecError, TrainingError
 from modnet.hooks import PluginManager
 from modnet.network import Network, Pass
 from modnet.registry import Registry, default_registry
@@ -76,7 +76,8 @@ def train(
         loss, optimizer, schedule, metrics, epochs, batch_size, shuffle, seed, gradient_clipping,
             gradient_value_clipping, callbacks: as in the spec (`TrainingSpec`).
         validation: a fraction of the samples, or (x, y), to validate with after every epoch.
-        sample_weights: a weight for each sample, shape (samples,).
+        sample_weights: a weight for each sample, shape (samples,), or for each step of sequences, (samples, time).
+            Batches in which nothing has a weight make no step.
         steps_per_epoch: batches that make an epoch, where x is an iterable of them. A schedule that changes the rate
             within an epoch needs it, unless x can tell its length.
         resume: a checkpoint (callback `checkpoint`) from which the run goes on as if it had never been stopped, or a
@@ -120,9 +121,8 @@ def train(
     remembered = network.spec.training or TrainingSpec(loss=training.loss)
     network.spec = network.spec.replace(training=remembered.replace(loss=training.loss, metrics=training.metrics))
     batches, validating = _batches(network, objective, training, x, y, validation, sample_weights, steps_per_epoch)
-    for part in (batches, validating):
-        if isinstance(part, ArrayBatches):
-            objective.check_targets(part)
+    if isinstance(batches, ArrayBatches) and isinstance(validating, ArrayBatches):
+        _warn_of_unseen(network, objective, batches, validating)
     return Trainer(network, training, objective, registry).fit(batches, validating, resume)
 
 
@@ -205,6 +205,8 @@ def _batches(
     steps: int | None,
 ) -> tuple[Batches, Batches | None]:
     batches = _source(network, objective, training.batch_size, x, y, sample_weights, steps)
+    if isinstance(batches, ArrayBatches):
+        objective.check_targets(batches)
     if validation is None:
         return batches, None
     if isinstance(validation, int) and not isinstance(validation, bool):
@@ -216,14 +218,17 @@ def _batches(
             )
         if not 0.0 < validation < 1.0:
             raise DataError(f"validation: expected a fraction between 0 and 1, or (x, y); found {validation}")
-        head = objective.heads[0]
-        labels = class_numbers(batches.targets[head.name]) if head.loss.takes_labels else None
-        for_training, for_validation = split(batches.samples, float(validation), training.seed, labels)
+        rows = slice(None) if batches.rows is None else batches.rows
+        found = (class_labels(batches.targets[head.name][rows], head.loss.takes_labels) for head in objective.heads)
+        labels = next((labels for labels in found if labels is not None), None)
         parts = [
-            ArrayBatches(batches.inputs, batches.targets, batches.weights, size, rows)
-            for rows, size in (
-                (for_training, training.batch_size),
-                (for_validation, network.rows_at_a_time(batches.inputs)),
+            ArrayBatches(
+                batches.inputs, batches.targets, batches.weights, size, part if batches.rows is None else rows[part]
+            )
+            for part, size in zip(
+                split(batches.samples, float(validation), training.seed, labels),
+                (training.batch_size, network.rows_at_a_time(batches.inputs)),
+                strict=True,
             )
         ]
         return parts[0], parts[1]
@@ -231,14 +236,34 @@ def _batches(
     if not pair and not isinstance(validation, Dataset):
         raise DataError(f"validation: expected a fraction between 0 and 1, or (x, y); found {show(validation)}")
     x, y, weights = (*validation, None)[:3] if pair else (validation, None, None)
-    return batches, _source(network, objective, None, x, y, weights, None)
+    with _in_validation():
+        validating = _source(network, objective, None, x, y, weights, None)
+        if isinstance(validating, ArrayBatches):
+            objective.check_targets(validating)
+    return batches, validating
 
 
-def class_numbers(target: Array) -> Array | None:
-    """The class of each sample as an integer, from labels or one-hot rows; None where a sample has no single class."""
-    if target.ndim == 2:
-        return cast(Array, np.argmax(target, axis=1))
-    return np.unique(target, return_inverse=True)[1] if target.ndim == 1 else None
+@contextmanager
+def _in_validation() -> Iterator[None]:
+    """Says in an error about data that they are those to validate with."""
+    try:
+        yield
+    except ShapeError as error:
+        raise ShapeError(f"validation: {error.message}", error.hint) from None
+    except DataError as error:
+        raise DataError(f"validation: {error}") from None
+
+
+def _warn_of_unseen(network: Network, objective: Objective, training: ArrayBatches, validation: ArrayBatches) -> None:
+    """Warns of classes that only the validation has."""
+    for head in objective.heads:
+        parts = ((part.targets[head.name], part.rows) for part in (training, validation))
+        trained, validated = (
+            class_labels(target if rows is None else target[rows], head.loss.takes_labels) for target, rows in parts
+        )
+        if trained is not None and validated is not None:
+            names = network.schema.classes().get(head.name) if network.schema else None
+            warn_of_unseen(head.name, trained, validated, names)
 
 
 class Evaluation:
@@ -270,7 +295,7 @@ class Evaluation:
         for batch in batches.epoch():
             if batch.counts():
                 values = self._pass.forward(batch.inputs)
-                self.objective.evaluate(values, batch, tally, self._pass.masks())
+                self.objective.evaluate(values, batch, tally, self._pass.wanted_masks())
                 if refuse_nan and tally.has_nan():
                     raise self._nan(values, batch, rows)
             rows += len(batch)
@@ -462,7 +487,7 @@ class Trainer:
         gradients: list[Array] = []
         if batch.counts():
             values = self.pass_.forward(batch.inputs)
-            loss, gradients = self.objective.measure(values, batch, run.tally, self.pass_.masks())
+            loss, gradients = self.objective.measure(values, batch, run.tally, self.pass_.wanted_masks())
         if not gradients:
             # The mean over the epoch's batches takes the penalty of each; its gradient is overwritten by the next.
             run.penalties += self.penalty.add()
