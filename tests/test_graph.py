@@ -194,3 +194,39 @@ def test_ids_behind_weights_to_train(between):
     assert "but comes after the weights of network.layers[0] (layer_norm)" in str(caught.value)
     layers[0] = {"type": "layer_norm", "trainable": False}
     modnet.build({"network": {"input": [4], "layers": layers}})
+
+
+@pytest.mark.parametrize(
+    ("layer", "message"),
+    [
+        ({"type": "tanh", "l2": 0.1}, "network.layers[1].l2: tanh has no weights on which l2 could act"),
+        ({"type": "dropout", "rate": 0.1, "l1": 0.1}, "network.layers[1].l1: dropout has no weights"),
+        ({"type": "batch_norm", "l2": 0.1}, "network.layers[1].l2: batch_norm has no weights"),
+        (
+            {"type": "residual", "l2": 0.1, "layers": ["tanh", "layer_norm"]},
+            "network.layers[1].l2: no node in it has weights",
+        ),
+        (linear(4, shares="first", l2=0.1), "network.layers[1].l2: a node that shares has the l2 of the node whose"),
+        (linear(4, shares="first", l1=0.0), "network.layers[1].l1: a node that shares has the l1 of the node whose"),
+    ],
+)
+def test_a_penalty_that_would_act_on_nothing_is_refused_unless_a_file_has_it(layer, message):
+    layers = [linear(4, name="first"), layer]
+    found = problems(layers)
+    assert len(found) == 1
+    assert message in found[0]
+    spec, _ = modnet.read_spec({"network": {"input": [4], "layers": layers}})
+    build_graph(spec.network, stored=True)
+
+
+def test_a_penalty_of_zero_within_a_composite_is_none():
+    inner = [linear(4, l2=0.0), linear(4), linear(4, l2=0.3)]
+    built = graph([{"type": "residual", "l1": 0.5, "l2": 0.1, "layers": inner}])
+    assert [(node.l1, node.l2) for node in built.nodes[:3]] == [(0.5, 0.0), (0.5, 0.1), (0.5, 0.3)]
+
+
+def test_a_penalty_of_zero_is_kept_in_the_plain_spec():
+    spec, _ = modnet.read_spec({"network": {"input": [4], "layers": [linear(4, l2=0.0), linear(4)]}})
+    first, second = spec.network.plain()["layers"]
+    assert first["l2"] == 0.0
+    assert "l2" not in second

@@ -104,3 +104,35 @@ def test_json(run):
             "hint": "",
         }
     ]
+
+
+@pytest.mark.parametrize(
+    ("settings", "place"),
+    [
+        (["training.schedule={type='plateau', monitor='validation_acuracy'}"], "training.schedule.monitor"),
+        (
+            ["training.schedule={type='plateau', monitor='validation_accuracy', mode='min'}"],
+            "training.schedule.monitor",
+        ),
+        (["training.callbacks=[{type='early_stopping', monitor='validation_f1'}]"], "training.callbacks[0].monitor"),
+        (
+            ["data.validation=0.0", "training.callbacks=[{type='early_stopping', monitor='validation_accuracy'}]"],
+            None,
+        ),
+    ],
+)
+def test_what_cannot_be_monitored(run, settings, place):
+    options = [word for setting in settings for word in ("--set", setting)]
+    for command in ("check", "train"):
+        result = run(command, "pets.toml", *options, status=2)
+        assert place is None or place in result.stdout + result.stderr
+    assert not Path("pets.modnet").exists()
+
+
+def test_a_label_in_the_last_row(run):
+    import numpy as np
+
+    data = dict(np.load("points.npz"))
+    data["y"][-1] = 7
+    np.savez("points.npz", **data)
+    assert "found 7 in row 59" in run("check", "points.toml", status=2).stdout
