@@ -85,7 +85,7 @@ class CommandGroup(click.Group):
         try:
             return super().make_context(*arguments, **options)
         except click.ClickException as error:
-            error.message = harmless(error.message)
+            _make_harmless(error)
             raise
         except BrokenPipeError:  # of the help
             discard(sys.stdout)
@@ -98,13 +98,13 @@ class CommandGroup(click.Group):
                 warnings.showwarning = lambda message, *_, **__: warn(str(message))
                 return super().invoke(ctx)
         except click.NoSuchOption as error:
-            error.message = harmless(error.message)
+            _make_harmless(error)
             advice = _setting_meant(error)
             if not advice:
                 raise
             raise click.UsageError(f"{error.message} {advice}", error.ctx) from None
         except click.ClickException as error:
-            error.message = harmless(error.message)
+            _make_harmless(error)
             raise
         except (click.exceptions.Exit, click.Abort):
             raise
@@ -119,6 +119,11 @@ class CommandGroup(click.Group):
                 echo(traceback.format_exc(), err=True, nl=False)
             status = report(error)
         return ctx.exit(status)
+
+
+def _make_harmless(error: click.ClickException) -> None:
+    """Its message quotes the command line, in which names of files can be anything."""
+    vars(error)["message"] = harmless(error.message)  # final to type checkers, and there is no other way in
 
 
 def _setting_meant(error: click.NoSuchOption) -> str:

@@ -144,6 +144,6 @@ def _names(option: str) -> tuple[str, str]:
 def _value(key: str, text: str) -> Any:
     try:
         return json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         what = f'expected JSON, such as 3, [1, 2] or "a text" ({error})'
         raise click.UsageError(f"--set-metadata-json {key}={text}: {what}") from None

@@ -62,12 +62,13 @@ def command(model: str, data: str, plugins: tuple[str, ...], as_json: bool) -> N
 
 def _matrix(network: Network, matrix: Array) -> str:
     """An array as a table, with the names of the classes where it has one row and column for each."""
+    from modnet.errors import legible
     from modnet.summary import in_columns
 
     classes: Sequence[Any] = ()
     if network.schema is not None:
         classes = next((names for names in network.schema.classes().values() if len(names) == len(matrix)), ())
-    names = [*map(str, classes or range(len(matrix)))]
+    names = [legible(str(name)) for name in classes or range(len(matrix))]
     if matrix.ndim != 2:
         return "  " + "  ".join(f"{value:g}" for value in matrix.flat)
     rows = [

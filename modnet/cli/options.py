@@ -8,6 +8,8 @@ from typing import Any, TypeVar
 
 import click
 
+from modnet.configuration import DEEPEST
+
 F = TypeVar("F", bound=Callable[..., Any])
 
 
@@ -42,10 +44,18 @@ def parse_settings(settings: Sequence[str]) -> dict[str, Any]:
         key, equals, text = setting.partition("=")
         if not equals or not key.strip() or not all(key.split(".")):
             raise click.UsageError(f"--set {setting}: expected KEY=VALUE, such as training.epochs=3")
+        if key.count(".") >= DEEPEST:
+            raise click.UsageError(f"--set {key[:40]}...: nested more than {DEEPEST} levels deep")
         try:
             table = tomllib.loads(f"value = {text}")
             value = table["value"] if len(table) == 1 else text
         except tomllib.TOMLDecodeError:
             value = text
+        except ValueError:  # Python converts no more digits
+            raise click.UsageError(
+                f"--set {key}: expected a number of a few digits, found one of {len(text):,}"
+            ) from None
+        except RecursionError:
+            raise click.UsageError(f"--set {key}: nested more than {DEEPEST} levels deep") from None
         parsed[key.strip()] = value
     return parsed

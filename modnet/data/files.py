@@ -208,7 +208,7 @@ def _read_array(file: IO[bytes], size: int) -> Array:
     """The array of a file in numpy's format that says that it has so many bytes."""
     shape, fortran, dtype = _read_header(file, size)
     array: Array = np.empty(math.prod(shape), dtype)
-    contents = memoryview(array.view(np.uint8)) if array.nbytes else memoryview(b"")
+    contents = memoryview(cast(Any, array.view(np.uint8))) if array.nbytes else memoryview(b"")
     read = 0
     while read < array.nbytes:
         piece = file.read(min(array.nbytes - read, 1 << 20))

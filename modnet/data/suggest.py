@@ -36,6 +36,8 @@ def suggest_spec(table: Table, targets: Sequence[str], path: str) -> str:
     Raises:
         DataError: there is no such column, or several targets are not all numbers.
     """
+    if not path.isascii() and re.search("[\ud800-\udfff]", path):
+        raise DataError(f"{path}: this name is not UTF-8 and can stand in no spec; rename the file")
     table.require(targets)
     table.require_rows()
     profiles = profile(table)

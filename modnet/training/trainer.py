@@ -218,17 +218,16 @@ def _batches(
             )
         if not 0.0 < validation < 1.0:
             raise DataError(f"validation: expected a fraction between 0 and 1, or (x, y); found {validation}")
-        rows = slice(None) if batches.rows is None else batches.rows
-        found = (class_labels(batches.targets[head.name][rows], head.loss.takes_labels) for head in objective.heads)
+        rows = batches.rows
+        targets = {name: y if rows is None else y[rows] for name, y in batches.targets.items()}
+        found = (class_labels(targets[head.name], head.loss.takes_labels) for head in objective.heads)
         labels = next((labels for labels in found if labels is not None), None)
+        for_training, for_validation = split(batches.samples, float(validation), training.seed, labels)
         parts = [
-            ArrayBatches(
-                batches.inputs, batches.targets, batches.weights, size, part if batches.rows is None else rows[part]
-            )
-            for part, size in zip(
-                split(batches.samples, float(validation), training.seed, labels),
-                (training.batch_size, network.rows_at_a_time(batches.inputs)),
-                strict=True,
+            ArrayBatches(batches.inputs, batches.targets, batches.weights, size, part if rows is None else rows[part])
+            for part, size in (
+                (for_training, training.batch_size),
+                (for_validation, network.rows_at_a_time(batches.inputs)),
             )
         ]
         return parts[0], parts[1]
