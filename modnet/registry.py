@@ -288,6 +288,21 @@ class Registry:
             raise self._unknown(kind, name, distribution)
         return found[0]
 
+    def choose(self, kind: type[C], name: str) -> type[C]:
+        """As `find`, for a spec or a file: a class that is chosen by `name@distribution` is named so from then on.
+
+        A spec that is made from a component (`plain`) would otherwise mean the one that the name alone stands for.
+        """
+        found = self.find(kind, name)
+        bare, _, distribution = name.partition("@")
+        if distribution and normalized(distribution) != CORE:
+            found._chosen_as = f"{bare}@{distribution}"
+        return found
+
+    def is_taken(self, kind: type[Component], name: str) -> bool:
+        """Whether a name alone means a component of the core or of the program, whatever plugins offer."""
+        return any((k, name) in table for k in _kinds_within(kind) for table in (self._builtin, self._registered))
+
     def _offered_by(self, distribution: str) -> dict[tuple[str, str], Entry]:
         """What one distribution offers: where the others are not known yet, without looking at them."""
         name = normalized(distribution)

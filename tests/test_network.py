@@ -574,3 +574,128 @@ def test_what_cannot_be_had_in_pieces_is_said():
         whole.stream()
     with pytest.raises(modnet.ShapeError, match="no sequence of any length"):
         modnet.build({"network": {"input": [3, 2], "layers": ["relu"]}}).stream()
+
+
+# What is no number
+
+
+@pytest.mark.parametrize("rows", [3, 300])
+@pytest.mark.parametrize("batch_size", [None, 64])
+def test_a_prediction_of_nan_is_an_error_that_says_which_row_and_why(rows, batch_size):
+    network = build([linear(3), "softmax"])
+    x = np.ones((rows, 4))
+    x[rows - 2, 1] = np.nan
+    with pytest.raises(modnet.DataError) as caught:
+        network.predict(x, batch_size=batch_size)
+    assert f"the prediction for row {rows - 2} is nan" in str(caught.value)
+    assert "holds nan at 1" in str(caught.value)
+    network.parameters["linear_1.weight"][0, 0] = np.nan
+    with pytest.raises(modnet.DataError, match=r"row 0 is nan: its input is finite, but linear_1\.weight"):
+        network.predict(np.ones((rows, 4)), batch_size=batch_size)
+
+
+def test_infinite_predictions_stay():
+    network = build([linear(1)])
+    network.parameters["linear_1.weight"].fill(np.inf)
+    assert np.isposinf(network.predict(np.ones((2, 4)))).all()
+
+
+def test_a_stream_names_the_piece_of_nan_too():
+    stream = build([linear(2)], input=["variable", 4]).stream()
+    stream.predict(np.ones((2, 1, 4)))
+    x = np.ones((2, 1, 4))
+    x[1, 0, 2] = np.nan
+    with pytest.raises(modnet.DataError, match=r"row 1 is nan: that row of input .* holds nan at \(0, 2\)"):
+        stream.predict(x)
+
+
+MASKED = np.ma.array([[1.0, 2, 3, 4], [1, -9999, 3, 4]], mask=[[0, 0, 0, 0], [0, 1, 0, 0]])
+
+
+@pytest.mark.parametrize("x", [MASKED, list(MASKED), {"input": MASKED}], ids=["array", "list", "dict"])
+def test_masked_elements_are_refused_wherever_they_come(x):
+    network = build([linear(1)])
+    targets = np.ones((2, 1))
+    tries = [
+        lambda: network.predict(x),
+        lambda: modnet.train(network, x, targets, loss="mse", epochs=1),
+        lambda: modnet.train(network, [(x, targets)], loss="mse", epochs=1),
+        lambda: modnet.evaluate(network, x, targets, loss="mse"),
+        lambda: modnet.train(network, targets * np.ones(4), targets, loss="mse", epochs=1, validation=(x, targets)),
+    ]
+    for attempt in tries:
+        with pytest.raises(modnet.DataError, match=r'input "input": the element at row 1, 1 is masked; fill it'):
+            attempt()
+
+
+def test_an_array_with_a_mask_that_masks_nothing_is_an_array():
+    network = build([linear(1)])
+    x = np.ma.array(np.ones((2, 4)), mask=False)
+    np.testing.assert_array_equal(network.predict(x), network.predict(np.ones((2, 4))))
+
+
+@pytest.mark.filterwarnings("error")
+def test_ids_of_half_precision_are_ids():
+    layers = [{"type": "embedding", "vocabulary_size": 5, "embedding_size": 2}]
+    network = build(layers, input=[2])
+    ids = np.array([[4, 1]])
+    np.testing.assert_array_equal(network.predict(ids.astype(np.float16)), network.predict(ids))
+
+
+@pytest.mark.filterwarnings("error")
+def test_what_the_dtype_cannot_hold_is_named():
+    network = build([linear(1)], dtype="float32")
+    x = np.ones((5, 4))
+    x[3, 2] = 1e39
+    with pytest.raises(modnet.DataError, match=r"1e\+39 in row 3, feature 2 of the batch is beyond what float32 can"):
+        network.predict(x)
+    assert np.isfinite(build([linear(1)], dtype="float64").predict(x)).all()
+
+
+ODD = {
+    "nothing": None,
+    "text": "abc",
+    "texts": ["a"] * 8,
+    "ragged": [[1], [1, 2]] * 4,
+    "ragged within": [[[1, 2], [3]], [[1, 2], [3, 4]]] * 4,
+    "objects": np.array([object()] * 8),
+    "complex": np.ones((8, 2)) + 1j,
+    "dates": np.array(["2020-01-01"] * 8, "M8[D]"),
+    "a number": 3.0,
+    "no axes": np.array(3.0),
+    "empty": [],
+    "no rows": np.zeros((0, 2)),
+    "gaps": [[1, None]] * 8,
+    "too large": [[10**400, 1]] * 8,
+    "a set": {1, 2},
+    "bytes": b"abc",
+    "records": np.zeros(8, [("a", "f4")]),
+}
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("odd", ODD.values(), ids=ODD)
+def test_odd_data_are_refused_with_an_error_of_modnets_own(odd):
+    x, y = np.ones((8, 2)), np.ones((8, 1))
+
+    def made(*layers):
+        return build(list(layers), input=[2])
+
+    tries = {
+        "predict": lambda: made(linear(1)).predict(odd),
+        "inputs": lambda: modnet.train(made(linear(1)), odd, y, loss="mse", epochs=1),
+        "targets": lambda: modnet.train(made(linear(1)), x, odd, loss="mse", epochs=1),
+        "labels": lambda: modnet.train(made(linear(3), "softmax"), x, odd, loss="cross_entropy", epochs=1),
+        "batch": lambda: modnet.train(made(linear(1)), [(odd, y)], loss="mse", epochs=1),
+        "batch targets": lambda: modnet.train(made(linear(1)), [(x, odd)], loss="mse", epochs=1),
+        "batch weights": lambda: modnet.train(made(linear(1)), [(x, y, odd)], loss="mse", epochs=1),
+        "validation": lambda: modnet.train(made(linear(1)), x, y, loss="mse", epochs=1, validation=(x, odd)),
+        "evaluate": lambda: modnet.evaluate(made(linear(1)), x, odd, loss="mse"),
+    }
+    if odd is not None:
+        tries["weights"] = lambda: modnet.train(made(linear(1)), x, y, loss="mse", epochs=1, sample_weights=odd)
+    for name, attempt in tries.items():
+        if name == "predict" and isinstance(odd, np.ndarray) and odd.shape == (0, 2):
+            continue
+        with pytest.raises((modnet.DataError, modnet.ShapeError)):
+            attempt()

@@ -163,7 +163,7 @@ def test_what_a_definition_says_to_a_reader():
     assert definition["properties"]["name"]["description"] == (
         "two fields with one text, which goes on in a second line."
     )
-    assert definition["properties"]["l2"]["default"] == 0.0
+    assert definition["properties"]["l2"]["default"] is None
     assert "default" not in definition["properties"]["limit"]
     assert definition["required"] == ["type", "name", "part"]
 
