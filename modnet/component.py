@@ -9,6 +9,7 @@ their first axis. Images are (batch, height, width, channels), sequences (batch,
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -50,6 +51,9 @@ __all__ = [
 
 Array = NDArray[Any]
 Shape = tuple[int | None, ...]
+
+MOST_AXES = 63
+"""Of a sample: numpy's arrays have 64 at most, and one is that of the batch."""
 
 
 class Component(Configuration):
@@ -219,6 +223,14 @@ class Layer(Component):
 
     def multiply_adds(self, *input_shapes: Shape) -> int:
         """Multiplications with addition for one sample, for the summary; variable axes count as 1."""
+        return 0
+
+    def scratch_size(self, *input_shapes: Shape) -> int:
+        """The numbers that `forward` holds at once, however many samples there are, beside its inputs and its output.
+
+        Only where they can be many more than those, such as a copy of a sample with padding around it: before `predict`
+        allocates anything, it refuses what does not fit into memory. No axis is variable.
+        """
         return 0
 
 
@@ -466,11 +478,14 @@ class Progress:
         epoch: epochs since the start, with fraction: 2.5 in the middle of the third.
         epochs: how many there are to be.
         history: name -> the values at the end of each epoch so far: "loss", "validation_loss", metrics.
+        memory: what a schedule has worked out from the history, by schedule, so that it need not go through all of it
+            at every step. The same dict for a whole run; it may be empty at any time, and nothing depends on it.
     """
 
     epoch: float
     epochs: int
     history: Mapping[str, Sequence[float]]
+    memory: dict[Schedule, Any] = dataclasses.field(default_factory=dict, compare=False, repr=False)
 
 
 class Schedule(Component):

@@ -47,7 +47,7 @@ def command(ctx: click.Context, spec: str, plugins: tuple[str, ...], settings: t
     fault: SpecError | None = None
     try:
         job = Job.open(spec, plugins, settings)
-        size = {"nodes": len(job.network.graph.nodes), "parameters": job.network.parameters.size}
+        size = {"nodes": len(job.network.graph.nodes), "parameters": job.network.layout.parameter_count}
         notes = _check_training(job)
     except SpecError as error:
         fault = error
@@ -68,7 +68,7 @@ def command(ctx: click.Context, spec: str, plugins: tuple[str, ...], settings: t
 
 def _check_training(job: Job) -> list[str]:
     """Checks that loss, metrics and data fit the network; gives notes on what could not be checked."""
-    from modnet.errors import DataError, ShapeError
+    from modnet.errors import DataError, ShapeError, TooLarge
 
     if job.network.training is None:
         return ["there is no [training] table: only the network was checked"]
@@ -94,7 +94,10 @@ def _check_training(job: Job) -> list[str]:
         raise job.problem(("data", "train"), error.message, error.hint) from None
     except DataError as error:
         raise job.problem(("data", "train"), str(error)) from None
-    _try_a_batch(job, objective, loaded)
+    try:
+        _try_a_batch(job, objective, loaded)
+    except TooLarge as error:
+        notes.append(f"note: no batch was tried: {error}")
     return notes
 
 
@@ -114,9 +117,11 @@ def _try_a_batch(job: Job, objective: Objective, loaded: LoadedData) -> None:
     import numpy as np
 
     from modnet.errors import DataError, ShapeError
+    from modnet.memory import require
     from modnet.training.batches import ArrayBatches
     from modnet.training.trainer import Evaluation
 
+    require(job.network.layout.nbytes(job.network.dtype), "the network with all its arrays")
     few = loaded.train.take(range(min(TRIAL_ROWS, len(loaded.train))))
     try:
         with np.errstate(all="ignore"):

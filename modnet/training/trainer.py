@@ -252,6 +252,7 @@ class Trainer:
         self.objective = objective
         self.registry = registry or default_registry()
         self.gradients = network.parameters.like()
+        self.schedule_memory: dict[Any, Any] = {}
         noise = np.random.default_rng([training.seed, 1])
         optimizer = training.optimizer or self.registry.find(Optimizer, "adam")()
         self.optimization = Optimization(network, optimizer, self.gradients, self.registry.kernels)
@@ -376,7 +377,7 @@ class Trainer:
         run.learning_rate = self.optimization.optimizer.learning_rate
         if training.schedule is not None:
             fraction = run.batch / run.steps_per_epoch if run.steps_per_epoch else 0.0
-            progress = Progress(run.epoch - 1 + fraction, training.epochs, run.history.figures)
+            progress = Progress(run.epoch - 1 + fraction, training.epochs, run.history.figures, self.schedule_memory)
             run.learning_rate *= training.schedule.factor(progress)
         self.optimization.step(run.learning_rate)
         run.step += 1
