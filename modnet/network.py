@@ -137,9 +137,11 @@ class Network:
 
     @cached_property
     def parameters(self) -> FlatArray:
+        if self.seed is None:
+            return self._allocated(self.layout.parameters)
+        require(self.layout.nbytes(self.dtype), "the network with all its arrays")
         made = self._allocated(self.layout.parameters)
-        if self.seed is not None:
-            self._draw(made, self.seed)
+        self._draw(made, self.seed)
         return made
 
     @cached_property
@@ -433,7 +435,6 @@ def build(
         TooLarge: the arrays need more memory than there is.
     """
     network = plan(spec, seed=seed, dtype=dtype, registry=registry)
-    require(network.layout.nbytes(network.dtype), "the network with all its arrays")
     _ = network.parameters, network.state
     return network
 
@@ -650,7 +651,7 @@ class Pass:
                     continue
             shapes[slot] = shape
             numbers = _numbers(shape)
-            row = (numbers + sum(map(_numbers, given))) * itemsize
+            row = (numbers + sum(_numbers(shapes[source]) for source in set(node.inputs))) * itemsize
             most = max(most, (row, layer.scratch_size(*given) * itemsize, node.label()), key=lambda item: sum(item[:2]))
             work += layer.multiply_adds(*given) + WORK_OF_A_NUMBER * numbers
         return Cost(*most[:2], work, most[2])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -56,17 +57,18 @@ class AutogradLayer(Layer):
 
     def _tried(self, input_shapes: tuple[Shape, ...], size: int) -> Shape:
         sizes = [tuple(size if axis is None else axis for axis in shape) for shape in input_shapes]
-        arrays = {name: found.shape for name, found in self.parameters(*input_shapes).items()}
-        numbers = sum(map(math.prod, (*sizes, *arrays.values())))
-        if numbers > TRIED:
-            try:
-                return self._computed(0, sizes, arrays)
-            except (ValueError, IndexError, TypeError, ZeroDivisionError, MemoryError):
+        try:
+            arrays = {name: found.shape for name, found in self.parameters(*input_shapes).items()}
+            numbers = sum(map(math.prod, (*sizes, *arrays.values())))
+            if numbers > TRIED:
+                with suppress(ValueError, IndexError, TypeError, ArithmeticError, MemoryError):
+                    return self._computed(0, sizes, arrays)
                 if numbers > TRIED_AT_MOST:
                     message = f"expects shapes for which it can be tried on zeros; these have {numbers:,} numbers"
-                    raise ShapeError(message, "write its output_shape") from None
-        try:
+                    raise ShapeError(message, "write its output_shape")
             return self._computed(1, sizes, arrays)
+        except ShapeError:
+            raise
         except (ValueError, IndexError, TypeError) as error:
             raise ShapeError(f"expects shapes for which it can be computed; for these: {error}") from error
 
