@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import math
-import operator
 import tomllib
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
@@ -12,9 +9,6 @@ from typing import Any, TypeVar
 import click
 
 F = TypeVar("F", bound=Callable[..., Any])
-
-PIECES = 1000
-"""So many pieces of JSON, of a few characters each, are printed at a time."""
 
 
 def plugin_option(command: F) -> F:
@@ -55,27 +49,3 @@ def parse_settings(settings: Sequence[str]) -> dict[str, Any]:
             value = text
         parsed[key.strip()] = value
     return parsed
-
-
-def echo_json(value: Any) -> None:
-    """Prints a value as JSON; nan and infinity, which JSON does not have, become null."""
-    pieces: list[str] = []
-    # In pieces and without a copy: what a file's header holds, with indents, can be many times as large as the file.
-    for piece in json.JSONEncoder(indent=2, ensure_ascii=False).iterencode(_finite(value)):
-        pieces.append(piece)
-        if len(pieces) == PIECES:
-            click.echo("".join(pieces), nl=False)
-            pieces.clear()
-    click.echo("".join(pieces))
-
-
-def _finite(value: Any) -> Any:
-    if isinstance(value, dict):
-        changed = {key: finite for key, item in value.items() if (finite := _finite(item)) is not item}
-        return {**value, **changed} if changed else value
-    if isinstance(value, list | tuple):
-        items = [*map(_finite, value)]
-        return value if all(map(operator.is_, items, value)) else items
-    if hasattr(value, "tolist"):
-        return _finite(value.tolist())
-    return None if isinstance(value, float) and not math.isfinite(value) else value
