@@ -172,7 +172,7 @@ def test_plateau_reads_each_value_once_in_a_run():
     for epoch, value in enumerate(values, 1):
         history["loss"].append(value)
         for step in range(3):
-            found = schedule.factor(Progress(epoch + step / 3, 200, history, memory))
+            found = schedule.factor(Progress(epoch + step / 3, 200, history, memory=memory))
             assert found == factor(schedule, epoch, loss=values[:epoch])
     assert found < 1
     assert history["loss"].read == len(values)
@@ -181,9 +181,9 @@ def test_plateau_reads_each_value_once_in_a_run():
 def test_plateau_believes_nothing_of_another_history():
     schedule = Plateau(patience=0, gamma=0.5)
     memory = {}
-    assert schedule.factor(Progress(2.0, 9, {"loss": [1.0, 2.0]}, memory)) == 0.5
-    assert schedule.factor(Progress(2.0, 9, {"loss": [2.0, 1.0, 0.5]}, memory)) == 1.0
+    assert schedule.factor(Progress(2.0, 9, {"loss": [1.0, 2.0]}, memory=memory)) == 0.5
+    assert schedule.factor(Progress(2.0, 9, {"loss": [2.0, 1.0, 0.5]}, memory=memory)) == 1.0
     shorter = [1.0, 2.0, 3.0]
-    assert schedule.factor(Progress(3.0, 9, {"loss": shorter}, memory)) == 0.25
+    assert schedule.factor(Progress(3.0, 9, {"loss": shorter}, memory=memory)) == 0.25
     del shorter[1:]
-    assert schedule.factor(Progress(1.0, 9, {"loss": shorter}, memory)) == 1.0
+    assert schedule.factor(Progress(1.0, 9, {"loss": shorter}, memory=memory)) == 1.0

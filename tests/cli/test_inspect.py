@@ -219,7 +219,7 @@ def test_names_of_hundreds_of_parts_are_listed_and_not_drawn(run, monkeypatch):
     )
     lines = run("inspect", "deep.modnet").stdout.splitlines()
     shown = [line.split()[0] for line in lines[lines.index("") + 1 :]]
-    assert shown == ["r.weight", "a", "b", "weight", "c", "weight", "d", "e", "f", "weight", "p", "q", "weight"]
+    assert shown == ["p.q.weight", "r.weight", "a", "b", "weight", "c", "weight", "d", "e", "f", "weight"]
 
 
 def test_a_long_text_is_cut(run):
