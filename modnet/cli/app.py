@@ -189,6 +189,8 @@ def report(error: Exception) -> int:
     message = str(error)
     if isinstance(error, ModnetError):
         status = FAILED if isinstance(error, TrainingError) else WRONG_INPUT
+    elif isinstance(error, MemoryError):
+        message = f"not enough memory{f': {message}' if message else ''}"
     elif isinstance(error, OSError):
         status = WRONG_INPUT if isinstance(error, WRONG_PLACE) else FAILED
         reason = (error.strerror or str(error)).lower() + _advice(error)

@@ -48,7 +48,7 @@ def command(ctx: click.Context, spec: str, plugins: tuple[str, ...], settings: t
     fault: SpecError | None = None
     try:
         job = Job.open(spec, plugins, settings)
-        size = {"nodes": len(job.network.graph.nodes), "parameters": job.network.parameters.size}
+        size = {"nodes": len(job.network.graph.nodes), "parameters": job.network.layout.parameter_count}
         notes = _check_training(job)
     except SpecError as error:
         fault = error
@@ -69,7 +69,7 @@ def command(ctx: click.Context, spec: str, plugins: tuple[str, ...], settings: t
 
 def _check_training(job: Job) -> list[str]:
     """Checks that loss, metrics and data fit the network; gives notes on what could not be checked."""
-    from modnet.errors import DataError, ShapeError
+    from modnet.errors import DataError, ShapeError, TooLarge
 
     if job.network.training is None:
         return ["there is no [training] table: only the network was checked"]
@@ -97,7 +97,10 @@ def _check_training(job: Job) -> list[str]:
         raise job.problem(("data", "train"), error.message, error.hint) from None
     except DataError as error:
         raise job.problem(("data", "train"), str(error)) from None
-    _try_a_batch(job, objective, loaded)
+    try:
+        _try_a_batch(job, objective, loaded)
+    except TooLarge as error:
+        notes.append(f"note: no batch was tried: {error}")
     return notes
 
 
@@ -119,10 +122,12 @@ def _try_a_batch(job: Job, objective: Objective, loaded: LoadedData) -> None:
     import numpy as np
 
     from modnet.errors import DataError, ShapeError
+    from modnet.memory import require
     from modnet.training.batches import ArrayBatches
     from modnet.training.trainer import Evaluation
     from modnet.training.trial import look_over
 
+    require(job.network.layout.nbytes(job.network.dtype), "the network with all its arrays")
     evaluation = Evaluation(job.network, objective)
     try:
         for part, what in ((loaded.train, "training data"), (loaded.validation, "validation data")):

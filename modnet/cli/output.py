@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import math
+import operator
 import os
 import re
 import sys
@@ -15,6 +16,9 @@ from typing import Any, TextIO
 import click
 
 from modnet.errors import harmless
+
+PIECES = 1000
+"""So many pieces of JSON, of a few characters each, are printed at a time."""
 
 _HIDDEN = re.compile(r"[^\x20-\x7e\n]")
 
@@ -51,9 +55,20 @@ def discard(stream: TextIO) -> None:
 
 def echo_json(value: Any) -> None:
     """Prints a value as JSON; nan and infinity, which JSON does not have, become null."""
-    text = json.dumps(_finite(value), indent=2, ensure_ascii=False)
-    encoding = (getattr(sys.stdout, "encoding", None) or "utf-8").lower()
-    echo(_HIDDEN.sub(lambda found: _escaped(found[0], encoding.startswith("utf")), text))
+    unicode = (getattr(sys.stdout, "encoding", None) or "utf-8").lower().startswith("utf")
+    pieces: list[str] = []
+
+    def taken() -> str:
+        text = _HIDDEN.sub(lambda found: _escaped(found[0], unicode), "".join(pieces))
+        pieces.clear()
+        return text
+
+    # Without a copy as a whole: what a file's header holds, with indents, can be many times as large as the file.
+    for piece in json.JSONEncoder(indent=2, ensure_ascii=False).iterencode(_finite(value)):
+        pieces.append(piece)
+        if len(pieces) == PIECES:
+            echo(taken(), nl=False)
+    echo(taken())
 
 
 def _escaped(character: str, unicode: bool) -> str:
@@ -62,9 +77,11 @@ def _escaped(character: str, unicode: bool) -> str:
 
 def _finite(value: Any) -> Any:
     if isinstance(value, dict):
-        return {key: _finite(item) for key, item in value.items()}
+        changed = {key: finite for key, item in value.items() if (finite := _finite(item)) is not item}
+        return {**value, **changed} if changed else value
     if isinstance(value, list | tuple):
-        return [_finite(item) for item in value]
+        items = [*map(_finite, value)]
+        return value if all(map(operator.is_, items, value)) else items
     if hasattr(value, "tolist"):
         return _finite(value.tolist())
     return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -109,7 +109,7 @@ def command(
             {
                 "model": str(path),
                 "bytes": path.stat().st_size,
-                "parameters": network.parameters.flat.size,
+                "parameters": network.layout.parameter_count,
                 "epochs": history.epochs,
                 "best_epoch": history.best_epoch,
                 "stopped": history.stopped,
@@ -180,7 +180,7 @@ def _introduction(job: Job, loaded: LoadedData) -> str:
         lines += [line for half in halves for line in textwrap.wrap(half, max(80 - indent, 40))]
     network = job.network
     count = len(network.graph.nodes)
-    size = f"{count} node{'' if count == 1 else 's'}, {network.parameters.flat.size:,} parameters, {network.dtype}"
+    size = f"{count} node{'' if count == 1 else 's'}, {network.layout.parameter_count:,} parameters, {network.dtype}"
     labelled = [name, *[""] * (len(lines) - 1), "network"]
     return "\n".join(f"{label:<{indent}}{line}" for label, line in zip(labelled, [*lines, size], strict=True))
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from modnet.component import Array, Example, Layer, Shape, field
+from modnet.component import MOST_AXES, Array, Example, Layer, Shape, field
 from modnet.errors import ShapeError
 
 if TYPE_CHECKING:
@@ -70,6 +70,8 @@ class Reshape(Layer, type="reshape"):
     shape: tuple[int, ...] = field(minimum=-1)
 
     def check(self) -> None:
+        if len(self.shape) > MOST_AXES:
+            raise ValueError(f"shape: expected {MOST_AXES} axes at most, found {len(self.shape):,}")
         if 0 in self.shape or self.shape.count(-1) > 1:
             raise ValueError(f"shape = {list(self.shape)}: expected sizes from 1 on, of which one may be -1 instead")
 

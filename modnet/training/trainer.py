@@ -329,6 +329,7 @@ class Trainer:
         self.objective = objective
         self.registry = registry or default_registry()
         self.gradients = network.parameters.like()
+        self.schedule_memory: dict[Any, Any] = {}
         noise = np.random.default_rng([training.seed, 1])
         optimizer = training.optimizer or self.registry.find(Optimizer, "adam")()
         self.optimization = Optimization(network, optimizer, self.gradients, self.registry.kernels, objective.reached)
@@ -505,7 +506,8 @@ class Trainer:
             steps = run.steps_per_epoch
             # An epoch that has more batches than the one before does not reach into the next.
             fraction = min(run.batch, steps - 1) / steps if steps else 0.0
-            progress = Progress(run.epoch - 1 + fraction, training.epochs, run.history.figures, run.greater_is_better)
+            done, figures = run.epoch - 1 + fraction, run.history.figures
+            progress = Progress(done, training.epochs, figures, run.greater_is_better, self.schedule_memory)
             run.learning_rate *= training.schedule.factor(progress)
         self.optimization.step(run.learning_rate)
         run.step += 1

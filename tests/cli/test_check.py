@@ -136,3 +136,26 @@ def test_a_label_in_the_last_row(run):
     data["y"][-1] = 7
     np.savez("points.npz", **data)
     assert "found 7 in row 59" in run("check", "points.toml", status=2).stdout
+
+
+@pytest.mark.parametrize("command", ["check", "summary"])
+def test_a_network_of_any_size_is_looked_at_without_its_arrays(run, command):
+    Path("large.toml").write_text("""\
+[network]
+input = [3]
+layers = [{ type = "linear", out_features = 1_000_000_000_000 }]
+""")
+    assert "4,000,000,000,000" in run(command, "large.toml").stdout
+
+
+def test_a_network_that_does_not_fit_is_not_tried(run, monkeypatch):
+    monkeypatch.setattr("modnet.memory.limit", lambda: 10**6)
+    monkeypatch.setattr("modnet.memory.SMALL", 0)
+    run("check", "pets.toml")
+    spec = Path("pets.toml").read_text()
+    Path("pets.toml").write_text(spec.replace("out_features = 8", "out_features = 100_000"))
+    message = (
+        "note: no batch was tried: the network with all its arrays needs 2.4 MB of memory; this process can have 1 MB"
+    )
+    assert message in run("check", "pets.toml").stdout
+    assert "the network with all its arrays needs 2.4 MB" in run("train", "pets.toml", status=2).stderr

@@ -22,6 +22,7 @@ from modnet_conv.geometry import (
     Window,
     image_shape,
     margins,
+    padded_size,
     per_axis,
     windows,
 )
@@ -66,6 +67,10 @@ class Windowed(Layer):
         sizes, _ = image_shape(shape, self.axes)
         found = self.windows([MANY if size is None else size for size in sizes])
         return tuple(None if n is None else window.count for n, window in zip(sizes, found, strict=True))
+
+    def scratch_size(self, *input_shapes: Shape) -> int:
+        sizes, channels = image_shape(input_shapes[0], self.axes)
+        return padded_size(self.windows([size or 0 for size in sizes]), channels)
 
 
 def check_groups(groups: int, out_channels: int) -> None:
@@ -487,6 +492,10 @@ class ConvTranspose2d(Layer, type="conv_transpose2d"):
         found = self.sizes([MANY if count is None else count for count in counts])
         sizes = (None if count is None else window.size for count, window in zip(counts, found, strict=True))
         return (*sizes, self.out_channels)
+
+    def scratch_size(self, *input_shapes: Shape) -> int:
+        *counts, _ = (size or 0 for size in input_shapes[0])
+        return padded_size(self.sizes(counts), self.out_channels)
 
     def parameters(self, *input_shapes: Shape) -> Mapping[str, Parameter]:
         _, channels = image_shape(input_shapes[0], 2)
