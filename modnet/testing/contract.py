@@ -29,8 +29,8 @@ Status = Literal["passed", "not applicable", "not examined", "failed"]
 
 MODULES = {
     "composite": ("component", "composite", "unchanged", "engine"),
-    "layer": ("component", "layer", "unchanged", "engine"),
-    "activation": ("component", "layer", "activation", "unchanged", "engine"),
+    "layer": ("component", "layer", "numbers", "unchanged", "engine"),
+    "activation": ("component", "layer", "numbers", "activation", "unchanged", "engine"),
     "loss": ("component", "loss", "unchanged"),
     "optimizer": ("component", "optimizer", "unchanged"),
     "initializer": ("component", "initializer", "unchanged"),

@@ -24,11 +24,13 @@ class Form:
         name: for messages.
         make: (rng, shape with the batch axis) -> prediction and target, in float64 or as labels.
         classes: whether the last axis is one of classes, so that a size of 1 makes no sense.
+        unbounded: whether predictions are any numbers, and no probabilities or rates.
     """
 
     name: str
     make: Maker
     classes: bool = False
+    unbounded: bool = False
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,22 @@ class Case:
 
     def data(self, batch: int, seed: int = 0) -> tuple[Array, Array]:
         return self.form.make(np.random.default_rng(seed), (batch, *self.shape))
+
+    def perfect(self, target: Array) -> list[Array]:
+        """Predictions that meet the target as well as can be, in the readings of predictions that there are.
+
+        One of them is the target itself, or its one-hot rows; others are those of which a link function makes it, such
+        as logits and logarithms of rates.
+        """
+        if target.ndim < len(self.shape) + 1:
+            target = np.eye(self.shape[-1])[target]
+        target = target.astype(np.float64)
+        found = [target]
+        if (target >= 0).all():
+            found.append(np.log(np.maximum(target, 1e-3)))
+            if target.max(initial=0.0) <= 1:
+                found.append(20 * target - 10)
+        return found
 
     def __str__(self) -> str:
         return f"{self.form.name} {self.shape}"
@@ -68,14 +86,16 @@ def _bits(rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
 
 
 FORMS = (
-    Form("numbers", lambda rng, shape: (rng.standard_normal(shape), rng.standard_normal(shape))),
+    Form("numbers", lambda rng, shape: (rng.standard_normal(shape), rng.standard_normal(shape)), unbounded=True),
     Form("probabilities and labels", lambda rng, shape: (_rows(rng, shape), _labels(rng, shape)), True),
     Form("probabilities and one-hot rows", lambda rng, shape: (_rows(rng, shape), _one_hot(rng, shape)), True),
     Form("probabilities and rows", lambda rng, shape: (_rows(rng, shape), _rows(rng, shape)), True),
     Form("chances and 0 or 1", lambda rng, shape: (_chances(rng, shape), _bits(rng, shape))),
     Form("rates and counts", lambda rng, shape: (rng.uniform(0.5, 3, shape), rng.poisson(2.0, shape).astype(float))),
-    Form("scores and labels", lambda rng, shape: (rng.standard_normal(shape), _labels(rng, shape)), True),
-    Form("scores and signs", lambda rng, shape: (rng.standard_normal(shape), 2 * _bits(rng, shape) - 1)),
+    Form("scores and labels", lambda rng, shape: (rng.standard_normal(shape), _labels(rng, shape)), True, True),
+    Form(
+        "scores and signs", lambda rng, shape: (rng.standard_normal(shape), 2 * _bits(rng, shape) - 1), unbounded=True
+    ),
 )
 
 

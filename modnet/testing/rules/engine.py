@@ -135,10 +135,12 @@ def learns(trial: Trial) -> str:
 
     network, teacher = trial.network(), trial.network(seed=1)
     if not network.trainable_size:
-        raise NotApplicable("it has no parameters")
+        raise NotApplicable("it has no parameters that are trained")
     rng = np.random.default_rng(2)
     noise = rng.standard_normal(teacher.parameters.flat.shape)
     teacher.parameters.flat += (0.5 * noise).astype(teacher.dtype)
+    # Frozen ones cannot come nearer.
+    teacher.parameters.flat[network.trainable_size :] = network.parameters.flat[network.trainable_size :]
     data = trial.data(network, rows=64)
     optimizer = {"type": "adam", "learning_rate": 0.03}
     target = teacher.predict(data)
