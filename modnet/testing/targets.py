@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -35,20 +35,37 @@ class Form:
 
 @dataclass(frozen=True)
 class Case:
-    """A form with the shape of one sample's prediction."""
+    """A form with the shape of one sample's prediction.
+
+    Attributes:
+        form, shape: what they mean and how large they are.
+        target_shape: that of one sample's target, where the author gives one that is not the form's own.
+    """
 
     form: Form
     shape: tuple[int, ...]
+    target_shape: tuple[int, ...] | None = None
 
     def data(self, batch: int, seed: int = 0) -> tuple[Array, Array]:
-        return self.form.make(np.random.default_rng(seed), (batch, *self.shape))
+        rng = np.random.default_rng(seed)
+        prediction, target = self.form.make(rng, (batch, *self.shape))
+        if self.target_shape is not None:
+            _, target = self.form.make(rng, (batch, *self.target_shape))
+        return prediction, target
+
+    @property
+    def factors(self) -> tuple[float, ...]:
+        """What predictions may be multiplied by."""
+        return (1.0, 10.0, 100.0) if self.form.unbounded else (1.0,)
 
     def perfect(self, target: Array) -> list[Array]:
         """Predictions that meet the target as well as can be, in the readings of predictions that there are.
 
         One of them is the target itself, or its one-hot rows; others are those of which a link function makes it, such
-        as logits and logarithms of rates.
+        as logits and logarithms of rates. There are none for a target with a shape of its own.
         """
+        if self.target_shape is not None:
+            return []
         if target.ndim < len(self.shape) + 1:
             target = np.eye(self.shape[-1])[target]
         target = target.astype(np.float64)
@@ -121,6 +138,9 @@ def _accepted(shapes: Sequence[Shape], try_out: Callable[[Array, Array], bool]) 
     for shape in predictions:
         for form in FORMS:
             case = Case(form, tuple(3 if axis is None else axis for axis in shape))
+            if len(shapes) > 1 and not form.classes:
+                wanted = tuple(3 if axis is None else axis for axis in shapes[1])
+                case = case if wanted == case.shape else replace(case, target_shape=wanted)
             if form.classes and case.shape[-1:] == (1,):
                 continue
             prediction, target = case.data(64)  # so many that one of a wrong kind is among them

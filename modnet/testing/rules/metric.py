@@ -238,6 +238,8 @@ def direction(trial: Trial) -> str:
     if greater is None:
         raise NotApplicable("greater_is_better is None")
     for case in trial.cases:
+        if case.target_shape is not None:
+            continue
         pairs = [_good_and_bad(trial, case, seed, greater) for seed in range(TABLES)]
         # A metric may take predictions to be something else than the target's own numbers.
         if all(bad > good if greater else bad < good for good, bad in pairs):

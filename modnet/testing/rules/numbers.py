@@ -27,8 +27,8 @@ from modnet.testing.rules.rounding import EXACT, FACTORS, FITS, LARGEST, ROWS, S
 
 RULES = Rules()
 
-LARGEST_ERROR_OF_LARGE = 1e-2
-"""Of gradients at large inputs: where units are saturated differences feel the rounding of what is hardly there."""
+LARGEST_ERROR_OF_LARGE = 1e-3
+"""Of gradients at inputs of 36, where some units are saturated."""
 
 MORE_STEPS = (12, 1)
 """Of padding, as many as the layer takes. Windows with a stride of 2, 3, 4 or 6 that are centred on the whole lie as
@@ -261,7 +261,10 @@ def large_batches(trial: Trial) -> str:
         context = trial.context(training=training, weights=weights)
         gradient = np.random.default_rng(17).standard_normal((rows, *output.shape[1:]))
         trial.run(context, few)
-        whole = named(trial.run(context, inputs, gradient.copy()))
+        try:
+            whole = named(trial.run(context, inputs, gradient.copy()))
+        except Exception as error:
+            raise Broken(f"in {_mode(training)}, {rows} samples after a batch of 3: {raised(error)}") from None
         pieces = [
             named(
                 trial.run(
@@ -335,7 +338,8 @@ def large_inputs(trial: Trial) -> str:
         inputs = [factor * x for x in trial.inputs()]
         context = trial.context()
         found = named(trial.run(context, inputs))
-        if all(_greatest(array) < FITS for array in found.values()):
+        # With larger ones differences feel the rounding of what saturated units leave more than anything else.
+        if factor == FACTORS[0] and all(_greatest(array) < FITS for array in found.values()):
             check_gradients(trial, trial.context(), inputs, f"with inputs times {factor:g}, ", LARGEST_ERROR_OF_LARGE)
         for training in (True, False):
             _compare_dtypes(trial, "initial", training, factor)
@@ -413,7 +417,7 @@ class _Padded:
         if output.shape == self.gradient.shape:
             return self.gradient.copy()
         longer = np.zeros(output.shape)
-        kept = min(longer.shape[1], self.gradient.shape[1])
+        kept = min(output.shape[1], self.gradient.shape[1])
         longer[:, :kept] = self.gradient[:, :kept]
         return longer
 

@@ -18,7 +18,7 @@ RULES = Rules()
 
 SIZE, STEPS = 64, 12
 
-GRADIENTS = (1.0, 1e-4, 1e4)
+GRADIENTS = (1.0, 1e-8, 1e8)
 """Factors of gradients with which both dtypes are tried."""
 
 LARGEST_DIFFERENCE = 1e-3
@@ -143,9 +143,9 @@ def chunks(trial: Trial) -> str:
         found = trial.after(cuts=cuts)
         same(found.parameter, whole.parameter, f"after {STEPS} steps in {len(cuts) + 1} chunks")
     whole = trial.after(3, size=ROWS)
-    for cuts in ((4096,), tuple(range(64, ROWS, 64))):
-        found = trial.after(3, size=ROWS, cuts=cuts)
-        same(found.parameter, whole.parameter, f"{ROWS} numbers, after 3 steps in {len(cuts) + 1} chunks")
+    for ends in ((4096,), tuple(range(64, ROWS, 64))):
+        found = trial.after(3, size=ROWS, cuts=ends)
+        same(found.parameter, whole.parameter, f"{ROWS} numbers, after 3 steps in {len(ends) + 1} chunks")
     return f"1, 2 and 4 chunks; {ROWS} numbers in 2 and {ROWS // 64 + 1}"
 
 
@@ -278,7 +278,7 @@ def zero_gradient(trial: Trial) -> str:
 
 @RULES.rule(
     "weight decay",
-    "The argument weight_decay, 0 for biases and norms, draws parameters towards 0.",
+    "The argument weight_decay, 0 for biases and norms, draws parameters towards 0; the field says nothing of them.",
     after=("runs", "zero gradient"),
 )
 def weight_decay(trial: Trial) -> str:
@@ -289,4 +289,14 @@ def weight_decay(trial: Trial) -> str:
     after = float(np.abs(state.parameter).sum())
     if not after < before:
         raise Broken(f"with a decay of 0.1 and no gradient the sum of magnitudes goes from {before:.6g} to {after:.6g}")
-    return ""
+    decaying = type(trial.component)(**{**trial.fields, "weight_decay": 0.1})
+    undecayed = State(decaying)
+    start = undecayed.parameter.copy()
+    for _ in range(3):
+        undecayed.step(np.zeros(SIZE), decay=0.0)
+    if not np.array_equal(undecayed.parameter, start):
+        change = float(np.abs(undecayed.parameter - start).max())
+        raise Broken(
+            f"with the argument 0, as for biases, and the field weight_decay = 0.1, parameters move by {change:.3g}"
+        )
+    return "0.1 and 0"
