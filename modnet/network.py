@@ -597,7 +597,8 @@ class Pass:
             values[slot] = array if array.dtype == dtype else self._converted(array, dtype, slot)
         for context, sources in self._raw:
             context.raw = tuple(self.raw(source, inputs) for source in sources)
-        self.masks = masks = {}
+        masks: dict[int, Array | None] = {}
+        self.masks = masks
         slot = 0
         try:
             for slot, forward, _, context, sources in self._calls:

@@ -223,7 +223,11 @@ def _batches(
         labels = next((labels for labels in found if labels is not None), None)
         parts = [
             ArrayBatches(
-                batches.inputs, batches.targets, batches.weights, size, part if batches.rows is None else rows[part]
+                batches.inputs,
+                batches.targets,
+                batches.weights,
+                size,
+                part if batches.rows is None else batches.rows[part],
             )
             for part, size in zip(
                 split(batches.samples, float(validation), training.seed, labels),
