@@ -597,7 +597,7 @@ class Pass:
             values[slot] = array if array.dtype == dtype else self._converted(array, dtype, slot)
         for context, sources in self._raw:
             context.raw = tuple(self.raw(source, inputs) for source in sources)
-        masks: dict[int, Array | None] = {}
+        masks: dict[int, Array] = {}
         self.masks = masks
         slot = 0
         try:
