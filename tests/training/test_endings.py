@@ -44,12 +44,11 @@ class Spread(Loss, type="spread"):
 
 
 @pytest.fixture(autouse=True)
-def strangers():
+def strangers(monkeypatch):
+    monkeypatch.setattr("modnet.registry._default", None)
     registry = default_registry()
     for component in (Halves, Positive, Spread):
         registry.register(component)
-    yield
-    default_registry.cache_clear()
 
 
 def network(*layers, shape=(2,)):

@@ -41,12 +41,11 @@ class Sequences(Metric, type="sequences"):
 
 
 @pytest.fixture(autouse=True)
-def strangers():
+def strangers(monkeypatch):
+    monkeypatch.setattr("modnet.registry._default", None)
     registry = default_registry()
     registry.register(LongestRun)
     registry.register(Sequences)
-    yield
-    default_registry.cache_clear()
 
 
 def tagger(padding=True, units=2, end="softmax", dtype="float64"):
