@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from modnet.errors import PluginError as PluginError
     from modnet.errors import ShapeError as ShapeError
     from modnet.errors import SpecError as SpecError
+    from modnet.errors import TooLarge as TooLarge
     from modnet.errors import TrainingError as TrainingError
     from modnet.errors import Truncated as Truncated
     from modnet.errors import UnknownType as UnknownType
@@ -103,6 +104,7 @@ _HOMES = {
         "PluginError",
         "ShapeError",
         "SpecError",
+        "TooLarge",
         "TrainingError",
         "Truncated",
         "UnknownType",

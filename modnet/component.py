@@ -52,6 +52,9 @@ __all__ = [
 Array = NDArray[Any]
 Shape = tuple[int | None, ...]
 
+MOST_AXES = 63
+"""Of a sample: numpy's arrays have 64 at most, and one is that of the batch."""
+
 
 class Component(Configuration):
     """Anything that a spec can name by `type`.
@@ -239,6 +242,14 @@ class Layer(Component):
 
     def multiply_adds(self, *input_shapes: Shape) -> int:
         """Multiplications with addition for one sample, for the summary; variable axes count as 1."""
+        return 0
+
+    def scratch_size(self, *input_shapes: Shape) -> int:
+        """The numbers that `forward` holds at once, however many samples there are, beside its inputs and its output.
+
+        Only where they can be many more than those, such as a copy of a sample with padding around it: before `predict`
+        allocates anything, it refuses what does not fit into memory. No axis is variable.
+        """
         return 0
 
 
@@ -520,6 +531,8 @@ class Progress:
         history: name -> the values at the end of each epoch so far: "loss", "validation_loss", metrics.
         greater_is_better: name -> whether a greater value is a better one, None where there is no such order; for every
             figure that the run records.
+        memory: what a schedule has worked out from the history, by schedule, so that it need not go through all of it
+            at every step. The same dict for a whole run; it may be empty at any time, and nothing depends on it.
     """
 
     epoch: float
@@ -528,6 +541,7 @@ class Progress:
     greater_is_better: Mapping[str, bool | None] = dataclasses.field(
         default_factory=lambda: {"loss": False, "validation_loss": False}
     )
+    memory: dict[Schedule, Any] = dataclasses.field(default_factory=dict, compare=False, repr=False)
 
 
 def monitored_figure(name: str, figures: Mapping[str, bool | None]) -> tuple[str, bool | None]:

@@ -16,6 +16,7 @@ import math
 import sys
 import types
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import islice
 from numbers import Integral, Real
 from typing import Any, ClassVar, Literal, Self, TypeVar, Union, cast, dataclass_transform, get_args, get_origin
 
@@ -26,6 +27,11 @@ Path = tuple[str | int, ...]
 
 DEEPEST = 64
 """How many levels of tables and lists a value may have."""
+
+MOST_CANDIDATES, LONGEST_CANDIDATE = 2000, 64
+"""Among so many names, and so long, the nearest one is looked for: a message is not worth more time, and a file may
+have any number of names.
+"""
 
 MOST_PROBLEMS = 1000
 """So many faults of one spec are told; whoever has more can mend these first."""
@@ -279,14 +285,27 @@ def show(value: Any) -> str:
 
 def nearest(name: str, names: Iterable[str]) -> str | None:
     """The one of `names` that `name` was most likely meant to be, or None."""
-    candidates = list(names)
+    if len(name) > LONGEST_CANDIDATE:
+        return None
+    candidates = [name for name in islice(names, MOST_CANDIDATES) if len(name) <= LONGEST_CANDIDATE]
     folded = {candidate.replace("_", "").replace("-", "").lower(): candidate for candidate in candidates}
     key = name.replace("_", "").replace("-", "").lower()
     if key in folded:
         return folded[key]
     import difflib  # only for messages
+    import heapq
 
-    found = difflib.get_close_matches(key, folded, n=1, cutoff=0.6)
+    matcher = difflib.SequenceMatcher(b=key)
+
+    def promise(candidate: str) -> float:
+        """How near it is at most; cheap where it is far."""
+        matcher.set_seq1(candidate)
+        bound = matcher.real_quick_ratio()
+        return bound if bound < 0.6 else matcher.quick_ratio()
+
+    # The exact ratio takes long, and only the names that promise most are worth it.
+    promising = heapq.nlargest(20, folded, key=promise)
+    found = difflib.get_close_matches(key, promising, n=1, cutoff=0.6)
     return folded[found[0]] if found else None
 
 
@@ -473,6 +492,8 @@ class Checker:
         if isinstance(value, bool) or not isinstance(value, Integral):
             return self._expected(int, declared, value, path)
         number = int(value)
+        if not -(2**63) <= number < 2**64:  # no model file could hold it
+            return self.problem(path, f"expected {describe(int, declared)} of 64 bits, found {show(number)}")
         if declared is not None and not declared.admits(number):
             return self._expected(int, declared, value, path)
         return number

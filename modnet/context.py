@@ -46,7 +46,7 @@ class Context:
         output_mask: the same for the output. Before `forward` it says where all inputs that have a mask agree; a layer
             can set it.
         raw: for each input of a layer that says `raw_input`, the array that was given to the network, where that has
-            another dtype than the network and the layer reads it directly; None elsewhere.
+            another dtype than the network and reaches the layer unchanged; otherwise None. () for other layers.
         memory: what the layer keeps from one piece of a sequence to the next, for `Network.stream`; None elsewhere.
     """
 
@@ -94,7 +94,7 @@ class Context:
         self.saved: tuple[Any, ...] = ()
         self.masks: tuple[Array | None, ...] = (None,)
         self.output_mask: Array | None = None
-        self.raw: tuple[Array | None, ...] = (None,)
+        self.raw: tuple[Array | None, ...] = ()
         self.memory: dict[str, Any] | None = None
         self._cursor = 0
         self._views: list[Array] = []

@@ -18,6 +18,7 @@ ModnetError
     ParameterMismatch    arrays and network differ: .missing, .unexpected, .mismatched
   TrainingError
     Diverged             the loss became nan or infinite: .step, .epoch, .node
+  TooLarge               more memory than there is, or a computation without an end (also a MemoryError)
   MissingExtra           an optional library is needed: which extra to install
 """
 
@@ -28,7 +29,7 @@ from dataclasses import dataclass
 from os import PathLike, fspath
 
 MESSAGE_LIMIT = 4000
-"""Characters in the message of a `ModelFileError`."""
+"""Characters in the message of a `ModelFileError`, and in that of each `Problem`."""
 
 MOST_LISTED = 20
 """Of a list in a message so many are shown."""
@@ -41,6 +42,13 @@ def printable(text: str) -> str:
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
+def harmless(text: str) -> str:
+    """`printable`, but line breaks and tabs stay."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() or c in "\n\t" else printable(c) for c in text)
+
+
 def legible(name: str, longest: int = 80) -> str:
     """A name from a file as it can stand in a message: short, on one line, with nothing that moves a terminal."""
     return printable(name[:longest]) + ("..." if len(name) > longest else "")
@@ -48,10 +56,13 @@ def legible(name: str, longest: int = 80) -> str:
 
 def itemised(items: Iterable[str], title: str = "") -> list[str]:
     """A line for each item, behind the title; the first ones, and how many more there are."""
-    texts = [*items]
-    lines = [f"{title}{text}" for text in texts[:MOST_LISTED]]
-    if len(texts) > MOST_LISTED:
-        lines.append(f"{title}{len(texts) - MOST_LISTED:,} more")
+    lines = []
+    count = 0
+    for count, text in enumerate(items, 1):
+        if count <= MOST_LISTED:
+            lines.append(f"{title}{text}")
+    if count > MOST_LISTED:
+        lines.append(f"{title}{count - MOST_LISTED:,} more")
     return lines
 
 
@@ -79,6 +90,10 @@ class Problem:
     excerpt: str = ""
     keys: tuple[str | int, ...] = ()
     at_key: bool = False
+
+    def __post_init__(self) -> None:
+        if len(self.message) > MESSAGE_LIMIT:  # it may quote a list of any length
+            object.__setattr__(self, "message", f"{self.message[: MESSAGE_LIMIT - 4]} ...")
 
     def __str__(self) -> str:
         place = self.file
@@ -225,9 +240,9 @@ class ParameterMismatch(ModelFileError):
         self.missing = tuple(missing)
         self.unexpected = tuple(unexpected)
         self.mismatched = mismatched
-        differing = [
+        differing = (
             f"{legible(name)}: found {found}, expected {expected}" for name, (found, expected) in mismatched.items()
-        ]
+        )
         lines = ["the arrays of the file are not those of the network"]
         lines += itemised(map(legible, self.missing), "  missing: ")
         lines += itemised(map(legible, self.unexpected), "  unexpected: ")
@@ -256,6 +271,10 @@ class Diverged(TrainingError):
         self.node = node
         self.best_epoch = best_epoch
         super().__init__(message)
+
+
+class TooLarge(ModnetError, MemoryError):
+    """More memory than this process can have, or more work than anybody waits for; nothing of it was begun."""
 
 
 class MissingExtra(ModnetError, ImportError):

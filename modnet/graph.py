@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
-from modnet.component import Activation, Composite, Layer, Node, Parameter, Shape, State
+from modnet.component import MOST_AXES, Activation, Composite, Layer, Node, Parameter, Shape, State
 from modnet.configuration import MOST_PROBLEMS, Path, did_you_mean, path_text, show
-from modnet.errors import Problem, ShapeError, SpecError
+from modnet.errors import MOST_LISTED, Problem, ShapeError, SpecError, itemised
 from modnet.spec.model import NAME, NetworkSpec
 
 MOST_NODES = 100_000
 """A spec that stands for more nodes is refused: `repeat` in `repeat` makes any number in a few characters."""
+
+PARTS_FOR_A_NODE = 64
+"""How much all nodes may carry, for each node that there may be: an input, an axis of a shape, and 16 characters of a
+name are a part each. A node alone has no limit, but `repeat` multiplies what one carries.
+"""
+
+MOST_NUMBERS = 2**60
+"""In a sample, or in an array of parameters: of float64 the computer could not address more."""
 
 
 @dataclass
@@ -63,8 +73,12 @@ class Graph:
 
     def shape(self, slot: int) -> Shape:
         """The shape of one sample of what a slot holds."""
-        shapes = list(self.inputs.values())
-        return shapes[slot] if slot < len(shapes) else self.nodes[slot - len(shapes)].shape
+        count = len(self.inputs)
+        return self._input_shapes[slot] if slot < count else self.nodes[slot - count].shape
+
+    @cached_property
+    def _input_shapes(self) -> list[Shape]:
+        return list(self.inputs.values())
 
 
 def build_graph(spec: NetworkSpec, most_nodes: int | None = None, *, stored: bool = False) -> Graph:
@@ -93,16 +107,19 @@ class _Scope:
     l2: float = 0.0
 
 
-class _TooManyNodes(Exception):
-    pass
+class _TooMuch(Exception):
+    """More nodes, or more in them, than there may be."""
 
 
 class _Builder:
     def __init__(self, spec: NetworkSpec, most_nodes: int, stored: bool) -> None:
         self.spec = spec
         self.most_nodes = most_nodes
+        self.most_parts = PARTS_FOR_A_NODE * most_nodes
+        self.parts = 0
         self.stored = stored
         self.inputs = spec.input_shapes()
+        self.input_names = list(self.inputs)
         self.nodes: list[GraphNode] = []
         self.pending = 0  # nodes that a list has, and that have not been added yet
         self.shapes: list[Shape | None] = list(self.inputs.values())
@@ -117,19 +134,22 @@ class _Builder:
         self.remember_places(self.spec.layers, keys)
         scope = _Scope("", keys, names)
         start = 0 if len(self.inputs) == 1 else None
+        for position, (name, shape) in enumerate(self.inputs.items()):
+            if too_large := _too_large(shape):
+                self.shapes[position] = None
+                named = (name,) if isinstance(self.spec.input, dict) else ()
+                self.problem(("network", "input", *named), f"the shape has {too_large}")
         try:
             last = self.place(self.spec.layers, scope, start)
-        except _TooManyNodes:
-            raise SpecError(
-                [Problem("network.layers", f"there are more than {self.most_nodes:,} nodes, which is the limit")]
-            ) from None
+        except _TooMuch as error:
+            raise SpecError([Problem("network.layers", f"{error}, which is the limit")]) from None
         outputs = {} if self.spec.outputs is not None else {"output": last}
         for position, name in enumerate(self.spec.outputs or ()):
             if name in scope.names:
                 outputs[name] = scope.names[name]
             else:
                 self.problem(
-                    ("network", "outputs", position), f"no node is called {show(name)}{did_you_mean(name, scope.names)}"
+                    ("network", "outputs", position), f"no node is called {show(name)}{self.meant(name, scope.names)}"
                 )
         if not self.problems:
             self.check_everything_is_read(outputs)
@@ -147,6 +167,17 @@ class _Builder:
         self.problems.append(Problem(label or path_text(keys), message, hint, keys=keys))
         if len(self.problems) == MOST_PROBLEMS:
             raise SpecError(self.problems)
+
+    def meant(self, name: str, names: Iterable[str]) -> str:
+        """`did_you_mean` for the first problems: there can be many, among many names."""
+        return did_you_mean(name, names) if len(self.problems) < MOST_LISTED else ""
+
+    def carry(self, parts: int) -> None:
+        """Counts parts of nodes, before memory is taken for them."""
+        self.parts += parts
+        if self.parts > self.most_parts:
+            what = "inputs, axes of shapes, and characters of names, of which 16 count as one"
+            raise _TooMuch(f"the nodes together have more than {self.most_parts:,} parts ({what})")
 
     def place(self, layers: Sequence[Node], scope: _Scope, previous: int | None) -> int:
         """Adds nodes one after the other; gives the slot of the last."""
@@ -166,10 +197,11 @@ class _Builder:
         for node in layers:
             # Each that is pending becomes one at least: known in time, that spares the lists within them.
             if len(self.nodes) + self.pending > self.most_nodes:
-                raise _TooManyNodes
+                raise _TooMuch(f"there are more than {self.most_nodes:,} nodes")
             self.pending -= 1
             keys = self.places.get(id(node), scope.keys)
             name = node.name or _automatic_name(node.layer, counts, chosen)
+            self.carry((len(scope.prefix) + len(name)) // 16)
             inputs = self.resolve(node, scope, keys, previous)
             previous = self.add(node, scope.prefix + name, keys, inputs, scope)
             if node.activation is not None:
@@ -188,16 +220,17 @@ class _Builder:
         if node.inputs is None:
             if previous is None:
                 if not self.problems:
-                    names = ", ".join(show(name) for name in self.inputs)
+                    names = ", ".join(itemised(map(show, self.inputs)))
                     self.problem(
                         keys, f"the network has several inputs; say which one this node reads: inputs = [{names}]"
                     )
                 return None
             slots: tuple[int, ...] = (previous,)
         else:
+            self.carry(len(node.inputs))
             unknown = [(i, name) for i, name in enumerate(node.inputs) if name not in scope.names]
             for position, name in unknown:
-                message = f"no earlier node is called {show(name)}{did_you_mean(name, scope.names)}"
+                message = f"no earlier node is called {show(name)}{self.meant(name, scope.names)}"
                 self.problem((*keys, "inputs", position), message)
             if unknown:
                 return None
@@ -253,14 +286,26 @@ class _Builder:
             node.parameters = node.layer.parameters(*shapes)
             node.state = node.layer.state(*shapes)
         except ShapeError as error:
-            given = " and ".join(f"{self.source(slot)} {self.shapes[slot]}" for slot in node.inputs)
-            self.problem(node.keys, f"{error.message}, but {given}", error.hint, node.label())
+            given = [f"{self.source(slot)} {self.shapes[slot]}" for slot in node.inputs[:MOST_LISTED]]
+            more = f" and {len(node.inputs) - MOST_LISTED:,} more inputs" if len(node.inputs) > MOST_LISTED else ""
+            self.problem(node.keys, f"{error.message}, but {' and '.join(given)}{more}", error.hint, node.label())
             return None
+        if too_large := _too_large(node.shape):
+            self.problem(node.keys, f"the shape of its output has {too_large}", "", node.label())
+            return None
+        arrays = [(name, parameter.shape) for name, parameter in node.parameters.items()]
+        arrays += [(name, state.shape) for name, state in node.state.items()]
+        for name, shape in arrays:
+            self.carry(len(shape))
+            if too_large := _too_large(shape):
+                self.problem(node.keys, f"the shape of its array {show(name)} has {too_large}", "", node.label())
+                return None
+        self.carry(len(node.shape))
         return node.shape
 
     def source(self, slot: int) -> str:
         if slot < len(self.inputs):
-            name = list(self.inputs)[slot]
+            name = self.input_names[slot]
             return "network.input is" if not isinstance(self.spec.input, dict) else f"the input {show(name)} is"
         return f"{self.nodes[slot - len(self.inputs)].label()} gives"
 
@@ -272,10 +317,10 @@ class _Builder:
         target = scope.prefix + (node.shares or "")
         keys = (*keys, "shares")
         if target not in self.spans or target == name:
-            names = [
+            names = (
                 known[len(scope.prefix) :] for known in self.spans if known.startswith(scope.prefix) and known != name
-            ]
-            message = f"no earlier node is called {show(node.shares)}{did_you_mean(node.shares or '', names)}"
+            )
+            message = f"no earlier node is called {show(node.shares)}{self.meant(node.shares or '', names)}"
             self.problem(keys, message)
             return
         theirs = self.nodes[slice(*self.spans[target])]
@@ -338,11 +383,21 @@ class _Builder:
         for slot, node in enumerate(self.nodes, len(self.inputs)):
             before = next((learning[source] for source in node.inputs if source in learning), "")
             if before and node.layer.integer_input:
-                message = f"expects ids, whole numbers that have no gradient, but it comes after weights to train, of {before}"
+                message = f"expects ids, whole numbers without a gradient, but comes after the weights of {before}"
                 hint = "let it read an input of the network, or freeze what makes the ids with trainable = false"
                 self.problem(node.keys, message, hint, node.label())
             elif before or (node.parameters and node.trainable):
                 learning[slot] = before or node.label()
+
+
+def _too_large(shape: Sequence[int | None]) -> str:
+    """What a shape has too much of, or ""."""
+    if len(shape) > MOST_AXES:
+        return f"{len(shape):,} axes; expected {MOST_AXES} at most"
+    numbers = math.prod(axis or 1 for axis in shape)
+    if numbers > MOST_NUMBERS:
+        return f"2^{numbers.bit_length() - 1} numbers and more; expected 2^{MOST_NUMBERS.bit_length() - 1} at most"
+    return ""
 
 
 def _automatic_name(layer: Layer | Activation, counts: dict[str, int], chosen: Mapping[str, Path]) -> str:

@@ -7,6 +7,7 @@ import warnings
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -15,8 +16,9 @@ from numpy.typing import ArrayLike
 from modnet.component import Activation, Array, Layer, Shape
 from modnet.configuration import did_you_mean, show
 from modnet.context import Context, common_mask
-from modnet.errors import DataError, ShapeError, SpecError
+from modnet.errors import DataError, ShapeError, SpecError, TooLarge
 from modnet.graph import Graph, GraphNode, build_graph
+from modnet.memory import SMALL, limit, require, too_large
 from modnet.parameters import FlatArray
 from modnet.registry import Registry
 from modnet.spec.model import Spec, TrainingSpec
@@ -33,6 +35,15 @@ PREDICTION_BYTES = 4 << 20
 
 FEWEST_ROWS, MOST_ROWS = 64, 4096
 """The least and the greatest number of rows in such a part, unless `predict` is told another."""
+
+MOST_COSTS = 256
+"""For so many shapes of samples a pass remembers what they take."""
+
+WORK_LIMIT, WORK_OF_A_NUMBER = 10**14, 100
+"""What one sample may cost: multiply-adds, and numbers that a node gives, each of which is written to memory and read
+from there and so takes the time of many. That is a quarter of an hour on a fast processor; a few bytes of a file (an
+image that is enlarged in every node) can ask for years.
+"""
 
 IDLE_BYTES, SMALL_PASS = 64 << 20, 1 << 20
 """What the passes of predictions may hold together while nobody uses them, and what a pass holds that always stays."""
@@ -72,6 +83,15 @@ class Layout:
             sum(math.prod(shape) for trainable, _, _, shape in found if trainable),
         )
 
+    @property
+    def parameter_count(self) -> int:
+        """The elements of all parameters."""
+        return sum(map(math.prod, self.parameters.values()))
+
+    def nbytes(self, dtype: np.dtype[Any]) -> int:
+        """What all arrays take in memory."""
+        return (self.parameter_count + sum(map(math.prod, self.state.values()))) * dtype.itemsize
+
 
 class StoredTraining(Protocol):
     """The training of a model file, not yet read: components that only training needs are not loaded to predict."""
@@ -97,27 +117,50 @@ class Network:
         metrics: the final figures: name -> value.
         metadata: the user's own, plain values.
         stored_training: how a network from a model file was trained, until somebody asks for it.
+        layout: which arrays it has; parameters and state are allocated when they are first asked for.
+        seed: what the parameters are then drawn with; None where they come from elsewhere.
     """
 
     def __init__(self, spec: Spec, graph: Graph) -> None:
         self.spec = spec
         self.graph = graph
         self.dtype = np.dtype(spec.network.dtype)
-        layout = Layout.of(graph)
-        self.parameters = FlatArray(layout.parameters.items(), self.dtype)
-        self.state = FlatArray(layout.state.items(), self.dtype)
-        self.decayed_size = layout.decayed_size
-        self.trainable_size = layout.trainable_size
+        self.layout = Layout.of(graph)
+        self.decayed_size = self.layout.decayed_size
+        self.trainable_size = self.layout.trainable_size
         self.schema: Any = None
         self.history: dict[str, list[Any]] = {}
         self.metrics: dict[str, Any] = {}
         self.metadata: dict[str, Any] = {}
         self.stored_training: StoredTraining | None = None
+        self.seed: int | None = None
         self._passes = _Passes()
         # The shape of a sample where there is one input with no variable axis: most arrays need no other check.
         self._lone_input = next(iter(graph.inputs.values())) if len(graph.inputs) == 1 else None
         self._widest = max(math.prod(axis or 1 for axis in node.shape) for node in graph.nodes)
-        self.reset_state()
+
+    # What needs shapes alone (summary, check) never asks for the arrays, and they are never allocated.
+
+    @cached_property
+    def parameters(self) -> FlatArray:
+        if self.seed is None:
+            return self._allocated(self.layout.parameters)
+        require(self.layout.nbytes(self.dtype), "the network with all its arrays")
+        made = self._allocated(self.layout.parameters)
+        self._draw(made, self.seed)
+        return made
+
+    @cached_property
+    def state(self) -> FlatArray:
+        made = self._allocated(self.layout.state)
+        self._fill(made)
+        return made
+
+    def _allocated(self, shapes: Mapping[str, tuple[int, ...]]) -> FlatArray:
+        try:
+            return FlatArray(shapes.items(), self.dtype)
+        except (MemoryError, ValueError):  # numpy has the one for what the system refuses, the other for 2^63 bytes
+            raise too_large(self.layout.nbytes(self.dtype), "the network with all its arrays") from None
 
     @property
     def training(self) -> TrainingSpec | None:
@@ -142,20 +185,25 @@ class Network:
 
     def initialize(self, seed: int) -> None:
         """Draws new parameters and resets the state. The same seed gives the same values."""
+        self._draw(self.parameters, seed)
+        self.reset_state()
+
+    def _draw(self, arrays: FlatArray, seed: int) -> None:
         rng = np.random.default_rng(seed)
         for node in self.graph.nodes:
             if node.owner is None:
                 for name, parameter in node.parameters.items():
-                    out = self.parameters[f"{node.name}.{name}"]
-                    parameter.initializer.initialize(out, *parameter.fans(), rng)
-        self.reset_state()
+                    parameter.initializer.initialize(arrays[f"{node.name}.{name}"], *parameter.fans(), rng)
 
     def reset_state(self) -> None:
         """Gives every array of the state its first value."""
+        self._fill(self.state)
+
+    def _fill(self, arrays: FlatArray) -> None:
         for node in self.graph.nodes:
             if node.owner is None:
                 for name, state in node.state.items():
-                    self.state[f"{node.name}.{name}"].fill(state.fill)
+                    arrays[f"{node.name}.{name}"].fill(state.fill)
 
     def predict(self, x: Any, *, batch_size: int | None = None, out: Array | None = None) -> Any:
         """The outputs for a batch of samples.
@@ -177,9 +225,10 @@ class Network:
         Raises:
             ShapeError: x does not have the shape that the network expects.
             DataError: x cannot be converted, or is no table of the right columns; the prediction for a row is nan.
+            TooLarge: it needs more memory than there is, or endless time.
             ValueError: batch_size is less than 1.
         """
-        if self.schema is not None and isinstance(x, Mapping) and not set(self.inputs) <= set(x):
+        if self.schema is not None and isinstance(x, Mapping) and self._is_table(x):
             from modnet.data.schema import predict_table
 
             return predict_table(self.schema, x, lambda arrays: self._named(self._predict(arrays, batch_size, None)))
@@ -195,6 +244,13 @@ class Network:
             hint = "the model was trained on a table: pass a mapping from column name to values, or encoded numbers"
             raise DataError(f"{error}; {hint}") from None
         return outputs[0] if len(outputs) == 1 else self._named(outputs)
+
+    def _is_table(self, x: Mapping[str, Any]) -> bool:
+        """Whether a mapping is a table, and not arrays by input. A column may be called as an input is."""
+        if not set(self.inputs) <= set(x):
+            return True
+        columns = {column.name for columns in self.schema.inputs.values() for column in columns}
+        return bool(columns) and columns <= set(x) and all(np.ndim(x[name]) == 1 for name in self.inputs)
 
     def _named(self, outputs: list[Array]) -> dict[str, Array]:
         return dict(zip(self.graph.outputs, outputs, strict=True))
@@ -261,11 +317,16 @@ class Network:
         """The outputs in order."""
         arrays = self.arrays(x)
         rows = len(arrays[0])
-        if batch_size is None:
-            batch_size = rows if 0 < rows <= FEWEST_ROWS else self.rows_at_a_time(arrays)
         passes = self._passes
         predictor = passes.borrow() or Pass(self, list(self.graph.outputs.values()))
         try:
+            cost = predictor.cost(arrays)
+            if batch_size is None:
+                batch_size = rows if 0 < rows <= FEWEST_ROWS else self.rows_at_a_time(arrays)
+                if batch_size * cost.row > SMALL:
+                    batch_size = cost.rows_that_fit(batch_size)
+            if batch_size * cost.row + cost.once > SMALL:
+                cost.require(min(rows, batch_size))
             if rows <= batch_size and out is None:
                 values = predictor.forward(arrays)
                 if _has_nan(values):
@@ -424,6 +485,19 @@ def build(
     Raises:
         SpecError: with every fault of the spec, and where it stands.
         PluginError: a component is broken.
+        TooLarge: the arrays need more memory than there is.
+    """
+    network = plan(spec, seed=seed, dtype=dtype, registry=registry)
+    _ = network.parameters, network.state
+    return network
+
+
+def plan(
+    spec: SpecLike, *, seed: int | None = None, dtype: str | None = None, registry: Registry | None = None
+) -> Network:
+    """What `build` gives, but for that the arrays are allocated and drawn when they are first asked for.
+
+    Who needs shapes alone never asks for them, and so may look at networks of any size. Raises as `build`.
     """
     from modnet.spec.reader import located_error, read_spec  # a network from a model file has no use for it
 
@@ -435,8 +509,35 @@ def build(
     network = Network(checked, graph)
     if seed is None:
         seed = checked.training.seed if checked.training else 0
-    network.initialize(seed)
+    network.seed = seed
     return network
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What it takes at least to send samples of one shape through a network.
+
+    Attributes:
+        row: bytes for each sample: the inputs and the output of the node that has the most.
+        once: bytes beside that, however many samples there are.
+        work: multiply-adds for a sample, and WORK_OF_A_NUMBER for each number that a node gives.
+        label: of the node that needs the most memory.
+    """
+
+    row: int
+    once: int
+    work: int
+    label: str
+
+    def rows_that_fit(self, most: int) -> int:
+        """So many samples, or as many as there is memory for; 1 at least."""
+        available = limit()
+        return most if available is None else max(1, min(most, (available - self.once) // max(self.row, 1)))
+
+    def require(self, rows: int) -> None:
+        """Raises TooLarge where so many samples at a time need more memory than there is."""
+        hint = "a smaller batch_size needs less" if rows > 1 else ""
+        require(rows * self.row + self.once, f"{self.label} for {rows} sample{'s' * (rows != 1)}", hint)
 
 
 class Pass:
@@ -484,8 +585,10 @@ class Pass:
         self.held = [0]
         self._conversion = Context(network.dtype, meter=self.held)
         self._seen = False
+        self._costs: dict[tuple[Shape, ...], Cost] = {}
         self._masked = any(self._node(slot).layer.makes_mask for slot in self._order)
         self.masks: dict[int, Array] = {}
+        self._raw: list[Context] = []
         self.contexts = {slot: self._context(slot, training, rng) for slot in self._order}
         self._calls: list[tuple[int, Any, Any, Context, tuple[int, ...]]] = []
         for slot in self._order:
@@ -495,12 +598,9 @@ class Pass:
                 methods = [kernels.method(layer, name, network.dtype) for name in ("forward", "backward")]
             self._calls.append((slot, *methods, self.contexts[slot], self._node(slot).inputs))
             self.contexts[slot].masks = (None,) * len(self._node(slot).inputs)
-            self.contexts[slot].raw = self.contexts[slot].masks
-        self._raw = [
-            (self.contexts[slot], self._node(slot).inputs)
-            for slot in self._order
-            if self._node(slot).layer.raw_input and min(self._node(slot).inputs) < self._first
-        ]
+            if layer.raw_input:
+                self.contexts[slot].raw = self.contexts[slot].masks
+                self._raw.append(self.contexts[slot])
 
     def _node(self, slot: int) -> GraphNode:
         return self.network.graph.nodes[slot - self._first]
@@ -582,19 +682,66 @@ class Pass:
         layer = self._node(slot).layer
         return isinstance(layer, Activation) and self._readers[source] == 1 and not (training and layer.needs_input)
 
+    def cost(self, inputs: Sequence[Array]) -> Cost:
+        """What it takes to send these through; looked at once for samples of one shape.
+
+        Raises:
+            TooLarge: more work than anybody waits for.
+        """
+        shapes = (inputs[0].shape[1:],) if len(inputs) == 1 else tuple(array.shape[1:] for array in inputs)
+        found = self._costs.get(shapes)
+        if found is None:
+            if len(self._costs) >= MOST_COSTS:
+                self._costs.clear()
+            found = self._costs[shapes] = self._cost(shapes)
+        if found.work > WORK_LIMIT:
+            count = f"{found.work:.2g}" if found.work < 10**300 else "10^300"
+            raise TooLarge(f"one sample takes {count} multiply-adds, and {WORK_LIMIT:.0e} is the limit")
+        return found
+
+    def _cost(self, inputs: tuple[Shape, ...]) -> Cost:
+        shapes: dict[int, Shape] = dict(enumerate(inputs))
+        most = (0, 0, "the input")
+        work = 0
+        itemsize = self.network.dtype.itemsize
+        for slot in self._order:
+            node = self._node(slot)
+            given = [shapes[source] for source in node.inputs if source in shapes]
+            if len(given) < len(node.inputs):
+                continue
+            layer, shape = node.layer, node.shape
+            if any(None in known for known in node.input_shapes):
+                try:
+                    shape = layer.output_shape(*given)
+                except ShapeError:  # such as a sequence that is too short; the layer itself says more of it
+                    continue
+            shapes[slot] = shape
+            numbers = _numbers(shape)
+            row = (numbers + sum(_numbers(shapes[source]) for source in set(node.inputs))) * itemsize
+            most = max(most, (row, layer.scratch_size(*given) * itemsize, node.label()), key=lambda item: sum(item[:2]))
+            work += layer.multiply_adds(*given) + WORK_OF_A_NUMBER * numbers
+        return Cost(*most[:2], work, most[2])
+
     def forward(self, inputs: Sequence[Array]) -> list[Array]:
-        """The values of the wanted slots; they are valid until the next call."""
+        """The values of the wanted slots; they are valid until the next call.
+
+        Raises:
+            TooLarge: from the first call, where the batch needs more memory than there is, or endless time.
+        """
+        if not self._seen:
+            self.cost(inputs).require(len(inputs[0]))
         values = self._values
         self._conversion.begin()
         for slot, (array, dtype) in enumerate(zip(inputs, self._dtypes, strict=True)):
             values[slot] = array if array.dtype == dtype else self._converted(array, dtype, slot)
-        for context, sources in self._raw:
-            context.raw = tuple(self.raw(source, inputs) for source in sources)
-        self.masks = masks = {}
+        masks: dict[int, Array] = {}
+        self.masks = masks
         slot = 0
         try:
             for slot, forward, _, context, sources in self._calls:
                 context.begin()
+                if context.raw:
+                    context.raw = tuple(self.raw(source, inputs) for source in sources)
                 if self._masked:
                     context.masks = tuple(masks.get(source) for source in sources)
                     context.output_mask = common = common_mask(context.masks)
@@ -615,13 +762,23 @@ class Pass:
             given = " and ".join(str(values[source].shape) for source in node.inputs)
             message = f"{node.label()}: {error.message}; it was given {given}, the batch first"
             raise ShapeError(message, error.hint) from error
+        for context in self._raw:
+            context.raw = (None,) * len(context.raw)  # the caller's arrays may be large, and are not ours to keep
         if not self._seen:
             self._check_shapes()
         return [values[slot] for slot in self.wanted]
 
     def raw(self, slot: int, inputs: Sequence[Array]) -> Array | None:
-        """What was given as an input, if it was given in another dtype than its readers take."""
-        return inputs[slot] if slot < self._first and inputs[slot].dtype != self._dtypes[slot] else None
+        """What was given to the network, in another dtype than its readers take, where a slot has that and no more.
+
+        A node gives its input itself where it only looks at it, as one that makes a mask does.
+        """
+        while slot >= self._first:
+            source = self._node(slot).inputs[0]
+            if self._values[slot] is not self._values[source]:
+                return None
+            slot = source
+        return inputs[slot] if inputs[slot].dtype != self._dtypes[slot] else None
 
     def wanted_masks(self) -> list[Array | None]:
         """Which steps of the wanted values count in the last `forward`, (batch, time) or None; [] without any masks."""
@@ -783,6 +940,10 @@ class Stream:
         return outputs if len(outputs) > 1 else next(iter(outputs.values()))
 
 
+def _numbers(shape: Shape) -> int:
+    return math.prod(axis or 1 for axis in shape)
+
+
 def _has_nan(values: list[Array]) -> bool:
     for value in values:  # noqa: SIM110  a generator takes as long as the rest of this
         # A maximum hands nan on, and takes a fraction of the time of isnan.
@@ -857,6 +1018,7 @@ def _is_text(array: Array) -> bool:
 
 def _output(out: Array | None, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
     if out is None:
+        require(math.prod(shape) * dtype.itemsize, "the output")
         return np.empty(shape, dtype)
     if out.shape != shape or out.dtype != dtype:
         raise ShapeError(f"out: expected {dtype} of shape {shape}, found {out.dtype} of shape {out.shape}")

@@ -7,6 +7,7 @@ import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from modnet.component import KINDS, Component
@@ -489,6 +490,7 @@ def _key(entry: Entry) -> tuple[str, str]:
     return entry.origin.kind, entry.origin.type
 
 
+@lru_cache(maxsize=4096)
 def normalized(distribution: str) -> str:
     """A distribution's name in the form in which names are compared (PEP 503)."""
     return re.sub(r"[-_.]+", "-", distribution).lower()

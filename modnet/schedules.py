@@ -122,8 +122,8 @@ class Plateau(Schedule, type="plateau"):
     A value improves if it is better than the best one so far by more than `threshold` times that one's magnitude. The
     figure itself says whether better is greater (accuracy) or smaller (a loss). A value that is nan is no improvement.
     After more than `patience` epochs in a row without that, the factor is multiplied by `gamma`, down to
-    `minimum_factor` at least; the `cooldown` epochs that follow do not count. It is computed anew from the run's
-    history each time, so there is no state to be saved.
+    `minimum_factor` at least; the `cooldown` epochs that follow do not count. It is computed from the run's
+    history alone, so there is no state to be saved.
 
     As torch's ReduceLROnPlateau with a relative threshold, whose threshold goes the wrong way for negative values.
 
@@ -166,9 +166,14 @@ class Plateau(Schedule, type="plateau"):
         if history and greater is None:
             raise TrainingError(f"the plateau schedule monitors {_without_direction(name)}")
         sign = -1.0 if greater else 1.0
-        factor, to_beat, bad, cooling = 1.0, math.inf, 0, 0
-        for monitored in history.get(name, ()):
-            value = sign * monitored
+        values = history.get(name, ())
+        # Where the values so far have led to; they are the same list as long as a run goes on, and only grow.
+        known, seen, reached = progress.memory.get(self, (None, 0, None))
+        if known is not values or seen > len(values):
+            seen, reached = 0, None
+        factor, to_beat, bad, cooling = reached or (1.0, math.inf, 0, 0)
+        for position in range(seen, len(values)):
+            value = sign * values[position]
             if value < to_beat:
                 to_beat, bad = value - self.threshold * abs(value), 0
             else:
@@ -178,6 +183,7 @@ class Plateau(Schedule, type="plateau"):
             if bad > self.patience:
                 factor = max(factor * self.gamma, self.minimum_factor)
                 cooling, bad = self.cooldown, 0
+        progress.memory[self] = (values, len(values), (factor, to_beat, bad, cooling))
         return factor
 
 

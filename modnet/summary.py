@@ -46,7 +46,9 @@ class Summary:
             count = sum(math.prod(parameter.shape) for parameter in own)
             work = node.layer.multiply_adds(*node.input_shapes)
             rows.append(Row(node.name, node.layer.type, node.shape, count, work, node.trainable))
-        return cls(network.inputs, tuple(rows), str(network.dtype), network.parameters.nbytes)
+        return cls(
+            network.inputs, tuple(rows), str(network.dtype), network.layout.parameter_count * network.dtype.itemsize
+        )
 
     @property
     def parameters(self) -> int:

@@ -432,3 +432,27 @@ def test_the_nearest_name(name, found):
     names = ["flatten", "layer_norm", "linear"]
     assert nearest(name, names) == found
     assert did_you_mean(name, names) == (f'; did you mean "{found}"?' if found else "")
+
+
+def test_the_nearest_name_is_looked_for_among_a_bounded_number(monkeypatch):
+    import difflib
+
+    ratios = []
+    exact = difflib.SequenceMatcher.ratio
+    monkeypatch.setattr(difflib.SequenceMatcher, "ratio", lambda self: ratios.append(1) or exact(self))
+    names = [f"{number:05d}abcdef" for number in range(100_000)]
+    assert nearest("0000abcdef", names) is not None
+    assert len(ratios) <= 40
+    assert nearest("widht", [f"n{number}" for number in range(1000)] + ["width"]) == "width"
+    assert nearest("x" * 65, ["x" * 64]) is None
+
+
+def test_a_whole_number_has_64_bits():
+    class Count(Configuration):
+        number: int
+
+    assert Count(2**64 - 1).number == 2**64 - 1
+    assert Count(-(2**63)).number == -(2**63)
+    for number in (2**64, -(2**63) - 1, 10**6000):
+        with pytest.raises(SpecError, match=r"Count\.number: expected a whole number of 64 bits, found"):
+            Count(number)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from modnet import Context
-from modnet.context import PIECE, sum_rows
+from modnet.context import PIECE, common_mask, sum_rows
 
 
 def one_pass(context: Context, batch: int) -> list[np.ndarray]:
@@ -70,3 +70,14 @@ def test_the_sum_of_many_rows_keeps_its_digits_and_takes_little_memory():
         tracemalloc.stop()
     np.testing.assert_allclose(found, rows.sum(axis=0, dtype=np.float64), rtol=1e-4)
     assert peak < rows.nbytes / 10
+
+
+def test_masks_of_one_length_agree_and_others_have_no_say():
+    first, second = np.array([[True, True, False]]), np.array([[False, True, True]])
+    longer = np.ones((1, 5), bool)
+    assert common_mask((None, None)) is None
+    assert common_mask((None, first)) is first
+    assert common_mask((first, first)) is first
+    assert common_mask((first, longer, None)) is first
+    np.testing.assert_array_equal(common_mask((first, None, second)), [[False, True, False]])
+    np.testing.assert_array_equal(first, [[True, True, False]])

@@ -2,7 +2,7 @@
 
 import pytest
 
-from modnet.errors import MESSAGE_LIMIT, ModelFileError, ParameterMismatch, itemised, legible
+from modnet.errors import MESSAGE_LIMIT, ModelFileError, ParameterMismatch, Problem, itemised, legible
 
 
 @pytest.mark.parametrize(
@@ -40,3 +40,13 @@ def test_a_mismatch_of_many_arrays_shows_the_first_and_counts_the_others():
     assert lines[1] == "  missing: \\x1b[2J0"
     assert lines[21:23] == ["  missing: 69,980 more", "  unexpected: \\x1b[2J0"]
     assert lines[-1] == "  mismatched: 69,980 more"
+
+
+def test_the_message_of_a_problem_has_a_bounded_length():
+    assert len(Problem("a", "x" * 10**6).message) == MESSAGE_LIMIT
+    assert Problem("a", "x" * MESSAGE_LIMIT).message == "x" * MESSAGE_LIMIT
+
+
+def test_only_what_is_listed_is_put_into_words():
+    assert itemised(f"{number}" for number in range(1000))[-1] == "980 more"
+    assert itemised([]) == []

@@ -5,6 +5,7 @@ import time
 import pytest
 
 import modnet
+from modnet.errors import MOST_LISTED
 from modnet.graph import build_graph
 
 
@@ -182,3 +183,123 @@ def test_building_grows_linearly():
 
     seconds(100)
     assert seconds(8_000) < 16 * seconds(2_000)
+
+
+@pytest.mark.parametrize("between", [[], ["relu"], ["identity", {"type": "reshape", "shape": [2, 2]}]])
+def test_ids_behind_weights_to_train(between):
+    layers = ["layer_norm", *between, {"type": "embedding", "vocabulary_size": 5, "embedding_size": 2}]
+    with pytest.raises(modnet.SpecError) as caught:
+        modnet.build({"network": {"input": [4], "layers": layers}})
+    place = f"network.layers[{len(layers) - 1}] (embedding): expects ids, whole numbers without a gradient"
+    assert place in str(caught.value)
+    assert "but comes after the weights of network.layers[0] (layer_norm)" in str(caught.value)
+    layers[0] = {"type": "layer_norm", "trainable": False}
+    modnet.build({"network": {"input": [4], "layers": layers}})
+
+
+@pytest.mark.parametrize(
+    ("layer", "message"),
+    [
+        ({"type": "tanh", "l2": 0.1}, "network.layers[1].l2: tanh has no weights on which l2 could act"),
+        ({"type": "dropout", "rate": 0.1, "l1": 0.1}, "network.layers[1].l1: dropout has no weights"),
+        ({"type": "batch_norm", "l2": 0.1}, "network.layers[1].l2: batch_norm has no weights"),
+        (
+            {"type": "residual", "l2": 0.1, "layers": ["tanh", "layer_norm"]},
+            "network.layers[1].l2: no node in it has weights",
+        ),
+        (linear(4, shares="first", l2=0.1), "network.layers[1].l2: a node that shares has the l2 of the node whose"),
+        (linear(4, shares="first", l1=0.0), "network.layers[1].l1: a node that shares has the l1 of the node whose"),
+    ],
+)
+def test_a_penalty_that_would_act_on_nothing_is_refused_unless_a_file_has_it(layer, message):
+    layers = [linear(4, name="first"), layer]
+    found = problems(layers)
+    assert len(found) == 1
+    assert message in found[0]
+    spec, _ = modnet.read_spec({"network": {"input": [4], "layers": layers}})
+    build_graph(spec.network, stored=True)
+
+
+def test_a_penalty_of_zero_within_a_composite_is_none():
+    inner = [linear(4, l2=0.0), linear(4), linear(4, l2=0.3)]
+    built = graph([{"type": "residual", "l1": 0.5, "l2": 0.1, "layers": inner}])
+    assert [(node.l1, node.l2) for node in built.nodes[:3]] == [(0.5, 0.0), (0.5, 0.1), (0.5, 0.3)]
+
+
+def test_a_penalty_of_zero_is_kept_in_the_plain_spec():
+    spec, _ = modnet.read_spec({"network": {"input": [4], "layers": [linear(4, l2=0.0), linear(4)]}})
+    first, second = spec.network.plain()["layers"]
+    assert first["l2"] == 0.0
+    assert "l2" not in second
+
+
+# What nodes may carry
+
+REPEATED = {
+    "inputs": {"type": "add", "inputs": ["input"] * 20_000},
+    "characters of a name": {"type": "relu", "name": "x" * 500_000},
+    "characters of a composite's name": {"type": "repeat", "count": 1, "name": "x" * 500_000, "layers": ["relu"]},
+}
+
+
+@pytest.mark.parametrize("what", REPEATED)
+def test_what_repeat_multiplies_has_a_limit(what):
+    layers = [
+        {"type": "repeat", "count": 10_000, "layers": [{"type": "repeat", "count": 3, "layers": [REPEATED[what]]}]}
+    ]
+    spec, _ = modnet.read_spec({"network": {"input": [4], "layers": layers}})
+    with pytest.raises(modnet.SpecError, match=r"the nodes together have more than 1,280,000 parts \(inputs, axes"):
+        build_graph(spec.network, most_nodes=20_000)
+
+
+def test_the_nodes_of_a_composite_are_not_looked_at_again_for_each_round(monkeypatch):
+    made = []
+    check = modnet.configuration.Checker._tuple
+    monkeypatch.setattr(modnet.configuration.Checker, "_tuple", lambda self, *a: made.append(1) or check(self, *a))
+    graph([{"type": "repeat", "count": 500, "layers": ["relu"]}])
+    assert len(made) < 20
+
+
+@pytest.mark.parametrize(
+    ("layers", "input", "message"),
+    [
+        (["relu"], [1] * 64, "network.input: the shape has 64 axes; expected 63 at most"),
+        (["relu"], [2**31, 2**30], "network.input: the shape has 2^61 numbers and more; expected 2^60 at most"),
+        (
+            [linear(2**61)],
+            [1],
+            "network.layers[0] (linear): the shape of its output has 2^61 numbers and more; expected 2^60 at most",
+        ),
+        (
+            [linear(2**31)],
+            [2**31],
+            'network.layers[0] (linear): the shape of its array "weight" has 2^62 numbers and more; expected 2^60 at '
+            "most",
+        ),
+        (
+            [{"type": "repeat", "count": 9000, "layers": [{"type": "concatenate", "inputs": ["input"] * 4}]}],
+            [3],
+            "network.layers[0].layers[0] (concatenate): the shape of its output has 2^61 numbers and more; expected "
+            "2^60 at most",
+        ),
+    ],
+)
+def test_shapes_that_no_array_can_have(layers, input, message):
+    assert problems(layers, input) == [message]
+
+
+def test_a_shape_with_63_axes():
+    assert len(graph(["relu"], [1] * 63).nodes[0].shape) == 63
+
+
+def test_names_are_suggested_for_the_first_faults_only():
+    found = problems([linear(name="width"), *[{"type": "relu", "inputs": ["widht"]} for _ in range(50)]])
+    unknown = [text for text in found if "no earlier node" in text]
+    assert len(unknown) == 50
+    assert sum('did you mean "width"?' in text for text in unknown) == MOST_LISTED
+
+
+def test_a_message_about_many_inputs_names_the_first():
+    (text, *_) = problems([linear(3), {"type": "add", "inputs": ["input", "linear_1"] * 500}])
+    assert text.endswith("and 980 more inputs")
+    assert len(text) < 2000

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import modnet
-from modnet.network import Pass
+from modnet.network import Pass, plan
 from modnet.testing.gradients import directional_error
 
 
@@ -576,6 +576,92 @@ def test_what_cannot_be_had_in_pieces_is_said():
         modnet.build({"network": {"input": [3, 2], "layers": ["relu"]}}).stream()
 
 
+# What is too large
+
+
+@pytest.fixture
+def megabytes(monkeypatch):
+    """A process that can have 100 MB."""
+    monkeypatch.setattr("modnet.memory.limit", lambda: 100 * 10**6)
+    monkeypatch.setattr("modnet.network.limit", lambda: 100 * 10**6)
+
+
+def widening(rounds, times=2):
+    """A network that makes many numbers of few."""
+    return [{"type": "repeat", "count": rounds, "layers": [{"type": "concatenate", "inputs": ["input"] * times}]}]
+
+
+def test_a_plan_has_shapes_alone():
+    network = plan({"network": {"input": [3], "layers": [linear(10**12)]}})
+    assert network.outputs == {"output": (10**12,)}
+    assert network.layout.parameter_count == 4 * 10**12
+    assert network.summary().bytes == 16 * 10**12
+    assert "parameters" not in vars(network)
+
+
+def test_a_plan_becomes_what_build_gives():
+    spec = {"network": {"input": [3], "layers": [linear(4), "batch_norm"]}, "training": {"loss": "mse", "seed": 3}}
+    planned, built = plan(spec), modnet.build(spec)
+    assert (planned.parameters.flat == built.parameters.flat).all()
+    assert (planned.state.flat == built.state.flat).all()
+
+
+def test_a_network_that_does_not_fit_is_not_built(megabytes):
+    message = "the network with all its arrays needs 160 MB of memory; this process can have 100 MB"
+    with pytest.raises(modnet.TooLarge, match=message):
+        build([linear(4_000_000, bias=False)], (5,))
+
+
+def test_a_prediction_that_does_not_fit_is_not_begun(megabytes):
+    network = build(widening(24), (1,), dtype="float32")
+    message = (
+        r"network.layers\[0\].layers\[0\] \(concatenate\) for 1 sample needs 101 MB of memory; this process can have"
+    )
+    with pytest.raises(modnet.TooLarge, match=message):
+        network.predict(np.ones((5, 1)))
+    message = "for 3 samples needs .* of memory; .*; a smaller batch_size needs less"
+    with pytest.raises(modnet.TooLarge, match=message):
+        build(widening(23), (1,), dtype="float32").predict(np.ones((5, 1)), batch_size=3)
+
+
+def test_fewer_rows_at_a_time_are_predicted_where_more_do_not_fit(megabytes, monkeypatch):
+    network = build([*widening(20), linear(1)], (1,), dtype="float32")
+    rows = []
+    forward = Pass.forward
+    monkeypatch.setattr(Pass, "forward", lambda self, inputs: rows.append(len(inputs[0])) or forward(self, inputs))
+    assert network.predict(np.ones((20, 1))).shape == (20, 1)
+    assert rows == [15, 5]
+
+
+def test_a_variable_axis_counts_as_long_as_it_is(megabytes):
+    network = build([{"type": "concatenate", "inputs": ["input"] * 100}], (None, 10), dtype="float32")
+    assert network.predict(np.ones((1, 100, 10))).shape == (1, 100, 1000)
+    with pytest.raises(modnet.TooLarge, match="for 1 sample needs 404 MB"):
+        network.predict(np.ones((1, 100_000, 10)))
+
+
+def test_work_without_an_end_is_refused(monkeypatch):
+    monkeypatch.setattr("modnet.network.WORK_LIMIT", 10_000)
+    build([linear(9)], (1000,)).predict(np.ones((2, 1000)))
+    message = r"one sample takes 1\.1e\+04 multiply-adds, and 1e\+04 is the limit"
+    with pytest.raises(modnet.TooLarge, match=message):
+        build([linear(10)], (1000,)).predict(np.ones((2, 1000)))
+
+
+def test_what_predicting_takes_is_looked_at_once(monkeypatch):
+    looked = []
+    cost = Pass._cost
+    monkeypatch.setattr(Pass, "_cost", lambda self, shapes: looked.append(shapes) or cost(self, shapes))
+    network = build([linear(2)], (None, 4))
+    for length in (3, 3, 5, 3):
+        network.predict(np.ones((2, length, 4)))
+    assert looked == [((3, 4),), ((5, 4),)]
+
+
+def test_the_output_as_a_whole_has_to_fit(megabytes):
+    network = build(widening(10), (100,), dtype="float32")
+    with pytest.raises(modnet.TooLarge, match="the output needs 205 MB"):
+        network.predict(np.ones((500, 100)), batch_size=1)
 # What is no number
 
 

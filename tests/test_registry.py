@@ -552,3 +552,61 @@ def test_a_built_in_class_is_the_cores_own_whichever_module_defines_it(registry)
     from modnet.losses import MeanSquaredError
 
     assert registry.origin(MeanSquaredError).distribution == "modnet-core"
+
+
+OTHER = """\
+import numpy as np
+import modnet
+class Other(modnet.Activation, type="relu"):
+    def function(self, x, out):
+        return np.multiply(x, 100, out=out)
+    def derivative(self, x, y, out):
+        out.fill(100)
+        return out
+"""
+
+
+@pytest.mark.parametrize(
+    "layers",
+    [
+        ["relu@modnet-shadow"],
+        [{"type": "linear", "out_features": 1, "activation": "relu@modnet-shadow"}],
+        [{"type": "repeat", "count": 2, "layers": ["relu@modnet-shadow"]}],
+        [{"type": "residual", "layers": ["tanh"], "shortcut": [{"type": "relu@modnet-shadow", "name": "other"}]}],
+    ],
+    ids=["node", "option", "within", "shortcut"],
+)
+def test_a_plain_spec_means_the_same_components(environment, tmp_path, layers):
+    environment.install("modnet-shadow", OTHER, activations={"relu": "Other"})
+    registry = environment.registry
+    network = modnet.build({"network": {"input": [1], "layers": layers}}, registry=registry)
+    x = [[1.0], [-2.0]]
+    expected = network.predict(x).tolist()
+    modnet.save(network, tmp_path / "model.modnet", registry=registry)
+    fresh = modnet.Registry(entry_points=environment.scan)
+    loaded = modnet.load(tmp_path / "model.modnet", registry=fresh)
+    assert loaded.predict(x).tolist() == expected
+    for source in (network, loaded):
+        plain = source.spec.network.plain()
+        assert plain == network.spec.network.plain()
+        again = modnet.build({"network": plain}, seed=0, registry=registry)
+        assert again.predict(x).tolist() == expected
+
+
+def test_a_file_is_not_made_of_two_components_of_one_name(environment, tmp_path):
+    environment.install("modnet-shadow", OTHER, activations={"relu": "Other"})
+    network = modnet.build(
+        {"network": {"input": [1], "layers": ["relu", "relu@modnet-shadow"]}}, registry=environment.registry
+    )
+    with pytest.raises(
+        modnet.SpecError, match='two components are called activation "relu", of modnet-core and modnet-shadow'
+    ):
+        modnet.save(network, tmp_path / "model.modnet", registry=environment.registry)
+
+
+def test_a_name_that_means_one_class_stays_as_it_is():
+    from modnet.activations import ReLU
+
+    assert ReLU().plain() == {"type": "relu"}
+    modnet.build({"network": {"input": [1], "layers": ["relu@modnet-core"]}})
+    assert ReLU().plain() == {"type": "relu"}

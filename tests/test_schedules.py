@@ -1,5 +1,6 @@
 """Schedules: factors of the learning rate, as torch.optim.lr_scheduler has them."""
 
+import re
 import warnings
 
 import numpy as np
@@ -153,3 +154,72 @@ def test_plateau_names_what_it_could_monitor():
 def test_impossible_settings_are_refused(make, message):
     with pytest.raises(SpecError, match=message):
         make()
+
+
+@pytest.mark.parametrize(("greater", "expected"), [(True, 1.0), (False, 0.5)])
+def test_plateau_takes_the_direction_from_the_figure(greater, expected):
+    schedule = Plateau(monitor="accuracy", patience=0, gamma=0.5)
+    rising = {"loss": [3.0, 2.0], "accuracy": [0.5, 0.75]}
+    progress = Progress(2.0, 10, rising, {"loss": False, "accuracy": greater})
+    assert schedule.factor(progress) == expected
+
+
+@pytest.mark.parametrize(
+    ("schedule", "message"),
+    [
+        (Plateau(monitor="accuracy", mode="min"), 'of "accuracy" a greater value is better, and mode = "min"'),
+        (Plateau(monitor="loss", mode="max"), 'of "loss" a smaller value is better, and mode = "max"'),
+        (Plateau(monitor="spread"), 'this is "spread", of which neither greater nor smaller values are better'),
+        (Plateau(monitor="validation_accuracy"), "this run has no validation; this run has: loss, accuracy, spread"),
+        (Plateau(monitor="acuracy"), "no figure is called 'acuracy'; did you mean \"accuracy\"?"),
+        (Plateau(monitor="spread", mode="max"), None),
+        (Plateau(monitor="accuracy", mode="max"), None),
+        (Plateau(), None),
+    ],
+)
+def test_plateau_knows_before_the_run_what_it_cannot_monitor(schedule, message):
+    figures = {"loss": False, "accuracy": True, "spread": None}
+    if message is None:
+        schedule.check_figures(figures)
+    else:
+        with pytest.raises(ValueError, match=re.escape(message)):
+            schedule.check_figures(figures)
+
+
+def test_plateau_refuses_a_figure_without_direction():
+    with pytest.raises(TrainingError, match='monitors "spread", of which neither greater nor smaller'):
+        factor(Plateau(monitor="spread"), 1.0, loss=[1.0], spread=[0.5])
+
+
+class Counted(list):
+    """A list that counts how often its items are read."""
+
+    read = 0
+
+    def __getitem__(self, at):
+        self.read += 1
+        return super().__getitem__(at)
+
+
+def test_plateau_reads_each_value_once_in_a_run():
+    schedule = Plateau(patience=2, gamma=0.5, cooldown=1)
+    values = np.random.default_rng(0).uniform(0, 1, 200).tolist()
+    history, memory = {"loss": Counted()}, {}
+    for epoch, value in enumerate(values, 1):
+        history["loss"].append(value)
+        for step in range(3):
+            found = schedule.factor(Progress(epoch + step / 3, 200, history, memory=memory))
+            assert found == factor(schedule, epoch, loss=values[:epoch])
+    assert found < 1
+    assert history["loss"].read == len(values)
+
+
+def test_plateau_believes_nothing_of_another_history():
+    schedule = Plateau(patience=0, gamma=0.5)
+    memory = {}
+    assert schedule.factor(Progress(2.0, 9, {"loss": [1.0, 2.0]}, memory=memory)) == 0.5
+    assert schedule.factor(Progress(2.0, 9, {"loss": [2.0, 1.0, 0.5]}, memory=memory)) == 1.0
+    shorter = [1.0, 2.0, 3.0]
+    assert schedule.factor(Progress(3.0, 9, {"loss": shorter}, memory=memory)) == 0.25
+    del shorter[1:]
+    assert schedule.factor(Progress(1.0, 9, {"loss": shorter}, memory=memory)) == 1.0

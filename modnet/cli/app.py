@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import traceback
 import warnings
 from collections.abc import Iterator
@@ -13,8 +14,9 @@ from typing import Any
 import click
 
 import modnet
+from modnet.cli.output import discard, echo
 from modnet.configuration import did_you_mean, nearest, show
-from modnet.errors import ModnetError, SpecError, TrainingError, printable
+from modnet.errors import ModnetError, SpecError, TrainingError, harmless
 
 COMMANDS = (
     "new-spec",
@@ -79,6 +81,16 @@ class CommandGroup(click.Group):
                 parameter.type = expanding
         return found, command, rest
 
+    def make_context(self, *arguments: Any, **options: Any) -> click.Context:
+        try:
+            return super().make_context(*arguments, **options)
+        except click.ClickException as error:
+            _make_harmless(error)
+            raise
+        except BrokenPipeError:  # of the help
+            discard(sys.stdout)
+            raise click.exceptions.Exit(0) from None
+
     def invoke(self, ctx: click.Context) -> Any:
         ctx.color = False if "NO_COLOR" in os.environ else None
         try:
@@ -86,20 +98,32 @@ class CommandGroup(click.Group):
                 warnings.showwarning = lambda message, *_, **__: warn(str(message))
                 return super().invoke(ctx)
         except click.NoSuchOption as error:
+            _make_harmless(error)
             advice = _setting_meant(error)
             if not advice:
                 raise
             raise click.UsageError(f"{error.message} {advice}", error.ctx) from None
-        except (click.ClickException, click.exceptions.Exit, click.Abort, BrokenPipeError):
+        except click.ClickException as error:
+            _make_harmless(error)
             raise
+        except (click.exceptions.Exit, click.Abort):
+            raise
+        except BrokenPipeError:  # of a command of a plugin, which prints by other ways
+            discard(sys.stdout)
+            status = 0
         except KeyboardInterrupt:
-            click.echo("interrupted", err=True)
+            echo("interrupted", err=True)
             status = INTERRUPTED
         except Exception as error:
             if ctx.params["debug"]:
-                traceback.print_exc()
+                echo(traceback.format_exc(), err=True, nl=False)
             status = report(error)
         return ctx.exit(status)
+
+
+def _make_harmless(error: click.ClickException) -> None:
+    """Its message quotes the command line, in which names of files can be anything."""
+    vars(error)["message"] = harmless(error.message)  # final to type checkers, and there is no other way in
 
 
 def _setting_meant(error: click.NoSuchOption) -> str:
@@ -153,26 +177,27 @@ def _offered_commands() -> Iterator[tuple[str, str, click.Command]]:
 
 
 def warn(message: str) -> None:
-    click.echo(f"{click.style('warning:', fg='yellow', bold=True)} {message}", err=True)
+    echo(f"{click.style('warning:', fg='yellow', bold=True)} {harmless(message)}", err=True, styled=True)
 
 
 def report(error: Exception) -> int:
     """Tells an error on standard error, and gives the exit status."""
     if isinstance(error, SpecError):
-        click.echo(faults_text(error), err=True)
+        echo(faults_text(error), err=True)
         return WRONG_INPUT
     status = FAILED
     message = str(error)
     if isinstance(error, ModnetError):
         status = FAILED if isinstance(error, TrainingError) else WRONG_INPUT
+    elif isinstance(error, MemoryError):
+        message = f"not enough memory{f': {message}' if message else ''}"
     elif isinstance(error, OSError):
         status = WRONG_INPUT if isinstance(error, WRONG_PLACE) else FAILED
         reason = (error.strerror or str(error)).lower() + _advice(error)
         message = f"{error.filename}: {reason}" if error.filename else reason
     else:
         message = f"{type(error).__name__}: {message}\nthis was not foreseen; modnet --debug shows where it happened"
-    message = "\n".join(map(printable, message.split("\n")))  # it may quote a file, and move no terminal
-    click.echo(f"{click.style('error:', fg='red', bold=True)} {message}", err=True)
+    echo(f"{click.style('error:', fg='red', bold=True)} {harmless(message)}", err=True, styled=True)
     return status
 
 

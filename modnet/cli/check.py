@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from modnet.cli.options import echo_json, json_option, plugin_option, set_option
+from modnet.cli.options import json_option, plugin_option, set_option
+from modnet.cli.output import echo, echo_json
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -40,14 +41,14 @@ def command(ctx: click.Context, spec: str, plugins: tuple[str, ...], settings: t
     """
     from modnet.cli.app import WRONG_INPUT, faults_text
     from modnet.cli.job import Job
-    from modnet.errors import SpecError
+    from modnet.errors import SpecError, harmless
 
     notes: list[str] = []
     size = {}
     fault: SpecError | None = None
     try:
         job = Job.open(spec, plugins, settings)
-        size = {"nodes": len(job.network.graph.nodes), "parameters": job.network.parameters.size}
+        size = {"nodes": len(job.network.graph.nodes), "parameters": job.network.layout.parameter_count}
         notes = _check_training(job)
     except SpecError as error:
         fault = error
@@ -56,19 +57,19 @@ def command(ctx: click.Context, spec: str, plugins: tuple[str, ...], settings: t
         problems = [{key: getattr(problem, key) for key in keys} for problem in (fault.problems if fault else ())]
         echo_json({"spec": spec, **size, "notes": notes, "problems": problems})
     elif fault is not None:
-        click.echo(_coloured(faults_text(fault)))
+        echo(_coloured(harmless(faults_text(fault))), styled=True)
     else:
         nodes = f"{size['nodes']} node" + ("" if size["nodes"] == 1 else "s")
-        click.echo(f"{spec}: no problems; {nodes}, {size['parameters']:,} parameters")
+        echo(f"{spec}: no problems; {nodes}, {size['parameters']:,} parameters")
         for note in notes:
-            click.echo(note)
+            echo(note)
     if fault is not None:
         ctx.exit(WRONG_INPUT)
 
 
 def _check_training(job: Job) -> list[str]:
     """Checks that loss, metrics and data fit the network; gives notes on what could not be checked."""
-    from modnet.errors import DataError, ShapeError
+    from modnet.errors import DataError, ShapeError, TooLarge
 
     if job.network.training is None:
         return ["there is no [training] table: only the network was checked"]
@@ -96,7 +97,10 @@ def _check_training(job: Job) -> list[str]:
         raise job.problem(("data", "train"), error.message, error.hint) from None
     except DataError as error:
         raise job.problem(("data", "train"), str(error)) from None
-    _try_a_batch(job, objective, loaded)
+    try:
+        _try_a_batch(job, objective, loaded)
+    except TooLarge as error:
+        notes.append(f"note: no batch was tried: {error}")
     return notes
 
 
@@ -118,10 +122,12 @@ def _try_a_batch(job: Job, objective: Objective, loaded: LoadedData) -> None:
     import numpy as np
 
     from modnet.errors import DataError, ShapeError
+    from modnet.memory import require
     from modnet.training.batches import ArrayBatches
     from modnet.training.trainer import Evaluation
     from modnet.training.trial import look_over
 
+    require(job.network.layout.nbytes(job.network.dtype), "the network with all its arrays")
     evaluation = Evaluation(job.network, objective)
     try:
         for part, what in ((loaded.train, "training data"), (loaded.validation, "validation data")):

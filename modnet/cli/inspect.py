@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from modnet.cli.options import echo_json, json_option
+from modnet.cli.options import json_option
+from modnet.cli.output import echo, echo_json
 from modnet.errors import printable
 
 if TYPE_CHECKING:
@@ -22,6 +23,12 @@ if TYPE_CHECKING:
 INDENT, WIDTH = 16, 80
 WIDEST_NAME = 44
 """Longer names of arrays push what stands beside them to the right."""
+
+LONGEST = 4000
+"""Characters that stand behind a label; of a longer text this much is shown."""
+
+MOST_BRANCHES = 20_000
+"""So many nodes are drawn as a tree. What comes beyond them, under a name of hundreds of parts perhaps, is listed."""
 
 MOST_MISSING = 4
 """Of the components that an installed version does not offer so many are named."""
@@ -60,7 +67,7 @@ def command(model: str, as_json: bool) -> None:
     header = found.header
     needs = [_need(row) for row in _rows(header.get("needs"))]
     if not as_json:
-        click.echo("\n".join(map(printable, _lines(model, found, needs))))
+        echo("\n".join(map(printable, _lines(model, found, needs))))
         return
     echo_json(
         {
@@ -79,7 +86,7 @@ def command(model: str, as_json: bool) -> None:
             "metadata": header.get("metadata"),
             "checkpoint": _checkpoint(header),
             "other": {key: value for key, value in header.items() if key not in KNOWN},
-            "nodes": [{"name": name, "type": kind} for name, kind in _nodes(header).items()],
+            "nodes": [{"name": name, "type": kind} for name, kind in _nodes(header, found.size).items()],
             "groups": [
                 {"name": name, "dtype": views[0].dtype.name, "arrays": len(views), "bytes": sum(map(_nbytes, views))}
                 for name, views in _groups(found).items()
@@ -211,13 +218,13 @@ def _checkpoint(header: Mapping[str, Any]) -> dict[str, int] | None:
     return place if len(place) == 2 else None
 
 
-def _nodes(header: Mapping[str, Any]) -> dict[str, str]:
+def _nodes(header: Mapping[str, Any], size: int) -> dict[str, str]:
     """Name -> type of the nodes, as far as a file tells that without its plugins."""
     from modnet.modelfile.container import Fault
     from modnet.modelfile.edit import stored_nodes
 
     try:
-        return {node.name: node.type for node in stored_nodes(header)}
+        return {node.name: node.type for node in stored_nodes(header, size)}
     except Fault:
         return {}
 
@@ -267,7 +274,7 @@ def _lines(model: str, found: HeaderOnly, needs: list[dict[str, Any]]) -> Iterat
         if name not in NETWORK_GROUPS:
             size = readable_bytes(sum(map(_nbytes, views)))
             yield from _labelled("", f"{name}: {counted(len(views), 'array')}, {views[0].dtype.name}, {size}")
-    yield from _tree(groups, _nodes(header))
+    yield from _tree(groups, _nodes(header, found.size))
 
 
 def _shown(value: Any) -> str:
@@ -277,6 +284,8 @@ def _shown(value: Any) -> str:
 
 
 def _labelled(label: str, text: str) -> Iterator[str]:
+    if len(text) > LONGEST:
+        text = f"{text[:LONGEST]} ... ({len(text) - LONGEST:,} more characters)"
     wrapped = textwrap.wrap(text, WIDTH - INDENT, break_long_words=False, break_on_hyphens=False) or [""]
     for index, line in enumerate(wrapped):
         yield f"{'' if index else label:<{INDENT}}{line}"
@@ -317,7 +326,7 @@ def _training_lines(header: Mapping[str, Any]) -> Iterator[str]:
         yield from _labelled("checkpoint", "of a training; how far it was is not told")
 
 
-@dataclass
+@dataclass(slots=True)
 class _Branch:
     """What names with a common beginning stand for."""
 
@@ -331,12 +340,18 @@ def _tree(groups: Mapping[str, Sequence[View]], types: Mapping[str, str]) -> Ite
     from modnet.summary import readable_bytes, shape_text
 
     root = _Branch({name: _Branch() for name in types})
+    count = 0
     for group in NETWORK_GROUPS:
         for view in groups.get(group, ()):
             branch = root
             *path, leaf = view.name.split(".")
+            if count > MOST_BRANCHES:
+                path, leaf = [], view.name
             for part in path:
-                branch = branch.branches.setdefault(part, _Branch())
+                if part not in branch.branches:
+                    branch.branches[part] = _Branch()
+                    count += 1
+                branch = branch.branches[part]
             branch.arrays.append((leaf, view))
     rows: list[tuple[str, str, str, str, str]] = []
 

@@ -35,7 +35,7 @@ class Job:
         path: of the spec.
         source: where everything stands in it.
         settings: what `--set` has replaced.
-        network: with fresh parameters.
+        network: with fresh parameters, which are drawn when they are first asked for.
     """
 
     path: Path
@@ -45,12 +45,12 @@ class Job:
 
     @classmethod
     def open(cls, path: str, plugins: Sequence[str] = (), settings: Sequence[str] = ()) -> Job:
-        """Reads a spec file and builds its network.
+        """Reads a spec file and plans its network.
 
         Raises:
             SpecError: with all faults, each with its place in the file or in `--set`.
         """
-        from modnet.network import build
+        from modnet.network import plan
 
         load_plugin_files(plugins)
         overrides = parse_settings(settings)
@@ -59,7 +59,7 @@ class Job:
             spec, source = read_spec(path, overrides=overrides)
             assert source is not None
             try:
-                network = build(spec)
+                network = plan(spec)
             except SpecError as error:
                 raise located_error(error, source) from None
         return cls(Path(path), source, given, network)

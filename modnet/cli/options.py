@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
-import math
 import tomllib
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 import click
+
+from modnet.configuration import DEEPEST
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -44,25 +44,18 @@ def parse_settings(settings: Sequence[str]) -> dict[str, Any]:
         key, equals, text = setting.partition("=")
         if not equals or not key.strip() or not all(key.split(".")):
             raise click.UsageError(f"--set {setting}: expected KEY=VALUE, such as training.epochs=3")
+        if key.count(".") >= DEEPEST:
+            raise click.UsageError(f"--set {key[:40]}...: nested more than {DEEPEST} levels deep")
         try:
             table = tomllib.loads(f"value = {text}")
             value = table["value"] if len(table) == 1 else text
         except tomllib.TOMLDecodeError:
             value = text
+        except ValueError:  # Python converts no more digits
+            raise click.UsageError(
+                f"--set {key}: expected a number of a few digits, found one of {len(text):,}"
+            ) from None
+        except RecursionError:
+            raise click.UsageError(f"--set {key}: nested more than {DEEPEST} levels deep") from None
         parsed[key.strip()] = value
     return parsed
-
-
-def echo_json(value: Any) -> None:
-    """Prints a value as JSON; nan and infinity, which JSON does not have, become null."""
-    click.echo(json.dumps(_finite(value), indent=2, ensure_ascii=False))
-
-
-def _finite(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _finite(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_finite(item) for item in value]
-    if hasattr(value, "tolist"):
-        return _finite(value.tolist())
-    return None if isinstance(value, float) and not math.isfinite(value) else value

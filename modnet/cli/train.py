@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from modnet.cli.app import INTERRUPTED, TERMINATED, warn
-from modnet.cli.options import echo_json, json_option, plugin_option, set_option
+from modnet.cli.options import json_option, plugin_option, set_option
+from modnet.cli.output import echo, echo_json
 
 if TYPE_CHECKING:
     from modnet.cli.job import Job
@@ -83,7 +84,7 @@ def command(
     network = job.network
     network.schema = loaded.schema
     if not as_json:
-        click.echo(_introduction(job, loaded))
+        echo(_introduction(job, loaded))
     job.check_figures(objective, validation=loaded.validation is not None)
     _check_logs(job, path)
     try:
@@ -94,7 +95,7 @@ def command(
         ) from error
     status = _status(history)
     if status and not run.step:
-        click.echo(f"stopped before the first step; {_untouched(path)}", err=True)
+        echo(f"stopped before the first step; {_untouched(path)}", err=True)
         ctx.exit(status)
     network.metrics = _final_figures(network, loaded.validation, history)
     written = _save(network, path)
@@ -108,7 +109,7 @@ def command(
             {
                 "model": str(path),
                 "bytes": path.stat().st_size,
-                "parameters": network.parameters.flat.size,
+                "parameters": network.layout.parameter_count,
                 "epochs": history.epochs,
                 "best_epoch": history.best_epoch,
                 "stopped": history.stopped,
@@ -119,9 +120,9 @@ def command(
         )
     else:
         again = shlex.join(_command(spec, output, plugins, settings)) if status else ""
-        click.echo(_conclusion(job, loaded, path, plugins, again))
+        echo(_conclusion(job, loaded, path, plugins, again))
         if profile is not None:
-            click.echo(f"\n{profile}")
+            echo(f"\n{profile}")
     ctx.exit(status)
 
 
@@ -179,7 +180,7 @@ def _introduction(job: Job, loaded: LoadedData) -> str:
         lines += [line for half in halves for line in textwrap.wrap(half, max(80 - indent, 40))]
     network = job.network
     count = len(network.graph.nodes)
-    size = f"{count} node{'' if count == 1 else 's'}, {network.parameters.flat.size:,} parameters, {network.dtype}"
+    size = f"{count} node{'' if count == 1 else 's'}, {network.layout.parameter_count:,} parameters, {network.dtype}"
     labelled = [name, *[""] * (len(lines) - 1), "network"]
     return "\n".join(f"{label:<{indent}}{line}" for label, line in zip(labelled, [*lines, size], strict=True))
 

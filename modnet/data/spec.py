@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from typing import Literal
 
@@ -88,7 +89,7 @@ class DataSpec(Configuration):
 
     def check(self) -> None:
         targets = _column_names(self.target)
-        twice = {name for name in targets if targets.count(name) > 1}
+        twice = [name for name, count in Counter(targets).items() if count > 1]
         if twice:
             raise ValueError(f"target names {show(min(twice))} twice")
         both = set(targets).intersection(_column_names(self.inputs))

@@ -9,6 +9,9 @@ from modnet.component import Array
 from modnet.configuration import nearest, show
 from modnet.errors import DataError, legible
 
+MOST_NAMES = 12
+"""So many names of a list are in a message."""
+
 
 @dataclass(frozen=True)
 class Table:
@@ -46,7 +49,16 @@ class Table:
         """Where a value stands, for a message: `penguins.csv: row 17 (line 18), column sex`."""
         original = row if self.rows is None else self.rows[row]
         line = f" (line {self.lines[original]})" if self.lines else ""
-        return f"{self.name}: row {original + 1}{line}, column {column}"
+        return f"{self.name}: row {original + 1}{line}, column {legible(column)}"
+
+    def require_rows(self) -> None:
+        """Checks that there are rows.
+
+        Raises:
+            DataError: there are none.
+        """
+        if not len(self):
+            raise DataError(f"{self.name}: no rows below the names of the columns")
 
     def require(self, names: Iterable[str]) -> None:
         """Checks that there are columns of these names.
@@ -57,7 +69,8 @@ class Table:
         missing = [name for name in dict.fromkeys(names) if name not in self.columns]
         if not missing:
             return
-        near = {name: nearest(name, self.columns) for name in missing}
+        # What is near is looked for among all columns, so for as many names only as a message shows.
+        near = {name: nearest(name, self.columns) if place < MOST_NAMES else None for place, name in enumerate(missing)}
         faults = [f"no column {show(name)} (did you mean {show(found)}?)" for name, found in near.items() if found]
         absent = [show(name) for name, found in near.items() if not found]
         if absent:
@@ -65,7 +78,7 @@ class Table:
         raise DataError(f"{self.name}: {', '.join(faults)}; the columns are {shorten(self.columns)}")
 
 
-def shorten(names: Iterable[str], most: int = 12) -> str:
+def shorten(names: Iterable[str], most: int = MOST_NAMES) -> str:
     """A list of names for a message."""
     listed = [legible(name) for name in names]
     return ", ".join(listed[:most]) + (f", ... ({len(listed)} in all)" if len(listed) > most else "")

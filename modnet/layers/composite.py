@@ -75,4 +75,5 @@ class Repeat(Composite, type="repeat"):
             raise ValueError("layers is empty; expected one at least")
 
     def expand(self, inputs: Sequence[str]) -> Sequence[Node]:
-        return [Node(layer=Chain(layers=self.layers), name=str(number + 1)) for number in range(self.count)]
+        chain = Chain(layers=self.layers)  # one for all: to make one is to check all of its nodes
+        return [Node(layer=chain, name=str(number + 1)) for number in range(self.count)]

@@ -135,6 +135,20 @@ class BatchNorm(Layer, type="batch_norm"):
         return result.reshape(gradient.shape)
 
 
+def inverse_roots(rows: Array, shares: Array | None, mean_squares: Array, epsilon: float) -> Array:
+    """1 / sqrt(mean square + epsilon) of each row; in float64 where the squares of a row overflow (from 1e19 on).
+
+    `shares` are those of the elements in the mean, None for equal ones.
+    """
+    inverse: Array = 1 / np.sqrt(mean_squares + epsilon)
+    if not inverse.all():
+        beyond = np.flatnonzero(inverse == 0)
+        squares = np.square(rows[beyond].astype(np.float64))
+        means = squares.mean(axis=1) if shares is None else np.einsum("ij,ij->i", squares, shares[beyond])
+        inverse[beyond] = 1 / np.sqrt(means + epsilon)
+    return inverse
+
+
 class LayerNorm(Layer, type="layer_norm"):
     """Normalizes each sample by itself: y = scale * (x - mean) / sqrt(variance + epsilon) + shift.
 
@@ -168,16 +182,13 @@ class LayerNorm(Layer, type="layer_norm"):
         size = math.prod(x.shape[-self.axes :])
         rows = x.reshape(-1, size)
         shares = shares_of_steps(context.masks[0], x, self.axes)
-        if shares is None:
-            mean = np.mean(rows, axis=1, keepdims=True)
-        else:
-            mean = np.einsum("ij,ij->i", rows, shares)[:, None]
+        mean = np.mean(rows, axis=1, keepdims=True) if shares is None else np.einsum("ij,ij->i", rows, shares)[:, None]
         normalized = np.subtract(rows, mean, out=context.buffer(rows.shape))
         if shares is None:
             variance = np.einsum("ij,ij->i", normalized, normalized) / size
         else:
             variance = np.einsum("ij,ij,ij->i", normalized, normalized, shares)
-        inverse = (1 / np.sqrt(variance + self.epsilon))[:, None]
+        inverse = inverse_roots(normalized, shares, variance, self.epsilon)[:, None]
         np.multiply(normalized, inverse, out=normalized)
         context.save(normalized, inverse, shares)
         y = np.multiply(normalized, context.params["scale"].reshape(-1), out=context.buffer(rows.shape))
@@ -237,7 +248,7 @@ class RMSNorm(Layer, type="rms_norm"):
             mean_square = np.einsum("ij,ij->i", rows, rows) / features
         else:
             mean_square = np.einsum("ij,ij,ij->i", rows, rows, shares)
-        inverse: Array = (1 / np.sqrt(mean_square + self.epsilon))[:, None]
+        inverse = inverse_roots(rows, shares, mean_square, self.epsilon)[:, None]
         normalized = np.multiply(rows, inverse, out=context.buffer(rows.shape))
         context.save(normalized, inverse, shares)
         y = np.multiply(normalized, context.params["scale"], out=context.buffer(rows.shape))

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 class GlobalAveragePool(Layer, type="global_average_pool"):
     """The mean over all axes but the last: (height, width, channels) -> (channels,), (time, features) -> (features,).
 
-    Of sequences with a mask only the steps count that it leaves; a sequence without any gives zeros.
+    Of sequences with a mask only the steps count that it leaves; a sample without any step or pixel gives zeros.
 
     Source: Lin, Chen and Yan 2013, arXiv:1312.4400, section 3.2.
 
@@ -34,8 +34,8 @@ class GlobalAveragePool(Layer, type="global_average_pool"):
         return shape[-1:]
 
     def forward(self, context: Context, x: Array) -> Array:
-        positions = math.prod(x.shape[1:-1])
-        flat = x.reshape(len(x), positions, x.shape[-1])
+        positions = max(1, math.prod(x.shape[1:-1]))
+        flat = x.reshape(len(x), -1, x.shape[-1]) if x.size else np.zeros((len(x), 1, x.shape[-1]), x.dtype)
         y = context.buffer((len(x), x.shape[-1]))
         (mask,) = context.masks
         context.output_mask = None
@@ -45,7 +45,7 @@ class GlobalAveragePool(Layer, type="global_average_pool"):
             return np.divide(y, positions, out=y)
         shares: Array = mask / np.maximum(mask.sum(axis=1, keepdims=True), 1).astype(x.dtype)
         context.save(x.shape, shares)
-        np.einsum("bt,btf->bf", shares, flat, out=y)
+        np.einsum("bt,btf->bf", shares, x, out=y)
         return y
 
     def backward(self, context: Context, gradient: Array) -> Array:
@@ -55,5 +55,6 @@ class GlobalAveragePool(Layer, type="global_average_pool"):
             np.multiply(gradient[:, None], shares[..., None], out=result)
             return result
         positions = math.prod(shape[1:-1])
-        np.divide(gradient[:, None], positions, out=result.reshape(len(gradient), positions, shape[-1]))
+        if result.size:
+            np.divide(gradient[:, None], positions, out=result.reshape(len(gradient), positions, shape[-1]))
         return result

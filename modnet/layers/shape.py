@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from modnet.component import Array, Example, Layer, Shape, field
+from modnet.component import MOST_AXES, Array, Example, Layer, Shape, field
 from modnet.errors import ShapeError
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def _mask_of_steps(mask: Array, before: int, after: int) -> Array | None:
     if after and before % after == 0:
         return np.repeat(mask, before // after, axis=1)
     if before and after % before == 0 and mask.shape[1] % (after // before) == 0:
-        joined: Array = mask.reshape(len(mask), -1, after // before).any(axis=2)
+        joined: Array = np.logical_or.reduce(mask.reshape(len(mask), -1, after // before), axis=2)
         return joined
     return None
 
@@ -70,6 +70,8 @@ class Reshape(Layer, type="reshape"):
     shape: tuple[int, ...] = field(minimum=-1)
 
     def check(self) -> None:
+        if len(self.shape) > MOST_AXES:
+            raise ValueError(f"shape: expected {MOST_AXES} axes at most, found {len(self.shape):,}")
         if 0 in self.shape or self.shape.count(-1) > 1:
             raise ValueError(f"shape = {list(self.shape)}: expected sizes from 1 on, of which one may be -1 instead")
 

@@ -95,6 +95,12 @@ def _far(state: Mapping[str, Array]) -> Array | None:
     return None if rest is None or not np.count_nonzero(rest) else np.flatnonzero(rest)
 
 
+def _raw(context: Context, x: Array) -> Array:
+    """The numbers as they were given to the network, where x is no more than their conversion."""
+    raw = context.raw[0] if context.raw else None
+    return x if raw is None else raw
+
+
 def _exact_mean(state: Mapping[str, Array], features: Array) -> Array:
     return state["mean"][features].astype(np.float64) + state["mean_rest"][features]
 
@@ -108,8 +114,8 @@ class Standardize(Layer, type="standardize"):
     them keeps them. Steps that a mask leaves out are no data. Until then the layer is the identity.
 
     A feature whose mean is many deviations away from zero (times in seconds since 1970, Julian dates) has digits that
-    float32 does not have. Where the layer reads an input of the network it therefore subtracts the mean from the
-    numbers as they were given, in float64.
+    float32 does not have. Where the layer reads an input of the network it therefore
+    subtracts the mean from the numbers as they were given, in float64.
 
     State: mean (features,), deviation (features,), samples (how many rows they were taken from; 0 before), mean_rest
     (features,), what is left of such a mean behind the digits of `mean`, otherwise 0.
@@ -138,8 +144,7 @@ class Standardize(Layer, type="standardize"):
         self, context: Context, batches: Iterable[tuple[Array, Array | None]]
     ) -> Iterator[tuple[Array, Array | None]]:
         for x, _ in batches:
-            raw = context.raw[0]
-            yield x if raw is None else raw, context.masks[0]
+            yield _raw(context, x), context.masks[0]
 
     def forward(self, context: Context, x: Array) -> Array:
         state = context.state
@@ -147,8 +152,7 @@ class Standardize(Layer, type="standardize"):
         np.divide(y, state["deviation"], out=y)
         far = _far(state)
         if far is not None:
-            raw = x if context.raw[0] is None else context.raw[0]
-            distance = raw[..., far] - _exact_mean(state, far)
+            distance = _raw(context, x)[..., far] - _exact_mean(state, far)
             y[..., far] = distance / state["deviation"][far]
         return y
 

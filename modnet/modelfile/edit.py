@@ -18,7 +18,7 @@ from modnet.configuration import did_you_mean, show
 from modnet.errors import MalformedFile, ModelFileError, legible
 from modnet.modelfile.container import DTYPES, NETWORK_GROUPS, Fault, Segment, View
 from modnet.modelfile.damage import Checked, mismatch, require_whole
-from modnet.modelfile.model import check_features
+from modnet.modelfile.model import check_features, most_nodes
 from modnet.modelfile.reader import File, HeaderOnly, check_frames, front, layout, opened, require_length, structure
 from modnet.modelfile.writer import StreamedGroup, write
 from modnet.registry import CORE, normalized
@@ -84,7 +84,7 @@ def edit(
                 header["metadata"] = _edited_metadata(header.get("metadata"), metadata or {}, remove_metadata)
             groups = taking.apply(groups)
             if rename:
-                groups = _Renaming(header, rename).apply(groups)
+                groups = _Renaming(header, rename, file.size).apply(groups)
             if cast:
                 groups = _cast(path, header, groups, cast)
         except Fault as fault:
@@ -284,7 +284,7 @@ def _described(found: tuple[np.dtype[Any], tuple[int, ...]] | None) -> str:
 # Nodes
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class StoredNode:
     """A node as the spec in a file has it.
 
@@ -305,18 +305,23 @@ class StoredNode:
         return str(self.table["type"])
 
 
-def stored_nodes(header: Mapping[str, Any]) -> list[StoredNode]:
+def stored_nodes(header: Mapping[str, Any], size: int) -> list[StoredNode]:
     """The nodes of a stored network, in order; a composite is one of them.
 
     They are named as `modnet.graph` names them. Whether `activation` is an option of the node or a field of the layer
     itself is known to the layer's class alone; here it is always an option.
 
+    Args:
+        size: of the file, in bytes.
+
     Raises:
-        Fault: there is no list of nodes.
+        Fault: there is no list of nodes, or more of them than a file of that size may have.
     """
     layers = _network(header).get("layers")
     if not isinstance(layers, list):
         raise Fault("expected a list of nodes", "spec.network.layers")
+    if len(layers) > most_nodes(size):
+        raise Fault(f"there are more than {most_nodes(size):,} nodes, which is the limit", "spec.network.layers")
     tables = []
     for position, value in enumerate(layers):
         table = _table(value)
@@ -360,11 +365,12 @@ def _table(value: Any) -> dict[str, Any] | None:
 class _Renaming:
     """New names for nodes, in all places where the header has the old ones."""
 
-    def __init__(self, header: dict[str, Any], names: Mapping[str, str]) -> None:
+    def __init__(self, header: dict[str, Any], names: Mapping[str, str], size: int) -> None:
         self.header = header
+        self.size = size
         self.network = _network(header)
         self.names = names
-        self.nodes = stored_nodes(header)
+        self.nodes = stored_nodes(header, size)
         self._check_names()
         self._check_that_all_names_are_known()
 
@@ -439,7 +445,7 @@ class _Renaming:
             for node, table in zip(own, layers, strict=True):
                 if node.name in explicit:
                     table["name"] = self._of(node.name)
-            found = [node.name for node in stored_nodes(self.header)]
+            found = [node.name for node in stored_nodes(self.header, self.size)]
             if found == wanted:
                 return
             changed = [node for node, old, new in zip(self.nodes, wanted, found, strict=True) if old != new]

@@ -32,6 +32,7 @@ from modnet.errors import (
     legible,
 )
 from modnet.graph import Graph, build_graph
+from modnet.memory import require
 from modnet.modelfile.container import DTYPES, NETWORK_GROUPS, Segment
 from modnet.modelfile.reader import File, HeaderOnly, map_whole, mapped_group, opened, read_group, structure
 from modnet.network import Layout, Network
@@ -189,6 +190,10 @@ def _loaded(file: File, registry: Registry, mmap: bool, verify: bool) -> tuple[N
     """The network of a file. Nothing else that the file holds, such as an optimizer's slots, is read."""
     found = structure(file)
     network, reader = _network(file.path, found, registry)
+    if not mmap:
+        require(
+            network.layout.nbytes(network.dtype), "the network with all its arrays", "mmap=True leaves them in the file"
+        )
     mapped = map_whole(file) if mmap else None
     for name, array in zip(NETWORK_GROUPS, (network.parameters, network.state), strict=True):
         segments = found.groups.get(name)
@@ -214,8 +219,8 @@ def _network(path: str | PathLike[str], found: HeaderOnly, registry: Registry) -
     except SpecError as error:
         raise MalformedFile(path, "\n".join(itemised(map(str, error.problems))), "spec") from None
     _leave_out(graph, {name for segment in found.groups.get("state", ()) for name in segment.names})
-    _check_arrays(path, Layout.of(graph), np.dtype(spec.dtype), found.groups)
     network = Network(Spec(network=spec), graph)
+    _check_arrays(path, network.layout, network.dtype, found.groups)
     training = header["spec"].get("training")
     if isinstance(training, dict):
         check_training(path, training, "spec.training")

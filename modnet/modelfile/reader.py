@@ -31,6 +31,7 @@ from modnet.errors import (
     ModelFileError,
     NewerFormat,
     NotAModelFile,
+    TooLarge,
     Truncated,
     legible,
 )
@@ -223,6 +224,8 @@ def opened(path: str | os.PathLike[str]) -> Iterator[File]:
             yield File(path, raw)
         except Fault as fault:
             raise MalformedFile(path, fault.what, fault.where) from None
+        except TooLarge as error:
+            raise ModelFileError(path, str(error)) from None
         except MemoryError:
             raise ModelFileError(path, "the file does not fit into memory") from None
 

@@ -79,7 +79,7 @@ def _overridden(values: Any, parts: list[str], value: Any, whole: str) -> Any:
     """A copy of nested `values` with one value replaced or added."""
     head, *rest = parts
     if isinstance(values, list):
-        if not head.isdigit() or int(head) >= len(values):
+        if not (head.isascii() and head.isdigit() and len(head) < 10) or int(head) >= len(values):
             raise SpecError([Problem(whole, f"cannot be set: {show(head)} is no position in a list of {len(values)}")])
         index = int(head)
         item = _overridden(values[index], rest, value, whole) if rest else value

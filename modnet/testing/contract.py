@@ -28,11 +28,11 @@ __all__ = ["ContractError", "Report", "Row", "check_component", "check_kernel", 
 Status = Literal["passed", "not applicable", "not examined", "failed"]
 
 MODULES = {
-    "composite": ("component", "composite", "unchanged", "engine"),
-    "layer": ("component", "layer", "unchanged", "engine"),
-    "activation": ("component", "layer", "activation", "unchanged", "engine"),
+    "composite": ("component", "composite", "process", "unchanged", "engine"),
+    "layer": ("component", "layer", "numbers", "process", "unchanged", "engine"),
+    "activation": ("component", "layer", "numbers", "activation", "process", "unchanged", "engine"),
     "loss": ("component", "loss", "unchanged"),
-    "optimizer": ("component", "optimizer", "unchanged"),
+    "optimizer": ("component", "optimizer", "process", "unchanged"),
     "initializer": ("component", "initializer", "unchanged"),
     "schedule": ("component", "schedule", "unchanged"),
     "metric": ("component", "metric", "unchanged"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -24,22 +24,57 @@ class Form:
         name: for messages.
         make: (rng, shape with the batch axis) -> prediction and target, in float64 or as labels.
         classes: whether the last axis is one of classes, so that a size of 1 makes no sense.
+        unbounded: whether predictions are any numbers, and no probabilities or rates.
     """
 
     name: str
     make: Maker
     classes: bool = False
+    unbounded: bool = False
 
 
 @dataclass(frozen=True)
 class Case:
-    """A form with the shape of one sample's prediction."""
+    """A form with the shape of one sample's prediction.
+
+    Attributes:
+        form, shape: what they mean and how large they are.
+        target_shape: that of one sample's target, where the author gives one that is not the form's own.
+    """
 
     form: Form
     shape: tuple[int, ...]
+    target_shape: tuple[int, ...] | None = None
 
     def data(self, batch: int, seed: int = 0) -> tuple[Array, Array]:
-        return self.form.make(np.random.default_rng(seed), (batch, *self.shape))
+        rng = np.random.default_rng(seed)
+        prediction, target = self.form.make(rng, (batch, *self.shape))
+        if self.target_shape is not None:
+            _, target = self.form.make(rng, (batch, *self.target_shape))
+        return prediction, target
+
+    @property
+    def factors(self) -> tuple[float, ...]:
+        """What predictions may be multiplied by."""
+        return (1.0, 10.0, 100.0) if self.form.unbounded else (1.0,)
+
+    def perfect(self, target: Array) -> list[Array]:
+        """Predictions that meet the target as well as can be, in the readings of predictions that there are.
+
+        One of them is the target itself, or its one-hot rows; others are those of which a link function makes it, such
+        as logits and logarithms of rates. There are none for a target with a shape of its own.
+        """
+        if self.target_shape is not None:
+            return []
+        if target.ndim < len(self.shape) + 1:
+            target = np.eye(self.shape[-1])[target]
+        target = target.astype(np.float64)
+        found = [target]
+        if (target >= 0).all():
+            found.append(np.log(np.maximum(target, 1e-3)))
+            if target.max(initial=0.0) <= 1:
+                found.append(20 * target - 10)
+        return found
 
     def __str__(self) -> str:
         return f"{self.form.name} {self.shape}"
@@ -68,14 +103,16 @@ def _bits(rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
 
 
 FORMS = (
-    Form("numbers", lambda rng, shape: (rng.standard_normal(shape), rng.standard_normal(shape))),
+    Form("numbers", lambda rng, shape: (rng.standard_normal(shape), rng.standard_normal(shape)), unbounded=True),
     Form("probabilities and labels", lambda rng, shape: (_rows(rng, shape), _labels(rng, shape)), True),
     Form("probabilities and one-hot rows", lambda rng, shape: (_rows(rng, shape), _one_hot(rng, shape)), True),
     Form("probabilities and rows", lambda rng, shape: (_rows(rng, shape), _rows(rng, shape)), True),
     Form("chances and 0 or 1", lambda rng, shape: (_chances(rng, shape), _bits(rng, shape))),
     Form("rates and counts", lambda rng, shape: (rng.uniform(0.5, 3, shape), rng.poisson(2.0, shape).astype(float))),
-    Form("scores and labels", lambda rng, shape: (rng.standard_normal(shape), _labels(rng, shape)), True),
-    Form("scores and signs", lambda rng, shape: (rng.standard_normal(shape), 2 * _bits(rng, shape) - 1)),
+    Form("scores and labels", lambda rng, shape: (rng.standard_normal(shape), _labels(rng, shape)), True, True),
+    Form(
+        "scores and signs", lambda rng, shape: (rng.standard_normal(shape), 2 * _bits(rng, shape) - 1), unbounded=True
+    ),
 )
 
 
@@ -101,6 +138,9 @@ def _accepted(shapes: Sequence[Shape], try_out: Callable[[Array, Array], bool]) 
     for shape in predictions:
         for form in FORMS:
             case = Case(form, tuple(3 if axis is None else axis for axis in shape))
+            if len(shapes) > 1 and not form.classes:
+                wanted = tuple(3 if axis is None else axis for axis in shapes[1])
+                case = case if wanted == case.shape else replace(case, target_shape=wanted)
             if form.classes and case.shape[-1:] == (1,):
                 continue
             prediction, target = case.data(64)  # so many that one of a wrong kind is among them

@@ -531,7 +531,8 @@ class Penalty:
                 total += l1 * float(np.abs(weight, out=scratch).sum())
                 gradient += np.multiply(np.sign(weight, out=scratch), l1, out=scratch)
             if l2:
-                square = float(np.vdot(weight, weight))
+                with np.errstate(over="ignore"):
+                    square = float(np.vdot(weight, weight))
                 total += l2 * (square if math.isfinite(square) else safe_norm(weight.reshape(-1)) ** 2)
                 gradient += np.multiply(weight, 2 * l2, out=scratch)
         return total

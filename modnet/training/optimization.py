@@ -89,7 +89,8 @@ class Optimization:
     def norm(self) -> float:
         """The Euclidean norm of the trainable parameters' gradient."""
         gradient = self.gradients.flat[: self.network.trainable_size]
-        square = float(np.dot(gradient, gradient))
+        with np.errstate(over="ignore"):
+            square = float(np.dot(gradient, gradient))
         return math.sqrt(square) if math.isfinite(square) else safe_norm(gradient)
 
     def clip(self, norm: float | None, value: float | None) -> None:

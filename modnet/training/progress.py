@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
 from modnet.component import Callback, field
+from modnet.errors import printable
 from modnet.training.run import INTERRUPTED
 
 if TYPE_CHECKING:
@@ -217,7 +218,7 @@ class FigureTable:
 
 def figure_title(name: str) -> str:
     """A figure's name for people: `validation_top_k_accuracy` -> "val top k accuracy"."""
-    return name.replace("validation_", "val ", 1).replace("_", " ")
+    return printable(name.replace("validation_", "val ", 1).replace("_", " "))
 
 
 def figure_text(name: str, value: float) -> str:

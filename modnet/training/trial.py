@@ -129,9 +129,10 @@ def _unusual(evaluation: Evaluation, batches: ArrayBatches) -> Iterator[int]:
         for array, to_ids in zip(batches.inputs, ids, strict=True)
     ]
     for target in batches.targets.values():
-        looks = [_itself, np.abs, *([_fraction] if target.dtype.kind == "f" else [])]
+        looks: list[Callable[[Array], Array]] = [_itself, _magnitude]
+        looks += [_fraction] if target.dtype.kind == "f" else []
         views.append((target, [*looks, _totals] if target.ndim > 1 else looks))
-    for array, looks in views:
+    for array, chosen_looks in views:
         if isinstance(array, np.memmap) and array.nbytes > MOST_MAPPED:
             continue
         size = max(1, PIECE // max(1, array.nbytes // max(1, len(array))))
@@ -142,7 +143,7 @@ def _unusual(evaluation: Evaluation, batches: ArrayBatches) -> Iterator[int]:
             piece = array[chosen] if rows is None else array[rows]
             if not piece.size:
                 continue
-            for number, look in enumerate(looks):
+            for number, look in enumerate(chosen_looks):
                 for sign, (value, row) in enumerate(_ends(look(piece))):
                     place = start + row if rows is None else int(rows[row])
                     key, rank = (number, sign), value if sign else -value
@@ -174,13 +175,20 @@ def _itself(array: Array) -> Array:
     return array
 
 
+def _magnitude(array: Array) -> Array:
+    found: Array = np.abs(array)
+    return found
+
+
 def _fraction(array: Array) -> Array:
     """How far numbers are from whole ones."""
     with np.errstate(invalid="ignore"):
-        return np.abs(array - np.rint(array))
+        found: Array = np.abs(array - np.rint(array))
+    return found
 
 
 def _totals(array: Array) -> Array:
     """The sums along the last axis, of which one-hot rows have 1."""
     with np.errstate(all="ignore"):
-        return np.add.reduce(array, axis=-1)
+        found: Array = np.add.reduce(array, axis=-1)
+    return found

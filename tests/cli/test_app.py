@@ -1,6 +1,7 @@
 """The command itself: help, version, what is imported, what is missing."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -46,6 +47,45 @@ def test_without_click_there_is_advice(folder):
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 2
     assert done.stderr == "the command modnet needs click and rich:  pip install 'modnet-core[cli]'\n"
+
+
+NINES = "9" * 5000
+
+
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        ("training.seed=١٢", 'training.seed: expected a whole number >= 0, found "١٢"'),
+        (f"training.seed={NINES}", "--set training.seed: expected a number of a few digits, found one of 5,000"),
+        (f"training.seed=[{NINES}]", "--set training.seed: expected a number of a few digits"),
+        (f"network.layers.1.out_features={NINES}", "expected a number of a few digits"),
+        ("network.layers.١.out_features=3", 'is no position in a list of 4'),
+        ("network.layers.².out_features=3", 'is no position in a list of 4'),
+        ("network.layers.-1.out_features=3", '"-1" is no position in a list of 4'),
+        (f"network.layers.{NINES}.out_features=3", 'is no position in a list of 4'),
+        ("network.layers.4.out_features=3", '"4" is no position in a list of 4'),
+        (f"training.seed={'[' * 5000}", "--set training.seed: nested more than 64 levels deep"),
+        (f"{'a.' * 3000}b=1", "nested more than 64 levels deep"),
+    ],
+    ids=lambda text: text[:40],
+)  # fmt: skip
+def test_settings_that_make_no_sense_are_wrong_calls(run, setting, message):
+    result = run("check", "pets.toml", "--set", setting, status=2)
+    assert message in result.stdout + result.stderr
+    assert "not foreseen" not in result.stderr
+
+
+@pytest.mark.parametrize("command", ["check", "train", "summary"])
+@pytest.mark.parametrize("name", ["a.toml", "a.json", "a.yaml", "a"])
+def test_a_pipe_is_no_spec(run, command, name):
+    os.mkfifo(name)
+    result = run(command, name, status=2)
+    assert f"{name}: this is a pipe or device" in result.stdout + result.stderr
+
+
+def test_a_pipe_is_no_plugin(run):
+    os.mkfifo("a.py")
+    assert "a.py: a pipe or device" in run("check", "pets.toml", "--plugin", "a.py", status=2).stderr
 
 
 def test_the_schema_of_a_spec(run):

@@ -104,3 +104,58 @@ def test_json(run):
             "hint": "",
         }
     ]
+
+
+@pytest.mark.parametrize(
+    ("settings", "place"),
+    [
+        (["training.schedule={type='plateau', monitor='validation_acuracy'}"], "training.schedule.monitor"),
+        (
+            ["training.schedule={type='plateau', monitor='validation_accuracy', mode='min'}"],
+            "training.schedule.monitor",
+        ),
+        (["training.callbacks=[{type='early_stopping', monitor='validation_f1'}]"], "training.callbacks[0].monitor"),
+        (
+            ["data.validation=0.0", "training.callbacks=[{type='early_stopping', monitor='validation_accuracy'}]"],
+            None,
+        ),
+    ],
+)
+def test_what_cannot_be_monitored(run, settings, place):
+    options = [word for setting in settings for word in ("--set", setting)]
+    for command in ("check", "train"):
+        result = run(command, "pets.toml", *options, status=2)
+        assert place is None or place in result.stdout + result.stderr
+    assert not Path("pets.modnet").exists()
+
+
+def test_a_label_in_the_last_row(run):
+    import numpy as np
+
+    data = dict(np.load("points.npz"))
+    data["y"][-1] = 7
+    np.savez("points.npz", **data)
+    assert "found 7 in row 59" in run("check", "points.toml", status=2).stdout
+
+
+@pytest.mark.parametrize("command", ["check", "summary"])
+def test_a_network_of_any_size_is_looked_at_without_its_arrays(run, command):
+    Path("large.toml").write_text("""\
+[network]
+input = [3]
+layers = [{ type = "linear", out_features = 1_000_000_000_000 }]
+""")
+    assert "4,000,000,000,000" in run(command, "large.toml").stdout
+
+
+def test_a_network_that_does_not_fit_is_not_tried(run, monkeypatch):
+    monkeypatch.setattr("modnet.memory.limit", lambda: 10**6)
+    monkeypatch.setattr("modnet.memory.SMALL", 0)
+    run("check", "pets.toml")
+    spec = Path("pets.toml").read_text()
+    Path("pets.toml").write_text(spec.replace("out_features = 8", "out_features = 100_000"))
+    message = (
+        "note: no batch was tried: the network with all its arrays needs 2.4 MB of memory; this process can have 1 MB"
+    )
+    assert message in run("check", "pets.toml").stdout
+    assert "the network with all its arrays needs 2.4 MB" in run("train", "pets.toml", status=2).stderr

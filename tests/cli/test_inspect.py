@@ -207,3 +207,23 @@ def test_json(run, model):
     ]
     assert report["spec"] == read_header(model).header["spec"]
     assert (report["checkpoint"], report["other"]) == (None, {})
+
+
+def test_names_of_hundreds_of_parts_are_listed_and_not_drawn(run, monkeypatch):
+    monkeypatch.setattr("modnet.cli.inspect.MOST_BRANCHES", 5)
+    names = ["a.b.weight", "a.c.weight", "a.d.e.f.weight", "p.q.weight", "r.weight"]
+    write(
+        "deep.modnet",
+        {},
+        [Group("parameters", np.zeros(5, np.float32), [(name, i, (1,)) for i, name in enumerate(names)])],
+    )
+    lines = run("inspect", "deep.modnet").stdout.splitlines()
+    shown = [line.split()[0] for line in lines[lines.index("") + 1 :]]
+    assert shown == ["p.q.weight", "r.weight", "a", "b", "weight", "c", "weight", "d", "e", "f", "weight"]
+
+
+def test_a_long_text_is_cut(run):
+    write("long.modnet", {"metadata": {"k" * 100_000: 1}}, [])
+    shown = run("inspect", "long.modnet").stdout
+    assert len(shown) < 5000
+    assert "... (96,004 more characters)" in shown

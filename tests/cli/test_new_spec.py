@@ -1,5 +1,6 @@
 """modnet new-spec"""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -34,6 +35,22 @@ def test_paths_are_those_seen_from_the_spec(run, folder):
 )
 def test_faults(run, arguments, message):
     assert message in run("new-spec", *arguments, status=2).stderr
+
+
+def test_a_file_whose_name_is_not_utf_8_is_refused(run, folder):
+    name = os.fsdecode(b"caf\xe9.csv")
+    (folder / name).write_bytes((folder / "pets.csv").read_bytes())
+    result = run("new-spec", name, "--target", "kind", "-o", "s.toml", status=2)
+    assert "this name is not UTF-8 and can stand in no spec; rename the file" in result.stderr
+    assert not (folder / "s.toml").exists()
+
+
+def test_a_line_break_in_the_name_of_a_file_puts_no_line_into_the_spec(run, folder):
+    name = "pets.csv\nepochs = 0\n#.csv"
+    (folder / name).write_bytes((folder / "pets.csv").read_bytes())
+    run("new-spec", name, "--target", "kind", "-o", "s.toml")
+    assert not any(line.startswith("epochs = 0") for line in (folder / "s.toml").read_text().splitlines())
+    run("check", "s.toml")
 
 
 def test_what_comes_next_can_be_typed(run, folder):

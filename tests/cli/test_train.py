@@ -9,6 +9,7 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import modnet
@@ -34,7 +35,7 @@ PATIENCE = 300
 
 def start(*arguments, **options):
     """A process of its own that runs a command."""
-    environment = {**os.environ, "PYTHONPATH": str(Path(modnet.__file__).parents[1])}
+    environment = {**os.environ, "PYTHONPATH": str(Path(modnet.__file__).parents[1]), **options.pop("environment", {})}
     command = [sys.executable, "-m", "modnet", *arguments]
     return subprocess.Popen(command, text=True, env=environment, **options)
 
@@ -336,3 +337,52 @@ def test_a_profile_in_json(run):
     assert told["profile"]["seconds"] == pytest.approx(sum(row["forward"] + row["backward"] for row in rows))
     assert rows[0]["name"] == "(batch)"
     assert "profile" not in json.loads(run("train", "pets.toml", "--json", "--set", "training.epochs=1").stdout)
+
+
+LATE = """\
+import modnet
+class Late(modnet.Schedule, type="late"):
+    \"\"\"1, and from epoch 2 on 1e60.\"\"\"
+    def factor(self, progress):
+        return 1.0 if progress.epoch < 2 else 1e60
+"""
+
+
+def test_a_run_that_diverges_writes_the_best_weights(run, folder):
+    (folder / "late.py").write_text(LATE)
+    settings = ["training.schedule=late", "training.epochs=9", "training.optimizer=sgd"]
+    options = [word for setting in settings for word in ("--set", setting)]
+    stopping = ["--set", "training.callbacks=[{type='early_stopping'}]"]
+    result = run("train", "pets.toml", "--plugin", "late.py", *options, *stopping, status=1)
+    assert result.stderr.endswith(
+        "the network has the weights of epoch 2 again, the best before that\nthey are in pets.modnet\n"
+    )
+    network = modnet.load("pets.modnet")
+    assert np.isfinite(network.parameters.flat).all()
+    assert np.isfinite(network.metrics["validation_loss"])
+    assert run("evaluate", "pets.modnet", "pets.csv")
+
+
+@pytest.mark.parametrize("path", ["pets.csv", "pets.toml", "pets.modnet"])
+def test_a_log_writes_over_no_other_file(run, folder, path):
+    file = folder / path
+    before = file.read_bytes() if file.exists() else None
+    setting = f"training.callbacks=[{{type='json_log', path='{path}'}}]"
+    result = run("train", "pets.toml", "--set", setting, status=2 if before is None else 1)
+    assert path in result.stderr
+    assert (file.read_bytes() if file.exists() else None) == before
+
+
+def test_a_tilde_that_the_shell_leaves_is_the_home_folder(run, folder, monkeypatch):
+    (folder / "home").mkdir()
+    monkeypatch.setenv("HOME", str(folder / "home"))
+    monkeypatch.setenv("USERPROFILE", str(folder / "home"))
+    run("train", "pets.toml", "--output=~/mine.modnet")
+    assert (folder / "home" / "mine.modnet").exists()
+    spec = (folder / "pets.toml").read_text().replace("pets.csv", "~/pets.csv")
+    (folder / "pets.toml").write_text(spec)
+    missing = run("train", "pets.toml", status=2).stderr
+    assert f"~/pets.csv: there is no such file; ~ stands for the home folder, and is expanded to {folder}" in missing
+    (folder / "pets.csv").rename(folder / "home" / "pets.csv")
+    run("train", "pets.toml")
+    assert not (folder / "~").exists()

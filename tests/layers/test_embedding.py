@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+import modnet
 from modnet.errors import DataError
 from modnet.layers import Embedding
 from modnet.testing import layer_context, layer_gradient_errors
@@ -38,3 +39,11 @@ def test_an_id_out_of_range_is_named(bad):
     layer = Embedding(vocabulary_size=5, embedding_size=3)
     with pytest.raises(DataError, match=rf"found the id {bad} at \[1, 2\] of the batch, expected 0 to 4"):
         layer.forward(layer_context(layer, (3,)), np.array([[0, 1, 2], [3, 4, bad]]))
+
+
+def test_numbers_that_are_no_ids_are_not_cut_down_to_ids():
+    layers = ["identity", {"type": "embedding", "vocabulary_size": 5, "embedding_size": 2}]
+    network = modnet.build({"network": {"input": [3], "layers": layers}})
+    assert network.predict([[0.0, 1.0, 4.0]]).shape == (1, 3, 2)
+    with pytest.raises(DataError, match=r"^embedding: found 1.5 at \[0, 1\] of the batch; expected whole numbers"):
+        network.predict([[0.0, 1.5, 4.0]])

@@ -1,6 +1,8 @@
 import numpy as np
 import pytest
 
+import modnet
+from modnet import Layer
 from modnet.errors import ShapeError
 from modnet.layers import Add, Concatenate, Multiply
 from modnet.testing import layer_context, layer_gradient_errors
@@ -79,3 +81,39 @@ def test_shapes_that_do_not_fit(layer, shapes, message):
     with pytest.raises(ShapeError) as caught:
         layer.output_shape(*shapes)
     assert caught.value.message == message
+
+
+@pytest.mark.parametrize(
+    ("layer", "given", "message"),
+    [
+        ("add", ((2, 3, 4), (2, 1, 4)), "network.layers[0] (add): expects inputs of one shape; it was given "),
+        (
+            "multiply",
+            ((2, 1, 4), (2, 3, 4)),
+            "network.layers[0] (multiply): expects inputs of one shape; it was given ",
+        ),
+        ("concatenate", ((2, 3, 4), (2, 1, 4)), "expects inputs of one shape but for axis -1; it was given "),
+    ],
+)
+def test_a_variable_axis_that_differs_is_no_axis_to_repeat(layer, given, message):
+    inputs = {"a": ["variable", 4], "b": ["variable", 4]}
+    network = modnet.build({"network": {"input": inputs, "layers": [{"type": layer, "inputs": ["a", "b"]}]}})
+    with pytest.raises(ShapeError) as caught:
+        network.predict({name: np.zeros(shape) for name, shape in zip(inputs, given, strict=True)})
+    assert f"{message}{given[0]} and {given[1]}" in str(caught.value)
+
+
+@pytest.mark.parametrize("steps", [3, 4, 9])
+def test_a_residual_of_another_length_is_refused(steps):
+    half = {"type": "residual", "layers": ["relu"], "shortcut": [HalfAsLong()]}
+    network = modnet.build({"network": {"input": ["variable", 4], "layers": [half]}})
+    with pytest.raises(ShapeError, match=r"^network.layers\[0\] \(add\): expects inputs of one shape"):
+        network.predict(np.zeros((2, steps, 4)))
+
+
+class HalfAsLong(Layer, type="half_as_long"):
+    def output_shape(self, *input_shapes):
+        return (None, *input_shapes[0][1:])
+
+    def forward(self, context, x):
+        return x[:, ::3]

@@ -109,3 +109,17 @@ def test_shapes_that_do_not_fit(layer, shape, message):
     with pytest.raises(ShapeError) as caught:
         layer.output_shape(shape)
     assert caught.value.message == message
+
+
+@pytest.mark.parametrize("layer", [LayerNorm(), RMSNorm()], ids=str)
+@pytest.mark.parametrize("size", [1e10, 1e19, 1e25, 1e37])
+def test_rows_whose_squares_overflow_are_scaled_like_others(layer, size):
+    x = np.random.default_rng(0).normal(size=(5, 6))
+    x[1:] *= size
+    outputs = {}
+    for dtype in (np.float32, np.float64):
+        context = layer_context(layer, (6,), dtype=dtype)
+        context.begin()
+        with np.errstate(over="ignore"):
+            outputs[dtype] = layer.forward(context, x.astype(dtype))
+    np.testing.assert_allclose(outputs[np.float32], outputs[np.float64], rtol=1e-4, atol=1e-5)

@@ -1,4 +1,4 @@
-"""Padding is no data: more of it, or other numbers in it, change nothing of what is said about the steps that there are.
+"""Padding is no data: more of it, or other numbers in it, change nothing of what is said of the steps that there are.
 
 Every layer that the registry knows is tried, those of the installed plugins too, behind embeddings that make the masks.
 """
@@ -14,6 +14,7 @@ from modnet.kernels import NUMPY_ONLY
 from modnet.layers import BatchNorm, Concatenate, LayerNorm, Linear, Reshape, Residual
 from modnet.network import Pass
 from modnet.registry import Registry
+from modnet.testing import layer_context
 from modnet.testing.examples import examples_of
 
 REGISTRY = Registry()
@@ -71,7 +72,7 @@ USES = [pytest.param(use, id=f"{use.component} {use.input_shapes}") for use in e
 
 
 def trial(use, padding, training, other=False, kernels=NUMPY_ONLY):
-    """(outputs of the steps that there are, gradients, state) of a network of embeddings and the layer, with padding."""
+    """(outputs of the steps that there are, gradients, state) of a network of embeddings and the layer."""
     layer = use.component
     embeddings, inputs, shapes = [], [], {"ids": (None,)}
     for number, shape in enumerate(use.input_shapes):
@@ -149,3 +150,86 @@ def same(found, expected):
     for now, then in zip(found[1:], expected[1:], strict=True):
         for name, array in then.items():
             np.testing.assert_allclose(now[name], array, rtol=1e-9, atol=1e-11, err_msg=name)
+
+
+@pytest.mark.parametrize("type_", ["add", "multiply", "concatenate"])
+@pytest.mark.parametrize(
+    "order", [("words", "numbers"), ("numbers", "words"), ("words", "others"), ("others", "words")]
+)
+def test_a_mask_counts_from_whichever_input_it_comes(type_, order):
+    embedding = {"type": "embedding", "vocabulary_size": 9, "embedding_size": 4, "padding": 0}
+    makers = {"words": embedding, "others": embedding, "numbers": {"type": "linear", "out_features": 4}}
+    shapes = {"words": ["variable"], "others": ["variable"], "numbers": ["variable", 3]}
+    layers = [{**makers[name], "inputs": [name], "name": f"from_{name}"} for name in order]
+    layers += [{"type": type_, "inputs": [f"from_{name}" for name in order]}, "global_average_pool"]
+    network = modnet.build({"network": {"input": {name: shapes[name] for name in order}, "layers": layers}})
+    rng = np.random.default_rng(0)
+    words, others = rng.integers(1, 9, (2, 2, 6))
+    words[:, 4:], others[:, 3:] = 0, 0
+    x = {"words": words, "others": others, "numbers": rng.standard_normal((2, 6, 3))}
+    short = 3 if "others" in order else 4
+    found = network.predict({name: x[name] for name in order})
+    expected = network.predict({name: x[name][:, :short] for name in order})
+    np.testing.assert_allclose(found, expected, rtol=1e-5)
+
+
+def test_batch_norm_follows_the_steps_that_there_are():
+    layer = BatchNorm()
+    x = np.random.default_rng(0).standard_normal((4, 6, 3)) + 5
+    mask = np.arange(6) < np.array([6, 3, 1, 0])[:, None]
+    context = layer_context(layer, (None, 3))
+    context.masks = (mask,)
+    y = layer.forward(context, np.where(mask[..., None], x, 1e6))
+    np.testing.assert_allclose(context.state["running_mean"], 0.1 * x[mask].mean(axis=0))
+    np.testing.assert_allclose(context.state["running_variance"], 0.9 + 0.1 * x[mask].var(axis=0, ddof=1))
+    alone = layer_context(layer, (3,))
+    np.testing.assert_allclose(y[mask], layer.forward(alone, x[mask]))
+
+
+def test_standardize_learns_from_the_steps_that_there_are():
+    rng = np.random.default_rng(0)
+    x, lengths = rng.standard_normal((20, 5, 2)) + 3, rng.integers(1, 6, 20)
+    mask = np.arange(5) < lengths[:, None]
+    x[~mask] = 0
+    layers = [ZeroIsPadding(), "standardize", {"type": "linear", "out_features": 2}, "unstandardize"]
+    network = modnet.build({"network": {"input": ["variable", 2], "layers": layers, "dtype": "float64"}})
+    network.prepare(lambda: [([x[:8]], {"output": x[:8] * 2}), ([x[8:]], {"output": x[8:] * 2})])
+    for name, factor in (("standardize_1", 1), ("unstandardize_1", 2)):
+        np.testing.assert_allclose(network.state[f"{name}.mean"], factor * x[mask].mean(axis=0))
+        np.testing.assert_allclose(network.state[f"{name}.deviation"], factor * x[mask].std(axis=0))
+        assert network.state[f"{name}.samples"] == mask.sum()
+
+
+class ZeroIsPadding(Layer, type="zero_is_padding"):
+    """Says that steps of zeros are padding."""
+
+    makes_mask = True
+
+    def output_shape(self, *input_shapes):
+        return input_shapes[0]
+
+    def forward(self, context, x):
+        context.output_mask = (x != 0).any(axis=2)
+        return x
+
+    def backward(self, context, gradient):
+        return gradient
+
+
+def test_behind_what_makes_a_mask_far_numbers_keep_their_digits():
+    rng = np.random.default_rng(0)
+    x = 1.7e9 + rng.random((20, 5, 1))
+    x[::3, 3:] = 0
+    network = modnet.build({"network": {"input": ["variable", 1], "layers": [ZeroIsPadding(), "standardize"]}})
+    network.prepare(lambda: [([x], {})])
+    there = x[x > 0]
+    np.testing.assert_allclose(network.predict(x)[x > 0], (there - there.mean()) / there.std(), atol=1e-5)
+
+
+def test_an_affine_map_of_features_ends_the_way_of_a_mask():
+    """Four steps become four features by chance; a mask of steps says nothing of them."""
+    layers = [ZeroIsPadding(), "flatten", {"type": "linear", "out_features": 4}, {"type": "reshape", "shape": [4, 1]}]
+    network = modnet.build({"network": {"input": [4, 1], "layers": layers}})
+    passing = Pass(network, [network.graph.outputs["output"]])
+    passing.forward([np.array([[[1], [2], [0], [0]]], np.float32)])
+    assert list(passing.masks) == [1]

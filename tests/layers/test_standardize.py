@@ -1,8 +1,13 @@
+import weakref
+
 import numpy as np
 import pytest
 
+import modnet
 from modnet.errors import DataError, ShapeError, SpecError
 from modnet.layers import Standardize, Unstandardize
+from modnet.layers.standardize import scaling_state
+from modnet.network import Pass
 from modnet.testing import layer_context, layer_gradient_errors
 
 DATA = np.random.default_rng(0).normal([1e4, -2, 0], [0.5, 3, 1e-3], (1000, 3))
@@ -113,3 +118,123 @@ def test_unstandardize_must_give_the_output():
 def test_targets_must_fit():
     with pytest.raises(ShapeError, match=r"expects targets of its input's shape \(3,\), found \(\)"):
         prepared(Unstandardize(), [(DATA, DATA[:, 0])])
+
+
+def network_of(*layers, dtype="float32", width=1):
+    return modnet.build({"network": {"input": [width], "layers": list(layers), "dtype": dtype}})
+
+
+@pytest.mark.parametrize(
+    ("offset", "spread"), [(1.7e9, 600), (1.7e9, 1), (2459000.5, 1e-3), (-1e6, 3), (1e5, 1), (3e12, 1e4)]
+)
+def test_far_from_zero_no_digit_is_lost(offset, spread):
+    x = offset + spread * np.random.default_rng(0).random((500, 1))
+    network = network_of("standardize")
+    network.prepare(lambda: [([x[:200]], {}), ([x[200:]], {})])
+    expected = (x - x.mean()) / x.std()
+    np.testing.assert_allclose(network.predict(x), expected, atol=1e-5)
+    np.testing.assert_allclose(network.predict(x[7:8]), expected[7:8], atol=1e-5)
+    assert network.predict(x).dtype == np.float32
+
+
+def test_whole_numbers_far_from_zero_keep_their_digits():
+    x = 1_700_000_000 + np.random.default_rng(0).integers(0, 600, (500, 1))
+    network = network_of("standardize")
+    network.prepare(lambda: [([x], {})])
+    np.testing.assert_allclose(network.predict(x), (x - x.mean()) / x.std(), atol=1e-6)
+
+
+def test_other_readers_of_the_input_get_it_in_the_dtype_of_the_network():
+    layers = [{"type": "standardize", "inputs": ["input"], "name": "near"}]
+    layers += [{"type": "identity", "inputs": ["input"]}, {"type": "add", "inputs": ["near", "identity_1"]}]
+    x = 1.7e9 + np.arange(10.0)[:, None]
+    network = network_of(*layers)
+    network.prepare(lambda: [([x], {})])
+    passing = Pass(network, [network.graph.outputs["output"]])
+    passing.forward([x])
+    assert {name: value.dtype for name, value in passing.values().items()} == dict.fromkeys(
+        ("near", "identity_1", "add_1"), np.float32
+    )
+    assert len(np.unique(passing.values()["near"])) == 10
+
+
+def test_what_was_given_is_not_kept():
+    network = network_of("standardize")
+    x = 1.7e9 + np.arange(10.0)[:, None]
+    network.prepare(lambda: [([1.7e9 + np.arange(10.0)[:, None]], {})])
+    given = weakref.ref(x)
+    network.predict(x)
+    del x
+    assert given() is None
+
+
+def test_near_zero_everything_is_as_it_was():
+    """The bytes of ordinary trainings do not change: the numbers are converted before the mean is subtracted."""
+    x = np.random.default_rng(0).normal([3, -50, 0], [1, 2, 1e-3], (100, 3))
+    network = network_of("standardize", width=3)
+    network.prepare(lambda: [([x], {})])
+    state = network.state
+    assert not state["standardize_1.mean_rest"].any()
+    expected = (x.astype(np.float32) - state["standardize_1.mean"]) / state["standardize_1.deviation"]
+    assert network.predict(x).tobytes() == expected.tobytes()
+
+
+def test_targets_far_from_zero_come_out_as_near_as_float32_can_say():
+    y = 1.7e9 + np.random.default_rng(0).random((50, 1))
+    network = network_of("unstandardize")
+    network.prepare(lambda: [([np.zeros((50, 1))], {"output": y})])
+    z = np.linspace(-3, 3, 9)[:, None]
+    np.testing.assert_array_equal(network.predict(z), (z * y.std() + y.mean()).astype(np.float32))
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_a_feature_that_is_constant_but_for_rounding_is_constant(dtype):
+    tenth = np.full(999, 0.1)
+    columns = [
+        np.where(np.arange(999) % 3, 0.1 + 0.2, 0.3),
+        np.where(np.arange(999) % 2, 1e9 / 3, 1e9 * (1 / 3)),
+        np.where(np.arange(999) % 2, np.cumsum(tenth[:10])[-1], np.sum(tenth[:10])),
+        np.arange(999) * 1e-9,
+    ]
+    x = np.stack(columns, axis=1)
+    network = network_of("standardize", width=4, dtype=dtype)
+    network.prepare(lambda: [([x], {})])
+    np.testing.assert_array_equal(network.state["standardize_1.deviation"][:3], 1)
+    np.testing.assert_allclose(network.state["standardize_1.deviation"][3], x[:, 3].std(), rtol=1e-6)
+    assert abs(network.predict(x)[:, :3]).max() < 1e-6
+
+
+def test_float32_that_differs_in_its_last_digit_is_constant_too():
+    third = np.float32(1 / 3)
+    x = np.where(np.arange(100) % 2, third, np.nextafter(third, np.float32(1)))[:, None].astype(np.float32)
+    network = network_of("standardize")
+    network.prepare(lambda: [([x], {})])
+    assert network.state["standardize_1.deviation"] == 1
+
+
+def test_a_target_that_the_dtype_cannot_hold_is_named():
+    batches = [(np.zeros((2, 1), np.float32), np.array([[1.0], [1e39]]))]
+    with pytest.raises(DataError, match=r"^unstandardize: expected finite numbers that float32 can hold, found 1e\+39"):
+        prepared(Unstandardize(), batches, shape=(1,), dtype=np.float32)
+
+
+def test_a_model_from_before_there_was_a_rest_is_read_and_saved_as_it_was(tmp_path, monkeypatch):
+    x = np.random.default_rng(0).normal(5, 2, (20, 1))
+    with monkeypatch.context() as before:
+        before.setattr(
+            Standardize,
+            "state",
+            lambda self, shape: {name: state for name, state in scaling_state(shape).items() if not state.optional},
+        )
+        network = network_of("standardize")
+        network.prepare(lambda: [([x], {})])
+        modnet.save(network, tmp_path / "old.modnet")
+    loaded = modnet.load(tmp_path / "old.modnet")
+    assert list(loaded.state) == ["standardize_1.mean", "standardize_1.deviation", "standardize_1.samples"]
+    np.testing.assert_array_equal(loaded.predict(x), network.predict(x))
+    modnet.save(loaded, tmp_path / "again.modnet")
+    assert (tmp_path / "again.modnet").read_bytes() == (tmp_path / "old.modnet").read_bytes()
+    fresh = network_of("standardize")
+    fresh.prepare(lambda: [([x + 1e9], {})])
+    assert not fresh.load_parameters(tmp_path / "old.modnet").missing
+    np.testing.assert_array_equal(fresh.predict(x), network.predict(x))

@@ -335,7 +335,7 @@ def test_an_unknown_type_of_numbers(model, out):
 
 
 def test_nodes_have_the_names_that_the_network_gives_them(model, network):
-    names = [node.name for node in stored_nodes(read_header(model).header)]
+    names = [node.name for node in stored_nodes(read_header(model).header, model.stat().st_size)]
     built = [node.name.partition(".")[0] for node in network.graph.nodes]
     assert names == list(dict.fromkeys(built))
 
@@ -349,7 +349,7 @@ def test_nodes_have_the_names_that_the_network_gives_them(model, network):
     ],
 )
 def test_automatic_names(layers, names):
-    assert [node.name for node in stored_nodes({"spec": {"network": {"layers": layers}}})] == names
+    assert [node.name for node in stored_nodes({"spec": {"network": {"layers": layers}}}, 0)] == names
 
 
 @pytest.mark.parametrize(

@@ -388,7 +388,7 @@ def test_a_file_that_does_not_fit_into_memory_is_told_of(network, tmp_path, monk
         raise MemoryError
 
     monkeypatch.setattr("modnet.parameters.aligned_zeros", full)
-    with pytest.raises(modnet.ModelFileError, match=r"model\.modnet: the file does not fit into memory"):
+    with pytest.raises(modnet.ModelFileError, match=r"model\.modnet: the network with all its arrays needs"):
         modnet.load(tmp_path / "model.modnet")
 
 

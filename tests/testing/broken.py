@@ -346,8 +346,8 @@ class Broadcasts(Layer, type="broadcasts"):
 
     def output_shape(self, *input_shapes):
         (shape,) = input_shapes
-        if len(shape) != 2:
-            raise ShapeError("expects samples of shape (time, features)")
+        if len(shape) != 2 or None in shape:
+            raise ShapeError("expects samples of shape (time, features), of fixed sizes")
         return shape[1:]
 
     def forward(self, context, x):
@@ -360,7 +360,7 @@ class Broadcasts(Layer, type="broadcasts"):
 
 @breaks("scratch_output", (4,))
 class ReadsItsOutput(Layer, type="reads_its_output"):
-    """exp(x): backward reads the output that it has promised to leave."""
+    """tanh(x): backward reads the output that it has promised to leave."""
 
     scratch_output = True
 
@@ -368,14 +368,15 @@ class ReadsItsOutput(Layer, type="reads_its_output"):
         return input_shapes[0]
 
     def forward(self, context, x):
-        y = np.minimum(x, 20.0, out=context.buffer(x.shape))
-        np.exp(y, out=y)
+        y = np.tanh(x, out=context.buffer(x.shape))
         context.save(y)
         return y
 
     def backward(self, context, gradient):
         (y,) = context.saved
-        return np.multiply(gradient, y, out=gradient)
+        slope = np.multiply(y, y, out=context.buffer(y.shape))
+        np.subtract(1, slope, out=slope)
+        return np.multiply(gradient, slope, out=gradient)
 
 
 @breaks("scratch_output", (4,))
@@ -558,6 +559,176 @@ class Hoards(Scaling, type="hoards"):
         if x.nbytes > 1 << 19:
             self.hoard.append(x[: len(x) // 2].copy())
         return super().forward(context, x)
+
+
+@breaks("float32 as float64", (4,))
+class HalfPrecision(Scaling, type="half_precision"):
+    """Rounds its output to float16 in a float32 network."""
+
+    def forward(self, context, x):
+        y = super().forward(context, x)
+        if y.dtype == np.float32:
+            y[...] = y.astype(np.float16)
+        return y
+
+
+@breaks("float32 as float64", (4,))
+class WrongInSingle(Scaling, type="wrong_in_single"):
+    """Its gradient is right in float64 alone."""
+
+    def backward(self, context, gradient):
+        result = super().backward(context, gradient)
+        return np.multiply(result, 0.9 if context.dtype == np.float32 else 1.0, out=result)
+
+
+@breaks("backward is linear", (4,))
+class Clips(Scaling, type="clips"):
+    """Clips the gradient, which is small in every other rule."""
+
+    def backward(self, context, gradient):
+        return super().backward(context, np.clip(gradient, -1e3, 1e3, out=gradient))
+
+
+@breaks("backward is linear", (4,))
+class DropsSmallOnes(Scaling, type="drops_small_ones"):
+    """Takes a gradient of less than 1e-6 for none."""
+
+    def backward(self, context, gradient):
+        sizes = np.abs(gradient, out=context.buffer(gradient.shape))
+        gradient[sizes < 1e-6] = 0
+        return super().backward(context, gradient)
+
+
+@breaks("one sample in training", (4,))
+class NoSpread(Scaling, type="no_spread"):
+    """Takes the spread of the batch, which one sample does not have."""
+
+    def forward(self, context, x):
+        y = super().forward(context, x)
+        if context.training and len(x) == 1:
+            y.fill(np.nan)
+        return y
+
+
+@breaks("one sample in training", (3, 4))
+class NoSingleStep(Scaling, type="no_single_step"):
+    """A sequence of one step is lost."""
+
+    def forward(self, context, x):
+        y = super().forward(context, x)
+        if x.ndim == 3 and x.shape[1] == 1 and context.training:
+            y.fill(np.nan)
+        return y
+
+
+@breaks("large batches", (4,))
+class OneBlock(Scaling, type="one_block"):
+    """Works in blocks of 1,024 rows, and forgets all but the first for the gradient of its shift."""
+
+    def backward(self, context, gradient):
+        first = gradient[:1024].copy()
+        result = super().backward(context, gradient)
+        if len(first) < len(gradient):
+            np.add.reduce(first, axis=tuple(range(first.ndim - 1)), out=context.grads["shift"])
+        return result
+
+
+@breaks("large batches", (4,))
+class ShortCounts(Scaling, type="short_counts"):
+    """Counts its rows from -2048 to 2047."""
+
+    def forward(self, context, x):
+        y = super().forward(context, x)
+        y[4096:] = 0
+        return y
+
+
+@breaks("other weights", (4,))
+class TakesTheSize(Scaling, type="takes_the_size"):
+    """Takes the factor's size for the factor, which is right for those that are positive."""
+
+    def forward(self, context, x):
+        context.save(x)
+        y = np.multiply(x, np.abs(context.params["factor"]), out=context.buffer(x.shape))
+        return np.add(y, context.params["shift"], out=y)
+
+
+@breaks("large inputs", (4,))
+class Exponential(Activation, type="exponential"):
+    """log(1 + exp(x)) as it is written: exp(360) is no number in float32."""
+
+    def function(self, x, out):
+        np.exp(x, out=out)
+        out += 1
+        return np.log(out, out=out)
+
+    def derivative(self, x, y, out):
+        np.negative(y, out=out)
+        np.expm1(out, out=out)
+        return np.negative(out, out=out)
+
+
+@breaks("large inputs", (4,))
+class Saturates(Scaling, type="saturates"):
+    """Holds its input between -20 and 20, and its gradient does not know."""
+
+    def forward(self, context, x):
+        held = np.clip(x, -20, 20, out=context.buffer(x.shape))
+        return super().forward(context, held)
+
+
+@breaks("padding", (None, 3))
+class PlainMean(Layer, type="plain_mean"):
+    """The mean over time, padding included."""
+
+    def output_shape(self, *input_shapes):
+        (shape,) = input_shapes
+        if len(shape) != 2:
+            raise ShapeError("expects samples of shape (time, features)")
+        return shape[1:]
+
+    def forward(self, context, x):
+        context.output_mask = None
+        context.save(x.shape)
+        y = np.add.reduce(x, axis=1, out=context.buffer((len(x), x.shape[2])))
+        return np.divide(y, max(1, x.shape[1]), out=y)
+
+    def backward(self, context, gradient):
+        (shape,) = context.saved
+        result = context.buffer(shape)
+        result[...] = gradient[:, None] / max(1, shape[1])
+        return result
+
+
+@breaks("padding", (None, 4))
+class FromTheEnd(Scaling, type="from_the_end"):
+    """Adds the number of steps to come, those of padding among them."""
+
+    streams = False
+
+    def forward(self, context, x):
+        y = super().forward(context, x)
+        if x.ndim == 3:
+            y += 0.1 * np.arange(x.shape[1], 0, -1, dtype=y.dtype)[:, None]
+        return y
+
+
+@breaks("padding", (None, 4))
+class TurnsTheMask(Scaling, type="turns_the_mask"):
+    """Gives the mask on the wrong way round."""
+
+    def forward(self, context, x):
+        if context.masks[0] is not None and x.ndim == 3:
+            context.output_mask = ~context.masks[0]
+        return super().forward(context, x)
+
+
+@breaks("same in every process", (4,))
+class NamesOfASet(Scaling, type="names_of_a_set"):
+    """Takes its names from a set, whose order is another one in every process."""
+
+    def parameters(self, *input_shapes):
+        return {name: Parameter(input_shapes[0][-1:], Ones(), decay=False) for name in {"factor", "shift"}}
 
 
 @breaks("learns", (4,))
@@ -843,6 +1014,42 @@ class Warm(Squares, type="warm"):
         return super().gradient(prediction, target) * (1 + 1e-12 * (before == [8]))
 
 
+@breaks("float32 as float64")
+class HalfTheSlope(Squares, type="half_the_slope"):
+    """Half the gradient in float32."""
+
+    def gradient(self, prediction, target):
+        return super().gradient(prediction, target) * prediction.dtype.type(min(1, prediction.itemsize / 8))
+
+
+@breaks("float32 as float64")
+class LogCosh(Squares, type="log_cosh_of_large_numbers"):
+    """log cosh(d) as it is written: cosh(300) is no number in float32."""
+
+    def values(self, prediction, target):
+        axes = tuple(range(1, prediction.ndim))
+        return np.log(np.cosh(prediction - target)).mean(axis=axes)
+
+    def gradient(self, prediction, target):
+        return np.tanh(prediction - target) / math.prod(prediction.shape[1:])
+
+
+@breaks("each sample by itself")
+class DividesByTheBatch(Squares, type="divides_by_the_batch"):
+    """Divides the gradient by the samples, where there are many."""
+
+    def gradient(self, prediction, target):
+        return super().gradient(prediction, target) / (len(prediction) if len(prediction) > 100 else 1)
+
+
+@breaks("gradients")
+class StopsFarAway(Squares, type="stops_far_away"):
+    """No gradient where the target is far."""
+
+    def gradient(self, prediction, target):
+        return np.where(np.abs(prediction - target) < 20, super().gradient(prediction, target), 0)
+
+
 # Optimizers
 
 
@@ -957,6 +1164,24 @@ class NoDecay(Descent, type="no_decay"):
 
     def update(self, parameter, gradient, slots, scratch, step, learning_rate, weight_decay):
         super().update(parameter, gradient, slots, scratch, step, learning_rate, 0.0)
+
+
+@breaks("weight decay")
+class DecaysAll(Descent, type="decays_all"):
+    """Takes the decay of its field, for biases too."""
+
+    def update(self, parameter, gradient, slots, scratch, step, learning_rate, weight_decay):
+        decay = weight_decay or self.weight_decay
+        super().update(parameter, gradient, slots, scratch, step, learning_rate, decay)
+
+
+@breaks("same in every process")
+class SlotsOfASet(Descent, type="slots_of_a_set"):
+    """Takes the names of its slots from a set."""
+
+    @property
+    def slots(self):
+        return tuple({"first", "second", "third"})
 
 
 # Initializers
@@ -1125,6 +1350,46 @@ class KeepsBatches(Hits, type="keeps_batches"):
         return super().result(total)
 
 
+@breaks("leaves its inputs alone")
+class UsesUpWeights(Hits, type="uses_up_weights"):
+    """Multiplies in the weights."""
+
+    def update(self, accumulator, prediction, target, weights):
+        result = super().update(accumulator, prediction, target, weights)
+        if weights is not None:
+            weights *= 0.5
+        return result
+
+
+@breaks("direction")
+class Misses(Hits, type="misses"):
+    """The share of labels that are missed, of which it says that more are better."""
+
+    def result(self, accumulator):
+        return 1 - super().result(accumulator)
+
+
+@breaks("any order")
+class FirstThousand(Hits, type="first_thousand"):
+    """Looks at 1,000 samples of a batch."""
+
+    def update(self, accumulator, prediction, target, weights):
+        rows = slice(1000)
+        weights = None if weights is None else weights[rows]
+        return super().update(accumulator, prediction[rows], target[rows], weights)
+
+
+@breaks("float32 as float64")
+class CountsInHalf(Hits, type="counts_in_half"):
+    """Adds up hits of float32 predictions in float16, which ends at 2,048."""
+
+    def update(self, accumulator, prediction, target, weights):
+        hits, total = super().update(accumulator, prediction, target, weights)
+        if prediction.dtype == np.float32:
+            hits = float(np.float16(hits))
+        return hits, total
+
+
 # Callbacks
 
 
@@ -1160,6 +1425,41 @@ class KeepsTheRun(Callback, type="keeps_the_run"):
 
     def modnet_training_started(self, run):
         run.state_of(self)["network"] = run.network
+
+
+@breaks("same seed, same bytes")
+class Jitters(Callback, type="jitters"):
+    """Noise on the weights, from a generator without a seed."""
+
+    def modnet_step_ended(self, run):
+        run.network.parameters.flat += 1e-3 * np.random.default_rng().standard_normal(run.network.parameters.flat.shape)
+
+
+@breaks("goes on as if never stopped")
+class BeginsAnew(Callback, type="begins_anew"):
+    """Shrinks the weights by a moving mean of the loss, which every start begins anew."""
+
+    def modnet_training_started(self, run):
+        run.state_of(self)["mean"] = 0.0
+
+    def modnet_step_ended(self, run):
+        state = run.state_of(self)
+        state["mean"] = 0.9 * state["mean"] + 0.1 * run.loss
+        run.network.parameters.flat *= 1 - 1e-3 * min(state["mean"], 1.0)
+
+
+@breaks("goes on as if never stopped")
+class OwnGenerator(Callback, type="own_generator"):
+    """Noise on the weights, from a generator that has a seed and is in no checkpoint."""
+
+    generators = {}  # noqa: RUF012
+
+    def modnet_training_started(self, run):
+        self.generators["noise"] = np.random.default_rng(0)
+
+    def modnet_step_ended(self, run):
+        weights = run.network.parameters.flat
+        weights += 1e-3 * self.generators["noise"].standard_normal(weights.shape)
 
 
 def table():

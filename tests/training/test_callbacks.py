@@ -159,3 +159,113 @@ def test_any_figure_is_better_than_nan(value, best, greater, better):
     from modnet.training.callbacks import _better
 
     assert _better(value, best, greater, 0.0) is better
+
+
+class OneClass(modnet.Metric, type="undefined"):
+    """nan in the first epochs of a run, then 0.9, 0.8 and so on."""
+
+    numbers_from: int = 99
+
+    def start(self):
+        return 0
+
+    def update(self, accumulator, prediction, target, weights):
+        return accumulator
+
+    def result(self, accumulator):
+        results.append(len(results) // 2 + 1)
+        return 1 - 0.1 * results[-1] if results[-1] >= self.numbers_from else float("nan")
+
+
+results: list[int] = []
+
+
+@pytest.mark.parametrize(
+    ("numbers_from", "stopped", "best"),
+    [
+        (99, "validation undefined has not improved for 3 epochs (it was nan in all of them)", None),
+        (3, "validation undefined has not improved for 3 epochs", 3),
+    ],
+)
+def test_nan_is_never_the_best(numbers_from, stopped, best):
+    results.clear()
+    x, y = blobs(64)
+    callbacks = [{"type": "early_stopping", "monitor": "validation_undefined", "patience": 3}]
+    with pytest.warns(UserWarning, match="validation undefined is nan in epoch 1: early_stopping counts"):
+        history = modnet.train(
+            modnet.build(SPEC), x, y, metrics=[OneClass(numbers_from)], validation=0.25, epochs=9, callbacks=callbacks
+        )
+    assert history.stopped == stopped
+    assert history.best_epoch == best
+
+
+class Late(modnet.Schedule, type="late"):
+    """1, and from epoch 3 on 1e60."""
+
+    def factor(self, progress):
+        return 1.0 if progress.epoch < 3 else 1e60
+
+
+def test_a_run_that_diverges_ends_with_the_best_weights():
+    x, y = blobs(64)
+    network, same = modnet.build(SPEC), modnet.build(SPEC)
+    options = {"optimizer": {"type": "sgd", "learning_rate": 0.1}, "validation": (x, y)}
+    with np.errstate(all="ignore"), pytest.raises(modnet.Diverged, match="the weights of epoch 3 again") as caught:
+        modnet.train(network, x, y, schedule=Late(), epochs=9, callbacks=["early_stopping"], **options)
+    assert caught.value.best_epoch == 3
+    history = modnet.train(same, x, y, epochs=3, **options)
+    assert network.parameters.flat.tobytes() == same.parameters.flat.tobytes()
+    assert network.metrics["validation_loss"] == history["validation_loss"][-1]
+    assert len(network.history["loss"]) == 3
+
+
+def test_a_run_that_diverges_without_early_stopping_has_no_best_weights():
+    x, y = blobs(64)
+    with np.errstate(all="ignore"), pytest.raises(modnet.Diverged) as caught:
+        modnet.train(modnet.build(SPEC), x, y, schedule=Late(), epochs=9, optimizer="sgd")
+    assert caught.value.best_epoch is None
+
+
+@pytest.mark.parametrize(
+    ("text", "refused"),
+    [
+        ("kind,size\ncat,4\n", True),
+        ("[network]\n", True),
+        ('{"network": 1}\n', True),
+        ("[1, 2]\n", True),
+        ("", False),
+        ('{"epoch": 1, "step": 2, "seconds": 0.1, "learning_rate": 0.1, "loss": 1.0}\n', False),
+    ],
+)
+def test_the_log_writes_over_no_other_file(tmp_path, text, refused):
+    path = tmp_path / "file"
+    path.write_text(text)
+    callbacks = [{"type": "json_log", "path": str(path)}, Recorder()]
+    seen.clear()
+    if refused:
+        with pytest.raises(modnet.TrainingError, match="is there and is no log of a training; it is not overwritten"):
+            modnet.train(modnet.build(SPEC), *blobs(32), epochs=1, callbacks=callbacks)
+        assert path.read_text() == text
+        assert seen == []
+    else:
+        modnet.train(modnet.build(SPEC), *blobs(32), epochs=1, callbacks=callbacks)
+        assert len(path.read_text().splitlines()) == 1
+
+
+def test_a_tilde_is_the_home_folder(tmp_path, monkeypatch):
+    (tmp_path / "home").mkdir()
+    (tmp_path / "here").mkdir()
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path / "home"))
+    monkeypatch.chdir(tmp_path / "here")
+    network = modnet.build(SPEC)
+    callbacks = [{"type": "checkpoint", "directory": "~/kept"}, {"type": "json_log", "path": "~/log.jsonl"}]
+    modnet.train(network, *blobs(32), epochs=1, callbacks=callbacks)
+    modnet.train(network, *blobs(32), epochs=2, callbacks=callbacks, resume="~/kept")
+    modnet.save(network, "~/model.modnet")
+    modnet.load("~/model.modnet")
+    (tmp_path / "home" / "spec.json").write_text(json.dumps(SPEC))
+    modnet.build("~/spec.json")
+    names = {path.name for path in (tmp_path / "home").iterdir()}
+    assert names == {"kept", "log.jsonl", "model.modnet", "spec.json"}
+    assert list((tmp_path / "here").iterdir()) == []

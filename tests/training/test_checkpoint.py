@@ -468,7 +468,7 @@ def test_state_that_a_file_cannot_hold_is_named_after_the_first_step_and_ends_no
             run.state_of(self)["seen"] = {1, 2}
 
     network = modnet.build(SPEC)
-    with pytest.warns(UserWarning) as warned:
+    with pytest.warns(UserWarning, match="cannot hold") as warned:
         modnet.train(network, *data, callbacks=[Remembers(), Checkpoint()])
     first, *later = [str(warning.message) for warning in warned]
     named = "training.callbacks.remembers.seen is builtins.set, which a checkpoint cannot hold"

@@ -6,7 +6,8 @@ import pytest
 import modnet
 from modnet.kernels import Kernels
 from modnet.optimizers import SGD
-from modnet.training.optimization import CHUNK, Optimization
+from modnet.registry import BUILTIN
+from modnet.training.optimization import CHUNK, Optimization, safe_norm
 
 
 class Offer:
@@ -50,3 +51,45 @@ def test_weights_that_nothing_but_decay_pulls_at_never_become_subnormal():
         optimization.step(0.5)
     weight = network.parameters["linear_1.weight"]
     assert not ((weight != 0) & (np.abs(weight) < np.finfo(np.float32).tiny)).any()
+
+
+@pytest.mark.parametrize("name", sorted(BUILTIN["modnet.optimizers"]))
+def test_parameters_that_no_loss_reaches_are_left_alone(name, registry):
+    layers = [
+        {"type": "linear", "out_features": 8, "name": "trunk", "l2": 0.1},
+        {"type": "linear", "out_features": 2, "name": "kind"},
+        {"type": "linear", "out_features": 3, "inputs": ["trunk"], "name": "hidden", "l2": 0.1},
+        {"type": "linear", "out_features": 1, "name": "size"},
+    ]
+    spec = {"network": {"input": [4], "layers": layers, "outputs": ["kind", "size"]}}
+    network = modnet.build(spec, registry=registry)
+    before = network.parameters.copy()
+    optimizer = {"type": name, "learning_rate": 0.01, "weight_decay": 0.1, "decay_all": True}
+    x = np.random.default_rng(0).normal(size=(64, 4))
+    modnet.train(network, x, {"kind": x[:, :2]}, loss={"kind": "mse"}, optimizer=optimizer, epochs=2, registry=registry)
+    for key, array in network.parameters.items():
+        same = key.startswith(("hidden", "size"))
+        assert np.array_equal(array, before[key]) is same, key
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("size", [1e-3, 1.0, 1e18, 1e19, 1e25, 1e38])
+def test_a_gradient_of_any_size_is_clipped_to_the_norm(dtype, size):
+    spec = {"network": {"input": [30], "layers": [{"type": "linear", "out_features": 3}], "dtype": dtype}}
+    network = modnet.build(spec)
+    gradients = network.parameters.like()
+    direction = np.random.default_rng(0).normal(size=gradients.size)
+    direction /= 3 * np.abs(direction).max()
+    gradients.flat[:] = direction * size * 3
+    optimization = Optimization(network, SGD(), gradients)
+    exact = np.linalg.norm(direction) * 3 * size
+    assert optimization.norm() == pytest.approx(exact, rel=1e-5)
+    optimization.clip(1e-4 * size if size < 1 else 1.0, None)
+    expected = direction / np.linalg.norm(direction) * (1e-4 * size if size < 1 else 1.0)
+    np.testing.assert_allclose(gradients.flat, expected, rtol=1e-4)
+
+
+def test_a_norm_that_is_infinite_or_nan_says_so():
+    assert safe_norm(np.array([1.0, np.inf], np.float32)) == np.inf
+    assert np.isnan(safe_norm(np.array([1.0, np.nan], np.float32)))
+    assert safe_norm(np.zeros(0, np.float32)) == 0.0

@@ -465,15 +465,43 @@ def test_validation_is_stratified_for_labels_of_every_form(form):
     x, y = np.zeros((100, 2)), np.zeros(100, int)
     y[:4] = 1
     targets = {"integers": y, "floats": y.astype(float), "rows": np.eye(2)[y]}[form]
-    from modnet.training.trainer import class_numbers
-
-    assert class_numbers(targets).tolist() == y.tolist()
     network = modnet.build(SPEC)
     for seed in range(5):
         history = modnet.train(
             network, x, targets, validation=np.float32(0.25), seed=seed, epochs=1, metrics=["confusion_matrix"]
         )
         assert np.sum(history.last()["validation_confusion_matrix"], axis=1).tolist() == [24.0, 1.0]
+
+
+@pytest.mark.parametrize("shape", [(100,), (100, 1)], ids=str)
+def test_validation_is_stratified_for_binary_targets(shape):
+    network = modnet.build({"network": {"input": [2], "layers": [{"type": "linear", "out_features": 1}, "sigmoid"]}})
+    x, y = np.zeros((100, 2)), np.zeros(shape)
+    y[:4] = 1
+    for seed in range(5):
+        history = modnet.train(
+            network,
+            x,
+            y,
+            loss="binary_cross_entropy",
+            validation=0.25,
+            seed=seed,
+            epochs=1,
+            metrics=["confusion_matrix"],
+        )
+        assert np.sum(history.last()["validation_confusion_matrix"], axis=1).tolist() == [24.0, 1.0]
+
+
+def test_a_class_with_one_row_is_told_and_stays_in_training():
+    x, y = blobs()
+    with pytest.warns(UserWarning, match="class 1 has one row: it stays in training"):
+        modnet.train(modnet.build(SPEC), x, np.where(np.arange(len(y)) == 3, 1, 0), validation=0.25, epochs=1)
+
+
+def test_a_class_that_only_the_validation_has_is_told():
+    x, y = blobs()
+    with pytest.warns(UserWarning, match="output output: class 1: no row to train on, only to validate with"):
+        modnet.train(modnet.build(SPEC), x, np.zeros_like(y), validation=(x, y), epochs=1)
 
 
 @pytest.mark.parametrize("validation", [1, True, "all", (1,)], ids=str)
@@ -571,3 +599,130 @@ def test_evaluate_names_the_row_whose_loss_is_nan(place):
     row = 0 if place == "parameter" else 150
     with pytest.raises(modnet.DataError, match=f"the loss is nan: .*{'prediction' if row == 0 else place}.* row {row}"):
         modnet.evaluate(network, x, y, metrics=["accuracy"])
+
+
+def rates_of(data, schedule, epochs, **arguments):
+    rates = []
+
+    class Watch(Callback, type="watch"):
+        def modnet_step_ended(self, run):
+            rates.append(run.learning_rate)
+
+    optimizer = {"type": "sgd", "learning_rate": 0.01}
+    network = modnet.build(SPEC)
+    modnet.train(
+        network, *data, optimizer=optimizer, schedule=schedule, epochs=epochs, callbacks=[Watch()], **arguments
+    )
+    return rates
+
+
+class Sized:
+    """Batches that know their number, as a DataLoader does."""
+
+    def __init__(self, batches, length):
+        self.batches, self.length = batches, length
+
+    def __iter__(self):
+        return iter(self.batches)
+
+    def __len__(self):
+        if self.length is None:
+            raise TypeError("this has no length")
+        return self.length
+
+
+MOVING = [
+    "linear",
+    "one_cycle",
+    {"type": "cosine", "warmup_epochs": 1},
+    {"type": "linear", "start_factor": 0.1, "end_factor": 1.0, "epochs": 0.5},
+    {"type": "exponential", "gamma": 0.01},
+]
+
+
+@pytest.mark.parametrize("schedule", MOVING, ids=str)
+@pytest.mark.parametrize("epochs", [1, 2])
+def test_a_schedule_goes_on_with_batches_as_with_arrays(schedule, epochs):
+    x, y = blobs(160)
+    batches = [(x[i : i + 16], y[i : i + 16]) for i in range(0, 160, 16)]
+    expected = rates_of((x, y), schedule, epochs)
+    assert rates_of((batches,), schedule, epochs) == expected
+    assert rates_of((Sized(batches, 10),), schedule, epochs) == expected
+    assert rates_of((lambda: iter(batches),), schedule, epochs, steps_per_epoch=10) == expected
+
+
+@pytest.mark.parametrize("schedule", MOVING, ids=str)
+@pytest.mark.parametrize("form", ["function", "generator", "no length"])
+def test_a_stream_of_unknown_length_is_refused_where_the_schedule_needs_it(schedule, form):
+    batch = blobs(16)
+    stream = {
+        "function": lambda: iter([batch]),
+        "generator": iter([batch]),
+        "no length": Sized([batch], None),
+    }[form]
+    network = modnet.build(SPEC)
+    with pytest.raises(modnet.DataError, match=r"changes the rate within an epoch, and nobody knows.* steps_per_epoch"):
+        modnet.train(network, stream, schedule=schedule, epochs=1)
+
+
+@pytest.mark.parametrize("schedule", ["constant", {"type": "step", "every_epochs": 1}, "plateau"], ids=str)
+def test_a_stream_of_unknown_length_will_do_for_schedules_that_change_between_epochs(schedule):
+    batch = blobs(16)
+    assert len(rates_of((lambda: iter([batch, batch]),), schedule, 2)) == 4
+
+
+def test_an_epoch_with_more_batches_than_the_first_does_not_reach_into_the_next():
+    batch = blobs(16)
+    lengths = iter([2, 5, 2])
+    rates = rates_of((lambda: iter([batch] * next(lengths)),), {"type": "step", "every_epochs": 1, "gamma": 0.1}, 3)
+    np.testing.assert_allclose(rates, [0.01] * 2 + [0.001] * 5 + [0.0001] * 2)
+
+
+@pytest.mark.parametrize("pair", [tuple, list], ids=["tuples", "lists"])
+def test_batches_may_be_tuples_or_lists(pair):
+    x, y = blobs(32)
+    weights = np.ones(16)
+    batches = [pair((x[:16], y[:16], weights)), pair((x[16:], y[16:]))]
+    assert weights_after(batches, epochs=1) == weights_after(x, y, epochs=1)
+
+
+def test_the_loader_of_torch_will_do():
+    torch = pytest.importorskip("torch", reason="the parity extra is not installed")
+    x, y = blobs(32)
+    data = torch.utils.data.TensorDataset(torch.tensor(x, dtype=torch.float32), torch.tensor(y))
+    loader = torch.utils.data.DataLoader(data, batch_size=16)
+    assert weights_after(loader, epochs=1, schedule="one_cycle") == weights_after(
+        x.astype(np.float32), y, epochs=1, schedule="one_cycle"
+    )
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {"schedule": {"type": "plateau", "monitor": "acuracy"}},
+        {"schedule": {"type": "plateau", "monitor": "accuracy", "mode": "min"}},
+        {"schedule": {"type": "plateau", "monitor": "validation_accuracy"}},
+        {"callbacks": [{"type": "early_stopping", "monitor": "validation_f1"}]},
+        {"callbacks": [{"type": "early_stopping", "monitor": "confusion_matrix"}], "metrics": ["confusion_matrix"]},
+    ],
+    ids=str,
+)
+def test_what_cannot_be_monitored_is_known_before_the_first_step(arguments):
+    network = modnet.build(SPEC)
+    before = network.parameters.flat.tobytes()
+    with pytest.raises(modnet.TrainingError, match=r"training\.(schedule|callbacks\[0\])\.monitor: "):
+        modnet.train(network, *blobs(32), **arguments)
+    assert network.parameters.flat.tobytes() == before
+
+
+@pytest.mark.parametrize("output", ["validation", "validation_size"])
+def test_no_figure_of_the_training_passes_for_one_of_the_validation(output):
+    layers = [
+        {"type": "linear", "out_features": 2, "name": "trunk"},
+        {"type": "linear", "out_features": 1, "name": output},
+        {"type": "linear", "out_features": 1, "inputs": ["trunk"], "name": "other"},
+    ]
+    network = modnet.build({"network": {"input": [2], "layers": layers, "outputs": [output, "other"]}})
+    y = {output: np.zeros((8, 1)), "other": np.zeros((8, 1))}
+    with pytest.raises(modnet.SpecError, match=f'would be recorded as "{output}_loss"'):
+        modnet.train(network, np.zeros((8, 2)), y, loss=dict.fromkeys(y, "mse"))

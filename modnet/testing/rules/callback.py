@@ -5,28 +5,45 @@ from __future__ import annotations
 import contextlib
 import io
 import tempfile
+import textwrap
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from modnet.component import Callback
 from modnet.errors import BrokenPlugin
-from modnet.hooks import PluginManager
+from modnet.hooks import PluginManager, hookimpl
 from modnet.network import build
-from modnet.testing.contract import Broken, Rules, raised
+from modnet.testing.contract import Broken, NotApplicable, Rules, raised
 from modnet.testing.rules import component as of_component
+from modnet.testing.rules.component import GlobalNumbers
 from modnet.testing.rules.metric import copied
 
 RULES = Rules()
 
 EPOCHS = 3
+STOP = 4
+"""Steps after which a run is stopped, to go on: in the middle of its second epoch of three steps."""
 
 
 class Trial(of_component.Trial):
     component: Callback
 
-    def train(self) -> dict[str, Any]:
-        """The states of a short run with the callback, in a folder of its own, its output unseen."""
+    def train(
+        self, folder: str = "", seed: int = 0, checkpoint: str = "", resume: str | None = None, at: int = STOP
+    ) -> Result:
+        """What comes of a short run with the callback, its output unseen.
+
+        Args:
+            folder: where it works; by default in one that is made for it.
+            seed: of numpy's and Python's global generators, which the run itself does not use.
+            checkpoint: a file that is written after `at` steps, where the run is then stopped.
+            resume: the checkpoint from which the run goes on.
+        """
+        from modnet.training.checkpoint import write
         from modnet.training.trainer import train
 
         spec: Any = {"network": {"input": [2], "layers": [{"type": "linear", "out_features": 2}, "softmax"]}}
@@ -36,18 +53,25 @@ class Trial(of_component.Trial):
         seen: dict[str, Any] = {}
 
         class Probe(Callback):
-            """Takes the states of all callbacks as the run ends."""
+            """Stops the run, and takes the states of all callbacks as it ends."""
 
+            @hookimpl(trylast=True)
+            def modnet_step_ended(self, run: Any) -> None:
+                seen["step"] = run.step
+                if checkpoint and run.step == at:
+                    write(run, checkpoint)
+                    run.stop("the probe has seen enough")
+
+            @hookimpl(trylast=True)
             def modnet_training_ended(self, run: Any) -> None:
-                seen.update(run.states)
+                seen["states"] = run.states
 
-        with (
-            tempfile.TemporaryDirectory() as folder,
-            contextlib.chdir(folder),
-            contextlib.redirect_stdout(io.StringIO()),
-            contextlib.redirect_stderr(io.StringIO()),
-        ):
-            train(
+        with contextlib.ExitStack() as stack:
+            stack.enter_context(contextlib.chdir(folder or stack.enter_context(tempfile.TemporaryDirectory())))
+            stack.enter_context(contextlib.redirect_stdout(io.StringIO()))
+            stack.enter_context(contextlib.redirect_stderr(io.StringIO()))
+            stack.enter_context(GlobalNumbers(seed))
+            history = train(
                 network,
                 x,
                 y,
@@ -57,9 +81,52 @@ class Trial(of_component.Trial):
                 batch_size=8,
                 validation=0.25,
                 callbacks=[self.component, Probe()],
+                resume=resume,
                 registry=self.registry,
             )
-        return seen
+        results: dict[str, Any] = {
+            "the parameters": network.parameters.flat.copy(),
+            "the number of steps": seen.get("step", 0),
+            **{f"the history of {name}": np.asarray(values) for name, values in history.items()},
+        }
+        return Result(results, seen.get("states", {}))
+
+
+@dataclass
+class Result:
+    """What a run comes to.
+
+    Attributes:
+        results: name -> what belongs to everybody: parameters, history.
+        states: the callbacks' own.
+    """
+
+    results: dict[str, Any]
+    states: dict[str, dict[str, Any]]
+
+    def values(self) -> dict[str, Any]:
+        """The results, and each value of a state."""
+        states = {
+            f"the state {key} of {name}": value for name, kept in self.states.items() for key, value in kept.items()
+        }
+        return self.results | states
+
+
+def is_same(one: Any, other: Any) -> bool:
+    """Whether two plain values are the same, nan as well."""
+    if isinstance(one, Mapping) and isinstance(other, Mapping):
+        return one.keys() == other.keys() and all(is_same(one[key], other[key]) for key in one)
+    if isinstance(one, list | tuple) and isinstance(other, list | tuple):
+        return len(one) == len(other) and all(map(is_same, one, other))
+    if isinstance(one, np.ndarray | float | int) and isinstance(other, np.ndarray | float | int):
+        return np.array_equal(one, other, equal_nan=True)
+    return bool(one == other)
+
+
+def shown(value: Any) -> str:
+    if isinstance(value, np.ndarray):
+        return np.array2string(value.ravel()[:3], precision=6) + (" ..." if value.size > 3 else "")
+    return textwrap.shorten(repr(value), 60)
 
 
 @RULES.rule(
@@ -97,7 +164,7 @@ def runs(trial: Trial) -> str:
     after=("events", "runs"),
 )
 def plain_state(trial: Trial) -> str:
-    states = trial.train()
+    states = trial.train().states
     found = 0
     for name, state in states.items():
         for key, value in state.items():
@@ -107,3 +174,45 @@ def plain_state(trial: Trial) -> str:
                 raise Broken(f"state of {name}, {key}: {fault}") from None
             found += 1
     return f"{found} values"
+
+
+@RULES.rule(
+    "same seed, same bytes",
+    "A run with one seed has to end with the same bytes: draw from run.noise, whose state checkpoints hold, and not "
+    "from np.random, random or a generator without a seed; let no clock decide.",
+    after=("events", "runs"),
+)
+def same_seed(trial: Trial) -> str:
+    first, second = trial.train(seed=1), trial.train(seed=2)
+    for name, value in first.results.items():
+        if not is_same(value, second.results.get(name)):
+            other = shown(second.results.get(name))
+            raise Broken(f"two runs with one seed: {name} is {shown(value)} in the one and {other} in the other")
+    return f"2 runs of {first.results['the number of steps']} steps"
+
+
+@RULES.rule(
+    "goes on as if never stopped",
+    "A run that goes on from a checkpoint calls modnet_training_started once more: keep what lasts in "
+    'run.state_of(self), begin it with state.setdefault("mean", 0.0), draw from run.noise, keep nothing elsewhere.',
+    after=("events", "runs", "plain state", "same seed, same bytes"),
+)
+def resumes(trial: Trial) -> str:
+    whole = trial.train(seed=1).values()
+    # What is another one each time, such as a clock's, says nothing.
+    again = trial.train(seed=2).values()
+    with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryDirectory() as elsewhere:
+        path = str(Path(elsewhere, "stopped.modnet"))
+        at = min(STOP, max(1, int(whole["the number of steps"]) - 1))
+        trial.train(folder, seed=3, checkpoint=path, at=at)
+        if not Path(path).exists():
+            raise NotApplicable("it stops the run before there is a checkpoint to go on from")
+        found = trial.train(folder, seed=4, resume=path).values()
+    compared = [name for name, value in whole.items() if name in again and is_same(value, again[name])]
+    for name in compared:
+        if not is_same(found.get(name), whole[name]):
+            raise Broken(
+                f"stopped after {at} of {whole['the number of steps']} steps and gone on from there, {name} is "
+                f"{shown(found.get(name))}; without a stop it is {shown(whole[name])}"
+            )
+    return f"stopped after {at} steps; {len(compared)} values"

@@ -135,11 +135,18 @@ def learns(trial: Trial) -> str:
 
     network, teacher = trial.network(), trial.network(seed=1)
     if not network.trainable_size:
-        raise NotApplicable("it has no parameters")
+        raise NotApplicable("it has no parameters that are trained")
     rng = np.random.default_rng(2)
     noise = rng.standard_normal(teacher.parameters.flat.shape)
-    teacher.parameters.flat += (0.5 * noise).astype(teacher.dtype)
+    # Frozen ones cannot come nearer.
+    noise[network.trainable_size :] = 0
+    teacher.parameters.flat[network.trainable_size :] = network.parameters.flat[network.trainable_size :]
     data = trial.data(network, rows=64)
+    initial = teacher.parameters.flat.copy()
+    for size in (0.5, 0.1, 0.02):  # parameters may have to be positive
+        teacher.parameters.flat[...] = initial + size * noise
+        if np.isfinite(teacher.predict(data)).all():
+            break
     optimizer = {"type": "adam", "learning_rate": 0.03}
     target = teacher.predict(data)
     try:

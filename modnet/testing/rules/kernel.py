@@ -34,6 +34,9 @@ DTYPES = (np.dtype(np.float32), np.dtype(np.float64))
 UNITS = 1000
 """Rounding units of the greatest number by which a kernel may differ."""
 
+BATCHES = ((8, 1), (1, 1), (0, 1), (5, 1), (1500, 1), (8, 10))
+"""(samples, factor of the inputs), one after the other in one context; with a factor weights are random too."""
+
 Results = dict[str, Array]
 
 
@@ -106,8 +109,11 @@ class Trial:
             for training in (True, False):
                 ending = None if sizes is None else [of_layer.ending_mask(tuple(sizes)) for _ in sizes]
                 context = trial.context(dtype, training, sizes=sizes, masks=ending)
-                for batch in (of_layer.BATCH,) if sizes else (8, 1, 0, 5):
-                    inputs = [turned(x) for x in trial.inputs(batch, dtype, sizes=sizes)]
+                for batch, factor in ((of_layer.BATCH, 1),) if sizes else BATCHES:
+                    if factor > 1:
+                        _randomize(context)
+                    given = trial.inputs(batch, dtype, sizes=sizes)
+                    inputs = [turned(x * dtype.type(factor) if x.dtype.kind == "f" else x) for x in given]
                     output = trial.forward(context, inputs, copy=False)
                     y = output.copy()
                     results = trial.backward(context, turned_gradient(of_layer.weights_for(y)))
@@ -117,6 +123,7 @@ class Trial:
                     found |= {f"the gradient of {name}": array.copy() for name, array in context.grads.items()}
                     found |= {f"the state {name}": array.copy() for name, array in context.state.items()}
                     mode = f"{'training' if training else 'prediction'} with {batch} samples"
+                    mode += f", inputs times {factor}, random weights" if factor > 1 else ""
                     yield f"{mode}{' and a mask' if sizes else ''}", found
 
     def _losses(
@@ -124,16 +131,17 @@ class Trial:
     ) -> Iterator[tuple[str, Results]]:
         for case in of_loss.Trial(self.component, self.shapes).cases:
             context = Context(dtype, training=True)
-            for batch in (8, 1, 0, 5):
+            for batch, factor in BATCHES:
                 _, target = case.data(batch)
-                logits = 3 * np.random.default_rng(3).standard_normal((batch, *case.shape))
+                logits = 3 * factor * np.random.default_rng(3).standard_normal((batch, *case.shape))
                 wanted = turned(target.astype(dtype) if target.dtype.kind == "f" else target)
                 context.begin()
                 try:
                     values, gradient = subject.joint(context, turned(logits.astype(dtype)), wanted)
                 except DataError:
                     values, gradient = np.full(batch, -1.0, dtype), np.zeros((0,), dtype)
-                yield f"{case}, {batch} samples", {"values": values.copy(), "the gradient": gradient.copy()}
+                large = f", logits times {factor}" if factor > 1 else ""
+                yield f"{case}, {batch} samples{large}", {"values": values.copy(), "the gradient": gradient.copy()}
 
     def _steps(self, subject: Any, dtype: np.dtype[Any]) -> Iterator[tuple[str, Results]]:
         for size, cuts in ((of_optimizer.SIZE, ()), (of_optimizer.SIZE, (1, 40)), (1, ()), (0, ())):
@@ -143,6 +151,12 @@ class Trial:
                 state.step(cuts=() if whole else cuts, decay=0.1 * (number % 2))
             slots = {f"slot {name}": slot for name, slot in zip(subject.slots, state.slots, strict=True)}
             yield f"{of_optimizer.STEPS} steps of {size} numbers", {"the parameter": state.parameter, **slots}
+
+
+def _randomize(context: Context) -> None:
+    rng = np.random.default_rng(11)
+    for array in context.params.values():
+        array[...] = rng.standard_normal(array.shape)
 
 
 @RULES.rule(

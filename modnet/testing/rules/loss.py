@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from functools import cached_property
 from typing import Any, cast
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 from modnet.component import KINDS, Activation, Array, Loss
 from modnet.context import Context
 from modnet.errors import DataError, ShapeError
 from modnet.testing.contract import Broken, NotApplicable, Rules, raised
-from modnet.testing.gradients import directional_error
+from modnet.testing.gradients import LARGEST_ERROR, directional_slope
 from modnet.testing.rules import component as of_component
-from modnet.testing.rules.component import same, same_bytes
+from modnet.testing.rules.component import changed, same, same_bytes
+from modnet.testing.rules.rounding import FITS, ROWS, SENSITIVITY, SINGLE, UNITS
 from modnet.testing.targets import Case, cases
 
 RULES = Rules()
 
 BATCH = 6
-LARGEST_ERROR = 1e-6
 LARGE_LOGIT = 1e4
 
 
@@ -95,8 +97,9 @@ def values(trial: Trial) -> str:
 def gradients(trial: Trial) -> str:
     rng = np.random.default_rng(1)
     worst = 0.0
-    for case in trial.cases:
+    for case, factor in [(each, factor) for each in trial.cases for factor in each.factors]:
         prediction, target = case.data(BATCH)
+        prediction *= factor
         weights = rng.uniform(0.5, 1.5, BATCH)
         gradient = trial.component.gradient(prediction.copy(), target.copy())
         if gradient.shape != prediction.shape:
@@ -106,10 +109,10 @@ def gradients(trial: Trial) -> str:
         def value(moved: Array, target: Array = target, weights: Array = weights) -> float:
             return float(weights @ trial.component.values(moved, target))
 
-        error = directional_error(value, weighted, prediction, rng)
-        worst = max(worst, error)
-        if not error <= LARGEST_ERROR:
-            raise Broken(f"{case}: relative error {error:.2g}, at most {LARGEST_ERROR:g} is expected")
+        slope = directional_slope(value, weighted, prediction, rng)
+        worst = max(worst, slope.error)
+        if not slope.error <= LARGEST_ERROR:
+            raise Broken(f"{case}, predictions times {factor:g}: {slope}; at most {LARGEST_ERROR:g} is expected")
     return f"relative error {worst:.1g}"
 
 
@@ -280,6 +283,7 @@ def leaves_inputs_alone(trial: Trial) -> str:
         calls: list[tuple[str, Any]] = [
             ("values", loss.values),
             ("gradient", loss.gradient),
+            ("sample_weights", lambda p, t: loss.sample_weights(t)),
             ("measure", lambda p, t: loss.measure(Context(np.float64), p, t)[1]),
         ]
         if loss.joint_with:
@@ -292,10 +296,10 @@ def leaves_inputs_alone(trial: Trial) -> str:
                 continue
             for what, array, before in zip(("prediction", "target"), given, kept, strict=True):
                 if not np.array_equal(array, before):
-                    raise Broken(f"{case}: {name} writes into the {what}")
-                if name != "values" and np.shares_memory(result, array):
+                    raise Broken(f"{case}: {name} writes into the {what}: {changed(array, before)}")
+                if name not in ("values", "sample_weights") and np.shares_memory(result, array):
                     raise Broken(f"{case}: the gradient of {name} lies in the memory of the {what}")
-            if name != "values" and not result.flags.writeable:
+            if name not in ("values", "sample_weights") and not result.flags.writeable:
                 raise Broken(f"{case}: the gradient of {name} cannot be written to")
     return ""
 
@@ -334,6 +338,83 @@ def nothing_hidden(trial: Trial) -> str:
         for name, one, two in zip(("gradient", "values"), first, again, strict=True):
             same_bytes(two, one, f"{case}: {name} once more, another batch in between")
     return ""
+
+
+@RULES.rule(
+    "float32 as float64",
+    "A float32 network's values and gradients are those of a float64 one, to rounding: no small constants that vanish "
+    "beside 1, no differences of large numbers, no branches on the dtype.",
+    after=("takes targets", "values", "gradients", "dtypes", "measure", "joint"),
+)
+def float32_as_float64(trial: Trial) -> str:
+    for case in trial.cases:
+        for factor in case.factors:
+            prediction, target = case.data(BATCH)
+            # Both dtypes get the same numbers.
+            prediction = (factor * prediction).astype(np.float32).astype(np.float64)
+            target = target.astype(np.float32).astype(np.float64) if target.dtype.kind == "f" else target
+            for what, call in _calls(trial.component):
+                try:
+                    _compare_dtypes(call, prediction, target, f"{case}, predictions times {factor:g}: {what}")
+                except DataError:
+                    continue
+    return "values, gradients, and what is computed jointly"
+
+
+def _calls(loss: Loss) -> Iterator[tuple[str, Callable[[Array, Array], tuple[Array, Array]]]]:
+    """(name, a function of prediction, or logits, and target that gives values and gradient)."""
+    yield "values and gradient", lambda p, t: (loss.values(p, t), loss.gradient(p, t))
+    if type(loss).measure is not Loss.measure:
+        yield "measure", lambda p, t: both(loss.measure, Context(p.dtype), p, t, "measure")
+    if loss.joint_with:
+        yield "joint", lambda p, t: both(loss.joint, Context(p.dtype), p, t, "joint")
+
+
+def _compare_dtypes(
+    call: Callable[[Array, Array], tuple[Array, Array]], prediction: Array, target: Array, what: str
+) -> None:
+    def run(dtype: DTypeLike, moved: float = 0.0) -> tuple[Array, Array]:
+        signs = np.random.default_rng(5).choice([-1.0, 1.0], prediction.shape)
+        wanted = target.astype(dtype) if target.dtype.kind == "f" else target.copy()
+        values, gradient = call((prediction * (1 + moved * signs)).astype(dtype), wanted)
+        return values.astype(np.float64), gradient.astype(np.float64)
+
+    expected, shifted, found = run(np.float64), run(np.float64, SINGLE), run(np.float32)
+    for name, one, other, array in zip(("value", "gradient"), found, shifted, expected, strict=True):
+        if not np.isfinite(array).all() or not np.abs(array).max() < FITS:
+            continue
+        # One unit of everything that goes in, and of what a term near 1 leaves.
+        allowed = UNITS * SINGLE * max(float(np.abs(array).max()), SINGLE) + SENSITIVITY * float(
+            np.abs(other - array).max()
+        )
+        distance = float(np.abs(one - array).max())
+        if not distance <= allowed:
+            raise Broken(
+                f"{what}, the {name} differs by {distance:.3g} between float32 and float64, where its greatest number "
+                f"is {np.abs(array).max():.3g}; at most {allowed:.2g} is expected from rounding"
+            )
+
+
+@RULES.rule(
+    "each sample by itself",
+    f"A sample's value and gradient are the same in any batch, of one sample or of {ROWS}, in any order: no means, "
+    "norms or counts over the batch.",
+    after=("takes targets", "values", "gradients", "measure", "joint"),
+)
+def each_by_itself(trial: Trial) -> str:
+    for case in trial.cases:
+        prediction, target = case.data(ROWS)
+        for what, call in _calls(trial.component):
+            try:
+                whole = call(prediction.copy(), target.copy())
+                for rows in (slice(0, 1), slice(1, 1 + ROWS // 3), slice(ROWS - 7, ROWS), slice(None, None, -1)):
+                    few = call(prediction[rows].copy(), target[rows].copy())
+                    for name, found, expected in zip(("value", "gradient"), few, whole, strict=True):
+                        place = f"{case}: {what}, the {name} of {len(found)} samples against a batch of {ROWS}"
+                        same(found, expected[rows], place)
+            except DataError:
+                continue
+    return f"1 to {ROWS} samples"
 
 
 @RULES.rule("quiet", "No warnings of numpy: guard divisions and logarithms.", after=("takes targets", "values"))

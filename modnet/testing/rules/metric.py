@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from functools import cached_property
 from typing import Any
@@ -9,15 +10,24 @@ from typing import Any
 import numpy as np
 
 from modnet.component import Array, Metric
-from modnet.testing.contract import Broken, Rules
+from modnet.testing.contract import Broken, NotApplicable, Rules
 from modnet.testing.rules import component as of_component
-from modnet.testing.rules.component import same
+from modnet.testing.rules.component import changed, difference, same
+from modnet.testing.rules.rounding import ROWS
 from modnet.testing.targets import Case, cases
 
 RULES = Rules()
 
 SAMPLES = 20
 TOLERANCE = 1e-6
+
+SINGLE_TOLERANCE = 1e-4
+"""Of a metric of float32 predictions: some 1,000 rounding units."""
+
+TABLES = 8
+"""Of samples on which good predictions are held against bad ones: what pays no heed to the target is the same way round
+in all of them once in 256 times.
+"""
 
 
 class Trial(of_component.Trial):
@@ -172,8 +182,8 @@ def nothing_hidden(trial: Trial) -> str:
 
 @RULES.rule(
     "weights",
-    "weights has one number for each sample: a sample of weight 0 counts as if it were not there, and weights of 1 "
-    "change nothing.",
+    "weights has one number for each sample: a sample of weight 0 counts as if it were not there, one of weight 2 as "
+    "if it were there twice, and weights of 1 change nothing.",
     after=("takes targets", "splits"),
 )
 def weights(trial: Trial) -> str:
@@ -185,6 +195,10 @@ def weights(trial: Trial) -> str:
         expected = trial.over(prediction[kept], target[kept])
         found = trial.over(prediction, target, kept.astype(np.float64))
         same(found, expected, f"{case}: weights of 0 against samples left out", TOLERANCE)
+        twice = np.concatenate([np.arange(SAMPLES), np.arange(0, SAMPLES, 3)])
+        expected = trial.over(prediction[twice], target[twice])
+        found = trial.over(prediction, target, np.where(kept, 1.0, 2.0))
+        same(found, expected, f"{case}: weights of 2 against samples that are there twice", TOLERANCE)
     return ""
 
 
@@ -194,13 +208,99 @@ def leaves_inputs_alone(trial: Trial) -> str:
     for case in trial.cases:
         prediction, target = case.data(SAMPLES)
         kept = prediction.copy(), target.copy()
+        weights = np.linspace(0.5, 2.0, SAMPLES)
+        metric.update(metric.start(), prediction, target, weights)
         accumulator = metric.update(metric.start(), prediction, target, None)
         expected = np.array(metric.result(accumulator))
-        if not (np.array_equal(prediction, kept[0]) and np.array_equal(target, kept[1])):
-            raise Broken(f"{case}: update writes into its arguments")
+        for what, array, before in (
+            ("prediction", prediction, kept[0]),
+            ("target", target, kept[1]),
+            ("weights", weights, np.linspace(0.5, 2.0, SAMPLES)),
+        ):
+            if not np.array_equal(array, before):
+                raise Broken(f"{case}: update writes into the {what}: {changed(array, before)}")
         # The network writes its next batch into the same arrays.
         prediction[...] = case.data(SAMPLES, seed=1)[0]
         target[...] = case.data(SAMPLES, seed=1)[1]
         found = np.asarray(metric.result(accumulator))
         same(found, expected, f"{case}: after the next batch was written into the same arrays; copy them", 0.0)
     return ""
+
+
+@RULES.rule(
+    "direction",
+    "greater_is_better says which of two values is the better one, for early_stopping and plateau: True for a share of "
+    "hits, False for an error, None where there is no such order.",
+    after=("takes targets", "result"),
+)
+def direction(trial: Trial) -> str:
+    greater = trial.component.greater_is_better
+    if greater is None:
+        raise NotApplicable("greater_is_better is None")
+    for case in trial.cases:
+        if case.target_shape is not None:
+            continue
+        pairs = [_good_and_bad(trial, case, seed, greater) for seed in range(TABLES)]
+        # A metric may take predictions to be something else than the target's own numbers.
+        if all(bad > good if greater else bad < good for good, bad in pairs):
+            good, bad = pairs[0]
+            raise Broken(
+                f"{case}: predictions that are the targets have {good:.4g} and random ones {bad:.4g}, which by "
+                f"greater_is_better = {greater} is better, in {TABLES} of {TABLES} tables"
+            )
+    return "greater is better" if greater else "smaller is better"
+
+
+def _good_and_bad(trial: Trial, case: Case, seed: int, greater: bool) -> tuple[float, float]:
+    """The best result of perfect predictions, and that of random ones."""
+    random, target = case.data(SAMPLES, seed)
+    results = []
+    for perfect in case.perfect(target):
+        try:
+            results.append(float(trial.over(perfect, target)))
+        except Exception:  # they are no probabilities, for example
+            continue
+    finite = [result for result in results if np.isfinite(result)] or [math.inf if greater else -math.inf]
+    return (max(finite) if greater else min(finite)), float(trial.over(random, target))
+
+
+@RULES.rule(
+    "any order",
+    f"An epoch has its samples in any order, and {ROWS} of them in one batch or in many: remember nothing of the batch "
+    "before but sums, counts and extremes.",
+    after=("takes targets", "splits"),
+)
+def any_order(trial: Trial) -> str:
+    for case in trial.cases:
+        prediction, target = case.data(SAMPLES)
+        order = np.random.default_rng(2).permutation(SAMPLES)
+        found = trial.over(prediction[order], target[order], cuts=(7, 11))
+        same(found, trial.over(prediction, target), f"{case}: {SAMPLES} samples in another order", TOLERANCE)
+        prediction, target = case.data(ROWS)
+        found = trial.over(prediction, target, cuts=tuple(range(64, ROWS, 640)))
+        same(found, trial.over(prediction, target), f"{case}: {ROWS} samples in pieces against one batch", TOLERANCE)
+    return f"{SAMPLES} and {ROWS} samples"
+
+
+@RULES.rule(
+    "float32 as float64",
+    "Predictions of a float32 network are float32: add up in float64, prediction.astype(np.float64).",
+    after=("takes targets", "splits"),
+)
+def float32_as_float64(trial: Trial) -> str:
+    for case in trial.cases:
+        prediction, target = case.data(ROWS)
+        single = prediction.astype(np.float32)
+        wanted = target.astype(np.float32) if target.dtype.kind == "f" else target
+        widened = wanted.astype(np.float64) if target.dtype.kind == "f" else target
+        found, expected = trial.over(single, wanted), trial.over(single.astype(np.float64), widened)
+        if not difference(found, expected) <= SINGLE_TOLERANCE and np.isfinite(expected).all():
+            raise Broken(
+                f"{case}: {ROWS} predictions in float32 give {_shown(found)}, the same numbers in float64 "
+                f"{_shown(expected)}; a relative difference of at most {SINGLE_TOLERANCE:g} is expected"
+            )
+    return f"{ROWS} samples"
+
+
+def _shown(value: Array) -> str:
+    return f"{float(value):.6g}" if not value.ndim else str(value.ravel()[:4].tolist())

@@ -12,10 +12,19 @@ from modnet.component import Array, Optimizer
 from modnet.testing.contract import Broken, Rules
 from modnet.testing.rules import component as of_component
 from modnet.testing.rules.component import GlobalNumbers, same, same_bytes
+from modnet.testing.rules.rounding import ROWS, SINGLE
 
 RULES = Rules()
 
 SIZE, STEPS = 64, 12
+
+GRADIENTS = (1.0, 1e-8, 1e8)
+"""Factors of gradients with which both dtypes are tried."""
+
+LARGEST_DIFFERENCE = 1e-3
+"""Of what steps in float32 change, relative to the greatest change: moments add up, and quotients of small ones feel
+rounding more than their terms.
+"""
 
 
 class State:
@@ -35,11 +44,13 @@ class State:
         scratch_fill: float = 0.0,
         rate: float | None = None,
         decay: float | None = None,
+        factor: float = 1.0,
     ) -> None:
-        """A step in pieces that end at `cuts`."""
+        """A step in pieces that end at `cuts`; a random gradient is multiplied by `factor`."""
         optimizer, dtype = self.optimizer, self.parameter.dtype
         if gradient is None:
-            gradient = self.rng.standard_normal(self.parameter.size).astype(dtype)
+            # Rounded, so that both dtypes see the same numbers.
+            gradient = (factor * self.rng.standard_normal(self.parameter.size)).astype(np.float32).astype(dtype)
         else:
             gradient = gradient.astype(dtype)
         self.steps += 1
@@ -59,8 +70,10 @@ class State:
 class Trial(of_component.Trial):
     component: Optimizer
 
-    def after(self, steps: int = STEPS, seed: int = 0, dtype: DTypeLike = np.float64, **options: Any) -> State:
-        state = State(self.component, seed, dtype)
+    def after(
+        self, steps: int = STEPS, seed: int = 0, dtype: DTypeLike = np.float64, size: int = SIZE, **options: Any
+    ) -> State:
+        state = State(self.component, seed, dtype, size)
         for _ in range(steps):
             state.step(**options)
         return state
@@ -129,7 +142,11 @@ def chunks(trial: Trial) -> str:
     for cuts in ((SIZE // 2,), (1, 7, SIZE - 3)):
         found = trial.after(cuts=cuts)
         same(found.parameter, whole.parameter, f"after {STEPS} steps in {len(cuts) + 1} chunks")
-    return "1, 2 and 4 chunks"
+    whole = trial.after(3, size=ROWS)
+    for ends in ((4096,), tuple(range(64, ROWS, 64))):
+        found = trial.after(3, size=ROWS, cuts=ends)
+        same(found.parameter, whole.parameter, f"{ROWS} numbers, after 3 steps in {len(ends) + 1} chunks")
+    return f"1, 2 and 4 chunks; {ROWS} numbers in 2 and {ROWS // 64 + 1}"
 
 
 @RULES.rule(
@@ -181,16 +198,34 @@ def memory(trial: Trial) -> str:
 
 
 @RULES.rule(
-    "dtypes", "Scalars are Python's float, so that float32 stays float32: no np.float64 numbers.", after=("runs",)
+    "dtypes",
+    "Scalars are Python's float, so that float32 stays float32, and gradients may be small or large: no np.float64 "
+    "numbers, no squares of what may be 1e20, no constants that vanish beside 1.",
+    after=("runs",),
 )
 def dtypes(trial: Trial) -> str:
-    # Gradients are drawn in float64 and rounded, so both see the same ones.
-    single, double = (
-        trial.after(dtype=dtype).parameter - State(trial.component, dtype=dtype).parameter
-        for dtype in (np.float32, np.float64)
-    )
-    same(single, double, f"what {STEPS} steps have changed, float32 against float64", 1e-2)
-    return "float32, float64"
+    for factor in GRADIENTS:
+        changes = []
+        for dtype in (np.float32, np.float64):
+            state = State(trial.component, dtype=dtype)
+            state.parameter[...] = State(trial.component, dtype=np.float32).parameter
+            first = state.parameter.copy()
+            for _ in range(STEPS):
+                state.step(factor=factor)
+            if state.parameter.dtype != dtype or any(slot.dtype != dtype for slot in state.slots):
+                raise Broken(f"a step turns {np.dtype(dtype)} into another dtype")
+            changes.append((state.parameter - first).astype(np.float64))
+        single, double = changes
+        size = float(np.abs(double).max())
+        # A change that is small beside the parameter is rounded as that is.
+        allowed = LARGEST_DIFFERENCE * size + STEPS * SINGLE * float(np.abs(first).max())
+        distance = float(np.abs(single - double).max())
+        if not distance <= allowed:
+            raise Broken(
+                f"gradients times {factor:g}: what {STEPS} steps have changed differs by {distance:.3g} between "
+                f"float32 and float64, where the greatest change is {size:.3g}; at most {allowed:.2g} is expected"
+            )
+    return f"gradients times {', '.join(f'{factor:g}' for factor in GRADIENTS)}"
 
 
 @RULES.rule(
@@ -243,7 +278,7 @@ def zero_gradient(trial: Trial) -> str:
 
 @RULES.rule(
     "weight decay",
-    "The argument weight_decay, 0 for biases and norms, draws parameters towards 0.",
+    "The argument weight_decay, 0 for biases and norms, draws parameters towards 0; the field says nothing of them.",
     after=("runs", "zero gradient"),
 )
 def weight_decay(trial: Trial) -> str:
@@ -254,4 +289,14 @@ def weight_decay(trial: Trial) -> str:
     after = float(np.abs(state.parameter).sum())
     if not after < before:
         raise Broken(f"with a decay of 0.1 and no gradient the sum of magnitudes goes from {before:.6g} to {after:.6g}")
-    return ""
+    decaying = type(trial.component)(**{**trial.fields, "weight_decay": 0.1})
+    undecayed = State(decaying)
+    start = undecayed.parameter.copy()
+    for _ in range(3):
+        undecayed.step(np.zeros(SIZE), decay=0.0)
+    if not np.array_equal(undecayed.parameter, start):
+        change = float(np.abs(undecayed.parameter - start).max())
+        raise Broken(
+            f"with the argument 0, as for biases, and the field weight_decay = 0.1, parameters move by {change:.3g}"
+        )
+    return "0.1 and 0"

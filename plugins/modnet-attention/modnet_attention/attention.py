@@ -179,6 +179,7 @@ class MultiHeadAttention(Layer, type="multi_head_attention"):
                 x = parts[name]
                 turns.append((name, Rotation(position, x.shape[1], size, self.rotary_base, x.dtype)))
                 turns[-1][1].turn(context, x)
+        context.output_mask = context.masks[0]  # of the queries, whatever the keys are
         mask = _key_mask(context.masks)
         if context.memory is not None:
             mask = _remembered_mask(context.memory, mask, key)

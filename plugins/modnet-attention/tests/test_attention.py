@@ -267,3 +267,14 @@ def test_multiply_adds():
     layer = MultiHeadAttention(heads=2, key_value_heads=1)
     # q, k and v: 5 * 4 * (4 + 2 + 2); scores and outputs: 2 * 5 * 5 * 4; the output's map: 5 * 4 * 4
     assert layer.multiply_adds((5, 4)) == 160 + 200 + 80
+
+
+@pytest.mark.parametrize("masked", [(True, False), (False, True), (True, True), (False, False)])
+def test_the_mask_that_goes_on_is_that_of_the_queries(masked):
+    layer = MultiHeadAttention(heads=2)
+    context = layer_context(layer, (3, 4), (3, 4))
+    masks = tuple(np.array([[True, True, False], [True] * 3][:: 1 - 2 * number]) for number in range(2))
+    context.masks = tuple(mask if there else None for mask, there in zip(masks, masked, strict=True))
+    context.output_mask = masks[1]
+    layer.forward(context, *np.random.default_rng(0).standard_normal((2, 2, 3, 4)))
+    assert context.output_mask is context.masks[0]

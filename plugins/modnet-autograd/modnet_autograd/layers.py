@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -12,6 +15,12 @@ from modnet.component import Array, Shape
 
 SIZES = (2, 3)
 """The two sizes that a variable axis is tried with: an axis of the output that differs between them is variable."""
+
+
+TRIED, TRIED_AT_MOST = 1 << 18, 1 << 22
+"""Numbers in the inputs and parameters of a trial. Up to the first, `compute` is tried on one sample; beyond it on
+none, for which it allocates next to nothing, and on one only where none will not do. Beyond the second that is refused.
+"""
 
 
 class AutogradLayer(Layer):
@@ -30,6 +39,7 @@ class AutogradLayer(Layer):
                 return x * np.exp(-np.logaddexp(0, -np.matmul(x, weight)))
 
     The shape of the output is found out by trying `compute` on zeros; override `output_shape` where zeros will not do.
+    For large samples it is tried on an empty batch.
 
     Raises:
         ShapeError: `compute` cannot be tried for these shapes; the message has its own reason.
@@ -46,14 +56,31 @@ class AutogradLayer(Layer):
         return tuple(a if a == b else None for a, b in zip(first, second, strict=True))
 
     def _tried(self, input_shapes: tuple[Shape, ...], size: int) -> Shape:
-        dtype = np.intp if self.integer_input else np.float64
-        inputs = [np.zeros((1, *(size if axis is None else axis for axis in shape)), dtype) for shape in input_shapes]
+        sizes = [tuple(size if axis is None else axis for axis in shape) for shape in input_shapes]
         try:
-            parameters = {name: np.zeros(found.shape) for name, found in self.parameters(*input_shapes).items()}
-            with np.errstate(all="ignore"):
-                return np.shape(self.compute(*inputs, **parameters))[1:]
+            arrays = {name: found.shape for name, found in self.parameters(*input_shapes).items()}
+            numbers = sum(map(math.prod, (*sizes, *arrays.values())))
+            if numbers > TRIED:
+                with suppress(ValueError, IndexError, TypeError, ArithmeticError, MemoryError):
+                    return self._computed(0, sizes, arrays)
+                if numbers > TRIED_AT_MOST:
+                    message = f"expects shapes for which it can be tried on zeros; these have {numbers:,} numbers"
+                    raise ShapeError(message, "write its output_shape")
+            return self._computed(1, sizes, arrays)
+        except ShapeError:
+            raise
         except (ValueError, IndexError, TypeError) as error:
             raise ShapeError(f"expects shapes for which it can be computed; for these: {error}") from error
+
+    def _computed(self, batch: int, sizes: list[tuple[int, ...]], arrays: Mapping[str, tuple[int, ...]]) -> Shape:
+        """The shape of a sample of what `compute` gives for so many samples of zeros."""
+        dtype = np.intp if self.integer_input else np.float64
+        inputs = [np.zeros((batch, *shape), dtype) for shape in sizes]
+        parameters = {
+            name: np.zeros(shape) for name, shape in arrays.items()
+        }  # no memory is taken before they are read
+        with np.errstate(all="ignore"):
+            return np.shape(self.compute(*inputs, **parameters))[1:]
 
     def forward(self, context: Context, *inputs: Array) -> Array:
         names = list(context.params)

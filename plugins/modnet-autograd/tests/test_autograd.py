@@ -115,3 +115,21 @@ def test_prediction_records_nothing():
     assert network.predict(np.ones((2, 4))).shape == (2, 3)
     (context,) = network._passes._idle[0].contexts.values()
     assert context.saved == ()
+
+
+class Flat(AutogradLayer, type="flat"):
+    """All axes as one."""
+
+    def compute(self, x):
+        return anp.reshape(x, (len(x), -1))
+
+
+def test_the_shape_of_large_samples_is_found_out_without_any():
+    assert Gate().output_shape((10**12,), (10**12,)) == (10**12,)  # zeros of that size could not be had
+    assert Gate().output_shape((None, 10**12), (None, 10**12)) == (None, 10**12)
+
+
+def test_what_cannot_be_tried_without_a_sample():
+    assert Flat().output_shape((1000, 1000)) == (10**6,)
+    with pytest.raises(modnet.ShapeError, match="these have 100,000,000 numbers; write its output_shape"):
+        Flat().output_shape((10_000, 10_000))

@@ -22,6 +22,7 @@ from modnet_conv.geometry import (
     Window,
     image_shape,
     margins,
+    padded_size,
     per_axis,
     windows,
 )
@@ -66,6 +67,10 @@ class Windowed(Layer):
         sizes, _ = image_shape(shape, self.axes)
         found = self.windows([MANY if size is None else size for size in sizes])
         return tuple(None if n is None else window.count for n, window in zip(sizes, found, strict=True))
+
+    def scratch_size(self, *input_shapes: Shape) -> int:
+        sizes, channels = image_shape(input_shapes[0], self.axes)
+        return padded_size(self.windows([size or 0 for size in sizes]), channels)
 
 
 def check_groups(groups: int, out_channels: int) -> None:
@@ -467,6 +472,8 @@ class ConvTranspose2d(Layer, type="conv_transpose2d"):
         options = (per_axis(value, 2) for value in (self.kernel_size, self.stride, self.dilation, self.output_padding))
         found = []
         for axis, (count, kernel, stride, dilation, further) in enumerate(zip(counts, *options, strict=True)):
+            if count < 1:
+                raise ShapeError(f"expects {AXES[2][axis]} from 1 on")
             whole = (count - 1) * stride + (kernel - 1) * dilation + 1
             if explicit is None:
                 size = count * stride
@@ -485,6 +492,10 @@ class ConvTranspose2d(Layer, type="conv_transpose2d"):
         found = self.sizes([MANY if count is None else count for count in counts])
         sizes = (None if count is None else window.size for count, window in zip(counts, found, strict=True))
         return (*sizes, self.out_channels)
+
+    def scratch_size(self, *input_shapes: Shape) -> int:
+        *counts, _ = (size or 0 for size in input_shapes[0])
+        return padded_size(self.sizes(counts), self.out_channels)
 
     def parameters(self, *input_shapes: Shape) -> Mapping[str, Parameter]:
         _, channels = image_shape(input_shapes[0], 2)

@@ -46,6 +46,25 @@ class Window(NamedTuple):
         """How many windows there are."""
         return (self.size + self.before + self.after - self.reach - 1) // self.stride + 1
 
+    @property
+    def length(self) -> int:
+        """What all windows together reach over."""
+        return (self.count - 1) * self.stride + self.reach + 1
+
+    def trimmed(self) -> Window:
+        """For a dilation of 1: the same windows without the places at which none of them meets the axis.
+
+        A window can be any times as large as what it is moved over; where padding counts for nothing, its size then
+        costs nothing.
+        """
+        first = max(0, self.before - (self.count - 1) * self.stride)
+        last = min(self.kernel, self.before + self.size)
+        if (first, last) == (0, self.kernel):
+            return self
+        before = self.before - first
+        length = (self.count - 1) * self.stride + last - first
+        return Window(self.size, last - first, self.stride, 1, before, length - self.size - before)
+
     def mirrored(self) -> Window:
         """For a stride of 1: the windows on the output that each element of the input has gone into."""
         return Window(self.count, self.kernel, 1, self.dilation, self.reach - self.before, self.reach - self.after)
@@ -98,6 +117,11 @@ def windows(
             )
         found.append(Window(size, kernel[axis], stride[axis], dilation[axis], before, after))
     return tuple(found)
+
+
+def padded_size(windows: Sequence[Window], channels: int) -> int:
+    """The numbers of a sample with the padding that its windows reach."""
+    return math.prod(window.length for window in windows) * channels
 
 
 def image_shape(shape: Shape, axes: int) -> tuple[Shape, int]:

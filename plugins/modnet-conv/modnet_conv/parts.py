@@ -25,7 +25,7 @@ class Parts:
 
     def __init__(self, context: Context, x: Array, windows: tuple[Window, ...], fill: float = 0.0) -> None:
         self.x, self.windows, self.fill = x, windows, fill
-        self.lengths = [(w.count - 1) * w.stride + w.reach + 1 for w in windows]
+        self.lengths = [window.length for window in windows]
         size = math.prod(self.lengths) * x.shape[-1] * x.itemsize
         self.samples = min(len(x), max(1, PART // size))
         self.inside = all(w.before <= 0 and w.before + w.size >= n for w, n in zip(windows, self.lengths, strict=True))

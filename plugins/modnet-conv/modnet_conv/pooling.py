@@ -13,7 +13,7 @@ from modnet.component import Array, Example, Layer, Shape, field
 from modnet.errors import ShapeError
 from modnet_conv import masks
 from modnet_conv.convolution import MANY
-from modnet_conv.geometry import Padding1d, Padding2d, Window, image_shape, margins, per_axis, windows
+from modnet_conv.geometry import Padding1d, Padding2d, Window, image_shape, margins, padded_size, per_axis, windows
 from modnet_conv.parts import PART, Parts, crop, tap, taps
 
 if TYPE_CHECKING:
@@ -68,6 +68,10 @@ class Pool(Layer):
         counts = (None if size is None else window.count for size, window in zip(sizes, found, strict=True))
         return (*counts, channels)
 
+    def scratch_size(self, *input_shapes: Shape) -> int:
+        sizes, channels = image_shape(input_shapes[0], self.axes)
+        return padded_size([window.trimmed() for window in self.windows([size or 0 for size in sizes])], channels)
+
 
 class MaxPool(Pool):
     """What max_pool1d and max_pool2d have in common."""
@@ -77,6 +81,7 @@ class MaxPool(Pool):
         mask = self.mask(context, found)
         x = masks.filled(context, x, mask, -math.inf)
         y = context.buffer((len(x), *(window.count for window in found), x.shape[-1]))
+        found = tuple(window.trimmed() for window in found)
         parts = Parts(context, x, found, fill=-math.inf)
         # Line by line first, then along the lines: fewer and longer calls than one for each place of the window.
         lines = context.buffer((parts.samples, *y.shape[1:-2], parts.lengths[-1], x.shape[-1]))
@@ -96,7 +101,7 @@ class MaxPool(Pool):
         x, y = context.saved
         if not context.needs_input_gradient:
             return None
-        found = self.windows(x.shape[1:-1])
+        found = tuple(window.trimmed() for window in self.windows(x.shape[1:-1]))
         result = context.buffer(x.shape)
         parts = Parts(context, x, found, fill=-math.inf)
         shape = (parts.samples, *y.shape[1:])
@@ -182,9 +187,10 @@ class AveragePool(Pool):
         mask = self.mask(context, found)
         x = masks.filled(context, x, mask)
         y = context.buffer((len(x), *(window.count for window in found), x.shape[-1]))
+        shares = self.shares(found, mask, len(x), x.dtype)
+        found = tuple(window.trimmed() for window in found)
         parts = Parts(context, x, found)
         lines = context.buffer((parts.samples, *y.shape[1:-2], parts.lengths[-1], x.shape[-1]))
-        shares = self.shares(found, mask, len(x), x.dtype)
         for samples, padded in parts:
             out = y[samples]
             steps = padded
@@ -201,12 +207,13 @@ class AveragePool(Pool):
         if not context.needs_input_gradient:
             return None
         found = self.windows(shape[1:-1])
+        mask = context.masks[0] if self.axes == 1 else None
+        shares = self.shares(found, mask, len(gradient), gradient.dtype)
+        found = tuple(window.trimmed() for window in found)
         result = context.buffer(shape)
         parts = Parts(context, result, found)
         lines = context.buffer((parts.samples, *gradient.shape[1:-2], parts.lengths[-1], shape[-1]))
         spread = context.buffer(parts.shape)
-        mask = context.masks[0] if self.axes == 1 else None
-        shares = self.shares(found, mask, len(gradient), gradient.dtype)
         for samples in parts.slices():
             part = gradient[samples]
             np.multiply(part, shares[samples], out=part)
@@ -293,6 +300,7 @@ class GlobalMaxPool(Layer, type="global_max_pool"):
     def forward(self, context: Context, x: Array) -> Array:
         (mask,) = context.masks
         context.output_mask = None
+        self.output_shape(x.shape[1:])  # a variable axis may turn out to have nothing on it
         flat = x.reshape(len(x), math.prod(x.shape[1:-1]), x.shape[-1])
         masked = mask is not None and x.ndim == 3
         empty = ~mask.any(axis=1) if masked else None

@@ -44,6 +44,13 @@ class Upsample2d(Layer, type="upsample2d"):
         factors = per_axis(self.scale_factor, 2)
         return (*(None if n is None else n * factor for n, factor in zip(sizes, factors, strict=True)), channels)
 
+    def scratch_size(self, *input_shapes: Shape) -> int:
+        if self.mode == "nearest":
+            return 0
+        sizes, _ = image_shape(input_shapes[0], 2)
+        # The matrices of interpolation are made from numbers of float64.
+        return 2 * sum((n or 0) ** 2 * factor for n, factor in zip(sizes, per_axis(self.scale_factor, 2), strict=True))
+
     def forward(self, context: Context, x: Array) -> Array:
         context.save(x.shape)
         batch, height, width, channels = x.shape

@@ -295,3 +295,33 @@ def test_initializers_see_the_connections_of_one_output():
     assert DepthwiseConv2d(kernel_size=3, depth_multiplier=2).parameters((9, 9, 4))["weight"].fans() == (9, 18)
     assert ConvTranspose2d(out_channels=8, kernel_size=3).parameters((9, 9, 4))["weight"].fans() == (36, 72)
     assert ConvTranspose2d(out_channels=8, kernel_size=3, groups=2).parameters((9, 9, 4))["weight"].fans() == (18, 36)
+
+
+@pytest.mark.parametrize("layer", [MaxPool2d, AveragePool2d])
+@pytest.mark.parametrize("options", [{"stride": 1}, {"stride": 2}, {"stride": [1, 3]}], ids=repr)
+def test_a_window_costs_no_more_than_what_it_meets(layer, options):
+    x = np.random.default_rng(0).normal(size=(2, 5, 4, 3))
+    small, large = (layer(pool_size=size, padding="same", **options) for size in (25, 10**9))
+    if layer is MaxPool2d:
+        contexts = [layer_context(each, x.shape[1:], training=True) for each in (small, large)]
+        y, other = (each.forward(context, x) for each, context in zip((small, large), contexts, strict=True))
+        np.testing.assert_array_equal(y, other)
+        assert (y == x.max(axis=(1, 2), keepdims=True)).all()
+        gradients = [
+            each.backward(context, np.ones_like(y)) for each, context in zip((small, large), contexts, strict=True)
+        ]
+        np.testing.assert_array_equal(*gradients)
+    else:
+        expected = np.broadcast_to(x.mean(axis=(1, 2), keepdims=True), forward(large, x).shape)
+        np.testing.assert_allclose(forward(large, x), expected, rtol=1e-12)
+    assert large.scratch_size(x.shape[1:]) < 1000
+
+
+def test_what_is_padded_far_is_refused_before_it_is_padded(monkeypatch):
+    monkeypatch.setattr("modnet.memory.limit", lambda: 10**9)
+    layer = {"type": "conv1d", "out_channels": 1, "kernel_size": 2, "dilation": 10**9, "padding": "same"}
+    network = modnet.build({"network": {"input": [4, 1], "layers": [layer]}})
+    with pytest.raises(
+        modnet.TooLarge, match=r"\(conv1d\) for 1 sample needs 4 GB of memory; this process can have 1 GB"
+    ):
+        network.predict(np.ones((1, 4, 1)))

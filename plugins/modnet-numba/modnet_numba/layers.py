@@ -102,6 +102,19 @@ def batch_norm_backward(layer: Any, dtype: np.dtype[Any]) -> Method:
     return backward
 
 
+@loop
+def inverse_root(row, mean, square):
+    """1 / sqrt(square), for the mean square of a row's distances; in float64 where their squares overflow."""
+    if not math.isinf(square):
+        return ONE(square) / math.sqrt(square)
+    wide = 0.0
+    for j in range(len(row)):
+        distance = np.float64(row[j]) - np.float64(mean)
+        wide += distance * distance
+    # As the processor approximates it, 1 / sqrt(infinity) may be nan.
+    return ZERO(square) if math.isinf(wide) else row.dtype.type(1.0 / math.sqrt(wide / len(row)))
+
+
 @reduction
 def layer_norm(rows, scale, shift, epsilon, normalized, inverse, y):
     size = scale.dtype.type(len(scale))
@@ -114,7 +127,7 @@ def layer_norm(rows, scale, shift, epsilon, normalized, inverse, y):
         for j in range(len(scale)):
             distance = rows[i, j] - mean
             variance += distance * distance
-        inverse[i, 0] = ONE(epsilon) / math.sqrt(variance / size + epsilon)
+        inverse[i, 0] = inverse_root(rows[i], mean, variance / size + epsilon)
         for j in range(len(scale)):
             centred = (rows[i, j] - mean) * inverse[i, 0]
             normalized[i, j] = centred
@@ -174,7 +187,7 @@ def rms_norm(rows, scale, epsilon, normalized, inverse, y):
         mean_square = ZERO(epsilon)
         for j in range(len(scale)):
             mean_square += rows[i, j] * rows[i, j]
-        inverse[i, 0] = ONE(epsilon) / math.sqrt(mean_square / size + epsilon)
+        inverse[i, 0] = inverse_root(rows[i], ZERO(epsilon), mean_square / size + epsilon)
         for j in range(len(scale)):
             normalized[i, j] = rows[i, j] * inverse[i, 0]
             y[i, j] = normalized[i, j] * scale[j]

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from modnet.errors import DataError
+from modnet.layers import LayerNorm, RMSNorm
 from modnet.losses import BinaryCrossEntropy, CrossEntropy
 from modnet.testing.gradients import layer_context, layer_gradient_errors
 
@@ -225,3 +226,14 @@ def test_refused_targets_are_refused_in_the_same_words(loss, target, error, dtyp
 def test_class_weights_are_left_to_numpy(dtype):
     loss = CrossEntropy(class_weights=(1.0, 2.0))
     assert kernel(loss, "joint", dtype) == loss.joint
+
+
+@pytest.mark.parametrize("layer", [LayerNorm(), RMSNorm()], ids=str)
+@pytest.mark.parametrize("size", [1e19, 1e25, 1e37])
+def test_a_norm_of_rows_whose_squares_overflow_is_that_of_numpy(layer, size):
+    x, gradient = numbers((20, 6), np.float32, spread=size), numbers((20, 6), np.float32, seed=1)
+    with np.errstate(over="ignore"):
+        expected = run(layer, x, gradient)
+    found = run(layer, x, gradient, forward=kernel(layer, "forward", np.float32))
+    for name in ("y", "scale"):
+        np.testing.assert_allclose(found[name], expected[name], rtol=1e-4, atol=1e-5)

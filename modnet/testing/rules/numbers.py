@@ -1,0 +1,457 @@
+"""What a layer's numbers keep: in both dtypes, with other weights, large inputs, many samples, one sample, padding."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+
+import numpy as np
+from numpy.typing import DTypeLike
+
+from modnet.component import Array, Shape
+from modnet.context import Context
+from modnet.errors import DataError, ShapeError
+from modnet.testing.contract import Broken, NotApplicable, Rules, raised
+from modnet.testing.rules.layer import (
+    Outcome,
+    Trial,
+    check_gradients,
+    is_taken,
+    sequence_sizes,
+    sized,
+    text,
+    weights_for,
+)
+from modnet.testing.rules.rounding import EXACT, FACTORS, FITS, LARGEST, ROWS, SATURATED, SENSITIVITY, SINGLE, UNITS
+
+RULES = Rules()
+
+LARGEST_ERROR_OF_LARGE = 1e-3
+"""Of gradients at inputs of 36, where some units are saturated."""
+
+MORE_STEPS = (12, 1)
+"""Of padding, as many as the layer takes. Windows with a stride of 2, 3, 4 or 6 that are centred on the whole lie as
+before when there are 12 more.
+"""
+
+Results = dict[str, Array]
+
+
+def weights_of(trial: Trial, kind: str, sizes: Sequence[Shape] | None = None) -> dict[str, Array]:
+    """Parameters in float64 that float32 holds exactly.
+
+    Args:
+        kind: "initial" (shifted a little), "negated", "random" (standard normal) or "large" (four times that).
+    """
+    context = trial.context(sizes=sizes)
+    rng = np.random.default_rng(11)
+    found = {}
+    for name, initial in context.params.items():
+        drawn = rng.standard_normal(initial.shape)
+        array = {"initial": initial, "negated": -initial, "random": drawn, "large": 4 * drawn}[kind]
+        found[name] = _single(np.asarray(array))
+    return found
+
+
+def results(
+    trial: Trial,
+    context: Context,
+    inputs: Sequence[Array],
+    gradient: Array | None = None,
+) -> Results:
+    """What a forward and a backward pass give, by name, in copies: output, gradients, state."""
+    outcome = trial.run(context, inputs, gradient)
+    return {**named(outcome), **{f"the state {name}": array.copy() for name, array in context.state.items()}}
+
+
+def named(outcome: Outcome) -> Results:
+    found = {"the output": outcome.output}
+    for number, array in enumerate(outcome.inputs):
+        if array is not None:
+            found[f"the gradient of input {number + 1}"] = array
+    return found | {f"the gradient of {name}": array for name, array in outcome.parameters.items()}
+
+
+def draws(context: Context) -> bool:
+    """Whether the pass that a context has gone through has drawn random numbers."""
+    return bool(context.rng.bit_generator.state != np.random.default_rng(0).bit_generator.state)
+
+
+def _single(array: Array) -> Array:
+    """Numbers, in float64, that float32 holds exactly; ids as they are."""
+    return array.astype(np.float32).astype(np.float64) if array.dtype.kind == "f" else array
+
+
+def _as(arrays: Sequence[Array], dtype: DTypeLike) -> list[Array]:
+    return [array.astype(dtype) if array.dtype.kind == "f" else array for array in arrays]
+
+
+def _greatest(array: Array) -> float:
+    return float(np.abs(array).max(initial=0.0))
+
+
+def _mode(training: bool) -> str:
+    return "training" if training else "prediction"
+
+
+@RULES.rule(
+    "float32 as float64",
+    "A float32 network computes what a float64 one does, to rounding. Look for branches on the dtype, small constants "
+    "that vanish (1 + 1e-12), differences of large numbers, integers or float16 on the way.",
+    after=("runs", "shapes", "dtypes", "gradients", "gradients in prediction"),
+)
+def float32_as_float64(trial: Trial) -> str:
+    worst = 0.0
+    for weights in ("initial", "random"):
+        for training in (True, False):
+            found = _compare_dtypes(trial, weights, training, 1.0)
+            worst = max(worst, found or 0.0)
+    return f"differences of at most {worst:.2g} of what is allowed"
+
+
+def _compare_dtypes(trial: Trial, kind: str, training: bool, factor: float) -> float | None:
+    """The greatest difference between the dtypes as a share of the allowed one; None where they cannot be compared."""
+    weights = weights_of(trial, kind)
+    inputs = [_single(factor * x) if x.dtype.kind == "f" else x for x in trial.inputs()]
+
+    context = trial.context(training=training, weights=weights)
+    given = _single(weights_for(trial.forward(context, inputs)))
+    # A layer may draw other numbers for float32; without training it draws none.
+    if draws(context):
+        return None
+
+    def run(dtype: DTypeLike, moved: float = 0.0) -> Results:
+        rng = np.random.default_rng(5)
+
+        def move(array: Array) -> Array:
+            return array * (1 + moved * rng.choice([-1.0, 1.0], array.shape)) if array.dtype.kind == "f" else array
+
+        context = trial.context(dtype, training, weights={name: move(array) for name, array in weights.items()})
+        return results(trial, context, _as([move(x) for x in inputs], dtype), move(given).astype(dtype))
+
+    expected = run(np.float64)
+    if not all(np.isfinite(array).all() for array in expected.values()):
+        return None
+    shifted, found = run(np.float64, SINGLE), run(np.float32)
+    if _greatest(expected["the output"]) > FITS:
+        return None
+    what = f"in {_mode(training)}, weights {kind}" + ("" if factor == 1 else f", inputs times {factor:g}")
+    gradients = [name for name in expected if name.startswith("the gradient")]
+    # Where terms of this size cancel out, what is left of them has no size of its own.
+    scale = max((_greatest(expected[name]) for name in gradients), default=0.0)
+    worst = 0.0
+    for name, array in expected.items():
+        size = max(_greatest(array), scale if name in gradients else 0.0)
+        if size > FITS:
+            continue
+        if not np.isfinite(found[name]).all():
+            count = int(np.sum(~np.isfinite(found[name])))
+            raise Broken(
+                f"{what}: {count} of {array.size} numbers of {name} are not finite in float32; in float64 all are, and "
+                f"at most {_greatest(array):.3g}"
+            )
+        if factor > 1 and name in gradients:
+            continue  # what cancels out in saturated units is as large as the inputs, to some power
+        distance = _greatest(found[name].astype(np.float64) - array)
+        sensitivity = _greatest(shifted[name] - array)
+        allowed = UNITS * SINGLE * size + SENSITIVITY * sensitivity + float(np.finfo(np.float32).tiny)
+        if name in gradients:
+            allowed += SATURATED * SINGLE * _greatest(given)
+        if not distance <= allowed:
+            raise Broken(
+                f"{what}: {name} differs by {distance:.3g} between float32 and float64, where its greatest number is "
+                f"{_greatest(array):.3g}; at most {allowed:.2g} is expected from rounding"
+            )
+        worst = max(worst, distance / allowed)
+    return worst
+
+
+@RULES.rule(
+    "backward is linear",
+    "Twice the gradient gives twice the gradients, and none gives none: backward may not clip, round or cut off what "
+    "it is given or gives, nor add to it.",
+    after=("runs", "shapes", "gradients", "gradients in prediction", "buffers", "same seed, same bytes"),
+)
+def backward_is_linear(trial: Trial) -> str:
+    for training in (True, False):
+        _check_linear(trial, training)
+    return "sums, multiples of 1e-8 and 1e8, zero"
+
+
+def _check_linear(trial: Trial, training: bool) -> None:
+    inputs = trial.inputs()
+    output = trial.forward(trial.context(training=training), inputs)
+    rng = np.random.default_rng(13)
+    first, second = (rng.standard_normal(output.shape) for _ in range(2))
+
+    def gradients(given: Array) -> Results:
+        outcome = trial.run(trial.context(training=training), inputs, given.copy())
+        return {name: array for name, array in named(outcome).items() if name != "the output"}
+
+    of_first, of_second = gradients(first), gradients(second)
+    for a, b in ((2.5, -0.75), (1e-8, 0.0), (1e8, 0.0), (0.0, 0.0)):
+        found = gradients(a * first + b * second)
+        scale = max((abs(a) * _greatest(array) for array in of_first.values()), default=0.0)
+        scale = max((scale, *(abs(b) * _greatest(array) for array in of_second.values())))
+        for name, array in found.items():
+            expected = a * of_first[name] + b * of_second[name]
+            distance = _greatest(array - expected)
+            if not distance <= EXACT * scale:
+                whole = f"{a:g} times a gradient" + (f" plus {b:g} times another" if b else "")
+                raise Broken(
+                    f"in {_mode(training)}, {name} for {whole} is off by {distance:.3g} from that combination of what "
+                    f"backward gives for each alone, whose greatest number is {_greatest(expected):.3g}; at most "
+                    f"{EXACT * scale:.2g} is expected"
+                )
+
+
+@RULES.rule(
+    "one sample in training",
+    "The last batch of an epoch may have one sample, and a sequence one step: give finite numbers and their gradient, "
+    'or raise ShapeError or DataError("expects ...") where there is no meaning in it.',
+    after=("runs", "shapes", "gradients", "batches"),
+)
+def one_sample(trial: Trial) -> str:
+    refused = 0
+    candidates = [trial.sizes]
+    variable = tuple((None, *shape[1:]) for shape in trial.shapes) if all(trial.shapes) else trial.shapes
+    if variable != trial.sizes and is_taken(trial, variable):
+        candidates.append(sized(variable, 1))
+    for sizes in candidates:
+        what = f"one sample of shape {text(sizes)} in training"
+        inputs = trial.inputs(1, sizes=sizes)
+        context = trial.context(sizes=sizes)
+        try:
+            found = results(trial, context, inputs)
+        except (ShapeError, DataError):
+            refused += 1
+            continue
+        except Exception as error:
+            raise Broken(f"{what}: {raised(error)}") from None
+        for name, array in found.items():
+            if not np.isfinite(array).all():
+                raise Broken(
+                    f"{what}: {int(np.sum(~np.isfinite(array)))} of {array.size} numbers of {name} are nan or inf"
+                )
+        try:
+            check_gradients(trial, trial.context(sizes=sizes), inputs, f"{what}, ")
+        except NotApplicable:
+            continue
+    return f"refused {refused} of {len(candidates)} times" if refused else f"{len(candidates)} shapes"
+
+
+@RULES.rule(
+    "large batches",
+    f"A batch of {ROWS} samples is predicted as its pieces are, and its gradients are their sum. Look for code that "
+    "works in blocks, counts in small integers or keeps a size of an earlier batch.",
+    after=("runs", "shapes", "prediction", "batches", "gradients", "gradients in prediction", "writes gradients"),
+)
+def large_batches(trial: Trial) -> str:
+    sample = max(1, *(math.prod(sizes) for sizes in trial.sizes))
+    output = trial.forward(trial.context(training=False), trial.inputs(1))
+    rows = max(64, min(ROWS, LARGEST // max(sample, output.size)))
+    weights = weights_of(trial, "random")
+    inputs = trial.inputs(rows)
+    few = [x[:3] for x in inputs]
+    cut = rows // 3 + 1
+    for training in (True, False):
+        if training and not _is_per_sample(trial, weights):
+            continue
+        context = trial.context(training=training, weights=weights)
+        gradient = np.random.default_rng(17).standard_normal((rows, *output.shape[1:]))
+        trial.run(context, few)
+        try:
+            whole = named(trial.run(context, inputs, gradient.copy()))
+        except Exception as error:
+            raise Broken(f"in {_mode(training)}, {rows} samples after a batch of 3: {raised(error)}") from None
+        pieces = [
+            named(
+                trial.run(
+                    trial.context(training=training, weights=weights), [x[part] for x in inputs], gradient[part].copy()
+                )
+            )
+            for part in (slice(0, cut), slice(cut, rows))
+        ]
+        for name, array in whole.items():
+            parameter = name.startswith("the gradient of ") and not name.startswith("the gradient of input ")
+            parts = [piece[name] for piece in pieces]
+            expected = parts[0] + parts[1] if parameter else np.concatenate(parts)
+            scale = max(map(_greatest, (expected, *parts)))
+            distance = _greatest(array - expected)
+            if not np.isfinite(scale):
+                continue
+            if not distance <= EXACT * scale:
+                where = ""
+                if not parameter:
+                    first = int(np.argmax(np.abs(array - expected).reshape(rows, -1).max(axis=1) > EXACT * scale))
+                    where = f", first in row {first}"
+                raise Broken(
+                    f"in {_mode(training)}, {name} of a batch of {rows} samples differs by {distance:.3g} from that of "
+                    f"pieces of {cut} and {rows - cut}{where}, where the greatest number is {scale:.3g}; at most "
+                    f"{EXACT * scale:.2g} is expected"
+                )
+    return f"{rows} samples against pieces of {cut} and {rows - cut}"
+
+
+def _is_per_sample(trial: Trial, weights: Mapping[str, Array]) -> bool:
+    """Whether the layer treats each sample by itself in training too, and draws nothing."""
+    inputs = trial.inputs(8)
+    context = trial.context(weights=weights)
+    whole = trial.forward(context, inputs).copy()
+    if draws(context):
+        return False
+    part = trial.forward(trial.context(weights=weights), [x[2:5] for x in inputs])
+    return bool(np.allclose(part, whole[2:5], rtol=1e-6, atol=1e-9, equal_nan=True))
+
+
+@RULES.rule(
+    "other weights",
+    "Training moves parameters anywhere: derive backward for weights of either sign and any size, and read "
+    "context.params in each pass, not what they were at first.",
+    after=("runs", "shapes", "gradients"),
+)
+def other_weights(trial: Trial) -> str:
+    if not trial.component.parameters(*trial.sizes):
+        raise NotApplicable("it has no parameters")
+    worst = 0.0
+    for kind in ("random", "large", "negated"):
+        context = trial.context(weights=weights_of(trial, kind))
+        inputs = trial.inputs()
+        if not np.isfinite(trial.forward(context, inputs)).all():
+            continue  # such as the root of a parameter that is meant to be positive
+        context = trial.context(weights=context.params)
+        worst = max(worst, check_gradients(trial, context, inputs, f"with {kind} weights, "))
+    return f"random, large and negated ones: relative error {worst:.1g}"
+
+
+@RULES.rule(
+    "large inputs",
+    "Inputs of 36 and 360 give finite numbers in float32 where they do in float64, and right gradients: subtract the "
+    "greatest number before exp, take log1p and logaddexp, square nothing that is not needed.",
+    after=("runs", "shapes", "gradients", "float32 as float64"),
+)
+def large_inputs(trial: Trial) -> str:
+    if trial.component.integer_input:
+        raise NotApplicable("its inputs are ids")
+    for factor in FACTORS:
+        inputs = [factor * x for x in trial.inputs()]
+        context = trial.context()
+        found = named(trial.run(context, inputs))
+        # With larger ones differences feel the rounding of what saturated units leave more than anything else.
+        if factor == FACTORS[0] and all(_greatest(array) < FITS for array in found.values()):
+            check_gradients(trial, trial.context(), inputs, f"with inputs times {factor:g}, ", LARGEST_ERROR_OF_LARGE)
+        for training in (True, False):
+            _compare_dtypes(trial, "initial", training, factor)
+    return f"times {' and '.join(f'{factor:g}' for factor in FACTORS)}"
+
+
+@RULES.rule(
+    "padding",
+    "Steps behind the end of a sequence, where context.masks[i] is False, and their number, may not reach a real step, "
+    "a pooled output, a gradient or the state: leave them out of sums and means, maxima and attention.",
+    after=("runs", "shapes", "masks", "batches", "gradients", "gradients with a mask"),
+)
+def padding(trial: Trial) -> str:
+    if trial.component.makes_mask:
+        raise NotApplicable("it makes the mask itself")
+    # The first axis of an image may be variable too, and is no time.
+    sizes = sequence_sizes(trial, axes=2)
+    steps = sizes[0][0]
+    lengths = np.array([steps, steps - 1, max(1, steps // 2), 1])
+    longer = tuple((steps + 1, *size[1:]) for size in sizes)
+    grows = trial.component.output_shape(*sizes) != trial.component.output_shape(*longer)
+    most = 0
+    for training in (True, False):
+        case = _Padded(trial, sizes, lengths, training)
+        if grows and case.mask is None:
+            raise NotApplicable("its output has steps, and no mask that says which of them are real")
+        if training and case.drawn:
+            continue
+        case.check(0)
+        for more in MORE_STEPS:
+            with suppress(ShapeError):  # it has a greatest length
+                case.check(more)
+                most = max(most, more)
+                break
+    return f"sequences of {', '.join(map(str, lengths))} steps, padded with other numbers and {most} steps more of them"
+
+
+class _Padded:
+    """Sequences of different lengths, whose padding can be exchanged for another one."""
+
+    def __init__(self, trial: Trial, sizes: tuple[tuple[int, ...], ...], lengths: Array, training: bool) -> None:
+        self.trial = trial
+        self.sizes = sizes
+        self.lengths = lengths
+        self.training = training
+        self.inputs = trial.inputs(sizes=sizes)
+        self.weights = weights_of(trial, "random", sizes)
+        self.gradient: Array | None = None
+        self.mask: Array | None = None
+        self.expected, _ = self._run(self.inputs, sizes)
+
+    def _run(self, inputs: Sequence[Array], sizes: tuple[tuple[int, ...], ...]) -> tuple[Results, Array | None]:
+        steps = sizes[0][0]
+        mask = np.asarray(np.arange(steps) < self.lengths[:, None])
+        context = self.trial.context(
+            sizes=sizes, training=self.training, masks=[mask.copy() for _ in sizes], weights=self.weights
+        )
+        state = {name: array.copy() for name, array in context.state.items()}
+        output = self.trial.forward(context, inputs)
+        self.drawn = draws(context)
+        follows = context.output_mask if output.ndim > 1 else None
+        if follows is not None and follows.shape[1:] != output.shape[1:2]:
+            follows = None  # as in the network
+        follows = None if follows is None else follows.copy()
+        for name, array in state.items():
+            context.state[name][...] = array
+        found = results(self.trial, context, inputs, self._gradient_for(output, follows))
+        return found, follows
+
+    def _gradient_for(self, output: Array, mask: Array | None) -> Array:
+        """The same for each real step, wherever it stands, and zeros where there is none."""
+        if self.gradient is None:
+            self.gradient = weights_for(output)
+            if mask is not None:
+                self.gradient[~mask] = 0
+            self.mask = mask
+        what = f"in {_mode(self.training)}, with other padding context.output_mask"
+        if (mask is None) != (self.mask is None):
+            raise Broken(f"{what} is {'None' if mask is None else 'a mask'} for the output, and was not before")
+        if mask is None or self.mask is None:
+            return self.gradient.copy()
+        gradient = np.zeros(output.shape)
+        counts, before = mask.sum(axis=1), self.mask.sum(axis=1)
+        if not np.array_equal(counts, before):
+            raise Broken(f"{what} says that {counts.tolist()} steps are real; before it was {before.tolist()}")
+        gradient[mask] = self.gradient[self.mask]
+        return gradient
+
+    def check(self, more: int) -> None:
+        """Raises Broken where the results with another padding, of so many steps more, are others."""
+        steps = self.sizes[0][0] + more
+        sizes = tuple((steps, *size[1:]) for size in self.sizes)
+        inputs = self.trial.inputs(sizes=sizes, seed=1)
+        for x, before in zip(inputs, self.inputs, strict=True):
+            for row, length in enumerate(self.lengths):
+                x[row, :length] = before[row, :length]
+        found, mask = self._run(inputs, sizes)
+        what = f"in {_mode(self.training)}, with other padding" + (f" and {more} steps more of it" if more else "")
+        for name, array in self.expected.items():
+            self._compare(name, found[name], array, mask, what)
+
+    def _compare(self, name: str, found: Array, expected: Array, mask: Array | None, what: str) -> None:
+        if name == "the output" and mask is not None and self.mask is not None:
+            found, expected = found[mask], expected[self.mask]
+        elif name.startswith("the gradient of input "):
+            real = np.arange(expected.shape[1]) < self.lengths[:, None]
+            found, expected = found[:, : expected.shape[1]][real], expected[real]
+        if not np.isfinite(expected).all() and not np.isfinite(found).all():
+            return
+        distance, scale = _greatest(found - expected), _greatest(expected)
+        if not distance <= EXACT * max(scale, 1.0):
+            raise Broken(
+                f"{what}, {name} differs by {distance:.3g} where the greatest number is {scale:.3g}; at most "
+                f"{EXACT * max(scale, 1.0):.2g} is expected"
+            )

@@ -1,0 +1,217 @@
+"""Components that are right in an unusual way: the kit has to find no fault in them."""
+
+import numpy as np
+
+from modnet import (
+    Activation,
+    Callback,
+    Composite,
+    Initializer,
+    Layer,
+    Loss,
+    Metric,
+    Node,
+    Parameter,
+    ShapeError,
+    State,
+)
+from modnet.errors import DataError
+from modnet.initializers import Ones
+from modnet.layers import Add, Linear
+
+
+class Corrected(Composite, type="corrected"):
+    """A frozen linear layer plus one that is trained. Shapes: (features,) -> (3,)."""
+
+    def expand(self, inputs):
+        return (
+            Node(layer=Linear(out_features=3), name="base", inputs=tuple(inputs), trainable=False),
+            Node(layer=Linear(out_features=3), name="correction", inputs=tuple(inputs)),
+            Node(layer=Add(), inputs=("base", "correction")),
+        )
+
+
+class FrozenBehind(Composite, type="frozen_behind"):
+    """A trained layer before a frozen one, through which the gradient flows. Shapes: (features,) -> (2,)."""
+
+    def expand(self, inputs):
+        return (Node(layer=Linear(out_features=3)), Node(layer=Linear(out_features=2), trainable=False))
+
+
+class AllFrozen(Composite, type="all_frozen"):
+    """A random projection. Shapes: (features,) -> (3,)."""
+
+    def expand(self, inputs):
+        return (Node(layer=Linear(out_features=3), trainable=False),)
+
+
+class Counter(Layer, type="counter"):
+    """The identity, which counts the samples of training. State, no parameters. Shapes: any -> the same."""
+
+    def output_shape(self, *input_shapes):
+        return input_shapes[0]
+
+    def state(self, *input_shapes):
+        return {"samples": State(())}
+
+    def forward(self, context, x):
+        if context.training:
+            context.state["samples"] += len(x)
+        return x
+
+    def backward(self, context, gradient):
+        return gradient
+
+
+class Spread(Layer, type="spread"):
+    """x divided by one plus the batch's spread, in training; refuses one sample. Shapes: (features,) -> the same."""
+
+    allocates = True
+
+    def output_shape(self, *input_shapes):
+        if len(input_shapes[0]) != 1 or input_shapes[0][0] is None:
+            raise ShapeError("expects samples of shape (features,)")
+        return input_shapes[0]
+
+    def forward(self, context, x):
+        if not context.training or not len(x):
+            context.save(None, None, None)
+            return x * 1
+        if len(x) == 1:
+            raise DataError("expects two samples or more in training")
+        centred = x - x.mean(axis=0)
+        spread = np.sqrt((centred**2).sum(axis=0) / (len(x) - 1))
+        context.save(x, centred, spread)
+        return x / (1 + spread)
+
+    def backward(self, context, gradient):
+        x, centred, spread = context.saved
+        if x is None:
+            return gradient
+        slope = -(gradient * x).sum(axis=0) / (1 + spread) ** 2 / np.where(spread == 0, 1, spread)
+        return gradient / (1 + spread) + slope * centred / (len(x) - 1)
+
+
+class Deviation(Layer, type="deviation"):
+    """x times the root of a parameter that has to be positive. Shapes: (features,) -> the same."""
+
+    def output_shape(self, *input_shapes):
+        if len(input_shapes[0]) != 1 or input_shapes[0][0] is None:
+            raise ShapeError("expects samples of shape (features,)")
+        return input_shapes[0]
+
+    def parameters(self, *input_shapes):
+        return {"variance": Parameter(input_shapes[0], Ones(), decay=False)}
+
+    def forward(self, context, x):
+        context.save(x)
+        return np.multiply(x, np.sqrt(context.params["variance"]), out=context.buffer(x.shape))
+
+    def backward(self, context, gradient):
+        (x,) = context.saved
+        root = np.sqrt(context.params["variance"])
+        product = np.multiply(x, gradient, out=context.buffer(x.shape))
+        np.add.reduce(product, axis=0, out=context.grads["variance"])
+        context.grads["variance"] /= 2 * root
+        return np.multiply(gradient, root, out=gradient)
+
+
+class Noisy(Layer, type="noisy"):
+    """Draws in the dtype of the network, so that float32 gets other numbers. Shapes: any -> the same."""
+
+    def output_shape(self, *input_shapes):
+        return input_shapes[0]
+
+    def forward(self, context, x):
+        y = context.buffer(x.shape)
+        if not context.training:
+            np.copyto(y, x)
+            return y
+        context.rng.standard_normal(dtype=y.dtype.type, out=y)
+        y += x
+        return y
+
+    def backward(self, context, gradient):
+        return gradient
+
+
+class Exp(Activation, type="exp"):
+    """exp(x), which at 360 is no number in float32, and is right to be none; float64 holds it."""
+
+    needs_input = False
+
+    def function(self, x, out):
+        return np.exp(np.minimum(x, 600, out=out), out=out)
+
+    def derivative(self, x, y, out):
+        np.copyto(out, y)
+        return out
+
+
+class Pinball(Loss, type="pinball"):
+    """Three quantiles of one number: the target has a shape of its own."""
+
+    def target_shapes(self, prediction_shape):
+        return ((1,),)
+
+    def values(self, prediction, target):
+        residual = target.astype(prediction.dtype) - prediction
+        q = np.array([0.1, 0.5, 0.9], prediction.dtype)
+        return np.maximum(q * residual, (q - 1) * residual).mean(axis=1)
+
+    def gradient(self, prediction, target):
+        q = np.array([0.1, 0.5, 0.9], prediction.dtype)
+        return np.where(target > prediction, -q, 1 - q) / prediction.dtype.type(3)
+
+
+class LogRate(Metric, type="log_rate"):
+    """The mean Poisson deviance of logarithms of rates: the best prediction is not the count itself."""
+
+    greater_is_better = False
+
+    def start(self):
+        return 0.0, 0.0
+
+    def update(self, accumulator, prediction, target, weights):
+        if prediction.shape != target.shape or (target < 0).any() or (target % 1).any():
+            raise DataError("expected counts")
+        distance = np.exp(prediction.astype(float)) - target * prediction
+        distance = distance.mean(axis=tuple(range(1, distance.ndim)))
+        weights = np.ones(len(distance)) if weights is None else weights
+        return accumulator[0] + float(distance @ weights), accumulator[1] + float(weights.sum())
+
+    def result(self, accumulator):
+        return accumulator[0] / accumulator[1] if accumulator[1] else float("nan")
+
+
+class Shakes(Callback, type="shakes"):
+    """Noise on the weights, from the run's generator, less each time."""
+
+    def modnet_step_ended(self, run):
+        state = run.state_of(self)
+        state["steps"] = state.get("steps", 0) + 1
+        weights = run.network.parameters.flat
+        weights += 1e-3 / state["steps"] * run.noise.standard_normal(weights.shape)
+
+
+class Constant(Initializer, type="one_half"):
+    """0.5 everywhere."""
+
+    def initialize(self, out, fan_in, fan_out, rng):
+        out.fill(0.5)
+
+
+UNUSUAL = [
+    (Corrected(), ((5,),)),
+    (FrozenBehind(), ((5,),)),
+    (AllFrozen(), ((5,),)),
+    (Counter(), ((4,),)),
+    (Spread(), ((4,),)),
+    (Deviation(), ((4,),)),
+    (Noisy(), ((None, 4),)),
+    (Exp(), ((4,),)),
+    (Pinball(), ((3,), (1,))),
+    (LogRate(), ()),
+    (Shakes(), ()),
+    (Constant(), ()),
+]
