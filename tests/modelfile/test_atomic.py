@@ -140,6 +140,7 @@ class Interruptions:
 
 def traced(trace, path):
     before = sys.gettrace()
+    sys._getframe().f_trace_opcodes = True  # Python 3.12 looks only in settrace whether a frame wants them
     sys.settrace(trace)
     try:
         replace_file(path, [b"new"], durable=True)
