@@ -41,6 +41,13 @@ def printable(text: str) -> str:
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
+def harmless(text: str) -> str:
+    """`printable`, but line breaks and tabs stay."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() or c in "\n\t" else printable(c) for c in text)
+
+
 def legible(name: str, longest: int = 80) -> str:
     """A name from a file as it can stand in a message: short, on one line, with nothing that moves a terminal."""
     return printable(name[:longest]) + ("..." if len(name) > longest else "")
@@ -246,12 +253,15 @@ class Diverged(TrainingError):
         step: the optimizer step, counted from 1.
         epoch: the epoch, counted from 1.
         node: the first node whose output is not finite, or "".
+        best_epoch: the epoch whose weights the network has again, where a callback (early_stopping) had kept them; None
+            where the network is as the divergence has left it.
     """
 
-    def __init__(self, message: str, step: int, epoch: int, node: str) -> None:
+    def __init__(self, message: str, step: int, epoch: int, node: str, best_epoch: int | None = None) -> None:
         self.step = step
         self.epoch = epoch
         self.node = node
+        self.best_epoch = best_epoch
         super().__init__(message)
 
 

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import click
 
+from modnet.cli.output import echo
+
 NAME = re.compile(r"[a-z0-9]([a-z0-9._-]*[a-z0-9])?", re.IGNORECASE)
 """A distribution's name, as packaging tools accept it (PEP 508)."""
 
@@ -63,8 +65,8 @@ def command(name: str, directory: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         text = (TEMPLATES / f"{template}.template").read_text(encoding="utf-8")
         path.write_text(filled(text, names), encoding="utf-8")
-    click.echo(f"{folder}: {len(FILES)} files; the package is {names['package']}, the licence MIT")
-    click.echo(f"next: cd {folder} && pip install --editable '.[dev]' && pytest")
+    echo(f"{folder}: {len(FILES)} files; the package is {names['package']}, the licence MIT")
+    echo(f"next: cd {folder} && pip install --editable '.[dev]' && pytest")
 
 
 def names_of(name: str) -> dict[str, str]:

@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from modnet.cli.app import INTERRUPTED, TERMINATED, warn
-from modnet.cli.options import echo_json, json_option, plugin_option, set_option
+from modnet.cli.options import json_option, plugin_option, set_option
+from modnet.cli.output import echo, echo_json
 
 if TYPE_CHECKING:
     from modnet.cli.job import Job
     from modnet.data.dataset import Dataset
     from modnet.data.load import LoadedData
+    from modnet.errors import Diverged
     from modnet.network import Network
     from modnet.training.history import History
     from modnet.training.run import Run
@@ -50,7 +52,8 @@ def command(
     """Train the network of SPEC with the data that it names, and write a model file.
 
     Ctrl-C stops after the step that is being made; what was learnt is written, and the exit status is 130. So does
-    SIGTERM, with status 143. A run that diverges writes nothing. A second Ctrl-C stops at once and writes nothing.
+    SIGTERM, with status 143. A run that diverges writes nothing, unless early_stopping had kept the best weights: those
+    are written, and the status is 1. A second Ctrl-C stops at once and writes nothing.
 
     Checkpoints go where the spec's checkpoint callback says. Without one they are written every five minutes, and when
     the run is stopped, to a folder beside the model file (digits.checkpoints), which is removed when the model of the
@@ -71,6 +74,7 @@ def command(
     The profile is there with --profile only; its times are in seconds.
     """
     from modnet.cli.job import Job
+    from modnet.errors import Diverged
 
     job = Job.open(spec, plugins, settings)
     path = Path(output) if output else Path(f"{Path(spec).stem}.modnet")
@@ -80,11 +84,18 @@ def command(
     network = job.network
     network.schema = loaded.schema
     if not as_json:
-        click.echo(_introduction(job, loaded))
-    run, history, own_folder = _run(job, loaded, path, resume, quiet=as_json)
+        echo(_introduction(job, loaded))
+    job.check_figures(objective, validation=loaded.validation is not None)
+    _check_logs(job, path)
+    try:
+        run, history, own_folder = _run(job, loaded, path, resume, quiet=as_json)
+    except Diverged as error:
+        raise Diverged(
+            f"{error}\n{_rescued(network, loaded, path, error)}", error.step, error.epoch, error.node, error.best_epoch
+        ) from error
     status = _status(history)
     if status and not run.step:
-        click.echo(f"stopped before the first step; {_untouched(path)}", err=True)
+        echo(f"stopped before the first step; {_untouched(path)}", err=True)
         ctx.exit(status)
     network.metrics = _final_figures(network, loaded.validation, history)
     written = _save(network, path)
@@ -109,9 +120,9 @@ def command(
         )
     else:
         again = shlex.join(_command(spec, output, plugins, settings)) if status else ""
-        click.echo(_conclusion(job, loaded, path, plugins, again))
+        echo(_conclusion(job, loaded, path, plugins, again))
         if profile is not None:
-            click.echo(f"\n{profile}")
+            echo(f"\n{profile}")
     ctx.exit(status)
 
 
@@ -179,7 +190,6 @@ def _run(job: Job, loaded: LoadedData, path: Path, resume: bool, *, quiet: bool)
     import numpy as np
 
     from modnet.component import Callback
-    from modnet.errors import Diverged
     from modnet.training.callbacks import Checkpoint
     from modnet.training.progress import Progress
     from modnet.training.trainer import train
@@ -192,7 +202,9 @@ def _run(job: Job, loaded: LoadedData, path: Path, resume: bool, *, quiet: bool)
 
     callbacks: list[Any] = [Begin()]
     callbacks += [used for used in job.training().callbacks if not isinstance(used.callback, Progress)]
-    folders = [Path(used.callback.directory) for used in callbacks[1:] if isinstance(used.callback, Checkpoint)]
+    folders = [
+        Path(used.callback.directory).expanduser() for used in callbacks[1:] if isinstance(used.callback, Checkpoint)
+    ]
     own_folder = None if folders else Path(f"{path.with_suffix('')}.checkpoints")
     if own_folder is not None:
         folders = [own_folder]
@@ -208,18 +220,15 @@ def _run(job: Job, loaded: LoadedData, path: Path, resume: bool, *, quiet: bool)
             raise SystemExit(TERMINATED)
 
     signal.signal(signal.SIGTERM, terminate)
-    try:
-        # What overflows is found by the trainer, which says where; numpy's warnings say less.
-        with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-            history = train(
-                job.network,
-                loaded.train,
-                validation=loaded.validation,
-                callbacks=callbacks,
-                resume=folders[0] if resume else None,
-            )
-    except Diverged as error:
-        raise Diverged(f"{error}\n{_untouched(path)}", error.step, error.epoch, error.node) from error
+    # What overflows is found by the trainer, which says where; numpy's warnings say less.
+    with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+        history = train(
+            job.network,
+            loaded.train,
+            validation=loaded.validation,
+            callbacks=callbacks,
+            resume=folders[0] if resume else None,
+        )
     return runs[0], history, own_folder
 
 
@@ -244,6 +253,25 @@ def _remove(checkpoints: Sequence[Path], folder: Path) -> None:
         folder.rmdir()
 
 
+def _rescued(network: Network, loaded: LoadedData, path: Path, error: Diverged) -> str:
+    """Writes the best weights of a run that has diverged, where it had kept them. Says what has become of the file."""
+    if error.best_epoch is None:
+        return _untouched(path)
+    if loaded.validation is not None:
+        network.metrics = _measured(network, loaded.validation)
+    return f"they are in {_save(network, path)}"
+
+
+def _check_logs(job: Job, path: Path) -> None:
+    """Checks that no log goes where the model goes."""
+    from modnet.training.callbacks import JSONLog
+
+    for place, used in enumerate(job.training().callbacks):
+        if isinstance(used.callback, JSONLog) and Path(used.callback.path).expanduser().resolve() == path.resolve():
+            where = ("training", "callbacks", place, "path")
+            raise job.problem(where, f"{path} is where the model is written to", "give the log another file")
+
+
 def _untouched(path: Path) -> str:
     return f"{path} is as it was" if path.exists() else f"{path} was not written"
 
@@ -256,13 +284,17 @@ def _status(history: History) -> int:
 
 def _final_figures(network: Network, validation: Dataset | None, history: History) -> dict[str, Any]:
     """The figures of the network as it is written: measured on the validation data where there are some."""
+    if validation is None:
+        epoch = (history.best_epoch or history.epochs) - 1
+        return {name: values[epoch] for name, values in history.figures.items()}
+    return _measured(network, validation)
+
+
+def _measured(network: Network, validation: Dataset) -> dict[str, Any]:
     import numpy as np
 
     from modnet.training.trainer import evaluate
 
-    if validation is None:
-        epoch = (history.best_epoch or history.epochs) - 1
-        return {name: values[epoch] for name, values in history.figures.items()}
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
         figures = evaluate(network, validation)
     return {f"validation_{name}": np.asarray(value).tolist() for name, value in figures.items()}

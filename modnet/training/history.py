@@ -93,7 +93,7 @@ class History(Mapping[str, Array]):
             axes.set(xlabel="epoch", ylabel=name.replace("_", " "))
             axes.grid(alpha=0.3)
         if path is not None:
-            figure.savefig(path)
+            figure.savefig(Path(path).expanduser())
         return figure
 
 
