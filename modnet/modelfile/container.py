@@ -30,6 +30,7 @@ import os
 import sys
 from collections import deque
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -154,7 +155,8 @@ def chunks(payload: memoryview) -> Iterator[memoryview]:
 class Digest:
     """SHA-256 over the SHA-256 of each chunk of a payload.
 
-    The chunks are hashed in threads while the next ones are being read or written. It is a context manager.
+    The chunks are hashed in threads while the next ones are being read or written; in this one where the system gives
+    no further threads. It is a context manager.
 
     Args:
         length: of the payload, in bytes.
@@ -165,9 +167,10 @@ class Digest:
         self._waiting = deque["Future[bytes]"]()
         self._pool: ThreadPoolExecutor | None = None
         if length > CHUNK_LENGTH:
-            from concurrent.futures import ThreadPoolExecutor  # small models are saved and loaded without it
+            with suppress(RuntimeError):  # what the import says at the very end of a process
+                from concurrent.futures import ThreadPoolExecutor  # small models are saved and loaded without it
 
-            self._pool = ThreadPoolExecutor(_HASHING_THREADS)
+                self._pool = ThreadPoolExecutor(_HASHING_THREADS)
 
     def __enter__(self) -> Digest:
         return self
@@ -178,17 +181,25 @@ class Digest:
 
     def add(self, chunk: memoryview) -> None:
         """Takes the next one of the `chunks`, which must not be changed before `result` was called."""
+        if self._pool is not None:
+            try:
+                self._waiting.append(self._pool.submit(_leaf, chunk))
+            except RuntimeError:  # the limit of a container, or the end of the process
+                self._finish()
+                self._pool.shutdown(cancel_futures=True)
+                self._pool = None
         if self._pool is None:
             self._leaves.update(_leaf(chunk))
-            return
-        self._waiting.append(self._pool.submit(_leaf, chunk))
-        if len(self._waiting) > _HASHED_AHEAD:
+        elif len(self._waiting) > _HASHED_AHEAD:
             self._leaves.update(self._waiting.popleft().result())
 
     def result(self) -> bytes:
+        self._finish()
+        return self._leaves.digest()
+
+    def _finish(self) -> None:
         while self._waiting:
             self._leaves.update(self._waiting.popleft().result())
-        return self._leaves.digest()
 
 
 def digest(pieces: Iterable[memoryview], length: int) -> bytes:
