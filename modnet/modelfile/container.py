@@ -91,9 +91,10 @@ _HASHED_AHEAD = 2 * _HASHING_THREADS  # pieces that wait for a thread, so that a
 class Fault(Exception):
     """A broken rule of the format. Reader and writer, who know the path, make a ModelFileError of it."""
 
-    def __init__(self, what: str, where: str = "") -> None:
+    def __init__(self, what: str, where: str = "", keys: tuple[str | int, ...] = ()) -> None:
         self.what = what
         self.where = where
+        self.keys = keys  # of the value in the header, where it is one
         super().__init__(what, where)
 
 
@@ -232,23 +233,23 @@ _Path = tuple[Any, Any]  # (last key, path of the parent); text is made of it on
 
 def _check_container(container: Any, path: _Path, depth: int) -> None:
     if depth > DEPTH_LIMIT:
-        raise Fault(f"nested more than {DEPTH_LIMIT} deep", _text(path))
+        raise _fault(f"nested more than {DEPTH_LIMIT} deep", path)
     is_map = type(container) is dict
     for key, value in container.items() if is_map else enumerate(container):
         if is_map and (type(key) is not str or not _encodable(key)):
-            raise Fault(f"a key is no text: {_shown(key)}", _text(path))
+            raise _fault(f"a key is no text: {_shown(key)}", path)
         kind = type(value)
         if kind is dict or kind is list or kind is tuple:
             _check_container(value, (key, path), depth + 1)
         elif kind is str:
             if not _encodable(value):
-                raise Fault("the text has lone surrogates, which UTF-8 cannot express", _text((key, path)))
+                raise _fault("the text has lone surrogates, which UTF-8 cannot express", (key, path))
         elif kind is int:
             if not -(2**63) <= value < 2**64:
-                raise Fault("the integer needs more than 64 bits", _text((key, path)))
+                raise _fault("the integer needs more than 64 bits", (key, path))
         elif value is not None and kind is not bool and kind is not float:
             expected = "None, bool, int, float, str, list or dict"
-            raise Fault(f"{kind.__module__}.{kind.__qualname__} is no plain value ({expected})", _text((key, path)))
+            raise _fault(f"{kind.__module__}.{kind.__qualname__} is no plain value ({expected})", (key, path))
 
 
 def check_count(header: bytes | bytearray) -> None:
@@ -302,13 +303,14 @@ def _objects() -> tuple[tuple[int, int, int, int], ...]:
 _OBJECTS = _objects()
 
 
-def _text(path: _Path | None) -> str:
+def _fault(what: str, path: _Path | None) -> Fault:
     keys: list[Any] = []
     while path is not None:
         key, path = path
         keys.insert(0, key)
     text = "".join(f"[{key}]" if type(key) is int else f".{legible(key)}" for key in keys[1:])
-    return "header" + (text if len(text) <= 400 else f"{text[:200]} ... {text[-200:]}")
+    where = "header" + (text if len(text) <= 400 else f"{text[:200]} ... {text[-200:]}")
+    return Fault(what, where, tuple(keys[1:]))
 
 
 def _shown(value: object) -> str:
