@@ -70,9 +70,11 @@ def _check_training(job: Job) -> list[str]:
     """Checks that loss, metrics and data fit the network; gives notes on what could not be checked."""
     from modnet.errors import DataError, ShapeError
 
+    job.require_savable()
     if job.network.training is None:
         return ["there is no [training] table: only the network was checked"]
     objective = job.objective()
+    job.require_savable(objective)
     notes = []
     for head in objective.heads:
         shape = job.network.outputs[head.name]
@@ -94,6 +96,8 @@ def _check_training(job: Job) -> list[str]:
         raise job.problem(("data", "train"), error.message, error.hint) from None
     except DataError as error:
         raise job.problem(("data", "train"), str(error)) from None
+    job.network.schema = loaded.schema
+    job.require_savable(objective)
     _try_a_batch(job, objective, loaded)
     return notes
 

@@ -13,7 +13,7 @@ import numpy as np
 
 import modnet
 from modnet.component import KINDS, Callback, Component
-from modnet.configuration import INVALID, Checker, Configuration, show
+from modnet.configuration import INVALID, Checker, Configuration, path_text, show
 from modnet.errors import (
     BrokenPlugin,
     DataError,
@@ -24,6 +24,7 @@ from modnet.errors import (
     NotInstalled,
     ParameterMismatch,
     PluginError,
+    Problem,
     ShapeError,
     SpecError,
     UnknownType,
@@ -31,8 +32,9 @@ from modnet.errors import (
     legible,
 )
 from modnet.graph import Graph, build_graph
+from modnet.modelfile import container
 from modnet.modelfile.container import DTYPES, NETWORK_GROUPS, Fault, Segment
-from modnet.modelfile.figures import KEYS, packed, unpacked
+from modnet.modelfile.figures import KEYS, PLAIN_LIMIT, packed, unpacked
 from modnet.modelfile.reader import (
     File,
     HeaderOnly,
@@ -182,13 +184,71 @@ def _require_loadable(
         raw, size = rehearse(header, groups)
         found = parsed(raw, b"", size)
     except Fault as fault:
-        raise ModelFileError(path, fault.what, fault.where) from None
+        raise _Unwritable(path, fault) from None
     try:
         _, _, graph = _checked_spec(path, found, registry, network.spec.network)
         _schema(path, found.header, graph)
     except (ModelFileError, PluginError) as error:
         what, where = (error.what, error.where) if isinstance(error, ModelFileError) else (str(error), "")
         raise ModelFileError(path, f"it is not written, as it could not be loaded: {what}", where) from error
+
+
+class _Unwritable(ModelFileError):
+    """A header that breaks a rule of the format; `keys` is the place in it."""
+
+    def __init__(self, path: str | PathLike[str], fault: Fault) -> None:
+        self.keys = fault.keys
+        super().__init__(path, fault.what, fault.where)
+
+
+def require_savable(network: Network, figures: Collection[str] = (), registry: Registry | None = None) -> None:
+    """Checks, while there is nothing to lose, that a network can be saved and loaded again, whatever it will learn.
+
+    Nothing is written, and of the arrays nothing is looked at but their names and sizes.
+
+    Args:
+        figures: the names of those that its history will have.
+
+    Raises:
+        SpecError: it cannot; with what is too large or cannot be stored, and where that stands.
+    """
+    from modnet.modelfile.writer import Group
+
+    registry = registry or default_registry()
+    problem = _too_long_a_name(network)
+    if problem is not None:
+        raise SpecError([problem])
+    path = "the model"
+    try:
+        header, groups = _contents(network, path, registry)
+        _require_loadable(network, path, registry, header, groups)
+        # The history may come to stand in the header, as long as it is short, or in arrays.
+        header["history"] = {"": [0.0] * PLAIN_LIMIT}
+        columns = Group("history.float64", np.zeros(len(figures)), [(name, i, (1,)) for i, name in enumerate(figures)])
+        _require_loadable(network, path, registry, header, [*groups, columns] if figures else groups)
+    except ModelFileError as error:
+        keys = error.keys if isinstance(error, _Unwritable) else ()
+        if keys[:1] == ("spec",):
+            # Of what is nested too deeply the outermost is shown.
+            keys = keys[1:] if len(keys) < container.DEPTH_LIMIT - 2 else keys[1:4]
+            place = path_text(keys)
+        else:
+            keys, place = (), error.where.removeprefix("header.").removeprefix("spec.")
+        what = f"no model file can hold this, so it could not be saved: {error.what}"
+        raise SpecError([Problem(place, what, keys=keys)]) from None
+
+
+def _too_long_a_name(network: Network) -> Problem | None:
+    for node in network.graph.nodes:
+        for name in (*node.parameters, *node.state):
+            length = len(f"{node.name}.{name}".encode())
+            if length > container.NAME_LIMIT:
+                what = f"the name of its array {legible(name)} has {length} bytes, and a model file holds names of"
+                hint = "give the node, or what it is in, a shorter name"
+                return Problem(
+                    path_text(node.keys), f"{what} {container.NAME_LIMIT} bytes at most", hint, keys=node.keys
+                )
+    return None
 
 
 def _group(name: str, array: FlatArray) -> Group | StreamedGroup:

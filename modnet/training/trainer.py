@@ -451,21 +451,29 @@ def _fingerprints(batches: Batches, validation: Batches | None) -> dict[str, str
 
 @contextmanager
 def _stopping_at_signals(run: Run) -> Iterator[None]:
-    """Lets the first Ctrl-C or SIGTERM end the run after its step; a second one does what it usually does.
+    """Lets the first Ctrl-C, SIGTERM or SIGHUP end the run after its step; a second one does what it usually does.
 
-    SIGTERM is raised again when the run has ended and its last checkpoint is written, whatever else has ended the run:
-    it is meant for the process.
+    SIGTERM and SIGHUP are raised again when the run has ended and its last checkpoint is written, whatever else has
+    ended the run: they are meant for the process. SIGHUP may come twice where a terminal is closed, from the system and
+    from the shell, and each time means the same. One that is ignored (nohup) stays so.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
     reasons = {signal.SIGINT: INTERRUPTED, signal.SIGTERM: TERMINATED}
+    hangup = getattr(signal, "SIGHUP", None)  # Windows has none
+    if hangup is not None and signal.getsignal(hangup) is not signal.SIG_IGN:
+        reasons[hangup] = TERMINATED
     before = {number: handler for number in reasons if (handler := signal.getsignal(number)) is not None}
+    to_process: list[signal.Signals] = []
 
     def stop(number: int, frame: Any) -> None:
         received = signal.Signals(number)
-        signal.signal(number, before[received])
-        run.terminated = run.terminated or received is signal.SIGTERM
+        if received is not hangup:
+            signal.signal(number, before[received])
+        if reasons[received] == TERMINATED:
+            run.terminated = True
+            to_process.append(received)
         run.stop(reasons[received])
 
     for number in before:
@@ -475,5 +483,5 @@ def _stopping_at_signals(run: Run) -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-        if run.terminated:
-            signal.raise_signal(signal.SIGTERM)
+        if to_process:
+            signal.raise_signal(to_process[0])
