@@ -16,8 +16,7 @@ def command(output: str | None) -> None:
     Example:
       modnet schema -o modnet.schema.json
     """
-    from pathlib import Path
-
+    from modnet.modelfile.atomic import replace_file
     from modnet.registry import default_registry
     from modnet.spec.schema import json_schema
 
@@ -25,4 +24,4 @@ def command(output: str | None) -> None:
     if output is None or output == "-":
         click.echo(text, nl=False)
     else:
-        Path(output).write_text(text, encoding="utf-8")
+        replace_file(output, [text.encode()], durable=False)

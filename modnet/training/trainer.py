@@ -308,11 +308,24 @@ class Trainer:
                 raise
             finally:
                 run.history.stopped = run.stopped
-                events.modnet_training_ended(run=run)
+                self._end()
         self.network.history = run.history.figures
         best = run.history.best_epoch or run.history.epochs
         self.network.metrics = {name: values[best - 1] for name, values in run.history.figures.items() if best}
         return run.history
+
+    def _end(self) -> None:
+        """The end of the run for every callback, also where another one's raises; the first error comes out."""
+        errors = []
+        everyone = self.events.get_plugins()
+        for implementation in reversed(self.events.hook.modnet_training_ended.get_hookimpls()):
+            others = [plugin for plugin in everyone if plugin is not implementation.plugin]
+            try:
+                self.events.subset_hook_caller("modnet_training_ended", others)(run=self.run)
+            except Exception as error:
+                errors.append(error)
+        if errors:
+            raise errors[0]
 
     def _prepare(self, batches: Batches) -> None:
         if not batches.rewinds:
