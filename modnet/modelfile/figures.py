@@ -79,11 +79,10 @@ def unpacked(file: File, found: HeaderOnly, verify: bool = True) -> dict[str, An
 
 def joined(header: Mapping[str, Any], groups: Mapping[str, ReadGroup]) -> dict[str, Any]:
     """As `unpacked`, from groups that have been read. Raises Fault."""
-    made = {}
+    made: dict[str, Any] = {key: header.get(key) for key in KEYS}
     for key in KEYS:
-        made[key] = header.get(key)
         for name in (name for name in groups if is_figures(name, key)):
-            values = made[key] = dict(made[key]) if isinstance(made[key], dict) else {}
+            values = made[key] = dict(made[key] or {})
             for figure, array in groups[name].views.items():
                 if groups[name].dtype.name != name.rpartition(".")[2]:
                     raise Fault(f"the dtype is {groups[name].dtype.name}", name)

@@ -232,11 +232,11 @@ def _history(values: Mapping[str, Any], completed: int, known: Mapping[str, Any]
     if completed and set(values) not in (training, set(known)):
         raise ValueError("the figures of the history are others")
     figures = {}
-    for name, column in values.items():
-        values = column.tolist() if isinstance(column, np.ndarray) else column
-        if type(values) is not list or len(values) != completed or not all(map(_is_figure, values)):
+    for name, stored in values.items():
+        column = stored.tolist() if isinstance(stored, np.ndarray) else stored
+        if type(column) is not list or len(column) != completed or not all(map(_is_figure, column)):
             raise ValueError(f"expected {completed} values of {name} in the history")
-        figures[name] = list(values)
+        figures[name] = list(column)
     return figures
 
 

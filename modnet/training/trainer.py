@@ -81,8 +81,8 @@ def train(
 
     Returns:
         The figures of each epoch. Ctrl-C ends the run after the current step and what was learnt stays; then, and
-        where a callback ended it, `.stopped` says why. SIGTERM does the same, and then what it does without modnet: it
-        ends the process, unless the program handles it.
+        where a callback ended it, `.stopped` says why. SIGTERM and SIGHUP do the same, and then what they do
+        without modnet: they end the process, unless the program handles or ignores them.
 
     Raises:
         SpecError: an argument is not valid.

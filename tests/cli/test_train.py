@@ -478,8 +478,9 @@ def test_a_full_disk_behind_both_streams_costs_no_model(further, folder):
 @pytest.mark.parametrize("ignored", [False, True], ids=["by default", "nohup"])
 def test_a_terminal_that_is_closed_loses_nothing(ignored, folder):
     """The system and then the shell send SIGHUP; nothing can be written to either stream any more."""
-    code = "import os, signal, sys; signal.signal(signal.SIGHUP, signal.{}); os.execv(sys.executable, [sys.executable, *sys.argv[1:]])"
-    code = code.format("SIG_IGN" if ignored else "SIG_DFL")
+    handling = "SIG_IGN" if ignored else "SIG_DFL"
+    code = f"import os, signal, sys; signal.signal(signal.SIGHUP, signal.{handling})\n"
+    code += "os.execv(sys.executable, [sys.executable, *sys.argv[1:]])"
     epochs = 200 if ignored else 100_000
     checkpoints = 'training.callbacks=[{ type = "checkpoint", directory = "run" }, { type = "progress", every = 1 }]'
     arguments = ["train", "pets.toml", "--set", f"training.epochs={epochs}", "--set", checkpoints]
