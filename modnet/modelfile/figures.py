@@ -7,6 +7,7 @@ name of its figure, and its first axis (in the history) runs over the epochs. Th
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from os import PathLike
@@ -82,12 +83,16 @@ def joined(header: Mapping[str, Any], groups: Mapping[str, ReadGroup]) -> dict[s
     made: dict[str, Any] = {key: header.get(key) for key in KEYS}
     for key in KEYS:
         for name in (name for name in groups if is_figures(name, key)):
+            if not isinstance(made[key], dict | None):
+                raise Fault("expected a map", key)
             values = made[key] = dict(made[key] or {})
             for figure, array in groups[name].views.items():
                 if groups[name].dtype.name != name.rpartition(".")[2]:
                     raise Fault(f"the dtype is {groups[name].dtype.name}", name)
                 if figure in values or not array.ndim:
                     raise Fault("expected figures that stand nowhere else, with a value for each epoch", name)
+                if _lists(array.shape) > array.size:
+                    raise Fault(f"the shape {array.shape} has more lists in it than numbers", name)
                 values[figure] = array.tolist() if array.ndim == 1 else array
     return made
 
@@ -124,10 +129,15 @@ def _array(name: Any, value: Any) -> np.ndarray[Any, Any] | None:
     if dtype in _DTYPES:
         with suppress(ValueError, OverflowError, Fault):  # rows of different lengths; 64 bits are too few; no name
             array = np.array(value, dtype, order="C")
-            if array.size and array.ndim and array.ndim <= DIMENSION_LIMIT:
+            if array.ndim and array.ndim <= DIMENSION_LIMIT and _lists(array.shape) <= array.size:
                 check_name(name)
                 return array
     return None
+
+
+def _lists(shape: Sequence[int]) -> int:
+    """How many lists the rows of an array would be: a file must not ask for many more than it has numbers."""
+    return sum(math.prod(shape[:axis]) for axis in range(1, len(shape)))
 
 
 def _kinds(values: Sequence[Any]) -> Iterator[type]:

@@ -227,13 +227,13 @@ def require_savable(network: Network, figures: Collection[str] = (), registry: R
         columns = Group("history.float64", np.zeros(len(figures)), [(name, i, (1,)) for i, name in enumerate(figures)])
         _require_loadable(network, path, registry, header, [*groups, columns] if figures else groups)
     except ModelFileError as error:
-        keys = error.keys if isinstance(error, _Unwritable) else ()
-        if keys[:1] == ("spec",):
+        keys: tuple[str | int, ...] = ()
+        if error.where.startswith("spec"):
+            keys = ("network", "layers")
+        elif isinstance(error, _Unwritable) and error.keys[:1] == ("spec",):
             # Of what is nested too deeply the outermost is shown.
-            keys = keys[1:] if len(keys) < container.DEPTH_LIMIT - 2 else keys[1:4]
-            place = path_text(keys)
-        else:
-            keys, place = (), error.where.removeprefix("header.").removeprefix("spec.")
+            keys = error.keys[1:] if len(error.keys) < container.DEPTH_LIMIT - 2 else error.keys[1:4]
+        place = path_text(keys) or error.where.removeprefix("header.")
         what = f"no model file can hold this, so it could not be saved: {error.what}"
         raise SpecError([Problem(place, what, keys=keys)]) from None
 
