@@ -349,7 +349,8 @@ def member(name: str, value: Any) -> str:
 
 def first_paragraph(cls: type, name: str) -> str:
     """What a member is; for an event of a callback the hook of that name says it."""
-    text = inspect.getdoc(getattr(cls, name)) or inspect.getdoc(getattr(Specifications, name, None)) or ""
+    places = [owner for owner in (cls, Specifications) if hasattr(owner, name)]  # None has a docstring from 3.13 on
+    text = next(filter(None, (inspect.getdoc(getattr(owner, name)) for owner in places)), "")
     return prose(" ".join(text.partition("\n\n")[0].split()))
 
 

@@ -102,6 +102,7 @@ class Identity(Activation, type="identity"):
     """y = x."""
 
     needs_input = False
+    keeps_numbers = True
 
     def function(self, x: Array, out: Array) -> Array:
         np.copyto(out, x)
@@ -122,6 +123,7 @@ class ReLU(Activation, type="relu"):
     """The rectified linear unit, y = max(x, 0)."""
 
     needs_input = False
+    output_range = (0.0, math.inf)
 
     def function(self, x: Array, out: Array) -> Array:
         return at_least(x, 0.0, out)
@@ -144,6 +146,7 @@ class LeakyReLU(Activation, type="leaky_relu"):
     """
 
     needs_input = False
+    output_range = (-math.inf, math.inf)
     negative_slope: float = field(default=0.01, minimum=0.0, maximum=1.0)
 
     @in_blocks
@@ -172,6 +175,7 @@ class PReLU(Activation, type="prelu"):
 
     elementwise = False
     scratch_output = True
+    output_range = (-math.inf, math.inf)
     shared: bool = False
     alpha_initializer: Initializer = Constant(0.25)
 
@@ -231,6 +235,7 @@ class ELU(Activation, type="elu"):
     """
 
     needs_input = False
+    output_range = (-math.inf, math.inf)
     alpha: float = field(default=1.0, minimum=0.0)
 
     @in_blocks
@@ -242,6 +247,10 @@ class ELU(Activation, type="elu"):
         return exponential_linear_slope(y, 1.0, self.alpha, out)
 
 
+SELU_SCALE = 1.0507009873554805
+SELU_ALPHA = 1.6732632423543772
+
+
 class SELU(Activation, type="selu"):
     """The elu that keeps mean 0 and variance 1 from layer to layer, with `lecun_normal` weights.
 
@@ -251,6 +260,7 @@ class SELU(Activation, type="selu"):
     """
 
     needs_input = False
+    output_range = (-SELU_SCALE * SELU_ALPHA, math.inf)
 
     @in_blocks
     def function(self, x: Array, out: Array) -> Array:
@@ -259,10 +269,6 @@ class SELU(Activation, type="selu"):
     @in_blocks
     def derivative(self, x: Array, y: Array, out: Array) -> Array:
         return exponential_linear_slope(y, SELU_SCALE, SELU_ALPHA, out)
-
-
-SELU_SCALE = 1.0507009873554805
-SELU_ALPHA = 1.6732632423543772
 
 
 @cache
@@ -288,6 +294,7 @@ class Sigmoid(Activation, type="sigmoid"):
     """
 
     needs_input = False
+    output_range = (0.0, 1.0)
 
     def function(self, x: Array, out: Array) -> Array:
         return logistic(x, out)
@@ -301,6 +308,7 @@ class Tanh(Activation, type="tanh"):
     """The hyperbolic tangent."""
 
     needs_input = False
+    output_range = (-1.0, 1.0)
 
     def function(self, x: Array, out: Array) -> Array:
         return np.tanh(x, out=out)
@@ -314,6 +322,7 @@ class Softplus(Activation, type="softplus"):
     """y = log(1 + exp(x)): a smooth relu. Its derivative is the logistic function, 1 - exp(-y)."""
 
     needs_input = False
+    output_range = (0.0, math.inf)
 
     @in_blocks
     def function(self, x: Array, out: Array) -> Array:
@@ -346,6 +355,7 @@ class SiLU(Activation, type="silu"):
     """
 
     scratch_output = True
+    output_range = (-0.2785, math.inf)
 
     @in_blocks
     def function(self, x: Array, out: Array) -> Array:
@@ -365,6 +375,7 @@ class Mish(Activation, type="mish"):
     """
 
     scratch_output = True
+    output_range = (-0.3089, math.inf)
 
     @in_blocks
     def function(self, x: Array, out: Array) -> Array:
@@ -483,6 +494,7 @@ class GELU(Activation, type="gelu"):
             off and what some published models were trained with (`approximate="tanh"` in torch).
     """
 
+    output_range = (-0.1701, math.inf)
     form: Literal["exact", "tanh"] = "exact"
 
     @in_blocks
@@ -532,6 +544,7 @@ class HardSigmoid(Activation, type="hard_sigmoid"):
     """
 
     needs_input = False
+    output_range = (0.0, 1.0)
 
     def function(self, x: Array, out: Array) -> Array:
         np.add(x, 3, out=out)
@@ -553,6 +566,7 @@ class HardSwish(Activation, type="hard_swish"):
     """
 
     scratch_output = True
+    output_range = (-0.375, math.inf)
 
     @in_blocks
     def function(self, x: Array, out: Array) -> Array:
@@ -579,6 +593,8 @@ class Softmax(Activation, type="softmax"):
 
     elementwise = False
     needs_input = False
+    output_range = (0.0, 1.0)
+    normalizes = True
 
     def output_shape(self, *input_shapes: Shape) -> Shape:
         return with_classes(input_shapes[0])
@@ -621,6 +637,8 @@ class LogSoftmax(Activation, type="log_softmax"):
 
     elementwise = False
     needs_input = False
+    output_range = (-math.inf, 0.0)
+    normalizes = True
 
     def output_shape(self, *input_shapes: Shape) -> Shape:
         return with_classes(input_shapes[0])

@@ -9,6 +9,7 @@ their first axis. Images are (batch, height, width, channels), sequences (batch,
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from modnet.configuration import Configuration, Field, field, plain
+from modnet.configuration import Configuration, Field, did_you_mean, field, plain
 from modnet.errors import ShapeError
 
 if TYPE_CHECKING:
@@ -66,9 +67,12 @@ class Component(Configuration):
     type: ClassVar[str] = ""
     version: ClassVar[int] = 1
     requires_modnet: ClassVar[str] = ""
+    # `name@distribution`, where a spec has chosen the class so, or its name alone would mean another class.
+    _chosen_as: ClassVar[str] = ""
 
     def __init_subclass__(cls, type: str = "", version: int = 1, **kwargs: Any) -> None:
         cls.type = type
+        cls._chosen_as = ""
         cls.version = version
         super().__init_subclass__(**kwargs)
 
@@ -77,7 +81,8 @@ class Component(Configuration):
         return cls.type or cls.__name__
 
     def plain(self) -> dict[str, Any]:
-        return {"type": self.type, **super().plain()}
+        """The component as plain values, from which a spec gives the same one again."""
+        return {"type": self._chosen_as or self.type, **super().plain()}
 
     @classmethod
     def upgrade(cls, config: dict[str, Any], from_version: int) -> dict[str, Any]:
@@ -150,10 +155,13 @@ class State:
     Attributes:
         shape: its shape.
         fill: the value of every element at first.
+        optional: whether the layer can do without it. A network from a model file that does not have it, since it was
+            written before the layer asked for it, has none in `context.state`.
     """
 
     shape: tuple[int, ...]
     fill: float = 0.0
+    optional: bool = False
 
 
 # Layers
@@ -166,22 +174,33 @@ class Layer(Component):
 
     Attributes:
         inputs: the fewest and the most inputs that `forward` takes; None for no limit.
-        integer_input: whether the inputs are integers (ids), which are then not converted to floats.
+        integer_input: whether the inputs are integers (ids), which are then not converted to floats. Ids have no
+            gradient, so such a layer cannot come after one with weights to train.
+        raw_input: whether `context.raw` is to have the network's input as it was given, before it is converted to the
+            network's dtype: for a layer that needs digits which float32 does not have.
         scratch_output: the output is an array of the layer's own that neither its `backward` nor anyone else reads, so
             that the next layer may overwrite it.
         makes_mask: `forward` sets `context.output_mask`, which says where sequences of different lengths end.
         streams: given a sequence (batch, time, ...) in pieces, with `context.memory` kept between them, the pieces of
             its output, put together, are those of the whole; the output at a step depends on no later step.
         allocates: each pass allocates arrays as large as the batch, where that cannot be helped.
+        output_range: the lowest and the highest number that the output can hold (or come near to) with some input and
+            some parameters; None says that this is not known. A loss that expects others refuses the network.
+        normalizes: the output is normalised along its last axis, as by softmax: an axis of 1 holds a constant.
+        keeps_numbers: the output holds the numbers of the input and no others, perhaps in another shape.
     """
 
     kind = "layer"
     inputs: ClassVar[tuple[int, int | None]] = (1, 1)
     integer_input: ClassVar[bool] = False
+    raw_input: ClassVar[bool] = False
     scratch_output: ClassVar[bool] = False
     makes_mask: ClassVar[bool] = False
     streams: ClassVar[bool] = False
     allocates: ClassVar[bool] = False
+    output_range: ClassVar[tuple[float, float] | None] = None
+    normalizes: ClassVar[bool] = False
+    keeps_numbers: ClassVar[bool] = False
 
     def parameters(self, *input_shapes: Shape) -> Mapping[str, Parameter]:
         """Name -> what the layer needs as a trainable array. Allocates nothing."""
@@ -214,7 +233,8 @@ class Layer(Component):
     def prepare(self, context: Context, batches: Iterable[tuple[Array, Array | None]]) -> None:
         """Learns from the training data before the first epoch: called once, with (input, target) batches.
 
-        The target is that of the output which this node gives, and None where the node is no output.
+        The target is that of the output which this node gives, and None where the node is no output. While a batch is
+        looked at, `context.masks` and `context.raw` are those of its input: steps that a mask leaves out are no data.
         """
 
     def multiply_adds(self, *input_shapes: Shape) -> int:
@@ -293,7 +313,8 @@ class Node(Use):
         activation: an activation that follows it.
         trainable: False freezes its parameters, and those of all nodes in it.
         shares: the name of an earlier node of the same type, whose parameters and state it uses.
-        l1, l2: factors of the sum of absolute and of squared weights that are added to the loss.
+        l1, l2: factors of the sum of absolute and of squared weights that are added to the loss; frozen ones have
+            no part in it. A node within a composite that says nothing has those of the composite.
     """
 
     kind: ClassVar[str] = "layer"
@@ -304,8 +325,8 @@ class Node(Use):
     activation: Activation | None = None
     trainable: bool = True
     shares: str | None = None
-    l1: float = field(default=0.0, minimum=0.0)
-    l2: float = field(default=0.0, minimum=0.0)
+    l1: float | None = field(default=None, minimum=0.0)
+    l2: float | None = field(default=None, minimum=0.0)
 
 
 class Composite(Layer):
@@ -337,11 +358,31 @@ class Loss(Component):
         joint_with: types of activations at the network's end with which the loss has a joint, stable form. In
             training that activation is then left out, and `joint` sees what it would have read (logits).
         takes_labels: whether targets may be integer class labels, of the prediction's shape without its last axis.
+        positions: whether a sample's value is the mean over the positions of a sequence, (batch, time, ...), each of
+            which could as well be a sample of its own. Such a loss leaves padded steps out, and takes a weight for each
+            step.
+        weighted: whether values and gradient have the factor `sample_weights` already; they are then only divided by
+            the sum of these.
+        prediction_range: the lowest and the highest number that a prediction may be; None for any.
+        distributions: whether predictions are probabilities that sum to 1 along the last axis.
+        fewest_outputs: how many numbers the last axis of a prediction has to have, so that there is something to learn.
+        separate: whether each output is a decision of its own, so that outputs that exclude each other (softmax) do
+            not go with it.
+        decides_at: the prediction at which the decision changes, so that there have to be predictions on both sides.
+        ending: what the network should end with instead, for a message.
     """
 
     kind = "loss"
     joint_with: ClassVar[tuple[str, ...]] = ()
     takes_labels: ClassVar[bool] = False
+    positions: ClassVar[bool] = False
+    weighted: ClassVar[bool] = False
+    prediction_range: ClassVar[tuple[float, float] | None] = None
+    distributions: ClassVar[bool] = False
+    fewest_outputs: ClassVar[int] = 1
+    separate: ClassVar[bool] = False
+    decides_at: ClassVar[float | None] = None
+    ending: ClassVar[str] = ""
 
     def values(self, prediction: Array, target: Array) -> Array:
         """The loss of each sample, shape (batch,)."""
@@ -367,6 +408,17 @@ class Loss(Component):
     def sample_weights(self, target: Array) -> Array | None:
         """A weight for each sample that follows from its target (class weights), shape (batch,), or None."""
         return None
+
+    def check_targets(self, prediction_shape: Shape, target: Array) -> None:
+        """Checks what can be known of targets before there is a prediction; called before training.
+
+        Args:
+            prediction_shape: of one sample.
+            target: many targets, (samples, ...), whose shape has been checked.
+
+        Raises:
+            DataError: a target that the loss cannot take.
+        """
 
     def target_shapes(self, prediction_shape: Shape) -> tuple[Shape, ...]:
         """The shapes of one sample's target that go with a prediction of this shape."""
@@ -466,17 +518,49 @@ class Progress:
         epoch: epochs since the start, with fraction: 2.5 in the middle of the third.
         epochs: how many there are to be.
         history: name -> the values at the end of each epoch so far: "loss", "validation_loss", metrics.
+        greater_is_better: name -> whether a greater value is a better one, None where there is no such order; for every
+            figure that the run records.
     """
 
     epoch: float
     epochs: int
     history: Mapping[str, Sequence[float]]
+    greater_is_better: Mapping[str, bool | None] = dataclasses.field(
+        default_factory=lambda: {"loss": False, "validation_loss": False}
+    )
+
+
+def monitored_figure(name: str, figures: Mapping[str, bool | None]) -> tuple[str, bool | None]:
+    """The figure that a schedule or callback means by a name, and whether a greater value of it is a better one.
+
+    "validation_loss" stands for "loss" in a run without validation.
+
+    Args:
+        figures: name -> whether greater is better, for all that the run records.
+
+    Raises:
+        ValueError: the run does not record it.
+    """
+    if name == "validation_loss" and name not in figures:
+        name = "loss"
+    if name not in figures:
+        without = name.startswith("validation_") and not any(known.startswith("validation_") for known in figures)
+        why = "; this run has no validation" if without else did_you_mean(name, figures)
+        raise ValueError(f"no figure is called {name!r}{why}; this run has: {', '.join(figures)}")
+    return name, figures[name]
 
 
 class Schedule(Component):
     """The course of the learning rate: a factor of the optimizer's own for every step."""
 
     kind = "schedule"
+
+    def check_figures(self, figures: Mapping[str, bool | None]) -> None:
+        """Raises ValueError where the schedule needs a figure that a run does not record. Called before the first step.
+
+        Args:
+            figures: name -> whether a greater value is a better one, None where there is no such order.
+        """
 
     def factor(self, progress: Progress) -> float:
         """What the optimizer's learning rate is multiplied by. A pure function, so that a resumed run repeats it."""
@@ -494,17 +578,25 @@ class Metric(Component):
 
     Attributes:
         greater_is_better: whether a greater value is a better one, None where there is no such order.
+        positions: whether each position of a sequence, (batch, time, ...), could as well be a sample of its own. Such a
+            metric leaves padded steps out, and takes a weight for each step.
     """
 
     kind = "metric"
     greater_is_better: ClassVar[bool | None] = True
+    positions: ClassVar[bool] = False
 
     def start(self) -> Any:
         """An empty accumulator."""
         raise NotImplementedError
 
     def update(self, accumulator: Any, prediction: Array, target: Array, weights: Array | None) -> Any:
-        """The accumulator with a batch added. `weights` are those of the samples, shape (batch,), or None."""
+        """The accumulator with a batch added.
+
+        Args:
+            target: as it was given, in its own dtype.
+            weights: of the samples, shape (batch,), or None.
+        """
         raise NotImplementedError
 
     def result(self, accumulator: Any) -> float | Array:
@@ -527,6 +619,13 @@ class Callback(Component):
     def modnet_step_ended(self, run: Run) -> None: ...
     def modnet_epoch_ended(self, run: Run) -> None: ...
     def modnet_training_ended(self, run: Run) -> None: ...
+
+    def check_figures(self, figures: Mapping[str, bool | None]) -> None:
+        """Raises ValueError where the callback needs a figure that a run does not record. Called before the first step.
+
+        Args:
+            figures: name -> whether a greater value is a better one, None where there is no such order.
+        """
 
     def check_state(self, state: Mapping[str, Any], run: Run) -> None:
         """Raises ValueError where `state`, which comes from a file, is none that this callback can go on from.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -43,12 +43,16 @@ class Context:
         may_overwrite_input: whether the output may be written over the (first) input.
         saved: what `forward` has saved for `backward`.
         masks: for each input, a bool array (batch, time) that is False where a sequence has ended, or None.
-        output_mask: the same for the output. Before `forward` it is the first input's; a layer can set it.
+        output_mask: the same for the output. Before `forward` it says where all inputs that have a mask agree; a layer
+            can set it.
+        raw: for each input of a layer that says `raw_input`, the array that was given to the network, where that has
+            another dtype than the network and the layer reads it directly; None elsewhere.
         memory: what the layer keeps from one piece of a sequence to the next, for `Network.stream`; None elsewhere.
     """
 
     __slots__ = (
         "_cursor",
+        "_meter",
         "_rng",
         "_storage",
         "_views",
@@ -60,6 +64,7 @@ class Context:
         "needs_input_gradient",
         "output_mask",
         "params",
+        "raw",
         "saved",
         "state",
         "training",
@@ -76,6 +81,7 @@ class Context:
         needs_input_gradient: bool = True,
         may_overwrite_input: bool = False,
         storage: list[Array] | None = None,
+        meter: list[int] | None = None,
     ) -> None:
         self.dtype = np.dtype(dtype)
         self.params: Mapping[str, Array] = params or {}
@@ -88,10 +94,13 @@ class Context:
         self.saved: tuple[Any, ...] = ()
         self.masks: tuple[Array | None, ...] = (None,)
         self.output_mask: Array | None = None
+        self.raw: tuple[Array | None, ...] = (None,)
         self.memory: dict[str, Any] | None = None
         self._cursor = 0
         self._views: list[Array] = []
         self._storage: list[Array] = [] if storage is None else storage
+        # The bytes of the buffers of all contexts of a pass, which share it as some share their storage.
+        self._meter = [0] if meter is None else meter
 
     @property
     def rng(self) -> np.random.Generator:
@@ -139,12 +148,31 @@ class Context:
         size = math.prod(shape) * dtype.itemsize
         if position == len(self._storage):
             self._storage.append(aligned_empty(size, np.dtype(np.uint8)))
+            self._meter[0] += size
         storage = self._storage[position]
         if storage.size < size:
+            self._meter[0] += size - storage.size
             storage = self._storage[position] = aligned_empty(size, np.dtype(np.uint8))
         view = storage[:size].view(dtype).reshape(shape)
         self._views[position : position + 1] = [view]
         return view
+
+
+def common_mask(masks: Sequence[Array | None]) -> Array | None:
+    """Where all masks of one length agree that a sequence goes on: what a layer's output has by default.
+
+    Inputs without a mask have no say, nor have masks of another length than the first that there is: those of sequences
+    that a layer merely looks at.
+    """
+    common = None
+    for mask in masks:
+        if mask is None or mask is common:
+            continue
+        if common is None:
+            common = mask
+        elif mask.shape == common.shape:
+            common = np.logical_and(common, mask)
+    return common
 
 
 def aligned_empty(size: int, dtype: np.dtype[Any]) -> Array:

@@ -246,12 +246,15 @@ class Diverged(TrainingError):
         step: the optimizer step, counted from 1.
         epoch: the epoch, counted from 1.
         node: the first node whose output is not finite, or "".
+        best_epoch: the epoch whose weights the network has again, where a callback (early_stopping) had kept them; None
+            where the network is as the divergence has left it.
     """
 
-    def __init__(self, message: str, step: int, epoch: int, node: str) -> None:
+    def __init__(self, message: str, step: int, epoch: int, node: str, best_epoch: int | None = None) -> None:
         self.step = step
         self.epoch = epoch
         self.node = node
+        self.best_epoch = best_epoch
         super().__init__(message)
 
 

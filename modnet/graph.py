@@ -23,7 +23,7 @@ class GraphNode:
         layer: what it computes.
         inputs: the slots that it reads. Slots number the network's inputs first, then the nodes, in order.
         keys: its place in the spec.
-        trainable, l1, l2: as in the spec.
+        trainable, l1, l2: as in the spec, or inherited from the composite around it.
         owner: the position of the node whose parameters and state it uses, if not its own.
         input_shapes, shape: of one sample.
         parameters, state: what the layer asks for.
@@ -67,16 +67,18 @@ class Graph:
         return shapes[slot] if slot < len(shapes) else self.nodes[slot - len(shapes)].shape
 
 
-def build_graph(spec: NetworkSpec, most_nodes: int | None = None) -> Graph:
+def build_graph(spec: NetworkSpec, most_nodes: int | None = None, *, stored: bool = False) -> Graph:
     """The graph of a network.
 
     Args:
         most_nodes: more than these are not made; by default 100,000.
+        stored: whether the spec comes from a model file. Penalties that act on nothing are let pass then: versions that
+            said nothing of them have written files with such.
 
     Raises:
         SpecError: with every unknown or repeated name, wrong number of inputs, and conflict of shapes.
     """
-    return _Builder(spec, MOST_NODES if most_nodes is None else min(most_nodes, MOST_NODES)).build()
+    return _Builder(spec, MOST_NODES if most_nodes is None else min(most_nodes, MOST_NODES), stored).build()
 
 
 @dataclass
@@ -96,9 +98,10 @@ class _TooManyNodes(Exception):
 
 
 class _Builder:
-    def __init__(self, spec: NetworkSpec, most_nodes: int) -> None:
+    def __init__(self, spec: NetworkSpec, most_nodes: int, stored: bool) -> None:
         self.spec = spec
         self.most_nodes = most_nodes
+        self.stored = stored
         self.inputs = spec.input_shapes()
         self.nodes: list[GraphNode] = []
         self.pending = 0  # nodes that a list has, and that have not been added yet
@@ -130,6 +133,7 @@ class _Builder:
                 )
         if not self.problems:
             self.check_everything_is_read(outputs)
+            self.check_ids_have_no_gradient()
         if self.problems:
             raise SpecError(self.problems)
         return Graph(self.inputs, self.nodes, outputs)
@@ -216,7 +220,8 @@ class _Builder:
             return len(self.shapes) - 1
         first = len(self.nodes)
         trainable = scope.trainable and node.trainable
-        l1, l2 = node.l1 or scope.l1, node.l2 or scope.l2
+        l1 = scope.l1 if node.l1 is None else node.l1
+        l2 = scope.l2 if node.l2 is None else node.l2
         if isinstance(node.layer, Composite):
             inner_names = [f"input_{i + 1}" for i in range(len(inputs))] if len(inputs) > 1 else ["input"]
             if id(node) in self.places:
@@ -232,6 +237,8 @@ class _Builder:
         self.spans[name] = (first, len(self.nodes))
         if node.shares is not None:
             self.share(node, name, keys, scope)
+        if not self.stored:
+            self.check_penalties(node, first, keys)
         return slot
 
     def infer(self, node: GraphNode) -> Shape | None:
@@ -293,6 +300,22 @@ class _Builder:
             # What is shared is trained or frozen where it was made.
             our.trainable = self.nodes[our.owner].trainable
 
+    def check_penalties(self, node: Node, first: int, keys: Path) -> None:
+        """Refuses a penalty that would act on nothing. Its nodes begin at the position `first`."""
+        for key, factor in (("l1", node.l1), ("l2", node.l2)):
+            if factor is None:
+                continue
+            if node.shares is not None:
+                message = f"a node that shares has the {key} of the node whose parameters it uses; put it there"
+                self.problem((*keys, key), message)
+            elif factor and None not in self.shapes[len(self.inputs) + first :]:
+                made = self.nodes[first:]
+                if any(parameter.decay for found in made for parameter in found.parameters.values()):
+                    continue
+                what = "no node in it has weights" if len(made) > 1 else f"{node.layer.type} has no weights"
+                message = f"{what} on which {key} could act (biases, and the scales of norms, have no penalty)"
+                self.problem((*keys, key), message, f"remove {key}, or put it on a layer with weights, such as linear")
+
     def check_everything_is_read(self, outputs: dict[str, int]) -> None:
         read = {slot for node in self.nodes for slot in node.inputs} | set(outputs.values())
         for slot, name in enumerate(self.inputs):
@@ -308,6 +331,18 @@ class _Builder:
                 self.problem(
                     node.keys, message, "name it in network.outputs or in the inputs of a later node", node.label()
                 )
+
+    def check_ids_have_no_gradient(self) -> None:
+        """A layer that reads ids has no gradient for them, so nothing before it could be trained."""
+        learning: dict[int, str] = {}
+        for slot, node in enumerate(self.nodes, len(self.inputs)):
+            before = next((learning[source] for source in node.inputs if source in learning), "")
+            if before and node.layer.integer_input:
+                message = f"expects ids, whole numbers that have no gradient, but it comes after weights to train, of {before}"
+                hint = "let it read an input of the network, or freeze what makes the ids with trainable = false"
+                self.problem(node.keys, message, hint, node.label())
+            elif before or (node.parameters and node.trainable):
+                learning[slot] = before or node.label()
 
 
 def _automatic_name(layer: Layer | Activation, counts: dict[str, int], chosen: Mapping[str, Path]) -> str:

@@ -59,7 +59,7 @@ class Kernels:
             for entry_point in self.offered:
                 self._serving.setdefault(entry_point.name, entry_point)
         self._makers: dict[EntryPoint, Maker | None] = {}
-        self._told: set[str] = set()
+        self._told: dict[str, object] = {}
 
     def method(self, component: Component, name: str, dtype: np.dtype[Any]) -> Callable[..., Any]:
         """A component's method, or the kernel that does the same faster.
@@ -84,23 +84,24 @@ class Kernels:
     def load(self, entry_point: EntryPoint) -> Maker | None:
         """What makes a kernel, or None where it is broken; `broken` says why."""
         if entry_point not in self._makers:
-            self._makers[entry_point] = None
             try:
-                self._makers[entry_point] = entry_point.load()
+                made = entry_point.load()
             except Exception as error:
                 self._break(entry_point, error)
+            else:
+                self._makers.setdefault(entry_point, made)  # another thread may have found it broken
         return self._makers[entry_point]
 
     def _break(self, entry_point: EntryPoint, error: Exception) -> None:
-        self._makers[entry_point] = None
         broken = BrokenPlugin(f"kernel {entry_point.name} ({entry_point.value}): {type(error).__name__}: {error}")
         broken.__cause__ = error
-        self.broken[entry_point.name] = broken
+        self.broken[entry_point.name] = broken  # first: who finds no maker asks why
+        self._makers[entry_point] = None
 
     def _tell(self, entry_point: EntryPoint) -> None:
         distribution = entry_point.dist.name if entry_point.dist else ""
-        if distribution not in self._told:
-            self._told.add(distribution)
+        ours = object()
+        if self._told.setdefault(distribution, ours) is ours:  # of several threads, one tells
             message = f"{self.broken[entry_point.name]}; numpy does its work. `modnet plugins --errors` tells more"
             warnings.warn(message, stacklevel=2)
 

@@ -38,6 +38,10 @@ __all__ = [
 
 # Classes
 
+ONE_CLASS = (
+    "where a sample can have several labels, give each label an output of its own, of one unit, or leave the metric out"
+)
+
 
 def _scores_and_labels(metric: Metric, prediction: Array, target: Array) -> tuple[Array, Array]:
     """The scores of each position, (positions, outputs), and its label, (positions,)."""
@@ -50,7 +54,7 @@ def _scores_and_labels(metric: Metric, prediction: Array, target: Array) -> tupl
     if target.ndim < prediction.ndim or outputs == 1:
         labels = class_labels(target, max(outputs, 2))
     else:
-        check_distributions(target)
+        check_distributions(target, remedy=f"{metric.type} takes rows of one class each; {ONE_CLASS}")
         labels = target.argmax(axis=-1)
     return prediction.reshape(-1, outputs), labels.reshape(-1)
 
@@ -76,6 +80,8 @@ def _ratio(numerator: float, denominator: float) -> float:
 
 class _Share(Metric):
     """The share of positions that are hits, by weight."""
+
+    positions = True
 
     def start(self) -> Any:
         return 0.0, 0.0
@@ -129,6 +135,7 @@ class ConfusionMatrix(Metric, type="confusion_matrix"):
     batch it is of shape (0, 0).
     """
 
+    positions = True
     greater_is_better = None
 
     def start(self) -> Any:
@@ -163,6 +170,7 @@ class _ClassRatio(Metric):
             "binary" for a single output or two classes and "macro" for more.
     """
 
+    positions = True
     average: Literal["auto", "binary", "macro", "micro"] = "auto"
 
     def terms(self, counts: _Counts) -> tuple[Array, Array]:
@@ -238,6 +246,8 @@ class AUC(Metric, type="auc"):
     Source: Hanley and McNeil 1982, Radiology 143 (1).
     """
 
+    positions = True
+
     def start(self) -> Any:
         return []
 
@@ -289,6 +299,7 @@ def _outputs(metric: Metric, prediction: Array, target: Array, weights: Array | 
 class _MeanError(Metric):
     """The mean error of each output, by weight."""
 
+    positions = True
     greater_is_better = False
 
     def error(self, difference: Array) -> Array:
@@ -354,6 +365,8 @@ class R2(Metric, type="r2"):
     is exact and 0 otherwise; with fewer than two positions of a weight above 0 it is nan. Shapes: prediction and target
     alike, (batch, ..., outputs). Batches are joined as in Chan, Golub and LeVeque 1983, American Statistician 37 (3).
     """
+
+    positions = True
 
     def start(self) -> Any:
         return None

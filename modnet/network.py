@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import math
-import threading
+import warnings
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol, cast
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from modnet.component import Activation, Array, Layer, Shape
 from modnet.configuration import did_you_mean, show
-from modnet.context import Context
+from modnet.context import Context, common_mask
 from modnet.errors import DataError, ShapeError, SpecError
 from modnet.graph import Graph, GraphNode, build_graph
 from modnet.parameters import FlatArray
@@ -33,6 +33,12 @@ PREDICTION_BYTES = 4 << 20
 
 FEWEST_ROWS, MOST_ROWS = 64, 4096
 """The least and the greatest number of rows in such a part, unless `predict` is told another."""
+
+IDLE_BYTES, SMALL_PASS = 64 << 20, 1 << 20
+"""What the passes of predictions may hold together while nobody uses them, and what a pass holds that always stays."""
+
+
+greatest = np.maximum.reduce
 
 
 @dataclass(frozen=True)
@@ -108,7 +114,7 @@ class Network:
         self.metrics: dict[str, Any] = {}
         self.metadata: dict[str, Any] = {}
         self.stored_training: StoredTraining | None = None
-        self._predictors = threading.local()
+        self._passes = _Passes()
         # The shape of a sample where there is one input with no variable axis: most arrays need no other check.
         self._lone_input = next(iter(graph.inputs.values())) if len(graph.inputs) == 1 else None
         self._widest = max(math.prod(axis or 1 for axis in node.shape) for node in graph.nodes)
@@ -171,7 +177,7 @@ class Network:
 
         Raises:
             ShapeError: x does not have the shape that the network expects.
-            DataError: x cannot be converted, or is no table of the right columns.
+            DataError: x cannot be converted, or is no table of the right columns; the prediction for a row is nan.
             ValueError: batch_size is less than 1.
         """
         if self.schema is not None and isinstance(x, Mapping) and not set(self.inputs) <= set(x):
@@ -211,7 +217,7 @@ class Network:
             raise DataError(f"the network has {len(names)} inputs; give a dict with {', '.join(map(show, names))}")
         else:
             given = [x]
-        arrays = [_as_array(value, name) for name, value in zip(names, given, strict=True)]
+        arrays = [as_numbers(value, f"input {show(name)}") for name, value in zip(names, given, strict=True)]
         for name, array in zip(names, arrays, strict=True):
             self._check_input(name, array)
         if len(arrays) > 1 and len({len(array) for array in arrays}) > 1:
@@ -258,19 +264,43 @@ class Network:
         rows = len(arrays[0])
         if batch_size is None:
             batch_size = rows if 0 < rows <= FEWEST_ROWS else self.rows_at_a_time(arrays)
-        predictor = cast("Pass | None", getattr(self._predictors, "predictor", None))
-        if predictor is None:
-            predictor = self._predictors.predictor = Pass(self, list(self.graph.outputs.values()))
-        if rows <= batch_size and out is None:
-            return [value.copy() for value in predictor.forward(arrays)]
-        results: list[Array] = []
-        for start in range(0, max(rows, 1), batch_size):
-            values = predictor.forward([array[start : start + batch_size] for array in arrays])
-            if not results:
-                results = [_output(out, (rows, *value.shape[1:]), value.dtype) for value in values]
-            for result, value in zip(results, values, strict=True):
-                result[start : start + batch_size] = value
-        return results
+        passes = self._passes
+        predictor = passes.borrow() or Pass(self, list(self.graph.outputs.values()))
+        try:
+            if rows <= batch_size and out is None:
+                values = predictor.forward(arrays)
+                if _has_nan(values):
+                    raise self._no_prediction(values, arrays, 0)
+                return [value.copy() for value in values]
+            results: list[Array] = []
+            for start in range(0, max(rows, 1), batch_size):
+                values = predictor.forward([array[start : start + batch_size] for array in arrays])
+                if _has_nan(values):
+                    raise self._no_prediction(values, arrays, start)
+                if not results:
+                    results = [_output(out, (rows, *value.shape[1:]), value.dtype) for value in values]
+                for result, value in zip(results, values, strict=True):
+                    result[start : start + batch_size] = value
+            return results
+        finally:
+            passes.give_back(predictor, rows)
+
+    def _no_prediction(self, values: list[Array], arrays: list[Array], start: int) -> DataError:
+        """The error for an output of nan, with its row: it is no prediction, and would be taken for one."""
+        name, value = next(
+            (name, value) for name, value in zip(self.graph.outputs, values, strict=True) if _has_nan([value])
+        )
+        row = start + int(np.argwhere(np.isnan(value))[0][0])
+        what = f"the prediction for row {row}" + (f" (output {show(name)})" if len(values) > 1 else "") + " is nan"
+        for known, array in zip(self.inputs, arrays, strict=True):
+            places = np.argwhere(~np.isfinite(array[row]))
+            if len(places):
+                place = tuple(int(index) for index in places[0])
+                where = f" at {place[0] if len(place) == 1 else place}" if place else ""
+                return DataError(f"{what}: that row of input {show(known)} holds {array[row][place]}{where}")
+        broken = [key for key, array in (*self.parameters.items(), *self.state.items()) if np.isnan(array).any()]
+        reason = f"{broken[0]} of the network holds nan" if broken else "numbers became too large on the way"
+        return DataError(f"{what}: its input is finite, but {reason}")
 
     def stream(self) -> Stream:
         """Prediction of sequences piece by piece, each going on where the one before has ended.
@@ -292,13 +322,29 @@ class Network:
             slot = position + len(self.inputs)
             output = next((name for name, at in self.graph.outputs.items() if at == slot), None)
             reader = Pass(self, list(node.inputs))
-
-            def seen(output: str | None = output, reader: Pass = reader) -> Iterable[tuple[Array, Array | None]]:
-                for inputs, targets in batches():
-                    yield reader.forward(inputs)[0], targets.get(output) if output else None
-
             context = Context(self.dtype, state=self.arrays_of(self.state, node, node.state), training=True)
+
+            def seen(
+                node: GraphNode = node, output: str | None = output, reader: Pass = reader, context: Context = context
+            ) -> Iterable[tuple[Array, Array | None]]:
+                for inputs, targets in batches():
+                    values = reader.forward(inputs)
+                    context.masks = tuple(reader.masks.get(source) for source in node.inputs)
+                    context.raw = tuple(reader.raw(source, inputs) for source in node.inputs)
+                    yield values[0], targets.get(output) if output else None
+
             node.layer.prepare(context, seen())
+
+    def parameters_behind(self, slots: Iterable[int]) -> set[str]:
+        """The names of the parameters that what some slots hold depends on; those of others no gradient reaches."""
+        nodes, first = self.graph.nodes, len(self.inputs)
+        behind = set(slots)
+        for slot in range(len(nodes) + first - 1, first - 1, -1):
+            if slot in behind:
+                behind.update(nodes[slot - first].inputs)
+        found = [nodes[slot - first] for slot in behind if slot >= first]
+        owners = [node if node.owner is None else nodes[node.owner] for node in found]
+        return {f"{owner.name}.{name}" for owner in owners for name in owner.parameters}
 
     def unprepared(self) -> list[str]:
         """The names of the nodes that learn from data before training and have not done so yet."""
@@ -353,12 +399,12 @@ class Network:
 
     def __getstate__(self) -> dict[str, Any]:
         state = self.__dict__.copy()
-        del state["_predictors"]
+        del state["_passes"]
         return state
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
-        self._predictors = threading.local()
+        self._passes = _Passes()
 
 
 def build(
@@ -399,6 +445,9 @@ class Pass:
 
     A pass is used by one thread at a time. It runs the nodes that the wanted slots depend on, and no others.
 
+    Attributes:
+        masks: slot -> the mask of its sequences in the last `forward`, for those that have one.
+
     Args:
         network: the network.
         wanted: the slots whose values `forward` gives.
@@ -406,6 +455,9 @@ class Pass:
         gradients: where `backward` writes the parameters' gradients; None for a pass that only goes forward.
         rng: for layers that draw random numbers.
         kernels: faster code for some of the layers; without it they run on their own.
+
+    Attributes:
+        held: one number, the bytes of all buffers; the contexts count it up.
     """
 
     def __init__(
@@ -423,7 +475,6 @@ class Pass:
         self.gradients = gradients
         self._first = len(network.inputs)
         self._dtypes = [network.input_dtype(slot) for slot in range(self._first)]
-        self._conversion = Context(network.dtype)
         self._order = self._ancestors()
         self._readers = Counter(source for slot in self._order for source in self._node(slot).inputs)
         self._values: list[Any] = [None] * (self._first + len(network.graph.nodes))
@@ -431,8 +482,11 @@ class Pass:
         self._storages = self._shared_storages() if gradients is None else {}
         self._shared: list[tuple[Array, Array]] = []
         self._zeroed: list[Array] = []
+        self.held = [0]
+        self._conversion = Context(network.dtype, meter=self.held)
         self._seen = False
         self._masked = any(self._node(slot).layer.makes_mask for slot in self._order)
+        self.masks: dict[int, Array] = {}
         self.contexts = {slot: self._context(slot, training, rng) for slot in self._order}
         self._calls: list[tuple[int, Any, Any, Context, tuple[int, ...]]] = []
         for slot in self._order:
@@ -442,6 +496,12 @@ class Pass:
                 methods = [kernels.method(layer, name, network.dtype) for name in ("forward", "backward")]
             self._calls.append((slot, *methods, self.contexts[slot], self._node(slot).inputs))
             self.contexts[slot].masks = (None,) * len(self._node(slot).inputs)
+            self.contexts[slot].raw = self.contexts[slot].masks
+        self._raw = [
+            (self.contexts[slot], self._node(slot).inputs)
+            for slot in self._order
+            if self._node(slot).layer.raw_input and min(self._node(slot).inputs) < self._first
+        ]
 
     def _node(self, slot: int) -> GraphNode:
         return self.network.graph.nodes[slot - self._first]
@@ -484,6 +544,7 @@ class Pass:
             any(source in self._learning for source in node.inputs),
             self._may_overwrite_input(slot, training),
             self._storages.get(slot),
+            self.held,
         )
 
     def _shared_storages(self) -> dict[int, list[Array]]:
@@ -528,39 +589,71 @@ class Pass:
         self._conversion.begin()
         for slot, (array, dtype) in enumerate(zip(inputs, self._dtypes, strict=True)):
             values[slot] = array if array.dtype == dtype else self._converted(array, dtype, slot)
-        masks: dict[int, Array | None] = {}
-        for slot, forward, _, context, sources in self._calls:
-            context.begin()
-            if self._masked:
-                context.masks = tuple(masks.get(source) for source in sources)
-                context.output_mask = context.masks[0]
-            if len(sources) == 1:
-                values[slot] = forward(context, values[sources[0]])
-            else:
-                values[slot] = forward(context, *[values[source] for source in sources])
-            if self._masked and context.output_mask is not None:
-                mask = context.output_mask
-                if self.gradients is None and mask is not context.masks[0]:
-                    # It may lie in a buffer, and outlives the output, after which the node's storage goes to others.
-                    mask = mask.copy()
-                # A layer that takes all steps together, or makes others of them, ends the mask's way.
-                masks[slot] = mask if values[slot].shape[1:2] == mask.shape[1:] else None
+        for context, sources in self._raw:
+            context.raw = tuple(self.raw(source, inputs) for source in sources)
+        self.masks = masks = {}
+        slot = 0
+        try:
+            for slot, forward, _, context, sources in self._calls:
+                context.begin()
+                if self._masked:
+                    context.masks = tuple(masks.get(source) for source in sources)
+                    context.output_mask = common = common_mask(context.masks)
+                if len(sources) == 1:
+                    values[slot] = forward(context, values[sources[0]])
+                else:
+                    values[slot] = forward(context, *[values[source] for source in sources])
+                if self._masked and context.output_mask is not None:
+                    mask = context.output_mask
+                    if self.gradients is None and mask is not common:
+                        # It may lie in a buffer, and outlives the output, whose storage then goes to other nodes.
+                        mask = mask.copy()
+                    # A layer that takes all steps together, or makes others of them, ends the mask's way.
+                    if values[slot].shape[1:2] == mask.shape[1:]:
+                        masks[slot] = mask
+        except ShapeError as error:
+            node = self._node(slot)
+            given = " and ".join(str(values[source].shape) for source in node.inputs)
+            message = f"{node.label()}: {error.message}; it was given {given}, the batch first"
+            raise ShapeError(message, error.hint) from error
         if not self._seen:
             self._check_shapes()
         return [values[slot] for slot in self.wanted]
+
+    def raw(self, slot: int, inputs: Sequence[Array]) -> Array | None:
+        """What was given as an input, if it was given in another dtype than its readers take."""
+        return inputs[slot] if slot < self._first and inputs[slot].dtype != self._dtypes[slot] else None
+
+    def wanted_masks(self) -> list[Array | None]:
+        """Which steps of the wanted values count in the last `forward`, (batch, time) or None; [] without any masks."""
+        return [self.masks.get(slot) for slot in self.wanted] if self._masked else []
 
     def _converted(self, array: Array, dtype: np.dtype[Any], slot: int) -> Array:
         """The input in a buffer of the dtype that its readers take."""
         converted = self._conversion.buffer(array.shape, dtype)
         to_ids = dtype.kind == "i" and array.dtype.kind == "f" and array.size > 0
         # What is too large for an integer would become another one; nan compares as False.
-        fits = not to_ids or (array.min() > -(2**62) and array.max() < 2**62)
+        fits = not to_ids or (float(array.min()) > -(2**62) and float(array.max()) < 2**62)
         if fits:
-            np.copyto(converted, array, casting="unsafe")
+            try:
+                with np.errstate(over="raise"):
+                    np.copyto(converted, array, casting="unsafe")
+            except FloatingPointError:
+                raise self._too_large(array, dtype, slot) from None
         if not fits or (to_ids and not np.array_equal(converted, array)):
             name = list(self.network.inputs)[slot]
             raise DataError(f"input {show(name)}: expected whole numbers (ids), found others")
         return converted
+
+    def _too_large(self, array: Array, dtype: np.dtype[Any], slot: int) -> DataError:
+        most = float(np.finfo(dtype).max)
+        first = np.argwhere((np.abs(array) > most) & np.isfinite(array))[0]
+        place = f"row {first[0]}" + (f", feature {first[-1]}" if len(first) > 1 else "")
+        name = list(self.network.inputs)[slot]
+        return DataError(
+            f"input {show(name)}: {array[tuple(first)]:g} in {place} of the batch is beyond what {dtype} can hold "
+            f'({most:.2g}); take smaller units, or dtype = "float64" in [network]'
+        )
 
     def _check_shapes(self) -> None:
         """Holds each layer, once, to the shape that it has announced."""
@@ -606,9 +699,42 @@ class Pass:
             for slot, forward, backward, context, sources in self._calls
         ]
 
+    def forget(self) -> None:
+        """Lets go of the arrays of the last batch; the buffers stay."""
+        self._values = [None] * len(self._values)
+        for context in self.contexts.values():
+            context.saved = ()
+
     def values(self) -> dict[str, Array]:
         """Node name -> its output in the last `forward`, as far as it was run."""
         return {self._node(slot).name: self._values[slot] for slot in self._order}
+
+
+class _Passes:
+    """The passes of a network's predictions. Each prediction borrows one, so that no two use the same at once.
+
+    So there are as many as there were predictions at once, not as many as threads. A list's append and pop need no
+    lock, which a process that forks could leave taken for ever.
+    """
+
+    def __init__(self) -> None:
+        self._idle: list[Pass] = []
+
+    def borrow(self) -> Pass | None:
+        """The pass that was used last, whose buffers may still be in the cache; None if all are in use."""
+        try:
+            return self._idle.pop()
+        except IndexError:
+            return None
+
+    def give_back(self, used: Pass, rows: int) -> None:
+        """Takes a pass back that has seen so many rows, or drops it where enough memory is idle already."""
+        if rows > FEWEST_ROWS or used.held[0] > SMALL_PASS:
+            used.forget()
+            held = [other.held[0] for other in tuple(self._idle)]
+            if held and used.held[0] > SMALL_PASS and sum(held) + used.held[0] > IDLE_BYTES:
+                return
+        self._idle.append(used)
 
 
 class Stream:
@@ -652,8 +778,18 @@ class Stream:
             )
         self._batch = len(arrays[0])
         values = self._pass.forward(arrays)
+        if _has_nan(values):
+            raise self.network._no_prediction(values, arrays, 0)
         outputs = {name: value.copy() for name, value in zip(self.network.graph.outputs, values, strict=True)}
         return outputs if len(outputs) > 1 else next(iter(outputs.values()))
+
+
+def _has_nan(values: list[Array]) -> bool:
+    for value in values:  # noqa: SIM110  a generator takes as long as the rest of this
+        # A maximum hands nan on, and takes a fraction of the time of isnan.
+        if value.size and (highest := greatest(value, None)) != highest:
+            return True
+    return False
 
 
 def _learns_before_training(node: GraphNode) -> bool:
@@ -668,15 +804,56 @@ def _separate(result: Any) -> list[Array]:
     return separate
 
 
-def _as_array(value: ArrayLike, name: str) -> Array:
+def as_numbers(value: ArrayLike, what: str, for_text: str = "") -> Array:
+    """An array of numbers; one that is mapped from a file stays so.
+
+    Args:
+        what: what it is, for messages.
+        for_text: what to do where it is text.
+
+    Raises:
+        DataError: it is none: text, objects, lists of different lengths, or an array with masked elements.
+    """
+    _check_mask(value, what)
     try:
-        array = value if isinstance(value, np.memmap) else np.asarray(value)
-    except ValueError as error:
-        raise DataError(f"input {show(name)}: expected an array of numbers; {error}") from None
-    if array.dtype.kind not in "biuf":
-        found = "text" if array.dtype.kind in "US" else f"values of type {array.dtype}"
-        raise DataError(f"input {show(name)}: expected numbers, found {found}")
-    return array
+        # A masked element in a list becomes nan with a warning, which is not for the user of this.
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)
+            array = value if isinstance(value, np.memmap) else np.asarray(value)
+    except (ValueError, TypeError, RuntimeError, OverflowError) as error:
+        lengths = "inhomogeneous" in str(error)
+        found = "rows of different lengths" if lengths else f"{show(value)} ({error})"
+        raise DataError(f"{what}: expected an array of numbers, found {found}") from None
+    kind = array.dtype.kind
+    if kind in "biuf":
+        return array
+    if kind in "USO" and _is_text(array):
+        raise DataError(f"{what}: expected numbers, found text" + (f"; {for_text}" if for_text else ""))
+    if kind == "O":
+        items = [item for item in array.flat if not isinstance(item, int | float)] or [*array.flat[:1]]
+        example = "".join(f", such as {'None' if item is None else type(item).__name__}" for item in items[:1])
+        found = f"values of type object{example}"
+        raise DataError(f"{what}: expected numbers, found {found}; convert it, for example with astype(float)")
+    found = {"c": "complex numbers", "M": "dates", "m": "durations"}.get(kind, f"values of type {array.dtype}")
+    raise DataError(f"{what}: expected numbers, found {found}")
+
+
+def _check_mask(value: Any, what: str) -> None:
+    """Refuses masked elements: what lies below a mask is a number that nobody meant."""
+    parts = value if isinstance(value, list | tuple) else (value,)
+    for row, part in enumerate(parts):
+        masked = np.ma.getmask(part) if isinstance(part, np.ma.MaskedArray) else False
+        if np.any(masked):
+            place = [int(index) for index in np.argwhere(masked)[0]]
+            place = [row, *place] if part is not value else place
+            where = f"row {place[0]}" + "".join(f", {index}" for index in place[1:])
+            raise DataError(
+                f"{what}: the element at {where} is masked; fill it, x.filled(value), or leave such rows out"
+            )
+
+
+def _is_text(array: Array) -> bool:
+    return array.dtype.kind in "US" or (array.size > 0 and all(isinstance(item, str) for item in array.flat))
 
 
 def _output(out: Array | None, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Mapping
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -14,6 +13,9 @@ from modnet.component import Array
 from modnet.configuration import did_you_mean
 from modnet.context import aligned_zeros
 from modnet.errors import ShapeError
+from modnet.threads import lock_for_filling
+
+_joining = lock_for_filling()
 
 
 class FlatArray(Mapping[str, Array]):
@@ -49,9 +51,7 @@ class FlatArray(Mapping[str, Array]):
         One of the same length, or several that have it together, where each of the named arrays is whole in one of
         them. Then `flat` is none of them: it is made, by copying, when it is first asked for.
         """
-        self.flats = flats
-        self.__dict__.pop("flat", None)
-        self._views = {}
+        views: dict[str, Array] = {}
         sizes = [flat.size for flat in flats]
         begin = number = 0
         for name, (start, shape) in self._offsets.items():
@@ -59,16 +59,25 @@ class FlatArray(Mapping[str, Array]):
             while end > begin + sizes[number]:
                 begin += sizes[number]
                 number += 1
-            self._views[name] = flats[number][start - begin : end - begin].reshape(shape)
+            views[name] = flats[number][start - begin : end - begin].reshape(shape)
+        self._views = views  # whole, as other threads may be reading
+        self.flats = flats
 
-    @cached_property
+    @property
     def flat(self) -> Array:
         """All arrays, one behind the other."""
         if len(self.flats) > 1:
-            joined = np.concatenate(self.flats)
-            joined.flags.writeable = all(flat.flags.writeable for flat in self.flats)
-            self.adopt(joined)
+            with _joining:
+                if len(self.flats) > 1:
+                    joined = np.concatenate(self.flats)
+                    joined.flags.writeable = all(flat.flags.writeable for flat in self.flats)
+                    self.adopt(joined)
         return self.flats[0]
+
+    @flat.setter
+    def flat(self, values: Array) -> None:  # `array.flat += change` ends here, with the same array
+        if values is not self.flat:
+            self.flat[...] = values
 
     def __getstate__(self) -> dict[str, object]:
         return {"flats": self.flats, "_offsets": self._offsets}

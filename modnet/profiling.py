@@ -143,8 +143,9 @@ def profile(
     run = Pass(twin, wanted, training=True, gradients=gradients, rng=rng, kernels=registry.kernels)
     run.instrument(clock.timed)
     optimizer = (training.optimizer if training else None) or registry.find(Optimizer, "adam")()
-    optimization = Optimization(twin, optimizer, gradients, registry.kernels)
-    penalty = Penalty(twin, gradients)
+    reached = objective.reached if objective else None
+    optimization = Optimization(twin, optimizer, gradients, registry.kernels, reached)
+    penalty = Penalty(twin, gradients, reached)
 
     def change() -> None:
         penalty.add()
@@ -163,7 +164,7 @@ def profile(
             batch = gather(order)
         values = run.forward(batch.inputs)
         if objective is not None and measure is not None:
-            _, slopes = measure(values, batch, Tally(objective))
+            _, slopes = measure(values, batch, Tally(objective), run.wanted_masks())
         else:
             slopes = [np.ones_like(value) for value in values]
         run.backward(slopes)

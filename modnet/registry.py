@@ -7,12 +7,12 @@ import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import cache
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from modnet.component import KINDS, Component
 from modnet.configuration import did_you_mean, show
 from modnet.errors import AmbiguousType, BrokenPlugin, NotInstalled, PluginError, UnknownType
+from modnet.threads import lock_for_filling
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
@@ -175,29 +175,41 @@ class Entry:
     def load(self) -> type[Component]:
         """The class.
 
+        Threads may load it at once: the import system sees to it that its module is run by one of them.
+
         Raises:
             BrokenPlugin: if it cannot be imported or is no component of its kind; its own error is the cause.
         """
-        if self.cls is None and self.error is None:
-            try:
-                self.cls = self._import()
-            except BrokenPlugin as error:
-                self.error = error
-            except Exception as error:
-                from modnet.requirements import too_old_for
-
-                message = f"{self.label} cannot be imported: {type(error).__name__}: {error}"
-                self.error = BrokenPlugin(message + too_old_for(self.origin.distribution))
-                self.error.__cause__ = error
+        if self.cls is not None:
+            return self.cls
         if self.error is not None:
             raise self.error
-        return cast(type[Component], self.cls)
+        try:
+            self.cls = self._import()
+        except BrokenPlugin as error:
+            broken = error
+        except Exception as error:
+            from modnet.requirements import too_old_for
+
+            message = f"{self.label} cannot be imported: {type(error).__name__}: {error}"
+            broken = BrokenPlugin(message + too_old_for(self.origin.distribution))
+            broken.__cause__ = error
+        else:
+            return self.cls
+        if not self._is_being_imported():
+            self.error = broken
+        raise broken
 
     @property
     def label(self) -> str:
         """What messages call it."""
         origin = self.origin
         return f"{origin.kind} {show(origin.type)} of {origin.distribution} {origin.version} ({origin.value})"
+
+    def _is_being_imported(self) -> bool:
+        """Whether its module is only half there, as in a circle of imports: what it has not yet, it may have later."""
+        module = sys.modules.get(self.origin.value.partition(":")[0])
+        return bool(getattr(getattr(module, "__spec__", None), "_initializing", False))
 
     def _import(self) -> type[Component]:
         module, _, qualified = self.origin.value.partition(":")
@@ -241,9 +253,8 @@ class Registry:
         self._registered: dict[tuple[str, str], Entry] = {}
         self._installed: dict[tuple[str, str], list[Entry]] | None = None
         self._further: dict[str, list[EntryPoint]] = {}
-        self._hooks: PluginManager | None = None
+        self._hooks: tuple[PluginManager, list[HookModule]] | None = None
         self._kernels: Kernels | None = None
-        self._hook_modules: list[HookModule] = []
 
     def find(self, kind: type[C], name: str) -> type[C]:
         """The component class of a kind, by its type name, or by `name@distribution`.
@@ -277,18 +288,37 @@ class Registry:
             raise self._unknown(kind, name, distribution)
         return found[0]
 
+    def choose(self, kind: type[C], name: str) -> type[C]:
+        """As `find`, for a spec or a file: a class that is chosen by `name@distribution` is named so from then on.
+
+        A spec that is made from a component (`plain`) would otherwise mean the one that the name alone stands for.
+        """
+        found = self.find(kind, name)
+        bare, _, distribution = name.partition("@")
+        if distribution and normalized(distribution) != CORE:
+            found._chosen_as = f"{bare}@{distribution}"
+        return found
+
+    def is_taken(self, kind: type[Component], name: str) -> bool:
+        """Whether a name alone means a component of the core or of the program, whatever plugins offer."""
+        return any((k, name) in table for k in _kinds_within(kind) for table in (self._builtin, self._registered))
+
     def _offered_by(self, distribution: str) -> dict[tuple[str, str], Entry]:
         """What one distribution offers: where the others are not known yet, without looking at them."""
         name = normalized(distribution)
-        if name not in self._offered:
-            if self._alone is not None and self._installed is None:
-                found = [entry for point in self._alone(name) if (entry := _entry_of(point)) is not None]
-                self._offered[name] = {_key(entry): entry for entry in found}
-            else:
-                everything = [entry for entries in self.installed.values() for entry in entries]
-                ours = [entry for entry in everything if normalized(entry.origin.distribution) == name]
-                self._offered[name] = {_key(entry): entry for entry in ours}
-        return self._offered[name]
+        offered = self._offered.get(name)
+        if offered is None:
+            with _filling:
+                offered = self._offered.get(name)
+                if offered is None:
+                    offered = self._offered[name] = {_key(entry): entry for entry in self._entries_of(name)}
+        return offered
+
+    def _entries_of(self, distribution: str) -> list[Entry]:
+        if self._alone is not None and self._installed is None:
+            return [entry for point in self._alone(distribution) if (entry := _entry_of(point)) is not None]
+        everything = [entry for entries in self.installed.values() for entry in entries]
+        return [entry for entry in everything if normalized(entry.origin.distribution) == distribution]
 
     def _unknown(self, kind: type[Component], name: str, distribution: str) -> PluginError:
         what = f"{kind.kind} {show(name)}"
@@ -351,9 +381,11 @@ class Registry:
             raise PluginError(
                 f"{cls.kind} {show(cls.type)} is the core's own and cannot be replaced; choose another name"
             )
-        if key in self._registered and self._registered[key].origin.value != value:
-            raise PluginError(f"{cls.kind} {show(cls.type)} is {self._registered[key].origin.value} already")
-        self._registered[key] = Entry(Origin(*key, "", "", value), cls)
+        with _filling:
+            if key in self._registered and self._registered[key].origin.value != value:
+                raise PluginError(f"{cls.kind} {show(cls.type)} is {self._registered[key].origin.value} already")
+            # A new table: another thread may be going through the one that there is.
+            self._registered = {**self._registered, key: Entry(Origin(*key, "", "", value), cls)}
         return cls
 
     def origin(self, cls: type[Component]) -> Origin:
@@ -377,40 +409,60 @@ class Registry:
     @property
     def installed(self) -> dict[tuple[str, str], list[Entry]]:
         """What installed plugins offer; scans the environment the first time."""
-        if self._installed is None:
-            self._installed = {}
-            for entry_point in self._entry_points():
-                entry = _entry_of(entry_point)
-                if entry is None:
-                    self._further.setdefault(entry_point.group, []).append(entry_point)
-                    continue
-                known = self._offered.get(normalized(entry.origin.distribution), {}).get(_key(entry))
-                self._installed.setdefault(_key(entry), []).append(known or entry)
-        return self._installed
+        installed = self._installed
+        if installed is None:
+            with _filling:
+                installed = self._installed
+                if installed is None:
+                    installed = self._scan()
+        return installed
+
+    def _scan(self) -> dict[tuple[str, str], list[Entry]]:
+        installed: dict[tuple[str, str], list[Entry]] = {}
+        further: dict[str, list[EntryPoint]] = {}
+        for entry_point in self._entry_points():
+            entry = _entry_of(entry_point)
+            if entry is None:
+                further.setdefault(entry_point.group, []).append(entry_point)
+                continue
+            known = self._offered.get(normalized(entry.origin.distribution), {}).get(_key(entry))
+            installed.setdefault(_key(entry), []).append(known or entry)
+        self._further = further
+        self._installed = installed  # last: whoever finds it finds all of it
+        return installed
 
     @property
     def hooks(self) -> PluginManager:
         """The installed plugins' hooks, imported the first time; `hook_modules` tells which could not be."""
-        if self._hooks is None:
-            from modnet.hooks import GROUP, installed_hooks
-
-            self._hooks, self._hook_modules = installed_hooks(self._entry_points_of(GROUP))
-        return self._hooks
+        return self._joined_hooks()[0]
 
     @property
     def hook_modules(self) -> Sequence[HookModule]:
         """The modules of `hooks`, and what became of each: its hooks, or why it is left out."""
-        _ = self.hooks
-        return self._hook_modules
+        return self._joined_hooks()[1]
+
+    def _joined_hooks(self) -> tuple[PluginManager, list[HookModule]]:
+        hooks = self._hooks
+        if hooks is None:
+            from modnet.hooks import GROUP, installed_hooks
+
+            # This imports plugins, which may ask the registry: so not under the lock. The first to be done counts.
+            made = installed_hooks(self._entry_points_of(GROUP))
+            with _filling:
+                hooks = self._hooks = self._hooks or made
+        return hooks
 
     @property
     def kernels(self) -> Kernels:
         """The installed plugins' faster kernels; each is imported when a training first needs it."""
-        if self._kernels is None:
+        kernels = self._kernels
+        if kernels is None:
             from modnet.kernels import GROUP, Kernels
 
-            self._kernels = Kernels(self._entry_points_of(GROUP), self._means)
-        return self._kernels
+            made = Kernels(self._entry_points_of(GROUP), self._means)
+            with _filling:
+                kernels = self._kernels = self._kernels or made
+        return kernels
 
     def _means(self, cls: type[Component]) -> bool:
         """Whether the type name of a component class means this class, and not another one."""
@@ -472,7 +524,15 @@ def _entry_points_of_distribution(name: str) -> list[EntryPoint]:
         return []
 
 
-@cache
 def default_registry() -> Registry:
     """The process's own registry, used wherever none is given."""
-    return Registry()
+    global _default
+    registry = _default
+    if registry is None:
+        with _filling:
+            registry = _default = _default or Registry()
+    return registry
+
+
+_default: Registry | None = None
+_filling = lock_for_filling()

@@ -8,11 +8,11 @@ that refers to E stays at its last value.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
-from modnet.component import Example, Progress, Schedule, field
-from modnet.configuration import did_you_mean
+from modnet.component import Example, Progress, Schedule, field, monitored_figure
+from modnet.configuration import did_you_mean, show
 from modnet.errors import TrainingError
 
 __all__ = ["Constant", "Cosine", "Exponential", "Linear", "OneCycle", "Plateau", "Step"]
@@ -119,7 +119,8 @@ class OneCycle(Schedule, type="one_cycle"):
 class Plateau(Schedule, type="plateau"):
     """Multiplied by `gamma` where a monitored value has stopped improving.
 
-    A value improves if it is better than the best one so far by more than `threshold` times that one's magnitude.
+    A value improves if it is better than the best one so far by more than `threshold` times that one's magnitude. The
+    figure itself says whether better is greater (accuracy) or smaller (a loss). A value that is nan is no improvement.
     After more than `patience` epochs in a row without that, the factor is multiplied by `gamma`, down to
     `minimum_factor` at least; the `cooldown` epochs that follow do not count. It is computed anew from the run's
     history each time, so there is no state to be saved.
@@ -128,24 +129,45 @@ class Plateau(Schedule, type="plateau"):
 
     Attributes:
         monitor: the name of the value in the history; "validation_loss" stands for "loss" in a run without validation.
-        mode: whether smaller ("min") or greater ("max") is better.
+        mode: whether smaller ("min") or greater ("max") is better, for a figure that has no direction of its own. For
+            others it is not needed, and is refused where it is the wrong one.
 
     Raises:
-        TrainingError: from `factor`, where the run does not record the value.
+        TrainingError: from `factor`, where the run does not record the value, or it has no direction.
     """
 
     monitor: str = "validation_loss"
-    mode: Literal["min", "max"] = "min"
+    mode: Literal["min", "max"] | None = None
     gamma: float = field(default=0.1, above=0.0, below=1.0)
     patience: int = field(default=10, minimum=0)
     threshold: float = field(default=1e-4, minimum=0.0)
     cooldown: int = field(default=0, minimum=0)
     minimum_factor: float = field(default=0.0, minimum=0.0, maximum=1.0)
 
+    def check_figures(self, figures: Mapping[str, bool | None]) -> None:
+        name, greater = monitored_figure(self.monitor, figures)
+        if greater is None and self.mode is None:
+            raise ValueError(f"this is {_without_direction(name)}")
+        if greater is not None and self.mode not in (None, "max" if greater else "min"):
+            better = "greater" if greater else "smaller"
+            raise ValueError(
+                f"of {show(name)} a {better} value is better, and mode = {show(self.mode)}; leave mode out"
+            )
+
     def factor(self, progress: Progress) -> float:
-        sign = 1.0 if self.mode == "min" else -1.0
+        history = progress.history
+        name = "loss" if self.monitor == "validation_loss" and self.monitor not in history else self.monitor
+        if history and name not in history:
+            raise TrainingError(
+                f'the plateau schedule monitors "{self.monitor}", which this run does not record; '
+                f"expected one of: {', '.join(history)}{did_you_mean(self.monitor, history)}"
+            )
+        greater = progress.greater_is_better.get(name) if self.mode is None else self.mode == "max"
+        if history and greater is None:
+            raise TrainingError(f"the plateau schedule monitors {_without_direction(name)}")
+        sign = -1.0 if greater else 1.0
         factor, to_beat, bad, cooling = 1.0, math.inf, 0, 0
-        for monitored in self._monitored(progress):
+        for monitored in history.get(name, ()):
             value = sign * monitored
             if value < to_beat:
                 to_beat, bad = value - self.threshold * abs(value), 0
@@ -158,16 +180,9 @@ class Plateau(Schedule, type="plateau"):
                 cooling, bad = self.cooldown, 0
         return factor
 
-    def _monitored(self, progress: Progress) -> Sequence[float]:
-        history = progress.history
-        if not history or self.monitor in history:
-            return history.get(self.monitor, ())
-        if self.monitor == "validation_loss" and "loss" in history:
-            return history["loss"]
-        raise TrainingError(
-            f'the plateau schedule monitors "{self.monitor}", which this run does not record; '
-            f"expected one of: {', '.join(history)}{did_you_mean(self.monitor, history)}"
-        )
+
+def _without_direction(figure: str) -> str:
+    return f'{show(figure)}, of which neither greater nor smaller values are better; say which by mode = "min" or "max"'
 
 
 def half_cosine(start: float, end: float, done: float) -> float:

@@ -12,6 +12,7 @@ import sys
 import threading
 import warnings
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from contextvars import Context, copy_context
 from importlib import import_module
 from queue import SimpleQueue
@@ -37,10 +38,11 @@ def set_threads(count: int) -> None:
     if count < 1:
         raise ValueError(f"expected at least 1 thread, found {count}")
     try:
-        products_follow = _limit_products(count)
+        with _setting:
+            products_follow = _limit_products(count)
+            _begin_anew(count)
     except ImportError:
         raise MissingExtra("changing the number of threads while running", "threads") from None
-    _begin_anew(count)
     if not products_follow:
         warnings.warn(
             "no BLAS was found whose threads can be set: matrix products use as many threads as before. Its own "
@@ -56,11 +58,11 @@ def count() -> int:
     That is what `set_threads` has been told; else the environment variable `MODNET_NUM_THREADS`, or that of the library
     behind numpy's products; else all cores.
     """
-    global _count
-    if _count is None:
-        found = (whole_number(os.environ.get(name, "")) for name in (VARIABLE, *OF_LIBRARIES))
-        _count = min(_cores(), next((number for number in found if number), sys.maxsize))
-    return _count
+    known = _count
+    if known is None:
+        with _lock:
+            known = _found_count()
+    return known
 
 
 def share(first: Callable[[], object], second: Callable[[], object]) -> None:
@@ -81,7 +83,7 @@ def share(first: Callable[[], object], second: Callable[[], object]) -> None:
         second()
         return
     task = _Task(second)
-    _workers_for(count() - 1).offer(task)
+    _current_workers().offer(task)
     try:
         first()
     finally:
@@ -92,6 +94,19 @@ def share(first: Callable[[], object], second: Callable[[], object]) -> None:
         second()
     elif task.error is not None:
         raise task.error
+
+
+def lock_for_filling() -> AbstractContextManager[bool]:
+    """A lock under which threads fill what is filled once for all of them; its holder may take it again.
+
+    Fill something of your own, then publish it by one assignment: who reads needs no lock then. Import no plugin while
+    you hold it, as the thread that is importing it may be waiting for the lock. A process that forks takes it first, so
+    that its child finds it free.
+    """
+    lock = threading.RLock()
+    if hasattr(os, "register_at_fork"):
+        os.register_at_fork(before=lock.acquire, after_in_parent=lock.release, after_in_child=lock.release)
+    return lock
 
 
 def read_environment() -> None:
@@ -206,14 +221,26 @@ def _serve(queue: SimpleQueue[_Task | None]) -> None:
 _count: int | None = None
 _workers: _Workers | None = None
 _lock = threading.Lock()
+_setting = threading.Lock()
 
 
-def _workers_for(most: int) -> _Workers:
+def _found_count() -> int:
+    """The number of threads; called under the lock, so that a number which is set meanwhile is not overwritten."""
+    global _count
+    if _count is None:
+        found = (whole_number(os.environ.get(name, "")) for name in (VARIABLE, *OF_LIBRARIES))
+        _count = min(_cores(), next((number for number in found if number), sys.maxsize))
+    return _count
+
+
+def _current_workers() -> _Workers:
     global _workers
     workers = _workers
     if workers is None:
         with _lock:
-            workers = _workers = _workers or _Workers(most)
+            if _workers is None:
+                _workers = _Workers(_found_count() - 1)
+            workers = _workers
     return workers
 
 
@@ -229,8 +256,8 @@ def _begin_anew(number: int | None = None) -> None:
 
 def _begin_in_child() -> None:
     """Threads do not live on in a child process, which may have been made while another one held the lock."""
-    global _workers, _lock
-    _workers, _lock = None, threading.Lock()
+    global _workers, _lock, _setting
+    _workers, _lock, _setting = None, threading.Lock(), threading.Lock()
 
 
 if hasattr(os, "register_at_fork"):

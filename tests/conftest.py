@@ -5,8 +5,13 @@ from importlib.metadata import distributions
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, settings
 
 import modnet
+
+# How fast examples are made and tried says something about the machine and its other work, not about modnet.
+settings.register_profile("modnet", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("modnet")
 
 
 @pytest.fixture(autouse=True)

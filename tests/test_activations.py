@@ -213,3 +213,26 @@ def test_prelu_needs_to_know_how_many_features_there_are():
     with pytest.raises(ShapeError, match=r"^expects a last axis of fixed size"):
         PReLU().parameters((None,))
     assert PReLU(shared=True).parameters((None,))["alpha"].shape == ()
+
+
+@pytest.mark.parametrize("activation", ELEMENTWISE + OTHERS, ids=repr)
+def test_values_stay_in_the_range_that_the_class_promises(activation):
+    if activation.keeps_numbers:
+        return
+    lowest, highest = activation.output_range
+    x = np.concatenate((np.linspace(-20, 20, 20001), [-1e4, 1e4]))[:, None] * [[1.0, -1.0]]
+    context = layer_context(activation, (2,), seed=0)
+    y = activation.forward(context, x)
+    assert lowest - 1e-12 <= y.min()
+    assert y.max() <= highest + 1e-12
+    reached = {-math.inf: y.min() < -100, math.inf: y.max() > 100}
+    by_option = isinstance(activation, ELU | LeakyReLU)  # how low they reach is an option's to say
+    assert by_option or reached.get(lowest, y.min() < lowest + 1e-3)
+    assert reached.get(highest, y.max() > highest - 1e-3)
+
+
+@pytest.mark.parametrize("activation", ELEMENTWISE + OTHERS, ids=repr)
+def test_a_single_unit_is_a_constant_where_the_class_says_that_it_normalizes(activation):
+    context = layer_context(activation, (1,), seed=0)
+    constant = np.ptp(activation.forward(context, np.array([[-2.0], [0.5], [3.0]]))) == 0
+    assert constant == activation.normalizes

@@ -172,9 +172,13 @@ def test_one_conflict_does_not_hide_another_and_causes_no_further_ones():
 @pytest.mark.slow
 def test_building_grows_linearly():
     def seconds(count: int) -> float:
-        started = time.perf_counter()
-        graph([linear(4), *["relu"] * count])
-        return time.perf_counter() - started
+        """Of the processor, the least of three: other work on the machine hardly changes that."""
+        took = []
+        for _ in range(3):
+            started = time.process_time()
+            graph([linear(4), *["relu"] * count])
+            took.append(time.process_time() - started)
+        return min(took)
 
     seconds(100)
     assert seconds(8_000) < 16 * seconds(2_000)

@@ -1,6 +1,9 @@
 """Which method runs: a component's own, or a plugin's kernel."""
 
+import importlib
+import threading
 import warnings
+from concurrent.futures import ThreadPoolExecutor, wait
 
 import numpy as np
 import pytest
@@ -26,6 +29,30 @@ def test_a_kernel_is_for_the_class_that_its_name_means(environment, made):
     adam = Adam()
     assert environment.registry.kernels.method(adam, "update", FLOAT) == adam.update  # it has made none
     assert made == [adam]
+
+
+@pytest.mark.parametrize("broken", [False, True], ids=["whole", "broken"])
+def test_a_kernel_that_another_thread_is_importing_is_waited_for(environment, broken):
+    code = (
+        "import modnet_gate_calls\nmodnet_gate_calls.wait()\nmake = lambda component, dtype: modnet_gate_calls.kernel\n"
+    )
+    begun, going_on = threading.Event(), threading.Event()
+    environment.install("modnet-gate-calls")
+    calls = importlib.import_module("modnet_gate_calls")
+    calls.wait = lambda: (begun.set(), going_on.wait(60))
+    calls.kernel = lambda *arguments: None
+    environment.install("modnet-slow", code + "1 / 0" * broken, kernels={"optimizer.adam.update": "make"})
+    kernels, adam = environment.registry.kernels, Adam()
+    with ThreadPoolExecutor(2) as pool, warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        first = pool.submit(kernels.method, adam, "update", FLOAT)
+        assert begun.wait(60)
+        second = pool.submit(kernels.method, adam, "update", FLOAT)
+        wait([second], timeout=0.1)  # where it need not wait for the first one, it has its answer by now
+        going_on.set()
+        found = [first.result(60), second.result(60)]
+    assert found == [adam.update if broken else calls.kernel] * 2
+    assert len(caught) == broken
 
 
 def test_a_programs_own_class_of_that_name_keeps_its_methods(environment, made):

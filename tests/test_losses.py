@@ -285,7 +285,8 @@ def test_class_weights_act_through_the_samples_weights(rows):
     target = one_hot(target) if rows else target
     np.testing.assert_allclose(loss.sample_weights(target), [0.5, 2.0, 0.0])
     unweighted = CrossEntropy().values(prediction, target)
-    np.testing.assert_allclose(loss.values(prediction, target), unweighted * [1, 1, 0])
+    np.testing.assert_allclose(loss.values(prediction, target), unweighted * [0.5, 2.0, 0.0])
+    assert loss.weighted
 
 
 def test_class_weights_average_over_the_positions_of_a_sequence():
@@ -293,7 +294,7 @@ def test_class_weights_average_over_the_positions_of_a_sequence():
     prediction, target = softmax(normal(1, 3, 4)), np.array([[0, 1, 3]])
     surprise = -np.log(prediction[0, np.arange(3), target[0]])
     np.testing.assert_allclose(loss.sample_weights(target), [2.5 / 3])
-    np.testing.assert_allclose(loss.values(prediction, target), (surprise @ [0.5, 2.0, 0.0]) / 2.5)
+    np.testing.assert_allclose(loss.values(prediction, target), (surprise @ [0.5, 2.0, 0.0]) / 3)
 
 
 def test_no_class_weights_no_sample_weights():
@@ -469,6 +470,8 @@ def torch():
 def batch_loss(loss, values, gradient, target):
     """The loss of a batch and its gradient, as training computes them."""
     weights = loss.sample_weights(target)
+    if loss.weighted and weights is not None:
+        return values.sum() / weights.sum(), gradient / weights.sum()
     weights = np.ones(len(values)) if weights is None else weights
     weights = weights / weights.sum()
     return values @ weights, gradient * weights.reshape(-1, *[1] * (gradient.ndim - 1))
@@ -537,11 +540,15 @@ def test_cross_entropy_of_labels_is_torchs(torch, weights, smoothing, positions)
     assert_torch_agrees(torch, batch_loss(loss, *joint(loss, logits, rows), rows), function, logits)
 
 
-def test_class_weights_of_0_are_torchs(torch):
-    logits, target = normal(9, 4).astype(np.float32), labels(9)
-    loss, theirs = CrossEntropy(class_weights=WEIGHTS), torch.nn.CrossEntropyLoss(weight=torch.tensor(WEIGHTS))
+@pytest.mark.parametrize("smoothing", [0.0, 0.2])
+@pytest.mark.parametrize("positions", [(), (5,)], ids=str)
+def test_class_weights_of_0_are_torchs(torch, smoothing, positions):
+    logits, target = normal(9, *positions, 4).astype(np.float32), labels(9, *positions)
+    loss = CrossEntropy(class_weights=WEIGHTS, label_smoothing=smoothing)
+    theirs = torch.nn.CrossEntropyLoss(weight=torch.tensor(WEIGHTS), label_smoothing=smoothing)
+    assert (target == WEIGHTS.index(0.0)).any()
     ours = batch_loss(loss, *joint(loss, logits, target), target)
-    assert_torch_agrees(torch, ours, lambda x: theirs(x, torch.tensor(target)), logits)
+    assert_torch_agrees(torch, ours, lambda x: theirs(x.movedim(-1, 1), torch.tensor(target)), logits)
 
 
 @pytest.mark.parametrize("smoothing", [0.0, 0.1])
@@ -566,3 +573,15 @@ def test_binary_cross_entropy_is_torchs(torch, positive_weight):
     theirs = torch.nn.BCEWithLogitsLoss(pos_weight=torch.full((3,), positive_weight))
     ours = batch_loss(loss, *joint(loss, logits, target), target)
     assert_torch_agrees(torch, ours, lambda x: theirs(x, torch.tensor(target)), logits)
+
+
+# Positions
+
+
+@pytest.mark.parametrize(("loss", "prediction", "target"), CASES, ids=repr)
+def test_a_position_could_as_well_be_a_sample_where_the_class_says_so(loss, prediction, target):
+    if prediction.ndim < 3:
+        return
+    assert loss.positions
+    alone = loss.values(prediction.reshape(-1, *prediction.shape[2:]), target.reshape(-1, *target.shape[2:]))
+    np.testing.assert_allclose(loss.values(prediction, target), alone.reshape(prediction.shape[:2]).mean(axis=1))

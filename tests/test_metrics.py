@@ -1,6 +1,7 @@
 """Metrics: values by hand and by scikit-learn, and the same ones however an epoch is cut into batches."""
 
 import math
+import warnings
 
 import numpy as np
 import pytest
@@ -171,7 +172,7 @@ def epochs(draw):
 
 
 @pytest.mark.parametrize("metric", [*OF_CLASSES, *OF_NUMBERS], ids=repr)
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(epoch=epochs())
 def test_any_cut_into_batches_gives_the_same(metric, epoch):
     seed, samples, cuts, weighted = epoch
@@ -293,7 +294,6 @@ def test_classifying_metrics_are_scikit_learns(sklearn, metric, reference, outpu
         np.testing.assert_allclose(result, reference(sklearn, prediction, target, weights), rtol=1e-10)
 
 
-@pytest.mark.filterwarnings("ignore::sklearn.exceptions.UndefinedMetricWarning")
 @pytest.mark.parametrize(
     ("classes", "target", "predicted"),
     [
@@ -313,15 +313,16 @@ def test_classifying_metrics_are_scikit_learns(sklearn, metric, reference, outpu
 )
 def test_divisions_by_zero_are_scikit_learns(sklearn, metric, function, target, predicted, classes):
     average = "binary" if classes == 2 else "macro"
-    expected = getattr(sklearn, function)(target, predicted, average=average)
+    with warnings.catch_warnings(action="ignore"):  # that a score is undefined: its warning's class is scikit-learn's
+        expected = getattr(sklearn, function)(target, predicted, average=average)
     result = evaluate(metric(), np.eye(classes)[predicted], np.array(target), cuts=[2])
     assert result == pytest.approx(expected, rel=1e-12)
 
 
-@pytest.mark.filterwarnings("ignore::sklearn.exceptions.UndefinedMetricWarning")
 def test_auc_without_positives_or_negatives_is_scikit_learns(sklearn):
     scores = np.array([[0.2], [0.7]])
-    assert math.isnan(sklearn.roc_auc_score([1, 1], scores[:, 0]))
+    with warnings.catch_warnings(action="ignore"):
+        assert math.isnan(sklearn.roc_auc_score([1, 1], scores[:, 0]))
     assert math.isnan(evaluate(AUC(), scores, np.array([1, 1])))
 
 
@@ -345,3 +346,25 @@ def test_metrics_of_numbers_are_scikit_learns(sklearn, metric, function, outputs
     expected = getattr(sklearn, function)(target, prediction, sample_weight=weights)
     result = evaluate(metric, prediction, target, weights, np.sort(rng.integers(0, 90, 4)))
     assert result == pytest.approx(expected, rel=1e-10, abs=1e-12)
+
+
+@pytest.mark.parametrize("metric", OF_CLASSES, ids=repr)
+def test_several_labels_of_a_sample_are_refused_without_bad_advice(metric):
+    with pytest.raises(
+        DataError, match="takes rows of one class each; where a sample can have several labels"
+    ) as caught:
+        evaluate(metric, np.full((2, 3), 0.5), np.array([[1.0, 0, 0], [1, 1, 0]]))
+    assert "binary_cross_entropy" not in str(caught.value)
+    assert "sample 1 of the batch" in str(caught.value)
+
+
+@pytest.mark.parametrize("metric", [*OF_CLASSES, *OF_NUMBERS], ids=repr)
+def test_a_position_could_as_well_be_a_sample_where_the_class_says_so(metric):
+    rng = np.random.default_rng(0)
+    numbers = metric in OF_NUMBERS
+    prediction = rng.normal(size=(6, 5, 2)) if numbers else probabilities(rng, 30, 2).reshape(6, 5, 2)
+    target = rng.normal(size=(6, 5, 2)) if numbers else rng.integers(0, 2, (6, 5))
+    assert metric.positions
+    weights = rng.uniform(0, 2, 6)
+    alone = evaluate(metric, prediction.reshape(30, 2), target.reshape(30, *target.shape[2:]), np.repeat(weights, 5))
+    np.testing.assert_allclose(evaluate(metric, prediction, target, weights), alone)

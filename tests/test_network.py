@@ -1,8 +1,11 @@
 """Building networks, sending batches through them forward and backward, predicting."""
 
 import copy
+import gc
 import pickle
 import threading
+import weakref
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -162,6 +165,153 @@ def test_many_threads_predict_on_one_network():
     for thread in threads:
         thread.join()
     assert not wrong
+
+
+# The passes that predictions borrow
+
+
+class Meeting(modnet.Activation, type="meeting"):
+    """Waits in each forward until all parties are there, so that predictions surely run at once."""
+
+    scratch_output = True
+    parties: int
+
+    def forward(self, context, x):
+        BARRIERS[self.parties].wait(60)
+        out = context.buffer(x.shape)
+        np.copyto(out, x)
+        return out
+
+
+BARRIERS = {}
+
+
+def meeting(parties, width=4):
+    BARRIERS[parties] = threading.Barrier(parties)
+    return build([linear(width), Meeting(parties)])
+
+
+def in_threads(count, work, at_once=True):
+    """Calls work(number) in threads, and hands on what one of them raises."""
+    with ThreadPoolExecutor(count) as pool:
+        tasks = []
+        for number in range(count):
+            tasks.append(pool.submit(work, number))
+            if not at_once:
+                tasks[-1].result()
+        return [task.result() for task in tasks]
+
+
+def test_threads_that_predict_one_after_another_use_one_pass():
+    network = build([linear(32), "tanh", linear(3)])
+    expected = network.predict(np.ones((5, 4)))
+    for result in in_threads(6, lambda number: network.predict(np.ones((5, 4))), at_once=False):
+        np.testing.assert_array_equal(result, expected)
+    assert len(network._passes._idle) == 1
+
+
+def test_there_are_as_many_passes_as_there_were_predictions_at_once():
+    network = meeting(3)
+    for _ in range(4):
+        in_threads(3, lambda number: network.predict(np.full((2, 4), number)))
+    assert len(network._passes._idle) == 3
+
+
+def test_memory_that_many_predictions_at_once_have_taken_does_not_stay(monkeypatch):
+    monkeypatch.setattr("modnet.network.SMALL_PASS", 1000)
+    monkeypatch.setattr("modnet.network.IDLE_BYTES", 100_000)
+    network = meeting(8, width=100)
+    x = np.ones((60, 4))  # two buffers of 48,000 bytes at the most
+    in_threads(8, lambda number: network.predict(x))
+    idle = network._passes._idle
+    assert 1 <= len(idle) < 8
+    assert sum(found.held[0] for found in idle) <= 100_000
+
+
+def test_one_pass_stays_however_large_it_is(monkeypatch):
+    monkeypatch.setattr("modnet.network.SMALL_PASS", 10)
+    monkeypatch.setattr("modnet.network.IDLE_BYTES", 100)
+    network = build([linear(32), "tanh", linear(3)])
+    network.predict(np.ones((50, 4)))
+    (kept,) = network._passes._idle
+    network.predict(np.ones((50, 4)))
+    assert network._passes._idle == [kept]
+
+
+def test_what_a_pass_holds_is_the_sum_of_its_buffers():
+    network = build([linear(32), "tanh", linear(3), "softmax"], dtype="float32")
+    for rows in (3, 40, 2, 200):
+        network.predict(np.ones((rows, 4)))  # of float64, so that the input is converted into a buffer too
+        (kept,) = network._passes._idle
+        contexts = [kept._conversion, *kept.contexts.values()]
+        buffers = {id(storage): storage.nbytes for context in contexts for storage in context._storage}
+        assert kept.held == [sum(buffers.values())]
+
+
+def test_a_large_input_is_not_kept():
+    network = build([linear(3)])
+    x = np.ones((500, 4))
+    seen = weakref.ref(x)
+    network.predict(x)
+    del x
+    gc.collect()
+    assert seen() is None
+
+
+class Nested(modnet.Layer, type="nested"):
+    """Predicts another batch by the network in which it is itself, if there is one in NESTED."""
+
+    def output_shape(self, shape):
+        return shape
+
+    def forward(self, context, x):
+        if len(x) > 1 and NESTED:
+            NESTED[0].predict(-x[:1])
+        return x * 2
+
+
+NESTED = []
+
+
+def test_a_layer_may_predict_by_its_own_network():
+    network = build([linear(4), Nested(), linear(4)])
+    x = np.arange(12.0).reshape(3, 4)
+    expected = network.predict(x)
+    NESTED.append(network)
+    try:
+        np.testing.assert_array_equal(network.predict(x), expected)
+    finally:
+        NESTED.clear()
+    assert len(network._passes._idle) == 2
+
+
+class Choosy(modnet.Activation, type="choosy"):
+    """Fails for negative numbers."""
+
+    def forward(self, context, x):
+        if (x < 0).any():
+            raise ArithmeticError("negative")
+        return x
+
+
+def test_a_prediction_that_fails_gives_its_pass_back():
+    network = build([Choosy(), linear(2)])
+    expected = network.predict(np.ones((2, 4)))
+    for _ in range(3):
+        with pytest.raises(ArithmeticError):
+            network.predict(-np.ones((2, 4)))
+    np.testing.assert_array_equal(network.predict(np.ones((2, 4))), expected)
+    assert len(network._passes._idle) == 1
+
+
+@pytest.mark.parametrize("copied", [copy.copy, copy.deepcopy, lambda network: pickle.loads(pickle.dumps(network))])
+def test_a_copy_has_passes_of_its_own(copied):
+    network = build([linear(2)])
+    expected = network.predict(np.ones((2, 4)))
+    other = copied(network)
+    assert other._passes._idle == []
+    np.testing.assert_array_equal(other.predict(np.ones((2, 4))), expected)
+    assert other._passes._idle[0] is not network._passes._idle[0]
 
 
 @pytest.mark.parametrize("dtype", ["uint8", "int64", "float16", "float64", "bool"])
@@ -424,3 +574,128 @@ def test_what_cannot_be_had_in_pieces_is_said():
         whole.stream()
     with pytest.raises(modnet.ShapeError, match="no sequence of any length"):
         modnet.build({"network": {"input": [3, 2], "layers": ["relu"]}}).stream()
+
+
+# What is no number
+
+
+@pytest.mark.parametrize("rows", [3, 300])
+@pytest.mark.parametrize("batch_size", [None, 64])
+def test_a_prediction_of_nan_is_an_error_that_says_which_row_and_why(rows, batch_size):
+    network = build([linear(3), "softmax"])
+    x = np.ones((rows, 4))
+    x[rows - 2, 1] = np.nan
+    with pytest.raises(modnet.DataError) as caught:
+        network.predict(x, batch_size=batch_size)
+    assert f"the prediction for row {rows - 2} is nan" in str(caught.value)
+    assert "holds nan at 1" in str(caught.value)
+    network.parameters["linear_1.weight"][0, 0] = np.nan
+    with pytest.raises(modnet.DataError, match=r"row 0 is nan: its input is finite, but linear_1\.weight"):
+        network.predict(np.ones((rows, 4)), batch_size=batch_size)
+
+
+def test_infinite_predictions_stay():
+    network = build([linear(1)])
+    network.parameters["linear_1.weight"].fill(np.inf)
+    assert np.isposinf(network.predict(np.ones((2, 4)))).all()
+
+
+def test_a_stream_names_the_piece_of_nan_too():
+    stream = build([linear(2)], input=["variable", 4]).stream()
+    stream.predict(np.ones((2, 1, 4)))
+    x = np.ones((2, 1, 4))
+    x[1, 0, 2] = np.nan
+    with pytest.raises(modnet.DataError, match=r"row 1 is nan: that row of input .* holds nan at \(0, 2\)"):
+        stream.predict(x)
+
+
+MASKED = np.ma.array([[1.0, 2, 3, 4], [1, -9999, 3, 4]], mask=[[0, 0, 0, 0], [0, 1, 0, 0]])
+
+
+@pytest.mark.parametrize("x", [MASKED, list(MASKED), {"input": MASKED}], ids=["array", "list", "dict"])
+def test_masked_elements_are_refused_wherever_they_come(x):
+    network = build([linear(1)])
+    targets = np.ones((2, 1))
+    tries = [
+        lambda: network.predict(x),
+        lambda: modnet.train(network, x, targets, loss="mse", epochs=1),
+        lambda: modnet.train(network, [(x, targets)], loss="mse", epochs=1),
+        lambda: modnet.evaluate(network, x, targets, loss="mse"),
+        lambda: modnet.train(network, targets * np.ones(4), targets, loss="mse", epochs=1, validation=(x, targets)),
+    ]
+    for attempt in tries:
+        with pytest.raises(modnet.DataError, match=r'input "input": the element at row 1, 1 is masked; fill it'):
+            attempt()
+
+
+def test_an_array_with_a_mask_that_masks_nothing_is_an_array():
+    network = build([linear(1)])
+    x = np.ma.array(np.ones((2, 4)), mask=False)
+    np.testing.assert_array_equal(network.predict(x), network.predict(np.ones((2, 4))))
+
+
+@pytest.mark.filterwarnings("error")
+def test_ids_of_half_precision_are_ids():
+    layers = [{"type": "embedding", "vocabulary_size": 5, "embedding_size": 2}]
+    network = build(layers, input=[2])
+    ids = np.array([[4, 1]])
+    np.testing.assert_array_equal(network.predict(ids.astype(np.float16)), network.predict(ids))
+
+
+@pytest.mark.filterwarnings("error")
+def test_what_the_dtype_cannot_hold_is_named():
+    network = build([linear(1)], dtype="float32")
+    x = np.ones((5, 4))
+    x[3, 2] = 1e39
+    with pytest.raises(modnet.DataError, match=r"1e\+39 in row 3, feature 2 of the batch is beyond what float32 can"):
+        network.predict(x)
+    assert np.isfinite(build([linear(1)], dtype="float64").predict(x)).all()
+
+
+ODD = {
+    "nothing": None,
+    "text": "abc",
+    "texts": ["a"] * 8,
+    "ragged": [[1], [1, 2]] * 4,
+    "ragged within": [[[1, 2], [3]], [[1, 2], [3, 4]]] * 4,
+    "objects": np.array([object()] * 8),
+    "complex": np.ones((8, 2)) + 1j,
+    "dates": np.array(["2020-01-01"] * 8, "M8[D]"),
+    "a number": 3.0,
+    "no axes": np.array(3.0),
+    "empty": [],
+    "no rows": np.zeros((0, 2)),
+    "gaps": [[1, None]] * 8,
+    "too large": [[10**400, 1]] * 8,
+    "a set": {1, 2},
+    "bytes": b"abc",
+    "records": np.zeros(8, [("a", "f4")]),
+}
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("odd", ODD.values(), ids=ODD)
+def test_odd_data_are_refused_with_an_error_of_modnets_own(odd):
+    x, y = np.ones((8, 2)), np.ones((8, 1))
+
+    def made(*layers):
+        return build(list(layers), input=[2])
+
+    tries = {
+        "predict": lambda: made(linear(1)).predict(odd),
+        "inputs": lambda: modnet.train(made(linear(1)), odd, y, loss="mse", epochs=1),
+        "targets": lambda: modnet.train(made(linear(1)), x, odd, loss="mse", epochs=1),
+        "labels": lambda: modnet.train(made(linear(3), "softmax"), x, odd, loss="cross_entropy", epochs=1),
+        "batch": lambda: modnet.train(made(linear(1)), [(odd, y)], loss="mse", epochs=1),
+        "batch targets": lambda: modnet.train(made(linear(1)), [(x, odd)], loss="mse", epochs=1),
+        "batch weights": lambda: modnet.train(made(linear(1)), [(x, y, odd)], loss="mse", epochs=1),
+        "validation": lambda: modnet.train(made(linear(1)), x, y, loss="mse", epochs=1, validation=(x, odd)),
+        "evaluate": lambda: modnet.evaluate(made(linear(1)), x, odd, loss="mse"),
+    }
+    if odd is not None:
+        tries["weights"] = lambda: modnet.train(made(linear(1)), x, y, loss="mse", epochs=1, sample_weights=odd)
+    for name, attempt in tries.items():
+        if name == "predict" and isinstance(odd, np.ndarray) and odd.shape == (0, 2):
+            continue
+        with pytest.raises((modnet.DataError, modnet.ShapeError)):
+            attempt()

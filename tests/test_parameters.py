@@ -1,6 +1,9 @@
 """One flat array with named views."""
 
 import pickle
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 from copy import deepcopy
 
 import numpy as np
@@ -21,6 +24,55 @@ def test_views_write_through_to_the_flat_array(array):
     assert array.flat.tolist() == [0, 0, 0, 0, 0, 0, 1, 2, 3, 7]
     assert array.flat.dtype == np.float32
     assert array.flat.ctypes.data % 64 == 0
+
+
+def test_the_flat_array_is_assigned_to_in_place(array):
+    flat, view = array.flat, array["a.bias"]
+    array.flat += 2
+    assert array.flat is flat
+    assert view.tolist() == [2, 2, 2]
+    array.flat = np.arange(10)
+    assert array.flat is flat
+    assert view.tolist() == [6, 7, 8]
+
+
+def test_no_thread_finds_views_missing_while_flat_arrays_are_adopted(array):
+    found = []
+
+    class Watching(np.ndarray):
+        """Looks, whenever a view is made of it, at what another thread would see."""
+
+        def __getitem__(self, key):
+            found.append(list(array))
+            return np.asarray(super().__getitem__(key))
+
+    array.adopt(np.ones(10, np.float32).view(Watching))
+    assert found == [["a.weight", "a.bias", "scale"]] * 3
+    assert array["a.bias"].tolist() == [1, 1, 1]
+
+
+def test_threads_that_ask_for_the_flat_array_get_the_same(array, monkeypatch):
+    array.adopt(np.zeros(6, np.float32), np.ones(4, np.float32))
+    together = threading.Barrier(4)
+    concatenate = np.concatenate
+    joined = []
+
+    def slowly(arrays):
+        joined.append(len(arrays))
+        time.sleep(0.05)
+        return concatenate(arrays)
+
+    monkeypatch.setattr(np, "concatenate", slowly)
+
+    def ask(_):
+        together.wait(60)
+        return array.flat
+
+    with ThreadPoolExecutor(4) as pool:
+        flats = list(pool.map(ask, range(4)))
+    assert joined == [2]
+    assert all(flat is array.flat for flat in flats)
+    assert np.shares_memory(array["a.weight"], array.flat)
 
 
 def test_assignment_copies_a_value_of_exactly_that_shape(array):

@@ -1,9 +1,15 @@
 """Who offers what, under which name, and what happens when it cannot be had."""
 
 import importlib
+import os
 import pkgutil
+import signal
 import subprocess
 import sys
+import threading
+import warnings
+from concurrent.futures import ThreadPoolExecutor, wait
+from pathlib import Path
 
 import pytest
 
@@ -13,6 +19,8 @@ from modnet.initializers import Zeros
 from modnet.layers import Linear
 from modnet.registry import BUILTIN, CORE, GROUPS, Origin, normalized
 from modnet.training.callbacks import RecordHistory
+
+ROOT = Path(modnet.__file__).parents[1]
 
 CONV = """
 import modnet
@@ -297,6 +305,171 @@ def test_hook_modules_are_loaded_when_hooks_are_asked_for_and_broken_ones_report
     assert (good.hooks, good.error) == (("modnet_read_spec",), None)
     assert isinstance(bad.error.__cause__, ModuleNotFoundError)
     assert str(bad.error).startswith('hooks "bad" of bad 1.0 (bad) cannot be imported: ModuleNotFoundError: No module')
+
+
+# Many threads that ask first at once
+
+
+class Paused:
+    """Gives some items, and waits behind the first one until `go_on` is called: whoever reads them is half done."""
+
+    def __init__(self, items):
+        self.items = list(items)
+        self.begun, self.going_on = threading.Event(), threading.Event()
+        self.rounds = 0
+
+    def __call__(self, *_):
+        self.rounds += 1
+        for number, item in enumerate(self.items):
+            yield item
+            if number == 0:
+                self.begun.set()
+                self.going_on.wait(60)
+
+    def ask(self, question):
+        """What question() gives to two threads, of which the second asks while the first is half done."""
+        with ThreadPoolExecutor(2) as pool:
+            first = pool.submit(question)
+            assert self.begun.wait(60)
+            second = pool.submit(question)
+            wait([second], timeout=0.1)  # where it need not wait for the first one, it has its answer by now
+            self.going_on.set()
+            return first.result(60), second.result(60)
+
+
+def offered(registry):
+    return {entry.origin.type for entry in registry.entries(Layer) if entry.origin.distribution == "modnet-many"}
+
+
+QUESTIONS = {
+    "find": lambda registry: registry.find(Layer, "gate2"),
+    "find in one distribution": lambda registry: registry.find(Layer, "gate2@modnet-many"),
+    "origin": lambda registry: registry.origin(sys.modules["modnet_many"].Gate2),
+    "names": lambda registry: "gate2" in registry.names(Layer),
+    "entries": offered,
+    "hooks": lambda registry: (registry.hooks, [module.name for module in registry.hook_modules]),
+    "kernels": lambda registry: (registry.kernels, [point.name for point in registry.kernels.offered]),
+}
+
+
+@pytest.fixture
+def many(environment):
+    """A distribution with two layers, a kernel and hooks, and its entry points."""
+    code = "import modnet\n" + "".join(
+        f"class Gate{number}(modnet.Layer, type='gate{number}'): ...\n" for number in (1, 2)
+    )
+    gates = {"gate1": "Gate1", "gate2": "Gate2"}
+    environment.install("modnet-many", code, layers=gates, kernels={"layer.gate2.forward": "make"})
+    path = environment.folder / "modnet_many-1.0.dist-info" / "entry_points.txt"
+    path.write_text(path.read_text() + "\n[modnet]\nmany = modnet_many\n")
+    importlib.import_module("modnet_many")
+    return list(environment.scan())
+
+
+@pytest.mark.parametrize("question", QUESTIONS)
+def test_who_asks_while_the_environment_is_scanned_hears_of_all_of_it(many, question):
+    scan = Paused(many)
+    registry = modnet.Registry(entry_points=scan)
+    first, second = scan.ask(lambda: QUESTIONS[question](registry))
+    assert first == second == QUESTIONS[question](registry)
+    assert first
+    assert scan.rounds == 1
+
+
+def test_who_asks_while_a_distribution_is_looked_at_hears_of_all_that_it_offers(many, monkeypatch):
+    look = Paused(many)
+    monkeypatch.setattr("modnet.registry._entry_points_of_distribution", look)
+    registry = modnet.Registry()
+    first, second = look.ask(lambda: registry.entry(Layer, "gate2@modnet-many"))
+    assert first is second
+    assert look.rounds == 1
+
+
+def test_a_process_has_one_registry_whoever_asks_first(monkeypatch):
+    monkeypatch.setattr("modnet.registry._default", None)
+    making = Paused([modnet.Registry, None])
+    monkeypatch.setattr("modnet.registry.Registry", lambda: [cls() for cls in making() if cls].pop())
+    first, second = making.ask(modnet.default_registry)
+    assert first is second
+    assert making.rounds == 1
+
+
+def test_a_class_is_registered_while_another_thread_goes_through_the_table(registry):
+    registry.register(Mine)
+    entries = registry.entries(Layer)
+    table = registry._registered
+    next(entries)
+    registry.register(type("Other", (Layer,), {"__module__": __name__}, type="other"))
+    assert list(table) == [("layer", "mine")]
+    assert "mine" in {entry.origin.type for entry in entries}
+
+
+def test_a_plugin_that_asks_for_its_own_class_too_early_is_not_broken_for_ever(environment):
+    code = """
+import modnet, modnet_early_registry
+try:
+    modnet_early_registry.registry.find(modnet.Layer, "early")
+except modnet.BrokenPlugin as error:
+    told = error
+class Early(modnet.Layer, type="early"): ...
+"""
+    environment.install("modnet-early-registry")
+    importlib.import_module("modnet_early_registry").registry = environment.registry
+    environment.install("modnet-early", code, layers={"early": "Early"})
+    assert environment.registry.find(Layer, "early").__name__ == "Early"
+    assert "has no attribute 'Early'" in str(sys.modules["modnet_early"].told)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
+def test_a_child_process_is_not_locked_out_by_a_thread_that_it_has_not(many):
+    scan = Paused(many)
+    registry = modnet.Registry(entry_points=scan)
+    with ThreadPoolExecutor(1) as pool, warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # of a fork beside other threads, which is the point here
+        found = pool.submit(registry.find, Layer, "gate2")
+        assert scan.begun.wait(60)
+        threading.Timer(0.1, scan.going_on.set).start()
+        child = os.fork()
+        if child == 0:
+            status = 1
+            try:
+                signal.alarm(60)  # a child that waits for the lock would do so for ever
+                status = 0 if registry.find(Layer, "gate2").type == "gate2" else 2
+            finally:
+                os._exit(status)
+        assert os.waitpid(child, 0)[1] == 0
+        assert found.result(60).type == "gate2"
+
+
+START = """
+import sys, threading
+sys.setswitchinterval(1e-6)
+import modnet
+together, wrong = threading.Barrier(16), []
+def build():
+    together.wait()
+    try:
+        spec = {"network": {"input": [3], "layers": [{"type": "gate2"}, {"type": "linear", "out_features": 2}]}}
+        network = modnet.build(spec)
+        origin = modnet.default_registry().origin(type(network.graph.nodes[0].layer))
+        if origin.distribution != "modnet-many":
+            wrong.append(origin)
+    except BaseException as error:
+        wrong.append(error)
+threads = [threading.Thread(target=build) for _ in range(16)]
+for thread in threads: thread.start()
+for thread in threads: thread.join()
+sys.exit(repr(wrong) if wrong else 0)
+"""
+
+
+def test_sixteen_threads_of_a_fresh_process_build_with_a_plugin(environment):
+    gate = "class Gate{0}(modnet.Layer, type='gate{0}'):\n    def output_shape(self, shape): return shape\n"
+    installed = "import modnet\n" + gate.format(1) + gate.format(2)
+    environment.install("modnet-many", installed, layers={"gate1": "Gate1", "gate2": "Gate2"})
+    variables = {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, (environment.folder, ROOT)))}
+    done = subprocess.run([sys.executable, "-c", START], env=variables, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
 
 
 # Components of the running program

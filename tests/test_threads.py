@@ -6,6 +6,7 @@ import sys
 import threading
 import time
 import warnings
+from concurrent.futures import ThreadPoolExecutor, wait
 
 import numpy as np
 import pytest
@@ -148,7 +149,7 @@ def who_works():
     def work(half):
         names[half] = threading.current_thread().name
         try:
-            both.wait(1 if threads.count() > 1 else 0)
+            both.wait(60 if threads.count() > 1 else 0)
         except threading.BrokenBarrierError:
             names["alone"] = True
 
@@ -186,17 +187,17 @@ def test_no_thread_waits_for_one_that_is_busy(cores):
 
     def hold():
         begun.set()
-        held.wait(10)
+        held.wait(60)
 
     busy = threading.Thread(target=threads.share, args=(lambda: None, hold))
     busy.start()
-    assert begun.wait(10)
+    assert begun.wait(60)
     done = []
     threads.share(lambda: done.append(1), lambda: done.append(2))
     assert done == [1, 2]
     assert busy.is_alive()
     held.set()
-    busy.join(10)
+    busy.join(60)
     assert not busy.is_alive()
 
 
@@ -256,7 +257,7 @@ def test_the_second_half_keeps_the_callers_errstate(cores):
     cores(2)
     both = threading.Barrier(2)
     with np.errstate(divide="raise"), pytest.raises(FloatingPointError):
-        threads.share(lambda: both.wait(10), lambda: (both.wait(10), np.ones(1) / np.zeros(1)))
+        threads.share(lambda: both.wait(60), lambda: (both.wait(60), np.ones(1) / np.zeros(1)))
 
 
 def test_without_a_further_thread_the_caller_does_both(cores, monkeypatch):
@@ -281,10 +282,38 @@ def test_nothing_is_kept_of_what_was_shared(cores):
     seen = weakref.ref(array)
     threads.share(lambda: None, lambda array=array: array.fill(1))
     del array
-    end = time.monotonic() + 10
+    end = time.monotonic() + 60
     while seen() is not None and time.monotonic() < end:
         gc.collect()
     assert seen() is None
+
+
+def test_a_number_that_is_set_while_another_thread_looks_for_one_counts(cores, monkeypatch):
+    cores(8)
+    begun, going_on = threading.Event(), threading.Event()
+
+    def slowly():
+        if not begun.is_set():
+            begun.set()
+            going_on.wait(60)
+        return 8
+
+    monkeypatch.setattr(threads, "_cores", slowly)
+    with ThreadPoolExecutor(2) as pool:
+        looking = pool.submit(threads.count)
+        assert begun.wait(60)
+        setting = pool.submit(threads._begin_anew, 3)
+        wait([setting], timeout=0.1)  # where it need not wait, it has set the number by now
+        going_on.set()
+        assert (looking.result(60), setting.result(60)) == (8, None)
+    assert threads.count() == 3
+
+
+def test_there_are_as_many_further_threads_as_the_number_says_now(cores, monkeypatch):
+    cores(8)
+    assert threads.count() == 8
+    threads._begin_anew(3)
+    assert threads._current_workers().most == 2
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")

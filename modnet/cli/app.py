@@ -42,6 +42,13 @@ WRONG_PLACE = (FileNotFoundError, FileExistsError, PermissionError, IsADirectory
 """The errors of the system that are about what was asked for, and not about the work."""
 
 
+class _Path(click.Path):
+    """A path in which ~ stands for the home folder, also where the shell leaves it alone: `--output=~/m.modnet`."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        return super().convert(os.path.expanduser(value), param, ctx)
+
+
 class CommandGroup(click.Group):
     """The built-in commands, and those of installed plugins.
 
@@ -65,7 +72,13 @@ class CommandGroup(click.Group):
         if not ctx.resilient_parsing and self.get_command(ctx, name) is None:
             near = did_you_mean(name, self.list_commands(ctx))
             ctx.fail(f'unknown command "{name}"{near or "; modnet --help lists them"}')
-        return super().resolve_command(ctx, args)
+        found, command, rest = super().resolve_command(ctx, args)
+        for parameter in command.params if command is not None else ():
+            if type(parameter.type) is click.Path:
+                expanding = _Path()
+                expanding.__dict__.update(vars(parameter.type))
+                parameter.type = expanding
+        return found, command, rest
 
     def invoke(self, ctx: click.Context) -> Any:
         ctx.color = False if "NO_COLOR" in os.environ else None

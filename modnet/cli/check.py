@@ -74,6 +74,8 @@ def _check_training(job: Job) -> list[str]:
     if job.network.training is None:
         return ["there is no [training] table: only the network was checked"]
     objective = job.objective()
+    # Without a [data] table nobody knows whether there will be a validation.
+    job.check_figures(objective, job.network.spec.data is None or job.network.spec.data.validation is not None)
     job.require_savable(objective)
     notes = []
     for head in objective.heads:
@@ -103,6 +105,8 @@ def _check_training(job: Job) -> list[str]:
 
 
 def _data_files(job: Job) -> list[Path]:
+    from modnet.data.load import located
+
     data = job.network.spec.data
     names: list[str | None] = []
     for source in (data.train, data.validation) if data else ():
@@ -110,22 +114,30 @@ def _data_files(job: Job) -> list[Path]:
             names.append(source)
         elif source is not None and not isinstance(source, float):
             names += [source.path, source.x, source.y]
-    return [job.path.parent / name for name in names if name is not None]
+    return [located(name, job.path.parent) for name in names if name is not None]
 
 
 def _try_a_batch(job: Job, objective: Objective, loaded: LoadedData) -> None:
-    """Sends a few rows through the network, the loss and the metrics."""
+    """Looks over the data, and sends a few rows through the network, the loss and the metrics."""
     import numpy as np
 
     from modnet.errors import DataError, ShapeError
     from modnet.training.batches import ArrayBatches
     from modnet.training.trainer import Evaluation
+    from modnet.training.trial import look_over
 
-    few = loaded.train.take(range(min(TRIAL_ROWS, len(loaded.train))))
+    evaluation = Evaluation(job.network, objective)
     try:
+        for part, what in ((loaded.train, "training data"), (loaded.validation, "validation data")):
+            if part is not None:
+                arrays = job.network.arrays(part.inputs)
+                batches = ArrayBatches(arrays, part.targets, None, TRIAL_ROWS, part.rows)
+                objective.check_targets(batches)
+                look_over(evaluation, batches, what)
+        few = loaded.train.take(range(min(TRIAL_ROWS, len(loaded.train))))
         with np.errstate(all="ignore"):
             batches = ArrayBatches(job.network.arrays(few.inputs), few.targets, None, TRIAL_ROWS, few.rows)
-            Evaluation(job.network, objective).figures(batches)
+            evaluation.tally(batches).result()
     except ShapeError as error:
         raise job.problem(("training",), error.message, error.hint) from None
     except DataError as error:

@@ -103,6 +103,19 @@ class Job:
         except SpecError as error:
             raise self.located(error) from None
 
+    def check_figures(self, objective: Objective, validation: bool) -> None:
+        """Checks that what the schedule and the callbacks monitor is among the figures of the run.
+
+        Raises:
+            SpecError: it is not.
+        """
+        from modnet.training.objective import check_figures
+
+        try:
+            check_figures(self.training(), objective.figures(validation))
+        except SpecError as error:
+            raise self.located(error) from None
+
     def load_data(self, objective: Objective) -> LoadedData:
         """The data of the spec; they fit the network.
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from modnet.cli.job import Job
     from modnet.data.dataset import Dataset
     from modnet.data.load import LoadedData
+    from modnet.errors import Diverged
     from modnet.network import Network
     from modnet.training.history import History
     from modnet.training.run import Run
@@ -57,8 +58,9 @@ def command(
     """Train the network of SPEC with the data that it names, and write a model file.
 
     Ctrl-C stops after the step that is being made; what was learnt is written, and the exit status is 130. So does
-    SIGTERM, with status 143, and SIGHUP, with 129. A run that diverges writes nothing. A second Ctrl-C stops at once
-    and writes nothing. The status is 0 only where the model of the whole run is in its place.
+    SIGTERM, with status 143, and SIGHUP, with 129. A run that diverges writes nothing, unless early_stopping had kept
+    the best weights: those are written, and the status is 1. A second Ctrl-C stops at once and writes nothing. The
+    status is 0 only where the model of the whole run is in its place.
 
     Checkpoints go where the spec's checkpoint callback says. Without one they are written every five minutes, and when
     the run is stopped, to a folder beside the model file (digits.checkpoints), which is removed when the model of the
@@ -79,6 +81,7 @@ def command(
     The profile is there with --profile only; its times are in seconds.
     """
     from modnet.cli.job import Job
+    from modnet.errors import Diverged
 
     job = Job.open(spec, plugins, settings)
     path = Path(output) if output else Path(f"{Path(spec).stem}.modnet")
@@ -91,6 +94,8 @@ def command(
     screen = _Screen(path)
     if not as_json:
         screen.tell(_introduction(job, loaded))
+    job.check_figures(objective, validation=loaded.validation is not None)
+    _check_logs(job, path)
     run, history, own_folder, status, failure = _run(job, loaded, path, resume, quiet=as_json)
     if status and not run.step:
         click.echo(f"stopped before the first step; {_untouched(path)}", err=True)
@@ -129,7 +134,7 @@ def command(
         if profile is not None:
             screen.tell(f"\n{profile}")
     if failure is not None:
-        raise failure
+        raise _with_line(failure, f"they are in {path}") if isinstance(failure, Diverged) else failure
     ctx.exit(status)
 
 
@@ -267,7 +272,9 @@ def _run(
 
     callbacks: list[Any] = [Begin()]
     callbacks += [used for used in job.training().callbacks if not isinstance(used.callback, Progress)]
-    folders = [Path(used.callback.directory) for used in callbacks[1:] if isinstance(used.callback, Checkpoint)]
+    folders = [
+        Path(used.callback.directory).expanduser() for used in callbacks[1:] if isinstance(used.callback, Checkpoint)
+    ]
     own_folder = None if folders else Path(f"{path.with_suffix('')}.checkpoints")
     if own_folder is not None:
         folders = [own_folder]
@@ -300,9 +307,9 @@ def _run(
                 callbacks=callbacks,
                 resume=folders[0] if resume else None,
             )
-    except Diverged as error:
-        raise Diverged(f"{error}\n{_untouched(path)}", error.step, error.epoch, error.node) from error
     except Exception as error:
+        if isinstance(error, Diverged) and error.best_epoch is None:
+            raise _with_line(error, _untouched(path)) from error
         if not runs or not runs[0].step or not np.isfinite(job.network.parameters.flat).all():
             raise
         failure, history = error, runs[0].history
@@ -327,6 +334,22 @@ def _remove(checkpoints: Sequence[Path], folder: Path) -> None:
             file.unlink()
     with suppress(OSError):  # somebody else's files are in it
         folder.rmdir()
+
+
+def _with_line(error: Diverged, line: str) -> Diverged:
+    from modnet.errors import Diverged
+
+    return Diverged(f"{error}\n{line}", error.step, error.epoch, error.node, error.best_epoch)
+
+
+def _check_logs(job: Job, path: Path) -> None:
+    """Checks that no log goes where the model goes."""
+    from modnet.training.callbacks import JSONLog
+
+    for place, used in enumerate(job.training().callbacks):
+        if isinstance(used.callback, JSONLog) and Path(used.callback.path).expanduser().resolve() == path.resolve():
+            where = ("training", "callbacks", place, "path")
+            raise job.problem(where, f"{path} is where the model is written to", "give the log another file")
 
 
 def _untouched(path: Path) -> str:
@@ -384,23 +407,24 @@ def _final_figures(
     """
     import numpy as np
 
+    from modnet.errors import Diverged
     from modnet.training.trainer import evaluate
 
     epoch = (history.best_epoch or history.epochs) - 1
     known = {name: values[epoch] for name, values in history.figures.items() if epoch >= 0}
-    if validation is None or failure is not None:
+    if validation is None or (failure is not None and not isinstance(failure, Diverged)):
         return known, failure
     interrupts.waits = False
     try:
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
             figures = evaluate(network, validation)
-        return {f"validation_{name}": np.asarray(value).tolist() for name, value in figures.items()}, None
+        return {f"validation_{name}": np.asarray(value).tolist() for name, value in figures.items()}, failure
     except KeyboardInterrupt:
         if interrupts.stopped or not interrupts.status:
             raise
-        return known, None
+        return known, failure
     except Exception as error:
-        return known, error
+        return known, failure or error
     finally:
         interrupts.waits = True
 

@@ -47,7 +47,7 @@ def read(path: str | PathLike[str], readers: Iterable[Reader] = ()) -> Read:
     Raises:
         DataError: naming the file, and the row and column where there is one.
     """
-    path = Path(path)
+    path = Path(path).expanduser()
     if not path.exists():
         raise DataError(_no_such_file(path))
     if path.is_dir():

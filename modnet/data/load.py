@@ -144,6 +144,11 @@ class _Arrays:
                 )
 
 
+def located(path: str, folder: Path) -> Path:
+    """A path of a `[data]` table: seen from the folder, or from the home folder where it begins with ~."""
+    return folder / Path(path).expanduser()
+
+
 @dataclass(frozen=True)
 class _Loader:
     folder: Path
@@ -157,18 +162,25 @@ class _Loader:
             source = Source(path=source)
         found: Table | _Arrays
         if source.path is not None:
-            contents = read(self.folder / source.path, self.readers)
-            name = str(self.folder / source.path)
+            path = self.place(source.path)
+            contents, name = read(path, self.readers), str(path)
             if isinstance(contents, Table):
                 found = contents
             else:
                 found = _Arrays(name, {"x": contents} if isinstance(contents, np.ndarray) else contents)
         else:
-            paths = {key: self.folder / path for key, path in (("x", source.x), ("y", source.y)) if path is not None}
+            paths = {key: self.place(path) for key, path in (("x", source.x), ("y", source.y)) if path is not None}
             found = _Arrays(
                 " and ".join(map(str, paths.values())), {key: self.read_array(p) for key, p in paths.items()}
             )
         return found if source.rows is None else _rows(found, *source.rows)
+
+    def place(self, path: str) -> Path:
+        """Where a path of the spec leads: seen from the folder, or from the home folder where it begins with ~."""
+        found = located(path, self.folder)
+        if path.startswith("~") and not found.exists():
+            raise DataError(f"{path}: there is no such file; ~ stands for the home folder, and is expanded to {found}")
+        return found
 
     def read_array(self, path: Path) -> Array:
         contents = read(path, self.readers)

@@ -78,6 +78,8 @@ class ColumnSchema(Configuration):
         codes = np.array([index.get(value, -1) for value in table.columns[self.name]], np.int64)
         if len(filled):
             codes[filled] = index[cast(str, self.fill)]
+        for row in map(int, np.flatnonzero(codes < 0)):
+            codes[row] = index.get(_other_spelling(table.columns[self.name][row]), -1)
         unknown = np.flatnonzero(codes < 0)
         if unknown.size:
             row = int(unknown[0])
@@ -549,12 +551,14 @@ class _Learner:
         if profile.kind == "category" and profile.distinct_numbers >= 0.9 * profile.distinct:
             row = next(r for r, value in enumerate(values) if value not in missing_values and not is_number(value))
             if has_decimal_comma(values[row]):
-                expected = "a number with a decimal point"
+                expected, otherwise = "a number with a decimal point", ""
             else:
                 expected = "a number as nearly everywhere in this column"
+                listed = ", ".join(map(show, (*self.spec.missing_values, values[row])))
+                otherwise = f"; if it says that there is no value, set data.missing_values = [{listed}]"
             raise DataError(
                 f"{self.table.place(row, name)}: expected {expected}, found {show(values[row])}; "
-                f'if they are categories, set columns.{name}.kind = "category"'
+                f'if they are categories, set columns.{name}.kind = "category"{otherwise}'
             )
         return profile
 
@@ -584,3 +588,14 @@ def _most_frequent(values: Sequence[T]) -> T:
     """The value that comes most often; of several, the smallest."""
     counts = Counter(values)
     return min(counts, key=lambda value: (-counts[value], value))
+
+
+def _other_spelling(value: str) -> str:
+    """A whole number with its decimal point where it has none, and without it where it has: 1 and 1.0 are one class.
+
+    A column of labels is written with points as soon as a value is missing somewhere in it.
+    """
+    whole, point, rest = value.partition(".")
+    if not whole.lstrip("-").isdecimal() or rest.strip("0"):
+        return value
+    return whole if point else f"{whole}.0"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,16 @@ from modnet.initializers import Normal
 
 if TYPE_CHECKING:
     from modnet.context import Context
+
+
+def _whole(ids: Array) -> Array:
+    """Ids that come as floats, as integers."""
+    with np.errstate(invalid="ignore"):
+        whole = ids.astype(np.intp)
+    if not np.array_equal(whole, ids):
+        at = tuple(np.argwhere(whole != ids)[0].tolist())
+        raise DataError(f"embedding: found {ids[at]} at {list(at)} of the batch; expected whole numbers (ids)")
+    return whole
 
 
 class Embedding(Layer, type="embedding"):
@@ -32,6 +43,7 @@ class Embedding(Layer, type="embedding"):
     streams = True
     integer_input = True
     scratch_output = True
+    output_range = (-math.inf, math.inf)
     vocabulary_size: int = field(minimum=1)
     embedding_size: int = field(minimum=1)
     padding: int | None = field(default=None, minimum=0)
@@ -54,7 +66,7 @@ class Embedding(Layer, type="embedding"):
     def forward(self, context: Context, ids: Array) -> Array:
         if ids.dtype.kind != "i":
             # Where a layer that is no embedding reads the same input, the network gives both floats.
-            ids = ids.astype(np.intp)
+            ids = _whole(ids)
         if ids.size and (ids.min() < 0 or ids.max() >= self.vocabulary_size):
             at = tuple(np.argwhere((ids < 0) | (ids >= self.vocabulary_size))[0].tolist())
             raise DataError(

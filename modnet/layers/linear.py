@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
@@ -33,6 +34,7 @@ class Linear(Layer, type="linear"):
 
     streams = True
     scratch_output = True
+    output_range = (-math.inf, math.inf)
     out_features: int = field(minimum=1)
     bias: bool = True
     weight_initializer: Initializer = LecunNormal()
@@ -57,6 +59,8 @@ class Linear(Layer, type="linear"):
 
     def forward(self, context: Context, x: Array) -> Array:
         context.save(x)
+        if x.ndim == 2:
+            context.output_mask = None  # a mask of (batch, time) was one of the features, which are mixed
         y = context.buffer((*x.shape[:-1], self.out_features))
         inputs, outputs = as_rows(x), as_rows(y)
         if len(outputs) == 1:

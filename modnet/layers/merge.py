@@ -35,11 +35,20 @@ def one_shape(shapes: Sequence[Shape]) -> Shape:
     return shape
 
 
+def check_one_shape(inputs: Sequence[Array]) -> None:
+    """Where an axis is variable only the arrays tell; numpy would repeat an axis of 1 to fit the others."""
+    for x in inputs:
+        if x.shape != inputs[0].shape:
+            raise ShapeError("expects inputs of one shape")
+
+
 class Add(Layer, type="add"):
     """The sum of two or more inputs of one shape.
 
+    A step of sequences with masks goes on where all masks leave it.
+
     Raises:
-        ShapeError: inputs of different shapes.
+        ShapeError: inputs of different shapes; from `forward` where a variable axis differs.
     """
 
     streams = True
@@ -50,6 +59,7 @@ class Add(Layer, type="add"):
         return one_shape(input_shapes)
 
     def forward(self, context: Context, *inputs: Array) -> Array:
+        check_one_shape(inputs)
         first, second, *rest = inputs
         context.save(len(inputs))
         y = np.add(first, second, out=context.buffer(first.shape))
@@ -65,8 +75,10 @@ class Add(Layer, type="add"):
 class Multiply(Layer, type="multiply"):
     """The element-wise product of two or more inputs of one shape.
 
+    A step of sequences with masks goes on where all masks leave it.
+
     Raises:
-        ShapeError: inputs of different shapes.
+        ShapeError: inputs of different shapes; from `forward` where a variable axis differs.
     """
 
     streams = True
@@ -77,6 +89,7 @@ class Multiply(Layer, type="multiply"):
         return one_shape(input_shapes)
 
     def forward(self, context: Context, *inputs: Array) -> Array:
+        check_one_shape(inputs)
         first, second, *rest = inputs
         context.save(*inputs)
         y = np.multiply(first, second, out=context.buffer(first.shape))
@@ -99,11 +112,15 @@ class Multiply(Layer, type="multiply"):
 class Concatenate(Layer, type="concatenate"):
     """Two or more inputs one behind the other along an axis; their other axes are equal.
 
+    A step of sequences with masks goes on where all masks leave it; along time the masks, too, come one behind the
+    other.
+
     Attributes:
         axis: of a sample: 0 is its first, -1 its last.
 
     Raises:
-        ShapeError: inputs that differ in other axes, or do not have that axis.
+        ShapeError: inputs that differ in other axes, or do not have that axis; from `forward` where a variable axis
+            differs.
     """
 
     inputs = (2, None)
@@ -129,10 +146,16 @@ class Concatenate(Layer, type="concatenate"):
         return (*others[:position], total, *others[position:])
 
     def forward(self, context: Context, *inputs: Array) -> Array:
-        axis = self._batch_axis()
+        axis = self._batch_axis() % inputs[0].ndim
         sizes = [x.shape[axis] for x in inputs]
         context.save(sizes)
         shape = list(inputs[0].shape)
+        for x, size in zip(inputs, sizes, strict=True):
+            shape[axis] = size
+            if x.shape != tuple(shape):
+                raise ShapeError(f"expects inputs of one shape but for axis {self.axis}")
+        if axis == 1:
+            context.output_mask = _along_time(context.masks, inputs)
         shape[axis] = sum(sizes)
         return np.concatenate(inputs, axis=axis, out=context.buffer(tuple(shape)))
 
@@ -144,3 +167,11 @@ class Concatenate(Layer, type="concatenate"):
 
     def _batch_axis(self) -> int:
         return self.axis + 1 if self.axis >= 0 else self.axis
+
+
+def _along_time(masks: Sequence[Array | None], inputs: Sequence[Array]) -> Array | None:
+    """The masks of sequences one behind the other; one without a mask is whole."""
+    if all(mask is None for mask in masks):
+        return None
+    whole = zip(masks, inputs, strict=True)
+    return np.concatenate([np.ones(x.shape[:2], bool) if mask is None else mask for mask, x in whole], axis=1)

@@ -28,6 +28,25 @@ def fixed_axes(shape: Shape, count: int) -> tuple[int, ...]:
     return sizes
 
 
+def rows_of_steps(mask: Array | None, x: Array) -> Array | None:
+    """Which of the rows of x (batch, time, ..., features) a mask leaves; None for all of them."""
+    if mask is None or x.ndim < 3 or mask.all():
+        return None
+    return np.repeat(mask.reshape(-1), math.prod(x.shape[2:-1]))
+
+
+def shares_of_steps(mask: Array | None, x: Array, axes: int) -> Array | None:
+    """What part each element has in a mean over the last axes, (samples, elements), if a mask leaves out some of them.
+
+    None where the axes do not reach to that of time, or no step is left out.
+    """
+    if mask is None or x.ndim - axes > 1 or mask.all():
+        return None
+    left = np.broadcast_to(mask.reshape(*mask.shape, *(1,) * (x.ndim - 2)), x.shape).reshape(len(x), -1)
+    shares: Array = left / np.maximum(left.sum(axis=1, keepdims=True), 1).astype(x.dtype)
+    return shares
+
+
 class BatchNorm(Layer, type="batch_norm"):
     """Normalizes each feature over the batch: y = scale * (x - mean) / sqrt(variance + epsilon) + shift.
 
@@ -38,6 +57,7 @@ class BatchNorm(Layer, type="batch_norm"):
     running = (1 - momentum) * running + momentum * batch, where the batch variance is divided by n - 1. This is torch's
     convention; a momentum of 0.1 here is one of 0.9 in Keras. In prediction the running ones are used, and so they are
     in training for a batch with a single value per feature, which has no variance and then leaves them as they are.
+    Steps that a mask leaves out are normalized like the others, and have no part in mean and variance.
 
     Source: Ioffe and Szegedy 2015, arXiv:1502.03167, algorithms 1 and 2; the running mean in place of a final pass over
     the data is common practice.
@@ -48,6 +68,7 @@ class BatchNorm(Layer, type="batch_norm"):
 
     streams = True
     scratch_output = True
+    output_range = (-math.inf, math.inf)
     momentum: float = field(default=0.1, minimum=0.0, maximum=1.0)
     epsilon: float = field(default=1e-5, above=0.0)
 
@@ -66,18 +87,24 @@ class BatchNorm(Layer, type="batch_norm"):
     def forward(self, context: Context, x: Array) -> Array:
         rows = x.reshape(-1, x.shape[-1])
         normalized = context.buffer(rows.shape)
-        of_batch = context.training and len(rows) > 1
+        left = rows_of_steps(context.masks[0], x) if context.training else None
+        count = len(rows) if left is None else int(np.count_nonzero(left))
+        of_batch = context.training and count > 1
         if of_batch:
-            mean = np.mean(rows, axis=0)
+            seen = rows
+            if left is not None:
+                seen = np.compress(left, rows, axis=0, out=context.buffer((count, rows.shape[1])))
+            mean = np.mean(seen, axis=0)
             np.subtract(rows, mean, out=normalized)
-            variance = np.einsum("ij,ij->j", normalized, normalized) / len(rows)
-            self.follow(context, mean, variance * (len(rows) / (len(rows) - 1)))
+            centred = normalized if left is None else np.subtract(seen, mean, out=seen)
+            variance = np.einsum("ij,ij->j", centred, centred) / count
+            self.follow(context, mean, variance * (count / (count - 1)))
         else:
             np.subtract(rows, context.state["running_mean"], out=normalized)
             variance = context.state["running_variance"]
         inverse = 1 / np.sqrt(variance + self.epsilon)
         np.multiply(normalized, inverse, out=normalized)
-        context.save(normalized, inverse, of_batch)
+        context.save(normalized, inverse, of_batch, left)
         y = np.multiply(normalized, context.params["scale"], out=context.buffer(rows.shape))
         np.add(y, context.params["shift"], out=y)
         return y.reshape(x.shape)
@@ -88,7 +115,7 @@ class BatchNorm(Layer, type="batch_norm"):
             np.add(running, self.momentum * batch, out=running)
 
     def backward(self, context: Context, gradient: Array) -> Array | None:
-        normalized, inverse, of_batch = context.saved
+        normalized, inverse, of_batch, left = context.saved
         rows = gradient.reshape(normalized.shape)
         shift = np.add.reduce(rows, axis=0, out=context.grads["shift"])
         scale = np.einsum("ij,ij->j", rows, normalized, out=context.grads["scale"])
@@ -97,8 +124,11 @@ class BatchNorm(Layer, type="batch_norm"):
         result = context.buffer(normalized.shape)
         if of_batch:
             # What x changes through the mean and through the variance.
-            np.multiply(normalized, scale / len(rows), out=result)
-            np.add(result, shift / len(rows), out=result)
+            count = len(rows) if left is None else np.count_nonzero(left)
+            np.multiply(normalized, scale / count, out=result)
+            np.add(result, shift / count, out=result)
+            if left is not None:
+                result[~left] = 0
             np.subtract(rows, result, out=result)
             rows = result
         np.multiply(rows, context.params["scale"] * inverse, out=result)
@@ -108,7 +138,8 @@ class BatchNorm(Layer, type="batch_norm"):
 class LayerNorm(Layer, type="layer_norm"):
     """Normalizes each sample by itself: y = scale * (x - mean) / sqrt(variance + epsilon) + shift.
 
-    Mean and variance (divided by n) run over the last `axes` axes; scale and shift have the shape of these.
+    Mean and variance (divided by n) run over the last `axes` axes; scale and shift have the shape of these. Where time
+    is one of them, steps that a mask leaves out have no part in mean and variance.
 
     Source: Ba, Kiros and Hinton 2016, arXiv:1607.06450; torch's is the same.
 
@@ -121,6 +152,7 @@ class LayerNorm(Layer, type="layer_norm"):
 
     streams = True
     scratch_output = True
+    output_range = (-math.inf, math.inf)
     axes: int = field(default=1, minimum=1)
     epsilon: float = field(default=1e-5, above=0.0)
 
@@ -135,25 +167,37 @@ class LayerNorm(Layer, type="layer_norm"):
     def forward(self, context: Context, x: Array) -> Array:
         size = math.prod(x.shape[-self.axes :])
         rows = x.reshape(-1, size)
-        normalized = np.subtract(rows, np.mean(rows, axis=1, keepdims=True), out=context.buffer(rows.shape))
-        variance = np.einsum("ij,ij->i", normalized, normalized) / size
+        shares = shares_of_steps(context.masks[0], x, self.axes)
+        if shares is None:
+            mean = np.mean(rows, axis=1, keepdims=True)
+        else:
+            mean = np.einsum("ij,ij->i", rows, shares)[:, None]
+        normalized = np.subtract(rows, mean, out=context.buffer(rows.shape))
+        if shares is None:
+            variance = np.einsum("ij,ij->i", normalized, normalized) / size
+        else:
+            variance = np.einsum("ij,ij,ij->i", normalized, normalized, shares)
         inverse = (1 / np.sqrt(variance + self.epsilon))[:, None]
         np.multiply(normalized, inverse, out=normalized)
-        context.save(normalized, inverse)
+        context.save(normalized, inverse, shares)
         y = np.multiply(normalized, context.params["scale"].reshape(-1), out=context.buffer(rows.shape))
         np.add(y, context.params["shift"].reshape(-1), out=y)
         return y.reshape(x.shape)
 
     def backward(self, context: Context, gradient: Array) -> Array | None:
-        normalized, inverse = context.saved
+        normalized, inverse, shares = context.saved
         rows = gradient.reshape(normalized.shape)
         np.add.reduce(rows, axis=0, out=context.grads["shift"].reshape(-1))
         np.einsum("ij,ij->j", rows, normalized, out=context.grads["scale"].reshape(-1))
         if not context.needs_input_gradient:
             return None
         result = np.multiply(rows, context.params["scale"].reshape(-1), out=context.buffer(normalized.shape))
-        mean = np.mean(result, axis=1, keepdims=True)
-        along = np.einsum("ij,ij->i", result, normalized)[:, None] / normalized.shape[1]
+        if shares is None:
+            mean = np.mean(result, axis=1, keepdims=True)
+            along = np.einsum("ij,ij->i", result, normalized)[:, None] / normalized.shape[1]
+        else:
+            mean = np.add.reduce(result, axis=1, keepdims=True) * shares
+            along = np.einsum("ij,ij->i", result, normalized)[:, None] * shares
         np.subtract(result, mean, out=result)
         # `normalized` has served; it takes its own part of the gradient.
         np.multiply(normalized, along, out=normalized)
@@ -175,6 +219,7 @@ class RMSNorm(Layer, type="rms_norm"):
 
     streams = True
     scratch_output = True
+    output_range = (-math.inf, math.inf)
     epsilon: float = field(default=1e-6, above=0.0)
 
     def output_shape(self, *input_shapes: Shape) -> Shape:
@@ -187,21 +232,26 @@ class RMSNorm(Layer, type="rms_norm"):
     def forward(self, context: Context, x: Array) -> Array:
         features = x.shape[-1]
         rows = x.reshape(-1, features)
-        mean_square = np.einsum("ij,ij->i", rows, rows) / features
+        shares = shares_of_steps(context.masks[0], x, 1)
+        if shares is None:
+            mean_square = np.einsum("ij,ij->i", rows, rows) / features
+        else:
+            mean_square = np.einsum("ij,ij,ij->i", rows, rows, shares)
         inverse: Array = (1 / np.sqrt(mean_square + self.epsilon))[:, None]
         normalized = np.multiply(rows, inverse, out=context.buffer(rows.shape))
-        context.save(normalized, inverse)
+        context.save(normalized, inverse, shares)
         y = np.multiply(normalized, context.params["scale"], out=context.buffer(rows.shape))
         return y.reshape(x.shape)
 
     def backward(self, context: Context, gradient: Array) -> Array | None:
-        normalized, inverse = context.saved
+        normalized, inverse, shares = context.saved
         rows = gradient.reshape(normalized.shape)
         np.einsum("ij,ij->j", rows, normalized, out=context.grads["scale"])
         if not context.needs_input_gradient:
             return None
         result = np.multiply(rows, context.params["scale"], out=context.buffer(normalized.shape))
-        along = np.einsum("ij,ij->i", result, normalized)[:, None] / normalized.shape[1]
+        along = np.einsum("ij,ij->i", result, normalized)[:, None]
+        along = along / normalized.shape[1] if shares is None else along * shares
         # `normalized` has served; it takes its own part of the gradient.
         np.multiply(normalized, along, out=normalized)
         np.subtract(result, normalized, out=result)

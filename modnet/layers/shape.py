@@ -6,6 +6,8 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from modnet.component import Array, Example, Layer, Shape, field
 from modnet.errors import ShapeError
 
@@ -20,6 +22,8 @@ class Flatten(Layer, type="flatten"):
         ShapeError: an axis without a fixed size.
     """
 
+    keeps_numbers = True
+
     def output_shape(self, *input_shapes: Shape) -> Shape:
         (shape,) = input_shapes
         fixed = [size for size in shape if size is not None]
@@ -30,6 +34,7 @@ class Flatten(Layer, type="flatten"):
 
     def forward(self, context: Context, x: Array) -> Array:
         context.save(x.shape)
+        context.output_mask = None
         return x.reshape(len(x), math.prod(x.shape[1:]))
 
     def backward(self, context: Context, gradient: Array) -> Array:
@@ -37,8 +42,21 @@ class Flatten(Layer, type="flatten"):
         return gradient.reshape(shape)
 
 
+def _mask_of_steps(mask: Array, before: int, after: int) -> Array | None:
+    """The mask of steps of `after` numbers, made of steps of `before`; None where they are no whole steps."""
+    if after and before % after == 0:
+        return np.repeat(mask, before // after, axis=1)
+    if before and after % before == 0 and mask.shape[1] % (after // before) == 0:
+        joined: Array = mask.reshape(len(mask), -1, after // before).any(axis=2)
+        return joined
+    return None
+
+
 class Reshape(Layer, type="reshape"):
     """A sample in another shape, the order of its numbers kept (the last axis varies fastest).
+
+    Where the steps of sequences with a mask are cut into shorter ones, or put together to longer ones, the mask goes
+    with them: a step put together goes on where any of its parts does. Otherwise the mask ends here.
 
     Attributes:
         shape: of one sample. One axis may be -1: it takes what the others leave, and where an axis of the input is
@@ -48,6 +66,7 @@ class Reshape(Layer, type="reshape"):
         ShapeError: an input with another number of elements, or with a variable axis where no axis is -1.
     """
 
+    keeps_numbers = True
     shape: tuple[int, ...] = field(minimum=-1)
 
     def check(self) -> None:
@@ -73,8 +92,10 @@ class Reshape(Layer, type="reshape"):
 
     def forward(self, context: Context, x: Array) -> Array:
         context.save(x.shape)
-        sizes = self.output_shape(x.shape[1:])
-        return x.reshape(len(x), *(size for size in sizes if size is not None))
+        y = x.reshape(len(x), *(size or 0 for size in self.output_shape(x.shape[1:])))
+        if context.masks[0] is not None:
+            context.output_mask = _mask_of_steps(context.masks[0], math.prod(x.shape[2:]), math.prod(y.shape[2:]))
+        return y
 
     def backward(self, context: Context, gradient: Array) -> Array:
         (shape,) = context.saved

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -9,35 +10,56 @@ import numpy as np
 
 from modnet.component import Array, Layer, Shape, State
 from modnet.errors import DataError, Problem, ShapeError, SpecError
+from modnet.layers.norm import rows_of_steps
 
 if TYPE_CHECKING:
     from modnet.context import Context
+
+
+FAR = 64
+"""Means of so many deviations, and greater ones, are kept with more digits than float32 has."""
+
+ROUNDING = 8
+"""Deviations below so many rounding units of the mean, in float64, are noise; in coarser numbers it is one unit."""
 
 
 def scaling_state(shape: Shape) -> Mapping[str, State]:
     if not shape or shape[-1] is None:
         raise ShapeError("expects a last axis (features) of fixed size")
     features = (shape[-1],)
-    return {"mean": State(features), "deviation": State(features, fill=1.0), "samples": State(())}
+    return {
+        "mean": State(features),
+        "deviation": State(features, fill=1.0),
+        "samples": State(()),
+        "mean_rest": State(features, optional=True),
+    }
 
 
-def learn_scaling(state: Mapping[str, Array], batches: Iterable[Array], label: str) -> None:
-    """Sets mean, deviation and samples from one pass over batches (..., features).
+def learn_scaling(state: Mapping[str, Array], batches: Iterable[tuple[Array, Array | None]], label: str) -> None:
+    """Sets mean, deviation and samples from one pass over batches (..., features), each with its mask or None.
 
-    The deviation is that of the population (divided by n), and 1 where it is zero. Batches are merged in float64 by the
-    pairwise update of Chan, Golub and LeVeque 1983, "Algorithms for computing the sample variance", equation 2.1, on
-    differences from the first row, so that a constant feature has a deviation of exactly zero.
+    The deviation is that of the population (divided by n), and 1 where the feature is constant but for rounding.
+    Batches are merged in float64 by the pairwise update of Chan, Golub and LeVeque 1983, "Algorithms for computing the
+    sample variance", equation 2.1, on differences from the first row, so that a constant feature has a deviation of
+    exactly zero.
     """
     mean, deviation = state["mean"], state["deviation"]
     count, center, squares = 0, np.zeros(mean.shape), np.zeros(mean.shape)
     origin: Any = None
-    for batch in batches:
+    rounding = 0.0
+    limit = np.finfo(mean.dtype).max
+    for batch, mask in batches:
         rows = np.array(batch, np.float64).reshape(-1, len(mean))
+        left = rows_of_steps(mask, batch)
+        rows = rows if left is None else rows[left]
         if not len(rows):
             continue
-        if not np.isfinite(rows).all():
-            row, feature = np.argwhere(~np.isfinite(rows))[0]
-            raise DataError(f"{label}: expected finite numbers, found {rows[row, feature]} in feature {feature}")
+        if not (np.abs(rows) <= limit).all():
+            row, feature = np.argwhere(~(np.abs(rows) <= limit))[0]
+            found = rows[row, feature]
+            kind = f" that {mean.dtype} can hold" if np.isfinite(found) else ""
+            raise DataError(f"{label}: expected finite numbers{kind}, found {found} in feature {feature}")
+        rounding = max(rounding, _rounding_unit(batch.dtype))
         if origin is None:
             origin = rows[0].copy()
         rows -= origin
@@ -50,10 +72,31 @@ def learn_scaling(state: Mapping[str, Array], batches: Iterable[Array], label: s
         count = total
     if not count:
         return
-    mean[...] = origin + center
-    deviation[...] = np.sqrt(squares / count)
+    exact, spread = origin + center, np.sqrt(squares / count)
+    spread[spread <= rounding * np.abs(exact)] = 1
+    mean[...] = exact
+    deviation[...] = spread
     deviation[deviation == 0] = 1
     state["samples"][...] = count
+    if "mean_rest" in state:
+        state["mean_rest"][...] = np.where(np.abs(exact) > FAR * spread, exact - mean, 0)
+
+
+def _rounding_unit(dtype: np.dtype[Any]) -> float:
+    """What part of a number is rounding, where numbers of that dtype have been computed in several ways."""
+    if dtype.kind == "f" and dtype.itemsize < 8:
+        return float(np.finfo(dtype).eps)
+    return ROUNDING * float(np.finfo(np.float64).eps)
+
+
+def _far(state: Mapping[str, Array]) -> Array | None:
+    """The features whose means need more digits than the network's dtype has, if there are any."""
+    rest = state.get("mean_rest")
+    return None if rest is None or not np.count_nonzero(rest) else np.flatnonzero(rest)
+
+
+def _exact_mean(state: Mapping[str, Array], features: Array) -> Array:
+    return state["mean"][features].astype(np.float64) + state["mean_rest"][features]
 
 
 class Standardize(Layer, type="standardize"):
@@ -61,10 +104,15 @@ class Standardize(Layer, type="standardize"):
 
     Mean and deviation are those of the last axis's features over all other axes, taken once before the first epoch; the
     deviation is that of the population (divided by n), as in scikit-learn's StandardScaler, and 1 for a feature that is
-    constant. They are no parameters: training does not change them, and a network that has them keeps them. Until then
-    the layer is the identity.
+    constant, but for the last digits. They are no parameters: training does not change them, and a network that has
+    them keeps them. Steps that a mask leaves out are no data. Until then the layer is the identity.
 
-    State: mean (features,), deviation (features,), samples (how many rows they were taken from; 0 before).
+    A feature whose mean is many deviations away from zero (times in seconds since 1970, Julian dates) has digits that
+    float32 does not have. Where the layer reads an input of the network it therefore subtracts the mean from the
+    numbers as they were given, in float64.
+
+    State: mean (features,), deviation (features,), samples (how many rows they were taken from; 0 before), mean_rest
+    (features,), what is left of such a mean behind the digits of `mean`, otherwise 0.
 
     Raises:
         ShapeError: the last axis has no fixed size.
@@ -73,6 +121,8 @@ class Standardize(Layer, type="standardize"):
 
     streams = True
     scratch_output = True
+    raw_input = True
+    output_range = (-math.inf, math.inf)
 
     def output_shape(self, *input_shapes: Shape) -> Shape:
         return input_shapes[0]
@@ -82,11 +132,25 @@ class Standardize(Layer, type="standardize"):
 
     def prepare(self, context: Context, batches: Iterable[tuple[Array, Array | None]]) -> None:
         if not context.state["samples"]:
-            learn_scaling(context.state, (x for x, _ in batches), self.type)
+            learn_scaling(context.state, self._given(context, batches), self.type)
+
+    def _given(
+        self, context: Context, batches: Iterable[tuple[Array, Array | None]]
+    ) -> Iterator[tuple[Array, Array | None]]:
+        for x, _ in batches:
+            raw = context.raw[0]
+            yield x if raw is None else raw, context.masks[0]
 
     def forward(self, context: Context, x: Array) -> Array:
-        y = np.subtract(x, context.state["mean"], out=context.buffer(x.shape))
-        return np.divide(y, context.state["deviation"], out=y)
+        state = context.state
+        y = np.subtract(x, state["mean"], out=context.buffer(x.shape))
+        np.divide(y, state["deviation"], out=y)
+        far = _far(state)
+        if far is not None:
+            raw = x if context.raw[0] is None else context.raw[0]
+            distance = raw[..., far] - _exact_mean(state, far)
+            y[..., far] = distance / state["deviation"][far]
+        return y
 
     def backward(self, context: Context, gradient: Array) -> Array | None:
         if not context.needs_input_gradient:
@@ -101,7 +165,10 @@ class Unstandardize(Layer, type="unstandardize"):
     `standardize` takes those of its input. It has to be the node that gives the output. The layers before it then work
     with numbers of unit size, and loss, metrics and predictions are in the units of the targets.
 
-    State: mean (features,), deviation (features,), samples (how many rows they were taken from; 0 before).
+    The outputs have the network's dtype: in float32 they come 128 apart at 1.7e9, however small the deviation is. For
+    such targets give the network the dtype float64, or subtract a number of your own before.
+
+    State: as of `standardize`.
 
     Raises:
         ShapeError: the last axis has no fixed size, or the targets have another one.
@@ -120,9 +187,11 @@ class Unstandardize(Layer, type="unstandardize"):
 
     def prepare(self, context: Context, batches: Iterable[tuple[Array, Array | None]]) -> None:
         if not context.state["samples"]:
-            learn_scaling(context.state, self._targets(batches), self.type)
+            learn_scaling(context.state, self._targets(context, batches), self.type)
 
-    def _targets(self, batches: Iterable[tuple[Array, Array | None]]) -> Iterator[Array]:
+    def _targets(
+        self, context: Context, batches: Iterable[tuple[Array, Array | None]]
+    ) -> Iterator[tuple[Array, Array | None]]:
         for x, target in batches:
             if target is None:
                 message = "it learns from the targets of the output that it gives, and this node is no output"
@@ -131,11 +200,16 @@ class Unstandardize(Layer, type="unstandardize"):
                 raise ShapeError(
                     f"{self.type} expects targets of its input's shape {x.shape[1:]}, found {target.shape[1:]}"
                 )
-            yield target
+            yield target, context.masks[0]
 
     def forward(self, context: Context, x: Array) -> Array:
-        y = np.multiply(x, context.state["deviation"], out=context.buffer(x.shape))
-        return np.add(y, context.state["mean"], out=y)
+        state = context.state
+        y = np.multiply(x, state["deviation"], out=context.buffer(x.shape))
+        np.add(y, state["mean"], out=y)
+        far = _far(state)
+        if far is not None:
+            y[..., far] = x[..., far] * state["deviation"][far].astype(np.float64) + _exact_mean(state, far)
+        return y
 
     def backward(self, context: Context, gradient: Array) -> Array | None:
         if not context.needs_input_gradient:

@@ -8,20 +8,22 @@ import numpy as np
 
 from modnet.component import Array, Shape, field
 from modnet.context import Context
-from modnet.errors import DataError
 from modnet.losses.measured import MeasuredLoss
 from modnet.losses.targets import (
     SMALLEST_PROBABILITY,
+    SampleError,
+    bad_sample,
     check_probabilities,
     check_range,
     converted,
-    first_of,
     sample_means,
 )
 
 
 class ElementwiseLoss(MeasuredLoss):
     """A loss that is computed element by element; a sample's value is the mean over its elements."""
+
+    positions = True
 
     def elements(self, context: Context, prediction: Array, target: Array) -> tuple[Array, Array]:
         """The loss of each element and its derivative with respect to the prediction, in buffers of the context.
@@ -89,11 +91,16 @@ class Poisson(ElementwiseLoss, type="poisson"):
     """
 
     EPSILON = 1e-8
+    prediction_range = (0.0, math.inf)
+    ending = "end the network with softplus"
+
+    def check_targets(self, prediction_shape: Shape, target: Array) -> None:
+        check_range(target, 0, math.inf, "poisson expects counts >= 0 as target")
 
     def elements(self, context: Context, prediction: Array, target: Array) -> tuple[Array, Array]:
         expected = "poisson expects rates >= 0 as prediction"
-        check_range(prediction, 0, math.inf, expected, "; end the network with softplus")
-        check_range(target, 0, math.inf, "poisson expects counts >= 0 as target")
+        check_range(prediction, 0, math.inf, expected, f"; {self.ending}")
+        self.check_targets(prediction.shape[1:], target)
         rate = np.add(prediction, self.EPSILON, out=context.buffer(prediction.shape))
         slope = np.divide(target, rate, out=context.buffer(prediction.shape))
         loss = np.log(rate, out=rate)
@@ -112,16 +119,26 @@ class Hinge(ElementwiseLoss, type="hinge"):
         DataError: for a target other than -1 and +1, such as labels 0 and 1.
     """
 
+    separate = True
+    decides_at = 0.0
+    ending = "end the network with no activation, or with tanh"
+
     def target_shapes(self, prediction_shape: Shape) -> tuple[Shape, ...]:
         return _with_and_without_last_axis(prediction_shape)
+
+    def check_targets(self, prediction_shape: Shape, target: Array) -> None:
+        magnitude = np.abs(target.astype(np.float64))
+        if target.size and not magnitude.min() == magnitude.max() == 1:
+            raise self._no_sign(target, magnitude != 1)
+
+    def _no_sign(self, target: Array, wrong: Array) -> SampleError:
+        remedy = "labels y of 0 and 1 become 2 * y - 1"
+        return bad_sample("hinge expects targets of -1 and +1", target, wrong, f"; {remedy}")
 
     def elements(self, context: Context, prediction: Array, target: Array) -> tuple[Array, Array]:
         slope = np.abs(target, out=context.buffer(prediction.shape))
         if slope.size and not slope.min() == slope.max() == 1:
-            raise DataError(
-                f"hinge expects targets of -1 and +1, found {first_of(target, slope != 1)}; "
-                "labels y of 0 and 1 become 2 * y - 1"
-            )
+            raise self._no_sign(target, slope != 1)
         loss = np.multiply(prediction, target, out=context.buffer(prediction.shape))
         np.less(loss, 1, out=slope)
         slope *= target
@@ -143,12 +160,18 @@ class BinaryCrossEntropy(ElementwiseLoss, type="binary_cross_entropy"):
     """
 
     joint_with = ("sigmoid",)
+    prediction_range = (0.0, 1.0)
+    separate = True
+    ending = "end the network with sigmoid; where the classes exclude each other, with softmax, and take cross_entropy"
 
     label_smoothing: float = field(default=0.0, minimum=0.0, maximum=1.0)
     positive_weight: float = field(default=1.0, above=0.0)
 
     def target_shapes(self, prediction_shape: Shape) -> tuple[Shape, ...]:
         return _with_and_without_last_axis(prediction_shape)
+
+    def check_targets(self, prediction_shape: Shape, target: Array) -> None:
+        check_range(target, 0, 1, f"{self.type} expects targets from 0 to 1")
 
     def elements(self, context: Context, prediction: Array, target: Array) -> tuple[Array, Array]:
         check_probabilities(self, prediction)
@@ -185,7 +208,7 @@ class BinaryCrossEntropy(ElementwiseLoss, type="binary_cross_entropy"):
 
     def _parts(self, context: Context, target: Array) -> tuple[Array, Array]:
         """The weights of log(p) and of log(1 - p), in buffers."""
-        check_range(target, 0, 1, f"{self.type} expects targets from 0 to 1")
+        self.check_targets(target.shape[1:], target)
         smooth = np.multiply(target, 1 - self.label_smoothing, out=context.buffer(target.shape))
         smooth += self.label_smoothing / 2
         positive = np.multiply(smooth, self.positive_weight, out=context.buffer(target.shape))

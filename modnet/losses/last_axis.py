@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from functools import lru_cache
+from typing import cast
 
 import numpy as np
 
@@ -26,6 +27,8 @@ from modnet.losses.targets import (
 class LastAxisLoss(MeasuredLoss):
     """A loss that takes the last axis together; a sample's value is the mean over the other axes, its positions."""
 
+    positions = True
+
     def check_shapes(self, prediction_shape: Shape, target_shape: Shape) -> None:
         if not prediction_shape:
             raise ShapeError(f"{self.type} expects a prediction of shape (n,), or with more axes before, found ()")
@@ -43,10 +46,10 @@ class CrossEntropy(LastAxisLoss, type="cross_entropy"):
     With `label_smoothing` s the target is t * (1 - s) + s / classes (Szegedy et al. 2016, arXiv:1512.00567).
 
     With `class_weights` w, each position has the weight u = w[label], or u = sum(w * t) for a row. A sample's value is
-    -sum(w * t * log(p)) / sum(u), the sums running over classes and positions with t smoothed and u not, and its
-    weight in the batch is the mean of u. So the loss of a batch is the sum over all positions divided by the sum of
-    their u: torch's CrossEntropyLoss(weight=w) for labels. A one-hot row means the same as its label, where torch
-    divides by the batch size instead. A sample that has no weight at all has the value 0. With class weights integers
+    the mean over positions of -sum(w * t * log(p)), with t smoothed and u not, and its weight in the batch is the mean
+    of u, which divides the values and is no further factor of them (`weighted`). So the loss of a batch is the sum over
+    all positions divided by the sum of their u: torch's CrossEntropyLoss(weight=w, label_smoothing=s) for labels. A
+    one-hot row means the same as its label, where torch divides by the batch size instead. With class weights integers
     are labels and floats are rows.
 
     Raises:
@@ -55,6 +58,14 @@ class CrossEntropy(LastAxisLoss, type="cross_entropy"):
 
     joint_with = ("softmax", "log_softmax")
     takes_labels = True
+    weighted = True
+    prediction_range = (0.0, 1.0)
+    distributions = True
+    fewest_outputs = 2
+    ending = (
+        "end the network with softmax; where a sample can have several labels, with sigmoid, "
+        "and take binary_cross_entropy"
+    )
 
     label_smoothing: float = field(default=0.0, minimum=0.0, maximum=1.0)
     class_weights: tuple[float, ...] | None = field(default=None, minimum=0.0)
@@ -76,6 +87,14 @@ class CrossEntropy(LastAxisLoss, type="cross_entropy"):
                 f"{self.type} has {len(self.class_weights)} class weights and a prediction of {classes} classes",
                 "give one weight for each class",
             )
+
+    def check_targets(self, prediction_shape: Shape, target: Array) -> None:
+        labelled = target.ndim <= len(prediction_shape)
+        self._check_kind(labelled, target)
+        if labelled:
+            check_labels(target, cast(int, prediction_shape[-1]))
+        else:
+            check_distributions(target)
 
     def sample_weights(self, target: Array) -> Array | None:
         if self.class_weights is None:
@@ -122,6 +141,14 @@ class CrossEntropy(LastAxisLoss, type="cross_entropy"):
         flat[at_label] = slope
         return means, exponentials
 
+    def _check_kind(self, labelled: bool, target: Array) -> None:
+        """With class weights `sample_weights` sees the target alone, and has to tell labels of positions from rows."""
+        if self.class_weights is not None and labelled != (target.dtype.kind in "iub"):
+            raise DataError(
+                f"with class weights {self.type} expects labels as integers and rows as floats, "
+                f"found {'labels' if labelled else 'rows'} of dtype {target.dtype}; convert them with astype"
+            )
+
     def _coefficients(self, context: Context, prediction: Array, target: Array) -> Array:
         """A buffer c of the prediction's shape: a sample's value is -sum(c * log(p)) over classes and positions."""
         classes = prediction.shape[-1]
@@ -141,16 +168,10 @@ class CrossEntropy(LastAxisLoss, type="cross_entropy"):
             if positions != 1:
                 coefficients /= positions
             return coefficients
-        # `sample_weights` sees the target alone, and has to tell labels of positions from rows.
-        if labelled != (target.dtype.kind in "iub"):
-            raise DataError(
-                f"with class weights {self.type} expects labels as integers and rows as floats, "
-                f"found {'labels' if labelled else 'rows'} of dtype {target.dtype}; convert them with astype"
-            )
+        self._check_kind(labelled, target)
         coefficients *= np.array(self.class_weights, prediction.dtype)
-        total = positions * np.asarray(self.sample_weights(target), prediction.dtype)
-        total = total.reshape(-1, *[1] * (prediction.ndim - 1))
-        np.divide(coefficients, total, out=coefficients, where=total > 0)
+        if positions != 1:
+            coefficients /= positions
         return coefficients
 
 
@@ -166,6 +187,13 @@ class KLDivergence(LastAxisLoss, type="kl_divergence"):
     """
 
     joint_with = ("softmax", "log_softmax")
+    prediction_range = (0.0, 1.0)
+    distributions = True
+    fewest_outputs = 2
+    ending = "end the network with softmax"
+
+    def check_targets(self, prediction_shape: Shape, target: Array) -> None:
+        check_distributions(target)
 
     def measure(self, context: Context, prediction: Array, target: Array) -> tuple[Array, Array | None]:
         target = self._distributions(context, prediction, target)
@@ -195,9 +223,12 @@ class Cosine(LastAxisLoss, type="cosine"):
 
     The vectors lie along the last axis; a norm below 1e-8 counts as 1e-8 (as in torch), so that a zero vector has the
     similarity 0 to all. Shapes: prediction and target alike, (batch, ..., features).
+    A vector of one number has no direction but its sign, and a gradient of 0: training refuses it.
     """
 
     EPSILON = 1e-8
+    fewest_outputs = 2
+    ending = "take mse, or give the network as many units as the vectors have numbers"
 
     def measure(self, context: Context, prediction: Array, target: Array) -> tuple[Array, Array | None]:
         target = converted(context, target, prediction)

@@ -21,6 +21,29 @@ TOLERANCE = 1e-3
 """How far the sum of a target's probabilities may be from 1."""
 
 
+class SampleError(DataError):
+    """A sample that cannot be taken.
+
+    Attributes:
+        sample: which it is in the array that was looked at.
+    """
+
+    def __init__(self, before: str, sample: int, after: str = "", place: str = "") -> None:
+        self.sample = sample
+        self._before, self._after = before, after
+        super().__init__(f"{before} in {place or f'sample {sample} of the batch'}{after}")
+
+    def at(self, place: str) -> SampleError:
+        """The same error of a sample whose place is known: a row of all the data."""
+        return SampleError(self._before, self.sample, self._after, place)
+
+
+def bad_sample(expected: str, array: Array, chosen: Array, remedy: str = "") -> SampleError:
+    """The error for the first chosen element."""
+    index = np.unravel_index(np.argmax(chosen), chosen.shape)
+    return SampleError(f"{expected}, found {array[index]}", int(index[0]), remedy)
+
+
 def class_labels(target: Array, classes: int) -> Array:
     """Class labels as an array that can be an index.
 
@@ -46,17 +69,21 @@ def check_labels(target: Array, classes: int) -> None:
     if target.dtype.kind == "f":
         valid &= np.floor(target) == target
     if not valid.all():
-        raise DataError(
-            f"expected labels that are whole numbers from 0 to {classes - 1}, for {classes} classes, "
-            f"found {first_of(target, ~valid)}"
-        )
+        expected = f"expected labels that are whole numbers from 0 to {classes - 1}, for {classes} classes"
+        raise bad_sample(expected, target, ~valid)
 
 
-def check_distributions(target: Array, totals: Array | None = None) -> None:
+SEVERAL_LABELS = (
+    "where a sample can have several labels or none, end the network with sigmoid and take binary_cross_entropy"
+)
+
+
+def check_distributions(target: Array, totals: Array | None = None, remedy: str = SEVERAL_LABELS) -> None:
     """Checks that the rows along the last axis are probabilities: one-hot rows, for example.
 
     Args:
         totals: where to write the sums of the rows.
+        remedy: what to do about rows that sum to something else.
 
     Raises:
         DataError: for a negative probability, or a row whose sum is not 1 to within 0.001.
@@ -65,29 +92,22 @@ def check_distributions(target: Array, totals: Array | None = None) -> None:
     total = np.add.reduce(target, axis=-1, out=totals)
     if total.size and (total.min() < 1 - TOLERANCE or total.max() > 1 + TOLERANCE):
         bad = abs(total - 1) > TOLERANCE
-        raise DataError(
-            f"expected rows of probabilities as target, found a sum of {first_of(total, bad)}; where a sample can have "
-            "several labels or none, end the network with sigmoid and take binary_cross_entropy"
-        )
+        first = int(np.argwhere(bad)[0][0])
+        found = f"expected rows of probabilities as target, found a sum of {total[bad][0]}"
+        raise SampleError(found, first, f"; {remedy}")
 
 
 def check_probabilities(loss: Loss, prediction: Array) -> None:
     """Raises DataError for a prediction out of [0, 1], beyond rounding: logits, most often."""
     rounding = 16 * float(np.finfo(prediction.dtype).eps)
     expected = f"{loss.type} expects probabilities as prediction"
-    check_range(prediction, -rounding, 1 + rounding, expected, f"; end the network with {loss.joint_with[0]}")
+    check_range(prediction, -rounding, 1 + rounding, expected, f"; {loss.ending}")
 
 
 def check_range(array: Array, lowest: float, highest: float, expected: str, remedy: str = "") -> None:
     """Raises DataError for the first element out of bounds; nan passes, so that training can say where it arose."""
     if array.size and (array.min() < lowest or array.max() > highest):
-        raise DataError(f"{expected}, found {first_of(array, (array < lowest) | (array > highest))}{remedy}")
-
-
-def first_of(array: Array, chosen: Array) -> str:
-    """The first chosen element, and where it is, for a message."""
-    index = np.unravel_index(np.argmax(chosen), chosen.shape)
-    return f"{array[index]} in sample {index[0]} of the batch"
+        raise bad_sample(expected, array, (array < lowest) | (array > highest), remedy)
 
 
 def check_arrays(loss: Loss, prediction: Array, target: Array) -> None:

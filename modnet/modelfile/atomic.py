@@ -58,7 +58,7 @@ def replace_file(
     """
     if os.path.basename(path) in ("", os.curdir, os.pardir):
         raise NotAModelFile(path, "this names a folder; the name of a file is missing")
-    target = os.path.realpath(path)
+    target = os.path.realpath(os.path.expanduser(path))
     old = _status(path, target)
     folder, name = os.path.split(target)
     stem = _stem(name)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import sys
 import warnings
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Container, Iterator, Mapping, Sequence
 from os import PathLike
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
@@ -82,7 +82,7 @@ def save(network: Network, path: str | PathLike[str], *, registry: Registry | No
     from modnet.modelfile.writer import write
 
     registry = registry or default_registry()
-    name = Path(path)
+    name = Path(path).expanduser()
     if name.suffix.lower() not in (".modnet", "") and registry.hooks.hook.modnet_export(network=network, path=name):
         return
     header, groups = _contents(network, path, registry)
@@ -138,7 +138,7 @@ def _contents(
 ) -> tuple[dict[str, Any], list[Group | StreamedGroup]]:
     """The header and the groups of a network's file."""
     spec = network.spec
-    stored = {"network": spec.network.plain()}
+    stored = {"network": bare(spec.network.plain())}
     size = network.parameters.nbytes + network.state.nbytes
     if len(network.graph.nodes) > most_nodes(size):
         what = f"the network has {len(network.graph.nodes):,} nodes; a file with arrays of {size:,} bytes may have"
@@ -147,7 +147,7 @@ def _contents(
     if spec.training is not None:
         # Where the data were and what else took part in the run is no part of the model.
         training = spec.training.replace(callbacks=())
-        stored["training"] = training.plain()
+        stored["training"] = bare(training.plain())
         needs |= origins(training, registry)
     elif isinstance(network.stored_training, UnreadTraining):
         stored["training"] = network.stored_training.plain
@@ -288,7 +288,7 @@ def load(
     except NotAModelFile:
         from pathlib import Path
 
-        imported = registry.hooks.hook.modnet_import(path=Path(path))
+        imported = registry.hooks.hook.modnet_import(path=Path(path).expanduser())
         if imported is None:
             raise
         return cast(Network, imported)
@@ -342,9 +342,10 @@ def _checked_spec(
     header = found.header
     reader, spec = read_spec(path, header, found.size, registry, known)
     try:
-        graph = build_graph(spec, most_nodes(found.size))
+        graph = build_graph(spec, most_nodes(found.size), stored=True)
     except SpecError as error:
         raise MalformedFile(path, "\n".join(itemised(map(str, error.problems))), "spec") from None
+    _leave_out(graph, {name for segment in found.groups.get("state", ()) for name in segment.names})
     _check_arrays(path, Layout.of(graph), np.dtype(spec.dtype), found.groups)
     training = header["spec"].get("training")
     if isinstance(training, dict):
@@ -418,6 +419,18 @@ def check_features(path: str | PathLike[str], header: Mapping[str, Any]) -> None
         raise NewerFormat(path, message, "features")
 
 
+def _leave_out(graph: Graph, stored: Container[str]) -> None:
+    """Takes from the nodes what a file from before does not have, and they can do without."""
+    for node in graph.nodes:
+        owner = node if node.owner is None else graph.nodes[node.owner]
+        if any(state.optional for state in node.state.values()):
+            node.state = {
+                name: state
+                for name, state in node.state.items()
+                if not state.optional or f"{owner.name}.{name}" in stored
+            }
+
+
 def _check_arrays(
     path: str | PathLike[str], layout: Layout, dtype: np.dtype[Any], groups: Mapping[str, tuple[Segment, ...]]
 ) -> None:
@@ -452,6 +465,16 @@ def _described(shape_and_dtype: tuple[tuple[int, ...], np.dtype[Any]]) -> str:
 # Origins
 
 
+def bare(plain: Any) -> Any:
+    """A plain value as a file holds it: components under their names alone, as the file's needs say whose they are."""
+    if isinstance(plain, dict):
+        made = {key: bare(value) for key, value in plain.items()}
+        if isinstance(made.get("type"), str):
+            made["type"] = made["type"].partition("@")[0]
+        return made
+    return [bare(item) for item in plain] if isinstance(plain, list) else plain
+
+
 def components_of(value: Any) -> Iterator[Component]:
     """All components within a configuration value, each before those within it."""
     if isinstance(value, Component):
@@ -473,10 +496,21 @@ Needs = dict[tuple[str, str], tuple[str, str, int]]
 
 
 def origins(value: Any, registry: Registry) -> Needs:
-    """Where the components within a configuration value come from."""
+    """Where the components within a configuration value come from.
+
+    Raises:
+        SpecError: two of one name come from two places; a file could not tell them apart.
+    """
     needs: Needs = {}
     for component in components_of(value):
         origin = registry.origin(type(component))
+        other = needs.get((origin.kind, origin.type))
+        if other is not None and other[0] != origin.distribution:
+            places = " and ".join(name or "this program" for name in sorted((other[0], origin.distribution)))
+            what = f"two components are called {origin.kind} {show(origin.type)}, of {places}"
+            raise SpecError(
+                [Problem("network", f"{what}; a model file holds only one of that name", "take one of them")]
+            )
         needs[origin.kind, origin.type] = (origin.distribution, origin.version, component.version)
     return needs
 
@@ -580,6 +614,8 @@ class StoredComponentReader(ComponentReader):
         try:
             entry = self.registry.entry(KINDS[kinds[0]], f"{name}@{distribution}" if distribution else name)
             found = entry.load()
+            if distribution and self.registry.is_taken(KINDS[kinds[0]], name):
+                self.registry.choose(KINDS[kinds[0]], f"{name}@{distribution}")
         except NotInstalled:
             command = f"pip install {distribution}=={version}" if version else f"pip install {distribution}"
             message = f"this model needs {what} of {distribution} {version}, which is not installed:  {command}"

@@ -215,6 +215,7 @@ class File:
 @contextmanager
 def opened(path: str | os.PathLike[str]) -> Iterator[File]:
     """Opens what is at the path if it is a regular file, and says of which file a Fault in the body is."""
+    path = os.path.expanduser(path)
     require_regular(path, os.stat(path))  # opening a pipe or a device can have effects of its own
     with open(path, "rb", buffering=0, opener=lambda name, _: os.open(name, _FLAGS)) as raw:
         require_regular(path, os.fstat(raw.fileno()))

@@ -62,7 +62,16 @@ def load_parameters(network: Network, source: Any, rename: Mapping[str, str], st
     arrays = {_renamed(name, rename): array for name, array in arrays.items()}
     ours: dict[str, Array] = {**network.parameters, **network.state}
     report = Transfer(left_over=[name for name in arrays if name not in ours])
+    # What a source from before does not have, and its layer does without, gets the value that says so.
+    fills = {
+        f"{node.name}.{name}": state.fill
+        for node in network.graph.nodes
+        for name, state in node.state.items()
+        if state.optional and node.owner is None and f"{node.name}.{name}" not in arrays
+    }
     for name, array in ours.items():
+        if name in fills:
+            continue
         if name not in arrays:
             report.missing.append(name)
         elif arrays[name].shape != array.shape:
@@ -73,6 +82,10 @@ def load_parameters(network: Network, source: Any, rename: Mapping[str, str], st
         raise ParameterMismatch(path, report.missing, report.left_over, report.mismatched)
     for name in report.taken:
         ours[name][...] = arrays[name]
+    for name, fill in fills.items():
+        node, _, _ = name.rpartition(".")
+        if any(taken.rpartition(".")[0] == node for taken in report.taken):
+            ours[name].fill(fill)
     return report
 
 

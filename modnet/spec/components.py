@@ -24,7 +24,7 @@ class ComponentReader:
     def find(self, kind: type[Component], name: str) -> type[Component]:
         """The class that a type name stands for."""
         try:
-            return self.registry.find(kind, name)
+            return self.registry.choose(kind, name)
         except NotInstalled as error:
             raise UnknownType(str(error)) from None
 

@@ -42,7 +42,7 @@ def read_spec(
     elif isinstance(source, Mapping):
         values = source
     else:
-        path = FilePath(source)
+        path = FilePath(source).expanduser()
         foreign = path.suffix.lower() not in (".toml", ".json", ".yaml", ".yml")
         located = read_source(path, (lambda p: registry.hooks.hook.modnet_read_spec(path=p),) if foreign else ())
         values = located.values

@@ -81,7 +81,7 @@ def read_source(path: str | os.PathLike[str], readers: Iterable[Reader] = ()) ->
         MissingExtra: a YAML file, and ruamel.yaml is not installed.
     """
     file = os.fspath(path)
-    found = FilePath(path)
+    found = FilePath(path).expanduser()
     try:
         is_folder = stat.S_ISDIR(found.stat().st_mode)
     except (FileNotFoundError, NotADirectoryError, ValueError):  # ValueError: a NUL in the name

@@ -14,7 +14,7 @@ import numpy as np
 from modnet.component import Array
 from modnet.configuration import did_you_mean, show
 from modnet.errors import DataError
-from modnet.network import Network
+from modnet.network import Network, as_numbers
 
 BLOCK = 1 << 20
 """Bytes of a mapped file that are read together when its rows are shuffled."""
@@ -33,22 +33,28 @@ FINGERPRINT_ROWS = 1024
 class Batch:
     """Some samples: the inputs in order, output name -> target, and a weight for each sample or None.
 
-    The arrays may be reused for the next batch.
+    Weights may also be for each step of sequences, (batch, time). `rows` are the samples' places in all the data, None
+    where there are no such. The arrays may be reused for the next batch.
     """
 
     inputs: list[Array]
     targets: dict[str, Array]
     weights: Array | None = None
+    rows: slice | Array | None = None
 
     def __len__(self) -> int:
         return len(self.inputs[0])
+
+    def counts(self) -> bool:
+        """Whether there are samples, and some with a weight."""
+        return len(self) > 0 and (self.weights is None or bool(self.weights.any()))
 
 
 class Batches(Protocol):
     """A source of batches.
 
     Attributes:
-        steps: batches in an epoch, or None where that is not known.
+        steps: batches in an epoch, or None where that is not known before it has ended.
         rewinds: whether an epoch can be had again.
     """
 
@@ -97,12 +103,12 @@ class ArrayBatches:
         for name, target in self.targets.items():
             if len(target) != len(self.inputs[0]):
                 raise DataError(f"{len(self.inputs[0])} samples, but {len(target)} targets (output {show(name)})")
-        if weights is not None and weights.shape != (len(self.inputs[0]),):
-            raise DataError(f"{len(self.inputs[0])} samples, but sample weights of shape {weights.shape}")
-        if weights is not None and not (np.isfinite(weights).all() and (weights >= 0).all() and weights.any()):
-            raise DataError("sample weights: expected finite numbers >= 0, of which one at least is greater")
         if not self.samples:
             raise DataError("there are no samples")
+        if weights is not None:
+            _check_weights(weights, len(self.inputs[0]))
+            if not (weights if rows is None else weights[rows]).any():
+                raise DataError("sample weights: expected finite numbers >= 0, some above 0; these rows have none")
         self._buffers: dict[int, Array] = {}
         self._contiguous: dict[int, Array] = {}
         self._resident = 0
@@ -113,6 +119,7 @@ class ArrayBatches:
                 [self._take(array, chosen) for array in self.inputs],
                 {name: self._take(target, chosen) for name, target in self.targets.items()},
                 None if self.weights is None else self._take(self.weights, chosen),
+                chosen,
             )
 
     def _chosen(self, rng: np.random.Generator | None, start: int) -> Iterator[slice | Array]:
@@ -203,11 +210,14 @@ class ArrayBatches:
 
 
 class StreamBatches:
-    """Batches that come ready from a generator or another iterable: (x, y) or (x, y, weights).
+    """Batches that come ready from a generator or another iterable: (x, y) or (x, y, weights), in a tuple or a list.
 
     Args:
         source: an iterable, or a function that gives a new one for each epoch.
         steps: batches in an epoch; by default an epoch lasts until the iterable ends.
+
+    Attributes:
+        steps: those, or as many as the source says that it has.
     """
 
     def __init__(
@@ -222,31 +232,43 @@ class StreamBatches:
         self.source = source
         self.network = network
         self.outputs = outputs
-        self.steps = steps
+        self.limit = steps
         self.rewinds = callable(source) or not isinstance(source, Iterator)
+        self.steps = _length(source) if steps is None and self.rewinds else steps
         self._running: Iterator[Any] | None = None
 
     def epoch(self, rng: np.random.Generator | None = None, skip: int = 0) -> Iterator[Batch]:
         if callable(self.source):
             items: Iterator[Any] = iter(self.source())
-        elif self.steps is not None:
+        elif self.limit is not None:
             # An endless stream goes on where the epoch before stopped.
             self._running = self._running or iter(self.source)
             items = self._running
         else:
             items = iter(self.source)
         for item in islice(items, skip if self.rewinds else 0, self._end(skip)):
-            if not isinstance(item, tuple) or len(item) not in (2, 3):
+            if not isinstance(item, tuple | list) or len(item) not in (2, 3):
                 raise DataError(f"expected batches (x, y) or (x, y, weights), found {show(item)}")
-            weights = None if len(item) == 2 else np.asarray(item[2])
-            yield Batch(self.network.arrays(item[0]), named_targets(item[1], self.outputs), weights)
+            inputs, targets = self.network.arrays(item[0]), named_targets(item[1], self.outputs)
+            weights = None if len(item) == 2 else sample_weights(item[2])
+            if weights is not None:
+                _check_weights(weights, len(inputs[0]))
+            yield Batch(inputs, targets, weights)
 
     def _end(self, skip: int) -> int | None:
-        return self.steps if self.steps is None or self.rewinds else self.steps - skip
+        return self.limit if self.limit is None or self.rewinds else self.limit - skip
 
     def fingerprint(self) -> dict[str, str]:
         """Nothing: what a stream will give cannot be told beforehand."""
         return {}
+
+
+def _length(source: Any) -> int | None:
+    """How many batches an iterable has, if it can tell: a list can, and a torch DataLoader of most data sets."""
+    try:
+        return None if callable(source) else len(source)
+    except TypeError:
+        return None
 
 
 def _fingerprint(array: Array) -> str:
@@ -273,10 +295,37 @@ def named_targets(y: Any, outputs: Sequence[str]) -> dict[str, Array]:
     missing = [name for name in outputs if name not in y]
     if missing:
         raise DataError(f"there is no target for the output {', '.join(map(show, missing))}")
-    targets = {name: y[name] if isinstance(y[name], np.memmap) else np.asarray(y[name]) for name in outputs}
-    for name, target in targets.items():
-        if target.dtype.kind not in "biuf" or target.ndim == 0:
-            raise DataError(
-                f"target of {show(name)}: expected an array of numbers, found {show(y[name])} of type {target.dtype}"
-            )
-    return targets
+    return {name: _target(y[name], f"target of {show(name)}") for name in outputs}
+
+
+def _target(value: Any, what: str) -> Array:
+    if value is None:
+        raise DataError(f"{what}: expected an array of numbers, found None")
+    target = as_numbers(value, what, "names, y = np.unique(y, return_inverse=True) makes labels 0, 1, ... of text")
+    if target.ndim == 0:
+        raise DataError(f"{what}: expected an array of numbers, one for each sample; found a single number")
+    return target
+
+
+def sample_weights(value: Any) -> Array:
+    """Weights as an array.
+
+    Raises:
+        DataError: they are no numbers.
+    """
+    return as_numbers(value, "sample weights")
+
+
+def _check_weights(weights: Array, samples: int) -> None:
+    """Checks the number of weights and the weights themselves; a second axis is one of steps."""
+    if weights.ndim not in (1, 2) or len(weights) != samples:
+        raise DataError(
+            f"sample weights: expected shape ({samples},), a weight for each sample, or ({samples}, steps) where the "
+            f"output is a sequence; found {weights.shape}"
+        )
+    fit = np.isfinite(weights) & (weights >= 0)
+    if not fit.all():
+        first = np.argwhere(~fit)[0]
+        raise DataError(
+            f"sample weights: expected finite numbers >= 0, found {weights[tuple(first)]:g} in row {first[0]}"
+        )

@@ -16,8 +16,9 @@ from weakref import WeakKeyDictionary, finalize
 
 import numpy as np
 
-from modnet.component import Callback, field
-from modnet.errors import ModelFileError
+from modnet.component import Callback, field, monitored_figure
+from modnet.configuration import show
+from modnet.errors import TrainingError
 from modnet.hooks import hookimpl
 
 if TYPE_CHECKING:
@@ -35,11 +36,15 @@ class RecordHistory(Callback, type="history"):
 class EarlyStopping(Callback, type="early_stopping"):
     """Stops when a figure has not improved for a number of epochs, and brings the best weights back.
 
+    The figure itself says whether better is greater or smaller. A figure that is nan is never the best: such an epoch
+    is one without improvement, and a warning tells of the first.
+
     Fields:
         patience: epochs without improvement after which the run stops.
         monitor: the figure; "validation_loss" stands for "loss" in a run without validation.
         minimum_delta: what counts as an improvement: more than this.
-        restore_best: whether the network ends with the weights and state of the best epoch, however the run ended.
+        restore_best: whether the network ends with the weights and state of the best epoch, however the run ended, also
+            where it diverged.
 
     Source: Prechelt 1998, "Early stopping - but when?", the criterion UP counted in epochs.
     """
@@ -49,21 +54,36 @@ class EarlyStopping(Callback, type="early_stopping"):
     minimum_delta: float = field(default=0.0, minimum=0.0)
     restore_best: bool = True
 
+    def check_figures(self, figures: Mapping[str, bool | None]) -> None:
+        name, greater = monitored_figure(self.monitor, figures)
+        if greater is None:
+            raise ValueError(f"{show(name)} has no better and worse, so it cannot be monitored")
+
     def modnet_epoch_ended(self, run: Run) -> None:
         state = run.state_of(self)
         value, greater = run.monitored(self.monitor)
+        figure = self.monitor.replace("_", " ")
+        if math.isnan(value) and not state.get("nan"):
+            state["nan"] = True
+            warnings.warn(
+                f"{figure} is nan in epoch {run.epoch}: early_stopping counts such an epoch as one without improvement",
+                stacklevel=2,
+            )
         if "best" not in state or _better(value, state["best"], greater, self.minimum_delta):
             state.update(best=value, epoch=run.epoch)
-            if self.restore_best:
+            if self.restore_best and not math.isnan(value):
                 state["parameters"] = run.network.parameters.flat.copy()
                 state["state"] = run.network.state.flat.copy()
         elif run.epoch - state["epoch"] >= self.patience:
             plural = "" if self.patience == 1 else "s"
-            run.stop(f"{self.monitor.replace('_', ' ')} has not improved for {self.patience} epoch{plural}")
+            never = " (it was nan in all of them)" if math.isnan(state["best"]) else ""
+            run.stop(f"{figure} has not improved for {self.patience} epoch{plural}{never}")
 
     def modnet_training_ended(self, run: Run) -> None:
         state = run.state_of(self)
-        if self.restore_best and "parameters" in state and state["epoch"] != run.epoch:
+        # The best of a run from before nan was never the best may be nan.
+        known = "parameters" in state and not math.isnan(state["best"])
+        if self.restore_best and known and state["epoch"] != run.epoch:
             np.copyto(run.network.parameters.flat, state["parameters"])
             np.copyto(run.network.state.flat, state["state"])
             run.history.best_epoch = state["epoch"]
@@ -112,7 +132,8 @@ class Checkpoint(Callback, type="checkpoint"):
     SIGHUP stops the run. Where neither epochs, steps nor minutes are given, every epoch has one.
 
     Fields:
-        directory: where to, seen from the working directory; made if it is not there.
+        directory: where to, seen from the working directory; made if it is not there. A ~ at its beginning stands for
+            the home folder.
         every_epochs, every_steps, every_minutes: how often.
         keep: how many of the newest files of this run stay.
 
@@ -133,7 +154,7 @@ class Checkpoint(Callback, type="checkpoint"):
     def modnet_training_started(self, run: Run) -> None:
         from modnet.training.checkpoint import lock_folder
 
-        path = Path(self.directory)
+        path = Path(self.directory).expanduser()
         made = not path.exists()
         path.mkdir(parents=True, exist_ok=True)
         # Whatever becomes of the run, the lock does not outlive it.
@@ -143,6 +164,8 @@ class Checkpoint(Callback, type="checkpoint"):
     # Last, so that the other callbacks' part of the step or epoch is in the file.
     @hookimpl(trylast=True)
     def modnet_step_ended(self, run: Run) -> None:
+        if run.step == _folders[run][id(self)].step + 1:
+            self._try_state(run)
         by_steps = self.every_steps is not None and run.step % self.every_steps == 0
         if by_steps or self._minutes_are_over(run):
             self._write(run)
@@ -188,6 +211,16 @@ class Checkpoint(Callback, type="checkpoint"):
             60 * self.every_minutes
         )
 
+    def _try_state(self, run: Run) -> None:
+        """Warns, after the first step, where metrics or callbacks remember what no checkpoint can hold."""
+        from modnet.training.checkpoint import check_state
+
+        try:
+            check_state(run)
+        except TrainingError as error:
+            what = "a checkpoint from the middle of an epoch cannot be written in this run"
+            warnings.warn(f"{what}: {error}", stacklevel=2)
+
     def _write(self, run: Run) -> None:
         self._write_to(_folders[run][id(self)], run)
 
@@ -206,7 +239,7 @@ class Checkpoint(Callback, type="checkpoint"):
             # A killed run's last checkpoint may have had a name that never comes again.
             remove_leftovers(folder.path, r"step-\d{10,}\.modnet")
             write(run, folder.path / name)
-        except (OSError, ModelFileError, MemoryError) as error:
+        except Exception as error:
             state["files"] = before
             reason = error.strerror or str(error) if isinstance(error, OSError) else str(error)
             warnings.warn(
@@ -226,14 +259,20 @@ class JSONLog(Callback, type="json_log"):
     """Writes a line of JSON for every epoch: its number, the step, the seconds it took, the learning rate, the figures.
 
     Fields:
-        path: the file, seen from the working directory. A run begins it anew; one that goes on from a checkpoint keeps
-            the lines of the epochs before that. A line that cannot be written is told of by a warning.
+        path: the file, seen from the working directory; a ~ at its beginning stands for the home folder. A run begins
+            it anew; one that goes on from a checkpoint keeps the lines of the epochs before that. A file that is there
+            and is no such log is refused before the first step. A line that cannot be written is told of by a warning.
     """
 
     path: str
 
     def modnet_training_started(self, run: Run) -> None:
-        path = Path(self.path)
+        path = Path(self.path).expanduser()
+        if path.is_file() and not _is_log(path):
+            raise TrainingError(
+                f"json_log: {path} is there and is no log of a training; it is not overwritten: remove it, or choose "
+                "another path"
+            )
         lines = path.read_text().splitlines(keepends=True) if run.step and path.exists() else []
         path.write_text("".join(lines[: run.history.epochs]))
 
@@ -243,11 +282,24 @@ class JSONLog(Callback, type="json_log"):
         for name, value in run.figures.items():
             line[name] = value.tolist() if isinstance(value, np.ndarray) else value if math.isfinite(value) else None
         try:
-            with Path(self.path).open("a") as file:
+            with Path(self.path).expanduser().open("a") as file:
                 file.write(json.dumps(line) + "\n")
         except OSError as error:
             what = f"{self.path} could not be written ({error.strerror or error})"
             warnings.warn(f"{what}; the training goes on, and the line of epoch {run.epoch} is missing", stacklevel=2)
+
+
+def _is_log(path: Path) -> bool:
+    """Whether a file is empty or begins with a line as `JSONLog` writes them."""
+    with path.open("rb") as file:
+        line = file.readline(1 << 20)
+    if not line:
+        return True
+    try:
+        found = json.loads(line)
+    except ValueError:
+        return False
+    return isinstance(found, dict) and {"epoch", "step", "seconds", "learning_rate"} <= found.keys()
 
 
 def _close(descriptor: int | None) -> None:

@@ -24,11 +24,12 @@ from modnet.configuration import show
 from modnet.errors import MalformedFile, ModelFileError, TrainingError
 from modnet.modelfile.container import DTYPES
 from modnet.modelfile.figures import joined
-from modnet.modelfile.model import Needs, check_features, check_training, origins, read_spec, store
+from modnet.modelfile.model import Needs, bare, check_features, check_training, origins, read_spec, store
 from modnet.modelfile.reader import Contents, ReadGroup, read
 from modnet.modelfile.writer import Group
 from modnet.parameters import FlatArray
 from modnet.registry import CORE
+from modnet.schedules import Plateau
 from modnet.spec.model import TrainingSpec
 from modnet.training.callbacks import Checkpoint
 from modnet.training.objective import Tally
@@ -56,7 +57,35 @@ def write(run: Run, path: str | PathLike[str]) -> None:
         ModelFileError, OSError: as `modnet.save`.
     """
     arrays: dict[str, Array] = {}
-    state = {
+    state = _state(run)
+    training = {
+        "step": run.step,
+        "epoch": run.epoch,
+        "batch": run.batch,
+        "steps_per_epoch": run.steps_per_epoch,
+        "stopped": "" if run.interrupted else run.stopped,
+        "spec": bare(_training(run).plain()),
+        "data": run.data(),
+        "state": _packed(state, "training", arrays),
+    }
+    slots = [Group(f"optimizer.{name}", slot.flat, slot.layout) for name, slot in run.optimization.slots.items()]
+    run.network.history = run.history.figures
+    components = (_training(run), run.optimization.optimizer)
+    store(run.network, path, run.registry, {"training": training}, [*slots, *_groups(arrays)], components)
+
+
+def check_state(run: Run) -> None:
+    """Checks that a checkpoint could hold what the run remembers. Writes nothing.
+
+    Raises:
+        TrainingError: a callback or metric remembers something other than plain values and arrays.
+    """
+    _packed(_state(run), "training", {})
+
+
+def _state(run: Run) -> dict[str, Any]:
+    """What generators, metrics and callbacks remember."""
+    return {
         "order": run.order_at_epoch if run.batch else run.order.bit_generator.state,
         "noise": run.noise.bit_generator.state,
         "tally": run.tally.state() if run.batch else {},
@@ -66,20 +95,6 @@ def write(run: Run, path: str | PathLike[str]) -> None:
         "loss": run.loss,
         "callbacks": run.states,
     }
-    training = {
-        "step": run.step,
-        "epoch": run.epoch,
-        "batch": run.batch,
-        "steps_per_epoch": run.steps_per_epoch,
-        "stopped": "" if run.interrupted else run.stopped,
-        "spec": _training(run).plain(),
-        "data": run.data(),
-        "state": _packed(state, "training", arrays),
-    }
-    slots = [Group(f"optimizer.{name}", slot.flat, slot.layout) for name, slot in run.optimization.slots.items()]
-    run.network.history = run.history.figures
-    components = (_training(run), run.optimization.optimizer)
-    store(run.network, path, run.registry, {"training": training}, [*slots, *_groups(arrays)], components)
 
 
 def restore(run: Run, source: str | PathLike[str]) -> Path | None:
@@ -101,7 +116,7 @@ def restore(run: Run, source: str | PathLike[str]) -> Path | None:
         NotInstalled, BrokenPlugin: a component that it needs cannot be had.
         OSError: the file cannot be read.
     """
-    found = _find(run, Path(source))
+    found = _find(run, Path(source).expanduser())
     if found is None:
         return None
     path, contents = found
@@ -165,7 +180,7 @@ def _find(run: Run, source: Path) -> tuple[Path, Contents] | None:
                 raise
             warnings.warn(f"{error}; taking the checkpoint before it", stacklevel=2)
     folders = [used.directory for used in run.callbacks.values() if isinstance(used, Checkpoint)]
-    if any(source.resolve() == Path(folder).resolve() for folder in folders):
+    if any(source.resolve() == Path(folder).expanduser().resolve() for folder in folders):
         return None
     raise TrainingError(
         f"there is no checkpoint in {source}{'' if source.is_dir() else ', which is not there'}; to begin at the "
@@ -283,6 +298,15 @@ def _training(run: Run) -> TrainingSpec:
     return run.training.replace(callbacks=())
 
 
+def _comparable(training: TrainingSpec) -> dict[str, Any]:
+    """The training table as it is compared: once every plateau had mode = "min" if it was not given."""
+    table = training.plain()
+    schedule = table["schedule"]
+    if schedule is not None and schedule["type"] == Plateau.type and schedule["mode"] == "min":
+        schedule["mode"] = None
+    return table
+
+
 def _check_same(run: Run, path: Path, contents: Contents, training: Mapping[str, Any]) -> None:
     """Compares what the checkpoint says with the run. The file is read as components of today understand it.
 
@@ -298,7 +322,7 @@ def _check_same(run: Run, path: Path, contents: Contents, training: Mapping[str,
         *_changes("network", network.plain(), run.network.spec.network.plain()),
         *(
             line
-            for key, line in _keyed_changes("training", before.plain(), _training(run).plain())
+            for key, line in _keyed_changes("training", _comparable(before), _comparable(_training(run)))
             if key not in CHANGEABLE
         ),
         *(f"data: {name} is another" for name in _other_data(training.get("data"), run.data())),

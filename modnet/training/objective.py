@@ -2,21 +2,34 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from modnet.component import Array, Loss, Metric, WeightedLoss
-from modnet.configuration import did_you_mean, show
+from modnet.component import Array, Callback, Loss, Metric, Schedule, WeightedLoss
+from modnet.configuration import did_you_mean, path_text, show
 from modnet.context import Context
-from modnet.errors import Problem, ShapeError, SpecError, TrainingError
+from modnet.errors import DataError, Problem, ShapeError, SpecError, TrainingError
 from modnet.kernels import NUMPY_ONLY, Kernels
+from modnet.losses.targets import SampleError
 from modnet.network import Network
 from modnet.parameters import FlatArray
 from modnet.spec.model import TrainingSpec
-from modnet.training.batches import Batch
+from modnet.training.batches import ArrayBatches, Batch
+from modnet.training.endings import check_distributions, unfit_ending
+from modnet.training.optimization import safe_norm
+
+VALIDATION = "validation_"
+"""What the names of the validation's figures begin with."""
+
+COUPLING = 1e-3
+"""By how much of it a sample's value may differ in a smaller batch: rounding differs, by far less."""
+
+ROWS_AT_A_TIME = 1 << 16
+"""Targets that are looked at together before training."""
 
 
 @dataclass
@@ -25,6 +38,7 @@ class Head:
 
     Attributes:
         name: of the output.
+        position: where what the loss reads is among the values of a pass.
         loss, weight: what is computed, and its factor in the sum over the outputs.
         joint: whether the loss reads what the output's activation would have read.
         metrics: name -> metric.
@@ -35,6 +49,7 @@ class Head:
     """
 
     name: str
+    position: int
     loss: Loss
     weight: float
     joint: bool
@@ -52,6 +67,7 @@ class Objective:
     Attributes:
         heads: the outputs that have a loss.
         wanted: the slots whose values `measure` takes; the losses' own come first.
+        reached: the names of the parameters that any of the losses depends on.
     """
 
     def __init__(self, network: Network, training: TrainingSpec, kernels: Kernels = NUMPY_ONLY) -> None:
@@ -72,99 +88,334 @@ class Objective:
         for name, chosen in metrics.items():
             if chosen and name not in losses:
                 _refuse(f"metrics.{name}", "metrics need the loss of their output too")
+        for name, used in losses.items():
+            unfit = unfit_ending(network, name, used.loss)
+            if unfit is not None:
+                _refuse(f"loss.{name}" if isinstance(training.loss, Mapping) else "loss", *unfit)
         self.heads: list[Head] = []
         predictions: list[int] = []
         for name, used in losses.items():
             node = network.graph.nodes[outputs[name] - len(network.inputs)]
             joint = node.layer.type in used.loss.joint_with
             slot = node.inputs[0] if joint else outputs[name]
-            position = len(self.heads)
+            prediction = len(self.heads)
             if joint and metrics.get(name):
-                position = len(losses) + len(predictions)
+                prediction = len(losses) + len(predictions)
                 predictions.append(outputs[name])
             self.heads.append(
                 Head(
                     name,
+                    len(self.heads),
                     used.loss,
                     used.weight,
                     joint,
                     _named_metrics(metrics.get(name, ())),
                     slot,
-                    position,
+                    prediction,
                     kernels.method(used.loss, "joint" if joint else "measure", network.dtype),
                     Context(network.dtype),
                     Context(network.dtype, needs_input_gradient=False),
                 )
             )
         self.wanted = [head.slot for head in self.heads] + predictions
+        self.reached = network.parameters_behind(head.slot for head in self.heads)
         self._checked: set[tuple[Any, ...]] = set()
+        self._masked = any(node.layer.makes_mask for node in network.graph.nodes)
 
-    def figures(self) -> dict[str, bool | None]:
-        """The name of every figure -> whether a greater value is better."""
+    def figures(self, validation: bool = False) -> dict[str, bool | None]:
+        """The name of every figure -> whether a greater value is better; with those of the validation, if wanted.
+
+        Raises:
+            SpecError: two figures would have one name, or one of the training would pass for one of the validation.
+        """
         several = len(self.heads) > 1
-        names: dict[str, bool | None] = {"loss": False}
+        found: list[tuple[str, bool | None, str]] = [("loss", False, "")]
         for head in self.heads:
             if several:
-                names[f"{head.name}_loss"] = False
+                found.append((f"{head.name}_loss", False, f"the loss of the output {show(head.name)}"))
             for name, metric in head.metrics.items():
-                names[f"{head.name}_{name}" if several else name] = metric.greater_is_better
-        return names
+                own = f"{head.name}_{name}" if several else name
+                found.append(
+                    (own, metric.greater_is_better, f"the metric {show(name)} of the output {show(head.name)}")
+                )
+        names: dict[str, bool | None] = {}
+        for name, greater, whose in found:
+            if name in names or name.startswith(VALIDATION):
+                taken = "is another figure's" if name in names else "is that of a figure of the validation"
+                _refuse(
+                    "loss" if several else "metrics",
+                    f"{whose} would be recorded as {show(name)}, which {taken}",
+                    "give the output, or the metric's type, another name",
+                )
+            names[name] = greater
+        return {**names, **{VALIDATION + name: greater for name, greater in names.items()}} if validation else names
 
-    def measure(self, values: Sequence[Array], batch: Batch, tally: Tally) -> tuple[float, list[Array]]:
+    def measure(
+        self, values: Sequence[Array], batch: Batch, tally: Tally, masks: Sequence[Array | None] = ()
+    ) -> tuple[float, list[Array]]:
         """The loss of a batch, and its gradient for the first wanted slots; the loss is added to `tally` too.
+
+        Where nothing in the batch has a weight there is no loss, nan, and there are no gradients.
+
+        Args:
+            masks: for each of the values which steps count, (batch, time), or None; nothing where no layer makes masks.
 
         Raises:
             ShapeError: a prediction and its target do not fit.
+            DataError: a target or a prediction is none that the loss can take.
         """
-        total = 0.0
+        total, weighted = 0.0, False
         gradients = []
         for head, value in zip(self.heads, values, strict=False):
-            losses, gradient, weights = self._losses(head, head.training, values, value, batch, tally)
-            loss_sum, weight_sum = tally.add_losses(head.name, losses, weights)
+            found = self._losses(head, head.training, values, batch, tally, masks)
+            loss_sum, weight_sum = tally.add_losses(head.name, found)
+            gradient, factors = found.gradient, found.factors
             scale = head.weight / weight_sum if weight_sum else 0.0
-            if weights is None:
+            weighted = weighted or weight_sum > 0
+            if factors is None:
                 gradient *= scale
             else:
-                shares = np.multiply(weights, scale, out=head.training.buffer(weights.shape))
+                shares = np.multiply(factors, scale, out=head.training.buffer(factors.shape))
                 gradient *= shares.reshape(-1, *[1] * (gradient.ndim - 1))
-            gradients.append(gradient)
+            gradients.append(found.spread(gradient, value, head.training))
             total += scale * loss_sum
-        return total, gradients
+        return (total, gradients) if weighted else (math.nan, [])
 
-    def evaluate(self, values: Sequence[Array], batch: Batch, tally: Tally) -> None:
-        """Adds the loss of a batch to `tally`, without the gradient; raises as `measure`."""
-        for head, value in zip(self.heads, values, strict=False):
-            losses, _, weights = self._losses(head, head.evaluating, values, value, batch, tally)
-            tally.add_losses(head.name, losses, weights)
+    def evaluate(self, values: Sequence[Array], batch: Batch, tally: Tally, masks: Sequence[Array | None] = ()) -> None:
+        """Adds the loss of a batch to `tally`, without the gradient; arguments and errors as of `measure`."""
+        for head in self.heads:
+            tally.add_losses(head.name, self._losses(head, head.evaluating, values, batch, tally, masks))
+
+    def check_targets(self, batches: ArrayBatches) -> None:
+        """Looks at all targets in memory, and at labels in mapped files, before there is a prediction.
+
+        Raises:
+            DataError: one is none that the loss can take, with its row; or the loss gives no target a weight.
+        """
+        for head in self.heads:
+            shape, target = self.network.outputs[head.name], batches.targets[head.name]
+            by_rows = isinstance(target, np.memmap) and target.ndim > 1
+            if by_rows or shape[-1:] == (None,) or (self._masked and len(shape) > 1):
+                continue  # what stands at padded steps may be anything
+            head.loss.check_shapes(shape, target.shape[1:])
+            weight, by_classes = 0.0, False
+            for start in range(0, batches.samples, ROWS_AT_A_TIME):
+                part = slice(start, start + ROWS_AT_A_TIME)
+                chosen = part if batches.rows is None else batches.rows[part]
+                weights = None if batches.weights is None else batches.weights[chosen]
+                if weights is not None and weights.ndim > 1:
+                    break  # what has no weight may be anything, and what has one is met in its batch
+                few = _representable(target[chosen], self.network.dtype, head.name, chosen)
+                if not _are_labels(head.loss, few, len(shape)):
+                    few = few.astype(self.network.dtype, copy=False)
+                try:
+                    head.loss.check_targets(shape, few)
+                    by_class = head.loss.sample_weights(few)
+                except SampleError as error:
+                    raise error.at(f"row {row_of(chosen, error.sample)}") from None
+                if by_class is not None:
+                    weight += float(np.sum(by_class if weights is None else by_class * weights))
+                    by_classes = True
+            if by_classes and not weight:
+                raise DataError(f"no sample has a weight: the class weights of {head.loss.type} are 0 for all of them")
 
     def _losses(
-        self, head: Head, context: Context, values: Sequence[Array], value: Array, batch: Batch, tally: Tally
-    ) -> tuple[Array, Array, Array | None]:
+        self,
+        head: Head,
+        context: Context,
+        values: Sequence[Array],
+        batch: Batch,
+        tally: Tally,
+        masks: Sequence[Array | None],
+    ) -> _Losses:
         """Each sample's loss, its gradient and its weight; the metrics are added to `tally`."""
         context.begin()
-        target = self._target(head, context, value, batch.targets[head.name])
-        for name, metric in head.metrics.items():
-            tally.add_metric(head.name, name, metric, values[head.prediction], target, batch.weights)
-        losses, gradient = head.measure(context, value, target)
-        weights = head.loss.sample_weights(target)
-        if batch.weights is not None:
-            weights = batch.weights if weights is None else weights * batch.weights
-        return losses, gradient, None if weights is None else np.asarray(weights, losses.dtype)
+        value, given, weights = values[head.position], batch.targets[head.name], batch.weights
+        target = self._target(head, context, value, given, batch)
+        mask = masks[head.position] if masks else None
+        chosen = None
+        if mask is not None or (weights is not None and weights.ndim > 1):
+            chosen, weights = self._positions(head, value, mask, weights)
+        shown = values[head.prediction]
+        try:
+            for name, metric in head.metrics.items():
+                if chosen is None or not metric.positions:
+                    tally.add_metric(head.name, name, metric, shown, given, batch.weights)
+                else:
+                    tally.add_metric(head.name, name, metric, _at(shown, chosen), _at(given, chosen), weights)
+            if chosen is not None:
+                value, target = _at(value, chosen, context), _at(target, chosen, context)
+            losses, gradient = head.measure(context, value, target)
+            by_class = head.loss.sample_weights(target)
+        except SampleError as error:
+            if batch.rows is None or chosen is not None:
+                raise
+            raise error.at(f"row {row_of(batch.rows, error.sample)}") from None
+        if by_class is None and weights is None:
+            return _Losses(losses, gradient, None, None, chosen)
+        self._look_for_coupling(head, value, target, losses)
+        total = weights if by_class is None else by_class if weights is None else by_class * weights
+        factors = weights if head.loss.weighted else total
+        return _Losses(losses, gradient, _of_dtype(factors, losses), _of_dtype(total, losses), chosen)
 
-    def _target(self, head: Head, context: Context, value: Array, target: Array) -> Array:
+    def _positions(
+        self, head: Head, value: Array, mask: Array | None, weights: Array | None
+    ) -> tuple[Array | None, Array | None]:
+        """The steps that count, as numbers of all the batch's steps, and their weights.
+
+        None for the steps says that all count alike, with the weights of their samples.
+        """
+        by_step = weights is not None and weights.ndim > 1
+        if by_step and weights is not None:
+            steps = value.shape[:2] if value.ndim > 2 else (len(value),)
+            if weights.shape != steps:
+                raise DataError(
+                    f"sample weights: expected shape {steps[:1]}, a weight for each sample"
+                    + (f", or {steps}, one for each step" if len(steps) > 1 else "")
+                    + f", found {weights.shape} (output {show(head.name)} of shape {value.shape})"
+                )
+            unfit = [] if head.loss.positions else [head.loss.type]
+            unfit += [metric.type for metric in head.metrics.values() if not metric.positions]
+            if unfit:
+                raise DataError(f"sample weights: {unfit[0]} takes a weight for each sample, not one for each step")
+        elif not head.loss.positions or value.ndim < 3:
+            return None, weights
+        counted = np.ones(value.shape[:2], np.bool_) if mask is None else mask
+        if by_step and weights is not None:
+            counted = counted & (weights > 0)
+        elif counted.all():
+            return None, weights
+        chosen = np.flatnonzero(counted)
+        if weights is None:
+            return chosen, None
+        return chosen, weights.reshape(-1)[chosen] if by_step else weights[chosen // value.shape[1]]
+
+    def _look_for_coupling(self, head: Head, value: Array, target: Array, losses: Array) -> None:
+        """Holds once the values of a batch against those of its halves: weights need values that stand by themselves.
+
+        Raises:
+            DataError: they differ.
+        """
+        if ("coupling", head.name) in self._checked or len(value) < 2:
+            return
+        self._checked.add(("coupling", head.name))
+        half = len(value) // 2
+        measure = head.loss.joint if head.joint else head.loss.measure
+        for part in (slice(half), slice(half, None)):
+            context = Context(self.network.dtype, needs_input_gradient=False)
+            alone = measure(context, value[part], target[part])[0]
+            tolerance = COUPLING * float(np.abs(alone).max())
+            if math.isfinite(tolerance) and not np.allclose(losses[part], alone, rtol=COUPLING, atol=tolerance):
+                raise DataError(
+                    f"{head.loss.type} gives a sample another value where other samples are in the batch, "
+                    "and weights would be wrong for it; train without sample weights and class weights"
+                )
+
+    def _target(self, head: Head, context: Context, value: Array, target: Array, batch: Batch) -> Array:
+        if len(target) != len(value):
+            raise ShapeError(f"{len(value)} samples in a batch, but {len(target)} targets (output {show(head.name)})")
         shapes = (head.name, value.shape[1:], target.shape[1:])
         if shapes not in self._checked:
             head.loss.check_shapes(*shapes[1:])
+            if head.loss.distributions and not head.joint:
+                check_distributions(head.name, head.loss, value)
             self._checked.add(shapes)
-        if len(target) != len(value):
-            raise ShapeError(f"{len(value)} samples in a batch, but {len(target)} targets (output {show(head.name)})")
         if target.dtype == value.dtype:
             return target
-        if head.loss.takes_labels and target.dtype.kind in "biu" and target.ndim < value.ndim:
+        if _are_labels(head.loss, target, value.ndim - 1):
             return target
         buffer = context.buffer(target.shape, value.dtype)
-        np.copyto(buffer, target, casting="unsafe")
+        with np.errstate(over="raise"):
+            try:
+                np.copyto(buffer, target, casting="unsafe")
+            except FloatingPointError:
+                _representable(target, value.dtype, head.name, batch.rows)
+                raise
         return buffer
+
+
+def check_figures(training: TrainingSpec, figures: Mapping[str, bool | None]) -> None:
+    """Checks that the schedule and the callbacks find the figures that they need among those that the run will record.
+
+    Raises:
+        SpecError: one is not there, or has no order; with all of them.
+    """
+    users: list[tuple[tuple[str | int, ...], Schedule | Callback]] = []
+    if training.schedule is not None:
+        users.append((("training", "schedule"), training.schedule))
+    users += [(("training", "callbacks", place), used.callback) for place, used in enumerate(training.callbacks)]
+    problems = []
+    for keys, user in users:
+        try:
+            user.check_figures(figures)
+        except ValueError as error:
+            at = (*keys, "monitor") if "monitor" in type(user).__fields__ else keys
+            problems.append(Problem(path_text(at), str(error), keys=at))
+    if problems:
+        raise SpecError(problems)
+
+
+class _Losses(NamedTuple):
+    """The losses of a batch's samples, or of the steps that count.
+
+    `factors` are what the losses are multiplied by, `weights` what their sum is divided by, None for ones. `chosen` are
+    the steps, numbered through the batch, None where the losses are those of samples.
+    """
+
+    losses: Array
+    gradient: Array
+    factors: Array | None
+    weights: Array | None
+    chosen: Array | None
+
+    def spread(self, gradient: Array, value: Array, context: Context) -> Array:
+        """The gradient of all steps, 0 for those that do not count."""
+        if self.chosen is None:
+            return gradient
+        whole = context.buffer(value.shape)
+        whole.fill(0)
+        whole.reshape(-1, *value.shape[2:])[self.chosen] = gradient
+        return whole
+
+
+def _at(array: Array, chosen: Array, context: Context | None = None) -> Array:
+    """Some steps of (batch, time, ...), one behind the other."""
+    steps = array.reshape(-1, *array.shape[2:])
+    if context is None:
+        return steps[chosen]
+    return steps.take(chosen, axis=0, out=context.buffer((len(chosen), *steps.shape[1:]), array.dtype), mode="clip")
+
+
+def _are_labels(loss: Loss, target: Array, axes: int) -> bool:
+    """Whether targets for predictions of so many axes are labels, which stay integers."""
+    return loss.takes_labels and target.dtype.kind in "biu" and target.ndim <= axes
+
+
+def _of_dtype(weights: Array | None, losses: Array) -> Array | None:
+    return None if weights is None else np.asarray(weights, losses.dtype)
+
+
+def row_of(rows: slice | Array | None, position: int) -> int:
+    """The row of all the data that stands at a place of a batch."""
+    if rows is None:
+        return position
+    return (rows.start or 0) + position if isinstance(rows, slice) else int(rows[position])
+
+
+def _representable(target: Array, dtype: np.dtype[Any], output: str, rows: slice | Array | None) -> Array:
+    """The target; a number in it that the dtype cannot hold raises DataError, with its row."""
+    if target.dtype.kind != "f" or target.dtype.itemsize <= dtype.itemsize or not target.size:
+        return target
+    most = float(np.finfo(dtype).max)
+    if np.fmin.reduce(target, axis=None) < -most or np.fmax.reduce(target, axis=None) > most:
+        huge = (np.abs(target) > most) & np.isfinite(target)
+        if huge.any():
+            first = np.argwhere(huge)[0]
+            raise DataError(
+                f"target of {show(output)}: {target[tuple(first)]:g} in row {row_of(rows, int(first[0]))} "
+                f'is beyond what {dtype} can hold ({most:.2g}); take smaller units, or dtype = "float64" in [network]'
+            )
+    return target
 
 
 class Tally:
@@ -176,12 +427,11 @@ class Tally:
         self._losses = {head.name: [0.0, 0.0] for head in objective.heads}
         self._metrics = {(h.name, name): metric.start() for h in objective.heads for name, metric in h.metrics.items()}
 
-    def add_losses(self, output: str, losses: Array, weights: Array | None) -> tuple[float, float]:
-        """Adds the losses of samples (batch,); gives their sum, and that of their weights."""
-        if weights is None:
-            loss_sum, weight_sum = float(np.add.reduce(losses)), float(len(losses))
-        else:
-            loss_sum, weight_sum = float(np.dot(losses, weights)), float(np.add.reduce(weights))
+    def add_losses(self, output: str, found: _Losses) -> tuple[float, float]:
+        """Adds the losses of samples; gives their sum, and that of their weights."""
+        losses, factors, weights = found.losses, found.factors, found.weights
+        loss_sum = float(np.add.reduce(losses) if factors is None else np.dot(losses, factors))
+        weight_sum = float(len(losses) if weights is None else np.add.reduce(weights))
         self._losses[output][0] += loss_sum
         self._losses[output][1] += weight_sum
         return loss_sum, weight_sum
@@ -215,12 +465,24 @@ class Tally:
             if name in state["metrics"].get(head, {}):
                 self._metrics[head, name] = state["metrics"][head][name]
 
+    def has_nan(self) -> bool:
+        """Whether a loss so far is nan."""
+        return any(math.isnan(total) for total, _ in self._losses.values())
+
+    def is_finite(self) -> bool:
+        """Whether all losses so far are."""
+        return all(math.isfinite(total) for total, _ in self._losses.values())
+
+    def empty(self) -> list[str]:
+        """The outputs of whose samples none had a weight."""
+        return [head.name for head in self.objective.heads if not self._losses[head.name][1]]
+
     def result(self, penalty: float = 0.0) -> dict[str, float | Array]:
-        """Figure name -> value; `penalty` is added to the total loss."""
+        """Figure name -> value; `penalty` is added to the total loss. Where nothing had a weight the loss is nan."""
         several = len(self.objective.heads) > 1
-        means = {name: total / weight if weight else 0.0 for name, (total, weight) in self._losses.items()}
+        means = {name: total / weight if weight else math.nan for name, (total, weight) in self._losses.items()}
         figures: dict[str, float | Array] = {
-            "loss": sum(head.weight * means[head.name] for head in self.objective.heads) + penalty
+            "loss": sum(head.weight * means[head.name] for head in self.objective.heads if head.weight) + penalty
         }
         for head in self.objective.heads:
             prefix = f"{head.name}_" if several else ""
@@ -242,9 +504,13 @@ def _foreign_sums(metric: str, error: Exception) -> TrainingError:
 
 
 class Penalty:
-    """The sum of l1 |w| + l2 w^2 over the weights, not the biases, of the nodes that ask for it."""
+    """The sum of l1 |w| + l2 w^2 over the weights, not the biases, of the nodes that ask for it.
 
-    def __init__(self, network: Network, gradients: FlatArray) -> None:
+    Args:
+        reached: the names of the parameters that a loss depends on; others have no penalty. By default all have.
+    """
+
+    def __init__(self, network: Network, gradients: FlatArray, reached: Container[str] | None = None) -> None:
         self._terms: list[tuple[Array, Array, Array, float, float]] = []
         for node in network.graph.nodes:
             if node.owner is None and node.trainable and (node.l1 or node.l2):
@@ -252,6 +518,8 @@ class Penalty:
                 weights = network.arrays_of(network.parameters, node, names)
                 slopes = network.arrays_of(gradients, node, names)
                 for name in names:
+                    if reached is not None and f"{node.name}.{name}" not in reached:
+                        continue
                     scratch = np.empty_like(weights[name])
                     self._terms.append((weights[name], slopes[name], scratch, node.l1, node.l2))
 
@@ -263,7 +531,8 @@ class Penalty:
                 total += l1 * float(np.abs(weight, out=scratch).sum())
                 gradient += np.multiply(np.sign(weight, out=scratch), l1, out=scratch)
             if l2:
-                total += l2 * float(np.vdot(weight, weight))
+                square = float(np.vdot(weight, weight))
+                total += l2 * (square if math.isfinite(square) else safe_norm(weight.reshape(-1)) ** 2)
                 gradient += np.multiply(weight, 2 * l2, out=scratch)
         return total
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Container
 
 import numpy as np
 
@@ -20,6 +21,10 @@ CHUNK = 64 * 1024
 class Optimization:
     """An optimizer at work on a network.
 
+    Args:
+        reached: the names of the parameters that a loss depends on; by default all. The others are left as they are:
+            weight decay is part of training, and they are not trained.
+
     Attributes:
         optimizer: which.
         slots: slot name -> array with the parameters' layout.
@@ -27,13 +32,19 @@ class Optimization:
     """
 
     def __init__(
-        self, network: Network, optimizer: Optimizer, gradients: FlatArray, kernels: Kernels = NUMPY_ONLY
+        self,
+        network: Network,
+        optimizer: Optimizer,
+        gradients: FlatArray,
+        kernels: Kernels = NUMPY_ONLY,
+        reached: Container[str] | None = None,
     ) -> None:
         self.network = network
         self.optimizer = optimizer
         self.gradients = gradients
         self.slots = {name: network.parameters.like() for name in optimizer.slots}
         self.steps = 0
+        self._reached = reached
         self._update = kernels.method(optimizer, "update", network.dtype)
         self._chunks = self._cut(whole=getattr(self._update, "whole", False))
 
@@ -48,23 +59,38 @@ class Optimization:
         )
         chunks = []
         for begin, end, decay in regions:
-            for start in range(begin, end, size):
-                part = slice(start, min(start + size, end))
-                chunks.append(
-                    (
-                        network.parameters.flat[part],
-                        self.gradients.flat[part],
-                        [slot.flat[part] for slot in self.slots.values()],
-                        [array[: part.stop - start] for array in scratch],
-                        decay,
+            for first, last in self._stretches(begin, end):
+                for start in range(first, last, size):
+                    part = slice(start, min(start + size, last))
+                    chunks.append(
+                        (
+                            network.parameters.flat[part],
+                            self.gradients.flat[part],
+                            [slot.flat[part] for slot in self.slots.values()],
+                            [array[: part.stop - start] for array in scratch],
+                            decay,
+                        )
                     )
-                )
         return chunks
+
+    def _stretches(self, begin: int, end: int) -> list[tuple[int, int]]:
+        """The parts of a region that are trained, each as long as it can be."""
+        found: list[tuple[int, int]] = []
+        for name, offset, shape in self.network.parameters.layout:
+            size = math.prod(shape)
+            if not (size and begin <= offset < end) or not (self._reached is None or name in self._reached):
+                continue
+            if found and found[-1][1] == offset:
+                found[-1] = (found[-1][0], offset + size)
+            else:
+                found.append((offset, offset + size))
+        return found
 
     def norm(self) -> float:
         """The Euclidean norm of the trainable parameters' gradient."""
         gradient = self.gradients.flat[: self.network.trainable_size]
-        return math.sqrt(float(np.dot(gradient, gradient)))
+        square = float(np.dot(gradient, gradient))
+        return math.sqrt(square) if math.isfinite(square) else safe_norm(gradient)
 
     def clip(self, norm: float | None, value: float | None) -> None:
         """Limits the gradient: each element to `value`, then the whole to `norm`; None is no limit."""
@@ -74,7 +100,12 @@ class Optimization:
         if norm is not None:
             found = self.norm()
             if found > norm:
-                gradient *= norm / found
+                factor = norm / found
+                if factor < np.finfo(gradient.dtype).tiny:
+                    # As a subnormal number it would have lost digits, or all of them.
+                    factor = math.sqrt(factor)
+                    gradient *= factor
+                gradient *= factor
 
     def step(self, learning_rate: float) -> None:
         """Changes the trainable parameters by their gradients."""
@@ -84,3 +115,15 @@ class Optimization:
             if decay:
                 # What nothing pulls at decays until it is subnormal.
                 flush_subnormals(self.steps, [parameters])
+
+
+def safe_norm(array: Array) -> float:
+    """The Euclidean norm of a flat array whose squares overflow in its own type: numbers from 1e19 on, in float32."""
+    peak = float(np.max(np.abs(array), initial=0.0))
+    if not math.isfinite(peak) or not peak:
+        return peak
+    squares = 0.0
+    for start in range(0, len(array), CHUNK):
+        part = array[start : start + CHUNK] / np.float64(peak)
+        squares += float(np.dot(part, part))
+    return peak * math.sqrt(squares)

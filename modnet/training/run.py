@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from modnet.component import Array, Callback
-from modnet.configuration import did_you_mean
+from modnet.component import Array, Callback, monitored_figure
+from modnet.configuration import show
 from modnet.errors import TrainingError
 from modnet.network import Network
 from modnet.registry import Registry
@@ -107,15 +107,11 @@ class Run:
         Raises:
             TrainingError: there is no such figure, or it has no order.
         """
-        if name == "validation_loss" and name not in self.figures:
-            name = "loss"
-        if name not in self.figures:
-            known = ", ".join(self.figures)
-            raise TrainingError(
-                f"no figure is called {name!r}{did_you_mean(name, self.figures)}; this run has: {known}"
-            )
-        greater = self.greater_is_better[name]
+        try:
+            name, greater = monitored_figure(name, {known: self.greater_is_better[known] for known in self.figures})
+        except ValueError as error:
+            raise TrainingError(str(error)) from None
         value = self.figures[name]
         if greater is None or not isinstance(value, float | int):
-            raise TrainingError(f"{name!r} has no better and worse, so it cannot be monitored")
+            raise TrainingError(f"{show(name)} has no better and worse, so it cannot be monitored")
         return float(value), greater

@@ -19,19 +19,24 @@ from modnet.component import Array, Callback, Optimizer, Progress
 from modnet.configuration import INVALID, Checker, show
 from modnet.data.dataset import Dataset
 from modnet.data.split import split
-from modnet.errors import DataError, Diverged, PluginError, TrainingError
+from modnet.errors import DataError, Diverged, PluginError, ShapeError, SpecError, TrainingError
 from modnet.hooks import PluginManager
 from modnet.network import Network, Pass
 from modnet.registry import Registry, default_registry
 from modnet.spec.components import ComponentReader
 from modnet.spec.model import TrainingSpec
 from modnet.training.batches import ArrayBatches, Batch, Batches, StreamBatches, named_targets
+from modnet.training.batches import sample_weights as weight_array
 from modnet.training.callbacks import RecordHistory
 from modnet.training.checkpoint import restore
 from modnet.training.history import History
-from modnet.training.objective import Objective, Penalty, Tally, free_name
+from modnet.training.objective import Objective, Penalty, Tally, check_figures, free_name, row_of
 from modnet.training.optimization import Optimization
 from modnet.training.run import INTERRUPTED, TERMINATED, Run
+from modnet.training.trial import look_over
+
+PARTS = 64
+"""So many points of the first epoch are looked at to see whether a schedule changes the rate within it."""
 
 
 def train(
@@ -65,13 +70,16 @@ def train(
 
     Args:
         x: an array (samples, *shape), memory-mapped or not; for several inputs a dict of them; or, without `y`, an
-            iterable of batches (x, y) or (x, y, weights), or a function that gives one for each epoch.
+            iterable of batches (x, y) or (x, y, weights), such as a list or a torch DataLoader, or a function that
+            gives one for each epoch.
         y: the targets; for several outputs a dict of arrays.
         loss, optimizer, schedule, metrics, epochs, batch_size, shuffle, seed, gradient_clipping,
             gradient_value_clipping, callbacks: as in the spec (`TrainingSpec`).
         validation: a fraction of the samples, or (x, y), to validate with after every epoch.
-        sample_weights: a weight for each sample, shape (samples,).
-        steps_per_epoch: batches that make an epoch, where x is an iterable of them.
+        sample_weights: a weight for each sample, shape (samples,), or for each step of sequences, (samples, time).
+            Batches in which nothing has a weight make no step.
+        steps_per_epoch: batches that make an epoch, where x is an iterable of them. A schedule that changes the rate
+            within an epoch needs it, unless x can tell its length.
         resume: a checkpoint (callback `checkpoint`) from which the run goes on as if it had never been stopped, or a
             folder, of which the newest is taken; where that is the one to which this run's own checkpoints go and has
             none yet, the run begins at the beginning. The network's own weights are replaced. Spec and data are
@@ -90,7 +98,8 @@ def train(
         TrainingError: the checkpoint is one of another network, training or data; the message says what differs. There
             is no checkpoint to go on from, or another run writes its own to the same folder.
         ModelFileError: the checkpoint is damaged.
-        Diverged: the loss became nan or infinite.
+        Diverged: the loss became nan or infinite. Where `early_stopping` had kept the best weights, the network has
+            them again, and `.best_epoch` says of which epoch they are.
     """
     given = {
         "loss": loss,
@@ -112,6 +121,11 @@ def train(
     remembered = network.spec.training or TrainingSpec(loss=training.loss)
     network.spec = network.spec.replace(training=remembered.replace(loss=training.loss, metrics=training.metrics))
     batches, validating = _batches(network, objective, training, x, y, validation, sample_weights, steps_per_epoch)
+    if isinstance(batches, ArrayBatches):
+        objective.check_targets(batches)
+    if isinstance(validating, ArrayBatches):
+        with _in_validation():
+            objective.check_targets(validating)
     return Trainer(network, training, objective, registry).fit(batches, validating, resume)
 
 
@@ -126,13 +140,18 @@ def evaluate(
     sample_weights: Any = None,
     registry: Registry | None = None,
 ) -> dict[str, float | Array]:
-    """The loss and metrics of a network on data; arguments as for `train`."""
+    """The loss and metrics of a network on data; arguments as for `train`.
+
+    Raises:
+        SpecError, ShapeError, DataError: as `train`; DataError also for a sample whose loss is nan, and where there is
+            nothing to measure.
+    """
     registry = registry or default_registry()
     given = {"loss": loss, "metrics": metrics, "batch_size": batch_size}
     training = merged_training(network, given, registry)
     objective = Objective(network, training)
     batches = _source(network, objective, batch_size and training.batch_size, x, y, sample_weights, None)
-    return Evaluation(network, objective).figures(batches)
+    return Evaluation(network, objective).figures(batches, refuse_nan=True)
 
 
 def merged_training(network: Network, given: Mapping[str, Any], registry: Registry) -> TrainingSpec:
@@ -171,7 +190,8 @@ def _source(
         if isinstance(x, Iterable | Callable) and not isinstance(x, np.ndarray | str | Mapping):
             return StreamBatches(x, network, outputs, steps)
         raise DataError(f"expected x and y, or an iterable of batches (x, y); found {show(x)} alone")
-    weights = None if sample_weights is None else np.asarray(sample_weights, network.dtype)
+    with np.errstate(over="ignore"):  # what becomes infinite is refused as such
+        weights = None if sample_weights is None else weight_array(sample_weights).astype(network.dtype, copy=False)
     inputs = network.arrays(x)
     size = batch_size or network.rows_at_a_time(inputs)
     return ArrayBatches(inputs, named_targets(y, outputs), weights, size)
@@ -214,7 +234,19 @@ def _batches(
     if not pair and not isinstance(validation, Dataset):
         raise DataError(f"validation: expected a fraction between 0 and 1, or (x, y); found {show(validation)}")
     x, y, weights = (*validation, None)[:3] if pair else (validation, None, None)
-    return batches, _source(network, objective, None, x, y, weights, None)
+    with _in_validation():
+        return batches, _source(network, objective, None, x, y, weights, None)
+
+
+@contextmanager
+def _in_validation() -> Iterator[None]:
+    """Says in an error about data that they are those to validate with."""
+    try:
+        yield
+    except ShapeError as error:
+        raise ShapeError(f"validation: {error.message}", error.hint) from None
+    except DataError as error:
+        raise DataError(f"validation: {error}") from None
 
 
 def class_numbers(target: Array) -> Array | None:
@@ -228,15 +260,51 @@ class Evaluation:
     """Measures a network on data without changing it."""
 
     def __init__(self, network: Network, objective: Objective) -> None:
+        self.network = network
         self.objective = objective
         self._pass = Pass(network, objective.wanted)
 
-    def figures(self, batches: Batches) -> dict[str, float | Array]:
-        """Figure name -> value over all batches of an epoch."""
-        tally = Tally(self.objective)
-        for batch in batches.epoch():
-            self.objective.evaluate(self._pass.forward(batch.inputs), batch, tally)
+    def figures(self, batches: Batches, refuse_nan: bool = False) -> dict[str, float | Array]:
+        """Figure name -> value over all batches of an epoch.
+
+        Args:
+            refuse_nan: whether a loss of nan is an error, which says which row it comes from.
+
+        Raises:
+            DataError: no sample has a weight, or a loss is nan.
+        """
+        tally = self.tally(batches, refuse_nan)
+        nothing = tally.empty()
+        if nothing:
+            raise DataError(f"there is nothing to measure: no sample of output {show(nothing[0])} has a weight")
         return tally.result()
+
+    def tally(self, batches: Batches, refuse_nan: bool = False) -> Tally:
+        """The sums over all batches of an epoch; raises as `figures`, but for what has no weight."""
+        tally, rows = Tally(self.objective), 0
+        for batch in batches.epoch():
+            if batch.counts():
+                values = self._pass.forward(batch.inputs)
+                self.objective.evaluate(values, batch, tally, self._pass.wanted_masks())
+                if refuse_nan and tally.has_nan():
+                    raise self._nan(values, batch, rows)
+            rows += len(batch)
+        return tally
+
+    def _nan(self, values: Sequence[Array], batch: Batch, before: int) -> DataError:
+        """The error for a batch whose loss is nan; `before` rows were measured before it."""
+        inputs = zip((f"input {show(name)}" for name in self.network.inputs), batch.inputs, strict=True)
+        targets = ((f"the target of {show(name)}", target) for name, target in batch.targets.items())
+        predictions = (
+            (f"the prediction of {show(head.name)}", value)
+            for head, value in zip(self.objective.heads, values, strict=False)
+        )
+        for what, array in (*inputs, *targets, *predictions):
+            if array.dtype.kind == "f" and np.isnan(array).any():
+                position = int(np.argwhere(np.isnan(array))[0][0])
+                row = before + position if batch.rows is None else row_of(batch.rows, position)
+                return DataError(f"the loss is nan: {what} holds nan in row {row}")
+        return DataError(f"the loss is nan in one of the rows {before} to {before + len(batch) - 1}")
 
 
 class Trainer:
@@ -254,8 +322,8 @@ class Trainer:
         self.gradients = network.parameters.like()
         noise = np.random.default_rng([training.seed, 1])
         optimizer = training.optimizer or self.registry.find(Optimizer, "adam")()
-        self.optimization = Optimization(network, optimizer, self.gradients, self.registry.kernels)
-        self.penalty = Penalty(network, self.gradients)
+        self.optimization = Optimization(network, optimizer, self.gradients, self.registry.kernels, objective.reached)
+        self.penalty = Penalty(network, self.gradients, objective.reached)
         self.pass_ = Pass(
             network,
             objective.wanted,
@@ -265,12 +333,11 @@ class Trainer:
             kernels=self.registry.kernels,
         )
         self.evaluation = Evaluation(network, objective)
-        figures = objective.figures()
         self.run = Run(
             network,
             training,
             self.optimization,
-            {**figures, **{f"validation_{name}": greater for name, greater in figures.items()}},
+            objective.figures(),
             History(),
             _named_callbacks(training),
             self.registry,
@@ -288,7 +355,12 @@ class Trainer:
         self, batches: Batches, validation: Batches | None = None, resume: str | PathLike[str] | None = None
     ) -> History:
         """Trains for the epochs of the spec, or until the run is stopped; from a checkpoint on, if there is one."""
-        run, events = self.run, self.events.hook
+        run = self.run
+        run.greater_is_better = self.objective.figures(validation is not None)
+        try:
+            check_figures(self.training, run.greater_is_better)
+        except SpecError as error:
+            raise TrainingError(str(error)) from None
         run.steps_per_epoch = batches.steps
         run.data = cache(lambda: _fingerprints(batches, validation))
         if not batches.rewinds and batches.steps is None and self.training.epochs > 1:
@@ -296,8 +368,29 @@ class Trainer:
                 f"a generator can be run through only once, and {self.training.epochs} epochs were asked for; "
                 "pass a function that makes it, or steps_per_epoch"
             )
-        if resume is None or restore(run, resume) is None:
+        restored = resume is not None and restore(run, resume) is not None
+        # A checkpoint from the middle of the first epoch may not know it.
+        run.steps_per_epoch = run.steps_per_epoch or batches.steps
+        self._check_schedule()
+        if not restored:
             self._prepare(batches)
+        look_over(self.evaluation, batches, "training data")
+        if validation is not None:
+            look_over(self.evaluation, validation, "validation data")
+        try:
+            self._run(batches, validation)
+        except Diverged as error:
+            best = run.history.best_epoch
+            if best is not None:
+                self._conclude()
+                error.best_epoch = best
+                error.args = (f"{error}\n  the network has the weights of epoch {best} again, the best before that",)
+            raise
+        self._conclude()
+        return run.history
+
+    def _run(self, batches: Batches, validation: Batches | None) -> None:
+        run, events = self.run, self.events.hook
         with _stopping_at_signals(run):
             events.modnet_training_started(run=run)
             try:
@@ -309,10 +402,26 @@ class Trainer:
             finally:
                 run.history.stopped = run.stopped
                 self._end()
-        self.network.history = run.history.figures
-        best = run.history.best_epoch or run.history.epochs
-        self.network.metrics = {name: values[best - 1] for name, values in run.history.figures.items() if best}
-        return run.history
+
+    def _conclude(self) -> None:
+        """Gives the network the course of the run, and the figures of the epoch whose weights it has."""
+        history = self.run.history
+        self.network.history = history.figures
+        best = history.best_epoch or history.epochs
+        self.network.metrics = {name: values[best - 1] for name, values in history.figures.items() if best}
+
+    def _check_schedule(self) -> None:
+        """Refuses a schedule that moves within the first epoch where nobody knows how far that has come."""
+        run, schedule = self.run, self.training.schedule
+        if schedule is None or run.steps_per_epoch is not None or run.epoch > 1:
+            return
+        course = [Progress(part / PARTS, self.training.epochs, {}, run.greater_is_better) for part in range(PARTS)]
+        if len({schedule.factor(progress) for progress in course}) > 1:
+            raise DataError(
+                f"the schedule {show(schedule.type or type(schedule).__name__)} changes the rate within an epoch, and "
+                "nobody knows how many batches the first epoch of this stream has; say it by steps_per_epoch, or pass "
+                "a list of the batches"
+            )
 
     def _end(self) -> None:
         """The end of the run for every callback, also where another one's raises; the first error comes out."""
@@ -336,7 +445,7 @@ class Trainer:
                     "once; pass a function that makes it, or arrays"
                 )
             return
-        self.network.prepare(lambda: ((batch.inputs, batch.targets) for batch in batches.epoch()))
+        self.network.prepare(lambda: ((batch.inputs, batch.targets) for batch in batches.epoch() if len(batch)))
 
     def _epoch(self, batches: Batches, validation: Batches | None) -> None:
         """An epoch, or what a checkpoint has left of one."""
@@ -347,14 +456,16 @@ class Trainer:
             run.order_at_epoch = dict(run.order.bit_generator.state)
         step_events = self.events.hook.modnet_step_ended.get_hookimpls()
         for batch in batches.epoch(run.order if self.training.shuffle else None, run.batch):
-            self._step(batch)
-            if step_events:
+            stepped = self._step(batch)
+            run.batch += 1
+            if stepped and step_events:
                 self.events.hook.modnet_step_ended(run=run)
             if run.stopped:
                 break
         self._check_parameters()
-        if not run.batch:
-            raise DataError("there are no batches to train on" + ("" if run.epoch == 1 else f" in epoch {run.epoch}"))
+        if not run.batch or (len(run.tally.empty()) == len(self.objective.heads) and not run.stopped):
+            what = "there are no batches to train on" if not run.batch else "no sample to train on has a weight"
+            raise DataError(what + ("" if run.epoch == 1 else f" in epoch {run.epoch}"))
         if run.stopped and run.batch != batches.steps:
             return
         run.steps_per_epoch, run.batch = run.batch, 0
@@ -373,11 +484,18 @@ class Trainer:
         run.seconds = time.perf_counter() - started
         self.events.hook.modnet_epoch_ended(run=run)
 
-    def _step(self, batch: Batch) -> None:
-        """One step of the optimizer."""
+    def _step(self, batch: Batch) -> bool:
+        """One step of the optimizer; False where the batch has nothing with a weight, so that none was made."""
         run, training = self.run, self.training
-        values = self.pass_.forward(batch.inputs)
-        run.loss, gradients = self.objective.measure(values, batch, run.tally)
+        gradients: list[Array] = []
+        if batch.counts():
+            values = self.pass_.forward(batch.inputs)
+            loss, gradients = self.objective.measure(values, batch, run.tally, self.pass_.wanted_masks())
+        if not gradients:
+            # The mean over the epoch's batches takes the penalty of each; its gradient is overwritten by the next.
+            run.penalties += self.penalty.add()
+            return False
+        run.loss = loss
         if not math.isfinite(run.loss):
             raise self._diverged(batch)
         self.pass_.backward(gradients)
@@ -388,13 +506,15 @@ class Trainer:
         self.optimization.clip(training.gradient_clipping, training.gradient_value_clipping)
         run.learning_rate = self.optimization.optimizer.learning_rate
         if training.schedule is not None:
-            fraction = run.batch / run.steps_per_epoch if run.steps_per_epoch else 0.0
-            progress = Progress(run.epoch - 1 + fraction, training.epochs, run.history.figures)
+            steps = run.steps_per_epoch
+            # An epoch that has more batches than the one before does not reach into the next.
+            fraction = min(run.batch, steps - 1) / steps if steps else 0.0
+            progress = Progress(run.epoch - 1 + fraction, training.epochs, run.history.figures, run.greater_is_better)
             run.learning_rate *= training.schedule.factor(progress)
         self.optimization.step(run.learning_rate)
         run.step += 1
-        run.batch += 1
         run.penalties += penalty
+        return True
 
     def _check_parameters(self) -> None:
         """The loss tells of the parameters before a step; after an epoch's last one they are looked at themselves."""

@@ -11,7 +11,6 @@ pytest.importorskip("rich", reason="the command line needs the extra cli")
 from click.testing import CliRunner
 
 from modnet.cli.app import cli
-from modnet.registry import default_registry
 
 SPEC = """\
 [network]
@@ -71,9 +70,9 @@ def folder(tmp_path, monkeypatch):
 
 
 @pytest.fixture
-def run(folder):
+def run(folder, monkeypatch):
     """run("train", "pets.toml") runs a command of a process that is just starting."""
-    default_registry.cache_clear()
+    monkeypatch.setattr("modnet.registry._default", None)
     before = set(sys.modules)
 
     def run(*arguments, status=0, **options):
@@ -82,7 +81,6 @@ def run(folder):
         return result
 
     yield run
-    default_registry.cache_clear()
     for name in set(sys.modules) - before:
         if name.startswith("plugin_file_"):
             del sys.modules[name]

@@ -44,7 +44,11 @@ pets.toml:13:1: training.epoch: unknown key; did you mean "epochs"?
             "3 class weights and a prediction of 2 classes",
         ),
         ("training.metrics={wrong=['accuracy']}", "training.metrics.wrong: no output is called"),
-        ("network.layers.3=identity", "training: cross_entropy expects probabilities as prediction"),
+        (
+            "network.layers.3=identity",
+            "training.loss: cross_entropy expects predictions from 0 to 1; output 'output' ends",
+        ),
+        ("network.layers.3=sigmoid", "cross_entropy expects probabilities that sum to 1 along the last axis"),
         ("data.target=sort", 'data.train: pets.csv: no column "sort"'),
     ],
 )
@@ -67,8 +71,17 @@ def test_data_that_are_not_there(run, change, note):
 
 
 def test_an_unusual_end_is_a_note(run):
-    note = "note: cross_entropy usually follows softmax or log_softmax; output output ends with sigmoid"
-    assert run("check", "pets.toml", "--set", "network.layers.3=sigmoid").stdout.splitlines()[1] == note
+    layers = '[{type = "linear", out_features = 1}, "hard_sigmoid"]'
+    Path("own.toml").write_text(
+        f'[network]\ninput = [2]\nlayers = {layers}\n[training]\nloss = "binary_cross_entropy"\n'
+    )
+    note = "note: binary_cross_entropy usually follows sigmoid; output output ends with hard_sigmoid"
+    assert run("check", "own.toml").stdout.splitlines()[1] == note
+
+
+def test_class_weights_of_0_for_the_first_rows_are_no_fault(run):
+    weights = "training.loss={type='cross_entropy', class_weights=[0, 1]}"
+    assert "no problems" in run("check", "pets.toml", "--set", weights).stdout
 
 
 def test_a_network_alone(run):

@@ -129,33 +129,33 @@ def test_names_cannot_steer_the_terminal(run):
     assert shown.count("float64   8 B") == 4
 
 
-def test_a_plugin_that_is_not_here(environment, run):
+def test_a_plugin_that_is_not_here(environment, run, monkeypatch):
     environment.install("modnet-double", PLUGIN, version="2.1", activations={"double": "Double"})
     run("train", "pets.toml", "--set", "network.layers.1.activation=double")
     assert "modnet-double 2.1 (double 1): installed" in run("inspect", "pets.modnet").stdout
     (environment.folder / "modnet_double-2.1.dist-info" / "entry_points.txt").unlink()
-    modnet.default_registry.cache_clear()
+    monkeypatch.setattr("modnet.registry._default", None)
     shown = " ".join(run("inspect", "pets.modnet").stdout.split())
     assert "modnet-double 2.1 (double 1): not installed: pip install modnet-double==2.1" in shown
 
 
-def test_another_version_of_a_plugin(environment, run):
+def test_another_version_of_a_plugin(environment, run, monkeypatch):
     environment.install("modnet-double", PLUGIN, version="2.1", activations={"double": "Double"})
     run("train", "pets.toml", "--set", "network.layers.1.activation=double")
     metadata = environment.folder / "modnet_double-2.1.dist-info" / "METADATA"
     metadata.write_text(metadata.read_text().replace("2.1\n", "3.0\n"))
-    modnet.default_registry.cache_clear()
+    monkeypatch.setattr("modnet.registry._default", None)
     assert "modnet-double 2.1 (double 1): installed, version 3.0" in run("inspect", "pets.modnet").stdout
     (_, need) = json.loads(run("inspect", "pets.modnet", "--json").stdout)["needs"]
     assert (need["version"], need["installed"], need["status"]) == ("2.1", "3.0", "installed")
 
 
-def test_a_component_that_the_installed_version_has_not(environment, run):
+def test_a_component_that_the_installed_version_has_not(environment, run, monkeypatch):
     environment.install("modnet-double", PLUGIN, version="2.1", activations={"double": "Double", "other": "Double"})
     run("train", "pets.toml", "--set", "network.layers.1.activation=double")
     points = environment.folder / "modnet_double-2.1.dist-info" / "entry_points.txt"
     points.write_text("\n".join(line for line in points.read_text().splitlines() if not line.startswith("double")))
-    modnet.default_registry.cache_clear()
+    monkeypatch.setattr("modnet.registry._default", None)
     shown = " ".join(run("inspect", "pets.modnet").stdout.split())
     assert "installed, version 2.1, without activation double: pip install modnet-double==2.1" in shown
     (_, need) = json.loads(run("inspect", "pets.modnet", "--json").stdout)["needs"]
@@ -177,10 +177,10 @@ def test_features_that_are_not_known(run):
     assert json.loads(run("inspect", path, "--json").stdout)["features"] == ["sparse", "\x1b[2J"]
 
 
-def test_a_component_of_the_users_own(run):
+def test_a_component_of_the_users_own(run, monkeypatch):
     Path("mine.py").write_text(PLUGIN)
     run("train", "pets.toml", "--plugin", "mine.py", "--set", "network.layers.1.activation=double")
-    modnet.default_registry.cache_clear()
+    monkeypatch.setattr("modnet.registry._default", None)
     assert "a program's own (double 1): not a plugin's" in run("inspect", "pets.modnet").stdout
     assert run("predict", "pets.modnet", "pets.csv", "--plugin", "mine.py").stdout
 

@@ -1,7 +1,9 @@
 """modnet plugins, and the commands that plugins bring."""
 
+import importlib
 import json
 import re
+from types import SimpleNamespace
 
 import pytest
 
@@ -101,20 +103,31 @@ def test_kernels_are_listed_whether_they_work_or_not(environment, run, monkeypat
     assert "not used: MODNET_KERNELS=off" in run("plugins").stdout
 
 
+@pytest.fixture
+def clock(environment, monkeypatch):
+    """A clock that only plugins move, by `import modnet_clock; modnet_clock.now += seconds`."""
+    environment.install("modnet-clock", "now = 0.0")
+    clock = importlib.import_module("modnet_clock")
+    for module in ("modnet.cli.plugins", "modnet.hooks"):
+        monkeypatch.setattr(f"{module}.time", SimpleNamespace(perf_counter=lambda: clock.now))
+
+
+@pytest.mark.usefixtures("clock")
 def test_the_slowest_import_comes_first(environment, run):
     for name, delay in (("modnet-quick", 0), ("modnet-slow", 0.05)):
-        code = f"import time; time.sleep({delay})\n{GATE}".replace("'gate'", f"'{name[7:]}'")
+        code = f"import modnet_clock; modnet_clock.now += {delay}\n{GATE}".replace("'gate'", f"'{name[7:]}'")
         environment.install(name, code, layers={name[7:]: "Gate"})
     heading, first, *_ = run("plugins", "--times").stdout.splitlines()
     assert heading.split() == ["kind", "type", "version", "plugin", "import", "from"]
-    assert re.match(r"layer +slow +3 +modnet-slow 1\.0 +\d+\.\d ms  modnet_slow:Gate", first)
+    assert re.match(r"layer +slow +3 +modnet-slow 1\.0 +50\.0 ms  modnet_slow:Gate", first)
 
 
+@pytest.mark.usefixtures("clock")
 def test_hook_modules_have_times_and_plugins_too(environment, run):
     environment.install("modnet-gates", GATE, layers={"gate": "Gate"})
-    install_hooks(environment, "greeting", f"import time; time.sleep(0.05)\n{COMMANDS}")
+    install_hooks(environment, "greeting", f"import modnet_clock; modnet_clock.now += 0.05\n{COMMANDS}")
     printed = run("plugins", "--times").stdout
-    assert re.search(r"^hooks +greeting +greeting 1\.0 +\d\d+\.\d ms  greeting: modnet_commands$", printed, re.M)
+    assert re.search(r"^hooks +greeting +greeting 1\.0 +50\.0 ms  greeting: modnet_commands$", printed, re.M)
 
 
 def test_what_a_broken_plugin_lacks_is_in_one_line(environment, run):

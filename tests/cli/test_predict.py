@@ -91,4 +91,4 @@ def test_a_reader_who_leaves_gets_no_traceback(run, model):
     process.stdout.close()
     assert process.stderr.read() == ""
     process.stderr.close()
-    process.wait(timeout=20)
+    process.wait(timeout=300)

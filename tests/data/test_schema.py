@@ -568,3 +568,16 @@ def test_malformed_schemas(change, message):
 
 def test_a_table_without_columns_has_no_rows():
     assert len(Table({})) == 0
+
+
+@pytest.mark.parametrize(("known", "value", "code"), [(("0", "1"), "1.0", 1), (("0.0", "1.0"), "0", 0)])
+def test_whole_numbers_with_and_without_a_point_are_one_category(known, value, code):
+    column = ColumnSchema(name="y", kind="category", categories=known)
+    assert column.codes(Table({"y": [known[0], value]}, "t.csv")).tolist() == [0, code]
+
+
+@pytest.mark.parametrize("value", ["01", "1.5", "1e0", "x.0", ".0", "1.0.0", "-"])
+def test_other_spellings_are_no_category(value):
+    column = ColumnSchema(name="y", kind="category", categories=("0", "1"))
+    with pytest.raises(DataError, match="unknown category"):
+        column.codes(Table({"y": [value]}, "t.csv"))

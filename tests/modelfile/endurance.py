@@ -87,11 +87,18 @@ def start(code, path, elements, number, **options):
     )
 
 
-def stop_savers(path, number, times, seed=0):
+PATIENCE = 600
+"""Seconds within which a process ends also on a machine that is busy with other work."""
+
+
+def stop_savers(path, number, times, seed=0, wanted=()):
     """Sends a signal to a process that saves over a file, so many times, at random moments; tells what was found.
 
     That is: how often the old and the new file, and how often a temporary file was left, which is how often a save was
     stopped before its end. Where the new file was found the signal came after the rename.
+
+    It goes on until each of `wanted` has been found, up to 20 times as often, waiting longer and longer: how long a
+    save takes, and so what is found, depends on what else the machine does.
     """
     rng = random.Random(seed)
     tally = Counter()
@@ -100,12 +107,14 @@ def stop_savers(path, number, times, seed=0):
     save(path, 0)
     duration = time.perf_counter() - before
     found = 0
-    for _ in range(times):
+    for attempt in range(20 * times):
+        if attempt >= times and all(tally[what] for what in wanted):
+            break
         process = start(ENDLESS, path, ELEMENTS, found, stderr=subprocess.PIPE)
         told = process.stdout.readline()
-        time.sleep(rng.uniform(0, 4 * duration))
+        time.sleep(rng.uniform(0, 4 * duration * (1 + attempt // times)))
         process.send_signal(number)
-        further, errors = process.communicate(timeout=60)
+        further, errors = process.communicate(timeout=PATIENCE)
         assert process.returncode == -number, errors
         step = int((told + further).split()[-1])
         found = saved_step(path)
@@ -134,7 +143,7 @@ def storm(path, seconds, writers, readers, killed, elements=1 << 17):
     tally = Counter()
     for what, processes in (("reads", reading), ("writes", writing)):
         for process in processes:
-            output, _ = process.communicate(timeout=seconds + 60)
+            output, _ = process.communicate(timeout=seconds + PATIENCE)
             assert process.returncode == 0  # none has missed its temporary file, or seen half a model
             tally[what] += int(output)
     assert hidden(path) == []
@@ -165,7 +174,7 @@ LAUNCHER = "import os, sys; sys.exit(os.spawnv(os.P_WAIT, sys.argv[1], sys.argv[
 """Starts the process that is measured: on Linux a peak begins with that of its parent, and pytest's is high."""
 
 
-def growth(measured: str, before: str = "", timeout: float = 120) -> int:
+def growth(measured: str, before: str = "", timeout: float = PATIENCE) -> int:
     """By how many bytes the peak of a new process grows while it runs some lines."""
     code = MEASURED.format(before=before, measured=measured)
     command = [sys.executable, "-I", "-S", "-c", LAUNCHER, sys.executable, "-c", code]

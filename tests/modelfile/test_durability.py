@@ -17,7 +17,7 @@ import modnet
 from modnet.cli.app import FAILED, WRONG_INPUT, report
 from modnet.modelfile.atomic import replace_file
 
-from .endurance import ELEMENTS, save, saved_step, start, stop_savers, storm
+from .endurance import ELEMENTS, PATIENCE, save, saved_step, start, stop_savers, storm
 
 KILLS = 25
 INTERRUPTIONS = 10
@@ -42,15 +42,15 @@ print(flat.sum())
 
 @pytest.mark.slow
 def test_killed_at_any_moment(tmp_path):
-    tally = stop_savers(tmp_path / "model.modnet", signal.SIGKILL, KILLS)
-    assert tally["old"] + tally["new"] == KILLS
+    tally = stop_savers(tmp_path / "model.modnet", signal.SIGKILL, KILLS, wanted=("old", "new", "left"))
+    assert tally["old"] + tally["new"] >= KILLS
     assert tally["left"] <= tally["old"]
     assert min(tally["old"], tally["new"], tally["left"]) > 0  # else no signal has come within a save
 
 
 def test_interrupted_at_any_moment(tmp_path):
-    tally = stop_savers(tmp_path / "model.modnet", signal.SIGINT, INTERRUPTIONS)
-    assert tally["old"] + tally["new"] == INTERRUPTIONS
+    tally = stop_savers(tmp_path / "model.modnet", signal.SIGINT, INTERRUPTIONS, wanted=("old", "new"))
+    assert tally["old"] + tally["new"] >= INTERRUPTIONS
     assert min(tally["old"], tally["new"]) > 0
     assert tally["left"] == 0
 
@@ -170,7 +170,7 @@ def test_a_file_that_is_shortened_while_its_arrays_are_in_use(model, mmap):
     process = start(MAPPING, model, ELEMENTS, int(mmap), stdin=subprocess.PIPE)
     assert process.stdout.readline() == "read\n"
     os.truncate(model, 1000)
-    output, _ = process.communicate("\n", timeout=60)
+    output, _ = process.communicate("\n", timeout=PATIENCE)
     if mmap:
         assert (process.returncode, output) == (-signal.SIGBUS, "")
     else:

@@ -59,7 +59,7 @@ def groups(draw):
 
 
 @given(headers, groups(), st.sampled_from([2**31 - 1, 40, 1]))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_round_trip(header, groups, segment_limit):
     with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
         patch.setattr(container, "SEGMENT_LIMIT", segment_limit)

@@ -350,7 +350,7 @@ CASES = (
     ),
     Case(
         "imports slowly (`modnet plugins --times`)",
-        (plugin("slow", "import time\n\ntime.sleep(0.3)\n" + gate("slow")),),
+        (plugin("slow", "import time\n\ntime.sleep(1.5)\n" + gate("slow")),),
         slowest,
         "layer slow 1 modnet-slow 1.0 # ms modnet_slow:Gate",
     ),

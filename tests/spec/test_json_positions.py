@@ -72,7 +72,7 @@ values = st.recursive(strings | others, lambda inner: lists(inner) | tables(inne
 documents = st.builds("".join, st.tuples(blank, tables(values), blank))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(documents)
 def test_every_path_of_a_document_is_located_and_its_token_is_the_value(text: str) -> None:
     expected = dict(paths(json.loads(text)))
@@ -90,7 +90,7 @@ def test_every_path_of_a_document_is_located_and_its_token_is_the_value(text: st
             assert path not in outline.keys
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(documents, st.data())
 def test_a_broken_text_gives_part_of_an_outline_and_a_spec_error(text: str, data: st.DataObject) -> None:
     start = data.draw(st.integers(0, len(text)))

@@ -149,7 +149,7 @@ def sections(draw: st.DrawFn, name: tuple[str, ...] = (), is_element: bool = Fal
 documents = st.builds("".join, st.tuples(blank, sections()))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(documents, st.booleans())
 def test_every_path_of_a_document_is_located_and_its_token_is_the_value(text: str, has_crlf: bool) -> None:
     expected = dict(paths(tomllib.loads(text)))
@@ -173,7 +173,7 @@ def test_every_path_of_a_document_is_located_and_its_token_is_the_value(text: st
             assert len(place.excerpt) <= 200
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(documents, st.data())
 def test_a_broken_text_gives_part_of_an_outline_and_a_spec_error(text: str, data: st.DataObject) -> None:
     start = data.draw(st.integers(0, len(text)))

@@ -116,7 +116,7 @@ def block(draw: st.DrawFn, indent: int = 0, depth: int = 0) -> str:
 documents = st.builds("".join, st.tuples(st.sampled_from(["", "---\n", "# c\n\n", "%YAML 1.2\n---\n"]), block()))
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(documents)
 def test_every_path_of_a_document_is_located_and_its_token_is_the_value(text: str) -> None:
     expected = loaded(text)
@@ -136,7 +136,7 @@ def test_every_path_of_a_document_is_located_and_its_token_is_the_value(text: st
             assert path not in outline.keys
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(documents, st.data())
 def test_a_broken_text_gives_values_or_a_spec_error(text: str, data: st.DataObject) -> None:
     start = data.draw(st.integers(0, len(text)))

@@ -172,7 +172,7 @@ def test_a_stream_goes_on_behind_the_batches_it_has_given(data):
 
     def train(callbacks, resume=None):
         network = modnet.build(SPEC)
-        modnet.train(network, batches, callbacks=callbacks, resume=resume)
+        modnet.train(network, batches, schedule="constant", callbacks=callbacks, resume=resume)
         return network.parameters.flat.tobytes()
 
     whole = train([])
@@ -421,7 +421,9 @@ def test_a_checkpoint_with_callbacks_or_features_of_a_newer_version_is_refused(d
 
 
 @settings(
-    deadline=None, derandomize=True, max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    derandomize=True,
+    max_examples=100,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(random=st.randoms(use_true_random=False), changes=st.integers(1, 3))
 def test_a_checkpoint_that_was_changed_anywhere_goes_on_or_is_refused_in_words(data, checkpoint, random, changes):
@@ -460,13 +462,19 @@ def test_names_in_a_checkpoint_remove_nothing_else(data):
     assert len(list(Path("checkpoints").glob("step-*"))) == 1
 
 
-def test_state_that_a_file_cannot_hold_is_named(data):
+def test_state_that_a_file_cannot_hold_is_named_after_the_first_step_and_ends_no_run(data):
     class Remembers(Callback, type="remembers"):
         def modnet_step_ended(self, run):
             run.state_of(self)["seen"] = {1, 2}
 
-    with pytest.raises(TrainingError, match=r"training\.callbacks\.remembers\.seen is builtins\.set, which"):
-        run(data, [Remembers(), Checkpoint()])
+    network = modnet.build(SPEC)
+    with pytest.warns(UserWarning) as warned:
+        modnet.train(network, *data, callbacks=[Remembers(), Checkpoint()])
+    first, *later = [str(warning.message) for warning in warned]
+    named = "training.callbacks.remembers.seen is builtins.set, which a checkpoint cannot hold"
+    assert first.startswith("a checkpoint from the middle of an epoch cannot be written in this run: " + named)
+    assert len(later) == EPOCHS
+    assert all("could not be written" in message and named in message for message in later)
 
 
 # What goes wrong in writing
@@ -524,7 +532,7 @@ print(history.epochs, len(caught), history.checkpoints, caught[0].message)
 def test_a_full_disk_is_no_end_of_the_run(folder):
     path = os.pathsep.join(filter(None, [str(Path(__file__).parents[2]), os.getenv("PYTHONPATH")]))
     environment = {**os.environ, "PYTHONPATH": path}
-    done = subprocess.run([sys.executable, "-c", FULL], capture_output=True, text=True, env=environment, timeout=60)
+    done = subprocess.run([sys.executable, "-c", FULL], capture_output=True, text=True, env=environment, timeout=600)
     assert done.stderr == ""
     assert done.stdout.startswith("3 6 [] checkpoints/step-0000000002.modnet could not be written (File too large); ")
     assert sorted(path.name for path in folder.iterdir()) == ["log.jsonl", "model.modnet"]

@@ -20,7 +20,7 @@ def test_a_training_that_is_killed_again_and_again_ends_with_the_same_bytes(tmp_
         env={**os.environ, "PYTHONPATH": path, "OPENBLAS_NUM_THREADS": "1"},
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=1200,
     )
     assert done.returncode == 0, done.stderr
     everywhere = " ".join([str(int(signal.SIGKILL))] * killed.STEPS)

@@ -73,7 +73,7 @@ def test_wrong_arguments_are_explained_like_a_wrong_spec(arguments, message):
             modnet.ShapeError,
             "for a prediction of shape (2,), found a target of shape (5,)",
         ),
-        (np.zeros((3, 2)), ["a", "b", "c"], modnet.DataError, "expected an array of numbers"),
+        (np.zeros((3, 2)), ["a", "b", "c"], modnet.DataError, "expected numbers, found text; names, y = np.unique"),
         (np.zeros((0, 2)), np.zeros(0, int), modnet.DataError, "there are no samples"),
         (np.zeros((3, 2)), np.array([0, 1, 2]), modnet.DataError, "2"),
         (np.zeros((3, 2)), None, modnet.DataError, "expected x and y"),
@@ -371,7 +371,7 @@ def test_a_loss_that_turns_nan_because_of_the_data_says_so():
         np.errstate(all="ignore"),
         pytest.raises(modnet.Diverged, match='input "input" of this batch holds values that are not finite'),
     ):
-        modnet.train(modnet.build(SPEC), x, y)
+        modnet.train(modnet.build(SPEC), (batch for batch in [(x, y)]), epochs=1)
 
 
 def test_the_first_interrupt_stops_after_the_step_and_keeps_what_was_learnt():
@@ -494,3 +494,80 @@ def test_a_mapped_network_is_not_trained(tmp_path):
     modnet.save(modnet.build(SPEC), tmp_path / "model.modnet")
     with pytest.raises(modnet.TrainingError, match="load it without mmap=True"):
         modnet.train(modnet.load(tmp_path / "model.modnet", mmap=True), *blobs())
+
+
+# What can be known of targets before the first step
+
+
+@pytest.mark.parametrize(
+    ("loss", "end", "targets", "message"),
+    [
+        ("cross_entropy", "softmax", 9, "whole numbers from 0 to 1, for 2 classes, found 9 in row 777"),
+        ("cross_entropy", "softmax", -1, "found -1 in row 777"),
+        ("binary_cross_entropy", "sigmoid", 2.0, "expects targets from 0 to 1, found 2.0 in row 777"),
+        ("poisson", "softplus", -1.0, "expects counts >= 0 as target, found -1.0 in row 777"),
+        ("hinge", "tanh", 0.0, "expects targets of -1 and +1, found 0.0 in row 777"),
+        ("kl_divergence", "softmax", 0.0, "rows of probabilities as target, found a sum of 0.5 in row 777"),
+        ("mse", "identity", 1e39, r"1e+39 in row 777 is beyond what float32 can hold"),
+    ],
+)
+@pytest.mark.parametrize("where", ["train", "validation", "evaluate", "mapped"])
+def test_a_target_that_the_loss_cannot_take_is_told_first_with_its_row(tmp_path, loss, end, targets, message, where):
+    network = modnet.build({"network": {"input": [2], "layers": [{"type": "linear", "out_features": 2}, end]}})
+    x, good = np.ones((1000, 2)), np.full((1000, 2), 0.5 if loss == "kl_divergence" else 1.0)
+    if loss == "cross_entropy":
+        good = np.zeros(1000, int)
+    bad = good.copy()
+    bad.reshape(1000, -1)[777, -1] = targets
+    if where == "mapped":
+        np.save(tmp_path / "y.npy", bad)
+        bad = np.load(tmp_path / "y.npy", mmap_mode="r")
+    before = network.parameters.flat.copy()
+    measure = {
+        "evaluate": lambda: modnet.evaluate(network, x, bad, loss=loss),
+        "validation": lambda: modnet.train(network, x, good, loss=loss, epochs=1, validation=(x, bad)),
+    }.get(where, lambda: modnet.train(network, x, bad, loss=loss, epochs=1))
+    with pytest.raises(modnet.DataError) as caught:
+        measure()
+    assert message in str(caught.value)
+    if where != "mapped" or bad.ndim == 1:
+        assert np.array_equal(before, network.parameters.flat)
+
+
+def test_of_a_fraction_for_validation_the_row_is_that_of_the_data():
+    x, y = blobs()
+    y = y.copy()
+    y[123] = 7
+    with pytest.raises(modnet.DataError, match="found 7 in row 123"):
+        modnet.train(modnet.build(SPEC), x, y, epochs=1, validation=0.5)
+
+
+def test_metrics_see_targets_with_their_own_precision():
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(300, 1))
+    y = 1.7e9 + 300 * rng.normal(size=(300, 1))
+    network = modnet.build({"network": {"input": [1], "layers": [{"type": "linear", "out_features": 1}]}})
+    network.parameters["linear_1.weight"][...] = 0
+    network.parameters["linear_1.bias"][...] = 1.7e9
+    predicted = network.predict(x).astype(np.float64)
+    metrics = ["r2", "root_mean_squared_error", "mean_absolute_error"]
+    found = modnet.evaluate(network, x, y, loss="mse", metrics=metrics)
+    assert found["r2"] == pytest.approx(1 - np.square(predicted - y).sum() / np.square(y - y.mean()).sum(), abs=1e-9)
+    assert found["root_mean_squared_error"] == pytest.approx(np.sqrt(np.square(predicted - y).mean()), rel=1e-9)
+    assert found["mean_absolute_error"] == pytest.approx(np.abs(predicted - y).mean(), rel=1e-9)
+
+
+@pytest.mark.parametrize("place", ["input", "target", "parameter"])
+def test_evaluate_names_the_row_whose_loss_is_nan(place):
+    x, y = blobs()
+    x, y = x.copy(), np.eye(2)[y]
+    network = modnet.build(SPEC)
+    if place == "input":
+        x[150, 1] = np.nan
+    elif place == "target":
+        y[150, 1] = np.nan
+    else:
+        network.parameters.flat[0] = np.nan
+    row = 0 if place == "parameter" else 150
+    with pytest.raises(modnet.DataError, match=f"the loss is nan: .*{'prediction' if row == 0 else place}.* row {row}"):
+        modnet.evaluate(network, x, y, metrics=["accuracy"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from itertools import accumulate, pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -77,6 +78,7 @@ class MultiHeadAttention(Layer, type="multi_head_attention"):
 
     inputs = (1, 3)
     scratch_output = True
+    output_range = (-math.inf, math.inf)
     heads: int = field(minimum=1)
     head_size: int | None = field(default=None, minimum=1)
     key_value_heads: int | None = field(default=None, minimum=1)

@@ -113,5 +113,5 @@ def test_training_is_that_of_the_layer_by_hand(tmp_path):
 def test_prediction_records_nothing():
     network = modnet.build({"network": {"input": [4], "layers": [ByFormula(out_features=3)]}})
     assert network.predict(np.ones((2, 4))).shape == (2, 3)
-    (context,) = network._predictors.predictor.contexts.values()
+    (context,) = network._passes._idle[0].contexts.values()
     assert context.saved == ()

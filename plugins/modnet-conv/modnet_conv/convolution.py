@@ -100,6 +100,7 @@ def with_bias(layer: Any, weight: Parameter, outputs: int) -> Mapping[str, Param
 class Convolution(Windowed):
     """What conv1d, conv2d and conv3d have in common."""
 
+    output_range = (-math.inf, math.inf)
     out_channels: int = field(minimum=1)
     groups: int = field(default=1, minimum=1)
     bias: bool = True
@@ -162,7 +163,24 @@ def sum_channels(gradient: Array, out: Array) -> None:
     sum_rows(gradient.reshape(-1, gradient.shape[-1]), out)
 
 
-class Conv1d(Convolution, type="conv1d"):
+class MaskedConvolution(Convolution):
+    """A convolution along time that takes steps which a mask leaves out for zeros. Not named in specs."""
+
+    axes = 1
+
+    def forward(self, context: Context, x: Array) -> Array:
+        mask = masks.begin(context, self.windows(x.shape[1:-1])[0], self.padding)
+        return super().forward(context, masks.filled(context, x, mask))
+
+    def backward(self, context: Context, gradient: Array) -> Array | None:
+        result = super().backward(context, gradient)
+        (mask,) = context.masks
+        if result is not None and mask is not None:
+            np.multiply(result, mask[..., None], out=result)
+        return result
+
+
+class Conv1d(masks.OwnEnds, MaskedConvolution, type="conv1d"):
     """Convolution along time: (time, channels) -> (windows, out_channels). For options see conv2d.
 
     Weight: (kernel_size, channels / groups, out_channels), which is torch's with the axes turned round. Padding on the
@@ -175,22 +193,11 @@ class Conv1d(Convolution, type="conv1d"):
         ShapeError: samples that are no sequences, or shorter than a window.
     """
 
-    axes = 1
+    output_range = (-math.inf, math.inf)
     kernel_size: int = field(minimum=1)
     stride: int = field(default=1, minimum=1)
     padding: Padding1d = field(default="valid", minimum=0)
     dilation: int = field(default=1, minimum=1)
-
-    def forward(self, context: Context, x: Array) -> Array:
-        mask = masks.begin(context, self.windows(x.shape[1:-1])[0], self.padding)
-        return super().forward(context, masks.filled(context, x, mask))
-
-    def backward(self, context: Context, gradient: Array) -> Array | None:
-        result = super().backward(context, gradient)
-        (mask,) = context.masks
-        if result is not None and mask is not None:
-            np.multiply(result, mask[..., None], out=result)
-        return result
 
 
 class Conv2d(Convolution, type="conv2d"):
@@ -250,6 +257,7 @@ class DepthwiseConv2d(Windowed, type="depthwise_conv2d"):
         ShapeError: samples that are no images, or smaller than a window.
     """
 
+    output_range = (-math.inf, math.inf)
     kernel_size: int | tuple[int, int] = field(minimum=1)
     stride: int | tuple[int, int] = field(default=1, minimum=1)
     padding: Padding2d = field(default="valid", minimum=0)
@@ -421,6 +429,7 @@ class ConvTranspose2d(Layer, type="conv_transpose2d"):
     """
 
     scratch_output = True
+    output_range = (-math.inf, math.inf)
     out_channels: int = field(minimum=1)
     kernel_size: int | tuple[int, int] = field(minimum=1)
     stride: int | tuple[int, int] = field(default=1, minimum=1)

@@ -127,7 +127,7 @@ def _fold(combine: np.ufunc, parts: list[Array], out: Array) -> None:
     reduce(lambda first, second: combine(first, second, out=out), parts)
 
 
-class MaxPool1d(MaxPool, type="max_pool1d"):
+class MaxPool1d(masks.OwnEnds, MaxPool, type="max_pool1d"):
     """The greatest number in each window: (time, channels) -> (windows, channels). For options see max_pool2d.
 
     Steps that a mask leaves out are never the greatest; a window without any step gives zeros. The mask of the windows
@@ -240,7 +240,7 @@ def shares_of(windows: tuple[Window, ...], count_padding: bool, dtype: np.dtype[
     return (1 / numbers).astype(dtype)
 
 
-class AveragePool1d(AveragePool, type="average_pool1d"):
+class AveragePool1d(masks.OwnEnds, AveragePool, type="average_pool1d"):
     """The mean of each window: (time, channels) -> (windows, channels). For options see average_pool2d.
 
     Steps that a mask leaves out do not count, or count as zeros where padding does; a window without any step gives

@@ -67,6 +67,8 @@ def batch_norm_gradient(gradient, normalized, through_mean, through_variance, fa
 
 def batch_norm_forward(layer: Any, dtype: np.dtype[Any]) -> Method:
     def forward(context, x):
+        if context.training and context.masks[0] is not None:
+            return layer.forward(context, x)  # of sequences that end early only the steps that there are count
         rows = rows_of(x, x.shape[-1])
         normalized, y = context.buffer(rows.shape), context.buffer(rows.shape)
         mean, variance = context.state["running_mean"], context.state["running_variance"]
@@ -77,7 +79,7 @@ def batch_norm_forward(layer: Any, dtype: np.dtype[Any]) -> Method:
             layer.follow(context, mean, variance * (len(rows) / (len(rows) - 1)))
         inverse = 1 / np.sqrt(variance + layer.epsilon)
         normalize_columns(rows, mean, inverse, context.params["scale"], context.params["shift"], normalized, y)
-        context.save(normalized, inverse, of_batch)
+        context.save(normalized, inverse, of_batch, None)
         return y.reshape(x.shape)
 
     return forward
@@ -85,7 +87,9 @@ def batch_norm_forward(layer: Any, dtype: np.dtype[Any]) -> Method:
 
 def batch_norm_backward(layer: Any, dtype: np.dtype[Any]) -> Method:
     def backward(context, gradient):
-        normalized, inverse, of_batch = context.saved
+        normalized, inverse, of_batch, left = context.saved
+        if left is not None:
+            return layer.backward(context, gradient)
         rows = rows_of(gradient, gradient.shape[-1])
         scale, shift = context.grads["scale"], context.grads["shift"]
         sum_columns(rows, normalized, scale, shift)
@@ -136,11 +140,13 @@ def layer_norm_forward(layer: Any, dtype: np.dtype[Any]) -> Method:
     epsilon = dtype.type(layer.epsilon)
 
     def forward(context, x):
+        if context.masks[0] is not None and x.ndim - layer.axes < 2:
+            return layer.forward(context, x)  # over time only the steps that there are count
         scale, shift = context.params["scale"].reshape(-1), context.params["shift"].reshape(-1)
         rows = rows_of(x, scale.size)
         normalized, y, inverse = (context.buffer(shape) for shape in (rows.shape, rows.shape, (len(rows), 1)))
         layer_norm(rows, scale, shift, epsilon, normalized, inverse, y)
-        context.save(normalized, inverse)
+        context.save(normalized, inverse, None)
         return y.reshape(x.shape)
 
     return forward
@@ -148,7 +154,9 @@ def layer_norm_forward(layer: Any, dtype: np.dtype[Any]) -> Method:
 
 def layer_norm_backward(layer: Any, dtype: np.dtype[Any]) -> Method:
     def backward(context, gradient):
-        normalized, inverse = context.saved
+        normalized, inverse, shares = context.saved
+        if shares is not None:
+            return layer.backward(context, gradient)
         rows = rows_of(gradient, normalized.shape[1])
         sum_columns(rows, normalized, context.grads["scale"].reshape(-1), context.grads["shift"].reshape(-1))
         if not context.needs_input_gradient:
@@ -189,10 +197,12 @@ def rms_norm_forward(layer: Any, dtype: np.dtype[Any]) -> Method:
     epsilon = dtype.type(layer.epsilon)
 
     def forward(context, x):
+        if context.masks[0] is not None and x.ndim == 2:
+            return layer.forward(context, x)
         rows = rows_of(x, x.shape[-1])
         normalized, y, inverse = (context.buffer(shape) for shape in (rows.shape, rows.shape, (len(rows), 1)))
         rms_norm(rows, context.params["scale"], epsilon, normalized, inverse, y)
-        context.save(normalized, inverse)
+        context.save(normalized, inverse, None)
         return y.reshape(x.shape)
 
     return forward
@@ -200,7 +210,9 @@ def rms_norm_forward(layer: Any, dtype: np.dtype[Any]) -> Method:
 
 def rms_norm_backward(layer: Any, dtype: np.dtype[Any]) -> Method:
     def backward(context, gradient):
-        normalized, inverse = context.saved
+        normalized, inverse, shares = context.saved
+        if shares is not None:
+            return layer.backward(context, gradient)
         rows = rows_of(gradient, gradient.shape[-1])
         np.einsum("ij,ij->j", rows, normalized, out=context.grads["scale"])
         if not context.needs_input_gradient:

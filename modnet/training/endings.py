@@ -1,0 +1,114 @@
+"""Whether what a network ends with can be what a loss expects, as far as the spec tells."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from modnet.component import Array, Layer, Loss
+from modnet.errors import DataError
+from modnet.graph import GraphNode
+from modnet.losses.targets import TOLERANCE
+from modnet.network import Network
+
+Range = tuple[float, float]
+
+
+def unfit_ending(network: Network, output: str, loss: Loss) -> tuple[str, str] | None:
+    """What is wrong with a loss for an output, and what to do about it; None where nothing is known to be."""
+    shape = network.outputs[output]
+    if shape and shape[-1] is not None and shape[-1] < loss.fewest_outputs:
+        hint = (
+            "end the network with sigmoid and take binary_cross_entropy, or give it as many units as there are classes"
+        )
+        return (
+            f"{loss.type} has nothing to learn from one unit; output {output!r} needs at least {loss.fewest_outputs}",
+            hint if loss.distributions else loss.ending,
+        )
+    nodes = _ending(network, output)
+    if nodes is None:
+        return None
+    last, same_axis = nodes
+    if _promise(last, "normalizes") and same_axis and shape[-1:] == (1,):
+        return (
+            f"{last.layer.type} of one unit gives a constant, so nothing would be learnt",
+            "end the network with sigmoid, or give it as many units as there are classes",
+        )
+    numbers: Range | None = _promise(last, "output_range")
+    if numbers is None or (last.layer.type in loss.joint_with and last is _last(network, output)):
+        return None
+    lowest, highest = numbers
+    what = f"output {output!r} ends with {last.layer.type}, which gives {_described(numbers)}"
+    if loss.prediction_range is not None:
+        least, most = loss.prediction_range
+        if lowest < least or highest > most:
+            return f"{loss.type} expects predictions {_bounds(loss.prediction_range)}; {what}", loss.ending
+    if loss.distributions and same_axis and not _promise(last, "normalizes"):
+        what = f"{what}, each by itself"
+        return f"{loss.type} expects probabilities that sum to 1 along the last axis; {what}", loss.ending
+    if loss.decides_at is not None and not lowest < loss.decides_at < highest:
+        return f"{loss.type} expects scores below and above {loss.decides_at:g}; {what}", loss.ending
+    if loss.separate and same_axis and _promise(last, "normalizes"):
+        return f"{loss.type} takes each output as a decision of its own; {what} that sum to 1", loss.ending
+    return None
+
+
+def check_distributions(output: str, loss: Loss, prediction: Array) -> None:
+    """Checks predictions whose layer promises nothing: rows of probabilities sum to 1.
+
+    Raises:
+        DataError: a row does not; nan passes, so that training can say where it arose.
+    """
+    totals = np.add.reduce(prediction, axis=-1, dtype=np.float64)
+    if totals.size and (totals.min() < 1 - TOLERANCE or totals.max() > 1 + TOLERANCE):
+        found = totals[abs(totals - 1) > TOLERANCE][0]
+        raise DataError(
+            f"{loss.type} expects probabilities that sum to 1 along the last axis; "
+            f"those of output {output!r} sum to {found:.4g}; {loss.ending}"
+        )
+
+
+def _last(network: Network, output: str) -> GraphNode:
+    return network.graph.nodes[network.graph.outputs[output] - len(network.inputs)]
+
+
+def _ending(network: Network, output: str) -> tuple[GraphNode, bool] | None:
+    """The node whose numbers the output has, and whether they have its last axis; None where an input gives them."""
+    node, same = _last(network, output), True
+    while _promise(node, "keeps_numbers") and len(node.inputs) == 1:
+        same = same and node.input_shapes[0][-1:] == node.shape[-1:]
+        before = node.inputs[0] - len(network.inputs)
+        if before < 0:
+            return None
+        node = network.graph.nodes[before]
+    return node, same
+
+
+def _promise(node: GraphNode, name: str) -> Any:
+    """What a layer's class says about its output.
+
+    A frozen layer's weights are somebody's choice, and a class that computes otherwise than the one which gave the
+    promise has not given it.
+    """
+    if node.parameters and not node.trainable:
+        return None
+    for cls in type(node.layer).__mro__:
+        if name in vars(cls):
+            return None if cls is Layer else vars(cls)[name]
+        if "forward" in vars(cls) or "function" in vars(cls):
+            return None
+    return None
+
+
+def _bounds(numbers: Range) -> str:
+    lowest, highest = numbers
+    return f"from {lowest:g} on" if math.isinf(highest) else f"from {lowest:g} to {highest:g}"
+
+
+def _described(numbers: Range) -> str:
+    lowest, highest = numbers
+    if math.isinf(lowest):
+        return "any number" if math.isinf(highest) else f"numbers up to {highest:g}"
+    return f"numbers {_bounds(numbers)}"

@@ -1,0 +1,186 @@
+"""What can be known of the data before the first step: rows that the network, a loss or a metric cannot take."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from modnet.component import Array
+from modnet.configuration import show
+from modnet.errors import DataError, ShapeError
+from modnet.training.batches import ArrayBatches, Batches, StreamBatches
+
+if TYPE_CHECKING:
+    from modnet.training.trainer import Evaluation
+
+USUAL = 8
+"""So many rows, the first ones, stand for those that are as they should be."""
+
+PIECE = 1 << 20
+"""About as many bytes are looked at together."""
+
+MOST_MAPPED = 64 << 20
+"""A mapped file with more bytes is not read for this."""
+
+
+def look_over(evaluation: Evaluation, batches: Batches, what: str) -> None:
+    """Looks once at all data in memory, and sends their first and their most unusual rows through the network.
+
+    Unusual are the rows with the smallest and the greatest numbers, and those with numbers that are not finite: if the
+    network, a loss or a metric cannot take some row, it is most likely one of them. What a generator will give cannot
+    be known.
+
+    Args:
+        what: how messages call the data.
+
+    Raises:
+        DataError: a row cannot be taken, or its loss is not finite because the row is not; with its number.
+        ShapeError: shapes do not fit.
+    """
+    try:
+        if isinstance(batches, ArrayBatches):
+            _look_over_arrays(evaluation, batches, what)
+        elif isinstance(batches, StreamBatches) and isinstance(batches.source, list | tuple):
+            _look_over_list(evaluation, batches, what)
+    except (ShapeError, DataError):
+        raise
+    except Exception:
+        return  # what fails in another way is no fault of a row; the run meets it, and tells of it in its own words
+
+
+def _look_over_arrays(evaluation: Evaluation, batches: ArrayBatches, what: str) -> None:
+    rows: Any = range(batches.samples) if batches.rows is None else batches.rows
+    usual = [int(row) for row in rows[:USUAL]]
+    unusual = sorted(set(_unusual(evaluation, batches)) - set(usual))
+
+    def is_finite(chosen: list[int]) -> bool:
+        part = ArrayBatches(batches.inputs, batches.targets, None, len(chosen), np.asarray(chosen))
+        with np.errstate(all="ignore"):
+            return evaluation.tally(part).is_finite()
+
+    try:
+        if is_finite(usual + unusual):
+            return
+        suspects = [[row] for row in usual] + [[*usual, row] for row in unusual]
+    except (ShapeError, DataError):
+        _try(is_finite, usual, what, "")
+        suspects = [[*usual, row] for row in unusual]
+    for chosen in suspects:
+        row = chosen[-1]
+        if not _try(is_finite, chosen, what, f"row {row}"):
+            holder = _not_finite(evaluation, batches, row)
+            if holder:
+                remedy = "clean the data, or leave the row out"
+                raise DataError(f"{what}: {holder} in row {row}, and the loss becomes that too; {remedy}")
+
+
+def _try(is_finite: Callable[[list[int]], bool], rows: list[int], what: str, place: str) -> bool:
+    """Whether the loss of some rows is finite; the errors say where the rows are."""
+    try:
+        return is_finite(rows)
+    except ShapeError as error:
+        raise ShapeError(f"{what}: {error.message}", error.hint) from None
+    except DataError as error:
+        where = what if place in str(error) else f"{what}, {place}"
+        raise DataError(f"{where}: {error}") from None
+
+
+def _look_over_list(evaluation: Evaluation, batches: StreamBatches, what: str) -> None:
+    """The same for a list of batches: shapes, targets, and numbers that are not finite."""
+    stream = StreamBatches(batches.source, batches.network, batches.outputs)
+    for number, batch in enumerate(stream.epoch()):
+        if not batch.counts():
+            continue
+        part = ArrayBatches(batch.inputs, batch.targets, None, len(batch))
+        try:
+            evaluation.objective.check_targets(part)
+        except ShapeError as error:
+            raise ShapeError(f"{what}, batch {number}: {error.message}", error.hint) from None
+        except DataError as error:
+            raise DataError(f"{what}, batch {number}: {error}") from None
+        for row in {row for array in (*batch.inputs, *batch.targets.values()) for row in _extremes(array)}:
+            holder = _not_finite(evaluation, part, row)
+            if holder:
+                one = ArrayBatches(batch.inputs, batch.targets, None, 1, np.array([row]))
+                with np.errstate(all="ignore"):
+                    finite = evaluation.tally(one).is_finite()
+                if not finite:
+                    raise DataError(f"{what}, batch {number}: {holder} in row {row}, and the loss becomes that too")
+
+
+def _not_finite(evaluation: Evaluation, batches: ArrayBatches, row: int) -> str:
+    """Which array of a row holds nan or an infinite number, or ""."""
+    names = [f"input {show(name)}" for name in evaluation.network.inputs]
+    names += [f"the target of {show(name)}" for name in batches.targets]
+    for name, array in zip(names, (*batches.inputs, *batches.targets.values()), strict=True):
+        if array.dtype.kind == "f" and not np.isfinite(array[row]).all():
+            return f"{name} holds {'nan' if np.isnan(array[row]).any() else 'an infinite number'}"
+    return ""
+
+
+def _unusual(evaluation: Evaluation, batches: ArrayBatches) -> Iterator[int]:
+    """The rows with the most unusual inputs and targets, of those that have a weight."""
+    network = evaluation.network
+    ids = [network.input_dtype(slot).kind == "i" for slot in range(len(network.inputs))]
+    views: list[tuple[Array, list[Callable[[Array], Array]]]] = [
+        (array, [_itself, *([_fraction] if to_ids and array.dtype.kind == "f" else [])])
+        for array, to_ids in zip(batches.inputs, ids, strict=True)
+    ]
+    for target in batches.targets.values():
+        looks = [_itself, np.abs, *([_fraction] if target.dtype.kind == "f" else [])]
+        views.append((target, [*looks, _totals] if target.ndim > 1 else looks))
+    for array, looks in views:
+        if isinstance(array, np.memmap) and array.nbytes > MOST_MAPPED:
+            continue
+        size = max(1, PIECE // max(1, array.nbytes // max(1, len(array))))
+        found: dict[tuple[int, int], tuple[float, int]] = {}
+        for start in range(0, batches.samples, size):
+            chosen = slice(start, min(start + size, batches.samples))
+            rows = None if batches.rows is None else batches.rows[chosen]
+            piece = array[chosen] if rows is None else array[rows]
+            if not piece.size:
+                continue
+            for number, look in enumerate(looks):
+                for sign, (value, row) in enumerate(_ends(look(piece))):
+                    place = start + row if rows is None else int(rows[row])
+                    key, rank = (number, sign), value if sign else -value
+                    if batches.weights is not None and not np.any(batches.weights[place]):
+                        continue
+                    if not np.isfinite(value):
+                        found.setdefault((-1, 0), (rank, place))
+                    elif key not in found or rank > found[key][0]:
+                        found[key] = rank, place
+        yield from (place for _, place in found.values())
+
+
+def _extremes(array: Array) -> Iterable[int]:
+    """The rows with the smallest and the greatest number; one with nan is both."""
+    return {row for _, row in _ends(array)} if array.size else ()
+
+
+def _ends(array: Array) -> Iterator[tuple[float, int]]:
+    """The smallest and the greatest number, each with its row; nan is both."""
+    width = array.size // len(array)
+    for position in (int(array.argmin()), int(array.argmax())):
+        yield (
+            float(array.reshape(-1)[position]) if array.flags.c_contiguous else float(array.flat[position]),
+            (position // width),
+        )
+
+
+def _itself(array: Array) -> Array:
+    return array
+
+
+def _fraction(array: Array) -> Array:
+    """How far numbers are from whole ones."""
+    with np.errstate(invalid="ignore"):
+        return np.abs(array - np.rint(array))
+
+
+def _totals(array: Array) -> Array:
+    """The sums along the last axis, of which one-hot rows have 1."""
+    with np.errstate(all="ignore"):
+        return np.add.reduce(array, axis=-1)

@@ -1,0 +1,151 @@
+"""Padding is no data: more of it, or other numbers in it, change nothing of what is said about the steps that there are.
+
+Every layer that the registry knows is tried, those of the installed plugins too, behind embeddings that make the masks.
+"""
+
+import inspect
+
+import numpy as np
+import pytest
+
+import modnet
+from modnet.component import Example, Layer, Node
+from modnet.kernels import NUMPY_ONLY
+from modnet.layers import BatchNorm, Concatenate, LayerNorm, Linear, Reshape, Residual
+from modnet.network import Pass
+from modnet.registry import Registry
+from modnet.testing.examples import examples_of
+
+REGISTRY = Registry()
+LENGTHS = np.array([5, 4, 1, 0, 5])
+WITHOUT_STEPS = {"flatten": "its features are steps of a fixed number, and whoever reads them takes all of them"}
+"""Layers behind which nobody can know any more what was padding."""
+
+
+def sequences(example):
+    """The example with sequences of variable length, or None where the layer takes none."""
+    layer, shapes = example.component, example.input_shapes
+    if layer.integer_input:
+        return Example(layer, ((None,),) * len(shapes))
+    if len(shapes[0]) != 2:
+        return None
+    for steps in (None, int(LENGTHS.max())):
+        sized = tuple((steps, *shape[1:]) if len(shape) == 2 else shape for shape in shapes)
+        inputs = {f"x{number}": shape for number, shape in enumerate(sized)}
+        node = {"type": layer.type, **vars(layer), "inputs": list(inputs)}
+        try:
+            modnet.build({"network": {"input": inputs, "layers": [node]}}, registry=REGISTRY)
+        except modnet.SpecError:
+            continue
+        return Example(layer, sized)
+    return None
+
+
+def further():
+    """Uses that no layer gives as examples of its own."""
+    yield Example(LayerNorm(axes=2), ((5, 4),))
+    yield Example(Reshape(shape=(-1, 2, 2)), ((None, 4),))
+    yield Example(Concatenate(axis=0), ((None, 4), (None, 4)))
+    yield Example(Residual(layers=(Node(layer=BatchNorm()), Node(layer=Linear(out_features=4)))), ((None, 4),))
+    names = REGISTRY.names(Layer)
+    if "conv1d" in names:
+        for type_, options in (("conv1d", {"out_channels": 2, "kernel_size": 4}), ("max_pool1d", {"pool_size": 4})):
+            cls = REGISTRY.find(Layer, type_)
+            for padding in ("same", "valid", (3, 0)):
+                yield Example(cls(**options, stride=3, padding=padding), ((None, 3),))
+    if "transformer_block" in names:
+        block = REGISTRY.find(Layer, "transformer_block")
+        yield Example(block(features=4, heads=2, norm=BatchNorm()), ((None, 4),))
+
+
+def every_use():
+    yield from further()
+    for entry in REGISTRY.entries(Layer):
+        for example in examples_of(entry.load()):
+            use = sequences(example) if entry.origin.type not in WITHOUT_STEPS else None
+            if use is not None:
+                yield use
+
+
+USES = [pytest.param(use, id=f"{use.component} {use.input_shapes}") for use in every_use()]
+
+
+def trial(use, padding, training, other=False, kernels=NUMPY_ONLY):
+    """(outputs of the steps that there are, gradients, state) of a network of embeddings and the layer, with padding."""
+    layer = use.component
+    embeddings, inputs, shapes = [], [], {"ids": (None,)}
+    for number, shape in enumerate(use.input_shapes):
+        if len(shape) == 2:
+            inputs.append(f"words{number}")
+            embedding = {"type": "embedding", "vocabulary_size": 9, "embedding_size": shape[1], "padding": 0}
+            embeddings.append({**embedding, "inputs": ["ids"], "name": inputs[-1]})
+            if shape[0] is not None:
+                shapes["ids"] = shape[:1]
+        elif layer.integer_input:
+            inputs.append("ids")
+        else:
+            inputs.append(f"state{number}")
+            shapes[inputs[-1]] = shape
+    node = {"type": layer.type, **vars(layer), "inputs": inputs, "name": "tried"}
+    if layer.integer_input and "padding" in vars(layer):
+        node["padding"] = 0
+    spec = {"network": {"input": shapes, "layers": [*embeddings, node], "dtype": "float64"}}
+    network = modnet.build(spec, seed=3, registry=REGISTRY)
+    rng = np.random.default_rng(0)
+    steps = int(LENGTHS.max())
+    ids = rng.integers(1, 9 if embeddings else 3, (len(LENGTHS), steps)) * (np.arange(steps) < LENGTHS[:, None])
+    arrays = [np.pad(ids, ((0, 0), (0, padding)))]
+    arrays += [rng.standard_normal((len(ids), *shape)) for shape in list(shapes.values())[1:]]
+    if other:
+        for name in inputs:
+            if name.startswith("words"):
+                network.parameters[f"{name}.weight"][0] *= 50
+    gradients = network.parameters.like()
+    slot = network.graph.outputs["output"]
+    run = Pass(network, [slot], training=training, gradients=gradients, rng=np.random.default_rng(1), kernels=kernels)
+    (output,) = run.forward(arrays)
+    mask = run.masks.get(slot)
+    if mask is None:
+        assert None not in network.outputs["output"], "its output has steps, and nobody is told which are padding"
+        mask = np.ones(len(output), bool)
+    found = output[mask].copy()
+    gradient = np.zeros(output.shape)
+    gradient[mask] = np.random.default_rng(2).standard_normal(found.shape)
+    run.backward([gradient])
+    assert not any(gradients[f"{name}.weight"][0].any() for name in inputs if name.startswith("words")), (
+        "padded steps have a gradient"
+    )
+    return found, dict(gradients), dict(network.state)
+
+
+def is_random(layer):
+    """Whether it draws numbers: as many more as there is more padding."""
+    return "rng" in inspect.getsource(type(layer).forward) and layer.type != "multi_head_attention"
+
+
+@pytest.mark.parametrize("use", USES)
+@pytest.mark.parametrize("training", [True, False], ids=["training", "prediction"])
+def test_more_padding_changes_nothing(use, training):
+    if None not in use.input_shapes[0]:
+        pytest.skip("it takes sequences of one length")
+    if training and is_random(use.component):
+        pytest.skip("more padding, more random numbers")
+    most = getattr(use.component, "max_length", LENGTHS.max() + 7) - LENGTHS.max()
+    expected = trial(use, 0, training)
+    for padding in range(1, most + 1):
+        same(trial(use, padding, training), expected)
+
+
+@pytest.mark.parametrize("use", USES)
+@pytest.mark.parametrize("training", [True, False], ids=["training", "prediction"])
+@pytest.mark.parametrize("kernels", [REGISTRY.kernels, NUMPY_ONLY], ids=["kernels", "numpy"])
+def test_other_numbers_in_padded_steps_change_nothing(use, training, kernels):
+    expected = trial(use, 0, training, kernels=kernels)
+    same(trial(use, 0, training, other=True, kernels=kernels), expected)
+
+
+def same(found, expected):
+    np.testing.assert_allclose(found[0], expected[0], rtol=1e-9, atol=1e-12)
+    for now, then in zip(found[1:], expected[1:], strict=True):
+        for name, array in then.items():
+            np.testing.assert_allclose(now[name], array, rtol=1e-9, atol=1e-11, err_msg=name)
