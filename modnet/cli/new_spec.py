@@ -43,7 +43,9 @@ def command(data: str, targets: tuple[str, ...], output: str | None) -> None:
     try:
         with file:
             file.write(text)
-    except BaseException:
+    except BaseException as error:
         path.unlink(missing_ok=True)  # a part of a spec would be in the way of the next attempt
+        if isinstance(error, OSError):
+            error.filename = str(path)
         raise
     click.echo(f"{path}\nnext: {shlex.join(['modnet', 'train', str(path)])}")
