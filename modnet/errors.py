@@ -41,6 +41,13 @@ def printable(text: str) -> str:
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
+def harmless(text: str) -> str:
+    """`printable`, but line breaks and tabs stay."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() or c in "\n\t" else printable(c) for c in text)
+
+
 def legible(name: str, longest: int = 80) -> str:
     """A name from a file as it can stand in a message: short, on one line, with nothing that moves a terminal."""
     return printable(name[:longest]) + ("..." if len(name) > longest else "")

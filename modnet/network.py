@@ -180,7 +180,7 @@ class Network:
             DataError: x cannot be converted, or is no table of the right columns; the prediction for a row is nan.
             ValueError: batch_size is less than 1.
         """
-        if self.schema is not None and isinstance(x, Mapping) and not set(self.inputs) <= set(x):
+        if self.schema is not None and isinstance(x, Mapping) and self._is_table(x):
             from modnet.data.schema import predict_table
 
             return predict_table(self.schema, x, lambda arrays: self._named(self._predict(arrays, batch_size, None)))
@@ -196,6 +196,13 @@ class Network:
             hint = "the model was trained on a table: pass a mapping from column name to values, or encoded numbers"
             raise DataError(f"{error}; {hint}") from None
         return outputs[0] if len(outputs) == 1 else self._named(outputs)
+
+    def _is_table(self, x: Mapping[str, Any]) -> bool:
+        """Whether a mapping is a table, and not arrays by input. A column may be called as an input is."""
+        if not set(self.inputs) <= set(x):
+            return True
+        columns = {column.name for columns in self.schema.inputs.values() for column in columns}
+        return bool(columns) and columns <= set(x) and all(np.ndim(x[name]) == 1 for name in self.inputs)
 
     def _named(self, outputs: list[Array]) -> dict[str, Array]:
         return dict(zip(self.graph.outputs, outputs, strict=True))

@@ -439,7 +439,12 @@ def test_labels_come_in_any_dtype(dtype):
         (CrossEntropy(), [0.5, 0.5], [1, 1], "found a sum of 2.0 in sample 0 .* take binary_cross_entropy"),
         (CrossEntropy(), [0.5, 0.5], [2, -1], "rows of probabilities as target, found -1.0 in sample 0"),
         (KLDivergence(), [0.5, 0.5], [0, 0], "found a sum of 0.0 in sample 0"),
-        (Hinge(), [0.5], 0, "targets of -1 and \\+1, found 0.0 in sample 0 of the batch; labels .* 2 \\* y - 1"),
+        (
+            Hinge(),
+            [0.5],
+            0,
+            "targets of -1 and \\+1, found 0.0 in sample 0 of the batch; write the two classes as -1 and 1",
+        ),
         (Poisson(), [-0.5], [1], "expects rates >= 0 as prediction, found -0.5 .* end the network with softplus"),
         (Poisson(), [0.5], [-1], "expects counts >= 0 as target, found -1.0"),
     ],

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
+import sys
 import traceback
 import warnings
 from collections.abc import Iterator
-from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -14,8 +14,9 @@ from typing import Any
 import click
 
 import modnet
+from modnet.cli.output import discard, echo
 from modnet.configuration import did_you_mean, nearest, show
-from modnet.errors import ModnetError, SpecError, TrainingError, printable
+from modnet.errors import ModnetError, SpecError, TrainingError, harmless
 
 COMMANDS = (
     "new-spec",
@@ -80,6 +81,16 @@ class CommandGroup(click.Group):
                 parameter.type = expanding
         return found, command, rest
 
+    def make_context(self, *arguments: Any, **options: Any) -> click.Context:
+        try:
+            return super().make_context(*arguments, **options)
+        except click.ClickException as error:
+            error.message = harmless(error.message)
+            raise
+        except BrokenPipeError:  # of the help
+            discard(sys.stdout)
+            raise click.exceptions.Exit(0) from None
+
     def invoke(self, ctx: click.Context) -> Any:
         ctx.color = False if "NO_COLOR" in os.environ else None
         try:
@@ -87,18 +98,25 @@ class CommandGroup(click.Group):
                 warnings.showwarning = lambda message, *_, **__: warn(str(message))
                 return super().invoke(ctx)
         except click.NoSuchOption as error:
+            error.message = harmless(error.message)
             advice = _setting_meant(error)
             if not advice:
                 raise
             raise click.UsageError(f"{error.message} {advice}", error.ctx) from None
-        except (click.ClickException, click.exceptions.Exit, click.Abort, BrokenPipeError):
+        except click.ClickException as error:
+            error.message = harmless(error.message)
             raise
+        except (click.exceptions.Exit, click.Abort):
+            raise
+        except BrokenPipeError:  # of a command of a plugin, which prints by other ways
+            discard(sys.stdout)
+            status = 0
         except KeyboardInterrupt:
-            click.echo("interrupted", err=True)
+            echo("interrupted", err=True)
             status = INTERRUPTED
         except Exception as error:
             if ctx.params["debug"]:
-                traceback.print_exc()
+                echo(traceback.format_exc(), err=True, nl=False)
             status = report(error)
         return ctx.exit(status)
 
@@ -154,14 +172,13 @@ def _offered_commands() -> Iterator[tuple[str, str, click.Command]]:
 
 
 def warn(message: str) -> None:
-    with suppress(OSError):  # nothing depends on whether anybody reads it
-        click.echo(f"{click.style('warning:', fg='yellow', bold=True)} {message}", err=True)
+    echo(f"{click.style('warning:', fg='yellow', bold=True)} {harmless(message)}", err=True, styled=True)
 
 
 def report(error: Exception) -> int:
     """Tells an error on standard error, and gives the exit status."""
     if isinstance(error, SpecError):
-        click.echo(faults_text(error), err=True)
+        echo(faults_text(error), err=True)
         return WRONG_INPUT
     status = FAILED
     message = str(error)
@@ -173,8 +190,7 @@ def report(error: Exception) -> int:
         message = f"{error.filename}: {reason}" if error.filename else reason
     else:
         message = f"{type(error).__name__}: {message}\nthis was not foreseen; modnet --debug shows where it happened"
-    message = "\n".join(map(printable, message.split("\n")))  # it may quote a file, and move no terminal
-    click.echo(f"{click.style('error:', fg='red', bold=True)} {message}", err=True)
+    echo(f"{click.style('error:', fg='red', bold=True)} {harmless(message)}", err=True, styled=True)
     return status
 
 

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from modnet.cli.options import echo_json, json_option, plugin_option, set_option
+from modnet.cli.options import json_option, plugin_option, set_option
+from modnet.cli.output import echo, echo_json
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -40,7 +41,7 @@ def command(ctx: click.Context, spec: str, plugins: tuple[str, ...], settings: t
     """
     from modnet.cli.app import WRONG_INPUT, faults_text
     from modnet.cli.job import Job
-    from modnet.errors import SpecError
+    from modnet.errors import SpecError, harmless
 
     notes: list[str] = []
     size = {}
@@ -56,12 +57,12 @@ def command(ctx: click.Context, spec: str, plugins: tuple[str, ...], settings: t
         problems = [{key: getattr(problem, key) for key in keys} for problem in (fault.problems if fault else ())]
         echo_json({"spec": spec, **size, "notes": notes, "problems": problems})
     elif fault is not None:
-        click.echo(_coloured(faults_text(fault)))
+        echo(_coloured(harmless(faults_text(fault))), styled=True)
     else:
         nodes = f"{size['nodes']} node" + ("" if size["nodes"] == 1 else "s")
-        click.echo(f"{spec}: no problems; {nodes}, {size['parameters']:,} parameters")
+        echo(f"{spec}: no problems; {nodes}, {size['parameters']:,} parameters")
         for note in notes:
-            click.echo(note)
+            echo(note)
     if fault is not None:
         ctx.exit(WRONG_INPUT)
 

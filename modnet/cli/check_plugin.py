@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from modnet.cli.options import echo_json, json_option
+from modnet.cli.options import json_option
+from modnet.cli.output import echo, echo_json
+from modnet.errors import harmless
 
 if TYPE_CHECKING:
     from modnet.testing.contract import Report, Row
@@ -48,7 +50,7 @@ def command(ctx: click.Context, distribution: str, by_rule: bool, as_json: bool)
     reports: list[Report] = []
     broken = 0
     if offers and not as_json and not by_rule:
-        click.echo("  ".join([f"{'kind':<{widths[0]}}", f"{'type':<{widths[1]}}", *COLUMNS]))
+        echo("  ".join([f"{'kind':<{widths[0]}}", f"{'type':<{widths[1]}}", *COLUMNS]))
     for offer in offers:
         found = offer.examine()
         reports += found
@@ -57,22 +59,22 @@ def command(ctx: click.Context, distribution: str, by_rule: bool, as_json: bool)
         if as_json:
             continue
         if by_rule:
-            click.echo("\n\n".join(map(str, found)) + "\n")
+            echo("\n\n".join(map(str, found)) + "\n")
         else:
             cells = [f"{offer.kind:<{widths[0]}}", f"{offer.name:<{widths[1]}}", *_counts(found)]
             line = "  ".join(cells)
-            click.echo(click.style(line, fg="red") if faults else line)
+            echo(click.style(harmless(line), fg="red") if faults else harmless(line), styled=True)
         for row in faults.values():
             _show(row)
     if as_json:
         echo_json([_plain(report) for report in reports])
     elif not offers:
-        click.echo(f"{distribution} offers no components, kernels or hooks: nothing to examine")
+        echo(f"{distribution} offers no components, kernels or hooks: nothing to examine")
     else:
         for reason, rules in _not_examined(reports).items():
-            click.echo(f"not examined: {', '.join(rules)}: {reason}")
+            echo(f"not examined: {', '.join(rules)}: {reason}")
         verdict = f"{broken} broken" if broken else "all keep their contract"
-        click.echo(f"{_numbers([offer.kind for offer in offers])} of {offers[0].distribution}: {verdict}")
+        echo(f"{_numbers([offer.kind for offer in offers])} of {offers[0].distribution}: {verdict}")
     if broken:
         ctx.exit(FAILED)
 
@@ -111,9 +113,9 @@ def _numbers(kinds: Sequence[str]) -> str:
 def _show(row: Row) -> None:
     import textwrap
 
-    click.echo(f"  {click.style(row.rule, bold=True)}: {row.text}")
+    echo(f"  {click.style(row.rule, bold=True)}: {harmless(row.text)}", styled=True)
     for line in textwrap.wrap(row.remedy, 94):
-        click.echo(f"      {line}")
+        echo(f"      {line}")
 
 
 def _plain(report: Report) -> dict[str, object]:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from modnet.cli.inspect import counted
-from modnet.cli.options import echo_json, json_option
+from modnet.cli.options import json_option
+from modnet.cli.output import echo, echo_json
 from modnet.errors import printable
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ def command(ctx: click.Context, a: str, b: str, as_json: bool) -> None:
     if as_json:
         echo_json(_plain(a, b, found))
     else:
-        click.echo("\n".join(_lines(printable(a), printable(b), found)))
+        echo("\n".join(_lines(printable(a), printable(b), found)))
     ctx.exit(0 if found.same else FAILED)
 
 

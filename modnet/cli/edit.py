@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from modnet.cli.output import echo
+
 if TYPE_CHECKING:
     from modnet.modelfile.edit import DType
 
@@ -119,7 +121,7 @@ def command(
         rename=rename,
         take=take,
     )
-    click.echo(f"{output}  {readable_bytes(Path(output).stat().st_size)}, was {readable_bytes(before)}")
+    echo(f"{output}  {readable_bytes(Path(output).stat().st_size)}, was {readable_bytes(before)}")
 
 
 def _pairs(option: str, texts: tuple[str, ...], example: str) -> dict[str, str]:

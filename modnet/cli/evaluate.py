@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from modnet.cli.options import echo_json, json_option, plugin_option
+from modnet.cli.options import json_option, plugin_option
+from modnet.cli.output import echo, echo_json
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -49,14 +50,14 @@ def command(model: str, data: str, plugins: tuple[str, ...], as_json: bool) -> N
     if as_json:
         echo_json({"model": model, "data": data, "rows": len(dataset), "metrics": figures})
         return
-    click.echo(f"{'standard input' if data == '-' else data}: {len(dataset):,} rows")
+    echo(f"{'standard input' if data == '-' else data}: {len(dataset):,} rows")
     width = max(len(figure_title(name)) for name in figures) + 2
     for name, value in figures.items():
         if isinstance(value, np.ndarray):
-            click.echo(f"{figure_title(name)}\n{_matrix(network, value)}")
+            echo(f"{figure_title(name)}\n{_matrix(network, value)}")
         else:
             hits = hits_text(value, dataset) if name == "accuracy" else ""
-            click.echo(f"{figure_title(name):<{width}}{figure_text(name, value)}{hits}")
+            echo(f"{figure_title(name):<{width}}{figure_text(name, value)}{hits}")
 
 
 def _matrix(network: Network, matrix: Array) -> str:

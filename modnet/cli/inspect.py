@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from modnet.cli.options import echo_json, json_option
+from modnet.cli.options import json_option
+from modnet.cli.output import echo, echo_json
 from modnet.errors import printable
 
 if TYPE_CHECKING:
@@ -61,7 +62,7 @@ def command(model: str, as_json: bool) -> None:
     header = found.header
     needs = [_need(row) for row in _rows(header.get("needs"))]
     if not as_json:
-        click.echo("\n".join(map(printable, _lines(model, found, needs))))
+        echo("\n".join(map(printable, _lines(model, found, needs))))
         return
     echo_json(
         {

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import click
 
+from modnet.cli.output import echo
+
 NAME = re.compile(r"[a-z0-9]([a-z0-9._-]*[a-z0-9])?", re.IGNORECASE)
 """A distribution's name, as packaging tools accept it (PEP 508)."""
 
@@ -68,8 +70,8 @@ def command(name: str, directory: Path) -> None:
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)  # a part of it would be in the way of the next attempt
         raise
-    click.echo(f"{folder}: {len(FILES)} files; the package is {names['package']}, the licence MIT")
-    click.echo(f"next: cd {folder} && pip install --editable '.[dev]' && pytest")
+    echo(f"{folder}: {len(FILES)} files; the package is {names['package']}, the licence MIT")
+    echo(f"next: cd {folder} && pip install --editable '.[dev]' && pytest")
 
 
 def names_of(name: str) -> dict[str, str]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import click
 
+from modnet.cli.output import echo
+
 
 @click.command("new-spec", short_help="Write a first spec for a table.")
 @click.argument("data", type=click.Path())
@@ -34,7 +36,7 @@ def command(data: str, targets: tuple[str, ...], output: str | None) -> None:
     if not isinstance(table, Table):
         raise DataError(f"{data}: expected a table (.csv, .tsv), found arrays; their meaning is not in the file")
     if output is None or output == "-":
-        click.echo(suggest_spec(table, targets, Path(data).as_posix()), nl=False)
+        echo(suggest_spec(table, targets, Path(data).as_posix()), nl=False)
         return
     path = Path(output)
     relative = os.path.relpath(data, path.parent)
@@ -48,4 +50,4 @@ def command(data: str, targets: tuple[str, ...], output: str | None) -> None:
         if isinstance(error, OSError):
             error.filename = str(path)
         raise
-    click.echo(f"{path}\nnext: {shlex.join(['modnet', 'train', str(path)])}")
+    echo(f"{path}\nnext: {shlex.join(['modnet', 'train', str(path)])}")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import math
 import tomllib
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
@@ -51,18 +49,3 @@ def parse_settings(settings: Sequence[str]) -> dict[str, Any]:
             value = text
         parsed[key.strip()] = value
     return parsed
-
-
-def echo_json(value: Any) -> None:
-    """Prints a value as JSON; nan and infinity, which JSON does not have, become null."""
-    click.echo(json.dumps(_finite(value), indent=2, ensure_ascii=False))
-
-
-def _finite(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _finite(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_finite(item) for item in value]
-    if hasattr(value, "tolist"):
-        return _finite(value.tolist())
-    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -43,7 +43,8 @@ def _run(path: Path) -> ModuleType:
     from modnet.errors import BrokenPlugin
 
     if not path.is_file():
-        raise BrokenPlugin(f"{path}: {'a folder; expected a Python file' if path.is_dir() else 'no such file'}")
+        kind = "a folder" if path.is_dir() else "a pipe or device" if path.exists() else ""
+        raise BrokenPlugin(f"{path}: {kind}; expected a Python file" if kind else f"{path}: no such file")
     # Not the bare stem: a file called json.py must not take the place of the module json.
     name = f"plugin_file_{path.stem}"
     spec = importlib.util.spec_from_loader(name, importlib.machinery.SourceFileLoader(name, str(path)))

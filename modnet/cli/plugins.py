@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from modnet.cli.options import echo_json, json_option
+from modnet.cli.options import json_option
+from modnet.cli.output import echo, echo_json
 
 if TYPE_CHECKING:
     from modnet.errors import BrokenPlugin
@@ -63,10 +64,10 @@ def command(everything: bool, errors: bool, times: bool, as_json: bool) -> None:
         )
     elif errors:
         for row in chosen:
-            click.echo(f"{row.kind} {row.type} of {row.plugin or 'a plugin'} ({row.source})")
-            click.echo("".join(traceback.format_exception((row.error and row.error.__cause__) or row.error)))
+            echo(f"{row.kind} {row.type} of {row.plugin or 'a plugin'} ({row.source})")
+            echo("".join(traceback.format_exception((row.error and row.error.__cause__) or row.error)))
         if not chosen:
-            click.echo("nothing is broken")
+            echo("nothing is broken")
     else:
         _table(chosen, len(rows) - len(chosen), times)
 
@@ -145,10 +146,10 @@ def _table(rows: list[Row], hidden: int, times: bool) -> None:
             seconds = "" if row.seconds is None else f"{1000 * row.seconds:.1f} ms"
             cells = [row.kind, row.type, str(row.version or ""), row.plugin, *[seconds] * times]
             table.append([*cells, row.remark or row.source])
-        click.echo("\n".join(in_columns(table, left=len(table[0]))))
+        echo("\n".join(in_columns(table, left=len(table[0]))))
         if any(row.error for row in rows):
-            click.echo("modnet plugins --errors shows what is broken with its traceback")
+            echo("modnet plugins --errors shows what is broken with its traceback")
     else:
-        click.echo("no plugin is installed")
+        echo("no plugin is installed")
     if hidden:
-        click.echo(f"builtin: {hidden} components (modnet plugins --all)")
+        echo(f"builtin: {hidden} components (modnet plugins --all)")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import os
+import re
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from modnet.cli.options import plugin_option
+from modnet.errors import printable
 
 if TYPE_CHECKING:
     from modnet.component import Array
@@ -21,6 +23,11 @@ if TYPE_CHECKING:
     from modnet.network import Network
 
 DELIMITERS = {".csv": ",", ".tsv": "\t"}
+
+FORMULA = re.compile(r"[=+\-@\t\r＝＋－＠].", re.DOTALL)
+"""How a text begins that a spreadsheet takes for a formula. Source: OWASP, "CSV Injection"."""
+
+CONTROL = re.compile("[\x00-\x1f\x7f-\x9f]")
 
 
 @click.command("predict", short_help="Predict for new data with a model file.")
@@ -39,7 +46,8 @@ def command(model: str, data: str, output: str, plugins: tuple[str, ...]) -> Non
     """Predict for every row of DATA: a .csv or .tsv table, arrays in .npz or .npy, or - for a table on standard input.
 
     A model that was trained on a table or on labels gives names and probabilities. In a .npz file are the network's
-    outputs as they are, called by their names.
+    outputs as they are, called by their names. In a table a name that a spreadsheet would take for a formula has an
+    apostrophe before it, which a warning tells.
 
     \b
     Examples:
@@ -127,16 +135,35 @@ def schema_of(network: Network) -> DataSchema:
 
 
 def _lines(network: Network, outputs: Mapping[str, Array], delimiter: str) -> Iterator[str]:
-    columns = schema_of(network).decode(outputs)
+    from modnet.cli.app import warn
+    from modnet.data.table import shorten
+
+    schema = schema_of(network)
+    columns = schema.decode(outputs)
     digits = 7 if network.dtype.itemsize == 4 else 16  # as many as the numbers have
+    # The names are the model's, which may be a stranger's.
+    names = {*columns, *(name for classes in schema.classes().values() for name in classes)}
+    cells = {name: _cell(name) for name in names}
+    quoted = sorted(name for name, cell in cells.items() if cell.startswith("'") and not name.startswith("'"))
+    if quoted:
+        warn(f"a spreadsheet would take these for formulas; an apostrophe is put before them: {shorten(quoted)}")
     buffer = io.StringIO()
     writer = csv.writer(buffer, delimiter=delimiter, lineterminator="\n")
-    writer.writerow(columns)
+    writer.writerow([cells[name] for name in columns])
+    yield buffer.getvalue()
     for row in zip(*columns.values(), strict=True):
-        writer.writerow([f"{value:.{digits}g}" if isinstance(value, float) else value for value in row])
-        yield buffer.getvalue()
         buffer.seek(0)
         buffer.truncate()
+        writer.writerow([f"{value:.{digits}g}" if isinstance(value, float) else cells[value] for value in row])
+        yield buffer.getvalue()
+
+
+def _cell(name: str) -> str:
+    """A name as a cell that moves no terminal, and is no formula in a spreadsheet."""
+    from modnet.data.columns import is_number
+
+    formula = FORMULA.match(name) and not is_number(name)
+    return ("'" if formula else "") + CONTROL.sub(lambda found: printable(found[0]), name)
 
 
 def _npz(outputs: Mapping[str, Array]) -> bytes:

@@ -6,6 +6,8 @@ import json
 
 import click
 
+from modnet.cli.output import echo
+
 
 @click.command("schema", short_help="Print the JSON Schema of a spec, for completion in an editor.")
 @click.option("-o", "--output", metavar="FILE", type=click.Path(), help="Where to; by default the screen.")
@@ -22,6 +24,6 @@ def command(output: str | None) -> None:
 
     text = json.dumps(json_schema(default_registry()), indent=2) + "\n"
     if output is None or output == "-":
-        click.echo(text, nl=False)
+        echo(text, nl=False)
     else:
         replace_file(output, [text.encode()], durable=False)

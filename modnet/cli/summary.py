@@ -6,7 +6,8 @@ from pathlib import Path
 
 import click
 
-from modnet.cli.options import echo_json, json_option, plugin_option, set_option
+from modnet.cli.options import json_option, plugin_option, set_option
+from modnet.cli.output import echo, echo_json
 
 
 @click.command("summary", short_help="Show the nodes of a network, with their shapes and sizes.")
@@ -40,7 +41,7 @@ def command(file: str, plugins: tuple[str, ...], settings: tuple[str, ...], as_j
         network = Job.open(file, plugins, settings).network
     summary = Summary.of(network)
     if not as_json:
-        click.echo(str(summary))
+        echo(str(summary))
         return
     nodes = [
         {

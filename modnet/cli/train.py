@@ -10,12 +10,13 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from modnet.cli.app import FAILED, HUNG_UP, INTERRUPTED, TERMINATED, warn
-from modnet.cli.options import echo_json, json_option, plugin_option, set_option
+from modnet.cli.options import json_option, plugin_option, set_option
+from modnet.cli.output import discard, echo, echo_json
 
 if TYPE_CHECKING:
     from modnet.cli.job import Job
@@ -98,7 +99,7 @@ def command(
     _check_logs(job, path)
     run, history, own_folder, status, failure = _run(job, loaded, path, resume, quiet=as_json)
     if status and not run.step:
-        click.echo(f"stopped before the first step; {_untouched(path)}", err=True)
+        echo(f"stopped before the first step; {_untouched(path)}", err=True)
         ctx.exit(status)
     with _saving(status) as interrupts:
         network.metrics, failure = _final_figures(network, loaded.validation, history, interrupts, failure)
@@ -151,7 +152,7 @@ class _Screen:
         self.path = path
 
     def tell(self, text: str) -> None:
-        self._try(click.echo, text)
+        self._try(echo, text)
 
     def tell_json(self, value: Any) -> None:
         self._try(echo_json, value)
@@ -160,18 +161,10 @@ class _Screen:
         try:
             tell(what)
         except OSError as error:
-            _discard(sys.stdout)
-            if not isinstance(error, BrokenPipeError):
-                reason = (error.strerror or str(error)).lower()
-                warn(f"standard output cannot be written to ({reason}); the model goes to {self.path} all the same")
-
-
-def _discard(stream: TextIO) -> None:
-    """Lets all further output of a stream vanish, and what it still holds: the end of a process fails over that."""
-    with suppress(OSError, ValueError):
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, stream.fileno())
-        os.close(nowhere)
+            with suppress(OSError, ValueError):  # it has no descriptor
+                discard(sys.stdout)
+            reason = (error.strerror or str(error)).lower()
+            warn(f"standard output cannot be written to ({reason}); the model goes to {self.path} all the same")
 
 
 def check_place(path: Path) -> None:

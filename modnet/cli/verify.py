@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from modnet.cli.inspect import counted, listed
-from modnet.cli.options import echo_json, json_option
+from modnet.cli.options import json_option
+from modnet.cli.output import echo, echo_json
 from modnet.errors import printable
 
 if TYPE_CHECKING:
@@ -65,7 +66,7 @@ def command(ctx: click.Context, models: tuple[str, ...], as_json: bool) -> None:
             lines = (
                 _lines(model, found) if found is not None else [f"damaged: {message}", "nothing of it can be relied on"]
             )
-            click.echo("\n".join(_indented(model, [*lines])))
+            echo("\n".join(_indented(model, [*lines])))
         rows.append(_row(model, whole, message, found))
     if as_json:
         echo_json(rows)

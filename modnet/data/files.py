@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import csv
 import gzip
 import io
@@ -19,10 +20,18 @@ import numpy as np
 from modnet.component import Array
 from modnet.configuration import did_you_mean, show
 from modnet.data.table import Table, shorten
-from modnet.errors import DataError
+from modnet.errors import DataError, legible
 
 KNOWN = ".csv and .tsv (also .gz), .npz, .npy, .idx and *-ubyte (also .gz)"
 DELIMITERS = ",;\t"
+LONGEST_HEADER, MOST_AXES = 10_000, 32
+"""Of an array in numpy's format: bytes and axes."""
+
+FOREIGN = "holds Python objects, or is not in numpy's format; expected an array of numbers or of strings"
+
+SMALL, HIGHEST_RATIO = 256 << 20, 100
+"""A compressed file may unpack to so many bytes, or to so many times its own size where that is more."""
+
 IDX_TYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
 
 
@@ -50,8 +59,8 @@ def read(path: str | PathLike[str], readers: Iterable[Reader] = ()) -> Read:
     path = Path(path).expanduser()
     if not path.exists():
         raise DataError(_no_such_file(path))
-    if path.is_dir():
-        raise DataError(f"{path}: expected a file, found a folder")
+    if not path.is_file():
+        raise DataError(f"{path}: expected a file, found a {'folder' if path.is_dir() else 'pipe or device'}")
     name = path.name.lower()
     uncompressed = name.removesuffix(".gz")
     try:
@@ -61,16 +70,19 @@ def read(path: str | PathLike[str], readers: Iterable[Reader] = ()) -> Read:
             return _read_npy(path)
         with _open(path) as stream:
             if uncompressed.endswith((".csv", ".tsv")):
-                return read_table(stream, str(path), "\t" if uncompressed.endswith(".tsv") else None)
+                text = io.BytesIO(_unpacked(path, stream))
+                return read_table(text, str(path), "\t" if uncompressed.endswith(".tsv") else None)
             data = stream.read(4)
             if uncompressed.endswith((".idx", "-ubyte")) or (
                 data[:2] == b"\0\0" and data[2:3] in map(_byte, IDX_TYPES)
             ):
-                return _parse_idx(data + stream.read(), str(path))
+                return _parse_idx(data + _unpacked(path, stream), str(path))
     except (gzip.BadGzipFile, EOFError, zlib.error) as error:
         raise DataError(f"{path}: the gzip compression is damaged: {error}") from error
     except OSError as error:
         raise DataError(f"{path}: cannot be read: {error.strerror or error}") from error
+    except MemoryError as error:
+        raise DataError(f"{path}: its {path.stat().st_size:,} bytes take more memory than there is") from error
     for reader in readers:
         found = reader(path)
         if found is not None:
@@ -95,7 +107,7 @@ def _no_such_file(path: Path) -> str:
 def read_table(stream: IO[bytes], name: str = "standard input", delimiter: str | None = None) -> Table:
     """A table from csv text in UTF-8 whose first line names the columns.
 
-    Values are kept as they stand, with their spaces. Empty lines are skipped.
+    Values are kept as they stand, with their spaces. Empty lines are skipped. There may be no rows at all.
 
     Args:
         stream: the text, as bytes.
@@ -103,8 +115,8 @@ def read_table(stream: IO[bytes], name: str = "standard input", delimiter: str |
         delimiter: what separates the values; None for that of comma, semicolon and tab which the first line has most.
 
     Raises:
-        DataError: for columns without a name or of one name, rows of another length, no rows, broken quotes, or text
-            that is not UTF-8.
+        DataError: for columns without a name or of one name, rows of another length, broken quotes, or text that is
+            not UTF-8.
     """
     data = stream.read()
     try:
@@ -117,22 +129,22 @@ def read_table(stream: IO[bytes], name: str = "standard input", delimiter: str |
         raise DataError(f"{name}: empty; expected a line with the names of the columns, then rows")
     header, rows = rows[0], rows[1:]
     header_line, lines = lines[0], lines[1:]
+    places_of: dict[str, int] = {}
     for index, column in enumerate(header):
         if not column.strip():
             raise DataError(f"{name}: line {header_line}: column {index + 1} has no name; give it one")
-        first = header.index(column)
+        first = places_of.setdefault(column, index)
         if first < index:
             places = f"columns {first + 1} and {index + 1}"
             raise DataError(f"{name}: line {header_line}: {places} are both called {show(column)}; rename one")
-    if not rows:
-        raise DataError(f"{name}: no rows below the names of the columns")
     for index, row in enumerate(rows):
         if len(row) != len(header):
             raise DataError(
                 f"{name}: row {index + 1} (line {lines[index]}): found {len(row)} values, "
                 f"expected {len(header)}: {shorten(header)}"
             )
-    return Table(dict(zip(header, zip(*rows, strict=True), strict=True)), name, lines)
+    columns = zip(*rows, strict=True) if rows else [()] * len(header)
+    return Table(dict(zip(header, columns, strict=True)), name, lines)
 
 
 def _find_delimiter(text: str) -> str:
@@ -166,29 +178,109 @@ def _read_npz(path: Path) -> dict[str, Array]:
     arrays: dict[str, Array] = {}
     name = ""
     try:
-        with np.load(path, allow_pickle=False) as file:
-            for name in file.files:
-                arrays[name] = file[name]
-    except (ValueError, RuntimeError, MemoryError, EOFError, OSError, zlib.error, zipfile.BadZipFile) as error:
+        with zipfile.ZipFile(path) as archive:
+            _check_ratio(path, sum(info.file_size for info in archive.infolist()))
+            for info in archive.infolist():
+                name = legible(info.filename.removesuffix(".npy"))
+                if not info.filename.endswith(".npy"):
+                    raise DataError(f"{path}: {name} is no array")
+                with archive.open(info) as member:
+                    arrays[info.filename.removesuffix(".npy")] = _read_array(member, info.file_size)
+    except DataError:
+        raise
+    except Exception as error:  # zipfile, zlib, bz2, lzma and numpy have each their own
         raise DataError(f"{path}: {f'array {name}: ' if name else ''}{_array_fault(error)}") from error
-    for name, array in arrays.items():
-        if not isinstance(array, np.ndarray):
-            raise DataError(f"{path}: {name} is no array")
     return arrays
 
 
 def _read_npy(path: Path) -> Array:
     try:
+        with path.open("rb") as file:
+            _read_header(file, path.stat().st_size)
         return cast(Array, np.load(path, mmap_mode="r", allow_pickle=False))
-    except (ValueError, EOFError) as error:
+    except OSError:
+        raise
+    except Exception as error:
         raise DataError(f"{path}: {_array_fault(error)}") from error
 
 
+def _read_array(file: IO[bytes], size: int) -> Array:
+    """The array of a file in numpy's format that says that it has so many bytes."""
+    shape, fortran, dtype = _read_header(file, size)
+    array: Array = np.empty(math.prod(shape), dtype)
+    contents = memoryview(array.view(np.uint8)) if array.nbytes else memoryview(b"")
+    read = 0
+    while read < array.nbytes:
+        piece = file.read(min(array.nbytes - read, 1 << 20))
+        if not piece:
+            raise ValueError(f"truncated: {array.nbytes - read:,} bytes are missing")
+        contents[read : read + len(piece)] = piece
+        read += len(piece)
+    if file.read(1):  # at the end the archive compares its checksum
+        raise ValueError("too long")
+    return array.reshape(shape[::-1]).T if fortran else array.reshape(shape)
+
+
+def _read_header(file: IO[bytes], size: int) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
+    """Shape, whether it is in Fortran order, and dtype, from the start of a file in numpy's format of `size` bytes.
+
+    numpy's own reader passes on whatever goes wrong in Python's parser, and believes any length and shape.
+
+    Raises:
+        ValueError: the header is damaged, or does not fit the size.
+    """
+    start = file.read(8)
+    if start[:6] != b"\x93NUMPY" or start[6:] not in (b"\x01\x00", b"\x02\x00", b"\x03\x00"):
+        raise ValueError(FOREIGN)
+    width = 2 if start[6] == 1 else 4
+    length = int.from_bytes(file.read(width), "little")
+    if length > LONGEST_HEADER:
+        raise ValueError(f"a header of {length:,} bytes; expected at most {LONGEST_HEADER:,}")
+    text = file.read(length)
+    try:
+        header = ast.literal_eval(text.decode("utf-8" if start[6] == 3 else "latin-1").strip())
+        shape, fortran, description = header["shape"], header["fortran_order"], header["descr"]
+        dtype = np.dtype(description)
+    except Exception:  # MemoryError and RecursionError too: of a few bytes in many brackets
+        raise ValueError("a header that cannot be understood") from None
+    if dtype.hasobject or not isinstance(description, str):
+        raise ValueError(FOREIGN)
+    sound = isinstance(shape, tuple) and len(shape) <= MOST_AXES and all(type(n) is int and n >= 0 for n in shape)
+    if not sound or type(fortran) is not bool:
+        raise ValueError("a header without a shape that could be")
+    expected = 8 + width + length + math.prod(shape) * dtype.itemsize
+    if expected > size:
+        raise ValueError(f"truncated: found {size:,} bytes; its header speaks of more")
+    return shape, fortran, dtype
+
+
 def _array_fault(error: BaseException) -> str:
-    text = str(error)
-    if "pickle" in text or "Python objects" in text:
-        return "holds Python objects, or is not in numpy's format; expected an array of numbers or of strings"
-    return f"cannot be read: {text}"
+    if isinstance(error, MemoryError):
+        return "takes more memory than there is"
+    return FOREIGN if str(error) == FOREIGN else f"cannot be read: {str(error) or type(error).__name__}"
+
+
+def _check_ratio(path: Path, unpacked: int) -> None:
+    """Refuses a compressed file that becomes very large and says nothing in so many bytes."""
+    packed = path.stat().st_size
+    if unpacked > max(SMALL, HIGHEST_RATIO * packed):
+        raise DataError(
+            f"{path}: {packed:,} bytes that unpack to {unpacked:,} or more, over {HIGHEST_RATIO} times as many; "
+            "if that is meant, store it uncompressed"
+        )
+
+
+def _unpacked(path: Path, stream: IO[bytes]) -> bytes:
+    """All of a stream, unless it is a compressed file that grows too much."""
+    if not path.name.lower().endswith(".gz"):
+        return stream.read()
+    pieces = []
+    size = 0
+    while piece := stream.read(1 << 20):
+        pieces.append(piece)
+        size += len(piece)
+        _check_ratio(path, size)
+    return b"".join(pieces)
 
 
 def _parse_idx(data: bytes, name: str) -> Array:

@@ -6,17 +6,18 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from modnet.component import Array
 from modnet.configuration import show
-from modnet.data.columns import sort_categories
+from modnet.data.columns import is_number, sort_categories
 from modnet.data.dataset import Dataset
 from modnet.data.files import Reader, read
-from modnet.data.schema import ColumnSchema, DataSchema, MissingReport, assign_targets
-from modnet.data.spec import DataSpec, Source
-from modnet.data.split import can_stratify, split
+from modnet.data.schema import ColumnSchema, DataSchema, MissingReport, assign_targets, rows_to_drop
+from modnet.data.spec import Column, DataSpec, Source
+from modnet.data.split import can_stratify, class_labels, split
 from modnet.data.table import Table, shorten
 from modnet.errors import DataError
 
@@ -128,12 +129,12 @@ class _Arrays:
                 )
         return {name: name for name in names}
 
-    def check(self, keys: Iterable[str]) -> None:
-        """Checks that these arrays have rows, and equally many."""
+    def check(self, keys: Iterable[str], empty: bool = False) -> None:
+        """Checks that these arrays have rows, at least one unless they may be `empty`, and equally many."""
         first = ""
         for key in keys:
             array = self.arrays[key]
-            if array.ndim == 0 or len(array) == 0:
+            if array.ndim == 0 or (len(array) == 0 and not empty):
                 raise DataError(f"{self.name}: {key} has shape {array.shape}; expected rows")
             if not first:
                 first = key
@@ -204,11 +205,20 @@ class _Loader:
     # Tables
 
     def load_table(self, table: Table, spec: DataSpec, fraction: float | None, seed: int) -> LoadedData:
+        table.require_rows()
+        report = MissingReport()
         rows: tuple[Array | None, Array | None] = (None, None)
         labels = None
         if fraction is not None:
-            labels = self.table_labels(table, spec)
-            rows = split(len(table), fraction, seed, labels)
+            dropped = rows_to_drop(table, spec, self.input_names, self.output_names)
+            kept = np.setdiff1d(np.arange(len(table)), dropped)
+            if dropped and len(kept) < 2:
+                left = f"{_count(len(kept))} of {len(table):,} has no missing value"
+                raise DataError(f"{table.name}: {left}; expected at least 2, to set some aside for validation")
+            report.dropped_rows = len(dropped)
+            labels, names = self.table_labels(table, spec, kept)
+            parts = split(len(kept), fraction, seed, labels, names)
+            rows = (kept[parts[0]], kept[parts[1]])
         schema = DataSchema.learn(
             table,
             spec,
@@ -217,22 +227,32 @@ class _Loader:
             label_outputs=self.label_outputs,
             rows=rows[0],
         )
-        report = MissingReport()
         train, validation = (None if part is None else schema.encode(table.take(part), report=report) for part in rows)
         if train is None:
             train = schema.encode(table, report=report)
         notes = [f"{_sizes(len(table), train, validation, labels)}; {schema.describe()}", *report.texts()]
         return LoadedData(train, validation, schema, notes)
 
-    def table_labels(self, table: Table, spec: DataSpec) -> Array | None:
-        """The classes to stratify by: those of the first output that has some."""
+    def table_labels(self, table: Table, spec: DataSpec, rows: Array) -> tuple[Array | None, list[str]]:
+        """The classes of these rows to stratify by, and their names: those of the first output that has some."""
         for output, columns in assign_targets(table, spec, self.output_names).items():
-            if output in self.label_outputs and len(columns) == 1:
-                values = table.columns[columns[0]]
-                # A row without a target is dropped or refused later; that it must count as some class does no harm.
-                index = {value: i for i, value in enumerate(sorted(set(values).difference(spec.missing_values)))}
-                return np.array([index.get(value, 0) for value in values])
-        return None
+            if len(columns) > 1:
+                continue
+            column, every = spec.columns.get(columns[0], Column()), table.columns[columns[0]]
+            values = [every[row] for row in rows.tolist()]
+            missing_values = set(spec.missing_values).difference(column.categories or ())
+            found: dict[str, Any] = {value: value for value in set(values).difference(missing_values)}
+            if output not in self.label_outputs:
+                if all(map(is_number, found)):
+                    found = {value: float(value) for value in found}
+                if len(set(found.values())) != 2:
+                    continue
+            classes = sorted(set(found.values()))
+            position = {name: index for index, name in enumerate(classes)}
+            # A row without a target is refused later; that it must count as some class does no harm.
+            labels = np.array([position[found[value]] if value in found else 0 for value in values])
+            return labels, [*map(str, classes)]
+        return None, []
 
     # Arrays
 
@@ -245,11 +265,13 @@ class _Loader:
         about = self.describe(found, schema)
         if fraction is None:
             return LoadedData(dataset, None, schema, [f"{_sizes(len(dataset), dataset, None, None)}; {about}"])
-        labels = next(
-            (np.asarray(y) for name, y in dataset.targets.items() if name in self.label_outputs and _are_labels(y)),
-            None,
-        )
-        train, validation = map(dataset.take, split(len(dataset), fraction, seed, labels))
+        labels, names = None, None
+        for output, target in dataset.targets.items():
+            labels = class_labels(target, output in self.label_outputs)
+            if labels is not None:
+                names = schema.classes().get(output) if schema else None
+                break
+        train, validation = map(dataset.take, split(len(dataset), fraction, seed, labels, names))
         notes = [f"{_sizes(len(dataset), train, validation, labels)}; {about}"]
         return LoadedData(train, validation, schema, notes)
 
@@ -266,7 +288,7 @@ class _Loader:
     def dataset(self, found: _Arrays, schema: DataSchema | None, targets: bool = True) -> Dataset:
         inputs = found.keys_for(self.input_names, "x", "input")
         outputs = found.keys_for(self.output_names, "y", "output") if targets else {}
-        found.check([*inputs.values(), *outputs.values()])
+        found.check([*inputs.values(), *outputs.values()], empty=not targets)
         for key in inputs.values():
             _check_numbers(found, key)
         return Dataset(
@@ -304,10 +326,6 @@ def _rows(found: Table | _Arrays, first: int, end: int) -> Table | _Arrays:
     if isinstance(found, Table):
         return found.take(range(first, end))
     return _Arrays(found.name, {key: array[first:end] for key, array in found.arrays.items()})
-
-
-def _are_labels(array: Array) -> bool:
-    return array.ndim == 1 and array.dtype.kind in "iu"
 
 
 def _check_numbers(found: _Arrays, key: str) -> None:

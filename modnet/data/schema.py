@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -24,7 +25,7 @@ from modnet.data.columns import (
 from modnet.data.dataset import Dataset
 from modnet.data.spec import MISSING_VALUES, Column, DataSpec, Encoding, Kind, MissingPolicy
 from modnet.data.table import Table, shorten
-from modnet.errors import DataError, ShapeError, itemised
+from modnet.errors import DataError, ShapeError, itemised, legible
 
 T = TypeVar("T", int, float)
 
@@ -84,9 +85,10 @@ class ColumnSchema(Configuration):
         if unknown.size:
             row = int(unknown[0])
             value = table.columns[self.name][row]
+            more = f" ({unknown.size:,} of {len(table):,} rows have unknown ones)" if unknown.size > 1 else ""
             raise DataError(
-                f"{table.place(row, self.name)}: unknown category {show(value)}; "
-                f"known are {shorten(self.categories)}{did_you_mean(value, self.categories)}"
+                f"{table.place(row, self.name)}: unknown category {show(value)}{more}; known are "
+                f"{shorten(self.categories)}{did_you_mean(value, self.categories) or '; correct or drop such rows'}"
             )
         return codes
 
@@ -187,14 +189,7 @@ class DataSchema(Configuration):
         Raises:
             DataError: naming the column, and the row where there is one.
         """
-        targets = assign_targets(table, spec, output_names)
-        target_names = {name for names in targets.values() for name in names}
-        others = tuple(name for name in table.columns if name not in target_names)
-        if spec.inputs is None and not others:
-            raise DataError(f"{table.name}: all columns are targets; expected at least one to predict from")
-        inputs = _assign(spec.inputs if spec.inputs is not None else others, input_names, "inputs", "input", table)
-        table.require([name for names in inputs.values() for name in names])
-        table.require(spec.columns)
+        inputs, targets = _assign_columns(table, spec, input_names, output_names)
         learner = _Learner(table, spec, rows)
         return cls(
             {name: tuple(map(learner.input, columns)) for name, columns in inputs.items()},
@@ -230,6 +225,7 @@ class DataSchema(Configuration):
         table.require([column.name for column in (*inputs, *goals)])
         report = MissingReport() if report is None else report
         if targets:
+            table.require_rows()
             table = self._drop(table, [*inputs, *goals], report)
         filled = self._filled(table, inputs, goals, report)
         return Dataset(
@@ -443,6 +439,33 @@ def _encode_target(table: Table, columns: Sequence[ColumnSchema]) -> Array:
 # Learning
 
 
+def rows_to_drop(table: Table, spec: DataSpec, input_names: Sequence[str], output_names: Sequence[str]) -> list[int]:
+    """The rows of a training table that are left out for what they lack, in order."""
+    inputs, targets = _assign_columns(table, spec, input_names, output_names)
+    dropped: set[int] = set()
+    for name in dict.fromkeys(name for names in (*inputs.values(), *targets.values()) for name in names):
+        column = spec.columns.get(name, Column())
+        if (column.missing or spec.missing) == "drop":
+            missing_values = set(spec.missing_values).difference(column.categories or ())
+            dropped.update(missing_rows(table.columns[name], missing_values))
+    return sorted(dropped)
+
+
+def _assign_columns(
+    table: Table, spec: DataSpec, input_names: Sequence[str], output_names: Sequence[str]
+) -> tuple[dict[str, tuple[str, ...]], dict[str, tuple[str, ...]]]:
+    """Network input -> its columns, and network output -> its target columns, all of which the table has."""
+    targets = assign_targets(table, spec, output_names)
+    target_names = {name for names in targets.values() for name in names}
+    others = tuple(name for name in table.columns if name not in target_names)
+    if spec.inputs is None and not others:
+        raise DataError(f"{table.name}: all columns are targets; expected at least one to predict from")
+    inputs = _assign(spec.inputs if spec.inputs is not None else others, input_names, "inputs", "input", table)
+    table.require([name for names in inputs.values() for name in names])
+    table.require(spec.columns)
+    return inputs, targets
+
+
 def assign_targets(table: Table, spec: DataSpec, output_names: Sequence[str]) -> dict[str, tuple[str, ...]]:
     """Network output -> its target columns, all of which the table has."""
     if spec.target is None:
@@ -488,7 +511,7 @@ class _Learner:
         values, missing_values = self._values(name, column)
         kind: Kind = "category" if column.categories else column.kind or self._guess(name, values, missing_values)
         found = self._present(name, values, missing_values)
-        categories = (column.categories or sort_categories(found)) if kind == "category" else ()
+        categories = (column.categories or self._learnt_categories(name, found)) if kind == "category" else ()
         schema = ColumnSchema(name, kind, categories, column.encoding)
         policy = column.missing or self.spec.missing
         if policy in ("error", "drop"):
@@ -505,7 +528,7 @@ class _Learner:
         if not number and not declared:
             number = self._profile(name, values, missing_values).kind == "number"
         if len(together) == 1 and (not number or (label and column.kind != "number")):
-            categories = column.categories or sort_categories(found)
+            categories = column.categories or self._learnt_categories(name, found)
             if len(categories) < 2:
                 found_only = f"found {show(categories[0])} alone"
                 raise DataError(f"{self.table.name}: column {name}: expected at least 2 classes, {found_only}")
@@ -525,6 +548,21 @@ class _Learner:
             row = next(r for r, value in enumerate(values) if value not in missing_values and not is_number(value))
             place, what = self.table.place(row, name), show(values[row])
         raise DataError(f"{place}: expected numbers as target, found {what}; {reason}")
+
+    def _learnt_categories(self, name: str, found: Sequence[str]) -> tuple[str, ...]:
+        """The categories that a column has; a warning tells of those that nearly look alike."""
+        categories = sort_categories(found)
+        alike: dict[str, str] = {}
+        for category in categories:
+            other = alike.setdefault(" ".join(category.split()).casefold(), category)
+            if other != category:
+                warnings.warn(
+                    f"{self.table.name}: column {legible(name)}: {show(other)} and {show(category)} differ in blanks "
+                    "or capitals alone, and are taken for two categories",
+                    stacklevel=2,
+                )
+                break
+        return categories
 
     def _values(self, name: str, column: Column) -> tuple[Sequence[str], set[str]]:
         return self.table.columns[name], set(self.spec.missing_values).difference(column.categories or ())

@@ -13,7 +13,7 @@ from modnet.data.columns import Profile, is_number, profile
 from modnet.data.schema import MOST_CATEGORIES, DataSchema
 from modnet.data.spec import Column, DataSpec
 from modnet.data.table import Table
-from modnet.errors import DataError
+from modnet.errors import DataError, printable
 
 SMALL, LARGE = 1_000, 10_000
 """Rows below which a table is small, and from which on it is large."""
@@ -37,6 +37,7 @@ def suggest_spec(table: Table, targets: Sequence[str], path: str) -> str:
         DataError: there is no such column, or several targets are not all numbers.
     """
     table.require(targets)
+    table.require_rows()
     profiles = profile(table)
     classes = _are_classes(table, targets, profiles)
     left_out = {name: why for name in table.columns if name not in targets and (why := _useless(table, name, profiles))}
@@ -122,7 +123,7 @@ class _Text:
         return len(self.table)
 
     def head(self) -> list[str]:
-        return [f"# {self.schema.describe_targets()} from {self.data.train}: {self.rows:,} rows", ""]
+        return [*_comment(f"{self.schema.describe_targets()} from {self.data.train}: {self.rows:,} rows"), ""]
 
     def network(self) -> list[str]:
         columns = self.schema.inputs["input"]
@@ -181,12 +182,18 @@ class _Text:
 
 
 def _comment(text: str) -> list[str]:
-    return textwrap.wrap(text, 100, initial_indent="# ", subsequent_indent="#   ", break_long_words=False)
+    """A comment of lines that are not too long; whatever names are in it, it stays one."""
+    return textwrap.wrap(printable(text), 100, initial_indent="# ", subsequent_indent="#   ", break_long_words=False)
 
 
 def _quoted(text: str) -> str:
-    """A TOML string; what JSON escapes TOML escapes alike, but for the character 127."""
-    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
+    """A TOML string; what JSON escapes TOML escapes alike. What could steer a terminal is written as its number."""
+    quoted = json.dumps(text, ensure_ascii=False)
+    return quoted if quoted.isprintable() else "".join(c if c.isprintable() else _escaped(c) for c in quoted)
+
+
+def _escaped(character: str) -> str:
+    return f"\\u{ord(character):04x}" if ord(character) < 1 << 16 else f"\\U{ord(character):08x}"
 
 
 def _key(name: str) -> str:
@@ -200,7 +207,7 @@ def _list_text(names: object) -> str:
     assert isinstance(names, tuple)
     lines = [""]
     for text in (_quoted(name) for name in names):
-        if len(lines[-1]) + len(text) > 96:
+        if lines[-1] and len(lines[-1]) + len(text) > 96:
             lines.append("")
         lines[-1] += f"{', ' if lines[-1] else ''}{text}"
     return f"[{lines[0]}]" if len(lines) == 1 else "[\n" + "".join(f"  {line},\n" for line in lines) + "]"

@@ -46,7 +46,16 @@ class Table:
         """Where a value stands, for a message: `penguins.csv: row 17 (line 18), column sex`."""
         original = row if self.rows is None else self.rows[row]
         line = f" (line {self.lines[original]})" if self.lines else ""
-        return f"{self.name}: row {original + 1}{line}, column {column}"
+        return f"{self.name}: row {original + 1}{line}, column {legible(column)}"
+
+    def require_rows(self) -> None:
+        """Checks that there are rows.
+
+        Raises:
+            DataError: there are none.
+        """
+        if not len(self):
+            raise DataError(f"{self.name}: no rows below the names of the columns")
 
     def require(self, names: Iterable[str]) -> None:
         """Checks that there are columns of these names.

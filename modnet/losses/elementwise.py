@@ -132,7 +132,7 @@ class Hinge(ElementwiseLoss, type="hinge"):
             raise self._no_sign(target, magnitude != 1)
 
     def _no_sign(self, target: Array, wrong: Array) -> SampleError:
-        remedy = "labels y of 0 and 1 become 2 * y - 1"
+        remedy = "write the two classes as -1 and 1, or take binary_cross_entropy after sigmoid, which knows 0 and 1"
         return bad_sample("hinge expects targets of -1 and +1", target, wrong, f"; {remedy}")
 
     def elements(self, context: Context, prediction: Array, target: Array) -> tuple[Array, Array]:

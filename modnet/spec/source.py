@@ -83,13 +83,14 @@ def read_source(path: str | os.PathLike[str], readers: Iterable[Reader] = ()) ->
     file = os.fspath(path)
     found = FilePath(path).expanduser()
     try:
-        is_folder = stat.S_ISDIR(found.stat().st_mode)
+        mode = found.stat().st_mode
     except (FileNotFoundError, NotADirectoryError, ValueError):  # ValueError: a NUL in the name
         _refuse(file, _no_such_file(found))
     except OSError as error:
         _refuse(file, _cannot_read(error))
-    if is_folder:
-        _refuse(file, "this is a folder; expected a .toml, .json, .yaml or .yml file")
+    if not stat.S_ISREG(mode):
+        kind = "folder" if stat.S_ISDIR(mode) else "pipe or device"
+        _refuse(file, f"this is a {kind}; expected a .toml, .json, .yaml or .yml file")
     known = found.suffix.lower() in _SUFFIXES
     if not known:
         for reader in readers:

@@ -18,7 +18,7 @@ import numpy as np
 from modnet.component import Array, Callback, Optimizer, Progress
 from modnet.configuration import INVALID, Checker, show
 from modnet.data.dataset import Dataset
-from modnet.data.split import split
+from modnet.data.split import class_labels, split, warn_of_unseen
 from modnet.errors import DataError, Diverged, PluginError, ShapeError, SpecError, TrainingError
 from modnet.hooks import PluginManager
 from modnet.network import Network, Pass
@@ -121,11 +121,8 @@ def train(
     remembered = network.spec.training or TrainingSpec(loss=training.loss)
     network.spec = network.spec.replace(training=remembered.replace(loss=training.loss, metrics=training.metrics))
     batches, validating = _batches(network, objective, training, x, y, validation, sample_weights, steps_per_epoch)
-    if isinstance(batches, ArrayBatches):
-        objective.check_targets(batches)
-    if isinstance(validating, ArrayBatches):
-        with _in_validation():
-            objective.check_targets(validating)
+    if isinstance(batches, ArrayBatches) and isinstance(validating, ArrayBatches):
+        _warn_of_unseen(network, objective, batches, validating)
     return Trainer(network, training, objective, registry).fit(batches, validating, resume)
 
 
@@ -208,6 +205,8 @@ def _batches(
     steps: int | None,
 ) -> tuple[Batches, Batches | None]:
     batches = _source(network, objective, training.batch_size, x, y, sample_weights, steps)
+    if isinstance(batches, ArrayBatches):
+        objective.check_targets(batches)
     if validation is None:
         return batches, None
     if isinstance(validation, int) and not isinstance(validation, bool):
@@ -219,14 +218,17 @@ def _batches(
             )
         if not 0.0 < validation < 1.0:
             raise DataError(f"validation: expected a fraction between 0 and 1, or (x, y); found {validation}")
-        head = objective.heads[0]
-        labels = class_numbers(batches.targets[head.name]) if head.loss.takes_labels else None
-        for_training, for_validation = split(batches.samples, float(validation), training.seed, labels)
+        rows = slice(None) if batches.rows is None else batches.rows
+        found = (class_labels(batches.targets[head.name][rows], head.loss.takes_labels) for head in objective.heads)
+        labels = next((labels for labels in found if labels is not None), None)
         parts = [
-            ArrayBatches(batches.inputs, batches.targets, batches.weights, size, rows)
-            for rows, size in (
-                (for_training, training.batch_size),
-                (for_validation, network.rows_at_a_time(batches.inputs)),
+            ArrayBatches(
+                batches.inputs, batches.targets, batches.weights, size, part if batches.rows is None else rows[part]
+            )
+            for part, size in zip(
+                split(batches.samples, float(validation), training.seed, labels),
+                (training.batch_size, network.rows_at_a_time(batches.inputs)),
+                strict=True,
             )
         ]
         return parts[0], parts[1]
@@ -235,7 +237,10 @@ def _batches(
         raise DataError(f"validation: expected a fraction between 0 and 1, or (x, y); found {show(validation)}")
     x, y, weights = (*validation, None)[:3] if pair else (validation, None, None)
     with _in_validation():
-        return batches, _source(network, objective, None, x, y, weights, None)
+        validating = _source(network, objective, None, x, y, weights, None)
+        if isinstance(validating, ArrayBatches):
+            objective.check_targets(validating)
+    return batches, validating
 
 
 @contextmanager
@@ -249,11 +254,16 @@ def _in_validation() -> Iterator[None]:
         raise DataError(f"validation: {error}") from None
 
 
-def class_numbers(target: Array) -> Array | None:
-    """The class of each sample as an integer, from labels or one-hot rows; None where a sample has no single class."""
-    if target.ndim == 2:
-        return cast(Array, np.argmax(target, axis=1))
-    return np.unique(target, return_inverse=True)[1] if target.ndim == 1 else None
+def _warn_of_unseen(network: Network, objective: Objective, training: ArrayBatches, validation: ArrayBatches) -> None:
+    """Warns of classes that only the validation has."""
+    for head in objective.heads:
+        parts = ((part.targets[head.name], part.rows) for part in (training, validation))
+        trained, validated = (
+            class_labels(target if rows is None else target[rows], head.loss.takes_labels) for target, rows in parts
+        )
+        if trained is not None and validated is not None:
+            names = network.schema.classes().get(head.name) if network.schema else None
+            warn_of_unseen(head.name, trained, validated, names)
 
 
 class Evaluation:

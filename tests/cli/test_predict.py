@@ -83,6 +83,52 @@ def test_what_is_no_row_needs_arrays(run, folder):
     assert np.load("out.npz")["output"].shape == (4, 2, 3)
 
 
+def test_no_rows_are_no_fault(run, model):
+    Path("none.csv").write_text("size,collar\n")
+    assert run("predict", model, "none.csv").stdout == "kind,P(cat),P(dog)\n"
+    Path("none.csv").write_text("kind,size,collar\n")
+    assert "no rows below the names" in run("evaluate", model, "none.csv", status=2).stderr
+    np.savez("none.npz", x=np.zeros((0, 2)))
+    run("train", "points.toml")
+    assert run("predict", "points.modnet", "none.npz").stdout == "class,P(0),P(1),P(2)\n"
+
+
+@pytest.mark.parametrize("name", ["=cmd|'/C calc'!A0", "@SUM(1)", "+1+1", "-2+3", "\t=1", "\r=1", "＝1"])
+def test_a_class_that_looks_like_a_formula_is_none_in_a_spreadsheet(run, name):
+    Path("pets.csv").write_text(_table_with(name))
+    run("train", "pets.toml", "--set", "training.epochs=1")
+    result = run("predict", "pets.modnet", "pets.csv")
+    rows = [*csv.reader(io.StringIO(result.stdout, newline=""))]
+    assert {row[0] for row in rows[1:]} <= {"dog", f"'{name}".replace("\t", "\\t").replace("\r", "\\r")}
+    assert "a spreadsheet would take these for formulas; an apostrophe is put before them" in result.stderr
+
+
+@pytest.mark.parametrize("name", ["-1", "+1.5", "-1e3", "-", "+", "a=b", "'=1"])
+def test_numbers_and_signs_are_no_formulas(run, name):
+    Path("pets.csv").write_text(_table_with(name))
+    run("train", "pets.toml", "--set", "training.epochs=1")
+    result = run("predict", "pets.modnet", "pets.csv")
+    assert {row[0] for row in csv.reader(io.StringIO(result.stdout))} <= {"kind", "dog", name}
+    assert result.stderr == ""
+
+
+def test_a_class_moves_no_terminal(run):
+    name = "a\x1b[2Jb\x9b\x07"
+    Path("pets.csv").write_text(_table_with(name))
+    run("train", "pets.toml", "--set", "training.epochs=1")
+    for command in ("predict", "evaluate", "inspect", "summary"):
+        arguments = ["pets.modnet"] + ["pets.csv"] * (command in ("predict", "evaluate"))
+        result = run(command, *arguments)
+        assert (result.stdout + result.stderr).replace("\n", "").isprintable(), command
+
+
+def _table_with(name):
+    rows = [[name if number % 2 else "dog", number, ("red", "blue")[number // 2 % 2]] for number in range(80)]
+    written = io.StringIO(newline="")
+    csv.writer(written).writerows([["kind", "size", "collar"], *rows])
+    return written.getvalue()
+
+
 def test_a_reader_who_leaves_gets_no_traceback(run, model):
     rows_of_new = "4.1,red\n" * 20_000
     Path("long.csv").write_text("size,collar\n" + rows_of_new)

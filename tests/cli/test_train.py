@@ -34,7 +34,7 @@ PATIENCE = 300
 
 def start(*arguments, **options):
     """A process of its own that runs a command."""
-    environment = {**os.environ, "PYTHONPATH": str(Path(modnet.__file__).parents[1])}
+    environment = {**os.environ, "PYTHONPATH": str(Path(modnet.__file__).parents[1]), **options.pop("environment", {})}
     command = [sys.executable, "-m", "modnet", *arguments]
     return subprocess.Popen(command, text=True, env=environment, **options)
 

@@ -133,6 +133,42 @@ def test_arrays_stay_as_they_are_and_a_part_is_their_rows(folder, source):
     assert len(data.validation) == 4
 
 
+@pytest.mark.parametrize("values", [("no", "yes"), ("0", "1"), ("-1", "1.0"), ("0", "1;1.0")], ids=str)
+def test_a_table_is_stratified_by_a_target_of_two_values(tmp_path, values):
+    low, high = values
+    spellings = [*high.split(";"), high.split(";")[0]]
+    rows = "".join(f"{i},{spellings[i % 2] if i < 8 else low}\n" for i in range(80))
+    (tmp_path / "t.csv").write_text("a,y\n" + rows)
+    for seed in range(5):
+        data = load(DataSpec(train="t.csv", target="y", validation=0.25), tmp_path, seed=seed, **ONE)
+        assert sum(data.validation.inputs["input"][:, 0] < 8) == 2
+        assert "20 to validate (stratified)" in data.notes[0]
+
+
+def test_a_class_of_one_row_stays_in_training_and_is_named(tmp_path):
+    (tmp_path / "t.csv").write_text("a,y\n" + "".join(f"{i},{'pq'[i % 2]}\n" for i in range(40)) + "99,rare\n")
+    for seed in range(5):
+        with pytest.warns(UserWarning, match='^class "rare" has one row: it stays in training'):
+            data = load(DataSpec(train="t.csv", target="y", validation=0.25), tmp_path, seed=seed, **LABELS)
+        assert 99 in data.train.inputs["input"]
+        assert "(stratified)" in data.notes[0]
+
+
+def test_rows_are_dropped_before_some_are_set_aside(tmp_path):
+    (tmp_path / "t.csv").write_text("a,y\n" + "".join(f"{i},{i if i % 50 == 7 else ''}\n" for i in range(500)))
+    for seed in range(5):
+        data = load(DataSpec(train="t.csv", target="y", validation=0.2, missing="drop"), tmp_path, seed=seed, **ONE)
+        assert (len(data.train), len(data.validation)) == (8, 2)
+        assert data.notes[1] == "490 rows had missing values: dropped"
+
+
+@pytest.mark.parametrize(("complete", "left"), [(0, "0 rows"), (1, "1 row")])
+def test_too_few_rows_are_left_to_set_some_aside(tmp_path, complete, left):
+    (tmp_path / "t.csv").write_text("a,y\n" + "".join(f"{i},{i if i < complete else ''}\n" for i in range(5)))
+    with pytest.raises(DataError, match=f"{left} of 5 has no missing value; expected at least 2, to set some aside"):
+        load(DataSpec(train="t.csv", target="y", validation=0.2, missing="drop"), tmp_path, **ONE)
+
+
 def test_a_mapped_file_stays_mapped(folder):
     data = load(DataSpec(train=Source(x="images.npy", y="labels.npy", rows=(5, 20)), validation=0.2), folder, **LABELS)
     assert isinstance(data.train.inputs["input"], np.memmap)
@@ -158,7 +194,9 @@ def test_labels_that_are_text_are_classes(folder):
     np.testing.assert_array_equal(data.train.targets["output"], [1, 0] * 10)
     assert data.schema.decode({"output": np.array([[0.25, 0.75]])})["y"] == ["dog"]
     np.savez(folder / "new.npz", x=np.zeros((1, 2, 2)), y=np.array(["cow"]))
-    with pytest.raises(DataError, match=r'row 1, column y: unknown category "cow"; known are cat, dog$'):
+    with pytest.raises(
+        DataError, match=r'row 1, column y: unknown category "cow"; known are cat, dog; correct or drop'
+    ):
         load_source("new.npz", folder, schema=data.schema, **LABELS)
 
 

@@ -235,7 +235,7 @@ NAMES = "x,y\n" + "\n".join(f"name{number},{number}" for number in range(300)) +
         ),
         (
             {"columns": {"island": Column(categories=("Biscoe", "Dream"))}},
-            'penguins.csv: row 1 (line 2), column island: unknown category "Torgersen"; known are Biscoe, Dream',
+            'penguins.csv: row 1 (line 2), column island: unknown category "Torgersen" (2 of 5 rows have',
         ),
     ],
 )

@@ -98,6 +98,25 @@ def test_names_that_need_quotes():
     assert awkward in spec.data.inputs
 
 
+def test_a_name_longer_than_a_line_stands_alone():
+    long = "how satisfied are you with " + "the opening hours and " * 6
+    _, spec = suggested(table(**{long: ["1", "2", "3"] * 20, "row": [str(n) for n in range(60)]}), "kind")
+    assert spec.data.inputs == ("size", "colour", long)
+
+
+@pytest.mark.parametrize(
+    "odd", ["a\nb = 1", "a\rb", "a\x1b[2Jb", "a\x7fb", "a\x9b2Jb", "a\u2028b", "a\U000e0001b", 'a"b\\']
+)
+def test_whatever_a_name_holds_the_spec_is_one_and_moves_no_terminal(odd):
+    found = table(**{odd: ["1", "", "3"] * 20, f"{odd}?": [f"{odd}{n}" for n in range(60)]})
+    for targets in (["kind"], [odd]):
+        text = suggest_spec(found, targets, f"{odd}.csv")
+        assert text.replace("\n", "").isprintable()
+        spec, _ = modnet.read_spec(tomllib.loads(text))
+        assert spec.data.train == f"{odd}.csv"
+        assert odd in (*spec.data.inputs, spec.data.target)
+
+
 def test_many_columns_are_broken_into_lines():
     many = {f"measurement_{n}": [str(n * row % 41 + 0.5) for row in range(60)] for n in range(1, 40)}
     text, spec = suggested(table(**many, id=[f"{n:03}x" for n in range(60)]), "kind")

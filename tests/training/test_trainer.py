@@ -465,15 +465,43 @@ def test_validation_is_stratified_for_labels_of_every_form(form):
     x, y = np.zeros((100, 2)), np.zeros(100, int)
     y[:4] = 1
     targets = {"integers": y, "floats": y.astype(float), "rows": np.eye(2)[y]}[form]
-    from modnet.training.trainer import class_numbers
-
-    assert class_numbers(targets).tolist() == y.tolist()
     network = modnet.build(SPEC)
     for seed in range(5):
         history = modnet.train(
             network, x, targets, validation=np.float32(0.25), seed=seed, epochs=1, metrics=["confusion_matrix"]
         )
         assert np.sum(history.last()["validation_confusion_matrix"], axis=1).tolist() == [24.0, 1.0]
+
+
+@pytest.mark.parametrize("shape", [(100,), (100, 1)], ids=str)
+def test_validation_is_stratified_for_binary_targets(shape):
+    network = modnet.build({"network": {"input": [2], "layers": [{"type": "linear", "out_features": 1}, "sigmoid"]}})
+    x, y = np.zeros((100, 2)), np.zeros(shape)
+    y[:4] = 1
+    for seed in range(5):
+        history = modnet.train(
+            network,
+            x,
+            y,
+            loss="binary_cross_entropy",
+            validation=0.25,
+            seed=seed,
+            epochs=1,
+            metrics=["confusion_matrix"],
+        )
+        assert np.sum(history.last()["validation_confusion_matrix"], axis=1).tolist() == [24.0, 1.0]
+
+
+def test_a_class_with_one_row_is_told_and_stays_in_training():
+    x, y = blobs()
+    with pytest.warns(UserWarning, match="class 1 has one row: it stays in training"):
+        modnet.train(modnet.build(SPEC), x, np.where(np.arange(len(y)) == 3, 1, 0), validation=0.25, epochs=1)
+
+
+def test_a_class_that_only_the_validation_has_is_told():
+    x, y = blobs()
+    with pytest.warns(UserWarning, match="output output: class 1: no row to train on, only to validate with"):
+        modnet.train(modnet.build(SPEC), x, np.zeros_like(y), validation=(x, y), epochs=1)
 
 
 @pytest.mark.parametrize("validation", [1, True, "all", (1,)], ids=str)

@@ -40,11 +40,13 @@ def modnet_commands(cli: click.Group) -> None:
         Example:
           modnet sample characters.modnet --start "ROMEO:" --temperature 0.7
         """
+        from modnet.errors import harmless
         from modnet_text.text import sample
 
         network = modnet.load(model)
         characters = sample(network, start, length, temperature=temperature, context=context, seed=seed)
-        click.echo(start, nl=False)
+        # The vocabulary may be a stranger's: none of its characters moves the terminal.
+        click.echo(harmless(start), nl=False)
         for character in characters:
-            click.echo(character, nl=False)
+            click.echo(harmless(character), nl=False)
         click.echo()

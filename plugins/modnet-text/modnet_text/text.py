@@ -63,7 +63,8 @@ def sample(
         seed: of the drawing.
 
     Raises:
-        DataError: the network has no vocabulary, or `start` is empty or has characters that are not in it.
+        DataError: the network has no vocabulary, `start` is empty or has characters that are not in it, or what the
+            network gives are no probabilities.
         ShapeError: the network does not read sequences piece by piece, or does not give probabilities for characters.
     """
     vocabulary = network.metadata.get("vocabulary")
@@ -73,6 +74,8 @@ def sample(
         )
     if not start:
         raise DataError("start is empty; expected at least one character")
+    if not temperature >= 0:
+        raise DataError(f"temperature: expected a number >= 0, found {temperature}")
     shapes = list(network.outputs.values())
     if shapes != [(None, len(vocabulary))]:
         expected = f"(time, {len(vocabulary)}), for the characters of the vocabulary"
@@ -98,6 +101,12 @@ def _draw(
             piece, read = ids[-(context // 2) :], 0
         probabilities = stream.predict(piece[None])[0, -1].astype(float)
         read += len(piece)
+        if not (probabilities.min() >= 0 and abs(probabilities.sum() - 1) <= 0.01):
+            found = f"{probabilities.min():g} to {probabilities.max():g}, in all {probabilities.sum():g}"
+            raise DataError(
+                f"the network gives no probabilities: expected numbers >= 0 whose sum is 1, found {found}; "
+                "end it with softmax"
+            )
         if temperature == 0:
             drawn = int(probabilities.argmax())
         else:

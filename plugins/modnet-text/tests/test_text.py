@@ -85,6 +85,32 @@ def test_an_output_that_is_not_for_the_vocabulary_is_refused():
         sample(network, "to", 5)
 
 
+@pytest.mark.parametrize("temperature", [0.0, 1.0])
+def test_outputs_that_are_no_probabilities_are_refused(temperature):
+    network = build(LAYERS[:2])
+    network.metadata["vocabulary"] = CHARACTERS
+    with pytest.raises(modnet.DataError, match=r"gives no probabilities: .* found .* to .*; end it with softmax"):
+        list(sample(network, "to", 5, temperature=temperature))
+
+
+def test_a_temperature_that_is_no_number_is_refused(trained):
+    with pytest.raises(modnet.DataError, match="temperature: expected a number >= 0, found nan"):
+        sample(trained, "to", 5, temperature=float("nan"))
+
+
+def test_the_command_moves_no_terminal(trained, tmp_path):
+    testing = pytest.importorskip("click.testing", reason="the command line: pip install 'modnet-core[cli]'")
+    from modnet.cli.app import cli
+
+    network = modnet.load(modnet.save(trained, tmp_path / "line.modnet") or tmp_path / "line.modnet")
+    network.metadata["vocabulary"] = "\n\x1b\x9b\x07\r\t"
+    modnet.save(network, tmp_path / "odd.modnet")
+    done = testing.CliRunner().invoke(cli, ["sample", str(tmp_path / "odd.modnet"), "--length", "50"])
+    assert done.exit_code == 0
+    assert "\\x1b" in done.output
+    assert done.output.replace("\n", "").replace("\t", "").isprintable()
+
+
 def test_a_vocabulary_has_different_characters():
     with pytest.raises(modnet.ModnetError, match="all different"):
         Vocabulary(characters="aba")
