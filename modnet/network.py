@@ -113,7 +113,8 @@ class Network:
         decayed_size, trainable_size: how many elements at the front of it weight decay applies to, and are trained.
         state: name -> array that is kept without being trained, such as running means.
         schema: the columns, categories and class names of the table that it was trained on, or None.
-        history: how it was trained: name -> value for each epoch.
+        history: how it was trained: name -> value for each epoch, a list; where it is long and the network was loaded,
+            an array for a figure that is one in each epoch.
         metrics: the final figures: name -> value.
         metadata: the user's own, plain values.
         stored_training: how a network from a model file was trained, until somebody asks for it.
@@ -129,7 +130,7 @@ class Network:
         self.decayed_size = self.layout.decayed_size
         self.trainable_size = self.layout.trainable_size
         self.schema: Any = None
-        self.history: dict[str, list[Any]] = {}
+        self.history: dict[str, Any] = {}
         self.metrics: dict[str, Any] = {}
         self.metadata: dict[str, Any] = {}
         self.stored_training: StoredTraining | None = None

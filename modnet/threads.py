@@ -195,6 +195,8 @@ class _Workers:
                     self._started += 1
                 except RuntimeError:
                     pass  # no further threads: the limit of the system, or the end of the process
+            if not self._started:
+                return  # nobody would ever take it out of the queue
         self._queue.put(task)
 
     def stop(self) -> None:

@@ -269,6 +269,8 @@ def test_without_a_further_thread_the_caller_does_both(cores, monkeypatch):
     done = []
     threads.share(lambda: done.append(1), lambda: done.append(2))
     assert done == [1, 2]
+    assert threads._workers is not None
+    assert threads._workers._queue.empty(), "nobody would ever take it from there"
 
 
 def test_nothing_is_kept_of_what_was_shared(cores):

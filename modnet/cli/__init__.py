@@ -7,7 +7,7 @@ def main() -> None:
     """Runs the command line and ends the process.
 
     Exit status: 0 done; 1 the work failed (training diverged, the disk is full); 2 a wrong call or wrong input (a
-    spec, data or model file); 130 interrupted by Ctrl-C; 143 stopped by SIGTERM.
+    spec, data or model file); 130 interrupted by Ctrl-C; 143 stopped by SIGTERM, 129 by SIGHUP.
     """
     try:
         import click

@@ -36,7 +36,7 @@ COMMANDS = (
 )
 """The built-in commands, in the order in which one needs them; each is `command` in the module of its name."""
 
-FAILED, WRONG_INPUT, INTERRUPTED, TERMINATED = 1, 2, 130, 143
+FAILED, WRONG_INPUT, HUNG_UP, INTERRUPTED, TERMINATED = 1, 2, 129, 130, 143
 """Exit statuses, beside 0."""
 
 WRONG_PLACE = (FileNotFoundError, FileExistsError, PermissionError, IsADirectoryError, NotADirectoryError)
@@ -236,7 +236,7 @@ def first_line(error: Exception) -> str:
     cls=CommandGroup,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog="Exit status: 0 done; 1 the work failed; 2 a wrong call or wrong input; 130 stopped by Ctrl-C; 143 a "
-    "training stopped by SIGTERM.",
+    "training stopped by SIGTERM, 129 by SIGHUP.",
 )
 @click.version_option(modnet.__version__, "-V", "--version", message="modnet %(version)s")
 @click.option("--debug", is_flag=True, help="Show the traceback of an error.")

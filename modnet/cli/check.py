@@ -71,11 +71,13 @@ def _check_training(job: Job) -> list[str]:
     """Checks that loss, metrics and data fit the network; gives notes on what could not be checked."""
     from modnet.errors import DataError, ShapeError, TooLarge
 
+    job.require_savable()
     if job.network.training is None:
         return ["there is no [training] table: only the network was checked"]
     objective = job.objective()
     # Without a [data] table nobody knows whether there will be a validation.
     job.check_figures(objective, job.network.spec.data is None or job.network.spec.data.validation is not None)
+    job.require_savable(objective)
     notes = []
     for head in objective.heads:
         shape = job.network.outputs[head.name]
@@ -97,6 +99,8 @@ def _check_training(job: Job) -> list[str]:
         raise job.problem(("data", "train"), error.message, error.hint) from None
     except DataError as error:
         raise job.problem(("data", "train"), str(error)) from None
+    job.network.schema = loaded.schema
+    job.require_savable(objective)
     try:
         _try_a_batch(job, objective, loaded)
     except TooLarge as error:

@@ -61,6 +61,7 @@ def command(model: str, as_json: bool) -> None:
            "arrays": [{"name", "group", "dtype", "shape", "bytes"}]}
     """
     from modnet.modelfile.container import VERSION
+    from modnet.modelfile.figures import read_figures
     from modnet.modelfile.reader import read_header
 
     found = read_header(model)
@@ -80,9 +81,8 @@ def command(model: str, as_json: bool) -> None:
             "features": header.get("features"),
             "spec": header.get("spec"),
             "schema": header.get("schema"),
-            "history": header.get("history"),
-            "metrics": header.get("metrics"),
-            "epochs": _epochs(header),
+            **read_figures(model),
+            "epochs": _epochs(found),
             "metadata": header.get("metadata"),
             "checkpoint": _checkpoint(header),
             "other": {key: value for key, value in header.items() if key not in KNOWN},
@@ -203,10 +203,14 @@ def _command(distribution: str, version: str) -> str:
     return f"pip install {distribution}" + (f"=={version}" if version else "")
 
 
-def _epochs(header: Mapping[str, Any]) -> int:
-    history = header.get("history")
+def _epochs(found: HeaderOnly) -> int:
+    from modnet.modelfile.figures import is_figures
+
+    history = found.header.get("history")
     columns = list(history.values()) if isinstance(history, dict) else []
-    return len(columns[0]) if columns and isinstance(columns[0], list) else 0
+    lengths = [len(column) for column in columns if isinstance(column, list)]
+    lengths += [view.shape[0] for view in found.views if is_figures(view.group, "history") and view.shape]
+    return lengths[0] if lengths else 0
 
 
 def _checkpoint(header: Mapping[str, Any]) -> dict[str, int] | None:
@@ -258,7 +262,7 @@ def _lines(model: str, found: HeaderOnly, needs: list[dict[str, Any]]) -> Iterat
             status = f"installed, version {need['installed']}"
         yield from _labelled("" if index else "needs", f"{name} ({components}): {status}")
     yield from _schema_lines(header.get("schema"))
-    yield from _training_lines(header)
+    yield from _training_lines(found)
     metadata = header.get("metadata")
     for index, (key, value) in enumerate(metadata.items() if isinstance(metadata, dict) else ()):
         yield from _labelled("" if index else "metadata", f"{key} = {_shown(value)}")
@@ -310,10 +314,11 @@ def _schema_lines(value: Any) -> Iterator[str]:
         yield from _labelled(name, what or " ".join(column.name for column in columns))
 
 
-def _training_lines(header: Mapping[str, Any]) -> Iterator[str]:
+def _training_lines(found: HeaderOnly) -> Iterator[str]:
     from modnet.training.progress import figure_text, figure_title
 
-    epochs = _epochs(header)
+    header = found.header
+    epochs = _epochs(found)
     metrics = header.get("metrics")
     figures = metrics if isinstance(metrics, dict) else {}
     texts = [f"{figure_title(n)} {figure_text(n, v)}" for n, v in figures.items() if isinstance(v, int | float)]

@@ -89,6 +89,20 @@ class Job:
         except SpecError as error:
             raise self.located(error) from None
 
+    def require_savable(self, objective: Objective | None = None) -> None:
+        """Checks that a model file can hold the network, whatever it will learn.
+
+        Raises:
+            SpecError: it cannot.
+        """
+        from modnet.modelfile.model import require_savable
+
+        names = [] if objective is None else list(objective.figures())
+        try:
+            require_savable(self.network, [*names, *(f"validation_{name}" for name in names)])
+        except SpecError as error:
+            raise self.located(error) from None
+
     def check_figures(self, objective: Objective, validation: bool) -> None:
         """Checks that what the schedule and the callbacks monitor is among the figures of the run.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import keyword
 import re
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -60,11 +61,15 @@ def command(name: str, directory: Path) -> None:
     names = names_of(name)
     folder = directory / names["distribution"]
     folder.mkdir(parents=True)
-    for template, place in FILES.items():
-        path = folder / filled(place, names)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        text = (TEMPLATES / f"{template}.template").read_text(encoding="utf-8")
-        path.write_text(filled(text, names), encoding="utf-8")
+    try:
+        for template, place in FILES.items():
+            path = folder / filled(place, names)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            text = (TEMPLATES / f"{template}.template").read_text(encoding="utf-8")
+            path.write_text(filled(text, names), encoding="utf-8")
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)  # a part of it would be in the way of the next attempt
+        raise
     echo(f"{folder}: {len(FILES)} files; the package is {names['package']}, the licence MIT")
     echo(f"next: cd {folder} && pip install --editable '.[dev]' && pytest")
 

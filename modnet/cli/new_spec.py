@@ -41,6 +41,13 @@ def command(data: str, targets: tuple[str, ...], output: str | None) -> None:
     path = Path(output)
     relative = os.path.relpath(data, path.parent)
     text = suggest_spec(table, targets, Path(relative).as_posix())
-    with path.open("x", encoding="utf-8") as file:
-        file.write(text)
+    file = path.open("x", encoding="utf-8")
+    try:
+        with file:
+            file.write(text)
+    except BaseException as error:
+        path.unlink(missing_ok=True)  # a part of a spec would be in the way of the next attempt
+        if isinstance(error, OSError):
+            error.filename = str(path)
+        raise
     echo(f"{path}\nnext: {shlex.join(['modnet', 'train', str(path)])}")

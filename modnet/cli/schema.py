@@ -18,8 +18,7 @@ def command(output: str | None) -> None:
     Example:
       modnet schema -o modnet.schema.json
     """
-    from pathlib import Path
-
+    from modnet.modelfile.atomic import replace_file
     from modnet.registry import default_registry
     from modnet.spec.schema import json_schema
 
@@ -27,4 +26,4 @@ def command(output: str | None) -> None:
     if output is None or output == "-":
         echo(text, nl=False)
     else:
-        Path(output).write_text(text, encoding="utf-8")
+        replace_file(output, [text.encode()], durable=False)

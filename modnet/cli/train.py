@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import shlex
 import signal
-from collections.abc import Sequence
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from modnet.cli.app import INTERRUPTED, TERMINATED, warn
+from modnet.cli.app import FAILED, HUNG_UP, INTERRUPTED, TERMINATED, warn
 from modnet.cli.options import json_option, plugin_option, set_option
-from modnet.cli.output import echo, echo_json
+from modnet.cli.output import discard, echo, echo_json
 
 if TYPE_CHECKING:
     from modnet.cli.job import Job
@@ -22,6 +26,9 @@ if TYPE_CHECKING:
     from modnet.network import Network
     from modnet.training.history import History
     from modnet.training.run import Run
+
+STOPPED = (INTERRUPTED, TERMINATED, HUNG_UP)
+"""The exit statuses of a run that was stopped and can go on."""
 
 
 @click.command("train", short_help="Train the network of a spec and write a model file.")
@@ -52,8 +59,9 @@ def command(
     """Train the network of SPEC with the data that it names, and write a model file.
 
     Ctrl-C stops after the step that is being made; what was learnt is written, and the exit status is 130. So does
-    SIGTERM, with status 143. A run that diverges writes nothing, unless early_stopping had kept the best weights: those
-    are written, and the status is 1. A second Ctrl-C stops at once and writes nothing.
+    SIGTERM, with status 143, and SIGHUP, with 129. A run that diverges writes nothing, unless early_stopping had kept
+    the best weights: those are written, and the status is 1. A second Ctrl-C stops at once and writes nothing. The
+    status is 0 only where the model of the whole run is in its place.
 
     Checkpoints go where the spec's checkpoint callback says. Without one they are written every five minutes, and when
     the run is stopped, to a folder beside the model file (digits.checkpoints), which is removed when the model of the
@@ -83,29 +91,32 @@ def command(
     loaded = job.load_data(objective)
     network = job.network
     network.schema = loaded.schema
+    job.require_savable(objective)
+    screen = _Screen(path)
     if not as_json:
-        echo(_introduction(job, loaded))
+        screen.tell(_introduction(job, loaded))
     job.check_figures(objective, validation=loaded.validation is not None)
     _check_logs(job, path)
-    try:
-        run, history, own_folder = _run(job, loaded, path, resume, quiet=as_json)
-    except Diverged as error:
-        raise Diverged(
-            f"{error}\n{_rescued(network, loaded, path, error)}", error.step, error.epoch, error.node, error.best_epoch
-        ) from error
-    status = _status(history)
+    run, history, own_folder, status, failure = _run(job, loaded, path, resume, quiet=as_json)
     if status and not run.step:
         echo(f"stopped before the first step; {_untouched(path)}", err=True)
         ctx.exit(status)
-    network.metrics = _final_figures(network, loaded.validation, history)
-    written = _save(network, path)
-    if own_folder is not None and not status and written == path:
-        # Not before the model is in its place: what the run has learnt is somewhere at any moment.
-        _remove(history.checkpoints, own_folder)
-    path = written
-    profile = network.profile(loaded.train) if profiled else None
+    with _saving(status) as interrupts:
+        network.metrics, failure = _final_figures(network, loaded.validation, history, interrupts, failure)
+        written = _save(network, path, own_folder)
+        status = status or interrupts.status or (FAILED if written != path else 0)
+        if own_folder is not None and not status and failure is None:
+            # Not before the model is in its place: what the run has learnt is somewhere at any moment.
+            _remove(history.checkpoints, own_folder)
+    path = screen.path = written
+    profile = None
+    if profiled and failure is None:
+        try:
+            profile = network.profile(loaded.train)
+        except Exception as error:
+            failure = error
     if as_json:
-        echo_json(
+        screen.tell_json(
             {
                 "model": str(path),
                 "bytes": path.stat().st_size,
@@ -119,29 +130,73 @@ def command(
             }
         )
     else:
-        again = shlex.join(_command(spec, output, plugins, settings)) if status else ""
-        echo(_conclusion(job, loaded, path, plugins, again))
+        again = shlex.join(_command(spec, output, plugins, settings)) if status in STOPPED else ""
+        screen.tell(_conclusion(job, loaded, path, plugins, again, whole=failure is None))
         if profile is not None:
-            echo(f"\n{profile}")
+            screen.tell(f"\n{profile}")
+    if failure is not None:
+        raise _with_line(failure, f"they are in {path}") if isinstance(failure, Diverged) else failure
     ctx.exit(status)
+
+
+class _Screen:
+    """What the command tells on standard output, of whose errors nothing depends: the model is what was asked for.
+
+    The first error that is more than a reader who has left is told of on standard error; what follows goes nowhere.
+
+    Args:
+        path: where the model goes.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def tell(self, text: str) -> None:
+        self._try(echo, text)
+
+    def tell_json(self, value: Any) -> None:
+        self._try(echo_json, value)
+
+    def _try(self, tell: Callable[[Any], None], what: Any) -> None:
+        try:
+            tell(what)
+        except OSError as error:
+            with suppress(OSError, ValueError):  # it has no descriptor
+                discard(sys.stdout)
+            reason = (error.strerror or str(error)).lower()
+            warn(f"standard output cannot be written to ({reason}); the model goes to {self.path} all the same")
 
 
 def check_place(path: Path) -> None:
     """Checks, before any work is done, that a file can be put there.
 
     Raises:
-        ModnetError: it is a folder, there is no such folder around it, or that may not be written to.
+        ModnetError: it is a folder, there is no such folder around it, that may not be written to, or the name is too
+            long.
     """
-    import os
+    import tempfile
 
     from modnet.errors import ModnetError
 
+    try:
+        path.lstat()
+    except OSError as error:
+        if error.errno == errno.ENAMETOOLONG:
+            raise ModnetError(f"{path}: this name is too long; choose another with -o") from None
     if path.is_dir():
         raise ModnetError(f"{path}: this is a folder; name a file in it with -o")
-    if not path.parent.is_dir():
-        raise ModnetError(f"{path}: there is no folder {path.parent}; make it, or choose another file with -o")
-    if not os.access(path.parent, os.W_OK):
-        raise ModnetError(f"{path}: the folder {path.parent} may not be written to; choose another file with -o")
+    folder = Path(os.path.realpath(path)).parent if path.is_symlink() else path.parent
+    if not folder.is_dir():
+        raise ModnetError(f"{path}: there is no folder {folder}; make it, or choose another file with -o")
+    try:
+        # What may be written to is known by writing: there are read-only file systems, quotas and attributes.
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise ModnetError(
+            f"{path}: the folder {folder} may not be written to ({reason}); choose another file with -o"
+        ) from None
 
 
 def check_output(path: Path) -> None:
@@ -185,11 +240,19 @@ def _introduction(job: Job, loaded: LoadedData) -> str:
     return "\n".join(f"{label:<{indent}}{line}" for label, line in zip(labelled, [*lines, size], strict=True))
 
 
-def _run(job: Job, loaded: LoadedData, path: Path, resume: bool, *, quiet: bool) -> tuple[Run, History, Path | None]:
-    """Trains. Gives the run, its course, and the folder of its checkpoints where the spec does not name one."""
+def _run(
+    job: Job, loaded: LoadedData, path: Path, resume: bool, *, quiet: bool
+) -> tuple[Run, History, Path | None, int, Exception | None]:
+    """Trains.
+
+    Returns:
+        The run, its course, the folder of its checkpoints where the spec does not name one, the exit status if a signal
+        has stopped it, and what has ended it after it had learnt something: a callback's or a metric's error.
+    """
     import numpy as np
 
     from modnet.component import Callback
+    from modnet.errors import Diverged
     from modnet.training.callbacks import Checkpoint
     from modnet.training.progress import Progress
     from modnet.training.trainer import train
@@ -214,22 +277,37 @@ def _run(job: Job, loaded: LoadedData, path: Path, resume: bool, *, quiet: bool)
         wanted = [used for used in job.training().callbacks if isinstance(used.callback, Progress)]
         callbacks += wanted or [Progress()]
 
-    def terminate(*_: object) -> None:
+    received: list[int] = []
+
+    def terminate(number: int, _: object) -> None:
         # From the first step on the run ends after its step, and the model is still written.
         if not runs:
-            raise SystemExit(TERMINATED)
+            raise SystemExit(128 + number)
+        received.append(number)
 
     signal.signal(signal.SIGTERM, terminate)
-    # What overflows is found by the trainer, which says where; numpy's warnings say less.
-    with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-        history = train(
-            job.network,
-            loaded.train,
-            validation=loaded.validation,
-            callbacks=callbacks,
-            resume=folders[0] if resume else None,
-        )
-    return runs[0], history, own_folder
+    hangup = getattr(signal, "SIGHUP", None)  # Windows has none
+    if hangup is not None and signal.getsignal(hangup) is not signal.SIG_IGN:  # as it is under nohup
+        signal.signal(hangup, terminate)
+    failure: Exception | None = None
+    try:
+        # What overflows is found by the trainer, which says where; numpy's warnings say less.
+        with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+            history = train(
+                job.network,
+                loaded.train,
+                validation=loaded.validation,
+                callbacks=callbacks,
+                resume=folders[0] if resume else None,
+            )
+    except Exception as error:
+        if isinstance(error, Diverged) and error.best_epoch is None:
+            raise _with_line(error, _untouched(path)) from error
+        if not runs or not runs[0].step or not np.isfinite(job.network.parameters.flat).all():
+            raise
+        failure, history = error, runs[0].history
+        job.network.history = history.figures
+    return runs[0], history, own_folder, _status(history, received), failure
 
 
 def _tell_of_checkpoints(folder: Path, resume: bool) -> None:
@@ -244,8 +322,6 @@ def _tell_of_checkpoints(folder: Path, resume: bool) -> None:
 
 
 def _remove(checkpoints: Sequence[Path], folder: Path) -> None:
-    from contextlib import suppress
-
     for file in checkpoints:
         with suppress(OSError):
             file.unlink()
@@ -253,13 +329,10 @@ def _remove(checkpoints: Sequence[Path], folder: Path) -> None:
         folder.rmdir()
 
 
-def _rescued(network: Network, loaded: LoadedData, path: Path, error: Diverged) -> str:
-    """Writes the best weights of a run that has diverged, where it had kept them. Says what has become of the file."""
-    if error.best_epoch is None:
-        return _untouched(path)
-    if loaded.validation is not None:
-        network.metrics = _measured(network, loaded.validation)
-    return f"they are in {_save(network, path)}"
+def _with_line(error: Diverged, line: str) -> Diverged:
+    from modnet.errors import Diverged
+
+    return Diverged(f"{error}\n{line}", error.step, error.epoch, error.node, error.best_epoch)
 
 
 def _check_logs(job: Job, path: Path) -> None:
@@ -276,32 +349,88 @@ def _untouched(path: Path) -> str:
     return f"{path} is as it was" if path.exists() else f"{path} was not written"
 
 
-def _status(history: History) -> int:
+def _status(history: History, received: Sequence[int]) -> int:
     from modnet.training import run
 
-    return {run.INTERRUPTED: INTERRUPTED, run.TERMINATED: TERMINATED}.get(history.stopped, 0)
+    if history.stopped == run.TERMINATED:
+        return 128 + received[0] if received else TERMINATED
+    return INTERRUPTED if history.stopped == run.INTERRUPTED else 0
 
 
-def _final_figures(network: Network, validation: Dataset | None, history: History) -> dict[str, Any]:
-    """The figures of the network as it is written: measured on the validation data where there are some."""
-    if validation is None:
-        epoch = (history.best_epoch or history.epochs) - 1
-        return {name: values[epoch] for name, values in history.figures.items()}
-    return _measured(network, validation)
+class _Interrupts:
+    """Ctrl-C while what was learnt is being written: the first one waits, a further one ends the command.
+
+    Attributes:
+        status: the exit status that it asks for.
+        waits: whether the first one waits; else it ends what is being done, which is not needed for the model.
+    """
+
+    def __init__(self, status: int) -> None:
+        self.stopped = bool(status)
+        self.status = 0
+        self.waits = True
+
+    def __call__(self, *_: object) -> None:
+        again = self.stopped or bool(self.status)
+        self.status = INTERRUPTED
+        if again or not self.waits:
+            raise KeyboardInterrupt
 
 
-def _measured(network: Network, validation: Dataset) -> dict[str, Any]:
+@contextmanager
+def _saving(status: int) -> Iterator[_Interrupts]:
+    interrupts = _Interrupts(status)
+    before = signal.getsignal(signal.SIGINT)
+    if before is not signal.default_int_handler:  # it is ignored, or the program's own
+        yield interrupts
+        return
+    signal.signal(signal.SIGINT, interrupts)
+    try:
+        yield interrupts
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _final_figures(
+    network: Network, validation: Dataset | None, history: History, interrupts: _Interrupts, failure: Exception | None
+) -> tuple[dict[str, Any], Exception | None]:
+    """The figures of the network as it is written: measured on the validation data where there are some.
+
+    Where they cannot be measured they are those of the history, and the error is given back with them.
+    """
     import numpy as np
 
+    from modnet.errors import Diverged
     from modnet.training.trainer import evaluate
 
-    with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-        figures = evaluate(network, validation)
-    return {f"validation_{name}": np.asarray(value).tolist() for name, value in figures.items()}
+    epoch = (history.best_epoch or history.epochs) - 1
+    known = {name: values[epoch] for name, values in history.figures.items() if epoch >= 0}
+    if validation is None or (failure is not None and not isinstance(failure, Diverged)):
+        return known, failure
+    interrupts.waits = False
+    try:
+        with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+            figures = evaluate(network, validation)
+        return {f"validation_{name}": np.asarray(value).tolist() for name, value in figures.items()}, failure
+    except KeyboardInterrupt:
+        if interrupts.stopped or not interrupts.status:
+            raise
+        return known, failure
+    except Exception as error:
+        return known, failure or error
+    finally:
+        interrupts.waits = True
 
 
-def _save(network: Network, path: Path) -> Path:
-    """Writes the model file; where that fails in the end, into the system's folder for temporary files."""
+def _save(network: Network, path: Path, checkpoints: Path | None) -> Path:
+    """Writes the model file; where that fails in the end, to another folder.
+
+    Args:
+        checkpoints: the run's own.
+
+    Raises:
+        Exception: what has kept it from being written, where no other folder would take it.
+    """
     import tempfile
     import warnings
 
@@ -311,12 +440,32 @@ def _save(network: Network, path: Path) -> Path:
     with warnings.catch_warnings(action="ignore", category=UserWarning):
         try:
             save(network, path)
-        except OSError as error:
-            refuge = Path(tempfile.mkdtemp(prefix="modnet-")) / path.name
-            save(network, refuge)
-            warn(f"{path}: {(error.strerror or str(error)).lower()}; the model is in {refuge}")
-            return refuge
-    return path
+            return path
+        except Exception as error:  # of the system, of a plugin that writes another format, or of memory
+            reason = (error.strerror or str(error)).lower() if isinstance(error, OSError) else str(error)
+            reason = reason or type(error).__name__
+            for folder in dict.fromkeys((tempfile.gettempdir(), "/var/tmp", os.getcwd(), os.path.expanduser("~"))):
+                refuge = None
+                try:
+                    refuge = Path(tempfile.mkdtemp(prefix="modnet-", dir=folder))
+                    file = refuge / f"{path.stem}.modnet"
+                    save(network, file)
+                except Exception:
+                    if refuge is not None:
+                        with suppress(OSError):
+                            refuge.rmdir()
+                    continue
+                warn(f"{path}: {reason}; {_untouched(path)}, and the model is in {file}")
+                return file
+            warn(f"the model could not be written anywhere{_left(checkpoints)}")
+            raise
+
+
+def _left(checkpoints: Path | None) -> str:
+    from modnet.training.checkpoint import newest_last
+
+    found = newest_last(checkpoints) if checkpoints is not None else []
+    return f"; the newest checkpoint is {found[-1]}" if found else ""
 
 
 def _command(spec: str, output: str | None, plugins: tuple[str, ...], settings: tuple[str, ...]) -> list[str]:
@@ -326,7 +475,7 @@ def _command(spec: str, output: str | None, plugins: tuple[str, ...], settings: 
     return ["modnet", "train", spec, *(word for option in options for word in option), "--resume"]
 
 
-def _conclusion(job: Job, loaded: LoadedData, path: Path, plugins: tuple[str, ...], again: str) -> str:
+def _conclusion(job: Job, loaded: LoadedData, path: Path, plugins: tuple[str, ...], again: str, *, whole: bool) -> str:
     import textwrap
 
     from modnet.summary import readable_bytes
@@ -341,13 +490,15 @@ def _conclusion(job: Job, loaded: LoadedData, path: Path, plugins: tuple[str, ..
         if name == "validation_accuracy" and loaded.validation is not None:
             texts[index] += hits_text(figures[name], loaded.validation)
     first = f"{path}  {readable_bytes(path.stat().st_size)}   {', '.join(texts)}".rstrip()
-    if again:
+    if again or not whole:
         first = f"what was learnt so far is in {first}"
     first = textwrap.fill(first, 80, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False)
     options = [word for file in plugins for word in ("--plugin", file)]
     kind = "csv" if network.schema is not None and network.schema.inputs else "npz"
     if again:
         return f"\n{first}\ngo on: {again}"
+    if not whole:
+        return f"\n{first}"
     return f"\n{first}\nnext: {shlex.join(['modnet', 'predict', str(path), f'NEW.{kind}', *options])}"
 
 

@@ -30,6 +30,7 @@ import os
 import sys
 from collections import deque
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -90,9 +91,10 @@ _HASHED_AHEAD = 2 * _HASHING_THREADS  # pieces that wait for a thread, so that a
 class Fault(Exception):
     """A broken rule of the format. Reader and writer, who know the path, make a ModelFileError of it."""
 
-    def __init__(self, what: str, where: str = "") -> None:
+    def __init__(self, what: str, where: str = "", keys: tuple[str | int, ...] = ()) -> None:
         self.what = what
         self.where = where
+        self.keys = keys  # of the value in the header, where it is one
         super().__init__(what, where)
 
 
@@ -154,7 +156,8 @@ def chunks(payload: memoryview) -> Iterator[memoryview]:
 class Digest:
     """SHA-256 over the SHA-256 of each chunk of a payload.
 
-    The chunks are hashed in threads while the next ones are being read or written. It is a context manager.
+    The chunks are hashed in threads while the next ones are being read or written; in this one where the system gives
+    no further threads. It is a context manager.
 
     Args:
         length: of the payload, in bytes.
@@ -165,9 +168,10 @@ class Digest:
         self._waiting = deque["Future[bytes]"]()
         self._pool: ThreadPoolExecutor | None = None
         if length > CHUNK_LENGTH:
-            from concurrent.futures import ThreadPoolExecutor  # small models are saved and loaded without it
+            with suppress(RuntimeError):  # what the import says at the very end of a process
+                from concurrent.futures import ThreadPoolExecutor  # small models are saved and loaded without it
 
-            self._pool = ThreadPoolExecutor(_HASHING_THREADS)
+                self._pool = ThreadPoolExecutor(_HASHING_THREADS)
 
     def __enter__(self) -> Digest:
         return self
@@ -178,17 +182,25 @@ class Digest:
 
     def add(self, chunk: memoryview) -> None:
         """Takes the next one of the `chunks`, which must not be changed before `result` was called."""
+        if self._pool is not None:
+            try:
+                self._waiting.append(self._pool.submit(_leaf, chunk))
+            except RuntimeError:  # the limit of a container, or the end of the process
+                self._finish()
+                self._pool.shutdown(cancel_futures=True)
+                self._pool = None
         if self._pool is None:
             self._leaves.update(_leaf(chunk))
-            return
-        self._waiting.append(self._pool.submit(_leaf, chunk))
-        if len(self._waiting) > _HASHED_AHEAD:
+        elif len(self._waiting) > _HASHED_AHEAD:
             self._leaves.update(self._waiting.popleft().result())
 
     def result(self) -> bytes:
+        self._finish()
+        return self._leaves.digest()
+
+    def _finish(self) -> None:
         while self._waiting:
             self._leaves.update(self._waiting.popleft().result())
-        return self._leaves.digest()
 
 
 def digest(pieces: Iterable[memoryview], length: int) -> bytes:
@@ -221,23 +233,23 @@ _Path = tuple[Any, Any]  # (last key, path of the parent); text is made of it on
 
 def _check_container(container: Any, path: _Path, depth: int) -> None:
     if depth > DEPTH_LIMIT:
-        raise Fault(f"nested more than {DEPTH_LIMIT} deep", _text(path))
+        raise _fault(f"nested more than {DEPTH_LIMIT} deep", path)
     is_map = type(container) is dict
     for key, value in container.items() if is_map else enumerate(container):
         if is_map and (type(key) is not str or not _encodable(key)):
-            raise Fault(f"a key is no text: {_shown(key)}", _text(path))
+            raise _fault(f"a key is no text: {_shown(key)}", path)
         kind = type(value)
         if kind is dict or kind is list or kind is tuple:
             _check_container(value, (key, path), depth + 1)
         elif kind is str:
             if not _encodable(value):
-                raise Fault("the text has lone surrogates, which UTF-8 cannot express", _text((key, path)))
+                raise _fault("the text has lone surrogates, which UTF-8 cannot express", (key, path))
         elif kind is int:
             if not -(2**63) <= value < 2**64:
-                raise Fault("the integer needs more than 64 bits", _text((key, path)))
+                raise _fault("the integer needs more than 64 bits", (key, path))
         elif value is not None and kind is not bool and kind is not float:
             expected = "None, bool, int, float, str, list or dict"
-            raise Fault(f"{kind.__module__}.{kind.__qualname__} is no plain value ({expected})", _text((key, path)))
+            raise _fault(f"{kind.__module__}.{kind.__qualname__} is no plain value ({expected})", (key, path))
 
 
 def check_count(header: bytes | bytearray) -> None:
@@ -291,13 +303,14 @@ def _objects() -> tuple[tuple[int, int, int, int], ...]:
 _OBJECTS = _objects()
 
 
-def _text(path: _Path | None) -> str:
+def _fault(what: str, path: _Path | None) -> Fault:
     keys: list[Any] = []
     while path is not None:
         key, path = path
         keys.insert(0, key)
     text = "".join(f"[{key}]" if type(key) is int else f".{legible(key)}" for key in keys[1:])
-    return "header" + (text if len(text) <= 400 else f"{text[:200]} ... {text[-200:]}")
+    where = "header" + (text if len(text) <= 400 else f"{text[:200]} ... {text[-200:]}")
+    return Fault(what, where, tuple(keys[1:]))
 
 
 def _shown(value: object) -> str:

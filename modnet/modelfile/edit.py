@@ -18,6 +18,7 @@ from modnet.configuration import did_you_mean, show
 from modnet.errors import MalformedFile, ModelFileError, legible
 from modnet.modelfile.container import DTYPES, NETWORK_GROUPS, Fault, Segment, View
 from modnet.modelfile.damage import Checked, mismatch, require_whole
+from modnet.modelfile.figures import KEYS, is_figures
 from modnet.modelfile.model import check_features, most_nodes
 from modnet.modelfile.reader import File, HeaderOnly, check_frames, front, layout, opened, require_length, structure
 from modnet.modelfile.writer import StreamedGroup, write
@@ -80,6 +81,7 @@ def edit(
                 raise Fault("this is a checkpoint, and the run could not go on from it; drop its resume state too")
             if drop_history:
                 header["history"] = {}
+                groups = [group for group in groups if not is_figures(group.name, "history")]
             if metadata or remove_metadata:
                 header["metadata"] = _edited_metadata(header.get("metadata"), metadata or {}, remove_metadata)
             groups = taking.apply(groups)
@@ -371,6 +373,7 @@ class _Renaming:
         self.network = _network(header)
         self.names = names
         self.nodes = stored_nodes(header, size)
+        self.outputs: list[str] = []  # those that figures are called by
         self._check_names()
         self._check_that_all_names_are_known()
 
@@ -417,12 +420,15 @@ class _Renaming:
                     raise Fault(f"the array {show(name)} belongs to no node of the spec", "rename")
         self._rename_nodes()
         self._rename_outputs()
-        return [
-            replace(group, views=[(self._of_array(name), offset, shape) for name, offset, shape in group.views])
-            if group.name in NETWORK_GROUPS
-            else group
-            for group in groups
-        ]
+        renamed = []
+        for group in groups:
+            new: Callable[[str], str] = str
+            if group.name in NETWORK_GROUPS:
+                new = self._of_array
+            elif any(is_figures(group.name, key) for key in KEYS):
+                new = self._of_figure
+            renamed.append(replace(group, views=[(new(name), offset, shape) for name, offset, shape in group.views]))
+        return renamed
 
     def _of(self, name: str) -> str:
         return self.names.get(name, name)
@@ -465,10 +471,11 @@ class _Renaming:
         if isinstance(losses, dict) and not isinstance(losses.get("type"), str):
             training["loss"] = self._rekeyed(losses)
             if len(losses) > 1:
-                for key in ("history", "metrics"):
+                self.outputs = [*losses]
+                for key in KEYS:
                     figures = self.header.get(key)
                     if isinstance(figures, dict):
-                        self.header[key] = {self._of_figure(name, losses): value for name, value in figures.items()}
+                        self.header[key] = {self._of_figure(name): value for name, value in figures.items()}
         if isinstance(training, dict) and isinstance(training.get("metrics"), dict):
             training["metrics"] = self._rekeyed(training["metrics"])
         schema = self.header.get("schema")
@@ -478,10 +485,10 @@ class _Renaming:
     def _rekeyed(self, table: Mapping[str, Any]) -> dict[str, Any]:
         return {self._of(key): value for key, value in table.items()}
 
-    def _of_figure(self, figure: str, outputs: Mapping[str, Any]) -> str:
+    def _of_figure(self, figure: str) -> str:
         """The name of a figure, which begins with its output's if there are several."""
         rest = figure.removeprefix("validation_")
-        output = max((name for name in outputs if rest.startswith(f"{name}_")), key=len, default="")
+        output = max((name for name in self.outputs if rest.startswith(f"{name}_")), key=len, default="")
         return figure[: len(figure) - len(rest)] + self._of(output) + rest[len(output) :]
 
 

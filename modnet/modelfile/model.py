@@ -13,7 +13,7 @@ import numpy as np
 
 import modnet
 from modnet.component import KINDS, Callback, Component
-from modnet.configuration import INVALID, Checker, Configuration, show
+from modnet.configuration import INVALID, Checker, Configuration, path_text, show
 from modnet.errors import (
     BrokenPlugin,
     DataError,
@@ -33,8 +33,19 @@ from modnet.errors import (
 )
 from modnet.graph import Graph, build_graph
 from modnet.memory import require
-from modnet.modelfile.container import DTYPES, NETWORK_GROUPS, Segment
-from modnet.modelfile.reader import File, HeaderOnly, map_whole, mapped_group, opened, read_group, structure
+from modnet.modelfile import container
+from modnet.modelfile.container import DTYPES, NETWORK_GROUPS, Fault, Segment
+from modnet.modelfile.figures import KEYS, PLAIN_LIMIT, packed, unpacked
+from modnet.modelfile.reader import (
+    File,
+    HeaderOnly,
+    map_whole,
+    mapped_group,
+    opened,
+    parsed,
+    read_group,
+    structure,
+)
 from modnet.network import Layout, Network
 from modnet.parameters import FlatArray
 from modnet.registry import CORE, Registry, default_registry, normalized
@@ -67,13 +78,17 @@ def save(network: Network, path: str | PathLike[str], *, registry: Registry | No
         ModelFileError: the network cannot be stored in that place.
         OSError: the file cannot be written.
     """
-    from pathlib import Path  # a process that only predicts does without it
+    from pathlib import Path  # a process that only predicts does without these
+
+    from modnet.modelfile.writer import write
 
     registry = registry or default_registry()
     name = Path(path).expanduser()
     if name.suffix.lower() not in (".modnet", "") and registry.hooks.hook.modnet_export(network=network, path=name):
         return
-    store(network, path, registry)
+    header, groups = _contents(network, path, registry)
+    _require_loadable(network, path, registry, header, groups)
+    write(path, header, groups)
     for component in dict.fromkeys(map(type, components_of(network.spec.network))):
         origin = registry.origin(component)
         if not origin.distribution:
@@ -111,12 +126,24 @@ def store(
     """
     from modnet.modelfile.writer import write
 
+    header, own = _contents(network, path, registry, further, components)
+    write(path, header, [*own, *groups])
+
+
+def _contents(
+    network: Network,
+    path: str | PathLike[str],
+    registry: Registry,
+    further: Mapping[str, Any] | None = None,
+    components: Collection[Any] = (),
+) -> tuple[dict[str, Any], list[Group | StreamedGroup]]:
+    """The header and the groups of a network's file."""
     spec = network.spec
     stored = {"network": bare(spec.network.plain())}
     size = network.parameters.nbytes + network.state.nbytes
     if len(network.graph.nodes) > most_nodes(size):
         what = f"the network has {len(network.graph.nodes):,} nodes; a file with arrays of {size:,} bytes may have"
-        raise ModelFileError(path, f"{what} {most_nodes(size):,}")
+        raise ModelFileError(path, f"{what} {most_nodes(size):,}", "spec.network")
     needs = origins((spec.network, *components), registry)
     if spec.training is not None:
         # Where the data were and what else took part in the run is no part of the model.
@@ -126,19 +153,103 @@ def store(
     elif isinstance(network.stored_training, UnreadTraining):
         stored["training"] = network.stored_training.plain
         needs = network.stored_training.reader.needs | needs
+    figures, arrays = packed({key: getattr(network, key) for key in KEYS})
     header = {
         "features": [],
         "made_by": {CORE: modnet.__version__, "numpy": np.__version__},
         "needs": _rows(needs),
         "spec": stored,
         "schema": network.schema.to_plain() if network.schema is not None else None,
-        "history": network.history,
-        "metrics": network.metrics,
+        **figures,
         "metadata": network.metadata,
         **(further or {}),
     }
-    own = [_group(name, getattr(network, name)) for name in NETWORK_GROUPS]
-    write(path, header, [*own, *groups])
+    return header, [*(_group(name, getattr(network, name)) for name in NETWORK_GROUPS), *arrays]
+
+
+def _require_loadable(
+    network: Network,
+    path: str | PathLike[str],
+    registry: Registry,
+    header: Mapping[str, Any],
+    groups: Sequence[Group | StreamedGroup],
+) -> None:
+    """Checks that what would be written of a network could be loaded.
+
+    Raises:
+        ModelFileError: it could not be written, or not be loaded.
+    """
+    from modnet.modelfile.writer import rehearse
+
+    try:
+        raw, size = rehearse(header, groups)
+        found = parsed(raw, b"", size)
+    except Fault as fault:
+        raise _Unwritable(path, fault) from None
+    try:
+        _, _, graph = _checked_spec(path, found, registry, network.spec.network)
+        _schema(path, found.header, graph)
+    except (ModelFileError, PluginError) as error:
+        what, where = (error.what, error.where) if isinstance(error, ModelFileError) else (str(error), "")
+        raise ModelFileError(path, f"it is not written, as it could not be loaded: {what}", where) from error
+
+
+class _Unwritable(ModelFileError):
+    """A header that breaks a rule of the format; `keys` is the place in it."""
+
+    def __init__(self, path: str | PathLike[str], fault: Fault) -> None:
+        self.keys = fault.keys
+        super().__init__(path, fault.what, fault.where)
+
+
+def require_savable(network: Network, figures: Collection[str] = (), registry: Registry | None = None) -> None:
+    """Checks, while there is nothing to lose, that a network can be saved and loaded again, whatever it will learn.
+
+    Nothing is written, and of the arrays nothing is looked at but their names and sizes.
+
+    Args:
+        figures: the names of those that its history will have.
+
+    Raises:
+        SpecError: it cannot; with what is too large or cannot be stored, and where that stands.
+    """
+    from modnet.modelfile.writer import Group
+
+    registry = registry or default_registry()
+    problem = _too_long_a_name(network)
+    if problem is not None:
+        raise SpecError([problem])
+    path = "the model"
+    try:
+        header, groups = _contents(network, path, registry)
+        _require_loadable(network, path, registry, header, groups)
+        # The history may come to stand in the header, as long as it is short, or in arrays.
+        header["history"] = {"": [0.0] * PLAIN_LIMIT}
+        columns = Group("history.float64", np.zeros(len(figures)), [(name, i, (1,)) for i, name in enumerate(figures)])
+        _require_loadable(network, path, registry, header, [*groups, columns] if figures else groups)
+    except ModelFileError as error:
+        keys: tuple[str | int, ...] = ()
+        if error.where.startswith("spec"):
+            keys = ("network", "layers")
+        elif isinstance(error, _Unwritable) and error.keys[:1] == ("spec",):
+            # Of what is nested too deeply the outermost is shown.
+            keys = error.keys[1:] if len(error.keys) < container.DEPTH_LIMIT - 2 else error.keys[1:4]
+        place = path_text(keys) or error.where.removeprefix("header.")
+        what = f"no model file can hold this, so it could not be saved: {error.what}"
+        raise SpecError([Problem(place, what, keys=keys)]) from None
+
+
+def _too_long_a_name(network: Network) -> Problem | None:
+    for node in network.graph.nodes:
+        for name in (*node.parameters, *node.state):
+            length = len(f"{node.name}.{name}".encode())
+            if length > container.NAME_LIMIT:
+                what = f"the name of its array {legible(name)} has {length} bytes, and a model file holds names of"
+                hint = "give the node, or what it is in, a shorter name"
+                return Problem(
+                    path_text(node.keys), f"{what} {container.NAME_LIMIT} bytes at most", hint, keys=node.keys
+                )
+    return None
 
 
 def _group(name: str, array: FlatArray) -> Group | StreamedGroup:
@@ -194,6 +305,8 @@ def _loaded(file: File, registry: Registry, mmap: bool, verify: bool) -> tuple[N
         require(
             network.layout.nbytes(network.dtype), "the network with all its arrays", "mmap=True leaves them in the file"
         )
+    for key, values in unpacked(file, found, verify).items():
+        setattr(network, key, values or {})
     mapped = map_whole(file) if mmap else None
     for name, array in zip(NETWORK_GROUPS, (network.parameters, network.state), strict=True):
         segments = found.groups.get(name)
@@ -213,32 +326,53 @@ def _loaded(file: File, registry: Registry, mmap: bool, verify: bool) -> tuple[N
 def _network(path: str | PathLike[str], found: HeaderOnly, registry: Registry) -> tuple[Network, StoredComponentReader]:
     """The network that a file describes, not yet with its arrays, and what has read its spec."""
     header = found.header
-    reader, spec = read_spec(path, header, found.size, registry)
+    reader, spec, graph = _checked_spec(path, found, registry)
+    network = Network(Spec(network=spec), graph)
+    training = header["spec"].get("training")
+    if isinstance(training, dict):
+        network.stored_training = UnreadTraining(training, reader)
+    network.schema = _schema(path, header, graph)
+    network.metadata = header.get("metadata") or {}
+    return network, reader
+
+
+def _checked_spec(
+    path: str | PathLike[str], found: HeaderOnly, registry: Registry, known: Any = ()
+) -> tuple[StoredComponentReader, NetworkSpec, Graph]:
+    """What a file says of its network, checked without making it, and what has read that.
+
+    Args:
+        known: as for `read_spec`.
+    """
+    header = found.header
+    reader, spec = read_spec(path, header, found.size, registry, known)
     try:
         graph = build_graph(spec, most_nodes(found.size), stored=True)
     except SpecError as error:
         raise MalformedFile(path, "\n".join(itemised(map(str, error.problems))), "spec") from None
     _leave_out(graph, {name for segment in found.groups.get("state", ()) for name in segment.names})
-    network = Network(Spec(network=spec), graph)
-    _check_arrays(path, network.layout, network.dtype, found.groups)
+    _check_arrays(path, Layout.of(graph), np.dtype(spec.dtype), found.groups)
     training = header["spec"].get("training")
     if isinstance(training, dict):
         check_training(path, training, "spec.training")
-        network.stored_training = UnreadTraining(training, reader)
-    if header.get("schema") is not None:
-        from modnet.data.schema import DataSchema  # most models have none, and pay nothing for it
-
-        try:
-            network.schema = DataSchema.from_plain(header["schema"])
-            network.schema.check_shapes(network.inputs, network.outputs)
-        except (DataError, ShapeError) as error:
-            raise MalformedFile(path, str(error), "schema") from None
     for name in ("history", "metrics", "metadata"):
         value = header.get(name) or {}
         if not isinstance(value, dict):
             raise MalformedFile(path, f"expected a map, found {show(value)}", name)
-        setattr(network, name, value)
-    return network, reader
+    return reader, spec, graph
+
+
+def _schema(path: str | PathLike[str], header: Mapping[str, Any], graph: Graph) -> Any:
+    if header.get("schema") is None:
+        return None
+    from modnet.data.schema import DataSchema  # most models have none, and pay nothing for it
+
+    try:
+        schema = DataSchema.from_plain(header["schema"])
+        schema.check_shapes(graph.inputs, {name: graph.shape(slot) for name, slot in graph.outputs.items()})
+    except (DataError, ShapeError) as error:
+        raise MalformedFile(path, str(error), "schema") from None
+    return schema
 
 
 def read_spec(

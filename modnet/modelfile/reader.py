@@ -175,7 +175,7 @@ def read(
             if only is not None and name not in only:
                 continue
             if mapped is None:
-                groups[name] = _load(file, segments, verify)
+                groups[name] = load_group(file, segments, verify)
             else:
                 groups[name] = mapped_group(file, mapped, segments, verify)
         return Contents(found.header, groups, found.id, file.size)
@@ -247,6 +247,11 @@ def front(file: File) -> HeaderOnly:
     identity = sha256(raw).digest()
     if not mark.endswith(identity):
         raise ChecksumMismatch(file.path, "its bytes are not those that were written", "header")
+    return parsed(raw, identity, file.size)
+
+
+def parsed(raw: bytes | bytearray, identity: bytes, size: int) -> HeaderOnly:
+    """What the bytes of a header say, checked, with the id and the size of its file. Raises Fault."""
     header = _unpack(raw)
     for key in container.OWN_KEYS:
         if key not in header:
@@ -255,7 +260,7 @@ def front(file: File) -> HeaderOnly:
     container.check_plain(header)
     end = len(raw) + container.ID_LENGTH
     segments = container.index(own["segments"], own["views"], container.next_payload(end))
-    return HeaderOnly(header, segments, identity, end, file.size)
+    return HeaderOnly(header, segments, identity, end, size)
 
 
 def _check_magic(file: File) -> None:
@@ -299,7 +304,7 @@ def _raw_header(file: File) -> bytearray:
             return raw
 
 
-def _unpack(raw: bytearray) -> dict[str, Any]:
+def _unpack(raw: bytes | bytearray) -> dict[str, Any]:
     def as_dict(pairs: list[tuple[Any, Any]]) -> dict[str, Any]:
         made: dict[str, Any] = {}
         for key, value in pairs:
@@ -349,7 +354,8 @@ def require_length(file: File, needed: int) -> None:
         raise Truncated(file.path, f"the file has {file.size} bytes; its header speaks of {needed}")
 
 
-def _load(file: File, segments: tuple[Segment, ...], verify: bool) -> ReadGroup:
+def load_group(file: File, segments: tuple[Segment, ...], verify: bool) -> ReadGroup:
+    """A group, in memory. Raises Fault and ModelFileError."""
     dtype = segments[0].dtype
     flat = np.empty(sum(segment.length for segment in segments) // dtype.itemsize, dtype)
     read_group(file, segments, flat, verify)

@@ -84,6 +84,23 @@ def write(
     return packed.identity
 
 
+def rehearse(header: Mapping[str, Any], groups: Sequence[Group | StreamedGroup]) -> tuple[bytes, int]:
+    """The bytes of the header that `write` would write, with zeros for digests, and the size of the file.
+
+    Of the groups the names, lengths and types are looked at alone.
+
+    Raises:
+        Fault: what `write` would refuse.
+    """
+    plan = _Plan()
+    for group in groups:
+        plan.add(group)
+    raw = _Header(header, plan).raw()
+    last = plan.segments[-1] if plan.segments else None
+    end = len(raw) + container.ID_LENGTH
+    return raw, container.next_payload(end) + last["offset"] + last["length"] if last else end
+
+
 class _Header:
     """The header of a file whose digests come last: they are hashed while the arrays are being written.
 
@@ -102,24 +119,32 @@ class _Header:
         self._segments = plan.segments
         packer = msgpack.Packer()
         first = [packer.pack_map_header(len(plain) + len(container.OWN_KEYS))]
-        for key, value in {"modnet": container.VERSION, **_canonical(plain)}.items():
-            first += packer.pack(key), packer.pack(value)
+        parts = {key: packer.pack(value) for key, value in {"modnet": container.VERSION, **_canonical(plain)}.items()}
+        for key, part in parts.items():
+            first += packer.pack(key), part
         self._before: bytes = b"".join((*first, packer.pack("segments")))
-        self._after: bytes = packer.pack("views") + packer.pack(plan.views)
+        parts["views"] = packer.pack(plan.views)
+        self._after: bytes = packer.pack("views") + parts["views"]
         self.identity = b""
         """The digest of the header, as of the last `beginning`."""
-        raw = self._raw()
+        raw = self.raw()
+        largest = max(parts, key=lambda key: len(parts[key]))
+        most = f"; {len(parts[largest])} of its {len(raw)} bytes are in {largest}"
         if len(raw) > container.HEADER_LIMIT:
-            raise Fault(f"{len(raw)} bytes, and the limit is {container.HEADER_LIMIT}", "header")
-        container.check_count(raw)
+            raise Fault(f"{len(raw)} bytes, and the limit is {container.HEADER_LIMIT}{most}", "header")
+        try:
+            container.check_count(raw)
+        except Fault as fault:
+            raise Fault(f"{fault.what}{most}", fault.where) from None
 
-    def _raw(self) -> bytes:
+    def raw(self) -> bytes:
+        """Its bytes, with the digests of the arrays as far as they are known."""
         segments: bytes = msgpack.packb(self._segments)
         return self._before + segments + self._after
 
     def beginning(self) -> bytes:
-        """The bytes of the header and of its digest, with the digests of the arrays as far as they are known."""
-        raw = self._raw()
+        """Its bytes and its own digest."""
+        raw = self.raw()
         self.identity = sha256(raw).digest()
         return raw + container.ID_MARK + self.identity
 

@@ -128,8 +128,8 @@ _folders: WeakKeyDictionary[Run, dict[int, _Folder]] = WeakKeyDictionary()
 class Checkpoint(Callback, type="checkpoint"):
     """Writes checkpoints: model files from which the run can go on as if it had never been stopped.
 
-    They are called `step-0000004800.modnet`, so that their names sort. One more is written when Ctrl-C or SIGTERM stops
-    the run. Where neither epochs, steps nor minutes are given, every epoch has one.
+    They are called `step-0000004800.modnet`, so that their names sort. One more is written when Ctrl-C, SIGTERM or
+    SIGHUP stops the run. Where neither epochs, steps nor minutes are given, every epoch has one.
 
     Fields:
         directory: where to, seen from the working directory; made if it is not there. A ~ at its beginning stands for

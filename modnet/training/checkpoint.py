@@ -23,6 +23,7 @@ from modnet.component import Array
 from modnet.configuration import show
 from modnet.errors import MalformedFile, ModelFileError, TrainingError
 from modnet.modelfile.container import DTYPES
+from modnet.modelfile.figures import joined
 from modnet.modelfile.model import Needs, bare, check_features, check_training, origins, read_spec, store
 from modnet.modelfile.reader import Contents, ReadGroup, read
 from modnet.modelfile.writer import Group
@@ -224,7 +225,8 @@ def _take_over(run: Run, contents: Contents, training: Mapping[str, Any]) -> Non
             raise ValueError(f"{run.batch} steps in an epoch of {steps}")
     run.steps_per_epoch = training["steps_per_epoch"]
     completed = run.epoch - (1 if run.batch else 0)
-    run.history.figures = _history(contents.header["history"], completed, run.greater_is_better)
+    history = joined(contents.header, contents.groups)["history"]
+    run.history.figures = _history(history, completed, run.greater_is_better)
     run.history.seconds = [0.0] * completed
     run.order.bit_generator.state = run.order_at_epoch = state["order"]
     run.noise.bit_generator.state = state["noise"]
@@ -245,7 +247,8 @@ def _history(values: Mapping[str, Any], completed: int, known: Mapping[str, Any]
     if completed and set(values) not in (training, set(known)):
         raise ValueError("the figures of the history are others")
     figures = {}
-    for name, column in values.items():
+    for name, stored in values.items():
+        column = stored.tolist() if isinstance(stored, np.ndarray) else stored
         if type(column) is not list or len(column) != completed or not all(map(_is_figure, column)):
             raise ValueError(f"expected {completed} values of {name} in the history")
         figures[name] = list(column)

@@ -93,7 +93,12 @@ class History(Mapping[str, Array]):
             axes.set(xlabel="epoch", ylabel=name.replace("_", " "))
             axes.grid(alpha=0.3)
         if path is not None:
-            figure.savefig(Path(path).expanduser())
+            from modnet.modelfile.atomic import replace_file
+
+            # In memory first, so that an older picture stays where this one cannot be written.
+            buffer = io.BytesIO()
+            figure.savefig(buffer, format=Path(path).suffix.lstrip(".") or None)
+            replace_file(path, [buffer.getvalue()], durable=False)
         return figure
 
 

@@ -7,7 +7,7 @@ import sys
 import textwrap
 import time
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO, cast
 from weakref import WeakKeyDictionary
 
 from modnet.component import Callback, field
@@ -35,7 +35,7 @@ class Progress(Callback, type="progress"):
     Of a run of more than 20 epochs it prints the first, every so many, the last, the one whose weights early stopping
     has brought back, and any that ends more than 10 seconds after the line before. On a terminal where the library
     rich is installed a bar shows the epoch in progress. It should be the last callback of the list, so that it sees
-    what the others did.
+    what the others did. Where standard output cannot be written to any more the run goes on in silence.
 
     Fields:
         every: epochs from line to line; by default so many that there are 20 lines at most.
@@ -77,6 +77,44 @@ def _step_of_epoch(run: Run) -> int:
     return run.batch or run.steps_per_epoch or 0
 
 
+class _Output:
+    """Standard output as a run writes to it: its first error closes it, and is nobody else's.
+
+    The terminal may go away, the reader of a pipe may leave, the disk of a log may be full; and the program may have
+    put anything in the place of `sys.stdout`. It is a text file as rich wants one.
+    """
+
+    def __init__(self) -> None:
+        self.stream: Any = sys.stdout  # None where the process was started without
+        self.closed = self.stream is None
+        self.encoding = getattr(self.stream, "encoding", None) or "utf-8"
+
+    def write(self, text: str) -> int:
+        if not self.closed:
+            try:
+                self.stream.write(text)
+            except Exception:
+                self.closed = True
+        return len(text)
+
+    def flush(self) -> None:
+        if not self.closed:
+            try:
+                self.stream.flush()
+            except Exception:
+                self.closed = True
+
+    def isatty(self) -> bool:
+        try:
+            return not self.closed and bool(self.stream.isatty())
+        except Exception:
+            return False
+
+    def fileno(self) -> int:
+        descriptor: int = self.stream.fileno()
+        return descriptor
+
+
 class _Screen:
     """What one run has on the screen."""
 
@@ -87,8 +125,9 @@ class _Screen:
         self.printed_at = self.moved_at = time.perf_counter()
         self.bar: Any = None
         self.task: Any = None
-        self.closed = False
-        if sys.stdout.isatty():
+        self.output = _Output()
+        # Above a display of rich that the program has on the screen itself there are lines, and no second bar.
+        if self.output.isatty() and not hasattr(sys.stdout, "rich_proxied_file"):
             self._start_bar()
 
     def begin(self, run: Run) -> None:
@@ -98,12 +137,14 @@ class _Screen:
     def _start_bar(self) -> None:
         try:
             from rich import progress
+            from rich.console import Console
         except ImportError:
             return
         self.bar = progress.Progress(
             progress.TextColumn("{task.description}"),
             progress.BarColumn(bar_width=30),
             progress.TextColumn("{task.fields[loss]}"),
+            console=Console(file=cast(TextIO, self.output)),
             transient=True,
             auto_refresh=False,
         )
@@ -111,7 +152,7 @@ class _Screen:
         self.bar.start()
 
     def step(self, run: Run) -> None:
-        if self.bar is None or (now := time.perf_counter()) - self.moved_at < BAR_INTERVAL:
+        if self.bar is None or (now := time.perf_counter()) - self.moved_at < BAR_INTERVAL or self.output.closed:
             return
         self.moved_at = now
         total = run.steps_per_epoch
@@ -160,18 +201,13 @@ class _Screen:
             self.write(kept)
 
     def write(self, text: str, style: str = "") -> None:
-        """Prints a line. That nobody reads it any more is no reason to end a run."""
-        if self.closed:
-            return
-        try:
-            if self.bar is not None:
-                from rich.text import Text
+        if self.bar is not None:
+            from rich.text import Text
 
-                self.bar.console.print(Text(text, style), soft_wrap=True)
-            else:
-                print(text, flush=True)
-        except BrokenPipeError:
-            self.closed = True
+            self.bar.console.print(Text(text, style), soft_wrap=True)
+        else:
+            self.output.write(f"{text}\n")
+            self.output.flush()
 
 
 class FigureTable:

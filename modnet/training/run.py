@@ -24,7 +24,7 @@ INTERRUPTED = "interrupted"
 """`Run.stopped` and `History.stopped` of a run that Ctrl-C ended."""
 
 TERMINATED = "terminated"
-"""The same of a run that SIGTERM ended, which is what schedulers send."""
+"""The same of a run that SIGTERM ended, which is what schedulers send, or SIGHUP, when the terminal was closed."""
 
 
 @dataclass(eq=False)
@@ -54,7 +54,7 @@ class Run:
         figures: those of the epoch that has just ended.
         seconds: how long that epoch took.
         stopped: why the run is to end, or "".
-        terminated: whether SIGTERM has come: the process ends when the run has ended.
+        terminated: whether SIGTERM or SIGHUP has come: the process ends when the run has ended.
         failed: whether an exception has ended the run.
         states: callback name -> what it remembers.
     """

@@ -89,8 +89,8 @@ def train(
 
     Returns:
         The figures of each epoch. Ctrl-C ends the run after the current step and what was learnt stays; then, and
-        where a callback ended it, `.stopped` says why. SIGTERM does the same, and then what it does without modnet: it
-        ends the process, unless the program handles it.
+        where a callback ended it, `.stopped` says why. SIGTERM and SIGHUP do the same, and then what they do
+        without modnet: they end the process, unless the program handles or ignores them.
 
     Raises:
         SpecError: an argument is not valid.
@@ -411,7 +411,7 @@ class Trainer:
                 raise
             finally:
                 run.history.stopped = run.stopped
-                events.modnet_training_ended(run=run)
+                self._end()
 
     def _conclude(self) -> None:
         """Gives the network the course of the run, and the figures of the epoch whose weights it has."""
@@ -432,6 +432,19 @@ class Trainer:
                 "nobody knows how many batches the first epoch of this stream has; say it by steps_per_epoch, or pass "
                 "a list of the batches"
             )
+
+    def _end(self) -> None:
+        """The end of the run for every callback, also where another one's raises; the first error comes out."""
+        errors = []
+        everyone = self.events.get_plugins()
+        for implementation in reversed(self.events.hook.modnet_training_ended.get_hookimpls()):
+            others = [plugin for plugin in everyone if plugin is not implementation.plugin]
+            try:
+                self.events.subset_hook_caller("modnet_training_ended", others)(run=self.run)
+            except Exception as error:
+                errors.append(error)
+        if errors:
+            raise errors[0]
 
     def _prepare(self, batches: Batches) -> None:
         if not batches.rewinds:
@@ -582,21 +595,29 @@ def _fingerprints(batches: Batches, validation: Batches | None) -> dict[str, str
 
 @contextmanager
 def _stopping_at_signals(run: Run) -> Iterator[None]:
-    """Lets the first Ctrl-C or SIGTERM end the run after its step; a second one does what it usually does.
+    """Lets the first Ctrl-C, SIGTERM or SIGHUP end the run after its step; a second one does what it usually does.
 
-    SIGTERM is raised again when the run has ended and its last checkpoint is written, whatever else has ended the run:
-    it is meant for the process.
+    SIGTERM and SIGHUP are raised again when the run has ended and its last checkpoint is written, whatever else has
+    ended the run: they are meant for the process. SIGHUP may come twice where a terminal is closed, from the system and
+    from the shell, and each time means the same. One that is ignored (nohup) stays so.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
     reasons = {signal.SIGINT: INTERRUPTED, signal.SIGTERM: TERMINATED}
+    hangup = getattr(signal, "SIGHUP", None)  # Windows has none
+    if hangup is not None and signal.getsignal(hangup) is not signal.SIG_IGN:
+        reasons[hangup] = TERMINATED
     before = {number: handler for number in reasons if (handler := signal.getsignal(number)) is not None}
+    to_process: list[signal.Signals] = []
 
     def stop(number: int, frame: Any) -> None:
         received = signal.Signals(number)
-        signal.signal(number, before[received])
-        run.terminated = run.terminated or received is signal.SIGTERM
+        if received is not hangup:
+            signal.signal(number, before[received])
+        if reasons[received] == TERMINATED:
+            run.terminated = True
+            to_process.append(received)
         run.stop(reasons[received])
 
     for number in before:
@@ -606,5 +627,5 @@ def _stopping_at_signals(run: Run) -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-        if run.terminated:
-            signal.raise_signal(signal.SIGTERM)
+        if to_process:
+            signal.raise_signal(to_process[0])

@@ -1,11 +1,14 @@
 """What people read when something is wrong: the message, where it goes, and the exit status."""
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+import modnet
 from modnet.errors import NewerFormat, NotAModelFile
 from tests.modelfile import hostile
 
@@ -209,3 +212,38 @@ def test_what_was_not_foreseen_is_told_in_a_line_too(run, monkeypatch):
 def test_a_folder_that_may_not_be_written_to_is_found_before_the_training(run, folder):
     (folder / "locked").mkdir(mode=0o500)
     assert "may not be written to" in run("train", "pets.toml", "-o", "locked/x.modnet", status=2).stderr
+
+
+LIMITED = """
+import resource, sys
+from modnet.cli import main
+resource.setrlimit(resource.RLIMIT_FSIZE, (200, 200))
+sys.argv[0] = "modnet"
+main()
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no limit for the size of files")
+@pytest.mark.parametrize(
+    "command",
+    [
+        "edit pets.modnet -o old --set-metadata author=Ada",
+        "predict pets.modnet pets.csv -o old.csv",
+        "new-spec pets.csv --target kind -o new.toml",
+        "schema -o old",
+        "new-plugin wave",
+    ],
+)
+def test_a_disk_that_is_full_is_an_error_and_leaves_what_was_there(command, run, model, folder):
+    """A file that may not grow, as Linux and macOS tell it: the same way through the code as a full disk."""
+    for name in ("old", "old.csv"):
+        Path(name).write_bytes(Path(model).read_bytes())
+    before = {path: path.read_bytes() for path in folder.iterdir() if path.is_file()}
+    environment = {**os.environ, "PYTHONPATH": str(Path(modnet.__file__).parents[1]), "PYTHONDONTWRITEBYTECODE": "1"}
+    done = subprocess.run(
+        [sys.executable, "-c", LIMITED, *command.split()], capture_output=True, text=True, env=environment, check=False
+    )
+    assert done.returncode == 1, done.stderr
+    assert "file too large" in done.stderr
+    assert {path: path.read_bytes() for path in folder.iterdir() if path.is_file()} == before
+    assert not Path("modnet-wave").exists()

@@ -128,8 +128,9 @@ def test_a_full_disk_loses_no_work(run, monkeypatch, tmp_path):
     monkeypatch.setattr("modnet.modelfile.save", full)
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     monkeypatch.setattr("tempfile.tempdir", None)
-    result = run("train", "pets.toml")
-    refuge = re.search("warning: pets.modnet: no space left on device; the model is in (.*)\n", result.stderr)[1]
+    result = run("train", "pets.toml", status=1)  # so that nothing that follows takes an old file for this one
+    told = "warning: pets.modnet: no space left on device; pets.modnet was not written, and the model is in (.*)\n"
+    refuge = re.search(told, result.stderr)[1]
     assert modnet.load(refuge).history
 
 
@@ -251,7 +252,7 @@ def test_checkpoints_stay_where_the_model_could_not_be_written(run, folder, monk
     monkeypatch.setattr("modnet.modelfile.save", full)
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     monkeypatch.setattr("tempfile.tempdir", None)
-    run("train", "pets.toml", "--resume")
+    run("train", "pets.toml", "--resume", status=1)
     assert len(list(Path("pets.checkpoints").iterdir())) == 3
 
 
@@ -386,3 +387,271 @@ def test_a_tilde_that_the_shell_leaves_is_the_home_folder(run, folder, monkeypat
     (folder / "pets.csv").rename(folder / "home" / "pets.csv")
     run("train", "pets.toml")
     assert not (folder / "~").exists()
+
+
+# What was learnt is not lost
+
+
+FAULTS = '''
+import os, signal
+import modnet
+from modnet import modelfile
+
+class Nothing(modnet.Metric, type="nothing"):
+    """A plugin file has a component."""
+    greater_is_better = True
+    calls = 0
+    def start(self): return 0.0
+    def update(self, accumulator, prediction, target, weights): return 0.0
+    def result(self, accumulator):
+        type(self).calls += 1
+        if type(self).calls in ({calls}):
+            raise RuntimeError("a metric's own error")
+        return 0.5
+
+class AtEnd(modnet.Callback, type="at_end"):
+    def modnet_training_ended(self, run):
+        raise RuntimeError("a callback's own error")
+'''
+
+
+def test_an_error_at_the_end_of_a_run_loses_nothing(run, folder):
+    """A callback that fails when all has been learnt; the others still come to their end."""
+    Path("faults.py").write_text(FAULTS.format(calls="-1"))
+    callbacks = 'training.callbacks=[{ type = "early_stopping", monitor = "accuracy", patience = 1 }, "at_end"]'
+    options = ("--plugin", "faults.py", "--set", callbacks, "--set", "training.epochs=9")
+    result = run("train", "pets.toml", *options, status=1)
+    assert "a callback's own error" in result.stderr
+    assert "what was learnt so far is in pets.modnet" in result.stdout
+    network = modnet.load("pets.modnet")
+    accuracies = network.history["accuracy"]
+    assert network.metrics["accuracy"] == max(accuracies), "early stopping has brought the best weights back"
+
+
+@pytest.mark.parametrize(
+    ("calls", "epochs"),
+    [("7, 8", 3), ("4, 8", 1)],
+    ids=["in the figures of the end", "in the validation of an epoch"],
+)
+def test_an_error_of_a_metric_loses_nothing(calls, epochs, run, folder):
+    Path("faults.py").write_text(FAULTS.format(calls=calls))
+    options = ("--plugin", "faults.py", "--set", 'training.metrics=["accuracy", "nothing"]')
+    result = run("train", "pets.toml", *options, status=1)
+    assert "a metric's own error" in result.stderr
+    assert len(modnet.load("pets.modnet").history["nothing"]) == epochs
+    assert "what was learnt so far is in pets.modnet" in result.stdout
+
+
+def test_an_error_before_the_first_step_writes_nothing(run, model):
+    before = Path(model).read_bytes()
+    Path("faults.py").write_text(
+        FAULTS.format(calls="-1").replace("modnet_training_ended(self, run)", "modnet_training_started(self, run)")
+    )
+    run("train", "pets.toml", "--plugin", "faults.py", "--set", 'training.callbacks=["at_end"]', status=1)
+    assert Path(model).read_bytes() == before
+
+
+def test_a_profile_that_fails_is_told_of_when_the_model_is_written(run, folder, monkeypatch):
+    from modnet.network import Network
+
+    def fail(*_, **__):
+        raise MemoryError("no room for the profile")
+
+    monkeypatch.setattr(Network, "profile", fail)
+    for further in ((), ("--json",)):
+        result = run("train", "pets.toml", "--profile", *further, status=1)
+        assert "no room for the profile" in result.stderr
+        assert "pets.modnet" in result.stdout
+        Path("pets.modnet").unlink()
+
+
+@pytest.mark.parametrize("error", [RuntimeError("an exporter's own error"), MemoryError(), OSError(5, "I/O error")])
+def test_whatever_keeps_the_model_from_being_written_it_goes_elsewhere(error, run, folder, monkeypatch, tmp_path):
+    from modnet.modelfile import save
+
+    def fail(network, path):
+        if str(path) == "pets.other":
+            raise error
+        return save(network, path)
+
+    monkeypatch.setattr("modnet.modelfile.save", fail)
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    monkeypatch.setattr("tempfile.tempdir", None)
+    result = run("train", "pets.toml", "-o", "pets.other", "--json", status=1)
+    told = json.loads(result.stdout)
+    assert told["model"].endswith("pets.modnet")
+    assert f"the model is in {told['model']}" in result.stderr
+    assert modnet.load(told["model"]).history
+
+
+def test_a_model_that_no_folder_takes_is_an_error_and_its_checkpoints_stay(run, model, monkeypatch):
+    def full(network, path):
+        raise OSError(28, "No space left on device", str(path))
+
+    before = Path(model).read_bytes()
+    run("train", "pets.toml", "--set", 'training.callbacks=[{ type = "checkpoint", directory = "pets.checkpoints" }]')
+    monkeypatch.setattr("modnet.modelfile.save", full)
+    told = run("train", "pets.toml", "--resume", status=1).stderr
+    assert "the model could not be written anywhere; the newest checkpoint is pets.checkpoints" in told
+    assert "error: pets.modnet: no space left on device" in told
+    assert len(list(Path("pets.checkpoints").iterdir())) == 3
+    assert len(before) == Path(model).stat().st_size
+
+
+class Full(OSError):
+    def __init__(self):
+        super().__init__(28, "No space left on device")
+
+
+@pytest.mark.parametrize("further", [(), ("--json",), ("--profile",)], ids=str)
+def test_a_full_log_costs_no_model(further, run, folder, monkeypatch):
+    import click
+
+    def full(message=None, file=None, nl=True, err=False, color=None):
+        if not err:
+            raise Full
+        told.append(message)
+
+    told = []
+    monkeypatch.setattr(click, "echo", full)
+    run("train", "pets.toml", *further)
+    assert modnet.load("pets.modnet").history
+    assert "standard output cannot be written to (no space left on device); the model goes to pets.modnet" in told[0]
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no device that is always full")
+@pytest.mark.parametrize("further", [(), ("--json",), ("--profile",)], ids=str)
+def test_a_full_disk_behind_both_streams_costs_no_model(further, folder):
+    with open("/dev/full", "w") as full:
+        process = start("train", "pets.toml", *further, stdout=full, stderr=full)
+        assert process.wait(timeout=30) == 0
+    assert modnet.load("pets.modnet").history
+
+
+@posix
+@pytest.mark.parametrize("ignored", [False, True], ids=["by default", "nohup"])
+def test_a_terminal_that_is_closed_loses_nothing(ignored, folder):
+    """The system and then the shell send SIGHUP; nothing can be written to either stream any more."""
+    handling = "SIG_IGN" if ignored else "SIG_DFL"
+    code = f"import os, signal, sys; signal.signal(signal.SIGHUP, signal.{handling})\n"
+    code += "os.execv(sys.executable, [sys.executable, *sys.argv[1:]])"
+    epochs = 200 if ignored else 100_000
+    checkpoints = 'training.callbacks=[{ type = "checkpoint", directory = "run" }, { type = "progress", every = 1 }]'
+    arguments = ["train", "pets.toml", "--set", f"training.epochs={epochs}", "--set", checkpoints]
+    import pty
+
+    ours, theirs = pty.openpty()
+    environment = {**os.environ, "PYTHONPATH": str(Path(modnet.__file__).parents[1]), "TERM": "dumb"}
+    command = [sys.executable, "-c", code, "-m", "modnet", *arguments]
+    process = subprocess.Popen(command, stdin=theirs, stdout=theirs, stderr=theirs, env=environment)
+    os.close(theirs)
+    shown = b""
+    while b"    3 " not in shown:
+        shown += os.read(ours, 4096)
+    os.close(ours)
+    process.send_signal(signal.SIGHUP)
+    process.send_signal(signal.SIGHUP)
+    assert process.wait(timeout=60) == (0 if ignored else 129)
+    history = modnet.load("pets.modnet").history["loss"]
+    assert len(history) == epochs if ignored else len(history) >= 2
+
+
+INTERRUPT = """
+import os, signal
+import modnet
+from modnet import modelfile
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+class Nothing(modnet.Metric, type="nothing"):
+    pass
+
+save = modelfile.save
+
+def interrupted(network, path):
+    for _ in range({times}):
+        os.kill(os.getpid(), signal.{signal})
+    save(network, path)
+
+modelfile.save = interrupted
+"""
+
+
+@posix
+@pytest.mark.parametrize(
+    ("number", "times", "status", "written"),
+    [
+        ("SIGINT", 1, 130, True),
+        ("SIGINT", 2, 130, False),
+        ("SIGTERM", 2, 0, True),
+        ("SIGHUP", 2, 0, True),
+    ],
+)
+def test_a_signal_while_the_model_is_written(number, times, status, written, folder):
+    Path("interrupt.py").write_text(INTERRUPT.format(times=times, signal=number))
+    process = start("train", "pets.toml", "--plugin", "interrupt.py", stdout=subprocess.PIPE, stderr=-1)
+    process.communicate(timeout=30)
+    assert process.returncode == status
+    assert Path("pets.modnet").exists() is written
+
+
+@pytest.mark.parametrize(
+    ("output", "message"),
+    [
+        ("n" * 300 + ".modnet", "this name is too long"),
+        ("gone/pets.modnet", "there is no folder gone"),
+        ("dangling.modnet", "there is no folder"),
+        (".", "this is a folder"),
+    ],
+)
+def test_a_place_that_cannot_be_written_to_is_known_before_the_first_step(output, message, run, folder):
+    os.symlink("nowhere/pets.modnet", "dangling.modnet")
+    result = run("train", "pets.toml", "-o", output, status=2)
+    assert message in result.stderr
+    assert "epoch" not in result.stdout
+
+
+def test_a_folder_that_takes_no_file_is_known_before_the_first_step(run, folder, monkeypatch):
+    """Such as one on a read-only file system, in which root too may write nothing."""
+    import tempfile
+
+    def refuse(**_):
+        raise OSError(30, "Read-only file system")
+
+    monkeypatch.setattr(tempfile, "TemporaryFile", refuse)
+    result = run("train", "pets.toml", status=2)
+    assert result.stderr.startswith("error: pets.modnet: the folder . may not be written to (read-only file system)")
+
+
+@pytest.mark.parametrize("command", ["check", "train"])
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        ("training.seed=18446744073709551616", "training.seed: no model file can hold this.*more than 64 bits"),
+        (f"network.layers.1.name={'n' * 506}", "layers.*name of its array weight has 513 bytes.* 512 bytes at most"),
+    ],
+    ids=["seed", "name"],
+)
+def test_what_no_model_file_can_hold_is_told_before_the_first_step(command, setting, message, run, folder):
+    result = run(command, "pets.toml", "--set", setting, status=2)
+    assert re.search(message, result.output)
+    assert not Path("pets.modnet").exists()
+    assert not Path("pets.checkpoints").exists()
+
+
+def test_the_best_weights_of_a_run_that_diverges_are_written(run, folder):
+    Path("diverges.py").write_text(
+        "import modnet\n"
+        "class Poison(modnet.Callback, type='poison'):\n"
+        "    def modnet_epoch_ended(self, run):\n"
+        "        if run.epoch == 3:\n"
+        "            run.network.parameters.flat[:] = float('nan')\n"
+    )
+    callbacks = 'training.callbacks=["early_stopping", "poison"]'
+    options = ("--plugin", "diverges.py", "--set", callbacks, "--set", "training.epochs=9")
+    result = run("train", "pets.toml", *options, status=1)
+    assert result.stderr.endswith("they are in pets.modnet\n")
+    network = modnet.load("pets.modnet")
+    assert len(network.history["loss"]) == 3
+    assert network.metrics["validation_accuracy"] > 0.5

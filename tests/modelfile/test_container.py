@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from hashlib import sha256
 
 import numpy as np
@@ -135,6 +136,29 @@ def test_pieces_are_not_produced_faster_than_they_are_hashed(monkeypatch):
     monkeypatch.setattr(container, "CHUNK_LENGTH", 1)
     expected = sha256(b"".join(sha256(bytes([number])).digest() for number in range(100))).digest()
     assert container.digest(pieces(), 100) == expected
+
+
+@pytest.mark.parametrize("available", [0, 1, 2])
+def test_where_the_system_gives_no_threads_this_one_hashes(available, monkeypatch):
+    start = threading.Thread.start
+    left = available
+
+    def limited(thread):
+        nonlocal left
+        if not left:
+            raise RuntimeError("can't start new thread")
+        left -= 1
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", limited)
+    monkeypatch.setattr(container, "CHUNK_LENGTH", 1)
+    monkeypatch.setattr(container, "_HASHING_THREADS", 4)
+    # No thread is ever idle, so that each piece asks for another one.
+    monkeypatch.setattr(threading.Semaphore, "acquire", lambda *_, **__: False)
+    payload = bytes(range(100))
+    expected = sha256(b"".join(sha256(payload[i : i + 1]).digest() for i in range(100))).digest()
+    assert container.digest(container.chunks(memoryview(payload)), 100) == expected
+    assert left == 0
 
 
 def test_dimension_limit_is_numpys_oldest():

@@ -593,6 +593,44 @@ class Signals(Callback):
                 way(run)
 
 
+@pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="Windows has no SIGHUP")
+@pytest.mark.parametrize("ignored", [False, True], ids=["by default", "nohup"])
+def test_sighup_ends_a_run_like_sigterm_unless_it_is_ignored(data, ignored):
+    """The system sends it when a terminal is closed, and then the shell may once more."""
+
+    def hang_up(run):
+        os.kill(os.getpid(), signal.SIGHUP)
+
+    seen = []
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN if ignored else lambda number, _: seen.append(number))
+    try:
+        history = modnet.train(modnet.build(SPEC), *data, callbacks=[Checkpoint(), Signals(3, hang_up, hang_up)])
+        handled = signal.getsignal(signal.SIGHUP)
+    finally:
+        signal.signal(signal.SIGHUP, before)
+    if ignored:
+        assert (history.stopped, seen, handled) == ("", [], signal.SIG_IGN)
+    else:
+        assert (history.stopped, seen) == ("terminated", [signal.SIGHUP])
+        assert Path("checkpoints/step-0000000003.modnet").exists()
+
+
+def test_every_callback_comes_to_its_end_whatever_another_one_does(data):
+    class Raises(Callback):
+        def modnet_training_ended(self, run):
+            raise RuntimeError("the first error")
+
+    ended = []
+
+    class Ends(Callback):
+        def modnet_training_ended(self, run):
+            ended.append(self)
+
+    with pytest.raises(RuntimeError, match="the first error"):
+        modnet.train(modnet.build(SPEC), *data, callbacks=[Ends(), Raises(), Ends()])
+    assert len(ended) == 2
+
+
 @pytest.mark.parametrize(
     ("first", "stopped"),
     [(interrupt, "interrupted"), (lambda run: run.stop("it is enough"), "it is enough")],

@@ -1,5 +1,9 @@
 """The table of epochs: which lines, which columns, how numbers look."""
 
+import errno
+import io
+import sys
+
 import pytest
 
 import modnet
@@ -137,3 +141,68 @@ def test_shares_have_three_decimals(name, value, text):
 )
 def test_times(seconds, text):
     assert time_text(seconds) == text
+
+
+class Broken:
+    """A standard output that can be written to so often, and then fails."""
+
+    encoding = "utf-8"
+
+    def __init__(self, error, writes, terminal):
+        self.error, self.writes, self.terminal = error, writes, terminal
+        self.failed = 0
+
+    def write(self, text):
+        self.writes -= 1
+        if self.writes < 0:
+            self.failed += 1
+            raise self.error
+        return len(text)
+
+    def flush(self):
+        if self.writes < 0:
+            raise self.error
+
+    def isatty(self):
+        return self.terminal
+
+    def fileno(self):
+        raise OSError(errno.EBADF, "no descriptor")
+
+
+@pytest.mark.parametrize("terminal", [False, True])
+@pytest.mark.parametrize("writes", [0, 3])
+@pytest.mark.parametrize(
+    "error",
+    [
+        BrokenPipeError(errno.EPIPE, "broken pipe"),
+        OSError(errno.EIO, "input/output error"),
+        OSError(errno.ENOSPC, "no space left on device"),
+        ValueError("I/O operation on closed file"),
+        RuntimeError("of whatever stands in the place of sys.stdout"),
+    ],
+    ids=lambda error: type(error).__name__ + str(getattr(error, "errno", "")),
+)
+def test_an_error_of_the_screen_closes_the_screen_and_nothing_else(error, writes, terminal, monkeypatch):
+    if terminal:
+        pytest.importorskip("rich")
+        monkeypatch.setenv("TERM", "xterm")
+        monkeypatch.setattr(progress, "BAR_INTERVAL", 0.0)
+    broken = Broken(error, writes, terminal)
+    monkeypatch.setattr(sys, "stdout", broken)
+    history = modnet.train(modnet.build(SPEC), *blobs(32), epochs=5, callbacks=["progress"])
+    assert history.epochs == 5
+    assert broken.failed == 1, "after the first error nothing is tried any more"
+    assert sys.stdout is broken
+
+
+def test_a_process_without_standard_output(monkeypatch):
+    monkeypatch.setattr(sys, "stdout", None)
+    assert modnet.train(modnet.build(SPEC), *blobs(32), epochs=2, callbacks=["progress"]).epochs == 2
+
+
+def test_a_standard_output_that_was_closed(monkeypatch):
+    closed = io.StringIO()
+    closed.close()
+    monkeypatch.setattr(sys, "stdout", closed)
+    assert modnet.train(modnet.build(SPEC), *blobs(32), epochs=2, callbacks=["progress"]).epochs == 2
