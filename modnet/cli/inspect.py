@@ -27,7 +27,7 @@ WIDEST_NAME = 44
 LONGEST = 4000
 """Characters that stand behind a label; of a longer text this much is shown."""
 
-MOST_BRANCHES = 20_000
+MOST_BRANCHES = 10_000
 """So many nodes are drawn as a tree. What comes beyond them, under a name of hundreds of parts perhaps, is listed."""
 
 MOST_MISSING = 4
@@ -68,7 +68,8 @@ def command(model: str, as_json: bool) -> None:
     header = found.header
     needs = [_need(row) for row in _rows(header.get("needs"))]
     if not as_json:
-        echo("\n".join(map(printable, _lines(model, found, needs))))
+        for line in _lines(model, found, needs):  # together they can be many times as long as the file
+            echo(printable(line))
         return
     echo_json(
         {
