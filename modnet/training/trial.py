@@ -10,10 +10,15 @@ import numpy as np
 from modnet.component import Array
 from modnet.configuration import show
 from modnet.errors import DataError, ShapeError
+from modnet.losses.targets import SampleError
 from modnet.training.batches import ArrayBatches, Batches, StreamBatches
+from modnet.training.objective import Objective, are_labels, representable, row_of
 
 if TYPE_CHECKING:
     from modnet.training.trainer import Evaluation
+
+ROWS_AT_A_TIME = 1 << 16
+"""Targets that a loss looks at together."""
 
 USUAL = 8
 """So many rows, the first ones, stand for those that are as they should be."""
@@ -29,6 +34,40 @@ LARGE = 1e15
 
 MOST_MAPPED = 64 << 20
 """A mapped file with more bytes is not read for this."""
+
+
+def check_targets(objective: Objective, batches: ArrayBatches) -> None:
+    """Lets the losses look at all targets in memory, and at labels in mapped files, before there is a prediction.
+
+    Raises:
+        DataError: one is none that the loss can take, with its row; or the loss gives no target a weight.
+    """
+    network = objective.network
+    for head in objective.heads:
+        shape, target = network.outputs[head.name], batches.targets[head.name]
+        by_rows = isinstance(target, np.memmap) and target.ndim > 1
+        if by_rows or shape[-1:] == (None,) or (objective.masked and len(shape) > 1):
+            continue  # what stands at padded steps may be anything
+        head.loss.check_shapes(shape, target.shape[1:])
+        if batches.weights is not None and batches.weights.ndim > 1:
+            continue  # what has no weight may be anything, and what has one is met in its batch
+        weight, by_classes = 0.0, False
+        for start in range(0, batches.samples, ROWS_AT_A_TIME):
+            part = slice(start, start + ROWS_AT_A_TIME)
+            chosen = part if batches.rows is None else batches.rows[part]
+            few = representable(target[chosen], network.dtype, head.name, chosen)
+            if not are_labels(head.loss, few, len(shape)):
+                few = few.astype(network.dtype, copy=False)
+            try:
+                head.loss.check_targets(shape, few)
+                by_class = head.loss.sample_weights(few)
+            except SampleError as error:
+                raise error.at(f"row {row_of(chosen, error.sample)}") from None
+            if by_class is not None:
+                weight += float(np.sum(by_class if batches.weights is None else by_class * batches.weights[chosen]))
+                by_classes = True
+        if by_classes and not weight:
+            raise DataError(f"no sample has a weight: the class weights of {head.loss.type} are 0 for all of them")
 
 
 def look_over(evaluation: Evaluation, batches: Batches, what: str) -> None:
@@ -101,7 +140,7 @@ def _look_over_list(evaluation: Evaluation, batches: StreamBatches, what: str) -
             continue
         part = ArrayBatches(batch.inputs, batch.targets, None, len(batch))
         try:
-            evaluation.objective.check_targets(part)
+            check_targets(evaluation.objective, part)
         except ShapeError as error:
             raise ShapeError(f"{what}, batch {number}: {error.message}", error.hint) from None
         except DataError as error:
