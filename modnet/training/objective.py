@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -166,9 +166,8 @@ class Objective:
         total, weighted = 0.0, False
         gradients = []
         for head, value in zip(self.heads, values, strict=False):
-            found = self._losses(head, head.training, values, batch, tally, masks)
-            gradient, factors = found.gradient, found.factors
-            loss_sum, weight_sum = tally.add_losses(head.name, found.losses, factors, found.weights)
+            losses, gradient, factors, weights, chosen = self._losses(head, head.training, values, batch, tally, masks)
+            loss_sum, weight_sum = tally.add_losses(head.name, losses, factors, weights)
             scale = head.weight / weight_sum if weight_sum else 0.0
             weighted = weighted or weight_sum > 0
             if factors is None:
@@ -176,15 +175,15 @@ class Objective:
             else:
                 shares = np.multiply(factors, scale, out=head.training.buffer(factors.shape))
                 gradient *= shares.reshape(-1, *[1] * (gradient.ndim - 1))
-            gradients.append(found.spread(gradient, value, head.training))
+            gradients.append(gradient if chosen is None else _spread(gradient, chosen, value, head.training))
             total += scale * loss_sum
         return (total, gradients) if weighted else (math.nan, [])
 
     def evaluate(self, values: Sequence[Array], batch: Batch, tally: Tally, masks: Sequence[Array | None] = ()) -> None:
         """Adds the loss of a batch to `tally`, without the gradient; arguments and errors as of `measure`."""
         for head in self.heads:
-            found = self._losses(head, head.evaluating, values, batch, tally, masks)
-            tally.add_losses(head.name, found.losses, found.factors, found.weights)
+            losses, _, factors, weights, _ = self._losses(head, head.evaluating, values, batch, tally, masks)
+            tally.add_losses(head.name, losses, factors, weights)
 
     def _losses(
         self,
@@ -195,7 +194,7 @@ class Objective:
         tally: Tally,
         masks: Sequence[Array | None],
     ) -> _Losses:
-        """Each sample's loss, its gradient and its weight; the metrics are added to `tally`."""
+        """The losses of samples, or of the steps that count; the metrics are added to `tally`."""
         context.begin()
         value, given, weights = values[head.position], batch.targets[head.name], batch.weights
         target = self._target(head, context, value, given, batch)
@@ -219,11 +218,11 @@ class Objective:
                 raise
             raise error.at(f"row {row_of(batch.rows, error.sample)}") from None
         if by_class is None and weights is None:
-            return _Losses(losses, gradient, None, None, chosen)
+            return losses, gradient, None, None, chosen
         self._look_for_coupling(head, value, target, losses)
         total = weights if by_class is None else by_class if weights is None else by_class * weights
         factors = weights if head.loss.weighted else total
-        return _Losses(losses, gradient, _of_dtype(factors, losses), _of_dtype(total, losses), chosen)
+        return losses, gradient, _of_dtype(factors, losses), _of_dtype(total, losses), chosen
 
     def _positions(
         self, head: Head, value: Array, mask: Array | None, weights: Array | None
@@ -322,27 +321,18 @@ def check_figures(training: TrainingSpec, figures: Mapping[str, bool | None]) ->
         raise SpecError(problems)
 
 
-class _Losses(NamedTuple):
-    """The losses of a batch's samples, or of the steps that count.
+_Losses = tuple[Array, Array, Array | None, Array | None, Array | None]
+"""Losses and their gradient; what they are multiplied by, and what their sum is divided by, None for ones; and the
+steps that they belong to, numbered through the batch, None where they are those of samples.
+"""
 
-    `factors` are what the losses are multiplied by, `weights` what their sum is divided by, None for ones. `chosen` are
-    the steps, numbered through the batch, None where the losses are those of samples.
-    """
 
-    losses: Array
-    gradient: Array
-    factors: Array | None
-    weights: Array | None
-    chosen: Array | None
-
-    def spread(self, gradient: Array, value: Array, context: Context) -> Array:
-        """The gradient of all steps, 0 for those that do not count."""
-        if self.chosen is None:
-            return gradient
-        whole = context.buffer(value.shape)
-        whole.fill(0)
-        whole.reshape(-1, *value.shape[2:])[self.chosen] = gradient
-        return whole
+def _spread(gradient: Array, chosen: Array, value: Array, context: Context) -> Array:
+    """The gradient of all steps, 0 for those that do not count."""
+    whole = context.buffer(value.shape)
+    whole.fill(0)
+    whole.reshape(-1, *value.shape[2:])[chosen] = gradient
+    return whole
 
 
 def _at(array: Array, chosen: Array, context: Context | None = None) -> Array:
