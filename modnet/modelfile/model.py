@@ -47,7 +47,7 @@ from modnet.modelfile.reader import (
     structure,
 )
 from modnet.network import Layout, Network
-from modnet.parameters import FlatArray
+from modnet.parameters import FlatArray, laid_out
 from modnet.registry import CORE, Registry, default_registry, normalized
 from modnet.spec.components import ComponentReader
 from modnet.spec.model import NetworkSpec, Spec, TrainingSpec
@@ -86,7 +86,8 @@ def save(network: Network, path: str | PathLike[str], *, registry: Registry | No
     name = Path(path).expanduser()
     if name.suffix.lower() not in (".modnet", "") and registry.hooks.hook.modnet_export(network=network, path=name):
         return
-    header, groups = _contents(network, path, registry)
+    header, figures = _header(network, path, registry)
+    groups = [*_groups(network), *figures]
     _require_loadable(network, path, registry, header, groups)
     write(path, header, groups)
     for component in dict.fromkeys(map(type, components_of(network.spec.network))):
@@ -126,21 +127,21 @@ def store(
     """
     from modnet.modelfile.writer import write
 
-    header, own = _contents(network, path, registry, further, components)
-    write(path, header, [*own, *groups])
+    header, figures = _header(network, path, registry, further, components)
+    write(path, header, [*_groups(network), *figures, *groups])
 
 
-def _contents(
+def _header(
     network: Network,
     path: str | PathLike[str],
     registry: Registry,
     further: Mapping[str, Any] | None = None,
     components: Collection[Any] = (),
-) -> tuple[dict[str, Any], list[Group | StreamedGroup]]:
-    """The header and the groups of a network's file."""
+) -> tuple[dict[str, Any], list[Group]]:
+    """The header of a network's file, and the groups of the figures that are too many for it."""
     spec = network.spec
     stored = {"network": bare(spec.network.plain())}
-    size = network.parameters.nbytes + network.state.nbytes
+    size = network.layout.nbytes(network.dtype)
     if len(network.graph.nodes) > most_nodes(size):
         what = f"the network has {len(network.graph.nodes):,} nodes; a file with arrays of {size:,} bytes may have"
         raise ModelFileError(path, f"{what} {most_nodes(size):,}", "spec.network")
@@ -164,7 +165,21 @@ def _contents(
         "metadata": network.metadata,
         **(further or {}),
     }
-    return header, [*(_group(name, getattr(network, name)) for name in NETWORK_GROUPS), *arrays]
+    return header, arrays
+
+
+def _groups(network: Network) -> list[Group | StreamedGroup]:
+    return [_group(name, getattr(network, name)) for name in NETWORK_GROUPS]
+
+
+def _planned_groups(network: Network) -> list[Group | StreamedGroup]:
+    """What `_groups` will have, for `rehearse`: a network that is only looked at has no arrays."""
+    from modnet.modelfile.writer import StreamedGroup
+
+    dtype = DTYPES[network.dtype.name]
+    return [
+        StreamedGroup(name, dtype, (), [*laid_out(getattr(network.layout, name).items())]) for name in NETWORK_GROUPS
+    ]
 
 
 def _require_loadable(
@@ -221,7 +236,8 @@ def require_savable(network: Network, figures: Collection[str] = (), registry: R
         raise SpecError([problem])
     path = "the model"
     try:
-        header, groups = _contents(network, path, registry)
+        header, arrays = _header(network, path, registry)
+        groups = [*_planned_groups(network), *arrays]
         _require_loadable(network, path, registry, header, groups)
         # The history may come to stand in the header, as long as it is short, or in arrays.
         header["history"] = {"": [0.0] * PLAIN_LIMIT}
