@@ -52,8 +52,8 @@ __all__ = [
 Array = NDArray[Any]
 Shape = tuple[int | None, ...]
 
-MOST_AXES = 63
-"""Of a sample: numpy's arrays have 64 at most, and one is that of the batch."""
+MOST_AXES = 31
+"""Of a sample: arrays have 32 at most in numpy 1.26 and in model files, and one is that of the batch."""
 
 
 class Component(Configuration):
