@@ -48,7 +48,7 @@ from modnet.modelfile.reader import (
 )
 from modnet.network import Layout, Network
 from modnet.parameters import FlatArray, laid_out
-from modnet.registry import CORE, Registry, default_registry, normalized
+from modnet.registry import CORE, Entry, Registry, default_registry, normalized
 from modnet.spec.components import ComponentReader
 from modnet.spec.model import NetworkSpec, Spec, TrainingSpec
 
@@ -629,14 +629,27 @@ class StoredComponentReader(ComponentReader):
         if not kinds:
             raise UnknownType(f"{kind.kind} {show(name)} is not listed in the file's needs")
         distribution, version, _ = self.needs[kinds[0], name]
-        what = f"{kinds[0]} {show(name)}"
         if not distribution and (kinds[0], name) in self.local:
             return self.local[kinds[0], name]
+        entry = self._entry(kinds[0], name, distribution, version)
+        found = entry.load()
+        if distribution and self.registry.is_taken(KINDS[kinds[0]], name):
+            self.registry.choose(KINDS[kinds[0]], f"{name}@{distribution}")
+        if (found.kind, found.type) != (kinds[0], name):  # an activation listed as a layer, or a name with an @
+            raise UnknownType(f"{found.kind} {show(found.type)} is not listed in the file's needs")
+        installed = entry.origin.version or modnet.__version__  # the core's entries do not say it
+        if distribution and installed != version:
+            from modnet.requirements import is_met  # most files are of the version that is installed
+
+            if not is_met(f">={version}", installed):
+                self._older[distribution, version] = installed
+        return found
+
+    def _entry(self, kind: str, name: str, distribution: str, version: str) -> Entry:
+        """Where a component that the file needs is installed. Raises NotInstalled."""
+        what = f"{kind} {show(name)}"
         try:
-            entry = self.registry.entry(KINDS[kinds[0]], f"{name}@{distribution}" if distribution else name)
-            found = entry.load()
-            if distribution and self.registry.is_taken(KINDS[kinds[0]], name):
-                self.registry.choose(KINDS[kinds[0]], f"{name}@{distribution}")
+            return self.registry.entry(KINDS[kind], f"{name}@{distribution}" if distribution else name)
         except NotInstalled:
             command = f"pip install {distribution}=={version}" if version else f"pip install {distribution}"
             message = f"this model needs {what} of {distribution} {version}, which is not installed:  {command}"
@@ -653,15 +666,6 @@ class StoredComponentReader(ComponentReader):
             else:
                 message = f"this model needs {what} of {distribution} {version}; the version that is installed has none"
             raise NotInstalled(f"{message}:  pip install {distribution}=={version}", distribution, version) from None
-        if (found.kind, found.type) != (kinds[0], name):  # an activation listed as a layer, or a name with an @
-            raise UnknownType(f"{found.kind} {show(found.type)} is not listed in the file's needs")
-        installed = entry.origin.version or modnet.__version__  # the core's entries do not say it
-        if distribution and installed != version:
-            from modnet.requirements import is_met  # most files are of the version that is installed
-
-            if not is_met(f">={version}", installed):
-                self._older[distribution, version] = installed
-        return found
 
     def other_releases(self) -> list[str]:
         """A line for each distribution that is installed in another release than the one that wrote the file."""
