@@ -76,6 +76,16 @@ class Graph:
         count = len(self.inputs)
         return self._input_shapes[slot] if slot < count else self.nodes[slot - count].shape
 
+    def optional_state(self) -> dict[str, float]:
+        """The arrays of state that a file from before may not have -> what each of their elements is then."""
+        return {
+            f"{node.name}.{name}": state.fill
+            for node in self.nodes
+            if node.owner is None
+            for name, state in node.state.items()
+            if state.optional
+        }
+
     @cached_property
     def _input_shapes(self) -> list[Shape]:
         return list(self.inputs.values())

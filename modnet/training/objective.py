@@ -233,9 +233,11 @@ class Objective:
         value, given, weights = values[head.position], batch.targets[head.name], batch.weights
         target = self._target(head, context, value, given, batch)
         mask = masks[head.position] if masks else None
-        chosen = None
+        chosen, steps = None, 1
         if mask is not None or (weights is not None and weights.ndim > 1):
             chosen, weights = self._positions(head, value, mask, weights)
+            if chosen is None and head.loss.positions and value.ndim > 2:
+                steps = value.shape[1]  # in other batches it is steps that count, and not samples
         shown = values[head.prediction]
         try:
             for name, metric in head.metrics.items():
@@ -252,11 +254,11 @@ class Objective:
                 raise
             raise error.at(f"row {row_of(batch.rows, error.sample)}") from None
         if by_class is None and weights is None:
-            return _Losses(losses, gradient, None, None, chosen)
+            return _Losses(losses, gradient, None, None, chosen, steps)
         self._look_for_coupling(head, value, target, losses)
         total = weights if by_class is None else by_class if weights is None else by_class * weights
         factors = weights if head.loss.weighted else total
-        return _Losses(losses, gradient, _of_dtype(factors, losses), _of_dtype(total, losses), chosen)
+        return _Losses(losses, gradient, _of_dtype(factors, losses), _of_dtype(total, losses), chosen, steps)
 
     def _positions(
         self, head: Head, value: Array, mask: Array | None, weights: Array | None
@@ -359,7 +361,8 @@ class _Losses(NamedTuple):
     """The losses of a batch's samples, or of the steps that count.
 
     `factors` are what the losses are multiplied by, `weights` what their sum is divided by, None for ones. `chosen` are
-    the steps, numbered through the batch, None where the losses are those of samples.
+    the steps, numbered through the batch, None where the losses are those of samples; each of these then counts in the
+    figures of an epoch as so many `steps`.
     """
 
     losses: Array
@@ -367,6 +370,7 @@ class _Losses(NamedTuple):
     factors: Array | None
     weights: Array | None
     chosen: Array | None
+    steps: int
 
     def spread(self, gradient: Array, value: Array, context: Context) -> Array:
         """The gradient of all steps, 0 for those that do not count."""
@@ -432,8 +436,8 @@ class Tally:
         losses, factors, weights = found.losses, found.factors, found.weights
         loss_sum = float(np.add.reduce(losses) if factors is None else np.dot(losses, factors))
         weight_sum = float(len(losses) if weights is None else np.add.reduce(weights))
-        self._losses[output][0] += loss_sum
-        self._losses[output][1] += weight_sum
+        self._losses[output][0] += loss_sum * found.steps
+        self._losses[output][1] += weight_sum * found.steps
         return loss_sum, weight_sum
 
     def add_metric(

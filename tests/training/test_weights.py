@@ -79,6 +79,22 @@ def test_padded_steps_do_not_count():
     assert found["confusion_matrix"].sum() == COUNTED.sum()
 
 
+@pytest.mark.parametrize("weighted", [False, True], ids=["alike", "weighted"])
+@pytest.mark.parametrize("loss", ["cross_entropy", {"type": "cross_entropy", "class_weights": [1.0, 3.0]}], ids=str)
+def test_every_step_counts_alike_however_the_sequences_are_cut_into_batches(loss, weighted):
+    """Also where a batch happens to have no padded step."""
+    ids, labels = (np.concatenate([part, part[2:3], part[2:3]]) for part in (IDS, LABELS))
+    weights = np.array([1.0, 2.0, 0.5, 1.5, 3.0, 0.0]) if weighted else None
+    found = [
+        modnet.evaluate(
+            tagger(), ids, labels, loss=loss, metrics=["accuracy", "f1"], batch_size=size, sample_weights=weights
+        )
+        for size in (6, 4, 3, 2, 1)
+    ]
+    for figures in found[1:]:
+        same(found[0], figures)
+
+
 def test_targets_of_padded_steps_may_be_anything():
     other = np.where(COUNTED, LABELS, -100)
     same(
