@@ -8,6 +8,7 @@ import pytest
 
 import modnet
 from modnet import Loss, Metric
+from modnet.data.dataset import Dataset
 from modnet.registry import default_registry
 
 IDS = np.array([[1, 2, 3, 0, 0], [4, 1, 0, 0, 0], [2, 2, 3, 4, 1], [3, 0, 0, 0, 0]])
@@ -306,3 +307,39 @@ def test_class_weights_and_label_smoothing_are_torchs_in_training():
     history = modnet.train(built, x, y, loss=loss, optimizer={"type": "sgd", "learning_rate": 1.0}, epochs=1)
     assert history["loss"][0] == pytest.approx(value.item())
     np.testing.assert_allclose(w - built.parameters["linear_1.weight"], theirs.grad.numpy())
+
+
+# Arguments that would act on nothing
+
+
+BATCHES = [(np.eye(2), np.zeros((2, 1)))] * 3
+
+
+@pytest.mark.parametrize(
+    ("data", "arguments", "message"),
+    [
+        (
+            (BATCHES,),
+            {"sample_weights": [1, 2]},
+            r"^sample weights of a stream come with its batches: \(x, y, weights\)",
+        ),
+        ((np.eye(2), np.zeros((2, 1))), {"steps_per_epoch": 2}, "^steps_per_epoch is for streams of batches"),
+        (
+            (Dataset({"input": np.eye(2)}, {"output": np.zeros((2, 1))}),),
+            {"sample_weights": [1, 2]},
+            "^sample_weights: a D",
+        ),
+        (
+            (Dataset({"input": np.eye(2)}, {"output": np.zeros((2, 1))}), np.ones((2, 1))),
+            {},
+            "^y: a Dataset takes none",
+        ),
+        (BATCHES[0], {"validation": (BATCHES, None, [1, 2])}, "^validation: sample weights of a stream"),
+    ],
+)
+def test_what_nobody_would_look_at_is_refused(data, arguments, message):
+    with pytest.raises(modnet.DataError, match=message):
+        modnet.train(line(), *data, loss="mse", epochs=1, **arguments)
+    if "sample_weights" in arguments:
+        with pytest.raises(modnet.DataError, match=message):
+            modnet.evaluate(line(), *data, loss="mse", **arguments)
