@@ -6,6 +6,7 @@ import math
 import signal
 import threading
 import time
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from copy import copy
@@ -400,6 +401,8 @@ class Trainer:
         self._check_schedule()
         if not restored:
             self._prepare(batches)
+        if self.network.parameters.size and not self.optimization.trains:
+            warnings.warn("nothing is trained: every parameter that a loss depends on is frozen", stacklevel=3)
         look_over(self.evaluation, batches, "training data")
         if validation is not None:
             look_over(self.evaluation, validation, "validation data")

@@ -126,6 +126,13 @@ def test_a_generator_that_ends_is_not_silently_trained_on_once():
         modnet.train(modnet.build(SPEC), (batch for batch in [blobs(16)]))
 
 
+def test_a_training_that_changes_nothing_says_so():
+    frozen = {"type": "linear", "out_features": 2, "trainable": False}
+    with pytest.warns(UserWarning, match="^nothing is trained: every parameter that a loss depends on is frozen$"):
+        modnet.train(modnet.build({**SPEC, "network": {"input": [2], "layers": [frozen, "softmax"]}}), *blobs(16))
+    modnet.train(modnet.build({**SPEC, "network": {"input": [2], "layers": ["softmax"]}}), *blobs(16), epochs=1)
+
+
 def test_a_generator_to_validate_with_once_is_refused_before_the_first_step():
     network = modnet.build(SPEC)
     before = network.parameters.flat.copy()
