@@ -474,7 +474,7 @@ class Trainer:
                     "once; pass a function that makes it, or arrays"
                 )
             return
-        self.network.prepare(lambda: ((batch.inputs, batch.targets) for batch in batches.epoch() if len(batch)))
+        self.network.prepare(lambda: (batch.counted() for batch in batches.epoch() if batch.counts()))
 
     def _epoch(self, batches: Batches, validation: Batches | None) -> None:
         """An epoch, or what a checkpoint has left of one."""

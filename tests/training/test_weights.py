@@ -309,6 +309,27 @@ def test_class_weights_and_label_smoothing_are_torchs_in_training():
     np.testing.assert_allclose(w - built.parameters["linear_1.weight"], theirs.grad.numpy())
 
 
+@pytest.mark.parametrize("stream", [False, True], ids=["arrays", "stream"])
+@pytest.mark.parametrize("by_step", [False, True], ids=["samples", "steps"])
+def test_scales_are_learnt_from_samples_with_a_weight(stream, by_step):
+    """Such as targets of -9999, which stand for none."""
+    rng = np.random.default_rng(0)
+    x, y, weights = rng.normal(size=(12, 3, 2)), rng.normal(size=(12, 3, 1)), np.tile([1.0, 0.5, 0.0], 4)
+    weights[-3:] = 0  # a batch of its own
+    x[weights == 0], y[weights == 0] = 1e6, -9999
+    steps = np.repeat(weights[:, None], 3, axis=1) if by_step else weights
+    layers = ["standardize", {"type": "linear", "out_features": 1}, "unstandardize"]
+    network = modnet.build({"network": {"input": [3, 2], "layers": layers, "dtype": "float64"}})
+    parts = [(x[i : i + 3], y[i : i + 3], steps[i : i + 3]) for i in range(0, 12, 3)]
+    data, options = ((parts,), {}) if stream else ((x, y), {"sample_weights": steps, "batch_size": 3})
+    modnet.train(network, *data, loss="mse", epochs=1, **options)
+    for name, array in (("standardize_1", x), ("unstandardize_1", y)):
+        expected = array[weights > 0].reshape(-1, array.shape[-1])
+        assert network.state[f"{name}.samples"] == len(expected)
+        np.testing.assert_allclose(network.state[f"{name}.mean"], expected.mean(axis=0))
+        np.testing.assert_allclose(network.state[f"{name}.deviation"], expected.std(axis=0))
+
+
 # Arguments that would act on nothing
 
 
