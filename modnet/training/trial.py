@@ -123,7 +123,7 @@ def _not_finite(evaluation: Evaluation, batches: ArrayBatches, row: int) -> str:
 def _unusual(evaluation: Evaluation, batches: ArrayBatches) -> Iterator[int]:
     """The rows with the most unusual inputs and targets, of those that have a weight."""
     network = evaluation.network
-    ids = [network.input_dtype(slot).kind == "i" for slot in range(len(network.inputs))]
+    ids = [dtype.kind == "i" for dtype in network.input_dtypes()]
     views: list[tuple[Array, list[Callable[[Array], Array]]]] = [
         (array, [_itself, *([_fraction] if to_ids and array.dtype.kind == "f" else [])])
         for array, to_ids in zip(batches.inputs, ids, strict=True)
