@@ -28,10 +28,12 @@ class Trial(of_component.Trial):
         super().__init__(component, shapes)
         self.sizes: list[tuple[int, ...]] = []
         self.first: dict[tuple[int, ...], Array] = {}
+        self.drawn: dict[tuple[int, ...], Any] = {}
         for shape in shapes or SHAPES:
             size = tuple(axis or 1 for axis in shape)
             try:
                 self.first[size] = self.fill(size)
+                self.drawn[size] = self.rng.bit_generator.state
             except ShapeError:
                 continue
             except Exception:
@@ -43,7 +45,8 @@ class Trial(of_component.Trial):
     ) -> Array:
         out = np.full(shape, before, dtype)
         fans = Parameter(shape, self.component).fans()
-        self.component.initialize(out, *fans, np.random.default_rng(seed))
+        self.rng = np.random.default_rng(seed)
+        self.component.initialize(out, *fans, self.rng)
         return out
 
 
@@ -59,7 +62,11 @@ def fills(trial: Trial) -> str:
     return f"shapes {', '.join(map(str, trial.sizes))}"
 
 
-@RULES.rule("reads nothing", "What stands in `out` before has no meaning, and what lies around it is not yours: no out.base.", after=("fills",))
+@RULES.rule(
+    "reads nothing",
+    "What stands in `out` before has no meaning, and what lies around it is not yours: no out.base.",
+    after=("fills",),
+)
 def reads_nothing(trial: Trial) -> str:
     for shape in trial.sizes:
         same_bytes(trial.fill(shape, before=1.0), trial.fill(shape, before=0.0), f"{shape}: over ones and over zeros")
@@ -69,7 +76,9 @@ def reads_nothing(trial: Trial) -> str:
         trial.component.initialize(out, *Parameter(shape, trial.component).fans(), np.random.default_rng(0))
         outside = np.concatenate([whole[:10], whole[10 + size :]])
         if (outside != 7).any():
-            raise Broken(f"{shape}: it writes over {changed(outside, np.full(20, 7.0))} beside out, which other parameters have")
+            raise Broken(
+                f"{shape}: it writes over {changed(outside, np.full(20, 7.0))} beside out, which other parameters have"
+            )
     return ""
 
 
@@ -85,6 +94,10 @@ def same_seed(trial: Trial) -> str:
         with GlobalNumbers(2):
             same_bytes(trial.fill(shape, seed=3), first, f"{shape}: with one seed")
         same_bytes(trial.fill(shape), trial.first[shape], f"{shape}: with one seed, and after others")
+        if trial.rng.bit_generator.state != trial.drawn[shape]:
+            raise Broken(
+                f"{shape}: it draws other than it drew for the same shape before: does it keep what it has drawn?"
+            )
         drawn = np.random.default_rng(4)
         with NoOtherGenerators():
             trial.component.initialize(np.empty(shape), *Parameter(shape, trial.component).fans(), drawn)

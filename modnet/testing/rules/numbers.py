@@ -119,9 +119,7 @@ def float32_as_float64(trial: Trial) -> str:
     return f"differences of at most {worst:.2g} of what is allowed"
 
 
-def _compare_dtypes(
-    trial: Trial, kind: str, training: bool, factor: float, offset: float = 0.0
-) -> float | None:
+def _compare_dtypes(trial: Trial, kind: str, training: bool, factor: float, offset: float = 0.0) -> float | None:
     """The greatest difference between the dtypes as a share of the allowed one; None where they cannot be compared."""
     weights = weights_of(trial, kind)
     inputs = [_single(factor * x + offset) if x.dtype.kind == "f" else x for x in trial.inputs()]
