@@ -978,12 +978,8 @@ def within(rule, *shapes):
             return nodes
 
         name = f"{node.__name__}Within"
-        cls = type(
-            name,
-            (Composite,),
-            {"expand": expand, "__doc__": f"A node of it is broken. {node.__doc__}"},
-            type=f"{node.type}_within",
-        )
+        members = {"expand": expand, "__doc__": f"A node of it is broken. {node.__doc__}"}
+        cls = type(name, (Composite,), members, type=f"{node.type}_within")
         globals()[name] = breaks(rule, *shapes)(cls)
 
     return add
@@ -1003,7 +999,7 @@ within("each sample by itself", (4,))(ByTheBatch)
 within("large batches", (4,))(OneBlock)
 within("other weights", (4,))(TakesTheSize)
 within("large inputs", (4,))(Exponential)
-within("equal numbers", (4,))(Sinc)
+within("equal numbers", (4,))(Sinc, linear=False)
 within("padding", (None, 3))(PlainMean)
 
 

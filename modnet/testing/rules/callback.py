@@ -200,8 +200,10 @@ def runs(trial: Trial) -> str:
 
 @RULES.rule(
     "leaves others alone",
-    "Other callbacks, the trainer and the program go on with what is theirs: no seeds of global generators, no change of "
-    "the folder, no draws from run.order, which shuffles the samples; draw from run.noise. Add to run.figures, and take "
+    "Other callbacks, the trainer and the program go on with what is theirs: no seeds of global "
+    "generators, no change of "
+    "the folder, no draws from run.order, which shuffles the samples; draw from run.noise. Add to "
+    "run.figures, and take "
     "nothing out of it.",
     after=("events", "runs"),
 )
@@ -216,7 +218,8 @@ def leaves_others_alone(trial: Trial) -> str:
         return "the program"
     if not is_same(found.order, alone.order):
         raise Broken(
-            f"after {found.results['the number of steps']} steps the generator of the samples' order stands elsewhere than "
+            f"after {found.results['the number of steps']} steps the generator of the samples' order "
+            f"stands elsewhere than "
             "without the callback"
         )
     for name, value in alone.results.items():

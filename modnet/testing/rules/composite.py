@@ -220,7 +220,7 @@ def _borrowed(rule: Rule) -> Rule:
 
     return replace(
         rule,
-        remedy=f"The fault is in one of its nodes, so examine them one by one, or in how they are joined. {rule.remedy}",
+        remedy=f"The fault is in one of its nodes, or in how they are joined: examine them one by one. {rule.remedy}",
         check=check,
         after=("expands", *rule.after),
     )

@@ -6,6 +6,7 @@ import sys
 import tempfile
 import threading
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -89,7 +90,8 @@ def learn(network: Network, trial: Trial, seed: int) -> None:
 
 @RULES.rule(
     "prepare",
-    "prepare sees all of the training data, in batches of any size, and may be called again: begin sums at zero, add up "
+    "prepare sees all of the training data, in batches of any size, and may be called again: begin sums "
+    "at zero, add up "
     "over all batches, divide by the rows at the end, and write the result over what stands in context.state.",
     after=("runs", "shapes", "expands", "named", "fields", "save and load", "does not change"),
 )
@@ -106,15 +108,16 @@ def prepare(trial: Trial) -> str:
         parts = [slice(start, start + size) for start in range(0, rows, size)]
         return [([x[part] for x in inputs], dict.fromkeys(network.outputs, targets[part])) for part in parts]
 
-    network.prepare(lambda: batches(rows))
+    network.prepare(partial(batches, rows))
     expected = network.state.flat.copy()
     for what, size in (("once more", rows), ("in batches of 7 rows", 7), ("in batches of 1 row", 1)):
-        network.prepare(lambda size=size: batches(size))
+        network.prepare(partial(batches, size))
         distance = float(np.abs(network.state.flat - expected).max(initial=0.0))
         size_of = max(1.0, float(np.abs(expected).max(initial=0.0)))
         if not distance <= 1e-4 * size_of:
             raise Broken(
-                f"from the same {rows} rows, {what}, it learns a state that differs by {distance:.3g}, where the greatest "
+                f"from the same {rows} rows, {what}, it learns a state that differs by {distance:.3g}, "
+                f"where the greatest "
                 f"number is {size_of:.3g}"
             )
     return f"{rows} rows, in 1, 4 and {rows} batches"

@@ -119,7 +119,8 @@ def _not_all_equal(trial: Trial, shape: tuple[int, ...], drawn: np.random.Genera
 
 @RULES.rule(
     "fans",
-    "fan_in and fan_out say how many connections there are; the axes of `out` do not, as a layer may keep its weights the "
+    "fan_in and fan_out say how many connections there are; the axes of `out` do not, as a layer may "
+    "keep its weights the "
     "other way round.",
     after=("fills", "same seed, same bytes"),
 )
@@ -136,7 +137,8 @@ def fans(trial: Trial) -> str:
         deviations.append(float(out.std()))
     if not math.isclose(*deviations, rel_tol=0.1, abs_tol=1e-12):
         raise Broken(
-            f"for fan_in 60 and fan_out 200 the standard deviation is {deviations[0]:.4g} in a parameter of shape (60, 200) "
+            f"for fan_in 60 and fan_out 200 the standard deviation is {deviations[0]:.4g} in a parameter "
+            f"of shape (60, 200) "
             f"and {deviations[1]:.4g} in one of (200, 60); at most a tenth of difference is expected"
         )
     return f"standard deviation {deviations[0]:.3g} for fans of 60 and 200"

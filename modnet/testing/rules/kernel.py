@@ -137,17 +137,16 @@ class Trial:
     ) -> Iterator[tuple[str, Results]]:
         """Passes that are rarer: gradients of all sizes, none for the input, two contexts in turn."""
         trial = of_layer.Trial(subject, self.shapes)
-        inputs = [turned(x) for x in trial.inputs(dtype=dtype)]
         for factor, needed in ((1e-12, True), (1e6, True), (1.0, False)):
             context = trial.context(dtype)
             context.needs_input_gradient = needed
-            output = trial.forward(context, inputs, copy=False)
+            output = trial.forward(context, [turned(x) for x in trial.inputs(dtype=dtype)], copy=False)
             given = of_layer.weights_for(output) * dtype.type(factor)
             results = trial.backward(context, turned_gradient(given))
             found = {f"the gradient of {name}": array.copy() for name, array in context.grads.items()}
             if needed:
                 found |= {f"the gradient of input {i + 1}": g.copy() for i, g in enumerate(results) if g is not None}
-            yield ("gradients times %g" % factor if needed else "no gradient of the input is needed"), found
+            yield (f"gradients times {factor:g}" if needed else "no gradient of the input is needed"), found
         contexts = [trial.context(dtype, seed=seed) for seed in (0, 1)]
         sets = [trial.inputs(dtype=dtype, seed=seed) for seed in (0, 1)]
         outputs = [trial.forward(c, [turned(x) for x in xs], copy=False) for c, xs in zip(contexts, sets, strict=True)]

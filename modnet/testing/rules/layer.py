@@ -501,7 +501,8 @@ def scratch_output(trial: Trial) -> str:
 
 @RULES.rule(
     "prediction",
-    "Where context.training is False nothing is drawn from context.rng and context.state is only read, by backward too, "
+    "Where context.training is False nothing is drawn from context.rng and context.state is only read, "
+    "by backward too, "
     "which a frozen layer runs in training.",
     after=("runs",),
 )

@@ -213,7 +213,8 @@ def joint(trial: Trial) -> str:
 
 @RULES.rule(
     "joint gradients",
-    "joint's gradient is the derivative of its values by the logits, of large ones too: clip no logits and no probabilities.",
+    "joint's gradient is the derivative of its values by the logits, of large ones too: clip no logits "
+    "and no probabilities.",
     after=("takes targets", "values", "gradients", "joint"),
 )
 def joint_gradients(trial: Trial) -> str:
@@ -243,7 +244,8 @@ def joint_gradients(trial: Trial) -> str:
 
 @RULES.rule(
     "exact predictions",
-    "A prediction that is its target, or a probability of 0 or 1, has a value and a gradient that are not nan: guard roots "
+    "A prediction that is its target, or a probability of 0 or 1, has a value and a gradient that are "
+    "not nan: guard roots "
     "and quotients at 0, clip what log is given.",
     after=("takes targets", "values", "gradients"),
 )
@@ -311,7 +313,8 @@ def labels(trial: Trial) -> str:
 
 @RULES.rule(
     "sample weights",
-    "sample_weights gives None, or a finite weight of 0 or more for each sample, shape (batch,), which follows from that "
+    "sample_weights gives None, or a finite weight of 0 or more for each sample, shape (batch,), which "
+    "follows from that "
     "sample's target alone: training divides by their sum.",
     after=("takes targets",),
 )

@@ -113,7 +113,8 @@ def result(trial: Trial) -> str:
 
 @RULES.rule(
     "no samples",
-    "result(start()) and an update with 0 samples are no errors; nan is what a mean of nothing is, and what a metric with "
+    "result(start()) and an update with 0 samples are no errors; nan is what a mean of nothing is, and "
+    "what a metric with "
     "a direction gives where there are no samples, or all have the weight 0.",
     after=("takes targets",),
 )
@@ -126,7 +127,8 @@ def no_samples(trial: Trial) -> str:
         nothing = metric.result(metric.start())
         if metric.greater_is_better is not None and not np.isnan(nothing).all():
             raise Broken(
-                f"the value of no samples is {_shown(np.asarray(nothing))}, which early_stopping and plateau would hold "
+                f"the value of no samples is {_shown(np.asarray(nothing))}, which early_stopping and "
+                f"plateau would hold "
                 "against others; expected nan"
             )
         for case in trial.cases:
@@ -215,7 +217,8 @@ def weights(trial: Trial) -> str:
             unweighed = trial.over(prediction, target, np.zeros(SAMPLES))
             if not np.isnan(unweighed).all():
                 raise Broken(
-                    f"{case}: the value of {SAMPLES} samples of weight 0 is {_shown(unweighed)}; expected nan, as there is "
+                    f"{case}: the value of {SAMPLES} samples of weight 0 is {_shown(unweighed)}; "
+                    f"expected nan, as there is "
                     "nothing to average"
                 )
         drawn = np.random.default_rng(4).uniform(0.1, 3.0, SAMPLES)

@@ -212,7 +212,8 @@ def _check_linear_in_single(trial: Trial, training: bool) -> None:
             distance = _greatest(array / factor - expected[name])
             if not distance <= UNITS * SINGLE * scale:
                 raise Broken(
-                    f"in float32, in {_mode(training)}, {name} for {factor:.3g} times a gradient is {_greatest(array):.3g} "
+                    f"in float32, in {_mode(training)}, {name} for {factor:.3g} times a gradient is "
+                    f"{_greatest(array):.3g} "
                     f"at most, expected {factor:.3g} times {_greatest(expected[name]):.3g}: square no gradients"
                 )
 
@@ -281,7 +282,8 @@ def one_sample(trial: Trial) -> str:
 
 @RULES.rule(
     "each sample by itself",
-    "What a sample gives in training may depend on the others of its batch through statistics of them, as in batch_norm, "
+    "What a sample gives in training may depend on the others of its batch through statistics of them, "
+    "as in batch_norm, "
     "and not on how many there are, nor on the row in which it stands.",
     after=(
         *("runs", "shapes", "gradients", "batches", "buffers", "same seed, same bytes", "one sample in training"),
@@ -333,8 +335,10 @@ def each_sample(trial: Trial) -> str:
         wrong = differs(found, expected)
         if wrong:
             raise Broken(
-                f"in training, {wrong[0]} of a sample differs by {wrong[1]:.3g} between a batch where it is the first of "
-                f"6 and one where it is given {what}, though the other samples have no part in it; at most {EXACT:g} is "
+                f"in training, {wrong[0]} of a sample differs by {wrong[1]:.3g} between a batch where it "
+                f"is the first of "
+                f"6 and one where it is given {what}, though the other samples have no part in it; at "
+                f"most {EXACT:g} is "
                 "expected"
             )
     return "alone, among 3, 6 and 12, first and last"

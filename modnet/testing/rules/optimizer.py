@@ -265,7 +265,8 @@ def rate(trial: Trial) -> str:
         still.step(np.zeros(SIZE), rate=0.0, decay=0.1)
     if np.isfinite(still.parameter).all() and not np.array_equal(still.parameter, before):
         raise Broken(
-            f"with a rate of 0 and a decay of 0.1 parameters move by {np.abs(still.parameter - before).max():.3g}: multiply "
+            f"with a rate of 0 and a decay of 0.1 parameters move by "
+            f"{np.abs(still.parameter - before).max():.3g}: multiply "
             "the decay by the rate"
         )
     changes = []
@@ -277,7 +278,8 @@ def rate(trial: Trial) -> str:
     distance = float(np.abs(changes[1] - changes[0]).max())
     if not distance <= 1e-6 * size + 1e-14:
         raise Broken(
-            f"twice the change of the first step with half the rate differs by {distance:.3g} from that with the whole rate, "
+            f"twice the change of the first step with half the rate differs by {distance:.3g} from that "
+            f"with the whole rate, "
             f"which is {size:.3g} at most; a step is to be as large as its rate"
         )
     return "0, one half, one"
@@ -337,14 +339,16 @@ def _check_amount(trial: Trial) -> None:
     if not any(np.allclose(found, expected, rtol=1e-3, atol=1e-12) for expected in allowed.values()):
         raise Broken(
             f"a first step with a decay of {decay}, a rate of {rate:g} and no gradient shrinks parameters by "
-            f"{np.abs(found).sum() / np.abs(first).sum():.4g}; expected {rate * decay:.4g}, or what a gradient of {decay} times "
+            f"{np.abs(found).sum() / np.abs(first).sum():.4g}; expected {rate * decay:.4g}, or what a "
+            f"gradient of {decay} times "
             f"the parameter does, {np.abs(allowed['added to the gradient']).sum() / np.abs(first).sum():.4g}"
         )
 
 
 @RULES.rule(
     "weight decay",
-    "The argument weight_decay, 0 for biases and norms, draws parameters towards 0; the field says nothing of them. It is "
+    "The argument weight_decay, 0 for biases and norms, draws parameters towards 0; the field says "
+    "nothing of them. It is "
     "applied once: theta -= eta lambda theta, or g += lambda theta.",
     after=("runs", "zero gradient"),
 )

@@ -83,7 +83,8 @@ def _all_courses(schedule: Schedule) -> Iterator[list[Progress]]:
 @RULES.rule(
     "pure",
     "The factor follows from `progress` alone, with the history in it, so that a run that goes on repeats it: nothing "
-    "is remembered from one call to the next, nothing drawn. What is kept in progress.memory may be gone at any time, and "
+    "is remembered from one call to the next, nothing drawn. What is kept in progress.memory may be gone "
+    "at any time, and "
     "may be there from an epoch before.",
     after=("finite",),
 )
