@@ -129,7 +129,7 @@ def _try_a_batch(job: Job, objective: Objective, loaded: LoadedData) -> None:
     from modnet.memory import require
     from modnet.training.batches import ArrayBatches
     from modnet.training.trainer import Evaluation
-    from modnet.training.trial import look_over
+    from modnet.training.trial import check_targets, look_over
 
     require(job.network.layout.nbytes(job.network.dtype), "the network with all its arrays")
     evaluation = Evaluation(job.network, objective)
@@ -138,7 +138,7 @@ def _try_a_batch(job: Job, objective: Objective, loaded: LoadedData) -> None:
             if part is not None:
                 arrays = job.network.arrays(part.inputs)
                 batches = ArrayBatches(arrays, part.targets, None, TRIAL_ROWS, part.rows)
-                objective.check_targets(batches)
+                check_targets(objective, batches)
                 look_over(evaluation, batches, what)
         few = loaded.train.take(range(min(TRIAL_ROWS, len(loaded.train))))
         with np.errstate(all="ignore"):

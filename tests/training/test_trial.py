@@ -1,6 +1,7 @@
 """What is known of the data before the first step: every row that cannot be taken is named, and nothing is changed."""
 
 import re
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -8,6 +9,10 @@ import pytest
 import modnet
 from modnet import Callback
 from modnet.data.dataset import Dataset
+from modnet.training.batches import ArrayBatches
+from modnet.training.objective import Objective
+from modnet.training.trainer import Evaluation
+from modnet.training.trial import look_over
 from tests.training.problem import SPEC, blobs
 
 steps: list[int] = []
@@ -164,3 +169,37 @@ def test_a_large_mapped_file_is_not_read_for_this(tmp_path, monkeypatch):
     mapped = np.load(tmp_path / "x.npy", mmap_mode="r")
     with np.errstate(all="ignore"), pytest.raises(modnet.Diverged):
         modnet.train(modnet.build(SPEC), mapped, y, epochs=1)
+
+
+def test_numbers_that_only_the_types_of_the_network_cannot_hold_are_found_among_many_rows():
+    spec = {"network": {"input": [2], "layers": [{"type": "linear", "out_features": 1}]}, "training": {"loss": "mse"}}
+    x = np.random.default_rng(0).normal(size=(300_000, 2))
+    y = x[:, :1].copy()
+    x[277_000, 1] = 1e300
+    refused("training data, row 277000: ", x, y, spec)
+    x[277_000, 1] = 0.0
+    y[299_999, 0] = np.inf
+    refused('training data: the target of "output" holds an infinite number in row 299999', x, y, spec)
+
+
+def test_a_row_without_a_weight_hides_none_of_those_behind_it():
+    spec = {"network": {"input": [2], "layers": [{"type": "linear", "out_features": 1}]}, "training": {"loss": "mse"}}
+    x, _ = blobs(40)
+    y, weights = x[:, :1].copy(), np.ones(40)
+    x[11], x[30, 1], weights[11] = np.inf, np.nan, 0.0
+    refused('training data: input "input" holds nan in row 30', x, y, spec, sample_weights=weights)
+
+
+def test_looking_over_takes_little_memory_beside_the_data():
+    spec = {"network": {"input": [100], "layers": [{"type": "linear", "out_features": 100}]}}
+    network = modnet.build({**spec, "training": {"loss": "mse"}})
+    x = np.ones((100_000, 100), np.float32)
+    objective = Objective(network, network.training)
+    batches = ArrayBatches([x], {"output": x}, None, 1000)
+    evaluation = Evaluation(network, objective)
+    tracemalloc.start()
+    try:
+        look_over(evaluation, batches, "training data")
+        assert tracemalloc.get_traced_memory()[1] < 8 << 20 < x.nbytes
+    finally:
+        tracemalloc.stop()
