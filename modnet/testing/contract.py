@@ -187,9 +187,14 @@ def examine(component: Component, *input_shapes: Shape) -> Report:
     modules = [import_module(f"modnet.testing.rules.{name}") for name in MODULES[group]]
     input_shapes, on = _tried_on(component, input_shapes)
     label = f"{component.kind} {show(component.type)} {component!r}{on}"
-    trial = next(module.Trial for module in reversed(modules) if hasattr(module, "Trial"))(component, input_shapes)
+    trial = _trial_of(modules)(component, input_shapes)
     rules = [rule for module in modules for rule in module.RULES]
     return Report(label, component.kind, component.type, _rows(rules, trial))
+
+
+def _trial_of(modules: Sequence[Any]) -> Any:
+    """The most special of the classes `Trial` of some modules of rules."""
+    return max((module.Trial for module in modules if hasattr(module, "Trial")), key=lambda cls: len(cls.__mro__))
 
 
 def check_kernel(maker: Maker, component: Component, method: str, *input_shapes: Shape) -> Report:

@@ -116,6 +116,26 @@ FORMS = (
 )
 
 
+WHOLE = ("uint8", "int16", "int32", "int64")
+"""The dtypes in which tables and images have their whole numbers."""
+
+
+def of_whole_numbers(case: Case, batch: int) -> Iterator[tuple[Array, Array, str]]:
+    """(prediction, target, another dtype that holds its numbers), where targets of a case can be whole numbers.
+
+    Float targets are left in peace where an array of whole numbers would mean something else: labels.
+    """
+    prediction, target = case.data(batch)
+    if target.dtype.kind == "f":
+        if case.form.classes or (target.ndim == 1 or target.ndim < prediction.ndim):
+            return
+        if case.form.name == "numbers":
+            target = np.abs(np.round(50 * target)).astype(np.float64)
+    for dtype in WHOLE:
+        if dtype != str(target.dtype) and (target.astype(dtype) == target).all():
+            yield prediction, target, dtype
+
+
 def cases(shapes: Sequence[Shape], try_out: Callable[[Array, Array], bool]) -> list[Case]:
     """The cases that a component accepts.
 

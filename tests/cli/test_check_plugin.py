@@ -46,7 +46,8 @@ def test_a_plugin_that_does_not(environment, run):
     environment.install("modnet-double", DOUBLE.replace("SLOPE", "1"), activations={"double": "Double"})
     printed = run("check-plugin", "modnet-double", status=1).output
     assert printed.splitlines()[1].split()[4] == "1"
-    assert "  gradients: relative error of the gradient of input by 0.5; at most 1e-06 is expected" in printed
+    assert "  gradients: input: along one direction finite differences give a slope of " in printed
+    assert ": a relative error of 0.5; at most 1e-06 is expected" in printed
     assert "      Derive backward anew from forward" in printed
     assert printed.count("gradients:") == 1, "once, and not for each of its uses"
     assert "not examined: gradients in prediction, " in printed

@@ -802,7 +802,119 @@ class Remembers(Scaling, type="remembers"):
         return super().forward(context, x)
 
 
+@breaks("each sample by itself", (4,))
+class ByTheBatch(Scaling, type="by_the_batch"):
+    """Gives less, the more samples there are in training, and keeps no state."""
+
+    def forward(self, context, x):
+        y = super().forward(context, x)
+        return np.multiply(y, 1 + 0.1 / max(1, len(x)), out=y) if context.training else y
+
+    def backward(self, context, gradient):
+        if context.training:
+            gradient *= 1 + 0.1 / max(1, len(gradient))
+        return super().backward(context, gradient)
+
+
+@breaks("prediction", (4,))
+class CountsBackward(Scaling, type="counts_backward"):
+    """Counts its backward passes, of prediction too."""
+
+    def state(self, *input_shapes):
+        return {"passes": State(())}
+
+    def backward(self, context, gradient):
+        context.state["passes"] += 1
+        return super().backward(context, gradient)
+
+
+@breaks("same seed, same bytes", (4,))
+class SeedsItself(Scaling, type="seeds_itself"):
+    """Scales by a generator of its own, with a seed that is always the same."""
+
+    def forward(self, context, x):
+        y = super().forward(context, x)
+        self.turn(y, context.training)
+        return y
+
+    def backward(self, context, gradient):
+        self.turn(gradient, context.training)
+        return super().backward(context, gradient)
+
+    def turn(self, array, training):
+        if training:
+            array *= np.random.default_rng(3).random()
+
+
+@breaks("backward is linear", (4,))
+class RootOfTheSquare(Scaling, type="root_of_the_square"):
+    """Takes the gradient's size for the root of its square, which float32 cannot hold."""
+
+    def backward(self, context, gradient):
+        sign = np.sign(gradient, out=context.buffer(gradient.shape))
+        np.square(gradient, out=gradient)
+        np.sqrt(gradient, out=gradient)
+        return super().backward(context, np.multiply(gradient, sign, out=gradient))
+
+
+@breaks("float32 as float64", (4,))
+class MeanOfSquares(Layer, type="mean_of_squares"):
+    """The variance as the mean of squares less the square of the mean, which is nothing for large numbers."""
+
+    allocates = True
+
+    def output_shape(self, *input_shapes):
+        if not input_shapes[0] or input_shapes[0][-1] is None:
+            raise ShapeError("expects a last axis of fixed size")
+        return input_shapes[0]
+
+    def forward(self, context, x):
+        mean = x.mean(axis=-1, keepdims=True)
+        variance = np.maximum((x * x).mean(axis=-1, keepdims=True) - mean * mean, 0)
+        deviation = np.sqrt(variance + x.dtype.type(1e-5))
+        y = (x - mean) / deviation
+        context.save(y, deviation)
+        return y
+
+    def backward(self, context, gradient):
+        y, deviation = context.saved
+        inner = gradient.mean(axis=-1, keepdims=True) + y * (gradient * y).mean(axis=-1, keepdims=True)
+        return (gradient - inner) / deviation
+
+
+@breaks("prepare", (4,))
+class LastBatch(Scaling, type="last_batch"):
+    """Learns the mean of the last batch that it sees."""
+
+    def state(self, *input_shapes):
+        return {"mean": State(input_shapes[0][-1:])}
+
+    def prepare(self, context, batches):
+        for x, _ in batches:
+            context.state["mean"][...] = x.mean(axis=tuple(range(x.ndim - 1)))
+
+    def forward(self, context, x):
+        y = super().forward(context, x)
+        return np.subtract(y, context.state["mean"], out=y)
+
+
 # Activations
+
+
+@breaks("equal numbers", (4,))
+class Sinc(Activation, type="unguarded_sinc"):
+    """sin(x) / x, which it keeps quiet about at 0."""
+
+    allocates = True
+
+    def function(self, x, out):
+        with np.errstate(all="ignore"):
+            return np.divide(np.sin(x), x, out=out)
+
+    def derivative(self, x, y, out):
+        with np.errstate(all="ignore"):
+            out[...] = (x * np.cos(x) - np.sin(x)) / (x * x)
+        return out
 
 
 @breaks("keeps the shape", (4,))
@@ -851,7 +963,7 @@ class Grows(Composite, type="grows"):
         return [Node(layer=Linear(out_features=4)) for _ in range(1 + next(COUNTER) % 5)]
 
 
-@breaks("gradients of parameters", (4,))
+@breaks("gradients", (4,))
 class WrongWithin(Composite, type="wrong_within"):
     """Two nodes, one of which forgets a gradient."""
 
@@ -865,6 +977,41 @@ class CentresWithin(Composite, type="centres_within"):
 
     def expand(self, inputs):
         return [Node(layer=Centres())]
+
+
+def within(rule, *shapes):
+    """A composite with a linear layer and a node that breaks a rule breaks that rule too."""
+
+    def add(node, linear=True):
+        nodes = [Node(layer=Linear(out_features=4))] * linear + [Node(layer=node())]
+
+        def expand(self, inputs):
+            return nodes
+
+        name = f"{node.__name__}Within"
+        members = {"expand": expand, "__doc__": f"A node of it is broken. {node.__doc__}"}
+        cls = type(name, (Composite,), members, type=f"{node.type}_within")
+        globals()[name] = breaks(rule, *shapes)(cls)
+
+    return add
+
+
+within("gradients in prediction", (4,))(Halves)
+within("gradients with a mask", (3, 4))(MaskedForward)
+within("leaves its inputs alone", (4,))(InPlace, linear=False)
+within("prediction", (4,))(AlwaysNoisy)
+within("same seed, same bytes", (4,))(GlobalSign)
+within("buffers", (4,))(KeepsInABuffer)
+within("quiet", (4,))(Warns)
+within("float32 as float64", (4,))(HalfPrecision)
+within("backward is linear", (4,))(Clips)
+within("one sample in training", (4,))(NoSpread)
+within("each sample by itself", (4,))(ByTheBatch)
+within("large batches", (4,))(OneBlock)
+within("other weights", (4,))(TakesTheSize)
+within("large inputs", (4,))(Exponential)
+within("equal numbers", (4,))(Sinc, linear=False)
+within("padding", (None, 3))(PlainMean)
 
 
 # Losses
@@ -976,7 +1123,7 @@ class Negative(Loss):
     def rows(self, prediction, target):
         if target.ndim == prediction.ndim:
             return target.astype(prediction.dtype)
-        if target.dtype.kind != "i" or ((target < 0) | (target >= prediction.shape[-1])).any():
+        if target.dtype.kind not in "iu" or ((target < 0) | (target >= prediction.shape[-1])).any():
             raise DataError("expected labels")
         return np.eye(prediction.shape[-1], dtype=prediction.dtype)[target]
 
@@ -1059,6 +1206,49 @@ class StopsFarAway(Squares, type="stops_far_away"):
 
     def gradient(self, prediction, target):
         return np.where(np.abs(prediction - target) < 20, super().gradient(prediction, target), 0)
+
+
+@breaks("joint gradients")
+class HoldsLogits(Squares, type="holds_logits"):
+    """Behind softmax: logits beyond 20 are held, and the gradient does not know."""
+
+    joint_with = ("softmax",)
+
+    def joint(self, context, logits, target):
+        p = np.exp(np.clip(logits, -20, 20))
+        p /= p.sum(axis=-1, keepdims=True)
+        slope = self.gradient(p, target)
+        return self.values(p, target), p * (slope - (slope * p).sum(axis=-1, keepdims=True))
+
+
+@breaks("exact predictions")
+class Distance(Squares, type="distance"):
+    """The root of the mean square, whose slope at 0 is 0 / 0."""
+
+    def values(self, prediction, target):
+        return np.sqrt(super().values(prediction, target))
+
+    def gradient(self, prediction, target):
+        with np.errstate(all="ignore"):
+            root = self.values(prediction, target).reshape(-1, *[1] * (prediction.ndim - 1))
+            return (prediction - target) / root / math.prod(prediction.shape[1:])
+
+
+@breaks("whole numbers")
+class InTheTargetsDtype(Squares, type="in_the_targets_dtype"):
+    """Rounds predictions where targets are whole numbers."""
+
+    def values(self, prediction, target):
+        return super().values(prediction.astype(target.dtype) if target.dtype.kind in "iu" else prediction, target)
+
+
+@breaks("sample weights", (3,))
+class SharesOfTheBatch(Squares, type="shares_of_the_batch"):
+    """Weights that sum to 1 in each batch."""
+
+    def sample_weights(self, target):
+        weights = 1 + np.abs(target).reshape(len(target), -1).sum(axis=1)
+        return weights / weights.sum()
 
 
 # Optimizers
@@ -1195,7 +1385,57 @@ class SlotsOfASet(Descent, type="slots_of_a_set"):
         return tuple({"first", "second", "third"})
 
 
+@breaks("weight decay")
+class DecaysTwice(Descent, type="decays_twice"):
+    """Takes the decay off the parameter, and adds it to the gradient."""
+
+    def update(self, parameter, gradient, slots, scratch, step, learning_rate, weight_decay):
+        parameter *= 1 - learning_rate * weight_decay
+        super().update(parameter, gradient, slots, scratch, step, learning_rate, weight_decay)
+
+
+@breaks("rate")
+class SquareOfTheRate(Descent, type="square_of_the_rate"):
+    """Multiplies by the rate twice."""
+
+    def update(self, parameter, gradient, slots, scratch, step, learning_rate, weight_decay):
+        gradient *= 1000 * learning_rate
+        super().update(parameter, gradient, slots, scratch, step, learning_rate, weight_decay)
+
+
+@breaks("late steps")
+class EndsEarly(Descent, type="ends_early"):
+    """Learns nothing from step 1,000 on."""
+
+    def update(self, parameter, gradient, slots, scratch, step, learning_rate, weight_decay):
+        super().update(parameter, gradient, slots, scratch, step, learning_rate * (step < 1000), weight_decay)
+
+
 # Initializers
+
+
+@breaks("fans")
+class ByTheFirstAxis(Initializer, type="by_the_first_axis"):
+    """Takes the first axis for the inputs."""
+
+    def initialize(self, out, fan_in, fan_out, rng):
+        out[...] = rng.standard_normal(out.shape) * math.sqrt(2 / (out.shape[0] if out.ndim else 1))
+
+
+@breaks("same seed, same bytes")
+class OwnSeed(Initializer, type="own_seed"):
+    """The same numbers, whatever the seed."""
+
+    def initialize(self, out, fan_in, fan_out, rng):
+        out[...] = np.random.default_rng(0).standard_normal(out.shape)
+
+
+@breaks("same seed, same bytes")
+class OneRowForAll(Initializer, type="one_row_for_all"):
+    """Gives all rows the same numbers."""
+
+    def initialize(self, out, fan_in, fan_out, rng):
+        out[...] = rng.standard_normal(out.shape[-1:])
 
 
 @breaks("fills")
@@ -1243,6 +1483,30 @@ class DividesByEpoch(Schedule, type="divides_by_epoch"):
         return 1 / progress.epoch
 
 
+@breaks("finite")
+class NeverStarts(Schedule, type="never_starts"):
+    """0 from first to last."""
+
+    def factor(self, progress):
+        return 0.0
+
+
+@breaks("finite")
+class WantsValidation(Schedule, type="wants_validation"):
+    """Reads a figure that a run without validation does not have."""
+
+    def factor(self, progress):
+        return 0.5 if progress.epoch >= 1 and progress.history["validation_loss"][-1] < 1 else 1.0
+
+
+@breaks("pure")
+class InMemory(Schedule, type="in_memory"):
+    """Takes what it has worked out once for all epochs."""
+
+    def factor(self, progress):
+        return 0.9 ** progress.memory.setdefault(self, len(progress.history.get("loss", ())))
+
+
 @breaks("pure")
 class Decays(Schedule, type="decays"):
     """A little less each time that it is asked."""
@@ -1264,7 +1528,7 @@ class Hits(Metric):
         return 0.0, 0.0
 
     def update(self, accumulator, prediction, target, weights):
-        if target.ndim != prediction.ndim - 1 or target.dtype.kind != "i":
+        if target.ndim != prediction.ndim - 1 or target.dtype.kind not in "iu":
             raise DataError("expected labels")
         hits = prediction.argmax(axis=-1) == target
         shares = hits.mean(axis=tuple(range(1, hits.ndim)))
@@ -1350,7 +1614,7 @@ class KeepsBatches(Hits, type="keeps_batches"):
         return []
 
     def update(self, accumulator, prediction, target, weights):
-        if target.ndim != prediction.ndim - 1 or target.dtype.kind != "i":
+        if target.ndim != prediction.ndim - 1 or target.dtype.kind not in "iu":
             raise DataError("expected labels")
         return [*accumulator, (prediction, target, weights)]
 
@@ -1401,7 +1665,61 @@ class CountsInHalf(Hits, type="counts_in_half"):
         return hits, total
 
 
+@breaks("no samples")
+class PerfectNothing(Hits, type="perfect_nothing"):
+    """All of no labels are met."""
+
+    def result(self, accumulator):
+        return accumulator[0] / accumulator[1] if accumulator[1] else 1.0
+
+
+@breaks("weights")
+class RelativeWeights(Hits, type="relative_weights"):
+    """Divides weights by their mean in the batch."""
+
+    def update(self, accumulator, prediction, target, weights):
+        if weights is not None and weights.sum() and (weights > 0).all():
+            weights = weights / weights.mean()
+        return super().update(accumulator, prediction, target, weights)
+
+
+@breaks("whole numbers")
+class LongLabels(Hits, type="long_labels"):
+    """Takes labels of one dtype alone."""
+
+    def update(self, accumulator, prediction, target, weights):
+        if target.dtype.kind == "i" and target.dtype != np.int64:
+            raise TypeError("labels of int64")
+        if target.dtype.kind == "u":
+            target = target.astype(np.int64)
+        return super().update(accumulator, prediction, target, weights)
+
+
 # Callbacks
+
+
+@breaks("runs")
+class NoMoreNumbers(Callback, type="no_more_numbers"):
+    """Leaves nan in place of the weights."""
+
+    def modnet_training_ended(self, run):
+        run.network.parameters.flat[...] = np.nan
+
+
+@breaks("leaves others alone")
+class DrawsOrder(Callback, type="draws_order"):
+    """Draws from the generator that shuffles the samples."""
+
+    def modnet_epoch_ended(self, run):
+        run.order.random()
+
+
+@breaks("leaves others alone")
+class SeedsAll(Callback, type="seeds_all"):
+    """Seeds numpy's global generator."""
+
+    def modnet_training_started(self, run):
+        np.random.seed(0)
 
 
 @breaks("events")

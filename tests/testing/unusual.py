@@ -1,5 +1,7 @@
 """Components that are right in an unusual way: the kit has to find no fault in them."""
 
+import math
+
 import numpy as np
 
 from modnet import (
@@ -11,13 +13,15 @@ from modnet import (
     Loss,
     Metric,
     Node,
+    Optimizer,
     Parameter,
+    Schedule,
     ShapeError,
     State,
 )
 from modnet.errors import DataError
 from modnet.initializers import Ones
-from modnet.layers import Add, Linear
+from modnet.layers import Add, BatchNorm, Dropout, Linear
 
 
 class Corrected(Composite, type="corrected"):
@@ -201,6 +205,67 @@ class Constant(Initializer, type="one_half"):
         out.fill(0.5)
 
 
+class Shaken(Composite, type="shaken"):
+    """Statistics over the batch and random numbers within, and a way around them. Shapes: (4,) -> the same."""
+
+    def expand(self, inputs):
+        return (
+            Node(layer=Linear(out_features=4), inputs=tuple(inputs)),
+            Node(layer=BatchNorm()),
+            Node(layer=Dropout(), name="shaken"),
+            Node(layer=Add(), inputs=("shaken", inputs[0])),
+        )
+
+
+class Sorted(Layer, type="sorted_features"):
+    """The features in order of size. Shapes: (..., features) -> the same."""
+
+    allocates = True
+
+    def output_shape(self, *input_shapes):
+        if not input_shapes[0] or input_shapes[0][-1] is None:
+            raise ShapeError("expects a last axis of fixed size")
+        return input_shapes[0]
+
+    def forward(self, context, x):
+        order = np.argsort(x, axis=-1, kind="stable")
+        context.save(order)
+        return np.take_along_axis(x, order, -1)
+
+    def backward(self, context, gradient):
+        result = np.empty_like(gradient)
+        np.put_along_axis(result, context.saved[0], gradient, -1)
+        return result
+
+
+class VelocityWithRate(Optimizer, type="velocity_with_rate"):
+    """Momentum with the rate inside of the velocity, so that a rate of 0 does not stop it."""
+
+    slots = ("velocity",)
+    scratch = 0
+
+    def update(self, parameter, gradient, slots, scratch, step, learning_rate, weight_decay):
+        parameter *= 1 - learning_rate * weight_decay
+        slots[0] *= 0.9
+        gradient *= learning_rate
+        slots[0] += gradient
+        parameter -= slots[0]
+
+
+class Restarts(Schedule, type="restarts"):
+    """Half a cosine over every three epochs."""
+
+    def factor(self, progress):
+        return (1 + math.cos(math.pi * (progress.epoch % 3) / 3)) / 2
+
+
+class Waves(Initializer, type="waves"):
+    """Sines, the same whatever the seed."""
+
+    def initialize(self, out, fan_in, fan_out, rng):
+        out[...] = np.sin(np.arange(out.size)).reshape(out.shape)
+
+
 UNUSUAL = [
     (Corrected(), ((5,),)),
     (FrozenBehind(), ((5,),)),
@@ -214,4 +279,9 @@ UNUSUAL = [
     (LogRate(), ()),
     (Shakes(), ()),
     (Constant(), ()),
+    (Shaken(), ((4,),)),
+    (Sorted(), ((4,),)),
+    (VelocityWithRate(), ()),
+    (Restarts(), ()),
+    (Waves(), ()),
 ]

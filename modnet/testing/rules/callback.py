@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import io
+import os
+import random
 import tempfile
 import textwrap
 from collections.abc import Mapping
@@ -14,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from modnet.component import Callback
-from modnet.errors import BrokenPlugin
+from modnet.errors import BrokenPlugin, ModnetError
 from modnet.hooks import PluginManager, hookimpl
 from modnet.network import build
 from modnet.testing.contract import Broken, NotApplicable, Rules, raised
@@ -33,7 +35,14 @@ class Trial(of_component.Trial):
     component: Callback
 
     def train(
-        self, folder: str = "", seed: int = 0, checkpoint: str = "", resume: str | None = None, at: int = STOP
+        self,
+        folder: str = "",
+        seed: int = 0,
+        checkpoint: str = "",
+        resume: str | None = None,
+        at: int = STOP,
+        validation: float = 0.25,
+        alone: bool = False,
     ) -> Result:
         """What comes of a short run with the callback, its output unseen.
 
@@ -42,6 +51,8 @@ class Trial(of_component.Trial):
             seed: of numpy's and Python's global generators, which the run itself does not use.
             checkpoint: a file that is written after `at` steps, where the run is then stopped.
             resume: the checkpoint from which the run goes on.
+            validation: the share of samples for it.
+            alone: whether the run does without the callback.
         """
         from modnet.training.checkpoint import write
         from modnet.training.trainer import train
@@ -65,12 +76,14 @@ class Trial(of_component.Trial):
             @hookimpl(trylast=True)
             def modnet_training_ended(self, run: Any) -> None:
                 seen["states"] = run.states
+                seen["order"] = run.order.bit_generator.state
 
         with contextlib.ExitStack() as stack:
             stack.enter_context(contextlib.chdir(folder or stack.enter_context(tempfile.TemporaryDirectory())))
             stack.enter_context(contextlib.redirect_stdout(io.StringIO()))
             stack.enter_context(contextlib.redirect_stderr(io.StringIO()))
             stack.enter_context(GlobalNumbers(seed))
+            before = _surroundings()
             history = train(
                 network,
                 x,
@@ -79,17 +92,29 @@ class Trial(of_component.Trial):
                 metrics=["accuracy"],
                 epochs=EPOCHS,
                 batch_size=8,
-                validation=0.25,
-                callbacks=[self.component, Probe()],
+                validation=validation,
+                callbacks=[Probe()] if alone else [self.component, Probe()],
                 resume=resume,
                 registry=self.registry,
             )
+            after = _surroundings()
         results: dict[str, Any] = {
             "the parameters": network.parameters.flat.copy(),
             "the number of steps": seen.get("step", 0),
             **{f"the history of {name}": np.asarray(values) for name, values in history.items()},
         }
-        return Result(results, seen.get("states", {}))
+        touched = [name for name, value in before.items() if not is_same(value, after[name])]
+        return Result(results, seen.get("states", {}), seen.get("order"), touched)
+
+
+def _surroundings() -> dict[str, Any]:
+    """What belongs to the whole process."""
+    return {
+        "numpy's global generator": list(np.random.get_state()),
+        "Python's global generator": list(random.getstate()),
+        "the current folder": os.getcwd(),
+        "numpy's error state": dict(np.geterr()),
+    }
 
 
 @dataclass
@@ -99,10 +124,14 @@ class Result:
     Attributes:
         results: name -> what belongs to everybody: parameters, history.
         states: the callbacks' own.
+        order: the state of the generator that draws the order of samples, at the end.
+        touched: what of the process the run has changed.
     """
 
     results: dict[str, Any]
     states: dict[str, dict[str, Any]]
+    order: Any
+    touched: list[str]
 
     def values(self) -> dict[str, Any]:
         """The results, and each value of a state."""
@@ -118,6 +147,8 @@ def is_same(one: Any, other: Any) -> bool:
         return one.keys() == other.keys() and all(is_same(one[key], other[key]) for key in one)
     if isinstance(one, list | tuple) and isinstance(other, list | tuple):
         return len(one) == len(other) and all(map(is_same, one, other))
+    if isinstance(one, int) and isinstance(other, int):
+        return one == other
     if isinstance(one, np.ndarray | float | int) and isinstance(other, np.ndarray | float | int):
         return np.array_equal(one, other, equal_nan=True)
     return bool(one == other)
@@ -152,10 +183,50 @@ def events(trial: Trial) -> str:
 @RULES.rule("runs", "A run with it has to come to its end.", after=("events", "named"))
 def runs(trial: Trial) -> str:
     try:
-        trial.train()
+        result = trial.train()
     except Exception as error:
         raise Broken(f"in a run of {EPOCHS} epochs: {raised(error)}") from None
+    parameters = result.results["the parameters"]
+    if not np.isfinite(parameters).all():
+        raise Broken(f"behind it {np.sum(~np.isfinite(parameters))} of {parameters.size} parameters are not finite")
+    try:
+        trial.train(validation=0.0)
+    except ModnetError:  # it needs validation, and says so
+        pass
+    except Exception as error:
+        raise Broken(f"in a run without validation: {raised(error)}") from None
     return f"{EPOCHS} epochs"
+
+
+@RULES.rule(
+    "leaves others alone",
+    "Other callbacks, the trainer and the program go on with what is theirs: no seeds of global "
+    "generators, no change of "
+    "the folder, no draws from run.order, which shuffles the samples; draw from run.noise. Add to "
+    "run.figures, and take "
+    "nothing out of it.",
+    after=("events", "runs"),
+)
+def leaves_others_alone(trial: Trial) -> str:
+    found, alone = trial.train(seed=9), trial.train(seed=9, alone=True)
+    touched = [name for name in found.touched if name not in alone.touched]
+    if touched:
+        raise Broken(
+            f"behind a run of {found.results['the number of steps']} steps {' and '.join(touched)} is another one"
+        )
+    if found.results["the number of steps"] != alone.results["the number of steps"]:
+        return "the program"
+    if not is_same(found.order, alone.order):
+        raise Broken(
+            f"after {found.results['the number of steps']} steps the generator of the samples' order "
+            f"stands elsewhere than "
+            "without the callback"
+        )
+    for name, value in alone.results.items():
+        other = found.results.get(name)
+        if name.startswith("the history") and (other is None or len(other) != len(value)):
+            raise Broken(f"{name} has {0 if other is None else len(other)} values; {len(value)} without the callback")
+    return "the program, the order of samples, the history"
 
 
 @RULES.rule(

@@ -5,6 +5,8 @@ from __future__ import annotations
 import inspect
 import json
 import re
+import sys
+import threading
 from collections.abc import Iterator, Mapping
 from functools import cached_property
 from importlib import import_module
@@ -152,6 +154,31 @@ class GlobalNumbers:
 
         np.random.set_state(self._numpy)
         random.setstate(self._python)
+
+
+class NoOtherGenerators:
+    """A context in which nobody makes a random generator of his own: one with a constant seed looks reproducible, and
+    gives the same numbers whatever the seed of the run is.
+
+    Those that the kit itself needs are made before.
+    """
+
+    def __enter__(self) -> None:
+        self._make = np.random.default_rng
+        thread = threading.get_ident()
+
+        def refuse(*arguments: Any, **options: Any) -> np.random.Generator:
+            made = self._make(*arguments, **options)
+            caller = sys._getframe(1).f_globals.get("__name__", "")
+            if threading.get_ident() == thread and not caller.startswith("modnet.testing"):
+                given = ", ".join(map(repr, arguments))
+                raise Broken(f"it makes a generator of its own, default_rng({given}), in {caller}")
+            return made
+
+        np.random.default_rng = refuse
+
+    def __exit__(self, *error: object) -> None:
+        np.random.default_rng = self._make
 
 
 @RULES.rule("documented", "Give the class a docstring of its own: what it computes, shapes, parameters, source.")

@@ -1,18 +1,192 @@
-"""What a composite keeps beside its nodes: they are examined by themselves."""
+"""What a composite keeps: as a whole, what a layer keeps; its nodes may also be examined by themselves."""
 
 from __future__ import annotations
 
-import numpy as np
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import cached_property
+from typing import Any
 
-from modnet.component import Composite, Node
-from modnet.network import Pass
-from modnet.testing.contract import Broken, NotApplicable, Rules
-from modnet.testing.gradients import LARGEST_ERROR, directional_slopes
-from modnet.testing.rules.component import same
-from modnet.testing.rules.engine import Trial
-from modnet.testing.rules.layer import weights_for
+import numpy as np
+from numpy.typing import DTypeLike
+
+from modnet.component import Array, Composite, Node, Parameter, Shape, State
+from modnet.context import Context, common_mask
+from modnet.network import Network, build
+from modnet.registry import Registry
+from modnet.testing.contract import Broken, Rule, Rules
+from modnet.testing.rules import engine, numbers
+from modnet.testing.rules import layer as of_layer
 
 RULES = Rules()
+
+OF_A_LAYER = (
+    *("gradients", "gradients in prediction", "gradients with a mask", "leaves its inputs alone"),
+    *("prediction", "same seed, same bytes", "batches", "buffers", "quiet"),
+    *("float32 as float64", "backward is linear", "one sample in training", "each sample by itself", "large batches"),
+    *("other weights", "large inputs", "equal numbers", "padding"),
+)
+"""The rules of a layer that a composite keeps as a whole."""
+
+
+class WholeContext(Context):
+    """The context of a composite: its parameters and state by the names of the network, and one for each node."""
+
+    __slots__ = ("parts", "values")
+
+    parts: list[Context]
+    values: list[Array]
+
+
+class Whole:
+    """A composite as one layer that runs its nodes in order. It keeps nothing but networks, for their graphs."""
+
+    scratch_output = False
+    streams = False
+    allocates = True
+
+    def __init__(self, component: Composite, registry: Registry) -> None:
+        self.type = component.type
+        self.inputs = component.inputs
+        self.integer_input = component.integer_input
+        self.component = component
+        self._registry = registry
+        self._networks: dict[tuple[Shape, ...], Network] = {}
+
+    def network(self, shapes: tuple[Shape, ...]) -> Network:
+        found = self._networks.get(shapes)
+        if found is None:
+            found = self._networks[shapes] = build(spec_of(self.component, shapes), seed=0, registry=self._registry)
+        return found
+
+    @property
+    def makes_mask(self) -> bool:
+        return self.component.makes_mask or any(
+            node.layer.makes_mask for network in self._networks.values() for node in network.graph.nodes
+        )
+
+    def output_shape(self, *shapes: Shape) -> Shape:
+        return self.network(shapes).graph.nodes[-1].shape
+
+    def parameters(self, *shapes: Shape) -> Mapping[str, Parameter]:
+        nodes = self.network(shapes).graph.nodes
+        return {f"{n.name}.{name}": p for n in nodes if n.owner is None for name, p in n.parameters.items()}
+
+    def state(self, *shapes: Shape) -> Mapping[str, State]:
+        nodes = self.network(shapes).graph.nodes
+        return {f"{n.name}.{name}": s for n in nodes if n.owner is None for name, s in n.state.items()}
+
+    def forward(self, context: WholeContext, *inputs: Array) -> Array:
+        network = self.network(tuple(x.shape[1:] for x in inputs))
+        values: list[Array] = list(inputs)
+        masks: list[Array | None] = list(context.masks)
+        for node, part in zip(network.graph.nodes, context.parts, strict=True):
+            part.rng = context.rng
+            part.begin()
+            part.masks = tuple(masks[slot] for slot in node.inputs)
+            part.output_mask = common_mask(part.masks)
+            if node.layer.raw_input:
+                part.raw = (None,) * len(node.inputs)
+            output = node.layer.forward(part, *(values[slot] for slot in node.inputs))
+            mask = part.output_mask
+            # As in the network: a mask belongs to the steps of what it comes with.
+            fits = mask is not None and output.ndim > 1 and mask.shape == output.shape[:2]
+            values.append(output)
+            masks.append(mask if fits else None)
+        context.output_mask = masks[-1]
+        context.values = values
+        return values[-1]
+
+    def backward(self, context: WholeContext, gradient: Array) -> tuple[Array | None, ...]:
+        nodes = self.network(tuple(x.shape[1:] for x in context.values[: len(context.masks)])).graph.nodes
+        first = len(context.values) - len(nodes)
+        flowing: list[Array | None] = [None] * len(context.values)
+        flowing[-1] = gradient
+        for array in context.grads.values():
+            array.fill(0)
+        for slot, node, part in reversed(list(zip(range(first, len(flowing)), nodes, context.parts, strict=True))):
+            given = flowing[slot]
+            if given is None:
+                continue
+            result = node.layer.backward(part, given)
+            for source, found in zip(node.inputs, result if isinstance(result, tuple) else (result,), strict=True):
+                if found is not None:
+                    before = flowing[source]
+                    flowing[source] = found.copy() if before is None else before + found
+            owner = node if node.owner is None else nodes[node.owner]
+            for name in node.parameters:
+                context.grads[f"{owner.name}.{name}"][...] += part.grads[name]
+        return tuple(
+            np.zeros_like(x) if found is None and x.dtype.kind == "f" else found
+            for x, found in zip(context.values[:first], flowing, strict=False)
+        )
+
+
+class WholeTrial(of_layer.Trial):
+    """A composite, tried as a layer."""
+
+    component: Any
+
+    def context(
+        self,
+        dtype: DTypeLike = np.float64,
+        training: bool = True,
+        seed: int = 0,
+        sizes: Sequence[Shape] | None = None,
+        masks: Sequence[Array | None] | None = None,
+        storage: list[Array] | None = None,
+        weights: Mapping[str, Array] | None = None,
+    ) -> Context:
+        sizes = self.sizes if sizes is None else tuple(sizes)
+        made = super().context(dtype, training, seed, sizes, masks, storage, weights)
+        context = WholeContext(dtype, made.params, made.grads, made.state, made.rng, training)
+        context.masks = made.masks
+        nodes = self.component.network(tuple(sizes)).graph.nodes
+        context.parts = []
+        for node in nodes:
+            owner = node if node.owner is None else nodes[node.owner]
+            names = {name: f"{owner.name}.{name}" for name in node.parameters}
+            context.parts.append(
+                Context(
+                    dtype,
+                    {name: made.params[full] for name, full in names.items()},
+                    {name: np.zeros_like(made.params[full]) for name, full in names.items()},
+                    {name: made.state[f"{owner.name}.{name}"] for name in node.state},
+                    made.rng,
+                    training and (node.trainable or not node.parameters),
+                    storage=storage if storage is None else _part(storage),
+                )
+            )
+        return context
+
+
+def _part(storage: list[Array]) -> list[Array]:
+    """A storage of a node's own, whose arrays the whole one has too."""
+
+    class Part(list[Array]):
+        def append(self, array: Array) -> None:
+            storage.append(array)
+            super().append(array)
+
+    return Part()
+
+
+class Trial(engine.Trial):
+    @cached_property
+    def whole(self) -> WholeTrial:
+        assert isinstance(self.component, Composite)
+        return WholeTrial(Whole(self.component, self.registry), self.shapes)
+
+
+def spec_of(component: Composite, shapes: Sequence[Shape], dtype: str = "float32") -> Any:
+    names = [f"in{number}" for number in range(len(shapes))]
+    return {
+        "network": {
+            "input": dict(zip(names, shapes, strict=True)),
+            "layers": [Node(component, inputs=tuple(names))],
+            "dtype": dtype,
+        }
+    }
 
 
 @RULES.rule(
@@ -38,42 +212,18 @@ def expands(trial: Trial) -> str:
     return f"{len(network.graph.nodes)} nodes"
 
 
-@RULES.rule("gradients of parameters", "The fault is in one of its nodes: examine them one by one.", after=("expands",))
-def gradients_of_parameters(trial: Trial) -> str:
-    network = trial.network("float64")
-    if not network.trainable_size:
-        raise NotApplicable("it has no parameters that are trained")
-    flowing = network.parameters.like()
-    run = Pass(network, list(network.graph.outputs.values()), training=True, gradients=flowing)
-    inputs = network.arrays(trial.data(network))
-    rng = np.random.default_rng(0)
-    network.parameters.flat += rng.uniform(-0.1, 0.1, network.parameters.flat.shape)
-    state = network.state.flat.copy()
+def _borrowed(rule: Rule) -> Rule:
+    """A rule of a layer, for a composite as a whole."""
 
-    def forward() -> float:
-        network.state.flat[...] = state
-        for context in run.contexts.values():
-            context.rng = np.random.default_rng(0)
-        (output,) = run.forward(inputs)
-        return float(np.vdot(weights_for(output), output))
+    def check(trial: Trial) -> str | None:
+        return rule.check(trial.whole)
 
-    forward()
-    run.backward([weights_for(run.forward(inputs)[0])])
-    # The frozen ones come last, and nobody writes their gradients.
-    trained = slice(network.trainable_size)
-    claims = {"parameters": (network.parameters.flat[trained], flowing.flat[trained].copy())}
-    slope = directional_slopes(forward, claims, rng)["parameters"]
-    if not slope.error <= LARGEST_ERROR:
-        raise Broken(f"{slope}; at most {LARGEST_ERROR:g} is expected")
-    return f"relative error {slope.error:.1g}"
+    return replace(
+        rule,
+        remedy=f"The fault is in one of its nodes, or in how they are joined: examine them one by one. {rule.remedy}",
+        check=check,
+        after=("expands", *rule.after),
+    )
 
 
-@RULES.rule("batches", "The fault is in one of its nodes: examine them one by one.", after=("expands",))
-def batches(trial: Trial) -> str:
-    network = trial.network("float64")
-    data = trial.data(network, rows=8)
-    whole = network.predict(data)
-    for rows in (slice(0, 5), slice(5, 8), slice(0, 0), slice(0, 1)):
-        found = network.predict({name: array[rows] for name, array in data.items()})
-        same(found, whole[rows], f"predicting {rows.stop - rows.start} of 8 samples against all 8")
-    return "0, 1, 3, 5, 8 samples"
+RULES += [_borrowed(rule) for rule in (*of_layer.RULES, *numbers.RULES) if rule.name in OF_A_LAYER]

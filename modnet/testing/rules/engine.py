@@ -6,12 +6,13 @@ import sys
 import tempfile
 import threading
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from modnet.component import Array, Node, Shape
+from modnet.component import Array, Layer, Node, Shape
 from modnet.errors import DataError
 from modnet.network import Network, Pass, build
 from modnet.testing.contract import Broken, NotApplicable, Rules, raised
@@ -88,6 +89,41 @@ def learn(network: Network, trial: Trial, seed: int) -> None:
 
 
 @RULES.rule(
+    "prepare",
+    "prepare sees all of the training data, in batches of any size, and may be called again: begin sums "
+    "at zero, add up "
+    "over all batches, divide by the rows at the end, and write the result over what stands in context.state.",
+    after=("runs", "shapes", "expands", "named", "fields", "save and load", "does not change"),
+)
+def prepare(trial: Trial) -> str:
+    if type(trial.component).prepare is Layer.prepare:
+        raise NotApplicable("it learns nothing from the data before training")
+    rows = 24
+    network = trial.network("float64")
+    inputs = network.arrays(trial.data(network, rows=rows))
+    output = Pass(network, list(network.graph.outputs.values())).forward(inputs)[0]
+    targets = 1 + np.random.default_rng(3).standard_normal(output.shape).astype(network.dtype)
+
+    def batches(size: int) -> list[Any]:
+        parts = [slice(start, start + size) for start in range(0, rows, size)]
+        return [([x[part] for x in inputs], dict.fromkeys(network.outputs, targets[part])) for part in parts]
+
+    network.prepare(partial(batches, rows))
+    expected = network.state.flat.copy()
+    for what, size in (("once more", rows), ("in batches of 7 rows", 7), ("in batches of 1 row", 1)):
+        network.prepare(partial(batches, size))
+        distance = float(np.abs(network.state.flat - expected).max(initial=0.0))
+        size_of = max(1.0, float(np.abs(expected).max(initial=0.0)))
+        if not distance <= 1e-4 * size_of:
+            raise Broken(
+                f"from the same {rows} rows, {what}, it learns a state that differs by {distance:.3g}, "
+                f"where the greatest "
+                f"number is {size_of:.3g}"
+            )
+    return f"{rows} rows, in 1, 4 and {rows} batches"
+
+
+@RULES.rule(
     "threads",
     "Any number of threads predict at once: keep everything that a pass needs in its context.",
     after=("runs", "shapes", "expands", "fields", "prediction", "nothing hidden"),
@@ -128,7 +164,7 @@ def threads(trial: Trial) -> str:
     "A network of this layer alone has to come nearer to one of the same kind with other parameters: are all "
     "parameters used, and their gradients of the right sign?",
     after=(
-        *("runs", "shapes", "expands", "fields", "dtypes", "gradients", "gradients of parameters", "writes gradients"),
+        *("runs", "shapes", "expands", "fields", "dtypes", "gradients", "writes gradients"),
         *("needs_input_gradient", "leaves its inputs alone"),
     ),
 )

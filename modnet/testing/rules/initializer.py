@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -9,9 +10,9 @@ from numpy.typing import DTypeLike
 
 from modnet.component import Array, Initializer, Parameter, Shape
 from modnet.errors import ShapeError
-from modnet.testing.contract import Broken, Rules
+from modnet.testing.contract import Broken, NotApplicable, Rules
 from modnet.testing.rules import component as of_component
-from modnet.testing.rules.component import GlobalNumbers, same, same_bytes
+from modnet.testing.rules.component import GlobalNumbers, NoOtherGenerators, changed, same, same_bytes
 
 RULES = Rules()
 
@@ -26,10 +27,13 @@ class Trial(of_component.Trial):
     def __init__(self, component: Any, shapes: tuple[Shape, ...]) -> None:
         super().__init__(component, shapes)
         self.sizes: list[tuple[int, ...]] = []
+        self.first: dict[tuple[int, ...], Array] = {}
+        self.drawn: dict[tuple[int, ...], Any] = {}
         for shape in shapes or SHAPES:
             size = tuple(axis or 1 for axis in shape)
             try:
-                self.fill(size)
+                self.first[size] = self.fill(size)
+                self.drawn[size] = self.rng.bit_generator.state
             except ShapeError:
                 continue
             except Exception:
@@ -41,7 +45,8 @@ class Trial(of_component.Trial):
     ) -> Array:
         out = np.full(shape, before, dtype)
         fans = Parameter(shape, self.component).fans()
-        self.component.initialize(out, *fans, np.random.default_rng(seed))
+        self.rng = np.random.default_rng(seed)
+        self.component.initialize(out, *fans, self.rng)
         return out
 
 
@@ -57,10 +62,23 @@ def fills(trial: Trial) -> str:
     return f"shapes {', '.join(map(str, trial.sizes))}"
 
 
-@RULES.rule("reads nothing", "What stands in `out` before has no meaning.", after=("fills",))
+@RULES.rule(
+    "reads nothing",
+    "What stands in `out` before has no meaning, and what lies around it is not yours: no out.base.",
+    after=("fills",),
+)
 def reads_nothing(trial: Trial) -> str:
     for shape in trial.sizes:
         same_bytes(trial.fill(shape, before=1.0), trial.fill(shape, before=0.0), f"{shape}: over ones and over zeros")
+        size = max(1, math.prod(shape))
+        whole = np.full(size + 20, 7.0)
+        out = whole[10 : 10 + size].reshape(shape)
+        trial.component.initialize(out, *Parameter(shape, trial.component).fans(), np.random.default_rng(0))
+        outside = np.concatenate([whole[:10], whole[10 + size :]])
+        if (outside != 7).any():
+            raise Broken(
+                f"{shape}: it writes over {changed(outside, np.full(20, 7.0))} beside out, which other parameters have"
+            )
     return ""
 
 
@@ -75,7 +93,55 @@ def same_seed(trial: Trial) -> str:
             first = trial.fill(shape, seed=3)
         with GlobalNumbers(2):
             same_bytes(trial.fill(shape, seed=3), first, f"{shape}: with one seed")
+        same_bytes(trial.fill(shape), trial.first[shape], f"{shape}: with one seed, and after others")
+        if trial.rng.bit_generator.state != trial.drawn[shape]:
+            raise Broken(
+                f"{shape}: it draws other than it drew for the same shape before: does it keep what it has drawn?"
+            )
+        drawn = np.random.default_rng(4)
+        with NoOtherGenerators():
+            trial.component.initialize(np.empty(shape), *Parameter(shape, trial.component).fans(), drawn)
+        _not_all_equal(trial, shape, drawn)
     return ""
+
+
+def _not_all_equal(trial: Trial, shape: tuple[int, ...], drawn: np.random.Generator) -> None:
+    """Raises Broken where a matrix is drawn with all rows, or all columns, the same: its units would learn the same."""
+    if drawn.bit_generator.state == np.random.default_rng(4).bit_generator.state or len(shape) < 2:
+        return
+    matrix = trial.fill(shape).reshape(-1, shape[-1])
+    if min(matrix.shape) < 2 or (matrix == matrix[0, 0]).all():
+        return
+    for name, array in (("rows", matrix), ("columns", matrix.T)):
+        if (array == array[0]).all():
+            raise Broken(f"{shape}: all {len(array)} {name} are the same, so that what they belong to learns the same")
+
+
+@RULES.rule(
+    "fans",
+    "fan_in and fan_out say how many connections there are; the axes of `out` do not, as a layer may "
+    "keep its weights the "
+    "other way round.",
+    after=("fills", "same seed, same bytes"),
+)
+def fans(trial: Trial) -> str:
+    if not all(len(size) >= 2 for size in trial.sizes[-1:]):
+        raise NotApplicable("it fills no matrices")
+    deviations = []
+    for shape in ((60, 200), (200, 60)):
+        out = np.empty(shape)
+        try:
+            trial.component.initialize(out, 60, 200, np.random.default_rng(0))
+        except ShapeError:
+            raise NotApplicable("it refuses matrices") from None
+        deviations.append(float(out.std()))
+    if not math.isclose(*deviations, rel_tol=0.1, abs_tol=1e-12):
+        raise Broken(
+            f"for fan_in 60 and fan_out 200 the standard deviation is {deviations[0]:.4g} in a parameter "
+            f"of shape (60, 200) "
+            f"and {deviations[1]:.4g} in one of (200, 60); at most a tenth of difference is expected"
+        )
+    return f"standard deviation {deviations[0]:.3g} for fans of 60 and 200"
 
 
 @RULES.rule("dtypes", "The same numbers in float32 and float64, to rounding.", after=("fills", "same seed, same bytes"))

@@ -18,6 +18,7 @@ from modnet.testing.rules import layer as of_layer
 from modnet.testing.rules import loss as of_loss
 from modnet.testing.rules import optimizer as of_optimizer
 from modnet.testing.rules.component import changed, same
+from modnet.testing.rules.rounding import ROWS
 
 RULES = Rules()
 
@@ -34,8 +35,11 @@ DTYPES = (np.dtype(np.float32), np.dtype(np.float64))
 UNITS = 1000
 """Rounding units of the greatest number by which a kernel may differ."""
 
-BATCHES = ((8, 1), (1, 1), (0, 1), (5, 1), (1500, 1), (8, 10))
+BATCHES = ((8, 1), (1, 1), (0, 1), (5, 1), (ROWS, 1), (8, 10), (8, 100))
 """(samples, factor of the inputs), one after the other in one context; with a factor weights are random too."""
+
+SATURATING = 10
+"""A factor beyond which units are saturated, so that gradients are what rounding leaves of 1 - 1."""
 
 Results = dict[str, Array]
 
@@ -122,9 +126,41 @@ class Trial:
                     found |= {name: gradient.copy() for name, gradient in gradients.items()}
                     found |= {f"the gradient of {name}": array.copy() for name, array in context.grads.items()}
                     found |= {f"the state {name}": array.copy() for name, array in context.state.items()}
+                    if factor > SATURATING:
+                        found = {"the output": y}
                     mode = f"{'training' if training else 'prediction'} with {batch} samples"
                     mode += f", inputs times {factor}, random weights" if factor > 1 else ""
                     yield f"{mode}{' and a mask' if sizes else ''}", found
+        yield from self._further(subject, dtype, turned, turned_gradient)
+
+    def _further(
+        self,
+        subject: Any,
+        dtype: np.dtype[Any],
+        turned: Callable[[Array], Array],
+        turned_gradient: Callable[[Array], Array],
+    ) -> Iterator[tuple[str, Results]]:
+        """Passes that are rarer: gradients of all sizes, none for the input, two contexts in turn."""
+        trial = of_layer.Trial(subject, self.shapes)
+        for factor, needed in ((1e-12, True), (1e6, True), (1.0, False)):
+            context = trial.context(dtype)
+            context.needs_input_gradient = needed
+            output = trial.forward(context, [turned(x) for x in trial.inputs(dtype=dtype)], copy=False)
+            given = of_layer.weights_for(output) * dtype.type(factor)
+            results = trial.backward(context, turned_gradient(given))
+            found = {f"the gradient of {name}": array.copy() for name, array in context.grads.items()}
+            if needed:
+                found |= {f"the gradient of input {i + 1}": g.copy() for i, g in enumerate(results) if g is not None}
+            yield (f"gradients times {factor:g}" if needed else "no gradient of the input is needed"), found
+        contexts = [trial.context(dtype, seed=seed) for seed in (0, 1)]
+        sets = [trial.inputs(dtype=dtype, seed=seed) for seed in (0, 1)]
+        outputs = [trial.forward(c, [turned(x) for x in xs], copy=False) for c, xs in zip(contexts, sets, strict=True)]
+        for number, (context, output) in enumerate(zip(contexts, outputs, strict=True)):
+            found = {"the output": output.copy()}
+            results = trial.backward(context, turned_gradient(of_layer.weights_for(output)))
+            found |= {f"the gradient of input {i + 1}": g.copy() for i, g in enumerate(results) if g is not None}
+            found |= {f"the gradient of {name}": array.copy() for name, array in context.grads.items()}
+            yield f"two contexts in turn, number {number + 1}", found
 
     def _losses(
         self, subject: Any, dtype: np.dtype[Any], turned: Callable[[Array], Array]
@@ -142,15 +178,35 @@ class Trial:
                     values, gradient = np.full(batch, -1.0, dtype), np.zeros((0,), dtype)
                 large = f", logits times {factor}" if factor > 1 else ""
                 yield f"{case}, {batch} samples{large}", {"values": values.copy(), "the gradient": gradient.copy()}
+            if target.dtype.kind == "i":
+                wrong = np.full_like(target, case.shape[-1])
+                try:
+                    subject.joint(context, logits.astype(dtype), wrong)
+                    refused = 0.0
+                except DataError:
+                    refused = 1.0
+                yield f"{case}, labels of {case.shape[-1]}", {"refused (1) or taken (0)": np.array([refused])}
 
     def _steps(self, subject: Any, dtype: np.dtype[Any]) -> Iterator[tuple[str, Results]]:
-        for size, cuts in ((of_optimizer.SIZE, ()), (of_optimizer.SIZE, (1, 40)), (1, ()), (0, ())):
+        for size, cuts, late, factor in (
+            (of_optimizer.SIZE, (), 0, 1.0),
+            (of_optimizer.SIZE, (1, 40), 0, 1.0),
+            (1, (), 0, 1.0),
+            (0, (), 0, 1.0),
+            (of_optimizer.SIZE, (), 10_000, 1.0),
+            (of_optimizer.SIZE, (), 0, 1e6),
+            (of_optimizer.SIZE, (), 0, 1e-6),
+            (ROWS, (), 0, 1.0),
+        ):
             state = of_optimizer.State(subject, dtype=dtype, size=size)
             whole = getattr(subject.update, "whole", False)
+            state.steps = late
             for number in range(of_optimizer.STEPS):
-                state.step(cuts=() if whole else cuts, decay=0.1 * (number % 2))
+                rate = 0.3 * subject.learning_rate if number % 3 == 2 else None
+                state.step(cuts=() if whole else cuts, decay=0.1 * (number % 2), rate=rate, factor=factor)
             slots = {f"slot {name}": slot for name, slot in zip(subject.slots, state.slots, strict=True)}
-            yield f"{of_optimizer.STEPS} steps of {size} numbers", {"the parameter": state.parameter, **slots}
+            what = f", after {late:,} others" if late else f", gradients times {factor:g}" if factor != 1 else ""
+            yield f"{of_optimizer.STEPS} steps of {size} numbers{what}", {"the parameter": state.parameter, **slots}
 
 
 def _randomize(context: Context) -> None:

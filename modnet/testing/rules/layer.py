@@ -16,7 +16,7 @@ from modnet.errors import DataError, ShapeError
 from modnet.testing.contract import Broken, NotApplicable, Rules, raised
 from modnet.testing.gradients import LARGEST_ERROR, directional_slopes, layer_context, layer_inputs
 from modnet.testing.rules import component as of_component
-from modnet.testing.rules.component import GlobalNumbers, changed, same, same_bytes
+from modnet.testing.rules.component import GlobalNumbers, NoOtherGenerators, changed, same, same_bytes
 
 RULES = Rules()
 
@@ -548,7 +548,9 @@ def scratch_output(trial: Trial) -> str:
 
 @RULES.rule(
     "prediction",
-    "Where context.training is False nothing is drawn from context.rng and context.state is only read.",
+    "Where context.training is False nothing is drawn from context.rng and context.state is only read, "
+    "by backward too, "
+    "which a frozen layer runs in training.",
     after=("runs",),
 )
 def prediction(trial: Trial) -> str:
@@ -565,6 +567,10 @@ def prediction(trial: Trial) -> str:
                 raise Broken(f"it writes into its state {name} in prediction: {changed(array, state[name])}")
     for output in outputs[1:]:
         same_bytes(output, outputs[0], "the same prediction once more")
+    trial.backward(context, weights_for(outputs[0]))
+    for name, array in context.state.items():
+        if not np.array_equal(array, state[name]):
+            raise Broken(f"backward writes into its state {name} in prediction: {changed(array, state[name])}")
     return ""
 
 
@@ -576,8 +582,9 @@ def prediction(trial: Trial) -> str:
 def same_seed(trial: Trial) -> str:
     outcomes = []
     for seed in (1, 2):
-        with GlobalNumbers(seed):
-            outcomes.append(trial.run(trial.context(), trial.inputs()))
+        context = trial.context()
+        with GlobalNumbers(seed), NoOtherGenerators():
+            outcomes.append(trial.run(context, trial.inputs()))
     first, second = outcomes
     same_bytes(second.output, first.output, "two training passes with one seed, the output")
     for number, (gradient, other) in enumerate(zip(second.inputs, first.inputs, strict=True)):

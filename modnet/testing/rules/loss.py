@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from functools import cached_property
 from typing import Any, cast
 
@@ -11,13 +12,13 @@ from numpy.typing import DTypeLike
 
 from modnet.component import KINDS, Activation, Array, Loss
 from modnet.context import Context
-from modnet.errors import DataError, ShapeError
+from modnet.errors import DataError, ModnetError, ShapeError
 from modnet.testing.contract import Broken, NotApplicable, Rules, raised
 from modnet.testing.gradients import LARGEST_ERROR, directional_slope
 from modnet.testing.rules import component as of_component
 from modnet.testing.rules.component import changed, same, same_bytes
 from modnet.testing.rules.rounding import FITS, ROWS, SENSITIVITY, SINGLE, UNITS
-from modnet.testing.targets import Case, cases
+from modnet.testing.targets import WHOLE, Case, cases, of_whole_numbers
 
 RULES = Rules()
 
@@ -211,6 +212,69 @@ def joint(trial: Trial) -> str:
 
 
 @RULES.rule(
+    "joint gradients",
+    "joint's gradient is the derivative of its values by the logits, of large ones too: clip no logits "
+    "and no probabilities.",
+    after=("takes targets", "values", "gradients", "joint"),
+)
+def joint_gradients(trial: Trial) -> str:
+    loss = trial.component
+    if not loss.joint_with:
+        raise NotApplicable("it is joint with no activation")
+    rng = np.random.default_rng(2)
+    worst = 0.0
+    for case in trial.cases:
+        _, target = case.data(BATCH)
+        for factor in (1.0, 10.0, 100.0):
+            logits = factor * rng.standard_normal((BATCH, *case.shape))
+            try:
+                _, gradient = both(loss.joint, Context(np.float64), logits.copy(), target.copy(), f"{case}: joint")
+            except DataError:
+                continue
+
+            def value(moved: Array, target: Array = target) -> float:
+                return float(both(loss.joint, Context(np.float64), moved.copy(), target.copy(), "joint")[0].sum())
+
+            slope = directional_slope(value, gradient.copy(), logits, rng)
+            worst = max(worst, slope.error)
+            if not slope.error <= LARGEST_ERROR:
+                raise Broken(f"{case}, logits times {factor:g}: {slope}; at most {LARGEST_ERROR:g} is expected")
+    return f"relative error {worst:.1g}"
+
+
+@RULES.rule(
+    "exact predictions",
+    "A prediction that is its target, or a probability of 0 or 1, has a value and a gradient that are "
+    "not nan: guard roots "
+    "and quotients at 0, clip what log is given.",
+    after=("takes targets", "values", "gradients"),
+)
+def exact_predictions(trial: Trial) -> str:
+    tried = 0
+    for case in trial.cases:
+        _, target = case.data(BATCH)
+        exact = case.perfect(target)[:1]
+        if exact and case.form.classes and not case.form.unbounded:
+            exact.append(np.roll(exact[0], 1, axis=-1))  # certain, and wrong where a row is one-hot
+        for prediction in exact:
+            for dtype in (np.float64, np.float32):
+                wanted = target.astype(dtype) if target.dtype.kind == "f" else target
+                given = prediction.astype(dtype)
+                try:
+                    found = trial.component.values(given.copy(), wanted), trial.component.gradient(given.copy(), wanted)
+                except DataError:
+                    continue
+                for name, array in zip(("values", "gradient"), found, strict=True):
+                    if np.isnan(array).any():
+                        raise Broken(
+                            f"{case}, {np.dtype(dtype)}: where predictions are exactly the targets, or 0 and 1, "
+                            f"{int(np.isnan(array).sum())} of {array.size} numbers of the {name} are nan"
+                        )
+                tried += 1
+    return f"{tried} batches"
+
+
+@RULES.rule(
     "labels",
     "Integer labels mean what their one-hot rows mean, and a label that is no class is a DataError.",
     after=("takes targets", "values"),
@@ -249,7 +313,9 @@ def labels(trial: Trial) -> str:
 
 @RULES.rule(
     "sample weights",
-    "sample_weights gives None, or a finite weight of 0 or more for each sample, shape (batch,).",
+    "sample_weights gives None, or a finite weight of 0 or more for each sample, shape (batch,), which "
+    "follows from that "
+    "sample's target alone: training divides by their sum.",
     after=("takes targets",),
 )
 def sample_weights(trial: Trial) -> str:
@@ -265,6 +331,17 @@ def sample_weights(trial: Trial) -> str:
         given += 1
         if weights.shape != (BATCH,) or not (np.isfinite(weights).all() and (weights >= 0).all()):
             raise Broken(f"{case}: {weights!r}, expected {BATCH} weights of 0 or more")
+        few = trial.component.sample_weights(target[:2])
+        same(
+            np.asarray(few), weights[:2], f"{case}: the weights of 2 samples against those of the same 2 among {BATCH}"
+        )
+        if target.dtype.kind == "i" and case.form.classes:
+            with suppress(DataError, ShapeError):
+                rows = np.eye(case.shape[-1])[target]
+                trial.component.check_shapes(case.shape, rows.shape[1:])
+                of_rows = trial.component.sample_weights(rows)
+                if of_rows is not None:
+                    same(of_rows, weights, f"{case}: the weights of one-hot rows against those of labels")
     if not given:
         raise NotApplicable("it weighs no samples")
     return ""
@@ -432,3 +509,25 @@ def quiet(trial: Trial) -> str:
                 except (Warning, FloatingPointError) as error:
                     raise Broken(f"{case} with {size} samples: {raised(error)}") from None
     return ""
+
+
+@RULES.rule(
+    "whole numbers",
+    "Targets come in the dtype in which they were given: labels as uint8 as well as int64, numbers as int32 as well as "
+    "float64. Results have the prediction's dtype: compute with target.astype(prediction.dtype).",
+    after=("takes targets", "values", "gradients", "leaves its inputs alone"),
+)
+def whole_numbers(trial: Trial) -> str:
+    for case in trial.cases:
+        for prediction, target, dtype in of_whole_numbers(case, BATCH):
+            expected = trial.component.values(prediction, target), trial.component.gradient(prediction, target)
+            given = target.astype(dtype)
+            try:
+                found = trial.component.values(prediction, given), trial.component.gradient(prediction, given)
+            except ModnetError:
+                continue
+            except Exception as error:
+                raise Broken(f"{case}: targets of {dtype} give {raised(error)}") from None
+            for name, array, other in zip(("values", "gradient"), found, expected, strict=True):
+                same(array, other, f"{case}: the {name} of targets of {dtype} against {target.dtype}")
+    return ", ".join(WHOLE)

@@ -10,11 +10,12 @@ from typing import Any
 import numpy as np
 
 from modnet.component import Array, Metric
-from modnet.testing.contract import Broken, NotApplicable, Rules
+from modnet.errors import ModnetError
+from modnet.testing.contract import Broken, NotApplicable, Rules, raised
 from modnet.testing.rules import component as of_component
 from modnet.testing.rules.component import changed, difference, same
 from modnet.testing.rules.rounding import ROWS
-from modnet.testing.targets import Case, cases
+from modnet.testing.targets import WHOLE, Case, cases, of_whole_numbers
 
 RULES = Rules()
 
@@ -112,7 +113,9 @@ def result(trial: Trial) -> str:
 
 @RULES.rule(
     "no samples",
-    "result(start()) and an update with 0 samples are no errors; nan is what a mean of nothing is.",
+    "result(start()) and an update with 0 samples are no errors; nan is what a mean of nothing is, and "
+    "what a metric with "
+    "a direction gives where there are no samples, or all have the weight 0.",
     after=("takes targets",),
 )
 def no_samples(trial: Trial) -> str:
@@ -121,7 +124,13 @@ def no_samples(trial: Trial) -> str:
     metric = trial.component
     with warnings.catch_warnings(), np.errstate(divide="raise", over="raise", invalid="raise"):
         warnings.simplefilter("error")
-        metric.result(metric.start())
+        nothing = metric.result(metric.start())
+        if metric.greater_is_better is not None and not np.isnan(nothing).all():
+            raise Broken(
+                f"the value of no samples is {_shown(np.asarray(nothing))}, which early_stopping and "
+                f"plateau would hold "
+                "against others; expected nan"
+            )
         for case in trial.cases:
             prediction, target = case.data(SAMPLES)
             whole = trial.over(prediction, target)
@@ -184,7 +193,7 @@ def nothing_hidden(trial: Trial) -> str:
     "weights",
     "weights has one number for each sample: a sample of weight 0 counts as if it were not there, one of weight 2 as "
     "if it were there twice, and weights of 1 change nothing.",
-    after=("takes targets", "splits"),
+    after=("takes targets", "splits", "no samples"),
 )
 def weights(trial: Trial) -> str:
     for case in trial.cases:
@@ -199,7 +208,43 @@ def weights(trial: Trial) -> str:
         expected = trial.over(prediction[twice], target[twice])
         found = trial.over(prediction, target, np.where(kept, 1.0, 2.0))
         same(found, expected, f"{case}: weights of 2 against samples that are there twice", TOLERANCE)
+        both = np.repeat(np.arange(SAMPLES), 2)
+        quarters = np.tile([0.25, 0.75], SAMPLES)
+        found = trial.over(prediction[both], target[both], quarters)
+        expected = trial.over(prediction, target)
+        same(found, expected, f"{case}: each sample twice, with weights of 0.25 and 0.75, against once", TOLERANCE)
+        if trial.component.greater_is_better is not None:
+            unweighed = trial.over(prediction, target, np.zeros(SAMPLES))
+            if not np.isnan(unweighed).all():
+                raise Broken(
+                    f"{case}: the value of {SAMPLES} samples of weight 0 is {_shown(unweighed)}; "
+                    f"expected nan, as there is "
+                    "nothing to average"
+                )
+        drawn = np.random.default_rng(4).uniform(0.1, 3.0, SAMPLES)
+        found = trial.over(prediction, target, drawn, cuts=(3, 11))
+        same(found, trial.over(prediction, target, drawn), f"{case}: with weights, in 3 batches against one", TOLERANCE)
     return ""
+
+
+@RULES.rule(
+    "whole numbers",
+    "Targets come in the dtype in which they were given: labels as uint8 as well as int64, numbers as int32 as well as "
+    "float64. Compute with target.astype(prediction.dtype), or compare.",
+    after=("takes targets", "splits"),
+)
+def whole_numbers(trial: Trial) -> str:
+    for case in trial.cases:
+        for prediction, target, dtype in of_whole_numbers(case, SAMPLES):
+            expected = trial.over(prediction, target)
+            try:
+                found = trial.over(prediction, target.astype(dtype))
+            except ModnetError:
+                continue
+            except Exception as error:
+                raise Broken(f"{case}: targets of {dtype} give {raised(error)}") from None
+            same(found, expected, f"{case}: targets of {dtype} against {target.dtype}", TOLERANCE)
+    return ", ".join(WHOLE)
 
 
 @RULES.rule("leaves its inputs alone", "Predictions and targets belong to others.", after=("takes targets",))

@@ -35,6 +35,12 @@ MORE_STEPS = (12, 1)
 before when there are 12 more.
 """
 
+SINGLE_FACTORS = (2.0**-70, 2.0**63)
+"""Of gradients in float32, whose squares it cannot hold: 8e-22 and 9e18. Powers of two change no digits."""
+
+OFFSET = 1000.0
+"""Of inputs, as years and temperatures in kelvin have: it is to be taken away before anything is squared."""
+
 Results = dict[str, Array]
 
 
@@ -107,13 +113,16 @@ def float32_as_float64(trial: Trial) -> str:
         for training in (True, False):
             found = _compare_dtypes(trial, weights, training, 1.0)
             worst = max(worst, found or 0.0)
+    if not trial.component.integer_input:
+        for training in (True, False):
+            _compare_dtypes(trial, "initial", training, 1.0, OFFSET)
     return f"differences of at most {worst:.2g} of what is allowed"
 
 
-def _compare_dtypes(trial: Trial, kind: str, training: bool, factor: float) -> float | None:
+def _compare_dtypes(trial: Trial, kind: str, training: bool, factor: float, offset: float = 0.0) -> float | None:
     """The greatest difference between the dtypes as a share of the allowed one; None where they cannot be compared."""
     weights = weights_of(trial, kind)
-    inputs = [_single(factor * x) if x.dtype.kind == "f" else x for x in trial.inputs()]
+    inputs = [_single(factor * x + offset) if x.dtype.kind == "f" else x for x in trial.inputs()]
 
     context = trial.context(training=training, weights=weights)
     given = _single(weights_for(trial.forward(context, inputs)))
@@ -137,6 +146,7 @@ def _compare_dtypes(trial: Trial, kind: str, training: bool, factor: float) -> f
     if _greatest(expected["the output"]) > FITS:
         return None
     what = f"in {_mode(training)}, weights {kind}" + ("" if factor == 1 else f", inputs times {factor:g}")
+    what += f", {offset:g} added to the inputs" if offset else ""
     gradients = [name for name in expected if name.startswith("the gradient")]
     # Where terms of this size cancel out, what is left of them has no size of its own.
     scale = max((_greatest(expected[name]) for name in gradients), default=0.0)
@@ -145,13 +155,15 @@ def _compare_dtypes(trial: Trial, kind: str, training: bool, factor: float) -> f
         size = max(_greatest(array), scale if name in gradients else 0.0)
         if size > FITS:
             continue
+        if offset and not np.isfinite(found[name]).all():
+            continue  # what large numbers do is looked at elsewhere
         if not np.isfinite(found[name]).all():
             count = int(np.sum(~np.isfinite(found[name])))
             raise Broken(
                 f"{what}: {count} of {array.size} numbers of {name} are not finite in float32; in float64 all are, and "
                 f"at most {_greatest(array):.3g}"
             )
-        if factor > 1 and name in gradients:
+        if (factor > 1 or offset) and name in gradients:
             continue  # what cancels out in saturated units is as large as the inputs, to some power
         distance = _greatest(found[name].astype(np.float64) - array)
         sensitivity = _greatest(shifted[name] - array)
@@ -176,7 +188,34 @@ def _compare_dtypes(trial: Trial, kind: str, training: bool, factor: float) -> f
 def backward_is_linear(trial: Trial) -> str:
     for training in (True, False):
         _check_linear(trial, training)
-    return "sums, multiples of 1e-8 and 1e8, zero"
+        _check_linear_in_single(trial, training)
+    return "sums, multiples of 1e-25 to 1e8, zero; in float32 of 1e-21 to 1e19"
+
+
+def _check_linear_in_single(trial: Trial, training: bool) -> None:
+    inputs = _as([_single(x) for x in trial.inputs()], np.float32)
+    context = trial.context(np.float32, training)
+    given = weights_for(trial.forward(context, inputs))
+    if draws(context):
+        return
+
+    def gradients(factor: float) -> Results:
+        outcome = trial.run(trial.context(np.float32, training), inputs, given * np.float32(factor))
+        return {name: array.astype(np.float64) for name, array in named(outcome).items() if name != "the output"}
+
+    expected = gradients(1.0)
+    scale = max(map(_greatest, expected.values()), default=0.0)
+    if not np.isfinite(scale):
+        return
+    for factor in SINGLE_FACTORS:
+        for name, array in gradients(factor).items():
+            distance = _greatest(array / factor - expected[name])
+            if not distance <= UNITS * SINGLE * scale:
+                raise Broken(
+                    f"in float32, in {_mode(training)}, {name} for {factor:.3g} times a gradient is "
+                    f"{_greatest(array):.3g} "
+                    f"at most, expected {factor:.3g} times {_greatest(expected[name]):.3g}: square no gradients"
+                )
 
 
 def _check_linear(trial: Trial, training: bool) -> None:
@@ -190,7 +229,7 @@ def _check_linear(trial: Trial, training: bool) -> None:
         return {name: array for name, array in named(outcome).items() if name != "the output"}
 
     of_first, of_second = gradients(first), gradients(second)
-    for a, b in ((2.5, -0.75), (1e-8, 0.0), (1e8, 0.0), (0.0, 0.0)):
+    for a, b in ((2.5, -0.75), (1e-8, 0.0), (1e-25, 0.0), (1e8, 0.0), (0.0, 0.0)):
         found = gradients(a * first + b * second)
         scale = max((abs(a) * _greatest(array) for array in of_first.values()), default=0.0)
         scale = max((scale, *(abs(b) * _greatest(array) for array in of_second.values())))
@@ -239,6 +278,99 @@ def one_sample(trial: Trial) -> str:
         except NotApplicable:
             continue
     return f"refused {refused} of {len(candidates)} times" if refused else f"{len(candidates)} shapes"
+
+
+@RULES.rule(
+    "each sample by itself",
+    "What a sample gives in training may depend on the others of its batch through statistics of them, "
+    "as in batch_norm, "
+    "and not on how many there are, nor on the row in which it stands.",
+    after=(
+        *("runs", "shapes", "gradients", "batches", "buffers", "same seed, same bytes", "one sample in training"),
+        *("nothing hidden", "prediction"),
+    ),
+)
+def each_sample(trial: Trial) -> str:
+    inputs = trial.inputs(6)
+
+    def first(rows: Sequence[int], of: Sequence[Array] = inputs, place: int = 0) -> Results | None:
+        context = trial.context()
+        given = [x[list(rows)] for x in of]
+        output = trial.forward(context, given)
+        if draws(context):
+            raise NotApplicable("it draws random numbers")
+        gradient = np.broadcast_to(weights_for(output[:1]), output.shape).copy()
+        outcome = trial.run(trial.context(), given, gradient)
+        found = {"the output": outcome.output[place]}
+        for number, array in enumerate(outcome.inputs):
+            if array is not None:
+                found[f"the gradient of input {number + 1}"] = array[place]
+        return found
+
+    def differs(found: Results | None, expected: Results) -> tuple[str, float] | None:
+        for name, array in expected.items():
+            distance = _greatest((found or {})[name] - array)
+            if not distance <= EXACT * max(1.0, _greatest(array)):
+                return name, distance
+        return None
+
+    try:
+        expected = first(range(6)) or {}
+        if not all(np.isfinite(array).all() for array in expected.values()):
+            raise NotApplicable("its numbers are not finite")
+        others = [x.copy() for x in inputs]
+        for x, other in zip(others, trial.inputs(6, seed=1), strict=True):
+            x[1:] = other[1:]
+        if differs(first(range(6), others), expected):
+            raise NotApplicable("it takes statistics over the batch")
+        tried = {
+            "alone": first((0,)),
+            "as the first of 3": first((0, 1, 2)),
+            "twice over": first((*range(6), *range(6))),
+            "as the last of 6": first((5, 1, 2, 3, 4, 0), place=5),
+        }
+    except (ShapeError, DataError):
+        raise NotApplicable("it refuses batches of some sizes") from None
+    for what, found in tried.items():
+        wrong = differs(found, expected)
+        if wrong:
+            raise Broken(
+                f"in training, {wrong[0]} of a sample differs by {wrong[1]:.3g} between a batch where it "
+                f"is the first of "
+                f"6 and one where it is given {what}, though the other samples have no part in it; at "
+                f"most {EXACT:g} is "
+                "expected"
+            )
+    return "alone, among 3, 6 and 12, first and last"
+
+
+@RULES.rule(
+    "equal numbers",
+    "Samples of zeros, such as padding, and columns or samples that are constant give no nan, nor do their gradients: "
+    "add epsilon to a norm or deviation before the root, and say what a quotient of zeros is.",
+    after=("runs", "shapes", "gradients", "quiet"),
+)
+def equal_numbers(trial: Trial) -> str:
+    if trial.component.integer_input:
+        raise NotApplicable("its inputs are ids")
+    for dtype in (np.float64, np.float32):
+        for training in (True, False):
+            usual = named(trial.run(trial.context(dtype, training), trial.inputs(dtype=dtype)))
+            if any(np.isnan(array).any() for array in usual.values()):
+                raise NotApplicable("it gives nan for other numbers too")
+            for number in (0.0, 1.0, -1.0):
+                inputs = [np.full_like(x, number) for x in trial.inputs(dtype=dtype)]
+                try:
+                    found = results(trial, trial.context(dtype, training), inputs)
+                except (ShapeError, DataError):
+                    continue
+                for name, array in found.items():
+                    if np.isnan(array).any():
+                        raise Broken(
+                            f"in {_mode(training)}, {np.dtype(dtype)}, where all inputs are {number:g}, "
+                            f"{int(np.isnan(array).sum())} of {array.size} numbers of {name} are nan"
+                        )
+    return "0, 1 and -1 everywhere"
 
 
 @RULES.rule(

@@ -18,8 +18,11 @@ RULES = Rules()
 
 SIZE, STEPS = 64, 12
 
-GRADIENTS = (1.0, 1e-8, 1e8)
+GRADIENTS = (1.0, 1e-8, 1e-25, 1e8)
 """Factors of gradients with which both dtypes are tried."""
+
+LATE = (1_000, 1_000_000)
+"""Steps that a long training has made."""
 
 LARGEST_DIFFERENCE = 1e-3
 """Of what steps in float32 change, relative to the greatest change: moments add up, and quotients of small ones feel
@@ -257,7 +260,50 @@ def rate(trial: Trial) -> str:
         state.step(rate=0.0, decay=0.0)
     if not np.array_equal(state.parameter, before):
         raise Broken("with a rate of 0 the parameters change")
-    return ""
+    still = State(trial.component)
+    for _ in range(3):
+        still.step(np.zeros(SIZE), rate=0.0, decay=0.1)
+    if np.isfinite(still.parameter).all() and not np.array_equal(still.parameter, before):
+        raise Broken(
+            f"with a rate of 0 and a decay of 0.1 parameters move by "
+            f"{np.abs(still.parameter - before).max():.3g}: multiply "
+            "the decay by the rate"
+        )
+    changes = []
+    for factor in (1.0, 0.5):
+        state = State(trial.component)
+        state.step(rate=factor * trial.component.learning_rate, decay=0.0)
+        changes.append((state.parameter - before) / factor)
+    size = float(np.abs(changes[0]).max())
+    distance = float(np.abs(changes[1] - changes[0]).max())
+    if not distance <= 1e-6 * size + 1e-14:
+        raise Broken(
+            f"twice the change of the first step with half the rate differs by {distance:.3g} from that "
+            f"with the whole rate, "
+            f"which is {size:.3g} at most; a step is to be as large as its rate"
+        )
+    return "0, one half, one"
+
+
+@RULES.rule(
+    "late steps",
+    "Powers of `step` may come to 0 or 1 and not to inf, and learning goes on after any number of steps.",
+    after=("runs", "nothing hidden"),
+)
+def late_steps(trial: Trial) -> str:
+    for late in LATE:
+        state = trial.after()
+        state.steps = late
+        before = state.parameter.copy()
+        for _ in range(2):
+            state.step(decay=0.0)
+        if not np.isfinite(state.parameter).all():
+            raise Broken(
+                f"after step {late:,} {np.sum(~np.isfinite(state.parameter))} of {SIZE} parameters are not finite"
+            )
+        if np.array_equal(state.parameter, before):
+            raise Broken(f"after step {late:,} nothing moves")
+    return f"after {' and '.join(f'{late:,}' for late in LATE)}"
 
 
 @RULES.rule(
@@ -276,9 +322,34 @@ def zero_gradient(trial: Trial) -> str:
     return ""
 
 
+def _check_amount(trial: Trial) -> None:
+    """Raises Broken where a decay is neither taken off the parameter nor added to the gradient, once."""
+    rate, decay = trial.component.learning_rate, 0.1
+    state, added = State(trial.component), State(trial.component)
+    first = state.parameter.copy()
+    state.step(np.zeros(SIZE), decay=decay)
+    added.step(decay * first, decay=0.0)
+    found = state.parameter - first
+    allowed = {
+        "taken off": first * (1 - rate * decay) - first,
+        "taken off, backwards": first / (1 + rate * decay) - first,
+        "taken off, by the schedule's factor alone": first * (1 - decay) - first,
+        "added to the gradient": added.parameter - first,
+    }
+    if not any(np.allclose(found, expected, rtol=1e-3, atol=1e-12) for expected in allowed.values()):
+        raise Broken(
+            f"a first step with a decay of {decay}, a rate of {rate:g} and no gradient shrinks parameters by "
+            f"{np.abs(found).sum() / np.abs(first).sum():.4g}; expected {rate * decay:.4g}, or what a "
+            f"gradient of {decay} times "
+            f"the parameter does, {np.abs(allowed['added to the gradient']).sum() / np.abs(first).sum():.4g}"
+        )
+
+
 @RULES.rule(
     "weight decay",
-    "The argument weight_decay, 0 for biases and norms, draws parameters towards 0; the field says nothing of them.",
+    "The argument weight_decay, 0 for biases and norms, draws parameters towards 0; the field says "
+    "nothing of them. It is "
+    "applied once: theta -= eta lambda theta, or g += lambda theta.",
     after=("runs", "zero gradient"),
 )
 def weight_decay(trial: Trial) -> str:
@@ -289,6 +360,7 @@ def weight_decay(trial: Trial) -> str:
     after = float(np.abs(state.parameter).sum())
     if not after < before:
         raise Broken(f"with a decay of 0.1 and no gradient the sum of magnitudes goes from {before:.6g} to {after:.6g}")
+    _check_amount(trial)
     decaying = type(trial.component)(**{**trial.fields, "weight_decay": 0.1})
     undecayed = State(decaying)
     start = undecayed.parameter.copy()

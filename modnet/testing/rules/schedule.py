@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 
@@ -19,17 +22,26 @@ class Trial(of_component.Trial):
     component: Schedule
 
 
-def courses() -> list[list[Progress]]:
-    """Runs of different lengths, in steps of half an epoch, one epoch beyond their end."""
+def courses(figures: Sequence[str] = ("loss", "validation_loss"), nan: bool = False) -> list[list[Progress]]:
+    """Runs of different lengths, in steps of a fifth of an epoch, one epoch beyond their end.
+
+    Args:
+        figures: what the runs record.
+        nan: whether some of the values are nan, as a run that diverges has them.
+    """
     found = []
-    for epochs in (1, 2, 10, 1000):
+    for epochs in (1, 2, 3, 10, 37, 1000):
         run = []
-        # A long run is looked at here and there.
-        for step in range(0, 2 * epochs + 3, max(1, epochs // 25)):
-            done = step // 2
+        memory: dict[Schedule, Any] = {}
+        # A long run is looked at here and there, and at its end.
+        steps = [*range(0, 5 * epochs + 6, max(1, epochs // 10)), *range(5 * epochs - 5, 5 * epochs + 6)]
+        for step in sorted({step for step in steps if step >= 0}):
+            done = step // 5
             losses = tuple(1.0 if epoch > 3 else 4.0 - epoch for epoch in range(done))
-            history = MappingProxyType({"loss": losses, "validation_loss": losses} if done else {})
-            run.append(Progress(step / 2, epochs, history))
+            if nan:
+                losses = tuple(math.nan if epoch % 3 == 1 else loss for epoch, loss in enumerate(losses))
+            history = MappingProxyType(dict.fromkeys(figures, losses) if done else {})
+            run.append(Progress(step / 5, epochs, history, dict.fromkeys(figures, False), memory))
         found.append(run)
     return found
 
@@ -41,7 +53,8 @@ def courses() -> list[list[Progress]]:
 )
 def finite(trial: Trial) -> str:
     lowest, highest = math.inf, 0.0
-    for run in courses():
+    found: Any
+    for run in _all_courses(trial.component):
         for progress in run:
             found = trial.component.factor(progress)
             place = f"epoch {progress.epoch:g} of {progress.epochs}"
@@ -50,19 +63,40 @@ def finite(trial: Trial) -> str:
             if not math.isfinite(found) or found < 0:
                 raise Broken(f"{place}: the factor is {found}")
             lowest, highest = min(lowest, found), max(highest, found)
+    if not highest:
+        raise Broken("the factor is 0 from first to last: nothing is ever learnt")
     return f"from {lowest:.3g} to {highest:.3g}"
+
+
+def _all_courses(schedule: Schedule) -> Iterator[list[Progress]]:
+    """Usual runs, runs without validation, if the schedule has nothing against them, and runs with nan."""
+    yield from courses()
+    try:
+        schedule.check_figures({"loss": False})
+    except ValueError:
+        pass
+    else:
+        yield from courses(("loss",))
+    yield from courses(nan=True)
 
 
 @RULES.rule(
     "pure",
     "The factor follows from `progress` alone, with the history in it, so that a run that goes on repeats it: nothing "
-    "is remembered from one call to the next, nothing drawn.",
+    "is remembered from one call to the next, nothing drawn. What is kept in progress.memory may be gone "
+    "at any time, and "
+    "may be there from an epoch before.",
     after=("finite",),
 )
 def pure(trial: Trial) -> str:
     for run in courses():
         with GlobalNumbers(1):
             forwards = [trial.component.factor(progress) for progress in run]
+        for at, progress in enumerate(run):
+            for what, memory in (("again", progress.memory), ("with an empty progress.memory", {})):
+                found = trial.component.factor(replace(progress, memory=memory))
+                if found != forwards[at]:
+                    raise Broken(f"epoch {progress.epoch:g} of {progress.epochs}: {forwards[at]}, and {found} {what}")
         order = np.random.default_rng(0).permutation(len(run))
         with GlobalNumbers(2):
             mixed = {int(at): trial.component.factor(run[at]) for at in order}
