@@ -205,14 +205,14 @@ class Objective:
                 weights = None if batches.weights is None else batches.weights[chosen]
                 if weights is not None and weights.ndim > 1:
                     break  # what has no weight may be anything, and what has one is met in its batch
-                few = _representable(target[chosen], self.network.dtype, head.name, chosen)
+                few = _representable(target[chosen], self.network.dtype, head.name, chosen, batches.row_name)
                 if not _are_labels(head.loss, few, len(shape)):
                     few = few.astype(self.network.dtype, copy=False)
                 try:
                     head.loss.check_targets(shape, few)
                     by_class = head.loss.sample_weights(few)
                 except SampleError as error:
-                    raise error.at(f"row {row_of(chosen, error.sample)}") from None
+                    raise error.at(batches.row_name(row_of(chosen, error.sample))) from None
                 if by_class is not None:
                     weight += float(np.sum(by_class if weights is None else by_class * weights))
                     by_classes = True
@@ -402,7 +402,13 @@ def row_of(rows: slice | Array | None, position: int) -> int:
     return (rows.start or 0) + position if isinstance(rows, slice) else int(rows[position])
 
 
-def _representable(target: Array, dtype: np.dtype[Any], output: str, rows: slice | Array | None) -> Array:
+def _representable(
+    target: Array,
+    dtype: np.dtype[Any],
+    output: str,
+    rows: slice | Array | None,
+    row_name: Callable[[int], str] = "row {}".format,
+) -> Array:
     """The target; a number in it that the dtype cannot hold raises DataError, with its row."""
     if target.dtype.kind != "f" or target.dtype.itemsize <= dtype.itemsize or not target.size:
         return target
@@ -412,7 +418,7 @@ def _representable(target: Array, dtype: np.dtype[Any], output: str, rows: slice
         if huge.any():
             first = np.argwhere(huge)[0]
             raise DataError(
-                f"target of {show(output)}: {target[tuple(first)]:g} in row {row_of(rows, int(first[0]))} "
+                f"target of {show(output)}: {target[tuple(first)]:g} in {row_name(row_of(rows, int(first[0])))} "
                 f'is beyond what {dtype} can hold ({most:.2g}); take smaller units, or dtype = "float64" in [network]'
             )
     return target

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,6 +11,8 @@ import numpy as np
 from modnet.component import Array
 from modnet.configuration import show
 from modnet.errors import DataError, ShapeError
+from modnet.losses.targets import SampleError
+from modnet.network import beyond, beyond_text
 from modnet.training.batches import ArrayBatches, Batches, StreamBatches
 
 if TYPE_CHECKING:
@@ -50,6 +53,17 @@ def look_over(evaluation: Evaluation, batches: Batches, what: str) -> None:
         return  # what fails in another way is no fault of a row; the run meets it, and tells of it in its own words
 
 
+@contextmanager
+def naming(what: str) -> Iterator[None]:
+    """Says in an error about data which they are, unless `what` is ""."""
+    try:
+        yield
+    except ShapeError as error:
+        raise (ShapeError(f"{what}: {error.message}", error.hint) if what else error) from None
+    except DataError as error:
+        raise (DataError(f"{what}: {error}") if what else error) from None
+
+
 def _look_over_arrays(evaluation: Evaluation, batches: ArrayBatches, what: str) -> None:
     rows: Any = range(batches.samples) if batches.rows is None else batches.rows
     usual = [int(row) for row in rows[:USUAL]]
@@ -65,26 +79,31 @@ def _look_over_arrays(evaluation: Evaluation, batches: ArrayBatches, what: str) 
             return
         suspects = [[row] for row in usual] + [[*usual, row] for row in unusual]
     except (ShapeError, DataError):
-        _try(is_finite, usual, what, "")
+        for row in usual + unusual:
+            _check_representable(evaluation, batches, row, what)
+        _try(is_finite, usual, batches, what)
         suspects = [[*usual, row] for row in unusual]
     for chosen in suspects:
         row = chosen[-1]
-        if not _try(is_finite, chosen, what, f"row {row}"):
+        if not _try(is_finite, chosen, batches, what, batches.row_name(row)):
             holder = _not_finite(evaluation, batches, row)
             if holder:
                 remedy = "clean the data, or leave the row out"
-                raise DataError(f"{what}: {holder} in row {row}, and the loss becomes that too; {remedy}")
+                raise DataError(f"{what}: {holder} in {batches.row_name(row)}, so the loss is not finite; {remedy}")
 
 
-def _try(is_finite: Callable[[list[int]], bool], rows: list[int], what: str, place: str) -> bool:
+def _try(
+    is_finite: Callable[[list[int]], bool], rows: list[int], batches: ArrayBatches, what: str, place: str = ""
+) -> bool:
     """Whether the loss of some rows is finite; the errors say where the rows are."""
     try:
         return is_finite(rows)
     except ShapeError as error:
         raise ShapeError(f"{what}: {error.message}", error.hint) from None
+    except SampleError as error:
+        raise DataError(f"{what}: {error.at(batches.row_name(rows[error.sample]))}") from None
     except DataError as error:
-        where = what if place in str(error) else f"{what}, {place}"
-        raise DataError(f"{where}: {error}") from None
+        raise DataError(f"{what}, {place}: {error}" if place else f"{what}: {error}") from None
 
 
 def _look_over_list(evaluation: Evaluation, batches: StreamBatches, what: str) -> None:
@@ -107,7 +126,16 @@ def _look_over_list(evaluation: Evaluation, batches: StreamBatches, what: str) -
                 with np.errstate(all="ignore"):
                     finite = evaluation.tally(one).is_finite()
                 if not finite:
-                    raise DataError(f"{what}, batch {number}: {holder} in row {row}, and the loss becomes that too")
+                    raise DataError(f"{what}, batch {number}: {holder} in row {row}, so the loss is not finite")
+
+
+def _check_representable(evaluation: Evaluation, batches: ArrayBatches, row: int, what: str) -> None:
+    """Refuses a row with a number that the network's dtype cannot hold."""
+    network = evaluation.network
+    for slot, (name, array) in enumerate(zip(network.inputs, batches.inputs, strict=True)):
+        dtype = network.input_dtype(slot)
+        if array.dtype.kind == "f" and dtype.kind == "f" and beyond(array[row], dtype).any():
+            raise DataError(f"{what}: {beyond_text(name, array[row : row + 1], dtype, batches.row_name(row))}")
 
 
 def _not_finite(evaluation: Evaluation, batches: ArrayBatches, row: int) -> str:
