@@ -37,6 +37,7 @@ def test_what_it_shows(run, model):
         "  mean          (3,)     float32   12 B   state",
         "  deviation     (3,)     float32   12 B   state",
         "  samples       ()       float32    4 B   state",
+        "  mean_rest     (3,)     float32   12 B   state",
         "linear_1        linear",
         "  weight        (3, 8)   float32   96 B",
         "  bias          (8,)     float32   32 B",
@@ -203,7 +204,7 @@ def test_json(run, model):
     ]
     assert report["groups"] == [
         {"name": "parameters", "dtype": "float32", "arrays": 4, "bytes": 200},
-        {"name": "state", "dtype": "float32", "arrays": 3, "bytes": 28},
+        {"name": "state", "dtype": "float32", "arrays": 4, "bytes": 40},
     ]
     assert report["spec"] == read_header(model).header["spec"]
     assert (report["checkpoint"], report["other"]) == (None, {})

@@ -33,7 +33,7 @@ def damage(path, *groups):
 
 def test_a_whole_file(run, model):
     size = f"{Path(model).stat().st_size / 1000:.1f} kB"
-    assert run("verify", model).stdout == f"pets.modnet   whole: 7 arrays, {size}\n"
+    assert run("verify", model).stdout == f"pets.modnet   whole: 8 arrays, {size}\n"
 
 
 def test_what_is_damaged_and_what_can_still_be_read(run, checkpoint):

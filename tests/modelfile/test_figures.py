@@ -191,7 +191,7 @@ def nested(layers, depth):
     history=FIGURES,
     metrics=FIGURES,
     metadata=st.one_of(FIGURES, VALUES),
-    seed=st.sampled_from([0, 2**64 - 1, 2**64]),
+    seed=st.sampled_from([0, 2**64 - 1]),
     limit=st.none() | st.sampled_from(LIMITS),
 )
 def test_what_save_accepts_load_opens(tmp_path_factory, layers, name, depth, history, metrics, metadata, seed, limit):

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 import modnet
+from modnet import component, graph
 from modnet.modelfile import container, model
 from modnet.modelfile.reader import read_header
 
@@ -50,6 +51,7 @@ def test_constants():
     expected = {name: getattr(container, name) for name in ("ALIGNMENT", "FRAME_LENGTH", "ID_LENGTH", "CHUNK_LENGTH")}
     expected |= {name: getattr(container, name) for name in names}
     expected |= {name: getattr(model, name) for name in ("NODE_LIMIT", "BYTES_FOR_A_NODE", "COMPONENTS_FOR_A_NODE")}
+    expected |= {"PARTS_FOR_A_NODE": graph.PARTS_FOR_A_NODE, "MOST_AXES": component.MOST_AXES}
     assert documented == expected
 
 
