@@ -449,6 +449,8 @@ class Loss(Component):
             hint = ""
             if prediction_shape == (1,) and target_shape == ():
                 hint = "give the target a last axis of 1: y[:, None]"
+            elif target_shape == (1,) and () in accepted:
+                hint = "labels have no axis of their own: y[:, 0]"
             elif target_shape == prediction_shape[1:] and target_shape:
                 hint = "shapes are those of one sample; is the batch axis missing?"
             raise ShapeError(

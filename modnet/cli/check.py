@@ -71,7 +71,7 @@ def command(ctx: click.Context, spec: str, plugins: tuple[str, ...], settings: t
 
 def _check_training(job: Job) -> list[str]:
     """Checks that loss, metrics and data fit the network; gives notes on what could not be checked."""
-    from modnet.errors import ShapeError, TooLarge
+    from modnet.errors import DataError, ShapeError, TooLarge
 
     job.require_savable()
     if job.network.training is None:
@@ -95,8 +95,11 @@ def _check_training(job: Job) -> list[str]:
     if job.network.spec.data is None or missing:
         reason = f"{missing[0]} is not there" if missing else "there is no [data] table"
         return [*notes, f"{reason}: the data were not compared with the network"]
-    with _at(job, "data", "train"):
+    try:
         loaded = job.load_data(objective)
+    except (ShapeError, DataError) as error:
+        with _at(job, "data", _part_at_fault(job, str(error))):
+            raise
     job.network.schema = loaded.schema
     job.require_savable(objective)
     try:
@@ -104,6 +107,16 @@ def _check_training(job: Job) -> list[str]:
     except TooLarge as error:
         notes.append(f"note: no batch was tried: {error}")
     return notes
+
+
+def _part_at_fault(job: Job, message: str) -> str:
+    """The key of [data] whose file a message begins with."""
+    from modnet.data.load import located
+
+    data = job.network.spec.data
+    source = data.validation if data else None
+    path = source if isinstance(source, str) else getattr(source, "path", None) or getattr(source, "x", None)
+    return "validation" if path and message.startswith(str(located(path, job.path.parent))) else "train"
 
 
 def _data_files(job: Job) -> list[Path]:

@@ -50,7 +50,7 @@ def look_over(evaluation: Evaluation, batches: Batches, what: str) -> None:
     except (ShapeError, DataError):
         raise
     except Exception:
-        return  # what fails in another way is no fault of a row; the run meets it, and tells of it in its own words
+        return  # what fails in another way is not the fault of a row; the run meets it and reports it
 
 
 @contextmanager

@@ -164,3 +164,40 @@ def test_a_large_mapped_file_is_not_read_for_this(tmp_path, monkeypatch):
     mapped = np.load(tmp_path / "x.npy", mmap_mode="r")
     with np.errstate(all="ignore"), pytest.raises(modnet.Diverged):
         modnet.train(modnet.build(SPEC), mapped, y, epochs=1)
+
+
+STANDARDIZED = {**SPEC, "network": {**SPEC["network"], "layers": ["standardize", *SPEC["network"]["layers"]]}}
+
+
+@pytest.mark.parametrize("row", [3, 150])
+@pytest.mark.parametrize(
+    ("value", "what"), [(np.nan, "holds nan in row {}, so"), (1e39, "1e+39 in row {}, feature 1, is")]
+)
+def test_the_row_is_named_where_a_layer_learns_from_the_data_first(row, value, what):
+    x, y = blobs(200)
+    x = x.astype(np.float64)
+    x[row, 1] = value
+    refused(what.format(row), x, y, STANDARDIZED)
+    refused(what.format(row), x, y, SPEC)
+
+
+def test_data_from_a_file_are_called_as_the_file_is_and_its_rows_are():
+    x, y = blobs(40)
+    names = {"name": "points.csv", "row_name": lambda row: f"row {row + 1} (line {row + 2})"}
+    bad = y.copy()
+    bad[20] = 7
+    rows = np.arange(40)[::-1].copy()
+    expected = re.escape("points.csv: expected labels that are whole numbers from 0 to ")
+    for arrays in (
+        Dataset({"input": x}, {"output": bad}, **names),
+        Dataset({"input": x}, {"output": bad}, rows, **names),
+    ):
+        with pytest.raises(modnet.DataError, match=f"^{expected}.* found 7 in row 21 \\(line 22\\)"):
+            modnet.train(modnet.build(SPEC), arrays, epochs=1)
+        with pytest.raises(modnet.DataError, match=f"^{expected}.* found 7 in row 21 \\(line 22\\)"):
+            modnet.train(modnet.build(SPEC), x, y, epochs=1, validation=arrays)
+        with pytest.raises(modnet.DataError, match=f"^{expected}.* found 7 in row 21 \\(line 22\\)"):
+            modnet.evaluate(modnet.build(SPEC), arrays)
+    x[20, 0] = np.nan
+    arrays = Dataset({"input": x}, {"output": y}, rows, **names)
+    refused('points.csv: input "input" holds nan in row 21 (line 22), so the loss is not finite', arrays)
