@@ -236,20 +236,24 @@ class Objective:
         chosen = None
         if mask is not None or (weights is not None and weights.ndim > 1):
             chosen, weights = self._positions(head, value, mask, weights)
-        shown = values[head.prediction]
+        shown, looked_at = values[head.prediction], chosen
         try:
             for name, metric in head.metrics.items():
-                if chosen is None or not metric.positions:
+                looked_at = chosen if metric.positions else None
+                if looked_at is None:
                     tally.add_metric(head.name, name, metric, shown, given, batch.weights)
                 else:
-                    tally.add_metric(head.name, name, metric, _at(shown, chosen), _at(given, chosen), weights)
+                    tally.add_metric(head.name, name, metric, _at(shown, looked_at), _at(given, looked_at), weights)
+            looked_at = chosen
             if chosen is not None:
                 value, target = _at(value, chosen, context), _at(target, chosen, context)
             losses, gradient = head.measure(context, value, target)
             by_class = head.loss.sample_weights(target)
         except SampleError as error:
-            if batch.rows is None or chosen is not None:
-                raise
+            if looked_at is not None and given.ndim > 1:
+                error = error.of_step(int(looked_at[error.sample]), given.shape[1])
+            if batch.rows is None:
+                raise error from None
             raise error.at(f"row {row_of(batch.rows, error.sample)}") from None
         if by_class is None and weights is None:
             return _Losses(losses, gradient, None, None, chosen)

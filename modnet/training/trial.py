@@ -69,8 +69,13 @@ def _look_over_arrays(evaluation: Evaluation, batches: ArrayBatches, what: str) 
     usual = [int(row) for row in rows[:USUAL]]
     unusual = sorted(set(_unusual(evaluation, batches)) - set(usual))
 
+    weights = _weights_of_steps(batches.weights)
+
     def is_finite(chosen: list[int]) -> bool:
-        part = ArrayBatches(batches.inputs, batches.targets, None, len(chosen), np.asarray(chosen))
+        rows = np.asarray(chosen)
+        if weights is not None and not weights[rows].any():
+            return True
+        part = ArrayBatches(batches.inputs, batches.targets, weights, len(chosen), rows)
         with np.errstate(all="ignore"):
             return evaluation.tally(part).is_finite()
 
@@ -106,13 +111,19 @@ def _try(
         raise DataError(f"{what}, {place}: {error}" if place else f"{what}: {error}") from None
 
 
+def _weights_of_steps(weights: Array | None) -> Array | None:
+    """Weights of steps, without which a step that does not count would be refused; those of samples decide nothing."""
+    return weights if weights is not None and weights.ndim > 1 else None
+
+
 def _look_over_list(evaluation: Evaluation, batches: StreamBatches, what: str) -> None:
     """The same for a list of batches: shapes, targets, and numbers that are not finite."""
     stream = StreamBatches(batches.source, batches.network, batches.outputs)
     for number, batch in enumerate(stream.epoch()):
         if not batch.counts():
             continue
-        part = ArrayBatches(batch.inputs, batch.targets, None, len(batch))
+        weights = _weights_of_steps(batch.weights)
+        part = ArrayBatches(batch.inputs, batch.targets, weights, len(batch))
         try:
             evaluation.objective.check_targets(part)
         except ShapeError as error:
@@ -121,8 +132,8 @@ def _look_over_list(evaluation: Evaluation, batches: StreamBatches, what: str) -
             raise DataError(f"{what}, batch {number}: {error}") from None
         for row in {row for array in (*batch.inputs, *batch.targets.values()) for row in _extremes(array)}:
             holder = _not_finite(evaluation, part, row)
-            if holder:
-                one = ArrayBatches(batch.inputs, batch.targets, None, 1, np.array([row]))
+            if holder and (weights is None or weights[row].any()):
+                one = ArrayBatches(batch.inputs, batch.targets, weights, 1, np.array([row]))
                 with np.errstate(all="ignore"):
                     finite = evaluation.tally(one).is_finite()
                 if not finite:

@@ -201,3 +201,27 @@ def test_data_from_a_file_are_called_as_the_file_is_and_its_rows_are():
     x[20, 0] = np.nan
     arrays = Dataset({"input": x}, {"output": y}, rows, **names)
     refused('points.csv: input "input" holds nan in row 21 (line 22), so the loss is not finite', arrays)
+
+
+STEPS = {
+    "network": {"input": [5, 2], "layers": [{"type": "linear", "out_features": 3}, "softmax"]},
+    "training": {"loss": "cross_entropy", "metrics": ["accuracy"]},
+}
+
+
+@pytest.mark.parametrize("form", ["arrays", "list"])
+def test_a_label_at_a_step_of_weight_0_may_be_anything(form):
+    rng = np.random.default_rng(0)
+    x, y = rng.standard_normal((40, 5, 2)), rng.integers(0, 3, (40, 5))
+    weights = np.ones((40, 5))
+    y[:, 3:], weights[:, 3:] = -100, 0
+    weights[2] = 0
+    data = (x, y) if form == "arrays" else ([(x, y, weights)], None)
+    arguments = {"sample_weights": weights} if form == "arrays" else {}
+    assert np.isfinite(modnet.train(modnet.build(STEPS), *data, epochs=1, **arguments)["loss"][0])
+    y[33, 1] = 7
+    message = "expected labels that are whole numbers from 0 to 2, for 3 classes, found 7 in {}, step 1"
+    if form == "arrays":
+        refused(f"training data: {message.format('row 33')}", *data, STEPS, **arguments)
+    else:
+        refused(message.format("sample 33 of the batch"), *data, STEPS)
