@@ -115,7 +115,9 @@ class ArrayBatches:
         if weights is not None:
             _check_weights(weights, len(self.inputs[0]))
             if not (weights if rows is None else weights[rows]).any():
-                raise DataError("sample weights: expected some above 0; all of these rows have weight 0")
+                raise DataError(
+                    "sample weights: expected finite numbers >= 0, some above 0; all of these rows have weight 0"
+                )
         self._buffers: dict[int, Array] = {}
         self._contiguous: dict[int, Array] = {}
         self._resident = 0
