@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import warnings
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol
@@ -47,9 +47,6 @@ image that is enlarged in every node) can ask for years.
 
 IDLE_BYTES, SMALL_PASS = 64 << 20, 1 << 20
 """What the passes of predictions may hold together while nobody uses them, and what a pass holds that always stays."""
-
-
-greatest = np.maximum.reduce
 
 
 @dataclass(frozen=True)
@@ -321,7 +318,7 @@ class Network:
         passes = self._passes
         predictor = passes.borrow() or Pass(self, list(self.graph.outputs.values()))
         try:
-            cost = predictor.cost(arrays)
+            cost = predictor.only_cost or predictor.cost(arrays)
             if batch_size is None:
                 batch_size = rows if 0 < rows <= FEWEST_ROWS else self.rows_at_a_time(arrays)
                 if batch_size * cost.row > SMALL:
@@ -541,13 +538,14 @@ class Cost:
         require(rows * self.row + self.once, f"{self.label} for {rows} sample{'s' * (rows != 1)}", hint)
 
 
+_Call = tuple[int, Any, Any, Context, tuple[int, ...]]
+"""Slot, forward, backward, context and sources of a node."""
+
+
 class Pass:
     """The way of batches through a network, again and again: one context for each node, with its buffers.
 
     A pass is used by one thread at a time. It runs the nodes that the wanted slots depend on, and no others.
-
-    Attributes:
-        masks: slot -> the mask of its sequences in the last `forward`, for those that have one.
 
     Args:
         network: the network.
@@ -558,7 +556,9 @@ class Pass:
         kernels: faster code for some of the layers; without it they run on their own.
 
     Attributes:
+        masks: slot -> the mask of its sequences in the last `forward`, for those that have one.
         held: one number, the bytes of all buffers; the contexts count it up.
+        only_cost: what `cost` has found where samples have one shape, so that it need not be asked again.
     """
 
     def __init__(
@@ -587,11 +587,12 @@ class Pass:
         self._conversion = Context(network.dtype, meter=self.held)
         self._seen = False
         self._costs: dict[tuple[Shape, ...], Cost] = {}
+        self.only_cost: Cost | None = None
         self._masked = any(self._node(slot).layer.makes_mask for slot in self._order)
         self.masks: dict[int, Array] = {}
         self._raw: list[Context] = []
         self.contexts = {slot: self._context(slot, training, rng) for slot in self._order}
-        self._calls: list[tuple[int, Any, Any, Context, tuple[int, ...]]] = []
+        self._calls: list[_Call] = []
         for slot in self._order:
             layer = self._node(slot).layer
             methods: list[Any] = [layer.forward, layer.backward]
@@ -694,10 +695,13 @@ class Pass:
         if found is None:
             if len(self._costs) >= MOST_COSTS:
                 self._costs.clear()
-            found = self._costs[shapes] = self._cost(shapes)
-        if found.work > WORK_LIMIT:
-            count = f"{found.work:.2g}" if found.work < 10**300 else "10^300"
-            raise TooLarge(f"one sample takes {count} multiply-adds, and {WORK_LIMIT:.0e} is the limit")
+            found = self._cost(shapes)
+            if found.work > WORK_LIMIT:
+                count = f"{found.work:.2g}" if found.work < 10**300 else "10^300"
+                raise TooLarge(f"one sample takes {count} multiply-adds, and {WORK_LIMIT:.0e} is the limit")
+            self._costs[shapes] = found
+            if not any(None in shape for shape in self.network.inputs.values()):
+                self.only_cost = found
         return found
 
     def _cost(self, inputs: tuple[Shape, ...]) -> Cost:
@@ -735,29 +739,17 @@ class Pass:
         self._conversion.begin()
         for slot, (array, dtype) in enumerate(zip(inputs, self._dtypes, strict=True)):
             values[slot] = array if array.dtype == dtype else self._converted(array, dtype, slot)
-        masks: dict[int, Array] = {}
-        self.masks = masks
+        calls = self._with_masks() if self._masked else self._calls
         slot = 0
         try:
-            for slot, forward, _, context, sources in self._calls:
+            for slot, forward, _, context, sources in calls:
                 context.begin()
                 if context.raw:
                     context.raw = tuple(self.raw(source, inputs) for source in sources)
-                if self._masked:
-                    context.masks = tuple(masks.get(source) for source in sources)
-                    context.output_mask = common = common_mask(context.masks)
                 if len(sources) == 1:
                     values[slot] = forward(context, values[sources[0]])
                 else:
                     values[slot] = forward(context, *[values[source] for source in sources])
-                if self._masked and context.output_mask is not None:
-                    mask = context.output_mask
-                    if self.gradients is None and mask is not common:
-                        # It may lie in a buffer, and outlives the output, whose storage then goes to other nodes.
-                        mask = mask.copy()
-                    # A layer that takes all steps together, or makes others of them, ends the mask's way.
-                    if values[slot].shape[1:2] == mask.shape[1:]:
-                        masks[slot] = mask
         except ShapeError as error:
             node = self._node(slot)
             given = " and ".join(str(values[source].shape) for source in node.inputs)
@@ -768,6 +760,25 @@ class Pass:
         if not self._seen:
             self._check_shapes()
         return [values[slot] for slot in self.wanted]
+
+    def _with_masks(self) -> Iterator[_Call]:
+        """The calls of the nodes; before each its context is given masks, and after it the output's mask is kept."""
+        masks: dict[int, Array] = {}
+        self.masks = masks
+        for call in self._calls:
+            slot, _, _, context, sources = call
+            context.masks = tuple(masks.get(source) for source in sources)
+            context.output_mask = common = common_mask(context.masks)
+            yield call
+            mask = context.output_mask
+            if mask is None:
+                continue
+            if self.gradients is None and mask is not common:
+                # It may lie in a buffer, and outlives the output, whose storage then goes to other nodes.
+                mask = mask.copy()
+            # A layer that takes all steps together, or makes others of them, ends the mask's way.
+            if self._values[slot].shape[1:2] == mask.shape[1:]:
+                masks[slot] = mask
 
     def raw(self, slot: int, inputs: Sequence[Array]) -> Array | None:
         """What was given to the network, in another dtype than its readers take, where a slot has that and no more.
@@ -937,8 +948,8 @@ def _numbers(shape: Shape) -> int:
 
 def _has_nan(values: list[Array]) -> bool:
     for value in values:  # noqa: SIM110  a generator takes as long as the rest of this
-        # A maximum hands nan on, and takes a fraction of the time of isnan.
-        if value.size and (highest := greatest(value, None)) != highest:
+        # To argmax nan is the greatest, and of few numbers it is found sooner than any sum or maximum.
+        if value.size and (greatest := value.item(value.argmax())) != greatest:
             return True
     return False
 

@@ -16,8 +16,9 @@ from modnet.registry import Registry, default_registry
 from modnet.spec.model import TrainingSpec
 from modnet.summary import in_columns, readable_bytes
 from modnet.training.batches import ArrayBatches, Batch, named_targets
-from modnet.training.objective import Objective, Penalty, Tally
+from modnet.training.objective import Objective, Penalty
 from modnet.training.optimization import Optimization
+from modnet.training.tally import Tally
 
 PEAK_SIZE = 1024
 """Rows and columns of the product by which the machine's speed is measured."""

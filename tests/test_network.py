@@ -662,6 +662,8 @@ def test_the_output_as_a_whole_has_to_fit(megabytes):
     network = build(widening(10), (100,), dtype="float32")
     with pytest.raises(modnet.TooLarge, match="the output needs 205 MB"):
         network.predict(np.ones((500, 100)), batch_size=1)
+
+
 # What is no number
 
 

@@ -139,7 +139,7 @@ def _try_a_batch(job: Job, objective: Objective, loaded: LoadedData) -> None:
     from modnet.memory import require
     from modnet.training.batches import ArrayBatches
     from modnet.training.trainer import Evaluation
-    from modnet.training.trial import look_over, naming
+    from modnet.training.trial import check_targets, look_over, naming
 
     require(job.network.layout.nbytes(job.network.dtype), "the network with all its arrays")
     evaluation = Evaluation(job.network, objective)
@@ -149,7 +149,7 @@ def _try_a_batch(job: Job, objective: Objective, loaded: LoadedData) -> None:
                 arrays = job.network.arrays(part.inputs)
                 batches = ArrayBatches(arrays, part.targets, None, TRIAL_ROWS, part.rows, part.name, part.row_name)
                 with naming(part.name):
-                    objective.check_targets(batches)
+                    check_targets(objective, batches)
                 look_over(evaluation, batches, part.name or f"{what} data")
     with _at(job, "training"):
         few = loaded.train.take(range(min(TRIAL_ROWS, len(loaded.train))))

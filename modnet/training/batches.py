@@ -47,7 +47,7 @@ class Batch:
 
     def counts(self) -> bool:
         """Whether there are samples, and some with a weight."""
-        return len(self) > 0 and (self.weights is None or bool(self.weights.any()))
+        return len(self.inputs[0]) > 0 and (self.weights is None or bool(self.weights.any()))
 
 
 class Batches(Protocol):

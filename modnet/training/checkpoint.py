@@ -32,8 +32,8 @@ from modnet.registry import CORE
 from modnet.schedules import Plateau
 from modnet.spec.model import TrainingSpec
 from modnet.training.callbacks import Checkpoint
-from modnet.training.objective import Tally
 from modnet.training.run import Run
+from modnet.training.tally import Tally
 
 try:
     import fcntl

@@ -5,31 +5,29 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from modnet.component import Array, Callback, Loss, Metric, Schedule, WeightedLoss
 from modnet.configuration import did_you_mean, path_text, show
 from modnet.context import Context
-from modnet.errors import DataError, Problem, ShapeError, SpecError, TrainingError
+from modnet.errors import DataError, Problem, ShapeError, SpecError
 from modnet.kernels import NUMPY_ONLY, Kernels
 from modnet.losses.targets import SampleError
 from modnet.network import Network
 from modnet.parameters import FlatArray
 from modnet.spec.model import TrainingSpec
-from modnet.training.batches import ArrayBatches, Batch
+from modnet.training.batches import Batch
 from modnet.training.endings import check_distributions, unfit_ending
 from modnet.training.optimization import safe_norm
+from modnet.training.tally import Tally
 
 VALIDATION = "validation_"
 """What the names of the validation's figures begin with."""
 
 COUPLING = 1e-3
 """By how much of it a sample's value may differ in a smaller batch: rounding differs, by far less."""
-
-ROWS_AT_A_TIME = 1 << 16
-"""Targets that are looked at together before training."""
 
 
 @dataclass
@@ -68,6 +66,7 @@ class Objective:
         heads: the outputs that have a loss.
         wanted: the slots whose values `measure` takes; the losses' own come first.
         reached: the names of the parameters that any of the losses depends on.
+        masked: whether a layer says which steps count.
     """
 
     def __init__(self, network: Network, training: TrainingSpec, kernels: Kernels = NUMPY_ONLY) -> None:
@@ -120,7 +119,7 @@ class Objective:
         self.wanted = [head.slot for head in self.heads] + predictions
         self.reached = network.parameters_behind(head.slot for head in self.heads)
         self._checked: set[tuple[Any, ...]] = set()
-        self._masked = any(node.layer.makes_mask for node in network.graph.nodes)
+        self.masked = any(node.layer.makes_mask for node in network.graph.nodes)
 
     def figures(self, validation: bool = False) -> dict[str, bool | None]:
         """The name of every figure -> whether a greater value is better; with those of the validation, if wanted.
@@ -167,9 +166,8 @@ class Objective:
         total, weighted = 0.0, False
         gradients = []
         for head, value in zip(self.heads, values, strict=False):
-            found = self._losses(head, head.training, values, batch, tally, masks)
-            loss_sum, weight_sum = tally.add_losses(head.name, found)
-            gradient, factors = found.gradient, found.factors
+            losses, gradient, factors, weights, chosen = self._losses(head, head.training, values, batch, tally, masks)
+            loss_sum, weight_sum = tally.add_losses(head.name, losses, factors, weights)
             scale = head.weight / weight_sum if weight_sum else 0.0
             weighted = weighted or weight_sum > 0
             if factors is None:
@@ -177,47 +175,15 @@ class Objective:
             else:
                 shares = np.multiply(factors, scale, out=head.training.buffer(factors.shape))
                 gradient *= shares.reshape(-1, *[1] * (gradient.ndim - 1))
-            gradients.append(found.spread(gradient, value, head.training))
+            gradients.append(gradient if chosen is None else _spread(gradient, chosen, value, head.training))
             total += scale * loss_sum
         return (total, gradients) if weighted else (math.nan, [])
 
     def evaluate(self, values: Sequence[Array], batch: Batch, tally: Tally, masks: Sequence[Array | None] = ()) -> None:
         """Adds the loss of a batch to `tally`, without the gradient; arguments and errors as of `measure`."""
         for head in self.heads:
-            tally.add_losses(head.name, self._losses(head, head.evaluating, values, batch, tally, masks))
-
-    def check_targets(self, batches: ArrayBatches) -> None:
-        """Looks at all targets in memory, and at labels in mapped files, before there is a prediction.
-
-        Raises:
-            DataError: one is none that the loss can take, with its row; or the loss gives no target a weight.
-        """
-        for head in self.heads:
-            shape, target = self.network.outputs[head.name], batches.targets[head.name]
-            by_rows = isinstance(target, np.memmap) and target.ndim > 1
-            if by_rows or shape[-1:] == (None,) or (self._masked and len(shape) > 1):
-                continue  # what stands at padded steps may be anything
-            head.loss.check_shapes(shape, target.shape[1:])
-            weight, by_classes = 0.0, False
-            for start in range(0, batches.samples, ROWS_AT_A_TIME):
-                part = slice(start, start + ROWS_AT_A_TIME)
-                chosen = part if batches.rows is None else batches.rows[part]
-                weights = None if batches.weights is None else batches.weights[chosen]
-                if weights is not None and weights.ndim > 1:
-                    break  # what has no weight may be anything, and what has one is met in its batch
-                few = _representable(target[chosen], self.network.dtype, head.name, chosen, batches.row_name)
-                if not _are_labels(head.loss, few, len(shape)):
-                    few = few.astype(self.network.dtype, copy=False)
-                try:
-                    head.loss.check_targets(shape, few)
-                    by_class = head.loss.sample_weights(few)
-                except SampleError as error:
-                    raise error.at(batches.row_name(row_of(chosen, error.sample))) from None
-                if by_class is not None:
-                    weight += float(np.sum(by_class if weights is None else by_class * weights))
-                    by_classes = True
-            if by_classes and not weight:
-                raise DataError(f"no sample has a weight: the class weights of {head.loss.type} are 0 for all of them")
+            losses, _, factors, weights, _ = self._losses(head, head.evaluating, values, batch, tally, masks)
+            tally.add_losses(head.name, losses, factors, weights)
 
     def _losses(
         self,
@@ -228,7 +194,7 @@ class Objective:
         tally: Tally,
         masks: Sequence[Array | None],
     ) -> _Losses:
-        """Each sample's loss, its gradient and its weight; the metrics are added to `tally`."""
+        """The losses of samples, or of the steps that count; the metrics are added to `tally`."""
         context.begin()
         value, given, weights = values[head.position], batch.targets[head.name], batch.weights
         target = self._target(head, context, value, given, batch)
@@ -256,11 +222,11 @@ class Objective:
                 raise error from None
             raise error.at(f"row {row_of(batch.rows, error.sample)}") from None
         if by_class is None and weights is None:
-            return _Losses(losses, gradient, None, None, chosen)
+            return losses, gradient, None, None, chosen
         self._look_for_coupling(head, value, target, losses)
         total = weights if by_class is None else by_class if weights is None else by_class * weights
         factors = weights if head.loss.weighted else total
-        return _Losses(losses, gradient, _of_dtype(factors, losses), _of_dtype(total, losses), chosen)
+        return losses, gradient, _of_dtype(factors, losses), _of_dtype(total, losses), chosen
 
     def _positions(
         self, head: Head, value: Array, mask: Array | None, weights: Array | None
@@ -326,14 +292,14 @@ class Objective:
             self._checked.add(shapes)
         if target.dtype == value.dtype:
             return target
-        if _are_labels(head.loss, target, value.ndim - 1):
+        if are_labels(head.loss, target, value.ndim - 1):
             return target
         buffer = context.buffer(target.shape, value.dtype)
         with np.errstate(over="raise"):
             try:
                 np.copyto(buffer, target, casting="unsafe")
             except FloatingPointError:
-                _representable(target, value.dtype, head.name, batch.rows)
+                representable(target, value.dtype, head.name, batch.rows)
                 raise
         return buffer
 
@@ -359,27 +325,18 @@ def check_figures(training: TrainingSpec, figures: Mapping[str, bool | None]) ->
         raise SpecError(problems)
 
 
-class _Losses(NamedTuple):
-    """The losses of a batch's samples, or of the steps that count.
+_Losses = tuple[Array, Array, Array | None, Array | None, Array | None]
+"""Losses and their gradient; what they are multiplied by, and what their sum is divided by, None for ones; and the
+steps that they belong to, numbered through the batch, None where they are those of samples.
+"""
 
-    `factors` are what the losses are multiplied by, `weights` what their sum is divided by, None for ones. `chosen` are
-    the steps, numbered through the batch, None where the losses are those of samples.
-    """
 
-    losses: Array
-    gradient: Array
-    factors: Array | None
-    weights: Array | None
-    chosen: Array | None
-
-    def spread(self, gradient: Array, value: Array, context: Context) -> Array:
-        """The gradient of all steps, 0 for those that do not count."""
-        if self.chosen is None:
-            return gradient
-        whole = context.buffer(value.shape)
-        whole.fill(0)
-        whole.reshape(-1, *value.shape[2:])[self.chosen] = gradient
-        return whole
+def _spread(gradient: Array, chosen: Array, value: Array, context: Context) -> Array:
+    """The gradient of all steps, 0 for those that do not count."""
+    whole = context.buffer(value.shape)
+    whole.fill(0)
+    whole.reshape(-1, *value.shape[2:])[chosen] = gradient
+    return whole
 
 
 def _at(array: Array, chosen: Array, context: Context | None = None) -> Array:
@@ -390,7 +347,7 @@ def _at(array: Array, chosen: Array, context: Context | None = None) -> Array:
     return steps.take(chosen, axis=0, out=context.buffer((len(chosen), *steps.shape[1:]), array.dtype), mode="clip")
 
 
-def _are_labels(loss: Loss, target: Array, axes: int) -> bool:
+def are_labels(loss: Loss, target: Array, axes: int) -> bool:
     """Whether targets for predictions of so many axes are labels, which stay integers."""
     return loss.takes_labels and target.dtype.kind in "biu" and target.ndim <= axes
 
@@ -406,7 +363,7 @@ def row_of(rows: slice | Array | None, position: int) -> int:
     return (rows.start or 0) + position if isinstance(rows, slice) else int(rows[position])
 
 
-def _representable(
+def representable(
     target: Array,
     dtype: np.dtype[Any],
     output: str,
@@ -426,91 +383,6 @@ def _representable(
                 f'is beyond what {dtype} can hold ({most:.2g}); take smaller units, or dtype = "float64" in [network]'
             )
     return target
-
-
-class Tally:
-    """Sums over the batches of an epoch, from which its figures are made."""
-
-    def __init__(self, objective: Objective) -> None:
-        self.objective = objective
-        self._restored = False
-        self._losses = {head.name: [0.0, 0.0] for head in objective.heads}
-        self._metrics = {(h.name, name): metric.start() for h in objective.heads for name, metric in h.metrics.items()}
-
-    def add_losses(self, output: str, found: _Losses) -> tuple[float, float]:
-        """Adds the losses of samples; gives their sum, and that of their weights."""
-        losses, factors, weights = found.losses, found.factors, found.weights
-        loss_sum = float(np.add.reduce(losses) if factors is None else np.dot(losses, factors))
-        weight_sum = float(len(losses) if weights is None else np.add.reduce(weights))
-        self._losses[output][0] += loss_sum
-        self._losses[output][1] += weight_sum
-        return loss_sum, weight_sum
-
-    def add_metric(
-        self, output: str, name: str, metric: Metric, prediction: Array, target: Array, weights: Array | None
-    ) -> None:
-        key = (output, name)
-        try:
-            self._metrics[key] = metric.update(self._metrics[key], prediction, target, weights)
-        except Exception as error:
-            if not self._restored:
-                raise
-            raise _foreign_sums(name, error) from error
-
-    def state(self) -> dict[str, Any]:
-        """The sums, for a checkpoint."""
-        metrics: dict[str, dict[str, Any]] = {}
-        for (head, name), accumulator in self._metrics.items():
-            metrics.setdefault(head, {})[name] = accumulator
-        return {"losses": self._losses, "metrics": metrics}
-
-    def restore(self, state: Mapping[str, Any]) -> None:
-        """Takes over the sums of a checkpoint; metrics that it does not have begin anew.
-
-        What a metric's sums are is known to the metric alone: it is told where it cannot go on from them.
-        """
-        self._restored = True
-        self._losses = {name: list(state["losses"][name]) for name in self._losses}
-        for head, name in self._metrics:
-            if name in state["metrics"].get(head, {}):
-                self._metrics[head, name] = state["metrics"][head][name]
-
-    def has_nan(self) -> bool:
-        """Whether a loss so far is nan."""
-        return any(math.isnan(total) for total, _ in self._losses.values())
-
-    def is_finite(self) -> bool:
-        """Whether all losses so far are."""
-        return all(math.isfinite(total) for total, _ in self._losses.values())
-
-    def empty(self) -> list[str]:
-        """The outputs of whose samples none had a weight."""
-        return [head.name for head in self.objective.heads if not self._losses[head.name][1]]
-
-    def result(self, penalty: float = 0.0) -> dict[str, float | Array]:
-        """Figure name -> value; `penalty` is added to the total loss. Where nothing had a weight the loss is nan."""
-        several = len(self.objective.heads) > 1
-        means = {name: total / weight if weight else math.nan for name, (total, weight) in self._losses.items()}
-        figures: dict[str, float | Array] = {
-            "loss": sum(head.weight * means[head.name] for head in self.objective.heads if head.weight) + penalty
-        }
-        for head in self.objective.heads:
-            prefix = f"{head.name}_" if several else ""
-            if several:
-                figures[f"{head.name}_loss"] = means[head.name]
-            for name, metric in head.metrics.items():
-                try:
-                    figures[prefix + name] = metric.result(self._metrics[head.name, name])
-                except Exception as error:
-                    if not self._restored:
-                        raise
-                    raise _foreign_sums(name, error) from error
-        return figures
-
-
-def _foreign_sums(metric: str, error: Exception) -> TrainingError:
-    what = f"the metric {show(metric)} cannot go on from the sums that the checkpoint has"
-    return TrainingError(f"{what} ({type(error).__name__}: {error})")
 
 
 class Penalty:

@@ -17,8 +17,8 @@ from modnet.spec.model import TrainingSpec
 from modnet.training.history import History
 
 if TYPE_CHECKING:
-    from modnet.training.objective import Tally
     from modnet.training.optimization import Optimization
+    from modnet.training.tally import Tally
 
 INTERRUPTED = "interrupted"
 """`Run.stopped` and `History.stopped` of a run that Ctrl-C ended."""

@@ -30,10 +30,11 @@ from modnet.training.batches import sample_weights as weight_array
 from modnet.training.callbacks import RecordHistory
 from modnet.training.checkpoint import restore
 from modnet.training.history import History
-from modnet.training.objective import Objective, Penalty, Tally, check_figures, free_name, row_of
+from modnet.training.objective import Objective, Penalty, check_figures, free_name, row_of
 from modnet.training.optimization import Optimization
 from modnet.training.run import INTERRUPTED, TERMINATED, Run
-from modnet.training.trial import look_over, naming
+from modnet.training.tally import Tally
+from modnet.training.trial import check_targets, look_over, naming
 
 PARTS = 64
 """So many points of the first epoch are looked at to see whether a schedule changes the rate within it."""
@@ -150,7 +151,7 @@ def evaluate(
     with naming(x.name if isinstance(x, Dataset) else ""):
         batches = _source(network, objective, batch_size and training.batch_size, x, y, sample_weights, None)
         if isinstance(x, Dataset) and isinstance(batches, ArrayBatches):
-            objective.check_targets(batches)  # which names the row as its file does
+            check_targets(objective, batches)  # which names the row as its file does
         return Evaluation(network, objective).figures(batches, refuse_nan=True)
 
 
@@ -210,7 +211,7 @@ def _batches(
     with naming(x.name if isinstance(x, Dataset) else ""):
         batches = _source(network, objective, training.batch_size, x, y, sample_weights, steps)
         if isinstance(batches, ArrayBatches):
-            objective.check_targets(batches)
+            check_targets(objective, batches)
     if validation is None:
         return batches, None
     if isinstance(validation, int) and not isinstance(validation, bool):
@@ -242,7 +243,7 @@ def _batches(
     with naming((x.name if isinstance(x, Dataset) else "") or "validation"):
         validating = _source(network, objective, None, x, y, weights, None)
         if isinstance(validating, ArrayBatches):
-            objective.check_targets(validating)
+            check_targets(objective, validating)
     return batches, validating
 
 

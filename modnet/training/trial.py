@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -14,9 +14,13 @@ from modnet.errors import DataError, ShapeError
 from modnet.losses.targets import SampleError
 from modnet.network import beyond, beyond_text
 from modnet.training.batches import ArrayBatches, Batches, StreamBatches
+from modnet.training.objective import Objective, are_labels, representable, row_of
 
 if TYPE_CHECKING:
     from modnet.training.trainer import Evaluation
+
+ROWS_AT_A_TIME = 1 << 16
+"""Targets that a loss looks at together."""
 
 USUAL = 8
 """So many rows, the first ones, stand for those that are as they should be."""
@@ -24,16 +28,56 @@ USUAL = 8
 PIECE = 1 << 20
 """About as many bytes are looked at together."""
 
+MOST_LOOKED_AT = 4 << 20
+"""In so many bytes of a target its extremes are looked for; the loss itself has looked at all of them."""
+
+LARGE = 1e15
+"""Smaller numbers cannot be what makes another type, or a sum of squares, overflow."""
+
 MOST_MAPPED = 64 << 20
 """A mapped file with more bytes is not read for this."""
+
+
+def check_targets(objective: Objective, batches: ArrayBatches) -> None:
+    """Lets the losses look at all targets in memory, and at labels in mapped files, before there is a prediction.
+
+    Raises:
+        DataError: one is none that the loss can take, with its row; or the loss gives no target a weight.
+    """
+    network = objective.network
+    for head in objective.heads:
+        shape, target = network.outputs[head.name], batches.targets[head.name]
+        by_rows = isinstance(target, np.memmap) and target.ndim > 1
+        if by_rows or shape[-1:] == (None,) or (objective.masked and len(shape) > 1):
+            continue  # what stands at padded steps may be anything
+        head.loss.check_shapes(shape, target.shape[1:])
+        if batches.weights is not None and batches.weights.ndim > 1:
+            continue  # what has no weight may be anything, and what has one is met in its batch
+        weight, by_classes = 0.0, False
+        for start in range(0, batches.samples, ROWS_AT_A_TIME):
+            part = slice(start, start + ROWS_AT_A_TIME)
+            chosen = part if batches.rows is None else batches.rows[part]
+            few = representable(target[chosen], network.dtype, head.name, chosen, batches.row_name)
+            if not are_labels(head.loss, few, len(shape)):
+                few = few.astype(network.dtype, copy=False)
+            try:
+                head.loss.check_targets(shape, few)
+                by_class = head.loss.sample_weights(few)
+            except SampleError as error:
+                raise error.at(batches.row_name(row_of(chosen, error.sample))) from None
+            if by_class is not None:
+                weight += float(np.sum(by_class if batches.weights is None else by_class * batches.weights[chosen]))
+                by_classes = True
+        if by_classes and not weight:
+            raise DataError(f"no sample has a weight: the class weights of {head.loss.type} are 0 for all of them")
 
 
 def look_over(evaluation: Evaluation, batches: Batches, what: str) -> None:
     """Looks once at all data in memory, and sends their first and their most unusual rows through the network.
 
-    Unusual are the rows with the smallest and the greatest numbers, and those with numbers that are not finite: if the
-    network, a loss or a metric cannot take some row, it is most likely one of them. What a generator will give cannot
-    be known.
+    Unusual are the rows with numbers that are not finite or very large, and of ids and targets those with the smallest
+    and the greatest: if the network, a loss or a metric cannot take some row, it is most likely one of them. What a
+    generator will give cannot be known. It takes as long as to read the data from memory once.
 
     Args:
         what: how messages call the data.
@@ -125,7 +169,7 @@ def _look_over_list(evaluation: Evaluation, batches: StreamBatches, what: str) -
         weights = _weights_of_steps(batch.weights)
         part = ArrayBatches(batch.inputs, batch.targets, weights, len(batch))
         try:
-            evaluation.objective.check_targets(part)
+            check_targets(evaluation.objective, part)
         except ShapeError as error:
             raise ShapeError(f"{what}, batch {number}: {error.message}", error.hint) from None
         except DataError as error:
@@ -162,37 +206,89 @@ def _not_finite(evaluation: Evaluation, batches: ArrayBatches, row: int) -> str:
 def _unusual(evaluation: Evaluation, batches: ArrayBatches) -> Iterator[int]:
     """The rows with the most unusual inputs and targets, of those that have a weight."""
     network = evaluation.network
-    ids = [network.input_dtype(slot).kind == "i" for slot in range(len(network.inputs))]
-    views: list[tuple[Array, list[Callable[[Array], Array]]]] = [
-        (array, [_itself, *([_fraction] if to_ids and array.dtype.kind == "f" else [])])
-        for array, to_ids in zip(batches.inputs, ids, strict=True)
-    ]
+    for slot, array in enumerate(batches.inputs):
+        yield from _not_finite_or_large(array, batches)
+        if network.input_dtype(slot).kind == "i":
+            looks = [_itself, _fraction] if array.dtype.kind == "f" else [_itself]
+            yield from _extreme_rows(array, batches, looks, batches.samples)
     for target in batches.targets.values():
-        looks: list[Callable[[Array], Array]] = [_itself, _magnitude]
+        yield from _not_finite_or_large(target, batches)
+        looks = [_itself, _magnitude]
         looks += [_fraction] if target.dtype.kind == "f" else []
-        views.append((target, [*looks, _totals] if target.ndim > 1 else looks))
-    for array, chosen_looks in views:
-        if isinstance(array, np.memmap) and array.nbytes > MOST_MAPPED:
-            continue
-        size = max(1, PIECE // max(1, array.nbytes // max(1, len(array))))
-        found: dict[tuple[int, int], tuple[float, int]] = {}
-        for start in range(0, batches.samples, size):
-            chosen = slice(start, min(start + size, batches.samples))
-            rows = None if batches.rows is None else batches.rows[chosen]
-            piece = array[chosen] if rows is None else array[rows]
-            if not piece.size:
+        looks += [_totals] if target.ndim > 1 else []
+        yield from _extreme_rows(target, batches, looks, MOST_LOOKED_AT // _width(target))
+
+
+def _not_finite_or_large(array: Array, batches: ArrayBatches) -> list[int]:
+    """The first row with a number that is not finite, and that with the greatest where there are very large ones.
+
+    The array is gone through where it lies, whichever of its rows are wanted, with one product for each piece.
+    """
+    if array.dtype.kind != "f" or _is_large_file(array):
+        return []
+    size = max(1, PIECE // _width(array))
+    wanted = None
+    first: list[int] = []
+    greatest: list[int] = []
+    largest = LARGE
+    for start in range(0, len(array), size):
+        piece = array[start : start + size]
+        with np.errstate(all="ignore"):
+            if np.vdot(piece, piece) < LARGE**2:
                 continue
-            for number, look in enumerate(chosen_looks):
-                for sign, (value, row) in enumerate(_ends(look(piece))):
-                    place = start + row if rows is None else int(rows[row])
-                    key, rank = (number, sign), value if sign else -value
-                    if batches.weights is not None and not np.any(batches.weights[place]):
-                        continue
-                    if not np.isfinite(value):
-                        found.setdefault((-1, 0), (rank, place))
-                    elif key not in found or rank > found[key][0]:
-                        found[key] = rank, place
-        yield from (place for _, place in found.values())
+        if wanted is None:
+            wanted = _wanted(batches)
+        peaks = np.abs(piece).reshape(len(piece), -1).max(axis=1)
+        peaks[~wanted[start : start + size]] = 0
+        if not first and not (finite := np.isfinite(peaks)).all():
+            first = [start + int(finite.argmin())]
+        peaks[~np.isfinite(peaks)] = 0
+        if peaks.max() > largest:
+            largest, greatest = peaks.max(), [start + int(peaks.argmax())]
+    return first + greatest
+
+
+def _wanted(batches: ArrayBatches) -> Array:
+    """For each row of the arrays whether it belongs to the data, and has a weight."""
+    wanted = np.zeros(len(batches.inputs[0]), np.bool_)
+    wanted[slice(None) if batches.rows is None else batches.rows] = True
+    if batches.weights is not None:
+        wanted &= batches.weights.reshape(len(wanted), -1).any(axis=1)
+    return wanted
+
+
+def _extreme_rows(
+    array: Array, batches: ArrayBatches, looks: Sequence[Callable[[Array], Array]], most: int
+) -> Iterable[int]:
+    """Of the first `most` rows those for which one of the looks gives the smallest and the greatest number."""
+    if _is_large_file(array):
+        return ()
+    size, end = max(1, PIECE // _width(array)), min(most, batches.samples)
+    found: dict[tuple[int, int], tuple[float, int]] = {}
+    for start in range(0, end, size):
+        chosen = slice(start, min(start + size, end))
+        rows = None if batches.rows is None else batches.rows[chosen]
+        piece = array[chosen] if rows is None else array[rows]
+        if not piece.size:
+            continue
+        for number, look in enumerate(looks):
+            for sign, (value, row) in enumerate(_ends(look(piece))):
+                place = start + row if rows is None else int(rows[row])
+                key, rank = (number, sign), value if sign else -value
+                if batches.weights is not None and not np.any(batches.weights[place]):
+                    continue
+                if key not in found or rank > found[key][0]:
+                    found[key] = rank, place
+    return {place for _, place in found.values()}
+
+
+def _is_large_file(array: Array) -> bool:
+    return isinstance(array, np.memmap) and array.nbytes > MOST_MAPPED
+
+
+def _width(array: Array) -> int:
+    """The bytes of a row."""
+    return max(1, array.nbytes // max(1, len(array)))
 
 
 def _extremes(array: Array) -> Iterable[int]:

@@ -1,6 +1,7 @@
 """What is known of the data before the first step: every row that cannot be taken is named, and nothing is changed."""
 
 import re
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -8,6 +9,10 @@ import pytest
 import modnet
 from modnet import Callback
 from modnet.data.dataset import Dataset
+from modnet.training.batches import ArrayBatches
+from modnet.training.objective import Objective
+from modnet.training.trainer import Evaluation
+from modnet.training.trial import look_over
 from tests.training.problem import SPEC, blobs
 
 steps: list[int] = []
@@ -225,3 +230,37 @@ def test_a_label_at_a_step_of_weight_0_may_be_anything(form):
         refused(f"training data: {message.format('row 33')}", *data, STEPS, **arguments)
     else:
         refused(message.format("sample 33 of the batch"), *data, STEPS)
+
+
+def test_numbers_that_only_the_types_of_the_network_cannot_hold_are_found_among_many_rows():
+    spec = {"network": {"input": [2], "layers": [{"type": "linear", "out_features": 1}]}, "training": {"loss": "mse"}}
+    x = np.random.default_rng(0).normal(size=(300_000, 2))
+    y = x[:, :1].copy()
+    x[277_000, 1] = 1e300
+    refused('training data: input "input": 1e+300 in row 277000, feature 1', x, y, spec)
+    x[277_000, 1] = 0.0
+    y[299_999, 0] = np.inf
+    refused('training data: the target of "output" holds an infinite number in row 299999', x, y, spec)
+
+
+def test_a_row_without_a_weight_hides_none_of_those_behind_it():
+    spec = {"network": {"input": [2], "layers": [{"type": "linear", "out_features": 1}]}, "training": {"loss": "mse"}}
+    x, _ = blobs(40)
+    y, weights = x[:, :1].copy(), np.ones(40)
+    x[11], x[30, 1], weights[11] = np.inf, np.nan, 0.0
+    refused('training data: input "input" holds nan in row 30', x, y, spec, sample_weights=weights)
+
+
+def test_looking_over_takes_little_memory_beside_the_data():
+    spec = {"network": {"input": [100], "layers": [{"type": "linear", "out_features": 100}]}}
+    network = modnet.build({**spec, "training": {"loss": "mse"}})
+    x = np.ones((100_000, 100), np.float32)
+    objective = Objective(network, network.training)
+    batches = ArrayBatches([x], {"output": x}, None, 1000)
+    evaluation = Evaluation(network, objective)
+    tracemalloc.start()
+    try:
+        look_over(evaluation, batches, "training data")
+        assert tracemalloc.get_traced_memory()[1] < 8 << 20 < x.nbytes
+    finally:
+        tracemalloc.stop()

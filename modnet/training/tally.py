@@ -1,0 +1,107 @@
+"""The sums from which the figures of an epoch are made."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from modnet.component import Array, Metric
+from modnet.configuration import show
+from modnet.errors import TrainingError
+
+if TYPE_CHECKING:
+    from modnet.training.objective import Objective
+
+
+class Tally:
+    """Sums over the batches of an epoch, from which its figures are made."""
+
+    def __init__(self, objective: Objective) -> None:
+        self.objective = objective
+        self._restored = False
+        self._losses = {head.name: [0.0, 0.0] for head in objective.heads}
+        self._metrics = {(h.name, name): metric.start() for h in objective.heads for name, metric in h.metrics.items()}
+
+    def add_losses(
+        self, output: str, losses: Array, factors: Array | None = None, weights: Array | None = None
+    ) -> tuple[float, float]:
+        """Adds the losses of samples; gives their sum, and that of their weights.
+
+        Args:
+            factors: what they are multiplied by; None for ones.
+            weights: what their sum is divided by; None for ones.
+        """
+        loss_sum = float(np.add.reduce(losses) if factors is None else np.dot(losses, factors))
+        weight_sum = float(len(losses) if weights is None else np.add.reduce(weights))
+        self._losses[output][0] += loss_sum
+        self._losses[output][1] += weight_sum
+        return loss_sum, weight_sum
+
+    def add_metric(
+        self, output: str, name: str, metric: Metric, prediction: Array, target: Array, weights: Array | None
+    ) -> None:
+        key = (output, name)
+        try:
+            self._metrics[key] = metric.update(self._metrics[key], prediction, target, weights)
+        except Exception as error:
+            if not self._restored:
+                raise
+            raise _foreign_sums(name, error) from error
+
+    def state(self) -> dict[str, Any]:
+        """The sums, for a checkpoint."""
+        metrics: dict[str, dict[str, Any]] = {}
+        for (head, name), accumulator in self._metrics.items():
+            metrics.setdefault(head, {})[name] = accumulator
+        return {"losses": self._losses, "metrics": metrics}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Takes over the sums of a checkpoint; metrics that it does not have begin anew.
+
+        What a metric's sums are is known to the metric alone: it is told where it cannot go on from them.
+        """
+        self._restored = True
+        self._losses = {name: list(state["losses"][name]) for name in self._losses}
+        for head, name in self._metrics:
+            if name in state["metrics"].get(head, {}):
+                self._metrics[head, name] = state["metrics"][head][name]
+
+    def has_nan(self) -> bool:
+        """Whether a loss so far is nan."""
+        return any(math.isnan(total) for total, _ in self._losses.values())
+
+    def is_finite(self) -> bool:
+        """Whether all losses so far are."""
+        return all(math.isfinite(total) for total, _ in self._losses.values())
+
+    def empty(self) -> list[str]:
+        """The outputs of whose samples none had a weight."""
+        return [head.name for head in self.objective.heads if not self._losses[head.name][1]]
+
+    def result(self, penalty: float = 0.0) -> dict[str, float | Array]:
+        """Figure name -> value; `penalty` is added to the total loss. Where nothing had a weight the loss is nan."""
+        several = len(self.objective.heads) > 1
+        means = {name: total / weight if weight else math.nan for name, (total, weight) in self._losses.items()}
+        figures: dict[str, float | Array] = {
+            "loss": sum(head.weight * means[head.name] for head in self.objective.heads if head.weight) + penalty
+        }
+        for head in self.objective.heads:
+            prefix = f"{head.name}_" if several else ""
+            if several:
+                figures[f"{head.name}_loss"] = means[head.name]
+            for name, metric in head.metrics.items():
+                try:
+                    figures[prefix + name] = metric.result(self._metrics[head.name, name])
+                except Exception as error:
+                    if not self._restored:
+                        raise
+                    raise _foreign_sums(name, error) from error
+        return figures
+
+
+def _foreign_sums(metric: str, error: Exception) -> TrainingError:
+    what = f"the metric {show(metric)} cannot go on from the sums that the checkpoint has"
+    return TrainingError(f"{what} ({type(error).__name__}: {error})")
