@@ -52,8 +52,8 @@ __all__ = [
 Array = NDArray[Any]
 Shape = tuple[int | None, ...]
 
-MOST_AXES = 63
-"""Of a sample: numpy's arrays have 64 at most, and one is that of the batch."""
+MOST_AXES = 31
+"""Of a sample: arrays have 32 at most in numpy 1.26 and in model files, and one is that of the batch."""
 
 
 class Component(Configuration):
@@ -375,10 +375,9 @@ class Loss(Component):
         weighted: whether values and gradient have the factor `sample_weights` already; they are then only divided by
             the sum of these.
         prediction_range: the lowest and the highest number that a prediction may be; None for any.
-        distributions: whether predictions are probabilities that sum to 1 along the last axis.
-        fewest_outputs: how many numbers the last axis of a prediction has to have, so that there is something to learn.
-        separate: whether each output is a decision of its own, so that outputs that exclude each other (softmax) do
-            not go with it.
+        normalized: True where predictions have to be probabilities that sum to 1 along the last axis (softmax), at
+            least two; False where they must not be, as each output is a decision of its own (sigmoid); None where
+            either will do.
         decides_at: the prediction at which the decision changes, so that there have to be predictions on both sides.
         ending: what the network should end with instead, for a message.
     """
@@ -389,9 +388,7 @@ class Loss(Component):
     positions: ClassVar[bool] = False
     weighted: ClassVar[bool] = False
     prediction_range: ClassVar[tuple[float, float] | None] = None
-    distributions: ClassVar[bool] = False
-    fewest_outputs: ClassVar[int] = 1
-    separate: ClassVar[bool] = False
+    normalized: ClassVar[bool | None] = None
     decides_at: ClassVar[float | None] = None
     ending: ClassVar[str] = ""
 

@@ -18,6 +18,14 @@ from modnet.threads import lock_for_filling
 _joining = lock_for_filling()
 
 
+def laid_out(shapes: Iterable[tuple[str, tuple[int, ...]]]) -> Iterator[tuple[str, int, tuple[int, ...]]]:
+    """(name, offset in elements, shape) of arrays that lie one behind the other."""
+    offset = 0
+    for name, shape in shapes:
+        yield name, offset, shape
+        offset += math.prod(shape)
+
+
 class FlatArray(Mapping[str, Array]):
     """Named arrays that lie one behind the other in one flat array, `flat`.
 
@@ -27,13 +35,13 @@ class FlatArray(Mapping[str, Array]):
 
     def __init__(self, shapes: Iterable[tuple[str, tuple[int, ...]]], dtype: DTypeLike) -> None:
         self._offsets: dict[str, tuple[int, tuple[int, ...]]] = {}
-        offset = 0
-        for name, shape in shapes:
+        size = 0
+        for name, offset, shape in laid_out(shapes):
             if name in self._offsets:
                 raise ValueError(f"two arrays are called {name}")
             self._offsets[name] = (offset, shape)
-            offset += math.prod(shape)
-        self.adopt(aligned_zeros(offset, np.dtype(dtype)))
+            size = offset + math.prod(shape)
+        self.adopt(aligned_zeros(size, np.dtype(dtype)))
 
     def like(self, dtype: DTypeLike | None = None) -> FlatArray:
         """Another one of the same layout, filled with zeros."""

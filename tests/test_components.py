@@ -13,7 +13,7 @@ from modnet.network import Pass
 from modnet.registry import BUILTIN, GROUPS, Registry
 from modnet.spec.components import ComponentReader
 from modnet.testing.examples import examples_of
-from modnet.testing.gradients import layer_gradient_errors
+from modnet.testing.gradients import layer_context, layer_gradient_errors, layer_inputs
 
 REGISTRY = Registry(list)
 CLASSES = [REGISTRY.find(KINDS[kind], name) for kind, group in GROUPS.items() for name in BUILTIN[group]]
@@ -43,6 +43,28 @@ def data_for(network, example, rows=5, seed=0):
         size = (rows, *(3 if axis is None else axis for axis in shape))
         arrays[name] = rng.integers(0, 3, size) if example.component.integer_input else rng.standard_normal(size)
     return arrays
+
+
+def promises(layer):
+    """Whether a layer that is no activation, which have tests of their own, says what its output holds."""
+    return not isinstance(layer, Activation) and (layer.keeps_numbers or layer.output_range is not None)
+
+
+@pytest.mark.parametrize("example", [p for p in SIMPLE if promises(p.values[0].component)])
+def test_the_output_holds_what_the_layer_promises(example):
+    layer = example.component
+    shapes = [tuple(3 if axis is None else axis for axis in shape) for shape in example.input_shapes or ((6,),)]
+    context = layer_context(layer, *shapes, seed=0)
+    for array in context.params.values():
+        array *= 1000
+    inputs = [x * 1000 if x.dtype.kind == "f" else x for x in layer_inputs(layer, *shapes, batch=32)]
+    output = layer.forward(context, *inputs)
+    if layer.keeps_numbers:
+        np.testing.assert_array_equal(np.sort(output, axis=None), np.sort(inputs[0], axis=None))
+    if layer.output_range is not None:
+        lowest, highest = layer.output_range
+        assert lowest <= output.min() < max(lowest + 1e-3, -100)
+        assert min(highest - 1e-3, 100) < output.max() <= highest
 
 
 @pytest.mark.parametrize("cls", CLASSES, ids=lambda cls: f"{cls.kind}-{cls.type}")

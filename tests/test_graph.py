@@ -2,9 +2,11 @@
 
 import time
 
+import numpy as np
 import pytest
 
 import modnet
+from modnet.component import MOST_AXES
 from modnet.errors import MOST_LISTED
 from modnet.graph import build_graph
 
@@ -263,7 +265,7 @@ def test_the_nodes_of_a_composite_are_not_looked_at_again_for_each_round(monkeyp
 @pytest.mark.parametrize(
     ("layers", "input", "message"),
     [
-        (["relu"], [1] * 64, "network.input: the shape has 64 axes; expected 63 at most"),
+        (["relu"], [1] * 32, "network.input: the shape has 32 axes; expected 31 at most"),
         (["relu"], [2**31, 2**30], "network.input: the shape has 2^61 numbers and more; expected 2^60 at most"),
         (
             [linear(2**61)],
@@ -288,8 +290,10 @@ def test_shapes_that_no_array_can_have(layers, input, message):
     assert problems(layers, input) == [message]
 
 
-def test_a_shape_with_63_axes():
-    assert len(graph(["relu"], [1] * 63).nodes[0].shape) == 63
+def test_a_sample_may_have_as_many_axes_as_leave_one_for_the_batch():
+    shape = (1,) * MOST_AXES
+    network = modnet.build({"network": {"input": list(shape), "layers": ["relu"]}})
+    assert network.predict(np.ones((2, *shape))).shape == (2, *shape)
 
 
 def test_names_are_suggested_for_the_first_faults_only():

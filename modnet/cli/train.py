@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from modnet.data.load import LoadedData
     from modnet.errors import Diverged
     from modnet.network import Network
+    from modnet.profiling import Profile
     from modnet.training.history import History
     from modnet.training.run import Run
 
@@ -116,19 +117,7 @@ def command(
         except Exception as error:
             failure = error
     if as_json:
-        screen.tell_json(
-            {
-                "model": str(path),
-                "bytes": path.stat().st_size,
-                "parameters": network.layout.parameter_count,
-                "epochs": history.epochs,
-                "best_epoch": history.best_epoch,
-                "stopped": history.stopped,
-                "metrics": network.metrics,
-                "history": history.figures,
-                **({} if profile is None else {"profile": profile.plain()}),
-            }
-        )
+        screen.tell_json(_plain(network, path, history, profile))
     else:
         again = shlex.join(_command(spec, output, plugins, settings)) if status in STOPPED else ""
         screen.tell(_conclusion(job, loaded, path, plugins, again, whole=failure is None))
@@ -137,6 +126,21 @@ def command(
     if failure is not None:
         raise _with_line(failure, f"they are in {path}") if isinstance(failure, Diverged) else failure
     ctx.exit(status)
+
+
+def _plain(network: Network, path: Path, history: History, profile: Profile | None) -> dict[str, Any]:
+    """What `--json` tells."""
+    return {
+        "model": str(path),
+        "bytes": path.stat().st_size,
+        "parameters": network.layout.parameter_count,
+        "epochs": history.epochs,
+        "best_epoch": history.best_epoch,
+        "stopped": history.stopped,
+        "metrics": network.metrics,
+        "history": history.figures,
+        **({} if profile is None else {"profile": profile.plain()}),
+    }
 
 
 class _Screen:
@@ -254,8 +258,6 @@ def _run(
 
     from modnet.component import Callback
     from modnet.errors import Diverged
-    from modnet.training.callbacks import Checkpoint
-    from modnet.training.progress import Progress
     from modnet.training.trainer import train
 
     runs: list[Run] = []
@@ -264,32 +266,9 @@ def _run(
         def modnet_training_started(self, run: Run) -> None:
             runs.append(run)
 
-    callbacks: list[Any] = [Begin()]
-    callbacks += [used for used in job.training().callbacks if not isinstance(used.callback, Progress)]
-    folders = [
-        Path(used.callback.directory).expanduser() for used in callbacks[1:] if isinstance(used.callback, Checkpoint)
-    ]
-    own_folder = None if folders else Path(f"{path.with_suffix('')}.checkpoints")
-    if own_folder is not None:
-        folders = [own_folder]
-        callbacks.append(Checkpoint(directory=str(own_folder), every_minutes=5.0))
-    _tell_of_checkpoints(folders[0], resume)
-    if not quiet:
-        wanted = [used for used in job.training().callbacks if isinstance(used.callback, Progress)]
-        callbacks += wanted or [Progress()]
-
-    received: list[int] = []
-
-    def terminate(number: int, _: object) -> None:
-        # From the first step on the run ends after its step, and the model is still written.
-        if not runs:
-            raise SystemExit(128 + number)
-        received.append(number)
-
-    signal.signal(signal.SIGTERM, terminate)
-    hangup = getattr(signal, "SIGHUP", None)  # Windows has none
-    if hangup is not None and signal.getsignal(hangup) is not signal.SIG_IGN:  # as it is under nohup
-        signal.signal(hangup, terminate)
+    callbacks, folder, own_folder = _callbacks(job, path, quiet)
+    _tell_of_checkpoints(folder, resume)
+    received = _heed_termination(runs)
     failure: Exception | None = None
     try:
         # What overflows is found by the trainer, which says where; numpy's warnings say less.
@@ -298,8 +277,8 @@ def _run(
                 job.network,
                 loaded.train,
                 validation=loaded.validation,
-                callbacks=callbacks,
-                resume=folders[0] if resume else None,
+                callbacks=[Begin(), *callbacks],
+                resume=folder if resume else None,
             )
     except Exception as error:
         if isinstance(error, Diverged) and error.best_epoch is None:
@@ -309,6 +288,43 @@ def _run(
         failure, history = error, runs[0].history
         job.network.history = history.figures
     return runs[0], history, own_folder, _status(history, received), failure
+
+
+def _callbacks(job: Job, path: Path, quiet: bool) -> tuple[list[Any], Path, Path | None]:
+    """The callbacks of the run, the folder of its checkpoints, and the same again where the spec does not name one."""
+    from modnet.training.callbacks import Checkpoint
+    from modnet.training.progress import Progress
+
+    asked = job.training().callbacks
+    callbacks: list[Any] = [used for used in asked if not isinstance(used.callback, Progress)]
+    folders = [Path(used.callback.directory).expanduser() for used in asked if isinstance(used.callback, Checkpoint)]
+    own_folder = None if folders else Path(f"{path.with_suffix('')}.checkpoints")
+    if own_folder is not None:
+        folders = [own_folder]
+        callbacks.append(Checkpoint(directory=str(own_folder), every_minutes=5.0))
+    if not quiet:
+        callbacks += [used for used in asked if isinstance(used.callback, Progress)] or [Progress()]
+    return callbacks, folders[0], own_folder
+
+
+def _heed_termination(runs: Sequence[Run]) -> list[int]:
+    """Lets SIGTERM and SIGHUP end the command; a list that gets the numbers of those that a run is ended by.
+
+    Args:
+        runs: has the run as soon as there is one. From then on it ends after its step, and the model is still written.
+    """
+    received: list[int] = []
+
+    def terminate(number: int, _: object) -> None:
+        if not runs:
+            raise SystemExit(128 + number)
+        received.append(number)
+
+    signal.signal(signal.SIGTERM, terminate)
+    hangup = getattr(signal, "SIGHUP", None)  # Windows has none
+    if hangup is not None and signal.getsignal(hangup) is not signal.SIG_IGN:  # as it is under nohup
+        signal.signal(hangup, terminate)
+    return received
 
 
 def _tell_of_checkpoints(folder: Path, resume: bool) -> None:

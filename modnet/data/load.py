@@ -17,7 +17,7 @@ from modnet.data.dataset import Dataset
 from modnet.data.files import Reader, read
 from modnet.data.schema import ColumnSchema, DataSchema, MissingReport, assign_targets, rows_to_drop
 from modnet.data.spec import Column, DataSpec, Source
-from modnet.data.split import can_stratify, class_labels, split
+from modnet.data.split import can_stratify, row_classes, split
 from modnet.data.table import Table, shorten
 from modnet.errors import DataError
 
@@ -267,7 +267,7 @@ class _Loader:
             return LoadedData(dataset, None, schema, [f"{_sizes(len(dataset), dataset, None, None)}; {about}"])
         labels, names = None, None
         for output, target in dataset.targets.items():
-            labels = class_labels(target, output in self.label_outputs)
+            labels = row_classes(target, output in self.label_outputs)
             if labels is not None:
                 names = schema.classes().get(output) if schema else None
                 break

@@ -76,7 +76,7 @@ def can_stratify(labels: Array) -> bool:
     return len(np.unique(labels)) < len(labels)
 
 
-def class_labels(target: Array, takes_labels: bool) -> Array | None:
+def row_classes(target: Array, takes_labels: bool) -> Array | None:
     """The class of each row, shape (rows,), or None where a row has no single class.
 
     Of a loss that takes class labels the target has labels (rows,), or a row of probabilities for each, of which the

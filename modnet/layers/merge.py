@@ -35,7 +35,7 @@ def one_shape(shapes: Sequence[Shape]) -> Shape:
     return shape
 
 
-def check_one_shape(inputs: Sequence[Array]) -> None:
+def _check_one_shape(inputs: Sequence[Array]) -> None:
     """Where an axis is variable only the arrays tell; numpy would repeat an axis of 1 to fit the others."""
     for x in inputs:
         if x.shape != inputs[0].shape:
@@ -59,7 +59,7 @@ class Add(Layer, type="add"):
         return one_shape(input_shapes)
 
     def forward(self, context: Context, *inputs: Array) -> Array:
-        check_one_shape(inputs)
+        _check_one_shape(inputs)
         first, second, *rest = inputs
         context.save(len(inputs))
         y = np.add(first, second, out=context.buffer(first.shape))
@@ -89,7 +89,7 @@ class Multiply(Layer, type="multiply"):
         return one_shape(input_shapes)
 
     def forward(self, context: Context, *inputs: Array) -> Array:
-        check_one_shape(inputs)
+        _check_one_shape(inputs)
         first, second, *rest = inputs
         context.save(*inputs)
         y = np.multiply(first, second, out=context.buffer(first.shape))

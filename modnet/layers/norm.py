@@ -35,7 +35,7 @@ def rows_of_steps(mask: Array | None, x: Array) -> Array | None:
     return np.repeat(mask.reshape(-1), math.prod(x.shape[2:-1]))
 
 
-def shares_of_steps(mask: Array | None, x: Array, axes: int) -> Array | None:
+def _shares_of_steps(mask: Array | None, x: Array, axes: int) -> Array | None:
     """What part each element has in a mean over the last axes, (samples, elements), if a mask leaves out some of them.
 
     None where the axes do not reach to that of time, or no step is left out.
@@ -135,7 +135,7 @@ class BatchNorm(Layer, type="batch_norm"):
         return result.reshape(gradient.shape)
 
 
-def inverse_roots(rows: Array, shares: Array | None, mean_squares: Array, epsilon: float) -> Array:
+def _inverse_roots(rows: Array, shares: Array | None, mean_squares: Array, epsilon: float) -> Array:
     """1 / sqrt(mean square + epsilon) of each row; in float64 where the squares of a row overflow (from 1e19 on).
 
     `shares` are those of the elements in the mean, None for equal ones.
@@ -181,14 +181,14 @@ class LayerNorm(Layer, type="layer_norm"):
     def forward(self, context: Context, x: Array) -> Array:
         size = math.prod(x.shape[-self.axes :])
         rows = x.reshape(-1, size)
-        shares = shares_of_steps(context.masks[0], x, self.axes)
+        shares = _shares_of_steps(context.masks[0], x, self.axes)
         mean = np.mean(rows, axis=1, keepdims=True) if shares is None else np.einsum("ij,ij->i", rows, shares)[:, None]
         normalized = np.subtract(rows, mean, out=context.buffer(rows.shape))
         if shares is None:
             variance = np.einsum("ij,ij->i", normalized, normalized) / size
         else:
             variance = np.einsum("ij,ij,ij->i", normalized, normalized, shares)
-        inverse = inverse_roots(normalized, shares, variance, self.epsilon)[:, None]
+        inverse = _inverse_roots(normalized, shares, variance, self.epsilon)[:, None]
         np.multiply(normalized, inverse, out=normalized)
         context.save(normalized, inverse, shares)
         y = np.multiply(normalized, context.params["scale"].reshape(-1), out=context.buffer(rows.shape))
@@ -243,12 +243,12 @@ class RMSNorm(Layer, type="rms_norm"):
     def forward(self, context: Context, x: Array) -> Array:
         features = x.shape[-1]
         rows = x.reshape(-1, features)
-        shares = shares_of_steps(context.masks[0], x, 1)
+        shares = _shares_of_steps(context.masks[0], x, 1)
         if shares is None:
             mean_square = np.einsum("ij,ij->i", rows, rows) / features
         else:
             mean_square = np.einsum("ij,ij,ij->i", rows, rows, shares)
-        inverse = inverse_roots(rows, shares, mean_square, self.epsilon)[:, None]
+        inverse = _inverse_roots(rows, shares, mean_square, self.epsilon)[:, None]
         normalized = np.multiply(rows, inverse, out=context.buffer(rows.shape))
         context.save(normalized, inverse, shares)
         y = np.multiply(normalized, context.params["scale"], out=context.buffer(rows.shape))

@@ -119,7 +119,7 @@ class Hinge(ElementwiseLoss, type="hinge"):
         DataError: for a target other than -1 and +1, such as labels 0 and 1.
     """
 
-    separate = True
+    normalized = False
     decides_at = 0.0
     ending = "end the network with no activation, or with tanh"
 
@@ -161,7 +161,7 @@ class BinaryCrossEntropy(ElementwiseLoss, type="binary_cross_entropy"):
 
     joint_with = ("sigmoid",)
     prediction_range = (0.0, 1.0)
-    separate = True
+    normalized = False
     ending = "end the network with sigmoid; where the classes exclude each other, with softmax, and take cross_entropy"
 
     label_smoothing: float = field(default=0.0, minimum=0.0, maximum=1.0)

@@ -60,8 +60,7 @@ class CrossEntropy(LastAxisLoss, type="cross_entropy"):
     takes_labels = True
     weighted = True
     prediction_range = (0.0, 1.0)
-    distributions = True
-    fewest_outputs = 2
+    normalized = True
     ending = (
         "end the network with softmax; where a sample can have several labels, with sigmoid, "
         "and take binary_cross_entropy"
@@ -188,8 +187,7 @@ class KLDivergence(LastAxisLoss, type="kl_divergence"):
 
     joint_with = ("softmax", "log_softmax")
     prediction_range = (0.0, 1.0)
-    distributions = True
-    fewest_outputs = 2
+    normalized = True
     ending = "end the network with softmax"
 
     def check_targets(self, prediction_shape: Shape, target: Array) -> None:
@@ -227,8 +225,14 @@ class Cosine(LastAxisLoss, type="cosine"):
     """
 
     EPSILON = 1e-8
-    fewest_outputs = 2
-    ending = "take mse, or give the network as many units as the vectors have numbers"
+
+    def target_shapes(self, prediction_shape: Shape) -> tuple[Shape, ...]:
+        if prediction_shape[-1:] == (1,):
+            raise ShapeError(
+                f"cosine has nothing to learn from one unit, found a prediction of shape {prediction_shape}",
+                "take mse, or give the network as many units as the vectors have numbers",
+            )
+        return super().target_shapes(prediction_shape)
 
     def measure(self, context: Context, prediction: Array, target: Array) -> tuple[Array, Array | None]:
         target = converted(context, target, prediction)

@@ -47,8 +47,8 @@ from modnet.modelfile.reader import (
     structure,
 )
 from modnet.network import Layout, Network
-from modnet.parameters import FlatArray
-from modnet.registry import CORE, Registry, default_registry, normalized
+from modnet.parameters import FlatArray, laid_out
+from modnet.registry import CORE, Entry, Registry, default_registry, normalized
 from modnet.spec.components import ComponentReader
 from modnet.spec.model import NetworkSpec, Spec, TrainingSpec
 
@@ -86,7 +86,8 @@ def save(network: Network, path: str | PathLike[str], *, registry: Registry | No
     name = Path(path).expanduser()
     if name.suffix.lower() not in (".modnet", "") and registry.hooks.hook.modnet_export(network=network, path=name):
         return
-    header, groups = _contents(network, path, registry)
+    header, figures = _header(network, path, registry)
+    groups = [*_groups(network), *figures]
     _require_loadable(network, path, registry, header, groups)
     write(path, header, groups)
     for component in dict.fromkeys(map(type, components_of(network.spec.network))):
@@ -126,21 +127,21 @@ def store(
     """
     from modnet.modelfile.writer import write
 
-    header, own = _contents(network, path, registry, further, components)
-    write(path, header, [*own, *groups])
+    header, figures = _header(network, path, registry, further, components)
+    write(path, header, [*_groups(network), *figures, *groups])
 
 
-def _contents(
+def _header(
     network: Network,
     path: str | PathLike[str],
     registry: Registry,
     further: Mapping[str, Any] | None = None,
     components: Collection[Any] = (),
-) -> tuple[dict[str, Any], list[Group | StreamedGroup]]:
-    """The header and the groups of a network's file."""
+) -> tuple[dict[str, Any], list[Group]]:
+    """The header of a network's file, and the groups of the figures that are too many for it."""
     spec = network.spec
     stored = {"network": bare(spec.network.plain())}
-    size = network.parameters.nbytes + network.state.nbytes
+    size = network.layout.nbytes(network.dtype)
     if len(network.graph.nodes) > most_nodes(size):
         what = f"the network has {len(network.graph.nodes):,} nodes; a file with arrays of {size:,} bytes may have"
         raise ModelFileError(path, f"{what} {most_nodes(size):,}", "spec.network")
@@ -164,7 +165,21 @@ def _contents(
         "metadata": network.metadata,
         **(further or {}),
     }
-    return header, [*(_group(name, getattr(network, name)) for name in NETWORK_GROUPS), *arrays]
+    return header, arrays
+
+
+def _groups(network: Network) -> list[Group | StreamedGroup]:
+    return [_group(name, getattr(network, name)) for name in NETWORK_GROUPS]
+
+
+def _planned_groups(network: Network) -> list[Group | StreamedGroup]:
+    """What `_groups` will have, for `rehearse`: a network that is only looked at has no arrays."""
+    from modnet.modelfile.writer import StreamedGroup
+
+    dtype = DTYPES[network.dtype.name]
+    return [
+        StreamedGroup(name, dtype, (), [*laid_out(getattr(network.layout, name).items())]) for name in NETWORK_GROUPS
+    ]
 
 
 def _require_loadable(
@@ -221,7 +236,8 @@ def require_savable(network: Network, figures: Collection[str] = (), registry: R
         raise SpecError([problem])
     path = "the model"
     try:
-        header, groups = _contents(network, path, registry)
+        header, arrays = _header(network, path, registry)
+        groups = [*_planned_groups(network), *arrays]
         _require_loadable(network, path, registry, header, groups)
         # The history may come to stand in the header, as long as it is short, or in arrays.
         header["history"] = {"": [0.0] * PLAIN_LIMIT}
@@ -613,14 +629,27 @@ class StoredComponentReader(ComponentReader):
         if not kinds:
             raise UnknownType(f"{kind.kind} {show(name)} is not listed in the file's needs")
         distribution, version, _ = self.needs[kinds[0], name]
-        what = f"{kinds[0]} {show(name)}"
         if not distribution and (kinds[0], name) in self.local:
             return self.local[kinds[0], name]
+        entry = self._entry(kinds[0], name, distribution, version)
+        found = entry.load()
+        if distribution and self.registry.is_taken(KINDS[kinds[0]], name):
+            self.registry.choose(KINDS[kinds[0]], f"{name}@{distribution}")
+        if (found.kind, found.type) != (kinds[0], name):  # an activation listed as a layer, or a name with an @
+            raise UnknownType(f"{found.kind} {show(found.type)} is not listed in the file's needs")
+        installed = entry.origin.version or modnet.__version__  # the core's entries do not say it
+        if distribution and installed != version:
+            from modnet.requirements import is_met  # most files are of the version that is installed
+
+            if not is_met(f">={version}", installed):
+                self._older[distribution, version] = installed
+        return found
+
+    def _entry(self, kind: str, name: str, distribution: str, version: str) -> Entry:
+        """Where a component that the file needs is installed. Raises NotInstalled."""
+        what = f"{kind} {show(name)}"
         try:
-            entry = self.registry.entry(KINDS[kinds[0]], f"{name}@{distribution}" if distribution else name)
-            found = entry.load()
-            if distribution and self.registry.is_taken(KINDS[kinds[0]], name):
-                self.registry.choose(KINDS[kinds[0]], f"{name}@{distribution}")
+            return self.registry.entry(KINDS[kind], f"{name}@{distribution}" if distribution else name)
         except NotInstalled:
             command = f"pip install {distribution}=={version}" if version else f"pip install {distribution}"
             message = f"this model needs {what} of {distribution} {version}, which is not installed:  {command}"
@@ -637,15 +666,6 @@ class StoredComponentReader(ComponentReader):
             else:
                 message = f"this model needs {what} of {distribution} {version}; the version that is installed has none"
             raise NotInstalled(f"{message}:  pip install {distribution}=={version}", distribution, version) from None
-        if (found.kind, found.type) != (kinds[0], name):  # an activation listed as a layer, or a name with an @
-            raise UnknownType(f"{found.kind} {show(found.type)} is not listed in the file's needs")
-        installed = entry.origin.version or modnet.__version__  # the core's entries do not say it
-        if distribution and installed != version:
-            from modnet.requirements import is_met  # most files are of the version that is installed
-
-            if not is_met(f">={version}", installed):
-                self._older[distribution, version] = installed
-        return found
 
     def other_releases(self) -> list[str]:
         """A line for each distribution that is installed in another release than the one that wrote the file."""

@@ -19,13 +19,10 @@ Range = tuple[float, float]
 def unfit_ending(network: Network, output: str, loss: Loss) -> tuple[str, str] | None:
     """What is wrong with a loss for an output, and what to do about it; None where nothing is known to be."""
     shape = network.outputs[output]
-    if shape and shape[-1] is not None and shape[-1] < loss.fewest_outputs:
-        hint = (
-            "end the network with sigmoid and take binary_cross_entropy, or give it as many units as there are classes"
-        )
+    if loss.normalized and shape[-1:] == (1,):
         return (
-            f"{loss.type} has nothing to learn from one unit; output {output!r} needs at least {loss.fewest_outputs}",
-            hint if loss.distributions else loss.ending,
+            f"{loss.type} has nothing to learn from one unit; output {output!r} needs at least 2",
+            "end the network with sigmoid and take binary_cross_entropy, or give it as many units as there are classes",
         )
     nodes = _ending(network, output)
     if nodes is None:
@@ -45,17 +42,17 @@ def unfit_ending(network: Network, output: str, loss: Loss) -> tuple[str, str] |
         least, most = loss.prediction_range
         if lowest < least or highest > most:
             return f"{loss.type} expects predictions {_bounds(loss.prediction_range)}; {what}", loss.ending
-    if loss.distributions and same_axis and not _promise(last, "normalizes"):
+    if loss.normalized and same_axis and not _promise(last, "normalizes"):
         what = f"{what} that need not sum to 1"
         return f"{loss.type} expects probabilities that sum to 1 along the last axis; {what}", loss.ending
     if loss.decides_at is not None and not lowest < loss.decides_at < highest:
         return f"{loss.type} expects scores below and above {loss.decides_at:g}; {what}", loss.ending
-    if loss.separate and same_axis and _promise(last, "normalizes"):
+    if loss.normalized is False and same_axis and _promise(last, "normalizes"):
         return f"{loss.type} takes each output as a decision of its own; {what} that sum to 1", loss.ending
     return None
 
 
-def check_distributions(output: str, loss: Loss, prediction: Array) -> None:
+def check_normalized(output: str, loss: Loss, prediction: Array) -> None:
     """Checks predictions whose layer promises nothing: rows of probabilities sum to 1.
 
     Raises:

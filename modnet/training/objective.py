@@ -19,7 +19,7 @@ from modnet.network import Network
 from modnet.parameters import FlatArray
 from modnet.spec.model import TrainingSpec
 from modnet.training.batches import Batch
-from modnet.training.endings import check_distributions, unfit_ending
+from modnet.training.endings import check_normalized, unfit_ending
 from modnet.training.optimization import safe_norm
 from modnet.training.tally import Tally
 
@@ -287,8 +287,8 @@ class Objective:
         shapes = (head.name, value.shape[1:], target.shape[1:])
         if shapes not in self._checked:
             head.loss.check_shapes(*shapes[1:])
-            if head.loss.distributions and not head.joint:
-                check_distributions(head.name, head.loss, value)
+            if head.loss.normalized and not head.joint:
+                check_normalized(head.name, head.loss, value)
             self._checked.add(shapes)
         if target.dtype == value.dtype:
             return target

@@ -18,7 +18,7 @@ import numpy as np
 from modnet.component import Array, Callback, Optimizer, Progress
 from modnet.configuration import INVALID, Checker, show
 from modnet.data.dataset import Dataset
-from modnet.data.split import class_labels, split, warn_of_unseen
+from modnet.data.split import row_classes, split, warn_of_unseen
 from modnet.errors import DataError, Diverged, PluginError, SpecError, TrainingError
 from modnet.hooks import PluginManager
 from modnet.network import Network, Pass
@@ -225,7 +225,7 @@ def _batches(
             raise DataError(f"validation: expected a fraction between 0 and 1, or (x, y); found {validation}")
         rows = batches.rows
         targets = {name: y if rows is None else y[rows] for name, y in batches.targets.items()}
-        found = (class_labels(targets[head.name], head.loss.takes_labels) for head in objective.heads)
+        found = (row_classes(targets[head.name], head.loss.takes_labels) for head in objective.heads)
         labels = next((labels for labels in found if labels is not None), None)
         for_training, for_validation = split(batches.samples, float(validation), training.seed, labels)
         parts = [
@@ -252,7 +252,7 @@ def _warn_of_unseen(network: Network, objective: Objective, training: ArrayBatch
     for head in objective.heads:
         parts = ((part.targets[head.name], part.rows) for part in (training, validation))
         trained, validated = (
-            class_labels(target if rows is None else target[rows], head.loss.takes_labels) for target, rows in parts
+            row_classes(target if rows is None else target[rows], head.loss.takes_labels) for target, rows in parts
         )
         if trained is not None and validated is not None:
             names = network.schema.classes().get(head.name) if network.schema else None

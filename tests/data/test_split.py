@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modnet.data.split import class_labels, split, warn_of_unseen
+from modnet.data.split import row_classes, split, warn_of_unseen
 from modnet.errors import DataError
 
 fractions = st.floats(0.0, 1.0, exclude_min=True, exclude_max=True)
@@ -103,7 +103,7 @@ def test_the_rows_of_many_classes_are_looked_at_once(monkeypatch):
     ],
 )
 def test_which_targets_are_classes(target, takes_labels, expected):
-    labels = class_labels(target, takes_labels)
+    labels = row_classes(target, takes_labels)
     assert (None if labels is None else labels.tolist()) == expected
 
 

@@ -114,6 +114,12 @@ def test_softmax_of_one_unit_learns_nothing_and_is_refused(loss, end):
     assert "one unit" in said
 
 
+@pytest.mark.parametrize("loss", ["cross_entropy", "kl_divergence", "cosine"])
+def test_a_loss_with_nothing_to_learn_from_one_unit_is_refused(loss):
+    said = refusal(loss, {"type": "linear", "out_features": 1})
+    assert f"{loss} has nothing to learn from one unit" in said
+
+
 @pytest.mark.parametrize(
     ("layers", "refused"),
     [
@@ -144,7 +150,7 @@ def test_rows_are_summed_once_and_not_in_every_step(monkeypatch):
     from modnet.training import objective
 
     calls = []
-    monkeypatch.setattr(objective, "check_distributions", lambda *arguments: calls.append(arguments))
+    monkeypatch.setattr(objective, "check_normalized", lambda *arguments: calls.append(arguments))
     x, y = np.ones((60, 2)), np.zeros(60, int)
     modnet.train(network(POSITIVE), x, y, loss="cross_entropy", epochs=3, batch_size=10)
     assert len(calls) == 1

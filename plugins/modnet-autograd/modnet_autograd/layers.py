@@ -76,9 +76,8 @@ class AutogradLayer(Layer):
         """The shape of a sample of what `compute` gives for so many samples of zeros."""
         dtype = np.intp if self.integer_input else np.float64
         inputs = [np.zeros((batch, *shape), dtype) for shape in sizes]
-        parameters = {
-            name: np.zeros(shape) for name, shape in arrays.items()
-        }  # no memory is taken before they are read
+        # No memory is taken for zeros before they are read.
+        parameters = {name: np.zeros(shape) for name, shape in arrays.items()}
         with np.errstate(all="ignore"):
             return np.shape(self.compute(*inputs, **parameters))[1:]
 

@@ -37,7 +37,7 @@ class Gate(AutogradLayer, type="gate"):
     inputs = (2, 2)
 
     def compute(self, x, z):
-        return x / (1 + anp.exp(-z))
+        return x * anp.exp(-anp.logaddexp(0, -z))  # exp(-z) alone overflows
 
 
 class Chosen(AutogradLayer, type="chosen"):
