@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from modnet.component import MOST_AXES, Activation, Composite, Layer, Node, Parameter, Shape, State
+from modnet.component import MOST_AXES, Activation, Composite, Initializer, Layer, Node, Parameter, Shape, State
 from modnet.configuration import MOST_PROBLEMS, Path, did_you_mean, path_text, show
 from modnet.errors import MOST_LISTED, Problem, ShapeError, SpecError, itemised
 from modnet.spec.model import NAME, NetworkSpec
@@ -76,6 +76,16 @@ class Graph:
         count = len(self.inputs)
         return self._input_shapes[slot] if slot < count else self.nodes[slot - count].shape
 
+    def optional_state(self) -> dict[str, float]:
+        """The arrays of state that a file from before may not have -> what each of their elements is then."""
+        return {
+            f"{node.name}.{name}": state.fill
+            for node in self.nodes
+            if node.owner is None
+            for name, state in node.state.items()
+            if state.optional
+        }
+
     @cached_property
     def _input_shapes(self) -> list[Shape]:
         return list(self.inputs.values())
@@ -86,8 +96,8 @@ def build_graph(spec: NetworkSpec, most_nodes: int | None = None, *, stored: boo
 
     Args:
         most_nodes: more than these are not made; by default 100,000.
-        stored: whether the spec comes from a model file. Penalties that act on nothing are let pass then: versions that
-            said nothing of them have written files with such.
+        stored: whether the spec comes from a model file. Penalties and initializers that act on nothing are let pass
+            then: versions that said nothing of them have written files with such.
 
     Raises:
         SpecError: with every unknown or repeated name, wrong number of inputs, and conflict of shapes.
@@ -340,10 +350,20 @@ class _Builder:
                 self.problem(
                     keys, f"expected arrays of the same shapes: {show(node.shares)} has {has}; this node needs {wanted}"
                 )
+            if not self.stored:
+                self.check_initializers(our.layer, their.layer, keys[:-1] if len(ours) == 1 else keys)
             first = self.spans[target][0] + offset
             our.owner = their.owner if their.owner is not None else first
             # What is shared is trained or frozen where it was made.
             our.trainable = self.nodes[our.owner].trainable
+
+    def check_initializers(self, layer: Layer | Activation, owner: Layer | Activation, keys: Path) -> None:
+        """Refuses initializers of a node that shares: nothing of it is filled."""
+        for key, known in type(layer).__fields__.items():
+            value = getattr(layer, key)
+            if isinstance(value, Initializer) and value not in (known.default, getattr(owner, key)):
+                message = "a node that shares begins with its owner's parameters; put the initializer there"
+                self.problem((*keys, key), message)
 
     def check_penalties(self, node: Node, first: int, keys: Path) -> None:
         """Refuses a penalty that would act on nothing. Its nodes begin at the position `first`."""

@@ -2,7 +2,8 @@
 
 Each is exact over an epoch, however the epoch is cut into batches, and equals scikit-learn's function of that name.
 Where scikit-learn warns that a value is undefined, the same value is given without a warning. A metric over no samples,
-or over none with a weight, is nan. Counts and sums are int64 and float64.
+or over none with a weight, is nan; samples of weight 0 are as if they were not there, also where scikit-learn counts
+their classes. Counts and sums are int64 and float64.
 
 Classifying metrics take the classes from the last axis of the prediction. Its shapes: (batch, classes) or, with
 positions, (batch, time, classes) and so on, every position counting with the weight of its sample; a single output is
@@ -123,8 +124,9 @@ class TopKAccuracy(_Share, type="top_k_accuracy"):
         if classes == 1:
             raise ShapeError(f"top_k_accuracy expects a score for each class, found predictions {prediction.shape}")
         own = np.take_along_axis(scores, labels[:, None], axis=1)
-        ahead = (scores > own) | ((scores == own) & (np.arange(classes) > labels[:, None]))
-        hits: Array = ahead.sum(axis=1) < self.k
+        # Said by what is not ahead, so that a true class whose score is nan is no hit.
+        behind = (scores < own) | ((scores == own) & (np.arange(classes) < labels[:, None]))
+        hits: Array = (~behind).sum(axis=1) <= self.k
         return hits
 
 
@@ -193,7 +195,8 @@ class _ClassRatio(Metric):
             hit=np.bincount(true[right], weights[right], classes),
             predicted=np.bincount(predicted, weights, classes),
             true=np.bincount(true, weights, classes),
-            seen=np.bincount(np.append(predicted, true), minlength=classes) > 0,
+            # A batch in which nothing has a weight is never seen, so nothing without one may be seen in others.
+            seen=np.bincount(np.append(predicted[weights > 0], true[weights > 0]), minlength=classes) > 0,
         )
         if accumulator is None:
             return counts

@@ -226,6 +226,20 @@ def test_unknown_average_is_refused():
         F1(average="weighted")
 
 
+@pytest.mark.parametrize("metric", [Precision(), Recall(), F1()])
+def test_classes_of_which_nothing_has_a_weight_are_not_there(metric):
+    """As they are where their rows are a batch of their own, which no step is made with."""
+    prediction, target = np.eye(4)[[0, 1, 1, 2, 3, 3]], np.array([0, 1, 0, 0, 2, 3])
+    weights = np.array([1.0, 1.0, 0.5, 0.0, 0.0, 0.0])
+    expected = evaluate(metric, prediction[:3], target[:3], weights[:3])
+    assert evaluate(metric, prediction, target, weights) == pytest.approx(expected)
+
+
+def test_a_score_of_nan_is_among_no_highest_ones():
+    prediction = np.array([[math.nan, 0.5, 0.2], [0.5, math.nan, 0.2], [0.1, 0.5, 0.2]])
+    assert evaluate(TopKAccuracy(k=1), prediction, np.array([0, 0, 1])) == pytest.approx(1 / 3)
+
+
 # Against scikit-learn
 
 

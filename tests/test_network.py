@@ -437,6 +437,20 @@ def test_out_is_for_one_output_and_batches_have_rows():
         network.predict(np.ones((3, 4)), batch_size=0)
 
 
+def test_an_initializer_of_a_node_that_shares_is_refused_for_it_fills_nothing():
+    own = {"type": "linear", "out_features": 4, "name": "own", "weight_initializer": "zeros"}
+    for options in ({}, {"weight_initializer": "zeros"}):  # what its owner has says nothing else
+        build([own, {"type": "linear", "out_features": 4, "shares": "own", **options}])
+    message = r"network.layers\[1\].weight_initializer: a node that shares begins with its owner's parameters"
+    other = {"type": "linear", "out_features": 4, "shares": "own", "weight_initializer": "ones"}
+    with pytest.raises(modnet.SpecError, match=message):
+        build([own, other])
+    residual = {"type": "residual", "layers": [{**own, "name": "inner"}], "name": "whole"}
+    again = {"type": "residual", "layers": [{**other, "shares": None}], "shares": "whole"}
+    with pytest.raises(modnet.SpecError, match="a node that shares begins with its owner's parameters"):
+        build([residual, again])
+
+
 def test_what_is_shared_is_frozen_with_its_owner():
     layers = [
         {"type": "batch_norm", "name": "norm", "trainable": False},

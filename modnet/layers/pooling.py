@@ -39,20 +39,21 @@ class GlobalAveragePool(Layer, type="global_average_pool"):
         y = context.buffer((len(x), x.shape[-1]))
         (mask,) = context.masks
         context.output_mask = None
-        if mask is None or x.ndim != 3:
+        if mask is None:
             context.save(x.shape, None)
             np.add.reduce(flat, axis=1, out=y)
             return np.divide(y, positions, out=y)
-        shares: Array = mask / np.maximum(mask.sum(axis=1, keepdims=True), 1).astype(x.dtype)
+        left = np.repeat(mask, math.prod(x.shape[2:-1]), axis=1)
+        shares: Array = left / np.maximum(left.sum(axis=1, keepdims=True), 1).astype(x.dtype)
         context.save(x.shape, shares)
-        np.einsum("bt,btf->bf", shares, x, out=y)
+        np.einsum("bp,bpf->bf", shares, x.reshape(*left.shape, x.shape[-1]), out=y)
         return y
 
     def backward(self, context: Context, gradient: Array) -> Array:
         shape, shares = context.saved
         result = context.buffer(shape)
         if shares is not None:
-            np.multiply(gradient[:, None], shares[..., None], out=result)
+            np.multiply(gradient[:, None], shares[..., None], out=result.reshape(*shares.shape, shape[-1]))
             return result
         positions = math.prod(shape[1:-1])
         if result.size:

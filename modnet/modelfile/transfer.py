@@ -63,12 +63,7 @@ def load_parameters(network: Network, source: Any, rename: Mapping[str, str], st
     ours: dict[str, Array] = {**network.parameters, **network.state}
     report = Transfer(left_over=[name for name in arrays if name not in ours])
     # What a source from before does not have, and its layer does without, gets the value that says so.
-    fills = {
-        f"{node.name}.{name}": state.fill
-        for node in network.graph.nodes
-        for name, state in node.state.items()
-        if state.optional and node.owner is None and f"{node.name}.{name}" not in arrays
-    }
+    fills = {name: fill for name, fill in network.graph.optional_state().items() if name not in arrays}
     for name, array in ours.items():
         if name in fills:
             continue

@@ -49,6 +49,15 @@ class Batch:
         """Whether there are samples, and some with a weight."""
         return len(self.inputs[0]) > 0 and (self.weights is None or bool(self.weights.any()))
 
+    def counted(self) -> tuple[list[Array], dict[str, Array]]:
+        """Inputs and targets of the samples that have a weight."""
+        if self.weights is None:
+            return self.inputs, self.targets
+        left = self.weights.any(axis=tuple(range(1, self.weights.ndim)))
+        if left.all():
+            return self.inputs, self.targets
+        return [x[left] for x in self.inputs], {name: target[left] for name, target in self.targets.items()}
+
 
 class Batches(Protocol):
     """A source of batches.

@@ -8,10 +8,11 @@ same run gives the same bytes.
 
 from __future__ import annotations
 
+import math
 import os
 import re
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -27,11 +28,12 @@ from modnet.modelfile.figures import joined
 from modnet.modelfile.model import Needs, bare, check_features, check_training, origins, read_spec, store
 from modnet.modelfile.reader import Contents, ReadGroup, read
 from modnet.modelfile.writer import Group
+from modnet.network import Network
 from modnet.parameters import FlatArray
 from modnet.registry import CORE
 from modnet.schedules import Plateau
 from modnet.spec.model import TrainingSpec
-from modnet.training.callbacks import Checkpoint
+from modnet.training.callbacks import Checkpoint, EarlyStopping
 from modnet.training.run import Run
 from modnet.training.tally import Tally
 
@@ -125,12 +127,15 @@ def restore(run: Run, source: str | PathLike[str]) -> Path | None:
     if not isinstance(training, dict):
         raise ModelFileError(path, "this is a finished model and no checkpoint; only a checkpoint can go on")
     _check_same(run, path, contents, training)
-    flats = [(run.network.parameters, "parameters"), (run.network.state, "state")]
+    flats = [(run.network.parameters, "parameters")]
     flats += [(slot, f"optimizer.{name}") for name, slot in run.optimization.slots.items()]
     try:
         for array, name in flats:
             _check_group(contents.groups[name], name, array)
-        _take_over(run, contents, training)
+        before = contents.groups["state"]
+        missing = _missing_state(before, run.network)
+        _check_group(before, "state", run.network.state, missing)
+        _take_over(run, contents, training, missing)
     except MemoryError:
         raise
     except Exception as error:  # a metric or callback can stumble in any way over a state that is none
@@ -138,6 +143,7 @@ def restore(run: Run, source: str | PathLike[str]) -> Path | None:
         raise MalformedFile(path, what, "training") from None
     for array, name in flats:
         np.copyto(array.flat, contents.groups[name].flat)
+    np.copyto(run.network.state.flat, _with_missing(before.flat, run.network.state, missing))
     return path
 
 
@@ -207,14 +213,43 @@ def _age_and_name(path: Path) -> tuple[int, str]:
 # What comes from the file
 
 
-def _check_group(group: ReadGroup, name: str, array: FlatArray) -> None:
-    shapes = [(view, shape) for view, _, shape in array.layout]
+def _missing_state(group: ReadGroup, network: Network) -> dict[str, float]:
+    """The arrays that a checkpoint from before does not have, and layers do without -> what their elements are."""
+    stored = group.shapes
+    return {name: fill for name, fill in network.graph.optional_state().items() if name not in stored}
+
+
+def _with_missing(flat: Array, array: FlatArray, missing: Mapping[str, float]) -> Array:
+    """Numbers as a checkpoint has them, in the order of `array`, which has more arrays than the checkpoint.
+
+    Raises:
+        ValueError: these are not as many numbers.
+    """
+    parts, end = [], 0
+    for name, _, shape in array.layout:
+        size = math.prod(shape)
+        if name in missing:
+            parts.append(np.full(size, missing[name], array.dtype))
+        else:
+            parts.append(flat[end : end + size])
+            end += size
+    if end != flat.size:
+        raise ValueError(f"expected {end} numbers of the state, found {flat.size}")
+    return np.concatenate(parts) if missing else flat
+
+
+def _check_group(group: ReadGroup, name: str, array: FlatArray, missing: Container[str] = ()) -> None:
+    shapes = [(view, shape) for view, _, shape in array.layout if view not in missing]
     if list(group.shapes.items()) != shapes or group.flat.dtype != array.dtype:
         raise ValueError(f"the arrays of {name} are others")
 
 
-def _take_over(run: Run, contents: Contents, training: Mapping[str, Any]) -> None:
-    """Gives a run, but not yet its network and slots, what a checkpoint holds. Raises any error if that is wrong."""
+def _take_over(run: Run, contents: Contents, training: Mapping[str, Any], missing: Mapping[str, float]) -> None:
+    """Gives a run, but not yet its network and slots, what a checkpoint holds. Raises any error if that is wrong.
+
+    Args:
+        missing: the arrays of the network's state that it does not have, with the value of their elements.
+    """
     arrays: dict[str, Array] = {}
     for name, group in contents.groups.items():
         arrays.update(group.views if name.startswith("training.") else {})
@@ -239,6 +274,9 @@ def _take_over(run: Run, contents: Contents, training: Mapping[str, Any]) -> Non
     run.stopped = _text(training["stopped"])
     run.states = {name: dict(state["callbacks"][name]) for name in run.callbacks if name in state["callbacks"]}
     for name, remembered in run.states.items():
+        best = remembered.get("state")
+        if missing and isinstance(run.callbacks[name], EarlyStopping) and isinstance(best, np.ndarray):
+            remembered["state"] = _with_missing(best.reshape(-1), run.network.state, missing)
         run.callbacks[name].check_state(remembered, run)
 
 

@@ -166,8 +166,9 @@ class Objective:
         total, weighted = 0.0, False
         gradients = []
         for head, value in zip(self.heads, values, strict=False):
-            losses, gradient, factors, weights, chosen = self._losses(head, head.training, values, batch, tally, masks)
-            loss_sum, weight_sum = tally.add_losses(head.name, losses, factors, weights)
+            found = self._losses(head, head.training, values, batch, tally, masks)
+            losses, gradient, factors, weights, chosen, steps = found
+            loss_sum, weight_sum = tally.add_losses(head.name, losses, factors, weights, steps)
             scale = head.weight / weight_sum if weight_sum else 0.0
             weighted = weighted or weight_sum > 0
             if factors is None:
@@ -182,8 +183,8 @@ class Objective:
     def evaluate(self, values: Sequence[Array], batch: Batch, tally: Tally, masks: Sequence[Array | None] = ()) -> None:
         """Adds the loss of a batch to `tally`, without the gradient; arguments and errors as of `measure`."""
         for head in self.heads:
-            losses, _, factors, weights, _ = self._losses(head, head.evaluating, values, batch, tally, masks)
-            tally.add_losses(head.name, losses, factors, weights)
+            losses, _, factors, weights, _, steps = self._losses(head, head.evaluating, values, batch, tally, masks)
+            tally.add_losses(head.name, losses, factors, weights, steps)
 
     def _losses(
         self,
@@ -199,9 +200,11 @@ class Objective:
         value, given, weights = values[head.position], batch.targets[head.name], batch.weights
         target = self._target(head, context, value, given, batch)
         mask = masks[head.position] if masks else None
-        chosen = None
+        chosen, steps = None, 1
         if mask is not None or (weights is not None and weights.ndim > 1):
             chosen, weights = self._positions(head, value, mask, weights)
+            if chosen is None and head.loss.positions and value.ndim > 2:
+                steps = value.shape[1]  # in other batches it is steps that count, and not samples
         shown, looked_at = values[head.prediction], chosen
         try:
             for name, metric in head.metrics.items():
@@ -222,11 +225,11 @@ class Objective:
                 raise error from None
             raise error.at(f"row {row_of(batch.rows, error.sample)}") from None
         if by_class is None and weights is None:
-            return losses, gradient, None, None, chosen
+            return losses, gradient, None, None, chosen, steps
         self._look_for_coupling(head, value, target, losses)
         total = weights if by_class is None else by_class if weights is None else by_class * weights
         factors = weights if head.loss.weighted else total
-        return losses, gradient, _of_dtype(factors, losses), _of_dtype(total, losses), chosen
+        return losses, gradient, _of_dtype(factors, losses), _of_dtype(total, losses), chosen, steps
 
     def _positions(
         self, head: Head, value: Array, mask: Array | None, weights: Array | None
@@ -325,9 +328,10 @@ def check_figures(training: TrainingSpec, figures: Mapping[str, bool | None]) ->
         raise SpecError(problems)
 
 
-_Losses = tuple[Array, Array, Array | None, Array | None, Array | None]
+_Losses = tuple[Array, Array, Array | None, Array | None, Array | None, int]
 """Losses and their gradient; what they are multiplied by, and what their sum is divided by, None for ones; and the
-steps that they belong to, numbered through the batch, None where they are those of samples.
+steps that they belong to, numbered through the batch, None where they are those of samples; and as how many steps each
+counts in the figures of an epoch.
 """
 
 

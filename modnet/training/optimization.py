@@ -48,6 +48,11 @@ class Optimization:
         self._update = kernels.method(optimizer, "update", network.dtype)
         self._chunks = self._cut(whole=getattr(self._update, "whole", False))
 
+    @property
+    def trains(self) -> bool:
+        """Whether there is a parameter that it changes."""
+        return bool(self._chunks)
+
     def _cut(self, whole: bool) -> list[tuple[Array, Array, list[Array], list[Array], float]]:
         """What `update` is called with for each chunk: parameters, gradients, slots, scratch and weight decay."""
         network, optimizer = self.network, self.optimizer

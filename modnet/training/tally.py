@@ -26,18 +26,19 @@ class Tally:
         self._metrics = {(h.name, name): metric.start() for h in objective.heads for name, metric in h.metrics.items()}
 
     def add_losses(
-        self, output: str, losses: Array, factors: Array | None = None, weights: Array | None = None
+        self, output: str, losses: Array, factors: Array | None = None, weights: Array | None = None, steps: int = 1
     ) -> tuple[float, float]:
         """Adds the losses of samples; gives their sum, and that of their weights.
 
         Args:
             factors: what they are multiplied by; None for ones.
             weights: what their sum is divided by; None for ones.
+            steps: as how many steps each loss counts in the figures.
         """
         loss_sum = float(np.add.reduce(losses) if factors is None else np.dot(losses, factors))
         weight_sum = float(len(losses) if weights is None else np.add.reduce(weights))
-        self._losses[output][0] += loss_sum
-        self._losses[output][1] += weight_sum
+        self._losses[output][0] += loss_sum * steps
+        self._losses[output][1] += weight_sum * steps
         return loss_sum, weight_sum
 
     def add_metric(

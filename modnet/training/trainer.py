@@ -6,6 +6,7 @@ import math
 import signal
 import threading
 import time
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from copy import copy
@@ -79,8 +80,8 @@ def train(
         validation: a fraction of the samples, or (x, y), to validate with after every epoch.
         sample_weights: a weight for each sample, shape (samples,), or for each step of sequences, (samples, time).
             Batches in which nothing has a weight make no step.
-        steps_per_epoch: batches that make an epoch, where x is an iterable of them. A schedule that changes the rate
-            within an epoch needs it, unless x can tell its length.
+        steps_per_epoch: batches that make an epoch, only where x is an iterable of them. A schedule that changes the
+            rate within an epoch needs it, unless x can tell its length.
         resume: a checkpoint (callback `checkpoint`) from which the run goes on as if it had never been stopped, or a
             folder, of which the newest is taken; where that is the one to which this run's own checkpoints go and has
             none yet, the run begins at the beginning. The network's own weights are replaced. Spec and data are
@@ -181,16 +182,27 @@ def _source(
     sample_weights: Any,
     steps: int | None,
 ) -> ArrayBatches | StreamBatches:
-    """Batches of the data; of as many samples as suit prediction where no size is given."""
+    """Batches of the data; of as many samples as suit prediction where no size is given.
+
+    Raises:
+        DataError: they are no data, or come with arguments that would act on nothing.
+    """
     outputs = [head.name for head in objective.heads]
     if isinstance(x, Dataset):
+        if y is not None or sample_weights is not None or steps is not None:
+            what = "y" if y is not None else "sample_weights" if sample_weights is not None else "steps_per_epoch"
+            raise DataError(f"{what}: a Dataset takes none; give its arrays themselves, x and y")
         inputs = network.arrays(x.inputs)
         size = batch_size or network.rows_at_a_time(inputs)
         return ArrayBatches(inputs, named_targets(x.targets, outputs), None, size, x.rows, x.name, x.row_name)
     if y is None:
         if isinstance(x, Iterable | Callable) and not isinstance(x, np.ndarray | str | Mapping):
+            if sample_weights is not None:
+                raise DataError("sample weights of a stream come with its batches: (x, y, weights)")
             return StreamBatches(x, network, outputs, steps)
         raise DataError(f"expected x and y, or an iterable of batches (x, y); found {show(x)} alone")
+    if steps is not None:
+        raise DataError("steps_per_epoch is for streams of batches; an epoch of arrays is all of their samples")
     with np.errstate(over="ignore"):  # what becomes infinite is refused as such
         weights = None if sample_weights is None else weight_array(sample_weights).astype(network.dtype, copy=False)
     inputs = network.arrays(x)
@@ -372,6 +384,11 @@ class Trainer:
                 f"a generator can be run through only once, and {self.training.epochs} epochs were asked for; "
                 "pass a function that makes it, or steps_per_epoch"
             )
+        if validation is not None and not validation.rewinds and self.training.epochs > 1:
+            raise DataError(
+                f"validation: a generator can be run through only once, and {self.training.epochs} epochs were asked "
+                "for; pass a function that makes it, or a list of the batches"
+            )
         restored = resume is not None and restore(run, resume) is not None
         # A checkpoint from the middle of the first epoch may not know it.
         run.steps_per_epoch = run.steps_per_epoch or batches.steps
@@ -383,6 +400,8 @@ class Trainer:
             except DataError:
                 look_over(self.evaluation, batches, what)  # which knows the row, where it is one that is at fault
                 raise
+        if self.network.parameters.size and not self.optimization.trains:
+            warnings.warn("nothing is trained: every parameter that a loss depends on is frozen", stacklevel=3)
         look_over(self.evaluation, batches, what)
         if validation is not None:
             look_over(self.evaluation, validation, validation.name or "validation data")
@@ -454,7 +473,7 @@ class Trainer:
                     "once; pass a function that makes it, or arrays"
                 )
             return
-        self.network.prepare(lambda: ((batch.inputs, batch.targets) for batch in batches.epoch() if len(batch)))
+        self.network.prepare(lambda: (batch.counted() for batch in batches.epoch() if batch.counts()))
 
     def _epoch(self, batches: Batches, validation: Batches | None) -> None:
         """An epoch, or what a checkpoint has left of one."""

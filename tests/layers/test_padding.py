@@ -173,6 +173,27 @@ def test_a_mask_counts_from_whichever_input_it_comes(type_, order):
     np.testing.assert_allclose(found, expected, rtol=1e-5)
 
 
+@pytest.mark.parametrize("type_", ["global_average_pool", "global_max_pool"])
+def test_pooling_over_steps_of_several_axes_takes_the_steps_that_there_are(type_):
+    if type_ not in REGISTRY.names(Layer):
+        pytest.skip("the plugin is not installed")
+    layer = REGISTRY.find(Layer, type_)()
+    rng = np.random.default_rng(0)
+    x, lengths = rng.standard_normal((4, 6, 3, 2)), (6, 3, 1, 0)
+    mask = np.arange(6) < np.array(lengths)[:, None]
+    context = layer_context(layer, x.shape[1:])
+    context.masks = (mask,)
+    y = layer.forward(context, np.where(mask[..., None, None], x, 1e6))
+    gradient = layer.backward(context, np.ones_like(y))
+    assert not gradient[~mask].any()
+    for row, length in enumerate(lengths[:3]):
+        alone = layer_context(layer, (length, 3, 2))
+        np.testing.assert_allclose(y[row : row + 1], layer.forward(alone, x[row : row + 1, :length]), rtol=1e-12)
+        expected = layer.backward(alone, np.ones((1, 2)))
+        np.testing.assert_allclose(gradient[row : row + 1, :length], expected, rtol=1e-12)
+    assert not y[3].any()
+
+
 def test_batch_norm_follows_the_steps_that_there_are():
     layer = BatchNorm()
     x = np.random.default_rng(0).standard_normal((4, 6, 3)) + 5

@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 
 from modnet import Composite
+from modnet.layers import Add
 from modnet.testing import ContractError, check_component, examine
 from modnet.testing.contract import MODULES
+from modnet.testing.rules.layer import Trial
 from tests.testing.broken import AddsUp, Fails, Hits, Negative, Right, Squares, faults
 from tests.testing.unusual import UNUSUAL
 
@@ -29,6 +31,14 @@ def rules():
     """(module, rule) of all kinds."""
     modules = dict.fromkeys(module for modules in MODULES.values() for module in modules)
     return [(name, rule) for name in modules for rule in import_module(f"modnet.testing.rules.{name}").RULES]
+
+
+def test_a_trial_gives_a_layer_of_several_inputs_the_mask_that_a_network_would():
+    trial = Trial(Add(), ((None, 3), (None, 3), (None, 3)))
+    masks = [None, np.arange(3) < np.array([[3], [2], [3], [1]]), np.arange(3) < np.array([[2], [3], [3], [3]])]
+    context = trial.context(masks=masks)
+    trial.forward(context, trial.inputs())
+    np.testing.assert_array_equal(context.output_mask, masks[1] & masks[2])
 
 
 @pytest.mark.parametrize("fault", faults(), ids=lambda fault: type(fault.component).__name__)

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 import modnet
 from modnet.component import Callback
 from modnet.errors import MalformedFile, ModelFileError, TrainingError
+from modnet.layers.standardize import scaling_state
 from modnet.modelfile.reader import read
 from modnet.modelfile.writer import Group, write
 from modnet.training.callbacks import Checkpoint, EarlyStopping
@@ -709,6 +710,32 @@ def test_a_checkpoint_from_before_an_update_goes_on(data, registry):
         "  network.layers[0].percent: 50.0 before, now 60.0",
         '  layer "scale": version 1 before, now 2',
     ]
+
+
+@pytest.mark.parametrize("seen", ["anew", "loaded"])
+def test_a_checkpoint_from_before_a_layer_kept_more_goes_on(data, monkeypatch, seen):
+    """Such layers do without: also the best weights that early stopping holds are from before."""
+    layers = ["standardize", {"type": "linear", "out_features": 3}, "standardize", "batch_norm", "softmax"]
+    spec = {**SPEC, "network": {"input": [6], "layers": layers}}
+    early = EarlyStopping(minimum_delta=100.0)  # the first epoch is the best
+
+    def before(features):
+        return {name: state for name, state in scaling_state(features).items() if not state.optional}
+
+    with monkeypatch.context() as then:
+        then.setattr(modnet.layers.standardize, "scaling_state", before)
+        whole = modnet.build(spec, seed=9)
+        history = modnet.train(whole, *data, validation=0.2, callbacks=[early, Checkpoint(every_steps=6, keep=9)])
+    assert history.best_epoch == 1
+    path = "checkpoints/step-0000000006.modnet"
+    assert not any("mean_rest" in name for name in read(path).groups["state"].shapes)
+    network = modnet.load(path) if seen == "loaded" else modnet.build(spec, seed=9)
+    again = modnet.train(network, *data, validation=0.2, callbacks=[early], resume=path)
+    assert network.parameters.flat.tobytes() == whole.parameters.flat.tobytes()
+    for name, array in network.state.items():
+        expected = 0 if "mean_rest" in name else whole.state[name]
+        np.testing.assert_array_equal(array, expected)
+    assert (again.figures, again.best_epoch) == (history.figures, history.best_epoch)
 
 
 def test_other_versions_of_modnet_and_numpy_are_told_of(data, checkpoint):

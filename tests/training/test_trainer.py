@@ -126,6 +126,23 @@ def test_a_generator_that_ends_is_not_silently_trained_on_once():
         modnet.train(modnet.build(SPEC), (batch for batch in [blobs(16)]))
 
 
+def test_a_training_that_changes_nothing_says_so():
+    frozen = {"type": "linear", "out_features": 2, "trainable": False}
+    with pytest.warns(UserWarning, match="^nothing is trained: every parameter that a loss depends on is frozen$"):
+        modnet.train(modnet.build({**SPEC, "network": {"input": [2], "layers": [frozen, "softmax"]}}), *blobs(16))
+    modnet.train(modnet.build({**SPEC, "network": {"input": [2], "layers": ["softmax"]}}), *blobs(16), epochs=1)
+
+
+def test_a_generator_to_validate_with_once_is_refused_before_the_first_step():
+    network = modnet.build(SPEC)
+    before = network.parameters.flat.copy()
+    with pytest.raises(modnet.DataError, match=r"^validation: a generator can be run through only once, and 3 epochs"):
+        modnet.train(network, *blobs(16), validation=((batch for batch in [blobs(16)]), None))
+    np.testing.assert_array_equal(network.parameters.flat, before)
+    history = modnet.train(network, *blobs(16), epochs=1, validation=((batch for batch in [blobs(16)]), None))
+    assert history["validation_loss"].shape == (1,)
+
+
 def test_shuffled_epochs_see_every_sample_once():
     rows = np.arange(10)
     batches = ArrayBatches([rows[:, None]], {"output": rows}, batch_size=4, rows=rows[::2])

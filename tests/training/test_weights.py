@@ -8,6 +8,7 @@ import pytest
 
 import modnet
 from modnet import Loss, Metric
+from modnet.data.dataset import Dataset
 from modnet.registry import default_registry
 
 IDS = np.array([[1, 2, 3, 0, 0], [4, 1, 0, 0, 0], [2, 2, 3, 4, 1], [3, 0, 0, 0, 0]])
@@ -77,6 +78,22 @@ def test_padded_steps_do_not_count():
     assert found["loss"] == pytest.approx(-np.log(own).mean())
     assert found["accuracy"] == pytest.approx((p.argmax(-1) == LABELS)[COUNTED].mean())
     assert found["confusion_matrix"].sum() == COUNTED.sum()
+
+
+@pytest.mark.parametrize("weighted", [False, True], ids=["alike", "weighted"])
+@pytest.mark.parametrize("loss", ["cross_entropy", {"type": "cross_entropy", "class_weights": [1.0, 3.0]}], ids=str)
+def test_every_step_counts_alike_however_the_sequences_are_cut_into_batches(loss, weighted):
+    """Also where a batch happens to have no padded step."""
+    ids, labels = (np.concatenate([part, part[2:3], part[2:3]]) for part in (IDS, LABELS))
+    weights = np.array([1.0, 2.0, 0.5, 1.5, 3.0, 0.0]) if weighted else None
+    found = [
+        modnet.evaluate(
+            tagger(), ids, labels, loss=loss, metrics=["accuracy", "f1"], batch_size=size, sample_weights=weights
+        )
+        for size in (6, 4, 3, 2, 1)
+    ]
+    for figures in found[1:]:
+        same(found[0], figures)
 
 
 def test_targets_of_padded_steps_may_be_anything():
@@ -290,3 +307,60 @@ def test_class_weights_and_label_smoothing_are_torchs_in_training():
     history = modnet.train(built, x, y, loss=loss, optimizer={"type": "sgd", "learning_rate": 1.0}, epochs=1)
     assert history["loss"][0] == pytest.approx(value.item())
     np.testing.assert_allclose(w - built.parameters["linear_1.weight"], theirs.grad.numpy())
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["arrays", "stream"])
+@pytest.mark.parametrize("by_step", [False, True], ids=["samples", "steps"])
+def test_scales_are_learnt_from_samples_with_a_weight(stream, by_step):
+    """Such as targets of -9999, which stand for none."""
+    rng = np.random.default_rng(0)
+    x, y, weights = rng.normal(size=(12, 3, 2)), rng.normal(size=(12, 3, 1)), np.tile([1.0, 0.5, 0.0], 4)
+    weights[-3:] = 0  # a batch of its own
+    x[weights == 0], y[weights == 0] = 1e6, -9999
+    steps = np.repeat(weights[:, None], 3, axis=1) if by_step else weights
+    layers = ["standardize", {"type": "linear", "out_features": 1}, "unstandardize"]
+    network = modnet.build({"network": {"input": [3, 2], "layers": layers, "dtype": "float64"}})
+    parts = [(x[i : i + 3], y[i : i + 3], steps[i : i + 3]) for i in range(0, 12, 3)]
+    data, options = ((parts,), {}) if stream else ((x, y), {"sample_weights": steps, "batch_size": 3})
+    modnet.train(network, *data, loss="mse", epochs=1, **options)
+    for name, array in (("standardize_1", x), ("unstandardize_1", y)):
+        expected = array[weights > 0].reshape(-1, array.shape[-1])
+        assert network.state[f"{name}.samples"] == len(expected)
+        np.testing.assert_allclose(network.state[f"{name}.mean"], expected.mean(axis=0))
+        np.testing.assert_allclose(network.state[f"{name}.deviation"], expected.std(axis=0))
+
+
+# Arguments that would act on nothing
+
+
+BATCHES = [(np.eye(2), np.zeros((2, 1)))] * 3
+
+
+@pytest.mark.parametrize(
+    ("data", "arguments", "message"),
+    [
+        (
+            (BATCHES,),
+            {"sample_weights": [1, 2]},
+            r"^sample weights of a stream come with its batches: \(x, y, weights\)",
+        ),
+        ((np.eye(2), np.zeros((2, 1))), {"steps_per_epoch": 2}, "^steps_per_epoch is for streams of batches"),
+        (
+            (Dataset({"input": np.eye(2)}, {"output": np.zeros((2, 1))}),),
+            {"sample_weights": [1, 2]},
+            "^sample_weights: a D",
+        ),
+        (
+            (Dataset({"input": np.eye(2)}, {"output": np.zeros((2, 1))}), np.ones((2, 1))),
+            {},
+            "^y: a Dataset takes none",
+        ),
+        (BATCHES[0], {"validation": (BATCHES, None, [1, 2])}, "^validation: sample weights of a stream"),
+    ],
+)
+def test_what_nobody_would_look_at_is_refused(data, arguments, message):
+    with pytest.raises(modnet.DataError, match=message):
+        modnet.train(line(), *data, loss="mse", epochs=1, **arguments)
+    if "sample_weights" in arguments:
+        with pytest.raises(modnet.DataError, match=message):
+            modnet.evaluate(line(), *data, loss="mse", **arguments)

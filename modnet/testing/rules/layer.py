@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from modnet.component import Activation, Array, Layer, Parameter, Shape, State
-from modnet.context import Context
+from modnet.context import Context, common_mask
 from modnet.errors import DataError, ShapeError
 from modnet.testing.contract import Broken, NotApplicable, Rules, raised
 from modnet.testing.gradients import LARGEST_ERROR, directional_slopes, layer_context, layer_inputs
@@ -94,7 +94,7 @@ class Trial(of_component.Trial):
         """The output. The layer gets copies of the inputs, so that one that writes into them fails one rule only."""
         context.rng = np.random.default_rng(seed)
         context.begin()
-        context.output_mask = context.masks[0]
+        context.output_mask = common_mask(context.masks)
         return self.component.forward(context, *((x.copy() for x in inputs) if copy else inputs))
 
     def backward(self, context: Context, gradient: Array) -> tuple[Any, ...]:

@@ -302,19 +302,19 @@ class GlobalMaxPool(Layer, type="global_max_pool"):
         context.output_mask = None
         self.output_shape(x.shape[1:])  # a variable axis may turn out to have nothing on it
         flat = x.reshape(len(x), math.prod(x.shape[1:-1]), x.shape[-1])
-        masked = mask is not None and x.ndim == 3
-        empty = ~mask.any(axis=1) if masked else None
+        gone = None if mask is None else np.repeat(~mask, math.prod(x.shape[2:-1]), axis=1)
+        empty = None if mask is None else ~mask.any(axis=1)
         highest = context.buffer((len(x), x.shape[-1]), np.intp)
         y = context.buffer(highest.shape)
         # argmax copies what it goes over, if that is not along the last axis: a part of the batch at a time.
         samples = max(1, PART // (flat[:1].nbytes or 1))
-        left = context.buffer((min(len(x), samples) if masked else 0, *flat.shape[1:]))
+        left = context.buffer((min(len(x), samples) if gone is not None else 0, *flat.shape[1:]))
         for first in range(0, len(x), samples):
             part = flat[first : first + samples]
-            if masked:
+            if gone is not None:
                 seen = left[: len(part)]
                 np.copyto(seen, part)
-                np.copyto(seen, -math.inf, where=~mask[first : first + samples, :, None])
+                np.copyto(seen, -math.inf, where=gone[first : first + samples, :, None])
                 part = seen
             np.argmax(part, axis=1, out=highest[first : first + samples])
             np.maximum.reduce(part, axis=1, out=y[first : first + samples])
