@@ -31,6 +31,9 @@ from os import PathLike, fspath
 MESSAGE_LIMIT = 4000
 """Characters in the message of a `ModelFileError`, and in that of each `Problem`."""
 
+LONGEST_PATH = 400
+"""Characters of the path of a `Problem` that its text has."""
+
 MOST_LISTED = 20
 """Of a list in a message so many are shown."""
 
@@ -44,7 +47,7 @@ def printable(text: str) -> str:
 
 def harmless(text: str) -> str:
     """`printable`, but line breaks and tabs stay."""
-    if text.isprintable():
+    if text.replace("\n", "").replace("\t", "").isprintable():
         return text
     return "".join(c if c.isprintable() or c in "\n\t" else printable(c) for c in text)
 
@@ -99,7 +102,7 @@ class Problem:
         place = self.file
         if self.line:
             place += f":{self.line}:{self.column}"
-        text = ": ".join(part for part in (place, self.path, self.message) if part)
+        text = ": ".join(part for part in (place, legible(self.path, LONGEST_PATH), self.message) if part)
         if self.excerpt.strip():
             text += f"\n{self.line:>6} | {self.excerpt}\n{'':>6} | {'':>{self.column - 1}}{'^' * max(1, self.length)}"
         if self.hint:

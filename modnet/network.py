@@ -297,10 +297,16 @@ class Network:
             hint = "an axis of 1 is missing at the end: x[..., None]"
         raise ShapeError(f"input {show(name)}: expected an array of shape ({expected}), found {array.shape}", hint)
 
-    def input_dtype(self, slot: int) -> np.dtype[Any]:
-        """What an input is converted to: integers where all nodes that read it take ids, else the network's dtype."""
-        readers = [node.layer for node in self.graph.nodes if slot in node.inputs]
-        return np.dtype(np.intp) if readers and all(layer.integer_input for layer in readers) else self.dtype
+    def input_dtypes(self) -> list[np.dtype[Any]]:
+        """What the inputs are converted to: integers where all their readers take ids, else the network's dtype."""
+        takes_ids = [False] * len(self.inputs)
+        read = set()
+        for node in self.graph.nodes:
+            for slot in node.inputs:
+                if slot < len(takes_ids):
+                    takes_ids[slot] = node.layer.integer_input and (takes_ids[slot] or slot not in read)
+                    read.add(slot)
+        return [np.dtype(np.intp) if ids else self.dtype for ids in takes_ids]
 
     def rows_at_a_time(self, arrays: list[Array]) -> int:
         """How many rows to predict at a time; axes of variable size are taken to be as long as in the inputs."""
@@ -575,7 +581,7 @@ class Pass:
         self.wanted = tuple(wanted)
         self.gradients = gradients
         self._first = len(network.inputs)
-        self._dtypes = [network.input_dtype(slot) for slot in range(self._first)]
+        self._dtypes = network.input_dtypes()
         self._order = self._ancestors()
         self._readers = Counter(source for slot in self._order for source in self._node(slot).inputs)
         self._values: list[Any] = [None] * (self._first + len(network.graph.nodes))
@@ -655,17 +661,12 @@ class Pass:
         layer that does not say that its output is its own may give views of its inputs. An activation that overwrites
         its input needs no storage.
         """
-        roots: dict[int, set[int]] = {}
-        last: dict[int, float] = {}
-        for slot in self._order:
-            node = self._node(slot)
-            for source in node.inputs:
-                for root in roots.get(source, ()):
-                    last[root] = slot
-            own = node.layer.scratch_output and not self._may_overwrite_input(slot, False)
-            roots[slot] = {slot}.union(*(() if own else (roots.get(source, ()) for source in node.inputs)))
-        for slot in self.wanted:
-            last.update(dict.fromkeys(roots.get(slot, ()), math.inf))
+        last: dict[int, float] = dict.fromkeys(self.wanted, math.inf)
+        for slot in reversed(self._order):
+            own = self._node(slot).layer.scratch_output and not self._may_overwrite_input(slot, False)
+            until = slot if own else last.get(slot, slot)
+            for source in self._node(slot).inputs:
+                last[source] = max(last.get(source, source), until)
         storages: dict[int, list[Array]] = {}
         free: list[list[Array]] = []
         ending: dict[float, list[int]] = {}

@@ -4,6 +4,7 @@ import copy
 import gc
 import pickle
 import threading
+import tracemalloc
 import weakref
 from concurrent.futures import ThreadPoolExecutor
 
@@ -801,3 +802,34 @@ def test_odd_data_are_refused_with_an_error_of_modnets_own(odd):
             continue
         with pytest.raises((modnet.DataError, modnet.ShapeError)):
             attempt()
+
+
+@pytest.mark.parametrize("kind", ["softmax", "relu", "flatten"])
+def test_a_pass_takes_no_square_of_the_nodes(kind):
+    """Many nodes that write over their input, or give views of it, are alive as long as the first."""
+
+    def peak(count):
+        network = build(["softmax", {"type": "linear", "out_features": 2}, *[kind] * count], input=[2])
+        tracemalloc.start()
+        try:
+            Pass(network, list(network.graph.outputs.values()))
+            return tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+
+    peak(1)
+    assert peak(1600) < 6 * peak(400)
+
+
+def test_inputs_are_looked_at_once(monkeypatch):
+    """What they are converted to: not all nodes for each of them."""
+    names = [f"in_{i}" for i in range(300)]
+    layers = [{"type": "relu", "name": f"n_{name}", "inputs": [name]} for name in names]
+    network = build(
+        [*layers, {"type": "add", "inputs": [layer["name"] for layer in layers]}], input={name: [2] for name in names}
+    )
+    looks = []
+    nodes = network.graph.nodes
+    monkeypatch.setattr(type(network.graph), "nodes", property(lambda graph: looks.append(1) or nodes), raising=False)
+    assert network.input_dtypes() == [network.dtype] * 300
+    assert len(looks) == 1

@@ -90,6 +90,8 @@ class CommandGroup(click.Group):
         except BrokenPipeError:  # of the help
             discard(sys.stdout)
             raise click.exceptions.Exit(0) from None
+        except OSError as error:
+            raise click.exceptions.Exit(report(error)) from None
 
     def invoke(self, ctx: click.Context) -> Any:
         ctx.color = False if "NO_COLOR" in os.environ else None

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
@@ -14,6 +14,8 @@ from modnet.errors import printable
 
 if TYPE_CHECKING:
     from modnet.modelfile.compare import ArrayDifference, ArrayPlace, Comparison, Difference
+
+T = TypeVar("T")
 
 MOST_LINES = 20
 """Of each kind of difference so many are shown."""
@@ -90,12 +92,11 @@ def _lines(a: str, b: str, found: Comparison) -> Iterator[str]:
     if found.same:
         yield f"{a} and {b} " + ("are the same" if found.identical else "hold the same, but not byte for byte")
         return
-    yield from _first([_header_line(difference) for difference in found.header])
-    places = [f"only in A: {_name(place)}" for place in found.only_in_a]
-    places += [f"only in B: {_name(place)}" for place in found.only_in_b]
+    yield from _first(found.header, _header_line)
+    places = [("A", place) for place in found.only_in_a] + [("B", place) for place in found.only_in_b]
     if places and found.header:
         yield ""
-    yield from _first(places)
+    yield from _first(places, lambda found: f"only in {found[0]}: {_name(found[1])}")
     if found.arrays and (places or found.header):
         yield ""
     yield from _array_lines(found.arrays)
@@ -103,10 +104,11 @@ def _lines(a: str, b: str, found: Comparison) -> Iterator[str]:
         yield "the arrays are the same"
 
 
-def _first(lines: Sequence[str]) -> Iterator[str]:
-    yield from lines[:MOST_LINES]
-    if len(lines) > MOST_LINES:
-        yield f"and {len(lines) - MOST_LINES:,} more"
+def _first(items: Sequence[T], line: Callable[[T], str]) -> Iterator[str]:
+    """The lines of the first items, and how many more there are."""
+    yield from map(line, items[:MOST_LINES])
+    if len(items) > MOST_LINES:
+        yield f"and {len(items) - MOST_LINES:,} more"
 
 
 def _header_line(difference: Difference) -> str:

@@ -6,7 +6,7 @@ import math
 import textwrap
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import groupby
+from itertools import groupby, islice
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +29,8 @@ LONGEST = 4000
 
 MOST_BRANCHES = 10_000
 """So many nodes are drawn as a tree. What comes beyond them, under a name of hundreds of parts perhaps, is listed."""
+
+LINES_AT_A_TIME = 500
 
 MOST_MISSING = 4
 """Of the components that an installed version does not offer so many are named."""
@@ -64,12 +66,13 @@ def command(model: str, as_json: bool) -> None:
     from modnet.modelfile.figures import read_figures
     from modnet.modelfile.reader import read_header
 
-    found = read_header(model)
+    found, figures = read_figures(model) if as_json else (read_header(model), {})
     header = found.header
     needs = [_need(row) for row in _rows(header.get("needs"))]
     if not as_json:
-        for line in _lines(model, found, needs):  # together they can be many times as long as the file
-            echo(printable(line))
+        lines = map(printable, _lines(model, found, needs))  # together they can be many times as long as the file
+        while some := list(islice(lines, LINES_AT_A_TIME)):
+            echo("\n".join(some))
         return
     echo_json(
         {
@@ -82,17 +85,17 @@ def command(model: str, as_json: bool) -> None:
             "features": header.get("features"),
             "spec": header.get("spec"),
             "schema": header.get("schema"),
-            **read_figures(model),
+            **figures,
             "epochs": _epochs(found),
             "metadata": header.get("metadata"),
             "checkpoint": _checkpoint(header),
             "other": {key: value for key, value in header.items() if key not in KNOWN},
-            "nodes": [{"name": name, "type": kind} for name, kind in _nodes(header, found.size).items()],
+            "nodes": ({"name": name, "type": kind} for name, kind in _nodes(header, found.size).items()),
             "groups": [
                 {"name": name, "dtype": views[0].dtype.name, "arrays": len(views), "bytes": sum(map(_nbytes, views))}
                 for name, views in _groups(found).items()
             ],
-            "arrays": [
+            "arrays": (
                 {
                     "name": view.name,
                     "group": view.group,
@@ -101,7 +104,7 @@ def command(model: str, as_json: bool) -> None:
                     "bytes": _nbytes(view),
                 }
                 for view in found.views
-            ],
+            ),
         }
     )
 
@@ -291,6 +294,9 @@ def _shown(value: Any) -> str:
 def _labelled(label: str, text: str) -> Iterator[str]:
     if len(text) > LONGEST:
         text = f"{text[:LONGEST]} ... ({len(text) - LONGEST:,} more characters)"
+    if 0 < len(text) <= WIDTH - INDENT and text.isprintable():
+        yield f"{label:<{INDENT}}{text}".rstrip()
+        return
     wrapped = textwrap.wrap(text, WIDTH - INDENT, break_long_words=False, break_on_hyphens=False) or [""]
     for index, line in enumerate(wrapped):
         yield f"{'' if index else label:<{INDENT}}{line}"

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from modnet.cli.options import parse_settings
 from modnet.cli.plugin_file import load_plugin_files
-from modnet.errors import Problem, SpecError
+from modnet.errors import Problem, SpecError, legible
 from modnet.registry import default_registry
 from modnet.spec.reader import located_error, read_spec
 
@@ -186,7 +186,7 @@ def named_setting(problem: Problem, settings: Mapping[str, str]) -> Problem:
         # A table that only --set has made is an unknown key; the place is then that of the table around it.
         made = problem.at_key and parts[: len(keys)] == keys and keys[-1] not in problem.excerpt
         if keys[: len(parts)] == parts or problem.path == dotted or made:
-            return replace(problem, file=f"--set {setting}", line=0, column=0, length=0, excerpt="")
+            return replace(problem, file=f"--set {legible(setting)}", line=0, column=0, length=0, excerpt="")
     return problem
 
 

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 import click
 
 from modnet.configuration import DEEPEST
+from modnet.errors import legible
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -43,9 +44,9 @@ def parse_settings(settings: Sequence[str]) -> dict[str, Any]:
     for setting in settings:
         key, equals, text = setting.partition("=")
         if not equals or not key.strip() or not all(key.split(".")):
-            raise click.UsageError(f"--set {setting}: expected KEY=VALUE, such as training.epochs=3")
+            raise click.UsageError(f"--set {legible(setting)}: expected KEY=VALUE, such as training.epochs=3")
         if key.count(".") >= DEEPEST:
-            raise click.UsageError(f"--set {key[:40]}...: nested more than {DEEPEST} levels deep")
+            raise click.UsageError(f"--set {legible(key)}: nested more than {DEEPEST} levels deep")
         try:
             table = tomllib.loads(f"value = {text}")
             value = table["value"] if len(table) == 1 else text
@@ -53,9 +54,9 @@ def parse_settings(settings: Sequence[str]) -> dict[str, Any]:
             value = text
         except ValueError:  # Python converts no more digits
             raise click.UsageError(
-                f"--set {key}: expected a number of a few digits, found one of {len(text):,}"
+                f"--set {legible(key)}: expected a number of a few digits, found one of {len(text):,}"
             ) from None
         except RecursionError:
-            raise click.UsageError(f"--set {key}: nested more than {DEEPEST} levels deep") from None
+            raise click.UsageError(f"--set {legible(key)}: nested more than {DEEPEST} levels deep") from None
         parsed[key.strip()] = value
     return parsed

@@ -7,20 +7,20 @@ from __future__ import annotations
 
 import json
 import math
-import operator
 import os
 import re
 import sys
+from collections.abc import Iterator
 from typing import Any, TextIO
 
 import click
 
 from modnet.errors import harmless
 
-PIECES = 1000
-"""So many pieces of JSON, of a few characters each, are printed at a time."""
+PIECE = 1 << 16
+"""So many characters of JSON are printed at a time."""
 
-_HIDDEN = re.compile(r"[^\x20-\x7e\n]")
+_OTHER = re.compile(r"[^\x20-\x7e]+")
 
 
 def echo(text: object = "", *, err: bool = False, nl: bool = True, styled: bool = False) -> None:
@@ -54,37 +54,66 @@ def discard(stream: TextIO) -> None:
 
 
 def echo_json(value: Any) -> None:
-    """Prints a value as JSON; nan and infinity, which JSON does not have, become null."""
-    unicode = (getattr(sys.stdout, "encoding", None) or "utf-8").lower().startswith("utf")
-    pieces: list[str] = []
-
-    def taken() -> str:
-        text = _HIDDEN.sub(lambda found: _escaped(found[0], unicode), "".join(pieces))
-        pieces.clear()
-        return text
-
-    # Without a copy as a whole: what a file's header holds, with indents, can be many times as large as the file.
-    for piece in json.JSONEncoder(indent=2, ensure_ascii=False).iterencode(_finite(value)):
-        pieces.append(piece)
-        if len(pieces) == PIECES:
-            echo(taken(), nl=False)
-    echo(taken())
+    """Prints a value as JSON. nan and infinity, which JSON does not have, become null; an iterator becomes a list."""
+    _JsonPrinter().print(value)
 
 
-def _escaped(character: str, unicode: bool) -> str:
-    return character if unicode and character.isprintable() else json.dumps(character)[1:-1]
+class _JsonPrinter:
+    """Prints piece by piece: what a file's header holds can be many times as long as JSON as the file is."""
 
+    def __init__(self) -> None:
+        self.unicode = (getattr(sys.stdout, "encoding", None) or "utf-8").lower().startswith("utf")
+        self.pieces: list[str] = []
+        self.length = 0
 
-def _finite(value: Any) -> Any:
-    if isinstance(value, dict):
-        changed = {key: finite for key, item in value.items() if (finite := _finite(item)) is not item}
-        return {**value, **changed} if changed else value
-    if isinstance(value, list | tuple):
-        items = [*map(_finite, value)]
-        return value if all(map(operator.is_, items, value)) else items
-    if hasattr(value, "tolist"):
-        return _finite(value.tolist())
-    return None if isinstance(value, float) and not math.isfinite(value) else value
+    def print(self, value: Any) -> None:
+        self._value(value, "\n")
+        echo("".join(self.pieces))
+
+    def _add(self, piece: str) -> None:
+        self.pieces.append(piece)
+        self.length += len(piece)
+        if self.length > PIECE:
+            echo("".join(self.pieces), nl=False)
+            self.pieces.clear()
+            self.length = 0
+
+    def _value(self, value: Any, line: str) -> None:
+        if isinstance(value, str):
+            self._text(value)
+        elif isinstance(value, dict) and value:
+            separator = f"{{{line}  "
+            for key, item in value.items():
+                self._add(separator)
+                self._text(str(key))
+                self._add(": ")
+                self._value(item, f"{line}  ")
+                separator = f",{line}  "
+            self._add(f"{line}}}")
+        elif isinstance(value, list | tuple | Iterator):
+            separator = f"[{line}  "
+            for item in value:
+                self._add(separator)
+                self._value(item, f"{line}  ")
+                separator = f",{line}  "
+            self._add(f"{line}]" if separator[0] == "," else "[]")
+        elif hasattr(value, "tolist"):
+            self._value(value.tolist(), line)
+        else:
+            self._add("null" if isinstance(value, float) and not math.isfinite(value) else json.dumps(value))
+
+    def _text(self, text: str) -> None:
+        self._add('"')
+        for start in range(0, len(text), PIECE):
+            part = text[start : start + PIECE]
+            if self.unicode and part.isprintable():
+                self._add(json.dumps(part, ensure_ascii=False)[1:-1])
+            else:
+                self._add(_OTHER.sub(self._escaped, json.dumps(part, ensure_ascii=False)[1:-1]))
+        self._add('"')
+
+    def _escaped(self, found: re.Match[str]) -> str:
+        return "".join(c if self.unicode and c.isprintable() else json.dumps(c)[1:-1] for c in found[0])
 
 
 def open_missing_streams() -> None:

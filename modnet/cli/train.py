@@ -461,7 +461,7 @@ def _save(network: Network, path: Path, checkpoints: Path | None) -> Path:
         except Exception as error:  # of the system, of a plugin that writes another format, or of memory
             reason = (error.strerror or str(error)).lower() if isinstance(error, OSError) else str(error)
             reason = reason or type(error).__name__
-            for folder in dict.fromkeys((tempfile.gettempdir(), "/var/tmp", os.getcwd(), os.path.expanduser("~"))):
+            for folder in dict.fromkeys(_refuges()):
                 refuge = None
                 try:
                     refuge = Path(tempfile.mkdtemp(prefix="modnet-", dir=folder))
@@ -476,6 +476,18 @@ def _save(network: Network, path: Path, checkpoints: Path | None) -> Path:
                 return file
             warn(f"the model could not be written anywhere{_left(checkpoints)}")
             raise
+
+
+def _refuges() -> Iterator[str]:
+    """Folders that may take a model which its own folder does not."""
+    import tempfile
+
+    with suppress(OSError):  # none of the folders for temporary files takes one
+        yield tempfile.gettempdir()
+    yield "/var/tmp"
+    with suppress(OSError):  # the current folder is gone
+        yield os.getcwd()
+    yield os.path.expanduser("~")
 
 
 def _left(checkpoints: Path | None) -> str:

@@ -30,7 +30,7 @@ class Absent:
 ABSENT = Absent()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Difference:
     """A value of the header that is not the same in both files; `ABSENT` where one of them has none.
 
@@ -44,7 +44,7 @@ class Difference:
     b: Any
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class ArrayPlace:
     """The name of an array and its group."""
 
@@ -188,13 +188,12 @@ def _has_tables(values: Sequence[Any]) -> bool:
 def _aligned(a: Sequence[Any], b: Sequence[Any]) -> Iterator[tuple[int, Any, Any]]:
     """Pairs of items with their position. Where the lists differ in length, what is too much in one of them is left
     alone where their beginnings and ends, which have tables of the same types and names, leave a gap."""
-    keys_a, keys_b = [[_key(value) for value in values] for values in (a, b)]
     shorter = min(len(a), len(b))
     start = 0
-    while start < shorter and keys_a[start] == keys_b[start]:
+    while start < shorter and _key(a[start]) == _key(b[start]):
         start += 1
     end = 0
-    while end < shorter - start and keys_a[-1 - end] == keys_b[-1 - end]:
+    while end < shorter - start and _key(a[-1 - end]) == _key(b[-1 - end]):
         end += 1
     middle = shorter - end
     for position in range(middle):

@@ -58,10 +58,11 @@ def is_figures(group: str, key: str) -> bool:
     return group in [f"{key}.{dtype}" for dtype in _DTYPES]
 
 
-def read_figures(path: str | PathLike[str]) -> dict[str, Any]:
-    """The values of `KEYS` in a model file. Raises the errors of `reader.read`."""
+def read_figures(path: str | PathLike[str]) -> tuple[HeaderOnly, dict[str, Any]]:
+    """The header of a model file, and the values of `KEYS` in it. Raises the errors of `reader.read`."""
     with opened(path) as file:
-        return unpacked(file, structure(file))
+        found = structure(file)
+        return found, unpacked(file, found)
 
 
 def unpacked(file: File, found: HeaderOnly, verify: bool = True) -> dict[str, Any]:

@@ -206,9 +206,9 @@ def _not_finite(evaluation: Evaluation, batches: ArrayBatches, row: int) -> str:
 def _unusual(evaluation: Evaluation, batches: ArrayBatches) -> Iterator[int]:
     """The rows with the most unusual inputs and targets, of those that have a weight."""
     network = evaluation.network
-    for slot, array in enumerate(batches.inputs):
+    for array, dtype in zip(batches.inputs, network.input_dtypes(), strict=True):
         yield from _not_finite_or_large(array, batches)
-        if network.input_dtype(slot).kind == "i":
+        if dtype.kind == "i":
             looks = [_itself, _fraction] if array.dtype.kind == "f" else [_itself]
             yield from _extreme_rows(array, batches, looks, batches.samples)
     for target in batches.targets.values():

@@ -58,6 +58,8 @@ NINES = "9" * 5000
         ("training.seed=١٢", 'training.seed: expected a whole number >= 0, found "١٢"'),
         (f"training.seed={NINES}", "--set training.seed: expected a number of a few digits, found one of 5,000"),
         (f"training.seed=[{NINES}]", "--set training.seed: expected a number of a few digits"),
+        (f"training.seed=0x{NINES}", f"--set training.seed=0x{NINES[:64]}...: training.seed: expected a whole number"),
+        (f"network.layers.{NINES}.units=1", "is no position in a list"),
         (f"network.layers.1.out_features={NINES}", "expected a number of a few digits"),
         ("network.layers.١.out_features=3", 'is no position in a list of 4'),
         ("network.layers.².out_features=3", 'is no position in a list of 4'),

@@ -6,10 +6,11 @@ import re
 import subprocess
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import modnet
-from modnet.cli.output import echo, echo_json
+from modnet.cli.output import PIECE, echo, echo_json
 from tests.cli.test_train import start
 
 HOSTILE = "a\x1b[2Jb\x07\x9b\u202ec"
@@ -33,6 +34,34 @@ def test_json_escapes_what_json_need_not(capsys):
     assert text.replace("\n", "").isprintable()
     assert "ü" in text
     assert json.loads(text) == {HOSTILE: ["ü", "\U000e0001"]}
+
+
+def test_json_is_what_json_says(capsys):
+    values = {
+        "a": {}, "b": [], "c": iter([]), "d": iter([1, "x"]), "e": (1.5, None, True), "f": np.arange(2), "g": [[], {}],
+        "h": [float("nan"), np.float32(0.5)], 'i"\\\n': "\t\x00\x7f",
+    }  # fmt: skip
+    echo_json(values)
+    plain = {**values, "c": [], "d": [1, "x"], "f": [0, 1], "h": [None, 0.5]}
+    assert capsys.readouterr().out == json.dumps(plain, indent=2) + "\n"
+
+
+@pytest.mark.parametrize("character", ["\x01", "\U0001f600", "\U000e0001", "a"])
+def test_json_of_a_long_text_is_printed_in_pieces(character, monkeypatch):
+    printed = []
+    monkeypatch.setattr("modnet.cli.output.echo", lambda text, nl=True: printed.append(text))
+    echo_json([character * 300_000])
+    assert json.loads("".join(printed)) == [character * 300_000]
+    assert max(map(len, printed)) <= 14 * PIECE
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="the system has no /dev/full")
+@pytest.mark.parametrize("command", ["--help", "--version", "train --help", "schema"])
+def test_a_screen_that_cannot_be_written_to_is_told(run, command):
+    with open("/dev/full", "w") as full:
+        process = start(*command.split(), stdout=full, stderr=subprocess.PIPE)
+        _, err = process.communicate(timeout=60)
+    assert (process.returncode, err) == (1, "error: no space left on device\n")
 
 
 @pytest.mark.parametrize("there", [True, False])

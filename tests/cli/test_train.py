@@ -134,6 +134,33 @@ def test_a_full_disk_loses_no_work(run, monkeypatch, tmp_path):
     assert modnet.load(refuge).history
 
 
+def test_a_system_without_a_place_for_temporary_files_loses_no_work(run, monkeypatch, tmp_path):
+    from tempfile import mkdtemp
+
+    from modnet.modelfile import save
+
+    def full(network, path):
+        if Path(path).parent == Path():
+            raise OSError(28, "No space left on device", str(path))
+        return save(network, path)
+
+    def none():
+        raise FileNotFoundError(2, "no usable temporary directory found")
+
+    def at_home(prefix, dir):
+        if dir != str(tmp_path):
+            raise OSError(28, "No space left on device", dir)
+        return mkdtemp(prefix=prefix, dir=dir)
+
+    monkeypatch.setattr("modnet.modelfile.save", full)
+    monkeypatch.setattr("tempfile.gettempdir", none)
+    monkeypatch.setattr("tempfile.mkdtemp", at_home)
+    monkeypatch.setattr("os.path.expanduser", lambda path: str(tmp_path) if path == "~" else path)
+    result = run("train", "pets.toml", status=1)
+    refuge = re.search("no space left on device; .* the model is in (.*)\n", result.stderr)[1]
+    assert modnet.load(refuge).history
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no signals for one process")
 @pytest.mark.parametrize(
     ("number", "by", "status"),

@@ -16,7 +16,7 @@ from modnet.modelfile import container
 from modnet.modelfile.reader import read_header
 from modnet.modelfile.writer import Group, write
 
-from . import hostile
+from . import hostile, surgery
 from .endurance import growth, shared
 
 pytest.importorskip("resource", reason="the system does not tell the peak of a process")
@@ -233,3 +233,51 @@ def test_processes_share_a_mapped_file(large):
     """What four of them hold of it, each page divided by the number of those who hold it, is the file once."""
     shares = shared(large, 4)
     assert sum(shares) < 1.2 * large.stat().st_size
+
+
+# What the commands do with a file that is small
+
+
+def changed(path, **values):
+    network = modnet.build({"network": {"input": [2], "layers": ["relu", {"type": "linear", "out_features": 1}]}})
+    modnet.save(network, path)
+    header, payloads = surgery.apart(path.read_bytes())
+    for key, value in values.items():
+        if key == "layers":
+            header["spec"]["network"]["layers"] = value
+        else:
+            header[key] = value
+    path.write_bytes(surgery.signed(header, payloads))
+
+
+SMALL = {
+    "200,000 nodes": lambda: {"layers": ["relu"] * 200_000},
+    "160,000 tables": lambda: {"layers": [{"type": "relu"}] * 160_000},
+    "90,000 entries": lambda: {"metadata": {f"k{i}": i for i in range(90_000)}},
+    "a text of controls": lambda: {"metadata": {"a": "\x01" * 8_000_000}},
+    "a text that is wide": lambda: {"metadata": {"a": "\U0001f600" * 2_000_000}},
+    "many figures": lambda: {"metrics": {f"f{i}": 0.5 for i in range(240_000)}},
+}
+
+
+@pytest.mark.parametrize("name", SMALL)
+@pytest.mark.parametrize("command", ["inspect", "inspect --json", "diff"])
+def test_looking_takes_eight_times_the_file_and_64_mb_at_most(command, name, tmp_path):
+    pytest.importorskip("click", reason="the command line needs the extra cli")
+    path, plain = tmp_path / "model.modnet", tmp_path / "plain.modnet"
+    changed(path, **SMALL[name]())
+    changed(plain)
+
+    def lines(looked_at):
+        arguments = [*command.split(), os.fspath(looked_at)] + [os.fspath(plain)] * (command == "diff")
+        return f"""
+with open(os.devnull, "w") as sys.stdout:
+    try:
+        cli({arguments!r})
+    except SystemExit as end:
+        assert end.code in (0, 1)
+sys.stdout = sys.__stdout__
+"""
+
+    grown = growth(lines(path), f"import os\nfrom modnet.cli.app import cli\n{lines(plain)}")
+    assert grown < 8 * path.stat().st_size + ALLOWANCE

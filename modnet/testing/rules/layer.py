@@ -41,6 +41,10 @@ LARGE = 1 << 20
 """Bytes of the arrays that are large enough to be seen when they are allocated anew."""
 
 
+HUGE = 1 << 22
+"""An axis; an array along it has at least 4 MiB."""
+
+
 @dataclass
 class Outcome:
     """A forward pass and the backward pass after it, in copies."""
@@ -295,6 +299,49 @@ def is_taken(trial: Trial, shapes: Sequence[Shape]) -> bool:
     except Exception:
         return False
     return True
+
+
+@RULES.rule(
+    "shapes alone",
+    "output_shape, parameters, state, scratch_size and multiply_adds compute with shapes and make no arrays: check and "
+    "summary ask them for networks of any size, and a stranger's model file may name such a size.",
+    after=("shapes",),
+)
+def shapes_alone(trial: Trial) -> str:
+    import tracemalloc
+
+    layer = trial.component
+    methods = (layer.output_shape, layer.parameters, layer.state, layer.scratch_size, layer.multiply_adds)
+    largest = 0
+    started = not tracemalloc.is_tracing()
+    if started:
+        tracemalloc.start()
+    try:
+        for sizes in _with_an_axis_of(HUGE, trial.sizes):
+            for method in methods:
+                before = tracemalloc.get_traced_memory()[0]
+                tracemalloc.reset_peak()
+                try:
+                    method(*sizes)
+                except (ShapeError, DataError):
+                    break
+                except Exception as error:
+                    raise Broken(f"{method.__name__} of {text(sizes)}: {raised(error)}") from None
+                allocated = tracemalloc.get_traced_memory()[1] - before
+                largest = max(largest, allocated)
+                if allocated >= LARGE:
+                    raise Broken(f"{method.__name__} of {text(sizes)} allocates {allocated / 2**20:.1f} MiB")
+    finally:
+        if started:
+            tracemalloc.stop()
+    return f"at most {largest:,} bytes with an axis of {HUGE:,}"
+
+
+def _with_an_axis_of(size: int, shapes: tuple[tuple[int, ...], ...]) -> Iterator[tuple[tuple[int, ...], ...]]:
+    """The shapes with one axis of that size: the first of all, then the second, and then all axes."""
+    for axis in range(max(map(len, shapes), default=0)):
+        yield tuple(tuple(size if at == axis else old for at, old in enumerate(shape)) for shape in shapes)
+    yield tuple((size,) * len(shape) for shape in shapes)
 
 
 @RULES.rule(
