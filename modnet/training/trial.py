@@ -187,8 +187,7 @@ def _look_over_list(evaluation: Evaluation, batches: StreamBatches, what: str) -
 def _check_representable(evaluation: Evaluation, batches: ArrayBatches, row: int, what: str) -> None:
     """Refuses a row with a number that the network's dtype cannot hold."""
     network = evaluation.network
-    for slot, (name, array) in enumerate(zip(network.inputs, batches.inputs, strict=True)):
-        dtype = network.input_dtype(slot)
+    for name, array, dtype in zip(network.inputs, batches.inputs, network.input_dtypes(), strict=True):
         if array.dtype.kind == "f" and dtype.kind == "f" and beyond(array[row], dtype).any():
             raise DataError(f"{what}: {beyond_text(name, array[row : row + 1], dtype, batches.row_name(row))}")
 
