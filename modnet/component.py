@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from modnet.configuration import Configuration, Field, did_you_mean, field, plain
+from modnet.configuration import Configuration, Field, did_you_mean, field, plain, show
 from modnet.errors import ShapeError
 
 if TYPE_CHECKING:
@@ -446,6 +446,8 @@ class Loss(Component):
             hint = ""
             if prediction_shape == (1,) and target_shape == ():
                 hint = "give the target a last axis of 1: y[:, None]"
+            elif target_shape == (1,) and () in accepted:
+                hint = "labels have no axis of their own: y[:, 0]"
             elif target_shape == prediction_shape[1:] and target_shape:
                 hint = "shapes are those of one sample; is the batch axis missing?"
             raise ShapeError(
@@ -555,9 +557,11 @@ def monitored_figure(name: str, figures: Mapping[str, bool | None]) -> tuple[str
     if name == "validation_loss" and name not in figures:
         name = "loss"
     if name not in figures:
-        without = name.startswith("validation_") and not any(known.startswith("validation_") for known in figures)
-        why = "; this run has no validation" if without else did_you_mean(name, figures)
-        raise ValueError(f"no figure is called {name!r}{why}; this run has: {', '.join(figures)}")
+        meant = f"validation_{name[4:]}" if name.startswith("val_") else name
+        without = meant.startswith("validation_") and not any(known.startswith("validation_") for known in figures)
+        why = "; this run has no validation" if without else did_you_mean(meant, figures)
+        end = "" if why.endswith("?") else ";"
+        raise ValueError(f"no figure is called {show(name)}{why}{end} this run has: {', '.join(figures)}")
     return name, figures[name]
 
 

@@ -280,7 +280,8 @@ def show(value: Any) -> str:
     if isinstance(value, Sequence):
         inner = ", ".join(show(item) for item in value[:6]) + (", ..." if len(value) > 6 else "")
         return f"[{inner}]" if len(inner) <= 60 else f"a list of {len(value)}"
-    return f"a {type(value).__name__}"
+    name = type(value).__name__
+    return f"an {name}" if name[0] in "aeiouAEIOU" or name == "ndarray" else f"a {name}"
 
 
 def nearest(name: str, names: Iterable[str]) -> str | None:

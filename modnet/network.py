@@ -808,21 +808,11 @@ class Pass:
                 with np.errstate(over="raise"):
                     np.copyto(converted, array, casting="unsafe")
             except FloatingPointError:
-                raise self._too_large(array, dtype, slot) from None
+                raise DataError(beyond_text(list(self.network.inputs)[slot], array, dtype)) from None
         if not fits or (to_ids and not np.array_equal(converted, array)):
             name = list(self.network.inputs)[slot]
             raise DataError(f"input {show(name)}: expected whole numbers (ids), found others")
         return converted
-
-    def _too_large(self, array: Array, dtype: np.dtype[Any], slot: int) -> DataError:
-        most = float(np.finfo(dtype).max)
-        first = np.argwhere((np.abs(array) > most) & np.isfinite(array))[0]
-        place = f"row {first[0]}" + (f", feature {first[-1]}" if len(first) > 1 else "")
-        name = list(self.network.inputs)[slot]
-        return DataError(
-            f"input {show(name)}: {array[tuple(first)]:g} in {place} of the batch is beyond what {dtype} can hold "
-            f'({most:.2g}); take smaller units, or dtype = "float64" in [network]'
-        )
 
     def _check_shapes(self) -> None:
         """Holds each layer, once, to the shape that it has announced."""
@@ -1036,3 +1026,24 @@ def _output(out: Array | None, shape: tuple[int, ...], dtype: np.dtype[Any]) -> 
     if out.shape != shape or out.dtype != dtype:
         raise ShapeError(f"out: expected {dtype} of shape {shape}, found {out.dtype} of shape {out.shape}")
     return out
+
+
+def beyond(array: Array, dtype: np.dtype[Any]) -> Array:
+    """Which finite numbers a dtype of floats cannot hold."""
+    found: Array = (np.abs(array) > float(np.finfo(dtype).max)) & np.isfinite(array)
+    return found
+
+
+def beyond_text(name: str, array: Array, dtype: np.dtype[Any], row_name: str = "") -> str:
+    """What an error says of the first number of an input that its dtype cannot hold.
+
+    Args:
+        array: the rows of a batch, or one row, of which `row_name` says where it stands.
+    """
+    first = np.argwhere(beyond(array, dtype))[0]
+    place = row_name or f"row {first[0]} of the batch"
+    place += f", feature {first[-1]}," if len(first) > 1 else ""
+    return (
+        f"input {show(name)}: {array[tuple(first)]:g} in {place} is beyond what {dtype} can hold "
+        f'({float(np.finfo(dtype).max):.2g}); take smaller units, or dtype = "float64" in [network]'
+    )

@@ -113,12 +113,12 @@ def read_environment() -> None:
     """Heeds `MODNET_NUM_THREADS`; called as modnet is imported where that is set.
 
     A library that has been told by its own variable is left alone. Where numpy is there already, which has read them,
-    threadpoolctl serves. RuntimeWarnings say what cannot be heeded: it is not worth failing for.
+    threadpoolctl serves. RuntimeWarnings say what is ignored: it is not worth failing for.
     """
     text = os.environ[VARIABLE]
     number = whole_number(text)
     if number is None:
-        _warn_of_variable(f"{VARIABLE} is {text!r}: expected a whole number, at least 1; it is not heeded")
+        _warn_of_variable(f"{VARIABLE} is {text!r}: expected a whole number, at least 1; it is ignored")
     elif "numpy" not in sys.modules:
         for name in OF_LIBRARIES:
             os.environ.setdefault(name, str(number))

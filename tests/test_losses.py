@@ -350,7 +350,7 @@ def test_impossible_class_weights_are_refused(weights):
             (4, 3),
             (4, 1),
             "cross_entropy expects a target of shape () or (3,) for a prediction of shape (3,), "
-            "found a target of shape (1,)",
+            "found a target of shape (1,); labels have no axis of their own: y[:, 0]",
         ),
         (
             CrossEntropy(),

@@ -171,7 +171,7 @@ def test_plateau_takes_the_direction_from_the_figure(greater, expected):
         (Plateau(monitor="loss", mode="max"), 'of "loss" a smaller value is better, and mode = "max"'),
         (Plateau(monitor="spread"), 'this is "spread", of which neither greater nor smaller values are better'),
         (Plateau(monitor="validation_accuracy"), "this run has no validation; this run has: loss, accuracy, spread"),
-        (Plateau(monitor="acuracy"), "no figure is called 'acuracy'; did you mean \"accuracy\"?"),
+        (Plateau(monitor="acuracy"), 'no figure is called "acuracy"; did you mean "accuracy"?'),
         (Plateau(monitor="spread", mode="max"), None),
         (Plateau(monitor="accuracy", mode="max"), None),
         (Plateau(), None),

@@ -62,7 +62,7 @@ def test_a_program_says_how_many_at_any_time(before):
 
 
 @pytest.mark.parametrize("value", ["0", "-1", "two", "", "1.5", "²"])
-def test_a_variable_that_is_no_number_of_threads_is_told_and_not_heeded(value):
+def test_a_variable_that_is_no_number_of_threads_is_reported_and_ignored(value):
     done = run("import modnet", MODNET_NUM_THREADS=value)
     assert f"RuntimeWarning: MODNET_NUM_THREADS is {value!r}: expected a whole number, at least 1" in done.stderr
     assert done.stdout.split()[1] == str(CORES)

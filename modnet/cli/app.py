@@ -198,7 +198,9 @@ def report(error: Exception) -> int:
         reason = (error.strerror or str(error)).lower() + _advice(error)
         message = f"{error.filename}: {reason}" if error.filename else reason
     else:
-        message = f"{type(error).__name__}: {message}\nthis was not foreseen; modnet --debug shows where it happened"
+        message = (
+            f"{type(error).__name__}: {message}\nthis is an unexpected error; modnet --debug shows where it happened"
+        )
     echo(f"{click.style('error:', fg='red', bold=True)} {harmless(message)}", err=True, styled=True)
     return status
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import click
@@ -95,10 +97,9 @@ def _check_training(job: Job) -> list[str]:
         return [*notes, f"{reason}: the data were not compared with the network"]
     try:
         loaded = job.load_data(objective)
-    except ShapeError as error:
-        raise job.problem(("data", "train"), error.message, error.hint) from None
-    except DataError as error:
-        raise job.problem(("data", "train"), str(error)) from None
+    except (ShapeError, DataError) as error:
+        with _at(job, "data", _part_at_fault(job, str(error))):
+            raise
     job.network.schema = loaded.schema
     job.require_savable(objective)
     try:
@@ -106,6 +107,16 @@ def _check_training(job: Job) -> list[str]:
     except TooLarge as error:
         notes.append(f"note: no batch was tried: {error}")
     return notes
+
+
+def _part_at_fault(job: Job, message: str) -> str:
+    """The key of [data] whose file a message begins with."""
+    from modnet.data.load import located
+
+    data = job.network.spec.data
+    source = data.validation if data else None
+    path = source if isinstance(source, str) else getattr(source, "path", None) or getattr(source, "x", None)
+    return "validation" if path and message.startswith(str(located(path, job.path.parent))) else "train"
 
 
 def _data_files(job: Job) -> list[Path]:
@@ -125,29 +136,39 @@ def _try_a_batch(job: Job, objective: Objective, loaded: LoadedData) -> None:
     """Looks over the data, and sends a few rows through the network, the loss and the metrics."""
     import numpy as np
 
-    from modnet.errors import DataError, ShapeError
     from modnet.memory import require
     from modnet.training.batches import ArrayBatches
     from modnet.training.trainer import Evaluation
-    from modnet.training.trial import check_targets, look_over
+    from modnet.training.trial import check_targets, look_over, naming
 
     require(job.network.layout.nbytes(job.network.dtype), "the network with all its arrays")
     evaluation = Evaluation(job.network, objective)
-    try:
-        for part, what in ((loaded.train, "training data"), (loaded.validation, "validation data")):
-            if part is not None:
+    for part, key, what in ((loaded.train, "train", "training"), (loaded.validation, "validation", "validation")):
+        if part is not None:
+            with _at(job, "data", key):
                 arrays = job.network.arrays(part.inputs)
-                batches = ArrayBatches(arrays, part.targets, None, TRIAL_ROWS, part.rows)
-                check_targets(objective, batches)
-                look_over(evaluation, batches, what)
+                batches = ArrayBatches(arrays, part.targets, None, TRIAL_ROWS, part.rows, part.name, part.row_name)
+                with naming(part.name):
+                    check_targets(objective, batches)
+                look_over(evaluation, batches, part.name or f"{what} data")
+    with _at(job, "training"):
         few = loaded.train.take(range(min(TRIAL_ROWS, len(loaded.train))))
         with np.errstate(all="ignore"):
             batches = ArrayBatches(job.network.arrays(few.inputs), few.targets, None, TRIAL_ROWS, few.rows)
             evaluation.tally(batches).result()
+
+
+@contextmanager
+def _at(job: Job, *keys: str) -> Iterator[None]:
+    """Makes of an error about data a fault of the spec at this place."""
+    from modnet.errors import DataError, ShapeError
+
+    try:
+        yield
     except ShapeError as error:
-        raise job.problem(("training",), error.message, error.hint) from None
+        raise job.problem(keys, error.message, error.hint) from None
     except DataError as error:
-        raise job.problem(("training",), str(error)) from None
+        raise job.problem(keys, str(error)) from None
 
 
 def _coloured(text: str) -> str:

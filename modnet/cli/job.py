@@ -123,6 +123,7 @@ class Job:
             DataError, ShapeError: they cannot be read, or do not fit.
         """
         from modnet.data.load import load
+        from modnet.training.trial import naming
 
         data = self.network.spec.data
         if data is None:
@@ -141,7 +142,8 @@ class Job:
             loaded.schema.check_shapes(network.inputs, network.outputs)
         for part in (loaded.train, loaded.validation):
             if part is not None:
-                network.arrays(part.inputs)
+                with naming(part.name):
+                    network.arrays(part.inputs)
         return loaded
 
 

@@ -146,7 +146,7 @@ def _plain(network: Network, path: Path, history: History, profile: Profile | No
 class _Screen:
     """What the command tells on standard output, of whose errors nothing depends: the model is what was asked for.
 
-    The first error that is more than a reader who has left is told of on standard error; what follows goes nowhere.
+    The first error that is more than a reader who has left is reported on standard error; what follows goes nowhere.
 
     Args:
         path: where the model goes.
@@ -217,8 +217,9 @@ def check_output(path: Path) -> None:
         try:
             read_header(path)
         except NotAModelFile as error:
+            found = error.what.partition("; ")[0]
             raise NotAModelFile(
-                path, f"{error.what.partition('; ')[0]}, no model file; it is not overwritten: choose another with -o"
+                path, f"{found}, not a model file; it is not overwritten: choose another file with -o"
             ) from None
         except ModelFileError:
             pass  # damaged, or of another version: it was a model file

@@ -294,6 +294,7 @@ class _Loader:
         return Dataset(
             {name: found.arrays[key] for name, key in inputs.items()},
             {name: self.target(found, key, name, schema) for name, key in outputs.items()},
+            name=found.name,
         )
 
     def target(self, found: _Arrays, key: str, output: str, schema: DataSchema | None) -> Array:
@@ -325,7 +326,8 @@ def _rows(found: Table | _Arrays, first: int, end: int) -> Table | _Arrays:
         raise DataError(f"{found.name}: rows = [{first}, {end}], but it has {_count(min(lengths, default=0))}")
     if isinstance(found, Table):
         return found.take(range(first, end))
-    return _Arrays(found.name, {key: array[first:end] for key, array in found.arrays.items()})
+    name = f"{found.name}, rows = [{first}, {end}]"
+    return _Arrays(name, {key: array[first:end] for key, array in found.arrays.items()})
 
 
 def _check_numbers(found: _Arrays, key: str) -> None:

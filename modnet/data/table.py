@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
 
 from modnet.component import Array
 from modnet.configuration import nearest, show
@@ -47,9 +50,12 @@ class Table:
 
     def place(self, row: int, column: str) -> str:
         """Where a value stands, for a message: `penguins.csv: row 17 (line 18), column sex`."""
-        original = row if self.rows is None else self.rows[row]
-        line = f" (line {self.lines[original]})" if self.lines else ""
-        return f"{self.name}: row {original + 1}{line}, column {legible(column)}"
+        return f"{self.name}: {_row_name(self.rows, self.lines, row)}, column {legible(column)}"
+
+    def row_names(self) -> Callable[[int], str]:
+        """A function from a row to what messages call it: `row 17 (line 18)`. It keeps no values in memory."""
+        rows = None if self.rows is None else np.array(self.rows, np.int64)
+        return partial(_row_name, rows, np.array(self.lines, np.int64))
 
     def require_rows(self) -> None:
         """Checks that there are rows.
@@ -76,6 +82,11 @@ class Table:
         if absent:
             faults.append(f"no column{'s' if len(absent) > 1 else ''} {shorten(absent)}")
         raise DataError(f"{self.name}: {', '.join(faults)}; the columns are {shorten(self.columns)}")
+
+
+def _row_name(rows: Sequence[int] | Array | None, lines: Sequence[int] | Array, row: int) -> str:
+    original = row if rows is None else rows[row]
+    return f"row {original + 1}" + (f" (line {lines[original]})" if len(lines) else "")
 
 
 def shorten(names: Iterable[str], most: int = MOST_NAMES) -> str:

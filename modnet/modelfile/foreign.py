@@ -102,14 +102,17 @@ def _text(text: str) -> tuple[str, str]:
     text = text.lstrip("\ufeff \t\r\n")
     lines = text.splitlines()
     if text[:5].lower() in ("<!doc", "<html"):
-        return "a text file, by its looks a web page", "download the file itself"
+        return "a text file that looks like a web page", "download the file itself"
     if any(line.startswith(("[network]", "[[network.", "network:")) for line in lines) or '"network"' in text:
-        return "a text file, by its looks a spec", "modnet check finds its faults, and modnet train makes a model of it"
+        return (
+            "a text file that looks like a spec",
+            "modnet check finds its faults, modnet train makes a model of it",
+        )
     if text.startswith("{"):
         return "a text file in JSON", "if it is meant as a spec, modnet check says what is wrong with it"
     for separator in ",;\t":
         if len(lines) > 2 and 0 < lines[0].count(separator) == lines[1].count(separator):
-            return "a text file, by its looks a table", "modnet predict MODEL TABLE takes it"
+            return "a text file that looks like a table", "modnet predict MODEL TABLE takes it"
     return "a text file", ""
 
 

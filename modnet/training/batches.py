@@ -65,10 +65,12 @@ class Batches(Protocol):
     Attributes:
         steps: batches in an epoch, or None where that is not known before it has ended.
         rewinds: whether an epoch can be had again.
+        name: how messages call the data, or "".
     """
 
     steps: int | None
     rewinds: bool
+    name: str
 
     def epoch(self, rng: np.random.Generator | None = None, skip: int = 0) -> Iterator[Batch]:
         """The batches of one epoch; in an order drawn from `rng`, where one is given and the source can do that.
@@ -90,6 +92,7 @@ class ArrayBatches:
         inputs, targets, weights: all samples.
         batch_size: samples in a batch; the last one of an epoch may be smaller.
         rows: the samples to use, by default all.
+        name, row_name: how messages call the data, by default nothing, and a row, by default row 0, row 1, ...
     """
 
     rewinds = True
@@ -101,12 +104,16 @@ class ArrayBatches:
         weights: Array | None = None,
         batch_size: int = 32,
         rows: Array | None = None,
+        name: str = "",
+        row_name: Callable[[int], str] | None = None,
     ) -> None:
         self.inputs = list(inputs)
         self.targets = dict(targets)
         self.weights = weights
         self.batch_size = batch_size
         self.rows = rows
+        self.name = name
+        self.row_name = row_name or "row {}".format
         self.samples = len(self.inputs[0]) if rows is None else len(rows)
         self.steps: int | None = -(-self.samples // batch_size)
         for name, target in self.targets.items():
@@ -117,7 +124,9 @@ class ArrayBatches:
         if weights is not None:
             _check_weights(weights, len(self.inputs[0]))
             if not (weights if rows is None else weights[rows]).any():
-                raise DataError("sample weights: expected finite numbers >= 0, some above 0; these rows have none")
+                raise DataError(
+                    "sample weights: expected finite numbers >= 0, some above 0; all of these rows have weight 0"
+                )
         self._buffers: dict[int, Array] = {}
         self._contiguous: dict[int, Array] = {}
         self._resident = 0
@@ -238,6 +247,7 @@ class StreamBatches:
     ) -> None:
         if steps is not None and steps < 1:
             raise DataError(f"steps_per_epoch: expected at least 1, found {steps}")
+        self.name = ""
         self.source = source
         self.network = network
         self.outputs = outputs
@@ -300,7 +310,10 @@ def named_targets(y: Any, outputs: Sequence[str]) -> dict[str, Array]:
         y = {outputs[0]: y}
     for name in y:
         if name not in outputs:
-            raise DataError(f"no output {show(name)} has a loss{did_you_mean(str(name), outputs)}")
+            raise DataError(
+                f"there is a target for {show(name)}, but the outputs with a loss are {', '.join(map(show, outputs))}"
+                f"{did_you_mean(str(name), outputs)}"
+            )
     missing = [name for name in outputs if name not in y]
     if missing:
         raise DataError(f"there is no target for the output {', '.join(map(show, missing))}")

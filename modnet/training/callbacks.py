@@ -37,7 +37,7 @@ class EarlyStopping(Callback, type="early_stopping"):
     """Stops when a figure has not improved for a number of epochs, and brings the best weights back.
 
     The figure itself says whether better is greater or smaller. A figure that is nan is never the best: such an epoch
-    is one without improvement, and a warning tells of the first.
+    is one without improvement, and the first of them triggers a warning.
 
     Fields:
         patience: epochs without improvement after which the run stops.
@@ -57,7 +57,7 @@ class EarlyStopping(Callback, type="early_stopping"):
     def check_figures(self, figures: Mapping[str, bool | None]) -> None:
         name, greater = monitored_figure(self.monitor, figures)
         if greater is None:
-            raise ValueError(f"{show(name)} has no better and worse, so it cannot be monitored")
+            raise ValueError(f"{show(name)} cannot be monitored: it has no order of better and worse")
 
     def modnet_epoch_ended(self, run: Run) -> None:
         state = run.state_of(self)
@@ -138,9 +138,9 @@ class Checkpoint(Callback, type="checkpoint"):
         keep: how many of the newest files of this run stay.
 
     A folder is one run's at a time: a second one is refused (where the system has `flock`). A checkpoint that cannot be
-    written, be it that the disk is full, is told of by a warning; the run goes on, and so do attempts. The files stay
-    when the run has ended; `History.checkpoints` has them. The best weights so far are in each of them, as the state of
-    `early_stopping`.
+    written, because the disk is full for example, triggers a warning; the run goes on, and tries again at the next one.
+    The files stay when the run has ended; `History.checkpoints` has them. The best weights so far are in each of them,
+    as the state of `early_stopping`.
     """
 
     directory: str = "checkpoints"
@@ -261,7 +261,7 @@ class JSONLog(Callback, type="json_log"):
     Fields:
         path: the file, seen from the working directory; a ~ at its beginning stands for the home folder. A run begins
             it anew; one that goes on from a checkpoint keeps the lines of the epochs before that. A file that is there
-            and is no such log is refused before the first step. A line that cannot be written is told of by a warning.
+            and is no such log is refused before the first step. A line that cannot be written triggers a warning.
     """
 
     path: str
@@ -270,8 +270,8 @@ class JSONLog(Callback, type="json_log"):
         path = Path(self.path).expanduser()
         if path.is_file() and not _is_log(path):
             raise TrainingError(
-                f"json_log: {path} is there and is no log of a training; it is not overwritten: remove it, or choose "
-                "another path"
+                f"json_log: {path} exists and is not the log of a training; it is not overwritten: remove it, or "
+                "choose another path"
             )
         lines = path.read_text().splitlines(keepends=True) if run.step and path.exists() else []
         path.write_text("".join(lines[: run.history.epochs]))

@@ -43,7 +43,7 @@ def unfit_ending(network: Network, output: str, loss: Loss) -> tuple[str, str] |
         if lowest < least or highest > most:
             return f"{loss.type} expects predictions {_bounds(loss.prediction_range)}; {what}", loss.ending
     if loss.normalized and same_axis and not _promise(last, "normalizes"):
-        what = f"{what}, each by itself"
+        what = f"{what} that need not sum to 1"
         return f"{loss.type} expects probabilities that sum to 1 along the last axis; {what}", loss.ending
     if loss.decides_at is not None and not lowest < loss.decides_at < highest:
         return f"{loss.type} expects scores below and above {loss.decides_at:g}; {what}", loss.ending
@@ -101,7 +101,7 @@ def _promise(node: GraphNode, name: str) -> Any:
 
 def _bounds(numbers: Range) -> str:
     lowest, highest = numbers
-    return f"from {lowest:g} on" if math.isinf(highest) else f"from {lowest:g} to {highest:g}"
+    return f">= {lowest:g}" if math.isinf(highest) else f"from {lowest:g} to {highest:g}"
 
 
 def _described(numbers: Range) -> str:

@@ -205,20 +205,24 @@ class Objective:
             chosen, weights = self._positions(head, value, mask, weights)
             if chosen is None and head.loss.positions and value.ndim > 2:
                 steps = value.shape[1]  # in other batches it is steps that count, and not samples
-        shown = values[head.prediction]
+        shown, looked_at = values[head.prediction], chosen
         try:
             for name, metric in head.metrics.items():
-                if chosen is None or not metric.positions:
+                looked_at = chosen if metric.positions else None
+                if looked_at is None:
                     tally.add_metric(head.name, name, metric, shown, given, batch.weights)
                 else:
-                    tally.add_metric(head.name, name, metric, _at(shown, chosen), _at(given, chosen), weights)
+                    tally.add_metric(head.name, name, metric, _at(shown, looked_at), _at(given, looked_at), weights)
+            looked_at = chosen
             if chosen is not None:
                 value, target = _at(value, chosen, context), _at(target, chosen, context)
             losses, gradient = head.measure(context, value, target)
             by_class = head.loss.sample_weights(target)
         except SampleError as error:
-            if batch.rows is None or chosen is not None:
-                raise
+            if looked_at is not None and given.ndim > 1:
+                error = error.of_step(int(looked_at[error.sample]), given.shape[1])
+            if batch.rows is None:
+                raise error from None
             raise error.at(f"row {row_of(batch.rows, error.sample)}") from None
         if by_class is None and weights is None:
             return losses, gradient, None, None, chosen, steps
@@ -363,7 +367,13 @@ def row_of(rows: slice | Array | None, position: int) -> int:
     return (rows.start or 0) + position if isinstance(rows, slice) else int(rows[position])
 
 
-def representable(target: Array, dtype: np.dtype[Any], output: str, rows: slice | Array | None) -> Array:
+def representable(
+    target: Array,
+    dtype: np.dtype[Any],
+    output: str,
+    rows: slice | Array | None,
+    row_name: Callable[[int], str] = "row {}".format,
+) -> Array:
     """The target; a number in it that the dtype cannot hold raises DataError, with its row."""
     if target.dtype.kind != "f" or target.dtype.itemsize <= dtype.itemsize or not target.size:
         return target
@@ -373,7 +383,7 @@ def representable(target: Array, dtype: np.dtype[Any], output: str, rows: slice 
         if huge.any():
             first = np.argwhere(huge)[0]
             raise DataError(
-                f"target of {show(output)}: {target[tuple(first)]:g} in row {row_of(rows, int(first[0]))} "
+                f"target of {show(output)}: {target[tuple(first)]:g} in {row_name(row_of(rows, int(first[0])))} "
                 f'is beyond what {dtype} can hold ({most:.2g}); take smaller units, or dtype = "float64" in [network]'
             )
     return target

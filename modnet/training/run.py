@@ -113,5 +113,5 @@ class Run:
             raise TrainingError(str(error)) from None
         value = self.figures[name]
         if greater is None or not isinstance(value, float | int):
-            raise TrainingError(f"{show(name)} has no better and worse, so it cannot be monitored")
+            raise TrainingError(f"{show(name)} cannot be monitored: it has no order of better and worse")
         return float(value), greater

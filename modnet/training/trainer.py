@@ -20,7 +20,7 @@ from modnet.component import Array, Callback, Optimizer, Progress
 from modnet.configuration import INVALID, Checker, show
 from modnet.data.dataset import Dataset
 from modnet.data.split import row_classes, split, warn_of_unseen
-from modnet.errors import DataError, Diverged, PluginError, ShapeError, SpecError, TrainingError
+from modnet.errors import DataError, Diverged, PluginError, SpecError, TrainingError
 from modnet.hooks import PluginManager
 from modnet.network import Network, Pass
 from modnet.registry import Registry, default_registry
@@ -35,7 +35,7 @@ from modnet.training.objective import Objective, Penalty, check_figures, free_na
 from modnet.training.optimization import Optimization
 from modnet.training.run import INTERRUPTED, TERMINATED, Run
 from modnet.training.tally import Tally
-from modnet.training.trial import check_targets, look_over
+from modnet.training.trial import check_targets, look_over, naming
 
 PARTS = 64
 """So many points of the first epoch are looked at to see whether a schedule changes the rate within it."""
@@ -149,8 +149,11 @@ def evaluate(
     given = {"loss": loss, "metrics": metrics, "batch_size": batch_size}
     training = merged_training(network, given, registry)
     objective = Objective(network, training)
-    batches = _source(network, objective, batch_size and training.batch_size, x, y, sample_weights, None)
-    return Evaluation(network, objective).figures(batches, refuse_nan=True)
+    with naming(x.name if isinstance(x, Dataset) else ""):
+        batches = _source(network, objective, batch_size and training.batch_size, x, y, sample_weights, None)
+        if isinstance(x, Dataset) and isinstance(batches, ArrayBatches):
+            check_targets(objective, batches)  # which names the row as its file does
+        return Evaluation(network, objective).figures(batches, refuse_nan=True)
 
 
 def merged_training(network: Network, given: Mapping[str, Any], registry: Registry) -> TrainingSpec:
@@ -191,7 +194,7 @@ def _source(
             raise DataError(f"{what}: a Dataset takes none; give its arrays themselves, x and y")
         inputs = network.arrays(x.inputs)
         size = batch_size or network.rows_at_a_time(inputs)
-        return ArrayBatches(inputs, named_targets(x.targets, outputs), None, size, x.rows)
+        return ArrayBatches(inputs, named_targets(x.targets, outputs), None, size, x.rows, x.name, x.row_name)
     if y is None:
         if isinstance(x, Iterable | Callable) and not isinstance(x, np.ndarray | str | Mapping):
             if sample_weights is not None:
@@ -217,9 +220,10 @@ def _batches(
     sample_weights: Any,
     steps: int | None,
 ) -> tuple[Batches, Batches | None]:
-    batches = _source(network, objective, training.batch_size, x, y, sample_weights, steps)
-    if isinstance(batches, ArrayBatches):
-        check_targets(objective, batches)
+    with naming(x.name if isinstance(x, Dataset) else ""):
+        batches = _source(network, objective, training.batch_size, x, y, sample_weights, steps)
+        if isinstance(batches, ArrayBatches):
+            check_targets(objective, batches)
     if validation is None:
         return batches, None
     if isinstance(validation, int) and not isinstance(validation, bool):
@@ -248,22 +252,11 @@ def _batches(
     if not pair and not isinstance(validation, Dataset):
         raise DataError(f"validation: expected a fraction between 0 and 1, or (x, y); found {show(validation)}")
     x, y, weights = (*validation, None)[:3] if pair else (validation, None, None)
-    with _in_validation():
+    with naming((x.name if isinstance(x, Dataset) else "") or "validation"):
         validating = _source(network, objective, None, x, y, weights, None)
         if isinstance(validating, ArrayBatches):
             check_targets(objective, validating)
     return batches, validating
-
-
-@contextmanager
-def _in_validation() -> Iterator[None]:
-    """Says in an error about data that they are those to validate with."""
-    try:
-        yield
-    except ShapeError as error:
-        raise ShapeError(f"validation: {error.message}", error.hint) from None
-    except DataError as error:
-        raise DataError(f"validation: {error}") from None
 
 
 def _warn_of_unseen(network: Network, objective: Objective, training: ArrayBatches, validation: ArrayBatches) -> None:
@@ -400,13 +393,18 @@ class Trainer:
         # A checkpoint from the middle of the first epoch may not know it.
         run.steps_per_epoch = run.steps_per_epoch or batches.steps
         self._check_schedule()
+        what = batches.name or "training data"
         if not restored:
-            self._prepare(batches)
+            try:
+                self._prepare(batches)
+            except DataError:
+                look_over(self.evaluation, batches, what)  # which knows the row, where it is one that is at fault
+                raise
         if self.network.parameters.size and not self.optimization.trains:
             warnings.warn("nothing is trained: every parameter that a loss depends on is frozen", stacklevel=3)
-        look_over(self.evaluation, batches, "training data")
+        look_over(self.evaluation, batches, what)
         if validation is not None:
-            look_over(self.evaluation, validation, "validation data")
+            look_over(self.evaluation, validation, validation.name or "validation data")
         try:
             self._run(batches, validation)
         except Diverged as error:
@@ -414,7 +412,7 @@ class Trainer:
             if best is not None:
                 self._conclude()
                 error.best_epoch = best
-                error.args = (f"{error}\n  the network has the weights of epoch {best} again, the best before that",)
+                error.args = (f"{error}\n  the network has the weights of epoch {best}, the best until then",)
             raise
         self._conclude()
         return run.history
@@ -441,7 +439,7 @@ class Trainer:
         self.network.metrics = {name: values[best - 1] for name, values in history.figures.items() if best}
 
     def _check_schedule(self) -> None:
-        """Refuses a schedule that moves within the first epoch where nobody knows how far that has come."""
+        """Refuses a schedule that moves within the first epoch of a stream whose length is unknown."""
         run, schedule = self.run, self.training.schedule
         if schedule is None or run.steps_per_epoch is not None or run.epoch > 1:
             return
@@ -449,8 +447,8 @@ class Trainer:
         if len({schedule.factor(progress) for progress in course}) > 1:
             raise DataError(
                 f"the schedule {show(schedule.type or type(schedule).__name__)} changes the rate within an epoch, and "
-                "nobody knows how many batches the first epoch of this stream has; say it by steps_per_epoch, or pass "
-                "a list of the batches"
+                "the number of batches in an epoch of this stream is unknown; give steps_per_epoch, or pass a list of "
+                "the batches"
             )
 
     def _end(self) -> None:

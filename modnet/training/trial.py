@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from modnet.component import Array
 from modnet.configuration import show
 from modnet.errors import DataError, ShapeError
 from modnet.losses.targets import SampleError
+from modnet.network import beyond, beyond_text
 from modnet.training.batches import ArrayBatches, Batches, StreamBatches
 from modnet.training.objective import Objective, are_labels, representable, row_of
 
@@ -55,14 +57,14 @@ def check_targets(objective: Objective, batches: ArrayBatches) -> None:
         for start in range(0, batches.samples, ROWS_AT_A_TIME):
             part = slice(start, start + ROWS_AT_A_TIME)
             chosen = part if batches.rows is None else batches.rows[part]
-            few = representable(target[chosen], network.dtype, head.name, chosen)
+            few = representable(target[chosen], network.dtype, head.name, chosen, batches.row_name)
             if not are_labels(head.loss, few, len(shape)):
                 few = few.astype(network.dtype, copy=False)
             try:
                 head.loss.check_targets(shape, few)
                 by_class = head.loss.sample_weights(few)
             except SampleError as error:
-                raise error.at(f"row {row_of(chosen, error.sample)}") from None
+                raise error.at(batches.row_name(row_of(chosen, error.sample))) from None
             if by_class is not None:
                 weight += float(np.sum(by_class if batches.weights is None else by_class * batches.weights[chosen]))
                 by_classes = True
@@ -92,7 +94,18 @@ def look_over(evaluation: Evaluation, batches: Batches, what: str) -> None:
     except (ShapeError, DataError):
         raise
     except Exception:
-        return  # what fails in another way is no fault of a row; the run meets it, and tells of it in its own words
+        return  # what fails in another way is not the fault of a row; the run meets it and reports it
+
+
+@contextmanager
+def naming(what: str) -> Iterator[None]:
+    """Says in an error about data which they are, unless `what` is ""."""
+    try:
+        yield
+    except ShapeError as error:
+        raise (ShapeError(f"{what}: {error.message}", error.hint) if what else error) from None
+    except DataError as error:
+        raise (DataError(f"{what}: {error}") if what else error) from None
 
 
 def _look_over_arrays(evaluation: Evaluation, batches: ArrayBatches, what: str) -> None:
@@ -100,8 +113,13 @@ def _look_over_arrays(evaluation: Evaluation, batches: ArrayBatches, what: str) 
     usual = [int(row) for row in rows[:USUAL]]
     unusual = sorted(set(_unusual(evaluation, batches)) - set(usual))
 
+    weights = _weights_of_steps(batches.weights)
+
     def is_finite(chosen: list[int]) -> bool:
-        part = ArrayBatches(batches.inputs, batches.targets, None, len(chosen), np.asarray(chosen))
+        rows = np.asarray(chosen)
+        if weights is not None and not weights[rows].any():
+            return True
+        part = ArrayBatches(batches.inputs, batches.targets, weights, len(chosen), rows)
         with np.errstate(all="ignore"):
             return evaluation.tally(part).is_finite()
 
@@ -110,26 +128,36 @@ def _look_over_arrays(evaluation: Evaluation, batches: ArrayBatches, what: str) 
             return
         suspects = [[row] for row in usual] + [[*usual, row] for row in unusual]
     except (ShapeError, DataError):
-        _try(is_finite, usual, what, "")
+        for row in usual + unusual:
+            _check_representable(evaluation, batches, row, what)
+        _try(is_finite, usual, batches, what)
         suspects = [[*usual, row] for row in unusual]
     for chosen in suspects:
         row = chosen[-1]
-        if not _try(is_finite, chosen, what, f"row {row}"):
+        if not _try(is_finite, chosen, batches, what, batches.row_name(row)):
             holder = _not_finite(evaluation, batches, row)
             if holder:
                 remedy = "clean the data, or leave the row out"
-                raise DataError(f"{what}: {holder} in row {row}, and the loss becomes that too; {remedy}")
+                raise DataError(f"{what}: {holder} in {batches.row_name(row)}, so the loss is not finite; {remedy}")
 
 
-def _try(is_finite: Callable[[list[int]], bool], rows: list[int], what: str, place: str) -> bool:
+def _try(
+    is_finite: Callable[[list[int]], bool], rows: list[int], batches: ArrayBatches, what: str, place: str = ""
+) -> bool:
     """Whether the loss of some rows is finite; the errors say where the rows are."""
     try:
         return is_finite(rows)
     except ShapeError as error:
         raise ShapeError(f"{what}: {error.message}", error.hint) from None
+    except SampleError as error:
+        raise DataError(f"{what}: {error.at(batches.row_name(rows[error.sample]))}") from None
     except DataError as error:
-        where = what if place in str(error) else f"{what}, {place}"
-        raise DataError(f"{where}: {error}") from None
+        raise DataError(f"{what}, {place}: {error}" if place else f"{what}: {error}") from None
+
+
+def _weights_of_steps(weights: Array | None) -> Array | None:
+    """Weights of steps, without which a step that does not count would be refused; those of samples decide nothing."""
+    return weights if weights is not None and weights.ndim > 1 else None
 
 
 def _look_over_list(evaluation: Evaluation, batches: StreamBatches, what: str) -> None:
@@ -138,7 +166,8 @@ def _look_over_list(evaluation: Evaluation, batches: StreamBatches, what: str) -
     for number, batch in enumerate(stream.epoch()):
         if not batch.counts():
             continue
-        part = ArrayBatches(batch.inputs, batch.targets, None, len(batch))
+        weights = _weights_of_steps(batch.weights)
+        part = ArrayBatches(batch.inputs, batch.targets, weights, len(batch))
         try:
             check_targets(evaluation.objective, part)
         except ShapeError as error:
@@ -147,12 +176,20 @@ def _look_over_list(evaluation: Evaluation, batches: StreamBatches, what: str) -
             raise DataError(f"{what}, batch {number}: {error}") from None
         for row in {row for array in (*batch.inputs, *batch.targets.values()) for row in _extremes(array)}:
             holder = _not_finite(evaluation, part, row)
-            if holder:
-                one = ArrayBatches(batch.inputs, batch.targets, None, 1, np.array([row]))
+            if holder and (weights is None or weights[row].any()):
+                one = ArrayBatches(batch.inputs, batch.targets, weights, 1, np.array([row]))
                 with np.errstate(all="ignore"):
                     finite = evaluation.tally(one).is_finite()
                 if not finite:
-                    raise DataError(f"{what}, batch {number}: {holder} in row {row}, and the loss becomes that too")
+                    raise DataError(f"{what}, batch {number}: {holder} in row {row}, so the loss is not finite")
+
+
+def _check_representable(evaluation: Evaluation, batches: ArrayBatches, row: int, what: str) -> None:
+    """Refuses a row with a number that the network's dtype cannot hold."""
+    network = evaluation.network
+    for name, array, dtype in zip(network.inputs, batches.inputs, network.input_dtypes(), strict=True):
+        if array.dtype.kind == "f" and dtype.kind == "f" and beyond(array[row], dtype).any():
+            raise DataError(f"{what}: {beyond_text(name, array[row : row + 1], dtype, batches.row_name(row))}")
 
 
 def _not_finite(evaluation: Evaluation, batches: ArrayBatches, row: int) -> str:

@@ -1,8 +1,10 @@
 """modnet check: faults of the spec, of the shapes, and of the data for the network."""
 
 import json
+import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 
@@ -159,3 +161,64 @@ def test_a_network_that_does_not_fit_is_not_tried(run, monkeypatch):
     )
     assert message in run("check", "pets.toml").stdout
     assert "the network with all its arrays needs 2.4 MB" in run("train", "pets.toml", status=2).stderr
+
+
+@pytest.mark.parametrize("part", ["train", "validation"])
+@pytest.mark.parametrize(
+    ("fault", "message"),
+    [
+        ("label", "found 7 in row 50"),
+        ("nan", 'input "input" holds nan in row 50'),
+        ("width", r"expected an array of shape \(batch, 2\), found \(60, 3\)"),
+    ],
+)
+def test_faults_of_arrays_name_the_file_and_stand_at_its_key(run, folder, part, fault, message):
+    with np.load("points.npz") as good:
+        x, y = good["x"].copy(), good["y"].copy()
+    if fault == "label":
+        y[50] = 7
+    elif fault == "nan":
+        x[50, 1] = np.nan
+    else:
+        x = np.zeros((60, 3))
+    np.savez("bad.npz", x=x, y=y)
+    setting = f"data.{part}=bad.npz"
+    checked = run("check", "points.toml", "--set", setting, status=2)
+    assert re.search(rf"data\.{part}: bad\.npz: .*{message}", checked.output), checked.output
+    trained = run("train", "points.toml", "--set", setting, status=2)
+    assert re.search(rf"^error: bad\.npz: .*{message}", trained.stderr, re.MULTILINE), trained.stderr
+    assert not (folder / "points.modnet").exists()
+
+
+def test_faults_of_a_table_name_the_row_and_the_line_of_its_file(run, folder):
+    lines = (folder / "pets.csv").read_text().splitlines()
+    kind, _, collar = lines[71].split(",")
+    lines[71] = f"{kind},1e39,{collar}"
+    (folder / "pets.csv").write_text("\n".join(lines) + "\n")
+    for command in ("check", "train"):
+        result = run(command, "pets.toml", status=2)
+        assert re.search(r'pets\.csv: input "input": 1e\+39 in row 71 \(line 72\)', result.output), result.output
+
+
+def test_a_part_of_a_file_is_named_with_its_bounds(run, folder):
+    with np.load("points.npz") as good:
+        x, y = good["x"], good["y"].copy()
+    y[50] = 7
+    np.savez("points.npz", x=x, y=y)
+    setting = 'data.train={ path = "points.npz", rows = [20, 60] }'
+    result = run("check", "points.toml", "--set", setting, status=2)
+    assert re.search(r"points\.npz, rows = \[20, 60\]: .* found 7 in row 30", result.output), result.output
+
+
+def test_a_short_name_of_a_figure_is_understood_in_the_message(run):
+    setting = 'training.callbacks=[{ type = "early_stopping", monitor = "val_accuracy" }]'
+    result = run("check", "pets.toml", "--set", setting, status=2)
+    assert 'no figure is called "val_accuracy"; did you mean "validation_accuracy"? this run has: loss' in result.output
+
+
+def test_a_table_to_validate_with_that_does_not_fit_stands_at_its_key(run, folder):
+    (folder / "more.csv").write_text((folder / "pets.csv").read_text().replace("cat", "cow"))
+    result = run("check", "pets.toml", "--set", "data.validation=more.csv", status=2)
+    assert re.search(
+        r'data\.validation: more\.csv: row 1 \(line 2\), column kind: unknown category "cow"', result.output
+    )

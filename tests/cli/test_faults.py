@@ -87,7 +87,7 @@ FAULTS = {
         2,
         "error: nowhere/x.modnet: no such file or directory",
     ),
-    "data for a model": ("inspect pets.csv", 2, "by its looks a table; modnet predict MODEL TABLE takes it"),
+    "data for a model": ("inspect pets.csv", 2, "that looks like a table; modnet predict MODEL TABLE takes it"),
     "a spec for a model": ("predict pets.toml pets.csv", 2, "error: pets.toml: this is a text file"),
     "a damaged model": ("inspect damaged.modnet", 2, "damaged.modnet: the file has"),
     "a damaged model to look for differences": ("diff old.modnet damaged.modnet", 2, "error: damaged.modnet: the file"),
@@ -102,7 +102,7 @@ FAULTS = {
     "an edit of nothing": ("edit pest.modnet -o new.modnet --drop-history", 2, "error: pest.modnet: no such file"),
     "an edit of a spec": ("edit pets.toml -o new.modnet --drop-history", 2, "error: pets.toml: this is "),
     "an edit of damage": ("edit damaged.modnet -o new.modnet --drop-history", 2, "error: damaged.modnet: the file has"),
-    "an edit over data": ("edit old.modnet -o pets.csv --drop-history", 2, "no model file; it is not overwritten"),
+    "an edit over data": ("edit old.modnet -o pets.csv --drop-history", 2, "not a model file; it is not overwritten"),
     "an unknown dtype": (
         "edit old.modnet -o new.modnet --cast int8",
         2,
@@ -129,7 +129,7 @@ FAULTS = {
     # outputs
     "a folder for the model": ("train pets.toml -o .", 2, "this is a folder; name a file in it with -o"),
     "no such folder": ("train pets.toml -o nowhere/x.modnet", 2, "there is no folder nowhere; make it"),
-    "another file in the way": ("train pets.toml -o pets.csv", 2, "no model file; it is not overwritten"),
+    "another file in the way": ("train pets.toml -o pets.csv", 2, "not a model file; it is not overwritten"),
     "a spec in the way": (
         "new-spec pets.csv --target kind -o pets.toml",
         2,
@@ -187,7 +187,7 @@ def test_a_hostile_model_file_is_told_in_a_line_too(run, command):
         damaged = not issubclass(file.error, NotAModelFile | NewerFormat)
         result = run(*command.split(), status=1 if command.startswith("verify") and damaged else 2)
         assert len(result.stderr.splitlines()) <= 1, file.name
-        assert "not foreseen" not in result.stderr, file.name
+        assert "unexpected error" not in result.stderr, file.name
 
 
 def test_debug_shows_where_an_error_comes_from(run):
@@ -196,7 +196,7 @@ def test_debug_shows_where_an_error_comes_from(run):
     assert "error: nothing.modnet: no such file" in result.stderr
 
 
-def test_what_was_not_foreseen_is_told_in_a_line_too(run, monkeypatch):
+def test_an_unexpected_error_is_reported_in_a_line_too(run, monkeypatch):
     def broken(*_, **__):
         raise RuntimeError("out of luck")
 
@@ -204,7 +204,7 @@ def test_what_was_not_foreseen_is_told_in_a_line_too(run, monkeypatch):
     result = run("predict", "any.modnet", "pets.csv", status=1)
     assert (
         result.stderr
-        == "error: RuntimeError: out of luck\nthis was not foreseen; modnet --debug shows where it happened\n"
+        == "error: RuntimeError: out of luck\nthis is an unexpected error; modnet --debug shows where it happened\n"
     )
 
 

@@ -383,7 +383,7 @@ def test_a_run_that_diverges_writes_the_best_weights(run, folder):
     stopping = ["--set", "training.callbacks=[{type='early_stopping'}]"]
     result = run("train", "pets.toml", "--plugin", "late.py", *options, *stopping, status=1)
     assert result.stderr.endswith(
-        "the network has the weights of epoch 2 again, the best before that\nthey are in pets.modnet\n"
+        "the network has the weights of epoch 2, the best until then\nthey are in pets.modnet\n"
     )
     network = modnet.load("pets.modnet")
     assert np.isfinite(network.parameters.flat).all()

@@ -320,7 +320,7 @@ def used(path: Path, other: Path) -> None:
         done = CliRunner().invoke(cli, [os.fspath(part) for part in command])
         if done.exception is not None and not isinstance(done.exception, SystemExit):
             raise done.exception
-        assert "not foreseen" not in done.output, f"{command[0]}: {done.output[:500]}"
+        assert "unexpected error" not in done.output, f"{command[0]}: {done.output[:500]}"
         if "--json" in command and done.exit_code == 0:
             json.loads(done.stdout)
 

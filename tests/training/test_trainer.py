@@ -279,6 +279,9 @@ def test_several_outputs_each_with_a_loss_a_weight_and_metrics():
     np.testing.assert_allclose(history["loss"], history["class_loss"] + 0.5 * history["size_loss"])
     with pytest.raises(modnet.DataError, match='there is no target for the output "size"'):
         modnet.train(two_headed(), x, {"class": y}, epochs=1)
+    unknown = 'there is a target for "sise", but the outputs with a loss are "class", "size"; did you mean "size"'
+    with pytest.raises(modnet.DataError, match=unknown):
+        modnet.train(two_headed(), x, {"class": y, "sise": y}, epochs=1)
     with pytest.raises(modnet.SpecError, match="the network has several outputs"):
         modnet.train(two_headed(), x, targets, epochs=1, loss="mse", metrics=[])
 
@@ -678,7 +681,10 @@ def test_a_stream_of_unknown_length_is_refused_where_the_schedule_needs_it(sched
         "no length": Sized([batch], None),
     }[form]
     network = modnet.build(SPEC)
-    with pytest.raises(modnet.DataError, match=r"changes the rate within an epoch, and nobody knows.* steps_per_epoch"):
+    with pytest.raises(
+        modnet.DataError,
+        match=r"changes the rate .* number of batches .* unknown; give steps_per_epoch",
+    ):
         modnet.train(network, stream, schedule=schedule, epochs=1)
 
 

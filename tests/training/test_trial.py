@@ -171,12 +171,73 @@ def test_a_large_mapped_file_is_not_read_for_this(tmp_path, monkeypatch):
         modnet.train(modnet.build(SPEC), mapped, y, epochs=1)
 
 
+STANDARDIZED = {**SPEC, "network": {**SPEC["network"], "layers": ["standardize", *SPEC["network"]["layers"]]}}
+
+
+@pytest.mark.parametrize("row", [3, 150])
+@pytest.mark.parametrize(
+    ("value", "what"), [(np.nan, "holds nan in row {}, so"), (1e39, "1e+39 in row {}, feature 1, is")]
+)
+def test_the_row_is_named_where_a_layer_learns_from_the_data_first(row, value, what):
+    x, y = blobs(200)
+    x = x.astype(np.float64)
+    x[row, 1] = value
+    refused(what.format(row), x, y, STANDARDIZED)
+    refused(what.format(row), x, y, SPEC)
+
+
+def test_data_from_a_file_are_called_as_the_file_is_and_its_rows_are():
+    x, y = blobs(40)
+    names = {"name": "points.csv", "row_name": lambda row: f"row {row + 1} (line {row + 2})"}
+    bad = y.copy()
+    bad[20] = 7
+    rows = np.arange(40)[::-1].copy()
+    expected = re.escape("points.csv: expected labels that are whole numbers from 0 to ")
+    for arrays in (
+        Dataset({"input": x}, {"output": bad}, **names),
+        Dataset({"input": x}, {"output": bad}, rows, **names),
+    ):
+        with pytest.raises(modnet.DataError, match=f"^{expected}.* found 7 in row 21 \\(line 22\\)"):
+            modnet.train(modnet.build(SPEC), arrays, epochs=1)
+        with pytest.raises(modnet.DataError, match=f"^{expected}.* found 7 in row 21 \\(line 22\\)"):
+            modnet.train(modnet.build(SPEC), x, y, epochs=1, validation=arrays)
+        with pytest.raises(modnet.DataError, match=f"^{expected}.* found 7 in row 21 \\(line 22\\)"):
+            modnet.evaluate(modnet.build(SPEC), arrays)
+    x[20, 0] = np.nan
+    arrays = Dataset({"input": x}, {"output": y}, rows, **names)
+    refused('points.csv: input "input" holds nan in row 21 (line 22), so the loss is not finite', arrays)
+
+
+STEPS = {
+    "network": {"input": [5, 2], "layers": [{"type": "linear", "out_features": 3}, "softmax"]},
+    "training": {"loss": "cross_entropy", "metrics": ["accuracy"]},
+}
+
+
+@pytest.mark.parametrize("form", ["arrays", "list"])
+def test_a_label_at_a_step_of_weight_0_may_be_anything(form):
+    rng = np.random.default_rng(0)
+    x, y = rng.standard_normal((40, 5, 2)), rng.integers(0, 3, (40, 5))
+    weights = np.ones((40, 5))
+    y[:, 3:], weights[:, 3:] = -100, 0
+    weights[2] = 0
+    data = (x, y) if form == "arrays" else ([(x, y, weights)], None)
+    arguments = {"sample_weights": weights} if form == "arrays" else {}
+    assert np.isfinite(modnet.train(modnet.build(STEPS), *data, epochs=1, **arguments)["loss"][0])
+    y[33, 1] = 7
+    message = "expected labels that are whole numbers from 0 to 2, for 3 classes, found 7 in {}, step 1"
+    if form == "arrays":
+        refused(f"training data: {message.format('row 33')}", *data, STEPS, **arguments)
+    else:
+        refused(message.format("sample 33 of the batch"), *data, STEPS)
+
+
 def test_numbers_that_only_the_types_of_the_network_cannot_hold_are_found_among_many_rows():
     spec = {"network": {"input": [2], "layers": [{"type": "linear", "out_features": 1}]}, "training": {"loss": "mse"}}
     x = np.random.default_rng(0).normal(size=(300_000, 2))
     y = x[:, :1].copy()
     x[277_000, 1] = 1e300
-    refused("training data, row 277000: ", x, y, spec)
+    refused('training data: input "input": 1e+300 in row 277000, feature 1', x, y, spec)
     x[277_000, 1] = 0.0
     y[299_999, 0] = np.inf
     refused('training data: the target of "output" holds an infinite number in row 299999', x, y, spec)

@@ -215,7 +215,7 @@ def test_validation_without_weights_is_told_before_the_first_step():
     x, y = np.ones((8, 2)), np.zeros((8, 1))
     built = line()
     before = built.parameters.flat.copy()
-    with pytest.raises(modnet.DataError, match="some above 0; these rows have none"):
+    with pytest.raises(modnet.DataError, match="some above 0; all of these rows have weight 0"):
         modnet.train(built, x, y, loss="mse", epochs=1, validation=(x, y, np.zeros(8)))
     assert np.array_equal(before, built.parameters.flat)
 

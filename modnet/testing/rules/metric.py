@@ -26,7 +26,7 @@ SINGLE_TOLERANCE = 1e-4
 """Of a metric of float32 predictions: some 1,000 rounding units."""
 
 TABLES = 8
-"""Of samples on which good predictions are held against bad ones: what pays no heed to the target is the same way round
+"""Of samples on which good predictions are held against bad ones: what ignores the target is the same way round
 in all of them once in 256 times.
 """
 

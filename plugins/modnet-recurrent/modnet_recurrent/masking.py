@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class Masking(Layer, type="masking"):
-    """Says that steps whose features all equal `value` are padding: layers that heed masks pass over them.
+    """Says that steps whose features all equal `value` are padding: layers that follow masks skip them.
 
     Gives x itself. Shapes: (time, features) -> the same. A mask that an earlier layer has made is kept: a step is
     padding if either says so. (For ids, `embedding` has the option `padding`.)

@@ -113,7 +113,7 @@ def test_the_mask_goes_on_to_the_next_layer(kind):
     np.testing.assert_allclose(network.predict(padded), network.predict(x), rtol=1e-12)
 
 
-def test_padding_of_an_embedding_is_heeded():
+def test_padding_of_an_embedding_is_skipped():
     layers = [{"type": "embedding", "vocabulary_size": 9, "embedding_size": 3, "padding": 0}, node(LSTM)]
     network = modnet.build({"network": {"input": ["variable"], "dtype": "float64", "layers": layers}})
     np.testing.assert_allclose(network.predict([[3, 4, 0, 0]])[:, :2], network.predict([[3, 4]]), rtol=1e-12)
