@@ -4,6 +4,7 @@ ModnetError
   SpecError              .problems: every fault of a spec, each with file, line, column and path
   ShapeError             arrays or nodes whose shapes do not fit (also a ValueError)
   DataError              a data file or an array that cannot be used: which file, row and column
+    SampleError          one sample of it: .sample, .step
   PluginError
     UnknownType          no component of that kind has that name
     AmbiguousType        two plugins offer the name
@@ -143,6 +144,35 @@ class ShapeError(ModnetError, ValueError):
 
 class DataError(ModnetError, ValueError):
     """A data file or an array that cannot be used."""
+
+
+class SampleError(DataError):
+    """A sample that cannot be taken.
+
+    Attributes:
+        sample: which it is in the array that was looked at.
+        step: which of its steps, or None.
+    """
+
+    def __init__(self, before: str, sample: int, after: str = "", place: str = "", step: int | None = None) -> None:
+        self.sample, self.step = sample, step
+        self._before, self._after = before, after
+        where = (place or f"sample {sample} of the batch") + ("" if step is None else f", step {step}")
+        super().__init__(f"{before} in {where}{after}")
+
+    def at(self, place: str) -> SampleError:
+        """The same error of a sample whose place is known: a row of all the data."""
+        return SampleError(self._before, self.sample, self._after, place, self.step)
+
+    def of_step(self, number: int, steps: int) -> SampleError:
+        """The same error where what was looked at were steps: of one numbered through a batch of so many each."""
+        sample, step = divmod(number, steps)
+        return SampleError(self._before, sample, self._after, step=step)
+
+    def counted_from(self, start: int) -> SampleError:
+        """The same error where what was looked at were the rows from `start` on."""
+        row = start + self.sample
+        return SampleError(self._before, row, self._after, f"row {row}", self.step)
 
 
 class PluginError(ModnetError):

@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike
 from modnet.component import Activation, Array, Layer, Shape
 from modnet.configuration import did_you_mean, show
 from modnet.context import Context, common_mask
-from modnet.errors import DataError, ShapeError, SpecError, TooLarge
+from modnet.errors import DataError, SampleError, ShapeError, SpecError, TooLarge
 from modnet.graph import Graph, GraphNode, build_graph
 from modnet.memory import SMALL, limit, require, too_large
 from modnet.parameters import FlatArray
@@ -332,13 +332,19 @@ class Network:
             if batch_size * cost.row + cost.once > SMALL:
                 cost.require(min(rows, batch_size))
             if rows <= batch_size and out is None:
-                values = predictor.forward(arrays)
+                try:
+                    values = predictor.forward(arrays)
+                except SampleError as error:
+                    raise error.counted_from(0) from None
                 if _has_nan(values):
                     raise self._no_prediction(values, arrays, 0)
                 return [value.copy() for value in values]
             results: list[Array] = []
             for start in range(0, max(rows, 1), batch_size):
-                values = predictor.forward([array[start : start + batch_size] for array in arrays])
+                try:
+                    values = predictor.forward([array[start : start + batch_size] for array in arrays])
+                except SampleError as error:
+                    raise error.counted_from(start) from None
                 if _has_nan(values):
                     raise self._no_prediction(values, arrays, start)
                 if not results:
@@ -808,7 +814,7 @@ class Pass:
                 with np.errstate(over="raise"):
                     np.copyto(converted, array, casting="unsafe")
             except FloatingPointError:
-                raise DataError(beyond_text(list(self.network.inputs)[slot], array, dtype)) from None
+                raise beyond_error(list(self.network.inputs)[slot], array, dtype) from None
         if not fits or (to_ids and not np.array_equal(converted, array)):
             name = list(self.network.inputs)[slot]
             raise DataError(f"input {show(name)}: expected whole numbers (ids), found others")
@@ -1034,16 +1040,10 @@ def beyond(array: Array, dtype: np.dtype[Any]) -> Array:
     return found
 
 
-def beyond_text(name: str, array: Array, dtype: np.dtype[Any], row_name: str = "") -> str:
-    """What an error says of the first number of an input that its dtype cannot hold.
-
-    Args:
-        array: the rows of a batch, or one row, of which `row_name` says where it stands.
-    """
+def beyond_error(name: str, array: Array, dtype: np.dtype[Any]) -> SampleError:
+    """The error for the first number of an input that its dtype cannot hold."""
     first = np.argwhere(beyond(array, dtype))[0]
-    place = row_name or f"row {first[0]} of the batch"
-    place += f", feature {first[-1]}," if len(first) > 1 else ""
-    return (
-        f"input {show(name)}: {array[tuple(first)]:g} in {place} is beyond what {dtype} can hold "
-        f'({float(np.finfo(dtype).max):.2g}); take smaller units, or dtype = "float64" in [network]'
-    )
+    feature = f", feature {first[-1]}" if len(first) > 1 else ""
+    what = f"input {show(name)}{feature}: found {array[tuple(first)]:g}"
+    limit = f"beyond what {dtype} can hold ({float(np.finfo(dtype).max):.2g})"
+    return SampleError(what, int(first[0]), f', {limit}; take smaller units, or dtype = "float64" in [network]')

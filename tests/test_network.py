@@ -748,10 +748,11 @@ def test_ids_of_half_precision_are_ids():
 @pytest.mark.filterwarnings("error")
 def test_what_the_dtype_cannot_hold_is_named():
     network = build([linear(1)], dtype="float32")
-    x = np.ones((5, 4))
-    x[3, 2] = 1e39
-    with pytest.raises(modnet.DataError, match=r"1e\+39 in row 3, feature 2 of the batch is beyond what float32 can"):
-        network.predict(x)
+    x = np.ones((100, 4))
+    x[83, 2] = 1e39
+    for size in (None, 8):
+        with pytest.raises(modnet.DataError, match=r"feature 2: found 1e\+39 in row 83, beyond what float32 can hold"):
+            network.predict(x, batch_size=size)
     assert np.isfinite(build([linear(1)], dtype="float64").predict(x)).all()
 
 

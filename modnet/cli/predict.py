@@ -27,7 +27,7 @@ DELIMITERS = {".csv": ",", ".tsv": "\t"}
 FORMULA = re.compile(r"[=+\-@\t\r＝＋－＠].", re.DOTALL)
 """How a text begins that a spreadsheet takes for a formula. Source: OWASP, "CSV Injection"."""
 
-CONTROL = re.compile("[\x00-\x1f\x7f-\x9f]")
+CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 
 
 @click.command("predict", short_help="Predict for new data with a model file.")
@@ -69,7 +69,7 @@ def command(model: str, data: str, output: str, plugins: tuple[str, ...]) -> Non
     load_plugin_files(plugins)
     network = load(model)
     dataset = read_data(network, data, targets=False)
-    predicted = network.predict(dataset.inputs)
+    predicted = _predicted(network, dataset)
     outputs = predicted if isinstance(predicted, dict) else dict.fromkeys(network.outputs, predicted)
     if suffix == ".npz":
         _write(output, _npz(outputs))
@@ -79,6 +79,18 @@ def command(model: str, data: str, output: str, plugins: tuple[str, ...]) -> Non
         sys.stdout.flush()
     else:
         _write(output, "".join(_lines(network, outputs, DELIMITERS[suffix])).encode())
+
+
+def _predicted(network: Network, dataset: Dataset) -> Any:
+    """The predictions; an error about a row calls it as the file does."""
+    from modnet.errors import DataError, SampleError
+
+    try:
+        return network.predict(dataset.inputs)
+    except DataError as error:
+        if isinstance(error, SampleError) and dataset.row_name is not None:
+            error = error.at(dataset.row_name(error.sample))
+        raise DataError(f"{dataset.name}: {error}" if dataset.name else str(error)) from None
 
 
 def read_data(network: Network, data: str, *, targets: bool) -> Dataset:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from modnet.component import Array, Loss
-from modnet.errors import DataError, ShapeError
+from modnet.errors import SampleError, ShapeError
 
 if TYPE_CHECKING:
     from modnet.context import Context
@@ -19,30 +19,6 @@ SMALLEST_PROBABILITY = 1e-30
 
 TOLERANCE = 1e-3
 """How far the sum of a target's probabilities may be from 1."""
-
-
-class SampleError(DataError):
-    """A sample that cannot be taken.
-
-    Attributes:
-        sample: which it is in the array that was looked at.
-        step: which of its steps, or None.
-    """
-
-    def __init__(self, before: str, sample: int, after: str = "", place: str = "", step: int | None = None) -> None:
-        self.sample, self.step = sample, step
-        self._before, self._after = before, after
-        where = (place or f"sample {sample} of the batch") + ("" if step is None else f", step {step}")
-        super().__init__(f"{before} in {where}{after}")
-
-    def at(self, place: str) -> SampleError:
-        """The same error of a sample whose place is known: a row of all the data."""
-        return SampleError(self._before, self.sample, self._after, place, self.step)
-
-    def of_step(self, number: int, steps: int) -> SampleError:
-        """The same error where what was looked at were steps: of one numbered through a batch of so many each."""
-        sample, step = divmod(number, steps)
-        return SampleError(self._before, sample, self._after, step=step)
 
 
 def bad_sample(expected: str, array: Array, chosen: Array, remedy: str = "") -> SampleError:

@@ -12,9 +12,8 @@ import numpy as np
 from modnet.component import Array, Callback, Loss, Metric, Schedule, WeightedLoss
 from modnet.configuration import did_you_mean, path_text, show
 from modnet.context import Context
-from modnet.errors import DataError, Problem, ShapeError, SpecError
+from modnet.errors import DataError, Problem, SampleError, ShapeError, SpecError
 from modnet.kernels import NUMPY_ONLY, Kernels
-from modnet.losses.targets import SampleError
 from modnet.network import Network
 from modnet.parameters import FlatArray
 from modnet.spec.model import TrainingSpec

@@ -10,9 +10,8 @@ import numpy as np
 
 from modnet.component import Array
 from modnet.configuration import show
-from modnet.errors import DataError, ShapeError
-from modnet.losses.targets import SampleError
-from modnet.network import beyond, beyond_text
+from modnet.errors import DataError, SampleError, ShapeError
+from modnet.network import beyond, beyond_error
 from modnet.training.batches import ArrayBatches, Batches, StreamBatches
 from modnet.training.objective import Objective, are_labels, representable, row_of
 
@@ -189,7 +188,8 @@ def _check_representable(evaluation: Evaluation, batches: ArrayBatches, row: int
     network = evaluation.network
     for name, array, dtype in zip(network.inputs, batches.inputs, network.input_dtypes(), strict=True):
         if array.dtype.kind == "f" and dtype.kind == "f" and beyond(array[row], dtype).any():
-            raise DataError(f"{what}: {beyond_text(name, array[row : row + 1], dtype, batches.row_name(row))}")
+            error = beyond_error(name, array[row : row + 1], dtype).at(batches.row_name(row))
+            raise DataError(f"{what}: {error}")
 
 
 def _not_finite(evaluation: Evaluation, batches: ArrayBatches, row: int) -> str:

@@ -138,3 +138,11 @@ def test_a_reader_who_leaves_gets_no_traceback(run, model):
     assert process.stderr.read() == ""
     process.stderr.close()
     process.wait(timeout=300)
+
+
+def test_a_number_that_float32_cannot_hold_is_named_by_its_line(run, model):
+    Path("new.csv").write_text("size,collar\n3.0,red\n1e39,blue\n")
+    assert run("predict", model, "new.csv", status=2).stderr == (
+        'error: new.csv: input "input", feature 0: found 1e+39 in row 2 (line 3), beyond what float32 can hold '
+        '(3.4e+38); take smaller units, or dtype = "float64" in [network]\n'
+    )

@@ -176,7 +176,7 @@ STANDARDIZED = {**SPEC, "network": {**SPEC["network"], "layers": ["standardize",
 
 @pytest.mark.parametrize("row", [3, 150])
 @pytest.mark.parametrize(
-    ("value", "what"), [(np.nan, "holds nan in row {}, so"), (1e39, "1e+39 in row {}, feature 1, is")]
+    ("value", "what"), [(np.nan, "holds nan in row {}, so"), (1e39, "feature 1: found 1e+39 in row {}, beyond")]
 )
 def test_the_row_is_named_where_a_layer_learns_from_the_data_first(row, value, what):
     x, y = blobs(200)
@@ -237,7 +237,7 @@ def test_numbers_that_only_the_types_of_the_network_cannot_hold_are_found_among_
     x = np.random.default_rng(0).normal(size=(300_000, 2))
     y = x[:, :1].copy()
     x[277_000, 1] = 1e300
-    refused('training data: input "input": 1e+300 in row 277000, feature 1', x, y, spec)
+    refused('training data: input "input", feature 1: found 1e+300 in row 277000', x, y, spec)
     x[277_000, 1] = 0.0
     y[299_999, 0] = np.inf
     refused('training data: the target of "output" holds an infinite number in row 299999', x, y, spec)
