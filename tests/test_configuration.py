@@ -411,7 +411,7 @@ def test_hints_in_words(hint, declared, words):
         (["a" * 50] * 2, "a list of 2"),
         ({"type": "relu"}, 'a table with type = "relu"'),
         ({"type": 1}, "a table"),
-        (object(), "a object"),
+        (object(), "an object"),
     ],
 )
 def test_values_in_words(value, text):
