@@ -197,7 +197,9 @@ def test_faults_of_a_table_name_the_row_and_the_line_of_its_file(run, folder):
     (folder / "pets.csv").write_text("\n".join(lines) + "\n")
     for command in ("check", "train"):
         result = run(command, "pets.toml", status=2)
-        assert re.search(r'pets\.csv: input "input": 1e\+39 in row 71 \(line 72\)', result.output), result.output
+        assert re.search(r'pets\.csv: input "input", feature 0: found 1e\+39 in row 71 \(line 72\)', result.output), (
+            result.output
+        )
 
 
 def test_a_part_of_a_file_is_named_with_its_bounds(run, folder):
