@@ -8,10 +8,10 @@ import numpy as np
 
 from modnet.component import Array, Shape, field
 from modnet.context import Context
+from modnet.errors import SampleError
 from modnet.losses.measured import MeasuredLoss
 from modnet.losses.targets import (
     SMALLEST_PROBABILITY,
-    SampleError,
     bad_sample,
     check_probabilities,
     check_range,

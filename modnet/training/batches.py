@@ -323,7 +323,7 @@ def named_targets(y: Any, outputs: Sequence[str]) -> dict[str, Array]:
 def _target(value: Any, what: str) -> Array:
     if value is None:
         raise DataError(f"{what}: expected an array of numbers, found None")
-    target = as_numbers(value, what, "names, y = np.unique(y, return_inverse=True) makes labels 0, 1, ... of text")
+    target = as_numbers(value, what, "to make labels 0, 1, ... of it:  names, y = np.unique(y, return_inverse=True)")
     if target.ndim == 0:
         raise DataError(f"{what}: expected an array of numbers, one for each sample; found a single number")
     return target

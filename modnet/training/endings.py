@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from modnet.component import Array, Layer, Loss
+from modnet.configuration import show
 from modnet.errors import DataError
 from modnet.graph import GraphNode
 from modnet.losses.targets import TOLERANCE
@@ -21,7 +22,7 @@ def unfit_ending(network: Network, output: str, loss: Loss) -> tuple[str, str] |
     shape = network.outputs[output]
     if loss.normalized and shape[-1:] == (1,):
         return (
-            f"{loss.type} has nothing to learn from one unit; output {output!r} needs at least 2",
+            f"{loss.type} has nothing to learn from one unit; output {show(output)} needs at least 2",
             "end the network with sigmoid and take binary_cross_entropy, or give it as many units as there are classes",
         )
     nodes = _ending(network, output)
@@ -37,7 +38,7 @@ def unfit_ending(network: Network, output: str, loss: Loss) -> tuple[str, str] |
     if numbers is None or (last.layer.type in loss.joint_with and last is _last(network, output)):
         return None
     lowest, highest = numbers
-    what = f"output {output!r} ends with {last.layer.type}, which gives {_described(numbers)}"
+    what = f"output {show(output)} ends with {last.layer.type}, which gives {_described(numbers)}"
     if loss.prediction_range is not None:
         least, most = loss.prediction_range
         if lowest < least or highest > most:
@@ -63,7 +64,7 @@ def check_normalized(output: str, loss: Loss, prediction: Array) -> None:
         found = totals[abs(totals - 1) > TOLERANCE][0]
         raise DataError(
             f"{loss.type} expects probabilities that sum to 1 along the last axis; "
-            f"those of output {output!r} sum to {found:.4g}; {loss.ending}"
+            f"those of output {show(output)} sum to {found:.4g}; {loss.ending}"
         )
 
 

@@ -16,6 +16,7 @@ from modnet.errors import DataError, Problem, SampleError, ShapeError, SpecError
 from modnet.kernels import NUMPY_ONLY, Kernels
 from modnet.network import Network
 from modnet.parameters import FlatArray
+from modnet.registry import BUILTIN
 from modnet.spec.model import TrainingSpec
 from modnet.training.batches import Batch
 from modnet.training.endings import check_normalized, unfit_ending
@@ -322,9 +323,17 @@ def check_figures(training: TrainingSpec, figures: Mapping[str, bool | None]) ->
             user.check_figures(figures)
         except ValueError as error:
             at = (*keys, "monitor") if "monitor" in type(user).__fields__ else keys
-            problems.append(Problem(path_text(at), str(error), keys=at))
+            problems.append(Problem(path_text(at), str(error), _missing_metric(user, figures), keys=at))
     if problems:
         raise SpecError(problems)
+
+
+def _missing_metric(user: Schedule | Callback, figures: Mapping[str, bool | None]) -> str:
+    """What to do where what is monitored is one of the core's metrics, and merely not asked for."""
+    name = str(getattr(user, "monitor", "")).removeprefix("val_").removeprefix(VALIDATION)
+    if name in BUILTIN["modnet.metrics"] and name not in figures:
+        return f'{name} is a metric; record it with metrics = ["{name}"] in [training]'
+    return ""
 
 
 _Losses = tuple[Array, Array, Array | None, Array | None, Array | None, int]

@@ -48,7 +48,7 @@ pets.toml:13:1: training.epoch: unknown key; did you mean "epochs"?
         ("training.metrics={wrong=['accuracy']}", "training.metrics.wrong: no output is called"),
         (
             "network.layers.3=identity",
-            "training.loss: cross_entropy expects predictions from 0 to 1; output 'output' ends",
+            'training.loss: cross_entropy expects predictions from 0 to 1; output "output" ends',
         ),
         ("network.layers.3=sigmoid", "cross_entropy expects probabilities that sum to 1 along the last axis"),
         ("data.target=sort", 'data.train: pets.csv: no column "sort"'),
@@ -224,3 +224,9 @@ def test_a_table_to_validate_with_that_does_not_fit_stands_at_its_key(run, folde
     assert re.search(
         r'data\.validation: more\.csv: row 1 \(line 2\), column kind: unknown category "cow"', result.output
     )
+
+
+def test_a_metric_that_is_monitored_and_not_recorded(run):
+    settings = ["training.metrics=[]", "training.callbacks=[{type='early_stopping', monitor='validation_accuracy'}]"]
+    result = run("check", "pets.toml", *[word for setting in settings for word in ("--set", setting)], status=2)
+    assert 'accuracy is a metric; record it with metrics = ["accuracy"] in [training]' in result.output

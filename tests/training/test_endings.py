@@ -143,7 +143,7 @@ def test_what_promises_nothing_is_not_refused_by_the_spec():
 
 def test_rows_that_do_not_sum_to_1_are_met_at_the_first_batch():
     said = refusal("cross_entropy", LINEAR, "halves")
-    assert "probabilities that sum to 1 along the last axis; those of output 'output' sum to 1.5" in said
+    assert 'probabilities that sum to 1 along the last axis; those of output "output" sum to 1.5' in said
 
 
 def test_rows_are_summed_once_and_not_in_every_step(monkeypatch):
@@ -169,7 +169,7 @@ def test_one_of_several_outputs_is_named():
             }
         }
     )
-    with pytest.raises(modnet.SpecError, match=r"^training\.loss\.a: cross_entropy expects .* output 'a' ends with"):
+    with pytest.raises(modnet.SpecError, match=r'^training\.loss\.a: cross_entropy expects .* output "a" ends with'):
         modnet.train(built, np.ones((4, 2)), {}, loss={"a": "cross_entropy", "b": "mse"}, epochs=1)
 
 

@@ -73,7 +73,12 @@ def test_wrong_arguments_are_explained_like_a_wrong_spec(arguments, message):
             modnet.ShapeError,
             "for a prediction of shape (2,), found a target of shape (5,)",
         ),
-        (np.zeros((3, 2)), ["a", "b", "c"], modnet.DataError, "expected numbers, found text; names, y = np.unique"),
+        (
+            np.zeros((3, 2)),
+            ["a", "b", "c"],
+            modnet.DataError,
+            "expected numbers, found text; to make labels 0, 1, ... of it:  names, y = np.unique",
+        ),
         (np.zeros((0, 2)), np.zeros(0, int), modnet.DataError, "there are no samples"),
         (np.zeros((3, 2)), np.array([0, 1, 2]), modnet.DataError, "2"),
         (np.zeros((3, 2)), None, modnet.DataError, "expected x and y"),
