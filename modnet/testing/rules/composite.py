@@ -12,6 +12,7 @@ from numpy.typing import DTypeLike
 
 from modnet.component import Array, Composite, Node, Parameter, Shape, State
 from modnet.context import Context, common_mask
+from modnet.errors import ShapeError, SpecError
 from modnet.network import Network, build
 from modnet.registry import Registry
 from modnet.testing.contract import Broken, Rule, Rules
@@ -56,7 +57,11 @@ class Whole:
     def network(self, shapes: tuple[Shape, ...]) -> Network:
         found = self._networks.get(shapes)
         if found is None:
-            found = self._networks[shapes] = build(spec_of(self.component, shapes), seed=0, registry=self._registry)
+            try:
+                found = build(spec_of(self.component, shapes), seed=0, registry=self._registry)
+            except SpecError as error:  # one of the nodes refuses what it would be given
+                raise ShapeError(f"expects other shapes than {shapes}: {error}") from error
+            self._networks[shapes] = found
         return found
 
     @property

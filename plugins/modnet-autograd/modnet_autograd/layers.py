@@ -75,9 +75,9 @@ class AutogradLayer(Layer):
     def _computed(self, batch: int, sizes: list[tuple[int, ...]], arrays: Mapping[str, tuple[int, ...]]) -> Shape:
         """The shape of a sample of what `compute` gives for so many samples of zeros."""
         dtype = np.intp if self.integer_input else np.float64
-        inputs = [np.zeros((batch, *shape), dtype) for shape in sizes]
-        # No memory is taken for zeros before they are read.
-        parameters = {name: np.zeros(shape) for name, shape in arrays.items()}
+        # One zero that stands for all of them: no shape, however large, takes memory.
+        inputs = [np.broadcast_to(np.zeros((), dtype), (batch, *shape)) for shape in sizes]
+        parameters = {name: np.broadcast_to(np.zeros(()), shape) for name, shape in arrays.items()}
         with np.errstate(all="ignore"):
             return np.shape(self.compute(*inputs, **parameters))[1:]
 
