@@ -260,9 +260,8 @@ def one_sample(trial: Trial) -> str:
     for sizes in candidates:
         what = f"one sample of shape {text(sizes)} in training"
         inputs = trial.inputs(1, sizes=sizes)
-        context = trial.context(sizes=sizes)
         try:
-            found = results(trial, context, inputs)
+            found = results(trial, trial.context(sizes=sizes), inputs)
         except (ShapeError, DataError):
             refused += 1
             continue
