@@ -380,11 +380,13 @@ class Network:
         """
         return Stream(self)
 
-    def prepare(self, batches: Callable[[], Iterable[tuple[Sequence[Array], Mapping[str, Array]]]]) -> None:
+    def prepare(self, batches: Callable[[], Iterable[tuple[Any, ...]]]) -> None:
         """Lets the layers that learn from data before training (standardize) do so.
 
         Args:
-            batches: gives (inputs in order, output name -> target) for all of the training data, each time anew.
+            batches: gives (inputs in order, output name -> target) for all of the training data, each time anew. A
+                third value, a bool array (batch, time) or None, says which steps of the targets have a weight; all by
+                default.
         """
         for position, node in enumerate(self.graph.nodes):
             if not _learns_before_training(node):
@@ -397,11 +399,16 @@ class Network:
             def seen(
                 node: GraphNode = node, output: str | None = output, reader: Pass = reader, context: Context = context
             ) -> Iterable[tuple[Array, Array | None]]:
-                for inputs, targets in batches():
+                for inputs, targets, *weighted in batches():
                     values = reader.forward(inputs)
                     context.masks = tuple(reader.masks.get(source) for source in node.inputs)
                     context.raw = tuple(reader.raw(source, inputs) for source in node.inputs)
-                    yield values[0], targets.get(output) if output else None
+                    target = targets.get(output) if output else None
+                    if target is not None:
+                        # Weights of steps that do not fit the target are refused where the losses are computed.
+                        fit = [steps for steps in weighted if steps is not None and steps.shape == target.shape[:2]]
+                        context.masks = (common_mask((context.masks[0], *fit)), *context.masks[1:])
+                    yield values[0], target
 
             node.layer.prepare(context, seen())
 
