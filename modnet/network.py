@@ -182,8 +182,12 @@ class Network:
         return {name: self.graph.shape(slot) for name, slot in self.graph.outputs.items()}
 
     def initialize(self, seed: int) -> None:
-        """Draws new parameters and resets the state. The same seed gives the same values."""
-        self._draw(self.parameters, seed)
+        """Draws new parameters and resets the state. The same seed gives the same values.
+
+        Raises:
+            ValueError: the seed is no whole number >= 0.
+        """
+        self._draw(self.parameters, _checked_seed(seed))
         self.reset_state()
 
     def _draw(self, arrays: FlatArray, seed: int) -> None:
@@ -503,6 +507,7 @@ def build(
         SpecError: with every fault of the spec, and where it stands.
         PluginError: a component is broken.
         TooLarge: the arrays need more memory than there is.
+        ValueError: the seed is no whole number >= 0.
     """
     network = plan(spec, seed=seed, dtype=dtype, registry=registry)
     _ = network.parameters, network.state
@@ -526,8 +531,14 @@ def plan(
     network = Network(checked, graph)
     if seed is None:
         seed = checked.training.seed if checked.training else 0
-    network.seed = seed
+    network.seed = _checked_seed(seed)
     return network
+
+
+def _checked_seed(seed: int) -> int:
+    if isinstance(seed, bool | np.bool_) or not isinstance(seed, int | np.integer) or seed < 0:
+        raise ValueError(f"seed: expected a whole number >= 0, found {show(seed)}")
+    return int(seed)
 
 
 @dataclass(frozen=True)
