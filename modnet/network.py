@@ -182,8 +182,12 @@ class Network:
         return {name: self.graph.shape(slot) for name, slot in self.graph.outputs.items()}
 
     def initialize(self, seed: int) -> None:
-        """Draws new parameters and resets the state. The same seed gives the same values."""
-        self._draw(self.parameters, seed)
+        """Draws new parameters and resets the state. The same seed gives the same values.
+
+        Raises:
+            ValueError: the seed is no whole number >= 0.
+        """
+        self._draw(self.parameters, _checked_seed(seed))
         self.reset_state()
 
     def _draw(self, arrays: FlatArray, seed: int) -> None:
@@ -380,11 +384,13 @@ class Network:
         """
         return Stream(self)
 
-    def prepare(self, batches: Callable[[], Iterable[tuple[Sequence[Array], Mapping[str, Array]]]]) -> None:
+    def prepare(self, batches: Callable[[], Iterable[tuple[Any, ...]]]) -> None:
         """Lets the layers that learn from data before training (standardize) do so.
 
         Args:
-            batches: gives (inputs in order, output name -> target) for all of the training data, each time anew.
+            batches: gives (inputs in order, output name -> target) for all of the training data, each time anew. A
+                third value, a bool array (batch, time) or None, says which steps of the targets have a weight; all by
+                default.
         """
         for position, node in enumerate(self.graph.nodes):
             if not _learns_before_training(node):
@@ -397,11 +403,16 @@ class Network:
             def seen(
                 node: GraphNode = node, output: str | None = output, reader: Pass = reader, context: Context = context
             ) -> Iterable[tuple[Array, Array | None]]:
-                for inputs, targets in batches():
+                for inputs, targets, *weighted in batches():
                     values = reader.forward(inputs)
                     context.masks = tuple(reader.masks.get(source) for source in node.inputs)
                     context.raw = tuple(reader.raw(source, inputs) for source in node.inputs)
-                    yield values[0], targets.get(output) if output else None
+                    target = targets.get(output) if output else None
+                    if target is not None:
+                        # Weights of steps that do not fit the target are refused where the losses are computed.
+                        fit = [steps for steps in weighted if steps is not None and steps.shape == target.shape[:2]]
+                        context.masks = (common_mask((context.masks[0], *fit)), *context.masks[1:])
+                    yield values[0], target
 
             node.layer.prepare(context, seen())
 
@@ -496,6 +507,7 @@ def build(
         SpecError: with every fault of the spec, and where it stands.
         PluginError: a component is broken.
         TooLarge: the arrays need more memory than there is.
+        ValueError: the seed is no whole number >= 0.
     """
     network = plan(spec, seed=seed, dtype=dtype, registry=registry)
     _ = network.parameters, network.state
@@ -519,8 +531,14 @@ def plan(
     network = Network(checked, graph)
     if seed is None:
         seed = checked.training.seed if checked.training else 0
-    network.seed = seed
+    network.seed = _checked_seed(seed)
     return network
+
+
+def _checked_seed(seed: int) -> int:
+    if isinstance(seed, bool | np.bool_) or not isinstance(seed, int | np.integer) or seed < 0:
+        raise ValueError(f"seed: expected a whole number >= 0, found {show(seed)}")
+    return int(seed)
 
 
 @dataclass(frozen=True)

@@ -106,6 +106,18 @@ def test_the_same_seed_gives_the_same_parameters():
     assert not (one.parameters.flat == other.parameters.flat).all()
 
 
+@pytest.mark.parametrize("seed", [-1, 1.5, "a", [1], True])
+def test_a_seed_that_is_no_whole_number_from_0_on_is_refused(seed):
+    with pytest.raises(ValueError, match=r"^seed: expected a whole number >= 0, found"):
+        build([linear(2)], seed=seed)
+    with pytest.raises(ValueError, match=r"^seed: expected a whole number >= 0, found"):
+        build([linear(2)]).initialize(seed)
+
+
+def test_a_seed_may_be_an_integer_of_numpy():
+    assert (build([linear(2)], seed=np.uint8(7)).parameters.flat == build([linear(2)], seed=7).parameters.flat).all()
+
+
 def test_parameters_can_be_set_by_name():
     network = build([linear(2)], input=[3])
     network.parameters["linear_1.weight"] = np.arange(6).reshape(3, 2)

@@ -112,7 +112,7 @@ class Standardize(Layer, type="standardize"):
     deviation is that of the population (divided by n), as in scikit-learn's StandardScaler, and 1 for a feature that is
     constant, but for the last digits. They are no parameters: training does not change them, and a network that has
     them keeps them. Steps that a mask leaves out are no data, nor are samples of weight 0; other weights change nothing
-    here. Until then the layer is the identity.
+    here, nor do those of steps, which are the targets'. Until then the layer is the identity.
 
     A feature whose mean is many deviations away from zero (times in seconds since 1970, Julian dates) has digits that
     float32 does not have. Where the layer reads an input of the network it therefore
@@ -167,9 +167,9 @@ class Unstandardize(Layer, type="unstandardize"):
     """Brings the output of a regression to the scale of its targets: y = x * deviation + mean.
 
     Mean and deviation are those of the training targets, feature by feature, taken once before the first epoch as
-    `standardize` takes those of its input; a target of weight 0 has no part in them. It has to be the node that gives
-    the output. The layers before it then work with numbers of unit size, and loss, metrics and predictions are in the
-    units of the targets.
+    `standardize` takes those of its input; a target of weight 0, or a step of it, has no part in them. It has to be the
+    node that gives the output. The layers before it then work with numbers of unit size, and loss, metrics and
+    predictions are in the units of the targets.
 
     The outputs have the network's dtype: in float32 they come 128 apart at 1.7e9, however small the deviation is. For
     such targets give the network the dtype float64, or subtract a number of your own before.

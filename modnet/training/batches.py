@@ -49,14 +49,17 @@ class Batch:
         """Whether there are samples, and some with a weight."""
         return len(self.inputs[0]) > 0 and (self.weights is None or bool(self.weights.any()))
 
-    def counted(self) -> tuple[list[Array], dict[str, Array]]:
-        """Inputs and targets of the samples that have a weight."""
+    def counted(self) -> tuple[list[Array], dict[str, Array], Array | None]:
+        """Inputs and targets of the samples that have a weight; which of their steps have one, None for all."""
         if self.weights is None:
-            return self.inputs, self.targets
-        left = self.weights.any(axis=tuple(range(1, self.weights.ndim)))
+            return self.inputs, self.targets, None
+        weighted = self.weights > 0
+        left = weighted.any(axis=tuple(range(1, weighted.ndim)))
+        steps = None if weighted.ndim < 2 else weighted[left]
         if left.all():
-            return self.inputs, self.targets
-        return [x[left] for x in self.inputs], {name: target[left] for name, target in self.targets.items()}
+            return self.inputs, self.targets, steps
+        targets = {name: target[left] for name, target in self.targets.items()}
+        return [x[left] for x in self.inputs], targets, steps
 
 
 class Batches(Protocol):

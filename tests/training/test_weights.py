@@ -330,6 +330,35 @@ def test_scales_are_learnt_from_samples_with_a_weight(stream, by_step):
         np.testing.assert_allclose(network.state[f"{name}.deviation"], expected.std(axis=0))
 
 
+@pytest.mark.parametrize("masked", [False, True])
+def test_steps_of_weight_0_have_no_part_in_the_scale_of_the_targets(masked):
+    rng = np.random.default_rng(0)
+    ids = rng.integers(1, 9, (6, 5))
+    weights = rng.integers(0, 3, (6, 5)).astype(float)
+    weights[2] = 0
+    counted = weights > 0
+    if masked:
+        ids[:4, 3:] = 0
+        counted &= ids > 0
+    y = rng.normal(50, 2, (6, 5, 1))
+    y[~counted] = 1e6
+    embedding = {"type": "embedding", "vocabulary_size": 9, "embedding_size": 2, "padding": 0 if masked else None}
+    embedding = {key: value for key, value in embedding.items() if value is not None}
+    layers = [embedding, {"type": "linear", "out_features": 1}, "unstandardize"]
+    network = modnet.build({"network": {"input": ["variable"], "layers": layers, "dtype": "float64"}})
+    modnet.train(network, ids, y, sample_weights=weights, loss="mse", epochs=1, batch_size=2)
+    assert network.state["unstandardize_1.samples"] == counted.sum()
+    np.testing.assert_allclose(network.state["unstandardize_1.mean"], y[counted].mean())
+    np.testing.assert_allclose(network.state["unstandardize_1.deviation"], y[counted].std())
+
+
+def test_weights_of_steps_that_the_targets_do_not_have_are_refused():
+    layers = [{"type": "linear", "out_features": 1}, "unstandardize"]
+    network = modnet.build({"network": {"input": [5, 2], "layers": layers}})
+    with pytest.raises(modnet.DataError, match=r"or \(4, 5\), one for each step, found \(4, 3\)"):
+        modnet.train(network, np.ones((4, 5, 2)), np.ones((4, 5, 1)), sample_weights=np.ones((4, 3)), loss="mse")
+
+
 # Arguments that would act on nothing
 
 
