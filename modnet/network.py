@@ -299,6 +299,8 @@ class Network:
             hint = "the last axis of 1 is too many: x[..., 0]"
         elif len(array.shape) == len(shape) and shape[-1:] == (1,):
             hint = "an axis of 1 is missing at the end: x[..., None]"
+        elif len(shape) > 1 and found == (shape[-1], *shape[:-1]):
+            hint = "channels come last: np.moveaxis(x, 1, -1)"
         raise ShapeError(f"input {show(name)}: expected an array of shape ({expected}), found {array.shape}", hint)
 
     def input_dtypes(self) -> list[np.dtype[Any]]:
@@ -1014,6 +1016,8 @@ def as_numbers(value: ArrayLike, what: str, for_text: str = "") -> Array:
     kind = array.dtype.kind
     if kind in "biuf":
         return array
+    if kind == "O" and not array.ndim:
+        raise DataError(f"{what}: expected an array of numbers, found {'None' if value is None else show(value)}")
     if kind in "USO" and _is_text(array):
         raise DataError(f"{what}: expected numbers, found text" + (f"; {for_text}" if for_text else ""))
     if kind == "O":

@@ -173,7 +173,13 @@ class Plateau(Schedule, type="plateau"):
             seen, reached = 0, None
         factor, to_beat, bad, cooling = reached or (1.0, math.inf, 0, 0)
         for position in range(seen, len(values)):
-            value = sign * values[position]
+            found = values[position]
+            if not isinstance(found, int | float):
+                raise TrainingError(
+                    f"the plateau schedule monitors {show(name)}, which has several numbers for each epoch; "
+                    "monitor a figure that is one number"
+                )
+            value = sign * found
             if value < to_beat:
                 to_beat, bad = value - self.threshold * abs(value), 0
             else:

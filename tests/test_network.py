@@ -3,6 +3,7 @@
 import copy
 import gc
 import pickle
+import re
 import threading
 import tracemalloc
 import weakref
@@ -334,6 +335,16 @@ def test_numbers_of_any_type_are_converted(dtype):
     assert network.predict(x).dtype == np.float32
     np.testing.assert_array_equal(network.predict(x), network.predict(x.astype(np.float32)))
     np.testing.assert_array_equal(network.predict(x.tolist()), network.predict(x))
+
+
+def test_channels_that_come_first_are_told_to_come_last():
+    layers = [{"type": "conv2d", "out_channels": 2, "kernel_size": 3}]
+    network = modnet.build({"network": {"input": [8, 6, 3], "layers": layers}})
+    images = np.ones((2, 3, 8, 6))
+    message = re.escape("(batch, 8, 6, 3), found (2, 3, 8, 6); channels come last: np.moveaxis(x, 1, -1)")
+    with pytest.raises(modnet.ShapeError, match=message):
+        network.predict(images)
+    network.predict(np.moveaxis(images, 1, -1))
 
 
 @pytest.mark.parametrize(

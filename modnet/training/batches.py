@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import mmap
+import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
@@ -235,10 +236,12 @@ class StreamBatches:
 
     Args:
         source: an iterable, or a function that gives a new one for each epoch.
-        steps: batches in an epoch; by default an epoch lasts until the iterable ends.
+        steps: batches in an epoch; by default an epoch lasts until the iterable ends. An iterable goes on where the
+            epoch before stopped, and begins anew at its end if it can.
 
     Attributes:
         steps: those, or as many as the source says that it has.
+        done: the epochs that were made before this object was, of a run that goes on from a checkpoint.
     """
 
     def __init__(
@@ -248,27 +251,20 @@ class StreamBatches:
         outputs: Sequence[str],
         steps: int | None = None,
     ) -> None:
-        if steps is not None and steps < 1:
-            raise DataError(f"steps_per_epoch: expected at least 1, found {steps}")
+        if steps is not None and (isinstance(steps, bool) or not isinstance(steps, int | np.integer) or steps < 1):
+            raise DataError(f"steps_per_epoch: expected a whole number >= 1, found {show(steps)}")
         self.name = ""
         self.source = source
         self.network = network
         self.outputs = outputs
-        self.limit = steps
+        self.limit = None if steps is None else int(steps)
+        self.done = 0
         self.rewinds = callable(source) or not isinstance(source, Iterator)
-        self.steps = _length(source) if steps is None and self.rewinds else steps
+        self.steps = _length(source) if steps is None and self.rewinds else self.limit
         self._running: Iterator[Any] | None = None
 
     def epoch(self, rng: np.random.Generator | None = None, skip: int = 0) -> Iterator[Batch]:
-        if callable(self.source):
-            items: Iterator[Any] = iter(self.source())
-        elif self.limit is not None:
-            # An endless stream goes on where the epoch before stopped.
-            self._running = self._running or iter(self.source)
-            items = self._running
-        else:
-            items = iter(self.source)
-        for item in islice(items, skip if self.rewinds else 0, self._end(skip)):
+        for item in self._items(skip):
             if not isinstance(item, tuple | list) or len(item) not in (2, 3):
                 raise DataError(f"expected batches (x, y) or (x, y, weights), found {show(item)}")
             inputs, targets = self.network.arrays(item[0]), named_targets(item[1], self.outputs)
@@ -277,12 +273,39 @@ class StreamBatches:
                 _check_weights(weights, len(inputs[0]))
             yield Batch(inputs, targets, weights)
 
-    def _end(self, skip: int) -> int | None:
-        return self.limit if self.limit is None or self.rewinds else self.limit - skip
+    def from_beginning(self) -> Iterator[Batch]:
+        """All batches of a source that can tell how many it has, or those of an epoch; the run's own place stays."""
+        limit = self.limit if _length(self.source) is None else None
+        return StreamBatches(self.source, self.network, self.outputs, limit).epoch()
+
+    def _items(self, skip: int) -> Iterator[Any]:
+        if callable(self.source):
+            made = self.source()
+            if not isinstance(made, Iterable):
+                raise DataError(
+                    f"expected a function that gives batches (x, y), such as a generator; found {show(made)}"
+                )
+            return islice(made, skip, self.limit)
+        if self.limit is None:
+            return islice(self.source, skip if self.rewinds else 0, None)
+        if self._running is None:
+            before = (self.done * self.limit + skip) % (_length(self.source) or sys.maxsize)
+            self._running = islice(_repeated(self.source), before, None) if self.rewinds else iter(self.source)
+        return islice(self._running, self.limit - skip)
 
     def fingerprint(self) -> dict[str, str]:
         """Nothing: what a stream will give cannot be told beforehand."""
         return {}
+
+
+def _repeated(source: Iterable[Any]) -> Iterator[Any]:
+    """What an iterable gives, again and again, as long as it gives anything."""
+    found = True
+    while found:
+        found = False
+        for item in source:
+            found = True
+            yield item
 
 
 def _length(source: Any) -> int | None:

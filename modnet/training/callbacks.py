@@ -274,7 +274,8 @@ class JSONLog(Callback, type="json_log"):
                 "choose another path"
             )
         lines = path.read_text().splitlines(keepends=True) if run.step and path.exists() else []
-        path.write_text("".join(lines[: run.history.epochs]))
+        # Not so many lines as epochs: where the disk was full some may be missing, or end in their middle.
+        path.write_text("".join(line for line in lines if 1 <= _epoch_of(line) <= run.history.epochs))
 
     def modnet_epoch_ended(self, run: Run) -> None:
         line: dict[str, Any] = {"epoch": run.epoch, "step": run.step, "seconds": round(run.seconds, 6)}
@@ -300,6 +301,16 @@ def _is_log(path: Path) -> bool:
     except ValueError:
         return False
     return isinstance(found, dict) and {"epoch", "step", "seconds", "learning_rate"} <= found.keys()
+
+
+def _epoch_of(line: str) -> int:
+    """The epoch whose line of a log this is, 0 where it is none or not whole."""
+    try:
+        found = json.loads(line) if line.endswith("\n") else None
+    except ValueError:
+        return 0
+    epoch = found.get("epoch") if isinstance(found, dict) else None
+    return epoch if isinstance(epoch, int) else 0
 
 
 def _close(descriptor: int | None) -> None:

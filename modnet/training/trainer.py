@@ -77,11 +77,13 @@ def train(
         y: the targets; for several outputs a dict of arrays.
         loss, optimizer, schedule, metrics, epochs, batch_size, shuffle, seed, gradient_clipping,
             gradient_value_clipping, callbacks: as in the spec (`TrainingSpec`).
-        validation: a fraction of the samples, or (x, y), to validate with after every epoch.
+        validation: a fraction of the samples, (x, y), or (batches, None) with an iterable of batches, to validate with
+            after every epoch.
         sample_weights: a weight for each sample, shape (samples,), or for each step of sequences, (samples, time).
             Batches in which nothing has a weight make no step.
-        steps_per_epoch: batches that make an epoch, only where x is an iterable of them. A schedule that changes the
-            rate within an epoch needs it, unless x can tell its length.
+        steps_per_epoch: batches that make an epoch, only where x is an iterable of them: an epoch goes on where the one
+            before stopped, and a list or DataLoader begins anew at its end; a function is called for each epoch. A
+            schedule that changes the rate within an epoch needs it, unless x can tell its length.
         resume: a checkpoint (callback `checkpoint`) from which the run goes on as if it had never been stopped, or a
             folder, of which the newest is taken; where that is the one to which this run's own checkpoints go and has
             none yet, the run begins at the beginning. The network's own weights are replaced. Spec and data are
@@ -250,7 +252,11 @@ def _batches(
         return parts[0], parts[1]
     pair = isinstance(validation, tuple | list) and len(validation) in (2, 3)
     if not pair and not isinstance(validation, Dataset):
-        raise DataError(f"validation: expected a fraction between 0 and 1, or (x, y); found {show(validation)}")
+        batchwise = callable(validation) or (
+            isinstance(validation, Iterable) and not isinstance(validation, np.ndarray | str | Mapping | tuple)
+        )
+        hint = "; batches of (x, y) are given as validation = (batches, None)" if batchwise else ""
+        raise DataError(f"validation: expected a fraction between 0 and 1, or (x, y); found {show(validation)}{hint}")
     x, y, weights = (*validation, None)[:3] if pair else (validation, None, None)
     with naming((x.name if isinstance(x, Dataset) else "") or "validation"):
         validating = _source(network, objective, None, x, y, weights, None)
@@ -291,7 +297,9 @@ class Evaluation:
         tally = self.tally(batches, refuse_nan)
         nothing = tally.empty()
         if nothing:
-            raise DataError(f"there is nothing to measure: no sample of output {show(nothing[0])} has a weight")
+            raise DataError(
+                f"there is nothing to measure: output {show(nothing[0])} has no samples, or none with a weight"
+            )
         return tally.result()
 
     def tally(self, batches: Batches, refuse_nan: bool = False) -> Tally:
@@ -389,7 +397,11 @@ class Trainer:
                 f"validation: a generator can be run through only once, and {self.training.epochs} epochs were asked "
                 "for; pass a function that makes it, or a list of the batches"
             )
+        if validation is not None and validation.steps == 0:
+            raise DataError("validation: there are no batches")
         restored = resume is not None and restore(run, resume) is not None
+        if isinstance(batches, StreamBatches):
+            batches.done = run.epoch - (1 if run.batch else 0)
         # A checkpoint from the middle of the first epoch may not know it.
         run.steps_per_epoch = run.steps_per_epoch or batches.steps
         self._check_schedule()
@@ -410,11 +422,13 @@ class Trainer:
         except Diverged as error:
             best = run.history.best_epoch
             if best is not None:
-                self._conclude()
                 error.best_epoch = best
                 error.args = (f"{error}\n  the network has the weights of epoch {best}, the best until then",)
             raise
-        self._conclude()
+        finally:
+            # Also where an error has ended it: the figures of a training before are not those of these weights.
+            if run.step:
+                self._conclude()
         return run.history
 
     def _run(self, batches: Batches, validation: Batches | None) -> None:
@@ -473,7 +487,8 @@ class Trainer:
                     "once; pass a function that makes it, or arrays"
                 )
             return
-        self.network.prepare(lambda: (batch.counted() for batch in batches.epoch() if batch.counts()))
+        source = batches.from_beginning if isinstance(batches, StreamBatches) else batches.epoch
+        self.network.prepare(lambda: (batch.counted() for batch in source() if batch.counts()))
 
     def _epoch(self, batches: Batches, validation: Batches | None) -> None:
         """An epoch, or what a checkpoint has left of one."""
@@ -496,10 +511,17 @@ class Trainer:
             raise DataError(what + ("" if run.epoch == 1 else f" in epoch {run.epoch}"))
         if run.stopped and run.batch != batches.steps:
             return
+        limit = batches.limit if isinstance(batches, StreamBatches) else None
+        if limit is not None and run.batch < limit == run.steps_per_epoch:
+            warnings.warn(
+                f"the stream ended after {run.batch} of the {limit} batches of epoch {run.epoch} (steps_per_epoch)",
+                stacklevel=2,
+            )
         run.steps_per_epoch, run.batch = run.batch, 0
         run.figures = run.tally.result(run.penalties / run.steps_per_epoch)
         if validation is not None:
-            measured = self.evaluation.figures(validation)
+            with naming(validation.name or "validation"):
+                measured = self.evaluation.figures(validation)
             run.figures.update({f"validation_{name}": value for name, value in measured.items()})
             if not np.isfinite(measured["loss"]):
                 what = f"validation loss became {measured['loss']} after step {run.step} (epoch {run.epoch})"
@@ -563,6 +585,8 @@ class Trainer:
         what = "nan" if math.isnan(run.loss) else "infinite"
         where, node = self._first_not_finite(batch)
         advice = self._advice()
+        if not run.step:
+            advice = "the weights have not changed yet: scale inputs and targets to numbers of about 1"
         if not node and "input" in where:
             advice = "clean the data, or say in [data] what is to be done with missing values"
         message = f"loss became {what} at step {run.step + 1} (epoch {run.epoch})\n  {where}\n  {advice}"

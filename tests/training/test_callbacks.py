@@ -269,3 +269,18 @@ def test_a_tilde_is_the_home_folder(tmp_path, monkeypatch):
     names = {path.name for path in (tmp_path / "home").iterdir()}
     assert names == {"kept", "log.jsonl", "model.modnet", "spec.json"}
     assert list((tmp_path / "here").iterdir()) == []
+
+
+def test_a_log_with_gaps_goes_on_with_each_epoch_once(tmp_path):
+    path = tmp_path / "log.jsonl"
+    callbacks = [{"type": "json_log", "path": str(path)}, {"type": "checkpoint", "directory": str(tmp_path), "keep": 9}]
+    modnet.train(modnet.build(SPEC), *blobs(), epochs=4, callbacks=callbacks)
+    first, _, third, fourth = path.read_text().splitlines(keepends=True)
+    path.write_text(first + third + fourth[:20])
+    second = sorted(tmp_path.glob("*.modnet"))[1]
+    modnet.train(modnet.build(SPEC), *blobs(), epochs=4, callbacks=callbacks, resume=second)
+    assert [json.loads(line)["epoch"] for line in path.read_text().splitlines()] == [1, 3, 4]
+
+    path.write_text(first + third[:20])
+    modnet.train(modnet.build(SPEC), *blobs(), epochs=5, callbacks=callbacks, resume=tmp_path)
+    assert [json.loads(line)["epoch"] for line in path.read_text().splitlines()] == [1, 5]

@@ -181,6 +181,21 @@ def test_a_stream_goes_on_behind_the_batches_it_has_given(data):
     assert train([Checkpoint()], resume="checkpoints") == whole
 
 
+@pytest.mark.parametrize("stop", [2, 4, 5, 7])
+def test_a_list_of_batches_goes_on_at_the_batch_where_the_run_was(stop):
+    rng = np.random.default_rng(0)
+    batches = [(rng.standard_normal((8, 6)), rng.integers(0, 3, 8)) for _ in range(5)]
+
+    def weights(callbacks=(), **arguments):
+        network = modnet.build(SPEC)
+        modnet.train(network, batches, callbacks=callbacks, steps_per_epoch=3, **arguments)
+        return network.parameters.flat.tobytes()
+
+    expected = weights()
+    weights([Checkpoint("checkpoints"), StopAfter(stop, interrupt)])
+    assert weights([Checkpoint("checkpoints")], resume="checkpoints") == expected
+
+
 def test_more_epochs_go_on_from_the_last(data):
     run(data, [Checkpoint()])
     longer = SPEC | {"training": SPEC["training"] | {"epochs": EPOCHS + 1}}

@@ -754,3 +754,139 @@ def test_no_figure_of_the_training_passes_for_one_of_the_validation(output):
     y = {output: np.zeros((8, 1)), "other": np.zeros((8, 1))}
     with pytest.raises(modnet.SpecError, match=f'would be recorded as "{output}_loss"'):
         modnet.train(network, np.zeros((8, 2)), y, loss=dict.fromkeys(y, "mse"))
+
+
+def thirds(samples=48):
+    x, y = blobs(samples)
+    return [(part, labels) for part, labels in zip(np.split(x, 3), np.split(y, 3), strict=True)]
+
+
+class Seen(Callback):
+    """Keeps the parameters after each step, by which two runs can be compared batch by batch."""
+
+    def __init__(self):
+        object.__setattr__(self, "steps", [])
+
+    def modnet_step_ended(self, run):
+        self.steps.append(run.network.parameters.flat.tobytes())
+
+
+@pytest.mark.parametrize("steps", [1, 2, 3, 4, 7])
+def test_epochs_of_a_list_go_on_where_the_one_before_stopped_and_begin_anew_at_its_end(steps, recwarn):
+    batches, epochs = thirds(), 4
+    expected, seen = Seen(), Seen()
+    repeated = batches * (epochs * steps)
+    network = modnet.build(spec(shuffle=False))
+    modnet.train(network, iter(repeated), epochs=epochs, steps_per_epoch=steps, callbacks=[expected])
+    history = modnet.train(
+        modnet.build(spec(shuffle=False)), batches, epochs=epochs, steps_per_epoch=steps, callbacks=[seen]
+    )
+    assert history.epochs == epochs
+    assert seen.steps == expected.steps
+    assert len(seen.steps) == epochs * steps
+    assert not recwarn.list
+
+
+def test_layers_learn_from_all_batches_of_a_list_whatever_makes_an_epoch():
+    batches = thirds()
+    layers = ["standardize", *SPEC["network"]["layers"]]
+    made = []
+    for steps in (None, 1):
+        network = modnet.build({**SPEC, "network": {**SPEC["network"], "layers": layers}})
+        history = modnet.train(network, batches, epochs=3, steps_per_epoch=steps)
+        assert history.epochs == 3
+        made.append(network.state.flat.tobytes())
+    assert made[0] == made[1]
+
+
+@pytest.mark.parametrize("form", ["generator", "function"])
+def test_a_stream_that_ends_before_the_epoch_is_told_of_once(form):
+    batches = thirds()
+    stream = {"generator": iter(batches * 2 + batches[:1]), "function": lambda: iter(batches)}[form]
+    steps, epoch = {"generator": (2, 4), "function": (5, 1)}[form]
+    with pytest.warns(
+        UserWarning, match=f"the stream ended after .* of the {steps} batches of epoch {epoch}"
+    ) as caught:
+        modnet.train(modnet.build(SPEC), stream, epochs=4, steps_per_epoch=steps)
+    assert len(caught) == 1
+
+
+@pytest.mark.parametrize("steps", [0, -1, 2.0, "2", True])
+def test_steps_of_an_epoch_are_a_whole_number(steps):
+    with pytest.raises(modnet.DataError, match=r"^steps_per_epoch: expected a whole number >= 1, found "):
+        modnet.train(modnet.build(SPEC), thirds(), steps_per_epoch=steps)
+
+
+@pytest.mark.parametrize(("made", "found"), [(None, "nothing"), (7, "7")])
+def test_a_function_that_gives_no_batches_is_named(made, found):
+    with pytest.raises(modnet.DataError, match=f"^expected a function that gives batches .*; found {found}$"):
+        modnet.train(modnet.build(SPEC), lambda: made)
+
+
+@pytest.mark.parametrize("form", [lambda: thirds()[:1], lambda: iter(thirds()), lambda: thirds])
+def test_batches_for_validation_alone_are_told_how_to_be_given(form):
+    with pytest.raises(modnet.DataError, match=r"batches of \(x, y\) are given as validation = \(batches, None\)$"):
+        modnet.train(modnet.build(SPEC), *blobs(), validation=form())
+    history = modnet.train(modnet.build(SPEC), *blobs(), validation=(thirds(), None))
+    assert "validation_loss" in history
+
+
+def test_a_validation_without_batches_is_refused_before_the_first_step():
+    network = modnet.build(SPEC)
+    before = network.parameters.flat.copy()
+    with pytest.raises(modnet.DataError, match=r"^validation: there are no batches$"):
+        modnet.train(network, *blobs(), validation=([], None))
+    np.testing.assert_array_equal(network.parameters.flat, before)
+
+
+def test_a_validation_that_gives_no_batches_later_is_named():
+    calls = []
+
+    def batches():
+        calls.append(1)
+        return thirds()[: len(calls) < 2]
+
+    with pytest.raises(
+        modnet.DataError, match=r'^validation: there is nothing to measure: output "output" has no samp'
+    ):
+        modnet.train(modnet.build(SPEC), *blobs(), validation=(batches, None))
+
+
+def test_figures_of_an_earlier_training_do_not_stay_where_an_error_ends_the_next():
+    class Fails(Callback):
+        def modnet_epoch_ended(self, run):
+            if run.epoch == 2:
+                raise RuntimeError("no more")
+
+    network = modnet.build(SPEC)
+    first = modnet.train(network, *blobs()).figures
+    with pytest.raises(RuntimeError, match="no more"):
+        modnet.train(network, *blobs(seed=3), metrics=[], callbacks=[Fails()])
+    assert len(network.history["loss"]) == 2
+    assert set(network.metrics) == {"loss"}
+    assert network.metrics["loss"] == network.history["loss"][-1] != first["loss"][-1]
+
+
+def test_plateau_cannot_watch_a_figure_of_several_numbers():
+    schedule = {"type": "plateau", "monitor": "confusion_matrix", "mode": "min"}
+    with pytest.raises(modnet.TrainingError, match='"confusion_matrix", which has several numbers for each epoch'):
+        modnet.train(modnet.build(SPEC), *blobs(), metrics=["confusion_matrix"], schedule=schedule)
+
+
+@pytest.mark.parametrize("x", [None, Sized([], 0)])
+def test_what_is_no_array_is_not_called_one_of_objects(x):
+    with pytest.raises(modnet.DataError, match=r'^input "input": expected an array of numbers, found (None|a Sized)$'):
+        modnet.train(modnet.build(SPEC), x, blobs()[1])
+
+
+@pytest.mark.parametrize("clipping", [None, 1.0])
+def test_a_loss_that_overflows_before_any_step_is_no_matter_of_the_learning_rate(clipping):
+    x, y = blobs()
+    layers = [{"type": "linear", "out_features": 1}]
+    network = modnet.build({"network": {"input": [2], "layers": layers}}, seed=1)
+    with np.errstate(over="ignore"), pytest.raises(modnet.Diverged, match="loss became infinite at step 1") as caught:
+        modnet.train(network, x, 1e30 * y[:, None], loss="mse", gradient_clipping=clipping)
+    assert "learning_rate" not in str(caught.value)
+    assert "the weights have not changed yet: scale inputs and targets" in str(caught.value)
+    with np.errstate(all="ignore"), pytest.raises(modnet.Diverged, match="try a smaller learning_rate"):
+        modnet.train(network, x, y[:, None], loss="mse", optimizer={"type": "sgd", "learning_rate": 1e30})
