@@ -150,11 +150,16 @@ class _Header:
 
 
 def _canonical(value: Any) -> Any:
+    """The value with the one nan; what has no nan in it is not copied, as headers can be large."""
     match value:
         case dict():
-            return {key: _canonical(item) for key, item in value.items()}
+            items = [_canonical(item) for item in value.values()]
+            if any(new is not old for new, old in zip(items, value.values(), strict=True)):
+                return dict(zip(value, items, strict=True))
         case list() | tuple():
-            return [_canonical(item) for item in value]
+            items = [_canonical(item) for item in value]
+            if any(new is not old for new, old in zip(items, value, strict=True)):
+                return items
         case float() if value != value:
             return math.nan  # computed ones differ in sign and payload, from one processor to another too
     return value

@@ -6,6 +6,7 @@ import enum
 import math
 import struct
 import tempfile
+import tracemalloc
 from pathlib import Path
 
 import msgpack
@@ -113,6 +114,16 @@ def test_anything_else_gives_another_id(path):
     renamed = Group("parameters", group().flat, [("w", 0, (3, 2)), ("b", 6, (2,))])
     others = [write(path, {"a": 2}, [group()]), write(path, {"a": 1}, [changed]), write(path, {"a": 1}, [renamed])]
     assert len({first, *others}) == 4
+
+
+def test_a_header_is_not_copied_to_be_written(path):
+    header = {"a": {"b": [[[0]] for _ in range(50_000)]}}  # 50,000 lists in lists are 5 MB, and 200 kB when packed
+    tracemalloc.start()
+    try:
+        write(path, header, [])
+        assert tracemalloc.get_traced_memory()[1] < 3 << 20
+    finally:
+        tracemalloc.stop()
 
 
 def test_every_nan_is_the_same(path):

@@ -115,7 +115,8 @@ def windows(
                 f"expects {AXES[len(sizes)][axis]} from {needed} on: its windows are {reach + 1} wide",
                 'padding = "same" or a smaller kernel_size or dilation fits' if size else "",
             )
-        found.append(Window(size, kernel[axis], stride[axis], dilation[axis], before, after))
+        step = min(stride[axis], size + before + after)  # a single window makes no step, and buffers are steps long
+        found.append(Window(size, kernel[axis], step, dilation[axis], before, after))
     return tuple(found)
 
 

@@ -56,6 +56,24 @@ def test_same_puts_the_odd_one_at_the_end():
     assert forward(layer, x, weight=np.reshape([1, 10, 100], (3, 1, 1))).ravel().tolist() == [321, 43]
 
 
+@pytest.mark.parametrize(
+    ("layer", "shape"),
+    [
+        (lambda stride: Conv1d(out_channels=2, kernel_size=3, stride=stride), (4, 3)),
+        (lambda stride: Conv2d(out_channels=2, kernel_size=3, stride=stride), (4, 5, 3)),
+        (lambda stride: Conv3d(out_channels=2, kernel_size=3, stride=stride, padding="same"), (4, 5, 4, 3)),
+        (lambda stride: SeparableConv2d(out_channels=2, kernel_size=3, stride=stride), (4, 5, 3)),
+    ],
+    ids=["conv1d", "conv2d", "conv3d", "separable_conv2d"],
+)
+def test_a_stride_beyond_the_image_takes_no_memory(layer, shape):
+    network = {"input": list(shape), "layers": [layer(2**62)]}
+    x = np.random.default_rng(0).standard_normal((2, *shape), np.float32)
+    far = modnet.build({"network": network}, seed=1)
+    near = modnet.build({"network": {**network, "layers": [layer(6)]}}, seed=1)
+    assert np.array_equal(far.predict(x), near.predict(x))
+
+
 def test_padding_on_the_left_alone_is_causal():
     layer = Conv1d(out_channels=1, kernel_size=3, padding=(2, 0), bias=False)
     x = np.arange(1.0, 5.0).reshape(1, 4, 1)
