@@ -664,6 +664,74 @@ class TakesTheSize(Scaling, type="takes_the_size"):
         return np.add(y, context.params["shift"], out=y)
 
 
+@breaks("other weights", (4,))
+class OnlyPositive(Scaling, type="only_positive"):
+    """In prediction a negative factor is none, and backward does not know."""
+
+    allocates = True
+
+    def forward(self, context, x):
+        y = super().forward(context, x)
+        if not context.training:
+            y -= x * np.minimum(context.params["factor"], 0)
+        return y
+
+
+@breaks("other weights", (4,))
+class Prunes(Scaling, type="prunes"):
+    """Sets small factors to 0 for ever, in a forward pass."""
+
+    def forward(self, context, x):
+        factor = context.params["factor"]
+        factor[np.abs(factor) < 1e-3] = 0
+        return super().forward(context, x)
+
+
+@breaks("backward is linear", (4,))
+class OfOneSign(Scaling, type="of_one_sign"):
+    """Gradients of one sign alone, as an error of one sign has them, are those of the last sample."""
+
+    allocates = True
+
+    def backward(self, context, gradient):
+        (x,) = context.saved
+        last = (x * gradient)[-1:].sum(axis=tuple(range(x.ndim - 1)))
+        all_positive = bool((gradient > 0).all())
+        result = super().backward(context, gradient)
+        if all_positive and len(x):
+            context.grads["factor"][...] = last
+        return result
+
+
+@breaks("promises", (4,))
+class SaysItIsAShare(Activation, type="says_it_is_a_share"):
+    """tanh, which promises numbers between 0 and 1."""
+
+    needs_input = False
+    output_range = (0.0, 1.0)
+
+    def function(self, x, out):
+        return np.tanh(x, out=out)
+
+    def derivative(self, x, y, out):
+        np.multiply(y, y, out=out)
+        return np.subtract(1, out, out=out)
+
+
+@breaks("promises", (4,))
+class SaysItIsNormalised(Scaling, type="says_it_is_normalised"):
+    """Promises rows that sum to 1."""
+
+    normalizes = True
+
+
+@breaks("promises", (4,))
+class SaysItKeepsNumbers(Scaling, type="says_it_keeps_numbers"):
+    """Promises the numbers of its input."""
+
+    keeps_numbers = True
+
+
 @breaks("large inputs", (4,))
 class Exponential(Activation, type="exponential"):
     """log(1 + exp(x)) as it is written: exp(360) is no number in float32."""
@@ -1422,6 +1490,14 @@ class ByTheFirstAxis(Initializer, type="by_the_first_axis"):
         out[...] = rng.standard_normal(out.shape) * math.sqrt(2 / (out.shape[0] if out.ndim else 1))
 
 
+@breaks("fills", (4, 4))
+class WholePairs(Initializer, type="whole_pairs"):
+    """Divides by pairs of inputs, of which one input alone has none."""
+
+    def initialize(self, out, fan_in, fan_out, rng):
+        out[...] = rng.standard_normal(out.shape) / np.float64(fan_in // 2)
+
+
 @breaks("same seed, same bytes")
 class OwnSeed(Initializer, type="own_seed"):
     """The same numbers, whatever the seed."""
@@ -1720,6 +1796,26 @@ class SeedsAll(Callback, type="seeds_all"):
 
     def modnet_training_started(self, run):
         np.random.seed(0)
+
+
+@breaks("leaves others alone")
+class Hushes(Callback, type="hushes"):
+    """Switches numpy's warnings off for everybody."""
+
+    def modnet_training_started(self, run):
+        np.seterr(all="ignore")
+
+
+@breaks("same seed, same bytes")
+class CountsRuns(Callback, type="counts_runs"):
+    """Counts epochs on its class, and shrinks the weights of all runs but the first."""
+
+    count = 0
+
+    def modnet_epoch_ended(self, run):
+        type(self).count += 1
+        if type(self).count > 3:
+            run.network.parameters.flat[...] *= 0.9
 
 
 @breaks("events")

@@ -266,7 +266,67 @@ class Waves(Initializer, type="waves"):
         out[...] = np.sin(np.arange(out.size)).reshape(out.shape)
 
 
+class ByTheRunningSquare(Layer, type="by_the_running_square"):
+    """Divides by the running mean square, in training too. Shapes: (features,) -> the same."""
+
+    allocates = True
+
+    def output_shape(self, *input_shapes):
+        if len(input_shapes[0]) != 1 or input_shapes[0][0] is None:
+            raise ShapeError("expects samples of shape (features,)")
+        return input_shapes[0]
+
+    def state(self, *input_shapes):
+        return {"square": State(input_shapes[0], 1.0)}
+
+    def forward(self, context, x):
+        square = context.state["square"]
+        root = np.sqrt(square + square.dtype.type(1e-3))
+        context.save(root)
+        if context.training and len(x):
+            square *= 0.9
+            square += (x * x).mean(axis=0) * 0.1
+        return x / root
+
+    def backward(self, context, gradient):
+        return gradient / context.saved[0]
+
+
+class OnTheSimplex(Layer, type="on_the_simplex"):
+    """The magnitudes as shares of their sum, 1 / n each where all are 0. Shapes: (features,) -> the same."""
+
+    allocates = True
+    normalizes = True
+    output_range = (0.0, 1.0)
+
+    def output_shape(self, *input_shapes):
+        if len(input_shapes[0]) != 1 or input_shapes[0][0] is None:
+            raise ShapeError("expects samples of shape (features,)")
+        return input_shapes[0]
+
+    def forward(self, context, x):
+        sizes = np.abs(x) + x.dtype.type(1e-3)
+        total = sizes.sum(axis=-1, keepdims=True)
+        y = sizes / total
+        context.save(np.sign(x), total, y)
+        return y.copy()
+
+    def backward(self, context, gradient):
+        sign, total, y = context.saved
+        return sign * (gradient - (gradient * y).sum(axis=-1, keepdims=True)) / total
+
+
+class EndsAtOnce(Callback, type="ends_at_once"):
+    """Stops a run after its first step."""
+
+    def modnet_step_ended(self, run):
+        run.stop("enough")
+
+
 UNUSUAL = [
+    (ByTheRunningSquare(), ((4,),)),
+    (OnTheSimplex(), ((4,),)),
+    (EndsAtOnce(), ()),
     (Corrected(), ((5,),)),
     (FrozenBehind(), ((5,),)),
     (AllFrozen(), ((5,),)),

@@ -33,6 +33,8 @@ STOP = 4
 
 class Trial(of_component.Trial):
     component: Callback
+    first: Result
+    """Of the first run that there is with the callback."""
 
     def train(
         self,
@@ -83,6 +85,7 @@ class Trial(of_component.Trial):
             stack.enter_context(contextlib.redirect_stdout(io.StringIO()))
             stack.enter_context(contextlib.redirect_stderr(io.StringIO()))
             stack.enter_context(GlobalNumbers(seed))
+            stack.enter_context(np.errstate(all="warn"))  # so that a change of it is seen
             before = _surroundings()
             history = train(
                 network,
@@ -183,7 +186,7 @@ def events(trial: Trial) -> str:
 @RULES.rule("runs", "A run with it has to come to its end.", after=("events", "named"))
 def runs(trial: Trial) -> str:
     try:
-        result = trial.train()
+        result = trial.first = trial.train()
     except Exception as error:
         raise Broken(f"in a run of {EPOCHS} epochs: {raised(error)}") from None
     parameters = result.results["the parameters"]
@@ -256,10 +259,11 @@ def plain_state(trial: Trial) -> str:
 def same_seed(trial: Trial) -> str:
     first, second = trial.train(seed=1), trial.train(seed=2)
     for name, value in first.results.items():
-        if not is_same(value, second.results.get(name)):
-            other = shown(second.results.get(name))
-            raise Broken(f"two runs with one seed: {name} is {shown(value)} in the one and {other} in the other")
-    return f"2 runs of {first.results['the number of steps']} steps"
+        for what, run in (("two runs with one seed", second), ("a run and the first one, with one seed", trial.first)):
+            if not is_same(value, run.results.get(name)):
+                other = shown(run.results.get(name))
+                raise Broken(f"{what}: {name} is {shown(value)} in the one and {other} in the other")
+    return f"3 runs of {first.results['the number of steps']} steps"
 
 
 @RULES.rule(
@@ -270,11 +274,13 @@ def same_seed(trial: Trial) -> str:
 )
 def resumes(trial: Trial) -> str:
     whole = trial.train(seed=1).values()
+    if whole["the number of steps"] < 2:
+        raise NotApplicable("it stops the run before there is anything left to do after a checkpoint")
     # What is another one each time, such as a clock's, says nothing.
     again = trial.train(seed=2).values()
     with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryDirectory() as elsewhere:
         path = str(Path(elsewhere, "stopped.modnet"))
-        at = min(STOP, max(1, int(whole["the number of steps"]) - 1))
+        at = min(STOP, int(whole["the number of steps"]) - 1)
         trial.train(folder, seed=3, checkpoint=path, at=at)
         if not Path(path).exists():
             raise NotApplicable("it stops the run before there is a checkpoint to go on from")

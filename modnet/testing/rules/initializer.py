@@ -59,7 +59,24 @@ def fills(trial: Trial) -> str:
             out = trial.fill(shape, dtype=dtype)
             if not np.isfinite(out).all():
                 raise Broken(f"{np.sum(~np.isfinite(out))} of {out.size} elements of shape {shape} are not finite")
+    _check_one_connection(trial)
     return f"shapes {', '.join(map(str, trial.sizes))}"
+
+
+def _check_one_connection(trial: Trial) -> None:
+    """Raises Broken where a unit with one input or output, as tables of one column have, gets what is no number."""
+    for shape in trial.sizes:
+        for fans in ((1, 5), (5, 1), (1, 1)):
+            out = np.empty(shape)
+            try:
+                trial.component.initialize(out, *fans, np.random.default_rng(0))
+            except Exception:  # it may say that such connections make no sense
+                continue
+            if not np.isfinite(out).all():
+                raise Broken(
+                    f"{np.sum(~np.isfinite(out))} of {out.size} elements of shape {shape} are not finite for fan_in "
+                    f"{fans[0]} and fan_out {fans[1]}"
+                )
 
 
 @RULES.rule(

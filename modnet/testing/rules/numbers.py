@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 
 import numpy as np
@@ -13,6 +14,7 @@ from modnet.component import Array, Shape
 from modnet.context import Context
 from modnet.errors import DataError, ShapeError
 from modnet.testing.contract import Broken, NotApplicable, Rules, raised
+from modnet.testing.rules.component import changed
 from modnet.testing.rules.layer import (
     Outcome,
     Trial,
@@ -41,6 +43,9 @@ SINGLE_FACTORS = (2.0**-70, 2.0**63)
 OFFSET = 1000.0
 """Of inputs, as years and temperatures in kelvin have: it is to be taken away before anything is squared."""
 
+PROMISED = 1e-4
+"""By which a number may be outside of what a layer says of its output, as such bounds are written with few digits."""
+
 Results = dict[str, Array]
 
 
@@ -48,14 +53,17 @@ def weights_of(trial: Trial, kind: str, sizes: Sequence[Shape] | None = None) ->
     """Parameters in float64 that float32 holds exactly.
 
     Args:
-        kind: "initial" (shifted a little), "negated", "random" (standard normal) or "large" (four times that).
+        kind: "initial" (shifted a little), "negated", "random" (standard normal), "large" (four times that) or "small"
+            (a hundred-thousandth of that).
     """
     context = trial.context(sizes=sizes)
     rng = np.random.default_rng(11)
     found = {}
     for name, initial in context.params.items():
         drawn = rng.standard_normal(initial.shape)
-        array = {"initial": initial, "negated": -initial, "random": drawn, "large": 4 * drawn}[kind]
+        array = {"initial": initial, "negated": -initial, "random": drawn, "large": 4 * drawn, "small": 1e-5 * drawn}[
+            kind
+        ]
         found[name] = _single(np.asarray(array))
     return found
 
@@ -228,8 +236,20 @@ def _check_linear(trial: Trial, training: bool) -> None:
         outcome = trial.run(trial.context(training=training), inputs, given.copy())
         return {name: array for name, array in named(outcome).items() if name != "the output"}
 
+    _check_combinations(gradients, first, second, training)
+    # The loss of a whole batch often has gradients of one sign alone.
+    _check_combinations(gradients, np.maximum(first, 0), np.minimum(first, 0), training, ((1.0, -1.0),))
+
+
+def _check_combinations(
+    gradients: Callable[[Array], Results],
+    first: Array,
+    second: Array,
+    training: bool,
+    factors: Sequence[tuple[float, float]] = ((2.5, -0.75), (1e-8, 0.0), (1e-25, 0.0), (1e8, 0.0), (0.0, 0.0)),
+) -> None:
     of_first, of_second = gradients(first), gradients(second)
-    for a, b in ((2.5, -0.75), (1e-8, 0.0), (1e-25, 0.0), (1e8, 0.0), (0.0, 0.0)):
+    for a, b in factors:
         found = gradients(a * first + b * second)
         scale = max((abs(a) * _greatest(array) for array in of_first.values()), default=0.0)
         scale = max((scale, *(abs(b) * _greatest(array) for array in of_second.values())))
@@ -391,7 +411,10 @@ def large_batches(trial: Trial) -> str:
             continue
         context = trial.context(training=training, weights=weights)
         gradient = np.random.default_rng(17).standard_normal((rows, *output.shape[1:]))
+        state = {name: array.copy() for name, array in context.state.items()}
         trial.run(context, few)
+        for name, array in state.items():
+            context.state[name][...] = array  # which the pieces begin with too
         try:
             whole = named(trial.run(context, inputs, gradient.copy()))
         except Exception as error:
@@ -440,19 +463,29 @@ def _is_per_sample(trial: Trial, weights: Mapping[str, Array]) -> bool:
     "other weights",
     "Training moves parameters anywhere: derive backward for weights of either sign and any size, and read "
     "context.params in each pass, not what they were at first.",
-    after=("runs", "shapes", "gradients"),
+    after=("runs", "shapes", "gradients", "gradients in prediction", "leaves its inputs alone"),
 )
 def other_weights(trial: Trial) -> str:
     if not trial.component.parameters(*trial.sizes):
         raise NotApplicable("it has no parameters")
     worst = 0.0
-    for kind in ("random", "large", "negated"):
-        context = trial.context(weights=weights_of(trial, kind))
+    for kind, training in itertools.product(("random", "large", "negated", "small"), (True, False)):
+        weights = weights_of(trial, kind)
+        context = trial.context(training=training, weights=weights)
         inputs = trial.inputs()
-        if not np.isfinite(trial.forward(context, inputs)).all():
-            continue  # such as the root of a parameter that is meant to be positive
-        context = trial.context(weights=context.params)
-        worst = max(worst, check_gradients(trial, context, inputs, f"with {kind} weights, "))
+        output = trial.forward(context, inputs)
+        for name, array in weights.items():
+            if not np.array_equal(context.params[name], array):
+                raise Broken(
+                    f"in {_mode(training)}, with {kind} weights, forward writes into the parameter {name}: "
+                    f"{changed(context.params[name], array)}"
+                )
+        # A small factor leaves gradients that differences do not find, and a parameter may have to be positive.
+        if kind == "small" or not np.isfinite(output).all():
+            continue
+        context = trial.context(training=training, weights=weights)
+        what = f"in {_mode(training)}, with {kind} weights, "
+        worst = max(worst, check_gradients(trial, context, inputs, what))
     return f"random, large and negated ones: relative error {worst:.1g}"
 
 
@@ -475,6 +508,48 @@ def large_inputs(trial: Trial) -> str:
         for training in (True, False):
             _compare_dtypes(trial, "initial", training, factor)
     return f"times {' and '.join(f'{factor:g}' for factor in FACTORS)}"
+
+
+@RULES.rule(
+    "promises",
+    "output_range holds the lowest and the highest number of any output, normalizes says that each last axis is "
+    "normalised as by softmax, keeps_numbers that the output holds the input's own numbers: losses are refused by it.",
+    after=("runs", "shapes", "prediction"),
+)
+def promises(trial: Trial) -> str:
+    layer = trial.component
+    if not (layer.output_range or layer.normalizes or layer.keeps_numbers):
+        raise NotApplicable("it promises nothing of its numbers")
+    for kind, factor in itertools.product(("initial", "random"), (1.0, *FACTORS)):
+        inputs = [factor * x if x.dtype.kind == "f" else x for x in trial.inputs()]
+        context = trial.context(training=False, weights=weights_of(trial, kind))
+        output = trial.forward(context, inputs)
+        if not np.isfinite(output).all():
+            continue  # what large numbers do is looked at elsewhere
+        what = f"weights {kind}, inputs times {factor:g}: "
+        if layer.output_range and output.size:
+            low, high = layer.output_range
+            least, greatest = float(output.min()), float(output.max())
+            if least < low - PROMISED * max(1.0, abs(low)) or greatest > high + PROMISED * max(1.0, abs(high)):
+                raise Broken(
+                    f"{what}the output has numbers from {least:.6g} to {greatest:.6g}; output_range says {low:g} to "
+                    f"{high:g}"
+                )
+        if layer.normalizes and not _is_normalised(output):
+            sums = output.sum(axis=-1)
+            raise Broken(f"{what}the last axis sums to {sums.min():.6g} in one place and {sums.max():.6g} in another")
+        if layer.keeps_numbers and not np.isin(output, np.concatenate([x.ravel() for x in inputs])).all():
+            count = int(np.sum(~np.isin(output, np.concatenate([x.ravel() for x in inputs]))))
+            raise Broken(f"{what}{count} of {output.size} numbers of the output are none of the input")
+    return "what it says of its output"
+
+
+def _is_normalised(output: Array) -> bool:
+    """Whether something is the same of each last axis: the sum, that of magnitudes, squares or exponentials."""
+    if output.ndim < 2 or not output.size:
+        return True
+    totals = (f(output).sum(axis=-1) for f in (np.asarray, np.abs, np.square, np.exp))
+    return any(np.ptp(total) <= PROMISED * max(1.0, _greatest(total)) for total in totals)
 
 
 @RULES.rule(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,7 @@ SIZES = (2, 3)
 
 
 TRIED, TRIED_AT_MOST = 1 << 18, 1 << 22
-"""Numbers in the inputs and parameters of a trial. Up to the first, `compute` is tried on one sample; beyond it on
+"""Numbers in the inputs and parameters of a trial. Up to the first, `compute` is tried on two samples; beyond it on
 none, for which it allocates next to nothing, and on one only where none will not do. Beyond the second that is refused.
 """
 
@@ -66,7 +67,8 @@ class AutogradLayer(Layer):
                 if numbers > TRIED_AT_MOST:
                     message = f"expects shapes for which it can be tried on zeros; these have {numbers:,} numbers"
                     raise ShapeError(message, "write its output_shape")
-            return self._computed(1, sizes, arrays)
+            # One sample looks like a sum over the batch.
+            return self._computed(2 if numbers <= TRIED else 1, sizes, arrays)
         except ShapeError:
             raise
         except (ValueError, IndexError, TypeError) as error:
@@ -75,11 +77,16 @@ class AutogradLayer(Layer):
     def _computed(self, batch: int, sizes: list[tuple[int, ...]], arrays: Mapping[str, tuple[int, ...]]) -> Shape:
         """The shape of a sample of what `compute` gives for so many samples of zeros."""
         dtype = np.intp if self.integer_input else np.float64
-        # One zero that stands for all of them: no shape, however large, takes memory.
-        inputs = [np.broadcast_to(np.zeros((), dtype), (batch, *shape)) for shape in sizes]
-        parameters = {name: np.broadcast_to(np.zeros(()), shape) for name, shape in arrays.items()}
+        inputs = [np.zeros((batch, *shape), dtype) for shape in sizes]
+        # With no samples parameters are not read: one zero stands for all of them.
+        zeros = np.zeros if batch else partial(np.broadcast_to, 0.0)
+        parameters = {name: zeros(shape) for name, shape in arrays.items()}
         with np.errstate(all="ignore"):
-            return np.shape(self.compute(*inputs, **parameters))[1:]
+            found = np.shape(self.compute(*inputs, **parameters))
+        if found[:1] != (batch,):
+            hint = "let compute keep the first axis, that of the batch"
+            raise ShapeError(f"expects shapes for which it keeps the batch; {batch} samples give shape {found}", hint)
+        return found[1:]
 
     def forward(self, context: Context, *inputs: Array) -> Array:
         names = list(context.params)

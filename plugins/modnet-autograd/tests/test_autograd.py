@@ -31,6 +31,13 @@ class ByFormula(AutogradLayer, type="by_formula"):
         return anp.matmul(x, weight) + bias
 
 
+class Total(AutogradLayer, type="total"):
+    """The sum over the last axis, which stays with the size 1."""
+
+    def compute(self, x):
+        return anp.sum(x, axis=-1, keepdims=True)
+
+
 class Gate(AutogradLayer, type="gate"):
     """x times the sigmoid of z."""
 
@@ -96,6 +103,13 @@ def test_the_shape_is_found_out():
     assert ByFormula(out_features=3).output_shape((None, 4)) == (None, 3)
     with pytest.raises(modnet.ShapeError, match="expects shapes for which it can be computed"):
         Gate().output_shape((4,), (3,))
+
+
+def test_a_formula_that_sums_over_the_batch_is_refused():
+    assert Total().output_shape((4,)) == (1,)
+    with pytest.raises(modnet.ShapeError, match=r"keeps the batch; 2 samples give shape \(1,\)"):
+        Total().output_shape(())
+    check_component(Total(), (4,))
 
 
 def test_training_is_that_of_the_layer_by_hand(tmp_path):
