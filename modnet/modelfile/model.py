@@ -201,8 +201,11 @@ def _require_loadable(
         found = parsed(raw, b"", size)
     except Fault as fault:
         raise _Unwritable(path, fault) from None
+    training = network.spec.training
     try:
-        _, _, graph = _checked_spec(path, found, registry, network.spec.network)
+        reader, _, graph = _checked_spec(path, found, registry, (network.spec.network, training))
+        if training is not None:  # what another file said of it, and nobody has read, stays as it is
+            reader.configuration(TrainingSpec, found.header["spec"]["training"], "training")
         _schema(path, found.header, graph)
     except (ModelFileError, PluginError) as error:
         what, where = (error.what, error.where) if isinstance(error, ModelFileError) else (str(error), "")
