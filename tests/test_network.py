@@ -338,7 +338,7 @@ def test_numbers_of_any_type_are_converted(dtype):
 
 
 def test_channels_that_come_first_are_told_to_come_last():
-    layers = [{"type": "conv2d", "out_channels": 2, "kernel_size": 3}]
+    layers = ["flatten", linear(2)]
     network = modnet.build({"network": {"input": [8, 6, 3], "layers": layers}})
     images = np.ones((2, 3, 8, 6))
     message = re.escape("(batch, 8, 6, 3), found (2, 3, 8, 6); channels come last: np.moveaxis(x, 1, -1)")
