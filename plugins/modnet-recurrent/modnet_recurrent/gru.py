@@ -36,7 +36,6 @@ class GRU(Recurrent, type="gru"):
 
     gate_count = 3
     scales = (0.5, 0.5, 1.0)
-    output_range = (-1.0, 1.0)
     added = False
 
     def parameters(self, *input_shapes: Shape) -> Mapping[str, Parameter]:

@@ -46,7 +46,6 @@ class LSTM(Recurrent, type="lstm"):
     gate_count = 4
     state_names = ("hidden", "cell")
     scales = (0.5, 0.5, 1.0, 0.5)
-    output_range = (-1.0, 1.0)
 
     state_hint = "an lstm with return_sequences = false and return_state = true gives one"
 
