@@ -338,21 +338,11 @@ class Network:
             if batch_size * cost.row + cost.once > SMALL:
                 cost.require(min(rows, batch_size))
             if rows <= batch_size and out is None:
-                try:
-                    values = predictor.forward(arrays)
-                except SampleError as error:
-                    raise error.counted_from(0) from None
-                if _has_nan(values):
-                    raise self._no_prediction(values, arrays, 0)
-                return [value.copy() for value in values]
+                return [value.copy() for value in self._checked(predictor, arrays, arrays, 0)]
             results: list[Array] = []
             for start in range(0, max(rows, 1), batch_size):
-                try:
-                    values = predictor.forward([array[start : start + batch_size] for array in arrays])
-                except SampleError as error:
-                    raise error.counted_from(start) from None
-                if _has_nan(values):
-                    raise self._no_prediction(values, arrays, start)
+                part = [array[start : start + batch_size] for array in arrays]
+                values = self._checked(predictor, part, arrays, start)
                 if not results:
                     results = [_output(out, (rows, *value.shape[1:]), value.dtype) for value in values]
                 for result, value in zip(results, values, strict=True):
@@ -360,6 +350,16 @@ class Network:
             return results
         finally:
             passes.give_back(predictor, rows)
+
+    def _checked(self, predictor: Pass, part: list[Array], arrays: list[Array], start: int) -> list[Array]:
+        """The outputs for the rows from `start` on; errors count the rows as in all of `arrays`."""
+        try:
+            values = predictor.forward(part)
+        except SampleError as error:
+            raise error.counted_from(start) from None
+        if _has_nan(values):
+            raise self._no_prediction(values, arrays, start)
+        return values
 
     def _no_prediction(self, values: list[Array], arrays: list[Array], start: int) -> DataError:
         """The error for an output of nan, with its row: it is no prediction, and would be taken for one."""
