@@ -4,7 +4,7 @@
                                    [--folder FOLDER]
 
 What is counted is also checked: an old or new file that is not whole ends it with an error. The tests run the same with
-small counts (tests/modelfile). It needs Linux.
+small counts (tests/model). It needs Linux.
 """
 
 from __future__ import annotations
@@ -89,7 +89,7 @@ print(seconds, peak, read() - before)
 def main() -> None:
     arguments = parser().parse_args()
     threads = machine.clean_environment()
-    from tests.modelfile.endurance import shared, stop_savers, storm  # only now, since it imports numpy
+    from tests.model.endurance import shared, stop_savers, storm  # only now, since it imports numpy
 
     for name, value in machine.describe(threads).items():
         print(f"- {name}: {value}")

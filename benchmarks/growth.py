@@ -55,7 +55,7 @@ def building(nodes: int) -> Play:
 def looking_up(count: int) -> Play:
     """A name of a plugin, once the environment has been scanned."""
     from modnet import Layer
-    from modnet.registry import Registry
+    from modnet.plugins.registry import Registry
 
     found = [EntryPoint(f"plugin_layer_{n}", "modnet.layers:Linear", "modnet.layers") for n in range(count)]
     registry = Registry(lambda: found)

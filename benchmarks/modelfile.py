@@ -43,7 +43,7 @@ class Format:
 
 
 def save_modnet(path: Path, flat: Any, arrays: Arrays, durable: bool = True) -> None:
-    from modnet.modelfile.writer import Group, write
+    from modnet.model.writer import Group, write
 
     places, start = [], 0
     for name, array in arrays.items():
@@ -53,7 +53,7 @@ def save_modnet(path: Path, flat: Any, arrays: Arrays, durable: bool = True) -> 
 
 
 def load_modnet(path: Path, verify: bool = True, mmap: bool = False) -> Arrays:
-    from modnet.modelfile.reader import read
+    from modnet.model.reader import read
 
     return read(path, verify=verify, mmap=mmap).groups["parameters"].views
 

@@ -25,24 +25,22 @@ import click  # noqa: E402
 
 import modnet  # noqa: E402
 from modnet.cli.app import COMMANDS, cli  # noqa: E402
-from modnet.component import (  # noqa: E402
-    KINDS,
-    Activation,
-    Component,
-    Composite,
-    Example,
-    Layer,
-    Loss,
-    Metric,
-    Optimizer,
-    Use,
-)
-from modnet.configuration import Configuration, Field, describe, show  # noqa: E402
-from modnet.hooks import Specifications  # noqa: E402
-from modnet.registry import BUILTIN, GROUPS, Registry  # noqa: E402
-from modnet.spec.schema import field_texts  # noqa: E402
-from modnet.summary import shape_text  # noqa: E402
+from modnet.configuration.checker import describe  # noqa: E402
+from modnet.configuration.fields import Configuration, Field  # noqa: E402
+from modnet.kinds import KINDS  # noqa: E402
+from modnet.kinds.activation import Activation  # noqa: E402
+from modnet.kinds.component import Component, Example, Use  # noqa: E402
+from modnet.kinds.layer import Layer  # noqa: E402
+from modnet.kinds.loss import Loss  # noqa: E402
+from modnet.kinds.metric import Metric  # noqa: E402
+from modnet.kinds.node import Composite  # noqa: E402
+from modnet.kinds.optimizer import Optimizer  # noqa: E402
+from modnet.plugins.builtin import BUILTIN, GROUPS  # noqa: E402
+from modnet.plugins.hooks import Specifications  # noqa: E402
+from modnet.plugins.registry import Registry  # noqa: E402
+from modnet.specs.schema import field_texts  # noqa: E402
 from modnet.testing.examples import examples_of  # noqa: E402
+from modnet.words import shape_text, show  # noqa: E402
 
 REGISTRY = Registry(list)
 """Without the plugins that happen to be installed here."""

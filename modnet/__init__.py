@@ -8,23 +8,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from modnet.component import Activation as Activation
-    from modnet.component import Callback as Callback
-    from modnet.component import Component as Component
-    from modnet.component import Composite as Composite
-    from modnet.component import Example as Example
-    from modnet.component import Initializer as Initializer
-    from modnet.component import Layer as Layer
-    from modnet.component import Loss as Loss
-    from modnet.component import Metric as Metric
-    from modnet.component import Node as Node
-    from modnet.component import Optimizer as Optimizer
-    from modnet.component import Parameter as Parameter
-    from modnet.component import Schedule as Schedule
-    from modnet.component import State as State
-    from modnet.component import WeightedLoss as WeightedLoss
-    from modnet.component import field as field
-    from modnet.context import Context as Context
+    from modnet.configuration.fields import field as field
+    from modnet.engine.network import Network as Network
+    from modnet.engine.network import build as build
     from modnet.errors import AmbiguousType as AmbiguousType
     from modnet.errors import BrokenPlugin as BrokenPlugin
     from modnet.errors import ChecksumMismatch as ChecksumMismatch
@@ -45,15 +31,29 @@ if TYPE_CHECKING:
     from modnet.errors import TrainingError as TrainingError
     from modnet.errors import Truncated as Truncated
     from modnet.errors import UnknownType as UnknownType
-    from modnet.hooks import hookimpl as hookimpl
-    from modnet.modelfile.model import load as load
-    from modnet.modelfile.model import save as save
-    from modnet.network import Network as Network
-    from modnet.network import build as build
-    from modnet.registry import Registry as Registry
-    from modnet.registry import default_registry as default_registry
-    from modnet.spec.model import Spec as Spec
-    from modnet.spec.reader import read_spec as read_spec
+    from modnet.kinds.activation import Activation as Activation
+    from modnet.kinds.callback import Callback as Callback
+    from modnet.kinds.component import Component as Component
+    from modnet.kinds.component import Example as Example
+    from modnet.kinds.context import Context as Context
+    from modnet.kinds.initializer import Initializer as Initializer
+    from modnet.kinds.layer import Layer as Layer
+    from modnet.kinds.layer import Parameter as Parameter
+    from modnet.kinds.layer import State as State
+    from modnet.kinds.loss import Loss as Loss
+    from modnet.kinds.loss import WeightedLoss as WeightedLoss
+    from modnet.kinds.metric import Metric as Metric
+    from modnet.kinds.node import Composite as Composite
+    from modnet.kinds.node import Node as Node
+    from modnet.kinds.optimizer import Optimizer as Optimizer
+    from modnet.kinds.schedule import Schedule as Schedule
+    from modnet.model.model import load as load
+    from modnet.model.model import save as save
+    from modnet.plugins.hooks import hookimpl as hookimpl
+    from modnet.plugins.registry import Registry as Registry
+    from modnet.plugins.registry import default_registry as default_registry
+    from modnet.specs.model import Spec as Spec
+    from modnet.specs.reader import read_spec as read_spec
     from modnet.threads import set_threads as set_threads
     from modnet.training.history import History as History
     from modnet.training.run import Run as Run
@@ -68,25 +68,11 @@ if "MODNET_NUM_THREADS" in os.environ:
     read_environment()
 
 _HOMES = {
-    "modnet.component": (
-        "Activation",
-        "Callback",
-        "Component",
-        "Composite",
-        "Example",
-        "Initializer",
-        "Layer",
-        "Loss",
-        "Metric",
-        "Node",
-        "Optimizer",
-        "Parameter",
-        "Schedule",
-        "State",
-        "WeightedLoss",
-        "field",
+    "modnet.configuration.fields": ("field",),
+    "modnet.engine.network": (
+        "Network",
+        "build",
     ),
-    "modnet.context": ("Context",),
     "modnet.errors": (
         "AmbiguousType",
         "BrokenPlugin",
@@ -109,16 +95,48 @@ _HOMES = {
         "Truncated",
         "UnknownType",
     ),
-    "modnet.hooks": ("hookimpl",),
-    "modnet.modelfile.model": ("load", "save"),
-    "modnet.network": ("Network", "build"),
-    "modnet.registry": ("Registry", "default_registry"),
-    "modnet.spec.model": ("Spec",),
-    "modnet.spec.reader": ("read_spec",),
+    "modnet.kinds.activation": ("Activation",),
+    "modnet.kinds.callback": ("Callback",),
+    "modnet.kinds.component": (
+        "Component",
+        "Example",
+    ),
+    "modnet.kinds.context": ("Context",),
+    "modnet.kinds.initializer": ("Initializer",),
+    "modnet.kinds.layer": (
+        "Layer",
+        "Parameter",
+        "State",
+    ),
+    "modnet.kinds.loss": (
+        "Loss",
+        "WeightedLoss",
+    ),
+    "modnet.kinds.metric": ("Metric",),
+    "modnet.kinds.node": (
+        "Composite",
+        "Node",
+    ),
+    "modnet.kinds.optimizer": ("Optimizer",),
+    "modnet.kinds.schedule": ("Schedule",),
+    "modnet.model.model": (
+        "load",
+        "save",
+    ),
+    "modnet.plugins.hooks": ("hookimpl",),
+    "modnet.plugins.registry": (
+        "Registry",
+        "default_registry",
+    ),
+    "modnet.specs.model": ("Spec",),
+    "modnet.specs.reader": ("read_spec",),
     "modnet.threads": ("set_threads",),
     "modnet.training.history": ("History",),
     "modnet.training.run": ("Run",),
-    "modnet.training.trainer": ("evaluate", "train"),
+    "modnet.training.trainer": (
+        "evaluate",
+        "train",
+    ),
 }
 _HOME = {name: module for module, names in _HOMES.items() for name in names}
 

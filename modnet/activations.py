@@ -13,13 +13,16 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast
 
 import numpy as np
 
-from modnet.component import Activation, Array, Initializer, Parameter, Shape, field
-from modnet.context import ones, workspace_along_rows
+from modnet.arrays import Array, Shape, ones, workspace_along_rows
+from modnet.configuration.fields import field
 from modnet.errors import ShapeError
 from modnet.initializers import Constant
+from modnet.kinds.activation import Activation
+from modnet.kinds.initializer import Initializer
+from modnet.kinds.layer import Parameter
 
 if TYPE_CHECKING:
-    from modnet.context import Context
+    from modnet.kinds.context import Context
 
 __all__ = [
     "ELU",

@@ -25,49 +25,17 @@ ModnetError
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from os import PathLike, fspath
+
+from modnet.words import itemised, legible, printable
 
 MESSAGE_LIMIT = 4000
 """Characters in the message of a `ModelFileError`, and in that of each `Problem`."""
 
 LONGEST_PATH = 400
 """Characters of the path of a `Problem` that its text has."""
-
-MOST_LISTED = 20
-"""Of a list in a message so many are shown."""
-
-
-def printable(text: str) -> str:
-    """The text with what could steer a terminal made visible: names and values in a file can be anything."""
-    if text.isprintable():
-        return text
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
-
-
-def harmless(text: str) -> str:
-    """`printable`, but line breaks and tabs stay."""
-    if text.replace("\n", "").replace("\t", "").isprintable():
-        return text
-    return "".join(c if c.isprintable() or c in "\n\t" else printable(c) for c in text)
-
-
-def legible(name: str, longest: int = 80) -> str:
-    """A name from a file as it can stand in a message: short, on one line, with nothing that moves a terminal."""
-    return printable(name[:longest]) + ("..." if len(name) > longest else "")
-
-
-def itemised(items: Iterable[str], title: str = "") -> list[str]:
-    """A line for each item, behind the title; the first ones, and how many more there are."""
-    lines = []
-    count = 0
-    for count, text in enumerate(items, 1):
-        if count <= MOST_LISTED:
-            lines.append(f"{title}{text}")
-    if count > MOST_LISTED:
-        lines.append(f"{title}{count - MOST_LISTED:,} more")
-    return lines
 
 
 class ModnetError(Exception):

@@ -14,8 +14,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from modnet.component import Array, Example, Initializer, field
+from modnet.arrays import Array
+from modnet.configuration.fields import field
 from modnet.errors import ShapeError
+from modnet.kinds.component import Example
+from modnet.kinds.initializer import Initializer
 
 __all__ = [
     "Constant",

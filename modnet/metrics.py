@@ -19,8 +19,10 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
-from modnet.component import Array, Metric, field
+from modnet.arrays import Array
+from modnet.configuration.fields import field
 from modnet.errors import ShapeError
+from modnet.kinds.metric import Metric
 from modnet.losses.targets import check_distributions, class_labels
 
 __all__ = [

@@ -15,7 +15,9 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from modnet.component import Array, Optimizer, field
+from modnet.arrays import Array
+from modnet.configuration.fields import field
+from modnet.kinds.optimizer import Optimizer
 
 __all__ = ["SGD", "AdaGrad", "Adam", "AdamW", "Lion", "NAdam", "RMSProp"]
 

@@ -11,9 +11,12 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Literal
 
-from modnet.component import Example, Progress, Schedule, field, monitored_figure
-from modnet.configuration import did_you_mean, show
+from modnet.configuration.fields import field
 from modnet.errors import TrainingError
+from modnet.kinds.component import Example
+from modnet.kinds.figures import monitored_figure
+from modnet.kinds.schedule import Progress, Schedule
+from modnet.words import did_you_mean, show
 
 __all__ = ["Constant", "Cosine", "Exponential", "Linear", "OneCycle", "Plateau", "Step"]
 

@@ -13,9 +13,10 @@ PACKAGE = Path(modnet.__file__).parent
 DESIGN = PACKAGE.parent / "docs" / "design.md"
 
 GOING_UP = {
-    ("modnet.network", "modnet.modelfile.transfer"),  # Network.load_parameters
-    ("modnet.network", "modnet.profiling"),  # Network.profile
-    ("modnet.layers", "modnet.registry"),  # the names of modnet.layers, which are in the registry's table
+    ("modnet.engine.network", "modnet.data.schema"),
+    ("modnet.engine.network", "modnet.model.transfer"),
+    ("modnet.engine.network", "modnet.training.profiling"),
+    ("modnet.plugins.hooks", "modnet.data.table"),
 }
 """(importer, imported) of the few imports within a function that go up on purpose."""
 
@@ -25,7 +26,7 @@ CORE = {"numpy", "pluggy", "msgpack"}
 OPTIONAL = {
     "click": ("modnet.cli",),
     "rich": ("modnet.cli", "modnet.training.progress"),
-    "ruamel": ("modnet.spec",),
+    "ruamel": ("modnet.specs",),
     "threadpoolctl": ("modnet.threads",),
     "matplotlib": ("modnet.training.history",),
     "pytest": ("modnet.testing.items",),

@@ -81,7 +81,7 @@ def test_the_reference_has_every_public_name():
 @pytest.fixture
 def own_registry(monkeypatch):
     """A page may register classes of its own, which are nobody else's."""
-    monkeypatch.setattr("modnet.registry._default", None)
+    monkeypatch.setattr("modnet.plugins.registry._default", None)
 
 
 @pytest.mark.usefixtures("own_registry")
@@ -176,7 +176,7 @@ def run(registry, monkeypatch):
 
     import_module("modnet.cli.job")  # or it would keep, beyond this test, what now takes default_registry's place
 
-    monkeypatch.setattr("modnet.registry.default_registry", lambda: registry)
+    monkeypatch.setattr("modnet.plugins.registry.default_registry", lambda: registry)
 
     def run(command: str):
         program, *arguments = shlex.split(command)

@@ -2,7 +2,8 @@
 
 import pytest
 
-from modnet.errors import MESSAGE_LIMIT, ModelFileError, ParameterMismatch, Problem, itemised, legible
+from modnet.errors import MESSAGE_LIMIT, ModelFileError, ParameterMismatch, Problem
+from modnet.words import itemised, legible
 
 
 @pytest.mark.parametrize(

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from modnet.context import Context
 from modnet.errors import DataError, ShapeError, SpecError
+from modnet.kinds.context import Context
 from modnet.losses import (
     BinaryCrossEntropy,
     Cosine,

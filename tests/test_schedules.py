@@ -6,8 +6,8 @@ import warnings
 import numpy as np
 import pytest
 
-from modnet.component import Progress
 from modnet.errors import SpecError, TrainingError
+from modnet.kinds.schedule import Progress
 from modnet.schedules import Constant, Cosine, Exponential, Linear, OneCycle, Plateau, Step
 
 EPOCHS = 50

@@ -12,7 +12,7 @@ import torch
 from torch.nn import functional
 
 import modnet
-from modnet.component import Progress
+from modnet.kinds.schedule import Progress
 
 BLOCK = "repeat_1.{}.transformer_block_1."
 

@@ -11,7 +11,7 @@ from modnet import Activation, Layer, Loss, ShapeError, field
 
 if TYPE_CHECKING:
     from modnet import Context
-    from modnet.component import Array, Shape
+    from modnet.arrays import Array, Shape
 
 __version__ = "0.1.0"
 

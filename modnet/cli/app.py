@@ -15,8 +15,8 @@ import click
 
 import modnet
 from modnet.cli.output import discard, echo
-from modnet.configuration import did_you_mean, nearest, show
-from modnet.errors import ModnetError, SpecError, TrainingError, harmless
+from modnet.errors import ModnetError, SpecError, TrainingError
+from modnet.words import did_you_mean, harmless, nearest, show
 
 COMMANDS = (
     "new-spec",
@@ -130,7 +130,7 @@ def _make_harmless(error: click.ClickException) -> None:
 
 def _setting_meant(error: click.NoSuchOption) -> str:
     """For `--epochs`, where the command has `--set`: how the spec's own values are replaced."""
-    from modnet.spec.model import TrainingSpec
+    from modnet.specs.model import TrainingSpec
 
     name = error.option_name.lstrip("-").replace("-", "_")
     if error.ctx is None or all(option.name != "settings" for option in error.ctx.command.params):
@@ -159,7 +159,7 @@ def _offered_commands() -> Iterator[tuple[str, str, click.Command]]:
 
     if not entry_points(group="modnet"):
         return
-    from modnet.registry import default_registry
+    from modnet.plugins.registry import default_registry
 
     registry = default_registry()
     for module in registry.hook_modules:

@@ -43,7 +43,8 @@ def command(ctx: click.Context, spec: str, plugins: tuple[str, ...], settings: t
     """
     from modnet.cli.app import WRONG_INPUT, faults_text
     from modnet.cli.job import Job
-    from modnet.errors import SpecError, harmless
+    from modnet.errors import SpecError
+    from modnet.words import harmless
 
     notes: list[str] = []
     size = {}
@@ -136,8 +137,8 @@ def _try_a_batch(job: Job, objective: Objective, loaded: LoadedData) -> None:
     """Looks over the data, and sends a few rows through the network, the loss and the metrics."""
     import numpy as np
 
+    from modnet.data.batches import ArrayBatches
     from modnet.memory import require
-    from modnet.training.batches import ArrayBatches
     from modnet.training.trainer import Evaluation
     from modnet.training.trial import check_targets, look_over, naming
 

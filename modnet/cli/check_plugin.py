@@ -9,7 +9,7 @@ import click
 
 from modnet.cli.options import json_option
 from modnet.cli.output import echo, echo_json
-from modnet.errors import harmless
+from modnet.words import harmless
 
 if TYPE_CHECKING:
     from modnet.testing.contract import Report, Row
@@ -40,7 +40,7 @@ def command(ctx: click.Context, distribution: str, by_rule: bool, as_json: bool)
             "rules": [{"rule", "status", "text", "remedy"}]}]
     """
     from modnet.cli.app import FAILED
-    from modnet.registry import default_registry
+    from modnet.plugins.registry import default_registry
     from modnet.testing.distribution import offered_by
 
     offers = offered_by(distribution, default_registry())

@@ -10,10 +10,10 @@ import click
 from modnet.cli.inspect import counted
 from modnet.cli.options import json_option
 from modnet.cli.output import echo, echo_json
-from modnet.errors import printable
+from modnet.words import printable
 
 if TYPE_CHECKING:
-    from modnet.modelfile.compare import ArrayDifference, ArrayPlace, Comparison, Difference
+    from modnet.model.compare import ArrayDifference, ArrayPlace, Comparison, Difference
 
 T = TypeVar("T")
 
@@ -45,7 +45,7 @@ def command(ctx: click.Context, a: str, b: str, as_json: bool) -> None:
            "largest", "mean"}]}
     """
     from modnet.cli.app import FAILED
-    from modnet.modelfile.compare import compare
+    from modnet.model.compare import compare
 
     found = compare(a, b)
     if as_json:
@@ -56,8 +56,8 @@ def command(ctx: click.Context, a: str, b: str, as_json: bool) -> None:
 
 
 def _plain(a: str, b: str, found: Comparison) -> dict[str, Any]:
-    from modnet.configuration import path_text
-    from modnet.modelfile.compare import ABSENT
+    from modnet.model.compare import ABSENT
+    from modnet.words import path_text
 
     return {
         "a": a,
@@ -112,8 +112,8 @@ def _first(items: Sequence[T], line: Callable[[T], str]) -> Iterator[str]:
 
 
 def _header_line(difference: Difference) -> str:
-    from modnet.configuration import path_text, show
-    from modnet.modelfile.compare import ABSENT
+    from modnet.model.compare import ABSENT
+    from modnet.words import path_text, show
 
     # What people know of a header is their spec.
     keys = difference.path[1:] if difference.path[0] == "spec" and len(difference.path) > 1 else difference.path
@@ -138,13 +138,13 @@ def _place(a: Any, b: Any) -> str:
 
 
 def _name(place: ArrayPlace) -> str:
-    from modnet.modelfile.container import NETWORK_GROUPS
+    from modnet.model.container import NETWORK_GROUPS
 
     return printable(place.name if place.group in NETWORK_GROUPS else f"{place.group}: {place.name}")
 
 
 def _array_lines(differences: Sequence[ArrayDifference]) -> Iterator[str]:
-    from modnet.summary import shape_text
+    from modnet.words import shape_text
 
     rows = [("array", "largest", "mean", "differing")]
     for difference in differences[:MOST_LINES]:

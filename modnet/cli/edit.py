@@ -11,7 +11,7 @@ import click
 from modnet.cli.output import echo
 
 if TYPE_CHECKING:
-    from modnet.modelfile.edit import DType
+    from modnet.model.edit import DType
 
 
 @click.command("edit", short_help="Change a model file: drop, convert, rename, merge, annotate.")
@@ -96,8 +96,8 @@ def command(
       modnet edit digits.modnet -o merged.modnet --take linear_1=letters.modnet
     """
     from modnet.cli.train import check_output
-    from modnet.modelfile.edit import edit
-    from modnet.summary import readable_bytes
+    from modnet.model.edit import edit
+    from modnet.words import readable_bytes
 
     if not (drop_resume_state or drop_history or cast or entries or values or removed or taken or renamed):
         raise click.UsageError("nothing to change; expected an option such as --cast float16 (see --help)")

@@ -13,8 +13,8 @@ from modnet.cli.output import echo, echo_json
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from modnet.component import Array
-    from modnet.network import Network
+    from modnet.arrays import Array
+    from modnet.engine.network import Network
 
 
 @click.command("evaluate", short_help="Measure the loss and the metrics of a model on data.")
@@ -39,7 +39,7 @@ def command(model: str, data: str, plugins: tuple[str, ...], as_json: bool) -> N
     from modnet.cli.plugin_file import load_plugin_files
     from modnet.cli.predict import read_data
     from modnet.cli.train import hits_text
-    from modnet.modelfile import load
+    from modnet.model import load
     from modnet.training.progress import figure_text, figure_title
     from modnet.training.trainer import evaluate
 
@@ -62,8 +62,7 @@ def command(model: str, data: str, plugins: tuple[str, ...], as_json: bool) -> N
 
 def _matrix(network: Network, matrix: Array) -> str:
     """An array as a table, with the names of the classes where it has one row and column for each."""
-    from modnet.errors import legible
-    from modnet.summary import in_columns
+    from modnet.words import in_columns, legible
 
     classes: Sequence[Any] = ()
     if network.schema is not None:

@@ -14,11 +14,11 @@ import click
 
 from modnet.cli.options import json_option
 from modnet.cli.output import echo, echo_json
-from modnet.errors import printable
+from modnet.words import printable
 
 if TYPE_CHECKING:
-    from modnet.modelfile.container import View
-    from modnet.modelfile.reader import HeaderOnly
+    from modnet.model.container import View
+    from modnet.model.reader import HeaderOnly
 
 INDENT, WIDTH = 16, 80
 WIDEST_NAME = 44
@@ -62,9 +62,9 @@ def command(model: str, as_json: bool) -> None:
            "groups": [{"name", "dtype", "arrays", "bytes"}],
            "arrays": [{"name", "group", "dtype", "shape", "bytes"}]}
     """
-    from modnet.modelfile.container import VERSION
-    from modnet.modelfile.figures import read_figures
-    from modnet.modelfile.reader import read_header
+    from modnet.model.container import VERSION
+    from modnet.model.figures import read_figures
+    from modnet.model.reader import read_header
 
     found, figures = read_figures(model) if as_json else (read_header(model), {})
     header = found.header
@@ -156,9 +156,11 @@ def _installed(distribution: str, components: Iterable[Mapping[str, Any]]) -> tu
     A version of a component is compared where that needs no import of a plugin: for the core's own.
     """
     import modnet
-    from modnet.component import KINDS
     from modnet.errors import NotInstalled, PluginError
-    from modnet.registry import CORE, default_registry, normalized
+    from modnet.kinds import KINDS
+    from modnet.plugins.builtin import CORE
+    from modnet.plugins.distributions import normalized
+    from modnet.plugins.registry import default_registry
 
     if not distribution:
         return None, []
@@ -194,7 +196,8 @@ def _version(distribution: str) -> str | None:
 
 def _what_to_do(distribution: str, version: str) -> str:
     import modnet
-    from modnet.registry import CORE, normalized
+    from modnet.plugins.builtin import CORE
+    from modnet.plugins.distributions import normalized
 
     if not distribution:
         return "not a plugin's: the program that saved it had defined it itself (--plugin FILE)"
@@ -208,7 +211,7 @@ def _command(distribution: str, version: str) -> str:
 
 
 def _epochs(found: HeaderOnly) -> int:
-    from modnet.modelfile.figures import is_figures
+    from modnet.model.figures import is_figures
 
     history = found.header.get("history")
     columns = list(history.values()) if isinstance(history, dict) else []
@@ -228,8 +231,8 @@ def _checkpoint(header: Mapping[str, Any]) -> dict[str, int] | None:
 
 def _nodes(header: Mapping[str, Any], size: int) -> dict[str, str]:
     """Name -> type of the nodes, as far as a file tells that without its plugins."""
-    from modnet.modelfile.container import Fault
-    from modnet.modelfile.edit import stored_nodes
+    from modnet.model.container import Fault
+    from modnet.model.edit import stored_nodes
 
     try:
         return {node.name: node.type for node in stored_nodes(header, size)}
@@ -250,8 +253,8 @@ def _nbytes(view: View) -> int:
 
 
 def _lines(model: str, found: HeaderOnly, needs: list[dict[str, Any]]) -> Iterator[str]:
-    from modnet.modelfile.container import NETWORK_GROUPS, VERSION
-    from modnet.summary import readable_bytes
+    from modnet.model.container import NETWORK_GROUPS, VERSION
+    from modnet.words import readable_bytes
 
     header = found.header
     yield f"{model}   format {VERSION}   {readable_bytes(found.size)}   header complete and unchanged"
@@ -286,7 +289,7 @@ def _lines(model: str, found: HeaderOnly, needs: list[dict[str, Any]]) -> Iterat
 
 
 def _shown(value: Any) -> str:
-    from modnet.configuration import show
+    from modnet.words import show
 
     return show(value)
 
@@ -348,8 +351,8 @@ class _Branch:
 
 def _tree(groups: Mapping[str, Sequence[View]], types: Mapping[str, str]) -> Iterator[str]:
     """The nodes in the order of the network, below each its arrays, and composites' nodes as branches."""
-    from modnet.modelfile.container import NETWORK_GROUPS
-    from modnet.summary import readable_bytes, shape_text
+    from modnet.model.container import NETWORK_GROUPS
+    from modnet.words import readable_bytes, shape_text
 
     root = _Branch({name: _Branch() for name in types})
     count = 0

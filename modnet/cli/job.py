@@ -10,17 +10,18 @@ from typing import TYPE_CHECKING, Any
 
 from modnet.cli.options import parse_settings
 from modnet.cli.plugin_file import load_plugin_files
-from modnet.errors import Problem, SpecError, legible
-from modnet.registry import default_registry
-from modnet.spec.reader import located_error, read_spec
+from modnet.errors import Problem, SpecError
+from modnet.plugins.registry import default_registry
+from modnet.specs.reader import located_error, read_spec
+from modnet.words import legible
 
 if TYPE_CHECKING:
-    from modnet.component import Loss
     from modnet.data.files import Read
     from modnet.data.load import LoadedData
-    from modnet.network import Network
-    from modnet.spec.model import TrainingSpec
-    from modnet.spec.source import Source
+    from modnet.engine.network import Network
+    from modnet.kinds.loss import Loss
+    from modnet.specs.model import TrainingSpec
+    from modnet.specs.source import Source
     from modnet.training.objective import Objective
 
 FORMATS = (".csv", ".csv.gz", ".tsv", ".tsv.gz", ".npz", ".npy", ".idx", "-ubyte", "-ubyte.gz")
@@ -50,7 +51,7 @@ class Job:
         Raises:
             SpecError: with all faults, each with its place in the file or in `--set`.
         """
-        from modnet.network import plan
+        from modnet.engine.network import plan
 
         load_plugin_files(plugins)
         overrides = parse_settings(settings)
@@ -66,7 +67,7 @@ class Job:
 
     def problem(self, keys: tuple[str | int, ...], message: str, hint: str = "") -> SpecError:
         """A fault of this spec at its place."""
-        from modnet.configuration import path_text
+        from modnet.words import path_text
 
         return self.located(SpecError([Problem(path_text(keys), message, hint, keys=keys)]))
 
@@ -95,7 +96,7 @@ class Job:
         Raises:
             SpecError: it cannot.
         """
-        from modnet.modelfile.model import require_savable
+        from modnet.model.model import require_savable
 
         names = [] if objective is None else list(objective.figures())
         try:

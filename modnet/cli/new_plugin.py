@@ -83,7 +83,8 @@ def names_of(name: str) -> dict[str, str]:
     import datetime
 
     import modnet
-    from modnet.registry import CORE, normalized
+    from modnet.plugins.builtin import CORE
+    from modnet.plugins.distributions import normalized
 
     if not NAME.fullmatch(name):
         raise click.UsageError(f'"{name}" is no name of a distribution: letters, digits, -, _ and ., such as wave')

@@ -8,8 +8,8 @@ from typing import Any, TypeVar
 
 import click
 
-from modnet.configuration import DEEPEST
-from modnet.errors import legible
+from modnet.configuration.checker import DEEPEST
+from modnet.words import legible
 
 F = TypeVar("F", bound=Callable[..., Any])
 

@@ -15,7 +15,7 @@ from typing import Any, TextIO
 
 import click
 
-from modnet.errors import harmless
+from modnet.words import harmless
 
 PIECE = 1 << 16
 """So many characters of JSON are printed at a time."""

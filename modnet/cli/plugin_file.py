@@ -18,9 +18,10 @@ def load_plugin_files(files: Sequence[str]) -> None:
     """
     if not files:
         return
-    from modnet.component import Component
     from modnet.errors import BrokenPlugin
-    from modnet.registry import GROUPS, default_registry
+    from modnet.kinds.component import Component
+    from modnet.plugins.builtin import GROUPS
+    from modnet.plugins.registry import default_registry
 
     for file in files:
         module = _run(Path(file))

@@ -15,7 +15,7 @@ from modnet.cli.output import echo, echo_json
 
 if TYPE_CHECKING:
     from modnet.errors import BrokenPlugin
-    from modnet.registry import Registry
+    from modnet.plugins.registry import Registry
 
 
 @dataclass
@@ -49,7 +49,8 @@ def command(everything: bool, errors: bool, times: bool, as_json: bool) -> None:
     \b
     JSON: [{"kind", "type", "version", "plugin", "from", "error", "seconds"}]
     """
-    from modnet.registry import CORE, default_registry
+    from modnet.plugins.builtin import CORE
+    from modnet.plugins.registry import default_registry
 
     rows = list(_rows(default_registry()))
     chosen = [row for row in rows if everything or not row.plugin.startswith(f"{CORE} ")]
@@ -75,7 +76,7 @@ def command(everything: bool, errors: bool, times: bool, as_json: bool) -> None:
 def _rows(registry: Registry) -> Iterator[Row]:
     import modnet
     from modnet.errors import BrokenPlugin
-    from modnet.registry import CORE
+    from modnet.plugins.builtin import CORE
 
     entries = list(registry.entries())
     builtin = {(e.origin.kind, e.origin.type) for e in entries if e.origin.distribution == CORE}
@@ -116,7 +117,7 @@ def _reason(error: BrokenPlugin, label: str) -> str:
 def _kernel_rows(registry: Registry) -> Iterator[Row]:
     import os
 
-    from modnet.kernels import SWITCH
+    from modnet.plugins.kernels import SWITCH
 
     seen = set()
     for entry_point in registry.kernels.offered:
@@ -138,7 +139,7 @@ def _kernel_rows(registry: Registry) -> Iterator[Row]:
 
 
 def _table(rows: list[Row], hidden: int, times: bool) -> None:
-    from modnet.summary import in_columns
+    from modnet.words import in_columns
 
     if rows:
         table = [["kind", "type", "version", "plugin", *["import"] * times, "from"]]

@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from modnet.cli.options import plugin_option
-from modnet.errors import printable
+from modnet.words import printable
 
 if TYPE_CHECKING:
-    from modnet.component import Array
+    from modnet.arrays import Array
     from modnet.data.dataset import Dataset
     from modnet.data.schema import DataSchema
-    from modnet.network import Network
+    from modnet.engine.network import Network
 
 DELIMITERS = {".csv": ",", ".tsv": "\t"}
 
@@ -56,7 +56,7 @@ def command(model: str, data: str, output: str, plugins: tuple[str, ...]) -> Non
     """
     from modnet.cli.plugin_file import load_plugin_files
     from modnet.cli.train import check_place
-    from modnet.modelfile import load
+    from modnet.model import load
 
     suffix = Path(output).suffix.lower() if output != "-" else ".csv"
     if suffix not in (*DELIMITERS, ".npz"):
@@ -187,6 +187,6 @@ def _npz(outputs: Mapping[str, Array]) -> bytes:
 
 
 def _write(path: str, content: bytes) -> None:
-    from modnet.modelfile.atomic import replace_file
+    from modnet.model.atomic import replace_file
 
     replace_file(path, [content], durable=False)

@@ -18,9 +18,9 @@ def command(output: str | None) -> None:
     Example:
       modnet schema -o modnet.schema.json
     """
-    from modnet.modelfile.atomic import replace_file
-    from modnet.registry import default_registry
-    from modnet.spec.schema import json_schema
+    from modnet.model.atomic import replace_file
+    from modnet.plugins.registry import default_registry
+    from modnet.specs.schema import json_schema
 
     text = json.dumps(json_schema(default_registry()), indent=2) + "\n"
     if output is None or output == "-":

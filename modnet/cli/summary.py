@@ -29,8 +29,8 @@ def command(file: str, plugins: tuple[str, ...], settings: tuple[str, ...], as_j
     """
     from modnet.cli.job import Job
     from modnet.cli.plugin_file import load_plugin_files
-    from modnet.modelfile import load
-    from modnet.summary import Summary
+    from modnet.engine.summary import Summary
+    from modnet.model import load
 
     if _is_model(Path(file)):
         if settings:
@@ -67,7 +67,7 @@ def command(file: str, plugins: tuple[str, ...], settings: tuple[str, ...], as_j
 
 
 def _is_model(path: Path) -> bool:
-    from modnet.modelfile.container import MAGIC
+    from modnet.model.container import MAGIC
 
     if not path.is_file():
         return False

@@ -22,10 +22,10 @@ if TYPE_CHECKING:
     from modnet.cli.job import Job
     from modnet.data.dataset import Dataset
     from modnet.data.load import LoadedData
+    from modnet.engine.network import Network
     from modnet.errors import Diverged
-    from modnet.network import Network
-    from modnet.profiling import Profile
     from modnet.training.history import History
+    from modnet.training.profiling import Profile
     from modnet.training.run import Run
 
 STOPPED = (INTERRUPTED, TERMINATED, HUNG_UP)
@@ -210,7 +210,7 @@ def check_output(path: Path) -> None:
         ModnetError: there is no such folder, it may not be written to, or another kind of file is in the way.
     """
     from modnet.errors import ModelFileError, NotAModelFile
-    from modnet.modelfile.reader import read_header
+    from modnet.model.reader import read_header
 
     check_place(path)
     if path.exists() and (not path.is_file() or path.stat().st_size):
@@ -256,8 +256,8 @@ def _run(
     """
     import numpy as np
 
-    from modnet.component import Callback
     from modnet.errors import Diverged
+    from modnet.kinds.callback import Callback
     from modnet.training.trainer import train
 
     runs: list[Run] = []
@@ -451,7 +451,7 @@ def _save(network: Network, path: Path, checkpoints: Path | None) -> Path:
     import tempfile
     import warnings
 
-    from modnet.modelfile import save
+    from modnet.model import save
 
     # What is not installed came by --plugin, of which the last line of the screen tells.
     with warnings.catch_warnings(action="ignore", category=UserWarning):
@@ -507,8 +507,8 @@ def _command(spec: str, output: str | None, plugins: tuple[str, ...], settings: 
 def _conclusion(job: Job, loaded: LoadedData, path: Path, plugins: tuple[str, ...], again: str, *, whole: bool) -> str:
     import textwrap
 
-    from modnet.summary import readable_bytes
     from modnet.training.progress import figure_text, figure_title
+    from modnet.words import readable_bytes
 
     network = job.network
     figures = {name: value for name, value in network.metrics.items() if isinstance(value, int | float)}

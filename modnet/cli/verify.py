@@ -11,10 +11,10 @@ import click
 from modnet.cli.inspect import counted, listed
 from modnet.cli.options import json_option
 from modnet.cli.output import echo, echo_json
-from modnet.errors import printable
+from modnet.words import printable
 
 if TYPE_CHECKING:
-    from modnet.modelfile.damage import SegmentState, Verification
+    from modnet.model.damage import SegmentState, Verification
 
 MOST_NAMES = 8
 
@@ -40,7 +40,7 @@ def command(ctx: click.Context, models: tuple[str, ...], as_json: bool) -> None:
     """
     from modnet.cli.app import FAILED, report
     from modnet.errors import ModelFileError, NewerFormat, NotAModelFile
-    from modnet.modelfile.damage import verify
+    from modnet.model.damage import verify
 
     status = 0
     rows = []
@@ -95,9 +95,9 @@ def _row(model: str, whole: bool | None, message: str, found: Verification | Non
 
 
 def _lines(model: str, found: Verification) -> Iterator[str]:
-    from modnet.modelfile.container import NETWORK_GROUPS
-    from modnet.modelfile.edit import is_for_resuming
-    from modnet.summary import readable_bytes
+    from modnet.model.container import NETWORK_GROUPS
+    from modnet.model.edit import is_for_resuming
+    from modnet.words import readable_bytes
 
     if found.whole:
         arrays = sum(len(state.segment.views) for state in found.segments)

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from modnet.component import Array
-from modnet.data.spec import MISSING_VALUES, Kind
+from modnet.arrays import Array
+from modnet.specs.data import MISSING_VALUES, Kind
 
 if TYPE_CHECKING:
     from modnet.data.table import Table

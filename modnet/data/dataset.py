@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from modnet.component import Array
+from modnet.arrays import Array
 
 
 @dataclass(frozen=True, eq=False)

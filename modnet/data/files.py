@@ -17,10 +17,10 @@ from typing import IO, Any, cast
 
 import numpy as np
 
-from modnet.component import Array
-from modnet.configuration import did_you_mean, show
+from modnet.arrays import Array
 from modnet.data.table import Table, shorten
-from modnet.errors import DataError, legible
+from modnet.errors import DataError
+from modnet.words import did_you_mean, legible, show
 
 KNOWN = ".csv and .tsv (also .gz), .npz, .npy, .idx and *-ubyte (also .gz)"
 DELIMITERS = ",;\t"

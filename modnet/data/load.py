@@ -10,16 +10,16 @@ from typing import Any
 
 import numpy as np
 
-from modnet.component import Array
-from modnet.configuration import show
+from modnet.arrays import Array
 from modnet.data.columns import is_number, sort_categories
 from modnet.data.dataset import Dataset
 from modnet.data.files import Reader, read
 from modnet.data.schema import ColumnSchema, DataSchema, MissingReport, assign_targets, rows_to_drop
-from modnet.data.spec import Column, DataSpec, Source
 from modnet.data.split import can_stratify, row_classes, split
 from modnet.data.table import Table, shorten
 from modnet.errors import DataError
+from modnet.specs.data import Column, DataSpec, Source
+from modnet.words import show
 
 
 @dataclass(frozen=True)

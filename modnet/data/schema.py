@@ -10,8 +10,9 @@ from typing import Any, TypeVar, cast
 
 import numpy as np
 
-from modnet.component import Array, Shape
-from modnet.configuration import Checker, Configuration, did_you_mean, show
+from modnet.arrays import Array, Shape
+from modnet.configuration.checker import Checker
+from modnet.configuration.fields import Configuration
 from modnet.data.columns import (
     Profile,
     has_decimal_comma,
@@ -23,9 +24,10 @@ from modnet.data.columns import (
     sort_categories,
 )
 from modnet.data.dataset import Dataset
-from modnet.data.spec import MISSING_VALUES, Column, DataSpec, Encoding, Kind, MissingPolicy
 from modnet.data.table import Table, shorten
-from modnet.errors import DataError, ShapeError, itemised, legible
+from modnet.errors import DataError, ShapeError
+from modnet.specs.data import MISSING_VALUES, Column, DataSpec, Encoding, Kind, MissingPolicy
+from modnet.words import did_you_mean, itemised, legible, show
 
 T = TypeVar("T", int, float)
 

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from modnet.component import Array
-from modnet.configuration import show
+from modnet.arrays import Array
 from modnet.data.table import shorten
 from modnet.errors import DataError
+from modnet.words import show
 
 
 def split(

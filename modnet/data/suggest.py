@@ -11,9 +11,10 @@ from itertools import pairwise
 
 from modnet.data.columns import Profile, is_number, profile
 from modnet.data.schema import MOST_CATEGORIES, DataSchema
-from modnet.data.spec import Column, DataSpec
 from modnet.data.table import Table
-from modnet.errors import DataError, printable
+from modnet.errors import DataError
+from modnet.specs.data import Column, DataSpec
+from modnet.words import printable
 
 SMALL, LARGE = 1_000, 10_000
 """Rows below which a table is small, and from which on it is large."""

@@ -8,9 +8,9 @@ from functools import partial
 
 import numpy as np
 
-from modnet.component import Array
-from modnet.configuration import nearest, show
-from modnet.errors import DataError, legible
+from modnet.arrays import Array
+from modnet.errors import DataError
+from modnet.words import legible, nearest, show
 
 MOST_NAMES = 12
 """So many names of a list are in a message."""

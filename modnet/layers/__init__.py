@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 def __getattr__(name: str) -> Any:
-    from modnet.registry import BUILTIN
+    from modnet.plugins.builtin import BUILTIN
 
     for value in BUILTIN[__name__].values():
         module, _, cls = value.partition(":")

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from modnet.activations import Identity, ReLU
-from modnet.component import Composite, Example, Node, field
+from modnet.configuration.fields import field
+from modnet.kinds.component import Example
+from modnet.kinds.node import Composite, Node
 from modnet.layers.linear import Linear
 from modnet.layers.merge import Add
 

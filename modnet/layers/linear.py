@@ -8,13 +8,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from modnet.component import Array, Initializer, Layer, Parameter, Shape, field
-from modnet.context import sum_rows
+from modnet.arrays import Array, Shape, sum_rows
+from modnet.configuration.fields import field
 from modnet.errors import ShapeError
 from modnet.initializers import LecunNormal, Zeros
+from modnet.kinds.initializer import Initializer
+from modnet.kinds.layer import Layer, Parameter
 
 if TYPE_CHECKING:
-    from modnet.context import Context
+    from modnet.kinds.context import Context
 
 
 def as_rows(array: Array) -> Array:

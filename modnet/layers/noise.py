@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from modnet.component import Array, Layer, Shape, field
+from modnet.arrays import Array, Shape
+from modnet.configuration.fields import field
+from modnet.kinds.layer import Layer
 
 if TYPE_CHECKING:
-    from modnet.context import Context
+    from modnet.kinds.context import Context
 
 
 class Dropout(Layer, type="dropout"):

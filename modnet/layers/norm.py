@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from modnet.component import Array, Layer, Parameter, Shape, State, field
+from modnet.arrays import Array, Shape
+from modnet.configuration.fields import field
 from modnet.errors import ShapeError
 from modnet.initializers import Ones, Zeros
+from modnet.kinds.layer import Layer, Parameter, State
 
 if TYPE_CHECKING:
-    from modnet.context import Context
+    from modnet.kinds.context import Context
 
 
 def fixed_axes(shape: Shape, count: int) -> tuple[int, ...]:

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from modnet.component import Array, Layer, Shape
+from modnet.arrays import Array, Shape
 from modnet.errors import ShapeError
+from modnet.kinds.layer import Layer
 
 if TYPE_CHECKING:
-    from modnet.context import Context
+    from modnet.kinds.context import Context
 
 
 class GlobalAveragePool(Layer, type="global_average_pool"):

@@ -8,11 +8,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from modnet.component import MOST_AXES, Array, Example, Layer, Shape, field
+from modnet.arrays import Array, Shape
+from modnet.configuration.fields import field
 from modnet.errors import ShapeError
+from modnet.kinds.component import Example
+from modnet.kinds.layer import MOST_AXES, Layer
 
 if TYPE_CHECKING:
-    from modnet.context import Context
+    from modnet.kinds.context import Context
 
 
 class Flatten(Layer, type="flatten"):

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from modnet.component import Array, Layer, Shape, State
+from modnet.arrays import Array, Shape
 from modnet.errors import DataError, Problem, ShapeError, SpecError
+from modnet.kinds.layer import Layer, State
 from modnet.layers.norm import rows_of_steps
 
 if TYPE_CHECKING:
-    from modnet.context import Context
+    from modnet.kinds.context import Context
 
 
 FAR = 64

@@ -6,9 +6,10 @@ import math
 
 import numpy as np
 
-from modnet.component import Array, Shape, field
-from modnet.context import Context
+from modnet.arrays import Array, Shape
+from modnet.configuration.fields import field
 from modnet.errors import SampleError
+from modnet.kinds.context import Context
 from modnet.losses.measured import MeasuredLoss
 from modnet.losses.targets import (
     SMALLEST_PROBABILITY,

@@ -9,9 +9,11 @@ from typing import cast
 
 import numpy as np
 
-from modnet.component import Array, Example, Shape, field
-from modnet.context import SHORT_ROW, Context, ones
+from modnet.arrays import SHORT_ROW, Array, Shape, ones
+from modnet.configuration.fields import field
 from modnet.errors import DataError, ShapeError
+from modnet.kinds.component import Example
+from modnet.kinds.context import Context
 from modnet.losses.measured import MeasuredLoss
 from modnet.losses.targets import (
     SMALLEST_PROBABILITY,

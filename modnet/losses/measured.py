@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import cast
 
-from modnet.component import Array, Loss
-from modnet.context import Context
+from modnet.arrays import Array
+from modnet.kinds.context import Context
+from modnet.kinds.loss import Loss
 from modnet.losses.targets import check_arrays
 
 

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from modnet.component import Array, Loss
+from modnet.arrays import Array
 from modnet.errors import SampleError, ShapeError
+from modnet.kinds.loss import Loss
 
 if TYPE_CHECKING:
-    from modnet.context import Context
+    from modnet.kinds.context import Context
 
 SMALLEST_PROBABILITY = 1e-30
 """What a smaller probability counts as in a logarithm: value (69) and slope (1e30) stay finite, in float32 too."""

@@ -19,9 +19,12 @@ from typing import Any, Literal
 
 import numpy as np
 
-from modnet.component import Component, Composite, Layer, Shape
-from modnet.configuration import show
-from modnet.kernels import Maker
+from modnet.arrays import Shape
+from modnet.kinds.component import Component
+from modnet.kinds.layer import Layer
+from modnet.kinds.node import Composite
+from modnet.plugins.kernels import Maker
+from modnet.words import show
 
 __all__ = ["ContractError", "Report", "Row", "check_component", "check_kernel", "examine", "examine_kernel"]
 

@@ -8,13 +8,14 @@ from functools import partial
 from importlib.metadata import EntryPoint
 from typing import Any
 
-from modnet.component import KINDS
-from modnet.configuration import nearest, show
 from modnet.errors import BrokenPlugin, ModnetError, NotInstalled, PluginError
-from modnet.hooks import HookModule
-from modnet.registry import Entry, Registry, normalized
+from modnet.kinds import KINDS
+from modnet.plugins.distributions import normalized
+from modnet.plugins.hooks import HookModule
+from modnet.plugins.registry import Entry, Registry
 from modnet.testing.contract import KERNEL, ContractError, Report, Row, examine, examine_kernel, raised
 from modnet.testing.examples import examples_of
+from modnet.words import nearest, show
 
 HOOKS = "hooks"
 
@@ -140,7 +141,8 @@ def examine_hooks(module: HookModule) -> list[Report]:
     error = module.error
     text = raised(error.__cause__) if error.__cause__ else str(error)
     remedy = (
-        "A module that can be imported, with functions that are called and take arguments as modnet.hooks has them."
+        "A module that can be imported, with functions that are called and take arguments as modnet.plugins.hooks "
+        "has them."
     )
     return [_unexamined(HOOKS, module.name, "imports", text, remedy)]
 

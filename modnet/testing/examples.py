@@ -6,9 +6,12 @@ import types
 from collections.abc import Iterator
 from typing import Any, Literal, Union, get_args, get_origin
 
-from modnet.component import Component, Composite, Example, Layer, Shape
-from modnet.configuration import Field
+from modnet.arrays import Shape
+from modnet.configuration.fields import Field
 from modnet.errors import ModnetError, ShapeError
+from modnet.kinds.component import Component, Example
+from modnet.kinds.layer import Layer
+from modnet.kinds.node import Composite
 
 SHAPES: tuple[Shape, ...] = ((6,), (5, 4), (6, 4, 3))
 """Shapes of one sample that a layer is tried with: features, a sequence, an image."""

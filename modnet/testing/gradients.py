@@ -14,9 +14,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import DTypeLike
 
-from modnet.component import Array, Layer, Shape
-from modnet.context import Context
-from modnet.parameters import FlatArray
+from modnet.arrays import Array, Shape
+from modnet.engine.parameters import FlatArray
+from modnet.kinds.context import Context
+from modnet.kinds.layer import Layer
 
 __all__ = ["directional_error", "layer_context", "layer_gradient_errors", "layer_inputs"]
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from modnet.errors import NotInstalled
-from modnet.registry import default_registry
+from modnet.plugins.registry import default_registry
 from modnet.testing.contract import ContractError
 from modnet.testing.distribution import Offer, offered_by
 

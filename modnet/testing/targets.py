@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from modnet.component import Array, Shape
+from modnet.arrays import Array, Shape
 from modnet.testing.contract import Broken
 
 Maker = Callable[[np.random.Generator, tuple[int, ...]], tuple[Array, Array]]

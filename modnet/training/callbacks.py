@@ -16,10 +16,12 @@ from weakref import WeakKeyDictionary, finalize
 
 import numpy as np
 
-from modnet.component import Callback, field, monitored_figure
-from modnet.configuration import show
+from modnet.configuration.fields import field
 from modnet.errors import TrainingError
-from modnet.hooks import hookimpl
+from modnet.kinds.callback import Callback
+from modnet.kinds.figures import monitored_figure
+from modnet.plugins.hooks import hookimpl
+from modnet.words import show
 
 if TYPE_CHECKING:
     from modnet.training.run import Run
@@ -225,7 +227,7 @@ class Checkpoint(Callback, type="checkpoint"):
         self._write_to(_folders[run][id(self)], run)
 
     def _write_to(self, folder: _Folder, run: Run) -> None:
-        from modnet.modelfile.atomic import remove_leftovers
+        from modnet.model.atomic import remove_leftovers
         from modnet.training.checkpoint import write
 
         name = f"step-{run.step:010d}.modnet"

@@ -20,22 +20,22 @@ from typing import Any
 import numpy as np
 
 import modnet
-from modnet.component import Array
-from modnet.configuration import show
+from modnet.arrays import Array
+from modnet.engine.network import Network
+from modnet.engine.parameters import FlatArray
 from modnet.errors import MalformedFile, ModelFileError, TrainingError
-from modnet.modelfile.container import DTYPES
-from modnet.modelfile.figures import joined
-from modnet.modelfile.model import Needs, bare, check_features, check_training, origins, read_spec, store
-from modnet.modelfile.reader import Contents, ReadGroup, read
-from modnet.modelfile.writer import Group
-from modnet.network import Network
-from modnet.parameters import FlatArray
-from modnet.registry import CORE
+from modnet.model.container import DTYPES
+from modnet.model.figures import joined
+from modnet.model.model import Needs, bare, check_features, check_training, origins, read_spec, store
+from modnet.model.reader import Contents, ReadGroup, read
+from modnet.model.writer import Group
+from modnet.plugins.builtin import CORE
 from modnet.schedules import Plateau
-from modnet.spec.model import TrainingSpec
+from modnet.specs.model import TrainingSpec
 from modnet.training.callbacks import Checkpoint, EarlyStopping
 from modnet.training.run import Run
 from modnet.training.tally import Tally
+from modnet.words import show
 
 try:
     import fcntl

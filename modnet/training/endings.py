@@ -7,12 +7,14 @@ from typing import Any
 
 import numpy as np
 
-from modnet.component import Array, Layer, Loss
-from modnet.configuration import show
+from modnet.arrays import Array
+from modnet.engine.graph import GraphNode
+from modnet.engine.network import Network
 from modnet.errors import DataError
-from modnet.graph import GraphNode
+from modnet.kinds.layer import Layer
+from modnet.kinds.loss import Loss
 from modnet.losses.targets import TOLERANCE
-from modnet.network import Network
+from modnet.words import show
 
 Range = tuple[float, float]
 

@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from modnet.component import Array
-from modnet.configuration import did_you_mean
+from modnet.arrays import Array
 from modnet.errors import MissingExtra
+from modnet.words import did_you_mean
 
 
 class History(Mapping[str, Array]):
@@ -93,7 +93,7 @@ class History(Mapping[str, Array]):
             axes.set(xlabel="epoch", ylabel=name.replace("_", " "))
             axes.grid(alpha=0.3)
         if path is not None:
-            from modnet.modelfile.atomic import replace_file
+            from modnet.model.atomic import replace_file
 
             # In memory first, so that an older picture stays where this one cannot be written.
             buffer = io.BytesIO()

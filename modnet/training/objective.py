@@ -9,19 +9,23 @@ from typing import Any
 
 import numpy as np
 
-from modnet.component import Array, Callback, Loss, Metric, Schedule, WeightedLoss
-from modnet.configuration import did_you_mean, path_text, show
-from modnet.context import Context
+from modnet.arrays import Array
+from modnet.data.batches import Batch
+from modnet.engine.network import Network
+from modnet.engine.parameters import FlatArray
 from modnet.errors import DataError, Problem, SampleError, ShapeError, SpecError
-from modnet.kernels import NUMPY_ONLY, Kernels
-from modnet.network import Network
-from modnet.parameters import FlatArray
-from modnet.registry import BUILTIN
-from modnet.spec.model import TrainingSpec
-from modnet.training.batches import Batch
+from modnet.kinds.callback import Callback
+from modnet.kinds.context import Context
+from modnet.kinds.loss import Loss, WeightedLoss
+from modnet.kinds.metric import Metric
+from modnet.kinds.schedule import Schedule
+from modnet.plugins.builtin import BUILTIN
+from modnet.plugins.kernels import NUMPY_ONLY, Kernels
+from modnet.specs.model import TrainingSpec
 from modnet.training.endings import check_normalized, unfit_ending
 from modnet.training.optimization import safe_norm
 from modnet.training.tally import Tally
+from modnet.words import did_you_mean, path_text, show
 
 VALIDATION = "validation_"
 """What the names of the validation's figures begin with."""

@@ -7,12 +7,12 @@ from collections.abc import Container
 
 import numpy as np
 
-from modnet.component import Array, Optimizer
-from modnet.context import aligned_empty
-from modnet.kernels import NUMPY_ONLY, Kernels
-from modnet.network import Network
+from modnet.arrays import Array, aligned_empty
+from modnet.engine.network import Network
+from modnet.engine.parameters import FlatArray
+from modnet.kinds.optimizer import Optimizer
 from modnet.optimizers import flush_subnormals
-from modnet.parameters import FlatArray
+from modnet.plugins.kernels import NUMPY_ONLY, Kernels
 
 CHUNK = 64 * 1024
 """Elements in a chunk: with the optimizer's slots and scratch some of it stays within a core's second-level cache."""

@@ -10,9 +10,10 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, TextIO, cast
 from weakref import WeakKeyDictionary
 
-from modnet.component import Callback, field
-from modnet.errors import printable
+from modnet.configuration.fields import field
+from modnet.kinds.callback import Callback
 from modnet.training.run import INTERRUPTED
+from modnet.words import printable
 
 if TYPE_CHECKING:
     from modnet.training.run import Run

@@ -8,13 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from modnet.component import Array, Callback, monitored_figure
-from modnet.configuration import show
+from modnet.arrays import Array
+from modnet.engine.network import Network
 from modnet.errors import TrainingError
-from modnet.network import Network
-from modnet.registry import Registry
-from modnet.spec.model import TrainingSpec
+from modnet.kinds.callback import Callback
+from modnet.kinds.figures import monitored_figure
+from modnet.plugins.registry import Registry
+from modnet.specs.model import TrainingSpec
 from modnet.training.history import History
+from modnet.words import show
 
 if TYPE_CHECKING:
     from modnet.training.optimization import Optimization

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from modnet.component import Array, Metric
-from modnet.configuration import show
+from modnet.arrays import Array
 from modnet.errors import TrainingError
+from modnet.kinds.metric import Metric
+from modnet.words import show
 
 if TYPE_CHECKING:
     from modnet.training.objective import Objective

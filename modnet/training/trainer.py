@@ -16,18 +16,21 @@ from typing import Any, cast
 
 import numpy as np
 
-from modnet.component import Array, Callback, Optimizer, Progress
-from modnet.configuration import INVALID, Checker, show
+from modnet.arrays import Array
+from modnet.configuration.checker import INVALID, Checker
+from modnet.data.batches import ArrayBatches, Batch, Batches, StreamBatches, named_targets
+from modnet.data.batches import sample_weights as weight_array
 from modnet.data.dataset import Dataset
 from modnet.data.split import row_classes, split, warn_of_unseen
+from modnet.engine.network import Network, Pass
 from modnet.errors import DataError, Diverged, PluginError, SpecError, TrainingError
-from modnet.hooks import PluginManager
-from modnet.network import Network, Pass
-from modnet.registry import Registry, default_registry
-from modnet.spec.components import ComponentReader
-from modnet.spec.model import TrainingSpec
-from modnet.training.batches import ArrayBatches, Batch, Batches, StreamBatches, named_targets
-from modnet.training.batches import sample_weights as weight_array
+from modnet.kinds.callback import Callback
+from modnet.kinds.optimizer import Optimizer
+from modnet.kinds.schedule import Progress
+from modnet.plugins.hooks import PluginManager
+from modnet.plugins.registry import Registry, default_registry
+from modnet.specs.components import ComponentReader
+from modnet.specs.model import TrainingSpec
 from modnet.training.callbacks import RecordHistory
 from modnet.training.checkpoint import restore
 from modnet.training.history import History
@@ -36,6 +39,7 @@ from modnet.training.optimization import Optimization
 from modnet.training.run import INTERRUPTED, TERMINATED, Run
 from modnet.training.tally import Tally
 from modnet.training.trial import check_targets, look_over, naming
+from modnet.words import show
 
 PARTS = 64
 """So many points of the first epoch are looked at to see whether a schedule changes the rate within it."""

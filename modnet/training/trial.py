@@ -8,12 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from modnet.component import Array
-from modnet.configuration import show
+from modnet.arrays import Array, beyond, beyond_error
+from modnet.data.batches import ArrayBatches, Batches, StreamBatches
 from modnet.errors import DataError, SampleError, ShapeError
-from modnet.network import beyond, beyond_error
-from modnet.training.batches import ArrayBatches, Batches, StreamBatches
 from modnet.training.objective import Objective, are_labels, representable, row_of
+from modnet.words import show
 
 if TYPE_CHECKING:
     from modnet.training.trainer import Evaluation

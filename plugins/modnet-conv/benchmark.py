@@ -42,7 +42,7 @@ def step_of_modnet(case, compiled):
     from modnet_conv.convolution import Conv2d, DepthwiseConv2d
     from modnet_conv.pooling import AveragePool2d, MaxPool2d
 
-    from modnet.registry import Registry, default_registry
+    from modnet.plugins.registry import Registry, default_registry
     from modnet.testing.gradients import layer_context
 
     batch, kind, size, channels, outputs, kernel, stride = case

@@ -72,7 +72,7 @@ def folder(tmp_path, monkeypatch):
 @pytest.fixture
 def run(folder, monkeypatch):
     """run("train", "pets.toml") runs a command of a process that is just starting."""
-    monkeypatch.setattr("modnet.registry._default", None)
+    monkeypatch.setattr("modnet.plugins.registry._default", None)
     before = set(sys.modules)
 
     def run(*arguments, status=0, **options):

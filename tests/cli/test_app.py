@@ -37,7 +37,7 @@ def test_as_a_module_and_without_imports(folder):
     code += "print(*sys.modules, file=sys.stderr)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     loaded = set(done.stderr.split())
-    assert not loaded & {"numpy", "modnet.component", "modnet.layers", "pluggy", "msgpack", "rich"}
+    assert not loaded & {"numpy", "modnet.kinds", "modnet.layers", "pluggy", "msgpack", "rich"}
     process = start("--version", stdout=subprocess.PIPE)
     assert process.communicate()[0] == f"modnet {modnet.__version__}\n"
 

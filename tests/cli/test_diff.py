@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from modnet.modelfile.writer import Group, write
+from modnet.model.writer import Group, write
 
 
 def test_a_file_and_itself(run, model):

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 import modnet
-from modnet.modelfile.reader import read_header
-from modnet.modelfile.writer import Group, write
+from modnet.model.reader import read_header
+from modnet.model.writer import Group, write
 
 
 def test_all_at_once(run, model):

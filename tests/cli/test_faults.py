@@ -10,7 +10,7 @@ import pytest
 
 import modnet
 from modnet.errors import NewerFormat, NotAModelFile
-from tests.modelfile import hostile
+from tests.model import hostile
 
 FAULTS = {
     # a wrong call
@@ -200,7 +200,7 @@ def test_an_unexpected_error_is_reported_in_a_line_too(run, monkeypatch):
     def broken(*_, **__):
         raise RuntimeError("out of luck")
 
-    monkeypatch.setattr("modnet.modelfile.load", broken)
+    monkeypatch.setattr("modnet.model.load", broken)
     result = run("predict", "any.modnet", "pets.csv", status=1)
     assert (
         result.stderr

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 import modnet
-from modnet.modelfile.reader import read_header
-from modnet.modelfile.writer import Group, write
+from modnet.model.reader import read_header
+from modnet.model.writer import Group, write
 
 PLUGIN = """\
 import modnet
@@ -135,7 +135,7 @@ def test_a_plugin_that_is_not_here(environment, run, monkeypatch):
     run("train", "pets.toml", "--set", "network.layers.1.activation=double")
     assert "modnet-double 2.1 (double 1): installed" in run("inspect", "pets.modnet").stdout
     (environment.folder / "modnet_double-2.1.dist-info" / "entry_points.txt").unlink()
-    monkeypatch.setattr("modnet.registry._default", None)
+    monkeypatch.setattr("modnet.plugins.registry._default", None)
     shown = " ".join(run("inspect", "pets.modnet").stdout.split())
     assert "modnet-double 2.1 (double 1): not installed: pip install modnet-double==2.1" in shown
 
@@ -145,7 +145,7 @@ def test_another_version_of_a_plugin(environment, run, monkeypatch):
     run("train", "pets.toml", "--set", "network.layers.1.activation=double")
     metadata = environment.folder / "modnet_double-2.1.dist-info" / "METADATA"
     metadata.write_text(metadata.read_text().replace("2.1\n", "3.0\n"))
-    monkeypatch.setattr("modnet.registry._default", None)
+    monkeypatch.setattr("modnet.plugins.registry._default", None)
     assert "modnet-double 2.1 (double 1): installed, version 3.0" in run("inspect", "pets.modnet").stdout
     (_, need) = json.loads(run("inspect", "pets.modnet", "--json").stdout)["needs"]
     assert (need["version"], need["installed"], need["status"]) == ("2.1", "3.0", "installed")
@@ -156,7 +156,7 @@ def test_a_component_that_the_installed_version_has_not(environment, run, monkey
     run("train", "pets.toml", "--set", "network.layers.1.activation=double")
     points = environment.folder / "modnet_double-2.1.dist-info" / "entry_points.txt"
     points.write_text("\n".join(line for line in points.read_text().splitlines() if not line.startswith("double")))
-    monkeypatch.setattr("modnet.registry._default", None)
+    monkeypatch.setattr("modnet.plugins.registry._default", None)
     shown = " ".join(run("inspect", "pets.modnet").stdout.split())
     assert "installed, version 2.1, without activation double: pip install modnet-double==2.1" in shown
     (_, need) = json.loads(run("inspect", "pets.modnet", "--json").stdout)["needs"]
@@ -181,7 +181,7 @@ def test_features_that_are_not_known(run):
 def test_a_component_of_the_users_own(run, monkeypatch):
     Path("mine.py").write_text(PLUGIN)
     run("train", "pets.toml", "--plugin", "mine.py", "--set", "network.layers.1.activation=double")
-    monkeypatch.setattr("modnet.registry._default", None)
+    monkeypatch.setattr("modnet.plugins.registry._default", None)
     assert "a program's own (double 1): not a plugin's" in run("inspect", "pets.modnet").stdout
     assert run("predict", "pets.modnet", "pets.csv", "--plugin", "mine.py").stdout
 

@@ -108,7 +108,7 @@ def clock(environment, monkeypatch):
     """A clock that only plugins move, by `import modnet_clock; modnet_clock.now += seconds`."""
     environment.install("modnet-clock", "now = 0.0")
     clock = importlib.import_module("modnet_clock")
-    for module in ("modnet.cli.plugins", "modnet.hooks"):
+    for module in ("modnet.cli.plugins", "modnet.plugins.hooks"):
         monkeypatch.setattr(f"{module}.time", SimpleNamespace(perf_counter=lambda: clock.now))
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from modnet.modelfile.reader import read_header
-from modnet.modelfile.writer import Group, write
+from modnet.model.reader import read_header
+from modnet.model.writer import Group, write
 
 
 @pytest.fixture

@@ -9,9 +9,9 @@ import pytest
 
 from modnet.data.dataset import Dataset
 from modnet.data.load import load, load_source
-from modnet.data.spec import DataSpec, Source
 from modnet.data.table import Table
 from modnet.errors import DataError
+from modnet.specs.data import DataSpec, Source
 
 REAL = Path(__file__).parents[3] / "shared" / "data"
 needs_real_data = pytest.mark.skipif(not REAL.is_dir(), reason="the full data sets are not at hand")

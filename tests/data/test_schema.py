@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from modnet.data.files import read_table
 from modnet.data.schema import ColumnSchema, DataSchema, MissingReport, predict_table
-from modnet.data.spec import Column, DataSpec
 from modnet.data.table import Table
 from modnet.errors import DataError, ShapeError
+from modnet.specs.data import Column, DataSpec
 
 PENGUINS = """\
 species,island,bill_length_mm,sex,year

@@ -12,7 +12,7 @@ import msgpack
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 with atheris.instrument_imports(include=["modnet"]):
-    from tests.modelfile import hostile, surgery
+    from tests.model import hostile, surgery
 
 PATH = Path(mkdtemp(prefix="modnet-fuzz-"), "model.modnet")
 

@@ -7,8 +7,9 @@ from random import Random
 from typing import Any
 
 import modnet
-from modnet.component import Layer, Shape
+from modnet.arrays import Shape
 from modnet.errors import ShapeError, SpecError
+from modnet.kinds.layer import Layer
 from modnet.testing.examples import examples_of
 
 START: tuple[Shape, ...] = ((6,), (5, 4), (None, 4), (6, 4, 3))

@@ -7,7 +7,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT))  # this is run as a script
 
-from tests.modelfile import hostile  # noqa: E402
+from tests.model import hostile  # noqa: E402
 
 GOLDEN = ROOT / "tests" / "golden"
 LONGEST = 8192

@@ -30,11 +30,11 @@ from click.testing import CliRunner  # noqa: E402
 
 import modnet  # noqa: E402
 from modnet.cli.app import cli  # noqa: E402
-from modnet.graph import build_graph  # noqa: E402
-from modnet.network import Layout, Pass  # noqa: E402
+from modnet.engine.graph import build_graph  # noqa: E402
+from modnet.engine.network import Layout, Pass  # noqa: E402
 from tests.fuzz.seeds import GOLDEN  # noqa: E402
-from tests.modelfile import surgery  # noqa: E402
-from tests.modelfile.hostile import assemble  # noqa: E402
+from tests.model import surgery  # noqa: E402
+from tests.model.hostile import assemble  # noqa: E402
 
 ALLOWANCE = 64 << 20
 """Bytes that any operation may take, beside 8 times the size of the file."""
@@ -235,7 +235,7 @@ CHANGES: tuple[Change, ...] = (
 
 def with_its_arrays(header: dict[str, Any], payloads: tuple[bytes, ...]) -> bytes:
     """The file with the arrays that its network asks for, all zeros, so that what is wrong is met further on."""
-    from modnet.modelfile.model import read_spec
+    from modnet.model.model import read_spec
 
     _, spec = read_spec("", header, 0, modnet.default_registry())
     layout = Layout.of(build_graph(spec, 10_000))

@@ -1,6 +1,6 @@
 """The files that fuzzing starts from are themselves refused in words, or loaded."""
 
-from tests.modelfile import surgery
+from tests.model import surgery
 
 from . import seeds
 

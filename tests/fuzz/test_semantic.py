@@ -9,7 +9,7 @@ import pytest
 pytest.importorskip("resource", reason="the system does not tell the peak of a process")
 pytest.importorskip("click", reason="the command line needs the extra cli")
 
-from tests.modelfile.endurance import LAUNCHER
+from tests.model.endurance import LAUNCHER
 
 SCRIPT = Path(__file__).with_name("semantic.py")
 

@@ -26,10 +26,10 @@ import numpy as np
 
 import modnet
 from modnet.data.load import load as load_data
-from modnet.modelfile import container
-from modnet.modelfile.edit import edit
-from modnet.modelfile.reader import read
-from modnet.modelfile.writer import Group, write
+from modnet.model import container
+from modnet.model.edit import edit
+from modnet.model.reader import read
+from modnet.model.writer import Group, write
 
 FOLDER = Path(__file__).parent
 ROWS = 24

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 import modnet
-from modnet.component import KINDS
-from modnet.modelfile.edit import edit
-from modnet.modelfile.reader import read, read_header
-from modnet.modelfile.writer import Group, write
-from modnet.registry import BUILTIN, CORE, GROUPS
+from modnet.kinds import KINDS
+from modnet.model.edit import edit
+from modnet.model.reader import read, read_header
+from modnet.model.writer import Group, write
+from modnet.plugins.builtin import BUILTIN, CORE, GROUPS
 
 from . import make
 

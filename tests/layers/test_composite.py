@@ -3,8 +3,8 @@ import pytest
 
 import modnet
 from modnet.activations import ReLU
-from modnet.component import Node
 from modnet.errors import SpecError
+from modnet.kinds.node import Node
 from modnet.layers import Add, Linear, Repeat, Residual
 
 HIDDEN = (Node(layer=Linear(out_features=5), activation=ReLU()), Node(layer=Linear(out_features=4)))

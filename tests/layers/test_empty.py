@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 import modnet
-from modnet.component import Layer
-from modnet.kernels import NUMPY_ONLY
-from modnet.network import Pass
-from modnet.registry import Registry
+from modnet.engine.network import Pass
+from modnet.kinds.layer import Layer
+from modnet.plugins.kernels import NUMPY_ONLY
+from modnet.plugins.registry import Registry
 from modnet.testing.examples import examples_of
 
 REGISTRY = Registry()

@@ -9,11 +9,13 @@ import numpy as np
 import pytest
 
 import modnet
-from modnet.component import Example, Layer, Node
-from modnet.kernels import NUMPY_ONLY
+from modnet.engine.network import Pass
+from modnet.kinds.component import Example
+from modnet.kinds.layer import Layer
+from modnet.kinds.node import Node
 from modnet.layers import BatchNorm, Concatenate, LayerNorm, Linear, Reshape, Residual
-from modnet.network import Pass
-from modnet.registry import Registry
+from modnet.plugins.kernels import NUMPY_ONLY
+from modnet.plugins.registry import Registry
 from modnet.testing import layer_context
 from modnet.testing.examples import examples_of
 

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 import modnet
+from modnet.engine.network import Pass
 from modnet.errors import DataError, ShapeError, SpecError
 from modnet.layers import Standardize, Unstandardize
 from modnet.layers.standardize import scaling_state
-from modnet.network import Pass
 from modnet.testing import layer_context, layer_gradient_errors
 
 DATA = np.random.default_rng(0).normal([1e4, -2, 0], [0.5, 3, 1e-3], (1000, 3))

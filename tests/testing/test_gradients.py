@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-from modnet.component import Activation, Layer, Parameter
 from modnet.initializers import Ones, Zeros
+from modnet.kinds.activation import Activation
+from modnet.kinds.layer import Layer, Parameter
 from modnet.layers import Dropout, Embedding, Linear
 from modnet.testing import directional_error, layer_context, layer_gradient_errors, layer_inputs
 

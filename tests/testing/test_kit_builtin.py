@@ -4,8 +4,10 @@ import pytest
 
 from modnet import layers, losses, metrics, optimizers, schedules
 from modnet.activations import PReLU, Softmax
-from modnet.component import KINDS, Example
-from modnet.registry import BUILTIN, GROUPS, Registry
+from modnet.kinds import KINDS
+from modnet.kinds.component import Example
+from modnet.plugins.builtin import BUILTIN, GROUPS
+from modnet.plugins.registry import Registry
 from modnet.testing import examine
 from modnet.testing.examples import examples_of
 

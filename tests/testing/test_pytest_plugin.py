@@ -108,6 +108,6 @@ def test_an_installed_modnet_is_found_by_pytest_and_silent(environment, tmp_path
 
 
 def test_pytest_pays_nothing_for_what_it_does_not_ask_for():
-    code = "import sys, modnet.testing.pytest_plugin; print({'numpy', 'pytest', 'modnet.component'} & set(sys.modules))"
+    code = "import sys, modnet.testing.pytest_plugin; print({'numpy', 'pytest', 'modnet.kinds'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "set()\n"

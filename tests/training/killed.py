@@ -13,9 +13,9 @@ from pathlib import Path
 import numpy as np
 
 import modnet
-from modnet.component import Callback
-from modnet.hooks import hookimpl
-from modnet.modelfile import atomic
+from modnet.kinds.callback import Callback
+from modnet.model import atomic
+from modnet.plugins.hooks import hookimpl
 from modnet.training import callbacks
 from modnet.training.callbacks import Checkpoint, EarlyStopping
 

@@ -14,13 +14,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import modnet
-from modnet.component import Callback
 from modnet.errors import MalformedFile, ModelFileError, TrainingError
+from modnet.kinds.callback import Callback
 from modnet.layers.standardize import scaling_state
-from modnet.modelfile.reader import read
-from modnet.modelfile.writer import Group, write
+from modnet.model.reader import read
+from modnet.model.writer import Group, write
 from modnet.training.callbacks import Checkpoint, EarlyStopping
-from tests.modelfile import surgery
+from tests.model import surgery
 
 SAMPLES, BATCH, EPOCHS = 40, 8, 3
 STEPS = EPOCHS * SAMPLES // BATCH
@@ -497,7 +497,7 @@ def test_state_that_a_file_cannot_hold_is_named_after_the_first_step_and_ends_no
 
 
 def test_a_checkpoint_that_cannot_be_written_is_no_end_of_the_run(data, monkeypatch):
-    from modnet.modelfile import atomic
+    from modnet.model import atomic
 
     whole = run(data, [EARLY])
     count = iter(range(1000))

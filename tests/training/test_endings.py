@@ -6,7 +6,7 @@ import pytest
 import modnet
 from modnet import Activation, Layer, Loss
 from modnet.layers import Linear
-from modnet.registry import default_registry
+from modnet.plugins.registry import default_registry
 
 LINEAR = {"type": "linear", "out_features": 3}
 POSITIVE = {"type": "positive", "out_features": 3}
@@ -45,7 +45,7 @@ class Spread(Loss, type="spread"):
 
 @pytest.fixture(autouse=True)
 def strangers(monkeypatch):
-    monkeypatch.setattr("modnet.registry._default", None)
+    monkeypatch.setattr("modnet.plugins.registry._default", None)
     registry = default_registry()
     for component in (Halves, Positive, Spread):
         registry.register(component)

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 import modnet
-from modnet.registry import BUILTIN, Registry
+from modnet.plugins.builtin import BUILTIN
+from modnet.plugins.registry import Registry
 
 BATCH, FEATURES = 32768, 12
 SAMPLES = 6 * BATCH

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 import modnet
-from modnet.kernels import Kernels
 from modnet.optimizers import SGD
-from modnet.registry import BUILTIN
+from modnet.plugins.builtin import BUILTIN
+from modnet.plugins.kernels import Kernels
 from modnet.training.optimization import CHUNK, Optimization, safe_norm
 
 

@@ -10,8 +10,8 @@ import pytest
 
 import modnet
 from modnet import Callback
-from modnet.network import Network
-from modnet.training.batches import ArrayBatches
+from modnet.data.batches import ArrayBatches
+from modnet.engine.network import Network
 from tests.training.problem import SPEC, blobs
 
 
@@ -157,8 +157,8 @@ def test_shuffled_epochs_see_every_sample_once():
 
 
 def test_a_mapped_file_is_shuffled_by_blocks_and_every_row_is_seen_once(tmp_path, monkeypatch):
-    monkeypatch.setattr("modnet.training.batches.BLOCK", 80)
-    monkeypatch.setattr("modnet.training.batches.MIXED", 3)
+    monkeypatch.setattr("modnet.data.batches.BLOCK", 80)
+    monkeypatch.setattr("modnet.data.batches.MIXED", 3)
     np.save(tmp_path / "x.npy", np.arange(100.0)[:, None])
     mapped = np.load(tmp_path / "x.npy", mmap_mode="r")
     batches = ArrayBatches([mapped], {"output": np.arange(100)}, batch_size=7)
@@ -174,8 +174,8 @@ def test_a_mapped_file_is_shuffled_by_blocks_and_every_row_is_seen_once(tmp_path
 @pytest.mark.parametrize("rows", [None, np.arange(0, 100, 3)], ids=["all rows", "some"])
 @pytest.mark.parametrize("batch_size", [1, 7, 45, 200])
 def test_what_is_skipped_is_drawn_all_the_same(tmp_path, monkeypatch, batch_size, rows):
-    monkeypatch.setattr("modnet.training.batches.BLOCK", 80)
-    monkeypatch.setattr("modnet.training.batches.MIXED", 3)
+    monkeypatch.setattr("modnet.data.batches.BLOCK", 80)
+    monkeypatch.setattr("modnet.data.batches.MIXED", 3)
     np.save(tmp_path / "x.npy", np.arange(100.0)[:, None])
     mapped = np.load(tmp_path / "x.npy", mmap_mode="r")
     batches = ArrayBatches([mapped], {}, batch_size=batch_size, rows=rows)

@@ -8,8 +8,8 @@ import pytest
 
 import modnet
 from modnet import Callback
+from modnet.data.batches import ArrayBatches
 from modnet.data.dataset import Dataset
-from modnet.training.batches import ArrayBatches
 from modnet.training.objective import Objective
 from modnet.training.trainer import Evaluation
 from modnet.training.trial import look_over

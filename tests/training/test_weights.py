@@ -9,7 +9,7 @@ import pytest
 import modnet
 from modnet import Loss, Metric
 from modnet.data.dataset import Dataset
-from modnet.registry import default_registry
+from modnet.plugins.registry import default_registry
 
 IDS = np.array([[1, 2, 3, 0, 0], [4, 1, 0, 0, 0], [2, 2, 3, 4, 1], [3, 0, 0, 0, 0]])
 LABELS = np.random.default_rng(0).integers(0, 2, IDS.shape)
@@ -43,7 +43,7 @@ class Sequences(Metric, type="sequences"):
 
 @pytest.fixture(autouse=True)
 def strangers(monkeypatch):
-    monkeypatch.setattr("modnet.registry._default", None)
+    monkeypatch.setattr("modnet.plugins.registry._default", None)
     registry = default_registry()
     registry.register(LongestRun)
     registry.register(Sequences)

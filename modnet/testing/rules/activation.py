@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from modnet.component import Activation
+from modnet.kinds.activation import Activation
 from modnet.testing.contract import Broken, Rules
 from modnet.testing.rules.component import same_bytes
 from modnet.testing.rules.layer import Outcome, Trial, same_gradients, weights_for

@@ -15,10 +15,10 @@ from typing import Any
 
 import numpy as np
 
-from modnet.component import Callback
+from modnet.engine.network import build
 from modnet.errors import BrokenPlugin, ModnetError
-from modnet.hooks import PluginManager, hookimpl
-from modnet.network import build
+from modnet.kinds.callback import Callback
+from modnet.plugins.hooks import PluginManager, hookimpl
 from modnet.testing.contract import Broken, NotApplicable, Rules, raised
 from modnet.testing.rules import component as of_component
 from modnet.testing.rules.component import GlobalNumbers

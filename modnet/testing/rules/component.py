@@ -15,11 +15,15 @@ from typing import Any
 
 import numpy as np
 
-from modnet.component import KINDS, Array, Component, Shape
-from modnet.configuration import Checker, Configuration, show
+from modnet.arrays import Array, Shape
+from modnet.configuration.checker import Checker
+from modnet.configuration.fields import Configuration
 from modnet.errors import PluginError, SpecError
-from modnet.registry import Registry
+from modnet.kinds import KINDS
+from modnet.kinds.component import Component
+from modnet.plugins.registry import Registry
 from modnet.testing.contract import Broken, NotExamined, Rules
+from modnet.words import show
 
 RULES = Rules()
 PLACES = {
@@ -58,7 +62,7 @@ class Trial:
     @cached_property
     def definitions(self) -> dict[str, Any]:
         """Those of the JSON Schema of a whole spec."""
-        from modnet.spec.schema import json_schema
+        from modnet.specs.schema import json_schema
 
         definitions: dict[str, Any] = json_schema(self.registry)["$defs"]
         return definitions
@@ -273,7 +277,7 @@ def read(trial: Trial, plain: Any) -> Any:
     Raises:
         Broken: the spec reader refuses them.
     """
-    from modnet.spec.components import ComponentReader
+    from modnet.specs.components import ComponentReader
 
     checker = Checker(ComponentReader(trial.registry))
     found = checker.value(KINDS[trial.component.kind], plain, (trial.component.type,))
@@ -294,7 +298,7 @@ def json_schema(trial: Trial) -> str:
     if find_spec("jsonschema") is None:
         raise NotExamined("jsonschema is not installed: pip install jsonschema")
     jsonschema = import_module("jsonschema")
-    from modnet.spec.components import ComponentReader
+    from modnet.specs.components import ComponentReader
 
     cls = type(trial.component)
     whole = jsonschema.Draft202012Validator({"$defs": trial.definitions, "$ref": f"#/$defs/{trial.place}"})

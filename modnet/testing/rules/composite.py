@@ -10,11 +10,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike
 
-from modnet.component import Array, Composite, Node, Parameter, Shape, State
-from modnet.context import Context, common_mask
+from modnet.arrays import Array, Shape, common_mask
+from modnet.engine.network import Network, build
 from modnet.errors import ShapeError, SpecError
-from modnet.network import Network, build
-from modnet.registry import Registry
+from modnet.kinds.context import Context
+from modnet.kinds.layer import Parameter, State
+from modnet.kinds.node import Composite, Node
+from modnet.plugins.registry import Registry
 from modnet.testing.contract import Broken, Rule, Rules
 from modnet.testing.rules import engine, numbers
 from modnet.testing.rules import layer as of_layer

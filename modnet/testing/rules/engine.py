@@ -12,9 +12,11 @@ from typing import Any
 
 import numpy as np
 
-from modnet.component import Array, Layer, Node, Shape
+from modnet.arrays import Array, Shape
+from modnet.engine.network import Network, Pass, build
 from modnet.errors import DataError
-from modnet.network import Network, Pass, build
+from modnet.kinds.layer import Layer
+from modnet.kinds.node import Node
 from modnet.testing.contract import Broken, NotApplicable, Rules, raised
 from modnet.testing.rules import layer as of_layer
 from modnet.testing.rules.component import same_bytes
@@ -59,7 +61,7 @@ class Trial(of_layer.Trial):
     after=("runs", "shapes", "expands", "round trip", "prediction", "does not change"),
 )
 def save_and_load(trial: Trial) -> str:
-    from modnet.modelfile.model import load, save
+    from modnet.model.model import load, save
 
     network = trial.network()
     data = trial.data(network)

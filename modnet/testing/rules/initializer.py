@@ -8,8 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike
 
-from modnet.component import Array, Initializer, Parameter, Shape
+from modnet.arrays import Array, Shape
 from modnet.errors import ShapeError
+from modnet.kinds.initializer import Initializer
+from modnet.kinds.layer import Parameter
 from modnet.testing.contract import Broken, NotApplicable, Rules
 from modnet.testing.rules import component as of_component
 from modnet.testing.rules.component import GlobalNumbers, NoOtherGenerators, changed, same, same_bytes

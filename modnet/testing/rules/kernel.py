@@ -9,10 +9,14 @@ from typing import Any
 
 import numpy as np
 
-from modnet.component import Array, Component, Composite, Loss, Optimizer, Shape
-from modnet.context import Context
+from modnet.arrays import Array, Shape
 from modnet.errors import DataError
-from modnet.kernels import Maker
+from modnet.kinds.component import Component
+from modnet.kinds.context import Context
+from modnet.kinds.loss import Loss
+from modnet.kinds.node import Composite
+from modnet.kinds.optimizer import Optimizer
+from modnet.plugins.kernels import Maker
 from modnet.testing.contract import Broken, NotApplicable, Rules, raised
 from modnet.testing.rules import layer as of_layer
 from modnet.testing.rules import loss as of_loss

@@ -10,9 +10,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike
 
-from modnet.component import Activation, Array, Layer, Parameter, Shape, State
-from modnet.context import Context, common_mask
+from modnet.arrays import Array, Shape, common_mask
 from modnet.errors import DataError, ShapeError
+from modnet.kinds.activation import Activation
+from modnet.kinds.context import Context
+from modnet.kinds.layer import Layer, Parameter, State
 from modnet.testing.contract import Broken, NotApplicable, Rules, raised
 from modnet.testing.gradients import LARGEST_ERROR, directional_slopes, layer_context, layer_inputs
 from modnet.testing.rules import component as of_component

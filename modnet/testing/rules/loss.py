@@ -10,9 +10,12 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import DTypeLike
 
-from modnet.component import KINDS, Activation, Array, Loss
-from modnet.context import Context
+from modnet.arrays import Array
 from modnet.errors import DataError, ModnetError, ShapeError
+from modnet.kinds import KINDS
+from modnet.kinds.activation import Activation
+from modnet.kinds.context import Context
+from modnet.kinds.loss import Loss
 from modnet.testing.contract import Broken, NotApplicable, Rules, raised
 from modnet.testing.gradients import LARGEST_ERROR, directional_slope
 from modnet.testing.rules import component as of_component

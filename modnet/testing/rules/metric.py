@@ -9,8 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from modnet.component import Array, Metric
+from modnet.arrays import Array
 from modnet.errors import ModnetError
+from modnet.kinds.metric import Metric
 from modnet.testing.contract import Broken, NotApplicable, Rules, raised
 from modnet.testing.rules import component as of_component
 from modnet.testing.rules.component import changed, difference, same

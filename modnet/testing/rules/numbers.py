@@ -10,9 +10,9 @@ from contextlib import suppress
 import numpy as np
 from numpy.typing import DTypeLike
 
-from modnet.component import Array, Shape
-from modnet.context import Context
+from modnet.arrays import Array, Shape
 from modnet.errors import DataError, ShapeError
+from modnet.kinds.context import Context
 from modnet.testing.contract import Broken, NotApplicable, Rules, raised
 from modnet.testing.rules.component import changed
 from modnet.testing.rules.layer import (

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike
 
-from modnet.component import Array, Optimizer
+from modnet.arrays import Array
+from modnet.kinds.optimizer import Optimizer
 from modnet.testing.contract import Broken, Rules
 from modnet.testing.rules import component as of_component
 from modnet.testing.rules.component import GlobalNumbers, same, same_bytes

@@ -12,7 +12,11 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import CodeType, FunctionType
 
-from modnet.component import Component, Composite, Layer, Optimizer, Shape
+from modnet.arrays import Shape
+from modnet.kinds.component import Component
+from modnet.kinds.layer import Layer
+from modnet.kinds.node import Composite
+from modnet.kinds.optimizer import Optimizer
 from modnet.testing.contract import Broken, NotApplicable, NotExamined, Rules
 from modnet.testing.rules import component as of_component
 

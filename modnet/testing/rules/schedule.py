@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from modnet.component import Progress, Schedule
+from modnet.kinds.schedule import Progress, Schedule
 from modnet.testing.contract import Broken, Rules
 from modnet.testing.rules import component as of_component
 from modnet.testing.rules.component import GlobalNumbers

@@ -9,15 +9,18 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from modnet.component import Array, Example, Initializer, Layer, Parameter, Shape, field
-from modnet.context import sum_rows
+from modnet.arrays import Array, Shape, sum_rows
+from modnet.configuration.fields import field
 from modnet.errors import ShapeError
 from modnet.initializers import GlorotUniform, Zeros
+from modnet.kinds.component import Example
+from modnet.kinds.initializer import Initializer
+from modnet.kinds.layer import Layer, Parameter
 from modnet_attention.positions import Rotation, advance, features_of
 from modnet_attention.tiles import NUMPY, Heads, Softmax, attend, attend_backward
 
 if TYPE_CHECKING:
-    from modnet.context import Context
+    from modnet.kinds.context import Context
 
 PARTS = {
     1: (("query", "key", "value"),),

@@ -5,7 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from modnet.activations import GELU, SiLU
-from modnet.component import Activation, Composite, Example, Layer, Node, field
+from modnet.configuration.fields import field
+from modnet.kinds.activation import Activation
+from modnet.kinds.component import Example
+from modnet.kinds.layer import Layer
+from modnet.kinds.node import Composite, Node
 from modnet.layers.composite import Residual
 from modnet.layers.linear import Linear
 from modnet.layers.merge import Multiply

@@ -7,12 +7,16 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from modnet.component import Array, Example, Initializer, Layer, Parameter, Shape, field
+from modnet.arrays import Array, Shape
+from modnet.configuration.fields import field
 from modnet.errors import ShapeError
 from modnet.initializers import Normal
+from modnet.kinds.component import Example
+from modnet.kinds.initializer import Initializer
+from modnet.kinds.layer import Layer, Parameter
 
 if TYPE_CHECKING:
-    from modnet.context import Context
+    from modnet.kinds.context import Context
 
 
 def features_of(shape: Shape) -> int:

@@ -21,11 +21,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from modnet.context import ones
+from modnet.arrays import ones
 
 if TYPE_CHECKING:
-    from modnet.component import Array
-    from modnet.context import Context
+    from modnet.arrays import Array
+    from modnet.kinds.context import Context
 
 QUERIES, KEYS = 256, 128
 """The most queries and keys in a tile."""

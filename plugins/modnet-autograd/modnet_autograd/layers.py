@@ -12,7 +12,7 @@ import numpy as np
 from autograd import make_vjp
 
 from modnet import Context, Layer, ShapeError
-from modnet.component import Array, Shape
+from modnet.arrays import Array, Shape
 
 SIZES = (2, 3)
 """The two sizes that a variable axis is tried with: an axis of the output that differs between them is variable."""

@@ -8,7 +8,7 @@ import numpy as np
 from autograd import make_vjp
 
 from modnet import Loss
-from modnet.component import Array
+from modnet.arrays import Array
 
 
 class AutogradLoss(Loss):

@@ -7,12 +7,15 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from modnet.component import Array, Example, Layer, Shape, field
+from modnet.arrays import Array, Shape
+from modnet.configuration.fields import field
 from modnet.errors import ShapeError
+from modnet.kinds.component import Example
+from modnet.kinds.layer import Layer
 from modnet_conv.geometry import AXES, image_shape, per_axis, place
 
 if TYPE_CHECKING:
-    from modnet.context import Context
+    from modnet.kinds.context import Context
 
 
 class RandomFlip(Layer, type="random_flip"):

@@ -8,10 +8,14 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from modnet.component import Array, Composite, Example, Initializer, Layer, Node, Parameter, Shape, field
-from modnet.context import sum_rows
+from modnet.arrays import Array, Shape, sum_rows
+from modnet.configuration.fields import field
 from modnet.errors import ShapeError
 from modnet.initializers import LecunNormal, Zeros
+from modnet.kinds.component import Example
+from modnet.kinds.initializer import Initializer
+from modnet.kinds.layer import Layer, Parameter
+from modnet.kinds.node import Composite, Node
 from modnet_conv import masks
 from modnet_conv.correlation import Correlation, correlate, correlation, correlation_gradients, spread
 from modnet_conv.geometry import (
@@ -29,7 +33,7 @@ from modnet_conv.geometry import (
 from modnet_conv.parts import Parts, crop, taps
 
 if TYPE_CHECKING:
-    from modnet.context import Context
+    from modnet.kinds.context import Context
 
 
 MANY = 1 << 20

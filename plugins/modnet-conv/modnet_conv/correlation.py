@@ -23,8 +23,8 @@ from functools import lru_cache
 
 import numpy as np
 
-from modnet.component import Array
-from modnet.context import Context
+from modnet.arrays import Array
+from modnet.kinds.context import Context
 from modnet.threads import share
 from modnet_conv.geometry import Window, divisor, place
 

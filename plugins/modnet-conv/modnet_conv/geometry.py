@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import Literal, NamedTuple
 
-from modnet.component import Array, Shape
+from modnet.arrays import Array, Shape
 from modnet.errors import ShapeError
 
 Padding1d = Literal["same", "valid"] | int | tuple[int, int]

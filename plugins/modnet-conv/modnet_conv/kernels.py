@@ -1,4 +1,4 @@
-"""Compiled kernels for training (see modnet/kernels.py): none where numba, the extra `numba`, is not installed."""
+"""Compiled kernels for training (see modnet/plugins/kernels.py): none where numba (extra `numba`) is not installed."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from modnet.component import Array
+from modnet.arrays import Array
 from modnet.threads import share
 from modnet_conv.convolution import sum_channels
 from modnet_conv.geometry import Window, per_axis
 from modnet_conv.pooling import shares_of
 
 if TYPE_CHECKING:
-    from modnet.context import Context
+    from modnet.kinds.context import Context
 
 Method = Callable[..., Any]
 

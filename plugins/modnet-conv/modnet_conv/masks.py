@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from modnet.component import Array
-from modnet.context import Context
+from modnet.arrays import Array
+from modnet.kinds.context import Context
 from modnet_conv.geometry import Window
 
 

@@ -6,8 +6,8 @@ import itertools
 import math
 from collections.abc import Iterator
 
-from modnet.component import Array
-from modnet.context import Context
+from modnet.arrays import Array
+from modnet.kinds.context import Context
 from modnet_conv.geometry import Window, place
 
 PART = 1 << 18

@@ -9,15 +9,18 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from modnet.component import Array, Example, Layer, Shape, field
+from modnet.arrays import Array, Shape
+from modnet.configuration.fields import field
 from modnet.errors import ShapeError
+from modnet.kinds.component import Example
+from modnet.kinds.layer import Layer
 from modnet_conv import masks
 from modnet_conv.convolution import MANY
 from modnet_conv.geometry import Padding1d, Padding2d, Window, image_shape, margins, padded_size, per_axis, windows
 from modnet_conv.parts import PART, Parts, crop, tap, taps
 
 if TYPE_CHECKING:
-    from modnet.context import Context
+    from modnet.kinds.context import Context
 
 
 class Pool(Layer):

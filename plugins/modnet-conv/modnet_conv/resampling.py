@@ -8,11 +8,14 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from modnet.component import Array, Example, Layer, Shape, field
+from modnet.arrays import Array, Shape
+from modnet.configuration.fields import field
+from modnet.kinds.component import Example
+from modnet.kinds.layer import Layer
 from modnet_conv.geometry import image_shape, margins, per_axis, place
 
 if TYPE_CHECKING:
-    from modnet.context import Context
+    from modnet.kinds.context import Context
 
 
 class Upsample2d(Layer, type="upsample2d"):

@@ -8,7 +8,7 @@ from modnet_conv import kernels
 from modnet_conv.convolution import DepthwiseConv2d
 from modnet_conv.pooling import AveragePool2d, MaxPool2d
 
-from modnet.kernels import GROUP, Kernels
+from modnet.plugins.kernels import GROUP, Kernels
 from modnet.testing.examples import examples_of
 from modnet.testing.gradients import layer_context, layer_gradient_errors
 

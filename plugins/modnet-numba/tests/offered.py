@@ -5,8 +5,8 @@ from importlib.metadata import distribution
 import numpy as np
 
 import modnet
-from modnet.component import KINDS
-from modnet.kernels import GROUP, Kernels
+from modnet.kinds import KINDS
+from modnet.plugins.kernels import GROUP, Kernels
 from modnet.testing.examples import examples_of
 
 POINTS = list(distribution("modnet-numba").entry_points.select(group=GROUP))

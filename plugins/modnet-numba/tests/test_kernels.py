@@ -178,7 +178,7 @@ def test_a_loss_does_what_its_numpy_code_does(loss, shape, dtype):
 
 
 def layer_context_of_loss(dtype):
-    from modnet.context import Context
+    from modnet.kinds.context import Context
 
     context = Context(dtype)
     context.begin()

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Literal
 
 from modnet import Composite, Layer, Node
-from modnet.component import Example
+from modnet.kinds.component import Example
 from modnet.layers import Add, Concatenate, Multiply
 from modnet_recurrent.lstm import LSTM
 from modnet_recurrent.recurrent import Recurrent

@@ -9,12 +9,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from modnet import Parameter
-from modnet.component import Array, Shape
-from modnet.context import sum_rows
+from modnet.arrays import Array, Shape, sum_rows
 from modnet_recurrent.recurrent import Recurrent, Steps, stretches
 
 if TYPE_CHECKING:
-    from modnet.context import Context
+    from modnet.kinds.context import Context
 
 
 class GRU(Recurrent, type="gru"):

@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from modnet.component import Array
+from modnet.arrays import Array
 from modnet_recurrent.gru import GRU
 from modnet_recurrent.lstm import LSTM
 from modnet_recurrent.recurrent import Steps
 
 if TYPE_CHECKING:
-    from modnet.context import Context
+    from modnet.kinds.context import Context
 
 Method = Callable[..., Any]
 

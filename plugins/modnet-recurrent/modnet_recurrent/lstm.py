@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from modnet import Initializer
-from modnet.component import Array, Example
+from modnet.arrays import Array
 from modnet.initializers import Constant
+from modnet.kinds.component import Example
 from modnet_recurrent.recurrent import Gates, Recurrent, Steps, stretches
 
 if TYPE_CHECKING:
-    from modnet.context import Context
+    from modnet.kinds.context import Context
 
 
 SHIFTS = (0.5, 0.5, 0.0, 0.5)

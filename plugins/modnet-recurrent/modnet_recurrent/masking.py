@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from modnet import Layer, ShapeError
-from modnet.component import Array, Shape
+from modnet.arrays import Array, Shape
 
 if TYPE_CHECKING:
-    from modnet.context import Context
+    from modnet.kinds.context import Context
 
 
 class Masking(Layer, type="masking"):

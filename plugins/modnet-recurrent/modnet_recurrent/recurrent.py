@@ -15,11 +15,12 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from modnet import Initializer, Layer, Parameter, ShapeError, field
-from modnet.component import Array, Example, Shape
+from modnet.arrays import Array, Shape
 from modnet.initializers import GlorotUniform, Orthogonal, Zeros
+from modnet.kinds.component import Example
 
 if TYPE_CHECKING:
-    from modnet.context import Context
+    from modnet.kinds.context import Context
 
 
 class Gates(Initializer):

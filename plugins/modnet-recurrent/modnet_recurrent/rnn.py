@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from modnet.component import Array
+from modnet.arrays import Array
 from modnet_recurrent.recurrent import Recurrent, Steps
 
 if TYPE_CHECKING:
-    from modnet.context import Context
+    from modnet.kinds.context import Context
 
 
 class RNN(Recurrent, type="rnn"):

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from modnet import DataError
-from modnet.component import Array
-from modnet.configuration import did_you_mean
+from modnet.arrays import Array
+from modnet.words import did_you_mean
 
 
 def from_torch(

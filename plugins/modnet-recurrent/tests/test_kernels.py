@@ -7,7 +7,7 @@ import pytest
 from modnet_recurrent import GRU, LSTM
 
 import modnet
-from modnet.kernels import GROUP, Kernels
+from modnet.plugins.kernels import GROUP, Kernels
 from modnet.testing.gradients import layer_context
 
 pytest.importorskip("modnet_numba", reason="modnet-numba (extra `numba`) is not installed")

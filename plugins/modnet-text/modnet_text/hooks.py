@@ -40,7 +40,7 @@ def modnet_commands(cli: click.Group) -> None:
         Example:
           modnet sample characters.modnet --start "ROMEO:" --temperature 0.7
         """
-        from modnet.errors import harmless
+        from modnet.words import harmless
         from modnet_text.text import sample
 
         network = modnet.load(model)

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from modnet import Callback, DataError, Network, ShapeError
-from modnet.component import Array
-from modnet.configuration import show
+from modnet.arrays import Array
+from modnet.words import show
 
 
 class Vocabulary(Callback, type="vocabulary"):

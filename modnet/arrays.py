@@ -1,0 +1,169 @@
+"""Arrays: their types, aligned memory, sums of rows, and masks of sequences."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from modnet.errors import DataError, SampleError
+from modnet.words import show
+
+Array = NDArray[Any]
+Shape = tuple[int | None, ...]
+
+ALIGNMENT = 64
+"""Buffers start on cache lines, in bytes: numpy's own arrays are aligned to 16 only."""
+
+
+SHORT_ROW = 32
+"""The longest last axis that numpy reduces faster along columns than along rows."""
+
+
+MANY_ROWS = 32
+"""The rows from which on it pays to copy short ones into columns."""
+
+
+PIECE = 1 << 18
+"""Elements of a long sum of rows that are added up at a time: few enough that BLAS does so in one thread, so that the
+sum does not depend on how many there are, and that rounding errors stay small.
+"""
+
+
+def common_mask(masks: Sequence[Array | None]) -> Array | None:
+    """Where all masks of one length agree that a sequence goes on: what a layer's output has by default.
+
+    Inputs without a mask have no say, nor have masks of another length than the first that there is: those of sequences
+    that a layer merely looks at.
+    """
+    common = None
+    for mask in masks:
+        if mask is None or mask is common:
+            continue
+        if common is None:
+            common = mask
+        elif mask.shape == common.shape:
+            common = np.logical_and(common, mask)
+    return common
+
+
+def aligned_empty(size: int, dtype: np.dtype[Any]) -> Array:
+    """An uninitialised 1-D array that starts on a cache line."""
+    return _aligned(np.empty(size * dtype.itemsize + ALIGNMENT, np.uint8), dtype)
+
+
+def aligned_zeros(size: int, dtype: np.dtype[Any]) -> Array:
+    """A 1-D array of zeros that starts on a cache line; its memory is taken when it is first written to."""
+    return _aligned(np.zeros(size * dtype.itemsize + ALIGNMENT, np.uint8), dtype)
+
+
+def _aligned(raw: Array, dtype: np.dtype[Any]) -> Array:
+    start = -raw.ctypes.data % ALIGNMENT
+    return raw[start : start + raw.nbytes - ALIGNMENT].view(dtype)
+
+
+@lru_cache(maxsize=32)
+def ones(length: int, dtype: np.dtype[Any]) -> Array:
+    """A read-only array of ones, the same for every caller."""
+    made = np.ones(length, dtype)
+    made.flags.writeable = False
+    return made
+
+
+def sum_rows(rows: Array, out: Array) -> None:
+    """Writes the sum over the first of two axes; a product with ones takes a third of the time of `add.reduce`."""
+    if rows.size <= PIECE:
+        ones(len(rows), rows.dtype).dot(rows, out)
+        return
+    length = max(1, PIECE // rows.shape[1])
+    column = ones(length, rows.dtype)
+    column.dot(rows[:length], out)
+    for start in range(length, len(rows), length):
+        piece = rows[start : start + length]
+        out += column[: len(piece)].dot(piece)
+
+
+def workspace_along_rows(like: Array, allocate: Callable[[tuple[int, ...], np.dtype[Any]], Array]) -> Array | None:
+    """An uninitialised array for work along a short last axis: of the same shape, but in memory it lies as columns.
+
+    numpy goes through many short rows one by one, up to ten times slower than through a few long columns. None says
+    that rows are long, or few, so that there is nothing to gain.
+    """
+    length = like.shape[-1]
+    if length > SHORT_ROW or like.size < MANY_ROWS * length:
+        return None
+    columns = allocate((length, *like.shape[:-1]), like.dtype)
+    return columns.transpose(*range(1, like.ndim), 0)
+
+
+def as_numbers(value: ArrayLike, what: str, for_text: str = "") -> Array:
+    """An array of numbers; one that is mapped from a file stays so.
+
+    Args:
+        what: what it is, for messages.
+        for_text: what to do where it is text.
+
+    Raises:
+        DataError: it is none: text, objects, lists of different lengths, or an array with masked elements.
+    """
+    _check_mask(value, what)
+    try:
+        # A masked element in a list becomes nan with a warning, which is not for the user of this.
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)
+            array = value if isinstance(value, np.memmap) else np.asarray(value)
+    except (ValueError, TypeError, RuntimeError, OverflowError) as error:
+        lengths = "inhomogeneous" in str(error)
+        found = "rows of different lengths" if lengths else f"{show(value)} ({error})"
+        raise DataError(f"{what}: expected an array of numbers, found {found}") from None
+    kind = array.dtype.kind
+    if kind in "biuf":
+        return array
+    if kind == "O" and not array.ndim:
+        raise DataError(f"{what}: expected an array of numbers, found {'None' if value is None else show(value)}")
+    if kind in "USO" and _is_text(array):
+        raise DataError(f"{what}: expected numbers, found text" + (f"; {for_text}" if for_text else ""))
+    if kind == "O":
+        items = [item for item in array.flat if not isinstance(item, int | float)] or [*array.flat[:1]]
+        example = "".join(f", such as {'None' if item is None else type(item).__name__}" for item in items[:1])
+        found = f"values of type object{example}"
+        raise DataError(f"{what}: expected numbers, found {found}; convert it, for example with astype(float)")
+    found = {"c": "complex numbers", "M": "dates", "m": "durations"}.get(kind, f"values of type {array.dtype}")
+    raise DataError(f"{what}: expected numbers, found {found}")
+
+
+def _check_mask(value: Any, what: str) -> None:
+    """Refuses masked elements: what lies below a mask is a number that nobody meant."""
+    parts = value if isinstance(value, list | tuple) else (value,)
+    for row, part in enumerate(parts):
+        masked = np.ma.getmask(part) if isinstance(part, np.ma.MaskedArray) else False
+        if np.any(masked):
+            place = [int(index) for index in np.argwhere(masked)[0]]
+            place = [row, *place] if part is not value else place
+            where = f"row {place[0]}" + "".join(f", {index}" for index in place[1:])
+            raise DataError(
+                f"{what}: the element at {where} is masked; fill it, x.filled(value), or leave such rows out"
+            )
+
+
+def _is_text(array: Array) -> bool:
+    return array.dtype.kind in "US" or (array.size > 0 and all(isinstance(item, str) for item in array.flat))
+
+
+def beyond(array: Array, dtype: np.dtype[Any]) -> Array:
+    """Which finite numbers a dtype of floats cannot hold."""
+    found: Array = (np.abs(array) > float(np.finfo(dtype).max)) & np.isfinite(array)
+    return found
+
+
+def beyond_error(name: str, array: Array, dtype: np.dtype[Any]) -> SampleError:
+    """The error for the first number of an input that its dtype cannot hold."""
+    first = np.argwhere(beyond(array, dtype))[0]
+    feature = f", feature {first[-1]}" if len(first) > 1 else ""
+    what = f"input {show(name)}{feature}: found {array[tuple(first)]:g}"
+    limit = f"beyond what {dtype} can hold ({float(np.finfo(dtype).max):.2g})"
+    return SampleError(what, int(first[0]), f', {limit}; take smaller units, or dtype = "float64" in [network]')

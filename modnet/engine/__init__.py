@@ -1,0 +1,1 @@
+"""The engine: from a checked network to numbers and their gradients."""

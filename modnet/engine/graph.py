@@ -1,0 +1,433 @@
+"""From the list of a spec to nodes in order: composites replaced by their nodes, names resolved, shapes inferred."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from modnet.arrays import Shape
+from modnet.configuration.checker import MOST_PROBLEMS
+from modnet.errors import Problem, ShapeError, SpecError
+from modnet.kinds.activation import Activation
+from modnet.kinds.initializer import Initializer
+from modnet.kinds.layer import MOST_AXES, Layer, Parameter, State
+from modnet.kinds.node import Composite, Node
+from modnet.specs.model import NAME, NetworkSpec
+from modnet.words import MOST_LISTED, Path, did_you_mean, itemised, path_text, show
+
+MOST_NODES = 100_000
+"""A spec that stands for more nodes is refused: `repeat` in `repeat` makes any number in a few characters."""
+
+PARTS_FOR_A_NODE = 64
+"""How much all nodes may carry, for each node that there may be: an input, an axis of a shape, and 16 characters of a
+name are a part each. A node alone has no limit, but `repeat` multiplies what one carries.
+"""
+
+MOST_NUMBERS = 2**60
+"""In a sample, or in an array of parameters: of float64 the computer could not address more."""
+
+
+@dataclass
+class GraphNode:
+    """A layer at its place, with everything about it that follows from the spec.
+
+    Attributes:
+        name: unique in the network; a node within a composite has its composite's name before it, with a dot.
+        layer: what it computes.
+        inputs: the slots that it reads. Slots number the network's inputs first, then the nodes, in order.
+        keys: its place in the spec.
+        trainable, l1, l2: as in the spec, or inherited from the composite around it.
+        owner: the position of the node whose parameters and state it uses, if not its own.
+        input_shapes, shape: of one sample.
+        parameters, state: what the layer asks for.
+    """
+
+    name: str
+    layer: Layer
+    inputs: tuple[int, ...]
+    keys: Path
+    trainable: bool
+    l1: float
+    l2: float
+    owner: int | None = None
+    input_shapes: tuple[Shape, ...] = ()
+    shape: Shape = ()
+    parameters: Mapping[str, Parameter] = field(default_factory=dict)
+    state: Mapping[str, State] = field(default_factory=dict)
+
+    def label(self) -> str:
+        """The node as messages call it: `network.layers[3] (linear)`."""
+        return f"{path_text(self.keys)} ({self.layer.type})"
+
+
+@dataclass
+class Graph:
+    """A checked network without arrays.
+
+    Attributes:
+        inputs: input name -> shape of one sample.
+        nodes: in an order in which each comes after those that it reads.
+        outputs: output name -> slot.
+    """
+
+    inputs: dict[str, Shape]
+    nodes: list[GraphNode]
+    outputs: dict[str, int]
+
+    def shape(self, slot: int) -> Shape:
+        """The shape of one sample of what a slot holds."""
+        count = len(self.inputs)
+        return self._input_shapes[slot] if slot < count else self.nodes[slot - count].shape
+
+    def optional_state(self) -> dict[str, float]:
+        """The arrays of state that a file from before may not have -> what each of their elements is then."""
+        return {
+            f"{node.name}.{name}": state.fill
+            for node in self.nodes
+            if node.owner is None
+            for name, state in node.state.items()
+            if state.optional
+        }
+
+    @cached_property
+    def _input_shapes(self) -> list[Shape]:
+        return list(self.inputs.values())
+
+
+def build_graph(spec: NetworkSpec, most_nodes: int | None = None, *, stored: bool = False) -> Graph:
+    """The graph of a network.
+
+    Args:
+        most_nodes: more than these are not made; by default 100,000.
+        stored: whether the spec comes from a model file. Penalties and initializers that act on nothing are let pass
+            then: versions that said nothing of them have written files with such.
+
+    Raises:
+        SpecError: with every unknown or repeated name, wrong number of inputs, and conflict of shapes.
+    """
+    return _Builder(spec, MOST_NODES if most_nodes is None else min(most_nodes, MOST_NODES), stored).build()
+
+
+@dataclass
+class _Scope:
+    """One list of nodes: the prefix of their names, its place, the names that it knows, what they inherit."""
+
+    prefix: str
+    keys: Path
+    names: dict[str, int]
+    trainable: bool = True
+    l1: float = 0.0
+    l2: float = 0.0
+
+
+class _TooMuch(Exception):
+    """More nodes, or more in them, than there may be."""
+
+
+class _Builder:
+    def __init__(self, spec: NetworkSpec, most_nodes: int, stored: bool) -> None:
+        self.spec = spec
+        self.most_nodes = most_nodes
+        self.most_parts = PARTS_FOR_A_NODE * most_nodes
+        self.parts = 0
+        self.stored = stored
+        self.inputs = spec.input_shapes()
+        self.input_names = list(self.inputs)
+        self.nodes: list[GraphNode] = []
+        self.pending = 0  # nodes that a list has, and that have not been added yet
+        self.shapes: list[Shape | None] = list(self.inputs.values())
+        self.problems: list[Problem] = []
+        self.spans: dict[str, tuple[int, int]] = {}
+        # Where nodes stand in the spec, by identity. One that a composite has made stands where the composite does.
+        self.places: dict[int, Path] = {}
+
+    def build(self) -> Graph:
+        keys = ("network", "layers")
+        names = {name: slot for slot, name in enumerate(self.inputs)}
+        self.remember_places(self.spec.layers, keys)
+        scope = _Scope("", keys, names)
+        start = 0 if len(self.inputs) == 1 else None
+        for position, (name, shape) in enumerate(self.inputs.items()):
+            if too_large := _too_large(shape):
+                self.shapes[position] = None
+                named = (name,) if isinstance(self.spec.input, dict) else ()
+                self.problem(("network", "input", *named), f"the shape has {too_large}")
+        try:
+            last = self.place(self.spec.layers, scope, start)
+        except _TooMuch as error:
+            raise SpecError([Problem("network.layers", f"{error}, which is the limit")]) from None
+        outputs = {} if self.spec.outputs is not None else {"output": last}
+        for position, name in enumerate(self.spec.outputs or ()):
+            if name in scope.names:
+                outputs[name] = scope.names[name]
+            else:
+                self.problem(
+                    ("network", "outputs", position), f"no node is called {show(name)}{self.meant(name, scope.names)}"
+                )
+        if not self.problems:
+            self.check_everything_is_read(outputs)
+            self.check_ids_have_no_gradient()
+        if self.problems:
+            raise SpecError(self.problems)
+        return Graph(self.inputs, self.nodes, outputs)
+
+    def remember_places(self, value: object, keys: Path) -> None:
+        for position, node in enumerate(value if isinstance(value, tuple) else ()):
+            if isinstance(node, Node):
+                self.places[id(node)] = (*keys, position)
+
+    def problem(self, keys: Path, message: str, hint: str = "", label: str = "") -> None:
+        self.problems.append(Problem(label or path_text(keys), message, hint, keys=keys))
+        if len(self.problems) == MOST_PROBLEMS:
+            raise SpecError(self.problems)
+
+    def meant(self, name: str, names: Iterable[str]) -> str:
+        """`did_you_mean` for the first problems: there can be many, among many names."""
+        return did_you_mean(name, names) if len(self.problems) < MOST_LISTED else ""
+
+    def carry(self, parts: int) -> None:
+        """Counts parts of nodes, before memory is taken for them."""
+        self.parts += parts
+        if self.parts > self.most_parts:
+            what = "inputs, axes of shapes, and characters of names, of which 16 count as one"
+            raise _TooMuch(f"the nodes together have more than {self.most_parts:,} parts ({what})")
+
+    def place(self, layers: Sequence[Node], scope: _Scope, previous: int | None) -> int:
+        """Adds nodes one after the other; gives the slot of the last."""
+        self.pending += len(layers)
+        chosen: dict[str, Path] = {}
+        for node in layers:
+            if node.name is None:
+                continue
+            keys = (*self.places.get(id(node), scope.keys), "name")
+            if not NAME.fullmatch(node.name):
+                self.problem(keys, f"a name consists of letters, digits, _ and -; found {show(node.name)}")
+            elif node.name in chosen or node.name in scope.names:
+                where = path_text(chosen[node.name]) if node.name in chosen else "an input"
+                self.problem(keys, f"the name {show(node.name)} is taken by {where}")
+            chosen.setdefault(node.name, keys[:-1])
+        counts: dict[str, int] = {}
+        for node in layers:
+            # Each that is pending becomes one at least: known in time, that spares the lists within them.
+            if len(self.nodes) + self.pending > self.most_nodes:
+                raise _TooMuch(f"there are more than {self.most_nodes:,} nodes")
+            self.pending -= 1
+            keys = self.places.get(id(node), scope.keys)
+            name = node.name or _automatic_name(node.layer, counts, chosen)
+            self.carry((len(scope.prefix) + len(name)) // 16)
+            inputs = self.resolve(node, scope, keys, previous)
+            previous = self.add(node, scope.prefix + name, keys, inputs, scope)
+            if node.activation is not None:
+                activation = _automatic_name(node.activation, counts, chosen)
+                after = Node(node.activation)
+                previous = self.add(after, scope.prefix + activation, (*keys, "activation"), (previous,), scope)
+                scope.names.setdefault(activation, previous)
+            scope.names.setdefault(name, previous)
+        if previous is None:
+            raise ValueError("a composite needs at least one node or input")
+        return previous
+
+    def resolve(self, node: Node, scope: _Scope, keys: Path, previous: int | None) -> tuple[int, ...] | None:
+        """The slots that a node reads; None where that is unknown because of a problem."""
+        fewest, most = node.layer.inputs
+        if node.inputs is None:
+            if previous is None:
+                if not self.problems:
+                    names = ", ".join(itemised(map(show, self.inputs)))
+                    self.problem(
+                        keys, f"the network has several inputs; say which one this node reads: inputs = [{names}]"
+                    )
+                return None
+            slots: tuple[int, ...] = (previous,)
+        else:
+            self.carry(len(node.inputs))
+            unknown = [(i, name) for i, name in enumerate(node.inputs) if name not in scope.names]
+            for position, name in unknown:
+                message = f"no earlier node is called {show(name)}{self.meant(name, scope.names)}"
+                self.problem((*keys, "inputs", position), message)
+            if unknown:
+                return None
+            slots = tuple(scope.names[name] for name in node.inputs)
+        if len(slots) < fewest or (most is not None and len(slots) > most):
+            count = f"{fewest}" if fewest == most else f"at least {fewest}" if most is None else f"{fewest} to {most}"
+            plural = "" if count == "1" else "s"
+            hint = 'name them: inputs = ["a", "b"]' if node.inputs is None else ""
+            label = f"{path_text(keys)} ({node.layer.type})"
+            self.problem(keys, f"expects {count} input{plural}, found {len(slots)}", hint, label)
+            return None
+        return slots
+
+    def add(self, node: Node, name: str, keys: Path, inputs: tuple[int, ...] | None, scope: _Scope) -> int:
+        """Adds one node, or those of a composite; gives the slot of its output."""
+        if inputs is None:
+            # Its problem is told. Those that read it find it there, with a shape that nobody knows.
+            self.nodes.append(GraphNode(name, node.layer, (), keys, True, 0.0, 0.0))
+            self.shapes.append(None)
+            return len(self.shapes) - 1
+        first = len(self.nodes)
+        trainable = scope.trainable and node.trainable
+        l1 = scope.l1 if node.l1 is None else node.l1
+        l2 = scope.l2 if node.l2 is None else node.l2
+        if isinstance(node.layer, Composite):
+            inner_names = [f"input_{i + 1}" for i in range(len(inputs))] if len(inputs) > 1 else ["input"]
+            if id(node) in self.places:
+                for field_name, value in vars(node.layer).items():
+                    self.remember_places(value, (*keys, field_name))
+            names = dict(zip(inner_names, inputs, strict=True))
+            inner = _Scope(f"{name}.", keys, names, trainable, l1, l2)
+            slot = self.place(node.layer.expand(inner_names), inner, inputs[0])
+        else:
+            slot = len(self.shapes)
+            self.nodes.append(GraphNode(name, node.layer, inputs, keys, trainable, l1, l2))
+            self.shapes.append(self.infer(self.nodes[-1]))
+        self.spans[name] = (first, len(self.nodes))
+        if node.shares is not None:
+            self.share(node, name, keys, scope)
+        if not self.stored:
+            self.check_penalties(node, first, keys)
+        return slot
+
+    def infer(self, node: GraphNode) -> Shape | None:
+        """The shape of a node's output; None where it is unknown because of a problem."""
+        known = [self.shapes[slot] for slot in node.inputs]
+        shapes = [shape for shape in known if shape is not None]
+        if len(shapes) < len(known):
+            return None
+        try:
+            node.input_shapes = tuple(shapes)
+            node.shape = node.layer.output_shape(*shapes)
+            node.parameters = node.layer.parameters(*shapes)
+            node.state = node.layer.state(*shapes)
+        except ShapeError as error:
+            given = [f"{self.source(slot)} {self.shapes[slot]}" for slot in node.inputs[:MOST_LISTED]]
+            more = f" and {len(node.inputs) - MOST_LISTED:,} more inputs" if len(node.inputs) > MOST_LISTED else ""
+            self.problem(node.keys, f"{error.message}, but {' and '.join(given)}{more}", error.hint, node.label())
+            return None
+        if too_large := _too_large(node.shape):
+            self.problem(node.keys, f"the shape of its output has {too_large}", "", node.label())
+            return None
+        arrays = [(name, parameter.shape) for name, parameter in node.parameters.items()]
+        arrays += [(name, state.shape) for name, state in node.state.items()]
+        for name, shape in arrays:
+            self.carry(len(shape))
+            if too_large := _too_large(shape):
+                self.problem(node.keys, f"the shape of its array {show(name)} has {too_large}", "", node.label())
+                return None
+        self.carry(len(node.shape))
+        return node.shape
+
+    def source(self, slot: int) -> str:
+        if slot < len(self.inputs):
+            name = self.input_names[slot]
+            return "network.input is" if not isinstance(self.spec.input, dict) else f"the input {show(name)} is"
+        return f"{self.nodes[slot - len(self.inputs)].label()} gives"
+
+    def share(self, node: Node, name: str, keys: Path, scope: _Scope) -> None:
+        """Makes a node use the parameters of an earlier one; for composites, node by node."""
+        if not node.trainable:
+            message = "a node that shares is trained or frozen with its owner; put trainable = false there"
+            self.problem((*keys, "trainable"), message)
+        target = scope.prefix + (node.shares or "")
+        keys = (*keys, "shares")
+        if target not in self.spans or target == name:
+            names = (
+                known[len(scope.prefix) :] for known in self.spans if known.startswith(scope.prefix) and known != name
+            )
+            message = f"no earlier node is called {show(node.shares)}{self.meant(node.shares or '', names)}"
+            self.problem(keys, message)
+            return
+        theirs = self.nodes[slice(*self.spans[target])]
+        ours = self.nodes[slice(*self.spans[name])]
+        if [n.layer.type for n in theirs] != [n.layer.type for n in ours]:
+            found = theirs[0].layer.type if len(theirs) == 1 else "a composite of other nodes"
+            self.problem(
+                keys, f"{show(node.shares)} is {found}, this node is {node.layer.type}; expected the same type"
+            )
+            return
+        for offset, (their, our) in enumerate(zip(theirs, ours, strict=True)):
+            mine = {k: p.shape for k, p in our.parameters.items()} | {k: s.shape for k, s in our.state.items()}
+            other = {k: p.shape for k, p in their.parameters.items()} | {k: s.shape for k, s in their.state.items()}
+            if mine != other:
+                wanted = ", ".join(f"{key} {shape}" for key, shape in mine.items())
+                has = ", ".join(f"{key} {shape}" for key, shape in other.items())
+                self.problem(
+                    keys, f"expected arrays of the same shapes: {show(node.shares)} has {has}; this node needs {wanted}"
+                )
+            if not self.stored:
+                self.check_initializers(our.layer, their.layer, keys[:-1] if len(ours) == 1 else keys)
+            first = self.spans[target][0] + offset
+            our.owner = their.owner if their.owner is not None else first
+            # What is shared is trained or frozen where it was made.
+            our.trainable = self.nodes[our.owner].trainable
+
+    def check_initializers(self, layer: Layer | Activation, owner: Layer | Activation, keys: Path) -> None:
+        """Refuses initializers of a node that shares: nothing of it is filled."""
+        for key, known in type(layer).__fields__.items():
+            value = getattr(layer, key)
+            if isinstance(value, Initializer) and value not in (known.default, getattr(owner, key)):
+                message = "a node that shares begins with its owner's parameters; put the initializer there"
+                self.problem((*keys, key), message)
+
+    def check_penalties(self, node: Node, first: int, keys: Path) -> None:
+        """Refuses a penalty that would act on nothing. Its nodes begin at the position `first`."""
+        for key, factor in (("l1", node.l1), ("l2", node.l2)):
+            if factor is None:
+                continue
+            if node.shares is not None:
+                message = f"a node that shares has the {key} of the node whose parameters it uses; put it there"
+                self.problem((*keys, key), message)
+            elif factor and None not in self.shapes[len(self.inputs) + first :]:
+                made = self.nodes[first:]
+                if any(parameter.decay for found in made for parameter in found.parameters.values()):
+                    continue
+                what = "no node in it has weights" if len(made) > 1 else f"{node.layer.type} has no weights"
+                message = f"{what} on which {key} could act (biases, and the scales of norms, have no penalty)"
+                self.problem((*keys, key), message, f"remove {key}, or put it on a layer with weights, such as linear")
+
+    def check_everything_is_read(self, outputs: dict[str, int]) -> None:
+        read = {slot for node in self.nodes for slot in node.inputs} | set(outputs.values())
+        for slot, name in enumerate(self.inputs):
+            if slot not in read:
+                self.problem(
+                    ("network", "input", name),
+                    "no node reads this input",
+                    f"remove it, or name it: inputs = [{show(name)}]",
+                )
+        for position, node in enumerate(self.nodes):
+            if position + len(self.inputs) not in read:
+                message = "nobody reads the output of this node"
+                self.problem(
+                    node.keys, message, "name it in network.outputs or in the inputs of a later node", node.label()
+                )
+
+    def check_ids_have_no_gradient(self) -> None:
+        """A layer that reads ids has no gradient for them, so nothing before it could be trained."""
+        learning: dict[int, str] = {}
+        for slot, node in enumerate(self.nodes, len(self.inputs)):
+            before = next((learning[source] for source in node.inputs if source in learning), "")
+            if before and node.layer.integer_input:
+                message = f"expects ids, whole numbers without a gradient, but comes after the weights of {before}"
+                hint = "let it read an input of the network, or freeze what makes the ids with trainable = false"
+                self.problem(node.keys, message, hint, node.label())
+            elif before or (node.parameters and node.trainable):
+                learning[slot] = before or node.label()
+
+
+def _too_large(shape: Sequence[int | None]) -> str:
+    """What a shape has too much of, or ""."""
+    if len(shape) > MOST_AXES:
+        return f"{len(shape):,} axes; expected {MOST_AXES} at most"
+    numbers = math.prod(axis or 1 for axis in shape)
+    if numbers > MOST_NUMBERS:
+        return f"2^{numbers.bit_length() - 1} numbers and more; expected 2^{MOST_NUMBERS.bit_length() - 1} at most"
+    return ""
+
+
+def _automatic_name(layer: Layer | Activation, counts: dict[str, int], chosen: Mapping[str, Path]) -> str:
+    while True:
+        counts[layer.type] = counts.get(layer.type, 0) + 1
+        name = f"{layer.type}_{counts[layer.type]}"
+        if name not in chosen:
+            return name

@@ -1,0 +1,53 @@
+"""Activations: layers whose output has the shape of their input."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+
+from modnet.arrays import Array, Shape
+from modnet.kinds.layer import Layer
+
+if TYPE_CHECKING:
+    from modnet.kinds.context import Context
+
+
+class Activation(Layer):
+    """A layer whose output has the shape of its input.
+
+    An element-wise one gives `function` and `derivative` and has its passes made by this class. Another one (softmax)
+    overrides `forward` and `backward`, gives `function` all the same, and says `elementwise = False`.
+
+    Attributes:
+        elementwise: whether `derivative` is given.
+        needs_input: whether `derivative` reads x; where it reads y alone the engine can let the output overwrite the
+            input.
+    """
+
+    kind = "activation"
+    streams = True
+    elementwise: ClassVar[bool] = True
+    needs_input: ClassVar[bool] = True
+
+    def function(self, x: Array, out: Array) -> Array:
+        """Writes f(x) into `out` and returns it. `out` may be `x` itself."""
+        raise NotImplementedError
+
+    def derivative(self, x: Array, y: Array, out: Array) -> Array:
+        """Writes f'(x) into `out`, which is neither x nor y, and returns it; y is f(x)."""
+        raise NotImplementedError
+
+    def output_shape(self, *input_shapes: Shape) -> Shape:
+        return input_shapes[0]
+
+    def forward(self, context: Context, *inputs: Any) -> Array:
+        (x,) = inputs
+        y = self.function(x, x if context.may_overwrite_input else context.buffer(x.shape))
+        context.save(x if self.needs_input else None, y)
+        return y
+
+    def backward(self, context: Context, gradient: Array) -> Any:
+        x, y = context.saved
+        slope = self.derivative(x, y, context.buffer(y.shape))
+        return np.multiply(gradient, slope, out=slope)

@@ -1,0 +1,33 @@
+"""The figures of a run, as schedules and callbacks name them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from modnet.words import did_you_mean, show
+
+if TYPE_CHECKING:
+    pass
+
+
+def monitored_figure(name: str, figures: Mapping[str, bool | None]) -> tuple[str, bool | None]:
+    """The figure that a schedule or callback means by a name, and whether a greater value of it is a better one.
+
+    "validation_loss" stands for "loss" in a run without validation.
+
+    Args:
+        figures: name -> whether greater is better, for all that the run records.
+
+    Raises:
+        ValueError: the run does not record it.
+    """
+    if name == "validation_loss" and name not in figures:
+        name = "loss"
+    if name not in figures:
+        meant = f"validation_{name[4:]}" if name.startswith("val_") else name
+        without = meant.startswith("validation_") and not any(known.startswith("validation_") for known in figures)
+        why = "; this run has no validation" if without else did_you_mean(meant, figures)
+        end = "" if why.endswith("?") else ";"
+        raise ValueError(f"no figure is called {show(name)}{why}{end} this run has: {', '.join(figures)}")
+    return name, figures[name]

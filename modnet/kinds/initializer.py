@@ -1,0 +1,23 @@
+"""Initializers: what a new parameter is filled with."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from modnet.arrays import Array
+from modnet.kinds.component import Component
+
+if TYPE_CHECKING:
+    pass
+
+
+class Initializer(Component):
+    """Fills a new parameter."""
+
+    kind = "initializer"
+
+    def initialize(self, out: Array, fan_in: int, fan_out: int, rng: np.random.Generator) -> None:
+        """Overwrites `out`. `fan_in` and `fan_out` count the connections of one output and of one input."""
+        raise NotImplementedError

@@ -1,0 +1,147 @@
+"""Layers, and the arrays that they ask for."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from modnet.arrays import Array, Shape
+from modnet.kinds.component import Component
+from modnet.kinds.initializer import Initializer
+
+if TYPE_CHECKING:
+    from modnet.kinds.context import Context
+
+
+MOST_AXES = 31
+"""Of a sample: arrays have 32 at most in numpy 1.26 and in model files, and one is that of the batch."""
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """A trainable array that a layer asks for.
+
+    Attributes:
+        shape: its shape.
+        initializer: what fills it.
+        decay: whether weight decay, l1 and l2 apply to it: yes for weights, no for biases and norms.
+        fan_in, fan_out: connections of one output and of one input, for the initializer. By default the last axis of
+            `shape` is taken as outputs, the one before as inputs, and all others as the receptive field.
+    """
+
+    shape: tuple[int, ...]
+    initializer: Initializer
+    decay: bool = True
+    fan_in: int | None = None
+    fan_out: int | None = None
+
+    def fans(self) -> tuple[int, int]:
+        shape = self.shape
+        receptive = math.prod(shape[:-2])
+        inputs = shape[-2] if len(shape) > 1 else 1
+        outputs = shape[-1] if shape else 1
+        return (
+            self.fan_in if self.fan_in is not None else inputs * receptive,
+            self.fan_out if self.fan_out is not None else outputs * receptive,
+        )
+
+
+@dataclass(frozen=True)
+class State:
+    """An array that a layer keeps between passes without training it, such as a running mean.
+
+    Attributes:
+        shape: its shape.
+        fill: the value of every element at first.
+        optional: whether the layer can do without it. A network from a model file that does not have it, since it was
+            written before the layer asked for it, has none in `context.state`.
+    """
+
+    shape: tuple[int, ...]
+    fill: float = 0.0
+    optional: bool = False
+
+
+class Layer(Component):
+    """A step from one or several arrays to one.
+
+    The class variables are promises to the engine, which it uses to skip work; the defaults promise nothing.
+
+    Attributes:
+        inputs: the fewest and the most inputs that `forward` takes; None for no limit.
+        integer_input: whether the inputs are integers (ids), which are then not converted to floats. Ids have no
+            gradient, so such a layer cannot come after one with weights to train.
+        raw_input: whether `context.raw` is to have the network's input as it was given, before it is converted to the
+            network's dtype: for a layer that needs digits which float32 does not have.
+        scratch_output: the output is an array of the layer's own that neither its `backward` nor anyone else reads, so
+            that the next layer may overwrite it.
+        makes_mask: `forward` sets `context.output_mask`, which says where sequences of different lengths end.
+        streams: given a sequence (batch, time, ...) in pieces, with `context.memory` kept between them, the pieces of
+            its output, put together, are those of the whole; the output at a step depends on no later step.
+        allocates: each pass allocates arrays as large as the batch, where that cannot be helped.
+        output_range: the lowest and the highest number that the output can hold (or come near to) with some input and
+            some parameters; None says that this is not known. A loss that expects others refuses the network.
+        normalizes: the output is normalised along its last axis, as by softmax: an axis of 1 holds a constant.
+        keeps_numbers: the output holds the numbers of the input and no others, perhaps in another shape.
+    """
+
+    kind = "layer"
+    inputs: ClassVar[tuple[int, int | None]] = (1, 1)
+    integer_input: ClassVar[bool] = False
+    raw_input: ClassVar[bool] = False
+    scratch_output: ClassVar[bool] = False
+    makes_mask: ClassVar[bool] = False
+    streams: ClassVar[bool] = False
+    allocates: ClassVar[bool] = False
+    output_range: ClassVar[tuple[float, float] | None] = None
+    normalizes: ClassVar[bool] = False
+    keeps_numbers: ClassVar[bool] = False
+
+    def parameters(self, *input_shapes: Shape) -> Mapping[str, Parameter]:
+        """Name -> what the layer needs as a trainable array. Allocates nothing."""
+        return {}
+
+    def state(self, *input_shapes: Shape) -> Mapping[str, State]:
+        """Name -> what the layer keeps between passes without training it. Allocates nothing."""
+        return {}
+
+    def output_shape(self, *input_shapes: Shape) -> Shape:
+        """The shape of one sample of the output.
+
+        Raises:
+            ShapeError: "expects ...", for input shapes that the layer cannot take.
+        """
+        raise NotImplementedError
+
+    def forward(self, context: Context, *inputs: Any) -> Array:
+        """The output for a batch. It may be a view of an input; it must not write into one."""
+        raise NotImplementedError
+
+    def backward(self, context: Context, gradient: Array) -> Any:
+        """The gradient of the input, or a tuple with one for each input.
+
+        `gradient` is that of the output and may be overwritten. Writes the gradient of every parameter into
+        `context.grads` (overwriting, never adding). Where `context.needs_input_gradient` is False it may return None.
+        """
+        raise NotImplementedError
+
+    def prepare(self, context: Context, batches: Iterable[tuple[Array, Array | None]]) -> None:
+        """Learns from the training data before the first epoch: called once, with (input, target) batches.
+
+        The target is that of the output which this node gives, and None where the node is no output. While a batch is
+        looked at, `context.masks` and `context.raw` are those of its input: steps that a mask leaves out are no data.
+        """
+
+    def multiply_adds(self, *input_shapes: Shape) -> int:
+        """Multiplications with addition for one sample, for the summary; variable axes count as 1."""
+        return 0
+
+    def scratch_size(self, *input_shapes: Shape) -> int:
+        """The numbers that `forward` holds at once, however many samples there are, beside its inputs and its output.
+
+        Only where they can be many more than those, such as a copy of a sample with padding around it: before `predict`
+        allocates anything, it refuses what does not fit into memory. No axis is variable.
+        """
+        return 0

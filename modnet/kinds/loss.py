@@ -1,0 +1,125 @@
+"""Losses."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from modnet.arrays import Array, Shape
+from modnet.configuration.fields import field
+from modnet.errors import ShapeError
+from modnet.kinds.component import Component, Use
+
+if TYPE_CHECKING:
+    from modnet.kinds.context import Context
+
+
+class Loss(Component):
+    """How far predictions are from their targets.
+
+    A loss gives one value for each sample and the derivative of that value; means and weights are added here.
+
+    Attributes:
+        joint_with: types of activations at the network's end with which the loss has a joint, stable form. In
+            training that activation is then left out, and `joint` sees what it would have read (logits).
+        takes_labels: whether targets may be integer class labels, of the prediction's shape without its last axis.
+        positions: whether a sample's value is the mean over the positions of a sequence, (batch, time, ...), each of
+            which could as well be a sample of its own. Such a loss leaves padded steps out, and takes a weight for each
+            step.
+        weighted: whether values and gradient have the factor `sample_weights` already; they are then only divided by
+            the sum of these.
+        prediction_range: the lowest and the highest number that a prediction may be; None for any.
+        normalized: True where predictions have to be probabilities that sum to 1 along the last axis (softmax), at
+            least two; False where they must not be, as each output is a decision of its own (sigmoid); None where
+            either will do.
+        decides_at: the prediction at which the decision changes, so that there have to be predictions on both sides.
+        ending: what the network should end with instead, for a message.
+    """
+
+    kind = "loss"
+    joint_with: ClassVar[tuple[str, ...]] = ()
+    takes_labels: ClassVar[bool] = False
+    positions: ClassVar[bool] = False
+    weighted: ClassVar[bool] = False
+    prediction_range: ClassVar[tuple[float, float] | None] = None
+    normalized: ClassVar[bool | None] = None
+    decides_at: ClassVar[float | None] = None
+    ending: ClassVar[str] = ""
+
+    def values(self, prediction: Array, target: Array) -> Array:
+        """The loss of each sample, shape (batch,)."""
+        raise NotImplementedError
+
+    def gradient(self, prediction: Array, target: Array) -> Array:
+        """The derivative of each sample's value with respect to its prediction; shape of `prediction`."""
+        raise NotImplementedError
+
+    def measure(self, context: Context, prediction: Array, target: Array) -> tuple[Array, Array | None]:
+        """Values and gradient together, as training asks for them.
+
+        A loss that shares work between the two overrides it, with arrays from `context.buffer`; both results may be
+        such. Where `context.needs_input_gradient` is False the gradient may be None. The shapes have been checked.
+        """
+        gradient = self.gradient(prediction, target) if context.needs_input_gradient else None
+        return self.values(prediction, target), gradient
+
+    def joint(self, context: Context, logits: Array, target: Array) -> tuple[Array, Array | None]:
+        """What `measure` gives, from the input of an activation in `joint_with`."""
+        raise NotImplementedError
+
+    def sample_weights(self, target: Array) -> Array | None:
+        """A weight for each sample that follows from its target (class weights), shape (batch,), or None."""
+        return None
+
+    def check_targets(self, prediction_shape: Shape, target: Array) -> None:
+        """Checks what can be known of targets before there is a prediction; called before training.
+
+        Args:
+            prediction_shape: of one sample.
+            target: many targets, (samples, ...), whose shape has been checked.
+
+        Raises:
+            DataError: a target that the loss cannot take.
+        """
+
+    def target_shapes(self, prediction_shape: Shape) -> tuple[Shape, ...]:
+        """The shapes of one sample's target that go with a prediction of this shape."""
+        if self.takes_labels:
+            return (prediction_shape[:-1], prediction_shape)
+        return (prediction_shape,)
+
+    def check_shapes(self, prediction_shape: Shape, target_shape: Shape) -> None:
+        """Checks the shapes of one sample's prediction and target.
+
+        Raises:
+            ShapeError: naming both shapes.
+        """
+        accepted = self.target_shapes(prediction_shape)
+        if not any(_same_shape(shape, target_shape) for shape in accepted):
+            expected = " or ".join(dict.fromkeys(map(str, accepted)))
+            hint = ""
+            if prediction_shape == (1,) and target_shape == ():
+                hint = "give the target a last axis of 1: y[:, None]"
+            elif target_shape == (1,) and () in accepted:
+                hint = "labels have no axis of their own: y[:, 0]"
+            elif target_shape == prediction_shape[1:] and target_shape:
+                hint = "shapes are those of one sample; is the batch axis missing?"
+            raise ShapeError(
+                f"{self.type} expects a target of shape {expected} for a prediction of shape {prediction_shape}, "
+                f"found a target of shape {target_shape}",
+                hint,
+            )
+
+
+def _same_shape(first: Shape, second: Shape) -> bool:
+    return len(first) == len(second) and all(
+        a is None or b is None or a == b for a, b in zip(first, second, strict=True)
+    )
+
+
+class WeightedLoss(Use):
+    """The loss of one output, with its weight in the sum over all outputs."""
+
+    kind: ClassVar[str] = "loss"
+
+    loss: Loss
+    weight: float = field(default=1.0, minimum=0.0)

@@ -1,0 +1,57 @@
+"""A layer at its place in a network, and layers that stand for several nodes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, ClassVar
+
+from modnet.configuration.fields import field
+from modnet.kinds.activation import Activation
+from modnet.kinds.component import Use
+from modnet.kinds.layer import Layer
+
+if TYPE_CHECKING:
+    pass
+
+
+class Node(Use):
+    """A layer at its place in a network.
+
+    Attributes:
+        layer: the layer.
+        name: its name in the network; by default its type and a number, `linear_1`.
+        inputs: the names of the nodes or network inputs that it reads; by default the node before it.
+        activation: an activation that follows it.
+        trainable: False freezes its parameters, and those of all nodes in it.
+        shares: the name of an earlier node of the same type, whose parameters and state it uses.
+        l1, l2: factors of the sum of absolute and of squared weights that are added to the loss; frozen ones have
+            no part in it. A node within a composite that says nothing has those of the composite.
+    """
+
+    kind: ClassVar[str] = "layer"
+
+    layer: Layer
+    name: str | None = None
+    inputs: tuple[str, ...] | None = None
+    activation: Activation | None = None
+    trainable: bool = True
+    shares: str | None = None
+    l1: float | None = field(default=None, minimum=0.0)
+    l2: float | None = field(default=None, minimum=0.0)
+
+
+class Composite(Layer):
+    """A layer that stands for several nodes. The network never runs it: it takes its place by its nodes.
+
+    Their parameters are named below its own name: `residual_1.linear_1.weight`.
+    """
+
+    inputs: ClassVar[tuple[int, int | None]] = (1, 1)
+
+    def expand(self, inputs: Sequence[str]) -> Sequence[Node]:
+        """The nodes, the last of which gives the output.
+
+        `inputs` are the names by which a node can read what the composite reads; the first node reads the first of
+        them if it does not say otherwise.
+        """
+        raise NotImplementedError

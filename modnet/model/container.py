@@ -1,0 +1,441 @@
+"""The byte container of a model file: its parts, its limits, and the rules that reader and writer share.
+
+A file is a stream of MessagePack objects:
+
+    object 1   map     the header; its first key is "modnet", its value the format version
+    object 2   bin8    32 bytes: SHA-256 of the bytes of object 1, the id of the file
+    then, for every segment, 0 to 63 nil objects as padding and one bin32, whose payload starts at a multiple of 64
+    in the file; the end of the last payload is the end of the file
+
+In the header the container itself owns three keys. The others are its user's.
+
+    modnet     1
+    segments   [{group, dtype, offset, length, sha256}]: the payloads. A group is one flat array; it has one segment, or
+               several in a row where one bin object would be too long
+    views      [[name, segment, offset, shape]]: the named arrays, in order and without holes
+
+A reader ignores header keys that it does not know, so that later versions can add some. What an old reader must not
+ignore goes by a name in the key "features", a list of text: who reads the network refuses a name that it does not know.
+The format version rises when even that is not enough.
+
+Offsets are bytes from the start of the first payload, and each segment starts at the first multiple of 64 that leaves
+room for its five bytes of bin32 header. A payload is little-endian, in C order. A segment's sha256 is the SHA-256 of
+the concatenated SHA-256 digests of its chunks of 4 MiB (the last may be shorter; an empty segment has none).
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import sys
+from collections import deque
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from modnet.words import legible
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future, ThreadPoolExecutor
+
+VERSION = 1
+OWN_KEYS = ("modnet", "segments", "views")
+KEY_LIMIT = 15  # the longest fixmap, so that the magic bytes stand at a fixed place
+
+MAGIC = b"\xa6modnet"  # from byte 1 on; byte 8 is the version
+ID_MARK = b"\xc4\x20"  # bin8 of 32 bytes
+ID_LENGTH = len(ID_MARK) + 32
+
+ALIGNMENT = 64
+FRAME_LENGTH = 5
+CHUNK_LENGTH = 4 << 20
+
+HEADER_LIMIT = 16 << 20
+DEPTH_LIMIT = 64
+VALUE_LIMIT = 500_000  # in a header: 70,000 matrices. As Python objects they take 80 bytes each, be they as small as []
+SEGMENT_COUNT_LIMIT = 1024
+NAME_LIMIT = 512  # bytes of UTF-8
+DIMENSION_LIMIT = 32
+ARRAY_LIMIT = sys.maxsize  # bytes; what numpy can address, also where an axis of length 0 makes the array empty
+SEGMENT_LIMIT = 2**31 - 1  # bytes; what readers in other languages hold in one array. A single view may go beyond
+VIEW_LIMIT = 2**32 - ALIGNMENT  # bytes; what bin32 can say
+
+NETWORK_GROUPS = ("parameters", "state")
+"""The groups of arrays that a network is made of; what other groups hold is of use to other programs, or to a run."""
+
+# Looked up by exact name: numpy's own parser would also understand object, structured and platform-dependent types.
+DTYPES: dict[str, np.dtype[Any]] = {
+    "float16": np.dtype("<f2"),
+    "float32": np.dtype("<f4"),
+    "float64": np.dtype("<f8"),
+    "int8": np.dtype("i1"),
+    "int16": np.dtype("<i2"),
+    "int32": np.dtype("<i4"),
+    "int64": np.dtype("<i8"),
+    "uint8": np.dtype("u1"),
+    "uint16": np.dtype("<u2"),
+    "uint32": np.dtype("<u4"),
+    "uint64": np.dtype("<u8"),
+    "bool": np.dtype("?"),
+}
+
+_SEGMENT_KEYS = {"group", "dtype", "offset", "length", "sha256"}
+_HASHING_THREADS = min(4, os.cpu_count() or 1)
+_HASHED_AHEAD = 2 * _HASHING_THREADS  # pieces that wait for a thread, so that a producer cannot fill the memory
+
+
+class Fault(Exception):
+    """A broken rule of the format. Reader and writer, who know the path, make a ModelFileError of it."""
+
+    def __init__(self, what: str, where: str = "", keys: tuple[str | int, ...] = ()) -> None:
+        self.what = what
+        self.where = where
+        self.keys = keys  # of the value in the header, where it is one
+        super().__init__(what, where)
+
+
+class View(NamedTuple):
+    """One named array of a file; `offset` is the position of its first byte in the file."""
+
+    name: str
+    group: str
+    dtype: np.dtype[Any]
+    shape: tuple[int, ...]
+    offset: int
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Segment:
+    """One payload of a file: `length` bytes from position `offset` of the file on.
+
+    All of them belong to the arrays of `names` and `shapes`, which follow each other.
+    """
+
+    group: str
+    dtype: np.dtype[Any]
+    offset: int
+    length: int
+    sha256: bytes
+    names: list[str]
+    shapes: list[tuple[int, ...]]
+
+    @property
+    def end(self) -> int:
+        return self.offset + self.length
+
+    @property
+    def views(self) -> list[View]:
+        made = []
+        offset = self.offset
+        for name, shape in zip(self.names, self.shapes, strict=True):
+            made.append(View(name, self.group, self.dtype, shape, offset))
+            offset += math.prod(shape) * self.dtype.itemsize
+        return made
+
+
+def next_payload(end: int) -> int:
+    """Where a payload starts whose bin32 header comes, after padding, behind position `end`."""
+    return -(-(end + FRAME_LENGTH) // ALIGNMENT) * ALIGNMENT
+
+
+def frame(end: int, length: int) -> bytes:
+    """The bytes from position `end` to the next payload, which has `length` bytes: nil padding and a bin32 header."""
+    return b"\xc0" * (next_payload(end) - end - FRAME_LENGTH) + b"\xc6" + length.to_bytes(4, "big")
+
+
+def chunks(payload: memoryview) -> Iterator[memoryview]:
+    """The pieces of a payload of which each has its own digest."""
+    for start in range(0, len(payload), CHUNK_LENGTH):
+        yield payload[start : start + CHUNK_LENGTH]
+
+
+class Digest:
+    """SHA-256 over the SHA-256 of each chunk of a payload.
+
+    The chunks are hashed in threads while the next ones are being read or written; in this one where the system gives
+    no further threads. It is a context manager.
+
+    Args:
+        length: of the payload, in bytes.
+    """
+
+    def __init__(self, length: int) -> None:
+        self._leaves = sha256()
+        self._waiting = deque["Future[bytes]"]()
+        self._pool: ThreadPoolExecutor | None = None
+        if length > CHUNK_LENGTH:
+            with suppress(RuntimeError):  # what the import says at the very end of a process
+                from concurrent.futures import ThreadPoolExecutor  # small models are saved and loaded without it
+
+                self._pool = ThreadPoolExecutor(_HASHING_THREADS)
+
+    def __enter__(self) -> Digest:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._pool is not None:
+            self._pool.shutdown(cancel_futures=True)
+
+    def add(self, chunk: memoryview) -> None:
+        """Takes the next one of the `chunks`, which must not be changed before `result` was called."""
+        if self._pool is not None:
+            try:
+                self._waiting.append(self._pool.submit(_leaf, chunk))
+            except RuntimeError:  # the limit of a container, or the end of the process
+                self._finish()
+                self._pool.shutdown(cancel_futures=True)
+                self._pool = None
+        if self._pool is None:
+            self._leaves.update(_leaf(chunk))
+        elif len(self._waiting) > _HASHED_AHEAD:
+            self._leaves.update(self._waiting.popleft().result())
+
+    def result(self) -> bytes:
+        self._finish()
+        return self._leaves.digest()
+
+    def _finish(self) -> None:
+        while self._waiting:
+            self._leaves.update(self._waiting.popleft().result())
+
+
+def digest(pieces: Iterable[memoryview], length: int) -> bytes:
+    """The `Digest` of a payload of `length` bytes, of which the pieces are the `chunks`."""
+    with Digest(length) as made:
+        for piece in pieces:
+            made.add(piece)
+        return made.result()
+
+
+def _leaf(piece: memoryview) -> bytes:
+    return sha256(piece).digest()
+
+
+def bad_bools(payload: np.ndarray[Any, Any]) -> bool:
+    """Whether a bool array has bytes other than 0 and 1, on which numpy's operations disagree."""
+    return payload.dtype == np.bool_ and bool(payload.view(np.uint8).max(initial=0) > 1)
+
+
+def check_plain(header: dict[str, Any]) -> None:
+    """Checks that a header has nothing but None, bool, int, float, str, and lists (or tuples) and dicts of these.
+
+    Raises Fault, with the path of the value.
+    """
+    _check_container(header, ("header", None), 1)
+
+
+_Path = tuple[Any, Any]  # (last key, path of the parent); text is made of it only for a message
+
+
+def _check_container(container: Any, path: _Path, depth: int) -> None:
+    if depth > DEPTH_LIMIT:
+        raise _fault(f"nested more than {DEPTH_LIMIT} deep", path)
+    is_map = type(container) is dict
+    for key, value in container.items() if is_map else enumerate(container):
+        if is_map and (type(key) is not str or not _encodable(key)):
+            raise _fault(f"a key is no text: {_shown(key)}", path)
+        kind = type(value)
+        if kind is dict or kind is list or kind is tuple:
+            _check_container(value, (key, path), depth + 1)
+        elif kind is str:
+            if not _encodable(value):
+                raise _fault("the text has lone surrogates, which UTF-8 cannot express", (key, path))
+        elif kind is int:
+            if not -(2**63) <= value < 2**64:
+                raise _fault("the integer needs more than 64 bits", (key, path))
+        elif value is not None and kind is not bool and kind is not float:
+            expected = "None, bool, int, float, str, list or dict"
+            raise _fault(f"{kind.__module__}.{kind.__qualname__} is no plain value ({expected})", (key, path))
+
+
+def check_count(header: bytes | bytearray) -> None:
+    """Raises Fault if a header, which is well-formed MessagePack, has more values than are allowed; makes none of them.
+
+    Keys are values too, and a list or map is one beside those in it.
+    """
+    if len(header) <= VALUE_LIMIT:  # each takes a byte at least
+        return
+    at = 0
+    count = left = 1
+    while left:
+        length, width, kind, items = _OBJECTS[header[at]]
+        if width:
+            claim = int.from_bytes(header[at + 1 : at + 1 + width], "big")
+            length += claim * (kind == 0)
+            items = claim * kind
+        at += length
+        count += items
+        left += items - 1
+        if count > VALUE_LIMIT:
+            raise Fault(f"more than {VALUE_LIMIT} values, which is the limit", "header")
+
+
+def _objects() -> tuple[tuple[int, int, int, int], ...]:
+    """What the first byte of an object says.
+
+    Its length without what a length field claims; the bytes of that field; what one unit of the claim is (0 a byte, 1
+    an item, 2 a key and its value); the values in it, where they are not claimed.
+    """
+    table = [(1, 0, 0, 0)] * 256
+    for n in range(16):
+        table[0x80 + n] = 1, 0, 2, 2 * n
+        table[0x90 + n] = 1, 0, 1, n
+    for n in range(32):
+        table[0xA0 + n] = 1 + n, 0, 0, 0
+    for power, width in enumerate((1, 2, 4)):
+        table[0xC4 + power] = table[0xD9 + power] = 1 + width, width, 0, 0  # bin, str
+        table[0xC7 + power] = 2 + width, width, 0, 0  # ext
+    for power, width in enumerate((2, 4)):
+        table[0xDC + power] = 1 + width, width, 1, 0
+        table[0xDE + power] = 1 + width, width, 2, 0
+        table[0xCA + power] = 1 + 2 * width, 0, 0, 0  # float
+    for power in range(4):
+        table[0xCC + power] = table[0xD0 + power] = 1 + 2**power, 0, 0, 0  # uint, int
+    for power in range(5):
+        table[0xD4 + power] = 2 + 2**power, 0, 0, 0  # fixext
+    return tuple(table)
+
+
+_OBJECTS = _objects()
+
+
+def _fault(what: str, path: _Path | None) -> Fault:
+    keys: list[Any] = []
+    while path is not None:
+        key, path = path
+        keys.insert(0, key)
+    text = "".join(f"[{key}]" if type(key) is int else f".{legible(key)}" for key in keys[1:])
+    where = "header" + (text if len(text) <= 400 else f"{text[:200]} ... {text[-200:]}")
+    return Fault(what, where, tuple(keys[1:]))
+
+
+def _shown(value: object) -> str:
+    if type(value) is str:
+        return repr(value if len(value) <= 80 else value[:80] + "...")
+    return repr(value) if type(value) in (int, float, bool, type(None)) else f"a {type(value).__name__}"
+
+
+def _encodable(text: str) -> bool:
+    if text.isascii():
+        return True
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def check_name(name: object) -> str:
+    """Returns the name of a group or view. Raises Fault if it is no text, empty or too long."""
+    if type(name) is not str or not name:
+        raise Fault(f"expected a name, found {_shown(name)}")
+    if not _encodable(name):
+        raise Fault(f"the name {_shown(name)} has lone surrogates, which UTF-8 cannot express")
+    if len(name.encode()) > NAME_LIMIT:
+        raise Fault(f"the name {_shown(name)} is longer than {NAME_LIMIT} bytes of UTF-8")
+    return name
+
+
+def array_length(shape: object, dtype: np.dtype[Any]) -> int:
+    """The bytes of an array. Raises Fault unless `shape` is a list of lengths that numpy can address."""
+    if type(shape) is not list or len(shape) > DIMENSION_LIMIT:
+        raise Fault(f"the shape is no list of at most {DIMENSION_LIMIT} lengths")
+    length = dtype.itemsize
+    for axis in shape:
+        if type(axis) is not int or axis < 0:
+            raise Fault(f"the shape has {_shown(axis)} as a length")
+        length *= axis
+    if (length or dtype.itemsize * math.prod(filter(None, shape))) > ARRAY_LIMIT:
+        raise Fault("the array is too big")
+    return length
+
+
+def index(segments: object, views: object, start: int) -> tuple[Segment, ...]:
+    """Makes the segments of a file, with their views, of the values of those two header keys.
+
+    Args:
+        segments, views: the values, of which nothing is taken for granted.
+        start: the position of the first payload in the file.
+
+    Raises:
+        Fault: a value has the wrong type or is out of bounds, a name occurs twice, or the segments and the views in
+            them do not follow each other exactly.
+    """
+    if type(segments) is not list or len(segments) > SEGMENT_COUNT_LIMIT:
+        raise Fault(f"expected a list of at most {SEGMENT_COUNT_LIMIT} segments", "segments")
+    if type(views) is not list:
+        raise Fault("expected a list of views", "views")
+    made: list[Segment] = []
+    for number, row in enumerate(segments):
+        try:
+            made.append(_segment(row, made, start))
+        except Fault as fault:
+            raise Fault(fault.what, f"segments[{number}]") from None
+    _add_views(views, made, start)
+    return tuple(made)
+
+
+def _segment(row: object, before: list[Segment], start: int) -> Segment:
+    if type(row) is not dict or row.keys() != _SEGMENT_KEYS:
+        raise Fault(f"expected a map of {', '.join(sorted(_SEGMENT_KEYS))}")
+    group = check_name(row["group"])
+    dtype = DTYPES.get(row["dtype"]) if type(row["dtype"]) is str else None
+    if dtype is None:
+        raise Fault(f"unknown dtype {_shown(row['dtype'])}; expected one of {', '.join(DTYPES)}")
+    if before and group == before[-1].group:
+        if dtype != before[-1].dtype:
+            raise Fault(f"the group {_shown(group)} has several dtypes")
+    elif any(group == segment.group for segment in before):
+        raise Fault(f"the group {_shown(group)} occurs twice")
+    offset = next_payload(before[-1].end) if before else start
+    if type(row["offset"]) is not int or row["offset"] != offset - start:
+        raise Fault(f"the offset is {_shown(row['offset'])}, expected {offset - start}")
+    length = row["length"]
+    if type(length) is not int or not 0 <= length <= VIEW_LIMIT or length % dtype.itemsize:
+        raise Fault(f"{_shown(length)} is no length in bytes of {dtype.name} elements")
+    if type(row["sha256"]) is not bytes or len(row["sha256"]) != 32:
+        raise Fault("the sha256 is not 32 bytes")
+    return Segment(group, dtype, offset, length, row["sha256"], [], [])
+
+
+def _add_views(rows: list[Any], segments: list[Segment], start: int) -> None:
+    count = 0
+    taken: set[str] = set()
+    try:
+        for number, segment in enumerate(segments):
+            if number and segment.group != segments[number - 1].group:
+                taken.clear()
+            end = segment.offset - start
+            last = end + segment.length
+            while count < len(rows):
+                row = rows[count]
+                if type(row) is not list or len(row) != 4:
+                    raise Fault("expected a list of name, segment, offset and shape")
+                name, home, offset, shape = row
+                if type(home) is not int or type(offset) is not int:
+                    raise Fault("expected integers as segment and offset")
+                if not (type(name) is str and name.isascii() and 0 < len(name) <= NAME_LIMIT):
+                    check_name(name)
+                if home != number:
+                    break
+                if offset != end:
+                    raise Fault(f"the view {_shown(name)} starts at {offset}, expected {end}")
+                end += array_length(shape, segment.dtype)
+                if end > last:
+                    raise Fault(f"the view {_shown(name)} ends outside of its segment")
+                if name in taken:
+                    raise Fault(f"the view {_shown(name)} occurs twice in its group")
+                taken.add(name)
+                segment.names.append(name)
+                segment.shapes.append(tuple(shape))
+                count += 1
+            if end != last:
+                raise Fault(f"the views before it leave {last - end} bytes of segments[{number}] without a name")
+        if count < len(rows):
+            raise Fault("out of order, or in a segment that is not there")
+    except Fault as fault:
+        raise Fault(fault.what, f"views[{count}]") from None

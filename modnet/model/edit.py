@@ -1,0 +1,505 @@
+"""Changing a model file without building its network: no plugin that it needs has to be installed."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from itertools import groupby
+from operator import attrgetter
+from os import PathLike, fspath
+from typing import Any, Literal
+
+import numpy as np
+
+from modnet.errors import MalformedFile, ModelFileError
+from modnet.model.container import DTYPES, NETWORK_GROUPS, Fault, Segment, View
+from modnet.model.damage import Checked, mismatch, require_whole
+from modnet.model.figures import KEYS, is_figures
+from modnet.model.model import check_features, most_nodes
+from modnet.model.reader import File, HeaderOnly, check_frames, front, layout, opened, require_length, structure
+from modnet.model.writer import StreamedGroup, write
+from modnet.plugins.builtin import CORE
+from modnet.plugins.distributions import normalized
+from modnet.specs.model import NAME
+from modnet.words import did_you_mean, legible, show
+
+DType = Literal["float16", "float32", "float64"]
+
+
+def edit(
+    path: str | PathLike[str],
+    out: str | PathLike[str],
+    *,
+    drop_resume_state: bool = False,
+    drop_history: bool = False,
+    cast: DType | None = None,
+    metadata: Mapping[str, Any] | None = None,
+    remove_metadata: Sequence[str] = (),
+    rename: Mapping[str, str] | None = None,
+    take: Mapping[str, str | PathLike[str]] | None = None,
+) -> None:
+    """Writes a changed copy of a model file, or changes the file itself where `out` is `path`.
+
+    What is not asked for stays as it is, header keys and groups of arrays that nobody here knows among it. The file is
+    replaced as a whole or not at all.
+
+    Args:
+        drop_resume_state: leave out what only going on with a training needs: the groups `optimizer.*` and
+            `training.*`, which are not even looked at, and the header key `training`. What remains of a checkpoint is
+            a model.
+        drop_history: leave out the figures of each epoch. Those of the end (`metrics`) stay.
+        cast: "float32" and "float64" convert parameters and state, and the network computes in that type from then on.
+            "float16" is a way to store: parameters take half of the space of float32, and become what the network
+            computes in again when it is loaded. State, which is small and has means and variances of any size, stays.
+        metadata: entries to set.
+        remove_metadata: entries to leave out.
+        rename: old -> new name of nodes of `network.layers`, but not of those within a composite nor of a node's
+            `activation`. Arrays and everything that refers to the node follow. Where other nodes owe their automatic
+            names (`linear_2`) to the old one, they get them explicitly.
+        take: node -> another model file: the arrays of that node, and of those within it, are taken from there. They
+            must have the same names, shapes and dtype. It comes before the other changes; figures (`history`,
+            `metrics`) stay, although they are not those of the new arrays.
+
+    Raises:
+        ModelFileError: the file is damaged, in a place that is not left out; a name is not there, or taken; a number
+            is too big for the dtype; arrays do not fit. `out` is as it was.
+        OSError: the file cannot be read or written.
+    """
+    with ExitStack() as files:
+        file = files.enter_context(opened(path))
+        found = front(file)
+        header = found.header
+        check_features(path, header)
+        groups = _copies(file, found, is_for_resuming if drop_resume_state else lambda _: False)
+        taking = _Taking(take or {}, files)
+        try:
+            if drop_resume_state:
+                header.pop("training", None)
+            elif "training" in header and (drop_history or cast or rename or take):
+                raise Fault("this is a checkpoint, and the run could not go on from it; drop its resume state too")
+            if drop_history:
+                header["history"] = {}
+                groups = [group for group in groups if not is_figures(group.name, "history")]
+            if metadata or remove_metadata:
+                header["metadata"] = _edited_metadata(header.get("metadata"), metadata or {}, remove_metadata)
+            groups = taking.apply(groups)
+            if rename:
+                groups = _Renaming(header, rename, file.size).apply(groups)
+            if cast:
+                groups = _cast(path, header, groups, cast)
+        except Fault as fault:
+            raise ModelFileError(path, fault.what, fault.where) from None
+        if groups:
+            groups[-1] = replace(groups[-1], pieces=_closing(groups[-1].pieces, (file, *taking.files)))
+        write(out, header, groups)
+
+
+def is_for_resuming(group: str) -> bool:
+    """Whether a group of arrays is of use only for going on with a training."""
+    return group.partition(".")[0] in ("optimizer", "training")
+
+
+def _copies(file: File, found: HeaderOnly, is_dropped: Callable[[str], bool]) -> list[StreamedGroup]:
+    """The groups but those that are dropped. They are read and verified while they are being written anew."""
+    members = {name: [*segments] for name, segments in groupby(found.segments, key=attrgetter("group"))}
+    kept = {name: segments for name, segments in members.items() if not is_dropped(name)}
+    if len(kept) == len(members):
+        check_frames(file, found)
+    for segments in kept.values():
+        require_length(file, segments[-1].end)
+    return [
+        StreamedGroup(name, segments[0].dtype, _pieces(file, segments), layout(segments))
+        for name, segments in kept.items()
+    ]
+
+
+def _pieces(file: File, segments: Sequence[Segment]) -> Iterator[memoryview]:
+    for segment in segments:
+        checked = Checked(file, segment)
+        try:
+            yield from checked
+        except Fault as fault:
+            raise MalformedFile(file.path, fault.what, fault.where) from None
+        if not checked.whole:
+            raise mismatch(file, segment)
+
+
+def _closing(pieces: Iterable[memoryview], files: Iterable[File]) -> Iterator[memoryview]:
+    """The last pieces; then the files are closed, as Windows replaces none that is open."""
+    yield from pieces
+    for file in files:
+        file.raw.close()
+
+
+def _edited_metadata(value: Any, new: Mapping[str, Any], removed: Sequence[str]) -> dict[str, Any]:
+    if not isinstance(value, dict | None):
+        raise Fault(f"expected a map, found {show(value)}", "metadata")
+    metadata = dict(value or {})
+    for key in removed:
+        if key not in metadata:
+            raise Fault(f"there is no entry {show(key)}{did_you_mean(key, metadata)}", "metadata")
+        del metadata[key]
+    return {**metadata, **new}
+
+
+# Types of numbers
+
+
+def _cast(
+    path: str | PathLike[str], header: Mapping[str, Any], groups: Sequence[StreamedGroup], cast: DType
+) -> list[StreamedGroup]:
+    if cast not in ("float16", "float32", "float64"):
+        raise Fault(f"expected float16, float32 or float64, found {show(cast)}", "cast")
+    if cast != "float16":
+        _network(header)["dtype"] = cast
+    chosen = ("parameters",) if cast == "float16" else NETWORK_GROUPS
+    return [
+        replace(group, dtype=DTYPES[cast], pieces=_converted(path, group, DTYPES[cast]))
+        if group.name in chosen and group.dtype.kind == "f"
+        else group
+        for group in groups
+    ]
+
+
+def _converted(path: str | PathLike[str], group: StreamedGroup, dtype: np.dtype[Any]) -> Iterator[memoryview]:
+    starts = np.array([start for _, start, _ in group.views], np.int64)
+    lost: dict[int, None] = {}  # the positions of the arrays that have lost a number
+    done = 0
+    for piece in group.pieces:
+        stored = np.frombuffer(piece, group.dtype)
+        with np.errstate(over="ignore"):
+            flat = stored.astype(dtype)
+        places = np.flatnonzero(np.isinf(flat) & np.isfinite(stored)) + done
+        lost |= dict.fromkeys((np.searchsorted(starts, places, "right") - 1).tolist())
+        done += stored.size
+        yield flat.view(np.uint8).data
+    if lost:
+        names = ", ".join(legible(group.views[position][0]) for position in [*lost][:8])
+        more = f" and {len(lost) - 8} more" if len(lost) > 8 else ""
+        what = f"numbers beyond {np.finfo(dtype).max:g}, the greatest of {dtype.name}, in {names}{more}"
+        raise ModelFileError(path, f"{what}; choose a wider type", "cast")
+
+
+# Arrays of other files
+
+
+class _Taking:
+    """Arrays of nodes, in other files that stay open.
+
+    Args:
+        take: node -> file.
+        files: what closes them.
+
+    Raises:
+        ModelFileError: one of the files is damaged.
+    """
+
+    def __init__(self, take: Mapping[str, str | PathLike[str]], files: ExitStack) -> None:
+        self.take = {node: fspath(path) for node, path in take.items()}
+        self.files: list[File] = []
+        self._views: dict[str, dict[tuple[str, str], tuple[File, View]]] = {}
+        for path in dict.fromkeys(self.take.values()):
+            file = files.enter_context(opened(path))
+            try:
+                found = structure(file)
+                for segment in found.segments:
+                    if segment.group in NETWORK_GROUPS:
+                        require_whole(file, segment)
+            except Fault as fault:
+                raise MalformedFile(path, fault.what, fault.where) from None
+            check_features(path, found.header)
+            self._views[path] = {(view.group, view.name): (file, view) for view in found.views}
+            self.files.append(file)
+
+    def apply(self, groups: Sequence[StreamedGroup]) -> list[StreamedGroup]:
+        """The groups with the arrays of the nodes in place of their own."""
+        for node, path in self.take.items():
+            ours = {
+                (group.name, name): (group.dtype, shape)
+                for group in groups
+                if group.name in NETWORK_GROUPS
+                for name, _, shape in group.views
+                if _is_of(name, node)
+            }
+            theirs = {
+                key: (view.dtype, view.shape)
+                for key, (_, view) in self._views[path].items()
+                if key[0] in NETWORK_GROUPS and _is_of(key[1], node)
+            }
+            if not ours:
+                nodes = {name.partition(".")[0] for group in groups for name, _, _ in group.views}
+                raise Fault(f"no node with arrays is called {show(node)}{did_you_mean(node, nodes)}", "take")
+            for key in dict.fromkeys((*ours, *theirs)):
+                if ours.get(key) != theirs.get(key):
+                    here, there = (_described(arrays.get(key)) for arrays in (ours, theirs))
+                    raise Fault(f"{legible(key[1])} is {there} in {path}, and {here} here", "take")
+        return [
+            replace(group, pieces=_patched(group, patches)) if (patches := self._patches(group)) else group
+            for group in groups
+        ]
+
+    def _patches(self, group: StreamedGroup) -> list[_Patch]:
+        patches = []
+        for name, start, shape in group.views if group.name in NETWORK_GROUPS else ():
+            path = next((path for node, path in self.take.items() if _is_of(name, node)), None)
+            if path is not None:
+                file, view = self._views[path][group.name, name]
+                begin, length = start * group.dtype.itemsize, math.prod(shape) * group.dtype.itemsize
+                patches.append(_Patch(begin, begin + length, file, view.offset))
+        return patches
+
+
+@dataclass(frozen=True)
+class _Patch:
+    """The bytes from `begin` to `end` of a group, which are in another file from `offset` on."""
+
+    begin: int
+    end: int
+    file: File
+    offset: int
+
+
+def _patched(group: StreamedGroup, patches: Sequence[_Patch]) -> Iterator[memoryview]:
+    start = 0
+    for piece in group.pieces:
+        stop = start + len(piece)
+        inside = [patch for patch in patches if patch.begin < stop and start < patch.end]
+        if inside:
+            piece = memoryview(bytearray(piece))  # the old bytes may still be being hashed
+        for patch in inside:
+            first, last = max(start, patch.begin), min(stop, patch.end)
+            piece[first - start : last - start] = patch.file.read(patch.offset + first - patch.begin, last - first)
+        yield piece
+        start = stop
+
+
+def _is_of(array: str, node: str) -> bool:
+    return array.startswith(f"{node}.")
+
+
+def _described(found: tuple[np.dtype[Any], tuple[int, ...]] | None) -> str:
+    return f"{found[1]} {found[0].name}" if found else "missing"
+
+
+# Nodes
+
+
+@dataclass(frozen=True, slots=True)
+class StoredNode:
+    """A node as the spec in a file has it.
+
+    Attributes:
+        name: chosen, or given by the network for want of one.
+        table: its type, its configuration and its options.
+        position: in `network.layers`.
+        is_activation: it is the `activation` of the node before it, and so cannot have a name of its own.
+    """
+
+    name: str
+    table: dict[str, Any]
+    position: int
+    is_activation: bool
+
+    @property
+    def type(self) -> str:
+        return str(self.table["type"])
+
+
+def stored_nodes(header: Mapping[str, Any], size: int) -> list[StoredNode]:
+    """The nodes of a stored network, in order; a composite is one of them.
+
+    They are named as `modnet.engine.graph` names them. Whether `activation` is an option of the node or a field of the
+    layer itself is known to the layer's class alone; here it is always an option.
+
+    Args:
+        size: of the file, in bytes.
+
+    Raises:
+        Fault: there is no list of nodes, or more of them than a file of that size may have.
+    """
+    layers = _network(header).get("layers")
+    if not isinstance(layers, list):
+        raise Fault("expected a list of nodes", "spec.network.layers")
+    if len(layers) > most_nodes(size):
+        raise Fault(f"there are more than {most_nodes(size):,} nodes, which is the limit", "spec.network.layers")
+    tables = []
+    for position, value in enumerate(layers):
+        table = _table(value)
+        if table is None:
+            raise Fault("expected a table with a type", f"spec.network.layers[{position}]")
+        tables.append(table)
+    chosen = {table["name"] for table in tables if isinstance(table.get("name"), str)}
+    counts: dict[str, int] = {}
+
+    def automatic(table: Mapping[str, Any]) -> str:
+        kind = table["type"]
+        while True:
+            counts[kind] = counts.get(kind, 0) + 1
+            if (name := f"{kind}_{counts[kind]}") not in chosen:
+                return name
+
+    nodes = []
+    for position, table in enumerate(tables):
+        name = table.get("name")
+        nodes.append(StoredNode(name if isinstance(name, str) else automatic(table), table, position, False))
+        activation = _table(table.get("activation"))
+        if activation is not None:
+            nodes.append(StoredNode(automatic(activation), activation, position, True))
+    return nodes
+
+
+def _network(header: Mapping[str, Any]) -> dict[str, Any]:
+    spec = header.get("spec")
+    network = spec.get("network") if isinstance(spec, dict) else None
+    if not isinstance(network, dict):
+        raise Fault("there is no network in it", "spec")
+    return network
+
+
+def _table(value: Any) -> dict[str, Any] | None:
+    if isinstance(value, str):
+        return {"type": value}
+    return value if isinstance(value, dict) and isinstance(value.get("type"), str) else None
+
+
+class _Renaming:
+    """New names for nodes, in all places where the header has the old ones."""
+
+    def __init__(self, header: dict[str, Any], names: Mapping[str, str], size: int) -> None:
+        self.header = header
+        self.size = size
+        self.network = _network(header)
+        self.names = names
+        self.nodes = stored_nodes(header, size)
+        self.outputs: list[str] = []  # those that figures are called by
+        self._check_names()
+        self._check_that_all_names_are_known()
+
+    def _check_names(self) -> None:
+        own = {node.name: node for node in self.nodes if not node.is_activation}
+        for old in self.names:
+            if old in own:
+                continue
+            what = f"no node of network.layers is called {show(old)}"
+            if any(node.name == old for node in self.nodes):
+                what = f"{show(old)} is the activation of another node and cannot be named"
+            elif old.partition(".")[0] in own:
+                what = f"{show(old)} is within a composite; only the nodes of network.layers can be renamed"
+            raise Fault(what + did_you_mean(old, own), "rename")
+        inputs = self.network.get("input")
+        taken = set(inputs) if isinstance(inputs, dict) else {"input"}
+        taken |= {node.name for node in self.nodes if node.name not in self.names}
+        for new in self.names.values():
+            if not NAME.fullmatch(new):
+                raise Fault(f"a name consists of letters, digits, _ and -; found {show(new)}", "rename")
+            if new in taken:
+                raise Fault(f"the name {show(new)} is taken", "rename")
+            taken.add(new)
+
+    def _check_that_all_names_are_known(self) -> None:
+        """Refuses a file in which a plugin's layer has an `activation` that may be its own field, and no node, where
+        the automatic names of other nodes depend on that."""
+        core = _core_types(self.header.get("needs"))
+        unnamed = (node for node in self.nodes if node.is_activation or not isinstance(node.table.get("name"), str))
+        counts = Counter(node.type for node in unnamed)
+        owners = {node.position: node.type for node in self.nodes if not node.is_activation}
+        for node in self.nodes:
+            if node.is_activation and owners[node.position] not in core and counts[node.type] > 1:
+                owner = show(owners[node.position])
+                what = f"the number in the automatic names of {show(node.type)} nodes is known to {owner} alone"
+                raise Fault(f"{what}, a layer of a plugin; load the model and save it with names of your own", "rename")
+
+    def apply(self, groups: Sequence[StreamedGroup]) -> list[StreamedGroup]:
+        """Renames in the header; gives the groups with their arrays renamed."""
+        known = {node.name for node in self.nodes}
+        for group in groups:
+            for name, _, _ in group.views if group.name in NETWORK_GROUPS else ():
+                if name.partition(".")[0] not in known:
+                    raise Fault(f"the array {show(name)} belongs to no node of the spec", "rename")
+        self._rename_nodes()
+        self._rename_outputs()
+        renamed = []
+        for group in groups:
+            new: Callable[[str], str] = str
+            if group.name in NETWORK_GROUPS:
+                new = self._of_array
+            elif any(is_figures(group.name, key) for key in KEYS):
+                new = self._of_figure
+            renamed.append(replace(group, views=[(new(name), offset, shape) for name, offset, shape in group.views]))
+        return renamed
+
+    def _of(self, name: str) -> str:
+        return self.names.get(name, name)
+
+    def _of_array(self, name: str) -> str:
+        node, dot, rest = name.partition(".")
+        return f"{self._of(node)}{dot}{rest}"
+
+    def _rename_nodes(self) -> None:
+        wanted = [self._of(node.name) for node in self.nodes]
+        own = [node for node in self.nodes if not node.is_activation]
+        layers = self.network["layers"] = [dict(node.table) for node in own]
+        for table in layers:
+            if isinstance(table.get("inputs"), list):
+                table["inputs"] = [self._of(name) if isinstance(name, str) else name for name in table["inputs"]]
+            if isinstance(table.get("shares"), str):
+                table["shares"] = self._of(table["shares"])
+        explicit = set(self.names)
+        while True:
+            for node, table in zip(own, layers, strict=True):
+                if node.name in explicit:
+                    table["name"] = self._of(node.name)
+            found = [node.name for node in stored_nodes(self.header, self.size)]
+            if found == wanted:
+                return
+            changed = [node for node, old, new in zip(self.nodes, wanted, found, strict=True) if old != new]
+            more = {node.name for node in changed if not node.is_activation}
+            if more <= explicit:
+                what = f"{show(changed[0].name)}, the activation of another node, would change its name with that"
+                raise Fault(what, "rename")
+            explicit |= more
+
+    def _rename_outputs(self) -> None:
+        outputs = self.network.get("outputs")
+        if not isinstance(outputs, list):
+            return
+        self.network["outputs"] = [self._of(name) if isinstance(name, str) else name for name in outputs]
+        training = self.header["spec"].get("training")
+        losses = training.get("loss") if isinstance(training, dict) else None
+        if isinstance(losses, dict) and not isinstance(losses.get("type"), str):
+            training["loss"] = self._rekeyed(losses)
+            if len(losses) > 1:
+                self.outputs = [*losses]
+                for key in KEYS:
+                    figures = self.header.get(key)
+                    if isinstance(figures, dict):
+                        self.header[key] = {self._of_figure(name): value for name, value in figures.items()}
+        if isinstance(training, dict) and isinstance(training.get("metrics"), dict):
+            training["metrics"] = self._rekeyed(training["metrics"])
+        schema = self.header.get("schema")
+        if isinstance(schema, dict) and isinstance(schema.get("targets"), dict):
+            schema["targets"] = self._rekeyed(schema["targets"])
+
+    def _rekeyed(self, table: Mapping[str, Any]) -> dict[str, Any]:
+        return {self._of(key): value for key, value in table.items()}
+
+    def _of_figure(self, figure: str) -> str:
+        """The name of a figure, which begins with its output's if there are several."""
+        rest = figure.removeprefix("validation_")
+        output = max((name for name in self.outputs if rest.startswith(f"{name}_")), key=len, default="")
+        return figure[: len(figure) - len(rest)] + self._of(output) + rest[len(output) :]
+
+
+def _core_types(needs: Any) -> set[str]:
+    """The types of layers and activations that a file has from the core."""
+    found = set()
+    for row in needs if isinstance(needs, list) else ():
+        if isinstance(row, dict) and normalized(str(row.get("distribution"))) == CORE:
+            components = row.get("components")
+            for component in components if isinstance(components, list) else ():
+                if isinstance(component, dict) and component.get("kind") in ("layer", "activation"):
+                    found.add(str(component.get("type")))
+    return found

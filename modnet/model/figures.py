@@ -1,0 +1,159 @@
+"""The figures of a run in a model file: plain values of its header, or arrays where they are many.
+
+A header may have 500,000 values, which some 2,000 epochs with a confusion matrix come to. So figures beyond
+`PLAIN_LIMIT` values are groups of arrays, `history.float64`, `history.int64` and the same of `metrics`: a view has the
+name of its figure, and its first axis (in the history) runs over the epochs. The header then has the others alone.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from os import PathLike
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from modnet.model.container import DIMENSION_LIMIT, Fault, check_name
+from modnet.model.reader import File, HeaderOnly, ReadGroup, load_group, opened, structure
+
+if TYPE_CHECKING:
+    from modnet.model.writer import Group
+
+PLAIN_LIMIT = 20_000
+"""So many values history and metrics together may have in the header."""
+
+KEYS = ("history", "metrics")
+"""The keys of the header that hold figures."""
+
+_DTYPES = ("float64", "int64")
+
+
+def packed(figures: Mapping[str, Any]) -> tuple[dict[str, Any], list[Group]]:
+    """The header's values for `KEYS`, and the groups for what is too much for it.
+
+    What is no array of numbers stays where it is.
+
+    Args:
+        figures: of each of `KEYS` a mapping from name to value; what is another thing is given back as it is.
+    """
+    if sum(_count(value, PLAIN_LIMIT) for value in figures.values()) <= PLAIN_LIMIT:
+        return {key: _plain(value) for key, value in figures.items()}, []
+    plain: dict[str, Any] = {}
+    arrays: dict[str, dict[str, np.ndarray[Any, Any]]] = {}
+    for key, values in figures.items():
+        plain[key] = values
+        if isinstance(values, dict):
+            found = {name: array for name, value in values.items() if (array := _array(name, value)) is not None}
+            plain[key] = {name: value for name, value in values.items() if name not in found}
+            for name, array in found.items():
+                arrays.setdefault(f"{key}.{array.dtype.name}", {})[name] = array
+    # In one order, so that the same figures give the same bytes.
+    return plain, [_group(name, arrays[name]) for name in sorted(arrays)]
+
+
+def is_figures(group: str, key: str) -> bool:
+    """Whether a group of arrays has figures that belong to a key of the header."""
+    return group in [f"{key}.{dtype}" for dtype in _DTYPES]
+
+
+def read_figures(path: str | PathLike[str]) -> tuple[HeaderOnly, dict[str, Any]]:
+    """The header of a model file, and the values of `KEYS` in it. Raises the errors of `reader.read`."""
+    with opened(path) as file:
+        found = structure(file)
+        return found, unpacked(file, found)
+
+
+def unpacked(file: File, found: HeaderOnly, verify: bool = True) -> dict[str, Any]:
+    """The values of `KEYS`, those from the header and those from arrays together.
+
+    A column of numbers becomes a list. What has more axes stays an array, as lists would take many times its memory.
+
+    Raises Fault and ModelFileError.
+    """
+    groups = {}
+    for name, segments in found.groups.items():
+        if any(is_figures(name, key) for key in KEYS):
+            groups[name] = load_group(file, segments, verify)
+    return joined(found.header, groups)
+
+
+def joined(header: Mapping[str, Any], groups: Mapping[str, ReadGroup]) -> dict[str, Any]:
+    """As `unpacked`, from groups that have been read. Raises Fault."""
+    made: dict[str, Any] = {key: header.get(key) for key in KEYS}
+    for key in KEYS:
+        for name in (name for name in groups if is_figures(name, key)):
+            if not isinstance(made[key], dict | None):
+                raise Fault("expected a map", key)
+            values = made[key] = dict(made[key] or {})
+            for figure, array in groups[name].views.items():
+                if groups[name].dtype.name != name.rpartition(".")[2]:
+                    raise Fault(f"the dtype is {groups[name].dtype.name}", name)
+                if figure in values or not array.ndim:
+                    raise Fault("expected figures that stand nowhere else, with a value for each epoch", name)
+                if _lists(array.shape) > array.size:
+                    raise Fault(f"the shape {array.shape} has more lists in it than numbers", name)
+                values[figure] = array.tolist() if array.ndim == 1 else array
+    return made
+
+
+def _count(value: Any, most: int) -> int:
+    """The numbers in a value; where there are more than `most`, some number that is greater."""
+    if isinstance(value, np.ndarray):
+        return value.size
+    items = value.values() if isinstance(value, dict) else value if isinstance(value, list | tuple) else None
+    if items is None:
+        return 1
+    count = 0
+    for item in items:
+        count += _count(item, most - count)
+        if count > most:
+            break
+    return count
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: item.tolist() if isinstance(item, np.ndarray) else item for name, item in value.items()}
+    return value
+
+
+def _array(name: Any, value: Any) -> np.ndarray[Any, Any] | None:
+    """The value as an array, if it is one of numbers."""
+    dtype = None
+    if isinstance(value, np.ndarray):
+        dtype = value.dtype.name
+    elif isinstance(value, list | tuple):
+        kinds = set(_kinds(value))
+        dtype = "int64" if kinds == {int} else "float64" if kinds and kinds <= {int, float} else None
+    if dtype in _DTYPES:
+        with suppress(ValueError, OverflowError, Fault):  # rows of different lengths; 64 bits are too few; no name
+            array = np.array(value, dtype, order="C")
+            if array.ndim and array.ndim <= DIMENSION_LIMIT and _lists(array.shape) <= array.size:
+                check_name(name)
+                return array
+    return None
+
+
+def _lists(shape: Sequence[int]) -> int:
+    """How many lists the rows of an array would be: a file must not ask for many more than it has numbers."""
+    return sum(math.prod(shape[:axis]) for axis in range(1, len(shape)))
+
+
+def _kinds(values: Sequence[Any]) -> Iterator[type]:
+    for value in values:
+        if isinstance(value, list | tuple):
+            yield from set(_kinds(value))
+        else:
+            yield type(value)
+
+
+def _group(name: str, arrays: Mapping[str, np.ndarray[Any, Any]]) -> Group:
+    from modnet.model.writer import Group
+
+    views, offset = [], 0
+    for figure, array in arrays.items():
+        views.append((figure, offset, array.shape))
+        offset += array.size
+    return Group(name, np.concatenate([array.reshape(-1) for array in arrays.values()]), views)

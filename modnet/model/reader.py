@@ -1,0 +1,421 @@
+"""Reading a model file, of which nothing is taken for granted.
+
+The order of the checks is such that each claim of the file is weighed before memory or time is spent on it: kind and
+length of the file, magic bytes and version, where the header ends, its digest, its values, the index of the arrays
+against the length of the file, the bytes between the payloads, and the payloads last.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+from collections import deque
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from hashlib import sha256
+from io import FileIO
+from itertools import accumulate, groupby
+from mmap import ACCESS_READ
+from mmap import mmap as map_file
+from operator import attrgetter
+from typing import Any
+
+import msgpack
+import numpy as np
+
+from modnet.errors import (
+    ChecksumMismatch,
+    MalformedFile,
+    ModelFileError,
+    NewerFormat,
+    NotAModelFile,
+    TooLarge,
+    Truncated,
+)
+from modnet.model import container
+from modnet.model.container import Fault, Segment, View
+from modnet.model.foreign import other_format, require_regular
+from modnet.words import legible
+
+_FIRST_READ = 64 << 10  # holds most headers; each further attempt reads so much more
+_READ_GROWTH = 16
+_SNIFFED = 512
+_FLAGS = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0)
+
+
+@dataclass(frozen=True, eq=False)
+class ReadGroup:
+    """One group of arrays.
+
+    Attributes:
+        flats: the group as 1-D arrays: one of them, or where a mapped group has several segments, one for each.
+        segments: where they are in the file, with the names and shapes of their parts.
+    """
+
+    flats: tuple[np.ndarray[Any, Any], ...]
+    segments: tuple[Segment, ...]
+
+    @property
+    def flat(self) -> np.ndarray[Any, Any]:
+        """The group as one 1-D array; a copy where it has several."""
+        return self.flats[0] if len(self.flats) == 1 else np.concatenate(self.flats)
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        return self.segments[0].dtype
+
+    @property
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        """Name -> shape, in the order of the file."""
+        made: dict[str, tuple[int, ...]] = {}
+        for segment in self.segments:
+            made.update(zip(segment.names, segment.shapes, strict=True))
+        return made
+
+    @property
+    def layout(self) -> list[tuple[str, int, tuple[int, ...]]]:
+        """(name, offset in elements, shape) of each array, in the order of the file."""
+        return layout(self.segments)
+
+    @cached_property
+    def views(self) -> dict[str, np.ndarray[Any, Any]]:
+        """Name -> array, a view of one of the flats, in the order of the file."""
+        lengths = [segment.length // segment.dtype.itemsize for segment in self.segments]
+        flats = self.flats if len(self.flats) > 1 else np.split(self.flats[0], np.cumsum(lengths[:-1]))
+        made = {}
+        for segment, flat in zip(self.segments, flats, strict=True):
+            ends = accumulate(map(math.prod, segment.shapes))
+            start = 0
+            for name, shape, end in zip(segment.names, segment.shapes, ends, strict=True):
+                made[name] = flat[start:end].reshape(shape)
+                start = end
+        return made
+
+
+def layout(segments: Sequence[Segment]) -> list[tuple[str, int, tuple[int, ...]]]:
+    """(name, offset in elements, shape) of each array of a group that has these segments."""
+    shapes = [shape for segment in segments for shape in segment.shapes]
+    names = [name for segment in segments for name in segment.names]
+    return list(zip(names, accumulate(map(math.prod, shapes), initial=0), shapes, strict=False))
+
+
+@dataclass(frozen=True, eq=False)
+class Contents:
+    """What a model file holds.
+
+    Attributes:
+        header: its values, without the keys that are the container's own.
+        groups: name -> arrays.
+        id: 32 bytes, the same for files with the same bytes.
+        size: of the file, in bytes.
+    """
+
+    header: dict[str, Any]
+    groups: dict[str, ReadGroup]
+    id: bytes
+    size: int
+
+
+@dataclass(frozen=True, eq=False)
+class HeaderOnly:
+    """What a model file says about itself.
+
+    Attributes:
+        header: its values, without the keys that are the container's own.
+        segments: where the payloads are, in order, each with its views.
+        id: 32 bytes, the same for files with the same bytes.
+        end: of the two objects that it was read from, in bytes from the start of the file.
+        size: of the file, in bytes.
+    """
+
+    header: dict[str, Any]
+    segments: tuple[Segment, ...]
+    id: bytes
+    end: int
+    size: int
+
+    @property
+    def views(self) -> list[View]:
+        """The arrays of all groups, in the order of the file."""
+        return [view for segment in self.segments for view in segment.views]
+
+    @property
+    def groups(self) -> dict[str, tuple[Segment, ...]]:
+        """Name -> the segments of that group."""
+        return {name: tuple(members) for name, members in groupby(self.segments, key=attrgetter("group"))}
+
+
+def read(
+    path: str | os.PathLike[str],
+    *,
+    verify: bool = True,
+    mmap: bool = False,
+    only: Collection[str] | None = None,
+) -> Contents:
+    """Reads a model file.
+
+    Args:
+        verify: compare the arrays with their checksums. The header is compared in any case.
+        mmap: leave the arrays in the file. They are read-only then, and their bytes are read when they are used (at
+            once if `verify`). Should another program shorten the file meanwhile, the system ends the process.
+        only: the names of the groups to read; by default all. What the others hold is not compared with anything.
+
+    Raises:
+        NotAModelFile, Truncated, MalformedFile, ChecksumMismatch, NewerFormat: what is wrong with the file, and where.
+        ModelFileError: its arrays do not fit into memory.
+        OSError: as the system says, such as for a file that is not there or may not be read.
+    """
+    with opened(path) as file:
+        found = structure(file)
+        mapped = map_whole(file) if mmap else None
+        groups = {}
+        for name, segments in found.groups.items():
+            if only is not None and name not in only:
+                continue
+            if mapped is None:
+                groups[name] = load_group(file, segments, verify)
+            else:
+                groups[name] = mapped_group(file, mapped, segments, verify)
+        return Contents(found.header, groups, found.id, file.size)
+
+
+def read_header(path: str | os.PathLike[str]) -> HeaderOnly:
+    """Reads all of a model file but its arrays. Raises the errors of `read`."""
+    with opened(path) as file:
+        return structure(file)
+
+
+class File:
+    """A model file that was opened and measured once; every access is to what stood at the path then."""
+
+    def __init__(self, path: str | os.PathLike[str], raw: FileIO) -> None:
+        self.path = path
+        self.raw = raw
+        self.size = os.fstat(raw.fileno()).st_size
+
+    def read(self, offset: int, length: int) -> bytearray:
+        buffer = bytearray(length)
+        deque(self.fill(offset, memoryview(buffer)), maxlen=0)
+        return buffer
+
+    def fill(self, offset: int, payload: memoryview) -> Iterator[memoryview]:
+        """Reads the file from `offset` on into `payload`, yielding each chunk of it when it is there."""
+        self.raw.seek(offset)
+        for chunk in container.chunks(payload):
+            rest = chunk
+            while rest:
+                count = self.raw.readinto(rest)
+                if not count:
+                    raise Truncated(self.path, "the file became shorter while it was read")
+                rest = rest[count:]
+            yield chunk
+
+
+@contextmanager
+def opened(path: str | os.PathLike[str]) -> Iterator[File]:
+    """Opens what is at the path if it is a regular file, and says of which file a Fault in the body is."""
+    path = os.path.expanduser(path)
+    require_regular(path, os.stat(path))  # opening a pipe or a device can have effects of its own
+    with open(path, "rb", buffering=0, opener=lambda name, _: os.open(name, _FLAGS)) as raw:
+        require_regular(path, os.fstat(raw.fileno()))
+        try:
+            yield File(path, raw)
+        except Fault as fault:
+            raise MalformedFile(path, fault.what, fault.where) from None
+        except TooLarge as error:
+            raise ModelFileError(path, str(error)) from None
+        except MemoryError:
+            raise ModelFileError(path, "the file does not fit into memory") from None
+
+
+def structure(file: File) -> HeaderOnly:
+    """All of the file but its payloads, checked."""
+    found = front(file)
+    check_frames(file, found)
+    return found
+
+
+def front(file: File) -> HeaderOnly:
+    """The header and the index in it, checked. What follows may be anything, or not be there."""
+    _check_magic(file)
+    raw = _raw_header(file)
+    mark = file.read(len(raw), container.ID_LENGTH)
+    if not mark.startswith(container.ID_MARK):
+        raise MalformedFile(file.path, "the header's checksum does not follow it", f"byte {len(raw)}")
+    identity = sha256(raw).digest()
+    if not mark.endswith(identity):
+        raise ChecksumMismatch(file.path, "its bytes are not those that were written", "header")
+    return parsed(raw, identity, file.size)
+
+
+def parsed(raw: bytes | bytearray, identity: bytes, size: int) -> HeaderOnly:
+    """What the bytes of a header say, checked, with the id and the size of its file. Raises Fault."""
+    header = _unpack(raw)
+    for key in container.OWN_KEYS:
+        if key not in header:
+            raise Fault(f"the key {key!r} is missing", "header")
+    own = {key: header.pop(key) for key in container.OWN_KEYS}
+    container.check_plain(header)
+    end = len(raw) + container.ID_LENGTH
+    segments = container.index(own["segments"], own["views"], container.next_payload(end))
+    return HeaderOnly(header, segments, identity, end, size)
+
+
+def _check_magic(file: File) -> None:
+    start = bytes(file.read(0, min(file.size, _SNIFFED)))
+    if not start:
+        raise NotAModelFile(file.path, "the file is empty")
+    if not (0x81 <= start[0] <= 0x8F and container.MAGIC.startswith(start[1:8])):
+        raise NotAModelFile(file.path, f"this is {other_format(start)}")
+    if len(start) < 9:
+        raise Truncated(file.path, f"the file ends after {len(start)} bytes")
+    version = start[8]
+    if container.VERSION < version < 0x80:
+        message = f"format version {version}, and this modnet reads up to {container.VERSION}; install a newer one"
+        raise NewerFormat(file.path, message, "header.modnet")
+    if version != container.VERSION:
+        raise MalformedFile(file.path, "the format version is no integer from 1 on", "header.modnet")
+
+
+def _raw_header(file: File) -> bytearray:
+    """The bytes of the first object, found without making values of them."""
+    length = _FIRST_READ
+    while True:
+        length = min(length, container.HEADER_LIMIT)
+        raw = file.read(0, min(length, file.size))
+        unpacker = msgpack.Unpacker(read_size=length, max_buffer_size=container.HEADER_LIMIT)
+        unpacker.feed(raw)
+        try:
+            unpacker.skip()
+        except msgpack.OutOfData:
+            if len(raw) == file.size:
+                raise Truncated(file.path, "the file ends within the header", "header") from None
+            if length == container.HEADER_LIMIT:
+                raise Fault(f"longer than {length} bytes, which is the limit", "header") from None
+            length *= _READ_GROWTH
+        except (ValueError, RecursionError) as error:
+            raise Fault(f"is no MessagePack ({_message(error)})", "header") from None
+        else:
+            if unpacker.tell() + container.ID_LENGTH > file.size:
+                raise Truncated(file.path, "the file ends before the header's checksum does", "header")
+            del raw[unpacker.tell() :]
+            return raw
+
+
+def _unpack(raw: bytes | bytearray) -> dict[str, Any]:
+    def as_dict(pairs: list[tuple[Any, Any]]) -> dict[str, Any]:
+        made: dict[str, Any] = {}
+        for key, value in pairs:
+            if type(key) is not str:
+                raise Fault(f"a key is {type(key).__name__}, not text", "header")
+            if key in made:
+                raise Fault(f"the key {key[:80]!r} occurs twice", "header")
+            made[key] = value
+        return made
+
+    def as_extension(code: int, _: bytes) -> None:
+        raise Fault(f"has an extension object (type {code})", "header")
+
+    container.check_count(raw)
+    try:
+        header: dict[str, Any] = msgpack.unpackb(
+            raw,
+            object_pairs_hook=as_dict,
+            ext_hook=as_extension,
+            strict_map_key=False,  # as_dict is stricter, and says more
+        )
+    except (ValueError, TypeError, OverflowError, RecursionError, msgpack.UnpackException) as error:
+        raise Fault(f"is no MessagePack of plain values ({_message(error)})", "header") from None
+    return header
+
+
+def _message(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}"[:200]
+
+
+def check_frames(file: File, found: HeaderOnly) -> None:
+    """Checks what lies between the payloads, and the length of the file."""
+    end, segments = found.end, found.segments
+    require_length(file, segments[-1].end if segments else end)
+    for number, segment in enumerate(segments):
+        expected = container.frame(end, segment.length)
+        if file.read(end, len(expected)) != expected:
+            raise Fault(f"no bin object of {segment.length} bytes comes here", f"segments[{number}], byte {end}")
+        end = segment.end
+    if file.size > end:
+        raise Fault(f"{file.size - end} bytes follow the last array", f"byte {end}")
+
+
+def require_length(file: File, needed: int) -> None:
+    """Raises Truncated if the file is shorter."""
+    if file.size < needed:
+        raise Truncated(file.path, f"the file has {file.size} bytes; its header speaks of {needed}")
+
+
+def load_group(file: File, segments: tuple[Segment, ...], verify: bool) -> ReadGroup:
+    """A group, in memory. Raises Fault and ModelFileError."""
+    dtype = segments[0].dtype
+    flat = np.empty(sum(segment.length for segment in segments) // dtype.itemsize, dtype)
+    read_group(file, segments, flat, verify)
+    return ReadGroup((flat.astype(dtype.newbyteorder("="), copy=False),), segments)
+
+
+def read_group(file: File, segments: Sequence[Segment], out: np.ndarray[Any, Any], verify: bool = True) -> None:
+    """Reads a group into a contiguous 1-D array of its length; one of another dtype is converted piece by piece.
+
+    Raises Fault and ModelFileError.
+    """
+    begin = 0
+    for segment in segments:
+        end = begin + segment.length // segment.dtype.itemsize
+        pieces = _pieces(file, segment, out[begin:end])
+        if verify:
+            _verify(file, segment, pieces)
+        else:
+            deque(pieces, maxlen=0)
+        begin = end
+    if container.bad_bools(out):
+        raise Fault("a bool array has bytes other than 0 and 1", legible(segments[0].group))
+
+
+def _pieces(file: File, segment: Segment, out: np.ndarray[Any, Any]) -> Iterator[memoryview]:
+    """Reads a segment into an array, yielding each chunk of the file's bytes when its numbers are there."""
+    if out.dtype == segment.dtype:
+        yield from file.fill(segment.offset, out.view(np.uint8).data)
+        return
+    for start in range(0, segment.length, container.CHUNK_LENGTH):
+        raw = file.read(segment.offset + start, min(container.CHUNK_LENGTH, segment.length - start))
+        numbers = np.frombuffer(raw, segment.dtype)
+        begin = start // segment.dtype.itemsize
+        out[begin : begin + numbers.size] = numbers
+        yield memoryview(raw)
+
+
+def map_whole(file: File) -> map_file:
+    """The file as memory that is read when it is used. Raises Truncated."""
+    try:
+        return map_file(file.raw.fileno(), file.size, access=ACCESS_READ)
+    except ValueError:
+        raise Truncated(file.path, "the file became shorter while it was read") from None
+
+
+def mapped_group(file: File, mapped: map_file, segments: tuple[Segment, ...], verify: bool) -> ReadGroup:
+    """A group as it lies in the mapped file. Raises Fault and ModelFileError."""
+    flats = []
+    for segment in segments:
+        count = segment.length // segment.dtype.itemsize
+        flat: np.ndarray[Any, Any] = np.ndarray(count, segment.dtype, buffer=mapped, offset=segment.offset)
+        if verify:
+            _verify(file, segment, container.chunks(flat.view(np.uint8).data))
+            if container.bad_bools(flat):
+                raise Fault("a bool array has bytes other than 0 and 1", legible(segment.group))
+        flats.append(flat)
+    return ReadGroup(tuple(flats), segments)
+
+
+def _verify(file: File, segment: Segment, pieces: Iterator[memoryview]) -> None:
+    if container.digest(pieces, segment.length) != segment.sha256:
+        where = f"{legible(segment.group)}, {segment.length} bytes from byte {segment.offset} on"
+        raise ChecksumMismatch(file.path, "the arrays are not those that were written", where)

@@ -1,0 +1,95 @@
+"""Starting from another model's weights."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from os import PathLike, fspath
+from typing import Any
+
+import numpy as np
+
+from modnet.arrays import Array
+from modnet.engine.network import Network
+from modnet.errors import ParameterMismatch
+from modnet.model.container import NETWORK_GROUPS
+from modnet.model.model import check_features
+from modnet.model.reader import read
+from modnet.words import itemised, legible
+
+
+@dataclass
+class Transfer:
+    """What came over from another model.
+
+    Attributes:
+        taken: names of arrays that were taken.
+        missing: names that the network has and the source has not; they keep their values.
+        left_over: names that the source has and the network has not.
+        mismatched: name -> (shape found, shape expected); they keep their values.
+    """
+
+    taken: list[str] = field(default_factory=list)
+    missing: list[str] = field(default_factory=list)
+    left_over: list[str] = field(default_factory=list)
+    mismatched: dict[str, tuple[str, str]] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        lines = [f"{len(self.taken)} arrays taken"]
+        lines += itemised(map(legible, self.missing), "  missing: ")
+        lines += itemised(map(legible, self.left_over), "  left over: ")
+        lines += itemised(
+            (f"{legible(name)}: found {found}, expected {want}" for name, (found, want) in self.mismatched.items()),
+            "  mismatched: ",
+        )
+        return "\n".join(lines)
+
+
+def load_parameters(network: Network, source: Any, rename: Mapping[str, str], strict: bool) -> Transfer:
+    """What `Network.load_parameters` does."""
+    arrays: dict[str, Array] = {}
+    path = "the given arrays"
+    if isinstance(source, str | PathLike):
+        path = fspath(source)
+        contents = read(source, only=NETWORK_GROUPS)
+        check_features(path, contents.header)
+        for group in contents.groups.values():
+            arrays.update(group.views)
+    elif isinstance(source, Network):
+        arrays.update(source.parameters)
+        arrays.update(source.state)
+    else:
+        arrays.update({name: np.asarray(value) for name, value in source.items()})
+    arrays = {_renamed(name, rename): array for name, array in arrays.items()}
+    ours: dict[str, Array] = {**network.parameters, **network.state}
+    report = Transfer(left_over=[name for name in arrays if name not in ours])
+    # What a source from before does not have, and its layer does without, gets the value that says so.
+    fills = {name: fill for name, fill in network.graph.optional_state().items() if name not in arrays}
+    for name, array in ours.items():
+        if name in fills:
+            continue
+        if name not in arrays:
+            report.missing.append(name)
+        elif arrays[name].shape != array.shape:
+            report.mismatched[name] = (str(arrays[name].shape), str(array.shape))
+        else:
+            report.taken.append(name)
+    if strict and (report.missing or report.left_over or report.mismatched):
+        raise ParameterMismatch(path, report.missing, report.left_over, report.mismatched)
+    for name in report.taken:
+        ours[name][...] = arrays[name]
+    for name, fill in fills.items():
+        node, _, _ = name.rpartition(".")
+        if any(taken.rpartition(".")[0] == node for taken in report.taken):
+            ours[name].fill(fill)
+    return report
+
+
+def _renamed(name: str, rename: Mapping[str, str]) -> str:
+    """The name after the longest of the renamings that fits: of the whole name, or of the nodes at its beginning."""
+    parts = name.split(".")
+    for count in range(len(parts), 0, -1):
+        head = ".".join(parts[:count])
+        if head in rename:
+            return ".".join([rename[head], *parts[count:]])
+    return name

@@ -1,0 +1,288 @@
+"""Writing a model file: plain header values and flat arrays in, bytes out."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Any
+
+import msgpack
+import numpy as np
+
+from modnet.errors import ModelFileError
+from modnet.model import container
+from modnet.model.atomic import replace_file
+from modnet.model.container import Fault
+
+
+@dataclass(frozen=True, eq=False)
+class Group:
+    """One flat array and the names of its parts.
+
+    Attributes:
+        name: of the group, such as "parameters", "state" or "optimizer.mean".
+        flat: 1-D and contiguous; of a float, int or uint type, or bool.
+        views: (name, offset in elements, shape) of each part, in order and without holes.
+    """
+
+    name: str
+    flat: np.ndarray[Any, Any]
+    views: Sequence[tuple[str, int, tuple[int, ...]]]
+
+
+@dataclass(frozen=True, eq=False)
+class StreamedGroup:
+    """One flat array that comes in pieces, and the names of its parts.
+
+    Attributes:
+        name, views: as in `Group`.
+        dtype: one of `container.DTYPES`.
+        pieces: the bytes of the array, one piece after the other. They are asked for once, while the file is being
+            written. An exception that they raise is that of `write`, and then nothing was replaced.
+    """
+
+    name: str
+    dtype: np.dtype[Any]
+    pieces: Iterable[memoryview]
+    views: Sequence[tuple[str, int, tuple[int, ...]]]
+
+
+def write(
+    path: str | os.PathLike[str],
+    header: Mapping[str, Any],
+    groups: Sequence[Group | StreamedGroup],
+    *,
+    durable: bool = True,
+) -> bytes:
+    """Writes a model file, in place of an older one if there is one, and returns its id (32 bytes).
+
+    The same arguments give the same bytes. Until the new file is complete the old one stands as it was.
+
+    Args:
+        header: None, bool, int, float, str, and lists, tuples and dicts of these; exactly these types. Tuples become
+            lists, and every nan becomes the same nan. At most 12 keys, "modnet", "segments" and "views" not among them.
+        groups: the arrays.
+        durable: return only when the new file would survive a loss of power.
+
+    Raises:
+        ModelFileError: the header or a group cannot be written; nothing has been touched.
+        NotAModelFile: the path is that of a folder, pipe, socket or device.
+        OSError: as the system says, such as for a folder that is not there or a full disk.
+    """
+    try:
+        plan = _Plan()
+        for group in groups:
+            plan.add(group)
+        packed = _Header(header, plan)
+        placeholder = bytes(len(packed.beginning()))
+        replace_file(path, plan.pieces(placeholder), durable=durable, beginning=packed.beginning)
+    except Fault as fault:
+        raise ModelFileError(path, fault.what, fault.where) from None
+    return packed.identity
+
+
+def rehearse(header: Mapping[str, Any], groups: Sequence[Group | StreamedGroup]) -> tuple[bytes, int]:
+    """The bytes of the header that `write` would write, with zeros for digests, and the size of the file.
+
+    Of the groups the names, lengths and types are looked at alone.
+
+    Raises:
+        Fault: what `write` would refuse.
+    """
+    plan = _Plan()
+    for group in groups:
+        plan.add(group)
+    raw = _Header(header, plan).raw()
+    last = plan.segments[-1] if plan.segments else None
+    end = len(raw) + container.ID_LENGTH
+    return raw, container.next_payload(end) + last["offset"] + last["length"] if last else end
+
+
+class _Header:
+    """The header of a file whose digests come last: they are hashed while the arrays are being written.
+
+    Its length is the same before and after.
+    """
+
+    def __init__(self, header: Mapping[str, Any], plan: _Plan) -> None:
+        plain = dict(header)
+        container.check_plain(plain)
+        for key in container.OWN_KEYS:
+            if key in plain:
+                raise Fault("this key is the container's own", f"header.{key}")
+        if len(plain) + len(container.OWN_KEYS) > container.KEY_LIMIT:
+            raise Fault(f"{len(plain)} keys; {container.KEY_LIMIT - len(container.OWN_KEYS)} are allowed", "header")
+        container.index(plan.segments, plan.views, 0)  # so that whatever is written can be read
+        self._segments = plan.segments
+        packer = msgpack.Packer()
+        first = [packer.pack_map_header(len(plain) + len(container.OWN_KEYS))]
+        parts = {key: packer.pack(value) for key, value in {"modnet": container.VERSION, **_canonical(plain)}.items()}
+        for key, part in parts.items():
+            first += packer.pack(key), part
+        self._before: bytes = b"".join((*first, packer.pack("segments")))
+        parts["views"] = packer.pack(plan.views)
+        self._after: bytes = packer.pack("views") + parts["views"]
+        self.identity = b""
+        """The digest of the header, as of the last `beginning`."""
+        raw = self.raw()
+        largest = max(parts, key=lambda key: len(parts[key]))
+        most = f"; {len(parts[largest])} of its {len(raw)} bytes are in {largest}"
+        if len(raw) > container.HEADER_LIMIT:
+            raise Fault(f"{len(raw)} bytes, and the limit is {container.HEADER_LIMIT}{most}", "header")
+        try:
+            container.check_count(raw)
+        except Fault as fault:
+            raise Fault(f"{fault.what}{most}", fault.where) from None
+
+    def raw(self) -> bytes:
+        """Its bytes, with the digests of the arrays as far as they are known."""
+        segments: bytes = msgpack.packb(self._segments)
+        return self._before + segments + self._after
+
+    def beginning(self) -> bytes:
+        """Its bytes and its own digest."""
+        raw = self.raw()
+        self.identity = sha256(raw).digest()
+        return raw + container.ID_MARK + self.identity
+
+
+def _canonical(value: Any) -> Any:
+    """The value with the one nan; what has no nan in it is not copied, as headers can be large."""
+    match value:
+        case dict():
+            items = [_canonical(item) for item in value.values()]
+            if any(new is not old for new, old in zip(items, value.values(), strict=True)):
+                return dict(zip(value, items, strict=True))
+        case list() | tuple():
+            items = [_canonical(item) for item in value]
+            if any(new is not old for new, old in zip(items, value, strict=True)):
+                return items
+        case float() if value != value:
+            return math.nan  # computed ones differ in sign and payload, from one processor to another too
+    return value
+
+
+class _Plan:
+    """The segments and views of a file, group by group, and what they are made of.
+
+    The digests of the segments are zeros until `pieces` has come to their end.
+    """
+
+    def __init__(self) -> None:
+        self.segments: list[dict[str, Any]] = []
+        self.views: list[list[Any]] = []
+        self._sources: list[tuple[_Source, list[dict[str, Any]]]] = []
+        self._groups: set[str] = set()
+        self._start = 0  # of the next segment
+
+    def add(self, group: Group | StreamedGroup) -> None:
+        if group.name in self._groups:
+            raise Fault("two groups have this name", f"group {group.name}")
+        self._groups.add(group.name)
+        first_segment = len(self.segments)
+        pieces: Iterable[memoryview]
+        size: int | None
+        if isinstance(group, Group):
+            try:
+                flat = _flat(group)
+            except Fault as fault:
+                raise Fault(fault.what, f"group {group.name}") from None
+            dtype, pieces, size = flat.dtype, (flat.view(np.uint8).data,), flat.size
+        else:
+            dtype, pieces, size = group.dtype, group.pieces, None
+        begin = end = 0  # of the segment so far, in bytes of the group
+        first = len(self.views)  # of the segment
+        for name, offset, shape in group.views:
+            try:
+                length = container.array_length(list(shape), dtype)
+                if length > container.VIEW_LIMIT:
+                    raise Fault(f"{length} bytes, and the limit of one array is {container.VIEW_LIMIT}")
+                if offset * dtype.itemsize != end:
+                    raise Fault(f"starts at element {offset}, expected {end // dtype.itemsize}")
+            except Fault as fault:
+                raise Fault(fault.what, f"group {group.name}, {name}") from None
+            if end + length - begin > container.SEGMENT_LIMIT and len(self.views) > first:
+                self._close(group.name, dtype, end - begin)
+                begin, first = end, len(self.views)
+            self.views.append([name, len(self.segments), self._start + end - begin, list(shape)])
+            end += length
+        if size is not None and end != size * dtype.itemsize:
+            raise Fault(f"the views end at element {end // dtype.itemsize}, the array at {size}", f"group {group.name}")
+        self._close(group.name, dtype, end - begin)
+        self._sources.append((_Source(pieces), self.segments[first_segment:]))
+
+    def _close(self, group: str, dtype: np.dtype[Any], length: int) -> None:
+        self.segments.append(
+            {"group": group, "dtype": dtype.name, "offset": self._start, "length": length, "sha256": bytes(32)}
+        )
+        self._start = container.next_payload(self._start + length)
+
+    def pieces(self, beginning: bytes) -> Iterator[bytes | memoryview]:
+        """The content of the file, behind that beginning; notes the digests of the segments on the way."""
+        yield beginning
+        end = len(beginning)
+        for source, segments in self._sources:
+            for segment in segments:
+                length = segment["length"]
+                yield container.frame(end, length)
+                with container.Digest(length) as digest:
+                    for chunk in source.chunks(length):
+                        digest.add(chunk)
+                        yield chunk
+                    segment["sha256"] = digest.result()
+                end = container.next_payload(end) + length
+            source.finish()
+
+
+class _Source:
+    """The bytes of a group, cut anew."""
+
+    def __init__(self, pieces: Iterable[memoryview]) -> None:
+        self._pieces = iter(pieces)
+        self._rest = memoryview(b"")
+
+    def chunks(self, length: int) -> Iterator[memoryview]:
+        """The next so many bytes, in the chunks of which each has its own digest."""
+        while length:
+            chunk = self._take(min(length, container.CHUNK_LENGTH))
+            yield chunk
+            length -= len(chunk)
+
+    def _take(self, length: int) -> memoryview:
+        if not self._rest:
+            self._rest = self._piece()
+        taken, self._rest = self._rest[:length], self._rest[length:]
+        if len(taken) == length:
+            return taken
+        joined = bytearray(taken)
+        while len(joined) < length:
+            piece = self._piece()
+            missing = length - len(joined)
+            joined += piece[:missing]
+            self._rest = piece[missing:]
+        return memoryview(joined)
+
+    def _piece(self) -> memoryview:
+        for piece in self._pieces:
+            return piece
+        raise Fault("the pieces of an array are shorter than its views")
+
+    def finish(self) -> None:
+        """Lets whoever makes the pieces come to an end, which may be an exception."""
+        if self._rest or any(self._pieces):
+            raise Fault("the pieces of an array are longer than its views")
+
+
+def _flat(group: Group) -> np.ndarray[Any, Any]:
+    flat = group.flat
+    dtype = container.DTYPES.get(flat.dtype.name)
+    if dtype is None:
+        raise Fault(f"the dtype is {flat.dtype}; it can be one of {', '.join(container.DTYPES)}")
+    if flat.ndim != 1 or not flat.flags.c_contiguous:
+        raise Fault(f"expected a contiguous array with one axis, found shape {flat.shape}, strides {flat.strides}")
+    if container.bad_bools(flat):
+        raise Fault("a bool array has bytes other than 0 and 1")
+    return flat.astype(dtype, copy=False)

@@ -1,0 +1,396 @@
+"""Discovery and look-up of components: (kind, type name) -> class, with where it came from."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, TypeVar, cast
+
+from modnet.errors import AmbiguousType, BrokenPlugin, NotInstalled, PluginError, UnknownType
+from modnet.kinds import KINDS
+from modnet.kinds.component import Component
+from modnet.plugins.builtin import BUILTIN, CORE, GROUPS
+from modnet.plugins.distributions import entry_points_of_distribution, installed_entry_points, normalized
+from modnet.threads import lock_for_filling
+from modnet.words import did_you_mean, show
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
+
+    from modnet.plugins.hooks import HookModule, PluginManager
+    from modnet.plugins.kernels import Kernels
+
+C = TypeVar("C", bound=Component)
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where a component class comes from.
+
+    Attributes:
+        kind, type: what it is and how it is called.
+        distribution, version: the installed distribution that offers it; "" for a class registered by a program.
+        value: the entry point's value, `package.module:Class`.
+    """
+
+    kind: str
+    type: str
+    distribution: str
+    version: str
+    value: str
+
+
+@dataclass
+class Entry:
+    """A component that is on offer, loaded or not.
+
+    Attributes:
+        origin: what it is and who offers it.
+        cls: the class, once loaded.
+        error: why it cannot be loaded, once that was tried.
+    """
+
+    origin: Origin
+    cls: type[Component] | None = field(default=None, compare=False)
+    error: BrokenPlugin | None = field(default=None, compare=False)
+
+    def load(self) -> type[Component]:
+        """The class.
+
+        Threads may load it at once: the import system sees to it that its module is run by one of them.
+
+        Raises:
+            BrokenPlugin: if it cannot be imported or is no component of its kind; its own error is the cause.
+        """
+        if self.cls is not None:
+            return self.cls
+        if self.error is not None:
+            raise self.error
+        try:
+            self.cls = self._import()
+        except BrokenPlugin as error:
+            broken = error
+        except Exception as error:
+            from modnet.plugins.distributions import too_old_for
+
+            message = f"{self.label} cannot be imported: {type(error).__name__}: {error}"
+            broken = BrokenPlugin(message + too_old_for(self.origin.distribution))
+            broken.__cause__ = error
+        else:
+            return self.cls
+        if not self._is_being_imported():
+            self.error = broken
+        raise broken
+
+    @property
+    def label(self) -> str:
+        """What messages call it."""
+        origin = self.origin
+        return f"{origin.kind} {show(origin.type)} of {origin.distribution} {origin.version} ({origin.value})"
+
+    def _is_being_imported(self) -> bool:
+        """Whether its module is only half there, as in a circle of imports: what it has not yet, it may have later."""
+        module = sys.modules.get(self.origin.value.partition(":")[0])
+        return bool(getattr(getattr(module, "__spec__", None), "_initializing", False))
+
+    def _import(self) -> type[Component]:
+        module, _, qualified = self.origin.value.partition(":")
+        found: Any = importlib.import_module(module)
+        for part in qualified.split("."):
+            found = getattr(found, part)
+        base = KINDS[self.origin.kind]
+        if not (isinstance(found, type) and issubclass(found, base)):
+            raise BrokenPlugin(f"{self.label} is no subclass of modnet.{base.__name__}")
+        if found.requires_modnet:
+            from modnet.plugins.distributions import too_old  # hardly any class says so
+
+            if complaint := too_old(found.requires_modnet):
+                raise BrokenPlugin(f"{self.label} {complaint}")
+        found.hints()  # an annotation that cannot be resolved is better met here than in somebody's spec
+        if found.type != self.origin.type:
+            raise BrokenPlugin(
+                f"{self.label} calls itself {show(found.type)}; the entry point and the class must agree"
+            )
+        return found
+
+
+class Registry:
+    """What is on offer: the core's components, those registered by the program, those of installed plugins.
+
+    Args:
+        entry_points: gives the installed entry points; by default those of this environment, scanned when a name is
+            asked for that neither the core nor the program offers, and then kept. With `name@distribution`, as a model
+            file has it, only that distribution is looked at.
+    """
+
+    def __init__(self, entry_points: Callable[[], Iterable[EntryPoint]] | None = None) -> None:
+        self._entry_points = entry_points or installed_entry_points
+        self._alone = entry_points_of_distribution if entry_points is None else None
+        self._offered: dict[str, dict[tuple[str, str], Entry]] = {}
+        self._builtin = {
+            (kind, name): Entry(Origin(kind, name, CORE, "", value))
+            for kind, group in GROUPS.items()
+            for name, value in BUILTIN[group].items()
+        }
+        self._registered: dict[tuple[str, str], Entry] = {}
+        self._installed: dict[tuple[str, str], list[Entry]] | None = None
+        self._further: dict[str, list[EntryPoint]] = {}
+        self._hooks: tuple[PluginManager, list[HookModule]] | None = None
+        self._kernels: Kernels | None = None
+
+    def find(self, kind: type[C], name: str) -> type[C]:
+        """The component class of a kind, by its type name, or by `name@distribution`.
+
+        Raises:
+            UnknownType: nobody offers it; the message has the nearest name.
+            AmbiguousType: two plugins offer it.
+            NotInstalled: the distribution that was asked for is not installed.
+            BrokenPlugin: it cannot be imported.
+        """
+        return cast(type[C], self.entry(kind, name).load())
+
+    def entry(self, kind: type[Component], name: str) -> Entry:
+        """What `find` would load."""
+        name, _, distribution = name.partition("@")
+        kinds = _kinds_within(kind)
+        core = normalized(distribution) == CORE
+        for table in (self._builtin,) if core else () if distribution else (self._builtin, self._registered):
+            for kind_name in kinds:
+                if (kind_name, name) in table:
+                    return table[kind_name, name]
+        if distribution:
+            offered = self._offered_by(distribution)
+            found = [offered[kind_name, name] for kind_name in kinds if (kind_name, name) in offered]
+        else:
+            found = [entry for kind_name in kinds for entry in self.installed.get((kind_name, name), [])]
+        if len(found) > 1:
+            choices = " or ".join(sorted(f"{name}@{entry.origin.distribution}" for entry in found))
+            raise AmbiguousType(f"{len(found)} plugins offer the {kind.kind} {show(name)}; write {choices}")
+        if not found:
+            raise self._unknown(kind, name, distribution)
+        return found[0]
+
+    def choose(self, kind: type[C], name: str) -> type[C]:
+        """As `find`, for a spec or a file: a class that is chosen by `name@distribution` is named so from then on.
+
+        A spec that is made from a component (`plain`) would otherwise mean the one that the name alone stands for.
+        """
+        found = self.find(kind, name)
+        bare, _, distribution = name.partition("@")
+        if distribution and normalized(distribution) != CORE:
+            found._chosen_as = f"{bare}@{distribution}"
+        return found
+
+    def is_taken(self, kind: type[Component], name: str) -> bool:
+        """Whether a name alone means a component of the core or of the program, whatever plugins offer."""
+        return any((k, name) in table for k in _kinds_within(kind) for table in (self._builtin, self._registered))
+
+    def _offered_by(self, distribution: str) -> dict[tuple[str, str], Entry]:
+        """What one distribution offers: where the others are not known yet, without looking at them."""
+        name = normalized(distribution)
+        offered = self._offered.get(name)
+        if offered is None:
+            with _filling:
+                offered = self._offered.get(name)
+                if offered is None:
+                    offered = self._offered[name] = {_key(entry): entry for entry in self._entries_of(name)}
+        return offered
+
+    def _entries_of(self, distribution: str) -> list[Entry]:
+        if self._alone is not None and self._installed is None:
+            return [entry for point in self._alone(distribution) if (entry := _entry_of(point)) is not None]
+        everything = [entry for entries in self.installed.values() for entry in entries]
+        return [entry for entry in everything if normalized(entry.origin.distribution) == distribution]
+
+    def _unknown(self, kind: type[Component], name: str, distribution: str) -> PluginError:
+        what = f"{kind.kind} {show(name)}"
+        if distribution:
+            offers = {normalized(e.origin.distribution) for entries in self.installed.values() for e in entries}
+            if normalized(distribution) not in offers | {CORE}:
+                message = f"{what}: {distribution} is not installed:  pip install {distribution}"
+                return NotInstalled(message, distribution)
+            return UnknownType(f"{distribution} offers no {what}")
+        others = [k for k in KINDS if k not in _kinds_within(kind) and any(key == (k, name) for key in self._keys())]
+        if others:
+            what_it_is = _with_article(others[0])
+            return UnknownType(f"expected {_with_article(kind.kind)}, found {show(name)}, which is {what_it_is}")
+        suggestion = did_you_mean(name, self.names(kind))
+        hint = (
+            ""
+            if suggestion
+            else f"`modnet plugins --all` lists what there is; no installed plugin offers this {kind.kind}"
+        )
+        return UnknownType(f"unknown {what}{suggestion}", hint)
+
+    def _keys(self) -> set[tuple[str, str]]:
+        return {*self._builtin, *self._registered, *self.installed}
+
+    def names(self, kind: type[Component]) -> list[str]:
+        """The type names that a spec can use for a component of a kind, sorted."""
+        kinds = _kinds_within(kind)
+        return sorted({name for kind_name, name in self._keys() if kind_name in kinds})
+
+    def entries(self, kind: type[Component] | None = None) -> Iterator[Entry]:
+        """All that is on offer, the core's first; nothing is imported."""
+        kinds = _kinds_within(kind) if kind else tuple(GROUPS)
+        for table in (self._builtin, self._registered):
+            for (kind_name, _), entry in sorted(table.items(), key=lambda item: item[0]):
+                if kind_name in kinds:
+                    yield entry
+        for (kind_name, _), offered in sorted(self.installed.items(), key=lambda item: item[0]):
+            if kind_name in kinds:
+                yield from offered
+
+    def register(self, cls: type[C]) -> type[C]:
+        """Makes a component class of the running program known; usable as a decorator.
+
+        Registering a class again (a notebook cell run twice) replaces it.
+
+        Raises:
+            PluginError: for a class without a type name, a name of the core, or a name that another class has.
+        """
+        if not (isinstance(cls, type) and issubclass(cls, Component)) or cls.kind not in GROUPS:
+            raise PluginError(f"{show(cls)} is no component class: derive it from modnet.Layer or another kind")
+        if not cls.type:
+            raise PluginError(f'{cls.__name__} has no type name: class {cls.__name__}(..., type="...")')
+        try:
+            cls.hints()
+        except NameError as error:
+            raise PluginError(f"{cls.__name__}: the annotation of a field cannot be resolved: {error}") from error
+        key = (cls.kind, cls.type)
+        value = f"{cls.__module__}:{cls.__qualname__}"
+        if any((kind, cls.type) in self._builtin for kind in _kinds_within(KINDS[cls.kind])):
+            raise PluginError(
+                f"{cls.kind} {show(cls.type)} is the core's own and cannot be replaced; choose another name"
+            )
+        with _filling:
+            if key in self._registered and self._registered[key].origin.value != value:
+                raise PluginError(f"{cls.kind} {show(cls.type)} is {self._registered[key].origin.value} already")
+            # A new table: another thread may be going through the one that there is.
+            self._registered = {**self._registered, key: Entry(Origin(*key, "", "", value), cls)}
+        return cls
+
+    def origin(self, cls: type[Component]) -> Origin:
+        """Where a component class comes from: one that this registry has loaded, or any other, which is local."""
+        key = (cls.kind, cls.type)
+        candidates = [self._builtin.get(key), self._registered.get(key)]
+        if cls.__module__.partition(".")[0] != "modnet":
+            candidates += self.installed.get(key, [])
+        value = f"{cls.__module__}:{cls.__qualname__}"
+        for entry in candidates:
+            if entry is None:
+                continue
+            if entry.origin.distribution == CORE and cls.__module__.startswith("modnet."):
+                entry.load()  # its table may name another module than the one that defines it
+            if entry.cls is cls or entry.origin.value == value:
+                if entry.origin.distribution == CORE:
+                    return Origin(*key, CORE, sys.modules["modnet"].__version__, value)
+                return entry.origin
+        return Origin(*key, "", "", value)
+
+    @property
+    def installed(self) -> dict[tuple[str, str], list[Entry]]:
+        """What installed plugins offer; scans the environment the first time."""
+        installed = self._installed
+        if installed is None:
+            with _filling:
+                installed = self._installed
+                if installed is None:
+                    installed = self._scan()
+        return installed
+
+    def _scan(self) -> dict[tuple[str, str], list[Entry]]:
+        installed: dict[tuple[str, str], list[Entry]] = {}
+        further: dict[str, list[EntryPoint]] = {}
+        for entry_point in self._entry_points():
+            entry = _entry_of(entry_point)
+            if entry is None:
+                further.setdefault(entry_point.group, []).append(entry_point)
+                continue
+            known = self._offered.get(normalized(entry.origin.distribution), {}).get(_key(entry))
+            installed.setdefault(_key(entry), []).append(known or entry)
+        self._further = further
+        self._installed = installed  # last: whoever finds it finds all of it
+        return installed
+
+    @property
+    def hooks(self) -> PluginManager:
+        """The installed plugins' hooks, imported the first time; `hook_modules` tells which could not be."""
+        return self._joined_hooks()[0]
+
+    @property
+    def hook_modules(self) -> Sequence[HookModule]:
+        """The modules of `hooks`, and what became of each: its hooks, or why it is left out."""
+        return self._joined_hooks()[1]
+
+    def _joined_hooks(self) -> tuple[PluginManager, list[HookModule]]:
+        hooks = self._hooks
+        if hooks is None:
+            from modnet.plugins.hooks import GROUP, installed_hooks
+
+            # This imports plugins, which may ask the registry: so not under the lock. The first to be done counts.
+            made = installed_hooks(self._entry_points_of(GROUP))
+            with _filling:
+                hooks = self._hooks = self._hooks or made
+        return hooks
+
+    @property
+    def kernels(self) -> Kernels:
+        """The installed plugins' faster kernels; each is imported when a training first needs it."""
+        kernels = self._kernels
+        if kernels is None:
+            from modnet.plugins.kernels import GROUP, Kernels
+
+            made = Kernels(self._entry_points_of(GROUP), self._means)
+            with _filling:
+                kernels = self._kernels = self._kernels or made
+        return kernels
+
+    def _means(self, cls: type[Component]) -> bool:
+        """Whether the type name of a component class means this class, and not another one."""
+        try:
+            return self.find(KINDS[cls.kind], cls.type) is cls
+        except PluginError:
+            return False
+
+    def _entry_points_of(self, group: str) -> list[EntryPoint]:
+        _ = self.installed
+        return self._further.get(group, [])
+
+
+def _entry_of(entry_point: EntryPoint) -> Entry | None:
+    """The component that an entry point names, or None for one of another group."""
+    kind = next((kind for kind, group in GROUPS.items() if group == entry_point.group), None)
+    if kind is None:
+        return None
+    name, version = (entry_point.dist.name, entry_point.dist.version) if entry_point.dist else ("", "")
+    return Entry(Origin(kind, entry_point.name, name, version, entry_point.value))
+
+
+def _key(entry: Entry) -> tuple[str, str]:
+    return entry.origin.kind, entry.origin.type
+
+
+def _kinds_within(kind: type[Component]) -> tuple[str, ...]:
+    """An activation is a layer too; every other kind is alone."""
+    return ("layer", "activation") if kind.kind == "layer" else (kind.kind,)
+
+
+def _with_article(word: str) -> str:
+    return f"{'an' if word[0] in 'aeiou' else 'a'} {word}"
+
+
+def default_registry() -> Registry:
+    """The process's own registry, used wherever none is given."""
+    global _default
+    registry = _default
+    if registry is None:
+        with _filling:
+            registry = _default = _default or Registry()
+    return registry
+
+
+_default: Registry | None = None
+_filling = lock_for_filling()

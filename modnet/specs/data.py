@@ -1,0 +1,107 @@
+"""The `[data]` table of a spec: which files, which columns, and what to do about missing values."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from typing import Literal
+
+from modnet.configuration.fields import Configuration, field
+from modnet.words import show
+
+Kind = Literal["number", "category"]
+Encoding = Literal["one_hot", "ordinal"]
+MissingPolicy = Literal["error", "drop", "mean", "most_frequent"]
+
+MISSING_VALUES = ("", "NA", "N/A", "NaN", "nan", "null", "?")
+
+
+class Source(Configuration):
+    """Where rows come from: one file, or one for the inputs and one for the targets.
+
+    Attributes:
+        path: a table (.csv, .tsv), or a file with named arrays (.npz).
+        x, y: instead of `path`: files with one array each (.npy, IDX).
+        rows: take only these rows: the first, and the one after the last, counted from 0.
+    """
+
+    path: str | None = None
+    x: str | None = None
+    y: str | None = None
+    rows: tuple[int, int] | None = field(default=None, minimum=0)
+
+    def check(self) -> None:
+        if (self.path is None) == (self.x is None) or (self.path is not None and self.y is not None):
+            raise ValueError("give either path, or x and y")
+        if self.rows is not None and self.rows[0] >= self.rows[1]:
+            raise ValueError(f"rows = {show(self.rows)} is empty; expected the first row and the one after the last")
+
+
+class Column(Configuration):
+    """What a table's column is, where its values do not say it themselves.
+
+    Attributes:
+        kind: by default a number where all values are numbers, and else a category.
+        categories: all that there are, in their order; by default those found, sorted.
+        encoding: what becomes of an input: a one for its category among zeros for the others, or its position in
+            `categories`, 0 for the first.
+        missing: what to do where a value is missing; by default what the whole table does.
+    """
+
+    kind: Kind | None = None
+    categories: tuple[str, ...] | None = None
+    encoding: Encoding = "one_hot"
+    missing: MissingPolicy | None = None
+
+    def check(self) -> None:
+        if self.categories is None:
+            if self.encoding == "ordinal":
+                raise ValueError('encoding = "ordinal" needs categories, in their order')
+        elif self.kind == "number":
+            raise ValueError('a column with categories is no number; expected kind = "category"')
+        elif not self.categories or len(set(self.categories)) < len(self.categories):
+            raise ValueError("expected categories that are all different, at least one")
+
+
+class DataSpec(Configuration):
+    """The data of a training run.
+
+    Attributes:
+        train: what to train with: a file's path, relative to the spec, or a source.
+        validation: what to validate with after each epoch: the fraction of the training rows that is set aside for it,
+            or a file or source of its own; None for no validation.
+        target: of a table, the column to predict, or several; for a network of several outputs: output -> columns.
+        inputs: of a table, the columns to predict from, by default all others; for a network of several inputs:
+            input -> columns.
+        columns: of a table, name -> what that column is.
+        missing: what to do where a value is missing: refuse it, drop the row, fill in the mean of the column's
+            training rows (for a category, which has none, the most frequent), or the most frequent value. A target is
+            never filled.
+        missing_values: the values that mean that there is none.
+    """
+
+    train: str | Source
+    validation: float | str | Source | None = field(default=None, above=0.0, below=1.0)
+    target: str | tuple[str, ...] | Mapping[str, str | tuple[str, ...]] | None = None
+    inputs: tuple[str, ...] | Mapping[str, tuple[str, ...]] | None = None
+    columns: Mapping[str, Column] = field(default={})
+    missing: MissingPolicy = "error"
+    missing_values: tuple[str, ...] = MISSING_VALUES
+
+    def check(self) -> None:
+        targets = _column_names(self.target)
+        twice = [name for name, count in Counter(targets).items() if count > 1]
+        if twice:
+            raise ValueError(f"target names {show(min(twice))} twice")
+        both = set(targets).intersection(_column_names(self.inputs))
+        if both:
+            raise ValueError(f"column {show(min(both))} is both a target and an input")
+
+
+def _column_names(value: str | tuple[str, ...] | Mapping[str, str | tuple[str, ...]] | None) -> list[str]:
+    if value is None:
+        return []
+    if isinstance(value, str):
+        return [value]
+    parts = value.values() if isinstance(value, Mapping) else value
+    return [name for part in parts for name in _column_names(part)]

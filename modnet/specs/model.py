@@ -1,0 +1,104 @@
+"""The parts of a spec, as checked values."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, ClassVar, Literal
+
+from modnet.arrays import Shape
+from modnet.configuration.fields import Configuration, field
+from modnet.kinds.callback import Callback
+from modnet.kinds.component import Use
+from modnet.kinds.loss import Loss, WeightedLoss
+from modnet.kinds.metric import Metric
+from modnet.kinds.node import Node
+from modnet.kinds.optimizer import Optimizer
+from modnet.kinds.schedule import Schedule
+from modnet.specs.data import DataSpec
+from modnet.words import show
+
+Axis = int | None | Literal["variable"]
+NAME = re.compile(r"[A-Za-z0-9_-]+")
+
+
+class NetworkSpec(Configuration):
+    """The `[network]` table.
+
+    Attributes:
+        input: the shape of one sample, or input name -> shape; an axis that may vary is "variable" or None.
+        layers: the nodes, in order.
+        outputs: the names of the nodes that give the outputs; by default the last node.
+        dtype: of the parameters and of everything that is computed.
+    """
+
+    input: tuple[Axis, ...] | dict[str, tuple[Axis, ...]] = field(minimum=1)
+    layers: tuple[Node, ...]
+    outputs: tuple[str, ...] | None = None
+    dtype: Literal["float32", "float64"] = "float32"
+
+    def check(self) -> None:
+        if not self.layers:
+            raise ValueError("layers is empty; expected at least one")
+        if not self.input and isinstance(self.input, dict):
+            raise ValueError("input is empty; expected a shape such as [784], or name = shape for several")
+        for name in self.input if isinstance(self.input, dict) else ():
+            if not NAME.fullmatch(name):
+                raise ValueError(f"input {show(name)}: a name consists of letters, digits, _ and -")
+        if self.outputs is not None and not self.outputs:
+            raise ValueError("outputs is empty; leave it out for the last node")
+
+    def input_shapes(self) -> dict[str, Shape]:
+        """Input name -> shape of one sample; a single unnamed input is called "input"."""
+        inputs = self.input if isinstance(self.input, dict) else {"input": self.input}
+        return {name: tuple(None if a == "variable" else a for a in shape) for name, shape in inputs.items()}
+
+
+class NamedCallback(Use):
+    """A callback of a run, under the name by which its state is saved; by default its type."""
+
+    kind: ClassVar[str] = "callback"
+
+    callback: Callback
+    name: str | None = None
+
+
+class TrainingSpec(Configuration):
+    """The `[training]` table; the arguments of `modnet.train` have the same names and meanings.
+
+    Attributes:
+        loss: what is made small; for several outputs output name -> loss, each with a `weight` if it likes.
+        optimizer: by default adam.
+        schedule: the course of the learning rate.
+        metrics: what is reported beside the loss; for several outputs output name -> list.
+        epochs: passes through the training data.
+        batch_size: samples for each step.
+        shuffle: whether every epoch sees the samples in a new random order.
+        seed: of the initial parameters, the validation split, the order of samples and all noise.
+        gradient_clipping: the greatest norm that the gradient of all parameters together may have.
+        gradient_value_clipping: the greatest absolute value that any of its elements may have.
+        callbacks: what takes part in the run: early stopping, checkpoints, logs.
+    """
+
+    loss: Loss | dict[str, WeightedLoss]
+    optimizer: Optimizer | None = None
+    schedule: Schedule | None = None
+    metrics: tuple[Metric, ...] | dict[str, tuple[Metric, ...]] = ()
+    epochs: int = field(default=10, minimum=1)
+    batch_size: int = field(default=32, minimum=1)
+    shuffle: bool = True
+    seed: int = field(default=0, minimum=0)
+    gradient_clipping: float | None = field(default=None, above=0.0)
+    gradient_value_clipping: float | None = field(default=None, above=0.0)
+    callbacks: tuple[NamedCallback, ...] = ()
+
+
+class Spec(Configuration):
+    """A whole spec: what the network is, how it is trained, on what."""
+
+    network: NetworkSpec
+    training: TrainingSpec | None = None
+    data: DataSpec | None = None
+
+    def plain(self) -> dict[str, Any]:
+        """The spec as plain values, canonical: every option is there, also one that has its default."""
+        return {name: part for name, part in super().plain().items() if part is not None}

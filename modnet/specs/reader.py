@@ -1,0 +1,90 @@
+"""From a spec file, or a dict, to a checked `Spec`; every fault is found and reported at once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from os import PathLike
+from pathlib import Path as FilePath
+from typing import Any, cast
+
+from modnet.configuration.checker import Checker
+from modnet.errors import Problem, SpecError
+from modnet.plugins.registry import Registry, default_registry
+from modnet.specs.components import ComponentReader
+from modnet.specs.model import Spec
+from modnet.specs.source import Source, read_source
+from modnet.words import show
+
+SpecLike = str | PathLike[str] | Mapping[str, Any] | Spec
+
+
+def read_spec(
+    source: SpecLike,
+    registry: Registry | None = None,
+    overrides: Mapping[str, Any] | None = None,
+) -> tuple[Spec, Source | None]:
+    """A checked spec, and where it stands if it came from a file.
+
+    Args:
+        source: a path to a .toml, .json, .yaml or .yml file, the same as a dict, or a `Spec`, which is given back.
+        registry: where components are looked up.
+        overrides: dotted path -> value, put in place of what the spec has: {"training.epochs": 3}.
+
+    Raises:
+        SpecError: with all faults.
+    """
+    registry = registry or default_registry()
+    located = None
+    if isinstance(source, Spec):
+        if not overrides:
+            return source, None
+        values: Any = source.plain()
+    elif isinstance(source, Mapping):
+        values = source
+    else:
+        path = FilePath(source).expanduser()
+        foreign = path.suffix.lower() not in (".toml", ".json", ".yaml", ".yml")
+        located = read_source(path, (lambda p: registry.hooks.hook.modnet_read_spec(path=p),) if foreign else ())
+        values = located.values
+    for dotted, value in (overrides or {}).items():
+        values = _overridden(values, dotted.split("."), value, dotted)
+    checker = Checker(ComponentReader(registry))
+    spec = checker.table(Spec, values, (), ignore=("$schema",))
+    if checker.problems:
+        raise located_error(SpecError(checker.problems), located)
+    return cast(Spec, spec), located
+
+
+def located_error(error: SpecError, source: Source | None) -> SpecError:
+    """The error with the places of its problems in the file they came from."""
+    if source is None:
+        return error
+    placed = []
+    for problem in error.problems:
+        position = source.locate(problem.keys, key=problem.at_key)
+        placed.append(
+            replace(
+                problem,
+                file=source.file,
+                line=position.line,
+                column=position.column,
+                length=position.length,
+                excerpt=position.excerpt,
+            )
+        )
+    return SpecError(sorted(placed, key=lambda problem: (problem.line, problem.column)))
+
+
+def _overridden(values: Any, parts: list[str], value: Any, whole: str) -> Any:
+    """A copy of nested `values` with one value replaced or added."""
+    head, *rest = parts
+    if isinstance(values, list):
+        if not (head.isascii() and head.isdigit() and len(head) < 10) or int(head) >= len(values):
+            raise SpecError([Problem(whole, f"cannot be set: {show(head)} is no position in a list of {len(values)}")])
+        index = int(head)
+        item = _overridden(values[index], rest, value, whole) if rest else value
+        return [*values[:index], item, *values[index + 1 :]]
+    if not isinstance(values, Mapping):
+        raise SpecError([Problem(whole, f"cannot be set: {show(values)} holds no {show(head)}")])
+    return {**values, head: _overridden(values.get(head, {}), rest, value, whole) if rest else value}

@@ -1,0 +1,301 @@
+"""From a spec file to plain values, and to the places where they stand in it.
+
+Values are what the file says, unchecked. What is found here are the faults of the file itself: one that is not there,
+is no text, or breaks the rules of its format.
+"""
+
+from __future__ import annotations
+
+import difflib
+import functools
+import json
+import os
+import re
+import stat
+import tomllib
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path as FilePath
+from typing import Any, NoReturn, Protocol
+
+from modnet.configuration.checker import DEEPEST
+from modnet.errors import Problem, SpecError
+from modnet.specs.positions import NOWHERE, TOO_DEEP, Outline, Position, problem_at, readable
+from modnet.words import Path, show
+
+LARGEST = 16 << 20
+"""How many bytes a spec file may have."""
+
+_SUFFIXES = (".toml", ".json", ".yaml", ".yml")
+_EXPECTED_SUFFIX = "expected .toml, .json, .yaml or .yml"
+_EMPTY = "the file is empty; expected a [network] table"
+_MANY_DOTS = re.compile(rf"^(?:[^.\n]*+\.){{{DEEPEST}}}", re.MULTILINE)
+_SURROGATE = re.compile("[\ud800-\udfff]")
+_MODEL_FILE = b"\xa6modnet"
+_SIGNATURES = (
+    (b"PK\x03\x04", "a zip archive (.npz files are such)"),
+    (b"\x93NUMPY", "an array in numpy's .npy format"),
+    (b"\x1f\x8b", "a file compressed with gzip"),
+    (b"\xff\xfe", "text in UTF-16"),
+    (b"\xfe\xff", "text in UTF-16"),
+)
+
+LazyOutline = Callable[[], Outline]
+Reader = Callable[[FilePath], dict[str, Any] | None]
+
+
+class Locate(Protocol):
+    """Says where the value at a path stands, or with `key` the key itself; never fails.
+
+    A path that is not in the file gives the nearest table or list around it. The whole file is line 1, column 1.
+    """
+
+    def __call__(self, path: Path, key: bool = False) -> Position: ...
+
+
+@dataclass(frozen=True)
+class Source:
+    """What a spec file says, and where.
+
+    Attributes:
+        values: the top table, in plain Python values.
+        file: the path as it was given, or "".
+        text: the text, with line ends as "\\n"; "" for a file of a further kind.
+        locate: the position of the value, or of the key, at a path. The first call computes them.
+    """
+
+    values: dict[str, Any]
+    file: str
+    text: str
+    locate: Locate
+
+
+def read_source(path: str | os.PathLike[str], readers: Iterable[Reader] = ()) -> Source:
+    """Reads a .toml, .json, .yaml or .yml file.
+
+    Args:
+        path: the file.
+        readers: asked one after the other for a file with another suffix; the first that does not give None read it.
+
+    Raises:
+        SpecError: there is no such file, or it is none of a spec; with the place of the fault in it.
+        MissingExtra: a YAML file, and ruamel.yaml is not installed.
+    """
+    file = os.fspath(path)
+    found = FilePath(path).expanduser()
+    try:
+        mode = found.stat().st_mode
+    except (FileNotFoundError, NotADirectoryError, ValueError):  # ValueError: a NUL in the name
+        _refuse(file, _no_such_file(found))
+    except OSError as error:
+        _refuse(file, _cannot_read(error))
+    if not stat.S_ISREG(mode):
+        kind = "folder" if stat.S_ISDIR(mode) else "pipe or device"
+        _refuse(file, f"this is a {kind}; expected a .toml, .json, .yaml or .yml file")
+    known = found.suffix.lower() in _SUFFIXES
+    if not known:
+        for reader in readers:
+            values = reader(found)
+            if values is not None:
+                return _foreign(values, file)
+    try:
+        with found.open("rb") as stream:
+            data = stream.read(LARGEST + 1)
+    except OSError as error:
+        _refuse(file, _cannot_read(error))
+    if not known:
+        kind = _kind(data)
+        _refuse(file, f"this is {kind}, not a spec" if kind else _unknown_suffix(found.suffix), _hint(file, kind))
+    if len(data) > LARGEST:
+        _refuse(file, "larger than 16 MiB; a spec is a short text, and data stand in files of their own")
+    return parse_source(_decoded(data, file), found.suffix, file)
+
+
+def parse_source(text: str, suffix: str, file: str = "") -> Source:
+    """Reads a text as a file with that suffix would be read.
+
+    Args:
+        text: the text; a byte order mark and Windows line ends are welcome.
+        suffix: .toml, .json, .yaml or .yml.
+        file: what messages call the text.
+
+    Raises:
+        SpecError: the text breaks the rules of its format, has equal keys in one table, is nested more than 64 levels
+            deep, or is not a table.
+        MissingExtra: YAML, and ruamel.yaml is not installed.
+    """
+    parsers = {".toml": _parse_toml, ".json": _parse_json, ".yaml": _parse_yaml, ".yml": _parse_yaml}
+    parse = parsers.get(suffix.lower())
+    if parse is None:
+        _refuse(file, _unknown_suffix(suffix))
+    text = text.removeprefix("\ufeff").replace("\r\n", "\n")
+    if not text.strip():
+        _refuse(file, _EMPTY)
+    values, outline = parse(text, file)
+    if not isinstance(values, dict):
+        start = len(text) - len(text.lstrip())
+        message = f"expected a table at the top level, found {_found(values)}"
+        raise SpecError([problem_at(text, file, (start, len(text)), message)])
+    _check(values, file, outline)
+
+    def locate(path: Path, key: bool = False) -> Position:
+        return outline().position(path, key)
+
+    return Source(values, file, text, locate)
+
+
+def _parse_toml(text: str, file: str) -> tuple[Any, LazyOutline]:
+    @functools.cache
+    def outline() -> Outline:
+        from modnet.specs.toml_positions import outline_toml
+
+        return outline_toml(text)
+
+    # The time that tomllib takes for a dotted key grows with the square of its length: 10 seconds for 20 kB.
+    if _MANY_DOTS.search(text) and outline().too_deep:
+        raise _too_deep(outline(), file)
+    try:
+        return tomllib.loads(text), outline
+    except RecursionError:
+        if not outline().too_deep:
+            raise
+        raise _too_deep(outline(), file) from None
+    except ValueError as error:
+        from modnet.specs.syntax import toml_problems
+
+        raise SpecError(toml_problems(error, outline(), file)) from error
+
+
+def _parse_json(text: str, file: str) -> tuple[Any, LazyOutline]:
+    @functools.cache
+    def outline() -> Outline:
+        from modnet.specs.json_positions import outline_json
+
+        return outline_json(text)
+
+    repeated = False
+
+    def table(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        nonlocal repeated
+        values = dict(pairs)
+        repeated = repeated or len(values) < len(pairs)
+        return values
+
+    try:
+        values = json.loads(text, object_pairs_hook=table)
+    except RecursionError:
+        if not outline().too_deep:
+            raise
+        raise _too_deep(outline(), file) from None
+    except ValueError as error:
+        from modnet.specs.syntax import json_problem
+
+        raise SpecError([json_problem(error, outline(), file)]) from error
+    if repeated:
+        raise _too_deep(outline(), file) if outline().too_deep else SpecError(outline().repeated_keys(file))
+    return values, outline
+
+
+def _parse_yaml(text: str, file: str) -> tuple[Any, LazyOutline]:
+    from modnet.specs.yaml_positions import read_yaml
+
+    node = read_yaml(text, file)
+    if node.content is None:
+        _refuse(file, _EMPTY)
+    return node.plain(), functools.cache(lambda: node.outline(text))
+
+
+def _foreign(values: Any, file: str) -> Source:
+    if not isinstance(values, dict):
+        _refuse(file, f"expected a table from the plugin that reads this kind of file, found {_found(values)}")
+    _check(values, file, None)
+    return Source(values, file, "", lambda path, key=False: NOWHERE)
+
+
+def _check(values: dict[str, Any], file: str, outline: LazyOutline | None) -> None:
+    """Refuses what nothing above could handle: bottomless nesting, and strings that no file could hold."""
+    waiting: list[tuple[Path, Any]] = [((), values)]
+    while waiting:
+        path, value = waiting.pop()
+        if len(path) > DEEPEST:
+            if outline:
+                raise _too_deep(outline(), file)
+            _refuse(file, TOO_DEEP)
+        if isinstance(value, dict):
+            waiting.extend(((*path, key), item) for key, item in value.items())
+        elif isinstance(value, list):
+            waiting.extend(((*path, index), item) for index, item in enumerate(value))
+        for string, is_key in ((value, False), (path[-1] if path else "", True)):
+            if isinstance(string, str) and not string.isascii() and _SURROGATE.search(string):
+                message = "half of a surrogate pair (\\ud800 to \\udfff) is no character"
+                problem = Problem(readable(path), message, "", file, keys=path, at_key=is_key)
+                raise SpecError(
+                    [replace(problem, **outline().position(path, is_key)._asdict()) if outline else problem]
+                )
+
+
+def _found(value: Any) -> str:
+    return "a list" if isinstance(value, list) else "a string" if isinstance(value, str) else show(value)
+
+
+def _too_deep(outline: Outline, file: str) -> SpecError:
+    return SpecError([problem_at(outline.text, file, outline.too_deep or (0, 0), TOO_DEEP)])
+
+
+def _decoded(data: bytes, file: str) -> str:
+    """The text that the bytes are in UTF-8.
+
+    Raises:
+        SpecError: they are none, or have NUL bytes.
+    """
+    offset = data.find(0)
+    try:
+        text = data.decode()
+    except UnicodeDecodeError as error:
+        offset = error.start if offset < 0 else min(offset, error.start)
+    else:
+        if offset < 0:
+            return text
+    message = f"not a text file in UTF-8: byte 0x{data[offset]:02x} at offset {offset}"
+    if kind := _kind(data):
+        _refuse(file, f"{message}; this is {kind}", _hint(file, kind))
+    before = data[:offset].decode()
+    start = len(before.removeprefix("\ufeff"))
+    text = data.decode(errors="replace").removeprefix("\ufeff")
+    raise SpecError([problem_at(text, file, (start, start + 1), message, "save the file as UTF-8")])
+
+
+def _kind(data: bytes) -> str:
+    """What a file is that begins like that, if it is of a kind that people take for a spec by mistake; or ""."""
+    if data[1:].startswith(_MODEL_FILE):  # its first byte tells how many keys the header has
+        return "a modnet model file"
+    return next((kind for signature, kind in _SIGNATURES if data.startswith(signature)), "")
+
+
+def _hint(file: str, kind: str) -> str:
+    if "modnet" in kind:
+        return f"to see what is in it: modnet inspect {file}"
+    return "save the file as UTF-8" if "UTF-16" in kind else ""
+
+
+def _unknown_suffix(suffix: str) -> str:
+    return f"unknown kind of file {show(suffix)}; {_EXPECTED_SUFFIX}" if suffix else f"no suffix; {_EXPECTED_SUFFIX}"
+
+
+def _cannot_read(error: OSError) -> str:
+    return f"cannot be read: {(error.strerror or str(error)).lower()}"
+
+
+def _no_such_file(path: FilePath) -> str:
+    try:
+        names = sorted(
+            entry.name for entry in path.parent.iterdir() if entry.suffix.lower() in (*_SUFFIXES, path.suffix)
+        )
+    except OSError:
+        return f"no such file; there is no folder {show(str(path.parent))} to be read"
+    near = " or ".join(map(show, difflib.get_close_matches(path.name, names)))
+    return f"no such file; did you mean {near}?" if near else "no such file"
+
+
+def _refuse(file: str, message: str, hint: str = "") -> NoReturn:
+    raise SpecError([Problem("", message, hint, file)])

@@ -1,0 +1,256 @@
+"""Where the time of a training step goes."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, cast
+
+import numpy as np
+
+from modnet.arrays import Array
+from modnet.data.batches import ArrayBatches, Batch, named_targets
+from modnet.data.dataset import Dataset
+from modnet.engine.network import Network, Pass
+from modnet.kinds.optimizer import Optimizer
+from modnet.plugins.registry import Registry, default_registry
+from modnet.specs.model import TrainingSpec
+from modnet.training.objective import Objective, Penalty
+from modnet.training.optimization import Optimization
+from modnet.training.tally import Tally
+from modnet.words import in_columns, readable_bytes
+
+PEAK_SIZE = 1024
+"""Rows and columns of the product by which the machine's speed is measured."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """A node, or another part of a step: medians over the repeats.
+
+    Attributes:
+        name: of the node, or "(batch)" for gathering the samples, "(loss)" or "(optimizer)".
+        type: of the component; "" for the batch.
+        forward, backward: seconds. The batch and the loss have a time forward only, the optimizer backward only.
+        bytes: that its buffers take.
+        forward_operations, backward_operations: multiply-adds, each as two operations.
+    """
+
+    name: str
+    type: str
+    forward: float
+    backward: float
+    bytes: int
+    forward_operations: float = 0.0
+    backward_operations: float = 0.0
+
+    def speed(self, forward: bool = True, backward: bool = True) -> float:
+        """10^9 operations per second in those passes; 0 where there are none."""
+        operations = self.forward_operations * forward + self.backward_operations * backward
+        return operations / (self.forward * forward + self.backward * backward) / 1e9 if operations else 0.0
+
+
+@dataclass(frozen=True)
+class Profile:
+    """Where the time of a training step goes; prints as a table.
+
+    Attributes:
+        rows: the batch, the nodes in order, the loss, and the optimizer with clipping and penalties.
+        batch: samples in the step.
+        peak: what this machine reached in a large product, in 10^9 operations per second.
+    """
+
+    rows: tuple[Row, ...]
+    batch: int
+    peak: float
+
+    @property
+    def seconds(self) -> float:
+        """Of the whole step."""
+        return sum(row.forward + row.backward for row in self.rows)
+
+    def plain(self) -> dict[str, Any]:
+        """The figures as plain values: seconds, bytes and GFLOP/s."""
+        rows = [
+            {
+                "name": row.name,
+                "type": row.type,
+                "forward": row.forward,
+                "backward": row.backward,
+                "bytes": row.bytes,
+                "forward_gflops": row.speed(backward=False),
+                "backward_gflops": row.speed(forward=False),
+            }
+            for row in self.rows
+        ]
+        return {"batch": self.batch, "seconds": self.seconds, "peak_gflops": self.peak, "rows": rows}
+
+    def __str__(self) -> str:
+        head = ("node", "type", "forward", "GFLOP/s", "backward", "GFLOP/s", "of peak", "share", "buffers")
+        table = [head]
+        for row in self.rows:
+            speed = row.speed()
+            table.append(
+                (
+                    row.name,
+                    row.type,
+                    _time(row.forward),
+                    _speed(row.speed(backward=False)),
+                    _time(row.backward),
+                    _speed(row.speed(forward=False)),
+                    f"{speed / self.peak:.0%}" if speed else "",
+                    f"{(row.forward + row.backward) / self.seconds:.0%}" if self.seconds else "",
+                    readable_bytes(row.bytes),
+                )
+            )
+        whole = f"a step of {self.batch} samples: {_time(self.seconds)}"
+        whole += f"; this machine's products reach {self.peak:.0f} GFLOP/s"
+        return "\n".join([*in_columns(table, left=2), whole])
+
+
+def profile(
+    network: Network,
+    x: Any,
+    y: Any = None,
+    *,
+    batch_size: int | None = None,
+    repeats: int = 30,
+    registry: Registry | None = None,
+) -> Profile:
+    """Times the parts of training steps; the network is not changed.
+
+    The steps are those of `train`, with the loss and the optimizer of the network's training. Without targets, or where
+    the network has no loss, a gradient of ones enters in place of the loss's.
+
+    Args:
+        x, y: as for `train`: all samples, or a batch.
+        batch_size: by default as many as the training takes at a time, at most all.
+        repeats: steps that are timed, after two that are not.
+        registry: whose kernels run, and where the optimizer is looked up if the spec names none.
+    """
+    registry = registry or default_registry()
+    training = network.training
+    twin = Network(network.spec, network.graph)
+    np.copyto(twin.parameters.flat, network.parameters.flat)
+    np.copyto(twin.state.flat, network.state.flat)
+    with_targets = training is not None and (y is not None or (isinstance(x, Dataset) and bool(x.targets)))
+    objective = Objective(twin, cast(TrainingSpec, training), registry.kernels) if with_targets else None
+    batches = _batches(twin, objective, training, x, y, batch_size)
+
+    clock = _Clock()
+    gradients = twin.parameters.like()
+    rng = np.random.default_rng(0)
+    wanted = objective.wanted if objective else list(twin.graph.outputs.values())
+    run = Pass(twin, wanted, training=True, gradients=gradients, rng=rng, kernels=registry.kernels)
+    run.instrument(clock.timed)
+    optimizer = (training.optimizer if training else None) or registry.find(Optimizer, "adam")()
+    reached = objective.reached if objective else None
+    optimization = Optimization(twin, optimizer, gradients, registry.kernels, reached)
+    penalty = Penalty(twin, gradients, reached)
+
+    def change() -> None:
+        penalty.add()
+        if training:
+            optimization.clip(training.gradient_clipping, training.gradient_value_clipping)
+        optimization.step(0.0)
+
+    gather, update = clock.timed("batch", next), clock.timed("optimizer", change)
+    measure = clock.timed("loss", objective.measure) if objective else None
+    order: Iterator[Batch] = iter(())
+    for _ in range(repeats + 2):
+        try:
+            batch = gather(order)
+        except StopIteration:  # an epoch has ended; the first batch of the next one brings its order with it
+            order = batches.epoch(rng)
+            batch = gather(order)
+        values = run.forward(batch.inputs)
+        if objective is not None and measure is not None:
+            _, slopes = measure(values, batch, Tally(objective), run.wanted_masks())
+        else:
+            slopes = [np.ones_like(value) for value in values]
+        run.backward(slopes)
+        update()
+
+    rows = [Row("(batch)", "", clock.median("batch"), 0.0, sum(array.nbytes for array in batch.inputs))]
+    rows += _node_rows(run, batch, clock)
+    if objective is not None:
+        types = ", ".join(dict.fromkeys(head.loss.type for head in objective.heads))
+        held = sum(head.training.nbytes for head in objective.heads)
+        rows.append(Row("(loss)", types, clock.median("loss"), 0.0, held))
+    held = gradients.flat.nbytes * (1 + len(optimization.slots))
+    rows.append(Row("(optimizer)", optimizer.type, 0.0, clock.median("optimizer"), held))
+    return Profile(tuple(rows), len(batch), _peak(twin.dtype))
+
+
+def _batches(
+    network: Network, objective: Objective | None, training: TrainingSpec | None, x: Any, y: Any, size: int | None
+) -> ArrayBatches:
+    rows = x.rows if isinstance(x, Dataset) else None
+    inputs = network.arrays(x.inputs if isinstance(x, Dataset) else x)
+    targets = {}
+    if objective is not None:
+        targets = named_targets(x.targets if isinstance(x, Dataset) else y, [head.name for head in objective.heads])
+    samples = len(inputs[0]) if rows is None else len(rows)
+    size = size or (training.batch_size if training else samples)
+    return ArrayBatches(inputs, targets, None, min(size, samples) or 1, rows)
+
+
+def _node_rows(run: Pass, batch: Batch, clock: _Clock) -> Iterator[Row]:
+    """The rows of the nodes, after a pass of that batch."""
+    network, values = run.network, run.values()
+    shapes = {slot: array.shape[1:] for slot, array in enumerate(batch.inputs)}
+    for slot, context in run.contexts.items():
+        node = network.graph.nodes[slot - len(network.inputs)]
+        shapes[slot] = values[node.name].shape[1:]
+        forward, backward = clock.median((slot, "forward")), clock.median((slot, "backward"))
+        # A node that learns makes the gradients of its parameters and, where it is wanted, that of its input.
+        operations = 2.0 * len(batch) * node.layer.multiply_adds(*(shapes[source] for source in node.inputs))
+        backwards = operations * (1 + context.needs_input_gradient) if backward else 0.0
+        yield Row(node.name, node.layer.type, forward, backward, context.nbytes, operations, backwards)
+
+
+class _Clock:
+    """Keeps the times of the calls that it has wrapped."""
+
+    def __init__(self) -> None:
+        self._times: dict[Any, list[float]] = {}
+
+    def timed(self, key: Any, call: Callable[..., Any]) -> Callable[..., Any]:
+        times = self._times[key] = []
+
+        def timed_call(*arguments: Any) -> Any:
+            started = time.perf_counter()
+            result = call(*arguments)
+            times.append(time.perf_counter() - started)
+            return result
+
+        return timed_call
+
+    def median(self, key: Any) -> float:
+        """Without the first two, in which buffers are made; 0 for a call that was never made."""
+        times: Sequence[float] = self._times[key][2:]
+        return float(np.median(times)) if times else 0.0
+
+
+def _peak(dtype: np.dtype[Any]) -> float:
+    a: Array = np.ones((PEAK_SIZE, PEAK_SIZE), dtype)
+    out = np.empty_like(a)
+    best = float("inf")
+    for _ in range(5):
+        started = time.perf_counter()
+        np.matmul(a, a, out=out)
+        best = min(best, time.perf_counter() - started)
+    return 2.0 * PEAK_SIZE**3 / best / 1e9
+
+
+def _time(seconds: float) -> str:
+    if not seconds:
+        return ""
+    if seconds < 1e-3:
+        return f"{seconds * 1e6:.0f} us"
+    return f"{seconds * 1e3:.2f} ms" if seconds < 1 else f"{seconds:.2f} s"
+
+
+def _speed(speed: float) -> str:
+    return f"{speed:.1f}" if speed else ""

@@ -1,0 +1,147 @@
+"""How messages quote, count, shorten and suggest."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import islice
+from numbers import Real
+from typing import Any
+
+Path = tuple[str | int, ...]
+
+
+MOST_CANDIDATES, LONGEST_CANDIDATE = 2000, 64
+"""Among so many names, and so long, the nearest one is looked for: a message is not worth more time, and a file may
+have any number of names.
+"""
+
+
+def show(value: Any) -> str:
+    """A value as a message quotes it, in the notation of a spec file."""
+    if value is None:
+        return "nothing"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, str):
+        text = value if len(value) <= 60 else value[:57] + "..."
+        return '"' + printable(text.replace("\\", "\\\\").replace('"', '\\"')) + '"'
+    if isinstance(value, int) and value.bit_length() > 256:
+        return f"a whole number of {value.bit_length()} bits"
+    if isinstance(value, Real):
+        return str(value)
+    if isinstance(value, Mapping):
+        return f"a table with type = {show(value['type'])}" if isinstance(value.get("type"), str) else "a table"
+    if isinstance(value, Sequence):
+        inner = ", ".join(show(item) for item in value[:6]) + (", ..." if len(value) > 6 else "")
+        return f"[{inner}]" if len(inner) <= 60 else f"a list of {len(value)}"
+    name = type(value).__name__
+    return f"an {name}" if name[0] in "aeiouAEIOU" or name == "ndarray" else f"a {name}"
+
+
+def nearest(name: str, names: Iterable[str]) -> str | None:
+    """The one of `names` that `name` was most likely meant to be, or None."""
+    if len(name) > LONGEST_CANDIDATE:
+        return None
+    candidates = [name for name in islice(names, MOST_CANDIDATES) if len(name) <= LONGEST_CANDIDATE]
+    folded = {candidate.replace("_", "").replace("-", "").lower(): candidate for candidate in candidates}
+    key = name.replace("_", "").replace("-", "").lower()
+    if key in folded:
+        return folded[key]
+    import difflib  # only for messages
+    import heapq
+
+    matcher = difflib.SequenceMatcher(b=key)
+
+    def promise(candidate: str) -> float:
+        """How near it is at most; cheap where it is far."""
+        matcher.set_seq1(candidate)
+        bound = matcher.real_quick_ratio()
+        return bound if bound < 0.6 else matcher.quick_ratio()
+
+    # The exact ratio takes long, and only the names that promise most are worth it.
+    promising = heapq.nlargest(20, folded, key=promise)
+    found = difflib.get_close_matches(key, promising, n=1, cutoff=0.6)
+    return folded[found[0]] if found else None
+
+
+def did_you_mean(name: str, names: Iterable[str]) -> str:
+    """`; did you mean "x"?`, or "" where nothing is near."""
+    found = nearest(name, names)
+    return f"; did you mean {show(found)}?" if found else ""
+
+
+def path_text(path: Path) -> str:
+    """("network", "layers", 2, "type") -> network.layers[2].type"""
+    text = ""
+    for part in path:
+        if isinstance(part, int):
+            text += f"[{part}]"
+        elif (
+            isinstance(part, str) and 0 < len(part) <= 60 and all(letter.isalnum() or letter in "_-" for letter in part)
+        ):
+            text += f".{part}" if text else part
+        else:
+            text += f".{show(part)}" if text else show(part)
+    return text
+
+
+MOST_LISTED = 20
+"""Of a list in a message so many are shown."""
+
+
+def printable(text: str) -> str:
+    """The text with what could steer a terminal made visible: names and values in a file can be anything."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+def harmless(text: str) -> str:
+    """`printable`, but line breaks and tabs stay."""
+    if text.replace("\n", "").replace("\t", "").isprintable():
+        return text
+    return "".join(c if c.isprintable() or c in "\n\t" else printable(c) for c in text)
+
+
+def legible(name: str, longest: int = 80) -> str:
+    """A name from a file as it can stand in a message: short, on one line, with nothing that moves a terminal."""
+    return printable(name[:longest]) + ("..." if len(name) > longest else "")
+
+
+def itemised(items: Iterable[str], title: str = "") -> list[str]:
+    """A line for each item, behind the title; the first ones, and how many more there are."""
+    lines = []
+    count = 0
+    for count, text in enumerate(items, 1):
+        if count <= MOST_LISTED:
+            lines.append(f"{title}{text}")
+    if count > MOST_LISTED:
+        lines.append(f"{title}{count - MOST_LISTED:,} more")
+    return lines
+
+
+def in_columns(rows: Sequence[Sequence[str]], left: int) -> list[str]:
+    """The lines of a table whose first columns, so many, are aligned on the left, and the others on the right."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = []
+    for row in rows:
+        cells = [text.ljust(width) for text, width in zip(row[:left], widths[:left], strict=True)]
+        cells += [text.rjust(width) for text, width in zip(row[left:], widths[left:], strict=True)]
+        lines.append("  ".join(cells).rstrip())
+    return lines
+
+
+def shape_text(shape: tuple[int | None, ...]) -> str:
+    """A shape as text; a variable axis is "any"."""
+    inner = ", ".join("any" if axis is None else str(axis) for axis in shape)
+    return f"({inner},)" if len(shape) == 1 else f"({inner})"
+
+
+def readable_bytes(count: int) -> str:
+    """1536 -> "1.5 kB"; decimal units."""
+    size = float(count)
+    for unit in ("B", "kB", "MB", "GB"):
+        if size < 1000 or unit == "GB":
+            return f"{count} B" if unit == "B" else f"{size:.1f} {unit}" if size < 100 else f"{size:.0f} {unit}"
+        size /= 1000
+    raise AssertionError
