@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from modnet.configuration.fields import field as field
+    from modnet.engine.build import build as build
     from modnet.engine.network import Network as Network
-    from modnet.engine.network import build as build
     from modnet.errors import AmbiguousType as AmbiguousType
     from modnet.errors import BrokenPlugin as BrokenPlugin
     from modnet.errors import ChecksumMismatch as ChecksumMismatch
@@ -69,10 +69,8 @@ if "MODNET_NUM_THREADS" in os.environ:
 
 _HOMES = {
     "modnet.configuration.fields": ("field",),
-    "modnet.engine.network": (
-        "Network",
-        "build",
-    ),
+    "modnet.engine.build": ("build",),
+    "modnet.engine.network": ("Network",),
     "modnet.errors": (
         "AmbiguousType",
         "BrokenPlugin",

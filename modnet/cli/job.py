@@ -51,7 +51,7 @@ class Job:
         Raises:
             SpecError: with all faults, each with its place in the file or in `--set`.
         """
-        from modnet.engine.network import plan
+        from modnet.engine.build import plan
 
         load_plugin_files(plugins)
         overrides = parse_settings(settings)

@@ -12,7 +12,8 @@ import numpy as np
 from modnet.arrays import Array
 from modnet.data.batches import ArrayBatches, Batch, named_targets
 from modnet.data.dataset import Dataset
-from modnet.engine.network import Network, Pass
+from modnet.engine.network import Network
+from modnet.engine.passes import Pass
 from modnet.kinds.optimizer import Optimizer
 from modnet.plugins.registry import Registry, default_registry
 from modnet.specs.model import TrainingSpec

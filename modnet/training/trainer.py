@@ -22,7 +22,8 @@ from modnet.data.batches import ArrayBatches, Batch, Batches, StreamBatches, nam
 from modnet.data.batches import sample_weights as weight_array
 from modnet.data.dataset import Dataset
 from modnet.data.split import row_classes, split, warn_of_unseen
-from modnet.engine.network import Network, Pass
+from modnet.engine.network import Network
+from modnet.engine.passes import Pass
 from modnet.errors import DataError, Diverged, PluginError, SpecError, TrainingError
 from modnet.kinds.callback import Callback
 from modnet.kinds.optimizer import Optimizer

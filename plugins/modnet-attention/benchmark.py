@@ -57,7 +57,7 @@ def step_of_modnet(kernels, steps, batch, hidden, causal=False):
     import numpy as np
 
     import modnet
-    from modnet.engine.network import Pass
+    from modnet.engine.passes import Pass
 
     # A trainable layer of next to no cost, so that the block has a gradient of its input, as in torch.
     before = {"type": "positional_embedding", "max_length": steps}

@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 
 import modnet
-from modnet.engine.network import Pass, plan
+from modnet.engine.build import plan
+from modnet.engine.passes import Pass
 from modnet.testing.gradients import directional_error
 
 
@@ -232,8 +233,8 @@ def test_there_are_as_many_passes_as_there_were_predictions_at_once():
 
 
 def test_memory_that_many_predictions_at_once_have_taken_does_not_stay(monkeypatch):
-    monkeypatch.setattr("modnet.engine.network.SMALL_PASS", 1000)
-    monkeypatch.setattr("modnet.engine.network.IDLE_BYTES", 100_000)
+    monkeypatch.setattr("modnet.engine.passes.SMALL_PASS", 1000)
+    monkeypatch.setattr("modnet.engine.passes.IDLE_BYTES", 100_000)
     network = meeting(8, width=100)
     x = np.ones((60, 4))  # two buffers of 48,000 bytes at the most
     in_threads(8, lambda number: network.predict(x))
@@ -243,8 +244,8 @@ def test_memory_that_many_predictions_at_once_have_taken_does_not_stay(monkeypat
 
 
 def test_one_pass_stays_however_large_it_is(monkeypatch):
-    monkeypatch.setattr("modnet.engine.network.SMALL_PASS", 10)
-    monkeypatch.setattr("modnet.engine.network.IDLE_BYTES", 100)
+    monkeypatch.setattr("modnet.engine.passes.SMALL_PASS", 10)
+    monkeypatch.setattr("modnet.engine.passes.IDLE_BYTES", 100)
     network = build([linear(32), "tanh", linear(3)])
     network.predict(np.ones((50, 4)))
     (kept,) = network._passes._idle
@@ -621,7 +622,7 @@ def test_what_cannot_be_had_in_pieces_is_said():
 def megabytes(monkeypatch):
     """A process that can have 100 MB."""
     monkeypatch.setattr("modnet.memory.limit", lambda: 100 * 10**6)
-    monkeypatch.setattr("modnet.engine.network.limit", lambda: 100 * 10**6)
+    monkeypatch.setattr("modnet.engine.passes.limit", lambda: 100 * 10**6)
 
 
 def widening(rounds, times=2):
@@ -679,7 +680,7 @@ def test_a_variable_axis_counts_as_long_as_it_is(megabytes):
 
 
 def test_work_without_an_end_is_refused(monkeypatch):
-    monkeypatch.setattr("modnet.engine.network.WORK_LIMIT", 10_000)
+    monkeypatch.setattr("modnet.engine.passes.WORK_LIMIT", 10_000)
     build([linear(9)], (1000,)).predict(np.ones((2, 1000)))
     message = r"one sample takes 1\.1e\+04 multiply-adds, and 1e\+04 is the limit"
     with pytest.raises(modnet.TooLarge, match=message):

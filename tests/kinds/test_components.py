@@ -8,7 +8,7 @@ import pytest
 import modnet
 from modnet import Composite, Layer, Loss
 from modnet.configuration.checker import Checker
-from modnet.engine.network import Pass
+from modnet.engine.passes import Pass
 from modnet.kinds import KINDS
 from modnet.kinds.activation import Activation
 from modnet.plugins.builtin import BUILTIN, GROUPS

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import modnet
-from modnet.engine.network import Pass
+from modnet.engine.passes import Pass
 from modnet.kinds.layer import Layer
 from modnet.plugins.kernels import NUMPY_ONLY
 from modnet.plugins.registry import Registry

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import modnet
-from modnet.engine.network import Pass
+from modnet.engine.passes import Pass
 from modnet.kinds.component import Example
 from modnet.kinds.layer import Layer
 from modnet.kinds.node import Node

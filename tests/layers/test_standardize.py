@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import modnet
-from modnet.engine.network import Pass
+from modnet.engine.passes import Pass
 from modnet.errors import DataError, ShapeError, SpecError
 from modnet.layers import Standardize, Unstandardize
 from modnet.layers.standardize import scaling_state

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from modnet.engine.network import build
+from modnet.engine.build import build
 from modnet.errors import BrokenPlugin, ModnetError
 from modnet.kinds.callback import Callback
 from modnet.plugins.hooks import PluginManager, hookimpl

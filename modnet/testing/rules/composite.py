@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from modnet.arrays import Array, Shape, common_mask
-from modnet.engine.network import Network, build
+from modnet.engine.build import build
+from modnet.engine.network import Network
 from modnet.errors import ShapeError, SpecError
 from modnet.kinds.context import Context
 from modnet.kinds.layer import Parameter, State

@@ -13,7 +13,9 @@ from typing import Any
 import numpy as np
 
 from modnet.arrays import Array, Shape
-from modnet.engine.network import Network, Pass, build
+from modnet.engine.build import build
+from modnet.engine.network import Network
+from modnet.engine.passes import Pass
 from modnet.errors import DataError
 from modnet.kinds.layer import Layer
 from modnet.kinds.node import Node

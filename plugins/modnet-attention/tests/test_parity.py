@@ -6,7 +6,7 @@ from modnet_attention.attention import MultiHeadAttention
 from modnet_attention.positions import RotaryEmbedding
 
 import modnet
-from modnet.engine.network import Pass
+from modnet.engine.passes import Pass
 from modnet.testing import layer_context
 
 torch = pytest.importorskip("torch", reason="torch (extra `parity`) is not installed")

@@ -10,7 +10,7 @@ from modnet_conv.pooling import AveragePool1d, AveragePool2d, GlobalMaxPool, Max
 from modnet_conv.resampling import Upsample2d, ZeroPad2d
 
 import modnet
-from modnet.engine.network import Pass
+from modnet.engine.passes import Pass
 from modnet.testing.gradients import layer_context
 
 torch = pytest.importorskip("torch", reason="the comparison is with torch: extra parity")

@@ -5,7 +5,7 @@ import pytest
 from modnet_recurrent import GRU, LSTM, RNN, from_torch
 
 import modnet
-from modnet.engine.network import Pass
+from modnet.engine.passes import Pass
 from modnet.testing import layer_context
 
 torch = pytest.importorskip("torch", reason="torch (extra `parity`) is not installed")

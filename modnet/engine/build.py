@@ -1,0 +1,60 @@
+"""From a spec to a network."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from modnet.engine.graph import build_graph
+from modnet.engine.network import Network, checked_seed
+from modnet.errors import SpecError
+from modnet.plugins.registry import Registry
+
+if TYPE_CHECKING:
+    from modnet.specs.reader import SpecLike
+
+
+def build(
+    spec: SpecLike,
+    *,
+    seed: int | None = None,
+    dtype: str | None = None,
+    registry: Registry | None = None,
+) -> Network:
+    """A network with fresh parameters.
+
+    Args:
+        spec: the path of a spec file, the same as a dict, or a `Spec`. A dict may hold components in place of tables.
+        seed: of the initial parameters; by default the spec's `training.seed`, or 0.
+        dtype: "float32" or "float64", in place of the spec's.
+        registry: where components are looked up; by default the process's own.
+
+    Raises:
+        SpecError: with every fault of the spec, and where it stands.
+        PluginError: a component is broken.
+        TooLarge: the arrays need more memory than there is.
+        ValueError: the seed is no whole number >= 0.
+    """
+    network = plan(spec, seed=seed, dtype=dtype, registry=registry)
+    _ = network.parameters, network.state
+    return network
+
+
+def plan(
+    spec: SpecLike, *, seed: int | None = None, dtype: str | None = None, registry: Registry | None = None
+) -> Network:
+    """What `build` gives, but for that the arrays are allocated and drawn when they are first asked for.
+
+    Who needs shapes alone never asks for them, and so may look at networks of any size. Raises as `build`.
+    """
+    from modnet.specs.reader import located_error, read_spec  # a network from a model file has no use for it
+
+    checked, source = read_spec(spec, registry, {"network.dtype": dtype} if dtype else None)
+    try:
+        graph = build_graph(checked.network)
+    except SpecError as error:
+        raise located_error(error, source) from None
+    network = Network(checked, graph)
+    if seed is None:
+        seed = checked.training.seed if checked.training else 0
+    network.seed = checked_seed(seed)
+    return network

@@ -1,0 +1,445 @@
+"""How a batch passes through a network, forward and backward, and what that takes."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from modnet.arrays import Array, Shape, beyond_error, common_mask
+from modnet.engine.graph import GraphNode
+from modnet.engine.parameters import FlatArray
+from modnet.errors import DataError, ShapeError, TooLarge
+from modnet.kinds.activation import Activation
+from modnet.kinds.context import Context
+from modnet.memory import limit, require
+from modnet.words import show
+
+if TYPE_CHECKING:
+    from modnet.engine.network import Network
+    from modnet.plugins.kernels import Kernels
+
+
+FEWEST_ROWS, MOST_ROWS = 64, 4096
+"""The least and the greatest number of rows in such a part, unless `predict` is told another."""
+
+PREDICTION_BYTES = 4 << 20
+"""What the output of one node may take while `predict` sends a large input through the network in parts."""
+
+
+MOST_COSTS = 256
+"""For so many shapes of samples a pass remembers what they take."""
+
+
+WORK_LIMIT, WORK_OF_A_NUMBER = 10**14, 100
+"""What one sample may cost: multiply-adds, and numbers that a node gives, each of which is written to memory and read
+from there and so takes the time of many. That is a quarter of an hour on a fast processor; a few bytes of a file (an
+image that is enlarged in every node) can ask for years.
+"""
+
+
+IDLE_BYTES, SMALL_PASS = 64 << 20, 1 << 20
+"""What the passes of predictions may hold together while nobody uses them, and what a pass holds that always stays."""
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What it takes at least to send samples of one shape through a network.
+
+    Attributes:
+        row: bytes for each sample: the inputs and the output of the node that has the most.
+        once: bytes beside that, however many samples there are.
+        work: multiply-adds for a sample, and WORK_OF_A_NUMBER for each number that a node gives.
+        label: of the node that needs the most memory.
+    """
+
+    row: int
+    once: int
+    work: int
+    label: str
+
+    def rows_that_fit(self, most: int) -> int:
+        """So many samples, or as many as there is memory for; 1 at least."""
+        available = limit()
+        return most if available is None else max(1, min(most, (available - self.once) // max(self.row, 1)))
+
+    def require(self, rows: int) -> None:
+        """Raises TooLarge where so many samples at a time need more memory than there is."""
+        hint = "a smaller batch_size needs less" if rows > 1 else ""
+        require(rows * self.row + self.once, f"{self.label} for {rows} sample{'s' * (rows != 1)}", hint)
+
+
+_Call = tuple[int, Any, Any, Context, tuple[int, ...]]
+"""Slot, forward, backward, context and sources of a node."""
+
+
+class Pass:
+    """The way of batches through a network, again and again: one context for each node, with its buffers.
+
+    A pass is used by one thread at a time. It runs the nodes that the wanted slots depend on, and no others.
+
+    Args:
+        network: the network.
+        wanted: the slots whose values `forward` gives.
+        training: whether the layers are told that this is training.
+        gradients: where `backward` writes the parameters' gradients; None for a pass that only goes forward.
+        rng: for layers that draw random numbers.
+        kernels: faster code for some of the layers; without it they run on their own.
+
+    Attributes:
+        masks: slot -> the mask of its sequences in the last `forward`, for those that have one.
+        held: one number, the bytes of all buffers; the contexts count it up.
+        only_cost: what `cost` has found where samples have one shape, so that it need not be asked again.
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        wanted: Sequence[int],
+        *,
+        training: bool = False,
+        gradients: FlatArray | None = None,
+        rng: np.random.Generator | None = None,
+        kernels: Kernels | None = None,
+    ) -> None:
+        self.network = network
+        self.wanted = tuple(wanted)
+        self.gradients = gradients
+        self._first = len(network.inputs)
+        self._dtypes = network.input_dtypes()
+        self._order = self._ancestors()
+        self._readers = Counter(source for slot in self._order for source in self._node(slot).inputs)
+        self._values: list[Any] = [None] * (self._first + len(network.graph.nodes))
+        self._learning = self._nodes_to_learn() if gradients is not None else set()
+        self._storages = self._shared_storages() if gradients is None else {}
+        self._shared: list[tuple[Array, Array]] = []
+        self._zeroed: list[Array] = []
+        self.held = [0]
+        self._conversion = Context(network.dtype, meter=self.held)
+        self._seen = False
+        self._costs: dict[tuple[Shape, ...], Cost] = {}
+        self.only_cost: Cost | None = None
+        self._masked = any(self._node(slot).layer.makes_mask for slot in self._order)
+        self.masks: dict[int, Array] = {}
+        self._raw: list[Context] = []
+        self.contexts = {slot: self._context(slot, training, rng) for slot in self._order}
+        self._calls: list[_Call] = []
+        for slot in self._order:
+            layer = self._node(slot).layer
+            methods: list[Any] = [layer.forward, layer.backward]
+            if kernels is not None:
+                methods = [kernels.method(layer, name, network.dtype) for name in ("forward", "backward")]
+            self._calls.append((slot, *methods, self.contexts[slot], self._node(slot).inputs))
+            self.contexts[slot].masks = (None,) * len(self._node(slot).inputs)
+            if layer.raw_input:
+                self.contexts[slot].raw = self.contexts[slot].masks
+                self._raw.append(self.contexts[slot])
+
+    def _node(self, slot: int) -> GraphNode:
+        return self.network.graph.nodes[slot - self._first]
+
+    def _ancestors(self) -> list[int]:
+        needed = set(self.wanted)
+        for slot in range(len(self.network.graph.nodes) + self._first - 1, self._first - 1, -1):
+            if slot in needed:
+                needed.update(self._node(slot).inputs)
+        return sorted(slot for slot in needed if slot >= self._first)
+
+    def _nodes_to_learn(self) -> set[int]:
+        """The slots through which gradients flow: nodes that have trainable parameters at or before them."""
+        learning: set[int] = set()
+        for slot in self._order:
+            node = self._node(slot)
+            if (node.parameters and node.trainable) or any(source in learning for source in node.inputs):
+                learning.add(slot)
+        return learning
+
+    def _context(self, slot: int, training: bool, rng: np.random.Generator | None) -> Context:
+        network, node = self.network, self._node(slot)
+        grads: dict[str, Array] = {}
+        if self.gradients is not None:
+            grads = network.arrays_of(self.gradients, node, node.parameters)
+            if node.owner is not None and slot in self._learning:
+                own = {name: np.zeros_like(array) for name, array in grads.items()}
+                self._shared += [(grads[name], own[name]) for name in own]
+                if node.owner + self._first not in self._learning:
+                    self._zeroed += grads.values()
+                grads = own
+        return Context(
+            network.dtype,
+            network.arrays_of(network.parameters, node, node.parameters),
+            grads,
+            network.arrays_of(network.state, node, node.state),
+            rng,
+            # A frozen batch_norm keeps its running statistics and uses them; dropout has nothing to freeze.
+            training and (node.trainable or not node.parameters),
+            any(source in self._learning for source in node.inputs),
+            self._may_overwrite_input(slot, training),
+            self._storages.get(slot),
+            self.held,
+        )
+
+    def _shared_storages(self) -> dict[int, list[Array]]:
+        """Slot -> where its node keeps its buffers in a pass that only goes forward.
+
+        Nodes share a storage where the one's output has been read for the last time before the other is reached. A
+        layer that does not say that its output is its own may give views of its inputs. An activation that overwrites
+        its input needs no storage.
+        """
+        last: dict[int, float] = dict.fromkeys(self.wanted, math.inf)
+        for slot in reversed(self._order):
+            own = self._node(slot).layer.scratch_output and not self._may_overwrite_input(slot, False)
+            until = slot if own else last.get(slot, slot)
+            for source in self._node(slot).inputs:
+                last[source] = max(last.get(source, source), until)
+        storages: dict[int, list[Array]] = {}
+        free: list[list[Array]] = []
+        ending: dict[float, list[int]] = {}
+        for slot in self._order:
+            ending.setdefault(last.get(slot, slot), []).append(slot)
+        for slot in self._order:
+            if not self._may_overwrite_input(slot, False):
+                storages[slot] = free.pop() if free else []
+            free += [storages[ended] for ended in ending.get(slot, ()) if ended in storages]
+        return storages
+
+    def _may_overwrite_input(self, slot: int, training: bool) -> bool:
+        source = self._node(slot).inputs[0]
+        if source < self._first or source in self.wanted or not self._node(source).layer.scratch_output:
+            return False
+        layer = self._node(slot).layer
+        return isinstance(layer, Activation) and self._readers[source] == 1 and not (training and layer.needs_input)
+
+    def cost(self, inputs: Sequence[Array]) -> Cost:
+        """What it takes to send these through; looked at once for samples of one shape.
+
+        Raises:
+            TooLarge: more work than anybody waits for.
+        """
+        shapes = (inputs[0].shape[1:],) if len(inputs) == 1 else tuple(array.shape[1:] for array in inputs)
+        found = self._costs.get(shapes)
+        if found is None:
+            if len(self._costs) >= MOST_COSTS:
+                self._costs.clear()
+            found = self._cost(shapes)
+            if found.work > WORK_LIMIT:
+                count = f"{found.work:.2g}" if found.work < 10**300 else "10^300"
+                raise TooLarge(f"one sample takes {count} multiply-adds, and {WORK_LIMIT:.0e} is the limit")
+            self._costs[shapes] = found
+            if not any(None in shape for shape in self.network.inputs.values()):
+                self.only_cost = found
+        return found
+
+    def _cost(self, inputs: tuple[Shape, ...]) -> Cost:
+        shapes: dict[int, Shape] = dict(enumerate(inputs))
+        most = (0, 0, "the input")
+        work = 0
+        itemsize = self.network.dtype.itemsize
+        for slot in self._order:
+            node = self._node(slot)
+            given = [shapes[source] for source in node.inputs if source in shapes]
+            if len(given) < len(node.inputs):
+                continue
+            layer, shape = node.layer, node.shape
+            if any(None in known for known in node.input_shapes):
+                try:
+                    shape = layer.output_shape(*given)
+                except ShapeError:  # such as a sequence that is too short; the layer itself says more of it
+                    continue
+            shapes[slot] = shape
+            numbers = _numbers(shape)
+            row = (numbers + sum(_numbers(shapes[source]) for source in set(node.inputs))) * itemsize
+            most = max(most, (row, layer.scratch_size(*given) * itemsize, node.label()), key=lambda item: sum(item[:2]))
+            work += layer.multiply_adds(*given) + WORK_OF_A_NUMBER * numbers
+        return Cost(*most[:2], work, most[2])
+
+    def forward(self, inputs: Sequence[Array]) -> list[Array]:
+        """The values of the wanted slots; they are valid until the next call.
+
+        Raises:
+            TooLarge: from the first call, where the batch needs more memory than there is, or endless time.
+        """
+        if not self._seen:
+            self.cost(inputs).require(len(inputs[0]))
+        values = self._values
+        self._conversion.begin()
+        for slot, (array, dtype) in enumerate(zip(inputs, self._dtypes, strict=True)):
+            values[slot] = array if array.dtype == dtype else self._converted(array, dtype, slot)
+        calls = self._with_masks() if self._masked else self._calls
+        slot = 0
+        try:
+            for slot, forward, _, context, sources in calls:
+                context.begin()
+                if context.raw:
+                    context.raw = tuple(self.raw(source, inputs) for source in sources)
+                if len(sources) == 1:
+                    values[slot] = forward(context, values[sources[0]])
+                else:
+                    values[slot] = forward(context, *[values[source] for source in sources])
+        except ShapeError as error:
+            node = self._node(slot)
+            given = " and ".join(str(values[source].shape) for source in node.inputs)
+            message = f"{node.label()}: {error.message}; it was given {given}, the batch first"
+            raise ShapeError(message, error.hint) from error
+        for context in self._raw:
+            context.raw = (None,) * len(context.raw)  # the caller's arrays may be large, and are not ours to keep
+        if not self._seen:
+            self._check_shapes()
+        return [values[slot] for slot in self.wanted]
+
+    def _with_masks(self) -> Iterator[_Call]:
+        """The calls of the nodes; before each its context is given masks, and after it the output's mask is kept."""
+        masks: dict[int, Array] = {}
+        self.masks = masks
+        for call in self._calls:
+            slot, _, _, context, sources = call
+            context.masks = tuple(masks.get(source) for source in sources)
+            context.output_mask = common = common_mask(context.masks)
+            yield call
+            mask = context.output_mask
+            if mask is None:
+                continue
+            if self.gradients is None and mask is not common:
+                # It may lie in a buffer, and outlives the output, whose storage then goes to other nodes.
+                mask = mask.copy()
+            # A layer that takes all steps together, or makes others of them, ends the mask's way.
+            if self._values[slot].shape[1:2] == mask.shape[1:]:
+                masks[slot] = mask
+
+    def raw(self, slot: int, inputs: Sequence[Array]) -> Array | None:
+        """What was given to the network, in another dtype than its readers take, where a slot has that and no more.
+
+        A node gives its input itself where it only looks at it, as one that makes a mask does.
+        """
+        while slot >= self._first:
+            source = self._node(slot).inputs[0]
+            if self._values[slot] is not self._values[source]:
+                return None
+            slot = source
+        return inputs[slot] if inputs[slot].dtype != self._dtypes[slot] else None
+
+    def wanted_masks(self) -> list[Array | None]:
+        """Which steps of the wanted values count in the last `forward`, (batch, time) or None; [] without any masks."""
+        return [self.masks.get(slot) for slot in self.wanted] if self._masked else []
+
+    def _converted(self, array: Array, dtype: np.dtype[Any], slot: int) -> Array:
+        """The input in a buffer of the dtype that its readers take."""
+        converted = self._conversion.buffer(array.shape, dtype)
+        to_ids = dtype.kind == "i" and array.dtype.kind == "f" and array.size > 0
+        # What is too large for an integer would become another one; nan compares as False.
+        fits = not to_ids or (float(array.min()) > -(2**62) and float(array.max()) < 2**62)
+        if fits:
+            try:
+                with np.errstate(over="raise"):
+                    np.copyto(converted, array, casting="unsafe")
+            except FloatingPointError:
+                raise beyond_error(list(self.network.inputs)[slot], array, dtype) from None
+        if not fits or (to_ids and not np.array_equal(converted, array)):
+            name = list(self.network.inputs)[slot]
+            raise DataError(f"input {show(name)}: expected whole numbers (ids), found others")
+        return converted
+
+    def _check_shapes(self) -> None:
+        """Holds each layer, once, to the shape that it has announced."""
+        for slot in self._order:
+            node, found = self._node(slot), self._values[slot].shape[1:]
+            if len(found) != len(node.shape) or any(e not in (None, f) for e, f in zip(node.shape, found, strict=True)):
+                raise ShapeError(f"{node.label()}: its output_shape says {node.shape}, its forward gives {found}")
+        self._seen = True
+
+    def backward(self, gradients: Sequence[Array]) -> None:
+        """Writes the gradient of every trainable parameter.
+
+        Args:
+            gradients: those of the first wanted slots; they may be overwritten. Slots beyond them have none.
+        """
+        flowing: dict[int, Array] = {}
+        for slot, gradient in zip(self.wanted, gradients, strict=False):
+            self._flow(flowing, slot, gradient)
+        for array in self._zeroed:
+            array.fill(0)
+        for slot, _, backward, context, sources in reversed(self._calls):
+            if slot not in flowing:
+                continue
+            result = backward(context, flowing.pop(slot))
+            if not context.needs_input_gradient:
+                continue
+            for source, gradient in zip(sources, _separate(result), strict=True):
+                self._flow(flowing, source, gradient)
+        for total, own in self._shared:
+            total += own
+
+    def _flow(self, flowing: dict[int, Array], slot: int, gradient: Array) -> None:
+        if slot in self._learning:
+            if slot in flowing:
+                flowing[slot] += gradient
+            else:
+                flowing[slot] = gradient
+
+    def instrument(self, wrap: Callable[[tuple[int, str], Callable[..., Any]], Callable[..., Any]]) -> None:
+        """Replaces every call by `wrap((slot, "forward" or "backward"), call)`, to time it or to look at it."""
+        self._calls = [
+            (slot, wrap((slot, "forward"), forward), wrap((slot, "backward"), backward), context, sources)
+            for slot, forward, backward, context, sources in self._calls
+        ]
+
+    def forget(self) -> None:
+        """Lets go of the arrays of the last batch; the buffers stay."""
+        self._values = [None] * len(self._values)
+        for context in self.contexts.values():
+            context.saved = ()
+
+    def values(self) -> dict[str, Array]:
+        """Node name -> its output in the last `forward`, as far as it was run."""
+        return {self._node(slot).name: self._values[slot] for slot in self._order}
+
+
+class Passes:
+    """The passes of a network's predictions. Each prediction borrows one, so that no two use the same at once.
+
+    So there are as many as there were predictions at once, not as many as threads. A list's append and pop need no
+    lock, which a process that forks could leave taken for ever.
+    """
+
+    def __init__(self) -> None:
+        self._idle: list[Pass] = []
+
+    def borrow(self) -> Pass | None:
+        """The pass that was used last, whose buffers may still be in the cache; None if all are in use."""
+        try:
+            return self._idle.pop()
+        except IndexError:
+            return None
+
+    def give_back(self, used: Pass, rows: int) -> None:
+        """Takes a pass back that has seen so many rows, or drops it where enough memory is idle already."""
+        if rows > FEWEST_ROWS or used.held[0] > SMALL_PASS:
+            used.forget()
+            held = [other.held[0] for other in tuple(self._idle)]
+            if held and used.held[0] > SMALL_PASS and sum(held) + used.held[0] > IDLE_BYTES:
+                return
+        self._idle.append(used)
+
+
+def _numbers(shape: Shape) -> int:
+    return math.prod(axis or 1 for axis in shape)
+
+
+def has_nan(values: list[Array]) -> bool:
+    for value in values:  # noqa: SIM110  a generator takes as long as the rest of this
+        # To argmax nan is the greatest, and of few numbers it is found sooner than any sum or maximum.
+        if value.size and (greatest := value.item(value.argmax())) != greatest:
+            return True
+    return False
+
+
+def _separate(result: Any) -> list[Array]:
+    """The gradients of a layer's inputs, each an array that may be overwritten: a layer may give one for several."""
+    separate: list[Array] = []
+    for gradient in result if isinstance(result, tuple) else (result,):
+        separate.append(gradient.copy() if any(gradient is other for other in separate) else gradient)
+    return separate

@@ -1,0 +1,59 @@
+"""Prediction of sequences piece by piece."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from modnet.engine.passes import Pass, has_nan
+from modnet.errors import ShapeError
+from modnet.words import show
+
+if TYPE_CHECKING:
+    from modnet.engine.network import Network
+
+
+class Stream:
+    """Prediction of sequences piece by piece; made by `Network.stream`. Used by one thread at a time."""
+
+    def __init__(self, network: Network) -> None:
+        for name, shape in network.inputs.items():
+            if not shape or shape[0] is not None:
+                hint = 'give it the shape ["variable", ...]'
+                raise ShapeError(f"input {show(name)} is no sequence of any length, so it cannot come in pieces", hint)
+        for node in network.graph.nodes:
+            if not node.layer.streams:
+                raise ShapeError(f"{node.label()} needs whole sequences, so the network cannot have them in pieces")
+        self.network = network
+        self._pass = Pass(network, list(network.graph.outputs.values()))
+        self.reset()
+
+    def reset(self) -> None:
+        """Forgets what came before: the next piece is the first of its sequence."""
+        self._batch: int | None = None
+        for context in self._pass.contexts.values():
+            context.memory = {}
+
+    def predict(self, x: Any) -> Any:
+        """The outputs for the next piece of each sequence; the batch must be the same for all pieces.
+
+        Args:
+            x: an array (batch, time, ...), or for several inputs a mapping from input name to array; time may be 1.
+
+        Returns:
+            An array (batch, time, ...), or for several outputs a dict of them.
+
+        Raises:
+            ShapeError, DataError: as `Network.predict`.
+        """
+        arrays = self.network.arrays(x)
+        if self._batch not in (None, len(arrays[0])):
+            raise ShapeError(
+                f"the pieces before were of {self._batch} sequences, this one is of {len(arrays[0])}",
+                "reset() begins new ones",
+            )
+        self._batch = len(arrays[0])
+        values = self._pass.forward(arrays)
+        if has_nan(values):
+            raise self.network._no_prediction(values, arrays, 0)
+        outputs = {name: value.copy() for name, value in zip(self.network.graph.outputs, values, strict=True)}
+        return outputs if len(outputs) > 1 else next(iter(outputs.values()))
