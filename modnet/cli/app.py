@@ -15,7 +15,7 @@ import click
 
 import modnet
 from modnet.cli.output import discard, echo
-from modnet.errors import ModnetError, SpecError, TrainingError
+from modnet.errors import BrokenPlugin, ModnetError, SpecError, TrainingError
 from modnet.words import did_you_mean, harmless, nearest, show
 
 COMMANDS = (
@@ -119,7 +119,9 @@ class CommandGroup(click.Group):
         except Exception as error:
             if ctx.params["debug"]:
                 echo(traceback.format_exc(), err=True, nl=False)
-            status = report(error)
+            from modnet.plugins.faults import fault_of  # imports numpy, which --help does without
+
+            status = report(fault_of(error))
         return ctx.exit(status)
 
 
@@ -190,7 +192,8 @@ def report(error: Exception) -> int:
     status = FAILED
     message = str(error)
     if isinstance(error, ModnetError):
-        status = FAILED if isinstance(error, TrainingError) else WRONG_INPUT
+        at_work = isinstance(error, BrokenPlugin) and error.at_work
+        status = FAILED if at_work or isinstance(error, TrainingError) else WRONG_INPUT
     elif isinstance(error, MemoryError):
         message = f"not enough memory{f': {message}' if message else ''}"
     elif isinstance(error, OSError):

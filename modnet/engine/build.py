@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from modnet.engine.graph import build_graph
 from modnet.engine.network import Network, checked_seed
 from modnet.errors import SpecError
+from modnet.plugins.faults import NamingFaults
 from modnet.plugins.registry import Registry
 
 if TYPE_CHECKING:
@@ -35,7 +36,8 @@ def build(
         ValueError: the seed is no whole number >= 0.
     """
     network = plan(spec, seed=seed, dtype=dtype, registry=registry)
-    _ = network.parameters, network.state
+    with NamingFaults():
+        _ = network.parameters, network.state
     return network
 
 

@@ -9,11 +9,13 @@ from functools import cached_property
 
 from modnet.arrays import Shape
 from modnet.configuration.checker import MOST_PROBLEMS
+from modnet.engine.promises import declaration_fault, described
 from modnet.errors import Problem, ShapeError, SpecError
 from modnet.kinds.activation import Activation
 from modnet.kinds.initializer import Initializer
 from modnet.kinds.layer import MOST_AXES, Layer, Parameter, State
 from modnet.kinds.node import Composite, Node
+from modnet.plugins.faults import broken, raise_fault
 from modnet.specs.model import NAME, NetworkSpec
 from modnet.words import MOST_LISTED, Path, did_you_mean, itemised, path_text, show
 
@@ -277,7 +279,7 @@ class _Builder:
                     self.remember_places(value, (*keys, field_name))
             names = dict(zip(inner_names, inputs, strict=True))
             inner = _Scope(f"{name}.", keys, names, trainable, l1, l2)
-            slot = self.place(node.layer.expand(inner_names), inner, inputs[0])
+            slot = self.place(self.expanded(node.layer, inner_names, keys), inner, inputs[0])
         else:
             slot = len(self.shapes)
             self.nodes.append(GraphNode(name, node.layer, inputs, keys, trainable, l1, l2))
@@ -288,6 +290,18 @@ class _Builder:
         if not self.stored:
             self.check_penalties(node, first, keys)
         return slot
+
+    def expanded(self, composite: Composite, inputs: Sequence[str], keys: Path) -> Sequence[Node]:
+        """The nodes that a composite stands for."""
+        where = f"{path_text(keys)} ({composite.type})"
+        try:
+            nodes = composite.expand(inputs)
+        except Exception as error:
+            raise_fault(error, where)
+            raise
+        if not isinstance(nodes, Sequence) or not all(isinstance(node, Node) for node in nodes):
+            raise broken(where, composite, f"expand gave {described(nodes)}; expected a list of modnet.Node")
+        return nodes
 
     def infer(self, node: GraphNode) -> Shape | None:
         """The shape of a node's output; None where it is unknown because of a problem."""
@@ -305,6 +319,11 @@ class _Builder:
             more = f" and {len(node.inputs) - MOST_LISTED:,} more inputs" if len(node.inputs) > MOST_LISTED else ""
             self.problem(node.keys, f"{error.message}, but {' and '.join(given)}{more}", error.hint, node.label())
             return None
+        except Exception as error:
+            raise_fault(error, node.label())
+            raise
+        if fault := declaration_fault(node.shape, node.parameters, node.state):
+            raise broken(node.label(), node.layer, fault)
         if too_large := _too_large(node.shape):
             self.problem(node.keys, f"the shape of its output has {too_large}", "", node.label())
             return None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -13,10 +13,12 @@ import numpy as np
 from modnet.arrays import Array, Shape, beyond_error, common_mask
 from modnet.engine.graph import GraphNode
 from modnet.engine.parameters import FlatArray
+from modnet.engine.promises import gradients_fault, output_fault
 from modnet.errors import DataError, ShapeError, TooLarge
 from modnet.kinds.activation import Activation
 from modnet.kinds.context import Context
 from modnet.memory import limit, require
+from modnet.plugins.faults import broken, raise_fault
 from modnet.words import show
 
 if TYPE_CHECKING:
@@ -121,6 +123,7 @@ class Pass:
         self.held = [0]
         self._conversion = Context(network.dtype, meter=self.held)
         self._seen = False
+        self._gradients_seen = False
         self._costs: dict[tuple[Shape, ...], Cost] = {}
         self.only_cost: Cost | None = None
         self._masked = any(self._node(slot).layer.makes_mask for slot in self._order)
@@ -270,6 +273,8 @@ class Pass:
         for slot, (array, dtype) in enumerate(zip(inputs, self._dtypes, strict=True)):
             values[slot] = array if array.dtype == dtype else self._converted(array, dtype, slot)
         calls = self._with_masks() if self._masked else self._calls
+        if not self._seen:
+            calls = self._looked_over(calls)
         slot = 0
         try:
             for slot, forward, _, context, sources in calls:
@@ -285,11 +290,32 @@ class Pass:
             given = " and ".join(str(values[source].shape) for source in node.inputs)
             message = f"{node.label()}: {error.message}; it was given {given}, the batch first"
             raise ShapeError(message, error.hint) from error
+        except Exception as error:
+            raise_fault(error, self._node(slot).label())
+            raise
         for context in self._raw:
             context.raw = (None,) * len(context.raw)  # the caller's arrays may be large, and are not ours to keep
-        if not self._seen:
-            self._check_shapes()
+        self._seen = True
         return [values[slot] for slot in self.wanted]
+
+    def _looked_over(self, calls: Iterable[_Call]) -> Iterator[_Call]:
+        """The calls of a first pass; behind each its node is held to what it has announced.
+
+        Raises:
+            BrokenPlugin: it has given something else.
+        """
+        for call in calls:
+            yield call
+            node, value = self._node(call[0]), self._values[call[0]]
+            fault = output_fault(value, node.shape, self.network.dtype) or self._shape_fault(node, value)
+            if fault:
+                raise broken(node.label(), node.layer, fault)
+
+    def _shape_fault(self, node: GraphNode, value: Array) -> str:
+        found = value.shape[1:]
+        if len(found) == len(node.shape) and all(e in (None, f) for e, f in zip(node.shape, found, strict=True)):
+            return ""
+        return f"its output_shape says {node.shape}, its forward gives {found}"
 
     def _with_masks(self) -> Iterator[_Call]:
         """The calls of the nodes; before each its context is given masks, and after it the output's mask is kept."""
@@ -343,14 +369,6 @@ class Pass:
             raise DataError(f"input {show(name)}: expected whole numbers (ids), found others")
         return converted
 
-    def _check_shapes(self) -> None:
-        """Holds each layer, once, to the shape that it has announced."""
-        for slot in self._order:
-            node, found = self._node(slot), self._values[slot].shape[1:]
-            if len(found) != len(node.shape) or any(e not in (None, f) for e, f in zip(node.shape, found, strict=True)):
-                raise ShapeError(f"{node.label()}: its output_shape says {node.shape}, its forward gives {found}")
-        self._seen = True
-
     def backward(self, gradients: Sequence[Array]) -> None:
         """Writes the gradient of every trainable parameter.
 
@@ -362,16 +380,31 @@ class Pass:
             self._flow(flowing, slot, gradient)
         for array in self._zeroed:
             array.fill(0)
-        for slot, _, backward, context, sources in reversed(self._calls):
-            if slot not in flowing:
-                continue
-            result = backward(context, flowing.pop(slot))
-            if not context.needs_input_gradient:
-                continue
-            for source, gradient in zip(sources, _separate(result), strict=True):
-                self._flow(flowing, source, gradient)
+        slot = 0
+        try:
+            for slot, _, backward, context, sources in reversed(self._calls):
+                if slot not in flowing:
+                    continue
+                result = backward(context, flowing.pop(slot))
+                if not context.needs_input_gradient:
+                    continue
+                if not self._gradients_seen:
+                    self._look_over(slot, result)
+                for source, gradient in zip(sources, _separate(result), strict=True):
+                    self._flow(flowing, source, gradient)
+        except Exception as error:
+            raise_fault(error, self._node(slot).label())
+            raise
+        self._gradients_seen = True
         for total, own in self._shared:
             total += own
+
+    def _look_over(self, slot: int, result: Any) -> None:
+        """Holds a node, in the first pass, to giving the gradients of its inputs."""
+        node = self._node(slot)
+        inputs = [self._values[source] if source in self._learning else None for source in node.inputs]
+        if fault := gradients_fault(result, inputs, self.network.dtype):
+            raise broken(node.label(), node.layer, fault)
 
     def _flow(self, flowing: dict[int, Array], slot: int, gradient: Array) -> None:
         if slot in self._learning:

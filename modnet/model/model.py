@@ -42,6 +42,7 @@ from modnet.model.figures import KEYS, PLAIN_LIMIT, packed, unpacked
 from modnet.model.reader import File, HeaderOnly, map_whole, mapped_group, opened, parsed, read_group, structure
 from modnet.plugins.builtin import CORE
 from modnet.plugins.distributions import normalized
+from modnet.plugins.faults import label_of, raised_text
 from modnet.plugins.registry import Entry, Registry, default_registry
 from modnet.specs.components import ComponentReader
 from modnet.specs.model import NetworkSpec, Spec, TrainingSpec
@@ -698,11 +699,14 @@ class StoredComponentReader(ComponentReader):
             )
         if version == cls.version:
             return table
+        step = f"{label_of(cls, self.registry)} cannot be upgraded from version {version} to {cls.version}"
         try:
-            return cls.upgrade(table, version)
+            upgraded = cls.upgrade(table, version)
         except Exception as error:
-            message = f"{what} cannot be upgraded from version {version} to {cls.version}"
-            raise BrokenPlugin(f"{message}: {type(error).__name__}: {error}") from error
+            raise BrokenPlugin(f"{step}: {raised_text(error)}") from error
+        if not isinstance(upgraded, dict):
+            raise BrokenPlugin(f"{step}: upgrade gave {show(upgraded)}; expected a table of options")
+        return upgraded
 
 
 class UnreadTraining:

@@ -8,6 +8,7 @@ from typing import Any
 from modnet.configuration.checker import INVALID, Checker, describe
 from modnet.errors import AmbiguousType, NotInstalled, UnknownType
 from modnet.kinds.component import Component, Use
+from modnet.plugins.faults import NamingFaults
 from modnet.plugins.registry import Registry
 from modnet.words import Path, show
 
@@ -78,5 +79,6 @@ class ComponentReader:
             return checker.problem(where, f"{show(name)} is no {kind.__name__}"), {}
         table = self.table(cls, table, path)
         own = [option for option in options if option not in cls.__fields__]
-        component = checker.table(cls, table, path, ("type", *own))
+        with NamingFaults():
+            component = checker.table(cls, table, path, ("type", *own))
         return component, {option: table[option] for option in own if option in table}

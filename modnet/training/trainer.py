@@ -28,6 +28,7 @@ from modnet.errors import DataError, Diverged, PluginError, SpecError, TrainingE
 from modnet.kinds.callback import Callback
 from modnet.kinds.optimizer import Optimizer
 from modnet.kinds.schedule import Progress
+from modnet.plugins.faults import NamingFaults
 from modnet.plugins.hooks import PluginManager
 from modnet.plugins.registry import Registry, default_registry
 from modnet.specs.components import ComponentReader
@@ -132,7 +133,8 @@ def train(
     batches, validating = _batches(network, objective, training, x, y, validation, sample_weights, steps_per_epoch)
     if isinstance(batches, ArrayBatches) and isinstance(validating, ArrayBatches):
         _warn_of_unseen(network, objective, batches, validating)
-    return Trainer(network, training, objective, registry).fit(batches, validating, resume)
+    with NamingFaults():
+        return Trainer(network, training, objective, registry).fit(batches, validating, resume)
 
 
 def evaluate(
@@ -156,7 +158,7 @@ def evaluate(
     given = {"loss": loss, "metrics": metrics, "batch_size": batch_size}
     training = merged_training(network, given, registry)
     objective = Objective(network, training)
-    with naming(x.name if isinstance(x, Dataset) else ""):
+    with naming(x.name if isinstance(x, Dataset) else ""), NamingFaults():
         batches = _source(network, objective, batch_size and training.batch_size, x, y, sample_weights, None)
         if isinstance(x, Dataset) and isinstance(batches, ArrayBatches):
             check_targets(objective, batches)  # which names the row as its file does

@@ -60,7 +60,7 @@ class Trial(of_layer.Trial):
     "save and load",
     "A model file holds the plain configuration, the parameters and the declared state, and nothing else: whatever "
     "changes a prediction has to be one of these, what `prepare` and training passes have learned too.",
-    after=("runs", "shapes", "expands", "round trip", "prediction", "does not change"),
+    after=("runs", "shapes", "dtypes", "expands", "round trip", "prediction", "does not change"),
 )
 def save_and_load(trial: Trial) -> str:
     from modnet.model.model import load, save
@@ -130,7 +130,7 @@ def prepare(trial: Trial) -> str:
 @RULES.rule(
     "threads",
     "Any number of threads predict at once: keep everything that a pass needs in its context.",
-    after=("runs", "shapes", "expands", "fields", "prediction", "nothing hidden"),
+    after=("runs", "shapes", "dtypes", "expands", "fields", "prediction", "nothing hidden"),
 )
 def threads(trial: Trial) -> str:
     network = trial.network()
