@@ -38,10 +38,10 @@ class Activation(Layer):
         """Writes f'(x) into `out`, which is neither x nor y, and returns it; y is f(x)."""
         raise NotImplementedError
 
-    def output_shape(self, *input_shapes: Any, **options: Any) -> Shape:
+    def output_shape(self, *input_shapes: Any, **_: Any) -> Shape:
         return cast(Shape, input_shapes[0])
 
-    def forward(self, context: Context, *inputs: Any, **options: Any) -> Any:
+    def forward(self, context: Context, *inputs: Any, **_: Any) -> Any:
         (x,) = inputs
         y = self.function(x, x if context.may_overwrite_input else context.buffer(x.shape))
         context.save(x if self.needs_input else None, y)
