@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from modnet.kinds.schedule import Schedule as Schedule
     from modnet.model.model import load as load
     from modnet.model.model import save as save
+    from modnet.model.transfer import load_parameters as load_parameters
     from modnet.plugins.hooks import hookimpl as hookimpl
     from modnet.plugins.registry import Registry as Registry
     from modnet.plugins.registry import default_registry as default_registry
@@ -56,6 +57,7 @@ if TYPE_CHECKING:
     from modnet.specs.reader import read_spec as read_spec
     from modnet.threads import set_threads as set_threads
     from modnet.training.history import History as History
+    from modnet.training.profiling import profile as profile
     from modnet.training.run import Run as Run
     from modnet.training.trainer import evaluate as evaluate
     from modnet.training.trainer import train as train
@@ -121,6 +123,7 @@ _HOMES = {
         "load",
         "save",
     ),
+    "modnet.model.transfer": ("load_parameters",),
     "modnet.plugins.hooks": ("hookimpl",),
     "modnet.plugins.registry": (
         "Registry",
@@ -130,6 +133,7 @@ _HOMES = {
     "modnet.specs.reader": ("read_spec",),
     "modnet.threads": ("set_threads",),
     "modnet.training.history": ("History",),
+    "modnet.training.profiling": ("profile",),
     "modnet.training.run": ("Run",),
     "modnet.training.trainer": (
         "evaluate",

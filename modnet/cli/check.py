@@ -89,7 +89,7 @@ def _check_training(job: Job) -> list[str]:
         except ShapeError as error:
             raise job.problem(("training", "loss"), error.message, error.hint) from None
         if head.loss.joint_with and not head.joint:
-            ends = job.network.graph.nodes[job.network.graph.outputs[head.name] - len(job.network.inputs)].layer.type
+            ends = job.network.graph.node(job.network.graph.outputs[head.name]).layer.type
             usual = " or ".join(head.loss.joint_with)
             notes.append(f"note: {head.loss.type} usually follows {usual}; output {head.name} ends with {ends}")
     missing = [path for path in _data_files(job) if not path.exists()]

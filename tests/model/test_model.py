@@ -402,7 +402,7 @@ def test_what_only_going_on_with_a_training_needs_is_not_read(network, tmp_path)
     content[-1] ^= 1
     (tmp_path / "model.modnet").write_bytes(content)
     assert (modnet.load(tmp_path / "model.modnet").predict(np.ones((2, 4))) == expected).all()
-    network.load_parameters(tmp_path / "model.modnet")
+    modnet.load_parameters(network, tmp_path / "model.modnet")
     with pytest.raises(modnet.errors.ChecksumMismatch, match=r"optimizer\.mean"):
         read(tmp_path / "model.modnet")
 
