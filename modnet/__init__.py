@@ -57,8 +57,8 @@ if TYPE_CHECKING:
     from modnet.threads import set_threads as set_threads
     from modnet.training.history import History as History
     from modnet.training.run import Run as Run
-    from modnet.training.trainer import evaluate as evaluate
-    from modnet.training.trainer import train as train
+    from modnet.training.train import evaluate as evaluate
+    from modnet.training.train import train as train
 
 __version__ = "0.1.0"
 
@@ -131,7 +131,7 @@ _HOMES = {
     "modnet.threads": ("set_threads",),
     "modnet.training.history": ("History",),
     "modnet.training.run": ("Run",),
-    "modnet.training.trainer": (
+    "modnet.training.train": (
         "evaluate",
         "train",
     ),
