@@ -59,8 +59,8 @@ if TYPE_CHECKING:
     from modnet.training.history import History as History
     from modnet.training.profiling import profile as profile
     from modnet.training.run import Run as Run
-    from modnet.training.trainer import evaluate as evaluate
-    from modnet.training.trainer import train as train
+    from modnet.training.train import evaluate as evaluate
+    from modnet.training.train import train as train
 
 __version__ = "0.1.0"
 
@@ -135,7 +135,7 @@ _HOMES = {
     "modnet.training.history": ("History",),
     "modnet.training.profiling": ("profile",),
     "modnet.training.run": ("Run",),
-    "modnet.training.trainer": (
+    "modnet.training.train": (
         "evaluate",
         "train",
     ),

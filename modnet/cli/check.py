@@ -139,7 +139,7 @@ def _try_a_batch(job: Job, objective: Objective, loaded: LoadedData) -> None:
 
     from modnet.data.batches import ArrayBatches
     from modnet.memory import require
-    from modnet.training.trainer import Evaluation
+    from modnet.training.evaluation import Evaluation
     from modnet.training.trial import check_targets, look_over, naming
 
     require(job.network.layout.nbytes(job.network.dtype), "the network with all its arrays")

@@ -41,7 +41,7 @@ def command(model: str, data: str, plugins: tuple[str, ...], as_json: bool) -> N
     from modnet.cli.train import hits_text
     from modnet.model import load
     from modnet.training.progress import figure_text, figure_title
-    from modnet.training.trainer import evaluate
+    from modnet.training.train import evaluate
 
     load_plugin_files(plugins)
     network = load(model)

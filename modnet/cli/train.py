@@ -260,7 +260,7 @@ def _run(
 
     from modnet.errors import Diverged
     from modnet.kinds.callback import Callback
-    from modnet.training.trainer import train
+    from modnet.training.train import train
 
     runs: list[Run] = []
 
@@ -420,7 +420,7 @@ def _final_figures(
     import numpy as np
 
     from modnet.errors import Diverged
-    from modnet.training.trainer import evaluate
+    from modnet.training.train import evaluate
 
     epoch = (history.best_epoch or history.epochs) - 1
     known = {name: values[epoch] for name, values in history.figures.items() if epoch >= 0}

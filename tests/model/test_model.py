@@ -438,7 +438,7 @@ def test_loading_a_model_of_built_ins_scans_no_packages_and_imports_no_trainer(n
     modnet.save(network, tmp_path / "model.modnet")
     script = (
         "import sys, modnet; network = modnet.load(sys.argv[1]); network.predict([[1, 2, 3, 4]]); "
-        "heavy = {'pluggy', 'click', 'rich', 'importlib.metadata', 'modnet.training.trainer'} & set(sys.modules); "
+        "heavy = {'pluggy', 'click', 'rich', 'importlib.metadata', 'modnet.training.train'} & set(sys.modules); "
         "assert not heavy, heavy"
     )
     subprocess.run([sys.executable, "-c", script, tmp_path / "model.modnet"], check=True)
