@@ -17,7 +17,7 @@ import numpy as np
 
 from modnet.arrays import Array
 from modnet.configuration.fields import field
-from modnet.kinds.optimizer import Optimizer
+from modnet.kinds.optimizer import Chunk, Optimizer, Step
 
 __all__ = ["SGD", "AdaGrad", "Adam", "AdamW", "Lion", "NAdam", "RMSProp"]
 
@@ -51,11 +51,17 @@ def accumulate(moment: Array, decay: float, term: Array) -> None:
     moment += term
 
 
-def add_l2(gradient: Array, parameter: Array, weight_decay: float, scratch: Array) -> None:
-    """gradient = gradient + weight_decay * parameter, the gradient with a penalty weight_decay / 2 * |parameter|^2."""
-    if weight_decay:
-        np.multiply(parameter, weight_decay, out=scratch)
-        gradient += scratch
+def add_l2(chunk: Chunk, step: Step) -> None:
+    """g = g + lambda theta: the gradient with a penalty of lambda / 2 |theta|^2."""
+    if step.weight_decay:
+        np.multiply(chunk.parameter, step.weight_decay, out=chunk.scratch[0])
+        chunk.gradient += chunk.scratch[0]
+
+
+def shrink(chunk: Chunk, step: Step) -> None:
+    """theta = theta - eta lambda theta: decoupled weight decay."""
+    if step.weight_decay:
+        chunk.parameter *= 1 - step.learning_rate * step.weight_decay
 
 
 class SGD(Optimizer, type="sgd"):
@@ -87,34 +93,25 @@ class SGD(Optimizer, type="sgd"):
     def slots(self) -> tuple[str, ...]:
         return ("velocity",) if self.momentum else ()
 
-    def update(
-        self,
-        parameter: Array,
-        gradient: Array,
-        slots: Sequence[Array],
-        scratch: Sequence[Array],
-        step: int,
-        learning_rate: float,
-        weight_decay: float,
-    ) -> None:
+    def update(self, chunk: Chunk, step: Step) -> None:
+        parameter, gradient = chunk.parameter, chunk.gradient
         if not self.momentum:
-            if weight_decay:
-                parameter *= 1 - learning_rate * weight_decay
-            gradient *= learning_rate
+            shrink(chunk, step)
+            gradient *= step.learning_rate
             parameter -= gradient
             return
-        flush_subnormals(step, slots)
-        add_l2(gradient, parameter, weight_decay, scratch[0])
-        velocity = slots[0]
-        if self.dampening and step > 1:
+        flush_subnormals(step.number, chunk.slots)
+        add_l2(chunk, step)
+        velocity = chunk.slots[0]
+        if self.dampening and step.number > 1:
             gradient *= 1 - self.dampening
         accumulate(velocity, self.momentum, gradient)
         if self.nesterov:
-            np.multiply(velocity, self.momentum, out=scratch[0])
-            gradient += scratch[0]
-            gradient *= learning_rate
+            np.multiply(velocity, self.momentum, out=chunk.scratch[0])
+            gradient += chunk.scratch[0]
+            gradient *= step.learning_rate
         else:
-            np.multiply(velocity, learning_rate, out=gradient)
+            np.multiply(velocity, step.learning_rate, out=gradient)
         parameter -= gradient
 
 
@@ -133,21 +130,19 @@ class AdaptiveMoments(Optimizer):
         """The factor c of the bias-corrected root of the second moment, c sqrt(V)."""
         return math.sqrt((1 - self.beta2) / (1 - self.beta2**step))
 
-    def adam_step(
-        self, parameter: Array, gradient: Array, slots: Sequence[Array], step: int, learning_rate: float
-    ) -> None:
+    def adam_step(self, chunk: Chunk, step: Step) -> None:
         """theta -= eta m / (1 - beta1^t) / (sqrt(v / (1 - beta2^t)) + epsilon), in ten passes."""
-        flush_subnormals(step, slots)
-        first, second = slots
+        gradient, (first, second) = chunk.gradient, chunk.slots
+        flush_subnormals(step.number, chunk.slots)
         accumulate(first, self.beta1, gradient)
         np.square(gradient, out=gradient)
         accumulate(second, self.beta2, gradient)
-        root_factor = self.root_factor(step)
+        root_factor = self.root_factor(step.number)
         change = np.sqrt(second, out=gradient)
         change += self.epsilon / root_factor
         np.divide(first, change, out=change)
-        change *= learning_rate * (1 - self.beta1) / (1 - self.beta1**step) / root_factor
-        parameter -= change
+        change *= step.learning_rate * (1 - self.beta1) / (1 - self.beta1**step.number) / root_factor
+        chunk.parameter -= change
 
 
 class Adam(AdaptiveMoments, type="adam"):
@@ -160,18 +155,9 @@ class Adam(AdaptiveMoments, type="adam"):
     Source: Kingma and Ba 2015, arXiv:1412.6980, algorithm 1. (Keras adds epsilon before the bias correction.)
     """
 
-    def update(
-        self,
-        parameter: Array,
-        gradient: Array,
-        slots: Sequence[Array],
-        scratch: Sequence[Array],
-        step: int,
-        learning_rate: float,
-        weight_decay: float,
-    ) -> None:
-        add_l2(gradient, parameter, weight_decay, scratch[0])
-        self.adam_step(parameter, gradient, slots, step, learning_rate)
+    def update(self, chunk: Chunk, step: Step) -> None:
+        add_l2(chunk, step)
+        self.adam_step(chunk, step)
 
 
 class AdamW(AdaptiveMoments, type="adamw"):
@@ -185,19 +171,9 @@ class AdamW(AdaptiveMoments, type="adamw"):
 
     weight_decay: float = field(default=0.01, minimum=0.0)
 
-    def update(
-        self,
-        parameter: Array,
-        gradient: Array,
-        slots: Sequence[Array],
-        scratch: Sequence[Array],
-        step: int,
-        learning_rate: float,
-        weight_decay: float,
-    ) -> None:
-        if weight_decay:
-            parameter *= 1 - learning_rate * weight_decay
-        self.adam_step(parameter, gradient, slots, step, learning_rate)
+    def update(self, chunk: Chunk, step: Step) -> None:
+        shrink(chunk, step)
+        self.adam_step(chunk, step)
 
 
 class NAdam(AdaptiveMoments, type="nadam"):
@@ -214,35 +190,27 @@ class NAdam(AdaptiveMoments, type="nadam"):
     learning_rate: float = field(default=2e-3, minimum=0.0)
     momentum_decay: float = field(default=4e-3, minimum=0.0)
 
-    def update(
-        self,
-        parameter: Array,
-        gradient: Array,
-        slots: Sequence[Array],
-        scratch: Sequence[Array],
-        step: int,
-        learning_rate: float,
-        weight_decay: float,
-    ) -> None:
-        flush_subnormals(step, slots)
-        add_l2(gradient, parameter, weight_decay, scratch[0])
-        first, second = slots
+    def update(self, chunk: Chunk, step: Step) -> None:
+        gradient, scratch = chunk.gradient, chunk.scratch
+        flush_subnormals(step.number, chunk.slots)
+        add_l2(chunk, step)
+        first, second = chunk.slots
         accumulate(first, self.beta1, gradient)
         square = np.square(gradient, out=scratch[0])
         accumulate(second, self.beta2, square)
 
-        mu, mu_next = (nadam_momentum(self.beta1, self.momentum_decay, t) for t in (step, step + 1))
-        product = nadam_momentum_product(self.beta1, self.momentum_decay, step)
+        mu, mu_next = (nadam_momentum(self.beta1, self.momentum_decay, t) for t in (step.number, step.number + 1))
+        product = nadam_momentum_product(self.beta1, self.momentum_decay, step.number)
         of_gradient = (1 - mu) / (1 - product)
         of_first = (1 - self.beta1) * mu_next / (1 - product * mu_next)
-        root_factor = self.root_factor(step)
+        root_factor = self.root_factor(step.number)
 
         gradient += np.multiply(first, of_first / of_gradient, out=scratch[0])
         root = np.sqrt(second, out=scratch[0])
         root += self.epsilon / root_factor
         gradient /= root
-        gradient *= learning_rate * of_gradient / root_factor
-        parameter -= gradient
+        gradient *= step.learning_rate * of_gradient / root_factor
+        chunk.parameter -= gradient
 
 
 def nadam_momentum(beta1: float, momentum_decay: float, step: int) -> float:
@@ -284,23 +252,15 @@ class RMSProp(Optimizer, type="rmsprop"):
         velocity = ("velocity",) if self.momentum else ()
         return ("second_moment", *first, *velocity)
 
-    def update(
-        self,
-        parameter: Array,
-        gradient: Array,
-        slots: Sequence[Array],
-        scratch: Sequence[Array],
-        step: int,
-        learning_rate: float,
-        weight_decay: float,
-    ) -> None:
-        flush_subnormals(step, slots)
-        add_l2(gradient, parameter, weight_decay, scratch[0])
-        second = slots[0]
+    def update(self, chunk: Chunk, step: Step) -> None:
+        gradient, scratch = chunk.gradient, chunk.scratch
+        flush_subnormals(step.number, chunk.slots)
+        add_l2(chunk, step)
+        second = chunk.slots[0]
         square = np.square(gradient, out=scratch[0])
         accumulate(second, self.smoothing, square)
         if self.centered:
-            first = slots[1]
+            first = chunk.slots[1]
             accumulate(first, self.smoothing, gradient)
             root = np.square(first, out=scratch[0])
             root *= 1 - self.smoothing
@@ -313,12 +273,12 @@ class RMSProp(Optimizer, type="rmsprop"):
         root += self.epsilon / root_factor
         gradient /= root
         if self.momentum:
-            velocity = slots[-1]
+            velocity = chunk.slots[-1]
             accumulate(velocity, self.momentum, gradient)
-            np.multiply(velocity, learning_rate / root_factor, out=gradient)
+            np.multiply(velocity, step.learning_rate / root_factor, out=gradient)
         else:
-            gradient *= learning_rate / root_factor
-        parameter -= gradient
+            gradient *= step.learning_rate / root_factor
+        chunk.parameter -= gradient
 
 
 class AdaGrad(Optimizer, type="adagrad"):
@@ -337,24 +297,16 @@ class AdaGrad(Optimizer, type="adagrad"):
     learning_rate: float = field(default=0.01, minimum=0.0)
     epsilon: float = field(default=1e-10, above=0.0)
 
-    def update(
-        self,
-        parameter: Array,
-        gradient: Array,
-        slots: Sequence[Array],
-        scratch: Sequence[Array],
-        step: int,
-        learning_rate: float,
-        weight_decay: float,
-    ) -> None:
-        add_l2(gradient, parameter, weight_decay, scratch[0])
-        sum_of_squares = slots[0]
+    def update(self, chunk: Chunk, step: Step) -> None:
+        gradient, scratch = chunk.gradient, chunk.scratch
+        add_l2(chunk, step)
+        sum_of_squares = chunk.slots[0]
         sum_of_squares += np.square(gradient, out=scratch[0])
         root = np.sqrt(sum_of_squares, out=scratch[0])
         root += self.epsilon
         gradient /= root
-        gradient *= learning_rate
-        parameter -= gradient
+        gradient *= step.learning_rate
+        chunk.parameter -= gradient
 
 
 class Lion(Optimizer, type="lion"):
@@ -375,24 +327,15 @@ class Lion(Optimizer, type="lion"):
     beta1: float = field(default=0.9, minimum=0.0, below=1.0)
     beta2: float = field(default=0.99, minimum=0.0, below=1.0)
 
-    def update(
-        self,
-        parameter: Array,
-        gradient: Array,
-        slots: Sequence[Array],
-        scratch: Sequence[Array],
-        step: int,
-        learning_rate: float,
-        weight_decay: float,
-    ) -> None:
-        flush_subnormals(step, slots)
-        if weight_decay:
-            parameter *= 1 - learning_rate * weight_decay
-        first = slots[0]
-        change = np.multiply(first, self.beta1 * (1 - self.beta2) / (1 - self.beta1), out=scratch[0])
+    def update(self, chunk: Chunk, step: Step) -> None:
+        parameter, gradient = chunk.parameter, chunk.gradient
+        flush_subnormals(step.number, chunk.slots)
+        shrink(chunk, step)
+        first = chunk.slots[0]
+        change = np.multiply(first, self.beta1 * (1 - self.beta2) / (1 - self.beta1), out=chunk.scratch[0])
         change += gradient
         smallest = negligible(change.dtype)  # To clip is several times as fast as np.sign.
         np.clip(change, -smallest, smallest, out=change)
-        change *= learning_rate / smallest
+        change *= step.learning_rate / smallest
         parameter -= change
         accumulate(first, self.beta2, gradient)

@@ -5,6 +5,7 @@ import pytest
 
 from modnet import optimizers
 from modnet.errors import SpecError
+from modnet.kinds.optimizer import Chunk, Step
 from modnet.optimizers import SGD, AdaGrad, Adam, AdamW, Lion, NAdam, RMSProp
 
 DECAYED, NOT_DECAYED = 37, 8
@@ -32,7 +33,8 @@ class Run:
                 part = slice(begin, min(begin + self.chunk, stop))
                 slots = [slot[part] for slot in self.slots]
                 scratch = [array[: part.stop - part.start] for array in self.scratch]
-                optimizer.update(self.parameter[part], gradient[part], slots, scratch, self.step, rate, weight_decay)
+                chunk = Chunk(self.parameter[part], gradient[part], slots, scratch)
+                optimizer.update(chunk, Step(self.step, rate, weight_decay))
 
 
 class LeastSquares:
