@@ -11,7 +11,7 @@ from modnet.arrays import Array, aligned_empty
 from modnet.engine.network import Network
 from modnet.engine.parameters import FlatArray
 from modnet.kinds.optimizer import Chunk, Optimizer, Step
-from modnet.optimizers import flush_subnormals
+from modnet.optimizers.moments import flush_subnormals
 from modnet.plugins.kernels import NUMPY_ONLY, Kernels
 
 CHUNK = 64 * 1024

@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from modnet.optimizers import nadam_momentum, nadam_momentum_product, negligible
+from modnet.optimizers.adaptive import nadam_momentum, nadam_momentum_product
+from modnet.optimizers.moments import negligible
 from modnet_numba.compiling import inlined, loop
 from modnet_numba.mathematics import ONE, ZERO, constant
 

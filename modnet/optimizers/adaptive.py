@@ -1,118 +1,16 @@
-"""Optimizers. Defaults and variants are those of `torch.optim`; docstrings say where that is not so.
-
-In the equations g is the gradient, theta the parameter, eta the learning rate, lambda the weight decay and t the step,
-counted from 1. A moment that the literature defines as m = beta m + (1 - beta) g is kept without its constant factor,
-M = beta M + g with m = (1 - beta) M: the factors, bias corrections and the learning rate then meet in one scalar for
-each step, and a step takes fewer passes over memory.
-"""
+"""Steps that are divided by the size of each element's own gradients."""
 
 from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 
-from modnet.arrays import Array
 from modnet.configuration.fields import field
 from modnet.kinds.optimizer import Chunk, Optimizer, Step
-
-__all__ = ["SGD", "AdaGrad", "Adam", "AdamW", "Lion", "NAdam", "RMSProp"]
-
-FLUSH_INTERVAL = 64
-"""Steps from one `flush_subnormals` to the next."""
-
-
-def negligible(dtype: np.dtype[Any]) -> float:
-    """2**13 times the smallest normal number, 1e-34 in float32 and 2e-304 in float64: moments do not resolve less."""
-    return 2.0**13 * float(np.finfo(dtype).tiny)
-
-
-def flush_subnormals(step: int, moments: Sequence[Array]) -> None:
-    """Keeps decaying moments from becoming subnormal numbers, with which every pass is many times slower.
-
-    Every 64th step it rounds each moment to a multiple of `negligible` by adding and subtracting a constant: what is
-    smaller becomes zero, and what is much larger (1e7 times in float32) keeps all its digits. With a decay of 0.87 or
-    more nothing that is left turns subnormal within the next 64 steps.
-    """
-    if step % FLUSH_INTERVAL:
-        return
-    for moment in moments:
-        constant = negligible(moment.dtype) / float(np.finfo(moment.dtype).eps)
-        moment += constant
-        moment -= constant
-
-
-def accumulate(moment: Array, decay: float, term: Array) -> None:
-    """moment = decay * moment + term"""
-    moment *= decay
-    moment += term
-
-
-def add_l2(chunk: Chunk, step: Step) -> None:
-    """g = g + lambda theta: the gradient with a penalty of lambda / 2 |theta|^2."""
-    if step.weight_decay:
-        np.multiply(chunk.parameter, step.weight_decay, out=chunk.scratch[0])
-        chunk.gradient += chunk.scratch[0]
-
-
-def shrink(chunk: Chunk, step: Step) -> None:
-    """theta = theta - eta lambda theta: decoupled weight decay."""
-    if step.weight_decay:
-        chunk.parameter *= 1 - step.learning_rate * step.weight_decay
-
-
-class SGD(Optimizer, type="sgd"):
-    """Stochastic gradient descent, with momentum if asked: theta -= eta v.
-
-    v = momentum v + (1 - dampening) g, at the first step v = g. With `nesterov`, theta -= eta (g + momentum v). Weight
-    decay is L2: lambda theta is added to g.
-
-    The velocity is not scaled by the learning rate, so a schedule acts at once on all of it (as in torch; in Sutskever
-    et al. 2013 and Keras the rate is part of the velocity, which differs while the rate changes). The default learning
-    rate is that of Keras, 0.01; torch's is 0.001.
-    """
-
-    learning_rate: float = field(default=0.01, minimum=0.0)
-    momentum: float = field(default=0.0, minimum=0.0, below=1.0)
-    dampening: float = field(default=0.0, minimum=0.0, below=1.0)
-    nesterov: bool = False
-
-    def check(self) -> None:
-        if self.nesterov and not (self.momentum > 0 and self.dampening == 0):
-            raise ValueError(
-                "nesterov needs momentum > 0 and dampening = 0, "
-                f"found momentum = {self.momentum:g} and dampening = {self.dampening:g}"
-            )
-        if self.dampening and not self.momentum:
-            raise ValueError(f"dampening = {self.dampening:g} does nothing without momentum; give momentum > 0")
-
-    @property
-    def slots(self) -> tuple[str, ...]:
-        return ("velocity",) if self.momentum else ()
-
-    def update(self, chunk: Chunk, step: Step) -> None:
-        parameter, gradient = chunk.parameter, chunk.gradient
-        if not self.momentum:
-            shrink(chunk, step)
-            gradient *= step.learning_rate
-            parameter -= gradient
-            return
-        flush_subnormals(step.number, chunk.slots)
-        add_l2(chunk, step)
-        velocity = chunk.slots[0]
-        if self.dampening and step.number > 1:
-            gradient *= 1 - self.dampening
-        accumulate(velocity, self.momentum, gradient)
-        if self.nesterov:
-            np.multiply(velocity, self.momentum, out=chunk.scratch[0])
-            gradient += chunk.scratch[0]
-            gradient *= step.learning_rate
-        else:
-            np.multiply(velocity, step.learning_rate, out=gradient)
-        parameter -= gradient
+from modnet.optimizers.moments import accumulate, add_l2, flush_subnormals, shrink
 
 
 class AdaptiveMoments(Optimizer):
@@ -307,35 +205,3 @@ class AdaGrad(Optimizer, type="adagrad"):
         gradient /= root
         gradient *= step.learning_rate
         chunk.parameter -= gradient
-
-
-class Lion(Optimizer, type="lion"):
-    """Steps of one size, in the direction of a sign: theta -= eta (sign(beta1 m + (1 - beta1) g) + lambda theta).
-
-    After that, m = beta2 m + (1 - beta2) g. The sign of 0 is 0, and of less than 1e-34 in float32 a part of 1. Weight
-    decay is decoupled, as in `adamw`. The authors advise a
-    learning rate 3 to 10 times smaller than for `adamw`, and a weight decay as many times larger.
-
-    Source: Chen et al. 2023, arXiv:2302.06675, algorithm 2.
-    """
-
-    @property
-    def slots(self) -> tuple[str, ...]:
-        return ("first_moment",)
-
-    learning_rate: float = field(default=1e-4, minimum=0.0)
-    beta1: float = field(default=0.9, minimum=0.0, below=1.0)
-    beta2: float = field(default=0.99, minimum=0.0, below=1.0)
-
-    def update(self, chunk: Chunk, step: Step) -> None:
-        parameter, gradient = chunk.parameter, chunk.gradient
-        flush_subnormals(step.number, chunk.slots)
-        shrink(chunk, step)
-        first = chunk.slots[0]
-        change = np.multiply(first, self.beta1 * (1 - self.beta2) / (1 - self.beta1), out=chunk.scratch[0])
-        change += gradient
-        smallest = negligible(change.dtype)  # To clip is several times as fast as np.sign.
-        np.clip(change, -smallest, smallest, out=change)
-        change *= step.learning_rate / smallest
-        parameter -= change
-        accumulate(first, self.beta2, gradient)
