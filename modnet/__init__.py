@@ -45,7 +45,9 @@ if TYPE_CHECKING:
     from modnet.kinds.metric import Metric as Metric
     from modnet.kinds.node import Composite as Composite
     from modnet.kinds.node import Node as Node
+    from modnet.kinds.optimizer import Chunk as Chunk
     from modnet.kinds.optimizer import Optimizer as Optimizer
+    from modnet.kinds.optimizer import Step as Step
     from modnet.kinds.schedule import Schedule as Schedule
     from modnet.model.model import load as load
     from modnet.model.model import save as save
@@ -117,7 +119,11 @@ _HOMES = {
         "Composite",
         "Node",
     ),
-    "modnet.kinds.optimizer": ("Optimizer",),
+    "modnet.kinds.optimizer": (
+        "Chunk",
+        "Optimizer",
+        "Step",
+    ),
     "modnet.kinds.schedule": ("Schedule",),
     "modnet.model.model": (
         "load",
