@@ -1,4 +1,4 @@
-"""modnet check"""
+"""The body of `modnet check`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 import click
 
-from modnet.cli.options import json_option, plugin_option, set_option
 from modnet.cli.output import echo, echo_json
 
 if TYPE_CHECKING:
@@ -22,27 +21,9 @@ if TYPE_CHECKING:
 TRIAL_ROWS = 8
 
 
-@click.command("check", short_help="Find all faults of a spec.")
-@click.argument("spec", type=click.Path())
-@plugin_option
-@set_option
-@json_option
-@click.pass_context
-def command(ctx: click.Context, spec: str, plugins: tuple[str, ...], settings: tuple[str, ...], as_json: bool) -> None:
-    """Find all faults of SPEC: wrong keys and values, shapes that do not fit, data that do not fit the network.
-
-    The exit status is 2 where there are some.
-
-    \b
-    Example:
-      modnet check digits.toml
-
-    \b
-    JSON: {"spec", "nodes", "parameters", "notes": [text], "problems":
-           [{"file", "line", "column", "length", "path", "message", "hint"}]}
-    """
-    from modnet.cli.app import WRONG_INPUT, faults_text
+def run(spec: str, plugins: tuple[str, ...], settings: tuple[str, ...], as_json: bool) -> int:
     from modnet.cli.job import Job
+    from modnet.cli.report import WRONG_INPUT, faults_text
     from modnet.errors import SpecError
     from modnet.words import harmless
 
@@ -66,8 +47,7 @@ def command(ctx: click.Context, spec: str, plugins: tuple[str, ...], settings: t
         echo(f"{spec}: no problems; {nodes}, {size['parameters']:,} parameters")
         for note in notes:
             echo(note)
-    if fault is not None:
-        ctx.exit(WRONG_INPUT)
+    return WRONG_INPUT if fault is not None else 0
 
 
 def _check_training(job: Job) -> list[str]:
