@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from modnet.engine.card import ModelCard
 from modnet.engine.graph import build_graph
 from modnet.engine.network import Network, checked_seed
 from modnet.errors import SpecError
@@ -53,7 +54,7 @@ def plan(
         graph = build_graph(checked.network)
     except SpecError as error:
         raise located_error(error, source) from None
-    network = Network(checked, graph)
+    network = Network(ModelCard(checked), graph)
     if seed is None:
         seed = checked.training.seed if checked.training else 0
     network.seed = checked_seed(seed)

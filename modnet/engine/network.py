@@ -6,11 +6,12 @@ import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from modnet.arrays import Array, Shape, as_numbers, common_mask
+from modnet.engine.card import ModelCard
 from modnet.engine.graph import Graph, GraphNode
 from modnet.engine.parameters import FlatArray
 from modnet.engine.passes import FEWEST_ROWS, MOST_ROWS, PREDICTION_BYTES, Pass, Passes, has_nan
@@ -19,7 +20,6 @@ from modnet.errors import DataError, SampleError, ShapeError
 from modnet.kinds.context import Context
 from modnet.kinds.layer import Layer
 from modnet.memory import SMALL, require, too_large
-from modnet.specs.model import Spec, TrainingSpec
 from modnet.words import did_you_mean, show
 
 if TYPE_CHECKING:
@@ -69,47 +69,28 @@ class Layout:
         return (self.parameter_count + sum(map(math.prod, self.state.values()))) * dtype.itemsize
 
 
-class StoredTraining(Protocol):
-    """The training of a model file, not yet read: components that only training needs are not loaded to predict."""
-
-    def read(self) -> TrainingSpec:
-        """Raises PluginError for a component that cannot be had."""
-        ...
-
-
 class Network:
     """A network that can predict and be trained. Made by `modnet.build` or `modnet.load`.
 
     Attributes:
-        spec: what it was built from.
+        card: what is known of it beside its arrays: its spec, training, schema, history, metrics and metadata.
         graph: its nodes, with shapes.
         dtype: of its parameters and of everything that it computes.
         parameters: name -> array, `linear_1.weight`; all are views of one flat array. Those that weight decay applies
             to come first, then the other trainable ones, then the frozen ones.
         decayed_size, trainable_size: how many elements at the front of it weight decay applies to, and are trained.
         state: name -> array that is kept without being trained, such as running means.
-        schema: the columns, categories and class names of the table that it was trained on, or None.
-        history: how it was trained: name -> value for each epoch, a list; where it is long and the network was loaded,
-            an array for a figure that is one in each epoch.
-        metrics: the final figures: name -> value.
-        metadata: the user's own, plain values.
-        stored_training: how a network from a model file was trained, until somebody asks for it.
         layout: which arrays it has; parameters and state are allocated when they are first asked for.
         seed: what the parameters are then drawn with; None where they come from elsewhere.
     """
 
-    def __init__(self, spec: Spec, graph: Graph) -> None:
-        self.spec = spec
+    def __init__(self, card: ModelCard, graph: Graph) -> None:
+        self.card = card
         self.graph = graph
-        self.dtype = np.dtype(spec.network.dtype)
+        self.dtype = np.dtype(card.spec.network.dtype)
         self.layout = Layout.of(graph)
         self.decayed_size = self.layout.decayed_size
         self.trainable_size = self.layout.trainable_size
-        self.schema: Any = None
-        self.history: dict[str, Any] = {}
-        self.metrics: dict[str, Any] = {}
-        self.metadata: dict[str, Any] = {}
-        self.stored_training: StoredTraining | None = None
         self.seed: int | None = None
         self._passes = Passes()
         # The shape of a sample where there is one input with no variable axis: most arrays need no other check.
@@ -138,17 +119,6 @@ class Network:
             return FlatArray(shapes.items(), self.dtype)
         except (MemoryError, ValueError):  # numpy has the one for what the system refuses, the other for 2^63 bytes
             raise too_large(self.layout.nbytes(self.dtype), "the network with all its arrays") from None
-
-    @property
-    def training(self) -> TrainingSpec | None:
-        """How it is trained, as the spec or the model file says.
-
-        Raises:
-            PluginError: a plugin that only training needs is not installed or broken.
-        """
-        if self.spec.training is None and self.stored_training is not None:
-            self.spec = self.spec.replace(training=self.stored_training.read())
-        return self.spec.training
 
     @property
     def inputs(self) -> dict[str, Shape]:
@@ -209,10 +179,12 @@ class Network:
             TooLarge: it needs more memory than there is, or endless time.
             ValueError: batch_size is less than 1.
         """
-        if self.schema is not None and isinstance(x, Mapping) and self._is_table(x):
+        if self.card.schema is not None and isinstance(x, Mapping) and self._is_table(x):
             from modnet.data.schema import predict_table
 
-            return predict_table(self.schema, x, lambda arrays: self._named(self._predict(arrays, batch_size, None)))
+            return predict_table(
+                self.card.schema, x, lambda arrays: self._named(self._predict(arrays, batch_size, None))
+            )
         if out is not None and len(self.graph.outputs) > 1:
             raise ShapeError(f"out is for one output; this network has {len(self.graph.outputs)}")
         if batch_size is not None and batch_size < 1:
@@ -220,7 +192,7 @@ class Network:
         try:
             outputs = self._predict(x, batch_size, out)
         except DataError as error:
-            if self.schema is None or not self.schema.inputs or isinstance(x, Mapping):
+            if self.card.schema is None or not self.card.schema.inputs or isinstance(x, Mapping):
                 raise
             hint = "the model was trained on a table: pass a mapping from column name to values, or encoded numbers"
             raise DataError(f"{error}; {hint}") from None
@@ -230,7 +202,7 @@ class Network:
         """Whether a mapping is a table, and not arrays by input. A column may be called as an input is."""
         if not set(self.inputs) <= set(x):
             return True
-        columns = {column.name for columns in self.schema.inputs.values() for column in columns}
+        columns = {column.name for columns in self.card.schema.inputs.values() for column in columns}
         return bool(columns) and columns <= set(x) and all(np.ndim(x[name]) == 1 for name in self.inputs)
 
     def _named(self, outputs: list[Array]) -> dict[str, Array]:

@@ -127,8 +127,8 @@ def train(
     training = merged_training(network, given, registry)
     objective = Objective(network, training, registry.kernels)
     # What it was last trained for is what `evaluate` measures and the model file tells; the rest is this call's alone.
-    remembered = network.spec.training or TrainingSpec(loss=training.loss)
-    network.spec = network.spec.replace(training=remembered.replace(loss=training.loss, metrics=training.metrics))
+    remembered = network.card.spec.training or TrainingSpec(loss=training.loss)
+    network.card = network.card.replace(training=remembered.replace(loss=training.loss, metrics=training.metrics))
     batches, validating = _batches(network, objective, training, x, y, validation, sample_weights, steps_per_epoch)
     if isinstance(batches, ArrayBatches) and isinstance(validating, ArrayBatches):
         _warn_of_unseen(network, objective, batches, validating)
@@ -166,7 +166,7 @@ def evaluate(
 def merged_training(network: Network, given: Mapping[str, Any], registry: Registry) -> TrainingSpec:
     """The training that a network's spec asks for with some parts replaced by arguments, which are checked alike."""
     try:
-        base = network.training
+        base = network.card.training
     except PluginError:
         if given["loss"] is None:
             raise
@@ -278,7 +278,7 @@ def _warn_of_unseen(network: Network, objective: Objective, training: ArrayBatch
             row_classes(target if rows is None else target[rows], head.loss.takes_labels) for target, rows in parts
         )
         if trained is not None and validated is not None:
-            names = network.schema.classes().get(head.name) if network.schema else None
+            names = network.card.schema.classes().get(head.name) if network.card.schema else None
             warn_of_unseen(head.name, trained, validated, names)
 
 
@@ -453,9 +453,9 @@ class Trainer:
     def _conclude(self) -> None:
         """Gives the network the course of the run, and the figures of the epoch whose weights it has."""
         history = self.run.history
-        self.network.history = history.figures
         best = history.best_epoch or history.epochs
-        self.network.metrics = {name: values[best - 1] for name, values in history.figures.items() if best}
+        metrics = {name: values[best - 1] for name, values in history.figures.items() if best}
+        self.network.card = self.network.card.trained(history.figures, metrics)
 
     def _check_schedule(self) -> None:
         """Refuses a schedule that moves within the first epoch of a stream whose length is unknown."""
