@@ -55,11 +55,13 @@ def _check_training(job: Job) -> list[str]:
     from modnet.errors import DataError, ShapeError, TooLarge
 
     job.require_savable()
-    if job.network.training is None:
+    if job.network.card.training is None:
         return ["there is no [training] table: only the network was checked"]
     objective = job.objective()
     # Without a [data] table nobody knows whether there will be a validation.
-    job.check_figures(objective, job.network.spec.data is None or job.network.spec.data.validation is not None)
+    job.check_figures(
+        objective, job.network.card.spec.data is None or job.network.card.spec.data.validation is not None
+    )
     job.require_savable(objective)
     notes = []
     for head in objective.heads:
@@ -73,7 +75,7 @@ def _check_training(job: Job) -> list[str]:
             usual = " or ".join(head.loss.joint_with)
             notes.append(f"note: {head.loss.type} usually follows {usual}; output {head.name} ends with {ends}")
     missing = [path for path in _data_files(job) if not path.exists()]
-    if job.network.spec.data is None or missing:
+    if job.network.card.spec.data is None or missing:
         reason = f"{missing[0]} is not there" if missing else "there is no [data] table"
         return [*notes, f"{reason}: the data were not compared with the network"]
     try:
@@ -81,7 +83,7 @@ def _check_training(job: Job) -> list[str]:
     except (ShapeError, DataError) as error:
         with _at(job, "data", _part_at_fault(job, str(error))):
             raise
-    job.network.schema = loaded.schema
+    job.network.card = job.network.card.replace(schema=loaded.schema)
     job.require_savable(objective)
     try:
         _try_a_batch(job, objective, loaded)
@@ -94,7 +96,7 @@ def _part_at_fault(job: Job, message: str) -> str:
     """The key of [data] whose file a message begins with."""
     from modnet.data.load import located
 
-    data = job.network.spec.data
+    data = job.network.card.spec.data
     source = data.validation if data else None
     path = source if isinstance(source, str) else getattr(source, "path", None) or getattr(source, "x", None)
     return "validation" if path and message.startswith(str(located(path, job.path.parent))) else "train"
@@ -103,7 +105,7 @@ def _part_at_fault(job: Job, message: str) -> str:
 def _data_files(job: Job) -> list[Path]:
     from modnet.data.load import located
 
-    data = job.network.spec.data
+    data = job.network.card.spec.data
     names: list[str | None] = []
     for source in (data.train, data.validation) if data else ():
         if isinstance(source, str):

@@ -46,8 +46,8 @@ def _matrix(network: Network, matrix: Array) -> str:
     from modnet.words import in_columns, legible
 
     classes: Sequence[Any] = ()
-    if network.schema is not None:
-        classes = next((names for names in network.schema.classes().values() if len(names) == len(matrix)), ())
+    if network.card.schema is not None:
+        classes = next((names for names in network.card.schema.classes().values() if len(names) == len(matrix)), ())
     names = [legible(str(name)) for name in classes or range(len(matrix))]
     if matrix.ndim != 2:
         return "  " + "  ".join(f"{value:g}" for value in matrix.flat)

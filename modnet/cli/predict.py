@@ -77,14 +77,14 @@ def read_data(network: Network, data: str, *, targets: bool) -> Dataset:
     from modnet.errors import DataError
 
     if data == "-":
-        if network.schema is None:
+        if network.card.schema is None:
             raise DataError("standard input: expected a file with arrays: the model knows no columns")
-        dataset: Dataset = network.schema.encode(read_table(sys.stdin.buffer), targets)
+        dataset: Dataset = network.card.schema.encode(read_table(sys.stdin.buffer), targets)
         return dataset
     dataset, _ = load_source(
         data,
         "",
-        schema=network.schema,
+        schema=network.card.schema,
         input_names=list(network.inputs),
         output_names=list(output_losses(network) or network.outputs),
         label_outputs=label_outputs(network),
@@ -100,7 +100,7 @@ def schema_of(network: Network) -> DataSchema:
     from modnet.data.schema import ColumnSchema, DataSchema
     from modnet.errors import DataError
 
-    known: Mapping[str, Any] = {} if network.schema is None else network.schema.targets
+    known: Mapping[str, Any] = {} if network.card.schema is None else network.card.schema.targets
     labels = label_outputs(network)
     targets = {}
     for name, shape in network.outputs.items():

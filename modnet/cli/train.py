@@ -47,7 +47,7 @@ def run(
     objective = job.objective()
     loaded = job.load_data(objective)
     network = job.network
-    network.schema = loaded.schema
+    network.card = network.card.replace(schema=loaded.schema)
     job.require_savable(objective)
     screen = _Screen(path)
     if not as_json:
@@ -59,7 +59,8 @@ def run(
         echo(f"stopped before the first step; {_untouched(path)}", err=True)
         return status
     with _saving(status) as interrupts:
-        network.metrics, failure = _final_figures(network, loaded.validation, history, interrupts, failure)
+        metrics, failure = _final_figures(network, loaded.validation, history, interrupts, failure)
+        network.card = network.card.replace(metrics=metrics)
         written = _save(network, path, own_folder)
         status = status or interrupts.status or (FAILED if written != path else 0)
         if own_folder is not None and not status and failure is None:
@@ -95,7 +96,7 @@ def _plain(network: Network, path: Path, history: History, profile: Profile | No
         "epochs": history.epochs,
         "best_epoch": history.best_epoch,
         "stopped": history.stopped,
-        "metrics": network.metrics,
+        "metrics": network.card.metrics,
         "history": history.figures,
         **({} if profile is None else {"profile": profile.plain()}),
     }
@@ -186,7 +187,7 @@ def check_output(path: Path) -> None:
 def _introduction(job: Job, loaded: LoadedData) -> str:
     import textwrap
 
-    data = job.network.spec.data
+    data = job.network.card.spec.data
     assert data is not None
     source = data.train
     name = source if isinstance(source, str) else source.path or f"{source.x} and {source.y}"
@@ -244,7 +245,6 @@ def _run(
         if not runs or not runs[0].step or not np.isfinite(job.network.parameters.flat).all():
             raise
         failure, history = error, runs[0].history
-        job.network.history = history.figures
     return runs[0], history, own_folder, _status(history, received), failure
 
 
@@ -469,7 +469,7 @@ def _conclusion(job: Job, loaded: LoadedData, path: Path, plugins: tuple[str, ..
     from modnet.words import readable_bytes
 
     network = job.network
-    figures = {name: value for name, value in network.metrics.items() if isinstance(value, int | float)}
+    figures = {name: value for name, value in network.card.metrics.items() if isinstance(value, int | float)}
     chosen = [name for name in figures if name.startswith("validation_") or loaded.validation is None]
     chosen = [name for name in chosen if not name.endswith("loss")] or chosen
     texts = [f"{figure_title(name)} {figure_text(name, figures[name])}" for name in chosen]
@@ -481,7 +481,7 @@ def _conclusion(job: Job, loaded: LoadedData, path: Path, plugins: tuple[str, ..
         first = f"what was learnt so far is in {first}"
     first = textwrap.fill(first, 80, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False)
     options = [word for file in plugins for word in ("--plugin", file)]
-    kind = "csv" if network.schema is not None and network.schema.inputs else "npz"
+    kind = "csv" if network.card.schema is not None and network.card.schema.inputs else "npz"
     if again:
         return f"\n{first}\ngo on: {again}"
     if not whole:

@@ -160,9 +160,9 @@ class Trainer:
     def _conclude(self) -> None:
         """Gives the network the course of the run, and the figures of the epoch whose weights it has."""
         history = self.run.history
-        self.network.history = history.figures
         best = history.best_epoch or history.epochs
-        self.network.metrics = {name: values[best - 1] for name, values in history.figures.items() if best}
+        metrics = {name: values[best - 1] for name, values in history.figures.items() if best}
+        self.network.card = self.network.card.trained(history.figures, metrics)
 
     def _check_schedule(self) -> None:
         """Refuses a schedule that moves within the first epoch of a stream whose length is unknown."""
