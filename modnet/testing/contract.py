@@ -159,7 +159,7 @@ class ContractError(AssertionError):
     def _lines(self) -> Iterable[str]:
         for report in self.reports:
             count = len(report.failures)
-            yield f"{report.label} breaks {count} rule{'' if count == 1 else 's'} of {len(report.rows)}:"
+            yield f"{report.label} breaks {count} rule{'' if count == 1 else 's'}:"
             yield report.faults()
 
 

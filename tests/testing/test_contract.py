@@ -2,7 +2,6 @@
 
 import re
 from importlib import import_module
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -80,16 +79,6 @@ def test_there_are_enough_of_them():
     assert len({type(fault.component).type for fault in faults()} - {""}) >= len(faults()) - 1
 
 
-def test_the_documents_say_how_many_rules_there_are():
-    count = len(names_of(MODULES["layer"]))
-    root = Path(__file__).parents[2]
-    page = (root / "docs" / "plugins.md").read_text(encoding="utf-8")
-    assert f"breaks 1 rule of {count}:" in page
-    for text in (page, (root / "README.md").read_text(encoding="utf-8")):
-        (said,) = re.findall(r"some (\d+) rules", text)
-        assert abs(int(said) - count) <= 5
-
-
 def module_of(fault):
     """The module of the rule that a fault breaks: rules of one name are different ones for different kinds."""
     group = "composite" if isinstance(fault.component, Composite) else fault.component.kind
@@ -126,7 +115,7 @@ def test_the_error_lists_every_rule_with_numbers_and_remedy():
     with pytest.raises(ContractError) as caught:
         check_component(Both(), (4,))
     message = str(caught.value)
-    assert message.startswith('layer "both" Both() on (4,) breaks 2 rules of ')
+    assert message.startswith('layer "both" Both() on (4,) breaks 2 rules:')
     assert re.search(
         r"  gradients: input: along one direction finite differences give a slope of (\S+), the gradient gives "
         r"(?!\1)\S+: a relative error of 0\.0005; at most 1e-06 is expected\n",
