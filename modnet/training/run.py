@@ -217,9 +217,10 @@ class Run:
 
     def _conclude(self) -> None:
         """Gives the network the course of the run, and the figures of the epoch whose weights it has."""
-        self.network.history = self.history.figures
         best = self.history.best_epoch or self.history.epochs
-        self.network.metrics = {name: values[best - 1] for name, values in self.history.figures.items() if best}
+        metrics = {name: values[best - 1] for name, values in self.history.figures.items() if best}
+        card = self.network.card.trained(self.history.figures, metrics)
+        self.network.card = card.replace(results={**card.results, **self.results})
 
     def _end(self) -> None:
         """The end of the run for every callback, also where another one's raises; the first error comes out."""

@@ -151,7 +151,7 @@ def prepare(
     objective = Objective(network, training, registry.kernels)
     # What it was last trained for is what `evaluate` measures and the model file tells; the rest is this call's alone.
     remembered = network.spec.training or TrainingSpec(loss=training.loss)
-    network.spec = network.spec.replace(training=remembered.replace(loss=training.loss, metrics=training.metrics))
+    network.card = network.card.replace(training=remembered.replace(loss=training.loss, metrics=training.metrics))
     batches, validating = _batches(network, objective, training, x, y, validation, sample_weights, steps_per_epoch)
     if isinstance(batches, ArrayBatches) and isinstance(validating, ArrayBatches):
         _warn_of_unseen(network, objective, batches, validating)
@@ -279,7 +279,7 @@ def evaluate(
 def merged_training(network: Network, given: Mapping[str, Any], registry: Registry) -> TrainingSpec:
     """The training that a network's spec asks for with some parts replaced by arguments, which are checked alike."""
     try:
-        base = network.training
+        base = network.card.training
     except PluginError:
         if given["loss"] is None:
             raise

@@ -255,7 +255,7 @@ def test_looking_over_takes_little_memory_beside_the_data():
     spec = {"network": {"input": [100], "layers": [{"type": "linear", "out_features": 100}]}}
     network = modnet.build({**spec, "training": {"loss": "mse"}})
     x = np.ones((100_000, 100), np.float32)
-    objective = Objective(network, network.training)
+    objective = Objective(network, network.card.training)
     batches = ArrayBatches([x], {"output": x}, None, 1000)
     evaluation = Evaluation(network, objective)
     tracemalloc.start()
