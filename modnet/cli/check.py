@@ -137,26 +137,23 @@ def _try_a_batch(job: Job, objective: Objective, loaded: LoadedData) -> None:
     """Looks over the data, and sends a few rows through the network, the loss and the metrics."""
     import numpy as np
 
-    from modnet.data.batches import ArrayBatches
+    from modnet.data.dataset import Dataset
     from modnet.memory import require
+    from modnet.training.sources import Given, checked_data
     from modnet.training.trainer import Evaluation
-    from modnet.training.trial import check_targets, look_over, naming
+    from modnet.training.trial import look_over
 
     require(job.network.layout.nbytes(job.network.dtype), "the network with all its arrays")
     evaluation = Evaluation(job.network, objective)
     for part, key, what in ((loaded.train, "train", "training"), (loaded.validation, "validation", "validation")):
         if part is not None:
             with _at(job, "data", key):
-                arrays = job.network.arrays(part.inputs)
-                batches = ArrayBatches(arrays, part.targets, None, TRIAL_ROWS, part.rows, part.name, part.row_name)
-                with naming(part.name):
-                    check_targets(objective, batches)
-                look_over(evaluation, batches, part.name or f"{what} data")
-    with _at(job, "training"):
+                data = checked_data(objective, Given(part))
+                look_over(evaluation, data.batches(TRIAL_ROWS), part.name or f"{what} data")
+    with _at(job, "training"), np.errstate(all="ignore"):
         few = loaded.train.take(range(min(TRIAL_ROWS, len(loaded.train))))
-        with np.errstate(all="ignore"):
-            batches = ArrayBatches(job.network.arrays(few.inputs), few.targets, None, TRIAL_ROWS, few.rows)
-            evaluation.tally(batches).result()
+        data = Dataset.of(job.network, few, outputs=objective.target_outputs)
+        evaluation.tally(data.batches(TRIAL_ROWS)).result()
 
 
 @contextmanager

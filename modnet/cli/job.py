@@ -123,8 +123,8 @@ class Job:
         Raises:
             DataError, ShapeError: they cannot be read, or do not fit.
         """
+        from modnet.data.dataset import naming
         from modnet.data.load import load
-        from modnet.training.trial import naming
 
         data = self.network.spec.data
         if data is None:

@@ -88,7 +88,7 @@ def _predicted(network: Network, dataset: Dataset) -> Any:
     try:
         return network.predict(dataset.inputs)
     except DataError as error:
-        if isinstance(error, SampleError) and dataset.row_name is not None:
+        if isinstance(error, SampleError) and dataset.row_names is not None:
             error = error.at(dataset.row_name(error.sample))
         raise DataError(f"{dataset.name}: {error}" if dataset.name else str(error)) from None
 

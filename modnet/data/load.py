@@ -15,7 +15,7 @@ from modnet.data.columns import is_number, sort_categories
 from modnet.data.dataset import Dataset
 from modnet.data.files import Reader, read
 from modnet.data.schema import ColumnSchema, DataSchema, MissingReport, assign_targets, rows_to_drop
-from modnet.data.split import can_stratify, row_classes, split
+from modnet.data.split import can_stratify, split
 from modnet.data.table import Table, shorten
 from modnet.errors import DataError
 from modnet.specs.data import Column, DataSpec, Source
@@ -265,13 +265,8 @@ class _Loader:
         about = self.describe(found, schema)
         if fraction is None:
             return LoadedData(dataset, None, schema, [f"{_sizes(len(dataset), dataset, None, None)}; {about}"])
-        labels, names = None, None
-        for output, target in dataset.targets.items():
-            labels = row_classes(target, output in self.label_outputs)
-            if labels is not None:
-                names = schema.classes().get(output) if schema else None
-                break
-        train, validation = map(dataset.take, split(len(dataset), fraction, seed, labels, names))
+        train, validation = dataset.split(fraction, seed, self.label_outputs)
+        labels = dataset.classes_of_rows(self.label_outputs)[1]
         notes = [f"{_sizes(len(dataset), train, validation, labels)}; {about}"]
         return LoadedData(train, validation, schema, notes)
 
@@ -294,6 +289,7 @@ class _Loader:
         return Dataset(
             {name: found.arrays[key] for name, key in inputs.items()},
             {name: self.target(found, key, name, schema) for name, key in outputs.items()},
+            classes=schema.classes() if schema else {},
             name=found.name,
         )
 

@@ -7,7 +7,7 @@ import signal
 import threading
 import time
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from copy import copy
 from functools import cache
@@ -18,10 +18,8 @@ import numpy as np
 
 from modnet.arrays import Array
 from modnet.configuration.checker import INVALID, Checker
-from modnet.data.batches import ArrayBatches, Batch, Batches, StreamBatches, named_targets
-from modnet.data.batches import sample_weights as weight_array
-from modnet.data.dataset import Dataset
-from modnet.data.split import row_classes, split, warn_of_unseen
+from modnet.data.batches import Batch, Batches
+from modnet.data.dataset import naming
 from modnet.engine.network import Network
 from modnet.engine.passes import Pass
 from modnet.errors import DataError, Diverged, PluginError, SpecError, TrainingError
@@ -38,8 +36,9 @@ from modnet.training.history import History
 from modnet.training.objective import Objective, Penalty, check_figures, free_name, row_of
 from modnet.training.optimization import Optimization
 from modnet.training.run import INTERRUPTED, TERMINATED, Run
+from modnet.training.sources import Given, checked_data, evaluation_batches, training_batches
 from modnet.training.tally import Tally
-from modnet.training.trial import check_targets, look_over, naming
+from modnet.training.trial import look_over
 from modnet.words import show
 
 PARTS = 64
@@ -129,9 +128,8 @@ def train(
     # What it was last trained for is what `evaluate` measures and the model file tells; the rest is this call's alone.
     remembered = network.spec.training or TrainingSpec(loss=training.loss)
     network.spec = network.spec.replace(training=remembered.replace(loss=training.loss, metrics=training.metrics))
-    batches, validating = _batches(network, objective, training, x, y, validation, sample_weights, steps_per_epoch)
-    if isinstance(batches, ArrayBatches) and isinstance(validating, ArrayBatches):
-        _warn_of_unseen(network, objective, batches, validating)
+    data = Given(x, y, sample_weights, steps_per_epoch)
+    batches, validating = training_batches(objective, training, data, validation)
     return Trainer(network, training, objective, registry).fit(batches, validating, resume)
 
 
@@ -156,10 +154,9 @@ def evaluate(
     given = {"loss": loss, "metrics": metrics, "batch_size": batch_size}
     training = merged_training(network, given, registry)
     objective = Objective(network, training)
-    with naming(x.name if isinstance(x, Dataset) else ""):
-        batches = _source(network, objective, batch_size and training.batch_size, x, y, sample_weights, None)
-        if isinstance(x, Dataset) and isinstance(batches, ArrayBatches):
-            check_targets(objective, batches)  # which names the row as its file does
+    data = checked_data(objective, Given(x, y, sample_weights))
+    batches = evaluation_batches(objective, data, batch_size and training.batch_size)
+    with naming(batches.name):
         return Evaluation(network, objective).figures(batches, refuse_nan=True)
 
 
@@ -178,108 +175,6 @@ def merged_training(network: Network, given: Mapping[str, Any], registry: Regist
     checker.raise_problems()
     assert training is not INVALID
     return cast(TrainingSpec, training)
-
-
-def _source(
-    network: Network,
-    objective: Objective,
-    batch_size: int | None,
-    x: Any,
-    y: Any,
-    sample_weights: Any,
-    steps: int | None,
-) -> ArrayBatches | StreamBatches:
-    """Batches of the data; of as many samples as suit prediction where no size is given.
-
-    Raises:
-        DataError: they are no data, or come with arguments that would act on nothing.
-    """
-    outputs = [head.name for head in objective.heads]
-    if isinstance(x, Dataset):
-        if y is not None or sample_weights is not None or steps is not None:
-            what = "y" if y is not None else "sample_weights" if sample_weights is not None else "steps_per_epoch"
-            raise DataError(f"{what}: a Dataset takes none; give its arrays themselves, x and y")
-        inputs = network.arrays(x.inputs)
-        size = batch_size or network.rows_at_a_time(inputs)
-        return ArrayBatches(inputs, named_targets(x.targets, outputs), None, size, x.rows, x.name, x.row_name)
-    if y is None:
-        if isinstance(x, Iterable | Callable) and not isinstance(x, np.ndarray | str | Mapping):
-            if sample_weights is not None:
-                raise DataError("sample weights of a stream come with its batches: (x, y, weights)")
-            return StreamBatches(x, network, outputs, steps)
-        raise DataError(f"expected x and y, or an iterable of batches (x, y); found {show(x)} alone")
-    if steps is not None:
-        raise DataError("steps_per_epoch is for streams of batches; an epoch of arrays is all of their samples")
-    with np.errstate(over="ignore"):  # what becomes infinite is refused as such
-        weights = None if sample_weights is None else weight_array(sample_weights).astype(network.dtype, copy=False)
-    inputs = network.arrays(x)
-    size = batch_size or network.rows_at_a_time(inputs)
-    return ArrayBatches(inputs, named_targets(y, outputs), weights, size)
-
-
-def _batches(
-    network: Network,
-    objective: Objective,
-    training: TrainingSpec,
-    x: Any,
-    y: Any,
-    validation: Any,
-    sample_weights: Any,
-    steps: int | None,
-) -> tuple[Batches, Batches | None]:
-    with naming(x.name if isinstance(x, Dataset) else ""):
-        batches = _source(network, objective, training.batch_size, x, y, sample_weights, steps)
-        if isinstance(batches, ArrayBatches):
-            check_targets(objective, batches)
-    if validation is None:
-        return batches, None
-    if isinstance(validation, int) and not isinstance(validation, bool):
-        validation = float(validation)
-    if isinstance(validation, float | np.floating):
-        if not isinstance(batches, ArrayBatches):
-            raise DataError(
-                "a fraction for validation needs arrays; give validation = (x, y) beside a stream of batches"
-            )
-        if not 0.0 < validation < 1.0:
-            raise DataError(f"validation: expected a fraction between 0 and 1, or (x, y); found {validation}")
-        rows = batches.rows
-        targets = {name: y if rows is None else y[rows] for name, y in batches.targets.items()}
-        found = (row_classes(targets[head.name], head.loss.takes_labels) for head in objective.heads)
-        labels = next((labels for labels in found if labels is not None), None)
-        for_training, for_validation = split(batches.samples, float(validation), training.seed, labels)
-        parts = [
-            ArrayBatches(batches.inputs, batches.targets, batches.weights, size, part if rows is None else rows[part])
-            for part, size in (
-                (for_training, training.batch_size),
-                (for_validation, network.rows_at_a_time(batches.inputs)),
-            )
-        ]
-        return parts[0], parts[1]
-    pair = isinstance(validation, tuple | list) and len(validation) in (2, 3)
-    if not pair and not isinstance(validation, Dataset):
-        batchwise = callable(validation) or (
-            isinstance(validation, Iterable) and not isinstance(validation, np.ndarray | str | Mapping | tuple)
-        )
-        hint = "; batches of (x, y) are given as validation = (batches, None)" if batchwise else ""
-        raise DataError(f"validation: expected a fraction between 0 and 1, or (x, y); found {show(validation)}{hint}")
-    x, y, weights = (*validation, None)[:3] if pair else (validation, None, None)
-    with naming((x.name if isinstance(x, Dataset) else "") or "validation"):
-        validating = _source(network, objective, None, x, y, weights, None)
-        if isinstance(validating, ArrayBatches):
-            check_targets(objective, validating)
-    return batches, validating
-
-
-def _warn_of_unseen(network: Network, objective: Objective, training: ArrayBatches, validation: ArrayBatches) -> None:
-    """Warns of classes that only the validation has."""
-    for head in objective.heads:
-        parts = ((part.targets[head.name], part.rows) for part in (training, validation))
-        trained, validated = (
-            row_classes(target if rows is None else target[rows], head.loss.takes_labels) for target, rows in parts
-        )
-        if trained is not None and validated is not None:
-            names = network.schema.classes().get(head.name) if network.schema else None
-            warn_of_unseen(head.name, trained, validated, names)
 
 
 class Evaluation:
@@ -405,8 +300,7 @@ class Trainer:
         if validation is not None and validation.steps == 0:
             raise DataError("validation: there are no batches")
         restored = resume is not None and restore(run, resume) is not None
-        if isinstance(batches, StreamBatches):
-            batches.done = run.epoch - (1 if run.batch else 0)
+        batches.skip_epochs(run.epoch - (1 if run.batch else 0))
         # A checkpoint from the middle of the first epoch may not know it.
         run.steps_per_epoch = run.steps_per_epoch or batches.steps
         self._check_schedule()
@@ -492,8 +386,7 @@ class Trainer:
                     "once; pass a function that makes it, or arrays"
                 )
             return
-        source = batches.from_beginning if isinstance(batches, StreamBatches) else batches.epoch
-        self.network.prepare(lambda: (batch.counted() for batch in source() if batch.counts()))
+        self.network.prepare(lambda: (batch.counted() for batch in batches.from_beginning() if batch.counts()))
 
     def _epoch(self, batches: Batches, validation: Batches | None) -> None:
         """An epoch, or what a checkpoint has left of one."""
@@ -516,7 +409,7 @@ class Trainer:
             raise DataError(what + ("" if run.epoch == 1 else f" in epoch {run.epoch}"))
         if run.stopped and run.batch != batches.steps:
             return
-        limit = batches.limit if isinstance(batches, StreamBatches) else None
+        limit = batches.expected_steps
         if limit is not None and run.batch < limit == run.steps_per_epoch:
             warnings.warn(
                 f"the stream ended after {run.batch} of the {limit} batches of epoch {run.epoch} (steps_per_epoch)",
