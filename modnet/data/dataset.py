@@ -78,9 +78,9 @@ class Dataset:
         """
         outputs = list(network.outputs) if outputs is None else outputs
         if isinstance(x, Table):
-            if network.schema is None:
+            if network.card.schema is None:
                 raise DataError(f"{x.name}: a table, but the network was trained on arrays and knows no columns")
-            x = network.schema.encode(x)
+            x = network.card.schema.encode(x)
         if isinstance(x, Dataset):
             return x._for(network, outputs, {"y": y, "sample_weights": weights, "steps_per_epoch": steps})
         if y is None and (outputs or _is_stream(x)):

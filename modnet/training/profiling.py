@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, cast
 
 import numpy as np
@@ -132,8 +132,8 @@ def profile(
         registry: whose kernels run, and where the optimizer is looked up if the spec names none.
     """
     registry = registry or default_registry()
-    training = network.training
-    twin = Network(network.spec, network.graph)
+    training = network.card.training
+    twin = Network(network.card, network.graph)
     np.copyto(twin.parameters.flat, network.parameters.flat)
     np.copyto(twin.state.flat, network.state.flat)
     with_targets = training is not None and (y is not None or (isinstance(x, Dataset) and bool(x.targets)))
@@ -188,8 +188,8 @@ def profile(
 def _batches(
     network: Network, objective: Objective | None, training: TrainingSpec | None, x: Any, y: Any, size: int | None
 ) -> DatasetBatches:
-    if objective is None:  # any targets there are have no use
-        x, y = x.inputs if isinstance(x, Dataset) else x, {}
+    if objective is None:  # nobody reads the targets
+        x, y = (replace(x, targets={}), None) if isinstance(x, Dataset) else (x, {})
     outputs = objective.target_outputs if objective else []
     data = Dataset.of(network, x, y, outputs=outputs)
     if not isinstance(data, Dataset):
@@ -203,7 +203,7 @@ def _node_rows(run: Pass, batch: Batch, clock: _Clock) -> Iterator[Row]:
     network, values = run.network, run.values()
     shapes = {slot: array.shape[1:] for slot, array in enumerate(batch.inputs)}
     for slot, context in run.contexts.items():
-        node = network.graph.nodes[slot - len(network.inputs)]
+        node = network.graph.node(slot)
         shapes[slot] = values[node.name].shape[1:]
         forward, backward = clock.median((slot, "forward")), clock.median((slot, "backward"))
         # A node that learns makes the gradients of its parameters and, where it is wanted, that of its input.

@@ -71,7 +71,7 @@ def _warn_of_unseen(objective: Objective, training: Dataset, validation: Dataset
         takes_labels = output in objective.label_outputs
         trained, validated = (part.labels(output, takes_labels) for part in (training, validation))
         if trained is not None and validated is not None:
-            schema = objective.network.schema
+            schema = objective.network.card.schema
             names = schema.classes().get(output) if schema else None
             warn_of_unseen(output, trained, validated, names)
 

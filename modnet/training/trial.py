@@ -16,7 +16,7 @@ from modnet.errors import DataError, SampleError, ShapeError
 from modnet.training.objective import Head, Objective, are_labels, representable, row_of
 
 if TYPE_CHECKING:
-    from modnet.training.trainer import Evaluation
+    from modnet.training.evaluation import Evaluation
 
 ROWS_AT_A_TIME = 1 << 16
 """Targets that a loss looks at together."""
