@@ -45,7 +45,7 @@ def run(
     path = Path(output) if output else Path(f"{Path(spec).stem}.modnet")
     check_output(path)
     objective = job.objective()
-    loaded = job.load_data(objective)
+    loaded = job.load_data()
     network = job.network
     network.card = network.card.replace(schema=loaded.schema)
     job.require_savable(objective)

@@ -16,7 +16,8 @@ from typing import Any
 import numpy as np
 
 from modnet.arrays import Array
-from modnet.data.batches import Batch, Batches, StreamBatches
+from modnet.data.batches import Batch, Batches
+from modnet.data.dataset import naming
 from modnet.engine.network import Network
 from modnet.errors import BrokenPlugin, DataError, Diverged, TrainingError
 from modnet.kinds.callback import Callback
@@ -33,7 +34,6 @@ from modnet.training.history import History
 from modnet.training.objective import VALIDATION, Objective
 from modnet.training.optimization import Optimization
 from modnet.training.tally import Tally
-from modnet.training.trial import naming
 from modnet.words import show
 
 INTERRUPTED = "interrupted"
@@ -266,7 +266,7 @@ class Run:
             raise DataError(what + ("" if self.epoch == 1 else f" in epoch {self.epoch}"))
         if self.stopped and done != batches.steps:
             return False
-        limit = batches.limit if isinstance(batches, StreamBatches) else None
+        limit = batches.expected_steps
         if limit is not None and done < limit == self.batches_per_epoch:
             warnings.warn(
                 f"the stream ended after {done} of the {limit} batches of epoch {self.epoch} (steps_per_epoch)",

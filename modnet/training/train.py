@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from os import PathLike
 from typing import Any, cast
 
-import numpy as np
-
 from modnet.arrays import Array
 from modnet.configuration.checker import INVALID, Checker
-from modnet.data.batches import ArrayBatches, Batches, StreamBatches, named_targets
-from modnet.data.batches import sample_weights as weight_array
-from modnet.data.dataset import Dataset
-from modnet.data.split import row_classes, split, warn_of_unseen
+from modnet.data.batches import Batches
+from modnet.data.dataset import naming
 from modnet.engine.network import Network
 from modnet.errors import DataError, PluginError, SpecError, TrainingError
 from modnet.kinds.schedule import Progress
@@ -27,7 +23,8 @@ from modnet.training.evaluation import Evaluation
 from modnet.training.history import History
 from modnet.training.objective import Objective, check_figures
 from modnet.training.run import Run
-from modnet.training.trial import check_targets, look_over, naming
+from modnet.training.sources import Given, checked_data, evaluation_batches, training_batches
+from modnet.training.trial import look_over
 from modnet.words import show
 
 PARTS = 64
@@ -152,9 +149,8 @@ def prepare(
     # What it was last trained for is what `evaluate` measures and the model file tells; the rest is this call's alone.
     remembered = network.spec.training or TrainingSpec(loss=training.loss)
     network.card = network.card.replace(training=remembered.replace(loss=training.loss, metrics=training.metrics))
-    batches, validating = _batches(network, objective, training, x, y, validation, sample_weights, steps_per_epoch)
-    if isinstance(batches, ArrayBatches) and isinstance(validating, ArrayBatches):
-        _warn_of_unseen(network, objective, batches, validating)
+    data = Given(x, y, sample_weights, steps_per_epoch)
+    batches, validating = training_batches(objective, training, data, validation)
     run = Run(network, training, objective, registry, named_callbacks(training), batches, validating)
     try:
         check_figures(training, run.greater_is_better)
@@ -197,8 +193,7 @@ def _go_on(run: Run, resume: str | PathLike[str]) -> bool:
             "from an earlier checkpoint, or train the network again without resume",
             stacklevel=4,
         )
-    if isinstance(run.batches, StreamBatches):
-        run.batches.done = run.epoch - (1 if run.batches_done else 0)
+    run.batches.skip_epochs(run.epoch - (1 if run.batches_done else 0))
     # A checkpoint from the middle of the first epoch may not know it.
     run.batches_per_epoch = run.batches_per_epoch or run.batches.steps
     return path is not None
@@ -244,8 +239,7 @@ def _prepare_layers(network: Network, batches: Batches) -> None:
                 "once; pass a function that makes it, or arrays"
             )
         return
-    source = batches.from_beginning if isinstance(batches, StreamBatches) else batches.epoch
-    network.prepare(lambda: (batch.counted() for batch in source() if batch.counts()))
+    network.prepare(lambda: (batch.counted() for batch in batches.from_beginning() if batch.counts()))
 
 
 def evaluate(
@@ -269,10 +263,9 @@ def evaluate(
     given = {"loss": loss, "metrics": metrics, "batch_size": batch_size}
     training = merged_training(network, given, registry)
     objective = Objective(network, training)
-    with naming(x.name if isinstance(x, Dataset) else ""):
-        batches = _source(network, objective, batch_size and training.batch_size, x, y, sample_weights, None)
-        if isinstance(x, Dataset) and isinstance(batches, ArrayBatches):
-            check_targets(objective, batches)  # which names the row as its file does
+    data = checked_data(objective, Given(x, y, sample_weights))
+    batches = evaluation_batches(objective, data, batch_size and training.batch_size)
+    with naming(batches.name):
         return Evaluation(network, objective).figures(batches, refuse_nan=True)
 
 
@@ -291,105 +284,3 @@ def merged_training(network: Network, given: Mapping[str, Any], registry: Regist
     checker.raise_problems()
     assert training is not INVALID
     return cast(TrainingSpec, training)
-
-
-def _source(
-    network: Network,
-    objective: Objective,
-    batch_size: int | None,
-    x: Any,
-    y: Any,
-    sample_weights: Any,
-    steps: int | None,
-) -> ArrayBatches | StreamBatches:
-    """Batches of the data; of as many samples as suit prediction where no size is given.
-
-    Raises:
-        DataError: they are no data, or come with arguments that would act on nothing.
-    """
-    outputs = [head.name for head in objective.heads]
-    if isinstance(x, Dataset):
-        if y is not None or sample_weights is not None or steps is not None:
-            what = "y" if y is not None else "sample_weights" if sample_weights is not None else "steps_per_epoch"
-            raise DataError(f"{what}: a Dataset takes none; give its arrays themselves, x and y")
-        inputs = network.arrays(x.inputs)
-        size = batch_size or network.rows_at_a_time(inputs)
-        return ArrayBatches(inputs, named_targets(x.targets, outputs), None, size, x.rows, x.name, x.row_name)
-    if y is None:
-        if isinstance(x, Iterable | Callable) and not isinstance(x, np.ndarray | str | Mapping):
-            if sample_weights is not None:
-                raise DataError("sample weights of a stream come with its batches: (x, y, weights)")
-            return StreamBatches(x, network, outputs, steps)
-        raise DataError(f"expected x and y, or an iterable of batches (x, y); found {show(x)} alone")
-    if steps is not None:
-        raise DataError("steps_per_epoch is for streams of batches; an epoch of arrays is all of their samples")
-    with np.errstate(over="ignore"):  # what becomes infinite is refused as such
-        weights = None if sample_weights is None else weight_array(sample_weights).astype(network.dtype, copy=False)
-    inputs = network.arrays(x)
-    size = batch_size or network.rows_at_a_time(inputs)
-    return ArrayBatches(inputs, named_targets(y, outputs), weights, size)
-
-
-def _batches(
-    network: Network,
-    objective: Objective,
-    training: TrainingSpec,
-    x: Any,
-    y: Any,
-    validation: Any,
-    sample_weights: Any,
-    steps: int | None,
-) -> tuple[Batches, Batches | None]:
-    with naming(x.name if isinstance(x, Dataset) else ""):
-        batches = _source(network, objective, training.batch_size, x, y, sample_weights, steps)
-        if isinstance(batches, ArrayBatches):
-            check_targets(objective, batches)
-    if validation is None:
-        return batches, None
-    if isinstance(validation, int) and not isinstance(validation, bool):
-        validation = float(validation)
-    if isinstance(validation, float | np.floating):
-        if not isinstance(batches, ArrayBatches):
-            raise DataError(
-                "a fraction for validation needs arrays; give validation = (x, y) beside a stream of batches"
-            )
-        if not 0.0 < validation < 1.0:
-            raise DataError(f"validation: expected a fraction between 0 and 1, or (x, y); found {validation}")
-        rows = batches.rows
-        targets = {name: y if rows is None else y[rows] for name, y in batches.targets.items()}
-        found = (row_classes(targets[head.name], head.loss.takes_labels) for head in objective.heads)
-        labels = next((labels for labels in found if labels is not None), None)
-        for_training, for_validation = split(batches.samples, float(validation), training.seed, labels)
-        parts = [
-            ArrayBatches(batches.inputs, batches.targets, batches.weights, size, part if rows is None else rows[part])
-            for part, size in (
-                (for_training, training.batch_size),
-                (for_validation, network.rows_at_a_time(batches.inputs)),
-            )
-        ]
-        return parts[0], parts[1]
-    pair = isinstance(validation, tuple | list) and len(validation) in (2, 3)
-    if not pair and not isinstance(validation, Dataset):
-        batchwise = callable(validation) or (
-            isinstance(validation, Iterable) and not isinstance(validation, np.ndarray | str | Mapping | tuple)
-        )
-        hint = "; batches of (x, y) are given as validation = (batches, None)" if batchwise else ""
-        raise DataError(f"validation: expected a fraction between 0 and 1, or (x, y); found {show(validation)}{hint}")
-    x, y, weights = (*validation, None)[:3] if pair else (validation, None, None)
-    with naming((x.name if isinstance(x, Dataset) else "") or "validation"):
-        validating = _source(network, objective, None, x, y, weights, None)
-        if isinstance(validating, ArrayBatches):
-            check_targets(objective, validating)
-    return batches, validating
-
-
-def _warn_of_unseen(network: Network, objective: Objective, training: ArrayBatches, validation: ArrayBatches) -> None:
-    """Warns of classes that only the validation has."""
-    for head in objective.heads:
-        parts = ((part.targets[head.name], part.rows) for part in (training, validation))
-        trained, validated = (
-            row_classes(target if rows is None else target[rows], head.loss.takes_labels) for target, rows in parts
-        )
-        if trained is not None and validated is not None:
-            names = network.schema.classes().get(head.name) if network.schema else None
-            warn_of_unseen(head.name, trained, validated, names)
