@@ -233,8 +233,9 @@ class DataSchema(Configuration):
         return Dataset(
             {name: _encode_input(table, columns, filled) for name, columns in self.inputs.items()},
             {name: _encode_target(table, columns) for name, columns in self.targets.items()} if targets else {},
+            classes=self.classes(),
             name=table.name,
-            row_name=table.row_names(),
+            row_names=table.row_names(),
         )
 
     def _drop(self, table: Table, columns: Sequence[ColumnSchema], report: MissingReport) -> Table:

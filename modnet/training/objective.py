@@ -125,6 +125,16 @@ class Objective:
         self._checked: set[tuple[Any, ...]] = set()
         self.masked = any(node.layer.makes_mask for node in network.graph.nodes)
 
+    @property
+    def target_outputs(self) -> list[str]:
+        """The outputs whose loss takes a target."""
+        return [head.name for head in self.heads]
+
+    @property
+    def label_outputs(self) -> list[str]:
+        """The outputs whose loss takes class labels."""
+        return [head.name for head in self.heads if head.loss.takes_labels]
+
     def figures(self, validation: bool = False) -> dict[str, bool | None]:
         """The name of every figure -> whether a greater value is better; with those of the validation, if wanted.
 
