@@ -86,7 +86,7 @@ def _predicted(network: Network, dataset: Dataset) -> Any:
     from modnet.errors import DataError, SampleError
 
     try:
-        return network.predict(dataset.inputs)
+        return network.forward(dataset.inputs)
     except DataError as error:
         if isinstance(error, SampleError) and dataset.row_name is not None:
             error = error.at(dataset.row_name(error.sample))
