@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from modnet.engine.built import checked_seed
+from modnet.engine.card import ModelCard
 from modnet.engine.graph import build_graph
 from modnet.engine.network import Network
 from modnet.errors import SpecError
@@ -48,7 +49,7 @@ def plan(
         graph = build_graph(checked.network)
     except SpecError as error:
         raise located_error(error, source) from None
-    network = Network(checked, graph)
+    network = Network(ModelCard(checked), graph)
     if seed is None:
         seed = checked.training.seed if checked.training else 0
     network.seed = checked_seed(seed)

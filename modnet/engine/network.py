@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
 from modnet.arrays import Array, common_mask
 from modnet.engine.built import BuiltGraph
+from modnet.engine.card import ModelCard
 from modnet.engine.graph import Graph, GraphNode
 from modnet.engine.inputs import given_arrays, no_prediction
 from modnet.engine.passes import FEWEST_ROWS, MOST_ROWS, PREDICTION_BYTES, Pass, Passes, has_nan
@@ -20,60 +21,40 @@ from modnet.errors import DataError, SampleError, ShapeError
 from modnet.kinds.context import Context
 from modnet.kinds.layer import Layer
 from modnet.memory import SMALL, require
-from modnet.specs.model import Spec, TrainingSpec
-
-
-class StoredTraining(Protocol):
-    """The training of a model file, not yet read: components that only training needs are not loaded to predict."""
-
-    def read(self) -> TrainingSpec:
-        """Raises PluginError for a component that cannot be had."""
-        ...
+from modnet.specs.model import Spec
 
 
 class Network(BuiltGraph):
     """A network that can predict and be trained. Made by `modnet.build` or `modnet.load`.
 
     Attributes:
-        spec: what it was built from.
+        card: what is known of it beside its arrays: its spec, training, schema, history, metrics and metadata.
         graph: its nodes, with shapes.
         dtype: of its parameters and of everything that it computes.
         parameters: name -> array, `linear_1.weight`; all are views of one flat array. Those that weight decay applies
             to come first, then the other trainable ones, then the frozen ones.
         state: name -> array that is kept without being trained, such as running means.
-        schema: the columns, categories and class names of the table that it was trained on, or None.
-        history: how it was trained: name -> value for each epoch, a list; where it is long and the network was loaded,
-            an array for a figure that is one in each epoch.
-        metrics: the final figures: name -> value.
-        metadata: the user's own, plain values.
-        stored_training: how a network from a model file was trained, until somebody asks for it.
         layout: which arrays it has; parameters and state are allocated when they are first asked for.
         seed: what the parameters are then drawn with; None where they come from elsewhere.
     """
 
-    def __init__(self, spec: Spec, graph: Graph) -> None:
-        super().__init__(graph, spec.network.dtype)
-        self.spec = spec
-        self.schema: Any = None
-        self.history: dict[str, Any] = {}
-        self.metrics: dict[str, Any] = {}
-        self.metadata: dict[str, Any] = {}
-        self.stored_training: StoredTraining | None = None
+    def __init__(self, card: ModelCard, graph: Graph) -> None:
+        super().__init__(graph, card.spec.network.dtype)
+        self.card = card
         self._passes = Passes()
         # The shape of a sample where there is one input with no variable axis: most arrays need no other check.
         self._lone_input = next(iter(graph.inputs.values())) if len(graph.inputs) == 1 else None
         self._widest = max(math.prod(axis or 1 for axis in node.shape) for node in graph.nodes)
 
     @property
-    def training(self) -> TrainingSpec | None:
-        """How it is trained, as the spec or the model file says.
+    def spec(self) -> Spec:
+        """What it was built from, as `card.spec`."""
+        return self.card.spec
 
-        Raises:
-            PluginError: a plugin that only training needs is not installed or broken.
-        """
-        if self.spec.training is None and self.stored_training is not None:
-            self.spec = self.spec.replace(training=self.stored_training.read())
-        return self.spec.training
+    @property
+    def schema(self) -> Any:
+        """The columns, categories and class names of the table that it was trained on, or None, as `card.schema`."""
+        return self.card.schema
 
     def forward(self, x: Any, *, batch_size: int | None = None, out: Array | None = None) -> Any:
         """The outputs of the bare network for a batch of samples: arrays in, arrays out.
@@ -125,11 +106,12 @@ class Network(BuiltGraph):
             DataError: a column is missing, or a value is none that it can have; with row and column.
             ShapeError, DataError, TooLarge, ValueError: as `forward`.
         """
-        if self.schema is None or not self.schema.columns():
+        schema = self.card.schema
+        if schema is None or not schema.columns():
             return self.forward(rows, batch_size=batch_size, out=out)
         if out is not None:
             raise DataError("out is for arrays: network.forward takes it")
-        return predict_rows(self.schema, rows, lambda arrays: self._named(self._predict(arrays, batch_size, None)))
+        return predict_rows(schema, rows, lambda arrays: self._named(self._predict(arrays, batch_size, None)))
 
     def _named(self, outputs: list[Array]) -> dict[str, Array]:
         return dict(zip(self.graph.outputs, outputs, strict=True))

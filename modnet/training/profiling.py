@@ -131,8 +131,8 @@ def profile(
         registry: whose kernels run, and where the optimizer is looked up if the spec names none.
     """
     registry = registry or default_registry()
-    training = network.training
-    twin = Network(network.spec, network.graph)
+    training = network.card.training
+    twin = Network(network.card, network.graph)
     np.copyto(twin.parameters.flat, network.parameters.flat)
     np.copyto(twin.state.flat, network.state.flat)
     with_targets = training is not None and (y is not None or (isinstance(x, Dataset) and bool(x.targets)))

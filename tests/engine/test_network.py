@@ -15,6 +15,7 @@ import pytest
 import modnet
 from modnet.engine.build import plan
 from modnet.engine.passes import Pass
+from modnet.errors import ParameterMismatch
 from modnet.testing.gradients import directional_error
 
 
@@ -411,7 +412,7 @@ def test_weights_of_another_network():
     assert report.taken == ["begin.weight", "begin.bias"]
     assert report.mismatched == {"linear_1.weight": ("(5, 2)", "(5, 3)"), "linear_1.bias": ("(2,)", "(3,)")}
     np.testing.assert_array_equal(student.parameters["begin.weight"], teacher.parameters["first.weight"])
-    with pytest.raises(modnet.ParameterMismatch, match=r"unexpected: first\.weight"):
+    with pytest.raises(ParameterMismatch, match=r"unexpected: first\.weight"):
         modnet.load_parameters(student, teacher)
 
 

@@ -22,7 +22,8 @@ def network():
         ColumnSchema("weight", "number", missing="mean", fill=0.5),
     )
     made = modnet.build({"network": {"input": [4], "layers": [{"type": "linear", "out_features": 2}, "softmax"]}})
-    made.schema = DataSchema({"input": columns}, {"output": (ColumnSchema("kind", "category", ("cat", "dog")),)})
+    schema = DataSchema({"input": columns}, {"output": (ColumnSchema("kind", "category", ("cat", "dog")),)})
+    made.card = made.card.replace(schema=schema)
     made.parameters["linear_1.weight"] = [[0, 0], [0, 0], [0, 0], [-1, 1]]
     made.parameters["linear_1.bias"] = [1, -1]
     return made
@@ -123,7 +124,8 @@ def test_forward_takes_arrays_and_gives_arrays(network):
 def test_a_network_that_was_trained_on_arrays_predicts_arrays(network):
     x = np.ones((3, 4))
     expected = network.forward(x)
-    network.schema = DataSchema({}, network.schema.targets)  # it has only names for its classes
+    targets_alone = DataSchema({}, network.schema.targets)
+    network.card = network.card.replace(schema=targets_alone)  # it has only names for its classes
     np.testing.assert_array_equal(network.predict(x), expected)
-    network.schema = None
+    network.card = network.card.replace(schema=None)
     np.testing.assert_array_equal(network.predict({"input": x}), expected)

@@ -300,7 +300,7 @@ def used(path: Path, other: Path) -> None:
             pass  # such as more nodes than its arrays justify
         str(network.summary())
         with suppress(modnet.ModnetError):
-            _ = network.training
+            _ = network.card.training
         shapes = {name: tuple(2 if axis is None else axis for axis in shape) for name, shape in network.inputs.items()}
         if sum(int(np.prod(shape, dtype=object)) for shape in shapes.values()) <= WIDEST:
             with suppress(modnet.ModnetError), np.errstate(all="ignore"):
