@@ -44,7 +44,7 @@ class Network(BuiltGraph):
         self._passes = Passes()
         # The shape of a sample where there is one input with no variable axis: most arrays need no other check.
         self._lone_input = next(iter(graph.inputs.values())) if len(graph.inputs) == 1 else None
-        self._widest = max(math.prod(axis or 1 for axis in node.shape) for node in graph.nodes)
+        self._widest = max(math.prod(axis or 1 for axis in shape) for node in graph.nodes for shape in node.shapes)
 
     @property
     def spec(self) -> Spec:
@@ -185,11 +185,10 @@ class Network(BuiltGraph):
                 third value, a bool array (batch, time) or None, says which steps of the targets have a weight; all by
                 default.
         """
-        for position, node in enumerate(self.graph.nodes):
+        for node in self.graph.nodes:
             if not _learns_before_training(node):
                 continue
-            slot = position + len(self.inputs)
-            output = next((name for name, at in self.graph.outputs.items() if at == slot), None)
+            output = next((name for name, slot in self.graph.outputs.items() if slot in node.slots), None)
             reader = Pass(self, list(node.inputs))
             context = Context(self.dtype, state=self.arrays_of(self.state, node, node.state), training=True)
 
@@ -215,7 +214,11 @@ class Network(BuiltGraph):
             node.name
             for node in self.graph.nodes
             if _learns_before_training(node)
-            and all((self.state[f"{node.name}.{name}"] == state.fill).all() for name, state in node.state.items())
+            and all(
+                (self.state[f"{node.name}.{name}"] == state.fill).all()
+                for name, state in node.state.items()
+                if state.initializer is None
+            )
         ]
 
     def summary(self) -> Summary:

@@ -11,13 +11,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, cast
+from typing import Any, ClassVar, cast
 
 from modnet.arrays import Shape
 from modnet.configuration.fields import Configuration, plain
-
-if TYPE_CHECKING:
-    pass
 
 
 class Component(Configuration):
