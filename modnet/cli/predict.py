@@ -65,7 +65,7 @@ def run(model: str, data: str, output: str, plugins: tuple[str, ...]) -> None:
 def _predicted(network: Network, dataset: Dataset) -> Any:
     """The predictions; an error about a row calls it as the file does."""
     try:
-        return network.predict(dataset.inputs)
+        return network.forward(dataset.inputs)
     except DataError as error:
         if isinstance(error, SampleError) and dataset.row_names is not None:
             error = error.at(dataset.row_name(error.sample))

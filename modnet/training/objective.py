@@ -422,7 +422,7 @@ class Penalty:
         self._terms: list[tuple[Array, Array, Array, float, float]] = []
         for node in network.graph.nodes:
             if node.owner is None and node.trainable and (node.l1 or node.l2):
-                names = [name for name, parameter in node.parameters.items() if parameter.decay]
+                names = [name for name, parameter in node.parameters.items() if parameter.decay and parameter.trainable]
                 weights = network.arrays_of(network.parameters, node, names)
                 slopes = network.arrays_of(gradients, node, names)
                 for name in names:
