@@ -1,5 +1,7 @@
 """How an optimizer is given the parameters: in chunks, or whole where its kernel asks for that."""
 
+from typing import ClassVar
+
 import numpy as np
 import pytest
 
@@ -21,7 +23,7 @@ class Offer:
 
 @pytest.mark.parametrize(("whole", "sizes"), [(False, [CHUNK, 4 * 20_000 - CHUNK, 4]), (True, [80_000, 4])])
 def test_a_kernel_is_given_chunks_or_all_that_has_one_weight_decay(registry, whole, sizes):
-    calls = []
+    calls: ClassVar[list] = []
 
     def maker(optimizer, dtype):
         def update(chunk, step):
@@ -50,7 +52,7 @@ class Recorded(modnet.Optimizer):
     by_parameter = True
     slots = ("kept",)
     scratch = 2
-    calls = []
+    calls: ClassVar[list] = []
 
     def update(self, chunk, step):
         shapes = {array.shape for array in (chunk.parameter, chunk.gradient, *chunk.slots, *chunk.scratch)}
