@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from modnet.arrays import Array
+from modnet.arrays import Array, norm
 from modnet.data.batches import Batch
 from modnet.engine.network import Network
 from modnet.engine.parameters import FlatArray
@@ -23,7 +23,6 @@ from modnet.plugins.builtin import BUILTIN
 from modnet.plugins.kernels import NUMPY_ONLY, Kernels
 from modnet.specs.model import TrainingSpec
 from modnet.training.endings import check_normalized, unfit_ending
-from modnet.training.optimization import safe_norm
 from modnet.training.tally import Tally
 from modnet.words import did_you_mean, path_text, show
 
@@ -441,7 +440,7 @@ class Penalty:
             if l2:
                 with np.errstate(over="ignore"):
                     square = float(np.vdot(weight, weight))
-                total += l2 * (square if math.isfinite(square) else safe_norm(weight.reshape(-1)) ** 2)
+                total += l2 * (square if math.isfinite(square) else norm(weight) ** 2)
                 gradient += np.multiply(weight, 2 * l2, out=scratch)
         return total
 

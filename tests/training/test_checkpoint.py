@@ -20,6 +20,7 @@ from modnet.kinds.callback import Callback
 from modnet.layers.standardize import scaling_state
 from modnet.model.reader import read
 from modnet.model.writer import Group, write
+from modnet.plugins.builtin import BUILTIN
 from modnet.training.callbacks import EarlyStopping
 from modnet.training.checkpointing import Checkpoint
 from tests.model import surgery
@@ -134,7 +135,7 @@ def test_a_run_can_be_stopped_many_times(data):
     assert run(data, [often], resume="checkpoints") == whole, "a finished run is finished"
 
 
-@pytest.mark.parametrize("optimizer", ["sgd", "adam", "nadam", "rmsprop", "adagrad", "lion", "adamw"])
+@pytest.mark.parametrize("optimizer", sorted(BUILTIN["modnet.optimizers"]))
 def test_every_optimizer_goes_on_where_it_was(data, optimizer):
     arguments = {"optimizer": optimizer, "metrics": ["accuracy", "recall", "top_k_accuracy", "confusion_matrix"]}
     whole = run(data, **arguments)
