@@ -17,8 +17,8 @@ def main() -> None:
             raise
         print("the command modnet needs click and rich:  pip install 'modnet-core[cli]'", file=sys.stderr)
         sys.exit(2)
-    from modnet.cli.output import open_missing_streams
     from modnet.cli.app import cli
+    from modnet.cli.output import open_missing_streams
 
     open_missing_streams()
     assert isinstance(cli, click.Command)
