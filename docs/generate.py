@@ -190,6 +190,8 @@ def reference() -> str:
         for name, value in BUILTIN[GROUPS[kind]].items():
             blocks += component(REGISTRY.find(base, name), value)
     blocks += ["## The public names", *public_names()]
+    # The rarer errors are not among the public names; the tree of all of them is what a reader wants.
+    blocks += ["## All errors", "They are in `modnet.errors`.", f"```text\n{inspect.getdoc(modnet.errors)}\n```"]
     return "\n\n".join(blocks) + "\n"
 
 

@@ -16,8 +16,8 @@ from modnet.data.batches import ArrayBatches
 from modnet.data.load import LoadedData, located
 from modnet.errors import DataError, ShapeError, SpecError, TooLarge
 from modnet.memory import require
+from modnet.training.evaluation import Evaluation
 from modnet.training.objective import Objective
-from modnet.training.trainer import Evaluation
 from modnet.training.trial import check_targets, look_over, naming
 from modnet.words import counted, harmless
 
@@ -50,11 +50,13 @@ def run(spec: str, plugins: tuple[str, ...], settings: tuple[str, ...], as_json:
 def _check_training(job: Job) -> list[str]:
     """Checks that loss, metrics and data fit the network; gives notes on what could not be checked."""
     job.require_savable()
-    if job.network.training is None:
+    if job.network.card.training is None:
         return ["there is no [training] table: only the network was checked"]
     objective = job.objective()
     # Without a [data] table nobody knows whether there will be a validation.
-    job.check_figures(objective, job.network.spec.data is None or job.network.spec.data.validation is not None)
+    job.check_figures(
+        objective, job.network.card.spec.data is None or job.network.card.spec.data.validation is not None
+    )
     job.require_savable(objective)
     notes = []
     for head in objective.heads:
@@ -64,11 +66,11 @@ def _check_training(job: Job) -> list[str]:
         except ShapeError as error:
             raise job.problem(("training", "loss"), error.message, error.hint) from None
         if head.loss.joint_with and not head.joint:
-            ends = job.network.graph.nodes[job.network.graph.outputs[head.name] - len(job.network.inputs)].layer.type
+            ends = job.network.graph.node(job.network.graph.outputs[head.name]).layer.type
             usual = " or ".join(head.loss.joint_with)
             notes.append(f"note: {head.loss.type} usually follows {usual}; output {head.name} ends with {ends}")
     missing = [path for path in _data_files(job) if not path.exists()]
-    if job.network.spec.data is None or missing:
+    if job.network.card.spec.data is None or missing:
         reason = f"{missing[0]} is not there" if missing else "there is no [data] table"
         return [*notes, f"{reason}: the data were not compared with the network"]
     try:
@@ -76,7 +78,7 @@ def _check_training(job: Job) -> list[str]:
     except (ShapeError, DataError) as error:
         with _at(job, "data", _part_at_fault(job, str(error))):
             raise
-    job.network.schema = loaded.schema
+    job.network.card = job.network.card.replace(schema=loaded.schema)
     job.require_savable(objective)
     try:
         _try_a_batch(job, objective, loaded)
@@ -87,14 +89,14 @@ def _check_training(job: Job) -> list[str]:
 
 def _part_at_fault(job: Job, message: str) -> str:
     """The key of [data] whose file a message begins with."""
-    data = job.network.spec.data
+    data = job.network.card.spec.data
     source = data.validation if data else None
     path = source if isinstance(source, str) else getattr(source, "path", None) or getattr(source, "x", None)
     return "validation" if path and message.startswith(str(located(path, job.path.parent))) else "train"
 
 
 def _data_files(job: Job) -> list[Path]:
-    data = job.network.spec.data
+    data = job.network.card.spec.data
     names: list[str | None] = []
     for source in (data.train, data.validation) if data else ():
         if isinstance(source, str):

@@ -22,7 +22,7 @@ FORMATS = (".csv", ".csv.gz", ".tsv", ".tsv.gz", ".npz", ".npy", ".idx", "-ubyte
 
 def output_losses(network: Network) -> dict[str, Loss]:
     """The outputs that have a loss, with it; none for a network that does not know how it was trained."""
-    training = network.training
+    training = network.card.training
     if training is None:
         return {}
     if isinstance(training.loss, Mapping):
@@ -52,14 +52,14 @@ def _table_or_arrays(found: Mapping[str, Any], path: Path) -> Read:
 def read_data(network: Network, data: str, *, targets: bool) -> Dataset:
     """The rows of a data file, or of a table on standard input for "-", as the network takes them."""
     if data == "-":
-        if network.schema is None:
+        if network.card.schema is None:
             raise DataError("standard input: expected a file with arrays: the model knows no columns")
-        dataset: Dataset = network.schema.encode(read_table(sys.stdin.buffer), targets)
+        dataset: Dataset = network.card.schema.encode(read_table(sys.stdin.buffer), targets)
         return dataset
     dataset, _ = load_source(
         data,
         "",
-        schema=network.schema,
+        schema=network.card.schema,
         input_names=list(network.inputs),
         output_names=list(output_losses(network) or network.outputs),
         label_outputs=label_outputs(network),

@@ -16,7 +16,7 @@ from modnet.cli.train import hits_text
 from modnet.engine.network import Network
 from modnet.model import load
 from modnet.training.progress import figure_text, figure_title
-from modnet.training.trainer import evaluate
+from modnet.training.train import evaluate
 from modnet.words import in_columns, legible
 
 
@@ -41,8 +41,8 @@ def run(model: str, data: str, plugins: tuple[str, ...], as_json: bool) -> None:
 def _matrix(network: Network, matrix: Array) -> str:
     """An array as a table, with the names of the classes where it has one row and column for each."""
     classes: Sequence[Any] = ()
-    if network.schema is not None:
-        classes = next((names for names in network.schema.classes().values() if len(names) == len(matrix)), ())
+    if network.card.schema is not None:
+        classes = next((names for names in network.card.schema.classes().values() if len(names) == len(matrix)), ())
     names = [legible(str(name)) for name in classes or range(len(matrix))]
     if matrix.ndim != 2:
         return "  " + "  ".join(f"{value:g}" for value in matrix.flat)

@@ -67,7 +67,7 @@ class Job:
         return SpecError([named_setting(p, self.settings) for p in located_error(error, self.source).problems])
 
     def training(self) -> TrainingSpec:
-        training = self.network.training
+        training = self.network.card.training
         if training is None:
             raise self.problem(("training",), 'missing table; expected [training] with at least loss = "..."')
         return training
@@ -108,7 +108,7 @@ class Job:
         Raises:
             DataError, ShapeError: they cannot be read, or do not fit.
         """
-        data = self.network.spec.data
+        data = self.network.card.spec.data
         if data is None:
             raise self.problem(("data",), 'missing table; expected [data] with train = "FILE"')
         network = self.network

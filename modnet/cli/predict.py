@@ -73,7 +73,7 @@ def _predicted(network: Network, dataset: Dataset) -> Any:
 
 def schema_of(network: Network) -> DataSchema:
     """The names of what comes out: those of the training data, or numbers for them."""
-    known: Mapping[str, Any] = {} if network.schema is None else network.schema.targets
+    known: Mapping[str, Any] = {} if network.card.schema is None else network.card.schema.targets
     labels = label_outputs(network)
     targets = {}
     for name, shape in network.outputs.items():

@@ -31,9 +31,10 @@ from modnet.training.callbacks import Checkpoint, JSONLog
 from modnet.training.checkpoint import newest_last
 from modnet.training.history import History
 from modnet.training.profiling import Profile
+from modnet.training.profiling import profile as timed
 from modnet.training.progress import Progress, figure_text, figure_title
 from modnet.training.run import Run
-from modnet.training.trainer import evaluate, train
+from modnet.training.train import evaluate, train
 from modnet.words import counted, readable_bytes
 
 STOPPED = (INTERRUPTED, TERMINATED, HUNG_UP)
@@ -55,7 +56,7 @@ def run(
     objective = job.objective()
     loaded = job.load_data(objective)
     network = job.network
-    network.schema = loaded.schema
+    network.card = network.card.replace(schema=loaded.schema)
     job.require_savable(objective)
     screen = _Screen(path)
     if not as_json:
@@ -67,7 +68,8 @@ def run(
         echo(f"stopped before the first step; {_untouched(path)}", err=True)
         return status
     with _saving(status) as interrupts:
-        network.metrics, failure = _final_figures(network, loaded.validation, history, interrupts, failure)
+        metrics, failure = _final_figures(network, loaded.validation, history, interrupts, failure)
+        network.card = network.card.replace(metrics=metrics)
         written = _save(network, path, own_folder)
         status = status or interrupts.status or (FAILED if written != path else 0)
         if own_folder is not None and not status and failure is None:
@@ -77,7 +79,7 @@ def run(
     profile = None
     if profiled and failure is None:
         try:
-            profile = network.profile(loaded.train)
+            profile = timed(network, loaded.train)
         except Exception as error:
             failure = error
     if as_json:
@@ -101,7 +103,7 @@ def _plain(network: Network, path: Path, history: History, profile: Profile | No
         "epochs": history.epochs,
         "best_epoch": history.best_epoch,
         "stopped": history.stopped,
-        "metrics": network.metrics,
+        "metrics": network.card.metrics,
         "history": history.figures,
         **({} if profile is None else {"profile": profile.plain()}),
     }
@@ -136,7 +138,7 @@ class _Screen:
 
 
 def _introduction(job: Job, loaded: LoadedData) -> str:
-    data = job.network.spec.data
+    data = job.network.card.spec.data
     assert data is not None
     source = data.train
     name = source if isinstance(source, str) else source.path or f"{source.x} and {source.y}"
@@ -188,7 +190,6 @@ def _run(
         if not runs or not runs[0].step or not np.isfinite(job.network.parameters.flat).all():
             raise
         failure, history = error, runs[0].history
-        job.network.history = history.figures
     return runs[0], history, own_folder, _status(history, received), failure
 
 
@@ -383,7 +384,7 @@ def _command(spec: str, output: str | None, plugins: tuple[str, ...], settings: 
 
 def _conclusion(job: Job, loaded: LoadedData, path: Path, plugins: tuple[str, ...], again: str, *, whole: bool) -> str:
     network = job.network
-    figures = {name: value for name, value in network.metrics.items() if isinstance(value, int | float)}
+    figures = {name: value for name, value in network.card.metrics.items() if isinstance(value, int | float)}
     chosen = [name for name in figures if name.startswith("validation_") or loaded.validation is None]
     chosen = [name for name in chosen if not name.endswith("loss")] or chosen
     texts = [f"{figure_title(name)} {figure_text(name, figures[name])}" for name in chosen]
@@ -395,7 +396,7 @@ def _conclusion(job: Job, loaded: LoadedData, path: Path, plugins: tuple[str, ..
         first = f"what was learnt so far is in {first}"
     first = textwrap.fill(first, 80, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False)
     options = [word for file in plugins for word in ("--plugin", file)]
-    kind = "csv" if network.schema is not None and network.schema.inputs else "npz"
+    kind = "csv" if network.card.schema is not None and network.card.schema.inputs else "npz"
     if again:
         return f"\n{first}\ngo on: {again}"
     if not whole:
