@@ -9,7 +9,7 @@ from typing import Any, cast
 import numpy as np
 
 from modnet.arrays import Array
-from modnet.configuration.checker import INVALID, Checker
+from modnet.configuration.reading import Reading
 from modnet.data.batches import ArrayBatches, Batches, StreamBatches, named_targets
 from modnet.data.batches import sample_weights as weight_array
 from modnet.data.dataset import Dataset
@@ -154,10 +154,9 @@ def merged_training(network: Network, given: Mapping[str, Any], registry: Regist
         base = None
     values = dict(vars(base)) if base else {}
     values.update({name: value for name, value in given.items() if value is not None})
-    checker = Checker(ComponentReader(registry))
-    training = checker.table(TrainingSpec, values, ("training",))
-    checker.raise_problems()
-    assert training is not INVALID
+    reading = Reading(ComponentReader(registry))
+    training = TrainingSpec.from_table(values, ("training",), reading)
+    reading.raise_problems()
     return cast(TrainingSpec, training)
 
 
