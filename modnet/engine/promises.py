@@ -16,9 +16,11 @@ from modnet.kinds.layer import Parameter, State
 from modnet.words import show
 
 
-def declaration_fault(shape: Any, parameters: Any, state: Any) -> str:
-    """What is wrong with the results of `output_shape`, `parameters` and `state`."""
-    if not _is_shape(shape, variable=True):
+def declaration_fault(shapes: Sequence[Any], parameters: Any, state: Any) -> str:
+    """What is wrong with the shapes of the outputs, and the results of `parameters` and `state`."""
+    for shape in shapes:
+        if _is_shape(shape, variable=True):
+            continue
         expected = "expected a tuple of whole numbers >= 0, or None for an axis that varies"
         return f"output_shape gave {_shape_text(shape)}; {expected}"
     return _arrays_fault("parameters", parameters, Parameter) or _arrays_fault("state", state, State)
@@ -46,15 +48,26 @@ def _shape_text(shape: Any) -> str:
     return repr(shape) if isinstance(shape, tuple) else show(shape)
 
 
-def output_fault(value: Any, shape: Shape, dtype: np.dtype[Any]) -> str:
-    """What is wrong with the result of `forward`; `shape` is that of one sample."""
+def output_fault(value: Any, shape: Shape, dtype: np.dtype[Any], name: str = "") -> str:
+    """What is wrong with an output; `shape` is that of one sample, `name` its name where there are several."""
+    which = f" for {name}" if name else ""
     expected = f"expected one array of {dtype} and shape {_with_batch(shape)}"
     if not isinstance(value, np.ndarray) or value.ndim == 0:
-        return f"forward gave {described(value)}; {expected}"
+        return f"forward gave {described(value)}{which}; {expected}"
     # A layer may hand on the ids that it was given.
     if value.dtype != dtype and value.dtype.kind not in "iu":
-        return f"forward gave an array of {value.dtype}; {expected}"
-    return ""
+        return f"forward gave an array of {value.dtype}{which}; {expected}"
+    found = value.shape[1:]
+    if len(found) == len(shape) and all(e in (None, f) for e, f in zip(shape, found, strict=True)):
+        return ""
+    return f"its output_shape says {shape}{which}, its forward gives {found}"
+
+
+def several_fault(value: Any, names: Sequence[str]) -> str:
+    """What is wrong with the result of a `forward` that has several outputs, seen as a whole."""
+    if isinstance(value, tuple) and len(value) == len(names):
+        return ""
+    return f"forward gave {described(value)}; expected a tuple of {len(names)} arrays ({', '.join(names)})"
 
 
 def gradients_fault(result: Any, inputs: Sequence[Array | None], dtype: np.dtype[Any]) -> str:
