@@ -8,8 +8,9 @@ from functools import partial
 from importlib.metadata import EntryPoint
 from typing import Any
 
-from modnet.errors import BrokenPlugin, ModnetError, NotInstalled, PluginError
+from modnet.errors import BrokenPlugin, DataError, ModnetError, NotInstalled, PluginError
 from modnet.kinds import KINDS
+from modnet.kinds.component import Example
 from modnet.plugins.distributions import normalized
 from modnet.plugins.hooks import HookModule
 from modnet.plugins.registry import Entry, Registry
@@ -111,7 +112,15 @@ def examine_entry(entry: Entry) -> list[Report]:
     except Exception as error:
         remedy = f"{origin.value}: examples() has to give uses of it."
         return [_unexamined(origin.kind, origin.type, "examples", raised(error), remedy)]
-    return [examine(example.component, *example.input_shapes) for example in examples]
+    return [_examined(example, origin.kind, origin.type) for example in examples]
+
+
+def _examined(example: Example, kind: str, name: str) -> Report:
+    try:
+        return examine(example)
+    except DataError as error:
+        remedy = "data is (x, y), arrays with equally many rows, or a function of an rng that gives them."
+        return _unexamined(kind, name, "examples", str(error), remedy)
 
 
 def examine_kernel_entry(point: EntryPoint, registry: Registry) -> list[Report]:
@@ -130,7 +139,7 @@ def examine_kernel_entry(point: EntryPoint, registry: Registry) -> list[Report]:
         examples = examples_of(registry.find(KINDS[kind], name))
     except PluginError as error:
         return [_unexamined(KERNEL, point.name, "offered", str(error), "Name a component that is there.")]
-    return [examine_kernel(maker, example.component, method, *example.input_shapes) for example in examples]
+    return [examine_kernel(maker, example, method) for example in examples]
 
 
 def examine_hooks(module: HookModule) -> list[Report]:

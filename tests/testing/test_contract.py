@@ -6,7 +6,7 @@ from importlib import import_module
 import numpy as np
 import pytest
 
-from modnet import Composite
+from modnet import Composite, Example
 from modnet.layers import Add
 from modnet.testing import ContractError, check_component, examine
 from modnet.testing.contract import MODULES
@@ -33,7 +33,7 @@ def rules():
 
 
 def test_a_trial_gives_a_layer_of_several_inputs_the_mask_that_a_network_would():
-    trial = Trial(Add(), ((None, 3), (None, 3), (None, 3)))
+    trial = Trial(Example(Add(), ((None, 3), (None, 3), (None, 3))))
     masks = [None, np.arange(3) < np.array([[3], [2], [3], [1]]), np.arange(3) < np.array([[2], [3], [3], [3]])]
     context = trial.context(masks=masks)
     trial.forward(context, trial.inputs())

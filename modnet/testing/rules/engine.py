@@ -45,11 +45,22 @@ class Trial(of_layer.Trial):
         return build(spec, seed=seed, registry=self.registry)
 
     def data(self, network: Network, rows: int = 5, seed: int = 0) -> dict[str, Array]:
+        if self.given is not None:
+            ids = self.component.integer_input
+            return dict(zip(network.inputs, self.given.inputs(self.sizes, rows, np.float64, seed, ids), strict=True))
         rng = np.random.default_rng(seed)
         return {
             name: self._numbers(rng, (rows, *(3 if axis is None else axis for axis in shape)))
             for name, shape in network.inputs.items()
         }
+
+    def targets(self, output: Array, seed: int = 0) -> Array:
+        """Targets for an output: the example's own, where they have its shape."""
+        if self.given is not None:
+            _, target = self.given.rows(len(output), seed)
+            if target is not None and target.shape == output.shape:
+                return target.astype(output.dtype)
+        return 1 + np.random.default_rng(seed).standard_normal(output.shape).astype(output.dtype)
 
     def _numbers(self, rng: np.random.Generator, shape: Shape) -> Array:
         sizes = tuple(size or 0 for size in shape)
@@ -87,7 +98,7 @@ def learn(network: Network, trial: Trial, seed: int) -> None:
     inputs = network.arrays(trial.data(network, rows=16, seed=seed))
     run = Pass(network, list(network.graph.outputs.values()), training=True)
     (output,) = run.forward(inputs)
-    targets = 1 + np.random.default_rng(seed).standard_normal(output.shape).astype(network.dtype)
+    targets = trial.targets(output, seed)
     network.prepare(lambda: [(inputs, dict.fromkeys(network.outputs, targets))])
     run.forward(inputs)
 
@@ -106,7 +117,7 @@ def prepare(trial: Trial) -> str:
     network = trial.network("float64")
     inputs = network.arrays(trial.data(network, rows=rows))
     output = Pass(network, list(network.graph.outputs.values())).forward(inputs)[0]
-    targets = 1 + np.random.default_rng(3).standard_normal(output.shape).astype(network.dtype)
+    targets = trial.targets(output, 3)
 
     def batches(size: int) -> list[Any]:
         parts = [slice(start, start + size) for start in range(0, rows, size)]
@@ -190,16 +201,22 @@ def learns(trial: Trial) -> str:
         with suppress(DataError):  # a prediction is nan
             if np.isfinite(teacher.predict(data)).all():
                 break
-    optimizer = {"type": "adam", "learning_rate": 0.03}
-    target = teacher.predict(data)
+    _, target = (None, None) if trial.given is None else trial.given.rows(64)
+    how: dict[str, Any] = {
+        "loss": "mse",
+        "optimizer": {"type": "adam", "learning_rate": 0.03},
+        "epochs": 40,
+        "batch_size": 16,
+    }
+    how |= trial.example.training
     try:
         history = train(
-            network, data, target, loss="mse", optimizer=optimizer, epochs=40, batch_size=16, registry=trial.registry
+            network, data, teacher.predict(data) if target is None else target, registry=trial.registry, **how
         )
     except Exception as error:
         raise Broken(f"training raises {raised(error)}") from None
     losses = history.figures["loss"]
     first, last = float(losses[0]), float(losses[-1])
     if not last < 0.9 * first:
-        raise Broken(f"the loss goes from {first:.3g} to {last:.3g} in 40 epochs")
+        raise Broken(f"the loss goes from {first:.3g} to {last:.3g} in {len(losses)} epochs")
     return f"the loss falls from {first:.2g} to {last:.2g}"
