@@ -10,27 +10,20 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from modnet.configuration.fields import field as field
     from modnet.engine.build import build as build
+    from modnet.engine.card import ModelCard as ModelCard
     from modnet.engine.network import Network as Network
-    from modnet.errors import AmbiguousType as AmbiguousType
     from modnet.errors import BrokenPlugin as BrokenPlugin
-    from modnet.errors import ChecksumMismatch as ChecksumMismatch
     from modnet.errors import DataError as DataError
     from modnet.errors import Diverged as Diverged
-    from modnet.errors import MalformedFile as MalformedFile
     from modnet.errors import MissingExtra as MissingExtra
     from modnet.errors import ModelFileError as ModelFileError
     from modnet.errors import ModnetError as ModnetError
-    from modnet.errors import NewerFormat as NewerFormat
-    from modnet.errors import NotAModelFile as NotAModelFile
     from modnet.errors import NotInstalled as NotInstalled
-    from modnet.errors import ParameterMismatch as ParameterMismatch
     from modnet.errors import PluginError as PluginError
     from modnet.errors import ShapeError as ShapeError
     from modnet.errors import SpecError as SpecError
     from modnet.errors import TooLarge as TooLarge
     from modnet.errors import TrainingError as TrainingError
-    from modnet.errors import Truncated as Truncated
-    from modnet.errors import UnknownType as UnknownType
     from modnet.kinds.activation import Activation as Activation
     from modnet.kinds.callback import Callback as Callback
     from modnet.kinds.component import Component as Component
@@ -45,10 +38,13 @@ if TYPE_CHECKING:
     from modnet.kinds.metric import Metric as Metric
     from modnet.kinds.node import Composite as Composite
     from modnet.kinds.node import Node as Node
+    from modnet.kinds.optimizer import Chunk as Chunk
     from modnet.kinds.optimizer import Optimizer as Optimizer
+    from modnet.kinds.optimizer import Step as Step
     from modnet.kinds.schedule import Schedule as Schedule
     from modnet.model.model import load as load
     from modnet.model.model import save as save
+    from modnet.model.transfer import load_parameters as load_parameters
     from modnet.plugins.hooks import hookimpl as hookimpl
     from modnet.plugins.registry import Registry as Registry
     from modnet.plugins.registry import default_registry as default_registry
@@ -56,9 +52,10 @@ if TYPE_CHECKING:
     from modnet.specs.reader import read_spec as read_spec
     from modnet.threads import set_threads as set_threads
     from modnet.training.history import History as History
+    from modnet.training.profiling import profile as profile
     from modnet.training.run import Run as Run
-    from modnet.training.trainer import evaluate as evaluate
-    from modnet.training.trainer import train as train
+    from modnet.training.train import evaluate as evaluate
+    from modnet.training.train import train as train
 
 __version__ = "0.1.0"
 
@@ -70,28 +67,21 @@ if "MODNET_NUM_THREADS" in os.environ:
 _HOMES = {
     "modnet.configuration.fields": ("field",),
     "modnet.engine.build": ("build",),
+    "modnet.engine.card": ("ModelCard",),
     "modnet.engine.network": ("Network",),
     "modnet.errors": (
-        "AmbiguousType",
         "BrokenPlugin",
-        "ChecksumMismatch",
         "DataError",
         "Diverged",
-        "MalformedFile",
         "MissingExtra",
         "ModelFileError",
         "ModnetError",
-        "NewerFormat",
-        "NotAModelFile",
         "NotInstalled",
-        "ParameterMismatch",
         "PluginError",
         "ShapeError",
         "SpecError",
         "TooLarge",
         "TrainingError",
-        "Truncated",
-        "UnknownType",
     ),
     "modnet.kinds.activation": ("Activation",),
     "modnet.kinds.callback": ("Callback",),
@@ -115,12 +105,17 @@ _HOMES = {
         "Composite",
         "Node",
     ),
-    "modnet.kinds.optimizer": ("Optimizer",),
+    "modnet.kinds.optimizer": (
+        "Chunk",
+        "Optimizer",
+        "Step",
+    ),
     "modnet.kinds.schedule": ("Schedule",),
     "modnet.model.model": (
         "load",
         "save",
     ),
+    "modnet.model.transfer": ("load_parameters",),
     "modnet.plugins.hooks": ("hookimpl",),
     "modnet.plugins.registry": (
         "Registry",
@@ -130,8 +125,9 @@ _HOMES = {
     "modnet.specs.reader": ("read_spec",),
     "modnet.threads": ("set_threads",),
     "modnet.training.history": ("History",),
+    "modnet.training.profiling": ("profile",),
     "modnet.training.run": ("Run",),
-    "modnet.training.trainer": (
+    "modnet.training.train": (
         "evaluate",
         "train",
     ),

@@ -103,8 +103,8 @@ def test_specs_are_right(page, tmp_path, registry):
             spec = tmp_path / "spec.toml"
             spec.write_text(code, encoding="utf-8")
             network = modnet.build(modnet.read_spec(spec, registry)[0], registry=registry)
-            if network.training is not None:
-                Objective(network, network.training)
+            if network.card.training is not None:
+                Objective(network, network.card.training)
 
 
 def sessions(page: Path) -> Iterator[tuple[str, str]]:

@@ -32,6 +32,10 @@ def test_type_checkers_and_programs_see_the_same_names():
     assert len(set(modnet.__all__)) == len(modnet.__all__)
 
 
+def test_the_front_door_is_narrow():
+    assert len(modnet.__all__) <= 50
+
+
 @pytest.mark.parametrize(("module", "name"), names_for_type_checkers(), ids=lambda value: value)
 def test_a_public_name_is_the_object_that_type_checkers_see(module, name):
     value = getattr(modnet, name)

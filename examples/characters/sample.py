@@ -18,7 +18,7 @@ parser.add_argument("--seed", type=int, default=0)
 arguments = parser.parse_args()
 
 network = modnet.load(arguments.model)
-vocabulary = network.metadata["vocabulary"]
+vocabulary = network.card.metadata["vocabulary"]
 rng = np.random.default_rng(arguments.seed)
 
 print(arguments.start, end="")

@@ -118,7 +118,7 @@ def main():
     )
     for seed in arguments.seeds:
         network = modnet.build("gpt.toml", seed=seed)
-        training, twin = network.training, Twin(network)
+        training, twin = network.card.training, Twin(network)
         ours = train_modnet(network, train, seed, arguments.epochs, training.batch_size)
         loss = modnet.evaluate(network, *validation)["loss"]
         theirs = train_torch(twin, training, train, seed, arguments.epochs, training.batch_size)

@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from modnet.cli.options import parse_settings
 from modnet.cli.plugin_file import load_plugin_files
+from modnet.cli.settings import parse_settings
 from modnet.errors import Problem, SpecError
 from modnet.plugins.registry import default_registry
 from modnet.specs.reader import located_error, read_spec
@@ -76,7 +76,7 @@ class Job:
         return SpecError([named_setting(p, self.settings) for p in located_error(error, self.source).problems])
 
     def training(self) -> TrainingSpec:
-        training = self.network.training
+        training = self.network.card.training
         if training is None:
             raise self.problem(("training",), 'missing table; expected [training] with at least loss = "..."')
         return training
@@ -126,7 +126,7 @@ class Job:
         from modnet.data.load import load
         from modnet.training.trial import naming
 
-        data = self.network.spec.data
+        data = self.network.card.spec.data
         if data is None:
             raise self.problem(("data",), 'missing table; expected [data] with train = "FILE"')
         network = self.network
@@ -150,7 +150,7 @@ class Job:
 
 def output_losses(network: Network) -> dict[str, Loss]:
     """The outputs that have a loss, with it; none for a network that does not know how it was trained."""
-    training = network.training
+    training = network.card.training
     if training is None:
         return {}
     if isinstance(training.loss, Mapping):

@@ -1,4 +1,4 @@
-"""modnet train"""
+"""The body of `modnet train`."""
 
 from __future__ import annotations
 
@@ -12,11 +12,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import click
-
-from modnet.cli.app import FAILED, HUNG_UP, INTERRUPTED, TERMINATED, warn
-from modnet.cli.options import json_option, plugin_option, set_option
 from modnet.cli.output import discard, echo, echo_json
+from modnet.cli.report import FAILED, HUNG_UP, INTERRUPTED, TERMINATED, warn
 
 if TYPE_CHECKING:
     from modnet.cli.job import Job
@@ -32,23 +29,7 @@ STOPPED = (INTERRUPTED, TERMINATED, HUNG_UP)
 """The exit statuses of a run that was stopped and can go on."""
 
 
-@click.command("train", short_help="Train the network of a spec and write a model file.")
-@click.argument("spec", type=click.Path())
-@click.option(
-    "-o",
-    "--output",
-    metavar="FILE",
-    type=click.Path(),
-    help="The model file; by default the spec's name with .modnet, here.",
-)
-@plugin_option
-@set_option
-@click.option("--resume", is_flag=True, help="Go on where an earlier run of this spec was stopped.")
-@click.option("--profile", "profiled", is_flag=True, help="Show at the end where the time of a step goes.")
-@json_option
-@click.pass_context
-def command(
-    ctx: click.Context,
+def run(
     spec: str,
     output: str | None,
     plugins: tuple[str, ...],
@@ -56,32 +37,7 @@ def command(
     resume: bool,
     profiled: bool,
     as_json: bool,
-) -> None:
-    """Train the network of SPEC with the data that it names, and write a model file.
-
-    Ctrl-C stops after the step that is being made; what was learnt is written, and the exit status is 130. So does
-    SIGTERM, with status 143, and SIGHUP, with 129. A run that diverges writes nothing, unless early_stopping had kept
-    the best weights: those are written, and the status is 1. A second Ctrl-C stops at once and writes nothing. The
-    status is 0 only where the model of the whole run is in its place.
-
-    Checkpoints go where the spec's checkpoint callback says. Without one they are written every five minutes, and when
-    the run is stopped, to a folder beside the model file (digits.checkpoints), which is removed when the model of the
-    finished run is written. With --resume the run goes on from the newest, to the same result as if it had never been
-    stopped. It has to be the same network, training and data, whatever the number of epochs and the callbacks.
-
-    \b
-    Example:
-      modnet train penguins.toml -o models/penguins.modnet --set training.epochs=5
-
-    \b
-    JSON: {"model", "bytes", "parameters", "epochs", "best_epoch", "stopped",
-           "metrics": {figure: value}, "history": {figure: [value of each epoch]},
-           "profile": {"batch", "seconds", "peak_gflops",
-             "rows": [{"name", "type", "forward", "backward", "bytes",
-                       "forward_gflops", "backward_gflops"}]}}
-
-    The profile is there with --profile only; its times are in seconds.
-    """
+) -> int:
     from modnet.cli.job import Job
     from modnet.errors import Diverged
 
@@ -91,7 +47,7 @@ def command(
     objective = job.objective()
     loaded = job.load_data(objective)
     network = job.network
-    network.schema = loaded.schema
+    network.card = network.card.replace(schema=loaded.schema)
     job.require_savable(objective)
     screen = _Screen(path)
     if not as_json:
@@ -101,9 +57,10 @@ def command(
     run, history, own_folder, status, failure = _run(job, loaded, path, resume, quiet=as_json)
     if status and not run.step:
         echo(f"stopped before the first step; {_untouched(path)}", err=True)
-        ctx.exit(status)
+        return status
     with _saving(status) as interrupts:
-        network.metrics, failure = _final_figures(network, loaded.validation, history, interrupts, failure)
+        metrics, failure = _final_figures(network, loaded.validation, history, interrupts, failure)
+        network.card = network.card.replace(metrics=metrics)
         written = _save(network, path, own_folder)
         status = status or interrupts.status or (FAILED if written != path else 0)
         if own_folder is not None and not status and failure is None:
@@ -113,7 +70,9 @@ def command(
     profile = None
     if profiled and failure is None:
         try:
-            profile = network.profile(loaded.train)
+            from modnet.training.profiling import profile as timed  # few ask for it
+
+            profile = timed(network, loaded.train)
         except Exception as error:
             failure = error
     if as_json:
@@ -125,7 +84,7 @@ def command(
             screen.tell(f"\n{profile}")
     if failure is not None:
         raise _with_line(failure, f"they are in {path}") if isinstance(failure, Diverged) else failure
-    ctx.exit(status)
+    return status
 
 
 def _plain(network: Network, path: Path, history: History, profile: Profile | None) -> dict[str, Any]:
@@ -137,7 +96,7 @@ def _plain(network: Network, path: Path, history: History, profile: Profile | No
         "epochs": history.epochs,
         "best_epoch": history.best_epoch,
         "stopped": history.stopped,
-        "metrics": network.metrics,
+        "metrics": network.card.metrics,
         "history": history.figures,
         **({} if profile is None else {"profile": profile.plain()}),
     }
@@ -228,7 +187,7 @@ def check_output(path: Path) -> None:
 def _introduction(job: Job, loaded: LoadedData) -> str:
     import textwrap
 
-    data = job.network.spec.data
+    data = job.network.card.spec.data
     assert data is not None
     source = data.train
     name = source if isinstance(source, str) else source.path or f"{source.x} and {source.y}"
@@ -258,7 +217,7 @@ def _run(
 
     from modnet.errors import Diverged
     from modnet.kinds.callback import Callback
-    from modnet.training.trainer import train
+    from modnet.training.train import train
 
     runs: list[Run] = []
 
@@ -286,7 +245,6 @@ def _run(
         if not runs or not runs[0].step or not np.isfinite(job.network.parameters.flat).all():
             raise
         failure, history = error, runs[0].history
-        job.network.history = history.figures
     return runs[0], history, own_folder, _status(history, received), failure
 
 
@@ -418,7 +376,7 @@ def _final_figures(
     import numpy as np
 
     from modnet.errors import Diverged
-    from modnet.training.trainer import evaluate
+    from modnet.training.train import evaluate
 
     epoch = (history.best_epoch or history.epochs) - 1
     known = {name: values[epoch] for name, values in history.figures.items() if epoch >= 0}
@@ -511,7 +469,7 @@ def _conclusion(job: Job, loaded: LoadedData, path: Path, plugins: tuple[str, ..
     from modnet.words import readable_bytes
 
     network = job.network
-    figures = {name: value for name, value in network.metrics.items() if isinstance(value, int | float)}
+    figures = {name: value for name, value in network.card.metrics.items() if isinstance(value, int | float)}
     chosen = [name for name in figures if name.startswith("validation_") or loaded.validation is None]
     chosen = [name for name in chosen if not name.endswith("loss")] or chosen
     texts = [f"{figure_title(name)} {figure_text(name, figures[name])}" for name in chosen]
@@ -523,7 +481,7 @@ def _conclusion(job: Job, loaded: LoadedData, path: Path, plugins: tuple[str, ..
         first = f"what was learnt so far is in {first}"
     first = textwrap.fill(first, 80, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False)
     options = [word for file in plugins for word in ("--plugin", file)]
-    kind = "csv" if network.schema is not None and network.schema.inputs else "npz"
+    kind = "csv" if network.card.schema is not None and network.card.schema.inputs else "npz"
     if again:
         return f"\n{first}\ngo on: {again}"
     if not whole:

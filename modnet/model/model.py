@@ -14,8 +14,10 @@ import numpy as np
 import modnet
 from modnet.configuration.fields import Configuration
 from modnet.configuration.reading import INVALID, Reading
+from modnet.engine.built import Layout
+from modnet.engine.card import ModelCard
 from modnet.engine.graph import Graph, build_graph
-from modnet.engine.network import Layout, Network
+from modnet.engine.network import Network
 from modnet.engine.parameters import FlatArray, laid_out
 from modnet.errors import (
     BrokenPlugin,
@@ -85,7 +87,7 @@ def save(network: Network, path: str | PathLike[str], *, registry: Registry | No
     groups = [*_groups(network), *figures]
     _require_loadable(network, path, registry, header, groups)
     write(path, header, groups)
-    for component in dict.fromkeys(map(type, components_of(network.spec.network))):
+    for component in dict.fromkeys(map(type, components_of(network.card.spec.network))):
         origin = registry.origin(component)
         if not origin.distribution:
             warnings.warn(
@@ -134,7 +136,8 @@ def _header(
     components: Collection[Any] = (),
 ) -> tuple[dict[str, Any], list[Group]]:
     """The header of a network's file, and the groups of the figures that are too many for it."""
-    spec = network.spec
+    card = network.card
+    spec = card.spec
     stored = {"network": bare(spec.network.plain())}
     size = network.layout.nbytes(network.dtype)
     if len(network.graph.nodes) > most_nodes(size):
@@ -146,18 +149,18 @@ def _header(
         training = spec.training.replace(callbacks=())
         stored["training"] = bare(training.plain())
         needs |= origins(training, registry)
-    elif isinstance(network.stored_training, UnreadTraining):
-        stored["training"] = network.stored_training.plain
-        needs = network.stored_training.reader.needs | needs
-    figures, arrays = packed({key: getattr(network, key) for key in KEYS})
+    elif isinstance(card.stored_training, UnreadTraining):
+        stored["training"] = card.stored_training.plain
+        needs = card.stored_training.reader.needs | needs
+    figures, arrays = packed({key: getattr(card, key) for key in KEYS})
     header = {
         "features": [],
         "made_by": {CORE: modnet.__version__, "numpy": np.__version__},
         "needs": _rows(needs),
         "spec": stored,
-        "schema": network.schema.to_plain() if network.schema is not None else None,
+        "schema": card.schema.to_plain() if card.schema is not None else None,
         **figures,
-        "metadata": network.metadata,
+        "metadata": card.metadata,
         **(further or {}),
     }
     return header, arrays
@@ -196,9 +199,9 @@ def _require_loadable(
         found = parsed(raw, b"", size)
     except Fault as fault:
         raise _Unwritable(path, fault) from None
-    training = network.spec.training
+    training = network.card.spec.training
     try:
-        reader, _, graph = _checked_spec(path, found, registry, (network.spec.network, training))
+        reader, _, graph = _checked_spec(path, found, registry, (network.card.spec.network, training))
         if training is not None:  # what another file said of it, and nobody has read, stays as it is
             reader.configuration(TrainingSpec, found.header["spec"]["training"], "training")
         _schema(path, found.header, graph)
@@ -319,8 +322,8 @@ def _loaded(file: File, registry: Registry, mmap: bool, verify: bool) -> tuple[N
         require(
             network.layout.nbytes(network.dtype), "the network with all its arrays", "mmap=True leaves them in the file"
         )
-    for key, values in unpacked(file, found, verify).items():
-        setattr(network, key, values or {})
+    figures = {key: values or {} for key, values in unpacked(file, found, verify).items()}
+    network.card = network.card.replace(**figures)
     mapped = map_whole(file) if mmap else None
     for name, array in zip(NETWORK_GROUPS, (network.parameters, network.state), strict=True):
         segments = found.groups.get(name)
@@ -341,13 +344,14 @@ def _network(path: str | PathLike[str], found: HeaderOnly, registry: Registry) -
     """The network that a file describes, not yet with its arrays, and what has read its spec."""
     header = found.header
     reader, spec, graph = _checked_spec(path, found, registry)
-    network = Network(Spec(network=spec), graph)
     training = header["spec"].get("training")
-    if isinstance(training, dict):
-        network.stored_training = UnreadTraining(training, reader)
-    network.schema = _schema(path, header, graph)
-    network.metadata = header.get("metadata") or {}
-    return network, reader
+    card = ModelCard(
+        Spec(network=spec),
+        schema=_schema(path, header, graph),
+        metadata=header.get("metadata") or {},
+        stored_training=UnreadTraining(training, reader) if isinstance(training, dict) else None,
+    )
+    return Network(card, graph), reader
 
 
 def _checked_spec(
@@ -441,7 +445,7 @@ def check_features(path: str | PathLike[str], header: Mapping[str, Any]) -> None
 def _leave_out(graph: Graph, stored: Container[str]) -> None:
     """Takes from the nodes what a file from before does not have, and they can do without."""
     for node in graph.nodes:
-        owner = node if node.owner is None else graph.nodes[node.owner]
+        owner = graph.owner(node)
         if any(state.optional for state in node.state.values()):
             node.state = {
                 name: state

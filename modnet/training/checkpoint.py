@@ -71,7 +71,7 @@ def write(run: Run, path: str | PathLike[str]) -> None:
         "state": _packed(state, "training", arrays),
     }
     slots = [Group(f"optimizer.{name}", slot.flat, slot.layout) for name, slot in run.optimization.slots.items()]
-    run.network.history = run.history.figures
+    run.network.card = run.network.card.replace(history=run.history.figures)
     components = (_training(run), run.optimization.optimizer)
     store(run.network, path, run.registry, {"training": training}, [*slots, *_groups(arrays)], components)
 
@@ -350,14 +350,14 @@ def _check_same(run: Run, path: Path, contents: Contents, training: Mapping[str,
 
     Raises TrainingError with what has changed. Where only versions have, it warns.
     """
-    ours = (run.network.spec.network, _training(run), run.optimization.optimizer)
+    ours = (run.network.card.spec.network, _training(run), run.optimization.optimizer)
     reader, network = read_spec(path, contents.header, contents.size, run.registry, ours)
     if not isinstance(training.get("spec"), dict):
         raise MalformedFile(path, "there is no training in it", "training.spec")
     check_training(path, training["spec"], "training.spec")
     before = reader.configuration(TrainingSpec, training["spec"], "training")
     changes = [
-        *_changes("network", network.plain(), run.network.spec.network.plain()),
+        *_changes("network", network.plain(), run.network.card.spec.network.plain()),
         *(
             line
             for key, line in _keyed_changes("training", _comparable(before), _comparable(_training(run)))

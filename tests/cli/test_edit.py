@@ -18,8 +18,8 @@ def test_all_at_once(run, model):
     before, after = (f"{Path(path).stat().st_size / 1000:.1f} kB" for path in (model, "small.modnet"))
     assert result.stdout == f"small.modnet  {after}, was {before}\n"
     network = modnet.load("small.modnet")
-    assert network.metadata == {"author": "Ada = A.", "version": "1.10"}
-    assert network.history == {}
+    assert network.card.metadata == {"author": "Ada = A.", "version": "1.10"}
+    assert network.card.history == {}
     assert "hidden.weight" in network.parameters
     assert run("predict", "small.modnet", "pets.csv").stdout.splitlines()[0] == "kind,P(cat),P(dog)"
     old, new = (np.genfromtxt(run("predict", path, "pets.csv").stdout.splitlines(), delimiter=",", skip_header=1)
@@ -30,7 +30,7 @@ def test_all_at_once(run, model):
 def test_in_place(run, model):
     run("edit", model, "-o", model, "--set-metadata", "author=Ada")
     run("edit", model, "-o", model, "--set-metadata", "year=1843", "--remove-metadata", "author")
-    assert modnet.load(model).metadata == {"year": "1843"}
+    assert modnet.load(model).card.metadata == {"year": "1843"}
 
 
 def test_a_checkpoint_becomes_a_model(run, model):
@@ -53,7 +53,7 @@ def test_no_other_file_is_overwritten(run, model, name):
 def test_arrays_of_another_file_and_metadata_that_is_no_text(run, model):
     run("edit", model, "-o", "other.modnet", "--set-metadata-json", "runs=[1, 2.5]", "--set-metadata", "version=1.10")
     other = modnet.load("other.modnet")
-    assert other.metadata == {"runs": [1, 2.5], "version": "1.10"}
+    assert other.card.metadata == {"runs": [1, 2.5], "version": "1.10"}
     other.parameters["linear_1.bias"] = range(8)
     modnet.save(other, "other.modnet")
     run("edit", model, "-o", "merged.modnet", "--take", "linear_1=other.modnet")

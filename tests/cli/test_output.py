@@ -117,7 +117,7 @@ def test_a_process_without_standard_streams(model, command, closed):
     assert "unexpected error" not in err
     assert "Traceback" not in err
     assert Path("old.modnet").read_bytes() == before
-    assert command != "train pets.toml" or modnet.load("pets.modnet").schema
+    assert command != "train pets.toml" or modnet.load("pets.modnet").card.schema
 
 
 @pytest.mark.parametrize("lines", [0, 1])
@@ -131,7 +131,7 @@ def test_a_training_whose_reader_leaves_writes_its_model(run, command, lines):
     process.stderr.close()
     assert process.wait(timeout=60) == 0
     assert err == ""
-    assert modnet.load("pets.modnet").schema
+    assert modnet.load("pets.modnet").card.schema
 
 
 @pytest.mark.parametrize("command", ["predict pets.modnet pets.csv", "inspect pets.modnet", "schema", "--help"])

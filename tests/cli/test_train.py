@@ -55,8 +55,8 @@ def test_nothing_is_wider_than_80_columns(run):
 
 def test_the_file_knows_the_table_the_figures_and_the_history(model):
     network = modnet.load(model)
-    assert network.metrics["validation_accuracy"] == 1.0
-    assert len(network.history["loss"]) == 3
+    assert network.card.metrics["validation_accuracy"] == 1.0
+    assert len(network.card.history["loss"]) == 3
     assert network.predict({"size": [4, 9], "collar": ["red", "blue"]})["kind"] == ["cat", "dog"]
     with pytest.raises(modnet.DataError, match=r"found text; .* pass a mapping from column name to values"):
         network.predict([["4", "red"]])
@@ -66,8 +66,8 @@ def test_settings_and_output(run, folder):
     (folder / "models").mkdir()
     run("train", "pets.toml", "-o", "models/a.modnet", "--set", "training.epochs=1", "--set", "training.optimizer=sgd")
     network = modnet.load("models/a.modnet")
-    assert len(network.history["loss"]) == 1
-    assert network.training.optimizer.type == "sgd"
+    assert len(network.card.history["loss"]) == 1
+    assert network.card.training.optimizer.type == "sgd"
 
 
 def test_the_same_training_gives_the_same_file(run):
@@ -131,7 +131,7 @@ def test_a_full_disk_loses_no_work(run, monkeypatch, tmp_path):
     result = run("train", "pets.toml", status=1)  # so that nothing that follows takes an old file for this one
     told = "warning: pets.modnet: no space left on device; pets.modnet was not written, and the model is in (.*)\n"
     refuge = re.search(told, result.stderr)[1]
-    assert modnet.load(refuge).history
+    assert modnet.load(refuge).card.history
 
 
 def test_a_system_without_a_place_for_temporary_files_loses_no_work(run, monkeypatch, tmp_path):
@@ -158,7 +158,7 @@ def test_a_system_without_a_place_for_temporary_files_loses_no_work(run, monkeyp
     monkeypatch.setattr("os.path.expanduser", lambda path: str(tmp_path) if path == "~" else path)
     result = run("train", "pets.toml", status=1)
     refuge = re.search("no space left on device; .* the model is in (.*)\n", result.stderr)[1]
-    assert modnet.load(refuge).history
+    assert modnet.load(refuge).card.history
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no signals for one process")
@@ -301,7 +301,7 @@ def test_sigterm_at_the_very_end_does_not_keep_the_model_from_being_written(fold
     status, shown, _ = stopping("the end", "SIGTERM")
     assert "next: modnet predict" in shown
     assert status == 0
-    assert modnet.load("pets.modnet").history
+    assert modnet.load("pets.modnet").card.history
 
 
 def test_going_on_with_another_spec(run, folder):
@@ -320,7 +320,7 @@ def test_a_reader_who_leaves_does_not_end_the_training(run, folder):
     assert process.stderr.read() == ""
     process.stderr.close()
     process.wait(timeout=PATIENCE)
-    assert len(modnet.load("pets.modnet").history["loss"]) == 300
+    assert len(modnet.load("pets.modnet").card.history["loss"]) == 300
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no pseudo-terminal")
@@ -387,7 +387,7 @@ def test_a_run_that_diverges_writes_the_best_weights(run, folder):
     )
     network = modnet.load("pets.modnet")
     assert np.isfinite(network.parameters.flat).all()
-    assert np.isfinite(network.metrics["validation_loss"])
+    assert np.isfinite(network.card.metrics["validation_loss"])
     assert run("evaluate", "pets.modnet", "pets.csv")
 
 
@@ -451,8 +451,8 @@ def test_an_error_at_the_end_of_a_run_loses_nothing(run, folder):
     assert "a callback's own error" in result.stderr
     assert "what was learnt so far is in pets.modnet" in result.stdout
     network = modnet.load("pets.modnet")
-    accuracies = network.history["accuracy"]
-    assert network.metrics["accuracy"] == max(accuracies), "early stopping has brought the best weights back"
+    accuracies = network.card.history["accuracy"]
+    assert network.card.metrics["accuracy"] == max(accuracies), "early stopping has brought the best weights back"
 
 
 @pytest.mark.parametrize(
@@ -465,7 +465,7 @@ def test_an_error_of_a_metric_loses_nothing(calls, epochs, run, folder):
     options = ("--plugin", "faults.py", "--set", 'training.metrics=["accuracy", "nothing"]')
     result = run("train", "pets.toml", *options, status=1)
     assert "a metric's own error" in result.stderr
-    assert len(modnet.load("pets.modnet").history["nothing"]) == epochs
+    assert len(modnet.load("pets.modnet").card.history["nothing"]) == epochs
     assert "what was learnt so far is in pets.modnet" in result.stdout
 
 
@@ -508,7 +508,7 @@ def test_whatever_keeps_the_model_from_being_written_it_goes_elsewhere(error, ru
     told = json.loads(result.stdout)
     assert told["model"].endswith("pets.modnet")
     assert f"the model is in {told['model']}" in result.stderr
-    assert modnet.load(told["model"]).history
+    assert modnet.load(told["model"]).card.history
 
 
 def test_a_model_that_no_folder_takes_is_an_error_and_its_checkpoints_stay(run, model, monkeypatch):
@@ -542,7 +542,7 @@ def test_a_full_log_costs_no_model(further, run, folder, monkeypatch):
     told = []
     monkeypatch.setattr(click, "echo", full)
     run("train", "pets.toml", *further)
-    assert modnet.load("pets.modnet").history
+    assert modnet.load("pets.modnet").card.history
     assert "standard output cannot be written to (no space left on device); the model goes to pets.modnet" in told[0]
 
 
@@ -552,7 +552,7 @@ def test_a_full_disk_behind_both_streams_costs_no_model(further, folder):
     with open("/dev/full", "w") as full:
         process = start("train", "pets.toml", *further, stdout=full, stderr=full)
         assert process.wait(timeout=30) == 0
-    assert modnet.load("pets.modnet").history
+    assert modnet.load("pets.modnet").card.history
 
 
 @posix
@@ -579,7 +579,7 @@ def test_a_terminal_that_is_closed_loses_nothing(ignored, folder):
     process.send_signal(signal.SIGHUP)
     process.send_signal(signal.SIGHUP)
     assert process.wait(timeout=60) == (0 if ignored else 129)
-    history = modnet.load("pets.modnet").history["loss"]
+    history = modnet.load("pets.modnet").card.history["loss"]
     assert len(history) == epochs if ignored else len(history) >= 2
 
 
@@ -680,5 +680,5 @@ def test_the_best_weights_of_a_run_that_diverges_are_written(run, folder):
     result = run("train", "pets.toml", *options, status=1)
     assert result.stderr.endswith("they are in pets.modnet\n")
     network = modnet.load("pets.modnet")
-    assert len(network.history["loss"]) == 3
-    assert network.metrics["validation_accuracy"] > 0.5
+    assert len(network.card.history["loss"]) == 3
+    assert network.card.metrics["validation_accuracy"] > 0.5

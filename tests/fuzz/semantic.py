@@ -30,8 +30,8 @@ from click.testing import CliRunner  # noqa: E402
 
 import modnet  # noqa: E402
 from modnet.cli.app import cli  # noqa: E402
+from modnet.engine.built import Layout  # noqa: E402
 from modnet.engine.graph import build_graph  # noqa: E402
-from modnet.engine.network import Layout  # noqa: E402
 from modnet.engine.passes import Pass  # noqa: E402
 from tests.fuzz.seeds import GOLDEN  # noqa: E402
 from tests.model import surgery  # noqa: E402
@@ -300,7 +300,7 @@ def used(path: Path, other: Path) -> None:
             pass  # such as more nodes than its arrays justify
         str(network.summary())
         with suppress(modnet.ModnetError):
-            _ = network.training
+            _ = network.card.training
         shapes = {name: tuple(2 if axis is None else axis for axis in shape) for name, shape in network.inputs.items()}
         if sum(int(np.prod(shape, dtype=object)) for shape in shapes.values()) <= WIDEST:
             with suppress(modnet.ModnetError), np.errstate(all="ignore"):

@@ -368,7 +368,9 @@ def make(name: str, folder: Path) -> None:
     network = modnet.build(NETWORKS[name], seed=1)
     train = _train_on_table if "data" in NETWORKS[name] else _train_on_arrays
     inputs = train(network)
-    network.metadata = {"golden": name, "languages": ["English", "Ελληνικά"], "nothing": None}
+    network.card = network.card.replace(
+        metadata={"golden": name, "languages": ["English", "Ελληνικά"], "nothing": None}
+    )
     modnet.save(network, path)
     _expect(path, network, inputs)
 
@@ -386,22 +388,22 @@ def _train_on_table(network: modnet.Network) -> Any:
     with TemporaryDirectory() as folder:
         Path(folder, "table.csv").write_text(TABLE, encoding="utf-8")
         found = load_data(
-            network.spec.data,
+            network.card.spec.data,
             folder,
             input_names=list(network.inputs),
             output_names=list(network.outputs),
             label_outputs=list(network.outputs),
         )
-    network.schema = found.schema
+    network.card = network.card.replace(schema=found.schema)
     modnet.train(network, found.train, epochs=2)
-    network.metrics = modnet.evaluate(network, found.train)
+    network.card = network.card.replace(metrics=modnet.evaluate(network, found.train))
     return {"length": ["2.0", ""], "colour": ["blue", "red"], "weight": ["16", "9.5"]}
 
 
 def _train_on_arrays(network: modnet.Network) -> Any:
     rng = np.random.default_rng(2)
     x = {name: _input(rng, name, shape) for name, shape in network.inputs.items()}
-    losses = network.training.loss
+    losses = network.card.training.loss
     y = {
         name: _target(rng, losses[name].loss.type if isinstance(losses, Mapping) else losses.type, shape)
         for name, shape in network.outputs.items()
@@ -411,7 +413,9 @@ def _train_on_arrays(network: modnet.Network) -> Any:
     if len(y) == 1:
         (y,) = y.values()
     modnet.train(network, x, y, epochs=2, batch_size=8)
-    network.metrics = {name: plain(value) for name, value in modnet.evaluate(network, x, y).items()}
+    network.card = network.card.replace(
+        metrics={name: plain(value) for name, value in modnet.evaluate(network, x, y).items()}
+    )
     return {name: array[:EXPECTED_ROWS] for name, array in x.items()} if isinstance(x, dict) else x[:EXPECTED_ROWS]
 
 

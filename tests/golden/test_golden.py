@@ -59,7 +59,7 @@ def test_saved_again_it_is_the_same_but_for_keys_that_came_later(path, registry,
     monkeypatch.setattr(modnet, "__version__", then["made_by"][CORE])
     monkeypatch.setattr(np, "__version__", then["made_by"]["numpy"])
     network = modnet.load(path, registry=registry)
-    assert network.training is not None  # has read it, so that it is not saved as it stood in the file
+    assert network.card.training is not None  # has read it, so that it is not saved as it stood in the file
     modnet.save(network, tmp_path / "again", registry=registry)
     again = read(tmp_path / "again")
     groups = [Group(name, found.flat, found.layout) for name, found in again.groups.items()]

@@ -135,7 +135,7 @@ def _saved_from(path: Path, mmap: bool) -> bytes | type[Exception]:
     except REFUSALS as error:
         return type(error)
     with suppress(*REFUSALS):
-        _ = network.training
+        _ = network.card.training
     saved = path.with_name("saved.modnet")
     saved.unlink(missing_ok=True)
     modnet.save(network, saved, registry=REGISTRY)

@@ -47,7 +47,7 @@ def network():
     x = {"a": rng.standard_normal((40, 4)) * 3 + 1, "b": rng.standard_normal((40, 3))}
     y = {"size": rng.standard_normal((40, 2)), "kind": rng.integers(0, 3, 40)}
     modnet.train(network, x, y, validation=0.25)
-    network.metadata = {"author": "Ada"}
+    network.card = network.card.replace(metadata={"author": "Ada"})
     return network
 
 
@@ -97,8 +97,8 @@ def test_a_checkpoint_becomes_the_model_that_would_have_been_saved(model, out):
 
 def test_a_model_is_changed_in_place(model, network):
     edit(model, model, drop_history=True)
-    assert modnet.load(model).history == {}
-    assert modnet.load(model).metrics == network.metrics
+    assert modnet.load(model).card.history == {}
+    assert modnet.load(model).card.metrics == network.card.metrics
     assert predictions(modnet.load(model)) == predictions(network)
 
 
@@ -252,7 +252,7 @@ def test_a_file_takes_from_itself(model):
 
 def test_metadata_is_set_and_removed(model, out):
     edit(model, out, metadata={"licence": "MIT", "runs": 3}, remove_metadata=["author"])
-    assert modnet.load(out).metadata == {"licence": "MIT", "runs": 3}
+    assert modnet.load(out).card.metadata == {"licence": "MIT", "runs": 3}
 
 
 @pytest.mark.parametrize(
@@ -291,7 +291,7 @@ def test_float16_halves_the_parameters_and_leaves_state_and_spec(model, network,
     assert groups["state"].flat.tobytes() == network.state.flat.tobytes()
     assert read_header(out).header == read_header(model).header
     other = modnet.build(SPEC, seed=2)
-    other.load_parameters(out)
+    modnet.load_parameters(other, out)
     for name, value in other.predict(X).items():
         np.testing.assert_allclose(value, network.predict(X)[name], rtol=0.01, atol=0.01)
 
@@ -380,10 +380,10 @@ def test_what_is_said_of_an_output_follows_its_name(model, network, out):
     edit(model, out, rename={"size": "length"})
     renamed = modnet.load(out)
     assert list(renamed.graph.outputs) == ["length", "kind"]
-    assert list(renamed.training.loss) == ["length", "kind"]
-    assert [name for name in renamed.history if "length" in name] == ["length_loss", "validation_length_loss"]
-    assert renamed.history["length_loss"] == network.history["size_loss"]
-    assert set(renamed.metrics) == {name.replace("size", "length") for name in network.metrics}
+    assert list(renamed.card.training.loss) == ["length", "kind"]
+    assert [name for name in renamed.card.history if "length" in name] == ["length_loss", "validation_length_loss"]
+    assert renamed.card.history["length_loss"] == network.card.history["size_loss"]
+    assert set(renamed.card.metrics) == {name.replace("size", "length") for name in network.card.metrics}
     rng = np.random.default_rng(0)
     y = {"length": rng.standard_normal((5, 2)), "kind": rng.integers(0, 3, 5)}
     assert modnet.train(renamed, X, y, epochs=1).epochs == 1

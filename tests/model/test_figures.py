@@ -22,8 +22,7 @@ SPEC = {"network": {"input": [3], "layers": [{"type": "linear", "out_features": 
 
 def network(**attributes):
     made = modnet.build(SPEC)
-    for name, value in attributes.items():
-        setattr(made, name, value)
+    made.card = made.card.replace(**attributes)
     return made
 
 
@@ -58,7 +57,7 @@ def test_a_long_history_stands_in_arrays(tmp_path):
         ("history.int64", "confusion_matrix", (20_000, 2, 2)),
     ]
     for options in ({}, {"mmap": True}, {"verify": False}):
-        loaded = modnet.load(path, **options).history
+        loaded = modnet.load(path, **options).card.history
         assert json.dumps(plain(loaded), sort_keys=True) == json.dumps(long_history(), sort_keys=True)
         assert type(loaded["loss"]) is list, "a column of numbers is one whether it is long or short"
         assert isinstance(loaded["confusion_matrix"], np.ndarray), "lists in lists would take ten times the memory"
@@ -71,12 +70,12 @@ def test_many_figures_of_the_end_stand_in_arrays(tmp_path):
     path = tmp_path / "m.modnet"
     matrix = [[row * column for column in range(800)] for row in range(800)]  # more than a header may have
     modnet.save(network(metrics={"accuracy": 0.5, "confusion_matrix": matrix}), path)
-    metrics = modnet.load(path).metrics
+    metrics = modnet.load(path).card.metrics
     assert read_header(path).header["metrics"] == {"accuracy": 0.5}
     assert metrics["accuracy"] == 0.5
     np.testing.assert_array_equal(metrics["confusion_matrix"], matrix)
     shorter = modnet.load(path)
-    shorter.metrics = {"rows": shorter.metrics["confusion_matrix"][:2]}
+    shorter.card = shorter.card.replace(metrics={"rows": shorter.card.metrics["confusion_matrix"][:2]})
     modnet.save(shorter, path)
     assert read_header(path).header["metrics"] == {"rows": matrix[:2]}, "what has become short is plain again"
 
@@ -86,7 +85,7 @@ def test_what_is_no_array_of_numbers_stays_in_the_header(tmp_path):
     odd = {"words": ["a", "b"], "ragged": [[1], [2, 3]], "flags": [True, False], "huge": [2**64 - 1, 1], "empty": []}
     modnet.save(network(history={**long_history(), **odd}), path)
     assert read_header(path).header["history"] == odd
-    assert {name: modnet.load(path).history[name] for name in odd} == odd
+    assert {name: modnet.load(path).card.history[name] for name in odd} == odd
 
 
 def test_who_knows_the_header_alone_loses_the_history_and_nothing_else(tmp_path):
@@ -123,7 +122,7 @@ def test_dropping_the_history_drops_its_arrays(tmp_path):
     modnet.save(network(history=long_history(), metrics={"loss": 1.0}), path)
     edit(path, path, drop_history=True)
     assert list(read_header(path).groups) == ["parameters", "state"]
-    assert modnet.load(path).history == {}
+    assert modnet.load(path).card.history == {}
 
 
 def test_renaming_an_output_renames_its_figures_in_arrays_too(tmp_path):
@@ -133,10 +132,12 @@ def test_renaming_an_output_renames_its_figures_in_arrays_too(tmp_path):
         "training": {"loss": {"kind": "mse", "size": "mse"}},
     }
     made = modnet.build(spec)
-    made.history = {"kind_loss": [0.5] * 15_000, "validation_kind_loss": [0.5] * 15_000, "size_loss": [1.0] * 15_000}
+    made.card = made.card.replace(
+        history={"kind_loss": [0.5] * 15_000, "validation_kind_loss": [0.5] * 15_000, "size_loss": [1.0] * 15_000}
+    )
     modnet.save(made, tmp_path / "m.modnet")
     edit(tmp_path / "m.modnet", tmp_path / "n.modnet", rename={"kind": "sort"})
-    assert list(modnet.load(tmp_path / "n.modnet").history) == ["sort_loss", "validation_sort_loss", "size_loss"]
+    assert list(modnet.load(tmp_path / "n.modnet").card.history) == ["sort_loss", "validation_sort_loss", "size_loss"]
 
 
 def test_a_run_goes_on_from_a_checkpoint_with_a_long_history(tmp_path, monkeypatch):
@@ -199,7 +200,7 @@ def test_what_save_accepts_load_opens(tmp_path_factory, layers, name, depth, his
     inner = [{**table, "name": "n" * name}, *[table] * (layers - 1)]
     spec = {"network": {"input": [2], "layers": nested(inner, depth)}, "training": {"loss": "mse", "seed": seed}}
     made = modnet.build(spec)
-    made.history, made.metrics, made.metadata = history, metrics, metadata
+    made.card = made.card.replace(history=history, metrics=metrics, metadata=metadata)
     path = tmp_path_factory.getbasetemp() / "accepted.modnet"
     path.unlink(missing_ok=True)
     with pytest.MonkeyPatch.context() as patch:
@@ -216,6 +217,6 @@ def test_what_save_accepts_load_opens(tmp_path_factory, layers, name, depth, his
         loaded = modnet.load(path)
     x = np.ones((2, 2))
     np.testing.assert_array_equal(loaded.predict(x), made.predict(x))
-    assert loaded.training.seed == seed
-    assert loaded.history.keys() == history.keys()
-    assert loaded.metrics.keys() == metrics.keys()
+    assert loaded.card.training.seed == seed
+    assert loaded.card.history.keys() == history.keys()
+    assert loaded.card.metrics.keys() == metrics.keys()

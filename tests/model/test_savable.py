@@ -28,7 +28,7 @@ def test_an_ordinary_network_can_be_saved(tmp_path):
     made = modnet.build(spec([LINEAR], seed=2**64 - 1))
     require_savable(made, ["loss", "validation_loss"])
     assert not list(tmp_path.iterdir())
-    assert made.history == {}
+    assert made.card.history == {}
 
 
 @pytest.mark.parametrize(
@@ -65,7 +65,7 @@ def test_whole_numbers_of_a_spec_have_64_bits(name, value):
 def test_a_column_with_too_many_categories_is_refused_by_its_part_of_the_header():
     made = modnet.build(spec([LINEAR]))
     names = tuple(map(str, range(container.VALUE_LIMIT)))
-    made.schema = DataSchema({}, {"linear_1": (ColumnSchema("city", "category", names),)})
+    made.card = made.card.replace(schema=DataSchema({}, {"linear_1": (ColumnSchema("city", "category", names),)}))
     with pytest.raises(
         SpecError, match=r"more than 500000 values, which is the limit; \d+ of its \d+ bytes are in schema"
     ):

@@ -124,7 +124,7 @@ def test_a_component_that_changed_since(code, expected, version, installed, inst
         "version": installed,
         "components": [{"kind": "layer", "type": "scale", "version": version}],
     }
-    assert modnet.load(path, registry=now).spec == network.spec
+    assert modnet.load(path, registry=now).card.spec == network.card.spec
 
 
 def test_within_composites_and_beside_the_options_of_its_node(install, path):
@@ -164,7 +164,7 @@ def test_a_component_that_only_training_needs(install, path):
     save(path, install(then, **offers), spec)
     now = install(LOSS.format(version=2, fields="exponent: float", name="exponent"), **offers)
     network = modnet.load(path, registry=now)
-    assert network.training.loss.exponent == 2.0
+    assert network.card.training.loss.exponent == 2.0
     assert modnet.train(network, np.ones((4, 2)), np.ones((4, 1)), epochs=1, registry=now).epochs == 1
 
 
@@ -276,7 +276,7 @@ def test_an_older_distribution_that_only_training_needs_is_told_of_when_it_is_tr
     )
     network = modnet.load(path, registry=install(code, "1.0", **offers))
     with pytest.warns(UserWarning, match=r"was made with modnet-scale 2\.0, and 1\.0, which is older") as caught:
-        assert network.training.loss.twice == 4.0
+        assert network.card.training.loss.twice == 4.0
     assert len(caught) == 1
 
 

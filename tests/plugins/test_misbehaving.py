@@ -37,7 +37,7 @@ def test_an_older_file_is_read_where_the_plugin_sees_to_it(site):
     assert site.script(SAVE.format(layer="kept")) == (0, "", "")
     renamed = "width: int = modnet.field(default=1, renamed_from='size')"
     site.install(plugin("kept", gate("kept", renamed), version="2.0"))
-    show = "import modnet\nprint(modnet.load('model.modnet').spec.network.layers[0].layer)"
+    show = "import modnet\nprint(modnet.load('model.modnet').card.spec.network.layers[0].layer)"
     assert site.script(show) == (0, "Gate(width=3)\n", "")
     upgraded = GATE.format(cls="Gate", type="kept", options=", version=2", body="    halves: int = 1\n")
     upgraded += "    @classmethod\n    def upgrade(cls, config, from_version):\n"

@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 import modnet
+from modnet.errors import AmbiguousType, UnknownType
 from modnet.initializers import Zeros
 from modnet.kinds import KINDS
 from modnet.kinds.activation import Activation
@@ -80,9 +81,9 @@ def test_a_network_of_built_ins_never_looks_at_what_is_installed(environment):
     spec = {"network": {"input": [3], "layers": [{"type": "linear", "out_features": 2}, "softmax"]}}
     modnet.build(spec, registry=environment.registry)
     assert environment.scans == 0
-    with pytest.raises(modnet.UnknownType):
+    with pytest.raises(UnknownType):
         environment.registry.find(Layer, "nothing")
-    with pytest.raises(modnet.UnknownType):
+    with pytest.raises(UnknownType):
         environment.registry.find(Layer, "nothing")
     assert environment.scans == 1
 
@@ -118,7 +119,7 @@ def test_kinds_have_names_of_their_own(registry):
     ],
 )
 def test_an_unknown_name_says_what_is_nearest(registry, kind, name, message):
-    with pytest.raises(modnet.UnknownType) as caught:
+    with pytest.raises(UnknownType) as caught:
         registry.find(kind, name)
     assert str(caught.value).startswith(message)
 
@@ -162,7 +163,7 @@ def test_a_plugin_is_imported_when_it_is_asked_for(environment):
 def test_two_plugins_with_one_name_have_to_be_told_apart(environment):
     environment.install("modnet-conv", CONV, layers={"conv2d": "Conv"})
     environment.install("other-conv", CONV, layers={"conv2d": "Conv"})
-    with pytest.raises(modnet.AmbiguousType) as caught:
+    with pytest.raises(AmbiguousType) as caught:
         environment.registry.find(Layer, "conv2d")
     assert '2 plugins offer the layer "conv2d"; write ' in str(caught.value)
     assert "conv2d@modnet-conv" in str(caught.value)
@@ -176,7 +177,7 @@ def test_a_layer_and_an_activation_of_one_name_are_ambiguous_as_layers_only(envi
         "second", "import modnet\nclass B(modnet.Activation, type='gate'): ...", activations={"gate": "B"}
     )
     assert environment.registry.find(Activation, "gate").__module__ == "second"
-    with pytest.raises(modnet.AmbiguousType):
+    with pytest.raises(AmbiguousType):
         environment.registry.find(Layer, "gate")
 
 
@@ -487,7 +488,7 @@ def test_a_registered_class_is_found_and_is_nobody_elses(registry):
     assert registry.register(Mine) is Mine
     assert registry.find(Layer, "mine") is Mine
     assert registry.origin(Mine) == Origin("layer", "mine", "", "", f"{__name__}:Mine")
-    with pytest.raises(modnet.UnknownType):
+    with pytest.raises(UnknownType):
         modnet.Registry(entry_points=lambda: ()).find(Layer, "mine")
 
 
@@ -595,8 +596,8 @@ def test_a_plain_spec_means_the_same_components(environment, tmp_path, layers):
     loaded = modnet.load(tmp_path / "model.modnet", registry=fresh)
     assert loaded.predict(x).tolist() == expected
     for source in (network, loaded):
-        plain = source.spec.network.plain()
-        assert plain == network.spec.network.plain()
+        plain = source.card.spec.network.plain()
+        assert plain == network.card.spec.network.plain()
         again = modnet.build({"network": plain}, seed=0, registry=registry)
         assert again.predict(x).tolist() == expected
 

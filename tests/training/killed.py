@@ -166,7 +166,7 @@ def at_any_moment(folder, rng):
 
 def main():
     whole = train()
-    assert len(modnet.load("model.modnet").history["loss"]) == 2
+    assert len(modnet.load("model.modnet").card.history["loss"]) == 2
 
     def result():
         made = Path("model.modnet").read_bytes()

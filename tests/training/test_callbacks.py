@@ -114,7 +114,7 @@ def test_checkpoints_are_model_files_and_only_the_newest_stay(tmp_path):
         "step-0000000016.modnet",
     ]
     saved = modnet.load(tmp_path / "run" / "step-0000000016.modnet")
-    assert len(saved.history["loss"]) == 8
+    assert len(saved.card.history["loss"]) == 8
 
 
 def test_the_log_has_a_line_of_json_for_every_epoch(tmp_path):
@@ -215,8 +215,8 @@ def test_a_run_that_diverges_ends_with_the_best_weights():
     assert caught.value.best_epoch == 3
     history = modnet.train(same, x, y, epochs=3, **options)
     assert network.parameters.flat.tobytes() == same.parameters.flat.tobytes()
-    assert network.metrics["validation_loss"] == history["validation_loss"][-1]
-    assert len(network.history["loss"]) == 3
+    assert network.card.metrics["validation_loss"] == history["validation_loss"][-1]
+    assert len(network.card.history["loss"]) == 3
 
 
 def test_a_run_that_diverges_without_early_stopping_has_no_best_weights():

@@ -200,7 +200,7 @@ def test_more_epochs_go_on_from_the_last(data):
     run(data, [Checkpoint()])
     longer = SPEC | {"training": SPEC["training"] | {"epochs": EPOCHS + 1}}
     run(data, [Checkpoint()], spec=longer, resume="checkpoints")
-    assert len(modnet.load("model.modnet").history["loss"]) == EPOCHS + 1
+    assert len(modnet.load("model.modnet").card.history["loss"]) == EPOCHS + 1
 
 
 def test_when_checkpoints_are_written_and_how_many_stay(data, monkeypatch):
@@ -325,7 +325,7 @@ def refused(data, header, groups, error=MalformedFile):
         modnet.train(network, *data, validation=0.2, callbacks=[EARLY, Checkpoint()], resume="changed.modnet")
     assert (network.parameters.flat == arrays[0]).all()
     assert (network.state.flat == arrays[1]).all()
-    assert network.history == {}
+    assert network.card.history == {}
     return str(caught.value)
 
 
@@ -552,7 +552,7 @@ def test_a_full_disk_is_no_end_of_the_run(folder):
     assert done.stderr == ""
     assert done.stdout.startswith("3 6 [] checkpoints/step-0000000002.modnet could not be written (File too large); ")
     assert sorted(path.name for path in folder.iterdir()) == ["log.jsonl", "model.modnet"]
-    assert modnet.load("model.modnet").history["loss"]
+    assert modnet.load("model.modnet").card.history["loss"]
 
 
 def test_a_folder_that_cannot_be_made_is_told_of_before_the_first_step(data):

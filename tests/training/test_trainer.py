@@ -862,9 +862,9 @@ def test_figures_of_an_earlier_training_do_not_stay_where_an_error_ends_the_next
     first = modnet.train(network, *blobs()).figures
     with pytest.raises(RuntimeError, match="no more"):
         modnet.train(network, *blobs(seed=3), metrics=[], callbacks=[Fails()])
-    assert len(network.history["loss"]) == 2
-    assert set(network.metrics) == {"loss"}
-    assert network.metrics["loss"] == network.history["loss"][-1] != first["loss"][-1]
+    assert len(network.card.history["loss"]) == 2
+    assert set(network.card.metrics) == {"loss"}
+    assert network.card.metrics["loss"] == network.card.history["loss"][-1] != first["loss"][-1]
 
 
 def test_plateau_cannot_watch_a_figure_of_several_numbers():

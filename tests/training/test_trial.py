@@ -10,8 +10,8 @@ import modnet
 from modnet import Callback
 from modnet.data.batches import ArrayBatches
 from modnet.data.dataset import Dataset
+from modnet.training.evaluation import Evaluation
 from modnet.training.objective import Objective
-from modnet.training.trainer import Evaluation
 from modnet.training.trial import look_over
 from tests.training.problem import SPEC, blobs
 
@@ -255,7 +255,7 @@ def test_looking_over_takes_little_memory_beside_the_data():
     spec = {"network": {"input": [100], "layers": [{"type": "linear", "out_features": 100}]}}
     network = modnet.build({**spec, "training": {"loss": "mse"}})
     x = np.ones((100_000, 100), np.float32)
-    objective = Objective(network, network.training)
+    objective = Objective(network, network.card.training)
     batches = ArrayBatches([x], {"output": x}, None, 1000)
     evaluation = Evaluation(network, objective)
     tracemalloc.start()

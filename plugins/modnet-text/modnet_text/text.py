@@ -26,7 +26,7 @@ class Vocabulary(Callback, type="vocabulary"):
             raise ValueError("expected characters that are all different, at least one")
 
     def modnet_training_started(self, run: Any) -> None:
-        run.network.metadata["vocabulary"] = self.characters
+        run.network.card.metadata["vocabulary"] = self.characters
 
 
 def encode(text: str, vocabulary: str) -> Array:
@@ -67,7 +67,7 @@ def sample(
             network gives are no probabilities.
         ShapeError: the network does not read sequences piece by piece, or does not give probabilities for characters.
     """
-    vocabulary = network.metadata.get("vocabulary")
+    vocabulary = network.card.metadata.get("vocabulary")
     if not isinstance(vocabulary, str):
         raise DataError(
             'the model has no vocabulary; train it with the callback { type = "vocabulary", characters = "..." }'

@@ -42,7 +42,7 @@ def test_the_line_comes_back(trained):
 def test_the_vocabulary_is_in_the_model_file(trained, tmp_path):
     modnet.save(trained, tmp_path / "line.modnet")
     loaded = modnet.load(tmp_path / "line.modnet")
-    assert loaded.metadata["vocabulary"] == CHARACTERS
+    assert loaded.card.metadata["vocabulary"] == CHARACTERS
     assert "".join(sample(loaded, "\n", 30, seed=1)) == "".join(sample(trained, "\n", 30, seed=1))
 
 
@@ -80,7 +80,7 @@ def test_a_model_without_vocabulary_is_refused():
 
 def test_an_output_that_is_not_for_the_vocabulary_is_refused():
     network = build(LAYERS[:1])
-    network.metadata["vocabulary"] = CHARACTERS
+    network.card.metadata["vocabulary"] = CHARACTERS
     with pytest.raises(modnet.ShapeError, match=rf"expected one output of shape \(time, {len(CHARACTERS)}\)"):
         sample(network, "to", 5)
 
@@ -88,7 +88,7 @@ def test_an_output_that_is_not_for_the_vocabulary_is_refused():
 @pytest.mark.parametrize("temperature", [0.0, 1.0])
 def test_outputs_that_are_no_probabilities_are_refused(temperature):
     network = build(LAYERS[:2])
-    network.metadata["vocabulary"] = CHARACTERS
+    network.card.metadata["vocabulary"] = CHARACTERS
     with pytest.raises(modnet.DataError, match=r"gives no probabilities: .* found .* to .*; end it with softmax"):
         list(sample(network, "to", 5, temperature=temperature))
 
@@ -103,7 +103,7 @@ def test_the_command_moves_no_terminal(trained, tmp_path):
     from modnet.cli.app import cli
 
     network = modnet.load(modnet.save(trained, tmp_path / "line.modnet") or tmp_path / "line.modnet")
-    network.metadata["vocabulary"] = "\n\x1b\x9b\x07\r\t"
+    network.card.metadata["vocabulary"] = "\n\x1b\x9b\x07\r\t"
     modnet.save(network, tmp_path / "odd.modnet")
     done = testing.CliRunner().invoke(cli, ["sample", str(tmp_path / "odd.modnet"), "--length", "50"])
     assert done.exit_code == 0
@@ -142,7 +142,7 @@ class Counting(modnet.Layer, type="counting"):
 )
 def test_a_context_begins_anew_with_its_last_half(start, context, expected):
     network = build([LAYERS[0], Counting(), *LAYERS[1:]])
-    network.metadata["vocabulary"] = CHARACTERS
+    network.card.metadata["vocabulary"] = CHARACTERS
     Counting.seen.clear()
     list(sample(network, start, 8, context=context))
     assert Counting.seen == expected
@@ -158,4 +158,4 @@ def test_the_spec_of_the_readme_trains():
     network = modnet.build(tomllib.loads(spec))
     ids = encode("abcd\n" * 4, "abcd\n").reshape(2, 10)
     modnet.train(network, ids[:, :-1], ids[:, 1:], epochs=1)
-    assert network.metadata["vocabulary"] == "abcd\n"
+    assert network.card.metadata["vocabulary"] == "abcd\n"
