@@ -479,12 +479,10 @@ def test_an_error_before_the_first_step_writes_nothing(run, model):
 
 
 def test_a_profile_that_fails_is_told_of_when_the_model_is_written(run, folder, monkeypatch):
-    from modnet.engine.network import Network
-
     def fail(*_, **__):
         raise MemoryError("no room for the profile")
 
-    monkeypatch.setattr(Network, "profile", fail)
+    monkeypatch.setattr("modnet.training.profiling.profile", fail)
     for further in ((), ("--json",)):
         result = run("train", "pets.toml", "--profile", *further, status=1)
         assert "no room for the profile" in result.stderr

@@ -26,8 +26,7 @@ from modnet.initializers import Zeros
 from modnet.kinds.node import Composite
 
 if TYPE_CHECKING:
-    from modnet import Context
-    from modnet.kinds.optimizer import Chunk, Step
+    from modnet import Chunk, Context, Step
     from modnet.kinds.schedule import Progress
     from modnet.training.run import Run
 
@@ -202,9 +201,8 @@ class Descent(Optimizer, type="descent"):
         return ("velocity",)
 
     def update(self, chunk: Chunk, step: Step) -> None:
-        (velocity,) = chunk.slots
-        np.multiply(chunk.gradient, step.learning_rate, out=velocity)
-        np.subtract(chunk.parameter, velocity, out=chunk.parameter)
+        chunk.gradient *= step.learning_rate
+        chunk.parameter -= chunk.gradient
 
 
 LAYERS = (Blend(3, mode="mean"), Blend(units=3).replace(units=4), Twice(Cube()), Halves(), Several())
