@@ -20,7 +20,9 @@ from typing import Any, NoReturn, Protocol
 
 from modnet.configuration.reading import DEEPEST
 from modnet.errors import Problem, SpecError
+from modnet.specs.json_positions import outline_json
 from modnet.specs.positions import NOWHERE, TOO_DEEP, Outline, Position, problem_at, readable
+from modnet.specs.toml_positions import outline_toml
 from modnet.words import Path, show
 
 LARGEST = 16 << 20
@@ -146,12 +148,7 @@ def parse_source(text: str, suffix: str, file: str = "") -> Source:
 
 
 def _parse_toml(text: str, file: str) -> tuple[Any, LazyOutline]:
-    @functools.cache
-    def outline() -> Outline:
-        from modnet.specs.toml_positions import outline_toml
-
-        return outline_toml(text)
-
+    outline = functools.cache(lambda: outline_toml(text))
     # tomllib takes time that grows with the square of a dotted key's length: 10 seconds for 20 kB.
     if _MANY_DOTS.search(text) and outline().too_deep:
         raise _too_deep(outline(), file)
@@ -162,18 +159,13 @@ def _parse_toml(text: str, file: str) -> tuple[Any, LazyOutline]:
             raise
         raise _too_deep(outline(), file) from None
     except ValueError as error:
-        from modnet.specs.syntax import toml_problems
+        from modnet.specs.syntax import toml_problems  # its patterns take 3 ms to compile, and few files have faults
 
         raise SpecError(toml_problems(error, outline(), file)) from error
 
 
 def _parse_json(text: str, file: str) -> tuple[Any, LazyOutline]:
-    @functools.cache
-    def outline() -> Outline:
-        from modnet.specs.json_positions import outline_json
-
-        return outline_json(text)
-
+    outline = functools.cache(lambda: outline_json(text))
     repeated = False
 
     def table(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -189,7 +181,7 @@ def _parse_json(text: str, file: str) -> tuple[Any, LazyOutline]:
             raise
         raise _too_deep(outline(), file) from None
     except ValueError as error:
-        from modnet.specs.syntax import json_problem
+        from modnet.specs.syntax import json_problem  # as above
 
         raise SpecError([json_problem(error, outline(), file)]) from error
     if repeated:
@@ -198,7 +190,7 @@ def _parse_json(text: str, file: str) -> tuple[Any, LazyOutline]:
 
 
 def _parse_yaml(text: str, file: str) -> tuple[Any, LazyOutline]:
-    from modnet.specs.yaml_positions import read_yaml
+    from modnet.specs.yaml_positions import read_yaml  # few specs are YAML, and it imports `syntax` too
 
     node = read_yaml(text, file)
     if node.content is None:

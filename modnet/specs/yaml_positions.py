@@ -27,7 +27,7 @@ def read_yaml(text: str, file: str) -> Node:
             strings, tags of its own, several documents, 64 levels, 100,000 values by way of aliases.
     """
     try:
-        import ruamel.yaml
+        import ruamel.yaml  # an extra
     except ModuleNotFoundError as error:
         raise MissingExtra("reading a YAML spec", "yaml") from error
     composer = _Composer(text, file)
@@ -100,7 +100,7 @@ class _Composer:
     """Builds nodes from the parser's events, so that nesting costs no recursion and limits hold while reading."""
 
     def __init__(self, text: str, file: str) -> None:
-        from ruamel.yaml import YAML, events, nodes
+        from ruamel.yaml import YAML, events, nodes  # an extra
 
         self.events = events
         self.scalar_node = nodes.ScalarNode
