@@ -77,7 +77,7 @@ def test_positions_are_computed_once_and_only_when_somebody_asks(monkeypatch: py
         texts.append(text)
         return outline_toml(text)
 
-    monkeypatch.setattr("modnet.specs.toml_positions.outline_toml", outline)
+    monkeypatch.setattr("modnet.specs.source.outline_toml", outline)
     found = parse_source(TOML, ".toml")
     assert not texts
     assert found.locate(("network", "input"))[:3] == (2, 9, 4)
