@@ -125,6 +125,10 @@ class Context:
     def progress(self) -> Progress | None:
         return self._shared.progress
 
+    @progress.setter
+    def progress(self, progress: Progress | None) -> None:
+        self._shared.progress = progress
+
     @property
     def penalty(self) -> float:
         """The sum of what the layers of this pass have added to the loss since it began."""
