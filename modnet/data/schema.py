@@ -11,8 +11,8 @@ from typing import Any, TypeVar, cast
 import numpy as np
 
 from modnet.arrays import Array, Shape
-from modnet.configuration.checker import Checker
 from modnet.configuration.fields import Configuration
+from modnet.configuration.reading import Reader, Reading
 from modnet.data.columns import (
     Profile,
     has_decimal_comma,
@@ -233,8 +233,9 @@ class DataSchema(Configuration):
         return Dataset(
             {name: _encode_input(table, columns, filled) for name, columns in self.inputs.items()},
             {name: _encode_target(table, columns) for name, columns in self.targets.items()} if targets else {},
+            classes=self.classes(),
             name=table.name,
-            row_name=table.row_names(),
+            row_names=table.row_names(),
         )
 
     def columns(self) -> tuple[str, ...]:
@@ -389,15 +390,11 @@ class DataSchema(Configuration):
         Raises:
             DataError: for anything else, saying where.
         """
-        checker = Checker(_read_as_table)
-        schema = checker.table(cls, value, ("data",))
+        reading = Reading(Reader())
+        schema = cls.from_table(value, ("data",), reading)
         if isinstance(schema, DataSchema):
             return schema
-        raise DataError("malformed data schema: " + "; ".join(itemised(map(str, checker.problems))))
-
-
-def _read_as_table(checker: Checker, hint: Any, value: Any, path: Any) -> Any:
-    return NotImplemented
+        raise DataError("malformed data schema: " + "; ".join(itemised(map(str, reading.problems))))
 
 
 def _widths(columns: Sequence[ColumnSchema]) -> str:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from modnet.arrays import Shape
-from modnet.configuration.checker import MOST_PROBLEMS
+from modnet.configuration.reading import MOST_PROBLEMS
 from modnet.errors import Problem, ShapeError, SpecError
 from modnet.kinds.activation import Activation
 from modnet.kinds.initializer import Initializer
