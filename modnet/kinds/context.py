@@ -134,6 +134,10 @@ class Context:
         """The sum of what the layers of this pass have added to the loss since it began."""
         return self._shared.penalty
 
+    @penalty.setter
+    def penalty(self, penalty: float) -> None:
+        self._shared.penalty = penalty
+
     def penalize(self, value: float) -> None:
         """Adds a number to the loss of the batch, such as the cost of an uneven load among experts.
 

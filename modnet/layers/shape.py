@@ -111,7 +111,8 @@ class Slice(Layer, type="slice"):
     """A part of a sample along one axis, as numpy's x[start:stop] takes it: the others have no gradient.
 
     Of a variable axis the part is variable too: nobody knows how many elements there will be. Where steps of sequences
-    are taken, the mask goes with them.
+    are taken, the mask goes with them. Counted from the end, steps are those of the batch, with its padding, of which
+    nobody knows how many are real: there the mask ends.
 
     Attributes:
         axis: of a sample: 0 is its first, -1 its last.
@@ -160,8 +161,10 @@ class Slice(Layer, type="slice"):
 
     def forward(self, context: Context, x: Array) -> Array:
         context.save(x.shape)
-        if context.masks[0] is not None and self.axis in (0, 1 - x.ndim):
-            context.output_mask = context.masks[0][:, self.start : self.stop]
+        mask = context.masks[0]
+        if mask is not None and self.axis in (0, 1 - x.ndim):
+            from_end = min(self.start or 0, self.stop or 0) < 0
+            context.output_mask = None if from_end else mask[:, self.start : self.stop]
         return self._part(x)
 
     def backward(self, context: Context, gradient: Array) -> Array | None:

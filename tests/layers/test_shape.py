@@ -101,3 +101,12 @@ def test_the_mask_goes_with_sliced_steps(axis, goes):
     context.masks, context.output_mask = (mask,), mask
     layer.forward(context, np.ones((2, 4, 3)))
     np.testing.assert_array_equal(context.output_mask, mask[:, 1:] if goes else mask)
+
+
+def test_the_mask_ends_where_steps_are_counted_from_the_end():
+    layer = Slice(axis=0, start=-2)
+    context = layer_context(layer, (4, 3))
+    mask = np.arange(4) < np.array([[2], [4]])
+    context.masks, context.output_mask = (mask,), mask
+    layer.forward(context, np.ones((2, 4, 3)))
+    assert context.output_mask is None
