@@ -98,8 +98,8 @@ class Trial(engine.Trial):
 
 @RULES.rule(
     "outputs",
-    "outputs is a tuple of 2 names or more (letters, digits, _ and -); output_shape and forward give a tuple in that order, and "
-    "backward takes one: the gradients for several outputs are the sum of those for each alone.",
+    "outputs is a tuple of 2 names or more (letters, digits, _ and -); output_shape and forward give a tuple in that "
+    "order, and backward takes one: the gradients for several outputs are the sum of those for each alone.",
     after=("declarations",),
 )
 def outputs(trial: Trial) -> str:
