@@ -4,6 +4,7 @@ import numpy as np
 
 import modnet
 from modnet.engine.passes import Pass
+from modnet.initializers import Zeros
 from modnet.kinds.node import Node
 
 
@@ -30,11 +31,7 @@ class Shift(modnet.Layer, type="research_shift"):
         return input_shapes[0]
 
     def parameters(self, *input_shapes):
-        return {
-            "shift": modnet.Parameter(
-                (ROWS, *input_shapes[0]), modnet.default_registry().find(modnet.Initializer, "zeros")()
-            )
-        }
+        return {"shift": modnet.Parameter((ROWS, *input_shapes[0]), Zeros())}
 
     def forward(self, context, x):
         return x + context.params["shift"]
