@@ -33,6 +33,7 @@ BUILTIN = {
         "reshape": "modnet.layers.shape:Reshape",
         "residual": "modnet.layers.composite:Residual",
         "rms_norm": "modnet.layers.norm:RMSNorm",
+        "slice": "modnet.layers.shape:Slice",
         "standardize": "modnet.layers.standardize:Standardize",
         "unstandardize": "modnet.layers.standardize:Unstandardize",
     },
