@@ -97,7 +97,7 @@ def help_texts() -> dict[str, str]:
     texts = {}
     commands = {
         "modnet": cli,
-        **{f"modnet {name}": command for name, command in COMMANDS.items()},
+        **{f"modnet {name}": row.made() for name, row in COMMANDS.items()},
     }
     for name, command in commands.items():
         context = click.Context(command, info_name=name, terminal_width=78, **cli.context_settings)
