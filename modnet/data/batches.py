@@ -63,9 +63,8 @@ class Batch:
         if self.weights is not None:
             lengths.add(len(self.weights))
         if len(lengths) > 1:
-            raise BrokenPlugin(
-                f"{who} gave {', '.join(map(str, sorted(lengths)))} samples; expected one number of them"
-            )
+            counts = " and ".join(map(str, sorted(lengths)))
+            raise BrokenPlugin(f"{who} gave arrays of {counts} samples; expected one number of them, also of weights")
         return Batch(inputs, targets, self.weights, self.rows if len(self) in lengths else None)
 
     def counted(self) -> tuple[list[Array], dict[str, Array], Array | None]:
