@@ -42,6 +42,7 @@ def train(
     metrics: Any = None,
     epochs: int | None = None,
     batch_size: int | None = None,
+    accumulate: int | None = None,
     shuffle: bool | None = None,
     seed: int | None = None,
     gradient_clipping: float | None = None,
@@ -65,7 +66,7 @@ def train(
             iterable of batches (x, y) or (x, y, weights), such as a list or a torch DataLoader, or a function that
             gives one for each epoch.
         y: the targets; for several outputs a dict of arrays.
-        loss, optimizer, schedule, metrics, epochs, batch_size, shuffle, seed, gradient_clipping,
+        loss, optimizer, schedule, metrics, epochs, batch_size, accumulate, shuffle, seed, gradient_clipping,
             gradient_value_clipping, callbacks: as in the spec (`TrainingSpec`).
         validation: a fraction of the samples, (x, y), or (batches, None) with an iterable of batches, to validate with
             after every epoch.
@@ -103,6 +104,7 @@ def train(
         "metrics": metrics,
         "epochs": epochs,
         "batch_size": batch_size,
+        "accumulate": accumulate,
         "shuffle": shuffle,
         "seed": seed,
         "gradient_clipping": gradient_clipping,
