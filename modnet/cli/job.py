@@ -11,13 +11,16 @@ from modnet.cli.plugin_file import load_plugin_files
 from modnet.cli.settings import parse_settings
 from modnet.data.load import LoadedData
 from modnet.data.read import data_of
+from modnet.engine.build import plan
 from modnet.engine.network import Network
 from modnet.errors import Problem, SpecError
+from modnet.model.model import require_savable
 from modnet.specs.model import TrainingSpec
 from modnet.specs.reader import located_error, read_spec
 from modnet.specs.source import Source
+from modnet.training.figures import check_figures
 from modnet.training.objective import Objective
-from modnet.words import legible
+from modnet.words import legible, path_text
 
 
 @dataclass(frozen=True)
@@ -43,8 +46,6 @@ class Job:
         Raises:
             SpecError: with all faults, each with its place in the file or in `--set`.
         """
-        from modnet.engine.build import plan
-
         load_plugin_files(plugins)
         overrides = parse_settings(settings)
         given = dict(zip(overrides, settings, strict=False))
@@ -59,8 +60,6 @@ class Job:
 
     def problem(self, keys: tuple[str | int, ...], message: str, hint: str = "") -> SpecError:
         """A fault of this spec at its place."""
-        from modnet.words import path_text
-
         return self.located(SpecError([Problem(path_text(keys), message, hint, keys=keys)]))
 
     def located(self, error: SpecError) -> SpecError:
@@ -75,8 +74,6 @@ class Job:
 
     def objective(self) -> Objective:
         """The losses and metrics; they fit the outputs."""
-        from modnet.training.objective import Objective
-
         try:
             return Objective(self.network, self.training())
         except SpecError as error:
@@ -88,8 +85,6 @@ class Job:
         Raises:
             SpecError: it cannot.
         """
-        from modnet.model.model import require_savable
-
         names = [] if objective is None else list(objective.figures())
         try:
             require_savable(self.network, [*names, *(f"validation_{name}" for name in names)])
@@ -102,8 +97,6 @@ class Job:
         Raises:
             SpecError: it is not.
         """
-        from modnet.training.objective import check_figures
-
         try:
             check_figures(self.training(), objective.figures(validation))
         except SpecError as error:

@@ -131,7 +131,7 @@ def evaluate(
     training = merged_training(network, given, registry)
     objective = Objective(network, training)
     data = checked_data(objective, Given(x, y, sample_weights))
-    batches = evaluation_batches(objective, data, batch_size and training.batch_size)
+    batches = evaluation_batches(objective, training, data, batch_size and training.batch_size)
     with naming(batches.name):
         return Evaluation(network, objective).figures(batches, refuse_nan=True)
 

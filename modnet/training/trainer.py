@@ -31,9 +31,11 @@ from modnet.specs.model import TrainingSpec
 from modnet.training.callbacks import RecordHistory
 from modnet.training.checkpoint import restore
 from modnet.training.evaluation import Evaluation
+from modnet.training.figures import check_figures, free_name
 from modnet.training.history import History
-from modnet.training.objective import Objective, Penalty, check_figures, free_name
+from modnet.training.objective import Objective
 from modnet.training.optimization import Optimization
+from modnet.training.penalty import Penalty
 from modnet.training.run import INTERRUPTED, TERMINATED, Run
 from modnet.training.tally import Tally
 from modnet.training.trial import look_over
@@ -79,7 +81,7 @@ class Trainer:
             _named_callbacks(training),
             self.registry,
             dict,
-            Tally(objective),
+            Tally(objective.heads),
             np.random.default_rng([training.seed, 2]),
             noise,
         )
@@ -206,7 +208,7 @@ class Trainer:
         run, started = self.run, time.perf_counter()
         if not run.batch:
             run.epoch += 1
-            run.tally, run.penalties = Tally(self.objective), 0.0
+            run.tally, run.penalties = Tally(self.objective.heads), 0.0
             run.order_at_epoch = dict(run.order.bit_generator.state)
         step_events = self.events.hook.modnet_step_ended.get_hookimpls()
         for batch in batches.epoch(run.order if self.training.shuffle else None, run.batch):

@@ -316,7 +316,7 @@ def test_penalties_are_part_of_the_loss_and_pull_weights_to_zero():
 
 
 def test_the_gradient_of_a_penalty_is_true():
-    from modnet.training.objective import Penalty
+    from modnet.training.penalty import Penalty
 
     layers = [{"type": "linear", "out_features": 3, "l1": 0.3, "l2": 0.2}, {"type": "linear", "out_features": 1}]
     network = modnet.build({"network": {"input": [2], "layers": layers, "dtype": "float64"}})
