@@ -20,7 +20,7 @@ from modnet.training.evaluation import Evaluation
 from modnet.training.objective import Objective
 from modnet.training.sources import Given, checked_data
 from modnet.training.trial import look_over
-from modnet.words import harmless
+from modnet.words import counted, harmless
 
 TRIAL_ROWS = 8
 
@@ -42,8 +42,7 @@ def run(spec: str, plugins: tuple[str, ...], settings: tuple[str, ...], as_json:
     elif fault is not None:
         echo(_coloured(harmless(faults_text(fault))), styled=True)
     else:
-        nodes = f"{size['nodes']} node" + ("" if size["nodes"] == 1 else "s")
-        echo(f"{spec}: no problems; {nodes}, {size['parameters']:,} parameters")
+        echo(f"{spec}: no problems; {counted(size['nodes'], 'node')}, {counted(size['parameters'], 'parameter')}")
         for note in notes:
             echo(note)
     return WRONG_INPUT if fault is not None else 0

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from modnet.arrays import Array
+from modnet.cli.data import read_data
 from modnet.cli.output import echo, echo_json
 from modnet.cli.plugin_file import load_plugin_files
-from modnet.cli.predict import read_data
 from modnet.cli.train import hits_text
 from modnet.engine.network import Network
 from modnet.model import load

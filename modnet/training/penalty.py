@@ -7,10 +7,9 @@ from collections.abc import Container
 
 import numpy as np
 
-from modnet.arrays import Array
+from modnet.arrays import Array, norm
 from modnet.engine.network import Network
 from modnet.engine.parameters import FlatArray
-from modnet.training.optimization import safe_norm
 
 
 class Penalty:
@@ -24,7 +23,7 @@ class Penalty:
         self._terms: list[tuple[Array, Array, Array, float, float]] = []
         for node in network.graph.nodes:
             if node.owner is None and node.trainable and (node.l1 or node.l2):
-                names = [name for name, parameter in node.parameters.items() if parameter.decay]
+                names = [name for name, parameter in node.parameters.items() if parameter.decay and parameter.trainable]
                 weights = network.arrays_of(network.parameters, node, names)
                 slopes = network.arrays_of(gradients, node, names)
                 for name in names:
@@ -43,6 +42,6 @@ class Penalty:
             if l2:
                 with np.errstate(over="ignore"):
                     square = float(np.vdot(weight, weight))
-                total += l2 * (square if math.isfinite(square) else safe_norm(weight.reshape(-1)) ** 2)
+                total += l2 * (square if math.isfinite(square) else norm(weight) ** 2)
                 gradient += np.multiply(weight, 2 * l2, out=scratch)
         return total

@@ -154,7 +154,7 @@ def test_looking_over_the_data_changes_no_byte_of_the_training(monkeypatch):
     spec = {**SPEC, "network": {**SPEC["network"], "layers": layers}}
     one, two = modnet.build(spec), modnet.build(spec)
     modnet.train(one, x, y, validation=0.25)
-    monkeypatch.setattr("modnet.training.trainer.look_over", lambda *arguments: None)
+    monkeypatch.setattr("modnet.training.train.look_over", lambda *arguments: None)
     modnet.train(two, x, y, validation=0.25)
     assert one.parameters.flat.tobytes() == two.parameters.flat.tobytes()
     assert one.state.flat.tobytes() == two.state.flat.tobytes()
