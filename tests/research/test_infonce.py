@@ -130,6 +130,27 @@ def test_batches_come_without_targets_too():
         assert modnet.train(modnet.build(spec()), stream, epochs=1)["loss"] == arrays["loss"]
 
 
+def test_a_table_needs_no_target(tmp_path):
+    rows = views(40).reshape(40, 12)
+    names = [f"{view}{feature}" for view in "ab" for feature in range(6)]
+    lines = [",".join(names), *(",".join(map(str, row)) for row in rows)]
+    (tmp_path / "views.csv").write_text("\n".join(lines))
+    made = {
+        **spec(),
+        "network": {"input": [12], "layers": [{"type": "reshape", "shape": [2, 6]}, *spec()["network"]["layers"]]},
+        "data": {"train": "views.csv", "validation": 0.2},
+    }
+    data = modnet.read_data(made, folder=tmp_path)
+    assert (len(data.train), len(data.validation), data.train.targets) == (32, 8, {})
+    assert data.notes == ["40 rows: 32 to train, 8 to validate; 12 columns"]
+    network = modnet.build(made)
+    network.card = network.card.replace(schema=data.schema)
+    assert "validation_loss" in modnet.train(network, data.train, validation=data.validation, epochs=1)
+    assert np.shape(network.predict(dict(zip(names, rows.T, strict=True)))["output"]) == (40, 2, 3)
+    with pytest.raises(modnet.DataError, match=r'target = "a0", but no loss takes a target; leave it out'):
+        modnet.read_data({**made, "data": {"train": "views.csv", "target": "a0"}}, folder=tmp_path)
+
+
 SPEC = """
 [network]
 input = [2, 6]
