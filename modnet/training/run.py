@@ -21,7 +21,7 @@ from modnet.data.dataset import naming
 from modnet.engine.network import Network
 from modnet.errors import BrokenPlugin, DataError, Diverged, TrainingError
 from modnet.kinds.callback import Callback
-from modnet.kinds.figures import monitored_figure
+from modnet.kinds.figures import VALIDATION, monitored_figure
 from modnet.kinds.optimizer import Optimizer
 from modnet.kinds.schedule import Progress
 from modnet.plugins.hooks import PluginManager
@@ -31,7 +31,7 @@ from modnet.training.backpropagation import Backpropagation
 from modnet.training.divergence import Divergence
 from modnet.training.evaluation import Evaluation
 from modnet.training.history import History
-from modnet.training.objective import VALIDATION, Objective
+from modnet.training.objective import Objective
 from modnet.training.optimization import Optimization
 from modnet.training.tally import Tally
 from modnet.words import show
@@ -112,7 +112,7 @@ class Run:
         self._divergence = Divergence(network, optimizer.learning_rate, training.gradient_clipping is not None)
         self.greater_is_better = objective.figures(validation is not None)
         self.history = History()
-        self.tally = Tally(objective)
+        self.tally = Tally(objective.heads)
         self.checkpoint_folders: list[Path] = []
         self.missing_state: dict[str, float] = {}
         self.epoch = self.batches_done = self.step = 0
@@ -278,7 +278,7 @@ class Run:
         started = time.perf_counter()
         if not self.batches_done:
             self.epoch += 1
-            self.tally, self.penalties = Tally(self.objective), 0.0
+            self.tally, self.penalties = Tally(self.objective.heads), 0.0
             self.order_at_epoch = dict(self.order.bit_generator.state)
         for batch in self.batches.epoch(self.order if self.training.shuffle else None, self.batches_done):
             self._take(batch)

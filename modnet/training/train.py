@@ -20,8 +20,9 @@ from modnet.specs.model import TrainingSpec
 from modnet.training.callbacks import named_callbacks
 from modnet.training.checkpoint import restore
 from modnet.training.evaluation import Evaluation
+from modnet.training.figures import check_figures
 from modnet.training.history import History
-from modnet.training.objective import Objective, check_figures
+from modnet.training.objective import Objective
 from modnet.training.run import Run
 from modnet.training.sources import Given, checked_data, evaluation_batches, training_batches
 from modnet.training.trial import look_over
@@ -266,7 +267,7 @@ def evaluate(
     training = merged_training(network, given, registry)
     objective = Objective(network, training)
     data = checked_data(objective, Given(x, y, sample_weights))
-    batches = evaluation_batches(objective, data, batch_size and training.batch_size)
+    batches = evaluation_batches(objective, training, data, batch_size and training.batch_size)
     with naming(batches.name):
         return Evaluation(network, objective).figures(batches, refuse_nan=True)
 
