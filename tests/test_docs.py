@@ -10,7 +10,6 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
-from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -175,9 +174,7 @@ def run(registry, monkeypatch):
 
     from modnet.cli.app import cli
 
-    import_module("modnet.cli.job")  # or it would keep, beyond this test, what now takes default_registry's place
-
-    monkeypatch.setattr("modnet.plugins.registry.default_registry", lambda: registry)
+    monkeypatch.setattr("modnet.plugins.registry._default", registry)
 
     def run(command: str):
         program, *arguments = shlex.split(command)

@@ -6,16 +6,25 @@ import math
 import textwrap
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from importlib.metadata import PackageNotFoundError, version
 from itertools import groupby, islice
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import modnet
 from modnet.cli.output import echo, echo_json
-from modnet.words import printable
-
-if TYPE_CHECKING:
-    from modnet.model.container import View
-    from modnet.model.reader import HeaderOnly
+from modnet.data.schema import DataSchema
+from modnet.errors import DataError, NotInstalled, PluginError
+from modnet.kinds import KINDS
+from modnet.model.container import NETWORK_GROUPS, VERSION, Fault, View
+from modnet.model.edit import stored_nodes
+from modnet.model.figures import is_figures, read_figures
+from modnet.model.reader import HeaderOnly, read_header
+from modnet.plugins.builtin import CORE
+from modnet.plugins.distributions import normalized
+from modnet.plugins.registry import default_registry
+from modnet.training.progress import figure_text, figure_title
+from modnet.words import counted, listed, printable, readable_bytes, shape_text, show
 
 INDENT, WIDTH = 16, 80
 WIDEST_NAME = 44
@@ -37,10 +46,6 @@ KNOWN = ("features", "made_by", "needs", "spec", "schema", "history", "metrics",
 
 
 def run(model: str, as_json: bool) -> None:
-    from modnet.model.container import VERSION
-    from modnet.model.figures import read_figures
-    from modnet.model.reader import read_header
-
     found, figures = read_figures(model) if as_json else (read_header(model), {})
     header = found.header
     needs = [_need(row) for row in _rows(header.get("needs"))]
@@ -84,16 +89,6 @@ def run(model: str, as_json: bool) -> None:
     )
 
 
-def listed(names: Sequence[str], most: int) -> str:
-    """The first so many names, and how many more there are."""
-    more = f" and {len(names) - most:,} more" if len(names) > most else ""
-    return ", ".join(names[:most]) + more
-
-
-def counted(number: int, noun: str) -> str:
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
-
-
 # What the header says, of which nothing is known
 
 
@@ -130,13 +125,6 @@ def _installed(distribution: str, components: Iterable[Mapping[str, Any]]) -> tu
 
     A version of a component is compared where that needs no import of a plugin: for the core's own.
     """
-    import modnet
-    from modnet.errors import NotInstalled, PluginError
-    from modnet.kinds import KINDS
-    from modnet.plugins.builtin import CORE
-    from modnet.plugins.distributions import normalized
-    from modnet.plugins.registry import default_registry
-
     if not distribution:
         return None, []
     is_core = normalized(distribution) == CORE
@@ -161,8 +149,6 @@ def _installed(distribution: str, components: Iterable[Mapping[str, Any]]) -> tu
 
 
 def _version(distribution: str) -> str | None:
-    from importlib.metadata import PackageNotFoundError, version
-
     try:
         return version(distribution)
     except PackageNotFoundError:
@@ -170,10 +156,6 @@ def _version(distribution: str) -> str | None:
 
 
 def _what_to_do(distribution: str, version: str) -> str:
-    import modnet
-    from modnet.plugins.builtin import CORE
-    from modnet.plugins.distributions import normalized
-
     if not distribution:
         return "not a plugin's: the program that saved it had defined it itself (--plugin FILE)"
     if normalized(distribution) == CORE:
@@ -186,8 +168,6 @@ def _command(distribution: str, version: str) -> str:
 
 
 def _epochs(found: HeaderOnly) -> int:
-    from modnet.model.figures import is_figures
-
     history = found.header.get("history")
     columns = list(history.values()) if isinstance(history, dict) else []
     lengths = [len(column) for column in columns if isinstance(column, list)]
@@ -206,9 +186,6 @@ def _checkpoint(header: Mapping[str, Any]) -> dict[str, int] | None:
 
 def _nodes(header: Mapping[str, Any], size: int) -> dict[str, str]:
     """Name -> type of the nodes, as far as a file tells that without its plugins."""
-    from modnet.model.container import Fault
-    from modnet.model.edit import stored_nodes
-
     try:
         return {node.name: node.type for node in stored_nodes(header, size)}
     except Fault:
@@ -228,9 +205,6 @@ def _nbytes(view: View) -> int:
 
 
 def _lines(model: str, found: HeaderOnly, needs: list[dict[str, Any]]) -> Iterator[str]:
-    from modnet.model.container import NETWORK_GROUPS, VERSION
-    from modnet.words import readable_bytes
-
     header = found.header
     yield f"{model}   format {VERSION}   {readable_bytes(found.size)}   header complete and unchanged"
     made_by = header.get("made_by")
@@ -264,8 +238,6 @@ def _lines(model: str, found: HeaderOnly, needs: list[dict[str, Any]]) -> Iterat
 
 
 def _shown(value: Any) -> str:
-    from modnet.words import show
-
     return show(value)
 
 
@@ -281,9 +253,6 @@ def _labelled(label: str, text: str) -> Iterator[str]:
 
 
 def _schema_lines(value: Any) -> Iterator[str]:
-    from modnet.data.schema import DataSchema
-    from modnet.errors import DataError
-
     if value is None:
         return
     try:
@@ -300,8 +269,6 @@ def _schema_lines(value: Any) -> Iterator[str]:
 
 
 def _training_lines(found: HeaderOnly) -> Iterator[str]:
-    from modnet.training.progress import figure_text, figure_title
-
     header = found.header
     epochs = _epochs(found)
     metrics = header.get("metrics")
@@ -326,9 +293,6 @@ class _Branch:
 
 def _tree(groups: Mapping[str, Sequence[View]], types: Mapping[str, str]) -> Iterator[str]:
     """The nodes in the order of the network, below each its arrays, and composites' nodes as branches."""
-    from modnet.model.container import NETWORK_GROUPS
-    from modnet.words import readable_bytes, shape_text
-
     root = _Branch({name: _Branch() for name in types})
     count = 0
     for group in NETWORK_GROUPS:

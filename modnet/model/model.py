@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 import numpy as np
 
 import modnet
-from modnet.configuration.checker import INVALID, Checker
 from modnet.configuration.fields import Configuration
+from modnet.configuration.reading import INVALID, Reading
 from modnet.engine.built import Layout
 from modnet.engine.card import ModelCard
 from modnet.engine.graph import Graph, build_graph
@@ -45,7 +45,7 @@ from modnet.model.reader import File, HeaderOnly, map_whole, mapped_group, opene
 from modnet.plugins.builtin import CORE
 from modnet.plugins.distributions import normalized
 from modnet.plugins.registry import Entry, Registry, default_registry
-from modnet.specs.components import ComponentReader
+from modnet.specs.components import Choice, ComponentReader
 from modnet.specs.model import NetworkSpec, Spec, TrainingSpec
 from modnet.words import itemised, legible, path_text, show
 
@@ -582,6 +582,8 @@ class StoredComponentReader(ComponentReader):
         local: (kind, type) -> a class of the program, for those that no distribution offers.
     """
 
+    old_names = True
+
     def __init__(
         self,
         registry: Registry,
@@ -605,10 +607,10 @@ class StoredComponentReader(ComponentReader):
             MalformedFile: with all that is wrong in it.
             NotInstalled, BrokenPlugin: a component cannot be had.
         """
-        checker = Checker(self, old_names=True)
-        made = checker.table(cls, plain, (where,))
+        reading = Reading(self)
+        made = cls.from_table(plain, (where,), reading)
         if made is INVALID:
-            lines = [*itemised(map(str, checker.problems)), *self.other_releases()]
+            lines = [*itemised(map(str, reading.problems)), *self.other_releases()]
             raise MalformedFile(self.path, "\n".join(lines), "spec")
         return cast(C, made)
 
@@ -622,7 +624,7 @@ class StoredComponentReader(ComponentReader):
             )
         self._older.clear()
 
-    def find(self, kind: type[Component], name: str) -> type[Component]:
+    def find(self, kind: type[Component], name: str) -> Choice:
         self._count += 1
         if self._count > self.most:
             raise MalformedFile(self.path, f"there are more than {self.most:,} components, which is the limit", "spec")
@@ -632,11 +634,9 @@ class StoredComponentReader(ComponentReader):
             raise UnknownType(f"{kind.kind} {show(name)} is not listed in the file's needs")
         distribution, version, _ = self.needs[kinds[0], name]
         if not distribution and (kinds[0], name) in self.local:
-            return self.local[kinds[0], name]
+            return Choice(self.local[kinds[0], name])
         entry = self._entry(kinds[0], name, distribution, version)
         found = entry.load()
-        if distribution and self.registry.is_taken(KINDS[kinds[0]], name):
-            self.registry.choose(KINDS[kinds[0]], f"{name}@{distribution}")
         if (found.kind, found.type) != (kinds[0], name):  # an activation listed as a layer, or a name with an @
             raise UnknownType(f"{found.kind} {show(found.type)} is not listed in the file's needs")
         installed = entry.origin.version or modnet.__version__  # the core's entries do not say it
@@ -645,7 +645,9 @@ class StoredComponentReader(ComponentReader):
 
             if not is_met(f">={version}", installed):
                 self._older[distribution, version] = installed
-        return found
+        is_another = bool(distribution) and self.registry.is_taken(KINDS[kinds[0]], name)
+        is_another = is_another and normalized(distribution) != CORE
+        return Choice(found, f"{name}@{distribution}" if is_another else "")
 
     def _entry(self, kind: str, name: str, distribution: str, version: str) -> Entry:
         """Where a component that the file needs is installed. Raises NotInstalled."""
@@ -684,7 +686,7 @@ class StoredComponentReader(ComponentReader):
                 lines[distribution] = f"{message}:  pip install {distribution}=={release}"
         return list(lines.values())
 
-    def table(self, cls: type[Component], table: dict[str, Any], path: tuple[str | int, ...]) -> dict[str, Any]:
+    def upgraded(self, cls: type[Component], table: dict[str, Any]) -> dict[str, Any]:
         distribution, release, version = self.needs[cls.kind, cls.type]
         what = f"{cls.kind} {show(cls.type)}"
         if version > cls.version:

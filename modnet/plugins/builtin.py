@@ -120,11 +120,11 @@ BUILTIN = {
         "top_k_accuracy": "modnet.metrics:TopKAccuracy",
     },
     "modnet.callbacks": {
-        "checkpoint": "modnet.training.callbacks:Checkpoint",
+        "checkpoint": "modnet.training.checkpointing:Checkpoint",
         "early_stopping": "modnet.training.callbacks:EarlyStopping",
         "history": "modnet.training.callbacks:RecordHistory",
         "json_log": "modnet.training.callbacks:JSONLog",
-        "progress": "modnet.training.progress:Progress",
+        "progress": "modnet.training.progress:ProgressDisplay",
     },
 }
 """The core's own components, in the form in which a plugin's stand in its package metadata."""

@@ -124,6 +124,16 @@ class Objective:
         self._checked: set[tuple[Any, ...]] = set()
         self.masked = any(node.layer.makes_mask for node in network.graph.nodes)
 
+    @property
+    def target_outputs(self) -> list[str]:
+        """The outputs whose loss takes a target."""
+        return [head.name for head in self.heads]
+
+    @property
+    def label_outputs(self) -> list[str]:
+        """The outputs whose loss takes class labels."""
+        return [head.name for head in self.heads if head.loss.takes_labels]
+
     def figures(self, validation: bool = False) -> dict[str, bool | None]:
         """The name of every figure -> whether a greater value is better; with those of the validation, if wanted.
 
@@ -411,7 +421,7 @@ class Penalty:
         self._terms: list[tuple[Array, Array, Array, float, float]] = []
         for node in network.graph.nodes:
             if node.owner is None and node.trainable and (node.l1 or node.l2):
-                names = [name for name, parameter in node.parameters.items() if parameter.decay]
+                names = [name for name, parameter in node.parameters.items() if parameter.decay and parameter.trainable]
                 weights = network.arrays_of(network.parameters, node, names)
                 slopes = network.arrays_of(gradients, node, names)
                 for name in names:
