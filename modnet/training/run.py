@@ -307,10 +307,11 @@ class Run:
         if self._events.hook.modnet_reduce_gradients.get_hookimpls():
             self._events.hook.modnet_reduce_gradients(run=self, gradients=flat)
         self.optimization.clip(self.training.gradient_clipping, self.training.gradient_value_clipping)
-        self.learning_rate = self.optimization.optimizer.learning_rate
-        if self.training.schedule is not None:
-            self.learning_rate *= self.training.schedule.factor(self._progress())
-        self.optimization.step(self.learning_rate)
+        optimizer = self.optimization.optimizer
+        schedules = (self.training.schedule, optimizer.weight_decay_schedule)
+        rate, decay = (1.0 if schedule is None else schedule.factor(self._progress()) for schedule in schedules)
+        self.learning_rate = rate * optimizer.learning_rate
+        self.optimization.step(self.learning_rate, decay)
         self.step += 1
 
     def _progress(self) -> Progress:

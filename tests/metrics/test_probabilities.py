@@ -57,7 +57,10 @@ def test_rows_that_are_shares_are_right_as_far_as_they_go():
 
 @pytest.mark.parametrize("metric", [LogLoss(), CalibrationError()], ids=repr)
 def test_logits_are_no_probabilities(metric):
-    with pytest.raises(DataError, match=f"{metric.type} expects probabilities as prediction, found 2.5 in sample 1 of the batch; end the"):
+    with pytest.raises(
+        DataError,
+        match=f"{metric.type} expects probabilities as prediction, found 2.5 in sample 1 of the batch; end the",
+    ):
         evaluate(metric, np.array([[0.1, 0.9], [-0.5, 2.5]])[:, 1:], np.array([0, 1]))
 
 
