@@ -93,10 +93,9 @@ def test_chunks_end_where_the_factor_changes_and_are_as_ever_where_it_does_not()
     calls = []
     weights, biases = 20 + 25 + 25 + 15, 5 + 5 + 5 + 5 + 5 + 3
     assert sizes(plain(LAYERS)) == [(weights, 1.0, 0.1), (biases, 1.0, 0.0)]
-    assert sorted(sizes(LAYERS)) == sorted(
-        [(20, 0.1, 0.1), (25, 2.0, 0.1), (25, 0.5, 0.1), (15, 1.0, 0.1)]
-        + [(5, 0.1, 0.0), (10, 1.0, 0.0), (5, 2.0, 0.0), (5, 0.5, 0.0), (3, 1.0, 0.0)]
-    )
+    decayed = [(20, 0.1, 0.1), (25, 2.0, 0.1), (25, 0.5, 0.1), (15, 1.0, 0.1)]
+    others = [(5, 0.1, 0.0), (10, 1.0, 0.0), (5, 2.0, 0.0), (5, 0.5, 0.0), (3, 1.0, 0.0)]
+    assert sorted(sizes(LAYERS)) == sorted(decayed + others)
 
 
 def test_factors_are_torchs_groups_of_parameters():
@@ -161,5 +160,5 @@ def test_a_figure_that_nobody_records_is_found_before_the_first_step():
 def test_a_stream_of_unknown_length_has_no_course_within_an_epoch():
     network = modnet.build({"network": {"input": [3], "layers": [{"type": "linear", "out_features": 2}]}})
     batches = ((numbers(8, 3), numbers(8, 2)) for _ in range(3))
-    with pytest.raises(DataError, match="the schedule linear changes the weight decay within an epoch"):
+    with pytest.raises(DataError, match="the schedule .linear. changes the weight decay within an epoch"):
         modnet.train(network, batches, loss="mse", optimizer=AdamW(weight_decay_schedule=Linear()), epochs=1)
