@@ -160,5 +160,5 @@ def test_a_figure_that_nobody_records_is_found_before_the_first_step():
 def test_a_stream_of_unknown_length_has_no_course_within_an_epoch():
     network = modnet.build({"network": {"input": [3], "layers": [{"type": "linear", "out_features": 2}]}})
     batches = ((numbers(8, 3), numbers(8, 2)) for _ in range(3))
-    with pytest.raises(DataError, match="the schedule .linear. changes the weight decay within an epoch"):
+    with pytest.raises(DataError, match=r"the schedule .linear. changes the weight decay within an epoch"):
         modnet.train(network, batches, loss="mse", optimizer=AdamW(weight_decay_schedule=Linear()), epochs=1)
