@@ -19,7 +19,7 @@ from modnet.words import did_you_mean, show
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
 
-    from modnet.plugins.hooks import HookModule, PluginManager
+    from modnet.plugins.hooks import HookManager, HookModule
     from modnet.plugins.kernels import Kernels
 
 C = TypeVar("C", bound=Component)
@@ -73,10 +73,7 @@ class Entry:
         except BrokenPlugin as error:
             broken = error
         except Exception as error:
-            from modnet.plugins.distributions import too_old_for
-
-            message = f"{self.label} cannot be imported: {type(error).__name__}: {error}"
-            broken = BrokenPlugin(message + too_old_for(self.origin.distribution))
+            broken = BrokenPlugin(f"{self.label} cannot be imported: {type(error).__name__}: {error}")
             broken.__cause__ = error
         else:
             return self.cls
@@ -103,11 +100,6 @@ class Entry:
         base = KINDS[self.origin.kind]
         if not (isinstance(found, type) and issubclass(found, base)):
             raise BrokenPlugin(f"{self.label} is no subclass of modnet.{base.__name__}")
-        if found.requires_modnet:
-            from modnet.plugins.distributions import too_old  # hardly any class says so
-
-            if complaint := too_old(found.requires_modnet):
-                raise BrokenPlugin(f"{self.label} {complaint}")
         found.checkers()  # an annotation that cannot be resolved is better met here than in somebody's spec
         if found.type != self.origin.type:
             raise BrokenPlugin(
@@ -137,7 +129,7 @@ class Registry:
         self._registered: dict[tuple[str, str], Entry] = {}
         self._installed: dict[tuple[str, str], list[Entry]] | None = None
         self._further: dict[str, list[EntryPoint]] = {}
-        self._hooks: tuple[PluginManager, list[HookModule]] | None = None
+        self._hooks: tuple[HookManager, list[HookModule]] | None = None
         self._kernels: Kernels | None = None
 
     def find(self, kind: type[C], name: str) -> type[C]:
@@ -305,7 +297,7 @@ class Registry:
         return installed
 
     @property
-    def hooks(self) -> PluginManager:
+    def hooks(self) -> HookManager:
         """The installed plugins' hooks, imported the first time; `hook_modules` tells which could not be."""
         return self._joined_hooks()[0]
 
@@ -314,7 +306,7 @@ class Registry:
         """The modules of `hooks`, and what became of each: its hooks, or why it is left out."""
         return self._joined_hooks()[1]
 
-    def _joined_hooks(self) -> tuple[PluginManager, list[HookModule]]:
+    def _joined_hooks(self) -> tuple[HookManager, list[HookModule]]:
         hooks = self._hooks
         if hooks is None:
             from modnet.plugins.hooks import GROUP, installed_hooks

@@ -141,8 +141,7 @@ def examine_hooks(module: HookModule) -> list[Report]:
     error = module.error
     text = raised(error.__cause__) if error.__cause__ else str(error)
     remedy = (
-        "A module that can be imported, with functions that are called and take arguments as modnet.plugins.hooks "
-        "has them."
+        "A module that can be imported, with functions that are called and take arguments as modnet.hookspecs has them."
     )
     return [_unexamined(HOOKS, module.name, "imports", text, remedy)]
 

@@ -24,7 +24,7 @@ from modnet.errors import DataError, Diverged, SpecError, TrainingError
 from modnet.kinds.callback import Callback
 from modnet.kinds.optimizer import Optimizer
 from modnet.kinds.schedule import Progress
-from modnet.plugins.hooks import PluginManager
+from modnet.plugins.events import RunEvents
 from modnet.plugins.registry import Registry, default_registry
 from modnet.specs.model import TrainingSpec
 from modnet.training.callbacks import RecordHistory
@@ -82,7 +82,7 @@ class Trainer:
             np.random.default_rng([training.seed, 2]),
             noise,
         )
-        self.events = PluginManager()
+        self.events = RunEvents()
         # pluggy calls the last registered first; users expect the order of their list.
         for name, callback in reversed(self.run.callbacks.items()):
             self.events.join(callback, name)

@@ -18,7 +18,8 @@ import numpy as np
 from modnet.engine.build import build
 from modnet.errors import BrokenPlugin, ModnetError
 from modnet.kinds.callback import Callback
-from modnet.plugins.hooks import PluginManager, hookimpl
+from modnet.plugins.events import RunEvents
+from modnet.plugins.hooks import hookimpl
 from modnet.testing.contract import Broken, NotApplicable, Rules, raised
 from modnet.testing.rules import component as of_component
 from modnet.testing.rules.component import GlobalNumbers
@@ -177,7 +178,7 @@ def events(trial: Trial) -> str:
     if not own:
         raise Broken("it implements no event")
     try:
-        PluginManager().join(callback, callback.type)
+        RunEvents().join(callback, callback.type)
     except BrokenPlugin as error:
         raise Broken(str(error)) from None
     return ", ".join(own)
