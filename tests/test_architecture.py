@@ -12,10 +12,7 @@ import modnet
 PACKAGE = Path(modnet.__file__).parent
 DESIGN = PACKAGE.parent / "docs" / "design.md"
 
-GOING_UP = {
-    ("modnet.engine.network", "modnet.data.schema"),
-    ("modnet.plugins.hooks", "modnet.data.table"),
-}
+GOING_UP: set[tuple[str, str]] = set()
 """(importer, imported) of the few imports within a function that go up on purpose."""
 
 CORE = {"numpy", "pluggy", "msgpack"}

@@ -134,6 +134,7 @@ def rounded(printed: str) -> str:
         | (?<=,)[\d.e-]+                # a probability
         | (?<=\()\d+\ of\ \d+           # (69 of 69)
         | \d+(?=\ epochs)
+        | \d+(?=\ components)        # of the core, which grows
         | (?<=epoch\ )\d+
         | ^\ +\d+(?=\ +\d)              # the epoch at the beginning of a line
         """,

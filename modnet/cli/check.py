@@ -12,13 +12,14 @@ import numpy as np
 from modnet.cli.job import Job
 from modnet.cli.output import echo, echo_json
 from modnet.cli.report import WRONG_INPUT, faults_text
-from modnet.data.batches import ArrayBatches
+from modnet.data.dataset import Dataset
 from modnet.data.load import LoadedData, located
 from modnet.errors import DataError, ShapeError, SpecError, TooLarge
 from modnet.memory import require
 from modnet.training.evaluation import Evaluation
 from modnet.training.objective import Objective
-from modnet.training.trial import check_targets, look_over, naming
+from modnet.training.sources import Given, checked_data
+from modnet.training.trial import look_over
 from modnet.words import counted, harmless
 
 TRIAL_ROWS = 8
@@ -74,7 +75,7 @@ def _check_training(job: Job) -> list[str]:
         reason = f"{missing[0]} is not there" if missing else "there is no [data] table"
         return [*notes, f"{reason}: the data were not compared with the network"]
     try:
-        loaded = job.load_data(objective)
+        loaded = job.load_data()
     except (ShapeError, DataError) as error:
         with _at(job, "data", _part_at_fault(job, str(error))):
             raise
@@ -113,16 +114,12 @@ def _try_a_batch(job: Job, objective: Objective, loaded: LoadedData) -> None:
     for part, key, what in ((loaded.train, "train", "training"), (loaded.validation, "validation", "validation")):
         if part is not None:
             with _at(job, "data", key):
-                arrays = job.network.arrays(part.inputs)
-                batches = ArrayBatches(arrays, part.targets, None, TRIAL_ROWS, part.rows, part.name, part.row_name)
-                with naming(part.name):
-                    check_targets(objective, batches)
-                look_over(evaluation, batches, part.name or f"{what} data")
-    with _at(job, "training"):
+                data = checked_data(objective, Given(part))
+                look_over(evaluation, data.batches(TRIAL_ROWS), part.name or f"{what} data")
+    with _at(job, "training"), np.errstate(all="ignore"):
         few = loaded.train.take(range(min(TRIAL_ROWS, len(loaded.train))))
-        with np.errstate(all="ignore"):
-            batches = ArrayBatches(job.network.arrays(few.inputs), few.targets, None, TRIAL_ROWS, few.rows)
-            evaluation.tally(batches).result()
+        data = Dataset.of(job.network, few, outputs=objective.target_outputs)
+        evaluation.tally(data.batches(TRIAL_ROWS)).result()
 
 
 @contextmanager

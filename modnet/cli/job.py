@@ -7,10 +7,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from modnet.cli.data import label_outputs, read_foreign
 from modnet.cli.plugin_file import load_plugin_files
 from modnet.cli.settings import parse_settings
-from modnet.data.load import LoadedData, load
+from modnet.data.load import LoadedData
+from modnet.data.read import data_of
 from modnet.engine.build import plan
 from modnet.engine.network import Network
 from modnet.errors import Problem, SpecError
@@ -19,7 +19,6 @@ from modnet.specs.model import TrainingSpec
 from modnet.specs.reader import located_error, read_spec
 from modnet.specs.source import Source
 from modnet.training.objective import Objective, check_figures
-from modnet.training.trial import naming
 from modnet.words import legible, path_text
 
 
@@ -102,32 +101,17 @@ class Job:
         except SpecError as error:
             raise self.located(error) from None
 
-    def load_data(self, objective: Objective) -> LoadedData:
+    def load_data(self) -> LoadedData:
         """The data of the spec; they fit the network.
 
         Raises:
-            DataError, ShapeError: they cannot be read, or do not fit.
+            SpecError: the spec has no `[data]` table.
+            DataError, ShapeError: the data cannot be read, or do not fit.
         """
-        data = self.network.card.spec.data
-        if data is None:
-            raise self.problem(("data",), 'missing table; expected [data] with train = "FILE"')
-        network = self.network
-        loaded = load(
-            data,
-            self.path.parent,
-            input_names=list(network.inputs),
-            output_names=[head.name for head in objective.heads],
-            label_outputs=label_outputs(network),
-            seed=self.training().seed,
-            readers=(read_foreign,),
-        )
-        if loaded.schema is not None:
-            loaded.schema.check_shapes(network.inputs, network.outputs)
-        for part in (loaded.train, loaded.validation):
-            if part is not None:
-                with naming(part.name):
-                    network.arrays(part.inputs)
-        return loaded
+        try:
+            return data_of(self.network, self.path.parent)
+        except SpecError as error:
+            raise self.located(error) from None
 
 
 def named_setting(problem: Problem, settings: Mapping[str, str]) -> Problem:

@@ -15,12 +15,13 @@ import click
 import numpy as np
 
 from modnet.arrays import Array
-from modnet.cli.data import label_outputs, read_data
+from modnet.cli.data import read_data
 from modnet.cli.places import check_place
 from modnet.cli.plugin_file import load_plugin_files
 from modnet.cli.report import warn
 from modnet.data.columns import is_number
 from modnet.data.dataset import Dataset
+from modnet.data.read import label_outputs
 from modnet.data.schema import ColumnSchema, DataSchema
 from modnet.data.table import shorten
 from modnet.engine.network import Network
@@ -64,9 +65,9 @@ def run(model: str, data: str, output: str, plugins: tuple[str, ...]) -> None:
 def _predicted(network: Network, dataset: Dataset) -> Any:
     """The predictions; an error about a row calls it as the file does."""
     try:
-        return network.predict(dataset.inputs)
+        return network.forward(dataset.inputs)
     except DataError as error:
-        if isinstance(error, SampleError) and dataset.row_name is not None:
+        if isinstance(error, SampleError) and dataset.row_names is not None:
             error = error.at(dataset.row_name(error.sample))
         raise DataError(f"{dataset.name}: {error}" if dataset.name else str(error)) from None
 

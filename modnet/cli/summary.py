@@ -32,6 +32,7 @@ def run(file: str, plugins: tuple[str, ...], settings: tuple[str, ...], as_json:
             "name": row.name,
             "type": row.type,
             "shape": row.shape,
+            **({"outputs": dict(zip(row.outputs, row.shapes, strict=True))} if row.outputs else {}),
             "parameters": row.parameters,
             "multiply_adds": row.multiply_adds,
             "trainable": row.trainable,

@@ -24,17 +24,17 @@ from modnet.data.dataset import Dataset
 from modnet.data.load import LoadedData
 from modnet.engine.network import Network
 from modnet.errors import Diverged
-from modnet.kinds.callback import Callback
 from modnet.model import save
 from modnet.training import run as endings
-from modnet.training.callbacks import Checkpoint, JSONLog
+from modnet.training.callbacks import JSONLog
 from modnet.training.checkpoint import newest_last
+from modnet.training.checkpointing import Checkpoint
 from modnet.training.history import History
 from modnet.training.profiling import Profile
 from modnet.training.profiling import profile as timed
-from modnet.training.progress import Progress, figure_text, figure_title
+from modnet.training.progress import ProgressDisplay, figure_text, figure_title
 from modnet.training.run import Run
-from modnet.training.train import evaluate, train
+from modnet.training.train import evaluate, prepare
 from modnet.words import counted, readable_bytes
 
 STOPPED = (INTERRUPTED, TERMINATED, HUNG_UP)
@@ -54,7 +54,7 @@ def run(
     path = Path(output) if output else Path(f"{Path(spec).stem}.modnet")
     check_output(path)
     objective = job.objective()
-    loaded = job.load_data(objective)
+    loaded = job.load_data()
     network = job.network
     network.card = network.card.replace(schema=loaded.schema)
     job.require_savable(objective)
@@ -164,46 +164,44 @@ def _run(
         The run, its course, the folder of its checkpoints where the spec does not name one, the exit status if a signal
         has stopped it, and what has ended it after it had learnt something: a callback's or a metric's error.
     """
-    runs: list[Run] = []
-
-    class Begin(Callback):
-        def modnet_training_started(self, run: Run) -> None:
-            runs.append(run)
 
     callbacks, folder, own_folder = _callbacks(job, path, quiet)
     _tell_of_checkpoints(folder, resume)
+    runs: list[Run] = []
     received = _heed_termination(runs)
     failure: Exception | None = None
-    try:
-        # What overflows is found by the trainer, which says where; numpy's warnings say less.
-        with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-            history = train(
-                job.network,
-                loaded.train,
-                validation=loaded.validation,
-                callbacks=[Begin(), *callbacks],
-                resume=folder if resume else None,
-            )
-    except Exception as error:
-        if isinstance(error, Diverged) and error.best_epoch is None:
-            raise _with_line(error, _untouched(path)) from error
-        if not runs or not runs[0].step or not np.isfinite(job.network.parameters.flat).all():
-            raise
-        failure, history = error, runs[0].history
-    return runs[0], history, own_folder, _status(history, received), failure
+    # What overflows is found by the run, which says where; numpy's warnings say less.
+    with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+        run = prepare(
+            job.network,
+            loaded.train,
+            given={"callbacks": callbacks},
+            validation=loaded.validation,
+            resume=folder if resume else None,
+        )
+        runs.append(run)
+        try:
+            run.fit()
+        except Exception as error:
+            if isinstance(error, Diverged) and error.best_epoch is None:
+                raise _with_line(error, _untouched(path)) from error
+            if not run.step or not np.isfinite(job.network.parameters.flat).all():
+                raise
+            failure = error
+    return run, run.history, own_folder, _status(run.history, received), failure
 
 
 def _callbacks(job: Job, path: Path, quiet: bool) -> tuple[list[Any], Path, Path | None]:
     """The callbacks of the run, the folder of its checkpoints, and the same again where the spec does not name one."""
     asked = job.training().callbacks
-    callbacks: list[Any] = [used for used in asked if not isinstance(used.callback, Progress)]
+    callbacks: list[Any] = [used for used in asked if not isinstance(used.callback, ProgressDisplay)]
     folders = [Path(used.callback.directory).expanduser() for used in asked if isinstance(used.callback, Checkpoint)]
     own_folder = None if folders else Path(f"{path.with_suffix('')}.checkpoints")
     if own_folder is not None:
         folders = [own_folder]
         callbacks.append(Checkpoint(directory=str(own_folder), every_minutes=5.0))
     if not quiet:
-        callbacks += [used for used in asked if isinstance(used.callback, Progress)] or [Progress()]
+        callbacks += [used for used in asked if isinstance(used.callback, ProgressDisplay)] or [ProgressDisplay()]
     return callbacks, folders[0], own_folder
 
 
@@ -219,6 +217,7 @@ def _heed_termination(runs: Sequence[Run]) -> list[int]:
         if not runs:
             raise SystemExit(128 + number)
         received.append(number)
+        runs[0].terminate()
 
     signal.signal(signal.SIGTERM, terminate)
     hangup = getattr(signal, "SIGHUP", None)  # Windows has none

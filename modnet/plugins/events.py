@@ -23,7 +23,11 @@ def events_of(member: object) -> list[str]:
 
 
 class _Member:
-    """What takes part in a run, as pluggy sees it: the events that it implements, and equal to nothing but itself."""
+    """What takes part in a run, as pluggy sees it: the events that it implements, and equal to nothing but itself.
+
+    Args:
+        member: what `Callback.join` gave.
+    """
 
     def __init__(self, member: object) -> None:
         for name in events_of(member):

@@ -8,7 +8,6 @@ same run gives the same bytes.
 
 from __future__ import annotations
 
-import math
 import os
 import re
 import warnings
@@ -30,9 +29,7 @@ from modnet.model.model import Needs, bare, check_features, check_training, orig
 from modnet.model.reader import Contents, ReadGroup, read
 from modnet.model.writer import Group
 from modnet.plugins.builtin import CORE
-from modnet.schedules import Plateau
 from modnet.specs.model import TrainingSpec
-from modnet.training.callbacks import Checkpoint, EarlyStopping
 from modnet.training.run import Run
 from modnet.training.tally import Tally
 from modnet.words import show
@@ -63,11 +60,11 @@ def write(run: Run, path: str | PathLike[str]) -> None:
     training = {
         "step": run.step,
         "epoch": run.epoch,
-        "batch": run.batch,
-        "steps_per_epoch": run.steps_per_epoch,
+        "batch": run.batches_done,
+        "steps_per_epoch": run.batches_per_epoch,
         "stopped": "" if run.interrupted else run.stopped,
         "spec": bare(_training(run).plain()),
-        "data": run.data(),
+        "data": run.data,
         "state": _packed(state, "training", arrays),
     }
     slots = [Group(f"optimizer.{name}", slot.flat, slot.layout) for name, slot in run.optimization.slots.items()]
@@ -88,14 +85,14 @@ def check_state(run: Run) -> None:
 def _state(run: Run) -> dict[str, Any]:
     """What generators, metrics and callbacks remember."""
     return {
-        "order": run.order_at_epoch if run.batch else run.order.bit_generator.state,
+        "order": run.order_at_epoch if run.batches_done else run.order.bit_generator.state,
         "noise": run.noise.bit_generator.state,
-        "tally": run.tally.state() if run.batch else {},
+        "tally": run.tally.state() if run.batches_done else {},
         "penalties": run.penalties,
         "optimizer_steps": run.optimization.steps,
         "learning_rate": run.learning_rate,
         "loss": run.loss,
-        "callbacks": run.states,
+        "callbacks": run.states(),
     }
 
 
@@ -133,9 +130,9 @@ def restore(run: Run, source: str | PathLike[str]) -> Path | None:
         for array, name in flats:
             _check_group(contents.groups[name], name, array)
         before = contents.groups["state"]
-        missing = _missing_state(before, run.network)
-        _check_group(before, "state", run.network.state, missing)
-        _take_over(run, contents, training, missing)
+        run.missing_state = _missing_state(before, run.network)
+        _check_group(before, "state", run.network.state, run.missing_state)
+        _take_over(run, contents, training)
     except MemoryError:
         raise
     except Exception as error:  # a metric or callback can stumble in any way over a state that is none
@@ -143,7 +140,7 @@ def restore(run: Run, source: str | PathLike[str]) -> Path | None:
         raise MalformedFile(path, what, "training") from None
     for array, name in flats:
         np.copyto(array.flat, contents.groups[name].flat)
-    np.copyto(run.network.state.flat, _with_missing(before.flat, run.network.state, missing))
+    np.copyto(run.network.state.flat, run.network.state.completed(before.flat, run.missing_state))
     return path
 
 
@@ -185,8 +182,7 @@ def _find(run: Run, source: Path) -> tuple[Path, Contents] | None:
             if not paths:
                 raise
             warnings.warn(f"{error}; taking the checkpoint before it", stacklevel=2)
-    folders = [used.directory for used in run.callbacks.values() if isinstance(used, Checkpoint)]
-    if any(source.resolve() == Path(folder).expanduser().resolve() for folder in folders):
+    if any(source.resolve() == folder.resolve() for folder in run.checkpoint_folders):
         return None
     raise TrainingError(
         f"there is no checkpoint in {source}{'' if source.is_dir() else ', which is not there'}; to begin at the "
@@ -219,65 +215,39 @@ def _missing_state(group: ReadGroup, network: Network) -> dict[str, float]:
     return {name: fill for name, fill in network.graph.optional_state().items() if name not in stored}
 
 
-def _with_missing(flat: Array, array: FlatArray, missing: Mapping[str, float]) -> Array:
-    """Numbers as a checkpoint has them, in the order of `array`, which has more arrays than the checkpoint.
-
-    Raises:
-        ValueError: these are not as many numbers.
-    """
-    parts, end = [], 0
-    for name, _, shape in array.layout:
-        size = math.prod(shape)
-        if name in missing:
-            parts.append(np.full(size, missing[name], array.dtype))
-        else:
-            parts.append(flat[end : end + size])
-            end += size
-    if end != flat.size:
-        raise ValueError(f"expected {end} numbers of the state, found {flat.size}")
-    return np.concatenate(parts) if missing else flat
-
-
 def _check_group(group: ReadGroup, name: str, array: FlatArray, missing: Container[str] = ()) -> None:
     shapes = [(view, shape) for view, _, shape in array.layout if view not in missing]
     if list(group.shapes.items()) != shapes or group.flat.dtype != array.dtype:
         raise ValueError(f"the arrays of {name} are others")
 
 
-def _take_over(run: Run, contents: Contents, training: Mapping[str, Any], missing: Mapping[str, float]) -> None:
-    """Gives a run, but not yet its network and slots, what a checkpoint holds. Raises any error if that is wrong.
-
-    Args:
-        missing: the arrays of the network's state that it does not have, with the value of their elements.
-    """
+def _take_over(run: Run, contents: Contents, training: Mapping[str, Any]) -> None:
+    """Gives a run, but not yet its network and slots, what a checkpoint holds. Raises any error if that is wrong."""
     arrays: dict[str, Array] = {}
     for name, group in contents.groups.items():
         arrays.update(group.views if name.startswith("training.") else {})
     state = _unpacked(training["state"], arrays)
-    run.step, run.epoch, run.batch = (_integer(training[name]) for name in ("step", "epoch", "batch"))
-    for steps in (run.steps_per_epoch, training["steps_per_epoch"]):
-        if steps is not None and run.batch > _integer(steps):
-            raise ValueError(f"{run.batch} steps in an epoch of {steps}")
-    run.steps_per_epoch = training["steps_per_epoch"]
-    completed = run.epoch - (1 if run.batch else 0)
+    run.step, run.epoch, run.batches_done = (_integer(training[name]) for name in ("step", "epoch", "batch"))
+    for batches in (run.batches_per_epoch, training["steps_per_epoch"]):
+        if batches is not None and run.batches_done > _integer(batches):
+            raise ValueError(f"{run.batches_done} batches in an epoch of {batches}")
+    run.batches_per_epoch = training["steps_per_epoch"]
+    completed = run.epoch - (1 if run.batches_done else 0)
     history = joined(contents.header, contents.groups)["history"]
     run.history.figures = _history(history, completed, run.greater_is_better)
     run.history.seconds = [0.0] * completed
     run.order.bit_generator.state = run.order_at_epoch = state["order"]
     run.noise.bit_generator.state = state["noise"]
-    if run.batch:
+    if run.batches_done:
         run.tally = _tally(run.tally, state["tally"])
     run.penalties, run.loss, run.learning_rate = (
         _number(state[name]) for name in ("penalties", "loss", "learning_rate")
     )
     run.optimization.steps = _integer(state["optimizer_steps"])
     run.stopped = _text(training["stopped"])
-    run.states = {name: dict(state["callbacks"][name]) for name in run.callbacks if name in state["callbacks"]}
-    for name, remembered in run.states.items():
-        best = remembered.get("state")
-        if missing and isinstance(run.callbacks[name], EarlyStopping) and isinstance(best, np.ndarray):
-            remembered["state"] = _with_missing(best.reshape(-1), run.network.state, missing)
-        run.callbacks[name].check_state(remembered, run)
+    for name, member in run.joined.items():
+        if name in state["callbacks"] and callable(restore := getattr(member, "restore", None)):
+            restore(dict(state["callbacks"][name]))
 
 
 def _history(values: Mapping[str, Any], completed: int, known: Mapping[str, Any]) -> dict[str, list[Any]]:
@@ -336,15 +306,6 @@ def _training(run: Run) -> TrainingSpec:
     return run.training.replace(callbacks=())
 
 
-def _comparable(training: TrainingSpec) -> dict[str, Any]:
-    """The training table as it is compared: once every plateau had mode = "min" if it was not given."""
-    table = training.plain()
-    schedule = table["schedule"]
-    if schedule is not None and schedule["type"] == Plateau.type and schedule["mode"] == "min":
-        schedule["mode"] = None
-    return table
-
-
 def _check_same(run: Run, path: Path, contents: Contents, training: Mapping[str, Any]) -> None:
     """Compares what the checkpoint says with the run. The file is read as components of today understand it.
 
@@ -360,10 +321,10 @@ def _check_same(run: Run, path: Path, contents: Contents, training: Mapping[str,
         *_changes("network", network.plain(), run.network.card.spec.network.plain()),
         *(
             line
-            for key, line in _keyed_changes("training", _comparable(before), _comparable(_training(run)))
+            for key, line in _keyed_changes("training", before.plain(), _training(run).plain())
             if key not in CHANGEABLE
         ),
-        *(f"data: {name} is another" for name in _other_data(training.get("data"), run.data())),
+        *(f"data: {name} is another" for name in _other_data(training.get("data"), run.data)),
     ]
     versions = list(_other_versions(contents.header.get("made_by"), reader.needs, origins(ours, run.registry)))
     if changes:

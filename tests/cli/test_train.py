@@ -479,7 +479,6 @@ def test_an_error_before_the_first_step_writes_nothing(run, model):
 
 
 def test_a_profile_that_fails_is_told_of_when_the_model_is_written(run, folder, monkeypatch):
-
     def fail(*_, **__):
         raise MemoryError("no room for the profile")
 

@@ -25,7 +25,6 @@ from typing import Any
 import numpy as np
 
 import modnet
-from modnet.data.load import load as load_data
 from modnet.model import container
 from modnet.model.edit import edit
 from modnet.model.reader import read
@@ -387,13 +386,7 @@ def _expect(path: Path, network: modnet.Network, inputs: Any) -> None:
 def _train_on_table(network: modnet.Network) -> Any:
     with TemporaryDirectory() as folder:
         Path(folder, "table.csv").write_text(TABLE, encoding="utf-8")
-        found = load_data(
-            network.card.spec.data,
-            folder,
-            input_names=list(network.inputs),
-            output_names=list(network.outputs),
-            label_outputs=list(network.outputs),
-        )
+        found = modnet.read_data(network.card.spec, folder=folder)
     network.card = network.card.replace(schema=found.schema)
     modnet.train(network, found.train, epochs=2)
     network.card = network.card.replace(metrics=modnet.evaluate(network, found.train))
