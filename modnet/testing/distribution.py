@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
-from importlib.metadata import EntryPoint
+from importlib.metadata import EntryPoint, PackageNotFoundError, version
 from typing import Any
 
 from modnet.errors import BrokenPlugin, ModnetError, NotInstalled, PluginError
@@ -85,8 +85,6 @@ def _stem(distribution: str) -> str:
 
 
 def _is_installed(distribution: str) -> bool:
-    from importlib.metadata import PackageNotFoundError, version
-
     try:
         version(distribution)
     except (PackageNotFoundError, ValueError):

@@ -24,6 +24,8 @@ from modnet.testing.contract import Broken, NotApplicable, Rules, raised
 from modnet.testing.rules import component as of_component
 from modnet.testing.rules.component import GlobalNumbers
 from modnet.testing.rules.metric import copied
+from modnet.training.checkpoint import write
+from modnet.training.train import train
 
 RULES = Rules()
 
@@ -59,9 +61,6 @@ class Trial(of_component.Trial):
             alone: whether the run does without the callback.
             beside: whether another run with the callback is made while this one is in its second step.
         """
-        from modnet.training.checkpoint import write
-        from modnet.training.train import train
-
         spec: Any = {"network": {"input": [2], "layers": [{"type": "linear", "out_features": 2}, "softmax"]}}
         network = build(spec, seed=0, registry=self.registry)
         rng = np.random.default_rng(0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from functools import cached_property
@@ -499,8 +500,6 @@ def each_by_itself(trial: Trial) -> str:
 
 @RULES.rule("quiet", "No warnings of numpy: guard divisions and logarithms.", after=("takes targets", "values"))
 def quiet(trial: Trial) -> str:
-    import warnings
-
     with warnings.catch_warnings(), np.errstate(divide="raise", over="raise", invalid="raise"):
         warnings.simplefilter("error")
         for case in trial.cases:
