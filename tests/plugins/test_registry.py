@@ -18,13 +18,13 @@ import pytest
 import modnet
 from modnet.errors import AmbiguousType, UnknownType
 from modnet.initializers import Zeros
-from modnet.kinds import KINDS
+from modnet.kinds import GROUPS, KINDS
 from modnet.kinds.activation import Activation
 from modnet.kinds.component import Component
 from modnet.kinds.layer import Layer
 from modnet.kinds.loss import Loss
 from modnet.layers import Linear
-from modnet.plugins.builtin import BUILTIN, CORE, GROUPS
+from modnet.plugins.builtin import BUILTIN, CORE
 from modnet.plugins.distributions import normalized
 from modnet.plugins.registry import Origin
 from modnet.training.callbacks import RecordHistory
