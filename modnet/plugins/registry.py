@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
@@ -157,17 +157,12 @@ class Registry:
     def _named(self, kinds: Sequence[str], name: str, distribution: str) -> list[Entry]:
         """What a name means: the core's or the program's own before any plugin's."""
         keys = [(kind, name) for kind in kinds]
-        if normalized(distribution) == CORE:
-            return [self._builtin[key] for key in keys if key in self._builtin]
         if distribution:
-            offered = self._offered_by(distribution)
-            return [offered[key] for key in keys if key in offered]
-        for table in (self._builtin, self._registered):
-            for key in keys:
-                if key in table:
-                    return [table[key]]
-        # Only now: a network of built-ins never scans what is installed.
-        return [entry for key in keys for entry in self.installed.get(key, [])]
+            core = normalized(distribution) == CORE
+            return _at(keys, self._builtin if core else self._offered_by(distribution))
+        # What is installed is looked at last: a network of built-ins never scans it.
+        known = _at(keys, self._builtin) or _at(keys, self._registered)
+        return known[:1] or [entry for key in keys for entry in self.installed.get(key, [])]
 
     def is_taken(self, kind: type[Component], name: str) -> bool:
         """Whether a name alone means a component of the core or of the program, whatever plugins offer."""
@@ -346,6 +341,10 @@ def _entry_of(entry_point: EntryPoint) -> Entry | None:
         return None
     name, version = (entry_point.dist.name, entry_point.dist.version) if entry_point.dist else ("", "")
     return Entry(Origin(kind, entry_point.name, name, version, entry_point.value))
+
+
+def _at(keys: Iterable[tuple[str, str]], table: Mapping[tuple[str, str], Entry]) -> list[Entry]:
+    return [table[key] for key in keys if key in table]
 
 
 def _key(entry: Entry) -> tuple[str, str]:
