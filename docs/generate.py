@@ -24,7 +24,8 @@ sys.path.insert(0, str(ROOT))  # the pages are those of this clone, whichever ve
 import click  # noqa: E402
 
 import modnet  # noqa: E402
-from modnet.cli.app import COMMANDS, cli  # noqa: E402
+from modnet.cli.app import cli  # noqa: E402
+from modnet.cli.commands import COMMANDS  # noqa: E402
 from modnet.configuration.checker import describe  # noqa: E402
 from modnet.configuration.fields import Configuration, Field  # noqa: E402
 from modnet.kinds import KINDS  # noqa: E402
@@ -96,7 +97,7 @@ def help_texts() -> dict[str, str]:
     texts = {}
     commands = {
         "modnet": cli,
-        **{f"modnet {name}": import_module(f"modnet.cli.{name.replace('-', '_')}").command for name in COMMANDS},
+        **{f"modnet {name}": command for name, command in COMMANDS.items()},
     }
     for name, command in commands.items():
         context = click.Context(command, info_name=name, terminal_width=78, **cli.context_settings)

@@ -38,10 +38,13 @@ if TYPE_CHECKING:
     from modnet.kinds.metric import Metric as Metric
     from modnet.kinds.node import Composite as Composite
     from modnet.kinds.node import Node as Node
+    from modnet.kinds.optimizer import Chunk as Chunk
     from modnet.kinds.optimizer import Optimizer as Optimizer
+    from modnet.kinds.optimizer import Step as Step
     from modnet.kinds.schedule import Schedule as Schedule
     from modnet.model.model import load as load
     from modnet.model.model import save as save
+    from modnet.model.transfer import load_parameters as load_parameters
     from modnet.plugins.hooks import hookimpl as hookimpl
     from modnet.plugins.registry import Registry as Registry
     from modnet.plugins.registry import default_registry as default_registry
@@ -49,9 +52,10 @@ if TYPE_CHECKING:
     from modnet.specs.reader import read_spec as read_spec
     from modnet.threads import set_threads as set_threads
     from modnet.training.history import History as History
+    from modnet.training.profiling import profile as profile
     from modnet.training.run import Run as Run
-    from modnet.training.trainer import evaluate as evaluate
-    from modnet.training.trainer import train as train
+    from modnet.training.train import evaluate as evaluate
+    from modnet.training.train import train as train
 
 __version__ = "0.1.0"
 
@@ -101,12 +105,17 @@ _HOMES = {
         "Composite",
         "Node",
     ),
-    "modnet.kinds.optimizer": ("Optimizer",),
+    "modnet.kinds.optimizer": (
+        "Chunk",
+        "Optimizer",
+        "Step",
+    ),
     "modnet.kinds.schedule": ("Schedule",),
     "modnet.model.model": (
         "load",
         "save",
     ),
+    "modnet.model.transfer": ("load_parameters",),
     "modnet.plugins.hooks": ("hookimpl",),
     "modnet.plugins.registry": (
         "Registry",
@@ -116,8 +125,9 @@ _HOMES = {
     "modnet.specs.reader": ("read_spec",),
     "modnet.threads": ("set_threads",),
     "modnet.training.history": ("History",),
+    "modnet.training.profiling": ("profile",),
     "modnet.training.run": ("Run",),
-    "modnet.training.trainer": (
+    "modnet.training.train": (
         "evaluate",
         "train",
     ),

@@ -14,8 +14,6 @@ DESIGN = PACKAGE.parent / "docs" / "design.md"
 
 GOING_UP = {
     ("modnet.engine.network", "modnet.data.schema"),
-    ("modnet.engine.network", "modnet.model.transfer"),
-    ("modnet.engine.network", "modnet.training.profiling"),
     ("modnet.plugins.hooks", "modnet.data.table"),
 }
 """(importer, imported) of the few imports within a function that go up on purpose."""

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from modnet import optimizers
 from modnet.errors import SpecError
-from modnet.optimizers import SGD, AdaGrad, Adam, AdamW, Lion, NAdam, RMSProp
+from modnet.kinds.optimizer import Chunk, Step
+from modnet.optimizers import SGD, AdaGrad, Adam, AdamW, Lion, NAdam, RMSProp, adaptive, moments
 
 DECAYED, NOT_DECAYED = 37, 8
 SIZE = DECAYED + NOT_DECAYED
@@ -32,7 +32,8 @@ class Run:
                 part = slice(begin, min(begin + self.chunk, stop))
                 slots = [slot[part] for slot in self.slots]
                 scratch = [array[: part.stop - part.start] for array in self.scratch]
-                optimizer.update(self.parameter[part], gradient[part], slots, scratch, self.step, rate, weight_decay)
+                chunk = Chunk(self.parameter[part], gradient[part], slots, scratch)
+                optimizer.update(chunk, Step(self.step, rate, weight_decay))
 
 
 class LeastSquares:
@@ -219,7 +220,7 @@ def subnormals(run):
 @pytest.mark.parametrize("optimizer", DECAYING, ids=repr)
 def test_moments_do_not_decay_into_subnormal_numbers(optimizer, monkeypatch):
     run = after_many_steps_without_gradient(optimizer)
-    monkeypatch.setattr(optimizers, "flush_subnormals", lambda step, moments: None)
+    monkeypatch.setattr(moments, "FLUSH_INTERVAL", 10**9)
     unprotected = after_many_steps_without_gradient(optimizer)
     assert subnormals(unprotected) > 0
     assert subnormals(run) == 0
@@ -231,9 +232,9 @@ def test_moments_do_not_decay_into_subnormal_numbers(optimizer, monkeypatch):
 def test_flushing_keeps_every_digit_of_moments_that_matter():
     moment = np.float32([1.5e-20, -1.5e-20, 3e-27, 1e-35, -1e-35, 1e-40, 0.0])
     kept = moment.copy()
-    optimizers.flush_subnormals(1, [moment])
+    moments.flush_subnormals(1, [moment])
     assert (moment == kept).all()
-    optimizers.flush_subnormals(64, [moment])
+    moments.flush_subnormals(64, [moment])
     np.testing.assert_allclose(moment[:3], kept[:3], rtol=1e-7)
     assert (moment[3:] == 0).all()
 
@@ -252,7 +253,7 @@ def test_nadam_resumes_at_any_step():
     for _ in range(10):
         through.update(problem.gradient(through.parameter))
     for _ in range(10):
-        optimizers.nadam_momentum_product.cache_clear()
+        adaptive.nadam_momentum_product.cache_clear()
         resumed.update(problem.gradient(resumed.parameter))
     assert (through.parameter == resumed.parameter).all()
 

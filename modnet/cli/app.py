@@ -7,40 +7,15 @@ import sys
 import traceback
 import warnings
 from collections.abc import Iterator
-from importlib import import_module
-from pathlib import Path
 from typing import Any
 
 import click
 
 import modnet
+from modnet.cli.commands import COMMANDS
 from modnet.cli.output import discard, echo
-from modnet.errors import ModnetError, SpecError, TrainingError
-from modnet.words import did_you_mean, harmless, nearest, show
-
-COMMANDS = (
-    "new-spec",
-    "train",
-    "predict",
-    "evaluate",
-    "check",
-    "summary",
-    "inspect",
-    "verify",
-    "diff",
-    "edit",
-    "plugins",
-    "new-plugin",
-    "check-plugin",
-    "schema",
-)
-"""The built-in commands, in the order in which one needs them; each is `command` in the module of its name."""
-
-FAILED, WRONG_INPUT, HUNG_UP, INTERRUPTED, TERMINATED = 1, 2, 129, 130, 143
-"""Exit statuses, beside 0."""
-
-WRONG_PLACE = (FileNotFoundError, FileExistsError, PermissionError, IsADirectoryError, NotADirectoryError)
-"""The errors of the system that are about what was asked for, and not about the work."""
+from modnet.cli.report import INTERRUPTED, first_line, report, warn
+from modnet.words import did_you_mean, harmless
 
 
 class _Path(click.Path):
@@ -62,8 +37,7 @@ class CommandGroup(click.Group):
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name in COMMANDS:
-            command: click.Command = import_module(f"modnet.cli.{cmd_name.replace('-', '_')}").command
-            return command
+            return COMMANDS[cmd_name]
         return _plugin_commands(ctx).get(cmd_name)
 
     def resolve_command(
@@ -176,64 +150,6 @@ def _offered_commands() -> Iterator[tuple[str, str, click.Command]]:
             continue
         for command_name, command in group.commands.items():
             yield f"{module.distribution} {module.version}", command_name, command
-
-
-def warn(message: str) -> None:
-    echo(f"{click.style('warning:', fg='yellow', bold=True)} {harmless(message)}", err=True, styled=True)
-
-
-def report(error: Exception) -> int:
-    """Tells an error on standard error, and gives the exit status."""
-    if isinstance(error, SpecError):
-        echo(faults_text(error), err=True)
-        return WRONG_INPUT
-    status = FAILED
-    message = str(error)
-    if isinstance(error, ModnetError):
-        status = FAILED if isinstance(error, TrainingError) else WRONG_INPUT
-    elif isinstance(error, MemoryError):
-        message = f"not enough memory{f': {message}' if message else ''}"
-    elif isinstance(error, OSError):
-        status = WRONG_INPUT if isinstance(error, WRONG_PLACE) else FAILED
-        reason = (error.strerror or str(error)).lower() + _advice(error)
-        message = f"{error.filename}: {reason}" if error.filename else reason
-    else:
-        message = (
-            f"{type(error).__name__}: {message}\nthis is an unexpected error; modnet --debug shows where it happened"
-        )
-    echo(f"{click.style('error:', fg='red', bold=True)} {harmless(message)}", err=True, styled=True)
-    return status
-
-
-def _advice(error: OSError) -> str:
-    """What to do about a file that is not there, or is there already."""
-    if isinstance(error, FileExistsError):
-        return "; it is not overwritten"
-    if not isinstance(error, FileNotFoundError) or not isinstance(error.filename, str):
-        return ""
-    path = Path(error.filename)
-    try:
-        siblings = {file.stem: file.name for file in path.parent.iterdir() if file.suffix == path.suffix}
-    except OSError:
-        return ""
-    near = nearest(path.stem, siblings)
-    return f"; did you mean {show(siblings[near])}?" if near else ""
-
-
-def faults_text(error: SpecError) -> str:
-    """All faults of a spec, and how many there are."""
-    lines = [str(problem) for problem in error.problems]
-    count = f"{len(lines)} problem" + ("" if len(lines) == 1 else "s")
-    files = [problem.file for problem in error.problems if problem.line]
-    if files:
-        lines.append(f"{count} in {files[0]}")
-    elif len(lines) > 1:
-        lines.append(count)
-    return "\n".join(lines)
-
-
-def first_line(error: Exception) -> str:
-    return next(iter(str(error).splitlines()), type(error).__name__)
 
 
 @click.group(

@@ -1,4 +1,4 @@
-"""modnet check"""
+"""The body of `modnet check`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 import click
 
-from modnet.cli.options import json_option, plugin_option, set_option
 from modnet.cli.output import echo, echo_json
 
 if TYPE_CHECKING:
@@ -22,27 +21,9 @@ if TYPE_CHECKING:
 TRIAL_ROWS = 8
 
 
-@click.command("check", short_help="Find all faults of a spec.")
-@click.argument("spec", type=click.Path())
-@plugin_option
-@set_option
-@json_option
-@click.pass_context
-def command(ctx: click.Context, spec: str, plugins: tuple[str, ...], settings: tuple[str, ...], as_json: bool) -> None:
-    """Find all faults of SPEC: wrong keys and values, shapes that do not fit, data that do not fit the network.
-
-    The exit status is 2 where there are some.
-
-    \b
-    Example:
-      modnet check digits.toml
-
-    \b
-    JSON: {"spec", "nodes", "parameters", "notes": [text], "problems":
-           [{"file", "line", "column", "length", "path", "message", "hint"}]}
-    """
-    from modnet.cli.app import WRONG_INPUT, faults_text
+def run(spec: str, plugins: tuple[str, ...], settings: tuple[str, ...], as_json: bool) -> int:
     from modnet.cli.job import Job
+    from modnet.cli.report import WRONG_INPUT, faults_text
     from modnet.errors import SpecError
     from modnet.words import harmless
 
@@ -66,8 +47,7 @@ def command(ctx: click.Context, spec: str, plugins: tuple[str, ...], settings: t
         echo(f"{spec}: no problems; {nodes}, {size['parameters']:,} parameters")
         for note in notes:
             echo(note)
-    if fault is not None:
-        ctx.exit(WRONG_INPUT)
+    return WRONG_INPUT if fault is not None else 0
 
 
 def _check_training(job: Job) -> list[str]:
@@ -91,7 +71,7 @@ def _check_training(job: Job) -> list[str]:
         except ShapeError as error:
             raise job.problem(("training", "loss"), error.message, error.hint) from None
         if head.loss.joint_with and not head.joint:
-            ends = job.network.graph.nodes[job.network.graph.outputs[head.name] - len(job.network.inputs)].layer.type
+            ends = job.network.graph.node(job.network.graph.outputs[head.name]).layer.type
             usual = " or ".join(head.loss.joint_with)
             notes.append(f"note: {head.loss.type} usually follows {usual}; output {head.name} ends with {ends}")
     missing = [path for path in _data_files(job) if not path.exists()]
@@ -141,7 +121,7 @@ def _try_a_batch(job: Job, objective: Objective, loaded: LoadedData) -> None:
 
     from modnet.data.batches import ArrayBatches
     from modnet.memory import require
-    from modnet.training.trainer import Evaluation
+    from modnet.training.evaluation import Evaluation
     from modnet.training.trial import check_targets, look_over, naming
 
     require(job.network.layout.nbytes(job.network.dtype), "the network with all its arrays")

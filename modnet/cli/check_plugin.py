@@ -1,4 +1,4 @@
-"""modnet check-plugin"""
+"""The body of `modnet check-plugin`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 import click
 
-from modnet.cli.options import json_option
 from modnet.cli.output import echo, echo_json
 from modnet.words import harmless
 
@@ -17,29 +16,8 @@ if TYPE_CHECKING:
 COLUMNS = ("uses", "passed", "failed", "not applicable", "not examined")
 
 
-@click.command("check-plugin", short_help="Prove that a plugin's components keep their contract.")
-@click.argument("distribution")
-@click.option("--rules", "by_rule", is_flag=True, help="Each rule, for each use that a component was tried in.")
-@json_option
-@click.pass_context
-def command(ctx: click.Context, distribution: str, by_rule: bool, as_json: bool) -> None:
-    """Examine what the installed DISTRIBUTION offers. Components by the rules of their kind: gradients, shapes, dtypes,
-    batches of any size, threads, model files and more. Kernels against the numpy code that they stand for. Modules with
-    hooks: can they be imported, and are there such hooks? Say what is broken and how to mend it.
-
-    Each component is tried in uses: its `examples()`, or some made from its defaults. A rule has passed or failed. It
-    is "not applicable" where it says nothing about such a component, and "not examined" for want of a library, or
-    because a rule that it builds upon has failed. The exit status is 1 where a rule is broken.
-
-    \b
-    Example:
-      modnet check-plugin modnet-wave
-
-    \b
-    JSON: [{"kind", "type", "label",
-            "rules": [{"rule", "status", "text", "remedy"}]}]
-    """
-    from modnet.cli.app import FAILED
+def run(distribution: str, by_rule: bool, as_json: bool) -> int:
+    from modnet.cli.report import FAILED
     from modnet.plugins.registry import default_registry
     from modnet.testing.distribution import offered_by
 
@@ -75,8 +53,7 @@ def command(ctx: click.Context, distribution: str, by_rule: bool, as_json: bool)
             echo(f"not examined: {', '.join(rules)}: {reason}")
         verdict = f"{broken} broken" if broken else "all keep their contract"
         echo(f"{_numbers([offer.kind for offer in offers])} of {offers[0].distribution}: {verdict}")
-    if broken:
-        ctx.exit(FAILED)
+    return FAILED if broken else 0
 
 
 def _counts(reports: Sequence[Report]) -> list[str]:

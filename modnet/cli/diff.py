@@ -1,14 +1,11 @@
-"""modnet diff"""
+"""The body of `modnet diff`."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
-import click
-
 from modnet.cli.inspect import counted
-from modnet.cli.options import json_option
 from modnet.cli.output import echo, echo_json
 from modnet.words import printable
 
@@ -23,28 +20,8 @@ MOST_LINES = 20
 WIDEST_NAME = 36
 
 
-@click.command("diff", short_help="Show what differs between two model files.")
-@click.argument("a", type=click.Path())
-@click.argument("b", type=click.Path())
-@json_option
-@click.pass_context
-def command(ctx: click.Context, a: str, b: str, as_json: bool) -> None:
-    """Show what differs between two model files: spec, origins of components, table, figures, and arrays.
-
-    The exit status is 0 where they hold the same, 1 where they differ, and 2 where that cannot be told. No plugin is
-    imported, no network is built.
-
-    \b
-    Example:
-      modnet diff before.modnet after.modnet
-
-    \b
-    JSON: {"a", "b", "same", "identical", "header": [{"path", "a", "b"}],
-           "only_in_a": [{"group", "name"}], "only_in_b": [{"group", "name"}],
-           "arrays": [{"group", "name", "dtypes", "shapes", "differing",
-           "largest", "mean"}]}
-    """
-    from modnet.cli.app import FAILED
+def run(a: str, b: str, as_json: bool) -> int:
+    from modnet.cli.report import FAILED
     from modnet.model.compare import compare
 
     found = compare(a, b)
@@ -52,7 +29,7 @@ def command(ctx: click.Context, a: str, b: str, as_json: bool) -> None:
         echo_json(_plain(a, b, found))
     else:
         echo("\n".join(_lines(printable(a), printable(b), found)))
-    ctx.exit(0 if found.same else FAILED)
+    return 0 if found.same else FAILED
 
 
 def _plain(a: str, b: str, found: Comparison) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""modnet edit"""
+"""The body of `modnet edit`."""
 
 from __future__ import annotations
 
@@ -14,64 +14,7 @@ if TYPE_CHECKING:
     from modnet.model.edit import DType
 
 
-@click.command("edit", short_help="Change a model file: drop, convert, rename, merge, annotate.")
-@click.argument("model", type=click.Path())
-@click.option(
-    "-o",
-    "--output",
-    metavar="OUT",
-    type=click.Path(),
-    required=True,
-    help="Where to; MODEL itself changes it in place.",
-)
-@click.option(
-    "--drop-resume-state",
-    is_flag=True,
-    help="Leave out what only going on with a training needs, such as the optimizer's arrays: a checkpoint becomes a "
-    "model.",
-)
-@click.option("--drop-history", is_flag=True, help="Leave out the figures of each epoch.")
-@click.option(
-    "--cast",
-    type=click.Choice(["float16", "float32", "float64"]),
-    help="Convert the numbers. float16 is for storing alone: loading widens it.",
-)
-@click.option(
-    "--set-metadata",
-    "entries",
-    multiple=True,
-    metavar="KEY=VALUE",
-    help="Set an entry of the metadata to a text. Can be given several times.",
-)
-@click.option(
-    "--set-metadata-json",
-    "values",
-    multiple=True,
-    metavar="KEY=JSON",
-    help="Set an entry of the metadata to a number, list or other value. Can be given several times.",
-)
-@click.option(
-    "--remove-metadata",
-    "removed",
-    multiple=True,
-    metavar="KEY",
-    help="Leave out an entry of the metadata. Can be given several times.",
-)
-@click.option(
-    "--take",
-    "taken",
-    multiple=True,
-    metavar="NODE=FILE",
-    help="Take the arrays of a node from another model file. Can be given several times.",
-)
-@click.option(
-    "--rename",
-    "renamed",
-    multiple=True,
-    metavar="OLD=NEW",
-    help="Rename a node, in the spec and in its arrays. Can be given several times.",
-)
-def command(
+def run(
     model: str,
     output: str,
     drop_resume_state: bool,
@@ -83,18 +26,6 @@ def command(
     taken: tuple[str, ...],
     renamed: tuple[str, ...],
 ) -> None:
-    """Write a changed copy of a model file, or change it in place.
-
-    No plugin is imported, no network is built. What is not asked for stays as it is. OUT is replaced as a whole or
-    not at all; a damaged MODEL is refused, unless the damage is in what is left out.
-
-    \b
-    Examples:
-      modnet edit step-4800.modnet -o digits.modnet --drop-resume-state
-      modnet edit digits.modnet -o small.modnet --cast float16 --drop-history
-      modnet edit digits.modnet -o digits.modnet --set-metadata author=Ada
-      modnet edit digits.modnet -o merged.modnet --take linear_1=letters.modnet
-    """
     from modnet.cli.train import check_output
     from modnet.model.edit import edit
     from modnet.words import readable_bytes

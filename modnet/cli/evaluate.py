@@ -1,13 +1,10 @@
-"""modnet evaluate"""
+"""The body of `modnet evaluate`."""
 
 from __future__ import annotations
 
 import textwrap
 from typing import TYPE_CHECKING, Any
 
-import click
-
-from modnet.cli.options import json_option, plugin_option
 from modnet.cli.output import echo, echo_json
 
 if TYPE_CHECKING:
@@ -17,23 +14,7 @@ if TYPE_CHECKING:
     from modnet.engine.network import Network
 
 
-@click.command("evaluate", short_help="Measure the loss and the metrics of a model on data.")
-@click.argument("model", type=click.Path())
-@click.argument("data", type=click.Path())
-@plugin_option
-@json_option
-def command(model: str, data: str, plugins: tuple[str, ...], as_json: bool) -> None:
-    """Measure the loss and the metrics that a model was trained with on DATA, which has the targets too.
-
-    DATA is a .csv or .tsv table, arrays in .npz, or - for a table on standard input.
-
-    \b
-    Example:
-      modnet evaluate penguins.modnet test.csv
-
-    \b
-    JSON: {"model", "data", "rows", "metrics": {figure: value}}
-    """
+def run(model: str, data: str, plugins: tuple[str, ...], as_json: bool) -> None:
     import numpy as np
 
     from modnet.cli.plugin_file import load_plugin_files
@@ -41,7 +22,7 @@ def command(model: str, data: str, plugins: tuple[str, ...], as_json: bool) -> N
     from modnet.cli.train import hits_text
     from modnet.model import load
     from modnet.training.progress import figure_text, figure_title
-    from modnet.training.trainer import evaluate
+    from modnet.training.train import evaluate
 
     load_plugin_files(plugins)
     network = load(model)

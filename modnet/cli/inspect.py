@@ -1,4 +1,4 @@
-"""modnet inspect"""
+"""The body of `modnet inspect`."""
 
 from __future__ import annotations
 
@@ -10,9 +10,6 @@ from itertools import groupby, islice
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
-import click
-
-from modnet.cli.options import json_option
 from modnet.cli.output import echo, echo_json
 from modnet.words import printable
 
@@ -39,29 +36,7 @@ KNOWN = ("features", "made_by", "needs", "spec", "schema", "history", "metrics",
 """The header keys that modnet itself writes."""
 
 
-@click.command("inspect", short_help="Show what a model file says about itself.")
-@click.argument("model", type=click.Path())
-@json_option
-def command(model: str, as_json: bool) -> None:
-    """Show what is in a model file: who made it, what it needs and whether that is installed, its nodes and arrays.
-
-    Only the header is read: no plugin is imported, no network is built, and the arrays' checksums are not compared
-    (modnet verify does that).
-
-    \b
-    Example:
-      modnet inspect digits.modnet
-
-    \b
-    JSON: {"file", "format", "bytes", "id", "made_by",
-           "needs": [{"distribution", "version", "components", "installed",
-           "missing", "status"}], "features", "spec", "schema", "history",
-           "metrics", "epochs", "metadata", "checkpoint": {"step", "epoch"},
-           "other",
-           "nodes": [{"name", "type"}],
-           "groups": [{"name", "dtype", "arrays", "bytes"}],
-           "arrays": [{"name", "group", "dtype", "shape", "bytes"}]}
-    """
+def run(model: str, as_json: bool) -> None:
     from modnet.model.container import VERSION
     from modnet.model.figures import read_figures
     from modnet.model.reader import read_header

@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from modnet.cli.options import parse_settings
 from modnet.cli.plugin_file import load_plugin_files
+from modnet.cli.settings import parse_settings
 from modnet.errors import Problem, SpecError
 from modnet.plugins.registry import default_registry
 from modnet.specs.reader import located_error, read_spec

@@ -1,4 +1,4 @@
-"""modnet new-plugin"""
+"""The body of `modnet new-plugin`."""
 
 from __future__ import annotations
 
@@ -37,27 +37,7 @@ FILES = {
 """Template -> where it goes."""
 
 
-@click.command("new-plugin", short_help="Write a plugin to start from.")
-@click.argument("name")
-@click.option(
-    "--directory",
-    default=".",
-    metavar="DIR",
-    type=click.Path(file_okay=False, path_type=Path),
-    help="Where the plugin's folder is made; by default the current folder.",
-)
-def command(name: str, directory: Path) -> None:
-    """Write a distribution with a layer, an activation and a loss, their tests, a spec to train, a README, a licence
-    and a CI file.
-
-    It is called modnet-NAME, unless NAME begins so already, and lies in a folder of that name, which must not be there
-    yet. Its tests pass as it is; change it piece by piece. The licence is MIT: for another, replace LICENSE and
-    `license` in pyproject.toml.
-
-    \b
-    Example:
-      modnet new-plugin wave
-    """
+def run(name: str, directory: Path) -> None:
     names = names_of(name)
     folder = directory / names["distribution"]
     folder.mkdir(parents=True)

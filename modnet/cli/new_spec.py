@@ -1,27 +1,11 @@
-"""modnet new-spec"""
+"""The body of `modnet new-spec`."""
 
 from __future__ import annotations
-
-import click
 
 from modnet.cli.output import echo
 
 
-@click.command("new-spec", short_help="Write a first spec for a table.")
-@click.argument("data", type=click.Path())
-@click.option(
-    "--target", "targets", multiple=True, required=True, metavar="COLUMN", help="What to predict. Several for numbers."
-)
-@click.option("-o", "--output", metavar="FILE", type=click.Path(), help="Where to; by default the screen.")
-def command(data: str, targets: tuple[str, ...], output: str | None) -> None:
-    """Look at a .csv or .tsv table and write a spec that predicts the target from the other columns.
-
-    The spec is meant to be read and changed; it says why it is as it is. An existing file is not overwritten.
-
-    \b
-    Example:
-      modnet new-spec penguins.csv --target species -o penguins.toml
-    """
+def run(data: str, targets: tuple[str, ...], output: str | None) -> None:
     import os
     import shlex
     from pathlib import Path

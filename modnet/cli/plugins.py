@@ -1,4 +1,4 @@
-"""modnet plugins"""
+"""The body of `modnet plugins`."""
 
 from __future__ import annotations
 
@@ -8,9 +8,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import click
-
-from modnet.cli.options import json_option
 from modnet.cli.output import echo, echo_json
 
 if TYPE_CHECKING:
@@ -32,23 +29,7 @@ class Row:
     seconds: float | None = None
 
 
-@click.command("plugins", short_help="List what installed plugins offer, and what is broken.")
-@click.option("--all", "everything", is_flag=True, help="The built-in components too.")
-@click.option("--errors", is_flag=True, help="Only what is broken, with the traceback of each.")
-@click.option("--times", is_flag=True, help="How long each took to import, the slowest first.")
-@json_option
-def command(everything: bool, errors: bool, times: bool, as_json: bool) -> None:
-    """List the components, kernels and hooks of installed plugins. Each of them is imported, to see whether that works.
-
-    With --times the first of a package pays for what they share.
-
-    \b
-    Example:
-      modnet plugins --all
-
-    \b
-    JSON: [{"kind", "type", "version", "plugin", "from", "error", "seconds"}]
-    """
+def run(everything: bool, errors: bool, times: bool, as_json: bool) -> None:
     from modnet.plugins.builtin import CORE
     from modnet.plugins.registry import default_registry
 

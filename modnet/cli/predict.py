@@ -1,4 +1,4 @@
-"""modnet predict"""
+"""The body of `modnet predict`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from modnet.cli.options import plugin_option
 from modnet.words import printable
 
 if TYPE_CHECKING:
@@ -30,30 +29,7 @@ FORMULA = re.compile(r"[=+\-@\t\r＝＋－＠].", re.DOTALL)
 CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 
 
-@click.command("predict", short_help="Predict for new data with a model file.")
-@click.argument("model", type=click.Path())
-@click.argument("data", type=click.Path())
-@click.option(
-    "-o",
-    "--output",
-    default="-",
-    metavar="FILE",
-    type=click.Path(),
-    help="A .csv, .tsv or .npz file; by default the screen.",
-)
-@plugin_option
-def command(model: str, data: str, output: str, plugins: tuple[str, ...]) -> None:
-    """Predict for every row of DATA: a .csv or .tsv table, arrays in .npz or .npy, or - for a table on standard input.
-
-    A model that was trained on a table or on labels gives names and probabilities. In a .npz file are the network's
-    outputs as they are, called by their names. In a table a name that a spreadsheet would take for a formula has an
-    apostrophe before it, which a warning tells.
-
-    \b
-    Examples:
-      modnet predict penguins.modnet new.csv
-      modnet predict digits.modnet images.npz -o digits.csv
-    """
+def run(model: str, data: str, output: str, plugins: tuple[str, ...]) -> None:
     from modnet.cli.plugin_file import load_plugin_files
     from modnet.cli.train import check_place
     from modnet.model import load
@@ -147,7 +123,7 @@ def schema_of(network: Network) -> DataSchema:
 
 
 def _lines(network: Network, outputs: Mapping[str, Array], delimiter: str) -> Iterator[str]:
-    from modnet.cli.app import warn
+    from modnet.cli.report import warn
     from modnet.data.table import shorten
 
     schema = schema_of(network)

@@ -1,23 +1,13 @@
-"""modnet schema"""
+"""The body of `modnet schema`."""
 
 from __future__ import annotations
 
 import json
 
-import click
-
 from modnet.cli.output import echo
 
 
-@click.command("schema", short_help="Print the JSON Schema of a spec, for completion in an editor.")
-@click.option("-o", "--output", metavar="FILE", type=click.Path(), help="Where to; by default the screen.")
-def command(output: str | None) -> None:
-    """Print the JSON Schema of a spec with every installed component in it, for completion and checks in an editor.
-
-    \b
-    Example:
-      modnet schema -o modnet.schema.json
-    """
+def run(output: str | None) -> None:
     from modnet.model.atomic import replace_file
     from modnet.plugins.registry import default_registry
     from modnet.specs.schema import json_schema

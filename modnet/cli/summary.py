@@ -1,4 +1,4 @@
-"""modnet summary"""
+"""The body of `modnet summary`."""
 
 from __future__ import annotations
 
@@ -6,27 +6,10 @@ from pathlib import Path
 
 import click
 
-from modnet.cli.options import json_option, plugin_option, set_option
 from modnet.cli.output import echo, echo_json
 
 
-@click.command("summary", short_help="Show the nodes of a network, with their shapes and sizes.")
-@click.argument("file", type=click.Path(), metavar="SPEC|MODEL")
-@plugin_option
-@set_option
-@json_option
-def command(file: str, plugins: tuple[str, ...], settings: tuple[str, ...], as_json: bool) -> None:
-    """Show the nodes of the network in a spec or a model file: shapes of one sample, parameters, multiply-adds.
-
-    \b
-    Example:
-      modnet summary digits.toml
-
-    \b
-    JSON: {"inputs": {name: shape}, "parameters", "multiply_adds", "dtype",
-           "bytes", "nodes": [{"name", "type", "shape", "parameters",
-           "multiply_adds", "trainable"}]}; a variable axis is null
-    """
+def run(file: str, plugins: tuple[str, ...], settings: tuple[str, ...], as_json: bool) -> None:
     from modnet.cli.job import Job
     from modnet.cli.plugin_file import load_plugin_files
     from modnet.engine.summary import Summary

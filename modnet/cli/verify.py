@@ -1,4 +1,4 @@
-"""modnet verify"""
+"""The body of `modnet verify`."""
 
 from __future__ import annotations
 
@@ -6,10 +6,7 @@ import textwrap
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-import click
-
 from modnet.cli.inspect import counted, listed
-from modnet.cli.options import json_option
 from modnet.cli.output import echo, echo_json
 from modnet.words import printable
 
@@ -19,26 +16,8 @@ if TYPE_CHECKING:
 MOST_NAMES = 8
 
 
-@click.command("verify", short_help="Check that model files are whole.")
-@click.argument("models", metavar="MODEL...", type=click.Path(), nargs=-1, required=True)
-@json_option
-@click.pass_context
-def command(ctx: click.Context, models: tuple[str, ...], as_json: bool) -> None:
-    """Read all of every MODEL and compare it with its checksums; say what is damaged, and what can still be read.
-
-    The exit status is 0 where all files are whole, 1 where one is damaged, and 2 where one is not there or is no
-    model file. No plugin is imported, no network is built.
-
-    \b
-    Example:
-      modnet verify models/*.modnet
-
-    \b
-    JSON: [{"file", "whole", "error", "bytes", "id",
-           "segments": [{"group", "offset", "bytes", "whole", "missing",
-           "arrays": [name]}]}]
-    """
-    from modnet.cli.app import FAILED, report
+def run(models: tuple[str, ...], as_json: bool) -> int:
+    from modnet.cli.report import FAILED, report
     from modnet.errors import ModelFileError, NewerFormat, NotAModelFile
     from modnet.model.damage import verify
 
@@ -70,7 +49,7 @@ def command(ctx: click.Context, models: tuple[str, ...], as_json: bool) -> None:
         rows.append(_row(model, whole, message, found))
     if as_json:
         echo_json(rows)
-    ctx.exit(status)
+    return status
 
 
 def _row(model: str, whole: bool | None, message: str, found: Verification | None) -> dict[str, Any]:

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+from modnet.engine.built import checked_seed
 from modnet.engine.card import ModelCard
 from modnet.engine.graph import build_graph
-from modnet.engine.network import Network, checked_seed
+from modnet.engine.network import Network
 from modnet.errors import SpecError
 from modnet.plugins.registry import Registry
-
-if TYPE_CHECKING:
-    from modnet.specs.reader import SpecLike
+from modnet.specs.reader import SpecLike, located_error, read_spec
 
 
 def build(
@@ -47,8 +44,6 @@ def plan(
 
     Who needs shapes alone never asks for them, and so may look at networks of any size. Raises as `build`.
     """
-    from modnet.specs.reader import located_error, read_spec  # a network from a model file has no use for it
-
     checked, source = read_spec(spec, registry, {"network.dtype": dtype} if dtype else None)
     try:
         graph = build_graph(checked.network)

@@ -39,6 +39,7 @@ class GraphNode:
         inputs: the slots that it reads. Slots number the network's inputs first, then the nodes, in order.
         keys: its place in the spec.
         trainable, l1, l2: as in the spec, or inherited from the composite around it.
+        slot: the one that it fills.
         owner: the position of the node whose parameters and state it uses, if not its own.
         input_shapes, shape: of one sample.
         parameters, state: what the layer asks for.
@@ -51,6 +52,7 @@ class GraphNode:
     trainable: bool
     l1: float
     l2: float
+    slot: int
     owner: int | None = None
     input_shapes: tuple[Shape, ...] = ()
     shape: Shape = ()
@@ -78,8 +80,24 @@ class Graph:
 
     def shape(self, slot: int) -> Shape:
         """The shape of one sample of what a slot holds."""
-        count = len(self.inputs)
-        return self._input_shapes[slot] if slot < count else self.nodes[slot - count].shape
+        return self._input_shapes[slot] if slot < len(self.inputs) else self.node(slot).shape
+
+    def node(self, slot: int) -> GraphNode:
+        """The node that gives what a slot holds, which is none of the inputs."""
+        return self.nodes[slot - len(self.inputs)]
+
+    def owner(self, node: GraphNode) -> GraphNode:
+        """The node whose parameters and state a node uses: its own, unless it shares."""
+        return node if node.owner is None else self.nodes[node.owner]
+
+    def behind(self, slots: Iterable[int]) -> list[GraphNode]:
+        """The nodes that what some slots hold depends on, in order."""
+        wanted, found = set(slots), []
+        for node in reversed(self.nodes):
+            if node.slot in wanted:
+                wanted.update(node.inputs)
+                found.append(node)
+        return found[::-1]
 
     def optional_state(self) -> dict[str, float]:
         """The arrays of state that a file from before may not have -> what each of their elements is then."""
@@ -263,7 +281,7 @@ class _Builder:
         """Adds one node, or those of a composite; gives the slot of its output."""
         if inputs is None:
             # Its problem is told. Those that read it find it there, with a shape that nobody knows.
-            self.nodes.append(GraphNode(name, node.layer, (), keys, True, 0.0, 0.0))
+            self.nodes.append(GraphNode(name, node.layer, (), keys, True, 0.0, 0.0, len(self.shapes)))
             self.shapes.append(None)
             return len(self.shapes) - 1
         first = len(self.nodes)
@@ -280,7 +298,7 @@ class _Builder:
             slot = self.place(node.layer.expand(inner_names), inner, inputs[0])
         else:
             slot = len(self.shapes)
-            self.nodes.append(GraphNode(name, node.layer, inputs, keys, trainable, l1, l2))
+            self.nodes.append(GraphNode(name, node.layer, inputs, keys, trainable, l1, l2, slot))
             self.shapes.append(self.infer(self.nodes[-1]))
         self.spans[name] = (first, len(self.nodes))
         if node.shares is not None:

@@ -4,72 +4,25 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
-from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-from modnet.arrays import Array, Shape, as_numbers, common_mask
+from modnet.arrays import Array, common_mask
+from modnet.engine.built import BuiltGraph
 from modnet.engine.card import ModelCard
 from modnet.engine.graph import Graph, GraphNode
-from modnet.engine.parameters import FlatArray
+from modnet.engine.inputs import given_arrays, no_prediction
 from modnet.engine.passes import FEWEST_ROWS, MOST_ROWS, PREDICTION_BYTES, Pass, Passes, has_nan
 from modnet.engine.stream import Stream
+from modnet.engine.summary import Summary
 from modnet.errors import DataError, SampleError, ShapeError
 from modnet.kinds.context import Context
 from modnet.kinds.layer import Layer
-from modnet.memory import SMALL, require, too_large
-from modnet.words import did_you_mean, show
-
-if TYPE_CHECKING:
-    from modnet.engine.summary import Summary
-    from modnet.model.transfer import Transfer
-    from modnet.training.profiling import Profile
+from modnet.memory import SMALL, require
 
 
-@dataclass(frozen=True)
-class Layout:
-    """Which arrays a network has; nothing is allocated.
-
-    Attributes:
-        parameters, state: name -> shape, in order.
-        decayed_size: elements at the front of the parameters that weight decay applies to.
-        trainable_size: elements at the front that are trained.
-    """
-
-    parameters: dict[str, tuple[int, ...]]
-    state: dict[str, tuple[int, ...]]
-    decayed_size: int
-    trainable_size: int
-
-    @classmethod
-    def of(cls, graph: Graph) -> Layout:
-        owners = [node for node in graph.nodes if node.owner is None]
-        found = [
-            (node.trainable, parameter.decay, f"{node.name}.{name}", parameter.shape)
-            for node in owners
-            for name, parameter in node.parameters.items()
-        ]
-        found.sort(key=lambda item: (not item[0], item[0] and not item[1]))
-        return cls(
-            {name: shape for _, _, name, shape in found},
-            {f"{node.name}.{name}": state.shape for node in owners for name, state in node.state.items()},
-            sum(math.prod(shape) for trainable, decay, _, shape in found if trainable and decay),
-            sum(math.prod(shape) for trainable, _, _, shape in found if trainable),
-        )
-
-    @property
-    def parameter_count(self) -> int:
-        """The elements of all parameters."""
-        return sum(map(math.prod, self.parameters.values()))
-
-    def nbytes(self, dtype: np.dtype[Any]) -> int:
-        """What all arrays take in memory."""
-        return (self.parameter_count + sum(map(math.prod, self.state.values()))) * dtype.itemsize
-
-
-class Network:
+class Network(BuiltGraph):
     """A network that can predict and be trained. Made by `modnet.build` or `modnet.load`.
 
     Attributes:
@@ -78,83 +31,18 @@ class Network:
         dtype: of its parameters and of everything that it computes.
         parameters: name -> array, `linear_1.weight`; all are views of one flat array. Those that weight decay applies
             to come first, then the other trainable ones, then the frozen ones.
-        decayed_size, trainable_size: how many elements at the front of it weight decay applies to, and are trained.
         state: name -> array that is kept without being trained, such as running means.
         layout: which arrays it has; parameters and state are allocated when they are first asked for.
         seed: what the parameters are then drawn with; None where they come from elsewhere.
     """
 
     def __init__(self, card: ModelCard, graph: Graph) -> None:
+        super().__init__(graph, card.spec.network.dtype)
         self.card = card
-        self.graph = graph
-        self.dtype = np.dtype(card.spec.network.dtype)
-        self.layout = Layout.of(graph)
-        self.decayed_size = self.layout.decayed_size
-        self.trainable_size = self.layout.trainable_size
-        self.seed: int | None = None
         self._passes = Passes()
         # The shape of a sample where there is one input with no variable axis: most arrays need no other check.
         self._lone_input = next(iter(graph.inputs.values())) if len(graph.inputs) == 1 else None
         self._widest = max(math.prod(axis or 1 for axis in node.shape) for node in graph.nodes)
-
-    # What needs shapes alone (summary, check) never asks for the arrays, and they are never allocated.
-
-    @cached_property
-    def parameters(self) -> FlatArray:
-        if self.seed is None:
-            return self._allocated(self.layout.parameters)
-        require(self.layout.nbytes(self.dtype), "the network with all its arrays")
-        made = self._allocated(self.layout.parameters)
-        self._draw(made, self.seed)
-        return made
-
-    @cached_property
-    def state(self) -> FlatArray:
-        made = self._allocated(self.layout.state)
-        self._fill(made)
-        return made
-
-    def _allocated(self, shapes: Mapping[str, tuple[int, ...]]) -> FlatArray:
-        try:
-            return FlatArray(shapes.items(), self.dtype)
-        except (MemoryError, ValueError):  # numpy has the one for what the system refuses, the other for 2^63 bytes
-            raise too_large(self.layout.nbytes(self.dtype), "the network with all its arrays") from None
-
-    @property
-    def inputs(self) -> dict[str, Shape]:
-        """Input name -> shape of one sample."""
-        return self.graph.inputs
-
-    @property
-    def outputs(self) -> dict[str, Shape]:
-        """Output name -> shape of one sample."""
-        return {name: self.graph.shape(slot) for name, slot in self.graph.outputs.items()}
-
-    def initialize(self, seed: int) -> None:
-        """Draws new parameters and resets the state. The same seed gives the same values.
-
-        Raises:
-            ValueError: the seed is no whole number >= 0.
-        """
-        self._draw(self.parameters, checked_seed(seed))
-        self.reset_state()
-
-    def _draw(self, arrays: FlatArray, seed: int) -> None:
-        rng = np.random.default_rng(seed)
-        for node in self.graph.nodes:
-            if node.owner is None:
-                for name, parameter in node.parameters.items():
-                    parameter.initializer.initialize(arrays[f"{node.name}.{name}"], *parameter.fans(), rng)
-
-    def reset_state(self) -> None:
-        """Gives every array of the state its first value."""
-        self._fill(self.state)
-
-    def _fill(self, arrays: FlatArray) -> None:
-        for node in self.graph.nodes:
-            if node.owner is None:
-                for name, state in node.state.items():
-                    arrays[f"{node.name}.{name}"].fill(state.fill)
 
     def predict(self, x: Any, *, batch_size: int | None = None, out: Array | None = None) -> Any:
         """The outputs for a batch of samples.
@@ -212,58 +100,7 @@ class Network:
         """The inputs in order, checked against the shapes that the network expects, not yet converted."""
         if type(x) is np.ndarray and x.ndim and x.shape[1:] == self._lone_input and x.dtype.kind in "biuf":
             return [x]
-        names = list(self.inputs)
-        if isinstance(x, Mapping):
-            for name in x:
-                if name not in self.inputs:
-                    raise DataError(f"the network has no input {show(name)}{did_you_mean(str(name), names)}")
-            missing = [name for name in names if name not in x]
-            if missing:
-                raise DataError(f"the network needs the input {', '.join(map(show, missing))}")
-            given = [x[name] for name in names]
-        elif len(names) > 1:
-            raise DataError(f"the network has {len(names)} inputs; give a dict with {', '.join(map(show, names))}")
-        else:
-            given = [x]
-        arrays = [as_numbers(value, f"input {show(name)}") for name, value in zip(names, given, strict=True)]
-        for name, array in zip(names, arrays, strict=True):
-            self._check_input(name, array)
-        if len(arrays) > 1 and len({len(array) for array in arrays}) > 1:
-            raise DataError(
-                "the inputs differ in length: "
-                + ", ".join(f"{n} has {len(a)}" for n, a in zip(names, arrays, strict=True))
-            )
-        return arrays
-
-    def _check_input(self, name: str, array: Array) -> None:
-        shape = self.inputs[name]
-        found = array.shape[1:]
-        if found == shape and array.ndim:
-            return
-        if array.ndim == len(shape) + 1 and all(e in (None, f) for e, f in zip(shape, found, strict=True)):
-            return
-        expected = ", ".join(["batch", *("any" if axis is None else str(axis) for axis in shape)])
-        hint = ""
-        if array.shape == shape:
-            hint = "that is one sample; for a batch of one pass x[None]"
-        elif len(array.shape) == len(shape) + 2 and array.shape[-1] == 1:
-            hint = "the last axis of 1 is too many: x[..., 0]"
-        elif len(array.shape) == len(shape) and shape[-1:] == (1,):
-            hint = "an axis of 1 is missing at the end: x[..., None]"
-        elif len(shape) > 1 and found == (shape[-1], *shape[:-1]):
-            hint = "channels come last: np.moveaxis(x, 1, -1)"
-        raise ShapeError(f"input {show(name)}: expected an array of shape ({expected}), found {array.shape}", hint)
-
-    def input_dtypes(self) -> list[np.dtype[Any]]:
-        """What the inputs are converted to: integers where all their readers take ids, else the network's dtype."""
-        takes_ids = [False] * len(self.inputs)
-        read = set()
-        for node in self.graph.nodes:
-            for slot in node.inputs:
-                if slot < len(takes_ids):
-                    takes_ids[slot] = node.layer.integer_input and (takes_ids[slot] or slot not in read)
-                    read.add(slot)
-        return [np.dtype(np.intp) if ids else self.dtype for ids in takes_ids]
+        return given_arrays(self.inputs, x)
 
     def rows_at_a_time(self, arrays: list[Array]) -> int:
         """How many rows to predict at a time; axes of variable size are taken to be as long as in the inputs."""
@@ -309,25 +146,8 @@ class Network:
         except SampleError as error:
             raise error.counted_from(start) from None
         if has_nan(values):
-            raise self._no_prediction(values, arrays, start)
+            raise no_prediction(self, values, arrays, start)
         return values
-
-    def _no_prediction(self, values: list[Array], arrays: list[Array], start: int) -> DataError:
-        """The error for an output of nan, with its row: it is no prediction, and would be taken for one."""
-        name, value = next(
-            (name, value) for name, value in zip(self.graph.outputs, values, strict=True) if has_nan([value])
-        )
-        row = start + int(np.argwhere(np.isnan(value))[0][0])
-        what = f"the prediction for row {row}" + (f" (output {show(name)})" if len(values) > 1 else "") + " is nan"
-        for known, array in zip(self.inputs, arrays, strict=True):
-            places = np.argwhere(~np.isfinite(array[row]))
-            if len(places):
-                place = tuple(int(index) for index in places[0])
-                where = f" at {place[0] if len(place) == 1 else place}" if place else ""
-                return DataError(f"{what}: that row of input {show(known)} holds {array[row][place]}{where}")
-        broken = [key for key, array in (*self.parameters.items(), *self.state.items()) if np.isnan(array).any()]
-        reason = f"{broken[0]} of the network holds nan" if broken else "numbers became too large on the way"
-        return DataError(f"{what}: its input is finite, but {reason}")
 
     def stream(self) -> Stream:
         """Prediction of sequences piece by piece, each going on where the one before has ended.
@@ -369,17 +189,6 @@ class Network:
 
             node.layer.prepare(context, seen())
 
-    def parameters_behind(self, slots: Iterable[int]) -> set[str]:
-        """The names of the parameters that what some slots hold depends on; those of others no gradient reaches."""
-        nodes, first = self.graph.nodes, len(self.inputs)
-        behind = set(slots)
-        for slot in range(len(nodes) + first - 1, first - 1, -1):
-            if slot in behind:
-                behind.update(nodes[slot - first].inputs)
-        found = [nodes[slot - first] for slot in behind if slot >= first]
-        owners = [node if node.owner is None else nodes[node.owner] for node in found]
-        return {f"{owner.name}.{name}" for owner in owners for name in owner.parameters}
-
     def unprepared(self) -> list[str]:
         """The names of the nodes that learn from data before training and have not done so yet."""
         return [
@@ -389,41 +198,9 @@ class Network:
             and all((self.state[f"{node.name}.{name}"] == state.fill).all() for name, state in node.state.items())
         ]
 
-    def arrays_of(self, array: FlatArray, node: GraphNode, names: Iterable[str]) -> dict[str, Array]:
-        """The views that belong to a node: its own, or those of the node it shares with."""
-        owner = node if node.owner is None else self.graph.nodes[node.owner]
-        return {name: array[f"{owner.name}.{name}"] for name in names}
-
-    def load_parameters(self, source: Any, *, rename: Mapping[str, str] | None = None, strict: bool = True) -> Transfer:
-        """Takes over the parameters and state of another model, by name and shape.
-
-        Args:
-            source: the path of a model file, a network, or a mapping from name to array.
-            rename: name there -> name here; a node's name renames all of its arrays.
-            strict: whether every array must find its counterpart.
-
-        Returns:
-            A report with `.taken`, `.missing`, `.left_over` and `.mismatched`, which prints as text.
-
-        Raises:
-            ParameterMismatch: if strict and anything is missing, left over or of another shape; nothing is taken then.
-        """
-        # Upwards on the list of floors, but here is where people look for it.
-        from modnet.model.transfer import load_parameters
-
-        return load_parameters(self, source, rename or {}, strict)
-
     def summary(self) -> Summary:
         """The nodes with their shapes and sizes: an object with `.rows` that prints as a table."""
-        from modnet.engine.summary import Summary
-
         return Summary.of(self)
-
-    def profile(self, x: Any, y: Any = None, *, batch_size: int | None = None, repeats: int = 30) -> Profile:
-        """Times the parts of training steps: an object that prints as a table. Arguments as for `train`."""
-        from modnet.training.profiling import profile
-
-        return profile(self, x, y, batch_size=batch_size, repeats=repeats)
 
     def __repr__(self) -> str:
         shapes = " and ".join(str(shape) for shape in self.inputs.values())
@@ -439,12 +216,6 @@ class Network:
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
         self._passes = Passes()
-
-
-def checked_seed(seed: int) -> int:
-    if isinstance(seed, bool | np.bool_) or not isinstance(seed, int | np.integer) or seed < 0:
-        raise ValueError(f"seed: expected a whole number >= 0, found {show(seed)}")
-    return int(seed)
 
 
 def _learns_before_training(node: GraphNode) -> bool:

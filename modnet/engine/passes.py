@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from modnet.arrays import Array, Shape, beyond_error, common_mask
+from modnet.engine.built import BuiltGraph
 from modnet.engine.graph import GraphNode
 from modnet.engine.parameters import FlatArray
 from modnet.errors import DataError, ShapeError, TooLarge
@@ -20,7 +21,6 @@ from modnet.memory import limit, require
 from modnet.words import show
 
 if TYPE_CHECKING:
-    from modnet.engine.network import Network
     from modnet.plugins.kernels import Kernels
 
 
@@ -98,7 +98,7 @@ class Pass:
 
     def __init__(
         self,
-        network: Network,
+        network: BuiltGraph,
         wanted: Sequence[int],
         *,
         training: bool = False,
@@ -111,8 +111,8 @@ class Pass:
         self.gradients = gradients
         self._first = len(network.inputs)
         self._dtypes = network.input_dtypes()
-        self._order = self._ancestors()
-        self._readers = Counter(source for slot in self._order for source in self._node(slot).inputs)
+        self._nodes = network.graph.behind(self.wanted)
+        self._readers = Counter(source for node in self._nodes for source in node.inputs)
         self._values: list[Any] = [None] * (self._first + len(network.graph.nodes))
         self._learning = self._nodes_to_learn() if gradients is not None else set()
         self._storages = self._shared_storages() if gradients is None else {}
@@ -123,50 +123,42 @@ class Pass:
         self._seen = False
         self._costs: dict[tuple[Shape, ...], Cost] = {}
         self.only_cost: Cost | None = None
-        self._masked = any(self._node(slot).layer.makes_mask for slot in self._order)
+        self._masked = any(node.layer.makes_mask for node in self._nodes)
         self.masks: dict[int, Array] = {}
         self._raw: list[Context] = []
-        self.contexts = {slot: self._context(slot, training, rng) for slot in self._order}
+        self.contexts = {node.slot: self._context(node, training, rng) for node in self._nodes}
         self._calls: list[_Call] = []
-        for slot in self._order:
-            layer = self._node(slot).layer
+        for node in self._nodes:
+            layer, context = node.layer, self.contexts[node.slot]
             methods: list[Any] = [layer.forward, layer.backward]
             if kernels is not None:
                 methods = [kernels.method(layer, name, network.dtype) for name in ("forward", "backward")]
-            self._calls.append((slot, *methods, self.contexts[slot], self._node(slot).inputs))
-            self.contexts[slot].masks = (None,) * len(self._node(slot).inputs)
+            self._calls.append((node.slot, *methods, context, node.inputs))
+            context.masks = (None,) * len(node.inputs)
             if layer.raw_input:
-                self.contexts[slot].raw = self.contexts[slot].masks
-                self._raw.append(self.contexts[slot])
+                context.raw = context.masks
+                self._raw.append(context)
 
     def _node(self, slot: int) -> GraphNode:
-        return self.network.graph.nodes[slot - self._first]
-
-    def _ancestors(self) -> list[int]:
-        needed = set(self.wanted)
-        for slot in range(len(self.network.graph.nodes) + self._first - 1, self._first - 1, -1):
-            if slot in needed:
-                needed.update(self._node(slot).inputs)
-        return sorted(slot for slot in needed if slot >= self._first)
+        return self.network.graph.node(slot)
 
     def _nodes_to_learn(self) -> set[int]:
         """The slots through which gradients flow: nodes that have trainable parameters at or before them."""
         learning: set[int] = set()
-        for slot in self._order:
-            node = self._node(slot)
+        for node in self._nodes:
             if (node.parameters and node.trainable) or any(source in learning for source in node.inputs):
-                learning.add(slot)
+                learning.add(node.slot)
         return learning
 
-    def _context(self, slot: int, training: bool, rng: np.random.Generator | None) -> Context:
-        network, node = self.network, self._node(slot)
+    def _context(self, node: GraphNode, training: bool, rng: np.random.Generator | None) -> Context:
+        network = self.network
         grads: dict[str, Array] = {}
         if self.gradients is not None:
             grads = network.arrays_of(self.gradients, node, node.parameters)
-            if node.owner is not None and slot in self._learning:
+            if node.owner is not None and node.slot in self._learning:
                 own = {name: np.zeros_like(array) for name, array in grads.items()}
                 self._shared += [(grads[name], own[name]) for name in own]
-                if node.owner + self._first not in self._learning:
+                if network.graph.owner(node).slot not in self._learning:
                     self._zeroed += grads.values()
                 grads = own
         return Context(
@@ -178,8 +170,8 @@ class Pass:
             # A frozen batch_norm keeps its running statistics and uses them; dropout has nothing to freeze.
             training and (node.trainable or not node.parameters),
             any(source in self._learning for source in node.inputs),
-            self._may_overwrite_input(slot, training),
-            self._storages.get(slot),
+            self._may_overwrite_input(node, training),
+            self._storages.get(node.slot),
             self.held,
         )
 
@@ -191,27 +183,27 @@ class Pass:
         its input needs no storage.
         """
         last: dict[int, float] = dict.fromkeys(self.wanted, math.inf)
-        for slot in reversed(self._order):
-            own = self._node(slot).layer.scratch_output and not self._may_overwrite_input(slot, False)
-            until = slot if own else last.get(slot, slot)
-            for source in self._node(slot).inputs:
+        for node in reversed(self._nodes):
+            own = node.layer.scratch_output and not self._may_overwrite_input(node, False)
+            until = node.slot if own else last.get(node.slot, node.slot)
+            for source in node.inputs:
                 last[source] = max(last.get(source, source), until)
         storages: dict[int, list[Array]] = {}
         free: list[list[Array]] = []
         ending: dict[float, list[int]] = {}
-        for slot in self._order:
-            ending.setdefault(last.get(slot, slot), []).append(slot)
-        for slot in self._order:
-            if not self._may_overwrite_input(slot, False):
-                storages[slot] = free.pop() if free else []
-            free += [storages[ended] for ended in ending.get(slot, ()) if ended in storages]
+        for node in self._nodes:
+            ending.setdefault(last.get(node.slot, node.slot), []).append(node.slot)
+        for node in self._nodes:
+            if not self._may_overwrite_input(node, False):
+                storages[node.slot] = free.pop() if free else []
+            free += [storages[ended] for ended in ending.get(node.slot, ()) if ended in storages]
         return storages
 
-    def _may_overwrite_input(self, slot: int, training: bool) -> bool:
-        source = self._node(slot).inputs[0]
+    def _may_overwrite_input(self, node: GraphNode, training: bool) -> bool:
+        source = node.inputs[0]
         if source < self._first or source in self.wanted or not self._node(source).layer.scratch_output:
             return False
-        layer = self._node(slot).layer
+        layer = node.layer
         return isinstance(layer, Activation) and self._readers[source] == 1 and not (training and layer.needs_input)
 
     def cost(self, inputs: Sequence[Array]) -> Cost:
@@ -239,8 +231,7 @@ class Pass:
         most = (0, 0, "the input")
         work = 0
         itemsize = self.network.dtype.itemsize
-        for slot in self._order:
-            node = self._node(slot)
+        for node in self._nodes:
             given = [shapes[source] for source in node.inputs if source in shapes]
             if len(given) < len(node.inputs):
                 continue
@@ -250,7 +241,7 @@ class Pass:
                     shape = layer.output_shape(*given)
                 except ShapeError:  # such as a sequence that is too short; the layer itself says more of it
                     continue
-            shapes[slot] = shape
+            shapes[node.slot] = shape
             numbers = _numbers(shape)
             row = (numbers + sum(_numbers(shapes[source]) for source in set(node.inputs))) * itemsize
             most = max(most, (row, layer.scratch_size(*given) * itemsize, node.label()), key=lambda item: sum(item[:2]))
@@ -345,8 +336,8 @@ class Pass:
 
     def _check_shapes(self) -> None:
         """Holds each layer, once, to the shape that it has announced."""
-        for slot in self._order:
-            node, found = self._node(slot), self._values[slot].shape[1:]
+        for node in self._nodes:
+            found = self._values[node.slot].shape[1:]
             if len(found) != len(node.shape) or any(e not in (None, f) for e, f in zip(node.shape, found, strict=True)):
                 raise ShapeError(f"{node.label()}: its output_shape says {node.shape}, its forward gives {found}")
         self._seen = True
@@ -395,7 +386,7 @@ class Pass:
 
     def values(self) -> dict[str, Array]:
         """Node name -> its output in the last `forward`, as far as it was run."""
-        return {self._node(slot).name: self._values[slot] for slot in self._order}
+        return {node.name: self._values[node.slot] for node in self._nodes}
 
 
 class Passes:

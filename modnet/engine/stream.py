@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from modnet.engine.built import BuiltGraph
+from modnet.engine.inputs import given_arrays, no_prediction
 from modnet.engine.passes import Pass, has_nan
 from modnet.errors import ShapeError
 from modnet.words import show
-
-if TYPE_CHECKING:
-    from modnet.engine.network import Network
 
 
 class Stream:
     """Prediction of sequences piece by piece; made by `Network.stream`. Used by one thread at a time."""
 
-    def __init__(self, network: Network) -> None:
+    def __init__(self, network: BuiltGraph) -> None:
         for name, shape in network.inputs.items():
             if not shape or shape[0] is not None:
                 hint = 'give it the shape ["variable", ...]'
@@ -45,7 +44,7 @@ class Stream:
         Raises:
             ShapeError, DataError: as `Network.predict`.
         """
-        arrays = self.network.arrays(x)
+        arrays = given_arrays(self.network.inputs, x)
         if self._batch not in (None, len(arrays[0])):
             raise ShapeError(
                 f"the pieces before were of {self._batch} sequences, this one is of {len(arrays[0])}",
@@ -54,6 +53,6 @@ class Stream:
         self._batch = len(arrays[0])
         values = self._pass.forward(arrays)
         if has_nan(values):
-            raise self.network._no_prediction(values, arrays, 0)
+            raise no_prediction(self.network, values, arrays, 0)
         outputs = {name: value.copy() for name, value in zip(self.network.graph.outputs, values, strict=True)}
         return outputs if len(outputs) > 1 else next(iter(outputs.values()))

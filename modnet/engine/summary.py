@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 
 from modnet.arrays import Shape
-from modnet.engine.network import Network
+from modnet.engine.built import BuiltGraph
 from modnet.words import in_columns, readable_bytes, shape_text
 
 
@@ -39,7 +39,7 @@ class Summary:
     bytes: int
 
     @classmethod
-    def of(cls, network: Network) -> Summary:
+    def of(cls, network: BuiltGraph) -> Summary:
         rows = []
         for node in network.graph.nodes:
             own = () if node.owner is not None else node.parameters.values()

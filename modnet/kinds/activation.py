@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 import numpy as np
 
@@ -38,10 +38,10 @@ class Activation(Layer):
         """Writes f'(x) into `out`, which is neither x nor y, and returns it; y is f(x)."""
         raise NotImplementedError
 
-    def output_shape(self, *input_shapes: Shape) -> Shape:
-        return input_shapes[0]
+    def output_shape(self, *input_shapes: Any, **_: Any) -> Shape:
+        return cast(Shape, input_shapes[0])
 
-    def forward(self, context: Context, *inputs: Any) -> Array:
+    def forward(self, context: Context, *inputs: Any, **_: Any) -> Any:
         (x,) = inputs
         y = self.function(x, x if context.may_overwrite_input else context.buffer(x.shape))
         context.save(x if self.needs_input else None, y)

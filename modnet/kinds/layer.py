@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from modnet.arrays import Array, Shape
+from modnet.arrays import Array
 from modnet.kinds.component import Component
 from modnet.kinds.initializer import Initializer
 
@@ -99,27 +99,31 @@ class Layer(Component):
     normalizes: ClassVar[bool] = False
     keeps_numbers: ClassVar[bool] = False
 
-    def parameters(self, *input_shapes: Shape) -> Mapping[str, Parameter]:
+    # `*inputs: Any, **_: Any` is how the typing rules say that a subclass may ask for what arguments it needs:
+    # `forward(self, context, x)`, `output_shape(self, first, second)`. The engine gives one for each input, by
+    # position, and never a keyword. The results are Any since a layer of several outputs gives tuples.
+
+    def parameters(self, *input_shapes: Any, **_: Any) -> Mapping[str, Parameter]:
         """Name -> what the layer needs as a trainable array. Allocates nothing."""
         return {}
 
-    def state(self, *input_shapes: Shape) -> Mapping[str, State]:
+    def state(self, *input_shapes: Any, **_: Any) -> Mapping[str, State]:
         """Name -> what the layer keeps between passes without training it. Allocates nothing."""
         return {}
 
-    def output_shape(self, *input_shapes: Shape) -> Shape:
-        """The shape of one sample of the output.
+    def output_shape(self, *input_shapes: Any, **_: Any) -> Any:
+        """The shape of one sample of the output, from those of one sample of each input.
 
         Raises:
             ShapeError: "expects ...", for input shapes that the layer cannot take.
         """
         raise NotImplementedError
 
-    def forward(self, context: Context, *inputs: Any) -> Array:
+    def forward(self, context: Context, *inputs: Any, **_: Any) -> Any:
         """The output for a batch. It may be a view of an input; it must not write into one."""
         raise NotImplementedError
 
-    def backward(self, context: Context, gradient: Array) -> Any:
+    def backward(self, context: Context, gradient: Any) -> Any:
         """The gradient of the input, or a tuple with one for each input.
 
         `gradient` is that of the output and may be overwritten. Writes the gradient of every parameter into
@@ -134,11 +138,11 @@ class Layer(Component):
         looked at, `context.masks` and `context.raw` are those of its input: steps that a mask leaves out are no data.
         """
 
-    def multiply_adds(self, *input_shapes: Shape) -> int:
+    def multiply_adds(self, *input_shapes: Any, **_: Any) -> int:
         """Multiplications with addition for one sample, for the summary; variable axes count as 1."""
         return 0
 
-    def scratch_size(self, *input_shapes: Shape) -> int:
+    def scratch_size(self, *input_shapes: Any, **_: Any) -> int:
         """The numbers that `forward` holds at once, however many samples there are, beside its inputs and its output.
 
         Only where they can be many more than those, such as a copy of a sample with padding around it: before `predict`

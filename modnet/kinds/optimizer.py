@@ -3,14 +3,51 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 from modnet.arrays import Array
 from modnet.configuration.fields import field
 from modnet.kinds.component import Component
 
-if TYPE_CHECKING:
-    pass
+
+class Chunk:
+    """A part of the parameters, with what belongs to it. All arrays are flat and equally long.
+
+    Attributes:
+        parameter: changed in place.
+        gradient: of the loss; may be overwritten.
+        slots: the arrays that last from step to step, in the order of `Optimizer.slots`; zero at first.
+        scratch: `Optimizer.scratch` arrays for intermediate results, with anything in them at first.
+    """
+
+    # Slots, because an optimizer reads them for each of a step's chunks.
+    __slots__ = ("gradient", "parameter", "scratch", "slots")
+
+    def __init__(
+        self, parameter: Array, gradient: Array, slots: Sequence[Array] = (), scratch: Sequence[Array] = ()
+    ) -> None:
+        self.parameter = parameter
+        self.gradient = gradient
+        # Lists, because `chunk.slots[0] += ...` assigns to the place too.
+        self.slots = list(slots)
+        self.scratch = list(scratch)
+
+
+class Step:
+    """What a step's chunks have in common.
+
+    Attributes:
+        number: counted from 1.
+        learning_rate: the rate of this step, with the schedule in it.
+        weight_decay: the factor of weight decay, 0 for biases and norms unless `Optimizer.decay_all` says otherwise.
+    """
+
+    __slots__ = ("learning_rate", "number", "weight_decay")
+
+    def __init__(self, number: int, learning_rate: float, weight_decay: float = 0.0) -> None:
+        self.number = number
+        self.learning_rate = learning_rate
+        self.weight_decay = weight_decay
 
 
 class Optimizer(Component):
@@ -38,21 +75,6 @@ class Optimizer(Component):
         """The names of the arrays that it keeps, each as large as the parameters and zero at first."""
         return ()
 
-    def update(
-        self,
-        parameter: Array,
-        gradient: Array,
-        slots: Sequence[Array],
-        scratch: Sequence[Array],
-        step: int,
-        learning_rate: float,
-        weight_decay: float,
-    ) -> None:
-        """Changes `parameter` and `slots` in place; `gradient` may be overwritten. All are 1-D and equally long.
-
-        Args:
-            step: counted from 1.
-            learning_rate: the rate of this step, after the schedule.
-            weight_decay: the factor for this chunk, 0 for biases and norms.
-        """
+    def update(self, chunk: Chunk, step: Step) -> None:
+        """Changes `chunk.parameter` and `chunk.slots` in place."""
         raise NotImplementedError

@@ -12,16 +12,16 @@ _DECOMPRESS = "decompress it first"
 _UNPACK = "unpack it first"
 _PICKLE = (
     "opening a pickle can run any code, so modnet does not: the program that it is from can write its arrays with "
-    "numpy.savez, and network.load_parameters takes those"
+    "numpy.savez, and modnet.load_parameters takes those"
 )
-_ARRAYS = "network.load_parameters takes its arrays, read with"
+_ARRAYS = "modnet.load_parameters takes its arrays, read with"
 _PLUGIN = "it needs a plugin that reads such files (hook modnet_import)"
 
 _SIGNATURES = (
     (
         b"\x93NUMPY",
         "an array in numpy's .npy format",
-        "numpy.load reads it, and network.load_parameters({NAME: array}) takes it",
+        "numpy.load reads it, and modnet.load_parameters(network, {NAME: array}) takes it",
     ),
     (b"PK\x05\x06", "an empty zip archive", ""),
     (b"\x1f\x8b", "compressed with gzip", _DECOMPRESS),

@@ -14,9 +14,10 @@ import numpy as np
 import modnet
 from modnet.configuration.checker import INVALID, Checker
 from modnet.configuration.fields import Configuration
+from modnet.engine.built import Layout
 from modnet.engine.card import ModelCard
 from modnet.engine.graph import Graph, build_graph
-from modnet.engine.network import Layout, Network
+from modnet.engine.network import Network
 from modnet.engine.parameters import FlatArray, laid_out
 from modnet.errors import (
     BrokenPlugin,
@@ -444,7 +445,7 @@ def check_features(path: str | PathLike[str], header: Mapping[str, Any]) -> None
 def _leave_out(graph: Graph, stored: Container[str]) -> None:
     """Takes from the nodes what a file from before does not have, and they can do without."""
     for node in graph.nodes:
-        owner = node if node.owner is None else graph.nodes[node.owner]
+        owner = graph.owner(node)
         if any(state.optional for state in node.state.values()):
             node.state = {
                 name: state

@@ -45,8 +45,23 @@ class Transfer:
         return "\n".join(lines)
 
 
-def load_parameters(network: Network, source: Any, rename: Mapping[str, str], strict: bool) -> Transfer:
-    """What `Network.load_parameters` does."""
+def load_parameters(
+    network: Network, source: Any, *, rename: Mapping[str, str] | None = None, strict: bool = True
+) -> Transfer:
+    """Takes over the parameters and state of another model, by name and shape.
+
+    Args:
+        network: what takes them.
+        source: the path of a model file, a network, or a mapping from name to array.
+        rename: name there -> name here; a node's name renames all of its arrays.
+        strict: whether every array must find its counterpart.
+
+    Returns:
+        A report with `.taken`, `.missing`, `.left_over` and `.mismatched`, which prints as text.
+
+    Raises:
+        ParameterMismatch: if strict and anything is missing, left over or of another shape; nothing is taken then.
+    """
     arrays: dict[str, Array] = {}
     path = "the given arrays"
     if isinstance(source, str | PathLike):
@@ -60,7 +75,7 @@ def load_parameters(network: Network, source: Any, rename: Mapping[str, str], st
         arrays.update(source.state)
     else:
         arrays.update({name: np.asarray(value) for name, value in source.items()})
-    arrays = {_renamed(name, rename): array for name, array in arrays.items()}
+    arrays = {_renamed(name, rename or {}): array for name, array in arrays.items()}
     ours: dict[str, Array] = {**network.parameters, **network.state}
     report = Transfer(left_over=[name for name in arrays if name not in ours])
     # What a source from before does not have, and its layer does without, gets the value that says so.

@@ -71,7 +71,7 @@ def check_normalized(output: str, loss: Loss, prediction: Array) -> None:
 
 
 def _last(network: Network, output: str) -> GraphNode:
-    return network.graph.nodes[network.graph.outputs[output] - len(network.inputs)]
+    return network.graph.node(network.graph.outputs[output])
 
 
 def _ending(network: Network, output: str) -> tuple[GraphNode, bool] | None:
@@ -79,10 +79,9 @@ def _ending(network: Network, output: str) -> tuple[GraphNode, bool] | None:
     node, same = _last(network, output), True
     while _promise(node, "keeps_numbers") and len(node.inputs) == 1:
         same = same and node.input_shapes[0][-1:] == node.shape[-1:]
-        before = node.inputs[0] - len(network.inputs)
-        if before < 0:
+        if node.inputs[0] < len(network.inputs):
             return None
-        node = network.graph.nodes[before]
+        node = network.graph.node(node.inputs[0])
     return node, same
 
 

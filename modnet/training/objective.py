@@ -98,7 +98,7 @@ class Objective:
         self.heads: list[Head] = []
         predictions: list[int] = []
         for name, used in losses.items():
-            node = network.graph.nodes[outputs[name] - len(network.inputs)]
+            node = network.graph.node(outputs[name])
             joint = node.layer.type in used.loss.joint_with
             slot = node.inputs[0] if joint else outputs[name]
             prediction = len(self.heads)

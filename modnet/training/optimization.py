@@ -10,8 +10,8 @@ import numpy as np
 from modnet.arrays import Array, aligned_empty
 from modnet.engine.network import Network
 from modnet.engine.parameters import FlatArray
-from modnet.kinds.optimizer import Optimizer
-from modnet.optimizers import flush_subnormals
+from modnet.kinds.optimizer import Chunk, Optimizer, Step
+from modnet.optimizers.moments import flush_subnormals
 from modnet.plugins.kernels import NUMPY_ONLY, Kernels
 
 CHUNK = 64 * 1024
@@ -46,37 +46,41 @@ class Optimization:
         self.steps = 0
         self._reached = reached
         self._update = kernels.method(optimizer, "update", network.dtype)
-        self._chunks = self._cut(whole=getattr(self._update, "whole", False))
+        self._groups = self._cut(whole=getattr(self._update, "whole", False))
 
     @property
     def trains(self) -> bool:
         """Whether there is a parameter that it changes."""
-        return bool(self._chunks)
+        return bool(self._groups)
 
-    def _cut(self, whole: bool) -> list[tuple[Array, Array, list[Array], list[Array], float]]:
-        """What `update` is called with for each chunk: parameters, gradients, slots, scratch and weight decay."""
-        network, optimizer = self.network, self.optimizer
-        size = max(1, network.trainable_size) if whole else CHUNK
-        scratch = [aligned_empty(CHUNK, network.dtype) for _ in range(0 if whole else optimizer.scratch)]
+    def _cut(self, whole: bool) -> list[tuple[float, list[Chunk]]]:
+        """For each weight decay, the chunks that it applies to."""
+        optimizer = self.optimizer
+        decayed, trainable = self.network.decayed_size, self.network.trainable_size
         regions = (
-            (0, network.decayed_size, optimizer.weight_decay),
-            (network.decayed_size, network.trainable_size, optimizer.weight_decay if optimizer.decay_all else 0.0),
+            (0, decayed, optimizer.weight_decay),
+            (decayed, trainable, optimizer.weight_decay if optimizer.decay_all else 0.0),
         )
-        chunks = []
+        size = max(1, trainable) if whole else CHUNK
+        scratch = [aligned_empty(CHUNK, self.network.dtype) for _ in range(0 if whole else optimizer.scratch)]
+        groups = []
         for begin, end, decay in regions:
-            for first, last in self._stretches(begin, end):
-                for start in range(first, last, size):
-                    part = slice(start, min(start + size, last))
-                    chunks.append(
-                        (
-                            network.parameters.flat[part],
-                            self.gradients.flat[part],
-                            [slot.flat[part] for slot in self.slots.values()],
-                            [array[: part.stop - start] for array in scratch],
-                            decay,
-                        )
-                    )
-        return chunks
+            parts = [
+                slice(start, min(start + size, last))
+                for first, last in self._stretches(begin, end)
+                for start in range(first, last, size)
+            ]
+            if parts:
+                groups.append((decay, [self._chunk(part, scratch) for part in parts]))
+        return groups
+
+    def _chunk(self, part: slice, scratch: list[Array]) -> Chunk:
+        return Chunk(
+            self.network.parameters.flat[part],
+            self.gradients.flat[part],
+            [slot.flat[part] for slot in self.slots.values()],
+            [array[: part.stop - part.start] for array in scratch],
+        )
 
     def _stretches(self, begin: int, end: int) -> list[tuple[int, int]]:
         """The parts of a region that are trained, each as long as it can be."""
@@ -116,11 +120,13 @@ class Optimization:
     def step(self, learning_rate: float) -> None:
         """Changes the trainable parameters by their gradients."""
         self.steps += 1
-        for parameters, gradients, slots, scratch, decay in self._chunks:
-            self._update(parameters, gradients, slots, scratch, self.steps, learning_rate, decay)
-            if decay:
-                # What nothing pulls at decays until it is subnormal.
-                flush_subnormals(self.steps, [parameters])
+        for decay, chunks in self._groups:
+            step = Step(self.steps, learning_rate, decay)
+            for chunk in chunks:
+                self._update(chunk, step)
+                if decay:
+                    # What nothing pulls at decays until it is subnormal.
+                    flush_subnormals(self.steps, [chunk.parameter])
 
 
 def safe_norm(array: Array) -> float:

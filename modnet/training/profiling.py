@@ -202,7 +202,7 @@ def _node_rows(run: Pass, batch: Batch, clock: _Clock) -> Iterator[Row]:
     network, values = run.network, run.values()
     shapes = {slot: array.shape[1:] for slot, array in enumerate(batch.inputs)}
     for slot, context in run.contexts.items():
-        node = network.graph.nodes[slot - len(network.inputs)]
+        node = network.graph.node(slot)
         shapes[slot] = values[node.name].shape[1:]
         forward, backward = clock.median((slot, "forward")), clock.median((slot, "backward"))
         # A node that learns makes the gradients of its parameters and, where it is wanted, that of its input.

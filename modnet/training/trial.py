@@ -15,7 +15,7 @@ from modnet.training.objective import Objective, are_labels, representable, row_
 from modnet.words import show
 
 if TYPE_CHECKING:
-    from modnet.training.trainer import Evaluation
+    from modnet.training.evaluation import Evaluation
 
 ROWS_AT_A_TIME = 1 << 16
 """Targets that a loss looks at together."""

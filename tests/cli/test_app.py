@@ -1,15 +1,17 @@
 """The command itself: help, version, what is imported, what is missing."""
 
+import inspect
 import json
 import os
 import subprocess
 import sys
+from importlib import import_module
 from pathlib import Path
 
 import pytest
 
 import modnet
-from modnet.cli.app import COMMANDS
+from modnet.cli.commands import COMMANDS
 from tests.cli.test_train import start
 
 
@@ -30,14 +32,34 @@ def test_every_command_has_help_with_an_example(run, name):
     assert max(map(len, shown.splitlines())) <= 80
 
 
-def test_as_a_module_and_without_imports(folder):
+@pytest.mark.parametrize("name", COMMANDS)
+def test_the_body_of_a_command_takes_what_its_row_says(name):
+    body = import_module(COMMANDS[name].module).run
+    assert sorted(inspect.signature(body).parameters) == sorted(str(found.name) for found in COMMANDS[name].params)
+
+
+SCREENS = [["--help"], *([name, "--help"] for name in COMMANDS)]
+
+
+@pytest.mark.parametrize("completing", [False, True], ids=["help", "completion"])
+def test_no_body_is_imported_before_it_runs(completing):
     # Without plugins: one that offers a command is imported for the help.
     code = "import importlib.metadata; importlib.metadata.entry_points = lambda **_: (); "
-    code += "import sys; from modnet.cli.app import cli; cli.main(['--help'], 'modnet', standalone_mode=False); "
+    code += "import sys; from modnet.cli.app import cli; "
+    if completing:
+        code += "from click.shell_completion import ShellComplete; completer = ShellComplete(cli, {}, 'modnet', ''); "
+        code += "assert len(completer.get_completions([], '')) > 10; "
+        code += "assert completer.get_completions(['train', 'x.toml'], '--re'); "
+    else:
+        code += f"[cli.main(screen, 'modnet', standalone_mode=False) for screen in {SCREENS}]; "
     code += "print(*sys.modules, file=sys.stderr)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     loaded = set(done.stderr.split())
     assert not loaded & {"numpy", "modnet.kinds", "modnet.layers", "pluggy", "msgpack", "rich"}
+    assert not loaded & {row.module for row in COMMANDS.values()}
+
+
+def test_as_a_module(folder):
     process = start("--version", stdout=subprocess.PIPE)
     assert process.communicate()[0] == f"modnet {modnet.__version__}\n"
 

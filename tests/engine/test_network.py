@@ -408,12 +408,12 @@ def test_a_network_can_be_pickled_for_other_processes():
 def test_weights_of_another_network():
     teacher = build([linear(5, name="first"), "relu", linear(2)])
     student = build([linear(5, name="begin"), "relu", linear(3)], seed=9)
-    report = student.load_parameters(teacher, rename={"first": "begin"}, strict=False)
+    report = modnet.load_parameters(student, teacher, rename={"first": "begin"}, strict=False)
     assert report.taken == ["begin.weight", "begin.bias"]
     assert report.mismatched == {"linear_1.weight": ("(5, 2)", "(5, 3)"), "linear_1.bias": ("(2,)", "(3,)")}
     np.testing.assert_array_equal(student.parameters["begin.weight"], teacher.parameters["first.weight"])
     with pytest.raises(ParameterMismatch, match=r"unexpected: first\.weight"):
-        student.load_parameters(teacher)
+        modnet.load_parameters(student, teacher)
 
 
 def test_the_summary_is_a_table():

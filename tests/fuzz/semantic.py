@@ -30,8 +30,8 @@ from click.testing import CliRunner  # noqa: E402
 
 import modnet  # noqa: E402
 from modnet.cli.app import cli  # noqa: E402
+from modnet.engine.built import Layout  # noqa: E402
 from modnet.engine.graph import build_graph  # noqa: E402
-from modnet.engine.network import Layout  # noqa: E402
 from modnet.engine.passes import Pass  # noqa: E402
 from tests.fuzz.seeds import GOLDEN  # noqa: E402
 from tests.model import surgery  # noqa: E402

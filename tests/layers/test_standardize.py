@@ -236,5 +236,5 @@ def test_a_model_from_before_there_was_a_rest_is_read_and_saved_as_it_was(tmp_pa
     assert (tmp_path / "again.modnet").read_bytes() == (tmp_path / "old.modnet").read_bytes()
     fresh = network_of("standardize")
     fresh.prepare(lambda: [([x + 1e9], {})])
-    assert not fresh.load_parameters(tmp_path / "old.modnet").missing
+    assert not modnet.load_parameters(fresh, tmp_path / "old.modnet").missing
     np.testing.assert_array_equal(fresh.predict(x), network.predict(x))

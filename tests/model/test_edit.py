@@ -291,7 +291,7 @@ def test_float16_halves_the_parameters_and_leaves_state_and_spec(model, network,
     assert groups["state"].flat.tobytes() == network.state.flat.tobytes()
     assert read_header(out).header == read_header(model).header
     other = modnet.build(SPEC, seed=2)
-    other.load_parameters(out)
+    modnet.load_parameters(other, out)
     for name, value in other.predict(X).items():
         np.testing.assert_allclose(value, network.predict(X)[name], rtol=0.01, atol=0.01)
 

@@ -173,7 +173,7 @@ def keras() -> bytes:
         (tarfile.TarInfo("a").tobuf(), "a tar archive; unpack it first"),
         (
             b"\x89HDF\r\n\x1a\n" + bytes(100),
-            "an HDF5 file .*; network.load_parameters takes its arrays, read with h5py",
+            "an HDF5 file .*; modnet.load_parameters takes its arrays, read with h5py",
         ),
         (b"GGUF\x03\x00\x00\x00" + bytes(100), r"a GGUF file; it needs a plugin .* \(hook modnet_import\)"),
         (struct.pack("<Q", 2) + b"{}", "a safetensors file; .* safetensors.numpy.load_file"),

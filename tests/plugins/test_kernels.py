@@ -57,7 +57,7 @@ def test_a_kernel_that_another_thread_is_importing_is_waited_for(environment, br
 
 def test_a_programs_own_class_of_that_name_keeps_its_methods(environment, made):
     class Own(modnet.Optimizer, type="adam"):
-        def update(self, parameter, gradient, slots, scratch, step, learning_rate, weight_decay): ...
+        def update(self, chunk, step): ...
 
     own = Own()
     assert environment.registry.kernels.method(own, "update", FLOAT) == own.update

@@ -25,6 +25,7 @@ from modnet import (
     Schedule,
     ShapeError,
     State,
+    Step,
     field,
     hookimpl,
 )
@@ -1325,11 +1326,11 @@ class SharesOfTheBatch(Squares, type="shares_of_the_batch"):
 class Descent(Optimizer):
     """theta -= eta (g + lambda theta): right in all things."""
 
-    def update(self, parameter, gradient, slots, scratch, step, learning_rate, weight_decay):
-        np.multiply(parameter, weight_decay, out=scratch[0])
-        gradient += scratch[0]
-        gradient *= learning_rate
-        parameter -= gradient
+    def update(self, chunk, step):
+        np.multiply(chunk.parameter, step.weight_decay, out=chunk.scratch[0])
+        chunk.gradient += chunk.scratch[0]
+        chunk.gradient *= step.learning_rate
+        chunk.parameter -= chunk.gradient
 
 
 @breaks("slots")
@@ -1343,51 +1344,51 @@ class TwiceTheSame(Descent, type="twice_the_same"):
 class NotInPlace(Descent, type="not_in_place"):
     """Gives the new parameters, which nobody takes."""
 
-    def update(self, parameter, gradient, slots, scratch, step, learning_rate, weight_decay):
-        return parameter - learning_rate * (gradient + weight_decay * parameter)
+    def update(self, chunk, step):
+        return chunk.parameter - step.learning_rate * (chunk.gradient + step.weight_decay * chunk.parameter)
 
 
 @breaks("chunks")
 class ByTheNorm(Descent, type="by_the_norm"):
     """Divides by the norm of what it is given, which is a chunk."""
 
-    def update(self, parameter, gradient, slots, scratch, step, learning_rate, weight_decay):
-        gradient /= max(1.0, float(np.linalg.norm(gradient)))
-        super().update(parameter, gradient, slots, scratch, step, learning_rate, weight_decay)
+    def update(self, chunk, step):
+        chunk.gradient /= max(1.0, float(np.linalg.norm(chunk.gradient)))
+        super().update(chunk, step)
 
 
 @breaks("scratch")
 class ReadsScratch(Descent, type="reads_scratch"):
     """Takes scratch for zeros."""
 
-    def update(self, parameter, gradient, slots, scratch, step, learning_rate, weight_decay):
-        scratch[0] += parameter
-        scratch[0] *= weight_decay
-        gradient += scratch[0]
-        gradient *= learning_rate
-        parameter -= gradient
+    def update(self, chunk, step):
+        chunk.scratch[0] += chunk.parameter
+        chunk.scratch[0] *= step.weight_decay
+        chunk.gradient += chunk.scratch[0]
+        chunk.gradient *= step.learning_rate
+        chunk.parameter -= chunk.gradient
 
 
 @breaks("nothing hidden")
 class GlobalJitter(Descent, type="global_jitter"):
     """Draws from Python's global generator, one number for a step's chunks."""
 
-    def update(self, parameter, gradient, slots, scratch, step, learning_rate, weight_decay):
-        gradient *= 1 + 1e-14 * round(random.random() * 4)
-        super().update(parameter, gradient, slots, scratch, step, learning_rate, weight_decay)
+    def update(self, chunk, step):
+        chunk.gradient *= 1 + 1e-14 * round(random.random() * 4)
+        super().update(chunk, step)
 
 
 @breaks("dtypes")
 class Overflows(Descent, type="overflows"):
     """The sign of the gradient, by a square that float32 cannot hold."""
 
-    def update(self, parameter, gradient, slots, scratch, step, learning_rate, weight_decay):
-        gradient *= 1e20
-        np.square(gradient, out=scratch[0])
-        np.sqrt(scratch[0], out=scratch[0])
-        scratch[0] += 1e-8
-        gradient /= scratch[0]
-        super().update(parameter, gradient, slots, scratch, step, learning_rate, weight_decay)
+    def update(self, chunk, step):
+        chunk.gradient *= 1e20
+        np.square(chunk.gradient, out=chunk.scratch[0])
+        np.sqrt(chunk.scratch[0], out=chunk.scratch[0])
+        chunk.scratch[0] += 1e-8
+        chunk.gradient /= chunk.scratch[0]
+        super().update(chunk, step)
 
 
 @breaks("memory")
@@ -1396,52 +1397,52 @@ class Temporaries(Descent, type="temporaries"):
 
     scratch = 0
 
-    def update(self, parameter, gradient, slots, scratch, step, learning_rate, weight_decay):
-        parameter -= learning_rate * (gradient + weight_decay * parameter)
+    def update(self, chunk, step):
+        chunk.parameter -= step.learning_rate * (chunk.gradient + step.weight_decay * chunk.parameter)
 
 
 @breaks("descends")
 class Ascends(Descent, type="ascends"):
     """Goes uphill."""
 
-    def update(self, parameter, gradient, slots, scratch, step, learning_rate, weight_decay):
-        gradient *= -1
-        super().update(parameter, gradient, slots, scratch, step, learning_rate, weight_decay)
+    def update(self, chunk, step):
+        chunk.gradient *= -1
+        super().update(chunk, step)
 
 
 @breaks("rate")
 class OwnRate(Descent, type="own_rate"):
     """Takes the rate of its field, which no schedule changes."""
 
-    def update(self, parameter, gradient, slots, scratch, step, learning_rate, weight_decay):
-        super().update(parameter, gradient, slots, scratch, step, self.learning_rate, weight_decay)
+    def update(self, chunk, step):
+        super().update(chunk, Step(step.number, self.learning_rate, step.weight_decay))
 
 
 @breaks("zero gradient")
 class NoEpsilon(Descent, type="no_epsilon"):
     """The sign of the gradient by a division."""
 
-    def update(self, parameter, gradient, slots, scratch, step, learning_rate, weight_decay):
-        np.abs(gradient, out=scratch[0])
-        gradient /= scratch[0]
-        super().update(parameter, gradient, slots, scratch, step, learning_rate, weight_decay)
+    def update(self, chunk, step):
+        np.abs(chunk.gradient, out=chunk.scratch[0])
+        chunk.gradient /= chunk.scratch[0]
+        super().update(chunk, step)
 
 
 @breaks("weight decay")
 class NoDecay(Descent, type="no_decay"):
     """Passes the decay over."""
 
-    def update(self, parameter, gradient, slots, scratch, step, learning_rate, weight_decay):
-        super().update(parameter, gradient, slots, scratch, step, learning_rate, 0.0)
+    def update(self, chunk, step):
+        super().update(chunk, Step(step.number, step.learning_rate, 0.0))
 
 
 @breaks("weight decay")
 class DecaysAll(Descent, type="decays_all"):
     """Takes the decay of its field, for biases too."""
 
-    def update(self, parameter, gradient, slots, scratch, step, learning_rate, weight_decay):
-        decay = weight_decay or self.weight_decay
-        super().update(parameter, gradient, slots, scratch, step, learning_rate, decay)
+    def update(self, chunk, step):
+        decay = step.weight_decay or self.weight_decay
+        super().update(chunk, Step(step.number, step.learning_rate, decay))
 
 
 @breaks("same in every process")
@@ -1457,26 +1458,26 @@ class SlotsOfASet(Descent, type="slots_of_a_set"):
 class DecaysTwice(Descent, type="decays_twice"):
     """Takes the decay off the parameter, and adds it to the gradient."""
 
-    def update(self, parameter, gradient, slots, scratch, step, learning_rate, weight_decay):
-        parameter *= 1 - learning_rate * weight_decay
-        super().update(parameter, gradient, slots, scratch, step, learning_rate, weight_decay)
+    def update(self, chunk, step):
+        chunk.parameter *= 1 - step.learning_rate * step.weight_decay
+        super().update(chunk, step)
 
 
 @breaks("rate")
 class SquareOfTheRate(Descent, type="square_of_the_rate"):
     """Multiplies by the rate twice."""
 
-    def update(self, parameter, gradient, slots, scratch, step, learning_rate, weight_decay):
-        gradient *= 1000 * learning_rate
-        super().update(parameter, gradient, slots, scratch, step, learning_rate, weight_decay)
+    def update(self, chunk, step):
+        chunk.gradient *= 1000 * step.learning_rate
+        super().update(chunk, step)
 
 
 @breaks("late steps")
 class EndsEarly(Descent, type="ends_early"):
     """Learns nothing from step 1,000 on."""
 
-    def update(self, parameter, gradient, slots, scratch, step, learning_rate, weight_decay):
-        super().update(parameter, gradient, slots, scratch, step, learning_rate * (step < 1000), weight_decay)
+    def update(self, chunk, step):
+        super().update(chunk, Step(step.number, step.learning_rate * (step.number < 1000), step.weight_decay))
 
 
 # Initializers

@@ -30,8 +30,8 @@ def scale_free(layer, dtype):
 
 
 def descent(optimizer, dtype):
-    def update(parameter, gradient, slots, scratch, step, learning_rate, weight_decay):
-        parameter -= learning_rate * (gradient + weight_decay * parameter)
+    def update(chunk, step):
+        chunk.parameter -= step.learning_rate * (chunk.gradient + step.weight_decay * chunk.parameter)
 
     update.whole = True
     return update
@@ -87,8 +87,8 @@ def first_row(context, x):
     return tanh(context, x)
 
 
-def no_decay(parameter, gradient, slots, scratch, step, learning_rate, weight_decay):
-    parameter -= learning_rate * gradient
+def no_decay(chunk, step):
+    chunk.parameter -= step.learning_rate * chunk.gradient
 
 
 def of_the_first_class(context, logits, target):

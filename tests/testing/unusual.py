@@ -244,12 +244,12 @@ class VelocityWithRate(Optimizer, type="velocity_with_rate"):
     slots = ("velocity",)
     scratch = 0
 
-    def update(self, parameter, gradient, slots, scratch, step, learning_rate, weight_decay):
-        parameter *= 1 - learning_rate * weight_decay
-        slots[0] *= 0.9
-        gradient *= learning_rate
-        slots[0] += gradient
-        parameter -= slots[0]
+    def update(self, chunk, step):
+        chunk.parameter *= 1 - step.learning_rate * step.weight_decay
+        chunk.slots[0] *= 0.9
+        chunk.gradient *= step.learning_rate
+        chunk.slots[0] += chunk.gradient
+        chunk.parameter -= chunk.slots[0]
 
 
 class Restarts(Schedule, type="restarts"):

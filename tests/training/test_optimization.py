@@ -23,9 +23,10 @@ def test_a_kernel_is_given_chunks_or_all_that_has_one_weight_decay(registry, who
     calls = []
 
     def maker(optimizer, dtype):
-        def update(parameter, gradient, slots, scratch, step, learning_rate, weight_decay):
-            calls.append((len(parameter), weight_decay))
-            optimizer.update(parameter, gradient, slots, [np.empty_like(parameter)], step, learning_rate, weight_decay)
+        def update(chunk, step):
+            calls.append((len(chunk.parameter), step.weight_decay))
+            chunk.scratch = [np.empty_like(chunk.parameter)]
+            optimizer.update(chunk, step)
 
         update.whole = whole
         return update

@@ -24,7 +24,7 @@ def test_every_part_of_a_step_has_a_row():
     network = modnet.build(SPEC)
     before = network.parameters.flat.copy(), network.state.flat.copy()
     x, y = RNG.standard_normal((100, 20)), RNG.standard_normal((100, 3))
-    profile = network.profile(x, y, batch_size=16, repeats=9)
+    profile = modnet.profile(network, x, y, batch_size=16, repeats=9)
     assert [(row.name, row.type) for row in profile.rows] == [
         ("(batch)", ""),
         ("linear_1", "linear"),
@@ -48,7 +48,7 @@ def test_every_part_of_a_step_has_a_row():
 
 def test_forward_and_backward_count_for_themselves():
     network = modnet.build(SPEC)
-    *_, first, _, _, second, _, _ = network.profile(np.zeros((32, 20)), np.zeros((32, 3)), repeats=1).rows
+    *_, first, _, _, second, _, _ = modnet.profile(network, np.zeros((32, 20)), np.zeros((32, 3)), repeats=1).rows
     operations = 2 * 32 * 20 * 30
     # The first layer's gradient goes to its weights alone.
     assert (first.forward_operations, first.backward_operations) == (operations, operations)
@@ -63,16 +63,16 @@ def test_the_loss_is_measured_jointly_as_in_training():
         "network": {"input": [4], "layers": [{"type": "linear", "out_features": 3}, "softmax"]},
         "training": {"loss": "cross_entropy"},
     }
-    rows = modnet.build(spec).profile(RNG.random((8, 4)), RNG.integers(0, 3, 8), repeats=1).rows
+    rows = modnet.profile(modnet.build(spec), RNG.random((8, 4)), RNG.integers(0, 3, 8), repeats=1).rows
     assert [row.type for row in rows] == ["", "linear", "cross_entropy", "adam"]
 
 
 def test_a_variable_axis_counts_as_long_as_it_is():
     network = modnet.build({"network": {"input": ["variable", 4], "layers": [{"type": "linear", "out_features": 3}]}})
-    _, linear, _ = network.profile(np.zeros((2, 50, 4)), repeats=1).rows
+    _, linear, _ = modnet.profile(network, np.zeros((2, 50, 4)), repeats=1).rows
     assert linear.forward_operations == 2 * 2 * 50 * 4 * 3
 
 
 def test_without_targets_there_is_no_loss():
-    rows = modnet.build(SPEC).profile(np.zeros((16, 20)), repeats=1).rows
+    rows = modnet.profile(modnet.build(SPEC), np.zeros((16, 20)), repeats=1).rows
     assert [row.name for row in rows if row.name.startswith("(")] == ["(batch)", "(optimizer)"]

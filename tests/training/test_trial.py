@@ -10,8 +10,8 @@ import modnet
 from modnet import Callback
 from modnet.data.batches import ArrayBatches
 from modnet.data.dataset import Dataset
+from modnet.training.evaluation import Evaluation
 from modnet.training.objective import Objective
-from modnet.training.trainer import Evaluation
 from modnet.training.trial import look_over
 from tests.training.problem import SPEC, blobs
 

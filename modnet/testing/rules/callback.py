@@ -57,7 +57,7 @@ class Trial(of_component.Trial):
             alone: whether the run does without the callback.
         """
         from modnet.training.checkpoint import write
-        from modnet.training.trainer import train
+        from modnet.training.train import train
 
         spec: Any = {"network": {"input": [2], "layers": [{"type": "linear", "out_features": 2}, "softmax"]}}
         network = build(spec, seed=0, registry=self.registry)

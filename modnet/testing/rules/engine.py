@@ -173,7 +173,7 @@ def threads(trial: Trial) -> str:
     ),
 )
 def learns(trial: Trial) -> str:
-    from modnet.training.trainer import train
+    from modnet.training.train import train
 
     network, teacher = trial.network(), trial.network(seed=1)
     if not network.trainable_size:

@@ -101,7 +101,8 @@ class Trial(of_component.Trial):
         context.rng = np.random.default_rng(seed)
         context.begin()
         context.output_mask = common_mask(context.masks)
-        return self.component.forward(context, *((x.copy() for x in inputs) if copy else inputs))
+        output: Array = self.component.forward(context, *((x.copy() for x in inputs) if copy else inputs))
+        return output
 
     def backward(self, context: Context, gradient: Array) -> tuple[Any, ...]:
         result = self.component.backward(context, gradient)

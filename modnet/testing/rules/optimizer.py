@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from modnet.arrays import Array
-from modnet.kinds.optimizer import Optimizer
+from modnet.kinds.optimizer import Chunk, Optimizer, Step
 from modnet.testing.contract import Broken, Rules
 from modnet.testing.rules import component as of_component
 from modnet.testing.rules.component import GlobalNumbers, same, same_bytes
@@ -58,17 +58,15 @@ class State:
         else:
             gradient = gradient.astype(dtype)
         self.steps += 1
+        step = Step(
+            self.steps,
+            optimizer.learning_rate if rate is None else rate,
+            optimizer.weight_decay if decay is None else decay,
+        )
         for start, end in zip((0, *cuts), (*cuts, gradient.size), strict=True):
             scratch = [np.full(end - start, scratch_fill, dtype) for _ in range(optimizer.scratch)]
-            optimizer.update(
-                self.parameter[start:end],
-                gradient[start:end],
-                [slot[start:end] for slot in self.slots],
-                scratch,
-                self.steps,
-                optimizer.learning_rate if rate is None else rate,
-                optimizer.weight_decay if decay is None else decay,
-            )
+            slots = [slot[start:end] for slot in self.slots]
+            optimizer.update(Chunk(self.parameter[start:end], gradient[start:end], slots, scratch), step)
 
 
 class Trial(of_component.Trial):
@@ -95,8 +93,8 @@ def slots(trial: Trial) -> str:
 
 @RULES.rule(
     "runs",
-    "update changes `parameter` and `slots` in place and returns nothing; it gets as many slots and scratch arrays as "
-    "the class says, the slots zero at first, and steps counted from 1.",
+    "update changes chunk.parameter and chunk.slots in place and returns nothing; a chunk has as many slots and "
+    "scratch arrays as the class says, the slots zero at first, and steps counted from 1.",
     after=("slots",),
 )
 def runs(trial: Trial) -> str:
@@ -169,7 +167,8 @@ def scratch(trial: Trial) -> str:
 
 @RULES.rule(
     "memory",
-    "update allocates nothing of a chunk's size: in-place operations and out=scratch[...]; raise `scratch` for more.",
+    "update allocates nothing of a chunk's size: in-place operations and out=chunk.scratch[...]; raise "
+    "`scratch` for more.",
     after=("runs",),
 )
 def memory(trial: Trial) -> str:
@@ -177,21 +176,17 @@ def memory(trial: Trial) -> str:
 
     size = 1 << 15
     state = State(trial.component, size=size)
-    arguments = (
-        state.parameter,
-        state.rng.standard_normal(size),
-        state.slots,
-        [np.zeros(size) for _ in range(trial.component.scratch)],
-    )
+    scratch = [np.zeros(size) for _ in range(trial.component.scratch)]
+    chunk = Chunk(state.parameter, state.rng.standard_normal(size), state.slots, scratch)
     rates = (trial.component.learning_rate, trial.component.weight_decay)
-    trial.component.update(*arguments, 1, *rates)
+    trial.component.update(chunk, Step(1, *rates))
     started = not tracemalloc.is_tracing()
     if started:
         tracemalloc.start()
     try:
         before = tracemalloc.get_traced_memory()[0]
         tracemalloc.reset_peak()
-        trial.component.update(*arguments, 2, *rates)
+        trial.component.update(chunk, Step(2, *rates))
         peak = tracemalloc.get_traced_memory()[1] - before
     finally:
         if started:
@@ -251,7 +246,7 @@ def descends(trial: Trial) -> str:
 
 @RULES.rule(
     "rate",
-    "The size of a step is governed by the argument learning_rate, which has the schedule in it, not by the field.",
+    "The size of a step is governed by step.learning_rate, which has the schedule in it, not by the field.",
     after=("runs",),
 )
 def rate(trial: Trial) -> str:
@@ -288,7 +283,7 @@ def rate(trial: Trial) -> str:
 
 @RULES.rule(
     "late steps",
-    "Powers of `step` may come to 0 or 1 and not to inf, and learning goes on after any number of steps.",
+    "Powers of step.number may come to 0 or 1 and not to inf, and learning goes on after any number of steps.",
     after=("runs", "nothing hidden"),
 )
 def late_steps(trial: Trial) -> str:
@@ -348,7 +343,7 @@ def _check_amount(trial: Trial) -> None:
 
 @RULES.rule(
     "weight decay",
-    "The argument weight_decay, 0 for biases and norms, draws parameters towards 0; the field says "
+    "step.weight_decay, 0 for biases and norms, draws parameters towards 0; the field says "
     "nothing of them. It is "
     "applied once: theta -= eta lambda theta, or g += lambda theta.",
     after=("runs", "zero gradient"),
@@ -370,6 +365,7 @@ def weight_decay(trial: Trial) -> str:
     if not np.array_equal(undecayed.parameter, start):
         change = float(np.abs(undecayed.parameter - start).max())
         raise Broken(
-            f"with the argument 0, as for biases, and the field weight_decay = 0.1, parameters move by {change:.3g}"
+            f"with step.weight_decay = 0, as for biases, and the field weight_decay = 0.1, "
+            f"parameters move by {change:.3g}"
         )
     return "0.1 and 0"

@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from modnet.optimizers import nadam_momentum, nadam_momentum_product, negligible
+from modnet.optimizers.adaptive import nadam_momentum, nadam_momentum_product
+from modnet.optimizers.moments import negligible
 from modnet_numba.compiling import inlined, loop
 from modnet_numba.mathematics import ONE, ZERO, constant
 
@@ -49,14 +50,16 @@ def sgd(optimizer: Any, dtype: np.dtype[Any]) -> Update:
     real = dtype.type
 
     @whole
-    def plain(parameter, gradient, slots, scratch, step, learning_rate, weight_decay):
-        sgd_step(parameter, gradient, real(learning_rate), real(1 - learning_rate * weight_decay))
+    def plain(chunk, step):
+        keep = 1 - step.learning_rate * step.weight_decay
+        sgd_step(chunk.parameter, chunk.gradient, real(step.learning_rate), real(keep))
 
     @whole
-    def with_momentum(parameter, gradient, slots, scratch, step, learning_rate, weight_decay):
-        undamped = 1 - optimizer.dampening if step > 1 else 1
+    def with_momentum(chunk, step):
+        undamped = 1 - optimizer.dampening if step.number > 1 else 1
         numbers = (real(optimizer.momentum), real(undamped), optimizer.nesterov)
-        momentum_step(parameter, gradient, slots[0], *numbers, real(learning_rate), real(weight_decay))
+        rates = (real(step.learning_rate), real(step.weight_decay))
+        momentum_step(chunk.parameter, chunk.gradient, chunk.slots[0], *numbers, *rates)
 
     return with_momentum if optimizer.momentum else plain
 
@@ -76,12 +79,12 @@ def adam(optimizer: Any, dtype: np.dtype[Any], decoupled: bool = False) -> Updat
     real = dtype.type
 
     @whole
-    def update(parameter, gradient, slots, scratch, step, learning_rate, weight_decay):
-        root_factor = optimizer.root_factor(step)
-        rate = learning_rate * (1 - optimizer.beta1) / (1 - optimizer.beta1**step) / root_factor
+    def update(chunk, step):
+        root_factor = optimizer.root_factor(step.number)
+        rate = step.learning_rate * (1 - optimizer.beta1) / (1 - optimizer.beta1**step.number) / root_factor
         numbers = (optimizer.beta1, optimizer.beta2, optimizer.epsilon / root_factor, rate)
-        decay = (0.0, 1 - learning_rate * weight_decay) if decoupled else (weight_decay, 1.0)
-        adam_step(parameter, gradient, *slots, *map(real, numbers), *map(real, decay))
+        decay = (0.0, 1 - step.learning_rate * step.weight_decay) if decoupled else (step.weight_decay, 1.0)
+        adam_step(chunk.parameter, chunk.gradient, *chunk.slots, *map(real, numbers), *map(real, decay))
 
     return update
 
@@ -105,16 +108,16 @@ def nadam(optimizer: Any, dtype: np.dtype[Any]) -> Update:
     real = dtype.type
 
     @whole
-    def update(parameter, gradient, slots, scratch, step, learning_rate, weight_decay):
+    def update(chunk, step):
         beta1, momentum_decay = optimizer.beta1, optimizer.momentum_decay
-        mu, mu_next = (nadam_momentum(beta1, momentum_decay, t) for t in (step, step + 1))
-        product = nadam_momentum_product(beta1, momentum_decay, step)
+        mu, mu_next = (nadam_momentum(beta1, momentum_decay, t) for t in (step.number, step.number + 1))
+        product = nadam_momentum_product(beta1, momentum_decay, step.number)
         of_gradient = (1 - mu) / (1 - product)
         of_first = (1 - beta1) * mu_next / (1 - product * mu_next)
-        root_factor = optimizer.root_factor(step)
-        epsilon, rate = optimizer.epsilon / root_factor, learning_rate * of_gradient / root_factor
-        numbers = (beta1, optimizer.beta2, of_first / of_gradient, epsilon, rate, weight_decay)
-        nadam_step(parameter, gradient, *slots, *map(real, numbers))
+        root_factor = optimizer.root_factor(step.number)
+        epsilon, rate = optimizer.epsilon / root_factor, step.learning_rate * of_gradient / root_factor
+        numbers = (beta1, optimizer.beta2, of_first / of_gradient, epsilon, rate, step.weight_decay)
+        nadam_step(chunk.parameter, chunk.gradient, *chunk.slots, *map(real, numbers))
 
     return update
 
@@ -145,12 +148,12 @@ def rmsprop(optimizer: Any, dtype: np.dtype[Any]) -> Update:
     numbers = (optimizer.smoothing, 1 - optimizer.smoothing, optimizer.momentum, optimizer.epsilon / root_factor)
 
     @whole
-    def update(parameter, gradient, slots, scratch, step, learning_rate, weight_decay):
-        nothing = parameter[:0]
-        first = slots[1] if optimizer.centered else nothing
-        velocity = slots[-1] if optimizer.momentum else nothing
-        rest = (learning_rate / root_factor, weight_decay)
-        rmsprop_step(parameter, gradient, slots[0], first, velocity, *map(real, (*numbers, *rest)))
+    def update(chunk, step):
+        nothing = chunk.parameter[:0]
+        first = chunk.slots[1] if optimizer.centered else nothing
+        velocity = chunk.slots[-1] if optimizer.momentum else nothing
+        rest = (step.learning_rate / root_factor, step.weight_decay)
+        rmsprop_step(chunk.parameter, chunk.gradient, chunk.slots[0], first, velocity, *map(real, (*numbers, *rest)))
 
     return update
 
@@ -168,8 +171,9 @@ def adagrad(optimizer: Any, dtype: np.dtype[Any]) -> Update:
     real = dtype.type
 
     @whole
-    def update(parameter, gradient, slots, scratch, step, learning_rate, weight_decay):
-        adagrad_step(parameter, gradient, *slots, real(optimizer.epsilon), real(learning_rate), real(weight_decay))
+    def update(chunk, step):
+        numbers = (optimizer.epsilon, step.learning_rate, step.weight_decay)
+        adagrad_step(chunk.parameter, chunk.gradient, *chunk.slots, *map(real, numbers))
 
     return update
 
@@ -190,8 +194,8 @@ def lion(optimizer: Any, dtype: np.dtype[Any]) -> Update:
     numbers = (of_first, optimizer.beta2, negligible(dtype))
 
     @whole
-    def update(parameter, gradient, slots, scratch, step, learning_rate, weight_decay):
-        rest = (learning_rate, 1 - learning_rate * weight_decay)
-        lion_step(parameter, gradient, *slots, *map(dtype.type, (*numbers, *rest)))
+    def update(chunk, step):
+        rest = (step.learning_rate, 1 - step.learning_rate * step.weight_decay)
+        lion_step(chunk.parameter, chunk.gradient, *chunk.slots, *map(dtype.type, (*numbers, *rest)))
 
     return update

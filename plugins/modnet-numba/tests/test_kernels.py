@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from modnet.errors import DataError
+from modnet.kinds.optimizer import Chunk, Step
 from modnet.layers import LayerNorm, RMSNorm
 from modnet.losses import BinaryCrossEntropy, CrossEntropy
 from modnet.testing.gradients import layer_context, layer_gradient_errors
@@ -129,9 +130,9 @@ def test_an_optimizer_does_what_its_numpy_code_does(optimizer, size, dtype):
     assert update.whole
     for step in (1, 2, 3, 64):  # At the 64th, moments that are about to become subnormal are rounded.
         gradient = numbers(size, dtype, seed=step)
-        rest = (step, 0.01, optimizer.weight_decay)
-        optimizer.update(parameters[0], gradient.copy(), slots[0], scratch, *rest)
-        update(parameters[1], gradient, slots[1], [], *rest)
+        rates = Step(step, 0.01, optimizer.weight_decay)
+        optimizer.update(Chunk(parameters[0], gradient.copy(), slots[0], scratch), rates)
+        update(Chunk(parameters[1], gradient, slots[1]), rates)
         assert_close(parameters[1], parameters[0], 400)
         for found, expected in zip(slots[1], slots[0], strict=True):
             assert_close(found, expected, 400)
@@ -141,9 +142,8 @@ def test_an_optimizer_does_what_its_numpy_code_does(optimizer, size, dtype):
 def test_a_parameter_with_a_gradient_of_nan_becomes_nan(optimizer, dtype):
     parameter, gradient = numbers(100, dtype), numbers(100, dtype, seed=1)
     gradient[5] = np.nan
-    kernel(optimizer, "update", dtype)(
-        parameter, gradient, [np.zeros(100, dtype) for _ in optimizer.slots], [], 1, 0.01, 0.0
-    )
+    chunk = Chunk(parameter, gradient, [np.zeros(100, dtype) for _ in optimizer.slots])
+    kernel(optimizer, "update", dtype)(chunk, Step(1, 0.01))
     assert np.flatnonzero(np.isnan(parameter)).tolist() == [5]
 
 

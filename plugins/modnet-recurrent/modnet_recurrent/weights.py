@@ -27,7 +27,8 @@ def from_torch(
         prefix: what stands before torch's names, such as "encoder.".
 
     Returns:
-        Parameter name -> array. To load it: `network.load_parameters({f"lstm_1.{name}": array for ...}, strict=False)`.
+        Parameter name -> array. To load it, take `{f"lstm_1.{name}": array for name, array in ...}` as the source of
+        `modnet.load_parameters(network, source, strict=False)`.
 
     Raises:
         DataError: the weights are not there, or there is a projection, which these layers do not have.

@@ -35,7 +35,7 @@ def pair(kind, size, dtype, mask_value=None, bidirectional=False, bias=True, **o
     state = theirs.state_dict()
     for name in ("both.forward", "both.backward") if bidirectional else ("one",):
         weights = from_torch(state, reverse=name == "both.backward")
-        ours.load_parameters({f"{name}.{key}": value for key, value in weights.items()}, strict=False)
+        modnet.load_parameters(ours, {f"{name}.{key}": value for key, value in weights.items()}, strict=False)
     return ours, theirs
 
 
@@ -148,7 +148,7 @@ def test_the_last_states_of_both_directions(kind, masked):
     theirs = getattr(torch.nn, kind.upper())(3, 4, batch_first=True, bidirectional=True).double()
     for name in ("forward", "backward"):
         weights = from_torch(theirs.state_dict(), reverse=name == "backward")
-        ours.load_parameters({f"both.{name}.{key}": value for key, value in weights.items()}, strict=False)
+        modnet.load_parameters(ours, {f"both.{name}.{key}": value for key, value in weights.items()}, strict=False)
     x = sequences(size, np.float64)
     lengths = [9, 1, 4, 9, 2, 8] if masked else [9] * 6
     for sequence, length in zip(x, lengths, strict=True):
@@ -217,7 +217,7 @@ def test_an_encoder_and_a_decoder(kind):
     encoder, decoder = (getattr(torch.nn, kind.upper())(width, 6, batch_first=True).double() for width in (3, 2))
     for name, module in (("encoder", encoder), ("decoder", decoder)):
         weights = from_torch(module.state_dict())
-        ours.load_parameters({f"{name}.{key}": value for key, value in weights.items()}, strict=False)
+        modnet.load_parameters(ours, {f"{name}.{key}": value for key, value in weights.items()}, strict=False)
     source, target = sequences((4, 7, 3, 0), np.float64), sequences((4, 5, 2, 0), np.float64, seed=1)
     expected, _ = decoder(torch.from_numpy(target), encoder(torch.from_numpy(source))[1])
     gradient = np.random.default_rng(1).standard_normal(expected.shape)
@@ -237,7 +237,8 @@ def test_two_layers_under_a_prefix():
     ours = modnet.build({"network": {"input": ["variable", 3], "dtype": "float64", "layers": layers}})
     for number in range(2):
         weights = from_torch(theirs.state_dict(), number=number, prefix="encoder.")
-        ours.load_parameters({f"gru_{number + 1}.{name}": array for name, array in weights.items()}, strict=False)
+        named = {f"gru_{number + 1}.{name}": array for name, array in weights.items()}
+        modnet.load_parameters(ours, named, strict=False)
     x = sequences((2, 5, 3, 4), np.float64)
     expected, _ = theirs["encoder"](torch.from_numpy(x))
     np.testing.assert_allclose(ours.predict(x), expected.detach(), rtol=1e-12, atol=1e-14)

@@ -1,41 +1,15 @@
-"""Options that several commands have."""
+"""`--set KEY=VALUE`: values of a spec that the command line replaces."""
 
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from collections.abc import Sequence
+from typing import Any
 
 import click
 
 from modnet.configuration.checker import DEEPEST
 from modnet.words import legible
-
-F = TypeVar("F", bound=Callable[..., Any])
-
-
-def plugin_option(command: F) -> F:
-    return click.option(
-        "--plugin",
-        "plugins",
-        multiple=True,
-        metavar="FILE",
-        help="Run a Python file first, and know the components it defines. Can be given several times.",
-    )(command)
-
-
-def set_option(command: F) -> F:
-    return click.option(
-        "--set",
-        "settings",
-        multiple=True,
-        metavar="KEY=VALUE",
-        help="Replace a value of the spec: --set training.epochs=3. Can be given several times.",
-    )(command)
-
-
-def json_option(command: F) -> F:
-    return click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")(command)
 
 
 def parse_settings(settings: Sequence[str]) -> dict[str, Any]:

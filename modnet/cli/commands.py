@@ -1,0 +1,439 @@
+"""The table of the built-in commands: what each is called, what it takes and what its help says.
+
+Nothing but click is imported here, and a command's body, `run` in the module of its name, when it runs. So
+`modnet --help`, `modnet train --help` and the completion of a shell cost no more than this table.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from inspect import cleandoc
+from pathlib import Path
+from typing import Any
+
+import click
+
+
+class Command(click.Command):
+    """A row of the table.
+
+    Its body takes the parameters by their names; what it gives is the exit status, None meaning 0.
+
+    Args:
+        name: as it is typed; the body's module is called so too, with _ for -.
+        summary: one line for the list of commands.
+        text: the help, as click wraps it: a paragraph after a line with \\b alone stays as it is.
+        parameters: the arguments and options, in the order of the help.
+    """
+
+    def __init__(self, name: str, summary: str, text: str, *parameters: click.Parameter) -> None:
+        super().__init__(name, params=list(parameters), help=cleandoc(text), short_help=summary, callback=self._run)
+
+    @property
+    def module(self) -> str:
+        """The module of its body."""
+        return f"modnet.cli.{str(self.name).replace('-', '_')}"
+
+    def _run(self, **values: Any) -> None:
+        status = import_module(self.module).run(**values)
+        click.get_current_context().exit(status or 0)
+
+
+def _argument(name: str, **options: Any) -> click.Argument:
+    return click.Argument([name], **{"type": click.Path(), **options})
+
+
+def _option(*names: str, **options: Any) -> click.Option:
+    return click.Option(names, **options)
+
+
+def _file(*names: str, **options: Any) -> click.Option:
+    return click.Option(names, **{"metavar": "FILE", "type": click.Path(), **options})
+
+
+def _pairs(*names: str, metavar: str, help: str) -> click.Option:
+    return click.Option(names, multiple=True, metavar=metavar, help=f"{help} Can be given several times.")
+
+
+PLUGIN = _pairs(
+    "--plugin", "plugins", metavar="FILE", help="Run a Python file first, and know the components it defines."
+)
+SET = _pairs("--set", "settings", metavar="KEY=VALUE", help="Replace a value of the spec: --set training.epochs=3.")
+JSON = _option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
+
+_ROWS = (
+    Command(
+        "new-spec",
+        "Write a first spec for a table.",
+        """
+        Look at a .csv or .tsv table and write a spec that predicts the target from the other columns.
+
+        The spec is meant to be read and changed; it says why it is as it is. An existing file is not overwritten.
+
+        \b
+        Example:
+          modnet new-spec penguins.csv --target species -o penguins.toml
+        """,
+        _argument("data"),
+        _option(
+            "--target",
+            "targets",
+            multiple=True,
+            required=True,
+            metavar="COLUMN",
+            help="What to predict. Several for numbers.",
+        ),
+        _file("-o", "--output", help="Where to; by default the screen."),
+    ),
+    Command(
+        "train",
+        "Train the network of a spec and write a model file.",
+        """
+        Train the network of SPEC with the data that it names, and write a model file.
+
+        Ctrl-C stops after the step that is being made; what was learnt is written, and the exit status is 130. So does
+        SIGTERM, with status 143, and SIGHUP, with 129. A run that diverges writes nothing, unless early_stopping had
+        kept the best weights: those are written, and the status is 1. A second Ctrl-C stops at once and writes nothing.
+        The status is 0 only where the model of the whole run is in its place.
+
+        Checkpoints go where the spec's checkpoint callback says. Without one they are written every five minutes, and
+        when the run is stopped, to a folder beside the model file (digits.checkpoints), which is removed when the model
+        of the finished run is written. With --resume the run goes on from the newest, to the same result as if it had
+        never been stopped. It has to be the same network, training and data, whatever the number of epochs and the
+        callbacks.
+
+        \b
+        Example:
+          modnet train penguins.toml -o models/penguins.modnet --set training.epochs=5
+
+        \b
+        JSON: {"model", "bytes", "parameters", "epochs", "best_epoch", "stopped",
+               "metrics": {figure: value}, "history": {figure: [value of each epoch]},
+               "profile": {"batch", "seconds", "peak_gflops",
+                 "rows": [{"name", "type", "forward", "backward", "bytes",
+                           "forward_gflops", "backward_gflops"}]}}
+
+        The profile is there with --profile only; its times are in seconds.
+        """,
+        _argument("spec"),
+        _file(
+            "-o",
+            "--output",
+            help="The model file; by default the spec's name with .modnet, here.",
+        ),
+        PLUGIN,
+        SET,
+        _option("--resume", is_flag=True, help="Go on where an earlier run of this spec was stopped."),
+        _option("--profile", "profiled", is_flag=True, help="Show at the end where the time of a step goes."),
+        JSON,
+    ),
+    Command(
+        "predict",
+        "Predict for new data with a model file.",
+        """
+        Predict for every row of DATA: a .csv or .tsv table, arrays in .npz or .npy, or - for a table on standard input.
+
+        A model that was trained on a table or on labels gives names and probabilities. In a .npz file are the network's
+        outputs as they are, called by their names. In a table a name that a spreadsheet would take for a formula has an
+        apostrophe before it, which a warning tells.
+
+        \b
+        Examples:
+          modnet predict penguins.modnet new.csv
+          modnet predict digits.modnet images.npz -o digits.csv
+        """,
+        _argument("model"),
+        _argument("data"),
+        _file(
+            "-o",
+            "--output",
+            default="-",
+            help="A .csv, .tsv or .npz file; by default the screen.",
+        ),
+        PLUGIN,
+    ),
+    Command(
+        "evaluate",
+        "Measure the loss and the metrics of a model on data.",
+        """
+        Measure the loss and the metrics that a model was trained with on DATA, which has the targets too.
+
+        DATA is a .csv or .tsv table, arrays in .npz, or - for a table on standard input.
+
+        \b
+        Example:
+          modnet evaluate penguins.modnet test.csv
+
+        \b
+        JSON: {"model", "data", "rows", "metrics": {figure: value}}
+        """,
+        _argument("model"),
+        _argument("data"),
+        PLUGIN,
+        JSON,
+    ),
+    Command(
+        "check",
+        "Find all faults of a spec.",
+        """
+        Find all faults of SPEC: wrong keys and values, shapes that do not fit, data that do not fit the network.
+
+        The exit status is 2 where there are some.
+
+        \b
+        Example:
+          modnet check digits.toml
+
+        \b
+        JSON: {"spec", "nodes", "parameters", "notes": [text], "problems":
+               [{"file", "line", "column", "length", "path", "message", "hint"}]}
+        """,
+        _argument("spec"),
+        PLUGIN,
+        SET,
+        JSON,
+    ),
+    Command(
+        "summary",
+        "Show the nodes of a network, with their shapes and sizes.",
+        """
+        Show the nodes of the network in a spec or a model file: shapes of one sample, parameters, multiply-adds.
+
+        \b
+        Example:
+          modnet summary digits.toml
+
+        \b
+        JSON: {"inputs": {name: shape}, "parameters", "multiply_adds", "dtype",
+               "bytes", "nodes": [{"name", "type", "shape", "parameters",
+               "multiply_adds", "trainable"}]}; a variable axis is null
+        """,
+        _argument("file", metavar="SPEC|MODEL"),
+        PLUGIN,
+        SET,
+        JSON,
+    ),
+    Command(
+        "inspect",
+        "Show what a model file says about itself.",
+        """
+        Show what is in a model file: who made it, what it needs and whether that is installed, its nodes and arrays.
+
+        Only the header is read: no plugin is imported, no network is built, and the arrays' checksums are not compared
+        (modnet verify does that).
+
+        \b
+        Example:
+          modnet inspect digits.modnet
+
+        \b
+        JSON: {"file", "format", "bytes", "id", "made_by",
+               "needs": [{"distribution", "version", "components", "installed",
+               "missing", "status"}], "features", "spec", "schema", "history",
+               "metrics", "epochs", "metadata", "checkpoint": {"step", "epoch"},
+               "other",
+               "nodes": [{"name", "type"}],
+               "groups": [{"name", "dtype", "arrays", "bytes"}],
+               "arrays": [{"name", "group", "dtype", "shape", "bytes"}]}
+        """,
+        _argument("model"),
+        JSON,
+    ),
+    Command(
+        "verify",
+        "Check that model files are whole.",
+        """
+        Read all of every MODEL and compare it with its checksums; say what is damaged, and what can still be read.
+
+        The exit status is 0 where all files are whole, 1 where one is damaged, and 2 where one is not there or is no
+        model file. No plugin is imported, no network is built.
+
+        \b
+        Example:
+          modnet verify models/*.modnet
+
+        \b
+        JSON: [{"file", "whole", "error", "bytes", "id",
+               "segments": [{"group", "offset", "bytes", "whole", "missing",
+               "arrays": [name]}]}]
+        """,
+        _argument("models", metavar="MODEL...", type=click.Path(), nargs=-1, required=True),
+        JSON,
+    ),
+    Command(
+        "diff",
+        "Show what differs between two model files.",
+        """
+        Show what differs between two model files: spec, origins of components, table, figures, and arrays.
+
+        The exit status is 0 where they hold the same, 1 where they differ, and 2 where that cannot be told. No plugin
+        is imported, no network is built.
+
+        \b
+        Example:
+          modnet diff before.modnet after.modnet
+
+        \b
+        JSON: {"a", "b", "same", "identical", "header": [{"path", "a", "b"}],
+               "only_in_a": [{"group", "name"}], "only_in_b": [{"group", "name"}],
+               "arrays": [{"group", "name", "dtypes", "shapes", "differing",
+               "largest", "mean"}]}
+        """,
+        _argument("a"),
+        _argument("b"),
+        JSON,
+    ),
+    Command(
+        "edit",
+        "Change a model file: drop, convert, rename, merge, annotate.",
+        """
+        Write a changed copy of a model file, or change it in place.
+
+        No plugin is imported, no network is built. What is not asked for stays as it is. OUT is replaced as a whole or
+        not at all; a damaged MODEL is refused, unless the damage is in what is left out.
+
+        \b
+        Examples:
+          modnet edit step-4800.modnet -o digits.modnet --drop-resume-state
+          modnet edit digits.modnet -o small.modnet --cast float16 --drop-history
+          modnet edit digits.modnet -o digits.modnet --set-metadata author=Ada
+          modnet edit digits.modnet -o merged.modnet --take linear_1=letters.modnet
+        """,
+        _argument("model"),
+        _option(
+            "-o",
+            "--output",
+            metavar="OUT",
+            type=click.Path(),
+            required=True,
+            help="Where to; MODEL itself changes it in place.",
+        ),
+        _option(
+            "--drop-resume-state",
+            is_flag=True,
+            help="Leave out what only going on with a training needs, such as the optimizer's arrays: a checkpoint "
+            "becomes a model.",
+        ),
+        _option("--drop-history", is_flag=True, help="Leave out the figures of each epoch."),
+        _option(
+            "--cast",
+            type=click.Choice(["float16", "float32", "float64"]),
+            help="Convert the numbers. float16 is for storing alone: loading widens it.",
+        ),
+        _pairs(
+            "--set-metadata",
+            "entries",
+            metavar="KEY=VALUE",
+            help="Set an entry of the metadata to a text.",
+        ),
+        _pairs(
+            "--set-metadata-json",
+            "values",
+            metavar="KEY=JSON",
+            help="Set an entry of the metadata to a number, list or other value.",
+        ),
+        _pairs(
+            "--remove-metadata",
+            "removed",
+            metavar="KEY",
+            help="Leave out an entry of the metadata.",
+        ),
+        _pairs(
+            "--take",
+            "taken",
+            metavar="NODE=FILE",
+            help="Take the arrays of a node from another model file.",
+        ),
+        _pairs(
+            "--rename",
+            "renamed",
+            metavar="OLD=NEW",
+            help="Rename a node, in the spec and in its arrays.",
+        ),
+    ),
+    Command(
+        "plugins",
+        "List what installed plugins offer, and what is broken.",
+        """
+        List the components, kernels and hooks of installed plugins. Each of them is imported, to see whether that
+        works.
+
+        With --times the first of a package pays for what they share.
+
+        \b
+        Example:
+          modnet plugins --all
+
+        \b
+        JSON: [{"kind", "type", "version", "plugin", "from", "error", "seconds"}]
+        """,
+        _option("--all", "everything", is_flag=True, help="The built-in components too."),
+        _option("--errors", is_flag=True, help="Only what is broken, with the traceback of each."),
+        _option("--times", is_flag=True, help="How long each took to import, the slowest first."),
+        JSON,
+    ),
+    Command(
+        "new-plugin",
+        "Write a plugin to start from.",
+        """
+        Write a distribution with a layer, an activation and a loss, their tests, a spec to train, a README, a licence
+        and a CI file.
+
+        It is called modnet-NAME, unless NAME begins so already, and lies in a folder of that name, which must not be
+        there yet. Its tests pass as it is; change it piece by piece. The licence is MIT: for another, replace LICENSE
+        and `license` in pyproject.toml.
+
+        \b
+        Example:
+          modnet new-plugin wave
+        """,
+        _argument("name"),
+        _option(
+            "--directory",
+            default=".",
+            metavar="DIR",
+            type=click.Path(file_okay=False, path_type=Path),
+            help="Where the plugin's folder is made; by default the current folder.",
+        ),
+    ),
+    Command(
+        "check-plugin",
+        "Prove that a plugin's components keep their contract.",
+        """
+        Examine what the installed DISTRIBUTION offers. Components by the rules of their kind: gradients, shapes,
+        dtypes, batches of any size, threads, model files and more. Kernels against the numpy code that they stand for.
+        Modules with hooks: can they be imported, and are there such hooks? Say what is broken and how to mend it.
+
+        Each component is tried in uses: its `examples()`, or some made from its defaults. A rule has passed or failed.
+        It is "not applicable" where it says nothing about such a component, and "not examined" for want of a library,
+        or because a rule that it builds upon has failed. The exit status is 1 where a rule is broken.
+
+        \b
+        Example:
+          modnet check-plugin modnet-wave
+
+        \b
+        JSON: [{"kind", "type", "label",
+                "rules": [{"rule", "status", "text", "remedy"}]}]
+        """,
+        _argument("distribution"),
+        _option("--rules", "by_rule", is_flag=True, help="Each rule, for each use that a component was tried in."),
+        JSON,
+    ),
+    Command(
+        "schema",
+        "Print the JSON Schema of a spec, for completion in an editor.",
+        """
+        Print the JSON Schema of a spec with every installed component in it, for completion and checks in an editor.
+
+        \b
+        Example:
+          modnet schema -o modnet.schema.json
+        """,
+        _file("-o", "--output", help="Where to; by default the screen."),
+    ),
+)
+
+COMMANDS = {str(row.name): row for row in _ROWS}
+"""Name -> command, in the order in which one needs them.
+        """

@@ -1,0 +1,172 @@
+"""A graph with its arrays: all that a pass needs of a network."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from modnet.arrays import Array, Shape
+from modnet.engine.graph import Graph, GraphNode
+from modnet.engine.parameters import FlatArray
+from modnet.memory import require, too_large
+from modnet.words import show
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Which arrays a network has; nothing is allocated.
+
+    Attributes:
+        parameters, state: name -> shape, in order.
+        decayed_size: elements at the front of the parameters that weight decay applies to.
+        trainable_size: elements at the front that are trained.
+    """
+
+    parameters: dict[str, tuple[int, ...]]
+    state: dict[str, tuple[int, ...]]
+    decayed_size: int
+    trainable_size: int
+
+    @classmethod
+    def of(cls, graph: Graph) -> Layout:
+        owners = [node for node in graph.nodes if node.owner is None]
+        found = [
+            (node.trainable, parameter.decay, f"{node.name}.{name}", parameter.shape)
+            for node in owners
+            for name, parameter in node.parameters.items()
+        ]
+        found.sort(key=lambda item: (not item[0], item[0] and not item[1]))
+        return cls(
+            {name: shape for _, _, name, shape in found},
+            {f"{node.name}.{name}": state.shape for node in owners for name, state in node.state.items()},
+            sum(math.prod(shape) for trainable, decay, _, shape in found if trainable and decay),
+            sum(math.prod(shape) for trainable, _, _, shape in found if trainable),
+        )
+
+    @property
+    def parameter_count(self) -> int:
+        """The elements of all parameters."""
+        return sum(map(math.prod, self.parameters.values()))
+
+    def nbytes(self, dtype: np.dtype[Any]) -> int:
+        """What all arrays take in memory."""
+        return (self.parameter_count + sum(map(math.prod, self.state.values()))) * dtype.itemsize
+
+
+class BuiltGraph:
+    """A graph with its arrays, which are allocated and filled when they are first asked for.
+
+    Attributes:
+        graph: its nodes, with shapes.
+        dtype: of its parameters and of everything that it computes.
+        layout: which arrays it has; who needs shapes alone (summary, check) never allocates them.
+        seed: what the arrays are drawn with; None where they come from elsewhere.
+        parameters: name -> array, `linear_1.weight`; all are views of one flat array. Those that weight decay applies
+            to come first, then the other trainable ones, then the frozen ones.
+        state: name -> array that is kept without being trained, such as running means.
+    """
+
+    def __init__(self, graph: Graph, dtype: str) -> None:
+        self.graph = graph
+        self.dtype = np.dtype(dtype)
+        self.layout = Layout.of(graph)
+        self.seed: int | None = None
+
+    @property
+    def decayed_size(self) -> int:
+        """How many elements at the front of the parameters weight decay applies to."""
+        return self.layout.decayed_size
+
+    @property
+    def trainable_size(self) -> int:
+        """How many elements at the front of the parameters are trained."""
+        return self.layout.trainable_size
+
+    @cached_property
+    def parameters(self) -> FlatArray:
+        if self.seed is None:
+            return self._allocated(self.layout.parameters)
+        require(self.layout.nbytes(self.dtype), "the network with all its arrays")
+        made = self._allocated(self.layout.parameters)
+        self._draw(made, self.seed)
+        return made
+
+    @cached_property
+    def state(self) -> FlatArray:
+        made = self._allocated(self.layout.state)
+        self._fill(made)
+        return made
+
+    def _allocated(self, shapes: Mapping[str, tuple[int, ...]]) -> FlatArray:
+        try:
+            return FlatArray(shapes.items(), self.dtype)
+        except (MemoryError, ValueError):  # numpy has the one for what the system refuses, the other for 2^63 bytes
+            raise too_large(self.layout.nbytes(self.dtype), "the network with all its arrays") from None
+
+    @property
+    def inputs(self) -> dict[str, Shape]:
+        """Input name -> shape of one sample."""
+        return self.graph.inputs
+
+    @property
+    def outputs(self) -> dict[str, Shape]:
+        """Output name -> shape of one sample."""
+        return {name: self.graph.shape(slot) for name, slot in self.graph.outputs.items()}
+
+    def initialize(self, seed: int) -> None:
+        """Draws new parameters and resets the state. The same seed gives the same values.
+
+        Raises:
+            ValueError: the seed is no whole number >= 0.
+        """
+        self._draw(self.parameters, checked_seed(seed))
+        self.reset_state()
+
+    def _draw(self, arrays: FlatArray, seed: int) -> None:
+        rng = np.random.default_rng(seed)
+        for node in self.graph.nodes:
+            if node.owner is None:
+                for name, parameter in node.parameters.items():
+                    parameter.initializer.initialize(arrays[f"{node.name}.{name}"], *parameter.fans(), rng)
+
+    def reset_state(self) -> None:
+        """Gives every array of the state its first value."""
+        self._fill(self.state)
+
+    def _fill(self, arrays: FlatArray) -> None:
+        for node in self.graph.nodes:
+            if node.owner is None:
+                for name, state in node.state.items():
+                    arrays[f"{node.name}.{name}"].fill(state.fill)
+
+    def input_dtypes(self) -> list[np.dtype[Any]]:
+        """What the inputs are converted to: integers where all their readers take ids, else the network's dtype."""
+        takes_ids = [False] * len(self.inputs)
+        read = set()
+        for node in self.graph.nodes:
+            for slot in node.inputs:
+                if slot < len(takes_ids):
+                    takes_ids[slot] = node.layer.integer_input and (takes_ids[slot] or slot not in read)
+                    read.add(slot)
+        return [np.dtype(np.intp) if ids else self.dtype for ids in takes_ids]
+
+    def parameters_behind(self, slots: Iterable[int]) -> set[str]:
+        """The names of the parameters that what some slots hold depends on; those of others no gradient reaches."""
+        owners = map(self.graph.owner, self.graph.behind(slots))
+        return {f"{owner.name}.{name}" for owner in owners for name in owner.parameters}
+
+    def arrays_of(self, array: FlatArray, node: GraphNode, names: Iterable[str]) -> dict[str, Array]:
+        """The views that belong to a node: its own, or those of the node it shares with."""
+        owner = self.graph.owner(node)
+        return {name: array[f"{owner.name}.{name}"] for name in names}
+
+
+def checked_seed(seed: int) -> int:
+    if isinstance(seed, bool | np.bool_) or not isinstance(seed, int | np.integer) or seed < 0:
+        raise ValueError(f"seed: expected a whole number >= 0, found {show(seed)}")
+    return int(seed)

@@ -1,0 +1,89 @@
+"""What a caller gives to a network: arrays, checked against the shapes of its inputs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from modnet.arrays import Array, Shape, as_numbers
+from modnet.engine.built import BuiltGraph
+from modnet.engine.passes import has_nan
+from modnet.errors import DataError, ShapeError
+from modnet.words import did_you_mean, show
+
+
+def given_arrays(inputs: Mapping[str, Shape], x: Any) -> list[Array]:
+    """The arrays for a network's inputs, in order, checked against their shapes, not yet converted.
+
+    Args:
+        inputs: input name -> shape of one sample.
+        x: an array, or input name -> array.
+
+    Raises:
+        ShapeError: an array does not have the shape of its input.
+        DataError: one is missing or too many, is no array of numbers, or has another number of samples than the rest.
+    """
+    names = list(inputs)
+    if isinstance(x, Mapping):
+        for name in x:
+            if name not in inputs:
+                raise DataError(f"the network has no input {show(name)}{did_you_mean(str(name), names)}")
+        missing = [name for name in names if name not in x]
+        if missing:
+            raise DataError(f"the network needs the input {', '.join(map(show, missing))}")
+        given = [x[name] for name in names]
+    elif len(names) > 1:
+        raise DataError(f"the network has {len(names)} inputs; give a dict with {', '.join(map(show, names))}")
+    else:
+        given = [x]
+    arrays = [as_numbers(value, f"input {show(name)}") for name, value in zip(names, given, strict=True)]
+    for name, array in zip(names, arrays, strict=True):
+        _check_shape(name, inputs[name], array)
+    if len(arrays) > 1 and len({len(array) for array in arrays}) > 1:
+        raise DataError(
+            "the inputs differ in length: " + ", ".join(f"{n} has {len(a)}" for n, a in zip(names, arrays, strict=True))
+        )
+    return arrays
+
+
+def _check_shape(name: str, shape: Shape, array: Array) -> None:
+    found = array.shape[1:]
+    if found == shape and array.ndim:
+        return
+    if array.ndim == len(shape) + 1 and all(e in (None, f) for e, f in zip(shape, found, strict=True)):
+        return
+    expected = ", ".join(["batch", *("any" if axis is None else str(axis) for axis in shape)])
+    hint = ""
+    if array.shape == shape:
+        hint = "that is one sample; for a batch of one pass x[None]"
+    elif len(array.shape) == len(shape) + 2 and array.shape[-1] == 1:
+        hint = "the last axis of 1 is too many: x[..., 0]"
+    elif len(array.shape) == len(shape) and shape[-1:] == (1,):
+        hint = "an axis of 1 is missing at the end: x[..., None]"
+    elif len(shape) > 1 and found == (shape[-1], *shape[:-1]):
+        hint = "channels come last: np.moveaxis(x, 1, -1)"
+    raise ShapeError(f"input {show(name)}: expected an array of shape ({expected}), found {array.shape}", hint)
+
+
+def no_prediction(built: BuiltGraph, values: list[Array], arrays: list[Array], start: int) -> DataError:
+    """The error for an output of nan, with its row: it is no prediction, and would be taken for one.
+
+    Args:
+        values: of the outputs, for the rows from `start` on of `arrays`, the inputs.
+    """
+    name, value = next(
+        (name, value) for name, value in zip(built.graph.outputs, values, strict=True) if has_nan([value])
+    )
+    row = start + int(np.argwhere(np.isnan(value))[0][0])
+    what = f"the prediction for row {row}" + (f" (output {show(name)})" if len(values) > 1 else "") + " is nan"
+    for known, array in zip(built.inputs, arrays, strict=True):
+        places = np.argwhere(~np.isfinite(array[row]))
+        if len(places):
+            place = tuple(int(index) for index in places[0])
+            where = f" at {place[0] if len(place) == 1 else place}" if place else ""
+            return DataError(f"{what}: that row of input {show(known)} holds {array[row][place]}{where}")
+    broken = [key for key, array in (*built.parameters.items(), *built.state.items()) if np.isnan(array).any()]
+    reason = f"{broken[0]} of the network holds nan" if broken else "numbers became too large on the way"
+    return DataError(f"{what}: its input is finite, but {reason}")

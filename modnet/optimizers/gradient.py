@@ -1,0 +1,92 @@
+"""Steps along the gradient, or along its signs."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from modnet.configuration.fields import field
+from modnet.kinds.optimizer import Chunk, Optimizer, Step
+from modnet.optimizers.moments import accumulate, add_l2, flush_subnormals, negligible, shrink
+
+
+class SGD(Optimizer, type="sgd"):
+    """Stochastic gradient descent, with momentum if asked: theta -= eta v.
+
+    v = momentum v + (1 - dampening) g, at the first step v = g. With `nesterov`, theta -= eta (g + momentum v). Weight
+    decay is L2: lambda theta is added to g.
+
+    The velocity is not scaled by the learning rate, so a schedule acts at once on all of it (as in torch; in Sutskever
+    et al. 2013 and Keras the rate is part of the velocity, which differs while the rate changes). The default learning
+    rate is that of Keras, 0.01; torch's is 0.001.
+    """
+
+    learning_rate: float = field(default=0.01, minimum=0.0)
+    momentum: float = field(default=0.0, minimum=0.0, below=1.0)
+    dampening: float = field(default=0.0, minimum=0.0, below=1.0)
+    nesterov: bool = False
+
+    def check(self) -> None:
+        if self.nesterov and not (self.momentum > 0 and self.dampening == 0):
+            raise ValueError(
+                "nesterov needs momentum > 0 and dampening = 0, "
+                f"found momentum = {self.momentum:g} and dampening = {self.dampening:g}"
+            )
+        if self.dampening and not self.momentum:
+            raise ValueError(f"dampening = {self.dampening:g} does nothing without momentum; give momentum > 0")
+
+    @property
+    def slots(self) -> tuple[str, ...]:
+        return ("velocity",) if self.momentum else ()
+
+    def update(self, chunk: Chunk, step: Step) -> None:
+        parameter, gradient = chunk.parameter, chunk.gradient
+        if not self.momentum:
+            shrink(chunk, step)
+            gradient *= step.learning_rate
+            parameter -= gradient
+            return
+        flush_subnormals(step.number, chunk.slots)
+        add_l2(chunk, step)
+        velocity = chunk.slots[0]
+        if self.dampening and step.number > 1:
+            gradient *= 1 - self.dampening
+        accumulate(velocity, self.momentum, gradient)
+        if self.nesterov:
+            np.multiply(velocity, self.momentum, out=chunk.scratch[0])
+            gradient += chunk.scratch[0]
+            gradient *= step.learning_rate
+        else:
+            np.multiply(velocity, step.learning_rate, out=gradient)
+        parameter -= gradient
+
+
+class Lion(Optimizer, type="lion"):
+    """Steps of one size, in the direction of a sign: theta -= eta (sign(beta1 m + (1 - beta1) g) + lambda theta).
+
+    After that, m = beta2 m + (1 - beta2) g. The sign of 0 is 0, and of less than 1e-34 in float32 a part of 1. Weight
+    decay is decoupled, as in `adamw`. The authors advise a learning rate 3 to 10 times smaller than for `adamw`, and a
+    weight decay as many times larger.
+
+    Source: Chen et al. 2023, arXiv:2302.06675, algorithm 2.
+    """
+
+    @property
+    def slots(self) -> tuple[str, ...]:
+        return ("first_moment",)
+
+    learning_rate: float = field(default=1e-4, minimum=0.0)
+    beta1: float = field(default=0.9, minimum=0.0, below=1.0)
+    beta2: float = field(default=0.99, minimum=0.0, below=1.0)
+
+    def update(self, chunk: Chunk, step: Step) -> None:
+        parameter, gradient = chunk.parameter, chunk.gradient
+        flush_subnormals(step.number, chunk.slots)
+        shrink(chunk, step)
+        first = chunk.slots[0]
+        change = np.multiply(first, self.beta1 * (1 - self.beta2) / (1 - self.beta1), out=chunk.scratch[0])
+        change += gradient
+        smallest = negligible(change.dtype)  # To clip is several times as fast as np.sign.
+        np.clip(change, -smallest, smallest, out=change)
+        change *= step.learning_rate / smallest
+        parameter -= change
+        accumulate(first, self.beta2, gradient)
