@@ -96,7 +96,7 @@ class Job:
         Raises:
             SpecError: it cannot.
         """
-        from modnet.model.model import require_savable
+        from modnet.model.save import require_savable
 
         names = [] if objective is None else list(objective.figures())
         try:

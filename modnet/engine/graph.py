@@ -72,11 +72,13 @@ class Graph:
         inputs: input name -> shape of one sample.
         nodes: in an order in which each comes after those that it reads.
         outputs: output name -> slot.
+        names: for each node of the spec's list its name, and that of its activation where it has one.
     """
 
     inputs: dict[str, Shape]
     nodes: list[GraphNode]
     outputs: dict[str, int]
+    names: list[list[str]] = field(default_factory=list)
 
     def shape(self, slot: int) -> Shape:
         """The shape of one sample of what a slot holds."""
@@ -158,6 +160,7 @@ class _Builder:
         self.shapes: list[Shape | None] = list(self.inputs.values())
         self.problems: list[Problem] = []
         self.spans: dict[str, tuple[int, int]] = {}
+        self.names: list[list[str]] = []
         # Where nodes stand in the spec, by identity. One that a composite has made stands where the composite does.
         self.places: dict[int, Path] = {}
 
@@ -189,7 +192,7 @@ class _Builder:
             self.check_ids_have_no_gradient()
         if self.problems:
             raise SpecError(self.problems)
-        return Graph(self.inputs, self.nodes, outputs)
+        return Graph(self.inputs, self.nodes, outputs, self.names)
 
     def remember_places(self, value: object, keys: Path) -> None:
         for position, node in enumerate(value if isinstance(value, tuple) else ()):
@@ -237,12 +240,16 @@ class _Builder:
             self.carry((len(scope.prefix) + len(name)) // 16)
             inputs = self.resolve(node, scope, keys, previous)
             previous = self.add(node, scope.prefix + name, keys, inputs, scope)
+            given = [name]
             if node.activation is not None:
                 activation = _automatic_name(node.activation, counts, chosen)
                 after = Node(node.activation)
                 previous = self.add(after, scope.prefix + activation, (*keys, "activation"), (previous,), scope)
                 scope.names.setdefault(activation, previous)
+                given.append(activation)
             scope.names.setdefault(name, previous)
+            if not scope.prefix:
+                self.names.append(given)
         if previous is None:
             raise ValueError("a composite needs at least one node or input")
         return previous

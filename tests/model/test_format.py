@@ -13,7 +13,7 @@ import pytest
 import modnet
 from modnet.engine import graph
 from modnet.kinds import layer
-from modnet.model import container, model
+from modnet.model import container, stored
 from modnet.model.reader import read_header
 
 from . import hostile, surgery
@@ -51,7 +51,7 @@ def test_constants():
     names = [name for name in vars(container) if name.endswith("_LIMIT")]
     expected = {name: getattr(container, name) for name in ("ALIGNMENT", "FRAME_LENGTH", "ID_LENGTH", "CHUNK_LENGTH")}
     expected |= {name: getattr(container, name) for name in names}
-    expected |= {name: getattr(model, name) for name in ("NODE_LIMIT", "BYTES_FOR_A_NODE", "COMPONENTS_FOR_A_NODE")}
+    expected |= {name: getattr(stored, name) for name in ("NODE_LIMIT", "BYTES_FOR_A_NODE", "COMPONENTS_FOR_A_NODE")}
     expected |= {"PARTS_FOR_A_NODE": graph.PARTS_FOR_A_NODE, "MOST_AXES": layer.MOST_AXES}
     assert documented == expected
 

@@ -63,7 +63,8 @@ class Trial(of_layer.Trial):
     after=("runs", "shapes", "expands", "round trip", "prediction", "does not change"),
 )
 def save_and_load(trial: Trial) -> str:
-    from modnet.model.model import load, save
+    from modnet.model.load import load
+    from modnet.model.save import save
 
     network = trial.network()
     data = trial.data(network)
