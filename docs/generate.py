@@ -26,8 +26,8 @@ import click  # noqa: E402
 import modnet  # noqa: E402
 from modnet.cli.app import cli  # noqa: E402
 from modnet.cli.commands import COMMANDS  # noqa: E402
-from modnet.configuration.checker import describe  # noqa: E402
 from modnet.configuration.fields import Configuration, Field  # noqa: E402
+from modnet.configuration.hints import checker_of  # noqa: E402
 from modnet.kinds import KINDS  # noqa: E402
 from modnet.kinds.activation import Activation  # noqa: E402
 from modnet.kinds.component import Component, Example, Use  # noqa: E402
@@ -97,7 +97,7 @@ def help_texts() -> dict[str, str]:
     texts = {}
     commands = {
         "modnet": cli,
-        **{f"modnet {name}": command for name, command in COMMANDS.items()},
+        **{f"modnet {name}": row.made() for name, row in COMMANDS.items()},
     }
     for name, command in commands.items():
         context = click.Context(command, info_name=name, terminal_width=78, **cli.context_settings)
@@ -227,7 +227,7 @@ def component(cls: type[Component], value: str) -> Iterator[str]:
 def options_of(cls: type[Configuration]) -> str:
     texts = field_texts(cls)
     rows = [
-        (f"`{name}`", words(cls.hints()[name]), default_of(declared), declared.bounds(), prose(texts.get(name, "")))
+        (f"`{name}`", words(cls.hints()[name]), default_of(declared), str(declared.bounds), prose(texts.get(name, "")))
         for name, declared in cls.__fields__.items()
     ]
     head = ("option", "type", "default", "bounds", "meaning")
@@ -240,7 +240,7 @@ def words(hint: Any) -> str:
     (*others, sole) = [part for part in get_args(hint) if part is not NoneType] or [hint]
     is_class = not others and isinstance(sole, type)
     is_table = is_class and issubclass(sole, Configuration) and not issubclass(sole, Component | Use)
-    return "a table" if is_table else describe(hint)
+    return "a table" if is_table else checker_of(hint).describe()
 
 
 def default_of(declared: Field) -> str:

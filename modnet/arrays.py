@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Callable, Sequence
 from functools import lru_cache
@@ -85,6 +86,26 @@ def sum_rows(rows: Array, out: Array) -> None:
     for start in range(length, len(rows), length):
         piece = rows[start : start + length]
         out += column[: len(piece)].dot(piece)
+
+
+def norm(array: Array) -> float:
+    """The Euclidean norm of all elements, also of numbers whose squares overflow: from 1e19 on, in float32."""
+    flat = array.reshape(-1)
+    with np.errstate(over="ignore"):
+        square = float(np.dot(flat, flat))
+    return math.sqrt(square) if math.isfinite(square) else _scaled_norm(flat)
+
+
+def _scaled_norm(flat: Array) -> float:
+    """`norm` by the greatest magnitude and what the others are of it."""
+    peak = float(np.max(np.abs(flat), initial=0.0))
+    if not math.isfinite(peak) or not peak:
+        return peak
+    squares = 0.0
+    for start in range(0, len(flat), PIECE):
+        part = flat[start : start + PIECE] / np.float64(peak)
+        squares += float(np.dot(part, part))
+    return peak * math.sqrt(squares)
 
 
 def workspace_along_rows(like: Array, allocate: Callable[[tuple[int, ...], np.dtype[Any]], Array]) -> Array | None:

@@ -120,6 +120,17 @@ def itemised(items: Iterable[str], title: str = "") -> list[str]:
     return lines
 
 
+def counted(number: int, noun: str) -> str:
+    """`1,200 rows`, `1 row`."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def listed(names: Sequence[str], most: int) -> str:
+    """The first so many names, and how many more there are."""
+    more = f" and {len(names) - most:,} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more
+
+
 def in_columns(rows: Sequence[Sequence[str]], left: int) -> list[str]:
     """The lines of a table whose first columns, so many, are aligned on the left, and the others on the right."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]

@@ -13,7 +13,6 @@ PACKAGE = Path(modnet.__file__).parent
 DESIGN = PACKAGE.parent / "docs" / "design.md"
 
 GOING_UP = {
-    ("modnet.engine.network", "modnet.data.schema"),
     ("modnet.plugins.hooks", "modnet.data.table"),
 }
 """(importer, imported) of the few imports within a function that go up on purpose."""

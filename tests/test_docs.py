@@ -10,7 +10,6 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
-from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -135,6 +134,7 @@ def rounded(printed: str) -> str:
         | (?<=,)[\d.e-]+                # a probability
         | (?<=\()\d+\ of\ \d+           # (69 of 69)
         | \d+(?=\ epochs)
+        | \d+(?=\ components)        # of the core, which grows
         | (?<=epoch\ )\d+
         | ^\ +\d+(?=\ +\d)              # the epoch at the beginning of a line
         """,
@@ -174,9 +174,7 @@ def run(registry, monkeypatch):
 
     from modnet.cli.app import cli
 
-    import_module("modnet.cli.job")  # or it would keep, beyond this test, what now takes default_registry's place
-
-    monkeypatch.setattr("modnet.plugins.registry.default_registry", lambda: registry)
+    monkeypatch.setattr("modnet.plugins.registry._default", registry)
 
     def run(command: str):
         program, *arguments = shlex.split(command)

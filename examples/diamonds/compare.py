@@ -18,7 +18,6 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 import modnet
-from modnet.data.load import load
 
 # Without early stopping scikit-learn says after each run that it has not converged; the number of epochs is given here.
 warnings.simplefilter("ignore", ConvergenceWarning)
@@ -33,9 +32,9 @@ folder = Path(__file__).parent
 rows = {"path": "diamonds.csv.gz", "rows": [0, arguments.rows]}
 overrides = {"training.epochs": arguments.epochs, "training.metrics": [], "data.train": rows}
 spec, _ = modnet.read_spec(folder / "diamonds.toml", overrides=overrides)
-loaded = load(spec.data, folder, input_names=["x"], output_names=["y"])
+loaded = modnet.read_data(spec, folder=folder)
 (x, y), (x_held_out, y_held_out) = (
-    (part.inputs["x"].astype(np.float32), part.targets["y"].astype(np.float32))
+    (part.inputs["input"].astype(np.float32), part.targets["output"].astype(np.float32))
     for part in (loaded.train, loaded.validation)
 )
 

@@ -13,6 +13,6 @@ model, image = sys.argv[1:]
 network = modnet.load(model)
 pixels = np.loadtxt(image).reshape(1, 64)  # a batch of one image
 
-(probabilities,) = network.predict(pixels)
+(probabilities,) = network.forward(pixels)
 digit = probabilities.argmax()
 print(f"{image}: {digit} (probability {probabilities[digit]:.3f})")

@@ -37,7 +37,7 @@ class CommandGroup(click.Group):
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name in COMMANDS:
-            return COMMANDS[cmd_name]
+            return COMMANDS[cmd_name].made()
         return _plugin_commands(ctx).get(cmd_name)
 
     def resolve_command(

@@ -4,29 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import click
+import numpy as np
 
+from modnet.cli.job import Job
 from modnet.cli.output import echo, echo_json
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from modnet.cli.job import Job
-    from modnet.data.load import LoadedData
-    from modnet.errors import SpecError
-    from modnet.training.objective import Objective
+from modnet.cli.report import WRONG_INPUT, faults_text
+from modnet.data.dataset import Dataset
+from modnet.data.load import LoadedData, located
+from modnet.errors import DataError, ShapeError, SpecError, TooLarge
+from modnet.memory import require
+from modnet.training.evaluation import Evaluation
+from modnet.training.objective import Objective
+from modnet.training.sources import Given, checked_data
+from modnet.training.trial import look_over
+from modnet.words import counted, harmless
 
 TRIAL_ROWS = 8
 
 
 def run(spec: str, plugins: tuple[str, ...], settings: tuple[str, ...], as_json: bool) -> int:
-    from modnet.cli.job import Job
-    from modnet.cli.report import WRONG_INPUT, faults_text
-    from modnet.errors import SpecError
-    from modnet.words import harmless
-
     notes: list[str] = []
     size = {}
     fault: SpecError | None = None
@@ -43,8 +42,7 @@ def run(spec: str, plugins: tuple[str, ...], settings: tuple[str, ...], as_json:
     elif fault is not None:
         echo(_coloured(harmless(faults_text(fault))), styled=True)
     else:
-        nodes = f"{size['nodes']} node" + ("" if size["nodes"] == 1 else "s")
-        echo(f"{spec}: no problems; {nodes}, {size['parameters']:,} parameters")
+        echo(f"{spec}: no problems; {counted(size['nodes'], 'node')}, {counted(size['parameters'], 'parameter')}")
         for note in notes:
             echo(note)
     return WRONG_INPUT if fault is not None else 0
@@ -52,8 +50,6 @@ def run(spec: str, plugins: tuple[str, ...], settings: tuple[str, ...], as_json:
 
 def _check_training(job: Job) -> list[str]:
     """Checks that loss, metrics and data fit the network; gives notes on what could not be checked."""
-    from modnet.errors import DataError, ShapeError, TooLarge
-
     job.require_savable()
     if job.network.card.training is None:
         return ["there is no [training] table: only the network was checked"]
@@ -79,7 +75,7 @@ def _check_training(job: Job) -> list[str]:
         reason = f"{missing[0]} is not there" if missing else "there is no [data] table"
         return [*notes, f"{reason}: the data were not compared with the network"]
     try:
-        loaded = job.load_data(objective)
+        loaded = job.load_data()
     except (ShapeError, DataError) as error:
         with _at(job, "data", _part_at_fault(job, str(error))):
             raise
@@ -94,8 +90,6 @@ def _check_training(job: Job) -> list[str]:
 
 def _part_at_fault(job: Job, message: str) -> str:
     """The key of [data] whose file a message begins with."""
-    from modnet.data.load import located
-
     data = job.network.card.spec.data
     source = data.validation if data else None
     path = source if isinstance(source, str) else getattr(source, "path", None) or getattr(source, "x", None)
@@ -103,8 +97,6 @@ def _part_at_fault(job: Job, message: str) -> str:
 
 
 def _data_files(job: Job) -> list[Path]:
-    from modnet.data.load import located
-
     data = job.network.card.spec.data
     names: list[str | None] = []
     for source in (data.train, data.validation) if data else ():
@@ -117,35 +109,22 @@ def _data_files(job: Job) -> list[Path]:
 
 def _try_a_batch(job: Job, objective: Objective, loaded: LoadedData) -> None:
     """Looks over the data, and sends a few rows through the network, the loss and the metrics."""
-    import numpy as np
-
-    from modnet.data.batches import ArrayBatches
-    from modnet.memory import require
-    from modnet.training.evaluation import Evaluation
-    from modnet.training.trial import check_targets, look_over, naming
-
     require(job.network.layout.nbytes(job.network.dtype), "the network with all its arrays")
     evaluation = Evaluation(job.network, objective)
     for part, key, what in ((loaded.train, "train", "training"), (loaded.validation, "validation", "validation")):
         if part is not None:
             with _at(job, "data", key):
-                arrays = job.network.arrays(part.inputs)
-                batches = ArrayBatches(arrays, part.targets, None, TRIAL_ROWS, part.rows, part.name, part.row_name)
-                with naming(part.name):
-                    check_targets(objective, batches)
-                look_over(evaluation, batches, part.name or f"{what} data")
-    with _at(job, "training"):
+                data = checked_data(objective, Given(part))
+                look_over(evaluation, data.batches(TRIAL_ROWS), part.name or f"{what} data")
+    with _at(job, "training"), np.errstate(all="ignore"):
         few = loaded.train.take(range(min(TRIAL_ROWS, len(loaded.train))))
-        with np.errstate(all="ignore"):
-            batches = ArrayBatches(job.network.arrays(few.inputs), few.targets, None, TRIAL_ROWS, few.rows)
-            evaluation.tally(batches).result()
+        data = Dataset.of(job.network, few, outputs=objective.target_outputs)
+        evaluation.tally(data.batches(TRIAL_ROWS)).result()
 
 
 @contextmanager
 def _at(job: Job, *keys: str) -> Iterator[None]:
     """Makes of an error about data a fault of the spec at this place."""
-    from modnet.errors import DataError, ShapeError
-
     try:
         yield
     except ShapeError as error:

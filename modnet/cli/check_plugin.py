@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import click
 
 from modnet.cli.output import echo, echo_json
-from modnet.words import harmless
-
-if TYPE_CHECKING:
-    from modnet.testing.contract import Report, Row
+from modnet.cli.report import FAILED
+from modnet.plugins.registry import default_registry
+from modnet.testing.contract import Report, Row
+from modnet.testing.distribution import offered_by
+from modnet.words import counted, harmless
 
 COLUMNS = ("uses", "passed", "failed", "not applicable", "not examined")
 
 
 def run(distribution: str, by_rule: bool, as_json: bool) -> int:
-    from modnet.cli.report import FAILED
-    from modnet.plugins.registry import default_registry
-    from modnet.testing.distribution import offered_by
-
     offers = offered_by(distribution, default_registry())
     widths = [
         max([4, *(len(text) for text in texts)]) for texts in zip(*((o.kind, o.name) for o in offers), strict=True)
@@ -84,12 +81,10 @@ def _numbers(kinds: Sequence[str]) -> str:
     """ "3 components, 1 kernel, hooks in 1 module"."""
     kernels, modules = kinds.count("kernel"), kinds.count("hooks")
     parts = [(len(kinds) - kernels - modules, "component"), (kernels, "kernel"), (modules, "hook module")]
-    return ", ".join(f"{count} {word}{'' if count == 1 else 's'}" for count, word in parts if count)
+    return ", ".join(counted(count, word) for count, word in parts if count)
 
 
 def _show(row: Row) -> None:
-    import textwrap
-
     echo(f"  {click.style(row.rule, bold=True)}: {harmless(row.text)}", styled=True)
     for line in textwrap.wrap(row.remedy, 94):
         echo(f"      {line}")

@@ -6,6 +6,8 @@ Nothing but click is imported here, and a command's body, `run` in the module of
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from importlib import import_module
 from inspect import cleandoc
 from pathlib import Path
@@ -13,8 +15,11 @@ from typing import Any
 
 import click
 
+Parameter = Callable[[], click.Parameter]
+"""What makes an argument or option: they take time to make, and a process wants those of one command."""
 
-class Command(click.Command):
+
+class Command:
     """A row of the table.
 
     Its body takes the parameters by their names; what it gives is the exit status, None meaning 0.
@@ -26,33 +31,40 @@ class Command(click.Command):
         parameters: the arguments and options, in the order of the help.
     """
 
-    def __init__(self, name: str, summary: str, text: str, *parameters: click.Parameter) -> None:
-        super().__init__(name, params=list(parameters), help=cleandoc(text), short_help=summary, callback=self._run)
+    def __init__(self, name: str, summary: str, text: str, *parameters: Parameter) -> None:
+        self.name = name
+        self.module = f"modnet.cli.{name.replace('-', '_')}"
+        self._summary, self._text, self._parameters = summary, text, parameters
 
-    @property
-    def module(self) -> str:
-        """The module of its body."""
-        return f"modnet.cli.{str(self.name).replace('-', '_')}"
+    def made(self) -> click.Command:
+        """The command for click."""
+        return click.Command(
+            self.name,
+            params=[make() for make in self._parameters],
+            help=cleandoc(self._text),
+            short_help=self._summary,
+            callback=self._run,
+        )
 
     def _run(self, **values: Any) -> None:
         status = import_module(self.module).run(**values)
         click.get_current_context().exit(status or 0)
 
 
-def _argument(name: str, **options: Any) -> click.Argument:
-    return click.Argument([name], **{"type": click.Path(), **options})
+def _argument(name: str, **options: Any) -> Parameter:
+    return partial(click.Argument, [name], **{"type": click.Path(), **options})
 
 
-def _option(*names: str, **options: Any) -> click.Option:
-    return click.Option(names, **options)
+def _option(*names: str, **options: Any) -> Parameter:
+    return partial(click.Option, names, **options)
 
 
-def _file(*names: str, **options: Any) -> click.Option:
-    return click.Option(names, **{"metavar": "FILE", "type": click.Path(), **options})
+def _file(*names: str, **options: Any) -> Parameter:
+    return partial(click.Option, names, **{"metavar": "FILE", "type": click.Path(), **options})
 
 
-def _pairs(*names: str, metavar: str, help: str) -> click.Option:
-    return click.Option(names, multiple=True, metavar=metavar, help=f"{help} Can be given several times.")
+def _pairs(*names: str, metavar: str, help: str) -> Parameter:
+    return partial(click.Option, names, multiple=True, metavar=metavar, help=f"{help} Can be given several times.")
 
 
 PLUGIN = _pairs(
@@ -434,6 +446,6 @@ _ROWS = (
     ),
 )
 
-COMMANDS = {str(row.name): row for row in _ROWS}
-"""Name -> command, in the order in which one needs them.
+COMMANDS = {row.name: row for row in _ROWS}
+"""Name -> row, in the order in which one needs them.
         """

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
-from modnet.cli.inspect import counted
 from modnet.cli.output import echo, echo_json
-from modnet.words import printable
-
-if TYPE_CHECKING:
-    from modnet.model.compare import ArrayDifference, ArrayPlace, Comparison, Difference
+from modnet.cli.report import FAILED
+from modnet.model.compare import ABSENT, ArrayDifference, ArrayPlace, Comparison, Difference, compare
+from modnet.model.container import NETWORK_GROUPS
+from modnet.words import counted, path_text, printable, shape_text, show
 
 T = TypeVar("T")
 
@@ -21,9 +21,6 @@ WIDEST_NAME = 36
 
 
 def run(a: str, b: str, as_json: bool) -> int:
-    from modnet.cli.report import FAILED
-    from modnet.model.compare import compare
-
     found = compare(a, b)
     if as_json:
         echo_json(_plain(a, b, found))
@@ -33,9 +30,6 @@ def run(a: str, b: str, as_json: bool) -> int:
 
 
 def _plain(a: str, b: str, found: Comparison) -> dict[str, Any]:
-    from modnet.model.compare import ABSENT
-    from modnet.words import path_text
-
     return {
         "a": a,
         "b": b,
@@ -89,9 +83,6 @@ def _first(items: Sequence[T], line: Callable[[T], str]) -> Iterator[str]:
 
 
 def _header_line(difference: Difference) -> str:
-    from modnet.model.compare import ABSENT
-    from modnet.words import path_text, show
-
     # What people know of a header is their spec.
     keys = difference.path[1:] if difference.path[0] == "spec" and len(difference.path) > 1 else difference.path
     path = printable(path_text(keys))
@@ -115,14 +106,10 @@ def _place(a: Any, b: Any) -> str:
 
 
 def _name(place: ArrayPlace) -> str:
-    from modnet.model.container import NETWORK_GROUPS
-
     return printable(place.name if place.group in NETWORK_GROUPS else f"{place.group}: {place.name}")
 
 
 def _array_lines(differences: Sequence[ArrayDifference]) -> Iterator[str]:
-    from modnet.words import shape_text
-
     rows = [("array", "largest", "mean", "differing")]
     for difference in differences[:MOST_LINES]:
         name = _name(difference.place)
@@ -144,6 +131,4 @@ def _array_lines(differences: Sequence[ArrayDifference]) -> Iterator[str]:
 
 
 def _size(difference: ArrayDifference) -> int:
-    import math
-
     return math.prod(difference.shapes[0])

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from modnet.cli.output import echo
-
-if TYPE_CHECKING:
-    from modnet.model.edit import DType
+from modnet.cli.places import check_output
+from modnet.model.edit import DType, edit
+from modnet.words import readable_bytes
 
 
 def run(
@@ -26,10 +26,6 @@ def run(
     taken: tuple[str, ...],
     renamed: tuple[str, ...],
 ) -> None:
-    from modnet.cli.train import check_output
-    from modnet.model.edit import edit
-    from modnet.words import readable_bytes
-
     if not (drop_resume_state or drop_history or cast or entries or values or removed or taken or renamed):
         raise click.UsageError("nothing to change; expected an option such as --cast float16 (see --help)")
     metadata: dict[str, Any] = dict(_pairs("--set-metadata", entries, "author=Ada"))

@@ -3,27 +3,24 @@
 from __future__ import annotations
 
 import textwrap
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import Any
 
+import numpy as np
+
+from modnet.arrays import Array
+from modnet.cli.data import read_data
 from modnet.cli.output import echo, echo_json
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from modnet.arrays import Array
-    from modnet.engine.network import Network
+from modnet.cli.plugin_file import load_plugin_files
+from modnet.cli.train import hits_text
+from modnet.engine.network import Network
+from modnet.model import load
+from modnet.training.progress import figure_text, figure_title
+from modnet.training.train import evaluate
+from modnet.words import in_columns, legible
 
 
 def run(model: str, data: str, plugins: tuple[str, ...], as_json: bool) -> None:
-    import numpy as np
-
-    from modnet.cli.plugin_file import load_plugin_files
-    from modnet.cli.predict import read_data
-    from modnet.cli.train import hits_text
-    from modnet.model import load
-    from modnet.training.progress import figure_text, figure_title
-    from modnet.training.train import evaluate
-
     load_plugin_files(plugins)
     network = load(model)
     dataset = read_data(network, data, targets=True)
@@ -43,8 +40,6 @@ def run(model: str, data: str, plugins: tuple[str, ...], as_json: bool) -> None:
 
 def _matrix(network: Network, matrix: Array) -> str:
     """An array as a table, with the names of the classes where it has one row and column for each."""
-    from modnet.words import in_columns, legible
-
     classes: Sequence[Any] = ()
     if network.card.schema is not None:
         classes = next((names for names in network.card.schema.classes().values() if len(names) == len(matrix)), ())

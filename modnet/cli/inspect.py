@@ -6,18 +6,26 @@ import math
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from importlib.metadata import PackageNotFoundError, version
 from itertools import groupby, islice
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import modnet
 from modnet.cli.output import echo, echo_json
-from modnet.words import printable
-
-if TYPE_CHECKING:
-    from modnet.model.container import View
-    from modnet.model.header import Header
-    from modnet.model.needs import Need
-    from modnet.model.reader import HeaderOnly
+from modnet.data.schema import DataSchema
+from modnet.errors import DataError, NotInstalled, PluginError
+from modnet.kinds import KINDS
+from modnet.model.container import NETWORK_GROUPS, VERSION, View
+from modnet.model.figures import is_figures, unpacked
+from modnet.model.header import RULES, Header
+from modnet.model.needs import Need
+from modnet.model.reader import HeaderOnly, opened, structure
+from modnet.plugins.builtin import CORE
+from modnet.plugins.distributions import normalized
+from modnet.plugins.registry import default_registry
+from modnet.training.progress import figure_text, figure_title
+from modnet.words import counted, listed, printable, readable_bytes, shape_text, show
 
 INDENT, WIDTH = 16, 80
 WIDEST_NAME = 44
@@ -36,10 +44,6 @@ MOST_MISSING = 4
 
 
 def run(model: str, as_json: bool) -> None:
-    from modnet.model.figures import unpacked
-    from modnet.model.header import Header
-    from modnet.model.reader import opened, structure
-
     with opened(model) as file:
         found = structure(file)
         header = Header.parse(found.header)
@@ -57,9 +61,6 @@ def _plain(
     model: str, header: Header, found: HeaderOnly, needs: list[dict[str, Any]], figures: Mapping[str, Any]
 ) -> dict[str, Any]:
     """What `--json` tells."""
-    from modnet.model.container import VERSION
-    from modnet.model.header import RULES
-
     return {
         "file": model,
         "format": VERSION,
@@ -89,16 +90,6 @@ def _plain(
     }
 
 
-def listed(names: Sequence[str], most: int) -> str:
-    """The first so many names, and how many more there are."""
-    more = f" and {len(names) - most:,} more" if len(names) > most else ""
-    return ", ".join(names[:most]) + more
-
-
-def counted(number: int, noun: str) -> str:
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
-
-
 # What the file needs, and what is installed here
 
 
@@ -125,13 +116,6 @@ def _installed(need: Need) -> tuple[str | None, list[str]]:
 
     A version of a component is compared where that needs no import of a plugin: for the core's own.
     """
-    import modnet
-    from modnet.errors import NotInstalled, PluginError
-    from modnet.kinds import KINDS
-    from modnet.plugins.builtin import CORE
-    from modnet.plugins.distributions import normalized
-    from modnet.plugins.registry import default_registry
-
     if not need.distribution:
         return None, []
     is_core = normalized(need.distribution) == CORE
@@ -154,8 +138,6 @@ def _installed(need: Need) -> tuple[str | None, list[str]]:
 
 
 def _version(distribution: str) -> str | None:
-    from importlib.metadata import PackageNotFoundError, version
-
     try:
         return version(distribution)
     except PackageNotFoundError:
@@ -163,10 +145,6 @@ def _version(distribution: str) -> str | None:
 
 
 def _what_to_do(distribution: str, version: str) -> str:
-    import modnet
-    from modnet.plugins.builtin import CORE
-    from modnet.plugins.distributions import normalized
-
     if not distribution:
         return "not a plugin's: the program that saved it had defined it itself (--plugin FILE)"
     if normalized(distribution) == CORE:
@@ -179,8 +157,6 @@ def _command(distribution: str, version: str) -> str:
 
 
 def _epochs(header: Header, found: HeaderOnly) -> int:
-    from modnet.model.figures import is_figures
-
     lengths = [len(column) for column in header.history.values() if isinstance(column, list)]
     lengths += [view.shape[0] for view in found.views if is_figures(view.group, "history") and view.shape]
     return lengths[0] if lengths else 0
@@ -204,9 +180,6 @@ def _nbytes(view: View) -> int:
 
 
 def _lines(model: str, header: Header, found: HeaderOnly, needs: list[dict[str, Any]]) -> Iterator[str]:
-    from modnet.model.container import NETWORK_GROUPS, VERSION
-    from modnet.words import readable_bytes
-
     yield f"{model}   format {VERSION}   {readable_bytes(found.size)}   header complete and unchanged"
     if header.made_by:
         yield from _labelled("made by", ", ".join(f"{name} {version}" for name, version in header.made_by.items()))
@@ -221,7 +194,7 @@ def _lines(model: str, header: Header, found: HeaderOnly, needs: list[dict[str, 
     yield from _training_lines(header, found)
     for label, values in (("results", header.results), ("metadata", header.metadata)):
         for index, (key, value) in enumerate(values.items()):
-            yield from _labelled("" if index else label, f"{key} = {_shown(value)}")
+            yield from _labelled("" if index else label, f"{key} = {show(value)}")
     if header.features:
         what = ", ".join(header.features)
         yield from _labelled("features", f"unknown to this version, which does not load the model: {what}")
@@ -233,12 +206,6 @@ def _lines(model: str, header: Header, found: HeaderOnly, needs: list[dict[str, 
             size = readable_bytes(sum(map(_nbytes, views)))
             yield from _labelled("", f"{name}: {counted(len(views), 'array')}, {views[0].dtype.name}, {size}")
     yield from _tree(groups, {node.name: node.type for node in header.stored_nodes()})
-
-
-def _shown(value: Any) -> str:
-    from modnet.words import show
-
-    return show(value)
 
 
 def _labelled(label: str, text: str) -> Iterator[str]:
@@ -253,9 +220,6 @@ def _labelled(label: str, text: str) -> Iterator[str]:
 
 
 def _schema_lines(value: dict[str, Any] | None) -> Iterator[str]:
-    from modnet.data.schema import DataSchema
-    from modnet.errors import DataError
-
     if value is None:
         return
     try:
@@ -272,8 +236,6 @@ def _schema_lines(value: dict[str, Any] | None) -> Iterator[str]:
 
 
 def _training_lines(header: Header, found: HeaderOnly) -> Iterator[str]:
-    from modnet.training.progress import figure_text, figure_title
-
     epochs = _epochs(header, found)
     figures = header.metrics.items()
     texts = [f"{figure_title(n)} {figure_text(n, v)}" for n, v in figures if isinstance(v, int | float)]
@@ -294,9 +256,6 @@ class _Branch:
 
 def _tree(groups: Mapping[str, Sequence[View]], types: Mapping[str, str]) -> Iterator[str]:
     """The nodes in the order of the network, below each its arrays, and composites' nodes as branches."""
-    from modnet.model.container import NETWORK_GROUPS
-    from modnet.words import readable_bytes, shape_text
-
     root = _Branch({name: _Branch() for name in types})
     count = 0
     for group in NETWORK_GROUPS:

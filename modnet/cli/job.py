@@ -6,26 +6,20 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 from modnet.cli.plugin_file import load_plugin_files
 from modnet.cli.settings import parse_settings
+from modnet.data.load import LoadedData
+from modnet.data.read import data_of
+from modnet.engine.build import plan
+from modnet.engine.network import Network
 from modnet.errors import Problem, SpecError
-from modnet.plugins.registry import default_registry
+from modnet.model.save import require_savable
+from modnet.specs.model import TrainingSpec
 from modnet.specs.reader import located_error, read_spec
-from modnet.words import legible
-
-if TYPE_CHECKING:
-    from modnet.data.files import Read
-    from modnet.data.load import LoadedData
-    from modnet.engine.network import Network
-    from modnet.kinds.loss import Loss
-    from modnet.specs.model import TrainingSpec
-    from modnet.specs.source import Source
-    from modnet.training.objective import Objective
-
-FORMATS = (".csv", ".csv.gz", ".tsv", ".tsv.gz", ".npz", ".npy", ".idx", "-ubyte", "-ubyte.gz")
-"""Names of data files for which no plugin needs to be asked."""
+from modnet.specs.source import Source
+from modnet.training.objective import Objective, check_figures
+from modnet.words import legible, path_text
 
 
 @dataclass(frozen=True)
@@ -51,8 +45,6 @@ class Job:
         Raises:
             SpecError: with all faults, each with its place in the file or in `--set`.
         """
-        from modnet.engine.build import plan
-
         load_plugin_files(plugins)
         overrides = parse_settings(settings)
         given = dict(zip(overrides, settings, strict=False))
@@ -67,8 +59,6 @@ class Job:
 
     def problem(self, keys: tuple[str | int, ...], message: str, hint: str = "") -> SpecError:
         """A fault of this spec at its place."""
-        from modnet.words import path_text
-
         return self.located(SpecError([Problem(path_text(keys), message, hint, keys=keys)]))
 
     def located(self, error: SpecError) -> SpecError:
@@ -83,8 +73,6 @@ class Job:
 
     def objective(self) -> Objective:
         """The losses and metrics; they fit the outputs."""
-        from modnet.training.objective import Objective
-
         try:
             return Objective(self.network, self.training())
         except SpecError as error:
@@ -96,8 +84,6 @@ class Job:
         Raises:
             SpecError: it cannot.
         """
-        from modnet.model.save import require_savable
-
         names = [] if objective is None else list(objective.figures())
         try:
             require_savable(self.network, [*names, *(f"validation_{name}" for name in names)])
@@ -110,73 +96,22 @@ class Job:
         Raises:
             SpecError: it is not.
         """
-        from modnet.training.objective import check_figures
-
         try:
             check_figures(self.training(), objective.figures(validation))
         except SpecError as error:
             raise self.located(error) from None
 
-    def load_data(self, objective: Objective) -> LoadedData:
+    def load_data(self) -> LoadedData:
         """The data of the spec; they fit the network.
 
         Raises:
-            DataError, ShapeError: they cannot be read, or do not fit.
+            SpecError: the spec has no `[data]` table.
+            DataError, ShapeError: the data cannot be read, or do not fit.
         """
-        from modnet.data.load import load
-        from modnet.training.trial import naming
-
-        data = self.network.card.spec.data
-        if data is None:
-            raise self.problem(("data",), 'missing table; expected [data] with train = "FILE"')
-        network = self.network
-        loaded = load(
-            data,
-            self.path.parent,
-            input_names=list(network.inputs),
-            output_names=[head.name for head in objective.heads],
-            label_outputs=label_outputs(network),
-            seed=self.training().seed,
-            readers=(read_foreign,),
-        )
-        if loaded.schema is not None:
-            loaded.schema.check_shapes(network.inputs, network.outputs)
-        for part in (loaded.train, loaded.validation):
-            if part is not None:
-                with naming(part.name):
-                    network.arrays(part.inputs)
-        return loaded
-
-
-def output_losses(network: Network) -> dict[str, Loss]:
-    """The outputs that have a loss, with it; none for a network that does not know how it was trained."""
-    training = network.card.training
-    if training is None:
-        return {}
-    if isinstance(training.loss, Mapping):
-        return {name: used.loss for name, used in training.loss.items()}
-    return dict.fromkeys(network.outputs, training.loss)
-
-
-def label_outputs(network: Network) -> list[str]:
-    """The outputs whose loss takes class labels."""
-    return [name for name, loss in output_losses(network).items() if loss.takes_labels]
-
-
-def read_foreign(path: Path) -> Read | None:
-    """A data file of a kind that only a plugin knows, or None."""
-    if path.name.lower().endswith(FORMATS):
-        return None
-    found: Any = default_registry().hooks.hook.modnet_read_data(path=path)
-    return found if found is None or not isinstance(found, Mapping) else _table_or_arrays(found, path)
-
-
-def _table_or_arrays(found: Mapping[str, Any], path: Path) -> Read:
-    from modnet.data.table import Table
-
-    if all(isinstance(values, list) for values in found.values()):
-        return Table(found, str(path))
-    return dict(found)
+        try:
+            return data_of(self.network, self.path.parent)
+        except SpecError as error:
+            raise self.located(error) from None
 
 
 def named_setting(problem: Problem, settings: Mapping[str, str]) -> Problem:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import keyword
 import re
 import shutil
@@ -10,7 +11,10 @@ from pathlib import Path
 
 import click
 
+import modnet
 from modnet.cli.output import echo
+from modnet.plugins.builtin import CORE
+from modnet.plugins.distributions import normalized
 
 NAME = re.compile(r"[a-z0-9]([a-z0-9._-]*[a-z0-9])?", re.IGNORECASE)
 """A distribution's name, as packaging tools accept it (PEP 508)."""
@@ -60,12 +64,6 @@ def names_of(name: str) -> dict[str, str]:
     Raises:
         click.UsageError: nothing can be called so.
     """
-    import datetime
-
-    import modnet
-    from modnet.plugins.builtin import CORE
-    from modnet.plugins.distributions import normalized
-
     if not NAME.fullmatch(name):
         raise click.UsageError(f'"{name}" is no name of a distribution: letters, digits, -, _ and ., such as wave')
     distribution = normalized(name)

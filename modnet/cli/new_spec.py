@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
+import os
+import shlex
+from pathlib import Path
+
 from modnet.cli.output import echo
+from modnet.data.files import read
+from modnet.data.read import foreign_reader
+from modnet.data.suggest import suggest_spec
+from modnet.data.table import Table
+from modnet.errors import DataError
 
 
 def run(data: str, targets: tuple[str, ...], output: str | None) -> None:
-    import os
-    import shlex
-    from pathlib import Path
-
-    from modnet.cli.job import read_foreign
-    from modnet.data.files import read
-    from modnet.data.suggest import suggest_spec
-    from modnet.data.table import Table
-    from modnet.errors import DataError
-
-    table = read(data, (read_foreign,))
+    table = read(data, (foreign_reader(),))
     if not isinstance(table, Table):
         raise DataError(f"{data}: expected a table (.csv, .tsv), found arrays; their meaning is not in the file")
     if output is None or output == "-":

@@ -9,6 +9,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from types import ModuleType
 
+from modnet.errors import BrokenPlugin
+from modnet.kinds.component import Component
+from modnet.plugins.builtin import GROUPS
+from modnet.plugins.registry import default_registry
+
 
 def load_plugin_files(files: Sequence[str]) -> None:
     """Runs the files, and registers every component that they define.
@@ -18,11 +23,6 @@ def load_plugin_files(files: Sequence[str]) -> None:
     """
     if not files:
         return
-    from modnet.errors import BrokenPlugin
-    from modnet.kinds.component import Component
-    from modnet.plugins.builtin import GROUPS
-    from modnet.plugins.registry import default_registry
-
     for file in files:
         module = _run(Path(file))
         defined = [
@@ -41,8 +41,6 @@ def load_plugin_files(files: Sequence[str]) -> None:
 
 
 def _run(path: Path) -> ModuleType:
-    from modnet.errors import BrokenPlugin
-
     if not path.is_file():
         kind = "a folder" if path.is_dir() else "a pipe or device" if path.exists() else ""
         raise BrokenPlugin(f"{path}: {kind}; expected a Python file" if kind else f"{path}: no such file")

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import time
 import traceback
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
+import modnet
 from modnet.cli.output import echo, echo_json
-
-if TYPE_CHECKING:
-    from modnet.errors import BrokenPlugin
-    from modnet.plugins.registry import Registry
+from modnet.errors import BrokenPlugin
+from modnet.plugins.builtin import CORE
+from modnet.plugins.kernels import SWITCH
+from modnet.plugins.registry import Registry, default_registry
+from modnet.words import in_columns
 
 
 @dataclass
@@ -30,9 +32,6 @@ class Row:
 
 
 def run(everything: bool, errors: bool, times: bool, as_json: bool) -> None:
-    from modnet.plugins.builtin import CORE
-    from modnet.plugins.registry import default_registry
-
     rows = list(_rows(default_registry()))
     chosen = [row for row in rows if everything or not row.plugin.startswith(f"{CORE} ")]
     if errors:
@@ -55,10 +54,6 @@ def run(everything: bool, errors: bool, times: bool, as_json: bool) -> None:
 
 
 def _rows(registry: Registry) -> Iterator[Row]:
-    import modnet
-    from modnet.errors import BrokenPlugin
-    from modnet.plugins.builtin import CORE
-
     entries = list(registry.entries())
     builtin = {(e.origin.kind, e.origin.type) for e in entries if e.origin.distribution == CORE}
     for entry in entries:
@@ -96,10 +91,6 @@ def _reason(error: BrokenPlugin, label: str) -> str:
 
 
 def _kernel_rows(registry: Registry) -> Iterator[Row]:
-    import os
-
-    from modnet.plugins.kernels import SWITCH
-
     seen = set()
     for entry_point in registry.kernels.offered:
         found = entry_point.dist
@@ -120,8 +111,6 @@ def _kernel_rows(registry: Registry) -> Iterator[Row]:
 
 
 def _table(rows: list[Row], hidden: int, times: bool) -> None:
-    from modnet.words import in_columns
-
     if rows:
         table = [["kind", "type", "version", "plugin", *["import"] * times, "from"]]
         for row in rows:

@@ -9,17 +9,26 @@ import re
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
+import numpy as np
 
+from modnet.arrays import Array
+from modnet.cli.data import read_data
+from modnet.cli.places import check_place
+from modnet.cli.plugin_file import load_plugin_files
+from modnet.cli.report import warn
+from modnet.data.columns import is_number
+from modnet.data.dataset import Dataset
+from modnet.data.read import label_outputs
+from modnet.data.schema import ColumnSchema, DataSchema
+from modnet.data.table import shorten
+from modnet.engine.network import Network
+from modnet.errors import DataError, SampleError
+from modnet.model import load
+from modnet.model.atomic import replace_file
 from modnet.words import printable
-
-if TYPE_CHECKING:
-    from modnet.arrays import Array
-    from modnet.data.dataset import Dataset
-    from modnet.data.schema import DataSchema
-    from modnet.engine.network import Network
 
 DELIMITERS = {".csv": ",", ".tsv": "\t"}
 
@@ -30,10 +39,6 @@ CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]
 
 
 def run(model: str, data: str, output: str, plugins: tuple[str, ...]) -> None:
-    from modnet.cli.plugin_file import load_plugin_files
-    from modnet.cli.train import check_place
-    from modnet.model import load
-
     suffix = Path(output).suffix.lower() if output != "-" else ".csv"
     if suffix not in (*DELIMITERS, ".npz"):
         raise click.UsageError(f"{output}: expected a name that ends in .csv, .tsv or .npz")
@@ -59,47 +64,16 @@ def run(model: str, data: str, output: str, plugins: tuple[str, ...]) -> None:
 
 def _predicted(network: Network, dataset: Dataset) -> Any:
     """The predictions; an error about a row calls it as the file does."""
-    from modnet.errors import DataError, SampleError
-
     try:
-        return network.predict(dataset.inputs)
+        return network.forward(dataset.inputs)
     except DataError as error:
-        if isinstance(error, SampleError) and dataset.row_name is not None:
+        if isinstance(error, SampleError) and dataset.row_names is not None:
             error = error.at(dataset.row_name(error.sample))
         raise DataError(f"{dataset.name}: {error}" if dataset.name else str(error)) from None
 
 
-def read_data(network: Network, data: str, *, targets: bool) -> Dataset:
-    """The rows of a data file, or of a table on standard input for "-", as the network takes them."""
-    from modnet.cli.job import label_outputs, output_losses, read_foreign
-    from modnet.data.files import read_table
-    from modnet.data.load import load_source
-    from modnet.errors import DataError
-
-    if data == "-":
-        if network.card.schema is None:
-            raise DataError("standard input: expected a file with arrays: the model knows no columns")
-        dataset: Dataset = network.card.schema.encode(read_table(sys.stdin.buffer), targets)
-        return dataset
-    dataset, _ = load_source(
-        data,
-        "",
-        schema=network.card.schema,
-        input_names=list(network.inputs),
-        output_names=list(output_losses(network) or network.outputs),
-        label_outputs=label_outputs(network),
-        targets=targets,
-        readers=(read_foreign,),
-    )
-    return dataset
-
-
 def schema_of(network: Network) -> DataSchema:
     """The names of what comes out: those of the training data, or numbers for them."""
-    from modnet.cli.job import label_outputs
-    from modnet.data.schema import ColumnSchema, DataSchema
-    from modnet.errors import DataError
-
     known: Mapping[str, Any] = {} if network.card.schema is None else network.card.schema.targets
     labels = label_outputs(network)
     targets = {}
@@ -123,9 +97,6 @@ def schema_of(network: Network) -> DataSchema:
 
 
 def _lines(network: Network, outputs: Mapping[str, Array], delimiter: str) -> Iterator[str]:
-    from modnet.cli.report import warn
-    from modnet.data.table import shorten
-
     schema = schema_of(network)
     columns = schema.decode(outputs)
     digits = 7 if network.dtype.itemsize == 4 else 16  # as many as the numbers have
@@ -148,21 +119,15 @@ def _lines(network: Network, outputs: Mapping[str, Array], delimiter: str) -> It
 
 def _cell(name: str) -> str:
     """A name as a cell that moves no terminal, and is no formula in a spreadsheet."""
-    from modnet.data.columns import is_number
-
     formula = FORMULA.match(name) and not is_number(name)
     return ("'" if formula else "") + CONTROL.sub(lambda found: printable(found[0]), name)
 
 
 def _npz(outputs: Mapping[str, Array]) -> bytes:
-    import numpy as np
-
     buffer = io.BytesIO()
     np.savez(buffer, **outputs)  # type: ignore[arg-type]
     return buffer.getvalue()
 
 
 def _write(path: str, content: bytes) -> None:
-    from modnet.model.atomic import replace_file
-
     replace_file(path, [content], durable=False)

@@ -8,7 +8,7 @@ import click
 
 from modnet.cli.output import echo
 from modnet.errors import ModnetError, SpecError, TrainingError
-from modnet.words import harmless, nearest, show
+from modnet.words import counted, harmless, nearest, show
 
 FAILED, WRONG_INPUT, HUNG_UP, INTERRUPTED, TERMINATED = 1, 2, 129, 130, 143
 """Exit statuses, beside 0."""
@@ -62,7 +62,7 @@ def _advice(error: OSError) -> str:
 def faults_text(error: SpecError) -> str:
     """All faults of a spec, and how many there are."""
     lines = [str(problem) for problem in error.problems]
-    count = f"{len(lines)} problem" + ("" if len(lines) == 1 else "s")
+    count = counted(len(lines), "problem")
     files = [problem.file for problem in error.problems if problem.line]
     if files:
         lines.append(f"{count} in {files[0]}")

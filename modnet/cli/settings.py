@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from modnet.configuration.checker import DEEPEST
+from modnet.configuration.reading import DEEPEST
 from modnet.words import legible
 
 

@@ -7,20 +7,21 @@ from pathlib import Path
 import click
 
 from modnet.cli.output import echo, echo_json
+from modnet.cli.plugin_file import load_plugin_files
+from modnet.engine.summary import Summary
+from modnet.model import load
+from modnet.model.container import MAGIC
 
 
 def run(file: str, plugins: tuple[str, ...], settings: tuple[str, ...], as_json: bool) -> None:
-    from modnet.cli.job import Job
-    from modnet.cli.plugin_file import load_plugin_files
-    from modnet.engine.summary import Summary
-    from modnet.model import load
-
     if _is_model(Path(file)):
         if settings:
             raise click.UsageError("--set changes a spec; this is a model file")
         load_plugin_files(plugins)
         network = load(file, mmap=True)
     else:
+        from modnet.cli.job import Job  # brings what data and training need: a fifth of the time for a model file
+
         network = Job.open(file, plugins, settings).network
     summary = Summary.of(network)
     if not as_json:
@@ -31,6 +32,7 @@ def run(file: str, plugins: tuple[str, ...], settings: tuple[str, ...], as_json:
             "name": row.name,
             "type": row.type,
             "shape": row.shape,
+            **({"outputs": dict(zip(row.outputs, row.shapes, strict=True))} if row.outputs else {}),
             "parameters": row.parameters,
             "multiply_adds": row.multiply_adds,
             "trainable": row.trainable,
@@ -50,8 +52,6 @@ def run(file: str, plugins: tuple[str, ...], settings: tuple[str, ...], as_json:
 
 
 def _is_model(path: Path) -> bool:
-    from modnet.model.container import MAGIC
-
     if not path.is_file():
         return False
     with path.open("rb") as file:

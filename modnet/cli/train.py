@@ -2,28 +2,40 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import shlex
 import signal
 import sys
+import tempfile
+import textwrap
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import numpy as np
+
+from modnet.cli.job import Job
 from modnet.cli.output import discard, echo, echo_json
+from modnet.cli.places import check_output
 from modnet.cli.report import FAILED, HUNG_UP, INTERRUPTED, TERMINATED, warn
-
-if TYPE_CHECKING:
-    from modnet.cli.job import Job
-    from modnet.data.dataset import Dataset
-    from modnet.data.load import LoadedData
-    from modnet.engine.network import Network
-    from modnet.errors import Diverged
-    from modnet.training.history import History
-    from modnet.training.profiling import Profile
-    from modnet.training.run import Run
+from modnet.data.dataset import Dataset
+from modnet.data.load import LoadedData
+from modnet.engine.network import Network
+from modnet.errors import Diverged
+from modnet.model import save
+from modnet.training import run as endings
+from modnet.training.callbacks import JSONLog
+from modnet.training.checkpoint import newest_last
+from modnet.training.checkpointing import Checkpoint
+from modnet.training.history import History
+from modnet.training.profiling import Profile
+from modnet.training.profiling import profile as timed
+from modnet.training.progress import ProgressDisplay, figure_text, figure_title
+from modnet.training.run import Run
+from modnet.training.train import evaluate, prepare
+from modnet.words import counted, readable_bytes
 
 STOPPED = (INTERRUPTED, TERMINATED, HUNG_UP)
 """The exit statuses of a run that was stopped and can go on."""
@@ -38,14 +50,11 @@ def run(
     profiled: bool,
     as_json: bool,
 ) -> int:
-    from modnet.cli.job import Job
-    from modnet.errors import Diverged
-
     job = Job.open(spec, plugins, settings)
     path = Path(output) if output else Path(f"{Path(spec).stem}.modnet")
     check_output(path)
     objective = job.objective()
-    loaded = job.load_data(objective)
+    loaded = job.load_data()
     network = job.network
     network.card = network.card.replace(schema=loaded.schema)
     job.require_savable(objective)
@@ -70,8 +79,6 @@ def run(
     profile = None
     if profiled and failure is None:
         try:
-            from modnet.training.profiling import profile as timed  # few ask for it
-
             profile = timed(network, loaded.train)
         except Exception as error:
             failure = error
@@ -130,63 +137,7 @@ class _Screen:
             warn(f"standard output cannot be written to ({reason}); the model goes to {self.path} all the same")
 
 
-def check_place(path: Path) -> None:
-    """Checks, before any work is done, that a file can be put there.
-
-    Raises:
-        ModnetError: it is a folder, there is no such folder around it, that may not be written to, or the name is too
-            long.
-    """
-    import tempfile
-
-    from modnet.errors import ModnetError
-
-    try:
-        path.lstat()
-    except OSError as error:
-        if error.errno == errno.ENAMETOOLONG:
-            raise ModnetError(f"{path}: this name is too long; choose another with -o") from None
-    if path.is_dir():
-        raise ModnetError(f"{path}: this is a folder; name a file in it with -o")
-    folder = Path(os.path.realpath(path)).parent if path.is_symlink() else path.parent
-    if not folder.is_dir():
-        raise ModnetError(f"{path}: there is no folder {folder}; make it, or choose another file with -o")
-    try:
-        # What may be written to is known by writing: there are read-only file systems, quotas and attributes.
-        with tempfile.TemporaryFile(dir=folder):
-            pass
-    except OSError as error:
-        reason = (error.strerror or str(error)).lower()
-        raise ModnetError(
-            f"{path}: the folder {folder} may not be written to ({reason}); choose another file with -o"
-        ) from None
-
-
-def check_output(path: Path) -> None:
-    """Checks, before any work is done, that a model file can be written there.
-
-    Raises:
-        ModnetError: there is no such folder, it may not be written to, or another kind of file is in the way.
-    """
-    from modnet.errors import ModelFileError, NotAModelFile
-    from modnet.model.reader import read_header
-
-    check_place(path)
-    if path.exists() and (not path.is_file() or path.stat().st_size):
-        try:
-            read_header(path)
-        except NotAModelFile as error:
-            found = error.what.partition("; ")[0]
-            raise NotAModelFile(
-                path, f"{found}, not a model file; it is not overwritten: choose another file with -o"
-            ) from None
-        except ModelFileError:
-            pass  # damaged, or of another version: it was a model file
-
-
 def _introduction(job: Job, loaded: LoadedData) -> str:
-    import textwrap
-
     data = job.network.card.spec.data
     assert data is not None
     source = data.train
@@ -198,8 +149,8 @@ def _introduction(job: Job, loaded: LoadedData) -> str:
         halves = [note] if indent + len(note) <= 80 else note.split("; ")
         lines += [line for half in halves for line in textwrap.wrap(half, max(80 - indent, 40))]
     network = job.network
-    count = len(network.graph.nodes)
-    size = f"{count} node{'' if count == 1 else 's'}, {network.layout.parameter_count:,} parameters, {network.dtype}"
+    nodes, parameters = len(network.graph.nodes), network.layout.parameter_count
+    size = f"{counted(nodes, 'node')}, {counted(parameters, 'parameter')}, {network.dtype}"
     labelled = [name, *[""] * (len(lines) - 1), "network"]
     return "\n".join(f"{label:<{indent}}{line}" for label, line in zip(labelled, [*lines, size], strict=True))
 
@@ -213,55 +164,44 @@ def _run(
         The run, its course, the folder of its checkpoints where the spec does not name one, the exit status if a signal
         has stopped it, and what has ended it after it had learnt something: a callback's or a metric's error.
     """
-    import numpy as np
-
-    from modnet.errors import Diverged
-    from modnet.kinds.callback import Callback
-    from modnet.training.train import train
-
-    runs: list[Run] = []
-
-    class Begin(Callback):
-        def modnet_training_started(self, run: Run) -> None:
-            runs.append(run)
 
     callbacks, folder, own_folder = _callbacks(job, path, quiet)
     _tell_of_checkpoints(folder, resume)
+    runs: list[Run] = []
     received = _heed_termination(runs)
     failure: Exception | None = None
-    try:
-        # What overflows is found by the trainer, which says where; numpy's warnings say less.
-        with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-            history = train(
-                job.network,
-                loaded.train,
-                validation=loaded.validation,
-                callbacks=[Begin(), *callbacks],
-                resume=folder if resume else None,
-            )
-    except Exception as error:
-        if isinstance(error, Diverged) and error.best_epoch is None:
-            raise _with_line(error, _untouched(path)) from error
-        if not runs or not runs[0].step or not np.isfinite(job.network.parameters.flat).all():
-            raise
-        failure, history = error, runs[0].history
-    return runs[0], history, own_folder, _status(history, received), failure
+    # What overflows is found by the run, which says where; numpy's warnings say less.
+    with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+        run = prepare(
+            job.network,
+            loaded.train,
+            given={"callbacks": callbacks},
+            validation=loaded.validation,
+            resume=folder if resume else None,
+        )
+        runs.append(run)
+        try:
+            run.fit()
+        except Exception as error:
+            if isinstance(error, Diverged) and error.best_epoch is None:
+                raise _with_line(error, _untouched(path)) from error
+            if not run.step or not np.isfinite(job.network.parameters.flat).all():
+                raise
+            failure = error
+    return run, run.history, own_folder, _status(run.history, received), failure
 
 
 def _callbacks(job: Job, path: Path, quiet: bool) -> tuple[list[Any], Path, Path | None]:
     """The callbacks of the run, the folder of its checkpoints, and the same again where the spec does not name one."""
-    from modnet.training.callbacks import Checkpoint
-    from modnet.training.progress import Progress
-
     asked = job.training().callbacks
-    callbacks: list[Any] = [used for used in asked if not isinstance(used.callback, Progress)]
+    callbacks: list[Any] = [used for used in asked if not isinstance(used.callback, ProgressDisplay)]
     folders = [Path(used.callback.directory).expanduser() for used in asked if isinstance(used.callback, Checkpoint)]
     own_folder = None if folders else Path(f"{path.with_suffix('')}.checkpoints")
     if own_folder is not None:
         folders = [own_folder]
         callbacks.append(Checkpoint(directory=str(own_folder), every_minutes=5.0))
     if not quiet:
-        callbacks += [used for used in asked if isinstance(used.callback, Progress)] or [Progress()]
+        callbacks += [used for used in asked if isinstance(used.callback, ProgressDisplay)] or [ProgressDisplay()]
     return callbacks, folders[0], own_folder
 
 
@@ -277,6 +217,7 @@ def _heed_termination(runs: Sequence[Run]) -> list[int]:
         if not runs:
             raise SystemExit(128 + number)
         received.append(number)
+        runs[0].terminate()
 
     signal.signal(signal.SIGTERM, terminate)
     hangup = getattr(signal, "SIGHUP", None)  # Windows has none
@@ -286,8 +227,6 @@ def _heed_termination(runs: Sequence[Run]) -> list[int]:
 
 
 def _tell_of_checkpoints(folder: Path, resume: bool) -> None:
-    from modnet.training.checkpoint import newest_last
-
     found = newest_last(folder)
     if resume and not found:
         warn(f"{folder} has no checkpoint; beginning at the beginning")
@@ -305,15 +244,11 @@ def _remove(checkpoints: Sequence[Path], folder: Path) -> None:
 
 
 def _with_line(error: Diverged, line: str) -> Diverged:
-    from modnet.errors import Diverged
-
     return Diverged(f"{error}\n{line}", error.step, error.epoch, error.node, error.best_epoch)
 
 
 def _check_logs(job: Job, path: Path) -> None:
     """Checks that no log goes where the model goes."""
-    from modnet.training.callbacks import JSONLog
-
     for place, used in enumerate(job.training().callbacks):
         if isinstance(used.callback, JSONLog) and Path(used.callback.path).expanduser().resolve() == path.resolve():
             where = ("training", "callbacks", place, "path")
@@ -325,11 +260,9 @@ def _untouched(path: Path) -> str:
 
 
 def _status(history: History, received: Sequence[int]) -> int:
-    from modnet.training import run
-
-    if history.stopped == run.TERMINATED:
+    if history.stopped == endings.TERMINATED:
         return 128 + received[0] if received else TERMINATED
-    return INTERRUPTED if history.stopped == run.INTERRUPTED else 0
+    return INTERRUPTED if history.stopped == endings.INTERRUPTED else 0
 
 
 class _Interrupts:
@@ -373,11 +306,6 @@ def _final_figures(
 
     Where they cannot be measured they are those of the history, and the error is given back with them.
     """
-    import numpy as np
-
-    from modnet.errors import Diverged
-    from modnet.training.train import evaluate
-
     epoch = (history.best_epoch or history.epochs) - 1
     known = {name: values[epoch] for name, values in history.figures.items() if epoch >= 0}
     if validation is None or (failure is not None and not isinstance(failure, Diverged)):
@@ -406,11 +334,6 @@ def _save(network: Network, path: Path, checkpoints: Path | None) -> Path:
     Raises:
         Exception: what has kept it from being written, where no other folder would take it.
     """
-    import tempfile
-    import warnings
-
-    from modnet.model import save
-
     # What is not installed came by --plugin, of which the last line of the screen tells.
     with warnings.catch_warnings(action="ignore", category=UserWarning):
         try:
@@ -438,8 +361,6 @@ def _save(network: Network, path: Path, checkpoints: Path | None) -> Path:
 
 def _refuges() -> Iterator[str]:
     """Folders that may take a model which its own folder does not."""
-    import tempfile
-
     with suppress(OSError):  # none of the folders for temporary files takes one
         yield tempfile.gettempdir()
     yield "/var/tmp"
@@ -449,8 +370,6 @@ def _refuges() -> Iterator[str]:
 
 
 def _left(checkpoints: Path | None) -> str:
-    from modnet.training.checkpoint import newest_last
-
     found = newest_last(checkpoints) if checkpoints is not None else []
     return f"; the newest checkpoint is {found[-1]}" if found else ""
 
@@ -463,11 +382,6 @@ def _command(spec: str, output: str | None, plugins: tuple[str, ...], settings: 
 
 
 def _conclusion(job: Job, loaded: LoadedData, path: Path, plugins: tuple[str, ...], again: str, *, whole: bool) -> str:
-    import textwrap
-
-    from modnet.training.progress import figure_text, figure_title
-    from modnet.words import readable_bytes
-
     network = job.network
     figures = {name: value for name, value in network.card.metrics.items() if isinstance(value, int | float)}
     chosen = [name for name in figures if name.startswith("validation_") or loaded.validation is None]

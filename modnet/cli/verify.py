@@ -4,23 +4,20 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from modnet.cli.inspect import counted, listed
 from modnet.cli.output import echo, echo_json
-from modnet.words import printable
-
-if TYPE_CHECKING:
-    from modnet.model.damage import SegmentState, Verification
+from modnet.cli.report import FAILED, report
+from modnet.errors import ModelFileError, NewerFormat, NotAModelFile
+from modnet.model.container import NETWORK_GROUPS
+from modnet.model.damage import SegmentState, Verification, verify
+from modnet.model.edit import is_for_resuming
+from modnet.words import counted, listed, printable, readable_bytes
 
 MOST_NAMES = 8
 
 
 def run(models: tuple[str, ...], as_json: bool) -> int:
-    from modnet.cli.report import FAILED, report
-    from modnet.errors import ModelFileError, NewerFormat, NotAModelFile
-    from modnet.model.damage import verify
-
     status = 0
     rows = []
     for model in models:
@@ -74,10 +71,6 @@ def _row(model: str, whole: bool | None, message: str, found: Verification | Non
 
 
 def _lines(model: str, found: Verification) -> Iterator[str]:
-    from modnet.model.container import NETWORK_GROUPS
-    from modnet.model.edit import is_for_resuming
-    from modnet.words import readable_bytes
-
     if found.whole:
         arrays = sum(len(state.segment.views) for state in found.segments)
         yield f"whole: {counted(arrays, 'array')}, {readable_bytes(found.size)}"

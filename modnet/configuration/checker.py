@@ -1,256 +1,466 @@
-"""Checks values against the hints of fields, and gathers every problem."""
+"""Checkers: what a field takes, one class for each kind of type hint.
+
+A checker is made once for each field (`hints.checker_of`) and then serves constructor calls, specs and model files
+(`check`), messages (`describe`), the JSON Schema (`schema`) and the kit's examples (`sample`).
+"""
 
 from __future__ import annotations
 
 import math
-import types
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from numbers import Integral, Real
-from typing import Any, Literal, TypeVar, Union, cast, get_args, get_origin
+from collections.abc import Mapping, Sequence
+from numbers import Integral
+from numbers import Real as RealNumber
+from typing import Any, ClassVar, Protocol
 
-from modnet.configuration.fields import Configuration, Field
-from modnet.errors import Problem, SpecError
-from modnet.words import Path, did_you_mean, nearest, path_text, show
+from modnet.configuration.bounds import UNBOUNDED, Bounds
+from modnet.configuration.reading import INVALID, Reader, Reading
+from modnet.errors import Problem
+from modnet.words import Path, did_you_mean, show
 
-T = TypeVar("T")
-
-
-DEEPEST = 64
-"""How many levels of tables and lists a value may have."""
+Schema = dict[str, Any]
 
 
-MOST_PROBLEMS = 1000
-"""So many faults of one spec are told; whoever has more can mend these first."""
+class SchemaBuilder(Protocol):
+    """What checkers ask of whoever makes a JSON Schema."""
 
+    def table_reference(self, cls: Any) -> Schema:
+        """A reference to the definition of a configuration class."""
 
-class Invalid:
-    """What `Checker` gives for a value that has a problem."""
+    def place_reference(self, cls: Any) -> Schema:
+        """A reference to the definition of a kind of component, or of its use at a place."""
 
-
-INVALID = Invalid()
-
-
-def describe(hint: Any, declared: Field | None = None, plural: bool = False) -> str:
-    """A type hint in words: "a whole number >= 1", "a list of numbers", "an initializer"."""
-    origin, arguments = get_origin(hint), get_args(hint)
-    bounds = declared.bounds() if declared else ""
-    if hint is bool:
-        return "true or false"
-    if hint is int or hint is float:
-        word = (
-            ("whole numbers" if plural else "a whole number") if hint is int else ("numbers" if plural else "a number")
-        )
-        return f"{word} {bounds}" if bounds else word
-    if hint is str:
-        return "strings" if plural else "a string"
-    if hint is None or hint is type(None):
-        return "nothing"
-    if origin is Literal:
-        return ("one of " if len(arguments) > 1 else "") + ", ".join(show(choice) for choice in arguments)
-    if origin in (Union, types.UnionType):
-        words = dict.fromkeys(describe(part, declared, plural) for part in arguments if part is not type(None))
-        return " or ".join(words)
-    if origin is tuple:
-        if len(arguments) == 2 and arguments[1] is Ellipsis:
-            return f"{'lists' if plural else 'a list'} of {describe(arguments[0], declared, plural=True)}"
-        return f"a list of {len(arguments)}: " + ", ".join(describe(part, declared) for part in arguments)
-    if origin in (dict, Mapping):
-        return "tables" if plural else "a table"
-    word = getattr(hint, "kind", None) or getattr(hint, "__name__", str(hint)).replace("Spec", " table").lower()
-    if plural:
-        return f"{word}s" if word != "loss" else "losses"
-    return f"{'an' if word[0] in 'aeiou' else 'a'} {word}"
-
-
-ReadComponent = Callable[["Checker", Any, Any, Path], Any]
+    def union(self, alternatives: Sequence[tuple[Sequence[str], Schema]]) -> Schema:
+        """One schema for alternatives, each with the JSON types that it accepts, as far as they are known."""
 
 
 class Checker:
-    """Checks plain values against type hints, converts them, and gathers every problem instead of stopping at one.
+    """What a field takes.
 
-    Args:
-        read_component: (checker, hint, value, path) -> component, for values that stand for a component by name or
-            table; None where only ready components are accepted.
-        old_names: whether a field may come under the name that it had before (files may, specs may not).
+    Attributes:
+        json_types: the JSON types that are accepted, as far as they are known.
     """
 
-    def __init__(self, read_component: ReadComponent | None = None, old_names: bool = False) -> None:
-        self.read_component = read_component
-        self.old_names = old_names
-        self.problems: list[Problem] = []
+    __slots__ = ()
+    json_types: ClassVar[tuple[str, ...]] = ()
 
-    @property
-    def is_full(self) -> bool:
-        """Whether there are so many problems that no more are looked for: a hostile file can have any number."""
-        return len(self.problems) >= MOST_PROBLEMS
+    def check(self, value: Any, path: Path, reading: Reading) -> Any:
+        """The value, converted if need be, or INVALID with the problem noted in `reading`."""
+        raise NotImplementedError
 
-    def problem(self, path: Path, message: str, hint: str = "", *, at_key: bool = False) -> Invalid:
-        """Notes a problem. `at_key` says that the key, not its value, is at fault."""
-        if not self.is_full:
-            self.problems.append(Problem(path_text(path), message, hint, keys=path, at_key=at_key))
-        return INVALID
+    def describe(self, plural: bool = False) -> str:
+        """In words: "a whole number >= 1", "a list of numbers", "an initializer"."""
+        raise NotImplementedError
 
-    def raise_problems(self) -> None:
-        """Raises SpecError if there were any."""
-        if self.problems:
-            raise SpecError(self.problems)
+    def schema(self, builder: SchemaBuilder) -> Schema:
+        """The JSON Schema of what `check` accepts of plain values."""
+        return {"type": self.json_types[0]}
 
-    def value(self, hint: Any, value: Any, path: Path, declared: Field | None = None) -> Any:
-        """The value converted to what `hint` asks for, or INVALID with the problem noted."""
-        if self.is_full:
-            return INVALID
-        if len(path) > DEEPEST:
-            return self.problem(path, f"nested more than {DEEPEST} levels deep")
-        origin, arguments = get_origin(hint), get_args(hint)
-        if hint is Any:
-            return value
-        if hint is None or hint is type(None):
-            return None if value is None else self._expected(hint, declared, value, path)
-        if hint is bool:
-            return value if isinstance(value, bool) else self._expected(hint, declared, value, path)
-        if hint is int:
-            return self._whole_number(value, path, declared)
-        if hint is float:
-            return self._number(value, path, declared)
-        if hint is str:
-            return value if isinstance(value, str) else self._expected(hint, declared, value, path)
-        if origin is Literal:
-            if any(value == choice and type(value) is type(choice) for choice in arguments):
-                return value
-            suggestion = (
-                did_you_mean(value, [c for c in arguments if isinstance(c, str)]) if isinstance(value, str) else ""
-            )
-            return self.problem(path, f"expected {describe(hint)}, found {show(value)}{suggestion}")
-        if origin in (Union, types.UnionType):
-            return self._union(hint, arguments, value, path, declared)
-        if origin is tuple:
-            return self._tuple(hint, arguments, value, path, declared)
-        if origin in (dict, Mapping):
-            return self._mapping(hint, arguments, value, path, declared)
-        if isinstance(hint, type) and isinstance(value, hint):
-            return value
-        if isinstance(hint, type) and issubclass(hint, Configuration) and self.read_component is not None:
-            found = self.read_component(self, hint, value, path)
-            return self.table(hint, value, path) if found is NotImplemented else found
-        return self._expected(hint, declared, value, path)
+    def sample(self) -> Any:
+        """A value that `check` accepts.
 
-    def table(self, cls: type[T], table: Any, path: Path, ignore: Iterable[str] = ()) -> T | Invalid:
-        """A `Configuration` made from a table: unknown and missing keys, and every value, are checked."""
-        if self.is_full:
-            return INVALID
-        if not isinstance(table, Mapping):
-            return self._expected(cls, None, table, path)
-        configuration = cast(type[Configuration], cls)
-        fields, hints = configuration.__fields__, configuration.hints()
-        renamed = {declared.renamed_from: name for name, declared in fields.items() if declared.renamed_from}
-        before = len(self.problems)
-        values: dict[str, Any] = {}
-        meant: set[str | None] = set()
-        for key, value in table.items():
-            if key in ignore:
-                continue
-            name = key
-            if key in renamed and key not in fields:
-                name = renamed[key]
-                if not self.old_names:
-                    self.problem((*path, key), f'this key is now called "{name}"', at_key=True)
-                    continue
-            if name not in fields:
-                if self.is_full:
-                    break
-                meant.add(nearest(str(key), [*fields, *ignore]))
-                self.unknown_key(path, key, [*fields, *ignore])
-                continue
-            values[name] = self.value(hints[name], value, (*path, key), fields[name])
-        for name, declared in fields.items():
-            if declared.required and name not in values and name not in meant:
-                self.problem(path, f'missing key "{name}" ({describe(hints[name], declared)})')
-        if len(self.problems) > before:
-            return INVALID
-        made = cls.__new__(cls)
-        for name, declared in fields.items():
-            made.__dict__[name] = values.get(name, declared.default)
-        try:
-            cast(Configuration, made).check()
-        except ValueError as error:
-            return self.problem(path, str(error))
-        return made
+        Raises:
+            LookupError: none can be made up.
+        """
+        raise LookupError(f"no value can be made up for {self.describe()}")
 
-    def unknown_key(self, path: Path, key: Any, known: Sequence[str]) -> Invalid:
-        """Notes a key that is none of `known`."""
-        suggestion = did_you_mean(str(key), known)
-        rest = suggestion or (f"; expected one of: {', '.join(known)}" if known else "; there are no options here")
-        return self.problem((*path, key), f"unknown key{rest}", at_key=True)
+    def expected(self, value: Any, path: Path, reading: Reading) -> Any:
+        """Notes that something else was expected."""
+        return reading.problem(path, f"expected {self.describe()}, found {show(value)}")
 
-    def _expected(self, hint: Any, declared: Field | None, value: Any, path: Path) -> Invalid:
-        return self.problem(path, f"expected {describe(hint, declared)}, found {show(value)}")
 
-    def _whole_number(self, value: Any, path: Path, declared: Field | None) -> Any:
+class Anything(Checker):
+    """`Any`: whatever there is."""
+
+    __slots__ = ()
+
+    def check(self, value: Any, path: Path, reading: Reading) -> Any:
+        return value
+
+    def describe(self, plural: bool = False) -> str:
+        return "values" if plural else "any value"
+
+    def schema(self, builder: SchemaBuilder) -> Schema:
+        return {}
+
+    def sample(self) -> Any:
+        return None
+
+
+class Nothing(Checker):
+    """`None`."""
+
+    __slots__ = ()
+    json_types = ("null",)
+
+    def check(self, value: Any, path: Path, reading: Reading) -> Any:
+        return None if value is None else self.expected(value, path, reading)
+
+    def describe(self, plural: bool = False) -> str:
+        return "nothing"
+
+    def sample(self) -> Any:
+        return None
+
+
+class Truth(Checker):
+    """`bool`."""
+
+    __slots__ = ()
+    json_types = ("boolean",)
+
+    def check(self, value: Any, path: Path, reading: Reading) -> Any:
+        return value if isinstance(value, bool) else self.expected(value, path, reading)
+
+    def describe(self, plural: bool = False) -> str:
+        return "true or false"
+
+    def sample(self) -> Any:
+        return True
+
+
+class Text(Checker):
+    """`str`."""
+
+    __slots__ = ()
+    json_types = ("string",)
+
+    def check(self, value: Any, path: Path, reading: Reading) -> Any:
+        return value if isinstance(value, str) else self.expected(value, path, reading)
+
+    def describe(self, plural: bool = False) -> str:
+        return "strings" if plural else "a string"
+
+    def sample(self) -> Any:
+        return "name"
+
+
+class Whole(Checker):
+    """`int`: a whole number of 64 bits within bounds. True is none, a number of numpy becomes one of Python."""
+
+    __slots__ = ("bounds",)
+    json_types = ("integer",)
+
+    def __init__(self, bounds: Bounds = UNBOUNDED) -> None:
+        self.bounds = bounds
+
+    def check(self, value: Any, path: Path, reading: Reading) -> Any:
         if isinstance(value, bool) or not isinstance(value, Integral):
-            return self._expected(int, declared, value, path)
+            return self.expected(value, path, reading)
         number = int(value)
         if not -(2**63) <= number < 2**64:  # no model file could hold it
-            return self.problem(path, f"expected {describe(int, declared)} of 64 bits, found {show(number)}")
-        if declared is not None and not declared.admits(number):
-            return self._expected(int, declared, value, path)
-        return number
+            return reading.problem(path, f"expected {self.describe()} of 64 bits, found {show(number)}")
+        return number if self.bounds.admits(number) else self.expected(value, path, reading)
 
-    def _number(self, value: Any, path: Path, declared: Field | None) -> Any:
-        if isinstance(value, bool) or not isinstance(value, Real):
-            return self._expected(float, declared, value, path)
+    def describe(self, plural: bool = False) -> str:
+        return f"{'whole numbers' if plural else 'a whole number'} {self.bounds}".rstrip()
+
+    def schema(self, builder: SchemaBuilder) -> Schema:
+        return {"type": "integer", **self.bounds.keywords()}
+
+    def sample(self) -> Any:
+        return int(self.bounds.sample(3, whole=True))
+
+
+class Real(Checker):
+    """`float`: a finite number within bounds. A whole number becomes one, True does not."""
+
+    __slots__ = ("bounds",)
+    json_types = ("number",)
+
+    def __init__(self, bounds: Bounds = UNBOUNDED) -> None:
+        self.bounds = bounds
+
+    def check(self, value: Any, path: Path, reading: Reading) -> Any:
+        if isinstance(value, bool) or not isinstance(value, RealNumber):
+            return self.expected(value, path, reading)
         try:
             number = float(value)
         except OverflowError:
-            return self.problem(path, f"expected {describe(float, declared)}, found a whole number too large for one")
-        if not math.isfinite(number) or (declared is not None and not declared.admits(number)):
-            return self._expected(float, declared, value, path)
-        return number
+            return reading.problem(path, f"expected {self.describe()}, found a whole number too large for one")
+        is_good = math.isfinite(number) and self.bounds.admits(number)
+        return number if is_good else self.expected(value, path, reading)
 
-    def _union(self, hint: Any, arguments: Sequence[Any], value: Any, path: Path, declared: Field | None) -> Any:
-        if value is None and type(None) in arguments:
+    def describe(self, plural: bool = False) -> str:
+        return f"{'numbers' if plural else 'a number'} {self.bounds}".rstrip()
+
+    def schema(self, builder: SchemaBuilder) -> Schema:
+        return {"type": "number", **self.bounds.keywords()}
+
+    def sample(self) -> Any:
+        return float(self.bounds.sample(0.5))
+
+
+class OneOf(Checker):
+    """`Literal`: one of some values. 1 is not True, and 1.0 is not 1."""
+
+    __slots__ = ("choices",)
+
+    def __init__(self, choices: Sequence[Any]) -> None:
+        self.choices = choices
+
+    def check(self, value: Any, path: Path, reading: Reading) -> Any:
+        if any(type(value) is type(choice) and value == choice for choice in self.choices):
+            return value
+        words = [choice for choice in self.choices if isinstance(choice, str)]
+        suggestion = did_you_mean(value, words) if isinstance(value, str) else ""
+        return reading.problem(path, f"expected {self.describe()}, found {show(value)}{suggestion}")
+
+    def describe(self, plural: bool = False) -> str:
+        return ("one of " if len(self.choices) > 1 else "") + ", ".join(map(show, self.choices))
+
+    def schema(self, builder: SchemaBuilder) -> Schema:
+        return {"enum": list(self.choices)}
+
+    def sample(self) -> Any:
+        return self.choices[0]
+
+
+def _is_list(value: Any) -> bool:
+    return isinstance(value, Sequence) and not isinstance(value, str | bytes | bytearray | Mapping)
+
+
+class ListOf(Checker):
+    """`tuple[X, ...]`: any number of items; a list becomes a tuple."""
+
+    __slots__ = ("item",)
+    json_types = ("array",)
+
+    def __init__(self, item: Checker) -> None:
+        self.item = item
+
+    def check(self, value: Any, path: Path, reading: Reading) -> Any:
+        if not _is_list(value):
+            return self.expected(value, path, reading)
+        items = tuple([reading.value(self.item, item, (*path, i)) for i, item in enumerate(value)])
+        return INVALID if any(item is INVALID for item in items) else items
+
+    def describe(self, plural: bool = False) -> str:
+        return f"{'lists' if plural else 'a list'} of {self.item.describe(plural=True)}"
+
+    def schema(self, builder: SchemaBuilder) -> Schema:
+        return {"type": "array", "items": self.item.schema(builder)}
+
+    def sample(self) -> Any:
+        try:
+            return (self.item.sample(),)
+        except LookupError:
+            return ()
+
+
+class TupleOf(Checker):
+    """`tuple[X, Y]`: so many items, each of its own kind."""
+
+    __slots__ = ("items",)
+    json_types = ("array",)
+
+    def __init__(self, items: Sequence[Checker]) -> None:
+        self.items = items
+
+    def check(self, value: Any, path: Path, reading: Reading) -> Any:
+        if not _is_list(value) or len(value) != len(self.items):
+            return self.expected(value, path, reading)
+        pairs = zip(self.items, value, strict=True)
+        found = tuple([reading.value(checker, item, (*path, i)) for i, (checker, item) in enumerate(pairs)])
+        return INVALID if any(item is INVALID for item in found) else found
+
+    def describe(self, plural: bool = False) -> str:
+        return f"a list of {len(self.items)}: " + ", ".join(item.describe() for item in self.items)
+
+    def schema(self, builder: SchemaBuilder) -> Schema:
+        items = [item.schema(builder) for item in self.items]
+        return {"type": "array", "prefixItems": items, "minItems": len(items), "maxItems": len(items)}
+
+    def sample(self) -> Any:
+        return tuple(item.sample() for item in self.items)
+
+
+class TableOf(Checker):
+    """`dict[str, X]`, `Mapping[str, X]`: any names, each with a value of one kind."""
+
+    __slots__ = ("item",)
+    json_types = ("object",)
+
+    def __init__(self, item: Checker) -> None:
+        self.item = item
+
+    def check(self, value: Any, path: Path, reading: Reading) -> Any:
+        if not isinstance(value, Mapping):
+            return self.expected(value, path, reading)
+        items = {}
+        for key, item in value.items():
+            if isinstance(key, str):
+                items[key] = reading.value(self.item, item, (*path, key))
+            else:
+                reading.problem((*path, str(key)), f"expected a string as key, found {show(key)}", at_key=True)
+        return INVALID if any(item is INVALID for item in items.values()) else items
+
+    def describe(self, plural: bool = False) -> str:
+        return "tables" if plural else "a table"
+
+    def schema(self, builder: SchemaBuilder) -> Schema:
+        return {"type": "object", "additionalProperties": self.item.schema(builder)}
+
+    def sample(self) -> Any:
+        try:
+            return {"name": self.item.sample()}
+        except LookupError:
+            return {}
+
+
+class Either(Checker):
+    """`X | Y`: the first alternative that accepts the value has it."""
+
+    __slots__ = ("all", "is_optional", "parts")
+
+    def __init__(self, alternatives: Sequence[Checker]) -> None:
+        self.all = alternatives
+        self.parts = [part for part in alternatives if not isinstance(part, Nothing)]
+        self.is_optional = len(self.parts) < len(alternatives)
+
+    def check(self, value: Any, path: Path, reading: Reading) -> Any:
+        if value is None and self.is_optional:
             return None
         attempts: list[list[Problem]] = []
-        for part in arguments:
-            if part is type(None):
-                continue
-            attempt = Checker(self.read_component, self.old_names)
-            found = attempt.value(part, value, path, declared)
+        for part in self.parts:
+            attempt = Reading(reading.reader)
+            found = part.check(value, path, attempt)
             if not attempt.problems:
                 return found
             attempts.append(attempt.problems)
-        # An alternative that knows more than that it is another type knows better what is wrong than "expected a or b".
-        found = f", found {show(value)}"
-        deeper = [a for a in attempts if not any(p.keys == path and p.message.endswith(found) for p in a)]
-        if len(attempts) == 1:
-            self.problems.extend(attempts[0])
-        elif deeper:
-            self.problems.extend(deeper[0])
-        else:
-            return self._expected(hint, declared, value, path)
+        best = self._best(attempts, value, path)
+        if best is None:
+            return self.expected(value, path, reading)
+        reading.problems.extend(best)
         return INVALID
 
-    def _tuple(self, hint: Any, arguments: Sequence[Any], value: Any, path: Path, declared: Field | None) -> Any:
-        if isinstance(value, str | bytes | bytearray | Mapping) or not isinstance(value, Sequence):
-            return self._expected(hint, declared, value, path)
-        if len(arguments) == 2 and arguments[1] is Ellipsis:
-            hints: Sequence[Any] = [arguments[0]] * len(value)
-        elif len(arguments) != len(value):
-            return self._expected(hint, declared, value, path)
-        else:
-            hints = arguments
-        items = [
-            self.value(part, item, (*path, i), declared)
-            for i, (part, item) in enumerate(zip(hints, value, strict=True))
-        ]
-        return INVALID if any(item is INVALID for item in items) else tuple(items)
+    @staticmethod
+    def _best(attempts: Sequence[list[Problem]], value: Any, path: Path) -> list[Problem] | None:
+        """The problems to report of those that the alternatives had; None where none of them says more than "found".
 
-    def _mapping(self, hint: Any, arguments: Sequence[Any], value: Any, path: Path, declared: Field | None) -> Any:
-        if not isinstance(value, Mapping):
-            return self._expected(hint, declared, value, path)
-        items = {}
-        for key, item in value.items():
-            if not isinstance(key, str):
-                self.problem((*path, str(key)), f"expected a string as key, found {show(key)}", at_key=True)
+        One that got further than the type of the value knows better what is wrong than "expected a or b".
+        """
+        if len(attempts) == 1:
+            return attempts[0]
+        found = f", found {show(value)}"
+        for problems in attempts:
+            if not any(problem.keys == path and problem.message.endswith(found) for problem in problems):
+                return problems
+        return None
+
+    def describe(self, plural: bool = False) -> str:
+        return " or ".join(dict.fromkeys(part.describe(plural) for part in self.parts))
+
+    def schema(self, builder: SchemaBuilder) -> Schema:
+        return builder.union([(part.json_types, part.schema(builder)) for part in self.all])
+
+    def sample(self) -> Any:
+        for part in self.all:
+            try:
+                return part.sample()
+            except LookupError:
                 continue
-            items[key] = self.value(arguments[1], item, (*path, key), declared)
-        return INVALID if any(item is INVALID for item in items.values()) else items
+        return super().sample()
+
+
+_OF_CLASSES = {list: "array", dict: "object"}
+
+
+class InstanceOf(Checker):
+    """A class that is no configuration: only a value of that class will do."""
+
+    __slots__ = ("cls",)
+
+    def __init__(self, cls: type) -> None:
+        self.cls = cls
+
+    def check(self, value: Any, path: Path, reading: Reading) -> Any:
+        return value if isinstance(value, self.cls) else self.expected(value, path, reading)
+
+    def describe(self, plural: bool = False) -> str:
+        return _noun(self.cls.__name__.lower(), plural)
+
+    def schema(self, builder: SchemaBuilder) -> Schema:
+        return {"type": _OF_CLASSES[self.cls]} if self.cls in _OF_CLASSES else {"not": {}}
+
+
+class Unsupported(Checker):
+    """A hint that no value fits: the kit reports it to the author of the component."""
+
+    __slots__ = ("hint",)
+
+    def __init__(self, hint: Any) -> None:
+        self.hint = hint
+
+    def check(self, value: Any, path: Path, reading: Reading) -> Any:
+        return self.expected(value, path, reading)
+
+    def describe(self, plural: bool = False) -> str:
+        return _noun(getattr(self.hint, "__name__", str(self.hint)).lower(), plural)
+
+    def schema(self, builder: SchemaBuilder) -> Schema:
+        return {"not": {}}
+
+
+class ConfigurationOf(Checker):
+    """A configuration class: a ready one, or a table from which it is read."""
+
+    __slots__ = ("cls",)
+    json_types: ClassVar[tuple[str, ...]] = ("object",)
+
+    def __init__(self, cls: Any) -> None:
+        self.cls = cls
+
+    def check(self, value: Any, path: Path, reading: Reading) -> Any:
+        if isinstance(value, self.cls):
+            return value
+        if reading.reader is None:
+            return self.expected(value, path, reading)
+        return self.read(reading.reader, value, path, reading)
+
+    def read(self, reader: Reader, value: Any, path: Path, reading: Reading) -> Any:
+        """The configuration of a plain value, or INVALID."""
+        return self.cls.from_table(value, path, reading)
+
+    def describe(self, plural: bool = False) -> str:
+        return _noun(self.cls.__name__.replace("Spec", " table").lower(), plural)
+
+    def schema(self, builder: SchemaBuilder) -> Schema:
+        return builder.table_reference(self.cls)
+
+    def sample(self) -> Any:
+        return self.cls(**self.cls.sample_arguments())
+
+
+class ComponentOf(ConfigurationOf):
+    """A kind of component: a ready one, or its name or table."""
+
+    __slots__ = ()
+    json_types = ("string", "object")
+
+    def read(self, reader: Reader, value: Any, path: Path, reading: Reading) -> Any:
+        return reader.component(self.cls, value, path, reading)
+
+    def describe(self, plural: bool = False) -> str:
+        return _noun(self.cls.kind, plural)
+
+    def schema(self, builder: SchemaBuilder) -> Schema:
+        return builder.place_reference(self.cls)
+
+    def sample(self) -> Any:
+        # A kind itself is no component, and which there are only a registry knows.
+        return super().sample() if getattr(self.cls, "type", "") else Checker.sample(self)
+
+
+class UseOf(ComponentOf):
+    """A component at its place: a ready one, or a name or table with the options of the place."""
+
+    __slots__ = ()
+
+    def read(self, reader: Reader, value: Any, path: Path, reading: Reading) -> Any:
+        return reader.use(self.cls, value, path, reading)
+
+
+def _noun(word: str, plural: bool) -> str:
+    if plural:
+        return f"{word}es" if word.endswith("s") else f"{word}s"
+    return f"{'an' if word[0] in 'aeiou' else 'a'} {word}"

@@ -5,19 +5,22 @@ immutability, as a frozen dataclass would, and type checkers treat it as one (PE
 `dataclasses`: that compiles several functions for each class, about a millisecond, and a process that only predicts
 would pay for every component in the modules it imports.
 
-The annotations are also what values are checked against, by `Checker`: the same rules serve a constructor call and a
-spec file, and the JSON Schema is made from them.
+The annotations are also what values are checked against: each becomes a `Checker`, which serves constructor calls, spec
+files, model files and the JSON Schema.
 """
 
 from __future__ import annotations
 
 import inspect
-import sys
-from collections.abc import Mapping
-from typing import Any, ClassVar, Self, dataclass_transform, get_origin
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, ClassVar, Self, cast, dataclass_transform
 
+from modnet.configuration.bounds import UNBOUNDED, Bounds
+from modnet.configuration.checker import Checker, ConfigurationOf
+from modnet.configuration.hints import checker_of, is_class_variable, resolved
+from modnet.configuration.reading import INVALID, Invalid, Reading
 from modnet.errors import Problem, SpecError
-from modnet.words import did_you_mean, show
+from modnet.words import Path, did_you_mean, show
 
 
 class Missing:
@@ -31,49 +34,24 @@ MISSING = Missing()
 
 
 class Field:
-    """A declared field: its name, default and the bounds that its annotation cannot say.
+    """A declared field: its name, its default, and what its annotation cannot say.
 
     Attributes:
-        minimum, maximum: inclusive bounds of a number, or of each number of a list.
-        above, below: exclusive bounds.
+        bounds: of a number, or of each number of a list.
         renamed_from: the name that this field had in an earlier version of its component.
     """
 
-    __slots__ = ("above", "below", "default", "maximum", "minimum", "name", "renamed_from")
+    __slots__ = ("bounds", "default", "name", "renamed_from")
 
-    def __init__(
-        self,
-        default: Any = MISSING,
-        minimum: float | None = None,
-        maximum: float | None = None,
-        above: float | None = None,
-        below: float | None = None,
-        renamed_from: str | None = None,
-    ) -> None:
+    def __init__(self, default: Any = MISSING, bounds: Bounds = UNBOUNDED, renamed_from: str | None = None) -> None:
         self.name = ""
         self.default = default
-        self.minimum = minimum
-        self.maximum = maximum
-        self.above = above
-        self.below = below
+        self.bounds = bounds
         self.renamed_from = renamed_from
 
     @property
     def required(self) -> bool:
         return self.default is MISSING
-
-    def bounds(self) -> str:
-        """The bounds as they read after "a number", or ""."""
-        signs = ((">=", self.minimum), (">", self.above), ("<=", self.maximum), ("<", self.below))
-        return " and ".join(f"{sign} {bound:g}" for sign, bound in signs if bound is not None)
-
-    def admits(self, number: float) -> bool:
-        return (
-            (self.minimum is None or number >= self.minimum)
-            and (self.maximum is None or number <= self.maximum)
-            and (self.above is None or number > self.above)
-            and (self.below is None or number < self.below)
-        )
 
 
 def field(
@@ -85,8 +63,37 @@ def field(
     below: float | None = None,
     renamed_from: str | None = None,
 ) -> Any:
-    """Declares a field with bounds: `rate: float = field(default=0.5, minimum=0.0, below=1.0)`."""
-    return Field(default, minimum, maximum, above, below, renamed_from)
+    """Declares a field with bounds: `rate: float = field(default=0.5, minimum=0.0, below=1.0)`.
+
+    Args:
+        default: its default; a field without one is required.
+        minimum, maximum: inclusive bounds of a number, or of each number of a list.
+        above, below: exclusive bounds.
+        renamed_from: the name that this field had in an earlier version of its component.
+    """
+    return Field(default, Bounds(minimum, maximum, above, below), renamed_from)
+
+
+class _Signature:
+    """`inspect.signature` of a configuration class: made when somebody asks, since classes have to be made quickly."""
+
+    def __get__(self, instance: Any, owner: type[Configuration]) -> inspect.Signature:
+        if owner.__init__ is not Configuration.__init__:
+            raise AttributeError("a class with a constructor of its own has the signature of that")
+        try:
+            hints = owner.hints()
+        except (NameError, AttributeError):  # an annotation that cannot be resolved; the signature does without
+            hints = {}
+        parameters = [
+            inspect.Parameter(
+                name,
+                inspect.Parameter.POSITIONAL_OR_KEYWORD,
+                default=inspect.Parameter.empty if declared.required else declared.default,
+                annotation=hints.get(name, inspect.Parameter.empty),
+            )
+            for name, declared in owner.__fields__.items()
+        ]
+        return inspect.Signature(parameters, return_annotation=None)
 
 
 @dataclass_transform(frozen_default=True, field_specifiers=(field,))
@@ -100,38 +107,42 @@ class Configuration:
 
     __fields__: ClassVar[dict[str, Field]] = {}
     __hints__: ClassVar[dict[str, Any] | None] = None
+    __checkers__: ClassVar[dict[str, Checker] | None] = None
+    __signature__: ClassVar[_Signature] = _Signature()
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         fields: dict[str, Field] = {}
         for base in reversed(cls.__mro__[1:]):
             fields.update(base.__dict__.get("__fields__", {}))
-        annotations = inspect.get_annotations(cls)
-        for name, value in vars(cls).items():
-            if isinstance(value, Field) and name not in annotations:
-                raise TypeError(
-                    f"{cls.__name__}.{name} has no annotation, which makes it a field: {name}: int = field(...)"
-                )
-        for name, annotation in annotations.items():
-            if _is_class_variable(annotation):
-                continue
-            value = cls.__dict__.get(name, MISSING)
-            declared = value if isinstance(value, Field) else Field(value)
-            declared.name = name
-            fields[name] = declared
-            if declared.required:
-                if name in cls.__dict__:
-                    delattr(cls, name)
-            else:
-                setattr(cls, name, declared.default)
+        fields.update(_declared_by(cls))
         # Required fields first, as a dataclass demands of its author; here it is arranged.
         ordered = sorted(fields.values(), key=lambda declared: not declared.required)
         cls.__fields__ = {declared.name: declared for declared in ordered}
         cls.__hints__ = None
+        cls.__checkers__ = None
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        fields = type(self).__fields__
-        label = self._label()
+        cls = type(self)
+        values = cls._arguments(args, kwargs)
+        label, reading = cls._label(), Reading()
+        # Without arguments no annotation has to be resolved, which saves time where defaults are made on import.
+        checkers = cls.checkers() if values else {}
+        for name, declared in cls.__fields__.items():
+            if name in values:
+                self.__dict__[name] = checkers[name].check(values[name], (label, name), reading)
+            else:
+                self.__dict__[name] = declared.default
+        reading.raise_problems()
+        try:
+            self.check()
+        except ValueError as error:
+            raise SpecError([Problem(label, str(error))]) from None
+
+    @classmethod
+    def _arguments(cls, args: Sequence[Any], kwargs: Mapping[str, Any]) -> dict[str, Any]:
+        """Field name -> what a constructor was given for it."""
+        fields, label = cls.__fields__, cls._label()
         if len(args) > len(fields):
             raise TypeError(f"{label} takes {len(fields)} arguments at most, {len(args)} were given")
         values = dict(zip(fields, args, strict=False))
@@ -144,20 +155,64 @@ class Configuration:
         missing = [name for name, declared in fields.items() if declared.required and name not in values]
         if missing:
             raise TypeError(f"{label} needs {', '.join(missing)}")
-        from modnet.configuration.checker import Checker
+        return values
 
-        checker = Checker()
-        hints = type(self).hints() if values else {}
-        for name, declared in fields.items():
-            if name in values:
-                self.__dict__[name] = checker.value(hints[name], values[name], (label, name), declared)
-            else:
-                self.__dict__[name] = declared.default
-        checker.raise_problems()
+    @classmethod
+    def from_table(cls, table: Any, path: Path, reading: Reading, ignore: Iterable[str] = ()) -> Self | Invalid:
+        """A configuration made of a table, or INVALID: unknown and missing keys, and every value, are checked.
+
+        Args:
+            table: what a spec or a model file holds, as plain values or with configurations in it that are made.
+            path: where it stands, for messages.
+            reading: what the problems are noted in.
+            ignore: keys of the table that somebody else reads.
+        """
+        if reading.is_full:
+            return INVALID
+        if not isinstance(table, Mapping):
+            return cast(Invalid, cls.__checker__().expected(table, path, reading))
+        before = len(reading.problems)
+        values = cls._values(table, path, reading, tuple(ignore))
+        if len(reading.problems) > before:
+            return INVALID
+        made = cls.__new__(cls)
+        for name, declared in cls.__fields__.items():
+            made.__dict__[name] = values.get(name, declared.default)
         try:
-            self.check()
+            made.check()
         except ValueError as error:
-            raise SpecError([Problem(label, str(error))]) from None
+            return reading.problem(path, str(error))
+        return made
+
+    @classmethod
+    def _values(cls, table: Mapping[Any, Any], path: Path, reading: Reading, ignore: tuple[str, ...]) -> dict[str, Any]:
+        """Field name -> the value that a table has for it."""
+        fields, checkers = cls.__fields__, cls.checkers()
+        known = [*fields, *ignore]
+        values: dict[str, Any] = {}
+        # A required key that is misspelt is not reported as missing too.
+        meant: set[str | None] = set()
+        for key, value in table.items():
+            if reading.is_full:
+                break
+            if key in ignore:
+                continue
+            name = key if key in fields else cls._renamed(key)
+            if name is None:
+                meant.add(reading.unknown_key(path, key, known))
+            elif name != key and not (reading.reader and reading.reader.old_names):
+                reading.problem((*path, key), f'this key is now called "{name}"', at_key=True)
+            else:
+                values[name] = reading.value(checkers[name], value, (*path, key))
+        for name, declared in fields.items():
+            if declared.required and name not in values and name not in meant:
+                reading.problem(path, f'missing key "{name}" ({checkers[name].describe()})')
+        return values
+
+    @classmethod
+    def _renamed(cls, key: Any) -> str | None:
+        """The field that was called `key` in an earlier version."""
+        return next((name for name, declared in cls.__fields__.items() if declared.renamed_from == key), None)
 
     def check(self) -> None:
         """Checks what concerns several fields at once. Override it; it says what is wrong by a ValueError."""
@@ -190,8 +245,35 @@ class Configuration:
     def hints(cls) -> dict[str, Any]:
         """Field name -> resolved type hint."""
         if cls.__hints__ is None:
-            cls.__hints__ = {name: _resolve(cls, name) for name in cls.__fields__}
+            cls.__hints__ = {name: resolved(cls, name) for name in cls.__fields__}
         return cls.__hints__
+
+    @classmethod
+    def checkers(cls) -> dict[str, Checker]:
+        """Field name -> what it takes; made once for each class, when first asked for.
+
+        Raises:
+            NameError, AttributeError: an annotation names something that is not there at run time.
+        """
+        if cls.__checkers__ is None:
+            hints = cls.hints().items()
+            cls.__checkers__ = {name: checker_of(hint, cls.__fields__[name].bounds) for name, hint in hints}
+        return cls.__checkers__
+
+    @classmethod
+    def __checker__(cls) -> Checker:
+        """What a field takes whose annotation is this class."""
+        return ConfigurationOf(cls)
+
+    @classmethod
+    def sample_arguments(cls) -> dict[str, Any]:
+        """Arguments that the constructor can be called with: a value for each required field.
+
+        Raises:
+            LookupError: for a field that no value can be made up for.
+        """
+        checkers = cls.checkers()
+        return {name: checkers[name].sample() for name, declared in cls.__fields__.items() if declared.required}
 
     @classmethod
     def _label(cls) -> str:
@@ -202,22 +284,31 @@ class Configuration:
         return {name: plain(value) for name, value in self.__dict__.items()}
 
 
-def _is_class_variable(annotation: Any) -> bool:
-    if isinstance(annotation, str):
-        return annotation.startswith(("ClassVar", "typing.ClassVar"))
-    return annotation is ClassVar or get_origin(annotation) is ClassVar
+def _declared_by(cls: type) -> dict[str, Field]:
+    """The fields that a class itself declares; a default becomes its attribute.
 
-
-def _resolve(cls: type, name: str) -> Any:
-    for base in cls.__mro__:
-        annotation = inspect.get_annotations(base).get(name)
-        if annotation is None:
+    Raises:
+        TypeError: there is a `field(...)` without an annotation.
+    """
+    annotations = inspect.get_annotations(cls)
+    for name, value in vars(cls).items():
+        if isinstance(value, Field) and name not in annotations:
+            raise TypeError(
+                f"{cls.__name__}.{name} has no annotation, which makes it a field: {name}: int = field(...)"
+            )
+    fields = {}
+    for name, annotation in annotations.items():
+        if is_class_variable(annotation):
             continue
-        if not isinstance(annotation, str):
-            return annotation
-        module = sys.modules.get(base.__module__)
-        return eval(annotation, vars(module) if module else {}, dict(vars(base)))
-    raise KeyError(name)
+        value = cls.__dict__.get(name, MISSING)
+        declared = value if isinstance(value, Field) else Field(value)
+        declared.name = name
+        fields[name] = declared
+        if not declared.required:
+            setattr(cls, name, declared.default)
+        elif name in cls.__dict__:
+            delattr(cls, name)
+    return fields
 
 
 def _hashable(value: Any) -> Any:

@@ -1,13 +1,28 @@
-"""Arrays to train on, to evaluate on or to predict from."""
+"""Samples to train on, to evaluate on or to predict from: the one place where data become batches."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import KW_ONLY, dataclass, field, replace
+from hashlib import sha256
+from typing import Any
 
 import numpy as np
 
 from modnet.arrays import Array
+from modnet.data.batches import Batch
+from modnet.data.gather import Gatherer, in_batches, shuffled
+from modnet.data.split import row_classes, split
+from modnet.data.stream import BatchStream
+from modnet.data.table import Table
+from modnet.data.targets import check_weights, named_targets, sample_weights
+from modnet.engine.network import Network
+from modnet.errors import DataError, ShapeError
+from modnet.words import show
+
+FINGERPRINT_ROWS = 1024
+"""About as many rows of a mapped file tell it from others."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -20,21 +35,210 @@ class Dataset:
     Attributes:
         inputs: input name -> array (rows, ...).
         targets: output name -> array: class labels int64 (rows,) or numbers (rows, ...). Empty where there are none.
+        weights: of each row, (rows,), or of each step of sequences, (rows, time); None for ones.
         rows: the rows of the arrays that belong to the dataset, in its order; None for all.
+        classes: output name -> the names of its classes, by label, where they have names.
         name: how messages call the data: their file; "" where they come from none.
-        row_name: how messages call a row of the arrays; None for row 0, row 1, ...
+        row_names: how messages call a row of the arrays; None for row 0, row 1, ...
     """
 
     inputs: Mapping[str, Array]
     targets: Mapping[str, Array] = field(default_factory=dict)
+    _: KW_ONLY
+    weights: Array | None = None
     rows: Array | None = None
+    classes: Mapping[str, Sequence[str]] = field(default_factory=dict)
     name: str = ""
-    row_name: Callable[[int], str] | None = None
+    row_names: Callable[[int], str] | None = None
+
+    @classmethod
+    def of(
+        cls,
+        network: Network,
+        x: Any,
+        y: Any = None,
+        weights: Any = None,
+        *,
+        outputs: Sequence[str] | None = None,
+        steps: int | None = None,
+    ) -> Dataset | BatchStream:
+        """The data that a caller has given, checked against the inputs of a network.
+
+        Args:
+            x: an array, or input name -> array; a `Table` for a network that was trained on one; a `Dataset`; or,
+                without y, an iterable of batches (x, y) or (x, y, weights), or a function that gives one.
+            y: the targets; for several outputs, output name -> array.
+            weights: of each sample, or of each step of sequences.
+            outputs: those whose loss takes a target; by default all.
+            steps: of a stream, the batches that make an epoch.
+
+        Raises:
+            ShapeError: the inputs do not have the shapes of the network's.
+            DataError: they are no data, or come with arguments that would act on nothing.
+        """
+        outputs = list(network.outputs) if outputs is None else outputs
+        if isinstance(x, Table):
+            if network.card.schema is None:
+                raise DataError(f"{x.name}: a table, but the network was trained on arrays and knows no columns")
+            x = network.card.schema.encode(x)
+        if isinstance(x, Dataset):
+            return x._for(network, outputs, {"y": y, "sample_weights": weights, "steps_per_epoch": steps})
+        if y is None and (outputs or _is_stream(x)):
+            if not _is_stream(x):
+                raise DataError(f"expected x and y, or an iterable of batches (x, y); found {show(x)} alone")
+            if weights is not None:
+                raise DataError("sample weights of a stream come with its batches: (x, y, weights)")
+            return BatchStream(x, network, outputs, steps)
+        if steps is not None:
+            raise DataError("steps_per_epoch is for streams of batches; an epoch of arrays is all of their samples")
+        with np.errstate(over="ignore"):  # what becomes infinite is refused as such
+            array = None if weights is None else sample_weights(weights).astype(network.dtype, copy=False)
+        inputs = dict(zip(network.inputs, network.arrays(x), strict=True))
+        return cls(inputs, named_targets(y, outputs), weights=array)
+
+    def _for(self, network: Network, outputs: Sequence[str], given: Mapping[str, object]) -> Dataset:
+        """This dataset with its inputs in the order of the network's; nothing else may be given beside it."""
+        for what, value in given.items():
+            if value is not None:
+                raise DataError(f"{what}: a Dataset takes none; give its arrays themselves, x and y")
+        inputs = dict(zip(network.inputs, network.arrays(self.inputs), strict=True))
+        return replace(self, inputs=inputs, targets=named_targets(self.targets, outputs))
 
     def __len__(self) -> int:
         return len(next(iter(self.inputs.values()))) if self.rows is None else len(self.rows)
+
+    def row_name(self, row: int) -> str:
+        """How messages call a row, counted in the arrays."""
+        return f"row {row}" if self.row_names is None else self.row_names(row)
 
     def take(self, rows: Sequence[int] | Array) -> Dataset:
         """The part with these rows, counted in this dataset. Copies no array."""
         chosen = np.asarray(rows, np.intp)
         return replace(self, rows=chosen if self.rows is None else self.rows[chosen])
+
+    def split(self, fraction: float, seed: int, label_outputs: Collection[str] = ()) -> tuple[Dataset, Dataset]:
+        """A part to train on and a part to validate with; by classes, where there are some, so that both have them.
+
+        Args:
+            fraction: of the rows for validation, between 0 and 1.
+            seed: the same seed gives the same rows.
+            label_outputs: the outputs whose loss takes class labels.
+
+        Raises:
+            DataError: there are fewer than two rows.
+        """
+        output, labels = self.classes_of_rows(label_outputs)
+        train, validation = split(len(self), fraction, seed, labels, self.classes.get(output))
+        return self.take(train), self.take(validation)
+
+    def classes_of_rows(self, label_outputs: Collection[str]) -> tuple[str, Array | None]:
+        """The first output that gives each row a class, and the classes."""
+        for output in self.targets:
+            labels = self.labels(output, output in label_outputs)
+            if labels is not None:
+                return output, labels
+        return "", None
+
+    def labels(self, output: str, takes_labels: bool) -> Array | None:
+        """The class of each row, or None where a row has no single one; see `row_classes`."""
+        target = self.targets[output]
+        return row_classes(target if self.rows is None else target[self.rows], takes_labels)
+
+    def batches(self, batch_size: int) -> DatasetBatches:
+        """The dataset in batches of so many samples; the last one of an epoch may be smaller.
+
+        Raises:
+            DataError: there are no samples, not as many targets or weights as samples, or no sample has a weight.
+        """
+        return DatasetBatches(self, batch_size)
+
+
+class DatasetBatches:
+    """A dataset in batches, whose arrays are made once and used again for the next batch."""
+
+    rewinds = True
+    expected_steps: int | None = None
+
+    def __init__(self, dataset: Dataset, batch_size: int) -> None:
+        self.dataset = dataset
+        self.batch_size = batch_size
+        self.name = dataset.name
+        self.samples = len(dataset)
+        self.steps: int | None = -(-self.samples // batch_size)
+        self._inputs = list(dataset.inputs.values())
+        self._gatherer = Gatherer(min(batch_size, self.samples))
+        self._check()
+
+    def _check(self) -> None:
+        dataset, rows = self.dataset, len(self._inputs[0])
+        for name, target in dataset.targets.items():
+            if len(target) != rows:
+                raise DataError(f"{rows} samples, but {len(target)} targets (output {show(name)})")
+        if not self.samples:
+            raise DataError("there are no samples")
+        weights = dataset.weights
+        if weights is not None:
+            check_weights(weights, rows)
+            if not (weights if dataset.rows is None else weights[dataset.rows]).any():
+                raise DataError(
+                    "sample weights: expected finite numbers >= 0, some above 0; all of these rows have weight 0"
+                )
+
+    def epoch(self, rng: np.random.Generator | None = None, skip: int = 0) -> Iterator[Batch]:
+        take, targets, weights = self._gatherer.take, self.dataset.targets, self.dataset.weights
+        for chosen in self._chosen(rng, skip * self.batch_size):
+            yield Batch(
+                [take(array, chosen) for array in self._inputs],
+                {name: take(target, chosen) for name, target in targets.items()},
+                None if weights is None else take(weights, chosen),
+                chosen,
+            )
+
+    def _chosen(self, rng: np.random.Generator | None, start: int) -> Iterator[slice | Array]:
+        """The rows of each batch, from the `start`th row of the order on."""
+        rows = self.dataset.rows
+        if rng is None:
+            for first in range(start, self.samples, self.batch_size):
+                part = slice(first, min(first + self.batch_size, self.samples))
+                yield part if rows is None else rows[part]
+            return
+        pieces = shuffled([*self._inputs, *self.dataset.targets.values()], self.samples, rng)
+        for positions in in_batches(pieces, self.batch_size, start):
+            yield positions if rows is None else rows[positions]
+
+    def from_beginning(self) -> Iterator[Batch]:
+        return self.epoch()
+
+    def skip_epochs(self, count: int) -> None:
+        """Nothing: every epoch begins at the first row."""
+
+    def fingerprint(self, most_rows: int | None = None) -> dict[str, str]:
+        """Shape, type and digest of all arrays; of mapped ones only some rows are read for that."""
+        dataset = self.dataset
+        arrays = {f"input {number}" if number else "input": array for number, array in enumerate(self._inputs)}
+        arrays.update({f"target {show(name)}": target for name, target in dataset.targets.items()})
+        arrays.update({} if dataset.weights is None else {"sample weights": dataset.weights})
+        arrays.update({} if dataset.rows is None else {"choice of rows": dataset.rows})
+        return {name: _fingerprint(array, most_rows) for name, array in arrays.items()}
+
+
+def _is_stream(x: Any) -> bool:
+    return isinstance(x, Iterable | Callable) and not isinstance(x, np.ndarray | str | Mapping)
+
+
+def _fingerprint(array: Array, most_rows: int | None) -> str:
+    rows = most_rows or (FINGERPRINT_ROWS if isinstance(array, np.memmap) else len(array))
+    sample = array[:: max(1, len(array) // rows)] if rows else array
+    digest = sha256(np.ascontiguousarray(sample).view(np.uint8).data).hexdigest()
+    return f"{array.dtype} {array.shape} {digest}"
+
+
+@contextmanager
+def naming(what: str) -> Iterator[None]:
+    """Says in an error about data which they are, unless `what` is ""."""
+    try:
+        yield
+    except ShapeError as error:
+        raise (ShapeError(f"{what}: {error.message}", error.hint) if what else error) from None
+    except DataError as error:
+        raise (DataError(f"{what}: {error}") if what else error) from None

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from os import PathLike
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +13,12 @@ from modnet.arrays import Array
 from modnet.data.columns import is_number, sort_categories
 from modnet.data.dataset import Dataset
 from modnet.data.files import Reader, read
+from modnet.data.named_arrays import NamedArrays
 from modnet.data.schema import ColumnSchema, DataSchema, MissingReport, assign_targets, rows_to_drop
-from modnet.data.split import can_stratify, row_classes, split
-from modnet.data.table import Table, shorten
+from modnet.data.split import can_stratify, split
+from modnet.data.table import Table
 from modnet.errors import DataError
 from modnet.specs.data import Column, DataSpec, Source
-from modnet.words import show
 
 
 @dataclass(frozen=True)
@@ -39,139 +38,91 @@ class LoadedData:
     notes: list[str]
 
 
-def load(
-    spec: DataSpec,
-    folder: str | PathLike[str],
-    *,
-    input_names: Sequence[str],
-    output_names: Sequence[str],
-    label_outputs: Collection[str] = (),
-    seed: int = 0,
-    readers: Iterable[Reader] = (),
-) -> LoadedData:
-    """The training and validation data of a spec.
-
-    An .npz file has arrays called as the network's inputs and outputs, or `x` and `y` where there is one of each.
-
-    Args:
-        spec: the `[data]` table.
-        folder: what its paths are relative to.
-        input_names, output_names: of the network.
-        label_outputs: the outputs whose loss takes class labels.
-        seed: of the draw of validation rows.
-        readers: for further kinds of files, see `read`.
-
-    Raises:
-        DataError: naming the file, and the row and column where there is one.
-    """
-    loader = _Loader(Path(folder), input_names, output_names, label_outputs, list(readers))
-    source = loader.read(spec.train)
-    fraction = spec.validation if isinstance(spec.validation, float) else None
-    if isinstance(source, Table):
-        loaded = loader.load_table(source, spec, fraction, seed)
-    else:
-        loaded = loader.load_arrays(source, spec, fraction, seed)
-    if spec.validation is None or isinstance(spec.validation, float):
-        return loaded
-    validation, notes = loader.load(spec.validation, loaded.schema)
-    notes[0] += " to validate"
-    return LoadedData(loaded.train, validation, loaded.schema, [*loaded.notes, *notes])
-
-
-def load_source(
-    source: str | Source,
-    folder: str | PathLike[str],
-    *,
-    schema: DataSchema | None,
-    input_names: Sequence[str],
-    output_names: Sequence[str],
-    label_outputs: Collection[str] = (),
-    targets: bool = True,
-    readers: Iterable[Reader] = (),
-) -> tuple[Dataset, list[str]]:
-    """Data for a network that has been trained, and notes for the screen.
-
-    Args:
-        source: a file, or a source of a spec.
-        folder: what its paths are relative to.
-        schema: what the network was trained with.
-        input_names, output_names, label_outputs: as for `load`.
-        targets: True for evaluation; False for prediction, where none are needed.
-        readers: for further kinds of files, see `read`.
-
-    Raises:
-        DataError: naming the file, and the row and column where there is one.
-    """
-    loader = _Loader(Path(folder), input_names, output_names, label_outputs, list(readers))
-    return loader.load(source, schema, targets)
-
-
-@dataclass(frozen=True)
-class _Arrays:
-    """Named arrays of one or two files."""
-
-    name: str
-    arrays: Mapping[str, Array]
-
-    def listing(self) -> str:
-        return shorten(f"{key} {array.shape}" for key, array in self.arrays.items())
-
-    def keys_for(self, names: Sequence[str], short: str, noun: str) -> dict[str, str]:
-        """Name of a network's input or output -> that of its array."""
-        if len(names) == 1 and names[0] not in self.arrays and short in self.arrays:
-            return {names[0]: short}
-        for name in names:
-            if name not in self.arrays:
-                expected = " or ".join(map(show, dict.fromkeys((name, short) if len(names) == 1 else (name,))))
-                raise DataError(
-                    f"{self.name}: no array for the network's {noun} {show(name)}: "
-                    f"expected {expected}, found {self.listing() or 'none'}"
-                )
-        return {name: name for name in names}
-
-    def check(self, keys: Iterable[str], empty: bool = False) -> None:
-        """Checks that these arrays have rows, at least one unless they may be `empty`, and equally many."""
-        first = ""
-        for key in keys:
-            array = self.arrays[key]
-            if array.ndim == 0 or (len(array) == 0 and not empty):
-                raise DataError(f"{self.name}: {key} has shape {array.shape}; expected rows")
-            if not first:
-                first = key
-            elif len(array) != len(self.arrays[first]):
-                raise DataError(
-                    f"{self.name}: {first} has {len(self.arrays[first]):,} rows, {key} has {len(array):,}; "
-                    "expected as many of each"
-                )
-
-
 def located(path: str, folder: Path) -> Path:
     """A path of a `[data]` table: seen from the folder, or from the home folder where it begins with ~."""
     return folder / Path(path).expanduser()
 
 
 @dataclass(frozen=True)
-class _Loader:
+class Loader:
+    """Reads files as the data of a network.
+
+    An .npz file has arrays called as the network's inputs and outputs, or `x` and `y` where there is one of each.
+
+    Attributes:
+        folder: what paths are relative to.
+        input_names: of the network.
+        output_names: those whose loss takes a target.
+        label_outputs: the outputs whose loss takes class labels.
+        readers: for further kinds of files, see `read`.
+    """
+
     folder: Path
     input_names: Sequence[str]
     output_names: Sequence[str]
-    label_outputs: Collection[str]
-    readers: Sequence[Reader]
+    label_outputs: Collection[str] = ()
+    readers: Sequence[Reader] = ()
 
-    def read(self, source: str | Source) -> Table | _Arrays:
+    def load(self, spec: DataSpec, seed: int = 0) -> LoadedData:
+        """The training and validation data of a spec.
+
+        Args:
+            seed: of the draw of validation rows.
+
+        Raises:
+            DataError: naming the file, and the row and column where there is one.
+        """
+        source = self.read(spec.train)
+        fraction = spec.validation if isinstance(spec.validation, float) else None
+        if isinstance(source, Table):
+            loaded = self.load_table(source, spec, fraction, seed)
+        else:
+            loaded = self.load_arrays(source, spec, fraction, seed)
+        if spec.validation is None or isinstance(spec.validation, float):
+            return loaded
+        validation, notes = self.load_source(spec.validation, loaded.schema)
+        notes[0] += " to validate"
+        return LoadedData(loaded.train, validation, loaded.schema, [*loaded.notes, *notes])
+
+    def load_source(
+        self, source: str | Source, schema: DataSchema | None, *, targets: bool = True
+    ) -> tuple[Dataset, list[str]]:
+        """Data for a network that has been trained, and notes for the screen.
+
+        Args:
+            source: a file, or a source of a spec.
+            schema: what the network was trained with.
+            targets: True for evaluation; False for prediction, where none are needed.
+
+        Raises:
+            DataError: naming the file, and the row and column where there is one.
+        """
+        found = self.read(source)
+        if isinstance(found, NamedArrays):
+            dataset = self.dataset(found, schema, targets)
+            return dataset, [f"{found.name}: {_count(len(dataset))}"]
+        if schema is None:
+            raise DataError(f"{found.name}: a table, but the model was trained on arrays and knows no columns")
+        report = MissingReport()
+        dataset = schema.encode(found, targets, report)
+        return dataset, [f"{found.name}: {_count(len(found))}", *report.texts()]
+
+    # Files
+
+    def read(self, source: str | Source) -> Table | NamedArrays:
         if isinstance(source, str):
             source = Source(path=source)
-        found: Table | _Arrays
+        found: Table | NamedArrays
         if source.path is not None:
             path = self.place(source.path)
             contents, name = read(path, self.readers), str(path)
             if isinstance(contents, Table):
                 found = contents
             else:
-                found = _Arrays(name, {"x": contents} if isinstance(contents, np.ndarray) else contents)
+                found = NamedArrays(name, {"x": contents} if isinstance(contents, np.ndarray) else contents)
         else:
             paths = {key: self.place(path) for key, path in (("x", source.x), ("y", source.y)) if path is not None}
-            found = _Arrays(
+            found = NamedArrays(
                 " and ".join(map(str, paths.values())), {key: self.read_array(p) for key, p in paths.items()}
             )
         return found if source.rows is None else _rows(found, *source.rows)
@@ -190,17 +141,6 @@ class _Loader:
                 f"{path}: expected a file with one array (.npy, IDX), as x and y are; give this one as path"
             )
         return contents
-
-    def load(self, source: str | Source, schema: DataSchema | None, targets: bool = True) -> tuple[Dataset, list[str]]:
-        found = self.read(source)
-        if isinstance(found, _Arrays):
-            dataset = self.dataset(found, schema, targets)
-            return dataset, [f"{found.name}: {_count(len(dataset))}"]
-        if schema is None:
-            raise DataError(f"{found.name}: a table, but the model was trained on arrays and knows no columns")
-        report = MissingReport()
-        dataset = schema.encode(found, targets, report)
-        return dataset, [f"{found.name}: {_count(len(found))}", *report.texts()]
 
     # Tables
 
@@ -256,7 +196,7 @@ class _Loader:
 
     # Arrays
 
-    def load_arrays(self, found: _Arrays, spec: DataSpec, fraction: float | None, seed: int) -> LoadedData:
+    def load_arrays(self, found: NamedArrays, spec: DataSpec, fraction: float | None, seed: int) -> LoadedData:
         for key in ("target", "inputs", "columns"):
             if getattr(spec, key):
                 raise DataError(f"{found.name}: {key} is for the columns of a table; found arrays: {found.listing()}")
@@ -265,17 +205,12 @@ class _Loader:
         about = self.describe(found, schema)
         if fraction is None:
             return LoadedData(dataset, None, schema, [f"{_sizes(len(dataset), dataset, None, None)}; {about}"])
-        labels, names = None, None
-        for output, target in dataset.targets.items():
-            labels = row_classes(target, output in self.label_outputs)
-            if labels is not None:
-                names = schema.classes().get(output) if schema else None
-                break
-        train, validation = map(dataset.take, split(len(dataset), fraction, seed, labels, names))
+        train, validation = dataset.split(fraction, seed, self.label_outputs)
+        labels = dataset.classes_of_rows(self.label_outputs)[1]
         notes = [f"{_sizes(len(dataset), train, validation, labels)}; {about}"]
         return LoadedData(train, validation, schema, notes)
 
-    def learn_classes(self, found: _Arrays) -> DataSchema | None:
+    def learn_classes(self, found: NamedArrays) -> DataSchema | None:
         """The class names of targets that are text."""
         targets = {}
         for output, key in found.keys_for(self.output_names, "y", "output").items():
@@ -285,19 +220,20 @@ class _Loader:
                 targets[output] = (ColumnSchema(key, "category", categories),)
         return DataSchema({}, targets) if targets else None
 
-    def dataset(self, found: _Arrays, schema: DataSchema | None, targets: bool = True) -> Dataset:
+    def dataset(self, found: NamedArrays, schema: DataSchema | None, targets: bool = True) -> Dataset:
         inputs = found.keys_for(self.input_names, "x", "input")
         outputs = found.keys_for(self.output_names, "y", "output") if targets else {}
         found.check([*inputs.values(), *outputs.values()], empty=not targets)
         for key in inputs.values():
-            _check_numbers(found, key)
+            found.check_numbers(key)
         return Dataset(
             {name: found.arrays[key] for name, key in inputs.items()},
             {name: self.target(found, key, name, schema) for name, key in outputs.items()},
+            classes=schema.classes() if schema else {},
             name=found.name,
         )
 
-    def target(self, found: _Arrays, key: str, output: str, schema: DataSchema | None) -> Array:
+    def target(self, found: NamedArrays, key: str, output: str, schema: DataSchema | None) -> Array:
         array = found.arrays[key]
         if array.dtype.kind == "U" and schema is not None and output in schema.classes():
             if array.ndim != 1:
@@ -307,11 +243,11 @@ class _Loader:
         if schema is not None and output in schema.classes():
             known = ", ".join(schema.classes()[output][:6])
             raise DataError(f"{found.name}: {key} holds {array.dtype}; expected class names, such as {known}")
-        _check_numbers(found, key)
+        found.check_numbers(key)
         # A network's output has an axis of features, here of one.
         return array[:, None] if array.ndim == 1 and output not in self.label_outputs else array
 
-    def describe(self, found: _Arrays, schema: DataSchema | None) -> str:
+    def describe(self, found: NamedArrays, schema: DataSchema | None) -> str:
         inputs = found.keys_for(self.input_names, "x", "input").values()
         outputs = found.keys_for(self.output_names, "y", "output")
         classes = schema.classes() if schema else {}
@@ -320,20 +256,14 @@ class _Loader:
         return f"{samples} -> {', '.join(goals)}"
 
 
-def _rows(found: Table | _Arrays, first: int, end: int) -> Table | _Arrays:
+def _rows(found: Table | NamedArrays, first: int, end: int) -> Table | NamedArrays:
     lengths = [len(found)] if isinstance(found, Table) else [len(a) for a in found.arrays.values() if a.ndim]
     if end > min(lengths, default=0):
         raise DataError(f"{found.name}: rows = [{first}, {end}], but it has {_count(min(lengths, default=0))}")
     if isinstance(found, Table):
         return found.take(range(first, end))
     name = f"{found.name}, rows = [{first}, {end}]"
-    return _Arrays(name, {key: array[first:end] for key, array in found.arrays.items()})
-
-
-def _check_numbers(found: _Arrays, key: str) -> None:
-    dtype = found.arrays[key].dtype
-    if dtype.kind not in "biuf":
-        raise DataError(f"{found.name}: {key} holds {dtype}; expected numbers")
+    return NamedArrays(name, {key: array[first:end] for key, array in found.arrays.items()})
 
 
 def _count(rows: int) -> str:

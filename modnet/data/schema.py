@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import warnings
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar, cast
 
 import numpy as np
 
 from modnet.arrays import Array, Shape
-from modnet.configuration.checker import Checker
 from modnet.configuration.fields import Configuration
+from modnet.configuration.reading import Reader, Reading
 from modnet.data.columns import (
     Profile,
     has_decimal_comma,
@@ -233,9 +233,29 @@ class DataSchema(Configuration):
         return Dataset(
             {name: _encode_input(table, columns, filled) for name, columns in self.inputs.items()},
             {name: _encode_target(table, columns) for name, columns in self.targets.items()} if targets else {},
+            classes=self.classes(),
             name=table.name,
-            row_name=table.row_names(),
+            row_names=table.row_names(),
         )
+
+    def columns(self) -> tuple[str, ...]:
+        """The names of the columns that are read to predict, in order; none for a model that was trained on arrays."""
+        return tuple(dict.fromkeys(column.name for columns in self.inputs.values() for column in columns))
+
+    def encode_columns(self, columns: Mapping[str, Iterable[Any]]) -> Mapping[str, Array]:
+        """Network input -> array, for rows of which each needs a prediction; see `encode`.
+
+        Args:
+            columns: column name -> values of any type; None and nan stand for a missing one. Other columns are ignored.
+
+        Raises:
+            DataError: as `encode`.
+        """
+        names = self.columns()
+        Table(dict.fromkeys(columns, ())).require(names)
+        blank = self.missing_values[0] if self.missing_values else ""
+        table = Table({name: _as_text(columns[name], blank) for name in names})
+        return self.encode(table, targets=False).inputs
 
     def _drop(self, table: Table, columns: Sequence[ColumnSchema], report: MissingReport) -> Table:
         dropping = [column for column in columns if column.missing == "drop"]
@@ -370,15 +390,11 @@ class DataSchema(Configuration):
         Raises:
             DataError: for anything else, saying where.
         """
-        checker = Checker(_read_as_table)
-        schema = checker.table(cls, value, ("data",))
+        reading = Reading(Reader())
+        schema = cls.from_table(value, ("data",), reading)
         if isinstance(schema, DataSchema):
             return schema
-        raise DataError("malformed data schema: " + "; ".join(itemised(map(str, checker.problems))))
-
-
-def _read_as_table(checker: Checker, hint: Any, value: Any, path: Any) -> Any:
-    return NotImplemented
+        raise DataError("malformed data schema: " + "; ".join(itemised(map(str, reading.problems))))
 
 
 def _widths(columns: Sequence[ColumnSchema]) -> str:
@@ -395,27 +411,16 @@ def _advice(column: ColumnSchema, target: bool) -> str:
     return 'complete it, or train with missing = "mean", "most_frequent" or "drop"'
 
 
-def predict_table(
-    schema: DataSchema,
-    columns: Mapping[str, Iterable[Any]],
-    predict: Callable[[Mapping[str, Array]], Mapping[str, Array]],
-) -> dict[str, list[Any]]:
-    """Predictions by column name, see `DataSchema.decode`, for a table that is given as column name -> values.
+def _as_text(values: Iterable[Any], blank: str) -> list[str]:
+    return [value if isinstance(value, str) else blank if _is_missing(value) else str(value) for value in values]
 
-    Args:
-        schema: of the model.
-        columns: the values, of any type; None stands for a missing one.
-        predict: from the network's inputs to its outputs, both by name.
 
-    Raises:
-        DataError: see `DataSchema.encode`; or a column is one value and no list of them.
-    """
-    for name, values in columns.items():
-        if isinstance(values, str | bytes) or not isinstance(values, Iterable):
-            raise DataError(f"column {name}: expected a list with a value for each row, found {show(values)}")
-    blank = schema.missing_values[0] if schema.missing_values else ""
-    text = {name: [blank if value is None else str(value) for value in values] for name, values in columns.items()}
-    return schema.decode(predict(schema.encode(Table(text), targets=False).inputs))
+def _is_missing(value: Any) -> bool:
+    """Whether a value of a program says that there is none: None, nan, and what pandas has for them."""
+    try:
+        return value is None or bool(value != value)
+    except TypeError:  # pandas.NA, which is neither the same as itself nor another
+        return True
 
 
 def _encode_input(table: Table, columns: Sequence[ColumnSchema], filled: Mapping[str, list[int]]) -> Array:

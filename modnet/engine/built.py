@@ -16,6 +16,9 @@ from modnet.engine.parameters import FlatArray
 from modnet.memory import require, too_large
 from modnet.words import show
 
+STATE = 3
+"""Beside the seed, what the random numbers of the state begin with. 1 and 2 are those of a training: noise, order."""
+
 
 @dataclass(frozen=True)
 class Layout:
@@ -36,7 +39,7 @@ class Layout:
     def of(cls, graph: Graph) -> Layout:
         owners = [node for node in graph.nodes if node.owner is None]
         found = [
-            (node.trainable, parameter.decay, f"{node.name}.{name}", parameter.shape)
+            (node.trainable and parameter.trainable, parameter.decay, f"{node.name}.{name}", parameter.shape)
             for node in owners
             for name, parameter in node.parameters.items()
         ]
@@ -99,7 +102,7 @@ class BuiltGraph:
     @cached_property
     def state(self) -> FlatArray:
         made = self._allocated(self.layout.state)
-        self._fill(made)
+        self._fill(made, self.seed or 0)
         return made
 
     def _allocated(self, shapes: Mapping[str, tuple[int, ...]]) -> FlatArray:
@@ -125,7 +128,7 @@ class BuiltGraph:
             ValueError: the seed is no whole number >= 0.
         """
         self._draw(self.parameters, checked_seed(seed))
-        self.reset_state()
+        self.reset_state(seed)
 
     def _draw(self, arrays: FlatArray, seed: int) -> None:
         rng = np.random.default_rng(seed)
@@ -134,15 +137,22 @@ class BuiltGraph:
                 for name, parameter in node.parameters.items():
                     parameter.initializer.initialize(arrays[f"{node.name}.{name}"], *parameter.fans(), rng)
 
-    def reset_state(self) -> None:
-        """Gives every array of the state its first value."""
-        self._fill(self.state)
+    def reset_state(self, seed: int = 0) -> None:
+        """Gives every array of the state its first value; `seed` is for those that begin with random numbers."""
+        self._fill(self.state, checked_seed(seed))
 
-    def _fill(self, arrays: FlatArray) -> None:
+    def _fill(self, arrays: FlatArray, seed: int) -> None:
+        # Numbers of their own: the parameters are the same with and without such a state.
+        rng: np.random.Generator | None = None
         for node in self.graph.nodes:
             if node.owner is None:
                 for name, state in node.state.items():
-                    arrays[f"{node.name}.{name}"].fill(state.fill)
+                    array = arrays[f"{node.name}.{name}"]
+                    if state.initializer is None:
+                        array.fill(state.fill)
+                        continue
+                    rng = rng or np.random.default_rng([seed, STATE])
+                    state.initializer.initialize(array, *state.fans(), rng)
 
     def input_dtypes(self) -> list[np.dtype[Any]]:
         """What the inputs are converted to: integers where all their readers take ids, else the network's dtype."""

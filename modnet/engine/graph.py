@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from modnet.arrays import Shape
-from modnet.configuration.checker import MOST_PROBLEMS
+from modnet.configuration.reading import MOST_PROBLEMS
 from modnet.errors import Problem, ShapeError, SpecError
 from modnet.kinds.activation import Activation
 from modnet.kinds.initializer import Initializer
@@ -38,10 +38,10 @@ class GraphNode:
         layer: what it computes.
         inputs: the slots that it reads. Slots number the network's inputs first, then the nodes, in order.
         keys: its place in the spec.
-        trainable, l1, l2: as in the spec, or inherited from the composite around it.
-        slot: the one that it fills.
+        trainable, l1, l2, learning_rate: as in the spec, or inherited from the composite around it.
+        slot: the one that it fills, or the first of them if it has several outputs.
         owner: the position of the node whose parameters and state it uses, if not its own.
-        input_shapes, shape: of one sample.
+        input_shapes, shapes: of one sample, for each input and for each output.
         parameters, state: what the layer asks for.
     """
 
@@ -52,12 +52,32 @@ class GraphNode:
     trainable: bool
     l1: float
     l2: float
+    learning_rate: float
     slot: int
     owner: int | None = None
     input_shapes: tuple[Shape, ...] = ()
-    shape: Shape = ()
+    shapes: tuple[Shape, ...] = ()
     parameters: Mapping[str, Parameter] = field(default_factory=dict)
     state: Mapping[str, State] = field(default_factory=dict)
+
+    @property
+    def slots(self) -> range:
+        """The slots that it fills: one for each output."""
+        return range(self.slot, self.slot + (len(self.layer.outputs) or 1))
+
+    @property
+    def shape(self) -> Shape:
+        """Of one sample of its output, or of the first of them."""
+        return self.shapes[0]
+
+    @property
+    def learns(self) -> bool:
+        """Whether it has, or uses, a parameter that is trained."""
+        return self.trainable and any(parameter.trainable for parameter in self.parameters.values())
+
+    def output_name(self, slot: int) -> str:
+        """What one of its outputs is called: the node's name, with that of the output behind it but for the first."""
+        return f"{self.name}.{self.layer.outputs[slot - self.slot]}" if slot > self.slot else self.name
 
     def label(self) -> str:
         """The node as messages call it: `network.layers[3] (linear)`."""
@@ -82,11 +102,19 @@ class Graph:
 
     def shape(self, slot: int) -> Shape:
         """The shape of one sample of what a slot holds."""
-        return self._input_shapes[slot] if slot < len(self.inputs) else self.node(slot).shape
+        if slot < len(self.inputs):
+            return list(self.inputs.values())[slot]
+        node = self.node(slot)
+        return node.shapes[slot - node.slot]
 
     def node(self, slot: int) -> GraphNode:
         """The node that gives what a slot holds, which is none of the inputs."""
-        return self.nodes[slot - len(self.inputs)]
+        return self._makers[slot - len(self.inputs)]
+
+    @property
+    def slot_count(self) -> int:
+        """How many slots there are, those of the inputs included."""
+        return len(self.inputs) + len(self._makers)
 
     def owner(self, node: GraphNode) -> GraphNode:
         """The node whose parameters and state a node uses: its own, unless it shares."""
@@ -96,7 +124,7 @@ class Graph:
         """The nodes that what some slots hold depends on, in order."""
         wanted, found = set(slots), []
         for node in reversed(self.nodes):
-            if node.slot in wanted:
+            if not wanted.isdisjoint(node.slots):
                 wanted.update(node.inputs)
                 found.append(node)
         return found[::-1]
@@ -112,8 +140,9 @@ class Graph:
         }
 
     @cached_property
-    def _input_shapes(self) -> list[Shape]:
-        return list(self.inputs.values())
+    def _makers(self) -> list[GraphNode]:
+        """The node of each slot behind those of the inputs."""
+        return [node for node in self.nodes for _ in node.slots]
 
 
 def build_graph(spec: NetworkSpec, most_nodes: int | None = None, *, stored: bool = False) -> Graph:
@@ -140,6 +169,7 @@ class _Scope:
     trainable: bool = True
     l1: float = 0.0
     l2: float = 0.0
+    learning_rate: float = 1.0
 
 
 class _TooMuch(Exception):
@@ -156,6 +186,7 @@ class _Builder:
         self.inputs = spec.input_shapes()
         self.input_names = list(self.inputs)
         self.nodes: list[GraphNode] = []
+        self.makers: list[GraphNode] = []  # of each slot behind those of the inputs
         self.pending = 0  # nodes that a list has, and that have not been added yet
         self.shapes: list[Shape | None] = list(self.inputs.values())
         self.problems: list[Problem] = []
@@ -184,9 +215,7 @@ class _Builder:
             if name in scope.names:
                 outputs[name] = scope.names[name]
             else:
-                self.problem(
-                    ("network", "outputs", position), f"no node is called {show(name)}{self.meant(name, scope.names)}"
-                )
+                self.problem(("network", "outputs", position), self.unknown("no node", name, scope))
         if not self.problems:
             self.check_everything_is_read(outputs)
             self.check_ids_have_no_gradient()
@@ -207,6 +236,20 @@ class _Builder:
     def meant(self, name: str, names: Iterable[str]) -> str:
         """`did_you_mean` for the first problems: there can be many, among many names."""
         return did_you_mean(name, names) if len(self.problems) < MOST_LISTED else ""
+
+    def unknown(self, noun: str, name: str, scope: _Scope) -> str:
+        """What to say of a name that nothing has, with the nearest that something has."""
+        node, dot, output = name.partition(".")
+        slot = scope.names.get(node)
+        if not dot or slot is None:
+            return f"{noun} is called {show(name)}{self.meant(name, scope.names)}"
+        if slot < len(self.inputs):
+            return f"{show(node)} is an input of the network, and has no output {show(output)}; name it alone"
+        outputs = [known[len(node) + 1 :] for known in scope.names if known.startswith(f"{node}.")]
+        if not outputs:
+            return f"{show(node)} has one output; name the node alone"
+        listed = ", ".join(map(show, outputs))
+        return f"{show(node)} has no output {show(output)}{self.meant(output, outputs)}; it has {listed}"
 
     def carry(self, parts: int) -> None:
         """Counts parts of nodes, before memory is taken for them."""
@@ -239,7 +282,7 @@ class _Builder:
             name = node.name or _automatic_name(node.layer, counts, chosen)
             self.carry((len(scope.prefix) + len(name)) // 16)
             inputs = self.resolve(node, scope, keys, previous)
-            previous = self.add(node, scope.prefix + name, keys, inputs, scope)
+            previous = slot = self.add(node, scope.prefix + name, keys, inputs, scope)
             given = [name]
             if node.activation is not None:
                 activation = _automatic_name(node.activation, counts, chosen)
@@ -250,6 +293,9 @@ class _Builder:
             scope.names.setdefault(name, previous)
             if not scope.prefix:
                 self.names.append(given)
+            outputs = () if isinstance(node.layer, Composite) else node.layer.outputs
+            for offset, output in enumerate(outputs):
+                scope.names.setdefault(f"{name}.{output}", slot + offset if offset else previous)
         if previous is None:
             raise ValueError("a composite needs at least one node or input")
         return previous
@@ -270,8 +316,7 @@ class _Builder:
             self.carry(len(node.inputs))
             unknown = [(i, name) for i, name in enumerate(node.inputs) if name not in scope.names]
             for position, name in unknown:
-                message = f"no earlier node is called {show(name)}{self.meant(name, scope.names)}"
-                self.problem((*keys, "inputs", position), message)
+                self.problem((*keys, "inputs", position), self.unknown("no earlier node", name, scope))
             if unknown:
                 return None
             slots = tuple(scope.names[name] for name in node.inputs)
@@ -288,66 +333,70 @@ class _Builder:
         """Adds one node, or those of a composite; gives the slot of its output."""
         if inputs is None:
             # Its problem is told. Those that read it find it there, with a shape that nobody knows.
-            self.nodes.append(GraphNode(name, node.layer, (), keys, True, 0.0, 0.0, len(self.shapes)))
-            self.shapes.append(None)
-            return len(self.shapes) - 1
+            return self.append(GraphNode(name, node.layer, (), keys, True, 0.0, 0.0, 1.0, len(self.shapes)), ())
         first = len(self.nodes)
         trainable = scope.trainable and node.trainable
         l1 = scope.l1 if node.l1 is None else node.l1
         l2 = scope.l2 if node.l2 is None else node.l2
+        rate = scope.learning_rate if node.learning_rate is None else node.learning_rate
         if isinstance(node.layer, Composite):
             inner_names = [f"input_{i + 1}" for i in range(len(inputs))] if len(inputs) > 1 else ["input"]
             if id(node) in self.places:
                 for field_name, value in vars(node.layer).items():
                     self.remember_places(value, (*keys, field_name))
             names = dict(zip(inner_names, inputs, strict=True))
-            inner = _Scope(f"{name}.", keys, names, trainable, l1, l2)
+            inner = _Scope(f"{name}.", keys, names, trainable, l1, l2, rate)
             slot = self.place(node.layer.expand(inner_names), inner, inputs[0])
         else:
-            slot = len(self.shapes)
-            self.nodes.append(GraphNode(name, node.layer, inputs, keys, trainable, l1, l2, slot))
-            self.shapes.append(self.infer(self.nodes[-1]))
+            made = GraphNode(name, node.layer, inputs, keys, trainable, l1, l2, rate, len(self.shapes))
+            slot = self.append(made, self.infer(made))
         self.spans[name] = (first, len(self.nodes))
         if node.shares is not None:
             self.share(node, name, keys, scope)
         if not self.stored:
             self.check_penalties(node, first, keys)
+            self.check_learning_rate(node, first, keys)
         return slot
 
-    def infer(self, node: GraphNode) -> Shape | None:
-        """The shape of a node's output; None where it is unknown because of a problem."""
+    def append(self, node: GraphNode, shapes: tuple[Shape, ...]) -> int:
+        """Adds a node with the shapes of its outputs, () where they are unknown; gives its slot."""
+        self.nodes.append(node)
+        self.makers += [node] * len(node.slots)
+        self.shapes += shapes or [None] * len(node.slots)
+        return node.slot
+
+    def infer(self, node: GraphNode) -> tuple[Shape, ...]:
+        """The shapes of a node's outputs; () where they are unknown because of a problem."""
         known = [self.shapes[slot] for slot in node.inputs]
         shapes = [shape for shape in known if shape is not None]
         if len(shapes) < len(known):
-            return None
+            return ()
         try:
             node.input_shapes = tuple(shapes)
-            node.shape = node.layer.output_shape(*shapes)
+            found = node.layer.output_shapes(*shapes)
             node.parameters = node.layer.parameters(*shapes)
             node.state = node.layer.state(*shapes)
         except ShapeError as error:
             given = [f"{self.source(slot)} {self.shapes[slot]}" for slot in node.inputs[:MOST_LISTED]]
             more = f" and {len(node.inputs) - MOST_LISTED:,} more inputs" if len(node.inputs) > MOST_LISTED else ""
             self.problem(node.keys, f"{error.message}, but {' and '.join(given)}{more}", error.hint, node.label())
-            return None
-        if too_large := _too_large(node.shape):
-            self.problem(node.keys, f"the shape of its output has {too_large}", "", node.label())
-            return None
-        arrays = [(name, parameter.shape) for name, parameter in node.parameters.items()]
-        arrays += [(name, state.shape) for name, state in node.state.items()]
-        for name, shape in arrays:
+            return ()
+        arrays = [("the shape of its output", shape) for shape in found]
+        arrays += [(f"the shape of its array {show(name)}", array.shape) for name, array in node.parameters.items()]
+        arrays += [(f"the shape of its array {show(name)}", array.shape) for name, array in node.state.items()]
+        for what, shape in arrays:
             self.carry(len(shape))
             if too_large := _too_large(shape):
-                self.problem(node.keys, f"the shape of its array {show(name)} has {too_large}", "", node.label())
-                return None
-        self.carry(len(node.shape))
-        return node.shape
+                self.problem(node.keys, f"{what} has {too_large}", "", node.label())
+                return ()
+        node.shapes = found
+        return found
 
     def source(self, slot: int) -> str:
         if slot < len(self.inputs):
             name = self.input_names[slot]
             return "network.input is" if not isinstance(self.spec.input, dict) else f"the input {show(name)} is"
-        return f"{self.nodes[slot - len(self.inputs)].label()} gives"
+        return f"{self.makers[slot - len(self.inputs)].label()} gives"
 
     def share(self, node: Node, name: str, keys: Path, scope: _Scope) -> None:
         """Makes a node use the parameters of an earlier one; for composites, node by node."""
@@ -403,13 +452,26 @@ class _Builder:
             if node.shares is not None:
                 message = f"a node that shares has the {key} of the node whose parameters it uses; put it there"
                 self.problem((*keys, key), message)
-            elif factor and None not in self.shapes[len(self.inputs) + first :]:
+            elif factor and all(found.shapes for found in self.nodes[first:]):
                 made = self.nodes[first:]
-                if any(parameter.decay for found in made for parameter in found.parameters.values()):
+                arrays = [parameter for found in made for parameter in found.parameters.values()]
+                if any(parameter.decay and parameter.trainable for parameter in arrays):
                     continue
                 what = "no node in it has weights" if len(made) > 1 else f"{node.layer.type} has no weights"
                 message = f"{what} on which {key} could act (biases, and the scales of norms, have no penalty)"
                 self.problem((*keys, key), message, f"remove {key}, or put it on a layer with weights, such as linear")
+
+    def check_learning_rate(self, node: Node, first: int, keys: Path) -> None:
+        """Refuses a factor of the learning rate that would act on nothing. Its nodes begin at the position `first`."""
+        if node.learning_rate is None:
+            return
+        made = self.nodes[first:]
+        if node.shares is not None:
+            message = "a node that shares learns at the rate of the node whose parameters it uses; put it there"
+            self.problem((*keys, "learning_rate"), message)
+        elif all(found.shapes for found in made) and not any(found.learns for found in made):
+            what = "no node in it has parameters" if len(made) > 1 else f"{node.layer.type} has no parameters"
+            self.problem((*keys, "learning_rate"), f"{what} that are trained", "remove learning_rate")
 
     def check_everything_is_read(self, outputs: dict[str, int]) -> None:
         read = {slot for node in self.nodes for slot in node.inputs} | set(outputs.values())
@@ -420,8 +482,8 @@ class _Builder:
                     "no node reads this input",
                     f"remove it, or name it: inputs = [{show(name)}]",
                 )
-        for position, node in enumerate(self.nodes):
-            if position + len(self.inputs) not in read:
+        for node in self.nodes:
+            if read.isdisjoint(node.slots):
                 message = "nobody reads the output of this node"
                 self.problem(
                     node.keys, message, "name it in network.outputs or in the inputs of a later node", node.label()
@@ -430,14 +492,14 @@ class _Builder:
     def check_ids_have_no_gradient(self) -> None:
         """A layer that reads ids has no gradient for them, so nothing before it could be trained."""
         learning: dict[int, str] = {}
-        for slot, node in enumerate(self.nodes, len(self.inputs)):
+        for node in self.nodes:
             before = next((learning[source] for source in node.inputs if source in learning), "")
             if before and node.layer.integer_input:
                 message = f"expects ids, whole numbers without a gradient, but comes after the weights of {before}"
                 hint = "let it read an input of the network, or freeze what makes the ids with trainable = false"
                 self.problem(node.keys, message, hint, node.label())
-            elif before or (node.parameters and node.trainable):
-                learning[slot] = before or node.label()
+            elif before or node.learns:
+                learning.update(dict.fromkeys(node.slots, before or node.label()))
 
 
 def _too_large(shape: Sequence[int | None]) -> str:

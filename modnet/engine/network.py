@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,7 @@ from modnet.engine.card import ModelCard
 from modnet.engine.graph import Graph, GraphNode
 from modnet.engine.inputs import given_arrays, no_prediction
 from modnet.engine.passes import FEWEST_ROWS, MOST_ROWS, PREDICTION_BYTES, Pass, Passes, has_nan
+from modnet.engine.rows import predict_rows
 from modnet.engine.stream import Stream
 from modnet.engine.summary import Summary
 from modnet.errors import DataError, SampleError, ShapeError
@@ -43,7 +44,7 @@ class Network(BuiltGraph):
         self._passes = Passes()
         # The shape of a sample where there is one input with no variable axis: most arrays need no other check.
         self._lone_input = next(iter(graph.inputs.values())) if len(graph.inputs) == 1 else None
-        self._widest = max(math.prod(axis or 1 for axis in node.shape) for node in graph.nodes)
+        self._widest = max(math.prod(axis or 1 for axis in shape) for node in graph.nodes for shape in node.shapes)
 
     @property
     def spec(self) -> Spec:
@@ -55,54 +56,62 @@ class Network(BuiltGraph):
         """The columns, categories and class names of the table that it was trained on, or None, as `card.schema`."""
         return self.card.schema
 
-    def predict(self, x: Any, *, batch_size: int | None = None, out: Array | None = None) -> Any:
-        """The outputs for a batch of samples.
+    def forward(self, x: Any, *, batch_size: int | None = None, out: Array | None = None) -> Any:
+        """The outputs of the bare network for a batch of samples: arrays in, arrays out.
 
         Any number of threads may call it at once on one network.
 
         Args:
             x: an array (batch, *shape), or for several inputs a mapping from input name to array. Numbers of any type
-                are converted to the network's dtype. Where the network knows the table that it was trained on, a table
-                also will do: a mapping from column name to values.
+                are converted to the network's dtype.
             batch_size: rows that pass through the network at a time; memory grows with it. By default between 64 and
                 4096, so that the largest output of a node takes about 4 MiB.
             out: where to write the output of a network with one output, of its dtype.
 
         Returns:
-            An array (batch, *output shape), or for several outputs a dict of them. For a table, a dict from column name
-            to values, with class names.
+            An array (batch, *output shape), or for several outputs a dict of them.
 
         Raises:
             ShapeError: x does not have the shape that the network expects.
-            DataError: x cannot be converted, or is no table of the right columns; the prediction for a row is nan.
+            DataError: x cannot be converted; the prediction for a row is nan.
             TooLarge: it needs more memory than there is, or endless time.
             ValueError: batch_size is less than 1.
         """
-        if self.card.schema is not None and isinstance(x, Mapping) and self._is_table(x):
-            from modnet.data.schema import predict_table
-
-            return predict_table(
-                self.card.schema, x, lambda arrays: self._named(self._predict(arrays, batch_size, None))
-            )
         if out is not None and len(self.graph.outputs) > 1:
             raise ShapeError(f"out is for one output; this network has {len(self.graph.outputs)}")
         if batch_size is not None and batch_size < 1:
             raise ValueError(f"batch_size: expected at least 1, found {batch_size}")
-        try:
-            outputs = self._predict(x, batch_size, out)
-        except DataError as error:
-            if self.card.schema is None or not self.card.schema.inputs or isinstance(x, Mapping):
-                raise
-            hint = "the model was trained on a table: pass a mapping from column name to values, or encoded numbers"
-            raise DataError(f"{error}; {hint}") from None
+        outputs = self._predict(x, batch_size, out)
         return outputs[0] if len(outputs) == 1 else self._named(outputs)
 
-    def _is_table(self, x: Mapping[str, Any]) -> bool:
-        """Whether a mapping is a table, and not arrays by input. A column may be called as an input is."""
-        if not set(self.inputs) <= set(x):
-            return True
-        columns = {column.name for columns in self.card.schema.inputs.values() for column in columns}
-        return bool(columns) and columns <= set(x) and all(np.ndim(x[name]) == 1 for name in self.inputs)
+    def predict(self, rows: Any, *, batch_size: int | None = None, out: Array | None = None) -> Any:
+        """The predictions for what a caller has; for a network that was trained on arrays the same as `forward`.
+
+        One that was trained on a table takes rows of that table, and gives the predictions in the same form, with class
+        names and probabilities:
+
+        - a record, column -> value: a record;
+        - a list of records: a list of records;
+        - column -> values: prediction -> values;
+        - a data frame (pandas, polars): a data frame of the same library;
+        - an array (rows, columns) in the order of the columns: prediction -> values.
+
+        Columns that the network does not know are ignored. None and nan stand for a missing value.
+
+        Args:
+            rows: as above, or as for `forward`.
+            batch_size, out: as for `forward`; there is no `out` for rows of a table.
+
+        Raises:
+            DataError: a column is missing, or a value is none that it can have; with row and column.
+            ShapeError, DataError, TooLarge, ValueError: as `forward`.
+        """
+        schema = self.card.schema
+        if schema is None or not schema.columns():
+            return self.forward(rows, batch_size=batch_size, out=out)
+        if out is not None:
+            raise DataError("out is for arrays: network.forward takes it")
+        return predict_rows(schema, rows, lambda arrays: self._named(self._predict(arrays, batch_size, None)))
 
     def _named(self, outputs: list[Array]) -> dict[str, Array]:
         return dict(zip(self.graph.outputs, outputs, strict=True))
@@ -176,11 +185,10 @@ class Network(BuiltGraph):
                 third value, a bool array (batch, time) or None, says which steps of the targets have a weight; all by
                 default.
         """
-        for position, node in enumerate(self.graph.nodes):
+        for node in self.graph.nodes:
             if not _learns_before_training(node):
                 continue
-            slot = position + len(self.inputs)
-            output = next((name for name, at in self.graph.outputs.items() if at == slot), None)
+            output = next((name for name, slot in self.graph.outputs.items() if slot in node.slots), None)
             reader = Pass(self, list(node.inputs))
             context = Context(self.dtype, state=self.arrays_of(self.state, node, node.state), training=True)
 
@@ -206,7 +214,11 @@ class Network(BuiltGraph):
             node.name
             for node in self.graph.nodes
             if _learns_before_training(node)
-            and all((self.state[f"{node.name}.{name}"] == state.fill).all() for name, state in node.state.items())
+            and all(
+                (self.state[f"{node.name}.{name}"] == state.fill).all()
+                for name, state in node.state.items()
+                if state.initializer is None
+            )
         ]
 
     def summary(self) -> Summary:

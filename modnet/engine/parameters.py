@@ -70,6 +70,27 @@ class FlatArray(Mapping[str, Array]):
         self._views = views  # whole, as other threads may be reading
         self.flats = flats
 
+    def completed(self, flat: Array, missing: Mapping[str, float]) -> Array:
+        """A flat array of this layout, made of one in which some of the arrays are missing.
+
+        Args:
+            missing: their names, with the value of their elements.
+
+        Raises:
+            ValueError: these are not as many numbers.
+        """
+        parts, end = [], 0
+        for name, (_, shape) in self._offsets.items():
+            size = math.prod(shape)
+            if name in missing:
+                parts.append(np.full(size, missing[name], self.dtype))
+            else:
+                parts.append(flat[end : end + size])
+                end += size
+        if end != flat.size:
+            raise ValueError(f"expected {end} numbers, found {flat.size}")
+        return np.concatenate(parts) if missing else flat
+
     @property
     def flat(self) -> Array:
         """All arrays, one behind the other."""

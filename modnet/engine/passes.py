@@ -14,9 +14,10 @@ from modnet.arrays import Array, Shape, beyond_error, common_mask
 from modnet.engine.built import BuiltGraph
 from modnet.engine.graph import GraphNode
 from modnet.engine.parameters import FlatArray
-from modnet.errors import DataError, ShapeError, TooLarge
+from modnet.errors import BrokenPlugin, DataError, ShapeError, TooLarge
 from modnet.kinds.activation import Activation
-from modnet.kinds.context import Context
+from modnet.kinds.context import Context, Shared
+from modnet.kinds.schedule import Progress
 from modnet.memory import limit, require
 from modnet.words import show
 
@@ -92,7 +93,7 @@ class Pass:
 
     Attributes:
         masks: slot -> the mask of its sequences in the last `forward`, for those that have one.
-        held: one number, the bytes of all buffers; the contexts count it up.
+        progress: where the run stands, for layers that follow a schedule; None in a pass that is none of training.
         only_cost: what `cost` has found where samples have one shape, so that it need not be asked again.
     """
 
@@ -113,13 +114,15 @@ class Pass:
         self._dtypes = network.input_dtypes()
         self._nodes = network.graph.behind(self.wanted)
         self._readers = Counter(source for node in self._nodes for source in node.inputs)
-        self._values: list[Any] = [None] * (self._first + len(network.graph.nodes))
+        self._values: list[Any] = [None] * network.graph.slot_count
         self._learning = self._nodes_to_learn() if gradients is not None else set()
         self._storages = self._shared_storages() if gradients is None else {}
         self._shared: list[tuple[Array, Array]] = []
         self._zeroed: list[Array] = []
-        self.held = [0]
-        self._conversion = Context(network.dtype, meter=self.held)
+        self._several = {node.slot: node.slots for node in self._nodes if node.layer.outputs}
+        self._common = Shared()
+        self._conversion = Context(network.dtype, shared=self._common)
+        self._unread = Context(network.dtype, shared=self._common)
         self._seen = False
         self._costs: dict[tuple[Shape, ...], Cost] = {}
         self.only_cost: Cost | None = None
@@ -133,11 +136,46 @@ class Pass:
             methods: list[Any] = [layer.forward, layer.backward]
             if kernels is not None:
                 methods = [kernels.method(layer, name, network.dtype) for name in ("forward", "backward")]
+            if layer.outputs:
+                methods[0] = self._spreading(node, methods[0])
             self._calls.append((node.slot, *methods, context, node.inputs))
             context.masks = (None,) * len(node.inputs)
             if layer.raw_input:
                 context.raw = context.masks
                 self._raw.append(context)
+
+    @property
+    def held(self) -> int:
+        """The bytes of all buffers."""
+        return self._common.held
+
+    @property
+    def penalty(self) -> float:
+        """The sum of what the layers have added to the loss in the last `forward`."""
+        return self._common.penalty
+
+    @property
+    def progress(self) -> Progress | None:
+        return self._common.progress
+
+    @progress.setter
+    def progress(self, progress: Progress | None) -> None:
+        self._common.progress = progress
+
+    def _spreading(self, node: GraphNode, forward: Callable[..., Any]) -> Callable[..., Any]:
+        """`forward` of a layer with several outputs: gives the first, and puts the others into their slots."""
+        values, (_, *others) = self._values, node.slots
+
+        def spread(*arguments: Any) -> Array:
+            made = forward(*arguments)
+            if not isinstance(made, tuple) or len(made) != len(node.slots):
+                raise _not_arrays(node, made)
+            for slot, value in zip(others, made[1:], strict=True):
+                values[slot] = value
+            first: Array = made[0]
+            return first
+
+        return spread
 
     def _node(self, slot: int) -> GraphNode:
         return self.network.graph.node(slot)
@@ -146,8 +184,8 @@ class Pass:
         """The slots through which gradients flow: nodes that have trainable parameters at or before them."""
         learning: set[int] = set()
         for node in self._nodes:
-            if (node.parameters and node.trainable) or any(source in learning for source in node.inputs):
-                learning.add(node.slot)
+            if node.learns or any(source in learning for source in node.inputs):
+                learning.update(node.slots)
         return learning
 
     def _context(self, node: GraphNode, training: bool, rng: np.random.Generator | None) -> Context:
@@ -172,7 +210,7 @@ class Pass:
             any(source in self._learning for source in node.inputs),
             self._may_overwrite_input(node, training),
             self._storages.get(node.slot),
-            self.held,
+            self._common,
         )
 
     def _shared_storages(self) -> dict[int, list[Array]]:
@@ -183,16 +221,18 @@ class Pass:
         its input needs no storage.
         """
         last: dict[int, float] = dict.fromkeys(self.wanted, math.inf)
+        ends: dict[int, float] = {}
         for node in reversed(self._nodes):
+            ends[node.slot] = max(last.get(slot, node.slot) for slot in node.slots)
             own = node.layer.scratch_output and not self._may_overwrite_input(node, False)
-            until = node.slot if own else last.get(node.slot, node.slot)
+            until = node.slot if own else ends[node.slot]
             for source in node.inputs:
-                last[source] = max(last.get(source, source), until)
+                last[source] = max(last.get(source, until), until)
         storages: dict[int, list[Array]] = {}
         free: list[list[Array]] = []
         ending: dict[float, list[int]] = {}
         for node in self._nodes:
-            ending.setdefault(last.get(node.slot, node.slot), []).append(node.slot)
+            ending.setdefault(ends[node.slot], []).append(node.slot)
         for node in self._nodes:
             if not self._may_overwrite_input(node, False):
                 storages[node.slot] = free.pop() if free else []
@@ -201,9 +241,11 @@ class Pass:
 
     def _may_overwrite_input(self, node: GraphNode, training: bool) -> bool:
         source = node.inputs[0]
-        if source < self._first or source in self.wanted or not self._node(source).layer.scratch_output:
+        if source < self._first or source in self.wanted:
             return False
-        layer = node.layer
+        layer, maker = node.layer, self._node(source).layer
+        if not maker.scratch_output or maker.outputs:  # one output may be a view of another
+            return False
         return isinstance(layer, Activation) and self._readers[source] == 1 and not (training and layer.needs_input)
 
     def cost(self, inputs: Sequence[Array]) -> Cost:
@@ -235,14 +277,14 @@ class Pass:
             given = [shapes[source] for source in node.inputs if source in shapes]
             if len(given) < len(node.inputs):
                 continue
-            layer, shape = node.layer, node.shape
+            layer, made = node.layer, node.shapes
             if any(None in known for known in node.input_shapes):
                 try:
-                    shape = layer.output_shape(*given)
+                    made = layer.output_shapes(*given)
                 except ShapeError:  # such as a sequence that is too short; the layer itself says more of it
                     continue
-            shapes[node.slot] = shape
-            numbers = _numbers(shape)
+            shapes.update(zip(node.slots, made, strict=True))
+            numbers = sum(map(_numbers, made))
             row = (numbers + sum(_numbers(shapes[source]) for source in set(node.inputs))) * itemsize
             most = max(most, (row, layer.scratch_size(*given) * itemsize, node.label()), key=lambda item: sum(item[:2]))
             work += layer.multiply_adds(*given) + WORK_OF_A_NUMBER * numbers
@@ -257,6 +299,7 @@ class Pass:
         if not self._seen:
             self.cost(inputs).require(len(inputs[0]))
         values = self._values
+        self._common.penalty = 0.0
         self._conversion.begin()
         for slot, (array, dtype) in enumerate(zip(inputs, self._dtypes, strict=True)):
             values[slot] = array if array.dtype == dtype else self._converted(array, dtype, slot)
@@ -276,6 +319,10 @@ class Pass:
             given = " and ".join(str(values[source].shape) for source in node.inputs)
             message = f"{node.label()}: {error.message}; it was given {given}, the batch first"
             raise ShapeError(message, error.hint) from error
+        except Exception as error:
+            if not self._seen:
+                self._check_arrays(error)  # a node may have stumbled over what another one gave
+            raise
         for context in self._raw:
             context.raw = (None,) * len(context.raw)  # the caller's arrays may be large, and are not ours to keep
         if not self._seen:
@@ -296,10 +343,22 @@ class Pass:
                 continue
             if self.gradients is None and mask is not common:
                 # It may lie in a buffer, and outlives the output, whose storage then goes to other nodes.
-                mask = mask.copy()
+                mask = _copied(mask)
             # A layer that takes all steps together, or makes others of them, ends the mask's way.
-            if self._values[slot].shape[1:2] == mask.shape[1:]:
+            if slot in self._several:
+                masks.update(self._masks_of_outputs(self._several[slot], mask))
+            elif self._values[slot].shape[1:2] == mask.shape[1:]:
                 masks[slot] = mask
+
+    def _masks_of_outputs(self, slots: range, mask: Any) -> Iterator[tuple[int, Array]]:
+        """Slot -> mask of the outputs of a layer that has several."""
+        for position, slot in enumerate(slots):
+            shape = self._values[slot].shape
+            own = mask[position] if isinstance(mask, tuple) else mask
+            # Features, too, may be as many as there are steps.
+            sequence = isinstance(mask, tuple) or not position or len(shape) > 2
+            if own is not None and sequence and shape[1:2] == own.shape[1:]:
+                yield slot, own
 
     def raw(self, slot: int, inputs: Sequence[Array]) -> Array | None:
         """What was given to the network, in another dtype than its readers take, where a slot has that and no more.
@@ -336,11 +395,22 @@ class Pass:
 
     def _check_shapes(self) -> None:
         """Holds each layer, once, to the shape that it has announced."""
+        self._check_arrays()
         for node in self._nodes:
-            found = self._values[node.slot].shape[1:]
-            if len(found) != len(node.shape) or any(e not in (None, f) for e, f in zip(node.shape, found, strict=True)):
-                raise ShapeError(f"{node.label()}: its output_shape says {node.shape}, its forward gives {found}")
+            for slot, shape in zip(node.slots, node.shapes, strict=True):
+                found = self._values[slot].shape[1:]
+                if len(found) != len(shape) or any(e not in (None, f) for e, f in zip(shape, found, strict=True)):
+                    name = f" for {node.layer.outputs[slot - node.slot]}" if node.layer.outputs else ""
+                    raise ShapeError(f"{node.label()}: its output_shape says {shape}{name}, its forward gives {found}")
         self._seen = True
+
+    def _check_arrays(self, cause: Exception | None = None) -> None:
+        """Refuses what is no array among the values so far; `cause` is the error to which it has led."""
+        for node in self._nodes:
+            for slot in node.slots:
+                value = self._values[slot]
+                if value is not None and not isinstance(value, np.ndarray):
+                    raise _not_arrays(node, value) from cause
 
     def backward(self, gradients: Sequence[Array]) -> None:
         """Writes the gradient of every trainable parameter.
@@ -353,7 +423,10 @@ class Pass:
             self._flow(flowing, slot, gradient)
         for array in self._zeroed:
             array.fill(0)
+        self._unread.begin()
         for slot, _, backward, context, sources in reversed(self._calls):
+            if slot in self._several:
+                self._gather(flowing, self._several[slot])
             if slot not in flowing:
                 continue
             result = backward(context, flowing.pop(slot))
@@ -363,6 +436,19 @@ class Pass:
                 self._flow(flowing, source, gradient)
         for total, own in self._shared:
             total += own
+
+    def _gather(self, flowing: dict[int, Any], slots: range) -> None:
+        """Puts the gradients of a layer's outputs together in its first slot; of what nobody reads they are zeros."""
+        if not any(slot in flowing for slot in slots):
+            return
+        gradients = []
+        for slot in slots:
+            gradient = flowing.pop(slot, None)
+            if gradient is None:
+                gradient = self._unread.buffer(self._values[slot].shape)
+                gradient.fill(0)
+            gradients.append(gradient)
+        flowing[slots[0]] = tuple(gradients)
 
     def _flow(self, flowing: dict[int, Array], slot: int, gradient: Array) -> None:
         if slot in self._learning:
@@ -380,13 +466,13 @@ class Pass:
 
     def forget(self) -> None:
         """Lets go of the arrays of the last batch; the buffers stay."""
-        self._values = [None] * len(self._values)
+        self._values[:] = [None] * len(self._values)
         for context in self.contexts.values():
-            context.saved = ()
+            context.forget()
 
     def values(self) -> dict[str, Array]:
-        """Node name -> its output in the last `forward`, as far as it was run."""
-        return {node.name: self._values[node.slot] for node in self._nodes}
+        """Name of an output (`linear_1`, `lstm_1.state`) -> its value in the last `forward`, as far as it was run."""
+        return {node.output_name(slot): self._values[slot] for node in self._nodes for slot in node.slots}
 
 
 class Passes:
@@ -408,10 +494,10 @@ class Passes:
 
     def give_back(self, used: Pass, rows: int) -> None:
         """Takes a pass back that has seen so many rows, or drops it where enough memory is idle already."""
-        if rows > FEWEST_ROWS or used.held[0] > SMALL_PASS:
+        if rows > FEWEST_ROWS or used.held > SMALL_PASS:
             used.forget()
-            held = [other.held[0] for other in tuple(self._idle)]
-            if held and used.held[0] > SMALL_PASS and sum(held) + used.held[0] > IDLE_BYTES:
+            held = [other.held for other in tuple(self._idle)]
+            if held and used.held > SMALL_PASS and sum(held) + used.held > IDLE_BYTES:
                 return
         self._idle.append(used)
 
@@ -426,6 +512,21 @@ def has_nan(values: list[Array]) -> bool:
         if value.size and (greatest := value.item(value.argmax())) != greatest:
             return True
     return False
+
+
+def _not_arrays(node: GraphNode, value: Any) -> BrokenPlugin:
+    """The error for a layer that does not give what it has announced."""
+    found = f"a {type(value).__name__}" + (f" of {len(value)}" if isinstance(value, tuple) else "")
+    names = ", ".join(node.layer.outputs)
+    expected = f"a tuple of {len(node.layer.outputs)} arrays ({names})" if names else "an array"
+    return BrokenPlugin(f"{node.label()}: its forward gives {found}, expected {expected}")
+
+
+def _copied(mask: Any) -> Any:
+    """A mask, or those of several outputs, in arrays of their own."""
+    if isinstance(mask, tuple):
+        return tuple(part if part is None else part.copy() for part in mask)
+    return mask.copy()
 
 
 def _separate(result: Any) -> list[Array]:

@@ -42,7 +42,7 @@ class Stream:
             An array (batch, time, ...), or for several outputs a dict of them.
 
         Raises:
-            ShapeError, DataError: as `Network.predict`.
+            ShapeError, DataError: as `Network.forward`.
         """
         arrays = given_arrays(self.network.inputs, x)
         if self._batch not in (None, len(arrays[0])):

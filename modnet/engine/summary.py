@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from modnet.arrays import Shape
@@ -12,14 +13,40 @@ from modnet.words import in_columns, readable_bytes, shape_text
 
 @dataclass(frozen=True)
 class Row:
-    """One node: its name, type, shape of one sample, numbers of parameters and of multiply-adds for one sample."""
+    """One node.
+
+    Attributes:
+        name, type: of the node and of its layer.
+        shapes: of one sample of each output.
+        outputs: the names of the outputs, where there are several.
+        parameters: how many numbers.
+        frozen: how many of them are not trained.
+        multiply_adds: for one sample.
+        trainable: whether the node's parameters are trained, as far as its layer lets them.
+    """
 
     name: str
     type: str
-    shape: Shape
+    shapes: tuple[Shape, ...]
+    outputs: tuple[str, ...]
     parameters: int
+    frozen: int
     multiply_adds: int
     trainable: bool
+
+    @property
+    def shape(self) -> Shape:
+        """Of one sample of the first output."""
+        return self.shapes[0]
+
+    def cells(self) -> Iterator[tuple[str, str, str, str, str]]:
+        """The lines of a table: one, and another for each further output."""
+        count = f"{self.parameters:,}"
+        if self.frozen:
+            count += " frozen" if self.frozen == self.parameters else f" ({self.frozen:,} frozen)"
+        yield self.name, self.type, shape_text(self.shape), count, f"{self.multiply_adds:,}"
+        for name, shape in zip(self.outputs[1:], self.shapes[1:], strict=True):
+            yield f"{self.name}.{name}", "", shape_text(shape), "", ""
 
 
 @dataclass(frozen=True)
@@ -42,10 +69,12 @@ class Summary:
     def of(cls, network: BuiltGraph) -> Summary:
         rows = []
         for node in network.graph.nodes:
-            own = () if node.owner is not None else node.parameters.values()
-            count = sum(math.prod(parameter.shape) for parameter in own)
+            own = {} if node.owner is not None else node.parameters
+            sizes = {name: math.prod(parameter.shape) for name, parameter in own.items()}
+            frozen = sum(size for name, size in sizes.items() if not (node.trainable and own[name].trainable))
             work = node.layer.multiply_adds(*node.input_shapes)
-            rows.append(Row(node.name, node.layer.type, node.shape, count, work, node.trainable))
+            outputs, count = node.layer.outputs, sum(sizes.values())
+            rows.append(Row(node.name, node.layer.type, node.shapes, outputs, count, frozen, work, node.trainable))
         return cls(
             network.inputs, tuple(rows), str(network.dtype), network.layout.parameter_count * network.dtype.itemsize
         )
@@ -66,8 +95,7 @@ class Summary:
         """The table as text, without its heading and its total."""
         cells = [(name, "", shape_text(shape), "", "") for name, shape in self.inputs.items()]
         for row in self.rows:
-            count = f"{row.parameters:,}" + ("" if row.trainable or not row.parameters else " frozen")
-            cells.append((row.name, row.type, shape_text(row.shape), count, f"{row.multiply_adds:,}"))
+            cells += row.cells()
         return cells
 
     def __str__(self) -> str:

@@ -3,36 +3,65 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from modnet.kinds.component import Component
 
-if TYPE_CHECKING:
-    from modnet.training.run import Run
-
 
 class Callback(Component):
-    """Takes part in one training run, by implementing any of its events.
+    """Takes part in training runs, by implementing any of the events of a run.
 
-    State that changes belongs into `run.state_of(self)`, a dict of the run that checkpoints save.
+    The callback itself is configuration and never changes: one object can be in any number of runs, also at once. What
+    changes during a run belongs to an object that `join` makes for that run.
+
+    Every `run` here is a `modnet.Run`. The parameters say Any because this module is below that of `Run`; in a class of
+    your own, write `run: modnet.Run`.
     """
 
     kind = "callback"
 
-    def modnet_training_started(self, run: Run) -> None: ...
-    def modnet_step_ended(self, run: Run) -> None: ...
-    def modnet_epoch_ended(self, run: Run) -> None: ...
-    def modnet_training_ended(self, run: Run) -> None: ...
+    def join(self, run: Any) -> object:
+        """The object that takes part in a run for this callback: its methods `modnet_*` are called at the events.
+
+        By default the callback itself, which is enough where nothing has to be remembered. Called once for each run,
+        before its data are looked at; where the run then goes on from a checkpoint, `restore` follows.
+
+        The object may have `state()`, which gives what it remembers as a dict of plain values (numbers, text, arrays,
+        lists, tuples, dicts), and then has `restore(state)`, which takes such a dict over: checkpoints save it under
+        the name of the callback. The state comes from a file that somebody may have changed. `restore` raises
+        ValueError where it cannot go on from it; nothing of the network has changed by then.
+        """
+        return self
+
+    def modnet_training_started(self, run: Any) -> None:
+        """Called once, before the first step."""
+
+    def modnet_batch(self, run: Any, inputs: list[Any], targets: dict[str, Any]) -> Any:
+        """Called with every batch of the training; may give changed (inputs, targets), or None.
+
+        Args:
+            inputs: the arrays of the inputs, in the order of `run.network.inputs`.
+            targets: output name -> array.
+
+        The arrays may be views of the training data, or be reused for the next batch: give new ones instead of writing
+        into them, and keep none. Each callback is given what the one before has returned.
+        """
+
+    def modnet_reduce_gradients(self, run: Any, gradients: Any) -> None:
+        """Called before every step of the optimizer; may change the flat array of gradients in place."""
+
+    def modnet_step_ended(self, run: Any) -> None:
+        """Called after every step of the optimizer."""
+
+    def modnet_epoch_ended(self, run: Any) -> None:
+        """Called after every epoch, with its figures in `run.figures`, to which it may add."""
+
+    def modnet_training_ended(self, run: Any) -> None:
+        """Called once, after the last step, also where the run was stopped or has failed."""
 
     def check_figures(self, figures: Mapping[str, bool | None]) -> None:
         """Raises ValueError where the callback needs a figure that a run does not record. Called before the first step.
 
         Args:
             figures: name -> whether a greater value is a better one, None where there is no such order.
-        """
-
-    def check_state(self, state: Mapping[str, Any], run: Run) -> None:
-        """Raises ValueError where `state`, which comes from a file, is none that this callback can go on from.
-
-        Called when a run goes on from a checkpoint, whose state it has, and before the network is changed.
         """

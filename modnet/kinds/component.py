@@ -11,13 +11,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, cast
+from typing import Any, ClassVar, Self, cast
 
 from modnet.arrays import Shape
+from modnet.configuration.checker import Checker, ComponentOf, UseOf
 from modnet.configuration.fields import Configuration, plain
-
-if TYPE_CHECKING:
-    pass
 
 
 class Component(Configuration):
@@ -34,12 +32,13 @@ class Component(Configuration):
     type: ClassVar[str] = ""
     version: ClassVar[int] = 1
     requires_modnet: ClassVar[str] = ""
-    # `name@distribution`, where a spec has chosen the class so, or its name alone would mean another class.
-    _chosen_as: ClassVar[str] = ""
+
+    # `name@distribution`, where a spec has chosen the class by that. It has a slot, since it is no field: it is not
+    # compared, and `vars` does not have it.
+    __slots__ = ("_chosen_as",)
 
     def __init_subclass__(cls, type: str = "", version: int = 1, **kwargs: Any) -> None:
         cls.type = type
-        cls._chosen_as = ""
         cls.version = version
         super().__init_subclass__(**kwargs)
 
@@ -47,9 +46,26 @@ class Component(Configuration):
     def _label(cls) -> str:
         return cls.type or cls.__name__
 
+    @classmethod
+    def __checker__(cls) -> Checker:
+        return ComponentOf(cls)
+
+    def replace(self, **changes: Any) -> Self:
+        made = super().replace(**changes)
+        if hasattr(self, "_chosen_as"):
+            remember_choice(made, self._chosen_as)
+        return made
+
+    def __setstate__(self, state: Any) -> None:
+        """What `copy` and `pickle` call; by themselves they would set the slot, and a component is immutable."""
+        fields, slots = state if isinstance(state, tuple) else (state, {})
+        self.__dict__.update(fields or {})
+        if slots:
+            remember_choice(self, slots["_chosen_as"])
+
     def plain(self) -> dict[str, Any]:
         """The component as plain values, from which a spec gives the same one again."""
-        return {"type": self._chosen_as or self.type, **super().plain()}
+        return {"type": getattr(self, "_chosen_as", self.type), **super().plain()}
 
     @classmethod
     def upgrade(cls, config: dict[str, Any], from_version: int) -> dict[str, Any]:
@@ -63,6 +79,11 @@ class Component(Configuration):
         By default the tests find out by themselves, from the defaults, which shapes it takes.
         """
         return ()
+
+
+def remember_choice(component: Component, name: str) -> None:
+    """Has a component's plain values say `name@distribution`, since its type name alone would mean another class."""
+    object.__setattr__(component, "_chosen_as", name)
 
 
 @dataclass(frozen=True)
@@ -79,6 +100,15 @@ class Use(Configuration):
     In a spec both stand in one table: `{ type = "linear", out_features = 10, name = "hidden" }`. The first field is
     the component. An option whose name the component has as a field goes to the component.
     """
+
+    @classmethod
+    def __checker__(cls) -> Checker:
+        return UseOf(cls)
+
+    @classmethod
+    def kind_of_component(cls) -> type[Component]:
+        """What its component has to be."""
+        return cast(type[Component], next(iter(cls.hints().values())))
 
     @classmethod
     def options(cls) -> tuple[str, ...]:

@@ -10,6 +10,24 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from modnet.arrays import Array, aligned_empty
+from modnet.kinds.schedule import Progress
+
+
+class Shared:
+    """What the contexts of one pass have in common.
+
+    Attributes:
+        held: the bytes of all their buffers. Some share their storage, so that it is counted where it grows.
+        penalty: the sum of what layers have added to the loss in this pass.
+        progress: where the run stands; None for a pass that is none of training.
+    """
+
+    __slots__ = ("held", "penalty", "progress")
+
+    def __init__(self) -> None:
+        self.held = 0
+        self.penalty = 0.0
+        self.progress: Progress | None = None
 
 
 class Context:
@@ -33,12 +51,17 @@ class Context:
         raw: for each input of a layer that says `raw_input`, the array that was given to the network, where that has
             another dtype than the network and reaches the layer unchanged; otherwise None. () for other layers.
         memory: what the layer keeps from one piece of a sequence to the next, for `Network.stream`; None elsewhere.
+        progress: where the run stands, for a layer that follows a schedule; None where there is no run.
+
+    Of a layer with several outputs, `output_mask` set to one mask is for the outputs that are sequences of as many
+    steps; set to a tuple it has one mask, or None, for each output.
     """
 
     __slots__ = (
+        "_children",
         "_cursor",
-        "_meter",
         "_rng",
+        "_shared",
         "_storage",
         "_views",
         "dtype",
@@ -66,7 +89,7 @@ class Context:
         needs_input_gradient: bool = True,
         may_overwrite_input: bool = False,
         storage: list[Array] | None = None,
-        meter: list[int] | None = None,
+        shared: Shared | None = None,
     ) -> None:
         self.dtype = np.dtype(dtype)
         self.params: Mapping[str, Array] = params or {}
@@ -78,14 +101,14 @@ class Context:
         self.may_overwrite_input = may_overwrite_input
         self.saved: tuple[Any, ...] = ()
         self.masks: tuple[Array | None, ...] = (None,)
-        self.output_mask: Array | None = None
+        self.output_mask: Any = None
         self.raw: tuple[Array | None, ...] = ()
         self.memory: dict[str, Any] | None = None
         self._cursor = 0
         self._views: list[Array] = []
         self._storage: list[Array] = [] if storage is None else storage
-        # The bytes of the buffers of all contexts of a pass, which share it as some share their storage.
-        self._meter = [0] if meter is None else meter
+        self._shared = Shared() if shared is None else shared
+        self._children: dict[str, Child] = {}
 
     @property
     def rng(self) -> np.random.Generator:
@@ -99,6 +122,35 @@ class Context:
         self._rng = rng
 
     @property
+    def progress(self) -> Progress | None:
+        return self._shared.progress
+
+    @property
+    def penalty(self) -> float:
+        """The sum of what the layers of this pass have added to the loss since it began."""
+        return self._shared.penalty
+
+    def penalize(self, value: float) -> None:
+        """Adds a number to the loss of the batch, such as the cost of an uneven load among experts.
+
+        Called in `forward`. `backward` adds the gradient of the number to those that it gives and writes: the loss is
+        the mean over the batch, so the number, too, is one for the whole batch.
+        """
+        self._shared.penalty += float(value)
+
+    def child(self, name: str) -> Child:
+        """The context of a layer that this layer holds, always the same one for a name.
+
+        Its parameters and its state are those that this layer has declared as `name.weight` and so on. `forward` of the
+        layer within is given it, and `backward` too. Buffers, random numbers, penalties, masks and memory come from
+        this context.
+        """
+        found = self._children.get(name)
+        if found is None:
+            found = self._children[name] = Child(self, name)
+        return found
+
+    @property
     def nbytes(self) -> int:
         """What the buffers take in memory."""
         return sum(storage.nbytes for storage in self._storage)
@@ -106,6 +158,12 @@ class Context:
     def begin(self) -> None:
         """Starts a pass: the next call of `buffer` is the first again."""
         self._cursor = 0
+
+    def forget(self) -> None:
+        """Lets go of what was saved; the buffers stay."""
+        self.saved = ()
+        for child in self._children.values():
+            child.forget()
 
     def save(self, *values: Any) -> None:
         """Keeps values for `backward`, where they are `context.saved`."""
@@ -133,11 +191,87 @@ class Context:
         size = math.prod(shape) * dtype.itemsize
         if position == len(self._storage):
             self._storage.append(aligned_empty(size, np.dtype(np.uint8)))
-            self._meter[0] += size
+            self._shared.held += size
         storage = self._storage[position]
         if storage.size < size:
-            self._meter[0] += size - storage.size
+            self._shared.held += size - storage.size
             storage = self._storage[position] = aligned_empty(size, np.dtype(np.uint8))
         view = storage[:size].view(dtype).reshape(shape)
         self._views[position : position + 1] = [view]
         return view
+
+
+class Child(Context):
+    """The context of a layer within a layer; made by `Context.child`.
+
+    Attributes:
+        masks: those of the layer around it, until that layer sets others for this one.
+        output_mask: that of the layer around it.
+        needs_input_gradient: True. The layer around it sets it to its own where this one reads its input.
+    """
+
+    __slots__ = ("_masks", "_name", "_parent")
+
+    def __init__(self, parent: Context, name: str) -> None:
+        self._parent = parent
+        self._name = name
+        self._masks: tuple[Array | None, ...] | None = None
+        self.dtype = parent.dtype
+        self.params = _below(parent.params, name)
+        self.grads = _below(parent.grads, name)
+        self.state = _below(parent.state, name)
+        self.needs_input_gradient = True
+        self.may_overwrite_input = False
+        self.saved = ()
+        self.raw = ()
+        self._shared = parent._shared
+        self._children = {}
+
+    def begin(self) -> None:
+        """Nothing: the buffers are those of the layer around it, which begins the pass."""
+
+    def buffer(self, shape: tuple[int, ...], dtype: DTypeLike | None = None) -> Array:
+        return self._parent.buffer(shape, dtype)
+
+    @property
+    def nbytes(self) -> int:
+        return 0
+
+    # What may change from one pass to the next is asked of the layer around it.
+
+    @property
+    def rng(self) -> np.random.Generator:
+        return self._parent.rng
+
+    @rng.setter
+    def rng(self, rng: np.random.Generator) -> None:
+        self._parent.rng = rng
+
+    @property
+    def training(self) -> bool:  # type: ignore[override]
+        return self._parent.training
+
+    @property
+    def masks(self) -> tuple[Array | None, ...]:
+        return self._parent.masks if self._masks is None else self._masks
+
+    @masks.setter
+    def masks(self, masks: tuple[Array | None, ...]) -> None:
+        self._masks = masks
+
+    @property
+    def output_mask(self) -> Any:
+        return self._parent.output_mask
+
+    @output_mask.setter
+    def output_mask(self, mask: Any) -> None:
+        self._parent.output_mask = mask
+
+    @property
+    def memory(self) -> dict[str, Any] | None:  # type: ignore[override]
+        memory = self._parent.memory
+        return None if memory is None else memory.setdefault(self._name, {})
+
+
+def _below(arrays: Mapping[str, Array], name: str) -> dict[str, Array]:
+    return {key[len(name) + 1 :]: array for key, array in arrays.items() if key.startswith(f"{name}.")}

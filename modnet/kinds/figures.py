@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
 from modnet.words import did_you_mean, show
-
-if TYPE_CHECKING:
-    pass
 
 
 def monitored_figure(name: str, figures: Mapping[str, bool | None]) -> tuple[str, bool | None]:

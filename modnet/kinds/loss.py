@@ -36,6 +36,7 @@ class Loss(Component):
     """
 
     kind = "loss"
+    takes_target: ClassVar[bool] = True
     joint_with: ClassVar[tuple[str, ...]] = ()
     takes_labels: ClassVar[bool] = False
     positions: ClassVar[bool] = False

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 from modnet.configuration.fields import field
 from modnet.kinds.activation import Activation
 from modnet.kinds.component import Use
 from modnet.kinds.layer import Layer
-
-if TYPE_CHECKING:
-    pass
 
 
 class Node(Use):
@@ -26,6 +23,8 @@ class Node(Use):
         shares: the name of an earlier node of the same type, whose parameters and state it uses.
         l1, l2: factors of the sum of absolute and of squared weights that are added to the loss; frozen ones have
             no part in it. A node within a composite that says nothing has those of the composite.
+        learning_rate: a factor of the learning rate for its parameters, such as 0.1 for a part that is only to be
+            adapted. A node within a composite that says nothing has that of the composite.
     """
 
     kind: ClassVar[str] = "layer"
@@ -38,12 +37,14 @@ class Node(Use):
     shares: str | None = None
     l1: float | None = field(default=None, minimum=0.0)
     l2: float | None = field(default=None, minimum=0.0)
+    learning_rate: float | None = field(default=None, above=0.0)
 
 
 class Composite(Layer):
     """A layer that stands for several nodes. The network never runs it: it takes its place by its nodes.
 
-    Their parameters are named below its own name: `residual_1.linear_1.weight`.
+    Their parameters are named below its own name: `residual_1.linear_1.weight`. It has one output, the first of its
+    last node.
     """
 
     inputs: ClassVar[tuple[int, int | None]] = (1, 1)

@@ -11,7 +11,9 @@ from modnet.kinds.component import Component
 
 
 class Chunk:
-    """A part of the parameters, with what belongs to it. All arrays are flat and equally long.
+    """A part of the parameters, with what belongs to it.
+
+    All arrays are flat and equally long, or, with `Optimizer.by_parameter`, have the shape of one parameter.
 
     Attributes:
         parameter: changed in place.
@@ -54,10 +56,12 @@ class Optimizer(Component):
     """Changes parameters by their gradients.
 
     It works on flat chunks that fit into the processor's cache, one at a time, so that every numpy call finds its
-    operands there.
+    operands there, and treats each element by itself. One that needs whole parameters, for their norms or as matrices,
+    says `by_parameter`.
 
     Attributes:
         scratch: how many arrays of a chunk's size `update` needs for intermediate results.
+        by_parameter: whether `update` is called once for each parameter, with arrays in the parameter's own shape.
         learning_rate: the size of a step, before the factor of the schedule.
         weight_decay: factor of weight decay, applied to weights; to biases and norms only with `decay_all`.
         decay_all: whether weight decay applies to biases and norms too.
@@ -65,6 +69,7 @@ class Optimizer(Component):
 
     kind = "optimizer"
     scratch: ClassVar[int] = 1
+    by_parameter: ClassVar[bool] = False
 
     learning_rate: float = field(default=1e-3, minimum=0.0)
     weight_decay: float = field(default=0.0, minimum=0.0)

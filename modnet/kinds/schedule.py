@@ -5,12 +5,9 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from modnet.kinds.component import Component
-
-if TYPE_CHECKING:
-    pass
 
 
 @dataclass(frozen=True)

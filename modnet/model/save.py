@@ -130,9 +130,19 @@ def _header(
         "spec": stored,
         "schema": card.schema.to_plain() if card.schema is not None else None,
         **{key: getattr(card, key) for key in CARD_KEYS},
+        "results": _plain(card.results),
         **figures,
     }
     return header, arrays
+
+
+def _plain(value: Any) -> Any:
+    """A value with lists in place of arrays, which callbacks may give as results."""
+    if isinstance(value, np.ndarray | np.generic):
+        return value.tolist()
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    return [_plain(item) for item in value] if isinstance(value, list | tuple) else value
 
 
 def _groups(network: Network) -> list[Group | StreamedGroup]:

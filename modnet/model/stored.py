@@ -8,8 +8,8 @@ from os import PathLike
 from typing import Any, TypeVar, cast
 
 import modnet
-from modnet.configuration.checker import INVALID, Checker
 from modnet.configuration.fields import Configuration
+from modnet.configuration.reading import INVALID, Reading
 from modnet.errors import BrokenPlugin, MalformedFile, NotInstalled, PluginError, UnknownType
 from modnet.kinds import KINDS
 from modnet.kinds.component import Component
@@ -18,7 +18,7 @@ from modnet.model.needs import Origins, by_component
 from modnet.plugins.builtin import CORE
 from modnet.plugins.distributions import is_met, normalized
 from modnet.plugins.registry import Entry, Registry
-from modnet.specs.components import ComponentReader
+from modnet.specs.components import Choice, ComponentReader
 from modnet.specs.model import NetworkSpec, TrainingSpec
 from modnet.words import itemised, show
 
@@ -71,6 +71,8 @@ class StoredComponentReader(ComponentReader):
         local: (kind, type) -> a class of the program, for those that no distribution offers.
     """
 
+    old_names = True
+
     def __init__(
         self,
         registry: Registry,
@@ -85,7 +87,7 @@ class StoredComponentReader(ComponentReader):
         self.most = most
         self.local = local
         self._count = 0
-        self._found: dict[tuple[str, str], type[Component]] = {}  # most components occur several times
+        self._found: dict[tuple[str, str], Choice] = {}  # most components occur several times
         self._older: dict[tuple[str, str], str] = {}
 
     def configuration(self, cls: type[C], plain: Any, where: str) -> C:
@@ -95,10 +97,10 @@ class StoredComponentReader(ComponentReader):
             MalformedFile: with all that is wrong in it.
             NotInstalled, BrokenPlugin: a component cannot be had.
         """
-        checker = Checker(self, old_names=True)
-        made = checker.table(cls, plain, (where,))
+        reading = Reading(self)
+        made = cls.from_table(plain, (where,), reading)
         if made is INVALID:
-            lines = [*itemised(map(str, checker.problems)), *self.other_releases()]
+            lines = [*itemised(map(str, reading.problems)), *self.other_releases()]
             raise MalformedFile(self.path, "\n".join(lines), "header.spec")
         return cast(C, made)
 
@@ -112,7 +114,7 @@ class StoredComponentReader(ComponentReader):
             )
         self._older.clear()
 
-    def find(self, kind: type[Component], name: str) -> type[Component]:
+    def find(self, kind: type[Component], name: str) -> Choice:
         self._count += 1
         if self._count > self.most:
             raise MalformedFile(
@@ -123,24 +125,24 @@ class StoredComponentReader(ComponentReader):
             found = self._found[kind.kind, name] = self._find(kind, name)
         return found
 
-    def _find(self, kind: type[Component], name: str) -> type[Component]:
+    def _find(self, kind: type[Component], name: str) -> Choice:
         allowed = ("layer", "activation") if kind.kind == "layer" else (kind.kind,)
         kinds = [key for key in allowed if (key, name) in self.needs]
         if not kinds:
             raise UnknownType(f"{kind.kind} {show(name)} is not listed in the file's needs")
         distribution, version, _ = self.needs[kinds[0], name]
         if not distribution and (kinds[0], name) in self.local:
-            return self.local[kinds[0], name]
+            return Choice(self.local[kinds[0], name])
         entry = self._entry(kinds[0], name, distribution, version)
         found = entry.load()
-        if distribution and self.registry.is_taken(KINDS[kinds[0]], name):
-            self.registry.choose(KINDS[kinds[0]], f"{name}@{distribution}")
         if (found.kind, found.type) != (kinds[0], name):  # an activation listed as a layer, or a name with an @
             raise UnknownType(f"{found.kind} {show(found.type)} is not listed in the file's needs")
         installed = entry.origin.version or modnet.__version__  # the core's entries do not say it
         if distribution and installed != version and not is_met(f">={version}", installed):
             self._older[distribution, version] = installed
-        return found
+        is_another = bool(distribution) and self.registry.is_taken(KINDS[kinds[0]], name)
+        is_another = is_another and normalized(distribution) != CORE
+        return Choice(found, f"{name}@{distribution}" if is_another else "")
 
     def _entry(self, kind: str, name: str, distribution: str, version: str) -> Entry:
         """Where a component that the file needs is installed. Raises NotInstalled."""
@@ -169,7 +171,7 @@ class StoredComponentReader(ComponentReader):
                 lines[distribution] = f"{message}:  pip install {distribution}=={release}"
         return list(lines.values())
 
-    def table(self, cls: type[Component], table: dict[str, Any], path: tuple[str | int, ...]) -> dict[str, Any]:
+    def upgraded(self, cls: type[Component], table: dict[str, Any]) -> dict[str, Any]:
         distribution, release, version = self.needs[cls.kind, cls.type]
         if version == cls.version:
             return table

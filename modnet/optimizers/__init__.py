@@ -8,5 +8,6 @@ each step, and a step takes fewer passes over memory.
 
 from modnet.optimizers.adaptive import AdaGrad, Adam, AdamW, NAdam, RMSProp
 from modnet.optimizers.gradient import SGD, Lion
+from modnet.optimizers.matrices import LAMB, Muon
 
-__all__ = ["SGD", "AdaGrad", "Adam", "AdamW", "Lion", "NAdam", "RMSProp"]
+__all__ = ["LAMB", "SGD", "AdaGrad", "Adam", "AdamW", "Lion", "Muon", "NAdam", "RMSProp"]

@@ -8,6 +8,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from modnet.arrays import Array
 from modnet.configuration.fields import field
 from modnet.kinds.optimizer import Chunk, Optimizer, Step
 from modnet.optimizers.moments import accumulate, add_l2, flush_subnormals, shrink
@@ -29,7 +30,11 @@ class AdaptiveMoments(Optimizer):
         return math.sqrt((1 - self.beta2) / (1 - self.beta2**step))
 
     def adam_step(self, chunk: Chunk, step: Step) -> None:
-        """theta -= eta m / (1 - beta1^t) / (sqrt(v / (1 - beta2^t)) + epsilon), in ten passes."""
+        """theta -= eta m' / (sqrt(v') + epsilon), in ten passes."""
+        chunk.parameter -= self.adam_change(chunk, step, step.learning_rate)
+
+    def adam_change(self, chunk: Chunk, step: Step, rate: float) -> Array:
+        """rate m' / (sqrt(v') + epsilon) of `Adam`, in the place of the gradient."""
         gradient, (first, second) = chunk.gradient, chunk.slots
         flush_subnormals(step.number, chunk.slots)
         accumulate(first, self.beta1, gradient)
@@ -39,8 +44,8 @@ class AdaptiveMoments(Optimizer):
         change = np.sqrt(second, out=gradient)
         change += self.epsilon / root_factor
         np.divide(first, change, out=change)
-        change *= step.learning_rate * (1 - self.beta1) / (1 - self.beta1**step.number) / root_factor
-        chunk.parameter -= change
+        change *= rate * (1 - self.beta1) / (1 - self.beta1**step.number) / root_factor
+        return change
 
 
 class Adam(AdaptiveMoments, type="adam"):

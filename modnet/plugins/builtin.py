@@ -69,7 +69,9 @@ BUILTIN = {
         "adagrad": "modnet.optimizers.adaptive:AdaGrad",
         "adam": "modnet.optimizers.adaptive:Adam",
         "adamw": "modnet.optimizers.adaptive:AdamW",
+        "lamb": "modnet.optimizers.matrices:LAMB",
         "lion": "modnet.optimizers.gradient:Lion",
+        "muon": "modnet.optimizers.matrices:Muon",
         "nadam": "modnet.optimizers.adaptive:NAdam",
         "rmsprop": "modnet.optimizers.adaptive:RMSProp",
         "sgd": "modnet.optimizers.gradient:SGD",
@@ -111,11 +113,11 @@ BUILTIN = {
         "top_k_accuracy": "modnet.metrics:TopKAccuracy",
     },
     "modnet.callbacks": {
-        "checkpoint": "modnet.training.callbacks:Checkpoint",
+        "checkpoint": "modnet.training.checkpointing:Checkpoint",
         "early_stopping": "modnet.training.callbacks:EarlyStopping",
         "history": "modnet.training.callbacks:RecordHistory",
         "json_log": "modnet.training.callbacks:JSONLog",
-        "progress": "modnet.training.progress:Progress",
+        "progress": "modnet.training.progress:ProgressDisplay",
     },
 }
 """The core's own components, in the form in which a plugin's stand in its package metadata."""

@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     import click
 
     from modnet.engine.network import Network
-    from modnet.training.run import Run
 
 GROUP = "modnet"
 
@@ -60,43 +59,66 @@ class Specifications:
     def modnet_import(self, path: Path) -> Network | None:
         """A network from a file of a further format, or None."""
 
+    # The events of a run: `modnet.Callback` says more of them.
+
     @hookspec
-    def modnet_training_started(self, run: Run) -> None:
+    def modnet_training_started(self, run: Any) -> None:
         """Called once, before the first step."""
 
     @hookspec
-    def modnet_step_ended(self, run: Run) -> None:
+    def modnet_batch(self, run: Any, inputs: list[Array], targets: dict[str, Array]) -> Any:
+        """Called with every batch; may give changed (inputs, targets)."""
+
+    @hookspec
+    def modnet_reduce_gradients(self, run: Any, gradients: Array) -> None:
+        """May change the flat array of gradients in place before the optimizer steps."""
+
+    @hookspec
+    def modnet_step_ended(self, run: Any) -> None:
         """Called after every optimizer step."""
 
     @hookspec
-    def modnet_epoch_ended(self, run: Run) -> None:
+    def modnet_epoch_ended(self, run: Any) -> None:
         """Called after every epoch, when its metrics are in `run.history`."""
 
     @hookspec
-    def modnet_training_ended(self, run: Run) -> None:
+    def modnet_training_ended(self, run: Any) -> None:
         """Called once, after the last step, also when the run was stopped early or failed."""
-
-    @hookspec
-    def modnet_reduce_gradients(self, run: Run, gradients: Array) -> None:
-        """May change the flat array of gradients in place before the optimizer steps."""
 
 
 HOOKS = tuple(name for name in vars(Specifications) if name.startswith("modnet_"))
 
+EVENTS = tuple(name for name in HOOKS if hasattr(Callback, name))
+"""The hooks that are events of a run."""
+
 
 class Participant:
-    """A callback as pluggy sees it: the events that it implements, and equal to nothing but itself."""
+    """What takes part in a run, as pluggy sees it: the events that it implements, and equal to nothing but itself.
 
-    def __init__(self, callback: Callback) -> None:
-        for name in dir(type(callback)):
-            if not name.startswith("modnet_") or getattr(type(callback), name) is getattr(Callback, name, None):
-                continue
-            where = f"{type(callback).__name__}.{name}"
-            if name not in HOOKS:
-                raise BrokenPlugin(f"{where}: there is no such event; there are: {', '.join(sorted(HOOKS))}")
-            function = getattr(callback, name)
+    Args:
+        member: what `Callback.join` gave.
+
+    Raises:
+        BrokenPlugin: it implements an event that does not exist, or asks for what the event does not give.
+    """
+
+    def __init__(self, member: object) -> None:
+        for name in events_of(member):
+            where = f"{type(member).__name__}.{name}"
+            if name not in EVENTS:
+                raise BrokenPlugin(f"{where}: there is no such event; there are: {', '.join(sorted(EVENTS))}")
+            function = getattr(member, name)
             _check_arguments(function, name, where)
             setattr(self, name, function)
+
+
+def events_of(member: object) -> list[str]:
+    """The names of the events that an object implements; a `Callback` has all of them, and those do nothing."""
+    return [
+        name
+        for name in dir(type(member))
+        if name.startswith("modnet_") and getattr(type(member), name) is not getattr(Callback, name, None)
+    ]
 
 
 class Guarded:
@@ -215,7 +237,7 @@ class PluginManager(pluggy.PluginManager):
         return options
 
     def join(self, plugin: object, name: str, label: str = "") -> None:
-        """Registers a plugin, a module or a callback, under a name.
+        """Registers a plugin's module under a name.
 
         Args:
             label: whom messages name; by default `name`.
@@ -224,8 +246,19 @@ class PluginManager(pluggy.PluginManager):
             BrokenPlugin: for a hook that does not exist or has the wrong arguments.
         """
         label = label or name
+        self._join(Guarded(plugin, label), name, label)
+
+    def join_run(self, member: object, name: str) -> None:
+        """Registers what takes part in a run for the callback of that name.
+
+        Raises:
+            BrokenPlugin: for an event that does not exist or has the wrong arguments.
+        """
+        self._join(Participant(member), name, name)
+
+    def _join(self, plugin: object, name: str, label: str) -> None:
         try:
-            self.register(Participant(plugin) if isinstance(plugin, Callback) else Guarded(plugin, label), name)
+            self.register(plugin, name)
         except pluggy.PluginValidationError as error:
             self.unregister(name=name)
             raise BrokenPlugin(f"{label}: {' '.join(str(error).split())}") from error

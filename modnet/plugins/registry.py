@@ -108,7 +108,7 @@ class Entry:
 
             if complaint := too_old(found.requires_modnet):
                 raise BrokenPlugin(f"{self.label} {complaint}")
-        found.hints()  # an annotation that cannot be resolved is better met here than in somebody's spec
+        found.checkers()  # an annotation that cannot be resolved is better met here than in somebody's spec
         if found.type != self.origin.type:
             raise BrokenPlugin(
                 f"{self.label} calls itself {show(found.type)}; the entry point and the class must agree"
@@ -171,17 +171,6 @@ class Registry:
         if not found:
             raise self._unknown(kind, name, distribution)
         return found[0]
-
-    def choose(self, kind: type[C], name: str) -> type[C]:
-        """As `find`, for a spec or a file: a class that is chosen by `name@distribution` is named so from then on.
-
-        A spec that is made from a component (`plain`) would otherwise mean the one that the name alone stands for.
-        """
-        found = self.find(kind, name)
-        bare, _, distribution = name.partition("@")
-        if distribution and normalized(distribution) != CORE:
-            found._chosen_as = f"{bare}@{distribution}"
-        return found
 
     def is_taken(self, kind: type[Component], name: str) -> bool:
         """Whether a name alone means a component of the core or of the program, whatever plugins offer."""
@@ -256,7 +245,7 @@ class Registry:
         if not cls.type:
             raise PluginError(f'{cls.__name__} has no type name: class {cls.__name__}(..., type="...")')
         try:
-            cls.hints()
+            cls.checkers()
         except NameError as error:
             raise PluginError(f"{cls.__name__}: the annotation of a field cannot be resolved: {error}") from error
         key = (cls.kind, cls.type)

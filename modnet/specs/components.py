@@ -3,17 +3,40 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
-from modnet.configuration.checker import INVALID, Checker, describe
+from modnet.configuration.checker import ComponentOf
+from modnet.configuration.reading import INVALID, Invalid, Reader, Reading
 from modnet.errors import AmbiguousType, NotInstalled, UnknownType
-from modnet.kinds.component import Component, Use
+from modnet.kinds.component import Component, Use, remember_choice
+from modnet.plugins.builtin import CORE
+from modnet.plugins.distributions import normalized
 from modnet.plugins.registry import Registry
 from modnet.words import Path, show
 
 
-class ComponentReader:
-    """Reads components by name or table; what `Checker` calls for every hint that is a configuration class.
+class Choice(NamedTuple):
+    """A component class that a name stands for.
+
+    Attributes:
+        cls: the class.
+        name: what a spec has to say to get the same class: `name@distribution`, or "" where its type name will do.
+    """
+
+    cls: type[Component]
+    name: str = ""
+
+
+class _Asked(NamedTuple):
+    """What a spec says where a component is expected."""
+
+    name: str
+    path: Path
+    table: dict[str, Any]
+
+
+class ComponentReader(Reader):
+    """Reads components by name or table.
 
     Args:
         registry: where type names are looked up.
@@ -22,61 +45,70 @@ class ComponentReader:
     def __init__(self, registry: Registry) -> None:
         self.registry = registry
 
-    def find(self, kind: type[Component], name: str) -> type[Component]:
-        """The class that a type name stands for."""
+    def find(self, kind: type[Component], name: str) -> Choice:
+        """The class that a name stands for.
+
+        Raises:
+            UnknownType, AmbiguousType: nobody offers it, or several do.
+            BrokenPlugin: it cannot be imported.
+        """
         try:
-            return self.registry.choose(kind, name)
+            cls = self.registry.find(kind, name)
         except NotInstalled as error:
             raise UnknownType(str(error)) from None
+        distribution = name.partition("@")[2]
+        return Choice(cls, name if distribution and normalized(distribution) != CORE else "")
 
-    def table(self, cls: type[Component], table: dict[str, Any], path: Path) -> dict[str, Any]:
-        """The table of a component, as its class of today understands it."""
+    def upgraded(self, cls: type[Component], table: dict[str, Any]) -> dict[str, Any]:
+        """The table of a component as its class of today has it."""
         return table
 
-    def __call__(self, checker: Checker, hint: Any, value: Any, path: Path) -> Any:
-        if issubclass(hint, Use):
-            return self._use(checker, hint, value, path)
-        if issubclass(hint, Component):
-            return self._component(checker, hint, value, path, ())[0]
-        return NotImplemented
+    def component(self, kind: type[Component], value: Any, path: Path, reading: Reading) -> Any:
+        return self._component(kind, value, path, reading, ())[0]
 
-    def _use(self, checker: Checker, use: type[Use], value: Any, path: Path) -> Any:
-        hints = use.hints()
-        kind = next(iter(hints.values()))
-        component, rest = self._component(checker, kind, value, path, use.options())
-        options = {
-            name: checker.value(hints[name], option, (*path, name), use.__fields__[name])
-            for name, option in rest.items()
-        }
-        if component is INVALID or INVALID in options.values():
+    def use(self, use: type[Use], value: Any, path: Path, reading: Reading) -> Any:
+        checkers = use.checkers()
+        component, rest = self._component(use.kind_of_component(), value, path, reading, use.options())
+        options = {name: reading.value(checkers[name], option, (*path, name)) for name, option in rest.items()}
+        if component is INVALID or any(option is INVALID for option in options.values()):
             return INVALID
         return use(component, **options)
 
     def _component(
-        self, checker: Checker, kind: Any, value: Any, path: Path, options: Iterable[str]
-    ) -> tuple[Any, dict[str, Any]]:
+        self, kind: type[Component], value: Any, path: Path, reading: Reading, options: Iterable[str]
+    ) -> tuple[Any, Mapping[str, Any]]:
         """The component, and those of `options` that stand in its table."""
         if isinstance(value, kind):
             return value, {}
-        if isinstance(value, str):
-            name, where, table = value, path, {}
-        elif isinstance(value, Mapping):
-            if "type" not in value:
-                return checker.problem(path, f'missing key "type": the name of {describe(kind)}'), {}
-            name, where, table = value["type"], (*path, "type"), dict(value)
-            if not isinstance(name, str):
-                return checker.problem(where, f"expected the name of {describe(kind)}, found {show(name)}"), {}
-        else:
-            return checker.problem(path, f"expected {describe(kind)} by name or table, found {show(value)}"), {}
+        asked = _asked(kind, value, path, reading)
+        if isinstance(asked, Invalid):
+            return INVALID, {}
         try:
-            cls = self.find(kind, name)
+            cls, chosen = self.find(kind, asked.name)
         except UnknownType as error:
-            return checker.problem(where, error.message, error.hint), {}
+            return reading.problem(asked.path, error.message, error.hint), {}
         except AmbiguousType as error:
-            return checker.problem(where, str(error)), {}
+            return reading.problem(asked.path, str(error)), {}
         if not issubclass(cls, kind):
-            return checker.problem(where, f"{show(name)} is no {kind.__name__}"), {}
-        table = self.table(cls, table, path)
+            return reading.problem(asked.path, f"{show(asked.name)} is not a {kind.__name__}"), {}
+        table = self.upgraded(cls, asked.table)
         own = [option for option in options if option not in cls.__fields__]
-        component = checker.table(cls, table, path, ("type", *own))
-        return component, {option: table[option] for option in own if option in table}
+        made = cls.from_table(table, path, reading, ("type", *own))
+        if chosen and isinstance(made, Component):
+            remember_choice(made, chosen)
+        return made, {option: table[option] for option in own if option in table}
+
+
+def _asked(kind: type[Component], value: Any, path: Path, reading: Reading) -> _Asked | Invalid:
+    """The name of a component, where it stands, and the table with its options."""
+    words = ComponentOf(kind).describe()
+    if isinstance(value, str):
+        return _Asked(value, path, {})
+    if not isinstance(value, Mapping):
+        return reading.problem(path, f"expected {words} by name or table, found {show(value)}")
+    if "type" not in value:
+        return reading.problem(path, f'missing key "type": the name of {words}')
+    name = value["type"]
+    if not isinstance(name, str):
+        return reading.problem((*path, "type"), f"expected the name of {words}, found {show(name)}")
+    return _Asked(name, (*path, "type"), dict(value))

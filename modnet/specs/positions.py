@@ -6,7 +6,7 @@ import re
 from abc import ABC, abstractmethod
 from typing import ClassVar, NamedTuple
 
-from modnet.configuration.checker import DEEPEST
+from modnet.configuration.reading import DEEPEST
 from modnet.errors import Problem
 from modnet.words import Path, path_text
 

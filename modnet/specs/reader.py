@@ -8,7 +8,7 @@ from os import PathLike
 from pathlib import Path as FilePath
 from typing import Any, cast
 
-from modnet.configuration.checker import Checker
+from modnet.configuration.reading import Reading
 from modnet.errors import Problem, SpecError
 from modnet.plugins.registry import Registry, default_registry
 from modnet.specs.components import ComponentReader
@@ -49,10 +49,10 @@ def read_spec(
         values = located.values
     for dotted, value in (overrides or {}).items():
         values = _overridden(values, dotted.split("."), value, dotted)
-    checker = Checker(ComponentReader(registry))
-    spec = checker.table(Spec, values, (), ignore=("$schema",))
-    if checker.problems:
-        raise located_error(SpecError(checker.problems), located)
+    reading = Reading(ComponentReader(registry))
+    spec = Spec.from_table(values, (), reading, ignore=("$schema",))
+    if reading.problems:
+        raise located_error(SpecError(reading.problems), located)
     return cast(Spec, spec), located
 
 

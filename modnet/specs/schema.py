@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import re
-import types
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Sequence
 from inspect import cleandoc
-from typing import Any, Literal, Union, get_args, get_origin
+from typing import Any
 from urllib.parse import quote
 
+from modnet.configuration.checker import Schema
 from modnet.configuration.fields import Configuration, Field, plain
 from modnet.errors import PluginError
 from modnet.kinds import KINDS
@@ -20,20 +20,10 @@ from modnet.specs.model import Spec
 
 DRAFT = "https://json-schema.org/draft/2020-12/schema"
 
-TYPES = {
-    bool: "boolean",
-    int: "integer",
-    float: "number",
-    str: "string",
-    type(None): "null",
-    list: "array",
-    dict: "object",
-}
-
 DOCUMENTED_FIELD = re.compile(r"^ {4}(\w+(?:, \w+)*): (.+(?:\n {5,}.+)*)", re.MULTILINE)
 
 
-def json_schema(registry: Registry | None = None) -> dict[str, Any]:
+def json_schema(registry: Registry | None = None) -> Schema:
     """The JSON Schema (draft 2020-12) of a whole spec, with every component that is on offer.
 
     It accepts what `read_spec` accepts of a spec as plain values, as far as one value by itself tells. A plugin's
@@ -65,13 +55,13 @@ class _Builder:
 
     def __init__(self, registry: Registry) -> None:
         self.registry = registry
-        self.definitions: dict[str, Any] = {}
+        self.definitions: Schema = {}
 
-    def table(self, cls: type[Configuration]) -> dict[str, Any]:
+    def table(self, cls: type[Configuration]) -> Schema:
         """A table with the fields of `cls`."""
         return _closed(cls, self.fields(cls, cls.__fields__), cls.__fields__.values())
 
-    def component(self, cls: type[Component], names: list[str], use: type[Use] | None) -> dict[str, Any]:
+    def component(self, cls: type[Component], names: list[str], use: type[Use] | None) -> Schema:
         """A table with `type`, the fields of a component, and the options of its place."""
         declared = {name: use.__fields__[name] for name in use.options() if name not in cls.__fields__} if use else {}
         properties = {
@@ -82,55 +72,25 @@ class _Builder:
         schema = _closed(cls, properties, [*cls.__fields__.values(), *declared.values()])
         return {**schema, "required": ["type", *schema["required"]]}
 
-    def fields(self, cls: type[Configuration], names: Iterable[str]) -> dict[str, Any]:
+    def fields(self, cls: type[Configuration], names: Iterable[str]) -> Schema:
         """Field name -> schema, with description and default."""
-        hints, texts = cls.hints(), field_texts(cls)
+        checkers, texts = cls.checkers(), field_texts(cls)
         properties = {}
         for name in names:
-            declared = cls.__fields__[name]
-            properties[name] = {
-                **({"description": texts[name]} if name in texts else {}),
-                **self.value(hints[name], declared),
-                **_default(declared),
-            }
+            described = {"description": texts[name]} if name in texts else {}
+            properties[name] = {**described, **checkers[name].schema(self), **_default(cls.__fields__[name])}
         return properties
 
-    def value(self, hint: Any, declared: Field) -> dict[str, Any]:
-        """What `Checker.value` accepts for a type hint."""
-        origin, arguments = get_origin(hint), get_args(hint)
-        if hint is Any:
-            return {}
-        if hint in (int, float):
-            return {"type": TYPES[hint], **_bounds(declared)}
-        if hint in TYPES:
-            return {"type": TYPES[hint]}
-        if origin is Literal:
-            return {"enum": list(arguments)}
-        if origin in (Union, types.UnionType):
-            return self.union(arguments, declared)
-        if origin is tuple and arguments[1:] == (Ellipsis,):
-            return {"type": "array", "items": self.value(arguments[0], declared)}
-        if origin is tuple:
-            items = [self.value(part, declared) for part in arguments]
-            return {"type": "array", "prefixItems": items, "minItems": len(items), "maxItems": len(items)}
-        if origin in (dict, Mapping):
-            return {"type": "object", "additionalProperties": self.value(arguments[1], declared)}
-        if isinstance(hint, type) and issubclass(hint, Configuration):
-            return self.reference(hint)
-        return {"not": {}}
-
-    def union(self, hints: Iterable[Any], declared: Field) -> dict[str, Any]:
+    def union(self, alternatives: Sequence[tuple[Sequence[str], Schema]]) -> Schema:
         """Alternatives of different JSON types are one schema, as a keyword concerns one type only.
 
         That gives better messages than `anyOf`, which remains for the others.
         """
-        merged: dict[str, Any] = {}
+        merged: Schema = {}
         found: list[str] = []
         choices: list[Any] = []
-        others = []
-        for hint in hints:
-            schema = self.value(hint, declared)
-            accepted = _types(hint, schema)
+        others: list[Schema] = []
+        for accepted, schema in alternatives:
             if "enum" in schema:
                 choices += schema["enum"]
             elif not accepted or set(accepted).intersection(found):
@@ -146,21 +106,28 @@ class _Builder:
             others.append({**merged, "type": found if len(found) > 1 else found[0]})
         return others[0] if len(others) == 1 else {"anyOf": others}
 
-    def reference(self, cls: type[Configuration]) -> dict[str, Any]:
-        """A reference to the definition of `cls`, which is made if it is not there yet."""
+    def table_reference(self, cls: type[Configuration]) -> Schema:
+        """A reference to the definition of a table, which is made if it is not there yet."""
         name = _definition_name(cls)
         if name not in self.definitions:
             self.definitions[name] = {}  # holds the name while the definition is made, which may hold itself
-            place = issubclass(cls, Component | Use)
-            self.definitions[name] = self.place(cls, name) if place else self.table(cls)
+            self.definitions[name] = self.table(cls)
         return _reference(name)
 
-    def place(self, hint: type[Configuration], place: str) -> dict[str, Any]:
+    def place_reference(self, cls: type[Component] | type[Use]) -> Schema:
+        """As `table_reference`, for a kind of component or its use."""
+        name = _definition_name(cls)
+        if name not in self.definitions:
+            self.definitions[name] = {}
+            self.definitions[name] = self.place(cls, name)
+        return _reference(name)
+
+    def place(self, hint: type[Component] | type[Use], place: str) -> Schema:
         """A component by name or table: one rule for each, so that a fault is reported for the type that is meant."""
         use = hint if issubclass(hint, Use) else None
-        offered = self.offered(next(iter(use.hints().values())) if use else hint)
+        offered = self.offered(hint.kind_of_component() if issubclass(hint, Use) else hint)
         bare = {"enum": [name for cls, names in offered.items() if not _required(cls) for name in names]}
-        rules: list[dict[str, Any]] = [{"if": {"type": "string"}, "then": bare}]
+        rules: list[Schema] = [{"if": {"type": "string"}, "then": bare}]
         tables = []
         for cls, names in offered.items():
             name = f"{place}.{names[0]}"
@@ -177,7 +144,7 @@ class _Builder:
             **_shown(bare, *tables),
         }
 
-    def offered(self, kind: Any) -> dict[type[Component], list[str]]:
+    def offered(self, kind: type[Component]) -> dict[type[Component], list[str]]:
         """The component classes of a kind -> the names by which a spec can ask for them."""
         names = set(self.registry.names(kind))
         for entry in self.registry.entries(kind):
@@ -194,24 +161,16 @@ class _Builder:
         return offered
 
 
-def _types(hint: Any, schema: dict[str, Any]) -> list[str]:
-    """The JSON types that a schema for a type hint accepts, as far as that is known."""
-    if "$ref" in schema:
-        return ["string", "object"] if issubclass(hint, Component | Use) else ["object"]
-    accepted = schema.get("type", [])
-    return [accepted] if isinstance(accepted, str) else accepted
+def _only_for(accepted: Sequence[str], schema: Schema) -> Schema:
+    return {"if": {"type": list(accepted)}, "then": schema, **_shown(schema)}
 
 
-def _only_for(accepted: list[str], schema: dict[str, Any]) -> dict[str, Any]:
-    return {"if": {"type": accepted}, "then": schema, **_shown(schema)}
-
-
-def _shown(*schemas: dict[str, Any]) -> dict[str, Any]:
+def _shown(*schemas: Schema) -> Schema:
     """Demands nothing; shows alternatives to editors that do not follow `if` and `then` when they complete."""
     return {"anyOf": [True, *schemas]}
 
 
-def _closed(cls: type[Configuration], properties: dict[str, Any], fields: Iterable[Field]) -> dict[str, Any]:
+def _closed(cls: type[Configuration], properties: Schema, fields: Iterable[Field]) -> Schema:
     return {
         "description": _summary(cls),
         "type": "object",
@@ -225,17 +184,7 @@ def _required(cls: type[Configuration]) -> bool:
     return any(declared.required for declared in cls.__fields__.values())
 
 
-def _bounds(declared: Field) -> dict[str, float]:
-    bounds = {
-        "minimum": declared.minimum,
-        "exclusiveMinimum": declared.above,
-        "maximum": declared.maximum,
-        "exclusiveMaximum": declared.below,
-    }
-    return {keyword: bound for keyword, bound in bounds.items() if bound is not None}
-
-
-def _default(declared: Field) -> dict[str, Any]:
+def _default(declared: Field) -> Schema:
     """The default as an annotation, where there is one and JSON has it."""
     if declared.required:
         return {}
@@ -253,7 +202,7 @@ def _definition_name(cls: type[Configuration]) -> str:
     return cls.__name__ if cls.__module__.partition(".")[0] == "modnet" else f"{cls.__module__}:{cls.__qualname__}"
 
 
-def _reference(name: str) -> dict[str, Any]:
+def _reference(name: str) -> Schema:
     return {"$ref": "#/$defs/" + quote(name.replace("~", "~0").replace("/", "~1"), safe="@:~")}
 
 

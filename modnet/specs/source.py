@@ -18,7 +18,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path as FilePath
 from typing import Any, NoReturn, Protocol
 
-from modnet.configuration.checker import DEEPEST
+from modnet.configuration.reading import DEEPEST
 from modnet.errors import Problem, SpecError
 from modnet.specs.positions import NOWHERE, TOO_DEEP, Outline, Position, problem_at, readable
 from modnet.words import Path, show

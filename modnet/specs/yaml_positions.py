@@ -6,7 +6,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 from typing import Any, NoReturn
 
-from modnet.configuration.checker import DEEPEST
+from modnet.configuration.reading import DEEPEST
 from modnet.errors import MissingExtra, Problem, SpecError
 from modnet.specs.positions import MOST_REPEATED, TOO_DEEP, Outline, Span, problem_at, readable, repeated_key
 from modnet.specs.syntax import yaml_problem

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import types
 from collections.abc import Iterator
-from typing import Any, Literal, Union, get_args, get_origin
 
 from modnet.arrays import Shape
-from modnet.configuration.fields import Field
 from modnet.errors import ModnetError, ShapeError
 from modnet.kinds.component import Component, Example
 from modnet.kinds.layer import Layer
@@ -27,7 +24,7 @@ def examples_of(cls: type[Component]) -> list[Example]:
     if own:
         return own
     try:
-        component = cls(**{name: _sample(cls, field) for name, field in cls.__fields__.items() if field.required})
+        component = cls(**cls.sample_arguments())
     except (LookupError, ModnetError) as error:
         raise ModnetError(f"{cls.__name__}: no example could be made up ({error}); override examples()") from error
     if not isinstance(component, Layer) or isinstance(component, Composite):
@@ -48,36 +45,3 @@ def accepted_shapes(layer: Layer) -> Iterator[tuple[Shape, ...]]:
         except ShapeError:
             continue
         yield shapes
-
-
-def _sample(cls: type[Component], field: Field) -> Any:
-    """A valid value for a required field.
-
-    Raises:
-        LookupError: for a type that nothing can be made up for.
-    """
-    hint = cls.hints()[field.name]
-    origin, arguments = get_origin(hint), get_args(hint)
-    if origin in (Union, types.UnionType):
-        hint = arguments[0]
-    if origin is Literal:
-        return arguments[0]
-    if hint is bool:
-        return True
-    if hint is int:
-        return int(_within(field, 3))
-    if hint is float:
-        return float(_within(field, 0.5))
-    if hint is str:
-        return "name"
-    raise LookupError(f"no value for {field.name}")
-
-
-def _within(field: Field, value: float) -> float:
-    low = field.minimum if field.minimum is not None else field.above
-    high = field.maximum if field.maximum is not None else field.below
-    if field.admits(value):
-        return value
-    if low is not None and high is not None:
-        return (low + high) / 2
-    return low + 1 if low is not None else (high or 0) - 1

@@ -4,27 +4,32 @@ from __future__ import annotations
 
 import json
 import math
-import os
-import time
 import warnings
-from collections.abc import Callable, Mapping
-from contextlib import suppress
-from dataclasses import dataclass
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-from weakref import WeakKeyDictionary, finalize
+from typing import Any
 
 import numpy as np
 
+from modnet.arrays import Array
 from modnet.configuration.fields import field
 from modnet.errors import TrainingError
 from modnet.kinds.callback import Callback
 from modnet.kinds.figures import monitored_figure
-from modnet.plugins.hooks import hookimpl
+from modnet.specs.model import TrainingSpec
+from modnet.training.objective import free_name
+from modnet.training.run import Run
 from modnet.words import show
 
-if TYPE_CHECKING:
-    from modnet.training.run import Run
+
+def named_callbacks(training: TrainingSpec) -> dict[str, Callback]:
+    """The callbacks of a run under the names by which their states are saved; the history is always the first."""
+    given = (used.callback for used in training.callbacks if isinstance(used.callback, RecordHistory))
+    named: dict[str, Callback] = {"history": next(given, RecordHistory())}
+    for used in training.callbacks:
+        if not isinstance(used.callback, RecordHistory):
+            named[free_name(used.name or used.callback.type or type(used.callback).__name__, named)] = used.callback
+    return named
 
 
 class RecordHistory(Callback, type="history"):
@@ -61,200 +66,85 @@ class EarlyStopping(Callback, type="early_stopping"):
         if greater is None:
             raise ValueError(f"{show(name)} cannot be monitored: it has no order of better and worse")
 
+    def join(self, run: Run) -> object:
+        return _BestSoFar(self, run)
+
+
+class _BestSoFar:
+    """What early stopping knows of one run.
+
+    Attributes:
+        best, epoch: the best value of the figure so far, and of which epoch it is; epoch 0 before the first.
+        parameters, state: the network's arrays as they were then, if they are to be brought back.
+        warned: whether there was the warning of a figure that is nan.
+    """
+
+    def __init__(self, stopping: EarlyStopping, run: Run) -> None:
+        self.stopping = stopping
+        self.run = run
+        self.best, self.epoch = math.nan, 0
+        self.arrays: dict[str, Array] = {}
+        self.warned = False
+
     def modnet_epoch_ended(self, run: Run) -> None:
-        state = run.state_of(self)
-        value, greater = run.monitored(self.monitor)
-        figure = self.monitor.replace("_", " ")
-        if math.isnan(value) and not state.get("nan"):
-            state["nan"] = True
+        stopping = self.stopping
+        value, greater = run.monitored(stopping.monitor)
+        figure = stopping.monitor.replace("_", " ")
+        if math.isnan(value) and not self.warned:
+            self.warned = True
             warnings.warn(
                 f"{figure} is nan in epoch {run.epoch}: early_stopping counts such an epoch as one without improvement",
                 stacklevel=2,
             )
-        if "best" not in state or _better(value, state["best"], greater, self.minimum_delta):
-            state.update(best=value, epoch=run.epoch)
-            if self.restore_best and not math.isnan(value):
-                state["parameters"] = run.network.parameters.flat.copy()
-                state["state"] = run.network.state.flat.copy()
-        elif run.epoch - state["epoch"] >= self.patience:
-            plural = "" if self.patience == 1 else "s"
-            never = " (it was nan in all of them)" if math.isnan(state["best"]) else ""
-            run.stop(f"{figure} has not improved for {self.patience} epoch{plural}{never}")
+        if not self.epoch or _better(value, self.best, greater, stopping.minimum_delta):
+            self.best, self.epoch = value, run.epoch
+            if stopping.restore_best and not math.isnan(value):
+                self.arrays = {"parameters": run.network.parameters.flat.copy(), "state": run.network.state.flat.copy()}
+        elif run.epoch - self.epoch >= stopping.patience:
+            plural = "" if stopping.patience == 1 else "s"
+            never = " (it was nan in all of them)" if math.isnan(self.best) else ""
+            run.stop(f"{figure} has not improved for {stopping.patience} epoch{plural}{never}")
 
     def modnet_training_ended(self, run: Run) -> None:
-        state = run.state_of(self)
         # The best of a run from before nan was never the best may be nan.
-        known = "parameters" in state and not math.isnan(state["best"])
-        if self.restore_best and known and state["epoch"] != run.epoch:
-            np.copyto(run.network.parameters.flat, state["parameters"])
-            np.copyto(run.network.state.flat, state["state"])
-            run.history.best_epoch = state["epoch"]
+        known = bool(self.arrays) and not math.isnan(self.best)
+        if self.stopping.restore_best and known and self.epoch != run.epoch:
+            np.copyto(run.network.parameters.flat, self.arrays["parameters"])
+            np.copyto(run.network.state.flat, self.arrays["state"])
+            run.history.best_epoch = self.epoch
 
-    def check_state(self, state: Mapping[str, Any], run: Run) -> None:
+    def state(self) -> dict[str, Any]:
+        if not self.epoch:
+            return {}
+        warned = {"nan": True} if self.warned else {}
+        return {**warned, "best": self.best, "epoch": self.epoch, **self.arrays}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
         if not state:
             return
-        if type(state.get("best")) is not float or type(state.get("epoch")) is not int:
+        best, epoch = state.get("best"), state.get("epoch")
+        if type(best) is not float or type(epoch) is not int:
             raise ValueError("expected the best figure and its epoch")
-        if not 1 <= state["epoch"] <= run.history.epochs:
-            raise ValueError(f"the best epoch is {state['epoch']} of {run.history.epochs}")
-        for name, array in (("parameters", run.network.parameters.flat), ("state", run.network.state.flat)):
+        if not 1 <= epoch <= self.run.history.epochs:
+            raise ValueError(f"the best epoch is {epoch} of {self.run.history.epochs}")
+        if "parameters" in state or "state" in state:  # else it was written without restore_best
+            self.arrays = self._arrays(state)
+        self.best, self.epoch, self.warned = best, epoch, state.get("nan") is True
+
+    def _arrays(self, state: Mapping[str, Any]) -> dict[str, Array]:
+        network = self.run.network
+        found: dict[str, Array] = {}
+        for name, array, missing in (
+            ("parameters", network.parameters, {}),
+            ("state", network.state, self.run.missing_state),
+        ):
             best = state.get(name)
-            if best is None and "parameters" not in state and "state" not in state:
-                continue  # written without restore_best
-            if not isinstance(best, np.ndarray) or (best.shape, best.dtype) != (array.shape, array.dtype):
-                raise ValueError(f"the best {name} are others")
-
-
-@dataclass
-class _Folder:
-    """What a run knows of the folder of its checkpoints, while it lasts.
-
-    Attributes:
-        path: of the folder.
-        made: whether this run has made it.
-        unlock: gives it up.
-        step: of the last checkpoint, or the one at which the run has begun.
-        tried: when one was last written, or could not be; by the clock of `time.monotonic`.
-    """
-
-    path: Path
-    made: bool
-    unlock: Callable[[], object]
-    step: int
-    tried: float
-
-
-_folders: WeakKeyDictionary[Run, dict[int, _Folder]] = WeakKeyDictionary()
-
-
-class Checkpoint(Callback, type="checkpoint"):
-    """Writes checkpoints: model files from which the run can go on as if it had never been stopped.
-
-    They are called `step-0000004800.modnet`, so that their names sort. One more is written when Ctrl-C, SIGTERM or
-    SIGHUP stops the run. Where neither epochs, steps nor minutes are given, every epoch has one.
-
-    Fields:
-        directory: where to, seen from the working directory; made if it is not there. A ~ at its beginning stands for
-            the home folder.
-        every_epochs, every_steps, every_minutes: how often.
-        keep: how many of the newest files of this run stay.
-
-    A folder is one run's at a time: a second one is refused (where the system has `flock`). A checkpoint that cannot be
-    written, because the disk is full for example, triggers a warning; the run goes on, and tries again at the next one.
-    The files stay when the run has ended; `History.checkpoints` has them. The best weights so far are in each of them,
-    as the state of `early_stopping`.
-    """
-
-    directory: str = "checkpoints"
-    every_epochs: int | None = field(default=None, minimum=1)
-    every_steps: int | None = field(default=None, minimum=1)
-    every_minutes: float | None = field(default=None, above=0.0)
-    keep: int = field(default=3, minimum=1)
-
-    # First, so that what cannot be written to is known before any work is done.
-    @hookimpl(tryfirst=True)
-    def modnet_training_started(self, run: Run) -> None:
-        from modnet.training.checkpoint import lock_folder
-
-        path = Path(self.directory).expanduser()
-        made = not path.exists()
-        path.mkdir(parents=True, exist_ok=True)
-        # Whatever becomes of the run, the lock does not outlive it.
-        unlock = finalize(run, _close, lock_folder(path))
-        _folders.setdefault(run, {})[id(self)] = _Folder(path, made, unlock, run.step, time.monotonic())
-
-    # Last, so that the other callbacks' part of the step or epoch is in the file.
-    @hookimpl(trylast=True)
-    def modnet_step_ended(self, run: Run) -> None:
-        if run.step == _folders[run][id(self)].step + 1:
-            self._try_state(run)
-        by_steps = self.every_steps is not None and run.step % self.every_steps == 0
-        if by_steps or self._minutes_are_over(run):
-            self._write(run)
-
-    @hookimpl(trylast=True)
-    def modnet_epoch_ended(self, run: Run) -> None:
-        every = self.every_epochs
-        if every is None and self.every_steps is None and self.every_minutes is None:
-            every = 1
-        if every is not None and run.epoch % every == 0:
-            self._write(run)
-
-    # First, before another callback brings back the best weights: the run goes on from the last ones.
-    @hookimpl(tryfirst=True)
-    def modnet_training_ended(self, run: Run) -> None:
-        folder = _folders.get(run, {}).pop(id(self), None)
-        if folder is None:
-            return
-        if (run.interrupted or run.terminated) and not run.failed and run.step != folder.step:
-            self._write_to(folder, run)
-        files = [folder.path / name for name in self._files(run)]
-        run.history.checkpoints += [path for path in files if path.exists()]
-        folder.unlock()
-        if folder.made:
-            with suppress(OSError):  # it is not there, or has something in it
-                folder.path.rmdir()
-
-    def check_state(self, state: Mapping[str, Any], run: Run) -> None:
-        from modnet.training.checkpoint import NAME
-
-        names = state.get("files", [])
-        # They are removed when there are too many, and a file must not say which.
-        if type(names) is not list or not all(type(name) is str and NAME.fullmatch(name) for name in names):
-            raise ValueError("expected names of checkpoints")
-
-    def _files(self, run: Run) -> list[str]:
-        """The names of this run's checkpoints, the oldest first."""
-        names: list[str] = run.state_of(self).get("files", [])
-        return names
-
-    def _minutes_are_over(self, run: Run) -> bool:
-        return self.every_minutes is not None and time.monotonic() - _folders[run][id(self)].tried >= (
-            60 * self.every_minutes
-        )
-
-    def _try_state(self, run: Run) -> None:
-        """Warns, after the first step, where metrics or callbacks remember what no checkpoint can hold."""
-        from modnet.training.checkpoint import check_state
-
-        try:
-            check_state(run)
-        except TrainingError as error:
-            what = "a checkpoint from the middle of an epoch cannot be written in this run"
-            warnings.warn(f"{what}: {error}", stacklevel=2)
-
-    def _write(self, run: Run) -> None:
-        self._write_to(_folders[run][id(self)], run)
-
-    def _write_to(self, folder: _Folder, run: Run) -> None:
-        from modnet.model.atomic import remove_leftovers
-        from modnet.training.checkpoint import write
-
-        name = f"step-{run.step:010d}.modnet"
-        before = self._files(run)
-        files = [*(other for other in before if other != name), name]
-        state = run.state_of(self)
-        state["files"] = files
-        folder.tried = time.monotonic()
-        try:
-            folder.path.mkdir(parents=True, exist_ok=True)
-            # A killed run's last checkpoint may have had a name that never comes again.
-            remove_leftovers(folder.path, r"step-\d{10,}\.modnet")
-            write(run, folder.path / name)
-        except Exception as error:
-            state["files"] = before
-            reason = error.strerror or str(error) if isinstance(error, OSError) else str(error)
-            warnings.warn(
-                f"{folder.path / name} could not be written ({reason or type(error).__name__}); the training goes on, "
-                "and the next checkpoint is tried in its turn",
-                stacklevel=2,
-            )
-            return
-        folder.step = run.step
-        for old in files[: -self.keep]:
-            with suppress(OSError):
-                (folder.path / old).unlink()
-        state["files"] = files[-self.keep :]
+            if isinstance(best, np.ndarray) and missing:
+                best = array.completed(best.reshape(-1), missing)
+            if not isinstance(best, np.ndarray) or (best.shape, best.dtype) != (array.flat.shape, array.flat.dtype):
+                raise ValueError(f"the best {name} do not match")
+            found[name] = best
+        return found
 
 
 class JSONLog(Callback, type="json_log"):
@@ -313,11 +203,6 @@ def _epoch_of(line: str) -> int:
         return 0
     epoch = found.get("epoch") if isinstance(found, dict) else None
     return epoch if isinstance(epoch, int) else 0
-
-
-def _close(descriptor: int | None) -> None:
-    if descriptor is not None:
-        os.close(descriptor)
 
 
 def _better(value: float, best: float, greater: bool, delta: float) -> bool:

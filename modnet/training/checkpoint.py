@@ -8,7 +8,6 @@ same run gives the same bytes.
 
 from __future__ import annotations
 
-import math
 import os
 import re
 import warnings
@@ -34,9 +33,7 @@ from modnet.model.save import store
 from modnet.model.stored import read_spec
 from modnet.model.writer import Group
 from modnet.plugins.builtin import CORE
-from modnet.schedules import Plateau
 from modnet.specs.model import TrainingSpec
-from modnet.training.callbacks import Checkpoint, EarlyStopping
 from modnet.training.run import Run
 from modnet.training.tally import Tally
 from modnet.words import show
@@ -67,11 +64,11 @@ def write(run: Run, path: str | PathLike[str]) -> None:
     training = {
         "step": run.step,
         "epoch": run.epoch,
-        "batch": run.batch,
-        "steps_per_epoch": run.steps_per_epoch,
+        "batch": run.batches_done,
+        "steps_per_epoch": run.batches_per_epoch,
         "stopped": "" if run.interrupted else run.stopped,
         "spec": bare(_training(run).plain()),
-        "data": run.data(),
+        "data": run.data,
         "state": _packed(state, "training", arrays),
     }
     slots = [Group(f"optimizer.{name}", slot.flat, slot.layout) for name, slot in run.optimization.slots.items()]
@@ -91,14 +88,14 @@ def check_state(run: Run) -> None:
 def _state(run: Run) -> dict[str, Any]:
     """What generators, metrics and callbacks remember."""
     return {
-        "order": run.order_at_epoch if run.batch else run.order.bit_generator.state,
+        "order": run.order_at_epoch if run.batches_done else run.order.bit_generator.state,
         "noise": run.noise.bit_generator.state,
-        "tally": run.tally.state() if run.batch else {},
+        "tally": run.tally.state() if run.batches_done else {},
         "penalties": run.penalties,
         "optimizer_steps": run.optimization.steps,
         "learning_rate": run.learning_rate,
         "loss": run.loss,
-        "callbacks": run.states,
+        "callbacks": run.states(),
     }
 
 
@@ -136,9 +133,9 @@ def restore(run: Run, source: str | PathLike[str]) -> Path | None:
         for array, name in flats:
             _check_group(contents.groups[name], name, array)
         before = contents.groups["state"]
-        missing = _missing_state(before, run.network)
-        _check_group(before, "state", run.network.state, missing)
-        _take_over(run, header, contents.groups, missing)
+        run.missing_state = _missing_state(before, run.network)
+        _check_group(before, "state", run.network.state, run.missing_state)
+        _take_over(run, header, contents.groups)
     except MemoryError:
         raise
     except Exception as error:  # a metric or callback can stumble in any way over a state that is none
@@ -146,7 +143,7 @@ def restore(run: Run, source: str | PathLike[str]) -> Path | None:
         raise MalformedFile(path, what, "header.training") from None
     for array, name in flats:
         np.copyto(array.flat, contents.groups[name].flat)
-    np.copyto(run.network.state.flat, _with_missing(before.flat, run.network.state, missing))
+    np.copyto(run.network.state.flat, run.network.state.completed(before.flat, run.missing_state))
     return path
 
 
@@ -188,8 +185,7 @@ def _find(run: Run, source: Path) -> tuple[Path, Contents] | None:
             if not paths:
                 raise
             warnings.warn(f"{error}; taking the checkpoint before it", stacklevel=2)
-    folders = [used.directory for used in run.callbacks.values() if isinstance(used, Checkpoint)]
-    if any(source.resolve() == Path(folder).expanduser().resolve() for folder in folders):
+    if any(source.resolve() == folder.resolve() for folder in run.checkpoint_folders):
         return None
     raise TrainingError(
         f"there is no checkpoint in {source}{'' if source.is_dir() else ', which is not there'}; to begin at the "
@@ -222,66 +218,40 @@ def _missing_state(group: ReadGroup, network: Network) -> dict[str, float]:
     return {name: fill for name, fill in network.graph.optional_state().items() if name not in stored}
 
 
-def _with_missing(flat: Array, array: FlatArray, missing: Mapping[str, float]) -> Array:
-    """Numbers as a checkpoint has them, in the order of `array`, which has more arrays than the checkpoint.
-
-    Raises:
-        ValueError: these are not as many numbers.
-    """
-    parts, end = [], 0
-    for name, _, shape in array.layout:
-        size = math.prod(shape)
-        if name in missing:
-            parts.append(np.full(size, missing[name], array.dtype))
-        else:
-            parts.append(flat[end : end + size])
-            end += size
-    if end != flat.size:
-        raise ValueError(f"expected {end} numbers of the state, found {flat.size}")
-    return np.concatenate(parts) if missing else flat
-
-
 def _check_group(group: ReadGroup, name: str, array: FlatArray, missing: Container[str] = ()) -> None:
     shapes = [(view, shape) for view, _, shape in array.layout if view not in missing]
     if list(group.shapes.items()) != shapes or group.flat.dtype != array.dtype:
         raise ValueError(f"the arrays of {name} are others")
 
 
-def _take_over(run: Run, header: Header, groups: Mapping[str, ReadGroup], missing: Mapping[str, float]) -> None:
-    """Gives a run, but not yet its network and slots, what a checkpoint holds. Raises any error if that is wrong.
-
-    Args:
-        missing: the arrays of the network's state that it does not have, with the value of their elements.
-    """
+def _take_over(run: Run, header: Header, groups: Mapping[str, ReadGroup]) -> None:
+    """Gives a run, but not yet its network and slots, what a checkpoint holds. Raises any error if that is wrong."""
     training = header.training or {}
     arrays: dict[str, Array] = {}
     for name, group in groups.items():
         arrays.update(group.views if name.startswith("training.") else {})
     state = _unpacked(training["state"], arrays)
-    run.step, run.epoch, run.batch = (_integer(training[name]) for name in ("step", "epoch", "batch"))
-    for steps in (run.steps_per_epoch, training["steps_per_epoch"]):
-        if steps is not None and run.batch > _integer(steps):
-            raise ValueError(f"{run.batch} steps in an epoch of {steps}")
-    run.steps_per_epoch = training["steps_per_epoch"]
-    completed = run.epoch - (1 if run.batch else 0)
+    run.step, run.epoch, run.batches_done = (_integer(training[name]) for name in ("step", "epoch", "batch"))
+    for batches in (run.batches_per_epoch, training["steps_per_epoch"]):
+        if batches is not None and run.batches_done > _integer(batches):
+            raise ValueError(f"{run.batches_done} batches in an epoch of {batches}")
+    run.batches_per_epoch = training["steps_per_epoch"]
+    completed = run.epoch - (1 if run.batches_done else 0)
     history = joined(header, groups)["history"]
     run.history.figures = _history(history, completed, run.greater_is_better)
     run.history.seconds = [0.0] * completed
     run.order.bit_generator.state = run.order_at_epoch = state["order"]
     run.noise.bit_generator.state = state["noise"]
-    if run.batch:
+    if run.batches_done:
         run.tally = _tally(run.tally, state["tally"])
     run.penalties, run.loss, run.learning_rate = (
         _number(state[name]) for name in ("penalties", "loss", "learning_rate")
     )
     run.optimization.steps = _integer(state["optimizer_steps"])
     run.stopped = _text(training["stopped"])
-    run.states = {name: dict(state["callbacks"][name]) for name in run.callbacks if name in state["callbacks"]}
-    for name, remembered in run.states.items():
-        best = remembered.get("state")
-        if missing and isinstance(run.callbacks[name], EarlyStopping) and isinstance(best, np.ndarray):
-            remembered["state"] = _with_missing(best.reshape(-1), run.network.state, missing)
-        run.callbacks[name].check_state(remembered, run)
+    for name, member in run.joined.items():
+        if name in state["callbacks"] and callable(restore := getattr(member, "restore", None)):
+            restore(dict(state["callbacks"][name]))
 
 
 def _history(values: Mapping[str, Any], completed: int, known: Mapping[str, Any]) -> dict[str, list[Any]]:
@@ -340,15 +310,6 @@ def _training(run: Run) -> TrainingSpec:
     return run.training.replace(callbacks=())
 
 
-def _comparable(training: TrainingSpec) -> dict[str, Any]:
-    """The training table as it is compared: once every plateau had mode = "min" if it was not given."""
-    table = training.plain()
-    schedule = table["schedule"]
-    if schedule is not None and schedule["type"] == Plateau.type and schedule["mode"] == "min":
-        schedule["mode"] = None
-    return table
-
-
 def _further(run: Run) -> tuple[TrainingSpec, Optimizer]:
     """What a checkpoint needs components for, beside the network."""
     return _training(run), run.optimization.optimizer
@@ -370,10 +331,10 @@ def _check_same(run: Run, path: Path, header: Header, size: int) -> None:
         *_changes("network", network.plain(), run.network.card.spec.network.plain()),
         *(
             line
-            for key, line in _keyed_changes("training", _comparable(before), _comparable(_training(run)))
+            for key, line in _keyed_changes("training", before.plain(), _training(run).plain())
             if key not in CHANGEABLE
         ),
-        *(f"data: {name} is another" for name in _other_data(training.get("data"), run.data())),
+        *(f"data: {name} is another" for name in _other_data(training.get("data"), run.data)),
     ]
     versions = list(_other_versions(header.made_by, reader.needs, origins_of(ours, run.registry)))
     if changes:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from modnet.arrays import Array
+from modnet.arrays import Array, norm
 from modnet.data.batches import Batch
 from modnet.engine.network import Network
 from modnet.engine.parameters import FlatArray
@@ -23,7 +23,6 @@ from modnet.plugins.builtin import BUILTIN
 from modnet.plugins.kernels import NUMPY_ONLY, Kernels
 from modnet.specs.model import TrainingSpec
 from modnet.training.endings import check_normalized, unfit_ending
-from modnet.training.optimization import safe_norm
 from modnet.training.tally import Tally
 from modnet.words import did_you_mean, path_text, show
 
@@ -124,6 +123,16 @@ class Objective:
         self.reached = network.parameters_behind(head.slot for head in self.heads)
         self._checked: set[tuple[Any, ...]] = set()
         self.masked = any(node.layer.makes_mask for node in network.graph.nodes)
+
+    @property
+    def target_outputs(self) -> list[str]:
+        """The outputs whose loss takes a target."""
+        return [head.name for head in self.heads]
+
+    @property
+    def label_outputs(self) -> list[str]:
+        """The outputs whose loss takes class labels."""
+        return [head.name for head in self.heads if head.loss.takes_labels]
 
     def figures(self, validation: bool = False) -> dict[str, bool | None]:
         """The name of every figure -> whether a greater value is better; with those of the validation, if wanted.
@@ -412,7 +421,7 @@ class Penalty:
         self._terms: list[tuple[Array, Array, Array, float, float]] = []
         for node in network.graph.nodes:
             if node.owner is None and node.trainable and (node.l1 or node.l2):
-                names = [name for name, parameter in node.parameters.items() if parameter.decay]
+                names = [name for name, parameter in node.parameters.items() if parameter.decay and parameter.trainable]
                 weights = network.arrays_of(network.parameters, node, names)
                 slopes = network.arrays_of(gradients, node, names)
                 for name in names:
@@ -431,7 +440,7 @@ class Penalty:
             if l2:
                 with np.errstate(over="ignore"):
                     square = float(np.vdot(weight, weight))
-                total += l2 * (square if math.isfinite(square) else safe_norm(weight.reshape(-1)) ** 2)
+                total += l2 * (square if math.isfinite(square) else norm(weight) ** 2)
                 gradient += np.multiply(weight, 2 * l2, out=scratch)
         return total
 

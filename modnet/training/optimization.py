@@ -7,7 +7,7 @@ from collections.abc import Container
 
 import numpy as np
 
-from modnet.arrays import Array, aligned_empty
+from modnet.arrays import Array, aligned_empty, norm
 from modnet.engine.network import Network
 from modnet.engine.parameters import FlatArray
 from modnet.kinds.optimizer import Chunk, Optimizer, Step
@@ -61,46 +61,46 @@ class Optimization:
             (0, decayed, optimizer.weight_decay),
             (decayed, trainable, optimizer.weight_decay if optimizer.decay_all else 0.0),
         )
-        size = max(1, trainable) if whole else CHUNK
-        scratch = [aligned_empty(CHUNK, self.network.dtype) for _ in range(0 if whole else optimizer.scratch)]
         groups = []
         for begin, end, decay in regions:
-            parts = [
-                slice(start, min(start + size, last))
-                for first, last in self._stretches(begin, end)
-                for start in range(first, last, size)
-            ]
-            if parts:
-                groups.append((decay, [self._chunk(part, scratch) for part in parts]))
-        return groups
+            if parts := self._parts(begin, end, max(1, trainable) if whole else CHUNK):
+                groups.append((decay, parts))
+        length = max((math.prod(shape) for _, parts in groups for _, shape in parts), default=0)
+        scratch = [aligned_empty(length, self.network.dtype) for _ in range(0 if whole else optimizer.scratch)]
+        return [(decay, [self._chunk(*part, scratch) for part in parts]) for decay, parts in groups]
 
-    def _chunk(self, part: slice, scratch: list[Array]) -> Chunk:
+    def _parts(self, begin: int, end: int, size: int) -> list[tuple[int, tuple[int, ...]]]:
+        """(offset, shape) of the chunks of a region: whole parameters, or parts of at most so many elements."""
+        stretches = self._stretches(begin, end)
+        if self.optimizer.by_parameter:
+            return stretches
+        joined: list[tuple[int, int]] = []
+        for offset, shape in stretches:
+            first = joined.pop()[0] if joined and joined[-1][1] == offset else offset
+            joined.append((first, offset + math.prod(shape)))
+        return [(start, (min(size, last - start),)) for first, last in joined for start in range(first, last, size)]
+
+    def _stretches(self, begin: int, end: int) -> list[tuple[int, tuple[int, ...]]]:
+        """(offset, shape) of the parameters of a region that are trained."""
+        return [
+            (offset, shape)
+            for name, offset, shape in self.network.parameters.layout
+            if begin <= offset < end and 0 not in shape and (self._reached is None or name in self._reached)
+        ]
+
+    def _chunk(self, offset: int, shape: tuple[int, ...], scratch: list[Array]) -> Chunk:
+        size = math.prod(shape)
+        part = slice(offset, offset + size)
         return Chunk(
-            self.network.parameters.flat[part],
-            self.gradients.flat[part],
-            [slot.flat[part] for slot in self.slots.values()],
-            [array[: part.stop - part.start] for array in scratch],
+            self.network.parameters.flat[part].reshape(shape),
+            self.gradients.flat[part].reshape(shape),
+            [slot.flat[part].reshape(shape) for slot in self.slots.values()],
+            [array[:size].reshape(shape) for array in scratch],
         )
-
-    def _stretches(self, begin: int, end: int) -> list[tuple[int, int]]:
-        """The parts of a region that are trained, each as long as it can be."""
-        found: list[tuple[int, int]] = []
-        for name, offset, shape in self.network.parameters.layout:
-            size = math.prod(shape)
-            if not (size and begin <= offset < end) or not (self._reached is None or name in self._reached):
-                continue
-            if found and found[-1][1] == offset:
-                found[-1] = (found[-1][0], offset + size)
-            else:
-                found.append((offset, offset + size))
-        return found
 
     def norm(self) -> float:
         """The Euclidean norm of the trainable parameters' gradient."""
-        gradient = self.gradients.flat[: self.network.trainable_size]
-        with np.errstate(over="ignore"):
-            square = float(np.dot(gradient, gradient))
-        return math.sqrt(square) if math.isfinite(square) else safe_norm(gradient)
+        return norm(self.gradients.flat[: self.network.trainable_size])
 
     def clip(self, norm: float | None, value: float | None) -> None:
         """Limits the gradient: each element to `value`, then the whole to `norm`; None is no limit."""
@@ -127,15 +127,3 @@ class Optimization:
                 if decay:
                     # What nothing pulls at decays until it is subnormal.
                     flush_subnormals(self.steps, [chunk.parameter])
-
-
-def safe_norm(array: Array) -> float:
-    """The Euclidean norm of a flat array whose squares overflow in its own type: numbers from 1e19 on, in float32."""
-    peak = float(np.max(np.abs(array), initial=0.0))
-    if not math.isfinite(peak) or not peak:
-        return peak
-    squares = 0.0
-    for start in range(0, len(array), CHUNK):
-        part = array[start : start + CHUNK] / np.float64(peak)
-        squares += float(np.dot(part, part))
-    return peak * math.sqrt(squares)

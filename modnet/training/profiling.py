@@ -4,23 +4,24 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, cast
 
 import numpy as np
 
 from modnet.arrays import Array
-from modnet.data.batches import ArrayBatches, Batch, named_targets
-from modnet.data.dataset import Dataset
+from modnet.data.batches import Batch
+from modnet.data.dataset import Dataset, DatasetBatches
 from modnet.engine.network import Network
 from modnet.engine.passes import Pass
+from modnet.errors import DataError
 from modnet.kinds.optimizer import Optimizer
 from modnet.plugins.registry import Registry, default_registry
 from modnet.specs.model import TrainingSpec
 from modnet.training.objective import Objective, Penalty
 from modnet.training.optimization import Optimization
 from modnet.training.tally import Tally
-from modnet.words import in_columns, readable_bytes
+from modnet.words import in_columns, readable_bytes, show
 
 PEAK_SIZE = 1024
 """Rows and columns of the product by which the machine's speed is measured."""
@@ -186,15 +187,15 @@ def profile(
 
 def _batches(
     network: Network, objective: Objective | None, training: TrainingSpec | None, x: Any, y: Any, size: int | None
-) -> ArrayBatches:
-    rows = x.rows if isinstance(x, Dataset) else None
-    inputs = network.arrays(x.inputs if isinstance(x, Dataset) else x)
-    targets = {}
-    if objective is not None:
-        targets = named_targets(x.targets if isinstance(x, Dataset) else y, [head.name for head in objective.heads])
-    samples = len(inputs[0]) if rows is None else len(rows)
-    size = size or (training.batch_size if training else samples)
-    return ArrayBatches(inputs, targets, None, min(size, samples) or 1, rows)
+) -> DatasetBatches:
+    if objective is None:  # nobody reads the targets
+        x, y = (replace(x, targets={}), None) if isinstance(x, Dataset) else (x, {})
+    outputs = objective.target_outputs if objective else []
+    data = Dataset.of(network, x, y, outputs=outputs)
+    if not isinstance(data, Dataset):
+        raise DataError(f"expected arrays x and y, found {show(x)}")
+    size = size or (training.batch_size if training else len(data))
+    return data.batches(min(size, len(data)) or 1)
 
 
 def _node_rows(run: Pass, batch: Batch, clock: _Clock) -> Iterator[Row]:

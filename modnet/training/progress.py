@@ -7,16 +7,12 @@ import sys
 import textwrap
 import time
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, TextIO, cast
-from weakref import WeakKeyDictionary
+from typing import Any, TextIO, cast
 
 from modnet.configuration.fields import field
 from modnet.kinds.callback import Callback
-from modnet.training.run import INTERRUPTED
+from modnet.training.run import INTERRUPTED, Run
 from modnet.words import printable
-
-if TYPE_CHECKING:
-    from modnet.training.run import Run
 
 MOST_LINES = 20
 """About how many epochs of a run get a line."""
@@ -30,7 +26,7 @@ BAR_INTERVAL = 0.1
 NARROWEST, WIDEST_NAME, GAP = 8, 40, 2
 
 
-class Progress(Callback, type="progress"):
+class ProgressDisplay(Callback, type="progress"):
     """Prints a line for each epoch: its figures, and the seconds since the start.
 
     Of a run of more than 20 epochs it prints the first, every so many, the last, the one whose weights early stopping
@@ -44,23 +40,8 @@ class Progress(Callback, type="progress"):
 
     every: int | None = field(default=None, minimum=1)
 
-    def modnet_training_started(self, run: Run) -> None:
-        screen = _screens[run] = _Screen(self.every or _interval(run.training.epochs))
-        screen.begin(run)
-
-    def modnet_step_ended(self, run: Run) -> None:
-        _screens[run].step(run)
-
-    def modnet_epoch_ended(self, run: Run) -> None:
-        _screens[run].epoch(run)
-
-    def modnet_training_ended(self, run: Run) -> None:
-        screen = _screens.pop(run, None)
-        if screen is not None:
-            screen.end(run)
-
-
-_screens: WeakKeyDictionary[Run, _Screen] = WeakKeyDictionary()
+    def join(self, run: Run) -> object:
+        return _Screen(self.every or _interval(run.training.epochs))
 
 
 def _interval(epochs: int) -> int:
@@ -75,7 +56,7 @@ def _interval(epochs: int) -> int:
 
 def _step_of_epoch(run: Run) -> int:
     """Steps made in the current epoch, or in the one that has just ended."""
-    return run.batch or run.steps_per_epoch or 0
+    return run.batches_done or run.batches_per_epoch or 0
 
 
 class _Output:
@@ -127,11 +108,13 @@ class _Screen:
         self.bar: Any = None
         self.task: Any = None
         self.output = _Output()
+
+    def modnet_training_started(self, run: Run) -> None:
+        self.output = _Output()
+        self.printed_at = self.moved_at = time.perf_counter()
         # Above a display of rich that the program has on the screen itself there are lines, and no second bar.
         if self.output.isatty() and not hasattr(sys.stdout, "rich_proxied_file"):
             self._start_bar()
-
-    def begin(self, run: Run) -> None:
         if run.step:
             self.write(f"going on after step {_step_of_epoch(run):,} of epoch {run.epoch}")
 
@@ -152,11 +135,11 @@ class _Screen:
         self.task = self.bar.add_task("", total=None, loss="")
         self.bar.start()
 
-    def step(self, run: Run) -> None:
+    def modnet_step_ended(self, run: Run) -> None:
         if self.bar is None or (now := time.perf_counter()) - self.moved_at < BAR_INTERVAL or self.output.closed:
             return
         self.moved_at = now
-        total = run.steps_per_epoch
+        total = run.batches_per_epoch
         self.bar.update(
             self.task,
             description=f"epoch {run.epoch} of {run.training.epochs}",
@@ -166,7 +149,7 @@ class _Screen:
             refresh=True,
         )
 
-    def epoch(self, run: Run) -> None:
+    def modnet_epoch_ended(self, run: Run) -> None:
         first_or_nth = run.epoch == 1 or run.epoch % self.every == 0
         if first_or_nth or time.perf_counter() - self.printed_at > LONGEST_SILENCE:
             self.line(run, run.epoch)
@@ -181,7 +164,7 @@ class _Screen:
         self.write(self.table.line(epoch, figures, seconds) + (f"   {remark}" if remark else ""))
         self.printed, self.printed_at = epoch, time.perf_counter()
 
-    def end(self, run: Run) -> None:
+    def modnet_training_ended(self, run: Run) -> None:
         """The lines that are still missing, and why the run stopped."""
         if self.bar is not None:
             self.bar.stop()

@@ -1,91 +1,139 @@
-"""One training run, as its callbacks see it."""
+"""One training run: the loop over epochs and batches, and what its callbacks see of it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+import math
+import signal
+import threading
+import time
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from functools import cached_property
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from modnet.arrays import Array
+from modnet.data.batches import Batch, Batches
+from modnet.data.dataset import naming
 from modnet.engine.network import Network
-from modnet.errors import TrainingError
+from modnet.errors import BrokenPlugin, DataError, Diverged, TrainingError
 from modnet.kinds.callback import Callback
 from modnet.kinds.figures import monitored_figure
+from modnet.kinds.optimizer import Optimizer
+from modnet.kinds.schedule import Progress
+from modnet.plugins.hooks import PluginManager
 from modnet.plugins.registry import Registry
 from modnet.specs.model import TrainingSpec
+from modnet.training.backpropagation import Backpropagation
+from modnet.training.divergence import Divergence
+from modnet.training.evaluation import Evaluation
 from modnet.training.history import History
+from modnet.training.objective import VALIDATION, Objective
+from modnet.training.optimization import Optimization
+from modnet.training.tally import Tally
 from modnet.words import show
-
-if TYPE_CHECKING:
-    from modnet.training.optimization import Optimization
-    from modnet.training.tally import Tally
 
 INTERRUPTED = "interrupted"
 """`Run.stopped` and `History.stopped` of a run that Ctrl-C ended."""
 
 TERMINATED = "terminated"
-"""The same of a run that SIGTERM ended, which is what schedulers send, or SIGHUP, when the terminal was closed."""
+"""The same of a run that ended because its process is to end (`Run.terminate`)."""
+
+CARD_ROWS = 64
+"""About so many rows of the data the fingerprint in the model card is made of, whatever their number: it tells whether
+two models were trained on the same data, and a checkpoint, which has to know that for certain, looks at all of them.
+"""
 
 
-@dataclass(eq=False)
 class Run:
     """One training run.
+
+    `modnet.train` makes one and runs it; callbacks are given it at every event.
 
     Attributes:
         network: what is trained.
         training: how.
+        registry: where components come from.
+        callbacks: name -> callback.
+        joined: name -> the object that takes part for the callback of that name (`Callback.join`).
+        objective: the losses and metrics.
         optimization: the optimizer, with its slots and step count.
+        batches: what it trains on.
+        validation: what it is measured on after every epoch, or None.
         greater_is_better: figure name -> whether a greater value is better, None where there is no such order.
         history: the figures of the epochs so far.
-        callbacks: name -> callback.
-        registry: where components come from.
-        data: name -> a text that tells these data from others, made when it is asked for.
-        tally: the figures of the current epoch, as far as it has come.
+        checkpoint_folders: where its checkpoints go.
+        missing_state: the arrays of the network's state that the checkpoint from which it goes on does not have, with
+            the value of their elements.
+        tally: the sums for the figures of the current epoch, as far as it has come.
         order: draws the order of the samples.
-        noise: draws for the layers that need random numbers.
+        noise: draws for the layers and callbacks that need random numbers.
         order_at_epoch: the state of `order` when the current epoch began.
         epoch: the current epoch, counted from 1; 0 before the first.
-        batch: the steps made in the current epoch; 0 between two epochs.
+        batches_done: the batches of the current epoch that were taken; 0 between two epochs.
+        batches_per_epoch: None where that is not known yet.
         step: the optimizer steps made so far.
         penalties: the sum of the penalties in the current epoch's losses.
-        steps_per_epoch: None where that is not known yet.
-        loss: of the last batch.
+        loss: of the last step's batch.
         learning_rate: of the last step.
         figures: those of the epoch that has just ended.
         seconds: how long that epoch took.
+        results: name -> what a callback has found out: plain values and arrays.
         stopped: why the run is to end, or "".
-        terminated: whether SIGTERM or SIGHUP has come: the process ends when the run has ended.
+        terminated: whether the process is to end when the run has ended.
         failed: whether an exception has ended the run.
-        states: callback name -> what it remembers.
     """
 
-    network: Network
-    training: TrainingSpec
-    optimization: Optimization
-    greater_is_better: dict[str, bool | None]
-    history: History
-    callbacks: dict[str, Callback]
-    registry: Registry
-    data: Callable[[], dict[str, str]]
-    tally: Tally
-    order: np.random.Generator
-    noise: np.random.Generator
-    order_at_epoch: dict[str, Any] = field(default_factory=dict)
-    epoch: int = 0
-    batch: int = 0
-    step: int = 0
-    penalties: float = 0.0
-    steps_per_epoch: int | None = None
-    loss: float = float("nan")
-    learning_rate: float = 0.0
-    figures: dict[str, float | Array] = field(default_factory=dict)
-    seconds: float = 0.0
-    stopped: str = ""
-    terminated: bool = False
-    failed: bool = False
-    states: dict[str, dict[str, Any]] = field(default_factory=dict)
+    def __init__(
+        self,
+        network: Network,
+        training: TrainingSpec,
+        objective: Objective,
+        registry: Registry,
+        callbacks: Mapping[str, Callback],
+        batches: Batches,
+        validation: Batches | None = None,
+    ) -> None:
+        if not network.parameters.flat.flags.writeable:
+            raise TrainingError("the parameters are mapped from a file and cannot change; load it without mmap=True")
+        self.network, self.training, self.objective, self.registry = network, training, objective, registry
+        self.batches, self.validation = batches, validation
+        # Two generators, so that a layer which draws more or less changes nothing in the order of the samples.
+        self.noise = np.random.default_rng([training.seed, 1])
+        self.order = np.random.default_rng([training.seed, 2])
+        self.order_at_epoch: dict[str, Any] = {}
+        self.backpropagation = Backpropagation(network, objective, self.noise, registry.kernels)
+        optimizer = training.optimizer or registry.find(Optimizer, "adam")()
+        self.optimization = Optimization(
+            network, optimizer, self.backpropagation.gradients, registry.kernels, objective.reached
+        )
+        self.evaluation = Evaluation(network, objective)
+        self._divergence = Divergence(network, optimizer.learning_rate, training.gradient_clipping is not None)
+        self.greater_is_better = objective.figures(validation is not None)
+        self.history = History()
+        self.tally = Tally(objective)
+        self.checkpoint_folders: list[Path] = []
+        self.missing_state: dict[str, float] = {}
+        self.epoch = self.batches_done = self.step = 0
+        self.batches_per_epoch = batches.steps
+        self.penalties = self.learning_rate = self.seconds = 0.0
+        self.loss = math.nan
+        self.figures: dict[str, float | Array] = {}
+        self.results: dict[str, Any] = {}
+        self.stopped = ""
+        self.terminated = self.failed = False
+        self._schedule_memory: dict[Any, Any] = {}
+        self.callbacks = dict(callbacks)
+        self.joined = {name: _joined(name, callback, self) for name, callback in self.callbacks.items()}
+        self._events = PluginManager()
+        # pluggy calls the last registered first; users expect the order of their list.
+        for name, member in reversed(self.joined.items()):
+            self._events.join_run(member, name)
+
+    # What callbacks ask and say
 
     @property
     def interrupted(self) -> bool:
@@ -96,10 +144,13 @@ class Run:
         """Ends the run after the current step; the first reason counts."""
         self.stopped = self.stopped or reason
 
-    def state_of(self, callback: Callback) -> dict[str, Any]:
-        """What a callback remembers during the run: plain values and arrays, under the callback's name."""
-        name = next(name for name, other in self.callbacks.items() if other is callback)
-        return self.states.setdefault(name, {})
+    def terminate(self) -> None:
+        """Ends the run after the current step because the process is to end.
+
+        A last checkpoint is then written also where the run was about to end for another reason.
+        """
+        self.terminated = True
+        self.stop(TERMINATED)
 
     def monitored(self, name: str) -> tuple[float, bool]:
         """The last value of a figure, and whether a greater one is better.
@@ -117,3 +168,204 @@ class Run:
         if greater is None or not isinstance(value, float | int):
             raise TrainingError(f"{show(name)} cannot be monitored: it has no order of better and worse")
         return float(value), greater
+
+    def states(self) -> dict[str, dict[str, Any]]:
+        """Callback name -> what it remembers, for those that remember something (`Callback.join`)."""
+        found = {}
+        for name, member in self.joined.items():
+            state = getattr(member, "state", None)
+            if callable(state):
+                found[name] = state()
+        return found
+
+    @cached_property
+    def data(self) -> dict[str, str]:
+        """Name -> a text that tells the run's data from others; made when it is first asked for."""
+        return self._fingerprint(None)
+
+    def _fingerprint(self, most_rows: int | None) -> dict[str, str]:
+        found = {f"training {name}": text for name, text in self.batches.fingerprint(most_rows).items()}
+        if self.validation is not None:
+            validating = self.validation.fingerprint(most_rows).items()
+            found.update({f"validation {name}": text for name, text in validating})
+        return found
+
+    # The loop
+
+    def fit(self) -> History:
+        """Trains for the epochs of the spec, or until the run is stopped.
+
+        Ctrl-C ends the run after the current step (see `modnet.train`).
+
+        Raises:
+            Diverged: the loss, a parameter or the validation's loss became nan or infinite.
+        """
+        try:
+            with _stopping_at_interrupt(self):
+                self._events.hook.modnet_training_started(run=self)
+                try:
+                    while (self.epoch < self.training.epochs or self.batches_done) and not self.stopped:
+                        self._epoch()
+                except BaseException:
+                    self.failed = True
+                    raise
+                finally:
+                    self.history.stopped = self.stopped
+                    self._end()
+        except Diverged as error:
+            best = self.history.best_epoch
+            if best is not None:
+                error.best_epoch = best
+                error.args = (f"{error}\n  the network has the weights of epoch {best}, the best until then",)
+            raise
+        finally:
+            # Also where an error has ended it: the figures of a training before are not those of these weights.
+            if self.step:
+                self._conclude()
+        return self.history
+
+    def _conclude(self) -> None:
+        """Gives the network the course of the run, and the figures of the epoch whose weights it has."""
+        best = self.history.best_epoch or self.history.epochs
+        metrics = {name: values[best - 1] for name, values in self.history.figures.items() if best}
+        card = self.network.card.trained(self.history.figures, metrics, self._fingerprint(CARD_ROWS))
+        self.network.card = card.replace(results={**card.results, **self.results})
+
+    def _end(self) -> None:
+        """The end of the run for every callback, also where another one's raises; the first error comes out."""
+        errors = []
+        everyone = self._events.get_plugins()
+        for implementation in reversed(self._events.hook.modnet_training_ended.get_hookimpls()):
+            others = [plugin for plugin in everyone if plugin is not implementation.plugin]
+            try:
+                self._events.subset_hook_caller("modnet_training_ended", others)(run=self)
+            except Exception as error:
+                errors.append(error)
+        if errors:
+            raise errors[0]
+
+    def _epoch(self) -> None:
+        """An epoch, or what a checkpoint has left of one."""
+        started = time.perf_counter()
+        if not self.batches_done:
+            self.epoch += 1
+            self.tally, self.penalties = Tally(self.objective), 0.0
+            self.order_at_epoch = dict(self.order.bit_generator.state)
+        step_events = self._events.hook.modnet_step_ended.get_hookimpls()
+        for batch in self.batches.epoch(self.order if self.training.shuffle else None, self.batches_done):
+            stepped = self._step(batch)
+            self.batches_done += 1
+            if stepped and step_events:
+                self._events.hook.modnet_step_ended(run=self)
+            if self.stopped:
+                break
+        self._divergence.check_parameters(self.step, self.epoch)
+        if self._epoch_is_over():
+            self._end_epoch(started)
+
+    def _epoch_is_over(self) -> bool:
+        """Whether all batches were taken.
+
+        Raises:
+            DataError: there was nothing to train on.
+        """
+        done, batches = self.batches_done, self.batches
+        if not done or (len(self.tally.empty()) == len(self.objective.heads) and not self.stopped):
+            what = "there are no batches to train on" if not done else "no sample to train on has a weight"
+            raise DataError(what + ("" if self.epoch == 1 else f" in epoch {self.epoch}"))
+        if self.stopped and done != batches.steps:
+            return False
+        limit = batches.expected_steps
+        if limit is not None and done < limit == self.batches_per_epoch:
+            warnings.warn(
+                f"the stream ended after {done} of the {limit} batches of epoch {self.epoch} (steps_per_epoch)",
+                stacklevel=2,
+            )
+        return True
+
+    def _end_epoch(self, started: float) -> None:
+        self.batches_per_epoch, self.batches_done = self.batches_done, 0
+        self.figures = self.tally.result(self.penalties / self.batches_per_epoch)
+        if self.validation is not None:
+            with naming(self.validation.name or "validation"):
+                measured = self.evaluation.figures(self.validation)
+            self.figures.update({f"{VALIDATION}{name}": value for name, value in measured.items()})
+            if not np.isfinite(measured["loss"]):
+                raise self._divergence.of_validation(float(measured["loss"]), self.step, self.epoch)
+        self.seconds = time.perf_counter() - started
+        self._events.hook.modnet_epoch_ended(run=self)
+
+    def _step(self, batch: Batch) -> bool:
+        """One step of the optimizer; False where the batch has nothing with a weight, so that none was made."""
+        gradients = self.backpropagation
+        gradients.begin()
+        loss = gradients.add(batch, self.tally)
+        if loss is not None and not math.isfinite(loss):
+            raise self._divergence.of_loss(loss, gradients.pass_, batch, self.step + 1, self.epoch)
+        total = gradients.finish()
+        if loss is not None:
+            self.loss = total
+            self._change()
+        # The mean over the epoch's batches takes the penalty of each, also of one without weights.
+        self.penalties += gradients.penalty
+        return loss is not None
+
+    def _change(self) -> None:
+        """A step of the optimizer with the gradients that there are."""
+        flat = self.backpropagation.gradients.flat
+        if self._events.hook.modnet_reduce_gradients.get_hookimpls():
+            self._events.hook.modnet_reduce_gradients(run=self, gradients=flat)
+        self.optimization.clip(self.training.gradient_clipping, self.training.gradient_value_clipping)
+        self.learning_rate = self.optimization.optimizer.learning_rate
+        if self.training.schedule is not None:
+            self.learning_rate *= self.training.schedule.factor(self._progress())
+        self.optimization.step(self.learning_rate)
+        self.step += 1
+
+    def _progress(self) -> Progress:
+        """Where the run stands, for schedules."""
+        batches = self.batches_per_epoch
+        # An epoch that has more batches than the one before does not reach into the next.
+        fraction = min(self.batches_done, batches - 1) / batches if batches else 0.0
+        done, figures = self.epoch - 1 + fraction, self.history.figures
+        return Progress(done, self.training.epochs, figures, self.greater_is_better, self._schedule_memory)
+
+
+def _joined(name: str, callback: Callback, run: Run) -> object:
+    """What takes part for a callback.
+
+    Raises:
+        BrokenPlugin: `join` gave nothing, or an object whose state could be saved and not brought back.
+    """
+    member = callback.join(run)
+    where = f"{type(callback).__name__}.join"
+    if member is None:
+        raise BrokenPlugin(f"{where} gave None for the callback {show(name)}; expected the object that takes part")
+    saves, restores = (callable(getattr(member, method, None)) for method in ("state", "restore"))
+    if saves != restores:
+        there, missing = ("state()", "restore(state)") if saves else ("restore(state)", "state()")
+        raise BrokenPlugin(f"{where} gave a {type(member).__name__} with {there} and without {missing}; it needs both")
+    return member
+
+
+@contextmanager
+def _stopping_at_interrupt(run: Run) -> Iterator[None]:
+    """Lets the first Ctrl-C end the run after its step; a second one raises KeyboardInterrupt at once.
+
+    Only where Ctrl-C means what Python makes of it: a program that handles or ignores SIGINT goes on to do so. In other
+    threads than the main one there is no Ctrl-C.
+    """
+    mine = threading.current_thread() is threading.main_thread()
+    if not mine or signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
+        yield
+        return
+
+    def stop(number: int, frame: Any) -> None:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        run.stop(INTERRUPTED)
+
+    signal.signal(signal.SIGINT, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, signal.default_int_handler)

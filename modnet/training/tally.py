@@ -71,6 +71,10 @@ class Tally:
             if name in state["metrics"].get(head, {}):
                 self._metrics[head, name] = state["metrics"][head][name]
 
+    def weight(self) -> float:
+        """The sum of all weights so far, over all outputs."""
+        return sum(weight for _, weight in self._losses.values())
+
     def has_nan(self) -> bool:
         """Whether a loss so far is nan."""
         return any(math.isnan(total) for total, _ in self._losses.values())

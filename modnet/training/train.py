@@ -2,29 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import warnings
+from collections.abc import Mapping, Sequence
 from os import PathLike
 from typing import Any, cast
 
-import numpy as np
-
 from modnet.arrays import Array
-from modnet.configuration.checker import INVALID, Checker
-from modnet.data.batches import ArrayBatches, Batches, StreamBatches, named_targets
-from modnet.data.batches import sample_weights as weight_array
-from modnet.data.dataset import Dataset
-from modnet.data.split import row_classes, split, warn_of_unseen
+from modnet.configuration.reading import Reading
+from modnet.data.batches import Batches
+from modnet.data.dataset import naming
 from modnet.engine.network import Network
-from modnet.errors import DataError, PluginError
+from modnet.errors import DataError, PluginError, SpecError, TrainingError
+from modnet.kinds.schedule import Progress
 from modnet.plugins.registry import Registry, default_registry
 from modnet.specs.components import ComponentReader
 from modnet.specs.model import TrainingSpec
+from modnet.training.callbacks import named_callbacks
+from modnet.training.checkpoint import restore
 from modnet.training.evaluation import Evaluation
 from modnet.training.history import History
-from modnet.training.objective import Objective
-from modnet.training.trainer import Trainer
-from modnet.training.trial import check_targets, naming
+from modnet.training.objective import Objective, check_figures
+from modnet.training.run import Run
+from modnet.training.sources import Given, checked_data, evaluation_batches, training_batches
+from modnet.training.trial import look_over
 from modnet.words import show
+
+PARTS = 64
+"""So many points of the first epoch are looked at to see whether a schedule changes the rate within it."""
 
 
 def train(
@@ -78,9 +82,10 @@ def train(
         registry: where names are looked up.
 
     Returns:
-        The figures of each epoch. Ctrl-C ends the run after the current step and what was learnt stays; then, and
-        where a callback ended it, `.stopped` says why. SIGTERM and SIGHUP do the same, and then what they do
-        without modnet: they end the process, unless the program handles or ignores them.
+        The figures of each epoch. Ctrl-C ends the run after the current step and what was learnt stays, unless the
+        program handles SIGINT itself; a second one raises KeyboardInterrupt at once. Then, and where a callback ended
+        the run, `.stopped` says why. No other signal is handled; `modnet train`, the command, also stops at SIGTERM
+        and SIGHUP.
 
     Raises:
         SpecError: an argument is not valid.
@@ -104,16 +109,137 @@ def train(
         "gradient_value_clipping": gradient_value_clipping,
         "callbacks": callbacks,
     }
+    run = prepare(
+        network,
+        x,
+        y,
+        given=given,
+        validation=validation,
+        sample_weights=sample_weights,
+        steps_per_epoch=steps_per_epoch,
+        resume=resume,
+        registry=registry,
+    )
+    return run.fit()
+
+
+def prepare(
+    network: Network,
+    x: Any,
+    y: Any = None,
+    *,
+    given: Mapping[str, Any],
+    validation: Any = None,
+    sample_weights: Any = None,
+    steps_per_epoch: int | None = None,
+    resume: str | PathLike[str] | None = None,
+    registry: Registry | None = None,
+) -> Run:
+    """A run that stands before its first step, or where the checkpoint has left it: `run.fit()` makes it.
+
+    The data have been looked at, and layers that learn from them before training have done so. Arguments and errors
+    are those of `train`.
+
+    Args:
+        given: the arguments of `train` that replace parts of the training in the spec: loss, optimizer and so on.
+    """
     registry = registry or default_registry()
     training = merged_training(network, given, registry)
     objective = Objective(network, training, registry.kernels)
     # What it was last trained for is what `evaluate` measures and the model file tells; the rest is this call's alone.
     remembered = network.card.spec.training or TrainingSpec(loss=training.loss)
     network.card = network.card.replace(training=remembered.replace(loss=training.loss, metrics=training.metrics))
-    batches, validating = _batches(network, objective, training, x, y, validation, sample_weights, steps_per_epoch)
-    if isinstance(batches, ArrayBatches) and isinstance(validating, ArrayBatches):
-        _warn_of_unseen(network, objective, batches, validating)
-    return Trainer(network, training, objective, registry).fit(batches, validating, resume)
+    data = Given(x, y, sample_weights, steps_per_epoch)
+    batches, validating = training_batches(objective, training, data, validation)
+    run = Run(network, training, objective, registry, named_callbacks(training), batches, validating)
+    try:
+        check_figures(training, run.greater_is_better)
+    except SpecError as error:
+        raise TrainingError(str(error)) from None
+    _check_epochs(run)
+    restored = resume is not None and _go_on(run, resume)
+    _check_schedule(run)
+    _look_at_data(run, restored)
+    return run
+
+
+def _check_epochs(run: Run) -> None:
+    """Refuses data that cannot be gone through as often as the training asks for.
+
+    Raises:
+        DataError: a generator runs through once, or there are no batches for the validation.
+    """
+    batches, validation, epochs = run.batches, run.validation, run.training.epochs
+    if not batches.rewinds and batches.steps is None and epochs > 1:
+        raise DataError(
+            f"a generator can be run through only once, and {epochs} epochs were asked for; "
+            "pass a function that makes it, or steps_per_epoch"
+        )
+    if validation is not None and not validation.rewinds and epochs > 1:
+        raise DataError(
+            f"validation: a generator can be run through only once, and {epochs} epochs were asked "
+            "for; pass a function that makes it, or a list of the batches"
+        )
+    if validation is not None and validation.steps == 0:
+        raise DataError("validation: there are no batches")
+
+
+def _go_on(run: Run, resume: str | PathLike[str]) -> bool:
+    """Puts a run where a checkpoint has left it; False where it has none yet to go on from."""
+    path = restore(run, resume)
+    if path is not None and run.stopped:
+        warnings.warn(
+            f"{path} is the end of a run that was stopped ({run.stopped}), and nothing is trained; to train on, resume "
+            "from an earlier checkpoint, or train the network again without resume",
+            stacklevel=4,
+        )
+    run.batches.skip_epochs(run.epoch - (1 if run.batches_done else 0))
+    # A checkpoint from the middle of the first epoch may not know it.
+    run.batches_per_epoch = run.batches_per_epoch or run.batches.steps
+    return path is not None
+
+
+def _check_schedule(run: Run) -> None:
+    """Refuses a schedule that moves within the first epoch of a stream whose length is unknown."""
+    schedule = run.training.schedule
+    if schedule is None or run.batches_per_epoch is not None or run.epoch > 1:
+        return
+    course = [Progress(part / PARTS, run.training.epochs, {}, run.greater_is_better) for part in range(PARTS)]
+    if len({schedule.factor(progress) for progress in course}) > 1:
+        raise DataError(
+            f"the schedule {show(schedule.type or type(schedule).__name__)} changes the rate within an epoch, and "
+            "the number of batches in an epoch of this stream is unknown; give steps_per_epoch, or pass a list of "
+            "the batches"
+        )
+
+
+def _look_at_data(run: Run, restored: bool) -> None:
+    """Lets the layers learn from the data that do so before training, and finds rows that cannot be trained with."""
+    batches, validation = run.batches, run.validation
+    what = batches.name or "training data"
+    if not restored:
+        try:
+            _prepare_layers(run.network, batches)
+        except DataError:
+            look_over(run.evaluation, batches, what)  # which knows the row, where it is one that is at fault
+            raise
+    if run.network.parameters.size and not run.optimization.trains:
+        warnings.warn("nothing is trained: every parameter that a loss depends on is frozen", stacklevel=4)
+    look_over(run.evaluation, batches, what)
+    if validation is not None:
+        look_over(run.evaluation, validation, validation.name or "validation data")
+
+
+def _prepare_layers(network: Network, batches: Batches) -> None:
+    if not batches.rewinds:
+        unprepared = network.unprepared()
+        if unprepared:
+            raise DataError(
+                f"{unprepared[0]} learns from the data before training, and a generator can be run through only "
+                "once; pass a function that makes it, or arrays"
+            )
+        return
+    network.prepare(lambda: (batch.counted() for batch in batches.from_beginning() if batch.counts()))
 
 
 def evaluate(
@@ -137,10 +263,9 @@ def evaluate(
     given = {"loss": loss, "metrics": metrics, "batch_size": batch_size}
     training = merged_training(network, given, registry)
     objective = Objective(network, training)
-    with naming(x.name if isinstance(x, Dataset) else ""):
-        batches = _source(network, objective, batch_size and training.batch_size, x, y, sample_weights, None)
-        if isinstance(x, Dataset) and isinstance(batches, ArrayBatches):
-            check_targets(objective, batches)  # which names the row as its file does
+    data = checked_data(objective, Given(x, y, sample_weights))
+    batches = evaluation_batches(objective, data, batch_size and training.batch_size)
+    with naming(batches.name):
         return Evaluation(network, objective).figures(batches, refuse_nan=True)
 
 
@@ -154,111 +279,7 @@ def merged_training(network: Network, given: Mapping[str, Any], registry: Regist
         base = None
     values = dict(vars(base)) if base else {}
     values.update({name: value for name, value in given.items() if value is not None})
-    checker = Checker(ComponentReader(registry))
-    training = checker.table(TrainingSpec, values, ("training",))
-    checker.raise_problems()
-    assert training is not INVALID
+    reading = Reading(ComponentReader(registry))
+    training = TrainingSpec.from_table(values, ("training",), reading)
+    reading.raise_problems()
     return cast(TrainingSpec, training)
-
-
-def _source(
-    network: Network,
-    objective: Objective,
-    batch_size: int | None,
-    x: Any,
-    y: Any,
-    sample_weights: Any,
-    steps: int | None,
-) -> ArrayBatches | StreamBatches:
-    """Batches of the data; of as many samples as suit prediction where no size is given.
-
-    Raises:
-        DataError: they are no data, or come with arguments that would act on nothing.
-    """
-    outputs = [head.name for head in objective.heads]
-    if isinstance(x, Dataset):
-        if y is not None or sample_weights is not None or steps is not None:
-            what = "y" if y is not None else "sample_weights" if sample_weights is not None else "steps_per_epoch"
-            raise DataError(f"{what}: a Dataset takes none; give its arrays themselves, x and y")
-        inputs = network.arrays(x.inputs)
-        size = batch_size or network.rows_at_a_time(inputs)
-        return ArrayBatches(inputs, named_targets(x.targets, outputs), None, size, x.rows, x.name, x.row_name)
-    if y is None:
-        if isinstance(x, Iterable | Callable) and not isinstance(x, np.ndarray | str | Mapping):
-            if sample_weights is not None:
-                raise DataError("sample weights of a stream come with its batches: (x, y, weights)")
-            return StreamBatches(x, network, outputs, steps)
-        raise DataError(f"expected x and y, or an iterable of batches (x, y); found {show(x)} alone")
-    if steps is not None:
-        raise DataError("steps_per_epoch is for streams of batches; an epoch of arrays is all of their samples")
-    with np.errstate(over="ignore"):  # what becomes infinite is refused as such
-        weights = None if sample_weights is None else weight_array(sample_weights).astype(network.dtype, copy=False)
-    inputs = network.arrays(x)
-    size = batch_size or network.rows_at_a_time(inputs)
-    return ArrayBatches(inputs, named_targets(y, outputs), weights, size)
-
-
-def _batches(
-    network: Network,
-    objective: Objective,
-    training: TrainingSpec,
-    x: Any,
-    y: Any,
-    validation: Any,
-    sample_weights: Any,
-    steps: int | None,
-) -> tuple[Batches, Batches | None]:
-    with naming(x.name if isinstance(x, Dataset) else ""):
-        batches = _source(network, objective, training.batch_size, x, y, sample_weights, steps)
-        if isinstance(batches, ArrayBatches):
-            check_targets(objective, batches)
-    if validation is None:
-        return batches, None
-    if isinstance(validation, int) and not isinstance(validation, bool):
-        validation = float(validation)
-    if isinstance(validation, float | np.floating):
-        if not isinstance(batches, ArrayBatches):
-            raise DataError(
-                "a fraction for validation needs arrays; give validation = (x, y) beside a stream of batches"
-            )
-        if not 0.0 < validation < 1.0:
-            raise DataError(f"validation: expected a fraction between 0 and 1, or (x, y); found {validation}")
-        rows = batches.rows
-        targets = {name: y if rows is None else y[rows] for name, y in batches.targets.items()}
-        found = (row_classes(targets[head.name], head.loss.takes_labels) for head in objective.heads)
-        labels = next((labels for labels in found if labels is not None), None)
-        for_training, for_validation = split(batches.samples, float(validation), training.seed, labels)
-        parts = [
-            ArrayBatches(batches.inputs, batches.targets, batches.weights, size, part if rows is None else rows[part])
-            for part, size in (
-                (for_training, training.batch_size),
-                (for_validation, network.rows_at_a_time(batches.inputs)),
-            )
-        ]
-        return parts[0], parts[1]
-    pair = isinstance(validation, tuple | list) and len(validation) in (2, 3)
-    if not pair and not isinstance(validation, Dataset):
-        batchwise = callable(validation) or (
-            isinstance(validation, Iterable) and not isinstance(validation, np.ndarray | str | Mapping | tuple)
-        )
-        hint = "; batches of (x, y) are given as validation = (batches, None)" if batchwise else ""
-        raise DataError(f"validation: expected a fraction between 0 and 1, or (x, y); found {show(validation)}{hint}")
-    x, y, weights = (*validation, None)[:3] if pair else (validation, None, None)
-    with naming((x.name if isinstance(x, Dataset) else "") or "validation"):
-        validating = _source(network, objective, None, x, y, weights, None)
-        if isinstance(validating, ArrayBatches):
-            check_targets(objective, validating)
-    return batches, validating
-
-
-def _warn_of_unseen(network: Network, objective: Objective, training: ArrayBatches, validation: ArrayBatches) -> None:
-    """Warns of classes that only the validation has."""
-    for head in objective.heads:
-        parts = ((part.targets[head.name], part.rows) for part in (training, validation))
-        trained, validated = (
-            row_classes(target if rows is None else target[rows], head.loss.takes_labels) for target, rows in parts
-        )
-        if trained is not None and validated is not None:
-            schema = network.card.schema
-            names = schema.classes().get(head.name) if schema else None
-            warn_of_unseen(head.name, trained, validated, names)

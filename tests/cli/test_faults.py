@@ -200,7 +200,7 @@ def test_an_unexpected_error_is_reported_in_a_line_too(run, monkeypatch):
     def broken(*_, **__):
         raise RuntimeError("out of luck")
 
-    monkeypatch.setattr("modnet.model.load", broken)
+    monkeypatch.setattr("modnet.cli.predict.load", broken)
     result = run("predict", "any.modnet", "pets.csv", status=1)
     assert (
         result.stderr

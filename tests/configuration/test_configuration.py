@@ -1,14 +1,18 @@
 """Declared fields: constructors, immutability, equality, and what is said of every kind of wrong value."""
 
+import inspect
 import math
+import pydoc
 from collections.abc import Mapping
 from typing import Any, ClassVar, Literal
 
 import numpy as np
 import pytest
 
-from modnet.configuration.checker import DEEPEST, INVALID, Checker, describe
+from modnet.configuration.bounds import Bounds
 from modnet.configuration.fields import MISSING, Configuration, field, plain
+from modnet.configuration.hints import checker_of
+from modnet.configuration.reading import DEEPEST, INVALID, Reader, Reading
 from modnet.errors import SpecError
 from modnet.initializers import Constant, Zeros
 from modnet.kinds.initializer import Initializer
@@ -45,15 +49,17 @@ def messages(error: pytest.ExceptionInfo[SpecError]) -> list[str]:
     return [str(problem) for problem in error.value.problems]
 
 
-def read(table: Any, cls: type = Trip, **options: Any) -> Any:
+class Files(Reader):
+    """Reads as model files are read."""
+
+    old_names = True
+
+
+def read(table: Any, cls: type = Trip, reader: Reader | None = None) -> Any:
     """A configuration from plain values, as a spec has them."""
-
-    def tables_only(*_: Any) -> Any:
-        return NotImplemented
-
-    checker = Checker(tables_only, **options)
-    made = checker.table(cls, table, ())
-    checker.raise_problems()
+    reading = Reading(reader or Reader())
+    made = cls.from_table(table, (), reading)
+    reading.raise_problems()
     return made
 
 
@@ -221,6 +227,40 @@ def test_a_component_serves_as_a_default():
         Layer("zeros")
 
 
+# Signatures
+
+
+def test_a_signature_has_the_fields_with_types_and_defaults():
+    signature = inspect.signature(Trip)
+    assert list(signature.parameters) == list(Trip.__fields__)
+    assert str(inspect.signature(Point)) == "(x: float, y: float = 0.0) -> None"
+    assert signature.parameters["start"].default is inspect.Parameter.empty
+    assert signature.parameters["days"].default == 1
+    assert signature.parameters["speed"].annotation == float | None
+    signature.bind(Point(1), days=2)
+
+
+def test_help_shows_the_fields():
+    assert "Point(x: float, y: float = 0.0) -> None" in pydoc.plain(pydoc.render_doc(Point))
+
+
+def test_a_signature_does_without_what_cannot_be_resolved():
+    class Unknown(Configuration):
+        size: "NotHere" = 3  # noqa: F821
+
+    assert str(inspect.signature(Unknown)) == "(size=3) -> None"
+
+
+def test_a_class_with_a_constructor_of_its_own_has_the_signature_of_that():
+    class Own(Configuration):
+        size: int = 3
+
+        def __init__(self, half: int) -> None:
+            super().__init__(2 * half)
+
+    assert list(inspect.signature(Own).parameters) == ["half"]
+
+
 # Wrong values, one of every kind
 
 
@@ -301,7 +341,7 @@ def test_problems_know_their_path_and_whether_the_key_is_at_fault():
 
 def test_an_old_name_is_taken_from_files_but_not_from_specs():
     table = {"start": {"x": 1}, "by": "bike", "quick": True}
-    assert read(table, old_names=True).fast
+    assert read(table, reader=Files()).fast
     with pytest.raises(SpecError, match='this key is now called "fast"'):
         read(table)
 
@@ -338,9 +378,9 @@ def test_values_nested_too_deep_are_refused():
     ],
 )
 def test_what_fits_an_alternative_is_accepted(hint, value, expected):
-    checker = Checker()
-    found = checker.value(hint, value, ("key",))
-    assert not checker.problems
+    reading = Reading()
+    found = reading.value(checker_of(hint), value, ("key",))
+    assert not reading.problems
     assert (type(found), found) == (type(expected), expected)
 
 
@@ -360,31 +400,95 @@ def test_what_fits_an_alternative_is_accepted(hint, value, expected):
     ],
 )
 def test_what_fits_no_alternative_is_reported_by_the_one_that_got_furthest(hint, value, message):
-    checker = Checker()
-    assert checker.value(hint, value, ("key",)) is INVALID
-    assert [str(problem) for problem in checker.problems] == [message]
+    reading = Reading()
+    assert reading.value(checker_of(hint), value, ("key",)) is INVALID
+    assert [str(problem) for problem in reading.problems] == [message]
+
+
+# Samples
+
+
+@pytest.mark.parametrize("hint", [int, float])
+@pytest.mark.parametrize(
+    "bounds",
+    [
+        Bounds(),
+        Bounds(minimum=5),
+        Bounds(maximum=-5),
+        Bounds(above=-1, below=1),
+        Bounds(above=4.5, maximum=5),
+        Bounds(minimum=7, maximum=7),
+        Bounds(above=4, below=6),
+    ],
+    ids=str,
+)
+def test_a_sample_lies_within_the_bounds(hint, bounds):
+    sample = checker_of(hint, bounds).sample()
+    assert type(sample) is hint
+    assert bounds.admits(sample)
+
+
+@pytest.mark.parametrize(
+    ("hint", "sample"),
+    [
+        (bool, True),
+        (str, "name"),
+        (Any, None),
+        (int | str, 3),
+        (Literal["b", "a"], "b"),
+        (tuple[int, ...], (3,)),
+        (tuple[int, str], (3, "name")),
+        (dict[str, float], {"name": 0.5}),
+        (Point, Point(0.5)),
+        (Zeros, Zeros()),
+        (tuple[Initializer, ...], ()),
+        (dict[str, Initializer], {}),
+        (Initializer | int, 3),
+        (Initializer | None, None),
+    ],
+)
+def test_samples(hint, sample):
+    assert checker_of(hint).sample() == sample
+
+
+@pytest.mark.parametrize(
+    ("hint", "message"),
+    [
+        (Initializer, "no value can be made up for an initializer"),
+        (bytes, "no value can be made up for a bytes"),
+        (list[int], "no value can be made up for a list"),
+    ],
+)
+def test_what_no_value_can_be_made_up_for(hint, message):
+    with pytest.raises(LookupError, match=message):
+        checker_of(hint).sample()
+
+
+def test_bounds_that_no_number_meets_have_no_sample():
+    with pytest.raises(LookupError, match="no number was found that is > 4 and < 5"):
+        checker_of(int, Bounds(above=4, below=5)).sample()
 
 
 # Words
 
 
 @pytest.mark.parametrize(
-    ("hint", "declared", "words"),
+    ("hint", "bounds", "words"),
     [
-        (int, field(minimum=1), "a whole number >= 1"),
-        (float, field(minimum=0, below=1), "a number >= 0 and < 1"),
-        (tuple[float, ...], field(above=0), "a list of numbers > 0"),
-        (tuple[tuple[int, ...], ...], None, "a list of lists of whole numbers"),
-        (tuple[int, str], None, "a list of 2: a whole number, a string"),
-        (tuple[str, ...] | dict[str, str], None, "a list of strings or a table"),
-        (Initializer, None, "an initializer"),
-        (tuple[Initializer, ...], None, "a list of initializers"),
-        (Literal["a", "b"], None, 'one of "a", "b"'),
-        (int | None, None, "a whole number"),
+        (int, Bounds(minimum=1), "a whole number >= 1"),
+        (float, Bounds(minimum=0, below=1), "a number >= 0 and < 1"),
+        (tuple[float, ...], Bounds(above=0), "a list of numbers > 0"),
+        (tuple[tuple[int, ...], ...], Bounds(), "a list of lists of whole numbers"),
+        (tuple[int, str], Bounds(), "a list of 2: a whole number, a string"),
+        (tuple[str, ...] | dict[str, str], Bounds(), "a list of strings or a table"),
+        (Initializer, Bounds(), "an initializer"),
+        (tuple[Initializer, ...], Bounds(), "a list of initializers"),
+        (Literal["a", "b"], Bounds(), 'one of "a", "b"'),
+        (int | None, Bounds(), "a whole number"),
     ],
 )
-def test_hints_in_words(hint, declared, words):
-    assert describe(hint, declared) == words
+def test_hints_in_words(hint, bounds, words):
+    assert checker_of(hint, bounds).describe() == words
 
 
 @pytest.mark.parametrize(

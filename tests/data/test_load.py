@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from modnet.data.dataset import Dataset
-from modnet.data.load import load, load_source
+from modnet.data.load import Loader
 from modnet.data.table import Table
 from modnet.errors import DataError
 from modnet.specs.data import DataSpec, Source
@@ -51,7 +51,7 @@ def folder(tmp_path):
 
 
 def test_a_table_with_a_part_set_aside(folder):
-    data = load(DataSpec(train="pets.csv", target="kind", validation=0.2), folder, **LABELS)
+    data = Loader(folder, **LABELS).load(DataSpec(train="pets.csv", target="kind", validation=0.2))
     assert data.notes == ["20 rows: 16 to train, 4 to validate (stratified); 1 column -> kind (2 classes)"]
     assert data.train.inputs["input"].shape == (16, 1)
     np.testing.assert_array_equal(np.bincount(data.train.targets["output"]), [8, 8])
@@ -60,14 +60,14 @@ def test_a_table_with_a_part_set_aside(folder):
 
 def test_the_seed_decides_which_part(folder):
     spec = DataSpec(train="pets.csv", target="kind", validation=0.2)
-    first, again, other = (load(spec, folder, seed=seed, **LABELS).validation.inputs["input"] for seed in (0, 0, 1))
+    first, again, other = (Loader(folder, **LABELS).load(spec, seed).validation.inputs["input"] for seed in (0, 0, 1))
     np.testing.assert_array_equal(first, again)
     assert not np.array_equal(first, other)
 
 
 def test_a_regression_from_a_compressed_table(folder):
     spec = DataSpec(train="diamonds.csv.gz", target="price", validation=0.5)
-    data = load(spec, folder, **ONE)
+    data = Loader(folder, **ONE).load(spec)
     assert data.notes == ["6 rows: 3 to train, 3 to validate; 3 columns -> price"]
     assert data.train.inputs["input"].shape == (3, 1 + 4 + 4)
     assert data.train.targets["output"].shape == (3, 1)
@@ -75,11 +75,11 @@ def test_a_regression_from_a_compressed_table(folder):
 
 def test_missing_values_are_told_of_both_parts(folder):
     spec = DataSpec(train="gaps.csv", target="kind", validation=0.5, missing="drop")
-    data = load(spec, folder, **LABELS)
+    data = Loader(folder, **LABELS).load(spec)
     assert data.notes[1] == "3 rows had missing values: dropped"
     assert len(data.train) + len(data.validation) == 20
     spec = DataSpec(train=Source("gaps.csv", rows=(0, 22)), target="kind", validation=0.5, missing="mean")
-    assert load(spec, folder, **LABELS).notes[1] == "2 rows had missing values: filled (mean of 2 columns)"
+    assert Loader(folder, **LABELS).load(spec).notes[1] == "2 rows had missing values: filled (mean of 2 columns)"
 
 
 def test_validation_and_test_files_of_their_own(folder):
@@ -88,21 +88,21 @@ def test_validation_and_test_files_of_their_own(folder):
         validation=Source("pets.csv", rows=(15, 20)),
         target="kind",
     )
-    data = load(spec, folder, **LABELS)
+    data = Loader(folder, **LABELS).load(spec)
     assert data.notes == [
         "15 rows to train; 1 column -> kind (2 classes)",
         f"{folder / 'pets.csv'}: 5 rows to validate",
     ]
     np.testing.assert_array_equal(data.validation.targets["output"], [1] * 5)
-    test, notes = load_source("pets.csv", folder, schema=data.schema, **LABELS)
+    test, notes = Loader(folder, **LABELS).load_source("pets.csv", data.schema)
     assert len(test) == 20
     assert notes == [f"{folder / 'pets.csv'}: 20 rows"]
 
 
 def test_rows_to_predict(folder):
-    schema = load(DataSpec(train="pets.csv", target="kind"), folder, **LABELS).schema
+    schema = Loader(folder, **LABELS).load(DataSpec(train="pets.csv", target="kind")).schema
     (folder / "new.csv").write_text("size\n3\n4\n")
-    new, _ = load_source("new.csv", folder, schema=schema, targets=False, **LABELS)
+    new, _ = Loader(folder, **LABELS).load_source("new.csv", schema, targets=False)
     np.testing.assert_array_equal(new.inputs["input"], [[3], [4]])
     assert new.targets == {}
 
@@ -111,7 +111,7 @@ def test_further_kinds_of_files_by_readers(folder):
     (folder / "pets.parquet").write_bytes(b"PAR1")
     reader = {".parquet": Table({"kind": ["cat", "dog"], "size": ["1", "2"]})}
     spec = DataSpec(train="pets.parquet", target="kind")
-    data = load(spec, folder, readers=[lambda path: reader.get(path.suffix)], **LABELS)
+    data = Loader(folder, readers=[lambda path: reader.get(path.suffix)], **LABELS).load(spec)
     assert len(data.train) == 2
 
 
@@ -124,7 +124,7 @@ def test_further_kinds_of_files_by_readers(folder):
     ids=["path", "source", "x and y"],
 )
 def test_arrays_stay_as_they_are_and_a_part_is_their_rows(folder, source):
-    data = load(DataSpec(train=source, validation=0.2), folder, **LABELS)
+    data = Loader(folder, **LABELS).load(DataSpec(train=source, validation=0.2))
     assert data.schema is None
     assert data.notes == ["20 rows: 16 to train, 4 to validate (stratified); x (2, 2) -> y"]
     assert data.train.inputs["input"] is data.validation.inputs["input"]
@@ -140,7 +140,7 @@ def test_a_table_is_stratified_by_a_target_of_two_values(tmp_path, values):
     rows = "".join(f"{i},{spellings[i % 2] if i < 8 else low}\n" for i in range(80))
     (tmp_path / "t.csv").write_text("a,y\n" + rows)
     for seed in range(5):
-        data = load(DataSpec(train="t.csv", target="y", validation=0.25), tmp_path, seed=seed, **ONE)
+        data = Loader(tmp_path, **ONE).load(DataSpec(train="t.csv", target="y", validation=0.25), seed)
         assert sum(data.validation.inputs["input"][:, 0] < 8) == 2
         assert "20 to validate (stratified)" in data.notes[0]
 
@@ -149,7 +149,7 @@ def test_a_class_of_one_row_stays_in_training_and_is_named(tmp_path):
     (tmp_path / "t.csv").write_text("a,y\n" + "".join(f"{i},{'pq'[i % 2]}\n" for i in range(40)) + "99,rare\n")
     for seed in range(5):
         with pytest.warns(UserWarning, match='^class "rare" has one row: it stays in training'):
-            data = load(DataSpec(train="t.csv", target="y", validation=0.25), tmp_path, seed=seed, **LABELS)
+            data = Loader(tmp_path, **LABELS).load(DataSpec(train="t.csv", target="y", validation=0.25), seed)
         assert 99 in data.train.inputs["input"]
         assert "(stratified)" in data.notes[0]
 
@@ -157,7 +157,7 @@ def test_a_class_of_one_row_stays_in_training_and_is_named(tmp_path):
 def test_rows_are_dropped_before_some_are_set_aside(tmp_path):
     (tmp_path / "t.csv").write_text("a,y\n" + "".join(f"{i},{i if i % 50 == 7 else ''}\n" for i in range(500)))
     for seed in range(5):
-        data = load(DataSpec(train="t.csv", target="y", validation=0.2, missing="drop"), tmp_path, seed=seed, **ONE)
+        data = Loader(tmp_path, **ONE).load(DataSpec(train="t.csv", target="y", validation=0.2, missing="drop"), seed)
         assert (len(data.train), len(data.validation)) == (8, 2)
         assert data.notes[1] == "490 rows had missing values: dropped"
 
@@ -166,29 +166,31 @@ def test_rows_are_dropped_before_some_are_set_aside(tmp_path):
 def test_too_few_rows_are_left_to_set_some_aside(tmp_path, complete, left):
     (tmp_path / "t.csv").write_text("a,y\n" + "".join(f"{i},{i if i < complete else ''}\n" for i in range(5)))
     with pytest.raises(DataError, match=f"{left} of 5 has no missing value; expected at least 2, to set some aside"):
-        load(DataSpec(train="t.csv", target="y", validation=0.2, missing="drop"), tmp_path, **ONE)
+        Loader(tmp_path, **ONE).load(DataSpec(train="t.csv", target="y", validation=0.2, missing="drop"))
 
 
 def test_a_mapped_file_stays_mapped(folder):
-    data = load(DataSpec(train=Source(x="images.npy", y="labels.npy", rows=(5, 20)), validation=0.2), folder, **LABELS)
+    data = Loader(folder, **LABELS).load(
+        DataSpec(train=Source(x="images.npy", y="labels.npy", rows=(5, 20)), validation=0.2)
+    )
     assert isinstance(data.train.inputs["input"], np.memmap)
     assert len(data.train) == 12
     assert data.train.inputs["input"][0, 0, 0] == 20
 
 
 def test_arrays_may_have_the_names_of_the_network(folder):
-    data = load(DataSpec(train="several.npz"), folder, input_names=["right", "left"], output_names=["output"])
+    data = Loader(folder, ["right", "left"], ["output"]).load(DataSpec(train="several.npz"))
     assert list(data.train.inputs) == ["right", "left"]
     assert data.notes == ["20 rows to train; right (2, 2), left (2, 2) -> output"]
 
 
 def test_numbers_get_the_axis_of_features_that_an_output_has(folder):
-    assert load(DataSpec(train="pair.npz"), folder, **ONE).train.targets["output"].shape == (20, 1)
-    assert load(DataSpec(train="pair.npz"), folder, **LABELS).train.targets["output"].shape == (20,)
+    assert Loader(folder, **ONE).load(DataSpec(train="pair.npz")).train.targets["output"].shape == (20, 1)
+    assert Loader(folder, **LABELS).load(DataSpec(train="pair.npz")).train.targets["output"].shape == (20,)
 
 
 def test_labels_that_are_text_are_classes(folder):
-    data = load(DataSpec(train="pets.npz", validation=0.5), folder, **LABELS)
+    data = Loader(folder, **LABELS).load(DataSpec(train="pets.npz", validation=0.5))
     assert data.notes == ["20 rows: 10 to train, 10 to validate (stratified); x (2, 2) -> y (2 classes)"]
     assert data.schema.classes() == {"output": ("cat", "dog")}
     np.testing.assert_array_equal(data.train.targets["output"], [1, 0] * 10)
@@ -197,11 +199,11 @@ def test_labels_that_are_text_are_classes(folder):
     with pytest.raises(
         DataError, match=r'row 1, column y: unknown category "cow"; known are cat, dog; correct or drop'
     ):
-        load_source("new.npz", folder, schema=data.schema, **LABELS)
+        Loader(folder, **LABELS).load_source("new.npz", data.schema)
 
 
 def test_one_array_is_enough_to_predict(folder):
-    data, notes = load_source("images.npy", folder, schema=None, targets=False, **LABELS)
+    data, notes = Loader(folder, **LABELS).load_source("images.npy", None, targets=False)
     assert data.inputs["input"].shape == (20, 2, 2)
     assert notes == [f"{folder / 'images.npy'}: 20 rows"]
 
@@ -243,7 +245,7 @@ def test_one_array_is_enough_to_predict(folder):
 )
 def test_faults(folder, spec, message):
     with pytest.raises(DataError, match=f"^{re.escape(message.format(folder=folder))}"):
-        load(DataSpec(**spec), folder, **LABELS)
+        Loader(folder, **LABELS).load(DataSpec(**spec))
 
 
 @pytest.mark.parametrize(
@@ -260,7 +262,7 @@ def test_faults(folder, spec, message):
 def test_arrays_that_cannot_be_used(tmp_path, x, y, message):
     np.savez(tmp_path / "a.npz", x=x, y=y)
     with pytest.raises(DataError, match=re.escape(f"a.npz: {message}")):
-        load(DataSpec(train="a.npz"), tmp_path, **LABELS)
+        Loader(tmp_path, **LABELS).load(DataSpec(train="a.npz"))
 
 
 def test_parts_of_parts_count_their_own_rows():
@@ -276,7 +278,7 @@ def test_parts_of_parts_count_their_own_rows():
 
 @needs_real_data
 def test_penguins():
-    data = load(DataSpec(train="penguins.csv", target="species", validation=0.2, missing="mean"), REAL, **LABELS)
+    data = Loader(REAL, **LABELS).load(DataSpec(train="penguins.csv", target="species", validation=0.2, missing="mean"))
     assert data.notes == [
         "344 rows: 275 to train, 69 to validate (stratified); 7 columns -> species (3 classes)",
         "11 rows had missing values: filled (mean of 4 columns, most frequent of 1)",
@@ -285,13 +287,13 @@ def test_penguins():
 
 @needs_real_data
 def test_diamonds():
-    data = load(DataSpec(train="diamonds.csv.gz", target="price", validation=0.2), REAL, **ONE)
+    data = Loader(REAL, **ONE).load(DataSpec(train="diamonds.csv.gz", target="price", validation=0.2))
     assert data.notes == ["53,940 rows: 43,152 to train, 10,788 to validate; 9 columns -> price"]
 
 
 @needs_real_data
 def test_handwritten_digits():
     source = Source(x="mnist-t10k-images-idx3-ubyte.gz", y="mnist-t10k-labels-idx1-ubyte.gz", rows=(8000, 10000))
-    data, _ = load_source(source, REAL, schema=None, **LABELS)
+    data, _ = Loader(REAL, **LABELS).load_source(source, None)
     assert data.inputs["input"].shape == (2000, 28, 28)
     assert set(data.targets["output"].tolist()) == set(range(10))

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from modnet.data.files import read_table
-from modnet.data.schema import ColumnSchema, DataSchema, MissingReport, predict_table
+from modnet.data.schema import ColumnSchema, DataSchema, MissingReport
 from modnet.data.table import Table
 from modnet.errors import DataError, ShapeError
 from modnet.specs.data import Column, DataSpec
@@ -386,17 +386,19 @@ def test_several_targets_of_classes_say_whose_probability_it_is():
     assert list(decoded) == ["sick", "P(sick=no)", "P(sick=yes)", "old", "P(old=yes)"]
 
 
-def test_a_mapping_of_columns_is_predicted():
-    columns = {"island": ["Dream", "Biscoe"], "bill_length_mm": [39.5, None], "sex": ["male", "female"], "year": (1, 2)}
-
-    def predict(inputs):
-        np.testing.assert_array_equal(inputs["input"], [[0, 1, 0, 39.5, 0, 1, 1], [1, 0, 0, 46.25, 1, 0, 2]])
-        return {"output": np.eye(3)[[2, 0]]}
-
-    assert predict_table(learn(), columns, predict)["species"] == ["Gentoo", "Adelie"]
-    for value in ("Biscoe", 3.5):
-        with pytest.raises(DataError, match=r"^column island: expected a list with a value for each row, found "):
-            predict_table(learn(), {**columns, "island": value}, predict)
+@pytest.mark.parametrize("missing", [None, float("nan"), np.float32("nan")])
+def test_columns_of_a_program_are_encoded(missing):
+    columns = {
+        "island": ["Dream", "Biscoe"],
+        "bill_length_mm": [39.5, missing],
+        "sex": ["male", "female"],
+        "year": (1, 2),
+    }
+    encoded = learn().encode_columns({**columns, "a name": 3 * ["ignored"]})
+    np.testing.assert_array_equal(encoded["input"], [[0, 1, 0, 39.5, 0, 1, 1], [1, 0, 0, 46.25, 1, 0, 2]])
+    assert learn().columns() == ("island", "bill_length_mm", "sex", "year")
+    with pytest.raises(DataError, match='table: no column "sex"; the columns are island, bill_length_mm, year'):
+        learn().encode_columns({name: columns[name] for name in ("island", "bill_length_mm", "year")})
 
 
 # Shapes

@@ -8,7 +8,7 @@ import pytest
 
 import modnet
 from modnet.data.files import read
-from modnet.data.load import load
+from modnet.data.load import Loader
 from modnet.data.suggest import suggest_spec
 from modnet.data.table import Table
 from modnet.errors import DataError
@@ -148,7 +148,7 @@ def trained(file, target, **arguments):
     network = modnet.build(spec)
     labels = ["output"] if spec.training.loss.takes_labels else []
     names = {"input_names": ["input"], "output_names": ["output"], "label_outputs": labels}
-    data = load(spec.data, REAL, seed=spec.training.seed, **names)
+    data = Loader(REAL, **names).load(spec.data, spec.training.seed)
     modnet.train(network, data.train, validation=data.validation, **arguments)
     return modnet.evaluate(network, data.validation)
 

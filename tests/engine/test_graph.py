@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import modnet
+from modnet.configuration.checker import ListOf
 from modnet.engine.graph import build_graph
 from modnet.kinds.layer import MOST_AXES
 from modnet.words import MOST_LISTED
@@ -256,10 +257,8 @@ def test_what_repeat_multiplies_has_a_limit(what):
 
 def test_the_nodes_of_a_composite_are_not_looked_at_again_for_each_round(monkeypatch):
     made = []
-    check = modnet.configuration.checker.Checker._tuple
-    monkeypatch.setattr(
-        modnet.configuration.checker.Checker, "_tuple", lambda self, *a: made.append(1) or check(self, *a)
-    )
+    check = ListOf.check
+    monkeypatch.setattr(ListOf, "check", lambda self, *a: made.append(1) or check(self, *a))
     graph([{"type": "repeat", "count": 500, "layers": ["relu"]}])
     assert len(made) < 20
 

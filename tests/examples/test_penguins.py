@@ -24,7 +24,7 @@ def test_from_a_table_to_predictions(examples, modnet):
 
     script = (folder / "README.md").read_text().partition("```python\n")[2].partition("```")[0]
     done = subprocess.run([sys.executable, "-c", script], cwd=folder, capture_output=True, text=True, check=True)
-    assert done.stdout == "['Adelie', 'Gentoo']\n"
+    assert done.stdout == "['Adelie', 'Gentoo']\nAdelie\n"
 
 
 def read(path):

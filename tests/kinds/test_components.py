@@ -7,7 +7,8 @@ import pytest
 
 import modnet
 from modnet import Composite, Layer, Loss
-from modnet.configuration.checker import Checker
+from modnet.configuration.checker import ComponentOf
+from modnet.configuration.reading import Reading
 from modnet.engine.passes import Pass
 from modnet.kinds import KINDS
 from modnet.kinds.activation import Activation
@@ -80,9 +81,9 @@ def test_says_what_it_is(cls):
 @pytest.mark.parametrize("cls", CLASSES, ids=lambda cls: f"{cls.kind}-{cls.type}")
 def test_comes_back_from_its_plain_form(cls):
     for example in examples_of(cls):
-        checker = Checker(ComponentReader(REGISTRY))
-        again = checker.value(KINDS[cls.kind], example.component.plain(), ("component",))
-        checker.raise_problems()
+        reading = Reading(ComponentReader(REGISTRY))
+        again = reading.value(ComponentOf(KINDS[cls.kind]), example.component.plain(), ("component",))
+        reading.raise_problems()
         assert again == example.component
         assert hash(again) == hash(example.component)
 

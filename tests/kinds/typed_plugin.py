@@ -26,7 +26,7 @@ from modnet.initializers import Zeros
 from modnet.kinds.node import Composite
 
 if TYPE_CHECKING:
-    from modnet import Context
+    from modnet import Chunk, Context, Step
     from modnet.kinds.schedule import Progress
     from modnet.training.run import Run
 
@@ -173,7 +173,7 @@ class Ones(Initializer, type="filled_with_ones"):
         out[...] = 1
 
 
-class Step(Schedule, type="one_step"):
+class OneStep(Schedule, type="one_step"):
     """A schedule."""
 
     at: float = field(default=1.0, minimum=0.0)
@@ -200,17 +200,9 @@ class Descent(Optimizer, type="descent"):
     def slots(self) -> tuple[str, ...]:
         return ("velocity",)
 
-    def update(
-        self,
-        parameter: Array,
-        gradient: Array,
-        slots: Sequence[Array],
-        scratch: Sequence[Array],
-        step: int,
-        learning_rate: float,
-        weight_decay: float,
-    ) -> None:
-        np.subtract(parameter, np.multiply(gradient, learning_rate, out=gradient), out=parameter)
+    def update(self, chunk: Chunk, step: Step) -> None:
+        chunk.gradient *= step.learning_rate
+        chunk.parameter -= chunk.gradient
 
 
 LAYERS = (Blend(3, mode="mean"), Blend(units=3).replace(units=4), Twice(Cube()), Halves(), Several())

@@ -174,7 +174,9 @@ def test_several_segments_and_chunks(model, out, cast, monkeypatch):
 @pytest.mark.parametrize("change", [{"metadata": {"a": 1}}, {"cast": "float16"}, {"cast": "float64"}])
 def test_memory_does_not_grow_with_the_file(tmp_path, out, change):
     flat = np.ones(40 << 20, np.float32)
-    write(tmp_path / "large", {"spec": {"network": {}}}, [Group("parameters", flat, [("w", 0, flat.shape)])])
+    write(
+        tmp_path / "large", {"spec": {"network": {"layers": []}}}, [Group("parameters", flat, [("w", 0, flat.shape)])]
+    )
     tracemalloc.start()
     try:
         edit(tmp_path / "large", out, **change)

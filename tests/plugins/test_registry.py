@@ -1,7 +1,9 @@
 """Who offers what, under which name, and what happens when it cannot be had."""
 
+import copy
 import importlib
 import os
+import pickle
 import pkgutil
 import signal
 import subprocess
@@ -598,6 +600,20 @@ def test_a_plain_spec_means_the_same_components(environment, tmp_path, layers):
         assert plain == network.card.spec.network.plain()
         again = modnet.build({"network": plain}, seed=0, registry=registry)
         assert again.predict(x).tolist() == expected
+
+
+def test_a_choice_is_remembered_by_the_component_and_not_by_its_class(environment):
+    environment.install("modnet-shadow", OTHER, activations={"relu": "Other"})
+    network = {"input": [1], "layers": ["relu@modnet-shadow"]}
+    spec, _ = modnet.read_spec({"network": network}, environment.registry)
+    chosen = spec.network.layers[0].layer
+    assert type(chosen)().plain() == {"type": "relu"}
+    assert chosen == type(chosen)()
+    assert hash(chosen) == hash(type(chosen)())
+    copies = (chosen, chosen.replace(), copy.copy(chosen), copy.deepcopy(chosen))
+    assert [made.plain() for made in copies] == [{"type": "relu@modnet-shadow"}] * 4
+    assert pickle.loads(pickle.dumps(chosen)).plain() == {"type": "relu@modnet-shadow"}
+    assert pickle.loads(pickle.dumps(type(chosen)())).plain() == {"type": "relu"}
 
 
 def test_a_file_is_not_made_of_two_components_of_one_name(environment, tmp_path):

@@ -4,16 +4,16 @@ import re
 
 import pytest
 
-from modnet.configuration.checker import Checker
+from modnet.configuration.reading import Reader, Reading
 from modnet.errors import SpecError
 from modnet.specs.data import Column, DataSpec, Source
 
 
 def from_table(table):
     """As a spec file's `[data]` is read."""
-    checker = Checker(lambda *arguments: NotImplemented)
-    spec = checker.table(DataSpec, table, ("data",))
-    checker.raise_problems()
+    reading = Reading(Reader())
+    spec = DataSpec.from_table(table, ("data",), reading)
+    reading.raise_problems()
     return spec
 
 

@@ -1849,8 +1849,78 @@ class Fails(Callback, type="fails"):
 class KeepsTheRun(Callback, type="keeps_the_run"):
     """Remembers an object."""
 
+    def join(self, run):
+        return KeepsRun(run)
+
+
+class KeepsRun:
+    def __init__(self, run):
+        self.run = run
+
     def modnet_training_started(self, run):
-        run.state_of(self)["network"] = run.network
+        pass
+
+    def state(self):
+        return {"network": self.run.network}
+
+    def restore(self, state):
+        pass
+
+
+@breaks("plain state")
+class Halves(Callback, type="halves"):
+    """Brings half of what it has saved back."""
+
+    def join(self, run):
+        return Halving()
+
+
+class Halving:
+    def __init__(self):
+        self.steps = 0
+
+    def modnet_step_ended(self, run):
+        self.steps += 2
+
+    def state(self):
+        return {"steps": self.steps}
+
+    def restore(self, state):
+        self.steps = state["steps"] // 2
+
+
+@breaks("runs")
+class SaysNothing(Callback, type="says_nothing"):
+    """Lets an object take part that has no events."""
+
+    def join(self, run):
+        return object()
+
+
+class Mean:
+    def __init__(self):
+        self.mean = 0.0
+
+    def modnet_step_ended(self, run):
+        self.mean = 0.9 * self.mean + 0.1 * run.loss
+        run.network.parameters.flat *= 1 - 1e-3 * min(self.mean, 1.0)
+
+    def state(self):
+        return {"mean": self.mean}
+
+    def restore(self, state):
+        self.mean = state["mean"]
+
+
+@breaks("runs side by side")
+class Shared(Callback, type="shared"):
+    """Shrinks the weights by a moving mean of the loss, by one object for all runs."""
+
+    mean = Mean()
+
+    def join(self, run):
+        self.mean.mean = 0.0
+        return self.mean
 
 
 @breaks("same seed, same bytes")
@@ -1865,27 +1935,34 @@ class Jitters(Callback, type="jitters"):
 class BeginsAnew(Callback, type="begins_anew"):
     """Shrinks the weights by a moving mean of the loss, which every start begins anew."""
 
-    def modnet_training_started(self, run):
-        run.state_of(self)["mean"] = 0.0
+    def join(self, run):
+        return MovingMean()
+
+
+class MovingMean:
+    def __init__(self):
+        self.mean = 0.0
 
     def modnet_step_ended(self, run):
-        state = run.state_of(self)
-        state["mean"] = 0.9 * state["mean"] + 0.1 * run.loss
-        run.network.parameters.flat *= 1 - 1e-3 * min(state["mean"], 1.0)
+        self.mean = 0.9 * self.mean + 0.1 * run.loss
+        run.network.parameters.flat *= 1 - 1e-3 * min(self.mean, 1.0)
 
 
 @breaks("goes on as if never stopped")
 class OwnGenerator(Callback, type="own_generator"):
     """Noise on the weights, from a generator that has a seed and is in no checkpoint."""
 
-    generators = {}  # noqa: RUF012
+    def join(self, run):
+        return OwnNoise()
 
-    def modnet_training_started(self, run):
-        self.generators["noise"] = np.random.default_rng(0)
+
+class OwnNoise:
+    def __init__(self):
+        self.noise = np.random.default_rng(0)
 
     def modnet_step_ended(self, run):
         weights = run.network.parameters.flat
-        weights += 1e-3 * self.generators["noise"].standard_normal(weights.shape)
+        weights += 1e-3 * self.noise.standard_normal(weights.shape)
 
 
 def table():

@@ -191,11 +191,26 @@ class LogRate(Metric, type="log_rate"):
 class Shakes(Callback, type="shakes"):
     """Noise on the weights, from the run's generator, less each time."""
 
+    def join(self, run):
+        return Shaking()
+
+
+class Shaking:
+    """What shakes the weights of one run."""
+
+    def __init__(self):
+        self.steps = 0
+
     def modnet_step_ended(self, run):
-        state = run.state_of(self)
-        state["steps"] = state.get("steps", 0) + 1
+        self.steps += 1
         weights = run.network.parameters.flat
-        weights += 1e-3 / state["steps"] * run.noise.standard_normal(weights.shape)
+        weights += 1e-3 / self.steps * run.noise.standard_normal(weights.shape)
+
+    def state(self):
+        return {"steps": self.steps}
+
+    def restore(self, state):
+        self.steps = state["steps"]
 
 
 class Constant(Initializer, type="one_half"):

@@ -1,6 +1,7 @@
 """What takes part in a run: events, early stopping, checkpoints, logs, and callbacks of one's own."""
 
 import json
+import types
 
 import numpy as np
 import pytest
@@ -11,17 +12,25 @@ from tests.training.problem import SPEC, blobs
 
 
 class Recorder(Callback, type="recorder"):
+    def join(self, run):
+        return Recording()
+
+
+class Recording:
+    def __init__(self):
+        self.events = []
+
     def modnet_training_started(self, run):
-        run.state_of(self)["events"] = ["started"]
+        self.events.append("started")
 
     def modnet_step_ended(self, run):
-        run.state_of(self)["events"].append(f"step {run.step}")
+        self.events.append(f"step {run.step}")
 
     def modnet_epoch_ended(self, run):
-        run.state_of(self)["events"].append(f"epoch {run.epoch}")
+        self.events.append(f"epoch {run.epoch}")
 
     def modnet_training_ended(self, run):
-        seen.append(run.state_of(self)["events"])
+        seen.append(self.events)
 
 
 seen: list[list[str]] = []
@@ -49,6 +58,35 @@ def test_callbacks_are_called_in_the_order_of_the_list():
 
     modnet.train(modnet.build(SPEC), *blobs(32), epochs=1, callbacks=[First(), Second()])
     assert order == ["first", "second"]
+
+
+def test_one_callback_twice_and_in_two_runs_at_once_takes_part_for_each_alone():
+    recorder = Recorder()
+
+    class Another(Callback):
+        def modnet_epoch_ended(self, run):
+            modnet.train(modnet.build(SPEC), *blobs(16), epochs=1, callbacks=[recorder])
+
+    seen.clear()
+    modnet.train(modnet.build(SPEC), *blobs(16), epochs=1, callbacks=[recorder, recorder, Another()])
+    assert seen == 3 * [["started", "step 1", "epoch 1"]]
+
+
+@pytest.mark.parametrize(
+    ("joined", "message"),
+    [
+        (None, 'join gave None for the callback "joins"; expected the object that takes part'),
+        (types.SimpleNamespace(state=dict), r"SimpleNamespace with state\(\) and without restore\(state\)"),
+        (types.SimpleNamespace(restore=dict), r"with restore\(state\) and without state\(\); it needs both"),
+    ],
+)
+def test_what_joins_a_run_is_looked_at(joined, message):
+    class Joins(Callback, type="joins"):
+        def join(self, run):
+            return joined
+
+    with pytest.raises(modnet.BrokenPlugin, match=message):
+        modnet.train(modnet.build(SPEC), *blobs(32), callbacks=[Joins()])
 
 
 def test_an_event_that_does_not_exist_is_refused():

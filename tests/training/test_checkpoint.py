@@ -7,6 +7,7 @@ import subprocess
 import sys
 import warnings
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -19,7 +20,9 @@ from modnet.kinds.callback import Callback
 from modnet.layers.standardize import scaling_state
 from modnet.model.reader import read
 from modnet.model.writer import Group, write
-from modnet.training.callbacks import Checkpoint, EarlyStopping
+from modnet.plugins.builtin import BUILTIN
+from modnet.training.callbacks import EarlyStopping
+from modnet.training.checkpointing import Checkpoint
 from tests.model import surgery
 
 SAMPLES, BATCH, EPOCHS = 40, 8, 3
@@ -82,7 +85,7 @@ def interrupt(run):
 
 
 def terminate(run):
-    os.kill(os.getpid(), signal.SIGTERM)
+    run.terminate()
 
 
 def run(data, callbacks=(), spec=SPEC, resume=None, **arguments):
@@ -100,15 +103,6 @@ def run(data, callbacks=(), spec=SPEC, resume=None, **arguments):
 def folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     return tmp_path
-
-
-@pytest.fixture(autouse=True)
-def terminations():
-    """The SIGTERMs that have come through to the program."""
-    seen = []
-    before = signal.signal(signal.SIGTERM, lambda number, _: seen.append(number))
-    yield seen
-    signal.signal(signal.SIGTERM, before)
 
 
 EARLY = EarlyStopping(patience=1, monitor="validation_loss")
@@ -132,13 +126,6 @@ def test_a_run_stopped_at_any_step_ends_with_the_same_bytes(data, stop, recwarn)
     assert step > 4
 
 
-def test_sigterm_ends_the_process_when_the_checkpoint_is_written(data, terminations):
-    history = modnet.train(modnet.build(SPEC), *data, callbacks=[StopAfter(3, terminate), Checkpoint()])
-    assert history.stopped == "terminated"
-    assert Path("checkpoints/step-0000000003.modnet").exists()
-    assert terminations == [signal.SIGTERM]
-
-
 def test_a_run_can_be_stopped_many_times(data):
     whole = run(data)
     often = Checkpoint(every_steps=1)
@@ -148,7 +135,7 @@ def test_a_run_can_be_stopped_many_times(data):
     assert run(data, [often], resume="checkpoints") == whole, "a finished run is finished"
 
 
-@pytest.mark.parametrize("optimizer", ["sgd", "adam", "nadam", "rmsprop", "adagrad", "lion", "adamw"])
+@pytest.mark.parametrize("optimizer", sorted(BUILTIN["modnet.optimizers"]))
 def test_every_optimizer_goes_on_where_it_was(data, optimizer):
     arguments = {"optimizer": optimizer, "metrics": ["accuracy", "recall", "top_k_accuracy", "confusion_matrix"]}
     whole = run(data, **arguments)
@@ -217,7 +204,7 @@ def test_when_checkpoints_are_written_and_how_many_stay(data, monkeypatch):
     assert names(every_steps=5) == [5, 10]
     assert names(every_steps=5, every_epochs=1, keep=10) == [4, 5, 8, 10, 12]
     clock = iter(range(0, 100_000, 40))
-    monkeypatch.setattr("modnet.training.callbacks.time.monotonic", lambda: next(clock))
+    monkeypatch.setattr("modnet.training.checkpointing.time.monotonic", lambda: next(clock))
     assert names(every_minutes=2.0, keep=10) == [3, 6, 9, 12]
 
 
@@ -304,9 +291,7 @@ def checkpoint(data, tmp_path_factory):
     """A checkpoint in the middle of the second epoch, taken apart: header, groups."""
     with pytest.MonkeyPatch.context() as monkeypatch:
         monkeypatch.chdir(tmp_path_factory.mktemp("checkpoint"))
-        before = signal.signal(signal.SIGTERM, signal.SIG_IGN)
         run(data, [EARLY, StopAfter(6, interrupt), Checkpoint()])
-        signal.signal(signal.SIGTERM, before)
         contents = read("checkpoints/step-0000000006.modnet")
     groups = {}
     for name, group in contents.groups.items():
@@ -482,8 +467,8 @@ def test_names_in_a_checkpoint_remove_nothing_else(data):
 
 def test_state_that_a_file_cannot_hold_is_named_after_the_first_step_and_ends_no_run(data):
     class Remembers(Callback, type="remembers"):
-        def modnet_step_ended(self, run):
-            run.state_of(self)["seen"] = {1, 2}
+        def join(self, run):
+            return SimpleNamespace(state=lambda: {"seen": {1, 2}}, restore=lambda state: None)
 
     network = modnet.build(SPEC)
     with pytest.warns(UserWarning, match="cannot hold") as warned:
@@ -530,7 +515,8 @@ FULL = """
 import resource, signal, sys, warnings
 import numpy as np
 import modnet
-from modnet.training.callbacks import Checkpoint, JSONLog
+from modnet.training.callbacks import JSONLog
+from modnet.training.checkpointing import Checkpoint
 
 layers = [{"type": "linear", "out_features": 200}, {"type": "linear", "out_features": 1}]
 network = modnet.build({"network": {"input": [100], "layers": layers}})
@@ -595,11 +581,11 @@ def test_a_run_that_fails_writes_no_further_checkpoint(data):
     assert [path.name for path in Path("checkpoints").iterdir()] == ["step-0000000004.modnet"]
 
 
-# SIGTERM
+# Ctrl-C, and the end of the process
 
 
-class Signals(Callback):
-    """Sends signals at a step, or says why the run is to end."""
+class Steps(Callback):
+    """Does things at a step."""
 
     def __init__(self, step, *ways):
         object.__setattr__(self, "step", step)
@@ -611,26 +597,34 @@ class Signals(Callback):
                 way(run)
 
 
-@pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="Windows has no SIGHUP")
-@pytest.mark.parametrize("ignored", [False, True], ids=["by default", "nohup"])
-def test_sighup_ends_a_run_like_sigterm_unless_it_is_ignored(data, ignored):
-    """The system sends it when a terminal is closed, and then the shell may once more."""
+def test_no_signal_but_ctrl_c_is_handled_and_that_only_where_python_handles_it(data):
+    numbers = [number for number in ("SIGTERM", "SIGHUP", "SIGINT") if hasattr(signal, number)]
+    found = []
 
-    def hang_up(run):
-        os.kill(os.getpid(), signal.SIGHUP)
+    class Looks(Callback):
+        def modnet_step_ended(self, run):
+            found.append([signal.getsignal(getattr(signal, name)) for name in numbers])
+
+    before = [signal.getsignal(getattr(signal, name)) for name in numbers]
+    modnet.train(modnet.build(SPEC), *data, epochs=1, callbacks=[Looks()])
+    assert found[0][:-1] == before[:-1]
+    assert found[0][-1] is not signal.default_int_handler
+    assert [signal.getsignal(getattr(signal, name)) for name in numbers] == before
 
     seen = []
-    before = signal.signal(signal.SIGHUP, signal.SIG_IGN if ignored else lambda number, _: seen.append(number))
+    mine = signal.signal(signal.SIGINT, lambda number, _: seen.append(number))
     try:
-        history = modnet.train(modnet.build(SPEC), *data, callbacks=[Checkpoint(), Signals(3, hang_up, hang_up)])
-        handled = signal.getsignal(signal.SIGHUP)
+        history = modnet.train(modnet.build(SPEC), *data, callbacks=[StopAfter(3, interrupt)])
     finally:
-        signal.signal(signal.SIGHUP, before)
-    if ignored:
-        assert (history.stopped, seen, handled) == ("", [], signal.SIG_IGN)
-    else:
-        assert (history.stopped, seen) == ("terminated", [signal.SIGHUP])
-        assert Path("checkpoints/step-0000000003.modnet").exists()
+        signal.signal(signal.SIGINT, mine)
+    assert (history.stopped, seen) == ("", [signal.SIGINT])
+
+
+def test_a_second_ctrl_c_ends_the_run_at_once(data):
+    with pytest.raises(KeyboardInterrupt):
+        run(data, [Steps(3, interrupt, interrupt), Checkpoint()])
+    assert not Path("checkpoints").exists()
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
 def test_every_callback_comes_to_its_end_whatever_another_one_does(data):
@@ -654,14 +648,20 @@ def test_every_callback_comes_to_its_end_whatever_another_one_does(data):
     [(interrupt, "interrupted"), (lambda run: run.stop("it is enough"), "it is enough")],
     ids=["Ctrl-C", "a callback"],
 )
-def test_sigterm_is_not_lost_where_something_else_has_ended_the_run(data, terminations, first, stopped):
+def test_the_end_of_the_process_leaves_a_checkpoint_where_something_else_has_ended_the_run(data, first, stopped):
     network = modnet.build(SPEC)
-    history = modnet.train(network, *data, callbacks=[Checkpoint(), Signals(3, first, terminate)])
+    history = modnet.train(network, *data, callbacks=[Checkpoint(), Steps(3, first, terminate)])
     assert history.stopped == stopped
-    assert terminations == [signal.SIGTERM]
     assert Path("checkpoints/step-0000000003.modnet").exists(), "the process ends, perhaps before the model is saved"
     expected = "" if first is interrupt else stopped
     assert read("checkpoints/step-0000000003.modnet").header["training"]["stopped"] == expected
+
+
+def test_a_run_that_was_stopped_for_good_says_so_when_it_is_resumed(data):
+    more = EarlyStopping(patience=9, minimum_delta=100.0)
+    run(data, [EarlyStopping(patience=1, minimum_delta=100.0), Checkpoint()])
+    with pytest.warns(UserWarning, match=r"is the end of a run that was stopped \(validation loss has not improved"):
+        assert run(data, [more], resume="checkpoints") is not None
 
 
 def test_signals_that_are_not_pythons_are_left_alone(data, monkeypatch):

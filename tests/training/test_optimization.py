@@ -1,13 +1,16 @@
 """How an optimizer is given the parameters: in chunks, or whole where its kernel asks for that."""
 
+from typing import ClassVar
+
 import numpy as np
 import pytest
 
 import modnet
+from modnet.arrays import norm
 from modnet.optimizers import SGD
 from modnet.plugins.builtin import BUILTIN
 from modnet.plugins.kernels import Kernels
-from modnet.training.optimization import CHUNK, Optimization, safe_norm
+from modnet.training.optimization import CHUNK, Optimization
 
 
 class Offer:
@@ -20,7 +23,7 @@ class Offer:
 
 @pytest.mark.parametrize(("whole", "sizes"), [(False, [CHUNK, 4 * 20_000 - CHUNK, 4]), (True, [80_000, 4])])
 def test_a_kernel_is_given_chunks_or_all_that_has_one_weight_decay(registry, whole, sizes):
-    calls = []
+    calls: ClassVar[list] = []
 
     def maker(optimizer, dtype):
         def update(chunk, step):
@@ -41,6 +44,37 @@ def test_a_kernel_is_given_chunks_or_all_that_has_one_weight_decay(registry, who
     optimization.step(0.5)
     assert calls == [(size, 0.1) for size in sizes[:-1]] + [(sizes[-1], 0.0)]
     np.testing.assert_allclose(network.parameters["linear_1.weight"].ravel(), expected[:80_000], rtol=1e-6, atol=1e-6)
+
+
+class Recorded(modnet.Optimizer):
+    """Notes what it is given."""
+
+    by_parameter = True
+    slots = ("kept",)
+    scratch = 2
+    calls: ClassVar[list] = []
+
+    def update(self, chunk, step):
+        shapes = {array.shape for array in (chunk.parameter, chunk.gradient, *chunk.slots, *chunk.scratch)}
+        self.calls.append((*shapes, step.number, step.weight_decay))
+        chunk.parameter -= step.learning_rate
+
+
+def test_an_optimizer_that_works_by_parameter_is_given_each_in_its_own_shape(registry):
+    layers = [
+        {"type": "linear", "out_features": 4, "name": "first"},
+        {"type": "layer_norm", "trainable": False},
+        {"type": "linear", "out_features": 4, "shares": "first"},
+        {"type": "linear", "out_features": 2, "name": "last"},
+    ]
+    network = modnet.build({"network": {"input": [4], "layers": layers}}, registry=registry)
+    before = network.parameters.copy()
+    optimization = Optimization(network, Recorded(weight_decay=0.1), network.parameters.like())
+    Recorded.calls.clear()
+    optimization.step(0.5)
+    assert Recorded.calls == [((4, 4), 1, 0.1), ((4, 2), 1, 0.1), ((4,), 1, 0.0), ((2,), 1, 0.0)]
+    for key, array in network.parameters.items():
+        assert np.array_equal(array, before[key] if "norm" in key else before[key] - np.float32(0.5)), key
 
 
 def test_weights_that_nothing_but_decay_pulls_at_never_become_subnormal():
@@ -91,6 +125,6 @@ def test_a_gradient_of_any_size_is_clipped_to_the_norm(dtype, size):
 
 
 def test_a_norm_that_is_infinite_or_nan_says_so():
-    assert safe_norm(np.array([1.0, np.inf], np.float32)) == np.inf
-    assert np.isnan(safe_norm(np.array([1.0, np.nan], np.float32)))
-    assert safe_norm(np.zeros(0, np.float32)) == 0.0
+    assert norm(np.array([1.0, np.inf], np.float32)) == np.inf
+    assert np.isnan(norm(np.array([1.0, np.nan], np.float32)))
+    assert norm(np.zeros((0, 3), np.float32)) == 0.0

@@ -8,7 +8,7 @@ import pytest
 
 import modnet
 from modnet.training import progress
-from modnet.training.progress import FigureTable, Progress, figure_text, number_text, time_text
+from modnet.training.progress import FigureTable, ProgressDisplay, figure_text, number_text, time_text
 from tests.training.test_trainer import SPEC, blobs
 
 
@@ -44,7 +44,7 @@ def test_a_long_run_has_about_twenty(capsys, count, shown):
 
 
 def test_how_often_can_be_said(capsys):
-    assert epochs(lines(capsys, epochs=7, callbacks=[Progress(every=3)])) == [1, 3, 6, 7]
+    assert epochs(lines(capsys, epochs=7, callbacks=[ProgressDisplay(every=3)])) == [1, 3, 6, 7]
 
 
 def test_no_long_silence(capsys, monkeypatch):
@@ -71,7 +71,7 @@ def test_two_runs_do_not_mix(capsys):
         def modnet_epoch_ended(self, run):
             modnet.train(modnet.build(SPEC), *blobs(32), epochs=2, callbacks=[shared])
 
-    shared = Progress()
+    shared = ProgressDisplay()
     modnet.train(modnet.build(SPEC), *blobs(32), epochs=2, callbacks=[Nested(), shared])
     assert epochs(capsys.readouterr().out.splitlines()) == [1, 2, 1, 1, 2, 2]
 

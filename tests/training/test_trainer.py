@@ -10,7 +10,7 @@ import pytest
 
 import modnet
 from modnet import Callback
-from modnet.data.batches import ArrayBatches
+from modnet.data.dataset import Dataset
 from modnet.engine.network import Network
 from tests.training.problem import SPEC, blobs
 
@@ -150,18 +150,18 @@ def test_a_generator_to_validate_with_once_is_refused_before_the_first_step():
 
 def test_shuffled_epochs_see_every_sample_once():
     rows = np.arange(10)
-    batches = ArrayBatches([rows[:, None]], {"output": rows}, batch_size=4, rows=rows[::2])
+    batches = Dataset({"input": rows[:, None]}, {"output": rows}, rows=rows[::2]).batches(4)
     seen = [int(v) for batch in batches.epoch(np.random.default_rng(0)) for v in batch.inputs[0][:, 0]]
     assert sorted(seen) == [0, 2, 4, 6, 8]
     assert seen != sorted(seen)
 
 
 def test_a_mapped_file_is_shuffled_by_blocks_and_every_row_is_seen_once(tmp_path, monkeypatch):
-    monkeypatch.setattr("modnet.data.batches.BLOCK", 80)
-    monkeypatch.setattr("modnet.data.batches.MIXED", 3)
+    monkeypatch.setattr("modnet.data.gather.BLOCK", 80)
+    monkeypatch.setattr("modnet.data.gather.MIXED", 3)
     np.save(tmp_path / "x.npy", np.arange(100.0)[:, None])
     mapped = np.load(tmp_path / "x.npy", mmap_mode="r")
-    batches = ArrayBatches([mapped], {"output": np.arange(100)}, batch_size=7)
+    batches = Dataset({"input": mapped}, {"output": np.arange(100)}).batches(7)
     rng = np.random.default_rng(0)
     epochs = [[int(v) for batch in batches.epoch(rng) for v in batch.inputs[0][:, 0]] for _ in range(2)]
     assert [sorted(epoch) for epoch in epochs] == [list(range(100))] * 2
@@ -174,11 +174,11 @@ def test_a_mapped_file_is_shuffled_by_blocks_and_every_row_is_seen_once(tmp_path
 @pytest.mark.parametrize("rows", [None, np.arange(0, 100, 3)], ids=["all rows", "some"])
 @pytest.mark.parametrize("batch_size", [1, 7, 45, 200])
 def test_what_is_skipped_is_drawn_all_the_same(tmp_path, monkeypatch, batch_size, rows):
-    monkeypatch.setattr("modnet.data.batches.BLOCK", 80)
-    monkeypatch.setattr("modnet.data.batches.MIXED", 3)
+    monkeypatch.setattr("modnet.data.gather.BLOCK", 80)
+    monkeypatch.setattr("modnet.data.gather.MIXED", 3)
     np.save(tmp_path / "x.npy", np.arange(100.0)[:, None])
     mapped = np.load(tmp_path / "x.npy", mmap_mode="r")
-    batches = ArrayBatches([mapped], {}, batch_size=batch_size, rows=rows)
+    batches = Dataset({"input": mapped}, rows=rows).batches(batch_size)
 
     def epoch(skip):
         rng = np.random.default_rng(0)
@@ -198,7 +198,7 @@ def test_arrays_in_any_order_of_memory_give_the_same_batches(tmp_path):
     for array in orders:
         for rng in (None, np.random.default_rng(1)):
             expected = x if rng is None else x[np.random.default_rng(1).permutation(50)]
-            batches = ArrayBatches([array], {}, batch_size=8)
+            batches = Dataset({"input": array}).batches(8)
             found = np.concatenate([batch.inputs[0].copy() for batch in batches.epoch(rng)])
             if rng is None or not isinstance(array, np.memmap):
                 np.testing.assert_array_equal(found, expected)

@@ -8,7 +8,6 @@ import pytest
 
 import modnet
 from modnet import Callback
-from modnet.data.batches import ArrayBatches
 from modnet.data.dataset import Dataset
 from modnet.training.evaluation import Evaluation
 from modnet.training.objective import Objective
@@ -119,7 +118,7 @@ def test_rows_that_do_not_belong_to_the_data_may_hold_anything():
     x, y = blobs(40)
     x[9] = np.nan
     rows = np.delete(np.arange(40), 9)
-    data = Dataset({"input": x}, {"output": y}, rows)
+    data = Dataset({"input": x}, {"output": y}, rows=rows)
     modnet.train(modnet.build(SPEC), data, epochs=1)
 
 
@@ -155,14 +154,14 @@ def test_looking_over_the_data_changes_no_byte_of_the_training(monkeypatch):
     spec = {**SPEC, "network": {**SPEC["network"], "layers": layers}}
     one, two = modnet.build(spec), modnet.build(spec)
     modnet.train(one, x, y, validation=0.25)
-    monkeypatch.setattr("modnet.training.trainer.look_over", lambda *arguments: None)
+    monkeypatch.setattr("modnet.training.train.look_over", lambda *arguments: None)
     modnet.train(two, x, y, validation=0.25)
     assert one.parameters.flat.tobytes() == two.parameters.flat.tobytes()
     assert one.state.flat.tobytes() == two.state.flat.tobytes()
 
 
 def test_a_large_mapped_file_is_not_read_for_this(tmp_path, monkeypatch):
-    monkeypatch.setattr("modnet.training.trial.MOST_MAPPED", 100)
+    monkeypatch.setattr("modnet.data.unusual.MOST_MAPPED", 100)
     x, y = blobs(40)
     x[30, 0] = np.nan
     np.save(tmp_path / "x.npy", x)
@@ -188,14 +187,14 @@ def test_the_row_is_named_where_a_layer_learns_from_the_data_first(row, value, w
 
 def test_data_from_a_file_are_called_as_the_file_is_and_its_rows_are():
     x, y = blobs(40)
-    names = {"name": "points.csv", "row_name": lambda row: f"row {row + 1} (line {row + 2})"}
+    names = {"name": "points.csv", "row_names": lambda row: f"row {row + 1} (line {row + 2})"}
     bad = y.copy()
     bad[20] = 7
     rows = np.arange(40)[::-1].copy()
     expected = re.escape("points.csv: expected labels that are whole numbers from 0 to ")
     for arrays in (
         Dataset({"input": x}, {"output": bad}, **names),
-        Dataset({"input": x}, {"output": bad}, rows, **names),
+        Dataset({"input": x}, {"output": bad}, rows=rows, **names),
     ):
         with pytest.raises(modnet.DataError, match=f"^{expected}.* found 7 in row 21 \\(line 22\\)"):
             modnet.train(modnet.build(SPEC), arrays, epochs=1)
@@ -204,7 +203,7 @@ def test_data_from_a_file_are_called_as_the_file_is_and_its_rows_are():
         with pytest.raises(modnet.DataError, match=f"^{expected}.* found 7 in row 21 \\(line 22\\)"):
             modnet.evaluate(modnet.build(SPEC), arrays)
     x[20, 0] = np.nan
-    arrays = Dataset({"input": x}, {"output": y}, rows, **names)
+    arrays = Dataset({"input": x}, {"output": y}, rows=rows, **names)
     refused('points.csv: input "input" holds nan in row 21 (line 22), so the loss is not finite', arrays)
 
 
@@ -256,7 +255,7 @@ def test_looking_over_takes_little_memory_beside_the_data():
     network = modnet.build({**spec, "training": {"loss": "mse"}})
     x = np.ones((100_000, 100), np.float32)
     objective = Objective(network, network.card.training)
-    batches = ArrayBatches([x], {"output": x}, None, 1000)
+    batches = Dataset({"input": x}, {"output": x}).batches(1000)
     evaluation = Evaluation(network, objective)
     tracemalloc.start()
     try:

@@ -18,7 +18,7 @@ import numpy as np
 from modnet.engine.build import build
 from modnet.errors import BrokenPlugin, ModnetError
 from modnet.kinds.callback import Callback
-from modnet.plugins.hooks import PluginManager, hookimpl
+from modnet.plugins.hooks import PluginManager, events_of, hookimpl
 from modnet.testing.contract import Broken, NotApplicable, Rules, raised
 from modnet.testing.rules import component as of_component
 from modnet.testing.rules.component import GlobalNumbers
@@ -45,6 +45,7 @@ class Trial(of_component.Trial):
         at: int = STOP,
         validation: float = 0.25,
         alone: bool = False,
+        beside: bool = False,
     ) -> Result:
         """What comes of a short run with the callback, its output unseen.
 
@@ -55,6 +56,7 @@ class Trial(of_component.Trial):
             resume: the checkpoint from which the run goes on.
             validation: the share of samples for it.
             alone: whether the run does without the callback.
+            beside: whether another run with the callback is made while this one is in its second step.
         """
         from modnet.training.checkpoint import write
         from modnet.training.train import train
@@ -64,20 +66,28 @@ class Trial(of_component.Trial):
         rng = np.random.default_rng(0)
         x, y = rng.standard_normal((24, 2)), rng.integers(0, 2, 24)
         seen: dict[str, Any] = {}
+        trial, component = self, self.component
 
         class Probe(Callback):
             """Stops the run, and takes the states of all callbacks as it ends."""
 
+            def modnet_training_started(self, run: Any) -> None:
+                seen["member"] = next(
+                    (run.joined[name] for name, other in run.callbacks.items() if other is component), None
+                )
+
             @hookimpl(trylast=True)
             def modnet_step_ended(self, run: Any) -> None:
                 seen["step"] = run.step
+                if beside and run.step == 2:
+                    seen["beside"] = trial.train(seed=seed)
                 if checkpoint and run.step == at:
                     write(run, checkpoint)
                     run.stop("the probe has seen enough")
 
             @hookimpl(trylast=True)
             def modnet_training_ended(self, run: Any) -> None:
-                seen["states"] = run.states
+                seen["states"] = run.states()
                 seen["order"] = run.order.bit_generator.state
 
         with contextlib.ExitStack() as stack:
@@ -107,7 +117,8 @@ class Trial(of_component.Trial):
             **{f"the history of {name}": np.asarray(values) for name, values in history.items()},
         }
         touched = [name for name, value in before.items() if not is_same(value, after[name])]
-        return Result(results, seen.get("states", {}), seen.get("order"), touched)
+        states, order = seen.get("states", {}), seen.get("order")
+        return Result(results, states, order, touched, seen.get("member"), seen.get("beside"))
 
 
 def _surroundings() -> dict[str, Any]:
@@ -129,12 +140,16 @@ class Result:
         states: the callbacks' own.
         order: the state of the generator that draws the order of samples, at the end.
         touched: what of the process the run has changed.
+        member: what took part for the callback.
+        beside: the result of the run that was made within this one, or None.
     """
 
     results: dict[str, Any]
     states: dict[str, dict[str, Any]]
     order: Any
     touched: list[str]
+    member: object
+    beside: Result | None
 
     def values(self) -> dict[str, Any]:
         """The results, and each value of a state."""
@@ -169,18 +184,14 @@ def shown(value: Any) -> str:
 )
 def events(trial: Trial) -> str:
     callback = trial.component
-    own = [
-        name
-        for name in dir(type(callback))
-        if name.startswith("modnet_") and getattr(type(callback), name) is not getattr(Callback, name, None)
-    ]
-    if not own:
+    own = events_of(callback)
+    if not own and type(callback).join is Callback.join:
         raise Broken("it implements no event")
     try:
-        PluginManager().join(callback, callback.type)
+        PluginManager().join_run(callback, callback.type)
     except BrokenPlugin as error:
         raise Broken(str(error)) from None
-    return ", ".join(own)
+    return ", ".join(own) or "those of what join gives"
 
 
 @RULES.rule("runs", "A run with it has to come to its end.", after=("events", "named"))
@@ -198,6 +209,8 @@ def runs(trial: Trial) -> str:
         pass
     except Exception as error:
         raise Broken(f"in a run without validation: {raised(error)}") from None
+    if not events_of(result.member):
+        raise Broken(f"join gives an object ({type(result.member).__name__}) with 0 events")
     return f"{EPOCHS} epochs"
 
 
@@ -234,7 +247,8 @@ def leaves_others_alone(trial: Trial) -> str:
 
 @RULES.rule(
     "plain state",
-    "run.state_of(self) holds numbers, text, arrays, lists, tuples and dicts with text as keys: checkpoints save it.",
+    "state() gives a dict of numbers, text, arrays, lists, tuples and dicts with text as keys: checkpoints save it. "
+    "restore(state) takes the same over.",
     after=("events", "runs"),
 )
 def plain_state(trial: Trial) -> str:
@@ -247,6 +261,13 @@ def plain_state(trial: Trial) -> str:
             except Broken as fault:
                 raise Broken(f"state of {name}, {key}: {fault}") from None
             found += 1
+    member: Any = trial.first.member
+    if callable(getattr(member, "state", None)):
+        before = copied(member.state())
+        fresh: Any = trial.train().member
+        fresh.restore(copied(before))
+        if not is_same(fresh.state(), before):
+            raise Broken("restore(state) and then state() give something else than that state")
     return f"{found} values"
 
 
@@ -267,9 +288,34 @@ def same_seed(trial: Trial) -> str:
 
 
 @RULES.rule(
+    "runs side by side",
+    "One callback takes part in several runs, also at once: keep what a run changes in an object that join(run) makes "
+    "for it, and nothing on the class or in the module.",
+    after=("events", "runs", "same seed, same bytes"),
+)
+def side_by_side(trial: Trial) -> str:
+    alone, both = trial.train(seed=5), trial.train(seed=5, beside=True)
+    again = trial.train(seed=6)
+    if alone.member is both.member and alone.member is not trial.component:
+        raise Broken("join gives one and the same object to 2 runs")
+    if both.beside is None:
+        raise NotApplicable("it stops the run before another could begin beside it")
+    for name, value in alone.values().items():
+        if not is_same(value, again.values().get(name)):
+            continue  # what is another one each time, such as a clock's, says nothing
+        for what, found in (("a run", both), ("the run within it", both.beside)):
+            if not is_same(value, found.values().get(name)):
+                raise Broken(
+                    f"of two runs at once: {name} of {what} is {shown(found.values().get(name))}; alone it is "
+                    f"{shown(value)}"
+                )
+    return f"a run within another, {both.beside.results['the number of steps']} steps"
+
+
+@RULES.rule(
     "goes on as if never stopped",
     "A run that goes on from a checkpoint calls modnet_training_started once more: keep what lasts in "
-    'run.state_of(self), begin it with state.setdefault("mean", 0.0), draw from run.noise, keep nothing elsewhere.',
+    "the object that join gives, save it by state() and restore(state), draw from run.noise, keep nothing elsewhere.",
     after=("events", "runs", "plain state", "same seed, same bytes"),
 )
 def resumes(trial: Trial) -> str:

@@ -16,8 +16,9 @@ from typing import Any
 import numpy as np
 
 from modnet.arrays import Array, Shape
-from modnet.configuration.checker import Checker
+from modnet.configuration.checker import ComponentOf
 from modnet.configuration.fields import Configuration
+from modnet.configuration.reading import Reading
 from modnet.errors import PluginError, SpecError
 from modnet.kinds import KINDS
 from modnet.kinds.component import Component
@@ -279,10 +280,10 @@ def read(trial: Trial, plain: Any) -> Any:
     """
     from modnet.specs.components import ComponentReader
 
-    checker = Checker(ComponentReader(trial.registry))
-    found = checker.value(KINDS[trial.component.kind], plain, (trial.component.type,))
+    reading = Reading(ComponentReader(trial.registry))
+    found = reading.value(ComponentOf(KINDS[trial.component.kind]), plain, (trial.component.type,))
     try:
-        checker.raise_problems()
+        reading.raise_problems()
     except SpecError as error:
         raise Broken(f"its own plain values are refused: {error}") from None
     return found
@@ -305,13 +306,13 @@ def json_schema(trial: Trial) -> str:
     for error in whole.iter_errors(trial.component.plain()):
         raise Broken(f"the schema refuses its own plain values: {error.message}")
     tried = 0
-    for name, declared in cls.__fields__.items():
+    for name, checker in cls.checkers().items():
         validator = jsonschema.Draft202012Validator({"$defs": trial.definitions, **trial.schema["properties"][name]})
         for probe in PROBES:
-            checker = Checker(ComponentReader(trial.registry))
-            checker.value(cls.hints()[name], probe, (name,), declared)
+            reading = Reading(ComponentReader(trial.registry))
+            reading.value(checker, probe, (name,))
             tried += 1
-            if validator.is_valid(probe) == bool(checker.problems):
-                verdicts = ("refuses", "accepts") if checker.problems else ("accepts", "refuses")
+            if validator.is_valid(probe) == bool(reading.problems):
+                verdicts = ("refuses", "accepts") if reading.problems else ("accepts", "refuses")
                 raise Broken(f"{name} = {show(probe)}: the spec reader {verdicts[0]} it, the schema {verdicts[1]} it")
     return f"{tried} values"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -9,6 +10,7 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from modnet.arrays import Array
+from modnet.engine.parameters import laid_out
 from modnet.kinds.optimizer import Chunk, Optimizer, Step
 from modnet.testing.contract import Broken, Rules
 from modnet.testing.rules import component as of_component
@@ -18,6 +20,9 @@ from modnet.testing.rules.rounding import ROWS, SINGLE
 RULES = Rules()
 
 SIZE, STEPS = 64, 12
+
+SHAPES = ((6, 7), (2, 3, 2), (10,))
+"""The parameters of which an optimizer that works by parameter is given SIZE numbers."""
 
 GRADIENTS = (1.0, 1e-8, 1e-25, 1e8)
 """Factors of gradients with which both dtypes are tried."""
@@ -29,6 +34,11 @@ LARGEST_DIFFERENCE = 1e-3
 """Of what steps in float32 change, relative to the greatest change: moments add up, and quotients of small ones feel
 rounding more than their terms.
 """
+
+
+def parameters(size: int) -> Sequence[tuple[int, ...]]:
+    """The shapes of parameters with so many numbers together."""
+    return SHAPES if size == SIZE else ((size,),) if size else ()
 
 
 class State:
@@ -50,7 +60,7 @@ class State:
         decay: float | None = None,
         factor: float = 1.0,
     ) -> None:
-        """A step in pieces that end at `cuts`; a random gradient is multiplied by `factor`."""
+        """A step in pieces that end at `cuts`, or by parameter; a random gradient is multiplied by `factor`."""
         optimizer, dtype = self.optimizer, self.parameter.dtype
         if gradient is None:
             # Rounded, so that both dtypes see the same numbers.
@@ -63,10 +73,14 @@ class State:
             optimizer.learning_rate if rate is None else rate,
             optimizer.weight_decay if decay is None else decay,
         )
-        for start, end in zip((0, *cuts), (*cuts, gradient.size), strict=True):
-            scratch = [np.full(end - start, scratch_fill, dtype) for _ in range(optimizer.scratch)]
-            slots = [slot[start:end] for slot in self.slots]
-            optimizer.update(Chunk(self.parameter[start:end], gradient[start:end], slots, scratch), step)
+        shapes = parameters(gradient.size)
+        if not optimizer.by_parameter:
+            shapes = [(end - start,) for start, end in zip((0, *cuts), (*cuts, gradient.size), strict=True)]
+        for _, offset, shape in laid_out(("", shape) for shape in shapes):
+            part = slice(offset, offset + math.prod(shape))
+            arrays = [array[part].reshape(shape) for array in (self.parameter, gradient, *self.slots)]
+            scratch = [np.full(shape, scratch_fill, dtype) for _ in range(optimizer.scratch)]
+            optimizer.update(Chunk(arrays[0], arrays[1], arrays[2:], scratch), step)
 
 
 class Trial(of_component.Trial):
@@ -136,10 +150,13 @@ def nothing_hidden(trial: Trial) -> str:
 
 @RULES.rule(
     "chunks",
-    "Every element is treated by itself: no norms or means over what is given, which is a part of the parameters only.",
+    "Every element is treated by itself: no norms or means over what is given, which is a part of the parameters only. "
+    "With by_parameter = True update is given whole parameters, of any shape, and treats each one by itself.",
     after=("runs", "nothing hidden"),
 )
 def chunks(trial: Trial) -> str:
+    if trial.component.by_parameter:
+        return _by_parameter(trial)
     whole = trial.after()
     for cuts in ((SIZE // 2,), (1, 7, SIZE - 3)):
         found = trial.after(cuts=cuts)
@@ -149,6 +166,30 @@ def chunks(trial: Trial) -> str:
         found = trial.after(3, size=ROWS, cuts=ends)
         same(found.parameter, whole.parameter, f"{ROWS} numbers, after 3 steps in {len(ends) + 1} chunks")
     return f"1, 2 and 4 chunks; {ROWS} numbers in 2 and {ROWS // 64 + 1}"
+
+
+def _by_parameter(trial: Trial) -> str:
+    """Parameters of many shapes, once one after the other and once in the opposite order."""
+    optimizer = trial.component
+    shapes = [(), (1,), (7,), (1, 1), (3, 1), (1, 4), (5, 2), (2, 5), (3, 2, 4), (2, 1, 3, 2), (2, 1, 1, 2, 3)]
+
+    def after(order: Sequence[int]) -> dict[int, Array]:
+        found = {n: np.random.default_rng(n).standard_normal(shapes[n]) for n in order}
+        slots = {n: [np.zeros(shapes[n]) for _ in optimizer.slots] for n in order}
+        for number in range(1, STEPS + 1):
+            for n in order:
+                gradient = np.random.default_rng([n, number]).standard_normal(shapes[n])
+                scratch = [np.zeros(shapes[n]) for _ in range(optimizer.scratch)]
+                step = Step(number, optimizer.learning_rate, optimizer.weight_decay)
+                optimizer.update(Chunk(found[n], np.asarray(gradient), slots[n], scratch), step)
+        return found
+
+    forwards, backwards = after(range(len(shapes))), after(range(len(shapes))[::-1])
+    for n, shape in enumerate(shapes):
+        if not np.isfinite(forwards[n]).all():
+            raise Broken(f"a parameter of shape {shape} is not finite after {STEPS} steps")
+        same(backwards[n], forwards[n], f"a parameter of shape {shape}, with the others in the opposite order")
+    return f"parameters of {len(shapes)} shapes, in two orders"
 
 
 @RULES.rule(
@@ -176,8 +217,10 @@ def memory(trial: Trial) -> str:
 
     size = 1 << 15
     state = State(trial.component, size=size)
-    scratch = [np.zeros(size) for _ in range(trial.component.scratch)]
-    chunk = Chunk(state.parameter, state.rng.standard_normal(size), state.slots, scratch)
+    shape = (size >> 8, 1 << 8) if trial.component.by_parameter else (size,)
+    arrays = [state.parameter, state.rng.standard_normal(size), *state.slots]
+    arrays = [array.reshape(shape) for array in arrays]
+    chunk = Chunk(arrays[0], arrays[1], arrays[2:], [np.zeros(shape) for _ in range(trial.component.scratch)])
     rates = (trial.component.learning_rate, trial.component.weight_decay)
     trial.component.update(chunk, Step(1, *rates))
     started = not tracemalloc.is_tracing()
@@ -332,6 +375,8 @@ def _check_amount(trial: Trial) -> None:
         "taken off, by the schedule's factor alone": first * (1 - decay) - first,
         "added to the gradient": added.parameter - first,
     }
+    if trial.component.by_parameter and _shrinks(found, first):
+        return
     if not any(np.allclose(found, expected, rtol=1e-3, atol=1e-12) for expected in allowed.values()):
         raise Broken(
             f"a first step with a decay of {decay}, a rate of {rate:g} and no gradient shrinks parameters by "
@@ -339,6 +384,13 @@ def _check_amount(trial: Trial) -> None:
             f"gradient of {decay} times "
             f"the parameter does, {np.abs(allowed['added to the gradient']).sum() / np.abs(first).sum():.4g}"
         )
+
+
+def _shrinks(change: Array, first: Array) -> bool:
+    """Whether each parameter shrinks as a whole: where a step is as long as the parameter, the decay says no more."""
+    shares = change / first
+    parts = np.split(shares, np.cumsum([math.prod(shape) for shape in parameters(first.size)])[:-1])
+    return all(part.min() > -1 and part.max() < 0 and np.ptp(part) < 1e-6 for part in parts)
 
 
 @RULES.rule(

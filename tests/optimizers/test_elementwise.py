@@ -1,4 +1,4 @@
-"""Optimizers step as their papers and torch.optim do, on flat arrays cut into chunks."""
+"""Optimizers that treat each element by itself step as their papers and torch.optim do, on chunks of a flat array."""
 
 import numpy as np
 import pytest

@@ -1,0 +1,21 @@
+"""Data files as a command takes them: what plugins can read too, and what a model knows of its columns."""
+
+from __future__ import annotations
+
+import sys
+
+from modnet.data.dataset import Dataset
+from modnet.data.files import read_table
+from modnet.data.read import loader_for
+from modnet.engine.network import Network
+from modnet.errors import DataError
+
+
+def read_data(network: Network, data: str, *, targets: bool) -> Dataset:
+    """The rows of a data file, or of a table on standard input for "-", as the network takes them."""
+    if data == "-":
+        if network.card.schema is None:
+            raise DataError("standard input: expected a file with arrays: the model knows no columns")
+        dataset: Dataset = network.card.schema.encode(read_table(sys.stdin.buffer), targets)
+        return dataset
+    return loader_for(network).load_source(data, network.card.schema, targets=targets)[0]

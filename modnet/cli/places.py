@@ -1,0 +1,58 @@
+"""Whether a file can be put where a command is told to put it: looked at before any work is done."""
+
+from __future__ import annotations
+
+import errno
+import os
+import tempfile
+from pathlib import Path
+
+from modnet.errors import ModelFileError, ModnetError, NotAModelFile
+from modnet.model.reader import read_header
+
+
+def check_place(path: Path) -> None:
+    """Checks, before any work is done, that a file can be put there.
+
+    Raises:
+        ModnetError: it is a folder, there is no such folder around it, that may not be written to, or the name is too
+            long.
+    """
+    try:
+        path.lstat()
+    except OSError as error:
+        if error.errno == errno.ENAMETOOLONG:
+            raise ModnetError(f"{path}: this name is too long; choose another with -o") from None
+    if path.is_dir():
+        raise ModnetError(f"{path}: this is a folder; name a file in it with -o")
+    folder = Path(os.path.realpath(path)).parent if path.is_symlink() else path.parent
+    if not folder.is_dir():
+        raise ModnetError(f"{path}: there is no folder {folder}; make it, or choose another file with -o")
+    try:
+        # What may be written to is known by writing: there are read-only file systems, quotas and attributes.
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise ModnetError(
+            f"{path}: the folder {folder} may not be written to ({reason}); choose another file with -o"
+        ) from None
+
+
+def check_output(path: Path) -> None:
+    """Checks, before any work is done, that a model file can be written there.
+
+    Raises:
+        ModnetError: there is no such folder, it may not be written to, or another kind of file is in the way.
+    """
+    check_place(path)
+    if path.exists() and (not path.is_file() or path.stat().st_size):
+        try:
+            read_header(path)
+        except NotAModelFile as error:
+            found = error.what.partition("; ")[0]
+            raise NotAModelFile(
+                path, f"{found}, not a model file; it is not overwritten: choose another file with -o"
+            ) from None
+        except ModelFileError:
+            pass  # damaged, or of another version: it was a model file

@@ -1,0 +1,60 @@
+"""Named arrays of one or two files, and which of them a network's inputs and outputs are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from modnet.arrays import Array
+from modnet.data.table import shorten
+from modnet.errors import DataError
+from modnet.words import show
+
+
+@dataclass(frozen=True)
+class NamedArrays:
+    """Named arrays of one or two files."""
+
+    name: str
+    arrays: Mapping[str, Array]
+
+    def listing(self) -> str:
+        return shorten(f"{key} {array.shape}" for key, array in self.arrays.items())
+
+    def keys_for(self, names: Sequence[str], short: str, noun: str) -> dict[str, str]:
+        """Name of a network's input or output -> that of its array."""
+        if len(names) == 1 and names[0] not in self.arrays and short in self.arrays:
+            return {names[0]: short}
+        for name in names:
+            if name not in self.arrays:
+                expected = " or ".join(map(show, dict.fromkeys((name, short) if len(names) == 1 else (name,))))
+                raise DataError(
+                    f"{self.name}: no array for the network's {noun} {show(name)}: "
+                    f"expected {expected}, found {self.listing() or 'none'}"
+                )
+        return {name: name for name in names}
+
+    def check(self, keys: Iterable[str], empty: bool = False) -> None:
+        """Checks that these arrays have rows, at least one unless they may be `empty`, and equally many."""
+        first = ""
+        for key in keys:
+            array = self.arrays[key]
+            if array.ndim == 0 or (len(array) == 0 and not empty):
+                raise DataError(f"{self.name}: {key} has shape {array.shape}; expected rows")
+            if not first:
+                first = key
+            elif len(array) != len(self.arrays[first]):
+                raise DataError(
+                    f"{self.name}: {first} has {len(self.arrays[first]):,} rows, {key} has {len(array):,}; "
+                    "expected as many of each"
+                )
+
+    def check_numbers(self, key: str) -> None:
+        """Checks that an array holds numbers.
+
+        Raises:
+            DataError: it does not.
+        """
+        dtype = self.arrays[key].dtype
+        if dtype.kind not in "biuf":
+            raise DataError(f"{self.name}: {key} holds {dtype}; expected numbers")

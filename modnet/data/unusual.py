@@ -1,0 +1,166 @@
+"""Rows that stand out: with numbers that are not finite, very large, or the smallest or greatest of all."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from modnet.arrays import Array
+from modnet.data.dataset import Dataset
+from modnet.words import show
+
+PIECE = 1 << 20
+"""About as many bytes are looked at together."""
+
+MOST_LOOKED_AT = 4 << 20
+"""In so many bytes of a target its extremes are looked for; the loss itself has looked at all of them."""
+
+LARGE = 1e15
+"""Smaller numbers cannot be what makes another type, or a sum of squares, overflow."""
+
+MOST_MAPPED = 64 << 20
+"""A mapped file with more bytes is not read for this."""
+
+
+def unusual_rows(dataset: Dataset, input_dtypes: Sequence[np.dtype[Any]]) -> Iterator[int]:
+    """The rows with the most unusual inputs and targets, of those that have a weight; some may come twice.
+
+    If a network, a loss or a metric cannot take some row, it is most likely one of these: those with numbers that are
+    not finite or very large, and of ids and targets those with the smallest and the greatest.
+
+    Args:
+        input_dtypes: what the inputs will be converted to.
+    """
+    for array, dtype in zip(dataset.inputs.values(), input_dtypes, strict=True):
+        yield from _not_finite_or_large(array, dataset)
+        if dtype.kind == "i":
+            looks = [_itself, _fraction] if array.dtype.kind == "f" else [_itself]
+            yield from _extreme_rows(array, dataset, looks, len(dataset))
+    for target in dataset.targets.values():
+        yield from _not_finite_or_large(target, dataset)
+        looks = [_itself, _magnitude]
+        looks += [_fraction] if target.dtype.kind == "f" else []
+        looks += [_totals] if target.ndim > 1 else []
+        yield from _extreme_rows(target, dataset, looks, MOST_LOOKED_AT // _width(target))
+
+
+def what_is_not_finite(dataset: Dataset, row: int) -> str:
+    """Which array of a row, counted in the arrays, holds nan or an infinite number, or ""."""
+    named = {f"input {show(name)}": array for name, array in dataset.inputs.items()}
+    named |= {f"the target of {show(name)}": array for name, array in dataset.targets.items()}
+    for name, array in named.items():
+        if array.dtype.kind == "f" and not np.isfinite(array[row]).all():
+            return f"{name} holds {'nan' if np.isnan(array[row]).any() else 'an infinite number'}"
+    return ""
+
+
+def _not_finite_or_large(array: Array, dataset: Dataset) -> list[int]:
+    """The first row with a number that is not finite, and that with the greatest where there are very large ones.
+
+    The array is gone through where it lies, whichever of its rows are wanted, with one product for each piece.
+    """
+    if array.dtype.kind != "f" or _is_large_file(array):
+        return []
+    size = max(1, PIECE // _width(array))
+    wanted = None
+    first: list[int] = []
+    greatest: list[int] = []
+    largest = LARGE
+    for start in range(0, len(array), size):
+        piece = array[start : start + size]
+        with np.errstate(all="ignore"):
+            if np.vdot(piece, piece) < LARGE**2:
+                continue
+        if wanted is None:
+            wanted = _wanted(dataset)
+        peaks = np.abs(piece).reshape(len(piece), -1).max(axis=1)
+        peaks[~wanted[start : start + size]] = 0
+        if not first and not (finite := np.isfinite(peaks)).all():
+            first = [start + int(finite.argmin())]
+        peaks[~np.isfinite(peaks)] = 0
+        if peaks.max() > largest:
+            largest, greatest = peaks.max(), [start + int(peaks.argmax())]
+    return first + greatest
+
+
+def _wanted(dataset: Dataset) -> Array:
+    """For each row of the arrays whether it belongs to the data, and has a weight."""
+    wanted = np.zeros(len(next(iter(dataset.inputs.values()))), np.bool_)
+    wanted[slice(None) if dataset.rows is None else dataset.rows] = True
+    if dataset.weights is not None:
+        wanted &= dataset.weights.reshape(len(wanted), -1).any(axis=1)
+    return wanted
+
+
+def _extreme_rows(
+    array: Array, dataset: Dataset, looks: Sequence[Callable[[Array], Array]], most: int
+) -> Iterable[int]:
+    """Of the first `most` rows those for which one of the looks gives the smallest and the greatest number."""
+    if _is_large_file(array):
+        return ()
+    size, end = max(1, PIECE // _width(array)), min(most, len(dataset))
+    found: dict[tuple[int, int], tuple[float, int]] = {}
+    for start in range(0, end, size):
+        chosen = slice(start, min(start + size, end))
+        rows = None if dataset.rows is None else dataset.rows[chosen]
+        piece = array[chosen] if rows is None else array[rows]
+        if not piece.size:
+            continue
+        for number, look in enumerate(looks):
+            for sign, (value, row) in enumerate(_ends(look(piece))):
+                place = start + row if rows is None else int(rows[row])
+                key, rank = (number, sign), value if sign else -value
+                if dataset.weights is not None and not np.any(dataset.weights[place]):
+                    continue
+                if key not in found or rank > found[key][0]:
+                    found[key] = rank, place
+    return {place for _, place in found.values()}
+
+
+def _is_large_file(array: Array) -> bool:
+    return isinstance(array, np.memmap) and array.nbytes > MOST_MAPPED
+
+
+def _width(array: Array) -> int:
+    """The bytes of a row."""
+    return max(1, array.nbytes // max(1, len(array)))
+
+
+def extremes(array: Array) -> Iterable[int]:
+    """The rows with the smallest and the greatest number; one with nan is both."""
+    return {row for _, row in _ends(array)} if array.size else ()
+
+
+def _ends(array: Array) -> Iterator[tuple[float, int]]:
+    """The smallest and the greatest number, each with its row; nan is both."""
+    width = array.size // len(array)
+    for position in (int(array.argmin()), int(array.argmax())):
+        yield (
+            float(array.reshape(-1)[position]) if array.flags.c_contiguous else float(array.flat[position]),
+            (position // width),
+        )
+
+
+def _itself(array: Array) -> Array:
+    return array
+
+
+def _magnitude(array: Array) -> Array:
+    found: Array = np.abs(array)
+    return found
+
+
+def _fraction(array: Array) -> Array:
+    """How far numbers are from whole ones."""
+    with np.errstate(invalid="ignore"):
+        found: Array = np.abs(array - np.rint(array))
+    return found
+
+
+def _totals(array: Array) -> Array:
+    """The sums along the last axis, of which one-hot rows have 1."""
+    with np.errstate(all="ignore"):
+        found: Array = np.add.reduce(array, axis=-1)
+    return found

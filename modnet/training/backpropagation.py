@@ -1,0 +1,89 @@
+"""The loss of batches, and its gradient for the parameters."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from modnet.arrays import Array
+from modnet.data.batches import Batch
+from modnet.engine.network import Network
+from modnet.engine.passes import Pass
+from modnet.plugins.kernels import NUMPY_ONLY, Kernels
+from modnet.training.objective import Objective, Penalty
+from modnet.training.tally import Tally
+
+
+class Backpropagation:
+    """Sends batches forward and backward through a network in training.
+
+    Between `begin` and `finish` there may be one batch or several. The gradients of several are averaged, each batch
+    with the sum of its samples' weights, so that they are those of one batch with all of these samples (but for what
+    layers such as `batch_norm` take from the whole batch).
+
+    Attributes:
+        gradients: those of the loss for the parameters, with the parameters' layout, after `finish`.
+        penalty: of the last `finish`, as it is in the mean over its batches.
+        counted: how many of the batches since `begin` had something with a weight.
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        objective: Objective,
+        noise: np.random.Generator,
+        kernels: Kernels = NUMPY_ONLY,
+        several: bool = False,
+    ) -> None:
+        self.objective = objective
+        self.gradients = network.parameters.like()
+        self.pass_ = Pass(
+            network, objective.wanted, training=True, gradients=self.gradients, rng=noise, kernels=kernels
+        )
+        self._regularization = Penalty(network, self.gradients, objective.reached)
+        self._sum: Array | None = np.zeros_like(self.gradients.flat) if several else None
+        self.begin()
+
+    def begin(self) -> None:
+        """Forgets the batches before."""
+        self.penalty, self.counted = 0.0, 0
+        self._loss, self._weight = 0.0, 0.0
+        if self._sum is not None:
+            self._sum.fill(0)
+
+    def add(self, batch: Batch, tally: Tally) -> float | None:
+        """Takes a batch in; its losses and metrics are added to `tally`.
+
+        Returns:
+            Its loss without penalties, None where nothing in it has a weight. One that is not finite is not taken in.
+        """
+        if not batch.counts():
+            return None
+        before = 0.0 if self._sum is None else tally.weight()
+        values = self.pass_.forward(batch.inputs)
+        loss, slopes = self.objective.measure(values, batch, tally, self.pass_.wanted_masks())
+        if not slopes:
+            return None
+        if math.isfinite(loss):
+            self.pass_.backward(slopes)
+            self._take(loss, before, tally)
+        return loss
+
+    def _take(self, loss: float, before: float, tally: Tally) -> None:
+        self.counted += 1
+        if self._sum is None:
+            self._loss = loss
+            return
+        weight = tally.weight() - before
+        self._sum += self.gradients.flat * weight
+        self._loss += loss * weight
+        self._weight += weight
+
+    def finish(self) -> float:
+        """Completes the gradients; gives the loss with penalties."""
+        if self._sum is not None and self.counted:
+            np.divide(self._sum, self._weight, out=self.gradients.flat)
+            self._loss /= self._weight
+        self.penalty += self._regularization.add()
+        return self._loss + self.penalty

@@ -1,0 +1,91 @@
+"""Numbers that are no longer finite: where they arose, and what to do about it."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from modnet.data.batches import Batch
+from modnet.engine.network import Network
+from modnet.engine.passes import Pass
+from modnet.errors import Diverged
+from modnet.words import show
+
+
+@dataclass(frozen=True)
+class Divergence:
+    """Says where a training has diverged.
+
+    Attributes:
+        network: what is trained.
+        learning_rate: the optimizer's own, without a schedule.
+        clipped: whether the norm of the gradient is limited.
+    """
+
+    network: Network
+    learning_rate: float
+    clipped: bool
+
+    def check_parameters(self, step: int, epoch: int) -> None:
+        """The loss tells of the parameters before a step; after an epoch's last one they are looked at themselves.
+
+        Raises:
+            Diverged: a parameter or a number of the state is not finite.
+        """
+        for array in (self.network.parameters, self.network.state):
+            if not np.isfinite(array.flat).all():
+                name = next(name for name, view in array.items() if not np.isfinite(view).all())
+                what = f"{name} became nan or infinite by step {step} (epoch {epoch})"
+                raise Diverged(f"{what}\n  {self._advice()}", step, epoch, name.rpartition(".")[0])
+
+    def of_validation(self, loss: float, step: int, epoch: int) -> Diverged:
+        """The error for a loss of the validation that is not finite."""
+        what = f"validation loss became {loss} after step {step} (epoch {epoch})"
+        advice = f"{self._advice()}, and look for values that are not finite in the data"
+        return Diverged(f"{what}\n  {advice}", step, epoch, "")
+
+    def of_loss(self, loss: float, pass_: Pass, batch: Batch, step: int, epoch: int) -> Diverged:
+        """The error for the loss of a batch that is not finite.
+
+        Args:
+            pass_: in which the batch has gone forward.
+            step: the number of the step that it would have made.
+        """
+        what = "nan" if math.isnan(loss) else "infinite"
+        where, node = self._first_not_finite(pass_, batch)
+        advice = self._advice()
+        if step == 1:
+            advice = "the weights have not changed yet: scale inputs and targets to numbers of about 1"
+        if not node and "input" in where:
+            advice = "clean the data, or say in [data] what is to be done with missing values"
+        return Diverged(f"loss became {what} at step {step} (epoch {epoch})\n  {where}\n  {advice}", step, epoch, node)
+
+    def _advice(self) -> str:
+        advice = f"try a smaller learning_rate (now {self.learning_rate:g})"
+        return advice if self.clipped else f"{advice} or gradient_clipping = 1.0"
+
+    def _first_not_finite(self, pass_: Pass, batch: Batch) -> tuple[str, str]:
+        """What is the first to hold numbers that are not finite, in words, and its node if it is one."""
+        for name, array in zip(self.network.inputs, batch.inputs, strict=True):
+            if array.dtype.kind == "f" and not np.isfinite(array).all():
+                return f"input {show(name)} of this batch holds values that are not finite", ""
+        for name, target in batch.targets.items():
+            if target.dtype.kind == "f" and not np.isfinite(target).all():
+                return f"the target of {show(name)} in this batch, like an input, holds values that are not finite", ""
+        values = pass_.values()
+        reached = max((float(np.abs(array).max()) for array in batch.inputs if array.size), default=0.0)
+        for node in self.network.graph.nodes:
+            if node.name not in values:
+                continue
+            with np.errstate(all="ignore"):
+                peak = float(np.abs(values[node.name]).max())
+            if not math.isfinite(peak):
+                arrays = self.network.arrays_of(self.network.parameters, node, node.parameters)
+                broken = [name for name, array in arrays.items() if not np.isfinite(array).all()]
+                if broken:
+                    return f"first not finite: {node.name}.{broken[0]}, since the step before", node.name
+                return f"first not finite: output of {node.name}; its input reached {reached:.2g}", node.name
+            reached = peak
+        return f"all outputs of the nodes are finite and reach {reached:.2g}; the loss of them is not", ""

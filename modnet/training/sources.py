@@ -1,0 +1,102 @@
+"""What a run trains on and validates with, from what a caller gives."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from modnet.data.batches import Batches
+from modnet.data.dataset import Dataset, naming
+from modnet.data.split import warn_of_unseen
+from modnet.data.stream import BatchStream
+from modnet.errors import DataError
+from modnet.specs.model import TrainingSpec
+from modnet.training.objective import Objective
+from modnet.training.trial import check_targets
+from modnet.words import show
+
+
+class Given(NamedTuple):
+    """Data as a caller gives them: the arguments of `train` and `evaluate`."""
+
+    x: Any
+    y: Any = None
+    weights: Any = None
+    steps: int | None = None
+
+
+def training_batches(
+    objective: Objective, training: TrainingSpec, given: Given, validation: Any = None
+) -> tuple[Batches, Batches | None]:
+    """What a run trains on, and what it validates with, as far as both can be checked before there is a prediction.
+
+    Args:
+        validation: a fraction of the samples, (x, y), (x, y, weights), or (batches, None).
+
+    Raises:
+        ShapeError, DataError: they are no data, or do not fit the network or a loss.
+    """
+    data = checked_data(objective, given)
+    validating: Dataset | BatchStream | None = None
+    if isinstance(validation, float | int | np.floating) and not isinstance(validation, bool):
+        if isinstance(data, Dataset) and not 0.0 < validation < 1.0:
+            found = float(validation)
+            raise DataError(f"validation: expected a fraction between 0 and 1, or (x, y); found {found}")
+        data, validating = data.split(float(validation), training.seed, objective.label_outputs)
+    elif validation is not None:
+        validating = checked_data(objective, _given_for_validation(validation), "validation")
+    if isinstance(data, Dataset) and isinstance(validating, Dataset):
+        _warn_of_unseen(objective, data, validating)
+    batches = data.batches(training.batch_size)
+    return batches, None if validating is None else evaluation_batches(objective, validating)
+
+
+def _given_for_validation(validation: Any) -> Given:
+    if isinstance(validation, Dataset):
+        return Given(validation)
+    if isinstance(validation, tuple | list) and len(validation) in (2, 3):
+        return Given(*validation)
+    batchwise = callable(validation) or (
+        isinstance(validation, Iterable) and not isinstance(validation, np.ndarray | str | Mapping | tuple)
+    )
+    hint = "; batches of (x, y) are given as validation = (batches, None)" if batchwise else ""
+    raise DataError(f"validation: expected a fraction between 0 and 1, or (x, y); found {show(validation)}{hint}")
+
+
+def _warn_of_unseen(objective: Objective, training: Dataset, validation: Dataset) -> None:
+    """Warns of classes that only the validation has."""
+    for output in training.targets:
+        takes_labels = output in objective.label_outputs
+        trained, validated = (part.labels(output, takes_labels) for part in (training, validation))
+        if trained is not None and validated is not None:
+            schema = objective.network.card.schema
+            names = schema.classes().get(output) if schema else None
+            warn_of_unseen(output, trained, validated, names)
+
+
+def checked_data(objective: Objective, given: Given, name: str = "") -> Dataset | BatchStream:
+    """The data that a caller has given; their targets have been looked at, where they are in memory.
+
+    Args:
+        name: how messages call data that have no name of their own.
+
+    Raises:
+        ShapeError, DataError: they are no data, or do not fit the network or a loss.
+    """
+    with naming((given.x.name if isinstance(given.x, Dataset) else "") or name):
+        data = Dataset.of(
+            objective.network, given.x, given.y, given.weights, outputs=objective.target_outputs, steps=given.steps
+        )
+        if isinstance(data, Dataset):
+            data.batches(1)  # which looks at their number and their weights
+            check_targets(objective, data)
+    return data
+
+
+def evaluation_batches(objective: Objective, data: Dataset | BatchStream, batch_size: int | None = None) -> Batches:
+    """The batches in which data are measured: of as many samples as suit prediction."""
+    if not isinstance(data, Dataset):
+        return data
+    return data.batches(batch_size or objective.network.rows_at_a_time(list(data.inputs.values())))
