@@ -27,8 +27,7 @@ for (const [name, number, offset, shape] of header.views) {
 const sum = (values) => values.reduce((total, value) => total + value, 0);
 let rows = JSON.parse(process.argv[3]);
 const { network: { layers }, nodes } = header.spec;
-const steps = layers.flatMap((layer, number) =>
-  nodes[number].map((name, place) => [name, [layer, layer.activation][place]]));
+const steps = layers.flatMap((layer, i) => nodes[i].map((name, j) => [name, [layer, layer.activation][j]]));
 for (const [name, step] of steps) {
   check(["linear", "relu", "softmax"].includes(step.type) && !step.inputs && !step.shares, JSON.stringify(step));
   const weight = arrays[`parameters ${name}.weight`], bias = arrays[`parameters ${name}.bias`];
