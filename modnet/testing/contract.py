@@ -24,6 +24,7 @@ from modnet.kinds.component import Component, Example
 from modnet.kinds.layer import Layer
 from modnet.kinds.node import Composite
 from modnet.plugins.kernels import Maker
+from modnet.testing.examples import accepted_shapes
 from modnet.words import show
 
 __all__ = ["ContractError", "Report", "Row", "check_component", "check_kernel", "examine", "examine_kernel"]
@@ -32,6 +33,7 @@ Status = Literal["passed", "not applicable", "not examined", "failed"]
 
 MODULES = {
     "composite": ("component", "composite", "process", "unchanged", "engine"),
+    "outputs": ("component", "outputs", "process", "unchanged", "engine"),
     "layer": ("component", "layer", "numbers", "process", "unchanged", "engine"),
     "activation": ("component", "layer", "numbers", "activation", "process", "unchanged", "engine"),
     "loss": ("component", "loss", "unchanged"),
@@ -188,12 +190,19 @@ def examine(component: Component | Example, *input_shapes: Shape) -> Report:
     """The same as `check_component`, but it only reports."""
     example = _tried(component, input_shapes)
     tried = example.component
-    group = "composite" if isinstance(tried, Composite) else tried.kind
+    group = group_of(tried)
     modules = [import_module(f"modnet.testing.rules.{name}") for name in MODULES[group]]
     label = f"{tried.kind} {show(tried.type)} {tried!r}{_on(example)}"
     trial = _trial_of(modules)(example)
     rules = [rule for module in modules for rule in module.RULES]
     return Report(label, tried.kind, tried.type, _rows(rules, trial))
+
+
+def group_of(component: Component) -> str:
+    """Which of `MODULES` examine it."""
+    if isinstance(component, Composite):
+        return "composite"
+    return "outputs" if isinstance(component, Layer) and component.outputs else component.kind
 
 
 def _trial_of(modules: Sequence[Any]) -> Any:
@@ -233,16 +242,10 @@ def examine_kernel(maker: Maker, component: Component | Example, method: str, *i
 
 def _tried(component: Component | Example, input_shapes: tuple[Shape, ...]) -> Example:
     """What to try a component with; shapes are found where a layer is given none, and no data."""
-    example = component if isinstance(component, Example) else Example(component, input_shapes)
     if isinstance(component, Example) and input_shapes:
         raise TypeError("an Example has its input_shapes itself")
-    if isinstance(example.component, Layer) and not example.input_shapes:
-        if example.data is not None:
-            from modnet.testing.given import Given
-
-            return replace(example, input_shapes=Given(example).shapes)
-        from modnet.testing.examples import accepted_shapes
-
+    example = component if isinstance(component, Example) else Example(component, input_shapes)
+    if isinstance(example.component, Layer) and not example.input_shapes and example.data is None:
         return replace(example, input_shapes=next(accepted_shapes(example.component), ()))
     return example
 

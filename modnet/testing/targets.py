@@ -120,6 +120,10 @@ FORMS = (
 )
 
 
+PREDICTIONS = (FORMS[0], FORMS[3], FORMS[4])
+"""A form for each kind of predictions: any numbers, rows of probabilities, chances."""
+
+
 WHOLE = ("uint8", "int16", "int32", "int64")
 """The dtypes in which tables and images have their whole numbers."""
 
@@ -142,33 +146,40 @@ def of_whole_numbers(case: Case, batch: int) -> Iterator[tuple[Array, Array, str
             yield prediction, target, dtype
 
 
-def cases(shapes: Sequence[Shape], try_out: Callable[[Array, Array], bool], given: Given | None = None) -> list[Case]:
+def cases(
+    shapes: Sequence[Shape],
+    try_out: Callable[[Array, Array], bool],
+    given: Given | None = None,
+    needs_target: bool = True,
+) -> list[Case]:
     """The cases that a component accepts.
 
     Args:
         shapes: those of prediction and target, or none.
         try_out: whether it takes a prediction and a target; an error is a no.
         given: the author's own predictions and targets, which it has to take.
+        needs_target: whether the target matters; else one form for each kind of predictions is enough.
 
     Raises:
         Broken: there are none.
     """
     if given is not None:
-        return [_own(given, try_out)]
-    found = list(_accepted(shapes, try_out))
+        return [_own(given, try_out, needs_target)]
+    found = list(_accepted(shapes, try_out, FORMS if needs_target else PREDICTIONS))
     if not found:
         tried = f"the {len(FORMS)} kinds of predictions and targets that were tried"
         raise Broken(f"it takes none of {tried}, for {shapes or SHAPES}")
     return found
 
 
-def _own(given: Given, try_out: Callable[[Array, Array], bool]) -> Case:
+def _own(given: Given, try_out: Callable[[Array, Array], bool], needs_target: bool) -> Case:
     """The case of the author's own data; what the component raises for them is raised."""
 
     def make(rng: np.random.Generator, shape: tuple[int, ...]) -> tuple[Array, Array]:
         (prediction,), target = given.rows(shape[0], int(rng.integers(1 << 16)))
-        if target is None:
+        if target is None and needs_target:
             raise Broken("the data of its example have no target: (x, y) is prediction and target")
+        target = prediction if target is None else target
         return prediction.astype(np.float64), target.astype(np.float64) if target.dtype.kind == "f" else target
 
     case = Case(Form("data of its example", make, own=True), given.shapes[0])
@@ -177,10 +188,12 @@ def _own(given: Given, try_out: Callable[[Array, Array], bool]) -> Case:
     return case
 
 
-def _accepted(shapes: Sequence[Shape], try_out: Callable[[Array, Array], bool]) -> Iterator[Case]:
+def _accepted(
+    shapes: Sequence[Shape], try_out: Callable[[Array, Array], bool], forms: Sequence[Form]
+) -> Iterator[Case]:
     predictions = [shapes[0]] if shapes else list(SHAPES)
     for shape in predictions:
-        for form in FORMS:
+        for form in forms:
             case = Case(form, tuple(3 if axis is None else axis for axis in shape))
             if len(shapes) > 1 and not form.classes:
                 wanted = tuple(3 if axis is None else axis for axis in shapes[1])
