@@ -1,5 +1,9 @@
 """The core's own components, in the form in which a plugin's stand in its package metadata."""
 
+from collections.abc import Callable
+from importlib import import_module
+from typing import Any
+
 CORE = "modnet-core"
 
 
@@ -111,3 +115,18 @@ BUILTIN = {
     },
 }
 """The core's own components, in the form in which a plugin's stand in its package metadata."""
+
+
+def lazily(package: str) -> Callable[[str], Any]:
+    """The `__getattr__` of a package of components: each is imported when it is first asked for.
+
+    A model of two layers pays for two.
+    """
+    modules = {cls: module for module, cls in (value.split(":") for value in BUILTIN[package].values())}
+
+    def attribute(name: str) -> Any:
+        if name not in modules:
+            raise AttributeError(f"module {package!r} has no attribute {name!r}")
+        return getattr(import_module(modules[name]), name)
+
+    return attribute
