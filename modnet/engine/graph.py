@@ -127,6 +127,15 @@ class Graph:
                 found.append(node)
         return found[::-1]
 
+    def learning_rates(self) -> dict[str, float]:
+        """Parameter name -> the factor of the learning rate that it is trained with."""
+        return {
+            f"{node.name}.{name}": node.learning_rate
+            for node in self.nodes
+            if node.owner is None
+            for name in node.parameters
+        }
+
     def optional_state(self) -> dict[str, float]:
         """The arrays of state that a file from before may not have -> what each of their elements is then."""
         return {

@@ -389,11 +389,13 @@ class Run:
             self._events.hook.modnet_reduce_gradients(run=self, gradients=gradients.gradients.flat)
             gradients.penalty = penalty
         self.optimization.clip(self.training.gradient_clipping, self.training.gradient_value_clipping)
-        self.learning_rate = self.optimization.optimizer.learning_rate
-        progress = gradients.pass_.progress
-        if self.training.schedule is not None and progress is not None:
-            self.learning_rate *= self.training.schedule.factor(progress)
-        self.optimization.step(self.learning_rate)
+        optimizer, progress = self.optimization.optimizer, gradients.pass_.progress
+        schedules = (self.training.schedule, optimizer.weight_decay_schedule)
+        rate, decay = (
+            1.0 if schedule is None or progress is None else schedule.factor(progress) for schedule in schedules
+        )
+        self.learning_rate = rate * optimizer.learning_rate
+        self.optimization.step(self.learning_rate, decay)
         self.step += 1
 
     def _progress(self) -> Progress:

@@ -204,16 +204,19 @@ def _go_on(run: Run, resume: str | PathLike[str]) -> bool:
 
 def _check_schedule(run: Run) -> None:
     """Refuses a schedule that moves within the first epoch of a stream whose length is unknown."""
-    schedule = run.training.schedule
-    if schedule is None or run.batches_per_epoch is not None or run.epoch > 1:
+    if run.batches_per_epoch is not None or run.epoch > 1:
         return
     course = [Progress(part / PARTS, run.training.epochs, {}, run.greater_is_better) for part in range(PARTS)]
-    if len({schedule.factor(progress) for progress in course}) > 1:
-        raise DataError(
-            f"the schedule {show(schedule.type or type(schedule).__name__)} changes the rate within an epoch, and "
-            "the number of batches in an epoch of this stream is unknown; give steps_per_epoch, or pass a list of "
-            "the batches"
-        )
+    for what, schedule in (
+        ("rate", run.training.schedule),
+        ("weight decay", run.optimization.optimizer.weight_decay_schedule),
+    ):
+        if schedule is not None and len({schedule.factor(progress) for progress in course}) > 1:
+            raise DataError(
+                f"the schedule {show(schedule.type or type(schedule).__name__)} changes the {what} within an epoch, "
+                "and the number of batches in an epoch of this stream is unknown; give steps_per_epoch, or pass a "
+                "list of the batches"
+            )
 
 
 def _look_at_data(run: Run, restored: bool) -> None:
