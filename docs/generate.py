@@ -14,6 +14,7 @@ import sys
 import textwrap
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from importlib import import_module
+from importlib.util import find_spec
 from inspect import cleandoc
 from pathlib import Path
 from types import NoneType
@@ -229,7 +230,7 @@ def introduction(kind: type[Component]) -> Iterator[str]:
     yield prose(cleandoc(kind.__doc__ or "").partition("\n\n")[0])
     yield f"The base class is [`modnet.{kind.__name__}`](#modnet{kind.__name__.lower()})."
     module = GROUPS[kind.kind]
-    if all(value.startswith(f"{module}:") for value in BUILTIN[module].values()):
+    if find_spec(module) is not None:
         # The module of a whole kind says what all of it have in common.
         about = cleandoc(import_module(module).__doc__ or "").partition("\n\n")[2]
         yield from [prose(about)] if about else []
