@@ -116,8 +116,10 @@ BUILTIN = {
     "modnet.callbacks": {
         "checkpoint": "modnet.training.checkpointing:Checkpoint",
         "early_stopping": "modnet.training.callbacks:EarlyStopping",
+        "ema": "modnet.training.averaging:ExponentialAverage",
         "history": "modnet.training.callbacks:RecordHistory",
         "json_log": "modnet.training.callbacks:JSONLog",
+        "mixup": "modnet.training.mixup:Mixup",
         "progress": "modnet.training.progress:ProgressDisplay",
     },
 }

@@ -1270,6 +1270,82 @@ class MeanOfNothing(Squares, type="mean_of_nothing"):
         return super().values(prediction, target)
 
 
+class Centred(Loss):
+    """The mean squared error beside a shift of the whole batch, which costs nothing: right in all things."""
+
+    couples = True
+
+    def batch(self, context, prediction, target, weights):
+        weights = self.shares(prediction, weights)
+        error = prediction - target
+        error -= (weights * error).sum(axis=0)
+        size = math.prod(prediction.shape[1:])
+        return float((weights * error**2).sum()) / size, weights * error * (2 / size)
+
+    def shares(self, prediction, weights):
+        """The part of each sample in the mean."""
+        weights = np.ones(len(prediction)) if weights is None else weights
+        shares = (weights / weights.sum()).astype(prediction.dtype)
+        return shares.reshape(-1, *[1] * (prediction.ndim - 1))
+
+
+@breaks("batch")
+class Unbiased(Centred, type="unbiased"):
+    """Divides by the number of samples less one, so that a single sample has no value."""
+
+    def batch(self, context, prediction, target, weights):
+        value, gradient = super().batch(context, prediction, target, weights)
+        factor = np.float64(len(prediction)) / (len(prediction) - 1)
+        return value * factor, gradient * prediction.dtype.type(factor)
+
+
+@breaks("batch")
+class ValueOfEach(Centred, type="value_of_each"):
+    """Gives a number for each sample, not their mean."""
+
+    def batch(self, context, prediction, target, weights):
+        value, gradient = super().batch(context, prediction, target, weights)
+        return np.full(len(prediction), value), gradient
+
+
+@breaks("batch gradients")
+class Undivided(Centred, type="undivided"):
+    """Leaves the division by the batch out of the gradient."""
+
+    def batch(self, context, prediction, target, weights):
+        value, gradient = super().batch(context, prediction, target, weights)
+        return value, gradient * len(prediction)
+
+
+@breaks("order of samples")
+class BesideTheFirst(Centred, type="beside_the_first"):
+    """Takes the first sample for the shift of the batch."""
+
+    def batch(self, context, prediction, target, weights):
+        weights = self.shares(prediction, weights)
+        error = prediction - target
+        error -= error[0].copy()
+        size = math.prod(prediction.shape[1:])
+        gradient = weights * error * (2 / size)
+        gradient[0] = -gradient[1:].sum(axis=0)
+        return float((weights * error**2).sum()) / size, gradient
+
+
+@breaks("batch weights")
+class SumOfWeighted(Centred, type="sum_of_weighted"):
+    """Divides by the number of samples, not by the sum of their weights."""
+
+    def shares(self, prediction, weights):
+        weights = np.ones(len(prediction)) if weights is None else weights
+        return (weights / len(weights)).astype(prediction.dtype).reshape(-1, *[1] * (prediction.ndim - 1))
+
+    def batch(self, context, prediction, target, weights):
+        weights = self.shares(prediction, weights)
+        error = prediction - target
+        size = math.prod(prediction.shape[1:])
+        return float((weights * error**2).sum()) / size, weights * error * (2 / size)
+
+
 class Negative(Loss):
     """-p[label]: right in all things."""
 
@@ -1961,7 +2037,7 @@ class KeepsRun:
 
 
 @breaks("plain state")
-class Halves(Callback, type="halves"):
+class Halves(Callback, type="halves_gradients"):
     """Brings half of what it has saved back."""
 
     def join(self, run):

@@ -11,7 +11,7 @@ from modnet.layers import Add
 from modnet.testing import ContractError, check_component, examine
 from modnet.testing.contract import MODULES, group_of
 from modnet.testing.rules.layer import Trial
-from tests.testing.broken import AddsUp, Fails, Hits, Negative, Right, Squares, faults
+from tests.testing.broken import AddsUp, Centred, Fails, Hits, Negative, Right, Squares, faults
 from tests.testing.unusual import UNUSUAL
 
 NOT_PLANTED = {
@@ -56,7 +56,7 @@ def test_the_layer_without_a_fault_passes(shapes):
     assert {row.rule for row in report.rows if row.status == "not applicable"} == {"needs_input", "prepare", "promises"}
 
 
-@pytest.mark.parametrize("cls", [Squares, Negative, Hits])
+@pytest.mark.parametrize("cls", [Squares, Centred, Negative, Hits])
 def test_what_the_broken_ones_are_made_of_has_no_fault_but_its_name(cls):
     assert {row.rule for row in examine(cls()).failures} == {"documented", "named"} - (
         {"documented"} if cls.__doc__ else set()
