@@ -623,7 +623,7 @@ def test_what_cannot_be_had_in_pieces_is_said():
 def megabytes(monkeypatch):
     """A process that can have 100 MB."""
     monkeypatch.setattr("modnet.memory.limit", lambda: 100 * 10**6)
-    monkeypatch.setattr("modnet.engine.passes.limit", lambda: 100 * 10**6)
+    monkeypatch.setattr("modnet.engine.cost.limit", lambda: 100 * 10**6)
 
 
 def widening(rounds, times=2):
@@ -681,7 +681,7 @@ def test_a_variable_axis_counts_as_long_as_it_is(megabytes):
 
 
 def test_work_without_an_end_is_refused(monkeypatch):
-    monkeypatch.setattr("modnet.engine.passes.WORK_LIMIT", 10_000)
+    monkeypatch.setattr("modnet.engine.cost.WORK_LIMIT", 10_000)
     build([linear(9)], (1000,)).predict(np.ones((2, 1000)))
     message = r"one sample takes 1\.1e\+04 multiply-adds, and 1e\+04 is the limit"
     with pytest.raises(modnet.TooLarge, match=message):
