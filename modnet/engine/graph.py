@@ -270,17 +270,7 @@ class _Builder:
     def place(self, layers: Sequence[Node], scope: _Scope, previous: int | None) -> int:
         """Adds nodes one after the other; gives the slot of the last."""
         self.pending += len(layers)
-        chosen: dict[str, Path] = {}
-        for node in layers:
-            if node.name is None:
-                continue
-            keys = (*self.places.get(id(node), scope.keys), "name")
-            if not NAME.fullmatch(node.name):
-                self.problem(keys, f"a name consists of letters, digits, _ and -; found {show(node.name)}")
-            elif node.name in chosen or node.name in scope.names:
-                where = path_text(chosen[node.name]) if node.name in chosen else "an input"
-                self.problem(keys, f"the name {show(node.name)} is taken by {where}")
-            chosen.setdefault(node.name, keys[:-1])
+        chosen = self.chosen_names(layers, scope)
         counts: dict[str, int] = {}
         for node in layers:
             # Each that is pending becomes one at least: known in time, that spares the lists within them.
@@ -308,6 +298,21 @@ class _Builder:
         if previous is None:
             raise ValueError("a composite needs at least one node or input")
         return previous
+
+    def chosen_names(self, layers: Sequence[Node], scope: _Scope) -> dict[str, Path]:
+        """The names that the spec gives to nodes, each with its place in the spec."""
+        chosen: dict[str, Path] = {}
+        for node in layers:
+            if node.name is None:
+                continue
+            keys = (*self.places.get(id(node), scope.keys), "name")
+            if not NAME.fullmatch(node.name):
+                self.problem(keys, f"a name consists of letters, digits, _ and -; found {show(node.name)}")
+            elif node.name in chosen or node.name in scope.names:
+                where = path_text(chosen[node.name]) if node.name in chosen else "an input"
+                self.problem(keys, f"the name {show(node.name)} is taken by {where}")
+            chosen.setdefault(node.name, keys[:-1])
+        return chosen
 
     def resolve(self, node: Node, scope: _Scope, keys: Path, previous: int | None) -> tuple[int, ...] | None:
         """The slots that a node reads; None where that is unknown because of a problem."""

@@ -16,7 +16,7 @@ from modnet.kinds.component import Component
 from modnet.model.header import Header
 from modnet.model.needs import Origins, by_component
 from modnet.plugins.builtin import CORE
-from modnet.plugins.distributions import is_met, normalized
+from modnet.plugins.distributions import is_older, normalized
 from modnet.plugins.registry import Entry, Registry
 from modnet.specs.components import Choice, ComponentReader
 from modnet.specs.model import NetworkSpec, TrainingSpec
@@ -138,7 +138,7 @@ class StoredComponentReader(ComponentReader):
         if (found.kind, found.type) != (kinds[0], name):  # an activation listed as a layer, or a name with an @
             raise UnknownType(f"{found.kind} {show(found.type)} is not listed in the file's needs")
         installed = entry.origin.version or modnet.__version__  # the core's entries do not say it
-        if distribution and installed != version and not is_met(f">={version}", installed):
+        if distribution and is_older(installed, version):
             self._older[distribution, version] = installed
         is_another = bool(distribution) and self.registry.is_taken(KINDS[kinds[0]], name)
         is_another = is_another and normalized(distribution) != CORE
