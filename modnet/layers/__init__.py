@@ -3,6 +3,8 @@
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from modnet.plugins.builtin import BUILTIN
+
 if TYPE_CHECKING:
     from modnet.layers.composite import Repeat as Repeat
     from modnet.layers.composite import Residual as Residual
@@ -19,13 +21,12 @@ if TYPE_CHECKING:
     from modnet.layers.pooling import GlobalAveragePool as GlobalAveragePool
     from modnet.layers.shape import Flatten as Flatten
     from modnet.layers.shape import Reshape as Reshape
+    from modnet.layers.shape import Slice as Slice
     from modnet.layers.standardize import Standardize as Standardize
     from modnet.layers.standardize import Unstandardize as Unstandardize
 
 
 def __getattr__(name: str) -> Any:
-    from modnet.plugins.builtin import BUILTIN
-
     for value in BUILTIN[__name__].values():
         module, _, cls = value.partition(":")
         if cls == name:

@@ -7,6 +7,7 @@ samples and of classes, is taken by training: sum(w_i v_i) / sum(w_i), where w_i
 Results have the prediction's dtype, whatever the target's.
 """
 
+from modnet.losses.classes import CrossEntropy, KLDivergence
 from modnet.losses.elementwise import (
     BinaryCrossEntropy,
     ElementwiseLoss,
@@ -16,17 +17,22 @@ from modnet.losses.elementwise import (
     MeanSquaredError,
     Poisson,
 )
-from modnet.losses.last_axis import Cosine, CrossEntropy, KLDivergence
+from modnet.losses.focal import BinaryFocal, Focal
+from modnet.losses.last_axis import Cosine
+from modnet.losses.quantile import Quantile
 
 __all__ = [
     "BinaryCrossEntropy",
+    "BinaryFocal",
     "Cosine",
     "CrossEntropy",
     "ElementwiseLoss",
+    "Focal",
     "Hinge",
     "Huber",
     "KLDivergence",
     "MeanAbsoluteError",
     "MeanSquaredError",
     "Poisson",
+    "Quantile",
 ]

@@ -3,19 +3,6 @@
 CORE = "modnet-core"
 
 
-GROUPS = {
-    "layer": "modnet.layers",
-    "activation": "modnet.activations",
-    "loss": "modnet.losses",
-    "optimizer": "modnet.optimizers",
-    "initializer": "modnet.initializers",
-    "schedule": "modnet.schedules",
-    "metric": "modnet.metrics",
-    "callback": "modnet.callbacks",
-}
-"""Kind -> entry-point group."""
-
-
 BUILTIN = {
     "modnet.layers": {
         "add": "modnet.layers.merge:Add",
@@ -33,6 +20,7 @@ BUILTIN = {
         "reshape": "modnet.layers.shape:Reshape",
         "residual": "modnet.layers.composite:Residual",
         "rms_norm": "modnet.layers.norm:RMSNorm",
+        "slice": "modnet.layers.shape:Slice",
         "standardize": "modnet.layers.standardize:Standardize",
         "unstandardize": "modnet.layers.standardize:Unstandardize",
     },
@@ -56,14 +44,17 @@ BUILTIN = {
     },
     "modnet.losses": {
         "binary_cross_entropy": "modnet.losses:BinaryCrossEntropy",
+        "binary_focal": "modnet.losses:BinaryFocal",
         "cosine": "modnet.losses:Cosine",
         "cross_entropy": "modnet.losses:CrossEntropy",
+        "focal": "modnet.losses:Focal",
         "hinge": "modnet.losses:Hinge",
         "huber": "modnet.losses:Huber",
         "kl_divergence": "modnet.losses:KLDivergence",
         "mae": "modnet.losses:MeanAbsoluteError",
         "mse": "modnet.losses:MeanSquaredError",
         "poisson": "modnet.losses:Poisson",
+        "quantile": "modnet.losses:Quantile",
     },
     "modnet.optimizers": {
         "adagrad": "modnet.optimizers.adaptive:AdaGrad",
@@ -103,8 +94,12 @@ BUILTIN = {
     "modnet.metrics": {
         "accuracy": "modnet.metrics:Accuracy",
         "auc": "modnet.metrics:AUC",
+        "balanced_accuracy": "modnet.metrics:BalancedAccuracy",
+        "calibration_error": "modnet.metrics:CalibrationError",
         "confusion_matrix": "modnet.metrics:ConfusionMatrix",
         "f1": "modnet.metrics:F1",
+        "log_loss": "modnet.metrics:LogLoss",
+        "matthews_correlation": "modnet.metrics:MatthewsCorrelation",
         "mean_absolute_error": "modnet.metrics:MeanAbsoluteError",
         "precision": "modnet.metrics:Precision",
         "r2": "modnet.metrics:R2",
@@ -115,8 +110,10 @@ BUILTIN = {
     "modnet.callbacks": {
         "checkpoint": "modnet.training.checkpointing:Checkpoint",
         "early_stopping": "modnet.training.callbacks:EarlyStopping",
+        "ema": "modnet.training.averaging:ExponentialAverage",
         "history": "modnet.training.callbacks:RecordHistory",
         "json_log": "modnet.training.callbacks:JSONLog",
+        "mixup": "modnet.training.mixup:Mixup",
         "progress": "modnet.training.progress:ProgressDisplay",
     },
 }

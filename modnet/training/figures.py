@@ -14,7 +14,7 @@ from modnet.words import path_text
 
 
 def check_figures(training: TrainingSpec, figures: Mapping[str, bool | None]) -> None:
-    """Checks that the schedule and the callbacks find the figures that they need among those that the run will record.
+    """Checks that the schedules and the callbacks find the figures that they need among those that the run will record.
 
     Raises:
         SpecError: one is not there, or has no order; with all of them.
@@ -22,7 +22,10 @@ def check_figures(training: TrainingSpec, figures: Mapping[str, bool | None]) ->
     users: list[tuple[tuple[str | int, ...], Schedule | Callback]] = []
     if training.schedule is not None:
         users.append((("training", "schedule"), training.schedule))
-    users += [(("training", "callbacks", place), used.callback) for place, used in enumerate(training.callbacks)]
+    if training.optimizer is not None and training.optimizer.weight_decay_schedule is not None:
+        place = ("training", "optimizer", "weight_decay_schedule")
+        users.append((place, training.optimizer.weight_decay_schedule))
+    users += [(("training", "callbacks", number), used.callback) for number, used in enumerate(training.callbacks)]
     problems = []
     for keys, user in users:
         try:

@@ -43,6 +43,7 @@ def train(
     metrics: Any = None,
     epochs: int | None = None,
     batch_size: int | None = None,
+    accumulate: int | None = None,
     shuffle: bool | None = None,
     seed: int | None = None,
     gradient_clipping: float | None = None,
@@ -66,7 +67,7 @@ def train(
             iterable of batches (x, y) or (x, y, weights), such as a list or a torch DataLoader, or a function that
             gives one for each epoch.
         y: the targets; for several outputs a dict of arrays.
-        loss, optimizer, schedule, metrics, epochs, batch_size, shuffle, seed, gradient_clipping,
+        loss, optimizer, schedule, metrics, epochs, batch_size, accumulate, shuffle, seed, gradient_clipping,
             gradient_value_clipping, callbacks: as in the spec (`TrainingSpec`).
         validation: a fraction of the samples, (x, y), or (batches, None) with an iterable of batches, to validate with
             after every epoch.
@@ -104,6 +105,7 @@ def train(
         "metrics": metrics,
         "epochs": epochs,
         "batch_size": batch_size,
+        "accumulate": accumulate,
         "shuffle": shuffle,
         "seed": seed,
         "gradient_clipping": gradient_clipping,
@@ -148,7 +150,7 @@ def prepare(
     training = merged_training(network, given, registry)
     objective = Objective(network, training, registry.kernels)
     # What it was last trained for is what `evaluate` measures and the model file tells; the rest is this call's alone.
-    remembered = network.spec.training or TrainingSpec(loss=training.loss)
+    remembered = network.card.spec.training or TrainingSpec(loss=training.loss)
     network.card = network.card.replace(training=remembered.replace(loss=training.loss, metrics=training.metrics))
     data = Given(x, y, sample_weights, steps_per_epoch)
     batches, validating = training_batches(objective, training, data, validation)
@@ -202,16 +204,19 @@ def _go_on(run: Run, resume: str | PathLike[str]) -> bool:
 
 def _check_schedule(run: Run) -> None:
     """Refuses a schedule that moves within the first epoch of a stream whose length is unknown."""
-    schedule = run.training.schedule
-    if schedule is None or run.batches_per_epoch is not None or run.epoch > 1:
+    if run.batches_per_epoch is not None or run.epoch > 1:
         return
     course = [Progress(part / PARTS, run.training.epochs, {}, run.greater_is_better) for part in range(PARTS)]
-    if len({schedule.factor(progress) for progress in course}) > 1:
-        raise DataError(
-            f"the schedule {show(schedule.type or type(schedule).__name__)} changes the rate within an epoch, and "
-            "the number of batches in an epoch of this stream is unknown; give steps_per_epoch, or pass a list of "
-            "the batches"
-        )
+    for what, schedule in (
+        ("rate", run.training.schedule),
+        ("weight decay", run.optimization.optimizer.weight_decay_schedule),
+    ):
+        if schedule is not None and len({schedule.factor(progress) for progress in course}) > 1:
+            raise DataError(
+                f"the schedule {show(schedule.type or type(schedule).__name__)} changes the {what} within an epoch, "
+                "and the number of batches in an epoch of this stream is unknown; give steps_per_epoch, or pass a "
+                "list of the batches"
+            )
 
 
 def _look_at_data(run: Run, restored: bool) -> None:

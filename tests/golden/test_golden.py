@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 import modnet
-from modnet.kinds import KINDS
+from modnet.kinds import GROUPS, KINDS
 from modnet.model.edit import edit
 from modnet.model.reader import read, read_header
 from modnet.model.writer import Group, write
-from modnet.plugins.builtin import BUILTIN, CORE, GROUPS
+from modnet.plugins.builtin import BUILTIN, CORE
 
 from . import make
 

@@ -105,6 +105,99 @@ class Right(Scaling, type="right"):
     """The layer from which the others are made."""
 
 
+class Two(Layer):
+    """Two outputs, factor * x and x + shift: right in all things."""
+
+    outputs = ("scaled", "shifted")
+    streams = True
+
+    def output_shape(self, *input_shapes):
+        (shape,) = input_shapes
+        if not shape or shape[-1] is None:
+            raise ShapeError("expects a last axis of fixed size")
+        return shape, shape
+
+    def parameters(self, *input_shapes):
+        features = input_shapes[0][-1:]
+        return {"factor": Parameter(features, Ones(), decay=False), "shift": Parameter(features, Zeros(), decay=False)}
+
+    def forward(self, context, x):
+        context.save(x)
+        scaled = np.multiply(x, context.params["factor"], out=context.buffer(x.shape))
+        return scaled, np.add(x, context.params["shift"], out=context.buffer(x.shape))
+
+    def backward(self, context, gradient):
+        (x,) = context.saved
+        scaled, shifted = gradient
+        product = np.multiply(scaled, x, out=context.buffer(x.shape))
+        axes = tuple(range(x.ndim - 1))
+        np.add.reduce(product, axis=axes, out=context.grads["factor"])
+        np.add.reduce(shifted, axis=axes, out=context.grads["shift"])
+        return np.add(np.multiply(scaled, context.params["factor"], out=product), shifted, out=product)
+
+
+@breaks("outputs", (4,))
+class Both(Two, type="both_or_none"):
+    """Right for each output alone, and wrong where both are read."""
+
+    def backward(self, context, gradient):
+        result = super().backward(context, gradient)
+        if gradient[0].any() and gradient[1].any():
+            np.multiply(result, 1.001, out=result)
+        return result
+
+
+@breaks("outputs", (4,))
+class Dotted(Two, type="dotted"):
+    """A name that no node could read: a dot is what stands before it."""
+
+    outputs = ("a.scaled", "shifted")
+
+
+@breaks("gradients", (4,))
+class SecondWrong(Two, type="second_wrong"):
+    """Its first output is right."""
+
+    def backward(self, context, gradient):
+        scaled, shifted = gradient
+        return super().backward(context, (scaled, np.multiply(shifted, 1.001, out=shifted)))
+
+
+@breaks("gradients", (4,))
+class ForgetsThePenalty(Scaling, type="forgets_the_penalty"):
+    """It adds the factors' squares to the loss, and not twice the factors to their gradient."""
+
+    def forward(self, context, x):
+        context.penalize(0.1 * np.sum(context.params["factor"] ** 2, dtype=np.float64))
+        return super().forward(context, x)
+
+
+@breaks("gradients", (4,))
+class ForgetsTheChild(Scaling, type="forgets_the_child"):
+    """Within it is another layer, through which it sends no gradient."""
+
+    def parameters(self, *input_shapes):
+        inner = Scaling().parameters(*input_shapes)
+        return {**super().parameters(*input_shapes), **{f"inner.{name}": array for name, array in inner.items()}}
+
+    def forward(self, context, x):
+        return super().forward(context, Scaling().forward(context.child("inner"), x))
+
+
+@breaks("leaves its inputs alone", (4,))
+class ThawsWhatIsFrozen(Scaling, type="thaws"):
+    """A parameter that is never trained moves all the same."""
+
+    def parameters(self, *input_shapes):
+        frozen = Parameter((1,), Ones(), trainable=False)
+        return {**super().parameters(*input_shapes), "count": frozen}
+
+    def forward(self, context, x):
+        if context.training:
+            context.params["count"][...] += 1
+        return super().forward(context, x)
+
+
 @breaks("documented", (4,))
 class Undocumented(Scaling, type="undocumented"):
     pass
