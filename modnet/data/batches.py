@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
 from modnet.arrays import Array
+from modnet.errors import BrokenPlugin
+from modnet.words import show
 
 
 @dataclass
@@ -30,6 +32,40 @@ class Batch:
     def counts(self) -> bool:
         """Whether there are samples, and some with a weight."""
         return len(self.inputs[0]) > 0 and (self.weights is None or bool(self.weights.any()))
+
+    def copy(self) -> Batch:
+        """The same with arrays of its own, which last."""
+        targets = {name: target.copy() for name, target in self.targets.items()}
+        weights = None if self.weights is None else self.weights.copy()
+        return Batch([array.copy() for array in self.inputs], targets, weights, self.rows)
+
+    def changed(self, found: Any, who: str) -> Batch:
+        """The batch with other inputs and targets.
+
+        Args:
+            found: (inputs, targets), as a callback has given them.
+            who: to be named where they are none.
+
+        Raises:
+            BrokenPlugin: these are not as many inputs, the same targets, or as many samples.
+        """
+        expected = (
+            f"expected (inputs, targets) with {len(self.inputs)} arrays and targets for {', '.join(self.targets)}"
+        )
+        if not isinstance(found, tuple) or len(found) != 2 or not isinstance(found[1], Mapping):
+            raise BrokenPlugin(f"{who} gave {show(found)}; {expected}")
+        inputs = [np.asarray(array) for array in found[0]]
+        targets = {name: np.asarray(target) for name, target in found[1].items()}
+        if len(inputs) != len(self.inputs) or targets.keys() != self.targets.keys():
+            given = ", ".join(map(str, targets)) or "no output"
+            raise BrokenPlugin(f"{who} gave {len(inputs)} inputs and targets for {given}; {expected}")
+        lengths = {len(array) for array in (*inputs, *targets.values())}
+        if self.weights is not None:
+            lengths.add(len(self.weights))
+        if len(lengths) > 1:
+            counts = " and ".join(map(str, sorted(lengths)))
+            raise BrokenPlugin(f"{who} gave arrays of {counts} samples; expected one number of them, also of weights")
+        return Batch(inputs, targets, self.weights, self.rows if len(self) in lengths else None)
 
     def counted(self) -> tuple[list[Array], dict[str, Array], Array | None]:
         """Inputs and targets of the samples that have a weight; which of their steps have one, None for all."""

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from modnet.layers.pooling import GlobalAveragePool as GlobalAveragePool
     from modnet.layers.shape import Flatten as Flatten
     from modnet.layers.shape import Reshape as Reshape
+    from modnet.layers.shape import Slice as Slice
     from modnet.layers.standardize import Standardize as Standardize
     from modnet.layers.standardize import Unstandardize as Unstandardize
 

@@ -432,7 +432,9 @@ class _Renaming:
         return renamed
 
     def _of(self, name: str) -> str:
-        return self.names.get(name, name)
+        """The new name of a node, or of one of its outputs, `lstm_1.state`."""
+        node, dot, output = name.partition(".")
+        return self.names.get(name, f"{self.names.get(node, node)}{dot}{output}")
 
     def _of_array(self, name: str) -> str:
         node, dot, rest = name.partition(".")

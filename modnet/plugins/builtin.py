@@ -33,6 +33,7 @@ BUILTIN = {
         "reshape": "modnet.layers.shape:Reshape",
         "residual": "modnet.layers.composite:Residual",
         "rms_norm": "modnet.layers.norm:RMSNorm",
+        "slice": "modnet.layers.shape:Slice",
         "standardize": "modnet.layers.standardize:Standardize",
         "unstandardize": "modnet.layers.standardize:Unstandardize",
     },
@@ -122,8 +123,10 @@ BUILTIN = {
     "modnet.callbacks": {
         "checkpoint": "modnet.training.checkpointing:Checkpoint",
         "early_stopping": "modnet.training.callbacks:EarlyStopping",
+        "ema": "modnet.training.averaging:ExponentialAverage",
         "history": "modnet.training.callbacks:RecordHistory",
         "json_log": "modnet.training.callbacks:JSONLog",
+        "mixup": "modnet.training.mixup:Mixup",
         "progress": "modnet.training.progress:ProgressDisplay",
     },
 }

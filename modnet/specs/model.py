@@ -71,7 +71,9 @@ class TrainingSpec(Configuration):
         schedule: the course of the learning rate.
         metrics: what is reported beside the loss; for several outputs output name -> list.
         epochs: passes through the training data.
-        batch_size: samples for each step.
+        batch_size: samples that go through the network together.
+        accumulate: batches for each step of the optimizer: their gradients are averaged, so that it is the step of one
+            batch as large as all of them, in the memory of one.
         shuffle: whether every epoch sees the samples in a new random order.
         seed: of the initial parameters, the validation split, the order of samples and all noise.
         gradient_clipping: the greatest norm that the gradient of all parameters together may have.
@@ -85,6 +87,7 @@ class TrainingSpec(Configuration):
     metrics: tuple[Metric, ...] | dict[str, tuple[Metric, ...]] = ()
     epochs: int = field(default=10, minimum=1)
     batch_size: int = field(default=32, minimum=1)
+    accumulate: int = field(default=1, minimum=1)
     shuffle: bool = True
     seed: int = field(default=0, minimum=0)
     gradient_clipping: float | None = field(default=None, above=0.0)

@@ -11,7 +11,8 @@ from modnet.data.batches import Batch
 from modnet.engine.network import Network
 from modnet.engine.passes import Pass
 from modnet.plugins.kernels import NUMPY_ONLY, Kernels
-from modnet.training.objective import Objective, Penalty
+from modnet.training.objective import Objective
+from modnet.training.penalty import Penalty
 from modnet.training.tally import Tally
 
 
@@ -24,7 +25,7 @@ class Backpropagation:
 
     Attributes:
         gradients: those of the loss for the parameters, with the parameters' layout, after `finish`.
-        penalty: of the last `finish`, as it is in the mean over its batches.
+        penalty: what layers and the factors l1 and l2 add to the loss, after `finish`.
         counted: how many of the batches since `begin` had something with a weight.
     """
 
@@ -67,23 +68,24 @@ class Backpropagation:
             return None
         if math.isfinite(loss):
             self.pass_.backward(slopes)
-            self._take(loss, before, tally)
+            self._take(loss, 1.0 if self._sum is None else tally.weight() - before)
         return loss
 
-    def _take(self, loss: float, before: float, tally: Tally) -> None:
+    def _take(self, loss: float, weight: float) -> None:
         self.counted += 1
-        if self._sum is None:
-            self._loss = loss
-            return
-        weight = tally.weight() - before
-        self._sum += self.gradients.flat * weight
-        self._loss += loss * weight
         self._weight += weight
+        self._loss += loss * weight
+        self.penalty += self.pass_.penalty * weight
+        if self._sum is not None:
+            gradients = self.gradients.flat  # the next batch overwrites them
+            gradients *= weight
+            self._sum += gradients
 
     def finish(self) -> float:
         """Completes the gradients; gives the loss with penalties."""
         if self._sum is not None and self.counted:
             np.divide(self._sum, self._weight, out=self.gradients.flat)
             self._loss /= self._weight
+            self.penalty /= self._weight
         self.penalty += self._regularization.add()
         return self._loss + self.penalty

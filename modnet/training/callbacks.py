@@ -17,7 +17,7 @@ from modnet.errors import TrainingError
 from modnet.kinds.callback import Callback
 from modnet.kinds.figures import monitored_figure
 from modnet.specs.model import TrainingSpec
-from modnet.training.objective import free_name
+from modnet.training.figures import free_name
 from modnet.training.run import Run
 from modnet.words import show
 
@@ -99,7 +99,7 @@ class _BestSoFar:
         if not self.epoch or _better(value, self.best, greater, stopping.minimum_delta):
             self.best, self.epoch = value, run.epoch
             if stopping.restore_best and not math.isnan(value):
-                self.arrays = {"parameters": run.network.parameters.flat.copy(), "state": run.network.state.flat.copy()}
+                self.arrays = {"parameters": run.weights.copy(), "state": run.network.state.flat.copy()}
         elif run.epoch - self.epoch >= stopping.patience:
             plural = "" if stopping.patience == 1 else "s"
             never = " (it was nan in all of them)" if math.isnan(self.best) else ""

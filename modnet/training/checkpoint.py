@@ -273,7 +273,7 @@ def _tally(tally: Tally, state: Mapping[str, Any]) -> Tally:
             raise ValueError("expected two sums for each loss")
         for value in sums:
             _number(value)
-    made = Tally(tally.objective)
+    made = Tally(tally.heads)
     made.restore(state)
     with np.errstate(all="ignore"):
         made.result()  # so that a metric looks at all of its sums

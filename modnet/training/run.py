@@ -21,7 +21,7 @@ from modnet.data.dataset import naming
 from modnet.engine.network import Network
 from modnet.errors import BrokenPlugin, DataError, Diverged, TrainingError
 from modnet.kinds.callback import Callback
-from modnet.kinds.figures import monitored_figure
+from modnet.kinds.figures import VALIDATION, monitored_figure
 from modnet.kinds.optimizer import Optimizer
 from modnet.kinds.schedule import Progress
 from modnet.plugins.hooks import PluginManager
@@ -31,7 +31,7 @@ from modnet.training.backpropagation import Backpropagation
 from modnet.training.divergence import Divergence
 from modnet.training.evaluation import Evaluation
 from modnet.training.history import History
-from modnet.training.objective import VALIDATION, Objective
+from modnet.training.objective import Objective
 from modnet.training.optimization import Optimization
 from modnet.training.tally import Tally
 from modnet.words import show
@@ -72,10 +72,11 @@ class Run:
         batches_per_epoch: None where that is not known yet.
         step: the optimizer steps made so far.
         penalties: the sum of the penalties in the current epoch's losses.
-        loss: of the last step's batch.
+        loss: of the last step's batch, with penalties.
         learning_rate: of the last step.
         figures: those of the epoch that has just ended.
         seconds: how long that epoch took.
+        averaged: the flat array of parameters that a callback such as `ema` has made of those of many steps, or None.
         results: name -> what a callback has found out: plain values and arrays.
         stopped: why the run is to end, or "".
         terminated: whether the process is to end when the run has ended.
@@ -100,7 +101,9 @@ class Run:
         self.noise = np.random.default_rng([training.seed, 1])
         self.order = np.random.default_rng([training.seed, 2])
         self.order_at_epoch: dict[str, Any] = {}
-        self.backpropagation = Backpropagation(network, objective, self.noise, registry.kernels)
+        self.backpropagation = Backpropagation(
+            network, objective, self.noise, registry.kernels, several=training.accumulate > 1
+        )
         optimizer = training.optimizer or registry.find(Optimizer, "adam")()
         self.optimization = Optimization(
             network, optimizer, self.backpropagation.gradients, registry.kernels, objective.reached
@@ -109,7 +112,7 @@ class Run:
         self._divergence = Divergence(network, optimizer.learning_rate, training.gradient_clipping is not None)
         self.greater_is_better = objective.figures(validation is not None)
         self.history = History()
-        self.tally = Tally(objective)
+        self.tally = Tally(objective.heads)
         self.checkpoint_folders: list[Path] = []
         self.missing_state: dict[str, float] = {}
         self.epoch = self.batches_done = self.step = 0
@@ -120,13 +123,19 @@ class Run:
         self.results: dict[str, Any] = {}
         self.stopped = ""
         self.terminated = self.failed = False
+        self.averaged: Array | None = None
         self._schedule_memory: dict[Any, Any] = {}
+        # The batches of the step that is being made, each with the state of `noise` before it went through.
+        self._group: list[tuple[Batch, Mapping[str, Any] | None]] = []
         self.callbacks = dict(callbacks)
         self.joined = {name: _joined(name, callback, self) for name, callback in self.callbacks.items()}
         self._events = PluginManager()
         # pluggy calls the last registered first; users expect the order of their list.
         for name, member in reversed(self.joined.items()):
             self._events.join_run(member, name)
+        self._batch_events = list(reversed(self._events.hook.modnet_batch.get_hookimpls()))
+        self._step_events = bool(self._events.hook.modnet_step_ended.get_hookimpls())
+        self._gradient_events = bool(self._events.hook.modnet_reduce_gradients.get_hookimpls())
 
     # What callbacks ask and say
 
@@ -163,6 +172,35 @@ class Run:
         if greater is None or not isinstance(value, float | int):
             raise TrainingError(f"{show(name)} cannot be monitored: it has no order of better and worse")
         return float(value), greater
+
+    @property
+    def weights(self) -> Array:
+        """The flat array of parameters that validation sees: `averaged`, or those of the network."""
+        return self.network.parameters.flat if self.averaged is None else self.averaged
+
+    def recompute(self) -> float:
+        """The loss of the current batch at the present parameters, with penalties; renews the gradients.
+
+        For `modnet_reduce_gradients`: change `network.parameters`, call this, and the gradients (the array that the
+        event was given) are those at these parameters, of the same batch as `modnet_batch` has left it, or of all the
+        batches that are accumulated for the step. Layers draw the same random numbers as before, so that the loss is a
+        function of the parameters alone. The figures of the epoch, the random numbers of the next batch and the state
+        of layers (the statistics of `batch_norm`) are those without it.
+
+        Raises:
+            TrainingError: there is no current batch.
+        """
+        if not self._group or self._group[0][1] is None:
+            raise TrainingError("recompute() is for the event modnet_reduce_gradients; there is no current batch here")
+        gradients, scratch = self.backpropagation, Tally(self.objective)
+        state, noise = self.network.state.flat.copy(), self.noise.bit_generator.state
+        gradients.begin()
+        for batch, before in self._group:
+            self.noise.bit_generator.state = before or noise
+            gradients.add(batch, scratch)
+        self.noise.bit_generator.state = noise
+        np.copyto(self.network.state.flat, state)
+        return gradients.finish()
 
     def states(self) -> dict[str, dict[str, Any]]:
         """Callback name -> what it remembers, for those that remember something (`Callback.join`)."""
@@ -240,16 +278,16 @@ class Run:
         started = time.perf_counter()
         if not self.batches_done:
             self.epoch += 1
-            self.tally, self.penalties = Tally(self.objective), 0.0
+            self.tally, self.penalties = Tally(self.objective.heads), 0.0
             self.order_at_epoch = dict(self.order.bit_generator.state)
-        step_events = self._events.hook.modnet_step_ended.get_hookimpls()
         for batch in self.batches.epoch(self.order if self.training.shuffle else None, self.batches_done):
-            stepped = self._step(batch)
+            self._take(batch)
             self.batches_done += 1
-            if stepped and step_events:
-                self._events.hook.modnet_step_ended(run=self)
-            if self.stopped:
+            if self.batches_done % self.training.accumulate == 0:
+                self._end_step()
+            if self.stopped and not self._group:  # a checkpoint cannot hold half a step
                 break
+        self._end_step()
         self._divergence.check_parameters(self.step, self.epoch)
         if self._epoch_is_over():
             self._end_epoch(started)
@@ -278,7 +316,7 @@ class Run:
         self.batches_per_epoch, self.batches_done = self.batches_done, 0
         self.figures = self.tally.result(self.penalties / self.batches_per_epoch)
         if self.validation is not None:
-            with naming(self.validation.name or "validation"):
+            with naming(self.validation.name or "validation"), self._averaged_weights():
                 measured = self.evaluation.figures(self.validation)
             self.figures.update({f"{VALIDATION}{name}": value for name, value in measured.items()})
             if not np.isfinite(measured["loss"]):
@@ -286,39 +324,86 @@ class Run:
         self.seconds = time.perf_counter() - started
         self._events.hook.modnet_epoch_ended(run=self)
 
-    def _step(self, batch: Batch) -> bool:
-        """One step of the optimizer; False where the batch has nothing with a weight, so that none was made."""
+    @contextmanager
+    def _averaged_weights(self) -> Iterator[None]:
+        """The network has the averaged weights meanwhile, if there are such."""
+        if self.averaged is None:
+            yield
+            return
+        own = self.network.parameters.flat
+        kept = own.copy()
+        np.copyto(own, self.averaged)
+        try:
+            yield
+        finally:
+            np.copyto(own, kept)
+
+    def _take(self, batch: Batch) -> None:
+        """Sends a batch forward and backward."""
         gradients = self.backpropagation
-        gradients.begin()
+        if not self._group:
+            gradients.begin()
+            gradients.pass_.progress = self._progress()
+        if self._batch_events:
+            batch = self._changed(batch)
+        before: Mapping[str, Any] | None = None
+        if self._gradient_events:  # one of them may call `recompute`
+            before = self.noise.bit_generator.state
+            if self.training.accumulate > 1:
+                batch = batch.copy()
+        self._group.append((batch, before))
         loss = gradients.add(batch, self.tally)
         if loss is not None and not math.isfinite(loss):
             raise self._divergence.of_loss(loss, gradients.pass_, batch, self.step + 1, self.epoch)
-        total = gradients.finish()
-        if loss is not None:
-            self.loss = total
+
+    def _changed(self, batch: Batch) -> Batch:
+        """The batch as the callbacks want it."""
+        for implementation in self._batch_events:
+            given = {"run": self, "inputs": list(batch.inputs), "targets": dict(batch.targets)}
+            found = implementation.function(*(given[name] for name in implementation.argnames))
+            if found is not None:
+                batch = batch.changed(found, f"callback {show(implementation.plugin_name)}: modnet_batch")
+        return batch
+
+    def _end_step(self) -> None:
+        """A step of the optimizer with the batches since the last one, if anything in them has a weight."""
+        if not self._group:
+            return
+        gradients = self.backpropagation
+        loss = gradients.finish()
+        counts = gradients.counted > 0
+        if counts:
+            self.loss = loss
             self._change()
         # The mean over the epoch's batches takes the penalty of each, also of one without weights.
-        self.penalties += gradients.penalty
-        return loss is not None
+        self.penalties += gradients.penalty * len(self._group)
+        self._group.clear()
+        if counts and self._step_events:
+            self._events.hook.modnet_step_ended(run=self)
 
     def _change(self) -> None:
-        """A step of the optimizer with the gradients that there are."""
-        flat = self.backpropagation.gradients.flat
-        if self._events.hook.modnet_reduce_gradients.get_hookimpls():
-            self._events.hook.modnet_reduce_gradients(run=self, gradients=flat)
+        """Changes the parameters by the gradients that there are."""
+        gradients = self.backpropagation
+        if self._gradient_events:
+            penalty = gradients.penalty  # that of the loss; `recompute` has others
+            self._events.hook.modnet_reduce_gradients(run=self, gradients=gradients.gradients.flat)
+            gradients.penalty = penalty
         self.optimization.clip(self.training.gradient_clipping, self.training.gradient_value_clipping)
-        optimizer = self.optimization.optimizer
+        optimizer, progress = self.optimization.optimizer, gradients.pass_.progress
         schedules = (self.training.schedule, optimizer.weight_decay_schedule)
-        rate, decay = (1.0 if schedule is None else schedule.factor(self._progress()) for schedule in schedules)
+        rate, decay = (
+            1.0 if schedule is None or progress is None else schedule.factor(progress) for schedule in schedules
+        )
         self.learning_rate = rate * optimizer.learning_rate
         self.optimization.step(self.learning_rate, decay)
         self.step += 1
 
     def _progress(self) -> Progress:
-        """Where the run stands, for schedules."""
-        batches = self.batches_per_epoch
+        """Where the run stands as a step begins, for schedules and layers."""
+        together, batches = self.training.accumulate, self.batches_per_epoch
+        steps = -(-batches // together) if batches else 0
         # An epoch that has more batches than the one before does not reach into the next.
-        fraction = min(self.batches_done, batches - 1) / batches if batches else 0.0
+        fraction = min(self.batches_done // together, steps - 1) / steps if steps else 0.0
         done, figures = self.epoch - 1 + fraction, self.history.figures
         return Progress(done, self.training.epochs, figures, self.greater_is_better, self._schedule_memory)
 

@@ -20,8 +20,9 @@ from modnet.specs.model import TrainingSpec
 from modnet.training.callbacks import named_callbacks
 from modnet.training.checkpoint import restore
 from modnet.training.evaluation import Evaluation
+from modnet.training.figures import check_figures
 from modnet.training.history import History
-from modnet.training.objective import Objective, check_figures
+from modnet.training.objective import Objective
 from modnet.training.run import Run
 from modnet.training.sources import Given, checked_data, evaluation_batches, training_batches
 from modnet.training.trial import look_over
@@ -42,6 +43,7 @@ def train(
     metrics: Any = None,
     epochs: int | None = None,
     batch_size: int | None = None,
+    accumulate: int | None = None,
     shuffle: bool | None = None,
     seed: int | None = None,
     gradient_clipping: float | None = None,
@@ -65,7 +67,7 @@ def train(
             iterable of batches (x, y) or (x, y, weights), such as a list or a torch DataLoader, or a function that
             gives one for each epoch.
         y: the targets; for several outputs a dict of arrays.
-        loss, optimizer, schedule, metrics, epochs, batch_size, shuffle, seed, gradient_clipping,
+        loss, optimizer, schedule, metrics, epochs, batch_size, accumulate, shuffle, seed, gradient_clipping,
             gradient_value_clipping, callbacks: as in the spec (`TrainingSpec`).
         validation: a fraction of the samples, (x, y), or (batches, None) with an iterable of batches, to validate with
             after every epoch.
@@ -103,6 +105,7 @@ def train(
         "metrics": metrics,
         "epochs": epochs,
         "batch_size": batch_size,
+        "accumulate": accumulate,
         "shuffle": shuffle,
         "seed": seed,
         "gradient_clipping": gradient_clipping,
@@ -267,7 +270,7 @@ def evaluate(
     training = merged_training(network, given, registry)
     objective = Objective(network, training)
     data = checked_data(objective, Given(x, y, sample_weights))
-    batches = evaluation_batches(objective, data, batch_size and training.batch_size)
+    batches = evaluation_batches(objective, training, data, batch_size and training.batch_size)
     with naming(batches.name):
         return Evaluation(network, objective).figures(batches, refuse_nan=True)
 

@@ -110,6 +110,55 @@ def test_a_callback_may_change_the_gradients_before_the_step():
     assert (network.parameters.flat == before).all()
 
 
+def test_callbacks_change_a_batch_one_after_another():
+    class Adds(Callback, type="adds"):
+        """Adds a number to the inputs, and turns every label."""
+
+        number: float
+
+        def modnet_batch(self, inputs, targets):
+            return [inputs[0] + self.number], {name: 1 - target for name, target in targets.items()}
+
+    class Looks(Callback):
+        def modnet_batch(self, run, inputs):
+            seen_inputs.append(inputs[0])
+
+    seen_inputs = []
+    x, y = blobs(16)
+    once, twice = modnet.build(SPEC), modnet.build(SPEC)
+    modnet.train(once, x + 3, y, shuffle=False)
+    modnet.train(twice, x, y, shuffle=False, callbacks=[Adds(1.0), Adds(2.0), Looks()])
+    np.testing.assert_allclose(seen_inputs[0], x + 3)
+    np.testing.assert_allclose(once.parameters.flat, twice.parameters.flat, rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        (3, r"gave 3; expected \(inputs, targets\) with 1 arrays and targets for output"),
+        (([], {}), "gave 0 inputs and targets for no output"),
+        (([np.ones((4, 2))], {"output": np.ones(3, int)}), "gave arrays of 3 and 4 samples; expected one number"),
+    ],
+)
+def test_a_batch_that_is_none_is_refused(changed, message):
+    class Breaks(Callback, type="breaks"):
+        def modnet_batch(self, run, inputs, targets):
+            return changed
+
+    with pytest.raises(modnet.BrokenPlugin, match=f'callback "breaks": modnet_batch {message}'):
+        modnet.train(modnet.build(SPEC), *blobs(32), callbacks=[Breaks()])
+
+
+def test_what_a_callback_finds_out_is_kept_in_the_card():
+    class Finds(Callback):
+        def modnet_epoch_ended(self, run):
+            run.results["weights"] = run.weights.size
+
+    network = modnet.build(SPEC)
+    modnet.train(network, *blobs(32), callbacks=[Finds()])
+    assert network.card.results == {"weights": network.parameters.flat.size}
+
+
 def test_early_stopping_brings_the_best_weights_back():
     x, y = blobs(60)
     rng = np.random.default_rng(0)
