@@ -28,7 +28,7 @@ from modnet.cli.app import cli  # noqa: E402
 from modnet.cli.commands import COMMANDS  # noqa: E402
 from modnet.configuration.fields import Configuration, Field  # noqa: E402
 from modnet.configuration.hints import checker_of  # noqa: E402
-from modnet.kinds import KINDS  # noqa: E402
+from modnet.kinds import GROUPS, KINDS  # noqa: E402
 from modnet.kinds.activation import Activation  # noqa: E402
 from modnet.kinds.component import Component, Example, Use  # noqa: E402
 from modnet.kinds.layer import Layer  # noqa: E402
@@ -36,8 +36,7 @@ from modnet.kinds.loss import Loss  # noqa: E402
 from modnet.kinds.metric import Metric  # noqa: E402
 from modnet.kinds.node import Composite  # noqa: E402
 from modnet.kinds.optimizer import Optimizer  # noqa: E402
-from modnet.plugins.builtin import BUILTIN, GROUPS  # noqa: E402
-from modnet.plugins.hooks import Specifications  # noqa: E402
+from modnet.plugins.builtin import BUILTIN  # noqa: E402
 from modnet.plugins.registry import Registry  # noqa: E402
 from modnet.specs.schema import field_texts  # noqa: E402
 from modnet.testing.examples import examples_of  # noqa: E402
@@ -349,9 +348,8 @@ def member(name: str, value: Any) -> str:
 
 
 def first_paragraph(cls: type, name: str) -> str:
-    """What a member is; for an event of a callback the hook of that name says it."""
-    places = [owner for owner in (cls, Specifications) if hasattr(owner, name)]  # None has a docstring from 3.13 on
-    text = next(filter(None, (inspect.getdoc(getattr(owner, name)) for owner in places)), "")
+    """What a member is."""
+    text = inspect.getdoc(getattr(cls, name)) or ""
     return prose(" ".join(text.partition("\n\n")[0].split()))
 
 

@@ -3,6 +3,8 @@
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from modnet.plugins.builtin import BUILTIN
+
 if TYPE_CHECKING:
     from modnet.layers.composite import Repeat as Repeat
     from modnet.layers.composite import Residual as Residual
@@ -25,8 +27,6 @@ if TYPE_CHECKING:
 
 
 def __getattr__(name: str) -> Any:
-    from modnet.plugins.builtin import BUILTIN
-
     for value in BUILTIN[__name__].values():
         module, _, cls = value.partition(":")
         if cls == name:

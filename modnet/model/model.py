@@ -43,7 +43,7 @@ from modnet.model.container import DTYPES, NETWORK_GROUPS, Fault, Segment
 from modnet.model.figures import KEYS, PLAIN_LIMIT, packed, unpacked
 from modnet.model.reader import File, HeaderOnly, map_whole, mapped_group, opened, parsed, read_group, structure
 from modnet.plugins.builtin import CORE
-from modnet.plugins.distributions import normalized
+from modnet.plugins.distributions import is_older, normalized
 from modnet.plugins.registry import Entry, Registry, default_registry
 from modnet.specs.components import Choice, ComponentReader
 from modnet.specs.model import NetworkSpec, Spec, TrainingSpec
@@ -640,11 +640,8 @@ class StoredComponentReader(ComponentReader):
         if (found.kind, found.type) != (kinds[0], name):  # an activation listed as a layer, or a name with an @
             raise UnknownType(f"{found.kind} {show(found.type)} is not listed in the file's needs")
         installed = entry.origin.version or modnet.__version__  # the core's entries do not say it
-        if distribution and installed != version:
-            from modnet.plugins.distributions import is_met  # most files are of the version that is installed
-
-            if not is_met(f">={version}", installed):
-                self._older[distribution, version] = installed
+        if distribution and is_older(installed, version):
+            self._older[distribution, version] = installed
         is_another = bool(distribution) and self.registry.is_taken(KINDS[kinds[0]], name)
         is_another = is_another and normalized(distribution) != CORE
         return Choice(found, f"{name}@{distribution}" if is_another else "")

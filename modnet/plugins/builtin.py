@@ -3,19 +3,6 @@
 CORE = "modnet-core"
 
 
-GROUPS = {
-    "layer": "modnet.layers",
-    "activation": "modnet.activations",
-    "loss": "modnet.losses",
-    "optimizer": "modnet.optimizers",
-    "initializer": "modnet.initializers",
-    "schedule": "modnet.schedules",
-    "metric": "modnet.metrics",
-    "callback": "modnet.callbacks",
-}
-"""Kind -> entry-point group."""
-
-
 BUILTIN = {
     "modnet.layers": {
         "add": "modnet.layers.merge:Add",

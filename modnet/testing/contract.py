@@ -24,6 +24,7 @@ from modnet.kinds.component import Component
 from modnet.kinds.layer import Layer
 from modnet.kinds.node import Composite
 from modnet.plugins.kernels import Maker
+from modnet.testing.examples import accepted_shapes
 from modnet.words import show
 
 __all__ = ["ContractError", "Report", "Row", "check_component", "check_kernel", "examine", "examine_kernel"]
@@ -241,8 +242,6 @@ def examine_kernel(maker: Maker, component: Component, method: str, *input_shape
 def _tried_on(component: Component, input_shapes: tuple[Shape, ...]) -> tuple[tuple[Shape, ...], str]:
     """The shapes to try a component with, found where a layer is given none, and how a label tells them."""
     if isinstance(component, Layer) and not input_shapes:
-        from modnet.testing.examples import accepted_shapes
-
         input_shapes = next(accepted_shapes(component), ())
     return input_shapes, f" on {' and '.join(map(str, input_shapes))}" if input_shapes else ""
 

@@ -24,7 +24,7 @@ from modnet.kinds.callback import Callback
 from modnet.kinds.figures import VALIDATION, monitored_figure
 from modnet.kinds.optimizer import Optimizer
 from modnet.kinds.schedule import Progress
-from modnet.plugins.hooks import PluginManager
+from modnet.plugins.events import RunEvents
 from modnet.plugins.registry import Registry
 from modnet.specs.model import TrainingSpec
 from modnet.training.backpropagation import Backpropagation
@@ -129,10 +129,10 @@ class Run:
         self._group: list[tuple[Batch, Mapping[str, Any] | None]] = []
         self.callbacks = dict(callbacks)
         self.joined = {name: _joined(name, callback, self) for name, callback in self.callbacks.items()}
-        self._events = PluginManager()
+        self._events = RunEvents()
         # pluggy calls the last registered first; users expect the order of their list.
         for name, member in reversed(self.joined.items()):
-            self._events.join_run(member, name)
+            self._events.join(member, name)
         self._batch_events = list(reversed(self._events.hook.modnet_batch.get_hookimpls()))
         self._step_events = bool(self._events.hook.modnet_step_ended.get_hookimpls())
         self._gradient_events = bool(self._events.hook.modnet_reduce_gradients.get_hookimpls())
@@ -192,7 +192,7 @@ class Run:
         """
         if not self._group or self._group[0][1] is None:
             raise TrainingError("recompute() is for the event modnet_reduce_gradients; there is no current batch here")
-        gradients, scratch = self.backpropagation, Tally(self.objective)
+        gradients, scratch = self.backpropagation, Tally(self.objective.heads)
         state, noise = self.network.state.flat.copy(), self.noise.bit_generator.state
         gradients.begin()
         for batch, before in self._group:

@@ -27,13 +27,13 @@ from typing import Any
 import numpy as np
 
 import modnet
-from modnet.kinds import KINDS
+from modnet.kinds import GROUPS, KINDS
 from modnet.kinds.component import Component
 from modnet.model import container
 from modnet.model.edit import edit
 from modnet.model.reader import read, read_header
 from modnet.model.writer import Group, write
-from modnet.plugins.builtin import BUILTIN, GROUPS
+from modnet.plugins.builtin import BUILTIN
 from modnet.testing.examples import examples_of
 
 FOLDER = Path(__file__).parent

@@ -20,9 +20,11 @@ from modnet.engine.passes import Pass
 from modnet.errors import DataError
 from modnet.kinds.layer import Layer
 from modnet.kinds.node import Node
+from modnet.model.model import load, save
 from modnet.testing.contract import Broken, NotApplicable, Rules, raised
 from modnet.testing.rules import layer as of_layer
 from modnet.testing.rules.component import same_bytes
+from modnet.training.train import train
 
 RULES = Rules()
 
@@ -78,8 +80,6 @@ class Trial(of_layer.Trial):
     after=("runs", "shapes", "expands", "round trip", "prediction", "does not change"),
 )
 def save_and_load(trial: Trial) -> str:
-    from modnet.model.model import load, save
-
     network = trial.network()
     data = trial.data(network)
     rng = np.random.default_rng(0)
@@ -190,8 +190,6 @@ def threads(trial: Trial) -> str:
     ),
 )
 def learns(trial: Trial) -> str:
-    from modnet.training.train import train
-
     network, teacher = trial.network(), trial.network(seed=1)
     if not network.trainable_size:
         raise NotApplicable("it has no parameters that are trained")

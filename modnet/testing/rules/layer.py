@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import tracemalloc
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -317,8 +319,6 @@ def is_taken(trial: Trial, shapes: Sequence[Shape]) -> bool:
     after=("shapes",),
 )
 def shapes_alone(trial: Trial) -> str:
-    import tracemalloc
-
     layer = trial.component
     methods = (layer.output_shape, layer.parameters, layer.state, layer.scratch_size, layer.multiply_adds)
     largest = 0
@@ -855,8 +855,6 @@ def nothing_hidden(trial: Trial) -> str:
     after=("runs", "batches"),
 )
 def quiet(trial: Trial) -> str:
-    import warnings
-
     with warnings.catch_warnings(), np.errstate(divide="raise", over="raise", invalid="raise"):
         warnings.simplefilter("error")
         for training in (True, False):
@@ -884,8 +882,6 @@ def quiet(trial: Trial) -> str:
     after=("runs", "prediction", "nothing hidden"),
 )
 def memory(trial: Trial) -> str:
-    import tracemalloc
-
     if trial.component.allocates:
         raise NotApplicable("it says that it allocates in every pass")
     shapes = wide(trial)
