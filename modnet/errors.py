@@ -290,8 +290,17 @@ class TooLarge(ModnetError, MemoryError):
 
 
 class MissingExtra(ModnetError, ImportError):
-    """An optional library is needed and is not installed."""
+    """An optional library is needed and is not installed.
 
-    def __init__(self, purpose: str, extra: str) -> None:
-        self.extra = extra
-        super().__init__(f"{purpose} needs an optional library: pip install 'modnet-core[{extra}]'")
+    A plugin raises it too, for an extra of its own: `MissingExtra("numba", "modnet-wave", extra="fast")`.
+
+    Attributes:
+        library: what is needed.
+        distribution: whose extra it is; by default the core's.
+        extra: which extra installs it.
+    """
+
+    def __init__(self, library: str, distribution: str = "modnet-core", *, extra: str, purpose: str = "") -> None:
+        self.library, self.distribution, self.extra = library, distribution, extra
+        what = f"{purpose} needs {library}, which is not installed" if purpose else f"{library} is not installed"
+        super().__init__(f"{what}:  pip install '{distribution}[{extra}]'")
