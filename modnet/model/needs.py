@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 from modnet.configuration.fields import Configuration
@@ -125,17 +125,17 @@ def origins_of(components: Iterable[Component], registry: Registry) -> Origins:
     return found
 
 
-def components_of(value: Any) -> Iterator[Component]:
+def components_of(value: Any) -> list[Component]:
     """All components within a configuration value, each before those within it."""
-    if isinstance(value, Component):
-        yield value
+    found = [value] if isinstance(value, Component) else []
     if isinstance(value, Configuration):
         value = vars(value)
     if isinstance(value, Mapping):
         value = tuple(value.values())
     if isinstance(value, tuple | list):
         for item in value:
-            yield from components_of(item)
+            found += components_of(item)
+    return found
 
 
 def bare(plain: Any) -> Any:

@@ -47,7 +47,7 @@ def save(network: Network, path: str | PathLike[str], *, registry: Registry | No
     name = Path(path).expanduser()
     if name.suffix.lower() not in (".modnet", "") and registry.hooks.hook.modnet_export(network=network, path=name):
         return
-    components = list(components_of(network.card.spec.network))
+    components = components_of(network.card.spec.network)
     header, figures = _header(network, path, registry, components)
     groups = [*_groups(network), *figures]
     _require_loadable(network, path, registry, components, header, groups)
@@ -94,7 +94,7 @@ def store(
 
     Raises the errors of `save`.
     """
-    components = [*components_of((network.card.spec.network, *further))]
+    components = components_of((network.card.spec.network, *further))
     header, figures = _header(network, path, registry, components)
     write(path, {**header, "training": training}, [*_groups(network), *figures, *groups])
 
@@ -222,7 +222,7 @@ def require_savable(network: Network, figures: Collection[str] = (), registry: R
     if problem is not None:
         raise SpecError([problem])
     path = "the model"
-    components = list(components_of(network.card.spec.network))
+    components = components_of(network.card.spec.network)
     try:
         header, arrays = _header(network, path, registry, components)
         groups = [*_planned_groups(network), *arrays]

@@ -320,7 +320,7 @@ def _check_same(run: Run, path: Path, header: Header, size: int) -> None:
 
     Raises TrainingError with what has changed. Where only versions have, it warns.
     """
-    ours = [*components_of((run.network.card.spec.network, *_further(run)))]
+    ours = components_of((run.network.card.spec.network, *_further(run)))
     training = header.training or {}
     if header.spec is None or not isinstance(training.get("spec"), dict):
         where = "header.spec" if header.spec is None else "header.training.spec"
