@@ -61,33 +61,40 @@ def read(path: str | PathLike[str], readers: Iterable[Reader] = ()) -> Read:
         raise DataError(_no_such_file(path))
     if not path.is_file():
         raise DataError(f"{path}: expected a file, found a {'folder' if path.is_dir() else 'pipe or device'}")
-    name = path.name.lower()
-    uncompressed = name.removesuffix(".gz")
     try:
-        if name.endswith(".npz"):
-            return _read_npz(path)
-        if name.endswith(".npy"):
-            return _read_npy(path)
-        with _open(path) as stream:
-            if uncompressed.endswith((".csv", ".tsv")):
-                text = io.BytesIO(_unpacked(path, stream))
-                return read_table(text, str(path), "\t" if uncompressed.endswith(".tsv") else None)
-            data = stream.read(4)
-            if uncompressed.endswith((".idx", "-ubyte")) or (
-                data[:2] == b"\0\0" and data[2:3] in map(_byte, IDX_TYPES)
-            ):
-                return _parse_idx(data + _unpacked(path, stream), str(path))
+        known = _read_known(path)
     except (gzip.BadGzipFile, EOFError, zlib.error) as error:
         raise DataError(f"{path}: the gzip compression is damaged: {error}") from error
     except OSError as error:
         raise DataError(f"{path}: cannot be read: {error.strerror or error}") from error
     except MemoryError as error:
         raise DataError(f"{path}: its {path.stat().st_size:,} bytes take more memory than there is") from error
+    if known is not None:
+        return known
     for reader in readers:
         found = reader(path)
         if found is not None:
             return found
     raise DataError(f"{path}: unknown kind of data file; known are {KNOWN}")
+
+
+def _read_known(path: Path) -> Read | None:
+    """The contents of a file of one of the kinds above; None where it is of another kind."""
+    name = path.name.lower()
+    uncompressed = name.removesuffix(".gz")
+    if name.endswith(".npz"):
+        return _read_npz(path)
+    if name.endswith(".npy"):
+        return _read_npy(path)
+    with _open(path) as stream:
+        if uncompressed.endswith((".csv", ".tsv")):
+            text = io.BytesIO(_unpacked(path, stream))
+            return read_table(text, str(path), "\t" if uncompressed.endswith(".tsv") else None)
+        data = stream.read(4)
+        begins_as_idx = data[:2] == b"\0\0" and data[2:3] in map(_byte, IDX_TYPES)
+        if uncompressed.endswith((".idx", "-ubyte")) or begins_as_idx:
+            return _parse_idx(data + _unpacked(path, stream), str(path))
+    return None
 
 
 def _byte(number: int) -> bytes:
