@@ -117,9 +117,10 @@ def _try_a_batch(job: Job, objective: Objective, loaded: LoadedData) -> None:
                 data = checked_data(objective, Given(part))
                 look_over(evaluation, data.batches(TRIAL_ROWS), part.name or f"{what} data")
     with _at(job, "training"), np.errstate(all="ignore"):
-        few = loaded.train.take(range(min(TRIAL_ROWS, len(loaded.train))))
+        rows = job.training().batch_size if objective.couples else TRIAL_ROWS
+        few = loaded.train.take(range(min(rows, len(loaded.train))))
         data = Dataset.of(job.network, few, outputs=objective.target_outputs)
-        evaluation.tally(data.batches(TRIAL_ROWS)).result()
+        evaluation.tally(data.batches(rows)).result()
 
 
 @contextmanager

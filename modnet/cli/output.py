@@ -10,7 +10,7 @@ import math
 import os
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, TextIO
 
 import click
@@ -82,25 +82,31 @@ class _JsonPrinter:
         if isinstance(value, str):
             self._text(value)
         elif isinstance(value, dict) and value:
-            separator = f"{{{line}  "
-            for key, item in value.items():
-                self._add(separator)
-                self._text(str(key))
-                self._add(": ")
-                self._value(item, f"{line}  ")
-                separator = f",{line}  "
-            self._add(f"{line}}}")
+            self._table(value, line)
         elif isinstance(value, list | tuple | Iterator):
-            separator = f"[{line}  "
-            for item in value:
-                self._add(separator)
-                self._value(item, f"{line}  ")
-                separator = f",{line}  "
-            self._add(f"{line}]" if separator[0] == "," else "[]")
+            self._list(value, line)
         elif hasattr(value, "tolist"):
             self._value(value.tolist(), line)
         else:
             self._add("null" if isinstance(value, float) and not math.isfinite(value) else json.dumps(value))
+
+    def _table(self, table: dict[Any, Any], line: str) -> None:
+        separator = f"{{{line}  "
+        for key, item in table.items():
+            self._add(separator)
+            self._text(str(key))
+            self._add(": ")
+            self._value(item, f"{line}  ")
+            separator = f",{line}  "
+        self._add(f"{line}}}")
+
+    def _list(self, items: Iterable[Any], line: str) -> None:
+        separator = f"[{line}  "
+        for item in items:
+            self._add(separator)
+            self._value(item, f"{line}  ")
+            separator = f",{line}  "
+        self._add(f"{line}]" if separator[0] == "," else "[]")  # whether an iterator has items is known only now
 
     def _text(self, text: str) -> None:
         self._add('"')

@@ -10,8 +10,8 @@ from pathlib import Path
 from types import ModuleType
 
 from modnet.errors import BrokenPlugin
+from modnet.kinds import GROUPS
 from modnet.kinds.component import Component
-from modnet.plugins.builtin import GROUPS
 from modnet.plugins.registry import default_registry
 
 

@@ -5,15 +5,18 @@ from __future__ import annotations
 import os
 import time
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import modnet
 from modnet.cli.output import echo, echo_json
 from modnet.errors import BrokenPlugin
-from modnet.plugins.builtin import CORE
+from modnet.kinds import GROUPS
+from modnet.plugins.builtin import BUILTIN, CORE
+from modnet.plugins.hooks import HookModule
 from modnet.plugins.kernels import SWITCH
-from modnet.plugins.registry import Registry, default_registry
+from modnet.plugins.registry import Origin, Registry, default_registry
 from modnet.words import in_columns
 
 
@@ -30,6 +33,11 @@ class Row:
     error: BrokenPlugin | None = None
     seconds: float | None = None
 
+    def plain(self) -> dict[str, Any]:
+        """What `--json` prints."""
+        told = {"kind": self.kind, "type": self.type, "version": self.version, "plugin": self.plugin}
+        return {**told, "seconds": self.seconds, "from": self.source, "error": self.remark or None}
+
 
 def run(everything: bool, errors: bool, times: bool, as_json: bool) -> None:
     rows = list(_rows(default_registry()))
@@ -39,34 +47,25 @@ def run(everything: bool, errors: bool, times: bool, as_json: bool) -> None:
     if times:
         chosen.sort(key=lambda row: -(row.seconds or 0.0))
     if as_json:
-        keys = ("kind", "type", "version", "plugin", "seconds")
-        echo_json(
-            [{**{k: getattr(row, k) for k in keys}, "from": row.source, "error": row.remark or None} for row in chosen]
-        )
+        echo_json([row.plain() for row in chosen])
     elif errors:
-        for row in chosen:
-            echo(f"{row.kind} {row.type} of {row.plugin or 'a plugin'} ({row.source})")
-            echo("".join(traceback.format_exception((row.error and row.error.__cause__) or row.error)))
-        if not chosen:
-            echo("nothing is broken")
+        _tracebacks(chosen)
     else:
         _table(chosen, len(rows) - len(chosen), times)
 
 
 def _rows(registry: Registry) -> Iterator[Row]:
-    entries = list(registry.entries())
-    builtin = {(e.origin.kind, e.origin.type) for e in entries if e.origin.distribution == CORE}
-    for entry in entries:
+    yield from _component_rows(registry)
+    yield from _kernel_rows(registry)
+    yield from map(_hook_row, registry.hook_modules)
+
+
+def _component_rows(registry: Registry) -> Iterator[Row]:
+    for entry in registry.entries():
         origin = entry.origin
         version = modnet.__version__ if origin.distribution == CORE else origin.version
         row = Row(origin.kind, origin.type, None, f"{origin.distribution} {version}".strip(), origin.value)
-        key = (origin.kind, origin.type)
-        rivals = [e.origin.distribution for e in registry.installed.get(key, [])]
-        chosen = f"write {origin.type}@{origin.distribution}"
-        if key in builtin and origin.distribution != CORE:
-            row.remark = f"the core has one of that name; {chosen}"
-        elif len(rivals) > 1 and origin.distribution in rivals:
-            row.remark = f"{len(rivals)} plugins offer it: {', '.join(sorted(rivals))}; {chosen}"
+        row.remark = _rivals(registry, origin)
         began = time.perf_counter()
         try:
             row.version = entry.load().version
@@ -74,14 +73,27 @@ def _rows(registry: Registry) -> Iterator[Row]:
             row.error, row.remark = error, _reason(error, entry.label)
         row.seconds = time.perf_counter() - began
         yield row
-    yield from _kernel_rows(registry)
-    for module in registry.hook_modules:
-        source = f"{module.value}: {', '.join(module.hooks)}" if module.hooks else module.value
-        row = Row("hooks", module.name, None, f"{module.distribution} {module.version}".strip(), source)
-        row.seconds = module.seconds
-        if module.error:
-            row.error, row.remark = module.error, _reason(module.error, module.label)
-        yield row
+
+
+def _rivals(registry: Registry, origin: Origin) -> str:
+    """Who else offers a plugin's component, and how a spec chooses this one."""
+    offered = registry.installed.get((origin.kind, origin.type), [])
+    rivals = sorted(entry.origin.distribution for entry in offered)
+    if origin.distribution not in rivals:  # the core's, or the program's own
+        return ""
+    chosen = f"write {origin.type}@{origin.distribution}"
+    if origin.type in BUILTIN[GROUPS[origin.kind]]:
+        return f"the core has one of that name; {chosen}"
+    return f"{len(rivals)} plugins offer it: {', '.join(rivals)}; {chosen}" if len(rivals) > 1 else ""
+
+
+def _hook_row(module: HookModule) -> Row:
+    source = f"{module.value}: {', '.join(module.hooks)}" if module.hooks else module.value
+    row = Row("hooks", module.name, None, f"{module.distribution} {module.version}".strip(), source)
+    row.seconds = module.seconds
+    if module.error:
+        row.error, row.remark = module.error, _reason(module.error, module.label)
+    return row
 
 
 def _reason(error: BrokenPlugin, label: str) -> str:
@@ -108,6 +120,14 @@ def _kernel_rows(registry: Registry) -> Iterator[Row]:
         seen.add(entry_point.name)
         row.seconds = time.perf_counter() - began
         yield row
+
+
+def _tracebacks(rows: Sequence[Row]) -> None:
+    for row in rows:
+        echo(f"{row.kind} {row.type} of {row.plugin or 'a plugin'} ({row.source})")
+        echo("".join(traceback.format_exception((row.error and row.error.__cause__) or row.error)))
+    if not rows:
+        echo("nothing is broken")
 
 
 def _table(rows: list[Row], hidden: int, times: bool) -> None:

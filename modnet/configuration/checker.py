@@ -1,4 +1,4 @@
-"""Checkers: what a field takes, one class for each kind of type hint.
+"""Checkers: what a field accepts, one class for each kind of type hint.
 
 A checker is made once for each field (`hints.checker_of`) and then serves constructor calls, specs and model files
 (`check`), messages (`describe`), the JSON Schema (`schema`) and the kit's examples (`sample`).
@@ -34,7 +34,7 @@ class SchemaBuilder(Protocol):
 
 
 class Checker:
-    """What a field takes.
+    """What a field accepts.
 
     Attributes:
         json_types: the JSON types that are accepted, as far as they are known.
@@ -135,7 +135,7 @@ class Text(Checker):
 
 
 class Whole(Checker):
-    """`int`: a whole number of 64 bits within bounds. True is none, a number of numpy becomes one of Python."""
+    """`int`: a whole number of 64 bits within bounds. True is refused; a numpy number becomes a Python number."""
 
     __slots__ = ("bounds",)
     json_types = ("integer",)
@@ -162,7 +162,7 @@ class Whole(Checker):
 
 
 class Real(Checker):
-    """`float`: a finite number within bounds. A whole number becomes one, True does not."""
+    """`float`: a finite number within bounds. A whole number is converted; True is refused."""
 
     __slots__ = ("bounds",)
     json_types = ("number",)
@@ -308,7 +308,7 @@ class TableOf(Checker):
 
 
 class Either(Checker):
-    """`X | Y`: the first alternative that accepts the value has it."""
+    """`X | Y`: the alternatives are tried in their order."""
 
     __slots__ = ("all", "is_optional", "parts")
 
@@ -335,9 +335,10 @@ class Either(Checker):
 
     @staticmethod
     def _best(attempts: Sequence[list[Problem]], value: Any, path: Path) -> list[Problem] | None:
-        """The problems to report of those that the alternatives had; None where none of them says more than "found".
+        """The problems of the alternative that got furthest; None where no alternative accepts values of such a type.
 
-        One that got further than the type of the value knows better what is wrong than "expected a or b".
+        An alternative that accepts the type of the value, and finds a fault within it, gives a better message than
+        "expected a or b".
         """
         if len(attempts) == 1:
             return attempts[0]
@@ -366,7 +367,7 @@ _OF_CLASSES = {list: "array", dict: "object"}
 
 
 class InstanceOf(Checker):
-    """A class that is no configuration: only a value of that class will do."""
+    """A class that is not a configuration: only an instance of it is accepted."""
 
     __slots__ = ("cls",)
 
@@ -384,7 +385,7 @@ class InstanceOf(Checker):
 
 
 class Unsupported(Checker):
-    """A hint that no value fits: the kit reports it to the author of the component."""
+    """A hint that is not supported, so that no value fits; the kit reports it to the author of the component."""
 
     __slots__ = ("hint",)
 
@@ -447,7 +448,7 @@ class ComponentOf(ConfigurationOf):
         return builder.place_reference(self.cls)
 
     def sample(self) -> Any:
-        # A kind itself is no component, and which there are only a registry knows.
+        # A kind, such as `Layer`, is not a component itself, and only a registry knows which components there are.
         return super().sample() if getattr(self.cls, "type", "") else Checker.sample(self)
 
 

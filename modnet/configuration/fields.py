@@ -272,8 +272,14 @@ class Configuration:
         Raises:
             LookupError: for a field that no value can be made up for.
         """
-        checkers = cls.checkers()
-        return {name: checkers[name].sample() for name, declared in cls.__fields__.items() if declared.required}
+        arguments = {}
+        for name, declared in cls.__fields__.items():
+            if declared.required:
+                try:
+                    arguments[name] = cls.checkers()[name].sample()
+                except LookupError as error:
+                    raise LookupError(f"{name}: {error}") from None
+        return arguments
 
     @classmethod
     def _label(cls) -> str:

@@ -1,4 +1,4 @@
-"""A reading of values: what checkers note their problems in, and ask for components."""
+"""One reading of values: it gathers the problems that checkers find, and makes components from names and tables."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class _Checks(Protocol):
 
 
 class Reader:
-    """How plain values become configurations: tables are read, and components are not known.
+    """How plain values become configurations. This one reads tables, and no components.
 
     Attributes:
         old_names: whether a field may have the name that it had before (in model files yes, in specs no).

@@ -253,7 +253,7 @@ class Loader:
         classes = schema.classes() if schema else {}
         samples = ", ".join(f"{key} {found.arrays[key].shape[1:]}" for key in inputs)
         goals = (key + (f" ({len(classes[name])} classes)" if name in classes else "") for name, key in outputs.items())
-        return f"{samples} -> {', '.join(goals)}"
+        return f"{samples} -> {', '.join(goals)}" if outputs else samples
 
 
 def _rows(found: Table | NamedArrays, first: int, end: int) -> Table | NamedArrays:

@@ -295,7 +295,8 @@ class DataSchema(Configuration):
         A target of categories becomes the name of the most probable class and a column `P(class)` for each, with the
         probabilities (rows, classes). Where there are two classes and one probability (rows, 1), it is that of the
         second, which is predicted above 0.5. With several targets of categories the columns are called
-        `P(target=class)`. Targets of numbers become their columns.
+        `P(target=class)`. Targets of numbers become their columns. An output that had no target becomes a column of its
+        own name, or `name_0`, `name_1` and so on where it has several numbers.
 
         Args:
             outputs: output name -> predictions, probabilities for categories.
@@ -305,19 +306,16 @@ class DataSchema(Configuration):
         """
         several = sum(columns[0].kind == "category" for columns in self.targets.values()) > 1
         found: dict[str, list[Any]] = {}
-        for name, columns in self.targets.items():
-            output = np.asarray(outputs[name])
+        for name, given in outputs.items():
+            output, columns = np.asarray(given), self.targets.get(name)
+            if columns is None:
+                found.update(_untargeted(name, output))
+                continue
             self._check_output(name, output.shape[1:])
             if columns[0].kind == "number":
                 found.update((column.name, output[:, index].tolist()) for index, column in enumerate(columns))
-                continue
-            (column,) = columns
-            single = output.shape[1] < len(column.categories)
-            winners = (output[:, 0] > 0.5).astype(np.intp) if single else output.argmax(axis=1)
-            found[column.name] = [column.categories[winner] for winner in winners]
-            for index, category in enumerate(column.categories[1:] if single else column.categories):
-                title = f"P({column.name}={category})" if several else f"P({category})"
-                found[title] = output[:, index].tolist()
+            else:
+                found.update(_classified(columns[0], output, several))
         return found
 
     # Shapes and words
@@ -369,7 +367,7 @@ class DataSchema(Configuration):
     def describe(self) -> str:
         """The columns in a few words: `7 columns -> species (3 classes)`."""
         count = len({column.name for columns in self.inputs.values() for column in columns})
-        return f"{_count(count, 'column')} -> {self.describe_targets()}"
+        return f"{_count(count, 'column')}" + (f" -> {self.describe_targets()}" if self.targets else "")
 
     def describe_targets(self) -> str:
         """The targets in a few words: `species (3 classes)`."""
@@ -395,6 +393,23 @@ class DataSchema(Configuration):
         if isinstance(schema, DataSchema):
             return schema
         raise DataError("malformed data schema: " + "; ".join(itemised(map(str, reading.problems))))
+
+
+def _untargeted(name: str, output: Array) -> dict[str, list[Any]]:
+    """The columns of an output that had no target."""
+    if output.ndim != 2 or output.shape[1] == 1:
+        return {name: output.reshape(len(output)).tolist() if output.ndim == 2 else output.tolist()}
+    return {f"{name}_{index}": output[:, index].tolist() for index in range(output.shape[1])}
+
+
+def _classified(column: ColumnSchema, output: Array, several: bool) -> dict[str, list[Any]]:
+    """The most probable class of each row, and the probability of each class."""
+    single = output.shape[1] < len(column.categories)
+    winners = (output[:, 0] > 0.5).astype(np.intp) if single else output.argmax(axis=1)
+    found: dict[str, list[Any]] = {column.name: [column.categories[winner] for winner in winners]}
+    for index, category in enumerate(column.categories[1:] if single else column.categories):
+        found[f"P({column.name}={category})" if several else f"P({category})"] = output[:, index].tolist()
+    return found
 
 
 def _widths(columns: Sequence[ColumnSchema]) -> str:
@@ -476,7 +491,15 @@ def _assign_columns(
 
 
 def assign_targets(table: Table, spec: DataSpec, output_names: Sequence[str]) -> dict[str, tuple[str, ...]]:
-    """Network output -> its target columns, all of which the table has."""
+    """Network output -> its target columns, all of which the table has.
+
+    Args:
+        output_names: the outputs whose loss takes a target.
+    """
+    if not output_names:
+        if spec.target is not None:
+            raise DataError(f"{table.name}: target = {show(spec.target)}, but no loss takes a target; leave it out")
+        return {}
     if spec.target is None:
         raise DataError(f"{table.name}: which column is to be predicted? set target to one of {shorten(table.columns)}")
     targets = _assign(spec.target, output_names, "target", "output", table)

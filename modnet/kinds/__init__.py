@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 from typing import Any, cast
 
 from modnet.kinds.activation import Activation
@@ -15,6 +16,26 @@ from modnet.kinds.metric import Metric
 from modnet.kinds.optimizer import Optimizer
 from modnet.kinds.schedule import Schedule
 
-KINDS: Mapping[str, type[Component]] = {
-    cast(Any, kind).kind: kind for kind in (Layer, Activation, Loss, Optimizer, Initializer, Schedule, Metric, Callback)
+PLURALS: Mapping[str, type[Component]] = {
+    "layers": Layer,
+    "activations": Activation,
+    "losses": Loss,
+    "optimizers": Optimizer,
+    "initializers": Initializer,
+    "schedules": Schedule,
+    "metrics": Metric,
+    "callbacks": Callback,
 }
+"""What components of each kind are called together."""
+
+KINDS: Mapping[str, type[Component]] = {cast(Any, base).kind: base for base in PLURALS.values()}
+"""Kind -> its base class."""
+
+GROUPS: Mapping[str, str] = {cast(Any, base).kind: f"modnet.{plural}" for plural, base in PLURALS.items()}
+"""Kind -> the group of entry points in which plugins offer components of it."""
+
+
+@cache
+def kinds_within(kind: str) -> tuple[str, ...]:
+    """The kinds of whatever can stand where a component of this kind is asked for: an activation is a layer too."""
+    return tuple(name for name, base in KINDS.items() if issubclass(base, KINDS[kind]))

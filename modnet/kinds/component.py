@@ -22,16 +22,11 @@ class Component(Configuration):
     """Anything that a spec can name by `type`.
 
     A concrete component names itself as it is defined: `class Linear(Layer, type="linear", version=1)`.
-
-    Attributes:
-        requires_modnet: the oldest modnet-core with which it works, such as "0.3"; "" for any. A package says the same
-            in its dependencies; this tells those who installed it without them.
     """
 
     kind: ClassVar[str] = "component"
     type: ClassVar[str] = ""
     version: ClassVar[int] = 1
-    requires_modnet: ClassVar[str] = ""
 
     # `name@distribution`, where a spec has chosen the class by that. It has a slot, since it is no field: it is not
     # compared, and `vars` does not have it.

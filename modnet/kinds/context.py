@@ -125,10 +125,18 @@ class Context:
     def progress(self) -> Progress | None:
         return self._shared.progress
 
+    @progress.setter
+    def progress(self, progress: Progress | None) -> None:
+        self._shared.progress = progress
+
     @property
     def penalty(self) -> float:
         """The sum of what the layers of this pass have added to the loss since it began."""
         return self._shared.penalty
+
+    @penalty.setter
+    def penalty(self, penalty: float) -> None:
+        self._shared.penalty = penalty
 
     def penalize(self, value: float) -> None:
         """Adds a number to the loss of the batch, such as the cost of an uneven load among experts.

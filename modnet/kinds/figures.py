@@ -6,6 +6,9 @@ from collections.abc import Mapping
 
 from modnet.words import did_you_mean, show
 
+VALIDATION = "validation_"
+"""What the names of the validation's figures begin with."""
+
 
 def monitored_figure(name: str, figures: Mapping[str, bool | None]) -> tuple[str, bool | None]:
     """The figure that a schedule or callback means by a name, and whether a greater value of it is a better one.
@@ -18,11 +21,11 @@ def monitored_figure(name: str, figures: Mapping[str, bool | None]) -> tuple[str
     Raises:
         ValueError: the run does not record it.
     """
-    if name == "validation_loss" and name not in figures:
+    if name == f"{VALIDATION}loss" and name not in figures:
         name = "loss"
     if name not in figures:
-        meant = f"validation_{name[4:]}" if name.startswith("val_") else name
-        without = meant.startswith("validation_") and not any(known.startswith("validation_") for known in figures)
+        meant = f"{VALIDATION}{name[4:]}" if name.startswith("val_") else name
+        without = meant.startswith(VALIDATION) and not any(known.startswith(VALIDATION) for known in figures)
         why = "; this run has no validation" if without else did_you_mean(meant, figures)
         end = "" if why.endswith("?") else ";"
         raise ValueError(f"no figure is called {show(name)}{why}{end} this run has: {', '.join(figures)}")

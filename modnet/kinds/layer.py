@@ -135,7 +135,7 @@ class Layer(Component):
         """Name -> what the layer keeps between passes without training it. Allocates nothing."""
         return {}
 
-    def output_shape(self, *input_shapes: Shape) -> Any:
+    def output_shape(self, *input_shapes: Any, **_: Any) -> Any:
         """The shape of one sample of the output; a tuple of shapes where the class names several `outputs`.
 
         Raises:
@@ -153,7 +153,7 @@ class Layer(Component):
             raise TypeError(f"{self._label()}: output_shape gives {found!r}, expected a tuple of shapes for {names}")
         return found
 
-    def forward(self, context: Context, *inputs: Any) -> Any:
+    def forward(self, context: Context, *inputs: Any, **_: Any) -> Any:
         """The output for a batch. It may be a view of an input; it must not write into one.
 
         A tuple of arrays where the class names several `outputs`.

@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from typing import Any, ClassVar
 
 from modnet.arrays import Array, Shape
 from modnet.configuration.fields import field
 from modnet.errors import ShapeError
 from modnet.kinds.component import Component, Use
-
-if TYPE_CHECKING:
-    from modnet.kinds.context import Context
+from modnet.kinds.context import Context
 
 
 class Loss(Component):
     """How far predictions are from their targets.
 
-    A loss gives one value for each sample and the derivative of that value; means and weights are added here.
+    A loss gives one value for each sample and the derivative of that value; means and weights are added by the network.
+    A loss that compares the samples of a batch with each other says `couples` and gives `batch` instead.
 
     Attributes:
+        takes_target: False for a loss of the prediction alone: there are then no targets, and wherever a method is
+            given one it is None. `check_shapes` is given () as the target's shape.
+        couples: whether a sample's loss depends on the others in its batch, as in contrastive learning and ranking.
+            Such a loss gives `batch`, and no `values` and `gradient`. Its batches are never cut into pieces: validation
+            and `evaluate` go through the data in batches of the training's size.
         joint_with: types of activations at the network's end with which the loss has a joint, stable form. In
             training that activation is then left out, and `joint` sees what it would have read (logits).
         takes_labels: whether targets may be integer class labels, of the prediction's shape without its last axis.
@@ -37,6 +41,7 @@ class Loss(Component):
 
     kind = "loss"
     takes_target: ClassVar[bool] = True
+    couples: ClassVar[bool] = False
     joint_with: ClassVar[tuple[str, ...]] = ()
     takes_labels: ClassVar[bool] = False
     positions: ClassVar[bool] = False
@@ -46,25 +51,44 @@ class Loss(Component):
     decides_at: ClassVar[float | None] = None
     ending: ClassVar[str] = ""
 
-    def values(self, prediction: Array, target: Array) -> Array:
+    def values(self, prediction: Array, target: Any) -> Array:
         """The loss of each sample, shape (batch,)."""
         raise NotImplementedError
 
-    def gradient(self, prediction: Array, target: Array) -> Array:
+    def gradient(self, prediction: Array, target: Any) -> Array:
         """The derivative of each sample's value with respect to its prediction; shape of `prediction`."""
         raise NotImplementedError
 
-    def measure(self, context: Context, prediction: Array, target: Array) -> tuple[Array, Array | None]:
+    def measure(self, context: Context, prediction: Array, target: Any) -> tuple[Array, Array | None]:
         """Values and gradient together, as training asks for them.
 
         A loss that shares work between the two overrides it, with arrays from `context.buffer`; both results may be
         such. Where `context.needs_input_gradient` is False the gradient may be None. The shapes have been checked.
+        `context.masks[0]` says which steps of sequences count, (batch, time), or is None; a loss with `positions` is
+        given those steps alone.
         """
         gradient = self.gradient(prediction, target) if context.needs_input_gradient else None
         return self.values(prediction, target), gradient
 
-    def joint(self, context: Context, logits: Array, target: Array) -> tuple[Array, Array | None]:
+    def joint(self, context: Context, logits: Array, target: Any) -> tuple[Array, Array | None]:
         """What `measure` gives, from the input of an activation in `joint_with`."""
+        raise NotImplementedError
+
+    def batch(
+        self, context: Context, prediction: Array, target: Any, weights: Array | None
+    ) -> tuple[float, Array | None]:
+        """The mean loss of a batch whose samples the loss couples, and the derivative of it; for `couples` alone.
+
+        Args:
+            context: for buffers, as of `measure`; where `context.needs_input_gradient` is False, the gradient may be
+                None.
+            prediction, target: of the whole batch, which may have a single sample.
+            weights: of the samples, (batch,), at least one above 0; None for ones. The mean is theirs, so that weights
+                of ones change nothing, nor do those that are all multiplied by a number.
+
+        Returns:
+            The value, a number, and its derivative with respect to the prediction, of the prediction's shape.
+        """
         raise NotImplementedError
 
     def sample_weights(self, target: Array) -> Array | None:
@@ -83,7 +107,13 @@ class Loss(Component):
         """
 
     def target_shapes(self, prediction_shape: Shape) -> tuple[Shape, ...]:
-        """The shapes of one sample's target that go with a prediction of this shape."""
+        """The shapes of one sample's target that go with a prediction of this shape.
+
+        Raises:
+            ShapeError: the loss cannot take such a prediction, whatever the target.
+        """
+        if not self.takes_target:
+            return ((),)
         if self.takes_labels:
             return (prediction_shape[:-1], prediction_shape)
         return (prediction_shape,)

@@ -8,6 +8,7 @@ from typing import ClassVar
 from modnet.arrays import Array
 from modnet.configuration.fields import field
 from modnet.kinds.component import Component
+from modnet.kinds.schedule import Schedule
 
 
 class Chunk:
@@ -40,8 +41,9 @@ class Step:
 
     Attributes:
         number: counted from 1.
-        learning_rate: the rate of this step, with the schedule in it.
-        weight_decay: the factor of weight decay, 0 for biases and norms unless `Optimizer.decay_all` says otherwise.
+        learning_rate: the rate of this step, with the schedule and the factors of nodes in it.
+        weight_decay: the factor of weight decay, with its schedule in it; 0 for biases and norms unless
+            `Optimizer.decay_all` says otherwise.
     """
 
     __slots__ = ("learning_rate", "number", "weight_decay")
@@ -65,6 +67,7 @@ class Optimizer(Component):
         learning_rate: the size of a step, before the factor of the schedule.
         weight_decay: factor of weight decay, applied to weights; to biases and norms only with `decay_all`.
         decay_all: whether weight decay applies to biases and norms too.
+        weight_decay_schedule: the course of weight decay, as a factor of `weight_decay`.
     """
 
     kind = "optimizer"
@@ -74,6 +77,11 @@ class Optimizer(Component):
     learning_rate: float = field(default=1e-3, minimum=0.0)
     weight_decay: float = field(default=0.0, minimum=0.0)
     decay_all: bool = False
+    weight_decay_schedule: Schedule | None = None
+
+    def check(self) -> None:
+        if self.weight_decay_schedule is not None and not self.weight_decay:
+            raise ValueError("weight_decay_schedule acts on nothing, as weight_decay is 0; give weight_decay > 0")
 
     @property
     def slots(self) -> tuple[str, ...]:

@@ -1,9 +1,10 @@
-"""The core's layers. Each is imported when it is first asked for: a model of two layers pays for two."""
+"""The core's layers."""
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
+from modnet.plugins.builtin import lazily
+
+if TYPE_CHECKING:  # written by docs/generate.py
     from modnet.layers.composite import Repeat as Repeat
     from modnet.layers.composite import Residual as Residual
     from modnet.layers.embedding import Embedding as Embedding
@@ -19,15 +20,9 @@ if TYPE_CHECKING:
     from modnet.layers.pooling import GlobalAveragePool as GlobalAveragePool
     from modnet.layers.shape import Flatten as Flatten
     from modnet.layers.shape import Reshape as Reshape
+    from modnet.layers.shape import Slice as Slice
     from modnet.layers.standardize import Standardize as Standardize
     from modnet.layers.standardize import Unstandardize as Unstandardize
 
 
-def __getattr__(name: str) -> Any:
-    from modnet.plugins.builtin import BUILTIN
-
-    for value in BUILTIN[__name__].values():
-        module, _, cls = value.partition(":")
-        if cls == name:
-            return getattr(import_module(module), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+__getattr__ = lazily(__name__)

@@ -9,9 +9,14 @@ import numpy as np
 from modnet.arrays import Array, Shape
 from modnet.configuration.fields import field
 from modnet.kinds.layer import Layer
+from modnet.kinds.schedule import Progress, Schedule
 
 if TYPE_CHECKING:
     from modnet.kinds.context import Context
+
+
+MOST = 0.99
+"""The highest rate to which a schedule can bring dropout: at 1 nothing would be left to divide."""
 
 
 class Dropout(Layer, type="dropout"):
@@ -21,24 +26,37 @@ class Dropout(Layer, type="dropout"):
 
     Source: Srivastava et al. 2014, "Dropout: a simple way to prevent neural networks from overfitting", which scales in
     prediction instead; the expectations are the same.
+
+    Attributes:
+        rate: the probability.
+        schedule: the course of the rate in training: a factor of it for every step, such as one that begins at 0. The
+            product is kept between 0 and 0.99.
     """
 
     streams = True
     rate: float = field(default=0.5, minimum=0.0, below=1.0)
+    schedule: Schedule | None = None
 
     def output_shape(self, *input_shapes: Shape) -> Shape:
         return input_shapes[0]
 
     def forward(self, context: Context, x: Array) -> Array:
-        if not context.training or self.rate == 0.0:
+        rate = self._rate(context.progress) if context.training else 0.0
+        if rate == 0.0:
             context.save(None)
             return x
         factor = context.buffer(x.shape)
         context.rng.random(dtype=factor.dtype.type, out=factor)
-        np.greater_equal(factor, self.rate, out=factor)
-        np.multiply(factor, 1 / (1 - self.rate), out=factor)
+        np.greater_equal(factor, rate, out=factor)
+        np.multiply(factor, 1 / (1 - rate), out=factor)
         context.save(factor)
         return np.multiply(x, factor, out=context.buffer(x.shape))
+
+    def _rate(self, progress: Progress | None) -> float:
+        """At this step; without a run the rate is what it says."""
+        if self.schedule is None or progress is None:
+            return self.rate
+        return min(max(self.rate * self.schedule.factor(progress), 0.0), MOST)
 
     def backward(self, context: Context, gradient: Array) -> Array:
         (factor,) = context.saved

@@ -105,3 +105,73 @@ class Reshape(Layer, type="reshape"):
     def backward(self, context: Context, gradient: Array) -> Array:
         (shape,) = context.saved
         return gradient.reshape(shape)
+
+
+class Slice(Layer, type="slice"):
+    """A part of a sample along one axis, as numpy's x[start:stop] takes it: the others have no gradient.
+
+    Of a variable axis the part is variable too: nobody knows how many elements there will be. Where steps of sequences
+    are taken, the mask goes with them. Counted from the end, steps are those of the batch, with its padding, of which
+    nobody knows how many are real: there the mask ends.
+
+    Attributes:
+        axis: of a sample: 0 is its first, -1 its last.
+        start, stop: the first element, and the one behind the last; negative ones count from the end. None for the
+            whole rest on that side.
+
+    Raises:
+        ShapeError: samples without that axis, or with nothing in that part of it.
+    """
+
+    keeps_numbers = True
+    axis: int = -1
+    start: int | None = None
+    stop: int | None = None
+
+    def check(self) -> None:
+        if self.start is None and self.stop is None:
+            raise ValueError("expected start, stop, or both; found neither, which takes all")
+
+    @classmethod
+    def examples(cls) -> Sequence[Example]:
+        return (Example(cls(start=1, stop=3), ((5,),)), Example(cls(axis=0, stop=-1), ((None, 4),)))
+
+    @property
+    def streams(self) -> bool:  # type: ignore[override]
+        # Along time the pieces are not those of the whole; -2 and below may be time.
+        return self.axis > 0 or self.axis == -1
+
+    def output_shape(self, *input_shapes: Shape) -> Shape:
+        (shape,) = input_shapes
+        if not -len(shape) <= self.axis < len(shape):
+            raise ShapeError(f"expects samples with an axis {self.axis}")
+        position = self.axis % len(shape)
+        size = shape[position]
+        if size is not None:
+            size = len(range(size)[self.start : self.stop])
+            if not size:
+                part = f"{'' if self.start is None else self.start}:{'' if self.stop is None else self.stop}"
+                raise ShapeError(f"expects an axis {self.axis} with something at {part}")
+        return (*shape[:position], size, *shape[position + 1 :])
+
+    def _part(self, array: Array) -> Array:
+        axis = self.axis + 1 if self.axis >= 0 else array.ndim + self.axis
+        part: Array = array[(slice(None),) * axis + (slice(self.start, self.stop),)]
+        return part
+
+    def forward(self, context: Context, x: Array) -> Array:
+        context.save(x.shape)
+        mask = context.masks[0]
+        if mask is not None and self.axis in (0, 1 - x.ndim):
+            from_end = min(self.start or 0, self.stop or 0) < 0
+            context.output_mask = None if from_end else mask[:, self.start : self.stop]
+        return self._part(x)
+
+    def backward(self, context: Context, gradient: Array) -> Array | None:
+        if not context.needs_input_gradient:
+            return None
+        (shape,) = context.saved
+        whole = context.buffer(shape)
+        whole.fill(0)
+        self._part(whole)[...] = gradient
+        return whole

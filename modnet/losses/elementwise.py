@@ -35,7 +35,7 @@ class ElementwiseLoss(MeasuredLoss):
 
     def measure(self, context: Context, prediction: Array, target: Array) -> tuple[Array, Array | None]:
         values, slope = self.elements(context, prediction, converted(context, target, prediction))
-        return sample_means(values, context.buffer(values.shape[:1], values.dtype)), _of_means(slope)
+        return sample_means(values, context.buffer(values.shape[:1], values.dtype)), of_means(slope)
 
 
 class MeanSquaredError(ElementwiseLoss, type="mse"):
@@ -125,7 +125,7 @@ class Hinge(ElementwiseLoss, type="hinge"):
     ending = "end the network with no activation, or with tanh"
 
     def target_shapes(self, prediction_shape: Shape) -> tuple[Shape, ...]:
-        return _with_and_without_last_axis(prediction_shape)
+        return with_and_without_last_axis(prediction_shape)
 
     def check_targets(self, prediction_shape: Shape, target: Array) -> None:
         magnitude = np.abs(target.astype(np.float64))
@@ -169,7 +169,7 @@ class BinaryCrossEntropy(ElementwiseLoss, type="binary_cross_entropy"):
     positive_weight: float = field(default=1.0, above=0.0)
 
     def target_shapes(self, prediction_shape: Shape) -> tuple[Shape, ...]:
-        return _with_and_without_last_axis(prediction_shape)
+        return with_and_without_last_axis(prediction_shape)
 
     def check_targets(self, prediction_shape: Shape, target: Array) -> None:
         check_range(target, 0, 1, f"{self.type} expects targets from 0 to 1")
@@ -205,7 +205,7 @@ class BinaryCrossEntropy(ElementwiseLoss, type="binary_cross_entropy"):
         np.maximum(logits, 0, out=scratch)
         negative *= np.add(rest, scratch, out=scratch)
         positive += negative
-        return sample_means(positive, context.buffer(positive.shape[:1])), _of_means(slope)
+        return sample_means(positive, context.buffer(positive.shape[:1])), of_means(slope)
 
     def _parts(self, context: Context, target: Array) -> tuple[Array, Array]:
         """The weights of log(p) and of log(1 - p), in buffers."""
@@ -216,12 +216,12 @@ class BinaryCrossEntropy(ElementwiseLoss, type="binary_cross_entropy"):
         return positive, np.subtract(1, smooth, out=smooth)
 
 
-def _of_means(slope: Array) -> Array:
+def of_means(slope: Array) -> Array:
     """The derivative of a sample's mean, in place of those of its elements."""
     elements = math.prod(slope.shape[1:])
     return slope if elements == 1 else np.divide(slope, elements, out=slope)
 
 
-def _with_and_without_last_axis(prediction_shape: Shape) -> tuple[Shape, ...]:
+def with_and_without_last_axis(prediction_shape: Shape) -> tuple[Shape, ...]:
     """The prediction's shape, and where it has a last axis of 1 also the shape without it."""
     return (prediction_shape, prediction_shape[:-1]) if prediction_shape[-1:] == (1,) else (prediction_shape,)

@@ -26,6 +26,7 @@ class SGD(Optimizer, type="sgd"):
     nesterov: bool = False
 
     def check(self) -> None:
+        super().check()
         if self.nesterov and not (self.momentum > 0 and self.dampening == 0):
             raise ValueError(
                 "nesterov needs momentum > 0 and dampening = 0, "

@@ -1,19 +1,10 @@
 """The core's own components, in the form in which a plugin's stand in its package metadata."""
 
+from collections.abc import Callable
+from importlib import import_module
+from typing import Any
+
 CORE = "modnet-core"
-
-
-GROUPS = {
-    "layer": "modnet.layers",
-    "activation": "modnet.activations",
-    "loss": "modnet.losses",
-    "optimizer": "modnet.optimizers",
-    "initializer": "modnet.initializers",
-    "schedule": "modnet.schedules",
-    "metric": "modnet.metrics",
-    "callback": "modnet.callbacks",
-}
-"""Kind -> entry-point group."""
 
 
 BUILTIN = {
@@ -33,6 +24,7 @@ BUILTIN = {
         "reshape": "modnet.layers.shape:Reshape",
         "residual": "modnet.layers.composite:Residual",
         "rms_norm": "modnet.layers.norm:RMSNorm",
+        "slice": "modnet.layers.shape:Slice",
         "standardize": "modnet.layers.standardize:Standardize",
         "unstandardize": "modnet.layers.standardize:Unstandardize",
     },
@@ -55,15 +47,18 @@ BUILTIN = {
         "tanh": "modnet.activations:Tanh",
     },
     "modnet.losses": {
-        "binary_cross_entropy": "modnet.losses:BinaryCrossEntropy",
-        "cosine": "modnet.losses:Cosine",
-        "cross_entropy": "modnet.losses:CrossEntropy",
-        "hinge": "modnet.losses:Hinge",
-        "huber": "modnet.losses:Huber",
-        "kl_divergence": "modnet.losses:KLDivergence",
-        "mae": "modnet.losses:MeanAbsoluteError",
-        "mse": "modnet.losses:MeanSquaredError",
-        "poisson": "modnet.losses:Poisson",
+        "binary_cross_entropy": "modnet.losses.elementwise:BinaryCrossEntropy",
+        "binary_focal": "modnet.losses.focal:BinaryFocal",
+        "cosine": "modnet.losses.last_axis:Cosine",
+        "cross_entropy": "modnet.losses.classes:CrossEntropy",
+        "focal": "modnet.losses.focal:Focal",
+        "hinge": "modnet.losses.elementwise:Hinge",
+        "huber": "modnet.losses.elementwise:Huber",
+        "kl_divergence": "modnet.losses.classes:KLDivergence",
+        "mae": "modnet.losses.elementwise:MeanAbsoluteError",
+        "mse": "modnet.losses.elementwise:MeanSquaredError",
+        "poisson": "modnet.losses.elementwise:Poisson",
+        "quantile": "modnet.losses.quantile:Quantile",
     },
     "modnet.optimizers": {
         "adagrad": "modnet.optimizers.adaptive:AdaGrad",
@@ -101,16 +96,20 @@ BUILTIN = {
         "step": "modnet.schedules:Step",
     },
     "modnet.metrics": {
-        "accuracy": "modnet.metrics:Accuracy",
-        "auc": "modnet.metrics:AUC",
-        "confusion_matrix": "modnet.metrics:ConfusionMatrix",
-        "f1": "modnet.metrics:F1",
-        "mean_absolute_error": "modnet.metrics:MeanAbsoluteError",
-        "precision": "modnet.metrics:Precision",
-        "r2": "modnet.metrics:R2",
-        "recall": "modnet.metrics:Recall",
-        "root_mean_squared_error": "modnet.metrics:RootMeanSquaredError",
-        "top_k_accuracy": "modnet.metrics:TopKAccuracy",
+        "accuracy": "modnet.metrics.classes:Accuracy",
+        "auc": "modnet.metrics.probabilities:AUC",
+        "balanced_accuracy": "modnet.metrics.classes:BalancedAccuracy",
+        "calibration_error": "modnet.metrics.probabilities:CalibrationError",
+        "confusion_matrix": "modnet.metrics.classes:ConfusionMatrix",
+        "f1": "modnet.metrics.classes:F1",
+        "log_loss": "modnet.metrics.probabilities:LogLoss",
+        "matthews_correlation": "modnet.metrics.classes:MatthewsCorrelation",
+        "mean_absolute_error": "modnet.metrics.numbers:MeanAbsoluteError",
+        "precision": "modnet.metrics.classes:Precision",
+        "r2": "modnet.metrics.numbers:R2",
+        "recall": "modnet.metrics.classes:Recall",
+        "root_mean_squared_error": "modnet.metrics.numbers:RootMeanSquaredError",
+        "top_k_accuracy": "modnet.metrics.classes:TopKAccuracy",
     },
     "modnet.callbacks": {
         "checkpoint": "modnet.training.checkpointing:Checkpoint",
@@ -123,3 +122,18 @@ BUILTIN = {
     },
 }
 """The core's own components, in the form in which a plugin's stand in its package metadata."""
+
+
+def lazily(package: str) -> Callable[[str], Any]:
+    """The `__getattr__` of a package of components: each is imported when it is first asked for.
+
+    A model of two layers pays for two.
+    """
+    modules = {cls: module for module, cls in (value.split(":") for value in BUILTIN[package].values())}
+
+    def attribute(name: str) -> Any:
+        if name not in modules:
+            raise AttributeError(f"module {package!r} has no attribute {name!r}")
+        return getattr(import_module(modules[name]), name)
+
+    return attribute

@@ -1,4 +1,4 @@
-"""The pluggy hooks of modnet: what a plugin can do beside offering components.
+"""Modules of hooks: what a plugin can do beside offering components. `modnet/hookspecs.py` has the list.
 
 A plugin names a module with `@modnet.hookimpl` functions as an entry point of the group `modnet`. Modules are imported
 when a hook is first called, and a module that cannot be imported is left out and reported, never in the way.
@@ -8,120 +8,56 @@ from __future__ import annotations
 
 import inspect
 import time
-from collections.abc import Callable, Generator, Iterable, Mapping
+from collections.abc import Callable, Generator, Iterable
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import wraps
+from importlib import import_module
 from importlib.metadata import EntryPoint
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-import numpy as np
 import pluggy
 
-from modnet.arrays import Array
 from modnet.errors import BrokenPlugin, ModnetError
 from modnet.kinds.callback import Callback
-from modnet.plugins.distributions import too_old_for
 from modnet.words import did_you_mean, show
-
-if TYPE_CHECKING:
-    import click
-
-    from modnet.engine.network import Network
 
 GROUP = "modnet"
 
-hookspec = pluggy.HookspecMarker("modnet")
 hookimpl = pluggy.HookimplMarker("modnet")
 
 
-class Specifications:
-    """The hooks, with what they are given and what they give back."""
-
-    @hookspec
-    def modnet_commands(self, cli: click.Group) -> None:
-        """Adds sub-commands: `@cli.command()`."""
-
-    @hookspec(firstresult=True)
-    def modnet_read_data(self, path: Path) -> Any:
-        """A table (column name -> list of str) or named arrays from a file of a further kind, or None."""
-
-    @hookspec(firstresult=True)
-    def modnet_read_spec(self, path: Path) -> dict[str, Any] | None:
-        """A spec as plain values from a file of a further kind, or None."""
-
-    @hookspec(firstresult=True)
-    def modnet_export(self, network: Network, path: Path) -> bool | None:
-        """Writes the network in a further format, by the path's suffix; True when it did."""
-
-    @hookspec(firstresult=True)
-    def modnet_import(self, path: Path) -> Network | None:
-        """A network from a file of a further format, or None."""
-
-    # The events of a run: `modnet.Callback` says more of them.
-
-    @hookspec
-    def modnet_training_started(self, run: Any) -> None:
-        """Called once, before the first step."""
-
-    @hookspec
-    def modnet_batch(self, run: Any, inputs: list[Array], targets: dict[str, Array]) -> Any:
-        """Called with every batch; may give changed (inputs, targets)."""
-
-    @hookspec
-    def modnet_reduce_gradients(self, run: Any, gradients: Array) -> None:
-        """May change the flat array of gradients in place before the optimizer steps."""
-
-    @hookspec
-    def modnet_step_ended(self, run: Any) -> None:
-        """Called after every optimizer step."""
-
-    @hookspec
-    def modnet_epoch_ended(self, run: Any) -> None:
-        """Called after every epoch, when its metrics are in `run.history`."""
-
-    @hookspec
-    def modnet_training_ended(self, run: Any) -> None:
-        """Called once, after the last step, also when the run was stopped early or failed."""
+def specifications() -> Any:
+    """The module with the hooks. It knows the types of all floors, and so is named here and not imported above."""
+    return import_module("modnet.hookspecs")
 
 
-HOOKS = tuple(name for name in vars(Specifications) if name.startswith("modnet_"))
+class HookManager(pluggy.PluginManager):
+    """A pluggy manager with the hooks of modnet: `manager.hook.modnet_read_spec(path=path)`."""
 
-EVENTS = tuple(name for name in HOOKS if hasattr(Callback, name))
-"""The hooks that are events of a run."""
+    def __init__(self) -> None:
+        super().__init__("modnet")
+        self.add_hookspecs(specifications().Specifications)
 
+    def join(self, module: object, name: str, label: str = "") -> None:
+        """Registers the hooks of a module.
 
-class Participant:
-    """What takes part in a run, as pluggy sees it: the events that it implements, and equal to nothing but itself.
+        Args:
+            name: what it is registered as.
+            label: whom messages name; by default `name`.
 
-    Args:
-        member: what `Callback.join` gave.
-
-    Raises:
-        BrokenPlugin: it implements an event that does not exist, or asks for what the event does not give.
-    """
-
-    def __init__(self, member: object) -> None:
-        for name in events_of(member):
-            where = f"{type(member).__name__}.{name}"
-            if name not in EVENTS:
-                raise BrokenPlugin(f"{where}: there is no such event; there are: {', '.join(sorted(EVENTS))}")
-            function = getattr(member, name)
-            _check_arguments(function, name, where)
-            setattr(self, name, function)
-
-
-def events_of(member: object) -> list[str]:
-    """The names of the events that an object implements; a `Callback` has all of them, and those do nothing."""
-    return [
-        name
-        for name in dir(type(member))
-        if name.startswith("modnet_") and getattr(type(member), name) is not getattr(Callback, name, None)
-    ]
+        Raises:
+            BrokenPlugin: for a hook that does not exist or has the wrong arguments.
+        """
+        label = label or name
+        try:
+            self.register(_Guarded(module, label), name)
+        except pluggy.PluginValidationError as error:
+            self.unregister(name=name)
+            raise BrokenPlugin(f"{label}: {' '.join(str(error).split())}") from error
 
 
-class Guarded:
+class _Guarded:
     """The hooks of a plugin's module: what goes wrong in one of them is told as the plugin's.
 
     Args:
@@ -131,30 +67,38 @@ class Guarded:
 
     def __init__(self, module: Any, label: str) -> None:
         self.__name__ = getattr(module, "__name__", label)
+        known = specifications().Specifications
+        hooks = [name for name in vars(known) if name.startswith("modnet_")]
         for name in dir(module):
             function = getattr(module, name)
             if callable(function) and hasattr(function, "modnet_impl"):
                 where = f"{label}: {name}"
-                if name not in HOOKS:
-                    raise BrokenPlugin(f"{label}: there is no hook {name}{did_you_mean(name, HOOKS)}")
-                _check_arguments(function, name, where)
+                if hasattr(Callback, name):
+                    raise BrokenPlugin(f"{where} is an event of a run: offer a component of the kind Callback for it")
+                if name not in hooks:
+                    raise BrokenPlugin(f"{label}: there is no hook {name}{did_you_mean(name, hooks)}")
+                check_arguments(function, getattr(known, name), name, where)
                 setattr(self, name, _guarded(function, name, where))
 
 
-def _check_arguments(function: Callable[..., Any], hook: str, where: str) -> None:
-    """Checks that a hook asks for nothing that it is not given.
+def check_arguments(function: Callable[..., Any], specified: Callable[..., Any], name: str, where: str) -> None:
+    """Checks that what implements a hook or an event asks for nothing that it is not given.
+
+    Args:
+        specified: the hook as it is specified, with `self`.
+        name, where: what the hook is called, and whom the message names.
 
     Raises:
         BrokenPlugin: it does; the message has both signatures.
     """
-    given = list(inspect.signature(getattr(Specifications, hook)).parameters)[1:]
+    given = list(inspect.signature(specified).parameters)[1:]
     kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
     parameters = inspect.signature(function).parameters.values()
     asked = [p.name for p in parameters if p.kind in kinds and p.default is inspect.Parameter.empty]
     unknown = [name for name in asked if name not in given]
     if unknown:
         raise BrokenPlugin(
-            f"{where}({', '.join(asked)}) asks for {' and '.join(unknown)}, and the hook is {hook}({', '.join(given)})"
+            f"{where}({', '.join(asked)}) asks for {' and '.join(unknown)}, and the hook is {name}({', '.join(given)})"
         )
 
 
@@ -192,83 +136,9 @@ def _check_result(result: Any, hook: str, where: str) -> None:
     Raises:
         BrokenPlugin: it is of no use.
     """
-    expected, is_right = RESULTS.get(hook, ("", None))
+    expected, is_right = specifications().RESULTS.get(hook, ("", None))
     if result is not None and is_right is not None and not is_right(result):
         raise BrokenPlugin(f"{where} gave {show(result)}; expected {expected}, or None for what is not its own")
-
-
-def _is_data(value: Any) -> bool:
-    if not isinstance(value, Mapping):
-        from modnet.data.table import Table
-
-        return isinstance(value, Table | np.ndarray)
-    return all(isinstance(name, str) for name in value) and (
-        all(isinstance(item, np.ndarray) for item in value.values())
-        or all(isinstance(item, list) and all(isinstance(cell, str) for cell in item) for item in value.values())
-    )
-
-
-def _is_network(value: Any) -> bool:
-    import modnet
-
-    return isinstance(value, modnet.Network)
-
-
-RESULTS: dict[str, tuple[str, Callable[[Any], bool]]] = {
-    "modnet_read_data": ("a dict from name to array, or from column name to list of str", _is_data),
-    "modnet_read_spec": ("a dict with the tables of a spec", lambda value: isinstance(value, Mapping)),
-    "modnet_export": ("True", lambda value: isinstance(value, bool)),
-    "modnet_import": ("a modnet.Network", _is_network),
-}
-"""Hook -> what it gives, in words, and whether something is that."""
-
-
-class PluginManager(pluggy.PluginManager):
-    """A pluggy manager with the hooks of modnet; the events of a callback need no mark, but may have one."""
-
-    def __init__(self) -> None:
-        super().__init__("modnet")
-        self.add_hookspecs(Specifications)
-
-    def parse_hookimpl_opts(self, plugin: Any, name: str) -> Any:
-        options = super().parse_hookimpl_opts(plugin, name)
-        if options is None and isinstance(plugin, Participant) and name.startswith("modnet_"):
-            return hookimpl_options()
-        return options
-
-    def join(self, plugin: object, name: str, label: str = "") -> None:
-        """Registers a plugin's module under a name.
-
-        Args:
-            label: whom messages name; by default `name`.
-
-        Raises:
-            BrokenPlugin: for a hook that does not exist or has the wrong arguments.
-        """
-        label = label or name
-        self._join(Guarded(plugin, label), name, label)
-
-    def join_run(self, member: object, name: str) -> None:
-        """Registers what takes part in a run for the callback of that name.
-
-        Raises:
-            BrokenPlugin: for an event that does not exist or has the wrong arguments.
-        """
-        self._join(Participant(member), name, name)
-
-    def _join(self, plugin: object, name: str, label: str) -> None:
-        try:
-            self.register(plugin, name)
-        except pluggy.PluginValidationError as error:
-            self.unregister(name=name)
-            raise BrokenPlugin(f"{label}: {' '.join(str(error).split())}") from error
-
-
-def hookimpl_options() -> pluggy.HookimplOpts:
-    """What `hookimpl` without arguments says."""
-    return pluggy.HookimplOpts(
-        wrapper=False, hookwrapper=False, optionalhook=False, tryfirst=False, trylast=False, specname=None
-    )
 
 
 @dataclass
@@ -302,7 +172,7 @@ class HookModule:
         """What it is registered as."""
         return f"{self.distribution}:{self.name}"
 
-    def join(self, manager: PluginManager, entry_point: EntryPoint) -> None:
+    def join(self, manager: HookManager, entry_point: EntryPoint) -> None:
         """Imports it and registers its hooks; what is wrong with it is then its `error`."""
         began = time.perf_counter()
         try:
@@ -314,7 +184,7 @@ class HookModule:
         except BrokenPlugin as error:
             self.error = error
         except Exception as error:
-            reason = f"{type(error).__name__}: {error}{too_old_for(self.distribution)}"
+            reason = f"{type(error).__name__}: {error}"
             self.error = BrokenPlugin(f"{self.label} cannot be imported: {reason}")
             self.error.__cause__ = error
         else:
@@ -322,9 +192,9 @@ class HookModule:
             self.hooks = tuple(sorted(caller.name for caller in callers))
 
 
-def installed_hooks(entry_points: Iterable[EntryPoint]) -> tuple[PluginManager, list[HookModule]]:
+def installed_hooks(entry_points: Iterable[EntryPoint]) -> tuple[HookManager, list[HookModule]]:
     """The manager with every hook module among `entry_points`, and what became of each of these."""
-    manager = PluginManager()
+    manager = HookManager()
     modules = []
     for entry_point in entry_points:
         name, version = (entry_point.dist.name, entry_point.dist.version) if entry_point.dist else ("", "")

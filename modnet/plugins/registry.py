@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import importlib
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from modnet.errors import AmbiguousType, BrokenPlugin, NotInstalled, PluginError, UnknownType
-from modnet.kinds import KINDS
+from modnet.kinds import GROUPS, KINDS, kinds_within
 from modnet.kinds.component import Component
-from modnet.plugins.builtin import BUILTIN, CORE, GROUPS
+from modnet.plugins.builtin import BUILTIN, CORE
 from modnet.plugins.distributions import entry_points_of_distribution, installed_entry_points, normalized
 from modnet.threads import lock_for_filling
 from modnet.words import did_you_mean, show
@@ -19,7 +19,7 @@ from modnet.words import did_you_mean, show
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
 
-    from modnet.plugins.hooks import HookModule, PluginManager
+    from modnet.plugins.hooks import HookManager, HookModule
     from modnet.plugins.kernels import Kernels
 
 C = TypeVar("C", bound=Component)
@@ -73,10 +73,7 @@ class Entry:
         except BrokenPlugin as error:
             broken = error
         except Exception as error:
-            from modnet.plugins.distributions import too_old_for
-
-            message = f"{self.label} cannot be imported: {type(error).__name__}: {error}"
-            broken = BrokenPlugin(message + too_old_for(self.origin.distribution))
+            broken = BrokenPlugin(f"{self.label} cannot be imported: {type(error).__name__}: {error}")
             broken.__cause__ = error
         else:
             return self.cls
@@ -103,11 +100,6 @@ class Entry:
         base = KINDS[self.origin.kind]
         if not (isinstance(found, type) and issubclass(found, base)):
             raise BrokenPlugin(f"{self.label} is no subclass of modnet.{base.__name__}")
-        if found.requires_modnet:
-            from modnet.plugins.distributions import too_old  # hardly any class says so
-
-            if complaint := too_old(found.requires_modnet):
-                raise BrokenPlugin(f"{self.label} {complaint}")
         found.checkers()  # an annotation that cannot be resolved is better met here than in somebody's spec
         if found.type != self.origin.type:
             raise BrokenPlugin(
@@ -137,7 +129,7 @@ class Registry:
         self._registered: dict[tuple[str, str], Entry] = {}
         self._installed: dict[tuple[str, str], list[Entry]] | None = None
         self._further: dict[str, list[EntryPoint]] = {}
-        self._hooks: tuple[PluginManager, list[HookModule]] | None = None
+        self._hooks: tuple[HookManager, list[HookModule]] | None = None
         self._kernels: Kernels | None = None
 
     def find(self, kind: type[C], name: str) -> type[C]:
@@ -154,17 +146,7 @@ class Registry:
     def entry(self, kind: type[Component], name: str) -> Entry:
         """What `find` would load."""
         name, _, distribution = name.partition("@")
-        kinds = _kinds_within(kind)
-        core = normalized(distribution) == CORE
-        for table in (self._builtin,) if core else () if distribution else (self._builtin, self._registered):
-            for kind_name in kinds:
-                if (kind_name, name) in table:
-                    return table[kind_name, name]
-        if distribution:
-            offered = self._offered_by(distribution)
-            found = [offered[kind_name, name] for kind_name in kinds if (kind_name, name) in offered]
-        else:
-            found = [entry for kind_name in kinds for entry in self.installed.get((kind_name, name), [])]
+        found = self._named(kinds_within(kind.kind), name, distribution)
         if len(found) > 1:
             choices = " or ".join(sorted(f"{name}@{entry.origin.distribution}" for entry in found))
             raise AmbiguousType(f"{len(found)} plugins offer the {kind.kind} {show(name)}; write {choices}")
@@ -172,9 +154,19 @@ class Registry:
             raise self._unknown(kind, name, distribution)
         return found[0]
 
+    def _named(self, kinds: Sequence[str], name: str, distribution: str) -> list[Entry]:
+        """What a name means: the core's or the program's own before any plugin's."""
+        keys = [(kind, name) for kind in kinds]
+        if distribution:
+            core = normalized(distribution) == CORE
+            return _at(keys, self._builtin if core else self._offered_by(distribution))
+        # What is installed is looked at last: a network of built-ins never scans it.
+        known = _at(keys, self._builtin) or _at(keys, self._registered)
+        return known[:1] or [entry for key in keys for entry in self.installed.get(key, [])]
+
     def is_taken(self, kind: type[Component], name: str) -> bool:
         """Whether a name alone means a component of the core or of the program, whatever plugins offer."""
-        return any((k, name) in table for k in _kinds_within(kind) for table in (self._builtin, self._registered))
+        return any((k, name) in table for k in kinds_within(kind.kind) for table in (self._builtin, self._registered))
 
     def _offered_by(self, distribution: str) -> dict[tuple[str, str], Entry]:
         """What one distribution offers: where the others are not known yet, without looking at them."""
@@ -196,34 +188,32 @@ class Registry:
     def _unknown(self, kind: type[Component], name: str, distribution: str) -> PluginError:
         what = f"{kind.kind} {show(name)}"
         if distribution:
-            offers = {normalized(e.origin.distribution) for entries in self.installed.values() for e in entries}
-            if normalized(distribution) not in offers | {CORE}:
-                message = f"{what}: {distribution} is not installed:  pip install {distribution}"
-                return NotInstalled(message, distribution)
-            return UnknownType(f"{distribution} offers no {what}")
-        others = [k for k in KINDS if k not in _kinds_within(kind) and any(key == (k, name) for key in self._keys())]
-        if others:
-            what_it_is = _with_article(others[0])
-            return UnknownType(f"expected {_with_article(kind.kind)}, found {show(name)}, which is {what_it_is}")
+            return self._not_offered(what, distribution)
+        kinds = [other for other, known in self._keys() if known == name]
+        if kinds:
+            found = _with_article(min(kinds, key=list(KINDS).index))
+            return UnknownType(f"expected {_with_article(kind.kind)}, found {show(name)}, which is {found}")
         suggestion = did_you_mean(name, self.names(kind))
-        hint = (
-            ""
-            if suggestion
-            else f"`modnet plugins --all` lists what there is; no installed plugin offers this {kind.kind}"
-        )
-        return UnknownType(f"unknown {what}{suggestion}", hint)
+        hint = f"`modnet plugins --all` lists what there is; no installed plugin offers this {kind.kind}"
+        return UnknownType(f"unknown {what}{suggestion}", "" if suggestion else hint)
+
+    def _not_offered(self, what: str, distribution: str) -> PluginError:
+        offers = {normalized(e.origin.distribution) for entries in self.installed.values() for e in entries}
+        if normalized(distribution) in offers | {CORE}:
+            return UnknownType(f"{distribution} offers no {what}")
+        return NotInstalled(f"{what}: {distribution} is not installed:  pip install {distribution}", distribution)
 
     def _keys(self) -> set[tuple[str, str]]:
         return {*self._builtin, *self._registered, *self.installed}
 
     def names(self, kind: type[Component]) -> list[str]:
         """The type names that a spec can use for a component of a kind, sorted."""
-        kinds = _kinds_within(kind)
+        kinds = kinds_within(kind.kind)
         return sorted({name for kind_name, name in self._keys() if kind_name in kinds})
 
     def entries(self, kind: type[Component] | None = None) -> Iterator[Entry]:
         """All that is on offer, the core's first; nothing is imported."""
-        kinds = _kinds_within(kind) if kind else tuple(GROUPS)
+        kinds = kinds_within(kind.kind) if kind else tuple(GROUPS)
         for table in (self._builtin, self._registered):
             for (kind_name, _), entry in sorted(table.items(), key=lambda item: item[0]):
                 if kind_name in kinds:
@@ -250,7 +240,7 @@ class Registry:
             raise PluginError(f"{cls.__name__}: the annotation of a field cannot be resolved: {error}") from error
         key = (cls.kind, cls.type)
         value = f"{cls.__module__}:{cls.__qualname__}"
-        if any((kind, cls.type) in self._builtin for kind in _kinds_within(KINDS[cls.kind])):
+        if any((kind, cls.type) in self._builtin for kind in kinds_within(cls.kind)):
             raise PluginError(
                 f"{cls.kind} {show(cls.type)} is the core's own and cannot be replaced; choose another name"
             )
@@ -264,20 +254,13 @@ class Registry:
     def origin(self, cls: type[Component]) -> Origin:
         """Where a component class comes from: one that this registry has loaded, or any other, which is local."""
         key = (cls.kind, cls.type)
-        candidates = [self._builtin.get(key), self._registered.get(key)]
-        if cls.__module__.partition(".")[0] != "modnet":
-            candidates += self.installed.get(key, [])
         value = f"{cls.__module__}:{cls.__qualname__}"
-        for entry in candidates:
-            if entry is None:
-                continue
-            if entry.origin.distribution == CORE and cls.__module__.startswith("modnet."):
-                entry.load()  # its table may name another module than the one that defines it
-            if entry.cls is cls or entry.origin.value == value:
-                if entry.origin.distribution == CORE:
-                    return Origin(*key, CORE, sys.modules["modnet"].__version__, value)
-                return entry.origin
-        return Origin(*key, "", "", value)
+        if key in self._builtin and self._builtin[key].origin.value == value:
+            return Origin(*key, CORE, sys.modules["modnet"].__version__, value)
+        candidates = [self._registered[key]] if key in self._registered else []
+        candidates += self.installed.get(key, []) if cls.__module__.partition(".")[0] != "modnet" else []
+        found = (entry.origin for entry in candidates if entry.cls is cls or entry.origin.value == value)
+        return next(found, Origin(*key, "", "", value))
 
     @property
     def installed(self) -> dict[tuple[str, str], list[Entry]]:
@@ -305,7 +288,7 @@ class Registry:
         return installed
 
     @property
-    def hooks(self) -> PluginManager:
+    def hooks(self) -> HookManager:
         """The installed plugins' hooks, imported the first time; `hook_modules` tells which could not be."""
         return self._joined_hooks()[0]
 
@@ -314,7 +297,7 @@ class Registry:
         """The modules of `hooks`, and what became of each: its hooks, or why it is left out."""
         return self._joined_hooks()[1]
 
-    def _joined_hooks(self) -> tuple[PluginManager, list[HookModule]]:
+    def _joined_hooks(self) -> tuple[HookManager, list[HookModule]]:
         hooks = self._hooks
         if hooks is None:
             from modnet.plugins.hooks import GROUP, installed_hooks
@@ -358,13 +341,12 @@ def _entry_of(entry_point: EntryPoint) -> Entry | None:
     return Entry(Origin(kind, entry_point.name, name, version, entry_point.value))
 
 
+def _at(keys: Iterable[tuple[str, str]], table: Mapping[tuple[str, str], Entry]) -> list[Entry]:
+    return [table[key] for key in keys if key in table]
+
+
 def _key(entry: Entry) -> tuple[str, str]:
     return entry.origin.kind, entry.origin.type
-
-
-def _kinds_within(kind: type[Component]) -> tuple[str, ...]:
-    """An activation is a layer too; every other kind is alone."""
-    return ("layer", "activation") if kind.kind == "layer" else (kind.kind,)
 
 
 def _with_article(word: str) -> str:

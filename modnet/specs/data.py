@@ -58,7 +58,7 @@ class Column(Configuration):
             if self.encoding == "ordinal":
                 raise ValueError('encoding = "ordinal" needs categories, in their order')
         elif self.kind == "number":
-            raise ValueError('a column with categories is no number; expected kind = "category"')
+            raise ValueError('a column with categories is not a number; expected kind = "category"')
         elif not self.categories or len(set(self.categories)) < len(self.categories):
             raise ValueError("expected categories that are all different, at least one")
 

@@ -1,4 +1,4 @@
-"""Where the parts of a spec stand in its file."""
+"""The positions of the parts of a spec in its file."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Span = tuple[int, int]
 
 TOO_DEEP = f"nested more than {DEEPEST} levels deep"
 MOST_REPEATED = 100
-"""So many faulty keys of a text are reported; the rest would only bury them."""
+"""So many faulty keys of a text are reported; more would only bury the first ones."""
 
 _LONGEST_EXCERPT = 200
 
@@ -60,19 +60,19 @@ def problem_at(text: str, file: str, span: Span, message: str, hint: str = "", p
 
 
 def readable(path: Path) -> str:
-    """A path as a message names it; a lone surrogate in a key, which no stream would write, becomes "?"."""
+    """A path as a message names it; a lone surrogate in a key, which cannot be written out, becomes "?"."""
     return path_text(path).encode(errors="replace").decode()
 
 
 def repeated_key(text: str, file: str, path: Path, first: Span, second: Span) -> Problem:
-    """The problem of a key that stands in its table for a second time."""
+    """The problem of a key that is given twice in its table."""
     line = text.count("\n", 0, first[0]) + 1
-    message = f"stands here for the second time; the first is in line {line}"
+    message = f"is given twice; the first is on line {line}"
     return problem_at(text, file, second, message, path=path)
 
 
 class Outline:
-    """Where every table, list, value and key of a text stands.
+    """The positions of every table, list, value and key of a text.
 
     Attributes:
         text: the text.
@@ -103,7 +103,7 @@ class Outline:
         return position_at(self.text, self._first_line(span))
 
     def repeated_keys(self, file: str) -> list[Problem]:
-        """A problem for each key that stands in its table for a second time."""
+        """A problem for each key that is given twice in its table."""
         return [repeated_key(self.text, file, path, self.keys[path], span) for path, span in self.repeated.items()]
 
     def _first_line(self, span: Span) -> Span:
@@ -125,8 +125,8 @@ class Lost(Exception):
 class Scanner(ABC):
     """Outlines texts in a format of `{key: value}` and `[value]` that its parser has accepted.
 
-    It checks nothing that the parser has checked: commas, for example, are passed over wherever they stand. Nesting
-    costs it no recursion. A text that it cannot follow gives the outline of what comes before.
+    It checks nothing that the parser has checked: commas, for example, are skipped wherever they are. It does not
+    recurse, so that nesting has no limit here. Of a text that it cannot follow it outlines what comes before.
 
     Attributes:
         text: the text.

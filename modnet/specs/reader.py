@@ -24,10 +24,10 @@ def read_spec(
     registry: Registry | None = None,
     overrides: Mapping[str, Any] | None = None,
 ) -> tuple[Spec, Source | None]:
-    """A checked spec, and where it stands if it came from a file.
+    """A checked spec, and the source with its positions if it came from a file.
 
     Args:
-        source: a path to a .toml, .json, .yaml or .yml file, the same as a dict, or a `Spec`, which is given back.
+        source: a path to a .toml, .json, .yaml or .yml file, the same as a dict, or a `Spec`, which is returned.
         registry: where components are looked up.
         overrides: dotted path -> value, put in place of what the spec has: {"training.epochs": 3}.
 
@@ -57,7 +57,7 @@ def read_spec(
 
 
 def located_error(error: SpecError, source: Source | None) -> SpecError:
-    """The error with the places of its problems in the file they came from."""
+    """The error with the positions of its problems in the file that they came from."""
     if source is None:
         return error
     placed = []
@@ -81,10 +81,12 @@ def _overridden(values: Any, parts: list[str], value: Any, whole: str) -> Any:
     head, *rest = parts
     if isinstance(values, list):
         if not (head.isascii() and head.isdigit() and len(head) < 10) or int(head) >= len(values):
-            raise SpecError([Problem(whole, f"cannot be set: {show(head)} is no position in a list of {len(values)}")])
+            raise SpecError(
+                [Problem(whole, f"cannot be set: {show(head)} is not a position in a list of {len(values)}")]
+            )
         index = int(head)
         item = _overridden(values[index], rest, value, whole) if rest else value
         return [*values[:index], item, *values[index + 1 :]]
     if not isinstance(values, Mapping):
-        raise SpecError([Problem(whole, f"cannot be set: {show(values)} holds no {show(head)}")])
+        raise SpecError([Problem(whole, f"cannot be set: {show(values)} has no key {show(head)}")])
     return {**values, head: _overridden(values.get(head, {}), rest, value, whole) if rest else value}

@@ -26,11 +26,11 @@ DOCUMENTED_FIELD = re.compile(r"^ {4}(\w+(?:, \w+)*): (.+(?:\n {5,}.+)*)", re.MU
 def json_schema(registry: Registry | None = None) -> Schema:
     """The JSON Schema (draft 2020-12) of a whole spec, with every component that is on offer.
 
-    It accepts what `read_spec` accepts of a spec as plain values, as far as one value by itself tells. A plugin's
-    component goes by its bare name, where that is nobody else's, and by `name@distribution`. One that cannot be
-    imported is left out, since a spec that names it cannot be read.
+    It accepts the plain values that `read_spec` accepts, as far as each value can be judged by itself. A component of a
+    plugin is listed under its bare name, where nobody else has that name, and under `name@distribution`. One that
+    cannot be imported is left out, since a spec that names it cannot be read.
 
-    Beyond a schema, and left to `read_spec`, `build` and `train`:
+    What a schema cannot express is left to `read_spec`, `build` and `train`:
 
     - what concerns several fields (`Configuration.check`), an empty list of layers among it;
     - the graph: names, inputs, shapes; whether the files and columns of `[data]` exist;
@@ -42,7 +42,7 @@ def json_schema(registry: Registry | None = None) -> Schema:
     spelling than its own (`gate@Modnet_Gates`).
 
     Args:
-        registry: what is on offer; all of it is imported.
+        registry: where components are looked up; all of them are imported.
     """
     builder = _Builder(registry or default_registry())
     schema = builder.table(Spec)
@@ -166,7 +166,7 @@ def _only_for(accepted: Sequence[str], schema: Schema) -> Schema:
 
 
 def _shown(*schemas: Schema) -> Schema:
-    """Demands nothing; shows alternatives to editors that do not follow `if` and `then` when they complete."""
+    """Requires nothing; lists alternatives for editors that do not follow `if` and `then` when they complete."""
     return {"anyOf": [True, *schemas]}
 
 

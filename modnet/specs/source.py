@@ -1,7 +1,7 @@
 """From a spec file to plain values, and to the places where they stand in it.
 
-Values are what the file says, unchecked. What is found here are the faults of the file itself: one that is not there,
-is no text, or breaks the rules of its format.
+The values are those of the file, unchecked. The faults that are found here are those of the file itself: it does not
+exist, is not text, or breaks the rules of its format.
 """
 
 from __future__ import annotations
@@ -20,7 +20,9 @@ from typing import Any, NoReturn, Protocol
 
 from modnet.configuration.reading import DEEPEST
 from modnet.errors import Problem, SpecError
+from modnet.specs.json_positions import outline_json
 from modnet.specs.positions import NOWHERE, TOO_DEEP, Outline, Position, problem_at, readable
+from modnet.specs.toml_positions import outline_toml
 from modnet.words import Path, show
 
 LARGEST = 16 << 20
@@ -45,9 +47,10 @@ Reader = Callable[[FilePath], dict[str, Any] | None]
 
 
 class Locate(Protocol):
-    """Says where the value at a path stands, or with `key` the key itself; never fails.
+    """Finds the position of the value at a path, or with `key` of the key itself; never fails.
 
-    A path that is not in the file gives the nearest table or list around it. The whole file is line 1, column 1.
+    For a path that is not in the file it is that of the nearest table or list around it. The whole file is line 1,
+    column 1.
     """
 
     def __call__(self, path: Path, key: bool = False) -> Position: ...
@@ -75,11 +78,11 @@ def read_source(path: str | os.PathLike[str], readers: Iterable[Reader] = ()) ->
 
     Args:
         path: the file.
-        readers: asked one after the other for a file with another suffix; the first that does not give None read it.
+        readers: tried one after the other for a file with another suffix, until one returns something but None.
 
     Raises:
-        SpecError: there is no such file, or it is none of a spec; with the place of the fault in it.
-        MissingExtra: a YAML file, and ruamel.yaml is not installed.
+        SpecError: the file does not exist or is not a spec; with the position of the fault.
+        MissingExtra: the file is YAML and ruamel.yaml is not installed.
     """
     file = os.fspath(path)
     found = FilePath(path).expanduser()
@@ -107,7 +110,7 @@ def read_source(path: str | os.PathLike[str], readers: Iterable[Reader] = ()) ->
         kind = _kind(data)
         _refuse(file, f"this is {kind}, not a spec" if kind else _unknown_suffix(found.suffix), _hint(file, kind))
     if len(data) > LARGEST:
-        _refuse(file, "larger than 16 MiB; a spec is a short text, and data stand in files of their own")
+        _refuse(file, "larger than 16 MiB; a spec is a short text, and data belong in files of their own")
     return parse_source(_decoded(data, file), found.suffix, file)
 
 
@@ -115,14 +118,14 @@ def parse_source(text: str, suffix: str, file: str = "") -> Source:
     """Reads a text as a file with that suffix would be read.
 
     Args:
-        text: the text; a byte order mark and Windows line ends are welcome.
+        text: the text; it may have a byte order mark and Windows line ends.
         suffix: .toml, .json, .yaml or .yml.
         file: what messages call the text.
 
     Raises:
         SpecError: the text breaks the rules of its format, has equal keys in one table, is nested more than 64 levels
             deep, or is not a table.
-        MissingExtra: YAML, and ruamel.yaml is not installed.
+        MissingExtra: the text is YAML and ruamel.yaml is not installed.
     """
     parsers = {".toml": _parse_toml, ".json": _parse_json, ".yaml": _parse_yaml, ".yml": _parse_yaml}
     parse = parsers.get(suffix.lower())
@@ -145,13 +148,8 @@ def parse_source(text: str, suffix: str, file: str = "") -> Source:
 
 
 def _parse_toml(text: str, file: str) -> tuple[Any, LazyOutline]:
-    @functools.cache
-    def outline() -> Outline:
-        from modnet.specs.toml_positions import outline_toml
-
-        return outline_toml(text)
-
-    # The time that tomllib takes for a dotted key grows with the square of its length: 10 seconds for 20 kB.
+    outline = functools.cache(lambda: outline_toml(text))
+    # tomllib takes time that grows with the square of a dotted key's length: 10 seconds for 20 kB.
     if _MANY_DOTS.search(text) and outline().too_deep:
         raise _too_deep(outline(), file)
     try:
@@ -161,18 +159,13 @@ def _parse_toml(text: str, file: str) -> tuple[Any, LazyOutline]:
             raise
         raise _too_deep(outline(), file) from None
     except ValueError as error:
-        from modnet.specs.syntax import toml_problems
+        from modnet.specs.syntax import toml_problems  # its patterns take 3 ms to compile, and few files have faults
 
         raise SpecError(toml_problems(error, outline(), file)) from error
 
 
 def _parse_json(text: str, file: str) -> tuple[Any, LazyOutline]:
-    @functools.cache
-    def outline() -> Outline:
-        from modnet.specs.json_positions import outline_json
-
-        return outline_json(text)
-
+    outline = functools.cache(lambda: outline_json(text))
     repeated = False
 
     def table(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -188,7 +181,7 @@ def _parse_json(text: str, file: str) -> tuple[Any, LazyOutline]:
             raise
         raise _too_deep(outline(), file) from None
     except ValueError as error:
-        from modnet.specs.syntax import json_problem
+        from modnet.specs.syntax import json_problem  # as above
 
         raise SpecError([json_problem(error, outline(), file)]) from error
     if repeated:
@@ -197,7 +190,7 @@ def _parse_json(text: str, file: str) -> tuple[Any, LazyOutline]:
 
 
 def _parse_yaml(text: str, file: str) -> tuple[Any, LazyOutline]:
-    from modnet.specs.yaml_positions import read_yaml
+    from modnet.specs.yaml_positions import read_yaml  # few specs are YAML, and it imports `syntax` too
 
     node = read_yaml(text, file)
     if node.content is None:
@@ -213,7 +206,7 @@ def _foreign(values: Any, file: str) -> Source:
 
 
 def _check(values: dict[str, Any], file: str, outline: LazyOutline | None) -> None:
-    """Refuses what nothing above could handle: bottomless nesting, and strings that no file could hold."""
+    """Refuses what the layers above cannot handle: nesting without end, and strings that no file can hold."""
     waiting: list[tuple[Path, Any]] = [((), values)]
     while waiting:
         path, value = waiting.pop()
@@ -227,7 +220,7 @@ def _check(values: dict[str, Any], file: str, outline: LazyOutline | None) -> No
             waiting.extend(((*path, index), item) for index, item in enumerate(value))
         for string, is_key in ((value, False), (path[-1] if path else "", True)):
             if isinstance(string, str) and not string.isascii() and _SURROGATE.search(string):
-                message = "half of a surrogate pair (\\ud800 to \\udfff) is no character"
+                message = "half of a surrogate pair (\\ud800 to \\udfff) is not a character"
                 problem = Problem(readable(path), message, "", file, keys=path, at_key=is_key)
                 raise SpecError(
                     [replace(problem, **outline().position(path, is_key)._asdict()) if outline else problem]
@@ -243,10 +236,10 @@ def _too_deep(outline: Outline, file: str) -> SpecError:
 
 
 def _decoded(data: bytes, file: str) -> str:
-    """The text that the bytes are in UTF-8.
+    """The bytes as text in UTF-8.
 
     Raises:
-        SpecError: they are none, or have NUL bytes.
+        SpecError: they are not UTF-8, or contain NUL bytes.
     """
     offset = data.find(0)
     try:
@@ -266,7 +259,7 @@ def _decoded(data: bytes, file: str) -> str:
 
 
 def _kind(data: bytes) -> str:
-    """What a file is that begins like that, if it is of a kind that people take for a spec by mistake; or ""."""
+    """What kind of file begins like this, if it is one that people take for a spec by mistake; or ""."""
     if data[1:].startswith(_MODEL_FILE):  # its first byte tells how many keys the header has
         return "a modnet model file"
     return next((kind for signature, kind in _SIGNATURES if data.startswith(signature)), "")
@@ -292,7 +285,7 @@ def _no_such_file(path: FilePath) -> str:
             entry.name for entry in path.parent.iterdir() if entry.suffix.lower() in (*_SUFFIXES, path.suffix)
         )
     except OSError:
-        return f"no such file; there is no folder {show(str(path.parent))} to be read"
+        return f"no such file; the folder {show(str(path.parent))} does not exist or cannot be read"
     near = " or ".join(map(show, difflib.get_close_matches(path.name, names)))
     return f"no such file; did you mean {near}?" if near else "no such file"
 

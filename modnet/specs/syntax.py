@@ -1,4 +1,4 @@
-"""What a parser refused, in a user's words: where it is, what was found, what was expected, what to do."""
+"""Turns a parser's error into a problem in plain words: where it is, what was found, what was expected, what to do."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _TOKEN = re.compile(r"""[\w.+-]{1,60}|"[^"\n]{0,60}"|'[^'\n]{0,60}'|.""")
 _END_OF_FILE = "the end of the file"
 _END_OF_LINE = "the end of the line"
 
-_BACKSLASH = "a backslash in a string begins an escape such as \\n, and this is none"
+_BACKSLASH = "a backslash in a string begins an escape such as \\n, and this is not a valid one"
 _UNCLOSED = "the string that begins here has no closing quote"
 
 _TOML_PLACE = re.compile(r" \((?:at line (\d+), column (\d+)|at end of document)\)$")
@@ -44,7 +44,7 @@ _JSON_SENTENCES = {
 
 
 def toml_problems(error: ValueError, outline: Outline, file: str) -> list[Problem]:
-    """What `tomllib` refused; `outline` is that of the same text."""
+    """The problems behind an error of `tomllib`; `outline` is that of the same text."""
     text = outline.text
     place = _TOML_PLACE.search(str(error))
     if place is None:
@@ -74,7 +74,7 @@ def toml_problems(error: ValueError, outline: Outline, file: str) -> list[Proble
 
 
 def json_problem(error: ValueError, outline: Outline, file: str) -> Problem:
-    """What `json` refused; `outline` is that of the same text."""
+    """The problem behind an error of `json`; `outline` is that of the same text."""
     text = outline.text
     if not isinstance(error, json.JSONDecodeError):
         return _long_number(outline, file) or problem_at(text, file, (0, 0), f"not valid JSON: {error}")
@@ -131,7 +131,7 @@ def _code_point(character: str) -> str:
 
 
 def _clash(outline: Outline, offset: int, file: str) -> Problem:
-    """A key that is not repeated, and yet cannot be where it is: the last one before `tomllib` noticed."""
+    """A key that is not repeated and is still not allowed where it is: the last one before `tomllib` noticed."""
     path, span = max(
         ((path, span) for path, span in outline.keys.items() if span[0] < offset),
         key=lambda key: key[1],
@@ -142,16 +142,16 @@ def _clash(outline: Outline, offset: int, file: str) -> Problem:
 
 
 def _control_character(text: str, offset: int, file: str) -> Problem:
-    message = f"{_code_point(text[offset])} cannot stand here; write it as an escape"
+    message = f"{_code_point(text[offset])} is not allowed here; write it as an escape"
     return problem_at(text, file, (offset, offset + 1), message)
 
 
 def _trailing_comma(text: str, offset: int, file: str) -> Problem:
-    return problem_at(text, file, (offset, offset + 1), "JSON allows no comma after the last item; take it away")
+    return problem_at(text, file, (offset, offset + 1), "JSON allows no comma after the last item; remove it")
 
 
 def _long_number(outline: Outline, file: str) -> Problem | None:
-    """The number that has more digits than Python converts."""
+    """A number with more digits than Python converts."""
     for path, (start, end) in outline.values.items():
         if end - start > 4000 and re.fullmatch(r"[+-]?[0-9_]+", outline.text[start:end]):
             digits = sum(map(str.isdigit, outline.text[start:end]))
@@ -166,21 +166,21 @@ def _toml_hint(text: str, offset: int, message: str, found: str) -> str:
     if message == "Invalid value":
         line_start, line_end = text.rfind("\n", 0, start) + 1, text.find("\n", start)
         if _TOML_HEADER.match(text[line_start : line_end if line_end >= 0 else len(text)]):
-            return 'if this is a table of its own, the list before it lacks its "]"'
+            return 'if this begins a table, the list before it is missing its "]"'
         if token.lower() in ("true", "false"):
             return f"write {token.lower()}"
         if token.lower() in ("none", "null", "nil", "~"):
             return "TOML has no such value; leave the key out"
-        return _any_hint(text, start, token) or ("a string stands in quotes" if token[:1].isalpha() else "")
+        return _any_hint(text, start, token) or ("put a string in quotes" if token[:1].isalpha() else "")
     if message == "Expected newline or end of document after a statement":
         return _any_hint(text, start, token)
     if message == "Expected '=' after a key in a key/value pair" and token == ":":
-        return "TOML is written key = value"
+        return "in TOML, write key = value"
     if message in ("Unclosed inline table", "Invalid initial character for a key part"):
         if found == _END_OF_LINE:
-            return "a table in braces stands in one line; a list may go over several"
+            return "a table in braces has to be on one line; a list may span several"
         if token == "}":
-            return "take away the comma before it"
+            return "remove the comma before it"
     return ""
 
 
@@ -190,7 +190,7 @@ def _json_hint(text: str, offset: int) -> str:
     if text.startswith(("//", "/*", "#"), start):
         return "JSON has no comments; TOML has"
     if token[:1] == "'":
-        return "JSON has double quotes only"
+        return "JSON strings need double quotes"
     if token in ("True", "False", "None"):
         return "write null" if token == "None" else f"write {token.lower()}"
     return _any_hint(text, start, token)
@@ -202,12 +202,16 @@ def _any_hint(text: str, start: int, token: str) -> str:
     if re.fullmatch(r"[+-]?\.\d+", token):
         return "write " + token.replace(".", "0.")
     if re.fullmatch(r"\.(?:e.*)?", token) and text[start - 1 : start].isdigit():
-        return "a number has a digit after the point"
+        return "write a digit after the point"
     return ""
 
 
 def yaml_problem(error: Exception, text: str, file: str, at: int) -> Problem:
-    """What `ruamel.yaml` refused; `at` is how far it had come, for an error that does not say where it is."""
+    """The problem behind an error of `ruamel.yaml`.
+
+    Args:
+        at: how far the parser had come, for an error that does not say where it is.
+    """
     position = getattr(error, "position", None)
     if position is not None:
         return _control_character(text, position, file)
@@ -220,13 +224,18 @@ def yaml_problem(error: Exception, text: str, file: str, at: int) -> Problem:
         return problem_at(text, file, (context_mark.index, offset), 'expected ":" after this key')
     if message.startswith("found unknown escape character"):
         return problem_at(text, file, (offset - 1, offset + 1), _BACKSLASH, "write two backslashes for one")
+    return _yaml_token(" ".join(filter(None, (context, message))), message, text, file, offset)
+
+
+def _yaml_token(whole: str, message: str, text: str, file: str, offset: int) -> Problem:
+    """A token that `ruamel.yaml` did not expect where it is; `whole` is all that it says, `message` its main part."""
     span, found = _token(text, offset), _found(text, offset)
     if message == "mapping values are not allowed here":
-        hint = 'check the indentation; a string that contains ": " stands in quotes'
-        return problem_at(text, file, span, 'a ":" cannot stand here', hint)
+        hint = 'check the indentation; a string that contains ": " needs quotes'
+        return problem_at(text, file, span, 'a ":" is not allowed here', hint)
     if message.startswith("found character") and message.endswith("cannot start any token"):
         if text.startswith("\t", offset):
-            return problem_at(text, file, span, "a tab cannot stand here; YAML is indented with spaces")
+            return problem_at(text, file, span, "a tab is not allowed here; YAML is indented with spaces")
         return problem_at(text, file, span, f"{found} cannot begin a value; put the string in quotes")
     if message.startswith(("expected <block end>", "expected '<document start>'")):
         hint = "check the indentation: what belongs together begins in the same column"
@@ -236,4 +245,4 @@ def yaml_problem(error: Exception, text: str, file: str, at: int) -> Problem:
         return problem_at(text, file, span, f'expected "," or "{expected[1]}" in the {kind}, found {found}')
     if message.startswith("expected the node content"):
         return problem_at(text, file, span, f"expected a value, found {found}")
-    return problem_at(text, file, span, "not valid YAML: " + " ".join(filter(None, (context, message))))
+    return problem_at(text, file, span, f"not valid YAML: {whole}")

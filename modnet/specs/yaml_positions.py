@@ -27,7 +27,7 @@ def read_yaml(text: str, file: str) -> Node:
             strings, tags of its own, several documents, 64 levels, 100,000 values by way of aliases.
     """
     try:
-        import ruamel.yaml
+        import ruamel.yaml  # an extra
     except ModuleNotFoundError as error:
         raise MissingExtra("reading a YAML spec", "yaml") from error
     composer = _Composer(text, file)
@@ -100,7 +100,7 @@ class _Composer:
     """Builds nodes from the parser's events, so that nesting costs no recursion and limits hold while reading."""
 
     def __init__(self, text: str, file: str) -> None:
-        from ruamel.yaml import YAML, events, nodes
+        from ruamel.yaml import YAML, events, nodes  # an extra
 
         self.events = events
         self.scalar_node = nodes.ScalarNode
@@ -136,11 +136,11 @@ class _Composer:
         if event.version not in (None, (1, 2)):
             start = max(0, self.text.find("%YAML"))
             span = (start, self.text.find("\n", start))
-            self.fail(span, "expected YAML 1.2, found another version", "take this line away")
+            self.fail(span, "expected YAML 1.2, found another version", "remove this line")
         if self.root is not None:
             start = event.start_mark.index
             self.fail(
-                (start, start + 3), "a second document begins here; expected one", "take away what is not the spec"
+                (start, start + 3), "expected one document, but a second begins here", "remove what is not the spec"
             )
 
     def begin(self, event: Any) -> None:
@@ -180,7 +180,7 @@ class _Composer:
             node = self.scalar_node(tag, event.value, event.start_mark, event.end_mark)
             return Node(span, self.yaml.constructor.construct_object(node))
         except (ValueError, KeyError, IndexError):
-            self.fail(span, "is not the number or date that it looks like", "a string stands in quotes")
+            self.fail(span, "looks like a number or a date, but is not a valid one", "put a string in quotes")
 
     def alias(self, event: Any) -> Node:
         span = _span(event)
@@ -188,7 +188,7 @@ class _Composer:
             self.fail(span, f"there is no anchor &{event.anchor} before this")
         node = self.anchors[event.anchor]
         if node is None:
-            self.fail(span, f"this alias stands inside of &{event.anchor}, which it stands for")
+            self.fail(span, f"this alias is inside &{event.anchor}, the value that it refers to")
         if len(self.next_path()) + node.height > DEEPEST:
             raise SpecError([*self.problems, self.problem(span, TOO_DEEP)])
         self.aliased += node.size
@@ -257,7 +257,7 @@ class _Composer:
 
     def check_tag(self, tag: str | None, allowed: Collection[str], span: Span) -> None:
         if tag is not None and tag != "!" and tag not in allowed:
-            self.fail(span, "a tag that begins with ! cannot stand here", "take it away; a spec has plain values only")
+            self.fail(span, "a tag that begins with ! is not allowed here", "remove it; a spec has plain values only")
 
     def note(self, problem: Problem) -> None:
         self.problems.append(problem)

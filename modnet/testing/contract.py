@@ -24,6 +24,7 @@ from modnet.kinds.component import Component
 from modnet.kinds.layer import Layer
 from modnet.kinds.node import Composite
 from modnet.plugins.kernels import Maker
+from modnet.testing.examples import accepted_shapes
 from modnet.words import show
 
 __all__ = ["ContractError", "Report", "Row", "check_component", "check_kernel", "examine", "examine_kernel"]
@@ -32,6 +33,7 @@ Status = Literal["passed", "not applicable", "not examined", "failed"]
 
 MODULES = {
     "composite": ("component", "composite", "process", "unchanged", "engine"),
+    "outputs": ("component", "outputs", "process", "unchanged", "engine"),
     "layer": ("component", "layer", "numbers", "process", "unchanged", "engine"),
     "activation": ("component", "layer", "numbers", "activation", "process", "unchanged", "engine"),
     "loss": ("component", "loss", "unchanged"),
@@ -186,13 +188,20 @@ def check_component(component: Component, *input_shapes: Shape) -> Report:
 
 def examine(component: Component, *input_shapes: Shape) -> Report:
     """The same as `check_component`, but it only reports."""
-    group = "composite" if isinstance(component, Composite) else component.kind
+    group = group_of(component)
     modules = [import_module(f"modnet.testing.rules.{name}") for name in MODULES[group]]
     input_shapes, on = _tried_on(component, input_shapes)
     label = f"{component.kind} {show(component.type)} {component!r}{on}"
     trial = _trial_of(modules)(component, input_shapes)
     rules = [rule for module in modules for rule in module.RULES]
     return Report(label, component.kind, component.type, _rows(rules, trial))
+
+
+def group_of(component: Component) -> str:
+    """Which of `MODULES` examine it."""
+    if isinstance(component, Composite):
+        return "composite"
+    return "outputs" if isinstance(component, Layer) and component.outputs else component.kind
 
 
 def _trial_of(modules: Sequence[Any]) -> Any:
@@ -233,8 +242,6 @@ def examine_kernel(maker: Maker, component: Component, method: str, *input_shape
 def _tried_on(component: Component, input_shapes: tuple[Shape, ...]) -> tuple[tuple[Shape, ...], str]:
     """The shapes to try a component with, found where a layer is given none, and how a label tells them."""
     if isinstance(component, Layer) and not input_shapes:
-        from modnet.testing.examples import accepted_shapes
-
         input_shapes = next(accepted_shapes(component), ())
     return input_shapes, f" on {' and '.join(map(str, input_shapes))}" if input_shapes else ""
 

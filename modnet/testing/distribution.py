@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
-from importlib.metadata import EntryPoint
+from importlib.metadata import EntryPoint, PackageNotFoundError, version
 from typing import Any
 
 from modnet.errors import BrokenPlugin, ModnetError, NotInstalled, PluginError
@@ -85,8 +85,6 @@ def _stem(distribution: str) -> str:
 
 
 def _is_installed(distribution: str) -> bool:
-    from importlib.metadata import PackageNotFoundError, version
-
     try:
         version(distribution)
     except (PackageNotFoundError, ValueError):
@@ -141,8 +139,7 @@ def examine_hooks(module: HookModule) -> list[Report]:
     error = module.error
     text = raised(error.__cause__) if error.__cause__ else str(error)
     remedy = (
-        "A module that can be imported, with functions that are called and take arguments as modnet.plugins.hooks "
-        "has them."
+        "A module that can be imported, with functions that are called and take arguments as modnet.hookspecs has them."
     )
     return [_unexamined(HOOKS, module.name, "imports", text, remedy)]
 

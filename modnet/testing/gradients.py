@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import DTypeLike
@@ -148,7 +149,10 @@ def layer_context(
     declared = layer.state(*input_shapes)
     state = FlatArray(((name, array.shape) for name, array in declared.items()), dtype)
     for name, array in declared.items():
-        state[name].fill(array.fill)
+        if array.initializer is None:
+            state[name].fill(array.fill)
+        else:
+            array.initializer.initialize(state[name], *array.fans(), rng)
     return Context(dtype, params, grads, state, rng, training)
 
 
@@ -177,7 +181,10 @@ def layer_inputs(
 def layer_gradient_errors(
     layer: Layer, *input_shapes: Shape, batch: int = 4, seed: int = 0, training: bool = True
 ) -> dict[str, float]:
-    """The errors of a layer's gradients in float64, of one random linear functional of its output.
+    """The errors of a layer's gradients in float64, of one random linear functional of its outputs.
+
+    What the layer adds to the loss (`context.penalize`) is part of the functional. Parameters that are never trained
+    have no gradient.
 
     Every evaluation starts from the same random numbers and the same state, so that dropout is a fixed function and
     running means stand still.
@@ -196,6 +203,10 @@ def layer_gradient_errors(
             the dtype (which is tried in float32 too), or gives gradients of other shapes than the inputs'.
     """
     return _Check(layer, input_shapes, batch, seed, training).errors()
+
+
+def _as_tuple(made: Any) -> tuple[Array, ...]:
+    return made if isinstance(made, tuple) else (made,)
 
 
 class _Check:
@@ -218,8 +229,11 @@ class _Check:
             for name, array in first_state.items():
                 context.state[name][...] = array
             context.rng = np.random.default_rng(self.seed)
+            context.penalty = 0.0
             context.begin()
-            return float(np.vdot(weights, self.layer.forward(context, *self.inputs)))
+            outputs = _as_tuple(self.layer.forward(context, *self.inputs))
+            values = (np.vdot(weight, output) for weight, output in zip(weights, outputs, strict=True))
+            return float(sum(values)) + context.penalty
 
         claims = {}
         for position, (x, gradient) in enumerate(zip(self.inputs, gradients, strict=True)):
@@ -227,28 +241,34 @@ class _Check:
             if x.dtype.kind == "f":
                 assert gradient is not None
                 claims[name] = x, gradient
-        claims |= {name: (parameter, claimed[name]) for name, parameter in context.params.items()}
+        declared = self.layer.parameters(*self.shapes)
+        trained = [name for name, parameter in declared.items() if parameter.trainable]
+        claims |= {name: (context.params[name], claimed[name]) for name in trained}
         slopes = directional_slopes(functional, claims, np.random.default_rng(self.seed))
         return {name: slope.error for name, slope in slopes.items()}
 
     def _context(self, dtype: DTypeLike) -> Context:
         return layer_context(self.layer, *self.shapes, dtype=dtype, training=self.training, seed=self.seed)
 
-    def _run(self, context: Context, inputs: list[Array]) -> tuple[Array, list[Array | None]]:
+    def _run(self, context: Context, inputs: list[Array]) -> tuple[list[Array], list[Array | None]]:
         """One forward and one backward pass, with everything checked but the numbers.
 
         Returns:
-            The weights of the functional, and its gradient with respect to each input.
+            The weights of the functional, for each output, and its gradient with respect to each input.
         """
         kind = self.layer.type
         originals = [x.copy() for x in inputs]
         context.rng = np.random.default_rng(self.seed)
-        output = self.layer.forward(context, *inputs)
-        announced = (self.batch, *self.layer.output_shape(*self.shapes))
-        assert output.shape == announced, f"{kind} announces the output {announced} and gives {output.shape}"
-        assert output.dtype == context.dtype, f"{kind} turns {context.dtype} into {output.dtype}"
-        weights = np.random.default_rng(self.seed).standard_normal(output.shape).astype(context.dtype)
-        result = self.layer.backward(context, weights.copy())
+        made = self.layer.forward(context, *inputs)
+        rng = np.random.default_rng(self.seed)
+        weights = []
+        for output, shape in zip(_as_tuple(made), self.layer.output_shapes(*self.shapes), strict=True):
+            announced = (self.batch, *shape)
+            assert output.shape == announced, f"{kind} announces the output {announced} and gives {output.shape}"
+            assert output.dtype == context.dtype, f"{kind} turns {context.dtype} into {output.dtype}"
+            weights.append(rng.standard_normal(output.shape).astype(context.dtype))
+        given = [weight.copy() for weight in weights]
+        result = self.layer.backward(context, tuple(given) if self.layer.outputs else given[0])
         results = result if isinstance(result, tuple) else (result,)
         assert len(results) == len(inputs), f"{kind} has {len(inputs)} inputs and gives {len(results)} gradients"
         gradients: list[Array | None] = []

@@ -116,6 +116,10 @@ FORMS = (
 )
 
 
+PREDICTIONS = (FORMS[0], FORMS[3], FORMS[4])
+"""A form for each kind of predictions: any numbers, rows of probabilities, chances."""
+
+
 WHOLE = ("uint8", "int16", "int32", "int64")
 """The dtypes in which tables and images have their whole numbers."""
 
@@ -136,27 +140,30 @@ def of_whole_numbers(case: Case, batch: int) -> Iterator[tuple[Array, Array, str
             yield prediction, target, dtype
 
 
-def cases(shapes: Sequence[Shape], try_out: Callable[[Array, Array], bool]) -> list[Case]:
+def cases(shapes: Sequence[Shape], try_out: Callable[[Array, Array], bool], needs_target: bool = True) -> list[Case]:
     """The cases that a component accepts.
 
     Args:
         shapes: those of prediction and target, or none.
         try_out: whether it takes a prediction and a target; an error is a no.
+        needs_target: whether the target matters; else one form for each kind of predictions is enough.
 
     Raises:
         Broken: there are none.
     """
-    found = list(_accepted(shapes, try_out))
+    found = list(_accepted(shapes, try_out, FORMS if needs_target else PREDICTIONS))
     if not found:
         tried = f"the {len(FORMS)} kinds of predictions and targets that were tried"
         raise Broken(f"it takes none of {tried}, for {shapes or SHAPES}")
     return found
 
 
-def _accepted(shapes: Sequence[Shape], try_out: Callable[[Array, Array], bool]) -> Iterator[Case]:
+def _accepted(
+    shapes: Sequence[Shape], try_out: Callable[[Array, Array], bool], forms: Sequence[Form]
+) -> Iterator[Case]:
     predictions = [shapes[0]] if shapes else list(SHAPES)
     for shape in predictions:
-        for form in FORMS:
+        for form in forms:
             case = Case(form, tuple(3 if axis is None else axis for axis in shape))
             if len(shapes) > 1 and not form.classes:
                 wanted = tuple(3 if axis is None else axis for axis in shapes[1])

@@ -11,7 +11,8 @@ from modnet.data.batches import Batch
 from modnet.engine.network import Network
 from modnet.engine.passes import Pass
 from modnet.plugins.kernels import NUMPY_ONLY, Kernels
-from modnet.training.objective import Objective, Penalty
+from modnet.training.objective import Objective
+from modnet.training.penalty import Penalty
 from modnet.training.tally import Tally
 
 

@@ -17,7 +17,7 @@ from modnet.errors import TrainingError
 from modnet.kinds.callback import Callback
 from modnet.kinds.figures import monitored_figure
 from modnet.specs.model import TrainingSpec
-from modnet.training.objective import free_name
+from modnet.training.figures import free_name
 from modnet.training.run import Run
 from modnet.words import show
 

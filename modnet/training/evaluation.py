@@ -43,7 +43,7 @@ class Evaluation:
 
     def tally(self, batches: Batches, refuse_nan: bool = False) -> Tally:
         """The sums over all batches of an epoch; raises as `figures`, but for what has no weight."""
-        tally, rows = Tally(self.objective), 0
+        tally, rows = Tally(self.objective.heads), 0
         for batch in batches.epoch():
             if batch.counts():
                 values = self._pass.forward(batch.inputs)

@@ -53,40 +53,43 @@ class Optimization:
         """Whether there is a parameter that it changes."""
         return bool(self._groups)
 
-    def _cut(self, whole: bool) -> list[tuple[float, list[Chunk]]]:
-        """For each weight decay, the chunks that it applies to."""
+    def _cut(self, whole: bool) -> list[tuple[float, float, list[Chunk]]]:
+        """For each factor of the learning rate and each weight decay, the chunks that have them."""
         optimizer = self.optimizer
         decayed, trainable = self.network.decayed_size, self.network.trainable_size
         regions = (
             (0, decayed, optimizer.weight_decay),
             (decayed, trainable, optimizer.weight_decay if optimizer.decay_all else 0.0),
         )
-        groups = []
-        for begin, end, decay in regions:
-            if parts := self._parts(begin, end, max(1, trainable) if whole else CHUNK):
-                groups.append((decay, parts))
-        length = max((math.prod(shape) for _, parts in groups for _, shape in parts), default=0)
+        size = max(1, trainable) if whole else CHUNK
+        groups = [
+            (factor, decay, self._parts(parameters, size))
+            for begin, end, decay in regions
+            for factor, parameters in self._trained(begin, end).items()
+        ]
+        length = max((math.prod(shape) for _, _, parts in groups for _, shape in parts), default=0)
         scratch = [aligned_empty(length, self.network.dtype) for _ in range(0 if whole else optimizer.scratch)]
-        return [(decay, [self._chunk(*part, scratch) for part in parts]) for decay, parts in groups]
+        return [(factor, decay, [self._chunk(*part, scratch) for part in parts]) for factor, decay, parts in groups]
 
-    def _parts(self, begin: int, end: int, size: int) -> list[tuple[int, tuple[int, ...]]]:
-        """(offset, shape) of the chunks of a region: whole parameters, or parts of at most so many elements."""
-        stretches = self._stretches(begin, end)
+    def _trained(self, begin: int, end: int) -> dict[float, list[tuple[int, tuple[int, ...]]]]:
+        """Factor of the learning rate -> (offset, shape) of the parameters of a region that are trained with it."""
+        found: dict[float, list[tuple[int, tuple[int, ...]]]] = {}
+        factors = self.network.graph.learning_rates()
+        for name, offset, shape in self.network.parameters.layout:
+            reached = self._reached is None or name in self._reached
+            if begin <= offset < end and 0 not in shape and reached:
+                found.setdefault(factors[name], []).append((offset, shape))
+        return found
+
+    def _parts(self, parameters: list[tuple[int, tuple[int, ...]]], size: int) -> list[tuple[int, tuple[int, ...]]]:
+        """(offset, shape) of the chunks of parameters: whole ones, or stretches of at most so many elements."""
         if self.optimizer.by_parameter:
-            return stretches
+            return parameters
         joined: list[tuple[int, int]] = []
-        for offset, shape in stretches:
+        for offset, shape in parameters:
             first = joined.pop()[0] if joined and joined[-1][1] == offset else offset
             joined.append((first, offset + math.prod(shape)))
         return [(start, (min(size, last - start),)) for first, last in joined for start in range(first, last, size)]
-
-    def _stretches(self, begin: int, end: int) -> list[tuple[int, tuple[int, ...]]]:
-        """(offset, shape) of the parameters of a region that are trained."""
-        return [
-            (offset, shape)
-            for name, offset, shape in self.network.parameters.layout
-            if begin <= offset < end and 0 not in shape and (self._reached is None or name in self._reached)
-        ]
 
     def _chunk(self, offset: int, shape: tuple[int, ...], scratch: list[Array]) -> Chunk:
         size = math.prod(shape)
@@ -117,11 +120,16 @@ class Optimization:
                     gradient *= factor
                 gradient *= factor
 
-    def step(self, learning_rate: float) -> None:
-        """Changes the trainable parameters by their gradients."""
+    def step(self, learning_rate: float, decay_factor: float = 1.0) -> None:
+        """Changes the trainable parameters by their gradients.
+
+        Args:
+            learning_rate: of this step; those nodes that have a factor of it have that factor.
+            decay_factor: what `weight_decay` is multiplied by in this step.
+        """
         self.steps += 1
-        for decay, chunks in self._groups:
-            step = Step(self.steps, learning_rate, decay)
+        for factor, decay, chunks in self._groups:
+            step = Step(self.steps, factor * learning_rate, decay_factor * decay)
             for chunk in chunks:
                 self._update(chunk, step)
                 if decay:

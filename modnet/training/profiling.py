@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 
@@ -18,8 +18,9 @@ from modnet.errors import DataError
 from modnet.kinds.optimizer import Optimizer
 from modnet.plugins.registry import Registry, default_registry
 from modnet.specs.model import TrainingSpec
-from modnet.training.objective import Objective, Penalty
+from modnet.training.objective import Objective
 from modnet.training.optimization import Optimization
+from modnet.training.penalty import Penalty
 from modnet.training.tally import Tally
 from modnet.words import in_columns, readable_bytes, show
 
@@ -136,8 +137,10 @@ def profile(
     twin = Network(network.card, network.graph)
     np.copyto(twin.parameters.flat, network.parameters.flat)
     np.copyto(twin.state.flat, network.state.flat)
-    with_targets = training is not None and (y is not None or (isinstance(x, Dataset) and bool(x.targets)))
-    objective = Objective(twin, cast(TrainingSpec, training), registry.kernels) if with_targets else None
+    objective = None if training is None else Objective(twin, training, registry.kernels)
+    with_targets = y is not None or (isinstance(x, Dataset) and bool(x.targets))
+    if objective is not None and objective.target_outputs and not with_targets:
+        objective = None
     batches = _batches(twin, objective, training, x, y, batch_size)
 
     clock = _Clock()
@@ -168,7 +171,7 @@ def profile(
             batch = gather(order)
         values = run.forward(batch.inputs)
         if objective is not None and measure is not None:
-            _, slopes = measure(values, batch, Tally(objective), run.wanted_masks())
+            _, slopes = measure(values, batch, Tally(objective.heads), run.wanted_masks())
         else:
             slopes = [np.ones_like(value) for value in values]
         run.backward(slopes)
@@ -178,7 +181,7 @@ def profile(
     rows += _node_rows(run, batch, clock)
     if objective is not None:
         types = ", ".join(dict.fromkeys(head.loss.type for head in objective.heads))
-        held = sum(head.training.nbytes for head in objective.heads)
+        held = sum(head.learning.nbytes for head in objective.heads)
         rows.append(Row("(loss)", types, clock.median("loss"), 0.0, held))
     held = gradients.flat.nbytes * (1 + len(optimization.slots))
     rows.append(Row("(optimizer)", optimizer.type, 0.0, clock.median("optimizer"), held))

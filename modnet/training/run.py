@@ -21,17 +21,17 @@ from modnet.data.dataset import naming
 from modnet.engine.network import Network
 from modnet.errors import BrokenPlugin, DataError, Diverged, TrainingError
 from modnet.kinds.callback import Callback
-from modnet.kinds.figures import monitored_figure
+from modnet.kinds.figures import VALIDATION, monitored_figure
 from modnet.kinds.optimizer import Optimizer
 from modnet.kinds.schedule import Progress
-from modnet.plugins.hooks import PluginManager
+from modnet.plugins.events import RunEvents
 from modnet.plugins.registry import Registry
 from modnet.specs.model import TrainingSpec
 from modnet.training.backpropagation import Backpropagation
 from modnet.training.divergence import Divergence
 from modnet.training.evaluation import Evaluation
 from modnet.training.history import History
-from modnet.training.objective import VALIDATION, Objective
+from modnet.training.objective import Objective
 from modnet.training.optimization import Optimization
 from modnet.training.tally import Tally
 from modnet.words import show
@@ -41,6 +41,11 @@ INTERRUPTED = "interrupted"
 
 TERMINATED = "terminated"
 """The same of a run that ended because its process is to end (`Run.terminate`)."""
+
+CARD_ROWS = 64
+"""About so many rows of the data the fingerprint in the model card is made of, whatever their number: it tells whether
+two models were trained on the same data, and a checkpoint, which has to know that for certain, looks at all of them.
+"""
 
 
 class Run:
@@ -112,7 +117,7 @@ class Run:
         self._divergence = Divergence(network, optimizer.learning_rate, training.gradient_clipping is not None)
         self.greater_is_better = objective.figures(validation is not None)
         self.history = History()
-        self.tally = Tally(objective)
+        self.tally = Tally(objective.heads)
         self.checkpoint_folders: list[Path] = []
         self.missing_state: dict[str, float] = {}
         self.epoch = self.batches_done = self.step = 0
@@ -129,10 +134,10 @@ class Run:
         self._group: list[tuple[Batch, Mapping[str, Any] | None]] = []
         self.callbacks = dict(callbacks)
         self.joined = {name: _joined(name, callback, self) for name, callback in self.callbacks.items()}
-        self._events = PluginManager()
+        self._events = RunEvents()
         # pluggy calls the last registered first; users expect the order of their list.
         for name, member in reversed(self.joined.items()):
-            self._events.join_run(member, name)
+            self._events.join(member, name)
         self._batch_events = list(reversed(self._events.hook.modnet_batch.get_hookimpls()))
         self._step_events = bool(self._events.hook.modnet_step_ended.get_hookimpls())
         self._gradient_events = bool(self._events.hook.modnet_reduce_gradients.get_hookimpls())
@@ -192,7 +197,7 @@ class Run:
         """
         if not self._group or self._group[0][1] is None:
             raise TrainingError("recompute() is for the event modnet_reduce_gradients; there is no current batch here")
-        gradients, scratch = self.backpropagation, Tally(self.objective)
+        gradients, scratch = self.backpropagation, Tally(self.objective.heads)
         state, noise = self.network.state.flat.copy(), self.noise.bit_generator.state
         gradients.begin()
         for batch, before in self._group:
@@ -214,9 +219,13 @@ class Run:
     @cached_property
     def data(self) -> dict[str, str]:
         """Name -> a text that tells the run's data from others; made when it is first asked for."""
-        found = {f"training {name}": text for name, text in self.batches.fingerprint().items()}
+        return self._fingerprint(None)
+
+    def _fingerprint(self, most_rows: int | None) -> dict[str, str]:
+        found = {f"training {name}": text for name, text in self.batches.fingerprint(most_rows).items()}
         if self.validation is not None:
-            found.update({f"validation {name}": text for name, text in self.validation.fingerprint().items()})
+            validating = self.validation.fingerprint(most_rows).items()
+            found.update({f"validation {name}": text for name, text in validating})
         return found
 
     # The loop
@@ -257,7 +266,7 @@ class Run:
         """Gives the network the course of the run, and the figures of the epoch whose weights it has."""
         best = self.history.best_epoch or self.history.epochs
         metrics = {name: values[best - 1] for name, values in self.history.figures.items() if best}
-        card = self.network.card.trained(self.history.figures, metrics)
+        card = self.network.card.trained(self.history.figures, metrics, self._fingerprint(CARD_ROWS))
         self.network.card = card.replace(results={**card.results, **self.results})
 
     def _end(self) -> None:
@@ -278,7 +287,7 @@ class Run:
         started = time.perf_counter()
         if not self.batches_done:
             self.epoch += 1
-            self.tally, self.penalties = Tally(self.objective), 0.0
+            self.tally, self.penalties = Tally(self.objective.heads), 0.0
             self.order_at_epoch = dict(self.order.bit_generator.state)
         together = self.training.accumulate
         for batch in self.batches.epoch(self.order if self.training.shuffle else None, self.batches_done):
@@ -390,11 +399,13 @@ class Run:
             self._events.hook.modnet_reduce_gradients(run=self, gradients=gradients.gradients.flat)
             gradients.penalty = penalty
         self.optimization.clip(self.training.gradient_clipping, self.training.gradient_value_clipping)
-        self.learning_rate = self.optimization.optimizer.learning_rate
-        progress = gradients.pass_.progress
-        if self.training.schedule is not None and progress is not None:
-            self.learning_rate *= self.training.schedule.factor(progress)
-        self.optimization.step(self.learning_rate)
+        optimizer, progress = self.optimization.optimizer, gradients.pass_.progress
+        schedules = (self.training.schedule, optimizer.weight_decay_schedule)
+        rate, decay = (
+            1.0 if schedule is None or progress is None else schedule.factor(progress) for schedule in schedules
+        )
+        self.learning_rate = rate * optimizer.learning_rate
+        self.optimization.step(self.learning_rate, decay)
         self.step += 1
 
     def _progress(self) -> Progress:

@@ -50,7 +50,7 @@ def training_batches(
     if isinstance(data, Dataset) and isinstance(validating, Dataset):
         _warn_of_unseen(objective, data, validating)
     batches = data.batches(training.batch_size)
-    return batches, None if validating is None else evaluation_batches(objective, validating)
+    return batches, None if validating is None else evaluation_batches(objective, training, validating)
 
 
 def _given_for_validation(validation: Any) -> Given:
@@ -95,8 +95,16 @@ def checked_data(objective: Objective, given: Given, name: str = "") -> Dataset 
     return data
 
 
-def evaluation_batches(objective: Objective, data: Dataset | BatchStream, batch_size: int | None = None) -> Batches:
-    """The batches in which data are measured: of as many samples as suit prediction."""
+def evaluation_batches(
+    objective: Objective, training: TrainingSpec, data: Dataset | BatchStream, batch_size: int | None = None
+) -> Batches:
+    """The batches in which data are measured: of as many samples as suit prediction, or else as training has them.
+
+    Args:
+        batch_size: the samples of a batch, where the caller wants others.
+    """
     if not isinstance(data, Dataset):
         return data
+    if batch_size is None and objective.couples:
+        batch_size = training.batch_size  # in a larger batch such a loss is another one
     return data.batches(batch_size or objective.network.rows_at_a_time(list(data.inputs.values())))

@@ -3,28 +3,26 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
 from modnet.arrays import Array
 from modnet.errors import TrainingError
 from modnet.kinds.metric import Metric
+from modnet.training.heads import Head
 from modnet.words import show
-
-if TYPE_CHECKING:
-    from modnet.training.objective import Objective
 
 
 class Tally:
     """Sums over the batches of an epoch, from which its figures are made."""
 
-    def __init__(self, objective: Objective) -> None:
-        self.objective = objective
+    def __init__(self, heads: Sequence[Head]) -> None:
+        self.heads = heads
         self._restored = False
-        self._losses = {head.name: [0.0, 0.0] for head in objective.heads}
-        self._metrics = {(h.name, name): metric.start() for h in objective.heads for name, metric in h.metrics.items()}
+        self._losses = {head.name: [0.0, 0.0] for head in heads}
+        self._metrics = {(h.name, name): metric.start() for h in heads for name, metric in h.metrics.items()}
 
     def add_losses(
         self, output: str, losses: Array, factors: Array | None = None, weights: Array | None = None, steps: int = 1
@@ -41,6 +39,11 @@ class Tally:
         self._losses[output][0] += loss_sum * steps
         self._losses[output][1] += weight_sum * steps
         return loss_sum, weight_sum
+
+    def add_mean(self, output: str, mean: float, weight: float) -> None:
+        """Adds the mean loss of a batch, which counts by its weight: its samples, or the sum of theirs."""
+        self._losses[output][0] += mean * weight
+        self._losses[output][1] += weight
 
     def add_metric(
         self, output: str, name: str, metric: Metric, prediction: Array, target: Array, weights: Array | None
@@ -85,16 +88,16 @@ class Tally:
 
     def empty(self) -> list[str]:
         """The outputs of whose samples none had a weight."""
-        return [head.name for head in self.objective.heads if not self._losses[head.name][1]]
+        return [head.name for head in self.heads if not self._losses[head.name][1]]
 
     def result(self, penalty: float = 0.0) -> dict[str, float | Array]:
         """Figure name -> value; `penalty` is added to the total loss. Where nothing had a weight the loss is nan."""
-        several = len(self.objective.heads) > 1
+        several = len(self.heads) > 1
         means = {name: total / weight if weight else math.nan for name, (total, weight) in self._losses.items()}
         figures: dict[str, float | Array] = {
-            "loss": sum(head.weight * means[head.name] for head in self.objective.heads if head.weight) + penalty
+            "loss": sum(head.weight * means[head.name] for head in self.heads if head.weight) + penalty
         }
-        for head in self.objective.heads:
+        for head in self.heads:
             prefix = f"{head.name}_" if several else ""
             if several:
                 figures[f"{head.name}_loss"] = means[head.name]

@@ -20,8 +20,9 @@ from modnet.specs.model import TrainingSpec
 from modnet.training.callbacks import named_callbacks
 from modnet.training.checkpoint import restore
 from modnet.training.evaluation import Evaluation
+from modnet.training.figures import check_figures
 from modnet.training.history import History
-from modnet.training.objective import Objective, check_figures
+from modnet.training.objective import Objective
 from modnet.training.run import Run
 from modnet.training.sources import Given, checked_data, evaluation_batches, training_batches
 from modnet.training.trial import look_over
@@ -149,7 +150,7 @@ def prepare(
     training = merged_training(network, given, registry)
     objective = Objective(network, training, registry.kernels)
     # What it was last trained for is what `evaluate` measures and the model file tells; the rest is this call's alone.
-    remembered = network.spec.training or TrainingSpec(loss=training.loss)
+    remembered = network.card.spec.training or TrainingSpec(loss=training.loss)
     network.card = network.card.replace(training=remembered.replace(loss=training.loss, metrics=training.metrics))
     data = Given(x, y, sample_weights, steps_per_epoch)
     batches, validating = training_batches(objective, training, data, validation)
@@ -203,16 +204,19 @@ def _go_on(run: Run, resume: str | PathLike[str]) -> bool:
 
 def _check_schedule(run: Run) -> None:
     """Refuses a schedule that moves within the first epoch of a stream whose length is unknown."""
-    schedule = run.training.schedule
-    if schedule is None or run.batches_per_epoch is not None or run.epoch > 1:
+    if run.batches_per_epoch is not None or run.epoch > 1:
         return
     course = [Progress(part / PARTS, run.training.epochs, {}, run.greater_is_better) for part in range(PARTS)]
-    if len({schedule.factor(progress) for progress in course}) > 1:
-        raise DataError(
-            f"the schedule {show(schedule.type or type(schedule).__name__)} changes the rate within an epoch, and "
-            "the number of batches in an epoch of this stream is unknown; give steps_per_epoch, or pass a list of "
-            "the batches"
-        )
+    for what, schedule in (
+        ("rate", run.training.schedule),
+        ("weight decay", run.optimization.optimizer.weight_decay_schedule),
+    ):
+        if schedule is not None and len({schedule.factor(progress) for progress in course}) > 1:
+            raise DataError(
+                f"the schedule {show(schedule.type or type(schedule).__name__)} changes the {what} within an epoch, "
+                "and the number of batches in an epoch of this stream is unknown; give steps_per_epoch, or pass a "
+                "list of the batches"
+            )
 
 
 def _look_at_data(run: Run, restored: bool) -> None:
@@ -266,7 +270,7 @@ def evaluate(
     training = merged_training(network, given, registry)
     objective = Objective(network, training)
     data = checked_data(objective, Given(x, y, sample_weights))
-    batches = evaluation_batches(objective, data, batch_size and training.batch_size)
+    batches = evaluation_batches(objective, training, data, batch_size and training.batch_size)
     with naming(batches.name):
         return Evaluation(network, objective).figures(batches, refuse_nan=True)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -13,10 +13,9 @@ from modnet.data.dataset import Dataset, DatasetBatches, naming
 from modnet.data.stream import BatchStream
 from modnet.data.unusual import extremes, unusual_rows, what_is_not_finite
 from modnet.errors import DataError, SampleError, ShapeError
-from modnet.training.objective import Head, Objective, are_labels, representable, row_of
-
-if TYPE_CHECKING:
-    from modnet.training.evaluation import Evaluation
+from modnet.training.evaluation import Evaluation
+from modnet.training.heads import Head
+from modnet.training.objective import Objective, are_labels, representable, row_of
 
 ROWS_AT_A_TIME = 1 << 16
 """Targets that a loss looks at together."""
@@ -32,7 +31,11 @@ def check_targets(objective: Objective, dataset: Dataset) -> None:
         DataError: one is none that the loss can take, with its row; or the loss gives no target a weight.
     """
     for head in objective.heads:
-        shape, target = objective.network.outputs[head.name], dataset.targets[head.name]
+        shape = objective.network.outputs[head.name]
+        if not head.loss.takes_target:
+            head.loss.check_shapes(shape, ())
+            continue
+        target = dataset.targets[head.name]
         by_rows = isinstance(target, np.memmap) and target.ndim > 1
         if by_rows or shape[-1:] == (None,) or (objective.masked and len(shape) > 1):
             continue  # what stands at padded steps may be anything

@@ -130,13 +130,10 @@ def test_hook_modules_have_times_and_plugins_too(environment, run):
     assert re.search(r"^hooks +greeting +greeting 1\.0 +50\.0 ms  greeting: modnet_commands$", printed, re.M)
 
 
-def test_what_a_broken_plugin_lacks_is_in_one_line(environment, run):
+def test_the_error_of_a_broken_plugin_is_in_one_line(environment, run):
     code = "raise ImportError('no such\\nlibrary')"
     environment.install("modnet-gates", code, layers={"gate": "Gate"})
-    with (environment.folder / "modnet_gates-1.0.dist-info" / "METADATA").open("a") as file:
-        file.write("Requires-Dist: modnet-core>=99\n")
-    printed = run("plugins").stdout
-    assert "  broken: ImportError: no such library; it needs modnet-core 99 or newer, and this is " in printed
+    assert "  broken: ImportError: no such library\n" in run("plugins").stdout
 
 
 def test_all_in_json(environment, run):

@@ -10,9 +10,9 @@ from modnet import Composite, Layer, Loss
 from modnet.configuration.checker import ComponentOf
 from modnet.configuration.reading import Reading
 from modnet.engine.passes import Pass
-from modnet.kinds import KINDS
+from modnet.kinds import GROUPS, KINDS
 from modnet.kinds.activation import Activation
-from modnet.plugins.builtin import BUILTIN, GROUPS
+from modnet.plugins.builtin import BUILTIN
 from modnet.plugins.registry import Registry
 from modnet.specs.components import ComponentReader
 from modnet.testing.examples import examples_of

@@ -1,6 +1,10 @@
 import numpy as np
 import pytest
 
+import modnet
+from modnet.engine.passes import Pass
+from modnet.kinds.node import Node
+from modnet.kinds.schedule import Progress, Schedule
 from modnet.layers import Dropout, GaussianNoise
 from modnet.testing import layer_context, layer_gradient_errors
 
@@ -48,3 +52,32 @@ def test_gaussian_noise_has_its_deviation():
     assert y.dtype == np.float32
     assert y.mean() == pytest.approx(3, abs=0.005)
     assert y.std() == pytest.approx(0.2, abs=0.005)
+
+
+class Rise(Schedule, type="test_rise"):
+    """From 0 to 1 over half of the epochs."""
+
+    def factor(self, progress):
+        return min(1.0, 2 * progress.epoch / progress.epochs)
+
+
+def test_the_rate_follows_a_schedule_where_there_is_a_run():
+    layer = Dropout(rate=0.5, schedule=Rise())
+    network = modnet.build({"network": {"input": [4000], "layers": [Node(layer)]}})
+    run = Pass(network, [1], training=True, rng=np.random.default_rng(0))
+    x = np.ones((1, 4000))
+    for epoch, rate in ((0, 0.0), (2.5, 0.25), (5, 0.5), (8, 0.5)):
+        run.progress = Progress(epoch, 10, {})
+        (y,) = run.forward([x])
+        assert np.mean(y == 0) == pytest.approx(rate, abs=0.03)
+    run.progress = None
+    assert np.mean(run.forward([x])[0] == 0) == pytest.approx(0.5, abs=0.03)
+
+    class Thrice(Schedule):
+        def factor(self, progress):
+            return 3.0
+
+    beyond = Dropout(rate=0.9, schedule=Thrice())
+    context = layer_context(beyond, (4,))
+    context.progress = Progress(0, 1, {})
+    assert np.isfinite(beyond.forward(context, np.ones((10, 4)))).all()

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from modnet.errors import ShapeError, SpecError
-from modnet.layers import Flatten, Reshape
+from modnet.layers import Flatten, Reshape, Slice
 from modnet.testing import layer_context, layer_gradient_errors
 
 
@@ -59,3 +59,54 @@ def test_shapes_that_do_not_fit(layer, shape, message):
 def test_bad_configuration(shape):
     with pytest.raises(SpecError, match="expected"):
         Reshape(shape=shape)
+
+
+@pytest.mark.parametrize(
+    ("layer", "shape", "part"),
+    [
+        (Slice(start=1), (5,), np.s_[:, 1:]),
+        (Slice(stop=-2), (5,), np.s_[:, :-2]),
+        (Slice(axis=0, start=1, stop=3), (4, 3), np.s_[:, 1:3]),
+        (Slice(axis=1, start=-2), (4, 3, 5), np.s_[:, :, -2:]),
+        (Slice(axis=-2, start=-2, stop=10), (4, 3, 5), np.s_[:, :, -2:10]),
+    ],
+)
+def test_a_slice_is_that_of_numpy(layer, shape, part):
+    x = np.random.default_rng(0).standard_normal((3, *shape))
+    context = layer_context(layer, shape)
+    y = layer.forward(context, x)
+    np.testing.assert_array_equal(y, x[part])
+    assert layer.output_shape(shape) == y.shape[1:]
+    gradient = layer.backward(context, np.ones_like(y))
+    expected = np.zeros_like(x)
+    expected[part] = 1
+    np.testing.assert_array_equal(gradient, expected)
+
+
+def test_slices_that_take_nothing_or_all():
+    assert Slice(axis=0, start=1).output_shape((None, 3)) == (None, 3)
+    with pytest.raises(ShapeError, match="expects an axis -1 with something at 5:"):
+        Slice(start=5).output_shape((5,))
+    with pytest.raises(ShapeError, match="expects samples with an axis 1"):
+        Slice(axis=1, start=1).output_shape((5,))
+    with pytest.raises(ValueError, match="expected start, stop, or both"):
+        Slice()
+
+
+@pytest.mark.parametrize(("axis", "goes"), [(0, True), (-2, True), (1, False), (-1, False)])
+def test_the_mask_goes_with_sliced_steps(axis, goes):
+    layer = Slice(axis=axis, start=1)
+    context = layer_context(layer, (4, 3))
+    mask = np.arange(4) < np.array([[2], [4]])
+    context.masks, context.output_mask = (mask,), mask
+    layer.forward(context, np.ones((2, 4, 3)))
+    np.testing.assert_array_equal(context.output_mask, mask[:, 1:] if goes else mask)
+
+
+def test_the_mask_ends_where_steps_are_counted_from_the_end():
+    layer = Slice(axis=0, start=-2)
+    context = layer_context(layer, (4, 3))
+    mask = np.arange(4) < np.array([[2], [4]])
+    context.masks, context.output_mask = (mask,), mask
+    layer.forward(context, np.ones((2, 4, 3)))
+    assert context.output_mask is None

@@ -228,29 +228,6 @@ CASES = (
         'portal@modnet-gates\n     3 | layers = ["portal"]\n       |           ^^^^^^^^\n1 problem in spec.toml',
     ),
     Case(
-        "needs a newer modnet (`requires_modnet`)",
-        (plugin("early", gate("early", 'requires_modnet = "99.1"')),),
-        checking("early"),
-        'error: layer "early" of modnet-early 1.0 (modnet_early:Gate) needs modnet-core 99.1 or newer, and '
-        f"this is {HERE}:  pip install --upgrade modnet-core",
-    ),
-    Case(
-        "needs a newer modnet (its dependencies)",
-        (plugin("ahead", "from modnet.engine import Tape\n", requires=("modnet-core[cli]>=99.1,<100",)),),
-        checking("ahead"),
-        'error: layer "ahead" of modnet-ahead 1.0 (modnet_ahead:Gate) cannot be imported: '
-        "ModuleNotFoundError: No module named 'modnet.engine'; it needs modnet-core 99.1 or newer, and this "
-        f"is {HERE}:  pip install --upgrade modnet-core",
-    ),
-    Case(
-        "needs an older modnet (its dependencies)",
-        (plugin("late", "from modnet.engine import Tape\n", requires=("modnet-core<0.0.9",)),),
-        checking("late"),
-        'error: layer "late" of modnet-late 1.0 (modnet_late:Gate) cannot be imported: ModuleNotFoundError: '
-        f"No module named 'modnet.engine'; it needs modnet-core <0.0.9, and this is {HERE}:  pip install "
-        "'modnet-core<0.0.9'",
-    ),
-    Case(
         "is removed after saving",
         (plugin("gone", gate("gone")),),
         saved("gone", gone=("modnet-gone",)),

@@ -8,14 +8,14 @@ import pytest
 import modnet
 from modnet import hookimpl
 from modnet.data.table import Table
-from modnet.plugins.hooks import PluginManager
+from modnet.plugins.hooks import HookManager
 
 LABEL = 'hooks "wave" of modnet-wave 1.0 (modnet_wave.hooks)'
 
 
 def manager_with(*modules):
     """A manager with modules, each given as hook name -> function."""
-    manager = PluginManager()
+    manager = HookManager()
     for number, hooks in enumerate(modules):
         manager.join(SimpleNamespace(**hooks), f"modnet-wave:{number}", LABEL)
     return manager

@@ -18,13 +18,13 @@ import pytest
 import modnet
 from modnet.errors import AmbiguousType, UnknownType
 from modnet.initializers import Zeros
-from modnet.kinds import KINDS
+from modnet.kinds import GROUPS, KINDS
 from modnet.kinds.activation import Activation
 from modnet.kinds.component import Component
 from modnet.kinds.layer import Layer
 from modnet.kinds.loss import Loss
 from modnet.layers import Linear
-from modnet.plugins.builtin import BUILTIN, CORE, GROUPS
+from modnet.plugins.builtin import BUILTIN, CORE
 from modnet.plugins.distributions import normalized
 from modnet.plugins.registry import Origin
 from modnet.training.callbacks import RecordHistory
@@ -213,40 +213,6 @@ def test_a_broken_plugin_says_who_is_broken_and_why(environment, code, cause, me
         assert message in str(caught.value)
         assert type(caught.value.__cause__) is (cause or type(None))
     assert environment.registry.find(Layer, "linear") is Linear
-
-
-@pytest.mark.parametrize(
-    ("code", "metadata", "message"),
-    [
-        (
-            "import modnet\nclass Conv(modnet.Layer, type='conv2d'):\n    requires_modnet = '99.1'",
-            "",
-            'layer "conv2d" of modnet-conv 0.3 (modnet_conv:Conv) needs modnet-core 99.1 or newer, and this is '
-            f"{modnet.__version__}:  pip install --upgrade modnet-core",
-        ),
-        (
-            "from modnet import Something",
-            "Requires-Dist: numpy>=99\nRequires-Dist: modnet-core[cli]<100,>=99.1\n",
-            "cannot import name 'Something' from 'modnet'",
-        ),
-        (
-            "from modnet import Something",
-            "Requires-Dist: Modnet_Core[cli] <0.0.2,>=0.0.1\n",
-            f"it needs modnet-core <0.0.2,>=0.0.1, and this is {modnet.__version__}:  "
-            "pip install 'modnet-core<0.0.2,>=0.0.1'",
-        ),
-        ("from modnet import Something", "Requires-Dist: modnet-core>=0.0.1\n", "cannot import name 'Something'"),
-    ],
-    ids=["said by the class", "said by the package", "an older one", "another reason"],
-)
-def test_a_plugin_that_needs_a_newer_core_says_so(environment, code, metadata, message):
-    environment.install("modnet-conv", code, version="0.3", layers={"conv2d": "Conv"})
-    with (environment.folder / "modnet_conv-0.3.dist-info" / "METADATA").open("a") as file:
-        file.write(metadata)
-    with pytest.raises(modnet.BrokenPlugin) as caught:
-        environment.registry.find(Layer, "conv2d")
-    assert message in str(caught.value)
-    assert ("it needs modnet-core 99.1 or newer" in str(caught.value)) == ("99.1" in metadata)
 
 
 def test_200_plugins_cost_nothing_beside_those_that_are_used(environment):

@@ -54,7 +54,7 @@ def test_a_table_gives_what_the_constructor_gives():
         ({"train": "a.csv", "target": {"p": "a", "q": ["b", "a"]}}, 'data: target names "a" twice'),
         ({"train": "a.csv", "target": "a", "inputs": ["b", "a"]}, 'data: column "a" is both a target and an input'),
         ({"train": "a.csv", "columns": {"a": {"encoding": "ordinal"}}}, "needs categories, in their order"),
-        ({"train": "a.csv", "columns": {"a": {"kind": "number", "categories": ["x"]}}}, "categories is no number"),
+        ({"train": "a.csv", "columns": {"a": {"kind": "number", "categories": ["x"]}}}, "categories is not a number"),
         (
             {"train": "a.csv", "columns": {"a": {"categories": ["x", "x"]}}},
             "expected categories that are all different",

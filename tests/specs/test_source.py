@@ -77,7 +77,7 @@ def test_positions_are_computed_once_and_only_when_somebody_asks(monkeypatch: py
         texts.append(text)
         return outline_toml(text)
 
-    monkeypatch.setattr("modnet.specs.toml_positions.outline_toml", outline)
+    monkeypatch.setattr("modnet.specs.source.outline_toml", outline)
     found = parse_source(TOML, ".toml")
     assert not texts
     assert found.locate(("network", "input"))[:3] == (2, 9, 4)
@@ -98,7 +98,7 @@ def test_a_whole_message_shows_the_line_and_says_what_to_do() -> None:
         'digits.toml:2:14: expected a value, found "relu"\n'
         "     2 | activation = relu\n"
         "       |              ^^^^\n"
-        "     a string stands in quotes"
+        "     put a string in quotes"
     )
 
 
@@ -115,7 +115,7 @@ def without_excerpt(text: str) -> str:
         ("a = True", '1:5: expected a value, found "True"\n     write true'),
         ("a = None", '1:5: expected a value, found "None"\n     TOML has no such value; leave the key out'),
         ("a = -.5", '1:5: expected a value, found "-.5"\n     write -0.5'),
-        ("a = 1.", '1:6: expected the end of the line, found "."\n     a number has a digit after the point'),
+        ("a = 1.", '1:6: expected the end of the line, found "."\n     write a digit after the point'),
         ("a = “x”", '1:5: expected a value, found "“"\n     write straight quotes: "'),
         ("a =\nb = 1", "1:4: expected a value, found the end of the line"),
         ("a = 1 b = 2", '1:7: expected the end of the line, found "b"'),
@@ -124,11 +124,11 @@ def without_excerpt(text: str) -> str:
         (
             'layers = [\n  "relu",\n\n[training]\nepochs = 1',
             '4:2: expected a value, found "training"\n'
-            '     if this is a table of its own, the list before it lacks its "]"',
+            '     if this begins a table, the list before it is missing its "]"',
         ),
         ("[a\nb = 1", '1:3: expected "]" after the name of the table, found the end of the line'),
         ("[[a]\nb = 1", '1:4: expected "]]" after the name of the table, found "]"'),
-        ("a: 1", '1:2: expected "=" after the key, found ":"\n     TOML is written key = value'),
+        ("a: 1", '1:2: expected "=" after the key, found ":"\n     in TOML, write key = value'),
         ("= 1", '1:1: expected a key, a [table] or a comment, found "="'),
         ("a. = 1", '1:4: expected a key, found "="'),
         ('a = 1\nb = "x\nc = 1', "2:5: the string that begins here has no closing quote"),
@@ -136,14 +136,14 @@ def without_excerpt(text: str) -> str:
         ('a = """x\nc = 1', "1:5: the string that begins here has no closing quote"),
         (
             'path = "C:\\data\\x.csv"',
-            "1:11: a backslash in a string begins an escape such as \\n, and this is none\n"
+            "1:11: a backslash in a string begins an escape such as \\n, and this is not a valid one\n"
             "     write two backslashes for one, or put the string in single quotes",
         ),
-        ('a = "\x07"', "1:6: the character U+0007 cannot stand here; write it as an escape"),
+        ('a = "\x07"', "1:6: the character U+0007 is not allowed here; write it as an escape"),
         ("a = 2021-02-30", '1:5: there is no such date or time as "2021-02-30"'),
-        ("a = 1\n\na = 2", "3:1: a: stands here for the second time; the first is in line 1"),
-        ("[a.b]\nc = 1\n[a.b]", "3:4: a.b: stands here for the second time; the first is in line 1"),
-        ("a = {b = 1, b = 2}", "1:13: a.b: stands here for the second time; the first is in line 1"),
+        ("a = 1\n\na = 2", "3:1: a: is given twice; the first is on line 1"),
+        ("[a.b]\nc = 1\n[a.b]", "3:4: a.b: is given twice; the first is on line 1"),
+        ("a = {b = 1, b = 2}", "1:13: a.b: is given twice; the first is on line 1"),
         (
             "a = 1\na.b = 2",
             "2:3: a.b: cannot be added here: a key or table before it has the same name, or is already complete",
@@ -163,9 +163,9 @@ def test_faults_of_toml(text: str, expected: str) -> None:
         (
             "a = { b = 1\n}",
             '1:12: expected "," or "}" in the table, found the end of the line\n'
-            "     a table in braces stands in one line; a list may go over several",
+            "     a table in braces has to be on one line; a list may span several",
         ),
-        ("a = { b = 1, }", '1:14: expected a key, found "}"\n     take away the comma before it'),
+        ("a = { b = 1, }", '1:14: expected a key, found "}"\n     remove the comma before it'),
     ],
 )
 def test_faults_of_a_toml_table_in_braces(text: str, expected: str) -> None:
@@ -175,12 +175,15 @@ def test_faults_of_a_toml_table_in_braces(text: str, expected: str) -> None:
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ('{"a": 1,}', "1:8: JSON allows no comma after the last item; take it away"),
-        ('{"a": [1, 2,\n]}', "1:12: JSON allows no comma after the last item; take it away"),
+        ('{"a": 1,}', "1:8: JSON allows no comma after the last item; remove it"),
+        ('{"a": [1, 2,\n]}', "1:12: JSON allows no comma after the last item; remove it"),
         ('{"a" 1}', '1:6: expected ":" after the key, found "1"'),
         ('{"a": 1\n "b": 2}', '2:2: expected "," or the end of the list or table, found the string "b"'),
         ("{a: 1}", '1:2: expected a key in double quotes, found "a"'),
-        ("{'a': 1}", "1:2: expected a key in double quotes, found the string 'a'\n     JSON has double quotes only"),
+        (
+            "{'a': 1}",
+            "1:2: expected a key in double quotes, found the string 'a'\n     JSON strings need double quotes",
+        ),
         ('{"a": // c\n1}', '1:7: expected a value, found "/"\n     JSON has no comments; TOML has'),
         ('{"a": True}', '1:7: expected a value, found "True"\n     write true'),
         ('{"a": None}', '1:7: expected a value, found "None"\n     write null'),
@@ -189,14 +192,14 @@ def test_faults_of_a_toml_table_in_braces(text: str, expected: str) -> None:
         ('{"a": 1} {}', '1:10: expected the end of the file, found "{"'),
         ('{"a": "x\n"}', "1:7: the string that begins here has no closing quote"),
         ('{"a": "x', "1:7: the string that begins here has no closing quote"),
-        ('{"a": "\t"}', "1:8: the character U+0009 cannot stand here; write it as an escape"),
+        ('{"a": "\t"}', "1:8: the character U+0009 is not allowed here; write it as an escape"),
         (
             '{"a": "C:\\data"}',
-            "1:10: a backslash in a string begins an escape such as \\n, and this is none\n"
+            "1:10: a backslash in a string begins an escape such as \\n, and this is not a valid one\n"
             "     write two backslashes for one",
         ),
-        ('{"a": "\\ud800"}', "1:7: a: half of a surrogate pair (\\ud800 to \\udfff) is no character"),
-        ('{"\\ud800": 1}', '1:2: "\\ud800": half of a surrogate pair (\\ud800 to \\udfff) is no character'),
+        ('{"a": "\\ud800"}', "1:7: a: half of a surrogate pair (\\ud800 to \\udfff) is not a character"),
+        ('{"\\ud800": 1}', '1:2: "\\ud800": half of a surrogate pair (\\ud800 to \\udfff) is not a character'),
         ('{"a": ' + "1" * 5000 + "}", "1:7: a: expected a number of a few digits, found one of 5000"),
     ],
 )
@@ -207,9 +210,9 @@ def test_faults_of_json(text: str, expected: str) -> None:
 def test_every_second_key_of_a_json_table_is_reported() -> None:
     text = '{\n"a": {"x": 1, "x": 2},\n"b": 1,\n"b": {"c": 3},\n"a": {"x": 4}\n}'
     assert without_excerpt(message(text, ".json")).split("\n") == [
-        "digits.json:2:15: a.x: stands here for the second time; the first is in line 2",
-        "digits.json:4:1: b: stands here for the second time; the first is in line 3",
-        "digits.json:5:1: a: stands here for the second time; the first is in line 2",
+        "digits.json:2:15: a.x: is given twice; the first is on line 2",
+        "digits.json:4:1: b: is given twice; the first is on line 3",
+        "digits.json:5:1: a: is given twice; the first is on line 2",
         "3 problems",
     ]
 
@@ -219,9 +222,9 @@ def test_every_second_key_of_a_json_table_is_reported() -> None:
     [
         (
             "a: b: c",
-            '1:5: a ":" cannot stand here\n     check the indentation; a string that contains ": " stands in quotes',
+            '1:5: a ":" is not allowed here\n     check the indentation; a string that contains ": " needs quotes',
         ),
-        ("a:\n\t- b", "2:1: a tab cannot stand here; YAML is indented with spaces"),
+        ("a:\n\t- b", "2:1: a tab is not allowed here; YAML is indented with spaces"),
         ("a: [1, 2", '1:9: expected "," or "]" in the list, found the end of the file'),
         ("a: 'x", "1:4: the string that begins here has no closing quote"),
         ("a: b\nc\nd: 1", '2:1: expected ":" after this key'),
@@ -234,35 +237,38 @@ def test_every_second_key_of_a_json_table_is_reported() -> None:
         ),
         (
             'a: "\\q"',
-            "1:5: a backslash in a string begins an escape such as \\n, and this is none\n"
+            "1:5: a backslash in a string begins an escape such as \\n, and this is not a valid one\n"
             "     write two backslashes for one",
         ),
-        ("a: \x07", "1:4: the character U+0007 cannot stand here; write it as an escape"),
+        ("a: \x07", "1:4: the character U+0007 is not allowed here; write it as an escape"),
         ("a: !<x y", "1:7: not valid YAML: while parsing a tag expected '>' but found ' '"),
-        ("a: 1\nb: 2\na: 3", "3:1: a: stands here for the second time; the first is in line 1"),
-        ("a:\n  - b: 1\n    b: 2", "3:5: a[0].b: stands here for the second time; the first is in line 2"),
+        ("a: 1\nb: 2\na: 3", "3:1: a: is given twice; the first is on line 1"),
+        ("a:\n  - b: 1\n    b: 2", "3:5: a[0].b: is given twice; the first is on line 2"),
         ("a:\n  1: 2", "2:3: a: expected a string as key, found 1\n     put it in quotes"),
         ("[a]: 2", '1:1: expected a string as key, found ["a"]'),
         ("a: *b", "1:4: a: there is no anchor &b before this"),
-        ("a: &a [*a]", "1:8: a[0]: this alias stands inside of &a, which it stands for"),
+        ("a: &a [*a]", "1:8: a[0]: this alias is inside &a, the value that it refers to"),
         ("<<: 3", '1:5: "<<": expected a table to merge, found 3'),
         (
             "a: !!python/object:os.system x",
-            "1:4: a: a tag that begins with ! cannot stand here\n     take it away; a spec has plain values only",
+            "1:4: a: a tag that begins with ! is not allowed here\n     remove it; a spec has plain values only",
         ),
         (
             "a: !!set {b}",
-            "1:4: a: a tag that begins with ! cannot stand here\n     take it away; a spec has plain values only",
+            "1:4: a: a tag that begins with ! is not allowed here\n     remove it; a spec has plain values only",
         ),
-        ("a: 2020-13-45", "1:4: a: is not the number or date that it looks like\n     a string stands in quotes"),
-        ("a: " + "1" * 5000, "1:4: a: is not the number or date that it looks like\n     a string stands in quotes"),
-        ("a: !!int", "1:4: a: is not the number or date that it looks like\n     a string stands in quotes"),
+        ("a: 2020-13-45", "1:4: a: looks like a number or a date, but is not a valid one\n     put a string in quotes"),
+        (
+            "a: " + "1" * 5000,
+            "1:4: a: looks like a number or a date, but is not a valid one\n     put a string in quotes",
+        ),
+        ("a: !!int", "1:4: a: looks like a number or a date, but is not a valid one\n     put a string in quotes"),
         ("a: '\U0001f600'\nb: \"\\U00110000\"", "2:2: not valid YAML: chr() arg not in range(0x110000)"),
-        ('a: "\\ud800"', "1:4: a: half of a surrogate pair (\\ud800 to \\udfff) is no character"),
-        ("%YAML 1.1\n---\na: on", "1:1: expected YAML 1.2, found another version\n     take this line away"),
+        ('a: "\\ud800"', "1:4: a: half of a surrogate pair (\\ud800 to \\udfff) is not a character"),
+        ("%YAML 1.1\n---\na: on", "1:1: expected YAML 1.2, found another version\n     remove this line"),
         (
             "a: 1\n---\nb: 2",
-            "2:1: a second document begins here; expected one\n     take away what is not the spec",
+            "2:1: expected one document, but a second begins here\n     remove what is not the spec",
         ),
     ],
 )
@@ -274,7 +280,7 @@ def test_every_faulty_key_of_a_yaml_file_is_reported() -> None:
     assert without_excerpt(message("a: 1\ntrue: 2\na: 3\n~: 4", ".yaml")).split("\n") == [
         "digits.yaml:2:1: expected a string as key, found true",
         "     put it in quotes",
-        "digits.yaml:3:1: a: stands here for the second time; the first is in line 1",
+        "digits.yaml:3:1: a: is given twice; the first is on line 1",
         "digits.yaml:4:1: expected a string as key, found nothing",
         "     put it in quotes",
         "3 problems",
@@ -393,7 +399,7 @@ def test_no_such_file_suggests_near_names(tmp_path: Path) -> None:
 
 def test_no_such_folder(tmp_path: Path) -> None:
     found = file_message(tmp_path / "specs" / "digits.toml")
-    assert found.startswith("digits.toml: no such file; there is no folder ")
+    assert found.startswith("digits.toml: no such file; the folder ")
 
 
 def test_a_file_in_the_place_of_a_folder(tmp_path: Path) -> None:
@@ -440,7 +446,7 @@ def test_a_file_of_absurd_size(tmp_path: Path) -> None:
     with path.open("wb") as stream:
         stream.truncate(source.LARGEST + 1)
     found = file_message(path)
-    assert found == "digits.toml: larger than 16 MiB; a spec is a short text, and data stand in files of their own"
+    assert found == "digits.toml: larger than 16 MiB; a spec is a short text, and data belong in files of their own"
 
 
 def model_file(path: Path) -> None:
@@ -535,7 +541,7 @@ def test_a_file_that_no_reader_knows_is_of_an_unknown_kind(tmp_path: Path) -> No
     ("values", "found"),
     [
         ([1], "expected a table from the plugin that reads this kind of file, found a list"),
-        ({"a": "\udfff"}, "a: half of a surrogate pair (\\ud800 to \\udfff) is no character"),
+        ({"a": "\udfff"}, "a: half of a surrogate pair (\\ud800 to \\udfff) is not a character"),
     ],
 )
 def test_what_a_reader_gives_is_held_to_the_same_rules(tmp_path: Path, values: Any, found: str) -> None:
@@ -564,7 +570,7 @@ def test_an_error_of_tomllib_in_unknown_words_keeps_its_place() -> None:
     ("words", "expected"),
     [
         ("Something is odd", "not valid JSON: something is odd"),
-        ("Illegal trailing comma before end of object", "JSON allows no comma after the last item; take it away"),
+        ("Illegal trailing comma before end of object", "JSON allows no comma after the last item; remove it"),
     ],
 )
 def test_an_error_of_json_in_other_words_keeps_its_place(words: str, expected: str) -> None:

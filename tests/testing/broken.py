@@ -105,6 +105,99 @@ class Right(Scaling, type="right"):
     """The layer from which the others are made."""
 
 
+class Two(Layer):
+    """Two outputs, factor * x and x + shift: right in all things."""
+
+    outputs = ("scaled", "shifted")
+    streams = True
+
+    def output_shape(self, *input_shapes):
+        (shape,) = input_shapes
+        if not shape or shape[-1] is None:
+            raise ShapeError("expects a last axis of fixed size")
+        return shape, shape
+
+    def parameters(self, *input_shapes):
+        features = input_shapes[0][-1:]
+        return {"factor": Parameter(features, Ones(), decay=False), "shift": Parameter(features, Zeros(), decay=False)}
+
+    def forward(self, context, x):
+        context.save(x)
+        scaled = np.multiply(x, context.params["factor"], out=context.buffer(x.shape))
+        return scaled, np.add(x, context.params["shift"], out=context.buffer(x.shape))
+
+    def backward(self, context, gradient):
+        (x,) = context.saved
+        scaled, shifted = gradient
+        product = np.multiply(scaled, x, out=context.buffer(x.shape))
+        axes = tuple(range(x.ndim - 1))
+        np.add.reduce(product, axis=axes, out=context.grads["factor"])
+        np.add.reduce(shifted, axis=axes, out=context.grads["shift"])
+        return np.add(np.multiply(scaled, context.params["factor"], out=product), shifted, out=product)
+
+
+@breaks("outputs", (4,))
+class Both(Two, type="both_or_none"):
+    """Right for each output alone, and wrong where both are read."""
+
+    def backward(self, context, gradient):
+        result = super().backward(context, gradient)
+        if gradient[0].any() and gradient[1].any():
+            np.multiply(result, 1.001, out=result)
+        return result
+
+
+@breaks("outputs", (4,))
+class Dotted(Two, type="dotted"):
+    """A name that no node could read: a dot is what stands before it."""
+
+    outputs = ("a.scaled", "shifted")
+
+
+@breaks("gradients", (4,))
+class SecondWrong(Two, type="second_wrong"):
+    """Its first output is right."""
+
+    def backward(self, context, gradient):
+        scaled, shifted = gradient
+        return super().backward(context, (scaled, np.multiply(shifted, 1.001, out=shifted)))
+
+
+@breaks("gradients", (4,))
+class ForgetsThePenalty(Scaling, type="forgets_the_penalty"):
+    """It adds the factors' squares to the loss, and not twice the factors to their gradient."""
+
+    def forward(self, context, x):
+        context.penalize(0.1 * np.sum(context.params["factor"] ** 2, dtype=np.float64))
+        return super().forward(context, x)
+
+
+@breaks("gradients", (4,))
+class ForgetsTheChild(Scaling, type="forgets_the_child"):
+    """Within it is another layer, through which it sends no gradient."""
+
+    def parameters(self, *input_shapes):
+        inner = Scaling().parameters(*input_shapes)
+        return {**super().parameters(*input_shapes), **{f"inner.{name}": array for name, array in inner.items()}}
+
+    def forward(self, context, x):
+        return super().forward(context, Scaling().forward(context.child("inner"), x))
+
+
+@breaks("leaves its inputs alone", (4,))
+class ThawsWhatIsFrozen(Scaling, type="thaws"):
+    """A parameter that is never trained moves all the same."""
+
+    def parameters(self, *input_shapes):
+        frozen = Parameter((1,), Ones(), trainable=False)
+        return {**super().parameters(*input_shapes), "count": frozen}
+
+    def forward(self, context, x):
+        if context.training:
+            context.params["count"][...] += 1
+        return super().forward(context, x)
+
+
 @breaks("documented", (4,))
 class Undocumented(Scaling, type="undocumented"):
     pass
@@ -1177,6 +1270,82 @@ class MeanOfNothing(Squares, type="mean_of_nothing"):
         return super().values(prediction, target)
 
 
+class Centred(Loss):
+    """The mean squared error beside a shift of the whole batch, which costs nothing: right in all things."""
+
+    couples = True
+
+    def batch(self, context, prediction, target, weights):
+        weights = self.shares(prediction, weights)
+        error = prediction - target
+        error -= (weights * error).sum(axis=0)
+        size = math.prod(prediction.shape[1:])
+        return float((weights * error**2).sum()) / size, weights * error * (2 / size)
+
+    def shares(self, prediction, weights):
+        """The part of each sample in the mean."""
+        weights = np.ones(len(prediction)) if weights is None else weights
+        shares = (weights / weights.sum()).astype(prediction.dtype)
+        return shares.reshape(-1, *[1] * (prediction.ndim - 1))
+
+
+@breaks("batch")
+class Unbiased(Centred, type="unbiased"):
+    """Divides by the number of samples less one, so that a single sample has no value."""
+
+    def batch(self, context, prediction, target, weights):
+        value, gradient = super().batch(context, prediction, target, weights)
+        factor = np.float64(len(prediction)) / (len(prediction) - 1)
+        return value * factor, gradient * prediction.dtype.type(factor)
+
+
+@breaks("batch")
+class ValueOfEach(Centred, type="value_of_each"):
+    """Gives a number for each sample, not their mean."""
+
+    def batch(self, context, prediction, target, weights):
+        value, gradient = super().batch(context, prediction, target, weights)
+        return np.full(len(prediction), value), gradient
+
+
+@breaks("batch gradients")
+class Undivided(Centred, type="undivided"):
+    """Leaves the division by the batch out of the gradient."""
+
+    def batch(self, context, prediction, target, weights):
+        value, gradient = super().batch(context, prediction, target, weights)
+        return value, gradient * len(prediction)
+
+
+@breaks("order of samples")
+class BesideTheFirst(Centred, type="beside_the_first"):
+    """Takes the first sample for the shift of the batch."""
+
+    def batch(self, context, prediction, target, weights):
+        weights = self.shares(prediction, weights)
+        error = prediction - target
+        error -= error[0].copy()
+        size = math.prod(prediction.shape[1:])
+        gradient = weights * error * (2 / size)
+        gradient[0] = -gradient[1:].sum(axis=0)
+        return float((weights * error**2).sum()) / size, gradient
+
+
+@breaks("batch weights")
+class SumOfWeighted(Centred, type="sum_of_weighted"):
+    """Divides by the number of samples, not by the sum of their weights."""
+
+    def shares(self, prediction, weights):
+        weights = np.ones(len(prediction)) if weights is None else weights
+        return (weights / len(weights)).astype(prediction.dtype).reshape(-1, *[1] * (prediction.ndim - 1))
+
+    def batch(self, context, prediction, target, weights):
+        weights = self.shares(prediction, weights)
+        error = prediction - target
+        size = math.prod(prediction.shape[1:])
+        return float((weights * error**2).sum()) / size, weights * error * (2 / size)
+
+
 class Negative(Loss):
     """-p[label]: right in all things."""
 
@@ -1868,7 +2037,7 @@ class KeepsRun:
 
 
 @breaks("plain state")
-class Halves(Callback, type="halves"):
+class Halves(Callback, type="halves_gradients"):
     """Brings half of what it has saved back."""
 
     def join(self, run):

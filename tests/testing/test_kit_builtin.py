@@ -4,9 +4,9 @@ import pytest
 
 from modnet import layers, losses, metrics, optimizers, schedules
 from modnet.activations import PReLU, Softmax
-from modnet.kinds import KINDS
+from modnet.kinds import GROUPS, KINDS
 from modnet.kinds.component import Example
-from modnet.plugins.builtin import BUILTIN, GROUPS
+from modnet.plugins.builtin import BUILTIN
 from modnet.plugins.registry import Registry
 from modnet.testing import examine
 from modnet.testing.examples import examples_of

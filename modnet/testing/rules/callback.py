@@ -18,11 +18,14 @@ import numpy as np
 from modnet.engine.build import build
 from modnet.errors import BrokenPlugin, ModnetError
 from modnet.kinds.callback import Callback
-from modnet.plugins.hooks import PluginManager, events_of, hookimpl
+from modnet.plugins.events import RunEvents, events_of
+from modnet.plugins.hooks import hookimpl
 from modnet.testing.contract import Broken, NotApplicable, Rules, raised
 from modnet.testing.rules import component as of_component
 from modnet.testing.rules.component import GlobalNumbers
 from modnet.testing.rules.metric import copied
+from modnet.training.checkpoint import write
+from modnet.training.train import train
 
 RULES = Rules()
 
@@ -58,9 +61,6 @@ class Trial(of_component.Trial):
             alone: whether the run does without the callback.
             beside: whether another run with the callback is made while this one is in its second step.
         """
-        from modnet.training.checkpoint import write
-        from modnet.training.train import train
-
         spec: Any = {"network": {"input": [2], "layers": [{"type": "linear", "out_features": 2}, "softmax"]}}
         network = build(spec, seed=0, registry=self.registry)
         rng = np.random.default_rng(0)
@@ -188,7 +188,7 @@ def events(trial: Trial) -> str:
     if not own and type(callback).join is Callback.join:
         raise Broken("it implements no event")
     try:
-        PluginManager().join_run(callback, callback.type)
+        RunEvents().join(callback, callback.type)
     except BrokenPlugin as error:
         raise Broken(str(error)) from None
     return ", ".join(own) or "those of what join gives"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import json
+import random
 import re
 import sys
 import threading
@@ -23,6 +24,8 @@ from modnet.errors import PluginError, SpecError
 from modnet.kinds import KINDS
 from modnet.kinds.component import Component
 from modnet.plugins.registry import Registry
+from modnet.specs.components import ComponentReader
+from modnet.specs.schema import json_schema as schema_of
 from modnet.testing.contract import Broken, NotExamined, Rules
 from modnet.words import show
 
@@ -63,9 +66,7 @@ class Trial:
     @cached_property
     def definitions(self) -> dict[str, Any]:
         """Those of the JSON Schema of a whole spec."""
-        from modnet.specs.schema import json_schema
-
-        definitions: dict[str, Any] = json_schema(self.registry)["$defs"]
+        definitions: dict[str, Any] = schema_of(self.registry)["$defs"]
         return definitions
 
     @property
@@ -148,15 +149,11 @@ class GlobalNumbers:
         self.seed = seed
 
     def __enter__(self) -> None:
-        import random
-
         self._numpy, self._python = np.random.get_state(), random.getstate()
         np.random.seed(self.seed)
         random.seed(self.seed)
 
     def __exit__(self, *error: object) -> None:
-        import random
-
         np.random.set_state(self._numpy)
         random.setstate(self._python)
 
@@ -278,8 +275,6 @@ def read(trial: Trial, plain: Any) -> Any:
     Raises:
         Broken: the spec reader refuses them.
     """
-    from modnet.specs.components import ComponentReader
-
     reading = Reading(ComponentReader(trial.registry))
     found = reading.value(ComponentOf(KINDS[trial.component.kind]), plain, (trial.component.type,))
     try:
@@ -299,8 +294,6 @@ def json_schema(trial: Trial) -> str:
     if find_spec("jsonschema") is None:
         raise NotExamined("jsonschema is not installed: pip install jsonschema")
     jsonschema = import_module("jsonschema")
-    from modnet.specs.components import ComponentReader
-
     cls = type(trial.component)
     whole = jsonschema.Draft202012Validator({"$defs": trial.definitions, "$ref": f"#/$defs/{trial.place}"})
     for error in whole.iter_errors(trial.component.plain()):

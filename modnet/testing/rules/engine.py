@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import tempfile
 import threading
+from collections.abc import Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -19,11 +20,26 @@ from modnet.engine.passes import Pass
 from modnet.errors import DataError
 from modnet.kinds.layer import Layer
 from modnet.kinds.node import Node
+from modnet.model.load import load
+from modnet.model.save import save
 from modnet.testing.contract import Broken, NotApplicable, Rules, raised
 from modnet.testing.rules import layer as of_layer
 from modnet.testing.rules.component import same_bytes
+from modnet.training.train import train
 
 RULES = Rules()
+
+
+def forward(network: Network, data: dict[str, Array]) -> list[Array]:
+    """The outputs of a network, in order."""
+    found = network.forward(data)
+    return list(found.values()) if isinstance(found, dict) else [found]
+
+
+def same_outputs(found: Sequence[Array], expected: Sequence[Array], what: str) -> None:
+    for output, other in zip(found, expected, strict=True):
+        same_bytes(output, other, what)
+
 
 THREADS, PREDICTIONS = 8, 10
 SWITCH = 1e-5
@@ -35,10 +51,12 @@ class Trial(of_layer.Trial):
 
     def network(self, dtype: str = "float32", seed: int = 0) -> Network:
         names = [f"in{number}" for number in range(len(self.shapes))]
+        outputs = [f"it.{name}" for name in self.component.outputs]
         spec: Any = {
             "network": {
                 "input": dict(zip(names, self.shapes, strict=True)),
-                "layers": [Node(self.component, inputs=tuple(names))],
+                "layers": [Node(self.component, inputs=tuple(names), name="it")],
+                "outputs": outputs or ["it"],
                 "dtype": dtype,
             }
         }
@@ -63,22 +81,20 @@ class Trial(of_layer.Trial):
     after=("runs", "shapes", "expands", "round trip", "prediction", "does not change"),
 )
 def save_and_load(trial: Trial) -> str:
-    from modnet.model.model import load, save
-
     network = trial.network()
     data = trial.data(network)
     rng = np.random.default_rng(0)
     network.parameters.flat += rng.uniform(-0.1, 0.1, network.parameters.flat.shape).astype(network.dtype)
     learn(network, trial, seed=1)
-    expected = network.predict(data)
+    expected = forward(network, data)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "model.modnet")
         save(network, path, registry=trial.registry)
         size = path.stat().st_size
         # What is kept on the class or in the module would outlive the file in this process.
         learn(trial.network(), trial, seed=2)
-        found = load(path, registry=trial.registry).predict(data)
-    same_bytes(found, expected, "the prediction of the loaded network, another having learned in between")
+        found = forward(load(path, registry=trial.registry), data)
+    same_outputs(found, expected, "the prediction of the loaded network, another having learned in between")
     return f"{size} bytes"
 
 
@@ -86,9 +102,10 @@ def learn(network: Network, trial: Trial, seed: int) -> None:
     """Lets a network learn from data as the first steps of a training do, without an optimizer."""
     inputs = network.arrays(trial.data(network, rows=16, seed=seed))
     run = Pass(network, list(network.graph.outputs.values()), training=True)
-    (output,) = run.forward(inputs)
-    targets = 1 + np.random.default_rng(seed).standard_normal(output.shape).astype(network.dtype)
-    network.prepare(lambda: [(inputs, dict.fromkeys(network.outputs, targets))])
+    rng = np.random.default_rng(seed)
+    values = zip(network.outputs, run.forward(inputs), strict=True)
+    targets = {name: 1 + rng.standard_normal(value.shape).astype(network.dtype) for name, value in values}
+    network.prepare(lambda: [(inputs, targets)])
     run.forward(inputs)
 
 
@@ -105,12 +122,13 @@ def prepare(trial: Trial) -> str:
     rows = 24
     network = trial.network("float64")
     inputs = network.arrays(trial.data(network, rows=rows))
-    output = Pass(network, list(network.graph.outputs.values())).forward(inputs)[0]
-    targets = 1 + np.random.default_rng(3).standard_normal(output.shape).astype(network.dtype)
+    found = zip(network.outputs, Pass(network, list(network.graph.outputs.values())).forward(inputs), strict=True)
+    rng = np.random.default_rng(3)
+    targets = {name: 1 + rng.standard_normal(value.shape).astype(network.dtype) for name, value in found}
 
     def batches(size: int) -> list[Any]:
         parts = [slice(start, start + size) for start in range(0, rows, size)]
-        return [([x[part] for x in inputs], dict.fromkeys(network.outputs, targets[part])) for part in parts]
+        return [([x[part] for x in inputs], {name: target[part] for name, target in targets.items()}) for part in parts]
 
     network.prepare(partial(batches, rows))
     expected = network.state.flat.copy()
@@ -135,7 +153,7 @@ def prepare(trial: Trial) -> str:
 def threads(trial: Trial) -> str:
     network = trial.network()
     inputs = [trial.data(network, rows=3 + number, seed=number) for number in range(THREADS)]
-    expected = [network.predict(data) for data in inputs]
+    expected = [forward(network, data) for data in inputs]
     wrong: list[str] = []
     together = threading.Barrier(THREADS)
 
@@ -143,7 +161,7 @@ def threads(trial: Trial) -> str:
         together.wait()
         for _ in range(PREDICTIONS):
             try:
-                same_bytes(network.predict(inputs[number]), expected[number], f"thread {number + 1} of {THREADS}")
+                same_outputs(forward(network, inputs[number]), expected[number], f"thread {number + 1} of {THREADS}")
             except Exception as error:
                 wrong.append(str(error))
                 return
@@ -173,11 +191,11 @@ def threads(trial: Trial) -> str:
     ),
 )
 def learns(trial: Trial) -> str:
-    from modnet.training.train import train
-
     network, teacher = trial.network(), trial.network(seed=1)
     if not network.trainable_size:
         raise NotApplicable("it has no parameters that are trained")
+    if not trial.component.true_gradient:
+        raise NotApplicable("its gradients are not meant to be those of its output")
     rng = np.random.default_rng(2)
     noise = rng.standard_normal(teacher.parameters.flat.shape)
     # Frozen ones cannot come nearer.
@@ -188,13 +206,14 @@ def learns(trial: Trial) -> str:
     for size in (0.5, 0.1, 0.02):  # parameters may have to be positive
         teacher.parameters.flat[...] = initial + size * noise
         with suppress(DataError):  # a prediction is nan
-            if np.isfinite(teacher.predict(data)).all():
+            if all(np.isfinite(output).all() for output in forward(teacher, data)):
                 break
     optimizer = {"type": "adam", "learning_rate": 0.03}
-    target = teacher.predict(data)
+    target = dict(zip(teacher.outputs, forward(teacher, data), strict=True))
+    loss = dict.fromkeys(target, "mse")
     try:
         history = train(
-            network, data, target, loss="mse", optimizer=optimizer, epochs=40, batch_size=16, registry=trial.registry
+            network, data, target, loss=loss, optimizer=optimizer, epochs=40, batch_size=16, registry=trial.registry
         )
     except Exception as error:
         raise Broken(f"training raises {raised(error)}") from None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from functools import cached_property
@@ -30,19 +31,65 @@ LARGE_LOGIT = 1e4
 
 
 class Trial(of_component.Trial):
-    """A loss with the predictions and targets that it takes."""
+    """A loss with the predictions and targets that it takes.
+
+    A loss without a target is tried with targets all the same, of which it is told nothing.
+    """
 
     component: Loss
 
     @cached_property
     def cases(self) -> list[Case]:
         """Raises Broken where there are none."""
-        return cases(self.shapes, self._takes)
+        return cases(self.shapes, self._takes, needs_target=self.component.takes_target)
 
     def _takes(self, prediction: Array, target: Array) -> bool:
         loss = self.component
-        loss.check_shapes(prediction.shape[1:], target.shape[1:])
-        return bool(np.isfinite(loss.values(prediction.copy(), target.copy())).all())
+        loss.check_shapes(prediction.shape[1:], target.shape[1:] if loss.takes_target else ())
+        given = prediction.copy(), self.told(target.copy())
+        values = loss.batch(Context(prediction.dtype), *given, None)[0] if loss.couples else loss.values(*given)
+        return bool(np.isfinite(values).all())
+
+    def told(self, target: Array) -> Any:
+        """The target as the loss is given it."""
+        return target if self.component.takes_target else None
+
+    def values(self, prediction: Array, target: Array) -> Array:
+        """The values of samples, (batch,); of a loss that couples them that of the batch, (1,)."""
+        if self.component.couples:
+            return self.batch(prediction, target)[0]
+        return self.component.values(prediction, self.told(target))
+
+    def gradient(self, prediction: Array, target: Array) -> Array:
+        """The derivatives of `values`."""
+        if self.component.couples:
+            return self.batch(prediction, target)[1]
+        return self.component.gradient(prediction, self.told(target))
+
+    def results(self, prediction: Array, target: Array) -> tuple[Array, Array]:
+        return self.values(prediction, target), self.gradient(prediction, target)
+
+    def batch(
+        self, prediction: Array, target: Array, weights: Array | None = None, context: Context | None = None
+    ) -> tuple[Array, Array]:
+        """The value of a batch, (1,), and its derivative, of a loss that couples samples."""
+        context = Context(prediction.dtype) if context is None else context
+        value, gradient = self.component.batch(context, prediction, self.told(target), weights)
+        if np.ndim(value):
+            raise Broken(f"batch gives a value of shape {np.shape(value)}; the mean loss of the batch is one number")
+        if gradient is None and context.needs_input_gradient:
+            raise Broken("batch gives no gradient where context.needs_input_gradient is True")
+        return np.array([value], np.float64), cast(Array, gradient)
+
+    def for_samples(self) -> None:
+        """Raises NotApplicable for a loss that couples samples."""
+        if self.component.couples:
+            raise NotApplicable("it couples the samples of a batch")
+
+    def for_batches(self) -> None:
+        """Raises NotApplicable for a loss that does not couple samples."""
+        if not self.component.couples:
+            raise NotApplicable("it couples no samples")
 
 
 @RULES.rule(
@@ -61,6 +108,8 @@ def takes_targets(trial: Trial) -> str:
     after=("takes targets",),
 )
 def refuses_shapes(trial: Trial) -> str:
+    if not trial.component.takes_target:
+        raise NotApplicable("it takes no target")
     shape = trial.cases[0].shape
     wrong = (7, 5, 2, 9)
     try:
@@ -80,14 +129,15 @@ def refuses_shapes(trial: Trial) -> str:
     after=("takes targets",),
 )
 def values(trial: Trial) -> str:
+    trial.for_samples()
     for case in trial.cases:
         prediction, target = case.data(BATCH)
-        found = trial.component.values(prediction, target)
+        found = trial.values(prediction, target)
         if not isinstance(found, np.ndarray) or found.shape != (BATCH,):
             shape = getattr(found, "shape", type(found).__name__)
             raise Broken(f"{case}: values has shape {shape} for {BATCH} samples")
         for size in (1, 0):
-            few = trial.component.values(prediction[:size], target[:size])
+            few = trial.values(prediction[:size], target[:size])
             same(few, found[:size], f"{case}: the values of {size} sample of {BATCH}")
     return f"{len(trial.cases)} kinds of targets; batches of 0, 1, {BATCH}"
 
@@ -99,19 +149,20 @@ def values(trial: Trial) -> str:
     after=("takes targets", "values"),
 )
 def gradients(trial: Trial) -> str:
+    trial.for_samples()
     rng = np.random.default_rng(1)
     worst = 0.0
     for case, factor in [(each, factor) for each in trial.cases for factor in each.factors]:
         prediction, target = case.data(BATCH)
         prediction *= factor
         weights = rng.uniform(0.5, 1.5, BATCH)
-        gradient = trial.component.gradient(prediction.copy(), target.copy())
+        gradient = trial.gradient(prediction.copy(), target.copy())
         if gradient.shape != prediction.shape:
             raise Broken(f"{case}: the gradient has shape {gradient.shape}, the prediction {prediction.shape}")
         weighted = gradient * weights.reshape(-1, *[1] * (gradient.ndim - 1))
 
         def value(moved: Array, target: Array = target, weights: Array = weights) -> float:
-            return float(weights @ trial.component.values(moved, target))
+            return float(weights @ trial.values(moved, target))
 
         slope = directional_slope(value, weighted, prediction, rng)
         worst = max(worst, slope.error)
@@ -121,9 +172,106 @@ def gradients(trial: Trial) -> str:
 
 
 @RULES.rule(
+    "batch",
+    "batch gives the mean loss of the batch, a finite number, and the gradient of that number, of the prediction's "
+    "shape, for a single sample too; where no gradient is needed it gives the same number.",
+    after=("takes targets",),
+)
+def batch(trial: Trial) -> str:
+    trial.for_batches()
+    for case in trial.cases:
+        prediction, target = case.data(BATCH)
+        context = Context(np.float64)
+        for size in (BATCH, 1, BATCH):
+            few = prediction[:size], target[:size]
+            context.begin()
+            value, gradient = (array.copy() for array in trial.batch(*few, context=context))
+            if gradient.shape != few[0].shape:
+                raise Broken(f"{case}: the gradient has shape {gradient.shape}, the prediction {few[0].shape}")
+            if not (np.isfinite(value).all() and np.isfinite(gradient).all()):
+                raise Broken(f"{case}: the value of {size} samples is {value[0]}, or their gradient is not finite")
+            fresh = trial.batch(*few)
+            same(value, fresh[0], f"{case}: the value with buffers that were used before")
+            same(gradient, fresh[1], f"{case}: the gradient with buffers that were used before")
+            alone = trial.batch(*few, context=Context(np.float64, needs_input_gradient=False))[0]
+            same(alone, value, f"{case}: the value where no gradient is needed")
+    return f"{len(trial.cases)} kinds of targets; batches of 1, {BATCH}"
+
+
+@RULES.rule(
+    "batch gradients",
+    "batch's gradient is the derivative of the value that it gives, weights included: the division by the batch, or by "
+    "the sum of its weights, belongs into it.",
+    after=("takes targets", "batch"),
+)
+def batch_gradients(trial: Trial) -> str:
+    trial.for_batches()
+    rng = np.random.default_rng(1)
+    worst = 0.0
+    for case, factor in [(each, factor) for each in trial.cases for factor in each.factors]:
+        prediction, target = case.data(BATCH)
+        prediction *= factor
+        for weights in (None, rng.uniform(0.5, 1.5, BATCH)):
+            gradient = trial.batch(prediction.copy(), target.copy(), weights)[1].copy()
+
+            def value(moved: Array, target: Array = target, weights: Array | None = weights) -> float:
+                return float(trial.batch(moved, target, weights)[0][0])
+
+            slope = directional_slope(value, gradient, prediction, rng)
+            worst = max(worst, slope.error)
+            if not slope.error <= LARGEST_ERROR:
+                what = "" if weights is None else ", with weights"
+                raise Broken(
+                    f"{case}, predictions times {factor:g}{what}: {slope}; at most {LARGEST_ERROR:g} is expected"
+                )
+    return f"relative error {worst:.1g}"
+
+
+@RULES.rule(
+    "order of samples",
+    "The samples of a batch come in any order: the value stays, and the gradient is in the same order as they.",
+    after=("takes targets", "batch"),
+)
+def order_of_samples(trial: Trial) -> str:
+    trial.for_batches()
+    rng = np.random.default_rng(3)
+    for case in trial.cases:
+        prediction, target = case.data(BATCH)
+        weights, order = rng.uniform(0.5, 1.5, BATCH), rng.permutation(BATCH)
+        value, gradient = (array.copy() for array in trial.batch(prediction, target, weights))
+        other = trial.batch(prediction[order], target[order], weights[order])
+        same(other[0], value, f"{case}: the value of the same samples in another order")
+        same(other[1], gradient[order], f"{case}: the gradient of the same samples in another order")
+    return ""
+
+
+@RULES.rule(
+    "batch weights",
+    "The mean of a batch is a weighted one: weights of 1 change nothing, nor does a factor for all of them, and those "
+    "of 0 do no harm where one is above it.",
+    after=("takes targets", "batch"),
+)
+def batch_weights(trial: Trial) -> str:
+    trial.for_batches()
+    rng = np.random.default_rng(4)
+    for case in trial.cases:
+        prediction, target = case.data(BATCH)
+        weights = rng.uniform(0.5, 1.5, BATCH)
+        pairs = ((np.ones(BATCH), None, "weights of 1 against none"), (3 * weights, weights, "weights times 3"))
+        for given, other, what in pairs:
+            found, expected = trial.batch(prediction, target, given), trial.batch(prediction, target, other)
+            for name, array, wanted in zip(("value", "gradient"), found, expected, strict=True):
+                same(array, wanted, f"{case}: the {name} with {what}")
+        weights[: BATCH - 1] = 0
+        if not all(np.isfinite(array).all() for array in trial.batch(prediction, target, weights)):
+            raise Broken(f"{case}: with one weight above 0 of {BATCH} the value or the gradient is not finite")
+    return ""
+
+
+@RULES.rule(
     "dtypes",
     "Values and gradient have the prediction's dtype: no np.float64 constants, no arrays of numpy's default dtype.",
-    after=("takes targets",),
+    after=("takes targets", "batch"),
 )
 def dtypes(trial: Trial) -> str:
     for case in trial.cases:
@@ -131,8 +279,8 @@ def dtypes(trial: Trial) -> str:
         for dtype in (np.float32, np.float64):
             given = prediction.astype(dtype)
             wanted = target.astype(dtype) if target.dtype.kind == "f" else target
-            for name in ("values", "gradient"):
-                found = getattr(trial.component, name)(given.copy(), wanted.copy())
+            for name in ("gradient",) if trial.component.couples else ("values", "gradient"):
+                found = getattr(trial, name)(given.copy(), wanted.copy())
                 if found.dtype != dtype:
                     raise Broken(f"{case}: the {name} of {np.dtype(dtype)} predictions are {found.dtype}")
     return "float32, float64"
@@ -152,6 +300,7 @@ def both(call: Any, context: Context, prediction: Array, target: Array, what: st
     after=("takes targets", "values", "gradients"),
 )
 def measure(trial: Trial) -> str:
+    trial.for_samples()
     loss = trial.component
     if type(loss).measure is Loss.measure:
         raise NotApplicable("it has values and gradient alone")
@@ -159,14 +308,14 @@ def measure(trial: Trial) -> str:
         prediction, target = case.data(BATCH)
         context = Context(np.float64)
         for size in (BATCH, 1, BATCH):
-            few = prediction[:size], target[:size]
+            few = prediction[:size], trial.told(target[:size])
             context.begin()
             found = both(loss.measure, context, *few, f"{case}: measure")
             same(found[0], loss.values(*few), f"{case}: the values of measure")
             same(found[1], loss.gradient(*few), f"{case}: the gradient of measure")
-        values, _ = loss.measure(Context(np.float64, needs_input_gradient=False), prediction, target)
-        same(values, loss.values(prediction, target), f"{case}: the values where no gradient is needed")
-        wanted = target.astype(np.float32) if target.dtype.kind == "f" else target
+        values, _ = loss.measure(Context(np.float64, needs_input_gradient=False), prediction, trial.told(target))
+        same(values, trial.values(prediction, target), f"{case}: the values where no gradient is needed")
+        wanted = trial.told(target.astype(np.float32) if target.dtype.kind == "f" else target)
         for array in both(loss.measure, Context(np.float32), prediction.astype(np.float32), wanted, str(case)):
             if array.dtype != np.float32:
                 raise Broken(f"{case}: measure gives {array.dtype} for float32 predictions")
@@ -181,7 +330,7 @@ def measure(trial: Trial) -> str:
 )
 def joint(trial: Trial) -> str:
     loss = trial.component
-    if not loss.joint_with:
+    if loss.couples or not loss.joint_with:
         raise NotApplicable("it is joint with no activation")
     compared = 0
     for name in loss.joint_with:
@@ -222,7 +371,7 @@ def joint(trial: Trial) -> str:
 )
 def joint_gradients(trial: Trial) -> str:
     loss = trial.component
-    if not loss.joint_with:
+    if loss.couples or not loss.joint_with:
         raise NotApplicable("it is joint with no activation")
     rng = np.random.default_rng(2)
     worst = 0.0
@@ -250,9 +399,11 @@ def joint_gradients(trial: Trial) -> str:
     "A prediction that is its target, or a probability of 0 or 1, has a value and a gradient that are "
     "not nan: guard roots "
     "and quotients at 0, clip what log is given.",
-    after=("takes targets", "values", "gradients"),
+    after=("takes targets", "values", "gradients", "batch"),
 )
 def exact_predictions(trial: Trial) -> str:
+    if not trial.component.takes_target:
+        raise NotApplicable("it takes no target")
     tried = 0
     for case in trial.cases:
         _, target = case.data(BATCH)
@@ -264,7 +415,7 @@ def exact_predictions(trial: Trial) -> str:
                 wanted = target.astype(dtype) if target.dtype.kind == "f" else target
                 given = prediction.astype(dtype)
                 try:
-                    found = trial.component.values(given.copy(), wanted), trial.component.gradient(given.copy(), wanted)
+                    found = trial.results(given.copy(), wanted)
                 except DataError:
                     continue
                 for name, array in zip(("values", "gradient"), found, strict=True):
@@ -284,6 +435,7 @@ def exact_predictions(trial: Trial) -> str:
 )
 def labels(trial: Trial) -> str:
     loss = trial.component
+    trial.for_samples()  # one that couples them may take names of groups, any numbers
     if not loss.takes_labels:
         raise NotApplicable("it takes no labels")
     found = False
@@ -322,6 +474,9 @@ def labels(trial: Trial) -> str:
     after=("takes targets",),
 )
 def sample_weights(trial: Trial) -> str:
+    trial.for_samples()
+    if not trial.component.takes_target:
+        raise NotApplicable("it takes no target")
     given = 0
     for case in trial.cases:
         _, target = case.data(BATCH)
@@ -353,21 +508,13 @@ def sample_weights(trial: Trial) -> str:
 @RULES.rule(
     "leaves its inputs alone",
     "Predictions and targets belong to others, and the network writes into the gradient: give a new array.",
-    after=("takes targets",),
+    after=("takes targets", "batch"),
 )
 def leaves_inputs_alone(trial: Trial) -> str:
-    loss = trial.component
     for case in trial.cases:
         prediction, target = case.data(BATCH)
         kept = prediction.copy(), target.copy()
-        calls: list[tuple[str, Any]] = [
-            ("values", loss.values),
-            ("gradient", loss.gradient),
-            ("sample_weights", lambda p, t: loss.sample_weights(t)),
-            ("measure", lambda p, t: loss.measure(Context(np.float64), p, t)[1]),
-        ]
-        if loss.joint_with:
-            calls.append(("joint", lambda p, t: loss.joint(Context(np.float64), p, t)[1]))
+        calls = list(_methods(trial))
         for name, call in calls:
             given = [array.copy() for array in kept]
             try:
@@ -384,20 +531,34 @@ def leaves_inputs_alone(trial: Trial) -> str:
     return ""
 
 
+def _methods(trial: Trial) -> Iterator[tuple[str, Any]]:
+    """(name, a function of prediction and target) of what the loss computes; a gradient unless the name says other."""
+    loss, told = trial.component, trial.told
+    if loss.couples:
+        yield "batch", lambda p, t: trial.batch(p, t)[1]
+        return
+    yield "values", lambda p, t: loss.values(p, told(t))
+    yield "gradient", lambda p, t: loss.gradient(p, told(t))
+    if loss.takes_target:
+        yield "sample_weights", lambda p, t: loss.sample_weights(t)
+    yield "measure", lambda p, t: loss.measure(Context(np.float64), p, told(t))[1]
+    if loss.joint_with:
+        yield "joint", lambda p, t: loss.joint(Context(np.float64), p, told(t))[1]
+
+
 @RULES.rule(
     "strides",
     "Predictions and targets may lie in memory in any order.",
     after=("takes targets", "values", "leaves its inputs alone"),
 )
 def strides(trial: Trial) -> str:
-    loss = trial.component
     for case in trial.cases:
         prediction, target = case.data(BATCH)
         turned = [np.repeat(array, 2, axis=0)[::2] for array in (prediction, target)]
         ordered = [np.array(array, order="F") for array in (prediction, target)]
         for arrays in (turned, ordered):
-            same(loss.values(*arrays), loss.values(prediction, target), f"{case}: values")
-            same(loss.gradient(*arrays), loss.gradient(prediction, target), f"{case}: gradient")
+            same(trial.values(*arrays), trial.values(prediction, target), f"{case}: values")
+            same(trial.gradient(*arrays), trial.gradient(prediction, target), f"{case}: gradient")
     return "every other row, Fortran order"
 
 
@@ -407,14 +568,11 @@ def strides(trial: Trial) -> str:
     after=("takes targets", "leaves its inputs alone"),
 )
 def nothing_hidden(trial: Trial) -> str:
-    loss = trial.component
     for case in trial.cases:
         prediction, target = case.data(BATCH)
-        first = loss.gradient(prediction, target).copy(), loss.values(prediction, target).copy()
-        other = case.data(BATCH + 2, seed=1)
-        loss.values(*other)
-        loss.gradient(*other)
-        again = loss.gradient(prediction, target), loss.values(prediction, target)
+        first = trial.gradient(prediction, target).copy(), trial.values(prediction, target).copy()
+        trial.results(*case.data(BATCH + 2, seed=1))
+        again = trial.gradient(prediction, target), trial.values(prediction, target)
         for name, one, two in zip(("gradient", "values"), first, again, strict=True):
             same_bytes(two, one, f"{case}: {name} once more, another batch in between")
     return ""
@@ -433,7 +591,7 @@ def float32_as_float64(trial: Trial) -> str:
             # Both dtypes get the same numbers.
             prediction = (factor * prediction).astype(np.float32).astype(np.float64)
             target = target.astype(np.float32).astype(np.float64) if target.dtype.kind == "f" else target
-            for what, call in _calls(trial.component):
+            for what, call in _calls(trial):
                 try:
                     _compare_dtypes(call, prediction, target, f"{case}, predictions times {factor:g}: {what}")
                 except DataError:
@@ -441,13 +599,17 @@ def float32_as_float64(trial: Trial) -> str:
     return "values, gradients, and what is computed jointly"
 
 
-def _calls(loss: Loss) -> Iterator[tuple[str, Callable[[Array, Array], tuple[Array, Array]]]]:
+def _calls(trial: Trial) -> Iterator[tuple[str, Callable[[Array, Array], tuple[Array, Array]]]]:
     """(name, a function of prediction, or logits, and target that gives values and gradient)."""
-    yield "values and gradient", lambda p, t: (loss.values(p, t), loss.gradient(p, t))
+    loss, told = trial.component, trial.told
+    if loss.couples:
+        yield "batch", trial.batch
+        return
+    yield "values and gradient", trial.results
     if type(loss).measure is not Loss.measure:
-        yield "measure", lambda p, t: both(loss.measure, Context(p.dtype), p, t, "measure")
+        yield "measure", lambda p, t: both(loss.measure, Context(p.dtype), p, told(t), "measure")
     if loss.joint_with:
-        yield "joint", lambda p, t: both(loss.joint, Context(p.dtype), p, t, "joint")
+        yield "joint", lambda p, t: both(loss.joint, Context(p.dtype), p, told(t), "joint")
 
 
 def _compare_dtypes(
@@ -482,9 +644,10 @@ def _compare_dtypes(
     after=("takes targets", "values", "gradients", "measure", "joint"),
 )
 def each_by_itself(trial: Trial) -> str:
+    trial.for_samples()
     for case in trial.cases:
         prediction, target = case.data(ROWS)
-        for what, call in _calls(trial.component):
+        for what, call in _calls(trial):
             try:
                 whole = call(prediction.copy(), target.copy())
                 for rows in (slice(0, 1), slice(1, 1 + ROWS // 3), slice(ROWS - 7, ROWS), slice(None, None, -1)):
@@ -497,18 +660,17 @@ def each_by_itself(trial: Trial) -> str:
     return f"1 to {ROWS} samples"
 
 
-@RULES.rule("quiet", "No warnings of numpy: guard divisions and logarithms.", after=("takes targets", "values"))
+@RULES.rule(
+    "quiet", "No warnings of numpy: guard divisions and logarithms.", after=("takes targets", "values", "batch")
+)
 def quiet(trial: Trial) -> str:
-    import warnings
-
     with warnings.catch_warnings(), np.errstate(divide="raise", over="raise", invalid="raise"):
         warnings.simplefilter("error")
         for case in trial.cases:
             prediction, target = case.data(BATCH)
-            for size in (BATCH, 1, 0):
+            for size in (BATCH, 1) if trial.component.couples else (BATCH, 1, 0):
                 try:
-                    trial.component.values(prediction[:size], target[:size])
-                    trial.component.gradient(prediction[:size], target[:size])
+                    trial.results(prediction[:size], target[:size])
                 except (Warning, FloatingPointError) as error:
                     raise Broken(f"{case} with {size} samples: {raised(error)}") from None
     return ""
@@ -521,12 +683,14 @@ def quiet(trial: Trial) -> str:
     after=("takes targets", "values", "gradients", "leaves its inputs alone"),
 )
 def whole_numbers(trial: Trial) -> str:
+    if not trial.component.takes_target:
+        raise NotApplicable("it takes no target")
     for case in trial.cases:
         for prediction, target, dtype in of_whole_numbers(case, BATCH):
-            expected = trial.component.values(prediction, target), trial.component.gradient(prediction, target)
+            expected = trial.results(prediction, target)
             given = target.astype(dtype)
             try:
-                found = trial.component.values(prediction, given), trial.component.gradient(prediction, given)
+                found = trial.results(prediction, given)
             except ModnetError:
                 continue
             except Exception as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Sequence
 from functools import cached_property
 from typing import Any
@@ -120,8 +121,6 @@ def result(trial: Trial) -> str:
     after=("takes targets",),
 )
 def no_samples(trial: Trial) -> str:
-    import warnings
-
     metric = trial.component
     with warnings.catch_warnings(), np.errstate(divide="raise", over="raise", invalid="raise"):
         warnings.simplefilter("error")

@@ -204,7 +204,7 @@ def _check_linear_in_single(trial: Trial, training: bool) -> None:
     inputs = _as([_single(x) for x in trial.inputs()], np.float32)
     context = trial.context(np.float32, training)
     given = weights_for(trial.forward(context, inputs))
-    if draws(context):
+    if draws(context) or context.penalty:  # what is added to the loss has a gradient of its own, of its own size
         return
 
     def gradients(factor: float) -> Results:
@@ -228,7 +228,8 @@ def _check_linear_in_single(trial: Trial, training: bool) -> None:
 
 def _check_linear(trial: Trial, training: bool) -> None:
     inputs = trial.inputs()
-    output = trial.forward(trial.context(training=training), inputs)
+    context = trial.context(training=training)
+    output = trial.forward(context, inputs)
     rng = np.random.default_rng(13)
     first, second = (rng.standard_normal(output.shape) for _ in range(2))
 
@@ -236,6 +237,14 @@ def _check_linear(trial: Trial, training: bool) -> None:
         outcome = trial.run(trial.context(training=training), inputs, given.copy())
         return {name: array for name, array in named(outcome).items() if name != "the output"}
 
+    if context.penalty:
+        of_penalty = gradients(np.zeros_like(first))
+
+        def without_penalty(given: Array) -> Results:
+            return {name: array - of_penalty[name] for name, array in gradients(given).items()}
+
+        _check_combinations(without_penalty, first, second, training, ((2.5, -0.75),))
+        return
     _check_combinations(gradients, first, second, training)
     # The loss of a whole batch often has gradients of one sign alone.
     _check_combinations(gradients, np.maximum(first, 0), np.minimum(first, 0), training, ((1.0, -1.0),))
@@ -318,6 +327,8 @@ def each_sample(trial: Trial) -> str:
         output = trial.forward(context, given)
         if draws(context):
             raise NotApplicable("it draws random numbers")
+        if context.penalty:
+            raise NotApplicable("it adds to the loss of the batch")
         gradient = np.broadcast_to(weights_for(output[:1]), output.shape).copy()
         outcome = trial.run(trial.context(), given, gradient)
         found = {"the output": outcome.output[place]}
@@ -453,7 +464,7 @@ def _is_per_sample(trial: Trial, weights: Mapping[str, Array]) -> bool:
     inputs = trial.inputs(8)
     context = trial.context(weights=weights)
     whole = trial.forward(context, inputs).copy()
-    if draws(context):
+    if draws(context) or context.penalty:
         return False
     part = trial.forward(trial.context(weights=weights), [x[2:5] for x in inputs])
     return bool(np.allclose(part, whole[2:5], rtol=1e-6, atol=1e-9, equal_nan=True))
@@ -503,7 +514,8 @@ def large_inputs(trial: Trial) -> str:
         context = trial.context()
         found = named(trial.run(context, inputs))
         # With larger ones differences feel the rounding of what saturated units leave more than anything else.
-        if factor == FACTORS[0] and all(_greatest(array) < FITS for array in found.values()):
+        compared = factor == FACTORS[0] and trial.component.true_gradient
+        if compared and all(_greatest(array) < FITS for array in found.values()):
             check_gradients(trial, trial.context(), inputs, f"with inputs times {factor:g}, ", LARGEST_ERROR_OF_LARGE)
         for training in (True, False):
             _compare_dtypes(trial, "initial", training, factor)

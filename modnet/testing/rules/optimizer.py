@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import tracemalloc
 from collections.abc import Sequence
 from typing import Any
 
@@ -213,8 +214,6 @@ def scratch(trial: Trial) -> str:
     after=("runs",),
 )
 def memory(trial: Trial) -> str:
-    import tracemalloc
-
     size = 1 << 15
     state = State(trial.component, size=size)
     shape = (size >> 8, 1 << 8) if trial.component.by_parameter else (size,)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import dis
 import json
 import os
 import pickle
@@ -85,8 +86,6 @@ def _may_hold_a_set(function: FunctionType) -> bool:
 
 def _makes_a_set(code: CodeType) -> bool:
     """Whether code makes a set, has one as a constant, or asks for hashes."""
-    import dis
-
     if {"set", "frozenset", "hash", "keys"} & set(code.co_names):
         return True
     if any(isinstance(value, frozenset) for value in code.co_consts):

@@ -7,14 +7,17 @@ from modnet.errors import DataError, ShapeError, SpecError
 from modnet.kinds.context import Context
 from modnet.losses import (
     BinaryCrossEntropy,
+    BinaryFocal,
     Cosine,
     CrossEntropy,
+    Focal,
     Hinge,
     Huber,
     KLDivergence,
     MeanAbsoluteError,
     MeanSquaredError,
     Poisson,
+    Quantile,
 )
 
 WEIGHTS = (0.5, 2.0, 1.0, 0.0)
@@ -70,6 +73,10 @@ REGRESSION = [
     (Hinge(), normal(6, 1), 2 * binary(6) - 1),
     (Poisson(), RNG.uniform(0.1, 4, (6, 3)), RNG.poisson(2, (6, 3))),
     (Cosine(), normal(6, 5), normal(6, 5)),
+    (Quantile(), normal(6, 3), normal(6, 3)),
+    (Quantile(quantiles=(0.2,)), normal(6, 1), normal(6)),
+    (Quantile(quantiles=(0.1, 0.5, 0.9)), normal(6, 3), normal(6, 1)),
+    (Quantile(quantiles=(0.1, 0.5, 0.9)), normal(6, 4, 3), normal(6, 4)),
     (Cosine(), normal(6, 3, 5), normal(6, 3, 5)),
 ]
 
@@ -85,6 +92,10 @@ OF_CLASSES = [
     (CrossEntropy(class_weights=WEIGHTS), normal(6, 4), labels(6)),
     (CrossEntropy(class_weights=WEIGHTS), normal(6, 4), softmax(normal(6, 4))),
     (CrossEntropy(class_weights=WEIGHTS, label_smoothing=0.2), normal(6, 3, 4), labels(6, 3)),
+    (Focal(), normal(6, 4), labels(6)),
+    (Focal(gamma=0.5), normal(6, 3, 4), labels(6, 3)),
+    (Focal(gamma=0.0), normal(6, 4), softmax(normal(6, 4))),
+    (Focal(class_weights=WEIGHTS, label_smoothing=0.2), normal(6, 3, 4), labels(6, 3)),
     (KLDivergence(), normal(6, 4), softmax(normal(6, 4))),
     (KLDivergence(), normal(6, 3, 4), one_hot(labels(6, 3))),
 ]
@@ -95,6 +106,9 @@ OF_LABELS = [
     (BinaryCrossEntropy(), normal(6, 3), RNG.uniform(0, 1, (6, 3))),
     (BinaryCrossEntropy(label_smoothing=0.1), normal(6, 2, 1), binary(6, 2)),
     (BinaryCrossEntropy(positive_weight=2.5), normal(6, 3), binary(6, 3)),
+    (BinaryFocal(), normal(6, 1), binary(6)),
+    (BinaryFocal(gamma=0.5, alpha=None), normal(6, 3), RNG.uniform(0, 1, (6, 3))),
+    (BinaryFocal(gamma=0.0), normal(6, 2, 1), binary(6, 2)),
 ]
 
 CASES = [

@@ -14,7 +14,11 @@ from modnet.metrics import (
     F1,
     R2,
     Accuracy,
+    BalancedAccuracy,
+    CalibrationError,
     ConfusionMatrix,
+    LogLoss,
+    MatthewsCorrelation,
     MeanAbsoluteError,
     Precision,
     Recall,
@@ -43,11 +47,12 @@ def probabilities(rng, samples, classes):
     return scores / scores.sum(axis=1, keepdims=True)
 
 
-CLASSIFYING = [Accuracy(), ConfusionMatrix(), AUC()] + [
+CLASSIFYING = [Accuracy(), ConfusionMatrix(), AUC(), MatthewsCorrelation(), BalancedAccuracy()] + [
     metric(average=average) for metric in (Precision, Recall, F1) for average in ("auto", "macro", "micro")
 ]
 OF_NUMBERS = [MeanAbsoluteError(), RootMeanSquaredError(), R2()]
-OF_CLASSES = [*CLASSIFYING, TopKAccuracy(k=2)]
+OF_PROBABILITIES = [LogLoss(), CalibrationError(), CalibrationError(bins=4)]
+OF_CLASSES = [*CLASSIFYING, *OF_PROBABILITIES, TopKAccuracy(k=2)]
 
 
 # Values by hand
@@ -65,6 +70,10 @@ OF_CLASSES = [*CLASSIFYING, TopKAccuracy(k=2)]
         (F1(), (2 / 3 + 2 / 3 + 1) / 3),
         (F1(average="micro"), 0.75),
         (AUC(), (1 + 3.5 / 4 + 1) / 3),
+        (BalancedAccuracy(), (1 + 1 / 2 + 1) / 3),
+        (MatthewsCorrelation(), (3 * 4 - 5) / 10),
+        (LogLoss(), -np.log([0.7, 0.3, 0.6, 0.5]).mean()),
+        (CalibrationError(bins=1), 0.75 - (0.7 + 0.6 + 0.6 + 0.5) / 4),
         (ConfusionMatrix(), [[1, 0, 0], [1, 1, 0], [0, 0, 1]]),
     ],
     ids=repr,
@@ -86,6 +95,10 @@ def test_three_classes(metric, value, rows):
         (F1(), 0.5),
         (Recall(average="macro"), (2 / 3 + 1 / 2) / 2),
         (AUC(), 4.5 / 6),
+        (BalancedAccuracy(), (2 / 3 + 1 / 2) / 2),
+        (MatthewsCorrelation(), 1 / 6),
+        (LogLoss(), -np.log([0.9, 0.5, 0.4, 0.5, 0.9]).mean()),
+        (CalibrationError(bins=1), abs(0.6 - (0.9 + 0.5 + 0.6 + 0.5 + 0.9) / 5)),
         (ConfusionMatrix(), [[2, 1], [1, 1]]),
     ],
     ids=repr,
@@ -276,7 +289,15 @@ def top_2(sklearn, prediction, target, weights):
     return sklearn.top_k_accuracy_score(target, prediction, k=2, labels=range(4), sample_weight=weights)
 
 
+def log_loss(sklearn, prediction, target, weights):
+    two = np.hstack([1 - prediction, prediction]) if prediction.shape[1] == 1 else prediction
+    return sklearn.log_loss(target, two, sample_weight=weights, labels=range(two.shape[1]))
+
+
 CLASSES_BY_SKLEARN = [
+    *((MatthewsCorrelation(), of_decisions("matthews_corrcoef"), outputs) for outputs in (1, 2, 4)),
+    *((BalancedAccuracy(), of_decisions("balanced_accuracy_score"), outputs) for outputs in (1, 2, 4)),
+    *((LogLoss(), log_loss, outputs) for outputs in (1, 2, 4)),
     (Accuracy(), of_decisions("accuracy_score"), 4),
     (Accuracy(), of_decisions("accuracy_score"), 1),
     *ratios(Precision, "precision_score"),

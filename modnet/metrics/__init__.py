@@ -1,0 +1,35 @@
+"""The built-in metrics.
+
+Each is exact over an epoch, however the epoch is cut into batches, and equals scikit-learn's function of that name.
+Where scikit-learn warns that a value is undefined, the same value is given without a warning. A metric over no samples,
+or over none with a weight, is nan; samples of weight 0 are as if they were not there, also where scikit-learn counts
+their classes. Counts and sums are int64 and float64.
+
+Classifying metrics take the classes from the last axis of the prediction. Its shapes: (batch, classes) or, with
+positions, (batch, time, classes) and so on, every position counting with the weight of its sample; a single output is
+the probability of class 1 of the two classes 0 and 1, and is class 1 above 0.5. Targets are labels of the prediction's
+shape without its last axis, or have the prediction's shape: one-hot rows, or for a single output labels. They raise
+ShapeError for other shapes and DataError for labels that are no classes.
+"""
+
+from typing import TYPE_CHECKING
+
+from modnet.plugins.builtin import lazily
+
+if TYPE_CHECKING:  # written by docs/generate.py
+    from modnet.metrics.classes import F1 as F1
+    from modnet.metrics.classes import Accuracy as Accuracy
+    from modnet.metrics.classes import BalancedAccuracy as BalancedAccuracy
+    from modnet.metrics.classes import ConfusionMatrix as ConfusionMatrix
+    from modnet.metrics.classes import MatthewsCorrelation as MatthewsCorrelation
+    from modnet.metrics.classes import Precision as Precision
+    from modnet.metrics.classes import Recall as Recall
+    from modnet.metrics.classes import TopKAccuracy as TopKAccuracy
+    from modnet.metrics.numbers import R2 as R2
+    from modnet.metrics.numbers import MeanAbsoluteError as MeanAbsoluteError
+    from modnet.metrics.numbers import RootMeanSquaredError as RootMeanSquaredError
+    from modnet.metrics.probabilities import AUC as AUC
+    from modnet.metrics.probabilities import CalibrationError as CalibrationError
+    from modnet.metrics.probabilities import LogLoss as LogLoss
+
+__getattr__ = lazily(__name__)

@@ -1,0 +1,222 @@
+"""Metrics of decisions: of the class that is predicted."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+
+from modnet.arrays import Array
+from modnet.configuration.fields import field
+from modnet.errors import ShapeError
+from modnet.kinds.metric import Metric
+from modnet.metrics.positions import decisions, position_weights, ratio, scores_and_labels
+
+
+class Share(Metric):
+    """The share of positions that are hits, by weight."""
+
+    positions = True
+
+    def start(self) -> Any:
+        return 0.0, 0.0
+
+    def hits(self, prediction: Array, target: Array) -> Array:
+        """Whether each position is a hit, shape (positions,)."""
+        raise NotImplementedError
+
+    def update(self, accumulator: Any, prediction: Array, target: Array, weights: Array | None) -> Any:
+        hits = self.hits(prediction, target)
+        weights = position_weights(weights, len(prediction), len(hits))
+        hit, total = accumulator
+        return hit + weights @ hits, total + weights.sum()
+
+    def result(self, accumulator: Any) -> float:
+        return ratio(*accumulator)
+
+
+class Accuracy(Share, type="accuracy"):
+    """The share of positions whose most probable class (the first of equal ones) is the true one."""
+
+    def hits(self, prediction: Array, target: Array) -> Array:
+        predicted, true, _ = decisions(self, prediction, target)
+        return np.equal(predicted, true)
+
+
+class TopKAccuracy(Share, type="top_k_accuracy"):
+    """The share of positions whose true class is among the k with the highest scores.
+
+    Of equal scores that of the later class counts as the higher one, as in scikit-learn. With k classes or fewer the
+    value is 1.
+    """
+
+    k: int = field(default=5, minimum=1)
+
+    def hits(self, prediction: Array, target: Array) -> Array:
+        scores, labels = scores_and_labels(self, prediction, target)
+        classes = scores.shape[1]
+        if classes == 1:
+            raise ShapeError(f"top_k_accuracy expects a score for each class, found predictions {prediction.shape}")
+        own = np.take_along_axis(scores, labels[:, None], axis=1)
+        # Said by what is not ahead, so that a true class whose score is nan is no hit.
+        behind = (scores < own) | ((scores == own) & (np.arange(classes) < labels[:, None]))
+        hits: Array = (~behind).sum(axis=1) <= self.k
+        return hits
+
+
+class ConfusionMatrix(Metric, type="confusion_matrix"):
+    """How often (or with what weight) each class, by row, was predicted as each class, by column.
+
+    Shape (classes, classes), with all classes that the prediction has; int64, or float64 with weights. Without any
+    batch it is of shape (0, 0).
+    """
+
+    positions = True
+    greater_is_better = None
+
+    def start(self) -> Any:
+        return None
+
+    def update(self, accumulator: Any, prediction: Array, target: Array, weights: Array | None) -> Any:
+        predicted, true, classes = decisions(self, prediction, target)
+        if weights is not None:
+            weights = position_weights(weights, len(prediction), len(true))
+        counts = np.bincount(true * classes + predicted, weights, classes**2).reshape(classes, classes)
+        return counts if accumulator is None else accumulator + counts
+
+    def result(self, accumulator: Any) -> Array:
+        return np.zeros((0, 0), np.int64) if accumulator is None else accumulator
+
+
+class Counts(NamedTuple):
+    """For each class: how often it was predicted rightly, predicted, and true; whether it has occurred in either."""
+
+    hit: Array
+    predicted: Array
+    true: Array
+    seen: Array
+
+
+class ClassCounts(Metric):
+    """A value that follows from the counts of each class."""
+
+    positions = True
+
+    def value(self, counts: Counts) -> float:
+        """The value of an epoch in which something has a weight."""
+        raise NotImplementedError
+
+    def start(self) -> Any:
+        return None
+
+    def update(self, accumulator: Any, prediction: Array, target: Array, weights: Array | None) -> Any:
+        predicted, true, classes = decisions(self, prediction, target)
+        self.check_classes(classes)
+        weights = position_weights(weights, len(prediction), len(true))
+        right = predicted == true
+        counts = Counts(
+            hit=np.bincount(true[right], weights[right], classes),
+            predicted=np.bincount(predicted, weights, classes),
+            true=np.bincount(true, weights, classes),
+            # A batch in which nothing has a weight is never seen, so nothing without one may be seen in others.
+            seen=np.bincount(np.append(predicted[weights > 0], true[weights > 0]), minlength=classes) > 0,
+        )
+        if accumulator is None:
+            return counts
+        return Counts(*(old + new for old, new in zip(accumulator, counts, strict=True)))
+
+    def check_classes(self, classes: int) -> None:
+        """Raises ShapeError for a number of classes for which there is no such value."""
+
+    def result(self, accumulator: Any) -> float:
+        if accumulator is None:
+            return math.nan
+        counts = Counts(*accumulator)
+        return self.value(counts) if counts.true.any() else math.nan
+
+
+class ClassRatio(ClassCounts):
+    """A ratio of counts of each class, and its average over the classes.
+
+    Attributes:
+        average: "binary" is the ratio of class 1, for two classes; "macro" the mean of the classes' ratios, of those
+            classes that were predicted or true at all; "micro" the ratio of the sums over all classes. "auto" is
+            "binary" for a single output or two classes and "macro" for more.
+    """
+
+    average: Literal["auto", "binary", "macro", "micro"] = "auto"
+
+    def terms(self, counts: Counts) -> tuple[Array, Array]:
+        """Numerator and denominator of each class."""
+        raise NotImplementedError
+
+    def check_classes(self, classes: int) -> None:
+        if self.average == "binary" and classes > 2:
+            raise ShapeError(
+                f'{self.type} with average "binary" expects one output or two classes, found {classes}',
+                'take "macro" or "micro"',
+            )
+
+    def value(self, counts: Counts) -> float:
+        numerator, denominator = self.terms(counts)
+        average = self.average
+        if average == "auto":
+            average = "binary" if len(numerator) == 2 else "macro"
+        if average == "micro":
+            return ratio(numerator.sum(), denominator.sum())
+        ratios = np.divide(numerator, denominator, out=np.zeros(len(numerator)), where=denominator > 0)
+        return float(ratios[1] if average == "binary" else ratios[counts.seen].mean())
+
+
+class Precision(ClassRatio, type="precision"):
+    """Of the positions predicted as a class, the share that is of it; 0 for a class that was never predicted."""
+
+    def terms(self, counts: Counts) -> tuple[Array, Array]:
+        return counts.hit, counts.predicted
+
+
+class Recall(ClassRatio, type="recall"):
+    """Of the positions of a class, the share that was predicted as it; 0 for a class that never was the true one."""
+
+    def terms(self, counts: Counts) -> tuple[Array, Array]:
+        return counts.hit, counts.true
+
+
+class F1(ClassRatio, type="f1"):
+    """The harmonic mean of precision and recall, 2 * hits / (predicted + true); 0 for a class that never occurred."""
+
+    def terms(self, counts: Counts) -> tuple[Array, Array]:
+        return 2 * counts.hit, counts.predicted + counts.true
+
+
+class MatthewsCorrelation(ClassCounts, type="matthews_correlation"):
+    """The correlation of the predicted and the true class: 1 if all are right, about 0 for guesses.
+
+    With the share t of each true class, p of each predicted one and c of positions that are right, it is
+    (c - t . p) / sqrt((1 - p . p) (1 - t . t)); 0 where only one class is true, or only one is predicted. With two
+    classes it is the phi coefficient, between -1 and 1; with more its least value is between -1 and 0.
+
+    Source: Matthews 1975, Biochimica et Biophysica Acta 405 (2); for more than two classes Gorodkin 2004,
+    Computational Biology and Chemistry 28.
+    """
+
+    def value(self, counts: Counts) -> float:
+        # Shares, not counts: of one class alone 1 - p is 0, whatever the weights have lost by rounding.
+        predicted, true = counts.predicted / counts.predicted.sum(), counts.true / counts.true.sum()
+        spread = float(predicted @ (1 - predicted)) * float(true @ (1 - true))
+        covariance = counts.hit.sum() / counts.true.sum() - predicted @ true
+        return float(covariance / math.sqrt(spread)) if spread > 0 else 0.0
+
+
+class BalancedAccuracy(ClassCounts, type="balanced_accuracy"):
+    """Of the positions of each class the share that was predicted as it, and the mean over the classes that occur.
+
+    `recall` with average "macro" is the same but for classes that are only predicted, which count as 0 there.
+
+    Source: Brodersen et al. 2010, "The balanced accuracy and its posterior distribution".
+    """
+
+    def value(self, counts: Counts) -> float:
+        there = counts.true > 0
+        return float((counts.hit[there] / counts.true[there]).mean())

@@ -1,0 +1,166 @@
+"""Metrics of the scores of classes, most of them of probabilities."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from modnet.arrays import Array
+from modnet.configuration.fields import field
+from modnet.kinds.metric import Metric
+from modnet.losses.targets import check_range
+from modnet.metrics.positions import position_weights, ratio, scores_and_labels
+
+
+class AUC(Metric, type="auc"):
+    """The area under the receiver operating characteristic: how probably a positive scores above a negative.
+
+    Equal scores count half. With a single output or two classes the positives are class 1; with more, it is the mean of
+    the areas of each class against the rest ("one versus rest, macro"). It is nan where a class has no positives or no
+    negatives. It keeps the scores of the whole epoch, so its memory grows with the data.
+
+    Source: Hanley and McNeil 1982, Radiology 143 (1).
+    """
+
+    positions = True
+
+    def start(self) -> Any:
+        return []
+
+    def update(self, accumulator: Any, prediction: Array, target: Array, weights: Array | None) -> Any:
+        scores, labels = scores_and_labels(self, prediction, target)
+        # Copies: the arrays of a batch are used again for the next one.
+        accumulator.append((scores.copy(), labels.copy(), position_weights(weights, len(prediction), len(labels))))
+        return accumulator
+
+    def result(self, accumulator: Any) -> float:
+        if not accumulator:
+            return math.nan
+        scores, labels, weights = (np.concatenate(parts) for parts in zip(*accumulator, strict=True))
+        classes = scores.shape[1]
+        if classes <= 2:
+            return _area(scores[:, -1], labels == 1, weights)
+        return float(np.mean([_area(scores[:, label], labels == label, weights) for label in range(classes)]))
+
+
+def _area(scores: Array, positive: Array, weights: Array) -> float:
+    """The area under the curve, from the weights of positives and negatives at each distinct score."""
+    if not len(scores):
+        return math.nan
+    order = np.argsort(scores)
+    scores, positive, weights = scores[order], positive[order], weights[order]
+    first_of_equals = np.flatnonzero(np.append(True, scores[1:] != scores[:-1]))
+    positives = np.add.reduceat(weights * positive, first_of_equals)
+    negatives = np.add.reduceat(weights * ~positive, first_of_equals)
+    above = positives.sum() - positives.cumsum()
+    return ratio(negatives @ (above + positives / 2), positives.sum() * negatives.sum())
+
+
+ROUNDING = float(np.finfo(np.float64).eps)
+"""How near to 0 and 1 a probability is held in a logarithm, as in scikit-learn."""
+
+
+class Judged(NamedTuple):
+    """Probabilities with what is true.
+
+    Attributes:
+        scores: the probability of each class, float64 (positions, classes).
+        labels: the true class of each position.
+        rows: where targets are rows, the share of each class, (positions, classes): a one, most often.
+    """
+
+    scores: Array
+    labels: Array
+    rows: Array | None
+
+    def share(self, classes: Array) -> Array:
+        """What share of each position is of the class given for it: 1 or 0 for labels."""
+        if self.rows is None:
+            return np.equal(self.labels, classes).astype(np.float64)
+        return at(self.rows, classes)
+
+
+def at(scores: Array, classes: Array) -> Array:
+    """The score of one class for each position."""
+    chosen: Array = np.take_along_axis(scores, classes[:, None], axis=1)[:, 0]
+    return chosen
+
+
+def judged(metric: Metric, prediction: Array, target: Array) -> Judged:
+    """Predictions that are to be probabilities.
+
+    Raises:
+        DataError: for predictions out of [0, 1], beyond rounding: logits, most often.
+    """
+    scores, labels = scores_and_labels(metric, prediction, target)
+    rounding = 16 * float(np.finfo(scores.dtype).eps) if scores.dtype.kind == "f" else 0.0
+    expected = f"{metric.type} expects probabilities as prediction"
+    check_range(prediction, -rounding, 1 + rounding, expected, "; end the network with softmax or sigmoid")
+    scores = scores.astype(np.float64)
+    if scores.shape[1] == 1:
+        return Judged(np.hstack([1 - scores, scores]), labels, None)
+    rows = target.reshape(scores.shape) if target.shape == prediction.shape else None
+    return Judged(scores, labels, rows)
+
+
+class LogLoss(Metric, type="log_loss"):
+    """The mean of -log(p) of the true class: cross-entropy, for networks that are trained by another loss.
+
+    Of a target row t it is -sum(t * log(p)). p is held between 2.2e-16, the rounding unit of float64, and 1 minus that.
+    """
+
+    positions = True
+    greater_is_better = False
+
+    def start(self) -> Any:
+        return 0.0, 0.0
+
+    def update(self, accumulator: Any, prediction: Array, target: Array, weights: Array | None) -> Any:
+        scores, labels, rows = judged(self, prediction, target)
+        weights = position_weights(weights, len(prediction), len(labels))
+        p = np.clip(at(scores, labels) if rows is None else scores, ROUNDING, 1 - ROUNDING)
+        likelihood = np.log(p) if rows is None else np.einsum("ij,ij->i", rows, np.log(p))
+        loss, total = accumulator
+        return loss - weights @ likelihood, total + weights.sum()
+
+    def result(self, accumulator: Any) -> float:
+        return ratio(*accumulator)
+
+
+class CalibrationError(Metric, type="calibration_error"):
+    """How far probabilities are from shares: the expected calibration error, 0 if 80 % is right 8 times in 10.
+
+    The positions are put into `bins` intervals of equal width, open below, by their confidence, the probability of the
+    predicted class; the value is the mean, over the positions, of the distance between a bin's share of right
+    predictions and its mean confidence. A target row is right as far as it is of that class. With a single output the
+    confidence is that of the more probable class, as with two outputs.
+
+    Source: Guo et al. 2017, arXiv:1706.04599, equation 3, and the 15 bins of its experiments.
+    """
+
+    positions = True
+    greater_is_better = False
+
+    bins: int = field(default=15, minimum=1)
+
+    def start(self) -> Any:
+        return None
+
+    def update(self, accumulator: Any, prediction: Array, target: Array, weights: Array | None) -> Any:
+        found = judged(self, prediction, target)
+        weights = position_weights(weights, len(prediction), len(found.labels))
+        predicted = found.scores.argmax(axis=1)
+        confidence = at(found.scores, predicted)
+        bins = np.searchsorted(np.linspace(0, 1, self.bins + 1)[1:-1], confidence, side="left")
+        sums = np.stack(
+            [np.bincount(bins, of * weights, self.bins) for of in (1.0, found.share(predicted), confidence)]
+        )
+        return sums if accumulator is None else accumulator + sums
+
+    def result(self, accumulator: Any) -> float:
+        if accumulator is None:
+            return math.nan
+        weight, right, confidence = accumulator
+        return ratio(np.abs(right - confidence).sum(), weight.sum())

@@ -1,0 +1,54 @@
+"""The names of a run's figures, and whether those that a schedule or a callback watches are among them."""
+
+from __future__ import annotations
+
+from collections.abc import Container, Mapping
+
+from modnet.errors import Problem, SpecError
+from modnet.kinds.callback import Callback
+from modnet.kinds.figures import VALIDATION
+from modnet.kinds.schedule import Schedule
+from modnet.plugins.builtin import BUILTIN
+from modnet.specs.model import TrainingSpec
+from modnet.words import path_text
+
+
+def check_figures(training: TrainingSpec, figures: Mapping[str, bool | None]) -> None:
+    """Checks that the schedules and the callbacks find the figures that they need among those that the run will record.
+
+    Raises:
+        SpecError: one is not there, or has no order; with all of them.
+    """
+    users: list[tuple[tuple[str | int, ...], Schedule | Callback]] = []
+    if training.schedule is not None:
+        users.append((("training", "schedule"), training.schedule))
+    if training.optimizer is not None and training.optimizer.weight_decay_schedule is not None:
+        place = ("training", "optimizer", "weight_decay_schedule")
+        users.append((place, training.optimizer.weight_decay_schedule))
+    users += [(("training", "callbacks", number), used.callback) for number, used in enumerate(training.callbacks)]
+    problems = []
+    for keys, user in users:
+        try:
+            user.check_figures(figures)
+        except ValueError as error:
+            at = (*keys, "monitor") if "monitor" in type(user).__fields__ else keys
+            problems.append(Problem(path_text(at), str(error), _missing_metric(user, figures), keys=at))
+    if problems:
+        raise SpecError(problems)
+
+
+def _missing_metric(user: Schedule | Callback, figures: Mapping[str, bool | None]) -> str:
+    """What to do where what is monitored is one of the core's metrics, and merely not asked for."""
+    name = str(getattr(user, "monitor", "")).removeprefix("val_").removeprefix(VALIDATION)
+    if name in BUILTIN["modnet.metrics"] and name not in figures:
+        return f'{name} is a metric; record it with metrics = ["{name}"] in [training]'
+    return ""
+
+
+def free_name(name: str, taken: Container[str]) -> str:
+    """The name, or the first of name_2, name_3 and so on that is not taken."""
+    free, count = name, 1
+    while free in taken:
+        count += 1
+        free = f"{name}_{count}"
+    return free

@@ -1,0 +1,144 @@
+"""The outputs that have a loss, and how each is measured."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NoReturn
+
+from modnet.arrays import Array
+from modnet.engine.network import Network
+from modnet.errors import Problem, SpecError
+from modnet.kinds.context import Context
+from modnet.kinds.loss import Loss, WeightedLoss
+from modnet.kinds.metric import Metric
+from modnet.plugins.kernels import Kernels
+from modnet.specs.model import TrainingSpec
+from modnet.training.endings import unfit_ending
+from modnet.training.figures import free_name
+from modnet.words import did_you_mean, show
+
+
+@dataclass(kw_only=True)
+class Head:
+    """One output with its loss.
+
+    Attributes:
+        name: of the output.
+        slot: what the loss reads.
+        loss, weight: what is computed, and its factor in the sum over the outputs.
+        joint: whether the loss reads what the output's activation would have read.
+        metrics: name -> metric.
+        measure: `loss.measure`, `loss.joint` or `loss.batch`, or a faster kernel of one of them.
+        learning, evaluating: the contexts in which the loss has its buffers, with the gradient and without.
+        position: where what the loss reads is among the values of a pass.
+        prediction: where the prediction is among the values of a pass, for the metrics.
+    """
+
+    name: str
+    slot: int
+    loss: Loss
+    weight: float
+    joint: bool
+    metrics: dict[str, Metric]
+    measure: Callable[..., tuple[Any, Array]]
+    learning: Context
+    evaluating: Context
+    position: int = 0
+    prediction: int = 0
+
+    @classmethod
+    def of(cls, network: Network, name: str, used: WeightedLoss, metrics: Sequence[Metric], kernels: Kernels) -> Head:
+        """The head of an output; its places among the values of a pass are still to be set."""
+        slot, loss = network.graph.outputs[name], used.loss
+        node = network.graph.nodes[slot - len(network.inputs)]
+        joint = node.layer.type in loss.joint_with
+        method = "batch" if loss.couples else "joint" if joint else "measure"
+        return cls(
+            name=name,
+            slot=node.inputs[0] if joint else slot,
+            loss=loss,
+            weight=used.weight,
+            joint=joint,
+            metrics=_named_metrics(metrics),
+            measure=kernels.method(loss, method, network.dtype),
+            learning=Context(network.dtype),
+            evaluating=Context(network.dtype, needs_input_gradient=False),
+        )
+
+
+def make_heads(network: Network, training: TrainingSpec, kernels: Kernels) -> tuple[list[Head], list[int]]:
+    """The heads of a network, and the slots of predictions that only metrics read, which follow those of the losses.
+
+    Raises:
+        SpecError: a loss or a metric is for no output, or does not fit the output.
+    """
+    losses, metrics = losses_by_output(network, training), _metrics_by_output(network, training)
+    _check_names(network, losses, metrics)
+    for name, used in losses.items():
+        _check_use(network, training, name, used.loss, metrics.get(name, ()))
+    heads = [Head.of(network, name, used, metrics.get(name, ()), kernels) for name, used in losses.items()]
+    predictions: list[int] = []
+    for position, head in enumerate(heads):
+        head.position = head.prediction = position
+        if head.joint and head.metrics:
+            head.prediction = len(heads) + len(predictions)
+            predictions.append(network.graph.outputs[head.name])
+    return heads, predictions
+
+
+def _check_names(network: Network, losses: Mapping[str, Any], metrics: Mapping[str, Sequence[Metric]]) -> None:
+    for place, names in (("loss", losses), ("metrics", metrics)):
+        for name in names:
+            if name not in network.outputs:
+                refuse(f"{place}.{name}", f"no output is called {show(name)}{did_you_mean(name, network.outputs)}")
+    for name, chosen in metrics.items():
+        if chosen and name not in losses:
+            refuse(f"metrics.{name}", "metrics need the loss of their output too")
+
+
+def _check_use(network: Network, training: TrainingSpec, output: str, loss: Loss, metrics: Sequence[Metric]) -> None:
+    unfit = unfit_ending(network, output, loss)
+    if unfit is not None:
+        refuse(f"loss.{output}" if isinstance(training.loss, Mapping) else "loss", *unfit)
+    if metrics and not loss.takes_target:
+        what = f"{loss.type} takes no target, and metrics compare predictions with targets"
+        refuse(f"metrics.{output}" if isinstance(training.metrics, Mapping) else "metrics", what, "leave them out")
+
+
+def losses_by_output(network: Network, training: TrainingSpec) -> Mapping[str, WeightedLoss]:
+    """Output name -> its loss.
+
+    Raises:
+        SpecError: there is one loss, and there are several outputs.
+    """
+    if isinstance(training.loss, Mapping):
+        return training.loss
+    if len(network.outputs) > 1:
+        names = ", ".join(network.outputs)
+        hint = f"give each a loss: loss = {{ {next(iter(network.outputs))} = ... }}"
+        refuse("loss", f"the network has several outputs ({names})", hint)
+    return {next(iter(network.outputs)): WeightedLoss(training.loss)}
+
+
+def _metrics_by_output(network: Network, training: TrainingSpec) -> Mapping[str, Sequence[Metric]]:
+    if isinstance(training.metrics, Mapping):
+        return training.metrics
+    if training.metrics and isinstance(training.loss, Mapping) and len(training.loss) > 1:
+        first = next(iter(training.loss))
+        refuse("metrics", "the network has several outputs", f"name them: metrics = {{ {first} = [...] }}")
+    return dict.fromkeys(network.outputs, training.metrics)
+
+
+def _named_metrics(metrics: Sequence[Metric]) -> dict[str, Metric]:
+    """Metrics under their type names; a second one of a type gets a number."""
+    named: dict[str, Metric] = {}
+    for metric in metrics:
+        named[free_name(metric.type, named)] = metric
+    return named
+
+
+def refuse(place: str, message: str, hint: str = "") -> NoReturn:
+    """Raises SpecError for a place in `[training]`."""
+    keys = ("training", *place.split("."))
+    raise SpecError([Problem(".".join(keys), message, hint, keys=keys)])
