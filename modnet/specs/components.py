@@ -11,6 +11,7 @@ from modnet.errors import AmbiguousType, NotInstalled, UnknownType
 from modnet.kinds.component import Component, Use, remember_choice
 from modnet.plugins.builtin import CORE
 from modnet.plugins.distributions import normalized
+from modnet.plugins.faults import NamingFaults
 from modnet.plugins.registry import Registry
 from modnet.words import Path, show
 
@@ -93,7 +94,8 @@ class ComponentReader(Reader):
             return reading.problem(asked.path, f"{show(asked.name)} is not a {kind.__name__}"), {}
         table = self.upgraded(cls, asked.table)
         own = [option for option in options if option not in cls.__fields__]
-        made = cls.from_table(table, path, reading, ("type", *own))
+        with NamingFaults():
+            made = cls.from_table(table, path, reading, ("type", *own))
         if chosen and isinstance(made, Component):
             remember_choice(made, chosen)
         return made, {option: table[option] for option in own if option in table}

@@ -29,7 +29,7 @@ def read_yaml(text: str, file: str) -> Node:
     try:
         import ruamel.yaml  # an extra
     except ModuleNotFoundError as error:
-        raise MissingExtra("reading a YAML spec", "yaml") from error
+        raise MissingExtra("ruamel.yaml", extra="yaml", purpose="reading a YAML spec") from error
     composer = _Composer(text, file)
     try:
         return composer.compose()
