@@ -37,10 +37,8 @@ INSIDE = {
         "modnet.plugins.kernels": "for training alone",
     },
     "modnet.specs.source": {
-        "modnet.specs.toml_positions": "where things stand in a file is looked for when there is something to report",
-        "modnet.specs.json_positions": "as above",
+        "modnet.specs.syntax": "its patterns take 3 ms to compile, and few files have faults",
         "modnet.specs.yaml_positions": "as above, and an optional library",
-        "modnet.specs.syntax": "as above",
     },
     "modnet.specs.yaml_positions": {"ruamel.yaml": "an optional library"},
     "modnet.testing.pytest_plugin": {"modnet.testing.items": "every start of pytest imports the plugin"},
