@@ -24,11 +24,12 @@ for (const [name, number, offset, shape] of header.views) {
   if (type) arrays[`${group} ${name}`] = new type(content.buffer, payloads[number].byteOffset + offset - start, length);
 }
 
-const counts = {}, sum = (values) => values.reduce((total, value) => total + value, 0);
+const sum = (values) => values.reduce((total, value) => total + value, 0);
 let rows = JSON.parse(process.argv[3]);
-for (const step of header.spec.network.layers.flatMap((layer) => [layer, layer.activation ?? []].flat())) {
+const { network: { layers }, nodes } = header.spec;
+const steps = layers.flatMap((layer, i) => nodes[i].map((name, j) => [name, [layer, layer.activation][j]]));
+for (const [name, step] of steps) {
   check(["linear", "relu", "softmax"].includes(step.type) && !step.inputs && !step.shares, JSON.stringify(step));
-  const name = step.name ?? `${step.type}_${(counts[step.type] = (counts[step.type] ?? 0) + 1)}`;
   const weight = arrays[`parameters ${name}.weight`], bias = arrays[`parameters ${name}.bias`];
   if (step.type === "linear") rows = rows.map((x) => Array.from({ length: step.out_features }, (_, column) =>
     sum(x.map((value, row) => value * weight[row * step.out_features + column])) + (bias?.[column] ?? 0)));

@@ -2,7 +2,6 @@
 
 import json
 import sys
-from collections import Counter
 from hashlib import sha256
 
 import msgpack
@@ -23,12 +22,11 @@ for name, number, offset, shape in header["views"]:
     segment = header["segments"][number]
     dtype = np.dtype(segment["dtype"]).newbyteorder("<")
     arrays[segment["group"], name] = np.ndarray(shape, dtype, payloads[number], offset - segment["offset"])
-network, counts = header["spec"]["network"], Counter()
+network, nodes = header["spec"]["network"], header["spec"]["nodes"]
 x = np.array(json.loads(sys.argv[2]), network["dtype"])
-for step in (step for layer in network["layers"] for step in (layer, layer.get("activation")) if step):
+steps = [step for layer in network["layers"] for step in (layer, layer.get("activation")) if step]
+for step, name in zip(steps, (name for names in nodes for name in names), strict=True):
     assert not {"inputs", "shares"} & step.keys(), step
-    counts[step["type"]] += "name" not in step
-    name = step.get("name", f"{step['type']}_{counts[step['type']]}")
     if step["type"] == "linear":
         x = x @ arrays["parameters", f"{name}.weight"] + arrays.get(("parameters", f"{name}.bias"), 0)
     elif step["type"] == "relu":

@@ -7,7 +7,7 @@ import os
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # written by docs/generate.py
     from modnet.configuration.fields import field as field
     from modnet.data.dataset import Dataset as Dataset
     from modnet.data.read import read_data as read_data
@@ -44,8 +44,8 @@ if TYPE_CHECKING:
     from modnet.kinds.optimizer import Optimizer as Optimizer
     from modnet.kinds.optimizer import Step as Step
     from modnet.kinds.schedule import Schedule as Schedule
-    from modnet.model.model import load as load
-    from modnet.model.model import save as save
+    from modnet.model.load import load as load
+    from modnet.model.save import save as save
     from modnet.model.transfer import load_parameters as load_parameters
     from modnet.plugins.hooks import hookimpl as hookimpl
     from modnet.plugins.registry import Registry as Registry
@@ -115,10 +115,8 @@ _HOMES = {
         "Step",
     ),
     "modnet.kinds.schedule": ("Schedule",),
-    "modnet.model.model": (
-        "load",
-        "save",
-    ),
+    "modnet.model.load": ("load",),
+    "modnet.model.save": ("save",),
     "modnet.model.transfer": ("load_parameters",),
     "modnet.plugins.hooks": ("hookimpl",),
     "modnet.plugins.registry": (

@@ -42,17 +42,10 @@ INSIDE = {
     },
     "modnet.specs.yaml_positions": {"ruamel.yaml": "an optional library"},
     "modnet.testing.pytest_plugin": {"modnet.testing.items": "every start of pytest imports the plugin"},
-    "modnet.model.figures": {"modnet.model.writer": "to be moved"},
-    "modnet.model.model": {
-        "modnet.model.writer": "to be moved",
-        "modnet.data.schema": "to be moved",
-        "pathlib": "to be moved",
-    },
+    "modnet.model.figures": {"modnet.model.writer": "a process that predicts writes nothing"},
+    "modnet.model.load": {"modnet.data.schema": "a model without a table needs none"},
     "modnet.threads": {"threadpoolctl": "an optional library"},
-    "modnet.training.history": {
-        "matplotlib.figure": "an optional library",
-        "modnet.model.atomic": "to be moved",
-    },
+    "modnet.training.history": {"matplotlib.figure": "an optional library"},
     "modnet.training.progress": {
         "rich": "an optional library",
         "rich.console": "as above",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import textwrap
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from itertools import groupby, islice
@@ -16,10 +16,11 @@ from modnet.cli.output import echo, echo_json
 from modnet.data.schema import DataSchema
 from modnet.errors import DataError, NotInstalled, PluginError
 from modnet.kinds import KINDS
-from modnet.model.container import NETWORK_GROUPS, VERSION, Fault, View
-from modnet.model.edit import stored_nodes
-from modnet.model.figures import is_figures, read_figures
-from modnet.model.reader import HeaderOnly, read_header
+from modnet.model.container import NETWORK_GROUPS, VERSION, View
+from modnet.model.figures import is_figures, unpacked
+from modnet.model.header import RULES, Header
+from modnet.model.needs import Need
+from modnet.model.reader import HeaderOnly, opened, structure
 from modnet.plugins.builtin import CORE
 from modnet.plugins.distributions import normalized
 from modnet.plugins.registry import default_registry
@@ -41,71 +42,61 @@ LINES_AT_A_TIME = 500
 MOST_MISSING = 4
 """Of the components that an installed version does not offer so many are named."""
 
-KNOWN = ("features", "made_by", "needs", "spec", "schema", "history", "metrics", "metadata", "training")
-"""The header keys that modnet itself writes."""
-
 
 def run(model: str, as_json: bool) -> None:
-    found, figures = read_figures(model) if as_json else (read_header(model), {})
-    header = found.header
-    needs = [_need(row) for row in _rows(header.get("needs"))]
-    if not as_json:
-        lines = map(printable, _lines(model, found, needs))  # together they can be many times as long as the file
-        while some := list(islice(lines, LINES_AT_A_TIME)):
-            echo("\n".join(some))
+    with opened(model) as file:
+        found = structure(file)
+        header = Header.parse(found.header)
+        figures = unpacked(file, header, found) if as_json else {}
+    needs = [_status_of(need) for need in header.needs]
+    if as_json:
+        echo_json(_plain(model, header, found, needs, figures))
         return
-    echo_json(
-        {
-            "file": model,
-            "format": VERSION,
-            "bytes": found.size,
-            "id": found.id.hex(),
-            "made_by": header.get("made_by"),
-            "needs": needs,
-            "features": header.get("features"),
-            "spec": header.get("spec"),
-            "schema": header.get("schema"),
-            **figures,
-            "epochs": _epochs(found),
-            "metadata": header.get("metadata"),
-            "checkpoint": _checkpoint(header),
-            "other": {key: value for key, value in header.items() if key not in KNOWN},
-            "nodes": ({"name": name, "type": kind} for name, kind in _nodes(header, found.size).items()),
-            "groups": [
-                {"name": name, "dtype": views[0].dtype.name, "arrays": len(views), "bytes": sum(map(_nbytes, views))}
-                for name, views in _groups(found).items()
-            ],
-            "arrays": (
-                {
-                    "name": view.name,
-                    "group": view.group,
-                    "dtype": view.dtype.name,
-                    "shape": view.shape,
-                    "bytes": _nbytes(view),
-                }
-                for view in found.views
-            ),
-        }
-    )
+    lines = map(printable, _lines(model, header, found, needs))  # together they can be many times as long as the file
+    while some := list(islice(lines, LINES_AT_A_TIME)):
+        echo("\n".join(some))
 
 
-# What the header says, of which nothing is known
+def _plain(
+    model: str, header: Header, found: HeaderOnly, needs: list[dict[str, Any]], figures: Mapping[str, Any]
+) -> dict[str, Any]:
+    """What `--json` tells."""
+    return {
+        "file": model,
+        "format": VERSION,
+        "bytes": found.size,
+        "id": found.id.hex(),
+        **{key: header.values.get(key) for key in RULES if key != "training"},
+        **figures,
+        "needs": needs,
+        "epochs": _epochs(header, found),
+        "checkpoint": _checkpoint(header),
+        "other": header.unknown(),
+        "nodes": ({"name": node.name, "type": node.type} for node in header.stored_nodes()),
+        "groups": [
+            {"name": name, "dtype": views[0].dtype.name, "arrays": len(views), "bytes": sum(map(_nbytes, views))}
+            for name, views in _groups(found).items()
+        ],
+        "arrays": (
+            {
+                "name": view.name,
+                "group": view.group,
+                "dtype": view.dtype.name,
+                "shape": view.shape,
+                "bytes": _nbytes(view),
+            }
+            for view in found.views
+        ),
+    }
 
 
-def _rows(value: Any) -> list[dict[str, Any]]:
-    """A list of tables."""
-    return [row for row in value if isinstance(row, dict)] if isinstance(value, list) else []
+# What the file needs, and what is installed here
 
 
-def _text(value: Any) -> str:
-    return value if isinstance(value, str) else ""
-
-
-def _need(row: Mapping[str, Any]) -> dict[str, Any]:
+def _status_of(need: Need) -> dict[str, Any]:
     """A row of `needs`, with the installed version (None where that has not all of it) and what to do."""
-    distribution, version = _text(row.get("distribution")), _text(row.get("version"))
-    components = _rows(row.get("components"))
-    installed, missing = _installed(distribution, components)
+    distribution, version = need.distribution, need.version
+    installed, missing = _installed(need)
     status = "installed" if installed is not None else _what_to_do(distribution, version)
     if installed is not None and missing:
         names = listed(missing, MOST_MISSING)
@@ -113,39 +104,37 @@ def _need(row: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "distribution": distribution,
         "version": version,
-        "components": components,
+        "components": [component._asdict() for component in need.components],
         "installed": None if missing else installed,
         "missing": missing,
         "status": status,
     }
 
 
-def _installed(distribution: str, components: Iterable[Mapping[str, Any]]) -> tuple[str | None, list[str]]:
+def _installed(need: Need) -> tuple[str | None, list[str]]:
     """The version of a distribution that is installed here, and which of the components it does not offer.
 
     A version of a component is compared where that needs no import of a plugin: for the core's own.
     """
-    if not distribution:
+    if not need.distribution:
         return None, []
-    is_core = normalized(distribution) == CORE
+    is_core = normalized(need.distribution) == CORE
     version = modnet.__version__ if is_core else ""
     missing = []
-    for component in components:
-        kind, name = KINDS.get(_text(component.get("kind"))), _text(component.get("type"))
-        number = component.get("version")
+    for component in need.components:
+        kind = KINDS.get(component.kind)
         try:
             if kind is None:
                 raise PluginError
-            entry = default_registry().entry(kind, f"{name}@{distribution}")
+            entry = default_registry().entry(kind, f"{component.type}@{need.distribution}")
             version = version or entry.origin.version
-            newer = is_core and isinstance(number, int) and number > entry.load().version
-            if newer:
-                missing.append(f"version {number} of {kind.kind} {name}")
+            if is_core and component.version > entry.load().version:
+                missing.append(f"version {component.version} of {kind.kind} {component.type}")
         except NotInstalled:
             return None, []
         except PluginError:
-            missing.append(f"{_text(component.get('kind'))} {name}")
-    return version or _version(distribution), missing
+            missing.append(f"{component.kind} {component.type}")
+    return version or _version(need.distribution), missing
 
 
 def _version(distribution: str) -> str | None:
@@ -167,29 +156,15 @@ def _command(distribution: str, version: str) -> str:
     return f"pip install {distribution}" + (f"=={version}" if version else "")
 
 
-def _epochs(found: HeaderOnly) -> int:
-    history = found.header.get("history")
-    columns = list(history.values()) if isinstance(history, dict) else []
-    lengths = [len(column) for column in columns if isinstance(column, list)]
+def _epochs(header: Header, found: HeaderOnly) -> int:
+    lengths = [len(column) for column in header.history.values() if isinstance(column, list)]
     lengths += [view.shape[0] for view in found.views if is_figures(view.group, "history") and view.shape]
     return lengths[0] if lengths else 0
 
 
-def _checkpoint(header: Mapping[str, Any]) -> dict[str, int] | None:
+def _checkpoint(header: Header) -> dict[str, int] | None:
     """How far the training was that goes on from this file."""
-    training = header.get("training")
-    if not isinstance(training, dict):
-        return None
-    place = {key: training[key] for key in ("step", "epoch") if type(training.get(key)) is int}
-    return place if len(place) == 2 else None
-
-
-def _nodes(header: Mapping[str, Any], size: int) -> dict[str, str]:
-    """Name -> type of the nodes, as far as a file tells that without its plugins."""
-    try:
-        return {node.name: node.type for node in stored_nodes(header, size)}
-    except Fault:
-        return {}
+    return None if header.training is None else {key: header.training[key] for key in ("step", "epoch")}
 
 
 def _groups(found: HeaderOnly) -> dict[str, list[View]]:
@@ -204,41 +179,33 @@ def _nbytes(view: View) -> int:
 # The screen
 
 
-def _lines(model: str, found: HeaderOnly, needs: list[dict[str, Any]]) -> Iterator[str]:
-    header = found.header
+def _lines(model: str, header: Header, found: HeaderOnly, needs: list[dict[str, Any]]) -> Iterator[str]:
     yield f"{model}   format {VERSION}   {readable_bytes(found.size)}   header complete and unchanged"
-    made_by = header.get("made_by")
-    if isinstance(made_by, dict):
-        yield from _labelled("made by", ", ".join(f"{name} {version}" for name, version in made_by.items()))
+    if header.made_by:
+        yield from _labelled("made by", ", ".join(f"{name} {version}" for name, version in header.made_by.items()))
     for index, need in enumerate(needs):
-        components = ", ".join(f"{row.get('type')} {row.get('version')}" for row in need["components"])
+        components = ", ".join(f"{row['type']} {row['version']}" for row in need["components"])
         name = " ".join(filter(None, (need["distribution"], need["version"]))) or "a program's own"
         status = need["status"]
         if need["installed"] and need["installed"] != need["version"]:
             status = f"installed, version {need['installed']}"
         yield from _labelled("" if index else "needs", f"{name} ({components}): {status}")
-    yield from _schema_lines(header.get("schema"))
-    yield from _training_lines(found)
-    metadata = header.get("metadata")
-    for index, (key, value) in enumerate(metadata.items() if isinstance(metadata, dict) else ()):
-        yield from _labelled("" if index else "metadata", f"{key} = {_shown(value)}")
-    features = header.get("features")
-    if features:
-        what = ", ".join(map(str, features)) if isinstance(features, list) else _shown(features)
+    yield from _schema_lines(header.schema)
+    yield from _training_lines(header, found)
+    for label, values in (("results", header.results), ("metadata", header.metadata)):
+        for index, (key, value) in enumerate(values.items()):
+            yield from _labelled("" if index else label, f"{key} = {show(value)}")
+    if header.features:
+        what = ", ".join(header.features)
         yield from _labelled("features", f"unknown to this version, which does not load the model: {what}")
-    other = [key for key in header if key not in KNOWN]
-    if other:
-        yield from _labelled("also", f"unknown to this version: {', '.join(other)}")
+    if header.unknown():
+        yield from _labelled("also", f"unknown to this version: {', '.join(header.unknown())}")
     groups = _groups(found)
     for name, views in groups.items():
         if name not in NETWORK_GROUPS:
             size = readable_bytes(sum(map(_nbytes, views)))
             yield from _labelled("", f"{name}: {counted(len(views), 'array')}, {views[0].dtype.name}, {size}")
-    yield from _tree(groups, _nodes(header, found.size))
-
-
-def _shown(value: Any) -> str:
-    return show(value)
+    yield from _tree(groups, {node.name: node.type for node in header.stored_nodes()})
 
 
 def _labelled(label: str, text: str) -> Iterator[str]:
@@ -252,7 +219,7 @@ def _labelled(label: str, text: str) -> Iterator[str]:
         yield f"{'' if index else label:<{INDENT}}{line}"
 
 
-def _schema_lines(value: Any) -> Iterator[str]:
+def _schema_lines(value: dict[str, Any] | None) -> Iterator[str]:
     if value is None:
         return
     try:
@@ -268,19 +235,15 @@ def _schema_lines(value: Any) -> Iterator[str]:
         yield from _labelled(name, what or " ".join(column.name for column in columns))
 
 
-def _training_lines(found: HeaderOnly) -> Iterator[str]:
-    header = found.header
-    epochs = _epochs(found)
-    metrics = header.get("metrics")
-    figures = metrics if isinstance(metrics, dict) else {}
-    texts = [f"{figure_title(n)} {figure_text(n, v)}" for n, v in figures.items() if isinstance(v, int | float)]
+def _training_lines(header: Header, found: HeaderOnly) -> Iterator[str]:
+    epochs = _epochs(header, found)
+    figures = header.metrics.items()
+    texts = [f"{figure_title(n)} {figure_text(n, v)}" for n, v in figures if isinstance(v, int | float)]
     if epochs or texts:
         yield from _labelled("trained", ", ".join([counted(epochs, "epoch")] * bool(epochs) + texts))
     place = _checkpoint(header)
     if place is not None:
         yield from _labelled("checkpoint", f"step {place['step']:,} of epoch {place['epoch']:,}")
-    elif "training" in header:
-        yield from _labelled("checkpoint", "of a training; how far it was is not told")
 
 
 @dataclass(slots=True)

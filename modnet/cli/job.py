@@ -14,7 +14,7 @@ from modnet.data.read import data_of
 from modnet.engine.build import plan
 from modnet.engine.network import Network
 from modnet.errors import Problem, SpecError
-from modnet.model.model import require_savable
+from modnet.model.save import require_savable
 from modnet.specs.model import TrainingSpec
 from modnet.specs.reader import located_error, read_spec
 from modnet.specs.source import Source

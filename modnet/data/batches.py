@@ -111,6 +111,10 @@ class Batches(Protocol):
         """Says that the run has so many epochs behind it, which were made before this object was."""
         ...
 
-    def fingerprint(self) -> dict[str, str]:
-        """Name -> a text that tells these data from others, as far as the source can tell."""
+    def fingerprint(self, most_rows: int | None = None) -> dict[str, str]:
+        """Name -> a text that tells these data from others, as far as the source can tell.
+
+        Args:
+            most_rows: about so many rows are looked at; by default all, and about a thousand of mapped files.
+        """
         ...

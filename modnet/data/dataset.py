@@ -212,22 +212,23 @@ class DatasetBatches:
     def skip_epochs(self, count: int) -> None:
         """Nothing: every epoch begins at the first row."""
 
-    def fingerprint(self) -> dict[str, str]:
+    def fingerprint(self, most_rows: int | None = None) -> dict[str, str]:
         """Shape, type and digest of all arrays; of mapped ones only some rows are read for that."""
         dataset = self.dataset
         arrays = {f"input {number}" if number else "input": array for number, array in enumerate(self._inputs)}
         arrays.update({f"target {show(name)}": target for name, target in dataset.targets.items()})
         arrays.update({} if dataset.weights is None else {"sample weights": dataset.weights})
         arrays.update({} if dataset.rows is None else {"choice of rows": dataset.rows})
-        return {name: _fingerprint(array) for name, array in arrays.items()}
+        return {name: _fingerprint(array, most_rows) for name, array in arrays.items()}
 
 
 def _is_stream(x: Any) -> bool:
     return isinstance(x, Iterable | Callable) and not isinstance(x, np.ndarray | str | Mapping)
 
 
-def _fingerprint(array: Array) -> str:
-    sample = array[:: max(1, len(array) // FINGERPRINT_ROWS)] if isinstance(array, np.memmap) else array
+def _fingerprint(array: Array, most_rows: int | None) -> str:
+    rows = most_rows or (FINGERPRINT_ROWS if isinstance(array, np.memmap) else len(array))
+    sample = array[:: max(1, len(array) // rows)] if rows else array
     digest = sha256(np.ascontiguousarray(sample).view(np.uint8).data).hexdigest()
     return f"{array.dtype} {array.shape} {digest}"
 

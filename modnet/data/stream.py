@@ -70,7 +70,7 @@ class BatchStream:
     def skip_epochs(self, count: int) -> None:
         self._epochs_before = count
 
-    def fingerprint(self) -> dict[str, str]:
+    def fingerprint(self, most_rows: int | None = None) -> dict[str, str]:
         """Nothing: what a stream will give cannot be told beforehand."""
         return {}
 

@@ -92,11 +92,13 @@ class Graph:
         inputs: input name -> shape of one sample.
         nodes: in an order in which each comes after those that it reads.
         outputs: output name -> slot.
+        names: for each node of the spec's list its name, and that of its activation where it has one.
     """
 
     inputs: dict[str, Shape]
     nodes: list[GraphNode]
     outputs: dict[str, int]
+    names: list[list[str]] = field(default_factory=list)
 
     def shape(self, slot: int) -> Shape:
         """The shape of one sample of what a slot holds."""
@@ -198,6 +200,7 @@ class _Builder:
         self.shapes: list[Shape | None] = list(self.inputs.values())
         self.problems: list[Problem] = []
         self.spans: dict[str, tuple[int, int]] = {}
+        self.names: list[list[str]] = []
         # Where nodes stand in the spec, by identity. One that a composite has made stands where the composite does.
         self.places: dict[int, Path] = {}
 
@@ -227,7 +230,7 @@ class _Builder:
             self.check_ids_have_no_gradient()
         if self.problems:
             raise SpecError(self.problems)
-        return Graph(self.inputs, self.nodes, outputs)
+        return Graph(self.inputs, self.nodes, outputs, self.names)
 
     def remember_places(self, value: object, keys: Path) -> None:
         for position, node in enumerate(value if isinstance(value, tuple) else ()):
@@ -267,17 +270,7 @@ class _Builder:
     def place(self, layers: Sequence[Node], scope: _Scope, previous: int | None) -> int:
         """Adds nodes one after the other; gives the slot of the last."""
         self.pending += len(layers)
-        chosen: dict[str, Path] = {}
-        for node in layers:
-            if node.name is None:
-                continue
-            keys = (*self.places.get(id(node), scope.keys), "name")
-            if not NAME.fullmatch(node.name):
-                self.problem(keys, f"a name consists of letters, digits, _ and -; found {show(node.name)}")
-            elif node.name in chosen or node.name in scope.names:
-                where = path_text(chosen[node.name]) if node.name in chosen else "an input"
-                self.problem(keys, f"the name {show(node.name)} is taken by {where}")
-            chosen.setdefault(node.name, keys[:-1])
+        chosen = self.chosen_names(layers, scope)
         counts: dict[str, int] = {}
         for node in layers:
             # Each that is pending becomes one at least: known in time, that spares the lists within them.
@@ -289,18 +282,37 @@ class _Builder:
             self.carry((len(scope.prefix) + len(name)) // 16)
             inputs = self.resolve(node, scope, keys, previous)
             previous = slot = self.add(node, scope.prefix + name, keys, inputs, scope)
+            given = [name]
             if node.activation is not None:
                 activation = _automatic_name(node.activation, counts, chosen)
                 after = Node(node.activation)
                 previous = self.add(after, scope.prefix + activation, (*keys, "activation"), (previous,), scope)
                 scope.names.setdefault(activation, previous)
+                given.append(activation)
             scope.names.setdefault(name, previous)
+            if not scope.prefix:
+                self.names.append(given)
             outputs = () if isinstance(node.layer, Composite) else node.layer.outputs
             for offset, output in enumerate(outputs):
                 scope.names.setdefault(f"{name}.{output}", slot + offset if offset else previous)
         if previous is None:
             raise ValueError("a composite needs at least one node or input")
         return previous
+
+    def chosen_names(self, layers: Sequence[Node], scope: _Scope) -> dict[str, Path]:
+        """The names that the spec gives to nodes, each with its place in the spec."""
+        chosen: dict[str, Path] = {}
+        for node in layers:
+            if node.name is None:
+                continue
+            keys = (*self.places.get(id(node), scope.keys), "name")
+            if not NAME.fullmatch(node.name):
+                self.problem(keys, f"a name consists of letters, digits, _ and -; found {show(node.name)}")
+            elif node.name in chosen or node.name in scope.names:
+                where = path_text(chosen[node.name]) if node.name in chosen else "an input"
+                self.problem(keys, f"the name {show(node.name)} is taken by {where}")
+            chosen.setdefault(node.name, keys[:-1])
+        return chosen
 
     def resolve(self, node: Node, scope: _Scope, keys: Path, previous: int | None) -> tuple[int, ...] | None:
         """The slots that a node reads; None where that is unknown because of a problem."""

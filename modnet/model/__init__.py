@@ -1,5 +1,6 @@
 """The model file: reading and writing `.modnet`."""
 
-from modnet.model.model import load, save
+from modnet.model.load import load
+from modnet.model.save import save
 
 __all__ = ["load", "save"]

@@ -13,6 +13,7 @@ import numpy as np
 
 from modnet.model.container import View
 from modnet.model.damage import require_whole
+from modnet.model.header import Header
 from modnet.model.reader import File, HeaderOnly, opened, structure
 from modnet.words import Path
 
@@ -105,7 +106,7 @@ def compare(a: str | PathLike[str], b: str | PathLike[str]) -> Comparison:
     with _whole(a) as ours, _whole(b) as theirs:
         if ours.found.id == theirs.found.id:  # the checksums of all arrays are in what the id is made of
             return Comparison(True, (), (), (), ())
-        header = _differences((), _comparable(ours.found.header), _comparable(theirs.found.header))
+        header = _differences((), _comparable(ours.header), _comparable(theirs.header))
         in_a, in_b = ours.arrays, theirs.arrays
         arrays = [_compared(place, array, in_b[place]) for place, array in in_a.items() if place in in_b]
         return Comparison(
@@ -123,6 +124,7 @@ class _Compared:
 
     file: File
     found: HeaderOnly
+    header: Header
 
     @property
     def arrays(self) -> dict[ArrayPlace, _Array]:
@@ -133,9 +135,10 @@ class _Compared:
 def _whole(path: str | PathLike[str]) -> Iterator[_Compared]:
     with opened(path) as file:
         found = structure(file)
+        header = Header.parse(found.header)
         for segment in found.segments:
             require_whole(file, segment)
-        yield _Compared(file, found)
+        yield _Compared(file, found, header)
 
 
 def _size(difference: ArrayDifference) -> tuple[bool, float, int]:
@@ -145,23 +148,16 @@ def _size(difference: ArrayDifference) -> tuple[bool, float, int]:
 # Headers
 
 
-def _comparable(header: Mapping[str, Any]) -> dict[str, Any]:
-    """The header, with the rows of `needs` by their names."""
-    return {**header, "needs": _by_name(header.get("needs"))}
-
-
-def _by_name(needs: Any) -> Any:
-    """Distribution -> its version, and the versions of its components; the value itself where it is malformed."""
-    try:
-        return {
-            row["distribution"]: {
-                "version": row["version"],
-                **{f"{component['kind']} {component['type']}": component["version"] for component in row["components"]},
-            }
-            for row in needs
+def _comparable(header: Header) -> dict[str, Any]:
+    """The header as plain values, with the rows of `needs` by their names."""
+    needs = {
+        need.distribution: {
+            "version": need.version,
+            **{f"{component.kind} {component.type}": component.version for component in need.components},
         }
-    except (TypeError, KeyError):
-        return needs
+        for need in header.needs
+    }
+    return {**header.plain(), "needs": needs}
 
 
 def _differences(path: Path, a: Any, b: Any) -> Iterator[Difference]:

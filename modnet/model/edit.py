@@ -18,7 +18,7 @@ from modnet.errors import MalformedFile, ModelFileError
 from modnet.model.container import DTYPES, NETWORK_GROUPS, Fault, Segment, View
 from modnet.model.damage import Checked, mismatch, require_whole
 from modnet.model.figures import KEYS, is_figures
-from modnet.model.model import check_features, most_nodes
+from modnet.model.header import Header, automatic_names
 from modnet.model.reader import File, HeaderOnly, check_frames, front, layout, opened, require_length, structure
 from modnet.model.writer import StreamedGroup, write
 from modnet.plugins.builtin import CORE
@@ -71,30 +71,30 @@ def edit(
     with ExitStack() as files:
         file = files.enter_context(opened(path))
         found = front(file)
-        header = found.header
-        check_features(path, header)
+        header = Header.parse(found.header)
+        header.require_features(path)
         groups = _copies(file, found, is_for_resuming if drop_resume_state else lambda _: False)
         taking = _Taking(take or {}, files)
         try:
             if drop_resume_state:
-                header.pop("training", None)
-            elif "training" in header and (drop_history or cast or rename or take):
+                header = header.replace(training=None)
+            elif header.training is not None and (drop_history or cast or rename or take):
                 raise Fault("this is a checkpoint, and the run could not go on from it; drop its resume state too")
             if drop_history:
-                header["history"] = {}
+                header = header.replace(history={})
                 groups = [group for group in groups if not is_figures(group.name, "history")]
             if metadata or remove_metadata:
-                header["metadata"] = _edited_metadata(header.get("metadata"), metadata or {}, remove_metadata)
+                header = header.replace(metadata=_edited_metadata(header.metadata, metadata or {}, remove_metadata))
             groups = taking.apply(groups)
             if rename:
-                groups = _Renaming(header, rename, file.size).apply(groups)
+                header, groups = _Renaming(header, rename).apply(groups)
             if cast:
-                groups = _cast(path, header, groups, cast)
+                header, groups = _cast(path, header, groups, cast)
         except Fault as fault:
             raise ModelFileError(path, fault.what, fault.where) from None
         if groups:
             groups[-1] = replace(groups[-1], pieces=_closing(groups[-1].pieces, (file, *taking.files)))
-        write(out, header, groups)
+        write(out, header.plain(), groups)
 
 
 def is_for_resuming(group: str) -> bool:
@@ -134,10 +134,8 @@ def _closing(pieces: Iterable[memoryview], files: Iterable[File]) -> Iterator[me
         file.raw.close()
 
 
-def _edited_metadata(value: Any, new: Mapping[str, Any], removed: Sequence[str]) -> dict[str, Any]:
-    if not isinstance(value, dict | None):
-        raise Fault(f"expected a map, found {show(value)}", "metadata")
-    metadata = dict(value or {})
+def _edited_metadata(old: Mapping[str, Any], new: Mapping[str, Any], removed: Sequence[str]) -> dict[str, Any]:
+    metadata = dict(old)
     for key in removed:
         if key not in metadata:
             raise Fault(f"there is no entry {show(key)}{did_you_mean(key, metadata)}", "metadata")
@@ -149,14 +147,15 @@ def _edited_metadata(value: Any, new: Mapping[str, Any], removed: Sequence[str])
 
 
 def _cast(
-    path: str | PathLike[str], header: Mapping[str, Any], groups: Sequence[StreamedGroup], cast: DType
-) -> list[StreamedGroup]:
+    path: str | PathLike[str], header: Header, groups: Sequence[StreamedGroup], cast: DType
+) -> tuple[Header, list[StreamedGroup]]:
     if cast not in ("float16", "float32", "float64"):
         raise Fault(f"expected float16, float32 or float64, found {show(cast)}", "cast")
     if cast != "float16":
-        _network(header)["dtype"] = cast
+        network = {**header.require_spec().network, "dtype": cast}
+        header = header.replace(spec={**header.values["spec"], "network": network})
     chosen = ("parameters",) if cast == "float16" else NETWORK_GROUPS
-    return [
+    return header, [
         replace(group, dtype=DTYPES[cast], pieces=_converted(path, group, DTYPES[cast]))
         if group.name in chosen and group.dtype.kind == "f"
         else group
@@ -210,7 +209,7 @@ class _Taking:
                         require_whole(file, segment)
             except Fault as fault:
                 raise MalformedFile(path, fault.what, fault.where) from None
-            check_features(path, found.header)
+            Header.of_file(path, found.header).require_features(path)
             self._views[path] = {(view.group, view.name): (file, view) for view in found.views}
             self.files.append(file)
 
@@ -287,96 +286,21 @@ def _described(found: tuple[np.dtype[Any], tuple[int, ...]] | None) -> str:
 # Nodes
 
 
-@dataclass(frozen=True, slots=True)
-class StoredNode:
-    """A node as the spec in a file has it.
-
-    Attributes:
-        name: chosen, or given by the network for want of one.
-        table: its type, its configuration and its options.
-        position: in `network.layers`.
-        is_activation: it is the `activation` of the node before it, and so cannot have a name of its own.
-    """
-
-    name: str
-    table: dict[str, Any]
-    position: int
-    is_activation: bool
-
-    @property
-    def type(self) -> str:
-        return str(self.table["type"])
-
-
-def stored_nodes(header: Mapping[str, Any], size: int) -> list[StoredNode]:
-    """The nodes of a stored network, in order; a composite is one of them.
-
-    They are named as `modnet.engine.graph` names them. Whether `activation` is an option of the node or a field of the
-    layer itself is known to the layer's class alone; here it is always an option.
-
-    Args:
-        size: of the file, in bytes.
-
-    Raises:
-        Fault: there is no list of nodes, or more of them than a file of that size may have.
-    """
-    layers = _network(header).get("layers")
-    if not isinstance(layers, list):
-        raise Fault("expected a list of nodes", "spec.network.layers")
-    if len(layers) > most_nodes(size):
-        raise Fault(f"there are more than {most_nodes(size):,} nodes, which is the limit", "spec.network.layers")
-    tables = []
-    for position, value in enumerate(layers):
-        table = _table(value)
-        if table is None:
-            raise Fault("expected a table with a type", f"spec.network.layers[{position}]")
-        tables.append(table)
-    chosen = {table["name"] for table in tables if isinstance(table.get("name"), str)}
-    counts: dict[str, int] = {}
-
-    def automatic(table: Mapping[str, Any]) -> str:
-        kind = table["type"]
-        while True:
-            counts[kind] = counts.get(kind, 0) + 1
-            if (name := f"{kind}_{counts[kind]}") not in chosen:
-                return name
-
-    nodes = []
-    for position, table in enumerate(tables):
-        name = table.get("name")
-        nodes.append(StoredNode(name if isinstance(name, str) else automatic(table), table, position, False))
-        activation = _table(table.get("activation"))
-        if activation is not None:
-            nodes.append(StoredNode(automatic(activation), activation, position, True))
-    return nodes
-
-
-def _network(header: Mapping[str, Any]) -> dict[str, Any]:
-    spec = header.get("spec")
-    network = spec.get("network") if isinstance(spec, dict) else None
-    if not isinstance(network, dict):
-        raise Fault("there is no network in it", "spec")
-    return network
-
-
-def _table(value: Any) -> dict[str, Any] | None:
-    if isinstance(value, str):
-        return {"type": value}
-    return value if isinstance(value, dict) and isinstance(value.get("type"), str) else None
-
-
 class _Renaming:
     """New names for nodes, in all places where the header has the old ones."""
 
-    def __init__(self, header: dict[str, Any], names: Mapping[str, str], size: int) -> None:
+    def __init__(self, header: Header, names: Mapping[str, str]) -> None:
         self.header = header
-        self.size = size
-        self.network = _network(header)
+        self.spec = header.require_spec()
+        self.network, self.training = self.spec.network, self.spec.training
         self.names = names
-        self.nodes = stored_nodes(header, size)
-        self.outputs: list[str] = []  # those that figures are called by
+        self.nodes = header.stored_nodes()
         self._check_names()
         self._check_that_all_names_are_known()
+        losses = (self.training or {}).get("loss")
+        self.outputs: list[str] = []  # those that figures are called by
+        if isinstance(losses, dict) and type(losses.get("type")) is not str and len(losses) > 1:
+            self.outputs = [*losses]
 
     def _check_names(self) -> None:
         own = {node.name: node for node in self.nodes if not node.is_activation}
@@ -400,9 +324,17 @@ class _Renaming:
             taken.add(new)
 
     def _check_that_all_names_are_known(self) -> None:
-        """Refuses a file in which a plugin's layer has an `activation` that may be its own field, and no node, where
-        the automatic names of other nodes depend on that."""
-        core = _core_types(self.header.get("needs"))
+        """Refuses a file that does not list the names of its nodes, and in which a plugin's layer has an `activation`
+        that may be its own field, and no node, where the automatic names of other nodes depend on that."""
+        if self.spec.nodes is not None:
+            return
+        core = {
+            component.type
+            for need in self.header.needs
+            if normalized(need.distribution) == CORE
+            for component in need.components
+            if component.kind in ("layer", "activation")
+        }
         unnamed = (node for node in self.nodes if node.is_activation or not isinstance(node.table.get("name"), str))
         counts = Counter(node.type for node in unnamed)
         owners = {node.position: node.type for node in self.nodes if not node.is_activation}
@@ -412,15 +344,13 @@ class _Renaming:
                 what = f"the number in the automatic names of {show(node.type)} nodes is known to {owner} alone"
                 raise Fault(f"{what}, a layer of a plugin; load the model and save it with names of your own", "rename")
 
-    def apply(self, groups: Sequence[StreamedGroup]) -> list[StreamedGroup]:
-        """Renames in the header; gives the groups with their arrays renamed."""
+    def apply(self, groups: Sequence[StreamedGroup]) -> tuple[Header, list[StreamedGroup]]:
+        """The header with the new names, and the groups with those of their arrays."""
         known = {node.name for node in self.nodes}
         for group in groups:
             for name, _, _ in group.views if group.name in NETWORK_GROUPS else ():
                 if name.partition(".")[0] not in known:
                     raise Fault(f"the array {show(name)} belongs to no node of the spec", "rename")
-        self._rename_nodes()
-        self._rename_outputs()
         renamed = []
         for group in groups:
             new: Callable[[str], str] = str
@@ -429,7 +359,7 @@ class _Renaming:
             elif any(is_figures(group.name, key) for key in KEYS):
                 new = self._of_figure
             renamed.append(replace(group, views=[(new(name), offset, shape) for name, offset, shape in group.views]))
-        return renamed
+        return self._header(), renamed
 
     def _of(self, name: str) -> str:
         """The new name of a node, or of one of its outputs, `lstm_1.state`."""
@@ -440,23 +370,47 @@ class _Renaming:
         node, dot, rest = name.partition(".")
         return f"{self._of(node)}{dot}{rest}"
 
-    def _rename_nodes(self) -> None:
-        wanted = [self._of(node.name) for node in self.nodes]
+    def _of_reference(self, name: Any) -> Any:
+        """The node that `inputs` or `shares` name; behind a dot, one of its outputs."""
+        return self._of_array(name) if isinstance(name, str) else name
+
+    def _header(self) -> Header:
+        changes: dict[str, Any] = {}
+        network = {**self.network, "layers": self._layers()}
+        spec = {**self.header.values["spec"], "network": network}
+        if self.spec.nodes is not None:
+            spec["nodes"] = [[self._of(name) for name in names] for names in self.spec.nodes]
+        if isinstance(network.get("outputs"), list):
+            network["outputs"] = [self._of_reference(name) for name in network["outputs"]]
+            if self.training is not None:
+                spec["training"] = self._training(self.training)
+            if self.outputs:
+                for key in KEYS:
+                    figures = getattr(self.header, key)
+                    changes[key] = {self._of_figure(name): value for name, value in figures.items()}
+            if self.header.schema is not None and isinstance(self.header.schema.get("targets"), dict):
+                changes["schema"] = {**self.header.schema, "targets": self._rekeyed(self.header.schema["targets"])}
+        return self.header.replace(spec=spec, **changes)
+
+    def _layers(self) -> list[dict[str, Any]]:
+        """The tables of the nodes. Those that owe an automatic name to what is renamed get it explicitly."""
         own = [node for node in self.nodes if not node.is_activation]
-        layers = self.network["layers"] = [dict(node.table) for node in own]
+        layers = [dict(node.table) for node in own]
         for table in layers:
             if isinstance(table.get("inputs"), list):
-                table["inputs"] = [self._of(name) if isinstance(name, str) else name for name in table["inputs"]]
+                table["inputs"] = [self._of_reference(name) for name in table["inputs"]]
             if isinstance(table.get("shares"), str):
                 table["shares"] = self._of(table["shares"])
+        wanted = [self._of(node.name) for node in self.nodes]
+        with_activation = {node.position for node in self.nodes if node.is_activation}
         explicit = set(self.names)
         while True:
             for node, table in zip(own, layers, strict=True):
                 if node.name in explicit:
                     table["name"] = self._of(node.name)
-            found = [node.name for node in stored_nodes(self.header, self.size)]
+            found = [name for names in automatic_names(layers, with_activation) for name in names]
             if found == wanted:
-                return
+                return layers
             changed = [node for node, old, new in zip(self.nodes, wanted, found, strict=True) if old != new]
             more = {node.name for node in changed if not node.is_activation}
             if more <= explicit:
@@ -464,44 +418,20 @@ class _Renaming:
                 raise Fault(what, "rename")
             explicit |= more
 
-    def _rename_outputs(self) -> None:
-        outputs = self.network.get("outputs")
-        if not isinstance(outputs, list):
-            return
-        self.network["outputs"] = [self._of(name) if isinstance(name, str) else name for name in outputs]
-        training = self.header["spec"].get("training")
-        losses = training.get("loss") if isinstance(training, dict) else None
-        if isinstance(losses, dict) and not isinstance(losses.get("type"), str):
-            training["loss"] = self._rekeyed(losses)
-            if len(losses) > 1:
-                self.outputs = [*losses]
-                for key in KEYS:
-                    figures = self.header.get(key)
-                    if isinstance(figures, dict):
-                        self.header[key] = {self._of_figure(name): value for name, value in figures.items()}
-        if isinstance(training, dict) and isinstance(training.get("metrics"), dict):
-            training["metrics"] = self._rekeyed(training["metrics"])
-        schema = self.header.get("schema")
-        if isinstance(schema, dict) and isinstance(schema.get("targets"), dict):
-            schema["targets"] = self._rekeyed(schema["targets"])
+    def _training(self, training: Mapping[str, Any]) -> dict[str, Any]:
+        """The training table; what it says of each output is called by the output."""
+        made = dict(training)
+        for key in ("loss", "metrics"):
+            value = made.get(key)
+            if isinstance(value, dict) and not isinstance(value.get("type"), str):
+                made[key] = self._rekeyed(value)
+        return made
 
     def _rekeyed(self, table: Mapping[str, Any]) -> dict[str, Any]:
-        return {self._of(key): value for key, value in table.items()}
+        return {self._of_array(key): value for key, value in table.items()}
 
     def _of_figure(self, figure: str) -> str:
         """The name of a figure, which begins with its output's if there are several."""
         rest = figure.removeprefix("validation_")
         output = max((name for name in self.outputs if rest.startswith(f"{name}_")), key=len, default="")
-        return figure[: len(figure) - len(rest)] + self._of(output) + rest[len(output) :]
-
-
-def _core_types(needs: Any) -> set[str]:
-    """The types of layers and activations that a file has from the core."""
-    found = set()
-    for row in needs if isinstance(needs, list) else ():
-        if isinstance(row, dict) and normalized(str(row.get("distribution"))) == CORE:
-            components = row.get("components")
-            for component in components if isinstance(components, list) else ():
-                if isinstance(component, dict) and component.get("kind") in ("layer", "activation"):
-                    found.add(str(component.get("type")))
-    return found
+        return figure[: len(figure) - len(rest)] + self._of_array(output) + rest[len(output) :]

@@ -10,13 +10,13 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from os import PathLike
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from modnet.model.container import DIMENSION_LIMIT, Fault, check_name
-from modnet.model.reader import File, HeaderOnly, ReadGroup, load_group, opened, structure
+from modnet.model.header import Header
+from modnet.model.reader import File, HeaderOnly, ReadGroup, load_group
 
 if TYPE_CHECKING:
     from modnet.model.writer import Group
@@ -58,14 +58,7 @@ def is_figures(group: str, key: str) -> bool:
     return group in [f"{key}.{dtype}" for dtype in _DTYPES]
 
 
-def read_figures(path: str | PathLike[str]) -> tuple[HeaderOnly, dict[str, Any]]:
-    """The header of a model file, and the values of `KEYS` in it. Raises the errors of `reader.read`."""
-    with opened(path) as file:
-        found = structure(file)
-        return found, unpacked(file, found)
-
-
-def unpacked(file: File, found: HeaderOnly, verify: bool = True) -> dict[str, Any]:
+def unpacked(file: File, header: Header, found: HeaderOnly, verify: bool = True) -> dict[str, dict[str, Any]]:
     """The values of `KEYS`, those from the header and those from arrays together.
 
     A column of numbers becomes a list. What has more axes stays an array, as lists would take many times its memory.
@@ -76,17 +69,15 @@ def unpacked(file: File, found: HeaderOnly, verify: bool = True) -> dict[str, An
     for name, segments in found.groups.items():
         if any(is_figures(name, key) for key in KEYS):
             groups[name] = load_group(file, segments, verify)
-    return joined(found.header, groups)
+    return joined(header, groups)
 
 
-def joined(header: Mapping[str, Any], groups: Mapping[str, ReadGroup]) -> dict[str, Any]:
+def joined(header: Header, groups: Mapping[str, ReadGroup]) -> dict[str, dict[str, Any]]:
     """As `unpacked`, from groups that have been read. Raises Fault."""
-    made: dict[str, Any] = {key: header.get(key) for key in KEYS}
+    made: dict[str, dict[str, Any]] = {key: getattr(header, key) for key in KEYS}
     for key in KEYS:
         for name in (name for name in groups if is_figures(name, key)):
-            if not isinstance(made[key], dict | None):
-                raise Fault("expected a map", key)
-            values = made[key] = dict(made[key] or {})
+            values = made[key] = dict(made[key])
             for figure, array in groups[name].views.items():
                 if groups[name].dtype.name != name.rpartition(".")[2]:
                     raise Fault(f"the dtype is {groups[name].dtype.name}", name)
@@ -150,7 +141,7 @@ def _kinds(values: Sequence[Any]) -> Iterator[type]:
 
 
 def _group(name: str, arrays: Mapping[str, np.ndarray[Any, Any]]) -> Group:
-    from modnet.model.writer import Group
+    from modnet.model.writer import Group  # a process that only predicts does without the writer
 
     views, offset = [], 0
     for figure, array in arrays.items():

@@ -13,7 +13,7 @@ from modnet.arrays import Array
 from modnet.engine.network import Network
 from modnet.errors import ParameterMismatch
 from modnet.model.container import NETWORK_GROUPS
-from modnet.model.model import check_features
+from modnet.model.header import Header
 from modnet.model.reader import read
 from modnet.words import itemised, legible
 
@@ -67,7 +67,7 @@ def load_parameters(
     if isinstance(source, str | PathLike):
         path = fspath(source)
         contents = read(source, only=NETWORK_GROUPS)
-        check_features(path, contents.header)
+        Header.of_file(path, contents.header).require_features(path)
         for group in contents.groups.values():
             arrays.update(group.views)
     elif isinstance(source, Network):

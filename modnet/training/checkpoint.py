@@ -23,10 +23,14 @@ from modnet.arrays import Array
 from modnet.engine.network import Network
 from modnet.engine.parameters import FlatArray
 from modnet.errors import MalformedFile, ModelFileError, TrainingError
+from modnet.kinds.optimizer import Optimizer
 from modnet.model.container import DTYPES
 from modnet.model.figures import joined
-from modnet.model.model import Needs, bare, check_features, check_training, origins, read_spec, store
+from modnet.model.header import Header
+from modnet.model.needs import Origins, bare, components_of, origins_of
 from modnet.model.reader import Contents, ReadGroup, read
+from modnet.model.save import store
+from modnet.model.stored import read_spec
 from modnet.model.writer import Group
 from modnet.plugins.builtin import CORE
 from modnet.specs.model import TrainingSpec
@@ -69,8 +73,7 @@ def write(run: Run, path: str | PathLike[str]) -> None:
     }
     slots = [Group(f"optimizer.{name}", slot.flat, slot.layout) for name, slot in run.optimization.slots.items()]
     run.network.card = run.network.card.replace(history=run.history.figures)
-    components = (_training(run), run.optimization.optimizer)
-    store(run.network, path, run.registry, {"training": training}, [*slots, *_groups(arrays)], components)
+    store(run.network, path, run.registry, training, [*slots, *_groups(arrays)], _further(run))
 
 
 def check_state(run: Run) -> None:
@@ -119,11 +122,11 @@ def restore(run: Run, source: str | PathLike[str]) -> Path | None:
     if found is None:
         return None
     path, contents = found
-    training = contents.header.get("training")
-    check_features(path, contents.header)
-    if not isinstance(training, dict):
+    header = Header.of_file(path, contents.header)
+    header.require_features(path)
+    if header.training is None:
         raise ModelFileError(path, "this is a finished model and no checkpoint; only a checkpoint can go on")
-    _check_same(run, path, contents, training)
+    _check_same(run, path, header, contents.size)
     flats = [(run.network.parameters, "parameters")]
     flats += [(slot, f"optimizer.{name}") for name, slot in run.optimization.slots.items()]
     try:
@@ -132,12 +135,12 @@ def restore(run: Run, source: str | PathLike[str]) -> Path | None:
         before = contents.groups["state"]
         run.missing_state = _missing_state(before, run.network)
         _check_group(before, "state", run.network.state, run.missing_state)
-        _take_over(run, contents, training)
+        _take_over(run, header, contents.groups)
     except MemoryError:
         raise
     except Exception as error:  # a metric or callback can stumble in any way over a state that is none
         what = f"the training's state cannot be read ({type(error).__name__}: {error})"
-        raise MalformedFile(path, what, "training") from None
+        raise MalformedFile(path, what, "header.training") from None
     for array, name in flats:
         np.copyto(array.flat, contents.groups[name].flat)
     np.copyto(run.network.state.flat, run.network.state.completed(before.flat, run.missing_state))
@@ -221,10 +224,11 @@ def _check_group(group: ReadGroup, name: str, array: FlatArray, missing: Contain
         raise ValueError(f"the arrays of {name} are others")
 
 
-def _take_over(run: Run, contents: Contents, training: Mapping[str, Any]) -> None:
+def _take_over(run: Run, header: Header, groups: Mapping[str, ReadGroup]) -> None:
     """Gives a run, but not yet its network and slots, what a checkpoint holds. Raises any error if that is wrong."""
+    training = header.training or {}
     arrays: dict[str, Array] = {}
-    for name, group in contents.groups.items():
+    for name, group in groups.items():
         arrays.update(group.views if name.startswith("training.") else {})
     state = _unpacked(training["state"], arrays)
     run.step, run.epoch, run.batches_done = (_integer(training[name]) for name in ("step", "epoch", "batch"))
@@ -233,7 +237,7 @@ def _take_over(run: Run, contents: Contents, training: Mapping[str, Any]) -> Non
             raise ValueError(f"{run.batches_done} batches in an epoch of {batches}")
     run.batches_per_epoch = training["steps_per_epoch"]
     completed = run.epoch - (1 if run.batches_done else 0)
-    history = joined(contents.header, contents.groups)["history"]
+    history = joined(header, groups)["history"]
     run.history.figures = _history(history, completed, run.greater_is_better)
     run.history.seconds = [0.0] * completed
     run.order.bit_generator.state = run.order_at_epoch = state["order"]
@@ -306,16 +310,22 @@ def _training(run: Run) -> TrainingSpec:
     return run.training.replace(callbacks=())
 
 
-def _check_same(run: Run, path: Path, contents: Contents, training: Mapping[str, Any]) -> None:
+def _further(run: Run) -> tuple[TrainingSpec, Optimizer]:
+    """What a checkpoint needs components for, beside the network."""
+    return _training(run), run.optimization.optimizer
+
+
+def _check_same(run: Run, path: Path, header: Header, size: int) -> None:
     """Compares what the checkpoint says with the run. The file is read as components of today understand it.
 
     Raises TrainingError with what has changed. Where only versions have, it warns.
     """
-    ours = (run.network.card.spec.network, _training(run), run.optimization.optimizer)
-    reader, network = read_spec(path, contents.header, contents.size, run.registry, ours)
-    if not isinstance(training.get("spec"), dict):
-        raise MalformedFile(path, "there is no training in it", "training.spec")
-    check_training(path, training["spec"], "training.spec")
+    ours = components_of((run.network.card.spec.network, *_further(run)))
+    training = header.training or {}
+    if header.spec is None or not isinstance(training.get("spec"), dict):
+        where = "header.spec" if header.spec is None else "header.training.spec"
+        raise MalformedFile(path, "there is no training in it", where)
+    reader, network = read_spec(path, header, size, run.registry, ours)
     before = reader.configuration(TrainingSpec, training["spec"], "training")
     changes = [
         *_changes("network", network.plain(), run.network.card.spec.network.plain()),
@@ -326,7 +336,7 @@ def _check_same(run: Run, path: Path, contents: Contents, training: Mapping[str,
         ),
         *(f"data: {name} is another" for name in _other_data(training.get("data"), run.data)),
     ]
-    versions = list(_other_versions(contents.header.get("made_by"), reader.needs, origins(ours, run.registry)))
+    versions = list(_other_versions(header.made_by, reader.needs, origins_of(ours, run.registry)))
     if changes:
         lines = "\n".join(f"  {line}" for line in [*changes, *versions])
         raise TrainingError(
@@ -341,9 +351,8 @@ def _check_same(run: Run, path: Path, contents: Contents, training: Mapping[str,
         )
 
 
-def _other_versions(made_by: Any, before: Needs, now: Needs) -> Iterator[str]:
+def _other_versions(made_by: Mapping[str, str], before: Origins, now: Origins) -> Iterator[str]:
     """The distributions and components whose versions differ, each with both."""
-    made_by = made_by if isinstance(made_by, dict) else {}
     releases = {
         name: (made_by.get(name), here) for name, here in ((CORE, modnet.__version__), ("numpy", np.__version__))
     }
@@ -354,9 +363,9 @@ def _other_versions(made_by: Any, before: Needs, now: Needs) -> Iterator[str]:
             releases.setdefault(was, (then, here))
         if number != current:
             components.append(f"{key[0]} {show(key[1])}: version {number} before, now {current}")
-    for name, (then, here) in releases.items():
-        if then != here:
-            yield f"{name}: {_shown(then)} before, now {here}"
+    for name, (wrote, reads) in releases.items():
+        if wrote != reads:
+            yield f"{name}: {_shown(wrote)} before, now {reads}"
     yield from components
 
 

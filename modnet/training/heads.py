@@ -74,20 +74,9 @@ def make_heads(network: Network, training: TrainingSpec, kernels: Kernels) -> tu
         SpecError: a loss or a metric is for no output, or does not fit the output.
     """
     losses, metrics = losses_by_output(network, training), _metrics_by_output(network, training)
-    for place, names in (("loss", losses), ("metrics", metrics)):
-        for name in names:
-            if name not in network.outputs:
-                refuse(f"{place}.{name}", f"no output is called {show(name)}{did_you_mean(name, network.outputs)}")
-    for name, chosen in metrics.items():
-        if chosen and name not in losses:
-            refuse(f"metrics.{name}", "metrics need the loss of their output too")
+    _check_names(network, losses, metrics)
     for name, used in losses.items():
-        unfit = unfit_ending(network, name, used.loss)
-        if unfit is not None:
-            refuse(f"loss.{name}" if isinstance(training.loss, Mapping) else "loss", *unfit)
-        if metrics.get(name) and not used.loss.takes_target:
-            what = f"{used.loss.type} takes no target, and metrics compare predictions with targets"
-            refuse(f"metrics.{name}" if isinstance(training.metrics, Mapping) else "metrics", what, "leave them out")
+        _check_use(network, training, name, used.loss, metrics.get(name, ()))
     heads = [Head.of(network, name, used, metrics.get(name, ()), kernels) for name, used in losses.items()]
     predictions: list[int] = []
     for position, head in enumerate(heads):
@@ -96,6 +85,25 @@ def make_heads(network: Network, training: TrainingSpec, kernels: Kernels) -> tu
             head.prediction = len(heads) + len(predictions)
             predictions.append(network.graph.outputs[head.name])
     return heads, predictions
+
+
+def _check_names(network: Network, losses: Mapping[str, Any], metrics: Mapping[str, Sequence[Metric]]) -> None:
+    for place, names in (("loss", losses), ("metrics", metrics)):
+        for name in names:
+            if name not in network.outputs:
+                refuse(f"{place}.{name}", f"no output is called {show(name)}{did_you_mean(name, network.outputs)}")
+    for name, chosen in metrics.items():
+        if chosen and name not in losses:
+            refuse(f"metrics.{name}", "metrics need the loss of their output too")
+
+
+def _check_use(network: Network, training: TrainingSpec, output: str, loss: Loss, metrics: Sequence[Metric]) -> None:
+    unfit = unfit_ending(network, output, loss)
+    if unfit is not None:
+        refuse(f"loss.{output}" if isinstance(training.loss, Mapping) else "loss", *unfit)
+    if metrics and not loss.takes_target:
+        what = f"{loss.type} takes no target, and metrics compare predictions with targets"
+        refuse(f"metrics.{output}" if isinstance(training.metrics, Mapping) else "metrics", what, "leave them out")
 
 
 def losses_by_output(network: Network, training: TrainingSpec) -> Mapping[str, WeightedLoss]:

@@ -42,6 +42,11 @@ INTERRUPTED = "interrupted"
 TERMINATED = "terminated"
 """The same of a run that ended because its process is to end (`Run.terminate`)."""
 
+CARD_ROWS = 64
+"""About so many rows of the data the fingerprint in the model card is made of, whatever their number: it tells whether
+two models were trained on the same data, and a checkpoint, which has to know that for certain, looks at all of them.
+"""
+
 
 class Run:
     """One training run.
@@ -214,9 +219,13 @@ class Run:
     @cached_property
     def data(self) -> dict[str, str]:
         """Name -> a text that tells the run's data from others; made when it is first asked for."""
-        found = {f"training {name}": text for name, text in self.batches.fingerprint().items()}
+        return self._fingerprint(None)
+
+    def _fingerprint(self, most_rows: int | None) -> dict[str, str]:
+        found = {f"training {name}": text for name, text in self.batches.fingerprint(most_rows).items()}
         if self.validation is not None:
-            found.update({f"validation {name}": text for name, text in self.validation.fingerprint().items()})
+            validating = self.validation.fingerprint(most_rows).items()
+            found.update({f"validation {name}": text for name, text in validating})
         return found
 
     # The loop
@@ -257,7 +266,7 @@ class Run:
         """Gives the network the course of the run, and the figures of the epoch whose weights it has."""
         best = self.history.best_epoch or self.history.epochs
         metrics = {name: values[best - 1] for name, values in self.history.figures.items() if best}
-        card = self.network.card.trained(self.history.figures, metrics)
+        card = self.network.card.trained(self.history.figures, metrics, self._fingerprint(CARD_ROWS))
         self.network.card = card.replace(results={**card.results, **self.results})
 
     def _end(self) -> None:

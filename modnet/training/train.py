@@ -150,7 +150,7 @@ def prepare(
     training = merged_training(network, given, registry)
     objective = Objective(network, training, registry.kernels)
     # What it was last trained for is what `evaluate` measures and the model file tells; the rest is this call's alone.
-    remembered = network.spec.training or TrainingSpec(loss=training.loss)
+    remembered = network.card.spec.training or TrainingSpec(loss=training.loss)
     network.card = network.card.replace(training=remembered.replace(loss=training.loss, metrics=training.metrics))
     data = Given(x, y, sample_weights, steps_per_epoch)
     batches, validating = training_batches(objective, training, data, validation)

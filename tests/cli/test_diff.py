@@ -92,15 +92,16 @@ def test_the_same_values_in_other_bytes(run):
 
 
 def test_json(run):
-    model_file("a.modnet", {"x": 1, "spec": {"n": [{"rate": 0.2}]}}, w=[0.0, 0.0], gone=[1.0])
-    model_file("b.modnet", {"spec": {"n": [{"rate": 0.5}]}}, w=[0.0, 3.0])
+    a, b = ({"network": {"layers": [{"type": "dropout", "rate": rate}]}} for rate in (0.2, 0.5))
+    model_file("a.modnet", {"x": 1, "spec": a}, w=[0.0, 0.0], gone=[1.0])
+    model_file("b.modnet", {"spec": b}, w=[0.0, 3.0])
     report = json.loads(run("diff", "a.modnet", "b.modnet", "--json", status=1).stdout)
     assert report == {
         "a": "a.modnet",
         "b": "b.modnet",
         "same": False,
         "identical": False,
-        "header": [{"path": "x", "a": 1}, {"path": "spec.n[0].rate", "a": 0.2, "b": 0.5}],
+        "header": [{"path": "x", "a": 1}, {"path": "spec.network.layers[0].rate", "a": 0.2, "b": 0.5}],
         "only_in_a": [{"group": "parameters", "name": "gone"}],
         "only_in_b": [],
         "arrays": [

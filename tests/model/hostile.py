@@ -583,7 +583,7 @@ def needs(distribution: str, version: str, *layers: str, number: int = 1, **othe
 
 def models() -> Iterator[Hostile]:
     """To be loaded where no plugin is installed."""
-    for number, name, error, message, change in (*_arrays(), *_components(), *_specs(), *_words()):
+    for number, name, error, message, change in (*_arrays(), *_components(), *_names(), *_specs(), *_words()):
         header = model()
         change(header)
         payload = PAYLOADS[0]
@@ -634,18 +634,17 @@ def _arrays() -> Iterator[Kind]:
         "  mismatched: linear_1.bias: found (2,) float32, expected (1000000000000,) float32"
     )
     yield 71, "of 12 TB", ParameterMismatch, message, _layers({"type": "linear", "out_features": 10**12}, "softmax")
-    message = (
-        "spec: network.layers[0] (linear): the shape of its output has 2^62 numbers and more; expected 2^60 at most"
-    )
+    what = "the shape of its output has 2^62 numbers and more; expected 2^60 at most"
+    message = f"header.spec: network.layers[0] (linear): {what}"
     yield 71, "of 2^66 bytes", MalformedFile, message, _layers({"type": "linear", "out_features": 2**62}, "softmax")
 
 
 def _components() -> Iterator[Kind]:
-    message = "features: needs a newer modnet-core: it uses sparse"
+    message = "header.features: needs a newer modnet-core: it uses sparse"
     yield 67, "one", NewerFormat, message, partial(_set, "features", ["sparse"])
-    message = "features: expected a list of text"
-    for value in ("sparse", [1], {"sparse": 1}):
-        yield 67, f"features: {value!r}", MalformedFile, message, partial(_set, "features", value)
+    message = "header.features: expected a list of text, found "
+    for value, shown in (("sparse", '"sparse"'), ([1], "[1]"), ({"sparse": 1}, "a table")):
+        yield 67, f"features: {value!r}", MalformedFile, message + shown, partial(_set, "features", value)
     wave = 'this model needs layer "{}" of modnet-wave 2.1.0, which is not installed:  pip install modnet-wave==2.1.0'
 
     def from_wave(name: str) -> Change:
@@ -657,12 +656,12 @@ def _components() -> Iterator[Kind]:
 
     yield 68, "a plugin's layer", NotInstalled, wave.format("haar"), from_wave("haar")
     yield 69, "the core's layer, said to be a plugin's", NotInstalled, wave.format("linear"), from_wave("linear")
-    message = 'spec: network.layers[0].type: layer "embedding" is not listed in the file\'s needs'
+    message = 'header.spec: network.layers[0].type: layer "embedding" is not listed in the file\'s needs'
     yield 69, "not listed at all", MalformedFile, message, _layers({"type": "embedding"})
-    message = 'spec: network.layers[0].type: layer "linear@modnet-core" is not listed in the file\'s needs'
+    message = 'header.spec: network.layers[0].type: layer "linear@modnet-core" is not listed in the file\'s needs'
     yield 69, "by another name", MalformedFile, message, _layers({"type": "linear@modnet-core"})
     for name in ("os.system", "builtins:eval", "../../plugin.py"):
-        message = f'spec: network.layers[0]: layer "{name}" is not listed in the file\'s needs'
+        message = f'header.spec: network.layers[0]: layer "{name}" is not listed in the file\'s needs'
         yield 69, f"a module: {name}", MalformedFile, message, _layers(name)
         message = f'this model needs layer "{name}" of modnet-core 9.0; this is modnet-core {modnet.__version__}:  '
         listed = [needs("modnet-core", "9.0", name)]
@@ -678,50 +677,118 @@ def _components() -> Iterator[Kind]:
     )
     newer = [needs("modnet-core", "9.0", "linear", number=2, activation="softmax")]
     yield 70, "the core's layer", NotInstalled, message, partial(_set, "needs", newer)
-    message = "needs: expected distributions with version and components"
-    for name, value in (
-        ("no list", 7),
-        ("no rows", ["modnet-core"]),
-        ("no component's version", [{**newer[0], "components": [{"kind": "layer", "type": "linear"}]}]),
-        ("version 0", [needs("modnet-core", "0.1.0", "linear", number=0)]),
-        ("version true", [needs("modnet-core", "0.1.0", "linear", number=True)]),
-        ("listed twice", [newer[0], newer[0]]),
-        ("a command in the distribution", [needs("modnet-core; reboot", "1", "linear")]),
-        ("a command in the version", [needs("modnet-core", "1; reboot", "linear")]),
-        ("an option as distribution", [needs("--index-url=http", "1", "linear")]),
-        ("a distribution of 100 kB", [needs("x" * 100_000, "1", "linear")]),
-        ("a version of 100 kB", [needs("modnet-core", "1" * 100_000, "linear")]),
+    component = "header.needs[0].components[0]"
+    number = f"{component}.version: expected a whole number >= 1, found"
+    distribution = "header.needs[0].distribution: expected the distribution of a Python package, found"
+    version = "header.needs[0].version: expected the version of a Python package, found"
+    row = "header.needs[0]: expected a map of distribution, version and components, found"
+    for name, message, value in (
+        ("no list", "header.needs: expected a list, found 7", 7),
+        ("no rows", f'{row} "modnet-core"', ["modnet-core"]),
+        ("no components", "header.needs[0].components: expected a list, found nothing", [_without("components")]),
+        ("no component's version", f"{number} nothing", [_with_component({"kind": "layer", "type": "linear"})]),
+        (
+            "no component's type",
+            f"{component}.type: expected text, found nothing",
+            [_with_component({"kind": "layer"})],
+        ),
+        (
+            "a component that is text",
+            f'{component}: expected a map of kind, type and version, found "x"',
+            [_with_component("x")],
+        ),
+        ("version 0", f"{number} 0", [needs("modnet-core", "0.1.0", "linear", number=0)]),
+        ("version true", f"{number} true", [needs("modnet-core", "0.1.0", "linear", number=True)]),
+        ("listed twice", 'header.needs: the layer "linear" is listed twice', [newer[0], newer[0]]),
+        ("a callback", f"header.needs: {CALLBACK}", [_with_component({"kind": "callback", "type": "x", "version": 1})]),
+        (
+            "a command in the distribution",
+            f'{distribution} "modnet-core; reboot"',
+            [needs("modnet-core; reboot", "1", "linear")],
+        ),
+        ("a command in the version", f'{version} "1; reboot"', [needs("modnet-core", "1; reboot", "linear")]),
+        ("an option as distribution", f'{distribution} "--index-url=http"', [needs("--index-url=http", "1", "linear")]),
+        ("a distribution of 100 kB", f'{distribution} "{"x" * 57}..."', [needs("x" * 100_000, "1", "linear")]),
+        ("a version of 100 kB", f'{version} "{"1" * 57}..."', [needs("modnet-core", "1" * 100_000, "linear")]),
     ):
         yield 88, f"needs: {name}", MalformedFile, message, partial(_set, "needs", value)
+
+
+CALLBACK = "a callback is listed; callbacks belong to a run, and no model file holds them"
+
+
+def _without(key: str) -> dict[str, Any]:
+    row = needs("modnet-core", "0.1.0", "linear")
+    del row[key]
+    return row
+
+
+def _with_component(component: Any) -> dict[str, Any]:
+    return {**needs("modnet-core", "0.1.0", "linear"), "components": [component]}
+
+
+def _names() -> Iterator[Kind]:
+    """Names of nodes that are not those of the spec."""
+    place = "header.spec.nodes"
+    differ = f"{place}: the names of the nodes do not match header.spec.network"
+    many = f"{place}: expected a list of the names of 2 nodes, found"
+    for name, message, value in (
+        ("others", differ, [["linear_2"], ["softmax_1"]]),
+        ("in another order", differ, [["softmax_1"], ["linear_1"]]),
+        ("too few", f"{many} a list of 1", [["linear_1"]]),
+        ("no list", f"{many} 7", 7),
+        ("no names", f"{place}[0]: expected a list of text, found 7", [7, ["softmax_1"]]),
+        ("a number", f"{place}[0]: expected a list of text, found [7]", [[7], ["softmax_1"]]),
+        ("none of a node", f"{place}[0]: expected the name of the node, found []", [[], ["softmax_1"]]),
+        (
+            "of an activation that is not there",
+            f'{place}[1]: expected the name of the node, found ["a", "b"]',
+            [["c"], ["a", "b"]],
+        ),
+        ("twice", f'{place}[1]: the name "linear_1" occurs twice', [["linear_1"], ["linear_1"]]),
+    ):
+        yield (
+            88,
+            f"nodes: {name}",
+            MalformedFile,
+            message,
+            lambda header, value=value: header["spec"].update(nodes=value),
+        )
 
 
 def _specs() -> Iterator[Kind]:
     inner: Any = "softmax"
     for _ in range(20):
         inner = {"type": "repeat", "count": 2, "layers": [inner]}
-    message = "spec: network.layers: there are more than 10,00..."
+    message = "header.spec: network.layers: there are more than 10,00..."
     yield 72, "2^20 nodes", MalformedFile, message, _layers({"type": "linear", "out_features": 2}, inner)
     inner = {"type": "repeat", "count": 10_000, "layers": ["softmax", "softmax"]}
     yield 72, "20,000 nodes in one", MalformedFile, message, _layers({"type": "linear", "out_features": 2}, inner)
     for value in (float("nan"), float("inf"), -float("inf")):
-        message = f"spec: network.layers[0].rate: expected a number >= 0 and < 1, found {value}"
+        message = f"header.spec: network.layers[0].rate: expected a number >= 0 and < 1, found {value}"
         yield 40, f"a rate of {value}", MalformedFile, message, _layers({"type": "dropout", "rate": value})
     for name, value in (("none", None), ("a list", []), ("no network", {"training": {}}), ("a text", {"network": "x"})):
-        yield 88, f"spec: {name}", MalformedFile, "spec: there is no network in it", partial(_set, "spec", value)
-    message = "spec: network: layers is empty; expected at least one"
+        yield (
+            88,
+            f"header.spec: {name}",
+            MalformedFile,
+            "header.spec: there is no network in it",
+            partial(_set, "spec", value),
+        )
+    message = "header.spec: network: layers is empty; expected at least one"
     yield 88, "no layers", MalformedFile, message, _layers()
-    message = 'spec: network.layers[0]: missing key "out_features" (a whole number >= 1)'
+    message = 'header.spec: network.layers[0]: missing key "out_features" (a whole number >= 1)'
     yield 88, "a missing option", MalformedFile, message, _layers("linear")
-    message = "spec: network.layers[0].out_features: expected a whole number >= 1, found -2"
+    message = "header.spec: network.layers[0].out_features: expected a whole number >= 1, found -2"
     yield 88, "a negative size", MalformedFile, message, _layers({"type": "linear", "out_features": -2})
-    message = 'spec: network.dtype: expected one of "float32", "float64", found "O"'
+    message = 'header.spec: network.dtype: expected one of "float32", "float64", found "O"'
     yield 88, "another dtype", MalformedFile, message, _network(dtype="O")
-    for key in ("history", "metrics", "metadata"):
-        yield 88, f"{key}: a list", MalformedFile, f"{key}: expected a map, found [1]", partial(_set, key, [1])
-    message = "schema: malformed data schema: data.columns: unknown key; expected one of: inputs, targets, ..."
+    for key in ("made_by", "history", "metrics", "results", "metadata", "data", "training"):
+        yield 88, f"{key}: a list", MalformedFile, f"header.{key}: expected a map, found [1]", partial(_set, key, [1])
+    message = "header.schema: malformed data schema: data.columns: unknown key; expected one of: inputs, targets, ..."
     yield 88, "a schema that is none", MalformedFile, message, partial(_set, "schema", {"columns": 7})
     message = (
-        'schema: input "input" expects samples of shape (3,), its columns give (1,): 1 single number; '
+        'header.schema: input "input" expects samples of shape (3,), its columns give (1,): 1 single number; '
         "set input = [1] or choose other columns"
     )
     yield 88, "a schema of other columns", MalformedFile, message, partial(_set, "schema", schema("input", "x"))
@@ -743,7 +810,7 @@ def _words() -> Iterator[Kind]:
     def linear(**options: Any) -> Change:
         return _layers({"type": "linear", "out_features": 2, **options})
 
-    node = "spec: network.layers[0]"
+    node = "header.spec: network.layers[0]"
     unlisted = "is not listed in the file's needs"
     options = "unknown key; expected one of: out_features, bias, ..."
     size = "out_features: expected a whole number >= 1, found"
@@ -772,18 +839,18 @@ def _words() -> Iterator[Kind]:
             f'{node}.inputs[0]: no earlier node is called "inputs"; did you mean "input"?...',
             linear(inputs=["inputs"] * 20_000),
         ),
-        ("an output", f'spec: network.outputs[0]: no node is called "{SEEN}"', _network(outputs=[CURSOR])),
+        ("an output", f'header.spec: network.outputs[0]: no node is called "{SEEN}"', _network(outputs=[CURSOR])),
         (
             "an input",
-            f'spec: network: input "{SEEN}": a name consists of letters, digits, _ and -',
+            f'header.spec: network: input "{SEEN}": a name consists of letters, digits, _ and -',
             _network(input={CURSOR: [3]}),
         ),
         ("20,000 nodes of an unknown type", f'{node}: layer "{SEEN}" {unlisted}...', _layers(*[CURSOR] * 20_000)),
-        ("a column", f"schema: {column}", partial(_set, "schema", schema(CURSOR, CURSOR))),
-        ("a figure", f'history: expected a map, found "{SEEN}"', partial(_set, "history", CURSOR)),
+        ("a column", f"header.schema: {column}", partial(_set, "schema", schema(CURSOR, CURSOR))),
+        ("a figure", f'header.history: expected a map, found "{SEEN}"', partial(_set, "history", CURSOR)),
     ):
         yield 87, name, MalformedFile, message, change
-    message = f"features: needs a newer modnet-core: it uses {', '.join([SEEN] * 20)}, 980 more"
+    message = f"header.features: needs a newer modnet-core: it uses {', '.join([SEEN] * 20)}, 980 more"
     yield 87, "1,000 features", NewerFormat, message, partial(_set, "features", [CURSOR] * 1000)
     message = f'this model needs layer "{SEEN}" of modnet-wave 1, which is not installed:  pip install modnet-wave==1'
     listed = {"needs": [needs("modnet-wave", "1", CURSOR)], "spec": {"network": {"input": [3], "layers": [CURSOR]}}}

@@ -6,7 +6,7 @@ import tracemalloc
 import numpy as np
 import pytest
 
-from modnet.errors import ChecksumMismatch
+from modnet.errors import ChecksumMismatch, MalformedFile
 from modnet.model import container
 from modnet.model.compare import ABSENT, ArrayPlace, compare
 from modnet.model.reader import read_header
@@ -101,9 +101,12 @@ def test_origins_are_compared_by_name(differences):
     }
 
 
-@pytest.mark.parametrize("needs", [None, 7, "x", {}, [1], [{"distribution": []}], [{"components": None}]])
-def test_origins_that_make_no_sense_are_plain_values(differences, needs):
-    assert ("needs",) in differences({"needs": needs}, {"needs": True})
+@pytest.mark.parametrize("needs", [7, "x", {}, [1], [{"distribution": []}], [{"components": None}]])
+def test_a_header_that_makes_no_sense_is_refused_by_the_name_of_its_file(tmp_path, needs):
+    write(tmp_path / "a", {"needs": needs}, [])
+    write(tmp_path / "b", {"needs": []}, [])
+    with pytest.raises(MalformedFile, match=r"/a: header\.needs"):
+        compare(tmp_path / "a", tmp_path / "b")
 
 
 # Arrays

@@ -11,7 +11,8 @@ import pytest
 
 import modnet
 from modnet.model import container
-from modnet.model.edit import edit, stored_nodes
+from modnet.model.edit import edit
+from modnet.model.header import Header
 from modnet.model.reader import read, read_header
 from modnet.model.writer import Group, write
 
@@ -71,7 +72,8 @@ def rewritten(path, groups=(), **changes):
     """The file with other header values and further groups."""
     contents = read(path)
     own = [Group(name, group.flat, group.layout) for name, group in contents.groups.items()]
-    write(path, {**contents.header, **changes}, [*own, *groups])
+    header = {**contents.header, **changes}
+    write(path, header, [*own, *groups])
     return path
 
 
@@ -172,7 +174,9 @@ def test_several_segments_and_chunks(model, out, cast, monkeypatch):
 @pytest.mark.parametrize("change", [{"metadata": {"a": 1}}, {"cast": "float16"}, {"cast": "float64"}])
 def test_memory_does_not_grow_with_the_file(tmp_path, out, change):
     flat = np.ones(40 << 20, np.float32)
-    write(tmp_path / "large", {"spec": {"network": {}}}, [Group("parameters", flat, [("w", 0, flat.shape)])])
+    write(
+        tmp_path / "large", {"spec": {"network": {"layers": []}}}, [Group("parameters", flat, [("w", 0, flat.shape)])]
+    )
     tracemalloc.start()
     try:
         edit(tmp_path / "large", out, **change)
@@ -335,9 +339,11 @@ def test_an_unknown_type_of_numbers(model, out):
 
 
 def test_nodes_have_the_names_that_the_network_gives_them(model, network):
-    names = [node.name for node in stored_nodes(read_header(model).header, model.stat().st_size)]
-    built = [node.name.partition(".")[0] for node in network.graph.nodes]
-    assert names == list(dict.fromkeys(built))
+    header = Header.parse(read_header(model).header)
+    built = list(dict.fromkeys(node.name.partition(".")[0] for node in network.graph.nodes))
+    assert [node.name for node in header.stored_nodes()] == built
+    before = header.replace(spec={"network": header.spec.network})
+    assert [node.name for node in before.stored_nodes()] == built
 
 
 @pytest.mark.parametrize(
@@ -349,7 +355,8 @@ def test_nodes_have_the_names_that_the_network_gives_them(model, network):
     ],
 )
 def test_automatic_names(layers, names):
-    assert [node.name for node in stored_nodes({"spec": {"network": {"layers": layers}}}, 0)] == names
+    header = Header.parse({"spec": {"network": {"layers": layers}}})
+    assert [node.name for node in header.stored_nodes()] == names
 
 
 @pytest.mark.parametrize(
@@ -464,8 +471,17 @@ def test_a_file_of_a_plugin_that_is_not_installed(tmp_path, with_cell, environme
     np.testing.assert_allclose(loaded.predict(np.ones((1, 3))), network.predict(np.ones((1, 3))), rtol=1e-5)
 
 
-def test_names_that_only_the_plugin_knows_are_not_guessed(tmp_path, with_cell, out):
+def test_a_file_tells_the_names_that_else_only_the_plugin_knows(tmp_path, with_cell, environment, out):
     with_cell(tmp_path / "model", "tanh")
+    edit(tmp_path / "model", out, rename={"linear_1": "x"})
+    assert read_header(out).header["spec"]["nodes"] == [["cell_1"], ["x"], ["tanh_1"]]
+    assert modnet.load(out, registry=environment.registry).graph.names == [["cell_1"], ["x"], ["tanh_1"]]
+
+
+def test_names_that_only_the_plugin_knows_are_not_guessed_for_a_file_from_before(tmp_path, with_cell, out):
+    with_cell(tmp_path / "model", "tanh")
+    spec = {"network": read_header(tmp_path / "model").header["spec"]["network"]}
+    rewritten(tmp_path / "model", spec=spec)
     with pytest.raises(modnet.ModelFileError, match='names of "tanh" nodes is known to "cell" alone'):
         edit(tmp_path / "model", out, rename={"linear_1": "x"})
 

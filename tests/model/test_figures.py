@@ -172,8 +172,8 @@ LIMITS = [
     ("container.DEPTH_LIMIT", 12),
     ("container.HEADER_LIMIT", 1700),
     ("container.NAME_LIMIT", 26),
-    ("model.NODE_LIMIT", 6),
-    ("model.COMPONENTS_FOR_A_NODE", 1),
+    ("stored.NODE_LIMIT", 6),
+    ("stored.COMPONENTS_FOR_A_NODE", 1),
     ("figures.PLAIN_LIMIT", 5),
 ]
 
@@ -204,11 +204,11 @@ def test_what_save_accepts_load_opens(tmp_path_factory, layers, name, depth, his
     path = tmp_path_factory.getbasetemp() / "accepted.modnet"
     path.unlink(missing_ok=True)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("modnet.model.model.BYTES_FOR_A_NODE", 1 << 20)
+        patch.setattr("modnet.model.stored.BYTES_FOR_A_NODE", 1 << 20)
         if limit is not None:
             patch.setattr(f"modnet.model.{limit[0]}", limit[1])
-            if limit[0] == "model.COMPONENTS_FOR_A_NODE":
-                patch.setattr("modnet.model.model.NODE_LIMIT", 12)
+            if limit[0] == "stored.COMPONENTS_FOR_A_NODE":
+                patch.setattr("modnet.model.stored.NODE_LIMIT", 12)
         try:
             modnet.save(made, path)
         except ModelFileError:

@@ -126,7 +126,6 @@ def rewritten(network, path, **changes):
     """A model file whose header differs in some keys from what `save` would write."""
     modnet.save(network, path)
     header = {**read_header(path).header, **changes}
-    header.pop("modnet", None)
     groups = [Group(n, a.flat, a.layout) for n, a in (("parameters", network.parameters), ("state", network.state))]
     write(path, header, groups)
     return path
@@ -226,11 +225,14 @@ def test_a_newer_component_version_is_refused_and_an_older_one_upgraded(tmp_path
         ({"spec": {"network": {"input": [4], "layers": []}}}, "layers is empty"),
         ({"spec": {"network": {"input": [4], "layers": [{"type": "linear", "out": 3}]}}}, "unknown key"),
         ({"spec": {"network": {"input": [4], "layers": ["os.system"]}}}, "not listed in the file's needs"),
-        ({"needs": [{"distribution": 3}]}, "needs: expected distributions"),
-        ({"needs": [{**plugin_needs(), "distribution": "modnet-core; reboot"}]}, "needs: expected distributions"),
-        ({"needs": [plugin_needs(version="1; reboot")]}, "needs: expected distributions"),
-        ({"needs": [plugin_needs(component_version=0)]}, "needs: expected distributions"),
-        ({"needs": [plugin_needs(), plugin_needs()]}, "needs: expected distributions"),
+        ({"needs": [{"distribution": 3}]}, "header.needs[0].distribution: expected"),
+        (
+            {"needs": [{**plugin_needs(), "distribution": "modnet-core; reboot"}]},
+            "header.needs[0].distribution: expected",
+        ),
+        ({"needs": [plugin_needs(version="1; reboot")]}, "header.needs[0].version: expected"),
+        ({"needs": [plugin_needs(component_version=0)]}, "header.needs[0].components[0].version: expected"),
+        ({"needs": [plugin_needs(), plugin_needs()]}, 'the layer "haar" is listed twice'),
         ({"features": ["sparse"]}, "needs a newer modnet-core: it uses sparse"),
         ({"history": [1]}, "history: expected a map"),
         ({"schema": {"columns": 7}}, "schema: "),
@@ -301,11 +303,12 @@ def test_a_spec_that_stands_for_more_nodes_than_its_bytes_justify_is_refused(dep
 
 
 def test_a_spec_of_more_components_than_its_bytes_justify_is_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr("modnet.model.model.NODE_LIMIT", 10)
+    monkeypatch.setattr("modnet.model.stored.NODE_LIMIT", 10)
     path = tmp_path / "model.modnet"
     modnet.save(modnet.build({"network": {"input": [4], "layers": ["relu"]}}), path)
     header = read_header(path).header
     header["spec"]["network"]["layers"] *= 200
+    del header["spec"]["nodes"]
     write(path, header, [])
     with pytest.raises(modnet.errors.MalformedFile, match=r"there are more than \d\d components"):
         modnet.load(path)
@@ -372,8 +375,8 @@ def test_a_file_with_callbacks_is_refused(network, tmp_path, monkeypatch):
         with pytest.raises(modnet.errors.MalformedFile) as caught:
             modnet.load(rewritten(network, tmp_path / "model.modnet", spec=spec))
         assert str(caught.value) == (
-            f"{tmp_path / 'model.modnet'}: spec.training: there are callbacks; they belong to a run, they write files, "
-            "and no model file holds them"
+            f"{tmp_path / 'model.modnet'}: header.spec.training.callbacks: callbacks belong to a run, they write "
+            "files, and no model file holds them"
         )
     needs = [*read_header(tmp_path / "model.modnet").header["needs"], plugin_needs(kind="callback", type="spy")]
     with pytest.raises(modnet.errors.MalformedFile, match="needs: a callback is listed"):

@@ -8,7 +8,7 @@ import modnet
 from modnet.data.schema import ColumnSchema, DataSchema
 from modnet.errors import SpecError
 from modnet.model import container, figures
-from modnet.model.model import require_savable
+from modnet.model.save import require_savable
 
 
 def spec(layers, **training):
@@ -87,9 +87,9 @@ def test_a_figure_whose_name_no_array_can_have_is_refused():
 
 
 def test_what_could_be_written_and_not_be_loaded_is_refused(monkeypatch):
-    monkeypatch.setattr("modnet.model.model.NODE_LIMIT", 4)
-    monkeypatch.setattr("modnet.model.model.BYTES_FOR_A_NODE", 1 << 20)
-    monkeypatch.setattr("modnet.model.model.COMPONENTS_FOR_A_NODE", 1)
+    monkeypatch.setattr("modnet.model.stored.NODE_LIMIT", 4)
+    monkeypatch.setattr("modnet.model.stored.BYTES_FOR_A_NODE", 1 << 20)
+    monkeypatch.setattr("modnet.model.stored.COMPONENTS_FOR_A_NODE", 1)
     made = modnet.build(spec([LINEAR, LINEAR, LINEAR]))
     with pytest.raises(SpecError, match="it could not be loaded: there are more than 4 components"):
         require_savable(made)

@@ -204,20 +204,20 @@ REFUSED = {
         scale(1, "factor: float = 1.0", "self.factor * x"),
         "2.0",
         modnet.errors.MalformedFile,
-        "{path}: spec: network.layers[0].by: unknown key; expected one of: factor, "
+        "{path}: header.spec: network.layers[0].by: unknown key; expected one of: factor, "
         f"type, name, inputs, activation, trainable, shares, l1, l2{OTHER}",
     ),
     "a field is new and has no default": (
         scale(1, "by: float\nplus: float"),
         "2.0",
         modnet.errors.MalformedFile,
-        '{path}: spec: network.layers[0]: missing key "plus" (a number)' + OTHER,
+        '{path}: header.spec: network.layers[0]: missing key "plus" (a number)' + OTHER,
     ),
     "a field is of another type": (
         scale(1, "by: bool"),
         "2.0",
         modnet.errors.MalformedFile,
-        "{path}: spec: network.layers[0].by: expected true or false, found 3.0" + OTHER,
+        "{path}: header.spec: network.layers[0].by: expected true or false, found 3.0" + OTHER,
     ),
 }
 

@@ -20,7 +20,8 @@ from modnet.engine.passes import Pass
 from modnet.errors import DataError
 from modnet.kinds.layer import Layer
 from modnet.kinds.node import Node
-from modnet.model.model import load, save
+from modnet.model.load import load
+from modnet.model.save import save
 from modnet.testing.contract import Broken, NotApplicable, Rules, raised
 from modnet.testing.rules import layer as of_layer
 from modnet.testing.rules.component import same_bytes

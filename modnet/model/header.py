@@ -1,0 +1,283 @@
+"""The header of a model file, typed: every rule about it is checked once, in `Header.parse`, and trusted behind that.
+
+The container (`reader`, `writer`) knows a header as plain values. Here is what these mean. Which options a component
+has is known to its class alone, so the tables of `spec` are looked at only as far as can be done without plugins.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+from os import PathLike
+from typing import Any, NamedTuple
+
+from modnet.errors import MalformedFile, NewerFormat
+from modnet.model.container import Fault
+from modnet.model.needs import Need, parse_needs
+from modnet.plugins.builtin import CORE
+from modnet.words import itemised, legible, show
+
+CARD_KEYS = ("history", "metrics", "results", "metadata", "data")
+"""The keys whose values are attributes of that name of the model card. `schema` is one too, and has a class there."""
+
+
+class StoredSpec(NamedTuple):
+    """`header.spec`.
+
+    Attributes:
+        network: the `[network]` table.
+        training: the `[training]` table, where it is known how the network was trained.
+        nodes: for each of `network.layers` its name, and that of its activation where that is a node of its own; None
+            in a file from before, whose names follow from the list.
+    """
+
+    network: dict[str, Any]
+    training: dict[str, Any] | None
+    nodes: list[list[str]] | None
+
+
+class StoredNode(NamedTuple):
+    """A node of `spec.network.layers`, or its activation where that is a node of its own.
+
+    Attributes:
+        name: chosen, or given by the network for want of one.
+        table: its type, its configuration and its options.
+        position: in `network.layers`.
+        is_activation: it is the `activation` of the node before it, and so cannot have a name of its own.
+    """
+
+    name: str
+    table: dict[str, Any]
+    position: int
+    is_activation: bool
+
+    @property
+    def type(self) -> str:
+        return str(self.table["type"])
+
+
+# The rules. Each takes a value and its place, gives what the header has of it, and raises Fault.
+
+
+def _map(value: Any, where: str) -> dict[str, Any]:
+    if value is None:
+        return {}
+    if type(value) is not dict:
+        raise Fault(f"expected a map, found {show(value)}", where)
+    return value
+
+
+def _texts(value: Any, where: str) -> list[str]:
+    if value is None:
+        return []
+    if type(value) is not list or not all(type(item) is str for item in value):
+        raise Fault(f"expected a list of text, found {show(value)}", where)
+    return value
+
+
+def _map_of_text(value: Any, where: str) -> dict[str, str]:
+    found = _map(value, where)
+    for key, text in found.items():
+        if type(text) is not str:
+            raise Fault(f"expected text, found {show(text)}", f"{where}.{legible(key)}")
+    return found
+
+
+def _map_or_nil(value: Any, where: str) -> dict[str, Any] | None:
+    return None if value is None else _map(value, where)
+
+
+def _spec(value: Any, where: str) -> StoredSpec | None:
+    if value is None:
+        return None
+    network = value.get("network") if type(value) is dict else None
+    if type(network) is not dict:
+        raise Fault("there is no network in it", where)
+    layers = network.get("layers")
+    if type(layers) is not list:
+        raise Fault(f"expected a list of nodes, found {show(layers)}", f"{where}.network.layers")
+    for position, layer in enumerate(layers):
+        if _table(layer) is None:
+            raise Fault(f"expected a table with a type, found {show(layer)}", f"{where}.network.layers[{position}]")
+    training = _training(value.get("training"), f"{where}.training")
+    return StoredSpec(network, training, _names(value.get("nodes"), layers, f"{where}.nodes"))
+
+
+def _training(value: Any, where: str) -> dict[str, Any] | None:
+    """A training table. Callbacks write files, and whoever made this one is not asked to."""
+    training = _map_or_nil(value, where)
+    if training and training.get("callbacks"):
+        what = "callbacks belong to a run, they write files, and no model file holds them"
+        raise Fault(what, f"{where}.callbacks")
+    return training
+
+
+def _names(value: Any, layers: Sequence[Any], where: str) -> list[list[str]] | None:
+    if value is None:
+        return None
+    if type(value) is not list or len(value) != len(layers):
+        found = f"a list of {len(value):,}" if type(value) is list else show(value)
+        raise Fault(f"expected a list of the names of {len(layers):,} nodes, found {found}", where)
+    seen: set[str] = set()
+    for position, (names, layer) in enumerate(zip(value, layers, strict=True)):
+        place = f"{where}[{position}]"
+        most = 1 if _activation(layer) is None else 2
+        if not 1 <= len(_texts(names, place)) <= most:
+            what = "the name of the node" if most == 1 else "the name of the node and that of its activation"
+            raise Fault(f"expected {what}, found {show(names)}", place)
+        for name in names:
+            if name in seen:
+                raise Fault(f"the name {show(name)} occurs twice", place)
+            seen.add(name)
+    return value
+
+
+def _checkpoint(value: Any, where: str) -> dict[str, Any] | None:
+    checkpoint = _map_or_nil(value, where)
+    for key in ("step", "epoch") if checkpoint is not None else ():
+        number = checkpoint.get(key) if checkpoint else None
+        if type(number) is not int or number < 0:
+            raise Fault(f"expected a whole number >= 0, found {show(number)}", f"{where}.{key}")
+    if checkpoint is not None:
+        _training(checkpoint.get("spec"), f"{where}.spec")
+    return checkpoint
+
+
+RULES: dict[str, Callable[[Any, str], Any]] = {
+    "features": _texts,
+    "made_by": _map_of_text,
+    "needs": parse_needs,
+    "spec": _spec,
+    "schema": _map_or_nil,
+    "history": _map,
+    "metrics": _map,
+    "results": _map,
+    "metadata": _map,
+    "data": _map_of_text,
+    "training": _checkpoint,
+}
+"""Key -> what is made of its value, which is None where the file has no such key."""
+
+
+class Header:
+    """What a model file says about itself. Made by `parse`; never changed, `replace` gives another.
+
+    The attributes are the keys of the header; docs/format.md describes them. Where a file has no such key, an
+    attribute is empty or None.
+
+    Attributes:
+        values: all of it as plain values, keys that nobody here knows among it, in the order of the file.
+        training: where the run of a checkpoint stands.
+    """
+
+    values: dict[str, Any]
+    features: list[str]
+    made_by: dict[str, str]
+    needs: tuple[Need, ...]
+    spec: StoredSpec | None
+    schema: dict[str, Any] | None
+    history: dict[str, Any]
+    metrics: dict[str, Any]
+    results: dict[str, Any]
+    metadata: dict[str, Any]
+    data: dict[str, str]
+    training: dict[str, Any] | None
+
+    @classmethod
+    def parse(cls, values: dict[str, Any]) -> Header:
+        """Plain values as a header.
+
+        Raises:
+            Fault: what is wrong, and where: `header.spec.network.layers[0]`.
+        """
+        header = cls()
+        header.values = values
+        for key, rule in RULES.items():
+            setattr(header, key, rule(values.get(key), f"header.{key}"))
+        return header
+
+    @classmethod
+    def of_file(cls, path: str | PathLike[str], values: dict[str, Any]) -> Header:
+        """The same of a file that is not open; raises MalformedFile."""
+        try:
+            return cls.parse(values)
+        except Fault as fault:
+            raise MalformedFile(path, fault.what, fault.where) from None
+
+    def plain(self) -> dict[str, Any]:
+        """All of it as plain values, which the container writes."""
+        return self.values
+
+    def replace(self, **changes: Any) -> Header:
+        """The same header with other plain values of some keys; None leaves a key out."""
+        dropped = [key for key, value in changes.items() if value is None]
+        return Header.parse({key: value for key, value in {**self.values, **changes}.items() if key not in dropped})
+
+    def unknown(self) -> dict[str, Any]:
+        """What later versions, or others, have put into the file."""
+        return {key: value for key, value in self.values.items() if key not in RULES}
+
+    def require_features(self, path: str | PathLike[str]) -> None:
+        """Raises NewerFormat if the file uses a further feature of the format: this version knows none."""
+        if self.features:
+            names = ", ".join(itemised(map(legible, self.features)))
+            raise NewerFormat(path, f"needs a newer {CORE}: it uses {names}", "header.features")
+
+    def require_spec(self) -> StoredSpec:
+        """The spec of the network. Raises Fault where the file has none."""
+        if self.spec is None:
+            raise Fault("there is no network in it", "header.spec")
+        return self.spec
+
+    def stored_nodes(self) -> list[StoredNode]:
+        """The nodes of the network, in order; a composite is one of them. None of them where there is no network."""
+        if self.spec is None:
+            return []
+        tables = [_table(layer) or {} for layer in self.spec.network["layers"]]
+        names = automatic_names(tables) if self.spec.nodes is None else self.spec.nodes
+        made = []
+        for position, (table, (name, *activation)) in enumerate(zip(tables, names, strict=True)):
+            made.append(StoredNode(name, table, position, False))
+            if activation:
+                made.append(StoredNode(activation[0], _activation(table) or {}, position, True))
+        return made
+
+
+def _table(value: Any) -> dict[str, Any] | None:
+    """A component as a table; None for what is none."""
+    if type(value) is str:
+        return {"type": value}
+    return value if type(value) is dict and type(value.get("type")) is str else None
+
+
+def _activation(layer: Any) -> dict[str, Any] | None:
+    """The option `activation` of a node as a table; None where it has none."""
+    return _table(layer.get("activation")) if type(layer) is dict else None
+
+
+def automatic_names(
+    tables: Sequence[dict[str, Any]], with_activation: Collection[int] | None = None
+) -> list[list[str]]:
+    """The names that a network gives its nodes, for a header that does not have them: as modnet.engine.graph.
+
+    Args:
+        with_activation: the positions of those whose `activation` is a node of its own; by default all that have one.
+            Whether it is one, or a field of the layer itself, is known to the layer's class alone.
+    """
+    chosen = {table["name"] for table in tables if type(table.get("name")) is str}
+    counts: dict[str, int] = {}
+
+    def automatic(kind: str) -> str:
+        while True:
+            counts[kind] = counts.get(kind, 0) + 1
+            if (name := f"{kind}_{counts[kind]}") not in chosen:
+                return name
+
+    made = []
+    for position, table in enumerate(tables):
+        name = table.get("name")
+        names = [name if type(name) is str else automatic(table["type"])]
+        activation = _activation(table)
+        if activation is not None and (with_activation is None or position in with_activation):
+            names.append(automatic(activation["type"]))
+        made.append(names)
+    return made

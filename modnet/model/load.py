@@ -1,0 +1,197 @@
+"""From a model file to a network."""
+
+from __future__ import annotations
+
+from collections.abc import Container, Iterable, Mapping
+from os import PathLike
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+
+from modnet.engine.built import Layout
+from modnet.engine.card import ModelCard
+from modnet.engine.graph import Graph, build_graph
+from modnet.engine.network import Network
+from modnet.errors import DataError, MalformedFile, NotAModelFile, ParameterMismatch, ShapeError, SpecError
+from modnet.kinds.component import Component
+from modnet.memory import require
+from modnet.model.container import NETWORK_GROUPS, Fault, Segment
+from modnet.model.figures import unpacked
+from modnet.model.header import CARD_KEYS, Header
+from modnet.model.reader import File, HeaderOnly, map_whole, mapped_group, opened, read_group, structure
+from modnet.model.stored import StoredComponentReader, UnreadTraining, most_nodes, read_spec
+from modnet.plugins.registry import Registry, default_registry
+from modnet.specs.model import NetworkSpec, Spec
+from modnet.words import itemised
+
+
+def load(
+    path: str | PathLike[str], *, mmap: bool = False, verify: bool | None = None, registry: Registry | None = None
+) -> Network:
+    """A network from a model file; no spec file is needed.
+
+    A file that is no model file is offered to the installed plugins (hook `modnet_import`).
+
+    Args:
+        mmap: map the file instead of reading it: the parameters then cannot be changed, and the file must not be
+            changed while the network is in use.
+        verify: compare the arrays with their digests. By default this is done unless the file is mapped, as that would
+            read all of it. Without it a damaged array goes unnoticed; the header is compared in any case.
+        registry: where components are looked up.
+
+    Raises:
+        ModelFileError: the file is damaged or is no model file.
+        NotInstalled: a plugin is missing; the message has the distribution, the version and the command.
+        BrokenPlugin: a plugin is installed but cannot be imported; its own error is the cause.
+        OSError: the file cannot be read.
+    """
+    registry = registry or default_registry()
+    try:
+        with opened(path) as file:
+            network, reader = _loaded(file, registry, mmap, not mmap if verify is None else verify)
+    except NotAModelFile:
+        imported = registry.hooks.hook.modnet_import(path=Path(path).expanduser())
+        if imported is None:
+            raise
+        return cast(Network, imported)
+    reader.warn_of_older(stacklevel=2)
+    return network
+
+
+def _loaded(file: File, registry: Registry, mmap: bool, verify: bool) -> tuple[Network, StoredComponentReader]:
+    """The network of a file. Nothing else that the file holds, such as an optimizer's slots, is read."""
+    found = structure(file)
+    header = Header.parse(found.header)
+    reader, spec, graph = checked_network(file.path, header, found, registry)
+    network = Network(_card(file, header, found, reader, spec, graph, verify), graph)
+    if not mmap:
+        require(
+            network.layout.nbytes(network.dtype), "the network with all its arrays", "mmap=True leaves them in the file"
+        )
+    _fill(network, file, found, mmap, verify)
+    return network, reader
+
+
+def checked_network(
+    path: str | PathLike[str],
+    header: Header,
+    found: HeaderOnly,
+    registry: Registry,
+    known: Iterable[Component] = (),
+) -> tuple[StoredComponentReader, NetworkSpec, Graph]:
+    """What a file says of its network, checked without making it, and what has read that.
+
+    Args:
+        known: as for `read_spec`.
+
+    Raises:
+        ModelFileError, Fault: it is malformed, or its arrays are not those of the network.
+        NotInstalled, BrokenPlugin: a component cannot be had.
+    """
+    reader, spec = read_spec(path, header, found.size, registry, known)
+    try:
+        graph = build_graph(spec, most_nodes(found.size), stored=True)
+    except SpecError as error:
+        raise MalformedFile(path, "\n".join(itemised(map(str, error.problems))), "header.spec") from None
+    names = header.require_spec().nodes
+    if names is not None and names != graph.names:
+        raise Fault("the names of the nodes do not match header.spec.network", "header.spec.nodes")
+    groups = found.groups
+    _leave_out(graph, {name for segment in groups.get("state", ()) for name in segment.names})
+    _check_arrays(path, Layout.of(graph), np.dtype(spec.dtype), groups)
+    return reader, spec, graph
+
+
+def _card(
+    file: File,
+    header: Header,
+    found: HeaderOnly,
+    reader: StoredComponentReader,
+    spec: NetworkSpec,
+    graph: Graph,
+    verify: bool,
+) -> ModelCard:
+    training = header.require_spec().training
+    known = {key: getattr(header, key) for key in CARD_KEYS}
+    return ModelCard(
+        Spec(network=spec),
+        schema=read_schema(file.path, header, graph),
+        stored_training=None if training is None else UnreadTraining(training, reader),
+        **{**known, **unpacked(file, header, found, verify)},
+    )
+
+
+def read_schema(path: str | PathLike[str], header: Header, graph: Graph) -> Any:
+    """The schema of the table that a network was trained on, checked against its shapes; None if there was none."""
+    if header.schema is None:
+        return None
+    from modnet.data.schema import DataSchema  # most models have none, and pay nothing for it
+
+    try:
+        schema = DataSchema.from_plain(header.schema)
+        schema.check_shapes(graph.inputs, {name: graph.shape(slot) for name, slot in graph.outputs.items()})
+    except (DataError, ShapeError) as error:
+        raise MalformedFile(path, str(error), "header.schema") from None
+    return schema
+
+
+def _fill(network: Network, file: File, found: HeaderOnly, mmap: bool, verify: bool) -> None:
+    """Reads the arrays of a network, or lets it use those in the file."""
+    mapped = map_whole(file) if mmap else None
+    groups = found.groups
+    for name, array in zip(NETWORK_GROUPS, (network.parameters, network.state), strict=True):
+        segments = groups.get(name)
+        if segments is None:
+            continue
+        if mapped is None:
+            read_group(file, segments, array.flat, verify)
+        else:
+            group = mapped_group(file, mapped, segments, verify)
+            flats = [flat.astype(array.dtype, copy=False) for flat in group.flats]
+            for flat in flats:
+                flat.flags.writeable = False
+            array.adopt(*flats)
+
+
+def _leave_out(graph: Graph, stored: Container[str]) -> None:
+    """Takes from the nodes what a file from before does not have, and they can do without."""
+    for node in graph.nodes:
+        if any(state.optional for state in node.state.values()):
+            owner = graph.owner(node)
+            node.state = {
+                name: state
+                for name, state in node.state.items()
+                if not state.optional or f"{owner.name}.{name}" in stored
+            }
+
+
+def _check_arrays(
+    path: str | PathLike[str], layout: Layout, dtype: np.dtype[Any], groups: Mapping[str, tuple[Segment, ...]]
+) -> None:
+    """Checks, before anything is allocated, that a file has the arrays of the network: names, order, shapes, dtype."""
+    for name, shapes in zip(NETWORK_GROUPS, (layout.parameters, layout.state), strict=True):
+        segments = groups.get(name, ())
+        stored = segments[0].dtype if segments else dtype
+        # float16 is a way to store numbers, and becomes the network's dtype in memory.
+        kept = dtype if stored == np.float16 else stored
+        found = {
+            key: (shape, kept) for segment in segments for key, shape in zip(segment.names, segment.shapes, strict=True)
+        }
+        expected = {key: (shape, dtype) for key, shape in shapes.items()}
+        if list(found.items()) == list(expected.items()):
+            continue
+        missing = [key for key in expected if key not in found]
+        unexpected = [key for key in found if key not in expected]
+        mismatched = {
+            key: (_described(found[key]), _described(expected[key]))
+            for key in expected
+            if key in found and found[key] != expected[key]
+        }
+        if not (missing or unexpected or mismatched):
+            raise MalformedFile(path, "the arrays are not in the order of the network", name)
+        raise ParameterMismatch(path, missing, unexpected, mismatched)
+
+
+def _described(shape_and_dtype: tuple[tuple[int, ...], np.dtype[Any]]) -> str:
+    return f"{shape_and_dtype[0]} {shape_and_dtype[1]}"

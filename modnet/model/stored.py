@@ -1,0 +1,229 @@
+"""Components, spec and training as a model file stores them, read as components of today understand them."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterable, Mapping
+from os import PathLike
+from typing import Any, TypeVar, cast
+
+import modnet
+from modnet.configuration.fields import Configuration
+from modnet.configuration.reading import INVALID, Reading
+from modnet.errors import BrokenPlugin, MalformedFile, NotInstalled, PluginError, UnknownType
+from modnet.kinds import KINDS
+from modnet.kinds.component import Component
+from modnet.model.header import Header
+from modnet.model.needs import Origins, by_component
+from modnet.plugins.builtin import CORE
+from modnet.plugins.distributions import is_older, normalized
+from modnet.plugins.registry import Entry, Registry
+from modnet.specs.components import Choice, ComponentReader
+from modnet.specs.model import NetworkSpec, TrainingSpec
+from modnet.words import itemised, show
+
+C = TypeVar("C", bound=Configuration)
+
+NODE_LIMIT, BYTES_FOR_A_NODE = 10_000, 256
+"""How many nodes the network of any file may have, as one line of its spec can ask for any number, and how many bytes
+of the file justify a further one.
+"""
+
+COMPONENTS_FOR_A_NODE = 4
+"""How many components the spec of a file may name for each node that it may have: a layer and its options."""
+
+
+def most_nodes(size: int) -> int:
+    """How many nodes the network of a file of so many bytes may have."""
+    return NODE_LIMIT + size // BYTES_FOR_A_NODE
+
+
+def read_spec(
+    path: str | PathLike[str], header: Header, size: int, registry: Registry, known: Iterable[Component] = ()
+) -> tuple[StoredComponentReader, NetworkSpec]:
+    """The network's spec as components of today understand it, and the reader for further components of the file.
+
+    Args:
+        size: of the file, in bytes.
+        known: components whose classes stand for those that no distribution offers.
+
+    Raises:
+        ModelFileError: the file needs a newer modnet, or its spec is malformed.
+        NotInstalled, BrokenPlugin: a component cannot be had.
+        Fault: there is no network in it.
+    """
+    header.require_features(path)
+    stored = header.require_spec()
+    local = {(component.kind, component.type): type(component) for component in known}
+    most = COMPONENTS_FOR_A_NODE * most_nodes(size)
+    reader = StoredComponentReader(registry, path, by_component(header.needs), most, local)
+    return reader, reader.configuration(NetworkSpec, stored.network, "network")
+
+
+class StoredComponentReader(ComponentReader):
+    """Reads components from a model file: from the distribution that the file names and no other.
+
+    Args:
+        registry: where they are looked up.
+        path: the file.
+        needs: what the file says of the origin of each.
+        most: how many components may be read.
+        local: (kind, type) -> a class of the program, for those that no distribution offers.
+    """
+
+    old_names = True
+
+    def __init__(
+        self,
+        registry: Registry,
+        path: str | PathLike[str],
+        needs: Origins,
+        most: int,
+        local: Mapping[tuple[str, str], type[Component]],
+    ) -> None:
+        super().__init__(registry)
+        self.path = path
+        self.needs = needs
+        self.most = most
+        self.local = local
+        self._count = 0
+        self._found: dict[tuple[str, str], Choice] = {}  # most components occur several times
+        self._older: dict[tuple[str, str], str] = {}
+
+    def configuration(self, cls: type[C], plain: Any, where: str) -> C:
+        """A part of the file's spec.
+
+        Raises:
+            MalformedFile: with all that is wrong in it.
+            NotInstalled, BrokenPlugin: a component cannot be had.
+        """
+        reading = Reading(self)
+        made = cls.from_table(plain, (where,), reading)
+        if made is INVALID:
+            lines = [*itemised(map(str, reading.problems)), *self.other_releases()]
+            raise MalformedFile(self.path, "\n".join(lines), "header.spec")
+        return cast(C, made)
+
+    def warn_of_older(self, stacklevel: int) -> None:
+        """Warns, once, of distributions that are older than those that the file was made with."""
+        for (distribution, version), installed in self._older.items():
+            warnings.warn(
+                f"{self.path} was made with {distribution} {version}, and {installed}, which is older, is installed; "
+                f"what it computes may differ:  pip install '{distribution}>={version}'",
+                stacklevel=stacklevel + 1,
+            )
+        self._older.clear()
+
+    def find(self, kind: type[Component], name: str) -> Choice:
+        self._count += 1
+        if self._count > self.most:
+            raise MalformedFile(
+                self.path, f"there are more than {self.most:,} components, which is the limit", "header.spec"
+            )
+        found = self._found.get((kind.kind, name))
+        if found is None:
+            found = self._found[kind.kind, name] = self._find(kind, name)
+        return found
+
+    def _find(self, kind: type[Component], name: str) -> Choice:
+        allowed = ("layer", "activation") if kind.kind == "layer" else (kind.kind,)
+        kinds = [key for key in allowed if (key, name) in self.needs]
+        if not kinds:
+            raise UnknownType(f"{kind.kind} {show(name)} is not listed in the file's needs")
+        distribution, version, _ = self.needs[kinds[0], name]
+        if not distribution and (kinds[0], name) in self.local:
+            return Choice(self.local[kinds[0], name])
+        entry = self._entry(kinds[0], name, distribution, version)
+        found = entry.load()
+        if (found.kind, found.type) != (kinds[0], name):  # an activation listed as a layer, or a name with an @
+            raise UnknownType(f"{found.kind} {show(found.type)} is not listed in the file's needs")
+        installed = entry.origin.version or modnet.__version__  # the core's entries do not say it
+        if distribution and is_older(installed, version):
+            self._older[distribution, version] = installed
+        is_another = bool(distribution) and self.registry.is_taken(KINDS[kinds[0]], name)
+        is_another = is_another and normalized(distribution) != CORE
+        return Choice(found, f"{name}@{distribution}" if is_another else "")
+
+    def _entry(self, kind: str, name: str, distribution: str, version: str) -> Entry:
+        """Where a component that the file needs is installed. Raises NotInstalled."""
+        try:
+            return self.registry.entry(KINDS[kind], f"{name}@{distribution}" if distribution else name)
+        except NotInstalled:
+            what = f"{kind} {show(name)}"
+            command = f"pip install {distribution}=={version}" if version else f"pip install {distribution}"
+            message = f"this model needs {what} of {distribution} {version}, which is not installed:  {command}"
+            raise NotInstalled(message, distribution, version) from None
+        except UnknownType:
+            raise _not_offered(f"{kind} {show(name)}", distribution, version) from None
+
+    def other_releases(self) -> list[str]:
+        """A line for each distribution that is installed in another release than the one that wrote the file."""
+        lines = {}
+        for (kind, name), (distribution, release, _) in self.needs.items():
+            if kind not in KINDS or not distribution or normalized(distribution) == CORE:
+                continue
+            try:
+                installed = self.registry.entry(KINDS[kind], f"{name}@{distribution}").origin.version
+            except PluginError:
+                continue
+            if installed != release:
+                message = f"written with {distribution} {release}, and {installed} is installed"
+                lines[distribution] = f"{message}:  pip install {distribution}=={release}"
+        return list(lines.values())
+
+    def upgraded(self, cls: type[Component], table: dict[str, Any]) -> dict[str, Any]:
+        distribution, release, version = self.needs[cls.kind, cls.type]
+        if version == cls.version:
+            return table
+        what = f"{cls.kind} {show(cls.type)}"
+        if version > cls.version:
+            raise _too_new(what, cls.version, version, distribution, release)
+        try:
+            return cls.upgrade(table, version)
+        except Exception as error:
+            message = f"{what} cannot be upgraded from version {version} to {cls.version}"
+            raise BrokenPlugin(f"{message}: {type(error).__name__}: {error}") from error
+
+
+def _not_offered(what: str, distribution: str, version: str) -> NotInstalled:
+    """The error for a component that nothing which is installed has."""
+    if not distribution:
+        return NotInstalled(
+            f"this model needs {what}, which the program that saved it had defined itself; register it first "
+            "(modnet.default_registry().register, or --plugin FILE)",
+            "",
+        )
+    if normalized(distribution) == CORE:
+        message = f"this model needs {what} of {CORE} {version}; this is {CORE} {modnet.__version__}"
+    else:
+        message = f"this model needs {what} of {distribution} {version}; the version that is installed has none"
+    return NotInstalled(f"{message}:  pip install {distribution}=={version}", distribution, version)
+
+
+def _too_new(what: str, ours: int, theirs: int, distribution: str, release: str) -> NotInstalled:
+    """The error for a component that is installed in an older version than the file needs."""
+    if not distribution:
+        return NotInstalled(
+            f"this model needs version {theirs} of {what}, which the program that saved it had defined itself; the "
+            f"one that is registered is version {ours}",
+            "",
+        )
+    return NotInstalled(
+        f"this model needs version {theirs} of {what}, which {distribution} {release} has; the one that is installed "
+        f"is version {ours}:  pip install '{distribution}>={release}'",
+        distribution,
+        release,
+    )
+
+
+class UnreadTraining:
+    """The training of a model file as it stands there."""
+
+    def __init__(self, plain: dict[str, Any], reader: StoredComponentReader) -> None:
+        self.plain = plain
+        self.reader = reader
+
+    def read(self) -> TrainingSpec:
+        training = self.reader.configuration(TrainingSpec, self.plain, "training")
+        self.reader.warn_of_older(stacklevel=3)
+        return training
