@@ -591,8 +591,22 @@ def with_classes(shape: Shape) -> Shape:
     return shape
 
 
+def padded_steps(context: Context, x: Array) -> Array | None:
+    """Which numbers are those of padded steps, where the last axis is one of steps, (batch, time); else None."""
+    mask = context.masks[0]
+    return ~mask if mask is not None and x.ndim == 2 and mask.shape == x.shape else None
+
+
+def lowest(x: Array) -> Any:
+    """A number far below any other, and so large that differences from it are still finite."""
+    return x.dtype.type(np.finfo(x.dtype).min / 4)
+
+
 class Softmax(Activation, type="softmax"):
-    """y = exp(x) / sum(exp(x)) over the last axis. Its backward pass uses the full Jacobian, y * (g - sum(g * y))."""
+    """y = exp(x) / sum(exp(x)) over the last axis. Its backward pass uses the full Jacobian, y * (g - sum(g * y)).
+
+    Over the steps of sequences, (time,), padded steps have 0, and the others sum to 1 without them.
+    """
 
     elementwise = False
     needs_input = False
@@ -606,7 +620,13 @@ class Softmax(Activation, type="softmax"):
         return self._softmax(x, out, np.empty)
 
     def forward(self, context: Context, x: Array) -> Array:
-        y = self._softmax(x, x if context.may_overwrite_input else context.buffer(x.shape), context.buffer)
+        padded = padded_steps(context, x)
+        out = x if context.may_overwrite_input else context.buffer(x.shape)
+        if padded is not None:
+            x = np.where(padded, lowest(x), x)
+        y = self._softmax(x, out, context.buffer)
+        if padded is not None:
+            y[padded] = 0  # also of a sequence that has no step at all
         context.save(None, y)
         return y
 
@@ -636,7 +656,10 @@ class Softmax(Activation, type="softmax"):
 
 
 class LogSoftmax(Activation, type="log_softmax"):
-    """y = x - log(sum(exp(x))) over the last axis."""
+    """y = x - log(sum(exp(x))) over the last axis.
+
+    Over the steps of sequences, (time,), padded steps are left out of the sum, and get nearly the lowest number.
+    """
 
     elementwise = False
     needs_input = False
@@ -653,8 +676,15 @@ class LogSoftmax(Activation, type="log_softmax"):
         out -= np.log(exponentials.sum(axis=-1, keepdims=True))
         return out
 
+    def forward(self, context: Context, x: Array) -> Array:
+        padded = padded_steps(context, x)
+        return cast(Array, super().forward(context, x if padded is None else np.where(padded, lowest(x), x)))
+
     def backward(self, context: Context, gradient: Array) -> Array:
         _, y = context.saved
+        padded = padded_steps(context, y)
+        if padded is not None:
+            gradient[padded] = 0
         total = gradient.sum(axis=-1, keepdims=True)
         softmax = np.exp(y, out=context.buffer(y.shape))
         np.multiply(softmax, total, out=softmax)

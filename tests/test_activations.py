@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 
+import modnet
 from modnet import activations
 from modnet.activations import (
     ELU,
@@ -236,3 +237,41 @@ def test_a_single_unit_is_a_constant_where_the_class_says_that_it_normalizes(act
     context = layer_context(activation, (1,), seed=0)
     constant = np.ptp(activation.forward(context, np.array([[-2.0], [0.5], [3.0]]))) == 0
     assert constant == activation.normalizes
+
+
+@pytest.mark.parametrize("activation", [Softmax(), LogSoftmax()])
+def test_padded_steps_take_no_part_in_a_softmax_over_steps(activation):
+    rng = np.random.default_rng(0)
+    lengths = np.array([5, 3, 1, 0])
+    context = modnet.Context(np.float64)
+    context.masks = (np.arange(5) < lengths[:, None],)
+    x, gradient = rng.standard_normal((4, 5)), rng.standard_normal((4, 5))
+    y = activation.forward(context, x.copy()).copy()
+    slope = activation.backward(context, gradient.copy())
+    probabilities = y if isinstance(activation, Softmax) else np.exp(y)
+    for row, length in enumerate(lengths):
+        assert not probabilities[row, length:].any() or not length
+        assert not slope[row, length:].any()
+        if length:
+            alone = modnet.Context(np.float64)
+            np.testing.assert_allclose(y[row, :length], activation.forward(alone, x[row : row + 1, :length])[0])
+            expected = activation.backward(alone, gradient[row : row + 1, :length].copy())[0]
+            np.testing.assert_allclose(slope[row, :length], expected, atol=1e-15)
+
+
+def test_attention_over_padded_steps_is_the_same_with_more_padding():
+    layers = [
+        {"type": "embedding", "vocabulary_size": 6, "embedding_size": 3, "padding": 0},
+        {"type": "linear", "out_features": 1},
+        {"type": "reshape", "shape": [-1]},
+        "softmax",
+    ]
+    found = []
+    for steps in (4, 7):
+        network = modnet.build({"network": {"input": [steps], "dtype": "float64", "layers": layers}})
+        ids = np.zeros((2, steps), int)
+        ids[0, :3], ids[1, :4] = [1, 2, 3], [5, 4, 3, 2]
+        found.append(network.forward(ids))
+    np.testing.assert_allclose(found[1][:, :4], found[0], rtol=1e-12)
+    assert not found[1][:, 4:].any()
+    np.testing.assert_allclose(found[1].sum(axis=1), 1)

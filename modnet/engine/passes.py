@@ -5,20 +5,19 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from modnet.arrays import Array, Shape, beyond_error, common_mask
 from modnet.engine.built import BuiltGraph
+from modnet.engine.cost import Cost, cost_of
 from modnet.engine.graph import GraphNode
 from modnet.engine.parameters import FlatArray
-from modnet.errors import BrokenPlugin, DataError, ShapeError, TooLarge
+from modnet.errors import BrokenPlugin, DataError, ShapeError
 from modnet.kinds.activation import Activation
 from modnet.kinds.context import Context, Shared
 from modnet.kinds.schedule import Progress
-from modnet.memory import limit, require
 from modnet.words import show
 
 if TYPE_CHECKING:
@@ -36,42 +35,8 @@ MOST_COSTS = 256
 """For so many shapes of samples a pass remembers what they take."""
 
 
-WORK_LIMIT, WORK_OF_A_NUMBER = 10**14, 100
-"""What one sample may cost: multiply-adds, and numbers that a node gives, each of which is written to memory and read
-from there and so takes the time of many. That is a quarter of an hour on a fast processor; a few bytes of a file (an
-image that is enlarged in every node) can ask for years.
-"""
-
-
 IDLE_BYTES, SMALL_PASS = 64 << 20, 1 << 20
 """What the passes of predictions may hold together while nobody uses them, and what a pass holds that always stays."""
-
-
-@dataclass(frozen=True)
-class Cost:
-    """What it takes at least to send samples of one shape through a network.
-
-    Attributes:
-        row: bytes for each sample: the inputs and the output of the node that has the most.
-        once: bytes beside that, however many samples there are.
-        work: multiply-adds for a sample, and WORK_OF_A_NUMBER for each number that a node gives.
-        label: of the node that needs the most memory.
-    """
-
-    row: int
-    once: int
-    work: int
-    label: str
-
-    def rows_that_fit(self, most: int) -> int:
-        """So many samples, or as many as there is memory for; 1 at least."""
-        available = limit()
-        return most if available is None else max(1, min(most, (available - self.once) // max(self.row, 1)))
-
-    def require(self, rows: int) -> None:
-        """Raises TooLarge where so many samples at a time need more memory than there is."""
-        hint = "a smaller batch_size needs less" if rows > 1 else ""
-        require(rows * self.row + self.once, f"{self.label} for {rows} sample{'s' * (rows != 1)}", hint)
 
 
 _Call = tuple[int, Any, Any, Context, tuple[int, ...]]
@@ -259,36 +224,10 @@ class Pass:
         if found is None:
             if len(self._costs) >= MOST_COSTS:
                 self._costs.clear()
-            found = self._cost(shapes)
-            if found.work > WORK_LIMIT:
-                count = f"{found.work:.2g}" if found.work < 10**300 else "10^300"
-                raise TooLarge(f"one sample takes {count} multiply-adds, and {WORK_LIMIT:.0e} is the limit")
-            self._costs[shapes] = found
+            found = self._costs[shapes] = cost_of(self._nodes, shapes, self.network.dtype.itemsize)
             if not any(None in shape for shape in self.network.inputs.values()):
                 self.only_cost = found
         return found
-
-    def _cost(self, inputs: tuple[Shape, ...]) -> Cost:
-        shapes: dict[int, Shape] = dict(enumerate(inputs))
-        most = (0, 0, "the input")
-        work = 0
-        itemsize = self.network.dtype.itemsize
-        for node in self._nodes:
-            given = [shapes[source] for source in node.inputs if source in shapes]
-            if len(given) < len(node.inputs):
-                continue
-            layer, made = node.layer, node.shapes
-            if any(None in known for known in node.input_shapes):
-                try:
-                    made = layer.output_shapes(*given)
-                except ShapeError:  # such as a sequence that is too short; the layer itself says more of it
-                    continue
-            shapes.update(zip(node.slots, made, strict=True))
-            numbers = sum(map(_numbers, made))
-            row = (numbers + sum(_numbers(shapes[source]) for source in set(node.inputs))) * itemsize
-            most = max(most, (row, layer.scratch_size(*given) * itemsize, node.label()), key=lambda item: sum(item[:2]))
-            work += layer.multiply_adds(*given) + WORK_OF_A_NUMBER * numbers
-        return Cost(*most[:2], work, most[2])
 
     def forward(self, inputs: Sequence[Array]) -> list[Array]:
         """The values of the wanted slots; they are valid until the next call.
@@ -320,8 +259,7 @@ class Pass:
             message = f"{node.label()}: {error.message}; it was given {given}, the batch first"
             raise ShapeError(message, error.hint) from error
         except Exception as error:
-            if not self._seen:
-                self._check_arrays(error)  # a node may have stumbled over what another one gave
+            self._check_arrays(error)  # a node may have stumbled over what another one gave
             raise
         for context in self._raw:
             context.raw = (None,) * len(context.raw)  # the caller's arrays may be large, and are not ours to keep
@@ -500,10 +438,6 @@ class Passes:
             if held and used.held > SMALL_PASS and sum(held) + used.held > IDLE_BYTES:
                 return
         self._idle.append(used)
-
-
-def _numbers(shape: Shape) -> int:
-    return math.prod(axis or 1 for axis in shape)
 
 
 def has_nan(values: list[Array]) -> bool:

@@ -255,9 +255,7 @@ class Registry:
         """Where a component class comes from: one that this registry has loaded, or any other, which is local."""
         key = (cls.kind, cls.type)
         value = f"{cls.__module__}:{cls.__qualname__}"
-        ours = self._builtin.get(key) if cls.__module__.startswith("modnet.") else None
-        # Loaded and compared: the table may name another module than the one that defines the class.
-        if ours is not None and ours.load() is cls:
+        if key in self._builtin and self._builtin[key].origin.value == value:
             return Origin(*key, CORE, sys.modules["modnet"].__version__, value)
         candidates = [self._registered[key]] if key in self._registered else []
         candidates += self.installed.get(key, []) if cls.__module__.partition(".")[0] != "modnet" else []

@@ -8,7 +8,7 @@ at every start.
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # written by docs/generate.py
     from modnet.testing.contract import ContractError as ContractError
     from modnet.testing.contract import Report as Report
     from modnet.testing.contract import check_component as check_component

@@ -308,3 +308,32 @@ def test_a_message_about_many_inputs_names_the_first():
     (text, *_) = problems([linear(3), {"type": "add", "inputs": ["input", "linear_1"] * 500}])
     assert text.endswith("and 980 more inputs")
     assert len(text) < 2000
+
+
+# A node's learning rate
+
+
+def test_a_factor_of_the_learning_rate_reaches_the_nodes_within():
+    inner = [linear(4, learning_rate=0.5), linear(4)]
+    built = graph([{"type": "residual", "learning_rate": 0.1, "layers": inner}, linear(4), linear(4, learning_rate=2)])
+    rates = [node.learning_rate for node in built.nodes if node.layer.type == "linear"]
+    assert rates == [0.5, 0.1, 1.0, 2.0]
+
+
+@pytest.mark.parametrize(
+    ("layer", "message"),
+    [
+        ({"type": "relu", "learning_rate": 0.1}, "relu has no parameters that are trained"),
+        (linear(4, learning_rate=0.1, trainable=False), "linear has no parameters that are trained"),
+        (
+            {"type": "repeat", "count": 2, "learning_rate": 0.1, "layers": ["relu"]},
+            "no node in it has parameters that are",
+        ),
+        (linear(4, shares="first", learning_rate=0.1), "learns at the rate of the node whose parameters it uses"),
+        (linear(4, learning_rate=0), "learning_rate"),
+    ],
+)
+def test_a_factor_that_would_act_on_nothing_is_refused(layer, message):
+    layers = [linear(4, name="first"), layer]
+    with pytest.raises(modnet.SpecError, match=message):
+        graph(layers)

@@ -623,7 +623,7 @@ def test_what_cannot_be_had_in_pieces_is_said():
 def megabytes(monkeypatch):
     """A process that can have 100 MB."""
     monkeypatch.setattr("modnet.memory.limit", lambda: 100 * 10**6)
-    monkeypatch.setattr("modnet.engine.passes.limit", lambda: 100 * 10**6)
+    monkeypatch.setattr("modnet.engine.cost.limit", lambda: 100 * 10**6)
 
 
 def widening(rounds, times=2):
@@ -681,7 +681,7 @@ def test_a_variable_axis_counts_as_long_as_it_is(megabytes):
 
 
 def test_work_without_an_end_is_refused(monkeypatch):
-    monkeypatch.setattr("modnet.engine.passes.WORK_LIMIT", 10_000)
+    monkeypatch.setattr("modnet.engine.cost.WORK_LIMIT", 10_000)
     build([linear(9)], (1000,)).predict(np.ones((2, 1000)))
     message = r"one sample takes 1\.1e\+04 multiply-adds, and 1e\+04 is the limit"
     with pytest.raises(modnet.TooLarge, match=message):
@@ -859,3 +859,55 @@ def test_inputs_are_looked_at_once(monkeypatch):
     monkeypatch.setattr(type(network.graph), "nodes", property(lambda graph: looks.append(1) or nodes), raising=False)
     assert network.input_dtypes() == [network.dtype] * 300
     assert len(looks) == 1
+
+
+# What layers add to the loss
+
+
+class Costly(modnet.Layer, type="costly"):
+    def output_shape(self, *input_shapes):
+        return input_shapes[0]
+
+    def forward(self, context, x):
+        context.penalize(float(x.sum()))
+        return x
+
+    def backward(self, context, gradient):
+        return gradient + 1
+
+
+def test_a_pass_sums_what_its_layers_add_to_the_loss():
+    network = build([Costly(), linear(2, name="a"), Costly()])
+    run = Pass(network, list(network.graph.outputs.values()), training=True, gradients=network.parameters.like())
+    x = np.ones((3, 4))
+    assert run.penalty == 0
+    for _ in range(2):
+        (y,) = run.forward([x])
+        assert run.penalty == pytest.approx(12 + y.sum())
+    elsewhere = Pass(network, [1])
+    elsewhere.forward([x])
+    assert elsewhere.penalty == 12
+
+
+def test_parameters_that_are_never_trained_lie_with_the_frozen_ones():
+    class Half(modnet.Layer, type="half"):
+        def output_shape(self, *input_shapes):
+            return input_shapes[0]
+
+        def parameters(self, *input_shapes):
+            zeros = modnet.default_registry().find(modnet.Initializer, "zeros")()
+            return {"fixed": modnet.Parameter((2,), zeros, trainable=False), "free": modnet.Parameter((3,), zeros)}
+
+    network = build([Half(), linear(2)])
+    assert list(network.parameters) == ["half_1.free", "linear_1.weight", "linear_1.bias", "half_1.fixed"]
+    assert network.trainable_size == 3 + 10
+    summary = network.summary()
+    assert summary.rows[0].frozen == 2
+    assert "5 (2 frozen)" in str(summary)
+
+    class Fixed(Half, type="fixed"):
+        def parameters(self, *input_shapes):
+            return {"fixed": super().parameters(*input_shapes)["fixed"]}
+
+    with pytest.raises(modnet.SpecError, match="fixed has no weights on which l2 could act"):
+        build([modnet.Node(Fixed(), l2=0.1)])

@@ -7,6 +7,7 @@ import pytest
 
 from modnet import Context
 from modnet.arrays import PIECE, common_mask, sum_rows
+from modnet.kinds.schedule import Progress
 
 
 def one_pass(context: Context, batch: int) -> list[np.ndarray]:
@@ -81,3 +82,73 @@ def test_masks_of_one_length_agree_and_others_have_no_say():
     assert common_mask((first, longer, None)) is first
     np.testing.assert_array_equal(common_mask((first, None, second)), [[False, True, False]])
     np.testing.assert_array_equal(first, [[True, True, False]])
+
+
+# A layer within a layer
+
+
+def test_a_child_has_what_its_name_is_before():
+    params = {"a.weight": np.ones(2), "b.weight": np.zeros(3), "a.inner.weight": np.ones(1), "abc": np.ones(4)}
+    context = Context(
+        np.float32, params, {name: array.copy() for name, array in params.items()}, {"a.mean": np.ones(1)}
+    )
+    child = context.child("a")
+    assert context.child("a") is child
+    assert list(child.params) == ["weight", "inner.weight"]
+    assert child.params["weight"] is params["a.weight"]
+    assert child.grads["weight"] is context.grads["a.weight"]
+    assert list(child.state) == ["mean"]
+    assert child.child("inner").params["weight"] is params["a.inner.weight"]
+    assert not context.child("nothing").params
+
+
+def test_a_child_shares_what_is_of_the_pass():
+    context = Context(np.float32, rng=np.random.default_rng(1), training=True, needs_input_gradient=False)
+    mask = np.ones((2, 3), bool)
+    context.masks, context.output_mask = (mask,), mask
+    child = context.child("a")
+    assert child.rng is context.rng
+    assert child.training
+    assert child.needs_input_gradient, "what it reads may come from another child with weights"
+    assert child.masks == (mask,)
+    child.masks = (None,)
+    child.output_mask = None
+    assert context.masks == (mask,)
+    assert context.output_mask is None
+    assert child.memory is None
+    context.memory = {}
+    child.memory["past"] = 3
+    assert context.memory == {"a": {"past": 3}}
+    context.memory = {}
+    assert child.memory == {}
+    child.penalize(1.5)
+    context.penalize(2)
+    assert context.penalty == child.penalty == 3.5
+    context.progress = Progress(1.0, 2, {})
+    assert child.progress is context.progress
+
+
+def test_children_have_buffers_of_their_own_each_the_same_again():
+    context = Context(np.float32)
+
+    def arrays():
+        context.begin()
+        context.child("a").begin()  # does not begin the buffers anew, which are the whole layer's
+        return [
+            context.buffer((2,)),
+            context.child("a").buffer((2,)),
+            context.child("b").buffer((2,)),
+            context.buffer((2,)),
+        ]
+
+    first, again = arrays(), arrays()
+    assert all(one is other for one, other in zip(first, again, strict=True))
+    assert len({array.ctypes.data for array in first}) == 4
+    assert context.nbytes == 4 * 8
+
+
+def test_what_children_have_saved_is_let_go():
+    context = Context(np.float32)
+    context.child("a").child("b").save(np.ones(3))
+    context.forget()
+    assert context.child("a").child("b").saved == ()

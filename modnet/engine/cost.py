@@ -1,0 +1,84 @@
+"""What it takes to send samples through a network: memory and work."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from modnet.arrays import Shape
+from modnet.engine.graph import GraphNode
+from modnet.errors import ShapeError, TooLarge
+from modnet.memory import limit, require
+
+WORK_LIMIT, WORK_OF_A_NUMBER = 10**14, 100
+"""What one sample may cost: multiply-adds, and numbers that a node gives, each of which is written to memory and read
+from there and so takes the time of many. That is a quarter of an hour on a fast processor; a few bytes of a file (an
+image that is enlarged in every node) can ask for years.
+"""
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What it takes at least to send samples of one shape through a network.
+
+    Attributes:
+        row: bytes for each sample: the inputs and the output of the node that has the most.
+        once: bytes beside that, however many samples there are.
+        work: multiply-adds for a sample, and WORK_OF_A_NUMBER for each number that a node gives.
+        label: of the node that needs the most memory.
+    """
+
+    row: int
+    once: int
+    work: int
+    label: str
+
+    def rows_that_fit(self, most: int) -> int:
+        """So many samples, or as many as there is memory for; 1 at least."""
+        available = limit()
+        return most if available is None else max(1, min(most, (available - self.once) // max(self.row, 1)))
+
+    def require(self, rows: int) -> None:
+        """Raises TooLarge where so many samples at a time need more memory than there is."""
+        hint = "a smaller batch_size needs less" if rows > 1 else ""
+        require(rows * self.row + self.once, f"{self.label} for {rows} sample{'s' * (rows != 1)}", hint)
+
+
+def cost_of(nodes: Iterable[GraphNode], inputs: Sequence[Shape], itemsize: int) -> Cost:
+    """What it takes to send samples through nodes.
+
+    Args:
+        nodes: in order.
+        inputs: the shapes of one sample of the network's inputs, with no variable axis.
+        itemsize: bytes of a number.
+
+    Raises:
+        TooLarge: more work than anybody waits for.
+    """
+    shapes: dict[int, Shape] = dict(enumerate(inputs))
+    most = (0, 0, "the input")
+    work = 0
+    for node in nodes:
+        given = [shapes[source] for source in node.inputs if source in shapes]
+        if len(given) < len(node.inputs):
+            continue
+        layer, made = node.layer, node.shapes
+        if any(None in known for known in node.input_shapes):
+            try:
+                made = layer.output_shapes(*given)
+            except ShapeError:  # such as a sequence that is too short; the layer itself says more of it
+                continue
+        shapes.update(zip(node.slots, made, strict=True))
+        numbers = sum(map(_numbers, made))
+        row = (numbers + sum(_numbers(shapes[source]) for source in set(node.inputs))) * itemsize
+        most = max(most, (row, layer.scratch_size(*given) * itemsize, node.label()), key=lambda item: sum(item[:2]))
+        work += layer.multiply_adds(*given) + WORK_OF_A_NUMBER * numbers
+    if work > WORK_LIMIT:
+        count = f"{work:.2g}" if work < 10**300 else "10^300"
+        raise TooLarge(f"one sample takes {count} multiply-adds, and {WORK_LIMIT:.0e} is the limit")
+    return Cost(*most[:2], work, most[2])
+
+
+def _numbers(shape: Shape) -> int:
+    return math.prod(axis or 1 for axis in shape)
