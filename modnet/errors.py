@@ -255,7 +255,7 @@ class ParameterMismatch(ModelFileError):
         differing = (
             f"{legible(name)}: found {found}, expected {expected}" for name, (found, expected) in mismatched.items()
         )
-        lines = ["the arrays of the file are not those of the network"]
+        lines = ["the arrays of the file do not match the network"]
         lines += itemised(map(legible, self.missing), "  missing: ")
         lines += itemised(map(legible, self.unexpected), "  unexpected: ")
         lines += itemised(differing, "  mismatched: ")

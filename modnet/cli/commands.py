@@ -74,6 +74,7 @@ PLUGIN = _pairs(
     "--plugin", "plugins", metavar="FILE", help="Run a Python file first, and know the components it defines."
 )
 SET = _pairs("--set", "settings", metavar="KEY=VALUE", help="Replace a value of the spec: --set training.epochs=3.")
+RATE = click.FloatRange(0.0, min_open=True)
 JSON = _option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
 
 _ROWS = (
@@ -140,6 +141,31 @@ _ROWS = (
         SET,
         _option("--resume", is_flag=True, help="Go on where an earlier run of this spec was stopped."),
         _option("--profile", "profiled", is_flag=True, help="Show at the end where the time of a step goes."),
+        JSON,
+    ),
+    Command(
+        "find-rate",
+        "Look for a learning rate.",
+        """
+        Train the network of SPEC for some steps with a learning rate that rises from step to step, and show the loss.
+
+        The rate to begin with is the one at which the loss falls most steeply. The schedule and the callbacks of the
+        spec take no part, and no model is written.
+
+        \b
+        Example:
+          modnet find-rate penguins.toml --steps 200
+
+        \b
+        JSON: {"spec", "suggested", "ended",
+               "rates": [...], "losses": [...], "smoothed": [...]}
+        """,
+        _argument("spec"),
+        PLUGIN,
+        SET,
+        _option("--lowest", type=RATE, default=1e-6, show_default=True, help="The rate of the first step."),
+        _option("--highest", type=RATE, default=10.0, show_default=True, help="The rate of the last step."),
+        _option("--steps", type=click.IntRange(10), default=100, show_default=True, help="How many steps."),
         JSON,
     ),
     Command(

@@ -193,14 +193,14 @@ def _not_offered(what: str, distribution: str, version: str) -> NotInstalled:
     """The error for a component that nothing which is installed has."""
     if not distribution:
         return NotInstalled(
-            f"this model needs {what}, which the program that saved it had defined itself; register it first "
+            f"this model needs {what}, which was defined by the program that saved it; register it first "
             "(modnet.default_registry().register, or --plugin FILE)",
             "",
         )
     if normalized(distribution) == CORE:
         message = f"this model needs {what} of {CORE} {version}; this is {CORE} {modnet.__version__}"
     else:
-        message = f"this model needs {what} of {distribution} {version}; the version that is installed has none"
+        message = f"this model needs {what} of {distribution} {version}; the installed version does not have it"
     return NotInstalled(f"{message}:  pip install {distribution}=={version}", distribution, version)
 
 
@@ -208,7 +208,7 @@ def _too_new(what: str, ours: int, theirs: int, distribution: str, release: str)
     """The error for a component that is installed in an older version than the file needs."""
     if not distribution:
         return NotInstalled(
-            f"this model needs version {theirs} of {what}, which the program that saved it had defined itself; the "
+            f"this model needs version {theirs} of {what}, which was defined by the program that saved it; the "
             f"one that is registered is version {ours}",
             "",
         )

@@ -84,14 +84,10 @@ class ComponentReader(Reader):
         asked = _asked(kind, value, path, reading)
         if isinstance(asked, Invalid):
             return INVALID, {}
-        try:
-            cls, chosen = self.find(kind, asked.name)
-        except UnknownType as error:
-            return reading.problem(asked.path, error.message, error.hint), {}
-        except AmbiguousType as error:
-            return reading.problem(asked.path, str(error)), {}
-        if not issubclass(cls, kind):
-            return reading.problem(asked.path, f"{show(asked.name)} is not a {kind.__name__}"), {}
+        choice = self._choice(kind, asked, reading)
+        if isinstance(choice, Invalid):
+            return INVALID, {}
+        cls, chosen = choice
         table = self.upgraded(cls, asked.table)
         own = [option for option in options if option not in cls.__fields__]
         with NamingFaults():
@@ -99,6 +95,17 @@ class ComponentReader(Reader):
         if chosen and isinstance(made, Component):
             remember_choice(made, chosen)
         return made, {option: table[option] for option in own if option in table}
+
+    def _choice(self, kind: type[Component], asked: _Asked, reading: Reading) -> Choice | Invalid:
+        try:
+            choice = self.find(kind, asked.name)
+        except UnknownType as error:
+            return reading.problem(asked.path, error.message, error.hint)
+        except AmbiguousType as error:
+            return reading.problem(asked.path, str(error))
+        if issubclass(choice.cls, kind):
+            return choice
+        return reading.problem(asked.path, f"{show(asked.name)} is not a {kind.__name__}")
 
 
 def _asked(kind: type[Component], value: Any, path: Path, reading: Reading) -> _Asked | Invalid:
