@@ -374,12 +374,8 @@ class Pass:
                 if slot not in flowing:
                     continue
                 result = backward(context, flowing.pop(slot))
-                if not context.needs_input_gradient:
-                    continue
-                if not self._gradients_seen:
-                    self._look_over(slot, result)
-                for source, gradient in zip(sources, _separate(result), strict=True):
-                    self._flow(flowing, source, gradient)
+                if context.needs_input_gradient:
+                    self._hand_on(flowing, slot, sources, result)
         except Exception as error:
             raise_fault(error, self._node(slot).label())
             raise
@@ -387,12 +383,15 @@ class Pass:
         for total, own in self._shared:
             total += own
 
-    def _look_over(self, slot: int, result: Any) -> None:
-        """Holds a node, in the first pass, to giving the gradients of its inputs."""
-        node = self._node(slot)
-        inputs = [self._values[source] if source in self._learning else None for source in node.inputs]
-        if fault := gradients_fault(result, inputs, self.network.dtype):
-            raise broken(node.label(), node.layer, fault)
+    def _hand_on(self, flowing: dict[int, Any], slot: int, sources: Sequence[int], result: Any) -> None:
+        """Hands the gradients of a node's inputs on; in the first pass it is held to giving them."""
+        if not self._gradients_seen:
+            node = self._node(slot)
+            inputs = [self._values[source] if source in self._learning else None for source in sources]
+            if fault := gradients_fault(result, inputs, self.network.dtype):
+                raise broken(node.label(), node.layer, fault)
+        for source, gradient in zip(sources, _separate(result), strict=True):
+            self._flow(flowing, source, gradient)
 
     def _gather(self, flowing: dict[int, Any], slots: range) -> None:
         """Puts the gradients of a layer's outputs together in its first slot; of what nobody reads they are zeros."""
