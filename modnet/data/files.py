@@ -259,7 +259,7 @@ def _read_header(file: IO[bytes], size: int) -> tuple[tuple[int, ...], bool, np.
         raise ValueError("a header without a shape that could be")
     expected = 8 + width + length + math.prod(shape) * dtype.itemsize
     if expected > size:
-        raise ValueError(f"truncated: found {size:,} bytes; its header speaks of more")
+        raise ValueError(f"truncated: found {size:,} bytes; its header declares more")
     return shape, fortran, dtype
 
 
