@@ -17,6 +17,7 @@ from modnet.model.header import Header
 from modnet.model.needs import Origins, by_component
 from modnet.plugins.builtin import CORE
 from modnet.plugins.distributions import is_older, normalized
+from modnet.plugins.faults import label_of, raised_text
 from modnet.plugins.registry import Entry, Registry
 from modnet.specs.components import Choice, ComponentReader
 from modnet.specs.model import NetworkSpec, TrainingSpec
@@ -178,11 +179,14 @@ class StoredComponentReader(ComponentReader):
         what = f"{cls.kind} {show(cls.type)}"
         if version > cls.version:
             raise _too_new(what, cls.version, version, distribution, release)
+        step = f"{label_of(cls, self.registry)} cannot be upgraded from version {version} to {cls.version}"
         try:
-            return cls.upgrade(table, version)
+            upgraded = cls.upgrade(table, version)
         except Exception as error:
-            message = f"{what} cannot be upgraded from version {version} to {cls.version}"
-            raise BrokenPlugin(f"{message}: {type(error).__name__}: {error}") from error
+            raise BrokenPlugin(f"{step}: {raised_text(error)}") from error
+        if not isinstance(upgraded, dict):
+            raise BrokenPlugin(f"{step}: upgrade gave {show(upgraded)}; expected a table of options")
+        return upgraded
 
 
 def _not_offered(what: str, distribution: str, version: str) -> NotInstalled:

@@ -284,7 +284,10 @@ def test_an_upgrade_that_fails(install, path):
     save(path, install(scale()))
     with pytest.raises(modnet.BrokenPlugin) as caught:
         modnet.load(path, registry=install(scale(2, upgrade=PERCENT.replace('"by"]', '"percentage"]'))))
-    assert str(caught.value) == ("layer \"scale\" cannot be upgraded from version 1 to 2: KeyError: 'percentage'")
+    assert str(caught.value) == (
+        'layer "scale" of modnet-scale 1.0 (modnet_scale:Scale) cannot be upgraded from version 1 to 2: '
+        "KeyError: 'percentage'"
+    )
     assert type(caught.value.__cause__) is KeyError
 
 

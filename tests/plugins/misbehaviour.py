@@ -260,7 +260,8 @@ CASES = (
                 version="2.0",
             ),
         ),
-        "error: layer \"forth\" cannot be upgraded from version 1 to 2: KeyError: 'size'",
+        'error: layer "forth" of modnet-forth 2.0 (modnet_forth:Gate) cannot be upgraded from version 1 to 2: '
+        "KeyError: 'size'",
     ),
     Case(
         "renames a field, and says nothing",

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from functools import cache
 from typing import Any
 
 import numpy as np
 
-from modnet.arrays import Array, Shape
+from modnet.arrays import Array
 from modnet.errors import DataError
-from modnet.kinds.component import Component
+from modnet.kinds.component import Component, Example
 from modnet.kinds.context import Context
 from modnet.kinds.loss import Loss
 from modnet.kinds.node import Composite
@@ -64,11 +65,11 @@ class Accelerated:
 class Trial:
     """A kernel's maker with a component for which it may have one."""
 
-    def __init__(self, maker: Maker, component: Component, method: str, shapes: tuple[Shape, ...]) -> None:
-        self.component = component
+    def __init__(self, maker: Maker, example: Example, method: str) -> None:
+        self.example = example
+        self.component: Any = example.component
         self.method = method
-        self.shapes = shapes
-        self.make = cache(lambda dtype: maker(component, dtype))
+        self.make = cache(lambda dtype: maker(self.component, dtype))
 
     def each(self) -> Iterator[tuple[np.dtype[Any], Any]]:
         """(dtype, the component with its kernel) for each dtype that there is a kernel for.
@@ -109,7 +110,7 @@ class Trial:
         turned: Callable[[Array], Array],
         turned_gradient: Callable[[Array], Array],
     ) -> Iterator[tuple[str, Results]]:
-        trial = of_layer.Trial(subject, self.shapes)
+        trial = of_layer.Trial(replace(self.example, component=subject))
         masks: list[Sequence[tuple[int, ...]] | None] = [None]
         with suppress(NotApplicable):
             masks.append(of_layer.sequence_sizes(trial))
@@ -120,6 +121,7 @@ class Trial:
                 for batch, factor in ((of_layer.BATCH, 1),) if sizes else BATCHES:
                     if factor > 1:
                         _randomize(context)
+                        factor = 1 if trial.given is not None else factor
                     given = trial.inputs(batch, dtype, sizes=sizes)
                     inputs = [turned(x * dtype.type(factor) if x.dtype.kind == "f" else x) for x in given]
                     output = trial.forward(context, inputs, copy=False)
@@ -145,7 +147,7 @@ class Trial:
         turned_gradient: Callable[[Array], Array],
     ) -> Iterator[tuple[str, Results]]:
         """Passes that are rarer: gradients of all sizes, none for the input, two contexts in turn."""
-        trial = of_layer.Trial(subject, self.shapes)
+        trial = of_layer.Trial(replace(self.example, component=subject))
         for factor, needed in ((1e-12, True), (1e6, True), (1.0, False)):
             context = trial.context(dtype)
             context.needs_input_gradient = needed
@@ -169,7 +171,7 @@ class Trial:
     def _losses(
         self, subject: Any, dtype: np.dtype[Any], turned: Callable[[Array], Array]
     ) -> Iterator[tuple[str, Results]]:
-        for case in of_loss.Trial(self.component, self.shapes).cases:
+        for case in of_loss.Trial(self.example).cases:
             context = Context(dtype, training=True)
             for batch, factor in BATCHES:
                 _, target = case.data(batch)
