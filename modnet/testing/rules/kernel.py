@@ -5,14 +5,15 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from functools import cache
 from typing import Any
 
 import numpy as np
 
-from modnet.arrays import Array, Shape
+from modnet.arrays import Array
 from modnet.errors import DataError
-from modnet.kinds.component import Component
+from modnet.kinds.component import Component, Example
 from modnet.kinds.context import Context
 from modnet.kinds.loss import Loss
 from modnet.kinds.node import Composite
@@ -65,11 +66,11 @@ class Accelerated:
 class Trial:
     """A kernel's maker with a component for which it may have one."""
 
-    def __init__(self, maker: Maker, component: Component, method: str, shapes: tuple[Shape, ...]) -> None:
-        self.component = component
+    def __init__(self, maker: Maker, example: Example, method: str) -> None:
+        self.example = example
+        self.component: Any = example.component
         self.method = method
-        self.shapes = shapes
-        self.make = cache(lambda dtype: maker(component, dtype))
+        self.make = cache(lambda dtype: maker(self.component, dtype))
 
     def each(self) -> Iterator[tuple[np.dtype[Any], Any]]:
         """(dtype, the component with its kernel) for each dtype that there is a kernel for.
@@ -110,13 +111,14 @@ class Trial:
         turned: Callable[[Array], Array],
         turned_gradient: Callable[[Array], Array],
     ) -> Iterator[tuple[str, Results]]:
-        trial = of_layer.Trial(subject, self.shapes)
+        trial = of_layer.Trial(replace(self.example, component=subject))
         for (sizes, masks), training in itertools.product(_lengths(trial), (True, False)):
             context = trial.context(dtype, training, sizes=sizes, masks=masks)
             mode = f"{'training' if training else 'prediction'}{' with a mask' if sizes else ''}"
             for batch, factor in ((of_layer.BATCH, 1),) if sizes else BATCHES:
                 if factor > 1:
                     _randomize(context)
+                    factor = 1 if trial.given is not None else factor
                 inputs = [turned(_times(factor, x)) for x in trial.inputs(batch, dtype, sizes=sizes)]
                 found = _pass(trial, context, inputs, turned_gradient, saturated=factor > SATURATING)
                 large = f", inputs times {factor}, random weights" if factor > 1 else ""
@@ -131,7 +133,7 @@ class Trial:
         turned_gradient: Callable[[Array], Array],
     ) -> Iterator[tuple[str, Results]]:
         """Passes that are rarer: gradients of all sizes, none for the input, two contexts in turn."""
-        trial = of_layer.Trial(subject, self.shapes)
+        trial = of_layer.Trial(replace(self.example, component=subject))
         for factor, needed in ((1e-12, True), (1e6, True), (1.0, False)):
             context = trial.context(dtype)
             context.needs_input_gradient = needed
@@ -151,7 +153,7 @@ class Trial:
     def _losses(
         self, subject: Any, dtype: np.dtype[Any], turned: Callable[[Array], Array]
     ) -> Iterator[tuple[str, Results]]:
-        for case in of_loss.Trial(self.component, self.shapes).cases:
+        for case in of_loss.Trial(self.example).cases:
             context = Context(dtype, training=True)
             for batch, factor in BATCHES:
                 _, target = case.data(batch)
