@@ -1,7 +1,8 @@
 """Writes the generated parts of the documentation: `python docs/generate.py`.
 
 `docs/reference.md` is made as a whole from the classes; in `docs/cli.md` and `README.md` it is what stands between
-`<!-- generated: NAME -->` and `<!-- end of NAME -->`. With `--check` nothing is written, and the exit status is 1
+`<!-- generated: NAME -->` and `<!-- end of NAME -->`. So are the imports with which packages tell type checkers what
+they load when it is first used. With `--check` nothing is written, and the exit status is 1
 where a page is out of date.
 """
 
@@ -13,6 +14,7 @@ import sys
 import textwrap
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from importlib import import_module
+from importlib.util import find_spec
 from inspect import cleandoc
 from pathlib import Path
 from types import NoneType
@@ -24,6 +26,7 @@ sys.path.insert(0, str(ROOT))  # the pages are those of this clone, whichever ve
 import click  # noqa: E402
 
 import modnet  # noqa: E402
+import modnet.testing  # noqa: E402
 from modnet.cli.app import cli  # noqa: E402
 from modnet.cli.commands import COMMANDS  # noqa: E402
 from modnet.configuration.fields import Configuration, Field  # noqa: E402
@@ -47,6 +50,7 @@ REGISTRY = Registry(list)
 
 PLURALS = {kind: group.removeprefix("modnet.") for kind, group in GROUPS.items()}
 SECTION = re.compile(r"^(Attributes|Fields|Args|Returns|Raises):\n((?: {4}.*(?:\n|$)|\n(?= {4}))+)", re.MULTILINE)
+FOR_TYPE_CHECKERS = re.compile(r"^if TYPE_CHECKING:.*\n(?: {4}.+\n)+", re.MULTILINE)
 WIDTH = 100
 
 
@@ -74,6 +78,29 @@ def pages() -> Iterator[tuple[Path, str, str]]:
         path = ROOT / name
         old = path.read_text(encoding="utf-8")
         yield path, old, filled(old, blocks)
+    for package, homes in lazy_packages():
+        path = ROOT / package.replace(".", "/") / "__init__.py"
+        old = path.read_text(encoding="utf-8")
+        yield path, old, FOR_TYPE_CHECKERS.sub(lambda _, homes=homes: imports(homes), old, count=1)
+
+
+def lazy_packages() -> Iterator[tuple[str, dict[str, str]]]:
+    """Packages that load their names when they are used, and name -> the module that has it."""
+    yield "modnet", modnet._HOME
+    yield "modnet.testing", modnet.testing._HOME
+    for group, offered in BUILTIN.items():
+        if (ROOT / group.replace(".", "/")).is_dir():
+            yield group, {cls: module for module, cls in (value.split(":") for value in offered.values())}
+
+
+def imports(homes: Mapping[str, str]) -> str:
+    """The block for type checkers, in the order in which ruff sorts imports."""
+
+    def order(name: str) -> tuple[Any, ...]:
+        return homes[name], not (len(name) > 1 and name.isupper()), not name[0].isupper(), name
+
+    lines = [f"    from {homes[name]} import {name} as {name}\n" for name in sorted(homes, key=order)]
+    return "".join(["if TYPE_CHECKING:  # written by docs/generate.py\n", *lines])
 
 
 def filled(page: str, blocks: Mapping[str, str]) -> str:
@@ -203,7 +230,7 @@ def introduction(kind: type[Component]) -> Iterator[str]:
     yield prose(cleandoc(kind.__doc__ or "").partition("\n\n")[0])
     yield f"The base class is [`modnet.{kind.__name__}`](#modnet{kind.__name__.lower()})."
     module = GROUPS[kind.kind]
-    if all(value.startswith(f"{module}:") for value in BUILTIN[module].values()):
+    if find_spec(module) is not None:
         # The module of a whole kind says what all of it have in common.
         about = cleandoc(import_module(module).__doc__ or "").partition("\n\n")[2]
         yield from [prose(about)] if about else []

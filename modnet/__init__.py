@@ -7,7 +7,7 @@ import os
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # written by docs/generate.py
     from modnet.configuration.fields import field as field
     from modnet.data.dataset import Dataset as Dataset
     from modnet.data.read import read_data as read_data

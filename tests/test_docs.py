@@ -31,6 +31,7 @@ NOT_RUN = "<!-- not run: "
 
 JSON_COMMANDS = {
     "train": "modnet train penguins.toml --set training.epochs=1 --json",
+    "find-rate": "modnet find-rate penguins.toml --steps 10 --json",
     "evaluate": "modnet evaluate penguins.modnet penguins.csv --json",
     "check": "modnet check penguins.toml --json",
     "summary": "modnet summary penguins.toml --json",

@@ -67,10 +67,14 @@ def _pairs(*names: str, metavar: str, help: str) -> Parameter:
     return partial(click.Option, names, multiple=True, metavar=metavar, help=f"{help} Can be given several times.")
 
 
+PLUGIN_KINDS = ("layer", "activation", "loss", "metric", "optimizer", "callback", "command")
+"""What `new-plugin` has templates for; the first three are written by default."""
+
 PLUGIN = _pairs(
     "--plugin", "plugins", metavar="FILE", help="Run a Python file first, and know the components it defines."
 )
 SET = _pairs("--set", "settings", metavar="KEY=VALUE", help="Replace a value of the spec: --set training.epochs=3.")
+RATE = click.FloatRange(0.0, min_open=True)
 JSON = _option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
 
 _ROWS = (
@@ -137,6 +141,31 @@ _ROWS = (
         SET,
         _option("--resume", is_flag=True, help="Go on where an earlier run of this spec was stopped."),
         _option("--profile", "profiled", is_flag=True, help="Show at the end where the time of a step goes."),
+        JSON,
+    ),
+    Command(
+        "find-rate",
+        "Look for a learning rate.",
+        """
+        Train the network of SPEC for some steps with a learning rate that rises from step to step, and show the loss.
+
+        The rate to begin with is the one at which the loss falls most steeply. The schedule and the callbacks of the
+        spec take no part, and no model is written.
+
+        \b
+        Example:
+          modnet find-rate penguins.toml --steps 200
+
+        \b
+        JSON: {"spec", "suggested", "ended",
+               "rates": [...], "losses": [...], "smoothed": [...]}
+        """,
+        _argument("spec"),
+        PLUGIN,
+        SET,
+        _option("--lowest", type=RATE, default=1e-6, show_default=True, help="The rate of the first step."),
+        _option("--highest", type=RATE, default=10.0, show_default=True, help="The rate of the last step."),
+        _option("--steps", type=click.IntRange(10), default=100, show_default=True, help="How many steps."),
         JSON,
     ),
     Command(
@@ -388,8 +417,8 @@ _ROWS = (
         "new-plugin",
         "Write a plugin to start from.",
         """
-        Write a distribution with a layer, an activation and a loss, their tests, a spec to train, a README, a licence
-        and a CI file.
+        Write a distribution with a layer, an activation and a loss, or with the kinds that are asked for, their tests,
+        a spec to train, a README, a licence and a CI file.
 
         It is called modnet-NAME, unless NAME begins so already, and lies in a folder of that name, which must not be
         there yet. Its tests pass as it is; change it piece by piece. The licence is MIT: for another, replace LICENSE
@@ -398,8 +427,22 @@ _ROWS = (
         \b
         Example:
           modnet new-plugin wave
+          modnet new-plugin wave --kind optimizer --kind command
         """,
         _argument("name"),
+        _option(
+            "--kind",
+            "kinds",
+            multiple=True,
+            type=click.Choice(PLUGIN_KINDS),
+            help="What it offers; can be given several times. By default layer, activation and loss.",
+        ),
+        _option(
+            "--core",
+            metavar="REQUIREMENT",
+            help="What its CI file gives to pip for modnet-core, where no index has it: 'modnet-core[cli] @ git+URL'. "
+            "By default the repository from which pip has installed it here, or modnet-core[cli].",
+        ),
         _option(
             "--directory",
             default=".",

@@ -10,7 +10,7 @@ from typing import Any
 from modnet.kinds.component import Component
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)  # frozen, it would take ten times as long to make, and there is one for each step
 class Progress:
     """Where a run stands, for a schedule.
 

@@ -1,11 +1,10 @@
-"""The core's layers. Each is imported when it is first asked for: a model of two layers pays for two."""
+"""The core's layers."""
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from modnet.plugins.builtin import BUILTIN
+from modnet.plugins.builtin import lazily
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # written by docs/generate.py
     from modnet.layers.composite import Repeat as Repeat
     from modnet.layers.composite import Residual as Residual
     from modnet.layers.embedding import Embedding as Embedding
@@ -26,9 +25,4 @@ if TYPE_CHECKING:
     from modnet.layers.standardize import Unstandardize as Unstandardize
 
 
-def __getattr__(name: str) -> Any:
-    for value in BUILTIN[__name__].values():
-        module, _, cls = value.partition(":")
-        if cls == name:
-            return getattr(import_module(module), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+__getattr__ = lazily(__name__)

@@ -7,32 +7,22 @@ samples and of classes, is taken by training: sum(w_i v_i) / sum(w_i), where w_i
 Results have the prediction's dtype, whatever the target's.
 """
 
-from modnet.losses.classes import CrossEntropy, KLDivergence
-from modnet.losses.elementwise import (
-    BinaryCrossEntropy,
-    ElementwiseLoss,
-    Hinge,
-    Huber,
-    MeanAbsoluteError,
-    MeanSquaredError,
-    Poisson,
-)
-from modnet.losses.focal import BinaryFocal, Focal
-from modnet.losses.last_axis import Cosine
-from modnet.losses.quantile import Quantile
+from typing import TYPE_CHECKING
 
-__all__ = [
-    "BinaryCrossEntropy",
-    "BinaryFocal",
-    "Cosine",
-    "CrossEntropy",
-    "ElementwiseLoss",
-    "Focal",
-    "Hinge",
-    "Huber",
-    "KLDivergence",
-    "MeanAbsoluteError",
-    "MeanSquaredError",
-    "Poisson",
-    "Quantile",
-]
+from modnet.plugins.builtin import lazily
+
+if TYPE_CHECKING:  # written by docs/generate.py
+    from modnet.losses.classes import CrossEntropy as CrossEntropy
+    from modnet.losses.classes import KLDivergence as KLDivergence
+    from modnet.losses.elementwise import BinaryCrossEntropy as BinaryCrossEntropy
+    from modnet.losses.elementwise import Hinge as Hinge
+    from modnet.losses.elementwise import Huber as Huber
+    from modnet.losses.elementwise import MeanAbsoluteError as MeanAbsoluteError
+    from modnet.losses.elementwise import MeanSquaredError as MeanSquaredError
+    from modnet.losses.elementwise import Poisson as Poisson
+    from modnet.losses.focal import BinaryFocal as BinaryFocal
+    from modnet.losses.focal import Focal as Focal
+    from modnet.losses.last_axis import Cosine as Cosine
+    from modnet.losses.quantile import Quantile as Quantile
+
+__getattr__ = lazily(__name__)

@@ -93,8 +93,9 @@ class ClassLoss(LastAxisLoss):
         labelled = target.ndim < prediction.ndim
         coefficients = context.buffer(prediction.shape)
         if labelled:
+            check_labels(target, classes)
             coefficients.fill(0)
-            np.put_along_axis(coefficients, class_labels(target, classes)[..., None], 1, axis=-1)
+            coefficients.reshape(-1)[_at_labels(context, target, classes)] = 1
         else:
             np.copyto(coefficients, target, casting="unsafe")
             check_distributions(coefficients, context.buffer(prediction.shape[:-1]))
@@ -153,8 +154,7 @@ class CrossEntropy(ClassLoss, type="cross_entropy"):
         check_labels(target, classes)
         exponentials = shifted(context, logits)
         flat = exponentials.reshape(-1)
-        at_label = context.buffer(flat[::classes].shape, np.intp)
-        np.add(_starts(len(at_label), classes), target.reshape(-1), out=at_label, casting="unsafe")
+        at_label = _at_labels(context, target, classes)
         values = context.buffer(target.shape)
         flat.take(at_label, out=values.reshape(-1), mode="clip")  # they are checked; "raise" would copy
         total = exponentiate(context, exponentials)
@@ -264,6 +264,12 @@ def _products(context: Context, a: Array, b: Array) -> Array:
     """The sum of products along the last axis, as the mean over positions."""
     products = np.einsum("...i,...i->...", a, b, out=context.buffer(a.shape[:-1]))
     return sample_means(products, context.buffer(a.shape[:1]))
+
+
+def _at_labels(context: Context, target: Array, classes: int) -> Array:
+    """Where the elements of the labels' own classes stand in a flat array (positions, classes)."""
+    at_label = context.buffer((target.size,), np.intp)
+    return np.add(_starts(target.size, classes), target.reshape(-1), out=at_label, casting="unsafe")
 
 
 @lru_cache(maxsize=8)

@@ -63,6 +63,5 @@ class Quantile(MeasuredLoss, type="quantile"):
         below = np.less(residual, 0, out=context.buffer(prediction.shape))
         slope = np.subtract(below, quantiles, out=context.buffer(prediction.shape))
         slope *= np.abs(np.sign(residual, out=below), out=below)
-        residual *= slope
-        values = np.negative(sample_means(residual, context.buffer(prediction.shape[:1])))
-        return values, of_means(slope)
+        residual *= np.negative(slope, out=below)
+        return sample_means(residual, context.buffer(prediction.shape[:1])), of_means(slope)

@@ -12,32 +12,24 @@ shape without its last axis, or have the prediction's shape: one-hot rows, or fo
 ShapeError for other shapes and DataError for labels that are no classes.
 """
 
-from modnet.metrics.classes import (
-    F1,
-    Accuracy,
-    BalancedAccuracy,
-    ConfusionMatrix,
-    MatthewsCorrelation,
-    Precision,
-    Recall,
-    TopKAccuracy,
-)
-from modnet.metrics.numbers import R2, MeanAbsoluteError, RootMeanSquaredError
-from modnet.metrics.probabilities import AUC, CalibrationError, LogLoss
+from typing import TYPE_CHECKING
 
-__all__ = [
-    "AUC",
-    "F1",
-    "R2",
-    "Accuracy",
-    "BalancedAccuracy",
-    "CalibrationError",
-    "ConfusionMatrix",
-    "LogLoss",
-    "MatthewsCorrelation",
-    "MeanAbsoluteError",
-    "Precision",
-    "Recall",
-    "RootMeanSquaredError",
-    "TopKAccuracy",
-]
+from modnet.plugins.builtin import lazily
+
+if TYPE_CHECKING:  # written by docs/generate.py
+    from modnet.metrics.classes import F1 as F1
+    from modnet.metrics.classes import Accuracy as Accuracy
+    from modnet.metrics.classes import BalancedAccuracy as BalancedAccuracy
+    from modnet.metrics.classes import ConfusionMatrix as ConfusionMatrix
+    from modnet.metrics.classes import MatthewsCorrelation as MatthewsCorrelation
+    from modnet.metrics.classes import Precision as Precision
+    from modnet.metrics.classes import Recall as Recall
+    from modnet.metrics.classes import TopKAccuracy as TopKAccuracy
+    from modnet.metrics.numbers import R2 as R2
+    from modnet.metrics.numbers import MeanAbsoluteError as MeanAbsoluteError
+    from modnet.metrics.numbers import RootMeanSquaredError as RootMeanSquaredError
+    from modnet.metrics.probabilities import AUC as AUC
+    from modnet.metrics.probabilities import CalibrationError as CalibrationError
+    from modnet.metrics.probabilities import LogLoss as LogLoss
+
+__getattr__ = lazily(__name__)

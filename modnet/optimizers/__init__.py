@@ -6,8 +6,19 @@ M = beta M + g with m = (1 - beta) M: the factors, bias corrections and the lear
 each step, and a step takes fewer passes over memory.
 """
 
-from modnet.optimizers.adaptive import AdaGrad, Adam, AdamW, NAdam, RMSProp
-from modnet.optimizers.gradient import SGD, Lion
-from modnet.optimizers.matrices import LAMB, Muon
+from typing import TYPE_CHECKING
 
-__all__ = ["LAMB", "SGD", "AdaGrad", "Adam", "AdamW", "Lion", "Muon", "NAdam", "RMSProp"]
+from modnet.plugins.builtin import lazily
+
+if TYPE_CHECKING:  # written by docs/generate.py
+    from modnet.optimizers.adaptive import AdaGrad as AdaGrad
+    from modnet.optimizers.adaptive import Adam as Adam
+    from modnet.optimizers.adaptive import AdamW as AdamW
+    from modnet.optimizers.adaptive import NAdam as NAdam
+    from modnet.optimizers.adaptive import RMSProp as RMSProp
+    from modnet.optimizers.gradient import SGD as SGD
+    from modnet.optimizers.gradient import Lion as Lion
+    from modnet.optimizers.matrices import LAMB as LAMB
+    from modnet.optimizers.matrices import Muon as Muon
+
+__getattr__ = lazily(__name__)

@@ -1,5 +1,9 @@
 """The core's own components, in the form in which a plugin's stand in its package metadata."""
 
+from collections.abc import Callable
+from importlib import import_module
+from typing import Any
+
 CORE = "modnet-core"
 
 
@@ -25,36 +29,36 @@ BUILTIN = {
         "unstandardize": "modnet.layers.standardize:Unstandardize",
     },
     "modnet.activations": {
-        "elu": "modnet.activations:ELU",
-        "gelu": "modnet.activations:GELU",
-        "hard_sigmoid": "modnet.activations:HardSigmoid",
-        "hard_swish": "modnet.activations:HardSwish",
-        "identity": "modnet.activations:Identity",
-        "leaky_relu": "modnet.activations:LeakyReLU",
-        "log_softmax": "modnet.activations:LogSoftmax",
-        "mish": "modnet.activations:Mish",
-        "prelu": "modnet.activations:PReLU",
-        "relu": "modnet.activations:ReLU",
-        "selu": "modnet.activations:SELU",
-        "sigmoid": "modnet.activations:Sigmoid",
-        "silu": "modnet.activations:SiLU",
-        "softmax": "modnet.activations:Softmax",
-        "softplus": "modnet.activations:Softplus",
-        "tanh": "modnet.activations:Tanh",
+        "elu": "modnet.activations.rectified:ELU",
+        "gelu": "modnet.activations.gated:GELU",
+        "hard_sigmoid": "modnet.activations.rectified:HardSigmoid",
+        "hard_swish": "modnet.activations.rectified:HardSwish",
+        "identity": "modnet.activations.rectified:Identity",
+        "leaky_relu": "modnet.activations.rectified:LeakyReLU",
+        "log_softmax": "modnet.activations.softmax:LogSoftmax",
+        "mish": "modnet.activations.gated:Mish",
+        "prelu": "modnet.activations.rectified:PReLU",
+        "relu": "modnet.activations.rectified:ReLU",
+        "selu": "modnet.activations.rectified:SELU",
+        "sigmoid": "modnet.activations.sigmoid:Sigmoid",
+        "silu": "modnet.activations.gated:SiLU",
+        "softmax": "modnet.activations.softmax:Softmax",
+        "softplus": "modnet.activations.sigmoid:Softplus",
+        "tanh": "modnet.activations.sigmoid:Tanh",
     },
     "modnet.losses": {
-        "binary_cross_entropy": "modnet.losses:BinaryCrossEntropy",
-        "binary_focal": "modnet.losses:BinaryFocal",
-        "cosine": "modnet.losses:Cosine",
-        "cross_entropy": "modnet.losses:CrossEntropy",
-        "focal": "modnet.losses:Focal",
-        "hinge": "modnet.losses:Hinge",
-        "huber": "modnet.losses:Huber",
-        "kl_divergence": "modnet.losses:KLDivergence",
-        "mae": "modnet.losses:MeanAbsoluteError",
-        "mse": "modnet.losses:MeanSquaredError",
-        "poisson": "modnet.losses:Poisson",
-        "quantile": "modnet.losses:Quantile",
+        "binary_cross_entropy": "modnet.losses.elementwise:BinaryCrossEntropy",
+        "binary_focal": "modnet.losses.focal:BinaryFocal",
+        "cosine": "modnet.losses.last_axis:Cosine",
+        "cross_entropy": "modnet.losses.classes:CrossEntropy",
+        "focal": "modnet.losses.focal:Focal",
+        "hinge": "modnet.losses.elementwise:Hinge",
+        "huber": "modnet.losses.elementwise:Huber",
+        "kl_divergence": "modnet.losses.classes:KLDivergence",
+        "mae": "modnet.losses.elementwise:MeanAbsoluteError",
+        "mse": "modnet.losses.elementwise:MeanSquaredError",
+        "poisson": "modnet.losses.elementwise:Poisson",
+        "quantile": "modnet.losses.quantile:Quantile",
     },
     "modnet.optimizers": {
         "adagrad": "modnet.optimizers.adaptive:AdaGrad",
@@ -92,20 +96,20 @@ BUILTIN = {
         "step": "modnet.schedules:Step",
     },
     "modnet.metrics": {
-        "accuracy": "modnet.metrics:Accuracy",
-        "auc": "modnet.metrics:AUC",
-        "balanced_accuracy": "modnet.metrics:BalancedAccuracy",
-        "calibration_error": "modnet.metrics:CalibrationError",
-        "confusion_matrix": "modnet.metrics:ConfusionMatrix",
-        "f1": "modnet.metrics:F1",
-        "log_loss": "modnet.metrics:LogLoss",
-        "matthews_correlation": "modnet.metrics:MatthewsCorrelation",
-        "mean_absolute_error": "modnet.metrics:MeanAbsoluteError",
-        "precision": "modnet.metrics:Precision",
-        "r2": "modnet.metrics:R2",
-        "recall": "modnet.metrics:Recall",
-        "root_mean_squared_error": "modnet.metrics:RootMeanSquaredError",
-        "top_k_accuracy": "modnet.metrics:TopKAccuracy",
+        "accuracy": "modnet.metrics.classes:Accuracy",
+        "auc": "modnet.metrics.probabilities:AUC",
+        "balanced_accuracy": "modnet.metrics.classes:BalancedAccuracy",
+        "calibration_error": "modnet.metrics.probabilities:CalibrationError",
+        "confusion_matrix": "modnet.metrics.classes:ConfusionMatrix",
+        "f1": "modnet.metrics.classes:F1",
+        "log_loss": "modnet.metrics.probabilities:LogLoss",
+        "matthews_correlation": "modnet.metrics.classes:MatthewsCorrelation",
+        "mean_absolute_error": "modnet.metrics.numbers:MeanAbsoluteError",
+        "precision": "modnet.metrics.classes:Precision",
+        "r2": "modnet.metrics.numbers:R2",
+        "recall": "modnet.metrics.classes:Recall",
+        "root_mean_squared_error": "modnet.metrics.numbers:RootMeanSquaredError",
+        "top_k_accuracy": "modnet.metrics.classes:TopKAccuracy",
     },
     "modnet.callbacks": {
         "checkpoint": "modnet.training.checkpointing:Checkpoint",
@@ -118,3 +122,18 @@ BUILTIN = {
     },
 }
 """The core's own components, in the form in which a plugin's stand in its package metadata."""
+
+
+def lazily(package: str) -> Callable[[str], Any]:
+    """The `__getattr__` of a package of components: each is imported when it is first asked for.
+
+    A model of two layers pays for two.
+    """
+    modules = {cls: module for module, cls in (value.split(":") for value in BUILTIN[package].values())}
+
+    def attribute(name: str) -> Any:
+        if name not in modules:
+            raise AttributeError(f"module {package!r} has no attribute {name!r}")
+        return getattr(import_module(modules[name]), name)
+
+    return attribute

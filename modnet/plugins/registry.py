@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -255,14 +256,21 @@ class Registry:
         """Where a component class comes from: one that this registry has loaded, or any other, which is local."""
         key = (cls.kind, cls.type)
         value = f"{cls.__module__}:{cls.__qualname__}"
-        ours = self._builtin.get(key) if cls.__module__.startswith("modnet.") else None
-        # Loaded and compared: the table may name another module than the one that defines the class.
-        if ours is not None and ours.load() is cls:
+        if key in self._builtin and self._builtin[key].origin.value == value:
             return Origin(*key, CORE, sys.modules["modnet"].__version__, value)
         candidates = [self._registered[key]] if key in self._registered else []
         candidates += self.installed.get(key, []) if cls.__module__.partition(".")[0] != "modnet" else []
         found = (entry.origin for entry in candidates if entry.cls is cls or entry.origin.value == value)
         return next(found, Origin(*key, "", "", value))
+
+    def distribution_of(self, module: str) -> str:
+        """The plugin, with its version, whose entry points name the package that a module is in; or ""."""
+        package = module.partition(".")[0]
+        points = [point for offered in self._further_points().values() for point in offered]
+        found = {point.value: f"{point.dist.name} {point.dist.version}" for point in points if point.dist}
+        origins = [entry.origin for entries in self.installed.values() for entry in entries]
+        found |= {origin.value: f"{origin.distribution} {origin.version}" for origin in origins}
+        return next((label for value, label in found.items() if re.split("[.:]", value)[0] == package), "")
 
     @property
     def installed(self) -> dict[tuple[str, str], list[Entry]]:
@@ -330,8 +338,12 @@ class Registry:
             return False
 
     def _entry_points_of(self, group: str) -> list[EntryPoint]:
+        return self._further_points().get(group, [])
+
+    def _further_points(self) -> dict[str, list[EntryPoint]]:
+        """Group -> the installed entry points that are no components: hooks and kernels."""
         _ = self.installed
-        return self._further.get(group, [])
+        return self._further
 
 
 def _entry_of(entry_point: EntryPoint) -> Entry | None:

@@ -12,6 +12,7 @@ import numpy as np
 
 from modnet.arrays import Array
 from modnet.errors import MissingExtra
+from modnet.model.atomic import replace_file
 from modnet.words import did_you_mean
 
 
@@ -77,7 +78,7 @@ class History(Mapping[str, Array]):
         try:
             from matplotlib.figure import Figure
         except ImportError:
-            raise MissingExtra("plotting", "plot") from None
+            raise MissingExtra("matplotlib", extra="plot", purpose="plotting") from None
         names = [
             n for n, v in self.figures.items() if not n.startswith("validation_") and v and isinstance(v[0], float)
         ]
@@ -93,8 +94,6 @@ class History(Mapping[str, Array]):
             axes.set(xlabel="epoch", ylabel=name.replace("_", " "))
             axes.grid(alpha=0.3)
         if path is not None:
-            from modnet.model.atomic import replace_file
-
             # In memory first, so that an older picture stays where this one cannot be written.
             buffer = io.BytesIO()
             figure.savefig(buffer, format=Path(path).suffix.lstrip(".") or None)

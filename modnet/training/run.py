@@ -289,10 +289,11 @@ class Run:
             self.epoch += 1
             self.tally, self.penalties = Tally(self.objective.heads), 0.0
             self.order_at_epoch = dict(self.order.bit_generator.state)
+        together = self.training.accumulate
         for batch in self.batches.epoch(self.order if self.training.shuffle else None, self.batches_done):
             self._take(batch)
             self.batches_done += 1
-            if self.batches_done % self.training.accumulate == 0:
+            if self.batches_done % together == 0:
                 self._end_step()
             if self.stopped and not self._group:  # a checkpoint cannot hold half a step
                 break

@@ -4,12 +4,13 @@
     python tests/golden/make.py NAME...    these
 
 NAME.modnet is the model, NAME.json has inputs and the outputs that go with them. A golden file is never made anew:
-where a component's version rises, its old file stays, and a network is added here for the new version. `SHA256SUMS`
-pins them byte for byte; a line is added for each new file.
+where a component's version rises, its old file stays, and one is made for the new version. `SHA256SUMS` pins them byte
+for byte; this program adds a line for each new file.
 
-`NETWORKS` are models as they are saved. `VARIANTS`, in a folder of their own, are other files that a reader may meet,
-made of these: a checkpoint, float16, several segments, a file of a later minor version, and one of a component that has
-changed since. `PLUGINS`, in a folder too, have the components of the plugins in this repository.
+`NETWORKS` are models as they are saved. A component of the core that is in no file yet gets one of its own,
+`KIND-TYPE-VERSION`, made from its example. `VARIANTS`, in a folder of their own, are other files that a reader may
+meet, made of these: a checkpoint, float16, several segments, a file of a later minor version, and one of a component
+that has changed since. `PLUGINS`, in a folder too, have the components of the plugins in this repository.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import json
 import sys
 import warnings
 from collections.abc import Callable, Mapping
+from hashlib import sha256
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -25,12 +27,20 @@ from typing import Any
 import numpy as np
 
 import modnet
+from modnet.kinds import GROUPS, KINDS
+from modnet.kinds.component import Component
 from modnet.model import container
 from modnet.model.edit import edit
-from modnet.model.reader import read
+from modnet.model.reader import read, read_header
 from modnet.model.writer import Group, write
+from modnet.plugins.builtin import BUILTIN
+from modnet.testing.examples import examples_of
 
 FOLDER = Path(__file__).parent
+sys.path.insert(0, str(FOLDER.parents[1]))  # run as a program, it finds no package `tests`
+
+from tests import problems  # noqa: E402
+
 ROWS = 24
 EXPECTED_ROWS = 4
 VARIABLE = 3
@@ -209,32 +219,6 @@ NETWORKS: dict[str, dict[str, Any]] = {
         },
         "training": {"loss": "mse", "metrics": ["r2"], "optimizer": "lamb"},
     },
-    "rare": {
-        "network": {
-            "input": [5],
-            "layers": [
-                {"type": "slice", "start": 1, "name": "part"},
-                linear(3, inputs=["part"]),
-                {"type": "softmax", "name": "kind"},
-                linear(1, inputs=["part"]),
-                {"type": "sigmoid", "name": "chance"},
-                linear(1, inputs=["part"], name="median"),
-            ],
-            "outputs": ["kind", "chance", "median"],
-        },
-        "training": {
-            "loss": {"kind": "focal", "chance": "binary_focal", "median": "quantile"},
-            "metrics": {
-                "kind": ["matthews_correlation", "balanced_accuracy", "log_loss", "calibration_error"],
-                "chance": [],
-                "median": [],
-            },
-        },
-    },
-    "muon": {
-        "network": {"input": [3], "layers": [linear(2)]},
-        "training": {"loss": "mse", "optimizer": "muon"},
-    },
 }
 
 CHANGED = """
@@ -361,6 +345,49 @@ PLUGINS: dict[str, dict[str, Any]] = {
 }
 """Distribution -> a network with some of its components."""
 
+STORED = [kind for kind in GROUPS if kind != "callback"]
+"""The kinds that a model file holds; callbacks belong to a run."""
+
+
+def missing() -> dict[str, type[Component]]:
+    """`KIND-TYPE-VERSION` -> the components of the core that are in no golden file."""
+    found = {
+        (component["kind"], component["type"], component["version"])
+        for path in FOLDER.glob("*.modnet")
+        for row in read_header(path).header["needs"]
+        for component in row["components"]
+    }
+    registry = modnet.Registry(list)
+    classes = [registry.find(KINDS[kind], name) for kind in STORED for name in BUILTIN[GROUPS[kind]]]
+    return {
+        f"{cls.kind}-{cls.type}-{cls.version}": cls for cls in classes if (cls.kind, cls.type, cls.version) not in found
+    }
+
+
+def _of_component(cls: type[Component]) -> tuple[dict[str, Any], Any]:
+    """A network that has a component in it, and the targets that it is trained with, if it is particular there."""
+    example = examples_of(cls)[0]
+    component = example.component
+    layers: list[Any] = [linear(3)]
+    inputs: Any = [4]
+    training: dict[str, Any] = {"loss": "mse"}
+    target = None
+    match component:
+        case modnet.Layer():
+            inputs = {f"input_{i + 1}": list(shape) for i, shape in enumerate(example.input_shapes)}
+            layers = [{**component.plain(), "inputs": list(inputs)}]
+        case modnet.Initializer():
+            layers = [linear(3, component.plain())]
+        case modnet.Loss() | modnet.Metric():
+            problem = problems.of_component(cls, ROWS)
+            layers, target, training = problem.layers, problem.target, {"loss": problem.loss}
+            if isinstance(component, modnet.Metric):
+                training["metrics"] = [component.plain()]
+        case _:
+            training[component.kind] = component.plain()
+    return {"network": {"input": inputs, "layers": layers}, "training": training}, target
+
+
 VARIANTS: dict[str, Callable[[Path], Any]] = {
     "checkpoint": _checkpoint,
     "float16": _float16,
@@ -404,9 +431,9 @@ def make(name: str, folder: Path) -> None:
         (shape,) = network.inputs.values()
         _expect(path, network, _input(np.random.default_rng(2), "", shape)[:EXPECTED_ROWS])
         return
-    network = modnet.build(NETWORKS[name], seed=1)
-    train = _train_on_table if "data" in NETWORKS[name] else _train_on_arrays
-    inputs = train(network)
+    spec, target = (NETWORKS[name], None) if name in NETWORKS else _of_component(missing()[name])
+    network = modnet.build(spec, seed=1)
+    inputs = _train_on_table(network) if "data" in spec else _train_on_arrays(network, target)
     network.card = network.card.replace(
         metadata={"golden": name, "languages": ["English", "Ελληνικά"], "nothing": None}
     )
@@ -435,7 +462,7 @@ def _train_on_table(network: modnet.Network) -> Any:
     return {"length": ["2.0", ""], "colour": ["blue", "red"], "weight": ["16", "9.5"]}
 
 
-def _train_on_arrays(network: modnet.Network) -> Any:
+def _train_on_arrays(network: modnet.Network, target: Any = None) -> Any:
     rng = np.random.default_rng(2)
     x = {name: _input(rng, name, shape) for name, shape in network.inputs.items()}
     losses = network.card.training.loss
@@ -447,6 +474,7 @@ def _train_on_arrays(network: modnet.Network) -> Any:
         (x,) = x.values()
     if len(y) == 1:
         (y,) = y.values()
+    y = y if target is None else target
     modnet.train(network, x, y, epochs=2, batch_size=8)
     network.card = network.card.replace(
         metrics={name: plain(value) for name, value in modnet.evaluate(network, x, y).items()}
@@ -479,7 +507,21 @@ def plain(value: Any) -> Any:
     return value.tolist() if isinstance(value, np.ndarray | np.generic) else value
 
 
+def pin() -> None:
+    """Adds the files that are not in `SHA256SUMS` yet; the lines of the others stay, whatever has become of them."""
+    sums = FOLDER / "SHA256SUMS"
+    pinned = dict(line.split("  ")[::-1] for line in sums.read_text(encoding="utf-8").splitlines())
+    for path in FOLDER.rglob("*"):
+        if path.suffix in (".modnet", ".json"):
+            name = path.relative_to(FOLDER).as_posix()
+            pinned.setdefault(name, sha256(path.read_bytes()).hexdigest())
+    lines = [f"{digest}  {name}\n" for name, digest in sorted(pinned.items())]
+    sums.write_text("".join(lines), encoding="utf-8")
+
+
 if __name__ == "__main__":
     every = (*NETWORKS, *VARIANTS, *PLUGINS)
-    for name in sys.argv[1:] or [name for name in every if not (FOLDER / _folder(name) / f"{name}.modnet").exists()]:
+    absent = [name for name in every if not (FOLDER / _folder(name) / f"{name}.modnet").exists()]
+    for name in sys.argv[1:] or [*absent, *missing()]:
         make(name, FOLDER)
+    pin()

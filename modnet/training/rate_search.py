@@ -1,0 +1,196 @@
+"""A first guess at the learning rate: a short run in which it rises, and what becomes of the loss."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from modnet.engine.network import Network
+from modnet.errors import Diverged, TrainingError
+from modnet.kinds.callback import Callback
+from modnet.kinds.optimizer import Optimizer
+from modnet.kinds.schedule import Progress, Schedule
+from modnet.plugins.registry import Registry, default_registry
+from modnet.training.run import Run
+from modnet.training.train import merged_training, prepare
+from modnet.words import in_columns
+
+SMOOTHING = 0.9
+"""How much of the mean of the losses before each step keeps."""
+
+HOPELESS = 4.0
+"""A smoothed loss of so many times the lowest ends the search."""
+
+LINES = 24
+"""About as many lines of the table are printed."""
+
+WIDTH = 40
+"""Characters of the longest bar."""
+
+
+@dataclass(frozen=True)
+class RateSearch:
+    """The losses of steps whose learning rate rises exponentially; prints as a table.
+
+    Attributes:
+        rates: of the steps, rising.
+        losses: of the batches.
+        smoothed: their exponential moving mean, without its bias towards 0.
+        suggested: the rate at which the smoothed loss falls most steeply along the logarithm of the rate, rounded to
+            two digits; None where it never falls.
+        ended: why the search ended before the greatest rate, or "".
+    """
+
+    rates: tuple[float, ...]
+    losses: tuple[float, ...]
+    smoothed: tuple[float, ...]
+    suggested: float | None
+    ended: str = ""
+
+    def plain(self) -> dict[str, Any]:
+        """The same as plain values."""
+        return {
+            "suggested": self.suggested,
+            "ended": self.ended,
+            "rates": list(self.rates),
+            "losses": list(self.losses),
+            "smoothed": list(self.smoothed),
+        }
+
+    def __str__(self) -> str:
+        every = max(1, -(-len(self.rates) // LINES))
+        lowest, highest = min(self.smoothed), min(max(self.smoothed), 2 * self.smoothed[0])
+        rows = [("learning rate", "loss")]
+        bars = [""]
+        for number in range(0, len(self.rates), every):
+            share = (self.smoothed[number] - lowest) / (highest - lowest) if highest > lowest else 0.0
+            rows.append((f"{self.rates[number]:.2e}", f"{self.smoothed[number]:.4g}"))
+            bars.append("#" * round(WIDTH * min(share, 1.0)))
+        table = [f"{line}  {bar}".rstrip() for line, bar in zip(in_columns(rows, left=0), bars, strict=True)]
+        told = (
+            "the loss does not fall at any of these rates"
+            if self.suggested is None
+            else f"suggested: learning_rate = {self.suggested:g}, where the loss falls most steeply"
+        )
+        return "\n".join([*table, "", *filter(None, (self.ended, told))])
+
+
+def find_rate(
+    network: Network,
+    x: Any,
+    y: Any = None,
+    *,
+    lowest: float = 1e-6,
+    highest: float = 10.0,
+    steps: int = 100,
+    registry: Registry | None = None,
+    **given: Any,
+) -> RateSearch:
+    """Looks for a learning rate; the network is as before when it ends.
+
+    Trains for some steps, of which each has a rate that is greater by the same factor, without the schedule and the
+    callbacks of the spec. The search ends where the loss is lost.
+
+    Args:
+        x, y: as for `modnet.train`.
+        lowest, highest: the rates of the first and the last step.
+        steps: how many.
+        given: further arguments of `modnet.train` that replace parts of the training in the spec: loss, batch_size.
+
+    Raises:
+        TrainingError: the rates do not rise, or there are too few steps.
+        SpecError, ShapeError, DataError: as `modnet.train`.
+
+    Source: Smith 2017, "Cyclical learning rates for training neural networks", arXiv:1506.01186, section 3.3.
+    """
+    if not 0 < lowest < highest < math.inf or steps < 10:
+        raise TrainingError(f"expected 0 < lowest < highest and at least 10 steps; found {lowest}, {highest}, {steps}")
+    registry = registry or default_registry()
+    training = merged_training(network, {"loss": None, **given}, registry)
+    optimizer = training.optimizer or registry.find(Optimizer, "adam")()
+    growth = math.log(highest / lowest) / (steps - 1)
+    notes = _Notes(steps)
+    asked = {
+        "loss": None,
+        **given,
+        "optimizer": optimizer.replace(learning_rate=1.0),
+        "schedule": _Rising(lambda: lowest * math.exp(growth * len(notes.losses))),
+        "callbacks": [_Watch(notes)],
+        "epochs": steps * training.accumulate,
+    }
+    arrays = (network.parameters, network.state)
+    card, before = network.card, [array.flat.copy() for array in arrays]
+    try:
+        with np.errstate(all="ignore"):
+            prepare(network, x, y, given=asked, registry=registry).fit()
+    except Diverged:
+        notes.ended = "the loss is not finite after the last of these steps"
+    finally:
+        network.card = card
+        for array, kept in zip(arrays, before, strict=True):
+            np.copyto(array.flat, kept)
+    if not notes.losses:
+        raise TrainingError(f"the loss is not finite at the first step, with a learning rate of {lowest:g}")
+    smoothed = tuple(notes.smoothed)
+    return RateSearch(tuple(notes.rates), tuple(notes.losses), smoothed, _steepest(notes.rates, smoothed), notes.ended)
+
+
+def _steepest(rates: Sequence[float], smoothed: Sequence[float]) -> float | None:
+    """The rate at which the loss falls most steeply, on the way to its minimum."""
+    end = int(np.argmin(smoothed)) + 1
+    if end < 3:
+        return None
+    slopes = np.gradient(np.array(smoothed[:end]), np.log(rates[:end]))
+    return float(f"{rates[int(np.argmin(slopes))]:.1e}")
+
+
+class _Rising(Schedule):
+    """A rate that somebody else knows; the search is no run that could go on from a checkpoint."""
+
+    def __init__(self, rate: Callable[[], float]) -> None:
+        object.__setattr__(self, "rate", rate)
+
+    def factor(self, progress: Progress) -> float:
+        found: float = self.__dict__["rate"]()
+        return found
+
+
+class _Watch(Callback):
+    """Lets what notes the losses take part in the run."""
+
+    def __init__(self, notes: _Notes) -> None:
+        object.__setattr__(self, "notes", notes)
+
+    def join(self, run: Run) -> object:
+        return self.__dict__["notes"]
+
+
+class _Notes:
+    """The steps so far.
+
+    Attributes:
+        rates, losses, smoothed, ended: as those of a `RateSearch`.
+    """
+
+    def __init__(self, steps: int) -> None:
+        self.rates: list[float] = []
+        self.losses: list[float] = []
+        self.smoothed: list[float] = []
+        self.ended = ""
+        self._steps = steps
+        self._mean = 0.0
+
+    def modnet_step_ended(self, run: Run) -> None:
+        self.rates.append(run.learning_rate)
+        self.losses.append(run.loss)
+        self._mean = SMOOTHING * self._mean + (1 - SMOOTHING) * run.loss
+        self.smoothed.append(self._mean / (1 - SMOOTHING ** len(self.losses)))
+        if len(self.losses) == self._steps:
+            run.stop("that was the greatest rate")
+        elif self.smoothed[-1] > HOPELESS * min(self.smoothed):
+            self.ended = f"ended: the loss is {HOPELESS:g} times its lowest"
+            run.stop(self.ended)
