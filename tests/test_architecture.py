@@ -46,7 +46,7 @@ INSIDE = {
     "modnet.model.figures": {"modnet.model.writer": "a process that predicts writes nothing"},
     "modnet.model.load": {
         "modnet.data.schema": "a model without a table needs none",
-        "pathlib": "for what is no model file, which plugins are asked for; a process that predicts does without it",
+        "pathlib": "a process that only predicts does without it, and without the five modules behind it",
     },
     "modnet.threads": {"threadpoolctl": "an optional library"},
     "modnet.training.history": {"matplotlib.figure": "an optional library"},
