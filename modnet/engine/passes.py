@@ -361,8 +361,7 @@ class Pass:
             gradients: those of the first wanted slots; they may be overwritten. Slots beyond them have none.
         """
         flowing: dict[int, Array] = {}
-        for slot, gradient in zip(self.wanted, gradients, strict=False):
-            self._flow(flowing, slot, gradient)
+        self._flow(flowing, self.wanted[: len(gradients)], gradients)
         for array in self._zeroed:
             array.fill(0)
         self._unread.begin()
@@ -374,8 +373,11 @@ class Pass:
                 if slot not in flowing:
                     continue
                 result = backward(context, flowing.pop(slot))
-                if context.needs_input_gradient:
-                    self._hand_on(flowing, slot, sources, result)
+                if not context.needs_input_gradient:
+                    continue
+                if not self._gradients_seen:
+                    self._look_over(slot, result)
+                self._flow(flowing, sources, _separate(result))
         except Exception as error:
             raise_fault(error, self._node(slot).label())
             raise
@@ -383,15 +385,12 @@ class Pass:
         for total, own in self._shared:
             total += own
 
-    def _hand_on(self, flowing: dict[int, Any], slot: int, sources: Sequence[int], result: Any) -> None:
-        """Hands the gradients of a node's inputs on; in the first pass it is held to giving them."""
-        if not self._gradients_seen:
-            node = self._node(slot)
-            inputs = [self._values[source] if source in self._learning else None for source in sources]
-            if fault := gradients_fault(result, inputs, self.network.dtype):
-                raise broken(node.label(), node.layer, fault)
-        for source, gradient in zip(sources, _separate(result), strict=True):
-            self._flow(flowing, source, gradient)
+    def _look_over(self, slot: int, result: Any) -> None:
+        """Holds a node, in the first pass, to giving the gradients of its inputs."""
+        node = self._node(slot)
+        inputs = [self._values[source] if source in self._learning else None for source in node.inputs]
+        if fault := gradients_fault(result, inputs, self.network.dtype):
+            raise broken(node.label(), node.layer, fault)
 
     def _gather(self, flowing: dict[int, Any], slots: range) -> None:
         """Puts the gradients of a layer's outputs together in its first slot; of what nobody reads they are zeros."""
@@ -406,8 +405,11 @@ class Pass:
             gradients.append(gradient)
         flowing[slots[0]] = tuple(gradients)
 
-    def _flow(self, flowing: dict[int, Array], slot: int, gradient: Array) -> None:
-        if slot in self._learning:
+    def _flow(self, flowing: dict[int, Array], slots: Sequence[int], gradients: Sequence[Array]) -> None:
+        """Adds gradients to those of their slots, as far as something learns there."""
+        for slot, gradient in zip(slots, gradients, strict=True):
+            if slot not in self._learning:
+                continue
             if slot in flowing:
                 flowing[slot] += gradient
             else:
