@@ -72,7 +72,8 @@ def write(run: Run, path: str | PathLike[str]) -> None:
         "state": _packed(state, "training", arrays),
     }
     slots = [Group(f"optimizer.{name}", slot.flat, slot.layout) for name, slot in run.optimization.slots.items()]
-    run.network.card = run.network.card.replace(history=run.history.figures)
+    card = run.network.card
+    run.network.card = card.replace(history=run.history.figures, results={**card.results, **run.results})
     store(run.network, path, run.registry, training, [*slots, *_groups(arrays)], _further(run))
 
 
@@ -249,6 +250,7 @@ def _take_over(run: Run, header: Header, groups: Mapping[str, ReadGroup]) -> Non
     )
     run.optimization.steps = _integer(state["optimizer_steps"])
     run.stopped = _text(training["stopped"])
+    run.results = dict(header.results)
     for name, member in run.joined.items():
         if name in state["callbacks"] and callable(restore := getattr(member, "restore", None)):
             restore(dict(state["callbacks"][name]))

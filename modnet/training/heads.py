@@ -51,7 +51,7 @@ class Head:
     def of(cls, network: Network, name: str, used: WeightedLoss, metrics: Sequence[Metric], kernels: Kernels) -> Head:
         """The head of an output; its places among the values of a pass are still to be set."""
         slot, loss = network.graph.outputs[name], used.loss
-        node = network.graph.nodes[slot - len(network.inputs)]
+        node = network.graph.node(slot)
         joint = node.layer.type in loss.joint_with
         method = "batch" if loss.couples else "joint" if joint else "measure"
         return cls(
