@@ -9,7 +9,7 @@ ModnetError
     UnknownType          no component of that kind has that name
     AmbiguousType        two plugins offer the name
     NotInstalled         the distribution that offers it is not installed: .distribution, .version
-    BrokenPlugin         installed, but its import failed; the plugin's own error is __cause__
+    BrokenPlugin         a plugin that fails: whose fault it is; the plugin's own error is __cause__
   ModelFileError         a .modnet file that cannot be read or written: .path, .what, .where
     NotAModelFile        another format, or no regular file
     Truncated            shorter than its own header says
@@ -179,7 +179,18 @@ class NotInstalled(PluginError):
 
 
 class BrokenPlugin(PluginError):
-    """A plugin that is installed and cannot be used; where its import failed, `__cause__` is its own error."""
+    """A plugin that cannot be imported, or a component that does not do what it has to.
+
+    The message says whose fault it is: the distribution, its version, the class and the method. `__cause__` is the
+    plugin's own error, where it raised one.
+
+    Attributes:
+        at_work: whether it could be loaded, and then raised an unexpected error or gave what it must not.
+    """
+
+    def __init__(self, message: str, at_work: bool = False) -> None:
+        self.at_work = at_work
+        super().__init__(message)
 
 
 class ModelFileError(ModnetError):
@@ -244,7 +255,7 @@ class ParameterMismatch(ModelFileError):
         differing = (
             f"{legible(name)}: found {found}, expected {expected}" for name, (found, expected) in mismatched.items()
         )
-        lines = ["the arrays of the file are not those of the network"]
+        lines = ["the arrays of the file do not match the network"]
         lines += itemised(map(legible, self.missing), "  missing: ")
         lines += itemised(map(legible, self.unexpected), "  unexpected: ")
         lines += itemised(differing, "  mismatched: ")
@@ -279,8 +290,17 @@ class TooLarge(ModnetError, MemoryError):
 
 
 class MissingExtra(ModnetError, ImportError):
-    """An optional library is needed and is not installed."""
+    """An optional library is needed and is not installed.
 
-    def __init__(self, purpose: str, extra: str) -> None:
-        self.extra = extra
-        super().__init__(f"{purpose} needs an optional library: pip install 'modnet-core[{extra}]'")
+    A plugin raises it too, for an extra of its own: `MissingExtra("numba", "modnet-wave", extra="fast")`.
+
+    Attributes:
+        library: what is needed.
+        distribution: whose extra it is; by default the core's.
+        extra: which extra installs it.
+    """
+
+    def __init__(self, library: str, distribution: str = "modnet-core", *, extra: str, purpose: str = "") -> None:
+        self.library, self.distribution, self.extra = library, distribution, extra
+        what = f"{purpose} needs {library}, which is not installed" if purpose else f"{library} is not installed"
+        super().__init__(f"{what}:  pip install '{distribution}[{extra}]'")

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from modnet.configuration.fields import field
 from modnet.errors import TrainingError
@@ -158,6 +158,23 @@ class Plateau(Schedule, type="plateau"):
             )
 
     def factor(self, progress: Progress) -> float:
+        values, greater = self._course(progress)
+        # Where the values so far have led to; they are the same list as long as a run goes on, and only grow.
+        reached: _Reached
+        known, seen, reached = progress.memory.get(self, (None, 0, _Reached()))
+        if known is not values or seen > len(values):
+            seen, reached = 0, _Reached()
+        for position in range(seen, len(values)):
+            reached = self._after(reached, -values[position] if greater else values[position])
+        progress.memory[self] = (values, len(values), reached)
+        return reached.factor
+
+    def _course(self, progress: Progress) -> tuple[Sequence[float], bool]:
+        """The monitored values so far, and whether greater ones are better.
+
+        Raises:
+            TrainingError: the run does not record them, they have no direction, or they are no single numbers.
+        """
         history = progress.history
         name = "loss" if self.monitor == "validation_loss" and self.monitor not in history else self.monitor
         if history and name not in history:
@@ -168,32 +185,43 @@ class Plateau(Schedule, type="plateau"):
         greater = progress.greater_is_better.get(name) if self.mode is None else self.mode == "max"
         if history and greater is None:
             raise TrainingError(f"the plateau schedule monitors {_without_direction(name)}")
-        sign = -1.0 if greater else 1.0
         values = history.get(name, ())
-        # Where the values so far have led to; they are the same list as long as a run goes on, and only grow.
-        known, seen, reached = progress.memory.get(self, (None, 0, None))
-        if known is not values or seen > len(values):
-            seen, reached = 0, None
-        factor, to_beat, bad, cooling = reached or (1.0, math.inf, 0, 0)
-        for position in range(seen, len(values)):
-            found = values[position]
-            if not isinstance(found, int | float):
-                raise TrainingError(
-                    f"the plateau schedule monitors {show(name)}, which has several numbers for each epoch; "
-                    "monitor a figure that is one number"
-                )
-            value = sign * found
-            if value < to_beat:
-                to_beat, bad = value - self.threshold * abs(value), 0
-            else:
-                bad += 1
-            if cooling:
-                cooling, bad = cooling - 1, 0
-            if bad > self.patience:
-                factor = max(factor * self.gamma, self.minimum_factor)
-                cooling, bad = self.cooldown, 0
-        progress.memory[self] = (values, len(values), (factor, to_beat, bad, cooling))
-        return factor
+        if values and not isinstance(values[-1], int | float):
+            raise TrainingError(
+                f"the plateau schedule monitors {show(name)}, which has several numbers for each epoch; "
+                "monitor a figure that is one number"
+            )
+        return values, bool(greater)
+
+    def _after(self, before: _Reached, value: float) -> _Reached:
+        """Where one more value leads to; smaller ones are better."""
+        factor, to_beat, bad, cooling = before
+        if value < to_beat:
+            to_beat, bad = value - self.threshold * abs(value), 0
+        else:
+            bad += 1
+        if cooling:
+            cooling, bad = cooling - 1, 0
+        if bad > self.patience:
+            factor = max(factor * self.gamma, self.minimum_factor)
+            cooling, bad = self.cooldown, 0
+        return _Reached(factor, to_beat, bad, cooling)
+
+
+class _Reached(NamedTuple):
+    """Where a course of values has led `Plateau`.
+
+    Attributes:
+        factor: of the learning rate.
+        to_beat: what a value has to be smaller than to count as an improvement.
+        bad: the epochs since the last improvement.
+        cooling: the epochs that still do not count.
+    """
+
+    factor: float = 1.0
+    to_beat: float = math.inf
+    bad: int = 0
+    cooling: int = 0
 
 
 def _without_direction(figure: str) -> str:

@@ -42,7 +42,8 @@ def set_threads(count: int) -> None:
             products_follow = _limit_products(count)
             _begin_anew(count)
     except ImportError:
-        raise MissingExtra("changing the number of threads while running", "threads") from None
+        purpose = "changing the number of threads while running"
+        raise MissingExtra("threadpoolctl", extra="threads", purpose=purpose) from None
     if not products_follow:
         warnings.warn(
             "no BLAS was found whose threads can be set: matrix products use as many threads as before. Its own "

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 import modnet
-from modnet import activations
 from modnet.activations import (
     ELU,
     GELU,
@@ -24,9 +23,11 @@ from modnet.activations import (
     Softmax,
     Softplus,
     Tanh,
-    normal_distribution,
+    blocks,
 )
+from modnet.activations.gated import normal_distribution
 from modnet.errors import ShapeError
+from modnet.plugins.builtin import BUILTIN
 from modnet.testing import layer_context, layer_gradient_errors
 
 ELEMENTWISE = [
@@ -74,7 +75,7 @@ TORCH = {
 
 def test_every_activation_is_in_a_table_of_this_file():
     tested = {type(activation).__name__ for activation in ELEMENTWISE + OTHERS}
-    assert tested == set(activations.__all__)
+    assert tested == {value.partition(":")[2] for value in BUILTIN["modnet.activations"].values()}
     assert tested == {type(activation).__name__ for activation in TORCH}
 
 
@@ -163,7 +164,7 @@ def test_a_large_array_is_treated_in_blocks_with_the_same_result(activation, mon
         return y, activation.derivative(x, y, np.empty_like(x)) if activation.elementwise else y
 
     whole = both()
-    monkeypatch.setattr(activations, "BLOCK", 40)
+    monkeypatch.setattr(blocks, "BLOCK", 40)
     for in_blocks, expected in zip(both(), whole, strict=True):
         np.testing.assert_array_equal(in_blocks, expected)
 

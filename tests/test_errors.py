@@ -2,7 +2,7 @@
 
 import pytest
 
-from modnet.errors import MESSAGE_LIMIT, ModelFileError, ParameterMismatch, Problem
+from modnet.errors import MESSAGE_LIMIT, MissingExtra, ModelFileError, ParameterMismatch, Problem
 from modnet.words import itemised, legible
 
 
@@ -51,3 +51,12 @@ def test_the_message_of_a_problem_has_a_bounded_length():
 def test_only_what_is_listed_is_put_into_words():
     assert itemised(f"{number}" for number in range(1000))[-1] == "980 more"
     assert itemised([]) == []
+
+
+def test_a_missing_extra_says_how_to_install_it():
+    error = MissingExtra("numba", "modnet-wave", extra="fast")
+    assert str(error) == "numba is not installed:  pip install 'modnet-wave[fast]'"
+    assert (error.library, error.distribution, error.extra) == ("numba", "modnet-wave", "fast")
+    error = MissingExtra("matplotlib", extra="plot", purpose="plotting")
+    assert str(error) == "plotting needs matplotlib, which is not installed:  pip install 'modnet-core[plot]'"
+    assert isinstance(error, ImportError)

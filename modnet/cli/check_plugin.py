@@ -29,7 +29,7 @@ def run(distribution: str, by_rule: bool, as_json: bool) -> int:
     for offer in offers:
         found = offer.examine()
         reports += found
-        faults = {row.rule: row for report in found for row in report.failures}
+        faults = [(report, row) for report in found for row in report.failures]
         broken += bool(faults)
         if as_json:
             continue
@@ -39,15 +39,15 @@ def run(distribution: str, by_rule: bool, as_json: bool) -> int:
             cells = [f"{offer.kind:<{widths[0]}}", f"{offer.name:<{widths[1]}}", *_counts(found)]
             line = "  ".join(cells)
             echo(click.style(harmless(line), fg="red") if faults else harmless(line), styled=True)
-        for row in faults.values():
-            _show(row)
+        _show(faults)
     if as_json:
         echo_json([_plain(report) for report in reports])
     elif not offers:
         echo(f"{distribution} offers no components, kernels or hooks: nothing to examine")
     else:
-        for reason, rules in _not_examined(reports).items():
-            echo(f"not examined: {', '.join(rules)}: {reason}")
+        for status in ("not applicable", "not examined"):
+            for reason, rules in _reasons(reports, status).items():
+                echo(f"{status}: {', '.join(rules)}: {reason}")
         verdict = f"{broken} broken" if broken else "all keep their contract"
         echo(f"{_numbers([offer.kind for offer in offers])} of {offers[0].distribution}: {verdict}")
     return FAILED if broken else 0
@@ -68,26 +68,32 @@ def _counts(reports: Sequence[Report]) -> list[str]:
     return [f"{count:>{len(column)}}" for count, column in zip(counts, COLUMNS, strict=True)]
 
 
-def _not_examined(reports: Sequence[Report]) -> dict[str, list[str]]:
-    """Reason -> the rules that were not examined for it."""
+def _reasons(reports: Sequence[Report], status: str) -> dict[str, list[str]]:
+    """Reason -> the rules that have a status for it."""
     rules: dict[str, list[str]] = {}
-    for row in (row for report in reports for row in report.rows if row.status == "not examined"):
+    for row in (row for report in reports for row in report.rows if row.status == status):
         if row.rule not in rules.setdefault(row.text, []):
             rules[row.text].append(row.rule)
     return rules
 
 
 def _numbers(kinds: Sequence[str]) -> str:
-    """ "3 components, 1 kernel, hooks in 1 module"."""
-    kernels, modules = kinds.count("kernel"), kinds.count("hooks")
-    parts = [(len(kinds) - kernels - modules, "component"), (kernels, "kernel"), (modules, "hook module")]
+    """ "3 components, 1 kernel, 1 hook module, 2 old files"."""
+    others = {"kernel": "kernel", "hooks": "hook module", "file": "old file"}
+    parts = [(len(kinds) - sum(map(kinds.count, others)), "component")]
+    parts += [(kinds.count(kind), word) for kind, word in others.items()]
     return ", ".join(counted(count, word) for count, word in parts if count)
 
 
-def _show(row: Row) -> None:
-    echo(f"  {click.style(row.rule, bold=True)}: {harmless(row.text)}", styled=True)
-    for line in textwrap.wrap(row.remedy, 94):
-        echo(f"      {line}")
+def _show(faults: Sequence[tuple[Report, Row]]) -> None:
+    """Each rule that broke: in which uses, what was found there, and how to mend it."""
+    for rule in dict.fromkeys(row.rule for _, row in faults):
+        echo(f"  {click.style(rule, bold=True)}:", styled=True)
+        found = [(report, row) for report, row in faults if row.rule == rule]
+        for report, row in found:
+            echo(f"    {report.label}: {row.text}")
+        for line in textwrap.wrap(found[0][1].remedy, 94):
+            echo(f"      {line}")
 
 
 def _plain(report: Report) -> dict[str, object]:

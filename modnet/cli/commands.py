@@ -67,6 +67,9 @@ def _pairs(*names: str, metavar: str, help: str) -> Parameter:
     return partial(click.Option, names, multiple=True, metavar=metavar, help=f"{help} Can be given several times.")
 
 
+PLUGIN_KINDS = ("layer", "activation", "loss", "metric", "optimizer", "callback", "command")
+"""What `new-plugin` has templates for; the first three are written by default."""
+
 PLUGIN = _pairs(
     "--plugin", "plugins", metavar="FILE", help="Run a Python file first, and know the components it defines."
 )
@@ -414,8 +417,8 @@ _ROWS = (
         "new-plugin",
         "Write a plugin to start from.",
         """
-        Write a distribution with a layer, an activation and a loss, their tests, a spec to train, a README, a licence
-        and a CI file.
+        Write a distribution with a layer, an activation and a loss, or with the kinds that are asked for, their tests,
+        a spec to train, a README, a licence and a CI file.
 
         It is called modnet-NAME, unless NAME begins so already, and lies in a folder of that name, which must not be
         there yet. Its tests pass as it is; change it piece by piece. The licence is MIT: for another, replace LICENSE
@@ -424,8 +427,22 @@ _ROWS = (
         \b
         Example:
           modnet new-plugin wave
+          modnet new-plugin wave --kind optimizer --kind command
         """,
         _argument("name"),
+        _option(
+            "--kind",
+            "kinds",
+            multiple=True,
+            type=click.Choice(PLUGIN_KINDS),
+            help="What it offers; can be given several times. By default layer, activation and loss.",
+        ),
+        _option(
+            "--core",
+            metavar="REQUIREMENT",
+            help="What its CI file gives to pip for modnet-core, where no index has it: 'modnet-core[cli] @ git+URL'. "
+            "By default the repository from which pip has installed it here, or modnet-core[cli].",
+        ),
         _option(
             "--directory",
             default=".",

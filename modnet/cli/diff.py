@@ -61,7 +61,7 @@ def _plain(a: str, b: str, found: Comparison) -> dict[str, Any]:
 
 def _lines(a: str, b: str, found: Comparison) -> Iterator[str]:
     if found.same:
-        yield f"{a} and {b} " + ("are the same" if found.identical else "hold the same, but not byte for byte")
+        yield f"{a} and {b} " + ("are the same" if found.identical else "hold the same values, but not byte for byte")
         return
     yield from _first(found.header, _header_line)
     places = [("A", place) for place in found.only_in_a] + [("B", place) for place in found.only_in_b]

@@ -14,7 +14,7 @@ from modnet.cli.output import echo, echo_json
 from modnet.cli.plugin_file import load_plugin_files
 from modnet.cli.train import hits_text
 from modnet.engine.network import Network
-from modnet.model import load
+from modnet.model.load import load
 from modnet.training.progress import figure_text, figure_title
 from modnet.training.train import evaluate
 from modnet.words import in_columns, legible

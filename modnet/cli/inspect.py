@@ -146,7 +146,7 @@ def _version(distribution: str) -> str | None:
 
 def _what_to_do(distribution: str, version: str) -> str:
     if not distribution:
-        return "not a plugin's: the program that saved it had defined it itself (--plugin FILE)"
+        return "defined by the program that saved it (--plugin FILE)"
     if normalized(distribution) == CORE:
         return f"of a newer {CORE}: this is {modnet.__version__}"
     return f"not installed: {_command(distribution, version)}"
@@ -180,7 +180,7 @@ def _nbytes(view: View) -> int:
 
 
 def _lines(model: str, header: Header, found: HeaderOnly, needs: list[dict[str, Any]]) -> Iterator[str]:
-    yield f"{model}   format {VERSION}   {readable_bytes(found.size)}   header complete and unchanged"
+    yield f"{model}   format {VERSION}   {readable_bytes(found.size)}   header intact"
     if header.made_by:
         yield from _labelled("made by", ", ".join(f"{name} {version}" for name, version in header.made_by.items()))
     for index, need in enumerate(needs):

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import datetime
+import json
 import keyword
 import re
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 
 import click
 
 import modnet
+from modnet.cli.commands import PLUGIN_KINDS
 from modnet.cli.output import echo
 from modnet.plugins.builtin import CORE
 from modnet.plugins.distributions import normalized
@@ -33,20 +37,89 @@ FILES = {
     "test.yml": ".github/workflows/test.yml",
     "package/__init__.py": "{{package}}/__init__.py",
     "package/py.typed": "{{package}}/py.typed",
-    "package/layers.py": "{{package}}/layers.py",
-    "package/activations.py": "{{package}}/activations.py",
-    "package/losses.py": "{{package}}/losses.py",
-    "tests/test_components.py": "tests/test_components.py",
+    "tests/test_spec.py": "tests/test_spec.py",
 }
-"""Template -> where it goes."""
+"""Template -> where it goes, whatever the plugin offers."""
 
 
-def run(name: str, directory: Path) -> None:
+@dataclass(frozen=True)
+class Part:
+    """What a plugin can offer, with its place in the files that speak of all that it offers.
+
+    Attributes:
+        module: the stem of its two templates, the module and its tests.
+        value: what the entry point names in it: ":Class", or "" for the module.
+        name: the type name, behind that of the plugin; for hooks the entry point's.
+        says: what it is, for the README.
+        layer: its line in the list of layers of the spec.
+        training: its line in [training].
+    """
+
+    module: str
+    value: str
+    name: str
+    says: str
+    layer: str = ""
+    training: str = ""
+
+
+PARTS = {
+    "layer": Part("layers", ":Scale", "_scale", "a trainable factor for each feature", layer='"{{stem}}_scale"'),
+    "activation": Part(
+        "activations", ":Sine", "_sine", "sin(omega * x)", layer='{ type = "{{stem}}_sine", omega = 2.0 }'
+    ),
+    "loss": Part(
+        "losses",
+        ":LogCosh",
+        "_log_cosh",
+        "half the square near 0, the distance far off",
+        training='loss = "{{stem}}_log_cosh"',
+    ),
+    "metric": Part(
+        "metrics",
+        ":LargestError",
+        "_largest_error",
+        "the largest distance from a target",
+        training='metrics = ["{{stem}}_largest_error"]',
+    ),
+    "optimizer": Part(
+        "optimizers",
+        ":Signed",
+        "_signed",
+        "steps by the sign of the averaged gradient (Lion)",
+        training='optimizer = { type = "{{stem}}_signed", learning_rate = 0.003 }',
+    ),
+    "callback": Part(
+        "callbacks",
+        ":StopAt",
+        "_stop_at",
+        "stops when the loss is small enough",
+        training='callbacks = [{ type = "{{stem}}_stop_at", loss = 1e-6 }]',
+    ),
+    "command": Part("commands", "", "", "`modnet {{stem}}`, which counts the parameters of a model"),
+}
+"""Kind -> what is written for it."""
+
+WITHOUT = {
+    "layer": "",
+    "activation": '"tanh"',
+    "loss": 'loss = "mse"',
+    "metric": 'metrics = ["mean_absolute_error"]',
+    "optimizer": 'optimizer = { type = "adam", learning_rate = 0.01 }',
+    "callback": "",
+}
+"""Kind -> what the spec has in its place, where the plugin offers none."""
+
+
+def run(name: str, directory: Path, kinds: Sequence[str], core: str | None) -> None:
+    kinds = [kind for kind in PLUGIN_KINDS if kind in (kinds or PLUGIN_KINDS[:3])]
     names = names_of(name)
+    names |= contents_of(kinds, names) | {"core_source": core or installed_from() or f"{CORE}[cli]"}
     folder = directory / names["distribution"]
     folder.mkdir(parents=True)
+    files = files_of(kinds)
     try:
-        for template, place in FILES.items():
+        for template, place in files.items():
             path = folder / filled(place, names)
             path.parent.mkdir(parents=True, exist_ok=True)
             text = (TEMPLATES / f"{template}.template").read_text(encoding="utf-8")
@@ -54,8 +127,17 @@ def run(name: str, directory: Path) -> None:
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)  # a part of it would be in the way of the next attempt
         raise
-    echo(f"{folder}: {len(FILES)} files; the package is {names['package']}, the licence MIT")
+    echo(f"{folder}: {len(files)} files; the package is {names['package']}, the licence MIT")
     echo(f"next: cd {folder} && pip install --editable '.[dev]' && pytest")
+
+
+def files_of(kinds: Iterable[str]) -> dict[str, str]:
+    """Template -> where it goes."""
+    files = dict(FILES)
+    for module in (PARTS[kind].module for kind in kinds):
+        files[f"package/{module}.py"] = f"{{{{package}}}}/{module}.py"
+        files[f"tests/test_{module}.py"] = f"tests/test_{module}.py"
+    return files
 
 
 def names_of(name: str) -> dict[str, str]:
@@ -84,6 +166,43 @@ def names_of(name: str) -> dict[str, str]:
         "core": ".".join(modnet.__version__.split(".")[:2]),
         "year": str(datetime.date.today().year),
     }
+
+
+def contents_of(kinds: Sequence[str], names: Mapping[str, str]) -> dict[str, str]:
+    """What the templates say of the things that the plugin offers."""
+    with_articles = [f"{'an' if kind[0] in 'aeiou' else 'a'} {kind}" for kind in kinds]
+    about = " and ".join(filter(None, (", ".join(with_articles[:-1]), with_articles[-1])))
+    groups, rows = [], []
+    for kind in kinds:
+        part = PARTS[kind]
+        group = "modnet" if kind == "command" else f"modnet.{part.module}"
+        entry = f'{{{{stem}}}}{part.name} = "{{{{package}}}}.{part.module}{part.value}"'
+        groups.append(f'[project.entry-points."{group}"]\n{entry}')
+        rows.append(f"| {kind} | `{{{{stem}}}}{part.name}` | {part.says} |")
+    offered = {kind: PARTS[kind].layer or PARTS[kind].training for kind in kinds if kind != "command"}
+    lines = WITHOUT | offered
+    in_training = ("loss", "optimizer", "metric", "callback")
+    layers = [lines[kind] for kind in ("layer", "activation") if lines[kind]]
+    found = {
+        "about": about[0].upper() + about[1:],
+        "entry_points": "\n\n".join(groups),
+        "rows": "\n".join(rows),
+        "spec_layers": "\n".join(f"  {line}," for line in layers),
+        "spec_training": "\n".join(lines[kind] for kind in in_training if lines[kind]),
+    }
+    return {key: filled(text, names) for key, text in found.items()}
+
+
+def installed_from() -> str:
+    """How pip installs the core from where it was installed here, where that is a repository; else ""."""
+    try:
+        direct = json.loads(distribution(CORE).read_text("direct_url.json") or "{}")
+    except (PackageNotFoundError, ValueError):
+        return ""
+    source = direct.get("vcs_info", {})
+    if not source:
+        return ""
+    return f"{CORE}[cli] @ {source['vcs']}+{direct['url']}@{source.get('requested_revision') or source['commit_id']}"
 
 
 def filled(text: str, names: Mapping[str, str]) -> str:

@@ -26,8 +26,8 @@ from modnet.data.schema import ColumnSchema, DataSchema
 from modnet.data.table import shorten
 from modnet.engine.network import Network
 from modnet.errors import DataError, SampleError
-from modnet.model import load
 from modnet.model.atomic import replace_file
+from modnet.model.load import load
 from modnet.words import printable
 
 DELIMITERS = {".csv": ",", ".tsv": "\t"}

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from modnet.cli.output import echo
-from modnet.errors import ModnetError, SpecError, TrainingError
+from modnet.errors import BrokenPlugin, ModnetError, SpecError, TrainingError
 from modnet.words import counted, harmless, nearest, show
 
 FAILED, WRONG_INPUT, HUNG_UP, INTERRUPTED, TERMINATED = 1, 2, 129, 130, 143
@@ -26,10 +26,16 @@ def report(error: Exception) -> int:
     if isinstance(error, SpecError):
         echo(faults_text(error), err=True)
         return WRONG_INPUT
+    if not isinstance(error, ModnetError):
+        # Here, as it imports numpy: a command that goes well, such as --help, does without.
+        from modnet.plugins.faults import fault_of
+
+        error = fault_of(error)
     status = FAILED
     message = str(error)
     if isinstance(error, ModnetError):
-        status = FAILED if isinstance(error, TrainingError) else WRONG_INPUT
+        at_work = isinstance(error, BrokenPlugin) and error.at_work
+        status = FAILED if at_work or isinstance(error, TrainingError) else WRONG_INPUT
     elif isinstance(error, MemoryError):
         message = f"not enough memory{f': {message}' if message else ''}"
     elif isinstance(error, OSError):

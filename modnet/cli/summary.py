@@ -9,8 +9,8 @@ import click
 from modnet.cli.output import echo, echo_json
 from modnet.cli.plugin_file import load_plugin_files
 from modnet.engine.summary import Summary
-from modnet.model import load
 from modnet.model.container import MAGIC
+from modnet.model.load import load
 
 
 def run(file: str, plugins: tuple[str, ...], settings: tuple[str, ...], as_json: bool) -> None:

@@ -24,7 +24,7 @@ from modnet.data.dataset import Dataset
 from modnet.data.load import LoadedData
 from modnet.engine.network import Network
 from modnet.errors import Diverged
-from modnet.model import save
+from modnet.model.save import save
 from modnet.training import run as endings
 from modnet.training.callbacks import JSONLog
 from modnet.training.checkpoint import newest_last

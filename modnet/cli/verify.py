@@ -39,9 +39,7 @@ def run(models: tuple[str, ...], as_json: bool) -> int:
         if whole is False:
             status = max(status, FAILED)
         if not as_json and whole is not None:
-            lines = (
-                _lines(model, found) if found is not None else [f"damaged: {message}", "nothing of it can be relied on"]
-            )
+            lines = _lines(model, found) if found is not None else [f"damaged: {message}", "none of it can be trusted"]
             echo("\n".join(_indented(model, [*lines])))
         rows.append(_row(model, whole, message, found))
     if as_json:
@@ -73,23 +71,23 @@ def _row(model: str, whole: bool | None, message: str, found: Verification | Non
 def _lines(model: str, found: Verification) -> Iterator[str]:
     if found.whole:
         arrays = sum(len(state.segment.views) for state in found.segments)
-        yield f"whole: {counted(arrays, 'array')}, {readable_bytes(found.size)}"
+        yield f"intact: {counted(arrays, 'array')}, {readable_bytes(found.size)}"
         return
     yield f"damaged: {found.fault}" if found.fault else "damaged"
     for state in found.segments:
         if not state.whole:
             segment = state.segment
             place = f"{segment.length:,} bytes from byte {segment.offset:,} on"
-            what = "are not all there, with" if state.missing else "are not those that were written, in"
+            what = "are not all there, with" if state.missing else "do not match their checksum, in"
             yield f"{segment.group}: {place} {what} {_names([state])}"
     # A file that is too short or too long is refused by whatever reads models.
-    sound = "".join(f"; {state.segment.group}: {_names([state])}" for state in found.segments if state.whole)
-    yield f"{'sound' if found.fault else 'can still be read'}: the header{sound}"
+    intact = "".join(f"; {state.segment.group}: {_names([state])}" for state in found.segments if state.whole)
+    yield f"{'intact' if found.fault else 'can still be read'}: the header{intact}"
     resuming = [state for state in found.segments if is_for_resuming(state.segment.group)]
     if resuming and all(state.whole for state in found.segments if state not in resuming):
-        yield f"the network itself is whole: modnet edit {model} -o OUT --drop-resume-state saves it"
+        yield f"the network itself is intact: modnet edit {model} -o OUT --drop-resume-state saves it"
     elif all(state.whole for state in found.segments if state.segment.group in NETWORK_GROUPS):
-        yield "the network itself is whole"
+        yield "the network itself is intact"
 
 
 def _names(states: Sequence[SegmentState]) -> str:

@@ -187,8 +187,7 @@ class Configuration:
     @classmethod
     def _values(cls, table: Mapping[Any, Any], path: Path, reading: Reading, ignore: tuple[str, ...]) -> dict[str, Any]:
         """Field name -> the value that a table has for it."""
-        fields, checkers = cls.__fields__, cls.checkers()
-        known = [*fields, *ignore]
+        checkers = cls.checkers()
         values: dict[str, Any] = {}
         # A required key that is misspelt is not reported as missing too.
         meant: set[str | None] = set()
@@ -197,22 +196,30 @@ class Configuration:
                 break
             if key in ignore:
                 continue
-            name = key if key in fields else cls._renamed(key)
-            if name is None:
-                meant.add(reading.unknown_key(path, key, known))
-            elif name != key and not (reading.reader and reading.reader.old_names):
-                reading.problem((*path, key), f'this key is now called "{name}"', at_key=True)
-            else:
+            name = key if key in cls.__fields__ else cls._name_of(key, path, reading, ignore, meant)
+            if name is not None:
                 values[name] = reading.value(checkers[name], value, (*path, key))
-        for name, declared in fields.items():
+        for name, declared in cls.__fields__.items():
             if declared.required and name not in values and name not in meant:
                 reading.problem(path, f'missing key "{name}" ({checkers[name].describe()})')
         return values
 
     @classmethod
-    def _renamed(cls, key: Any) -> str | None:
-        """The field that was called `key` in an earlier version."""
-        return next((name for name, declared in cls.__fields__.items() if declared.renamed_from == key), None)
+    def _name_of(
+        cls, key: Any, path: Path, reading: Reading, ignore: tuple[str, ...], meant: set[str | None]
+    ) -> str | None:
+        """The field of a key that is no field's name: one that was called so in an earlier version, or None.
+
+        Where it is None a problem is noted, and the field that was probably meant is added to `meant`.
+        """
+        fields = cls.__fields__
+        name = next((name for name, declared in fields.items() if declared.renamed_from == key), None)
+        if name is None:
+            meant.add(reading.unknown_key(path, key, [*fields, *ignore]))
+        elif reading.reader is None or not reading.reader.old_names:
+            reading.problem((*path, key), f'this key is now called "{name}"', at_key=True)
+            return None
+        return name
 
     def check(self) -> None:
         """Checks what concerns several fields at once. Override it; it says what is wrong by a ValueError."""

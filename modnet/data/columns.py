@@ -5,15 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from modnet.arrays import Array
+from modnet.data.table import Table
 from modnet.specs.data import MISSING_VALUES, Kind
-
-if TYPE_CHECKING:
-    from modnet.data.table import Table
 
 
 def is_number(text: str) -> bool:
@@ -59,7 +56,7 @@ def missing_rows(values: Sequence[str], missing_values: Collection[str]) -> list
 
 
 @dataclass(frozen=True)
-class Profile:
+class ColumnProfile:
     """What a column looks like.
 
     Attributes:
@@ -76,16 +73,16 @@ class Profile:
     missing: int
 
 
-def profile(table: Table, missing_values: Collection[str] = MISSING_VALUES) -> dict[str, Profile]:
+def profile(table: Table, missing_values: Collection[str] = MISSING_VALUES) -> dict[str, ColumnProfile]:
     """Column name -> what it looks like."""
     return {name: profile_column(values, missing_values) for name, values in table.columns.items()}
 
 
-def profile_column(values: Sequence[str], missing_values: Collection[str] = MISSING_VALUES) -> Profile:
+def profile_column(values: Sequence[str], missing_values: Collection[str] = MISSING_VALUES) -> ColumnProfile:
     """What these values look like."""
     different = set(values)
     missing = len(missing_rows(values, missing_values))
     different.difference_update(missing_values)
     numbers = sum(map(is_number, different))
     kind: Kind | None = ("number" if numbers == len(different) else "category") if different else None
-    return Profile(kind, len(different), numbers + sum(map(has_decimal_comma, different)), missing)
+    return ColumnProfile(kind, len(different), numbers + sum(map(has_decimal_comma, different)), missing)

@@ -13,7 +13,7 @@ import zlib
 from collections.abc import Callable, Iterable
 from os import PathLike
 from pathlib import Path
-from typing import IO, Any, cast
+from typing import IO, Any, NamedTuple, cast
 
 import numpy as np
 
@@ -22,7 +22,6 @@ from modnet.data.table import Table, shorten
 from modnet.errors import DataError
 from modnet.words import did_you_mean, legible, show
 
-KNOWN = ".csv and .tsv (also .gz), .npz, .npy, .idx and *-ubyte (also .gz)"
 DELIMITERS = ",;\t"
 LONGEST_HEADER, MOST_AXES = 10_000, 32
 """Of an array in numpy's format: bytes and axes."""
@@ -61,33 +60,43 @@ def read(path: str | PathLike[str], readers: Iterable[Reader] = ()) -> Read:
         raise DataError(_no_such_file(path))
     if not path.is_file():
         raise DataError(f"{path}: expected a file, found a {'folder' if path.is_dir() else 'pipe or device'}")
-    name = path.name.lower()
-    uncompressed = name.removesuffix(".gz")
     try:
-        if name.endswith(".npz"):
-            return _read_npz(path)
-        if name.endswith(".npy"):
-            return _read_npy(path)
-        with _open(path) as stream:
-            if uncompressed.endswith((".csv", ".tsv")):
-                text = io.BytesIO(_unpacked(path, stream))
-                return read_table(text, str(path), "\t" if uncompressed.endswith(".tsv") else None)
-            data = stream.read(4)
-            if uncompressed.endswith((".idx", "-ubyte")) or (
-                data[:2] == b"\0\0" and data[2:3] in map(_byte, IDX_TYPES)
-            ):
-                return _parse_idx(data + _unpacked(path, stream), str(path))
+        known = _read_known(path)
     except (gzip.BadGzipFile, EOFError, zlib.error) as error:
         raise DataError(f"{path}: the gzip compression is damaged: {error}") from error
     except OSError as error:
         raise DataError(f"{path}: cannot be read: {error.strerror or error}") from error
     except MemoryError as error:
         raise DataError(f"{path}: its {path.stat().st_size:,} bytes take more memory than there is") from error
+    if known is not None:
+        return known
     for reader in readers:
         found = reader(path)
         if found is not None:
             return found
-    raise DataError(f"{path}: unknown kind of data file; known are {KNOWN}")
+    raise DataError(f"{path}: unknown kind of data file; known are {', '.join(map(str, FORMATS))}")
+
+
+def _read_known(path: Path) -> Read | None:
+    """The contents of a file of one of the kinds above; None where it is of another kind."""
+    name = path.name.lower()
+    for known in FORMATS:
+        if (name.removesuffix(".gz") if known.compressed else name).endswith(known.endings):
+            return known.read(path)
+    with _open(path) as stream:  # the files of MNIST are called anything
+        begin = stream.read(4)
+    return _read_idx(path) if begin[:2] == b"\0\0" and begin[2:3] in map(_byte, IDX_TYPES) else None
+
+
+def _read_csv(path: Path) -> Table:
+    delimiter = "\t" if path.name.lower().removesuffix(".gz").endswith(".tsv") else None
+    with _open(path) as stream:
+        return read_table(io.BytesIO(_unpacked(path, stream)), str(path), delimiter)
+
+
+def _read_idx(path: Path) -> Array:
+    with _open(path) as stream:
+        return _parse_idx(_unpacked(path, stream), str(path))
 
 
 def _byte(number: int) -> bytes:
@@ -250,7 +259,7 @@ def _read_header(file: IO[bytes], size: int) -> tuple[tuple[int, ...], bool, np.
         raise ValueError("a header without a shape that could be")
     expected = 8 + width + length + math.prod(shape) * dtype.itemsize
     if expected > size:
-        raise ValueError(f"truncated: found {size:,} bytes; its header speaks of more")
+        raise ValueError(f"truncated: found {size:,} bytes; its header declares more")
     return shape, fortran, dtype
 
 
@@ -309,3 +318,30 @@ def _parse_idx(data: bytes, name: str) -> Array:
         raise DataError(f"{name}: {fault}: found {len(data):,} bytes, expected {expected:,} for {contents}")
     elements: Any = np.frombuffer(data, dtype, offset=start_of_elements).reshape(shape)
     return cast(Array, elements.astype(dtype.newbyteorder("="), copy=False))
+
+
+class Format(NamedTuple):
+    """A kind of data file.
+
+    Attributes:
+        endings: how its name ends.
+        read: gives the contents.
+        compressed: whether `.gz` may follow.
+    """
+
+    endings: tuple[str, ...]
+    read: Callable[[Path], Read]
+    compressed: bool = False
+
+    def __str__(self) -> str:
+        names = " and ".join(ending if ending[0] == "." else f"*{ending}" for ending in self.endings)
+        return f"{names} (also .gz)" if self.compressed else names
+
+
+FORMATS = (
+    Format((".csv", ".tsv"), _read_csv, compressed=True),
+    Format((".npz",), _read_npz),
+    Format((".npy",), _read_npy),
+    Format((".idx", "-ubyte"), _read_idx, compressed=True),
+)
+"""The kinds of files that need no plugin."""

@@ -18,7 +18,7 @@ from modnet.data.schema import ColumnSchema, DataSchema, MissingReport, assign_t
 from modnet.data.split import can_stratify, split
 from modnet.data.table import Table
 from modnet.errors import DataError
-from modnet.specs.data import Column, DataSpec, Source
+from modnet.specs.data import Column, DataSource, DataSpec
 
 
 @dataclass(frozen=True)
@@ -85,7 +85,7 @@ class Loader:
         return LoadedData(loaded.train, validation, loaded.schema, [*loaded.notes, *notes])
 
     def load_source(
-        self, source: str | Source, schema: DataSchema | None, *, targets: bool = True
+        self, source: str | DataSource, schema: DataSchema | None, *, targets: bool = True
     ) -> tuple[Dataset, list[str]]:
         """Data for a network that has been trained, and notes for the screen.
 
@@ -109,9 +109,9 @@ class Loader:
 
     # Files
 
-    def read(self, source: str | Source) -> Table | NamedArrays:
+    def read(self, source: str | DataSource) -> Table | NamedArrays:
         if isinstance(source, str):
-            source = Source(path=source)
+            source = DataSource(path=source)
         found: Table | NamedArrays
         if source.path is not None:
             path = self.place(source.path)

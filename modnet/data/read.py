@@ -18,9 +18,6 @@ from modnet.kinds.loss import Loss
 from modnet.plugins.registry import Registry, default_registry
 from modnet.specs.reader import SpecLike
 
-FORMATS = (".csv", ".csv.gz", ".tsv", ".tsv.gz", ".npz", ".npy", ".idx", "-ubyte", "-ubyte.gz")
-"""Names of data files for which no plugin needs to be asked."""
-
 
 def read_data(
     spec: SpecLike, *, folder: str | PathLike[str] | None = None, registry: Registry | None = None
@@ -75,12 +72,10 @@ def loader_for(network: Network, folder: str | PathLike[str] = "", registry: Reg
 
 def foreign_reader(registry: Registry | None = None) -> Reader:
     """A function that reads a data file of a kind which only a plugin knows; it gives None for others."""
-    hooks = (registry or default_registry()).hooks.hook
 
     def read_foreign(path: Path) -> Read | None:
-        if path.name.lower().endswith(FORMATS):
-            return None
-        found: Any = hooks.modnet_read_data(path=path)
+        # Only now: asking for the hooks imports every plugin that has some.
+        found: Any = (registry or default_registry()).hooks.hook.modnet_read_data(path=path)
         if isinstance(found, Mapping):
             table = all(isinstance(values, list) for values in found.values())
             found = Table(found, str(path)) if table else dict(found)

@@ -14,7 +14,7 @@ from modnet.arrays import Array, Shape
 from modnet.configuration.fields import Configuration
 from modnet.configuration.reading import Reader, Reading
 from modnet.data.columns import (
-    Profile,
+    ColumnProfile,
     has_decimal_comma,
     is_number,
     missing_rows,
@@ -615,7 +615,7 @@ class _Learner:
             )
         return profile.kind or "number"
 
-    def _profile(self, name: str, values: Sequence[str], missing_values: set[str]) -> Profile:
+    def _profile(self, name: str, values: Sequence[str], missing_values: set[str]) -> ColumnProfile:
         """What a column looks like whose kind is not declared, unless it looks like numbers with faults."""
         profile = profile_column(values, missing_values)
         if profile.kind == "category" and profile.distinct_numbers >= 0.9 * profile.distinct:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from modnet.data.columns import Profile, is_number, profile
+from modnet.data.columns import ColumnProfile, is_number, profile
 from modnet.data.schema import MOST_CATEGORIES, DataSchema
 from modnet.data.table import Table
 from modnet.errors import DataError
@@ -63,7 +63,7 @@ def suggest_spec(table: Table, targets: Sequence[str], path: str) -> str:
     return "\n".join([*text.head(), *text.network(), "", *text.training(), "", *text.data_table()]) + "\n"
 
 
-def _are_classes(table: Table, targets: Sequence[str], profiles: dict[str, Profile]) -> bool:
+def _are_classes(table: Table, targets: Sequence[str], profiles: dict[str, ColumnProfile]) -> bool:
     texts = [name for name in targets if profiles[name].kind == "category"]
     if len(targets) > 1:
         if texts:
@@ -82,7 +82,7 @@ def _are_classes(table: Table, targets: Sequence[str], profiles: dict[str, Profi
     return whole and 2 <= found.distinct <= MOST_CLASSES and len(table) >= 10 * found.distinct
 
 
-def _useless(table: Table, name: str, profiles: dict[str, Profile]) -> str:
+def _useless(table: Table, name: str, profiles: dict[str, ColumnProfile]) -> str:
     """Why a column is left out, or ""."""
     found, rows = profiles[name], len(table)
     if found.kind is None:
@@ -115,7 +115,7 @@ class _Text:
     table: Table
     data: DataSpec
     schema: DataSchema
-    profiles: dict[str, Profile]
+    profiles: dict[str, ColumnProfile]
     left_out: dict[str, str]
     incomplete: list[str]
     dropped: list[str]

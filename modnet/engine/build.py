@@ -7,6 +7,7 @@ from modnet.engine.card import ModelCard
 from modnet.engine.graph import build_graph
 from modnet.engine.network import Network
 from modnet.errors import SpecError
+from modnet.plugins.faults import NamingFaults
 from modnet.plugins.registry import Registry
 from modnet.specs.reader import SpecLike, located_error, read_spec
 
@@ -33,7 +34,8 @@ def build(
         ValueError: the seed is no whole number >= 0.
     """
     network = plan(spec, seed=seed, dtype=dtype, registry=registry)
-    _ = network.parameters, network.state
+    with NamingFaults():
+        _ = network.parameters, network.state
     return network
 
 

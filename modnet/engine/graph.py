@@ -9,11 +9,13 @@ from functools import cached_property
 
 from modnet.arrays import Shape
 from modnet.configuration.reading import MOST_PROBLEMS
+from modnet.engine.promises import declaration_fault, described
 from modnet.errors import Problem, ShapeError, SpecError
 from modnet.kinds.activation import Activation
 from modnet.kinds.initializer import Initializer
 from modnet.kinds.layer import MOST_AXES, Layer, Parameter, State
 from modnet.kinds.node import Composite, Node
+from modnet.plugins.faults import broken, raise_fault
 from modnet.specs.model import NAME, NetworkSpec
 from modnet.words import MOST_LISTED, Path, did_you_mean, itemised, path_text, show
 
@@ -360,7 +362,7 @@ class _Builder:
                     self.remember_places(value, (*keys, field_name))
             names = dict(zip(inner_names, inputs, strict=True))
             inner = _Scope(f"{name}.", keys, names, trainable, l1, l2, rate)
-            slot = self.place(node.layer.expand(inner_names), inner, inputs[0])
+            slot = self.place(self.expanded(node.layer, inner_names, keys), inner, inputs[0])
         else:
             made = GraphNode(name, node.layer, inputs, keys, trainable, l1, l2, rate, len(self.shapes))
             slot = self.append(made, self.infer(made))
@@ -371,6 +373,18 @@ class _Builder:
             self.check_penalties(node, first, keys)
             self.check_learning_rate(node, first, keys)
         return slot
+
+    def expanded(self, composite: Composite, inputs: Sequence[str], keys: Path) -> Sequence[Node]:
+        """The nodes that a composite stands for."""
+        where = f"{path_text(keys)} ({composite.type})"
+        try:
+            nodes = composite.expand(inputs)
+        except Exception as error:
+            raise_fault(error, where)
+            raise
+        if not isinstance(nodes, Sequence) or not all(isinstance(node, Node) for node in nodes):
+            raise broken(where, composite, f"expand gave {described(nodes)}; expected a list of modnet.Node")
+        return nodes
 
     def append(self, node: GraphNode, shapes: tuple[Shape, ...]) -> int:
         """Adds a node with the shapes of its outputs, () where they are unknown; gives its slot."""
@@ -395,6 +409,11 @@ class _Builder:
             more = f" and {len(node.inputs) - MOST_LISTED:,} more inputs" if len(node.inputs) > MOST_LISTED else ""
             self.problem(node.keys, f"{error.message}, but {' and '.join(given)}{more}", error.hint, node.label())
             return ()
+        except Exception as error:
+            raise_fault(error, node.label())
+            raise
+        if fault := declaration_fault(found, node.parameters, node.state):
+            raise broken(node.label(), node.layer, fault)
         arrays = [("the shape of its output", shape) for shape in found]
         arrays += [(f"the shape of its array {show(name)}", array.shape) for name, array in node.parameters.items()]
         arrays += [(f"the shape of its array {show(name)}", array.shape) for name, array in node.state.items()]

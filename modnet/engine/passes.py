@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,10 +14,12 @@ from modnet.engine.built import BuiltGraph
 from modnet.engine.cost import Cost, cost_of
 from modnet.engine.graph import GraphNode
 from modnet.engine.parameters import FlatArray
-from modnet.errors import BrokenPlugin, DataError, ShapeError
+from modnet.engine.promises import gradients_fault, output_fault, several_fault
+from modnet.errors import DataError, ShapeError
 from modnet.kinds.activation import Activation
 from modnet.kinds.context import Context, Shared
 from modnet.kinds.schedule import Progress
+from modnet.plugins.faults import broken, raise_fault
 from modnet.words import show
 
 if TYPE_CHECKING:
@@ -89,6 +91,7 @@ class Pass:
         self._conversion = Context(network.dtype, shared=self._common)
         self._unread = Context(network.dtype, shared=self._common)
         self._seen = False
+        self._gradients_seen = False
         self._costs: dict[tuple[Shape, ...], Cost] = {}
         self.only_cost: Cost | None = None
         self._masked = any(node.layer.makes_mask for node in self._nodes)
@@ -133,8 +136,8 @@ class Pass:
 
         def spread(*arguments: Any) -> Array:
             made = forward(*arguments)
-            if not isinstance(made, tuple) or len(made) != len(node.slots):
-                raise _not_arrays(node, made)
+            if fault := several_fault(made, node.layer.outputs):
+                raise broken(node.label(), node.layer, fault)
             for slot, value in zip(others, made[1:], strict=True):
                 values[slot] = value
             first: Array = made[0]
@@ -243,6 +246,8 @@ class Pass:
         for slot, (array, dtype) in enumerate(zip(inputs, self._dtypes, strict=True)):
             values[slot] = array if array.dtype == dtype else self._converted(array, dtype, slot)
         calls = self._with_masks() if self._masked else self._calls
+        if not self._seen:
+            calls = self._looked_over(calls)
         slot = 0
         try:
             for slot, forward, _, context, sources in calls:
@@ -259,13 +264,31 @@ class Pass:
             message = f"{node.label()}: {error.message}; it was given {given}, the batch first"
             raise ShapeError(message, error.hint) from error
         except Exception as error:
-            self._check_arrays(error)  # a node may have stumbled over what another one gave
+            node = self._node(slot)
+            for before in self._nodes[: self._nodes.index(node)]:
+                self._hold(before, error)  # a node may have stumbled over what another one gave
+            raise_fault(error, node.label())
             raise
         for context in self._raw:
             context.raw = (None,) * len(context.raw)  # the caller's arrays may be large, and are not ours to keep
-        if not self._seen:
-            self._check_shapes()
+        self._seen = True
         return [values[slot] for slot in self.wanted]
+
+    def _looked_over(self, calls: Iterable[_Call]) -> Iterator[_Call]:
+        """The calls of a first pass; behind each its node is held to what it has announced.
+
+        Raises:
+            BrokenPlugin: it has given something else.
+        """
+        for call in calls:
+            yield call
+            self._hold(self._node(call[0]))
+
+    def _hold(self, node: GraphNode, cause: Exception | None = None) -> None:
+        """Holds a node that has run to what it has announced; `cause` is the error to which something else has led."""
+        for slot, shape, name in zip(node.slots, node.shapes, node.layer.outputs or ("",), strict=True):
+            if fault := output_fault(self._values[slot], shape, self.network.dtype, name):
+                raise broken(node.label(), node.layer, fault) from cause
 
     def _with_masks(self) -> Iterator[_Call]:
         """The calls of the nodes; before each its context is given masks, and after it the output's mask is kept."""
@@ -331,25 +354,6 @@ class Pass:
             raise DataError(f"input {show(name)}: expected whole numbers (ids), found others")
         return converted
 
-    def _check_shapes(self) -> None:
-        """Holds each layer, once, to the shape that it has announced."""
-        self._check_arrays()
-        for node in self._nodes:
-            for slot, shape in zip(node.slots, node.shapes, strict=True):
-                found = self._values[slot].shape[1:]
-                if len(found) != len(shape) or any(e not in (None, f) for e, f in zip(shape, found, strict=True)):
-                    name = f" for {node.layer.outputs[slot - node.slot]}" if node.layer.outputs else ""
-                    raise ShapeError(f"{node.label()}: its output_shape says {shape}{name}, its forward gives {found}")
-        self._seen = True
-
-    def _check_arrays(self, cause: Exception | None = None) -> None:
-        """Refuses what is no array among the values so far; `cause` is the error to which it has led."""
-        for node in self._nodes:
-            for slot in node.slots:
-                value = self._values[slot]
-                if value is not None and not isinstance(value, np.ndarray):
-                    raise _not_arrays(node, value) from cause
-
     def backward(self, gradients: Sequence[Array]) -> None:
         """Writes the gradient of every trainable parameter.
 
@@ -362,18 +366,33 @@ class Pass:
         for array in self._zeroed:
             array.fill(0)
         self._unread.begin()
-        for slot, _, backward, context, sources in reversed(self._calls):
-            if slot in self._several:
-                self._gather(flowing, self._several[slot])
-            if slot not in flowing:
-                continue
-            result = backward(context, flowing.pop(slot))
-            if not context.needs_input_gradient:
-                continue
-            for source, gradient in zip(sources, _separate(result), strict=True):
-                self._flow(flowing, source, gradient)
+        slot = 0
+        try:
+            for slot, _, backward, context, sources in reversed(self._calls):
+                if slot in self._several:
+                    self._gather(flowing, self._several[slot])
+                if slot not in flowing:
+                    continue
+                result = backward(context, flowing.pop(slot))
+                if not context.needs_input_gradient:
+                    continue
+                if not self._gradients_seen:
+                    self._look_over(slot, result)
+                for source, gradient in zip(sources, _separate(result), strict=True):
+                    self._flow(flowing, source, gradient)
+        except Exception as error:
+            raise_fault(error, self._node(slot).label())
+            raise
+        self._gradients_seen = True
         for total, own in self._shared:
             total += own
+
+    def _look_over(self, slot: int, result: Any) -> None:
+        """Holds a node, in the first pass, to giving the gradients of its inputs."""
+        node = self._node(slot)
+        inputs = [self._values[source] if source in self._learning else None for source in node.inputs]
+        if fault := gradients_fault(result, inputs, self.network.dtype):
+            raise broken(node.label(), node.layer, fault)
 
     def _gather(self, flowing: dict[int, Any], slots: range) -> None:
         """Puts the gradients of a layer's outputs together in its first slot; of what nobody reads they are zeros."""
@@ -446,14 +465,6 @@ def has_nan(values: list[Array]) -> bool:
         if value.size and (greatest := value.item(value.argmax())) != greatest:
             return True
     return False
-
-
-def _not_arrays(node: GraphNode, value: Any) -> BrokenPlugin:
-    """The error for a layer that does not give what it has announced."""
-    found = f"a {type(value).__name__}" + (f" of {len(value)}" if isinstance(value, tuple) else "")
-    names = ", ".join(node.layer.outputs)
-    expected = f"a tuple of {len(node.layer.outputs)} arrays ({names})" if names else "an array"
-    return BrokenPlugin(f"{node.label()}: its forward gives {found}, expected {expected}")
 
 
 def _copied(mask: Any) -> Any:

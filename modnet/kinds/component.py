@@ -9,8 +9,8 @@ their first axis. Images are (batch, height, width, channels), sequences (batch,
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, ClassVar, Self, cast
 
 from modnet.arrays import Shape
@@ -83,10 +83,24 @@ def remember_choice(component: Component, name: str) -> None:
 
 @dataclass(frozen=True)
 class Example:
-    """A component with the shapes of one sample of each of its inputs."""
+    """A use of a component, on which its contract is tested.
+
+    Attributes:
+        component: with the configuration to try.
+        input_shapes: those of one sample of each of its inputs; for a loss or a metric of prediction and target, for an
+            initializer of the parameters to fill. Without them some are tried.
+        data: for a component to which random numbers mean nothing (ids, lengths, sorted times, probabilities): (x, y)
+            as arrays with the batch first, or a function of a `numpy.random.Generator` that gives them. x is a tuple of
+            arrays for several inputs, and the prediction for a loss or a metric; y is the target, or None. Rows come
+            again where a rule wants more of them; axes of variable size are cut, so give eight steps or more.
+        training: the arguments of `modnet.train` with which it is trained, where its own will not do: loss, optimizer,
+            epochs and so on.
+    """
 
     component: Any
     input_shapes: tuple[Shape, ...] = ()
+    data: Any = field(default=None, compare=False)
+    training: Mapping[str, Any] = field(default_factory=dict, compare=False)
 
 
 class Use(Configuration):

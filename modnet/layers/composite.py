@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from modnet.activations import Identity, ReLU
+from modnet.activations.rectified import Identity, ReLU
 from modnet.configuration.fields import field
 from modnet.kinds.component import Example
 from modnet.kinds.node import Composite, Node

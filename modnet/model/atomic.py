@@ -57,7 +57,7 @@ def replace_file(
             that was to be replaced.
     """
     if os.path.basename(path) in ("", os.curdir, os.pardir):
-        raise NotAModelFile(path, "this names a folder; the name of a file is missing")
+        raise NotAModelFile(path, "this is the name of a folder; expected that of a file")
     target = os.path.realpath(os.path.expanduser(path))
     old = _status(path, target)
     folder, name = os.path.split(target)
@@ -168,7 +168,7 @@ def _tell(error: OSError, temporary: str, target: str) -> None:
         error.filename = target
         del error.filename2  # it would be told if it were None
     if isinstance(error, PermissionError) and getattr(error, "winerror", None):
-        error.add_note("Windows does not replace a file that is open or mapped, be it by this program or another.")
+        error.add_note("Windows does not replace a file that is open or mapped, by this program or another.")
 
 
 def _status(path: str | os.PathLike[str], target: str) -> os.stat_result | None:

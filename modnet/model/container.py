@@ -237,7 +237,7 @@ def _check_container(container: Any, path: _Path, depth: int) -> None:
     is_map = type(container) is dict
     for key, value in container.items() if is_map else enumerate(container):
         if is_map and (type(key) is not str or not _encodable(key)):
-            raise _fault(f"a key is no text: {_shown(key)}", path)
+            raise _fault(f"a key is not text: {_shown(key)}", path)
         kind = type(value)
         if kind is dict or kind is list or kind is tuple:
             _check_container(value, (key, path), depth + 1)
@@ -249,7 +249,7 @@ def _check_container(container: Any, path: _Path, depth: int) -> None:
                 raise _fault("the integer needs more than 64 bits", (key, path))
         elif value is not None and kind is not bool and kind is not float:
             expected = "None, bool, int, float, str, list or dict"
-            raise _fault(f"{kind.__module__}.{kind.__qualname__} is no plain value ({expected})", (key, path))
+            raise _fault(f"{kind.__module__}.{kind.__qualname__} is not a plain value ({expected})", (key, path))
 
 
 def check_count(header: bytes | bytearray) -> None:
@@ -343,14 +343,14 @@ def check_name(name: object) -> str:
 def array_length(shape: object, dtype: np.dtype[Any]) -> int:
     """The bytes of an array. Raises Fault unless `shape` is a list of lengths that numpy can address."""
     if type(shape) is not list or len(shape) > DIMENSION_LIMIT:
-        raise Fault(f"the shape is no list of at most {DIMENSION_LIMIT} lengths")
+        raise Fault(f"the shape is not a list of at most {DIMENSION_LIMIT} lengths")
     length = dtype.itemsize
     for axis in shape:
         if type(axis) is not int or axis < 0:
             raise Fault(f"the shape has {_shown(axis)} as a length")
         length *= axis
     if (length or dtype.itemsize * math.prod(filter(None, shape))) > ARRAY_LIMIT:
-        raise Fault("the array is too big")
+        raise Fault("the array is too large")
     return length
 
 
@@ -396,7 +396,7 @@ def _segment(row: object, before: list[Segment], start: int) -> Segment:
         raise Fault(f"the offset is {_shown(row['offset'])}, expected {offset - start}")
     length = row["length"]
     if type(length) is not int or not 0 <= length <= VIEW_LIMIT or length % dtype.itemsize:
-        raise Fault(f"{_shown(length)} is no length in bytes of {dtype.name} elements")
+        raise Fault(f"{_shown(length)} is not a length in bytes of {dtype.name} elements")
     if type(row["sha256"]) is not bytes or len(row["sha256"]) != 32:
         raise Fault("the sha256 is not 32 bytes")
     return Segment(group, dtype, offset, length, row["sha256"], [], [])
@@ -426,7 +426,7 @@ def _add_views(rows: list[Any], segments: list[Segment], start: int) -> None:
                     raise Fault(f"the view {_shown(name)} starts at {offset}, expected {end}")
                 end += array_length(shape, segment.dtype)
                 if end > last:
-                    raise Fault(f"the view {_shown(name)} ends outside of its segment")
+                    raise Fault(f"the view {_shown(name)} ends outside its segment")
                 if name in taken:
                     raise Fault(f"the view {_shown(name)} occurs twice in its group")
                 taken.add(name)
@@ -436,6 +436,6 @@ def _add_views(rows: list[Any], segments: list[Segment], start: int) -> None:
             if end != last:
                 raise Fault(f"the views before it leave {last - end} bytes of segments[{number}] without a name")
         if count < len(rows):
-            raise Fault("out of order, or in a segment that is not there")
+            raise Fault("out of order, or in a segment that does not exist")
     except Fault as fault:
         raise Fault(fault.what, f"views[{count}]") from None

@@ -96,7 +96,7 @@ def is_whole(file: File, segment: Segment) -> bool:
 
 
 def mismatch(file: File, segment: Segment) -> ChecksumMismatch:
-    what = "the arrays are not those that were written; modnet verify says which can still be read"
+    what = "the arrays do not match their checksum; modnet verify says which can still be read"
     return ChecksumMismatch(file.path, what, legible(segment.group))
 
 

@@ -79,7 +79,8 @@ def edit(
             if drop_resume_state:
                 header = header.replace(training=None)
             elif header.training is not None and (drop_history or cast or rename or take):
-                raise Fault("this is a checkpoint, and the run could not go on from it; drop its resume state too")
+                what = "this is a checkpoint, and its run could not go on after this change"
+                raise Fault(f"{what}; drop its resume state too")
             if drop_history:
                 header = header.replace(history={})
                 groups = [group for group in groups if not is_figures(group.name, "history")]
@@ -178,7 +179,7 @@ def _converted(path: str | PathLike[str], group: StreamedGroup, dtype: np.dtype[
     if lost:
         names = ", ".join(legible(group.views[position][0]) for position in [*lost][:8])
         more = f" and {len(lost) - 8} more" if len(lost) > 8 else ""
-        what = f"numbers beyond {np.finfo(dtype).max:g}, the greatest of {dtype.name}, in {names}{more}"
+        what = f"numbers beyond {np.finfo(dtype).max:g}, the largest of {dtype.name}, in {names}{more}"
         raise ModelFileError(path, f"{what}; choose a wider type", "cast")
 
 

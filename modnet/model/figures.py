@@ -82,7 +82,7 @@ def joined(header: Header, groups: Mapping[str, ReadGroup]) -> dict[str, dict[st
                 if groups[name].dtype.name != name.rpartition(".")[2]:
                     raise Fault(f"the dtype is {groups[name].dtype.name}", name)
                 if figure in values or not array.ndim:
-                    raise Fault("expected figures that stand nowhere else, with a value for each epoch", name)
+                    raise Fault("expected figures that are not in the header too, with a value for each epoch", name)
                 if _lists(array.shape) > array.size:
                     raise Fault(f"the shape {array.shape} has more lists in it than numbers", name)
                 values[figure] = array.tolist() if array.ndim == 1 else array

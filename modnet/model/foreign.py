@@ -37,8 +37,8 @@ _SIGNATURES = (
     (b"\x80\x05", "a pickle", _PICKLE),
     (
         b"version https://git-lfs",
-        "a text file with which Git LFS stands in for another",
-        "git lfs pull fetches that one",
+        "a Git LFS pointer, which stands for the file itself",
+        "git lfs pull fetches that file",
     ),
 )
 
@@ -83,7 +83,7 @@ def _format(start: bytes) -> tuple[str, str]:
         return "an ONNX model or other protobuf", _PLUGIN
     if _is_text(start):
         return _text(start.decode(errors="ignore"))
-    return "in no format that modnet knows", ""
+    return "not in a format that modnet knows", ""
 
 
 def _zip(start: bytes) -> tuple[str, str]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Container, Iterable, Mapping
 from os import PathLike
-from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
@@ -51,6 +50,8 @@ def load(
         with opened(path) as file:
             network, reader = _loaded(file, registry, mmap, not mmap if verify is None else verify)
     except NotAModelFile:
+        from pathlib import Path  # a process that only predicts does without it, and without the 5 modules behind it
+
         imported = registry.hooks.hook.modnet_import(path=Path(path).expanduser())
         if imported is None:
             raise

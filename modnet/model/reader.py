@@ -243,10 +243,10 @@ def front(file: File) -> HeaderOnly:
     raw = _raw_header(file)
     mark = file.read(len(raw), container.ID_LENGTH)
     if not mark.startswith(container.ID_MARK):
-        raise MalformedFile(file.path, "the header's checksum does not follow it", f"byte {len(raw)}")
+        raise MalformedFile(file.path, "the header is not followed by its checksum", f"byte {len(raw)}")
     identity = sha256(raw).digest()
     if not mark.endswith(identity):
-        raise ChecksumMismatch(file.path, "its bytes are not those that were written", "header")
+        raise ChecksumMismatch(file.path, "its bytes do not match its checksum", "header")
     return parsed(raw, identity, file.size)
 
 
@@ -276,7 +276,7 @@ def _check_magic(file: File) -> None:
         message = f"format version {version}, and this modnet reads up to {container.VERSION}; install a newer one"
         raise NewerFormat(file.path, message, "header.modnet")
     if version != container.VERSION:
-        raise MalformedFile(file.path, "the format version is no integer from 1 on", "header.modnet")
+        raise MalformedFile(file.path, "the format version is not an integer >= 1", "header.modnet")
 
 
 def _raw_header(file: File) -> bytearray:
@@ -296,7 +296,7 @@ def _raw_header(file: File) -> bytearray:
                 raise Fault(f"longer than {length} bytes, which is the limit", "header") from None
             length *= _READ_GROWTH
         except (ValueError, RecursionError) as error:
-            raise Fault(f"is no MessagePack ({_message(error)})", "header") from None
+            raise Fault(f"is not MessagePack ({_message(error)})", "header") from None
         else:
             if unpacker.tell() + container.ID_LENGTH > file.size:
                 raise Truncated(file.path, "the file ends before the header's checksum does", "header")
@@ -327,7 +327,7 @@ def _unpack(raw: bytes | bytearray) -> dict[str, Any]:
             strict_map_key=False,  # as_dict is stricter, and says more
         )
     except (ValueError, TypeError, OverflowError, RecursionError, msgpack.UnpackException) as error:
-        raise Fault(f"is no MessagePack of plain values ({_message(error)})", "header") from None
+        raise Fault(f"is not MessagePack of plain values ({_message(error)})", "header") from None
     return header
 
 
@@ -351,7 +351,7 @@ def check_frames(file: File, found: HeaderOnly) -> None:
 def require_length(file: File, needed: int) -> None:
     """Raises Truncated if the file is shorter."""
     if file.size < needed:
-        raise Truncated(file.path, f"the file has {file.size} bytes; its header speaks of {needed}")
+        raise Truncated(file.path, f"the file has {file.size} bytes; its header declares {needed} bytes")
 
 
 def load_group(file: File, segments: tuple[Segment, ...], verify: bool) -> ReadGroup:
@@ -418,4 +418,4 @@ def mapped_group(file: File, mapped: map_file, segments: tuple[Segment, ...], ve
 def _verify(file: File, segment: Segment, pieces: Iterator[memoryview]) -> None:
     if container.digest(pieces, segment.length) != segment.sha256:
         where = f"{legible(segment.group)}, {segment.length} bytes from byte {segment.offset} on"
-        raise ChecksumMismatch(file.path, "the arrays are not those that were written", where)
+        raise ChecksumMismatch(file.path, "the arrays do not match their checksum", where)

@@ -195,7 +195,7 @@ def _require_loadable(
         read_schema(path, reading, graph)
     except (ModelFileError, PluginError) as error:
         what, where = (error.what, error.where) if isinstance(error, ModelFileError) else (str(error), "")
-        raise ModelFileError(path, f"it is not written, as it could not be loaded: {what}", where) from error
+        raise ModelFileError(path, f"not written, as it could not be loaded again: {what}", where) from error
 
 
 class _Unwritable(ModelFileError):

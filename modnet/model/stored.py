@@ -17,6 +17,7 @@ from modnet.model.header import Header
 from modnet.model.needs import Origins, by_component
 from modnet.plugins.builtin import CORE
 from modnet.plugins.distributions import is_older, normalized
+from modnet.plugins.faults import label_of, raised_text
 from modnet.plugins.registry import Entry, Registry
 from modnet.specs.components import Choice, ComponentReader
 from modnet.specs.model import NetworkSpec, TrainingSpec
@@ -178,25 +179,28 @@ class StoredComponentReader(ComponentReader):
         what = f"{cls.kind} {show(cls.type)}"
         if version > cls.version:
             raise _too_new(what, cls.version, version, distribution, release)
+        step = f"{label_of(cls, self.registry)} cannot be upgraded from version {version} to {cls.version}"
         try:
-            return cls.upgrade(table, version)
+            upgraded = cls.upgrade(table, version)
         except Exception as error:
-            message = f"{what} cannot be upgraded from version {version} to {cls.version}"
-            raise BrokenPlugin(f"{message}: {type(error).__name__}: {error}") from error
+            raise BrokenPlugin(f"{step}: {raised_text(error)}") from error
+        if not isinstance(upgraded, dict):
+            raise BrokenPlugin(f"{step}: upgrade gave {show(upgraded)}; expected a table of options")
+        return upgraded
 
 
 def _not_offered(what: str, distribution: str, version: str) -> NotInstalled:
     """The error for a component that nothing which is installed has."""
     if not distribution:
         return NotInstalled(
-            f"this model needs {what}, which the program that saved it had defined itself; register it first "
+            f"this model needs {what}, which was defined by the program that saved it; register it first "
             "(modnet.default_registry().register, or --plugin FILE)",
             "",
         )
     if normalized(distribution) == CORE:
         message = f"this model needs {what} of {CORE} {version}; this is {CORE} {modnet.__version__}"
     else:
-        message = f"this model needs {what} of {distribution} {version}; the version that is installed has none"
+        message = f"this model needs {what} of {distribution} {version}; the installed version does not have it"
     return NotInstalled(f"{message}:  pip install {distribution}=={version}", distribution, version)
 
 
@@ -204,7 +208,7 @@ def _too_new(what: str, ours: int, theirs: int, distribution: str, release: str)
     """The error for a component that is installed in an older version than the file needs."""
     if not distribution:
         return NotInstalled(
-            f"this model needs version {theirs} of {what}, which the program that saved it had defined itself; the "
+            f"this model needs version {theirs} of {what}, which was defined by the program that saved it; the "
             f"one that is registered is version {ours}",
             "",
         )

@@ -102,7 +102,7 @@ class Kernels:
         distribution = entry_point.dist.name if entry_point.dist else ""
         ours = object()
         if self._told.setdefault(distribution, ours) is ours:  # of several threads, one tells
-            message = f"{self.broken[entry_point.name]}; numpy does its work. `modnet plugins --errors` tells more"
+            message = f"{self.broken[entry_point.name]}; falling back to numpy. `modnet plugins --errors` tells more"
             warnings.warn(message, stacklevel=2)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -262,6 +263,15 @@ class Registry:
         found = (entry.origin for entry in candidates if entry.cls is cls or entry.origin.value == value)
         return next(found, Origin(*key, "", "", value))
 
+    def distribution_of(self, module: str) -> str:
+        """The plugin, with its version, whose entry points name the package that a module is in; or ""."""
+        package = module.partition(".")[0]
+        points = [point for offered in self._further_points().values() for point in offered]
+        found = {point.value: f"{point.dist.name} {point.dist.version}" for point in points if point.dist}
+        origins = [entry.origin for entries in self.installed.values() for entry in entries]
+        found |= {origin.value: f"{origin.distribution} {origin.version}" for origin in origins}
+        return next((label for value, label in found.items() if re.split("[.:]", value)[0] == package), "")
+
     @property
     def installed(self) -> dict[tuple[str, str], list[Entry]]:
         """What installed plugins offer; scans the environment the first time."""
@@ -328,8 +338,12 @@ class Registry:
             return False
 
     def _entry_points_of(self, group: str) -> list[EntryPoint]:
+        return self._further_points().get(group, [])
+
+    def _further_points(self) -> dict[str, list[EntryPoint]]:
+        """Group -> the installed entry points that are no components: hooks and kernels."""
         _ = self.installed
-        return self._further.get(group, [])
+        return self._further
 
 
 def _entry_of(entry_point: EntryPoint) -> Entry | None:

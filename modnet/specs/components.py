@@ -11,6 +11,7 @@ from modnet.errors import AmbiguousType, NotInstalled, UnknownType
 from modnet.kinds.component import Component, Use, remember_choice
 from modnet.plugins.builtin import CORE
 from modnet.plugins.distributions import normalized
+from modnet.plugins.faults import NamingFaults
 from modnet.plugins.registry import Registry
 from modnet.words import Path, show
 
@@ -83,20 +84,28 @@ class ComponentReader(Reader):
         asked = _asked(kind, value, path, reading)
         if isinstance(asked, Invalid):
             return INVALID, {}
-        try:
-            cls, chosen = self.find(kind, asked.name)
-        except UnknownType as error:
-            return reading.problem(asked.path, error.message, error.hint), {}
-        except AmbiguousType as error:
-            return reading.problem(asked.path, str(error)), {}
-        if not issubclass(cls, kind):
-            return reading.problem(asked.path, f"{show(asked.name)} is not a {kind.__name__}"), {}
+        choice = self._choice(kind, asked, reading)
+        if isinstance(choice, Invalid):
+            return INVALID, {}
+        cls, chosen = choice
         table = self.upgraded(cls, asked.table)
         own = [option for option in options if option not in cls.__fields__]
-        made = cls.from_table(table, path, reading, ("type", *own))
+        with NamingFaults():
+            made = cls.from_table(table, path, reading, ("type", *own))
         if chosen and isinstance(made, Component):
             remember_choice(made, chosen)
         return made, {option: table[option] for option in own if option in table}
+
+    def _choice(self, kind: type[Component], asked: _Asked, reading: Reading) -> Choice | Invalid:
+        try:
+            choice = self.find(kind, asked.name)
+        except UnknownType as error:
+            return reading.problem(asked.path, error.message, error.hint)
+        except AmbiguousType as error:
+            return reading.problem(asked.path, str(error))
+        if issubclass(choice.cls, kind):
+            return choice
+        return reading.problem(asked.path, f"{show(asked.name)} is not a {kind.__name__}")
 
 
 def _asked(kind: type[Component], value: Any, path: Path, reading: Reading) -> _Asked | Invalid:

@@ -16,7 +16,7 @@ MissingPolicy = Literal["error", "drop", "mean", "most_frequent"]
 MISSING_VALUES = ("", "NA", "N/A", "NaN", "nan", "null", "?")
 
 
-class Source(Configuration):
+class DataSource(Configuration):
     """Where rows come from: one file, or one for the inputs and one for the targets.
 
     Attributes:
@@ -80,8 +80,8 @@ class DataSpec(Configuration):
         missing_values: the values that mean that there is none.
     """
 
-    train: str | Source
-    validation: float | str | Source | None = field(default=None, above=0.0, below=1.0)
+    train: str | DataSource
+    validation: float | str | DataSource | None = field(default=None, above=0.0, below=1.0)
     target: str | tuple[str, ...] | Mapping[str, str | tuple[str, ...]] | None = None
     inputs: tuple[str, ...] | Mapping[str, tuple[str, ...]] | None = None
     columns: Mapping[str, Column] = field(default={})

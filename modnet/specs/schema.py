@@ -88,23 +88,17 @@ class _Builder:
         """
         merged: Schema = {}
         found: list[str] = []
-        choices: list[Any] = []
         others: list[Schema] = []
+        choices = [choice for _, schema in alternatives for choice in schema.get("enum", ())]
         for accepted, schema in alternatives:
             if "enum" in schema:
-                choices += schema["enum"]
-            elif not accepted or set(accepted).intersection(found):
+                continue
+            if not accepted or set(accepted).intersection(found):
                 others.append(schema)
             else:
-                merged |= _only_for(accepted, schema) if "$ref" in schema else schema
+                merged |= _only_for(accepted, schema)
                 found += accepted
-        if choices and found == ["null"]:
-            choices, found = [*choices, None], []
-        if choices:
-            others.append({"enum": choices})
-        if found:
-            others.append({**merged, "type": found if len(found) > 1 else found[0]})
-        return others[0] if len(others) == 1 else {"anyOf": others}
+        return _alternatives(merged, found, choices, others)
 
     def table_reference(self, cls: type[Configuration]) -> Schema:
         """A reference to the definition of a table, which is made if it is not there yet."""
@@ -161,7 +155,21 @@ class _Builder:
         return offered
 
 
+def _alternatives(merged: Schema, types: list[str], choices: list[Any], others: list[Schema]) -> Schema:
+    """One schema for what is one of some JSON types, or one of some values, or what another schema accepts."""
+    if choices and types == ["null"]:
+        choices, types = [*choices, None], []
+    if choices:
+        others = [*others, {"enum": choices}]
+    if types:
+        others = [*others, {**merged, "type": types if len(types) > 1 else types[0]}]
+    return others[0] if len(others) == 1 else {"anyOf": others}
+
+
 def _only_for(accepted: Sequence[str], schema: Schema) -> Schema:
+    """The schema with what it says restricted to some JSON types; a reference would otherwise concern all."""
+    if "$ref" not in schema:
+        return schema
     return {"if": {"type": list(accepted)}, "then": schema, **_shown(schema)}
 
 

@@ -86,15 +86,7 @@ def read_source(path: str | os.PathLike[str], readers: Iterable[Reader] = ()) ->
     """
     file = os.fspath(path)
     found = FilePath(path).expanduser()
-    try:
-        mode = found.stat().st_mode
-    except (FileNotFoundError, NotADirectoryError, ValueError):  # ValueError: a NUL in the name
-        _refuse(file, _no_such_file(found))
-    except OSError as error:
-        _refuse(file, _cannot_read(error))
-    if not stat.S_ISREG(mode):
-        kind = "folder" if stat.S_ISDIR(mode) else "pipe or device"
-        _refuse(file, f"this is a {kind}; expected a .toml, .json, .yaml or .yml file")
+    _check_is_file(found, file)
     known = found.suffix.lower() in _SUFFIXES
     if not known:
         for reader in readers:
@@ -112,6 +104,18 @@ def read_source(path: str | os.PathLike[str], readers: Iterable[Reader] = ()) ->
     if len(data) > LARGEST:
         _refuse(file, "larger than 16 MiB; a spec is a short text, and data belong in files of their own")
     return parse_source(_decoded(data, file), found.suffix, file)
+
+
+def _check_is_file(path: FilePath, file: str) -> None:
+    try:
+        mode = path.stat().st_mode
+    except (FileNotFoundError, NotADirectoryError, ValueError):  # ValueError: a NUL in the name
+        _refuse(file, _no_such_file(path))
+    except OSError as error:
+        _refuse(file, _cannot_read(error))
+    if not stat.S_ISREG(mode):
+        kind = "folder" if stat.S_ISDIR(mode) else "pipe or device"
+        _refuse(file, f"this is a {kind}; expected a .toml, .json, .yaml or .yml file")
 
 
 def parse_source(text: str, suffix: str, file: str = "") -> Source:
@@ -218,13 +222,15 @@ def _check(values: dict[str, Any], file: str, outline: LazyOutline | None) -> No
             waiting.extend(((*path, key), item) for key, item in value.items())
         elif isinstance(value, list):
             waiting.extend(((*path, index), item) for index, item in enumerate(value))
-        for string, is_key in ((value, False), (path[-1] if path else "", True)):
-            if isinstance(string, str) and not string.isascii() and _SURROGATE.search(string):
-                message = "half of a surrogate pair (\\ud800 to \\udfff) is not a character"
-                problem = Problem(readable(path), message, "", file, keys=path, at_key=is_key)
-                raise SpecError(
-                    [replace(problem, **outline().position(path, is_key)._asdict()) if outline else problem]
-                )
+        _check_string(value, path, False, file, outline)
+        _check_string(path[-1] if path else "", path, True, file, outline)
+
+
+def _check_string(string: Any, path: Path, is_key: bool, file: str, outline: LazyOutline | None) -> None:
+    if isinstance(string, str) and not string.isascii() and _SURROGATE.search(string):
+        message = "half of a surrogate pair (\\ud800 to \\udfff) is not a character"
+        problem = Problem(readable(path), message, "", file, keys=path, at_key=is_key)
+        raise SpecError([replace(problem, **outline().position(path, is_key)._asdict()) if outline else problem])
 
 
 def _found(value: Any) -> str:

@@ -56,21 +56,23 @@ def toml_problems(error: ValueError, outline: Outline, file: str) -> list[Proble
         return outline.repeated_keys(file) or [_clash(outline, offset, file)]
     if _TOML_UNCLOSED.match(message) and outline.stopped is not None:
         return [problem_at(text, file, (outline.stopped, len(text)), _UNCLOSED)]
+    return [_toml_token(text, offset, message, file)]
+
+
+def _toml_token(text: str, offset: int, message: str, file: str) -> Problem:
+    """The problem with what stands at an offset."""
     if _TOML_CONTROL.match(message):
-        return [_control_character(text, offset, file)]
+        return _control_character(text, offset, file)
     if message in _TOML_ESCAPES:
         start = text.rfind("\\", 0, offset + 1)
         hint = "write two backslashes for one, or put the string in single quotes"
-        return [problem_at(text, file, (start, start + 2), _BACKSLASH, hint)]
+        return problem_at(text, file, (start, start + 2), _BACKSLASH, hint)
+    span, found = _token(text, offset), _found(text, offset)
     if message == "Invalid date or datetime":
-        return [
-            problem_at(text, file, _token(text, offset), f"there is no such date or time as {_found(text, offset)}")
-        ]
+        return problem_at(text, file, span, f"there is no such date or time as {found}")
     if sentence := _TOML_SENTENCES.get(message):
-        found = _found(text, offset)
-        hint = _toml_hint(text, offset, message, found)
-        return [problem_at(text, file, _token(text, offset), f"{sentence}, found {found}", hint)]
-    return [problem_at(text, file, _token(text, offset), f"not valid TOML: {message[:1].lower()}{message[1:]}")]
+        return problem_at(text, file, span, f"{sentence}, found {found}", _toml_hint(text, offset, message, found))
+    return problem_at(text, file, span, f"not valid TOML: {message[:1].lower()}{message[1:]}")
 
 
 def json_problem(error: ValueError, outline: Outline, file: str) -> Problem:
@@ -86,9 +88,14 @@ def json_problem(error: ValueError, outline: Outline, file: str) -> Problem:
         return _trailing_comma(text, len(before) - 1, file)
     if message.startswith("Unterminated string"):
         return problem_at(text, file, (offset, len(text)), _UNCLOSED)
+    if message.startswith("Invalid control character") and text[offset] == "\n" and outline.stopped is not None:
+        return problem_at(text, file, (outline.stopped, offset), _UNCLOSED)
+    return _json_token(text, offset, message, file)
+
+
+def _json_token(text: str, offset: int, message: str, file: str) -> Problem:
+    """The problem with what stands at an offset."""
     if message.startswith("Invalid control character"):
-        if text[offset] == "\n" and outline.stopped is not None:
-            return problem_at(text, file, (outline.stopped, offset), _UNCLOSED)
         return _control_character(text, offset, file)
     if message.startswith("Invalid \\"):
         start = text.rfind("\\", 0, offset + 1)
@@ -164,14 +171,7 @@ def _toml_hint(text: str, offset: int, message: str, found: str) -> str:
     start, end = _token(text, offset)
     token = text[start:end]
     if message == "Invalid value":
-        line_start, line_end = text.rfind("\n", 0, start) + 1, text.find("\n", start)
-        if _TOML_HEADER.match(text[line_start : line_end if line_end >= 0 else len(text)]):
-            return 'if this begins a table, the list before it is missing its "]"'
-        if token.lower() in ("true", "false"):
-            return f"write {token.lower()}"
-        if token.lower() in ("none", "null", "nil", "~"):
-            return "TOML has no such value; leave the key out"
-        return _any_hint(text, start, token) or ("put a string in quotes" if token[:1].isalpha() else "")
+        return _toml_value_hint(text, start, token)
     if message == "Expected newline or end of document after a statement":
         return _any_hint(text, start, token)
     if message == "Expected '=' after a key in a key/value pair" and token == ":":
@@ -182,6 +182,17 @@ def _toml_hint(text: str, offset: int, message: str, found: str) -> str:
         if token == "}":
             return "remove the comma before it"
     return ""
+
+
+def _toml_value_hint(text: str, start: int, token: str) -> str:
+    line_start, line_end = text.rfind("\n", 0, start) + 1, text.find("\n", start)
+    if _TOML_HEADER.match(text[line_start : line_end if line_end >= 0 else len(text)]):
+        return 'if this begins a table, the list before it is missing its "]"'
+    if token.lower() in ("true", "false"):
+        return f"write {token.lower()}"
+    if token.lower() in ("none", "null", "nil", "~"):
+        return "TOML has no such value; leave the key out"
+    return _any_hint(text, start, token) or ("put a string in quotes" if token[:1].isalpha() else "")
 
 
 def _json_hint(text: str, offset: int) -> str:

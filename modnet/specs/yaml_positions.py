@@ -29,7 +29,7 @@ def read_yaml(text: str, file: str) -> Node:
     try:
         import ruamel.yaml  # an extra
     except ModuleNotFoundError as error:
-        raise MissingExtra("reading a YAML spec", "yaml") from error
+        raise MissingExtra("ruamel.yaml", extra="yaml", purpose="reading a YAML spec") from error
     composer = _Composer(text, file)
     try:
         return composer.compose()
@@ -68,15 +68,18 @@ class Node:
             return [node.plain() for node in self.content]
         return self.content
 
+    @property
+    def is_without_place(self) -> bool:
+        """Whether nothing in the text begins and ends it: a table or list without brackets, or nothing at all."""
+        return self.is_block or self.span[0] == self.span[1]
+
     def outline(self, text: str) -> Outline:
         """Where it and all that is in it stands. A table without brackets stands at its key, if it has one."""
         outline = Outline(text)
         waiting: list[tuple[Path, Node]] = [((), self)]
         while waiting:
             path, node = waiting.pop()
-            key = outline.keys.get(path)
-            stands_at_key = key and (node.is_block or node.span[0] == node.span[1])
-            outline.values[path] = key if key and stands_at_key else node.span
+            outline.values[path] = outline.keys.get(path, node.span) if node.is_without_place else node.span
             if isinstance(node.content, dict):
                 outline.keys.update({(*path, name): span for name, span in node.keys.items()})
                 waiting.extend(((*path, name), child) for name, child in node.content.items())

@@ -15,6 +15,9 @@ if TYPE_CHECKING:  # written by docs/generate.py
     from modnet.testing.contract import check_kernel as check_kernel
     from modnet.testing.contract import examine as examine
     from modnet.testing.contract import examine_kernel as examine_kernel
+    from modnet.testing.files import check_files as check_files
+    from modnet.testing.files import examine_files as examine_files
+    from modnet.testing.files import write_file as write_file
     from modnet.testing.gradients import directional_error as directional_error
     from modnet.testing.gradients import layer_context as layer_context
     from modnet.testing.gradients import layer_gradient_errors as layer_gradient_errors
@@ -29,6 +32,7 @@ _HOMES = {
         "examine",
         "examine_kernel",
     ),
+    "modnet.testing.files": ("check_files", "examine_files", "write_file"),
     "modnet.testing.gradients": ("directional_error", "layer_context", "layer_gradient_errors", "layer_inputs"),
 }
 _HOME = {name: module for module, names in _HOMES.items() for name in names}

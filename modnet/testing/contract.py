@@ -13,14 +13,14 @@ import textwrap
 import traceback
 import warnings
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import import_module
 from typing import Any, Literal
 
 import numpy as np
 
 from modnet.arrays import Shape
-from modnet.kinds.component import Component
+from modnet.kinds.component import Component, Example
 from modnet.kinds.layer import Layer
 from modnet.kinds.node import Composite
 from modnet.plugins.kernels import Maker
@@ -161,15 +161,15 @@ class ContractError(AssertionError):
     def _lines(self) -> Iterable[str]:
         for report in self.reports:
             count = len(report.failures)
-            yield f"{report.label} breaks {count} rule{'' if count == 1 else 's'} of {len(report.rows)}:"
+            yield f"{report.label} breaks {count} rule{'' if count == 1 else 's'}:"
             yield report.faults()
 
 
-def check_component(component: Component, *input_shapes: Shape) -> Report:
+def check_component(component: Component | Example, *input_shapes: Shape) -> Report:
     """Proves the contract of a component.
 
     Args:
-        component: of any kind.
+        component: of any kind; or an `Example`, which can bring data of its own and says how to train with them.
         input_shapes: for a layer the shapes of one sample of each input, where None is a variable axis; for a loss or a
             metric those of prediction and target; for an initializer those of the parameters to fill. Without them some
             are tried, those that the component accepts.
@@ -186,15 +186,16 @@ def check_component(component: Component, *input_shapes: Shape) -> Report:
     return report
 
 
-def examine(component: Component, *input_shapes: Shape) -> Report:
+def examine(component: Component | Example, *input_shapes: Shape) -> Report:
     """The same as `check_component`, but it only reports."""
-    group = group_of(component)
+    example = _tried(component, input_shapes)
+    tried = example.component
+    group = group_of(tried)
     modules = [import_module(f"modnet.testing.rules.{name}") for name in MODULES[group]]
-    input_shapes, on = _tried_on(component, input_shapes)
-    label = f"{component.kind} {show(component.type)} {component!r}{on}"
-    trial = _trial_of(modules)(component, input_shapes)
+    label = f"{tried.kind} {show(tried.type)} {tried!r}{_on(example)}"
+    trial = _trial_of(modules)(example)
     rules = [rule for module in modules for rule in module.RULES]
-    return Report(label, component.kind, component.type, _rows(rules, trial))
+    return Report(label, tried.kind, tried.type, _rows(rules, trial))
 
 
 def group_of(component: Component) -> str:
@@ -209,12 +210,12 @@ def _trial_of(modules: Sequence[Any]) -> Any:
     return max((module.Trial for module in modules if hasattr(module, "Trial")), key=lambda cls: len(cls.__mro__))
 
 
-def check_kernel(maker: Maker, component: Component, method: str, *input_shapes: Shape) -> Report:
+def check_kernel(maker: Maker, component: Component | Example, method: str, *input_shapes: Shape) -> Report:
     """Proves that a kernel does what the component's own numpy code does, in float32 and float64.
 
     Args:
         maker: what the entry point names: (component, dtype) -> the kernel, or None.
-        component: with the configuration to try.
+        component: with the configuration to try, or an `Example`.
         method: for which it stands: "forward" or "backward" of a layer, "update" of an optimizer, "joint" of a loss.
         input_shapes: as for `check_component`.
 
@@ -230,20 +231,29 @@ def check_kernel(maker: Maker, component: Component, method: str, *input_shapes:
     return report
 
 
-def examine_kernel(maker: Maker, component: Component, method: str, *input_shapes: Shape) -> Report:
+def examine_kernel(maker: Maker, component: Component | Example, method: str, *input_shapes: Shape) -> Report:
     """The same as `check_kernel`, but it only reports."""
     module = import_module(f"modnet.testing.rules.{KERNEL}")
-    input_shapes, on = _tried_on(component, input_shapes)
-    name = f"{component.kind}.{component.type}.{method}"
-    label = f"{KERNEL} {show(name)} for {component!r}{on}"
-    return Report(label, KERNEL, name, _rows(module.RULES, module.Trial(maker, component, method, input_shapes)))
+    example = _tried(component, input_shapes)
+    name = f"{example.component.kind}.{example.component.type}.{method}"
+    label = f"{KERNEL} {show(name)} for {example.component!r}{_on(example)}"
+    return Report(label, KERNEL, name, _rows(module.RULES, module.Trial(maker, example, method)))
 
 
-def _tried_on(component: Component, input_shapes: tuple[Shape, ...]) -> tuple[tuple[Shape, ...], str]:
-    """The shapes to try a component with, found where a layer is given none, and how a label tells them."""
-    if isinstance(component, Layer) and not input_shapes:
-        input_shapes = next(accepted_shapes(component), ())
-    return input_shapes, f" on {' and '.join(map(str, input_shapes))}" if input_shapes else ""
+def _tried(component: Component | Example, input_shapes: tuple[Shape, ...]) -> Example:
+    """What to try a component with; shapes are found where a layer is given none, and no data."""
+    if isinstance(component, Example) and input_shapes:
+        raise TypeError("an Example has its input_shapes itself")
+    example = component if isinstance(component, Example) else Example(component, input_shapes)
+    if isinstance(example.component, Layer) and not example.input_shapes and example.data is None:
+        return replace(example, input_shapes=next(accepted_shapes(example.component), ()))
+    return example
+
+
+def _on(example: Example) -> str:
+    """How a label tells with what a component is tried."""
+    shapes = f" on {' and '.join(map(str, example.input_shapes))}" if example.input_shapes else ""
+    return shapes + (" with its own data" if example.data is not None else "")
 
 
 def _rows(rules: Iterable[Rule], trial: Any) -> tuple[Row, ...]:

@@ -2,22 +2,32 @@
 
 from __future__ import annotations
 
+import importlib.metadata
+import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from importlib.metadata import EntryPoint, PackageNotFoundError, version
+from pathlib import Path
 from typing import Any
+from urllib.parse import urlparse
+from urllib.request import url2pathname
 
-from modnet.errors import BrokenPlugin, ModnetError, NotInstalled, PluginError
+from modnet.errors import BrokenPlugin, DataError, ModnetError, NotInstalled, PluginError
 from modnet.kinds import KINDS
+from modnet.kinds.component import Example
 from modnet.plugins.distributions import normalized
 from modnet.plugins.hooks import HookModule
 from modnet.plugins.registry import Entry, Registry
 from modnet.testing.contract import KERNEL, ContractError, Report, Row, examine, examine_kernel, raised
 from modnet.testing.examples import examples_of
+from modnet.testing.files import examine_files
 from modnet.words import nearest, show
 
-HOOKS = "hooks"
+HOOKS, FILE = "hooks", "file"
+
+FILES = "tests/files"
+"""Where a plugin keeps old model files, which it has to read for ever."""
 
 
 @dataclass(frozen=True)
@@ -26,8 +36,8 @@ class Offer:
 
     Attributes:
         distribution: its name.
-        kind: a component's, "kernel" or "hooks".
-        name: a component's type, a kernel's KIND.TYPE.METHOD, a hook module's entry point.
+        kind: a component's, "kernel", "hooks" or "file".
+        name: a component's type, a kernel's KIND.TYPE.METHOD, a hook module's entry point, an old model file's name.
         examine: gives one report for each use that it was tried in, or one that says why there are none.
     """
 
@@ -58,6 +68,8 @@ def offered_by(distribution: str, registry: Registry) -> list[Offer]:
     """
     entries = list(registry.entries())
     found = list(_offers(normalized(distribution), entries, registry))
+    if found:
+        found += _old_files(found[0].distribution, registry)
     if not found and not _is_installed(distribution):
         # The prefix that they share would make all of them near.
         stems = {_stem(name): name for entry in entries if (name := entry.origin.distribution)}
@@ -82,6 +94,15 @@ def _offers(distribution: str, entries: list[Entry], registry: Registry) -> Iter
 
 def _stem(distribution: str) -> str:
     return normalized(distribution).removeprefix("modnet-")
+
+
+def _old_files(distribution: str, registry: Registry) -> Iterator[Offer]:
+    """The old model files in the tests of a distribution that is installed from a folder, as by `pip install -e`."""
+    source = json.loads(importlib.metadata.distribution(distribution).read_text("direct_url.json") or "{}")
+    url = urlparse(source.get("url", ""))
+    folder = Path(url2pathname(url.path)) / FILES if url.scheme == "file" else None
+    for path in sorted(folder.rglob("*.modnet")) if folder is not None and folder.is_dir() else ():
+        yield Offer(distribution, FILE, path.name, partial(examine_files, path, registry=registry))
 
 
 def _is_installed(distribution: str) -> bool:
@@ -109,7 +130,15 @@ def examine_entry(entry: Entry) -> list[Report]:
     except Exception as error:
         remedy = f"{origin.value}: examples() has to give uses of it."
         return [_unexamined(origin.kind, origin.type, "examples", raised(error), remedy)]
-    return [examine(example.component, *example.input_shapes) for example in examples]
+    return [_examined(example, origin.kind, origin.type) for example in examples]
+
+
+def _examined(example: Example, kind: str, name: str) -> Report:
+    try:
+        return examine(example)
+    except DataError as error:
+        remedy = "data is (x, y), arrays with equally many rows, or a function of an rng that gives them."
+        return _unexamined(kind, name, "examples", str(error), remedy)
 
 
 def examine_kernel_entry(point: EntryPoint, registry: Registry) -> list[Report]:
@@ -128,7 +157,7 @@ def examine_kernel_entry(point: EntryPoint, registry: Registry) -> list[Report]:
         examples = examples_of(registry.find(KINDS[kind], name))
     except PluginError as error:
         return [_unexamined(KERNEL, point.name, "offered", str(error), "Name a component that is there.")]
-    return [examine_kernel(maker, example.component, method, *example.input_shapes) for example in examples]
+    return [examine_kernel(maker, example, method) for example in examples]
 
 
 def examine_hooks(module: HookModule) -> list[Report]:

@@ -9,6 +9,7 @@ import numpy as np
 
 from modnet.arrays import Array, Shape
 from modnet.testing.contract import Broken
+from modnet.testing.given import Given
 
 Maker = Callable[[np.random.Generator, tuple[int, ...]], tuple[Array, Array]]
 
@@ -25,12 +26,14 @@ class Form:
         make: (rng, shape with the batch axis) -> prediction and target, in float64 or as labels.
         classes: whether the last axis is one of classes, so that a size of 1 makes no sense.
         unbounded: whether predictions are any numbers, and no probabilities or rates.
+        own: whether they are the author's, who alone knows what they mean.
     """
 
     name: str
     make: Maker
     classes: bool = False
     unbounded: bool = False
+    own: bool = False
 
 
 @dataclass(frozen=True)
@@ -62,9 +65,10 @@ class Case:
         """Predictions that meet the target as well as can be, in the readings of predictions that there are.
 
         One of them is the target itself, or its one-hot rows; others are those of which a link function makes it, such
-        as logits and logarithms of rates. There are none for a target with a shape of its own.
+        as logits and logarithms of rates. There are none for a target with a shape of its own, or for data of the
+        author's.
         """
-        if self.target_shape is not None:
+        if self.target_shape is not None or self.form.own:
             return []
         if target.ndim < len(self.shape) + 1:
             target = np.eye(self.shape[-1])[target]
@@ -130,6 +134,8 @@ def of_whole_numbers(case: Case, batch: int) -> Iterator[tuple[Array, Array, str
     Float targets are left in peace where an array of whole numbers would mean something else: labels.
     """
     prediction, target = case.data(batch)
+    if case.form.own and target.dtype.kind == "f":
+        return
     if target.dtype.kind == "f":
         if case.form.classes or (target.ndim == 1 or target.ndim < prediction.ndim):
             return
@@ -140,22 +146,46 @@ def of_whole_numbers(case: Case, batch: int) -> Iterator[tuple[Array, Array, str
             yield prediction, target, dtype
 
 
-def cases(shapes: Sequence[Shape], try_out: Callable[[Array, Array], bool], needs_target: bool = True) -> list[Case]:
+def cases(
+    shapes: Sequence[Shape],
+    try_out: Callable[[Array, Array], bool],
+    given: Given | None = None,
+    needs_target: bool = True,
+) -> list[Case]:
     """The cases that a component accepts.
 
     Args:
         shapes: those of prediction and target, or none.
         try_out: whether it takes a prediction and a target; an error is a no.
+        given: the author's own predictions and targets, which it has to take.
         needs_target: whether the target matters; else one form for each kind of predictions is enough.
 
     Raises:
         Broken: there are none.
     """
+    if given is not None:
+        return [_own(given, try_out, needs_target)]
     found = list(_accepted(shapes, try_out, FORMS if needs_target else PREDICTIONS))
     if not found:
         tried = f"the {len(FORMS)} kinds of predictions and targets that were tried"
         raise Broken(f"it takes none of {tried}, for {shapes or SHAPES}")
     return found
+
+
+def _own(given: Given, try_out: Callable[[Array, Array], bool], needs_target: bool) -> Case:
+    """The case of the author's own data; what the component raises for them is raised."""
+
+    def make(rng: np.random.Generator, shape: tuple[int, ...]) -> tuple[Array, Array]:
+        (prediction,), target = given.rows(shape[0], int(rng.integers(1 << 16)))
+        if target is None and needs_target:
+            raise Broken("the data of its example have no target: (x, y) is prediction and target")
+        target = prediction if target is None else target
+        return prediction.astype(np.float64), target.astype(np.float64) if target.dtype.kind == "f" else target
+
+    case = Case(Form("data of its example", make, own=True), given.shapes[0])
+    if not try_out(*case.data(64)):
+        raise Broken("its values for the data of its example are not finite")
+    return case
 
 
 def _accepted(

@@ -126,7 +126,7 @@ def restore(run: Run, source: str | PathLike[str]) -> Path | None:
     header = Header.of_file(path, contents.header)
     header.require_features(path)
     if header.training is None:
-        raise ModelFileError(path, "this is a finished model and no checkpoint; only a checkpoint can go on")
+        raise ModelFileError(path, "this is a finished model, not a checkpoint; a run goes on from a checkpoint only")
     _check_same(run, path, header, contents.size)
     flats = [(run.network.parameters, "parameters")]
     flats += [(slot, f"optimizer.{name}") for name, slot in run.optimization.slots.items()]
@@ -222,7 +222,7 @@ def _missing_state(group: ReadGroup, network: Network) -> dict[str, float]:
 def _check_group(group: ReadGroup, name: str, array: FlatArray, missing: Container[str] = ()) -> None:
     shapes = [(view, shape) for view, _, shape in array.layout if view not in missing]
     if list(group.shapes.items()) != shapes or group.flat.dtype != array.dtype:
-        raise ValueError(f"the arrays of {name} are others")
+        raise ValueError(f"the arrays of {name} do not match")
 
 
 def _take_over(run: Run, header: Header, groups: Mapping[str, ReadGroup]) -> None:
@@ -259,7 +259,7 @@ def _take_over(run: Run, header: Header, groups: Mapping[str, ReadGroup]) -> Non
 def _history(values: Mapping[str, Any], completed: int, known: Mapping[str, Any]) -> dict[str, list[Any]]:
     training = {name for name in known if not name.startswith("validation_")}
     if completed and set(values) not in (training, set(known)):
-        raise ValueError("the figures of the history are others")
+        raise ValueError("the figures of the history do not match")
     figures = {}
     for name, stored in values.items():
         column = stored.tolist() if isinstance(stored, np.ndarray) else stored

@@ -78,7 +78,7 @@ class History(Mapping[str, Array]):
         try:
             from matplotlib.figure import Figure
         except ImportError:
-            raise MissingExtra("plotting", "plot") from None
+            raise MissingExtra("matplotlib", extra="plot", purpose="plotting") from None
         names = [
             n for n, v in self.figures.items() if not n.startswith("validation_") and v and isinstance(v[0], float)
         ]

@@ -55,21 +55,21 @@ class Optimization:
 
     def _cut(self, whole: bool) -> list[tuple[float, float, list[Chunk]]]:
         """For each factor of the learning rate and each weight decay, the chunks that have them."""
-        optimizer = self.optimizer
-        decayed, trainable = self.network.decayed_size, self.network.trainable_size
-        regions = (
-            (0, decayed, optimizer.weight_decay),
-            (decayed, trainable, optimizer.weight_decay if optimizer.decay_all else 0.0),
-        )
-        size = max(1, trainable) if whole else CHUNK
+        size = max(1, self.network.trainable_size) if whole else CHUNK
         groups = [
             (factor, decay, self._parts(parameters, size))
-            for begin, end, decay in regions
+            for begin, end, decay in self._regions()
             for factor, parameters in self._trained(begin, end).items()
         ]
         length = max((math.prod(shape) for _, _, parts in groups for _, shape in parts), default=0)
-        scratch = [aligned_empty(length, self.network.dtype) for _ in range(0 if whole else optimizer.scratch)]
+        scratch = [aligned_empty(length, self.network.dtype) for _ in range(0 if whole else self.optimizer.scratch)]
         return [(factor, decay, [self._chunk(*part, scratch) for part in parts]) for factor, decay, parts in groups]
+
+    def _regions(self) -> tuple[tuple[int, int, float], ...]:
+        """(begin, end, weight decay) of the trainable parameters: weights, then biases and norms."""
+        decayed, trainable = self.network.decayed_size, self.network.trainable_size
+        decay = self.optimizer.weight_decay
+        return (0, decayed, decay), (decayed, trainable, decay if self.optimizer.decay_all else 0.0)
 
     def _trained(self, begin: int, end: int) -> dict[float, list[tuple[int, tuple[int, ...]]]]:
         """Factor of the learning rate -> (offset, shape) of the parameters of a region that are trained with it."""

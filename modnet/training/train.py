@@ -14,6 +14,7 @@ from modnet.data.dataset import naming
 from modnet.engine.network import Network
 from modnet.errors import DataError, PluginError, SpecError, TrainingError
 from modnet.kinds.schedule import Progress
+from modnet.plugins.faults import NamingFaults
 from modnet.plugins.registry import Registry, default_registry
 from modnet.specs.components import ComponentReader
 from modnet.specs.model import TrainingSpec
@@ -112,18 +113,19 @@ def train(
         "gradient_value_clipping": gradient_value_clipping,
         "callbacks": callbacks,
     }
-    run = prepare(
-        network,
-        x,
-        y,
-        given=given,
-        validation=validation,
-        sample_weights=sample_weights,
-        steps_per_epoch=steps_per_epoch,
-        resume=resume,
-        registry=registry,
-    )
-    return run.fit()
+    with NamingFaults():
+        run = prepare(
+            network,
+            x,
+            y,
+            given=given,
+            validation=validation,
+            sample_weights=sample_weights,
+            steps_per_epoch=steps_per_epoch,
+            resume=resume,
+            registry=registry,
+        )
+        return run.fit()
 
 
 def prepare(
@@ -271,7 +273,7 @@ def evaluate(
     objective = Objective(network, training)
     data = checked_data(objective, Given(x, y, sample_weights))
     batches = evaluation_batches(objective, training, data, batch_size and training.batch_size)
-    with naming(batches.name):
+    with naming(batches.name), NamingFaults():
         return Evaluation(network, objective).figures(batches, refuse_nan=True)
 
 

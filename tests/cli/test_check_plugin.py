@@ -33,12 +33,13 @@ def modnet_read_data(file): ...
 
 def test_a_plugin_that_keeps_its_contract(environment, run):
     environment.install("modnet-double", DOUBLE.replace("SLOPE", "2"), activations={"double": "Double"})
-    heading, row, last = run("check-plugin", "modnet-double").output.splitlines()
+    heading, row, *reasons, last = run("check-plugin", "modnet-double").output.splitlines()
     assert re.split(" {2,}", heading) == ["kind", "type", "uses", "passed", "failed", "not applicable", "not examined"]
     kind, name, uses, passed, failed, inapplicable, unexamined = row.split()
     assert (kind, name, uses, failed, unexamined) == ("activation", "double", "3", "0", "0")
     rules = len(examine(Tanh(), (3,)).rows)
     assert int(passed) + int(inapplicable) == rules, "each rule counts once, and not for each use"
+    assert "not applicable: promises: it promises nothing of its numbers" in reasons
     assert last == "1 component of modnet-double: all keep their contract"
 
 
@@ -46,10 +47,12 @@ def test_a_plugin_that_does_not(environment, run):
     environment.install("modnet-double", DOUBLE.replace("SLOPE", "1"), activations={"double": "Double"})
     printed = run("check-plugin", "modnet-double", status=1).output
     assert printed.splitlines()[1].split()[4] == "1"
-    assert "  gradients: input: along one direction finite differences give a slope of " in printed
+    for shape in ("(6,)", "(5, 4)", "(6, 4, 3)"):  # each of its uses
+        use = f'    activation "double" Double() on {shape}: input: along one direction finite differences'
+        assert f"{use} give a slope of " in printed
     assert ": a relative error of 0.5; at most 1e-06 is expected" in printed
-    assert "      Derive backward anew from forward" in printed
-    assert printed.count("gradients:") == 1, "once, and not for each of its uses"
+    assert printed.count("      Derive backward anew from forward") == 1, "once, and not for each of its uses"
+    assert printed.count("  gradients:\n") == 1
     assert "not examined: gradients in prediction, " in printed
     assert ': as "gradients" failed\n' in printed
     assert printed.endswith("1 component of modnet-double: 1 broken\n")
@@ -78,16 +81,16 @@ def test_kernels_and_hooks(environment, run):
         file.write("\n[modnet]\ndouble = modnet_double\n")
     printed = run("check-plugin", "modnet-double", status=1).output
     assert re.search("^kernel +activation.double.forward +3 +1 +1 ", printed, re.MULTILINE)
-    assert "  agrees: float32, " in printed
+    assert re.search(r"  agrees:\n    kernel .*: float32, ", printed)
     assert re.search("^hooks +double +1 +0 +1 ", printed, re.MULTILINE)
-    assert '  imports: hooks "double" of modnet-double 1.0 (modnet_double): modnet_read_data(file) asks for' in printed
+    assert 'hooks "double" of modnet-double 1.0 (modnet_double): modnet_read_data(file) asks for' in printed
     assert printed.endswith("1 component, 1 kernel, 1 hook module of modnet-double: 2 broken\n")
 
 
 def test_what_cannot_be_imported_is_broken(environment, run):
     environment.install("modnet-double", "import not_there", activations={"double": "Double"})
     printed = run("check-plugin", "modnet-double", status=1).output
-    assert "  imports: ModuleNotFoundError: No module named 'not_there'" in printed
+    assert "  imports:\n    activation double: ModuleNotFoundError: No module named 'not_there'" in printed
 
 
 def test_json(environment, run):
@@ -99,6 +102,19 @@ def test_json(environment, run):
     assert rules["gradients"]["status"] == "failed"
     assert rules["gradients"]["remedy"].startswith("Derive backward anew")
     assert rules["writes gradients"]["status"] == "not examined"
+
+
+def test_old_files_of_a_plugin_that_is_installed_from_a_folder(environment, run, folder):
+    environment.install("modnet-double", DOUBLE.replace("SLOPE", "2"), activations={"double": "Double"})
+    source = {"url": folder.as_uri(), "dir_info": {"editable": True}}
+    (environment.folder / "modnet_double-1.0.dist-info" / "direct_url.json").write_text(json.dumps(source))
+    files = folder / "tests" / "files"
+    files.mkdir(parents=True)
+    (files / "double-1.modnet").write_bytes(b"no model file")
+    printed = run("check-plugin", "modnet-double", status=1).output
+    assert re.search("^file +double-1.modnet +1 +0 +1 ", printed, re.MULTILINE)
+    assert "  opens:\n    file " in printed
+    assert printed.endswith("1 component, 1 old file of modnet-double: 1 broken\n")
 
 
 def test_an_unknown_distribution(environment, run):

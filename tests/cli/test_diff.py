@@ -88,7 +88,10 @@ def test_values(run, a, b, line):
 def test_the_same_values_in_other_bytes(run):
     model_file("a.modnet", {"x": {"a": 1, "b": 2}})
     model_file("b.modnet", {"x": {"b": 2, "a": 1}})
-    assert run("diff", "a.modnet", "b.modnet").stdout == "a.modnet and b.modnet hold the same, but not byte for byte\n"
+    assert (
+        run("diff", "a.modnet", "b.modnet").stdout
+        == "a.modnet and b.modnet hold the same values, but not byte for byte\n"
+    )
 
 
 def test_json(run):

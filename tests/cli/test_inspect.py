@@ -198,7 +198,7 @@ def test_a_component_of_the_users_own(run, monkeypatch):
     Path("mine.py").write_text(PLUGIN)
     run("train", "pets.toml", "--plugin", "mine.py", "--set", "network.layers.1.activation=double")
     monkeypatch.setattr("modnet.plugins.registry._default", None)
-    assert "a program's own (double 1): not a plugin's" in run("inspect", "pets.modnet").stdout
+    assert "a program's own (double 1): defined by the program that saved it" in run("inspect", "pets.modnet").stdout
     assert run("predict", "pets.modnet", "pets.csv", "--plugin", "mine.py").stdout
 
 

@@ -118,7 +118,7 @@ def test_divergence_overwrites_nothing(run, model):
 
 
 def test_a_full_disk_loses_no_work(run, monkeypatch, tmp_path):
-    from modnet.model import save
+    from modnet.model.save import save
 
     def full(network, path):
         if Path(path).parent == Path():
@@ -137,7 +137,7 @@ def test_a_full_disk_loses_no_work(run, monkeypatch, tmp_path):
 def test_a_system_without_a_place_for_temporary_files_loses_no_work(run, monkeypatch, tmp_path):
     from tempfile import mkdtemp
 
-    from modnet.model import save
+    from modnet.model.save import save
 
     def full(network, path):
         if Path(path).parent == Path():
@@ -268,7 +268,7 @@ def test_checkpoints_stay_until_the_model_is_written(where, run, folder):
 
 
 def test_checkpoints_stay_where_the_model_could_not_be_written(run, folder, monkeypatch, tmp_path):
-    from modnet.model import save
+    from modnet.model.save import save
 
     def full(network, path):
         if Path(path).parent == Path():
@@ -492,7 +492,7 @@ def test_a_profile_that_fails_is_told_of_when_the_model_is_written(run, folder, 
 
 @pytest.mark.parametrize("error", [RuntimeError("an exporter's own error"), MemoryError(), OSError(5, "I/O error")])
 def test_whatever_keeps_the_model_from_being_written_it_goes_elsewhere(error, run, folder, monkeypatch, tmp_path):
-    from modnet.model import save
+    from modnet.model.save import save
 
     def fail(network, path):
         if str(path) == "pets.other":

@@ -33,7 +33,7 @@ def damage(path, *groups):
 
 def test_a_whole_file(run, model):
     size = f"{Path(model).stat().st_size / 1000:.1f} kB"
-    assert run("verify", model).stdout == f"pets.modnet   whole: 8 arrays, {size}\n"
+    assert run("verify", model).stdout == f"pets.modnet   intact: 8 arrays, {size}\n"
 
 
 def test_what_is_damaged_and_what_can_still_be_read(run, checkpoint):
@@ -41,9 +41,9 @@ def test_what_is_damaged_and_what_can_still_be_read(run, checkpoint):
     places = {segment.group: segment.offset for segment in read_header(checkpoint).segments}
     assert run("verify", checkpoint, status=1).stdout.splitlines() == [
         "step.modnet   damaged",
-        f"  parameters: 24 bytes from byte {places['parameters']} on are not those that were written, in",
+        f"  parameters: 24 bytes from byte {places['parameters']} on do not match their checksum, in",
         "    linear_1.weight, linear_1.bias",
-        f"  optimizer.mean: 24 bytes from byte {places['optimizer.mean']} on are not those that were written, in",
+        f"  optimizer.mean: 24 bytes from byte {places['optimizer.mean']} on do not match their checksum, in",
         "    linear_1.weight, linear_1.bias",
         "  can still be read: the header; state: linear_1.weight, linear_1.bias;",
         "    training.float32: linear_1.weight, linear_1.bias",
@@ -53,9 +53,9 @@ def test_what_is_damaged_and_what_can_still_be_read(run, checkpoint):
 def test_a_checkpoint_whose_network_is_whole_can_be_saved(run, checkpoint):
     damage(checkpoint, "optimizer.mean")
     shown = " ".join(run("verify", checkpoint, status=1).stdout.split())
-    assert "whole: modnet edit step.modnet -o OUT --drop-resume-state saves it" in shown
+    assert "intact: modnet edit step.modnet -o OUT --drop-resume-state saves it" in shown
     run("edit", checkpoint, "-o", "saved.modnet", "--drop-resume-state")
-    assert run("verify", "saved.modnet").stdout.startswith("saved.modnet   whole: 4 arrays, ")
+    assert run("verify", "saved.modnet").stdout.startswith("saved.modnet   intact: 4 arrays, ")
 
 
 @pytest.mark.parametrize(
@@ -79,18 +79,18 @@ def test_a_checkpoint_that_is_cut_behind_its_network(run, checkpoint):
     size = Path(checkpoint).stat().st_size
     os.truncate(checkpoint, segment.offset + 3)
     assert run("verify", checkpoint, status=1).stdout.splitlines() == [
-        f"step.modnet   damaged: the file has {segment.offset + 3} bytes; its header speaks of {size}",
+        f"step.modnet   damaged: the file has {segment.offset + 3} bytes; its header declares {size} bytes",
         f"  optimizer.mean: 24 bytes from byte {segment.offset} on are not all there, with",
         "    linear_1.weight, linear_1.bias",
         f"  training.float32: 24 bytes from byte {segment.offset + 64} on are not all there, with",
         "    linear_1.weight, linear_1.bias",
-        "  sound: the header; parameters: linear_1.weight, linear_1.bias; state:",
+        "  intact: the header; parameters: linear_1.weight, linear_1.bias; state:",
         "    linear_1.weight, linear_1.bias",
-        "  the network itself is whole: modnet edit step.modnet -o OUT",
+        "  the network itself is intact: modnet edit step.modnet -o OUT",
         "    --drop-resume-state saves it",
     ]
     run("edit", checkpoint, "-o", "saved.modnet", "--drop-resume-state")
-    assert run("verify", "saved.modnet").stdout.startswith("saved.modnet   whole: 4 arrays, ")
+    assert run("verify", "saved.modnet").stdout.startswith("saved.modnet   intact: 4 arrays, ")
 
 
 def test_several_files_are_all_looked_at_and_the_worst_is_the_status(run, model, checkpoint):

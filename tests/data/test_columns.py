@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from modnet.data.columns import Profile, is_number, parse_numbers, profile, sort_categories
+from modnet.data.columns import ColumnProfile, is_number, parse_numbers, profile, sort_categories
 from modnet.data.table import Table
 
 
@@ -38,9 +38,9 @@ def test_profile():
         }
     )
     assert profile(table) == {
-        "mass": Profile("number", distinct=2, distinct_numbers=2, missing=1),
-        "sex": Profile("category", distinct=2, distinct_numbers=0, missing=0),
-        "notes": Profile(None, distinct=0, distinct_numbers=0, missing=3),
-        "faulty": Profile("category", distinct=3, distinct_numbers=2, missing=0),
-        "comma": Profile("category", distinct=3, distinct_numbers=2, missing=0),
+        "mass": ColumnProfile("number", distinct=2, distinct_numbers=2, missing=1),
+        "sex": ColumnProfile("category", distinct=2, distinct_numbers=0, missing=0),
+        "notes": ColumnProfile(None, distinct=0, distinct_numbers=0, missing=3),
+        "faulty": ColumnProfile("category", distinct=3, distinct_numbers=2, missing=0),
+        "comma": ColumnProfile("category", distinct=3, distinct_numbers=2, missing=0),
     }

@@ -239,7 +239,7 @@ def write_torn_npy(path):
         ("a.npy", lambda path: np.save(path, np.array([{}], dtype=object)), "holds Python objects"),
         ("a.npy", lambda path: path.write_bytes(b"no"), "holds Python objects, or is not in numpy's format"),
         ("a.npy", lambda path: path.write_bytes(b""), "holds Python objects, or is not in numpy's format"),
-        ("a.npy", write_torn_npy, "cannot be read: truncated: found 920 bytes; its header speaks of more"),
+        ("a.npy", write_torn_npy, "cannot be read: truncated: found 920 bytes; its header declares more"),
         (
             "a.csv.gz",
             lambda path: path.write_bytes(b"x,y\n1,2\n"),

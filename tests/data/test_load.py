@@ -11,7 +11,7 @@ from modnet.data.dataset import Dataset
 from modnet.data.load import Loader
 from modnet.data.table import Table
 from modnet.errors import DataError
-from modnet.specs.data import DataSpec, Source
+from modnet.specs.data import DataSource, DataSpec
 
 REAL = Path(__file__).parents[3] / "shared" / "data"
 needs_real_data = pytest.mark.skipif(not REAL.is_dir(), reason="the full data sets are not at hand")
@@ -78,14 +78,14 @@ def test_missing_values_are_told_of_both_parts(folder):
     data = Loader(folder, **LABELS).load(spec)
     assert data.notes[1] == "3 rows had missing values: dropped"
     assert len(data.train) + len(data.validation) == 20
-    spec = DataSpec(train=Source("gaps.csv", rows=(0, 22)), target="kind", validation=0.5, missing="mean")
+    spec = DataSpec(train=DataSource("gaps.csv", rows=(0, 22)), target="kind", validation=0.5, missing="mean")
     assert Loader(folder, **LABELS).load(spec).notes[1] == "2 rows had missing values: filled (mean of 2 columns)"
 
 
 def test_validation_and_test_files_of_their_own(folder):
     spec = DataSpec(
-        train=Source("pets.csv", rows=(0, 15)),
-        validation=Source("pets.csv", rows=(15, 20)),
+        train=DataSource("pets.csv", rows=(0, 15)),
+        validation=DataSource("pets.csv", rows=(15, 20)),
         target="kind",
     )
     data = Loader(folder, **LABELS).load(spec)
@@ -120,7 +120,7 @@ def test_further_kinds_of_files_by_readers(folder):
 
 @pytest.mark.parametrize(
     "source",
-    ["pair.npz", Source("pair.npz"), Source(x="images.npy", y="labels.npy")],
+    ["pair.npz", DataSource("pair.npz"), DataSource(x="images.npy", y="labels.npy")],
     ids=["path", "source", "x and y"],
 )
 def test_arrays_stay_as_they_are_and_a_part_is_their_rows(folder, source):
@@ -171,7 +171,7 @@ def test_too_few_rows_are_left_to_set_some_aside(tmp_path, complete, left):
 
 def test_a_mapped_file_stays_mapped(folder):
     data = Loader(folder, **LABELS).load(
-        DataSpec(train=Source(x="images.npy", y="labels.npy", rows=(5, 20)), validation=0.2)
+        DataSpec(train=DataSource(x="images.npy", y="labels.npy", rows=(5, 20)), validation=0.2)
     )
     assert isinstance(data.train.inputs["input"], np.memmap)
     assert len(data.train) == 12
@@ -229,12 +229,15 @@ def test_one_array_is_enough_to_predict(folder):
         ),
         ({"train": "uneven.npz"}, "{folder}/uneven.npz: x has 20 rows, y has 19; expected as many of each"),
         (
-            {"train": Source("pair.npz", rows=(5, 21))},
+            {"train": DataSource("pair.npz", rows=(5, 21))},
             "{folder}/pair.npz: rows = [5, 21], but it has 20 rows",
         ),
-        ({"train": Source("pets.csv", rows=(0, 99)), "target": "kind"}, "{folder}/pets.csv: rows = [0, 99], but it"),
         (
-            {"train": Source(x="pair.npz", y="labels.npy")},
+            {"train": DataSource("pets.csv", rows=(0, 99)), "target": "kind"},
+            "{folder}/pets.csv: rows = [0, 99], but it",
+        ),
+        (
+            {"train": DataSource(x="pair.npz", y="labels.npy")},
             "{folder}/pair.npz: expected a file with one array (.npy, IDX), as x and y are; give this one as path",
         ),
         (
@@ -293,7 +296,7 @@ def test_diamonds():
 
 @needs_real_data
 def test_handwritten_digits():
-    source = Source(x="mnist-t10k-images-idx3-ubyte.gz", y="mnist-t10k-labels-idx1-ubyte.gz", rows=(8000, 10000))
+    source = DataSource(x="mnist-t10k-images-idx3-ubyte.gz", y="mnist-t10k-labels-idx1-ubyte.gz", rows=(8000, 10000))
     data, _ = Loader(REAL, **LABELS).load_source(source, None)
     assert data.inputs["input"].shape == (2000, 28, 28)
     assert set(data.targets["output"].tolist()) == set(range(10))

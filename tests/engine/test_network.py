@@ -504,7 +504,7 @@ def test_a_layer_is_held_to_the_shape_that_it_announces(registry):
 
     registry.register(Liar)
     network = modnet.build({"network": {"input": [4], "layers": ["liar"]}}, registry=registry)
-    with pytest.raises(modnet.ShapeError, match=r"\(liar\): its output_shape says \(4,\), its forward gives \(2,\)"):
+    with pytest.raises(modnet.BrokenPlugin, match=r"\(liar\): .*: its output_shape says \(4,\), its forward gives"):
         network.predict(np.ones((3, 4)))
 
 

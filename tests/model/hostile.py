@@ -67,7 +67,7 @@ KINDS = {
     28: "a timestamp",
     29: "a bad timestamp",
     30: "text that is no UTF-8",
-    31: "the byte C1, which is no MessagePack",
+    31: "the byte C1, which is not MessagePack",
     32: "nested 1,000 deep",
     33: "nested 100,000 deep",
     34: "a map that claims 2^31 pairs",
@@ -262,7 +262,7 @@ def _bytes() -> Iterator[Hostile]:
     yield Hostile(2, "one byte of a map", b"\x84", Truncated, "the file ends after 1 bytes")
     yield Hostile(2, "one other byte", b"a", NotAModelFile, "this is a text file")
     for name, content in (("all nil", b"\xc0" * 512), ("all zero", bytes(512))):
-        yield Hostile(8, name, content, NotAModelFile, "this is in no format that modnet knows")
+        yield Hostile(8, name, content, NotAModelFile, "this is not in a format that modnet knows")
     for number, name, tail in (
         (13, "trailing byte", b"\x00"),
         (13, "trailing nil", b"\xc0"),
@@ -273,9 +273,9 @@ def _bytes() -> Iterator[Hostile]:
     message = "header: the file ends before the header's checksum does"
     yield Hostile(3, "header alone", header, Truncated, message)
     other = header + b"\xc4\x20" + bytes(32) + right[end:]
-    message = "header: its bytes are not those that were written"
+    message = "header: its bytes do not match its checksum"
     yield Hostile(9, "digest of another header", other, ChecksumMismatch, message)
-    message = f"byte {len(header)}: the header's checksum does not follow it"
+    message = f"byte {len(header)}: the header is not followed by its checksum"
     yield Hostile(11, "digest short", header + b"\xc4\x1f" + right[len(header) + 2 :], MalformedFile, message)
     yield Hostile(12, "digest is text", header + b"\xd9\x20" + right[len(header) + 2 :], MalformedFile, message)
     message = f"segments[0], byte {end}: no bin object of 32 bytes comes here"
@@ -297,11 +297,11 @@ def _raw_headers() -> Iterator[tuple[int, str, bytes, type[Exception], str]]:
     def more(pairs: bytes) -> bytes:
         return b"\x85\xa6modnet\x01" + body + pairs
 
-    unknown = "this is in no format that modnet knows"
+    unknown = "this is not in a format that modnet knows"
     yield 18, "not a map", msgpack.packb([1, 2, 3]), NotAModelFile, unknown
     yield 18, "map16", b"\xde\x00\x04" + right[1:], NotAModelFile, unknown
     yield 19, "another first key", msgpack.packb({"spec": {}, **document()}), NotAModelFile, unknown
-    message = "header.modnet: the format version is no integer from 1 on"
+    message = "header.modnet: the format version is not an integer >= 1"
     for name, version in (
         ("zero", b"\x00"),
         ("text", b"\xa11"),
@@ -327,13 +327,13 @@ def _raw_headers() -> Iterator[tuple[int, str, bytes, type[Exception], str]]:
         message = f"header: a key is {kind}, not text"
         yield number, f"{name} as key", more(key + b"\x01"), MalformedFile, message
         yield number, f"{name} as key, deep", more(b"\xa1a\x81" + key + b"\x01"), MalformedFile, message
-    plain = "is no plain value (None, bool, int, float, str, list or dict)"
-    foreign = "header: is no MessagePack of plain values (..."
-    malformed = "header: is no MessagePack (..."
+    plain = "is not a plain value (None, bool, int, float, str, list or dict)"
+    foreign = "header: is not MessagePack of plain values (..."
+    malformed = "header: is not MessagePack (..."
     many = "header: more than 500000 values, which is the limit"
     deepest = f"header.a{'[0]' * 63}: nested more than 64 deep"
     wrapped = foreign if COMPILED else malformed
-    unsigned = "byte 415: the header's checksum does not follow it" if COMPILED else malformed
+    unsigned = "byte 415: the header is not followed by its checksum" if COMPILED else malformed
     timestamp = f"msgpack.ext.Timestamp {plain}"
     cursor = r"header.a.\x1b[2J\r\n\x1b[H: "
     keys = ".a" + f".{'k' * 80}..." * 60
@@ -421,9 +421,9 @@ def _changes_of_segments() -> Iterator[tuple[int, str, str, Change]]:
         yield 50, f"segment offset: {value!r}", message, segment("offset", value)
     for value in (-32, 31, 28, 36, 32.0, "32", True, None, 2**32 - 1, 2**32, 2**63, 2**64 - 1):
         message = {
-            28: "views[1]: the view 'linear.bias' ends outside of its segment",
+            28: "views[1]: the view 'linear.bias' ends outside its segment",
             36: "views[3]: the views before it leave 4 bytes of segments[0] without a name",
-        }.get(value, f"segments[0]: {quoted(value)} is no length in bytes of float32 elements")
+        }.get(value, f"segments[0]: {quoted(value)} is not a length in bytes of float32 elements")
         yield 49, f"segment length: {value!r}", message, segment("length", value)
     for number, value in (
         *((12, None), (12, "x" * 32), (11, bytes(31)), (11, bytes(33)), (11, b"")),
@@ -457,15 +457,15 @@ def _changes_of_views() -> Iterator[tuple[int, str, str, Change]]:
         message = f"views[1]: the shape has {quoted(value[0])} as a length"
         yield 43, f"shape: {value!r}", message, view(3, value)
     for number, value in ((43, 2), (43, None), (43, "2"), (43, {}), (43, b"2"), (44, [1] * 33)):
-        message = "views[1]: the shape is no list of at most 32 lengths"
+        message = "views[1]: the shape is not a list of at most 32 lengths"
         yield number, f"shape: {value!r:.60}", message, view(3, value)
     for number, value in (
         *((45, [2**64 - 1]), (45, [2**63, 2]), (45, [2**62, 2**62, 2**62]), (45, [2**63 - 1] * 32)),
         *((46, [2**32, 2**32]), (46, [2**61, 4, 2**61, 2]), (46, [2**62 + 1, 4])),
     ):
-        yield number, f"shape: {value!r:.60}", "views[1]: the array is too big", view(3, value)
-    yield 47, "empty, too big for numpy", "views[2]: the array is too big", view(3, [0, 2**62], 2)
-    yield 53, "shape: [3]", "views[1]: the view 'linear.bias' ends outside of its segment", view(3, [3])
+        yield number, f"shape: {value!r:.60}", "views[1]: the array is too large", view(3, value)
+    yield 47, "empty, too big for numpy", "views[2]: the array is too large", view(3, [0, 2**62], 2)
+    yield 53, "shape: [3]", "views[1]: the view 'linear.bias' ends outside its segment", view(3, [3])
     for value, end in (([1], 28), ([], 28), ([0], 24)):
         message = f"views[2]: the view 'linear.nothing' starts at 32, expected {end}"
         yield 52, f"shape: {value!r}", message, view(3, value)
@@ -496,9 +496,9 @@ def _changes_of_views() -> Iterator[tuple[int, str, str, Change]]:
     yield 52, "a view missing in the middle", message, lambda header: header["views"].pop(3)
     message = "views[5]: the views before it leave 2 bytes of segments[2] without a name"
     yield 52, "a view missing at the end", message, lambda header: header["views"].pop()
-    message = "views[6]: the view 'x' ends outside of its segment"
+    message = "views[6]: the view 'x' ends outside its segment"
     yield 53, "a view too many", message, lambda header: header["views"].append(["x", 2, 130, [1]])
-    message = "views[6]: out of order, or in a segment that is not there"
+    message = "views[6]: out of order, or in a segment that does not exist"
     yield 48, "an empty view in no segment", message, lambda header: header["views"].append(["x", 3, 192, [0]])
     message = "views[1]: the view 'a1' starts at 0, expected 32"
     rows = [[f"a{i}", 0, 0, [8]] for i in range(10)]
@@ -508,7 +508,7 @@ def _changes_of_views() -> Iterator[tuple[int, str, str, Change]]:
 
 def _payloads() -> Iterator[Hostile]:
     right = document()
-    differs = "from byte {} on: the arrays are not those that were written"
+    differs = "from byte {} on: the arrays do not match their checksum"
     changed = (bytes(32), *PAYLOADS[1:])
     message = f"parameters, 32 bytes {differs.format(448)}"
     yield Hostile(10, "payload changed", assemble(right, changed), ChecksumMismatch, message)
@@ -540,13 +540,13 @@ def _payloads() -> Iterator[Hostile]:
         {**right["segments"][0], "group": f"g{i}", "offset": i * 2**32, "length": 2**32 - 64} for i in range(1000)
     ]
     wide["views"] = [["w", i, i * 2**32, [2**30 - 16]] for i in range(1000)]
-    for name, content, speaks in (
+    for name, content, declared in (
         ("payloads missing", assemble(right, ()), 578),
         ("last payload missing", assemble(right, PAYLOADS[:2]), 578),
         ("payload of 4 GiB that is not there", assemble(huge, PAYLOADS[:1]), 4294967488),
         ("4 TiB that are not there", assemble(wide, PAYLOADS[:1]), 4294967411584),
     ):
-        message = f"the file has {len(content)} bytes; its header speaks of {speaks}"
+        message = f"the file has {len(content)} bytes; its header declares {declared} bytes"
         yield Hostile(65, name, content, Truncated, message)
 
 
@@ -594,7 +594,7 @@ def models() -> Iterator[Hostile]:
 
 
 Kind = tuple[int, str, type[Exception], str, Change]
-DIFFER = "the arrays of the file are not those of the network\n"
+DIFFER = "the arrays of the file do not match the network\n"
 
 
 def _network(**changes: Any) -> Change:

@@ -108,7 +108,7 @@ def test_a_file_that_is_cut_is_sound_up_to_there(path):
                 verify(path)
             continue
         states = verify(path)
-        assert states.fault == f"the file has {length} bytes; its header speaks of {len(right)}"
+        assert states.fault == f"the file has {length} bytes; its header declares {len(right)} bytes"
         assert [state.missing for state in states.segments] == [segment.end > length for segment in found.segments]
         assert [state.whole for state in states.segments] == [segment.end <= length for segment in found.segments]
 

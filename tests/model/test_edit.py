@@ -110,7 +110,7 @@ def test_damage_in_what_is_dropped_does_not_matter_and_elsewhere_is_refused(mode
     content = bytearray(model.read_bytes())
     content[offset] ^= 1
     model.write_bytes(content)
-    with pytest.raises(modnet.errors.ChecksumMismatch, match=r"optimizer\.mean: the arrays are not those"):
+    with pytest.raises(modnet.errors.ChecksumMismatch, match=r"optimizer\.mean: the arrays do not match"):
         edit(model, out, metadata={"a": "b"})
     assert not out.exists()
     edit(model, out, drop_resume_state=True)
@@ -121,12 +121,12 @@ def test_a_checkpoint_that_is_cut_in_what_is_dropped_is_saved(model, out):
     before = model.read_bytes()
     segment = next(s for s in read_header(as_checkpoint(model)).segments if s.group == "optimizer.mean")
     os.truncate(model, segment.offset + 3)
-    with pytest.raises(modnet.errors.Truncated, match="its header speaks of"):
+    with pytest.raises(modnet.errors.Truncated, match="its header declares"):
         edit(model, out, metadata={"a": "b"})
     edit(model, out, drop_resume_state=True)
     assert out.read_bytes() == before
     os.truncate(model, segment.offset - 64)
-    with pytest.raises(modnet.errors.Truncated, match="its header speaks of"):
+    with pytest.raises(modnet.errors.Truncated, match="its header declares"):
         edit(model, out, drop_resume_state=True)
     assert out.read_bytes() == before
 
@@ -134,7 +134,7 @@ def test_a_checkpoint_that_is_cut_in_what_is_dropped_is_saved(model, out):
 @pytest.mark.parametrize("change", [{"drop_history": True}, {"cast": "float64"}, {"rename": {"size": "length"}}])
 def test_a_checkpoint_is_not_made_one_that_cannot_go_on(model, out, change):
     as_checkpoint(model)
-    with pytest.raises(modnet.ModelFileError, match="this is a checkpoint, and the run could not go on from it"):
+    with pytest.raises(modnet.ModelFileError, match="this is a checkpoint, and its run could not go on"):
         edit(model, out, **change)
     edit(model, out, **change, drop_resume_state=True)
     assert [name for name in read(out).groups if name not in ("parameters", "state")] == []
@@ -241,7 +241,7 @@ def test_what_is_taken_has_to_be_sound(model, other, out):
     content = bytearray(other.read_bytes())
     content[read_header(other).segments[0].offset] ^= 1
     other.write_bytes(content)
-    with pytest.raises(modnet.errors.ChecksumMismatch, match=r"other\.modnet: parameters: the arrays are not those"):
+    with pytest.raises(modnet.errors.ChecksumMismatch, match=r"other\.modnet: parameters: the arrays do not match"):
         edit(model, out, take={"linear_1": other})
 
 
@@ -263,7 +263,7 @@ def test_metadata_is_set_and_removed(model, out):
     ("change", "message"),
     [
         ({"remove_metadata": ["autor"]}, 'metadata: there is no entry "autor"; did you mean "author"?'),
-        ({"metadata": {"a": object()}}, "header.metadata.a: builtins.object is no plain value"),
+        ({"metadata": {"a": object()}}, "header.metadata.a: builtins.object is not a plain value"),
     ],
 )
 def test_metadata_that_cannot_be(model, out, change, message):
@@ -317,7 +317,7 @@ def test_numbers_that_would_become_infinite_are_refused_by_name(model, out, valu
     network = modnet.load(model)
     network.parameters["size.bias"] = [value, 0.0]
     modnet.save(network, model)
-    with pytest.raises(modnet.ModelFileError, match=rf"the greatest of {cast}, in size\.bias; choose a wider type"):
+    with pytest.raises(modnet.ModelFileError, match=rf"the largest of {cast}, in size\.bias; choose a wider type"):
         edit(model, out, cast=cast)
     assert not out.exists()
 

@@ -183,7 +183,7 @@ def test_a_component_that_the_program_defined_itself_is_asked_for(tmp_path, regi
     ):
         modnet.save(modnet.build(spec, registry=registry), tmp_path / "model", registry=registry)
     assert modnet.load(tmp_path / "model", registry=registry).predict(np.ones((1, 2))).tolist() == [[2, 2]]
-    with pytest.raises(modnet.NotInstalled, match="the program that saved it had defined itself; register it"):
+    with pytest.raises(modnet.NotInstalled, match="defined by the program that saved it; register it"):
         modnet.load(tmp_path / "model", registry=modnet.Registry(list))
 
 
@@ -214,7 +214,7 @@ def test_a_newer_component_version_is_refused_and_an_older_one_upgraded(tmp_path
     assert modnet.load(tmp_path / "old", registry=registry).predict([[1.0]]).tolist() == [[30.0]]
     modnet.save(modnet.build(spec, registry=registry), tmp_path / "new", registry=registry)
     define(1)
-    with pytest.raises(modnet.NotInstalled, match="itself; the one that is registered is version 1"):
+    with pytest.raises(modnet.NotInstalled, match="saved it; the one that is registered is version 1"):
         modnet.load(tmp_path / "new", registry=registry)
 
 

@@ -192,8 +192,8 @@ def keras() -> bytes:
         (b"hello, world\n", "a text file$"),
         ("ä".encode() * 1000, "a text file$"),
         (b"a" + "ä".encode() * 1000, "a text file$"),  # 512 bytes end within a character
-        (b"\x7fELF\x02\x01\x01\x00", "in no format that modnet knows$"),
-        (b"\xff" * 600, "in no format that modnet knows$"),
+        (b"\x7fELF\x02\x01\x01\x00", "not in a format that modnet knows$"),
+        (b"\xff" * 600, "not in a format that modnet knows$"),
         (
             b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19.\x80\x02",
             "a PyTorch file of the old kind, a pickle; .* numpy.savez",

@@ -185,13 +185,13 @@ REFUSED = {
         "",
         "0.5",
         modnet.NotInstalled,
-        f'this model needs layer "scale" of modnet-scale 1.0; the version that is installed has none:  {PLUGIN}',
+        f'this model needs layer "scale" of modnet-scale 1.0; the installed version does not have it:  {PLUGIN}',
     ),
     "its distribution is newer and has no such component any more": (
         "",
         "9.0",
         modnet.NotInstalled,
-        f'this model needs layer "scale" of modnet-scale 1.0; the version that is installed has none:  {PLUGIN}',
+        f'this model needs layer "scale" of modnet-scale 1.0; the installed version does not have it:  {PLUGIN}',
     ),
     "its distribution is broken": (
         BROKEN,
@@ -205,7 +205,7 @@ REFUSED = {
         "2.0",
         modnet.errors.MalformedFile,
         "{path}: header.spec: network.layers[0].by: unknown key; expected one of: factor, "
-        f"type, name, inputs, activation, trainable, shares, l1, l2{OTHER}",
+        f"type, name, inputs, activation, trainable, shares, l1, l2, learning_rate{OTHER}",
     ),
     "a field is new and has no default": (
         scale(1, "by: float\nplus: float"),
@@ -284,7 +284,10 @@ def test_an_upgrade_that_fails(install, path):
     save(path, install(scale()))
     with pytest.raises(modnet.BrokenPlugin) as caught:
         modnet.load(path, registry=install(scale(2, upgrade=PERCENT.replace('"by"]', '"percentage"]'))))
-    assert str(caught.value) == ("layer \"scale\" cannot be upgraded from version 1 to 2: KeyError: 'percentage'")
+    assert str(caught.value) == (
+        'layer "scale" of modnet-scale 1.0 (modnet_scale:Scale) cannot be upgraded from version 1 to 2: '
+        "KeyError: 'percentage'"
+    )
     assert type(caught.value.__cause__) is KeyError
 
 
@@ -360,7 +363,7 @@ def test_a_component_that_has_other_arrays_now(install, path):
     assert error.unexpected == ("scale_1.old",)
     assert error.mismatched == {"scale_1.offset": ("(2,) float32", "(1, 2) float32")}
     assert str(error) == (
-        f"{path}: the arrays of the file are not those of the network\n"
+        f"{path}: the arrays of the file do not match the network\n"
         "  missing: scale_1.new\n"
         "  unexpected: scale_1.old\n"
         "  mismatched: scale_1.offset: found (2,) float32, expected (1, 2) float32"

@@ -238,7 +238,7 @@ CASES = (
         "no longer has the type after saving",
         (plugin("fewer", gate("fewer")),),
         saved("fewer", Project("modnet-fewer", gate("rest"), {("modnet.layers", "rest"): "Gate"}, version="2.0")),
-        'error: this model needs layer "fewer" of modnet-fewer 1.0; the version that is installed has none:  '
+        'error: this model needs layer "fewer" of modnet-fewer 1.0; the installed version does not have it:  '
         "pip install modnet-fewer==1.0",
     ),
     Case(
@@ -260,7 +260,8 @@ CASES = (
                 version="2.0",
             ),
         ),
-        "error: layer \"forth\" cannot be upgraded from version 1 to 2: KeyError: 'size'",
+        'error: layer "forth" of modnet-forth 2.0 (modnet_forth:Gate) cannot be upgraded from version 1 to 2: '
+        "KeyError: 'size'",
     ),
     Case(
         "renames a field, and says nothing",
@@ -350,7 +351,7 @@ CASES = (
         "is a class of a script, loaded elsewhere",
         (),
         elsewhere,
-        'error: this model needs layer "mine", which the program that saved it had defined itself; register it first '
+        'error: this model needs layer "mine", which was defined by the program that saved it; register it first '
         "(modnet.default_registry().register, or --plugin FILE)",
     ),
 )

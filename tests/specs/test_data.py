@@ -6,7 +6,7 @@ import pytest
 
 from modnet.configuration.reading import Reader, Reading
 from modnet.errors import SpecError
-from modnet.specs.data import Column, DataSpec, Source
+from modnet.specs.data import Column, DataSource, DataSpec
 
 
 def from_table(table):
@@ -28,7 +28,7 @@ def test_a_table_gives_what_the_constructor_gives():
     }
     spec = from_table(table)
     assert spec == DataSpec(
-        train=Source(x="images.gz", y="labels.gz", rows=(0, 8000)),
+        train=DataSource(x="images.gz", y="labels.gz", rows=(0, 8000)),
         validation=0.1,
         target=("price", "depth"),
         inputs={"wide": ("cut",), "deep": ("carat", "x")},

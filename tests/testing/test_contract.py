@@ -2,11 +2,11 @@
 
 import re
 from importlib import import_module
-from pathlib import Path
 
 import numpy as np
 import pytest
 
+from modnet import Example
 from modnet.layers import Add
 from modnet.testing import ContractError, check_component, examine
 from modnet.testing.contract import MODULES, group_of
@@ -33,7 +33,7 @@ def rules():
 
 
 def test_a_trial_gives_a_layer_of_several_inputs_the_mask_that_a_network_would():
-    trial = Trial(Add(), ((None, 3), (None, 3), (None, 3)))
+    trial = Trial(Example(Add(), ((None, 3), (None, 3), (None, 3))))
     masks = [None, np.arange(3) < np.array([[3], [2], [3], [1]]), np.arange(3) < np.array([[2], [3], [3], [3]])]
     context = trial.context(masks=masks)
     trial.forward(context, trial.inputs())
@@ -83,16 +83,6 @@ def test_there_are_enough_of_them():
     assert len({type(fault.component).type for fault in faults()} - {""}) >= len(faults()) - 1
 
 
-def test_the_documents_say_how_many_rules_there_are():
-    count = len(names_of(MODULES["layer"]))
-    root = Path(__file__).parents[2]
-    page = (root / "docs" / "plugins.md").read_text(encoding="utf-8")
-    assert f"breaks 1 rule of {count}:" in page
-    for text in (page, (root / "README.md").read_text(encoding="utf-8")):
-        (said,) = re.findall(r"some (\d+) rules", text)
-        assert abs(int(said) - count) <= 5
-
-
 def module_of(fault):
     """The module of the rule that a fault breaks: rules of one name are different ones for different kinds."""
     group = group_of(fault.component)
@@ -129,7 +119,7 @@ def test_the_error_lists_every_rule_with_numbers_and_remedy():
     with pytest.raises(ContractError) as caught:
         check_component(Both(), (4,))
     message = str(caught.value)
-    assert message.startswith('layer "both" Both() on (4,) breaks 2 rules of ')
+    assert message.startswith('layer "both" Both() on (4,) breaks 2 rules:')
     assert re.search(
         r"  gradients: input: along one direction finite differences give a slope of (\S+), the gradient gives "
         r"(?!\1)\S+: a relative error of 0\.0005; at most 1e-06 is expected\n",

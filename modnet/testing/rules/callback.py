@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from modnet.arrays import Array
 from modnet.engine.build import build
 from modnet.errors import BrokenPlugin, ModnetError
 from modnet.kinds.callback import Callback
@@ -61,10 +62,9 @@ class Trial(of_component.Trial):
             alone: whether the run does without the callback.
             beside: whether another run with the callback is made while this one is in its second step.
         """
-        spec: Any = {"network": {"input": [2], "layers": [{"type": "linear", "out_features": 2}, "softmax"]}}
+        x, y, layers, how = self._problem()
+        spec: Any = {"network": {"input": list(x.shape[1:]), "layers": layers}}
         network = build(spec, seed=0, registry=self.registry)
-        rng = np.random.default_rng(0)
-        x, y = rng.standard_normal((24, 2)), rng.integers(0, 2, 24)
         seen: dict[str, Any] = {}
         trial, component = self, self.component
 
@@ -101,14 +101,11 @@ class Trial(of_component.Trial):
                 network,
                 x,
                 y,
-                loss="cross_entropy",
-                metrics=["accuracy"],
-                epochs=EPOCHS,
-                batch_size=8,
                 validation=validation,
                 callbacks=[Probe()] if alone else [self.component, Probe()],
                 resume=resume,
                 registry=self.registry,
+                **how,
             )
             after = _surroundings()
         results: dict[str, Any] = {
@@ -119,6 +116,27 @@ class Trial(of_component.Trial):
         touched = [name for name, value in before.items() if not is_same(value, after[name])]
         states, order = seen.get("states", {}), seen.get("order")
         return Result(results, states, order, touched, seen.get("member"), seen.get("beside"))
+
+    def _problem(self) -> tuple[Array, Array, list[Any], dict[str, Any]]:
+        """Inputs, targets, the layers of a network that suits them, and how it is trained."""
+        x: Array
+        y: Array
+        if self.given is None:
+            rng = np.random.default_rng(0)
+            x, y = rng.standard_normal((24, 2)), rng.integers(0, 2, 24)
+        else:
+            (x,), target = self.given.rows(24)
+            y = np.zeros((24, 1)) if target is None else target
+        classes = y.dtype.kind in "iu" and y.ndim == 1
+        size = max(2, int(y.max()) + 1) if classes else y.shape[-1]
+        layers = [{"type": "flatten"}] * (x.ndim > 2) + [{"type": "linear", "out_features": size}]
+        objective = {"loss": "cross_entropy", "metrics": ["accuracy"]} if classes else {"loss": "mse"}
+        return (
+            x,
+            y,
+            layers + ["softmax"] * classes,
+            {**objective, "epochs": EPOCHS, "batch_size": 8, **self.example.training},
+        )
 
 
 def _surroundings() -> dict[str, Any]:

@@ -16,17 +16,18 @@ from typing import Any
 
 import numpy as np
 
-from modnet.arrays import Array, Shape
+from modnet.arrays import Array
 from modnet.configuration.checker import ComponentOf
 from modnet.configuration.fields import Configuration
 from modnet.configuration.reading import Reading
 from modnet.errors import PluginError, SpecError
 from modnet.kinds import KINDS
-from modnet.kinds.component import Component
+from modnet.kinds.component import Component, Example
 from modnet.plugins.registry import Registry
 from modnet.specs.components import ComponentReader
 from modnet.specs.schema import json_schema as schema_of
 from modnet.testing.contract import Broken, NotExamined, Rules
+from modnet.testing.given import Given
 from modnet.words import show
 
 RULES = Rules()
@@ -45,10 +46,12 @@ PROBES: tuple[Any, ...] = (None, True, 0, -1, 3, 10**9, 0.5, -0.5, "no such name
 class Trial:
     """A component with a registry that knows it."""
 
-    def __init__(self, component: Any, shapes: tuple[Shape, ...]) -> None:
-        self.component = component
-        self.shapes = shapes
-        self.fields = dict(vars(component))
+    def __init__(self, example: Example) -> None:
+        self.example = example
+        self.component: Any = example.component
+        self.given = None if example.data is None else Given(example)
+        self.shapes = example.input_shapes or (self.given.shapes if self.given is not None else ())
+        self.fields = dict(vars(self.component))
 
     @cached_property
     def registry(self) -> Registry:

@@ -63,11 +63,20 @@ class Trial(of_layer.Trial):
         return build(spec, seed=seed, registry=self.registry)
 
     def data(self, network: Network, rows: int = 5, seed: int = 0) -> dict[str, Array]:
+        if self.given is not None:
+            ids = self.component.integer_input
+            return dict(zip(network.inputs, self.given.inputs(self.sizes, rows, np.float64, seed, ids), strict=True))
         rng = np.random.default_rng(seed)
         return {
             name: self._numbers(rng, (rows, *(3 if axis is None else axis for axis in shape)))
             for name, shape in network.inputs.items()
         }
+
+    def targets(self, output: Array, rng: np.random.Generator) -> Array:
+        """Targets for an output: the example's own, where they have its shape."""
+        drawn: Array = 1 + rng.standard_normal(output.shape).astype(output.dtype)
+        target = None if self.given is None else self.given.rows(len(output))[1]
+        return drawn if target is None or target.shape != output.shape else target.astype(output.dtype)
 
     def _numbers(self, rng: np.random.Generator, shape: Shape) -> Array:
         sizes = tuple(size or 0 for size in shape)
@@ -78,7 +87,7 @@ class Trial(of_layer.Trial):
     "save and load",
     "A model file holds the plain configuration, the parameters and the declared state, and nothing else: whatever "
     "changes a prediction has to be one of these, what `prepare` and training passes have learned too.",
-    after=("runs", "shapes", "expands", "round trip", "prediction", "does not change"),
+    after=("runs", "shapes", "dtypes", "expands", "round trip", "prediction", "does not change"),
 )
 def save_and_load(trial: Trial) -> str:
     network = trial.network()
@@ -102,9 +111,9 @@ def learn(network: Network, trial: Trial, seed: int) -> None:
     """Lets a network learn from data as the first steps of a training do, without an optimizer."""
     inputs = network.arrays(trial.data(network, rows=16, seed=seed))
     run = Pass(network, list(network.graph.outputs.values()), training=True)
-    rng = np.random.default_rng(seed)
     values = zip(network.outputs, run.forward(inputs), strict=True)
-    targets = {name: 1 + rng.standard_normal(value.shape).astype(network.dtype) for name, value in values}
+    rng = np.random.default_rng(seed)
+    targets = {name: trial.targets(value, rng) for name, value in values}
     network.prepare(lambda: [(inputs, targets)])
     run.forward(inputs)
 
@@ -124,7 +133,7 @@ def prepare(trial: Trial) -> str:
     inputs = network.arrays(trial.data(network, rows=rows))
     found = zip(network.outputs, Pass(network, list(network.graph.outputs.values())).forward(inputs), strict=True)
     rng = np.random.default_rng(3)
-    targets = {name: 1 + rng.standard_normal(value.shape).astype(network.dtype) for name, value in found}
+    targets = {name: trial.targets(value, rng) for name, value in found}
 
     def batches(size: int) -> list[Any]:
         parts = [slice(start, start + size) for start in range(0, rows, size)]
@@ -148,7 +157,7 @@ def prepare(trial: Trial) -> str:
 @RULES.rule(
     "threads",
     "Any number of threads predict at once: keep everything that a pass needs in its context.",
-    after=("runs", "shapes", "expands", "fields", "prediction", "nothing hidden"),
+    after=("runs", "shapes", "dtypes", "expands", "fields", "prediction", "nothing hidden"),
 )
 def threads(trial: Trial) -> str:
     network = trial.network()
@@ -208,17 +217,17 @@ def learns(trial: Trial) -> str:
         with suppress(DataError):  # a prediction is nan
             if all(np.isfinite(output).all() for output in forward(teacher, data)):
                 break
-    optimizer = {"type": "adam", "learning_rate": 0.03}
-    target = dict(zip(teacher.outputs, forward(teacher, data), strict=True))
-    loss = dict.fromkeys(target, "mse")
+    own = None if trial.given is None else trial.given.rows(64)[1]
+    target = own if own is not None else dict(zip(teacher.outputs, forward(teacher, data), strict=True))
+    loss = "mse" if own is not None else dict.fromkeys(teacher.outputs, "mse")
+    how: dict[str, Any] = {"loss": loss, "optimizer": {"type": "adam", "learning_rate": 0.03}, "epochs": 40}
+    how |= {"batch_size": 16, **trial.example.training}
     try:
-        history = train(
-            network, data, target, loss=loss, optimizer=optimizer, epochs=40, batch_size=16, registry=trial.registry
-        )
+        history = train(network, data, target, registry=trial.registry, **how)
     except Exception as error:
         raise Broken(f"training raises {raised(error)}") from None
     losses = history.figures["loss"]
     first, last = float(losses[0]), float(losses[-1])
     if not last < 0.9 * first:
-        raise Broken(f"the loss goes from {first:.3g} to {last:.3g} in 40 epochs")
+        raise Broken(f"the loss goes from {first:.3g} to {last:.3g} in {len(losses)} epochs")
     return f"the loss falls from {first:.2g} to {last:.2g}"

@@ -10,6 +10,7 @@ from numpy.typing import DTypeLike
 
 from modnet.arrays import Array, Shape
 from modnet.errors import ShapeError
+from modnet.kinds.component import Example
 from modnet.kinds.initializer import Initializer
 from modnet.kinds.layer import Parameter
 from modnet.testing.contract import Broken, NotApplicable, Rules
@@ -26,12 +27,12 @@ class Trial(of_component.Trial):
 
     component: Initializer
 
-    def __init__(self, component: Any, shapes: tuple[Shape, ...]) -> None:
-        super().__init__(component, shapes)
+    def __init__(self, example: Example) -> None:
+        super().__init__(example)
         self.sizes: list[tuple[int, ...]] = []
         self.first: dict[tuple[int, ...], Array] = {}
         self.drawn: dict[tuple[int, ...], Any] = {}
-        for shape in shapes or SHAPES:
+        for shape in self.shapes or SHAPES:
             size = tuple(axis or 1 for axis in shape)
             try:
                 self.first[size] = self.fill(size)

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from functools import cache
 from typing import Any
 
 import numpy as np
 
-from modnet.arrays import Array, Shape
+from modnet.arrays import Array
 from modnet.errors import DataError
-from modnet.kinds.component import Component
+from modnet.kinds.component import Component, Example
 from modnet.kinds.context import Context
 from modnet.kinds.loss import Loss
 from modnet.kinds.node import Composite
@@ -64,11 +66,11 @@ class Accelerated:
 class Trial:
     """A kernel's maker with a component for which it may have one."""
 
-    def __init__(self, maker: Maker, component: Component, method: str, shapes: tuple[Shape, ...]) -> None:
-        self.component = component
+    def __init__(self, maker: Maker, example: Example, method: str) -> None:
+        self.example = example
+        self.component: Any = example.component
         self.method = method
-        self.shapes = shapes
-        self.make = cache(lambda dtype: maker(component, dtype))
+        self.make = cache(lambda dtype: maker(self.component, dtype))
 
     def each(self) -> Iterator[tuple[np.dtype[Any], Any]]:
         """(dtype, the component with its kernel) for each dtype that there is a kernel for.
@@ -109,32 +111,22 @@ class Trial:
         turned: Callable[[Array], Array],
         turned_gradient: Callable[[Array], Array],
     ) -> Iterator[tuple[str, Results]]:
-        trial = of_layer.Trial(subject, self.shapes)
+        trial = of_layer.Trial(replace(self.example, component=subject))
         masks: list[Sequence[tuple[int, ...]] | None] = [None]
         with suppress(NotApplicable):
             masks.append(of_layer.sequence_sizes(trial))
-        for sizes in masks:
-            for training in (True, False):
-                ending = None if sizes is None else [of_layer.ending_mask(tuple(sizes)) for _ in sizes]
-                context = trial.context(dtype, training, sizes=sizes, masks=ending)
-                for batch, factor in ((of_layer.BATCH, 1),) if sizes else BATCHES:
-                    if factor > 1:
-                        _randomize(context)
-                    given = trial.inputs(batch, dtype, sizes=sizes)
-                    inputs = [turned(x * dtype.type(factor) if x.dtype.kind == "f" else x) for x in given]
-                    output = trial.forward(context, inputs, copy=False)
-                    y = output.copy()
-                    results = trial.backward(context, turned_gradient(of_layer.weights_for(y)))
-                    found = {"the output": y}
-                    gradients = {f"the gradient of input {i + 1}": g for i, g in enumerate(results) if g is not None}
-                    found |= {name: gradient.copy() for name, gradient in gradients.items()}
-                    found |= {f"the gradient of {name}": array.copy() for name, array in context.grads.items()}
-                    found |= {f"the state {name}": array.copy() for name, array in context.state.items()}
-                    if factor > SATURATING:
-                        found = {"the output": y}
-                    mode = f"{'training' if training else 'prediction'} with {batch} samples"
-                    mode += f", inputs times {factor}, random weights" if factor > 1 else ""
-                    yield f"{mode}{' and a mask' if sizes else ''}", found
+        for sizes, training in itertools.product(masks, (True, False)):
+            ending = None if sizes is None else [of_layer.ending_mask(tuple(sizes)) for _ in sizes]
+            context = trial.context(dtype, training, sizes=sizes, masks=ending)
+            mode = f"{'training' if training else 'prediction'}{' with a mask' if sizes else ''}"
+            for batch, factor in ((of_layer.BATCH, 1),) if sizes else BATCHES:
+                if factor > 1:
+                    _randomize(context)
+                    factor = 1 if trial.given is not None else factor
+                inputs = [turned(_times(factor, x)) for x in trial.inputs(batch, dtype, sizes=sizes)]
+                found = _pass(trial, context, inputs, turned_gradient, saturated=factor > SATURATING)
+                large = f", inputs times {factor}, random weights" if factor > 1 else ""
+                yield f"{mode} with {batch} samples{large}", found
         yield from self._further(subject, dtype, turned, turned_gradient)
 
     def _further(
@@ -145,16 +137,14 @@ class Trial:
         turned_gradient: Callable[[Array], Array],
     ) -> Iterator[tuple[str, Results]]:
         """Passes that are rarer: gradients of all sizes, none for the input, two contexts in turn."""
-        trial = of_layer.Trial(subject, self.shapes)
+        trial = of_layer.Trial(replace(self.example, component=subject))
         for factor, needed in ((1e-12, True), (1e6, True), (1.0, False)):
             context = trial.context(dtype)
             context.needs_input_gradient = needed
             output = trial.forward(context, [turned(x) for x in trial.inputs(dtype=dtype)], copy=False)
             given = of_layer.weights_for(output) * dtype.type(factor)
             results = trial.backward(context, turned_gradient(given))
-            found = {f"the gradient of {name}": array.copy() for name, array in context.grads.items()}
-            if needed:
-                found |= {f"the gradient of input {i + 1}": g.copy() for i, g in enumerate(results) if g is not None}
+            found = _gradients(results if needed else (), context)
             yield (f"gradients times {factor:g}" if needed else "no gradient of the input is needed"), found
         contexts = [trial.context(dtype, seed=seed) for seed in (0, 1)]
         sets = [trial.inputs(dtype=dtype, seed=seed) for seed in (0, 1)]
@@ -162,14 +152,12 @@ class Trial:
         for number, (context, output) in enumerate(zip(contexts, outputs, strict=True)):
             found = {"the output": output.copy()}
             results = trial.backward(context, turned_gradient(of_layer.weights_for(output)))
-            found |= {f"the gradient of input {i + 1}": g.copy() for i, g in enumerate(results) if g is not None}
-            found |= {f"the gradient of {name}": array.copy() for name, array in context.grads.items()}
-            yield f"two contexts in turn, number {number + 1}", found
+            yield f"two contexts in turn, number {number + 1}", found | _gradients(results, context)
 
     def _losses(
         self, subject: Any, dtype: np.dtype[Any], turned: Callable[[Array], Array]
     ) -> Iterator[tuple[str, Results]]:
-        for case in of_loss.Trial(self.component, self.shapes).cases:
+        for case in of_loss.Trial(self.example).cases:
             context = Context(dtype, training=True)
             for batch, factor in BATCHES:
                 _, target = case.data(batch)
@@ -211,6 +199,32 @@ class Trial:
             slots = {f"slot {name}": slot for name, slot in zip(subject.slots, state.slots, strict=True)}
             what = f", after {late:,} others" if late else f", gradients times {factor:g}" if factor != 1 else ""
             yield f"{of_optimizer.STEPS} steps of {size} numbers{what}", {"the parameter": state.parameter, **slots}
+
+
+def _times(factor: int, x: Array) -> Array:
+    return x * x.dtype.type(factor) if x.dtype.kind == "f" else x
+
+
+def _pass(
+    trial: of_layer.Trial,
+    context: Context,
+    inputs: Sequence[Array],
+    turned_gradient: Callable[[Array], Array],
+    saturated: bool,
+) -> Results:
+    """What a pass forward and backward gives; of saturated units the output alone."""
+    y = trial.forward(context, inputs, copy=False).copy()
+    results = trial.backward(context, turned_gradient(of_layer.weights_for(y)))
+    found = {"the output": y}
+    if saturated:
+        return found
+    return found | _gradients(results, context) | {f"the state {n}": a.copy() for n, a in context.state.items()}
+
+
+def _gradients(results: Sequence[Array | None], context: Context) -> Results:
+    """Copies of the gradients of inputs and of parameters."""
+    found = {f"the gradient of input {i + 1}": g.copy() for i, g in enumerate(results) if g is not None}
+    return found | {f"the gradient of {name}": array.copy() for name, array in context.grads.items()}
 
 
 def _randomize(context: Context) -> None:

@@ -41,7 +41,7 @@ class Trial(of_component.Trial):
     @cached_property
     def cases(self) -> list[Case]:
         """Raises Broken where there are none."""
-        return cases(self.shapes, self._takes, needs_target=self.component.takes_target)
+        return cases(self.shapes, self._takes, self.given, self.component.takes_target)
 
     def _takes(self, prediction: Array, target: Array) -> bool:
         loss = self.component

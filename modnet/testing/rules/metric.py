@@ -41,7 +41,7 @@ class Trial(of_component.Trial):
     @cached_property
     def cases(self) -> list[Case]:
         """Raises Broken where there are none."""
-        return cases(self.shapes, self._takes)
+        return cases(self.shapes, self._takes, self.given)
 
     def _takes(self, prediction: Array, target: Array) -> bool:
         return bool(np.isfinite(self.over(prediction, target)).all())

@@ -43,6 +43,8 @@ SINGLE_FACTORS = (2.0**-70, 2.0**63)
 OFFSET = 1000.0
 """Of inputs, as years and temperatures in kelvin have: it is to be taken away before anything is squared."""
 
+OWN_DATA = "its example has data of its own, and other numbers may mean nothing to it"
+
 PROMISED = 1e-4
 """By which a number may be outside of what a layer says of its output, as such bounds are written with few digits."""
 
@@ -121,7 +123,7 @@ def float32_as_float64(trial: Trial) -> str:
         for training in (True, False):
             found = _compare_dtypes(trial, weights, training, 1.0)
             worst = max(worst, found or 0.0)
-    if not trial.component.integer_input:
+    if not trial.component.integer_input and trial.given is None:
         for training in (True, False):
             _compare_dtypes(trial, "initial", training, 1.0, OFFSET)
     return f"differences of at most {worst:.2g} of what is allowed"
@@ -383,6 +385,8 @@ def each_sample(trial: Trial) -> str:
 def equal_numbers(trial: Trial) -> str:
     if trial.component.integer_input:
         raise NotApplicable("its inputs are ids")
+    if trial.given is not None:
+        raise NotApplicable(OWN_DATA)
     for dtype in (np.float64, np.float32):
         for training in (True, False):
             usual = named(trial.run(trial.context(dtype, training), trial.inputs(dtype=dtype)))
@@ -509,6 +513,8 @@ def other_weights(trial: Trial) -> str:
 def large_inputs(trial: Trial) -> str:
     if trial.component.integer_input:
         raise NotApplicable("its inputs are ids")
+    if trial.given is not None:
+        raise NotApplicable(OWN_DATA)
     for factor in FACTORS:
         inputs = [factor * x for x in trial.inputs()]
         context = trial.context()
@@ -532,7 +538,8 @@ def promises(trial: Trial) -> str:
     layer = trial.component
     if not (layer.output_range or layer.normalizes or layer.keeps_numbers):
         raise NotApplicable("it promises nothing of its numbers")
-    for kind, factor in itertools.product(("initial", "random"), (1.0, *FACTORS)):
+    factors = (1.0, *FACTORS) if trial.given is None else (1.0,)
+    for kind, factor in itertools.product(("initial", "random"), factors):
         inputs = [factor * x if x.dtype.kind == "f" else x for x in trial.inputs()]
         context = trial.context(training=False, weights=weights_of(trial, kind))
         output = trial.forward(context, inputs)

@@ -29,21 +29,21 @@ def courses(figures: Sequence[str] = ("loss", "validation_loss"), nan: bool = Fa
         figures: what the runs record.
         nan: whether some of the values are nan, as a run that diverges has them.
     """
-    found = []
-    for epochs in (1, 2, 3, 10, 37, 1000):
-        run = []
-        memory: dict[Schedule, Any] = {}
-        # A long run is looked at here and there, and at its end.
-        steps = [*range(0, 5 * epochs + 6, max(1, epochs // 10)), *range(5 * epochs - 5, 5 * epochs + 6)]
-        for step in sorted({step for step in steps if step >= 0}):
-            done = step // 5
-            losses = tuple(1.0 if epoch > 3 else 4.0 - epoch for epoch in range(done))
-            if nan:
-                losses = tuple(math.nan if epoch % 3 == 1 else loss for epoch, loss in enumerate(losses))
-            history = MappingProxyType(dict.fromkeys(figures, losses) if done else {})
-            run.append(Progress(step / 5, epochs, history, dict.fromkeys(figures, False), memory))
-        found.append(run)
-    return found
+    return [_course(epochs, figures, nan) for epochs in (1, 2, 3, 10, 37, 1000)]
+
+
+def _course(epochs: int, figures: Sequence[str], nan: bool) -> list[Progress]:
+    """One run of `courses`: a long one is looked at here and there, and at its end."""
+    run = []
+    memory: dict[Schedule, Any] = {}
+    steps = {*range(0, 5 * epochs + 6, max(1, epochs // 10)), *range(5 * epochs - 5, 5 * epochs + 6)}
+    for step in sorted(step for step in steps if step >= 0):
+        losses = tuple(1.0 if epoch > 3 else 4.0 - epoch for epoch in range(step // 5))
+        if nan:
+            losses = tuple(math.nan if epoch % 3 == 1 else loss for epoch, loss in enumerate(losses))
+        history = MappingProxyType(dict.fromkeys(figures, losses) if losses else {})
+        run.append(Progress(step / 5, epochs, history, dict.fromkeys(figures, False), memory))
+    return run
 
 
 @RULES.rule(

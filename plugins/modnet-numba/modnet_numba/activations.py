@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from modnet.activations import GELU_CUBIC, GELU_SCALE, SELU_ALPHA, SELU_SCALE
+from modnet.activations.gated import GELU_CUBIC, GELU_SCALE
+from modnet.activations.rectified import SELU_ALPHA, SELU_SCALE
 from modnet_numba.compiling import loop, reduction
 from modnet_numba.mathematics import ONE, TWO, ZERO, constant, exp, expm1, log1p, logistic, normal_distribution
 from modnet_numba.rows import exponentiate, subtract_highest

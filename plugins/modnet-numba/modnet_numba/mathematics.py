@@ -14,7 +14,8 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
-from modnet.activations import SHORT_TAIL, TAIL, largest_exponent
+from modnet.activations.gated import SHORT_TAIL, TAIL
+from modnet.activations.sigmoid import largest_exponent
 from modnet_numba.compiling import inlined
 
 
@@ -126,7 +127,7 @@ def logistic(x):
 
 @inlined
 def normal_distribution(x):
-    """The standard normal distribution, as `modnet.activations.normal_distribution` has it, and its density."""
+    """The standard normal distribution, as `modnet.activations.gated.normal_distribution` has it, and its density."""
     z = abs(x)
     z = FARTHEST(x) if z > FARTHEST(x) else z
     bell = exp(-HALF(x) * z * z)

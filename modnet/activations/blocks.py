@@ -1,0 +1,68 @@
+"""What activations share: blocks that stay in the cache, and bounds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache, wraps
+from typing import Any, TypeVar, cast
+
+import numpy as np
+
+from modnet.arrays import Array
+
+BLOCK = 16384
+"""Elements that a formula of many passes treats at a time, so that its intermediate arrays stay in the cache."""
+
+PIECE = 65536
+"""Elements that are held against a bound at a time."""
+
+FEW = 2048
+"""So many elements need no second array to be held against a bound."""
+
+Method = TypeVar("Method", bound=Callable[..., Array])
+
+
+def in_blocks(method: Method) -> Method:
+    """Has a method on arrays, the last of them its output, run over blocks of rows of about `BLOCK` elements."""
+
+    @wraps(method)
+    def run(self: Any, *arrays: Array | None) -> Array:
+        out = cast(Array, arrays[-1])
+        if out.size <= BLOCK:
+            return method(self, *arrays)
+        rows = max(1, BLOCK * len(out) // out.size)
+        for start in range(0, len(out), rows):
+            method(self, *(array if array is None else array[start : start + rows] for array in arrays))
+        return out
+
+    return cast(Method, run)
+
+
+@cache
+def _bound(bound: float, dtype: np.dtype[Any], size: int) -> Array:
+    """A number as an array without axes, or so many times."""
+    made = np.full(size, bound, dtype) if size else np.asarray(bound, dtype)
+    made.flags.writeable = False
+    return made
+
+
+def _bounded(ufunc: np.ufunc, x: Array, bound: float, out: Array) -> Array:
+    rows = PIECE * len(out) // out.size if out.size > FEW else 0
+    if not rows:
+        ufunc(x, _bound(bound, x.dtype, 0), out=out)
+        return out
+    bounds = _bound(bound, x.dtype, PIECE)
+    for start in range(0, len(out), rows):
+        piece = out[start : start + rows]
+        ufunc(x[start : start + rows], bounds[: piece.size].reshape(piece.shape), out=piece)
+    return out
+
+
+def at_least(x: Array, bound: float, out: Array) -> Array:
+    """Writes max(x, bound). numpy has vector instructions for two arrays, and none for an array and a number."""
+    return _bounded(np.maximum, x, bound, out)
+
+
+def at_most(x: Array, bound: float, out: Array) -> Array:
+    """Writes min(x, bound)."""
+    return _bounded(np.minimum, x, bound, out)

@@ -1,0 +1,125 @@
+"""Activations along the last axis, of classes."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
+
+from modnet.activations.blocks import in_blocks
+from modnet.arrays import Array, Shape, ones, workspace_along_rows
+from modnet.errors import ShapeError
+from modnet.kinds.activation import Activation
+
+if TYPE_CHECKING:
+    from modnet.kinds.context import Context
+
+
+def with_classes(shape: Shape) -> Shape:
+    """The shape, which has to have a last axis: without one the batch would be taken for the classes."""
+    if not shape:
+        raise ShapeError("expects samples with a last axis, that of the classes")
+    return shape
+
+
+def padded_steps(context: Context, x: Array) -> Array | None:
+    """Which numbers are those of padded steps, where the last axis is one of steps, (batch, time); else None."""
+    mask = context.masks[0]
+    return ~mask if mask is not None and x.ndim == 2 and mask.shape == x.shape else None
+
+
+def lowest(x: Array) -> Any:
+    """A number far below any other, and so large that differences from it are still finite."""
+    return x.dtype.type(np.finfo(x.dtype).min / 4)
+
+
+class Softmax(Activation, type="softmax"):
+    """y = exp(x) / sum(exp(x)) over the last axis. Its backward pass uses the full Jacobian, y * (g - sum(g * y)).
+
+    Over the steps of sequences, (time,), padded steps have 0, and the others sum to 1 without them.
+    """
+
+    elementwise = False
+    needs_input = False
+    output_range = (0.0, 1.0)
+    normalizes = True
+
+    def output_shape(self, *input_shapes: Shape) -> Shape:
+        return with_classes(input_shapes[0])
+
+    def function(self, x: Array, out: Array) -> Array:
+        return self._softmax(x, out, np.empty)
+
+    def forward(self, context: Context, x: Array) -> Array:
+        padded = padded_steps(context, x)
+        out = x if context.may_overwrite_input else context.buffer(x.shape)
+        if padded is not None:
+            x = np.where(padded, lowest(x), x)
+        y = self._softmax(x, out, context.buffer)
+        if padded is not None:
+            y[padded] = 0  # also of a sequence that has no step at all
+        context.save(None, y)
+        return y
+
+    def _softmax(self, x: Array, out: Array, allocate: Callable[[tuple[int, ...], np.dtype[Any]], Array]) -> Array:
+        if out.size == out.shape[-1]:
+            lone = (0,) * (out.ndim - 1)
+            row, result = x[lone], out[lone]
+            np.subtract(row, row[row.argmax()], out=result)
+            np.exp(result, out=result)
+            np.divide(result, result.dot(ones(len(result), result.dtype)), out=result)
+            return out
+        work = workspace_along_rows(out, allocate)
+        if work is None:
+            work = out
+        np.copyto(work, x)
+        # exp(1000) is inf; softmax does not feel a shift.
+        work -= np.maximum.reduce(work, axis=-1, keepdims=True)
+        np.exp(work, out=work)
+        return np.divide(work, np.add.reduce(work, axis=-1, keepdims=True), out=out)
+
+    def backward(self, context: Context, gradient: Array) -> Array:
+        _, y = context.saved
+        inner = np.einsum("...i,...i->...", gradient, y)
+        gradient -= inner[..., None]
+        gradient *= y
+        return gradient
+
+
+class LogSoftmax(Activation, type="log_softmax"):
+    """y = x - log(sum(exp(x))) over the last axis.
+
+    Over the steps of sequences, (time,), padded steps are left out of the sum, and get nearly the lowest number.
+    """
+
+    elementwise = False
+    needs_input = False
+    output_range = (-math.inf, 0.0)
+    normalizes = True
+
+    def output_shape(self, *input_shapes: Shape) -> Shape:
+        return with_classes(input_shapes[0])
+
+    @in_blocks
+    def function(self, x: Array, out: Array) -> Array:
+        np.subtract(x, x.max(axis=-1, keepdims=True), out=out)
+        exponentials = np.exp(out)
+        out -= np.log(exponentials.sum(axis=-1, keepdims=True))
+        return out
+
+    def forward(self, context: Context, x: Array) -> Array:
+        padded = padded_steps(context, x)
+        return cast(Array, super().forward(context, x if padded is None else np.where(padded, lowest(x), x)))
+
+    def backward(self, context: Context, gradient: Array) -> Array:
+        _, y = context.saved
+        padded = padded_steps(context, y)
+        if padded is not None:
+            gradient[padded] = 0
+        total = gradient.sum(axis=-1, keepdims=True)
+        softmax = np.exp(y, out=context.buffer(y.shape))
+        np.multiply(softmax, total, out=softmax)
+        gradient -= softmax
+        return gradient

@@ -1,0 +1,85 @@
+"""The data of an example, in as many rows and of such sizes as a rule asks for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import DTypeLike
+
+from modnet.arrays import Array, Shape
+from modnet.errors import DataError
+from modnet.kinds.component import Example
+from modnet.testing.contract import NotApplicable
+from modnet.words import show
+
+
+class Given:
+    """What an author has given as `Example(..., data=...)`.
+
+    Args:
+        example: one with data.
+
+    Raises:
+        DataError: they are not (x, y), have no rows, or do not have the shapes of the example.
+    """
+
+    def __init__(self, example: Example) -> None:
+        data = example.data
+        self._make: Callable[[np.random.Generator], Any] | None = data if callable(data) else None
+        self._fixed = None if callable(data) else _pair(data)
+        self.shapes = tuple(x.shape[1:] for x in self.arrays(0)[0])
+        # For a loss or metric the second shape is that of the target.
+        wanted = example.input_shapes[: len(self.shapes)] if example.component.kind in ("loss", "metric") else None
+        for found, shape in zip(self.shapes, wanted or example.input_shapes or self.shapes, strict=True):
+            if len(found) != len(shape) or any(e not in (None, f) for e, f in zip(shape, found, strict=True)):
+                raise DataError(f"the data of an example have samples of shape {found}; its input_shapes say {shape}")
+
+    def arrays(self, seed: int) -> tuple[list[Array], Array | None]:
+        """All rows: the inputs and the target; a function gives others for another seed."""
+        if self._make is not None:
+            return _pair(self._make(np.random.default_rng(seed)))
+        assert self._fixed is not None
+        return self._fixed
+
+    def rows(self, count: int, seed: int = 0) -> tuple[list[Array], Array | None]:
+        """So many rows, which come again in their order where there are fewer."""
+        inputs, target = self.arrays(seed)
+        first = 0 if self._make is not None else seed
+        which = (np.arange(count) + first) % len(inputs[0])
+        return [x[which] for x in inputs], None if target is None else target[which]
+
+    def inputs(self, sizes: Sequence[Shape], count: int, dtype: DTypeLike, seed: int, ids: bool) -> list[Array]:
+        """The inputs of so many rows, cut to sizes.
+
+        Raises:
+            NotApplicable: the data are smaller, or have other axes.
+        """
+        inputs, _ = self.rows(count, seed)
+        found = [_cut(x, size) for x, size in zip(inputs, sizes, strict=True)]
+        return [x if ids else x.astype(dtype) for x in found]
+
+
+def _pair(data: Any) -> tuple[list[Array], Array | None]:
+    if not isinstance(data, tuple | list) or len(data) != 2:
+        raise DataError(
+            f"data of an example: expected (x, y), or a function of an rng that gives them; found {show(data)}"
+        )
+    x, y = data
+    parts = x.values() if isinstance(x, Mapping) else x if isinstance(x, tuple | list) else (x,)
+    inputs = [np.asarray(part) for part in parts]
+    target = None if y is None else np.asarray(y)
+    arrays = [*inputs, *([] if target is None else [target])]
+    if not inputs or any(array.ndim == 0 or not len(array) or len(array) != len(inputs[0]) for array in arrays):
+        shapes = ", ".join(str(array.shape) for array in arrays)
+        raise DataError(f"data of an example: expected arrays with equally many rows, at least 1; found {shapes}")
+    return inputs, target
+
+
+def _cut(array: Array, size: Shape) -> Array:
+    """An array with the first of each axis of its samples, as many as `size` says."""
+    sizes = tuple(3 if axis is None else axis for axis in size)
+    if len(sizes) != array.ndim - 1 or any(axis > found for axis, found in zip(sizes, array.shape[1:], strict=True)):
+        raise NotApplicable(f"the data of its example have samples of shape {array.shape[1:]}, and it needs {sizes}")
+    return array[(slice(None), *(slice(axis) for axis in sizes))]
