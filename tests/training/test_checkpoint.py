@@ -288,7 +288,7 @@ def test_what_has_changed_is_said(data):
 
 def test_a_finished_model_cannot_go_on(data):
     run(data)
-    with pytest.raises(ModelFileError, match="finished model and no checkpoint"):
+    with pytest.raises(ModelFileError, match="finished model, not a checkpoint"):
         run(data, resume="model.modnet")
     with pytest.raises(FileNotFoundError):
         run(data, resume="other.modnet")
