@@ -30,6 +30,7 @@ INSIDE = {
     "modnet.cli.report": {"modnet.plugins.faults": "for an unexpected error; a wrong call imports no component"},
     "modnet.cli.summary": {"modnet.cli.job": "what data and training need: a fifth of the time for a model file"},
     "modnet.data.files": {"zipfile": "for one kind of file"},
+    "modnet.data.schema": {"modnet.data.dataset": "a prediction makes no batches; six modules"},
     "modnet.memory": {"resource": "not there on Windows"},
     "modnet.model.container": {"concurrent.futures": "for large files"},
     "modnet.plugins.distributions": {"importlib.metadata": "a tenth of the time in which a process predicts"},
@@ -44,7 +45,10 @@ INSIDE = {
     "modnet.specs.yaml_positions": {"ruamel.yaml": "an optional library"},
     "modnet.testing.pytest_plugin": {"modnet.testing.items": "every start of pytest imports the plugin"},
     "modnet.model.figures": {"modnet.model.writer": "a process that predicts writes nothing"},
-    "modnet.model.load": {"modnet.data.schema": "a model without a table needs none"},
+    "modnet.model.load": {
+        "modnet.data.schema": "a model without a table needs none",
+        "pathlib": "for other formats; five modules that a process which predicts does without",
+    },
     "modnet.threads": {"threadpoolctl": "an optional library"},
     "modnet.training.history": {"matplotlib.figure": "an optional library"},
     "modnet.training.progress": {
