@@ -47,7 +47,7 @@ INSIDE = {
     "modnet.model.figures": {"modnet.model.writer": "a process that predicts writes nothing"},
     "modnet.model.load": {
         "modnet.data.schema": "a model without a table needs none",
-        "pathlib": "for other formats; five modules that a process which predicts does without",
+        "pathlib": "a process that only predicts does without it, and without the five modules behind it",
     },
     "modnet.threads": {"threadpoolctl": "an optional library"},
     "modnet.training.history": {"matplotlib.figure": "an optional library"},
