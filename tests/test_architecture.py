@@ -44,7 +44,10 @@ INSIDE = {
     "modnet.specs.yaml_positions": {"ruamel.yaml": "an optional library"},
     "modnet.testing.pytest_plugin": {"modnet.testing.items": "every start of pytest imports the plugin"},
     "modnet.model.figures": {"modnet.model.writer": "a process that predicts writes nothing"},
-    "modnet.model.load": {"modnet.data.schema": "a model without a table needs none"},
+    "modnet.model.load": {
+        "modnet.data.schema": "a model without a table needs none",
+        "pathlib": "a process that only predicts does without it, and without the five modules behind it",
+    },
     "modnet.threads": {"threadpoolctl": "an optional library"},
     "modnet.training.history": {"matplotlib.figure": "an optional library"},
     "modnet.training.progress": {

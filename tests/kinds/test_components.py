@@ -63,7 +63,7 @@ def test_the_output_holds_what_the_layer_promises(example):
     inputs = [x * 1000 if x.dtype.kind == "f" else x for x in layer_inputs(layer, *shapes, batch=32)]
     output = layer.forward(context, *inputs)
     if layer.keeps_numbers:
-        np.testing.assert_array_equal(np.sort(output, axis=None), np.sort(inputs[0], axis=None))
+        assert np.isin(output, inputs[0]).all()
     if layer.output_range is not None:
         lowest, highest = layer.output_range
         assert lowest <= output.min() < max(lowest + 1e-3, -100)
