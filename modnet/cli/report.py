@@ -26,16 +26,11 @@ def report(error: Exception) -> int:
     if isinstance(error, SpecError):
         echo(faults_text(error), err=True)
         return WRONG_INPUT
-    if not isinstance(error, ModnetError):
-        # Here, as it imports numpy: a command that goes well, such as --help, does without.
-        from modnet.plugins.faults import fault_of
-
-        error = fault_of(error)
+    error = _fault_of(error)
     status = FAILED
     message = str(error)
     if isinstance(error, ModnetError):
-        at_work = isinstance(error, BrokenPlugin) and error.at_work
-        status = FAILED if at_work or isinstance(error, TrainingError) else WRONG_INPUT
+        status = FAILED if _is_of_the_work(error) else WRONG_INPUT
     elif isinstance(error, MemoryError):
         message = f"not enough memory{f': {message}' if message else ''}"
     elif isinstance(error, OSError):
@@ -48,6 +43,21 @@ def report(error: Exception) -> int:
         )
     echo(f"{click.style('error:', fg='red', bold=True)} {harmless(message)}", err=True, styled=True)
     return status
+
+
+def _fault_of(error: Exception) -> Exception:
+    """The error, or the plugin's fault that it is."""
+    if isinstance(error, ModnetError):
+        return error
+    # Imported here, as that imports numpy: a command that goes well, such as --help, does without.
+    from modnet.plugins.faults import fault_of
+
+    return fault_of(error)
+
+
+def _is_of_the_work(error: ModnetError) -> bool:
+    """Whether it is no fault of what was asked for: the training, or a plugin's own code, has failed."""
+    return isinstance(error, TrainingError) or (isinstance(error, BrokenPlugin) and error.at_work)
 
 
 def _advice(error: OSError) -> str:
