@@ -83,7 +83,7 @@ def schema_of(network: Network) -> DataSchema:
             continue
         if len(shape) != 1 or shape[0] is None:
             raise DataError(
-                f"output {name} has samples of shape {shape}, which are no row of a table; give -o FILE.npz"
+                f"output {name} has samples of shape {shape}, which do not fit into a row of a table; give -o FILE.npz"
             )
         width = shape[0]
         if name in labels:
