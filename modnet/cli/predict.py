@@ -88,7 +88,9 @@ def _numbered(network: Network, name: str) -> tuple[ColumnSchema, ...]:
     """The columns of an output of which nothing is known but its shape and its loss."""
     shape = network.outputs[name]
     if len(shape) != 1 or shape[0] is None:
-        raise DataError(f"output {name} has samples of shape {shape}, which are no row of a table; give -o FILE.npz")
+        raise DataError(
+            f"output {name} has samples of shape {shape}, which do not fit into a row of a table; give -o FILE.npz"
+        )
     width = shape[0]
     if name in label_outputs(network):
         classes = tuple(map(str, range(max(width, 2))))  # one number is the probability of class 1

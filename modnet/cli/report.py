@@ -26,12 +26,7 @@ def report(error: Exception) -> int:
     if isinstance(error, SpecError):
         echo(faults_text(error), err=True)
         return WRONG_INPUT
-    if not isinstance(error, ModnetError):
-        # Here, as it imports numpy: a command that goes well, such as --help, does without.
-        from modnet.plugins.faults import fault_of
-
-        error = fault_of(error)
-    status, message = _told(error)
+    status, message = _told(_fault_of(error))
     echo(f"{click.style('error:', fg='red', bold=True)} {harmless(message)}", err=True, styled=True)
     return status
 
@@ -40,8 +35,7 @@ def _told(error: Exception) -> tuple[int, str]:
     """The exit status that an error gives, and how it is told."""
     message = str(error)
     if isinstance(error, ModnetError):
-        at_work = isinstance(error, BrokenPlugin) and error.at_work
-        return FAILED if at_work or isinstance(error, TrainingError) else WRONG_INPUT, message
+        return FAILED if _is_of_the_work(error) else WRONG_INPUT, message
     if isinstance(error, MemoryError):
         return FAILED, f"not enough memory{f': {message}' if message else ''}"
     if isinstance(error, OSError):
@@ -50,6 +44,21 @@ def _told(error: Exception) -> tuple[int, str]:
         return WRONG_INPUT if wrong else FAILED, f"{error.filename}: {reason}" if error.filename else reason
     where = "this is an unexpected error; modnet --debug shows where it happened"
     return FAILED, f"{type(error).__name__}: {message}\n{where}"
+
+
+def _fault_of(error: Exception) -> Exception:
+    """The error, or the plugin's fault that it is."""
+    if isinstance(error, ModnetError):
+        return error
+    # Imported here, as that imports numpy: a command that goes well, such as --help, does without.
+    from modnet.plugins.faults import fault_of
+
+    return fault_of(error)
+
+
+def _is_of_the_work(error: ModnetError) -> bool:
+    """Whether it is no fault of what was asked for: the training, or a plugin's own code, has failed."""
+    return isinstance(error, TrainingError) or (isinstance(error, BrokenPlugin) and error.at_work)
 
 
 def _advice(error: OSError) -> str:

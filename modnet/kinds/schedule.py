@@ -1,4 +1,4 @@
-"""Schedules: the course of the learning rate."""
+"""Schedules: the course of a number, such as the learning rate, during a training."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Progress:
 
 
 class Schedule(Component):
-    """The course of the learning rate: a factor of the optimizer's own for every step."""
+    """The course of the learning rate: a factor of the optimizer's own for every step. So too for weight decay."""
 
     kind = "schedule"
 
@@ -46,5 +46,8 @@ class Schedule(Component):
         """
 
     def factor(self, progress: Progress) -> float:
-        """What the optimizer's learning rate is multiplied by. A pure function, so that a resumed run repeats it."""
+        """What the learning rate, or whatever it is the course of, is multiplied by.
+
+        A pure function, so that a resumed run repeats it.
+        """
         raise NotImplementedError
