@@ -15,7 +15,7 @@ import click
 import numpy as np
 
 from modnet.arrays import Array
-from modnet.cli.data import read_data
+from modnet.cli.data import read_for
 from modnet.cli.places import check_place
 from modnet.cli.plugin_file import load_plugin_files
 from modnet.cli.report import warn
@@ -49,7 +49,7 @@ def run(model: str, data: str, output: str, plugins: tuple[str, ...]) -> None:
                 raise click.UsageError(f"{output}: this is the {what}; name another file with -o")
     load_plugin_files(plugins)
     network = load(model)
-    dataset = read_data(network, data, targets=False)
+    dataset = read_for(network, data, targets=False)
     predicted = _predicted(network, dataset)
     outputs = predicted if isinstance(predicted, dict) else dict.fromkeys(network.outputs, predicted)
     if suffix == ".npz":

@@ -190,6 +190,21 @@ def threads(trial: Trial) -> str:
     return f"{THREADS} threads, {PREDICTIONS} predictions each"
 
 
+def _move(teacher: Network, network: Network, data: dict[str, Array]) -> None:
+    """Moves the parameters of a network that are trained away from those of another one; the others become the same."""
+    rng = np.random.default_rng(2)
+    noise = rng.standard_normal(teacher.parameters.flat.shape)
+    # Frozen ones cannot come nearer.
+    noise[network.trainable_size :] = 0
+    teacher.parameters.flat[network.trainable_size :] = network.parameters.flat[network.trainable_size :]
+    initial = teacher.parameters.flat.copy()
+    for size in (0.5, 0.1, 0.02):  # parameters may have to be positive
+        teacher.parameters.flat[...] = initial + size * noise
+        with suppress(DataError):  # a prediction is nan
+            if all(np.isfinite(output).all() for output in forward(teacher, data)):
+                return
+
+
 @RULES.rule(
     "learns",
     "A network of this layer alone has to come nearer to one of the same kind with other parameters: are all "
@@ -205,18 +220,8 @@ def learns(trial: Trial) -> str:
         raise NotApplicable("it has no parameters that are trained")
     if not trial.component.true_gradient:
         raise NotApplicable("its gradients are not meant to be those of its output")
-    rng = np.random.default_rng(2)
-    noise = rng.standard_normal(teacher.parameters.flat.shape)
-    # Frozen ones cannot come nearer.
-    noise[network.trainable_size :] = 0
-    teacher.parameters.flat[network.trainable_size :] = network.parameters.flat[network.trainable_size :]
     data = trial.data(network, rows=64)
-    initial = teacher.parameters.flat.copy()
-    for size in (0.5, 0.1, 0.02):  # parameters may have to be positive
-        teacher.parameters.flat[...] = initial + size * noise
-        with suppress(DataError):  # a prediction is nan
-            if all(np.isfinite(output).all() for output in forward(teacher, data)):
-                break
+    _move(teacher, network, data)
     own = None if trial.given is None else trial.given.rows(64)[1]
     target = own if own is not None else dict(zip(teacher.outputs, forward(teacher, data), strict=True))
     loss = "mse" if own is not None else dict.fromkeys(teacher.outputs, "mse")

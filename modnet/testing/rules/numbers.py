@@ -517,12 +517,13 @@ def large_inputs(trial: Trial) -> str:
         raise NotApplicable(OWN_DATA)
     for factor in FACTORS:
         inputs = [factor * x for x in trial.inputs()]
-        context = trial.context()
-        found = named(trial.run(context, inputs))
+        found = named(trial.run(trial.context(), inputs))
         # With larger ones differences feel the rounding of what saturated units leave more than anything else.
-        compared = factor == FACTORS[0] and trial.component.true_gradient
-        if compared and all(_greatest(array) < FITS for array in found.values()):
-            check_gradients(trial, trial.context(), inputs, f"with inputs times {factor:g}, ", LARGEST_ERROR_OF_LARGE)
+        if factor == FACTORS[0] and all(_greatest(array) < FITS for array in found.values()):
+            with suppress(NotApplicable):
+                check_gradients(
+                    trial, trial.context(), inputs, f"with inputs times {factor:g}, ", LARGEST_ERROR_OF_LARGE
+                )
         for training in (True, False):
             _compare_dtypes(trial, "initial", training, factor)
     return f"times {' and '.join(f'{factor:g}' for factor in FACTORS)}"
