@@ -41,7 +41,7 @@ from modnet.kinds.node import Composite  # noqa: E402
 from modnet.kinds.optimizer import Optimizer  # noqa: E402
 from modnet.plugins.builtin import BUILTIN  # noqa: E402
 from modnet.plugins.registry import Registry  # noqa: E402
-from modnet.specs.schema import field_texts  # noqa: E402
+from modnet.specs.json_schema import field_texts  # noqa: E402
 from modnet.testing.examples import examples_of  # noqa: E402
 from modnet.words import shape_text, show  # noqa: E402
 

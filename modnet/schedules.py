@@ -158,22 +158,22 @@ class Plateau(Schedule, type="plateau"):
             )
 
     def factor(self, progress: Progress) -> float:
-        values, greater = self._course(progress)
+        values, sign = self._course(progress)
         # Where the values so far have led to; they are the same list as long as a run goes on, and only grow.
         reached: _Reached
         known, seen, reached = progress.memory.get(self, (None, 0, _Reached()))
         if known is not values or seen > len(values):
             seen, reached = 0, _Reached()
         for position in range(seen, len(values)):
-            reached = self._after(reached, -values[position] if greater else values[position])
+            reached = self._after(reached, sign * self._number(values[position]))
         progress.memory[self] = (values, len(values), reached)
         return reached.factor
 
-    def _course(self, progress: Progress) -> tuple[Sequence[float], bool]:
-        """The monitored values so far, and whether greater ones are better.
+    def _course(self, progress: Progress) -> tuple[Sequence[float], float]:
+        """The monitored values so far, and what they are multiplied by so that smaller ones are better.
 
         Raises:
-            TrainingError: the run does not record them, they have no direction, or they are no single numbers.
+            TrainingError: the run does not record them, or they have no direction.
         """
         history = progress.history
         name = "loss" if self.monitor == "validation_loss" and self.monitor not in history else self.monitor
@@ -185,13 +185,15 @@ class Plateau(Schedule, type="plateau"):
         greater = progress.greater_is_better.get(name) if self.mode is None else self.mode == "max"
         if history and greater is None:
             raise TrainingError(f"the plateau schedule monitors {_without_direction(name)}")
-        values = history.get(name, ())
-        if values and not isinstance(values[-1], int | float):
+        return history.get(name, ()), -1.0 if greater else 1.0
+
+    def _number(self, found: float) -> float:
+        if not isinstance(found, int | float):
             raise TrainingError(
-                f"the plateau schedule monitors {show(name)}, which has several numbers for each epoch; "
+                f"the plateau schedule monitors {show(self.monitor)}, which has several numbers for each epoch; "
                 "monitor a figure that is one number"
             )
-        return values, bool(greater)
+        return found
 
     def _after(self, before: _Reached, value: float) -> _Reached:
         """Where one more value leads to; smaller ones are better."""

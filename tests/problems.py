@@ -45,7 +45,7 @@ def of_component(cls: type[modnet.Loss | modnet.Metric], samples: int) -> Proble
     example = examples_of(cls)[0]
     component = example.component
     rules = of_loss if isinstance(component, modnet.Loss) else of_metric
-    case = next(each for each in rules.Trial(component, example.input_shapes).cases if len(each.shape) == 1)
+    case = next(each for each in rules.Trial(example).cases if len(each.shape) == 1)
     end, loss = ENDINGS.get(case.form.name, (None, "mse"))
     if isinstance(component, modnet.Loss):
         rates = "softplus" if component.prediction_range else None

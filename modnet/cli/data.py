@@ -11,7 +11,7 @@ from modnet.engine.network import Network
 from modnet.errors import DataError
 
 
-def read_data(network: Network, data: str, *, targets: bool) -> Dataset:
+def read_for(network: Network, data: str, *, targets: bool) -> Dataset:
     """The rows of a data file, or of a table on standard input for "-", as the network takes them."""
     if data == "-":
         if network.card.schema is None:

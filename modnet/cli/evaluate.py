@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 
 from modnet.arrays import Array
-from modnet.cli.data import read_data
+from modnet.cli.data import read_for
 from modnet.cli.output import echo, echo_json
 from modnet.cli.plugin_file import load_plugin_files
-from modnet.cli.train import hits_text
+from modnet.cli.training_texts import hits_text
 from modnet.engine.network import Network
 from modnet.model.load import load
 from modnet.training.progress import figure_text, figure_title
@@ -23,7 +23,7 @@ from modnet.words import in_columns, legible
 def run(model: str, data: str, plugins: tuple[str, ...], as_json: bool) -> None:
     load_plugin_files(plugins)
     network = load(model)
-    dataset = read_data(network, data, targets=True)
+    dataset = read_for(network, data, targets=True)
     figures = evaluate(network, dataset)
     if as_json:
         echo_json({"model": model, "data": data, "rows": len(dataset), "metrics": figures})

@@ -21,7 +21,7 @@ from modnet.words import in_columns
 
 
 @dataclass
-class Row:
+class Offered:
     """One thing that a plugin offers."""
 
     kind: str
@@ -33,6 +33,10 @@ class Row:
     error: BrokenPlugin | None = None
     seconds: float | None = None
 
+    @property
+    def is_builtin(self) -> bool:
+        return self.plugin.startswith(f"{CORE} ")
+
     def plain(self) -> dict[str, Any]:
         """What `--json` prints."""
         told = {"kind": self.kind, "type": self.type, "version": self.version, "plugin": self.plugin}
@@ -41,9 +45,7 @@ class Row:
 
 def run(everything: bool, errors: bool, times: bool, as_json: bool) -> None:
     rows = list(_rows(default_registry()))
-    chosen = [row for row in rows if everything or not row.plugin.startswith(f"{CORE} ")]
-    if errors:
-        chosen = [row for row in chosen if row.error]
+    chosen = [row for row in rows if (everything or not row.is_builtin) and (row.error or not errors)]
     if times:
         chosen.sort(key=lambda row: -(row.seconds or 0.0))
     if as_json:
@@ -54,17 +56,17 @@ def run(everything: bool, errors: bool, times: bool, as_json: bool) -> None:
         _table(chosen, len(rows) - len(chosen), times)
 
 
-def _rows(registry: Registry) -> Iterator[Row]:
+def _rows(registry: Registry) -> Iterator[Offered]:
     yield from _component_rows(registry)
     yield from _kernel_rows(registry)
     yield from map(_hook_row, registry.hook_modules)
 
 
-def _component_rows(registry: Registry) -> Iterator[Row]:
+def _component_rows(registry: Registry) -> Iterator[Offered]:
     for entry in registry.entries():
         origin = entry.origin
         version = modnet.__version__ if origin.distribution == CORE else origin.version
-        row = Row(origin.kind, origin.type, None, f"{origin.distribution} {version}".strip(), origin.value)
+        row = Offered(origin.kind, origin.type, None, f"{origin.distribution} {version}".strip(), origin.value)
         row.remark = _rivals(registry, origin)
         began = time.perf_counter()
         try:
@@ -87,9 +89,9 @@ def _rivals(registry: Registry, origin: Origin) -> str:
     return f"{len(rivals)} plugins offer it: {', '.join(rivals)}; {chosen}" if len(rivals) > 1 else ""
 
 
-def _hook_row(module: HookModule) -> Row:
+def _hook_row(module: HookModule) -> Offered:
     source = f"{module.value}: {', '.join(module.hooks)}" if module.hooks else module.value
-    row = Row("hooks", module.name, None, f"{module.distribution} {module.version}".strip(), source)
+    row = Offered("hooks", module.name, None, f"{module.distribution} {module.version}".strip(), source)
     row.seconds = module.seconds
     if module.error:
         row.error, row.remark = module.error, _reason(module.error, module.label)
@@ -102,12 +104,12 @@ def _reason(error: BrokenPlugin, label: str) -> str:
     return f"broken: {' '.join(text.split())}"
 
 
-def _kernel_rows(registry: Registry) -> Iterator[Row]:
+def _kernel_rows(registry: Registry) -> Iterator[Offered]:
     seen = set()
     for entry_point in registry.kernels.offered:
         found = entry_point.dist
         plugin = f"{found.name} {found.version}" if found else ""
-        row = Row("kernel", entry_point.name, None, plugin, entry_point.value)
+        row = Offered("kernel", entry_point.name, None, plugin, entry_point.value)
         began = time.perf_counter()
         if registry.kernels.load(entry_point) is None:
             row.error = registry.kernels.broken[entry_point.name]
@@ -122,7 +124,7 @@ def _kernel_rows(registry: Registry) -> Iterator[Row]:
         yield row
 
 
-def _tracebacks(rows: Sequence[Row]) -> None:
+def _tracebacks(rows: Sequence[Offered]) -> None:
     for row in rows:
         echo(f"{row.kind} {row.type} of {row.plugin or 'a plugin'} ({row.source})")
         echo("".join(traceback.format_exception((row.error and row.error.__cause__) or row.error)))
@@ -130,7 +132,7 @@ def _tracebacks(rows: Sequence[Row]) -> None:
         echo("nothing is broken")
 
 
-def _table(rows: list[Row], hidden: int, times: bool) -> None:
+def _table(rows: list[Offered], hidden: int, times: bool) -> None:
     if rows:
         table = [["kind", "type", "version", "plugin", *["import"] * times, "from"]]
         for row in rows:

@@ -7,7 +7,7 @@ import json
 from modnet.cli.output import echo
 from modnet.model.atomic import replace_file
 from modnet.plugins.registry import default_registry
-from modnet.specs.schema import json_schema
+from modnet.specs.json_schema import json_schema
 
 
 def run(output: str | None) -> None:

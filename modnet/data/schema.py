@@ -6,7 +6,7 @@ import warnings
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import numpy as np
 
@@ -23,11 +23,13 @@ from modnet.data.columns import (
     profile_column,
     sort_categories,
 )
-from modnet.data.dataset import Dataset
 from modnet.data.table import Table, shorten
 from modnet.errors import DataError, ShapeError
 from modnet.specs.data import MISSING_VALUES, Column, DataSpec, Encoding, Kind, MissingPolicy
 from modnet.words import did_you_mean, itemised, legible, show
+
+if TYPE_CHECKING:
+    from modnet.data.dataset import Dataset
 
 T = TypeVar("T", int, float)
 
@@ -214,29 +216,39 @@ class DataSchema(Configuration):
             table: the rows.
             targets: True for training and evaluation, where rows may be dropped for missing values; False for
                 prediction, where each row must give one.
-            report: is told what was done about missing values.
+            report: takes note of what was done about missing values.
 
         Raises:
-            DataError: for missing columns, categories that the model has not learnt, values that are no numbers, and
+            DataError: for missing columns, categories that the model has not learnt, values that are not numbers, and
                 missing values that are neither filled nor dropped; with row and column.
         """
-        inputs = [column for columns in self.inputs.values() for column in columns]
-        goals = [column for columns in self.targets.values() for column in columns] if targets else []
-        if not inputs:
-            raise DataError(f"{table.name}: a table, but the model was trained on arrays and knows no columns")
-        table.require([column.name for column in (*inputs, *goals)])
+        # With all that makes batches it takes long to import, and a prediction never needs it.
+        from modnet.data.dataset import Dataset
+
         report = MissingReport() if report is None else report
-        if targets:
-            table.require_rows()
-            table = self._drop(table, [*inputs, *goals], report)
-        filled = self._filled(table, inputs, goals, report)
+        table, filled = self._complete(table, targets, report)
         return Dataset(
-            {name: _encode_input(table, columns, filled) for name, columns in self.inputs.items()},
+            self._encode_inputs(table, filled),
             {name: _encode_target(table, columns) for name, columns in self.targets.items()} if targets else {},
             classes=self.classes(),
             name=table.name,
             row_names=table.row_names(),
         )
+
+    def _complete(self, table: Table, targets: bool, report: MissingReport) -> tuple[Table, dict[str, list[int]]]:
+        """The rows that can be encoded, and column name -> the rows in which it is filled."""
+        inputs = [column for columns in self.inputs.values() for column in columns]
+        goals = [column for columns in self.targets.values() for column in columns] if targets else []
+        if not inputs:
+            raise DataError(f"{table.name}: a table, but the model was trained on arrays and knows no columns")
+        table.require([column.name for column in (*inputs, *goals)])
+        if targets:
+            table.require_rows()
+            table = self._drop(table, [*inputs, *goals], report)
+        return table, self._filled(table, inputs, goals, report)
+
+    def _encode_inputs(self, table: Table, filled: Mapping[str, list[int]]) -> dict[str, Array]:
+        return {name: _encode_input(table, columns, filled) for name, columns in self.inputs.items()}
 
     def columns(self) -> tuple[str, ...]:
         """The names of the columns that are read to predict, in order; none for a model that was trained on arrays."""
@@ -255,7 +267,7 @@ class DataSchema(Configuration):
         Table(dict.fromkeys(columns, ())).require(names)
         blank = self.missing_values[0] if self.missing_values else ""
         table = Table({name: _as_text(columns[name], blank) for name in names})
-        return self.encode(table, targets=False).inputs
+        return self._encode_inputs(*self._complete(table, targets=False, report=MissingReport()))
 
     def _drop(self, table: Table, columns: Sequence[ColumnSchema], report: MissingReport) -> Table:
         dropping = [column for column in columns if column.missing == "drop"]
@@ -589,8 +601,8 @@ class _Learner:
             other = alike.setdefault(" ".join(category.split()).casefold(), category)
             if other != category:
                 warnings.warn(
-                    f"{self.table.name}: column {legible(name)}: {show(other)} and {show(category)} differ in blanks "
-                    "or capitals alone, and are taken for two categories",
+                    f"{self.table.name}: column {legible(name)}: {show(other)} and {show(category)} differ only "
+                    "in blanks or capitals; they count as two categories",
                     stacklevel=2,
                 )
                 break

@@ -63,12 +63,10 @@ def cost_of(nodes: Iterable[GraphNode], inputs: Sequence[Shape], itemsize: int) 
         given = [shapes[source] for source in node.inputs if source in shapes]
         if len(given) < len(node.inputs):
             continue
-        layer, made = node.layer, node.shapes
-        if any(None in known for known in node.input_shapes):
-            try:
-                made = layer.output_shapes(*given)
-            except ShapeError:  # such as a sequence that is too short; the layer itself says more of it
-                continue
+        made = _made(node, given)
+        if made is None:
+            continue
+        layer = node.layer
         shapes.update(zip(node.slots, made, strict=True))
         numbers = sum(map(_numbers, made))
         row = (numbers + sum(_numbers(shapes[source]) for source in set(node.inputs))) * itemsize
@@ -78,6 +76,16 @@ def cost_of(nodes: Iterable[GraphNode], inputs: Sequence[Shape], itemsize: int) 
         count = f"{work:.2g}" if work < 10**300 else "10^300"
         raise TooLarge(f"one sample takes {count} multiply-adds, and {WORK_LIMIT:.0e} is the limit")
     return Cost(*most[:2], work, most[2])
+
+
+def _made(node: GraphNode, given: Sequence[Shape]) -> tuple[Shape, ...] | None:
+    """The shapes of what a node makes of these; None where it cannot take them."""
+    if not any(None in known for known in node.input_shapes):
+        return node.shapes
+    try:
+        return node.layer.output_shapes(*given)
+    except ShapeError:  # such as a sequence that is too short; the layer itself says more of it
+        return None
 
 
 def _numbers(shape: Shape) -> int:

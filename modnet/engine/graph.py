@@ -77,6 +77,12 @@ class GraphNode:
         """Whether it has, or uses, a parameter that is trained."""
         return self.trainable and any(parameter.trainable for parameter in self.parameters.values())
 
+    def penalized(self) -> list[str]:
+        """The names of its own parameters on which its l1 and l2 act."""
+        if self.owner is not None or not self.trainable or not (self.l1 or self.l2):
+            return []
+        return [name for name, parameter in self.parameters.items() if parameter.decay and parameter.trainable]
+
     def output_name(self, slot: int) -> str:
         """What one of its outputs is called: the node's name, with that of the output behind it but for the first."""
         return f"{self.name}.{self.layer.outputs[slot - self.slot]}" if slot > self.slot else self.name

@@ -48,12 +48,12 @@ class Network(BuiltGraph):
 
     @property
     def spec(self) -> Spec:
-        """What it was built from, as `card.spec`."""
+        """What it was built from: `card.spec`."""
         return self.card.spec
 
     @property
     def schema(self) -> Any:
-        """The columns, categories and class names of the table that it was trained on, or None, as `card.schema`."""
+        """What `predict` knows of the columns of a table, or None: `card.schema`."""
         return self.card.schema
 
     def forward(self, x: Any, *, batch_size: int | None = None, out: Array | None = None) -> Any:

@@ -361,8 +361,7 @@ class Pass:
             gradients: those of the first wanted slots; they may be overwritten. Slots beyond them have none.
         """
         flowing: dict[int, Array] = {}
-        for slot, gradient in zip(self.wanted, gradients, strict=False):
-            self._flow(flowing, slot, gradient)
+        self._flow(flowing, self.wanted[: len(gradients)], gradients)
         for array in self._zeroed:
             array.fill(0)
         self._unread.begin()
@@ -378,8 +377,7 @@ class Pass:
                     continue
                 if not self._gradients_seen:
                     self._look_over(slot, result)
-                for source, gradient in zip(sources, _separate(result), strict=True):
-                    self._flow(flowing, source, gradient)
+                self._flow(flowing, sources, _separate(result))
         except Exception as error:
             raise_fault(error, self._node(slot).label())
             raise
@@ -407,8 +405,11 @@ class Pass:
             gradients.append(gradient)
         flowing[slots[0]] = tuple(gradients)
 
-    def _flow(self, flowing: dict[int, Array], slot: int, gradient: Array) -> None:
-        if slot in self._learning:
+    def _flow(self, flowing: dict[int, Array], slots: Sequence[int], gradients: Sequence[Array]) -> None:
+        """Adds gradients to those of their slots, as far as something learns there."""
+        for slot, gradient in zip(slots, gradients, strict=True):
+            if slot not in self._learning:
+                continue
             if slot in flowing:
                 flowing[slot] += gradient
             else:

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from modnet.arrays import Shape
 from modnet.engine.built import BuiltGraph
 from modnet.words import in_columns, readable_bytes, shape_text
 
 
-@dataclass(frozen=True)
-class Row:
+class NodeSummary(NamedTuple):
     """One node.
 
     Attributes:
@@ -49,8 +48,7 @@ class Row:
             yield f"{self.name}.{name}", "", shape_text(shape), "", ""
 
 
-@dataclass(frozen=True)
-class Summary:
+class Summary(NamedTuple):
     """The nodes of a network; prints as a table.
 
     Attributes:
@@ -61,7 +59,7 @@ class Summary:
     """
 
     inputs: dict[str, Shape]
-    rows: tuple[Row, ...]
+    rows: tuple[NodeSummary, ...]
     dtype: str
     bytes: int
 
@@ -74,7 +72,9 @@ class Summary:
             frozen = sum(size for name, size in sizes.items() if not (node.trainable and own[name].trainable))
             work = node.layer.multiply_adds(*node.input_shapes)
             outputs, count = node.layer.outputs, sum(sizes.values())
-            rows.append(Row(node.name, node.layer.type, node.shapes, outputs, count, frozen, work, node.trainable))
+            rows.append(
+                NodeSummary(node.name, node.layer.type, node.shapes, outputs, count, frozen, work, node.trainable)
+            )
         return cls(
             network.inputs, tuple(rows), str(network.dtype), network.layout.parameter_count * network.dtype.itemsize
         )

@@ -1,16 +1,11 @@
-"""Initializers: what a new parameter is filled with."""
+"""Initializers: how a new parameter is filled."""
 
 from __future__ import annotations
-
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from modnet.arrays import Array
 from modnet.kinds.component import Component
-
-if TYPE_CHECKING:
-    pass
 
 
 class Initializer(Component):

@@ -134,7 +134,7 @@ class Slice(Layer, type="slice"):
 
     @classmethod
     def examples(cls) -> Sequence[Example]:
-        return (Example(cls(start=1, stop=3), ((5,),)), Example(cls(axis=0, stop=-1), ((None, 4),)))
+        return (Example(cls(start=1, stop=3), ((5,),)), Example(cls(axis=0, start=1), ((None, 4),)))
 
     @property
     def streams(self) -> bool:  # type: ignore[override]

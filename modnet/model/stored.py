@@ -139,11 +139,11 @@ class StoredComponentReader(ComponentReader):
         if (found.kind, found.type) != (kinds[0], name):  # an activation listed as a layer, or a name with an @
             raise UnknownType(f"{found.kind} {show(found.type)} is not listed in the file's needs")
         installed = entry.origin.version or modnet.__version__  # the core's entries do not say it
-        if distribution and is_older(installed, version):
+        if distribution and installed != version and is_older(installed, version):
             self._older[distribution, version] = installed
-        is_another = bool(distribution) and self.registry.is_taken(KINDS[kinds[0]], name)
-        is_another = is_another and normalized(distribution) != CORE
-        return Choice(found, f"{name}@{distribution}" if is_another else "")
+        of_plugin = bool(distribution) and normalized(distribution) != CORE
+        needs_distribution = of_plugin and self.registry.is_taken(KINDS[kinds[0]], name)
+        return Choice(found, f"{name}@{distribution}" if needs_distribution else "")
 
     def _entry(self, kind: str, name: str, distribution: str, version: str) -> Entry:
         """Where a component that the file needs is installed. Raises NotInstalled."""

@@ -281,9 +281,9 @@ class Objective:
             tolerance = COUPLING * float(np.abs(alone).max())
             if math.isfinite(tolerance) and not np.allclose(losses[part], alone, rtol=COUPLING, atol=tolerance):
                 raise DataError(
-                    f"{head.loss.type} gives a sample another value where other samples are in the batch, "
-                    "and weights would be wrong for it; train without sample weights and class weights (a loss that "
-                    "couples samples says couples = True, and is given the weights)"
+                    f"{head.loss.type} gives a sample a different value in another batch, so weights would be wrong; "
+                    "train without sample weights and class weights (a loss that couples samples says couples = True, "
+                    "and is given the weights)"
                 )
 
     def _target(self, head: Head, context: Context, value: Array, batch: Batch) -> Any:
@@ -383,6 +383,6 @@ def representable(
             first = np.argwhere(huge)[0]
             raise DataError(
                 f"target of {show(output)}: {target[tuple(first)]:g} in {row_name(row_of(rows, int(first[0])))} "
-                f'is beyond what {dtype} can hold ({most:.2g}); take smaller units, or dtype = "float64" in [network]'
+                f'is beyond what {dtype} can hold ({most:.2g}); rescale it, or set dtype = "float64" in [network]'
             )
     return target

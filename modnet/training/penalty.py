@@ -22,15 +22,11 @@ class Penalty:
     def __init__(self, network: Network, gradients: FlatArray, reached: Container[str] | None = None) -> None:
         self._terms: list[tuple[Array, Array, Array, float, float]] = []
         for node in network.graph.nodes:
-            if node.owner is None and node.trainable and (node.l1 or node.l2):
-                names = [name for name, parameter in node.parameters.items() if parameter.decay and parameter.trainable]
-                weights = network.arrays_of(network.parameters, node, names)
-                slopes = network.arrays_of(gradients, node, names)
-                for name in names:
-                    if reached is not None and f"{node.name}.{name}" not in reached:
-                        continue
-                    scratch = np.empty_like(weights[name])
-                    self._terms.append((weights[name], slopes[name], scratch, node.l1, node.l2))
+            names = [name for name in node.penalized() if reached is None or f"{node.name}.{name}" in reached]
+            weights = network.arrays_of(network.parameters, node, names)
+            slopes = network.arrays_of(gradients, node, names)
+            for name, weight in weights.items():
+                self._terms.append((weight, slopes[name], np.empty_like(weight), node.l1, node.l2))
 
     def add(self) -> float:
         """Adds the penalty's gradient to the gradients, and gives its value."""

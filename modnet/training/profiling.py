@@ -29,7 +29,7 @@ PEAK_SIZE = 1024
 
 
 @dataclass(frozen=True)
-class Row:
+class NodeTimes:
     """A node, or another part of a step: medians over the repeats.
 
     Attributes:
@@ -64,7 +64,7 @@ class Profile:
         peak: what this machine reached in a large product, in 10^9 operations per second.
     """
 
-    rows: tuple[Row, ...]
+    rows: tuple[NodeTimes, ...]
     batch: int
     peak: float
 
@@ -188,16 +188,16 @@ class _Steps:
             self.optimization.clip(self.training.gradient_clipping, self.training.gradient_value_clipping)
         self.optimization.step(0.0)
 
-    def _rows(self, batch: Batch) -> Iterator[Row]:
+    def _rows(self, batch: Batch) -> Iterator[NodeTimes]:
         clock, objective = self.clock, self.objective
-        yield Row("(batch)", "", clock.median("batch"), 0.0, sum(array.nbytes for array in batch.inputs))
+        yield NodeTimes("(batch)", "", clock.median("batch"), 0.0, sum(array.nbytes for array in batch.inputs))
         yield from _node_rows(self.pass_, batch, clock)
         if objective is not None:
             types = ", ".join(dict.fromkeys(head.loss.type for head in objective.heads))
             held = sum(head.learning.nbytes for head in objective.heads)
-            yield Row("(loss)", types, clock.median("loss"), 0.0, held)
+            yield NodeTimes("(loss)", types, clock.median("loss"), 0.0, held)
         held = self.optimization.gradients.flat.nbytes * (1 + len(self.optimization.slots))
-        yield Row("(optimizer)", self.optimization.optimizer.type, 0.0, clock.median("optimizer"), held)
+        yield NodeTimes("(optimizer)", self.optimization.optimizer.type, 0.0, clock.median("optimizer"), held)
 
 
 def _batches(
@@ -213,7 +213,7 @@ def _batches(
     return data.batches(min(size, len(data)) or 1)
 
 
-def _node_rows(run: Pass, batch: Batch, clock: _Clock) -> Iterator[Row]:
+def _node_rows(run: Pass, batch: Batch, clock: _Clock) -> Iterator[NodeTimes]:
     """The rows of the nodes, after a pass of that batch."""
     network, values = run.network, run.values()
     shapes = {slot: array.shape[1:] for slot, array in enumerate(batch.inputs)}
@@ -224,7 +224,7 @@ def _node_rows(run: Pass, batch: Batch, clock: _Clock) -> Iterator[Row]:
         # A node that learns makes the gradients of its parameters and, where it is wanted, that of its input.
         operations = 2.0 * len(batch) * node.layer.multiply_adds(*(shapes[source] for source in node.inputs))
         backwards = operations * (1 + context.needs_input_gradient) if backward else 0.0
-        yield Row(node.name, node.layer.type, forward, backward, context.nbytes, operations, backwards)
+        yield NodeTimes(node.name, node.layer.type, forward, backward, context.nbytes, operations, backwards)
 
 
 class _Clock:

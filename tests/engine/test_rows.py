@@ -124,7 +124,7 @@ def test_forward_takes_arrays_and_gives_arrays(network):
 def test_a_network_that_was_trained_on_arrays_predicts_arrays(network):
     x = np.ones((3, 4))
     expected = network.forward(x)
-    targets_alone = DataSchema({}, network.schema.targets)
+    targets_alone = DataSchema({}, network.card.schema.targets)
     network.card = network.card.replace(schema=targets_alone)  # it has only names for its classes
     np.testing.assert_array_equal(network.predict(x), expected)
     network.card = network.card.replace(schema=None)

@@ -1,4 +1,8 @@
-"""The core's own components keep the contract that plugins are held to."""
+"""The core's own components keep the contract that plugins are held to.
+
+Gradients, dtypes, shapes, batches, model files and the rest are asked here of every component; the tests of each ask
+what is particular to it: its values, its options, its source.
+"""
 
 import pytest
 
@@ -29,7 +33,16 @@ FURTHER = [
     Example(PReLU(shared=True), ((4, 3),)),
     Example(Softmax(), ((None, 4),)),
     Example(losses.BinaryCrossEntropy(), ((4,),)),
+    Example(losses.BinaryCrossEntropy(label_smoothing=0.1), ((2, 1), (2,))),
+    Example(losses.BinaryCrossEntropy(positive_weight=2.5), ((3,), (3,))),
+    Example(losses.BinaryFocal(gamma=0.0), ((2, 1), (2,))),
     Example(losses.CrossEntropy(), ((2, 3, 4),)),
+    Example(losses.CrossEntropy(), ((40,), ())),
+    Example(losses.CrossEntropy(label_smoothing=0.1), ((2, 3, 4), (2, 3))),
+    Example(losses.CrossEntropy(class_weights=(0.5, 1.0, 2.0), label_smoothing=0.2), ((4, 3), (4,))),
+    Example(losses.Focal(class_weights=(0.5, 1.0, 2.0), label_smoothing=0.2), ((4, 3), (4,))),
+    Example(losses.Huber(delta=0.3), ((3,), (3,))),
+    Example(losses.Quantile(quantiles=(0.2,)), ((1,), ())),
     Example(optimizers.SGD(momentum=0.9, dampening=0.1, weight_decay=0.1)),
     Example(optimizers.SGD(momentum=0.9, nesterov=True)),
     Example(optimizers.RMSProp(centered=True, momentum=0.5)),
@@ -49,5 +62,5 @@ FURTHER = [
     ids=lambda example: f"{example.component.kind} {example.component} {' '.join(map(str, example.input_shapes))}",
 )
 def test_keeps_its_contract(example):
-    report = examine(example.component, *example.input_shapes)
+    report = examine(example)
     assert not report.failures, report.faults()

@@ -25,7 +25,7 @@ from modnet.kinds import KINDS
 from modnet.kinds.component import Component, Example
 from modnet.plugins.registry import Registry
 from modnet.specs.components import ComponentReader
-from modnet.specs.schema import json_schema as schema_of
+from modnet.specs.json_schema import json_schema as schema_of
 from modnet.testing.contract import Broken, NotExamined, Rules
 from modnet.testing.given import Given
 from modnet.words import show

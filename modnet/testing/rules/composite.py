@@ -104,11 +104,7 @@ class Whole:
                 part.raw = (None,) * len(node.inputs)
             made = node.layer.forward(part, *(values[slot] for slot in node.inputs))
             outputs = made if node.layer.outputs else (made,)
-            given = part.output_mask if isinstance(part.output_mask, tuple) else (part.output_mask,) * len(outputs)
-            # As in the network: a mask belongs to the steps of what it comes with.
-            masks += [
-                mask if mask is not None and fits(mask, y) else None for mask, y in zip(given, outputs, strict=True)
-            ]
+            masks += _masks_of(part.output_mask, outputs)
             values += outputs
         last = nodes[-1].slot
         context.output_mask = masks[last]
@@ -139,6 +135,12 @@ class Whole:
             np.zeros_like(x) if found is None and x.dtype.kind == "f" else found
             for x, found in zip(context.values[:first], flowing, strict=False)
         )
+
+
+def _masks_of(mask: Any, outputs: Sequence[Array]) -> list[Array | None]:
+    """The mask of each output of a node: as in the network it belongs to the steps of what it comes with."""
+    given = mask if isinstance(mask, tuple) else (mask,) * len(outputs)
+    return [one if one is not None and fits(one, output) else None for one, output in zip(given, outputs, strict=True)]
 
 
 def _or_zeros(gradient: Array | None, value: Array) -> Array:

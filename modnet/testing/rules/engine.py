@@ -190,6 +190,21 @@ def threads(trial: Trial) -> str:
     return f"{THREADS} threads, {PREDICTIONS} predictions each"
 
 
+def _move(teacher: Network, network: Network, data: dict[str, Array]) -> None:
+    """Moves the parameters of a network that are trained away from those of another one; the others become the same."""
+    rng = np.random.default_rng(2)
+    noise = rng.standard_normal(teacher.parameters.flat.shape)
+    # Frozen ones cannot come nearer.
+    noise[network.trainable_size :] = 0
+    teacher.parameters.flat[network.trainable_size :] = network.parameters.flat[network.trainable_size :]
+    initial = teacher.parameters.flat.copy()
+    for size in (0.5, 0.1, 0.02):  # parameters may have to be positive
+        teacher.parameters.flat[...] = initial + size * noise
+        with suppress(DataError):  # a prediction is nan
+            if all(np.isfinite(output).all() for output in forward(teacher, data)):
+                return
+
+
 @RULES.rule(
     "learns",
     "A network of this layer alone has to come nearer to one of the same kind with other parameters: are all "
@@ -205,21 +220,9 @@ def learns(trial: Trial) -> str:
         raise NotApplicable("it has no parameters that are trained")
     if not trial.component.true_gradient:
         raise NotApplicable("its gradients are not meant to be those of its output")
-    rng = np.random.default_rng(2)
-    noise = rng.standard_normal(teacher.parameters.flat.shape)
-    # Frozen ones cannot come nearer.
-    noise[network.trainable_size :] = 0
-    teacher.parameters.flat[network.trainable_size :] = network.parameters.flat[network.trainable_size :]
     data = trial.data(network, rows=64)
-    initial = teacher.parameters.flat.copy()
-    for size in (0.5, 0.1, 0.02):  # parameters may have to be positive
-        teacher.parameters.flat[...] = initial + size * noise
-        with suppress(DataError):  # a prediction is nan
-            if all(np.isfinite(output).all() for output in forward(teacher, data)):
-                break
-    own = None if trial.given is None else trial.given.rows(64)[1]
-    target = own if own is not None else dict(zip(teacher.outputs, forward(teacher, data), strict=True))
-    loss = "mse" if own is not None else dict.fromkeys(teacher.outputs, "mse")
+    _move(teacher, network, data)
+    target, loss = _task(trial, teacher, data)
     how: dict[str, Any] = {"loss": loss, "optimizer": {"type": "adam", "learning_rate": 0.03}, "epochs": 40}
     how |= {"batch_size": 16, **trial.example.training}
     try:
@@ -231,3 +234,11 @@ def learns(trial: Trial) -> str:
     if not last < 0.9 * first:
         raise Broken(f"the loss goes from {first:.3g} to {last:.3g} in {len(losses)} epochs")
     return f"the loss falls from {first:.2g} to {last:.2g}"
+
+
+def _task(trial: Trial, teacher: Network, data: dict[str, Array]) -> tuple[Any, Any]:
+    """Targets with their losses: the example's own, or what the teacher gives."""
+    own = None if trial.given is None else trial.given.rows(len(next(iter(data.values()))))[1]
+    if own is not None:
+        return own, "mse"
+    return dict(zip(teacher.outputs, forward(teacher, data), strict=True)), dict.fromkeys(teacher.outputs, "mse")

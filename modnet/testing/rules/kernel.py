@@ -112,20 +112,16 @@ class Trial:
         turned_gradient: Callable[[Array], Array],
     ) -> Iterator[tuple[str, Results]]:
         trial = of_layer.Trial(replace(self.example, component=subject))
-        masks: list[Sequence[tuple[int, ...]] | None] = [None]
-        with suppress(NotApplicable):
-            masks.append(of_layer.sequence_sizes(trial))
-        for sizes, training in itertools.product(masks, (True, False)):
-            ending = None if sizes is None else [of_layer.ending_mask(tuple(sizes)) for _ in sizes]
-            context = trial.context(dtype, training, sizes=sizes, masks=ending)
+        for (sizes, masks), training in itertools.product(_lengths(trial), (True, False)):
+            context = trial.context(dtype, training, sizes=sizes, masks=masks)
             mode = f"{'training' if training else 'prediction'}{' with a mask' if sizes else ''}"
-            for batch, factor in ((of_layer.BATCH, 1),) if sizes else BATCHES:
-                if factor > 1:
+            for batch, asked in ((of_layer.BATCH, 1),) if sizes else BATCHES:
+                if asked > 1:
                     _randomize(context)
-                    factor = 1 if trial.given is not None else factor
+                factor = trial.factor(asked)
                 inputs = [turned(_times(factor, x)) for x in trial.inputs(batch, dtype, sizes=sizes)]
                 found = _pass(trial, context, inputs, turned_gradient, saturated=factor > SATURATING)
-                large = f", inputs times {factor}, random weights" if factor > 1 else ""
+                large = f", inputs times {factor}, random weights" if asked > 1 else ""
                 yield f"{mode} with {batch} samples{large}", found
         yield from self._further(subject, dtype, turned, turned_gradient)
 
@@ -199,6 +195,14 @@ class Trial:
             slots = {f"slot {name}": slot for name, slot in zip(subject.slots, state.slots, strict=True)}
             what = f", after {late:,} others" if late else f", gradients times {factor:g}" if factor != 1 else ""
             yield f"{of_optimizer.STEPS} steps of {size} numbers{what}", {"the parameter": state.parameter, **slots}
+
+
+def _lengths(trial: of_layer.Trial) -> Iterator[tuple[Sequence[tuple[int, ...]] | None, list[Array] | None]]:
+    """(sizes, masks) of inputs: none of them, and where the layer takes sequences those of some that end early."""
+    yield None, None
+    with suppress(NotApplicable):
+        sizes = of_layer.sequence_sizes(trial)
+        yield sizes, [of_layer.ending_mask(tuple(sizes)) for _ in sizes]
 
 
 def _times(factor: int, x: Array) -> Array:

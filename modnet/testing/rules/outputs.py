@@ -105,9 +105,7 @@ class Trial(engine.Trial):
 def outputs(trial: Trial) -> str:
     layer: Any = trial.component
     names = layer.outputs
-    valid = isinstance(names, tuple) and all(isinstance(name, str) and NAME.fullmatch(name) for name in names)
-    if not valid or len(set(names)) < max(2, len(names)):
-        raise Broken(f"outputs = {names!r}, expected 2 or more different names of letters, digits, _ and -")
+    _check_names(names)
     for sizes in (trial.shapes, trial.sizes):
         try:
             layer.output_shapes(*sizes)
@@ -119,17 +117,26 @@ def outputs(trial: Trial) -> str:
         if not isinstance(made, tuple) or len(made) != len(names):
             found = f"a tuple of {len(made)}" if isinstance(made, tuple) else f"a {type(made).__name__}"
             raise Broken(f"forward gives {found}, expected a tuple of {len(names)} arrays: {', '.join(names)}")
-        weights = [weights_for(array) for array in made]
         if context.penalty:
             raise NotApplicable("it adds to the loss, so that the gradients for no output are not zero")
-        whole = _gradients(trial, training, weights)
-        parts = [
-            _gradients(trial, training, [w if i == number else np.zeros_like(w) for i, w in enumerate(weights)])
-            for number in range(len(names))
-        ]
-        for name, array in whole.items():
-            same(array, sum(part[name] for part in parts), f"the gradient of {name} for all outputs", 1e-9)
+        _check_sum(trial, training, [weights_for(array) for array in made])
     return ", ".join(names)
+
+
+def _check_names(names: Any) -> None:
+    valid = isinstance(names, tuple) and all(isinstance(name, str) and NAME.fullmatch(name) for name in names)
+    if not valid or len(set(names)) < max(2, len(names)):
+        raise Broken(f"outputs = {names!r}, expected 2 or more different names of letters, digits, _ and -")
+
+
+def _check_sum(trial: Trial, training: bool, weights: Sequence[Array]) -> None:
+    """Holds the gradients for all outputs together against the sum of those for each alone."""
+    parts = [
+        _gradients(trial, training, [w if i == number else np.zeros_like(w) for i, w in enumerate(weights)])
+        for number in range(len(weights))
+    ]
+    for name, array in _gradients(trial, training, weights).items():
+        same(array, np.sum([part[name] for part in parts], axis=0), f"the gradient of {name} for all outputs", 1e-9)
 
 
 def _gradients(trial: Trial, training: bool, given: Sequence[Array]) -> dict[str, Array]:

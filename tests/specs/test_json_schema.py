@@ -23,8 +23,8 @@ from modnet.kinds.metric import Metric
 from modnet.kinds.node import Composite, Node
 from modnet.kinds.schedule import Schedule
 from modnet.specs.components import ComponentReader
+from modnet.specs.json_schema import _Builder, json_schema
 from modnet.specs.model import NamedCallback, NetworkSpec, Spec, TrainingSpec
-from modnet.specs.schema import _Builder, json_schema
 
 
 class Part(Configuration):
