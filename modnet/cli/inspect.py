@@ -16,6 +16,7 @@ from modnet.cli.output import echo, echo_json
 from modnet.data.schema import DataSchema
 from modnet.errors import DataError, NotInstalled, PluginError
 from modnet.kinds import KINDS
+from modnet.kinds.figures import figure_text, figure_title
 from modnet.model.container import NETWORK_GROUPS, VERSION, View
 from modnet.model.figures import is_figures, unpacked
 from modnet.model.header import RULES, Header
@@ -24,7 +25,6 @@ from modnet.model.reader import HeaderOnly, opened, structure
 from modnet.plugins.builtin import CORE
 from modnet.plugins.distributions import normalized
 from modnet.plugins.registry import default_registry
-from modnet.training.progress import figure_text, figure_title
 from modnet.words import counted, listed, printable, readable_bytes, shape_text, show
 
 INDENT, WIDTH = 16, 80

@@ -15,7 +15,7 @@ from modnet.cli.output import discard, echo, echo_json
 from modnet.cli.report import warn
 from modnet.data.dataset import Dataset
 from modnet.data.load import LoadedData
-from modnet.training.progress import figure_text, figure_title
+from modnet.kinds.figures import figure_text, figure_title
 from modnet.words import counted, readable_bytes
 
 
