@@ -26,20 +26,20 @@ SHORT_ROW = 32
 
 
 MANY_ROWS = 32
-"""The rows from which on it pays to copy short ones into columns."""
+"""The number of rows from which it pays to copy short rows into columns."""
 
 
 PIECE = 1 << 18
-"""Elements of a long sum of rows that are added up at a time: few enough that BLAS does so in one thread, so that the
-sum does not depend on how many there are, and that rounding errors stay small.
+"""How many elements of a long sum of rows are added up at a time: few enough for BLAS to use a single thread, so that
+the result does not depend on the number of threads, and few enough to keep rounding errors small.
 """
 
 
 def common_mask(masks: Sequence[Array | None]) -> Array | None:
-    """Where all masks of one length agree that a sequence goes on: what a layer's output has by default.
+    """True where all masks of one length say that a sequence goes on: the default mask of a layer's output.
 
-    Inputs without a mask have no say, nor have masks of another length than the first that there is: those of sequences
-    that a layer merely looks at.
+    Inputs without a mask are ignored, and so are masks whose length differs from that of the first mask: they belong to
+    sequences that a layer only attends to.
     """
     common = None
     for mask in masks:
@@ -58,11 +58,12 @@ def aligned_empty(size: int, dtype: np.dtype[Any]) -> Array:
 
 
 def aligned_zeros(size: int, dtype: np.dtype[Any]) -> Array:
-    """A 1-D array of zeros that starts on a cache line; its memory is taken when it is first written to."""
+    """A 1-D array of zeros that starts on a cache line; the system provides its memory when it is first written to."""
     return _aligned(np.zeros(size * dtype.itemsize + ALIGNMENT, np.uint8), dtype)
 
 
 def _aligned(raw: Array, dtype: np.dtype[Any]) -> Array:
+    # The view keeps `raw` alive. At most ALIGNMENT - 1 bytes are lost in front of it, hence the spare bytes of callers.
     start = -raw.ctypes.data % ALIGNMENT
     return raw[start : start + raw.nbytes - ALIGNMENT].view(dtype)
 
@@ -76,7 +77,10 @@ def ones(length: int, dtype: np.dtype[Any]) -> Array:
 
 
 def sum_rows(rows: Array, out: Array) -> None:
-    """Writes the sum over the first of two axes; a product with ones takes a third of the time of `add.reduce`."""
+    """Writes the sum over the first of two axes into `out`.
+
+    As a product with a vector of ones, by BLAS: this takes a third of the time of `add.reduce`.
+    """
     if rows.size <= PIECE:
         ones(len(rows), rows.dtype).dot(rows, out)
         return
@@ -97,22 +101,23 @@ def norm(array: Array) -> float:
 
 
 def _scaled_norm(flat: Array) -> float:
-    """`norm` by the greatest magnitude and what the others are of it."""
+    """`norm` with all elements divided by the greatest magnitude first, so that no square can overflow."""
     peak = float(np.max(np.abs(flat), initial=0.0))
     if not math.isfinite(peak) or not peak:
         return peak
     squares = 0.0
     for start in range(0, len(flat), PIECE):
+        # In float64, piece by piece: the ratios need its range (peak may be 1e38), and a whole copy would need memory.
         part = flat[start : start + PIECE] / np.float64(peak)
         squares += float(np.dot(part, part))
     return peak * math.sqrt(squares)
 
 
 def workspace_along_rows(like: Array, allocate: Callable[[tuple[int, ...], np.dtype[Any]], Array]) -> Array | None:
-    """An uninitialised array for work along a short last axis: of the same shape, but in memory it lies as columns.
+    """An uninitialised array for work along a short last axis: of the same shape, but stored column by column.
 
-    numpy goes through many short rows one by one, up to ten times slower than through a few long columns. None says
-    that rows are long, or few, so that there is nothing to gain.
+    numpy goes through many short rows one by one, up to ten times slower than through a few long columns. None where
+    rows are long, or few, so that there is nothing to gain.
     """
     length = like.shape[-1]
     if length > SHORT_ROW or like.size < MANY_ROWS * length:
@@ -122,18 +127,18 @@ def workspace_along_rows(like: Array, allocate: Callable[[tuple[int, ...], np.dt
 
 
 def as_numbers(value: ArrayLike, what: str, for_text: str = "") -> Array:
-    """An array of numbers; one that is mapped from a file stays so.
+    """The value as an array of numbers; an array that is mapped from a file stays mapped.
 
     Args:
         what: what it is, for messages.
-        for_text: what to do where it is text.
+        for_text: advice for the message if it is text.
 
     Raises:
-        DataError: it is none: text, objects, lists of different lengths, or an array with masked elements.
+        DataError: it is not one: text, objects, lists of different lengths, or an array with masked elements.
     """
     _check_mask(value, what)
     try:
-        # A masked element in a list becomes nan with a warning, which is not for the user of this.
+        # numpy turns a masked element in a list into nan, with a warning that means nothing to the user.
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)
             array = value if isinstance(value, np.memmap) else np.asarray(value)
@@ -158,7 +163,7 @@ def as_numbers(value: ArrayLike, what: str, for_text: str = "") -> Array:
 
 
 def _check_mask(value: Any, what: str) -> None:
-    """Refuses masked elements: what lies below a mask is a number that nobody meant."""
+    """Refuses masked elements: `asarray` would take the numbers under the mask, which are arbitrary."""
     parts = value if isinstance(value, list | tuple) else (value,)
     for row, part in enumerate(parts):
         masked = np.ma.getmask(part) if isinstance(part, np.ma.MaskedArray) else False
@@ -176,7 +181,7 @@ def _is_text(array: Array) -> bool:
 
 
 def beyond(array: Array, dtype: np.dtype[Any]) -> Array:
-    """Which finite numbers a dtype of floats cannot hold."""
+    """True where a number is finite but too large for a dtype of floats."""
     found: Array = (np.abs(array) > float(np.finfo(dtype).max)) & np.isfinite(array)
     return found
 
@@ -187,4 +192,4 @@ def beyond_error(name: str, array: Array, dtype: np.dtype[Any]) -> SampleError:
     feature = f", feature {first[-1]}" if len(first) > 1 else ""
     what = f"input {show(name)}{feature}: found {array[tuple(first)]:g}"
     limit = f"beyond what {dtype} can hold ({float(np.finfo(dtype).max):.2g})"
-    return SampleError(what, int(first[0]), f', {limit}; take smaller units, or dtype = "float64" in [network]')
+    return SampleError(what, int(first[0]), f', {limit}; rescale it, or set dtype = "float64" in [network]')

@@ -19,7 +19,8 @@ ModnetError
     ParameterMismatch    arrays and network differ: .missing, .unexpected, .mismatched
   TrainingError
     Diverged             the loss became nan or infinite: .step, .epoch, .node
-  TooLarge               more memory than there is, or a computation without an end (also a MemoryError)
+  TooLarge               more memory than there is, or a computation that would not end in reasonable time (also a
+                         MemoryError)
   MissingExtra           an optional library is needed: which extra to install
 """
 
@@ -35,7 +36,7 @@ MESSAGE_LIMIT = 4000
 """Characters in the message of a `ModelFileError`, and in that of each `Problem`."""
 
 LONGEST_PATH = 400
-"""Characters of the path of a `Problem` that its text has."""
+"""How many characters of a `Problem`'s path its text shows."""
 
 
 class ModnetError(Exception):
@@ -47,9 +48,9 @@ class Problem:
     """One fault of a spec.
 
     `path` is the place in the spec (`network.layers[2].type`), `message` the fault in one line, `hint` what to do
-    about it in one more. `file`, `line`, `column` and `length` (1-based; characters) say where that stands in the
-    file, and `excerpt` is that line of the file; all are empty for a spec that was given as a dict. `keys` is the path
-    in parts, and `at_key` says that the last of them is at fault itself, not its value.
+    about it in one more. `file`, `line`, `column` and `length` (1-based, in characters) are the place in the file, and
+    `excerpt` is that line of the file; all are empty for a spec that was given as a dict. `keys` is the path in parts;
+    `at_key` says that the last key itself is at fault, not its value.
     """
 
     path: str
@@ -88,7 +89,7 @@ class SpecError(ModnetError, ValueError):
 
     def __init__(self, problems: Sequence[Problem]) -> None:
         self.problems = tuple(problems)
-        super().__init__(self.problems)
+        super().__init__(self.problems)  # not a text: unpickling calls the class with `args`
 
     def __str__(self) -> str:
         lines = [str(problem) for problem in self.problems]
@@ -115,11 +116,11 @@ class DataError(ModnetError, ValueError):
 
 
 class SampleError(DataError):
-    """A sample that cannot be taken.
+    """A sample that cannot be used.
 
     Attributes:
-        sample: which it is in the array that was looked at.
-        step: which of its steps, or None.
+        sample: its index in the array that was checked.
+        step: the index of the step within it, or None.
     """
 
     def __init__(self, before: str, sample: int, after: str = "", place: str = "", step: int | None = None) -> None:
@@ -129,22 +130,22 @@ class SampleError(DataError):
         super().__init__(f"{before} in {where}{after}")
 
     def at(self, place: str) -> SampleError:
-        """The same error of a sample whose place is known: a row of all the data."""
+        """The same error, with a place that is better known: a row of all the data instead of one of a batch."""
         return SampleError(self._before, self.sample, self._after, place, self.step)
 
     def of_step(self, number: int, steps: int) -> SampleError:
-        """The same error where what was looked at were steps: of one numbered through a batch of so many each."""
+        """The same error if the check has seen the batch as one row of steps: for step `number`, `steps` per sample."""
         sample, step = divmod(number, steps)
         return SampleError(self._before, sample, self._after, step=step)
 
     def counted_from(self, start: int) -> SampleError:
-        """The same error where what was looked at were the rows from `start` on."""
+        """The same error if the check has seen the rows from `start` on: the row counts from the first one."""
         row = start + self.sample
         return SampleError(self._before, row, self._after, f"row {row}", self.step)
 
 
 class PluginError(ModnetError):
-    """A component that cannot be had."""
+    """A component that is not available or does not work."""
 
 
 class UnknownType(PluginError):
@@ -179,13 +180,13 @@ class NotInstalled(PluginError):
 
 
 class BrokenPlugin(PluginError):
-    """A plugin that cannot be imported, or a component that does not do what it has to.
+    """A plugin that cannot be imported, or a component that breaks its contract.
 
     The message says whose fault it is: the distribution, its version, the class and the method. `__cause__` is the
-    plugin's own error, where it raised one.
+    plugin's own error, if it raised one.
 
     Attributes:
-        at_work: whether it could be loaded, and then raised an unexpected error or gave what it must not.
+        at_work: True if the plugin was loaded, and then raised an unexpected error or returned something invalid.
     """
 
     def __init__(self, message: str, at_work: bool = False) -> None:
@@ -196,7 +197,7 @@ class BrokenPlugin(PluginError):
 class ModelFileError(ModnetError):
     """A model file that cannot be read or written.
 
-    Whatever a file holds, the message has a bounded length, and nothing in it moves a terminal.
+    Files may be hostile: the message has a bounded length, and control characters in it are escaped.
 
     Attributes:
         path: the file.
@@ -209,6 +210,7 @@ class ModelFileError(ModnetError):
         self.what = what
         self.where = where
         place = f"{where}: " if where else ""
+        # Line by line, since `printable` would escape the line breaks of our own message too.
         message = f"{printable(str(self.path))}: " + "\n".join(map(printable, f"{place}{what}".split("\n")))
         super().__init__(message if len(message) <= MESSAGE_LIMIT else f"{message[: MESSAGE_LIMIT - 4]} ...")
 
@@ -237,8 +239,8 @@ class ParameterMismatch(ModelFileError):
     """The arrays of a file and those of a network differ in name, shape or type.
 
     Attributes:
-        missing: names that the network has and the file has not.
-        unexpected: names that the file has and the network has not.
+        missing: names that only the network has.
+        unexpected: names that only the file has.
         mismatched: name -> (found, expected), both as text.
     """
 
@@ -263,7 +265,7 @@ class ParameterMismatch(ModelFileError):
 
 
 class TrainingError(ModnetError):
-    """Training cannot go on."""
+    """Training cannot continue."""
 
 
 class Diverged(TrainingError):
@@ -273,8 +275,8 @@ class Diverged(TrainingError):
         step: the optimizer step, counted from 1.
         epoch: the epoch, counted from 1.
         node: the first node whose output is not finite, or "".
-        best_epoch: the epoch whose weights the network has again, where a callback (early_stopping) had kept them; None
-            where the network is as the divergence has left it.
+        best_epoch: the epoch whose weights have been restored, if a callback (early_stopping) had kept them; None if
+            the network still has the weights of the divergence.
     """
 
     def __init__(self, message: str, step: int, epoch: int, node: str, best_epoch: int | None = None) -> None:
@@ -286,7 +288,7 @@ class Diverged(TrainingError):
 
 
 class TooLarge(ModnetError, MemoryError):
-    """More memory than this process can have, or more work than anybody waits for; nothing of it was begun."""
+    """More memory than this process can have, or more work than anyone would wait for; refused before it began."""
 
 
 class MissingExtra(ModnetError, ImportError):

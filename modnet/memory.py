@@ -1,4 +1,7 @@
-"""How much memory a process can have, and the refusal of what needs more, before anything is allocated."""
+"""How much memory this process can have; what needs more is refused before anything is allocated.
+
+Linux grants nearly any allocation and kills the process when it uses the memory: there is no MemoryError to wait for.
+"""
 
 from __future__ import annotations
 
@@ -8,15 +11,15 @@ from contextlib import suppress
 from modnet.errors import TooLarge
 
 SMALL = 64 << 20
-"""Bytes that are not compared with anything: every machine has them, and to look takes time."""
+"""Amounts up to this many bytes are not checked: every machine has them, and asking the system takes time."""
 
 _CONTAINER_LIMIT = "/sys/fs/cgroup/memory.max"
 
 
 def limit() -> int | None:
-    """The bytes that this process can have: those of the machine, or of its container or `ulimit -v` if they are fewer.
+    """The bytes that this process can have: the least of the machine's memory, its container's limit and `ulimit -v`.
 
-    None where the system does not tell.
+    None where the system gives none of them.
     """
     found = []
     with suppress(AttributeError, ValueError, OSError):
@@ -31,10 +34,10 @@ def limit() -> int | None:
 
 
 def require(needed: int, what: str, hint: str = "") -> None:
-    """Raises TooLarge if so many bytes are more than this process can have.
+    """Raises TooLarge if this process cannot have `needed` bytes.
 
     Args:
-        what: that needs them, as a message begins with it: "the arrays of the network".
+        what: what needs them, as the beginning of a message: "the arrays of the network".
         hint: what to do about it.
     """
     if needed > SMALL and needed > (most := limit() or needed):
@@ -42,13 +45,16 @@ def require(needed: int, what: str, hint: str = "") -> None:
 
 
 def too_large(needed: int, what: str, hint: str = "", most: int | None = None) -> TooLarge:
-    """The error that says so."""
-    available = f"; this process can have {_readable(most)}" if most is not None else ", and so much cannot be had"
+    """The error of `require`, also for an allocation that has failed (`most` is then None)."""
+    available = f"; this process can have {_readable(most)}" if most is not None else ", which is not available"
     return TooLarge(f"{what} needs {_readable(needed)} of memory{available}{f'; {hint}' if hint else ''}")
 
 
 def _readable(count: int) -> str:
-    """1536 -> "1.5 kB"; decimal units, and for what no unit is known a power of ten."""
+    """1536 -> "1.54 kB"; decimal units, and a power of ten for what is larger than terabytes.
+
+    Whole numbers as far as possible: a shape in a hostile file gives counts that no float can hold.
+    """
     size, units = count, ("B", "kB", "MB", "GB", "TB")
     for power, unit in enumerate(units):
         if size < 1000 ** (power + 1):

@@ -1,8 +1,8 @@
-"""How many threads there are, and work that two of them share.
+"""How many threads are used, and how two of them share work.
 
-Matrix products run in the threads of numpy's BLAS. Everything else runs in the thread that calls it, but for what a
-component gives to `share`. The environment variable `MODNET_NUM_THREADS` says at the start of a process how many
-threads there may be, `set_threads` at any time.
+Matrix products run in the threads of numpy's BLAS. Everything else runs in the thread that calls it, except for work
+that a component gives to `share`. The environment variable `MODNET_NUM_THREADS` sets the number of threads at the start
+of a process, `set_threads` at any time.
 """
 
 from __future__ import annotations
@@ -22,18 +22,18 @@ from modnet.errors import MissingExtra
 
 VARIABLE = "MODNET_NUM_THREADS"
 OF_LIBRARIES = ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS")
-"""What the libraries that may stand behind numpy's products read as numpy is imported."""
+"""The variables of the libraries behind numpy's matrix products; they read them once, when numpy is imported."""
 
 
 def set_threads(count: int) -> None:
-    """Lets this process use so many threads from now on, for matrix products and for work that components share.
+    """Sets how many threads this process uses from now on, for matrix products and for work that components share.
 
-    Results are deterministic for a given number of threads, and may differ in rounding between numbers. Where numpy's
-    products come from a library that threadpoolctl does not know, a RuntimeWarning says that they go on as before.
+    Results are deterministic for a given number of threads, and may differ by rounding between different numbers. If
+    threadpoolctl does not know the library behind numpy's products, they go on as before, with a RuntimeWarning.
 
     Raises:
         ValueError: count is less than 1.
-        MissingExtra: threadpoolctl (extra `threads`) is not installed; the environment variable needs nothing.
+        MissingExtra: threadpoolctl (extra `threads`) is not installed; the environment variable works without it.
     """
     if count < 1:
         raise ValueError(f"expected at least 1 thread, found {count}")
@@ -46,20 +46,20 @@ def set_threads(count: int) -> None:
         raise MissingExtra("threadpoolctl", extra="threads", purpose=purpose) from None
     if not products_follow:
         warnings.warn(
-            "no BLAS was found whose threads can be set: matrix products use as many threads as before. Its own "
-            "environment variable says how many",
+            "found no BLAS library whose threads can be set: matrix products use as many threads as before; set the "
+            "environment variable of that library instead",
             RuntimeWarning,
             stacklevel=2,
         )
 
 
 def count() -> int:
-    """How many threads this process may use: what was set, at most one for each core that it may run on.
+    """How many threads this process may use: what was set, but at most one for each core that it may run on.
 
-    That is what `set_threads` has been told; else the environment variable `MODNET_NUM_THREADS`, or that of the library
-    behind numpy's products; else all cores.
+    Set by the first of these that there is: `set_threads`, the environment variable `MODNET_NUM_THREADS`, that of the
+    library behind numpy's products. Without any of them, all cores.
     """
-    known = _count
+    known = _count  # read once, since another thread may reset it meanwhile
     if known is None:
         with _lock:
             known = _found_count()
@@ -67,17 +67,18 @@ def count() -> int:
 
 
 def share(first: Callable[[], object], second: Callable[[], object]) -> None:
-    """Calls both, side by side if there may be two threads, and returns when both are done.
+    """Calls both, at the same time if two threads are allowed, and returns when both are done.
 
-    numpy and compiled loops let go of Python's lock while they work on arrays, so that two halves of a batch keep two
-    cores busy. `first` runs in the calling thread. So does `second`, after it, where no other thread has begun with it
-    by then: a process whose threads all predict has none to spare. What each computes must not depend on that; give
-    each its own buffers, taken from the context beforehand. numpy's errstate goes along (from numpy 2 on).
+    numpy and compiled loops release Python's lock (the GIL) while they work on arrays, so that two halves of a batch
+    keep two cores busy. `first` runs in the calling thread. If no other thread has started `second` by the time `first`
+    is done, the calling thread runs it too: where all threads of a process predict, none is free. Results must not
+    depend on that; give each call buffers of its own, taken from the context beforehand. numpy's errstate applies in
+    both (from numpy 2 on).
 
     Waking a thread takes some 20 to 50 microseconds: work of less than a few hundred is not worth sharing.
 
     Raises:
-        Whatever either raises; of two errors the first one's.
+        What either call raises; if both do, the error of `first`.
     """
     if count() == 1:
         first()
@@ -88,6 +89,8 @@ def share(first: Callable[[], object], second: Callable[[], object]) -> None:
     try:
         first()
     finally:
+        # Also if `first` has failed: a `second` that has begun uses the caller's buffers, so it has to end before we
+        # return. If it has not begun, the claim keeps a worker from ever starting it.
         ours = task.claim.acquire(blocking=False)
         if not ours:
             task.done.acquire()
@@ -98,11 +101,11 @@ def share(first: Callable[[], object], second: Callable[[], object]) -> None:
 
 
 def lock_for_filling() -> AbstractContextManager[bool]:
-    """A lock under which threads fill what is filled once for all of them; its holder may take it again.
+    """A reentrant lock for filling something once for all threads.
 
-    Fill something of your own, then publish it by one assignment: who reads needs no lock then. Import no plugin while
-    you hold it, as the thread that is importing it may be waiting for the lock. A process that forks takes it first, so
-    that its child finds it free.
+    Fill an object of your own, then publish it by one assignment, so that readers need no lock. Import no plugin while
+    you hold the lock: another thread that is importing that plugin may be waiting for it. `os.fork` acquires the lock
+    first, so that it is free in the child, and what it protects is not half filled there.
     """
     lock = threading.RLock()
     if hasattr(os, "register_at_fork"):
@@ -111,15 +114,15 @@ def lock_for_filling() -> AbstractContextManager[bool]:
 
 
 def read_environment() -> None:
-    """Heeds `MODNET_NUM_THREADS`; called as modnet is imported where that is set.
+    """Applies `MODNET_NUM_THREADS`; called on the import of modnet if it is set.
 
-    A library that has been told by its own variable is left alone. Where numpy is there already, which has read them,
-    threadpoolctl serves. RuntimeWarnings say what is ignored: it is not worth failing for.
+    A library whose own variable is set is left alone. If numpy has been imported already, setting those variables comes
+    too late, and threadpoolctl is used. What cannot be applied gives a RuntimeWarning: it is not worth failing for.
     """
     text = os.environ[VARIABLE]
     number = whole_number(text)
     if number is None:
-        _warn_of_variable(f"{VARIABLE} is {text!r}: expected a whole number, at least 1; it is ignored")
+        _warn_of_variable(f"{VARIABLE} is {text!r}, expected a whole number >= 1; ignored")
     elif "numpy" not in sys.modules:
         for name in OF_LIBRARIES:
             os.environ.setdefault(name, str(number))
@@ -130,32 +133,34 @@ def read_environment() -> None:
             remedy = "set the variable of the library behind numpy's products"
         except ImportError:
             remedy = "import modnet before numpy, or install the extra `threads`"
-        _warn_of_variable(f"{VARIABLE} comes too late for matrix products, as numpy has been imported: {remedy}")
+        _warn_of_variable(f"{VARIABLE} has no effect on matrix products, as numpy was imported first; {remedy}")
 
 
 def whole_number(text: str) -> int | None:
-    """A number of threads as environment variables have it; None for what is none."""
+    """The number of threads that an environment variable gives, or None if its text is not such a number."""
+    # isdigit alone also accepts superscripts, for which int() raises; OMP_NUM_THREADS may be a list, "4,2".
     return int(text) if text.isascii() and text.isdigit() and int(text) > 0 else None
 
 
 def _warn_of_variable(text: str) -> None:
-    # The place to show is the import of modnet: above this function, read_environment, and modnet itself.
+    # 4 levels up is the user's `import modnet`: above this function, read_environment, and modnet/__init__.py.
     warnings.warn(text, RuntimeWarning, stacklevel=4)
 
 
 def _cores() -> int:
+    # cpu_count counts the machine's cores, also those that a container or taskset keeps from this process.
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _limit_products(number: int) -> bool:
-    """Whether there was a library to be told.
+    """Limits the threads of numpy's BLAS; False if threadpoolctl knows no such library in this process.
 
     Raises:
-        ImportError: without threadpoolctl.
+        ImportError: threadpoolctl is not installed.
     """
     import threadpoolctl
 
-    # threadpoolctl sees the libraries that have been loaded.
+    # threadpoolctl finds only libraries that are loaded already.
     import_module("numpy")
     libraries: Any = threadpoolctl.ThreadpoolController().select(user_api="blas")
     libraries.limit(limits=number)
@@ -163,23 +168,27 @@ def _limit_products(number: int) -> bool:
 
 
 class _Task:
-    """Work that waits for a thread: whoever gets `claim` does it. Who else wants it done acquires `done`."""
+    """Work that waits for a thread. The thread that acquires `claim` does it; others wait for it by acquiring `done`.
+
+    Bare locks, and not a Future: they are created and acquired in a fraction of the time, and `share` is called several
+    times in a step.
+    """
 
     __slots__ = ("claim", "context", "done", "error", "work")
 
     def __init__(self, work: Callable[[], object]) -> None:
         self.work = work
-        self.context: Context = copy_context()
+        self.context: Context = copy_context()  # numpy's errstate is a context variable
         self.error: BaseException | None = None
         self.claim, self.done = threading.Lock(), threading.Lock()
         self.done.acquire()
 
 
 class _Workers:
-    """Threads that do what waits in a queue, with less latency than concurrent.futures has.
+    """Threads that take tasks from a queue, with less latency than concurrent.futures.
 
     Args:
-        most: how many threads there may be. They are started as they are needed.
+        most: how many threads there may be. They are started when they are needed.
     """
 
     def __init__(self, most: int) -> None:
@@ -195,13 +204,13 @@ class _Workers:
                     threading.Thread(target=_serve, args=(self._queue,), name="modnet-worker", daemon=True).start()
                     self._started += 1
                 except RuntimeError:
-                    pass  # no further threads: the limit of the system, or the end of the process
+                    pass  # no more threads: the system's limit is reached, or the interpreter is shutting down
             if not self._started:
-                return  # nobody would ever take it out of the queue
+                return  # no worker would ever take it out of the queue; the caller of `share` does the work
         self._queue.put(task)
 
     def stop(self) -> None:
-        """Ends the threads when they have done what they are at. A task that is offered later is done by its owner."""
+        """Ends the threads after their current tasks. A task that is offered later is done by its caller."""
         with self._lock:
             self.most = 0
             for _ in range(self._started):
@@ -213,10 +222,10 @@ def _serve(queue: SimpleQueue[_Task | None]) -> None:
         if task.claim.acquire(blocking=False):
             try:
                 task.context.run(task.work)
-            except BaseException as error:
+            except BaseException as error:  # KeyboardInterrupt too: `share` raises it in the calling thread
                 task.error = error
             task.done.release()
-        del task  # or what it holds would stay in memory until the next one
+        del task  # otherwise its arrays would stay in memory until the next task comes
 
 
 _count: int | None = None
@@ -226,7 +235,7 @@ _setting = threading.Lock()
 
 
 def _found_count() -> int:
-    """The number of threads; called under the lock, so that a number which is set meanwhile is not overwritten."""
+    """The number of threads; called under the lock, so that it does not overwrite what `set_threads` sets meanwhile."""
     global _count
     if _count is None:
         found = (whole_number(os.environ.get(name, "")) for name in (VARIABLE, *OF_LIBRARIES))
@@ -246,7 +255,7 @@ def _current_workers() -> _Workers:
 
 
 def _begin_anew(number: int | None = None) -> None:
-    """Forgets the threads and, without a number, how many there may be."""
+    """Stops the worker threads; new ones are started when needed. Without a number, the environment is read again."""
     global _count, _workers
     with _lock:
         workers, _workers = _workers, None
@@ -256,7 +265,7 @@ def _begin_anew(number: int | None = None) -> None:
 
 
 def _begin_in_child() -> None:
-    """Threads do not live on in a child process, which may have been made while another one held the lock."""
+    """Only the thread that forks exists in the child: the workers are gone, and no other thread can release a lock."""
     global _workers, _lock, _setting
     _workers, _lock, _setting = None, threading.Lock(), threading.Lock()
 

@@ -11,8 +11,8 @@ Path = tuple[str | int, ...]
 
 
 MOST_CANDIDATES, LONGEST_CANDIDATE = 2000, 64
-"""Among so many names, and so long, the nearest one is looked for: a message is not worth more time, and a file may
-have any number of names.
+"""The most names, and the longest name, among which a suggestion is looked for. A file may have any number of names,
+and a message is not worth more time.
 """
 
 
@@ -25,6 +25,7 @@ def show(value: Any) -> str:
     if isinstance(value, str):
         text = value if len(value) <= 60 else value[:57] + "..."
         return '"' + printable(text.replace("\\", "\\\\").replace('"', '\\"')) + '"'
+    # Python refuses to print integers beyond 4,300 digits (ValueError), and nobody reads even a hundred.
     if isinstance(value, int) and value.bit_length() > 256:
         return f"a whole number of {value.bit_length()} bits"
     if isinstance(value, Real):
@@ -39,7 +40,7 @@ def show(value: Any) -> str:
 
 
 def nearest(name: str, names: Iterable[str]) -> str | None:
-    """The one of `names` that `name` was most likely meant to be, or None."""
+    """The one among `names` that was most likely meant by `name`, or None."""
     if len(name) > LONGEST_CANDIDATE:
         return None
     candidates = [name for name in islice(names, MOST_CANDIDATES) if len(name) <= LONGEST_CANDIDATE]
@@ -53,12 +54,13 @@ def nearest(name: str, names: Iterable[str]) -> str | None:
     matcher = difflib.SequenceMatcher(b=key)
 
     def promise(candidate: str) -> float:
-        """How near it is at most; cheap where it is far."""
+        """An upper bound of the similarity, which costs little for names that differ much."""
+        # b stays the same: SequenceMatcher indexes its second sequence once, and compares many first ones with it.
         matcher.set_seq1(candidate)
         bound = matcher.real_quick_ratio()
         return bound if bound < 0.6 else matcher.quick_ratio()
 
-    # The exact ratio takes long, and only the names that promise most are worth it.
+    # The exact ratio takes quadratic time, so it is computed only for the names with the highest upper bound.
     promising = heapq.nlargest(20, folded, key=promise)
     found = difflib.get_close_matches(key, promising, n=1, cutoff=0.6)
     return folded[found[0]] if found else None
@@ -86,11 +88,11 @@ def path_text(path: Path) -> str:
 
 
 MOST_LISTED = 20
-"""Of a list in a message so many are shown."""
+"""How many items of a list a message shows."""
 
 
 def printable(text: str) -> str:
-    """The text with what could steer a terminal made visible: names and values in a file can be anything."""
+    """The text with control characters escaped: names and values from a file could otherwise steer the terminal."""
     if text.isprintable():
         return text
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
@@ -104,12 +106,12 @@ def harmless(text: str) -> str:
 
 
 def legible(name: str, longest: int = 80) -> str:
-    """A name from a file as it can stand in a message: short, on one line, with nothing that moves a terminal."""
+    """A name from a file, made fit for a message: short, on one line, without control characters."""
     return printable(name[:longest]) + ("..." if len(name) > longest else "")
 
 
 def itemised(items: Iterable[str], title: str = "") -> list[str]:
-    """A line for each item, behind the title; the first ones, and how many more there are."""
+    """A line for each of the first `MOST_LISTED` items, each after the title, and a line that counts the others."""
     lines = []
     count = 0
     for count, text in enumerate(items, 1):
@@ -126,13 +128,13 @@ def counted(number: int, noun: str) -> str:
 
 
 def listed(names: Sequence[str], most: int) -> str:
-    """The first so many names, and how many more there are."""
+    """The first `most` names, and the number of the others: `a, b and 3 more`."""
     more = f" and {len(names) - most:,} more" if len(names) > most else ""
     return ", ".join(names[:most]) + more
 
 
 def in_columns(rows: Sequence[Sequence[str]], left: int) -> list[str]:
-    """The lines of a table whose first columns, so many, are aligned on the left, and the others on the right."""
+    """The lines of a table: the first `left` columns are aligned on the left, the others on the right."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = []
     for row in rows:

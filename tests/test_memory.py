@@ -44,4 +44,4 @@ def test_a_system_that_tells_nothing_refuses_nothing(monkeypatch):
     ("count", "text"), [(999, "999 B"), (1500, "1.5 kB"), (4 * 10**12, "4 TB"), (2**70, "more than 10^21 bytes")]
 )
 def test_numbers_of_bytes(count, text):
-    assert f"this needs {text} of memory, and so much cannot be had" in str(memory.too_large(count, "this"))
+    assert f"this needs {text} of memory, which is not available" in str(memory.too_large(count, "this"))

@@ -1,4 +1,4 @@
-"""The bounds of a number, which no type hint can say."""
+"""The bounds of a number, which a type hint cannot express."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 
 class Bounds:
-    """What a number has to be.
+    """The limits of a number.
 
     Attributes:
         minimum, maximum: inclusive bounds.
@@ -29,12 +29,12 @@ class Bounds:
         self.below = below
 
     def __str__(self) -> str:
-        """The bounds as they read after "a number", or ""."""
+        """The bounds as they are written after "a number": ">= 0 and < 1", or ""."""
         signs = ((">=", self.minimum), (">", self.above), ("<=", self.maximum), ("<", self.below))
         return " and ".join(f"{sign} {bound:g}" for sign, bound in signs if bound is not None)
 
     def admits(self, number: float) -> bool:
-        """Whether a number lies within."""
+        """Whether a number is within the bounds."""
         return (
             (self.minimum is None or number >= self.minimum)
             and (self.maximum is None or number <= self.maximum)
@@ -53,7 +53,7 @@ class Bounds:
         return {keyword: bound for keyword, bound in keywords.items() if bound is not None}
 
     def sample(self, preferred: float, *, whole: bool = False) -> float:
-        """A number within: the preferred one, or one that lies near the bounds.
+        """A number within the bounds: the preferred one, or one near them.
 
         Raises:
             LookupError: none was found.
@@ -62,7 +62,7 @@ class Bounds:
             for rounded in (math.floor(number), math.ceil(number)) if whole else (number,):
                 if self.admits(rounded):
                     return rounded
-        raise LookupError(f"no number was found that is {self}")
+        raise LookupError(f"found no number that is {self}")
 
     def _candidates(self) -> Iterator[float]:
         low = self.above if self.minimum is None else self.minimum

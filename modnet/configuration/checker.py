@@ -21,7 +21,7 @@ Schema = dict[str, Any]
 
 
 class SchemaBuilder(Protocol):
-    """What checkers ask of whoever makes a JSON Schema."""
+    """The services that checkers need from the maker of a JSON Schema."""
 
     def table_reference(self, cls: Any) -> Schema:
         """A reference to the definition of a configuration class."""
@@ -30,7 +30,7 @@ class SchemaBuilder(Protocol):
         """A reference to the definition of a kind of component, or of its use at a place."""
 
     def union(self, alternatives: Sequence[tuple[Sequence[str], Schema]]) -> Schema:
-        """One schema for alternatives, each with the JSON types that it accepts, as far as they are known."""
+        """One schema for alternatives, each given with the JSON types that it accepts, as far as they are known."""
 
 
 class Checker:
@@ -44,11 +44,11 @@ class Checker:
     json_types: ClassVar[tuple[str, ...]] = ()
 
     def check(self, value: Any, path: Path, reading: Reading) -> Any:
-        """The value, converted if need be, or INVALID with the problem noted in `reading`."""
+        """The value, converted if necessary, or INVALID with the problem noted in `reading`."""
         raise NotImplementedError
 
     def describe(self, plural: bool = False) -> str:
-        """In words: "a whole number >= 1", "a list of numbers", "an initializer"."""
+        """What is accepted, in words: "a whole number >= 1", "a list of numbers", "an initializer"."""
         raise NotImplementedError
 
     def schema(self, builder: SchemaBuilder) -> Schema:
@@ -59,9 +59,9 @@ class Checker:
         """A value that `check` accepts.
 
         Raises:
-            LookupError: none can be made up.
+            LookupError: none can be constructed.
         """
-        raise LookupError(f"no value can be made up for {self.describe()}")
+        raise LookupError(f"no example value is known for {self.describe()}")
 
     def expected(self, value: Any, path: Path, reading: Reading) -> Any:
         """Notes that something else was expected."""
@@ -69,7 +69,7 @@ class Checker:
 
 
 class Anything(Checker):
-    """`Any`: whatever there is."""
+    """`Any`: accepts everything."""
 
     __slots__ = ()
 
@@ -135,7 +135,7 @@ class Text(Checker):
 
 
 class Whole(Checker):
-    """`int`: a whole number of 64 bits within bounds. True is refused; a numpy number becomes a Python number."""
+    """`int`: a whole number of 64 bits within bounds. Refuses True, an int in Python; converts numpy's numbers."""
 
     __slots__ = ("bounds",)
     json_types = ("integer",)
@@ -147,7 +147,7 @@ class Whole(Checker):
         if isinstance(value, bool) or not isinstance(value, Integral):
             return self.expected(value, path, reading)
         number = int(value)
-        if not -(2**63) <= number < 2**64:  # no model file could hold it
+        if not -(2**63) <= number < 2**64:  # MessagePack, and so a model file, holds no others
             return reading.problem(path, f"expected {self.describe()} of 64 bits, found {show(number)}")
         return number if self.bounds.admits(number) else self.expected(value, path, reading)
 
@@ -162,7 +162,7 @@ class Whole(Checker):
 
 
 class Real(Checker):
-    """`float`: a finite number within bounds. A whole number is converted; True is refused."""
+    """`float`: a finite number within bounds. Converts whole numbers; refuses True."""
 
     __slots__ = ("bounds",)
     json_types = ("number",)
@@ -191,7 +191,7 @@ class Real(Checker):
 
 
 class OneOf(Checker):
-    """`Literal`: one of some values. 1 is not True, and 1.0 is not 1."""
+    """`Literal`: one of several values. Types count: 1 is not True, and 1.0 is not 1."""
 
     __slots__ = ("choices",)
 
@@ -231,6 +231,7 @@ class ListOf(Checker):
     def check(self, value: Any, path: Path, reading: Reading) -> Any:
         if not _is_list(value):
             return self.expected(value, path, reading)
+        # Every item is checked, also after a faulty one: all problems are reported at once.
         items = tuple([reading.value(self.item, item, (*path, i)) for i, item in enumerate(value)])
         return INVALID if any(item is INVALID for item in items) else items
 
@@ -248,7 +249,7 @@ class ListOf(Checker):
 
 
 class TupleOf(Checker):
-    """`tuple[X, Y]`: so many items, each of its own kind."""
+    """`tuple[X, Y]`: a fixed number of items, each with a checker of its own."""
 
     __slots__ = ("items",)
     json_types = ("array",)
@@ -275,7 +276,7 @@ class TupleOf(Checker):
 
 
 class TableOf(Checker):
-    """`dict[str, X]`, `Mapping[str, X]`: any names, each with a value of one kind."""
+    """`dict[str, X]`, `Mapping[str, X]`: any names, with values of one kind."""
 
     __slots__ = ("item",)
     json_types = ("object",)
@@ -308,7 +309,7 @@ class TableOf(Checker):
 
 
 class Either(Checker):
-    """`X | Y`: the alternatives are tried in their order."""
+    """`X | Y`: the alternatives are tried in the order of the hint."""
 
     __slots__ = ("all", "is_optional", "parts")
 
@@ -322,7 +323,7 @@ class Either(Checker):
             return None
         attempts: list[list[Problem]] = []
         for part in self.parts:
-            attempt = Reading(reading.reader)
+            attempt = Reading(reading.reader)  # of its own: the problems of a failed alternative may not matter
             found = part.check(value, path, attempt)
             if not attempt.problems:
                 return found
@@ -335,10 +336,10 @@ class Either(Checker):
 
     @staticmethod
     def _best(attempts: Sequence[list[Problem]], value: Any, path: Path) -> list[Problem] | None:
-        """The problems of the alternative that got furthest; None where no alternative accepts values of such a type.
+        """The problems of the alternative that got furthest; None if no alternative accepts values of this type.
 
-        An alternative that accepts the type of the value, and finds a fault within it, gives a better message than
-        "expected a or b".
+        An alternative that accepts the type of the value, and finds a fault inside it, gives a better message than
+        "expected a or b". "expected ..., found ..." for the value as a whole means that its type was not accepted.
         """
         if len(attempts) == 1:
             return attempts[0]
@@ -367,7 +368,7 @@ _OF_CLASSES = {list: "array", dict: "object"}
 
 
 class InstanceOf(Checker):
-    """A class that is not a configuration: only an instance of it is accepted."""
+    """A class that is not a configuration: accepts only instances of it."""
 
     __slots__ = ("cls",)
 
@@ -381,11 +382,15 @@ class InstanceOf(Checker):
         return _noun(self.cls.__name__.lower(), plural)
 
     def schema(self, builder: SchemaBuilder) -> Schema:
+        # {"not": {}} accepts nothing: no JSON value is an instance of another class.
         return {"type": _OF_CLASSES[self.cls]} if self.cls in _OF_CLASSES else {"not": {}}
 
 
 class Unsupported(Checker):
-    """A hint that is not supported, so that no value fits; the kit reports it to the author of the component."""
+    """A hint that is not supported: accepts nothing; the kit reports it to the author of the component.
+
+    Not an error when the class is defined: only a process that uses the field has to fail.
+    """
 
     __slots__ = ("hint",)
 
@@ -403,7 +408,7 @@ class Unsupported(Checker):
 
 
 class ConfigurationOf(Checker):
-    """A configuration class: a ready one, or a table from which it is read."""
+    """A configuration class: accepts an instance, or a table from which one is read."""
 
     __slots__ = ("cls",)
     json_types: ClassVar[tuple[str, ...]] = ("object",)
@@ -433,7 +438,7 @@ class ConfigurationOf(Checker):
 
 
 class ComponentOf(ConfigurationOf):
-    """A kind of component: a ready one, or its name or table."""
+    """A kind of component: accepts an instance, or its type name or table."""
 
     __slots__ = ()
     json_types = ("string", "object")
@@ -448,12 +453,12 @@ class ComponentOf(ConfigurationOf):
         return builder.place_reference(self.cls)
 
     def sample(self) -> Any:
-        # A kind, such as `Layer`, is not a component itself, and only a registry knows which components there are.
+        # `Layer` itself is only a kind, not a component, and which layers there are only the registry knows.
         return super().sample() if getattr(self.cls, "type", "") else Checker.sample(self)
 
 
 class UseOf(ComponentOf):
-    """A component at its place: a ready one, or a name or table with the options of the place."""
+    """A component at its place: accepts an instance, or a type name or table with the options of the place."""
 
     __slots__ = ()
 

@@ -1,12 +1,12 @@
-"""Immutable, declared, checked configuration: the ground on which components and the parts of a spec stand.
+"""Immutable, declared, checked configuration: the base of components and of the parts of a spec.
 
 A subclass of `Configuration` declares its fields as annotations. It gets a constructor, equality, a repr and
 immutability, as a frozen dataclass would, and type checkers treat it as one (PEP 681). It is not made by
 `dataclasses`: that compiles several functions for each class, about a millisecond, and a process that only predicts
-would pay for every component in the modules it imports.
+would pay that for every component in the modules it imports.
 
-The annotations are also what values are checked against: each becomes a `Checker`, which serves constructor calls, spec
-files, model files and the JSON Schema.
+Values are checked against the annotations: each becomes a `Checker`, which serves constructor calls, spec files, model
+files and the JSON Schema.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from modnet.words import Path, did_you_mean, show
 
 
 class Missing:
-    """The default of a field that has none."""
+    """Marks a field without a default; None cannot, since it is a valid default."""
 
     def __repr__(self) -> str:
         return "MISSING"
@@ -75,14 +75,15 @@ def field(
 
 
 class _Signature:
-    """`inspect.signature` of a configuration class: made when somebody asks, since classes have to be made quickly."""
+    """What `inspect.signature` shows of a configuration class; made on demand, so that classes are made quickly."""
 
     def __get__(self, instance: Any, owner: type[Configuration]) -> inspect.Signature:
         if owner.__init__ is not Configuration.__init__:
+            # `inspect` then falls back to the signature of that constructor.
             raise AttributeError("a class with a constructor of its own has the signature of that")
         try:
             hints = owner.hints()
-        except (NameError, AttributeError):  # an annotation that cannot be resolved; the signature does without
+        except (NameError, AttributeError):  # an annotation cannot be resolved: show the names and defaults at least
             hints = {}
         parameters = [
             inspect.Parameter(
@@ -116,9 +117,11 @@ class Configuration:
         for base in reversed(cls.__mro__[1:]):
             fields.update(base.__dict__.get("__fields__", {}))
         fields.update(_declared_by(cls))
-        # Required fields first, as a dataclass demands of its author; here it is arranged.
+        # Required fields first. A dataclass refuses any other order; here the class is put in order (sorted is stable),
+        # so that a subclass can add a required field to a base with defaults.
         ordered = sorted(fields.values(), key=lambda declared: not declared.required)
         cls.__fields__ = {declared.name: declared for declared in ordered}
+        # On each class, or a subclass would find the cached ones of its base.
         cls.__hints__ = None
         cls.__checkers__ = None
 
@@ -126,10 +129,11 @@ class Configuration:
         cls = type(self)
         values = cls._arguments(args, kwargs)
         label, reading = cls._label(), Reading()
-        # Without arguments no annotation has to be resolved, which saves time where defaults are made on import.
+        # Without arguments no annotation has to be resolved: defaults such as `LecunNormal()` are made during import.
         checkers = cls.checkers() if values else {}
         for name, declared in cls.__fields__.items():
             if name in values:
+                # Into `__dict__`, since `__setattr__` refuses.
                 self.__dict__[name] = checkers[name].check(values[name], (label, name), reading)
             else:
                 self.__dict__[name] = declared.default
@@ -144,7 +148,7 @@ class Configuration:
         """Field name -> what a constructor was given for it."""
         fields, label = cls.__fields__, cls._label()
         if len(args) > len(fields):
-            raise TypeError(f"{label} takes {len(fields)} arguments at most, {len(args)} were given")
+            raise TypeError(f"{label} takes at most {len(fields)} arguments, {len(args)} were given")
         values = dict(zip(fields, args, strict=False))
         for name, value in kwargs.items():
             if name not in fields:
@@ -159,13 +163,13 @@ class Configuration:
 
     @classmethod
     def from_table(cls, table: Any, path: Path, reading: Reading, ignore: Iterable[str] = ()) -> Self | Invalid:
-        """A configuration made of a table, or INVALID: unknown and missing keys, and every value, are checked.
+        """A configuration from a table, or INVALID. Unknown and missing keys are problems, and every value is checked.
 
         Args:
-            table: what a spec or a model file holds, as plain values or with configurations in it that are made.
-            path: where it stands, for messages.
-            reading: what the problems are noted in.
-            ignore: keys of the table that somebody else reads.
+            table: a part of a spec or a model file: plain values, or configurations that are made already.
+            path: its place, for messages.
+            reading: where problems are noted.
+            ignore: keys of the table that are read elsewhere.
         """
         if reading.is_full:
             return INVALID
@@ -175,7 +179,7 @@ class Configuration:
         values = cls._values(table, path, reading, tuple(ignore))
         if len(reading.problems) > before:
             return INVALID
-        made = cls.__new__(cls)
+        made = cls.__new__(cls)  # without __init__, which would check the values again, and could not collect problems
         for name, declared in cls.__fields__.items():
             made.__dict__[name] = values.get(name, declared.default)
         try:
@@ -186,10 +190,10 @@ class Configuration:
 
     @classmethod
     def _values(cls, table: Mapping[Any, Any], path: Path, reading: Reading, ignore: tuple[str, ...]) -> dict[str, Any]:
-        """Field name -> the value that a table has for it."""
+        """Field name -> its value in a table."""
         checkers = cls.checkers()
         values: dict[str, Any] = {}
-        # A required key that is misspelt is not reported as missing too.
+        # The fields that misspelt keys probably mean: they are not reported as missing as well.
         meant: set[str | None] = set()
         for key, value in table.items():
             if reading.is_full:
@@ -208,9 +212,9 @@ class Configuration:
     def _name_of(
         cls, key: Any, path: Path, reading: Reading, ignore: tuple[str, ...], meant: set[str | None]
     ) -> str | None:
-        """The field of a key that is no field's name: one that was called so in an earlier version, or None.
+        """The field that had this name in an earlier version, for a key that is not the name of a field; else None.
 
-        Where it is None a problem is noted, and the field that was probably meant is added to `meant`.
+        If it is None, a problem is noted, and the field that was probably meant is added to `meant`.
         """
         fields = cls.__fields__
         name = next((name for name, declared in fields.items() if declared.renamed_from == key), None)
@@ -222,7 +226,7 @@ class Configuration:
         return name
 
     def check(self) -> None:
-        """Checks what concerns several fields at once. Override it; it says what is wrong by a ValueError."""
+        """Checks conditions between fields. Override it, and raise ValueError to say what is wrong."""
 
     def __setattr__(self, name: str, value: Any) -> None:
         raise AttributeError(f"{self._label()} is immutable; make a new one with .replace({name}=...)")
@@ -257,10 +261,10 @@ class Configuration:
 
     @classmethod
     def checkers(cls) -> dict[str, Checker]:
-        """Field name -> what it takes; made once for each class, when first asked for.
+        """Field name -> its checker; made once for each class, when first needed.
 
         Raises:
-            NameError, AttributeError: an annotation names something that is not there at run time.
+            NameError, AttributeError: an annotation uses a name that does not exist at run time.
         """
         if cls.__checkers__ is None:
             hints = cls.hints().items()
@@ -269,15 +273,15 @@ class Configuration:
 
     @classmethod
     def __checker__(cls) -> Checker:
-        """What a field takes whose annotation is this class."""
+        """The checker of a field whose annotation is this class."""
         return ConfigurationOf(cls)
 
     @classmethod
     def sample_arguments(cls) -> dict[str, Any]:
-        """Arguments that the constructor can be called with: a value for each required field.
+        """Arguments for the constructor: an example value for each required field.
 
         Raises:
-            LookupError: for a field that no value can be made up for.
+            LookupError: no example value is known for a field.
         """
         arguments = {}
         for name, declared in cls.__fields__.items():
@@ -293,21 +297,21 @@ class Configuration:
         return cls.__name__
 
     def plain(self) -> dict[str, Any]:
-        """The configuration as plain values: what a spec file or a model file holds."""
+        """The configuration as plain values, as a spec file or a model file holds it."""
         return {name: plain(value) for name, value in self.__dict__.items()}
 
 
 def _declared_by(cls: type) -> dict[str, Field]:
-    """The fields that a class itself declares; a default becomes its attribute.
+    """The fields that a class itself declares; each default becomes a class attribute.
 
     Raises:
-        TypeError: there is a `field(...)` without an annotation.
+        TypeError: a `field(...)` has no annotation.
     """
     annotations = inspect.get_annotations(cls)
     for name, value in vars(cls).items():
         if isinstance(value, Field) and name not in annotations:
             raise TypeError(
-                f"{cls.__name__}.{name} has no annotation, which makes it a field: {name}: int = field(...)"
+                f"{cls.__name__}.{name} is not a field without an annotation; write {name}: int = field(...)"
             )
     fields = {}
     for name, annotation in annotations.items():
@@ -319,7 +323,7 @@ def _declared_by(cls: type) -> dict[str, Field]:
         fields[name] = declared
         if not declared.required:
             setattr(cls, name, declared.default)
-        elif name in cls.__dict__:
+        elif name in cls.__dict__:  # `x: int = field(minimum=1)`: reading `cls.x` must not give the declaration
             delattr(cls, name)
     return fields
 

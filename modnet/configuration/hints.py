@@ -30,13 +30,13 @@ from modnet.configuration.checker import (
 def checker_of(hint: Any, bounds: Bounds = UNBOUNDED) -> Checker:
     """The checker of a type hint, with the bounds of the numbers in it.
 
-    A class that has `__checker__()` says by that how its values are checked: configurations and components do.
+    A class can provide its own checker by a method `__checker__()`, as configurations and components do.
     """
     origin = get_origin(hint)
     if origin is not None:
         make = _GENERIC.get(origin)
         return make(get_args(hint), bounds) if make else Unsupported(hint)
-    for known, checker in _PLAIN:
+    for known, checker in _PLAIN:  # not a dict: a hint need not be hashable
         if hint is known:
             return checker
     if hint is int:
@@ -87,10 +87,13 @@ _GENERIC: dict[Any, Callable[[Sequence[Any], Bounds], Checker]] = {
 
 
 def resolved(cls: type, name: str) -> Any:
-    """The hint of a field, where it is written as text looked up in the module and the class that have it.
+    """The hint of a field. A hint that is text is evaluated in the module and the class where it is written.
+
+    Not by `typing.get_type_hints`, which would fail for all hints of a class if one of them cannot be resolved, and
+    looks up names in the wrong class for inherited fields.
 
     Raises:
-        NameError, AttributeError: something in it is not there at run time.
+        NameError, AttributeError: a name in it does not exist at run time.
     """
     for base in cls.__mro__:
         annotation = inspect.get_annotations(base).get(name)

@@ -1,4 +1,4 @@
-"""One reading of values: it gathers the problems that checkers find, and makes components from names and tables."""
+"""Reading values: the problems that checkers find are collected, and components are made from names and tables."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from modnet.errors import Problem, SpecError
 from modnet.words import Path, nearest, path_text, show
 
 DEEPEST = 64
-"""How many levels of tables and lists a value may have."""
+"""How deeply tables and lists may be nested: checkers recurse, and a hostile file must not exhaust Python's stack."""
 
 
 MOST_PROBLEMS = 1000
-"""So many problems of one spec are reported; whoever has more can mend these first."""
+"""How many problems of one spec are reported at most."""
 
 
 class Invalid:
@@ -28,29 +28,28 @@ class _Checks(Protocol):
 
 
 class Reader:
-    """How plain values become configurations. This one reads tables, and no components.
+    """How plain values become configurations. This one reads tables but no components.
 
     Attributes:
-        old_names: whether a field may have the name that it had before (in model files yes, in specs no).
+        old_names: whether a field's earlier name is accepted (in model files yes, in specs no).
     """
 
     old_names: ClassVar[bool] = False
 
     def component(self, kind: Any, value: Any, path: Path, reading: Reading) -> Any:
         """A component of a kind by name or table, or INVALID."""
-        return reading.problem(path, f"expected a ready {kind.__name__}, found {show(value)}")
+        return reading.problem(path, f"expected an instance of {kind.__name__}, found {show(value)}")
 
     def use(self, use: Any, value: Any, path: Path, reading: Reading) -> Any:
         """A component with the options of its place, by name or table, or INVALID."""
-        return reading.problem(path, f"expected a ready {use.__name__}, found {show(value)}")
+        return reading.problem(path, f"expected an instance of {use.__name__}, found {show(value)}")
 
 
 class Reading:
-    """One reading of values, which gathers every problem instead of stopping at the first.
+    """One reading of values, which collects every problem instead of stopping at the first.
 
     Args:
-        reader: how plain values become configurations; None where only ready configurations are accepted, as by a
-            constructor.
+        reader: how plain values become configurations; None if only instances are accepted, as in a constructor.
     """
 
     __slots__ = ("problems", "reader")
@@ -61,12 +60,12 @@ class Reading:
 
     @property
     def is_full(self) -> bool:
-        """Whether there are so many problems that no more are looked for: a hostile file can have any number."""
+        """Whether the limit of problems is reached, and checking stops: a hostile file can have any number."""
         return len(self.problems) >= MOST_PROBLEMS
 
     def value(self, checker: _Checks, value: Any, path: Path) -> Any:
-        """What the checker makes of a value, or INVALID with the problem noted."""
-        if len(self.problems) >= MOST_PROBLEMS:
+        """The value that the checker returns, or INVALID with the problem noted."""
+        if len(self.problems) >= MOST_PROBLEMS:  # `is_full` without its call: this runs for every value of a file
             return INVALID
         if len(path) > DEEPEST:
             return self.problem(path, f"nested more than {DEEPEST} levels deep")
@@ -79,7 +78,7 @@ class Reading:
         return INVALID
 
     def unknown_key(self, path: Path, key: Any, known: Sequence[str]) -> str | None:
-        """Notes a key that is none of `known`, and returns the one that was probably meant."""
+        """Notes a key that is not among `known`, and returns the one that was probably meant."""
         meant = nearest(str(key), known)
         if meant:
             rest = f"; did you mean {show(meant)}?"

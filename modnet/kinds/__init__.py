@@ -26,7 +26,7 @@ PLURALS: Mapping[str, type[Component]] = {
     "metrics": Metric,
     "callbacks": Callback,
 }
-"""What components of each kind are called together."""
+"""The plural of each kind -> its base class."""
 
 KINDS: Mapping[str, type[Component]] = {cast(Any, base).kind: base for base in PLURALS.values()}
 """Kind -> its base class."""
@@ -37,5 +37,5 @@ GROUPS: Mapping[str, str] = {cast(Any, base).kind: f"modnet.{plural}" for plural
 
 @cache
 def kinds_within(kind: str) -> tuple[str, ...]:
-    """The kinds of whatever can stand where a component of this kind is asked for: an activation is a layer too."""
+    """The kinds that are accepted where a component of this kind is expected: an activation is a layer too."""
     return tuple(name for name, base in KINDS.items() if issubclass(base, KINDS[kind]))

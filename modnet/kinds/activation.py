@@ -16,12 +16,13 @@ if TYPE_CHECKING:
 class Activation(Layer):
     """A layer whose output has the shape of its input.
 
-    An element-wise one gives `function` and `derivative` and has its passes made by this class. Another one (softmax)
-    overrides `forward` and `backward`, gives `function` all the same, and says `elementwise = False`.
+    An element-wise activation defines `function` and `derivative`; this class makes `forward` and `backward` of them.
+    Another one (softmax) overrides `forward` and `backward`, defines `function` as well, and sets
+    `elementwise = False`.
 
     Attributes:
-        elementwise: whether `derivative` is given.
-        needs_input: whether `derivative` reads x; where it reads y alone the engine can let the output overwrite the
+        elementwise: whether `derivative` is defined.
+        needs_input: whether `derivative` reads x. If it only reads y, the engine can let the output overwrite the
             input.
     """
 
@@ -49,5 +50,6 @@ class Activation(Layer):
 
     def backward(self, context: Context, gradient: Array) -> Any:
         x, y = context.saved
+        # Not into `gradient`: the derivative is written first, and the gradient is needed after that.
         slope = self.derivative(x, y, context.buffer(y.shape))
         return np.multiply(gradient, slope, out=slope)

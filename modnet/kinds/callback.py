@@ -1,4 +1,4 @@
-"""Callbacks: what takes part in a training run."""
+"""Callbacks: objects that take part in a training run."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from modnet.kinds.component import Component
 
 
 class Callback(Component):
-    """Takes part in training runs, by implementing any of the events of a run.
+    """Takes part in training runs by implementing any of the events of a run.
 
-    The callback itself is configuration and never changes: one object can be in any number of runs, also at once. What
-    changes during a run belongs to an object that `join` makes for that run.
+    The callback itself is configuration and never changes: one object can be in any number of runs, also at the same
+    time. What changes during a run belongs to the object that `join` makes for that run.
 
-    Every `run` here is a `modnet.Run`. The parameters say Any because this module is below that of `Run`; in a class of
-    your own, write `run: modnet.Run`.
+    Every `run` here is a `modnet.Run`. The hints say Any because this module must not import `Run`; in a class of your
+    own, write `run: modnet.Run`.
     """
 
     kind = "callback"
@@ -23,13 +23,13 @@ class Callback(Component):
     def join(self, run: Any) -> object:
         """The object that takes part in a run for this callback: its methods `modnet_*` are called at the events.
 
-        By default the callback itself, which is enough where nothing has to be remembered. Called once for each run,
-        before its data are looked at; where the run then goes on from a checkpoint, `restore` follows.
+        By default the callback itself, which is enough if nothing has to be remembered. Called once for each run,
+        before its data are checked; if the run resumes from a checkpoint, `restore` is called next.
 
-        The object may have `state()`, which gives what it remembers as a dict of plain values (numbers, text, arrays,
-        lists, tuples, dicts), and then has `restore(state)`, which takes such a dict over: checkpoints save it under
-        the name of the callback. The state comes from a file that somebody may have changed. `restore` raises
-        ValueError where it cannot go on from it; nothing of the network has changed by then.
+        The object may have two more methods. `state()` returns what it remembers as a dict of plain values (numbers,
+        text, arrays, lists, tuples, dicts), which checkpoints save under the name of the callback; `restore(state)`
+        takes such a dict over. The state comes from a file that may have been tampered with: `restore` raises
+        ValueError if it cannot go on from it; nothing in the network has changed at that point.
         """
         return self
 
@@ -37,14 +37,14 @@ class Callback(Component):
         """Called once, before the first step."""
 
     def modnet_batch(self, run: Any, inputs: list[Any], targets: dict[str, Any]) -> Any:
-        """Called with every batch of the training; may give changed (inputs, targets), or None.
+        """Called with every batch of the training; returns changed (inputs, targets), or None for no change.
 
         Args:
             inputs: the arrays of the inputs, in the order of `run.network.inputs`.
             targets: output name -> array.
 
-        The arrays may be views of the training data, or be reused for the next batch: give new ones instead of writing
-        into them, and keep none. Each callback is given what the one before has returned.
+        The arrays may be views of the training data, or be reused for the next batch: return new ones instead of
+        writing into them, and keep none. Each callback receives what the one before it has returned.
         """
 
     def modnet_reduce_gradients(self, run: Any, gradients: Any) -> None:
@@ -57,11 +57,11 @@ class Callback(Component):
         """Called after every epoch, with its figures in `run.figures`, to which it may add."""
 
     def modnet_training_ended(self, run: Any) -> None:
-        """Called once, after the last step, also where the run was stopped or has failed."""
+        """Called once, after the last step, also if the run was stopped or has failed."""
 
     def check_figures(self, figures: Mapping[str, bool | None]) -> None:
-        """Raises ValueError where the callback needs a figure that a run does not record. Called before the first step.
+        """Raises ValueError if the callback needs a figure that the run does not record. Called before the first step.
 
         Args:
-            figures: name -> whether a greater value is a better one, None where there is no such order.
+            figures: name -> whether a greater value is better, None if there is no such order.
         """

@@ -1,7 +1,7 @@
 """What a plugin may provide: `Component`, and its use at a place.
 
 A component is configuration only: what it needs while it runs (parameters, state, saved arrays, buffers, random
-numbers) is in the `Context` that it is handed, so one component serves many networks and threads.
+numbers) is in the `Context` that it is given, so that one component serves many networks and threads.
 
 Shapes here are those of one sample, without the batch axis; an axis that may vary is None. Arrays have the batch as
 their first axis. Images are (batch, height, width, channels), sequences (batch, time, features).
@@ -21,15 +21,15 @@ from modnet.configuration.fields import Configuration, plain
 class Component(Configuration):
     """Anything that a spec can name by `type`.
 
-    A concrete component names itself as it is defined: `class Linear(Layer, type="linear", version=1)`.
+    A concrete component gets its name with its definition: `class Linear(Layer, type="linear", version=1)`.
     """
 
     kind: ClassVar[str] = "component"
     type: ClassVar[str] = ""
     version: ClassVar[int] = 1
 
-    # `name@distribution`, where a spec has chosen the class by that. It has a slot, since it is no field: it is not
-    # compared, and `vars` does not have it.
+    # `name@distribution`, if a spec has chosen the class by that. In a slot and not in `__dict__`, where the fields
+    # are: two components that differ only in it are equal, and `vars` does not show it.
     __slots__ = ("_chosen_as",)
 
     def __init_subclass__(cls, type: str = "", version: int = 1, **kwargs: Any) -> None:
@@ -52,32 +52,32 @@ class Component(Configuration):
         return made
 
     def __setstate__(self, state: Any) -> None:
-        """What `copy` and `pickle` call; by themselves they would set the slot, and a component is immutable."""
+        """For `copy` and `pickle`: by default they would use `setattr` for the slot, which raises."""
         fields, slots = state if isinstance(state, tuple) else (state, {})
         self.__dict__.update(fields or {})
         if slots:
             remember_choice(self, slots["_chosen_as"])
 
     def plain(self) -> dict[str, Any]:
-        """The component as plain values, from which a spec gives the same one again."""
+        """The component as plain values, from which an equal one can be made again."""
         return {"type": getattr(self, "_chosen_as", self.type), **super().plain()}
 
     @classmethod
     def upgrade(cls, config: dict[str, Any], from_version: int) -> dict[str, Any]:
-        """An older file's configuration as today's; `config` was written by version `from_version`."""
+        """Converts the configuration from an older file, written by version `from_version`, to the present one."""
         return config
 
     @classmethod
     def examples(cls) -> Sequence[Example]:
-        """Uses of this component, for the tests that every component undergoes and for its reference page.
+        """Examples of this component, for the tests that every component has to pass and for its reference page.
 
-        By default the tests find out by themselves, from the defaults, which shapes it takes.
+        Without any, the tests use the defaults and find out which shapes it takes.
         """
         return ()
 
 
 def remember_choice(component: Component, name: str) -> None:
-    """Has a component's plain values say `name@distribution`, since its type name alone would mean another class."""
+    """Makes `plain()` of a component say `name@distribution`, because its type name alone means another class."""
     object.__setattr__(component, "_chosen_as", name)
 
 
@@ -87,14 +87,13 @@ class Example:
 
     Attributes:
         component: with the configuration to try.
-        input_shapes: those of one sample of each of its inputs; for a loss or a metric of prediction and target, for an
-            initializer of the parameters to fill. Without them some are tried.
-        data: for a component to which random numbers mean nothing (ids, lengths, sorted times, probabilities): (x, y)
-            as arrays with the batch first, or a function of a `numpy.random.Generator` that gives them. x is a tuple of
-            arrays for several inputs, and the prediction for a loss or a metric; y is the target, or None. Rows come
-            again where a rule wants more of them; axes of variable size are cut, so give eight steps or more.
-        training: the arguments of `modnet.train` with which it is trained, where its own will not do: loss, optimizer,
-            epochs and so on.
+        input_shapes: the shape of one sample of each of its inputs; for a loss or a metric, of prediction and target;
+            for an initializer, of the parameters to fill. Without them, several shapes are tried.
+        data: for a component that cannot use random numbers (ids, lengths, sorted times, probabilities): (x, y) as
+            arrays with the batch axis first, or a function of a `numpy.random.Generator` that returns them. x is a
+            tuple of arrays for several inputs, and the prediction for a loss or a metric; y is the target, or None.
+            Rows are repeated if a rule needs more of them; axes of variable size are cut, so give eight steps or more.
+        training: arguments of `modnet.train` that replace the kit's own: loss, optimizer, epochs and so on.
     """
 
     component: Any
@@ -104,10 +103,10 @@ class Example:
 
 
 class Use(Configuration):
-    """A component at its place, with options that are the place's own and not the component's.
+    """A component at its place, with options that belong to the place and not to the component.
 
-    In a spec both stand in one table: `{ type = "linear", out_features = 10, name = "hidden" }`. The first field is
-    the component. An option whose name the component has as a field goes to the component.
+    In a spec both are in one table: `{ type = "linear", out_features = 10, name = "hidden" }`. The first field is the
+    component. If the component has a field with the name of an option, the value goes to the component.
     """
 
     @classmethod
@@ -116,7 +115,7 @@ class Use(Configuration):
 
     @classmethod
     def kind_of_component(cls) -> type[Component]:
-        """What its component has to be."""
+        """The kind that its component must have."""
         return cast(type[Component], next(iter(cls.hints().values())))
 
     @classmethod

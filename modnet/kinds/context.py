@@ -17,9 +17,9 @@ class Shared:
     """What the contexts of one pass have in common.
 
     Attributes:
-        held: the bytes of all their buffers. Some share their storage, so that it is counted where it grows.
+        held: the bytes of all their buffers. Contexts may share storage, so bytes are counted when storage grows.
         penalty: the sum of what layers have added to the loss in this pass.
-        progress: where the run stands; None for a pass that is none of training.
+        progress: where the run stands; None outside training.
     """
 
     __slots__ = ("held", "penalty", "progress")
@@ -36,25 +36,25 @@ class Context:
     A context belongs to one node of one pass, and is used by one thread at a time.
 
     Attributes:
-        params: name -> parameter, to be read.
+        params: name -> parameter, to be read only.
         grads: name -> gradient of that parameter, to be overwritten by `backward`.
-        state: name -> array that the layer keeps between passes; a layer writes into it while `training` only.
+        state: name -> array that the layer keeps between passes; a layer may write into it only if `training`.
         dtype: the network's dtype, that of parameters and buffers.
         rng: the source of random numbers of this pass.
-        training: whether this pass is one of training.
-        needs_input_gradient: False where nobody uses what `backward` would return.
+        training: whether this pass is part of training.
+        needs_input_gradient: False if the value that `backward` returns is not used.
         may_overwrite_input: whether the output may be written over the (first) input.
         saved: what `forward` has saved for `backward`.
         masks: for each input, a bool array (batch, time) that is False where a sequence has ended, or None.
-        output_mask: the same for the output. Before `forward` it says where all inputs that have a mask agree; a layer
-            can set it.
-        raw: for each input of a layer that says `raw_input`, the array that was given to the network, where that has
-            another dtype than the network and reaches the layer unchanged; otherwise None. () for other layers.
+        output_mask: the same for the output. Before `forward` it is the common mask of all inputs that have one; a
+            layer can set it.
+        raw: for each input of a layer with `raw_input`, the array that was given to the network, if it has another
+            dtype than the network and reaches the layer unchanged; otherwise None. () for other layers.
         memory: what the layer keeps from one piece of a sequence to the next, for `Network.stream`; None elsewhere.
-        progress: where the run stands, for a layer that follows a schedule; None where there is no run.
+        progress: where the run stands, for a layer that follows a schedule; None without a run.
 
-    Of a layer with several outputs, `output_mask` set to one mask is for the outputs that are sequences of as many
-    steps; set to a tuple it has one mask, or None, for each output.
+    For a layer with several outputs, one `output_mask` applies to each output that is a sequence of that length; a
+    tuple has one mask, or None, for each output.
     """
 
     __slots__ = (
@@ -113,7 +113,7 @@ class Context:
     @property
     def rng(self) -> np.random.Generator:
         if self._rng is None:
-            # numpy.random takes as long to import as half of numpy, and few networks draw anything to predict.
+            # Made late: importing numpy.random takes half as long as importing numpy, and few predictions need it.
             self._rng = np.random.default_rng(0)
         return self._rng
 
@@ -131,7 +131,7 @@ class Context:
 
     @property
     def penalty(self) -> float:
-        """The sum of what the layers of this pass have added to the loss since it began."""
+        """The sum of what the layers have added to the loss since this pass began."""
         return self._shared.penalty
 
     @penalty.setter
@@ -141,17 +141,17 @@ class Context:
     def penalize(self, value: float) -> None:
         """Adds a number to the loss of the batch, such as the cost of an uneven load among experts.
 
-        Called in `forward`. `backward` adds the gradient of the number to those that it gives and writes: the loss is
-        the mean over the batch, so the number, too, is one for the whole batch.
+        Call it in `forward`; `backward` then has to add the gradient of this number to the gradients that it returns
+        and writes. The loss is a mean over the batch, so the number is one for the whole batch, too.
         """
         self._shared.penalty += float(value)
 
     def child(self, name: str) -> Child:
-        """The context of a layer that this layer holds, always the same one for a name.
+        """The context of a layer inside this layer; always the same one for the same name.
 
-        Its parameters and its state are those that this layer has declared as `name.weight` and so on. `forward` of the
-        layer within is given it, and `backward` too. Buffers, random numbers, penalties, masks and memory come from
-        this context.
+        Pass it to `forward` and `backward` of the inner layer. Its parameters and state are those that this layer has
+        declared as `name.weight` and so on. Buffers, random numbers, penalties, masks and memory come from this
+        context.
         """
         found = self._children.get(name)
         if found is None:
@@ -168,7 +168,7 @@ class Context:
         self._cursor = 0
 
     def forget(self) -> None:
-        """Lets go of what was saved; the buffers stay."""
+        """Drops what was saved, so that its arrays can be freed; the buffers stay."""
         self.saved = ()
         for child in self._children.values():
             child.forget()
@@ -178,10 +178,11 @@ class Context:
         self.saved = values
 
     def buffer(self, shape: tuple[int, ...], dtype: DTypeLike | None = None) -> Array:
-        """An uninitialised array, the same again at the same call of the next pass.
+        """An uninitialised array, which the same call in the next pass returns again.
 
-        A pass is a `forward` and the `backward` after it. The array is aligned to a cache line. For a smaller batch it
-        is the first part of the one before; a larger one replaces it.
+        A pass is a `forward` and the `backward` after it; calls are matched by their order, so make the same calls in
+        each pass. The array is aligned to a cache line. For a smaller batch it is the first part of the previous
+        array; a larger batch gets a new one.
 
         Args:
             shape: with the batch axis.
@@ -191,6 +192,7 @@ class Context:
         self._cursor = position + 1
         if position < len(self._views):
             view = self._views[position]
+            # The common case of a steady batch size first: this runs for every buffer of every step.
             if view.shape == shape and view.dtype == (self.dtype if dtype is None else dtype):
                 return view
         return self._renew(position, shape, self.dtype if dtype is None else np.dtype(dtype))
@@ -205,22 +207,23 @@ class Context:
             self._shared.held += size - storage.size
             storage = self._storage[position] = aligned_empty(size, np.dtype(np.uint8))
         view = storage[:size].view(dtype).reshape(shape)
-        self._views[position : position + 1] = [view]
+        self._views[position : position + 1] = [view]  # replaces the view, or appends it: at the end the slice is empty
         return view
 
 
 class Child(Context):
-    """The context of a layer within a layer; made by `Context.child`.
+    """The context of a layer inside another layer (the outer one); made by `Context.child`.
 
     Attributes:
-        masks: those of the layer around it, until that layer sets others for this one.
-        output_mask: that of the layer around it.
-        needs_input_gradient: True. The layer around it sets it to its own where this one reads its input.
+        masks: those of the outer layer, until that layer sets others for this one.
+        output_mask: that of the outer layer.
+        needs_input_gradient: True; the outer layer sets it to its own value if the inner layer reads its input.
     """
 
     __slots__ = ("_masks", "_name", "_parent")
 
     def __init__(self, parent: Context, name: str) -> None:
+        # Without Context.__init__, which would set what are properties of the parent here.
         self._parent = parent
         self._name = name
         self._masks: tuple[Array | None, ...] | None = None
@@ -236,7 +239,7 @@ class Child(Context):
         self._children = {}
 
     def begin(self) -> None:
-        """Nothing: the buffers are those of the layer around it, which begins the pass."""
+        """Nothing: the buffers are those of the parent, whose pass has begun."""
 
     def buffer(self, shape: tuple[int, ...], dtype: DTypeLike | None = None) -> Array:
         return self._parent.buffer(shape, dtype)
@@ -245,7 +248,7 @@ class Child(Context):
     def nbytes(self) -> int:
         return 0
 
-    # What may change from one pass to the next is asked of the layer around it.
+    # Properties, not copies: the engine sets these on the parent for each pass.
 
     @property
     def rng(self) -> np.random.Generator:

@@ -7,13 +7,13 @@ from collections.abc import Mapping
 from modnet.words import did_you_mean, printable, show
 
 VALIDATION = "validation_"
-"""What the names of the validation's figures begin with."""
+"""The prefix of the figures that are measured on the validation data."""
 
 
 def monitored_figure(name: str, figures: Mapping[str, bool | None]) -> tuple[str, bool | None]:
-    """The figure that a schedule or callback means by a name, and whether a greater value of it is a better one.
+    """The name of the figure that a schedule or callback asks for, and whether a greater value of it is better.
 
-    "validation_loss" stands for "loss" in a run without validation.
+    In a run without validation, "validation_loss" means "loss".
 
     Args:
         figures: name -> whether greater is better, for all that the run records.
@@ -24,6 +24,7 @@ def monitored_figure(name: str, figures: Mapping[str, bool | None]) -> tuple[str
     if name == f"{VALIDATION}loss" and name not in figures:
         name = "loss"
     if name not in figures:
+        # "val_loss", as Keras calls it.
         meant = f"{VALIDATION}{name[4:]}" if name.startswith("val_") else name
         without = meant.startswith(VALIDATION) and not any(known.startswith(VALIDATION) for known in figures)
         why = "; this run has no validation" if without else did_you_mean(meant, figures)

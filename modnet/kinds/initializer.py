@@ -1,4 +1,4 @@
-"""Initializers: what a new parameter is filled with."""
+"""Initializers: how a new parameter is filled."""
 
 from __future__ import annotations
 

@@ -16,20 +16,20 @@ if TYPE_CHECKING:
 
 
 MOST_AXES = 31
-"""Of a sample: arrays have 32 at most in numpy 1.26 and in model files, and one is that of the batch."""
+"""The most axes of a sample: numpy 1.26 and model files allow 32, and one of them is the batch axis."""
 
 
 @dataclass(frozen=True)
 class Parameter:
-    """An array that a layer asks for, which is trained unless it says otherwise.
+    """An array that a layer asks for; it is trained unless `trainable` is False.
 
     Attributes:
         shape: its shape.
         initializer: what fills it.
-        decay: whether weight decay, l1 and l2 apply to it: yes for weights, no for biases and norms.
-        fan_in, fan_out: connections of one output and of one input, for the initializer. By default the last axis of
-            `shape` is taken as outputs, the one before as inputs, and all others as the receptive field.
-        trainable: False for one that is never trained, such as the weight that a low-rank adapter leaves as it is.
+        decay: whether weight decay, l1 and l2 apply to it: True for weights, False for biases and norms.
+        fan_in, fan_out: the connections of one output and of one input, for the initializer. By default the last axis
+            of `shape` is taken as outputs, the one before it as inputs, and all others as the receptive field.
+        trainable: False for an array that is never trained, such as the original weight under a low-rank adapter;
             `backward` need not write its gradient.
     """
 
@@ -62,11 +62,10 @@ class State:
 
     Attributes:
         shape: its shape.
-        fill: the value of every element at first, without an initializer.
-        optional: whether the layer can do without it. A network from a model file that does not have it, since it was
-            written before the layer asked for it, has none in `context.state`.
-        initializer: what fills it at first, with random numbers that come from the network's seed as those of the
-            parameters do.
+        fill: the initial value of every element, if there is no initializer.
+        optional: whether the layer works without it. If a model file was written before the layer asked for it, it is
+            missing from `context.state`.
+        initializer: what fills it at first, with random numbers from the network's seed, as for parameters.
     """
 
     shape: tuple[int, ...]
@@ -79,34 +78,35 @@ class State:
 
 
 class Layer(Component):
-    """A step from one or several arrays to one, or to several.
+    """A function from one or several arrays to one or several arrays.
 
-    The class variables are promises to the engine, which it uses to skip work; the defaults promise nothing.
+    The class variables are promises to the engine, which it uses to save work; the defaults promise nothing.
 
     Attributes:
         inputs: the fewest and the most inputs that `forward` takes; None for no limit.
-        outputs: the names of several outputs, `("sequence", "state")`; () for one without a name. Of such a layer
-            `output_shape` and `forward` give a tuple in that order, and `backward` is given one, with zeros for an
-            output that nobody reads. Another node reads `lstm_1.state`; `lstm_1` alone is the first.
+        outputs: the names of several outputs, `("sequence", "state")`; () for a single one without a name. If there are
+            names, `output_shape` and `forward` return a tuple in that order, and `backward` receives one, with zeros
+            for an output that is not used. Other nodes read `lstm_1.state`; `lstm_1` alone is the first output.
         integer_input: whether the inputs are integers (ids), which are then not converted to floats. Ids have no
-            gradient, so such a layer cannot come after one with weights to train.
-        raw_input: whether `context.raw` is to have the network's input as it was given, before it is converted to the
+            gradient, so such a layer cannot follow one with weights to train.
+        raw_input: whether `context.raw` holds the network's input as it was given, before its conversion to the
             network's dtype: for a layer that needs digits which float32 does not have.
         scratch_output: the output is an array of the layer's own that neither its `backward` nor anyone else reads, so
             that the next layer may overwrite it.
         makes_mask: `forward` sets `context.output_mask`, which says where sequences of different lengths end.
-        streams: given a sequence (batch, time, ...) in pieces, with `context.memory` kept between them, the pieces of
-            its output, put together, are those of the whole; the output at a step depends on no later step.
-        allocates: each pass allocates arrays as large as the batch, where that cannot be helped.
-        output_range: the lowest and the highest number that the output can hold (or come near to) with some input and
-            some parameters; None says that this is not known. A loss that expects others refuses the network.
-        normalizes: the output is normalised along its last axis, as by softmax: an axis of 1 holds a constant.
-        keeps_numbers: the output holds the numbers of the input and no others, perhaps in another shape.
-        true_gradient: whether `backward` gives the derivatives of what `forward` computes. False for a layer that
-            means to give others (straight-through estimators, gradient reversal): the kit then does not hold them
-            against differences.
+        streams: the layer can be given a sequence (batch, time, ...) in pieces, with `context.memory` kept between
+            them, and the pieces of its output make up the output of the whole sequence; the output at a step depends on
+            no later step.
+        allocates: each pass allocates arrays as large as the batch, because that cannot be avoided.
+        output_range: the lowest and the highest number that the output can take or approach, for any input and any
+            parameters; None if unknown. A loss that needs a different range refuses the network.
+        normalizes: the output is normalised along its last axis, as by softmax: an axis of length 1 is constant.
+        keeps_numbers: the output consists of the numbers of the input, perhaps in another shape.
+        true_gradient: whether `backward` returns the derivatives of what `forward` computes. False for a layer that
+            replaces them on purpose (straight-through estimators, gradient reversal): the kit then does not compare
+            them with finite differences.
 
-    Of a layer with several outputs a promise about the output is made for each of them.
+    A promise about the output applies to each of several outputs.
     """
 
     kind = "layer"
@@ -123,28 +123,28 @@ class Layer(Component):
     keeps_numbers: ClassVar[bool] = False
     true_gradient: ClassVar[bool] = True
 
-    # `*inputs: Any, **_: Any` is how the typing rules say that a subclass may ask for what arguments it needs:
-    # `forward(self, context, x)`, `output_shape(self, first, second)`. The engine gives one for each input, by
-    # position, and never a keyword. The results are Any since a layer of several outputs gives tuples.
+    # With `*inputs: Any, **_: Any`, type checkers let a subclass declare the arguments that it needs:
+    # `forward(self, context, x)`, `output_shape(self, first, second)`. The engine passes one for each input, by
+    # position, and never a keyword. The results are Any because a layer with several outputs returns tuples.
 
     def parameters(self, *input_shapes: Any, **_: Any) -> Mapping[str, Parameter]:
-        """Name -> what the layer needs as a trainable array. Allocates nothing."""
+        """Name -> parameter that the layer needs. Allocates nothing."""
         return {}
 
     def state(self, *input_shapes: Any, **_: Any) -> Mapping[str, State]:
-        """Name -> what the layer keeps between passes without training it. Allocates nothing."""
+        """Name -> array that the layer keeps between passes without training it. Allocates nothing."""
         return {}
 
     def output_shape(self, *input_shapes: Any, **_: Any) -> Any:
         """The shape of one sample of the output; a tuple of shapes where the class names several `outputs`.
 
         Raises:
-            ShapeError: "expects ...", for input shapes that the layer cannot take.
+            ShapeError: "expects ...", for input shapes that the layer does not accept.
         """
         raise NotImplementedError
 
     def output_shapes(self, *input_shapes: Shape) -> tuple[Shape, ...]:
-        """The shapes of one sample of each output. Not to be overridden; raises as `output_shape`."""
+        """The shape of one sample of each output. Not to be overridden; raises what `output_shape` raises."""
         found = self.output_shape(*input_shapes)
         if not self.outputs:
             return (found,)
@@ -154,36 +154,36 @@ class Layer(Component):
         return found
 
     def forward(self, context: Context, *inputs: Any, **_: Any) -> Any:
-        """The output for a batch. It may be a view of an input; it must not write into one.
+        """The output for a batch; a tuple of arrays if the class names several `outputs`.
 
-        A tuple of arrays where the class names several `outputs`.
+        It may be a view of an input, but must not write into one.
         """
         raise NotImplementedError
 
     def backward(self, context: Context, gradient: Any) -> Any:
         """The gradient of the input, or a tuple with one for each input.
 
-        `gradient` is that of the output (a tuple for several `outputs`) and may be overwritten. Writes the gradient of
-        every parameter that is trained into `context.grads` (overwriting, never adding). Where
-        `context.needs_input_gradient` is False it may return None.
+        `gradient` is that of the output (a tuple for several `outputs`) and may be overwritten. `backward` writes the
+        gradient of every trained parameter into `context.grads`, overwriting what is there: the engine adds up the
+        gradients of parameters that several nodes share. If `context.needs_input_gradient` is False it may return None.
         """
         raise NotImplementedError
 
     def prepare(self, context: Context, batches: Iterable[tuple[Array, Array | None]]) -> None:
         """Learns from the training data before the first epoch: called once, with (input, target) batches.
 
-        The target is that of the output which this node gives, and None where the node is no output. While a batch is
-        looked at, `context.masks` and `context.raw` are those of its input: steps that a mask leaves out are no data.
+        The target is that of the output which this node gives, and None if the node is not an output. For each batch,
+        `context.masks` and `context.raw` are those of its input; leave out the steps that a mask excludes.
         """
 
     def multiply_adds(self, *input_shapes: Any, **_: Any) -> int:
-        """Multiplications with addition for one sample, for the summary; variable axes count as 1."""
+        """The multiply-add operations for one sample, for the summary; variable axes count as 1."""
         return 0
 
     def scratch_size(self, *input_shapes: Any, **_: Any) -> int:
-        """The numbers that `forward` holds at once, however many samples there are, beside its inputs and its output.
+        """How many numbers `forward` holds at once besides its inputs and its output, for any number of samples.
 
-        Only where they can be many more than those, such as a copy of a sample with padding around it: before `predict`
-        allocates anything, it refuses what does not fit into memory. No axis is variable.
+        Override it only if they can be many more than those, as for a padded copy of a sample: `predict` uses it to
+        refuse what does not fit into memory before it allocates anything. No axis is variable here.
         """
         return 0

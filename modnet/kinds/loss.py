@@ -14,28 +14,26 @@ from modnet.kinds.context import Context
 class Loss(Component):
     """How far predictions are from their targets.
 
-    A loss gives one value for each sample and the derivative of that value; means and weights are added by the network.
-    A loss that compares the samples of a batch with each other says `couples` and gives `batch` instead.
+    A loss computes one value for each sample and the derivative of that value; the network applies means and weights.
+    A loss that compares the samples of a batch with each other sets `couples` and defines `batch` instead.
 
     Attributes:
-        takes_target: False for a loss of the prediction alone: there are then no targets, and wherever a method is
-            given one it is None. `check_shapes` is given () as the target's shape.
+        takes_target: False for a loss of the prediction alone: there are no targets then, and methods receive None in
+            their place. `check_shapes` receives () as the target's shape.
         couples: whether a sample's loss depends on the others in its batch, as in contrastive learning and ranking.
-            Such a loss gives `batch`, and no `values` and `gradient`. Its batches are never cut into pieces: validation
-            and `evaluate` go through the data in batches of the training's size.
-        joint_with: types of activations at the network's end with which the loss has a joint, stable form. In
-            training that activation is then left out, and `joint` sees what it would have read (logits).
+            Such a loss defines `batch` instead of `values` and `gradient`. Its batches are never cut into pieces:
+            validation and `evaluate` go through the data in batches of the training's size.
+        joint_with: types of activations at the network's end with which the loss has a joint, numerically stable form.
+            In training that activation is left out, and `joint` receives what it would have received (logits).
         takes_labels: whether targets may be integer class labels, of the prediction's shape without its last axis.
         positions: whether a sample's value is the mean over the positions of a sequence, (batch, time, ...), each of
-            which could as well be a sample of its own. Such a loss leaves padded steps out, and takes a weight for each
-            step.
-        weighted: whether values and gradient have the factor `sample_weights` already; they are then only divided by
-            the sum of these.
-        prediction_range: the lowest and the highest number that a prediction may be; None for any.
-        normalized: True where predictions have to be probabilities that sum to 1 along the last axis (softmax), at
-            least two; False where they must not be, as each output is a decision of its own (sigmoid); None where
-            either will do.
-        decides_at: the prediction at which the decision changes, so that there have to be predictions on both sides.
+            which could be a sample of its own. Such a loss leaves padded steps out, and accepts a weight for each step.
+        weighted: whether values and gradient are already multiplied by `sample_weights`; the network then only divides
+            by the sum of these.
+        prediction_range: the lowest and the highest allowed prediction; None for any.
+        normalized: True if predictions have to be probabilities that sum to 1 along the last axis (softmax), at least
+            two; False if they must not be, as each output is a separate decision (sigmoid); None if both are fine.
+        decides_at: the prediction at which the decision changes: predictions must be possible on both sides of it.
         ending: what the network should end with instead, for a message.
     """
 
@@ -56,35 +54,34 @@ class Loss(Component):
         raise NotImplementedError
 
     def gradient(self, prediction: Array, target: Any) -> Array:
-        """The derivative of each sample's value with respect to its prediction; shape of `prediction`."""
+        """The derivative of each sample's value with respect to its prediction, in the shape of `prediction`."""
         raise NotImplementedError
 
     def measure(self, context: Context, prediction: Array, target: Any) -> tuple[Array, Array | None]:
-        """Values and gradient together, as training asks for them.
+        """Values and gradient together, as training needs them.
 
-        A loss that shares work between the two overrides it, with arrays from `context.buffer`; both results may be
-        such. Where `context.needs_input_gradient` is False the gradient may be None. The shapes have been checked.
-        `context.masks[0]` says which steps of sequences count, (batch, time), or is None; a loss with `positions` is
-        given those steps alone.
+        Override it to share work between the two; both results may be arrays from `context.buffer`. If
+        `context.needs_input_gradient` is False, the gradient may be None. The shapes have been checked.
+        `context.masks[0]` says which steps of sequences count, (batch, time), or is None; a loss with `positions`
+        receives only those steps.
         """
         gradient = self.gradient(prediction, target) if context.needs_input_gradient else None
         return self.values(prediction, target), gradient
 
     def joint(self, context: Context, logits: Array, target: Any) -> tuple[Array, Array | None]:
-        """What `measure` gives, from the input of an activation in `joint_with`."""
+        """The results of `measure`, computed from the input of an activation in `joint_with`."""
         raise NotImplementedError
 
     def batch(
         self, context: Context, prediction: Array, target: Any, weights: Array | None
     ) -> tuple[float, Array | None]:
-        """The mean loss of a batch whose samples the loss couples, and the derivative of it; for `couples` alone.
+        """The mean loss of a batch of coupled samples, and its derivative; only for a loss with `couples`.
 
         Args:
-            context: for buffers, as of `measure`; where `context.needs_input_gradient` is False, the gradient may be
-                None.
+            context: for buffers, as in `measure`; if `context.needs_input_gradient` is False, the gradient may be None.
             prediction, target: of the whole batch, which may have a single sample.
-            weights: of the samples, (batch,), at least one above 0; None for ones. The mean is theirs, so that weights
-                of ones change nothing, nor do those that are all multiplied by a number.
+            weights: of the samples, (batch,), at least one of them above 0; None for ones. The mean is weighted by
+                them: multiplying all weights by one number changes nothing.
 
         Returns:
             The value, a number, and its derivative with respect to the prediction, of the prediction's shape.
@@ -92,25 +89,25 @@ class Loss(Component):
         raise NotImplementedError
 
     def sample_weights(self, target: Array) -> Array | None:
-        """A weight for each sample that follows from its target (class weights), shape (batch,), or None."""
+        """A weight for each sample, derived from its target (class weights), shape (batch,), or None."""
         return None
 
     def check_targets(self, prediction_shape: Shape, target: Array) -> None:
-        """Checks what can be known of targets before there is a prediction; called before training.
+        """Checks what can be checked of targets before there is a prediction; called before training.
 
         Args:
             prediction_shape: of one sample.
             target: many targets, (samples, ...), whose shape has been checked.
 
         Raises:
-            DataError: a target that the loss cannot take.
+            DataError: a target that the loss cannot use.
         """
 
     def target_shapes(self, prediction_shape: Shape) -> tuple[Shape, ...]:
-        """The shapes of one sample's target that go with a prediction of this shape.
+        """The possible shapes of one sample's target for a prediction of this shape.
 
         Raises:
-            ShapeError: the loss cannot take such a prediction, whatever the target.
+            ShapeError: the loss does not accept such a prediction, with any target.
         """
         if not self.takes_target:
             return ((),)

@@ -9,15 +9,15 @@ from modnet.kinds.component import Component
 
 
 class Metric(Component):
-    """A figure of merit over a whole epoch, exact: not a mean of the batches' values.
+    """A figure of merit over a whole epoch: exact, and not a mean of the batches' values.
 
-    An accumulator belongs to one epoch. It is made of plain values and arrays, in lists, tuples and dicts, so that a
-    checkpoint in the middle of an epoch can hold it; a named tuple comes back from there as a plain one.
+    An accumulator belongs to one epoch. It consists of plain values and arrays, in lists, tuples and dicts, so that a
+    checkpoint in the middle of an epoch can hold it; a named tuple comes back as a plain one.
 
     Attributes:
-        greater_is_better: whether a greater value is a better one, None where there is no such order.
-        positions: whether each position of a sequence, (batch, time, ...), could as well be a sample of its own. Such a
-            metric leaves padded steps out, and takes a weight for each step.
+        greater_is_better: whether a greater value is better, None if there is no such order.
+        positions: whether each position of a sequence, (batch, time, ...), could be a sample of its own. Such a metric
+            leaves padded steps out, and accepts a weight for each step.
     """
 
     kind = "metric"
@@ -32,11 +32,11 @@ class Metric(Component):
         """The accumulator with a batch added.
 
         Args:
-            target: as it was given, in its own dtype.
+            target: as the user gave it, in its own dtype.
             weights: of the samples, shape (batch,), or None.
         """
         raise NotImplementedError
 
     def result(self, accumulator: Any) -> float | Array:
-        """The value: a number, or an array for such as a confusion matrix."""
+        """The value: a number, or an array (a confusion matrix, for example)."""
         raise NotImplementedError

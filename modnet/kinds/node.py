@@ -19,12 +19,12 @@ class Node(Use):
         name: its name in the network; by default its type and a number, `linear_1`.
         inputs: the names of the nodes or network inputs that it reads; by default the node before it.
         activation: an activation that follows it.
-        trainable: False freezes its parameters, and those of all nodes in it.
+        trainable: False freezes its parameters, and those of all nodes inside it.
         shares: the name of an earlier node of the same type, whose parameters and state it uses.
-        l1, l2: factors of the sum of absolute and of squared weights that are added to the loss; frozen ones have
-            no part in it. A node within a composite that says nothing has those of the composite.
-        learning_rate: a factor of the learning rate for its parameters, such as 0.1 for a part that is only to be
-            adapted. A node within a composite that says nothing has that of the composite.
+        l1, l2: factors of the sum of absolute and of squared weights that are added to the loss; frozen weights are
+            left out. A node inside a composite uses those of the composite unless it has its own.
+        learning_rate: a factor of the learning rate for its parameters, such as 0.1 for fine-tuning. A node inside a
+            composite uses that of the composite unless it has its own.
     """
 
     kind: ClassVar[str] = "layer"
@@ -41,10 +41,10 @@ class Node(Use):
 
 
 class Composite(Layer):
-    """A layer that stands for several nodes. The network never runs it: it takes its place by its nodes.
+    """A layer that stands for several nodes. The network never runs it, but replaces it by its nodes.
 
-    Their parameters are named below its own name: `residual_1.linear_1.weight`. It has one output, the first of its
-    last node.
+    Their parameters are named under its own name: `residual_1.linear_1.weight`. It has one output, the first output of
+    its last node.
     """
 
     inputs: ClassVar[tuple[int, int | None]] = (1, 1)
@@ -52,7 +52,7 @@ class Composite(Layer):
     def expand(self, inputs: Sequence[str]) -> Sequence[Node]:
         """The nodes, the last of which gives the output.
 
-        `inputs` are the names by which a node can read what the composite reads; the first node reads the first of
-        them if it does not say otherwise.
+        `inputs` are the names by which its nodes can read the composite's inputs; by default the first node reads the
+        first of them.
         """
         raise NotImplementedError

@@ -12,18 +12,18 @@ from modnet.kinds.schedule import Schedule
 
 
 class Chunk:
-    """A part of the parameters, with what belongs to it.
+    """A part of the parameters, with the arrays that belong to it.
 
-    All arrays are flat and equally long, or, with `Optimizer.by_parameter`, have the shape of one parameter.
+    All arrays are flat and equally long; with `Optimizer.by_parameter` they have the shape of one parameter.
 
     Attributes:
-        parameter: changed in place.
+        parameter: to be changed in place.
         gradient: of the loss; may be overwritten.
-        slots: the arrays that last from step to step, in the order of `Optimizer.slots`; zero at first.
-        scratch: `Optimizer.scratch` arrays for intermediate results, with anything in them at first.
+        slots: arrays that are kept from step to step, in the order of `Optimizer.slots`; initially zero.
+        scratch: `Optimizer.scratch` arrays for intermediate results; initially undefined.
     """
 
-    # Slots, because an optimizer reads them for each of a step's chunks.
+    # __slots__, because every step reads these attributes for every chunk.
     __slots__ = ("gradient", "parameter", "scratch", "slots")
 
     def __init__(
@@ -31,19 +31,19 @@ class Chunk:
     ) -> None:
         self.parameter = parameter
         self.gradient = gradient
-        # Lists, because `chunk.slots[0] += ...` assigns to the place too.
+        # Lists, not tuples: `chunk.slots[0] += ...` adds in place and then also assigns to the item.
         self.slots = list(slots)
         self.scratch = list(scratch)
 
 
 class Step:
-    """What a step's chunks have in common.
+    """What the chunks of one step have in common.
 
     Attributes:
         number: counted from 1.
-        learning_rate: the rate of this step, with the schedule and the factors of nodes in it.
-        weight_decay: the factor of weight decay, with its schedule in it; 0 for biases and norms unless
-            `Optimizer.decay_all` says otherwise.
+        learning_rate: the rate of this step, including the schedule and the factors of nodes.
+        weight_decay: the factor of weight decay, including its schedule; 0 for biases and norms unless
+            `Optimizer.decay_all` is set.
     """
 
     __slots__ = ("learning_rate", "number", "weight_decay")
@@ -55,11 +55,11 @@ class Step:
 
 
 class Optimizer(Component):
-    """Changes parameters by their gradients.
+    """Updates parameters from their gradients.
 
     It works on flat chunks that fit into the processor's cache, one at a time, so that every numpy call finds its
-    operands there, and treats each element by itself. One that needs whole parameters, for their norms or as matrices,
-    says `by_parameter`.
+    operands there, and treats each element separately. One that needs whole parameters, for their norms or as matrices,
+    sets `by_parameter`.
 
     Attributes:
         scratch: how many arrays of a chunk's size `update` needs for intermediate results.
@@ -67,7 +67,7 @@ class Optimizer(Component):
         learning_rate: the size of a step, before the factor of the schedule.
         weight_decay: factor of weight decay, applied to weights; to biases and norms only with `decay_all`.
         decay_all: whether weight decay applies to biases and norms too.
-        weight_decay_schedule: the course of weight decay, as a factor of `weight_decay`.
+        weight_decay_schedule: a schedule that multiplies `weight_decay`.
     """
 
     kind = "optimizer"
@@ -81,11 +81,11 @@ class Optimizer(Component):
 
     def check(self) -> None:
         if self.weight_decay_schedule is not None and not self.weight_decay:
-            raise ValueError("weight_decay_schedule acts on nothing, as weight_decay is 0; give weight_decay > 0")
+            raise ValueError("weight_decay_schedule has no effect because weight_decay is 0; set weight_decay > 0")
 
     @property
     def slots(self) -> tuple[str, ...]:
-        """The names of the arrays that it keeps, each as large as the parameters and zero at first."""
+        """The names of the arrays that it keeps, each as large as the parameters and initially zero."""
         return ()
 
     def update(self, chunk: Chunk, step: Step) -> None:

@@ -1,4 +1,4 @@
-"""Schedules: the course of a number, such as the learning rate, during a training."""
+"""Schedules: how a number, such as the learning rate, changes during a run."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ class Progress:
     """Where a run stands, for a schedule.
 
     Attributes:
-        epoch: epochs since the start, with fraction: 2.5 in the middle of the third.
-        epochs: how many there are to be.
+        epoch: epochs since the start, as a fraction: 2.5 in the middle of the third.
+        epochs: the number of epochs of the whole run.
         history: name -> the values at the end of each epoch so far: "loss", "validation_loss", metrics.
-        greater_is_better: name -> whether a greater value is a better one, None where there is no such order; for every
-            figure that the run records.
-        memory: what a schedule has worked out from the history, by schedule, so that it need not go through all of it
-            at every step. The same dict for a whole run; it may be empty at any time, and nothing depends on it.
+        greater_is_better: name -> whether a greater value is better, None if there is no such order; for every figure
+            that the run records.
+        memory: a cache, schedule -> what it has computed from the history, so that it need not read all of it at every
+            step. The same dict for a whole run; it may be empty at any time, and results must not depend on it.
     """
 
     epoch: float
@@ -34,20 +34,17 @@ class Progress:
 
 
 class Schedule(Component):
-    """The course of the learning rate: a factor of the optimizer's own for every step. So too for weight decay."""
+    """A factor for every step, by which a number is multiplied: the learning rate, the weight decay, a layer's rate."""
 
     kind = "schedule"
 
     def check_figures(self, figures: Mapping[str, bool | None]) -> None:
-        """Raises ValueError where the schedule needs a figure that a run does not record. Called before the first step.
+        """Raises ValueError if the schedule needs a figure that the run does not record. Called before the first step.
 
         Args:
-            figures: name -> whether a greater value is a better one, None where there is no such order.
+            figures: name -> whether a greater value is better, None if there is no such order.
         """
 
     def factor(self, progress: Progress) -> float:
-        """What the learning rate, or whatever it is the course of, is multiplied by.
-
-        A pure function, so that a resumed run repeats it.
-        """
+        """The factor at a place in the run. A pure function of the progress, so that a resumed run repeats it."""
         raise NotImplementedError

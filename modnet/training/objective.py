@@ -383,6 +383,6 @@ def representable(
             first = np.argwhere(huge)[0]
             raise DataError(
                 f"target of {show(output)}: {target[tuple(first)]:g} in {row_name(row_of(rows, int(first[0])))} "
-                f'is beyond what {dtype} can hold ({most:.2g}); take smaller units, or dtype = "float64" in [network]'
+                f'is beyond what {dtype} can hold ({most:.2g}); rescale it, or set dtype = "float64" in [network]'
             )
     return target

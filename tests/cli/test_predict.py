@@ -144,5 +144,5 @@ def test_a_number_that_float32_cannot_hold_is_named_by_its_line(run, model):
     Path("new.csv").write_text("size,collar\n3.0,red\n1e39,blue\n")
     assert run("predict", model, "new.csv", status=2).stderr == (
         'error: new.csv: input "input", feature 0: found 1e+39 in row 2 (line 3), beyond what float32 can hold '
-        '(3.4e+38); take smaller units, or dtype = "float64" in [network]\n'
+        '(3.4e+38); rescale it, or set dtype = "float64" in [network]\n'
     )

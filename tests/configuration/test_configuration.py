@@ -89,7 +89,7 @@ def test_values_are_converted_to_what_the_field_asks_for():
     ("arguments", "options", "message"),
     [
         ((), {}, "Point needs x"),
-        ((1, 2, 3), {}, "Point takes 2 arguments at most, 3 were given"),
+        ((1, 2, 3), {}, "Point takes at most 2 arguments, 3 were given"),
         ((1,), {"x": 2}, "Point: x was given twice"),
         ((1,), {"z": 2}, 'Point has no field "z"'),
     ],
@@ -194,7 +194,7 @@ def test_a_field_needs_an_annotation():
         class Box(Configuration):
             size = field(default=3)
 
-    assert str(caught.value) == "Box.size has no annotation, which makes it a field: size: int = field(...)"
+    assert str(caught.value) == "Box.size is not a field without an annotation; write size: int = field(...)"
 
 
 def test_a_default_can_be_taken_back():
@@ -454,9 +454,9 @@ def test_samples(hint, sample):
 @pytest.mark.parametrize(
     ("hint", "message"),
     [
-        (Initializer, "no value can be made up for an initializer"),
-        (bytes, "no value can be made up for a bytes"),
-        (list[int], "no value can be made up for a list"),
+        (Initializer, "no example value is known for an initializer"),
+        (bytes, "no example value is known for a bytes"),
+        (list[int], "no example value is known for a list"),
     ],
 )
 def test_what_no_value_can_be_made_up_for(hint, message):
@@ -465,7 +465,7 @@ def test_what_no_value_can_be_made_up_for(hint, message):
 
 
 def test_bounds_that_no_number_meets_have_no_sample():
-    with pytest.raises(LookupError, match="no number was found that is > 4 and < 5"):
+    with pytest.raises(LookupError, match="found no number that is > 4 and < 5"):
         checker_of(int, Bounds(above=4, below=5)).sample()
 
 

@@ -146,7 +146,7 @@ def test_weight_decay_follows_its_schedule(schedule, rates):
 
 @pytest.mark.parametrize("make", [SGD, Adam], ids=lambda cls: cls.__name__)
 def test_a_schedule_of_no_decay_is_refused(make):
-    with pytest.raises(SpecError, match="weight_decay_schedule acts on nothing, as weight_decay is 0"):
+    with pytest.raises(SpecError, match="weight_decay_schedule has no effect because weight_decay is 0"):
         make(weight_decay_schedule=Linear())
 
 

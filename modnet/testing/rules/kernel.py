@@ -121,7 +121,8 @@ class Trial:
                 factor = trial.factor(asked)
                 inputs = [turned(_times(factor, x)) for x in trial.inputs(batch, dtype, sizes=sizes)]
                 found = _pass(trial, context, inputs, turned_gradient, saturated=factor > SATURATING)
-                yield f"{mode} with {batch} samples, inputs times {factor}", found
+                large = f", inputs times {factor}, random weights" if asked > 1 else ""
+                yield f"{mode} with {batch} samples{large}", found
         yield from self._further(subject, dtype, turned, turned_gradient)
 
     def _further(
