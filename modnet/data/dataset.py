@@ -84,11 +84,7 @@ class Dataset:
         if isinstance(x, Dataset):
             return x._for(network, outputs, {"y": y, "sample_weights": weights, "steps_per_epoch": steps})
         if y is None and (outputs or _is_stream(x)):
-            if not _is_stream(x):
-                raise DataError(f"expected x and y, or an iterable of batches (x, y); found {show(x)} without y")
-            if weights is not None:
-                raise DataError("sample weights of a stream come with its batches: (x, y, weights)")
-            return BatchStream(x, network, outputs, steps)
+            return _stream(network, x, weights, outputs, steps)
         if steps is not None:
             raise DataError("steps_per_epoch is for streams of batches; an epoch of arrays is all of their samples")
         with np.errstate(over="ignore"):  # what becomes infinite is refused as such
@@ -224,6 +220,14 @@ class DatasetBatches:
 
 def _is_stream(x: Any) -> bool:
     return isinstance(x, Iterable | Callable) and not isinstance(x, np.ndarray | str | Mapping)
+
+
+def _stream(network: Network, x: Any, weights: Any, outputs: Sequence[str], steps: int | None) -> BatchStream:
+    if not _is_stream(x):
+        raise DataError(f"expected x and y, or an iterable of batches (x, y); found {show(x)} without y")
+    if weights is not None:
+        raise DataError("sample weights of a stream come with its batches: (x, y, weights)")
+    return BatchStream(x, network, outputs, steps)
 
 
 def _fingerprint(array: Array, most_rows: int | None) -> str:
