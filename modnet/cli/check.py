@@ -54,24 +54,13 @@ def _check_training(job: Job) -> list[str]:
     if job.network.card.training is None:
         return ["there is no [training] table: only the network was checked"]
     objective = job.objective()
+    data = job.network.card.spec.data
     # Without a [data] table nobody knows whether there will be a validation.
-    job.check_figures(
-        objective, job.network.card.spec.data is None or job.network.card.spec.data.validation is not None
-    )
+    job.check_figures(objective, data is None or data.validation is not None)
     job.require_savable(objective)
-    notes = []
-    for head in objective.heads:
-        shape = job.network.outputs[head.name]
-        try:
-            head.loss.check_shapes(shape, head.loss.target_shapes(shape)[0])
-        except ShapeError as error:
-            raise job.problem(("training", "loss"), error.message, error.hint) from None
-        if head.loss.joint_with and not head.joint:
-            ends = job.network.graph.node(job.network.graph.outputs[head.name]).layer.type
-            usual = " or ".join(head.loss.joint_with)
-            notes.append(f"note: {head.loss.type} usually follows {usual}; output {head.name} ends with {ends}")
+    notes = list(_check_losses(job, objective))
     missing = [path for path in _data_files(job) if not path.exists()]
-    if job.network.card.spec.data is None or missing:
+    if data is None or missing:
         reason = f"{missing[0]} is not there" if missing else "there is no [data] table"
         return [*notes, f"{reason}: the data were not compared with the network"]
     try:
@@ -86,6 +75,20 @@ def _check_training(job: Job) -> list[str]:
     except TooLarge as error:
         notes.append(f"note: no batch was tried: {error}")
     return notes
+
+
+def _check_losses(job: Job, objective: Objective) -> Iterator[str]:
+    """Checks that each loss takes the output that it is for; gives notes on what is right but unusual."""
+    for head in objective.heads:
+        shape = job.network.outputs[head.name]
+        try:
+            head.loss.check_shapes(shape, head.loss.target_shapes(shape)[0])
+        except ShapeError as error:
+            raise job.problem(("training", "loss"), error.message, error.hint) from None
+        if head.loss.joint_with and not head.joint:
+            ends = job.network.graph.node(job.network.graph.outputs[head.name]).layer.type
+            usual = " or ".join(head.loss.joint_with)
+            yield f"note: {head.loss.type} usually follows {usual}; output {head.name} ends with {ends}"
 
 
 def _part_at_fault(job: Job, message: str) -> str:

@@ -11,7 +11,7 @@ from modnet.cli.output import echo, echo_json
 from modnet.cli.report import FAILED
 from modnet.plugins.registry import default_registry
 from modnet.testing.contract import Report, Row
-from modnet.testing.distribution import offered_by
+from modnet.testing.distribution import Offer, offered_by
 from modnet.words import counted, harmless
 
 COLUMNS = ("uses", "passed", "failed", "not applicable", "not examined")
@@ -19,38 +19,60 @@ COLUMNS = ("uses", "passed", "failed", "not applicable", "not examined")
 
 def run(distribution: str, by_rule: bool, as_json: bool) -> int:
     offers = offered_by(distribution, default_registry())
-    widths = [
-        max([4, *(len(text) for text in texts)]) for texts in zip(*((o.kind, o.name) for o in offers), strict=True)
-    ]
+    if not offers and not as_json:
+        echo(f"{distribution} offers no components, kernels or hooks: nothing to examine")
+        return 0
+    tell = _nothing if as_json else _rules if by_rule else _Table(offers)
     reports: list[Report] = []
     broken = 0
-    if offers and not as_json and not by_rule:
-        echo("  ".join([f"{'kind':<{widths[0]}}", f"{'type':<{widths[1]}}", *COLUMNS]))
     for offer in offers:
         found = offer.examine()
         reports += found
         faults = [(report, row) for report in found for row in report.failures]
         broken += bool(faults)
-        if as_json:
-            continue
-        if by_rule:
-            echo("\n\n".join(map(str, found)) + "\n")
-        else:
-            cells = [f"{offer.kind:<{widths[0]}}", f"{offer.name:<{widths[1]}}", *_counts(found)]
-            line = "  ".join(cells)
-            echo(click.style(harmless(line), fg="red") if faults else harmless(line), styled=True)
-        _show(faults)
+        tell(offer, found, faults)
     if as_json:
         echo_json([_plain(report) for report in reports])
-    elif not offers:
-        echo(f"{distribution} offers no components, kernels or hooks: nothing to examine")
     else:
-        for status in ("not applicable", "not examined"):
-            for reason, rules in _reasons(reports, status).items():
-                echo(f"{status}: {', '.join(rules)}: {reason}")
-        verdict = f"{broken} broken" if broken else "all keep their contract"
-        echo(f"{_numbers([offer.kind for offer in offers])} of {offers[0].distribution}: {verdict}")
+        _conclude(offers, reports, broken)
     return FAILED if broken else 0
+
+
+Faults = Sequence[tuple[Report, Row]]
+
+
+def _nothing(offer: Offer, reports: Sequence[Report], faults: Faults) -> None:
+    """All is told at the end."""
+
+
+def _rules(offer: Offer, reports: Sequence[Report], faults: Faults) -> None:
+    """Each rule, for each use."""
+    echo("\n\n".join(map(str, reports)) + "\n")
+    _show(faults)
+
+
+class _Table:
+    """One line for each thing on offer, below a heading, and what is broken in it."""
+
+    def __init__(self, offers: Sequence[Offer]) -> None:
+        self.widths = [max(4, *map(len, texts)) for texts in zip(*((o.kind, o.name) for o in offers), strict=True)]
+        echo("  ".join([*self._aligned("kind", "type"), *COLUMNS]))
+
+    def __call__(self, offer: Offer, reports: Sequence[Report], faults: Faults) -> None:
+        line = harmless("  ".join([*self._aligned(offer.kind, offer.name), *_counts(reports)]))
+        echo(click.style(line, fg="red") if faults else line, styled=True)
+        _show(faults)
+
+    def _aligned(self, *texts: str) -> list[str]:
+        return [text.ljust(width) for text, width in zip(texts, self.widths, strict=True)]
+
+
+def _conclude(offers: Sequence[Offer], reports: Sequence[Report], broken: int) -> None:
+    for status in ("not applicable", "not examined"):
+        for reason, rules in _reasons(reports, status).items():
+            echo(f"{status}: {', '.join(rules)}: {reason}")
+    verdict = f"{broken} broken" if broken else "all keep their contract"
+    echo(f"{_numbers([offer.kind for offer in offers])} of {offers[0].distribution}: {verdict}")
 
 
 def _counts(reports: Sequence[Report]) -> list[str]:
@@ -85,7 +107,7 @@ def _numbers(kinds: Sequence[str]) -> str:
     return ", ".join(counted(count, word) for count, word in parts if count)
 
 
-def _show(faults: Sequence[tuple[Report, Row]]) -> None:
+def _show(faults: Faults) -> None:
     """Each rule that broke: in which uses, what was found there, and how to mend it."""
     for rule in dict.fromkeys(row.rule for _, row in faults):
         echo(f"  {click.style(rule, bold=True)}:", styled=True)

@@ -12,7 +12,7 @@ from modnet.arrays import Array
 from modnet.cli.data import read_for
 from modnet.cli.output import echo, echo_json
 from modnet.cli.plugin_file import load_plugin_files
-from modnet.cli.train import hits_text
+from modnet.cli.training_texts import hits_text
 from modnet.engine.network import Network
 from modnet.model.load import load
 from modnet.training.progress import figure_text, figure_title

@@ -179,18 +179,23 @@ def contents_of(kinds: Sequence[str], names: Mapping[str, str]) -> dict[str, str
         entry = f'{{{{stem}}}}{part.name} = "{{{{package}}}}.{part.module}{part.value}"'
         groups.append(f'[project.entry-points."{group}"]\n{entry}')
         rows.append(f"| {kind} | `{{{{stem}}}}{part.name}` | {part.says} |")
-    offered = {kind: PARTS[kind].layer or PARTS[kind].training for kind in kinds if kind != "command"}
-    lines = WITHOUT | offered
-    in_training = ("loss", "optimizer", "metric", "callback")
-    layers = [lines[kind] for kind in ("layer", "activation") if lines[kind]]
+    layers, training = spec_lines(kinds)
     found = {
         "about": about[0].upper() + about[1:],
         "entry_points": "\n\n".join(groups),
         "rows": "\n".join(rows),
         "spec_layers": "\n".join(f"  {line}," for line in layers),
-        "spec_training": "\n".join(lines[kind] for kind in in_training if lines[kind]),
+        "spec_training": "\n".join(training),
     }
     return {key: filled(text, names) for key, text in found.items()}
+
+
+def spec_lines(kinds: Sequence[str]) -> tuple[list[str], list[str]]:
+    """The lines of the spec for what is offered, or in its place: of the list of layers, and of [training]."""
+    lines = WITHOUT | {kind: PARTS[kind].layer or PARTS[kind].training for kind in kinds if kind != "command"}
+    groups = (("layer", "activation"), ("loss", "optimizer", "metric", "callback"))
+    layers, training = ([lines[kind] for kind in group if lines[kind]] for group in groups)
+    return layers, training
 
 
 def installed_from() -> str:

@@ -21,23 +21,22 @@ def load_plugin_files(files: Sequence[str]) -> None:
     Raises:
         BrokenPlugin: a file is not there, fails, or defines no component; with the file's line.
     """
-    if not files:
-        return
     for file in files:
-        module = _run(Path(file))
-        defined = [
-            value
-            for value in vars(module).values()
-            if isinstance(value, type) and issubclass(value, Component) and value.__module__ == module.__name__
-        ]
-        components = [cls for cls in defined if cls.type and cls.kind in GROUPS]
-        if not components:
-            found = f"; {defined[0].__name__} has no type name" if defined else ""
-            raise BrokenPlugin(
-                f'{file}: it defines no component{found}; expected a class such as Mine(modnet.Layer, type="mine")'
-            )
-        for cls in components:
+        for cls in _components(file, _run(Path(file))):
             default_registry().register(cls)
+
+
+def _components(file: str, module: ModuleType) -> list[type[Component]]:
+    """The components that a file defines, and not those that it imports."""
+    classes = [value for value in vars(module).values() if isinstance(value, type) and issubclass(value, Component)]
+    defined = [cls for cls in classes if cls.__module__ == module.__name__]
+    components = [cls for cls in defined if cls.type and cls.kind in GROUPS]
+    if not components:
+        found = f"; {defined[0].__name__} has no type name" if defined else ""
+        raise BrokenPlugin(
+            f'{file}: it defines no component{found}; expected a class such as Mine(modnet.Layer, type="mine")'
+        )
+    return components
 
 
 def _run(path: Path) -> ModuleType:
@@ -58,9 +57,14 @@ def _run(path: Path) -> ModuleType:
         spec.loader.exec_module(module)
     except (Exception, SystemExit) as error:
         del sys.modules[name]
-        lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(path)]
-        line = error.lineno if isinstance(error, SyntaxError) and error.filename == str(path) else (lines or [0])[-1]
-        place = f"{path}:{line}" if line else str(path)
         reason = error.msg if isinstance(error, SyntaxError) else str(error)
-        raise BrokenPlugin(f"{place}: {type(error).__name__}: {reason}") from error
+        raise BrokenPlugin(f"{_place(path, error)}: {type(error).__name__}: {reason}") from error
     return module
+
+
+def _place(path: Path, error: BaseException) -> str:
+    """The line of the file in which an error arose, as FILE:LINE, or the file alone."""
+    if isinstance(error, SyntaxError) and error.filename == str(path):
+        return f"{path}:{error.lineno}" if error.lineno else str(path)
+    lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(path)]
+    return f"{path}:{lines[-1]}" if lines else str(path)

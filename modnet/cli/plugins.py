@@ -33,6 +33,10 @@ class Offered:
     error: BrokenPlugin | None = None
     seconds: float | None = None
 
+    @property
+    def is_builtin(self) -> bool:
+        return self.plugin.startswith(f"{CORE} ")
+
     def plain(self) -> dict[str, Any]:
         """What `--json` prints."""
         told = {"kind": self.kind, "type": self.type, "version": self.version, "plugin": self.plugin}
@@ -41,9 +45,7 @@ class Offered:
 
 def run(everything: bool, errors: bool, times: bool, as_json: bool) -> None:
     rows = list(_rows(default_registry()))
-    chosen = [row for row in rows if everything or not row.plugin.startswith(f"{CORE} ")]
-    if errors:
-        chosen = [row for row in chosen if row.error]
+    chosen = [row for row in rows if (everything or not row.is_builtin) and (row.error or not errors)]
     if times:
         chosen.sort(key=lambda row: -(row.seconds or 0.0))
     if as_json:

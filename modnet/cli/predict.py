@@ -7,7 +7,8 @@ import io
 import os
 import re
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -43,10 +44,7 @@ def run(model: str, data: str, output: str, plugins: tuple[str, ...]) -> None:
     if suffix not in (*DELIMITERS, ".npz"):
         raise click.UsageError(f"{output}: expected a name that ends in .csv, .tsv or .npz")
     if output != "-":
-        check_place(Path(output))
-        for given, what in ((model, "model"), (data, "data")):
-            if os.path.exists(given) and os.path.exists(output) and os.path.samefile(given, output):
-                raise click.UsageError(f"{output}: this is the {what}; name another file with -o")
+        _check_output(output, model=model, data=data)
     load_plugin_files(plugins)
     network = load(model)
     dataset = read_for(network, data, targets=False)
@@ -62,6 +60,14 @@ def run(model: str, data: str, output: str, plugins: tuple[str, ...]) -> None:
         _write(output, "".join(_lines(network, outputs, DELIMITERS[suffix])).encode())
 
 
+def _check_output(output: str, **inputs: str) -> None:
+    """Checks that the predictions can go there, and not over what they are made from."""
+    check_place(Path(output))
+    for what, given in inputs.items():
+        if os.path.exists(given) and os.path.exists(output) and os.path.samefile(given, output):
+            raise click.UsageError(f"{output}: this is the {what}; name another file with -o")
+
+
 def _predicted(network: Network, dataset: Dataset) -> Any:
     """The predictions; an error about a row calls it as the file does."""
     try:
@@ -75,37 +81,30 @@ def _predicted(network: Network, dataset: Dataset) -> Any:
 def schema_of(network: Network) -> DataSchema:
     """The names of what comes out: those of the training data, or numbers for them."""
     known: Mapping[str, Any] = {} if network.card.schema is None else network.card.schema.targets
-    labels = label_outputs(network)
-    targets = {}
-    for name, shape in network.outputs.items():
-        if name in known:
-            targets[name] = known[name]
-            continue
-        if len(shape) != 1 or shape[0] is None:
-            raise DataError(
-                f"output {name} has samples of shape {shape}, which are no row of a table; give -o FILE.npz"
-            )
-        width = shape[0]
-        if name in labels:
-            classes = tuple(map(str, range(max(width, 2))))
-            title = "class" if len(network.outputs) == 1 else f"{name}_class"
-            targets[name] = (ColumnSchema(title, "category", classes),)
-        else:
-            titles = [name] if width == 1 else [f"{name}_{index}" for index in range(width)]
-            targets[name] = tuple(ColumnSchema(title, "number") for title in titles)
-    return DataSchema({}, targets)
+    return DataSchema({}, {name: known.get(name) or _numbered(network, name) for name in network.outputs})
+
+
+def _numbered(network: Network, name: str) -> tuple[ColumnSchema, ...]:
+    """The columns of an output of which nothing is known but its shape and its loss."""
+    shape = network.outputs[name]
+    if len(shape) != 1 or shape[0] is None:
+        raise DataError(
+            f"output {name} has samples of shape {shape}, which do not fit into a row of a table; give -o FILE.npz"
+        )
+    width = shape[0]
+    if name in label_outputs(network):
+        classes = tuple(map(str, range(max(width, 2))))  # one number is the probability of class 1
+        title = "class" if len(network.outputs) == 1 else f"{name}_class"
+        return (ColumnSchema(title, "category", classes),)
+    titles = [name] if width == 1 else [f"{name}_{index}" for index in range(width)]
+    return tuple(ColumnSchema(title, "number") for title in titles)
 
 
 def _lines(network: Network, outputs: Mapping[str, Array], delimiter: str) -> Iterator[str]:
     schema = schema_of(network)
     columns = schema.decode(outputs)
     digits = 7 if network.dtype.itemsize == 4 else 16  # as many as the numbers have
-    # The names are the model's, which may be a stranger's.
-    names = {*columns, *(name for classes in schema.classes().values() for name in classes)}
-    cells = {name: _cell(name) for name in names}
-    quoted = sorted(name for name, cell in cells.items() if cell.startswith("'") and not name.startswith("'"))
-    if quoted:
-        warn(f"a spreadsheet would take these for formulas; an apostrophe is put before them: {shorten(quoted)}")
+    cells = _cells({*columns, *chain.from_iterable(schema.classes().values())})
     buffer = io.StringIO()
     writer = csv.writer(buffer, delimiter=delimiter, lineterminator="\n")
     writer.writerow([cells[name] for name in columns])
@@ -115,6 +114,15 @@ def _lines(network: Network, outputs: Mapping[str, Array], delimiter: str) -> It
         buffer.truncate()
         writer.writerow([f"{value:.{digits}g}" if isinstance(value, float) else cells[value] for value in row])
         yield buffer.getvalue()
+
+
+def _cells(names: Iterable[str]) -> dict[str, str]:
+    """The names, which are the model's and so perhaps a stranger's, as cells; a warning tells which are changed."""
+    cells = {name: _cell(name) for name in names}
+    quoted = sorted(name for name, cell in cells.items() if cell.startswith("'") and not name.startswith("'"))
+    if quoted:
+        warn(f"a spreadsheet would take these for formulas; an apostrophe is put before them: {shorten(quoted)}")
+    return cells
 
 
 def _cell(name: str) -> str:

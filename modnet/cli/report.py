@@ -26,28 +26,39 @@ def report(error: Exception) -> int:
     if isinstance(error, SpecError):
         echo(faults_text(error), err=True)
         return WRONG_INPUT
-    if not isinstance(error, ModnetError):
-        # Here, as it imports numpy: a command that goes well, such as --help, does without.
-        from modnet.plugins.faults import fault_of
-
-        error = fault_of(error)
-    status = FAILED
-    message = str(error)
-    if isinstance(error, ModnetError):
-        at_work = isinstance(error, BrokenPlugin) and error.at_work
-        status = FAILED if at_work or isinstance(error, TrainingError) else WRONG_INPUT
-    elif isinstance(error, MemoryError):
-        message = f"not enough memory{f': {message}' if message else ''}"
-    elif isinstance(error, OSError):
-        status = WRONG_INPUT if isinstance(error, WRONG_PLACE) else FAILED
-        reason = (error.strerror or str(error)).lower() + _advice(error)
-        message = f"{error.filename}: {reason}" if error.filename else reason
-    else:
-        message = (
-            f"{type(error).__name__}: {message}\nthis is an unexpected error; modnet --debug shows where it happened"
-        )
+    status, message = _told(_fault_of(error))
     echo(f"{click.style('error:', fg='red', bold=True)} {harmless(message)}", err=True, styled=True)
     return status
+
+
+def _told(error: Exception) -> tuple[int, str]:
+    """The exit status that an error gives, and how it is told."""
+    message = str(error)
+    if isinstance(error, ModnetError):
+        return FAILED if _is_of_the_work(error) else WRONG_INPUT, message
+    if isinstance(error, MemoryError):
+        return FAILED, f"not enough memory{f': {message}' if message else ''}"
+    if isinstance(error, OSError):
+        reason = (error.strerror or message).lower() + _advice(error)
+        wrong = isinstance(error, WRONG_PLACE)
+        return WRONG_INPUT if wrong else FAILED, f"{error.filename}: {reason}" if error.filename else reason
+    where = "this is an unexpected error; modnet --debug shows where it happened"
+    return FAILED, f"{type(error).__name__}: {message}\n{where}"
+
+
+def _fault_of(error: Exception) -> Exception:
+    """The error, or the plugin's fault that it is."""
+    if isinstance(error, ModnetError):
+        return error
+    # Imported here, as that imports numpy: a command that goes well, such as --help, does without.
+    from modnet.plugins.faults import fault_of
+
+    return fault_of(error)
+
+
+def _is_of_the_work(error: ModnetError) -> bool:
+    """Whether it is no fault of what was asked for: the training, or a plugin's own code, has failed."""
+    return isinstance(error, TrainingError) or (isinstance(error, BrokenPlugin) and error.at_work)
 
 
 def _advice(error: OSError) -> str:

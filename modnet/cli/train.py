@@ -2,29 +2,26 @@
 
 from __future__ import annotations
 
-import os
 import shlex
 import signal
-import sys
-import tempfile
-import textwrap
-import warnings
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from modnet.cli.job import Job
-from modnet.cli.output import discard, echo, echo_json
+from modnet.cli.output import echo
 from modnet.cli.places import check_output
 from modnet.cli.report import FAILED, HUNG_UP, INTERRUPTED, TERMINATED, warn
+from modnet.cli.rescue import Interrupts, save_somewhere, saving, untouched
+from modnet.cli.training_texts import Screen, conclusion, introduction
 from modnet.data.dataset import Dataset
 from modnet.data.load import LoadedData
 from modnet.engine.network import Network
 from modnet.errors import Diverged
-from modnet.model.save import save
 from modnet.training import run as endings
 from modnet.training.callbacks import JSONLog
 from modnet.training.checkpoint import newest_last
@@ -32,13 +29,32 @@ from modnet.training.checkpointing import Checkpoint
 from modnet.training.history import History
 from modnet.training.profiling import Profile
 from modnet.training.profiling import profile as timed
-from modnet.training.progress import ProgressDisplay, figure_text, figure_title
+from modnet.training.progress import ProgressDisplay
 from modnet.training.run import Run
 from modnet.training.train import evaluate, prepare
-from modnet.words import counted, readable_bytes
 
 STOPPED = (INTERRUPTED, TERMINATED, HUNG_UP)
 """The exit statuses of a run that was stopped and can go on."""
+
+
+@dataclass
+class _Outcome:
+    """What a run came to.
+
+    Attributes:
+        own_folder: that of its checkpoints, where the spec does not name one.
+        status: the exit status.
+        failure: what ended it after it had learnt something: a callback's or a metric's error.
+    """
+
+    run: Run
+    own_folder: Path | None
+    status: int
+    failure: Exception | None
+
+    @property
+    def history(self) -> History:
+        return self.run.history
 
 
 def run(
@@ -58,40 +74,49 @@ def run(
     network = job.network
     network.card = network.card.replace(schema=loaded.schema)
     job.require_savable(objective)
-    screen = _Screen(path)
+    screen = Screen(path)
     if not as_json:
-        screen.tell(_introduction(job, loaded))
+        screen.tell(introduction(job, loaded))
     job.check_figures(objective, validation=loaded.validation is not None)
     _check_logs(job, path)
-    run, history, own_folder, status, failure = _run(job, loaded, path, resume, quiet=as_json)
-    if status and not run.step:
-        echo(f"stopped before the first step; {_untouched(path)}", err=True)
-        return status
-    with _saving(status) as interrupts:
-        metrics, failure = _final_figures(network, loaded.validation, history, interrupts, failure)
-        network.card = network.card.replace(metrics=metrics)
-        written = _save(network, path, own_folder)
-        status = status or interrupts.status or (FAILED if written != path else 0)
-        if own_folder is not None and not status and failure is None:
-            # Not before the model is in its place: what the run has learnt is somewhere at any moment.
-            _remove(history.checkpoints, own_folder)
-    path = screen.path = written
-    profile = None
-    if profiled and failure is None:
-        try:
-            profile = timed(network, loaded.train)
-        except Exception as error:
-            failure = error
+    outcome = _train(job, loaded, path, resume, quiet=as_json)
+    if outcome.status and not outcome.run.step:
+        echo(f"stopped before the first step; {untouched(path)}", err=True)
+        return outcome.status
+    path = screen.path = _write(network, loaded.validation, path, outcome)
+    profile = _profile(network, loaded.train, outcome) if profiled else None
     if as_json:
-        screen.tell_json(_plain(network, path, history, profile))
+        screen.tell_json(_plain(network, path, outcome.history, profile))
     else:
-        again = shlex.join(_command(spec, output, plugins, settings)) if status in STOPPED else ""
-        screen.tell(_conclusion(job, loaded, path, plugins, again, whole=failure is None))
+        again = shlex.join(_command(spec, output, plugins, settings)) if outcome.status in STOPPED else ""
+        screen.tell(conclusion(job, loaded, path, plugins, again, whole=outcome.failure is None))
         if profile is not None:
             screen.tell(f"\n{profile}")
-    if failure is not None:
-        raise _with_line(failure, f"they are in {path}") if isinstance(failure, Diverged) else failure
-    return status
+    if outcome.failure is not None:
+        raise _telling(outcome.failure, f"they are in {path}")
+    return outcome.status
+
+
+def _write(network: Network, validation: Dataset | None, path: Path, outcome: _Outcome) -> Path:
+    """Measures the network and writes it; gives the file that it is in."""
+    with saving(outcome.status) as interrupts:
+        network.card = network.card.replace(metrics=_final_figures(network, validation, outcome, interrupts))
+        written = save_somewhere(network, path, outcome.own_folder)
+        outcome.status = outcome.status or interrupts.status or (FAILED if written != path else 0)
+        if outcome.own_folder is not None and not outcome.status and outcome.failure is None:
+            # Not before the model is in its place: what the run has learnt is somewhere at any moment.
+            _remove(outcome.history.checkpoints, outcome.own_folder)
+    return written
+
+
+def _profile(network: Network, train: Dataset, outcome: _Outcome) -> Profile | None:
+    """Where the time goes; an error is the outcome's, as the model is written by now."""
+    if outcome.failure is None:
+        try:
+            return timed(network, train)
+        except Exception as error:
+            outcome.failure = error
+    return None
 
 
 def _plain(network: Network, path: Path, history: History, profile: Profile | None) -> dict[str, Any]:
@@ -109,62 +134,7 @@ def _plain(network: Network, path: Path, history: History, profile: Profile | No
     }
 
 
-class _Screen:
-    """What the command tells on standard output, of whose errors nothing depends: the model is what was asked for.
-
-    The first error that is more than a reader who has left is reported on standard error; what follows goes nowhere.
-
-    Args:
-        path: where the model goes.
-    """
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-
-    def tell(self, text: str) -> None:
-        self._try(echo, text)
-
-    def tell_json(self, value: Any) -> None:
-        self._try(echo_json, value)
-
-    def _try(self, tell: Callable[[Any], None], what: Any) -> None:
-        try:
-            tell(what)
-        except OSError as error:
-            with suppress(OSError, ValueError):  # it has no descriptor
-                discard(sys.stdout)
-            reason = (error.strerror or str(error)).lower()
-            warn(f"standard output cannot be written to ({reason}); the model goes to {self.path} all the same")
-
-
-def _introduction(job: Job, loaded: LoadedData) -> str:
-    data = job.network.card.spec.data
-    assert data is not None
-    source = data.train
-    name = source if isinstance(source, str) else source.path or f"{source.x} and {source.y}"
-    indent = max(12, len(name)) + 2
-    lines = []
-    for note in loaded.notes:
-        # Where a line is too long it is broken between its two halves, rather than anywhere.
-        halves = [note] if indent + len(note) <= 80 else note.split("; ")
-        lines += [line for half in halves for line in textwrap.wrap(half, max(80 - indent, 40))]
-    network = job.network
-    nodes, parameters = len(network.graph.nodes), network.layout.parameter_count
-    size = f"{counted(nodes, 'node')}, {counted(parameters, 'parameter')}, {network.dtype}"
-    labelled = [name, *[""] * (len(lines) - 1), "network"]
-    return "\n".join(f"{label:<{indent}}{line}" for label, line in zip(labelled, [*lines, size], strict=True))
-
-
-def _run(
-    job: Job, loaded: LoadedData, path: Path, resume: bool, *, quiet: bool
-) -> tuple[Run, History, Path | None, int, Exception | None]:
-    """Trains.
-
-    Returns:
-        The run, its course, the folder of its checkpoints where the spec does not name one, the exit status if a signal
-        has stopped it, and what has ended it after it had learnt something: a callback's or a metric's error.
-    """
-
+def _train(job: Job, loaded: LoadedData, path: Path, resume: bool, *, quiet: bool) -> _Outcome:
     callbacks, folder, own_folder = _callbacks(job, path, quiet)
     _tell_of_checkpoints(folder, resume)
     runs: list[Run] = []
@@ -184,25 +154,24 @@ def _run(
             run.fit()
         except Exception as error:
             if isinstance(error, Diverged) and error.best_epoch is None:
-                raise _with_line(error, _untouched(path)) from error
+                raise _telling(error, untouched(path)) from error
             if not run.step or not np.isfinite(job.network.parameters.flat).all():
                 raise
             failure = error
-    return run, run.history, own_folder, _status(run.history, received), failure
+    return _Outcome(run, own_folder, _status(run.history, received), failure)
 
 
 def _callbacks(job: Job, path: Path, quiet: bool) -> tuple[list[Any], Path, Path | None]:
     """The callbacks of the run, the folder of its checkpoints, and the same again where the spec does not name one."""
     asked = job.training().callbacks
-    callbacks: list[Any] = [used for used in asked if not isinstance(used.callback, ProgressDisplay)]
-    folders = [Path(used.callback.directory).expanduser() for used in asked if isinstance(used.callback, Checkpoint)]
-    own_folder = None if folders else Path(f"{path.with_suffix('')}.checkpoints")
-    if own_folder is not None:
-        folders = [own_folder]
-        callbacks.append(Checkpoint(directory=str(own_folder), every_minutes=5.0))
-    if not quiet:
-        callbacks += [used for used in asked if isinstance(used.callback, ProgressDisplay)] or [ProgressDisplay()]
-    return callbacks, folders[0], own_folder
+    displays: list[Any] = [used for used in asked if isinstance(used.callback, ProgressDisplay)]
+    others: list[Any] = [used for used in asked if used not in displays]
+    shown = [] if quiet else displays or [ProgressDisplay()]
+    for used in asked:
+        if isinstance(used.callback, Checkpoint):
+            return [*others, *shown], Path(used.callback.directory).expanduser(), None
+    folder = Path(f"{path.with_suffix('')}.checkpoints")
+    return [*others, Checkpoint(directory=str(folder), every_minutes=5.0), *shown], folder, folder
 
 
 def _heed_termination(runs: Sequence[Run]) -> list[int]:
@@ -243,7 +212,10 @@ def _remove(checkpoints: Sequence[Path], folder: Path) -> None:
         folder.rmdir()
 
 
-def _with_line(error: Diverged, line: str) -> Diverged:
+def _telling(error: Exception, line: str) -> Exception:
+    """The error; where a run has diverged, with what became of its model."""
+    if not isinstance(error, Diverged):
+        return error
     return Diverged(f"{error}\n{line}", error.step, error.epoch, error.node, error.best_epoch)
 
 
@@ -255,123 +227,37 @@ def _check_logs(job: Job, path: Path) -> None:
             raise job.problem(where, f"{path} is where the model is written to", "give the log another file")
 
 
-def _untouched(path: Path) -> str:
-    return f"{path} is as it was" if path.exists() else f"{path} was not written"
-
-
 def _status(history: History, received: Sequence[int]) -> int:
     if history.stopped == endings.TERMINATED:
         return 128 + received[0] if received else TERMINATED
     return INTERRUPTED if history.stopped == endings.INTERRUPTED else 0
 
 
-class _Interrupts:
-    """Ctrl-C while what was learnt is being written: the first one waits, a further one ends the command.
-
-    Attributes:
-        status: the exit status that it asks for.
-        waits: whether the first one waits; else it ends what is being done, which is not needed for the model.
-    """
-
-    def __init__(self, status: int) -> None:
-        self.stopped = bool(status)
-        self.status = 0
-        self.waits = True
-
-    def __call__(self, *_: object) -> None:
-        again = self.stopped or bool(self.status)
-        self.status = INTERRUPTED
-        if again or not self.waits:
-            raise KeyboardInterrupt
-
-
-@contextmanager
-def _saving(status: int) -> Iterator[_Interrupts]:
-    interrupts = _Interrupts(status)
-    before = signal.getsignal(signal.SIGINT)
-    if before is not signal.default_int_handler:  # it is ignored, or the program's own
-        yield interrupts
-        return
-    signal.signal(signal.SIGINT, interrupts)
-    try:
-        yield interrupts
-    finally:
-        signal.signal(signal.SIGINT, before)
-
-
 def _final_figures(
-    network: Network, validation: Dataset | None, history: History, interrupts: _Interrupts, failure: Exception | None
-) -> tuple[dict[str, Any], Exception | None]:
+    network: Network, validation: Dataset | None, outcome: _Outcome, interrupts: Interrupts
+) -> dict[str, Any]:
     """The figures of the network as it is written: measured on the validation data where there are some.
 
-    Where they cannot be measured they are those of the history, and the error is given back with them.
+    Where they cannot be measured they are those of the history, and the error is the outcome's.
     """
+    history = outcome.history
     epoch = (history.best_epoch or history.epochs) - 1
     known = {name: values[epoch] for name, values in history.figures.items() if epoch >= 0}
-    if validation is None or (failure is not None and not isinstance(failure, Diverged)):
-        return known, failure
+    if validation is None or (outcome.failure is not None and not isinstance(outcome.failure, Diverged)):
+        return known
     interrupts.waits = False
     try:
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
             figures = evaluate(network, validation)
-        return {f"validation_{name}": np.asarray(value).tolist() for name, value in figures.items()}, failure
+        return {f"validation_{name}": np.asarray(value).tolist() for name, value in figures.items()}
     except KeyboardInterrupt:
         if interrupts.stopped or not interrupts.status:
             raise
-        return known, failure
     except Exception as error:
-        return known, failure or error
+        outcome.failure = outcome.failure or error
     finally:
         interrupts.waits = True
-
-
-def _save(network: Network, path: Path, checkpoints: Path | None) -> Path:
-    """Writes the model file; where that fails in the end, to another folder.
-
-    Args:
-        checkpoints: the run's own.
-
-    Raises:
-        Exception: what has kept it from being written, where no other folder would take it.
-    """
-    # What is not installed came by --plugin, of which the last line of the screen tells.
-    with warnings.catch_warnings(action="ignore", category=UserWarning):
-        try:
-            save(network, path)
-            return path
-        except Exception as error:  # of the system, of a plugin that writes another format, or of memory
-            reason = (error.strerror or str(error)).lower() if isinstance(error, OSError) else str(error)
-            reason = reason or type(error).__name__
-            for folder in dict.fromkeys(_refuges()):
-                refuge = None
-                try:
-                    refuge = Path(tempfile.mkdtemp(prefix="modnet-", dir=folder))
-                    file = refuge / f"{path.stem}.modnet"
-                    save(network, file)
-                except Exception:
-                    if refuge is not None:
-                        with suppress(OSError):
-                            refuge.rmdir()
-                    continue
-                warn(f"{path}: {reason}; {_untouched(path)}, and the model is in {file}")
-                return file
-            warn(f"the model could not be written anywhere{_left(checkpoints)}")
-            raise
-
-
-def _refuges() -> Iterator[str]:
-    """Folders that may take a model which its own folder does not."""
-    with suppress(OSError):  # none of the folders for temporary files takes one
-        yield tempfile.gettempdir()
-    yield "/var/tmp"
-    with suppress(OSError):  # the current folder is gone
-        yield os.getcwd()
-    yield os.path.expanduser("~")
-
-
-def _left(checkpoints: Path | None) -> str:
-    found = newest_last(checkpoints) if checkpoints is not None else []
-    return f"; the newest checkpoint is {found[-1]}" if found else ""
+    return known
 
 
 def _command(spec: str, output: str | None, plugins: tuple[str, ...], settings: tuple[str, ...]) -> list[str]:
@@ -379,31 +265,3 @@ def _command(spec: str, output: str | None, plugins: tuple[str, ...], settings: 
     options = [("-o", output)] if output else []
     options += [("--plugin", file) for file in plugins] + [("--set", setting) for setting in settings]
     return ["modnet", "train", spec, *(word for option in options for word in option), "--resume"]
-
-
-def _conclusion(job: Job, loaded: LoadedData, path: Path, plugins: tuple[str, ...], again: str, *, whole: bool) -> str:
-    network = job.network
-    figures = {name: value for name, value in network.card.metrics.items() if isinstance(value, int | float)}
-    chosen = [name for name in figures if name.startswith("validation_") or loaded.validation is None]
-    chosen = [name for name in chosen if not name.endswith("loss")] or chosen
-    texts = [f"{figure_title(name)} {figure_text(name, figures[name])}" for name in chosen]
-    for index, name in enumerate(chosen):
-        if name == "validation_accuracy" and loaded.validation is not None:
-            texts[index] += hits_text(figures[name], loaded.validation)
-    first = f"{path}  {readable_bytes(path.stat().st_size)}   {', '.join(texts)}".rstrip()
-    if again or not whole:
-        first = f"what was learnt so far is in {first}"
-    first = textwrap.fill(first, 80, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False)
-    options = [word for file in plugins for word in ("--plugin", file)]
-    kind = "csv" if network.card.schema is not None and network.card.schema.inputs else "npz"
-    if again:
-        return f"\n{first}\ngo on: {again}"
-    if not whole:
-        return f"\n{first}"
-    return f"\n{first}\nnext: {shlex.join(['modnet', 'predict', str(path), f'NEW.{kind}', *options])}"
-
-
-def hits_text(accuracy: float, dataset: Dataset) -> str:
-    """` (69 of 69)`, where every row has one label."""
-    target = next(iter(dataset.targets.values()))
-    return f" ({round(accuracy * len(dataset)):,} of {len(dataset):,})" if target.ndim == 1 else ""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from modnet.cli.output import echo, echo_json
@@ -17,41 +18,55 @@ from modnet.words import counted, listed, printable, readable_bytes
 MOST_NAMES = 8
 
 
+@dataclass(frozen=True)
+class _Verdict:
+    """What was found of one file.
+
+    Attributes:
+        whole: whether it is a model file with nothing amiss; None for what cannot be judged.
+        message: what is wrong, or "".
+        found: its parts, where they can be told.
+        status: the exit status.
+    """
+
+    model: str
+    whole: bool | None
+    message: str
+    found: Verification | None = None
+    status: int = 0
+
+
 def run(models: tuple[str, ...], as_json: bool) -> int:
-    status = 0
-    rows = []
+    verdicts = []
     for model in models:
-        found: Verification | None = None
-        whole: bool | None = None
-        message = ""
-        try:
-            found = verify(model)
-            whole, message = found.whole, found.fault
-        except OSError as error:
-            message = (error.strerror or str(error)).lower()
-            status = max(status, report(error))
-        except ModelFileError as error:
-            message = f"{error.where}: {error.what}" if error.where else error.what
-            if isinstance(error, NotAModelFile | NewerFormat):
-                status = max(status, report(error))
-            else:
-                whole = False
-        if whole is False:
-            status = max(status, FAILED)
-        if not as_json and whole is not None:
-            lines = _lines(model, found) if found is not None else [f"damaged: {message}", "none of it can be trusted"]
-            echo("\n".join(_indented(model, [*lines])))
-        rows.append(_row(model, whole, message, found))
+        verdict = _judge(model)
+        verdicts.append(verdict)
+        if not as_json and verdict.whole is not None:
+            echo("\n".join(_indented(model, list(_lines(verdict)))))
     if as_json:
-        echo_json(rows)
-    return status
+        echo_json(map(_plain, verdicts))
+    return max(verdict.status for verdict in verdicts)
 
 
-def _row(model: str, whole: bool | None, message: str, found: Verification | None) -> dict[str, Any]:
+def _judge(model: str) -> _Verdict:
+    try:
+        found = verify(model)
+    except OSError as error:
+        return _Verdict(model, None, (error.strerror or str(error)).lower(), status=report(error))
+    except ModelFileError as error:
+        message = f"{error.where}: {error.what}" if error.where else error.what
+        if isinstance(error, NotAModelFile | NewerFormat):
+            return _Verdict(model, None, message, status=report(error))
+        return _Verdict(model, False, message, status=FAILED)
+    return _Verdict(model, found.whole, found.fault, found, 0 if found.whole else FAILED)
+
+
+def _plain(verdict: _Verdict) -> dict[str, Any]:
+    found = verdict.found
     return {
-        "file": model,
-        "whole": whole,
-        "error": message or None,
+        "file": verdict.model,
+        "whole": verdict.whole,
+        "error": verdict.message or None,
         "bytes": found and found.size,
         "id": found and found.id.hex(),
         "segments": [
@@ -68,25 +83,35 @@ def _row(model: str, whole: bool | None, message: str, found: Verification | Non
     }
 
 
-def _lines(model: str, found: Verification) -> Iterator[str]:
-    if found.whole:
+def _lines(verdict: _Verdict) -> Iterator[str]:
+    found = verdict.found
+    if found is None:
+        yield f"damaged: {verdict.message}"
+        yield "none of it can be trusted"
+    elif found.whole:
         arrays = sum(len(state.segment.views) for state in found.segments)
         yield f"intact: {counted(arrays, 'array')}, {readable_bytes(found.size)}"
-        return
+    else:
+        yield from _damage(verdict.model, found)
+
+
+def _damage(model: str, found: Verification) -> Iterator[str]:
+    """What is damaged, what is not, and whether the network can be saved."""
     yield f"damaged: {found.fault}" if found.fault else "damaged"
-    for state in found.segments:
-        if not state.whole:
-            segment = state.segment
-            place = f"{segment.length:,} bytes from byte {segment.offset:,} on"
-            what = "are not all there, with" if state.missing else "do not match their checksum, in"
-            yield f"{segment.group}: {place} {what} {_names([state])}"
+    damaged = [state for state in found.segments if not state.whole]
+    for state in damaged:
+        place = f"{state.segment.length:,} bytes from byte {state.segment.offset:,} on"
+        what = "are not all there, with" if state.missing else "do not match their checksum, in"
+        yield f"{state.segment.group}: {place} {what} {_names([state])}"
     # A file that is too short or too long is refused by whatever reads models.
     intact = "".join(f"; {state.segment.group}: {_names([state])}" for state in found.segments if state.whole)
     yield f"{'intact' if found.fault else 'can still be read'}: the header{intact}"
-    resuming = [state for state in found.segments if is_for_resuming(state.segment.group)]
-    if resuming and all(state.whole for state in found.segments if state not in resuming):
-        yield f"the network itself is intact: modnet edit {model} -o OUT --drop-resume-state saves it"
-    elif all(state.whole for state in found.segments if state.segment.group in NETWORK_GROUPS):
+    groups = {state.segment.group for state in damaged}
+    if all(map(is_for_resuming, groups)):
+        resuming = any(is_for_resuming(state.segment.group) for state in found.segments)
+        advice = f": modnet edit {model} -o OUT --drop-resume-state saves it" if resuming else ""
+        yield f"the network itself is intact{advice}"
+    elif not groups & set(NETWORK_GROUPS):
         yield "the network itself is intact"
 
 

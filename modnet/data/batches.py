@@ -59,13 +59,19 @@ class Batch:
         if len(inputs) != len(self.inputs) or targets.keys() != self.targets.keys():
             given = ", ".join(map(str, targets)) or "no output"
             raise BrokenPlugin(f"{who} gave {len(inputs)} inputs and targets for {given}; {expected}")
-        lengths = {len(array) for array in (*inputs, *targets.values())}
+        made = Batch(inputs, targets, self.weights, self.rows)
+        made._check_lengths(who)
+        if len(made) != len(self):
+            made.rows = None  # these are no longer samples of the data
+        return made
+
+    def _check_lengths(self, who: str) -> None:
+        lengths = {len(array) for array in (*self.inputs, *self.targets.values())}
         if self.weights is not None:
             lengths.add(len(self.weights))
         if len(lengths) > 1:
             counts = " and ".join(map(str, sorted(lengths)))
             raise BrokenPlugin(f"{who} gave arrays of {counts} samples; expected one number of them, also of weights")
-        return Batch(inputs, targets, self.weights, self.rows if len(self) in lengths else None)
 
     def counted(self) -> tuple[list[Array], dict[str, Array], Array | None]:
         """Inputs and targets of the samples that have a weight; which of their steps have one, None for all."""

@@ -85,7 +85,7 @@ class Dataset:
             return x._for(network, outputs, {"y": y, "sample_weights": weights, "steps_per_epoch": steps})
         if y is None and (outputs or _is_stream(x)):
             if not _is_stream(x):
-                raise DataError(f"expected x and y, or an iterable of batches (x, y); found {show(x)} alone")
+                raise DataError(f"expected x and y, or an iterable of batches (x, y); found {show(x)} without y")
             if weights is not None:
                 raise DataError("sample weights of a stream come with its batches: (x, y, weights)")
             return BatchStream(x, network, outputs, steps)

@@ -67,7 +67,7 @@ def read(path: str | PathLike[str], readers: Iterable[Reader] = ()) -> Read:
     except OSError as error:
         raise DataError(f"{path}: cannot be read: {error.strerror or error}") from error
     except MemoryError as error:
-        raise DataError(f"{path}: its {path.stat().st_size:,} bytes take more memory than there is") from error
+        raise DataError(f"{path}: its {path.stat().st_size:,} bytes need more memory than there is") from error
     if known is not None:
         return known
     for reader in readers:
@@ -192,7 +192,7 @@ def _read_npz(path: Path) -> dict[str, Array]:
             for info in archive.infolist():
                 name = legible(info.filename.removesuffix(".npy"))
                 if not info.filename.endswith(".npy"):
-                    raise DataError(f"{path}: {name} is no array")
+                    raise DataError(f"{path}: {name} is not an array")
                 with archive.open(info) as member:
                     arrays[info.filename.removesuffix(".npy")] = _read_array(member, info.file_size)
     except DataError:
@@ -256,7 +256,7 @@ def _read_header(file: IO[bytes], size: int) -> tuple[tuple[int, ...], bool, np.
         raise ValueError(FOREIGN)
     sound = isinstance(shape, tuple) and len(shape) <= MOST_AXES and all(type(n) is int and n >= 0 for n in shape)
     if not sound or type(fortran) is not bool:
-        raise ValueError("a header without a shape that could be")
+        raise ValueError("a header with an impossible shape")
     expected = 8 + width + length + math.prod(shape) * dtype.itemsize
     if expected > size:
         raise ValueError(f"truncated: found {size:,} bytes; its header declares more")

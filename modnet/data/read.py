@@ -87,11 +87,7 @@ def foreign_reader(registry: Registry | None = None) -> Reader:
 def output_losses(network: Network) -> dict[str, Loss]:
     """The outputs that have a loss, with it; none for a network that does not know how it was trained."""
     training = network.card.training
-    if training is None:
-        return {}
-    if isinstance(training.loss, Mapping):
-        return {name: used.loss for name, used in training.loss.items()}
-    return dict.fromkeys(network.outputs, training.loss)
+    return {} if training is None else {name: used.loss for name, used in training.losses(network.outputs).items()}
 
 
 def label_outputs(network: Network) -> list[str]:

@@ -219,7 +219,7 @@ class DataSchema(Configuration):
             report: takes note of what was done about missing values.
 
         Raises:
-            DataError: for missing columns, categories that the model has not learnt, values that are no numbers, and
+            DataError: for missing columns, categories that the model has not learnt, values that are not numbers, and
                 missing values that are neither filled nor dropped; with row and column.
         """
         # With all that makes batches it takes long to import, and a prediction never needs it.
@@ -601,8 +601,8 @@ class _Learner:
             other = alike.setdefault(" ".join(category.split()).casefold(), category)
             if other != category:
                 warnings.warn(
-                    f"{self.table.name}: column {legible(name)}: {show(other)} and {show(category)} differ in blanks "
-                    "or capitals alone, and are taken for two categories",
+                    f"{self.table.name}: column {legible(name)}: {show(other)} and {show(category)} differ only "
+                    "in blanks or capitals; they count as two categories",
                     stacklevel=2,
                 )
                 break

@@ -38,7 +38,7 @@ def suggest_spec(table: Table, targets: Sequence[str], path: str) -> str:
         DataError: there is no such column, or several targets are not all numbers.
     """
     if not path.isascii() and re.search("[\ud800-\udfff]", path):
-        raise DataError(f"{path}: this name is not UTF-8 and can stand in no spec; rename the file")
+        raise DataError(f"{path}: this name is not UTF-8, so no spec can hold it; rename the file")
     table.require(targets)
     table.require_rows()
     profiles = profile(table)

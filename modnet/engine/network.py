@@ -21,6 +21,7 @@ from modnet.errors import DataError, SampleError, ShapeError
 from modnet.kinds.context import Context
 from modnet.kinds.layer import Layer
 from modnet.memory import SMALL, require
+from modnet.specs.model import Spec
 
 
 class Network(BuiltGraph):
@@ -44,6 +45,16 @@ class Network(BuiltGraph):
         # The shape of a sample where there is one input with no variable axis: most arrays need no other check.
         self._lone_input = next(iter(graph.inputs.values())) if len(graph.inputs) == 1 else None
         self._widest = max(math.prod(axis or 1 for axis in shape) for node in graph.nodes for shape in node.shapes)
+
+    @property
+    def spec(self) -> Spec:
+        """What it was built from: `card.spec`."""
+        return self.card.spec
+
+    @property
+    def schema(self) -> Any:
+        """What `predict` knows of the columns of a table, or None: `card.schema`."""
+        return self.card.schema
 
     def forward(self, x: Any, *, batch_size: int | None = None, out: Array | None = None) -> Any:
         """The outputs of the bare network for a batch of samples: arrays in, arrays out.

@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
 from modnet.arrays import Array
 from modnet.kinds.component import Component
-
-if TYPE_CHECKING:
-    pass
 
 
 class Initializer(Component):

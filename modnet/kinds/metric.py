@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 from modnet.arrays import Array
 from modnet.kinds.component import Component
-
-if TYPE_CHECKING:
-    pass
 
 
 class Metric(Component):

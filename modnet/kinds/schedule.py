@@ -1,4 +1,4 @@
-"""Schedules: how the learning rate changes during a run."""
+"""Schedules: how a number, such as the learning rate, changes during a training."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Progress:
 
 
 class Schedule(Component):
-    """A factor for every step, by which the optimizer's learning rate is multiplied."""
+    """A factor for every step, by which a number is multiplied: the optimizer's learning rate, its weight decay."""
 
     kind = "schedule"
 
@@ -46,5 +46,8 @@ class Schedule(Component):
         """
 
     def factor(self, progress: Progress) -> float:
-        """The factor of the learning rate. A pure function of the progress, so that a resumed run repeats it."""
+        """The factor of the number that is scheduled.
+
+        A pure function of the progress, so that a resumed run repeats it.
+        """
         raise NotImplementedError

@@ -9,7 +9,8 @@ which of them ran. A plugin names it by an entry point of the group `modnet.kern
 The value is a function (component, dtype) -> callable or None: the callable takes what the method takes, without self,
 and None says that there is nothing better for that configuration. A layer's `forward` and `backward` may be offered
 separately only if they save and read what the component's own do. An optimizer's `update` that has the attribute
-`whole = True` is given all elements that have one weight decay at once, and no scratch, in place of chunks.
+`whole = True` is given all elements that have one weight decay and one learning rate as a single chunk, without
+scratch.
 
 A kernel is for exactly the class that the registry gives for its kind and type name: a program's own class of the same
 name keeps its own methods. Kernels serve training, where the time to find and load them does not matter; a process that

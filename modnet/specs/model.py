@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from typing import Any, ClassVar, Literal
 
 from modnet.arrays import Shape
@@ -93,6 +94,12 @@ class TrainingSpec(Configuration):
     gradient_clipping: float | None = field(default=None, above=0.0)
     gradient_value_clipping: float | None = field(default=None, above=0.0)
     callbacks: tuple[NamedCallback, ...] = ()
+
+    def losses(self, outputs: Iterable[str]) -> dict[str, WeightedLoss]:
+        """Output name -> its loss; a loss that stands by itself is that of all outputs of the network."""
+        if isinstance(self.loss, Loss):
+            return {name: WeightedLoss(self.loss) for name in outputs}
+        return dict(self.loss)
 
 
 class Spec(Configuration):

@@ -30,10 +30,11 @@ class Given:
         self._make: Callable[[np.random.Generator], Any] | None = data if callable(data) else None
         self._fixed = None if callable(data) else _pair(data)
         self.shapes = tuple(x.shape[1:] for x in self.arrays(0)[0])
-        # For a loss or metric the second shape is that of the target.
-        wanted = example.input_shapes[: len(self.shapes)] if example.component.kind in ("loss", "metric") else None
-        for found, shape in zip(self.shapes, wanted or example.input_shapes or self.shapes, strict=True):
-            if len(found) != len(shape) or any(e not in (None, f) for e, f in zip(shape, found, strict=True)):
+        wanted = example.input_shapes or self.shapes
+        if example.component.kind in ("loss", "metric"):
+            wanted = wanted[:1]  # the second is that of the target
+        for found, shape in zip(self.shapes, wanted, strict=True):
+            if not _fits(found, shape):
                 raise DataError(f"the data of an example have samples of shape {found}; its input_shapes say {shape}")
 
     def arrays(self, seed: int) -> tuple[list[Array], Array | None]:
@@ -62,19 +63,29 @@ class Given:
 
 
 def _pair(data: Any) -> tuple[list[Array], Array | None]:
-    if not isinstance(data, tuple | list) or len(data) != 2:
+    if not isinstance(data, tuple) or len(data) != 2:
         raise DataError(
             f"data of an example: expected (x, y), or a function of an rng that gives them; found {show(data)}"
         )
     x, y = data
-    parts = x.values() if isinstance(x, Mapping) else x if isinstance(x, tuple | list) else (x,)
-    inputs = [np.asarray(part) for part in parts]
+    inputs = [np.asarray(part) for part in _parts(x)]
     target = None if y is None else np.asarray(y)
-    arrays = [*inputs, *([] if target is None else [target])]
-    if not inputs or any(array.ndim == 0 or not len(array) or len(array) != len(inputs[0]) for array in arrays):
-        shapes = ", ".join(str(array.shape) for array in arrays)
-        raise DataError(f"data of an example: expected arrays with equally many rows, at least 1; found {shapes}")
+    shapes = [np.shape(array) for array in (*inputs, inputs[0] if target is None else target)]
+    rows = {shape[:1] for shape in shapes}
+    if len(rows) != 1 or rows & {(), (0,)}:
+        found = ", ".join(map(str, dict.fromkeys(shapes)))
+        raise DataError(f"data of an example: expected arrays with equally many rows, at least 1; found {found}")
     return inputs, target
+
+
+def _parts(x: Any) -> Sequence[Any]:
+    if isinstance(x, Mapping):
+        return list(x.values())
+    return x if isinstance(x, tuple | list) else (x,)
+
+
+def _fits(found: tuple[int, ...], shape: Shape) -> bool:
+    return len(found) == len(shape) and all(e in (None, f) for e, f in zip(shape, found, strict=True))
 
 
 def _cut(array: Array, size: Shape) -> Array:

@@ -134,10 +134,8 @@ def of_whole_numbers(case: Case, batch: int) -> Iterator[tuple[Array, Array, str
     Float targets are left in peace where an array of whole numbers would mean something else: labels.
     """
     prediction, target = case.data(batch)
-    if case.form.own and target.dtype.kind == "f":
-        return
     if target.dtype.kind == "f":
-        if case.form.classes or (target.ndim == 1 or target.ndim < prediction.ndim):
+        if case.form.own or case.form.classes or (target.ndim == 1 or target.ndim < prediction.ndim):
             return
         if case.form.name == "numbers":
             target = np.abs(np.round(50 * target)).astype(np.float64)

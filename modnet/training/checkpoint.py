@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import re
 import warnings
-from collections.abc import Container, Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping, Sequence
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -72,7 +72,8 @@ def write(run: Run, path: str | PathLike[str]) -> None:
         "state": _packed(state, "training", arrays),
     }
     slots = [Group(f"optimizer.{name}", slot.flat, slot.layout) for name, slot in run.optimization.slots.items()]
-    run.network.card = run.network.card.replace(history=run.history.figures)
+    card = run.network.card
+    run.network.card = card.replace(history=run.history.figures, results={**card.results, **run.results})
     store(run.network, path, run.registry, training, [*slots, *_groups(arrays)], _further(run))
 
 
@@ -249,6 +250,7 @@ def _take_over(run: Run, header: Header, groups: Mapping[str, ReadGroup]) -> Non
     )
     run.optimization.steps = _integer(state["optimizer_steps"])
     run.stopped = _text(training["stopped"])
+    run.results = dict(header.results)
     for name, member in run.joined.items():
         if name in state["callbacks"] and callable(restore := getattr(member, "restore", None)):
             restore(dict(state["callbacks"][name]))
@@ -329,25 +331,31 @@ def _check_same(run: Run, path: Path, header: Header, size: int) -> None:
     before = reader.configuration(TrainingSpec, training["spec"], "training")
     changes = [
         *_changes("network", network.plain(), run.network.card.spec.network.plain()),
-        *(
-            line
-            for key, line in _keyed_changes("training", before.plain(), _training(run).plain())
-            if key not in CHANGEABLE
-        ),
+        *_training_changes(before, _training(run)),
         *(f"data: {name} is another" for name in _other_data(training.get("data"), run.data)),
     ]
     versions = list(_other_versions(header.made_by, reader.needs, origins_of(ours, run.registry)))
+    _tell(path, changes, versions)
+
+
+def _training_changes(before: TrainingSpec, now: TrainingSpec) -> Iterator[str]:
+    for key, line in _keyed_changes("training", before.plain(), now.plain()):
+        if key not in CHANGEABLE:
+            yield line
+
+
+def _tell(path: Path, changes: Sequence[str], versions: Sequence[str]) -> None:
+    """Raises TrainingError with what has changed; where only versions have, it warns."""
+    lines = "\n".join(f"  {line}" for line in [*changes, *versions])
     if changes:
-        lines = "\n".join(f"  {line}" for line in [*changes, *versions])
         raise TrainingError(
             f"{path} is a checkpoint of another run:\n{lines}\n"
             "  change that back to go on, or train without resuming to begin anew"
         )
     if versions:
-        lines = "\n".join(f"  {line}" for line in versions)
         warnings.warn(
             f"{path} was written with other versions; the run goes on, but may not end with the same bytes:\n{lines}",
-            stacklevel=2,
+            stacklevel=3,
         )
 
 

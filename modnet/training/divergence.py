@@ -7,7 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from modnet.arrays import Array
 from modnet.data.batches import Batch
+from modnet.engine.graph import GraphNode
 from modnet.engine.network import Network
 from modnet.engine.passes import Pass
 from modnet.errors import Diverged
@@ -69,23 +71,31 @@ class Divergence:
     def _first_not_finite(self, pass_: Pass, batch: Batch) -> tuple[str, str]:
         """What is the first to hold numbers that are not finite, in words, and its node if it is one."""
         for name, array in zip(self.network.inputs, batch.inputs, strict=True):
-            if array.dtype.kind == "f" and not np.isfinite(array).all():
+            if _not_finite(array):
                 return f"input {show(name)} of this batch holds values that are not finite", ""
         for name, target in batch.targets.items():
-            if target.dtype.kind == "f" and not np.isfinite(target).all():
+            if _not_finite(target):
                 return f"the target of {show(name)} in this batch, like an input, holds values that are not finite", ""
-        values = pass_.values()
         reached = max((float(np.abs(array).max()) for array in batch.inputs if array.size), default=0.0)
+        values = pass_.values()
         for node in self.network.graph.nodes:
             if node.name not in values:
                 continue
             with np.errstate(all="ignore"):
                 peak = float(np.abs(values[node.name]).max())
             if not math.isfinite(peak):
-                arrays = self.network.arrays_of(self.network.parameters, node, node.parameters)
-                broken = [name for name, array in arrays.items() if not np.isfinite(array).all()]
-                if broken:
-                    return f"first not finite: {node.name}.{broken[0]}, since the step before", node.name
-                return f"first not finite: output of {node.name}; its input reached {reached:.2g}", node.name
+                return self._in_node(node, reached), node.name
             reached = peak
         return f"all outputs of the nodes are finite and reach {reached:.2g}; the loss of them is not", ""
+
+    def _in_node(self, node: GraphNode, reached: float) -> str:
+        """What is wrong with a node whose output is not finite, although its input is."""
+        arrays = self.network.arrays_of(self.network.parameters, node, node.parameters)
+        broken = [name for name, array in arrays.items() if not np.isfinite(array).all()]
+        if broken:
+            return f"first not finite: {node.name}.{broken[0]}, since the step before"
+        return f"first not finite: output of {node.name}; its input reached {reached:.2g}"
+
+
+def _not_finite(array: Array) -> bool:
+    return array.dtype.kind == "f" and not bool(np.isfinite(array).all())

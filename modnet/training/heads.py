@@ -106,19 +106,17 @@ def _check_use(network: Network, training: TrainingSpec, output: str, loss: Loss
         refuse(f"metrics.{output}" if isinstance(training.metrics, Mapping) else "metrics", what, "leave them out")
 
 
-def losses_by_output(network: Network, training: TrainingSpec) -> Mapping[str, WeightedLoss]:
+def losses_by_output(network: Network, training: TrainingSpec) -> dict[str, WeightedLoss]:
     """Output name -> its loss.
 
     Raises:
         SpecError: there is one loss, and there are several outputs.
     """
-    if isinstance(training.loss, Mapping):
-        return training.loss
-    if len(network.outputs) > 1:
+    if not isinstance(training.loss, Mapping) and len(network.outputs) > 1:
         names = ", ".join(network.outputs)
         hint = f"give each a loss: loss = {{ {next(iter(network.outputs))} = ... }}"
         refuse("loss", f"the network has several outputs ({names})", hint)
-    return {next(iter(network.outputs)): WeightedLoss(training.loss)}
+    return training.losses(network.outputs)
 
 
 def _metrics_by_output(network: Network, training: TrainingSpec) -> Mapping[str, Sequence[Metric]]:

@@ -281,9 +281,9 @@ class Objective:
             tolerance = COUPLING * float(np.abs(alone).max())
             if math.isfinite(tolerance) and not np.allclose(losses[part], alone, rtol=COUPLING, atol=tolerance):
                 raise DataError(
-                    f"{head.loss.type} gives a sample another value where other samples are in the batch, "
-                    "and weights would be wrong for it; train without sample weights and class weights (a loss that "
-                    "couples samples says couples = True, and is given the weights)"
+                    f"{head.loss.type} gives a sample a different value in another batch, so weights would be wrong; "
+                    "train without sample weights and class weights (a loss that couples samples says couples = True, "
+                    "and is given the weights)"
                 )
 
     def _target(self, head: Head, context: Context, value: Array, batch: Batch) -> Any:

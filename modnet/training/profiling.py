@@ -132,60 +132,72 @@ def profile(
         repeats: steps that are timed, after two that are not.
         registry: whose kernels run, and where the optimizer is looked up if the spec names none.
     """
-    registry = registry or default_registry()
-    training = network.card.training
-    twin = Network(network.card, network.graph)
-    np.copyto(twin.parameters.flat, network.parameters.flat)
-    np.copyto(twin.state.flat, network.state.flat)
-    objective = None if training is None else Objective(twin, training, registry.kernels)
-    with_targets = y is not None or (isinstance(x, Dataset) and bool(x.targets))
-    if objective is not None and objective.target_outputs and not with_targets:
-        objective = None
-    batches = _batches(twin, objective, training, x, y, batch_size)
+    steps = _Steps(network, registry or default_registry(), _has_targets(x, y))
+    batches = _batches(steps.network, steps.objective, steps.training, x, y, batch_size)
+    return steps.profile(batches, repeats + 2)
 
-    clock = _Clock()
-    gradients = twin.parameters.like()
-    rng = np.random.default_rng(0)
-    wanted = objective.wanted if objective else list(twin.graph.outputs.values())
-    run = Pass(twin, wanted, training=True, gradients=gradients, rng=rng, kernels=registry.kernels)
-    run.instrument(clock.timed)
-    optimizer = (training.optimizer if training else None) or registry.find(Optimizer, "adam")()
-    reached = objective.reached if objective else None
-    optimization = Optimization(twin, optimizer, gradients, registry.kernels, reached)
-    penalty = Penalty(twin, gradients, reached)
 
-    def change() -> None:
-        penalty.add()
-        if training:
-            optimization.clip(training.gradient_clipping, training.gradient_value_clipping)
-        optimization.step(0.0)
+def _has_targets(x: Any, y: Any) -> bool:
+    return y is not None or (isinstance(x, Dataset) and bool(x.targets))
 
-    gather, update = clock.timed("batch", next), clock.timed("optimizer", change)
-    measure = clock.timed("loss", objective.measure) if objective else None
-    order: Iterator[Batch] = iter(())
-    for _ in range(repeats + 2):
-        try:
-            batch = gather(order)
-        except StopIteration:  # an epoch has ended; the first batch of the next one brings its order with it
-            order = batches.epoch(rng)
-            batch = gather(order)
-        values = run.forward(batch.inputs)
-        if objective is not None and measure is not None:
-            _, slopes = measure(values, batch, Tally(objective.heads), run.wanted_masks())
-        else:
-            slopes = [np.ones_like(value) for value in values]
-        run.backward(slopes)
-        update()
 
-    rows = [NodeTimes("(batch)", "", clock.median("batch"), 0.0, sum(array.nbytes for array in batch.inputs))]
-    rows += _node_rows(run, batch, clock)
-    if objective is not None:
-        types = ", ".join(dict.fromkeys(head.loss.type for head in objective.heads))
-        held = sum(head.learning.nbytes for head in objective.heads)
-        rows.append(NodeTimes("(loss)", types, clock.median("loss"), 0.0, held))
-    held = gradients.flat.nbytes * (1 + len(optimization.slots))
-    rows.append(NodeTimes("(optimizer)", optimizer.type, 0.0, clock.median("optimizer"), held))
-    return Profile(tuple(rows), len(batch), _peak(twin.dtype))
+class _Steps:
+    """Steps of training, on a copy of a network, whose parts are timed."""
+
+    def __init__(self, network: Network, registry: Registry, with_targets: bool) -> None:
+        self.training = training = network.card.training
+        self.network = twin = Network(network.card, network.graph)
+        np.copyto(twin.parameters.flat, network.parameters.flat)
+        np.copyto(twin.state.flat, network.state.flat)
+        self.objective = None if training is None else Objective(twin, training, registry.kernels)
+        if self.objective is not None and self.objective.target_outputs and not with_targets:
+            self.objective = None
+        objective, self.clock, self.noise = self.objective, _Clock(), np.random.default_rng(0)
+        gradients = twin.parameters.like()
+        wanted = objective.wanted if objective else list(twin.graph.outputs.values())
+        self.pass_ = Pass(twin, wanted, training=True, gradients=gradients, rng=self.noise, kernels=registry.kernels)
+        self.pass_.instrument(self.clock.timed)
+        optimizer = (training.optimizer if training else None) or registry.find(Optimizer, "adam")()
+        reached = objective.reached if objective else None
+        self.optimization = Optimization(twin, optimizer, gradients, registry.kernels, reached)
+        self.penalty = Penalty(twin, gradients, reached)
+
+    def profile(self, batches: DatasetBatches, count: int) -> Profile:
+        """What so many steps took."""
+        gather, update = self.clock.timed("batch", next), self.clock.timed("optimizer", self._change)
+        slopes = self.clock.timed("loss", self._slopes)
+        order: Iterator[Batch] = iter(())
+        for _ in range(count):
+            try:
+                batch = gather(order)
+            except StopIteration:  # an epoch has ended; the first batch of the next one brings its order with it
+                order = batches.epoch(self.noise)
+                batch = gather(order)
+            self.pass_.backward(slopes(self.pass_.forward(batch.inputs), batch))
+            update()
+        return Profile(tuple(self._rows(batch)), len(batch), _peak(self.network.dtype))
+
+    def _slopes(self, values: list[Array], batch: Batch) -> list[Array]:
+        if self.objective is None:
+            return [np.ones_like(value) for value in values]
+        return self.objective.measure(values, batch, Tally(self.objective.heads), self.pass_.wanted_masks())[1]
+
+    def _change(self) -> None:
+        self.penalty.add()
+        if self.training:
+            self.optimization.clip(self.training.gradient_clipping, self.training.gradient_value_clipping)
+        self.optimization.step(0.0)
+
+    def _rows(self, batch: Batch) -> Iterator[NodeTimes]:
+        clock, objective = self.clock, self.objective
+        yield NodeTimes("(batch)", "", clock.median("batch"), 0.0, sum(array.nbytes for array in batch.inputs))
+        yield from _node_rows(self.pass_, batch, clock)
+        if objective is not None:
+            types = ", ".join(dict.fromkeys(head.loss.type for head in objective.heads))
+            held = sum(head.learning.nbytes for head in objective.heads)
+            yield NodeTimes("(loss)", types, clock.median("loss"), 0.0, held)
+        held = self.optimization.gradients.flat.nbytes * (1 + len(self.optimization.slots))
+        yield NodeTimes("(optimizer)", self.optimization.optimizer.type, 0.0, clock.median("optimizer"), held)
 
 
 def _batches(

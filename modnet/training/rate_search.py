@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -92,8 +93,7 @@ def find_rate(
 ) -> RateSearch:
     """Looks for a learning rate; the network is as before when it ends.
 
-    Trains for some steps, of which each has a rate that is greater by the same factor, without the schedule and the
-    callbacks of the spec. The search ends where the loss is lost.
+    Trains for some steps whose rates rise by one factor, without the schedule and the callbacks of the spec.
 
     Args:
         x, y: as for `modnet.train`.
@@ -107,36 +107,33 @@ def find_rate(
 
     Source: Smith 2017, "Cyclical learning rates for training neural networks", arXiv:1506.01186, section 3.3.
     """
-    if not 0 < lowest < highest < math.inf or steps < 10:
-        raise TrainingError(f"expected 0 < lowest < highest and at least 10 steps; found {lowest}, {highest}, {steps}")
     registry = registry or default_registry()
-    training = merged_training(network, {"loss": None, **given}, registry)
+    given = {"loss": None, **given}
+    training = merged_training(network, given, registry)
+    notes = _Notes(lowest, highest, steps)
     optimizer = training.optimizer or registry.find(Optimizer, "adam")()
-    growth = math.log(highest / lowest) / (steps - 1)
-    notes = _Notes(steps)
-    asked = {
-        "loss": None,
-        **given,
-        "optimizer": optimizer.replace(learning_rate=1.0),
-        "schedule": _Rising(lambda: lowest * math.exp(growth * len(notes.losses))),
-        "callbacks": [_Watch(notes)],
-        "epochs": steps * training.accumulate,
-    }
+    given["optimizer"] = optimizer.replace(learning_rate=1.0)  # so that the schedule's factor is the rate itself
+    given |= {"schedule": _Rising(notes), "callbacks": [_Watch(notes)], "epochs": steps * training.accumulate}
+    with _as_before(network):
+        try:
+            prepare(network, x, y, given=given, registry=registry).fit()
+        except Diverged:
+            notes.ended = "ended: the loss is not finite after the last of these steps"
+    return notes.search()
+
+
+@contextmanager
+def _as_before(network: Network) -> Iterator[None]:
+    """The network is in the end what it was, and numbers that overflow meanwhile cause no warning."""
     arrays = (network.parameters, network.state)
     card, before = network.card, [array.flat.copy() for array in arrays]
     try:
         with np.errstate(all="ignore"):
-            prepare(network, x, y, given=asked, registry=registry).fit()
-    except Diverged:
-        notes.ended = "the loss is not finite after the last of these steps"
+            yield
     finally:
         network.card = card
         for array, kept in zip(arrays, before, strict=True):
             np.copyto(array.flat, kept)
-    if not notes.losses:
-        raise TrainingError(f"the loss is not finite at the first step, with a learning rate of {lowest:g}")
-    smoothed = tuple(notes.smoothed)
-    return RateSearch(tuple(notes.rates), tuple(notes.losses), smoothed, _steepest(notes.rates, smoothed), notes.ended)
 
 
 def _steepest(rates: Sequence[float], smoothed: Sequence[float]) -> float | None:
@@ -149,14 +146,14 @@ def _steepest(rates: Sequence[float], smoothed: Sequence[float]) -> float | None
 
 
 class _Rising(Schedule):
-    """A rate that somebody else knows; the search is no run that could go on from a checkpoint."""
+    """The rates of a search, which is no run that could go on from a checkpoint."""
 
-    def __init__(self, rate: Callable[[], float]) -> None:
-        object.__setattr__(self, "rate", rate)
+    def __init__(self, notes: _Notes) -> None:
+        object.__setattr__(self, "notes", notes)
 
     def factor(self, progress: Progress) -> float:
-        found: float = self.__dict__["rate"]()
-        return found
+        notes: _Notes = self.__dict__["notes"]
+        return notes.next_rate()
 
 
 class _Watch(Callback):
@@ -176,13 +173,22 @@ class _Notes:
         rates, losses, smoothed, ended: as those of a `RateSearch`.
     """
 
-    def __init__(self, steps: int) -> None:
+    def __init__(self, lowest: float, highest: float, steps: int) -> None:
+        if not 0 < lowest < highest < math.inf or steps < 10:
+            raise TrainingError(
+                f"expected 0 < lowest < highest and at least 10 steps; found {lowest}, {highest}, {steps}"
+            )
         self.rates: list[float] = []
         self.losses: list[float] = []
         self.smoothed: list[float] = []
         self.ended = ""
-        self._steps = steps
+        self._lowest, self._steps = lowest, steps
+        self._growth = math.log(highest / lowest) / (steps - 1)
         self._mean = 0.0
+
+    def next_rate(self) -> float:
+        """The rate of the step that follows."""
+        return self._lowest * math.exp(self._growth * len(self.losses))
 
     def modnet_step_ended(self, run: Run) -> None:
         self.rates.append(run.learning_rate)
@@ -194,3 +200,10 @@ class _Notes:
         elif self.smoothed[-1] > HOPELESS * min(self.smoothed):
             self.ended = f"ended: the loss is {HOPELESS:g} times its lowest"
             run.stop(self.ended)
+
+    def search(self) -> RateSearch:
+        if not self.losses:
+            raise TrainingError("the loss is not finite at the first step, before the weights have changed")
+        smoothed = tuple(self.smoothed)
+        found = _steepest(self.rates, smoothed)
+        return RateSearch(tuple(self.rates), tuple(self.losses), smoothed, found, self.ended)

@@ -88,6 +88,18 @@ class Run:
         failed: whether an exception has ended the run.
     """
 
+    epoch: int = 0
+    batches_done: int = 0
+    step: int = 0
+    penalties: float = 0.0
+    loss: float = math.nan
+    learning_rate: float = 0.0
+    seconds: float = 0.0
+    stopped: str = ""
+    terminated: bool = False
+    failed: bool = False
+    averaged: Array | None = None
+
     def __init__(
         self,
         network: Network,
@@ -101,7 +113,7 @@ class Run:
         if not network.parameters.flat.flags.writeable:
             raise TrainingError("the parameters are mapped from a file and cannot change; load it without mmap=True")
         self.network, self.training, self.objective, self.registry = network, training, objective, registry
-        self.batches, self.validation = batches, validation
+        self.batches, self.validation, self.callbacks = batches, validation, dict(callbacks)
         # Two generators, so that a layer which draws more or less changes nothing in the order of the samples.
         self.noise = np.random.default_rng([training.seed, 1])
         self.order = np.random.default_rng([training.seed, 2])
@@ -120,20 +132,17 @@ class Run:
         self.tally = Tally(objective.heads)
         self.checkpoint_folders: list[Path] = []
         self.missing_state: dict[str, float] = {}
-        self.epoch = self.batches_done = self.step = 0
         self.batches_per_epoch = batches.steps
-        self.penalties = self.learning_rate = self.seconds = 0.0
-        self.loss = math.nan
         self.figures: dict[str, float | Array] = {}
         self.results: dict[str, Any] = {}
-        self.stopped = ""
-        self.terminated = self.failed = False
-        self.averaged: Array | None = None
         self._schedule_memory: dict[Any, Any] = {}
         # The batches of the step that is being made, each with the state of `noise` before it went through.
         self._group: list[tuple[Batch, Mapping[str, Any] | None]] = []
-        self.callbacks = dict(callbacks)
         self.joined = {name: _joined(name, callback, self) for name, callback in self.callbacks.items()}
+        self._listen()
+
+    def _listen(self) -> None:
+        """Lets the callbacks hear of the events."""
         self._events = RunEvents()
         # pluggy calls the last registered first; users expect the order of their list.
         for name, member in reversed(self.joined.items()):

@@ -41,7 +41,7 @@ def test_a_file_whose_name_is_not_utf_8_is_refused(run, folder):
     name = os.fsdecode(b"caf\xe9.csv")
     (folder / name).write_bytes((folder / "pets.csv").read_bytes())
     result = run("new-spec", name, "--target", "kind", "-o", "s.toml", status=2)
-    assert "this name is not UTF-8 and can stand in no spec; rename the file" in result.stderr
+    assert "this name is not UTF-8, so no spec can hold it; rename the file" in result.stderr
     assert not (folder / "s.toml").exists()
 
 

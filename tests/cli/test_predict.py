@@ -78,7 +78,7 @@ def test_what_is_no_row_needs_arrays(run, folder):
     options = ["--set", "network.input=[2, 2]", "--set", "training.loss=mse", "--set", "training.metrics=[]"]
     run("train", "points.toml", "--set", layers, *options)
     message = run("predict", "points.modnet", "points.npz", status=2).stderr
-    assert "output has samples of shape (2, 3), which are no row of a table; give -o FILE.npz" in message
+    assert "output has samples of shape (2, 3), which do not fit into a row of a table; give -o FILE.npz" in message
     run("predict", "points.modnet", "points.npz", "-o", "out.npz")
     assert np.load("out.npz")["output"].shape == (4, 2, 3)
 

@@ -58,8 +58,7 @@ def test_the_file_knows_the_table_the_figures_and_the_history(model):
     assert network.card.metrics["validation_accuracy"] == 1.0
     assert len(network.card.history["loss"]) == 3
     assert network.predict({"size": [4, 9], "collar": ["red", "blue"]})["kind"] == ["cat", "dog"]
-    with pytest.raises(modnet.DataError, match=r"found text; .* pass a mapping from column name to values"):
-        network.predict([["4", "red"]])
+    assert network.predict([["4", "red"]])["kind"] == ["cat"]  # in the order of the columns
 
 
 def test_settings_and_output(run, folder):
@@ -125,7 +124,7 @@ def test_a_full_disk_loses_no_work(run, monkeypatch, tmp_path):
             raise OSError(28, "No space left on device", str(path))
         return save(network, path)
 
-    monkeypatch.setattr("modnet.cli.train.save", full)
+    monkeypatch.setattr("modnet.cli.rescue.save", full)
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     monkeypatch.setattr("tempfile.tempdir", None)
     result = run("train", "pets.toml", status=1)  # so that nothing that follows takes an old file for this one
@@ -152,7 +151,7 @@ def test_a_system_without_a_place_for_temporary_files_loses_no_work(run, monkeyp
             raise OSError(28, "No space left on device", dir)
         return mkdtemp(prefix=prefix, dir=dir)
 
-    monkeypatch.setattr("modnet.cli.train.save", full)
+    monkeypatch.setattr("modnet.cli.rescue.save", full)
     monkeypatch.setattr("tempfile.gettempdir", none)
     monkeypatch.setattr("tempfile.mkdtemp", at_home)
     monkeypatch.setattr("os.path.expanduser", lambda path: str(tmp_path) if path == "~" else path)
@@ -232,8 +231,8 @@ if "{where}" == "preparation":
     from modnet.layers.standardize import Standardize
     Standardize.prepare = end
 elif "{where}" == "saving":
-    from modnet.cli import train
-    train.save = end
+    from modnet.cli import rescue
+    rescue.save = end
 elif "{where}" == "the end":
     callbacks.RecordHistory.modnet_training_ended = lambda self, run: end(None)
 elif "{where}" == "the first step":
@@ -276,7 +275,7 @@ def test_checkpoints_stay_where_the_model_could_not_be_written(run, folder, monk
         return save(network, path)
 
     run("train", "pets.toml", "--set", 'training.callbacks=[{ type = "checkpoint", directory = "pets.checkpoints" }]')
-    monkeypatch.setattr("modnet.cli.train.save", full)
+    monkeypatch.setattr("modnet.cli.rescue.save", full)
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     monkeypatch.setattr("tempfile.tempdir", None)
     run("train", "pets.toml", "--resume", status=1)
@@ -422,7 +421,7 @@ def test_a_tilde_that_the_shell_leaves_is_the_home_folder(run, folder, monkeypat
 FAULTS = '''
 import os, signal
 import modnet
-from modnet.cli import train
+from modnet.cli import rescue
 
 class Nothing(modnet.Metric, type="nothing"):
     """A plugin file has a component."""
@@ -499,7 +498,7 @@ def test_whatever_keeps_the_model_from_being_written_it_goes_elsewhere(error, ru
             raise error
         return save(network, path)
 
-    monkeypatch.setattr("modnet.cli.train.save", fail)
+    monkeypatch.setattr("modnet.cli.rescue.save", fail)
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     monkeypatch.setattr("tempfile.tempdir", None)
     result = run("train", "pets.toml", "-o", "pets.other", "--json", status=1)
@@ -515,7 +514,7 @@ def test_a_model_that_no_folder_takes_is_an_error_and_its_checkpoints_stay(run, 
 
     before = Path(model).read_bytes()
     run("train", "pets.toml", "--set", 'training.callbacks=[{ type = "checkpoint", directory = "pets.checkpoints" }]')
-    monkeypatch.setattr("modnet.cli.train.save", full)
+    monkeypatch.setattr("modnet.cli.rescue.save", full)
     told = run("train", "pets.toml", "--resume", status=1).stderr
     assert "the model could not be written anywhere; the newest checkpoint is pets.checkpoints" in told
     assert "error: pets.modnet: no space left on device" in told
@@ -584,7 +583,7 @@ def test_a_terminal_that_is_closed_loses_nothing(ignored, folder):
 INTERRUPT = """
 import os, signal
 import modnet
-from modnet.cli import train
+from modnet.cli import rescue
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -592,14 +591,14 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 class Nothing(modnet.Metric, type="nothing"):
     pass
 
-save = train.save
+save = rescue.save
 
 def interrupted(network, path):
     for _ in range({times}):
         os.kill(os.getpid(), signal.{signal})
     save(network, path)
 
-train.save = interrupted
+rescue.save = interrupted
 """
 
 

@@ -233,7 +233,7 @@ def write_torn_npy(path):
     ("name", "write", "message"),
     [
         ("a.npz", write_objects_npz, "array y: holds Python objects, or is not in numpy's format"),
-        ("a.npz", write_other_npz, "notes.txt is no array"),
+        ("a.npz", write_other_npz, "notes.txt is not an array"),
         ("a.npz", write_torn_npz, "array x: cannot be read: Bad CRC-32 for file 'x.npy'"),
         ("a.npz", lambda path: path.write_bytes(b"PK"), "not an npz file, or a truncated one"),
         ("a.npy", lambda path: np.save(path, np.array([{}], dtype=object)), "holds Python objects"),

@@ -183,14 +183,43 @@ class OneStep(Schedule, type="one_step"):
 
 
 class Stop(Callback, type="stop_at_once"):
-    """A callback with one event."""
+    """A callback that is its own part in the run."""
 
     def modnet_step_ended(self, run: Run) -> None:
         run.stop("at once")
 
-    def check_state(self, state: Mapping[str, Any], run: Run) -> None:
-        if state:
-            raise ValueError("expected nothing")
+    def modnet_batch(
+        self, run: Run, inputs: list[Array], targets: dict[str, Array]
+    ) -> tuple[list[Array], dict[str, Array]]:
+        return [-inputs[0]], targets
+
+    def modnet_reduce_gradients(self, run: Run, gradients: Array) -> None:
+        gradients *= run.recompute()
+
+
+class Counts(Callback, type="counts"):
+    """A callback with a part of its own for each run."""
+
+    most: int = 3
+
+    def join(self, run: Run) -> object:
+        return Counting(self.most)
+
+
+class Counting:
+    def __init__(self, most: int) -> None:
+        self.most, self.steps = most, 0
+
+    def modnet_step_ended(self, run: Run) -> None:
+        self.steps += 1
+        if self.steps == self.most:
+            run.stop("counted")
+
+    def state(self) -> dict[str, Any]:
+        return {"steps": self.steps}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        self.steps = int(state["steps"])
 
 
 class Descent(Optimizer, type="descent"):

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 import modnet
-from modnet import Layer, Loss, ShapeError
+from modnet import Example, Layer, Loss, ShapeError
 from modnet.errors import SampleError
-from modnet.testing import directional_error
+from modnet.testing import check_component, directional_error
 
 BLANK = 0
 
@@ -36,6 +36,7 @@ class CTC(Loss, type="ctc"):
                 )
 
     def measure(self, context, prediction, target):
+        self.check_targets(prediction.shape[1:], target)
         mask = context.masks[0]
         times = np.full(len(prediction), prediction.shape[1]) if mask is None else mask.sum(axis=1)
         log_p = prediction - prediction.max(axis=2, keepdims=True)
@@ -127,6 +128,18 @@ def spec(layers=()):
             "batch_size": 16,
         },
     }
+
+
+def readings(rng, rows=40):
+    """Logits, and labels that fit into them."""
+    lengths = rng.integers(0, 4, rows)
+    return rng.standard_normal((rows, 9, 5)), np.where(
+        np.arange(3) < lengths[:, None], rng.integers(1, 5, (rows, 3)), 0
+    )
+
+
+def test_it_keeps_the_contract():
+    check_component(Example(CTC(), ((9, 5), (3,)), data=readings))
 
 
 def test_its_gradient_is_true():

@@ -183,6 +183,17 @@ def test_a_list_of_batches_goes_on_at_the_batch_where_the_run_was(stop):
     assert weights([Checkpoint("checkpoints")], resume="checkpoints") == expected
 
 
+def test_what_callbacks_found_out_goes_on(data):
+    class Finds(Callback):
+        def modnet_epoch_ended(self, run):
+            run.results.setdefault("epochs", []).append(run.epoch)
+
+    network = modnet.build(SPEC)
+    modnet.train(network, *data, callbacks=[Finds(), StopAfter(7, interrupt), Checkpoint()])
+    modnet.train(network, *data, callbacks=[Finds(), Checkpoint()], resume="checkpoints")
+    assert network.card.results == {"epochs": [1, 2, 3]}
+
+
 def test_more_epochs_go_on_from_the_last(data):
     run(data, [Checkpoint()])
     longer = SPEC | {"training": SPEC["training"] | {"epochs": EPOCHS + 1}}
@@ -277,7 +288,7 @@ def test_what_has_changed_is_said(data):
 
 def test_a_finished_model_cannot_go_on(data):
     run(data)
-    with pytest.raises(ModelFileError, match="finished model and no checkpoint"):
+    with pytest.raises(ModelFileError, match="finished model, not a checkpoint"):
         run(data, resume="model.modnet")
     with pytest.raises(FileNotFoundError):
         run(data, resume="other.modnet")

@@ -176,7 +176,7 @@ def test_one_of_several_outputs_is_named():
 def test_weights_are_refused_where_values_depend_on_the_batch():
     x, y = np.random.default_rng(0).standard_normal((8, 2)), np.zeros((8, 3))
     modnet.train(network(LINEAR), x, y, loss="spread", epochs=1)
-    with pytest.raises(modnet.DataError, match="spread gives a sample another value where other samples are in the"):
+    with pytest.raises(modnet.DataError, match="spread gives a sample a different value in another batch"):
         modnet.train(network(LINEAR), x, y, loss="spread", epochs=1, sample_weights=np.ones(8))
 
 

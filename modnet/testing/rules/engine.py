@@ -222,9 +222,7 @@ def learns(trial: Trial) -> str:
         raise NotApplicable("its gradients are not meant to be those of its output")
     data = trial.data(network, rows=64)
     _move(teacher, network, data)
-    own = None if trial.given is None else trial.given.rows(64)[1]
-    target = own if own is not None else dict(zip(teacher.outputs, forward(teacher, data), strict=True))
-    loss = "mse" if own is not None else dict.fromkeys(teacher.outputs, "mse")
+    target, loss = _task(trial, teacher, data)
     how: dict[str, Any] = {"loss": loss, "optimizer": {"type": "adam", "learning_rate": 0.03}, "epochs": 40}
     how |= {"batch_size": 16, **trial.example.training}
     try:
@@ -236,3 +234,11 @@ def learns(trial: Trial) -> str:
     if not last < 0.9 * first:
         raise Broken(f"the loss goes from {first:.3g} to {last:.3g} in {len(losses)} epochs")
     return f"the loss falls from {first:.2g} to {last:.2g}"
+
+
+def _task(trial: Trial, teacher: Network, data: dict[str, Array]) -> tuple[Any, Any]:
+    """Targets with their losses: the example's own, or what the teacher gives."""
+    own = None if trial.given is None else trial.given.rows(len(next(iter(data.values()))))[1]
+    if own is not None:
+        return own, "mse"
+    return dict(zip(teacher.outputs, forward(teacher, data), strict=True)), dict.fromkeys(teacher.outputs, "mse")

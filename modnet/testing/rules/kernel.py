@@ -115,13 +115,13 @@ class Trial:
         for (sizes, masks), training in itertools.product(_lengths(trial), (True, False)):
             context = trial.context(dtype, training, sizes=sizes, masks=masks)
             mode = f"{'training' if training else 'prediction'}{' with a mask' if sizes else ''}"
-            for batch, factor in ((of_layer.BATCH, 1),) if sizes else BATCHES:
-                if factor > 1:
+            for batch, asked in ((of_layer.BATCH, 1),) if sizes else BATCHES:
+                if asked > 1:
                     _randomize(context)
-                    factor = 1 if trial.given is not None else factor
+                factor = trial.factor(asked)
                 inputs = [turned(_times(factor, x)) for x in trial.inputs(batch, dtype, sizes=sizes)]
                 found = _pass(trial, context, inputs, turned_gradient, saturated=factor > SATURATING)
-                large = f", inputs times {factor}, random weights" if factor > 1 else ""
+                large = f", inputs times {factor}, random weights" if asked > 1 else ""
                 yield f"{mode} with {batch} samples{large}", found
         yield from self._further(subject, dtype, turned, turned_gradient)
 

@@ -51,6 +51,14 @@ PROMISED = 1e-4
 Results = dict[str, Array]
 
 
+def _require_any_numbers(trial: Trial) -> None:
+    """Raises NotApplicable where the inputs may not be any numbers."""
+    if trial.component.integer_input:
+        raise NotApplicable("its inputs are ids")
+    if trial.given is not None:
+        raise NotApplicable(OWN_DATA)
+
+
 def weights_of(trial: Trial, kind: str, sizes: Sequence[Shape] | None = None) -> dict[str, Array]:
     """Parameters in float64 that float32 holds exactly.
 
@@ -383,10 +391,7 @@ def each_sample(trial: Trial) -> str:
     after=("runs", "shapes", "gradients", "quiet"),
 )
 def equal_numbers(trial: Trial) -> str:
-    if trial.component.integer_input:
-        raise NotApplicable("its inputs are ids")
-    if trial.given is not None:
-        raise NotApplicable(OWN_DATA)
+    _require_any_numbers(trial)
     for dtype in (np.float64, np.float32):
         for training in (True, False):
             usual = named(trial.run(trial.context(dtype, training), trial.inputs(dtype=dtype)))
@@ -511,10 +516,7 @@ def other_weights(trial: Trial) -> str:
     after=("runs", "shapes", "gradients", "float32 as float64"),
 )
 def large_inputs(trial: Trial) -> str:
-    if trial.component.integer_input:
-        raise NotApplicable("its inputs are ids")
-    if trial.given is not None:
-        raise NotApplicable(OWN_DATA)
+    _require_any_numbers(trial)
     for factor in FACTORS:
         inputs = [factor * x for x in trial.inputs()]
         found = named(trial.run(trial.context(), inputs))

@@ -1,0 +1,104 @@
+"""What `modnet train` and `modnet evaluate` tell of a training."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+import textwrap
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from modnet.cli.job import Job
+from modnet.cli.output import discard, echo, echo_json
+from modnet.cli.report import warn
+from modnet.data.dataset import Dataset
+from modnet.data.load import LoadedData
+from modnet.training.progress import figure_text, figure_title
+from modnet.words import counted, readable_bytes
+
+
+class Screen:
+    """What the command tells on standard output, of whose errors nothing depends: the model is what was asked for.
+
+    The first error that is more than a reader who has left is reported on standard error; what follows goes nowhere.
+
+    Args:
+        path: where the model goes.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def tell(self, text: str) -> None:
+        self._try(echo, text)
+
+    def tell_json(self, value: Any) -> None:
+        self._try(echo_json, value)
+
+    def _try(self, tell: Callable[[Any], None], what: Any) -> None:
+        try:
+            tell(what)
+        except OSError as error:
+            with suppress(OSError, ValueError):  # it has no descriptor
+                discard(sys.stdout)
+            reason = (error.strerror or str(error)).lower()
+            warn(f"standard output cannot be written to ({reason}); the model goes to {self.path} all the same")
+
+
+def introduction(job: Job, loaded: LoadedData) -> str:
+    """What is about to be trained, and on what."""
+    data = job.network.card.spec.data
+    assert data is not None
+    source = data.train
+    name = source if isinstance(source, str) else source.path or f"{source.x} and {source.y}"
+    indent = max(12, len(name)) + 2
+    lines = []
+    for note in loaded.notes:
+        # Where a line is too long it is broken between its two halves, rather than anywhere.
+        halves = [note] if indent + len(note) <= 80 else note.split("; ")
+        lines += [line for half in halves for line in textwrap.wrap(half, max(80 - indent, 40))]
+    network = job.network
+    nodes, parameters = len(network.graph.nodes), network.layout.parameter_count
+    size = f"{counted(nodes, 'node')}, {counted(parameters, 'parameter')}, {network.dtype}"
+    labelled = [name, *[""] * (len(lines) - 1), "network"]
+    return "\n".join(f"{label:<{indent}}{line}" for label, line in zip(labelled, [*lines, size], strict=True))
+
+
+def conclusion(job: Job, loaded: LoadedData, path: Path, plugins: tuple[str, ...], again: str, *, whole: bool) -> str:
+    """Where the model is, how good it is, and the next command.
+
+    Args:
+        plugins: the files that the next command needs too.
+        again: the command with which a run that was stopped goes on, or "".
+        whole: whether the run came to its end.
+    """
+    network = job.network
+    texts = ", ".join(_final_texts(network.card.metrics, loaded.validation))
+    first = f"{path}  {readable_bytes(path.stat().st_size)}   {texts}".rstrip()
+    if again or not whole:
+        first = f"what was learnt so far is in {first}"
+    first = textwrap.fill(first, 80, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False)
+    if again:
+        return f"\n{first}\ngo on: {again}"
+    if not whole:
+        return f"\n{first}"
+    options = [word for file in plugins for word in ("--plugin", file)]
+    kind = "csv" if network.card.schema is not None and network.card.schema.inputs else "npz"
+    return f"\n{first}\nnext: {shlex.join(['modnet', 'predict', str(path), f'NEW.{kind}', *options])}"
+
+
+def _final_texts(metrics: Mapping[str, Any], validation: Dataset | None) -> Iterator[str]:
+    """How good the model is: on the validation data where there are some, and by its loss only if need be."""
+    figures = {name: value for name, value in metrics.items() if isinstance(value, int | float)}
+    chosen = [name for name in figures if name.startswith("validation_") or validation is None]
+    for name in [name for name in chosen if not name.endswith("loss")] or chosen:
+        hits = "" if validation is None or name != "validation_accuracy" else hits_text(figures[name], validation)
+        yield f"{figure_title(name)} {figure_text(name, figures[name])}{hits}"
+
+
+def hits_text(accuracy: float, dataset: Dataset) -> str:
+    """` (69 of 69)`, where every row has one label."""
+    target = next(iter(dataset.targets.values()))
+    return f" ({round(accuracy * len(dataset)):,} of {len(dataset):,})" if target.ndim == 1 else ""
