@@ -1,4 +1,4 @@
-"""Schedules: how a number, such as the learning rate, changes during a training."""
+"""Schedules: how a number, such as the learning rate, changes during a run."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Progress:
 
 
 class Schedule(Component):
-    """A factor for every step, by which a number is multiplied: the optimizer's learning rate, its weight decay."""
+    """A factor for every step, by which a number is multiplied: the learning rate, the weight decay, a layer's rate."""
 
     kind = "schedule"
 
@@ -46,8 +46,5 @@ class Schedule(Component):
         """
 
     def factor(self, progress: Progress) -> float:
-        """The factor of the number that is scheduled.
-
-        A pure function of the progress, so that a resumed run repeats it.
-        """
+        """The factor at a place in the run. A pure function of the progress, so that a resumed run repeats it."""
         raise NotImplementedError
