@@ -63,14 +63,13 @@ def _lines(a: str, b: str, found: Comparison) -> Iterator[str]:
     if found.same:
         yield f"{a} and {b} " + ("are the same" if found.identical else "hold the same values, but not byte for byte")
         return
-    yield from _first(found.header, _header_line)
     places = [("A", place) for place in found.only_in_a] + [("B", place) for place in found.only_in_b]
-    if places and found.header:
-        yield ""
-    yield from _first(places, lambda found: f"only in {found[0]}: {_name(found[1])}")
-    if found.arrays and (places or found.header):
-        yield ""
-    yield from _array_lines(found.arrays)
+    parts = [
+        list(_first(found.header, _header_line)),
+        list(_first(places, lambda found: f"only in {found[0]}: {_name(found[1])}")),
+        list(_array_lines(found.arrays)),
+    ]
+    yield "\n\n".join("\n".join(part) for part in parts if part)
     if not (found.arrays or places):
         yield "the arrays are the same"
 
@@ -110,24 +109,24 @@ def _name(place: ArrayPlace) -> str:
 
 
 def _array_lines(differences: Sequence[ArrayDifference]) -> Iterator[str]:
-    rows = [("array", "largest", "mean", "differing")]
-    for difference in differences[:MOST_LINES]:
-        name = _name(difference.place)
-        if difference.shapes[0] != difference.shapes[1]:
-            rows.append((name, " -> ".join(map(shape_text, difference.shapes)), "", ""))
-            continue
-        dtypes = "" if difference.dtypes[0] == difference.dtypes[1] else " -> ".join(difference.dtypes)
-        size = _size(difference)
-        share = f"{difference.differing:,} of {size:,}" + (f"   {dtypes}" if dtypes else "")
-        rows.append((name, f"{difference.largest:.3g}", f"{difference.mean:.3g}", share))
-    if len(rows) == 1:
+    if not differences:
         return
+    rows = [("array", "largest", "mean", "differing"), *map(_cells, differences[:MOST_LINES])]
     widths = [max(len(row[column]) for row in rows if row[2]) for column in range(3)]
     widths[0] = min(max(len(row[0]) for row in rows), WIDEST_NAME)
     for name, largest, mean, share in rows:
         yield f"{name:<{widths[0]}}   {largest:>{widths[1]}}   {mean:>{widths[2]}}   {share}".rstrip()
     if len(differences) > MOST_LINES:
         yield f"and {counted(len(differences) - MOST_LINES, 'array')} more"
+
+
+def _cells(difference: ArrayDifference) -> tuple[str, str, str, str]:
+    name = _name(difference.place)
+    if difference.shapes[0] != difference.shapes[1]:
+        return name, " -> ".join(map(shape_text, difference.shapes)), "", ""
+    dtypes = "" if difference.dtypes[0] == difference.dtypes[1] else f"   {' -> '.join(difference.dtypes)}"
+    share = f"{difference.differing:,} of {_size(difference):,}{dtypes}"
+    return name, f"{difference.largest:.3g}", f"{difference.mean:.3g}", share
 
 
 def _size(difference: ArrayDifference) -> int:

@@ -14,8 +14,8 @@ from modnet.cli.output import echo, echo_json
 from modnet.cli.plugin_file import load_plugin_files
 from modnet.cli.training_texts import hits_text
 from modnet.engine.network import Network
+from modnet.kinds.figures import figure_text, figure_title
 from modnet.model.load import load
-from modnet.training.progress import figure_text, figure_title
 from modnet.training.train import evaluate
 from modnet.words import in_columns, legible
 

@@ -7,7 +7,7 @@ import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
-from itertools import groupby, islice
+from itertools import chain, groupby, islice
 from operator import attrgetter
 from typing import Any
 
@@ -16,6 +16,7 @@ from modnet.cli.output import echo, echo_json
 from modnet.data.schema import DataSchema
 from modnet.errors import DataError, NotInstalled, PluginError
 from modnet.kinds import KINDS
+from modnet.kinds.figures import figure_text, figure_title
 from modnet.model.container import NETWORK_GROUPS, VERSION, View
 from modnet.model.figures import is_figures, unpacked
 from modnet.model.header import RULES, Header
@@ -24,7 +25,6 @@ from modnet.model.reader import HeaderOnly, opened, structure
 from modnet.plugins.builtin import CORE
 from modnet.plugins.distributions import normalized
 from modnet.plugins.registry import default_registry
-from modnet.training.progress import figure_text, figure_title
 from modnet.words import counted, listed, printable, readable_bytes, shape_text, show
 
 INDENT, WIDTH = 16, 80
@@ -184,12 +184,7 @@ def _lines(model: str, header: Header, found: HeaderOnly, needs: list[dict[str, 
     if header.made_by:
         yield from _labelled("made by", ", ".join(f"{name} {version}" for name, version in header.made_by.items()))
     for index, need in enumerate(needs):
-        components = ", ".join(f"{row['type']} {row['version']}" for row in need["components"])
-        name = " ".join(filter(None, (need["distribution"], need["version"]))) or "a program's own"
-        status = need["status"]
-        if need["installed"] and need["installed"] != need["version"]:
-            status = f"installed, version {need['installed']}"
-        yield from _labelled("" if index else "needs", f"{name} ({components}): {status}")
+        yield from _labelled("" if index else "needs", _need_text(need))
     yield from _schema_lines(header.schema)
     yield from _training_lines(header, found)
     for label, values in (("results", header.results), ("metadata", header.metadata)):
@@ -206,6 +201,14 @@ def _lines(model: str, header: Header, found: HeaderOnly, needs: list[dict[str, 
             size = readable_bytes(sum(map(_nbytes, views)))
             yield from _labelled("", f"{name}: {counted(len(views), 'array')}, {views[0].dtype.name}, {size}")
     yield from _tree(groups, {node.name: node.type for node in header.stored_nodes()})
+
+
+def _need_text(need: Mapping[str, Any]) -> str:
+    components = ", ".join(f"{row['type']} {row['version']}" for row in need["components"])
+    name = " ".join(filter(None, (need["distribution"], need["version"]))) or "a program's own"
+    is_another = need["installed"] and need["installed"] != need["version"]
+    status = f"installed, version {need['installed']}" if is_another else need["status"]
+    return f"{name} ({components}): {status}"
 
 
 def _labelled(label: str, text: str) -> Iterator[str]:
@@ -254,35 +257,37 @@ class _Branch:
     arrays: list[tuple[str, View]] = field(default_factory=list)
 
 
-def _tree(groups: Mapping[str, Sequence[View]], types: Mapping[str, str]) -> Iterator[str]:
-    """The nodes in the order of the network, below each its arrays, and composites' nodes as branches."""
+def _branches(groups: Mapping[str, Sequence[View]], types: Mapping[str, str]) -> _Branch:
     root = _Branch({name: _Branch() for name in types})
     count = 0
-    for group in NETWORK_GROUPS:
-        for view in groups.get(group, ()):
-            branch = root
-            *path, leaf = view.name.split(".")
-            if count > MOST_BRANCHES:
-                path, leaf = [], view.name
-            for part in path:
-                if part not in branch.branches:
-                    branch.branches[part] = _Branch()
-                    count += 1
-                branch = branch.branches[part]
-            branch.arrays.append((leaf, view))
-    rows: list[tuple[str, str, str, str, str]] = []
+    for view in chain.from_iterable(groups.get(group, ()) for group in NETWORK_GROUPS):
+        branch = root
+        *path, leaf = view.name.split(".")
+        if count > MOST_BRANCHES:  # a file of megabytes can have names of millions of parts
+            path, leaf = [], view.name
+        for part in path:
+            if part not in branch.branches:
+                branch.branches[part] = _Branch()
+                count += 1
+            branch = branch.branches[part]
+        branch.arrays.append((leaf, view))
+    return root
 
-    def add(branch: _Branch, depth: int) -> None:
-        indent = "  " * depth
-        for name, view in branch.arrays:
-            remark = "state" if view.group == "state" else ""
-            size = readable_bytes(_nbytes(view))
-            rows.append((indent + name, shape_text(view.shape), view.dtype.name, size, remark))
-        for name, inner in branch.branches.items():
-            rows.append((indent + name, "" if depth else types.get(name, ""), "", "", ""))
-            add(inner, depth + 1)
 
-    add(root, 0)
+def _branch_rows(branch: _Branch, types: Mapping[str, str], depth: int) -> Iterator[tuple[str, str, str, str, str]]:
+    """Name, shape, dtype, size and remark of everything at and below a branch."""
+    indent = "  " * depth
+    for name, view in branch.arrays:
+        remark = "state" if view.group == "state" else ""
+        yield indent + name, shape_text(view.shape), view.dtype.name, readable_bytes(_nbytes(view)), remark
+    for name, inner in branch.branches.items():
+        yield indent + name, "" if depth else types.get(name, ""), "", "", ""
+        yield from _branch_rows(inner, types, depth + 1)
+
+
+def _tree(groups: Mapping[str, Sequence[View]], types: Mapping[str, str]) -> Iterator[str]:
+    """The nodes in the order of the network, below each its arrays, and composites' nodes as branches."""
+    rows = list(_branch_rows(_branches(groups, types), types, 0))
     names, shapes, dtypes, sizes = (
         max((len(row[column]) for row in rows if column == 0 or row[2]), default=0) for column in range(4)
     )

@@ -15,7 +15,7 @@ from modnet.cli.output import discard, echo, echo_json
 from modnet.cli.report import warn
 from modnet.data.dataset import Dataset
 from modnet.data.load import LoadedData
-from modnet.training.progress import figure_text, figure_title
+from modnet.kinds.figures import figure_text, figure_title
 from modnet.words import counted, readable_bytes
 
 
@@ -91,11 +91,18 @@ def conclusion(job: Job, loaded: LoadedData, path: Path, plugins: tuple[str, ...
 
 def _final_texts(metrics: Mapping[str, Any], validation: Dataset | None) -> Iterator[str]:
     """How good the model is: on the validation data where there are some, and by its loss only if need be."""
-    figures = {name: value for name, value in metrics.items() if isinstance(value, int | float)}
-    chosen = [name for name in figures if name.startswith("validation_") or validation is None]
-    for name in [name for name in chosen if not name.endswith("loss")] or chosen:
-        hits = "" if validation is None or name != "validation_accuracy" else hits_text(figures[name], validation)
-        yield f"{figure_title(name)} {figure_text(name, figures[name])}{hits}"
+    for name in _telling(metrics, validation is not None):
+        hits = ""
+        if validation is not None and name == "validation_accuracy":
+            hits = hits_text(metrics[name], validation)
+        yield f"{figure_title(name)} {figure_text(name, metrics[name])}{hits}"
+
+
+def _telling(metrics: Mapping[str, Any], validated: bool) -> list[str]:
+    """The names of the figures that tell how good a model is."""
+    numbers = [name for name, value in metrics.items() if isinstance(value, int | float)]
+    chosen = [name for name in numbers if name.startswith("validation_") or not validated]
+    return [name for name in chosen if not name.endswith("loss")] or chosen
 
 
 def hits_text(accuracy: float, dataset: Dataset) -> str:

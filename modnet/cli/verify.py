@@ -106,7 +106,11 @@ def _damage(model: str, found: Verification) -> Iterator[str]:
     # A file that is too short or too long is refused by whatever reads models.
     intact = "".join(f"; {state.segment.group}: {_names([state])}" for state in found.segments if state.whole)
     yield f"{'intact' if found.fault else 'can still be read'}: the header{intact}"
-    groups = {state.segment.group for state in damaged}
+    yield from _rescue(model, found, {state.segment.group for state in damaged})
+
+
+def _rescue(model: str, found: Verification, groups: set[str]) -> Iterator[str]:
+    """Whether the network is intact where these groups are damaged, and how it is saved."""
     if all(map(is_for_resuming, groups)):
         resuming = any(is_for_resuming(state.segment.group) for state in found.segments)
         advice = f": modnet edit {model} -o OUT --drop-resume-state saves it" if resuming else ""

@@ -1,10 +1,10 @@
-"""The figures of a run, as schedules and callbacks name them."""
+"""The figures of a run: how schedules and callbacks name them, and how people read them."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
-from modnet.words import did_you_mean, show
+from modnet.words import did_you_mean, printable, show
 
 VALIDATION = "validation_"
 """The prefix of the figures that are measured on the validation data."""
@@ -31,3 +31,25 @@ def monitored_figure(name: str, figures: Mapping[str, bool | None]) -> tuple[str
         end = "" if why.endswith("?") else ";"
         raise ValueError(f"no figure is called {show(name)}{why}{end} this run has: {', '.join(figures)}")
     return name, figures[name]
+
+
+def figure_title(name: str) -> str:
+    """A figure's name for people: `validation_top_k_accuracy` -> "val top k accuracy"."""
+    return printable(name.replace("validation_", "val ", 1).replace("_", " "))
+
+
+def figure_text(name: str, value: float) -> str:
+    """A figure's value for people; shares have three decimals."""
+    if name.endswith(("loss", "error")) or not (value == 0 or 1e-3 <= value <= 1):
+        return number_text(value)
+    return f"{value:.3f}"
+
+
+def number_text(value: float) -> str:
+    """A number with about four significant digits and no more than nine characters."""
+    size = abs(value)
+    if size != size or size == float("inf"):
+        return str(value)
+    if size and (size < 1e-3 or size >= 1e6):
+        return f"{value:.2e}"
+    return f"{value:.4f}" if size < 10 else f"{value:.2f}" if size < 1000 else f"{value:.0f}"

@@ -11,8 +11,8 @@ from typing import Any, TextIO, cast
 
 from modnet.configuration.fields import field
 from modnet.kinds.callback import Callback
+from modnet.kinds.figures import figure_text, figure_title, number_text
 from modnet.training.run import INTERRUPTED, Run
-from modnet.words import printable
 
 MOST_LINES = 20
 """About how many epochs of a run get a line."""
@@ -234,28 +234,6 @@ class FigureTable:
 
     def line(self, epoch: int, figures: Mapping[str, Any], seconds: float) -> str:
         return self._row((str(epoch), *(figure_text(name, figures[name]) for name in self.names), time_text(seconds)))
-
-
-def figure_title(name: str) -> str:
-    """A figure's name for people: `validation_top_k_accuracy` -> "val top k accuracy"."""
-    return printable(name.replace("validation_", "val ", 1).replace("_", " "))
-
-
-def figure_text(name: str, value: float) -> str:
-    """A figure's value for people; shares have three decimals."""
-    if name.endswith(("loss", "error")) or not (value == 0 or 1e-3 <= value <= 1):
-        return number_text(value)
-    return f"{value:.3f}"
-
-
-def number_text(value: float) -> str:
-    """A number with about four significant digits and no more than nine characters."""
-    size = abs(value)
-    if size != size or size == float("inf"):
-        return str(value)
-    if size and (size < 1e-3 or size >= 1e6):
-        return f"{value:.2e}"
-    return f"{value:.4f}" if size < 10 else f"{value:.2f}" if size < 1000 else f"{value:.0f}"
 
 
 def time_text(seconds: float) -> str:
