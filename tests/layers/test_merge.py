@@ -86,13 +86,13 @@ def test_shapes_that_do_not_fit(layer, shapes, message):
 @pytest.mark.parametrize(
     ("layer", "given", "message"),
     [
-        ("add", ((2, 3, 4), (2, 1, 4)), "network.layers[0] (add): expects inputs of the same shape; it was given "),
+        ("add", ((2, 3, 4), (2, 1, 4)), "network.layers[0] (add): expects inputs of the same shape; found "),
         (
             "multiply",
             ((2, 1, 4), (2, 3, 4)),
-            "network.layers[0] (multiply): expects inputs of the same shape; it was given ",
+            "network.layers[0] (multiply): expects inputs of the same shape; found ",
         ),
-        ("concatenate", ((2, 3, 4), (2, 1, 4)), "expects inputs that differ only in axis -1; it was given "),
+        ("concatenate", ((2, 3, 4), (2, 1, 4)), "expects inputs that differ only in axis -1; found "),
     ],
 )
 def test_a_variable_axis_that_differs_is_no_axis_to_repeat(layer, given, message):

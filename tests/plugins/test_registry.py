@@ -592,7 +592,7 @@ def test_a_file_is_not_made_of_two_components_of_one_name(environment, tmp_path)
         {"network": {"input": [1], "layers": ["relu", "relu@modnet-shadow"]}}, registry=environment.registry
     )
     with pytest.raises(
-        modnet.SpecError, match='two components are called activation "relu", of modnet-core and modnet-shadow'
+        modnet.SpecError, match='there are two components activation "relu", of modnet-core and modnet-shadow'
     ):
         modnet.save(network, tmp_path / "model.modnet", registry=environment.registry)
 
