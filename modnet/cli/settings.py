@@ -28,7 +28,7 @@ def parse_settings(settings: Sequence[str]) -> dict[str, Any]:
             value = text
         except ValueError:  # Python converts no more digits
             raise click.UsageError(
-                f"--set {legible(key)}: expected a number of a few digits, found one of {len(text):,}"
+                f"--set {legible(key)}: this number is too long: it has {len(text):,} digits"
             ) from None
         except RecursionError:
             raise click.UsageError(f"--set {legible(key)}: nested more than {DEEPEST} levels deep") from None

@@ -41,23 +41,23 @@ def edit(
     rename: Mapping[str, str] | None = None,
     take: Mapping[str, str | PathLike[str]] | None = None,
 ) -> None:
-    """Writes a changed copy of a model file, or changes the file itself where `out` is `path`.
+    """Writes a changed copy of a model file, or changes the file itself if `out` is `path`.
 
-    What is not asked for stays as it is, header keys and groups of arrays that nobody here knows among it. The file is
-    replaced as a whole or not at all.
+    Everything else stays unchanged, including unknown header keys and groups of arrays. The file is replaced as a whole
+    or not at all.
 
     Args:
-        drop_resume_state: leave out what only going on with a training needs. What remains of a checkpoint is a model.
-        drop_history: leave out the figures of each epoch. Those of the end (`metrics`) stay.
+        drop_resume_state: remove what is only needed to resume the training. A checkpoint becomes a model.
+        drop_history: remove the figures of each epoch. The final ones (`metrics`) stay.
         cast: the type of the numbers, see `_cast`.
         metadata: entries to set.
-        remove_metadata: entries to leave out.
+        remove_metadata: entries to remove.
         rename: old -> new name of nodes, see `_Renaming`.
-        take: node -> another model file, from which its arrays are taken before all other changes, see `_Taking`.
+        take: node -> another model file, from which its arrays are taken before the other changes, see `_Taking`.
 
     Raises:
-        ModelFileError: the file is damaged, in a place that is not left out; a name is not there, or taken; a number
-            is too big for the dtype; arrays do not fit. `out` is as it was.
+        ModelFileError: the file is damaged, in a part that is needed; a name does not exist, or is taken; a number is
+            too large for the dtype; arrays do not match. `out` is unchanged.
         OSError: the file cannot be read or written.
     """
     changes = _Changes(drop_resume_state, drop_history, cast, metadata or {}, remove_metadata, rename or {}, take or {})
@@ -105,8 +105,8 @@ class _Changes:
         if self.drop_resume_state:
             header = header.replace(training=None)
         elif header.training is not None and (self.drop_history or self.cast or self.rename or self.take):
-            what = "this is a checkpoint, and its run could not go on after this change"
-            raise Fault(f"{what}; drop its resume state too")
+            what = "this is a checkpoint, and its run could not be resumed after this change"
+            raise Fault(f"{what}; drop its resume state as well")
         if self.drop_history:
             header = header.replace(history={})
         if self.metadata or self.remove_metadata:
@@ -115,12 +115,12 @@ class _Changes:
 
 
 def is_for_resuming(group: str) -> bool:
-    """Whether a group of arrays is of use only for going on with a training: `optimizer.*` and `training.*`."""
+    """Whether a group of arrays is only needed to resume a training: `optimizer.*` and `training.*`."""
     return group.partition(".")[0] in ("optimizer", "training")
 
 
 def _copies(file: File, found: HeaderOnly, is_dropped: Callable[[str], bool]) -> list[StreamedGroup]:
-    """The groups but those that are dropped. They are read and verified while they are being written anew."""
+    """The groups except those that are dropped. They are read and verified while the new file is written."""
     members = {name: [*segments] for name, segments in groupby(found.segments, key=attrgetter("group"))}
     kept = {name: segments for name, segments in members.items() if not is_dropped(name)}
     if len(kept) == len(members):
@@ -145,7 +145,7 @@ def _pieces(file: File, segments: Sequence[Segment]) -> Iterator[memoryview]:
 
 
 def _closing(pieces: Iterable[memoryview], files: Iterable[File]) -> Iterator[memoryview]:
-    """The last pieces; then the files are closed, as Windows replaces none that is open."""
+    """The last pieces; then the files are closed, because Windows cannot replace an open file."""
     yield from pieces
     for file in files:
         file.raw.close()
@@ -155,7 +155,7 @@ def _edited_metadata(old: Mapping[str, Any], new: Mapping[str, Any], removed: Se
     metadata = dict(old)
     for key in removed:
         if key not in metadata:
-            raise Fault(f"there is no entry {show(key)}{did_you_mean(key, metadata)}", "metadata")
+            raise Fault(f"no entry is called {show(key)}{did_you_mean(key, metadata)}", "metadata")
         del metadata[key]
     return {**metadata, **new}
 
@@ -169,8 +169,8 @@ def _cast(
     """The header and the groups with numbers of another type.
 
     "float32" and "float64" convert parameters and state, and the network computes in that type from then on. "float16"
-    is a way to store: parameters take half of the space of float32, and become what the network computes in again when
-    it is loaded. State, which is small and has means and variances of any size, stays.
+    only changes how parameters are stored, in half of the space of float32; loading converts them to the network's
+    dtype again. State is small, and its means and variances can have any size: it is not cast.
     """
     if cast not in ("float16", "float32", "float64"):
         raise Fault(f"expected float16, float32 or float64, found {show(cast)}", "cast")
@@ -188,7 +188,7 @@ def _cast(
 
 def _converted(path: str | PathLike[str], group: StreamedGroup, dtype: np.dtype[Any]) -> Iterator[memoryview]:
     starts = np.array([start for _, start, _ in group.views], np.int64)
-    lost: dict[int, None] = {}  # the positions of the arrays that have lost a number
+    lost: dict[int, None] = {}  # the positions of the arrays in which a number became infinite
     done = 0
     for piece in group.pieces:
         stored = np.frombuffer(piece, group.dtype)
@@ -201,7 +201,7 @@ def _converted(path: str | PathLike[str], group: StreamedGroup, dtype: np.dtype[
     if lost:
         names = ", ".join(legible(group.views[position][0]) for position in [*lost][:8])
         more = f" and {len(lost) - 8} more" if len(lost) > 8 else ""
-        what = f"numbers beyond {np.finfo(dtype).max:g}, the largest of {dtype.name}, in {names}{more}"
+        what = f"numbers above {np.finfo(dtype).max:g}, the maximum of {dtype.name}, in {names}{more}"
         raise ModelFileError(path, f"{what}; choose a wider type", "cast")
 
 
@@ -213,14 +213,14 @@ _Arrays = dict[tuple[str, str], tuple[np.dtype[Any], tuple[int, ...]]]
 
 
 class _Taking:
-    """Arrays of nodes, and of those within them, in other files that stay open.
+    """Arrays of nodes, and of nodes inside them, in other files that stay open.
 
     They must have the same names, shapes and dtype as those that they replace. Figures (`history`, `metrics`) stay,
-    although they are not those of the new arrays.
+    although the new arrays were not measured.
 
     Args:
         take: node -> file.
-        files: what closes them.
+        files: closes the files at the end.
 
     Raises:
         ModelFileError: one of the files is damaged.
@@ -244,7 +244,7 @@ class _Taking:
             self.files.append(file)
 
     def apply(self, groups: Sequence[StreamedGroup]) -> list[StreamedGroup]:
-        """The groups with the arrays of the nodes in place of their own."""
+        """The groups, with the arrays of these nodes replaced by those of the other files."""
         self._check(groups)
         return [
             replace(group, pieces=_patched(group, patches)) if (patches := self._patches(group)) else group
@@ -304,7 +304,7 @@ def _patched(group: StreamedGroup, patches: Sequence[_Patch]) -> Iterator[memory
         stop = start + len(piece)
         inside = [patch for patch in patches if patch.begin < stop and start < patch.end]
         if inside:
-            piece = memoryview(bytearray(piece))  # the old bytes may still be being hashed
+            piece = memoryview(bytearray(piece))  # a copy: other threads may still be hashing the old bytes
         for patch in inside:
             first, last = max(start, patch.begin), min(stop, patch.end)
             piece[first - start : last - start] = patch.file.read(patch.offset + first - patch.begin, last - first)
@@ -324,11 +324,11 @@ def _described(found: tuple[np.dtype[Any], tuple[int, ...]] | None) -> str:
 
 
 class _Renaming:
-    """New names for nodes, in all places where the header has the old ones.
+    """New names for nodes, in all places where the header uses the old ones.
 
-    They are those of `network.layers`, not those within a composite nor a node's `activation`. Arrays and everything
-    that refers to the node follow. Where other nodes owe their automatic names (`linear_2`) to an old one, they get
-    them explicitly.
+    Nodes are those of `network.layers`, not those inside a composite or a node's `activation`. Arrays and references to
+    a node are renamed as well. If the automatic names of other nodes (`linear_2`) depend on the old name, these
+    nodes get their present names explicitly.
     """
 
     def __init__(self, header: Header, names: Mapping[str, str]) -> None:
@@ -343,7 +343,7 @@ class _Renaming:
         if self.spec.nodes is None:
             self._check_that_all_names_are_known()
         losses = (self.training or {}).get("loss")
-        self.outputs: list[str] = []  # those that figures are called by
+        self.outputs: list[str] = []  # with several outputs, names of figures begin with them: "species_loss"
         if isinstance(losses, dict) and type(losses.get("type")) is not str and len(losses) > 1:
             self.outputs = [*losses]
 
@@ -356,7 +356,7 @@ class _Renaming:
             if any(node.name == old for node in self.nodes):
                 what = f"{show(old)} is the activation of another node and cannot be named"
             elif old.partition(".")[0] in own:
-                what = f"{show(old)} is within a composite; only the nodes of network.layers can be renamed"
+                what = f"{show(old)} is inside a composite; only the nodes of network.layers can be renamed"
             raise Fault(what + did_you_mean(old, [node.name for node in self.own]), "rename")
 
     def _check_new_names(self) -> None:
@@ -367,12 +367,15 @@ class _Renaming:
             if not NAME.fullmatch(new):
                 raise Fault(f"a name consists of letters, digits, _ and -; found {show(new)}", "rename")
             if new in taken:
-                raise Fault(f"the name {show(new)} is taken", "rename")
+                raise Fault(f"the name {show(new)} is already used", "rename")
             taken.add(new)
 
     def _check_that_all_names_are_known(self) -> None:
-        """For files that do not list the names of their nodes: refuses one in which a plugin's layer has an `activation`
-        that may be its own field, and no node, where the automatic names of other nodes depend on that."""
+        """Refuses a file without the names of its nodes if its automatic names cannot be known.
+
+        A plugin's layer may have `activation` as a field of its own, and then it is not a node. Only the layer's class
+        knows that, but the numbers in the automatic names of other nodes depend on it.
+        """
         core = self._types_of_the_core()
         unnamed = (node for node in self.nodes if node.is_activation or not isinstance(node.table.get("name"), str))
         counts = Counter(node.type for node in unnamed)
@@ -380,8 +383,8 @@ class _Renaming:
         for node in self.nodes:
             if node.is_activation and owners[node.position] not in core and counts[node.type] > 1:
                 owner = show(owners[node.position])
-                what = f"the number in the automatic names of {show(node.type)} nodes is known to {owner} alone"
-                raise Fault(f"{what}, a layer of a plugin; load the model and save it with names of your own", "rename")
+                what = f"the automatic names of {show(node.type)} nodes depend on {owner}, a layer of a plugin"
+                raise Fault(f"{what}; load the model and save it again, which stores all names", "rename")
 
     def _types_of_the_core(self) -> set[str]:
         """The layers and activations of the file that come with modnet."""
@@ -394,12 +397,12 @@ class _Renaming:
         }
 
     def apply(self, groups: Sequence[StreamedGroup]) -> tuple[Header, list[StreamedGroup]]:
-        """The header with the new names, and the groups with those of their arrays."""
+        """The header with the new names, and the groups with arrays named accordingly."""
         known = {node.name for node in self.nodes}
         for group in groups:
             for name, _, _ in group.views if group.name in NETWORK_GROUPS else ():
                 if name.partition(".")[0] not in known:
-                    raise Fault(f"the array {show(name)} belongs to no node of the spec", "rename")
+                    raise Fault(f"the array {show(name)} does not belong to a node of the spec", "rename")
         return self._header(), [self._renamed(group) for group in groups]
 
     def _renamed(self, group: StreamedGroup) -> StreamedGroup:
@@ -421,7 +424,7 @@ class _Renaming:
         return f"{self._of(node)}{dot}{rest}"
 
     def _of_reference(self, name: Any) -> Any:
-        """The node that `inputs` or `shares` name; behind a dot, one of its outputs."""
+        """The new name in `inputs` or `shares`: of a node, or of one of its outputs, after a dot."""
         return self._of_array(name) if isinstance(name, str) else name
 
     def _header(self) -> Header:
@@ -449,12 +452,14 @@ class _Renaming:
         return changes
 
     def _layers(self) -> list[dict[str, Any]]:
-        """The tables of the nodes. Those that owe an automatic name to what is renamed get it explicitly."""
+        """The tables of the nodes. Nodes whose automatic names would change get their present names explicitly.
+
+        Each explicit name can change further automatic ones, so this repeats until all names are as wanted.
+        """
         layers = [self._referring(node.table) for node in self.own]
         wanted = [self._of(node.name) for node in self.nodes]
         with_activation = {node.position for node in self.nodes if node.is_activation}
         explicit = set(self.names)
-        # A name that becomes explicit is counted no longer, which can change the number in further names.
         while True:
             for node, table in zip(self.own, layers, strict=True):
                 if node.name in explicit:
@@ -469,7 +474,7 @@ class _Renaming:
         changed = [node for node, old, new in zip(self.nodes, wanted, found, strict=True) if old != new]
         more = {node.name for node in changed if not node.is_activation}
         if more.issubset(explicit):
-            what = f"{show(changed[0].name)}, the activation of another node, would change its name with that"
+            what = f"this would also rename {show(changed[0].name)}, the activation of another node"
             raise Fault(what, "rename")
         return more
 
@@ -483,7 +488,7 @@ class _Renaming:
         return made
 
     def _training(self, training: Mapping[str, Any]) -> dict[str, Any]:
-        """The training table; what it says of each output is called by the output."""
+        """The training table, with new names in the parts that are keyed by output."""
         made = dict(training)
         for key in ("loss", "metrics"):
             value = made.get(key)
@@ -495,7 +500,7 @@ class _Renaming:
         return {self._of_array(key): value for key, value in table.items()}
 
     def _of_figure(self, figure: str) -> str:
-        """The name of a figure, which begins with its output's if there are several."""
+        """The new name of a figure; if there are several outputs, it begins with the output's name."""
         rest = figure.removeprefix("validation_")
         output = max((name for name in self.outputs if rest.startswith(f"{name}_")), key=len, default="")
         return figure[: len(figure) - len(rest)] + self._of_array(output) + rest[len(output) :]

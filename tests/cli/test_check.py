@@ -43,7 +43,7 @@ pets.toml:13:1: training.epoch: unknown key; did you mean "epochs"?
         ("network.input=[2, 3]", "data.train: input"),
         (
             "training.loss={type='cross_entropy', class_weights=[1, 2, 3]}",
-            "3 class weights and a prediction of 2 classes",
+            "3 class weights for a prediction of 2 classes",
         ),
         ("training.metrics={wrong=['accuracy']}", "training.metrics.wrong: no output is called"),
         (

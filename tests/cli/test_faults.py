@@ -87,7 +87,11 @@ FAULTS = {
         2,
         "error: nowhere/x.modnet: no such file or directory",
     ),
-    "data for a model": ("inspect pets.csv", 2, "that looks like a table; modnet predict MODEL TABLE takes it"),
+    "data for a model": (
+        "inspect pets.csv",
+        2,
+        "that looks like a table; to predict for its rows: modnet predict MODEL TABLE",
+    ),
     "a spec for a model": ("predict pets.toml pets.csv", 2, "error: pets.toml: this is a text file"),
     "a damaged model": ("inspect damaged.modnet", 2, "damaged.modnet: the file has"),
     "a damaged model to look for differences": ("diff old.modnet damaged.modnet", 2, "error: damaged.modnet: the file"),
@@ -119,12 +123,16 @@ FAULTS = {
         2,
         'error: old.modnet: rename: no node of network.layers is called "liner_1"; did you mean "linear_1"?',
     ),
-    "an old name as a new one": ("edit old.modnet -o new.modnet --rename linear_1=linear_2", 2, '"linear_2" is taken'),
+    "an old name as a new one": (
+        "edit old.modnet -o new.modnet --rename linear_1=linear_2",
+        2,
+        '"linear_2" is already used',
+    ),
     "an entry without a key": ("edit old.modnet -o new.modnet --set-metadata =x", 2, "=x: expected KEY=VALUE, such as"),
     "an entry that is not there": (
         "edit old.modnet -o new.modnet --remove-metadata author",
         2,
-        'error: old.modnet: metadata: there is no entry "author"',
+        'error: old.modnet: metadata: no entry is called "author"',
     ),
     # outputs
     "a folder for the model": ("train pets.toml -o .", 2, "this is a folder; name a file in it with -o"),

@@ -174,7 +174,7 @@ def test_a_command_of_a_plugin(environment, run):
         ),
         (
             COMMANDS.replace("(cli)", "(group, cli)"),
-            'hooks "other" of other 1.0 (other): modnet_commands(group, cli) asks for group, and the hook is '
+            'hooks "other" of other 1.0 (other): modnet_commands(group, cli) requires group, but the hook is '
             "modnet_commands(cli); modnet plugins --errors",
         ),
         (

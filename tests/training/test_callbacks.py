@@ -94,7 +94,8 @@ def test_an_event_that_does_not_exist_is_refused():
         def modnet_epoch_endet(self, run): ...
 
     with pytest.raises(
-        modnet.BrokenPlugin, match=r"Misspelt\.modnet_epoch_endet: there is no such event; there are: .*epoch_ended"
+        modnet.BrokenPlugin,
+        match=r"Misspelt\.modnet_epoch_endet: there is no such event; expected one of: .*epoch_ended",
     ):
         modnet.train(modnet.build(SPEC), *blobs(32), callbacks=[Misspelt()])
 

@@ -428,7 +428,9 @@ def test_a_checkpoint_with_callbacks_or_features_of_a_newer_version_is_refused(d
     header, groups = checkpoint
     spec = header["training"]["spec"] | {"callbacks": [{"callback": {"type": "json_log", "path": "x"}}]}
     message = refused(data, header | {"training": header["training"] | {"spec": spec}}, groups.values())
-    assert message.startswith("changed.modnet: header.training.spec.callbacks: callbacks belong to a run")
+    assert message.startswith(
+        "changed.modnet: header.training.spec.callbacks: callbacks are not allowed in a model file"
+    )
     newer = header | {"features": ["sparse"]}
     assert "it uses sparse" in refused(data, newer, groups.values(), modnet.errors.NewerFormat)
 
