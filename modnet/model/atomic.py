@@ -59,6 +59,7 @@ def replace_file(
     old = _status(path, target)
     temporary = _Temporary(target)
     try:
+        # 0o600 at first: the old file may be private; `_adopt` follows.
         file = temporary.create(mode=0o666 if old is None else 0o600)
         _fill(file, pieces, beginning, old, durable)
         os.replace(temporary.path, target)
@@ -81,7 +82,7 @@ def _target(path: str | os.PathLike[str]) -> str:
 class _Temporary:
     """The temporary file beside a target.
 
-    It knows at any time what there is to discard, also where Ctrl-C comes between two lines.
+    It knows at any time what there is to discard, even if Ctrl-C comes between two lines.
     """
 
     def __init__(self, target: str) -> None:
@@ -91,13 +92,13 @@ class _Temporary:
         self.path = ""
 
     def create(self, mode: int) -> FileIO:
-        """The file, open and locked. Leftovers of dead writers of the same target are removed before."""
+        """The new file, open and locked. Leftovers of dead writers of the same target are removed first."""
         remove_leftovers(self._folder, re.escape(self._stem))
         while True:
             self.path = os.path.join(self._folder, f".{self._stem}.{_machine()}{os.urandom(4).hex()}.tmp")
             with suppress(FileExistsError):
                 # FileIO opens the file itself, in C: with os.open and FileIO in two steps, Ctrl-C between them would
-                # leave a descriptor without an owner. 0o600 at first: the old file may be private; `_adopt` follows.
+                # leave a descriptor without an owner.
                 self._file = FileIO(self.path, "x", opener=partial(os.open, mode=mode))
                 if _lock(self._file, self.path):
                     return self._file
@@ -119,7 +120,7 @@ def _fill(
     old: os.stat_result | None,
     durable: bool,
 ) -> None:
-    """Writes the content, and makes the file what the old one is to be replaced by."""
+    """Writes the content, and prepares the file to replace the old one."""
     for piece in pieces:
         _write(file, memoryview(piece))
     if beginning is not None:
