@@ -65,5 +65,5 @@ class Evaluation:
             if array.dtype.kind == "f" and np.isnan(array).any():
                 position = int(np.argwhere(np.isnan(array))[0][0])
                 row = before + position if batch.rows is None else row_of(batch.rows, position)
-                return DataError(f"the loss is nan: {what} holds nan in row {row}")
+                return DataError(f"the loss is nan: {what} contains nan in row {row}")
         return DataError(f"the loss is nan in one of the rows {before} to {before + len(batch) - 1}")

@@ -68,11 +68,11 @@ FAULTS = {
     "another width": (
         "train pets.toml --set network.input=[5]",
         2,
-        "expects samples of shape (5,), its columns give (3,): collar (2, one-hot), 1 single number; set input = [3]",
+        "expects samples of shape (5,), but its columns give (3,): collar (2, one-hot), 1 single number; set input = [3]",
     ),
     "a table without the columns": ("predict old.modnet other.csv", 2, 'other.csv: no column "size"'),
     "a category that is new": ("predict old.modnet green.csv", 2, 'column collar: unknown category "green"'),
-    "a table for arrays": ("predict arrays.modnet pets.csv", 2, "trained on arrays and knows no columns"),
+    "a table for arrays": ("predict arrays.modnet pets.csv", 2, "trained on arrays and has no columns"),
     "standard input for arrays": ("predict arrays.modnet -", 2, "expected a file with arrays"),
     "no targets to compare with": ("evaluate arrays.modnet inputs.npz", 2, "no array for the network's output"),
     # wrong model files

@@ -409,7 +409,7 @@ def test_a_tilde_that_the_shell_leaves_is_the_home_folder(run, folder, monkeypat
     spec = (folder / "pets.toml").read_text().replace("pets.csv", "~/pets.csv")
     (folder / "pets.toml").write_text(spec)
     missing = run("train", "pets.toml", status=2).stderr
-    assert f"~/pets.csv: there is no such file; ~ stands for the home folder, and is expanded to {folder}" in missing
+    assert f"~/pets.csv: no such file; ~ is the home folder, so this is {folder}" in missing
     (folder / "pets.csv").rename(folder / "home" / "pets.csv")
     run("train", "pets.toml")
     assert not (folder / "~").exists()

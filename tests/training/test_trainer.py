@@ -225,7 +225,7 @@ def test_several_outputs_each_with_a_loss_a_weight_and_metrics():
     np.testing.assert_allclose(history["loss"], history["class_loss"] + 0.5 * history["size_loss"])
     with pytest.raises(modnet.DataError, match='there is no target for the output "size"'):
         modnet.train(two_headed(), x, {"class": y}, epochs=1)
-    unknown = 'there is a target for "sise", but the outputs with a loss are "class", "size"; did you mean "size"'
+    unknown = 'found a target for "sise", but the outputs with a loss are "class", "size"; did you mean "size"'
     with pytest.raises(modnet.DataError, match=unknown):
         modnet.train(two_headed(), x, {"class": y, "sise": y}, epochs=1)
     with pytest.raises(modnet.SpecError, match="the network has several outputs"):
@@ -460,13 +460,13 @@ def test_validation_is_stratified_for_binary_targets(shape):
 
 def test_a_class_with_one_row_is_told_and_stays_in_training():
     x, y = blobs()
-    with pytest.warns(UserWarning, match="class 1 has one row: it stays in training"):
+    with pytest.warns(UserWarning, match="class 1 has one row, which stays in training"):
         modnet.train(modnet.build(SPEC), x, np.where(np.arange(len(y)) == 3, 1, 0), validation=0.25, epochs=1)
 
 
 def test_a_class_that_only_the_validation_has_is_told():
     x, y = blobs()
-    with pytest.warns(UserWarning, match="output output: class 1: no row to train on, only to validate with"):
+    with pytest.warns(UserWarning, match="output output: class 1: no row in the training data, only in validation"):
         modnet.train(modnet.build(SPEC), x, np.zeros_like(y), validation=(x, y), epochs=1)
 
 
@@ -760,7 +760,7 @@ def test_steps_of_an_epoch_are_a_whole_number(steps):
 
 @pytest.mark.parametrize(("made", "found"), [(None, "nothing"), (7, "7")])
 def test_a_function_that_gives_no_batches_is_named(made, found):
-    with pytest.raises(modnet.DataError, match=f"^expected a function that gives batches .*; found {found}$"):
+    with pytest.raises(modnet.DataError, match=f"^expected a function that returns batches .*; it returned {found}$"):
         modnet.train(modnet.build(SPEC), lambda: made)
 
 
