@@ -38,7 +38,10 @@ pets.toml:13:1: training.epoch: unknown key; did you mean "epochs"?
     ("setting", "message"),
     [
         ("network.input=[4]", 'data.train: input "input" expects samples of shape (4,), but its columns give (3,)'),
-        ("network.layers.2.out_features=3", 'output "output" gives samples of shape (3,), column kind has 2 classes'),
+        (
+            "network.layers.2.out_features=3",
+            'output "output" gives samples of shape (3,), but column kind has 2 classes',
+        ),
         ("network.layers=['flatten', 'gate']", 'unknown layer "gate"'),
         ("network.input=[2, 3]", "data.train: input"),
         (
@@ -61,7 +64,7 @@ def test_what_does_not_fit(run, setting, message):
 @pytest.mark.parametrize(
     ("change", "note"),
     [
-        (("pets.csv", "away.csv"), "away.csv is not there: the data were not compared with the network"),
+        (("pets.csv", "away.csv"), "away.csv does not exist: the data were not compared with the network"),
         (("[data]\ntrain", "[data]\nvalidation"), None),
     ],
     ids=["no file", "no path"],

@@ -165,9 +165,7 @@ def test_rows_are_dropped_before_some_are_set_aside(tmp_path):
 @pytest.mark.parametrize(("complete", "left"), [(0, "0 rows"), (1, "1 row")])
 def test_too_few_rows_are_left_to_set_some_aside(tmp_path, complete, left):
     (tmp_path / "t.csv").write_text("a,y\n" + "".join(f"{i},{i if i < complete else ''}\n" for i in range(5)))
-    with pytest.raises(
-        DataError, match=f"only {left} of 5 without missing values; expected at least 2, to set some aside"
-    ):
+    with pytest.raises(DataError, match=f"only {left} of 5 without missing values; expected at least 2, to set"):
         Loader(tmp_path, **ONE).load(DataSpec(train="t.csv", target="y", validation=0.2, missing="drop"))
 
 
@@ -256,9 +254,9 @@ def test_faults(folder, spec, message):
 @pytest.mark.parametrize(
     ("x", "y", "message"),
     [
-        (np.zeros((2, 3), complex), np.zeros(2), "x holds complex128; expected numbers"),
+        (np.zeros((2, 3), complex), np.zeros(2), "x contains complex128; expected numbers"),
         (np.array(["a", "b"]), np.zeros(2), "x contains <U1; expected numbers"),
-        (np.zeros((2, 3)), np.array([b"a", b"b"]), "y holds |S1; expected numbers"),
+        (np.zeros((2, 3)), np.array([b"a", b"b"]), "y contains |S1; expected numbers"),
         (np.zeros((2, 3)), np.array([["a"], ["b"]]), "y has shape (2, 1); expected one class name for each row"),
         (np.zeros((0, 3)), np.zeros(0), "x has shape (0, 3); expected rows"),
         (np.zeros(()), np.zeros(2), "x has shape (); expected rows"),

@@ -427,7 +427,7 @@ def test_shapes_that_fit():
         (
             {"input": (7,)},
             {"output": (4,)},
-            'output "output" gives samples of shape (4,), column species has 3 classes: Adelie, Chinstrap, Gentoo; '
+            'output "output" gives samples of shape (4,), but column species has 3 classes: Adelie, Chinstrap, Gentoo; '
             "expected (3,)",
         ),
         (
@@ -445,7 +445,9 @@ def test_shapes_that_do_not_fit(input_shapes, output_shapes, message):
 
 def test_an_output_of_numbers_must_have_the_width_of_its_columns():
     schema = learn(target=("bill_length_mm", "year"), labels=(), missing="drop")
-    message = 'output "output" gives samples of shape (3,), its target has 2 columns: bill_length_mm, year; it should'
+    message = (
+        'output "output" gives samples of shape (3,), but its target has 2 columns: bill_length_mm, year; expected'
+    )
     with pytest.raises(ShapeError, match=f"^{re.escape(message)}"):
         schema.decode({"output": np.zeros((5, 3))})
 

@@ -115,7 +115,7 @@ def test_weights_are_handed_to_it():
 def test_there_are_no_targets_to_give():
     with pytest.raises(modnet.DataError, match="found targets, but no loss takes one"):
         modnet.train(modnet.build(spec()), views(), np.zeros(64))
-    with pytest.raises(modnet.SpecError, match="info_nce takes no target, and metrics compare"):
+    with pytest.raises(modnet.SpecError, match="info_nce takes no target, but metrics compare"):
         modnet.train(modnet.build(spec()), views(), metrics=["accuracy"])
     one_view = {**spec(), "network": {**spec()["network"], "input": [6]}}
     with pytest.raises(modnet.ShapeError, match="expects two views"):

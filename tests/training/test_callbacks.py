@@ -76,8 +76,8 @@ def test_one_callback_twice_and_in_two_runs_at_once_takes_part_for_each_alone():
     ("joined", "message"),
     [
         (None, 'join gave None for the callback "joins"; expected the object that takes part'),
-        (types.SimpleNamespace(state=dict), r"SimpleNamespace with state\(\) and without restore\(state\)"),
-        (types.SimpleNamespace(restore=dict), r"with restore\(state\) and without state\(\); it needs both"),
+        (types.SimpleNamespace(state=dict), r"SimpleNamespace with state\(\) but without restore\(state\)"),
+        (types.SimpleNamespace(restore=dict), r"with restore\(state\) but without state\(\); it needs both"),
     ],
 )
 def test_what_joins_a_run_is_looked_at(joined, message):

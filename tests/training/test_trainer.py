@@ -126,7 +126,7 @@ def test_arrays_memory_maps_generators_and_iterables_train_alike(tmp_path):
 
 
 def test_a_generator_that_ends_is_not_silently_trained_on_once():
-    with pytest.raises(modnet.DataError, match="a generator can be run through only once, and 3 epochs were asked for"):
+    with pytest.raises(modnet.DataError, match="a generator can be iterated only once, but there are 3 epochs"):
         modnet.train(modnet.build(SPEC), (batch for batch in [blobs(16)]))
 
 
@@ -140,7 +140,9 @@ def test_a_training_that_changes_nothing_says_so():
 def test_a_generator_to_validate_with_once_is_refused_before_the_first_step():
     network = modnet.build(SPEC)
     before = network.parameters.flat.copy()
-    with pytest.raises(modnet.DataError, match=r"^validation: a generator can be run through only once, and 3 epochs"):
+    with pytest.raises(
+        modnet.DataError, match=r"^validation: a generator can be iterated only once, but there are 3 epochs"
+    ):
         modnet.train(network, *blobs(16), validation=((batch for batch in [blobs(16)]), None))
     np.testing.assert_array_equal(network.parameters.flat, before)
     history = modnet.train(network, *blobs(16), epochs=1, validation=((batch for batch in [blobs(16)]), None))
@@ -335,7 +337,7 @@ def test_a_loss_that_turns_nan_because_of_the_data_says_so():
     x[7, 1] = np.nan
     with (
         np.errstate(all="ignore"),
-        pytest.raises(modnet.Diverged, match='input "input" of this batch holds values that are not finite'),
+        pytest.raises(modnet.Diverged, match='input "input" of this batch has values that are not finite'),
     ):
         modnet.train(modnet.build(SPEC), (batch for batch in [(x, y)]), epochs=1)
 
@@ -766,7 +768,7 @@ def test_a_function_that_gives_no_batches_is_named(made, found):
 
 @pytest.mark.parametrize("form", [lambda: thirds()[:1], lambda: iter(thirds()), lambda: thirds])
 def test_batches_for_validation_alone_are_told_how_to_be_given(form):
-    with pytest.raises(modnet.DataError, match=r"batches of \(x, y\) are given as validation = \(batches, None\)$"):
+    with pytest.raises(modnet.DataError, match=r"for batches of \(x, y\), give validation = \(batches, None\)$"):
         modnet.train(modnet.build(SPEC), *blobs(), validation=form())
     history = modnet.train(modnet.build(SPEC), *blobs(), validation=(thirds(), None))
     assert "validation_loss" in history
