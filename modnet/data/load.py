@@ -13,12 +13,14 @@ from modnet.arrays import Array
 from modnet.data.columns import is_number, sort_categories
 from modnet.data.dataset import Dataset
 from modnet.data.files import Reader, read
+from modnet.data.learning import assign_targets, learn_schema, rows_to_drop
 from modnet.data.named_arrays import NamedArrays
-from modnet.data.schema import ColumnSchema, DataSchema, MissingReport, assign_targets, rows_to_drop
+from modnet.data.schema import ColumnSchema, DataSchema, MissingReport
 from modnet.data.split import can_stratify, split
 from modnet.data.table import Table
 from modnet.errors import DataError
-from modnet.specs.data import Column, DataSource, DataSpec
+from modnet.specs.data import DataSource, DataSpec
+from modnet.words import counted
 
 
 @dataclass(frozen=True)
@@ -28,7 +30,7 @@ class LoadedData:
     Attributes:
         train: the rows to train on.
         validation: the rows to validate with, or None.
-        schema: how a table's columns, or class labels that are text, become numbers; None for arrays of numbers.
+        schema: how a table's columns, or class labels that are text, are encoded as numbers; None for arrays of numbers.
         notes: lines for the screen about what was read and done.
     """
 
@@ -100,12 +102,12 @@ class Loader:
         found = self.read(source)
         if isinstance(found, NamedArrays):
             dataset = self.dataset(found, schema, targets)
-            return dataset, [f"{found.name}: {_count(len(dataset))}"]
+            return dataset, [f"{found.name}: {counted(len(dataset), 'row')}"]
         if schema is None:
             raise DataError(f"{found.name}: found a table, but the model was trained on arrays and has no columns")
         report = MissingReport()
         dataset = schema.encode(found, targets, report)
-        return dataset, [f"{found.name}: {_count(len(found))}", *report.texts()]
+        return dataset, [f"{found.name}: {counted(len(found), 'row')}", *report.texts()]
 
     # Files
 
@@ -153,13 +155,13 @@ class Loader:
             dropped = rows_to_drop(table, spec, self.input_names, self.output_names)
             kept = np.setdiff1d(np.arange(len(table)), dropped)
             if dropped and len(kept) < 2:
-                left = f"only {_count(len(kept))} of {len(table):,} without missing values"
+                left = f"only {counted(len(kept), 'row')} of {len(table):,} without missing values"
                 raise DataError(f"{table.name}: {left}; expected at least 2, to set some aside for validation")
             report.dropped_rows = len(dropped)
             labels, names = self.table_labels(table, spec, kept)
             parts = split(len(kept), fraction, seed, labels, names)
             rows = (kept[parts[0]], kept[parts[1]])
-        schema = DataSchema.learn(
+        schema = learn_schema(
             table,
             spec,
             input_names=self.input_names,
@@ -178,21 +180,26 @@ class Loader:
         for output, columns in assign_targets(table, spec, self.output_names).items():
             if len(columns) > 1:
                 continue
-            column, every = spec.columns.get(columns[0], Column()), table.columns[columns[0]]
-            values = [every[row] for row in rows.tolist()]
-            missing_values = set(spec.missing_values).difference(column.categories or ())
-            found: dict[str, Any] = {value: value for value in set(values).difference(missing_values)}
-            if output not in self.label_outputs:
-                if all(map(is_number, found)):
-                    found = {value: float(value) for value in found}
-                if len(set(found.values())) != 2:
-                    continue
-            classes = sorted(set(found.values()))
+            column = table.columns[columns[0]]
+            values = [column[row] for row in rows.tolist()]
+            class_of = self._class_of(output, set(values) - spec.missing_in(columns[0]))
+            if class_of is None:
+                continue
+            classes = sorted(set(class_of.values()))
             position = {name: index for index, name in enumerate(classes)}
             # A row without a target is refused later, so it does not matter that it counts as class 0 here.
-            labels = np.array([position[found[value]] if value in found else 0 for value in values])
+            labels = np.array([position[class_of[value]] if value in class_of else 0 for value in values])
             return labels, [*map(str, classes)]
         return None, []
+
+    def _class_of(self, output: str, values: set[str]) -> dict[str, Any] | None:
+        """Value of an output's target -> its class, or None where it has no classes."""
+        if output in self.label_outputs:
+            return {value: value for value in values}
+        # A loss that takes no labels has classes where there are two; 1 and 1.0 are one.
+        numbers = all(map(is_number, values))
+        class_of: dict[str, Any] = {value: float(value) if numbers else value for value in values}
+        return class_of if len(set(class_of.values())) == 2 else None
 
     # Arrays
 
@@ -259,19 +266,15 @@ class Loader:
 def _rows(found: Table | NamedArrays, first: int, end: int) -> Table | NamedArrays:
     lengths = [len(found)] if isinstance(found, Table) else [len(a) for a in found.arrays.values() if a.ndim]
     if end > min(lengths, default=0):
-        raise DataError(f"{found.name}: rows = [{first}, {end}], but it has {_count(min(lengths, default=0))}")
+        raise DataError(f"{found.name}: rows = [{first}, {end}], but it has {counted(min(lengths, default=0), 'row')}")
     if isinstance(found, Table):
         return found.take(range(first, end))
     name = f"{found.name}, rows = [{first}, {end}]"
     return NamedArrays(name, {key: array[first:end] for key, array in found.arrays.items()})
 
 
-def _count(rows: int) -> str:
-    return f"{rows:,} row" + ("" if rows == 1 else "s")
-
-
 def _sizes(rows: int, train: Dataset, validation: Dataset | None, labels: Array | None) -> str:
     if validation is None:
-        return f"{_count(rows)} to train"
+        return f"{counted(rows, 'row')} to train"
     stratified = " (stratified)" if labels is not None and can_stratify(labels) else ""
-    return f"{_count(rows)}: {len(train):,} to train, {len(validation):,} to validate{stratified}"
+    return f"{counted(rows, 'row')}: {len(train):,} to train, {len(validation):,} to validate{stratified}"

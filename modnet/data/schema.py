@@ -1,12 +1,13 @@
-"""The schema of a model's training table, by which later rows are encoded in the same way and predictions decoded."""
+"""The schema of a model's training table, by which later rows are encoded in the same way and predictions decoded.
+
+It is learnt in `data/learning.py`, which a process that only predicts does not need.
+"""
 
 from __future__ import annotations
 
-import warnings
-from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -14,29 +15,17 @@ from modnet.arrays import Array, Shape
 from modnet.configuration.fields import Configuration
 from modnet.configuration.reading import Reader, Reading
 from modnet.data.columns import (
-    ColumnProfile,
-    has_decimal_comma,
     is_number,
     missing_rows,
     parse_numbers,
-    present,
-    profile_column,
-    sort_categories,
 )
 from modnet.data.table import Table, shorten
 from modnet.errors import DataError, ShapeError
-from modnet.specs.data import MISSING_VALUES, Column, DataSpec, Encoding, Kind, MissingPolicy
-from modnet.words import did_you_mean, itemised, legible, show
+from modnet.specs.data import MISSING_VALUES, Encoding, Kind, MissingPolicy
+from modnet.words import counted, did_you_mean, itemised, show
 
 if TYPE_CHECKING:
     from modnet.data.dataset import Dataset
-
-T = TypeVar("T", int, float)
-
-MOST_CATEGORIES = 256
-"""A text column with more different values is probably a name or a comment, and is only accepted as categories if the
-spec declares it.
-"""
 
 
 class ColumnSchema(Configuration):
@@ -130,14 +119,10 @@ class MissingReport:
             counts = [(way, len(columns)) for way, columns in ways if columns]
             first, *rest = (f"{way} of {count}" for way, count in counts)
             done = ", ".join([first + (" column" if counts[0][1] == 1 else " columns"), *rest])
-            found.append(f"{_count(self.filled_rows, 'row')} had missing values: filled ({done})")
+            found.append(f"{counted(self.filled_rows, 'row')} had missing values: filled ({done})")
         if self.dropped_rows:
-            found.append(f"{_count(self.dropped_rows, 'row')} had missing values: dropped")
+            found.append(f"{counted(self.dropped_rows, 'row')} had missing values: dropped")
         return found
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}" + ("" if number == 1 else "s")
 
 
 class DataSchema(Configuration):
@@ -157,54 +142,20 @@ class DataSchema(Configuration):
         for columns in (*self.inputs.values(), *self.targets.values()):
             if not columns or len({column.name for column in columns}) < len(columns):
                 raise ValueError("expected at least one column for each input and output, with different names")
+        self._check_targets()
+
+    def _check_targets(self) -> None:
         for columns in self.targets.values():
             if len(columns) > 1 and any(column.kind == "category" for column in columns):
                 raise ValueError("expected one column of categories for an output, or columns of numbers")
-        targets = [column for columns in self.targets.values() for column in columns]
+        targets = self._target_columns()
         if any(column.fill is not None for column in targets):
             raise ValueError("a target has a fill; expected none")
         if len({column.name for column in targets}) < len(targets):
             raise ValueError("one column is the target of two outputs")
 
-    # Learning it
-
-    @classmethod
-    def learn(
-        cls,
-        table: Table,
-        spec: DataSpec,
-        *,
-        input_names: Sequence[str],
-        output_names: Sequence[str],
-        label_outputs: Collection[str] = (),
-        rows: Sequence[int] | Array | None = None,
-    ) -> DataSchema:
-        """The schema of a training table.
-
-        Fills for missing values are learnt from the training rows only. Kinds and categories come from the whole table,
-        so that a rare category is known even if all its rows are used for validation.
-
-        Args:
-            table: training rows, and perhaps rows for validation.
-            spec: the use of its columns.
-            input_names, output_names: of the network.
-            label_outputs: the outputs whose loss takes class labels: their target, if it is a single column, is a
-                category even if it contains numbers.
-            rows: the training rows; None for all.
-
-        Raises:
-            DataError: with the column, and the row if there is one.
-        """
-        inputs, targets = _assign_columns(table, spec, input_names, output_names)
-        learner = _Learner(table, spec, rows)
-        return cls(
-            {name: tuple(map(learner.input, columns)) for name, columns in inputs.items()},
-            {
-                name: tuple(learner.target(column, name, columns, name in label_outputs) for column in columns)
-                for name, columns in targets.items()
-            },
-            spec.missing_values,
-        )
+    def _target_columns(self) -> list[ColumnSchema]:
+        return [column for columns in self.targets.values() for column in columns]
 
     # Encoding
 
@@ -240,7 +191,7 @@ class DataSchema(Configuration):
     def _complete(self, table: Table, targets: bool, report: MissingReport) -> tuple[Table, dict[str, list[int]]]:
         """The rows that can be encoded, and column name -> the rows in which it is filled."""
         inputs = [column for columns in self.inputs.values() for column in columns]
-        goals = [column for columns in self.targets.values() for column in columns] if targets else []
+        goals = self._target_columns() if targets else []
         if not inputs:
             raise DataError(f"{table.name}: found a table, but the model was trained on arrays and has no columns")
         table.require([column.name for column in (*inputs, *goals)])
@@ -374,18 +325,18 @@ class DataSchema(Configuration):
         target = (
             f"column {columns[0].name} has {width} classes: {shorten(classes)}"
             if classes
-            else f"its target has {_count(width, 'column')}: {shorten(column.name for column in columns)}"
+            else f"its target has {counted(width, 'column')}: {shorten(column.name for column in columns)}"
         )
         raise ShapeError(f"output {show(name)} gives samples of shape {shape}, but {target}", f"expected ({width},)")
 
     def describe(self) -> str:
         """The columns in a few words: `7 columns -> species (3 classes)`."""
         count = len({column.name for columns in self.inputs.values() for column in columns})
-        return f"{_count(count, 'column')}" + (f" -> {self.describe_targets()}" if self.targets else "")
+        return f"{counted(count, 'column')}" + (f" -> {self.describe_targets()}" if self.targets else "")
 
     def describe_targets(self) -> str:
         """The targets in a few words: `species (3 classes)`."""
-        targets = [column for columns in self.targets.values() for column in columns]
+        targets = self._target_columns()
         words = (f"{c.name} ({len(c.categories)} classes)" if c.categories else c.name for c in targets)
         return shorten(words, 5)
 
@@ -429,7 +380,7 @@ def _classified(column: ColumnSchema, output: Array, several: bool) -> dict[str,
 def _widths(columns: Sequence[ColumnSchema]) -> str:
     categories = [f"{column.name} ({column.width}, one-hot)" for column in columns if column.width > 1]
     rest = len(columns) - len(categories)
-    return shorten([*categories, *([_count(rest, "single number")] if rest else [])])
+    return shorten([*categories, *([counted(rest, "single number")] if rest else [])])
 
 
 def _advice(column: ColumnSchema, target: bool) -> str:
@@ -472,206 +423,6 @@ def _encode_target(table: Table, columns: Sequence[ColumnSchema]) -> Array:
     if columns[0].kind == "category":
         return columns[0].codes(table)
     return np.stack([column.numbers(table) for column in columns], axis=1)
-
-
-# Learning
-
-
-def rows_to_drop(table: Table, spec: DataSpec, input_names: Sequence[str], output_names: Sequence[str]) -> list[int]:
-    """The rows of a training table that are dropped because of missing values, in order."""
-    inputs, targets = _assign_columns(table, spec, input_names, output_names)
-    dropped: set[int] = set()
-    for name in dict.fromkeys(name for names in (*inputs.values(), *targets.values()) for name in names):
-        column = spec.columns.get(name, Column())
-        if (column.missing or spec.missing) == "drop":
-            missing_values = set(spec.missing_values).difference(column.categories or ())
-            dropped.update(missing_rows(table.columns[name], missing_values))
-    return sorted(dropped)
-
-
-def _assign_columns(
-    table: Table, spec: DataSpec, input_names: Sequence[str], output_names: Sequence[str]
-) -> tuple[dict[str, tuple[str, ...]], dict[str, tuple[str, ...]]]:
-    """Network input -> its columns, and network output -> its target columns; the table has all of them."""
-    targets = assign_targets(table, spec, output_names)
-    target_names = {name for names in targets.values() for name in names}
-    others = tuple(name for name in table.columns if name not in target_names)
-    if spec.inputs is None and not others:
-        raise DataError(f"{table.name}: all columns are targets; expected at least one to predict from")
-    inputs = _assign(spec.inputs if spec.inputs is not None else others, input_names, "inputs", "input", table)
-    table.require([name for names in inputs.values() for name in names])
-    table.require(spec.columns)
-    return inputs, targets
-
-
-def assign_targets(table: Table, spec: DataSpec, output_names: Sequence[str]) -> dict[str, tuple[str, ...]]:
-    """Network output -> its target columns; the table has all of them.
-
-    Args:
-        output_names: the outputs whose loss takes a target.
-    """
-    if not output_names:
-        if spec.target is not None:
-            raise DataError(f"{table.name}: target = {show(spec.target)}, but no loss takes a target; remove target")
-        return {}
-    if spec.target is None:
-        raise DataError(f"{table.name}: no target is set; set target to one of {shorten(table.columns)}")
-    targets = _assign(spec.target, output_names, "target", "output", table)
-    table.require([name for names in targets.values() for name in names])
-    return targets
-
-
-def _assign(
-    value: str | tuple[str, ...] | Mapping[str, Any], names: Sequence[str], key: str, noun: str, table: Table
-) -> dict[str, tuple[str, ...]]:
-    """Name of a network's input or output -> columns, from the spec's value of `key`."""
-    if isinstance(value, Mapping):
-        for name in value:
-            if name not in names:
-                near = did_you_mean(name, names) or f"; it has {shorten(names)}"
-                raise DataError(f"{table.name}: {key}: the network has no {noun} {show(name)}{near}")
-        missing = [name for name in names if name not in value]
-        if missing:
-            raise DataError(f"{table.name}: {key}: no columns for the {noun} {show(missing[0])} of the network")
-        assigned = {name: (value[name],) if isinstance(value[name], str) else tuple(value[name]) for name in names}
-    elif len(names) > 1:
-        raise DataError(
-            f"{table.name}: the network has the {noun}s {shorten(names)}; give {key} as a table: {noun} -> columns"
-        )
-    else:
-        assigned = {names[0]: (value,) if isinstance(value, str) else value}
-    for name, columns in assigned.items():
-        if not columns:
-            raise DataError(f"{table.name}: {key}: the list of columns for the {noun} {show(name)} is empty")
-    return assigned
-
-
-class _Learner:
-    def __init__(self, table: Table, spec: DataSpec, rows: Sequence[int] | Array | None) -> None:
-        self.table = table
-        self.spec = spec
-        self.rows = rows
-
-    def input(self, name: str) -> ColumnSchema:
-        column = self.spec.columns.get(name, Column())
-        values, missing_values = self._values(name, column)
-        kind: Kind = "category" if column.categories else column.kind or self._guess(name, values, missing_values)
-        found = self._present(name, values, missing_values)
-        categories = (column.categories or self._learnt_categories(name, found)) if kind == "category" else ()
-        schema = ColumnSchema(name, kind, categories, column.encoding)
-        policy = column.missing or self.spec.missing
-        if policy in ("error", "drop"):
-            return schema.replace(missing=policy)
-        return schema.replace(missing=policy, fill=self._fill(schema, policy, values, missing_values))
-
-    def target(self, name: str, output: str, together: Sequence[str], label: bool) -> ColumnSchema:
-        column = self.spec.columns.get(name, Column())
-        values, missing_values = self._values(name, column)
-        found = self._present(name, values, missing_values)
-        policy: MissingPolicy = "drop" if (column.missing or self.spec.missing) == "drop" else "error"
-        declared = column.kind == "category" or column.categories is not None
-        number = column.kind == "number"
-        if not number and not declared:
-            number = self._profile(name, values, missing_values).kind == "number"
-        if len(together) == 1 and (not number or (label and column.kind != "number")):
-            categories = column.categories or self._learnt_categories(name, found)
-            if len(categories) < 2:
-                found_only = f"found only {show(categories[0])}"
-                raise DataError(f"{self.table.name}: column {name}: expected at least 2 classes, {found_only}")
-            # Two classes need no loss that takes labels: one probability is enough, with labels 0 and 1 as numbers.
-            if label or len(categories) == 2:
-                return ColumnSchema(name, "category", categories, missing=policy)
-        if number:
-            return ColumnSchema(name, "number", missing=policy)
-        reason = (
-            f"output {show(output)} has several target columns"
-            if len(together) > 1
-            else f"the loss of output {show(output)} takes numbers or two classes; use cross_entropy for more"
-        )
-        if declared:
-            place, what = f"{self.table.name}: column {name}", "a column of categories"
-        else:
-            row = next(r for r, value in enumerate(values) if value not in missing_values and not is_number(value))
-            place, what = self.table.place(row, name), show(values[row])
-        raise DataError(f"{place}: expected numbers as target, found {what}; {reason}")
-
-    def _learnt_categories(self, name: str, found: Sequence[str]) -> tuple[str, ...]:
-        """The categories of a column; warns if two of them look nearly the same."""
-        categories = sort_categories(found)
-        alike: dict[str, str] = {}
-        for category in categories:
-            other = alike.setdefault(" ".join(category.split()).casefold(), category)
-            if other != category:
-                warnings.warn(
-                    f"{self.table.name}: column {legible(name)}: {show(other)} and {show(category)} differ only "
-                    "in spaces or capital letters; they are two different categories",
-                    stacklevel=2,
-                )
-                break
-        return categories
-
-    def _values(self, name: str, column: Column) -> tuple[Sequence[str], set[str]]:
-        return self.table.columns[name], set(self.spec.missing_values).difference(column.categories or ())
-
-    def _present(self, name: str, values: Sequence[str], missing_values: set[str]) -> Sequence[str]:
-        found = present(values, missing_values)
-        if not found:
-            raise DataError(f"{self.table.name}: column {name}: every value is missing; leave it out of inputs")
-        return found
-
-    def _guess(self, name: str, values: Sequence[str], missing_values: set[str]) -> Kind:
-        """The kind of the values, unless it is doubtful."""
-        profile = self._profile(name, values, missing_values)
-        if profile.kind == "category" and profile.distinct > MOST_CATEGORIES:
-            raise DataError(
-                f"{self.table.name}: column {name}: {profile.distinct:,} different texts; leave it out of inputs, or, "
-                f'if they are categories, set columns.{name}.kind = "category"'
-            )
-        return profile.kind or "number"
-
-    def _profile(self, name: str, values: Sequence[str], missing_values: set[str]) -> ColumnProfile:
-        """The summary of a column whose kind is not declared; refuses a column of numbers with a few faults."""
-        profile = profile_column(values, missing_values)
-        if profile.kind == "category" and profile.distinct_numbers >= 0.9 * profile.distinct:
-            row = next(r for r, value in enumerate(values) if value not in missing_values and not is_number(value))
-            if has_decimal_comma(values[row]):
-                expected, otherwise = "a number with a decimal point", ""
-            else:
-                expected = "a number, as in nearly all rows of this column"
-                listed = ", ".join(map(show, (*self.spec.missing_values, values[row])))
-                otherwise = f"; if it stands for a missing value, set data.missing_values = [{listed}]"
-            raise DataError(
-                f"{self.table.place(row, name)}: expected {expected}, found {show(values[row])}; "
-                f'if they are categories, set columns.{name}.kind = "category"{otherwise}'
-            )
-        return profile
-
-    def _fill(
-        self, schema: ColumnSchema, policy: MissingPolicy, values: Sequence[str], missing_values: set[str]
-    ) -> float | str:
-        table = Table({schema.name: values}, self.table.name, self.table.lines, self.table.rows)
-        if self.rows is not None:
-            table = table.take(self.rows)
-        gaps = set(missing_rows(table.columns[schema.name], missing_values))
-        if len(gaps) == len(table):
-            raise DataError(
-                f"{self.table.name}: column {schema.name}: every value of the training rows is missing; "
-                "leave it out of inputs"
-            )
-        if gaps:
-            table = table.take([row for row in range(len(table)) if row not in gaps])
-        if schema.kind == "category":
-            code: int = _most_frequent(schema.codes(table).tolist())
-            return schema.categories[code]
-        numbers = schema.numbers(table)
-        fill: float = numbers.mean().item() if policy == "mean" else _most_frequent(numbers.tolist())
-        return fill
-
-
-def _most_frequent(values: Sequence[T]) -> T:
-    """The most frequent value; the smallest of several, so that the result does not depend on the order of rows."""
-    counts = Counter(values)
-    return min(counts, key=lambda value: (-counts[value], value))
 
 
 def _other_spelling(value: str) -> str:

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from modnet.data.columns import ColumnProfile, is_number, profile
-from modnet.data.schema import MOST_CATEGORIES, DataSchema
+from modnet.data.learning import MOST_CATEGORIES, learn_schema
+from modnet.data.schema import DataSchema
 from modnet.data.table import Table
 from modnet.errors import DataError
 from modnet.specs.data import Column, DataSpec
@@ -57,7 +58,7 @@ def suggest_spec(table: Table, targets: Sequence[str], path: str) -> str:
         missing="mean" if incomplete else "error",
         columns={name: Column(missing="drop") for name in dropped},
     )
-    schema = DataSchema.learn(
+    schema = learn_schema(
         table, data, input_names=["input"], output_names=["output"], label_outputs=["output"] if classes else []
     )
     text = _Text(table, data, schema, profiles, left_out, incomplete, dropped, classes)

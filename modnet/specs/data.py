@@ -97,6 +97,14 @@ class DataSpec(Configuration):
         if both:
             raise ValueError(f"column {show(min(both))} is both a target and an input")
 
+    def missing_policy(self, column: str) -> MissingPolicy:
+        """What to do where this column of the table has no value."""
+        return self.columns.get(column, Column()).missing or self.missing
+
+    def missing_in(self, column: str) -> set[str]:
+        """The values that mean that this column has none. What is listed as a category is a value."""
+        return set(self.missing_values).difference(self.columns.get(column, Column()).categories or ())
+
 
 def _column_names(value: str | tuple[str, ...] | Mapping[str, str | tuple[str, ...]] | None) -> list[str]:
     if value is None:

@@ -208,7 +208,8 @@ def test_checkpoints_of_an_earlier_run_are_not_overlooked(run, folder):
     often = ("--set", 'training.callbacks=["checkpoint"]')
     run("train", "pets.toml", *often)
     assert run("train", "pets.toml", *often).stderr == (
-        "warning: checkpoints has checkpoints of an earlier run, the newest after step 24; use --resume to continue it\n"
+        "warning: checkpoints has checkpoints of an earlier run, the newest after step 24; "
+        "use --resume to continue it\n"
     )
 
 

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from modnet.data.files import read_table
+from modnet.data.learning import learn_schema
 from modnet.data.schema import ColumnSchema, DataSchema, MissingReport
 from modnet.data.table import Table
 from modnet.errors import DataError, ShapeError
@@ -31,9 +32,7 @@ def table_of(text, name="penguins.csv"):
 
 def learn(text=PENGUINS, rows=None, inputs=("input",), outputs=("output",), labels=("output",), **spec):
     spec = DataSpec(**{"train": "penguins.csv", "target": "species", "missing": "mean", **spec})
-    return DataSchema.learn(
-        table_of(text), spec, input_names=inputs, output_names=outputs, label_outputs=labels, rows=rows
-    )
+    return learn_schema(table_of(text), spec, input_names=inputs, output_names=outputs, label_outputs=labels, rows=rows)
 
 
 def column(schema, name):
@@ -85,7 +84,7 @@ def test_columns_can_be_declared():
 
 def test_ordinal_columns_alone_are_ids():
     ordinal = Column(categories=("Biscoe", "Dream", "Torgersen"), encoding="ordinal")
-    schema = DataSchema.learn(
+    schema = learn_schema(
         table_of(PENGUINS),
         DataSpec(
             train="penguins.csv",
@@ -131,7 +130,7 @@ def test_two_classes_will_do_for_a_loss_of_probabilities():
 
 
 def test_several_inputs_and_outputs():
-    schema = DataSchema.learn(
+    schema = learn_schema(
         table_of(PENGUINS),
         DataSpec(
             train="penguins.csv",
