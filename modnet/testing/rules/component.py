@@ -140,9 +140,14 @@ def _contrast(found: Array, expected: Array) -> str:
     return f"{counts[0]} of {found.size} numbers are not finite, {counts[1]} in what they are compared with"
 
 
+def counted(which: Array) -> str:
+    """How many numbers an array of bool marks."""
+    return f"{int(np.sum(which))} of {which.size} numbers"
+
+
 def changed(found: Array, before: Array) -> str:
     """How many numbers have been written over."""
-    return f"{int(np.sum(found != before))} of {found.size} numbers"
+    return counted(found != before)
 
 
 class GlobalNumbers:
