@@ -24,13 +24,10 @@ from modnet.testing.rules.component import same, same_bytes
 
 RULES = Rules()
 
-
 BATCH = 4
-
 
 LENGTHS = (7, 5, 3)
 """Of a sequence that is given in pieces, or has a mask: the first that the layer takes."""
-
 
 ODD_SHAPES: tuple[Shape, ...] = (
     (),
@@ -45,10 +42,8 @@ ODD_SHAPES: tuple[Shape, ...] = (
 )
 """Shapes on which a layer may say no, but may not fail."""
 
-
 LARGE = 1 << 20
 """Bytes of the arrays that are large enough to be seen when they are allocated anew."""
-
 
 HUGE = 1 << 22
 """An axis; an array along it has at least 4 MiB."""
@@ -122,10 +117,10 @@ class Trial(of_component.Trial):
         result = self.component.backward(context, gradient)
         return result if isinstance(result, tuple) else (result,)
 
-    def frozen(self) -> set[str]:
-        """The names of the parameters that are never trained."""
+    def trained(self) -> list[str]:
+        """The names of the parameters that have a gradient."""
         declared = self.component.parameters(*self.sizes)
-        return {name for name, parameter in declared.items() if not parameter.trainable}
+        return [name for name, parameter in declared.items() if parameter.trainable]
 
     def run(
         self, context: Context, inputs: Sequence[Array], gradient: Array | None = None, *, copy: bool = True
@@ -136,7 +131,7 @@ class Trial(of_component.Trial):
         return Outcome(
             output,
             [None if result is None else result.copy() for result in results],
-            {name: array.copy() for name, array in context.grads.items()},
+            copies(context.grads),
         )
 
 
@@ -147,6 +142,11 @@ def text(shapes: Sequence[Shape]) -> str:
 def sized(shapes: Sequence[Shape], size: int) -> tuple[tuple[int, ...], ...]:
     """The shapes with that size for variable axes."""
     return tuple(tuple(size if axis is None else axis for axis in shape) for shape in shapes)
+
+
+def times(factor: float, inputs: Sequence[Array]) -> list[Array]:
+    """Inputs times a factor; ids as they are."""
+    return [factor * x if x.dtype.kind == "f" else x for x in inputs]
 
 
 def weights_for(output: Array) -> Array:
@@ -175,18 +175,22 @@ def same_gradients(found: Outcome, expected: Outcome, what: str, tolerance: floa
 def declarations(trial: Trial) -> str:
     layer = trial.component
     parameters, state = layer.parameters(*trial.shapes), layer.state(*trial.shapes)
-    for declared, kind in ((parameters, Parameter), (state, State)):
-        if not isinstance(declared, Mapping):
-            raise Broken(f"expected a mapping from name to {kind.__name__}, found a {type(declared).__name__}")
-        for name, item in declared.items():
-            if not isinstance(item, kind) or not all(isinstance(size, int) and size >= 0 for size in item.shape):
-                raise Broken(f"{name}: expected a {kind.__name__} with a fixed shape, found {item!r}")
+    _check_declared(parameters, Parameter)
+    _check_declared(state, State)
     if parameters != layer.parameters(*trial.shapes) or state != layer.state(*trial.shapes):
         raise Broken("a second call says something else than the first")
     count = layer.multiply_adds(*trial.shapes)
     if not isinstance(count, int) or count < 0:
         raise Broken(f"multiply_adds gives {count!r}, expected a whole number")
     return f"{len(parameters)} parameters, {len(state)} arrays of state"
+
+
+def _check_declared(declared: Any, kind: type[Parameter | State]) -> None:
+    if not isinstance(declared, Mapping):
+        raise Broken(f"expected a mapping from name to {kind.__name__}, found a {type(declared).__name__}")
+    for name, item in declared.items():
+        if not isinstance(item, kind) or not all(isinstance(size, int) and size >= 0 for size in item.shape):
+            raise Broken(f"{name}: expected a {kind.__name__} with a fixed shape, found {item!r}")
 
 
 @RULES.rule(
@@ -272,34 +276,40 @@ def runs(trial: Trial) -> str:
     after=("runs",),
 )
 def shapes(trial: Trial) -> str:
-    tried = 0
-    for shapes in shapes_taken(trial):
-        for time in (3, 5):
-            sizes = sized(shapes, time)
-            announced = trial.component.output_shape(*sizes)
-            general = trial.component.output_shape(*shapes)
-            if len(general) != len(announced) or any(
-                g not in (None, a) for g, a in zip(general, announced, strict=True)
-            ):
-                raise Broken(f"output_shape says {general} for {text(shapes)} and {announced} for {text(sizes)}")
-            context, inputs = trial.context(sizes=sizes), trial.inputs(sizes=sizes)
-            try:
-                outcome = trial.run(context, inputs)
-            except ShapeError as error:
-                if shapes != sizes:
-                    break  # it has a greatest size, which no shape with a variable axis can say
-                raise Broken(f"{text(sizes)} is accepted by output_shape and refused by forward: {error}") from None
-            except Exception as error:
-                raise Broken(f"{text(sizes)} is accepted by output_shape and then {raised(error)}") from None
-            if outcome.output.shape != (BATCH, *announced):
-                raise Broken(f"for {text(sizes)} it announces {(BATCH, *announced)} and gives {outcome.output.shape}")
-            for x, gradient in zip(inputs, outcome.inputs, strict=True):
-                if gradient is not None and gradient.shape != x.shape:
-                    raise Broken(f"it gives a gradient of shape {gradient.shape} for an input of shape {x.shape}")
-            tried += 1
-            if shapes == sizes:
-                break
-    return f"{tried} shapes"
+    return f"{sum(_check_shapes(trial, shapes) for shapes in shapes_taken(trial))} shapes"
+
+
+def _check_shapes(trial: Trial, shapes: tuple[Shape, ...]) -> int:
+    """How many sizes of some shapes the layer was tried with: one, or two where an axis is variable."""
+    for tried, time in enumerate((3, 5)):
+        sizes = sized(shapes, time)
+        announced = _announced(trial, shapes, sizes)
+        inputs = trial.inputs(sizes=sizes)
+        try:
+            outcome = trial.run(trial.context(sizes=sizes), inputs)
+        except ShapeError as error:
+            if shapes != sizes:
+                return tried  # it has a greatest size, which no shape with a variable axis can say
+            raise Broken(f"{text(sizes)} is accepted by output_shape and refused by forward: {error}") from None
+        except Exception as error:
+            raise Broken(f"{text(sizes)} is accepted by output_shape and then {raised(error)}") from None
+        if outcome.output.shape != (BATCH, *announced):
+            raise Broken(f"for {text(sizes)} it announces {(BATCH, *announced)} and gives {outcome.output.shape}")
+        for x, gradient in zip(inputs, outcome.inputs, strict=True):
+            if gradient is not None and gradient.shape != x.shape:
+                raise Broken(f"it gives a gradient of shape {gradient.shape} for an input of shape {x.shape}")
+        if shapes == sizes:
+            return 1
+    return 2
+
+
+def _announced(trial: Trial, shapes: tuple[Shape, ...], sizes: tuple[tuple[int, ...], ...]) -> Shape:
+    """The output's shape for sizes, of which that for variable shapes may leave some open."""
+    announced: Shape = trial.component.output_shape(*sizes)
+    general = trial.component.output_shape(*shapes)
+    if len(general) != len(announced) or any(g not in (None, a) for g, a in zip(general, announced, strict=True)):
+        raise Broken(f"output_shape says {general} for {text(shapes)} and {announced} for {text(sizes)}")
+    return announced
 
 
 def shapes_taken(trial: Trial) -> Iterator[tuple[Shape, ...]]:
@@ -307,11 +317,14 @@ def shapes_taken(trial: Trial) -> Iterator[tuple[Shape, ...]]:
     yield trial.shapes
     if trial.given is not None:
         return  # data of its own have one shape
-    candidates = [tuple((None, *shape[1:]) for shape in trial.shapes)] if all(trial.shapes) else []
-    candidates += [(shape,) * len(trial.shapes) for shape in ODD_SHAPES]
-    for shapes in candidates:
+    for shapes in (*first_axis_variable(trial), *((shape,) * len(trial.shapes) for shape in ODD_SHAPES)):
         if is_taken(trial, shapes):
             yield shapes
+
+
+def first_axis_variable(trial: Trial) -> list[tuple[Shape, ...]]:
+    """The shapes of the trial with the first axis variable; nothing where one of them has no axis."""
+    return [tuple((None, *shape[1:]) for shape in trial.shapes)] if all(trial.shapes) else []
 
 
 def is_taken(trial: Trial, shapes: Sequence[Shape]) -> bool:
@@ -397,27 +410,47 @@ def sequence_sizes(trial: Trial, axes: int | None = None) -> tuple[tuple[int, ..
     Raises:
         NotApplicable: it takes none.
     """
-    candidates = [tuple((None, *shape[1:]) for shape in trial.shapes)] if all(trial.shapes) else []
-    candidates += [((None, 4),) * len(trial.shapes), ((None, 4, 3),) * len(trial.shapes)]
-    if trial.component.integer_input:
-        candidates.append(((None,),) * len(trial.shapes))
-    for shapes in candidates:
-        if len(shapes[0]) == 1 and not trial.component.integer_input:
-            continue  # that is a vector of a variable number of features
-        if axes is not None and not trial.component.integer_input and any(len(shape) != axes for shape in shapes):
-            continue
-        if not is_taken(trial, shapes):
-            continue
-        for length in LENGTHS:
-            sizes = sized(shapes, length)
-            try:
-                trial.forward(trial.context(sizes=sizes), trial.inputs(sizes=sizes))
-            except ShapeError:  # it has a greatest length, which no shape with a variable axis can say
-                continue
-            except Exception:
-                pass
-            return sizes
+    for shapes in _sequences(trial):
+        if axes is None or trial.component.integer_input or all(len(shape) == axes for shape in shapes):
+            sizes = _first_length(trial, shapes) if is_taken(trial, shapes) else None
+            if sizes is not None:
+                return sizes
     raise NotApplicable("it takes no sequences of variable length")
+
+
+def _sequences(trial: Trial) -> Iterator[tuple[Shape, ...]]:
+    """Shapes of sequences: those of the trial, of features, of images, and of ids where the layer takes ids."""
+    count = len(trial.shapes)
+    if trial.component.integer_input:
+        yield from (*first_axis_variable(trial), ((None, 4),) * count, ((None, 4, 3),) * count, ((None,),) * count)
+        return
+    for shapes in (*first_axis_variable(trial), ((None, 4),) * count, ((None, 4, 3),) * count):
+        if len(shapes[0]) > 1:  # else it is a vector of a variable number of features
+            yield shapes
+
+
+def _first_length(trial: Trial, shapes: Sequence[Shape]) -> tuple[tuple[int, ...], ...] | None:
+    """The shapes with the first of `LENGTHS` that the layer takes."""
+    for length in LENGTHS:
+        sizes = sized(shapes, length)
+        try:
+            trial.forward(trial.context(sizes=sizes), trial.inputs(sizes=sizes))
+        except ShapeError:  # it has a greatest length, which no shape with a variable axis can say
+            continue
+        except Exception:  # which the rule that runs it will find
+            return sizes
+        return sizes
+    return None
+
+
+def copies(arrays: Mapping[str, Array]) -> dict[str, Array]:
+    return {name: array.copy() for name, array in arrays.items()}
+
+
+def put_back(arrays: Mapping[str, Array], kept: Mapping[str, Array]) -> None:
+    """Writes the numbers that were kept into the arrays again."""
+    for name, array in kept.items():
+        arrays[name][...] = array
 
 
 def fixed(shape: Shape) -> tuple[int, ...]:

@@ -22,9 +22,7 @@ from modnet.testing.targets import Case, cases
 
 RULES = Rules()
 
-
 BATCH = 6
-
 
 LARGE_LOGIT = 1e4
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import Any
@@ -15,7 +14,7 @@ from modnet.errors import DataError, ModnetError, ShapeError
 from modnet.kinds.context import Context
 from modnet.kinds.loss import Loss
 from modnet.testing.contract import Broken, NotApplicable, Rules, raised
-from modnet.testing.rules.component import changed, same, same_bytes
+from modnet.testing.rules.component import changed, same, same_bytes, warnings_raised
 from modnet.testing.rules.loss import BATCH, Trial, both
 from modnet.testing.rules.rounding import FITS, ROWS, SINGLE, check_single, greatest, in_dtype, moved, room, rounded
 from modnet.testing.targets import WHOLE, of_whole_numbers
@@ -282,8 +281,7 @@ def each_by_itself(trial: Trial) -> str:
     "quiet", "No warnings of numpy: guard divisions and logarithms.", after=("takes targets", "values", "batch")
 )
 def quiet(trial: Trial) -> str:
-    with warnings.catch_warnings(), np.errstate(divide="raise", over="raise", invalid="raise"):
-        warnings.simplefilter("error")
+    with warnings_raised():
         for case in trial.cases:
             prediction, target = case.data(BATCH)
             for size in (BATCH, 1) if trial.component.couples else (BATCH, 1, 0):

@@ -17,7 +17,7 @@ from modnet.testing.contract import LAYER, Broken, NotApplicable, Rule, Rules, r
 from modnet.testing.rules import engine
 from modnet.testing.rules import layer as of_layer
 from modnet.testing.rules.component import same
-from modnet.testing.rules.layer import fits, weights_for
+from modnet.testing.rules.layer import copies, fits, weights_for
 
 RULES = Rules()
 
@@ -144,7 +144,7 @@ def _gradients(trial: Trial, training: bool, given: Sequence[Array]) -> dict[str
     trial.forward(context, inputs)
     results = trial.backward(context, tuple(array.copy() for array in given))
     found = {f"input {i + 1}": result.copy() for i, result in enumerate(results) if result is not None}
-    return found | {name: array.copy() for name, array in context.grads.items()}
+    return found | copies(context.grads)
 
 
 def _borrowed(rule: Rule) -> Rule:

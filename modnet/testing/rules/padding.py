@@ -10,12 +10,11 @@ import numpy as np
 from modnet.arrays import Array
 from modnet.errors import ShapeError
 from modnet.testing.contract import Broken, NotApplicable, Rules
-from modnet.testing.rules.layer import Trial, sequence_sizes, weights_for
-from modnet.testing.rules.numbers import Results, draws, mode, results, weights_of
+from modnet.testing.rules.layer import Trial, copies, put_back, sequence_sizes, weights_for
+from modnet.testing.rules.results import Results, draws, mode, results, weights_of
 from modnet.testing.rules.rounding import EXACT, greatest
 
 RULES = Rules()
-
 
 MORE_STEPS = (12, 1)
 """Of padding, as many as the layer takes. Windows with a stride of 2, 3, 4 or 6 that are centred on the whole lie as
@@ -74,15 +73,14 @@ class _Padded:
         context = self.trial.context(
             sizes=sizes, training=self.training, masks=[mask.copy() for _ in sizes], weights=self.weights
         )
-        state = {name: array.copy() for name, array in context.state.items()}
+        state = copies(context.state)
         output = self.trial.forward(context, inputs)
         self.drawn = draws(context)
         follows = context.output_mask if output.ndim > 1 else None
         if follows is not None and follows.shape[1:] != output.shape[1:2]:
             follows = None  # as in the network
         follows = None if follows is None else follows.copy()
-        for name, array in state.items():
-            context.state[name][...] = array
+        put_back(context.state, state)
         found = results(self.trial, context, inputs, self._gradient_for(output, follows))
         return found, follows
 
