@@ -1,4 +1,4 @@
-"""What is learnt from a training table: what its columns are for, their kinds and categories, and what fills gaps."""
+"""Learns from a training table the use, kind and categories of its columns, and the values that fill gaps."""
 
 from __future__ import annotations
 
@@ -26,7 +26,9 @@ from modnet.words import did_you_mean, legible, show
 T = TypeVar("T", int, float)
 
 MOST_CATEGORIES = 256
-"""A text column with more different values is likely a name or a comment: it is taken for categories only if told."""
+"""A text column with more different values is probably a name or a comment, and is only accepted as categories if the
+spec declares it.
+"""
 
 
 def learn_schema(
@@ -40,19 +42,19 @@ def learn_schema(
 ) -> DataSchema:
     """The schema of a training table.
 
-    What fills gaps is learnt from the training rows alone. Kinds and categories are those of the whole table, so
-    that a rare category whose rows all went to validation is none that the model has never heard of.
+    Fills for missing values are learnt from the training rows only. Kinds and categories come from the whole table,
+    so that a rare category is known even if all its rows are used for validation.
 
     Args:
         table: training rows, and perhaps rows for validation.
-        spec: what its columns are for.
+        spec: the use of its columns.
         input_names, output_names: of the network.
         label_outputs: the outputs whose loss takes class labels: their target, if it is one column, is a category
-            even where it holds numbers.
+            even if it contains numbers.
         rows: the training rows; None for all.
 
     Raises:
-        DataError: naming the column, and the row where there is one.
+        DataError: with the column, and the row if there is one.
     """
     inputs, targets = _assign_columns(table, spec, input_names, output_names)
     return DataSchema(
@@ -65,11 +67,11 @@ def learn_schema(
     )
 
 
-# What the columns are for
+# The use of the columns
 
 
 def rows_to_drop(table: Table, spec: DataSpec, input_names: Sequence[str], output_names: Sequence[str]) -> list[int]:
-    """The rows of a training table that are left out for what they lack, in order."""
+    """The rows of a training table that are dropped because of missing values, in order."""
     inputs, targets = _assign_columns(table, spec, input_names, output_names)
     dropped: set[int] = set()
     for name in dict.fromkeys(name for names in (*inputs.values(), *targets.values()) for name in names):
@@ -81,7 +83,7 @@ def rows_to_drop(table: Table, spec: DataSpec, input_names: Sequence[str], outpu
 def _assign_columns(
     table: Table, spec: DataSpec, input_names: Sequence[str], output_names: Sequence[str]
 ) -> tuple[dict[str, tuple[str, ...]], dict[str, tuple[str, ...]]]:
-    """Network input -> its columns, and network output -> its target columns, all of which the table has."""
+    """Network input -> its columns, and network output -> its target columns; the table has all of them."""
     targets = assign_targets(table, spec, output_names)
     target_names = {name for names in targets.values() for name in names}
     others = tuple(name for name in table.columns if name not in target_names)
@@ -94,17 +96,17 @@ def _assign_columns(
 
 
 def assign_targets(table: Table, spec: DataSpec, output_names: Sequence[str]) -> dict[str, tuple[str, ...]]:
-    """Network output -> its target columns, all of which the table has.
+    """Network output -> its target columns; the table has all of them.
 
     Args:
         output_names: the outputs whose loss takes a target.
     """
     if not output_names:
         if spec.target is not None:
-            raise DataError(f"{table.name}: target = {show(spec.target)}, but no loss takes a target; leave it out")
+            raise DataError(f"{table.name}: target = {show(spec.target)}, but no loss takes a target; remove target")
         return {}
     if spec.target is None:
-        raise DataError(f"{table.name}: which column is to be predicted? set target to one of {shorten(table.columns)}")
+        raise DataError(f"{table.name}: no target is set; set target to one of {shorten(table.columns)}")
     targets = _assign(spec.target, output_names, "target", "output", table)
     table.require([name for names in targets.values() for name in names])
     return targets
@@ -113,7 +115,7 @@ def assign_targets(table: Table, spec: DataSpec, output_names: Sequence[str]) ->
 def _assign(
     value: str | tuple[str, ...] | Mapping[str, Any], names: Sequence[str], key: str, noun: str, table: Table
 ) -> dict[str, tuple[str, ...]]:
-    """Name of a network's input or output -> columns, from what the spec says at `key`."""
+    """Name of a network's input or output -> columns, from the spec's value of `key`."""
     place = f"{table.name}: {key}"
     if isinstance(value, Mapping):
         _require_same_names(value, names, place, noun)
@@ -148,7 +150,7 @@ def _several(columns: str | Sequence[str]) -> tuple[str, ...]:
 
 
 class _Learner:
-    """Learns from its values how one column of the table is read, as far as the spec does not say it."""
+    """Learns from its values how one column of the table is read, unless the spec declares it."""
 
     def __init__(self, table: Table, spec: DataSpec, name: str) -> None:
         self.table, self.spec, self.name = table, spec, name
@@ -173,12 +175,12 @@ class _Learner:
         found = self._present()
         policy: MissingPolicy = "drop" if self.policy == "drop" else "error"
         numeric = self._is_numeric()
-        # Numbers are classes too where the loss takes labels, unless the spec says that they are numbers.
+        # Numbers are classes too if the loss takes labels, unless the spec says that they are numbers.
         if len(together) == 1 and (not numeric or (labels and self.declared.kind != "number")):
             classes = self._categories(found)
             if len(classes) < 2:
-                raise DataError(f"{self.place}: expected at least 2 classes, found {show(classes[0])} alone")
-            # A single probability does for two classes, and its loss takes their labels, 0 and 1, as numbers.
+                raise DataError(f"{self.place}: expected at least 2 classes, found only {show(classes[0])}")
+            # Two classes need no loss that takes labels: one probability is enough, with labels 0 and 1 as numbers.
             if labels or len(classes) == 2:
                 return ColumnSchema(self.name, "category", classes, missing=policy)
         if not numeric:
@@ -198,7 +200,7 @@ class _Learner:
         if several:
             reason = f"output {show(output)} has several target columns"
         else:
-            reason = f"the loss of output {show(output)} takes numbers or two classes; for more take cross_entropy"
+            reason = f"the loss of output {show(output)} takes numbers or two classes; use cross_entropy for more"
         place, found = self.place, "a column of categories"
         if not self._is_declared_category:
             row = self._first_text()
@@ -206,7 +208,7 @@ class _Learner:
         return DataError(f"{place}: expected numbers as target, found {found}; {reason}")
 
     def _categories(self, found: Sequence[str]) -> tuple[str, ...]:
-        """Those that the spec declares, or those found; a warning tells of found ones that nearly look alike."""
+        """Those that the spec declares, or those found; warns if two of the found ones look nearly the same."""
         if self.declared.categories:
             return self.declared.categories
         categories = sort_categories(found)
@@ -216,7 +218,7 @@ class _Learner:
             if other != category:
                 warnings.warn(
                     f"{self.table.name}: column {legible(self.name)}: {show(other)} and {show(category)} differ only "
-                    "in blanks or capitals; they count as two categories",
+                    "in spaces or capital letters; they are two different categories",
                     stacklevel=2,
                 )
                 break
@@ -229,7 +231,7 @@ class _Learner:
         return found
 
     def _guessed_kind(self) -> Kind:
-        """The kind that the values show, unless they leave room for doubt."""
+        """The kind of the values, unless it is doubtful."""
         profile = self._profile()
         if profile.kind == "category" and profile.distinct > MOST_CATEGORIES:
             raise DataError(
@@ -239,7 +241,7 @@ class _Learner:
         return profile.kind or "number"
 
     def _profile(self) -> ColumnProfile:
-        """What a column looks like whose kind is not declared, unless it looks like numbers with faults."""
+        """The summary of a column whose kind is not declared; refuses a column of numbers with a few faults."""
         profile = profile_column(self.values, self.missing_values)
         if profile.kind != "category" or profile.distinct_numbers < 0.9 * profile.distinct:
             return profile
@@ -248,16 +250,16 @@ class _Learner:
         if has_decimal_comma(value):
             expected, otherwise = "a number with a decimal point", ""
         else:
-            expected = "a number as nearly everywhere in this column"
+            expected = "a number, as in nearly all rows of this column"
             listed = ", ".join(map(show, (*self.spec.missing_values, value)))
-            otherwise = f"; if it says that there is no value, set data.missing_values = [{listed}]"
+            otherwise = f"; if it stands for a missing value, set data.missing_values = [{listed}]"
         raise DataError(
             f"{self.table.place(row, self.name)}: expected {expected}, found {show(value)}; "
             f'if they are categories, set columns.{self.name}.kind = "category"{otherwise}'
         )
 
     def _first_text(self) -> int:
-        """The row of the first value that is no number."""
+        """The row of the first value that is not a number."""
         found = enumerate(self.values)
         return next(row for row, value in found if value not in self.missing_values and not is_number(value))
 
@@ -280,6 +282,6 @@ class _Learner:
 
 
 def _most_frequent(values: Sequence[T]) -> T:
-    """The value that comes most often; of several, the smallest."""
+    """The most frequent value; the smallest of several, so that the result does not depend on the order of rows."""
     counts = Counter(values)
     return min(counts, key=lambda value: (-counts[value], value))

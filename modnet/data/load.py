@@ -1,4 +1,4 @@
-"""The `[data]` table of a spec -> datasets."""
+"""From the `[data]` table of a spec to datasets."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ from modnet.words import counted
 
 @dataclass(frozen=True)
 class LoadedData:
-    """What a training run works on.
+    """The data of a training run.
 
     Attributes:
         train: the rows to train on.
         validation: the rows to validate with, or None.
-        schema: how a table's columns, or class labels that are text, became numbers; None for arrays of numbers.
-        notes: what was read and done, each in one line for the screen.
+        schema: how a table's columns, or class labels that are text, are encoded as numbers; None for arrays of numbers.
+        notes: lines for the screen about what was read and done.
     """
 
     train: Dataset
@@ -41,7 +41,7 @@ class LoadedData:
 
 
 def located(path: str, folder: Path) -> Path:
-    """A path of a `[data]` table: seen from the folder, or from the home folder where it begins with ~."""
+    """A path of a `[data]` table: relative to the folder, or to the home folder if it begins with ~."""
     return folder / Path(path).expanduser()
 
 
@@ -49,14 +49,14 @@ def located(path: str, folder: Path) -> Path:
 class Loader:
     """Reads files as the data of a network.
 
-    An .npz file has arrays called as the network's inputs and outputs, or `x` and `y` where there is one of each.
+    An .npz file has arrays with the names of the network's inputs and outputs, or `x` and `y` if there is one of each.
 
     Attributes:
-        folder: what paths are relative to.
+        folder: the folder to which paths are relative.
         input_names: of the network.
-        output_names: those whose loss takes a target.
+        output_names: the outputs whose loss takes a target.
         label_outputs: the outputs whose loss takes class labels.
-        readers: for further kinds of files, see `read`.
+        readers: for other kinds of files, see `read`.
     """
 
     folder: Path
@@ -69,10 +69,10 @@ class Loader:
         """The training and validation data of a spec.
 
         Args:
-            seed: of the draw of validation rows.
+            seed: for drawing the validation rows.
 
         Raises:
-            DataError: naming the file, and the row and column where there is one.
+            DataError: with the file, and the row and column if there is one.
         """
         source = self.read(spec.train)
         fraction = spec.validation if isinstance(spec.validation, float) else None
@@ -93,18 +93,18 @@ class Loader:
 
         Args:
             source: a file, or a source of a spec.
-            schema: what the network was trained with.
-            targets: True for evaluation; False for prediction, where none are needed.
+            schema: the schema that the network was trained with.
+            targets: True for evaluation; False for prediction, which needs none.
 
         Raises:
-            DataError: naming the file, and the row and column where there is one.
+            DataError: with the file, and the row and column if there is one.
         """
         found = self.read(source)
         if isinstance(found, NamedArrays):
             dataset = self.dataset(found, schema, targets)
             return dataset, [f"{found.name}: {counted(len(dataset), 'row')}"]
         if schema is None:
-            raise DataError(f"{found.name}: a table, but the model was trained on arrays and knows no columns")
+            raise DataError(f"{found.name}: found a table, but the model was trained on arrays and has no columns")
         report = MissingReport()
         dataset = schema.encode(found, targets, report)
         return dataset, [f"{found.name}: {counted(len(found), 'row')}", *report.texts()]
@@ -130,17 +130,17 @@ class Loader:
         return found if source.rows is None else _rows(found, *source.rows)
 
     def place(self, path: str) -> Path:
-        """Where a path of the spec leads: seen from the folder, or from the home folder where it begins with ~."""
+        """The file of a path of the spec: relative to the folder, or to the home folder if it begins with ~."""
         found = located(path, self.folder)
         if path.startswith("~") and not found.exists():
-            raise DataError(f"{path}: there is no such file; ~ stands for the home folder, and is expanded to {found}")
+            raise DataError(f"{path}: no such file; ~ is the home folder, so this is {found}")
         return found
 
     def read_array(self, path: Path) -> Array:
         contents = read(path, self.readers)
         if not isinstance(contents, np.ndarray):
             raise DataError(
-                f"{path}: expected a file with one array (.npy, IDX), as x and y are; give this one as path"
+                f"{path}: expected a file with a single array (.npy, IDX) for x or y; use path for this file"
             )
         return contents
 
@@ -155,7 +155,7 @@ class Loader:
             dropped = rows_to_drop(table, spec, self.input_names, self.output_names)
             kept = np.setdiff1d(np.arange(len(table)), dropped)
             if dropped and len(kept) < 2:
-                left = f"{counted(len(kept), 'row')} of {len(table):,} has no missing value"
+                left = f"only {counted(len(kept), 'row')} of {len(table):,} without missing values"
                 raise DataError(f"{table.name}: {left}; expected at least 2, to set some aside for validation")
             report.dropped_rows = len(dropped)
             labels, names = self.table_labels(table, spec, kept)
@@ -176,7 +176,7 @@ class Loader:
         return LoadedData(train, validation, schema, notes)
 
     def table_labels(self, table: Table, spec: DataSpec, rows: Array) -> tuple[Array | None, list[str]]:
-        """The classes of these rows to stratify by, and their names: those of the first output that has some."""
+        """The classes of these rows for a stratified split, and their names, from the first output that has classes."""
         for output, columns in assign_targets(table, spec, self.output_names).items():
             if len(columns) > 1:
                 continue
@@ -187,7 +187,7 @@ class Loader:
                 continue
             classes = sorted(set(class_of.values()))
             position = {name: index for index, name in enumerate(classes)}
-            # A row without a target is refused later; that it must count as some class does no harm.
+            # A row without a target is refused later, so it does not matter that it counts as class 0 here.
             labels = np.array([position[class_of[value]] if value in class_of else 0 for value in values])
             return labels, [*map(str, classes)]
         return None, []
@@ -206,7 +206,7 @@ class Loader:
     def load_arrays(self, found: NamedArrays, spec: DataSpec, fraction: float | None, seed: int) -> LoadedData:
         for key in ("target", "inputs", "columns"):
             if getattr(spec, key):
-                raise DataError(f"{found.name}: {key} is for the columns of a table; found arrays: {found.listing()}")
+                raise DataError(f"{found.name}: {key} is only for columns of a table; found arrays: {found.listing()}")
         schema = self.learn_classes(found)
         dataset = self.dataset(found, schema)
         about = self.describe(found, schema)
@@ -249,9 +249,9 @@ class Loader:
             return column.codes(Table({column.name: array.tolist()}, found.name))
         if schema is not None and output in schema.classes():
             known = ", ".join(schema.classes()[output][:6])
-            raise DataError(f"{found.name}: {key} holds {array.dtype}; expected class names, such as {known}")
+            raise DataError(f"{found.name}: {key} contains {array.dtype}; expected class names, such as {known}")
         found.check_numbers(key)
-        # A network's output has an axis of features, here of one.
+        # The network's output has a last axis of features, here of one.
         return array[:, None] if array.ndim == 1 and output not in self.label_outputs else array
 
     def describe(self, found: NamedArrays, schema: DataSchema | None) -> str:

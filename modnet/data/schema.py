@@ -1,6 +1,6 @@
-"""What a model remembers of its table, so that later rows are encoded alike and predictions come back as names.
+"""The schema of a model's training table, by which later rows are encoded in the same way and predictions decoded.
 
-How that is learnt is the matter of `data/learning.py`, which a process that predicts does without.
+It is learnt in `data/learning.py`, which a process that only predicts does not need.
 """
 
 from __future__ import annotations
@@ -34,10 +34,10 @@ class ColumnSchema(Configuration):
     Attributes:
         name: of the column.
         kind: number or category.
-        categories: all that there are, in their order; of a target, the classes.
+        categories: all categories, in their order; for a target, the classes.
         encoding: of an input that is a category.
-        missing: what is done where a value is missing.
-        fill: what stands for a missing value, under "mean" and "most_frequent"; else None.
+        missing: what is done if a value is missing.
+        fill: the value that replaces a missing one, for "mean" and "most_frequent"; otherwise None.
     """
 
     name: str
@@ -49,23 +49,23 @@ class ColumnSchema(Configuration):
 
     def check(self) -> None:
         if (self.kind == "category") != bool(self.categories):
-            raise ValueError("expected categories where kind is category, and only there")
+            raise ValueError("expected categories if kind is category, and only then")
         if len(set(self.categories)) < len(self.categories):
             raise ValueError("expected categories that are all different")
         if self.kind == "number" and self.encoding == "ordinal":
-            raise ValueError("expected categories for the encoding ordinal, found a number")
+            raise ValueError("the encoding ordinal is for categories, found a number")
         if (self.fill is not None) != (self.missing in ("mean", "most_frequent")):
-            raise ValueError("expected fill where missing is mean or most_frequent, and only there")
+            raise ValueError("expected fill if missing is mean or most_frequent, and only then")
         if isinstance(self.fill, str) if self.kind == "number" else self.fill not in (None, *self.categories):
             raise ValueError(f"fill is {show(self.fill)}; expected a number, or one of the categories")
 
     @property
     def width(self) -> int:
-        """How many numbers a row's value becomes in an input."""
+        """How many numbers encode one value."""
         return len(self.categories) if self.kind == "category" and self.encoding == "one_hot" else 1
 
     def gaps(self, table: Table, missing_values: Collection[str]) -> list[int]:
-        """The rows in which this column has no value. What is listed as a category is a value."""
+        """The rows in which this column has no value. A text that is one of the categories is a value."""
         return missing_rows(table.columns[self.name], set(missing_values).difference(self.categories))
 
     def codes(self, table: Table, filled: Sequence[int] = ()) -> Array:
@@ -82,7 +82,7 @@ class ColumnSchema(Configuration):
             value = table.columns[self.name][row]
             more = f" ({unknown.size:,} of {len(table):,} rows have unknown ones)" if unknown.size > 1 else ""
             raise DataError(
-                f"{table.place(row, self.name)}: unknown category {show(value)}{more}; known are "
+                f"{table.place(row, self.name)}: unknown category {show(value)}{more}; expected one of "
                 f"{shorten(self.categories)}{did_you_mean(value, self.categories) or '; correct or drop such rows'}"
             )
         return codes
@@ -93,7 +93,7 @@ class ColumnSchema(Configuration):
         if len(filled):
             values = list(values)
             for row in filled:
-                values[row] = "0"
+                values[row] = "0"  # parseable; replaced by `fill` below
         numbers = parse_numbers(values)
         if numbers is None:
             row = next(row for row, value in enumerate(values) if not is_number(value))
@@ -105,7 +105,7 @@ class ColumnSchema(Configuration):
 
 @dataclass
 class MissingReport:
-    """What was done about missing values: `texts` says it in words."""
+    """What was done about missing values; `texts` describes it."""
 
     filled_rows: int = 0
     dropped_rows: int = 0
@@ -126,12 +126,12 @@ class MissingReport:
 
 
 class DataSchema(Configuration):
-    """What a model remembers of the table that it was trained on; a model file holds it as plain values.
+    """The schema of the table that a model was trained on; a model file holds it as plain values.
 
     Attributes:
         inputs: network input -> its columns in order; empty for a model that was trained on arrays.
         targets: network output -> its column of categories, or its columns of numbers.
-        missing_values: the values that mean that there is none.
+        missing_values: the texts that stand for a missing value.
     """
 
     inputs: Mapping[str, tuple[ColumnSchema, ...]]
@@ -141,7 +141,7 @@ class DataSchema(Configuration):
     def check(self) -> None:
         for columns in (*self.inputs.values(), *self.targets.values()):
             if not columns or len({column.name for column in columns}) < len(columns):
-                raise ValueError("expected at least one column for each input and output, of different names")
+                raise ValueError("expected at least one column for each input and output, with different names")
         self._check_targets()
 
     def _check_targets(self) -> None:
@@ -162,20 +162,20 @@ class DataSchema(Configuration):
     def encode(self, table: Table, targets: bool = True, report: MissingReport | None = None) -> Dataset:
         """The table's rows as arrays, by the names of the network's inputs and outputs. Other columns are ignored.
 
-        An input becomes float64 (rows, width), or int64 where all its columns are ordinal: ids, for an embedding. A
-        target of categories becomes labels int64 (rows,), one of numbers float64 (rows, columns).
+        An input becomes float64 (rows, width), or int64 if all its columns are ordinal: ids, for an embedding. A target
+        of categories becomes labels int64 (rows,), a target of numbers float64 (rows, columns).
 
         Args:
             table: the rows.
-            targets: True for training and evaluation, where rows may be dropped for missing values; False for
-                prediction, where each row must give one.
-            report: takes note of what was done about missing values.
+            targets: True for training and evaluation, where rows with missing values may be dropped; False for
+                prediction, where each row needs a prediction.
+            report: collects what was done about missing values.
 
         Raises:
             DataError: for missing columns, categories that the model has not learnt, values that are not numbers, and
                 missing values that are neither filled nor dropped; with row and column.
         """
-        # With all that makes batches it takes long to import, and a prediction never needs it.
+        # Not at the top: it imports everything about batches, which a prediction never needs.
         from modnet.data.dataset import Dataset
 
         report = MissingReport() if report is None else report
@@ -193,7 +193,7 @@ class DataSchema(Configuration):
         inputs = [column for columns in self.inputs.values() for column in columns]
         goals = self._target_columns() if targets else []
         if not inputs:
-            raise DataError(f"{table.name}: a table, but the model was trained on arrays and knows no columns")
+            raise DataError(f"{table.name}: found a table, but the model was trained on arrays and has no columns")
         table.require([column.name for column in (*inputs, *goals)])
         if targets:
             table.require_rows()
@@ -204,14 +204,14 @@ class DataSchema(Configuration):
         return {name: _encode_input(table, columns, filled) for name, columns in self.inputs.items()}
 
     def columns(self) -> tuple[str, ...]:
-        """The names of the columns that are read to predict, in order; none for a model that was trained on arrays."""
+        """The names of the columns that a prediction needs, in order; empty for a model that was trained on arrays."""
         return tuple(dict.fromkeys(column.name for columns in self.inputs.values() for column in columns))
 
     def encode_columns(self, columns: Mapping[str, Iterable[Any]]) -> Mapping[str, Array]:
-        """Network input -> array, for rows of which each needs a prediction; see `encode`.
+        """Network input -> array, for rows that all need a prediction; see `encode`.
 
         Args:
-            columns: column name -> values of any type; None and nan stand for a missing one. Other columns are ignored.
+            columns: column name -> values of any type; None and nan are missing values. Other columns are ignored.
 
         Raises:
             DataError: as `encode`.
@@ -229,7 +229,7 @@ class DataSchema(Configuration):
             return table
         if len(dropped) == len(table):
             names = shorten(column.name for column in dropping)
-            raise DataError(f"{table.name}: every row has a missing value in one of {names}; none is left")
+            raise DataError(f"{table.name}: every row has a missing value in one of {names}; no rows are left")
         report.dropped_rows += len(dropped)
         return table.take([row for row in range(len(table)) if row not in dropped])
 
@@ -257,17 +257,17 @@ class DataSchema(Configuration):
     def decode(self, outputs: Mapping[str, Array]) -> dict[str, list[Any]]:
         """Column name -> values, one for each row, from a network's outputs.
 
-        A target of categories becomes the name of the most probable class and a column `P(class)` for each, with the
-        probabilities (rows, classes). Where there are two classes and one probability (rows, 1), it is that of the
-        second, which is predicted above 0.5. With several targets of categories the columns are called
-        `P(target=class)`. Targets of numbers become their columns. An output that had no target becomes a column of its
-        own name, or `name_0`, `name_1` and so on where it has several numbers.
+        A target of categories becomes the name of the most probable class, and a column `P(class)` for each class, from
+        probabilities (rows, classes). For two classes and one probability (rows, 1), it is that of the second class,
+        which is predicted above 0.5. With several targets of categories, the columns are called `P(target=class)`.
+        Targets of numbers become their columns. An output without a target becomes a column with the name of the
+        output, or `name_0`, `name_1` and so on if it has several numbers.
 
         Args:
-            outputs: output name -> predictions, probabilities for categories.
+            outputs: output name -> predictions; probabilities for categories.
 
         Raises:
-            ShapeError: for an output whose width is not that of its target.
+            ShapeError: the width of an output is not that of its target.
         """
         several = sum(columns[0].kind == "category" for columns in self.targets.values()) > 1
         found: dict[str, list[Any]] = {}
@@ -290,26 +290,26 @@ class DataSchema(Configuration):
         return {name: (sum(column.width for column in columns),) for name, columns in self.inputs.items()}
 
     def classes(self) -> dict[str, tuple[str, ...]]:
-        """Network output -> its class names, where it has classes."""
+        """Network output -> its class names, if it has classes."""
         return {name: columns[0].categories for name, columns in self.targets.items() if columns[0].categories}
 
     def check_shapes(self, input_shapes: Mapping[str, Shape], output_shapes: Mapping[str, Shape]) -> None:
         """Checks the shapes of one sample of a network's inputs and outputs against the columns.
 
         Raises:
-            ShapeError: naming the columns and both shapes.
+            ShapeError: with the columns and both shapes.
         """
         for noun, known, names in (("input", self.inputs, input_shapes), ("output", self.targets, output_shapes)):
             for name in known:
                 if name not in names:
                     raise ShapeError(
-                        f"the data have columns for the {noun} {show(name)}, the network has no such {noun}"
+                        f"the data have columns for the {noun} {show(name)}, but the network has no such {noun}"
                     )
         for name, found in self.input_shapes().items():
             expected = input_shapes[name]
             if len(expected) != 1 or expected[0] not in (None, *found):
                 raise ShapeError(
-                    f"input {show(name)} expects samples of shape {expected}, its columns give {found}: "
+                    f"input {show(name)} expects samples of shape {expected}, but its columns give {found}: "
                     f"{_widths(self.inputs[name])}",
                     f"set input = [{found[0]}] or choose other columns",
                 )
@@ -327,7 +327,7 @@ class DataSchema(Configuration):
             if classes
             else f"its target has {counted(width, 'column')}: {shorten(column.name for column in columns)}"
         )
-        raise ShapeError(f"output {show(name)} gives samples of shape {shape}, {target}", f"it should give ({width},)")
+        raise ShapeError(f"output {show(name)} gives samples of shape {shape}, but {target}", f"expected ({width},)")
 
     def describe(self) -> str:
         """The columns in a few words: `7 columns -> species (3 classes)`."""
@@ -351,7 +351,7 @@ class DataSchema(Configuration):
         """The schema that `to_plain` gave.
 
         Raises:
-            DataError: for anything else, saying where.
+            DataError: for anything else, with its place.
         """
         reading = Reading(Reader())
         schema = cls.from_table(value, ("data",), reading)
@@ -361,7 +361,7 @@ class DataSchema(Configuration):
 
 
 def _untargeted(name: str, output: Array) -> dict[str, list[Any]]:
-    """The columns of an output that had no target."""
+    """The columns of an output without a target."""
     if output.ndim != 2 or output.shape[1] == 1:
         return {name: output.reshape(len(output)).tolist() if output.ndim == 2 else output.tolist()}
     return {f"{name}_{index}": output[:, index].tolist() for index in range(output.shape[1])}
@@ -385,9 +385,9 @@ def _widths(columns: Sequence[ColumnSchema]) -> str:
 
 def _advice(column: ColumnSchema, target: bool) -> str:
     if target:
-        return 'a target is never filled: complete it, or train with missing = "drop"'
+        return 'a target is never filled in: complete it, or train with missing = "drop"'
     if column.missing == "drop":
-        return 'each row needs a prediction, and the model has nothing to fill in: train with "mean" or "most_frequent"'
+        return 'each row needs a prediction, but the model has no fill value: train with "mean" or "most_frequent"'
     return 'complete it, or train with missing = "mean", "most_frequent" or "drop"'
 
 
@@ -396,10 +396,10 @@ def _as_text(values: Iterable[Any], blank: str) -> list[str]:
 
 
 def _is_missing(value: Any) -> bool:
-    """Whether a value of a program says that there is none: None, nan, and what pandas has for them."""
+    """Whether a Python value stands for a missing one: None, nan, and those of pandas."""
     try:
-        return value is None or bool(value != value)
-    except TypeError:  # pandas.NA, which is neither the same as itself nor another
+        return value is None or bool(value != value)  # only nan and pandas.NaT differ from themselves
+    except TypeError:  # pandas.NA: its comparisons give NA, which has no truth value
         return True
 
 
@@ -426,9 +426,9 @@ def _encode_target(table: Table, columns: Sequence[ColumnSchema]) -> Array:
 
 
 def _other_spelling(value: str) -> str:
-    """A whole number with its decimal point where it has none, and without it where it has: 1 and 1.0 are one class.
+    """ "1" for "1.0" and "1.0" for "1", since both are the same class; other texts are unchanged.
 
-    A column of labels is written with points as soon as a value is missing somewhere in it.
+    pandas writes a column of whole numbers with decimal points as soon as one of its values is missing.
     """
     whole, point, rest = value.partition(".")
     if not whole.lstrip("-").isdecimal() or rest.strip("0"):

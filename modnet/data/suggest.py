@@ -1,4 +1,4 @@
-"""A first spec for a table: the text of a file that trains as it is, and says why it is as it is."""
+"""A first spec for a table: the text of a file that can be trained as it is, with comments that explain its choices."""
 
 from __future__ import annotations
 
@@ -18,28 +18,29 @@ from modnet.specs.data import Column, DataSpec
 from modnet.words import printable
 
 SMALL, LARGE = 1_000, 10_000
-"""Rows below which a table is small, and from which on it is large."""
+"""A table with fewer rows than the first is small, with the second or more it is large."""
 
 MOST_CLASSES = 20
-"""A target of whole numbers with more different values is predicted as a number."""
+"""A target of whole numbers with more different values than this is predicted as a number."""
 
 
 def suggest_spec(table: Table, targets: Sequence[str], path: str) -> str:
     """The text of a TOML spec that predicts columns of a table from its other columns.
 
-    Columns that look like names of rows (texts that are nearly all different, a running number) and those without
-    values are left out. Texts, and few different whole numbers, are predicted as classes, everything else as numbers.
+    Columns that look like names of rows (texts that are nearly all different, a running number) and columns without
+    values are left out. Texts, and whole numbers with few different values, are predicted as classes, everything else
+    as numbers.
 
     Args:
         table: the rows.
         targets: the columns to predict: one, or several with numbers.
-        path: of the table, as the spec is to have it.
+        path: the path of the table, for the spec.
 
     Raises:
         DataError: there is no such column, or several targets are not all numbers.
     """
     if not path.isascii() and re.search("[\ud800-\udfff]", path):
-        raise DataError(f"{path}: this name is not UTF-8, so no spec can hold it; rename the file")
+        raise DataError(f"{path}: this name is not valid UTF-8 and cannot be written in a spec; rename the file")
     table.require(targets)
     table.require_rows()
     profiles = profile(table)
@@ -72,8 +73,8 @@ def _are_classes(table: Table, targets: Sequence[str], profiles: dict[str, Colum
     texts = [name for name in targets if profiles[name].kind == "category"]
     if len(targets) > 1 and texts:
         raise DataError(
-            f"{table.name}: column {texts[0]} holds text; several targets have to be numbers: "
-            "give each target of classes a spec of its own"
+            f"{table.name}: column {texts[0]} contains text, but several targets have to be numbers; "
+            "make a separate spec for each target of classes"
         )
     if len(targets) > 1:
         return False
@@ -109,7 +110,7 @@ def _useless(table: Table, name: str, profiles: dict[str, ColumnProfile]) -> str
 
 def _useless_texts(found: ColumnProfile, rows: int) -> str:
     if found.distinct_numbers >= 0.9 * found.distinct:
-        return ""  # a column of numbers with a fault, which the reader of the table explains
+        return ""  # numbers with a few faults: keep it, so that reading the table reports them
     all_differ = found.distinct == rows - found.missing and rows > 10
     return f"{found.distinct:,} different texts" if all_differ or found.distinct > MOST_CATEGORIES else ""
 
@@ -125,7 +126,7 @@ def _listed(left_out: dict[str, str]) -> str:
 
 @dataclass
 class _Text:
-    """The parts of the spec's text."""
+    """The parts of the spec's text; in the order in which they are written."""
 
     table: Table
     data: DataSpec
@@ -159,9 +160,7 @@ class _Text:
         lines = ['  "standardize",  # mean 0 and standard deviation 1, learnt from the training rows']
         lines.append(f'  {{ type = "linear", out_features = {hidden}, activation = "relu" }},')
         if self.classes and self.rows < SMALL:
-            lines.append(
-                '  { type = "dropout", rate = 0.1 },  # few rows: keeps the network from learning them by heart'
-            )
+            lines.append('  { type = "dropout", rate = 0.1 },  # few rows: keeps the network from memorizing them')
         lines.append(f'  {{ type = "linear", out_features = {hidden // 2}, activation = "relu" }},')
         lines.append(f'  {{ type = "linear", out_features = {outputs} }},')
         if self.classes:
@@ -179,7 +178,7 @@ class _Text:
             f'loss = "{loss}"',
             'optimizer = { type = "adam", learning_rate = 1e-3 }',
             f"metrics = {metrics}",
-            f"epochs = {epochs}  # at most: it stops where the validation rows gain nothing more",
+            f"epochs = {epochs}  # at most: training stops when validation no longer improves",
             f"batch_size = {batch_size}",
             f'callbacks = [{{ type = "early_stopping", patience = {patience} }}]',
             "seed = 0",
@@ -187,7 +186,7 @@ class _Text:
 
     def data_table(self) -> list[str]:
         lines = ["[data]", f"train = {_quoted(str(self.data.train))}"]
-        lines.append("validation = 0.2  # the share of the rows that is set aside to validate with")
+        lines.append("validation = 0.2  # the share of the rows that is set aside for validation")
         lines += [f"target = {_list_text(self.data.target)}"]
         if self.left_out:
             lines += _comment(f"left out: {_listed(self.left_out)}")
@@ -195,7 +194,7 @@ class _Text:
         if self.data.missing == "mean":
             incomplete = (column.name for column in self.schema.inputs["input"] if self.profiles[column.name].missing)
             lines += _comment(f"values are missing in {', '.join(incomplete)}")
-            lines.append('missing = "mean"  # of the training rows; for a category the most frequent')
+            lines.append('missing = "mean"  # of the training rows; for a category, the most frequent value')
         for name in self.data.columns:
             lines += ["", f"[data.columns.{_key(name)}]"]
             lines.append(f'missing = "drop"  # {self.profiles[name].missing:,} rows have no target')
@@ -203,12 +202,12 @@ class _Text:
 
 
 def _comment(text: str) -> list[str]:
-    """A comment of lines that are not too long; whatever names are in it, it stays one."""
+    """A comment in lines of moderate length; control characters in names cannot end it."""
     return textwrap.wrap(printable(text), 100, initial_indent="# ", subsequent_indent="#   ", break_long_words=False)
 
 
 def _quoted(text: str) -> str:
-    """A TOML string; what JSON escapes TOML escapes alike. What could steer a terminal is written as its number."""
+    """A TOML string, by way of JSON, whose escapes TOML has as well; control characters are written as code points."""
     quoted = json.dumps(text, ensure_ascii=False)
     return quoted if quoted.isprintable() else "".join(c if c.isprintable() else _escaped(c) for c in quoted)
 

@@ -68,11 +68,11 @@ FAULTS = {
     "another width": (
         "train pets.toml --set network.input=[5]",
         2,
-        "expects samples of shape (5,), its columns give (3,): collar (2, one-hot), 1 single number; set input = [3]",
+        "shape (5,), but its columns give (3,): collar (2, one-hot), 1 single number; set input = [3]",
     ),
     "a table without the columns": ("predict old.modnet other.csv", 2, 'other.csv: no column "size"'),
     "a category that is new": ("predict old.modnet green.csv", 2, 'column collar: unknown category "green"'),
-    "a table for arrays": ("predict arrays.modnet pets.csv", 2, "trained on arrays and knows no columns"),
+    "a table for arrays": ("predict arrays.modnet pets.csv", 2, "trained on arrays and has no columns"),
     "standard input for arrays": ("predict arrays.modnet -", 2, "expected a file with arrays"),
     "no targets to compare with": ("evaluate arrays.modnet inputs.npz", 2, "no array for the network's output"),
     # wrong model files
@@ -219,7 +219,7 @@ def test_an_unexpected_error_is_reported_in_a_line_too(run, monkeypatch):
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may write everywhere")
 def test_a_folder_that_may_not_be_written_to_is_found_before_the_training(run, folder):
     (folder / "locked").mkdir(mode=0o500)
-    assert "may not be written to" in run("train", "pets.toml", "-o", "locked/x.modnet", status=2).stderr
+    assert "cannot be written to" in run("train", "pets.toml", "-o", "locked/x.modnet", status=2).stderr
 
 
 LIMITED = """

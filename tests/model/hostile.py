@@ -788,7 +788,7 @@ def _specs() -> Iterator[Kind]:
     message = "header.schema: malformed data schema: data.columns: unknown key; expected one of: inputs, targets, ..."
     yield 88, "a schema that is none", MalformedFile, message, partial(_set, "schema", {"columns": 7})
     message = (
-        'header.schema: input "input" expects samples of shape (3,), its columns give (1,): 1 single number; '
+        'header.schema: input "input" expects samples of shape (3,), but its columns give (1,): 1 single number; '
         "set input = [1] or choose other columns"
     )
     yield 88, "a schema of other columns", MalformedFile, message, partial(_set, "schema", schema("input", "x"))
@@ -814,7 +814,7 @@ def _words() -> Iterator[Kind]:
     unlisted = "is not listed in the file's needs"
     options = "unknown key; expected one of: out_features, bias, ..."
     size = "out_features: expected a whole number >= 1, found"
-    column = f'the data have columns for the input "{SEEN}", the network has no such input'
+    column = f'the data have columns for the input "{SEEN}", but the network has no such input'
     for name, message, change in (
         ("a type", f'{node}: layer "{SEEN}" {unlisted}', _layers(CURSOR)),
         ("a type of 100 kB", f'{node}: layer "{"x" * 57}..." {unlisted}', _layers("x" * 100_000)),

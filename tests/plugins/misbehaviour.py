@@ -276,27 +276,27 @@ CASES = (
         (hooks("sig", "def modnet_read_data(file): ..."),),
         warned("modnet-sig"),
         'warning: hooks "hooks" of modnet-sig 1.0 (modnet_sig): modnet_read_data(file) requires file, but the hook is '
-        "modnet_read_data(path); modnet plugins --errors shows it whole",
+        "modnet_read_data(path); for details: modnet plugins --errors",
     ),
     Case(
         "implements a hook that there is not",
         (hooks("typo", "def modnet_reed_data(path): ..."),),
         warned("modnet-typo"),
         'warning: hooks "hooks" of modnet-typo 1.0 (modnet_typo): there is no hook modnet_reed_data; did you mean '
-        '"modnet_read_data"?; modnet plugins --errors shows it whole',
+        '"modnet_read_data"?; for details: modnet plugins --errors',
     ),
     Case(
         "has hooks that fail at import",
         (Project("modnet-crash", "1 / 0\n", {("modnet", "hooks"): ""}),),
         warned("modnet-crash"),
         'warning: hooks "hooks" of modnet-crash 1.0 (modnet_crash) cannot be imported: ZeroDivisionError: division by '
-        "zero; modnet plugins --errors shows it whole",
+        "zero; for details: modnet plugins --errors",
     ),
     Case(
         "takes the name of a command",
         (hooks("takes", "def modnet_commands(cli):\n    @cli.command()\n    def train(): ..."),),
         warned("modnet-takes"),
-        'warning: the command "train" of modnet-takes 1.0 is left out: modnet itself has one of that name',
+        'warning: the command "train" of modnet-takes 1.0 is left out: modnet itself has a command with that name',
     ),
     Case(
         "raises in its hook for commands",

@@ -219,7 +219,7 @@ class Expanding(modnet.Composite, type="expanding"):
         ("axes", "its output_shape says (2,), its forward gives ()"),
         ("two gradients", "backward gave a tuple of 2 arrays; expected the gradient of its input"),
         ("gradients", "backward gave a list of 1 array; expected an array of float32 and shape (4, 2), like its input"),
-        ("no gradient", "backward gave nothing; expected an array of float32 and shape (4, 2), like its input has"),
+        ("no gradient", "backward gave nothing; expected an array of float32 and shape (4, 2), like its input"),
         ("narrow", "backward gave an array of float32 and shape (4, 1); expected an array"),
         ("float64", "backward gave an array of float64 and shape (4, 2); expected an array of float32"),
     ],
