@@ -130,6 +130,10 @@ class Pass:
     def progress(self, progress: Progress | None) -> None:
         self._common.progress = progress
 
+    def ask_progress(self, ask: Callable[[], Progress]) -> None:
+        """Lets layers know where a run stands, which is made out when one of them reads `context.progress`."""
+        self._common.ask_progress = ask
+
     def _spreading(self, node: GraphNode, forward: Callable[..., Any]) -> Callable[..., Any]:
         """`forward` of a layer with several outputs: gives the first, and puts the others into their slots."""
         values, (_, *others) = self._values, node.slots

@@ -142,7 +142,7 @@ class Run:
         self._listen()
 
     def _listen(self) -> None:
-        """Lets the callbacks hear of the events."""
+        """Lets the callbacks hear of the events, the layers ask for the progress; steps do nothing that nobody wants."""
         self._events = RunEvents()
         # pluggy calls the last registered first; users expect the order of their list.
         for name, member in reversed(self.joined.items()):
@@ -150,6 +150,9 @@ class Run:
         self._batch_events = list(reversed(self._events.hook.modnet_batch.get_hookimpls()))
         self._step_events = bool(self._events.hook.modnet_step_ended.get_hookimpls())
         self._gradient_events = bool(self._events.hook.modnet_reduce_gradients.get_hookimpls())
+        self.backpropagation.pass_.ask_progress(self._progress)
+        schedules = self.training.schedule, self.optimization.optimizer.weight_decay_schedule
+        self._scheduled = any(schedule is not None for schedule in schedules)
 
     # What callbacks ask and say
 
@@ -362,7 +365,6 @@ class Run:
         gradients = self.backpropagation
         if not self._group:
             gradients.begin()
-            gradients.pass_.progress = self._progress()
         if self._batch_events:
             batch = self._changed(batch)
         before: Mapping[str, Any] | None = None
@@ -370,8 +372,8 @@ class Run:
             before = self.noise.bit_generator.state
             if self.training.accumulate > 1:
                 batch = batch.copy()
-        self._group.append((batch, before))
         loss = gradients.add(batch, self.tally)
+        self._group.append((batch, before))
         if loss is not None and not math.isfinite(loss):
             raise self._divergence.of_loss(loss, gradients.pass_, batch, self.step + 1, self.epoch)
 
@@ -408,21 +410,24 @@ class Run:
             self._events.hook.modnet_reduce_gradients(run=self, gradients=gradients.gradients.flat)
             gradients.penalty = penalty
         self.optimization.clip(self.training.gradient_clipping, self.training.gradient_value_clipping)
-        optimizer, progress = self.optimization.optimizer, gradients.pass_.progress
-        schedules = (self.training.schedule, optimizer.weight_decay_schedule)
-        rate, decay = (
-            1.0 if schedule is None or progress is None else schedule.factor(progress) for schedule in schedules
-        )
-        self.learning_rate = rate * optimizer.learning_rate
+        rate, decay = self._factors() if self._scheduled else (1.0, 1.0)
+        self.learning_rate = rate * self.optimization.optimizer.learning_rate
         self.optimization.step(self.learning_rate, decay)
         self.step += 1
 
+    def _factors(self) -> tuple[float, float]:
+        """Of the learning rate and of the weight decay, by their schedules."""
+        rate, decay = self.training.schedule, self.optimization.optimizer.weight_decay_schedule
+        progress = self._progress()
+        return (1.0 if rate is None else rate.factor(progress)), (1.0 if decay is None else decay.factor(progress))
+
     def _progress(self) -> Progress:
-        """Where the run stands as a step begins, for schedules and layers."""
+        """Where the run stood as the present step began, for schedules and layers."""
         together, batches = self.training.accumulate, self.batches_per_epoch
+        before = self.batches_done - len(self._group)
         steps = -(-batches // together) if batches else 0
         # An epoch that has more batches than the one before does not reach into the next.
-        fraction = min(self.batches_done // together, steps - 1) / steps if steps else 0.0
+        fraction = min(before // together, steps - 1) / steps if steps else 0.0
         done, figures = self.epoch - 1 + fraction, self.history.figures
         return Progress(done, self.training.epochs, figures, self.greater_is_better, self._schedule_memory)
 
