@@ -29,12 +29,8 @@ class AdaptiveMoments(Optimizer):
         """The factor c of the bias-corrected root of the second moment, c sqrt(V)."""
         return math.sqrt((1 - self.beta2) / (1 - self.beta2**step))
 
-    def adam_step(self, chunk: Chunk, step: Step) -> None:
-        """theta -= eta m' / (sqrt(v') + epsilon), in ten passes."""
-        chunk.parameter -= self.adam_change(chunk, step, step.learning_rate)
-
     def adam_change(self, chunk: Chunk, step: Step, rate: float) -> Array:
-        """rate m' / (sqrt(v') + epsilon) of `Adam`, in the place of the gradient."""
+        """rate m' / (sqrt(v') + epsilon) of `Adam`, in the place of the gradient; with the subtraction ten passes."""
         gradient, (first, second) = chunk.gradient, chunk.slots
         flush_subnormals(step.number, chunk.slots)
         accumulate(first, self.beta1, gradient)
@@ -60,7 +56,7 @@ class Adam(AdaptiveMoments, type="adam"):
 
     def update(self, chunk: Chunk, step: Step) -> None:
         add_l2(chunk, step)
-        self.adam_step(chunk, step)
+        chunk.parameter -= self.adam_change(chunk, step, step.learning_rate)
 
 
 class AdamW(AdaptiveMoments, type="adamw"):
@@ -76,7 +72,7 @@ class AdamW(AdaptiveMoments, type="adamw"):
 
     def update(self, chunk: Chunk, step: Step) -> None:
         shrink(chunk, step)
-        self.adam_step(chunk, step)
+        chunk.parameter -= self.adam_change(chunk, step, step.learning_rate)
 
 
 class NAdam(AdaptiveMoments, type="nadam"):

@@ -75,7 +75,7 @@ class Muon(AdaptiveMoments, type="muon"):
             rate = self.vector_learning_rate * (step.learning_rate / self.learning_rate)
             step = Step(step.number, rate, step.weight_decay)
             shrink(chunk, step)
-            self.adam_step(chunk, step)
+            chunk.parameter -= self.adam_change(chunk, step, step.learning_rate)
             return
         # The second moment is only there for vectors; its memory is not taken before something is written to it.
         gradient, momentum = chunk.gradient, chunk.slots[0]
