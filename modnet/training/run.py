@@ -142,7 +142,7 @@ class Run:
         self._listen()
 
     def _listen(self) -> None:
-        """Lets the callbacks hear of the events, the layers ask for the progress; steps do nothing that nobody wants."""
+        """Lets callbacks hear of the events, and layers ask for the progress; finds out what no step needs to do."""
         self._events = RunEvents()
         # pluggy calls the last registered first; users expect the order of their list.
         for name, member in reversed(self.joined.items()):
@@ -153,6 +153,8 @@ class Run:
         self.backpropagation.pass_.ask_progress(self._progress)
         schedules = self.training.schedule, self.optimization.optimizer.weight_decay_schedule
         self._scheduled = any(schedule is not None for schedule in schedules)
+        limits = self.training.gradient_clipping, self.training.gradient_value_clipping
+        self._clips = any(limit is not None for limit in limits)
 
     # What callbacks ask and say
 
@@ -409,7 +411,8 @@ class Run:
             penalty = gradients.penalty  # that of the loss; `recompute` has others
             self._events.hook.modnet_reduce_gradients(run=self, gradients=gradients.gradients.flat)
             gradients.penalty = penalty
-        self.optimization.clip(self.training.gradient_clipping, self.training.gradient_value_clipping)
+        if self._clips:
+            self.optimization.clip(self.training.gradient_clipping, self.training.gradient_value_clipping)
         rate, decay = self._factors() if self._scheduled else (1.0, 1.0)
         self.learning_rate = rate * self.optimization.optimizer.learning_rate
         self.optimization.step(self.learning_rate, decay)
