@@ -175,8 +175,8 @@ _ROWS = (
         Predict for every row of DATA: a .csv or .tsv table, arrays in .npz or .npy, or - for a table on standard input.
 
         A model that was trained on a table or on labels gives names and probabilities. In a .npz file are the network's
-        outputs as they are, called by their names. In a table a name that a spreadsheet would take for a formula has an
-        apostrophe before it, which a warning tells.
+        outputs as they are, called by their names. In a table, a name that a spreadsheet would read as a formula gets
+        an apostrophe before it, and a warning says so.
 
         \b
         Examples:
@@ -457,7 +457,7 @@ _ROWS = (
         """
         Examine what the installed DISTRIBUTION offers. Components by the rules of their kind: gradients, shapes,
         dtypes, batches of any size, threads, model files and more. Kernels against the numpy code that they stand for.
-        Modules with hooks: can they be imported, and are there such hooks? Say what is broken and how to mend it.
+        Modules with hooks: can they be imported, and are there such hooks? Say what is broken and how to fix it.
 
         Each component is tried in uses: its `examples()`, or some made from its defaults. A rule has passed or failed.
         It is "not applicable" where it says nothing about such a component, and "not examined" for want of a library,

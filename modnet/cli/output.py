@@ -125,7 +125,7 @@ class _JsonPrinter:
 def open_missing_streams() -> None:
     """Gives a process that was started without standard input, output or error, as daemons are, the null device.
 
-    Else the next file that is opened would have the number of the missing one, and be written to by whoever means that.
+    Otherwise the next file that is opened would get the number of the missing stream, and messages would go into it.
     """
     while (descriptor := os.open(os.devnull, os.O_RDWR)) < 3:
         os.set_inheritable(descriptor, True)

@@ -117,7 +117,7 @@ def _lines(network: Network, outputs: Mapping[str, Array], delimiter: str) -> It
 
 
 def _cells(names: Iterable[str]) -> dict[str, str]:
-    """The names, which are the model's and so perhaps a stranger's, as cells; a warning tells which are changed."""
+    """The names as cells, made safe, as a model may come from a stranger; warns of those that are changed."""
     cells = {name: _cell(name) for name in names}
     quoted = sorted(name for name, cell in cells.items() if cell.startswith("'") and not name.startswith("'"))
     if quoted:

@@ -23,7 +23,7 @@ class _Verdict:
     """The result for one file.
 
     Attributes:
-        whole: whether it is a model file with nothing amiss; None for what cannot be judged.
+        whole: whether it is a model file without faults; None if that cannot be judged.
         message: what is wrong, or "".
         found: its parts, where they can be told.
         status: the exit status.

@@ -30,8 +30,7 @@ class LoadedData:
     Attributes:
         train: the rows to train on.
         validation: the rows to validate with, or None.
-        schema: how a table's columns, or class labels that are text, are encoded as numbers; None for arrays of
-            numbers.
+        schema: how columns of a table, or class labels that are text, become numbers; None for arrays of numbers.
         notes: lines for the screen about what was read and done.
     """
 

@@ -29,15 +29,15 @@ class AdaptiveMoments(Optimizer):
         """The factor c of the bias-corrected root of the second moment, c sqrt(V)."""
         return math.sqrt((1 - self.beta2) / (1 - self.beta2**step))
 
-    def adam_step(self, chunk: Chunk, step: Step) -> None:
-        """theta -= eta m' / (sqrt(v') + epsilon), in ten passes."""
-        chunk.parameter -= self.adam_change(chunk, step, step.learning_rate)
-
     def adam_change(self, chunk: Chunk, step: Step, rate: float) -> Array:
+<<<<<<< HEAD
         """rate m' / (sqrt(v') + epsilon) of `Adam`; overwrites the gradient.
 
         With c the root factor, sqrt(v') = c sqrt(V), so the quotient is M / (sqrt(V) + epsilon / c), times a number.
         """
+=======
+        """rate m' / (sqrt(v') + epsilon) of `Adam`, in the place of the gradient; with the subtraction ten passes."""
+>>>>>>> t
         gradient, (first, second) = chunk.gradient, chunk.slots
         flush_subnormals(step.number, chunk.slots)
         accumulate(first, self.beta1, gradient)
@@ -63,7 +63,7 @@ class Adam(AdaptiveMoments, type="adam"):
 
     def update(self, chunk: Chunk, step: Step) -> None:
         add_l2(chunk, step)
-        self.adam_step(chunk, step)
+        chunk.parameter -= self.adam_change(chunk, step, step.learning_rate)
 
 
 class AdamW(AdaptiveMoments, type="adamw"):
@@ -79,7 +79,7 @@ class AdamW(AdaptiveMoments, type="adamw"):
 
     def update(self, chunk: Chunk, step: Step) -> None:
         shrink(chunk, step)
-        self.adam_step(chunk, step)
+        chunk.parameter -= self.adam_change(chunk, step, step.learning_rate)
 
 
 class NAdam(AdaptiveMoments, type="nadam"):

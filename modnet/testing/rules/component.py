@@ -177,7 +177,7 @@ class GlobalNumbers:
 
 
 class NoOtherGenerators:
-    """A context in which nobody makes a random generator of his own: one with a constant seed looks reproducible, and
+    """A context in which making a random generator is an error: one with a constant seed looks reproducible, and
     gives the same numbers whatever the seed of the run is.
 
     Those that the kit itself needs are made before.

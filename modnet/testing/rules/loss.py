@@ -32,7 +32,7 @@ LARGE_LOGIT = 1e4
 class Trial(of_component.Trial):
     """A loss with the predictions and targets that it takes.
 
-    A loss without a target is tried with targets all the same, of which it is told nothing.
+    A loss without a target is tried with targets too, but they are not passed to it.
     """
 
     component: Loss
