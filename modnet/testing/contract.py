@@ -3,7 +3,7 @@
 def test_my_layer() -> None:
     check_component(MyLayer(width=3), (5,))
 
-The rules stand in `modnet.testing.rules`, a module for each kind. Each is a function that is given a `Trial` and
+The rules stand in `modnet.testing.rules`, one module or more for a kind. Each is a function that is given a `Trial` and
 returns the numbers that it found, or raises `Broken` or `NotApplicable`.
 """
 
