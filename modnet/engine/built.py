@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -14,14 +13,14 @@ from modnet.arrays import Array, Shape
 from modnet.engine.graph import Graph, GraphNode
 from modnet.engine.parameters import FlatArray
 from modnet.memory import require, too_large
+from modnet.records import Record
 from modnet.words import show
 
 STATE = 3
 """Beside the seed, what the random numbers of the state begin with. 1 and 2 are those of a training: noise, order."""
 
 
-@dataclass(frozen=True)
-class Layout:
+class Layout(Record):
     """Which arrays a network has; nothing is allocated.
 
     Attributes:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
 from modnet.arrays import Shape
 from modnet.engine.graph import GraphNode
 from modnet.errors import ShapeError, TooLarge
 from modnet.memory import limit, require
+from modnet.records import Record
 
 WORK_LIMIT, WORK_OF_A_NUMBER = 10**14, 100
 """What one sample may cost: multiply-adds, and numbers that a node gives, each of which is written to memory and read
@@ -18,8 +18,7 @@ image that is enlarged in every node) can ask for years.
 """
 
 
-@dataclass(frozen=True)
-class Cost:
+class Cost(Record):
     """What it takes at least to send samples of one shape through a network.
 
     Attributes:
