@@ -31,12 +31,16 @@ __all__ = ["ContractError", "Report", "Row", "check_component", "check_kernel", 
 
 Status = Literal["passed", "not applicable", "not examined", "failed"]
 
+LAYER = ("layer", "passes", "numbers", "padding")
+"""The modules with the rules of a layer, which an activation, a composite as a whole and each of several outputs keep
+as well."""
+
 MODULES = {
     "composite": ("component", "composite", "process", "unchanged", "engine"),
     "outputs": ("component", "outputs", "process", "unchanged", "engine"),
-    "layer": ("component", "layer", "numbers", "process", "unchanged", "engine"),
-    "activation": ("component", "layer", "numbers", "activation", "process", "unchanged", "engine"),
-    "loss": ("component", "loss", "unchanged"),
+    "layer": ("component", *LAYER, "process", "unchanged", "engine"),
+    "activation": ("component", *LAYER, "activation", "process", "unchanged", "engine"),
+    "loss": ("component", "loss", "loss_numbers", "unchanged"),
     "optimizer": ("component", "optimizer", "process", "unchanged"),
     "initializer": ("component", "initializer", "unchanged"),
     "schedule": ("component", "schedule", "unchanged"),
@@ -194,8 +198,12 @@ def examine(component: Component | Example, *input_shapes: Shape) -> Report:
     modules = [import_module(f"modnet.testing.rules.{name}") for name in MODULES[group]]
     label = f"{tried.kind} {show(tried.type)} {tried!r}{_on(example)}"
     trial = _trial_of(modules)(example)
-    rules = [rule for module in modules for rule in module.RULES]
-    return Report(label, tried.kind, tried.type, _rows(rules, trial))
+    return Report(label, tried.kind, tried.type, _rows(rules_of(MODULES[group]), trial))
+
+
+def rules_of(modules: Iterable[str]) -> list[Rule]:
+    """The rules of some modules of `modnet.testing.rules`, in the order in which they are examined."""
+    return [rule for name in modules for rule in import_module(f"modnet.testing.rules.{name}").RULES]
 
 
 def group_of(component: Component) -> str:
