@@ -211,7 +211,7 @@ class Trial(engine.Trial):
     @cached_property
     def whole(self) -> WholeTrial:
         assert isinstance(self.component, Composite)
-        return WholeTrial(replace(self.example, component=Whole(self.component, self.registry)))
+        return WholeTrial(self.example.replace(component=Whole(self.component, self.registry)))
 
 
 def spec_of(component: Composite, shapes: Sequence[Shape], dtype: str = "float32") -> Any:
