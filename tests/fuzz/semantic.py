@@ -33,6 +33,7 @@ from modnet.cli.app import cli  # noqa: E402
 from modnet.engine.built import Layout  # noqa: E402
 from modnet.engine.graph import build_graph  # noqa: E402
 from modnet.engine.passes import Pass  # noqa: E402
+from modnet.model.container import Fault  # noqa: E402
 from tests.fuzz.seeds import GOLDEN  # noqa: E402
 from tests.model import surgery  # noqa: E402
 from tests.model.hostile import assemble  # noqa: E402
@@ -267,7 +268,7 @@ def mutated(seeds: list[bytes], random: Random) -> bytes:
     if random.randrange(2):
         try:
             return with_its_arrays(header, payloads)
-        except (modnet.ModnetError, MemoryError, TypeError, KeyError, AttributeError):
+        except (modnet.ModnetError, Fault, MemoryError, TypeError, KeyError, AttributeError):
             pass
     try:
         return surgery.signed(header, payloads)
