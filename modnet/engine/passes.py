@@ -130,6 +130,10 @@ class Pass:
     def progress(self, progress: Progress | None) -> None:
         self._common.progress = progress
 
+    def ask_progress(self, ask: Callable[[], Progress]) -> None:
+        """Lets layers know where a run stands, which is made out when one of them reads `context.progress`."""
+        self._common.ask_progress = ask
+
     def _spreading(self, node: GraphNode, forward: Callable[..., Any]) -> Callable[..., Any]:
         """`forward` of a layer with several outputs: returns the first, and puts the others into their slots."""
         values, (_, *others) = self._values, node.slots
@@ -367,11 +371,18 @@ class Pass:
         for array in self._zeroed:
             array.fill(0)
         self._unread.begin()
-        slot = 0
+        self._flow_back(flowing)
+        self._gradients_seen = True
+        for total, own in self._shared:
+            total += own
+
+    def _flow_back(self, flowing: dict[int, Array]) -> None:
+        """Takes gradients from node to node, the last one first."""
+        slot, several = 0, self._several
         try:
             for slot, _, backward, context, sources in reversed(self._calls):
-                if slot in self._several:
-                    self._gather(flowing, self._several[slot])
+                if slot in several:
+                    self._gather(flowing, several[slot])
                 if slot not in flowing:
                     continue
                 result = backward(context, flowing.pop(slot))
@@ -379,13 +390,13 @@ class Pass:
                     continue
                 if not self._gradients_seen:
                     self._look_over(slot, result)
-                self._flow(flowing, sources, _separate(result))
+                if len(sources) == 1 and sources[0] not in flowing and not isinstance(result, tuple):
+                    flowing[sources[0]] = result  # the common case, and nothing to find out: this input learns
+                else:
+                    self._flow(flowing, sources, _separate(result))
         except Exception as error:
             raise_fault(error, self._node(slot).label())
             raise
-        self._gradients_seen = True
-        for total, own in self._shared:
-            total += own
 
     def _look_over(self, slot: int, result: Any) -> None:
         """Checks, in the first pass, the gradients that a node returns for its inputs."""

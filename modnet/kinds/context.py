@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -20,14 +20,16 @@ class Shared:
         held: the bytes of all their buffers. Contexts may share storage, so bytes are counted when storage grows.
         penalty: the sum of what layers have added to the loss in this pass.
         progress: where the run stands; None outside training.
+        ask_progress: says where the run stands, in place of `progress`: most steps have nobody who wants to know.
     """
 
-    __slots__ = ("held", "penalty", "progress")
+    __slots__ = ("ask_progress", "held", "penalty", "progress")
 
     def __init__(self) -> None:
         self.held = 0
         self.penalty = 0.0
         self.progress: Progress | None = None
+        self.ask_progress: Callable[[], Progress] | None = None
 
 
 class Context:
@@ -123,7 +125,8 @@ class Context:
 
     @property
     def progress(self) -> Progress | None:
-        return self._shared.progress
+        ask = self._shared.ask_progress
+        return self._shared.progress if ask is None else ask()
 
     @progress.setter
     def progress(self, progress: Progress | None) -> None:

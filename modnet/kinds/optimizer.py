@@ -37,7 +37,7 @@ class Chunk:
 
 
 class Step:
-    """What the chunks of one step have in common.
+    """What the chunks of one step have in common. The same object at every step, with new numbers.
 
     Attributes:
         number: counted from 1.

@@ -9,7 +9,7 @@ import numpy as np
 from modnet.arrays import Array, Shape
 from modnet.configuration.fields import field
 from modnet.kinds.layer import Layer
-from modnet.kinds.schedule import Progress, Schedule
+from modnet.kinds.schedule import Schedule
 
 if TYPE_CHECKING:
     from modnet.kinds.context import Context
@@ -41,7 +41,7 @@ class Dropout(Layer, type="dropout"):
         return input_shapes[0]
 
     def forward(self, context: Context, x: Array) -> Array:
-        rate = self._rate(context.progress) if context.training else 0.0
+        rate = self._rate(context) if context.training else 0.0
         if rate == 0.0:
             context.save(None)
             return x
@@ -52,8 +52,9 @@ class Dropout(Layer, type="dropout"):
         context.save(factor)
         return np.multiply(x, factor, out=context.buffer(x.shape))
 
-    def _rate(self, progress: Progress | None) -> float:
+    def _rate(self, context: Context) -> float:
         """The rate at this step; without a run, the one of the configuration."""
+        progress = None if self.schedule is None else context.progress
         if self.schedule is None or progress is None:
             return self.rate
         return min(max(self.rate * self.schedule.factor(progress), 0.0), MOST)

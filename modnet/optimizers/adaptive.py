@@ -29,12 +29,8 @@ class AdaptiveMoments(Optimizer):
         """The factor c of the bias-corrected root of the second moment, c sqrt(V)."""
         return math.sqrt((1 - self.beta2) / (1 - self.beta2**step))
 
-    def adam_step(self, chunk: Chunk, step: Step) -> None:
-        """theta -= eta m' / (sqrt(v') + epsilon), in ten passes."""
-        chunk.parameter -= self.adam_change(chunk, step, step.learning_rate)
-
     def adam_change(self, chunk: Chunk, step: Step, rate: float) -> Array:
-        """rate m' / (sqrt(v') + epsilon) of `Adam`; overwrites the gradient.
+        """rate m' / (sqrt(v') + epsilon) of `Adam`, ten passes with the subtraction; overwrites the gradient.
 
         With c the root factor, sqrt(v') = c sqrt(V), so the quotient is M / (sqrt(V) + epsilon / c), times a number.
         """
@@ -63,7 +59,7 @@ class Adam(AdaptiveMoments, type="adam"):
 
     def update(self, chunk: Chunk, step: Step) -> None:
         add_l2(chunk, step)
-        self.adam_step(chunk, step)
+        chunk.parameter -= self.adam_change(chunk, step, step.learning_rate)
 
 
 class AdamW(AdaptiveMoments, type="adamw"):
@@ -79,7 +75,7 @@ class AdamW(AdaptiveMoments, type="adamw"):
 
     def update(self, chunk: Chunk, step: Step) -> None:
         shrink(chunk, step)
-        self.adam_step(chunk, step)
+        chunk.parameter -= self.adam_change(chunk, step, step.learning_rate)
 
 
 class NAdam(AdaptiveMoments, type="nadam"):

@@ -74,7 +74,7 @@ class Muon(AdaptiveMoments, type="muon"):
             rate = self.vector_learning_rate * (step.learning_rate / self.learning_rate)
             step = Step(step.number, rate, step.weight_decay)
             shrink(chunk, step)
-            self.adam_step(chunk, step)
+            chunk.parameter -= self.adam_change(chunk, step, step.learning_rate)
             return
         # Only vectors use the second moment. For matrices its memory is never written to, so the system never provides
         # it.

@@ -62,25 +62,28 @@ class Backpropagation:
         """
         if not batch.counts():
             return None
-        before = 0.0 if self._sum is None else tally.weight()
+        before = 0.0 if self._sum is None else tally.weight()  # one batch is not weighed against others
         values = self.pass_.forward(batch.inputs)
         loss, slopes = self.objective.measure(values, batch, tally, self.pass_.wanted_masks())
         if not slopes:
             return None
         if math.isfinite(loss):
             self.pass_.backward(slopes)
-            self._take(loss, 1.0 if self._sum is None else tally.weight() - before)
+            self.counted += 1
+            if self._sum is None:
+                self._loss, self.penalty = loss, self.pass_.penalty
+            else:
+                self._take(loss, tally.weight() - before, self._sum)
         return loss
 
-    def _take(self, loss: float, weight: float) -> None:
-        self.counted += 1
+    def _take(self, loss: float, weight: float, total: Array) -> None:
+        """Adds a batch to those before; the next one overwrites its gradients."""
         self._weight += weight
         self._loss += loss * weight
         self.penalty += self.pass_.penalty * weight
-        if self._sum is not None:
-            gradients = self.gradients.flat  # may be changed in place, as the next batch overwrites them
-            gradients *= weight
-            self._sum += gradients
+        gradients = self.gradients.flat  # may be changed in place, as the next batch overwrites them
+        gradients *= weight
+        total += gradients
 
     def finish(self) -> float:
         """Completes the gradients, and returns the loss with penalties."""

@@ -44,6 +44,7 @@ class Optimization:
         self.gradients = gradients
         self.slots = {name: network.parameters.like() for name in optimizer.slots}
         self.steps = 0
+        self._step = Step(0, 0.0)
         self._reached = reached
         self._update = kernels.method(optimizer, "update", network.dtype)
         self._groups = self._cut(whole=getattr(self._update, "whole", False))
@@ -128,10 +129,12 @@ class Optimization:
             decay_factor: the factor of `weight_decay` in this step.
         """
         self.steps += 1
+        update, step = self._update, self._step
+        step.number = self.steps
         for factor, decay, chunks in self._groups:
-            step = Step(self.steps, factor * learning_rate, decay_factor * decay)
+            step.learning_rate, step.weight_decay = factor * learning_rate, decay_factor * decay
             for chunk in chunks:
-                self._update(chunk, step)
+                update(chunk, step)
                 if decay:
                     # What nothing pulls at decays until it is subnormal.
-                    flush_subnormals(self.steps, [chunk.parameter])
+                    flush_subnormals(step.number, [chunk.parameter])

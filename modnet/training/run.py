@@ -142,7 +142,7 @@ class Run:
         self._listen()
 
     def _listen(self) -> None:
-        """Connects the callbacks to the events."""
+        """Connects the callbacks to the events, and layers to the progress; finds out what no step needs to do."""
         self._events = RunEvents()
         # pluggy calls the last registered first; users expect the order of their list.
         for name, member in reversed(self.joined.items()):
@@ -150,6 +150,11 @@ class Run:
         self._batch_events = list(reversed(self._events.hook.modnet_batch.get_hookimpls()))
         self._step_events = bool(self._events.hook.modnet_step_ended.get_hookimpls())
         self._gradient_events = bool(self._events.hook.modnet_reduce_gradients.get_hookimpls())
+        self.backpropagation.pass_.ask_progress(self._progress)
+        schedules = self.training.schedule, self.optimization.optimizer.weight_decay_schedule
+        self._scheduled = any(schedule is not None for schedule in schedules)
+        limits = self.training.gradient_clipping, self.training.gradient_value_clipping
+        self._clips = any(limit is not None for limit in limits)
 
     # For callbacks
 
@@ -367,7 +372,6 @@ class Run:
         gradients = self.backpropagation
         if not self._group:
             gradients.begin()
-            gradients.pass_.progress = self._progress()
         if self._batch_events:
             batch = self._changed(batch)
         before: Mapping[str, Any] | None = None
@@ -375,8 +379,8 @@ class Run:
             before = self.noise.bit_generator.state
             if self.training.accumulate > 1:
                 batch = batch.copy()
-        self._group.append((batch, before))
         loss = gradients.add(batch, self.tally)
+        self._group.append((batch, before))
         if loss is not None and not math.isfinite(loss):
             raise self._divergence.of_loss(loss, gradients.pass_, batch, self.step + 1, self.epoch)
 
@@ -412,22 +416,26 @@ class Run:
             penalty = gradients.penalty  # of the reported loss; `recompute` overwrites it
             self._events.hook.modnet_reduce_gradients(run=self, gradients=gradients.gradients.flat)
             gradients.penalty = penalty
-        self.optimization.clip(self.training.gradient_clipping, self.training.gradient_value_clipping)
-        optimizer, progress = self.optimization.optimizer, gradients.pass_.progress
-        schedules = (self.training.schedule, optimizer.weight_decay_schedule)
-        rate, decay = (
-            1.0 if schedule is None or progress is None else schedule.factor(progress) for schedule in schedules
-        )
-        self.learning_rate = rate * optimizer.learning_rate
+        if self._clips:
+            self.optimization.clip(self.training.gradient_clipping, self.training.gradient_value_clipping)
+        rate, decay = self._factors() if self._scheduled else (1.0, 1.0)
+        self.learning_rate = rate * self.optimization.optimizer.learning_rate
         self.optimization.step(self.learning_rate, decay)
         self.step += 1
 
+    def _factors(self) -> tuple[float, float]:
+        """Of the learning rate and of the weight decay, by their schedules."""
+        rate, decay = self.training.schedule, self.optimization.optimizer.weight_decay_schedule
+        progress = self._progress()
+        return (1.0 if rate is None else rate.factor(progress)), (1.0 if decay is None else decay.factor(progress))
+
     def _progress(self) -> Progress:
-        """The progress at the beginning of a step, for schedules and layers."""
+        """The progress at the beginning of the present step, for schedules and layers."""
         together, batches = self.training.accumulate, self.batches_per_epoch
+        before = self.batches_done - len(self._group)
         steps = -(-batches // together) if batches else 0
         # If this epoch turns out longer than the last one, its progress stays below that of the next epoch.
-        fraction = min(self.batches_done // together, steps - 1) / steps if steps else 0.0
+        fraction = min(before // together, steps - 1) / steps if steps else 0.0
         done, figures = self.epoch - 1 + fraction, self.history.figures
         return Progress(done, self.training.epochs, figures, self.greater_is_better, self._schedule_memory)
 

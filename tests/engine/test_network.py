@@ -614,7 +614,7 @@ def test_what_cannot_be_had_in_pieces_is_said():
     whole = modnet.build({"network": {"input": ["variable", 2], "layers": ["global_average_pool"]}})
     with pytest.raises(modnet.ShapeError, match=r"network\.layers\[0\] \(global_average_pool\) needs whole sequences"):
         whole.stream()
-    with pytest.raises(modnet.ShapeError, match="no sequence of any length"):
+    with pytest.raises(modnet.ShapeError, match="not a sequence of any length"):
         modnet.build({"network": {"input": [3, 2], "layers": ["relu"]}}).stream()
 
 

@@ -97,7 +97,7 @@ def test_a_data_frame_of_polars(network):
         ([[1, "red", 1], [1]], r"rows of different lengths; expected \(rows, 3\) for the columns input, colour"),
         (np.zeros((2, 4)), r"found an array of shape \(2, 4\); for arrays of .*encoded rows\), use network.forward"),
         ([1, "red", 2], r"found an array of shape \(3,\); for a single row, pass row\[None\]"),
-        (3, r"expected \(rows, 3\) for the columns input, colour, weight, found 3; arrays for"),
+        (3, r"expected \(rows, 3\) for the columns input, colour, weight, found 3; for arrays"),
     ],
 )
 def test_what_is_no_row_of_the_table(network, rows, message):
