@@ -250,7 +250,8 @@ def write_torn_npy(path):
         (
             "a.parquet",
             lambda path: path.write_bytes(b"PAR1"),
-            "unknown kind of data file; expected one of .csv and .tsv (also .gz), .npz, .npy, .idx and *-ubyte (also .gz)",
+            "unknown kind of data file; expected one of "
+            ".csv and .tsv (also .gz), .npz, .npy, .idx and *-ubyte (also .gz)",
         ),
     ],
 )
