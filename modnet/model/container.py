@@ -31,12 +31,12 @@ import sys
 from collections import deque
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from modnet.records import Record
 from modnet.words import legible
 
 if TYPE_CHECKING:
@@ -108,8 +108,7 @@ class View(NamedTuple):
     offset: int
 
 
-@dataclass(frozen=True, eq=False, slots=True)
-class Segment:
+class Segment(Record, eq=False):
     """One payload of a file: `length` bytes from position `offset` of the file on.
 
     It consists of the arrays of `names` and `shapes`, one after the other without gaps.
