@@ -1,10 +1,10 @@
 """Initializers of parameters.
 
 Random numbers are drawn in float64 and then rounded to the parameter's dtype, so that a float32 and a float64 network
-from the same seed start from the same values to rounding.
+with the same seed start from the same values, up to rounding.
 
 The variance-scaling family keeps the variance of signals from layer to layer. Its normal variants draw from the plain
-normal distribution, as torch does; Keras cuts them at two standard deviations.
+normal distribution, as torch does; Keras truncates it at two standard deviations.
 """
 
 from __future__ import annotations
@@ -75,9 +75,9 @@ class Normal(Initializer, type="normal"):
 
 
 class TruncatedNormal(Initializer, type="truncated_normal"):
-    """Normally distributed, but never further than two standard deviations from the mean: what is, is drawn again.
+    """Normally distributed within two standard deviations of the mean; numbers outside are drawn again.
 
-    `standard_deviation` is that before the cut; what comes out has 0.880 of it.
+    `standard_deviation` is that before the truncation; that of the result is 0.880 times as large.
     """
 
     mean: float = 0.0
@@ -146,7 +146,7 @@ class GlorotUniform(Initializer, type="glorot_uniform"):
 
 
 class HeNormal(Initializer, type="he_normal"):
-    """Normal with variance 2 / fan_in, which makes up for the half that relu cuts off; also called Kaiming.
+    """Normal with variance 2 / fan_in, which compensates for the half that relu cuts off; also called Kaiming.
 
     Source: He et al. 2015, arXiv:1502.01852, equation 10.
     """
@@ -177,13 +177,13 @@ def fill_uniform(out: Array, variance: float, rng: np.random.Generator) -> None:
 
 
 class Orthogonal(Initializer, type="orthogonal"):
-    """A random orthogonal matrix times `gain`, each one equally likely.
+    """A uniformly distributed random orthogonal matrix times `gain`.
 
-    All axes but the last are taken together as rows. The columns are orthogonal, each of length `gain`; where there
-    are more columns than rows, the rows are. Needs an array of at least two axes.
+    All axes but the last are joined as rows. The columns are orthogonal, each of length `gain`; if there are more
+    columns than rows, the rows are. Needs an array with at least two axes.
 
-    Source: Saxe, McClelland and Ganguli 2014, arXiv:1312.6120; the QR decomposition with signs that make it unique,
-    without which it is not uniform: Mezzadri 2007, arXiv:math-ph/0609050, section 5.
+    Source: Saxe, McClelland and Ganguli 2014, arXiv:1312.6120; the distribution is uniform only if signs make the QR
+    decomposition unique: Mezzadri 2007, arXiv:math-ph/0609050, section 5.
 
     Raises:
         ShapeError: from `initialize`, for an array with fewer than two axes.
@@ -195,10 +195,11 @@ class Orthogonal(Initializer, type="orthogonal"):
         if out.ndim < 2:
             raise ShapeError(
                 f"orthogonal expects a parameter with at least two axes, found shape {out.shape}",
-                'take another initializer for it, such as "zeros"',
+                'use another initializer for it, such as "zeros"',
             )
         columns = out.shape[-1]
         rows = out.size // columns if columns else 0
         q, r = np.linalg.qr(rng.standard_normal((max(rows, columns), min(rows, columns))))
+        # LAPACK leaves the signs of the columns open; Mezzadri's choice makes the diagonal of r positive.
         q *= self.gain * np.copysign(1.0, np.diagonal(r))
         out[...] = (q if rows >= columns else q.T).reshape(out.shape)

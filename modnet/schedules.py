@@ -1,7 +1,7 @@
-"""Schedules of the learning rate. Each is a factor of the optimizer's rate, and counts time in epochs, with fraction.
+"""Schedules of the learning rate. Each is a factor of the optimizer's rate; time is counted in fractions of epochs.
 
-x is `Progress.epoch` and E is `Progress.epochs`. Where a schedule is also in `torch.optim.lr_scheduler`, the factor at
-a whole x is what torch gives after x calls of `step()`, unless the docstring says otherwise. After x = E a schedule
+x is `Progress.epoch` and E is `Progress.epochs`. For a schedule that is also in `torch.optim.lr_scheduler`, the factor
+at a whole x is that of torch after x calls of `step()`, unless its docstring says otherwise. After x = E a schedule
 that refers to E stays at its last value.
 """
 
@@ -22,7 +22,7 @@ __all__ = ["Constant", "Cosine", "Exponential", "Linear", "OneCycle", "Plateau",
 
 
 class Constant(Schedule, type="constant"):
-    """The optimizer's own learning rate from first to last: a factor of 1."""
+    """The optimizer's own learning rate throughout: a factor of 1."""
 
     def factor(self, progress: Progress) -> float:
         return 1.0
@@ -61,8 +61,8 @@ class Exponential(Schedule, type="exponential"):
 class Cosine(Schedule, type="cosine"):
     """Half a cosine from 1 down to `final_factor`, after a linear warm-up from 0.
 
-    With W = `warmup_epochs` and F = `final_factor` it is x / W for x < W, and from there on
-    F + (1 - F) (1 + cos(pi (x - W) / (E - W))) / 2. With a warm-up the very first step has a rate of 0.
+    With W = `warmup_epochs` and F = `final_factor` it is x / W for x < W, and then
+    F + (1 - F) (1 + cos(pi (x - W) / (E - W))) / 2. With a warm-up the first step has a rate of 0.
 
     Source: Loshchilov and Hutter 2017, arXiv:1608.03983, equation 5, without restarts; the warm-up is that of Goyal et
     al. 2017, arXiv:1706.02677, from 0.
@@ -96,13 +96,13 @@ class Linear(Schedule, type="linear"):
 
 
 class OneCycle(Schedule, type="one_cycle"):
-    """Up to the optimizer's learning rate and down again, along half a cosine each.
+    """Up to the optimizer's learning rate and down again, each along half a cosine.
 
-    From 1 / div_factor to 1 over the first `warmup_fraction` of the run, from there to
-    1 / (div_factor final_div_factor) at its end.
+    From 1 / div_factor to 1 over the first `warmup_fraction` of the run, then to 1 / (div_factor final_div_factor) at
+    its end.
 
-    Source: Smith and Topin 2018, arXiv:1708.07120, in the form of torch's OneCycleLR, which is the same but for the
-    ends: torch's T steps make T - 1 intervals, with the top after warmup_fraction T - 1 of them.
+    Source: Smith and Topin 2018, arXiv:1708.07120, in the form of torch's OneCycleLR, which differs only in the ends:
+    torch divides T steps into T - 1 intervals, with the maximum after warmup_fraction T - 1 of them.
     """
 
     warmup_fraction: float = field(default=0.3, minimum=0.0, below=1.0)
@@ -120,23 +120,23 @@ class OneCycle(Schedule, type="one_cycle"):
 
 
 class Plateau(Schedule, type="plateau"):
-    """Multiplied by `gamma` where a monitored value has stopped improving.
+    """Multiplied by `gamma` when a monitored value has stopped improving.
 
-    A value improves if it is better than the best one so far by more than `threshold` times that one's magnitude. The
-    figure itself says whether better is greater (accuracy) or smaller (a loss). A value that is nan is no improvement.
-    After more than `patience` epochs in a row without that, the factor is multiplied by `gamma`, down to
-    `minimum_factor` at least; the `cooldown` epochs that follow do not count. It is computed from the run's
-    history alone, so there is no state to be saved.
+    A value improves if it is better than the best one so far by more than `threshold` times the magnitude of that. The
+    figure itself says whether better is greater (accuracy) or smaller (a loss). nan is not an improvement. After more
+    than `patience` epochs in a row without improvement, the factor is multiplied by `gamma`, but does not fall below
+    `minimum_factor`; the `cooldown` epochs that follow do not count. It is computed from the run's history alone, so
+    there is no state to save.
 
-    As torch's ReduceLROnPlateau with a relative threshold, whose threshold goes the wrong way for negative values.
+    As torch's ReduceLROnPlateau with a relative threshold; torch's threshold has the wrong sign for negative values.
 
     Attributes:
-        monitor: the name of the value in the history; "validation_loss" stands for "loss" in a run without validation.
+        monitor: the name of the value in the history; "validation_loss" means "loss" in a run without validation.
         mode: whether smaller ("min") or greater ("max") is better, for a figure that has no direction of its own. For
-            others it is not needed, and is refused where it is the wrong one.
+            other figures it is not needed, and refused if it contradicts them.
 
     Raises:
-        TrainingError: from `factor`, where the run does not record the value, or it has no direction.
+        TrainingError: from `factor`, if the run does not record the value, or the value has no direction.
     """
 
     monitor: str = "validation_loss"
@@ -154,12 +154,13 @@ class Plateau(Schedule, type="plateau"):
         if greater is not None and self.mode not in (None, "max" if greater else "min"):
             better = "greater" if greater else "smaller"
             raise ValueError(
-                f"of {show(name)} a {better} value is better, and mode = {show(self.mode)}; leave mode out"
+                f"mode = {show(self.mode)}, but a {better} value of {show(name)} is better; leave mode out"
             )
 
     def factor(self, progress: Progress) -> float:
         values, sign = self._course(progress)
-        # Where the values so far have led to; they are the same list as long as a run goes on, and only grow.
+        # What was reached by the values so far. During a run they are one list that only grows; another list, or a
+        # shorter one, means that the values have to be gone through again.
         reached: _Reached
         known, seen, reached = progress.memory.get(self, (None, 0, _Reached()))
         if known is not values or seen > len(values):
@@ -196,7 +197,7 @@ class Plateau(Schedule, type="plateau"):
         return found
 
     def _after(self, before: _Reached, value: float) -> _Reached:
-        """Where one more value leads to; smaller ones are better."""
+        """The state after one more value, of which smaller ones are better."""
         factor, to_beat, bad, cooling = before
         if value < to_beat:
             to_beat, bad = value - self.threshold * abs(value), 0
@@ -211,13 +212,13 @@ class Plateau(Schedule, type="plateau"):
 
 
 class _Reached(NamedTuple):
-    """Where a course of values has led `Plateau`.
+    """The state of `Plateau` after a sequence of values.
 
     Attributes:
         factor: of the learning rate.
-        to_beat: what a value has to be smaller than to count as an improvement.
+        to_beat: a value below this is an improvement.
         bad: the epochs since the last improvement.
-        cooling: the epochs that still do not count.
+        cooling: the remaining epochs that do not count.
     """
 
     factor: float = 1.0
@@ -227,9 +228,9 @@ class _Reached(NamedTuple):
 
 
 def _without_direction(figure: str) -> str:
-    return f'{show(figure)}, of which neither greater nor smaller values are better; say which by mode = "min" or "max"'
+    return f'{show(figure)}, which has no better direction of its own; set mode = "min" or "max"'
 
 
 def half_cosine(start: float, end: float, done: float) -> float:
-    """From `start` at done = 0 to `end` at done = 1, level at both."""
+    """From `start` at done = 0 to `end` at done = 1, with zero slope at both."""
     return end + (start - end) * (1 + math.cos(math.pi * done)) / 2

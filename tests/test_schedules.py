@@ -167,9 +167,9 @@ def test_plateau_takes_the_direction_from_the_figure(greater, expected):
 @pytest.mark.parametrize(
     ("schedule", "message"),
     [
-        (Plateau(monitor="accuracy", mode="min"), 'of "accuracy" a greater value is better, and mode = "min"'),
-        (Plateau(monitor="loss", mode="max"), 'of "loss" a smaller value is better, and mode = "max"'),
-        (Plateau(monitor="spread"), 'this is "spread", of which neither greater nor smaller values are better'),
+        (Plateau(monitor="accuracy", mode="min"), 'mode = "min", but a greater value of "accuracy" is better'),
+        (Plateau(monitor="loss", mode="max"), 'mode = "max", but a smaller value of "loss" is better'),
+        (Plateau(monitor="spread"), 'this is "spread", which has no better direction of its own'),
         (Plateau(monitor="validation_accuracy"), "this run has no validation; this run has: loss, accuracy, spread"),
         (Plateau(monitor="acuracy"), 'no figure is called "acuracy"; did you mean "accuracy"?'),
         (Plateau(monitor="spread", mode="max"), None),
@@ -187,7 +187,7 @@ def test_plateau_knows_before_the_run_what_it_cannot_monitor(schedule, message):
 
 
 def test_plateau_refuses_a_figure_without_direction():
-    with pytest.raises(TrainingError, match='monitors "spread", of which neither greater nor smaller'):
+    with pytest.raises(TrainingError, match='monitors "spread", which has no better direction of its own'):
         factor(Plateau(monitor="spread"), 1.0, loss=[1.0], spread=[0.5])
 
 

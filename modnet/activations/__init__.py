@@ -1,7 +1,7 @@
 """Activations, each with its derivative beside it.
 
-All are stable: no overflow and no nan for any |x| up to 1e4 in float32, in value or in derivative. Where a kink leaves
-the derivative open (relu at 0), it is the one from the left. Arrays keep their dtype.
+All are numerically stable: no overflow and no nan for any |x| up to 1e4 in float32, in value or in derivative. At a
+kink (relu at 0) the derivative is that from the left. Arrays keep their dtype.
 """
 
 from typing import TYPE_CHECKING

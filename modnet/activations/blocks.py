@@ -1,4 +1,4 @@
-"""What activations share: blocks that stay in the cache, and bounds."""
+"""Parts that activations share: work in blocks that stay in the cache, and fast bounds."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ import numpy as np
 from modnet.arrays import Array
 
 BLOCK = 16384
-"""Elements that a formula of many passes treats at a time, so that its intermediate arrays stay in the cache."""
+"""Elements that a formula of many passes processes at a time, so that its intermediate arrays stay in the cache."""
 
 PIECE = 65536
-"""Elements that are held against a bound at a time."""
+"""Elements that are compared with a bound at a time."""
 
 FEW = 2048
-"""So many elements need no second array to be held against a bound."""
+"""Up to this many elements, comparing with a single number is as fast as with an array."""
 
 Method = TypeVar("Method", bound=Callable[..., Array])
 
 
 def in_blocks(method: Method) -> Method:
-    """Has a method on arrays, the last of them its output, run over blocks of rows of about `BLOCK` elements."""
+    """Makes a method of arrays, the last of which is its output, run over blocks of rows of about `BLOCK` elements."""
 
     @wraps(method)
     def run(self: Any, *arrays: Array | None) -> Array:
@@ -40,7 +40,7 @@ def in_blocks(method: Method) -> Method:
 
 @cache
 def _bound(bound: float, dtype: np.dtype[Any], size: int) -> Array:
-    """A number as an array without axes, or so many times."""
+    """An array that repeats a number `size` times; without axes if size is 0."""
     made = np.full(size, bound, dtype) if size else np.asarray(bound, dtype)
     made.flags.writeable = False
     return made
@@ -59,7 +59,7 @@ def _bounded(ufunc: np.ufunc, x: Array, bound: float, out: Array) -> Array:
 
 
 def at_least(x: Array, bound: float, out: Array) -> Array:
-    """Writes max(x, bound). numpy has vector instructions for two arrays, and none for an array and a number."""
+    """Writes max(x, bound). numpy uses vector instructions for two arrays, but not for an array and a number."""
     return _bounded(np.maximum, x, bound, out)
 
 

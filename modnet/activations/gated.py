@@ -43,7 +43,7 @@ class SiLU(Activation, type="silu"):
 class Mish(Activation, type="mish"):
     """y = x * tanh(softplus(x)).
 
-    With e = exp(x) the factor is n / (n + 2), n = e * (e + 2), which needs one exponential and loses no digits.
+    With e = exp(x) the factor is n / (n + 2), n = e * (e + 2): this needs one exponential and loses no digits.
 
     Source: Misra 2019, arXiv:1908.08681.
     """
@@ -74,14 +74,14 @@ class Mish(Activation, type="mish"):
         return np.add(out, e, out=out)
 
     def _exponential(self, x: Array) -> Array:
-        # From 20 on the factor is 1 to the last digit, in float64 too; exp(x)**2 would soon overflow.
+        # From 20 on the factor is 1 to the last digit, in float64 too; beyond 44 exp(x)**2 overflows in float32.
         e = at_most(x, 20.0, np.empty_like(x))
         return np.exp(e, out=e)
 
 
 # P(t) in Q(z) = exp(-z**2 / 2) P(t) / (1 + z), t = (z - 4.5) / (z + 4.5), where Q(z) is the probability that a standard
 # normal variable exceeds z >= 0. Interpolated at Chebyshev nodes with 50 digits; the relative errors are 3e-17 up to
-# z = 39, and 2e-8 up to z = 13.5 for the short one, which is for float32.
+# z = 39, and for the short one, for float32, 2e-8 up to z = 13.5.
 TAIL = (
     0.46641865659290194,
     -0.09445675888818722,
@@ -122,7 +122,7 @@ SHORT_TAIL = (
 
 
 def bell(z: Array) -> Array:
-    """exp(-z^2 / 2); z >= 0 is clipped to 39, where that is 0 in float64."""
+    """exp(-z^2 / 2); z >= 0 is clipped to 39, in place, where the result is 0 in float64, so that z^2 stays finite."""
     at_most(z, 39.0, z)
     result: Array = z * z
     np.multiply(result, -0.5, out=result)
@@ -133,8 +133,8 @@ def bell(z: Array) -> Array:
 def normal_distribution(x: Array) -> Array:
     """The cumulative function of the standard normal distribution, (1 + erf(x / sqrt(2))) / 2.
 
-    It is accurate to some units in the last place, relative to itself on both sides, in float32 as in float64: it is
-    taken from the upper tail and not from erf, which would lose the digits below 0.
+    Its relative error is a few units in the last place on both sides of 0, in float32 and in float64: it is computed
+    from the upper tail and not from erf, since 1 + erf(x / sqrt(2)) cancels for negative x.
 
     Source: the form of the approximation, one polynomial in (z - k) / (z + k) for the whole axis, is that of Shepherd
     and Laframboise 1981, "Chebyshev approximation of (1 + 2x) exp(x**2) erfc x in 0 <= x < infinity", Mathematics of
@@ -153,6 +153,7 @@ def normal_distribution(x: Array) -> Array:
     np.multiply(tail, height, out=tail)
     np.add(z, 1, out=z)
     np.divide(tail, z, out=tail)
+    # |(x >= 0) - tail| is 1 - tail for x >= 0 and tail below: no branch, and no `where` with a second array.
     np.greater_equal(x, 0, out=z)
     np.subtract(z, tail, out=z)
     return np.abs(z, out=z)
@@ -164,8 +165,8 @@ class GELU(Activation, type="gelu"):
     Source: Hendrycks and Gimpel 2016, arXiv:1606.08415.
 
     Attributes:
-        form: "exact", or "tanh" for y = x / 2 * (1 + tanh(sqrt(2 / pi) * (x + 0.044715 * x**3))), which is up to 5e-4
-            off and what some published models were trained with (`approximate="tanh"` in torch).
+        form: "exact", or "tanh" for y = x / 2 * (1 + tanh(sqrt(2 / pi) * (x + 0.044715 * x**3))), which differs by up
+            to 5e-4; some published models were trained with it (`approximate="tanh"` in torch).
     """
 
     output_range = (-0.1701, math.inf)
@@ -179,7 +180,8 @@ class GELU(Activation, type="gelu"):
     @in_blocks
     def derivative(self, x: Array, y: Array, out: Array) -> Array:
         if self.form == "exact":
-            # P(Z <= x) is y / x, and next to 0 it is 1/2: a quarter of the work of finding it again.
+            # P(Z <= x) = y / x takes a quarter of the time of computing it again; near 0 it is 1/2. There (at_zero = 1)
+            # 1/2 + y is divided by 1 + x, which is 1/2 to the last digit and avoids 0 / 0.
             distance = np.abs(x)
             at_zero = np.less(distance, 1e-30, out=np.empty_like(x))
             gate: Array = x + at_zero

@@ -84,16 +84,16 @@ class LeakyReLU(Activation, type="leaky_relu"):
 class PReLU(Activation, type="prelu"):
     """y = x where x > 0, alpha * x elsewhere, with a trainable alpha for each feature of the last axis.
 
-    Weight decay does not apply to alpha: it would pull towards relu.
+    Weight decay does not apply to alpha: it would pull it towards relu.
 
     Source: He et al. 2015, arXiv:1502.01852, section 2.1, with its initial value 0.25.
 
     Attributes:
-        shared: one alpha for all features (torch's default) in place of one for each (the paper's).
+        shared: one alpha for all features (torch's default) instead of one for each (as in the paper).
         alpha_initializer: of alpha.
 
     Raises:
-        ShapeError: the last axis is variable, and not `shared`.
+        ShapeError: the last axis is variable, and alpha is not `shared`.
     """
 
     elementwise = False
@@ -107,10 +107,13 @@ class PReLU(Activation, type="prelu"):
         if self.shared:
             return {"alpha": Parameter((), self.alpha_initializer, decay=False)}
         if not features or features[0] is None:
-            raise ShapeError("expects a last axis of fixed size, for an alpha for each feature", "or shared = true")
+            raise ShapeError(
+                "expects a last axis of fixed size, for one alpha for each feature", "or set shared = true"
+            )
         return {"alpha": Parameter((features[0],), self.alpha_initializer, decay=False)}
 
     def forward(self, context: Context, x: Array) -> Array:
+        # max(x, 0) + alpha * min(x, 0), and not max(x, alpha * x): alpha may become negative or greater than 1.
         negative = at_most(x, 0.0, context.buffer(x.shape))
         np.multiply(negative, context.params["alpha"], out=negative)
         context.save(x)
@@ -143,7 +146,10 @@ def exponential_linear(x: Array, scale: float, alpha: float, out: Array) -> Arra
 
 
 def exponential_linear_slope(y: Array, scale: float, alpha: float, out: Array) -> Array:
-    """The derivative of `exponential_linear`: scale where y > 0, y + scale * alpha elsewhere."""
+    """The derivative of `exponential_linear`: scale where y > 0, y + scale * alpha elsewhere.
+
+    As min(y, 0) + scale * alpha, plus the difference to `scale` where y > 0: without branches.
+    """
     positive = np.greater(y, 0, out=np.empty_like(y))
     np.multiply(positive, scale - scale * alpha, out=positive)
     at_most(y, 0.0, out)

@@ -1,4 +1,4 @@
-"""Activations of the shape of an S, and the integral of one."""
+"""S-shaped activations, and softplus, the integral of the logistic function."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from modnet.kinds.activation import Activation
 
 @cache
 def largest_exponent(dtype: np.dtype[Any]) -> float:
-    """An x for which neither exp(x) overflows nor 1 / exp(x) is denormal."""
+    """An x for which exp(x) does not overflow and 1 / exp(x) is not subnormal."""
     return math.log(float(np.finfo(dtype).max)) - 2.0
 
 
 def logistic(x: Array, out: Array) -> Array:
-    """1 / (1 + exp(-x)), to a few units in the last place everywhere; below -86 in float32 it stays at exp(-86.7)."""
+    """1 / (1 + exp(-x)), exact to a few units in the last place; below -86.7 in float32 it stays at exp(-86.7)."""
     np.negative(x, out=out)
     at_most(out, largest_exponent(x.dtype), out)
     np.exp(out, out=out)
@@ -31,8 +31,8 @@ def logistic(x: Array, out: Array) -> Array:
 class Sigmoid(Activation, type="sigmoid"):
     """The logistic function, y = 1 / (1 + exp(-x)).
 
-    Small values keep their relative accuracy, so that improbable samples can still be ranked; (1 + tanh(x / 2)) / 2
-    would be twice as fast and give 0 below -17 in float32.
+    Small values keep their relative accuracy, so that improbable samples can still be ranked. (1 + tanh(x / 2)) / 2
+    would be twice as fast, but is 0 below -17 in float32.
     """
 
     needs_input = False
@@ -68,6 +68,7 @@ class Softplus(Activation, type="softplus"):
 
     @in_blocks
     def function(self, x: Array, out: Array) -> Array:
+        # max(x, 0) + log1p(exp(-|x|)): the exponential cannot overflow.
         tail = np.abs(x)
         np.negative(tail, out=tail)
         np.exp(tail, out=tail)

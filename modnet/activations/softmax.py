@@ -1,4 +1,4 @@
-"""Activations along the last axis, of classes."""
+"""Softmax and log-softmax, along the last axis."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ if TYPE_CHECKING:
 
 
 def with_classes(shape: Shape) -> Shape:
-    """The shape, which has to have a last axis: without one the batch would be taken for the classes."""
+    """The shape, which must have a last axis: without one the batch axis would be taken for the classes."""
     if not shape:
-        raise ShapeError("expects samples with a last axis, that of the classes")
+        raise ShapeError("expects samples with a last axis (classes)")
     return shape
 
 
 def padded_steps(context: Context, x: Array) -> Array | None:
-    """Which numbers are those of padded steps, where the last axis is one of steps, (batch, time); else None."""
+    """True for the numbers of padded steps, if the last axis is time, (batch, time); else None."""
     mask = context.masks[0]
     return ~mask if mask is not None and x.ndim == 2 and mask.shape == x.shape else None
 
 
 def lowest(x: Array) -> Any:
-    """A number far below any other, and so large that differences from it are still finite."""
+    """A number far below all others, but not so large that differences from it overflow (as the minimum would)."""
     return x.dtype.type(np.finfo(x.dtype).min / 4)
 
 
@@ -59,12 +59,13 @@ class Softmax(Activation, type="softmax"):
             x = np.where(padded, lowest(x), x)
         y = self._softmax(x, out, context.buffer)
         if padded is not None:
-            y[padded] = 0  # also of a sequence that has no step at all
+            y[padded] = 0  # exp gave 0 already, except in a sequence without any step, where all are equal
         context.save(None, y)
         return y
 
     def _softmax(self, x: Array, out: Array, allocate: Callable[[tuple[int, ...], np.dtype[Any]], Array]) -> Array:
         if out.size == out.shape[-1]:
+            # A single row, as in predictions of one sample: without the overhead of reductions along an axis.
             lone = (0,) * (out.ndim - 1)
             row, result = x[lone], out[lone]
             np.subtract(row, row[row.argmax()], out=result)
@@ -75,7 +76,7 @@ class Softmax(Activation, type="softmax"):
         if work is None:
             work = out
         np.copyto(work, x)
-        # exp(1000) is inf; softmax does not feel a shift.
+        # exp(1000) would be inf, and a shift does not change softmax.
         work -= np.maximum.reduce(work, axis=-1, keepdims=True)
         np.exp(work, out=work)
         return np.divide(work, np.add.reduce(work, axis=-1, keepdims=True), out=out)
@@ -91,7 +92,7 @@ class Softmax(Activation, type="softmax"):
 class LogSoftmax(Activation, type="log_softmax"):
     """y = x - log(sum(exp(x))) over the last axis.
 
-    Over the steps of sequences, (time,), padded steps are left out of the sum, and get nearly the lowest number.
+    Over the steps of sequences, (time,), padded steps are left out of the sum, and get a very low finite number.
     """
 
     elementwise = False

@@ -1,4 +1,4 @@
-"""The group of commands: how they are found, and how their errors are told."""
+"""The group of commands: how they are found, and how their errors are reported."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from modnet.words import did_you_mean, harmless
 
 
 class _Path(click.Path):
-    """A path in which ~ stands for the home folder, also where the shell leaves it alone: `--output=~/m.modnet`."""
+    """A path in which ~ is the home folder, even if the shell does not expand it: `--output=~/m.modnet`."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         return super().convert(os.path.expanduser(value), param, ctx)
@@ -84,7 +84,7 @@ class CommandGroup(click.Group):
             raise
         except (click.exceptions.Exit, click.Abort):
             raise
-        except BrokenPipeError:  # of a command of a plugin, which prints by other ways
+        except BrokenPipeError:  # from a plugin's command, which does not print through `output`
             discard(sys.stdout)
             status = 0
         except KeyboardInterrupt:
@@ -99,7 +99,9 @@ class CommandGroup(click.Group):
 
 def _make_harmless(error: click.ClickException) -> None:
     """Its message quotes the command line, in which names of files can be anything."""
-    vars(error)["message"] = harmless(error.message)  # final to type checkers, and there is no other way in
+    vars(error)["message"] = harmless(
+        error.message
+    )  # marked as final for type checkers, and click has no other way to change it
 
 
 def _setting_meant(error: click.NoSuchOption) -> str:
@@ -114,21 +116,21 @@ def _setting_meant(error: click.NoSuchOption) -> str:
 
 
 def _plugin_commands(ctx: click.Context) -> dict[str, click.Command]:
-    """Name -> command of an installed plugin; looked for once in an invocation."""
+    """Name -> command of an installed plugin; searched once in a process."""
     found: dict[str, click.Command] | None = ctx.meta.get("modnet.plugin_commands")
     if found is None:
         found = ctx.meta["modnet.plugin_commands"] = {}
         for plugin, name, command in _offered_commands():
             if name in COMMANDS or name in found:
                 taken = "modnet itself" if name in COMMANDS else "another plugin"
-                warn(f'the command "{name}" of {plugin} is left out: {taken} has one of that name')
+                warn(f'the command "{name}" of {plugin} is left out: {taken} has a command with that name')
             else:
                 found[name] = command
     return found
 
 
 def _offered_commands() -> Iterator[tuple[str, str, click.Command]]:
-    """(plugin, name, command), one plugin after the other, so that a fault of one is no fault of the others."""
+    """(plugin, name, command), plugin by plugin, so that a faulty one does not affect the others."""
     from importlib.metadata import entry_points
 
     if not entry_points(group="modnet"):
@@ -138,7 +140,7 @@ def _offered_commands() -> Iterator[tuple[str, str, click.Command]]:
     registry = default_registry()
     for module in registry.hook_modules:
         if module.error:
-            warn(f"{first_line(module.error)}; modnet plugins --errors shows it whole")
+            warn(f"{first_line(module.error)}; for details: modnet plugins --errors")
             continue
         own = registry.hooks.get_plugin(module.key)
         group = click.Group()

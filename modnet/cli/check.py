@@ -49,19 +49,19 @@ def run(spec: str, plugins: tuple[str, ...], settings: tuple[str, ...], as_json:
 
 
 def _check_training(job: Job) -> list[str]:
-    """Checks that loss, metrics and data fit the network; gives notes on what could not be checked."""
+    """Checks that loss, metrics and data fit the network; returns notes on what could not be checked."""
     job.require_savable()
     if job.network.card.training is None:
         return ["there is no [training] table: only the network was checked"]
     objective = job.objective()
     data = job.network.card.spec.data
-    # Without a [data] table nobody knows whether there will be a validation.
+    # Without a [data] table it is unknown whether there will be a validation.
     job.check_figures(objective, data is None or data.validation is not None)
     job.require_savable(objective)
     notes = list(_check_losses(job, objective))
     missing = [path for path in _data_files(job) if not path.exists()]
     if data is None or missing:
-        reason = f"{missing[0]} is not there" if missing else "there is no [data] table"
+        reason = f"{missing[0]} does not exist" if missing else "there is no [data] table"
         return [*notes, f"{reason}: the data were not compared with the network"]
     try:
         loaded = job.load_data()
@@ -78,7 +78,7 @@ def _check_training(job: Job) -> list[str]:
 
 
 def _check_losses(job: Job, objective: Objective) -> Iterator[str]:
-    """Checks that each loss takes the output that it is for; gives notes on what is right but unusual."""
+    """Checks that each loss accepts its output; returns notes on what is allowed but unusual."""
     for head in objective.heads:
         shape = job.network.outputs[head.name]
         try:
@@ -111,7 +111,7 @@ def _data_files(job: Job) -> list[Path]:
 
 
 def _try_a_batch(job: Job, objective: Objective, loaded: LoadedData) -> None:
-    """Looks over the data, and sends a few rows through the network, the loss and the metrics."""
+    """Checks the data, and sends a few rows through the network, the loss and the metrics."""
     require(job.network.layout.nbytes(job.network.dtype), "the network with all its arrays")
     evaluation = Evaluation(job.network, objective)
     for part, key, what in ((loaded.train, "train", "training"), (loaded.validation, "validation", "validation")):
@@ -128,7 +128,7 @@ def _try_a_batch(job: Job, objective: Objective, loaded: LoadedData) -> None:
 
 @contextmanager
 def _at(job: Job, *keys: str) -> Iterator[None]:
-    """Makes of an error about data a fault of the spec at this place."""
+    """Turns an error about data into a fault of the spec at this place."""
     try:
         yield
     except ShapeError as error:

@@ -42,7 +42,7 @@ Faults = Sequence[tuple[Report, Row]]
 
 
 def _nothing(offer: Offer, reports: Sequence[Report], faults: Faults) -> None:
-    """All is told at the end."""
+    """Nothing: everything is reported at the end."""
 
 
 def _rules(offer: Offer, reports: Sequence[Report], faults: Faults) -> None:
@@ -108,7 +108,7 @@ def _numbers(kinds: Sequence[str]) -> str:
 
 
 def _show(faults: Faults) -> None:
-    """Each rule that broke: in which uses, what was found there, and how to mend it."""
+    """Each rule that broke: in which uses, what was found, and how to repair it."""
     for rule in dict.fromkeys(row.rule for _, row in faults):
         echo(f"  {click.style(rule, bold=True)}:", styled=True)
         found = [(report, row) for report, row in faults if row.rule == rule]

@@ -71,7 +71,7 @@ PLUGIN_KINDS = ("layer", "activation", "loss", "metric", "optimizer", "callback"
 """What `new-plugin` has templates for; the first three are written by default."""
 
 PLUGIN = _pairs(
-    "--plugin", "plugins", metavar="FILE", help="Run a Python file first, and know the components it defines."
+    "--plugin", "plugins", metavar="FILE", help="Run a Python file first, and register the components that it defines."
 )
 SET = _pairs("--set", "settings", metavar="KEY=VALUE", help="Replace a value of the spec: --set training.epochs=3.")
 RATE = click.FloatRange(0.0, min_open=True)
@@ -84,7 +84,7 @@ _ROWS = (
         """
         Look at a .csv or .tsv table and write a spec that predicts the target from the other columns.
 
-        The spec is meant to be read and changed; it says why it is as it is. An existing file is not overwritten.
+        The spec is meant to be read and changed; comments explain its choices. An existing file is not overwritten.
 
         \b
         Example:
@@ -99,7 +99,7 @@ _ROWS = (
             metavar="COLUMN",
             help="What to predict. Several for numbers.",
         ),
-        _file("-o", "--output", help="Where to; by default the screen."),
+        _file("-o", "--output", help="The file to write; by default the screen."),
     ),
     Command(
         "train",
@@ -139,7 +139,7 @@ _ROWS = (
         ),
         PLUGIN,
         SET,
-        _option("--resume", is_flag=True, help="Go on where an earlier run of this spec was stopped."),
+        _option("--resume", is_flag=True, help="Continue an earlier run of this spec that was stopped."),
         _option("--profile", "profiled", is_flag=True, help="Show at the end where the time of a step goes."),
         JSON,
     ),
@@ -175,8 +175,8 @@ _ROWS = (
         Predict for every row of DATA: a .csv or .tsv table, arrays in .npz or .npy, or - for a table on standard input.
 
         A model that was trained on a table or on labels gives names and probabilities. In a .npz file are the network's
-        outputs as they are, called by their names. In a table a name that a spreadsheet would take for a formula has an
-        apostrophe before it, which a warning tells.
+        outputs as they are, called by their names. In a table, a name that a spreadsheet would read as a formula gets
+        an apostrophe before it, and a warning says so.
 
         \b
         Examples:
@@ -219,7 +219,7 @@ _ROWS = (
         """
         Find all faults of SPEC: wrong keys and values, shapes that do not fit, data that do not fit the network.
 
-        The exit status is 2 where there are some.
+        The exit status is 2 if there are any.
 
         \b
         Example:
@@ -284,9 +284,9 @@ _ROWS = (
         "verify",
         "Check that model files are whole.",
         """
-        Read all of every MODEL and compare it with its checksums; say what is damaged, and what can still be read.
+        Compare every MODEL with its checksums; show what is damaged, and what can still be read.
 
-        The exit status is 0 where all files are whole, 1 where one is damaged, and 2 where one is not there or is no
+        The exit status is 0 if all files are intact, 1 if one is damaged, and 2 if one does not exist or is not a
         model file. No plugin is imported, no network is built.
 
         \b
@@ -307,7 +307,7 @@ _ROWS = (
         """
         Show what differs between two model files: spec, origins of components, table, figures, and arrays.
 
-        The exit status is 0 where they hold the same, 1 where they differ, and 2 where that cannot be told. No plugin
+        The exit status is 0 if they hold the same values, 1 if they differ, and 2 if one cannot be read. No plugin
         is imported, no network is built.
 
         \b
@@ -330,8 +330,8 @@ _ROWS = (
         """
         Write a changed copy of a model file, or change it in place.
 
-        No plugin is imported, no network is built. What is not asked for stays as it is. OUT is replaced as a whole or
-        not at all; a damaged MODEL is refused, unless the damage is in what is left out.
+        No plugin is imported, no network is built. Everything else stays unchanged. OUT is replaced as a whole or
+        not at all; a damaged MODEL is refused, unless the damage is in a part that is removed.
 
         \b
         Examples:
@@ -347,19 +347,19 @@ _ROWS = (
             metavar="OUT",
             type=click.Path(),
             required=True,
-            help="Where to; MODEL itself changes it in place.",
+            help="The file to write; MODEL itself to change it in place.",
         ),
         _option(
             "--drop-resume-state",
             is_flag=True,
-            help="Leave out what only going on with a training needs, such as the optimizer's arrays: a checkpoint "
+            help="Remove what is only needed to resume the training, such as the optimizer's arrays: a checkpoint "
             "becomes a model.",
         ),
-        _option("--drop-history", is_flag=True, help="Leave out the figures of each epoch."),
+        _option("--drop-history", is_flag=True, help="Remove the figures of each epoch."),
         _option(
             "--cast",
             type=click.Choice(["float16", "float32", "float64"]),
-            help="Convert the numbers. float16 is for storing alone: loading widens it.",
+            help="Convert the numbers. float16 is only for storage: loading converts it back.",
         ),
         _pairs(
             "--set-metadata",
@@ -377,7 +377,7 @@ _ROWS = (
             "--remove-metadata",
             "removed",
             metavar="KEY",
-            help="Leave out an entry of the metadata.",
+            help="Remove an entry of the metadata.",
         ),
         _pairs(
             "--take",
@@ -457,7 +457,7 @@ _ROWS = (
         """
         Examine what the installed DISTRIBUTION offers. Components by the rules of their kind: gradients, shapes,
         dtypes, batches of any size, threads, model files and more. Kernels against the numpy code that they stand for.
-        Modules with hooks: can they be imported, and are there such hooks? Say what is broken and how to mend it.
+        Modules with hooks: can they be imported, and are there such hooks? Say what is broken and how to fix it.
 
         Each component is tried in uses: its `examples()`, or some made from its defaults. A rule has passed or failed.
         It is "not applicable" where it says nothing about such a component, and "not examined" for want of a library,
@@ -485,7 +485,7 @@ _ROWS = (
         Example:
           modnet schema -o modnet.schema.json
         """,
-        _file("-o", "--output", help="Where to; by default the screen."),
+        _file("-o", "--output", help="The file to write; by default the screen."),
     ),
 )
 

@@ -1,4 +1,4 @@
-"""Data files as a command takes them: what plugins can read too, and what a model knows of its columns."""
+"""Data files for commands, including kinds that plugins read, by the schema of a model."""
 
 from __future__ import annotations
 

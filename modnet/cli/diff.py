@@ -15,7 +15,7 @@ from modnet.words import counted, path_text, printable, shape_text, show
 T = TypeVar("T")
 
 MOST_LINES = 20
-"""Of each kind of difference so many are shown."""
+"""How many differences of each kind are shown."""
 
 WIDEST_NAME = 36
 
@@ -75,14 +75,14 @@ def _lines(a: str, b: str, found: Comparison) -> Iterator[str]:
 
 
 def _first(items: Sequence[T], line: Callable[[T], str]) -> Iterator[str]:
-    """The lines of the first items, and how many more there are."""
+    """The lines of the first items, and the number of the others."""
     yield from map(line, items[:MOST_LINES])
     if len(items) > MOST_LINES:
         yield f"and {len(items) - MOST_LINES:,} more"
 
 
 def _header_line(difference: Difference) -> str:
-    # What people know of a header is their spec.
+    # Paths as in a spec file, which users know, and not as in the header.
     keys = difference.path[1:] if difference.path[0] == "spec" and len(difference.path) > 1 else difference.path
     path = printable(path_text(keys))
     if difference.b is ABSENT:
@@ -97,7 +97,7 @@ def _header_line(difference: Difference) -> str:
 
 
 def _place(a: Any, b: Any) -> str:
-    """Where two values differ whose beginnings look the same."""
+    """The position from which two values differ, if they begin in the same way."""
     if not isinstance(a, str | list) or not isinstance(b, str | list):
         return "within"
     same = next((i for i, (x, y) in enumerate(zip(a, b, strict=False)) if x != y), min(len(a), len(b)))

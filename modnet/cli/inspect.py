@@ -29,18 +29,18 @@ from modnet.words import counted, listed, printable, readable_bytes, shape_text,
 
 INDENT, WIDTH = 16, 80
 WIDEST_NAME = 44
-"""Longer names of arrays push what stands beside them to the right."""
+"""The widest column for names; longer ones push the other columns of their line to the right."""
 
 LONGEST = 4000
-"""Characters that stand behind a label; of a longer text this much is shown."""
+"""How many characters of a text are shown after its label."""
 
 MOST_BRANCHES = 10_000
-"""So many nodes are drawn as a tree. What comes beyond them, under a name of hundreds of parts perhaps, is listed."""
+"""How many nodes are drawn as a tree; the others, perhaps with names of hundreds of parts, are listed."""
 
 LINES_AT_A_TIME = 500
 
 MOST_MISSING = 4
-"""Of the components that an installed version does not offer so many are named."""
+"""How many of the components that an installed version does not have are named."""
 
 
 def run(model: str, as_json: bool) -> None:
@@ -60,7 +60,7 @@ def run(model: str, as_json: bool) -> None:
 def _plain(
     model: str, header: Header, found: HeaderOnly, needs: list[dict[str, Any]], figures: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """What `--json` tells."""
+    """The output of `--json`."""
     return {
         "file": model,
         "format": VERSION,
@@ -163,7 +163,7 @@ def _epochs(header: Header, found: HeaderOnly) -> int:
 
 
 def _checkpoint(header: Header) -> dict[str, int] | None:
-    """How far the training was that goes on from this file."""
+    """The step and epoch at which the training would resume from this file."""
     return None if header.training is None else {key: header.training[key] for key in ("step", "epoch")}
 
 
@@ -251,7 +251,7 @@ def _training_lines(header: Header, found: HeaderOnly) -> Iterator[str]:
 
 @dataclass(slots=True)
 class _Branch:
-    """What names with a common beginning stand for."""
+    """A part of the tree: what has names with a common beginning."""
 
     branches: dict[str, _Branch] = field(default_factory=dict)
     arrays: list[tuple[str, View]] = field(default_factory=list)

@@ -1,4 +1,4 @@
-"""From a spec file to what a command works on: a network, its objective and its data."""
+"""From a spec file to the objects of a command: a network, its objective and its data."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from modnet.words import legible, path_text
 
 @dataclass(frozen=True)
 class Job:
-    """A spec file that was read, with the network that it describes.
+    """A spec file and the network that it describes.
 
     Attributes:
         path: of the spec.
@@ -80,7 +80,7 @@ class Job:
             raise self.located(error) from None
 
     def require_savable(self, objective: Objective | None = None) -> None:
-        """Checks that a model file can hold the network, whatever it will learn.
+        """Checks that a model file can hold the network after any training.
 
         Raises:
             SpecError: it cannot.
@@ -92,7 +92,7 @@ class Job:
             raise self.located(error) from None
 
     def check_figures(self, objective: Objective, validation: bool) -> None:
-        """Checks that what the schedule and the callbacks monitor is among the figures of the run.
+        """Checks that the run will record the figures that the schedule and the callbacks monitor.
 
         Raises:
             SpecError: it is not.

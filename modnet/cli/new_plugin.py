@@ -125,7 +125,7 @@ def run(name: str, directory: Path, kinds: Sequence[str], core: str | None) -> N
             text = (TEMPLATES / f"{template}.template").read_text(encoding="utf-8")
             path.write_text(filled(text, names), encoding="utf-8")
     except BaseException:
-        shutil.rmtree(folder, ignore_errors=True)  # a part of it would be in the way of the next attempt
+        shutil.rmtree(folder, ignore_errors=True)  # otherwise an incomplete folder would block the next attempt
         raise
     echo(f"{folder}: {len(files)} files; the package is {names['package']}, the licence MIT")
     echo(f"next: cd {folder} && pip install --editable '.[dev]' && pytest")
@@ -147,7 +147,9 @@ def names_of(name: str) -> dict[str, str]:
         click.UsageError: nothing can be called so.
     """
     if not NAME.fullmatch(name):
-        raise click.UsageError(f'"{name}" is no name of a distribution: letters, digits, -, _ and ., such as wave')
+        raise click.UsageError(
+            f'"{name}" is not a valid name of a distribution; use letters, digits, -, _ and ., such as wave'
+        )
     distribution = normalized(name)
     if not distribution.startswith(PREFIX):
         distribution = PREFIX + distribution

@@ -29,7 +29,7 @@ def run(data: str, targets: tuple[str, ...], output: str | None) -> None:
         with file:
             file.write(text)
     except BaseException as error:
-        path.unlink(missing_ok=True)  # a part of a spec would be in the way of the next attempt
+        path.unlink(missing_ok=True)  # otherwise an incomplete file would block the next attempt
         if isinstance(error, OSError):
             error.filename = str(path)
         raise

@@ -1,4 +1,4 @@
-"""How commands write to the screen: all text of theirs goes through here.
+"""Output of commands: all text that they print goes through this module.
 
 Names and values in a stranger's file, and the names of files, can be anything. None of them moves a terminal.
 """
@@ -18,13 +18,13 @@ import click
 from modnet.words import harmless
 
 PIECE = 1 << 16
-"""So many characters of JSON are printed at a time."""
+"""How many characters of JSON are printed at a time."""
 
 _OTHER = re.compile(r"[^\x20-\x7e]+")
 
 
 def echo(text: object = "", *, err: bool = False, nl: bool = True, styled: bool = False) -> None:
-    """Prints a text, with what could steer a terminal made visible.
+    """Prints a text, with control characters escaped.
 
     A reader who has left, as of `modnet train | head -1`, ends no work: what follows goes nowhere.
 
@@ -47,7 +47,7 @@ def echo(text: object = "", *, err: bool = False, nl: bool = True, styled: bool 
 
 
 def discard(stream: TextIO) -> None:
-    """Lets all further output of a stream vanish, that which it still holds too."""
+    """Discards all further output of a stream, including what is still in its buffer."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, stream.fileno())
     os.close(nowhere)
@@ -59,7 +59,7 @@ def echo_json(value: Any) -> None:
 
 
 class _JsonPrinter:
-    """Prints piece by piece: what a file's header holds can be many times as long as JSON as the file is."""
+    """Prints piece by piece, since the JSON of a file's header can be many times as long as the file."""
 
     def __init__(self) -> None:
         self.unicode = (getattr(sys.stdout, "encoding", None) or "utf-8").lower().startswith("utf")
@@ -125,7 +125,7 @@ class _JsonPrinter:
 def open_missing_streams() -> None:
     """Gives a process that was started without standard input, output or error, as daemons are, the null device.
 
-    Else the next file that is opened would have the number of the missing one, and be written to by whoever means that.
+    Otherwise the next file that is opened would get the number of the missing stream, and messages would go into it.
     """
     while (descriptor := os.open(os.devnull, os.O_RDWR)) < 3:
         os.set_inheritable(descriptor, True)
@@ -134,6 +134,6 @@ def open_missing_streams() -> None:
         if getattr(sys, name) is None:
             setattr(sys, name, os.fdopen(number, "w" if number else "r", closefd=False))
     for stream in (sys.stdout, sys.stderr):
-        # A character that the terminal's encoding lacks is no reason to fail.
+        # Do not fail because of a character that the terminal's encoding does not have.
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")

@@ -1,4 +1,4 @@
-"""Whether a file can be put where a command is told to put it: looked at before any work is done."""
+"""Checks that a command's output file can be written, before any work is done."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from modnet.model.reader import read_header
 
 
 def check_place(path: Path) -> None:
-    """Checks, before any work is done, that a file can be put there.
+    """Checks, before any work is done, that a file can be written there.
 
     Raises:
         ModnetError: it is a folder, there is no such folder around it, that may not be written to, or the name is too
@@ -29,13 +29,13 @@ def check_place(path: Path) -> None:
     if not folder.is_dir():
         raise ModnetError(f"{path}: there is no folder {folder}; make it, or choose another file with -o")
     try:
-        # What may be written to is known by writing: there are read-only file systems, quotas and attributes.
+        # By writing, since permissions are not enough: there are read-only file systems, quotas and attributes.
         with tempfile.TemporaryFile(dir=folder):
             pass
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
         raise ModnetError(
-            f"{path}: the folder {folder} may not be written to ({reason}); choose another file with -o"
+            f"{path}: the folder {folder} cannot be written to ({reason}); choose another file with -o"
         ) from None
 
 
@@ -55,4 +55,4 @@ def check_output(path: Path) -> None:
                 path, f"{found}, not a model file; it is not overwritten: choose another file with -o"
             ) from None
         except ModelFileError:
-            pass  # damaged, or of another version: it was a model file
+            pass  # damaged, or of another version, but a model file, which may be replaced

@@ -27,7 +27,7 @@ def load_plugin_files(files: Sequence[str]) -> None:
 
 
 def _components(file: str, module: ModuleType) -> list[type[Component]]:
-    """The components that a file defines, and not those that it imports."""
+    """The components that a file defines itself, without those that it imports."""
     classes = [value for value in vars(module).values() if isinstance(value, type) and issubclass(value, Component)]
     defined = [cls for cls in classes if cls.__module__ == module.__name__]
     components = [cls for cls in defined if cls.type and cls.kind in GROUPS]
@@ -43,7 +43,7 @@ def _run(path: Path) -> ModuleType:
     if not path.is_file():
         kind = "a folder" if path.is_dir() else "a pipe or device" if path.exists() else ""
         raise BrokenPlugin(f"{path}: {kind}; expected a Python file" if kind else f"{path}: no such file")
-    # Not the bare stem: a file called json.py must not take the place of the module json.
+    # With a prefix: a file called json.py must not replace the module json in sys.modules.
     name = f"plugin_file_{path.stem}"
     spec = importlib.util.spec_from_loader(name, importlib.machinery.SourceFileLoader(name, str(path)))
     assert spec is not None
@@ -63,7 +63,7 @@ def _run(path: Path) -> ModuleType:
 
 
 def _place(path: Path, error: BaseException) -> str:
-    """The line of the file in which an error arose, as FILE:LINE, or the file alone."""
+    """The line of the file in which an error was raised, as FILE:LINE, or only the file."""
     if isinstance(error, SyntaxError) and error.filename == str(path):
         return f"{path}:{error.lineno}" if error.lineno else str(path)
     lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(path)]

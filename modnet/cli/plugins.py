@@ -78,14 +78,14 @@ def _component_rows(registry: Registry) -> Iterator[Offered]:
 
 
 def _rivals(registry: Registry, origin: Origin) -> str:
-    """Who else offers a plugin's component, and how a spec chooses this one."""
+    """Which others offer a component of the same name, and how a spec selects this one."""
     offered = registry.installed.get((origin.kind, origin.type), [])
     rivals = sorted(entry.origin.distribution for entry in offered)
     if origin.distribution not in rivals:  # the core's, or the program's own
         return ""
     chosen = f"write {origin.type}@{origin.distribution}"
     if origin.type in BUILTIN[GROUPS[origin.kind]]:
-        return f"the core has one of that name; {chosen}"
+        return f"the core has one with that name; {chosen}"
     return f"{len(rivals)} plugins offer it: {', '.join(rivals)}; {chosen}" if len(rivals) > 1 else ""
 
 
@@ -99,7 +99,7 @@ def _hook_row(module: HookModule) -> Offered:
 
 
 def _reason(error: BrokenPlugin, label: str) -> str:
-    """Why something is broken, in one line, without what the other columns say."""
+    """Why something is broken, in one line, without the text of the other columns."""
     text = str(error).removeprefix(label).removeprefix(" cannot be imported").lstrip(": ")
     return f"broken: {' '.join(text.split())}"
 

@@ -34,7 +34,7 @@ from modnet.words import printable
 DELIMITERS = {".csv": ",", ".tsv": "\t"}
 
 FORMULA = re.compile(r"[=+\-@\t\r＝＋－＠].", re.DOTALL)
-"""How a text begins that a spreadsheet takes for a formula. Source: OWASP, "CSV Injection"."""
+"""The first characters of texts that spreadsheets take for formulas. Source: OWASP, "CSV Injection"."""
 
 CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 
@@ -61,7 +61,7 @@ def run(model: str, data: str, output: str, plugins: tuple[str, ...]) -> None:
 
 
 def _check_output(output: str, **inputs: str) -> None:
-    """Checks that the predictions can go there, and not over what they are made from."""
+    """Checks that the predictions can be written there, and would not overwrite the model or the data."""
     check_place(Path(output))
     for what, given in inputs.items():
         if os.path.exists(given) and os.path.exists(output) and os.path.samefile(given, output):
@@ -69,7 +69,7 @@ def _check_output(output: str, **inputs: str) -> None:
 
 
 def _predicted(network: Network, dataset: Dataset) -> Any:
-    """The predictions; an error about a row calls it as the file does."""
+    """The predictions; errors name rows as in the file."""
     try:
         return network.forward(dataset.inputs)
     except DataError as error:
@@ -79,13 +79,13 @@ def _predicted(network: Network, dataset: Dataset) -> Any:
 
 
 def schema_of(network: Network) -> DataSchema:
-    """The names of what comes out: those of the training data, or numbers for them."""
+    """The names of the predictions: those of the training data, or numbers instead."""
     known: Mapping[str, Any] = {} if network.card.schema is None else network.card.schema.targets
     return DataSchema({}, {name: known.get(name) or _numbered(network, name) for name in network.outputs})
 
 
 def _numbered(network: Network, name: str) -> tuple[ColumnSchema, ...]:
-    """The columns of an output of which nothing is known but its shape and its loss."""
+    """The columns of an output of which only the shape and the loss are known."""
     shape = network.outputs[name]
     if len(shape) != 1 or shape[0] is None:
         raise DataError(
@@ -117,16 +117,18 @@ def _lines(network: Network, outputs: Mapping[str, Array], delimiter: str) -> It
 
 
 def _cells(names: Iterable[str]) -> dict[str, str]:
-    """The names, which are the model's and so perhaps a stranger's, as cells; a warning tells which are changed."""
+    """The names as cells, made safe, as a model may come from a stranger; warns of those that are changed."""
     cells = {name: _cell(name) for name in names}
     quoted = sorted(name for name, cell in cells.items() if cell.startswith("'") and not name.startswith("'"))
     if quoted:
-        warn(f"a spreadsheet would take these for formulas; an apostrophe is put before them: {shorten(quoted)}")
+        warn(
+            f"spreadsheets would take these names for formulas, so an apostrophe is put before them: {shorten(quoted)}"
+        )
     return cells
 
 
 def _cell(name: str) -> str:
-    """A name as a cell that moves no terminal, and is no formula in a spreadsheet."""
+    """A name as a cell without control characters, and which spreadsheets do not take for a formula."""
     formula = FORMULA.match(name) and not is_number(name)
     return ("'" if formula else "") + CONTROL.sub(lambda found: printable(found[0]), name)
 

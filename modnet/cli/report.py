@@ -1,4 +1,4 @@
-"""What a command says where something is wrong, and the exit status that goes with it."""
+"""How commands report errors, and their exit statuses."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from modnet.errors import BrokenPlugin, ModnetError, SpecError, TrainingError
 from modnet.words import counted, harmless, nearest, show
 
 FAILED, WRONG_INPUT, HUNG_UP, INTERRUPTED, TERMINATED = 1, 2, 129, 130, 143
-"""Exit statuses, beside 0."""
+"""Exit statuses other than 0."""
 
 WRONG_PLACE = (FileNotFoundError, FileExistsError, PermissionError, IsADirectoryError, NotADirectoryError)
-"""The errors of the system that are about what was asked for, and not about the work."""
+"""Errors of the system that are caused by the arguments of a command, and not by its work."""
 
 
 def warn(message: str) -> None:
@@ -22,7 +22,7 @@ def warn(message: str) -> None:
 
 
 def report(error: Exception) -> int:
-    """Tells an error on standard error, and gives the exit status."""
+    """Prints an error on standard error, and returns the exit status."""
     if isinstance(error, SpecError):
         echo(faults_text(error), err=True)
         return WRONG_INPUT
@@ -32,7 +32,7 @@ def report(error: Exception) -> int:
 
 
 def _told(error: Exception) -> tuple[int, str]:
-    """The exit status that an error gives, and how it is told."""
+    """The exit status for an error, and its message."""
     message = str(error)
     if isinstance(error, ModnetError):
         return FAILED if _is_of_the_work(error) else WRONG_INPUT, message
@@ -47,22 +47,22 @@ def _told(error: Exception) -> tuple[int, str]:
 
 
 def _fault_of(error: Exception) -> Exception:
-    """The error, or the plugin's fault that it is."""
+    """The error, or a BrokenPlugin if a plugin has caused it."""
     if isinstance(error, ModnetError):
         return error
-    # Imported here, as that imports numpy: a command that goes well, such as --help, does without.
+    # Not at the top: it imports numpy, which a command without an error, such as --help, does not need.
     from modnet.plugins.faults import fault_of
 
     return fault_of(error)
 
 
 def _is_of_the_work(error: ModnetError) -> bool:
-    """Whether it is no fault of what was asked for: the training, or a plugin's own code, has failed."""
+    """Whether the command's arguments are not at fault: the training, or a plugin's own code, has failed."""
     return isinstance(error, TrainingError) or (isinstance(error, BrokenPlugin) and error.at_work)
 
 
 def _advice(error: OSError) -> str:
-    """What to do about a file that is not there, or is there already."""
+    """Advice for a file that does not exist, or exists already."""
     if isinstance(error, FileExistsError):
         return "; it is not overwritten"
     if not isinstance(error, FileNotFoundError) or not isinstance(error.filename, str):
@@ -77,7 +77,7 @@ def _advice(error: OSError) -> str:
 
 
 def faults_text(error: SpecError) -> str:
-    """All faults of a spec, and how many there are."""
+    """All faults of a spec, and their number."""
     lines = [str(problem) for problem in error.problems]
     count = counted(len(lines), "problem")
     files = [problem.file for problem in error.problems if problem.line]

@@ -58,9 +58,9 @@ def save_somewhere(network: Network, path: Path, checkpoints: Path | None) -> Pa
         checkpoints: the run's own.
 
     Raises:
-        Exception: what has kept it from being written, where no other folder would take it.
+        Exception: why it could not be written, if another folder would not help.
     """
-    # What is not installed came by --plugin, of which the last line of the screen tells.
+    # `save` warns of plugins that are not installed. Here they came by --plugin, which the last line names.
     with warnings.catch_warnings(action="ignore", category=UserWarning):
         try:
             save(network, path)

@@ -1,4 +1,4 @@
-"""`--set KEY=VALUE`: values of a spec that the command line replaces."""
+"""`--set KEY=VALUE`: replacing values of a spec on the command line."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from modnet.words import legible
 
 
 def parse_settings(settings: Sequence[str]) -> dict[str, Any]:
-    """Dotted path -> value, from KEY=VALUE; a value that is no TOML is a string."""
+    """Dotted path -> value, from KEY=VALUE; a value that is not TOML is taken as a string."""
     parsed = {}
     for setting in settings:
         key, equals, text = setting.partition("=")
@@ -26,9 +26,9 @@ def parse_settings(settings: Sequence[str]) -> dict[str, Any]:
             value = table["value"] if len(table) == 1 else text
         except tomllib.TOMLDecodeError:
             value = text
-        except ValueError:  # Python converts no more digits
+        except ValueError:  # beyond the digits that Python converts (4,300)
             raise click.UsageError(
-                f"--set {legible(key)}: expected a number of a few digits, found one of {len(text):,}"
+                f"--set {legible(key)}: this number is too long: it has {len(text):,} digits"
             ) from None
         except RecursionError:
             raise click.UsageError(f"--set {legible(key)}: nested more than {DEEPEST} levels deep") from None

@@ -20,7 +20,7 @@ def run(file: str, plugins: tuple[str, ...], settings: tuple[str, ...], as_json:
         load_plugin_files(plugins)
         network = load(file, mmap=True)
     else:
-        from modnet.cli.job import Job  # brings what data and training need: a fifth of the time for a model file
+        from modnet.cli.job import Job  # imports everything for data and training: a fifth of the time for a model file
 
         network = Job.open(file, plugins, settings).network
     summary = Summary.of(network)

@@ -34,12 +34,12 @@ from modnet.training.run import Run
 from modnet.training.train import evaluate, prepare
 
 STOPPED = (INTERRUPTED, TERMINATED, HUNG_UP)
-"""The exit statuses of a run that was stopped and can go on."""
+"""The exit statuses of a run that was stopped and can be resumed."""
 
 
 @dataclass
 class _Outcome:
-    """What a run came to.
+    """The outcome of a run.
 
     Attributes:
         own_folder: that of its checkpoints, where the spec does not name one.
@@ -98,13 +98,13 @@ def run(
 
 
 def _write(network: Network, validation: Dataset | None, path: Path, outcome: _Outcome) -> Path:
-    """Measures the network and writes it; gives the file that it is in."""
+    """Measures the network and writes it; returns the file."""
     with saving(outcome.status) as interrupts:
         network.card = network.card.replace(metrics=_final_figures(network, validation, outcome, interrupts))
         written = save_somewhere(network, path, outcome.own_folder)
         outcome.status = outcome.status or interrupts.status or (FAILED if written != path else 0)
         if outcome.own_folder is not None and not outcome.status and outcome.failure is None:
-            # Not before the model is in its place: what the run has learnt is somewhere at any moment.
+            # Only now, when the model is in its place: at any time, at least one file has what the run has learnt.
             _remove(outcome.history.checkpoints, outcome.own_folder)
     return written
 
@@ -120,7 +120,7 @@ def _profile(network: Network, train: Dataset, outcome: _Outcome) -> Profile | N
 
 
 def _plain(network: Network, path: Path, history: History, profile: Profile | None) -> dict[str, Any]:
-    """What `--json` tells."""
+    """The output of `--json`."""
     return {
         "model": str(path),
         "bytes": path.stat().st_size,
@@ -138,9 +138,9 @@ def _train(job: Job, loaded: LoadedData, path: Path, resume: bool, *, quiet: boo
     callbacks, folder, own_folder = _callbacks(job, path, quiet)
     _tell_of_checkpoints(folder, resume)
     runs: list[Run] = []
-    received = _heed_termination(runs)
+    received = _handle_termination(runs)
     failure: Exception | None = None
-    # What overflows is found by the run, which says where; numpy's warnings say less.
+    # The run itself finds numbers that are not finite, and says where; numpy's warnings would say less.
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
         run = prepare(
             job.network,
@@ -174,7 +174,7 @@ def _callbacks(job: Job, path: Path, quiet: bool) -> tuple[list[Any], Path, Path
     return [*others, Checkpoint(directory=str(folder), every_minutes=5.0), *shown], folder, folder
 
 
-def _heed_termination(runs: Sequence[Run]) -> list[int]:
+def _handle_termination(runs: Sequence[Run]) -> list[int]:
     """Lets SIGTERM and SIGHUP end the command; a list that gets the numbers of those that a run is ended by.
 
     Args:
@@ -189,8 +189,8 @@ def _heed_termination(runs: Sequence[Run]) -> list[int]:
         runs[0].terminate()
 
     signal.signal(signal.SIGTERM, terminate)
-    hangup = getattr(signal, "SIGHUP", None)  # Windows has none
-    if hangup is not None and signal.getsignal(hangup) is not signal.SIG_IGN:  # as it is under nohup
+    hangup = getattr(signal, "SIGHUP", None)  # not on Windows
+    if hangup is not None and signal.getsignal(hangup) is not signal.SIG_IGN:  # ignored under nohup
         signal.signal(hangup, terminate)
     return received
 
@@ -198,17 +198,17 @@ def _heed_termination(runs: Sequence[Run]) -> list[int]:
 def _tell_of_checkpoints(folder: Path, resume: bool) -> None:
     found = newest_last(folder)
     if resume and not found:
-        warn(f"{folder} has no checkpoint; beginning at the beginning")
+        warn(f"{folder} has no checkpoint; starting from the beginning")
     elif found and not resume:
         step = int(found[-1].stem.removeprefix("step-"))
-        warn(f"{folder} has checkpoints of an earlier run, the newest after step {step:,}; with --resume it goes on")
+        warn(f"{folder} has checkpoints of an earlier run, the newest after step {step:,}; use --resume to continue it")
 
 
 def _remove(checkpoints: Sequence[Path], folder: Path) -> None:
     for file in checkpoints:
         with suppress(OSError):
             file.unlink()
-    with suppress(OSError):  # somebody else's files are in it
+    with suppress(OSError):  # it has other files in it
         folder.rmdir()
 
 
@@ -220,7 +220,7 @@ def _telling(error: Exception, line: str) -> Exception:
 
 
 def _check_logs(job: Job, path: Path) -> None:
-    """Checks that no log goes where the model goes."""
+    """Checks that no log has the path of the model."""
     for place, used in enumerate(job.training().callbacks):
         if isinstance(used.callback, JSONLog) and Path(used.callback.path).expanduser().resolve() == path.resolve():
             where = ("training", "callbacks", place, "path")
@@ -261,7 +261,7 @@ def _final_figures(
 
 
 def _command(spec: str, output: str | None, plugins: tuple[str, ...], settings: tuple[str, ...]) -> list[str]:
-    """The command with which a run that was stopped goes on."""
+    """The command that resumes a stopped run."""
     options = [("-o", output)] if output else []
     options += [("--plugin", file) for file in plugins] + [("--set", setting) for setting in settings]
     return ["modnet", "train", spec, *(word for option in options for word in option), "--resume"]

@@ -20,7 +20,7 @@ from modnet.words import counted, readable_bytes
 
 
 class Screen:
-    """What the command tells on standard output, of whose errors nothing depends: the model is what was asked for.
+    """The command's messages on standard output, whose errors do not end the command: its purpose is the model.
 
     The first error that is more than a reader who has left is reported on standard error; what follows goes nowhere.
 

@@ -20,10 +20,10 @@ MOST_NAMES = 8
 
 @dataclass(frozen=True)
 class _Verdict:
-    """What was found of one file.
+    """The result for one file.
 
     Attributes:
-        whole: whether it is a model file with nothing amiss; None for what cannot be judged.
+        whole: whether it is a model file without faults; None if that cannot be judged.
         message: what is wrong, or "".
         found: its parts, where they can be told.
         status: the exit status.
@@ -103,14 +103,14 @@ def _damage(model: str, found: Verification) -> Iterator[str]:
         place = f"{state.segment.length:,} bytes from byte {state.segment.offset:,} on"
         what = "are not all there, with" if state.missing else "do not match their checksum, in"
         yield f"{state.segment.group}: {place} {what} {_names([state])}"
-    # A file that is too short or too long is refused by whatever reads models.
+    # All readers refuse a file that is too short or too long, even if its arrays are intact.
     intact = "".join(f"; {state.segment.group}: {_names([state])}" for state in found.segments if state.whole)
     yield f"{'intact' if found.fault else 'can still be read'}: the header{intact}"
     yield from _rescue(model, found, {state.segment.group for state in damaged})
 
 
 def _rescue(model: str, found: Verification, groups: set[str]) -> Iterator[str]:
-    """Whether the network is intact where these groups are damaged, and how it is saved."""
+    """Whether the network is intact although these groups are damaged, and how to save it."""
     if all(map(is_for_resuming, groups)):
         resuming = any(is_for_resuming(state.segment.group) for state in found.segments)
         advice = f": modnet edit {model} -o OUT --drop-resume-state saves it" if resuming else ""

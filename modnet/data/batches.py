@@ -1,4 +1,4 @@
-"""Batches: what a step of training, or of an evaluation, takes."""
+"""Batches: the samples of one step of training or evaluation."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from modnet.words import show
 class Batch:
     """Some samples: the inputs in order, output name -> target, and a weight for each sample or None.
 
-    Weights may also be for each step of sequences, (batch, time). `rows` are the samples' places in all the data, None
-    where there are no such. The arrays may be reused for the next batch.
+    There may also be a weight for each step of sequences, (batch, time). `rows` are the positions of the samples in all
+    the data, None if they have none. The arrays may be reused for the next batch.
     """
 
     inputs: list[Array]
@@ -30,11 +30,11 @@ class Batch:
         return len(self.inputs[0])
 
     def counts(self) -> bool:
-        """Whether there are samples, and some with a weight."""
+        """Whether any sample has a weight above 0."""
         return len(self.inputs[0]) > 0 and (self.weights is None or bool(self.weights.any()))
 
     def copy(self) -> Batch:
-        """The same with arrays of its own, which last."""
+        """A batch with copies of the arrays, which the next batch does not overwrite."""
         targets = {name: target.copy() for name, target in self.targets.items()}
         weights = None if self.weights is None else self.weights.copy()
         return Batch([array.copy() for array in self.inputs], targets, weights, self.rows)
@@ -43,11 +43,11 @@ class Batch:
         """The batch with other inputs and targets.
 
         Args:
-            found: (inputs, targets), as a callback has given them.
-            who: to be named where they are none.
+            found: (inputs, targets), from a callback.
+            who: the callback, for the message.
 
         Raises:
-            BrokenPlugin: these are not as many inputs, the same targets, or as many samples.
+            BrokenPlugin: the number of inputs, the names of targets, or the numbers of samples do not match.
         """
         expected = (
             f"expected (inputs, targets) with {len(self.inputs)} arrays and targets for {', '.join(self.targets)}"
@@ -71,10 +71,12 @@ class Batch:
             lengths.add(len(self.weights))
         if len(lengths) > 1:
             counts = " and ".join(map(str, sorted(lengths)))
-            raise BrokenPlugin(f"{who} gave arrays of {counts} samples; expected one number of them, also of weights")
+            raise BrokenPlugin(
+                f"{who} gave arrays of {counts} samples; expected the same number in all, and of weights"
+            )
 
     def counted(self) -> tuple[list[Array], dict[str, Array], Array | None]:
-        """Inputs and targets of the samples that have a weight; which of their steps have one, None for all."""
+        """Inputs and targets of the samples with a weight; a mask of their steps with a weight, None for all steps."""
         if self.weights is None:
             return self.inputs, self.targets, None
         weighted = self.weights > 0
@@ -90,10 +92,10 @@ class Batches(Protocol):
     """A source of batches, made by `Dataset.batches` or a `BatchStream`.
 
     Attributes:
-        steps: batches in an epoch, or None where that is not known before it has ended.
-        expected_steps: batches that the user says an epoch has, or None.
-        rewinds: whether an epoch can be had again.
-        name: how messages call the data, or "".
+        steps: batches in an epoch, or None if that is not known before its end.
+        expected_steps: the number of batches in an epoch that the user has given, or None.
+        rewinds: whether an epoch can be repeated.
+        name: the name of the data in messages, or "".
     """
 
     steps: int | None
@@ -102,25 +104,25 @@ class Batches(Protocol):
     name: str
 
     def epoch(self, rng: np.random.Generator | None = None, skip: int = 0) -> Iterator[Batch]:
-        """The batches of one epoch; in an order drawn from `rng`, where one is given and the source can do that.
+        """The batches of one epoch; in an order drawn from `rng`, if it is given and the source can shuffle.
 
         Args:
-            skip: how many of the first batches to leave out. A source that does not rewind stands behind them already.
+            skip: how many of the first batches to skip. A source that cannot rewind is past them already.
         """
         ...
 
     def from_beginning(self) -> Iterator[Batch]:
-        """All batches in their own order, whatever epochs have been begun; these are not disturbed."""
+        """All batches in their own order, without affecting epochs that have begun."""
         ...
 
     def skip_epochs(self, count: int) -> None:
-        """Says that the run has so many epochs behind it, which were made before this object was."""
+        """Tells a new source that the run resumes after `count` epochs."""
         ...
 
     def fingerprint(self, most_rows: int | None = None) -> dict[str, str]:
-        """Name -> a text that tells these data from others, as far as the source can tell.
+        """Name -> a fingerprint that distinguishes these data from others, if the source can give one.
 
         Args:
-            most_rows: about so many rows are looked at; by default all, and about a thousand of mapped files.
+            most_rows: about how many rows are read for it; by default all, but about a thousand of mapped files.
         """
         ...

@@ -1,4 +1,4 @@
-"""What the values of a table's column are: numbers or categories, and which of them are missing."""
+"""The values of a table's columns: numbers or categories, and which of them are missing."""
 
 from __future__ import annotations
 
@@ -22,21 +22,22 @@ def is_number(text: str) -> bool:
 
 
 def has_decimal_comma(text: str) -> bool:
-    """Whether this would be a number with a point in place of its comma."""
+    """Whether this would be a number with a point instead of its comma."""
     return text.count(",") == 1 and is_number(text.replace(",", "."))
 
 
 def parse_numbers(values: Sequence[str]) -> Array | None:
-    """The values as numbers, float64, or None where one of them `is_number` does not take."""
+    """The values as numbers, float64, or None if one of them is not a number by `is_number`."""
     try:
         numbers = np.array([*map(float, values)])
     except ValueError:
         return None
+    # The checks of `is_number`, for all values at once: a call for each would take several times as long.
     return numbers if np.isfinite(numbers).all() and "_" not in "".join(values) else None
 
 
 def sort_categories(values: Iterable[str]) -> tuple[str, ...]:
-    """The different values in order: by number where all are numbers, else by letter."""
+    """The different values in order: numerically if all are numbers, otherwise alphabetically."""
     different = sorted(set(values))
     return tuple(sorted(different, key=float) if all(map(is_number, different)) else different)
 
@@ -57,14 +58,14 @@ def missing_rows(values: Sequence[str], missing_values: Collection[str]) -> list
 
 @dataclass(frozen=True)
 class ColumnProfile:
-    """What a column looks like.
+    """A summary of a column.
 
     Attributes:
-        kind: number where all values are numbers, else category; None where all are missing.
-        distinct: how many different values there are.
-        distinct_numbers: how many of those are numbers, or would be with a decimal point: all but a few in a column of
-            numbers that has faults.
-        missing: how many rows have none.
+        kind: number if all values are numbers, otherwise category; None if all are missing.
+        distinct: the number of different values.
+        distinct_numbers: how many of these are numbers, or would be with a decimal point. If nearly all are, it is a
+            column of numbers with faults.
+        missing: the number of rows without a value.
     """
 
     kind: Kind | None
@@ -74,12 +75,12 @@ class ColumnProfile:
 
 
 def profile(table: Table, missing_values: Collection[str] = MISSING_VALUES) -> dict[str, ColumnProfile]:
-    """Column name -> what it looks like."""
+    """Column name -> its summary."""
     return {name: profile_column(values, missing_values) for name, values in table.columns.items()}
 
 
 def profile_column(values: Sequence[str], missing_values: Collection[str] = MISSING_VALUES) -> ColumnProfile:
-    """What these values look like."""
+    """The summary of these values."""
     different = set(values)
     missing = len(missing_rows(values, missing_values))
     different.difference_update(missing_values)

@@ -1,4 +1,4 @@
-"""Samples to train on, to evaluate on or to predict from: the one place where data become batches."""
+"""Samples to train on, to evaluate or to predict from: the only place where data become batches."""
 
 from __future__ import annotations
 
@@ -22,24 +22,24 @@ from modnet.errors import DataError, ShapeError
 from modnet.words import show
 
 FINGERPRINT_ROWS = 1024
-"""About as many rows of a mapped file tell it from others."""
+"""About how many rows of a mapped file its fingerprint uses."""
 
 
 @dataclass(frozen=True, eq=False)
 class Dataset:
-    """Arrays by the names of a network's inputs and outputs, and which of their rows count.
+    """Arrays by the names of a network's inputs and outputs, and which of their rows belong to the dataset.
 
-    A part of a dataset shares its arrays, so that no part of a file that is mapped into memory is copied before a
-    batch of it is needed.
+    A part of a dataset shares its arrays, so that a file that is mapped into memory is not copied before a batch of it
+    is needed.
 
     Attributes:
         inputs: input name -> array (rows, ...).
-        targets: output name -> array: class labels int64 (rows,) or numbers (rows, ...). Empty where there are none.
+        targets: output name -> array: class labels int64 (rows,) or numbers (rows, ...). Empty if there are none.
         weights: of each row, (rows,), or of each step of sequences, (rows, time); None for ones.
         rows: the rows of the arrays that belong to the dataset, in its order; None for all.
-        classes: output name -> the names of its classes, by label, where they have names.
-        name: how messages call the data: their file; "" where they come from none.
-        row_names: how messages call a row of the arrays; None for row 0, row 1, ...
+        classes: output name -> the names of its classes, by label, if they have names.
+        name: the name of the data in messages: their file; "" if they are not from a file.
+        row_names: the name of a row of the arrays in messages; None for row 0, row 1, ...
     """
 
     inputs: Mapping[str, Array]
@@ -62,24 +62,24 @@ class Dataset:
         outputs: Sequence[str] | None = None,
         steps: int | None = None,
     ) -> Dataset | BatchStream:
-        """The data that a caller has given, checked against the inputs of a network.
+        """The data of a caller, checked against the inputs of a network.
 
         Args:
             x: an array, or input name -> array; a `Table` for a network that was trained on one; a `Dataset`; or,
-                without y, an iterable of batches (x, y) or (x, y, weights), or a function that gives one.
+                without y, an iterable of batches (x, y) or (x, y, weights), or a function that returns one.
             y: the targets; for several outputs, output name -> array.
             weights: of each sample, or of each step of sequences.
-            outputs: those whose loss takes a target; by default all.
-            steps: of a stream, the batches that make an epoch.
+            outputs: the outputs whose loss takes a target; by default all.
+            steps: for a stream, the number of batches in an epoch.
 
         Raises:
-            ShapeError: the inputs do not have the shapes of the network's.
-            DataError: they are no data, or come with arguments that would act on nothing.
+            ShapeError: the inputs do not have the shapes that the network expects.
+            DataError: they are not data, or are given with arguments that have no effect on them.
         """
         outputs = list(network.outputs) if outputs is None else outputs
         if isinstance(x, Table):
             if network.card.schema is None:
-                raise DataError(f"{x.name}: a table, but the network was trained on arrays and knows no columns")
+                raise DataError(f"{x.name}: found a table, but the network was trained on arrays and has no columns")
             x = network.card.schema.encode(x)
         if isinstance(x, Dataset):
             return x._for(network, outputs, {"y": y, "sample_weights": weights, "steps_per_epoch": steps})
@@ -90,17 +90,19 @@ class Dataset:
                 raise DataError("sample weights of a stream come with its batches: (x, y, weights)")
             return BatchStream(x, network, outputs, steps)
         if steps is not None:
-            raise DataError("steps_per_epoch is for streams of batches; an epoch of arrays is all of their samples")
-        with np.errstate(over="ignore"):  # what becomes infinite is refused as such
+            raise DataError(
+                "steps_per_epoch is only for streams of batches; an epoch of arrays has all of their samples"
+            )
+        with np.errstate(over="ignore"):  # a weight that becomes infinite is refused later, with its row
             array = None if weights is None else sample_weights(weights).astype(network.dtype, copy=False)
         inputs = dict(zip(network.inputs, network.arrays(x), strict=True))
         return cls(inputs, named_targets(y, outputs), weights=array)
 
     def _for(self, network: Network, outputs: Sequence[str], given: Mapping[str, object]) -> Dataset:
-        """This dataset with its inputs in the order of the network's; nothing else may be given beside it."""
+        """This dataset with its inputs in the order of the network's; no other data may be given with it."""
         for what, value in given.items():
             if value is not None:
-                raise DataError(f"{what}: a Dataset takes none; give its arrays themselves, x and y")
+                raise DataError(f"{what} cannot be given with a Dataset; pass arrays, x and y, instead")
         inputs = dict(zip(network.inputs, network.arrays(self.inputs), strict=True))
         return replace(self, inputs=inputs, targets=named_targets(self.targets, outputs))
 
@@ -108,19 +110,19 @@ class Dataset:
         return len(next(iter(self.inputs.values()))) if self.rows is None else len(self.rows)
 
     def row_name(self, row: int) -> str:
-        """How messages call a row, counted in the arrays."""
+        """The name of a row of the arrays in messages."""
         return f"row {row}" if self.row_names is None else self.row_names(row)
 
     def take(self, rows: Sequence[int] | Array) -> Dataset:
-        """The part with these rows, counted in this dataset. Copies no array."""
+        """The part with these rows, numbered within this dataset. Copies no array."""
         chosen = np.asarray(rows, np.intp)
         return replace(self, rows=chosen if self.rows is None else self.rows[chosen])
 
     def split(self, fraction: float, seed: int, label_outputs: Collection[str] = ()) -> tuple[Dataset, Dataset]:
-        """A part to train on and a part to validate with; by classes, where there are some, so that both have them.
+        """A part to train on and a part to validate with; stratified by classes, if there are any.
 
         Args:
-            fraction: of the rows for validation, between 0 and 1.
+            fraction: the share of the rows for validation, between 0 and 1.
             seed: the same seed gives the same rows.
             label_outputs: the outputs whose loss takes class labels.
 
@@ -140,21 +142,21 @@ class Dataset:
         return "", None
 
     def labels(self, output: str, takes_labels: bool) -> Array | None:
-        """The class of each row, or None where a row has no single one; see `row_classes`."""
+        """The class of each row, or None if a row does not have exactly one; see `row_classes`."""
         target = self.targets[output]
         return row_classes(target if self.rows is None else target[self.rows], takes_labels)
 
     def batches(self, batch_size: int) -> DatasetBatches:
-        """The dataset in batches of so many samples; the last one of an epoch may be smaller.
+        """The dataset in batches of `batch_size` samples; the last one of an epoch may be smaller.
 
         Raises:
-            DataError: there are no samples, not as many targets or weights as samples, or no sample has a weight.
+            DataError: there are no samples, the numbers of targets or weights do not match, or all weights are 0.
         """
         return DatasetBatches(self, batch_size)
 
 
 class DatasetBatches:
-    """A dataset in batches, whose arrays are made once and used again for the next batch."""
+    """A dataset in batches, whose arrays are allocated once and reused for the next batch."""
 
     rewinds = True
     expected_steps: int | None = None
@@ -195,7 +197,7 @@ class DatasetBatches:
             )
 
     def _chosen(self, rng: np.random.Generator | None, start: int) -> Iterator[slice | Array]:
-        """The rows of each batch, from the `start`th row of the order on."""
+        """The rows of each batch, starting at position `start` of the order."""
         rows = self.dataset.rows
         if rng is None:
             for first in range(start, self.samples, self.batch_size):
@@ -210,10 +212,10 @@ class DatasetBatches:
         return self.epoch()
 
     def skip_epochs(self, count: int) -> None:
-        """Nothing: every epoch begins at the first row."""
+        """Nothing: every epoch starts from the first row."""
 
     def fingerprint(self, most_rows: int | None = None) -> dict[str, str]:
-        """Shape, type and digest of all arrays; of mapped ones only some rows are read for that."""
+        """Shape, type and digest of all arrays; of mapped ones only some rows are read."""
         dataset = self.dataset
         arrays = {f"input {number}" if number else "input": array for number, array in enumerate(self._inputs)}
         arrays.update({f"target {show(name)}": target for name, target in dataset.targets.items()})
@@ -235,7 +237,7 @@ def _fingerprint(array: Array, most_rows: int | None) -> str:
 
 @contextmanager
 def naming(what: str) -> Iterator[None]:
-    """Says in an error about data which they are, unless `what` is ""."""
+    """Adds the name of the data to an error about them, unless `what` is ""."""
     try:
         yield
     except ShapeError as error:

@@ -24,12 +24,14 @@ from modnet.words import did_you_mean, legible, show
 
 DELIMITERS = ",;\t"
 LONGEST_HEADER, MOST_AXES = 10_000, 32
-"""Of an array in numpy's format: bytes and axes."""
+"""The limits of an array in numpy's format: bytes of the header, and axes."""
 
-FOREIGN = "holds Python objects, or is not in numpy's format; expected an array of numbers or of strings"
+FOREIGN = "contains Python objects, or is not in numpy's format; expected an array of numbers or of strings"
 
 SMALL, HIGHEST_RATIO = 256 << 20, 100
-"""A compressed file may unpack to so many bytes, or to so many times its own size where that is more."""
+"""A compressed file may unpack to this many bytes, or to this many times its own size if that is more: a "zip bomb" of
+some kilobytes can unpack to terabytes.
+"""
 
 IDX_TYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
 
@@ -39,7 +41,7 @@ Reader = Callable[[Path], Read | None]
 
 
 def read(path: str | PathLike[str], readers: Iterable[Reader] = ()) -> Read:
-    """The contents of a data file; its name says what kind it is.
+    """The contents of a data file, whose name gives its kind.
 
     - `.csv`, `.tsv`, and both with `.gz`: a `Table`, see `read_table`.
     - `.npz`: the arrays by name.
@@ -49,11 +51,11 @@ def read(path: str | PathLike[str], readers: Iterable[Reader] = ()) -> Read:
 
     Args:
         path: the file.
-        readers: asked in order for a file of none of these kinds: each gives the contents, or None if it does not know
-            the kind either.
+        readers: tried in order for a file of another kind: each returns the contents, or None if it does not know the
+            kind either.
 
     Raises:
-        DataError: naming the file, and the row and column where there is one.
+        DataError: with the file, and the row and column if there is one.
     """
     path = Path(path).expanduser()
     if not path.exists():
@@ -74,16 +76,16 @@ def read(path: str | PathLike[str], readers: Iterable[Reader] = ()) -> Read:
         found = reader(path)
         if found is not None:
             return found
-    raise DataError(f"{path}: unknown kind of data file; known are {', '.join(map(str, FORMATS))}")
+    raise DataError(f"{path}: unknown kind of data file; expected one of {', '.join(map(str, FORMATS))}")
 
 
 def _read_known(path: Path) -> Read | None:
-    """The contents of a file of one of the kinds above; None where it is of another kind."""
+    """The contents of a file of one of these kinds; None for any other."""
     name = path.name.lower()
     for known in FORMATS:
         if (name.removesuffix(".gz") if known.compressed else name).endswith(known.endings):
             return known.read(path)
-    with _open(path) as stream:  # the files of MNIST are called anything
+    with _open(path) as stream:  # MNIST's files are found under many names, so look at the first bytes
         begin = stream.read(4)
     return _read_idx(path) if begin[:2] == b"\0\0" and begin[2:3] in map(_byte, IDX_TYPES) else None
 
@@ -109,22 +111,22 @@ def _open(path: Path) -> IO[bytes]:
 
 def _no_such_file(path: Path) -> str:
     if not path.parent.is_dir():
-        return f"{path}: no such file: there is no folder {path.parent}"
+        return f"{path}: no such file; the folder {path.parent} does not exist"
     return f"{path}: no such file{did_you_mean(path.name, os.listdir(path.parent))}"
 
 
 def read_table(stream: IO[bytes], name: str = "standard input", delimiter: str | None = None) -> Table:
-    """A table from csv text in UTF-8 whose first line names the columns.
+    """A table from csv text in UTF-8 whose first line has the names of the columns.
 
-    Values are kept as they stand, with their spaces. Empty lines are skipped. There may be no rows at all.
+    Values are not changed; spaces are kept. Empty lines are skipped. A table without rows is allowed.
 
     Args:
         stream: the text, as bytes.
-        name: what messages call it.
-        delimiter: what separates the values; None for that of comma, semicolon and tab which the first line has most.
+        name: the name of the table in messages.
+        delimiter: the sign between values; None for the most frequent of comma, semicolon and tab in the first line.
 
     Raises:
-        DataError: for columns without a name or of one name, rows of another length, broken quotes, or text that is
+        DataError: columns without a name or with the same name, rows of another length, broken quotes, or text that is
             not UTF-8.
     """
     data = stream.read()
@@ -158,12 +160,12 @@ def read_table(stream: IO[bytes], name: str = "standard input", delimiter: str |
 
 def _find_delimiter(text: str) -> str:
     first_line = cast(re.Match[str], re.match(r"[\r\n]*([^\r\n]*)", text))[1]
-    unquoted = "".join(first_line.split('"')[::2])
+    unquoted = "".join(first_line.split('"')[::2])  # every second part is outside quotes
     return max(DELIMITERS, key=unquoted.count)
 
 
 def _parse_csv(text: str, name: str, delimiter: str) -> tuple[list[list[str]], list[int]]:
-    """The rows, and the line at which each begins."""
+    """The rows, and the line on which each begins; a quoted value may span several lines."""
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     rows: list[list[str]] = []
     lines: list[int] = []
@@ -180,7 +182,7 @@ def _parse_csv(text: str, name: str, delimiter: str) -> tuple[list[list[str]], l
 
 
 def _read_npz(path: Path) -> dict[str, Array]:
-    import zipfile  # takes long to import, and a prediction from rows never needs it
+    import zipfile  # slow to import, and predictions for rows never need it
 
     if not zipfile.is_zipfile(path):
         raise DataError(f"{path}: not an npz file, or a truncated one")
@@ -197,14 +199,14 @@ def _read_npz(path: Path) -> dict[str, Array]:
                     arrays[info.filename.removesuffix(".npy")] = _read_array(member, info.file_size)
     except DataError:
         raise
-    except Exception as error:  # zipfile, zlib, bz2, lzma and numpy have each their own
+    except Exception as error:  # zipfile, zlib, bz2, lzma and numpy all have error classes of their own
         raise DataError(f"{path}: {f'array {name}: ' if name else ''}{_array_fault(error)}") from error
     return arrays
 
 
 def _read_npy(path: Path) -> Array:
     try:
-        with path.open("rb") as file:
+        with path.open("rb") as file:  # numpy would map a truncated file, and reading behind its end kills the process
             _read_header(file, path.stat().st_size)
         return cast(Array, np.load(path, mmap_mode="r", allow_pickle=False))
     except OSError:
@@ -214,7 +216,7 @@ def _read_npy(path: Path) -> Array:
 
 
 def _read_array(file: IO[bytes], size: int) -> Array:
-    """The array of a file in numpy's format that says that it has so many bytes."""
+    """The array of a file in numpy's format whose archive declares `size` bytes for it."""
     shape, fortran, dtype = _read_header(file, size)
     array: Array = np.empty(math.prod(shape), dtype)
     contents = memoryview(cast(Any, array.view(np.uint8))) if array.nbytes else memoryview(b"")
@@ -225,18 +227,18 @@ def _read_array(file: IO[bytes], size: int) -> Array:
             raise ValueError(f"truncated: {array.nbytes - read:,} bytes are missing")
         contents[read : read + len(piece)] = piece
         read += len(piece)
-    if file.read(1):  # at the end the archive compares its checksum
+    if file.read(1):  # also makes the archive reach its end, where it compares the checksum
         raise ValueError("too long")
     return array.reshape(shape[::-1]).T if fortran else array.reshape(shape)
 
 
 def _read_header(file: IO[bytes], size: int) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
-    """Shape, whether it is in Fortran order, and dtype, from the start of a file in numpy's format of `size` bytes.
+    """Shape, Fortran order or not, and dtype, from the start of a file in numpy's format of `size` bytes.
 
-    numpy's own reader passes on whatever goes wrong in Python's parser, and believes any length and shape.
+    numpy's own reader lets errors of Python's parser through, and trusts any declared length and shape.
 
     Raises:
-        ValueError: the header is damaged, or does not fit the size.
+        ValueError: the header is damaged, or does not match the size.
     """
     start = file.read(8)
     if start[:6] != b"\x93NUMPY" or start[6:] not in (b"\x01\x00", b"\x02\x00", b"\x03\x00"):
@@ -244,19 +246,19 @@ def _read_header(file: IO[bytes], size: int) -> tuple[tuple[int, ...], bool, np.
     width = 2 if start[6] == 1 else 4
     length = int.from_bytes(file.read(width), "little")
     if length > LONGEST_HEADER:
-        raise ValueError(f"a header of {length:,} bytes; expected at most {LONGEST_HEADER:,}")
+        raise ValueError(f"its header has {length:,} bytes; expected at most {LONGEST_HEADER:,}")
     text = file.read(length)
     try:
         header = ast.literal_eval(text.decode("utf-8" if start[6] == 3 else "latin-1").strip())
         shape, fortran, description = header["shape"], header["fortran_order"], header["descr"]
         dtype = np.dtype(description)
-    except Exception:  # MemoryError and RecursionError too: of a few bytes in many brackets
-        raise ValueError("a header that cannot be understood") from None
+    except Exception:  # MemoryError and RecursionError too: literal_eval raises them for many nested brackets
+        raise ValueError("its header is not valid") from None
     if dtype.hasobject or not isinstance(description, str):
         raise ValueError(FOREIGN)
     sound = isinstance(shape, tuple) and len(shape) <= MOST_AXES and all(type(n) is int and n >= 0 for n in shape)
     if not sound or type(fortran) is not bool:
-        raise ValueError("a header with an impossible shape")
+        raise ValueError("its header has an invalid shape")
     expected = 8 + width + length + math.prod(shape) * dtype.itemsize
     if expected > size:
         raise ValueError(f"truncated: found {size:,} bytes; its header declares more")
@@ -265,22 +267,22 @@ def _read_header(file: IO[bytes], size: int) -> tuple[tuple[int, ...], bool, np.
 
 def _array_fault(error: BaseException) -> str:
     if isinstance(error, MemoryError):
-        return "takes more memory than there is"
+        return "needs more memory than there is"
     return FOREIGN if str(error) == FOREIGN else f"cannot be read: {str(error) or type(error).__name__}"
 
 
 def _check_ratio(path: Path, unpacked: int) -> None:
-    """Refuses a compressed file that becomes very large and says nothing in so many bytes."""
+    """Refuses a compressed file that unpacks to a very large one of nearly no information."""
     packed = path.stat().st_size
     if unpacked > max(SMALL, HIGHEST_RATIO * packed):
         raise DataError(
-            f"{path}: {packed:,} bytes that unpack to {unpacked:,} or more, over {HIGHEST_RATIO} times as many; "
-            "if that is meant, store it uncompressed"
+            f"{path}: its {packed:,} bytes unpack to {unpacked:,} or more, over {HIGHEST_RATIO} times as many; "
+            "if this is intended, store it uncompressed"
         )
 
 
 def _unpacked(path: Path, stream: IO[bytes]) -> bytes:
-    """All of a stream, unless it is a compressed file that grows too much."""
+    """All bytes of a stream; refuses a compressed file as soon as it has unpacked to too much."""
     if not path.name.lower().endswith(".gz"):
         return stream.read()
     pieces = []
@@ -303,7 +305,7 @@ def _parse_idx(data: bytes, name: str) -> Array:
     kind, axes = data[2], data[3]
     if kind not in IDX_TYPES:
         known = ", ".join(f"{number:02x}" for number in IDX_TYPES)
-        raise DataError(f"{name}: unknown IDX element type {kind:02x}; known are {known}")
+        raise DataError(f"{name}: unknown IDX element type {kind:02x}; expected one of {known}")
     if not 1 <= axes <= 32:
         raise DataError(f"{name}: expected an IDX file with 1 to 32 axes, found {axes}")
     start_of_elements = 4 + 4 * axes
@@ -324,8 +326,8 @@ class Format(NamedTuple):
     """A kind of data file.
 
     Attributes:
-        endings: how its name ends.
-        read: gives the contents.
+        endings: the endings of its names.
+        read: reads the contents.
         compressed: whether `.gz` may follow.
     """
 

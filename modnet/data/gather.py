@@ -1,4 +1,4 @@
-"""Which rows make a batch, and copying them together."""
+"""Choosing the rows of batches, and copying them."""
 
 from __future__ import annotations
 
@@ -14,16 +14,17 @@ BLOCK = 1 << 20
 """Bytes of a mapped file that are read together when its rows are shuffled."""
 
 MIXED = 64
-"""Blocks, drawn from anywhere in the file, whose rows are mixed with each other."""
+"""How many blocks, drawn from anywhere in the file, have their rows mixed with each other."""
 
 MOST_RESIDENT = 32 << 20
-"""Bytes that are read from a mapped file before its pages are given back."""
+"""Bytes that are read from a mapped file before its pages are returned to the system."""
 
 
 def shuffled(arrays: Sequence[Array], samples: int, rng: np.random.Generator) -> Iterator[Array]:
-    """A new order of so many rows, in pieces: for arrays in memory any, for mapped files one that reads them in blocks.
+    """A new order of `samples` rows, in pieces: any order for arrays in memory, and blocks of rows for mapped files.
 
-    Of mapped files one group of blocks at a time is drawn, so that the order takes no memory that grows with them.
+    Reading single rows in random order from a disk would take many times as long. For mapped files, one group of blocks
+    is drawn at a time, so that the memory for the order does not grow with the file.
     """
     mapped = [array for array in arrays if isinstance(array, np.memmap)]
     if not mapped:
@@ -39,7 +40,7 @@ def shuffled(arrays: Sequence[Array], samples: int, rng: np.random.Generator) ->
 
 
 def in_batches(pieces: Iterator[Array], batch_size: int, start: int = 0) -> Iterator[Array]:
-    """An order that comes in pieces, in batches from its `start`th row on; the last one may be smaller."""
+    """Batches from an order that comes in pieces, starting at position `start`; the last one may be smaller."""
     waiting = np.empty(0, np.intp)
     for piece in pieces:
         dropped = min(start, len(piece))
@@ -54,10 +55,10 @@ def in_batches(pieces: Iterator[Array], batch_size: int, start: int = 0) -> Iter
 
 
 class Gatherer:
-    """Copies rows of arrays together, always into the same buffers.
+    """Copies rows of arrays into buffers, which are reused.
 
     Args:
-        most: how many rows are taken at a time, at the most.
+        most: the greatest number of rows that are taken at a time.
     """
 
     def __init__(self, most: int) -> None:
@@ -67,7 +68,7 @@ class Gatherer:
         self._resident = 0
 
     def take(self, array: Array, chosen: slice | Array) -> Array:
-        """Some rows; but for a slice of an array in memory, copied into the same buffer every time."""
+        """Some rows, copied into the buffer for that array; a slice of an array in memory is returned as a view."""
         mapped = isinstance(array, np.memmap)
         if isinstance(chosen, slice) and not mapped:
             return array[chosen]
@@ -79,6 +80,8 @@ class Gatherer:
             np.copyto(taken, array[chosen])
         else:
             taken = buffer[: len(chosen)]
+            # np.take with `out` and mode "clip" (the rows are valid) neither allocates nor buffers, unlike indexing;
+            # but it copies the whole array first if that is not contiguous, which a mapped file must not be.
             if array.flags.c_contiguous and array.flags.aligned:
                 np.take(array, chosen, axis=0, out=taken, mode="clip")
             elif mapped:
@@ -90,13 +93,16 @@ class Gatherer:
         return taken
 
     def _in_order(self, array: Array) -> Array:
-        """A copy whose rows lie one behind the other, made once: np.take would make one for every batch."""
+        """A contiguous copy, made once: np.take would make one for every batch."""
         if id(array) not in self._contiguous:
             self._contiguous[id(array)] = np.array(array, order="C")
         return self._contiguous[id(array)]
 
     def _give_back(self, array: np.memmap[Any, Any], read: int) -> None:
-        """Lets go of a mapped file's pages, of which its rows were copied, once they are many."""
+        """Returns the pages of a mapped file, whose rows have been copied, to the system if they are many.
+
+        Otherwise the process would seem to need as much memory as the file has, and containers would kill it.
+        """
         self._resident += read
         mapping = getattr(array, "_mmap", None)
         if self._resident > MOST_RESIDENT and mapping is not None and array.mode == "r" and hasattr(mapping, "madvise"):

@@ -1,4 +1,4 @@
-"""The `[data]` table of a spec -> datasets."""
+"""From the `[data]` table of a spec to datasets."""
 
 from __future__ import annotations
 
@@ -13,23 +13,25 @@ from modnet.arrays import Array
 from modnet.data.columns import is_number, sort_categories
 from modnet.data.dataset import Dataset
 from modnet.data.files import Reader, read
+from modnet.data.learning import assign_targets, learn_schema, rows_to_drop
 from modnet.data.named_arrays import NamedArrays
-from modnet.data.schema import ColumnSchema, DataSchema, MissingReport, assign_targets, rows_to_drop
+from modnet.data.schema import ColumnSchema, DataSchema, MissingReport
 from modnet.data.split import can_stratify, split
 from modnet.data.table import Table
 from modnet.errors import DataError
-from modnet.specs.data import Column, DataSource, DataSpec
+from modnet.specs.data import DataSource, DataSpec
+from modnet.words import counted
 
 
 @dataclass(frozen=True)
 class LoadedData:
-    """What a training run works on.
+    """The data of a training run.
 
     Attributes:
         train: the rows to train on.
         validation: the rows to validate with, or None.
-        schema: how a table's columns, or class labels that are text, became numbers; None for arrays of numbers.
-        notes: what was read and done, each in one line for the screen.
+        schema: how columns of a table, or class labels that are text, become numbers; None for arrays of numbers.
+        notes: lines for the screen about what was read and done.
     """
 
     train: Dataset
@@ -39,7 +41,7 @@ class LoadedData:
 
 
 def located(path: str, folder: Path) -> Path:
-    """A path of a `[data]` table: seen from the folder, or from the home folder where it begins with ~."""
+    """A path of a `[data]` table: relative to the folder, or to the home folder if it begins with ~."""
     return folder / Path(path).expanduser()
 
 
@@ -47,14 +49,14 @@ def located(path: str, folder: Path) -> Path:
 class Loader:
     """Reads files as the data of a network.
 
-    An .npz file has arrays called as the network's inputs and outputs, or `x` and `y` where there is one of each.
+    An .npz file has arrays with the names of the network's inputs and outputs, or `x` and `y` if there is one of each.
 
     Attributes:
-        folder: what paths are relative to.
+        folder: the folder to which paths are relative.
         input_names: of the network.
-        output_names: those whose loss takes a target.
+        output_names: the outputs whose loss takes a target.
         label_outputs: the outputs whose loss takes class labels.
-        readers: for further kinds of files, see `read`.
+        readers: for other kinds of files, see `read`.
     """
 
     folder: Path
@@ -67,10 +69,10 @@ class Loader:
         """The training and validation data of a spec.
 
         Args:
-            seed: of the draw of validation rows.
+            seed: for drawing the validation rows.
 
         Raises:
-            DataError: naming the file, and the row and column where there is one.
+            DataError: with the file, and the row and column if there is one.
         """
         source = self.read(spec.train)
         fraction = spec.validation if isinstance(spec.validation, float) else None
@@ -91,21 +93,21 @@ class Loader:
 
         Args:
             source: a file, or a source of a spec.
-            schema: what the network was trained with.
-            targets: True for evaluation; False for prediction, where none are needed.
+            schema: the schema that the network was trained with.
+            targets: True for evaluation; False for prediction, which needs none.
 
         Raises:
-            DataError: naming the file, and the row and column where there is one.
+            DataError: with the file, and the row and column if there is one.
         """
         found = self.read(source)
         if isinstance(found, NamedArrays):
             dataset = self.dataset(found, schema, targets)
-            return dataset, [f"{found.name}: {_count(len(dataset))}"]
+            return dataset, [f"{found.name}: {counted(len(dataset), 'row')}"]
         if schema is None:
-            raise DataError(f"{found.name}: a table, but the model was trained on arrays and knows no columns")
+            raise DataError(f"{found.name}: found a table, but the model was trained on arrays and has no columns")
         report = MissingReport()
         dataset = schema.encode(found, targets, report)
-        return dataset, [f"{found.name}: {_count(len(found))}", *report.texts()]
+        return dataset, [f"{found.name}: {counted(len(found), 'row')}", *report.texts()]
 
     # Files
 
@@ -128,17 +130,17 @@ class Loader:
         return found if source.rows is None else _rows(found, *source.rows)
 
     def place(self, path: str) -> Path:
-        """Where a path of the spec leads: seen from the folder, or from the home folder where it begins with ~."""
+        """The file of a path of the spec: relative to the folder, or to the home folder if it begins with ~."""
         found = located(path, self.folder)
         if path.startswith("~") and not found.exists():
-            raise DataError(f"{path}: there is no such file; ~ stands for the home folder, and is expanded to {found}")
+            raise DataError(f"{path}: no such file; ~ is the home folder, so this is {found}")
         return found
 
     def read_array(self, path: Path) -> Array:
         contents = read(path, self.readers)
         if not isinstance(contents, np.ndarray):
             raise DataError(
-                f"{path}: expected a file with one array (.npy, IDX), as x and y are; give this one as path"
+                f"{path}: expected a file with a single array (.npy, IDX) for x or y; use path for this file"
             )
         return contents
 
@@ -153,13 +155,13 @@ class Loader:
             dropped = rows_to_drop(table, spec, self.input_names, self.output_names)
             kept = np.setdiff1d(np.arange(len(table)), dropped)
             if dropped and len(kept) < 2:
-                left = f"{_count(len(kept))} of {len(table):,} has no missing value"
+                left = f"only {counted(len(kept), 'row')} of {len(table):,} without missing values"
                 raise DataError(f"{table.name}: {left}; expected at least 2, to set some aside for validation")
             report.dropped_rows = len(dropped)
             labels, names = self.table_labels(table, spec, kept)
             parts = split(len(kept), fraction, seed, labels, names)
             rows = (kept[parts[0]], kept[parts[1]])
-        schema = DataSchema.learn(
+        schema = learn_schema(
             table,
             spec,
             input_names=self.input_names,
@@ -174,32 +176,37 @@ class Loader:
         return LoadedData(train, validation, schema, notes)
 
     def table_labels(self, table: Table, spec: DataSpec, rows: Array) -> tuple[Array | None, list[str]]:
-        """The classes of these rows to stratify by, and their names: those of the first output that has some."""
+        """The classes of these rows for a stratified split, and their names, from the first output that has classes."""
         for output, columns in assign_targets(table, spec, self.output_names).items():
             if len(columns) > 1:
                 continue
-            column, every = spec.columns.get(columns[0], Column()), table.columns[columns[0]]
-            values = [every[row] for row in rows.tolist()]
-            missing_values = set(spec.missing_values).difference(column.categories or ())
-            found: dict[str, Any] = {value: value for value in set(values).difference(missing_values)}
-            if output not in self.label_outputs:
-                if all(map(is_number, found)):
-                    found = {value: float(value) for value in found}
-                if len(set(found.values())) != 2:
-                    continue
-            classes = sorted(set(found.values()))
+            column = table.columns[columns[0]]
+            values = [column[row] for row in rows.tolist()]
+            class_of = self._class_of(output, set(values) - spec.missing_in(columns[0]))
+            if class_of is None:
+                continue
+            classes = sorted(set(class_of.values()))
             position = {name: index for index, name in enumerate(classes)}
-            # A row without a target is refused later; that it must count as some class does no harm.
-            labels = np.array([position[found[value]] if value in found else 0 for value in values])
+            # A row without a target is refused later, so it does not matter that it counts as class 0 here.
+            labels = np.array([position[class_of[value]] if value in class_of else 0 for value in values])
             return labels, [*map(str, classes)]
         return None, []
+
+    def _class_of(self, output: str, values: set[str]) -> dict[str, Any] | None:
+        """Value of an output's target -> its class, or None where it has no classes."""
+        if output in self.label_outputs:
+            return {value: value for value in values}
+        # A loss that takes no labels has classes where there are two; 1 and 1.0 are one.
+        numbers = all(map(is_number, values))
+        class_of: dict[str, Any] = {value: float(value) if numbers else value for value in values}
+        return class_of if len(set(class_of.values())) == 2 else None
 
     # Arrays
 
     def load_arrays(self, found: NamedArrays, spec: DataSpec, fraction: float | None, seed: int) -> LoadedData:
         for key in ("target", "inputs", "columns"):
             if getattr(spec, key):
-                raise DataError(f"{found.name}: {key} is for the columns of a table; found arrays: {found.listing()}")
+                raise DataError(f"{found.name}: {key} is only for columns of a table; found arrays: {found.listing()}")
         schema = self.learn_classes(found)
         dataset = self.dataset(found, schema)
         about = self.describe(found, schema)
@@ -242,9 +249,9 @@ class Loader:
             return column.codes(Table({column.name: array.tolist()}, found.name))
         if schema is not None and output in schema.classes():
             known = ", ".join(schema.classes()[output][:6])
-            raise DataError(f"{found.name}: {key} holds {array.dtype}; expected class names, such as {known}")
+            raise DataError(f"{found.name}: {key} contains {array.dtype}; expected class names, such as {known}")
         found.check_numbers(key)
-        # A network's output has an axis of features, here of one.
+        # The network's output has a last axis of features, here of one.
         return array[:, None] if array.ndim == 1 and output not in self.label_outputs else array
 
     def describe(self, found: NamedArrays, schema: DataSchema | None) -> str:
@@ -259,19 +266,15 @@ class Loader:
 def _rows(found: Table | NamedArrays, first: int, end: int) -> Table | NamedArrays:
     lengths = [len(found)] if isinstance(found, Table) else [len(a) for a in found.arrays.values() if a.ndim]
     if end > min(lengths, default=0):
-        raise DataError(f"{found.name}: rows = [{first}, {end}], but it has {_count(min(lengths, default=0))}")
+        raise DataError(f"{found.name}: rows = [{first}, {end}], but it has {counted(min(lengths, default=0), 'row')}")
     if isinstance(found, Table):
         return found.take(range(first, end))
     name = f"{found.name}, rows = [{first}, {end}]"
     return NamedArrays(name, {key: array[first:end] for key, array in found.arrays.items()})
 
 
-def _count(rows: int) -> str:
-    return f"{rows:,} row" + ("" if rows == 1 else "s")
-
-
 def _sizes(rows: int, train: Dataset, validation: Dataset | None, labels: Array | None) -> str:
     if validation is None:
-        return f"{_count(rows)} to train"
+        return f"{counted(rows, 'row')} to train"
     stratified = " (stratified)" if labels is not None and can_stratify(labels) else ""
-    return f"{_count(rows)}: {len(train):,} to train, {len(validation):,} to validate{stratified}"
+    return f"{counted(rows, 'row')}: {len(train):,} to train, {len(validation):,} to validate{stratified}"

@@ -1,4 +1,4 @@
-"""Named arrays of one or two files, and which of them a network's inputs and outputs are."""
+"""Named arrays from one or two files, and their assignment to a network's inputs and outputs."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class NamedArrays:
         return shorten(f"{key} {array.shape}" for key, array in self.arrays.items())
 
     def keys_for(self, names: Sequence[str], short: str, noun: str) -> dict[str, str]:
-        """Name of a network's input or output -> that of its array."""
+        """Name of a network's input or output -> name of its array."""
         if len(names) == 1 and names[0] not in self.arrays and short in self.arrays:
             return {names[0]: short}
         for name in names:
@@ -35,7 +35,7 @@ class NamedArrays:
         return {name: name for name in names}
 
     def check(self, keys: Iterable[str], empty: bool = False) -> None:
-        """Checks that these arrays have rows, at least one unless they may be `empty`, and equally many."""
+        """Checks that these arrays have the same number of rows, and at least one unless `empty`."""
         first = ""
         for key in keys:
             array = self.arrays[key]
@@ -46,15 +46,15 @@ class NamedArrays:
             elif len(array) != len(self.arrays[first]):
                 raise DataError(
                     f"{self.name}: {first} has {len(self.arrays[first]):,} rows, {key} has {len(array):,}; "
-                    "expected as many of each"
+                    "expected the same number"
                 )
 
     def check_numbers(self, key: str) -> None:
-        """Checks that an array holds numbers.
+        """Checks that an array contains numbers.
 
         Raises:
             DataError: it does not.
         """
         dtype = self.arrays[key].dtype
         if dtype.kind not in "biuf":
-            raise DataError(f"{self.name}: {key} holds {dtype}; expected numbers")
+            raise DataError(f"{self.name}: {key} contains {dtype}; expected numbers")

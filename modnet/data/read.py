@@ -1,4 +1,4 @@
-"""The data of a spec, as `modnet train` sees them: for the commands, and for those of plugins."""
+"""The data of a spec, as `modnet train` uses them, for the commands of modnet and of plugins."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ from modnet.specs.reader import SpecLike
 def read_data(
     spec: SpecLike, *, folder: str | PathLike[str] | None = None, registry: Registry | None = None
 ) -> LoadedData:
-    """The training and validation data of a spec's `[data]` table, as `modnet train` sees them.
+    """The training and validation data of a spec's `[data]` table, as `modnet train` uses them.
 
-    A sub-command of a plugin reads its data with it; `train`, `evaluate` and `predict` take them as they are:
+    Use it in a sub-command of a plugin; `train`, `evaluate` and `predict` accept its results:
 
         data = modnet.read_data("digits.toml")
         network = modnet.build("digits.toml")
@@ -32,16 +32,16 @@ def read_data(
 
     Args:
         spec: the path of a spec file, the same as a dict, or a `Spec`.
-        folder: what the paths in it are relative to; by default the spec file's folder, or the current one.
-        registry: where components, and readers of further kinds of files, are looked up.
+        folder: the folder to which its paths are relative; by default that of the spec file, or the current one.
+        registry: where components, and readers of other kinds of files, are looked up.
 
     Returns:
         `.train` and `.validation`, a `Dataset` each (None without validation), with `.inputs` and `.targets` by name;
-        `.schema`, how a table's columns became numbers, or None; `.notes`, lines for the screen.
+        `.schema`, how a table's columns are encoded as numbers, or None; `.notes`, lines for the screen.
 
     Raises:
-        SpecError: with every fault of the spec; or it has no `[data]` table.
-        DataError, ShapeError: the data cannot be read, or do not fit the network.
+        SpecError: the spec has faults (all are listed), or no `[data]` table.
+        DataError, ShapeError: the data cannot be read, or do not match the network.
     """
     if folder is None:
         folder = Path(spec).expanduser().parent if isinstance(spec, str | PathLike) else ""
@@ -49,7 +49,7 @@ def read_data(
 
 
 def data_of(network: Network, folder: str | PathLike[str], registry: Registry | None = None) -> LoadedData:
-    """The data of the spec that a network was built from; they fit it. Errors as of `read_data`."""
+    """The data of the spec that a network was built from, checked against the network. Raises as `read_data`."""
     spec = network.card.spec
     if spec.data is None:
         raise SpecError([Problem("data", 'missing table; expected [data] with train = "FILE"', keys=("data",))])
@@ -64,17 +64,17 @@ def data_of(network: Network, folder: str | PathLike[str], registry: Registry | 
 
 
 def loader_for(network: Network, folder: str | PathLike[str] = "", registry: Registry | None = None) -> Loader:
-    """What reads files as a network's inputs and targets."""
+    """A loader that reads files as a network's inputs and targets."""
     losses = output_losses(network)
     targets = [name for name, loss in losses.items() if loss.takes_target] if losses else list(network.outputs)
     return Loader(Path(folder), list(network.inputs), targets, label_outputs(network), (foreign_reader(registry),))
 
 
 def foreign_reader(registry: Registry | None = None) -> Reader:
-    """A function that reads a data file of a kind which only a plugin knows; it gives None for others."""
+    """A function that reads data files of kinds that plugins know; it returns None for others."""
 
     def read_foreign(path: Path) -> Read | None:
-        # Only now: asking for the hooks imports every plugin that has some.
+        # Only when it is called: `hooks` imports every plugin that has any.
         found: Any = (registry or default_registry()).hooks.hook.modnet_read_data(path=path)
         if isinstance(found, Mapping):
             table = all(isinstance(values, list) for values in found.values())
@@ -85,7 +85,7 @@ def foreign_reader(registry: Registry | None = None) -> Reader:
 
 
 def output_losses(network: Network) -> dict[str, Loss]:
-    """The outputs that have a loss, with it; none for a network that does not know how it was trained."""
+    """Output name -> its loss; empty for a network without a training."""
     training = network.card.training
     return {} if training is None else {name: used.loss for name, used in training.losses(network.outputs).items()}
 

@@ -1,12 +1,13 @@
-"""What a model remembers of its table, so that later rows are encoded alike and predictions come back as names."""
+"""The schema of a model's training table, by which later rows are encoded in the same way and predictions decoded.
+
+It is learnt in `data/learning.py`, which a process that only predicts does not need.
+"""
 
 from __future__ import annotations
 
-import warnings
-from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -14,27 +15,17 @@ from modnet.arrays import Array, Shape
 from modnet.configuration.fields import Configuration
 from modnet.configuration.reading import Reader, Reading
 from modnet.data.columns import (
-    ColumnProfile,
-    has_decimal_comma,
     is_number,
     missing_rows,
     parse_numbers,
-    present,
-    profile_column,
-    sort_categories,
 )
 from modnet.data.table import Table, shorten
 from modnet.errors import DataError, ShapeError
-from modnet.specs.data import MISSING_VALUES, Column, DataSpec, Encoding, Kind, MissingPolicy
-from modnet.words import did_you_mean, itemised, legible, show
+from modnet.specs.data import MISSING_VALUES, Encoding, Kind, MissingPolicy
+from modnet.words import counted, did_you_mean, itemised, show
 
 if TYPE_CHECKING:
     from modnet.data.dataset import Dataset
-
-T = TypeVar("T", int, float)
-
-MOST_CATEGORIES = 256
-"""A text column with more different values is likely a name or a comment: it is taken for categories only if told."""
 
 
 class ColumnSchema(Configuration):
@@ -43,10 +34,10 @@ class ColumnSchema(Configuration):
     Attributes:
         name: of the column.
         kind: number or category.
-        categories: all that there are, in their order; of a target, the classes.
+        categories: all categories, in their order; for a target, the classes.
         encoding: of an input that is a category.
-        missing: what is done where a value is missing.
-        fill: what stands for a missing value, under "mean" and "most_frequent"; else None.
+        missing: what is done if a value is missing.
+        fill: the value that replaces a missing one, for "mean" and "most_frequent"; otherwise None.
     """
 
     name: str
@@ -58,23 +49,23 @@ class ColumnSchema(Configuration):
 
     def check(self) -> None:
         if (self.kind == "category") != bool(self.categories):
-            raise ValueError("expected categories where kind is category, and only there")
+            raise ValueError("expected categories if kind is category, and only then")
         if len(set(self.categories)) < len(self.categories):
             raise ValueError("expected categories that are all different")
         if self.kind == "number" and self.encoding == "ordinal":
-            raise ValueError("expected categories for the encoding ordinal, found a number")
+            raise ValueError("the encoding ordinal is for categories, found a number")
         if (self.fill is not None) != (self.missing in ("mean", "most_frequent")):
-            raise ValueError("expected fill where missing is mean or most_frequent, and only there")
+            raise ValueError("expected fill if missing is mean or most_frequent, and only then")
         if isinstance(self.fill, str) if self.kind == "number" else self.fill not in (None, *self.categories):
             raise ValueError(f"fill is {show(self.fill)}; expected a number, or one of the categories")
 
     @property
     def width(self) -> int:
-        """How many numbers a row's value becomes in an input."""
+        """How many numbers encode one value."""
         return len(self.categories) if self.kind == "category" and self.encoding == "one_hot" else 1
 
     def gaps(self, table: Table, missing_values: Collection[str]) -> list[int]:
-        """The rows in which this column has no value. What is listed as a category is a value."""
+        """The rows in which this column has no value. A text that is one of the categories is a value."""
         return missing_rows(table.columns[self.name], set(missing_values).difference(self.categories))
 
     def codes(self, table: Table, filled: Sequence[int] = ()) -> Array:
@@ -91,7 +82,7 @@ class ColumnSchema(Configuration):
             value = table.columns[self.name][row]
             more = f" ({unknown.size:,} of {len(table):,} rows have unknown ones)" if unknown.size > 1 else ""
             raise DataError(
-                f"{table.place(row, self.name)}: unknown category {show(value)}{more}; known are "
+                f"{table.place(row, self.name)}: unknown category {show(value)}{more}; expected one of "
                 f"{shorten(self.categories)}{did_you_mean(value, self.categories) or '; correct or drop such rows'}"
             )
         return codes
@@ -102,7 +93,7 @@ class ColumnSchema(Configuration):
         if len(filled):
             values = list(values)
             for row in filled:
-                values[row] = "0"
+                values[row] = "0"  # parseable; replaced by `fill` below
         numbers = parse_numbers(values)
         if numbers is None:
             row = next(row for row, value in enumerate(values) if not is_number(value))
@@ -114,7 +105,7 @@ class ColumnSchema(Configuration):
 
 @dataclass
 class MissingReport:
-    """What was done about missing values: `texts` says it in words."""
+    """What was done about missing values; `texts` describes it."""
 
     filled_rows: int = 0
     dropped_rows: int = 0
@@ -128,23 +119,19 @@ class MissingReport:
             counts = [(way, len(columns)) for way, columns in ways if columns]
             first, *rest = (f"{way} of {count}" for way, count in counts)
             done = ", ".join([first + (" column" if counts[0][1] == 1 else " columns"), *rest])
-            found.append(f"{_count(self.filled_rows, 'row')} had missing values: filled ({done})")
+            found.append(f"{counted(self.filled_rows, 'row')} had missing values: filled ({done})")
         if self.dropped_rows:
-            found.append(f"{_count(self.dropped_rows, 'row')} had missing values: dropped")
+            found.append(f"{counted(self.dropped_rows, 'row')} had missing values: dropped")
         return found
 
 
-def _count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}" + ("" if number == 1 else "s")
-
-
 class DataSchema(Configuration):
-    """What a model remembers of the table that it was trained on; a model file holds it as plain values.
+    """The schema of the table that a model was trained on; a model file holds it as plain values.
 
     Attributes:
         inputs: network input -> its columns in order; empty for a model that was trained on arrays.
         targets: network output -> its column of categories, or its columns of numbers.
-        missing_values: the values that mean that there is none.
+        missing_values: the texts that stand for a missing value.
     """
 
     inputs: Mapping[str, tuple[ColumnSchema, ...]]
@@ -154,75 +141,41 @@ class DataSchema(Configuration):
     def check(self) -> None:
         for columns in (*self.inputs.values(), *self.targets.values()):
             if not columns or len({column.name for column in columns}) < len(columns):
-                raise ValueError("expected at least one column for each input and output, of different names")
+                raise ValueError("expected at least one column for each input and output, with different names")
+        self._check_targets()
+
+    def _check_targets(self) -> None:
         for columns in self.targets.values():
             if len(columns) > 1 and any(column.kind == "category" for column in columns):
                 raise ValueError("expected one column of categories for an output, or columns of numbers")
-        targets = [column for columns in self.targets.values() for column in columns]
+        targets = self._target_columns()
         if any(column.fill is not None for column in targets):
             raise ValueError("a target has a fill; expected none")
         if len({column.name for column in targets}) < len(targets):
             raise ValueError("one column is the target of two outputs")
 
-    # Learning it
-
-    @classmethod
-    def learn(
-        cls,
-        table: Table,
-        spec: DataSpec,
-        *,
-        input_names: Sequence[str],
-        output_names: Sequence[str],
-        label_outputs: Collection[str] = (),
-        rows: Sequence[int] | Array | None = None,
-    ) -> DataSchema:
-        """The schema of a training table.
-
-        What fills gaps is learnt from the training rows alone. Kinds and categories are those of the whole table, so
-        that a rare category whose rows all went to validation is none that the model has never heard of.
-
-        Args:
-            table: training rows, and perhaps rows for validation.
-            spec: what its columns are for.
-            input_names, output_names: of the network.
-            label_outputs: the outputs whose loss takes class labels: their target, if it is one column, is a category
-                even where it holds numbers.
-            rows: the training rows; None for all.
-
-        Raises:
-            DataError: naming the column, and the row where there is one.
-        """
-        inputs, targets = _assign_columns(table, spec, input_names, output_names)
-        learner = _Learner(table, spec, rows)
-        return cls(
-            {name: tuple(map(learner.input, columns)) for name, columns in inputs.items()},
-            {
-                name: tuple(learner.target(column, name, columns, name in label_outputs) for column in columns)
-                for name, columns in targets.items()
-            },
-            spec.missing_values,
-        )
+    def _target_columns(self) -> list[ColumnSchema]:
+        return [column for columns in self.targets.values() for column in columns]
 
     # Encoding
 
     def encode(self, table: Table, targets: bool = True, report: MissingReport | None = None) -> Dataset:
         """The table's rows as arrays, by the names of the network's inputs and outputs. Other columns are ignored.
 
-        An input becomes float64 (rows, width), or int64 where all its columns are ordinal: ids, for an embedding. A
-        target of categories becomes labels int64 (rows,), one of numbers float64 (rows, columns).
+        An input becomes float64 (rows, width), or int64 if all its columns are ordinal: ids, for an embedding. A target
+        of categories becomes labels int64 (rows,), a target of numbers float64 (rows, columns).
 
         Args:
             table: the rows.
-            targets: True for training and evaluation, where rows may be dropped for missing values; False for
-                prediction, where each row must give one.
-            report: takes note of what was done about missing values.
+            targets: True for training and evaluation, where rows with missing values may be dropped; False for
+                prediction, where each row needs a prediction.
+            report: collects what was done about missing values.
 
         Raises:
             DataError: for missing columns, categories that the model has not learnt, values that are not numbers, and
                 missing values that are neither filled nor dropped; with row and column.
         """
-        # With all that makes batches it takes long to import, and a prediction never needs it.
+        # Not at the top: it imports everything about batches, which a prediction never needs.
         from modnet.data.dataset import Dataset
 
         report = MissingReport() if report is None else report
@@ -238,9 +191,9 @@ class DataSchema(Configuration):
     def _complete(self, table: Table, targets: bool, report: MissingReport) -> tuple[Table, dict[str, list[int]]]:
         """The rows that can be encoded, and column name -> the rows in which it is filled."""
         inputs = [column for columns in self.inputs.values() for column in columns]
-        goals = [column for columns in self.targets.values() for column in columns] if targets else []
+        goals = self._target_columns() if targets else []
         if not inputs:
-            raise DataError(f"{table.name}: a table, but the model was trained on arrays and knows no columns")
+            raise DataError(f"{table.name}: found a table, but the model was trained on arrays and has no columns")
         table.require([column.name for column in (*inputs, *goals)])
         if targets:
             table.require_rows()
@@ -251,14 +204,14 @@ class DataSchema(Configuration):
         return {name: _encode_input(table, columns, filled) for name, columns in self.inputs.items()}
 
     def columns(self) -> tuple[str, ...]:
-        """The names of the columns that are read to predict, in order; none for a model that was trained on arrays."""
+        """The names of the columns that a prediction needs, in order; empty for a model that was trained on arrays."""
         return tuple(dict.fromkeys(column.name for columns in self.inputs.values() for column in columns))
 
     def encode_columns(self, columns: Mapping[str, Iterable[Any]]) -> Mapping[str, Array]:
-        """Network input -> array, for rows of which each needs a prediction; see `encode`.
+        """Network input -> array, for rows that all need a prediction; see `encode`.
 
         Args:
-            columns: column name -> values of any type; None and nan stand for a missing one. Other columns are ignored.
+            columns: column name -> values of any type; None and nan are missing values. Other columns are ignored.
 
         Raises:
             DataError: as `encode`.
@@ -276,7 +229,7 @@ class DataSchema(Configuration):
             return table
         if len(dropped) == len(table):
             names = shorten(column.name for column in dropping)
-            raise DataError(f"{table.name}: every row has a missing value in one of {names}; none is left")
+            raise DataError(f"{table.name}: every row has a missing value in one of {names}; no rows are left")
         report.dropped_rows += len(dropped)
         return table.take([row for row in range(len(table)) if row not in dropped])
 
@@ -304,17 +257,17 @@ class DataSchema(Configuration):
     def decode(self, outputs: Mapping[str, Array]) -> dict[str, list[Any]]:
         """Column name -> values, one for each row, from a network's outputs.
 
-        A target of categories becomes the name of the most probable class and a column `P(class)` for each, with the
-        probabilities (rows, classes). Where there are two classes and one probability (rows, 1), it is that of the
-        second, which is predicted above 0.5. With several targets of categories the columns are called
-        `P(target=class)`. Targets of numbers become their columns. An output that had no target becomes a column of its
-        own name, or `name_0`, `name_1` and so on where it has several numbers.
+        A target of categories becomes the name of the most probable class, and a column `P(class)` for each class, from
+        probabilities (rows, classes). For two classes and one probability (rows, 1), it is that of the second class,
+        which is predicted above 0.5. With several targets of categories, the columns are called `P(target=class)`.
+        Targets of numbers become their columns. An output without a target becomes a column with the name of the
+        output, or `name_0`, `name_1` and so on if it has several numbers.
 
         Args:
-            outputs: output name -> predictions, probabilities for categories.
+            outputs: output name -> predictions; probabilities for categories.
 
         Raises:
-            ShapeError: for an output whose width is not that of its target.
+            ShapeError: the width of an output is not that of its target.
         """
         several = sum(columns[0].kind == "category" for columns in self.targets.values()) > 1
         found: dict[str, list[Any]] = {}
@@ -337,26 +290,26 @@ class DataSchema(Configuration):
         return {name: (sum(column.width for column in columns),) for name, columns in self.inputs.items()}
 
     def classes(self) -> dict[str, tuple[str, ...]]:
-        """Network output -> its class names, where it has classes."""
+        """Network output -> its class names, if it has classes."""
         return {name: columns[0].categories for name, columns in self.targets.items() if columns[0].categories}
 
     def check_shapes(self, input_shapes: Mapping[str, Shape], output_shapes: Mapping[str, Shape]) -> None:
         """Checks the shapes of one sample of a network's inputs and outputs against the columns.
 
         Raises:
-            ShapeError: naming the columns and both shapes.
+            ShapeError: with the columns and both shapes.
         """
         for noun, known, names in (("input", self.inputs, input_shapes), ("output", self.targets, output_shapes)):
             for name in known:
                 if name not in names:
                     raise ShapeError(
-                        f"the data have columns for the {noun} {show(name)}, the network has no such {noun}"
+                        f"the data have columns for the {noun} {show(name)}, but the network has no such {noun}"
                     )
         for name, found in self.input_shapes().items():
             expected = input_shapes[name]
             if len(expected) != 1 or expected[0] not in (None, *found):
                 raise ShapeError(
-                    f"input {show(name)} expects samples of shape {expected}, its columns give {found}: "
+                    f"input {show(name)} expects samples of shape {expected}, but its columns give {found}: "
                     f"{_widths(self.inputs[name])}",
                     f"set input = [{found[0]}] or choose other columns",
                 )
@@ -372,18 +325,18 @@ class DataSchema(Configuration):
         target = (
             f"column {columns[0].name} has {width} classes: {shorten(classes)}"
             if classes
-            else f"its target has {_count(width, 'column')}: {shorten(column.name for column in columns)}"
+            else f"its target has {counted(width, 'column')}: {shorten(column.name for column in columns)}"
         )
-        raise ShapeError(f"output {show(name)} gives samples of shape {shape}, {target}", f"it should give ({width},)")
+        raise ShapeError(f"output {show(name)} gives samples of shape {shape}, but {target}", f"expected ({width},)")
 
     def describe(self) -> str:
         """The columns in a few words: `7 columns -> species (3 classes)`."""
         count = len({column.name for columns in self.inputs.values() for column in columns})
-        return f"{_count(count, 'column')}" + (f" -> {self.describe_targets()}" if self.targets else "")
+        return f"{counted(count, 'column')}" + (f" -> {self.describe_targets()}" if self.targets else "")
 
     def describe_targets(self) -> str:
         """The targets in a few words: `species (3 classes)`."""
-        targets = [column for columns in self.targets.values() for column in columns]
+        targets = self._target_columns()
         words = (f"{c.name} ({len(c.categories)} classes)" if c.categories else c.name for c in targets)
         return shorten(words, 5)
 
@@ -398,7 +351,7 @@ class DataSchema(Configuration):
         """The schema that `to_plain` gave.
 
         Raises:
-            DataError: for anything else, saying where.
+            DataError: for anything else, with its place.
         """
         reading = Reading(Reader())
         schema = cls.from_table(value, ("data",), reading)
@@ -408,7 +361,7 @@ class DataSchema(Configuration):
 
 
 def _untargeted(name: str, output: Array) -> dict[str, list[Any]]:
-    """The columns of an output that had no target."""
+    """The columns of an output without a target."""
     if output.ndim != 2 or output.shape[1] == 1:
         return {name: output.reshape(len(output)).tolist() if output.ndim == 2 else output.tolist()}
     return {f"{name}_{index}": output[:, index].tolist() for index in range(output.shape[1])}
@@ -427,14 +380,14 @@ def _classified(column: ColumnSchema, output: Array, several: bool) -> dict[str,
 def _widths(columns: Sequence[ColumnSchema]) -> str:
     categories = [f"{column.name} ({column.width}, one-hot)" for column in columns if column.width > 1]
     rest = len(columns) - len(categories)
-    return shorten([*categories, *([_count(rest, "single number")] if rest else [])])
+    return shorten([*categories, *([counted(rest, "single number")] if rest else [])])
 
 
 def _advice(column: ColumnSchema, target: bool) -> str:
     if target:
-        return 'a target is never filled: complete it, or train with missing = "drop"'
+        return 'a target is never filled in: complete it, or train with missing = "drop"'
     if column.missing == "drop":
-        return 'each row needs a prediction, and the model has nothing to fill in: train with "mean" or "most_frequent"'
+        return 'each row needs a prediction, but the model has no fill value: train with "mean" or "most_frequent"'
     return 'complete it, or train with missing = "mean", "most_frequent" or "drop"'
 
 
@@ -443,10 +396,10 @@ def _as_text(values: Iterable[Any], blank: str) -> list[str]:
 
 
 def _is_missing(value: Any) -> bool:
-    """Whether a value of a program says that there is none: None, nan, and what pandas has for them."""
+    """Whether a Python value stands for a missing one: None, nan, and those of pandas."""
     try:
-        return value is None or bool(value != value)
-    except TypeError:  # pandas.NA, which is neither the same as itself nor another
+        return value is None or bool(value != value)  # only nan and pandas.NaT differ from themselves
+    except TypeError:  # pandas.NA: its comparisons give NA, which has no truth value
         return True
 
 
@@ -472,210 +425,10 @@ def _encode_target(table: Table, columns: Sequence[ColumnSchema]) -> Array:
     return np.stack([column.numbers(table) for column in columns], axis=1)
 
 
-# Learning
-
-
-def rows_to_drop(table: Table, spec: DataSpec, input_names: Sequence[str], output_names: Sequence[str]) -> list[int]:
-    """The rows of a training table that are left out for what they lack, in order."""
-    inputs, targets = _assign_columns(table, spec, input_names, output_names)
-    dropped: set[int] = set()
-    for name in dict.fromkeys(name for names in (*inputs.values(), *targets.values()) for name in names):
-        column = spec.columns.get(name, Column())
-        if (column.missing or spec.missing) == "drop":
-            missing_values = set(spec.missing_values).difference(column.categories or ())
-            dropped.update(missing_rows(table.columns[name], missing_values))
-    return sorted(dropped)
-
-
-def _assign_columns(
-    table: Table, spec: DataSpec, input_names: Sequence[str], output_names: Sequence[str]
-) -> tuple[dict[str, tuple[str, ...]], dict[str, tuple[str, ...]]]:
-    """Network input -> its columns, and network output -> its target columns, all of which the table has."""
-    targets = assign_targets(table, spec, output_names)
-    target_names = {name for names in targets.values() for name in names}
-    others = tuple(name for name in table.columns if name not in target_names)
-    if spec.inputs is None and not others:
-        raise DataError(f"{table.name}: all columns are targets; expected at least one to predict from")
-    inputs = _assign(spec.inputs if spec.inputs is not None else others, input_names, "inputs", "input", table)
-    table.require([name for names in inputs.values() for name in names])
-    table.require(spec.columns)
-    return inputs, targets
-
-
-def assign_targets(table: Table, spec: DataSpec, output_names: Sequence[str]) -> dict[str, tuple[str, ...]]:
-    """Network output -> its target columns, all of which the table has.
-
-    Args:
-        output_names: the outputs whose loss takes a target.
-    """
-    if not output_names:
-        if spec.target is not None:
-            raise DataError(f"{table.name}: target = {show(spec.target)}, but no loss takes a target; leave it out")
-        return {}
-    if spec.target is None:
-        raise DataError(f"{table.name}: which column is to be predicted? set target to one of {shorten(table.columns)}")
-    targets = _assign(spec.target, output_names, "target", "output", table)
-    table.require([name for names in targets.values() for name in names])
-    return targets
-
-
-def _assign(
-    value: str | tuple[str, ...] | Mapping[str, Any], names: Sequence[str], key: str, noun: str, table: Table
-) -> dict[str, tuple[str, ...]]:
-    """Name of a network's input or output -> columns, from what the spec says at `key`."""
-    if isinstance(value, Mapping):
-        for name in value:
-            if name not in names:
-                near = did_you_mean(name, names) or f"; it has {shorten(names)}"
-                raise DataError(f"{table.name}: {key}: the network has no {noun} {show(name)}{near}")
-        missing = [name for name in names if name not in value]
-        if missing:
-            raise DataError(f"{table.name}: {key}: no columns for the {noun} {show(missing[0])} of the network")
-        assigned = {name: (value[name],) if isinstance(value[name], str) else tuple(value[name]) for name in names}
-    elif len(names) > 1:
-        raise DataError(
-            f"{table.name}: the network has the {noun}s {shorten(names)}; give {key} as a table: {noun} -> columns"
-        )
-    else:
-        assigned = {names[0]: (value,) if isinstance(value, str) else value}
-    for name, columns in assigned.items():
-        if not columns:
-            raise DataError(f"{table.name}: {key}: the list of columns for the {noun} {show(name)} is empty")
-    return assigned
-
-
-class _Learner:
-    def __init__(self, table: Table, spec: DataSpec, rows: Sequence[int] | Array | None) -> None:
-        self.table = table
-        self.spec = spec
-        self.rows = rows
-
-    def input(self, name: str) -> ColumnSchema:
-        column = self.spec.columns.get(name, Column())
-        values, missing_values = self._values(name, column)
-        kind: Kind = "category" if column.categories else column.kind or self._guess(name, values, missing_values)
-        found = self._present(name, values, missing_values)
-        categories = (column.categories or self._learnt_categories(name, found)) if kind == "category" else ()
-        schema = ColumnSchema(name, kind, categories, column.encoding)
-        policy = column.missing or self.spec.missing
-        if policy in ("error", "drop"):
-            return schema.replace(missing=policy)
-        return schema.replace(missing=policy, fill=self._fill(schema, policy, values, missing_values))
-
-    def target(self, name: str, output: str, together: Sequence[str], label: bool) -> ColumnSchema:
-        column = self.spec.columns.get(name, Column())
-        values, missing_values = self._values(name, column)
-        found = self._present(name, values, missing_values)
-        policy: MissingPolicy = "drop" if (column.missing or self.spec.missing) == "drop" else "error"
-        declared = column.kind == "category" or column.categories is not None
-        number = column.kind == "number"
-        if not number and not declared:
-            number = self._profile(name, values, missing_values).kind == "number"
-        if len(together) == 1 and (not number or (label and column.kind != "number")):
-            categories = column.categories or self._learnt_categories(name, found)
-            if len(categories) < 2:
-                found_only = f"found {show(categories[0])} alone"
-                raise DataError(f"{self.table.name}: column {name}: expected at least 2 classes, {found_only}")
-            # A single probability does for two classes, and its loss takes their labels, 0 and 1, as numbers.
-            if label or len(categories) == 2:
-                return ColumnSchema(name, "category", categories, missing=policy)
-        if number:
-            return ColumnSchema(name, "number", missing=policy)
-        reason = (
-            f"output {show(output)} has several target columns"
-            if len(together) > 1
-            else f"the loss of output {show(output)} takes numbers or two classes; for more take cross_entropy"
-        )
-        if declared:
-            place, what = f"{self.table.name}: column {name}", "a column of categories"
-        else:
-            row = next(r for r, value in enumerate(values) if value not in missing_values and not is_number(value))
-            place, what = self.table.place(row, name), show(values[row])
-        raise DataError(f"{place}: expected numbers as target, found {what}; {reason}")
-
-    def _learnt_categories(self, name: str, found: Sequence[str]) -> tuple[str, ...]:
-        """The categories that a column has; a warning tells of those that nearly look alike."""
-        categories = sort_categories(found)
-        alike: dict[str, str] = {}
-        for category in categories:
-            other = alike.setdefault(" ".join(category.split()).casefold(), category)
-            if other != category:
-                warnings.warn(
-                    f"{self.table.name}: column {legible(name)}: {show(other)} and {show(category)} differ only "
-                    "in blanks or capitals; they count as two categories",
-                    stacklevel=2,
-                )
-                break
-        return categories
-
-    def _values(self, name: str, column: Column) -> tuple[Sequence[str], set[str]]:
-        return self.table.columns[name], set(self.spec.missing_values).difference(column.categories or ())
-
-    def _present(self, name: str, values: Sequence[str], missing_values: set[str]) -> Sequence[str]:
-        found = present(values, missing_values)
-        if not found:
-            raise DataError(f"{self.table.name}: column {name}: every value is missing; leave it out of inputs")
-        return found
-
-    def _guess(self, name: str, values: Sequence[str], missing_values: set[str]) -> Kind:
-        """The kind that the values show, unless they leave room for doubt."""
-        profile = self._profile(name, values, missing_values)
-        if profile.kind == "category" and profile.distinct > MOST_CATEGORIES:
-            raise DataError(
-                f"{self.table.name}: column {name}: {profile.distinct:,} different texts; leave it out of inputs, or, "
-                f'if they are categories, set columns.{name}.kind = "category"'
-            )
-        return profile.kind or "number"
-
-    def _profile(self, name: str, values: Sequence[str], missing_values: set[str]) -> ColumnProfile:
-        """What a column looks like whose kind is not declared, unless it looks like numbers with faults."""
-        profile = profile_column(values, missing_values)
-        if profile.kind == "category" and profile.distinct_numbers >= 0.9 * profile.distinct:
-            row = next(r for r, value in enumerate(values) if value not in missing_values and not is_number(value))
-            if has_decimal_comma(values[row]):
-                expected, otherwise = "a number with a decimal point", ""
-            else:
-                expected = "a number as nearly everywhere in this column"
-                listed = ", ".join(map(show, (*self.spec.missing_values, values[row])))
-                otherwise = f"; if it says that there is no value, set data.missing_values = [{listed}]"
-            raise DataError(
-                f"{self.table.place(row, name)}: expected {expected}, found {show(values[row])}; "
-                f'if they are categories, set columns.{name}.kind = "category"{otherwise}'
-            )
-        return profile
-
-    def _fill(
-        self, schema: ColumnSchema, policy: MissingPolicy, values: Sequence[str], missing_values: set[str]
-    ) -> float | str:
-        table = Table({schema.name: values}, self.table.name, self.table.lines, self.table.rows)
-        if self.rows is not None:
-            table = table.take(self.rows)
-        gaps = set(missing_rows(table.columns[schema.name], missing_values))
-        if len(gaps) == len(table):
-            raise DataError(
-                f"{self.table.name}: column {schema.name}: every value of the training rows is missing; "
-                "leave it out of inputs"
-            )
-        if gaps:
-            table = table.take([row for row in range(len(table)) if row not in gaps])
-        if schema.kind == "category":
-            code: int = _most_frequent(schema.codes(table).tolist())
-            return schema.categories[code]
-        numbers = schema.numbers(table)
-        fill: float = numbers.mean().item() if policy == "mean" else _most_frequent(numbers.tolist())
-        return fill
-
-
-def _most_frequent(values: Sequence[T]) -> T:
-    """The value that comes most often; of several, the smallest."""
-    counts = Counter(values)
-    return min(counts, key=lambda value: (-counts[value], value))
-
-
 def _other_spelling(value: str) -> str:
-    """A whole number with its decimal point where it has none, and without it where it has: 1 and 1.0 are one class.
+    """ "1" for "1.0" and "1.0" for "1", since both are the same class; other texts are unchanged.
 
-    A column of labels is written with points as soon as a value is missing somewhere in it.
+    pandas writes a column of whole numbers with decimal points as soon as one of its values is missing.
     """
     whole, point, rest = value.partition(".")
     if not whole.lstrip("-").isdecimal() or rest.strip("0"):

@@ -18,21 +18,20 @@ def split(
 ) -> tuple[Array, Array]:
     """Row numbers for training and for validation: disjoint, together all rows, each sorted.
 
-    `rows * fraction` rows, rounded (a half upwards), but at least one and not all, go to validation. With labels the
-    draw is stratified: each class gives its share of them, rounded up or down so that the sum is exact (largest
-    remainders first), but each keeps a row for training, since nothing could be learnt of a class without one. A class
-    of one row stays in training, which a warning tells. Without labels, and where no class has two rows, the draw is
-    plain.
+    `rows * fraction` rows, rounded (a half upwards), but at least one and not all, are used for validation. With labels
+    the split is stratified: each class contributes its share, rounded so that the sum is exact (largest remainders are
+    rounded up), but keeps at least one row for training, since it could not be learnt without one. A class with one row
+    stays in training, with a warning. Without labels, or if no class has two rows, the split is not stratified.
 
     Args:
-        rows: how many there are.
-        fraction: of them for validation, between 0 and 1.
+        rows: the number of rows.
+        fraction: the share for validation, between 0 and 1.
         seed: the same seed and arguments give the same rows.
         labels: the class of each row, shape (rows,).
-        names: what the warning calls the classes, by label; by default the labels themselves.
+        names: the names of the classes in the warning, by label; by default the labels themselves.
 
     Raises:
-        DataError: for fewer than two rows.
+        DataError: there are fewer than two rows.
     """
     if rows < 2:
         raise DataError(f"expected at least 2 rows to set some aside for validation, found {rows}")
@@ -51,20 +50,20 @@ def split(
         single = found[counts == 1].tolist()
         if single:
             listed = _listed(single, names)
-            stay = "has one row: it stays" if len(single) == 1 else "have one row each: they stay"
-            warnings.warn(f"{listed} {stay} in training, and only the other classes are validated", stacklevel=2)
+            stay = "has one row, which stays" if len(single) == 1 else "have one row each, which stay"
+            warnings.warn(f"{listed} {stay} in training; only the other classes are validated", stacklevel=2)
     return np.flatnonzero(~chosen), np.flatnonzero(chosen)
 
 
 def _shares(counts: Array, size: int) -> Array:
-    """How many rows each class gives to validation, which together are to be `size`."""
+    """How many rows each class contributes to validation, `size` in total (Hamilton's method of largest remainders)."""
     most = counts - 1
     sharing = np.where(most > 0, counts, 0)
     size = min(size, int(most.sum()))
     shares, remainders = np.divmod(sharing * size, sharing.sum())
     shares[np.argsort(-remainders, kind="stable")[: size - shares.sum()]] += 1
     np.minimum(shares, most, out=shares)
-    # What a class would have given too much the largest give for it.
+    # A class must keep one row, which may leave some rows to find: the classes with the most room contribute them.
     order = np.argsort(shares - most, kind="stable")
     room = (most - shares)[order]
     shares[order] += np.clip(size - shares.sum() - (room.cumsum() - room), 0, room)
@@ -77,11 +76,11 @@ def can_stratify(labels: Array) -> bool:
 
 
 def row_classes(target: Array, takes_labels: bool) -> Array | None:
-    """The class of each row, shape (rows,), or None where a row has no single class.
+    """The class of each row, shape (rows,), or None if rows do not have a single class.
 
-    Of a loss that takes class labels the target has labels (rows,), or a row of probabilities for each, of which the
-    greatest counts. Of any other loss a target of one number, (rows,) or (rows, 1), that has two values in all is that
-    of two classes, as binary_cross_entropy and hinge have them.
+    For a loss that takes class labels, the target has labels (rows,), or rows of probabilities, of which the greatest
+    counts. For any other loss, a target of one number, (rows,) or (rows, 1), with exactly two different values is taken
+    for two classes, as for binary_cross_entropy and hinge.
 
     Args:
         target: of all rows.
@@ -90,7 +89,7 @@ def row_classes(target: Array, takes_labels: bool) -> Array | None:
     if takes_labels and target.ndim == 1:
         return target
     if takes_labels and target.ndim == 2:
-        # Whole numbers may be labels of the steps of a sequence; those have no class in common.
+        # Integers (rows, n) may be one-hot rows, or labels for the n steps of sequences, which have no single class.
         one_hot = target.dtype.kind == "f" or bool(((target == 0) | (target == 1)).all() and (target.sum(1) == 1).all())
         return np.asarray(np.argmax(target, axis=1)) if one_hot else None
     if takes_labels or target.shape[1:] not in ((), (1,)) or not len(target) or target.dtype.kind not in "biuf":
@@ -101,10 +100,10 @@ def row_classes(target: Array, takes_labels: bool) -> Array | None:
 
 
 def warn_of_unseen(output: str, trained: Array, validated: Array, names: Sequence[str] | None = None) -> None:
-    """Warns of classes that only the validation has: a network cannot learn what it never sees.
+    """Warns about classes that are only in the validation data: a network cannot learn what it never sees.
 
     Args:
-        output: the output whose classes they are.
+        output: the output with these classes.
         trained, validated: the labels of the rows to train on and of those to validate with.
         names: of the classes, by label; by default the labels themselves.
     """
@@ -112,7 +111,7 @@ def warn_of_unseen(output: str, trained: Array, validated: Array, names: Sequenc
     if unseen:
         listed = _listed(unseen, names)
         rows = "no row" if len(unseen) == 1 else "no rows"
-        warnings.warn(f"output {output}: {listed}: {rows} to train on, only to validate with", stacklevel=2)
+        warnings.warn(f"output {output}: {listed}: {rows} in the training data, only in validation", stacklevel=2)
 
 
 def _listed(labels: Sequence[int], names: Sequence[str] | None) -> str:

@@ -1,4 +1,4 @@
-"""Batches that come ready: from a generator, a list, a torch DataLoader."""
+"""Batches that the user provides: from a generator, a list, a torch DataLoader."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ from modnet.words import show
 
 
 class BatchStream:
-    """Batches that come ready from an iterable: (x, y) or (x, y, weights), in a tuple or a list.
+    """Batches from an iterable: (x, y) or (x, y, weights), in a tuple or a list.
 
-    Where no loss takes a target y is None, or left out: (x,).
+    If no loss takes a target, y is None or left out: (x,).
 
     Args:
-        source: an iterable, or a function that gives a new one for each epoch.
-        network: whose inputs they are for.
+        source: an iterable, or a function that returns a new one for each epoch.
+        network: the network for whose inputs they are.
         outputs: the outputs whose loss takes a target.
-        steps: batches in an epoch; by default an epoch lasts until the iterable ends. An iterable goes on where the
-            epoch before stopped, and begins anew at its end if it can.
+        steps: batches in an epoch; by default an epoch ends with the iterable. With it, each epoch continues where the
+            one before stopped, and starts over at the end of the iterable if that is possible.
 
     Attributes:
-        steps: those, or as many as the source says that it has.
+        steps: those, or the length of the source if it has one.
     """
 
     def __init__(
@@ -52,18 +52,18 @@ class BatchStream:
         self._running: Iterator[Any] | None = None
 
     def batches(self, batch_size: int) -> BatchStream:
-        """Itself: the batches have the size that they come in."""
+        """Itself: the batches keep the size that they have."""
         return self
 
     def split(self, fraction: float, seed: int, label_outputs: object = ()) -> tuple[BatchStream, BatchStream]:
-        """Raises DataError: what a stream will give is not known."""
-        raise DataError("a fraction for validation needs arrays; give validation = (x, y) beside a stream of batches")
+        """Raises DataError: the rows of a stream are not known beforehand."""
+        raise DataError("a fraction for validation needs arrays; for a stream of batches, give validation = (x, y)")
 
     def epoch(self, rng: np.random.Generator | None = None, skip: int = 0) -> Iterator[Batch]:
         return map(self._batch, self._items(skip))
 
     def from_beginning(self) -> Iterator[Batch]:
-        """All batches of a source that can tell how many it has, or those of an epoch; the run's own place stays."""
+        """All batches of a source with a length, otherwise those of one epoch; the run's place does not change."""
         steps = self.expected_steps if _length(self.source) is None else None
         return BatchStream(self.source, self.network, self.outputs, steps).epoch()
 
@@ -71,7 +71,7 @@ class BatchStream:
         self._epochs_before = count
 
     def fingerprint(self, most_rows: int | None = None) -> dict[str, str]:
-        """Nothing: what a stream will give cannot be told beforehand."""
+        """Nothing: the batches of a stream are not known beforehand."""
         return {}
 
     def _batch(self, item: Any) -> Batch:
@@ -90,7 +90,7 @@ class BatchStream:
             made = self.source()
             if not isinstance(made, Iterable):
                 raise DataError(
-                    f"expected a function that gives batches (x, y), such as a generator; found {show(made)}"
+                    f"expected a function that returns batches (x, y), such as a generator; it returned {show(made)}"
                 )
             return islice(made, skip, self.expected_steps)
         if self.expected_steps is None:
@@ -102,7 +102,7 @@ class BatchStream:
 
 
 def _repeated(source: Iterable[Any]) -> Iterator[Any]:
-    """What an iterable gives, again and again, as long as it gives anything."""
+    """The items of an iterable again and again; ends when it is empty, instead of looping for ever."""
     found = True
     while found:
         found = False
@@ -112,7 +112,7 @@ def _repeated(source: Iterable[Any]) -> Iterator[Any]:
 
 
 def _length(source: Any) -> int | None:
-    """How many batches an iterable has, if it can tell: a list can, and a torch DataLoader of most data sets."""
+    """The number of batches of an iterable, if it has a length, as lists and most torch DataLoaders do."""
     try:
         return None if callable(source) else len(source)
     except TypeError:

@@ -1,4 +1,4 @@
-"""A first spec for a table: the text of a file that trains as it is, and says why it is as it is."""
+"""A first spec for a table: the text of a file that can be trained as it is, with comments that explain its choices."""
 
 from __future__ import annotations
 
@@ -10,35 +10,37 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from modnet.data.columns import ColumnProfile, is_number, profile
-from modnet.data.schema import MOST_CATEGORIES, DataSchema
+from modnet.data.learning import MOST_CATEGORIES, learn_schema
+from modnet.data.schema import DataSchema
 from modnet.data.table import Table
 from modnet.errors import DataError
 from modnet.specs.data import Column, DataSpec
 from modnet.words import printable
 
 SMALL, LARGE = 1_000, 10_000
-"""Rows below which a table is small, and from which on it is large."""
+"""A table with fewer rows than the first is small, with the second or more it is large."""
 
 MOST_CLASSES = 20
-"""A target of whole numbers with more different values is predicted as a number."""
+"""A target of whole numbers with more different values than this is predicted as a number."""
 
 
 def suggest_spec(table: Table, targets: Sequence[str], path: str) -> str:
     """The text of a TOML spec that predicts columns of a table from its other columns.
 
-    Columns that look like names of rows (texts that are nearly all different, a running number) and those without
-    values are left out. Texts, and few different whole numbers, are predicted as classes, everything else as numbers.
+    Columns that look like names of rows (texts that are nearly all different, a running number) and columns without
+    values are left out. Texts, and whole numbers with few different values, are predicted as classes, everything else
+    as numbers.
 
     Args:
         table: the rows.
         targets: the columns to predict: one, or several with numbers.
-        path: of the table, as the spec is to have it.
+        path: the path of the table, for the spec.
 
     Raises:
         DataError: there is no such column, or several targets are not all numbers.
     """
     if not path.isascii() and re.search("[\ud800-\udfff]", path):
-        raise DataError(f"{path}: this name is not UTF-8, so no spec can hold it; rename the file")
+        raise DataError(f"{path}: this name is not valid UTF-8 and cannot be written in a spec; rename the file")
     table.require(targets)
     table.require_rows()
     profiles = profile(table)
@@ -56,7 +58,7 @@ def suggest_spec(table: Table, targets: Sequence[str], path: str) -> str:
         missing="mean" if incomplete else "error",
         columns={name: Column(missing="drop") for name in dropped},
     )
-    schema = DataSchema.learn(
+    schema = learn_schema(
         table, data, input_names=["input"], output_names=["output"], label_outputs=["output"] if classes else []
     )
     text = _Text(table, data, schema, profiles, left_out, incomplete, dropped, classes)
@@ -68,8 +70,8 @@ def _are_classes(table: Table, targets: Sequence[str], profiles: dict[str, Colum
     if len(targets) > 1:
         if texts:
             raise DataError(
-                f"{table.name}: column {texts[0]} holds text; several targets have to be numbers: "
-                "give each target of classes a spec of its own"
+                f"{table.name}: column {texts[0]} contains text, but several targets have to be numbers; "
+                "make a separate spec for each target of classes"
             )
         return False
     found = profiles[targets[0]]
@@ -91,7 +93,7 @@ def _useless(table: Table, name: str, profiles: dict[str, ColumnProfile]) -> str
         return "always the same"
     if found.kind == "category":
         if found.distinct_numbers >= 0.9 * found.distinct:
-            return ""  # a column of numbers with a fault, which the reader of the table explains
+            return ""  # numbers with a few faults: keep it, so that reading the table reports them
         if found.distinct > MOST_CATEGORIES or (found.distinct == rows - found.missing and rows > 10):
             return f"{found.distinct:,} different texts"
     elif found.distinct == rows > 10 and _counts_up(table.columns[name]):
@@ -110,7 +112,7 @@ def _listed(left_out: dict[str, str]) -> str:
 
 @dataclass
 class _Text:
-    """The parts of the spec's text."""
+    """The parts of the spec's text; in the order in which they are written."""
 
     table: Table
     data: DataSpec
@@ -142,9 +144,7 @@ class _Text:
         for size in (hidden, hidden // 2):
             lines.append(f'  {{ type = "linear", out_features = {size}, activation = "relu" }},')
             if self.classes and self.rows < SMALL and size == hidden:
-                lines.append(
-                    '  { type = "dropout", rate = 0.1 },  # few rows: keeps the network from learning them by heart'
-                )
+                lines.append('  { type = "dropout", rate = 0.1 },  # few rows: keeps the network from memorizing them')
         outputs = len(targets[0].categories) or len(targets)
         lines.append(f'  {{ type = "linear", out_features = {outputs} }},')
         if self.classes:
@@ -162,7 +162,7 @@ class _Text:
             f'loss = "{loss}"',
             'optimizer = { type = "adam", learning_rate = 1e-3 }',
             f"metrics = {metrics}",
-            f"epochs = {epochs}  # at most: it stops where the validation rows gain nothing more",
+            f"epochs = {epochs}  # at most: training stops when validation no longer improves",
             f"batch_size = {batch_size}",
             f'callbacks = [{{ type = "early_stopping", patience = {patience} }}]',
             "seed = 0",
@@ -170,14 +170,14 @@ class _Text:
 
     def data_table(self) -> list[str]:
         lines = ["[data]", f"train = {_quoted(str(self.data.train))}"]
-        lines.append("validation = 0.2  # the share of the rows that is set aside to validate with")
+        lines.append("validation = 0.2  # the share of the rows that is set aside for validation")
         lines += [f"target = {_list_text(self.data.target)}"]
         if self.left_out:
             lines += _comment(f"left out: {_listed(self.left_out)}")
             lines.append(f"inputs = {_list_text(self.data.inputs)}")
         if self.incomplete:
             lines += _comment(f"values are missing in {', '.join(self.incomplete)}")
-            lines.append('missing = "mean"  # of the training rows; for a category the most frequent')
+            lines.append('missing = "mean"  # of the training rows; for a category, the most frequent value')
         for name in self.dropped:
             lines += ["", f"[data.columns.{_key(name)}]"]
             lines.append(f'missing = "drop"  # {self.profiles[name].missing:,} rows have no target')
@@ -185,12 +185,12 @@ class _Text:
 
 
 def _comment(text: str) -> list[str]:
-    """A comment of lines that are not too long; whatever names are in it, it stays one."""
+    """A comment in lines of moderate length; control characters in names cannot end it."""
     return textwrap.wrap(printable(text), 100, initial_indent="# ", subsequent_indent="#   ", break_long_words=False)
 
 
 def _quoted(text: str) -> str:
-    """A TOML string; what JSON escapes TOML escapes alike. What could steer a terminal is written as its number."""
+    """A TOML string, by way of JSON, whose escapes TOML has as well; control characters are written as code points."""
     quoted = json.dumps(text, ensure_ascii=False)
     return quoted if quoted.isprintable() else "".join(c if c.isprintable() else _escaped(c) for c in quoted)
 

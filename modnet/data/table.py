@@ -13,7 +13,7 @@ from modnet.errors import DataError
 from modnet.words import legible, nearest, show
 
 MOST_NAMES = 12
-"""So many names of a list are in a message."""
+"""How many names of a list a message shows."""
 
 
 @dataclass(frozen=True)
@@ -22,9 +22,9 @@ class Table:
 
     Attributes:
         columns: name -> values.
-        name: what messages call the table, most often its file.
-        lines: the line of the file at which each of its rows begins, or () for a table that is from no file.
-        rows: the places that these rows had in the table that they were taken from; None for all of them.
+        name: the name of the table in messages, usually its file.
+        lines: the line of the file on which each of its rows begins, or () for a table that is not from a file.
+        rows: the positions of these rows in the table from which they were taken; None for all of them.
     """
 
     columns: Mapping[str, Sequence[str]]
@@ -49,11 +49,11 @@ class Table:
         )
 
     def place(self, row: int, column: str) -> str:
-        """Where a value stands, for a message: `penguins.csv: row 17 (line 18), column sex`."""
+        """The place of a value, for a message: `penguins.csv: row 17 (line 18), column sex`."""
         return f"{self.name}: {_row_name(self.rows, self.lines, row)}, column {legible(column)}"
 
     def row_names(self) -> Callable[[int], str]:
-        """A function from a row to what messages call it: `row 17 (line 18)`. It keeps no values in memory."""
+        """A function from a row to its name in messages, `row 17 (line 18)`; it does not keep the values in memory."""
         rows = None if self.rows is None else np.array(self.rows, np.int64)
         return partial(_row_name, rows, np.array(self.lines, np.int64))
 
@@ -70,12 +70,12 @@ class Table:
         """Checks that there are columns of these names.
 
         Raises:
-            DataError: naming all that are missing.
+            DataError: with all names that are missing.
         """
         missing = [name for name in dict.fromkeys(names) if name not in self.columns]
         if not missing:
             return
-        # What is near is looked for among all columns, so for as many names only as a message shows.
+        # Each suggestion is a search in all columns, so only for as many names as a message shows.
         near = {name: nearest(name, self.columns) if place < MOST_NAMES else None for place, name in enumerate(missing)}
         faults = [f"no column {show(name)} (did you mean {show(found)}?)" for name, found in near.items() if found]
         absent = [show(name) for name, found in near.items() if not found]

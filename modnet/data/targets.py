@@ -1,4 +1,4 @@
-"""Targets and sample weights, from what a caller gives to arrays."""
+"""Targets and sample weights of a caller, as arrays."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def named_targets(y: Any, outputs: Sequence[str]) -> dict[str, Array]:
     """The targets by output name, from an array or a mapping.
 
     Args:
-        outputs: those whose loss takes a target.
+        outputs: the outputs whose loss takes a target.
 
     Raises:
         DataError: an output without a target, or a target without an output.
@@ -24,7 +24,7 @@ def named_targets(y: Any, outputs: Sequence[str]) -> dict[str, Array]:
     if not outputs:
         if y is None or (isinstance(y, Mapping) and not y):
             return {}
-        raise DataError("there are targets, but no loss takes one; leave them out")
+        raise DataError("found targets, but no loss takes one; leave them out")
     if not isinstance(y, Mapping):
         if len(outputs) > 1:
             raise DataError(
@@ -34,7 +34,7 @@ def named_targets(y: Any, outputs: Sequence[str]) -> dict[str, Array]:
     for name in y:
         if name not in outputs:
             raise DataError(
-                f"there is a target for {show(name)}, but the outputs with a loss are {', '.join(map(show, outputs))}"
+                f"found a target for {show(name)}, but the outputs with a loss are {', '.join(map(show, outputs))}"
                 f"{did_you_mean(str(name), outputs)}"
             )
     missing = [name for name in outputs if name not in y]
@@ -46,7 +46,7 @@ def named_targets(y: Any, outputs: Sequence[str]) -> dict[str, Array]:
 def _target(value: Any, what: str) -> Array:
     if value is None:
         raise DataError(f"{what}: expected an array of numbers, found None")
-    target = as_numbers(value, what, "to make labels 0, 1, ... of it:  names, y = np.unique(y, return_inverse=True)")
+    target = as_numbers(value, what, "to make labels 0, 1, ...:  names, y = np.unique(y, return_inverse=True)")
     if target.ndim == 0:
         raise DataError(f"{what}: expected an array of numbers, one for each sample; found a single number")
     return target
@@ -62,14 +62,14 @@ def sample_weights(value: Any) -> Array:
 
 
 def check_weights(weights: Array, samples: int) -> None:
-    """Checks the number of weights and the weights themselves; a second axis is one of steps.
+    """Checks the number of weights and their values; a second axis is that of steps.
 
     Raises:
-        DataError: there are too many or too few, or one is negative or not finite.
+        DataError: the number is wrong, or a weight is negative or not finite.
     """
     if weights.ndim not in (1, 2) or len(weights) != samples:
         raise DataError(
-            f"sample weights: expected shape ({samples},), a weight for each sample, or ({samples}, steps) where the "
+            f"sample weights: expected shape ({samples},), a weight for each sample, or ({samples}, steps) if the "
             f"output is a sequence; found {weights.shape}"
         )
     fit = np.isfinite(weights) & (weights >= 0)

@@ -12,26 +12,26 @@ from modnet.data.dataset import Dataset
 from modnet.words import show
 
 PIECE = 1 << 20
-"""About as many bytes are looked at together."""
+"""About how many bytes are searched at a time."""
 
 MOST_LOOKED_AT = 4 << 20
-"""In so many bytes of a target its extremes are looked for; the loss itself has looked at all of them."""
+"""In how many bytes of a target its extremes are searched; `Loss.check_targets` has checked all of them."""
 
 LARGE = 1e15
-"""Smaller numbers cannot be what makes another type, or a sum of squares, overflow."""
+"""Smaller numbers cannot make a conversion to another type, or a sum of squares, overflow."""
 
 MOST_MAPPED = 64 << 20
-"""A mapped file with more bytes is not read for this."""
+"""A mapped file with more bytes is not searched."""
 
 
 def unusual_rows(dataset: Dataset, input_dtypes: Sequence[np.dtype[Any]]) -> Iterator[int]:
-    """The rows with the most unusual inputs and targets, of those that have a weight; some may come twice.
+    """The rows with the most unusual inputs and targets among those with a weight; a row may occur twice.
 
-    If a network, a loss or a metric cannot take some row, it is most likely one of these: those with numbers that are
-    not finite or very large, and of ids and targets those with the smallest and the greatest.
+    If a network, a loss or a metric fails for some row, it is probably one of these: rows with numbers that are not
+    finite or very large, and, for ids and targets, rows with the smallest and the greatest numbers.
 
     Args:
-        input_dtypes: what the inputs will be converted to.
+        input_dtypes: the dtypes to which the inputs will be converted.
     """
     for array, dtype in zip(dataset.inputs.values(), input_dtypes, strict=True):
         yield from _not_finite_or_large(array, dataset)
@@ -47,19 +47,20 @@ def unusual_rows(dataset: Dataset, input_dtypes: Sequence[np.dtype[Any]]) -> Ite
 
 
 def what_is_not_finite(dataset: Dataset, row: int) -> str:
-    """Which array of a row, counted in the arrays, holds nan or an infinite number, or ""."""
+    """Which array has nan or an infinite number in a row of the arrays, as a message; or ""."""
     named = {f"input {show(name)}": array for name, array in dataset.inputs.items()}
     named |= {f"the target of {show(name)}": array for name, array in dataset.targets.items()}
     for name, array in named.items():
         if array.dtype.kind == "f" and not np.isfinite(array[row]).all():
-            return f"{name} holds {'nan' if np.isnan(array[row]).any() else 'an infinite number'}"
+            return f"{name} contains {'nan' if np.isnan(array[row]).any() else 'an infinite number'}"
     return ""
 
 
 def _not_finite_or_large(array: Array, dataset: Dataset) -> list[int]:
-    """The first row with a number that is not finite, and that with the greatest where there are very large ones.
+    """The first row with a number that is not finite, and the row with the greatest of very large numbers.
 
-    The array is gone through where it lies, whichever of its rows are wanted, with one product for each piece.
+    All rows of the array are searched in place, also those that do not belong to the dataset, because one product for a
+    piece (its sum of squares) is faster than selecting rows; only a large sum is looked into.
     """
     if array.dtype.kind != "f" or _is_large_file(array):
         return []
@@ -86,7 +87,7 @@ def _not_finite_or_large(array: Array, dataset: Dataset) -> list[int]:
 
 
 def _wanted(dataset: Dataset) -> Array:
-    """For each row of the arrays whether it belongs to the data, and has a weight."""
+    """For each row of the arrays, whether it belongs to the dataset and has a weight."""
     wanted = np.zeros(len(next(iter(dataset.inputs.values()))), np.bool_)
     wanted[slice(None) if dataset.rows is None else dataset.rows] = True
     if dataset.weights is not None:
@@ -97,7 +98,7 @@ def _wanted(dataset: Dataset) -> Array:
 def _extreme_rows(
     array: Array, dataset: Dataset, looks: Sequence[Callable[[Array], Array]], most: int
 ) -> Iterable[int]:
-    """Of the first `most` rows those for which one of the looks gives the smallest and the greatest number."""
+    """The rows, among the first `most`, for which one of `looks` gives the smallest or the greatest number."""
     if _is_large_file(array):
         return ()
     size, end = max(1, PIECE // _width(array)), min(most, len(dataset))
@@ -124,7 +125,7 @@ def _is_large_file(array: Array) -> bool:
 
 
 def _width(array: Array) -> int:
-    """The bytes of a row."""
+    """The size of a row in bytes."""
     return max(1, array.nbytes // max(1, len(array)))
 
 
@@ -160,7 +161,7 @@ def _fraction(array: Array) -> Array:
 
 
 def _totals(array: Array) -> Array:
-    """The sums along the last axis, of which one-hot rows have 1."""
+    """The sums along the last axis, which are 1 for one-hot rows."""
     with np.errstate(all="ignore"):
         found: Array = np.add.reduce(array, axis=-1)
     return found

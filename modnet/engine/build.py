@@ -22,16 +22,16 @@ def build(
     """A network with fresh parameters.
 
     Args:
-        spec: the path of a spec file, the same as a dict, or a `Spec`. A dict may hold components in place of tables.
+        spec: the path of a spec file, the same as a dict, or a `Spec`. A dict may contain components instead of tables.
         seed: of the initial parameters; by default the spec's `training.seed`, or 0.
-        dtype: "float32" or "float64", in place of the spec's.
-        registry: where components are looked up; by default the process's own.
+        dtype: "float32" or "float64", instead of the spec's.
+        registry: where components are looked up; by default the registry of this process.
 
     Raises:
-        SpecError: with every fault of the spec, and where it stands.
+        SpecError: with all faults of the spec, and their places.
         PluginError: a component is broken.
         TooLarge: the arrays need more memory than there is.
-        ValueError: the seed is no whole number >= 0.
+        ValueError: the seed is not a whole number >= 0.
     """
     network = plan(spec, seed=seed, dtype=dtype, registry=registry)
     with NamingFaults():
@@ -42,9 +42,9 @@ def build(
 def plan(
     spec: SpecLike, *, seed: int | None = None, dtype: str | None = None, registry: Registry | None = None
 ) -> Network:
-    """What `build` gives, but for that the arrays are allocated and drawn when they are first asked for.
+    """The network of `build`, except that its arrays are allocated and drawn only when they are first used.
 
-    Who needs shapes alone never asks for them, and so may look at networks of any size. Raises as `build`.
+    Code that needs only shapes (summary, check) can therefore handle networks of any size. Raises as `build`.
     """
     checked, source = read_spec(spec, registry, {"network.dtype": dtype} if dtype else None)
     try:

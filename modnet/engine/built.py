@@ -1,4 +1,4 @@
-"""A graph with its arrays: all that a pass needs of a network."""
+"""A graph with its arrays: the part of a network that a pass needs."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from modnet.memory import require, too_large
 from modnet.words import show
 
 STATE = 3
-"""Beside the seed, what the random numbers of the state begin with. 1 and 2 are those of a training: noise, order."""
+"""The stream of random numbers for the state, [seed, 3]; a training uses [seed, 1] for noise, [seed, 2] for order."""
 
 
 @dataclass(frozen=True)
 class Layout:
-    """Which arrays a network has; nothing is allocated.
+    """The names and shapes of a network's arrays; nothing is allocated.
 
     Attributes:
         parameters, state: name -> shape, in order.
@@ -43,6 +43,8 @@ class Layout:
             for node in owners
             for name, parameter in node.parameters.items()
         ]
+        # Decayed, other trainable, frozen: weight decay and training then act on slices at the front of a flat array.
+        # The sort is stable, so that files do not depend on it beyond that.
         found.sort(key=lambda item: (not item[0], item[0] and not item[1]))
         return cls(
             {name: shape for _, _, name, shape in found},
@@ -57,21 +59,21 @@ class Layout:
         return sum(map(math.prod, self.parameters.values()))
 
     def nbytes(self, dtype: np.dtype[Any]) -> int:
-        """What all arrays take in memory."""
+        """The memory that all arrays take, in bytes."""
         return (self.parameter_count + sum(map(math.prod, self.state.values()))) * dtype.itemsize
 
 
 class BuiltGraph:
-    """A graph with its arrays, which are allocated and filled when they are first asked for.
+    """A graph with its arrays, which are allocated and filled when they are first used.
 
     Attributes:
         graph: its nodes, with shapes.
-        dtype: of its parameters and of everything that it computes.
-        layout: which arrays it has; who needs shapes alone (summary, check) never allocates them.
-        seed: what the arrays are drawn with; None where they come from elsewhere.
-        parameters: name -> array, `linear_1.weight`; all are views of one flat array. Those that weight decay applies
-            to come first, then the other trainable ones, then the frozen ones.
-        state: name -> array that is kept without being trained, such as running means.
+        dtype: of its parameters and of all computations.
+        layout: the names and shapes of its arrays; for a summary or a check they are never allocated.
+        seed: the seed with which the arrays are drawn; None if they come from a file.
+        parameters: name -> array, `linear_1.weight`; all are views of one flat array. Those with weight decay come
+            first, then the other trainable ones, then the frozen ones.
+        state: name -> array that is kept without being trained, such as a running mean.
     """
 
     def __init__(self, graph: Graph, dtype: str) -> None:
@@ -82,12 +84,12 @@ class BuiltGraph:
 
     @property
     def decayed_size(self) -> int:
-        """How many elements at the front of the parameters weight decay applies to."""
+        """The number of elements at the front of the parameters to which weight decay applies."""
         return self.layout.decayed_size
 
     @property
     def trainable_size(self) -> int:
-        """How many elements at the front of the parameters are trained."""
+        """The number of elements at the front of the parameters that are trained."""
         return self.layout.trainable_size
 
     @cached_property
@@ -108,7 +110,7 @@ class BuiltGraph:
     def _allocated(self, shapes: Mapping[str, tuple[int, ...]]) -> FlatArray:
         try:
             return FlatArray(shapes.items(), self.dtype)
-        except (MemoryError, ValueError):  # numpy has the one for what the system refuses, the other for 2^63 bytes
+        except (MemoryError, ValueError):  # MemoryError if the system refuses, ValueError beyond 2^63 bytes
             raise too_large(self.layout.nbytes(self.dtype), "the network with all its arrays") from None
 
     @property
@@ -125,7 +127,7 @@ class BuiltGraph:
         """Draws new parameters and resets the state. The same seed gives the same values.
 
         Raises:
-            ValueError: the seed is no whole number >= 0.
+            ValueError: the seed is not a whole number >= 0.
         """
         self._draw(self.parameters, checked_seed(seed))
         self.reset_state(seed)
@@ -138,11 +140,11 @@ class BuiltGraph:
                     parameter.initializer.initialize(arrays[f"{node.name}.{name}"], *parameter.fans(), rng)
 
     def reset_state(self, seed: int = 0) -> None:
-        """Gives every array of the state its first value; `seed` is for those that begin with random numbers."""
+        """Resets every array of the state to its initial value; `seed` is for random initial values."""
         self._fill(self.state, checked_seed(seed))
 
     def _fill(self, arrays: FlatArray, seed: int) -> None:
-        # Numbers of their own: the parameters are the same with and without such a state.
+        # A separate stream of random numbers, so that the parameters do not depend on the state.
         rng: np.random.Generator | None = None
         for node in self.graph.nodes:
             if node.owner is None:
@@ -155,7 +157,7 @@ class BuiltGraph:
                     state.initializer.initialize(array, *state.fans(), rng)
 
     def input_dtypes(self) -> list[np.dtype[Any]]:
-        """What the inputs are converted to: integers where all their readers take ids, else the network's dtype."""
+        """The dtypes that inputs are converted to: integers if all their readers take ids, else the network's dtype."""
         takes_ids = [False] * len(self.inputs)
         read = set()
         for node in self.graph.nodes:
@@ -166,7 +168,7 @@ class BuiltGraph:
         return [np.dtype(np.intp) if ids else self.dtype for ids in takes_ids]
 
     def parameters_behind(self, slots: Iterable[int]) -> set[str]:
-        """The names of the parameters that what some slots hold depends on; those of others no gradient reaches."""
+        """The names of the parameters on which the given slots depend; no gradient of theirs reaches any others."""
         owners = map(self.graph.owner, self.graph.behind(slots))
         return {f"{owner.name}.{name}" for owner in owners for name in owner.parameters}
 

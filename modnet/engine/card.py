@@ -1,4 +1,4 @@
-"""The model card: what is known of a model beside its arrays."""
+"""The model card: what is known about a model besides its arrays."""
 
 from __future__ import annotations
 
@@ -10,31 +10,31 @@ from modnet.specs.model import Spec, TrainingSpec
 
 
 class StoredTraining(Protocol):
-    """The training of a model file, not yet read: components that only training needs are not loaded to predict."""
+    """The training of a model file, not read yet: predicting must not need the plugins that only training uses."""
 
     def read(self) -> TrainingSpec:
-        """Raises PluginError for a component that cannot be had."""
+        """Raises PluginError if a component is not available."""
         ...
 
 
 @dataclass(frozen=True, eq=False)
 class ModelCard:
-    """What is known of a model beside its arrays: `network.card`.
+    """What is known about a model besides its arrays: `network.card`.
 
-    A card never changes: `replace` and `trained` give another one, which takes its place in the network,
-    `network.card = network.card.replace(metadata={...})`. The dicts in it may be written to. A model file stores the
-    whole card but for the places of the data.
+    A card is immutable: `replace` and `trained` make another one, which you assign to the network:
+    `network.card = network.card.replace(metadata={...})`. The dicts in it may be changed. A model file stores the whole
+    card, except the places of the data.
 
     Attributes:
-        spec: what the network was built from. Of a loaded network `spec.training` is None until `training` is read.
+        spec: what the network was built from. For a loaded network, `spec.training` is None until `training` is read.
         schema: the columns, categories and class names of the table that it was trained on, or None.
-        history: how it was trained: name -> value for each epoch, a list; where it is long and the network was loaded,
-            an array for a figure that is one in each epoch.
+        history: the course of its training: name -> list with a value for each epoch. A loaded network has an array
+            instead if the history is long and each value is an array.
         metrics: the final figures: name -> value.
-        results: what callbacks and commands found out about the model: name -> plain values.
-        metadata: the user's own, plain values.
-        data: name -> a text that tells the data of its training from others.
-        stored_training: how a network from a model file was trained, until somebody asks for it.
+        results: what callbacks and commands have found out about the model: name -> plain values.
+        metadata: the user's own plain values.
+        data: name -> a fingerprint of the training data.
+        stored_training: the training of a network from a model file, until `training` reads it.
     """
 
     spec: Spec
@@ -48,13 +48,13 @@ class ModelCard:
 
     @property
     def training(self) -> TrainingSpec | None:
-        """How the network is trained, as the spec or the model file says.
+        """How the network is trained, from the spec or the model file.
 
         Raises:
-            PluginError: a plugin that only training needs is not installed or broken.
+            PluginError: a plugin that only training needs is not installed, or is broken.
         """
         if self.spec.training is None and self.stored_training is not None:
-            # The same value as before, but read; whoever holds this card sees it too.
+            # A cache, not a change: the value is the same as before, only read.
             object.__setattr__(self, "spec", self.spec.replace(training=self.stored_training.read()))
         return self.spec.training
 
@@ -71,6 +71,6 @@ class ModelCard:
     def trained(
         self, history: Mapping[str, Any], metrics: Mapping[str, Any], data: Mapping[str, str] | None = None
     ) -> ModelCard:
-        """The same card after a training: with the figures of its epochs, the final ones, and what the data were."""
+        """The card after a training: with the figures of its epochs, the final ones, and fingerprints of the data."""
         known = {} if data is None else {"data": dict(data)}
         return self.replace(history=dict(history), metrics=dict(metrics), **known)

@@ -1,4 +1,4 @@
-"""What it takes to send samples through a network: memory and work."""
+"""The cost of sending samples through a network: memory and work."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from modnet.errors import ShapeError, TooLarge
 from modnet.memory import limit, require
 
 WORK_LIMIT, WORK_OF_A_NUMBER = 10**14, 100
-"""What one sample may cost: multiply-adds, and numbers that a node gives, each of which is written to memory and read
-from there and so takes the time of many. That is a quarter of an hour on a fast processor; a few bytes of a file (an
-image that is enlarged in every node) can ask for years.
+"""The most work for one sample, in multiply-adds, and the work that counts for each number that a node outputs, which
+is written to memory and read again. The limit is a quarter of an hour on a fast processor; a few bytes in a file (an
+image that is enlarged by every node) can ask for years.
 """
 
 
 @dataclass(frozen=True)
 class Cost:
-    """What it takes at least to send samples of one shape through a network.
+    """The minimum cost of sending samples of one shape through a network.
 
     Attributes:
-        row: bytes for each sample: the inputs and the output of the node that has the most.
-        once: bytes beside that, however many samples there are.
-        work: multiply-adds for a sample, and WORK_OF_A_NUMBER for each number that a node gives.
+        row: bytes for each sample: inputs and outputs of the node with the most.
+        once: additional bytes, independent of the number of samples.
+        work: multiply-adds for a sample, with WORK_OF_A_NUMBER for each number that a node outputs.
         label: of the node that needs the most memory.
     """
 
@@ -35,26 +35,26 @@ class Cost:
     label: str
 
     def rows_that_fit(self, most: int) -> int:
-        """So many samples, or as many as there is memory for; 1 at least."""
+        """The number of samples that fit into memory: at least 1, at most `most`."""
         available = limit()
         return most if available is None else max(1, min(most, (available - self.once) // max(self.row, 1)))
 
     def require(self, rows: int) -> None:
-        """Raises TooLarge where so many samples at a time need more memory than there is."""
-        hint = "a smaller batch_size needs less" if rows > 1 else ""
+        """Raises TooLarge if `rows` samples at a time need more memory than there is."""
+        hint = "use a smaller batch_size" if rows > 1 else ""
         require(rows * self.row + self.once, f"{self.label} for {rows} sample{'s' * (rows != 1)}", hint)
 
 
 def cost_of(nodes: Iterable[GraphNode], inputs: Sequence[Shape], itemsize: int) -> Cost:
-    """What it takes to send samples through nodes.
+    """The cost of sending samples through nodes.
 
     Args:
         nodes: in order.
-        inputs: the shapes of one sample of the network's inputs, with no variable axis.
+        inputs: the shapes of one sample of the network's inputs, without variable axes.
         itemsize: bytes of a number.
 
     Raises:
-        TooLarge: more work than anybody waits for.
+        TooLarge: more work than anyone would wait for.
     """
     shapes: dict[int, Shape] = dict(enumerate(inputs))
     most = (0, 0, "the input")
@@ -74,17 +74,17 @@ def cost_of(nodes: Iterable[GraphNode], inputs: Sequence[Shape], itemsize: int) 
         work += layer.multiply_adds(*given) + WORK_OF_A_NUMBER * numbers
     if work > WORK_LIMIT:
         count = f"{work:.2g}" if work < 10**300 else "10^300"
-        raise TooLarge(f"one sample takes {count} multiply-adds, and {WORK_LIMIT:.0e} is the limit")
+        raise TooLarge(f"one sample takes {count} multiply-adds, the limit is {WORK_LIMIT:.0e}")
     return Cost(*most[:2], work, most[2])
 
 
 def _made(node: GraphNode, given: Sequence[Shape]) -> tuple[Shape, ...] | None:
-    """The shapes of what a node makes of these; None where it cannot take them."""
+    """The shapes of a node's outputs for inputs of these shapes; None if it does not accept them."""
     if not any(None in known for known in node.input_shapes):
         return node.shapes
     try:
         return node.layer.output_shapes(*given)
-    except ShapeError:  # such as a sequence that is too short; the layer itself says more of it
+    except ShapeError:  # a sequence that is too short, for example; the layer itself will raise a better error
         return None
 
 

@@ -1,4 +1,4 @@
-"""From the list of a spec to nodes in order: composites replaced by their nodes, names resolved, shapes inferred."""
+"""From the layers of a spec to nodes in order: composites are replaced, names resolved, shapes inferred."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ from modnet.specs.model import NAME, NetworkSpec
 from modnet.words import MOST_LISTED, Path, did_you_mean, itemised, path_text, show
 
 MOST_NODES = 100_000
-"""A spec that stands for more nodes is refused: `repeat` in `repeat` makes any number in a few characters."""
+"""The most nodes of a network: `repeat` inside `repeat` asks for any number in a few characters."""
 
 PARTS_FOR_A_NODE = 64
-"""How much all nodes may carry, for each node that there may be: an input, an axis of a shape, and 16 characters of a
-name are a part each. A node alone has no limit, but `repeat` multiplies what one carries.
+"""The most parts of all nodes together, for each node that is allowed. An input, an axis of a shape, and 16 characters
+of a name count as one part each. A single node may have more, but `repeat` multiplies them.
 """
 
 MOST_NUMBERS = 2**60
-"""In a sample, or in an array of parameters: of float64 the computer could not address more."""
+"""The most numbers of a sample or of an array of parameters: a computer cannot address more of float64."""
 
 
 @dataclass
@@ -36,12 +36,12 @@ class GraphNode:
     """A layer at its place, with everything about it that follows from the spec.
 
     Attributes:
-        name: unique in the network; a node within a composite has its composite's name before it, with a dot.
+        name: unique in the network; for a node inside a composite, the composite's name, a dot, and its own name.
         layer: what it computes.
         inputs: the slots that it reads. Slots number the network's inputs first, then the nodes, in order.
         keys: its place in the spec.
         trainable, l1, l2, learning_rate: as in the spec, or inherited from the composite around it.
-        slot: the one that it fills, or the first of them if it has several outputs.
+        slot: the slot of its output, or the first of them if it has several outputs.
         owner: the position of the node whose parameters and state it uses, if not its own.
         input_shapes, shapes: of one sample, for each input and for each output.
         parameters, state: what the layer asks for.
@@ -64,7 +64,7 @@ class GraphNode:
 
     @property
     def slots(self) -> range:
-        """The slots that it fills: one for each output."""
+        """Its slots: one for each output."""
         return range(self.slot, self.slot + (len(self.layer.outputs) or 1))
 
     @property
@@ -78,17 +78,17 @@ class GraphNode:
         return self.trainable and any(parameter.trainable for parameter in self.parameters.values())
 
     def penalized(self) -> list[str]:
-        """The names of its own parameters on which its l1 and l2 act."""
+        """The names of its own parameters to which its l1 and l2 apply."""
         if self.owner is not None or not self.trainable or not (self.l1 or self.l2):
             return []
         return [name for name, parameter in self.parameters.items() if parameter.decay and parameter.trainable]
 
     def output_name(self, slot: int) -> str:
-        """What one of its outputs is called: the node's name, with that of the output behind it but for the first."""
+        """The name of one of its outputs: `lstm_1` for the first, `lstm_1.state` for another."""
         return f"{self.name}.{self.layer.outputs[slot - self.slot]}" if slot > self.slot else self.name
 
     def label(self) -> str:
-        """The node as messages call it: `network.layers[3] (linear)`."""
+        """The name of the node in messages: `network.layers[3] (linear)`."""
         return f"{path_text(self.keys)} ({self.layer.type})"
 
 
@@ -98,9 +98,9 @@ class Graph:
 
     Attributes:
         inputs: input name -> shape of one sample.
-        nodes: in an order in which each comes after those that it reads.
+        nodes: in an order in which each comes after the nodes that it reads.
         outputs: output name -> slot.
-        names: for each node of the spec's list its name, and that of its activation where it has one.
+        names: for each of the spec's layers its name, and that of its activation if it has one.
     """
 
     inputs: dict[str, Shape]
@@ -109,19 +109,19 @@ class Graph:
     names: list[list[str]] = field(default_factory=list)
 
     def shape(self, slot: int) -> Shape:
-        """The shape of one sample of what a slot holds."""
+        """The shape of one sample of a slot."""
         if slot < len(self.inputs):
             return list(self.inputs.values())[slot]
         node = self.node(slot)
         return node.shapes[slot - node.slot]
 
     def node(self, slot: int) -> GraphNode:
-        """The node that gives what a slot holds, which is none of the inputs."""
+        """The node whose output is in a slot; not for the slots of inputs."""
         return self._makers[slot - len(self.inputs)]
 
     @property
     def slot_count(self) -> int:
-        """How many slots there are, those of the inputs included."""
+        """The number of slots, including those of the inputs."""
         return len(self.inputs) + len(self._makers)
 
     def owner(self, node: GraphNode) -> GraphNode:
@@ -129,7 +129,7 @@ class Graph:
         return node if node.owner is None else self.nodes[node.owner]
 
     def behind(self, slots: Iterable[int]) -> list[GraphNode]:
-        """The nodes that what some slots hold depends on, in order."""
+        """The nodes on which the given slots depend, in order."""
         wanted, found = set(slots), []
         for node in reversed(self.nodes):
             if not wanted.isdisjoint(node.slots):
@@ -138,7 +138,7 @@ class Graph:
         return found[::-1]
 
     def learning_rates(self) -> dict[str, float]:
-        """Parameter name -> the factor of the learning rate that it is trained with."""
+        """Parameter name -> its factor of the learning rate."""
         return {
             f"{node.name}.{name}": node.learning_rate
             for node in self.nodes
@@ -147,7 +147,7 @@ class Graph:
         }
 
     def optional_state(self) -> dict[str, float]:
-        """The arrays of state that a file from before may not have -> what each of their elements is then."""
+        """Name of an array of state that an older file may not have -> the initial value of its elements."""
         return {
             f"{node.name}.{name}": state.fill
             for node in self.nodes
@@ -158,7 +158,7 @@ class Graph:
 
     @cached_property
     def _makers(self) -> list[GraphNode]:
-        """The node of each slot behind those of the inputs."""
+        """The node of each slot after those of the inputs."""
         return [node for node in self.nodes for _ in node.slots]
 
 
@@ -166,9 +166,9 @@ def build_graph(spec: NetworkSpec, most_nodes: int | None = None, *, stored: boo
     """The graph of a network.
 
     Args:
-        most_nodes: more than these are not made; by default 100,000.
-        stored: whether the spec comes from a model file. Penalties and initializers that act on nothing are let pass
-            then: versions that said nothing of them have written files with such.
+        most_nodes: the limit of nodes; by default 100,000.
+        stored: whether the spec comes from a model file. Penalties and initializers without an effect are accepted
+            then: earlier versions accepted them, and have written such files.
 
     Raises:
         SpecError: with every unknown or repeated name, wrong number of inputs, and conflict of shapes.
@@ -178,7 +178,7 @@ def build_graph(spec: NetworkSpec, most_nodes: int | None = None, *, stored: boo
 
 @dataclass
 class _Scope:
-    """One list of nodes: the prefix of their names, its place, the names that it knows, what they inherit."""
+    """One list of nodes: the prefix of their names, its place, the names that are known in it, inherited options."""
 
     prefix: str
     keys: Path
@@ -190,7 +190,7 @@ class _Scope:
 
 
 class _TooMuch(Exception):
-    """More nodes, or more in them, than there may be."""
+    """More nodes, or more parts of nodes, than the limit."""
 
 
 class _Builder:
@@ -203,13 +203,14 @@ class _Builder:
         self.inputs = spec.input_shapes()
         self.input_names = list(self.inputs)
         self.nodes: list[GraphNode] = []
-        self.makers: list[GraphNode] = []  # of each slot behind those of the inputs
-        self.pending = 0  # nodes that a list has, and that have not been added yet
+        self.makers: list[GraphNode] = []  # the node of each slot after those of the inputs
+        self.pending = 0  # nodes in lists that have not been added yet
         self.shapes: list[Shape | None] = list(self.inputs.values())
         self.problems: list[Problem] = []
         self.spans: dict[str, tuple[int, int]] = {}
         self.names: list[list[str]] = []
-        # Where nodes stand in the spec, by identity. One that a composite has made stands where the composite does.
+        # The places of nodes in the spec, by identity (equal nodes have different places). A node that a composite has
+        # made has the place of the composite.
         self.places: dict[int, Path] = {}
 
     def build(self) -> Graph:
@@ -226,7 +227,7 @@ class _Builder:
         try:
             last = self.place(self.spec.layers, scope, start)
         except _TooMuch as error:
-            raise SpecError([Problem("network.layers", f"{error}, which is the limit")]) from None
+            raise SpecError([Problem("network.layers", str(error))]) from None
         outputs = {} if self.spec.outputs is not None else {"output": last}
         for position, name in enumerate(self.spec.outputs or ()):
             if name in scope.names:
@@ -251,20 +252,20 @@ class _Builder:
             raise SpecError(self.problems)
 
     def meant(self, name: str, names: Iterable[str]) -> str:
-        """`did_you_mean` for the first problems: there can be many, among many names."""
+        """`did_you_mean`, only for the first problems: it takes time, and there can be many problems and names."""
         return did_you_mean(name, names) if len(self.problems) < MOST_LISTED else ""
 
     def unknown(self, noun: str, name: str, scope: _Scope) -> str:
-        """What to say of a name that nothing has, with the nearest that something has."""
+        """The message for an unknown name, with the nearest known one."""
         node, dot, output = name.partition(".")
         slot = scope.names.get(node)
         if not dot or slot is None:
             return f"{noun} is called {show(name)}{self.meant(name, scope.names)}"
         if slot < len(self.inputs):
-            return f"{show(node)} is an input of the network, and has no output {show(output)}; name it alone"
+            return f"{show(node)} is an input of the network and has no outputs; write {show(node)} alone"
         outputs = [known[len(node) + 1 :] for known in scope.names if known.startswith(f"{node}.")]
         if not outputs:
-            return f"{show(node)} has one output; name the node alone"
+            return f"{show(node)} has only one output; write {show(node)} alone"
         listed = ", ".join(map(show, outputs))
         return f"{show(node)} has no output {show(output)}{self.meant(output, outputs)}; it has {listed}"
 
@@ -272,18 +273,18 @@ class _Builder:
         """Counts parts of nodes, before memory is taken for them."""
         self.parts += parts
         if self.parts > self.most_parts:
-            what = "inputs, axes of shapes, and characters of names, of which 16 count as one"
-            raise _TooMuch(f"the nodes together have more than {self.most_parts:,} parts ({what})")
+            what = "inputs, axes of shapes, and characters of names; 16 characters count as one part"
+            raise _TooMuch(f"the nodes have more parts than the limit of {self.most_parts:,} ({what})")
 
     def place(self, layers: Sequence[Node], scope: _Scope, previous: int | None) -> int:
-        """Adds nodes one after the other; gives the slot of the last."""
+        """Adds nodes one after the other; returns the slot of the last."""
         self.pending += len(layers)
         chosen = self.chosen_names(layers, scope)
         counts: dict[str, int] = {}
         for node in layers:
-            # Each that is pending becomes one at least: known in time, that spares the lists within them.
+            # Each pending node becomes at least one: counting them stops nested lists before they are expanded.
             if len(self.nodes) + self.pending > self.most_nodes:
-                raise _TooMuch(f"there are more than {self.most_nodes:,} nodes")
+                raise _TooMuch(f"there are more nodes than the limit of {self.most_nodes:,}")
             self.pending -= 1
             keys = self.places.get(id(node), scope.keys)
             name = node.name or _automatic_name(node.layer, counts, chosen)
@@ -318,12 +319,12 @@ class _Builder:
                 self.problem(keys, f"a name consists of letters, digits, _ and -; found {show(node.name)}")
             elif node.name in chosen or node.name in scope.names:
                 where = path_text(chosen[node.name]) if node.name in chosen else "an input"
-                self.problem(keys, f"the name {show(node.name)} is taken by {where}")
+                self.problem(keys, f"the name {show(node.name)} is already used by {where}")
             chosen.setdefault(node.name, keys[:-1])
         return chosen
 
     def resolve(self, node: Node, scope: _Scope, keys: Path, previous: int | None) -> tuple[int, ...] | None:
-        """The slots that a node reads; None where that is unknown because of a problem."""
+        """The slots that a node reads; None if unknown because of a problem."""
         fewest, most = node.layer.inputs
         if node.inputs is None:
             if previous is None:
@@ -352,9 +353,9 @@ class _Builder:
         return slots
 
     def add(self, node: Node, name: str, keys: Path, inputs: tuple[int, ...] | None, scope: _Scope) -> int:
-        """Adds one node, or those of a composite; gives the slot of its output."""
+        """Adds one node, or those of a composite; returns the slot of its output."""
         if inputs is None:
-            # Its problem is told. Those that read it find it there, with a shape that nobody knows.
+            # Its problem is reported. A node of unknown shape takes its place, so that its readers cause no others.
             return self.append(GraphNode(name, node.layer, (), keys, True, 0.0, 0.0, 1.0, len(self.shapes)), ())
         first = len(self.nodes)
         trainable = scope.trainable and node.trainable
@@ -381,7 +382,7 @@ class _Builder:
         return slot
 
     def expanded(self, composite: Composite, inputs: Sequence[str], keys: Path) -> Sequence[Node]:
-        """The nodes that a composite stands for."""
+        """The nodes of a composite."""
         where = f"{path_text(keys)} ({composite.type})"
         try:
             nodes = composite.expand(inputs)
@@ -393,14 +394,14 @@ class _Builder:
         return nodes
 
     def append(self, node: GraphNode, shapes: tuple[Shape, ...]) -> int:
-        """Adds a node with the shapes of its outputs, () where they are unknown; gives its slot."""
+        """Adds a node with the shapes of its outputs, () if they are unknown; returns its slot."""
         self.nodes.append(node)
         self.makers += [node] * len(node.slots)
         self.shapes += shapes or [None] * len(node.slots)
         return node.slot
 
     def infer(self, node: GraphNode) -> tuple[Shape, ...]:
-        """The shapes of a node's outputs; () where they are unknown because of a problem."""
+        """The shapes of a node's outputs; () if unknown because of a problem."""
         known = [self.shapes[slot] for slot in node.inputs]
         shapes = [shape for shape in known if shape is not None]
         if len(shapes) < len(known):
@@ -440,7 +441,9 @@ class _Builder:
     def share(self, node: Node, name: str, keys: Path, scope: _Scope) -> None:
         """Makes a node use the parameters of an earlier one; for composites, node by node."""
         if not node.trainable:
-            message = "a node that shares is trained or frozen with its owner; put trainable = false there"
+            message = (
+                "a node with shares is trained or frozen with the node that it shares; set trainable = false there"
+            )
             self.problem((*keys, "trainable"), message)
         target = scope.prefix + (node.shares or "")
         keys = (*keys, "shares")
@@ -472,24 +475,24 @@ class _Builder:
                 self.check_initializers(our.layer, their.layer, keys[:-1] if len(ours) == 1 else keys)
             first = self.spans[target][0] + offset
             our.owner = their.owner if their.owner is not None else first
-            # What is shared is trained or frozen where it was made.
+            # Whether shared parameters are trained is decided by the node that owns them.
             our.trainable = self.nodes[our.owner].trainable
 
     def check_initializers(self, layer: Layer | Activation, owner: Layer | Activation, keys: Path) -> None:
-        """Refuses initializers of a node that shares: nothing of it is filled."""
+        """Refuses initializers of a node that shares parameters: they would have no effect."""
         for key, known in type(layer).__fields__.items():
             value = getattr(layer, key)
             if isinstance(value, Initializer) and value not in (known.default, getattr(owner, key)):
-                message = "a node that shares begins with its owner's parameters; put the initializer there"
+                message = "a node with shares uses the parameters of another node; set the initializer there"
                 self.problem((*keys, key), message)
 
     def check_penalties(self, node: Node, first: int, keys: Path) -> None:
-        """Refuses a penalty that would act on nothing. Its nodes begin at the position `first`."""
+        """Refuses a penalty without an effect. Its nodes begin at the position `first`."""
         for key, factor in (("l1", node.l1), ("l2", node.l2)):
             if factor is None:
                 continue
             if node.shares is not None:
-                message = f"a node that shares has the {key} of the node whose parameters it uses; put it there"
+                message = f"a node with shares has the {key} of the node that it shares; set it there"
                 self.problem((*keys, key), message)
             elif factor and all(found.shapes for found in self.nodes[first:]):
                 made = self.nodes[first:]
@@ -497,16 +500,16 @@ class _Builder:
                 if any(parameter.decay and parameter.trainable for parameter in arrays):
                     continue
                 what = "no node in it has weights" if len(made) > 1 else f"{node.layer.type} has no weights"
-                message = f"{what} on which {key} could act (biases, and the scales of norms, have no penalty)"
-                self.problem((*keys, key), message, f"remove {key}, or put it on a layer with weights, such as linear")
+                message = f"{what} to which {key} could apply (it does not apply to biases and scales of norms)"
+                self.problem((*keys, key), message, f"remove {key}, or set it on a layer with weights, such as linear")
 
     def check_learning_rate(self, node: Node, first: int, keys: Path) -> None:
-        """Refuses a factor of the learning rate that would act on nothing. Its nodes begin at the position `first`."""
+        """Refuses a factor of the learning rate without an effect. Its nodes begin at the position `first`."""
         if node.learning_rate is None:
             return
         made = self.nodes[first:]
         if node.shares is not None:
-            message = "a node that shares learns at the rate of the node whose parameters it uses; put it there"
+            message = "a node with shares has the learning_rate of the node that it shares; set it there"
             self.problem((*keys, "learning_rate"), message)
         elif all(found.shapes for found in made) and not any(found.learns for found in made):
             what = "no node in it has parameters" if len(made) > 1 else f"{node.layer.type} has no parameters"
@@ -523,31 +526,31 @@ class _Builder:
                 )
         for node in self.nodes:
             if read.isdisjoint(node.slots):
-                message = "nobody reads the output of this node"
+                message = "the output of this node is not used"
                 self.problem(
                     node.keys, message, "name it in network.outputs or in the inputs of a later node", node.label()
                 )
 
     def check_ids_have_no_gradient(self) -> None:
-        """A layer that reads ids has no gradient for them, so nothing before it could be trained."""
+        """Refuses a layer that takes ids after trainable parameters: ids have no gradient to train them."""
         learning: dict[int, str] = {}
         for node in self.nodes:
             before = next((learning[source] for source in node.inputs if source in learning), "")
             if before and node.layer.integer_input:
-                message = f"expects ids, whole numbers without a gradient, but comes after the weights of {before}"
-                hint = "let it read an input of the network, or freeze what makes the ids with trainable = false"
+                message = f"expects ids, which have no gradient, but depends on the trainable weights of {before}"
+                hint = "let it read an input of the network, or freeze the nodes before it with trainable = false"
                 self.problem(node.keys, message, hint, node.label())
             elif before or node.learns:
                 learning.update(dict.fromkeys(node.slots, before or node.label()))
 
 
 def _too_large(shape: Sequence[int | None]) -> str:
-    """What a shape has too much of, or ""."""
+    """What a shape has too many of, or ""."""
     if len(shape) > MOST_AXES:
-        return f"{len(shape):,} axes; expected {MOST_AXES} at most"
+        return f"{len(shape):,} axes; expected at most {MOST_AXES}"
     numbers = math.prod(axis or 1 for axis in shape)
     if numbers > MOST_NUMBERS:
-        return f"2^{numbers.bit_length() - 1} numbers and more; expected 2^{MOST_NUMBERS.bit_length() - 1} at most"
+        return f"2^{numbers.bit_length() - 1} numbers or more; expected at most 2^{MOST_NUMBERS.bit_length() - 1}"
     return ""
 
 

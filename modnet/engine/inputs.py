@@ -1,4 +1,4 @@
-"""What a caller gives to a network: arrays, checked against the shapes of its inputs."""
+"""The arrays that a caller passes to a network, checked against the shapes of its inputs."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ def given_arrays(inputs: Mapping[str, Shape], x: Any) -> list[Array]:
 
     Raises:
         ShapeError: an array does not have the shape of its input.
-        DataError: one is missing or too many, is no array of numbers, or has another number of samples than the rest.
+        DataError: an array is missing or unknown, is not an array of numbers, or differs in length from the others.
     """
     names = list(inputs)
     if isinstance(x, Mapping):
         for name in x:
             if name not in inputs:
-                raise DataError(f"the network has no input {show(name)}{did_you_mean(str(name), names)}")
+                raise DataError(f"no input of the network is called {show(name)}{did_you_mean(str(name), names)}")
         missing = [name for name in names if name not in x]
         if missing:
             raise DataError(f"the network needs the input {', '.join(map(show, missing))}")
@@ -57,9 +57,9 @@ def _check_shape(name: str, shape: Shape, array: Array) -> None:
     expected = ", ".join(["batch", *("any" if axis is None else str(axis) for axis in shape)])
     hint = ""
     if array.shape == shape:
-        hint = "that is one sample; for a batch of one pass x[None]"
+        hint = "this is a single sample; pass x[None] for a batch of one"
     elif len(array.shape) == len(shape) + 2 and array.shape[-1] == 1:
-        hint = "the last axis of 1 is too many: x[..., 0]"
+        hint = "remove the last axis of 1: x[..., 0]"
     elif len(array.shape) == len(shape) and shape[-1:] == (1,):
         hint = "an axis of 1 is missing at the end: x[..., None]"
     elif len(shape) > 1 and found == (shape[-1], *shape[:-1]):
@@ -68,7 +68,7 @@ def _check_shape(name: str, shape: Shape, array: Array) -> None:
 
 
 def no_prediction(built: BuiltGraph, values: list[Array], arrays: list[Array], start: int) -> DataError:
-    """The error for an output of nan, with its row: it is no prediction, and would be taken for one.
+    """The error for an output of nan, with its row: nan would otherwise be taken for a prediction.
 
     Args:
         values: of the outputs, for the rows from `start` on of `arrays`, the inputs.
@@ -83,7 +83,7 @@ def no_prediction(built: BuiltGraph, values: list[Array], arrays: list[Array], s
         if len(places):
             place = tuple(int(index) for index in places[0])
             where = f" at {place[0] if len(place) == 1 else place}" if place else ""
-            return DataError(f"{what}: that row of input {show(known)} holds {array[row][place]}{where}")
+            return DataError(f"{what}: that row of input {show(known)} contains {array[row][place]}{where}")
     broken = [key for key, array in (*built.parameters.items(), *built.state.items()) if np.isnan(array).any()]
-    reason = f"{broken[0]} of the network holds nan" if broken else "numbers became too large on the way"
+    reason = f"{broken[0]} of the network contains nan" if broken else "numbers became too large inside the network"
     return DataError(f"{what}: its input is finite, but {reason}")

@@ -28,21 +28,22 @@ class Network(BuiltGraph):
     """A network that can predict and be trained. Made by `modnet.build` or `modnet.load`.
 
     Attributes:
-        card: what is known of it beside its arrays: its spec, training, schema, history, metrics and metadata.
+        card: what is known about it besides its arrays: its spec, training, schema, history, metrics and metadata.
         graph: its nodes, with shapes.
-        dtype: of its parameters and of everything that it computes.
-        parameters: name -> array, `linear_1.weight`; all are views of one flat array. Those that weight decay applies
-            to come first, then the other trainable ones, then the frozen ones.
-        state: name -> array that is kept without being trained, such as running means.
-        layout: which arrays it has; parameters and state are allocated when they are first asked for.
-        seed: what the parameters are then drawn with; None where they come from elsewhere.
+        dtype: of its parameters and of all computations.
+        parameters: name -> array, `linear_1.weight`; all are views of one flat array. Those with weight decay come
+            first, then the other trainable ones, then the frozen ones.
+        state: name -> array that is kept without being trained, such as a running mean.
+        layout: the names and shapes of its arrays; parameters and state are allocated when they are first used.
+        seed: the seed with which the parameters are then drawn; None if they come from a file.
     """
 
     def __init__(self, card: ModelCard, graph: Graph) -> None:
         super().__init__(graph, card.spec.network.dtype)
         self.card = card
         self._passes = Passes()
-        # The shape of a sample where there is one input with no variable axis: most arrays need no other check.
+        # The shape of a sample if there is a single input: an array of exactly this shape needs no further check. For
+        # predictions of one row, the full check of `given_arrays` would take a good part of the time.
         self._lone_input = next(iter(graph.inputs.values())) if len(graph.inputs) == 1 else None
         self._widest = max(math.prod(axis or 1 for axis in shape) for node in graph.nodes for shape in node.shapes)
 
@@ -53,13 +54,13 @@ class Network(BuiltGraph):
 
     @property
     def schema(self) -> Any:
-        """What `predict` knows of the columns of a table, or None: `card.schema`."""
+        """The columns of the table that `predict` takes, or None: `card.schema`."""
         return self.card.schema
 
     def forward(self, x: Any, *, batch_size: int | None = None, out: Array | None = None) -> Any:
-        """The outputs of the bare network for a batch of samples: arrays in, arrays out.
+        """The outputs of the network for a batch of samples: arrays in, arrays out.
 
-        Any number of threads may call it at once on one network.
+        Any number of threads may call it on one network at the same time.
 
         Args:
             x: an array (batch, *shape), or for several inputs a mapping from input name to array. Numbers of any type
@@ -74,21 +75,21 @@ class Network(BuiltGraph):
         Raises:
             ShapeError: x does not have the shape that the network expects.
             DataError: x cannot be converted; the prediction for a row is nan.
-            TooLarge: it needs more memory than there is, or endless time.
+            TooLarge: it needs more memory than there is, or more work than anyone would wait for.
             ValueError: batch_size is less than 1.
         """
         if out is not None and len(self.graph.outputs) > 1:
-            raise ShapeError(f"out is for one output; this network has {len(self.graph.outputs)}")
+            raise ShapeError(f"out is only possible for one output; this network has {len(self.graph.outputs)}")
         if batch_size is not None and batch_size < 1:
             raise ValueError(f"batch_size: expected at least 1, found {batch_size}")
         outputs = self._predict(x, batch_size, out)
         return outputs[0] if len(outputs) == 1 else self._named(outputs)
 
     def predict(self, rows: Any, *, batch_size: int | None = None, out: Array | None = None) -> Any:
-        """The predictions for what a caller has; for a network that was trained on arrays the same as `forward`.
+        """The predictions for rows of a table; for a network that was trained on arrays, the same as `forward`.
 
-        One that was trained on a table takes rows of that table, and gives the predictions in the same form, with class
-        names and probabilities:
+        A network that was trained on a table takes rows of such a table, and returns the predictions in the same form,
+        with class names and probabilities:
 
         - a record, column -> value: a record;
         - a list of records: a list of records;
@@ -100,17 +101,17 @@ class Network(BuiltGraph):
 
         Args:
             rows: as above, or as for `forward`.
-            batch_size, out: as for `forward`; there is no `out` for rows of a table.
+            batch_size, out: as for `forward`; `out` is not possible for rows of a table.
 
         Raises:
-            DataError: a column is missing, or a value is none that it can have; with row and column.
+            DataError: a column is missing, or a value is not valid for its column; with row and column.
             ShapeError, DataError, TooLarge, ValueError: as `forward`.
         """
         schema = self.card.schema
         if schema is None or not schema.columns():
             return self.forward(rows, batch_size=batch_size, out=out)
         if out is not None:
-            raise DataError("out is for arrays: network.forward takes it")
+            raise DataError("out is not possible for rows of a table; use network.forward for arrays")
         return predict_rows(schema, rows, lambda arrays: self._named(self._predict(arrays, batch_size, None)))
 
     def _named(self, outputs: list[Array]) -> dict[str, Array]:
@@ -123,7 +124,7 @@ class Network(BuiltGraph):
         return given_arrays(self.inputs, x)
 
     def rows_at_a_time(self, arrays: list[Array]) -> int:
-        """How many rows to predict at a time; axes of variable size are taken to be as long as in the inputs."""
+        """How many rows to predict at a time; variable axes of nodes are assumed to grow with those of the inputs."""
         stretch = max(
             math.prod(array.shape[1:]) / math.prod(axis or 1 for axis in shape)
             for array, shape in zip(arrays, self.inputs.values(), strict=True)
@@ -145,6 +146,7 @@ class Network(BuiltGraph):
                     batch_size = cost.rows_that_fit(batch_size)
             if batch_size * cost.row + cost.once > SMALL:
                 cost.require(min(rows, batch_size))
+            # Copies: the values are in the buffers of the pass, which another thread may use next.
             if rows <= batch_size and out is None:
                 return [value.copy() for value in self._checked(predictor, arrays, arrays, 0)]
             results: list[Array] = []
@@ -160,7 +162,7 @@ class Network(BuiltGraph):
             passes.give_back(predictor, rows)
 
     def _checked(self, predictor: Pass, part: list[Array], arrays: list[Array], start: int) -> list[Array]:
-        """The outputs for the rows from `start` on; errors count the rows as in all of `arrays`."""
+        """The outputs for the rows from `start` on; errors name rows by their numbers in all of `arrays`."""
         try:
             values = predictor.forward(part)
         except SampleError as error:
@@ -170,20 +172,22 @@ class Network(BuiltGraph):
         return values
 
     def stream(self) -> Stream:
-        """Prediction of sequences piece by piece, each going on where the one before has ended.
+        """Prediction of sequences piece by piece, where each piece continues the one before it.
 
         Raises:
-            ShapeError: a layer needs the whole sequence at once, or its length is fixed.
+            ShapeError: a layer needs the whole sequence at once, or the length of the sequences is fixed.
         """
         return Stream(self)
 
     def prepare(self, batches: Callable[[], Iterable[tuple[Any, ...]]]) -> None:
-        """Lets the layers that learn from data before training (standardize) do so.
+        """Calls `prepare` of the layers that learn from data before training (standardize).
+
+        Node by node, since a layer sees the outputs of the layers before it, which must be prepared by then.
 
         Args:
-            batches: gives (inputs in order, output name -> target) for all of the training data, each time anew. A
-                third value, a bool array (batch, time) or None, says which steps of the targets have a weight; all by
-                default.
+            batches: each call returns (inputs in order, output name -> target) for all of the training data. A third
+                value, a bool array (batch, time) or None, says which steps of the targets have a weight; by default
+                all.
         """
         for node in self.graph.nodes:
             if not _learns_before_training(node):
@@ -201,7 +205,7 @@ class Network(BuiltGraph):
                     context.raw = tuple(reader.raw(source, inputs) for source in node.inputs)
                     target = targets.get(output) if output else None
                     if target is not None:
-                        # Weights of steps that do not fit the target are refused where the losses are computed.
+                        # Weights of steps that do not match the target are refused later, with the losses.
                         fit = [steps for steps in weighted if steps is not None and steps.shape == target.shape[:2]]
                         context.masks = (common_mask((context.masks[0], *fit)), *context.masks[1:])
                     yield values[0], target
@@ -232,6 +236,7 @@ class Network(BuiltGraph):
         return f"<Network {shapes} -> {outputs}: {size}>"
 
     def __getstate__(self) -> dict[str, Any]:
+        # Passes hold only buffers and generators, which a copy or another process makes again.
         state = self.__dict__.copy()
         del state["_passes"]
         return state

@@ -1,4 +1,4 @@
-"""One flat array with named views: how parameters, gradients, state and optimizer slots are kept."""
+"""One flat array with named views: the storage of parameters, gradients, state and optimizer slots."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _joining = lock_for_filling()
 
 
 def laid_out(shapes: Iterable[tuple[str, tuple[int, ...]]]) -> Iterator[tuple[str, int, tuple[int, ...]]]:
-    """(name, offset in elements, shape) of arrays that lie one behind the other."""
+    """(name, offset in elements, shape) of arrays that are stored one after the other."""
     offset = 0
     for name, shape in shapes:
         yield name, offset, shape
@@ -26,10 +26,10 @@ def laid_out(shapes: Iterable[tuple[str, tuple[int, ...]]]) -> Iterator[tuple[st
 
 
 class FlatArray(Mapping[str, Array]):
-    """Named arrays that lie one behind the other in one flat array, `flat`.
+    """Named arrays that are stored one after the other in one flat array, `flat`.
 
-    It is a mapping from name to view; the views write through. `array["name"] = value` copies a value of exactly the
-    view's shape into it.
+    It is a mapping from name to view; writing to a view changes `flat`. `array["name"] = value` copies a value into a
+    view and requires exactly its shape.
     """
 
     def __init__(self, shapes: Iterable[tuple[str, tuple[int, ...]]], dtype: DTypeLike) -> None:
@@ -43,20 +43,20 @@ class FlatArray(Mapping[str, Array]):
         self.adopt(aligned_zeros(size, np.dtype(dtype)))
 
     def like(self, dtype: DTypeLike | None = None) -> FlatArray:
-        """Another one of the same layout, filled with zeros."""
+        """A new one with the same layout, filled with zeros."""
         return FlatArray(((name, shape) for name, (_, shape) in self._offsets.items()), dtype or self.dtype)
 
     def copy(self) -> FlatArray:
-        """Another one with the same contents."""
+        """A new one with the same contents."""
         made = self.like()
         np.concatenate(self.flats, out=made.flat)
         return made
 
     def adopt(self, *flats: Array) -> None:
-        """Uses other flat arrays, such as mapped ones, in place of its own.
+        """Uses other flat arrays, such as mapped ones, instead of its own.
 
-        One of the same length, or several that have it together, where each of the named arrays is whole in one of
-        them. Then `flat` is none of them: it is made, by copying, when it is first asked for.
+        Either one of the same length, or several that have this length together; each named array must be entirely in
+        one of them. In the second case `flat` is made when it is first used, by copying.
         """
         views: dict[str, Array] = {}
         sizes = [flat.size for flat in flats]
@@ -67,17 +67,17 @@ class FlatArray(Mapping[str, Array]):
                 begin += sizes[number]
                 number += 1
             views[name] = flats[number][start - begin : end - begin].reshape(shape)
-        self._views = views  # whole, as other threads may be reading
+        self._views = views  # in one assignment, as other threads may be reading
         self.flats = flats
 
     def completed(self, flat: Array, missing: Mapping[str, float]) -> Array:
-        """A flat array of this layout, made of one in which some of the arrays are missing.
+        """A flat array of this layout, made from one in which some of the arrays are missing.
 
         Args:
             missing: their names, with the value of their elements.
 
         Raises:
-            ValueError: these are not as many numbers.
+            ValueError: `flat` does not have the right number of elements.
         """
         parts, end = [], 0
         for name, (_, shape) in self._offsets.items():
@@ -93,7 +93,7 @@ class FlatArray(Mapping[str, Array]):
 
     @property
     def flat(self) -> Array:
-        """All arrays, one behind the other."""
+        """All arrays, one after the other."""
         if len(self.flats) > 1:
             with _joining:
                 if len(self.flats) > 1:
@@ -103,7 +103,7 @@ class FlatArray(Mapping[str, Array]):
         return self.flats[0]
 
     @flat.setter
-    def flat(self, values: Array) -> None:  # `array.flat += change` ends here, with the same array
+    def flat(self, values: Array) -> None:  # `array.flat += change` calls this with the same array, already changed
         if values is not self.flat:
             self.flat[...] = values
 
@@ -111,7 +111,7 @@ class FlatArray(Mapping[str, Array]):
         return {"flats": self.flats, "_offsets": self._offsets}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        # Views are copied as arrays of their own; they have to be made anew.
+        # Not the views: pickle and copy would make separate arrays of them. They are made again from the flat array.
         self._offsets = state["_offsets"]
         self.adopt(*state["flats"])
 

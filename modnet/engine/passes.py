@@ -1,4 +1,4 @@
-"""How a batch passes through a network, forward and backward, and what that takes."""
+"""How a batch passes through a network, forward and backward."""
 
 from __future__ import annotations
 
@@ -27,18 +27,18 @@ if TYPE_CHECKING:
 
 
 FEWEST_ROWS, MOST_ROWS = 64, 4096
-"""The least and the greatest number of rows in such a part, unless `predict` is told another."""
+"""The least and the greatest number of rows in a part of a large prediction, without a batch_size."""
 
 PREDICTION_BYTES = 4 << 20
-"""What the output of one node may take while `predict` sends a large input through the network in parts."""
+"""How many bytes the output of one node may take in a part of a large prediction."""
 
 
 MOST_COSTS = 256
-"""For so many shapes of samples a pass remembers what they take."""
+"""How many shapes of samples a pass caches the cost of."""
 
 
 IDLE_BYTES, SMALL_PASS = 64 << 20, 1 << 20
-"""What the passes of predictions may hold together while nobody uses them, and what a pass holds that always stays."""
+"""How many bytes the idle passes of predictions may hold together, and the size of a pass that is always kept."""
 
 
 _Call = tuple[int, Any, Any, Context, tuple[int, ...]]
@@ -46,22 +46,22 @@ _Call = tuple[int, Any, Any, Context, tuple[int, ...]]
 
 
 class Pass:
-    """The way of batches through a network, again and again: one context for each node, with its buffers.
+    """Sends batches through a network, again and again: one context for each node, with buffers that are reused.
 
-    A pass is used by one thread at a time. It runs the nodes that the wanted slots depend on, and no others.
+    A pass is used by one thread at a time. It runs only the nodes on which the wanted slots depend.
 
     Args:
         network: the network.
-        wanted: the slots whose values `forward` gives.
-        training: whether the layers are told that this is training.
-        gradients: where `backward` writes the parameters' gradients; None for a pass that only goes forward.
+        wanted: the slots whose values `forward` returns.
+        training: whether the layers are in training mode.
+        gradients: where `backward` writes the parameters' gradients; None for a pass without `backward`.
         rng: for layers that draw random numbers.
-        kernels: faster code for some of the layers; without it they run on their own.
+        kernels: faster code for some of the layers; without it, all run their own methods.
 
     Attributes:
         masks: slot -> the mask of its sequences in the last `forward`, for those that have one.
-        progress: where the run stands, for layers that follow a schedule; None in a pass that is none of training.
-        only_cost: what `cost` has found where samples have one shape, so that it need not be asked again.
+        progress: where the run stands, for layers that follow a schedule; None outside training.
+        only_cost: the result of `cost` if samples can have only one shape.
     """
 
     def __init__(
@@ -119,7 +119,7 @@ class Pass:
 
     @property
     def penalty(self) -> float:
-        """The sum of what the layers have added to the loss in the last `forward`."""
+        """The sum of the penalties that layers have added to the loss in the last `forward`."""
         return self._common.penalty
 
     @property
@@ -135,7 +135,7 @@ class Pass:
         self._common.ask_progress = ask
 
     def _spreading(self, node: GraphNode, forward: Callable[..., Any]) -> Callable[..., Any]:
-        """`forward` of a layer with several outputs: gives the first, and puts the others into their slots."""
+        """`forward` of a layer with several outputs: returns the first, and puts the others into their slots."""
         values, (_, *others) = self._values, node.slots
 
         def spread(*arguments: Any) -> Array:
@@ -153,7 +153,7 @@ class Pass:
         return self.network.graph.node(slot)
 
     def _nodes_to_learn(self) -> set[int]:
-        """The slots through which gradients flow: nodes that have trainable parameters at or before them."""
+        """The slots through which gradients flow: of nodes with trainable parameters, and all nodes after them."""
         learning: set[int] = set()
         for node in self._nodes:
             if node.learns or any(source in learning for source in node.inputs):
@@ -165,6 +165,8 @@ class Pass:
         grads: dict[str, Array] = {}
         if self.gradients is not None:
             grads = network.arrays_of(self.gradients, node, node.parameters)
+            # `backward` overwrites gradients, so a node that shares parameters gets arrays of its own, which are added
+            # to the owner's after the pass. If the owner itself gets no gradient, its arrays start from zero.
             if node.owner is not None and node.slot in self._learning:
                 own = {name: np.zeros_like(array) for name, array in grads.items()}
                 self._shared += [(grads[name], own[name]) for name in own]
@@ -177,7 +179,7 @@ class Pass:
             grads,
             network.arrays_of(network.state, node, node.state),
             rng,
-            # A frozen batch_norm keeps its running statistics and uses them; dropout has nothing to freeze.
+            # A frozen batch_norm uses its running statistics and must not change them. Dropout has nothing to freeze.
             training and (node.trainable or not node.parameters),
             any(source in self._learning for source in node.inputs),
             self._may_overwrite_input(node, training),
@@ -186,11 +188,11 @@ class Pass:
         )
 
     def _shared_storages(self) -> dict[int, list[Array]]:
-        """Slot -> where its node keeps its buffers in a pass that only goes forward.
+        """Slot -> the storage of its node's buffers in a pass without `backward`.
 
-        Nodes share a storage where the one's output has been read for the last time before the other is reached. A
-        layer that does not say that its output is its own may give views of its inputs. An activation that overwrites
-        its input needs no storage.
+        Two nodes share a storage if the output of the first has been read for the last time before the second runs. A
+        layer without `scratch_output` may return views of its inputs, so these live as long as its output. An
+        activation that overwrites its input needs no storage.
         """
         last: dict[int, float] = dict.fromkeys(self.wanted, math.inf)
         ends: dict[int, float] = {}
@@ -221,10 +223,10 @@ class Pass:
         return isinstance(layer, Activation) and self._readers[source] == 1 and not (training and layer.needs_input)
 
     def cost(self, inputs: Sequence[Array]) -> Cost:
-        """What it takes to send these through; looked at once for samples of one shape.
+        """The cost of sending these through the network; computed once for each shape of samples.
 
         Raises:
-            TooLarge: more work than anybody waits for.
+            TooLarge: more work than anyone would wait for.
         """
         shapes = (inputs[0].shape[1:],) if len(inputs) == 1 else tuple(array.shape[1:] for array in inputs)
         found = self._costs.get(shapes)
@@ -240,7 +242,7 @@ class Pass:
         """The values of the wanted slots; they are valid until the next call.
 
         Raises:
-            TooLarge: from the first call, where the batch needs more memory than there is, or endless time.
+            TooLarge: in the first call, if the batch needs more memory than there is, or too much work.
         """
         if not self._seen:
             self.cost(inputs).require(len(inputs[0]))
@@ -265,37 +267,37 @@ class Pass:
         except ShapeError as error:
             node = self._node(slot)
             given = " and ".join(str(values[source].shape) for source in node.inputs)
-            message = f"{node.label()}: {error.message}; it was given {given}, the batch first"
+            message = f"{node.label()}: {error.message}; found {given} (with the batch axis)"
             raise ShapeError(message, error.hint) from error
         except Exception as error:
             node = self._node(slot)
             for before in self._nodes[: self._nodes.index(node)]:
-                self._hold(before, error)  # a node may have stumbled over what another one gave
+                self._hold(before, error)  # the cause may be a wrong output of an earlier node: blame that one
             raise_fault(error, node.label())
             raise
         for context in self._raw:
-            context.raw = (None,) * len(context.raw)  # the caller's arrays may be large, and are not ours to keep
+            context.raw = (None,) * len(context.raw)  # do not keep the caller's arrays in memory
         self._seen = True
         return [values[slot] for slot in self.wanted]
 
     def _looked_over(self, calls: Iterable[_Call]) -> Iterator[_Call]:
-        """The calls of a first pass; behind each its node is held to what it has announced.
+        """The calls of a first pass; after each, the node's outputs are checked against its declarations.
 
         Raises:
-            BrokenPlugin: it has given something else.
+            BrokenPlugin: they do not match.
         """
         for call in calls:
             yield call
             self._hold(self._node(call[0]))
 
     def _hold(self, node: GraphNode, cause: Exception | None = None) -> None:
-        """Holds a node that has run to what it has announced; `cause` is the error to which something else has led."""
+        """Checks the outputs of a node against its declarations; `cause` is the error that a wrong one has led to."""
         for slot, shape, name in zip(node.slots, node.shapes, node.layer.outputs or ("",), strict=True):
             if fault := output_fault(self._values[slot], shape, self.network.dtype, name):
                 raise broken(node.label(), node.layer, fault) from cause
 
     def _with_masks(self) -> Iterator[_Call]:
-        """The calls of the nodes; before each its context is given masks, and after it the output's mask is kept."""
+        """The calls of the nodes; sets the masks in the context before each, and keeps the output's mask after it."""
         masks: dict[int, Array] = {}
         self.masks = masks
         for call in self._calls:
@@ -307,28 +309,28 @@ class Pass:
             if mask is None:
                 continue
             if self.gradients is None and mask is not common:
-                # It may lie in a buffer, and outlives the output, whose storage then goes to other nodes.
+                # The mask may be in a buffer and is needed longer than the output, whose storage other nodes reuse.
                 mask = _copied(mask)
-            # A layer that takes all steps together, or makes others of them, ends the mask's way.
+            # A layer that combines all steps, or makes other steps, has no mask after it.
             if slot in self._several:
                 masks.update(self._masks_of_outputs(self._several[slot], mask))
             elif self._values[slot].shape[1:2] == mask.shape[1:]:
                 masks[slot] = mask
 
     def _masks_of_outputs(self, slots: range, mask: Any) -> Iterator[tuple[int, Array]]:
-        """Slot -> mask of the outputs of a layer that has several."""
+        """(slot, mask) for the outputs of a layer that has several."""
         for position, slot in enumerate(slots):
             shape = self._values[slot].shape
             own = mask[position] if isinstance(mask, tuple) else mask
-            # Features, too, may be as many as there are steps.
+            # For (batch, n) as a further output, n may be a number of features that happens to be that of the steps.
             sequence = isinstance(mask, tuple) or not position or len(shape) > 2
             if own is not None and sequence and shape[1:2] == own.shape[1:]:
                 yield slot, own
 
     def raw(self, slot: int, inputs: Sequence[Array]) -> Array | None:
-        """What was given to the network, in another dtype than its readers take, where a slot has that and no more.
+        """The network's input as it was given, if a slot holds that input unchanged, converted to another dtype.
 
-        A node gives its input itself where it only looks at it, as one that makes a mask does.
+        Some nodes return their input itself, such as a layer that only makes a mask; these are followed back.
         """
         while slot >= self._first:
             source = self._node(slot).inputs[0]
@@ -338,14 +340,14 @@ class Pass:
         return inputs[slot] if inputs[slot].dtype != self._dtypes[slot] else None
 
     def wanted_masks(self) -> list[Array | None]:
-        """Which steps of the wanted values count in the last `forward`, (batch, time) or None; [] without any masks."""
+        """The masks of the wanted values in the last `forward`, (batch, time) or None; [] if no layer makes masks."""
         return [self.masks.get(slot) for slot in self.wanted] if self._masked else []
 
     def _converted(self, array: Array, dtype: np.dtype[Any], slot: int) -> Array:
-        """The input in a buffer of the dtype that its readers take."""
+        """The input, converted in a buffer to the dtype that its readers take."""
         converted = self._conversion.buffer(array.shape, dtype)
         to_ids = dtype.kind == "i" and array.dtype.kind == "f" and array.size > 0
-        # What is too large for an integer would become another one; nan compares as False.
+        # Floats beyond the range of integers would become arbitrary ones. Comparisons with nan are False.
         fits = not to_ids or (float(array.min()) > -(2**62) and float(array.max()) < 2**62)
         if fits:
             try:
@@ -355,14 +357,14 @@ class Pass:
                 raise beyond_error(list(self.network.inputs)[slot], array, dtype) from None
         if not fits or (to_ids and not np.array_equal(converted, array)):
             name = list(self.network.inputs)[slot]
-            raise DataError(f"input {show(name)}: expected whole numbers (ids), found others")
+            raise DataError(f"input {show(name)}: expected whole numbers (ids), found other numbers")
         return converted
 
     def backward(self, gradients: Sequence[Array]) -> None:
         """Writes the gradient of every trainable parameter.
 
         Args:
-            gradients: those of the first wanted slots; they may be overwritten. Slots beyond them have none.
+            gradients: those of the first wanted slots; they may be overwritten. The other wanted slots have none.
         """
         flowing: dict[int, Array] = {}
         self._flow(flowing, self.wanted[: len(gradients)], gradients)
@@ -397,14 +399,14 @@ class Pass:
             raise
 
     def _look_over(self, slot: int, result: Any) -> None:
-        """Holds a node, in the first pass, to giving the gradients of its inputs."""
+        """Checks, in the first pass, the gradients that a node returns for its inputs."""
         node = self._node(slot)
         inputs = [self._values[source] if source in self._learning else None for source in node.inputs]
         if fault := gradients_fault(result, inputs, self.network.dtype):
             raise broken(node.label(), node.layer, fault)
 
     def _gather(self, flowing: dict[int, Any], slots: range) -> None:
-        """Puts the gradients of a layer's outputs together in its first slot; of what nobody reads they are zeros."""
+        """Collects the gradients of a layer's outputs as a tuple in its first slot; zeros for an unused output."""
         if not any(slot in flowing for slot in slots):
             return
         gradients = []
@@ -417,7 +419,7 @@ class Pass:
         flowing[slots[0]] = tuple(gradients)
 
     def _flow(self, flowing: dict[int, Array], slots: Sequence[int], gradients: Sequence[Array]) -> None:
-        """Adds gradients to those of their slots, as far as something learns there."""
+        """Adds gradients to those of their slots, if anything at or before a slot is trained."""
         for slot, gradient in zip(slots, gradients, strict=True):
             if slot not in self._learning:
                 continue
@@ -427,28 +429,28 @@ class Pass:
                 flowing[slot] = gradient
 
     def instrument(self, wrap: Callable[[tuple[int, str], Callable[..., Any]], Callable[..., Any]]) -> None:
-        """Replaces every call by `wrap((slot, "forward" or "backward"), call)`, to time it or to look at it."""
+        """Replaces every call by `wrap((slot, "forward" or "backward"), call)`, to time or inspect it."""
         self._calls = [
             (slot, wrap((slot, "forward"), forward), wrap((slot, "backward"), backward), context, sources)
             for slot, forward, backward, context, sources in self._calls
         ]
 
     def forget(self) -> None:
-        """Lets go of the arrays of the last batch; the buffers stay."""
+        """Drops the arrays of the last batch; the buffers stay."""
         self._values[:] = [None] * len(self._values)
         for context in self.contexts.values():
             context.forget()
 
     def values(self) -> dict[str, Array]:
-        """Name of an output (`linear_1`, `lstm_1.state`) -> its value in the last `forward`, as far as it was run."""
+        """Name of an output (`linear_1`, `lstm_1.state`) -> its value in the last `forward`, None if it was not run."""
         return {node.output_name(slot): self._values[slot] for node in self._nodes for slot in node.slots}
 
 
 class Passes:
-    """The passes of a network's predictions. Each prediction borrows one, so that no two use the same at once.
+    """The idle passes of a network's predictions. Each prediction borrows one, so that no two threads use the same.
 
-    So there are as many as there were predictions at once, not as many as threads. A list's append and pop need no
-    lock, which a process that forks could leave taken for ever.
+    There are as many as there were predictions at the same time, which may be fewer than threads. A list's append and
+    pop are atomic and need no lock; a lock that is held during a fork would never be released in the child.
     """
 
     def __init__(self) -> None:
@@ -462,7 +464,7 @@ class Passes:
             return None
 
     def give_back(self, used: Pass, rows: int) -> None:
-        """Takes a pass back that has seen so many rows, or drops it where enough memory is idle already."""
+        """Takes a pass back after a prediction of `rows` rows, or drops it if idle passes hold enough memory."""
         if rows > FEWEST_ROWS or used.held > SMALL_PASS:
             used.forget()
             held = [other.held for other in tuple(self._idle)]
@@ -472,22 +474,22 @@ class Passes:
 
 
 def has_nan(values: list[Array]) -> bool:
-    for value in values:  # noqa: SIM110  a generator takes as long as the rest of this
-        # To argmax nan is the greatest, and of few numbers it is found sooner than any sum or maximum.
+    for value in values:  # noqa: SIM110  a generator would double the time
+        # argmax treats nan as the greatest, and for few numbers it is faster than a sum or a maximum.
         if value.size and (greatest := value.item(value.argmax())) != greatest:
             return True
     return False
 
 
 def _copied(mask: Any) -> Any:
-    """A mask, or those of several outputs, in arrays of their own."""
+    """A copy of a mask, or of those of several outputs."""
     if isinstance(mask, tuple):
         return tuple(part if part is None else part.copy() for part in mask)
     return mask.copy()
 
 
 def _separate(result: Any) -> list[Array]:
-    """The gradients of a layer's inputs, each an array that may be overwritten: a layer may give one for several."""
+    """The gradients of a layer's inputs. Each may be overwritten later, so one array for several inputs is copied."""
     separate: list[Array] = []
     for gradient in result if isinstance(result, tuple) else (result,):
         separate.append(gradient.copy() if any(gradient is other for other in separate) else gradient)

@@ -1,7 +1,7 @@
-"""Holds a layer to what its methods have to give: declarations when the graph is built, arrays in the first pass.
+"""Checks the results of a layer's methods: declarations when the graph is built, arrays in the first pass.
 
-Something else would fail later, in the middle of the next layer or of numpy, and that message would name neither the
-node nor the plugin. Each function gives the fault in words, or "".
+A wrong result would fail later, inside the next layer or numpy, with a message that names neither the node nor the
+plugin. Each function returns the fault in words, or "".
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ def declaration_fault(shapes: Sequence[Any], parameters: Any, state: Any) -> str
     for shape in shapes:
         if _is_shape(shape, variable=True):
             continue
-        expected = "expected a tuple of whole numbers >= 0, or None for an axis that varies"
+        expected = "expected a tuple of whole numbers >= 0, or None for a variable axis"
         return f"output_shape gave {_shape_text(shape)}; {expected}"
     return _arrays_fault("parameters", parameters, Parameter) or _arrays_fault("state", state, State)
 
@@ -49,22 +49,22 @@ def _shape_text(shape: Any) -> str:
 
 
 def output_fault(value: Any, shape: Shape, dtype: np.dtype[Any], name: str = "") -> str:
-    """What is wrong with an output; `shape` is that of one sample, `name` its name where there are several."""
+    """What is wrong with an output; `shape` is that of one sample, `name` its name if there are several."""
     which = f" for {name}" if name else ""
     expected = f"expected one array of {dtype} and shape {_with_batch(shape)}"
     if not isinstance(value, np.ndarray) or value.ndim == 0:
         return f"forward gave {described(value)}{which}; {expected}"
-    # A layer may hand on the ids that it was given.
+    # A layer may pass on ids, which are integers.
     if value.dtype != dtype and value.dtype.kind not in "iu":
         return f"forward gave an array of {value.dtype}{which}; {expected}"
     found = value.shape[1:]
     if len(found) == len(shape) and all(e in (None, f) for e, f in zip(shape, found, strict=True)):
         return ""
-    return f"its output_shape says {shape}{which}, its forward gives {found}"
+    return f"output_shape gave {shape}{which}, but forward gave {found}"
 
 
 def several_fault(value: Any, names: Sequence[str]) -> str:
-    """What is wrong with the result of a `forward` that has several outputs, seen as a whole."""
+    """What is wrong with the result of a `forward` with several outputs, as a tuple."""
     if isinstance(value, tuple) and len(value) == len(names):
         return ""
     return f"forward gave {described(value)}; expected a tuple of {len(names)} arrays ({', '.join(names)})"
@@ -86,13 +86,13 @@ def gradients_fault(result: Any, inputs: Sequence[Array | None], dtype: np.dtype
         if given is None:
             continue
         if not isinstance(gradient, np.ndarray) or gradient.shape != given.shape or gradient.dtype != dtype:
-            expected = f"an array of {dtype} and shape {given.shape}, as its input has"
+            expected = f"an array of {dtype} and shape {given.shape}, like its input"
             return f"backward gave {described(gradient)}{which}; expected {expected}"
     return ""
 
 
 def described(value: Any) -> str:
-    """What a method has given, in words."""
+    """A result of a method, in words."""
     if isinstance(value, np.ndarray):
         return f"an array of {value.dtype} and shape {value.shape}"
     if isinstance(value, tuple | list):

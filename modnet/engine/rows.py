@@ -1,4 +1,4 @@
-"""Prediction for rows of a table, in the form in which a caller has them."""
+"""Prediction for rows of a table, in the form in which the caller has them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from modnet.words import itemised, legible, show
 Columns = dict[str, Any]
 """Column name -> a value for each row."""
 
-TO_FORWARD = "arrays for the network's inputs, such as encoded rows, go to network.forward"
+TO_FORWARD = "for arrays of the network's inputs (encoded rows), use network.forward"
 
 
 class TableSchema(Protocol):
@@ -28,7 +28,7 @@ class TableSchema(Protocol):
         """Input name -> array, for rows that are given as column name -> values; a missing value is None or nan.
 
         Raises:
-            DataError: for missing columns, and values that the columns cannot have; with row and column.
+            DataError: a column is missing, or a value is not valid for its column; with row and column.
         """
         ...
 
@@ -38,7 +38,7 @@ class TableSchema(Protocol):
 
 
 def predict_rows(schema: TableSchema, rows: Any, forward: Callable[[Mapping[str, Array]], Mapping[str, Array]]) -> Any:
-    """The predictions for rows, in the form in which these are given.
+    """The predictions for rows, in the form of the rows.
 
     Args:
         schema: of the table.
@@ -47,18 +47,18 @@ def predict_rows(schema: TableSchema, rows: Any, forward: Callable[[Mapping[str,
         forward: from input name -> array to output name -> array.
 
     Returns:
-        A record, a list of records, column -> values, or a data frame of the same kind (with the same index, where it
-        has one). For an array, column -> values.
+        A record, a list of records, column -> values, or a data frame of the same kind (with the same index, if it has
+        one). For an array, column -> values.
 
     Raises:
-        DataError: they have none of these forms, or `TableSchema.encode_columns` refuses them.
+        DataError: the rows have none of these forms, or `TableSchema.encode_columns` refuses them.
     """
     columns, in_its_form = _taken(rows, schema.columns())
     return in_its_form(schema.decode(forward(schema.encode_columns(columns))))
 
 
 def _taken(rows: Any, names: Sequence[str]) -> tuple[Columns, Callable[[Columns], Any]]:
-    """The rows as column name -> values, and what brings predictions into the form that the rows have."""
+    """The rows as column name -> values, and a function that brings predictions into the form of the rows."""
     if isinstance(rows, Mapping):
         if _is_record(rows, names):
             return {name: [value] for name, value in rows.items()}, _first_record
@@ -66,7 +66,7 @@ def _taken(rows: Any, names: Sequence[str]) -> tuple[Columns, Callable[[Columns]
     if hasattr(rows, "columns") and hasattr(rows, "__getitem__"):
         return {str(name): rows[name] for name in rows.columns}, lambda found: _frame_like(rows, found)
     if isinstance(rows, list | tuple) and all(isinstance(row, Mapping) for row in rows):
-        # A value that one record does not have is missing; a column that none has is looked for by its name.
+        # All keys of all records: a key that only some records have is a missing value in the others.
         keys = dict.fromkeys(name for row in rows for name in row) if rows else names
         return {name: [row.get(name) for row in rows] for name in keys}, _records
     return _columns_of_array(rows, names), _as_they_are
@@ -86,7 +86,7 @@ def _checked(columns: Mapping[str, Any]) -> Columns:
         if _is_one_value(values):
             raise DataError(
                 f"column {name}: expected a list with a value for each row, found {show(values)}; "
-                "for one row give one value for every column"
+                "for a single row, give one value for each column"
             )
     return dict(columns)
 
@@ -100,7 +100,7 @@ def _columns_of_array(rows: Any, names: Sequence[str]) -> Columns:
     if array.ndim == 2 and array.shape[1] == len(names):
         return {name: array[:, index] for index, name in enumerate(names)}
     found = f"an array of shape {array.shape}" if array.ndim else show(rows)
-    hint = "for one row pass row[None]" if array.shape == (len(names),) else TO_FORWARD
+    hint = "for a single row, pass row[None]" if array.shape == (len(names),) else TO_FORWARD
     raise DataError(f"the network predicts for rows of a table; {expected}, found {found}; {hint}")
 
 
@@ -119,5 +119,5 @@ def _records(found: Columns) -> list[dict[str, Any]]:
 def _frame_like(frame: Any, found: Columns) -> Any:
     made = type(frame)(found)
     if hasattr(frame, "index") and len(frame.index) == len(made):
-        made.index = frame.index  # of pandas, so that the predictions stand beside their rows
+        made.index = frame.index  # of pandas, so that predictions and rows can be joined
     return made

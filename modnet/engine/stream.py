@@ -18,16 +18,16 @@ class Stream:
         for name, shape in network.inputs.items():
             if not shape or shape[0] is not None:
                 hint = 'give it the shape ["variable", ...]'
-                raise ShapeError(f"input {show(name)} is no sequence of any length, so it cannot come in pieces", hint)
+                raise ShapeError(f"input {show(name)} cannot come in pieces: it is not a sequence of any length", hint)
         for node in network.graph.nodes:
             if not node.layer.streams:
-                raise ShapeError(f"{node.label()} needs whole sequences, so the network cannot have them in pieces")
+                raise ShapeError(f"{node.label()} needs whole sequences, so they cannot come in pieces")
         self.network = network
         self._pass = Pass(network, list(network.graph.outputs.values()))
         self.reset()
 
     def reset(self) -> None:
-        """Forgets what came before: the next piece is the first of its sequence."""
+        """Forgets the previous pieces: the next piece is the first of its sequence."""
         self._batch: int | None = None
         for context in self._pass.contexts.values():
             context.memory = {}
@@ -47,8 +47,8 @@ class Stream:
         arrays = given_arrays(self.network.inputs, x)
         if self._batch not in (None, len(arrays[0])):
             raise ShapeError(
-                f"the pieces before were of {self._batch} sequences, this one is of {len(arrays[0])}",
-                "reset() begins new ones",
+                f"the pieces before had {self._batch} sequences, this one has {len(arrays[0])}",
+                "call reset() to begin new sequences",
             )
         self._batch = len(arrays[0])
         values = self._pass.forward(arrays)

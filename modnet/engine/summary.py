@@ -1,4 +1,4 @@
-"""What a network consists of, as a table."""
+"""A summary of a network, as a table."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ class NodeSummary(NamedTuple):
     Attributes:
         name, type: of the node and of its layer.
         shapes: of one sample of each output.
-        outputs: the names of the outputs, where there are several.
-        parameters: how many numbers.
+        outputs: the names of the outputs, if there are several.
+        parameters: the number of elements.
         frozen: how many of them are not trained.
         multiply_adds: for one sample.
-        trainable: whether the node's parameters are trained, as far as its layer lets them.
+        trainable: whether the node's parameters are trained, except those that its layer never trains.
     """
 
     name: str
@@ -39,7 +39,7 @@ class NodeSummary(NamedTuple):
         return self.shapes[0]
 
     def cells(self) -> Iterator[tuple[str, str, str, str, str]]:
-        """The lines of a table: one, and another for each further output."""
+        """The lines of a table: one for the node, and one for each further output."""
         count = f"{self.parameters:,}"
         if self.frozen:
             count += " frozen" if self.frozen == self.parameters else f" ({self.frozen:,} frozen)"
@@ -55,7 +55,7 @@ class Summary(NamedTuple):
         inputs: input name -> shape of one sample.
         rows: the nodes, in order.
         dtype: of the parameters.
-        bytes: that the parameters take.
+        bytes: the memory that the parameters take.
     """
 
     inputs: dict[str, Shape]
@@ -88,7 +88,7 @@ class Summary(NamedTuple):
         return sum(row.multiply_adds for row in self.rows)
 
     def size(self) -> str:
-        """The last line's remark: what the parameters take in memory."""
+        """The remark in the last line: the memory that the parameters take."""
         return f"{readable_bytes(self.bytes)} in {self.dtype}"
 
     def cells(self) -> list[tuple[str, str, str, str, str]]:

@@ -13,7 +13,7 @@ from modnet.layers.merge import Add
 
 
 class Chain(Composite):
-    """A list of nodes with names of its own. Not named in specs: it is what other composites are made of."""
+    """A list of nodes under a name of their own. Not available in specs: other composites are made of it."""
 
     layers: tuple[Node, ...]
 
@@ -24,7 +24,7 @@ class Chain(Composite):
 class Residual(Composite, type="residual"):
     """y = F(x) + S(x), with F the chain of `layers` and S that of `shortcut`, by default the identity.
 
-    Both have to end in the same shape. Within the chains, the name `input` stands for x.
+    Both have to end in the same shape. Inside the chains, x has the name `input`.
 
     Source: He et al. 2015, arXiv:1512.03385, equations 1 and 2.
 
@@ -49,7 +49,7 @@ class Residual(Composite, type="residual"):
             raise ValueError("layers is empty; expected one at least")
 
     def expand(self, inputs: Sequence[str]) -> Sequence[Node]:
-        # Identity gives F's last node a name without touching the one that it has.
+        # The identity gives the output of F a known name, while its last node keeps its own.
         nodes = [*self.layers, Node(layer=Identity(), name="branch")]
         shortcut = inputs[0]
         if self.shortcut:
@@ -59,10 +59,10 @@ class Residual(Composite, type="residual"):
 
 
 class Repeat(Composite, type="repeat"):
-    """The chain of `layers`, `count` times over; each repetition has parameters of its own.
+    """The chain of `layers`, repeated `count` times; each repetition has parameters of its own.
 
-    The repetitions are named 1, 2, ...: `repeat_1.2.linear_1.weight`. Within one, the name `input` stands for what it
-    reads.
+    The repetitions are named 1, 2, ...: `repeat_1.2.linear_1.weight`. Inside a repetition, its input has the name
+    `input`.
     """
 
     count: int = field(minimum=1, maximum=10_000)
@@ -77,5 +77,5 @@ class Repeat(Composite, type="repeat"):
             raise ValueError("layers is empty; expected one at least")
 
     def expand(self, inputs: Sequence[str]) -> Sequence[Node]:
-        chain = Chain(layers=self.layers)  # one for all: to make one is to check all of its nodes
+        chain = Chain(layers=self.layers)  # one for all repetitions: its constructor checks all nodes
         return [Node(layer=chain, name=str(number + 1)) for number in range(self.count)]

@@ -21,12 +21,12 @@ if TYPE_CHECKING:
 
 
 def _whole(ids: Array) -> Array:
-    """Ids that come as floats, as integers."""
+    """Converts ids that are floats to integers."""
     with np.errstate(invalid="ignore"):
         whole = ids.astype(np.intp)
     if not np.array_equal(whole, ids):
         at = tuple(np.argwhere(whole != ids)[0].tolist())
-        raise DataError(f"embedding: found {ids[at]} at {list(at)} of the batch; expected whole numbers (ids)")
+        raise DataError(f"embedding: expected whole numbers (ids), found {ids[at]} at {list(at)} of the batch")
     return whole
 
 
@@ -36,9 +36,9 @@ class Embedding(Layer, type="embedding"):
     Parameter: weight (vocabulary_size, embedding_size), by default N(0, 1) as in torch.
 
     Attributes:
-        vocabulary_size: how many ids there are; they are 0 ... vocabulary_size - 1.
+        vocabulary_size: the number of ids, which are 0 ... vocabulary_size - 1.
         embedding_size: the length of a vector.
-        padding: the id that stands for no step, behind the end of shorter sequences: of ids (time,) a mask is made.
+        padding: the id that fills the end of shorter sequences; a mask for later layers is made from ids (time,).
 
     Raises:
         DataError: from `forward`, for an id out of range.
@@ -69,7 +69,7 @@ class Embedding(Layer, type="embedding"):
 
     def forward(self, context: Context, ids: Array) -> Array:
         if ids.dtype.kind != "i":
-            # Where a layer that is no embedding reads the same input, the network gives both floats.
+            # If another layer reads the same input as floats, the network converts it once, for both.
             ids = _whole(ids)
         if ids.size and (ids.min() < 0 or ids.max() >= self.vocabulary_size):
             at = tuple(np.argwhere((ids < 0) | (ids >= self.vocabulary_size))[0].tolist())
@@ -81,14 +81,15 @@ class Embedding(Layer, type="embedding"):
         if self.padding is not None and ids.ndim == 2:
             context.output_mask = ids != self.padding
         y = context.buffer((*ids.shape, self.embedding_size))
-        # The ids are known to be good, and in the mode "raise" take would write to a copy of `out` first.
+        # The ids are checked; in the mode "raise", take would write to a copy of `out` first.
         return np.take(context.params["weight"], ids, axis=0, out=y, mode="clip")
 
     def backward(self, context: Context, gradient: Array) -> None:
         (ids,) = context.saved
         weight = context.grads["weight"]
         weight.fill(0)
-        # Flat indices: add.at is several times faster with one axis than with rows.
+        # add.at, and not `weight[ids] += gradient`, which counts a repeated id only once. With flat indices, since
+        # add.at is several times faster for one axis than for rows.
         elements = context.buffer(gradient.shape, np.intp)
         np.multiply(ids[..., None], self.embedding_size, out=elements)
         np.add(elements, np.arange(self.embedding_size), out=elements)

@@ -1,4 +1,4 @@
-"""The affine map."""
+"""The linear (affine) layer."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ if TYPE_CHECKING:
 
 
 def as_rows(array: Array) -> Array:
-    """The array with all axes before the last made one: one large product in place of a small one for each sample."""
+    """The array with all axes before the last joined: one large product instead of a small one for each sample."""
     return array if array.ndim == 2 else array.reshape(-1, array.shape[-1])
 
 
 class Linear(Layer, type="linear"):
     """An affine map of the last axis, y = x W + b; also called dense or fully connected.
 
-    Shapes: (in,) -> (out,), and (time, in) -> (time, out), every step by itself. Parameters: weight (in, out), which
-    is torch's transposed, and bias (out,).
+    Shapes: (in,) -> (out,), and (time, in) -> (time, out), each step separately. Parameters: weight (in, out), the
+    transpose of torch's, and bias (out,).
 
     Raises:
-        ShapeError: samples with other than one or two axes, or a last axis without a fixed size.
+        ShapeError: samples that do not have one or two axes, or a last axis without a fixed size.
     """
 
     streams = True
@@ -62,13 +62,13 @@ class Linear(Layer, type="linear"):
     def forward(self, context: Context, x: Array) -> Array:
         context.save(x)
         if x.ndim == 2:
-            context.output_mask = None  # a mask of (batch, time) was one of the features, which are mixed
+            context.output_mask = None  # a mask (batch, time) applied to the input's last axis, which is mixed here
         y = context.buffer((*x.shape[:-1], self.out_features))
         inputs, outputs = as_rows(x), as_rows(y)
         if len(outputs) == 1:
-            # A row by itself needs no broadcasting, which takes numpy as long as the addition.
+            # Without an axis of 1 no broadcasting is needed, which takes numpy as long as the addition itself.
             inputs, outputs = inputs[0], outputs[0]
-        # `dot` does what `matmul` does, with less to find out before.
+        # The same product as `matmul`, with less overhead in each call.
         inputs.dot(context.params["weight"], outputs)
         if self.bias:
             np.add(outputs, context.params["bias"], outputs)

@@ -1,4 +1,4 @@
-"""Layers that make one array of several."""
+"""Layers that combine several arrays into one."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def common_shape(shapes: Sequence[Shape]) -> Shape | None:
-    """The one shape that all of them can have, variable axes taking the size of a fixed one; None if there is none."""
+    """The shape that all of them can have, where variable axes take the size of fixed ones; None if there is none."""
     if len({len(shape) for shape in shapes}) > 1:
         return None
     common = []
@@ -32,24 +32,24 @@ def common_shape(shapes: Sequence[Shape]) -> Shape | None:
 def one_shape(shapes: Sequence[Shape]) -> Shape:
     shape = common_shape(shapes)
     if shape is None:
-        raise ShapeError("expects inputs of one shape")
+        raise ShapeError("expects inputs of the same shape")
     return shape
 
 
 def _check_one_shape(inputs: Sequence[Array]) -> None:
-    """Where an axis is variable only the arrays tell; numpy would repeat an axis of 1 to fit the others."""
+    """Checks the arrays themselves: a variable axis is known only now, and numpy would broadcast an axis of 1."""
     for x in inputs:
         if x.shape != inputs[0].shape:
-            raise ShapeError("expects inputs of one shape")
+            raise ShapeError("expects inputs of the same shape")
 
 
 class Add(Layer, type="add"):
-    """The sum of two or more inputs of one shape.
+    """The sum of two or more inputs of the same shape.
 
-    A step of sequences with masks goes on where all masks leave it.
+    A step of the output counts if all masks of the inputs include it.
 
     Raises:
-        ShapeError: inputs of different shapes; from `forward` where a variable axis differs.
+        ShapeError: inputs of different shapes; from `forward` if a variable axis differs.
     """
 
     streams = True
@@ -74,12 +74,12 @@ class Add(Layer, type="add"):
 
 
 class Multiply(Layer, type="multiply"):
-    """The element-wise product of two or more inputs of one shape.
+    """The element-wise product of two or more inputs of the same shape.
 
-    A step of sequences with masks goes on where all masks leave it.
+    A step of the output counts if all masks of the inputs include it.
 
     Raises:
-        ShapeError: inputs of different shapes; from `forward` where a variable axis differs.
+        ShapeError: inputs of different shapes; from `forward` if a variable axis differs.
     """
 
     streams = True
@@ -101,7 +101,7 @@ class Multiply(Layer, type="multiply"):
     def backward(self, context: Context, gradient: Array) -> tuple[Array, ...]:
         results = []
         for position in range(len(context.saved)):
-            # The product of the others, not y / x: x may be 0.
+            # The product of the other inputs, and not y / x, since x may be 0.
             others = context.saved[:position] + context.saved[position + 1 :]
             result = np.multiply(gradient, others[0], out=context.buffer(gradient.shape))
             for x in others[1:]:
@@ -111,16 +111,15 @@ class Multiply(Layer, type="multiply"):
 
 
 class Concatenate(Layer, type="concatenate"):
-    """Two or more inputs one behind the other along an axis; their other axes are equal.
+    """Two or more inputs, joined along an axis; their other axes must be equal.
 
-    A step of sequences with masks goes on where all masks leave it; along time the masks, too, come one behind the
-    other.
+    A step of the output counts if all masks of the inputs include it; along time the masks are joined as well.
 
     Attributes:
         axis: of a sample: 0 is its first, -1 its last.
 
     Raises:
-        ShapeError: inputs that differ in other axes, or do not have that axis; from `forward` where a variable axis
+        ShapeError: inputs that differ in other axes, or do not have that axis; from `forward` if a variable axis
             differs.
     """
 
@@ -130,7 +129,7 @@ class Concatenate(Layer, type="concatenate"):
 
     @property
     def streams(self) -> bool:  # type: ignore[override]
-        # Along time the pieces are not those of the whole; -2 and below may be time.
+        # Pieces that are joined along time are not pieces of the whole. Time is 0, or may be -2 and below.
         return self.axis > 0 or self.axis == -1
 
     def output_shape(self, *input_shapes: Shape) -> Shape:
@@ -141,7 +140,7 @@ class Concatenate(Layer, type="concatenate"):
         position = self.axis % max(axes)
         others = common_shape([shape[:position] + shape[position + 1 :] for shape in input_shapes])
         if len(axes) > 1 or others is None:
-            raise ShapeError(f"expects inputs of one shape but for axis {self.axis}")
+            raise ShapeError(f"expects inputs that differ only in axis {self.axis}")
         sizes = [shape[position] for shape in input_shapes]
         total = None if None in sizes else sum(size or 0 for size in sizes)
         return (*others[:position], total, *others[position:])
@@ -154,7 +153,7 @@ class Concatenate(Layer, type="concatenate"):
         for x, size in zip(inputs, sizes, strict=True):
             shape[axis] = size
             if x.shape != tuple(shape):
-                raise ShapeError(f"expects inputs of one shape but for axis {self.axis}")
+                raise ShapeError(f"expects inputs that differ only in axis {self.axis}")
         if axis == 1:
             context.output_mask = _along_time(context.masks, inputs)
         shape[axis] = sum(sizes)
@@ -171,7 +170,7 @@ class Concatenate(Layer, type="concatenate"):
 
 
 def _along_time(masks: Sequence[Array | None], inputs: Sequence[Array]) -> Array | None:
-    """The masks of sequences one behind the other; one without a mask is whole."""
+    """The masks of sequences, joined along time; without a mask all steps of a sequence count."""
     if all(mask is None for mask in masks):
         return None
     whole = zip(masks, inputs, strict=True)

@@ -1,4 +1,4 @@
-"""Layers that disturb the signal in training, and do nothing in prediction."""
+"""Layers that add noise in training, and do nothing in prediction."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ if TYPE_CHECKING:
 
 
 MOST = 0.99
-"""The highest rate to which a schedule can bring dropout: at 1 nothing would be left to divide."""
+"""The highest rate that a schedule can give dropout: at 1 the factor 1 / (1 - rate) would be infinite."""
 
 
 class Dropout(Layer, type="dropout"):
-    """In training each element is 0 with probability `rate`, and else divided by 1 - rate ("inverted" dropout).
+    """In training each element is 0 with probability `rate`, and otherwise divided by 1 - rate ("inverted" dropout).
 
-    In prediction, and for a rate of 0, it is the identity, and gives x itself.
+    In prediction, and for a rate of 0, it is the identity, and returns x itself.
 
     Source: Srivastava et al. 2014, "Dropout: a simple way to prevent neural networks from overfitting", which scales in
     prediction instead; the expectations are the same.
 
     Attributes:
         rate: the probability.
-        schedule: the course of the rate in training: a factor of it for every step, such as one that begins at 0. The
-            product is kept between 0 and 0.99.
+        schedule: a factor of the rate for every step of training, for example one that begins at 0. The product is
+            clipped to [0, 0.99].
     """
 
     streams = True
@@ -53,7 +53,7 @@ class Dropout(Layer, type="dropout"):
         return np.multiply(x, factor, out=context.buffer(x.shape))
 
     def _rate(self, context: Context) -> float:
-        """At this step; without a run the rate is what it says."""
+        """The rate at this step; without a run, the one of the configuration."""
         progress = None if self.schedule is None else context.progress
         if self.schedule is None or progress is None:
             return self.rate
@@ -65,7 +65,7 @@ class Dropout(Layer, type="dropout"):
 
 
 class GaussianNoise(Layer, type="gaussian_noise"):
-    """In training adds normal noise, y = x + standard_deviation * N(0, 1); in prediction it gives x itself."""
+    """In training adds normal noise, y = x + standard_deviation * N(0, 1); in prediction it returns x itself."""
 
     streams = True
     standard_deviation: float = field(default=0.1, minimum=0.0)

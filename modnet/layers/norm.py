@@ -1,4 +1,4 @@
-"""Normalization: zero mean and unit variance, over the batch or within each sample."""
+"""Normalization to zero mean and unit variance, over the batch or within each sample."""
 
 from __future__ import annotations
 
@@ -26,21 +26,21 @@ def fixed_axes(shape: Shape, count: int) -> tuple[int, ...]:
         raise ShapeError(f"expects samples with at least {count} ax{'i' if count == 1 else 'e'}s")
     if len(sizes) < count:
         axis = len(shape) - count + last.index(None)
-        raise ShapeError(f"expects a fixed size of axis {axis}, which it normalizes; it is variable")
+        raise ShapeError(f"expects a fixed size of axis {axis}, along which it normalizes; found a variable one")
     return sizes
 
 
 def rows_of_steps(mask: Array | None, x: Array) -> Array | None:
-    """Which of the rows of x (batch, time, ..., features) a mask leaves; None for all of them."""
+    """Which of the rows of x (batch, time, ..., features) a mask includes; None for all of them."""
     if mask is None or x.ndim < 3 or mask.all():
         return None
     return np.repeat(mask.reshape(-1), math.prod(x.shape[2:-1]))
 
 
 def _shares_of_steps(mask: Array | None, x: Array, axes: int) -> Array | None:
-    """What part each element has in a mean over the last axes, (samples, elements), if a mask leaves out some of them.
+    """The weight of each element in a mean over the last axes, (samples, elements), if a mask leaves out some steps.
 
-    None where the axes do not reach to that of time, or no step is left out.
+    None if time is not among the axes, or if no step is left out.
     """
     if mask is None or x.ndim - axes > 1 or mask.all():
         return None
@@ -52,17 +52,17 @@ def _shares_of_steps(mask: Array | None, x: Array, axes: int) -> Array | None:
 class BatchNorm(Layer, type="batch_norm"):
     """Normalizes each feature over the batch: y = scale * (x - mean) / sqrt(variance + epsilon) + shift.
 
-    Mean and variance run over all axes but the last, so dense layers, sequences and channels-last images are served
-    alike. Parameters scale and shift (gamma and beta in the paper): (features,).
+    Mean and variance run over all axes but the last, for dense layers, sequences and channels-last images alike.
+    Parameters scale and shift (gamma and beta in the paper): (features,).
 
-    In training they are those of the batch, with the variance divided by n, and the running ones follow:
+    In training they are those of the batch, with the variance divided by n, and update the running ones:
     running = (1 - momentum) * running + momentum * batch, where the batch variance is divided by n - 1. This is torch's
-    convention; a momentum of 0.1 here is one of 0.9 in Keras. In prediction the running ones are used, and so they are
-    in training for a batch with a single value per feature, which has no variance and then leaves them as they are.
-    Steps that a mask leaves out are normalized like the others, and have no part in mean and variance.
+    convention; a momentum of 0.1 here is 0.9 in Keras. In prediction the running ones are used. They are also used, and
+    not updated, in training for a batch with a single value per feature, which has no variance. Steps that a mask
+    leaves out are normalized like the others, but do not count in mean and variance.
 
-    Source: Ioffe and Szegedy 2015, arXiv:1502.03167, algorithms 1 and 2; the running mean in place of a final pass over
-    the data is common practice.
+    Source: Ioffe and Szegedy 2015, arXiv:1502.03167, algorithms 1 and 2; running means instead of a final pass over the
+    data are common practice.
 
     Raises:
         ShapeError: the last axis has no fixed size.
@@ -99,6 +99,7 @@ class BatchNorm(Layer, type="batch_norm"):
             mean = np.mean(seen, axis=0)
             np.subtract(rows, mean, out=normalized)
             centred = normalized if left is None else np.subtract(seen, mean, out=seen)
+            # Not mean(x**2) - mean**2, which cancels for features far from 0.
             variance = np.einsum("ij,ij->j", centred, centred) / count
             self.follow(context, mean, variance * (count / (count - 1)))
         else:
@@ -125,11 +126,12 @@ class BatchNorm(Layer, type="batch_norm"):
             return None
         result = context.buffer(normalized.shape)
         if of_batch:
-            # What x changes through the mean and through the variance.
+            # The effects of x on the mean and on the variance: with n rows, the gradient of x is
+            # scale / sqrt(variance + epsilon) * (g - sum(g) / n - normalized * sum(g * normalized) / n).
             count = len(rows) if left is None else np.count_nonzero(left)
             np.multiply(normalized, scale / count, out=result)
             np.add(result, shift / count, out=result)
-            if left is not None:
+            if left is not None:  # these rows had no effect on either
                 result[~left] = 0
             np.subtract(rows, result, out=result)
             rows = result
@@ -140,7 +142,7 @@ class BatchNorm(Layer, type="batch_norm"):
 def _inverse_roots(rows: Array, shares: Array | None, mean_squares: Array, epsilon: float) -> Array:
     """1 / sqrt(mean square + epsilon) of each row; in float64 where the squares of a row overflow (from 1e19 on).
 
-    `shares` are those of the elements in the mean, None for equal ones.
+    `shares` are the weights of the elements in the mean; None if they are equal.
     """
     inverse: Array = 1 / np.sqrt(mean_squares + epsilon)
     if not inverse.all():
@@ -152,15 +154,15 @@ def _inverse_roots(rows: Array, shares: Array | None, mean_squares: Array, epsil
 
 
 class LayerNorm(Layer, type="layer_norm"):
-    """Normalizes each sample by itself: y = scale * (x - mean) / sqrt(variance + epsilon) + shift.
+    """Normalizes each sample separately: y = scale * (x - mean) / sqrt(variance + epsilon) + shift.
 
-    Mean and variance (divided by n) run over the last `axes` axes; scale and shift have the shape of these. Where time
-    is one of them, steps that a mask leaves out have no part in mean and variance.
+    Mean and variance (divided by n) run over the last `axes` axes; scale and shift have the shape of these. If time is
+    one of them, steps that a mask leaves out do not count in mean and variance.
 
     Source: Ba, Kiros and Hinton 2016, arXiv:1607.06450; torch's is the same.
 
     Attributes:
-        axes: how many of the last axes.
+        axes: the number of last axes.
 
     Raises:
         ShapeError: too few axes, or one of them has no fixed size.
@@ -212,7 +214,7 @@ class LayerNorm(Layer, type="layer_norm"):
             mean = np.add.reduce(result, axis=1, keepdims=True) * shares
             along = np.einsum("ij,ij->i", result, normalized)[:, None] * shares
         np.subtract(result, mean, out=result)
-        # `normalized` has served; it takes its own part of the gradient.
+        # `normalized` is not needed any more and is reused for its term of the gradient.
         np.multiply(normalized, along, out=normalized)
         np.subtract(result, normalized, out=result)
         np.multiply(result, inverse, out=result)
@@ -222,7 +224,7 @@ class LayerNorm(Layer, type="layer_norm"):
 class RMSNorm(Layer, type="rms_norm"):
     """Scales each sample to unit root mean square: y = scale * x / sqrt(mean(x**2) + epsilon).
 
-    The mean runs over the last axis; scale is (features,). Unlike layer_norm it neither centres nor shifts.
+    The mean runs over the last axis; scale is (features,). Unlike layer_norm it does not subtract the mean or shift.
 
     Source: Zhang and Sennrich 2019, arXiv:1910.07467; epsilon is not in the paper and keeps a zero row finite.
 
@@ -265,7 +267,7 @@ class RMSNorm(Layer, type="rms_norm"):
         result = np.multiply(rows, context.params["scale"], out=context.buffer(normalized.shape))
         along = np.einsum("ij,ij->i", result, normalized)[:, None]
         along = along / normalized.shape[1] if shares is None else along * shares
-        # `normalized` has served; it takes its own part of the gradient.
+        # `normalized` is not needed any more and is reused for its term of the gradient.
         np.multiply(normalized, along, out=normalized)
         np.subtract(result, normalized, out=result)
         np.multiply(result, inverse, out=result)

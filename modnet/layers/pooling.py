@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 class GlobalAveragePool(Layer, type="global_average_pool"):
     """The mean over all axes but the last: (height, width, channels) -> (channels,), (time, features) -> (features,).
 
-    Of sequences with a mask only the steps count that it leaves; a sample without any step or pixel gives zeros.
+    If sequences have a mask, only the steps that it includes count; a sample without any step or pixel gives zeros.
 
     Source: Lin, Chen and Yan 2013, arXiv:1312.4400, section 3.2.
 
@@ -31,7 +31,7 @@ class GlobalAveragePool(Layer, type="global_average_pool"):
     def output_shape(self, *input_shapes: Shape) -> Shape:
         (shape,) = input_shapes
         if len(shape) < 2:
-            raise ShapeError("expects samples with axes to average over, (time, features) or (height, width, channels)")
+            raise ShapeError("expects samples with two axes or more: (time, features) or (height, width, channels)")
         return shape[-1:]
 
     def forward(self, context: Context, x: Array) -> Array:

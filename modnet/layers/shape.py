@@ -1,4 +1,4 @@
-"""Layers that only look at the same numbers in another shape."""
+"""Layers that only change the shape of a sample, or take a part of it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class Flatten(Layer, type="flatten"):
-    """All axes of a sample as one, the last varying fastest: (4, 4, 8) -> (128,).
+    """Joins all axes of a sample into one; the last varies fastest: (4, 4, 8) -> (128,).
 
     Raises:
         ShapeError: an axis without a fixed size.
@@ -31,7 +31,7 @@ class Flatten(Layer, type="flatten"):
         (shape,) = input_shapes
         fixed = [size for size in shape if size is not None]
         if len(fixed) < len(shape):
-            hint = '"global_average_pool" takes any size'
+            hint = '"global_average_pool" accepts any size'
             raise ShapeError(f"expects a fixed size of every axis; axis {shape.index(None)} is variable", hint)
         return (math.prod(fixed),)
 
@@ -46,7 +46,7 @@ class Flatten(Layer, type="flatten"):
 
 
 def _mask_of_steps(mask: Array, before: int, after: int) -> Array | None:
-    """The mask of steps of `after` numbers, made of steps of `before`; None where they are no whole steps."""
+    """The mask of steps of `after` numbers, from that of steps of `before`; None if they do not align."""
     if after and before % after == 0:
         return np.repeat(mask, before // after, axis=1)
     if before and after % before == 0 and mask.shape[1] % (after // before) == 0:
@@ -56,17 +56,17 @@ def _mask_of_steps(mask: Array, before: int, after: int) -> Array | None:
 
 
 class Reshape(Layer, type="reshape"):
-    """A sample in another shape, the order of its numbers kept (the last axis varies fastest).
+    """A sample in another shape, with its numbers in the same order (the last axis varies fastest).
 
-    Where the steps of sequences with a mask are cut into shorter ones, or put together to longer ones, the mask goes
-    with them: a step put together goes on where any of its parts does. Otherwise the mask ends here.
+    If the steps of sequences with a mask are split into shorter ones, or joined to longer ones, the mask is adapted: a
+    joined step counts if any of its parts does. Otherwise there is no mask after this layer.
 
     Attributes:
-        shape: of one sample. One axis may be -1: it takes what the others leave, and where an axis of the input is
-            variable it is variable too.
+        shape: of one sample. One axis may be -1: its size follows from the others, and it is variable if an axis of the
+            input is.
 
     Raises:
-        ShapeError: an input with another number of elements, or with a variable axis where no axis is -1.
+        ShapeError: an input with another number of elements, or with a variable axis if no axis is -1.
     """
 
     keeps_numbers = True
@@ -74,9 +74,9 @@ class Reshape(Layer, type="reshape"):
 
     def check(self) -> None:
         if len(self.shape) > MOST_AXES:
-            raise ValueError(f"shape: expected {MOST_AXES} axes at most, found {len(self.shape):,}")
+            raise ValueError(f"shape: expected at most {MOST_AXES} axes, found {len(self.shape):,}")
         if 0 in self.shape or self.shape.count(-1) > 1:
-            raise ValueError(f"shape = {list(self.shape)}: expected sizes from 1 on, of which one may be -1 instead")
+            raise ValueError(f"shape = {list(self.shape)}: expected sizes >= 1, one of which may be -1 instead")
 
     @classmethod
     def examples(cls) -> Sequence[Example]:
@@ -88,7 +88,7 @@ class Reshape(Layer, type="reshape"):
         wanted = math.prod(axis for axis in self.shape if axis != -1)
         variable = None in shape
         if variable and -1 not in self.shape:
-            hint = f"or put -1 for one of {list(self.shape)}"
+            hint = f"or replace one of {list(self.shape)} by -1"
             raise ShapeError(f"expects a fixed size of every axis; axis {shape.index(None)} is variable", hint)
         if size % wanted if -1 in self.shape else size != wanted:
             times = "a multiple of " if -1 in self.shape else ""
@@ -108,19 +108,19 @@ class Reshape(Layer, type="reshape"):
 
 
 class Slice(Layer, type="slice"):
-    """A part of a sample along one axis, as numpy's x[start:stop] takes it: the others have no gradient.
+    """A part of a sample along one axis, as numpy's x[start:stop]; the gradient of all other elements is 0.
 
-    Of a variable axis the part is variable too: nobody knows how many elements there will be. Where steps of sequences
-    are taken, the mask goes with them. Counted from the end, steps are those of the batch, with its padding, of which
-    nobody knows how many are real: there the mask ends.
+    A part of a variable axis is variable too, since its size is not known beforehand. If steps of sequences are taken,
+    the same part of the mask is. Steps that are counted from the end include the padding of the batch, so it is unknown
+    how many of them are real: there is no mask after this layer.
 
     Attributes:
         axis: of a sample: 0 is its first, -1 its last.
-        start, stop: the first element, and the one behind the last; negative ones count from the end. None for the
-            whole rest on that side.
+        start, stop: the first element, and the one after the last; negative ones count from the end. None for all
+            elements on that side.
 
     Raises:
-        ShapeError: samples without that axis, or with nothing in that part of it.
+        ShapeError: samples without that axis, or without any element in that part.
     """
 
     keeps_numbers = True
@@ -130,7 +130,7 @@ class Slice(Layer, type="slice"):
 
     def check(self) -> None:
         if self.start is None and self.stop is None:
-            raise ValueError("expected start, stop, or both; found neither, which takes all")
+            raise ValueError("expected start, stop, or both; found neither, which selects everything")
 
     @classmethod
     def examples(cls) -> Sequence[Example]:
@@ -138,7 +138,7 @@ class Slice(Layer, type="slice"):
 
     @property
     def streams(self) -> bool:  # type: ignore[override]
-        # Along time the pieces are not those of the whole; -2 and below may be time.
+        # Parts of pieces along time are not the part of the whole. Time is 0, or may be -2 and below.
         return self.axis > 0 or self.axis == -1
 
     def output_shape(self, *input_shapes: Shape) -> Shape:
@@ -151,7 +151,7 @@ class Slice(Layer, type="slice"):
             size = len(range(size)[self.start : self.stop])
             if not size:
                 part = f"{'' if self.start is None else self.start}:{'' if self.stop is None else self.stop}"
-                raise ShapeError(f"expects an axis {self.axis} with something at {part}")
+                raise ShapeError(f"expects an axis {self.axis} with elements at {part}")
         return (*shape[:position], size, *shape[position + 1 :])
 
     def _part(self, array: Array) -> Array:

@@ -1,4 +1,4 @@
-"""Scaling of inputs and outputs by what the training data are like, learnt before the first epoch."""
+"""Scaling of inputs and outputs by mean and deviation of the training data, learnt before the first epoch."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 
 
 FAR = 64
-"""Means of so many deviations, and greater ones, are kept with more digits than float32 has."""
+"""A mean of more than this many deviations is kept with more digits than float32 has."""
 
 ROUNDING = 8
-"""Deviations below so many rounding units of the mean, in float64, are noise; in coarser numbers it is one unit."""
+"""A deviation of at most this many rounding units of the mean is noise in float64; in coarser dtypes one unit is."""
 
 
 def scaling_state(shape: Shape) -> Mapping[str, State]:
@@ -39,9 +39,9 @@ def scaling_state(shape: Shape) -> Mapping[str, State]:
 def learn_scaling(state: Mapping[str, Array], batches: Iterable[tuple[Array, Array | None]], label: str) -> None:
     """Sets mean, deviation and samples from one pass over batches (..., features), each with its mask or None.
 
-    The deviation is that of the population (divided by n), and 1 where the feature is constant but for rounding.
+    The deviation is that of the population (divided by n), and 1 if the feature is constant except for rounding.
     Batches are merged in float64 by the pairwise update of Chan, Golub and LeVeque 1983, "Algorithms for computing the
-    sample variance", equation 2.1, on differences from the first row, so that a constant feature has a deviation of
+    sample variance", equation 2.1, on differences from the first row, so that the deviation of a constant feature is
     exactly zero.
     """
     mean, deviation = state["mean"], state["deviation"]
@@ -84,20 +84,20 @@ def learn_scaling(state: Mapping[str, Array], batches: Iterable[tuple[Array, Arr
 
 
 def _rounding_unit(dtype: np.dtype[Any]) -> float:
-    """What part of a number is rounding, where numbers of that dtype have been computed in several ways."""
+    """The relative difference between numbers of a dtype that may be rounding alone."""
     if dtype.kind == "f" and dtype.itemsize < 8:
         return float(np.finfo(dtype).eps)
     return ROUNDING * float(np.finfo(np.float64).eps)
 
 
 def _far(state: Mapping[str, Array]) -> Array | None:
-    """The features whose means need more digits than the network's dtype has, if there are any."""
+    """The indices of the features whose means need more digits than the network's dtype has; None if there are none."""
     rest = state.get("mean_rest")
     return None if rest is None or not np.count_nonzero(rest) else np.flatnonzero(rest)
 
 
 def _raw(context: Context, x: Array) -> Array:
-    """The numbers as they were given to the network, where x is no more than their conversion."""
+    """The numbers as they were given to the network, if x is only their conversion to its dtype; else x."""
     raw = context.raw[0] if context.raw else None
     return x if raw is None else raw
 
@@ -109,18 +109,18 @@ def _exact_mean(state: Mapping[str, Array], features: Array) -> Array:
 class Standardize(Layer, type="standardize"):
     """Gives each feature zero mean and unit deviation on the training data: y = (x - mean) / deviation.
 
-    Mean and deviation are those of the last axis's features over all other axes, taken once before the first epoch; the
-    deviation is that of the population (divided by n), as in scikit-learn's StandardScaler, and 1 for a feature that is
-    constant, but for the last digits. They are no parameters: training does not change them, and a network that has
-    them keeps them. Steps that a mask leaves out are no data, nor are samples of weight 0; other weights change nothing
-    here, nor do those of steps, which are the targets'. Until then the layer is the identity.
+    Mean and deviation of each feature (last axis) run over all other axes, and are computed once, before the first
+    epoch. The deviation is that of the population (divided by n), as in scikit-learn's StandardScaler, and 1 for a
+    feature that is constant except for rounding. They are not parameters: training does not change them, and further
+    training keeps them. Steps that a mask leaves out are ignored, and so are samples of weight 0; other weights have no
+    effect here, nor do weights of steps, which belong to the targets. Before training the layer is the identity.
 
-    A feature whose mean is many deviations away from zero (times in seconds since 1970, Julian dates) has digits that
-    float32 does not have. Where the layer reads an input of the network it therefore
-    subtracts the mean from the numbers as they were given, in float64.
+    A feature whose mean is many deviations away from zero (times in seconds since 1970, Julian dates) needs more digits
+    than float32 has. If the layer reads an input of the network, it therefore subtracts the mean from the numbers as
+    they were given, in float64.
 
-    State: mean (features,), deviation (features,), samples (how many rows they were taken from; 0 before), mean_rest
-    (features,), what is left of such a mean behind the digits of `mean`, otherwise 0.
+    State: mean (features,), deviation (features,), samples (the number of rows; 0 before training), mean_rest
+    (features,), the digits of such a mean that do not fit into `mean`, otherwise 0.
 
     Raises:
         ShapeError: the last axis has no fixed size.
@@ -167,20 +167,20 @@ class Standardize(Layer, type="standardize"):
 class Unstandardize(Layer, type="unstandardize"):
     """Brings the output of a regression to the scale of its targets: y = x * deviation + mean.
 
-    Mean and deviation are those of the training targets, feature by feature, taken once before the first epoch as
-    `standardize` takes those of its input; a target of weight 0, or a step of it, has no part in them. It has to be the
-    node that gives the output. The layers before it then work with numbers of unit size, and loss, metrics and
-    predictions are in the units of the targets.
+    Mean and deviation are those of each feature of the training targets, computed once, before the first epoch, as
+    `standardize` computes those of its input; targets and steps of weight 0 are ignored. The node has to be an output
+    of the network. The layers before it then work with numbers of unit size, while loss, metrics and predictions are in
+    the units of the targets.
 
-    The outputs have the network's dtype: in float32 they come 128 apart at 1.7e9, however small the deviation is. For
-    such targets give the network the dtype float64, or subtract a number of your own before.
+    The outputs have the network's dtype: float32 numbers near 1.7e9 are 128 apart, even if the deviation is small. For
+    such targets give the network the dtype float64, or subtract a constant from them beforehand.
 
     State: as of `standardize`.
 
     Raises:
-        ShapeError: the last axis has no fixed size, or the targets have another one.
+        ShapeError: the last axis has no fixed size, or the targets have another shape.
         DataError: from `prepare`, for targets that are not finite.
-        SpecError: from `prepare`, where the node is no output of the network.
+        SpecError: from `prepare`, if the node is not an output of the network.
     """
 
     streams = True
@@ -201,11 +201,11 @@ class Unstandardize(Layer, type="unstandardize"):
     ) -> Iterator[tuple[Array, Array | None]]:
         for x, target in batches:
             if target is None:
-                message = "it learns from the targets of the output that it gives, and this node is no output"
+                message = "it learns from the targets of its output, but this node is not an output of the network"
                 raise SpecError([Problem(self.type, message, "put it last, or name it in network.outputs")])
             if target.shape != x.shape:
                 raise ShapeError(
-                    f"{self.type} expects targets of its input's shape {x.shape[1:]}, found {target.shape[1:]}"
+                    f"{self.type} expects targets of the shape of its input, {x.shape[1:]}, found {target.shape[1:]}"
                 )
             yield target, context.masks[0]
 

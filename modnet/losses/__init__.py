@@ -1,10 +1,10 @@
 """The built-in losses.
 
-Each gives one value for each sample and the derivative of that value. The mean over a batch, with the weights of
-samples and of classes, is taken by training: sum(w_i v_i) / sum(w_i), where w_i is the sample's own weight times
+Each computes one value for each sample and the derivative of that value. Training takes the mean over a batch, with the
+weights of samples and of classes: sum(w_i v_i) / sum(w_i), where w_i is the sample's own weight times
 `sample_weights(target)[i]`.
 
-Results have the prediction's dtype, whatever the target's.
+Results have the dtype of the prediction; the dtype of the target does not matter.
 """
 
 from typing import TYPE_CHECKING

@@ -29,7 +29,7 @@ from modnet.losses.targets import (
 class ClassLoss(LastAxisLoss):
     """A loss of class probabilities and a target class, or a distribution over the classes, along the last axis.
 
-    The options, the shapes and what they mean are those of `CrossEntropy`.
+    For the options and shapes see `CrossEntropy`.
     """
 
     joint_with = ("softmax", "log_softmax")
@@ -38,8 +38,8 @@ class ClassLoss(LastAxisLoss):
     prediction_range = (0.0, 1.0)
     normalized = True
     ending = (
-        "end the network with softmax; where a sample can have several labels, with sigmoid, "
-        "and take binary_cross_entropy"
+        "end the network with softmax; if a sample can have several labels, end it with sigmoid and use "
+        "binary_cross_entropy"
     )
 
     label_smoothing: float = field(default=0.0, minimum=0.0, maximum=1.0)
@@ -52,14 +52,14 @@ class ClassLoss(LastAxisLoss):
 
     def check(self) -> None:
         if self.class_weights is not None and not any(self.class_weights):
-            raise ValueError("class_weights needs a weight above 0")
+            raise ValueError("class_weights needs at least one weight above 0")
 
     def check_shapes(self, prediction_shape: Shape, target_shape: Shape) -> None:
         super().check_shapes(prediction_shape, target_shape)
         classes = prediction_shape[-1]
         if self.class_weights is not None and classes not in (None, len(self.class_weights)):
             raise ShapeError(
-                f"{self.type} has {len(self.class_weights)} class weights and a prediction of {classes} classes",
+                f"{self.type} has {len(self.class_weights)} class weights for a prediction of {classes} classes",
                 "give one weight for each class",
             )
 
@@ -80,7 +80,10 @@ class ClassLoss(LastAxisLoss):
         return sample_means(target @ weights)
 
     def _check_kind(self, labelled: bool, target: Array) -> None:
-        """With class weights `sample_weights` sees the target alone, and has to tell labels of positions from rows."""
+        """Requires integer labels and float rows if there are class weights.
+
+        `sample_weights` sees the target without the prediction: (batch, 3) can be three labels or a row of three.
+        """
         if self.class_weights is not None and labelled != (target.dtype.kind in "iub"):
             raise DataError(
                 f"with class weights {self.type} expects labels as integers and rows as floats, "
@@ -95,6 +98,7 @@ class ClassLoss(LastAxisLoss):
         if labelled:
             check_labels(target, classes)
             coefficients.fill(0)
+            # A flat view: indexing one axis is several times faster than pairs of indices.
             coefficients.reshape(-1)[_at_labels(context, target, classes)] = 1
         else:
             np.copyto(coefficients, target, casting="unsafe")
@@ -125,14 +129,14 @@ class CrossEntropy(ClassLoss, type="cross_entropy"):
     With `label_smoothing` s the target is t * (1 - s) + s / classes (Szegedy et al. 2016, arXiv:1512.00567).
 
     With `class_weights` w, each position has the weight u = w[label], or u = sum(w * t) for a row. A sample's value is
-    the mean over positions of -sum(w * t * log(p)), with t smoothed and u not, and its weight in the batch is the mean
-    of u, which divides the values and is no further factor of them (`weighted`). So the loss of a batch is the sum over
-    all positions divided by the sum of their u: torch's CrossEntropyLoss(weight=w, label_smoothing=s) for labels. A
-    one-hot row means the same as its label, where torch divides by the batch size instead. With class weights integers
-    are labels and floats are rows.
+    the mean over positions of -sum(w * t * log(p)), where t is smoothed (in u it is not). Its weight in the batch is
+    the mean of u; the values already contain it (`weighted`), so it only divides. The loss of a batch is therefore the
+    sum over all positions divided by the sum of their u: torch's CrossEntropyLoss(weight=w, label_smoothing=s) for
+    labels. A one-hot row means the same as its label; torch divides by the batch size instead. With class weights,
+    integers are labels and floats are rows.
 
     Raises:
-        DataError: for a label that is no class, rows that are no probabilities, predictions that are no probabilities.
+        DataError: for labels that are not classes, or rows or predictions that are not probabilities.
     """
 
     def measure(self, context: Context, prediction: Array, target: Array) -> tuple[Array, Array | None]:
@@ -149,21 +153,23 @@ class CrossEntropy(ClassLoss, type="cross_entropy"):
     def joint(self, context: Context, logits: Array, target: Array) -> tuple[Array, Array | None]:
         if target.ndim == logits.ndim or self.label_smoothing or self.class_weights is not None:
             return _softmax_joint(context, logits, self.coefficients(context, logits, target))
-        # With plain labels the target is never spread out to rows: this is where most training spends its loss.
+        # The common case: plain labels are not expanded to one-hot rows. With z the logits minus their maximum and
+        # y the label, the value is log(sum(exp(z))) - z[y] and its derivative softmax(z) - onehot(y).
         classes = logits.shape[-1]
         check_labels(target, classes)
         exponentials = shifted(context, logits)
         flat = exponentials.reshape(-1)
         at_label = _at_labels(context, target, classes)
         values = context.buffer(target.shape)
-        flat.take(at_label, out=values.reshape(-1), mode="clip")  # they are checked; "raise" would copy
+        # Before `exponentiate` overwrites z. The labels are checked; mode "raise" would write to a copy of `out` first.
+        flat.take(at_label, out=values.reshape(-1), mode="clip")
         total = exponentiate(context, exponentials)
         np.subtract(np.log(total, out=context.buffer(total.shape)), values, out=values)
         means = sample_means(values, context.buffer(target.shape[:1]))
         if not context.needs_input_gradient:
             return means, None
         positions = math.prod(target.shape[1:])
-        if positions != 1:
+        if positions != 1:  # the mean over positions, in the divisor: a pass over rows instead of over all numbers
             total *= positions
         exponentials /= total[..., None]
         slope = flat.take(at_label, out=total.reshape(-1), mode="clip")
@@ -180,7 +186,7 @@ class KLDivergence(LastAxisLoss, type="kl_divergence"):
     1e-30 counts as 1e-30, in the gradient too. Source: Kullback and Leibler 1951, Annals of Mathematical Statistics 22.
 
     Raises:
-        DataError: for rows that are no probabilities, in the target or in the prediction.
+        DataError: for rows of the target or the prediction that are not probabilities.
     """
 
     joint_with = ("softmax", "log_softmax")
@@ -203,6 +209,7 @@ class KLDivergence(LastAxisLoss, type="kl_divergence"):
 
     def joint(self, context: Context, logits: Array, target: Array) -> tuple[Array, Array | None]:
         target = self._distributions(context, logits, target)
+        # KL(t || p) = cross-entropy(t, p) - entropy(t).
         coefficients = np.divide(target, math.prod(logits.shape[1:-1]), out=context.buffer(logits.shape))
         values, gradient = _softmax_joint(context, logits, coefficients)
         values += _products(context, target, _logarithm(context, target))
@@ -215,7 +222,7 @@ class KLDivergence(LastAxisLoss, type="kl_divergence"):
 
 
 def shifted(context: Context, logits: Array) -> Array:
-    """The logits minus the highest of each row: exp(1000) is inf, and softmax does not feel a shift."""
+    """The logits minus the maximum of each row: exp(1000) would be inf, and a shift does not change softmax."""
     classes = logits.shape[-1]
     highest = context.buffer(logits.shape[:-1])
     if classes > SHORT_ROW:
@@ -229,14 +236,15 @@ def shifted(context: Context, logits: Array) -> Array:
 
 
 def exponentiate(context: Context, logits: Array) -> Array:
-    """Overwrites shifted logits by their exponentials and gives the sum of each row."""
+    """Overwrites shifted logits by their exponentials and returns the sum of each row."""
     np.exp(logits, out=logits)
-    # A product is faster than `sum`.
+    # A product with ones, by BLAS, is faster than `sum`.
     return np.matmul(logits, ones(logits.shape[-1], logits.dtype), out=context.buffer(logits.shape[:-1]))
 
 
 def _softmax_joint(context: Context, logits: Array, coefficients: Array) -> tuple[Array, Array | None]:
     """Values -sum(c * log(softmax(logits))), over all but the batch, and the gradient sum(c) * softmax(logits) - c."""
+    # With z the shifted logits: -sum(c * log(softmax(z))) = sum(c) * log(sum(exp(z))) - sum(c * z).
     exponentials = shifted(context, logits)
     rows = logits.shape[:-1]
     weight = np.matmul(coefficients, ones(logits.shape[-1], logits.dtype), out=context.buffer(rows))
@@ -256,6 +264,7 @@ def _softmax_joint(context: Context, logits: Array, coefficients: Array) -> tupl
 
 
 def _logarithm(context: Context, target: Array) -> Array:
+    """log(t), finite for t = 0: the product t * log(t) is then 0, as it should be, and not nan."""
     logarithm = np.maximum(target, SMALLEST_PROBABILITY, out=context.buffer(target.shape))
     return np.log(logarithm, out=logarithm)
 
@@ -267,14 +276,14 @@ def _products(context: Context, a: Array, b: Array) -> Array:
 
 
 def _at_labels(context: Context, target: Array, classes: int) -> Array:
-    """Where the elements of the labels' own classes stand in a flat array (positions, classes)."""
+    """The indices of the labels' elements in a flattened array (positions, classes)."""
     at_label = context.buffer((target.size,), np.intp)
     return np.add(_starts(target.size, classes), target.reshape(-1), out=at_label, casting="unsafe")
 
 
 @lru_cache(maxsize=8)
 def _starts(rows: int, length: int) -> Array:
-    """Where each of so many rows begins in the flat array."""
+    """The index in the flattened array at which each row begins; cached, as it is the same for each batch."""
     starts = np.arange(0, rows * length, length)
     starts.flags.writeable = False
     return starts

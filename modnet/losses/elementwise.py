@@ -82,7 +82,7 @@ class Huber(ElementwiseLoss, type="huber"):
 
 
 class Poisson(ElementwiseLoss, type="poisson"):
-    """prediction - target * log(prediction + 1e-8): minus the log likelihood of counts, whose rate is predicted.
+    """prediction - target * log(prediction + 1e-8): the negative log likelihood of counts; the prediction is the rate.
 
     The term log(target!), which does not depend on the prediction, is left out. This is torch's poisson_nll_loss with
     log_input=False. Shapes: prediction and target alike, (batch, ...).
@@ -112,9 +112,9 @@ class Poisson(ElementwiseLoss, type="poisson"):
 class Hinge(ElementwiseLoss, type="hinge"):
     """max(0, 1 - target * prediction), for targets of -1 and +1 and a prediction that is a score of any size.
 
-    The sign of the score is the decision, so the network ends with no activation, or with tanh. The derivative at the
-    kink is taken as 0. Shapes: prediction (batch, ...); target alike, or without a last axis of 1. With several outputs
-    each is a decision of its own. Source: Cortes and Vapnik 1995, Machine Learning 20.
+    The sign of the score is the decision, so the network ends without an activation, or with tanh. The derivative at
+    the kink is taken as 0. Shapes: prediction (batch, ...); target alike, or without a last axis of 1. Each of several
+    outputs is a separate decision. Source: Cortes and Vapnik 1995, Machine Learning 20.
 
     Raises:
         DataError: for a target other than -1 and +1, such as labels 0 and 1.
@@ -122,7 +122,7 @@ class Hinge(ElementwiseLoss, type="hinge"):
 
     normalized = False
     decides_at = 0.0
-    ending = "end the network with no activation, or with tanh"
+    ending = "end the network without an activation, or with tanh"
 
     def target_shapes(self, prediction_shape: Shape) -> tuple[Shape, ...]:
         return with_and_without_last_axis(prediction_shape)
@@ -133,10 +133,11 @@ class Hinge(ElementwiseLoss, type="hinge"):
             raise self._no_sign(target, magnitude != 1)
 
     def _no_sign(self, target: Array, wrong: Array) -> SampleError:
-        remedy = "write the two classes as -1 and 1, or take binary_cross_entropy after sigmoid, which knows 0 and 1"
+        remedy = "write the two classes as -1 and 1, or use sigmoid and binary_cross_entropy for classes 0 and 1"
         return bad_sample("hinge expects targets of -1 and +1", target, wrong, f"; {remedy}")
 
     def elements(self, context: Context, prediction: Array, target: Array) -> tuple[Array, Array]:
+        # The check of `check_targets` without its copies; the buffer is then used for the slope.
         slope = np.abs(target, out=context.buffer(prediction.shape))
         if slope.size and not slope.min() == slope.max() == 1:
             raise self._no_sign(target, slope != 1)
@@ -151,19 +152,19 @@ class BinaryCrossEntropy(ElementwiseLoss, type="binary_cross_entropy"):
     """-(positive_weight * t * log(p) + (1 - t) * log(1 - p)), for a probability p and its target t in [0, 1].
 
     Shapes: prediction (batch, ...); target alike, or without a last axis of 1. Several outputs are several labels, each
-    of which may be there or not. A p or 1 - p below 1e-30 counts as 1e-30, in the gradient too.
+    of which is present or absent. A p or 1 - p below 1e-30 counts as 1e-30, in the gradient too.
 
     With `label_smoothing` s the target is t * (1 - s) + s / 2 (Keras' convention). `positive_weight` is torch's
-    pos_weight: above 1 it makes a missed positive dearer than a false alarm; the mean is not divided by it.
+    pos_weight: above 1 it makes a missed positive cost more than a false alarm; the mean is not divided by it.
 
     Raises:
-        DataError: for a prediction or a target out of [0, 1].
+        DataError: for a prediction or a target outside [0, 1].
     """
 
     joint_with = ("sigmoid",)
     prediction_range = (0.0, 1.0)
     normalized = False
-    ending = "end the network with sigmoid; where the classes exclude each other, with softmax, and take cross_entropy"
+    ending = "end the network with sigmoid; if the classes exclude each other, use softmax and cross_entropy"
 
     label_smoothing: float = field(default=0.0, minimum=0.0, maximum=1.0)
     positive_weight: float = field(default=1.0, above=0.0)
@@ -217,11 +218,11 @@ class BinaryCrossEntropy(ElementwiseLoss, type="binary_cross_entropy"):
 
 
 def of_means(slope: Array) -> Array:
-    """The derivative of a sample's mean, in place of those of its elements."""
+    """Turns the derivatives of a sample's elements into those of their mean, in place."""
     elements = math.prod(slope.shape[1:])
     return slope if elements == 1 else np.divide(slope, elements, out=slope)
 
 
 def with_and_without_last_axis(prediction_shape: Shape) -> tuple[Shape, ...]:
-    """The prediction's shape, and where it has a last axis of 1 also the shape without it."""
+    """The prediction's shape, and also the shape without the last axis if that is 1."""
     return (prediction_shape, prediction_shape[:-1]) if prediction_shape[-1:] == (1,) else (prediction_shape,)

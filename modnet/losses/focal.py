@@ -1,4 +1,4 @@
-"""Focal losses: what is classified well already counts less."""
+"""Focal losses: samples that are already classified well count less."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from modnet.losses.targets import SMALLEST_PROBABILITY, check_probabilities, che
 
 
 class Focal(ClassLoss, type="focal"):
-    """-sum(t * (1 - p)**gamma * log(p)) over the classes: cross-entropy, less of it where p is high already.
+    """-sum(t * (1 - p)**gamma * log(p)) over the classes: cross-entropy, reduced where p is already high.
 
-    With gamma = 0 it is `cross_entropy`, whose shapes, options and errors it has: labels or rows of probabilities t,
-    `label_smoothing`, and `class_weights`, which are the paper's alpha for each class.
+    With gamma = 0 it is `cross_entropy`, and it has the same shapes, options and errors: labels or rows of
+    probabilities t, `label_smoothing`, and `class_weights`, which are the paper's alpha for each class.
 
-    Source: Lin et al. 2017, arXiv:1708.02002, equation 4, with the softmax in place of the sigmoid; `binary_focal` is
-    the paper's own.
+    Source: Lin et al. 2017, arXiv:1708.02002, equation 4, with softmax instead of sigmoid; `binary_focal` is the form
+    of the paper.
 
     Raises:
-        DataError: for a label that is no class, rows that are no probabilities, predictions that are no probabilities.
+        DataError: for labels that are not classes, or rows or predictions that are not probabilities.
     """
 
-    ending = "end the network with softmax; where a sample can have several labels, with sigmoid, and take binary_focal"
+    ending = "end the network with softmax; if a sample can have several labels, use sigmoid and binary_focal"
 
     gamma: float = field(default=2.0, minimum=0.0)
 
@@ -53,10 +53,12 @@ class Focal(ClassLoss, type="focal"):
         total = exponentiate(context, p)
         p /= total[..., None]
         logarithm -= np.log(total, out=total)[..., None]
+        # 1 - p = -expm1(log(p)) keeps its digits where p is near 1; the plain difference would round to 0.
         rest = np.expm1(logarithm, out=context.buffer(logits.shape))
         values, slope = self._weighted_terms(context, coefficients, p, np.negative(rest, out=rest), logarithm)
         if not context.needs_input_gradient:
             return values, None
+        # From log(p) to logits: d/dz_k = s_k - p_k * sum(s), the transposed Jacobian of log-softmax.
         p *= np.add.reduce(slope, axis=-1, keepdims=True, out=context.buffer((*logits.shape[:-1], 1)))
         return values, np.subtract(slope, p, out=slope)
 
@@ -65,8 +67,8 @@ class Focal(ClassLoss, type="focal"):
     ) -> tuple[Array, Array]:
         """The value of each sample, and the derivative of all terms with respect to log(p).
 
-        Of c (1 - p)^gamma log(p) that is c (1 - p)^gamma (1 - gamma p log(p) / (1 - p)). `rest` is 1 - p; it and
-        `coefficients` are overwritten.
+        The derivative of c (1 - p)^gamma log(p) is c (1 - p)^gamma (1 - gamma p log(p) / (1 - p)). `rest` is 1 - p; it
+        and `coefficients` are overwritten.
         """
         np.maximum(rest, SMALLEST_PROBABILITY, out=rest)
         slope = np.multiply(p, logarithm, out=context.buffer(p.shape))
@@ -84,23 +86,24 @@ class Focal(ClassLoss, type="focal"):
 class BinaryFocal(ElementwiseLoss, type="binary_focal"):
     """-alpha * t * (1 - p)**gamma * log(p) - (1 - alpha) * (1 - t) * p**gamma * log(1 - p), for targets t in [0, 1].
 
-    Binary cross-entropy, less of it where the prediction p is right already. Shapes: prediction (batch, ...); target
-    alike, or without a last axis of 1. Several outputs are several labels, each of which may be there or not. A p or
+    Binary cross-entropy, reduced where the prediction p is already right. Shapes: prediction (batch, ...); target
+    alike, or without a last axis of 1. Several outputs are several labels, each of which is present or absent. A p or
     1 - p below 1e-30 counts as 1e-30, in the gradient too.
 
     Without `alpha` (None) neither class has a factor, and gamma = 0 gives `binary_cross_entropy`. The defaults are the
-    paper's best ones; its alpha below 1/2 goes with gamma = 2, which leaves little of the many negatives.
+    best values of the paper. Its alpha is below 1/2, although positives are rare, because gamma = 2 already reduces the
+    many easy negatives.
 
     Source: Lin et al. 2017, arXiv:1708.02002, equation 5; torchvision's sigmoid_focal_loss.
 
     Raises:
-        DataError: for a prediction or a target out of [0, 1].
+        DataError: for a prediction or a target outside [0, 1].
     """
 
     joint_with = ("sigmoid",)
     prediction_range = (0.0, 1.0)
     normalized = False
-    ending = "end the network with sigmoid; where the classes exclude each other, with softmax, and take focal"
+    ending = "end the network with sigmoid; if the classes exclude each other, use softmax and focal"
 
     gamma: float = field(default=2.0, minimum=0.0)
     alpha: float | None = field(default=0.25, minimum=0.0, maximum=1.0)
@@ -123,7 +126,7 @@ class BinaryFocal(ElementwiseLoss, type="binary_focal"):
         np.maximum(q, SMALLEST_PROBABILITY, out=q)
         positive, negative = ((side, np.log(side, out=context.buffer(side.shape))) for side in (p, q))
         loss, slope = self._sides(context, target, positive, negative)
-        slope /= np.multiply(p, q, out=p)  # of the logit: the derivative of p with respect to it is p (1 - p)
+        slope /= np.multiply(p, q, out=p)  # from the logit to p: dp/dz = p (1 - p)
         return loss, slope
 
     def joint(self, context: Context, logits: Array, target: Array) -> tuple[Array, Array | None]:

@@ -1,4 +1,4 @@
-"""Losses that take the last axis together."""
+"""Losses of vectors along the last axis."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ from modnet.losses.targets import converted, sample_means
 
 
 class LastAxisLoss(MeasuredLoss):
-    """A loss that takes the last axis together; a sample's value is the mean over the other axes, its positions."""
+    """A loss of the vectors along the last axis; a sample's value is the mean over its other axes, the positions."""
 
     positions = True
 
     def check_shapes(self, prediction_shape: Shape, target_shape: Shape) -> None:
         if not prediction_shape:
-            raise ShapeError(f"{self.type} expects a prediction of shape (n,), or with more axes before, found ()")
+            raise ShapeError(f"{self.type} expects a prediction with at least one axis, such as (n,), found ()")
         super().check_shapes(prediction_shape, target_shape)
 
 
 class Cosine(LastAxisLoss, type="cosine"):
-    """1 - p . t / (|p| |t|): 0 for vectors of one direction, 2 for opposite ones; mean over positions.
+    """1 - p . t / (|p| |t|): 0 for vectors of the same direction, 2 for opposite ones; mean over positions.
 
-    The vectors lie along the last axis; a norm below 1e-8 counts as 1e-8 (as in torch), so that a zero vector has the
-    similarity 0 to all. Shapes: prediction and target alike, (batch, ..., features).
-    A vector of one number has no direction but its sign, and a gradient of 0: training refuses it.
+    The vectors are along the last axis; a norm below 1e-8 counts as 1e-8 (as in torch), so that a zero vector has
+    similarity 0 to every vector. Shapes: prediction and target alike, (batch, ..., features). Vectors of one number
+    are refused: their direction is only a sign, and the gradient is 0.
     """
 
     EPSILON = 1e-8
@@ -37,8 +37,8 @@ class Cosine(LastAxisLoss, type="cosine"):
     def target_shapes(self, prediction_shape: Shape) -> tuple[Shape, ...]:
         if prediction_shape[-1:] == (1,):
             raise ShapeError(
-                f"cosine has nothing to learn from one unit, found a prediction of shape {prediction_shape}",
-                "take mse, or give the network as many units as the vectors have numbers",
+                f"cosine cannot train a single unit, found a prediction of shape {prediction_shape}",
+                "use mse, or give the network as many units as the vectors have numbers",
             )
         return super().target_shapes(prediction_shape)
 
@@ -50,7 +50,8 @@ class Cosine(LastAxisLoss, type="cosine"):
         similarity = np.einsum("...i,...i->...", unit, direction, out=context.buffer(norm.shape[:-1]))[..., None]
         distance = np.subtract(1, similarity[..., 0], out=context.buffer(norm.shape[:-1]))
         values = sample_means(distance, context.buffer(norm.shape[:1]))
-        # Where the norm is held at its least it does not depend on the prediction.
+        # d(-u . t)/dp = (u (u . t) - t) / |p| for u = p / |p|. Where the norm is clamped to EPSILON it is a constant,
+        # and the first term vanishes.
         depends = np.greater(norm, self.EPSILON, out=context.buffer(norm.shape, np.bool_))
         similarity *= depends
         slope = np.multiply(unit, similarity, out=unit)

@@ -1,4 +1,4 @@
-"""Losses whose formula stands in `measure`."""
+"""Losses that define `measure`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from modnet.losses.targets import check_arrays
 
 
 class MeasuredLoss(Loss):
-    """A loss that overrides `measure`, from which its values and its gradient by themselves are taken."""
+    """A loss that overrides `measure`; `values` and `gradient` are computed by it."""
 
     def values(self, prediction: Array, target: Array) -> Array:
         check_arrays(self, prediction, target)

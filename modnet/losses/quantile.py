@@ -1,4 +1,4 @@
-"""The loss that quantiles of the target minimise."""
+"""The loss that is minimised by quantiles of the target."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from modnet.losses.targets import converted, sample_means
 
 
 class Quantile(MeasuredLoss, type="quantile"):
-    """max(q * r, (q - 1) * r) for a residual r = target - prediction: least for the quantile q of the target.
+    """max(q * r, (q - 1) * r) for a residual r = target - prediction: minimal for the quantile q of the target.
 
-    With one quantile the shapes are those of `mae`, of which q = 0.5 is the half: prediction (batch, ...); target
-    alike, or without a last axis of 1. With several, the last axis of the prediction has one output for each, in the
-    order of `quantiles`, and the target is of the shape without that axis, or with an axis of 1 there; nothing keeps
-    the outputs in order. A sample's value is the mean over all of them. The derivative at 0 is taken as 0.
+    With one quantile, prediction (batch, ...); target alike, or without a last axis of 1 (q = 0.5 is half of `mae`).
+    With several, the last axis of the prediction has one output for each, in the order of `quantiles`; the target has
+    the shape without that axis, or with an axis of 1 there. The outputs may cross: nothing forces them to be in order.
+    A sample's value is the mean over all of them. The derivative at 0 is taken as 0.
 
     Source: Koenker and Bassett 1978, Econometrica 46 (1); scikit-learn's mean_pinball_loss.
     """
@@ -60,6 +60,7 @@ class Quantile(MeasuredLoss, type="quantile"):
             np.copyto(one, target.reshape(one.shape), casting="unsafe")
             np.subtract(one, prediction, out=residual)
         quantiles = np.array(self.quantiles, prediction.dtype)
+        # d/dprediction = (r < 0) - q, times |sign(r)|, which makes it 0 at r = 0; the loss is -derivative * r.
         below = np.less(residual, 0, out=context.buffer(prediction.shape))
         slope = np.subtract(below, quantiles, out=context.buffer(prediction.shape))
         slope *= np.abs(np.sign(residual, out=below), out=below)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from modnet.kinds.context import Context
 
 SMALLEST_PROBABILITY = 1e-30
-"""What a smaller probability counts as in a logarithm: value (69) and slope (1e30) stay finite, in float32 too."""
+"""The lower bound of a probability in a logarithm: value (69) and slope (1e30) stay finite, in float32 too."""
 
 
 TOLERANCE = 1e-3
@@ -29,21 +29,22 @@ def bad_sample(expected: str, array: Array, chosen: Array, remedy: str = "") -> 
 
 
 def class_labels(target: Array, classes: int) -> Array:
-    """Class labels as an array that can be an index.
+    """Class labels as an array of indices.
 
     Raises:
-        DataError: for a label that is none of 0, ..., classes - 1.
+        DataError: for a label that is not one of 0, ..., classes - 1.
     """
     check_labels(target, classes)
     return target.astype(np.intp, copy=False)
 
 
 def check_labels(target: Array, classes: int) -> None:
-    """Checks that all are class labels.
+    """Checks that all numbers are class labels.
 
     Raises:
-        DataError: for a label that is none of 0, ..., classes - 1.
+        DataError: for a label that is not one of 0, ..., classes - 1.
     """
+    # The two extremes decide for integers; only where that fails is the first wrong label looked for.
     if target.dtype.kind != "f" and (
         not target.size
         or (np.minimum.reduce(target, axis=None) >= 0 and np.maximum.reduce(target, axis=None) < classes)
@@ -58,7 +59,7 @@ def check_labels(target: Array, classes: int) -> None:
 
 
 SEVERAL_LABELS = (
-    "where a sample can have several labels or none, end the network with sigmoid and take binary_cross_entropy"
+    "if a sample can have several labels or none, end the network with sigmoid and use binary_cross_entropy"
 )
 
 
@@ -82,30 +83,31 @@ def check_distributions(target: Array, totals: Array | None = None, remedy: str 
 
 
 def check_probabilities(loss: Loss, prediction: Array) -> None:
-    """Raises DataError for a prediction out of [0, 1], beyond rounding: logits, most often."""
+    """Raises DataError for a prediction outside [0, 1], beyond rounding: usually logits."""
     rounding = 16 * float(np.finfo(prediction.dtype).eps)
     expected = f"{loss.type} expects probabilities as prediction"
     check_range(prediction, -rounding, 1 + rounding, expected, f"; {loss.ending}")
 
 
 def check_range(array: Array, lowest: float, highest: float, expected: str, remedy: str = "") -> None:
-    """Raises DataError for the first element out of bounds; nan passes, so that training can say where it arose."""
+    """Raises DataError for the first element out of bounds; nan passes, so that training can say where it came from."""
+    # Comparisons with nan are false. The extremes need no array of bools, which the error alone is worth.
     if array.size and (array.min() < lowest or array.max() > highest):
         raise bad_sample(expected, array, (array < lowest) | (array > highest), remedy)
 
 
 def check_arrays(loss: Loss, prediction: Array, target: Array) -> None:
-    """Raises ShapeError for a target whose shape does not go with the prediction's."""
+    """Raises ShapeError for a target whose shape does not match the prediction's."""
     if prediction.shape[:1] != target.shape[:1]:
         raise ShapeError(
-            f"{loss.type} expects as many targets as predictions, "
+            f"{loss.type} expects the same number of targets and predictions, "
             f"found predictions of shape {prediction.shape} and targets of shape {target.shape}"
         )
     loss.check_shapes(prediction.shape[1:], target.shape[1:])
 
 
 def sample_means(values: Array, out: Array | None = None) -> Array:
-    """The mean over all axes but the first; written to `out`, shape (batch,), unless the values are that already."""
+    """The mean over all axes but the first; written to `out`, (batch,), unless the values have that shape already."""
     if values.ndim == 1:
         return values
     means: Array = np.add.reduce(values, axis=tuple(range(1, values.ndim)), out=out)
@@ -113,7 +115,7 @@ def sample_means(values: Array, out: Array | None = None) -> Array:
 
 
 def converted(context: Context, target: Array, like: Array) -> Array:
-    """The target as an array of the shape and dtype of `like`; a buffer where it has another dtype."""
+    """The target in the shape and dtype of `like`; in a buffer if its own dtype differs."""
     target = target.reshape(like.shape)
     if target.dtype == like.dtype:
         return target

@@ -1,15 +1,15 @@
 """The built-in metrics.
 
-Each is exact over an epoch, however the epoch is cut into batches, and equals scikit-learn's function of that name.
-Where scikit-learn warns that a value is undefined, the same value is given without a warning. A metric over no samples,
-or over none with a weight, is nan; samples of weight 0 are as if they were not there, also where scikit-learn counts
+Each is exact over an epoch, independent of the division into batches, and equals scikit-learn's function of that name.
+Where scikit-learn warns that a value is undefined, the same value is returned without a warning. Without samples, or
+without samples of a weight above 0, a metric is nan; samples of weight 0 are ignored, even where scikit-learn counts
 their classes. Counts and sums are int64 and float64.
 
-Classifying metrics take the classes from the last axis of the prediction. Its shapes: (batch, classes) or, with
-positions, (batch, time, classes) and so on, every position counting with the weight of its sample; a single output is
-the probability of class 1 of the two classes 0 and 1, and is class 1 above 0.5. Targets are labels of the prediction's
-shape without its last axis, or have the prediction's shape: one-hot rows, or for a single output labels. They raise
-ShapeError for other shapes and DataError for labels that are no classes.
+Metrics of classification take the classes from the last axis of the prediction. Its shapes: (batch, classes) or, with
+positions, (batch, time, classes) and so on, where every position has the weight of its sample; a single output is the
+probability of class 1 of the two classes 0 and 1, and means class 1 above 0.5. Targets are labels of the prediction's
+shape without its last axis, or have the prediction's shape: one-hot rows, or labels for a single output. They raise
+ShapeError for other shapes and DataError for labels that are not classes.
 """
 
 from typing import TYPE_CHECKING

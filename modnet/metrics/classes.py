@@ -1,4 +1,4 @@
-"""Metrics of decisions: of the class that is predicted."""
+"""Metrics of decisions, which compare the predicted class with the true one."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from modnet.metrics.positions import decisions, position_weights, ratio, scores_
 
 
 class Share(Metric):
-    """The share of positions that are hits, by weight."""
+    """The weighted share of positions that are hits."""
 
     positions = True
 
@@ -37,7 +37,7 @@ class Share(Metric):
 
 
 class Accuracy(Share, type="accuracy"):
-    """The share of positions whose most probable class (the first of equal ones) is the true one."""
+    """The share of positions whose most probable class (the first one in a tie) is the true class."""
 
     def hits(self, prediction: Array, target: Array) -> Array:
         predicted, true, _ = decisions(self, prediction, target)
@@ -47,8 +47,7 @@ class Accuracy(Share, type="accuracy"):
 class TopKAccuracy(Share, type="top_k_accuracy"):
     """The share of positions whose true class is among the k with the highest scores.
 
-    Of equal scores that of the later class counts as the higher one, as in scikit-learn. With k classes or fewer the
-    value is 1.
+    In a tie the later class counts as the higher one, as in scikit-learn. With k classes or fewer the value is 1.
     """
 
     k: int = field(default=5, minimum=1)
@@ -59,7 +58,7 @@ class TopKAccuracy(Share, type="top_k_accuracy"):
         if classes == 1:
             raise ShapeError(f"top_k_accuracy expects a score for each class, found predictions {prediction.shape}")
         own = np.take_along_axis(scores, labels[:, None], axis=1)
-        # Said by what is not ahead, so that a true class whose score is nan is no hit.
+        # By the classes that are behind: comparisons with nan are false, so a true class with score nan is a miss.
         behind = (scores < own) | ((scores == own) & (np.arange(classes) < labels[:, None]))
         hits: Array = (~behind).sum(axis=1) <= self.k
         return hits
@@ -90,7 +89,7 @@ class ConfusionMatrix(Metric, type="confusion_matrix"):
 
 
 class Counts(NamedTuple):
-    """For each class: how often it was predicted rightly, predicted, and true; whether it has occurred in either."""
+    """For each class: how often it was predicted correctly, predicted, and true; and whether it was either of these."""
 
     hit: Array
     predicted: Array
@@ -99,7 +98,7 @@ class Counts(NamedTuple):
 
 
 class ClassCounts(Metric):
-    """A value that follows from the counts of each class."""
+    """A metric that is computed from the counts of each class."""
 
     positions = True
 
@@ -119,7 +118,8 @@ class ClassCounts(Metric):
             hit=np.bincount(true[right], weights[right], classes),
             predicted=np.bincount(predicted, weights, classes),
             true=np.bincount(true, weights, classes),
-            # A batch in which nothing has a weight is never seen, so nothing without one may be seen in others.
+            # Training skips a batch without any weight, so positions without weight must not count in others either:
+            # otherwise the value would depend on the division into batches.
             seen=np.bincount(np.append(predicted[weights > 0], true[weights > 0]), minlength=classes) > 0,
         )
         if accumulator is None:
@@ -127,7 +127,7 @@ class ClassCounts(Metric):
         return Counts(*(old + new for old, new in zip(accumulator, counts, strict=True)))
 
     def check_classes(self, classes: int) -> None:
-        """Raises ShapeError for a number of classes for which there is no such value."""
+        """Raises ShapeError for a number of classes for which the metric is not defined."""
 
     def result(self, accumulator: Any) -> float:
         if accumulator is None:
@@ -140,9 +140,9 @@ class ClassRatio(ClassCounts):
     """A ratio of counts of each class, and its average over the classes.
 
     Attributes:
-        average: "binary" is the ratio of class 1, for two classes; "macro" the mean of the classes' ratios, of those
-            classes that were predicted or true at all; "micro" the ratio of the sums over all classes. "auto" is
-            "binary" for a single output or two classes and "macro" for more.
+        average: "binary" is the ratio of class 1, for two classes; "macro" the mean of the ratios of all classes that
+            were predicted or true; "micro" the ratio of the sums over all classes. "auto" is "binary" for a single
+            output or two classes and "macro" for more.
     """
 
     average: Literal["auto", "binary", "macro", "micro"] = "auto"
@@ -155,7 +155,7 @@ class ClassRatio(ClassCounts):
         if self.average == "binary" and classes > 2:
             raise ShapeError(
                 f'{self.type} with average "binary" expects one output or two classes, found {classes}',
-                'take "macro" or "micro"',
+                'use "macro" or "micro"',
             )
 
     def value(self, counts: Counts) -> float:
@@ -170,14 +170,14 @@ class ClassRatio(ClassCounts):
 
 
 class Precision(ClassRatio, type="precision"):
-    """Of the positions predicted as a class, the share that is of it; 0 for a class that was never predicted."""
+    """The share of the positions predicted as a class that belong to it; 0 for a class that was never predicted."""
 
     def terms(self, counts: Counts) -> tuple[Array, Array]:
         return counts.hit, counts.predicted
 
 
 class Recall(ClassRatio, type="recall"):
-    """Of the positions of a class, the share that was predicted as it; 0 for a class that never was the true one."""
+    """The share of the positions of a class that were predicted as it; 0 for a class that was never the true one."""
 
     def terms(self, counts: Counts) -> tuple[Array, Array]:
         return counts.hit, counts.true
@@ -193,16 +193,16 @@ class F1(ClassRatio, type="f1"):
 class MatthewsCorrelation(ClassCounts, type="matthews_correlation"):
     """The correlation of the predicted and the true class: 1 if all are right, about 0 for guesses.
 
-    With the share t of each true class, p of each predicted one and c of positions that are right, it is
-    (c - t . p) / sqrt((1 - p . p) (1 - t . t)); 0 where only one class is true, or only one is predicted. With two
-    classes it is the phi coefficient, between -1 and 1; with more its least value is between -1 and 0.
+    With t the shares of the true classes, p those of the predicted classes and c the share of correct positions, it is
+    (c - t . p) / sqrt((1 - p . p) (1 - t . t)); 0 if only one class is true, or only one is predicted. With two classes
+    it is the phi coefficient, between -1 and 1; with more, its minimum is between -1 and 0.
 
     Source: Matthews 1975, Biochimica et Biophysica Acta 405 (2); for more than two classes Gorodkin 2004,
     Computational Biology and Chemistry 28.
     """
 
     def value(self, counts: Counts) -> float:
-        # Shares, not counts: of one class alone 1 - p is 0, whatever the weights have lost by rounding.
+        # Shares, not counts: if there is only one class, 1 - p is exactly 0, in spite of rounding in sums of weights.
         predicted, true = counts.predicted / counts.predicted.sum(), counts.true / counts.true.sum()
         spread = float(predicted @ (1 - predicted)) * float(true @ (1 - true))
         covariance = counts.hit.sum() / counts.true.sum() - predicted @ true
@@ -210,9 +210,10 @@ class MatthewsCorrelation(ClassCounts, type="matthews_correlation"):
 
 
 class BalancedAccuracy(ClassCounts, type="balanced_accuracy"):
-    """Of the positions of each class the share that was predicted as it, and the mean over the classes that occur.
+    """The mean of the classes' recalls: of the share of the positions of a class that were predicted as it.
 
-    `recall` with average "macro" is the same but for classes that are only predicted, which count as 0 there.
+    It is the mean over the classes that are true somewhere. In `recall` with average "macro", classes that are only
+    predicted count as well, as 0.
 
     Source: Brodersen et al. 2010, "The balanced accuracy and its posterior distribution".
     """

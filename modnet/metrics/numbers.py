@@ -17,7 +17,7 @@ def _outputs(metric: Metric, prediction: Array, target: Array, weights: Array | 
     """Prediction and target as float64 (positions, outputs), and the weight of each position."""
     if prediction.shape != target.shape:
         raise ShapeError(
-            f"{metric.type} expects predictions and targets of one shape, "
+            f"{metric.type} expects predictions and targets of the same shape, "
             f"found predictions {prediction.shape} and targets {target.shape}"
         )
     outputs = prediction.shape[-1] if prediction.ndim > 1 else 1
@@ -27,7 +27,7 @@ def _outputs(metric: Metric, prediction: Array, target: Array, weights: Array | 
 
 
 class _MeanError(Metric):
-    """The mean error of each output, by weight."""
+    """The weighted mean error of each output."""
 
     positions = True
     greater_is_better = False
@@ -61,7 +61,7 @@ class MeanAbsoluteError(_MeanError, type="mean_absolute_error"):
 
 
 class RootMeanSquaredError(_MeanError, type="root_mean_squared_error"):
-    """The root of the mean of (prediction - target)**2, in the target's unit.
+    """The square root of the mean of (prediction - target)**2, in the target's unit.
 
     With several outputs, along the last axis, it is the mean of their roots (as in scikit-learn), not the root of the
     mean over all elements. Shapes: prediction and target alike, (batch, ..., outputs).
@@ -75,9 +75,9 @@ class RootMeanSquaredError(_MeanError, type="root_mean_squared_error"):
 
 
 class _Spread(NamedTuple):
-    """Sums for each output, with the target counted from `origin`.
+    """Sums for each output, of the differences between the target and `origin`, the first target.
 
-    Counting from the first target makes a constant target 0 exactly.
+    The differences of a constant target are then exactly 0, and targets far from 0 lose no digits.
     """
 
     origin: Array
@@ -91,7 +91,7 @@ class _Spread(NamedTuple):
 class R2(Metric, type="r2"):
     """The coefficient of determination, 1 - sum((target - prediction)**2) / sum((target - mean(target))**2).
 
-    With several outputs, along the last axis, it is the mean of theirs. For a constant target it is 1 if the prediction
+    With several outputs, along the last axis, it is the mean over them. For a constant target it is 1 if the prediction
     is exact and 0 otherwise; with fewer than two positions of a weight above 0 it is nan. Shapes: prediction and target
     alike, (batch, ..., outputs). Batches are joined as in Chan, Golub and LeVeque 1983, American Statistician 37 (3).
     """
@@ -127,6 +127,7 @@ class R2(Metric, type="r2"):
         if spread is None or spread.positions < 2:
             return math.nan
         residuals, squares = spread.residuals, spread.squares
+        # Constant targets: 1 - sign(residuals) is 1 for an exact prediction and 0 for others.
         unexplained = np.divide(residuals, squares, out=np.sign(residuals), where=squares > 0)
         return float(np.mean(1 - unexplained))
 

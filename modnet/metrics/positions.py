@@ -1,4 +1,4 @@
-"""What the metrics take from predictions and targets: positions with classes, scores and weights."""
+"""How metrics read predictions and targets: as positions with classes, scores and weights."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from modnet.kinds.metric import Metric
 from modnet.losses.targets import check_distributions, class_labels
 
 ONE_CLASS = (
-    "where a sample can have several labels, give each label an output of its own, of one unit, or leave the metric out"
+    "if a sample can have several labels, give each label an output of its own with one unit, or remove the metric"
 )
 
 
@@ -27,13 +27,13 @@ def scores_and_labels(metric: Metric, prediction: Array, target: Array) -> tuple
     if target.ndim < prediction.ndim or outputs == 1:
         labels = class_labels(target, max(outputs, 2))
     else:
-        check_distributions(target, remedy=f"{metric.type} takes rows of one class each; {ONE_CLASS}")
+        check_distributions(target, remedy=f"{metric.type} needs exactly one class in each row; {ONE_CLASS}")
         labels = target.argmax(axis=-1)
     return prediction.reshape(-1, outputs), labels.reshape(-1)
 
 
 def position_weights(weights: Array | None, samples: int, positions: int) -> Array:
-    """The weight of each position; those of one sample follow each other and have its weight, by default 1."""
+    """The weight of each position: that of its sample, by default 1. The positions of a sample are consecutive."""
     if weights is None:
         return np.ones(positions)
     return np.repeat(np.asarray(weights, np.float64), positions // max(samples, 1))

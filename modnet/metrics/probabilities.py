@@ -1,4 +1,4 @@
-"""Metrics of the scores of classes, most of them of probabilities."""
+"""Metrics of the scores of classes, which are probabilities for most of them."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from modnet.metrics.positions import position_weights, ratio, scores_and_labels
 
 
 class AUC(Metric, type="auc"):
-    """The area under the receiver operating characteristic: how probably a positive scores above a negative.
+    """The area under the receiver operating characteristic: the probability that a positive scores above a negative.
 
     Equal scores count half. With a single output or two classes the positives are class 1; with more, it is the mean of
-    the areas of each class against the rest ("one versus rest, macro"). It is nan where a class has no positives or no
+    the areas of each class against the rest ("one versus rest, macro"). It is nan if a class has no positives or no
     negatives. It keeps the scores of the whole epoch, so its memory grows with the data.
 
     Source: Hanley and McNeil 1982, Radiology 143 (1).
@@ -31,7 +31,7 @@ class AUC(Metric, type="auc"):
 
     def update(self, accumulator: Any, prediction: Array, target: Array, weights: Array | None) -> Any:
         scores, labels = scores_and_labels(self, prediction, target)
-        # Copies: the arrays of a batch are used again for the next one.
+        # Copies: the arrays of a batch are reused for the next one.
         accumulator.append((scores.copy(), labels.copy(), position_weights(weights, len(prediction), len(labels))))
         return accumulator
 
@@ -54,21 +54,22 @@ def _area(scores: Array, positive: Array, weights: Array) -> float:
     first_of_equals = np.flatnonzero(np.append(True, scores[1:] != scores[:-1]))
     positives = np.add.reduceat(weights * positive, first_of_equals)
     negatives = np.add.reduceat(weights * ~positive, first_of_equals)
+    # For each score, the weight of the positives above it, and half of those equal to it: the Mann-Whitney statistic.
     above = positives.sum() - positives.cumsum()
     return ratio(negatives @ (above + positives / 2), positives.sum() * negatives.sum())
 
 
 ROUNDING = float(np.finfo(np.float64).eps)
-"""How near to 0 and 1 a probability is held in a logarithm, as in scikit-learn."""
+"""Probabilities are clipped to this distance from 0 and 1 in a logarithm, as in scikit-learn."""
 
 
 class Judged(NamedTuple):
-    """Probabilities with what is true.
+    """Probabilities and the true classes.
 
     Attributes:
         scores: the probability of each class, float64 (positions, classes).
         labels: the true class of each position.
-        rows: where targets are rows, the share of each class, (positions, classes): a one, most often.
+        rows: the share of each class, (positions, classes), if targets are rows: usually one-hot.
     """
 
     scores: Array
@@ -76,7 +77,7 @@ class Judged(NamedTuple):
     rows: Array | None
 
     def share(self, classes: Array) -> Array:
-        """What share of each position is of the class given for it: 1 or 0 for labels."""
+        """For each position, the share of the class that is given for it: 1 or 0 for labels."""
         if self.rows is None:
             return np.equal(self.labels, classes).astype(np.float64)
         return at(self.rows, classes)
@@ -89,10 +90,10 @@ def at(scores: Array, classes: Array) -> Array:
 
 
 def judged(metric: Metric, prediction: Array, target: Array) -> Judged:
-    """Predictions that are to be probabilities.
+    """Predictions that have to be probabilities, with their true classes.
 
     Raises:
-        DataError: for predictions out of [0, 1], beyond rounding: logits, most often.
+        DataError: for predictions outside [0, 1], beyond rounding: usually logits.
     """
     scores, labels = scores_and_labels(metric, prediction, target)
     rounding = 16 * float(np.finfo(scores.dtype).eps) if scores.dtype.kind == "f" else 0.0
@@ -106,9 +107,9 @@ def judged(metric: Metric, prediction: Array, target: Array) -> Judged:
 
 
 class LogLoss(Metric, type="log_loss"):
-    """The mean of -log(p) of the true class: cross-entropy, for networks that are trained by another loss.
+    """The mean of -log(p) of the true class: cross-entropy, for networks that are trained with another loss.
 
-    Of a target row t it is -sum(t * log(p)). p is held between 2.2e-16, the rounding unit of float64, and 1 minus that.
+    For a target row t it is -sum(t * log(p)). p is clipped to [eps, 1 - eps], with eps = 2.2e-16 as of float64.
     """
 
     positions = True
@@ -130,12 +131,12 @@ class LogLoss(Metric, type="log_loss"):
 
 
 class CalibrationError(Metric, type="calibration_error"):
-    """How far probabilities are from shares: the expected calibration error, 0 if 80 % is right 8 times in 10.
+    """The expected calibration error: 0 if predictions with a confidence of 80 % are right in 80 % of cases.
 
-    The positions are put into `bins` intervals of equal width, open below, by their confidence, the probability of the
-    predicted class; the value is the mean, over the positions, of the distance between a bin's share of right
-    predictions and its mean confidence. A target row is right as far as it is of that class. With a single output the
-    confidence is that of the more probable class, as with two outputs.
+    The positions are sorted into `bins` intervals of equal width, open on the left, by their confidence, the
+    probability of the predicted class. The value is the mean, over the positions, of the distance between a bin's share
+    of correct predictions and its mean confidence. A target row counts as correct by its share of the predicted class.
+    With a single output the confidence is that of the more probable class, as with two outputs.
 
     Source: Guo et al. 2017, arXiv:1706.04599, equation 3, and the 15 bins of its experiments.
     """

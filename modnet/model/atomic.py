@@ -1,8 +1,8 @@
-"""Replacing a file as a whole: whoever opens the path gets the old or the new content, never a part.
+"""Replacing a file as a whole: a reader of the path gets the old or the new content, never a part.
 
-What is written goes to a temporary file beside the target, `.NAME.MMMMRRRRRRRR.tmp`: MMMM stands for the machine, the
-rest is random. Its writer keeps it locked (flock) as long as it has that name. So the temporary file of a writer that
-was killed is one that can be locked, and the next writer of that NAME removes it.
+The content is written to a temporary file beside the target, `.NAME.MMMMRRRRRRRR.tmp`: MMMM stands for the machine, the
+rest is random. Its writer keeps it locked (flock) as long as it has that name. A temporary file that can be locked
+therefore belongs to a writer that was killed, and the next writer of that NAME removes it.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ try:
 except ImportError:  # on Windows
     fcntl = None  # type: ignore[assignment]
 
-_WRITE_LENGTH = 16 << 20  # between two writes Ctrl-C is felt
-_NAME_LENGTH = 50  # bytes; the temporary name is longer, and must fit where the target's does
+_WRITE_LENGTH = 16 << 20  # bytes in one write: Ctrl-C takes effect between two of them
+_NAME_LENGTH = 50  # bytes; the temporary name is longer than the target's, and must not exceed the system's limit
 _FOREIGN_AGE = 24 * 3600  # seconds
 _CANNOT_SYNC = (errno.EINVAL, errno.ENOTSUP, errno.ENOTTY)
 
@@ -40,24 +40,23 @@ def replace_file(
     durable: bool,
     beginning: Callable[[], bytes] | None = None,
 ) -> None:
-    """Makes `pieces`, one after the other, the content of the file at `path`.
+    """Replaces the content of the file at `path` by `pieces`, one after the other.
 
-    They are written to a temporary file in the same folder, which then takes the place of the old file, with its
-    permissions and, where the system allows it, its owner and group. At any exception until then the old file stands as
-    it was and the temporary one is gone. Of a symbolic link the target is replaced.
+    They are written to a temporary file in the same folder, which then replaces the old file, with its permissions and,
+    if the system allows it, its owner and group. If there is an exception before that, the old file is unchanged and
+    the temporary file is removed. If the path is a symbolic link, its target is replaced.
 
     Args:
-        durable: return only when the new file would survive a loss of power. In a folder that may be written but not
-            read the system gives no means to wait for the name; there the old file may come back.
-        beginning: called when all pieces have been written, for bytes in place of as many of the first ones.
+        durable: return only when the new file would survive a loss of power. If the folder is writable but not
+            readable, the system has no way to wait for the new name, and the old file may come back.
+        beginning: called when all pieces have been written; the bytes that it returns overwrite the start of the file.
 
     Raises:
-        NotAModelFile: the path is that of a folder, pipe, socket or device.
-        OSError: as the system says, such as for a folder that is not there or a full disk; its `filename` is the file
-            that was to be replaced.
+        NotAModelFile: the path is a folder, pipe, socket or device.
+        OSError: from the system, for a missing folder or a full disk, for example; its `filename` is the target.
     """
     if os.path.basename(path) in ("", os.curdir, os.pardir):
-        raise NotAModelFile(path, "this is the name of a folder; expected that of a file")
+        raise NotAModelFile(path, "this is a folder; expected the path of a file")
     target = os.path.realpath(os.path.expanduser(path))
     old = _status(path, target)
     folder, name = os.path.split(target)
@@ -68,10 +67,12 @@ def replace_file(
         while True:
             temporary = os.path.join(folder, f".{stem}.{_machine()}{os.urandom(4).hex()}.tmp")
             with suppress(FileExistsError):
-                # No Python code runs between the making of the descriptor and that of its owner: Ctrl-C leaks nothing.
+                # FileIO opens the file itself, in C: with os.open and FileIO in two steps, Ctrl-C between them would
+                # leave a descriptor without an owner. 0o600 at first: the old file may be private; `_adopt` follows.
                 file = FileIO(temporary, "x", opener=partial(os.open, mode=0o666 if old is None else 0o600))
                 if _lock(file, temporary):
                     break
+                # Another writer has removed it, between its creation and the lock. Try another name.
                 _discard(file, temporary)
         for piece in pieces:
             _write(file, memoryview(piece))
@@ -85,7 +86,7 @@ def replace_file(
         _finish(file)
         os.replace(temporary, target)
         file.close()
-    except BaseException as error:
+    except BaseException as error:  # KeyboardInterrupt too
         _discard(file, temporary)
         if isinstance(error, OSError):
             _tell(error, temporary, target)
@@ -95,14 +96,14 @@ def replace_file(
 
 
 def remove_leftovers(folder: str | os.PathLike[str], stems: str) -> None:
-    """Removes temporary files of writers that are dead; what cannot be looked at or removed is left.
+    """Removes the temporary files of writers that were killed; those that cannot be read or removed are left.
 
-    Only this user's are removed. Where a file system has no locks nothing is removed, since nothing tells the dead from
-    the living. Not every network file system shows the locks of other machines, so that the files of those are
-    removed only when they have been untouched for a day.
+    Only files of this user are removed. Without file locks nothing is removed, since dead and living writers cannot be
+    told apart. Some network file systems do not show the locks of other machines, so their files are removed only after
+    a day without changes.
 
     Args:
-        stems: regular expression of the names of the files that were being written.
+        stems: a regular expression for the names of the target files.
     """
     if fcntl is None:
         return
@@ -120,10 +121,12 @@ def _remove_if_dead(path: str, *, ours: bool) -> None:
         return
     if not ours and status.st_mtime > time.time() - _FOREIGN_AGE:
         return
-    access = os.O_WRONLY if status.st_mode & stat.S_IWUSR else os.O_RDONLY  # NFS wants the former for a lock
+    access = os.O_WRONLY if status.st_mode & stat.S_IWUSR else os.O_RDONLY  # NFS requires write access for a lock
+    # Someone may have replaced the file by a symbolic link or a pipe since: neither follow nor wait.
     descriptor = os.open(path, access | os.O_NOFOLLOW | os.O_NONBLOCK)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        # Its writer may have finished just now, and another file may have this name.
         if os.path.samestat(os.fstat(descriptor), os.lstat(path)):
             os.unlink(path)
     finally:
@@ -131,7 +134,7 @@ def _remove_if_dead(path: str, *, ours: bool) -> None:
 
 
 def _stem(name: str) -> str:
-    """The target's name as it stands in that of the temporary file."""
+    """The target's name, shortened if necessary, as part of the temporary name."""
     raw = os.fsencode(name)
     return name if len(raw) <= _NAME_LENGTH else f"{name[: _NAME_LENGTH // 5]}~{crc32(raw):08x}"
 
@@ -142,14 +145,14 @@ def _machine() -> str:
 
 
 def _lock(file: FileIO, path: str) -> bool:
-    """Tells others that the file has a living writer; False if one of them took it for dead just before."""
+    """Marks the file as that of a living writer; False if another process has just taken it for a leftover."""
     if fcntl is None:
         return True
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
-    except OSError:  # the file system has no locks, and nobody will get one
+    except OSError:  # the file system has no locks, so no other process can get one and remove the file
         return True
     return os.path.lexists(path)
 
@@ -163,10 +166,10 @@ def _discard(file: FileIO | None, path: str) -> None:
 
 
 def _tell(error: OSError, temporary: str, target: str) -> None:
-    """Says of which file the error is, by the name that the caller knows."""
+    """Makes the error name the target, which the caller knows, instead of the temporary file."""
     if error.strerror and error.filename in (None, temporary):
         error.filename = target
-        del error.filename2  # it would be told if it were None
+        del error.filename2  # deleted, and not None, which the message would show
     if isinstance(error, PermissionError) and getattr(error, "winerror", None):
         error.add_note("Windows does not replace a file that is open or mapped, by this program or another.")
 
@@ -193,17 +196,17 @@ def _adopt(file: FileIO, old: os.stat_result) -> None:
         try:
             os.fchown(file.fileno(), -1, old.st_gid)
         except OSError:
-            mode &= 0o707 | (mode & 0o007) << 3  # the group is another one, and may do no more than others
+            mode &= 0o707 | (mode & 0o007) << 3  # another group than before: it gets no more rights than others have
     if new.st_uid != old.st_uid:
         with suppress(OSError):
             os.fchown(file.fileno(), old.st_uid, -1)
-    if stat.S_IMODE(new.st_mode) != mode:  # some file systems have one mode for all files, and refuse the call
+    if stat.S_IMODE(new.st_mode) != mode:  # some file systems have one mode for all files and refuse any chmod
         os.fchmod(file.fileno(), mode)
 
 
 def _sync(file: FileIO) -> None:
     if sys.platform == "darwin":
-        # There fsync leaves the data in the drive's own cache.
+        # On macOS, fsync leaves the data in the drive's cache.
         try:
             fcntl.fcntl(file, fcntl.F_FULLFSYNC)
         except OSError as error:
@@ -215,9 +218,10 @@ def _sync(file: FileIO) -> None:
 
 
 def _finish(file: FileIO) -> None:
-    """Closes the file, as some network file systems tell only then that the disk is full.
+    """Closes the file, because some network file systems report a full disk only then.
 
-    Where there are locks it is a second descriptor that is closed, and the lock stays. Windows renames no open file.
+    If there are locks, a duplicate descriptor is closed, which has the same effect and keeps the lock. Windows, which
+    has no locks here, cannot rename an open file.
     """
     if fcntl is None:
         file.close()

@@ -1,4 +1,4 @@
-"""What differs between two model files. No network is built, and no plugin has to be installed."""
+"""The differences between two model files. No network is built, and no plugin has to be installed."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from modnet.model.reader import File, HeaderOnly, opened, structure
 from modnet.words import Path
 
 CHUNK = 1 << 18
-"""Elements that are compared at once; three arrays of as many float64 stay in the cache."""
+"""How many elements are compared at a time; three float64 arrays of this size stay in the cache."""
 
 
 class Absent:
-    """The value of a key that a file has not."""
+    """The value of a key that a file does not have; None would be a value that it may have."""
 
     def __repr__(self) -> str:
         return "ABSENT"
@@ -33,11 +33,11 @@ ABSENT = Absent()
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """A value of the header that is not the same in both files; `ABSENT` where one of them has none.
+    """A value of the header that differs between the files; `ABSENT` if one of them has none.
 
     Attributes:
-        path: where it stands, `("spec", "network", "layers", 2, "rate")`. The numbers in a list are those of A, and
-            those of B for what is only there. Of `needs` the path is distribution and component.
+        path: its place, `("spec", "network", "layers", 2, "rate")`. Numbers in it are positions in the list of A, or of
+            B for an item that only B has. In `needs` it consists of distribution and component.
     """
 
     path: Path
@@ -55,14 +55,14 @@ class ArrayPlace:
 
 @dataclass(frozen=True)
 class ArrayDifference:
-    """An array that both files have, and not the same.
+    """An array that is in both files and differs.
 
     Attributes:
         place: its group and name.
-        dtypes, shapes: of A and of B.
-        differing: how many elements differ; two nan do not. None where the shapes differ.
-        largest, mean: of the absolute differences of all elements; infinite where one of the two is nan or infinite.
-            None where the shapes differ.
+        dtypes, shapes: in A and in B.
+        differing: how many elements differ; two nan are equal. None if the shapes differ.
+        largest, mean: of the absolute differences of all elements; infinite if one of two elements is nan or infinite.
+            None if the shapes differ.
     """
 
     place: ArrayPlace
@@ -78,10 +78,10 @@ class Comparison:
     """Two model files side by side.
 
     Attributes:
-        identical: they are the same byte for byte.
+        identical: the files are equal byte for byte.
         header: the values that differ, in the order of the files.
-        only_in_a, only_in_b: arrays that one of them has.
-        arrays: those of both that differ: other shapes first, then by the largest difference.
+        only_in_a, only_in_b: arrays that only one of them has.
+        arrays: the arrays in both that differ: different shapes first, then by the largest difference.
     """
 
     identical: bool
@@ -92,19 +92,19 @@ class Comparison:
 
     @property
     def same(self) -> bool:
-        """They hold the same values. The order of keys and arrays, and the sign of zero, are not compared."""
+        """Whether they hold the same values. The order of keys and arrays, and the sign of zero, do not count."""
         return not (self.header or self.only_in_a or self.only_in_b or self.arrays)
 
 
 def compare(a: str | PathLike[str], b: str | PathLike[str]) -> Comparison:
-    """Compares two model files, in little memory whatever their size.
+    """Compares two model files of any size, in little memory.
 
     Raises:
-        ModelFileError: one of them is damaged, or is no model file.
+        ModelFileError: one of them is damaged, or is not a model file.
         OSError: one of them cannot be read.
     """
     with _whole(a) as ours, _whole(b) as theirs:
-        if ours.found.id == theirs.found.id:  # the checksums of all arrays are in what the id is made of
+        if ours.found.id == theirs.found.id:  # a hash of the header, which has the checksums of all arrays
             return Comparison(True, (), (), (), ())
         header = _differences((), _comparable(ours.header), _comparable(theirs.header))
         in_a, in_b = ours.arrays, theirs.arrays
@@ -120,7 +120,7 @@ def compare(a: str | PathLike[str], b: str | PathLike[str]) -> Comparison:
 
 @dataclass(frozen=True, eq=False)
 class _Compared:
-    """A file whose checksums were compared, and which is open. It is read, not mapped: others may shorten it."""
+    """An open file whose checksums have been verified. Read, not mapped: if it were shortened, a map would crash."""
 
     file: File
     found: HeaderOnly
@@ -172,7 +172,7 @@ def _differences(path: Path, a: Any, b: Any) -> Iterator[Difference]:
 
 
 def _type(table: Mapping[str, Any]) -> Any:
-    """The type of a component: two of different types are two values, and not one whose keys differ."""
+    """The type of a component: components of different types are compared as wholes, not key by key."""
     found = table.get("type")
     return found if isinstance(found, str) else None
 
@@ -207,7 +207,7 @@ def _key(value: Any) -> Any:
 
 
 def _equal(a: Any, b: Any) -> bool:
-    """Whether two plain values are the same, nan and nan among them, and true and 1 not."""
+    """Whether two plain values are the same: nan equals nan, and true does not equal 1."""
     if type(a) is not type(b):
         return False
     if isinstance(a, dict):
@@ -232,7 +232,7 @@ class _Array:
         return math.prod(self.view.shape)
 
     def part(self, start: int, stop: int) -> np.ndarray[Any, Any]:
-        """Its elements from one position to another, in C order."""
+        """Its elements from `start` to `stop`, in C order."""
         length = self.view.dtype.itemsize
         raw = self.file.read(self.view.offset + start * length, (min(stop, self.size) - start) * length)
         return np.frombuffer(raw, self.view.dtype)

@@ -7,7 +7,7 @@ A file is a stream of MessagePack objects:
     then, for every segment, 0 to 63 nil objects as padding and one bin32, whose payload starts at a multiple of 64
     in the file; the end of the last payload is the end of the file
 
-In the header the container itself owns three keys. The others are its user's.
+Three keys of the header belong to the container. The others belong to its user.
 
     modnet     1
     segments   [{group, dtype, offset, length, sha256}]: the payloads. A group is one flat array; it has one segment, or
@@ -15,8 +15,8 @@ In the header the container itself owns three keys. The others are its user's.
     views      [[name, segment, offset, shape]]: the named arrays, in order and without holes
 
 A reader ignores header keys that it does not know, so that later versions can add some. What an old reader must not
-ignore goes by a name in the key "features", a list of text: who reads the network refuses a name that it does not know.
-The format version rises when even that is not enough.
+ignore gets a name in the key "features", a list of text: a reader of the network refuses names that it does not know.
+The format version is increased only if that is not enough.
 
 Offsets are bytes from the start of the first payload, and each segment starts at the first multiple of 64 that leaves
 room for its five bytes of bin32 header. A payload is little-endian, in C order. A segment's sha256 is the SHA-256 of
@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 
 VERSION = 1
 OWN_KEYS = ("modnet", "segments", "views")
-KEY_LIMIT = 15  # the longest fixmap, so that the magic bytes stand at a fixed place
+KEY_LIMIT = 15  # the longest fixmap, whose head is one byte, so that the magic bytes are at a fixed place
 
 MAGIC = b"\xa6modnet"  # from byte 1 on; byte 8 is the version
 ID_MARK = b"\xc4\x20"  # bin8 of 32 bytes
@@ -56,16 +56,16 @@ CHUNK_LENGTH = 4 << 20
 
 HEADER_LIMIT = 16 << 20
 DEPTH_LIMIT = 64
-VALUE_LIMIT = 500_000  # in a header: 70,000 matrices. As Python objects they take 80 bytes each, be they as small as []
+VALUE_LIMIT = 500_000  # in a header: enough for 70,000 matrices. As Python objects, even empty lists take 80 bytes each
 SEGMENT_COUNT_LIMIT = 1024
 NAME_LIMIT = 512  # bytes of UTF-8
 DIMENSION_LIMIT = 32
-ARRAY_LIMIT = sys.maxsize  # bytes; what numpy can address, also where an axis of length 0 makes the array empty
-SEGMENT_LIMIT = 2**31 - 1  # bytes; what readers in other languages hold in one array. A single view may go beyond
-VIEW_LIMIT = 2**32 - ALIGNMENT  # bytes; what bin32 can say
+ARRAY_LIMIT = sys.maxsize  # bytes that numpy can address; it applies to the other axes of empty arrays, too
+SEGMENT_LIMIT = 2**31 - 1  # bytes that one array can have in other languages; only a single larger view may exceed it
+VIEW_LIMIT = 2**32 - ALIGNMENT  # bytes that bin32 can declare
 
 NETWORK_GROUPS = ("parameters", "state")
-"""The groups of arrays that a network is made of; what other groups hold is of use to other programs, or to a run."""
+"""The groups of arrays that make up a network; other groups belong to a training run or to other programs."""
 
 # Looked up by exact name: numpy's own parser would also understand object, structured and platform-dependent types.
 DTYPES: dict[str, np.dtype[Any]] = {
@@ -85,16 +85,16 @@ DTYPES: dict[str, np.dtype[Any]] = {
 
 _SEGMENT_KEYS = {"group", "dtype", "offset", "length", "sha256"}
 _HASHING_THREADS = min(4, os.cpu_count() or 1)
-_HASHED_AHEAD = 2 * _HASHING_THREADS  # pieces that wait for a thread, so that a producer cannot fill the memory
+_HASHED_AHEAD = 2 * _HASHING_THREADS  # the most pieces that wait for a thread: they are held in memory
 
 
 class Fault(Exception):
-    """A broken rule of the format. Reader and writer, who know the path, make a ModelFileError of it."""
+    """A broken rule of the format. Reader and writer, which know the path, turn it into a ModelFileError."""
 
     def __init__(self, what: str, where: str = "", keys: tuple[str | int, ...] = ()) -> None:
         self.what = what
         self.where = where
-        self.keys = keys  # of the value in the header, where it is one
+        self.keys = keys  # the path of the value, if it is in the header
         super().__init__(what, where)
 
 
@@ -112,7 +112,7 @@ class View(NamedTuple):
 class Segment:
     """One payload of a file: `length` bytes from position `offset` of the file on.
 
-    All of them belong to the arrays of `names` and `shapes`, which follow each other.
+    It consists of the arrays of `names` and `shapes`, one after the other without gaps.
     """
 
     group: str
@@ -138,7 +138,7 @@ class Segment:
 
 
 def next_payload(end: int) -> int:
-    """Where a payload starts whose bin32 header comes, after padding, behind position `end`."""
+    """The start of a payload whose padding and bin32 header follow position `end`: the next multiple of 64."""
     return -(-(end + FRAME_LENGTH) // ALIGNMENT) * ALIGNMENT
 
 
@@ -148,7 +148,7 @@ def frame(end: int, length: int) -> bytes:
 
 
 def chunks(payload: memoryview) -> Iterator[memoryview]:
-    """The pieces of a payload of which each has its own digest."""
+    """The pieces of a payload that are hashed separately."""
     for start in range(0, len(payload), CHUNK_LENGTH):
         yield payload[start : start + CHUNK_LENGTH]
 
@@ -156,8 +156,8 @@ def chunks(payload: memoryview) -> Iterator[memoryview]:
 class Digest:
     """SHA-256 over the SHA-256 of each chunk of a payload.
 
-    The chunks are hashed in threads while the next ones are being read or written; in this one where the system gives
-    no further threads. It is a context manager.
+    The chunks are hashed in threads while the next ones are being read or written, or in this thread if the system
+    allows no more threads. It is a context manager.
 
     Args:
         length: of the payload, in bytes.
@@ -168,8 +168,8 @@ class Digest:
         self._waiting = deque["Future[bytes]"]()
         self._pool: ThreadPoolExecutor | None = None
         if length > CHUNK_LENGTH:
-            with suppress(RuntimeError):  # what the import says at the very end of a process
-                from concurrent.futures import ThreadPoolExecutor  # small models are saved and loaded without it
+            with suppress(RuntimeError):  # the import fails while the interpreter shuts down
+                from concurrent.futures import ThreadPoolExecutor  # slow to import, and small models do not need it
 
                 self._pool = ThreadPoolExecutor(_HASHING_THREADS)
 
@@ -181,11 +181,11 @@ class Digest:
             self._pool.shutdown(cancel_futures=True)
 
     def add(self, chunk: memoryview) -> None:
-        """Takes the next one of the `chunks`, which must not be changed before `result` was called."""
+        """Adds the next one of the `chunks`; it must not be changed before `result` has been called."""
         if self._pool is not None:
             try:
                 self._waiting.append(self._pool.submit(_leaf, chunk))
-            except RuntimeError:  # the limit of a container, or the end of the process
+            except RuntimeError:  # the limit of threads is reached, or the interpreter is shutting down
                 self._finish()
                 self._pool.shutdown(cancel_futures=True)
                 self._pool = None
@@ -204,7 +204,7 @@ class Digest:
 
 
 def digest(pieces: Iterable[memoryview], length: int) -> bytes:
-    """The `Digest` of a payload of `length` bytes, of which the pieces are the `chunks`."""
+    """The `Digest` of a payload of `length` bytes; the pieces are its `chunks`."""
     with Digest(length) as made:
         for piece in pieces:
             made.add(piece)
@@ -216,7 +216,7 @@ def _leaf(piece: memoryview) -> bytes:
 
 
 def bad_bools(payload: np.ndarray[Any, Any]) -> bool:
-    """Whether a bool array has bytes other than 0 and 1, on which numpy's operations disagree."""
+    """Whether a bool array has bytes other than 0 and 1, which numpy's operations treat in different ways."""
     return payload.dtype == np.bool_ and bool(payload.view(np.uint8).max(initial=0) > 1)
 
 
@@ -228,7 +228,7 @@ def check_plain(header: dict[str, Any]) -> None:
     _check_container(header, ("header", None), 1)
 
 
-_Path = tuple[Any, Any]  # (last key, path of the parent); text is made of it only for a message
+_Path = tuple[Any, Any]  # (last key, path of the parent): cheap to extend; becomes text only for a message
 
 
 def _check_container(container: Any, path: _Path, depth: int) -> None:
@@ -253,11 +253,12 @@ def _check_container(container: Any, path: _Path, depth: int) -> None:
 
 
 def check_count(header: bytes | bytearray) -> None:
-    """Raises Fault if a header, which is well-formed MessagePack, has more values than are allowed; makes none of them.
+    """Raises Fault if a header, which is well-formed MessagePack, has too many values; counts without making them.
 
-    Keys are values too, and a list or map is one beside those in it.
+    16 MiB of MessagePack can hold 16 million empty lists, which would take more than a gigabyte as Python objects. Keys
+    count as values, and so do lists and maps themselves.
     """
-    if len(header) <= VALUE_LIMIT:  # each takes a byte at least
+    if len(header) <= VALUE_LIMIT:  # each takes at least one byte
         return
     at = 0
     count = left = 1
@@ -275,10 +276,10 @@ def check_count(header: bytes | bytearray) -> None:
 
 
 def _objects() -> tuple[tuple[int, int, int, int], ...]:
-    """What the first byte of an object says.
+    """First byte of an object -> (length, width, kind, items); see the MessagePack specification.
 
-    Its length without what a length field claims; the bytes of that field; what one unit of the claim is (0 a byte, 1
-    an item, 2 a key and its value); the values in it, where they are not claimed.
+    length: its bytes, without those that a length field declares. width: the bytes of that field. kind: the unit of the
+    declared length: 0 bytes, 1 items, 2 pairs of key and value. items: the values in it, if there is no length field.
     """
     table = [(1, 0, 0, 0)] * 256
     for n in range(16):
@@ -330,7 +331,7 @@ def _encodable(text: str) -> bool:
 
 
 def check_name(name: object) -> str:
-    """Returns the name of a group or view. Raises Fault if it is no text, empty or too long."""
+    """Returns the name of a group or view. Raises Fault if it is not text, empty or too long."""
     if type(name) is not str or not name:
         raise Fault(f"expected a name, found {_shown(name)}")
     if not _encodable(name):
@@ -349,21 +350,22 @@ def array_length(shape: object, dtype: np.dtype[Any]) -> int:
         if type(axis) is not int or axis < 0:
             raise Fault(f"the shape has {_shown(axis)} as a length")
         length *= axis
+    # numpy computes strides without the axes of length 0, and refuses an empty array if that overflows.
     if (length or dtype.itemsize * math.prod(filter(None, shape))) > ARRAY_LIMIT:
         raise Fault("the array is too large")
     return length
 
 
 def index(segments: object, views: object, start: int) -> tuple[Segment, ...]:
-    """Makes the segments of a file, with their views, of the values of those two header keys.
+    """Makes the segments of a file, with their views, from the values of these two header keys.
 
     Args:
-        segments, views: the values, of which nothing is taken for granted.
+        segments, views: the values, which may be anything.
         start: the position of the first payload in the file.
 
     Raises:
         Fault: a value has the wrong type or is out of bounds, a name occurs twice, or the segments and the views in
-            them do not follow each other exactly.
+            them do not follow each other without gaps and overlaps.
     """
     if type(segments) is not list or len(segments) > SEGMENT_COUNT_LIMIT:
         raise Fault(f"expected a list of at most {SEGMENT_COUNT_LIMIT} segments", "segments")
@@ -418,6 +420,7 @@ def _add_views(rows: list[Any], segments: list[Segment], start: int) -> None:
                 name, home, offset, shape = row
                 if type(home) is not int or type(offset) is not int:
                     raise Fault("expected integers as segment and offset")
+                # The usual name first, without a call: a file may have tens of thousands.
                 if not (type(name) is str and name.isascii() and 0 < len(name) <= NAME_LIMIT):
                     check_name(name)
                 if home != number:
@@ -434,7 +437,7 @@ def _add_views(rows: list[Any], segments: list[Segment], start: int) -> None:
                 segment.shapes.append(tuple(shape))
                 count += 1
             if end != last:
-                raise Fault(f"the views before it leave {last - end} bytes of segments[{number}] without a name")
+                raise Fault(f"the views before it leave {last - end} bytes of segments[{number}] unused")
         if count < len(rows):
             raise Fault("out of order, or in a segment that does not exist")
     except Fault as fault:

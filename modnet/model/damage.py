@@ -1,4 +1,4 @@
-"""Checking the whole of a model file: which of its arrays are still those that were written."""
+"""Verifying a whole model file: which of its arrays are intact."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from modnet.words import legible
 
 @dataclass(frozen=True, eq=False)
 class SegmentState:
-    """What became of one payload.
+    """The state of one payload.
 
     Attributes:
         segment: its group, place and named arrays.
-        whole: its bytes are those that were written. If they are not, any of its arrays may be damaged or all may be
-            sound: the file has one digest for each segment and nothing that would tell which part differs.
-        missing: the file ends before it does.
+        whole: its bytes match their digest. If they do not, any of its arrays may be damaged, or even none (the digest
+            itself may be): there is one digest for a segment, which does not show which part differs.
+        missing: the file ends before its end.
     """
 
     segment: Segment
@@ -33,13 +33,13 @@ class SegmentState:
 
 @dataclass(frozen=True, eq=False)
 class Verification:
-    """What the check of a file has found. Its header is sound, or there would be none.
+    """The result of verifying a file with an intact header.
 
     Attributes:
-        id: 32 bytes, the same for files with the same bytes; what was written, where the file is damaged now.
+        id: 32 bytes, the same for files with the same bytes; for a damaged file, that of the original.
         size: of the file, in bytes.
         segments: in the order of the file.
-        fault: what is wrong between or behind the arrays, because of which `read` refuses the file; or "".
+        fault: what is wrong between or after the arrays, for which `read` refuses the file; or "".
     """
 
     id: bytes
@@ -49,20 +49,20 @@ class Verification:
 
     @property
     def whole(self) -> bool:
-        """Whether all of the file is as it was written."""
+        """Whether the whole file is intact."""
         return not self.fault and all(state.whole for state in self.segments)
 
 
 def verify(path: str | os.PathLike[str]) -> Verification:
-    """Compares all of a model file with its checksums, in little memory.
+    """Compares a whole model file with its checksums, in little memory.
 
-    `read` refuses a file with a damaged segment; `read(path, verify=False)` gives the arrays of the others. A file that
-    is too short or too long it refuses in any case; of a checkpoint, `edit` may still save the network.
+    `read` refuses a file with a damaged segment; `read(path, verify=False)` gives the arrays of the others. It always
+    refuses a file that is too short or too long; from such a checkpoint, `edit` may still be able to save the network.
 
     Raises:
-        NotAModelFile, Truncated, MalformedFile, ChecksumMismatch, NewerFormat: the header is not sound, so that nothing
-            can be said about the arrays.
-        OSError: as the system says, such as for a file that is not there or may not be read.
+        NotAModelFile, Truncated, MalformedFile, ChecksumMismatch, NewerFormat: the header is damaged, so that nothing
+            is known about the arrays.
+        OSError: from the system, for a missing file, for example.
     """
     with opened(path) as file:
         found = front(file)
@@ -79,15 +79,15 @@ def verify(path: str | os.PathLike[str]) -> Verification:
 
 
 def require_whole(file: File, segment: Segment) -> None:
-    """Raises ChecksumMismatch if the bytes of a segment are not those that were written."""
+    """Raises ChecksumMismatch if the bytes of a segment do not match their digest."""
     if not is_whole(file, segment):
         raise mismatch(file, segment)
 
 
 def is_whole(file: File, segment: Segment) -> bool:
-    """Whether the bytes of a segment are those that were written.
+    """Whether the bytes of a segment match their digest.
 
-    Raises Fault if they are, and were no bools where they should have been.
+    Raises Fault if they do, but an array of bools has other bytes than 0 and 1.
     """
     checked = Checked(file, segment)
     for _ in checked:
@@ -96,12 +96,12 @@ def is_whole(file: File, segment: Segment) -> bool:
 
 
 def mismatch(file: File, segment: Segment) -> ChecksumMismatch:
-    what = "the arrays do not match their checksum; modnet verify says which can still be read"
+    what = "the arrays do not match their checksum; modnet verify shows which can still be read"
     return ChecksumMismatch(file.path, what, legible(segment.group))
 
 
 class Checked:
-    """The chunks of a segment, each read into memory of its own; at their end `whole` tells whether they are sound."""
+    """The chunks of a segment, each read into new memory; after the last one, `whole` says whether they are intact."""
 
     def __init__(self, file: File, segment: Segment) -> None:
         self.file = file
@@ -120,5 +120,5 @@ class Checked:
                     strange = strange or container.bad_bools(np.frombuffer(chunk, np.bool_))
                 yield chunk
             self.whole = digest.result() == segment.sha256
-        if self.whole and strange:  # then it was written so
+        if self.whole and strange:  # not damaged later, but written by a faulty or hostile program
             raise Fault("a bool array has bytes other than 0 and 1", legible(segment.group))

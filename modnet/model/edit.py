@@ -41,31 +41,30 @@ def edit(
     rename: Mapping[str, str] | None = None,
     take: Mapping[str, str | PathLike[str]] | None = None,
 ) -> None:
-    """Writes a changed copy of a model file, or changes the file itself where `out` is `path`.
+    """Writes a changed copy of a model file, or changes the file itself if `out` is `path`.
 
-    What is not asked for stays as it is, header keys and groups of arrays that nobody here knows among it. The file is
-    replaced as a whole or not at all.
+    Everything else stays unchanged, including unknown header keys and groups of arrays. The file is replaced as a whole
+    or not at all.
 
     Args:
-        drop_resume_state: leave out what only going on with a training needs: the groups `optimizer.*` and
-            `training.*`, which are not even looked at, and the header key `training`. What remains of a checkpoint is
-            a model.
-        drop_history: leave out the figures of each epoch. Those of the end (`metrics`) stay.
+        drop_resume_state: remove what is only needed to resume the training: the groups `optimizer.*` and
+            `training.*`, which are not even read, and the header key `training`. A checkpoint becomes a model.
+        drop_history: remove the figures of each epoch. The final ones (`metrics`) stay.
         cast: "float32" and "float64" convert parameters and state, and the network computes in that type from then on.
-            "float16" is a way to store: parameters take half of the space of float32, and become what the network
-            computes in again when it is loaded. State, which is small and has means and variances of any size, stays.
+            "float16" only changes how parameters are stored, in half of the space of float32; loading converts them to
+            the network's dtype again. State is small, and its means and variances can have any size: it is not cast.
         metadata: entries to set.
-        remove_metadata: entries to leave out.
-        rename: old -> new name of nodes of `network.layers`, but not of those within a composite nor of a node's
-            `activation`. Arrays and everything that refers to the node follow. Where other nodes owe their automatic
-            names (`linear_2`) to the old one, they get them explicitly.
-        take: node -> another model file: the arrays of that node, and of those within it, are taken from there. They
-            must have the same names, shapes and dtype. It comes before the other changes; figures (`history`,
-            `metrics`) stay, although they are not those of the new arrays.
+        remove_metadata: entries to remove.
+        rename: old -> new name of nodes of `network.layers`, but not of nodes inside a composite or of a node's
+            `activation`. Arrays and all references to the node are renamed as well. If the automatic names of other
+            nodes (`linear_2`) depend on the old name, these nodes get their present names explicitly.
+        take: node -> another model file, from which the arrays of that node, and of nodes inside it, are taken. They
+            must have the same names, shapes and dtype. This is done before the other changes; figures (`history`,
+            `metrics`) stay, although the new arrays were not measured.
 
     Raises:
-        ModelFileError: the file is damaged, in a place that is not left out; a name is not there, or taken; a number
-            is too big for the dtype; arrays do not fit. `out` is as it was.
+        ModelFileError: the file is damaged, in a part that is needed; a name does not exist, or is taken; a number is
+            too large for the dtype; arrays do not match. `out` is unchanged.
         OSError: the file cannot be read or written.
     """
     with ExitStack() as files:
@@ -79,8 +78,8 @@ def edit(
             if drop_resume_state:
                 header = header.replace(training=None)
             elif header.training is not None and (drop_history or cast or rename or take):
-                what = "this is a checkpoint, and its run could not go on after this change"
-                raise Fault(f"{what}; drop its resume state too")
+                what = "this is a checkpoint, and its run could not be resumed after this change"
+                raise Fault(f"{what}; drop its resume state as well")
             if drop_history:
                 header = header.replace(history={})
                 groups = [group for group in groups if not is_figures(group.name, "history")]
@@ -99,12 +98,12 @@ def edit(
 
 
 def is_for_resuming(group: str) -> bool:
-    """Whether a group of arrays is of use only for going on with a training."""
+    """Whether a group of arrays is only needed to resume a training."""
     return group.partition(".")[0] in ("optimizer", "training")
 
 
 def _copies(file: File, found: HeaderOnly, is_dropped: Callable[[str], bool]) -> list[StreamedGroup]:
-    """The groups but those that are dropped. They are read and verified while they are being written anew."""
+    """The groups except those that are dropped. They are read and verified while the new file is written."""
     members = {name: [*segments] for name, segments in groupby(found.segments, key=attrgetter("group"))}
     kept = {name: segments for name, segments in members.items() if not is_dropped(name)}
     if len(kept) == len(members):
@@ -129,7 +128,7 @@ def _pieces(file: File, segments: Sequence[Segment]) -> Iterator[memoryview]:
 
 
 def _closing(pieces: Iterable[memoryview], files: Iterable[File]) -> Iterator[memoryview]:
-    """The last pieces; then the files are closed, as Windows replaces none that is open."""
+    """The last pieces; then the files are closed, because Windows cannot replace an open file."""
     yield from pieces
     for file in files:
         file.raw.close()
@@ -139,7 +138,7 @@ def _edited_metadata(old: Mapping[str, Any], new: Mapping[str, Any], removed: Se
     metadata = dict(old)
     for key in removed:
         if key not in metadata:
-            raise Fault(f"there is no entry {show(key)}{did_you_mean(key, metadata)}", "metadata")
+            raise Fault(f"no entry is called {show(key)}{did_you_mean(key, metadata)}", "metadata")
         del metadata[key]
     return {**metadata, **new}
 
@@ -166,7 +165,7 @@ def _cast(
 
 def _converted(path: str | PathLike[str], group: StreamedGroup, dtype: np.dtype[Any]) -> Iterator[memoryview]:
     starts = np.array([start for _, start, _ in group.views], np.int64)
-    lost: dict[int, None] = {}  # the positions of the arrays that have lost a number
+    lost: dict[int, None] = {}  # the positions of the arrays in which a number became infinite
     done = 0
     for piece in group.pieces:
         stored = np.frombuffer(piece, group.dtype)
@@ -179,7 +178,7 @@ def _converted(path: str | PathLike[str], group: StreamedGroup, dtype: np.dtype[
     if lost:
         names = ", ".join(legible(group.views[position][0]) for position in [*lost][:8])
         more = f" and {len(lost) - 8} more" if len(lost) > 8 else ""
-        what = f"numbers beyond {np.finfo(dtype).max:g}, the largest of {dtype.name}, in {names}{more}"
+        what = f"numbers above {np.finfo(dtype).max:g}, the maximum of {dtype.name}, in {names}{more}"
         raise ModelFileError(path, f"{what}; choose a wider type", "cast")
 
 
@@ -191,7 +190,7 @@ class _Taking:
 
     Args:
         take: node -> file.
-        files: what closes them.
+        files: closes the files at the end.
 
     Raises:
         ModelFileError: one of the files is damaged.
@@ -215,7 +214,7 @@ class _Taking:
             self.files.append(file)
 
     def apply(self, groups: Sequence[StreamedGroup]) -> list[StreamedGroup]:
-        """The groups with the arrays of the nodes in place of their own."""
+        """The groups, with the arrays of these nodes replaced by those of the other files."""
         for node, path in self.take.items():
             ours = {
                 (group.name, name): (group.dtype, shape)
@@ -268,7 +267,7 @@ def _patched(group: StreamedGroup, patches: Sequence[_Patch]) -> Iterator[memory
         stop = start + len(piece)
         inside = [patch for patch in patches if patch.begin < stop and start < patch.end]
         if inside:
-            piece = memoryview(bytearray(piece))  # the old bytes may still be being hashed
+            piece = memoryview(bytearray(piece))  # a copy: other threads may still be hashing the old bytes
         for patch in inside:
             first, last = max(start, patch.begin), min(stop, patch.end)
             piece[first - start : last - start] = patch.file.read(patch.offset + first - patch.begin, last - first)
@@ -288,7 +287,7 @@ def _described(found: tuple[np.dtype[Any], tuple[int, ...]] | None) -> str:
 
 
 class _Renaming:
-    """New names for nodes, in all places where the header has the old ones."""
+    """New names for nodes, in all places where the header uses the old ones."""
 
     def __init__(self, header: Header, names: Mapping[str, str]) -> None:
         self.header = header
@@ -299,7 +298,7 @@ class _Renaming:
         self._check_names()
         self._check_that_all_names_are_known()
         losses = (self.training or {}).get("loss")
-        self.outputs: list[str] = []  # those that figures are called by
+        self.outputs: list[str] = []  # with several outputs, names of figures begin with them: "species_loss"
         if isinstance(losses, dict) and type(losses.get("type")) is not str and len(losses) > 1:
             self.outputs = [*losses]
 
@@ -312,7 +311,7 @@ class _Renaming:
             if any(node.name == old for node in self.nodes):
                 what = f"{show(old)} is the activation of another node and cannot be named"
             elif old.partition(".")[0] in own:
-                what = f"{show(old)} is within a composite; only the nodes of network.layers can be renamed"
+                what = f"{show(old)} is inside a composite; only the nodes of network.layers can be renamed"
             raise Fault(what + did_you_mean(old, own), "rename")
         inputs = self.network.get("input")
         taken = set(inputs) if isinstance(inputs, dict) else {"input"}
@@ -321,12 +320,15 @@ class _Renaming:
             if not NAME.fullmatch(new):
                 raise Fault(f"a name consists of letters, digits, _ and -; found {show(new)}", "rename")
             if new in taken:
-                raise Fault(f"the name {show(new)} is taken", "rename")
+                raise Fault(f"the name {show(new)} is already used", "rename")
             taken.add(new)
 
     def _check_that_all_names_are_known(self) -> None:
-        """Refuses a file that does not list the names of its nodes, and in which a plugin's layer has an `activation`
-        that may be its own field, and no node, where the automatic names of other nodes depend on that."""
+        """Refuses a file without the names of its nodes if its automatic names cannot be known.
+
+        A plugin's layer may have `activation` as a field of its own, and then it is not a node. Only the layer's class
+        knows that, but the numbers in the automatic names of other nodes depend on it.
+        """
         if self.spec.nodes is not None:
             return
         core = {
@@ -342,16 +344,16 @@ class _Renaming:
         for node in self.nodes:
             if node.is_activation and owners[node.position] not in core and counts[node.type] > 1:
                 owner = show(owners[node.position])
-                what = f"the number in the automatic names of {show(node.type)} nodes is known to {owner} alone"
-                raise Fault(f"{what}, a layer of a plugin; load the model and save it with names of your own", "rename")
+                what = f"the automatic names of {show(node.type)} nodes depend on {owner}, a layer of a plugin"
+                raise Fault(f"{what}; load the model and save it again, which stores all names", "rename")
 
     def apply(self, groups: Sequence[StreamedGroup]) -> tuple[Header, list[StreamedGroup]]:
-        """The header with the new names, and the groups with those of their arrays."""
+        """The header with the new names, and the groups with arrays named accordingly."""
         known = {node.name for node in self.nodes}
         for group in groups:
             for name, _, _ in group.views if group.name in NETWORK_GROUPS else ():
                 if name.partition(".")[0] not in known:
-                    raise Fault(f"the array {show(name)} belongs to no node of the spec", "rename")
+                    raise Fault(f"the array {show(name)} does not belong to a node of the spec", "rename")
         renamed = []
         for group in groups:
             new: Callable[[str], str] = str
@@ -372,7 +374,7 @@ class _Renaming:
         return f"{self._of(node)}{dot}{rest}"
 
     def _of_reference(self, name: Any) -> Any:
-        """The node that `inputs` or `shares` name; behind a dot, one of its outputs."""
+        """The new name in `inputs` or `shares`: of a node, or of one of its outputs, after a dot."""
         return self._of_array(name) if isinstance(name, str) else name
 
     def _header(self) -> Header:
@@ -394,7 +396,10 @@ class _Renaming:
         return self.header.replace(spec=spec, **changes)
 
     def _layers(self) -> list[dict[str, Any]]:
-        """The tables of the nodes. Those that owe an automatic name to what is renamed get it explicitly."""
+        """The tables of the nodes. Nodes whose automatic names would change get their present names explicitly.
+
+        Each explicit name can change further automatic ones, so this repeats until all names are as wanted.
+        """
         own = [node for node in self.nodes if not node.is_activation]
         layers = [dict(node.table) for node in own]
         for table in layers:
@@ -415,12 +420,12 @@ class _Renaming:
             changed = [node for node, old, new in zip(self.nodes, wanted, found, strict=True) if old != new]
             more = {node.name for node in changed if not node.is_activation}
             if more <= explicit:
-                what = f"{show(changed[0].name)}, the activation of another node, would change its name with that"
+                what = f"this would also rename {show(changed[0].name)}, the activation of another node"
                 raise Fault(what, "rename")
             explicit |= more
 
     def _training(self, training: Mapping[str, Any]) -> dict[str, Any]:
-        """The training table; what it says of each output is called by the output."""
+        """The training table, with new names in the parts that are keyed by output."""
         made = dict(training)
         for key in ("loss", "metrics"):
             value = made.get(key)
@@ -432,7 +437,7 @@ class _Renaming:
         return {self._of_array(key): value for key, value in table.items()}
 
     def _of_figure(self, figure: str) -> str:
-        """The name of a figure, which begins with its output's if there are several."""
+        """The new name of a figure; if there are several outputs, it begins with the output's name."""
         rest = figure.removeprefix("validation_")
         output = max((name for name in self.outputs if rest.startswith(f"{name}_")), key=len, default="")
         return figure[: len(figure) - len(rest)] + self._of_array(output) + rest[len(output) :]

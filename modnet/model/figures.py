@@ -1,8 +1,9 @@
-"""The figures of a run in a model file: plain values of its header, or arrays where they are many.
+"""The figures of a run in a model file: plain values of its header, or arrays if there are many.
 
-A header may have 500,000 values, which some 2,000 epochs with a confusion matrix come to. So figures beyond
-`PLAIN_LIMIT` values are groups of arrays, `history.float64`, `history.int64` and the same of `metrics`: a view has the
-name of its figure, and its first axis (in the history) runs over the epochs. The header then has the others alone.
+A header may have 500,000 values, which 2,000 epochs with a confusion matrix can reach. If there are more than
+`PLAIN_LIMIT` values, figures are stored as groups of arrays: `history.float64`, `history.int64` and the same for
+`metrics`. A view has the name of its figure, and its first axis (in the history) is that of the epochs. The header then
+only has the figures that are not arrays of numbers.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from modnet.model.writer import Group
 
 PLAIN_LIMIT = 20_000
-"""So many values history and metrics together may have in the header."""
+"""How many values history and metrics together may have in the header."""
 
 KEYS = ("history", "metrics")
 """The keys of the header that hold figures."""
@@ -31,12 +32,12 @@ _DTYPES = ("float64", "int64")
 
 
 def packed(figures: Mapping[str, Any]) -> tuple[dict[str, Any], list[Group]]:
-    """The header's values for `KEYS`, and the groups for what is too much for it.
+    """The values of `KEYS` for the header, and groups of arrays for what is too large for it.
 
-    What is no array of numbers stays where it is.
+    Values that are not arrays of numbers stay in the header.
 
     Args:
-        figures: of each of `KEYS` a mapping from name to value; what is another thing is given back as it is.
+        figures: for each of `KEYS`, a mapping from name to value; anything else is returned unchanged.
     """
     if sum(_count(value, PLAIN_LIMIT) for value in figures.values()) <= PLAIN_LIMIT:
         return {key: _plain(value) for key, value in figures.items()}, []
@@ -59,9 +60,9 @@ def is_figures(group: str, key: str) -> bool:
 
 
 def unpacked(file: File, header: Header, found: HeaderOnly, verify: bool = True) -> dict[str, dict[str, Any]]:
-    """The values of `KEYS`, those from the header and those from arrays together.
+    """The values of `KEYS`, from the header and from arrays.
 
-    A column of numbers becomes a list. What has more axes stays an array, as lists would take many times its memory.
+    Arrays with one axis become lists. Those with more stay arrays, since lists would take many times the memory.
 
     Raises Fault and ModelFileError.
     """
@@ -82,15 +83,15 @@ def joined(header: Header, groups: Mapping[str, ReadGroup]) -> dict[str, dict[st
                 if groups[name].dtype.name != name.rpartition(".")[2]:
                     raise Fault(f"the dtype is {groups[name].dtype.name}", name)
                 if figure in values or not array.ndim:
-                    raise Fault("expected figures that are not in the header too, with a value for each epoch", name)
+                    raise Fault("expected figures that are not in the header, with a value for each epoch", name)
                 if _lists(array.shape) > array.size:
-                    raise Fault(f"the shape {array.shape} has more lists in it than numbers", name)
+                    raise Fault(f"the shape {array.shape} stands for more lists than numbers", name)
                 values[figure] = array.tolist() if array.ndim == 1 else array
     return made
 
 
 def _count(value: Any, most: int) -> int:
-    """The numbers in a value; where there are more than `most`, some number that is greater."""
+    """How many numbers a value has; counting stops above `most`."""
     if isinstance(value, np.ndarray):
         return value.size
     items = value.values() if isinstance(value, dict) else value if isinstance(value, list | tuple) else None
@@ -111,7 +112,7 @@ def _plain(value: Any) -> Any:
 
 
 def _array(name: Any, value: Any) -> np.ndarray[Any, Any] | None:
-    """The value as an array, if it is one of numbers."""
+    """The value as an array, or None if it is not an array of numbers."""
     dtype = None
     if isinstance(value, np.ndarray):
         dtype = value.dtype.name
@@ -119,7 +120,7 @@ def _array(name: Any, value: Any) -> np.ndarray[Any, Any] | None:
         kinds = set(_kinds(value))
         dtype = "int64" if kinds == {int} else "float64" if kinds and kinds <= {int, float} else None
     if dtype in _DTYPES:
-        with suppress(ValueError, OverflowError, Fault):  # rows of different lengths; 64 bits are too few; no name
+        with suppress(ValueError, OverflowError, Fault):  # rows of different lengths; beyond 64 bits; not a valid name
             array = np.array(value, dtype, order="C")
             if array.ndim and array.ndim <= DIMENSION_LIMIT and _lists(array.shape) <= array.size:
                 check_name(name)
@@ -128,7 +129,7 @@ def _array(name: Any, value: Any) -> np.ndarray[Any, Any] | None:
 
 
 def _lists(shape: Sequence[int]) -> int:
-    """How many lists the rows of an array would be: a file must not ask for many more than it has numbers."""
+    """How many lists an array would become: shape (10**9, 0) is an empty array, but a billion lists."""
     return sum(math.prod(shape[:axis]) for axis in range(1, len(shape)))
 
 
@@ -141,7 +142,7 @@ def _kinds(values: Sequence[Any]) -> Iterator[type]:
 
 
 def _group(name: str, arrays: Mapping[str, np.ndarray[Any, Any]]) -> Group:
-    from modnet.model.writer import Group  # a process that only predicts does without the writer
+    from modnet.model.writer import Group  # a process that only predicts does not need the writer
 
     views, offset = [], 0
     for figure, array in arrays.items():

@@ -1,4 +1,4 @@
-"""Files that are no model files: what they are instead, and what reads them."""
+"""Files that are not model files: what they are, and how to read them."""
 
 from __future__ import annotations
 
@@ -11,24 +11,24 @@ from modnet.errors import NotAModelFile
 _DECOMPRESS = "decompress it first"
 _UNPACK = "unpack it first"
 _PICKLE = (
-    "opening a pickle can run any code, so modnet does not: the program that it is from can write its arrays with "
-    "numpy.savez, and modnet.load_parameters takes those"
+    "opening a pickle can run any code, so modnet never does; save the arrays with numpy.savez in the program that "
+    "wrote it, and pass them to modnet.load_parameters"
 )
-_ARRAYS = "modnet.load_parameters takes its arrays, read with"
+_ARRAYS = "modnet.load_parameters accepts its arrays, read with"
 _PLUGIN = "it needs a plugin that reads such files (hook modnet_import)"
 
 _SIGNATURES = (
     (
         b"\x93NUMPY",
         "an array in numpy's .npy format",
-        "numpy.load reads it, and modnet.load_parameters(network, {NAME: array}) takes it",
+        "read it with numpy.load, and pass it to modnet.load_parameters(network, {NAME: array})",
     ),
     (b"PK\x05\x06", "an empty zip archive", ""),
     (b"\x1f\x8b", "compressed with gzip", _DECOMPRESS),
     (b"BZh", "compressed with bzip2", _DECOMPRESS),
     (b"\xfd7zXZ\x00", "compressed with xz", _DECOMPRESS),
     (b"\x28\xb5\x2f\xfd", "compressed with zstd", _DECOMPRESS),
-    (b"\x89HDF\r\n", "an HDF5 file (such as .h5 of Keras)", f"{_ARRAYS} h5py"),
+    (b"\x89HDF\r\n", "an HDF5 file (such as Keras's .h5)", f"{_ARRAYS} h5py"),
     (b"GGUF", "a GGUF file", _PLUGIN),
     (b"\x80\x02\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19", "a PyTorch file of the old kind, a pickle", _PICKLE),
     (b"\x80\x02", "a pickle", _PICKLE),
@@ -37,8 +37,8 @@ _SIGNATURES = (
     (b"\x80\x05", "a pickle", _PICKLE),
     (
         b"version https://git-lfs",
-        "a Git LFS pointer, which stands for the file itself",
-        "git lfs pull fetches that file",
+        "a Git LFS pointer to the file",
+        "fetch it with git lfs pull",
     ),
 )
 
@@ -57,12 +57,12 @@ _KINDS = (
 def require_regular(path: str | os.PathLike[str], status: os.stat_result) -> None:
     """Raises NotAModelFile if `status` is that of a folder, pipe, socket or device."""
     if not stat.S_ISREG(status.st_mode):
-        kind = next((kind for test, kind in _KINDS if test(status.st_mode)), "no regular file")
+        kind = next((kind for test, kind in _KINDS if test(status.st_mode)), "not a regular file")
         raise NotAModelFile(path, f"this is {kind}")
 
 
 def other_format(start: bytes) -> str:
-    """Says which format a file seems to have that starts with these bytes, and what to do, as in "this is ..."."""
+    """The probable format of a file that starts with these bytes, and what to do; for "this is ..."."""
     name, hint = _format(start)
     return f"{name}; {hint}" if hint else name
 
@@ -87,10 +87,10 @@ def _format(start: bytes) -> tuple[str, str]:
 
 
 def _zip(start: bytes) -> tuple[str, str]:
-    """By the name of the first file in the archive."""
+    """The format of a zip archive, by the name of its first file."""
     first = start[30 : 30 + int.from_bytes(start[26:28], "little")]
     if first.endswith(b".npy"):
-        return "an archive of numpy's arrays (.npz)", f"{_ARRAYS} numpy.load"
+        return "an archive of numpy arrays (.npz)", f"{_ARRAYS} numpy.load"
     if first.endswith(b"/data.pkl"):
         return "a PyTorch file, a zip archive with a pickle in it", _PICKLE
     if first in (b"metadata.json", b"config.json") and b"keras" in start:
@@ -106,13 +106,13 @@ def _text(text: str) -> tuple[str, str]:
     if any(line.startswith(("[network]", "[[network.", "network:")) for line in lines) or '"network"' in text:
         return (
             "a text file that looks like a spec",
-            "modnet check finds its faults, modnet train makes a model of it",
+            "check it with modnet check, and make a model of it with modnet train",
         )
     if text.startswith("{"):
-        return "a text file in JSON", "if it is meant as a spec, modnet check says what is wrong with it"
+        return "a text file in JSON", "if it is a spec, modnet check says what is wrong with it"
     for separator in ",;\t":
         if len(lines) > 2 and 0 < lines[0].count(separator) == lines[1].count(separator):
-            return "a text file that looks like a table", "modnet predict MODEL TABLE takes it"
+            return "a text file that looks like a table", "to predict for its rows: modnet predict MODEL TABLE"
     return "a text file", ""
 
 
@@ -120,7 +120,7 @@ def _is_text(start: bytes) -> bool:
     try:
         text = start.decode()
     except UnicodeDecodeError as error:
-        if len(start) - error.start > 3:  # else the last character is only cut
+        if len(start) - error.start > 3:  # otherwise only the last character is cut off
             return False
         text = start[: error.start].decode()
     return bool(text) and all(character.isprintable() or character in "\t\r\n\f\ufeff" for character in text)

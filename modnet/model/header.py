@@ -1,7 +1,7 @@
-"""The header of a model file, typed: every rule about it is checked once, in `Header.parse`, and trusted behind that.
+"""The typed header of a model file. Every rule about it is checked once, in `Header.parse`, and can be trusted then.
 
-The container (`reader`, `writer`) knows a header as plain values. Here is what these mean. Which options a component
-has is known to its class alone, so the tables of `spec` are looked at only as far as can be done without plugins.
+The container (`reader`, `writer`) treats a header as plain values; this module gives them their meaning. Only the class
+of a component knows its options, so the tables of `spec` are checked only as far as possible without plugins.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from modnet.plugins.builtin import CORE
 from modnet.words import itemised, legible, show
 
 CARD_KEYS = ("history", "metrics", "results", "metadata", "data")
-"""The keys whose values are attributes of that name of the model card. `schema` is one too, and has a class there."""
+"""The keys that are attributes of the model card, unchanged. `schema` is one as well, but has a class there."""
 
 
 class StoredSpec(NamedTuple):
@@ -25,9 +25,9 @@ class StoredSpec(NamedTuple):
 
     Attributes:
         network: the `[network]` table.
-        training: the `[training]` table, where it is known how the network was trained.
-        nodes: for each of `network.layers` its name, and that of its activation where that is a node of its own; None
-            in a file from before, whose names follow from the list.
+        training: the `[training]` table, if it is known how the network was trained.
+        nodes: for each of `network.layers` its name, and that of its activation if that is a separate node; None in an
+            older file, in which automatic names follow from the list.
     """
 
     network: dict[str, Any]
@@ -36,13 +36,13 @@ class StoredSpec(NamedTuple):
 
 
 class StoredNode(NamedTuple):
-    """A node of `spec.network.layers`, or its activation where that is a node of its own.
+    """A node of `spec.network.layers`, or its activation if that is a separate node.
 
     Attributes:
-        name: chosen, or given by the network for want of one.
+        name: chosen by the spec, or automatic.
         table: its type, its configuration and its options.
         position: in `network.layers`.
-        is_activation: it is the `activation` of the node before it, and so cannot have a name of its own.
+        is_activation: it is the `activation` of the node before it; its name is always automatic.
     """
 
     name: str
@@ -55,7 +55,7 @@ class StoredNode(NamedTuple):
         return str(self.table["type"])
 
 
-# The rules. Each takes a value and its place, gives what the header has of it, and raises Fault.
+# The rules. Each takes a value and its place, and returns the header's attribute for it, or raises Fault.
 
 
 def _map(value: Any, where: str) -> dict[str, Any]:
@@ -103,10 +103,10 @@ def _spec(value: Any, where: str) -> StoredSpec | None:
 
 
 def _training(value: Any, where: str) -> dict[str, Any] | None:
-    """A training table. Callbacks write files, and whoever made this one is not asked to."""
+    """A training table. Callbacks are refused: they write files, and a file from a stranger must not."""
     training = _map_or_nil(value, where)
     if training and training.get("callbacks"):
-        what = "callbacks belong to a run, they write files, and no model file holds them"
+        what = "callbacks are not allowed in a model file: they belong to a run, and can write files"
         raise Fault(what, f"{where}.callbacks")
     return training
 
@@ -159,14 +159,14 @@ RULES: dict[str, Callable[[Any, str], Any]] = {
 
 
 class Header:
-    """What a model file says about itself. Made by `parse`; never changed, `replace` gives another.
+    """What a model file says about itself. Made by `parse`; never changed: `replace` makes another.
 
-    The attributes are the keys of the header; docs/format.md describes them. Where a file has no such key, an
+    The attributes are the keys of the header; docs/format.md describes them. If a file does not have a key, the
     attribute is empty or None.
 
     Attributes:
-        values: all of it as plain values, keys that nobody here knows among it, in the order of the file.
-        training: where the run of a checkpoint stands.
+        values: everything as plain values, including unknown keys, in the order of the file.
+        training: the state of the run, in a checkpoint.
     """
 
     values: dict[str, Any]
@@ -197,39 +197,39 @@ class Header:
 
     @classmethod
     def of_file(cls, path: str | PathLike[str], values: dict[str, Any]) -> Header:
-        """The same of a file that is not open; raises MalformedFile."""
+        """The same for a file that is not open; raises MalformedFile."""
         try:
             return cls.parse(values)
         except Fault as fault:
             raise MalformedFile(path, fault.what, fault.where) from None
 
     def plain(self) -> dict[str, Any]:
-        """All of it as plain values, which the container writes."""
+        """Everything as plain values, for the container to write."""
         return self.values
 
     def replace(self, **changes: Any) -> Header:
-        """The same header with other plain values of some keys; None leaves a key out."""
+        """The same header with other plain values for some keys; None removes a key."""
         dropped = [key for key, value in changes.items() if value is None]
         return Header.parse({key: value for key, value in {**self.values, **changes}.items() if key not in dropped})
 
     def unknown(self) -> dict[str, Any]:
-        """What later versions, or others, have put into the file."""
+        """The keys that later versions, or other programs, have put into the file."""
         return {key: value for key, value in self.values.items() if key not in RULES}
 
     def require_features(self, path: str | PathLike[str]) -> None:
-        """Raises NewerFormat if the file uses a further feature of the format: this version knows none."""
+        """Raises NewerFormat if the file uses any feature of later formats: this version knows none."""
         if self.features:
             names = ", ".join(itemised(map(legible, self.features)))
             raise NewerFormat(path, f"needs a newer {CORE}: it uses {names}", "header.features")
 
     def require_spec(self) -> StoredSpec:
-        """The spec of the network. Raises Fault where the file has none."""
+        """The spec of the network. Raises Fault if the file has none."""
         if self.spec is None:
             raise Fault("there is no network in it", "header.spec")
         return self.spec
 
     def stored_nodes(self) -> list[StoredNode]:
-        """The nodes of the network, in order; a composite is one of them. None of them where there is no network."""
+        """The nodes of the network, in order, a composite as one node; empty if there is no network."""
         if self.spec is None:
             return []
         tables = [_table(layer) or {} for layer in self.spec.network["layers"]]
@@ -243,25 +243,25 @@ class Header:
 
 
 def _table(value: Any) -> dict[str, Any] | None:
-    """A component as a table; None for what is none."""
+    """A component as a table; None if the value is not a component."""
     if type(value) is str:
         return {"type": value}
     return value if type(value) is dict and type(value.get("type")) is str else None
 
 
 def _activation(layer: Any) -> dict[str, Any] | None:
-    """The option `activation` of a node as a table; None where it has none."""
+    """The option `activation` of a node as a table; None if it has none."""
     return _table(layer.get("activation")) if type(layer) is dict else None
 
 
 def automatic_names(
     tables: Sequence[dict[str, Any]], with_activation: Collection[int] | None = None
 ) -> list[list[str]]:
-    """The names that a network gives its nodes, for a header that does not have them: as modnet.engine.graph.
+    """The names that modnet.engine.graph gives to nodes, for a header that does not have them. Keep the two the same.
 
     Args:
-        with_activation: the positions of those whose `activation` is a node of its own; by default all that have one.
-            Whether it is one, or a field of the layer itself, is known to the layer's class alone.
+        with_activation: the positions of the nodes whose `activation` is a separate node; by default all that have one.
+            Only the layer's class knows whether it is, or is a field of the layer itself.
     """
     chosen = {table["name"] for table in tables if type(table.get("name")) is str}
     counts: dict[str, int] = {}

@@ -30,17 +30,17 @@ def load(
 ) -> Network:
     """A network from a model file; no spec file is needed.
 
-    A file that is no model file is offered to the installed plugins (hook `modnet_import`).
+    A file in another format is offered to the installed plugins (hook `modnet_import`).
 
     Args:
         mmap: map the file instead of reading it: the parameters then cannot be changed, and the file must not be
             changed while the network is in use.
-        verify: compare the arrays with their digests. By default this is done unless the file is mapped, as that would
-            read all of it. Without it a damaged array goes unnoticed; the header is compared in any case.
+        verify: compare the arrays with their digests. By default this is done unless the file is mapped, since it would
+            read the whole file. Without it a damaged array is not noticed; the header is always verified.
         registry: where components are looked up.
 
     Raises:
-        ModelFileError: the file is damaged or is no model file.
+        ModelFileError: the file is damaged or is not a model file.
         NotInstalled: a plugin is missing; the message has the distribution, the version and the command.
         BrokenPlugin: a plugin is installed but cannot be imported; its own error is the cause.
         OSError: the file cannot be read.
@@ -50,7 +50,7 @@ def load(
         with opened(path) as file:
             network, reader = _loaded(file, registry, mmap, not mmap if verify is None else verify)
     except NotAModelFile:
-        from pathlib import Path  # a process that only predicts does without it, and without the 5 modules behind it
+        from pathlib import Path  # not at the top: a process that only predicts saves it and the 5 modules it imports
 
         imported = registry.hooks.hook.modnet_import(path=Path(path).expanduser())
         if imported is None:
@@ -61,14 +61,14 @@ def load(
 
 
 def _loaded(file: File, registry: Registry, mmap: bool, verify: bool) -> tuple[Network, StoredComponentReader]:
-    """The network of a file. Nothing else that the file holds, such as an optimizer's slots, is read."""
+    """The network of a file. Other groups of arrays, such as an optimizer's slots, are not read."""
     found = structure(file)
     header = Header.parse(found.header)
     reader, spec, graph = checked_network(file.path, header, found, registry)
     network = Network(_card(file, header, found, reader, spec, graph, verify), graph)
     if not mmap:
         require(
-            network.layout.nbytes(network.dtype), "the network with all its arrays", "mmap=True leaves them in the file"
+            network.layout.nbytes(network.dtype), "the network with all its arrays", "use mmap=True to map the file"
         )
     _fill(network, file, found, mmap, verify)
     return network, reader
@@ -81,14 +81,14 @@ def checked_network(
     registry: Registry,
     known: Iterable[Component] = (),
 ) -> tuple[StoredComponentReader, NetworkSpec, Graph]:
-    """What a file says of its network, checked without making it, and what has read that.
+    """The reader, the spec and the graph of a file's network, checked against its arrays before any are allocated.
 
     Args:
         known: as for `read_spec`.
 
     Raises:
-        ModelFileError, Fault: it is malformed, or its arrays are not those of the network.
-        NotInstalled, BrokenPlugin: a component cannot be had.
+        ModelFileError, Fault: the file is malformed, or its arrays do not match the network.
+        NotInstalled, BrokenPlugin: a component is not available.
     """
     reader, spec = read_spec(path, header, found.size, registry, known)
     try:
@@ -127,7 +127,7 @@ def read_schema(path: str | PathLike[str], header: Header, graph: Graph) -> Any:
     """The schema of the table that a network was trained on, checked against its shapes; None if there was none."""
     if header.schema is None:
         return None
-    from modnet.data.schema import DataSchema  # most models have none, and pay nothing for it
+    from modnet.data.schema import DataSchema  # not at the top: most models have no schema
 
     try:
         schema = DataSchema.from_plain(header.schema)
@@ -156,7 +156,7 @@ def _fill(network: Network, file: File, found: HeaderOnly, mmap: bool, verify: b
 
 
 def _leave_out(graph: Graph, stored: Container[str]) -> None:
-    """Takes from the nodes what a file from before does not have, and they can do without."""
+    """Removes from the nodes the optional state that an older file does not have."""
     for node in graph.nodes:
         if any(state.optional for state in node.state.values()):
             owner = graph.owner(node)
@@ -174,7 +174,7 @@ def _check_arrays(
     for name, shapes in zip(NETWORK_GROUPS, (layout.parameters, layout.state), strict=True):
         segments = groups.get(name, ())
         stored = segments[0].dtype if segments else dtype
-        # float16 is a way to store numbers, and becomes the network's dtype in memory.
+        # float16 is only a way to store numbers; in memory they have the network's dtype.
         kept = dtype if stored == np.float16 else stored
         found = {
             key: (shape, kept) for segment in segments for key, shape in zip(segment.names, segment.shapes, strict=True)
@@ -190,7 +190,7 @@ def _check_arrays(
             if key in found and found[key] != expected[key]
         }
         if not (missing or unexpected or mismatched):
-            raise MalformedFile(path, "the arrays are not in the order of the network", name)
+            raise MalformedFile(path, "the arrays are not in the order that the network has", name)
         raise ParameterMismatch(path, missing, unexpected, mismatched)
 
 

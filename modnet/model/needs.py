@@ -27,7 +27,7 @@ class NeededComponent(NamedTuple):
 
 
 class Need(NamedTuple):
-    """A distribution that a file needs, in the version that wrote it; "" for what the program had defined itself."""
+    """A distribution that a file needs, with the version that wrote it; "" for components of the program itself."""
 
     distribution: str
     version: str
@@ -50,7 +50,7 @@ def parse_needs(value: Any, where: str) -> tuple[Need, ...]:
             raise Fault(f"the {component.kind} {show(component.type)} is listed twice", where)
         seen.add(key)
         if component.kind == Callback.kind:
-            raise Fault("a callback is listed; callbacks belong to a run, and no model file holds them", where)
+            raise Fault("a callback is listed; callbacks are not allowed in a model file", where)
     return needs
 
 
@@ -63,7 +63,7 @@ def _list(value: Any, where: str) -> list[Any]:
 def _need(row: Any, where: str) -> Need:
     if type(row) is not dict:
         raise Fault(f"expected a map of distribution, version and components, found {show(row)}", where)
-    # Both go into a command that a message asks the user to type.
+    # Both become part of a command (pip install ...) that a message asks the user to run.
     for key, pattern in (("distribution", _DISTRIBUTION), ("version", _VERSION)):
         if type(row.get(key)) is not str or not pattern.fullmatch(row[key]):
             raise Fault(f"expected the {key} of a Python package, found {show(row.get(key))}", f"{where}.{key}")
@@ -85,7 +85,7 @@ def _component(item: Any, where: str) -> NeededComponent:
 
 
 def by_component(needs: Iterable[Need]) -> Origins:
-    """Each component that is needed, with where it comes from."""
+    """Each component that is needed, and where it comes from."""
     return {
         (component.kind, component.type): (need.distribution, need.version, component.version)
         for need in needs
@@ -94,7 +94,7 @@ def by_component(needs: Iterable[Need]) -> Origins:
 
 
 def plain_needs(origins: Origins) -> list[dict[str, Any]]:
-    """Needs as a header has them: by distribution, sorted."""
+    """Needs in the form of the header: by distribution, sorted, so that the same network gives the same bytes."""
     rows: dict[tuple[str, str], list[dict[str, Any]]] = {}
     for (kind, name), (distribution, version, number) in sorted(origins.items()):
         rows.setdefault((distribution, version), []).append({"kind": kind, "type": name, "version": number})
@@ -108,7 +108,7 @@ def origins_of(components: Iterable[Component], registry: Registry) -> Origins:
     """Where components come from.
 
     Raises:
-        SpecError: two of one name come from two places; a file could not tell them apart.
+        SpecError: two components have the same name but different distributions; a file could not tell them apart.
     """
     found: Origins = {}
     versions = {type(component): component.version for component in components}
@@ -118,15 +118,15 @@ def origins_of(components: Iterable[Component], registry: Registry) -> Origins:
         other = found.get(key)
         if other is not None and other[0] != origin.distribution:
             places = " and ".join(name or "this program" for name in sorted((other[0], origin.distribution)))
-            what = f"two components are called {origin.kind} {show(origin.type)}, of {places}"
-            hint = "take one of them"
-            raise SpecError([Problem("network", f"{what}; a model file holds only one of that name", hint)])
+            what = f"there are two components {origin.kind} {show(origin.type)}, of {places}"
+            hint = "use only one of them"
+            raise SpecError([Problem("network", f"{what}; a model file can hold only one with that name", hint)])
         found[key] = origin.distribution, origin.version, number
     return found
 
 
 def components_of(value: Any) -> list[Component]:
-    """All components within a configuration value, each before those within it."""
+    """All components in a configuration value, each before those inside it."""
     found = [value] if isinstance(value, Component) else []
     if isinstance(value, Configuration):
         value = vars(value)
@@ -139,7 +139,7 @@ def components_of(value: Any) -> list[Component]:
 
 
 def bare(plain: Any) -> Any:
-    """A plain value as a file holds it: components under their names alone, as the file's needs say whose they are."""
+    """A plain value as a file holds it: components by bare names, because `needs` has their distributions."""
     if isinstance(plain, dict):
         made = {key: bare(value) for key, value in plain.items()}
         if isinstance(made.get("type"), str):

@@ -1,8 +1,8 @@
-"""Reading a model file, of which nothing is taken for granted.
+"""Reading a model file, which may be damaged or hostile.
 
-The order of the checks is such that each claim of the file is weighed before memory or time is spent on it: kind and
-length of the file, magic bytes and version, where the header ends, its digest, its values, the index of the arrays
-against the length of the file, the bytes between the payloads, and the payloads last.
+The order of the checks ensures that everything the file declares is checked before memory or time is spent on it: kind
+and length of the file, magic bytes and version, the end of the header, its digest, its values, the index of the arrays
+against the length of the file, the bytes between the payloads, and finally the payloads.
 """
 
 from __future__ import annotations
@@ -39,8 +39,8 @@ from modnet.model.container import Fault, Segment, View
 from modnet.model.foreign import other_format, require_regular
 from modnet.words import legible
 
-_FIRST_READ = 64 << 10  # holds most headers; each further attempt reads so much more
-_READ_GROWTH = 16
+_FIRST_READ = 64 << 10  # bytes; enough for most headers
+_READ_GROWTH = 16  # each further attempt reads this many times as much
 _SNIFFED = 512
 _FLAGS = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0)
 
@@ -50,8 +50,8 @@ class ReadGroup:
     """One group of arrays.
 
     Attributes:
-        flats: the group as 1-D arrays: one of them, or where a mapped group has several segments, one for each.
-        segments: where they are in the file, with the names and shapes of their parts.
+        flats: the group as 1-D arrays: a single one, or one for each segment of a mapped group.
+        segments: their places in the file, with the names and shapes of their parts.
     """
 
     flats: tuple[np.ndarray[Any, Any], ...]
@@ -59,7 +59,7 @@ class ReadGroup:
 
     @property
     def flat(self) -> np.ndarray[Any, Any]:
-        """The group as one 1-D array; a copy where it has several."""
+        """The group as one 1-D array; a copy if there are several."""
         return self.flats[0] if len(self.flats) == 1 else np.concatenate(self.flats)
 
     @property
@@ -81,7 +81,7 @@ class ReadGroup:
 
     @cached_property
     def views(self) -> dict[str, np.ndarray[Any, Any]]:
-        """Name -> array, a view of one of the flats, in the order of the file."""
+        """Name -> array, a view into `flats`, in the order of the file."""
         lengths = [segment.length // segment.dtype.itemsize for segment in self.segments]
         flats = self.flats if len(self.flats) > 1 else np.split(self.flats[0], np.cumsum(lengths[:-1]))
         made = {}
@@ -103,10 +103,10 @@ def layout(segments: Sequence[Segment]) -> list[tuple[str, int, tuple[int, ...]]
 
 @dataclass(frozen=True, eq=False)
 class Contents:
-    """What a model file holds.
+    """The content of a model file.
 
     Attributes:
-        header: its values, without the keys that are the container's own.
+        header: its values, without the keys of the container.
         groups: name -> arrays.
         id: 32 bytes, the same for files with the same bytes.
         size: of the file, in bytes.
@@ -120,13 +120,13 @@ class Contents:
 
 @dataclass(frozen=True, eq=False)
 class HeaderOnly:
-    """What a model file says about itself.
+    """A model file without its arrays.
 
     Attributes:
-        header: its values, without the keys that are the container's own.
-        segments: where the payloads are, in order, each with its views.
+        header: its values, without the keys of the container.
+        segments: the places of the payloads, in order, each with its views.
         id: 32 bytes, the same for files with the same bytes.
-        end: of the two objects that it was read from, in bytes from the start of the file.
+        end: the end of the header and its checksum, in bytes from the start of the file.
         size: of the file, in bytes.
     """
 
@@ -157,15 +157,15 @@ def read(
     """Reads a model file.
 
     Args:
-        verify: compare the arrays with their checksums. The header is compared in any case.
+        verify: compare the arrays with their checksums. The header is always verified.
         mmap: leave the arrays in the file. They are read-only then, and their bytes are read when they are used (at
-            once if `verify`). Should another program shorten the file meanwhile, the system ends the process.
-        only: the names of the groups to read; by default all. What the others hold is not compared with anything.
+            once if `verify`). If another program shortens the file meanwhile, the system kills the process.
+        only: the names of the groups to read; by default all. The others are not verified.
 
     Raises:
         NotAModelFile, Truncated, MalformedFile, ChecksumMismatch, NewerFormat: what is wrong with the file, and where.
         ModelFileError: its arrays do not fit into memory.
-        OSError: as the system says, such as for a file that is not there or may not be read.
+        OSError: from the system, for a missing file, for example.
     """
     with opened(path) as file:
         found = structure(file)
@@ -182,13 +182,13 @@ def read(
 
 
 def read_header(path: str | os.PathLike[str]) -> HeaderOnly:
-    """Reads all of a model file but its arrays. Raises the errors of `read`."""
+    """Reads a model file without its arrays. Raises the errors of `read`."""
     with opened(path) as file:
         return structure(file)
 
 
 class File:
-    """A model file that was opened and measured once; every access is to what stood at the path then."""
+    """A model file that is opened and measured once, so that all accesses see the same file even if it is replaced."""
 
     def __init__(self, path: str | os.PathLike[str], raw: FileIO) -> None:
         self.path = path
@@ -201,25 +201,25 @@ class File:
         return buffer
 
     def fill(self, offset: int, payload: memoryview) -> Iterator[memoryview]:
-        """Reads the file from `offset` on into `payload`, yielding each chunk of it when it is there."""
+        """Reads the file from `offset` on into `payload`; yields each chunk as soon as it has been read."""
         self.raw.seek(offset)
         for chunk in container.chunks(payload):
             rest = chunk
             while rest:
                 count = self.raw.readinto(rest)
                 if not count:
-                    raise Truncated(self.path, "the file became shorter while it was read")
+                    raise Truncated(self.path, "the file was shortened while it was being read")
                 rest = rest[count:]
             yield chunk
 
 
 @contextmanager
 def opened(path: str | os.PathLike[str]) -> Iterator[File]:
-    """Opens what is at the path if it is a regular file, and says of which file a Fault in the body is."""
+    """Opens the path if it is a regular file, and turns a Fault in the body into an error with the path."""
     path = os.path.expanduser(path)
-    require_regular(path, os.stat(path))  # opening a pipe or a device can have effects of its own
+    require_regular(path, os.stat(path))  # before opening: to open a pipe or a device can block or have effects
     with open(path, "rb", buffering=0, opener=lambda name, _: os.open(name, _FLAGS)) as raw:
-        require_regular(path, os.fstat(raw.fileno()))
+        require_regular(path, os.fstat(raw.fileno()))  # again, as the path may have been replaced between the two
         try:
             yield File(path, raw)
         except Fault as fault:
@@ -231,14 +231,14 @@ def opened(path: str | os.PathLike[str]) -> Iterator[File]:
 
 
 def structure(file: File) -> HeaderOnly:
-    """All of the file but its payloads, checked."""
+    """The file without its payloads, checked."""
     found = front(file)
     check_frames(file, found)
     return found
 
 
 def front(file: File) -> HeaderOnly:
-    """The header and the index in it, checked. What follows may be anything, or not be there."""
+    """The header with its index, checked. What follows is not checked, and may be missing."""
     _check_magic(file)
     raw = _raw_header(file)
     mark = file.read(len(raw), container.ID_LENGTH)
@@ -246,12 +246,12 @@ def front(file: File) -> HeaderOnly:
         raise MalformedFile(file.path, "the header is not followed by its checksum", f"byte {len(raw)}")
     identity = sha256(raw).digest()
     if not mark.endswith(identity):
-        raise ChecksumMismatch(file.path, "its bytes do not match its checksum", "header")
+        raise ChecksumMismatch(file.path, "does not match its checksum", "header")
     return parsed(raw, identity, file.size)
 
 
 def parsed(raw: bytes | bytearray, identity: bytes, size: int) -> HeaderOnly:
-    """What the bytes of a header say, checked, with the id and the size of its file. Raises Fault."""
+    """A header from its bytes, checked, with the id and the size of its file. Raises Fault."""
     header = _unpack(raw)
     for key in container.OWN_KEYS:
         if key not in header:
@@ -273,14 +273,14 @@ def _check_magic(file: File) -> None:
         raise Truncated(file.path, f"the file ends after {len(start)} bytes")
     version = start[8]
     if container.VERSION < version < 0x80:
-        message = f"format version {version}, and this modnet reads up to {container.VERSION}; install a newer one"
+        message = f"found format version {version}, this modnet reads up to {container.VERSION}; install a newer modnet"
         raise NewerFormat(file.path, message, "header.modnet")
     if version != container.VERSION:
         raise MalformedFile(file.path, "the format version is not an integer >= 1", "header.modnet")
 
 
 def _raw_header(file: File) -> bytearray:
-    """The bytes of the first object, found without making values of them."""
+    """The bytes of the first object, whose end is found without creating any values."""
     length = _FIRST_READ
     while True:
         length = min(length, container.HEADER_LIMIT)
@@ -291,7 +291,7 @@ def _raw_header(file: File) -> bytearray:
             unpacker.skip()
         except msgpack.OutOfData:
             if len(raw) == file.size:
-                raise Truncated(file.path, "the file ends within the header", "header") from None
+                raise Truncated(file.path, "the file ends inside the header", "header") from None
             if length == container.HEADER_LIMIT:
                 raise Fault(f"longer than {length} bytes, which is the limit", "header") from None
             length *= _READ_GROWTH
@@ -299,7 +299,7 @@ def _raw_header(file: File) -> bytearray:
             raise Fault(f"is not MessagePack ({_message(error)})", "header") from None
         else:
             if unpacker.tell() + container.ID_LENGTH > file.size:
-                raise Truncated(file.path, "the file ends before the header's checksum does", "header")
+                raise Truncated(file.path, "the file ends inside the header's checksum", "header")
             del raw[unpacker.tell() :]
             return raw
 
@@ -324,7 +324,7 @@ def _unpack(raw: bytes | bytearray) -> dict[str, Any]:
             raw,
             object_pairs_hook=as_dict,
             ext_hook=as_extension,
-            strict_map_key=False,  # as_dict is stricter, and says more
+            strict_map_key=False,  # as_dict is stricter, with better messages
         )
     except (ValueError, TypeError, OverflowError, RecursionError, msgpack.UnpackException) as error:
         raise Fault(f"is not MessagePack of plain values ({_message(error)})", "header") from None
@@ -336,13 +336,13 @@ def _message(error: Exception) -> str:
 
 
 def check_frames(file: File, found: HeaderOnly) -> None:
-    """Checks what lies between the payloads, and the length of the file."""
+    """Checks the bytes between the payloads, and the length of the file."""
     end, segments = found.end, found.segments
     require_length(file, segments[-1].end if segments else end)
     for number, segment in enumerate(segments):
         expected = container.frame(end, segment.length)
         if file.read(end, len(expected)) != expected:
-            raise Fault(f"no bin object of {segment.length} bytes comes here", f"segments[{number}], byte {end}")
+            raise Fault(f"expected a bin object of {segment.length} bytes here", f"segments[{number}], byte {end}")
         end = segment.end
     if file.size > end:
         raise Fault(f"{file.size - end} bytes follow the last array", f"byte {end}")
@@ -363,7 +363,7 @@ def load_group(file: File, segments: tuple[Segment, ...], verify: bool) -> ReadG
 
 
 def read_group(file: File, segments: Sequence[Segment], out: np.ndarray[Any, Any], verify: bool = True) -> None:
-    """Reads a group into a contiguous 1-D array of its length; one of another dtype is converted piece by piece.
+    """Reads a group into a contiguous 1-D array of its length; another dtype is converted piece by piece.
 
     Raises Fault and ModelFileError.
     """
@@ -381,7 +381,7 @@ def read_group(file: File, segments: Sequence[Segment], out: np.ndarray[Any, Any
 
 
 def _pieces(file: File, segment: Segment, out: np.ndarray[Any, Any]) -> Iterator[memoryview]:
-    """Reads a segment into an array, yielding each chunk of the file's bytes when its numbers are there."""
+    """Reads a segment into an array; yields each chunk of the file's bytes when its numbers have been stored."""
     if out.dtype == segment.dtype:
         yield from file.fill(segment.offset, out.view(np.uint8).data)
         return
@@ -394,15 +394,15 @@ def _pieces(file: File, segment: Segment, out: np.ndarray[Any, Any]) -> Iterator
 
 
 def map_whole(file: File) -> map_file:
-    """The file as memory that is read when it is used. Raises Truncated."""
+    """The file, mapped into memory, so that it is read only when it is used. Raises Truncated."""
     try:
         return map_file(file.raw.fileno(), file.size, access=ACCESS_READ)
     except ValueError:
-        raise Truncated(file.path, "the file became shorter while it was read") from None
+        raise Truncated(file.path, "the file was shortened while it was being read") from None
 
 
 def mapped_group(file: File, mapped: map_file, segments: tuple[Segment, ...], verify: bool) -> ReadGroup:
-    """A group as it lies in the mapped file. Raises Fault and ModelFileError."""
+    """A group in the mapped file, without a copy. Raises Fault and ModelFileError."""
     flats = []
     for segment in segments:
         count = segment.length // segment.dtype.itemsize

@@ -32,12 +32,12 @@ from modnet.words import legible, path_text, show
 
 
 def save(network: Network, path: str | PathLike[str], *, registry: Registry | None = None) -> None:
-    """Writes a network to a model file: its arrays and its card, and where its components come from.
+    """Writes a network to a model file: its arrays, its card, and where its components come from.
 
     The file is replaced as a whole or not at all. The same network gives the same bytes. For a suffix other than
-    .modnet an installed plugin may write its own format (hook `modnet_export`).
+    .modnet, an installed plugin may write its own format (hook `modnet_export`).
 
-    Warns of components that the program has defined itself: whoever loads the file needs them too.
+    Components that the program has defined itself cause a warning: they are needed to load the file.
 
     Raises:
         ModelFileError: the network cannot be stored in that place.
@@ -56,15 +56,15 @@ def save(network: Network, path: str | PathLike[str], *, registry: Registry | No
 
 
 def _warn_of_local(path: str | PathLike[str], components: Iterable[Component], header: Mapping[str, Any]) -> None:
-    """Warns of the components of a network that no distribution offers."""
+    """Warns about the components of a network that no distribution offers."""
     rows = [row["components"] for row in header["needs"] if not row["distribution"]]
     local = {(row["kind"], row["type"]) for found in rows for row in found}
     classes: Iterable[type[Component]] = dict.fromkeys(map(type, components)) if local else ()
     for component in classes:
         if (component.kind, component.type) in local:
             warnings.warn(
-                f"{path} needs the {component.kind} {show(component.type)} of {_place(component)}, which no "
-                "distribution that is installed offers; to load it, register it "
+                f"{path} needs the {component.kind} {show(component.type)} of {_place(component)}, which is not part "
+                "of an installed distribution; to load the file, register it first "
                 "(modnet.default_registry().register, or --plugin FILE)",
                 stacklevel=3,
             )
@@ -85,12 +85,12 @@ def store(
     groups: Sequence[Group] = (),
     further: Collection[Any] = (),
 ) -> None:
-    """Writes a network to a model file, with what a checkpoint has beside it.
+    """Writes a checkpoint: a network, with the state of its run.
 
     Args:
-        training: where the run stands, as plain values.
-        groups: groups of arrays.
-        further: configuration values whose components are listed in the file's needs, too.
+        training: the state of the run, as plain values.
+        groups: its arrays.
+        further: configuration values whose components are also listed in the file's needs.
 
     Raises the errors of `save`.
     """
@@ -102,10 +102,10 @@ def store(
 def _header(
     network: Network, path: str | PathLike[str], registry: Registry, components: Iterable[Component]
 ) -> tuple[dict[str, Any], list[Group]]:
-    """The header of a network's file as plain values, and the groups of the figures that are too many for it.
+    """The header of a network's file as plain values, and groups for figures that are too large for it.
 
     Args:
-        components: those that the file needs beside those of its training.
+        components: those that the file needs, without those of its training.
     """
     card = network.card
     stored = {"network": bare(card.spec.network.plain()), "nodes": network.graph.names}
@@ -115,7 +115,7 @@ def _header(
         raise ModelFileError(path, f"{what} {most_nodes(size):,}", "header.spec.network")
     origins = origins_of(components, registry)
     if card.spec.training is not None:
-        # Where the data were and what else took part in the run is no part of the model.
+        # The places of the data and the callbacks belong to the run, not to the model.
         training = card.spec.training.replace(callbacks=())
         stored["training"] = bare(training.plain())
         origins |= origins_of(components_of(training), registry)
@@ -137,7 +137,7 @@ def _header(
 
 
 def _plain(value: Any) -> Any:
-    """A value with lists in place of arrays, which callbacks may give as results."""
+    """A value with arrays, which callbacks may give as results, replaced by lists."""
     if isinstance(value, np.ndarray | np.generic):
         return value.tolist()
     if isinstance(value, dict):
@@ -150,7 +150,7 @@ def _groups(network: Network) -> list[Group | StreamedGroup]:
 
 
 def _group(name: str, array: FlatArray) -> Group | StreamedGroup:
-    """An array to be written; one that was mapped in several pieces is not joined for that."""
+    """An array to be written. If it is mapped in several pieces, these are not joined, which would copy them."""
     if len(array.flats) == 1:
         return Group(name, array.flat, array.layout)
     pieces = (flat.view(np.uint8).data for flat in array.flats)
@@ -158,14 +158,14 @@ def _group(name: str, array: FlatArray) -> Group | StreamedGroup:
 
 
 def _planned_groups(network: Network) -> list[Group | StreamedGroup]:
-    """What `_groups` will have, for `rehearse`: a network that is only looked at has no arrays."""
+    """Stand-ins for `_groups` in `rehearse`, so that a network that is only checked need not allocate its arrays."""
     dtype = DTYPES[network.dtype.name]
     return [
         StreamedGroup(name, dtype, (), [*laid_out(getattr(network.layout, name).items())]) for name in NETWORK_GROUPS
     ]
 
 
-# What could not be loaded is not written
+# Nothing is written that could not be loaded again
 
 
 def _require_loadable(
@@ -176,10 +176,10 @@ def _require_loadable(
     header: Mapping[str, Any],
     groups: Sequence[Group | StreamedGroup],
 ) -> None:
-    """Checks that what would be written of a network could be loaded.
+    """Checks that the file of a network could be written and loaded again.
 
     Raises:
-        ModelFileError: it could not be written, or not be loaded.
+        ModelFileError: it could not.
     """
     try:
         raw, size = rehearse(header, groups)
@@ -190,12 +190,12 @@ def _require_loadable(
     training = network.card.spec.training
     try:
         reader, _, graph = checked_network(path, reading, found, registry, [*components, *components_of(training)])
-        if training is not None:  # what another file said of it, and nobody has read, stays as it is
+        if training is not None:  # a training that came unread from another file is copied unread
             reader.configuration(TrainingSpec, reading.require_spec().training, "training")
         read_schema(path, reading, graph)
     except (ModelFileError, PluginError) as error:
         what, where = (error.what, error.where) if isinstance(error, ModelFileError) else (str(error), "")
-        raise ModelFileError(path, f"not written, as it could not be loaded again: {what}", where) from error
+        raise ModelFileError(path, f"not written, because it could not be loaded again: {what}", where) from error
 
 
 class _Unwritable(ModelFileError):
@@ -207,15 +207,15 @@ class _Unwritable(ModelFileError):
 
 
 def require_savable(network: Network, figures: Collection[str] = (), registry: Registry | None = None) -> None:
-    """Checks, while there is nothing to lose, that a network can be saved and loaded again, whatever it will learn.
+    """Checks before a training, which would otherwise be lost, that a network can be saved and loaded again.
 
-    Nothing is written, and of the arrays nothing is looked at but their names and sizes.
+    Nothing is written, and only the names and sizes of arrays are used.
 
     Args:
-        figures: the names of those that its history will have.
+        figures: the names of the figures that its history will have.
 
     Raises:
-        SpecError: it cannot; with what is too large or cannot be stored, and where that stands.
+        SpecError: it cannot be saved; with what is too large or cannot be stored, and its place.
     """
     registry = registry or default_registry()
     problem = _too_long_a_name(network)
@@ -227,7 +227,7 @@ def require_savable(network: Network, figures: Collection[str] = (), registry: R
         header, arrays = _header(network, path, registry, components)
         groups = [*_planned_groups(network), *arrays]
         _require_loadable(network, path, registry, components, header, groups)
-        # The history may come to stand in the header, as long as it is short, or in arrays.
+        # A short history will be in the header, a long one in arrays: both must be possible.
         header["history"] = {"": [0.0] * PLAIN_LIMIT}
         columns = Group("history.float64", np.zeros(len(figures)), [(name, i, (1,)) for i, name in enumerate(figures)])
         _require_loadable(network, path, registry, components, header, [*groups, columns] if figures else groups)
@@ -236,15 +236,15 @@ def require_savable(network: Network, figures: Collection[str] = (), registry: R
 
 
 def _problem(error: ModelFileError) -> Problem:
-    """What a file could not hold, as a fault of the spec."""
+    """Turns the error of a file into a problem of the spec."""
     keys: tuple[str | int, ...] = ()
     if error.where.startswith("header.spec") and not isinstance(error, _Unwritable):
         keys = ("network", "layers")
     elif isinstance(error, _Unwritable) and error.keys[:1] == ("spec",):
-        # Of what is nested too deeply the outermost is shown.
+        # For a value that is nested too deeply, show only the outermost part.
         keys = error.keys[1:] if len(error.keys) < container.DEPTH_LIMIT - 2 else error.keys[1:4]
     place = path_text(keys) or error.where.removeprefix("header.")
-    return Problem(place, f"no model file can hold this, so it could not be saved: {error.what}", keys=keys)
+    return Problem(place, f"this cannot be saved in a model file: {error.what}", keys=keys)
 
 
 def _too_long_a_name(network: Network) -> Problem | None:
@@ -252,9 +252,7 @@ def _too_long_a_name(network: Network) -> Problem | None:
         for name in (*node.parameters, *node.state):
             length = len(f"{node.name}.{name}".encode())
             if length > container.NAME_LIMIT:
-                what = f"the name of its array {legible(name)} has {length} bytes, and a model file holds names of"
-                hint = "give the node, or what it is in, a shorter name"
-                return Problem(
-                    path_text(node.keys), f"{what} {container.NAME_LIMIT} bytes at most", hint, keys=node.keys
-                )
+                what = f"the name of its array {legible(name)} has {length} bytes; a model file allows"
+                hint = "give the node, or the composite around it, a shorter name"
+                return Problem(path_text(node.keys), f"{what} {container.NAME_LIMIT}", hint, keys=node.keys)
     return None

@@ -1,4 +1,4 @@
-"""Components, spec and training as a model file stores them, read as components of today understand them."""
+"""Components, spec and training of a model file, converted to the present versions of their classes."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ from modnet.words import itemised, show
 C = TypeVar("C", bound=Configuration)
 
 NODE_LIMIT, BYTES_FOR_A_NODE = 10_000, 256
-"""How many nodes the network of any file may have, as one line of its spec can ask for any number, and how many bytes
-of the file justify a further one.
+"""How many nodes the network of a small file may have, and for how many bytes of a larger file there may be one more:
+a single line of a spec can ask for any number.
 """
 
 COMPONENTS_FOR_A_NODE = 4
@@ -35,22 +35,22 @@ COMPONENTS_FOR_A_NODE = 4
 
 
 def most_nodes(size: int) -> int:
-    """How many nodes the network of a file of so many bytes may have."""
+    """How many nodes the network of a file of `size` bytes may have."""
     return NODE_LIMIT + size // BYTES_FOR_A_NODE
 
 
 def read_spec(
     path: str | PathLike[str], header: Header, size: int, registry: Registry, known: Iterable[Component] = ()
 ) -> tuple[StoredComponentReader, NetworkSpec]:
-    """The network's spec as components of today understand it, and the reader for further components of the file.
+    """The network's spec, converted to the present, and the reader for further components of the file.
 
     Args:
         size: of the file, in bytes.
-        known: components whose classes stand for those that no distribution offers.
+        known: components whose classes are used for those that no distribution offers.
 
     Raises:
         ModelFileError: the file needs a newer modnet, or its spec is malformed.
-        NotInstalled, BrokenPlugin: a component cannot be had.
+        NotInstalled, BrokenPlugin: a component is not available.
         Fault: there is no network in it.
     """
     header.require_features(path)
@@ -62,12 +62,12 @@ def read_spec(
 
 
 class StoredComponentReader(ComponentReader):
-    """Reads components from a model file: from the distribution that the file names and no other.
+    """Reads components from a model file: only from the distribution that the file names for each.
 
     Args:
         registry: where they are looked up.
         path: the file.
-        needs: what the file says of the origin of each.
+        needs: the origin of each, from the file.
         most: how many components may be read.
         local: (kind, type) -> a class of the program, for those that no distribution offers.
     """
@@ -95,8 +95,8 @@ class StoredComponentReader(ComponentReader):
         """A part of the file's spec.
 
         Raises:
-            MalformedFile: with all that is wrong in it.
-            NotInstalled, BrokenPlugin: a component cannot be had.
+            MalformedFile: with all its problems.
+            NotInstalled, BrokenPlugin: a component is not available.
         """
         reading = Reading(self)
         made = cls.from_table(plain, (where,), reading)
@@ -106,11 +106,11 @@ class StoredComponentReader(ComponentReader):
         return cast(C, made)
 
     def warn_of_older(self, stacklevel: int) -> None:
-        """Warns, once, of distributions that are older than those that the file was made with."""
+        """Warns, once, about installed distributions that are older than those that wrote the file."""
         for (distribution, version), installed in self._older.items():
             warnings.warn(
-                f"{self.path} was made with {distribution} {version}, and {installed}, which is older, is installed; "
-                f"what it computes may differ:  pip install '{distribution}>={version}'",
+                f"{self.path} was written with {distribution} {version}, but {installed} is installed, which is older; "
+                f"its results may differ:  pip install '{distribution}>={version}'",
                 stacklevel=stacklevel + 1,
             )
         self._older.clear()
@@ -118,9 +118,7 @@ class StoredComponentReader(ComponentReader):
     def find(self, kind: type[Component], name: str) -> Choice:
         self._count += 1
         if self._count > self.most:
-            raise MalformedFile(
-                self.path, f"there are more than {self.most:,} components, which is the limit", "header.spec"
-            )
+            raise MalformedFile(self.path, f"there are more components than the limit of {self.most:,}", "header.spec")
         found = self._found.get((kind.kind, name))
         if found is None:
             found = self._found[kind.kind, name] = self._find(kind, name)
@@ -136,9 +134,9 @@ class StoredComponentReader(ComponentReader):
             return Choice(self.local[kinds[0], name])
         entry = self._entry(kinds[0], name, distribution, version)
         found = entry.load()
-        if (found.kind, found.type) != (kinds[0], name):  # an activation listed as a layer, or a name with an @
+        if (found.kind, found.type) != (kinds[0], name):  # an activation listed as a layer, or a name with @
             raise UnknownType(f"{found.kind} {show(found.type)} is not listed in the file's needs")
-        installed = entry.origin.version or modnet.__version__  # the core's entries do not say it
+        installed = entry.origin.version or modnet.__version__  # entries of the core have no version
         if distribution and installed != version and is_older(installed, version):
             self._older[distribution, version] = installed
         of_plugin = bool(distribution) and normalized(distribution) != CORE
@@ -146,7 +144,7 @@ class StoredComponentReader(ComponentReader):
         return Choice(found, f"{name}@{distribution}" if needs_distribution else "")
 
     def _entry(self, kind: str, name: str, distribution: str, version: str) -> Entry:
-        """Where a component that the file needs is installed. Raises NotInstalled."""
+        """The installed entry of a component that the file needs. Raises NotInstalled."""
         try:
             return self.registry.entry(KINDS[kind], f"{name}@{distribution}" if distribution else name)
         except NotInstalled:
@@ -158,7 +156,7 @@ class StoredComponentReader(ComponentReader):
             raise _not_offered(f"{kind} {show(name)}", distribution, version) from None
 
     def other_releases(self) -> list[str]:
-        """A line for each distribution that is installed in another release than the one that wrote the file."""
+        """A line for each distribution of which another release is installed than the one that wrote the file."""
         lines = {}
         for (kind, name), (distribution, release, _) in self.needs.items():
             if kind not in KINDS or not distribution or normalized(distribution) == CORE:
@@ -168,7 +166,7 @@ class StoredComponentReader(ComponentReader):
             except PluginError:
                 continue
             if installed != release:
-                message = f"written with {distribution} {release}, and {installed} is installed"
+                message = f"written with {distribution} {release}, but {installed} is installed"
                 lines[distribution] = f"{message}:  pip install {distribution}=={release}"
         return list(lines.values())
 
@@ -190,7 +188,7 @@ class StoredComponentReader(ComponentReader):
 
 
 def _not_offered(what: str, distribution: str, version: str) -> NotInstalled:
-    """The error for a component that nothing which is installed has."""
+    """The error for a component that no installed distribution has."""
     if not distribution:
         return NotInstalled(
             f"this model needs {what}, which was defined by the program that saved it; register it first "
@@ -208,20 +206,20 @@ def _too_new(what: str, ours: int, theirs: int, distribution: str, release: str)
     """The error for a component that is installed in an older version than the file needs."""
     if not distribution:
         return NotInstalled(
-            f"this model needs version {theirs} of {what}, which was defined by the program that saved it; the "
-            f"one that is registered is version {ours}",
+            f"this model needs version {theirs} of {what}, which was defined by the program that saved it; version "
+            f"{ours} is registered",
             "",
         )
     return NotInstalled(
-        f"this model needs version {theirs} of {what}, which {distribution} {release} has; the one that is installed "
-        f"is version {ours}:  pip install '{distribution}>={release}'",
+        f"this model needs version {theirs} of {what}, which is in {distribution} {release}; version {ours} is "
+        f"installed:  pip install '{distribution}>={release}'",
         distribution,
         release,
     )
 
 
 class UnreadTraining:
-    """The training of a model file as it stands there."""
+    """The training of a model file, as plain values: its components are loaded only if somebody needs them."""
 
     def __init__(self, plain: dict[str, Any], reader: StoredComponentReader) -> None:
         self.plain = plain

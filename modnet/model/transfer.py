@@ -20,13 +20,13 @@ from modnet.words import itemised, legible
 
 @dataclass
 class Transfer:
-    """What came over from another model.
+    """The result of copying arrays from another model.
 
     Attributes:
-        taken: names of arrays that were taken.
-        missing: names that the network has and the source has not; they keep their values.
-        left_over: names that the source has and the network has not.
-        mismatched: name -> (shape found, shape expected); they keep their values.
+        taken: names of the arrays that were copied.
+        missing: names that only the network has; these arrays keep their values.
+        left_over: names that only the source has.
+        mismatched: name -> (shape found, shape expected); these arrays keep their values.
     """
 
     taken: list[str] = field(default_factory=list)
@@ -48,19 +48,19 @@ class Transfer:
 def load_parameters(
     network: Network, source: Any, *, rename: Mapping[str, str] | None = None, strict: bool = True
 ) -> Transfer:
-    """Takes over the parameters and state of another model, by name and shape.
+    """Copies parameters and state from another model into a network, by name and shape.
 
     Args:
-        network: what takes them.
+        network: the network that receives them.
         source: the path of a model file, a network, or a mapping from name to array.
-        rename: name there -> name here; a node's name renames all of its arrays.
-        strict: whether every array must find its counterpart.
+        rename: name in the source -> name in the network; the name of a node renames all of its arrays.
+        strict: whether every array must have a counterpart.
 
     Returns:
         A report with `.taken`, `.missing`, `.left_over` and `.mismatched`, which prints as text.
 
     Raises:
-        ParameterMismatch: if strict and anything is missing, left over or of another shape; nothing is taken then.
+        ParameterMismatch: if strict and anything is missing, left over or of another shape; nothing is copied then.
     """
     arrays: dict[str, Array] = {}
     path = "the given arrays"
@@ -78,7 +78,7 @@ def load_parameters(
     arrays = {_renamed(name, rename or {}): array for name, array in arrays.items()}
     ours: dict[str, Array] = {**network.parameters, **network.state}
     report = Transfer(left_over=[name for name in arrays if name not in ours])
-    # What a source from before does not have, and its layer does without, gets the value that says so.
+    # Optional state that an older source does not have gets its initial value, which tells the layer to work without.
     fills = {name: fill for name, fill in network.graph.optional_state().items() if name not in arrays}
     for name, array in ours.items():
         if name in fills:
@@ -101,7 +101,7 @@ def load_parameters(
 
 
 def _renamed(name: str, rename: Mapping[str, str]) -> str:
-    """The name after the longest of the renamings that fits: of the whole name, or of the nodes at its beginning."""
+    """The new name by the longest entry of `rename` that matches: the whole name, or the nodes at its beginning."""
     parts = name.split(".")
     for count in range(len(parts), 0, -1):
         head = ".".join(parts[:count])

@@ -23,7 +23,7 @@ class Group:
     """One flat array and the names of its parts.
 
     Attributes:
-        name: of the group, such as "parameters", "state" or "optimizer.mean".
+        name: of the group: "parameters", "state", "optimizer.mean" and so on.
         flat: 1-D and contiguous; of a float, int or uint type, or bool.
         views: (name, offset in elements, shape) of each part, in order and without holes.
     """
@@ -40,8 +40,8 @@ class StreamedGroup:
     Attributes:
         name, views: as in `Group`.
         dtype: one of `container.DTYPES`.
-        pieces: the bytes of the array, one piece after the other. They are asked for once, while the file is being
-            written. An exception that they raise is that of `write`, and then nothing was replaced.
+        pieces: the bytes of the array, one piece after the other. They are iterated once, while the file is being
+            written. If they raise an exception, `write` raises it, and the old file is unchanged.
     """
 
     name: str
@@ -57,26 +57,27 @@ def write(
     *,
     durable: bool = True,
 ) -> bytes:
-    """Writes a model file, in place of an older one if there is one, and returns its id (32 bytes).
+    """Writes a model file, replacing an existing one, and returns its id (32 bytes).
 
-    The same arguments give the same bytes. Until the new file is complete the old one stands as it was.
+    The same arguments give the same bytes. The old file is unchanged until the new one is complete.
 
     Args:
         header: None, bool, int, float, str, and lists, tuples and dicts of these; exactly these types. Tuples become
-            lists, and every nan becomes the same nan. At most 12 keys, "modnet", "segments" and "views" not among them.
+            lists, and every nan becomes the same nan. At most 12 keys, without "modnet", "segments" and "views".
         groups: the arrays.
         durable: return only when the new file would survive a loss of power.
 
     Raises:
-        ModelFileError: the header or a group cannot be written; nothing has been touched.
-        NotAModelFile: the path is that of a folder, pipe, socket or device.
-        OSError: as the system says, such as for a folder that is not there or a full disk.
+        ModelFileError: the header or a group cannot be written; no file has been changed.
+        NotAModelFile: the path is a folder, pipe, socket or device.
+        OSError: from the system, for a missing folder or a full disk, for example.
     """
     try:
         plan = _Plan()
         for group in groups:
             plan.add(group)
         packed = _Header(header, plan)
+        # Zeros first: the header has the digests of the arrays, which are known only when these have been written.
         placeholder = bytes(len(packed.beginning()))
         replace_file(path, plan.pieces(placeholder), durable=durable, beginning=packed.beginning)
     except Fault as fault:
@@ -87,7 +88,7 @@ def write(
 def rehearse(header: Mapping[str, Any], groups: Sequence[Group | StreamedGroup]) -> tuple[bytes, int]:
     """The bytes of the header that `write` would write, with zeros for digests, and the size of the file.
 
-    Of the groups the names, lengths and types are looked at alone.
+    Only the names, lengths and types of the groups are used.
 
     Raises:
         Fault: what `write` would refuse.
@@ -102,9 +103,9 @@ def rehearse(header: Mapping[str, Any], groups: Sequence[Group | StreamedGroup])
 
 
 class _Header:
-    """The header of a file whose digests come last: they are hashed while the arrays are being written.
+    """The header of a file. Its digests are known last, since arrays are hashed while they are being written.
 
-    Its length is the same before and after.
+    Its length does not depend on them: a digest always has 32 bytes.
     """
 
     def __init__(self, header: Mapping[str, Any], plan: _Plan) -> None:
@@ -112,10 +113,10 @@ class _Header:
         container.check_plain(plain)
         for key in container.OWN_KEYS:
             if key in plain:
-                raise Fault("this key is the container's own", f"header.{key}")
+                raise Fault("this key belongs to the container", f"header.{key}")
         if len(plain) + len(container.OWN_KEYS) > container.KEY_LIMIT:
             raise Fault(f"{len(plain)} keys; {container.KEY_LIMIT - len(container.OWN_KEYS)} are allowed", "header")
-        container.index(plan.segments, plan.views, 0)  # so that whatever is written can be read
+        container.index(plan.segments, plan.views, 0)  # the reader's own checks, so that nothing unreadable is written
         self._segments = plan.segments
         packer = msgpack.Packer()
         first = [packer.pack_map_header(len(plain) + len(container.OWN_KEYS))]
@@ -131,14 +132,14 @@ class _Header:
         largest = max(parts, key=lambda key: len(parts[key]))
         most = f"; {len(parts[largest])} of its {len(raw)} bytes are in {largest}"
         if len(raw) > container.HEADER_LIMIT:
-            raise Fault(f"{len(raw)} bytes, and the limit is {container.HEADER_LIMIT}{most}", "header")
+            raise Fault(f"{len(raw)} bytes, the limit is {container.HEADER_LIMIT}{most}", "header")
         try:
             container.check_count(raw)
         except Fault as fault:
             raise Fault(f"{fault.what}{most}", fault.where) from None
 
     def raw(self) -> bytes:
-        """Its bytes, with the digests of the arrays as far as they are known."""
+        """Its bytes, with the digests of the arrays that are known so far."""
         segments: bytes = msgpack.packb(self._segments)
         return self._before + segments + self._after
 
@@ -150,7 +151,7 @@ class _Header:
 
 
 def _canonical(value: Any) -> Any:
-    """The value with the one nan; what has no nan in it is not copied, as headers can be large."""
+    """The value with every nan replaced by the same one; parts without nan are not copied, as headers can be large."""
     match value:
         case dict():
             items = [_canonical(item) for item in value.values()]
@@ -161,14 +162,14 @@ def _canonical(value: Any) -> Any:
             if any(new is not old for new, old in zip(items, value, strict=True)):
                 return items
         case float() if value != value:
-            return math.nan  # computed ones differ in sign and payload, from one processor to another too
+            return math.nan  # computed ones differ in sign and payload, even from one processor to another
     return value
 
 
 class _Plan:
-    """The segments and views of a file, group by group, and what they are made of.
+    """The segments and views of a file, group by group, and the sources of their bytes.
 
-    The digests of the segments are zeros until `pieces` has come to their end.
+    The digests of the segments are zeros until `pieces` has been iterated to the end.
     """
 
     def __init__(self) -> None:
@@ -199,7 +200,7 @@ class _Plan:
             try:
                 length = container.array_length(list(shape), dtype)
                 if length > container.VIEW_LIMIT:
-                    raise Fault(f"{length} bytes, and the limit of one array is {container.VIEW_LIMIT}")
+                    raise Fault(f"{length} bytes, the limit of one array is {container.VIEW_LIMIT}")
                 if offset * dtype.itemsize != end:
                     raise Fault(f"starts at element {offset}, expected {end // dtype.itemsize}")
             except Fault as fault:
@@ -221,7 +222,7 @@ class _Plan:
         self._start = container.next_payload(self._start + length)
 
     def pieces(self, beginning: bytes) -> Iterator[bytes | memoryview]:
-        """The content of the file, behind that beginning; notes the digests of the segments on the way."""
+        """The content of the file, after the given beginning; stores the digests of the segments meanwhile."""
         yield beginning
         end = len(beginning)
         for source, segments in self._sources:
@@ -238,14 +239,14 @@ class _Plan:
 
 
 class _Source:
-    """The bytes of a group, cut anew."""
+    """The bytes of a group, cut into chunks of the format instead of the caller's pieces."""
 
     def __init__(self, pieces: Iterable[memoryview]) -> None:
         self._pieces = iter(pieces)
         self._rest = memoryview(b"")
 
     def chunks(self, length: int) -> Iterator[memoryview]:
-        """The next so many bytes, in the chunks of which each has its own digest."""
+        """The next `length` bytes, in the chunks that are hashed separately."""
         while length:
             chunk = self._take(min(length, container.CHUNK_LENGTH))
             yield chunk
@@ -271,7 +272,7 @@ class _Source:
         raise Fault("the pieces of an array are shorter than its views")
 
     def finish(self) -> None:
-        """Lets whoever makes the pieces come to an end, which may be an exception."""
+        """Exhausts the pieces, so that code after the last one runs: it may raise (a checksum) or close files."""
         if self._rest or any(self._pieces):
             raise Fault("the pieces of an array are longer than its views")
 
@@ -280,7 +281,7 @@ def _flat(group: Group) -> np.ndarray[Any, Any]:
     flat = group.flat
     dtype = container.DTYPES.get(flat.dtype.name)
     if dtype is None:
-        raise Fault(f"the dtype is {flat.dtype}; it can be one of {', '.join(container.DTYPES)}")
+        raise Fault(f"found dtype {flat.dtype}, expected one of {', '.join(container.DTYPES)}")
     if flat.ndim != 1 or not flat.flags.c_contiguous:
         raise Fault(f"expected a contiguous array with one axis, found shape {flat.shape}, strides {flat.strides}")
     if container.bad_bools(flat):

@@ -1,9 +1,9 @@
-"""Optimizers. Defaults and variants are those of `torch.optim`; docstrings say where that is not so.
+"""Optimizers. Defaults and variants are those of `torch.optim`, unless a docstring says otherwise.
 
 In the equations g is the gradient, theta the parameter, eta the learning rate, lambda the weight decay and t the step,
-counted from 1. A moment that the literature defines as m = beta m + (1 - beta) g is kept without its constant factor,
-M = beta M + g with m = (1 - beta) M: the factors, bias corrections and the learning rate then meet in one scalar for
-each step, and a step takes fewer passes over memory.
+counted from 1. A moment that the literature defines as m = beta m + (1 - beta) g is stored without its constant factor,
+M = beta M + g with m = (1 - beta) M: the factors, the bias corrections and the learning rate are then combined in one
+number for each step, and a step takes fewer passes over memory.
 """
 
 from typing import TYPE_CHECKING

@@ -1,4 +1,4 @@
-"""Steps that are divided by the size of each element's own gradients."""
+"""Optimizers that divide the step of each element by the size of its own gradients."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from modnet.optimizers.moments import accumulate, add_l2, flush_subnormals, shri
 
 
 class AdaptiveMoments(Optimizer):
-    """What Adam and its relatives share: their fields, and moments M and V of the gradient and of its square."""
+    """The base of Adam and its relatives: their fields, and moments M and V of the gradient and of its square."""
 
     @property
     def slots(self) -> tuple[str, ...]:
@@ -30,7 +30,10 @@ class AdaptiveMoments(Optimizer):
         return math.sqrt((1 - self.beta2) / (1 - self.beta2**step))
 
     def adam_change(self, chunk: Chunk, step: Step, rate: float) -> Array:
-        """rate m' / (sqrt(v') + epsilon) of `Adam`, in the place of the gradient; with the subtraction ten passes."""
+        """rate m' / (sqrt(v') + epsilon) of `Adam`; overwrites the gradient.
+
+        With c the root factor, sqrt(v') = c sqrt(V), so the quotient is M / (sqrt(V) + epsilon / c), times a number.
+        """
         gradient, (first, second) = chunk.gradient, chunk.slots
         flush_subnormals(step.number, chunk.slots)
         accumulate(first, self.beta1, gradient)
@@ -63,7 +66,7 @@ class AdamW(AdaptiveMoments, type="adamw"):
     """Adam with decoupled weight decay: theta -= eta lambda theta first, then the step of `adam`, whose g has no decay.
 
     Source: Loshchilov and Hutter 2019, arXiv:1711.05101, algorithm 2. As in torch, the decay is multiplied by the
-    learning rate; in the paper it is multiplied by the schedule's factor alone.
+    learning rate; in the paper it is multiplied only by the factor of the schedule.
     """
 
     scratch: ClassVar[int] = 0
@@ -117,9 +120,12 @@ def nadam_momentum(beta1: float, momentum_decay: float, step: int) -> float:
     return beta1 * (1 - 0.5 * math.pow(0.96, step * momentum_decay))
 
 
-@functools.lru_cache(maxsize=16)  # All chunks of a step ask for the same one.
+@functools.lru_cache(maxsize=16)  # all chunks of a step need the same one
 def nadam_momentum_product(beta1: float, momentum_decay: float, step: int) -> float:
-    """mu_1 ... mu_t of `NAdam`, to within what can change 1 - product."""
+    """mu_1 ... mu_t of `NAdam`, as exactly as it matters: below 1e-18 it no longer changes 1 - product.
+
+    Computed anew for each step: as a running product it would be a state that checkpoints have to keep.
+    """
     product = 1.0
     for t in range(1, step + 1):
         product *= nadam_momentum(beta1, momentum_decay, t)
@@ -131,12 +137,12 @@ def nadam_momentum_product(beta1: float, momentum_decay: float, step: int) -> fl
 class RMSProp(Optimizer, type="rmsprop"):
     """Gradient over its running root mean square: theta -= eta g / (sqrt(v) + epsilon).
 
-    v = smoothing v + (1 - smoothing) g^2. With `centered` the running mean of g, squared, is subtracted from v, which
-    makes it a variance; should rounding make that negative, it counts as 0 (torch gives nan). With `momentum`,
+    v = smoothing v + (1 - smoothing) g^2. With `centered`, the square of the running mean of g is subtracted from v,
+    which makes it a variance; if rounding makes that negative, it counts as 0 (torch gives nan). With `momentum`,
     b = momentum b + g / (sqrt(v) + epsilon) and theta -= eta b. Weight decay is L2: lambda theta is added to g.
 
     Source: Tieleman and Hinton 2012, lecture 6.5 of "Neural networks for machine learning"; centered: Graves 2013,
-    arXiv:1308.0850, equations 38 to 45, where epsilon is below the root.
+    arXiv:1308.0850, equations 38 to 45, where epsilon is inside the root.
     """
 
     learning_rate: float = field(default=0.01, minimum=0.0)
@@ -161,6 +167,7 @@ class RMSProp(Optimizer, type="rmsprop"):
         if self.centered:
             first = chunk.slots[1]
             accumulate(first, self.smoothing, gradient)
+            # With a = 1 - smoothing, v = a V and m = a M, so v - m^2 = a (V - a M^2); sqrt(a) is in `root_factor`.
             root = np.square(first, out=scratch[0])
             root *= 1 - self.smoothing
             np.subtract(second, root, out=root)
@@ -181,12 +188,12 @@ class RMSProp(Optimizer, type="rmsprop"):
 
 
 class AdaGrad(Optimizer, type="adagrad"):
-    """Gradient over the root of the sum of all its squares so far: theta -= eta g / (sqrt(s) + epsilon), s = s + g^2.
+    """Gradient over the root of the sum of its squares so far: theta -= eta g / (sqrt(s) + epsilon), s = s + g^2.
 
     Weight decay is L2: lambda theta is added to g.
 
-    Source: Duchi, Hazan and Singer 2011, "Adaptive subgradient methods", the diagonal form. (Keras starts s at 0.1
-    and not at 0.)
+    Source: Duchi, Hazan and Singer 2011, "Adaptive subgradient methods", the diagonal form. (Keras starts with s = 0.1,
+    not 0.)
     """
 
     @property

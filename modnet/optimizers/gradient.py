@@ -1,4 +1,4 @@
-"""Steps along the gradient, or along its signs."""
+"""Optimizers that step along the gradient, or along its signs."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from modnet.optimizers.moments import accumulate, add_l2, flush_subnormals, negl
 
 
 class SGD(Optimizer, type="sgd"):
-    """Stochastic gradient descent, with momentum if asked: theta -= eta v.
+    """Stochastic gradient descent, with optional momentum: theta -= eta v.
 
-    v = momentum v + (1 - dampening) g, at the first step v = g. With `nesterov`, theta -= eta (g + momentum v). Weight
-    decay is L2: lambda theta is added to g.
+    v = momentum v + (1 - dampening) g, and v = g in the first step. With `nesterov`, theta -= eta (g + momentum v).
+    Weight decay is L2: lambda theta is added to g.
 
-    The velocity is not scaled by the learning rate, so a schedule acts at once on all of it (as in torch; in Sutskever
-    et al. 2013 and Keras the rate is part of the velocity, which differs while the rate changes). The default learning
-    rate is that of Keras, 0.01; torch's is 0.001.
+    The velocity is not scaled by the learning rate, so that a change of the rate applies at once to all of it (as in
+    torch; in Sutskever et al. 2013 and Keras the rate is part of the velocity, which makes a difference while the rate
+    changes). The default learning rate is that of Keras, 0.01; torch's is 0.001.
     """
 
     learning_rate: float = field(default=0.01, minimum=0.0)
@@ -33,7 +33,7 @@ class SGD(Optimizer, type="sgd"):
                 f"found momentum = {self.momentum:g} and dampening = {self.dampening:g}"
             )
         if self.dampening and not self.momentum:
-            raise ValueError(f"dampening = {self.dampening:g} does nothing without momentum; give momentum > 0")
+            raise ValueError(f"dampening = {self.dampening:g} has no effect without momentum; set momentum > 0")
 
     @property
     def slots(self) -> tuple[str, ...]:
@@ -42,6 +42,7 @@ class SGD(Optimizer, type="sgd"):
     def update(self, chunk: Chunk, step: Step) -> None:
         parameter, gradient = chunk.parameter, chunk.gradient
         if not self.momentum:
+            # Without momentum L2 and decoupled decay are the same, and `shrink` needs no scratch array.
             shrink(chunk, step)
             gradient *= step.learning_rate
             parameter -= gradient
@@ -62,11 +63,11 @@ class SGD(Optimizer, type="sgd"):
 
 
 class Lion(Optimizer, type="lion"):
-    """Steps of one size, in the direction of a sign: theta -= eta (sign(beta1 m + (1 - beta1) g) + lambda theta).
+    """Steps of equal size in every element: theta -= eta (sign(beta1 m + (1 - beta1) g) + lambda theta).
 
-    After that, m = beta2 m + (1 - beta2) g. The sign of 0 is 0, and of less than 1e-34 in float32 a part of 1. Weight
-    decay is decoupled, as in `adamw`. The authors advise a learning rate 3 to 10 times smaller than for `adamw`, and a
-    weight decay as many times larger.
+    After that, m = beta2 m + (1 - beta2) g. The sign of 0 is 0; for a magnitude below 1e-34 (in float32) it is between
+    0 and 1. Weight decay is decoupled, as in `adamw`. The authors recommend a learning rate 3 to 10 times smaller than
+    for `adamw`, and a weight decay larger by the same factor.
 
     Source: Chen et al. 2023, arXiv:2302.06675, algorithm 2.
     """
@@ -84,9 +85,10 @@ class Lion(Optimizer, type="lion"):
         flush_subnormals(step.number, chunk.slots)
         shrink(chunk, step)
         first = chunk.slots[0]
+        # Both moments without their factor (1 - beta): a positive factor does not change the sign of the sum.
         change = np.multiply(first, self.beta1 * (1 - self.beta2) / (1 - self.beta1), out=chunk.scratch[0])
         change += gradient
-        smallest = negligible(change.dtype)  # To clip is several times as fast as np.sign.
+        smallest = negligible(change.dtype)  # clipping is several times faster than np.sign
         np.clip(change, -smallest, smallest, out=change)
         change *= step.learning_rate / smallest
         parameter -= change

@@ -1,4 +1,4 @@
-"""Steps that take a parameter as a whole: by its norm, or as a matrix."""
+"""Optimizers that need a parameter as a whole: its norm, or its matrix."""
 
 from __future__ import annotations
 
@@ -16,15 +16,14 @@ from modnet.optimizers.moments import accumulate, flush_subnormals, shrink
 
 
 class LAMB(AdaptiveMoments, type="lamb"):
-    """Adam's direction, as long for each parameter as the parameter itself: for very large batches.
+    """Adam's direction, with a length proportional to the norm of each parameter: for very large batches.
 
     u = m' / (sqrt(v') + epsilon) + lambda theta with m' and v' as in `adam`, and theta -= eta |theta| / |u| u, with the
-    Euclidean norms of a whole parameter. Where one of the norms is 0, as that of a new bias, the ratio is 1. Weight
-    decay is part of u, so the ratio covers it: a parameter of which only the decay is left shrinks by eta, whatever
-    lambda is.
+    Euclidean norms of a whole parameter. If one of the norms is 0, as that of a new bias, the ratio is 1. Weight decay
+    is part of u, and so of the ratio: a parameter with zero gradients shrinks by the factor 1 - eta, for any lambda.
 
-    Source: You et al. 2020, arXiv:1904.00962, algorithm 2 with phi(z) = z, for every parameter; some programs give
-    biases and norms the ratio 1 throughout. The default weight decay is that of the paper's experiments.
+    Source: You et al. 2020, arXiv:1904.00962, algorithm 2 with phi(z) = z, for every parameter; some implementations
+    always use the ratio 1 for biases and norms. The default weight decay is that of the paper's experiments.
     """
 
     by_parameter: ClassVar[bool] = True
@@ -43,20 +42,19 @@ class LAMB(AdaptiveMoments, type="lamb"):
 
 
 class Muon(AdaptiveMoments, type="muon"):
-    """Momentum whose singular values are all made about 1; for matrices. Other parameters are trained as by `adamw`.
+    """Orthogonalized momentum, with singular values near 1, for matrices; other parameters are trained as by `adamw`.
 
-    M = momentum M + g, and B = g + momentum M with `nesterov`, else M. Then O = U V^T, nearly, of B = U S V^T, by
-    `newton_schulz` steps of X = a X + (b X X^T + c (X X^T)^2) X from X = B / |B|, and
+    M = momentum M + g, and B = g + momentum M with `nesterov`, else M. With B = U S V^T, O is an approximation of U V^T
+    by `newton_schulz` steps of X = a X + (b X X^T + c (X X^T)^2) X, starting from X = B / |B|, and
     theta -= eta sqrt(max(1, columns / rows)) O. Weight decay is decoupled, as in `adamw`.
 
-    A matrix is a parameter with two axes or more: of more, all but the last are one, so that the columns are what the
-    layer gives. That includes embeddings and the last layer, which the source leaves to adamw.
-    Parameters with one axis (biases, norms) have `vector_learning_rate`, beta1, beta2 and epsilon, and the schedule's
-    factor.
+    A matrix is a parameter with two axes or more; all axes but the last are joined, so that the columns are the outputs
+    of the layer. That includes embeddings and the last layer, which the source trains by adamw. Parameters with one
+    axis (biases, norms) use `vector_learning_rate` times the factor of the schedule, beta1, beta2 and epsilon.
 
     Source: Jordan et al. 2024, "Muon: An optimizer for hidden layers in neural networks", with its coefficients
-    (3.4445, -4.7750, 2.0315), after which singular values lie between 0.7 and 1.2; rates and moments are those of its
-    code. torch.optim.Muon is the same but for defaults and bfloat16.
+    (3.4445, -4.7750, 2.0315), which bring singular values to between 0.7 and 1.2; rates and moments are those of its
+    code. torch.optim.Muon is the same except for defaults and bfloat16.
     """
 
     by_parameter: ClassVar[bool] = True
@@ -72,12 +70,14 @@ class Muon(AdaptiveMoments, type="muon"):
 
     def update(self, chunk: Chunk, step: Step) -> None:
         if chunk.parameter.ndim < 2:
+            # The quotient is what schedule and node have multiplied the rate by; hence learning_rate > 0.
             rate = self.vector_learning_rate * (step.learning_rate / self.learning_rate)
             step = Step(step.number, rate, step.weight_decay)
             shrink(chunk, step)
             chunk.parameter -= self.adam_change(chunk, step, step.learning_rate)
             return
-        # The second moment is only there for vectors; its memory is not taken before something is written to it.
+        # Only vectors use the second moment. For matrices its memory is never written to, so the system never provides
+        # it.
         gradient, momentum = chunk.gradient, chunk.slots[0]
         flush_subnormals(step.number, [momentum])
         shrink(chunk, step)
@@ -87,7 +87,7 @@ class Muon(AdaptiveMoments, type="muon"):
         else:
             np.copyto(gradient, momentum)
         matrix = gradient.reshape(-1, gradient.shape[-1])
-        # The source's momentum is a mean, smaller by this factor; only the limit for a norm of nearly 0 feels it.
+        # The source keeps a mean, m = (1 - momentum) M. The scale matters only for SMALLEST_NORM, when |B| is near 0.
         orthogonalize(matrix, chunk.scratch, self.newton_schulz, 1 - self.momentum)
         rows, columns = matrix.shape
         gradient *= step.learning_rate * math.sqrt(max(1.0, columns / rows))
@@ -96,11 +96,11 @@ class Muon(AdaptiveMoments, type="muon"):
 
 COEFFICIENTS = (3.4445, -4.7750, 2.0315)
 SMALLEST_NORM = 1e-7
-"""A matrix with a smaller norm is divided by this: it comes out small, not as noise made large."""
+"""A matrix with a smaller norm is divided by this instead, so that it stays small and noise is not amplified."""
 
 
 def orthogonalize(matrix: Array, scratch: Sequence[Array], steps: int, factor: float = 1.0) -> None:
-    """Moves all singular values of `factor` times a matrix near to 1, in place: the Newton-Schulz iteration of `Muon`.
+    """Brings all singular values of `factor` times a matrix near 1, in place: the Newton-Schulz iteration of `Muon`.
 
     Args:
         scratch: three arrays with as many elements as the matrix.
@@ -112,7 +112,7 @@ def orthogonalize(matrix: Array, scratch: Sequence[Array], steps: int, factor: f
     product = scratch[2].reshape(matrix.shape)
     matrix *= factor / max(factor * norm(matrix), SMALLEST_NORM)
     for _ in range(steps):
-        # Of X X^T and X^T X the smaller one: X (X^T X) is (X X^T) X.
+        # The smaller of X X^T and X^T X gives the same result for less work, since (X X^T) X = X (X^T X).
         left, right = (matrix, matrix.T) if rows <= columns else (matrix.T, matrix)
         np.matmul(left, right, out=gram)
         np.matmul(gram, gram, out=square)

@@ -1,4 +1,4 @@
-"""What the optimizers share: weight decay, and moments that decay."""
+"""Parts that the optimizers share: weight decay, and decaying moments."""
 
 from __future__ import annotations
 
@@ -11,25 +11,26 @@ from modnet.arrays import Array
 from modnet.kinds.optimizer import Chunk, Step
 
 FLUSH_INTERVAL = 64
-"""Steps from one `flush_subnormals` to the next."""
+"""`flush_subnormals` acts every so many steps: it costs two passes over memory."""
 
 
 def negligible(dtype: np.dtype[Any]) -> float:
-    """2**13 times the smallest normal number, 1e-34 in float32 and 2e-304 in float64: moments do not resolve less."""
+    """2**13 times the smallest normal number, 1e-34 in float32 and 2e-304 in float64: the resolution of moments."""
     return 2.0**13 * float(np.finfo(dtype).tiny)
 
 
 def flush_subnormals(step: int, moments: Sequence[Array]) -> None:
-    """Keeps decaying moments from becoming subnormal numbers, with which every pass is many times slower.
+    """Keeps decaying moments from becoming subnormal numbers, which make every pass many times slower.
 
-    Every 64th step it rounds each moment to a multiple of `negligible` by adding and subtracting a constant: what is
-    smaller becomes zero, and what is much larger (1e7 times in float32) keeps all its digits. With a decay of 0.87 or
-    more nothing that is left turns subnormal within the next 64 steps.
+    Every 64th step it rounds each moment to a multiple of `negligible` by adding and subtracting a constant: smaller
+    numbers become zero, and much larger ones (by a factor of 1e7 in float32) keep all their digits. With a decay of
+    0.87 or more, no remaining number becomes subnormal within the next 64 steps.
     """
     if step % FLUSH_INTERVAL:
         return
     for moment in moments:
         constant = negligible(moment.dtype) / float(np.finfo(moment.dtype).eps)
+        # Near the constant floats are `negligible` apart, so the sum is rounded to that; the difference is exact.
         moment += constant
         moment -= constant
 

@@ -1,4 +1,4 @@
-"""Installed distributions: their names, their versions, their entry points."""
+"""Installed distributions: names, versions, entry points."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ if TYPE_CHECKING:
 
 @lru_cache(maxsize=4096)
 def normalized(distribution: str) -> str:
-    """A distribution's name in the form in which names are compared (PEP 503)."""
+    """A distribution's name in the normal form of PEP 503, for comparisons."""
     return re.sub(r"[-_.]+", "-", distribution).lower()
 
 
 def is_older(version: str, other: str) -> bool:
-    """Whether a version comes before another by its numbers, 1.9 before 1.10; what is no version does not.
+    """Whether a version is older than another by its numbers, 1.9 than 1.10; False if it is not a version.
 
-    Candidates and the like (1.0rc1) count as what they lead to: this is for advice, and pip decides by all of PEP 440.
+    Pre-releases (1.0rc1) count as the release. That is enough for advice in messages; pip applies all of PEP 440.
     """
     numbers = _release(version)
     return bool(numbers) and numbers < _release(other)
@@ -32,18 +32,18 @@ def _release(version: str) -> tuple[int, ...]:
 
 
 def installed_entry_points() -> list[EntryPoint]:
-    """Those of every installed distribution that are for modnet."""
+    """The entry points for modnet of all installed distributions."""
     found: dict[str, list[EntryPoint]] = {}
     for distribution in _metadata().distributions():
-        # Most distributions have nothing for us: looking into the text first halves the time of a scan.
+        # Most distributions have none for modnet: searching the text before parsing it halves the time of a scan.
         if "modnet" in (distribution.read_text("entry_points.txt") or ""):
             ours = [entry for entry in distribution.entry_points if entry.group.partition(".")[0] == "modnet"]
-            found.setdefault(normalized(distribution.name), ours)  # the first on the path is the one that is imported
+            found.setdefault(normalized(distribution.name), ours)  # of two copies, the first on sys.path is imported
     return [entry_point for entry_points in found.values() for entry_point in entry_points]
 
 
 def entry_points_of_distribution(name: str) -> list[EntryPoint]:
-    """Those of one distribution; none where it is not installed."""
+    """The entry points of one distribution; none if it is not installed."""
     metadata = _metadata()
     try:
         return list(metadata.distribution(name).entry_points)
@@ -52,6 +52,6 @@ def entry_points_of_distribution(name: str) -> list[EntryPoint]:
 
 
 def _metadata() -> ModuleType:
-    import importlib.metadata  # takes a tenth of the time in which a process loads a model and predicts
+    import importlib.metadata  # a tenth of the time of a process that loads a model and predicts
 
     return importlib.metadata

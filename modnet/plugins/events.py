@@ -1,4 +1,4 @@
-"""The events of a training run, for what takes part in it: methods of `Callback`, called by pluggy."""
+"""The events of a training run: methods of its callbacks, called by pluggy."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ EVENTS = tuple(name for name in vars(Callback) if name.startswith("modnet_"))
 
 
 def events_of(member: object) -> list[str]:
-    """The names of the events that an object implements; those of `Callback` itself do nothing."""
+    """The names of the events that an object implements; the methods of `Callback` itself do nothing."""
     return [
         name
         for name in dir(type(member))
@@ -23,17 +23,19 @@ def events_of(member: object) -> list[str]:
 
 
 class _Member:
-    """What takes part in a run, as pluggy sees it: the events that it implements, and equal to nothing but itself.
+    """A participant of a run, as pluggy sees it: only the events that it implements.
+
+    pluggy identifies plugins by equality, and equal callbacks (two `json_log`, say) are equal; these are not.
 
     Args:
-        member: what `Callback.join` gave.
+        member: the object that `Callback.join` returned.
     """
 
     def __init__(self, member: object) -> None:
         for name in events_of(member):
             where = f"{type(member).__name__}.{name}"
             if name not in EVENTS:
-                raise BrokenPlugin(f"{where}: there is no such event; there are: {', '.join(sorted(EVENTS))}")
+                raise BrokenPlugin(f"{where}: there is no such event; expected one of: {', '.join(sorted(EVENTS))}")
             function = getattr(member, name)
             check_arguments(function, getattr(Callback, name), name, where)
             setattr(self, name, function)
@@ -42,7 +44,7 @@ class _Member:
 class RunEvents(pluggy.PluginManager):
     """Calls the events of one run: `events.hook.modnet_step_ended(run=run)`.
 
-    An event needs no mark, but may have `@modnet.hookimpl(tryfirst=True)` and the like.
+    A method needs no mark to be an event, but may have options: `@modnet.hookimpl(tryfirst=True)`.
     """
 
     def __init__(self) -> None:
@@ -50,7 +52,7 @@ class RunEvents(pluggy.PluginManager):
         self.add_hookspecs(Callback)
 
     def join(self, member: object, name: str) -> None:
-        """Adds what takes part in the run, under a name.
+        """Adds a participant of the run, under a name.
 
         Raises:
             BrokenPlugin: it has an event that does not exist, or one with the wrong arguments.
@@ -60,6 +62,8 @@ class RunEvents(pluggy.PluginManager):
         except pluggy.PluginValidationError as error:
             self.unregister(name=name)
             raise BrokenPlugin(f"{name}: {' '.join(str(error).split())}") from error
+
+    # pluggy asks these two which methods are hooks; by default, only marked ones are.
 
     def parse_hookspec_opts(self, module_or_class: Any, name: str) -> pluggy.HookspecOpts | None:
         if not name.startswith("modnet_"):

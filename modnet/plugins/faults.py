@@ -1,8 +1,8 @@
-"""What goes wrong within a component is told as that component's: who offers it, the method, its own error.
+"""Attributes an unexpected error to the component that raised it: its distribution, its method, its own error.
 
-An unexpected error (KeyError, TypeError, ...) names a line of code, but nobody who only uses a plugin knows whose line
-that is. Which component was at work stands in the error's own traceback, so methods are called without a wrapper and
-nothing here takes time until something fails.
+An unexpected error (KeyError, TypeError, ...) points to a line of code, but a user of a plugin does not know whose line
+that is. The component is found in the error's traceback, so methods are called without wrappers, and all of this costs
+nothing until something fails.
 """
 
 from __future__ import annotations
@@ -18,26 +18,26 @@ from modnet.plugins.registry import Registry, default_registry
 from modnet.words import show
 
 OF_OTHERS = (ModnetError, MemoryError, OSError, Warning)
-"""Errors that say what they have to say: of what a user gave, of the machine, warnings that somebody made errors."""
+"""Errors that are clear as they are: about the user's input or the machine, and warnings turned into errors."""
 
 LANGUAGE = ("builtins", "numpy")
-"""Where the classes of unexpected errors come from. One of a class that a library has defined for itself, such as
-optuna.TrialPruned, is meant for whoever waits for it, and passes as it is.
+"""The packages whose exception classes are unexpected errors. Other libraries define classes of their own, such as
+optuna.TrialPruned, in order to catch them somewhere, so these pass unchanged.
 """
 
 LONGEST = 500
-"""Characters of the error's own message."""
+"""How many characters of the error's own message are shown."""
 
 
 @dataclass(frozen=True)
 class Culprit:
-    """The component, or other code of a plugin, in which an error arose.
+    """The component, or other code of a plugin, in which an error was raised.
 
     Attributes:
-        label: what messages call it: `layer "gate" of modnet-gate 1.0 (modnet_gate:Gate)`.
-        method: which of its methods, or a function.
+        label: its name in messages: `layer "gate" of modnet-gate 1.0 (modnet_gate:Gate)`.
+        method: the method or function.
         place: the file and line in it.
-        installed: whether an installed distribution offers it; otherwise the program itself has defined it.
+        installed: whether an installed distribution offers it; if not, the program itself has defined it.
     """
 
     label: str
@@ -50,7 +50,10 @@ class Culprit:
 
 
 def culprit_of(error: BaseException) -> Culprit | None:
-    """In which code that is not modnet's own an error arose: the innermost component, else a plugin's function."""
+    """The code outside modnet in which an error was raised: the innermost component, else a plugin's function.
+
+    A component comes first: it may call helpers of another plugin, or be called by them, and the user has named it.
+    """
     frames = list(_frames(error))[::-1]
     return next(filter(None, map(_component_at, frames)), None) or next(filter(None, map(_plugin_at, frames)), None)
 
@@ -58,11 +61,11 @@ def culprit_of(error: BaseException) -> Culprit | None:
 def raise_fault(error: Exception, where: str = "") -> None:
     """Raises an unexpected error of a plugin's component as `BrokenPlugin`, with the error as its cause.
 
-    The error of a class that the program itself has defined only gets a note: whoever wrote it wants to catch it, and
-    to see its traceback. Those of the core, and those that say what they have to say, are left alone.
+    If the program itself has defined the component, the error only gets a note: the author wants to catch it, and to
+    see its traceback. Errors of the core, and errors that are clear as they are, do not change.
 
     Args:
-        error: as it was caught; the caller raises it on.
+        error: as it was caught; the caller re-raises it if this function returns.
         where: the place in the spec, `network.layers[3] (gate)`.
     """
     if isinstance(error, OF_OTHERS):
@@ -79,8 +82,9 @@ def raise_fault(error: Exception, where: str = "") -> None:
 
 
 def fault_of(error: Exception) -> Exception:
-    """What to tell a person of an error: where it is an unexpected one of code that is not modnet's own, a
-    `BrokenPlugin` that says whose; also of a class that the program itself, or a file given by `--plugin`, has defined.
+    """The error to show to a user: for an unexpected error in code outside modnet, a `BrokenPlugin` that says whose.
+
+    That includes components that the program itself, or a file given by `--plugin`, has defined.
     """
     if isinstance(error, OF_OTHERS):
         return error
@@ -89,9 +93,9 @@ def fault_of(error: Exception) -> Exception:
 
 
 class NamingFaults:
-    """A context in which components are run: `raise_fault` for what goes wrong in it.
+    """A context for calls of components: applies `raise_fault` to their errors.
 
-    No decorator, whose frame would be in the way of `warnings.warn(..., stacklevel=2)`.
+    Not a decorator: its frame would be the one that `warnings.warn(..., stacklevel=2)` blames.
     """
 
     def __enter__(self) -> None:
@@ -103,7 +107,7 @@ class NamingFaults:
 
 
 def broken(where: str, component: Component, fault: str) -> BrokenPlugin:
-    """The error for a component that does not do what it has to."""
+    """The error for a component that breaks its contract."""
     return BrokenPlugin(f"{where}: {label_of(type(component))}: {fault}", at_work=True)
 
 
@@ -115,7 +119,7 @@ def raised_text(error: BaseException) -> str:
 
 
 def label_of(cls: type[Component], registry: Registry | None = None) -> str:
-    """What messages call a component class: its kind, its type, who offers it."""
+    """The name of a component class in messages: its kind, its type, its distribution."""
     origin = (registry or default_registry()).origin(cls)
     name = f"{origin.kind} {show(origin.type or cls.__name__)}"
     offered = f"{origin.distribution} {origin.version} ({origin.value})" if origin.distribution else origin.value
@@ -134,6 +138,7 @@ def _component_at(at: tuple[FrameType, int]) -> Culprit | None:
     """The component whose method a frame runs, unless it is one of the core's."""
     frame, line = at
     code = frame.f_code
+    # The first argument of a method is the component (self), or its class (cls).
     first = frame.f_locals.get(code.co_varnames[0]) if code.co_argcount else None
     cls = first if isinstance(first, type) else type(first)
     if not issubclass(cls, Component) or _is_core(cls.__module__):

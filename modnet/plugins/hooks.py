@@ -1,7 +1,7 @@
-"""Modules of hooks: what a plugin can do beside offering components. `modnet/hookspecs.py` has the list.
+"""Modules of hooks: what a plugin can do besides offering components. `modnet/hookspecs.py` has the list.
 
 A plugin names a module with `@modnet.hookimpl` functions as an entry point of the group `modnet`. Modules are imported
-when a hook is first called, and a module that cannot be imported is left out and reported, never in the way.
+when a hook is first called; a module that cannot be imported is left out and reported, but never stops the others.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ hookimpl = pluggy.HookimplMarker("modnet")
 
 
 def specifications() -> Any:
-    """The module with the hooks. It knows the types of all floors, and so is named here and not imported above."""
+    """The module with the hooks. Imported here by name, because it uses types of the floors above this one."""
     return import_module("modnet.hookspecs")
 
 
@@ -43,11 +43,11 @@ class HookManager(pluggy.PluginManager):
         """Registers the hooks of a module.
 
         Args:
-            name: what it is registered as.
-            label: whom messages name; by default `name`.
+            name: its name in the manager.
+            label: its name in messages; by default `name`.
 
         Raises:
-            BrokenPlugin: for a hook that does not exist or has the wrong arguments.
+            BrokenPlugin: a hook does not exist or has the wrong arguments.
         """
         label = label or name
         try:
@@ -58,11 +58,11 @@ class HookManager(pluggy.PluginManager):
 
 
 class _Guarded:
-    """The hooks of a plugin's module: what goes wrong in one of them is told as the plugin's.
+    """The hooks of a plugin's module, wrapped so that an unexpected error in one of them names the plugin.
 
     Args:
-        module: what has the hooks.
-        label: who is to be named.
+        module: the module, or another object with hooks.
+        label: its name in messages.
     """
 
     def __init__(self, module: Any, label: str) -> None:
@@ -74,7 +74,7 @@ class _Guarded:
             if callable(function) and hasattr(function, "modnet_impl"):
                 where = f"{label}: {name}"
                 if hasattr(Callback, name):
-                    raise BrokenPlugin(f"{where} is an event of a run: offer a component of the kind Callback for it")
+                    raise BrokenPlugin(f"{where} is an event of a run, not a hook; define it in a Callback component")
                 if name not in hooks:
                     raise BrokenPlugin(f"{label}: there is no hook {name}{did_you_mean(name, hooks)}")
                 check_arguments(function, getattr(known, name), name, where)
@@ -82,14 +82,14 @@ class _Guarded:
 
 
 def check_arguments(function: Callable[..., Any], specified: Callable[..., Any], name: str, where: str) -> None:
-    """Checks that what implements a hook or an event asks for nothing that it is not given.
+    """Checks that the implementation of a hook or an event requires no argument that the hook does not have.
 
     Args:
         specified: the hook as it is specified, with `self`.
-        name, where: what the hook is called, and whom the message names.
+        name, where: the names of the hook and of the implementation, for the message.
 
     Raises:
-        BrokenPlugin: it does; the message has both signatures.
+        BrokenPlugin: it requires one; the message has both signatures.
     """
     given = list(inspect.signature(specified).parameters)[1:]
     kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
@@ -98,7 +98,7 @@ def check_arguments(function: Callable[..., Any], specified: Callable[..., Any],
     unknown = [name for name in asked if name not in given]
     if unknown:
         raise BrokenPlugin(
-            f"{where}({', '.join(asked)}) asks for {' and '.join(unknown)}, and the hook is {name}({', '.join(given)})"
+            f"{where}({', '.join(asked)}) requires {' and '.join(unknown)}, but the hook is {name}({', '.join(given)})"
         )
 
 
@@ -131,14 +131,14 @@ def _told_as(where: str) -> Generator[None]:
 
 
 def _check_result(result: Any, hook: str, where: str) -> None:
-    """Checks what a hook has given; None, "not mine", is always right.
+    """Checks the result of a hook; None, "not mine", is always valid.
 
     Raises:
-        BrokenPlugin: it is of no use.
+        BrokenPlugin: the result has the wrong type.
     """
     expected, is_right = specifications().RESULTS.get(hook, ("", None))
     if result is not None and is_right is not None and not is_right(result):
-        raise BrokenPlugin(f"{where} gave {show(result)}; expected {expected}, or None for what is not its own")
+        raise BrokenPlugin(f"{where} gave {show(result)}; expected {expected}, or None for what it does not handle")
 
 
 @dataclass
@@ -146,11 +146,11 @@ class HookModule:
     """A module with hooks that an installed distribution names.
 
     Attributes:
-        name: that of its entry point, which another distribution's may have too.
-        distribution, version: who offers it.
+        name: that of its entry point; another distribution may use the same one.
+        distribution, version: where it comes from.
         value: the entry point's value, `package.module`.
-        seconds: how long it took to import.
-        hooks: the names of those that it has.
+        seconds: how long the import took.
+        hooks: the names of its hooks.
         error: why it is left out, or None.
     """
 
@@ -164,16 +164,16 @@ class HookModule:
 
     @property
     def label(self) -> str:
-        """What messages call it."""
+        """Its name in messages."""
         return f"hooks {show(self.name)} of {self.distribution} {self.version} ({self.value})"
 
     @property
     def key(self) -> str:
-        """What it is registered as."""
+        """Its name in the manager."""
         return f"{self.distribution}:{self.name}"
 
     def join(self, manager: HookManager, entry_point: EntryPoint) -> None:
-        """Imports it and registers its hooks; what is wrong with it is then its `error`."""
+        """Imports it and registers its hooks; a failure becomes its `error`."""
         began = time.perf_counter()
         try:
             try:
@@ -193,7 +193,7 @@ class HookModule:
 
 
 def installed_hooks(entry_points: Iterable[EntryPoint]) -> tuple[HookManager, list[HookModule]]:
-    """The manager with every hook module among `entry_points`, and what became of each of these."""
+    """The manager with the hook modules that `entry_points` name, and all modules with their hooks or errors."""
     manager = HookManager()
     modules = []
     for entry_point in entry_points:

@@ -1,20 +1,20 @@
 """Faster kernels: how a plugin offers one for a component's method, and how the engine finds it.
 
-The numpy code in a component is the reference. A kernel does the same, to rounding, and a model file does not know
-which of them ran. A plugin names it by an entry point of the group `modnet.kernels`:
+The numpy code in a component is the reference. A kernel computes the same, up to rounding, and model files do not
+depend on which of the two ran. A plugin names it by an entry point of the group `modnet.kernels`:
 
     [project.entry-points."modnet.kernels"]
     "optimizer.adam.update" = "modnet_swift.optimizers:adam"
 
-The value is a function (component, dtype) -> callable or None: the callable takes what the method takes, without self,
-and None says that there is nothing better for that configuration. A layer's `forward` and `backward` may be offered
-separately only if they save and read what the component's own do. An optimizer's `update` that has the attribute
-`whole = True` is given all elements that have one weight decay and one learning rate as a single chunk, without
+The value is a function (component, dtype) -> callable or None. The callable takes the arguments of the method, without
+self; None means that there is no faster one for that configuration. A layer's `forward` and `backward` may be offered
+separately only if they save and read the same values as the component's own. An optimizer's `update` that has the
+attribute `whole = True` is given all elements with one weight decay and one learning rate as a single chunk, without
 scratch.
 
-A kernel is for exactly the class that the registry gives for its kind and type name: a program's own class of the same
-name keeps its own methods. Kernels serve training, where the time to find and load them does not matter; a process that
-only predicts never looks for any. `MODNET_KERNELS=off` switches them off.
+A kernel applies only to the class that the registry has for its kind and type name: a program's own class of the same
+name keeps its own methods. Kernels are used in training, where the time to find and load them does not matter; a
+process that only predicts never looks for any. `MODNET_KERNELS=off` switches them off.
 """
 
 from __future__ import annotations
@@ -41,8 +41,8 @@ class Kernels:
     """The kernels that installed plugins offer.
 
     Args:
-        entry_points: those of the group `modnet.kernels`. Where two plugins offer one, the first serves.
-        means: tells whether a component class is what its type name means; by default each one is.
+        entry_points: those of the group `modnet.kernels`. If two plugins offer the same kernel, the first one is used.
+        means: whether a component class is the one that its type name means; by default always.
 
     Attributes:
         offered: the entry points.
@@ -63,9 +63,9 @@ class Kernels:
         self._told: dict[str, object] = {}
 
     def method(self, component: Component, name: str, dtype: np.dtype[Any]) -> Callable[..., Any]:
-        """A component's method, or the kernel that does the same faster.
+        """A component's method, or the kernel that replaces it.
 
-        A kernel that is broken is passed over with a warning, one for each distribution.
+        A broken kernel is ignored with a warning, one for each distribution.
         """
         reference: Callable[..., Any] = getattr(component, name)
         entry_point = self._serving.get(f"{component.kind}.{component.type}.{name}")
@@ -83,27 +83,27 @@ class Kernels:
         return reference if kernel is None else kernel
 
     def load(self, entry_point: EntryPoint) -> Maker | None:
-        """What makes a kernel, or None where it is broken; `broken` says why."""
+        """The function that makes a kernel, or None if it is broken; `broken` says why."""
         if entry_point not in self._makers:
             try:
                 made = entry_point.load()
             except Exception as error:
                 self._break(entry_point, error)
             else:
-                self._makers.setdefault(entry_point, made)  # another thread may have found it broken
+                self._makers.setdefault(entry_point, made)  # another thread may have marked it as broken
         return self._makers[entry_point]
 
     def _break(self, entry_point: EntryPoint, error: Exception) -> None:
         broken = BrokenPlugin(f"kernel {entry_point.name} ({entry_point.value}): {type(error).__name__}: {error}")
         broken.__cause__ = error
-        self.broken[entry_point.name] = broken  # first: who finds no maker asks why
+        self.broken[entry_point.name] = broken  # first: a thread that finds the maker None reads the reason here
         self._makers[entry_point] = None
 
     def _tell(self, entry_point: EntryPoint) -> None:
         distribution = entry_point.dist.name if entry_point.dist else ""
         ours = object()
-        if self._told.setdefault(distribution, ours) is ours:  # of several threads, one tells
-            message = f"{self.broken[entry_point.name]}; falling back to numpy. `modnet plugins --errors` tells more"
+        if self._told.setdefault(distribution, ours) is ours:  # atomic: only one of several threads warns
+            message = f"{self.broken[entry_point.name]}; falling back to numpy; for details: modnet plugins --errors"
             warnings.warn(message, stacklevel=2)
 
 

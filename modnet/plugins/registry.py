@@ -1,4 +1,4 @@
-"""Discovery and look-up of components: (kind, type name) -> class, with where it came from."""
+"""Discovery and look-up of components: (kind, type name) -> class, and where it comes from."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Origin:
     """Where a component class comes from.
 
     Attributes:
-        kind, type: what it is and how it is called.
+        kind, type: its kind and type name.
         distribution, version: the installed distribution that offers it; "" for a class registered by a program.
         value: the entry point's value, `package.module:Class`.
     """
@@ -45,12 +45,12 @@ class Origin:
 
 @dataclass
 class Entry:
-    """A component that is on offer, loaded or not.
+    """An available component, loaded or not.
 
     Attributes:
-        origin: what it is and who offers it.
+        origin: its name and where it comes from.
         cls: the class, once loaded.
-        error: why it cannot be loaded, once that was tried.
+        error: why it cannot be loaded, once that has been tried.
     """
 
     origin: Origin
@@ -60,10 +60,10 @@ class Entry:
     def load(self) -> type[Component]:
         """The class.
 
-        Threads may load it at once: the import system sees to it that its module is run by one of them.
+        Safe for threads: Python's import system makes sure that only one of them runs the module.
 
         Raises:
-            BrokenPlugin: if it cannot be imported or is no component of its kind; its own error is the cause.
+            BrokenPlugin: it cannot be imported or is not a component of its kind; its own error is the cause.
         """
         if self.cls is not None:
             return self.cls
@@ -84,12 +84,12 @@ class Entry:
 
     @property
     def label(self) -> str:
-        """What messages call it."""
+        """Its name in messages."""
         origin = self.origin
         return f"{origin.kind} {show(origin.type)} of {origin.distribution} {origin.version} ({origin.value})"
 
     def _is_being_imported(self) -> bool:
-        """Whether its module is only half there, as in a circle of imports: what it has not yet, it may have later."""
+        """Whether its module is only partly imported, as in a circular import: a missing name may come later."""
         module = sys.modules.get(self.origin.value.partition(":")[0])
         return bool(getattr(getattr(module, "__spec__", None), "_initializing", False))
 
@@ -100,22 +100,22 @@ class Entry:
             found = getattr(found, part)
         base = KINDS[self.origin.kind]
         if not (isinstance(found, type) and issubclass(found, base)):
-            raise BrokenPlugin(f"{self.label} is no subclass of modnet.{base.__name__}")
-        found.checkers()  # an annotation that cannot be resolved is better met here than in somebody's spec
+            raise BrokenPlugin(f"{self.label} is not a subclass of modnet.{base.__name__}")
+        found.checkers()  # fails for annotations that cannot be resolved: here, where the plugin is to blame
         if found.type != self.origin.type:
             raise BrokenPlugin(
-                f"{self.label} calls itself {show(found.type)}; the entry point and the class must agree"
+                f"{self.label} has the type name {show(found.type)}; entry point and class must have the same name"
             )
         return found
 
 
 class Registry:
-    """What is on offer: the core's components, those registered by the program, those of installed plugins.
+    """The available components: those of the core, those registered by the program, those of installed plugins.
 
     Args:
-        entry_points: gives the installed entry points; by default those of this environment, scanned when a name is
-            asked for that neither the core nor the program offers, and then kept. With `name@distribution`, as a model
-            file has it, only that distribution is looked at.
+        entry_points: returns the installed entry points; by default those of this environment. They are scanned once,
+            when a name is needed that neither the core nor the program has. For `name@distribution`, as in model files,
+            only that distribution is read.
     """
 
     def __init__(self, entry_points: Callable[[], Iterable[EntryPoint]] | None = None) -> None:
@@ -137,15 +137,15 @@ class Registry:
         """The component class of a kind, by its type name, or by `name@distribution`.
 
         Raises:
-            UnknownType: nobody offers it; the message has the nearest name.
+            UnknownType: there is no such component; the message suggests the nearest name.
             AmbiguousType: two plugins offer it.
-            NotInstalled: the distribution that was asked for is not installed.
+            NotInstalled: the distribution in the name is not installed.
             BrokenPlugin: it cannot be imported.
         """
         return cast(type[C], self.entry(kind, name).load())
 
     def entry(self, kind: type[Component], name: str) -> Entry:
-        """What `find` would load."""
+        """The entry that `find` would load; raises the same errors, except BrokenPlugin."""
         name, _, distribution = name.partition("@")
         found = self._named(kinds_within(kind.kind), name, distribution)
         if len(found) > 1:
@@ -156,21 +156,21 @@ class Registry:
         return found[0]
 
     def _named(self, kinds: Sequence[str], name: str, distribution: str) -> list[Entry]:
-        """What a name means: the core's or the program's own before any plugin's."""
+        """The entries for a name: those of the core and of the program come before those of plugins."""
         keys = [(kind, name) for kind in kinds]
         if distribution:
             core = normalized(distribution) == CORE
             return _at(keys, self._builtin if core else self._offered_by(distribution))
-        # What is installed is looked at last: a network of built-ins never scans it.
+        # Installed plugins come last, so that a network of built-in layers never scans the environment.
         known = _at(keys, self._builtin) or _at(keys, self._registered)
         return known[:1] or [entry for key in keys for entry in self.installed.get(key, [])]
 
     def is_taken(self, kind: type[Component], name: str) -> bool:
-        """Whether a name alone means a component of the core or of the program, whatever plugins offer."""
+        """Whether a bare name means a component of the core or of the program, so that plugins need `name@...`."""
         return any((k, name) in table for k in kinds_within(kind.kind) for table in (self._builtin, self._registered))
 
     def _offered_by(self, distribution: str) -> dict[tuple[str, str], Entry]:
-        """What one distribution offers: where the others are not known yet, without looking at them."""
+        """The components of one distribution; without reading the others, unless that has been done already."""
         name = normalized(distribution)
         offered = self._offered.get(name)
         if offered is None:
@@ -195,13 +195,13 @@ class Registry:
             found = _with_article(min(kinds, key=list(KINDS).index))
             return UnknownType(f"expected {_with_article(kind.kind)}, found {show(name)}, which is {found}")
         suggestion = did_you_mean(name, self.names(kind))
-        hint = f"`modnet plugins --all` lists what there is; no installed plugin offers this {kind.kind}"
+        hint = f"no installed plugin has this {kind.kind}; `modnet plugins --all` lists all components"
         return UnknownType(f"unknown {what}{suggestion}", "" if suggestion else hint)
 
     def _not_offered(self, what: str, distribution: str) -> PluginError:
         offers = {normalized(e.origin.distribution) for entries in self.installed.values() for e in entries}
         if normalized(distribution) in offers | {CORE}:
-            return UnknownType(f"{distribution} offers no {what}")
+            return UnknownType(f"{distribution} does not have the {what}")
         return NotInstalled(f"{what}: {distribution} is not installed:  pip install {distribution}", distribution)
 
     def _keys(self) -> set[tuple[str, str]]:
@@ -213,7 +213,7 @@ class Registry:
         return sorted({name for kind_name, name in self._keys() if kind_name in kinds})
 
     def entries(self, kind: type[Component] | None = None) -> Iterator[Entry]:
-        """All that is on offer, the core's first; nothing is imported."""
+        """All available components, those of the core first; nothing is imported."""
         kinds = kinds_within(kind.kind) if kind else tuple(GROUPS)
         for table in (self._builtin, self._registered):
             for (kind_name, _), entry in sorted(table.items(), key=lambda item: item[0]):
@@ -224,17 +224,17 @@ class Registry:
                 yield from offered
 
     def register(self, cls: type[C]) -> type[C]:
-        """Makes a component class of the running program known; usable as a decorator.
+        """Registers a component class of the running program; usable as a decorator.
 
-        Registering a class again (a notebook cell run twice) replaces it.
+        Registering a class again (a notebook cell that runs twice) replaces it.
 
         Raises:
-            PluginError: for a class without a type name, a name of the core, or a name that another class has.
+            PluginError: the class has no type name, or its name belongs to the core or to another class.
         """
         if not (isinstance(cls, type) and issubclass(cls, Component)) or cls.kind not in GROUPS:
-            raise PluginError(f"{show(cls)} is no component class: derive it from modnet.Layer or another kind")
+            raise PluginError(f"{show(cls)} is not a component class; derive it from modnet.Layer or another kind")
         if not cls.type:
-            raise PluginError(f'{cls.__name__} has no type name: class {cls.__name__}(..., type="...")')
+            raise PluginError(f'{cls.__name__} has no type name; write class {cls.__name__}(..., type="...")')
         try:
             cls.checkers()
         except NameError as error:
@@ -243,17 +243,19 @@ class Registry:
         value = f"{cls.__module__}:{cls.__qualname__}"
         if any((kind, cls.type) in self._builtin for kind in kinds_within(cls.kind)):
             raise PluginError(
-                f"{cls.kind} {show(cls.type)} is the core's own and cannot be replaced; choose another name"
+                f"{cls.kind} {show(cls.type)} belongs to the core and cannot be replaced; choose another name"
             )
         with _filling:
             if key in self._registered and self._registered[key].origin.value != value:
-                raise PluginError(f"{cls.kind} {show(cls.type)} is {self._registered[key].origin.value} already")
-            # A new table: another thread may be going through the one that there is.
+                raise PluginError(
+                    f"{cls.kind} {show(cls.type)} is already registered, as {self._registered[key].origin.value}"
+                )
+            # A new table, because another thread may be iterating over the old one without a lock.
             self._registered = {**self._registered, key: Entry(Origin(*key, "", "", value), cls)}
         return cls
 
     def origin(self, cls: type[Component]) -> Origin:
-        """Where a component class comes from: one that this registry has loaded, or any other, which is local."""
+        """Where a component class comes from; a class that this registry does not know counts as the program's own."""
         key = (cls.kind, cls.type)
         value = f"{cls.__module__}:{cls.__qualname__}"
         if key in self._builtin and self._builtin[key].origin.value == value:
@@ -264,7 +266,7 @@ class Registry:
         return next(found, Origin(*key, "", "", value))
 
     def distribution_of(self, module: str) -> str:
-        """The plugin, with its version, whose entry points name the package that a module is in; or ""."""
+        """The plugin, with its version, that has entry points in the package of a module; or ""."""
         package = module.partition(".")[0]
         points = [point for offered in self._further_points().values() for point in offered]
         found = {point.value: f"{point.dist.name} {point.dist.version}" for point in points if point.dist}
@@ -274,7 +276,7 @@ class Registry:
 
     @property
     def installed(self) -> dict[tuple[str, str], list[Entry]]:
-        """What installed plugins offer; scans the environment the first time."""
+        """The components of installed plugins; scans the environment the first time."""
         installed = self._installed
         if installed is None:
             with _filling:
@@ -291,20 +293,21 @@ class Registry:
             if entry is None:
                 further.setdefault(entry_point.group, []).append(entry_point)
                 continue
+            # An entry that `_offered_by` has made stays the one, since it may hold the loaded class.
             known = self._offered.get(normalized(entry.origin.distribution), {}).get(_key(entry))
             installed.setdefault(_key(entry), []).append(known or entry)
         self._further = further
-        self._installed = installed  # last: whoever finds it finds all of it
+        self._installed = installed  # last: readers without the lock then find `_further` filled, too
         return installed
 
     @property
     def hooks(self) -> HookManager:
-        """The installed plugins' hooks, imported the first time; `hook_modules` tells which could not be."""
+        """The installed plugins' hooks, imported the first time; `hook_modules` has those that failed."""
         return self._joined_hooks()[0]
 
     @property
     def hook_modules(self) -> Sequence[HookModule]:
-        """The modules of `hooks`, and what became of each: its hooks, or why it is left out."""
+        """The modules of `hooks`, each with its hooks, or with the error for which it is left out."""
         return self._joined_hooks()[1]
 
     def _joined_hooks(self) -> tuple[HookManager, list[HookModule]]:
@@ -312,7 +315,7 @@ class Registry:
         if hooks is None:
             from modnet.plugins.hooks import GROUP, installed_hooks
 
-            # This imports plugins, which may ask the registry: so not under the lock. The first to be done counts.
+            # Not under the lock: this imports plugins, which may use the registry. The first thread to finish wins.
             made = installed_hooks(self._entry_points_of(GROUP))
             with _filling:
                 hooks = self._hooks = self._hooks or made
@@ -320,7 +323,7 @@ class Registry:
 
     @property
     def kernels(self) -> Kernels:
-        """The installed plugins' faster kernels; each is imported when a training first needs it."""
+        """The installed plugins' kernels; each is imported when a training first needs it."""
         kernels = self._kernels
         if kernels is None:
             from modnet.plugins.kernels import GROUP, Kernels
@@ -341,8 +344,8 @@ class Registry:
         return self._further_points().get(group, [])
 
     def _further_points(self) -> dict[str, list[EntryPoint]]:
-        """Group -> the installed entry points that are no components: hooks and kernels."""
-        _ = self.installed
+        """Group -> the installed entry points that are not components: hooks and kernels."""
+        _ = self.installed  # fills `_further`
         return self._further
 
 
@@ -368,7 +371,7 @@ def _with_article(word: str) -> str:
 
 
 def default_registry() -> Registry:
-    """The process's own registry, used wherever none is given."""
+    """The registry of this process, used where no other is given."""
     global _default
     registry = _default
     if registry is None:

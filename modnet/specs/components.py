@@ -17,11 +17,11 @@ from modnet.words import Path, show
 
 
 class Choice(NamedTuple):
-    """A component class that a name stands for.
+    """The component class for a name.
 
     Attributes:
         cls: the class.
-        name: what a spec has to say to get the same class: `name@distribution`, or "" where its type name will do.
+        name: the name with which a spec gets the same class, `name@distribution`; "" if its type name is enough.
     """
 
     cls: type[Component]
@@ -29,7 +29,7 @@ class Choice(NamedTuple):
 
 
 class _Asked(NamedTuple):
-    """What a spec says where a component is expected."""
+    """The name, place and table of a component, as the spec has them."""
 
     name: str
     path: Path
@@ -47,10 +47,10 @@ class ComponentReader(Reader):
         self.registry = registry
 
     def find(self, kind: type[Component], name: str) -> Choice:
-        """The class that a name stands for.
+        """The class for a name.
 
         Raises:
-            UnknownType, AmbiguousType: nobody offers it, or several do.
+            UnknownType, AmbiguousType: no plugin offers it, or several do.
             BrokenPlugin: it cannot be imported.
         """
         try:
@@ -61,7 +61,7 @@ class ComponentReader(Reader):
         return Choice(cls, name if distribution and normalized(distribution) != CORE else "")
 
     def upgraded(self, cls: type[Component], table: dict[str, Any]) -> dict[str, Any]:
-        """The table of a component as its class of today has it."""
+        """The table of a component, converted to the present version of its class; specs are always up to date."""
         return table
 
     def component(self, kind: type[Component], value: Any, path: Path, reading: Reading) -> Any:
@@ -78,7 +78,7 @@ class ComponentReader(Reader):
     def _component(
         self, kind: type[Component], value: Any, path: Path, reading: Reading, options: Iterable[str]
     ) -> tuple[Any, Mapping[str, Any]]:
-        """The component, and those of `options` that stand in its table."""
+        """The component, and those of `options` that are in its table."""
         if isinstance(value, kind):
             return value, {}
         asked = _asked(kind, value, path, reading)
@@ -89,6 +89,7 @@ class ComponentReader(Reader):
             return INVALID, {}
         cls, chosen = choice
         table = self.upgraded(cls, asked.table)
+        # An option of the place that is also a field (`activation` of an LSTM) goes to the component.
         own = [option for option in options if option not in cls.__fields__]
         with NamingFaults():
             made = cls.from_table(table, path, reading, ("type", *own))
@@ -109,12 +110,12 @@ class ComponentReader(Reader):
 
 
 def _asked(kind: type[Component], value: Any, path: Path, reading: Reading) -> _Asked | Invalid:
-    """The name of a component, where it stands, and the table with its options."""
+    """The name of a component, its place, and the table with its options."""
     words = ComponentOf(kind).describe()
     if isinstance(value, str):
         return _Asked(value, path, {})
     if not isinstance(value, Mapping):
-        return reading.problem(path, f"expected {words} by name or table, found {show(value)}")
+        return reading.problem(path, f"expected {words} (its name or a table), found {show(value)}")
     if "type" not in value:
         return reading.problem(path, f'missing key "type": the name of {words}')
     name = value["type"]

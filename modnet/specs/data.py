@@ -22,7 +22,7 @@ class DataSource(Configuration):
     Attributes:
         path: a table (.csv, .tsv), or a file with named arrays (.npz).
         x, y: instead of `path`: files with one array each (.npy, IDX).
-        rows: take only these rows: the first, and the one after the last, counted from 0.
+        rows: use only these rows: the first, and the one after the last, counted from 0.
     """
 
     path: str | None = None
@@ -38,14 +38,14 @@ class DataSource(Configuration):
 
 
 class Column(Configuration):
-    """What a table's column is, where its values do not say it themselves.
+    """How a column of a table is read, if its values do not make it clear.
 
     Attributes:
-        kind: by default a number where all values are numbers, and else a category.
-        categories: all that there are, in their order; by default those found, sorted.
-        encoding: what becomes of an input: a one for its category among zeros for the others, or its position in
-            `categories`, 0 for the first.
-        missing: what to do where a value is missing; by default what the whole table does.
+        kind: by default a number if all values are numbers, otherwise a category.
+        categories: all categories, in their order; by default those found, sorted.
+        encoding: of an input: "one_hot", a one for its category and zeros for the others, or "ordinal", its position
+            in `categories`, counted from 0.
+        missing: what to do if a value is missing; by default as for the whole table.
     """
 
     kind: Kind | None = None
@@ -67,17 +67,17 @@ class DataSpec(Configuration):
     """The data of a training run.
 
     Attributes:
-        train: what to train with: a file's path, relative to the spec, or a source.
-        validation: what to validate with after each epoch: the fraction of the training rows that is set aside for it,
-            or a file or source of its own; None for no validation.
-        target: of a table, the column to predict, or several; for a network of several outputs: output -> columns.
-        inputs: of a table, the columns to predict from, by default all others; for a network of several inputs:
+        train: the training data: a file's path, relative to the spec, or a source.
+        validation: the data for the validation after each epoch: the fraction of the training rows that is set aside
+            for it, or a separate file or source; None for no validation.
+        target: of a table, the column to predict, or several; for a network with several outputs: output -> columns.
+        inputs: of a table, the columns to predict from, by default all others; for a network with several inputs:
             input -> columns.
-        columns: of a table, name -> what that column is.
-        missing: what to do where a value is missing: refuse it, drop the row, fill in the mean of the column's
-            training rows (for a category, which has none, the most frequent), or the most frequent value. A target is
+        columns: of a table, name -> how that column is read.
+        missing: what to do if a value is missing: refuse it, drop the row, fill in the mean of the column's training
+            rows (for a category, which has no mean, the most frequent value), or the most frequent value. A target is
             never filled.
-        missing_values: the values that mean that there is none.
+        missing_values: the texts that stand for a missing value.
     """
 
     train: str | DataSource
@@ -96,6 +96,14 @@ class DataSpec(Configuration):
         both = set(targets).intersection(_column_names(self.inputs))
         if both:
             raise ValueError(f"column {show(min(both))} is both a target and an input")
+
+    def missing_policy(self, column: str) -> MissingPolicy:
+        """What to do where this column of the table has no value."""
+        return self.columns.get(column, Column()).missing or self.missing
+
+    def missing_in(self, column: str) -> set[str]:
+        """The values that mean that this column has none. What is listed as a category is a value."""
+        return set(self.missing_values).difference(self.columns.get(column, Column()).categories or ())
 
 
 def _column_names(value: str | tuple[str, ...] | Mapping[str, str | tuple[str, ...]] | None) -> list[str]:

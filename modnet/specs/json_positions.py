@@ -1,4 +1,4 @@
-"""Where the parts of a JSON text stand."""
+"""The positions of the parts of a JSON text."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ import re
 
 from modnet.specs.positions import Lost, Outline, Scanner, Span
 
+# Possessive (++, *+), here and in the other formats: a pattern must not take exponential time on a hostile text.
 _STRING = re.compile(r'"(?:[^"\\\n]++|\\.)*+"')
 
 
 def outline_json(text: str) -> Outline:
-    """Outlines a text that `json` accepts; of another, the part before the fault. Never raises."""
+    """Outlines a text that `json` accepts, or the part of another text before its fault. Never raises."""
     return _JsonScanner(text).scan()
 
 

@@ -1,4 +1,4 @@
-"""The JSON Schema of a spec, made from the classes into which a spec is read."""
+"""The JSON Schema of a spec, generated from the classes that specs are read into."""
 
 from __future__ import annotations
 
@@ -24,22 +24,22 @@ DOCUMENTED_FIELD = re.compile(r"^ {4}(\w+(?:, \w+)*): (.+(?:\n {5,}.+)*)", re.MU
 
 
 def json_schema(registry: Registry | None = None) -> Schema:
-    """The JSON Schema (draft 2020-12) of a whole spec, with every component that is on offer.
+    """The JSON Schema (draft 2020-12) of a whole spec, with all available components.
 
-    It accepts the plain values that `read_spec` accepts, as far as each value can be judged by itself. A component of a
-    plugin is listed under its bare name, where nobody else has that name, and under `name@distribution`. One that
-    cannot be imported is left out, since a spec that names it cannot be read.
+    It accepts the plain values that `read_spec` accepts, as far as each value can be checked on its own. A component of
+    a plugin is listed under its bare name, if no other plugin has that name, and under `name@distribution`. Components
+    that cannot be imported are left out, since a spec with them cannot be read.
 
     What a schema cannot express is left to `read_spec`, `build` and `train`:
 
-    - what concerns several fields (`Configuration.check`), an empty list of layers among it;
+    - conditions between several fields (`Configuration.check`), and an empty list of layers;
     - the graph: names, inputs, shapes; whether the files and columns of `[data]` exist;
-    - 1.0 for a whole number, which to JSON is the same as 1; nan, infinity and numbers too large for a float64, which
+    - 1.0 for a whole number, which is the same as 1 in JSON; nan, infinity and numbers too large for a float64, which
       JSON does not have;
     - tables and lists more than 64 levels deep.
 
-    Refused by the schema although `read_spec` takes them: `linear@modnet-core`, and a distribution's name in another
-    spelling than its own (`gate@Modnet_Gates`).
+    The schema refuses two forms that `read_spec` accepts: `linear@modnet-core`, and a distribution's name in another
+    spelling (`gate@Modnet_Gates`).
 
     Args:
         registry: where components are looked up; all of them are imported.
@@ -51,7 +51,7 @@ def json_schema(registry: Registry | None = None) -> Schema:
 
 
 class _Builder:
-    """Makes schemas; what is used at several places, or holds itself, becomes one of `definitions`."""
+    """Makes schemas; what is used in several places, or contains itself, becomes one of `definitions`."""
 
     def __init__(self, registry: Registry) -> None:
         self.registry = registry
@@ -82,9 +82,9 @@ class _Builder:
         return properties
 
     def union(self, alternatives: Sequence[tuple[Sequence[str], Schema]]) -> Schema:
-        """Alternatives of different JSON types are one schema, as a keyword concerns one type only.
+        """One schema for alternatives of different JSON types, possible because each keyword applies to one type only.
 
-        That gives better messages than `anyOf`, which remains for the others.
+        Its messages are better than those of `anyOf`, which is used for alternatives of the same type.
         """
         merged: Schema = {}
         found: list[str] = []
@@ -101,10 +101,10 @@ class _Builder:
         return _alternatives(merged, found, choices, others)
 
     def table_reference(self, cls: type[Configuration]) -> Schema:
-        """A reference to the definition of a table, which is made if it is not there yet."""
+        """A reference to the definition of a table, which is made if it does not exist yet."""
         name = _definition_name(cls)
         if name not in self.definitions:
-            self.definitions[name] = {}  # holds the name while the definition is made, which may hold itself
+            self.definitions[name] = {}  # reserves the name: the definition may contain itself, which would not end
             self.definitions[name] = self.table(cls)
         return _reference(name)
 
@@ -117,7 +117,11 @@ class _Builder:
         return _reference(name)
 
     def place(self, hint: type[Component] | type[Use], place: str) -> Schema:
-        """A component by name or table: one rule for each, so that a fault is reported for the type that is meant."""
+        """A component by name or table.
+
+        With a rule for each type name (if, then) instead of `anyOf`, so that a fault is reported for the type that is
+        meant, and not for all of them.
+        """
         use = hint if issubclass(hint, Use) else None
         offered = self.offered(hint.kind_of_component() if issubclass(hint, Use) else hint)
         bare = {"enum": [name for cls, names in offered.items() if not _required(cls) for name in names]}
@@ -156,7 +160,7 @@ class _Builder:
 
 
 def _alternatives(merged: Schema, types: list[str], choices: list[Any], others: list[Schema]) -> Schema:
-    """One schema for what is one of some JSON types, or one of some values, or what another schema accepts."""
+    """One schema for values of some JSON types, for some given values, and for what other schemas accept."""
     if choices and types == ["null"]:
         choices, types = [*choices, None], []
     if choices:
@@ -167,14 +171,14 @@ def _alternatives(merged: Schema, types: list[str], choices: list[Any], others: 
 
 
 def _only_for(accepted: Sequence[str], schema: Schema) -> Schema:
-    """The schema with what it says restricted to some JSON types; a reference would otherwise concern all."""
+    """The schema, restricted to some JSON types; otherwise a reference would apply to values of all types."""
     if "$ref" not in schema:
         return schema
     return {"if": {"type": list(accepted)}, "then": schema, **_shown(schema)}
 
 
 def _shown(*schemas: Schema) -> Schema:
-    """Requires nothing; lists alternatives for editors that do not follow `if` and `then` when they complete."""
+    """Accepts everything; lists alternatives for editors whose completion does not follow `if` and `then`."""
     return {"anyOf": [True, *schemas]}
 
 
@@ -193,7 +197,7 @@ def _required(cls: type[Configuration]) -> bool:
 
 
 def _default(declared: Field) -> Schema:
-    """The default as an annotation, where there is one and JSON has it."""
+    """The default as an annotation, if there is one and JSON can express it."""
     if declared.required:
         return {}
     default = plain(declared.default)
@@ -220,7 +224,7 @@ def _summary(cls: type) -> str:
 
 
 def field_texts(cls: type) -> dict[str, str]:
-    """Field name -> what the docstring of the class, or of a class that it is derived from, says about it."""
+    """Field name -> its description in the docstring of the class or of one of its base classes."""
     texts = {}
     for base in reversed(cls.__mro__):
         for names, text in DOCUMENTED_FIELD.findall(cleandoc(base.__doc__ or "")):

@@ -28,8 +28,8 @@ class NetworkSpec(Configuration):
     Attributes:
         input: the shape of one sample, or input name -> shape; an axis that may vary is "variable" or None.
         layers: the nodes, in order.
-        outputs: the names of the nodes that give the outputs; by default the last node.
-        dtype: of the parameters and of everything that is computed.
+        outputs: the names of the nodes whose outputs are the network's; by default the last node.
+        dtype: of the parameters and of all computations.
     """
 
     input: tuple[Axis, ...] | dict[str, tuple[Axis, ...]] = field(minimum=1)
@@ -67,19 +67,19 @@ class TrainingSpec(Configuration):
     """The `[training]` table; the arguments of `modnet.train` have the same names and meanings.
 
     Attributes:
-        loss: what is made small; for several outputs output name -> loss, each with a `weight` if it likes.
+        loss: what is minimised; for several outputs output name -> loss, each with an optional `weight`.
         optimizer: by default adam.
-        schedule: the course of the learning rate.
-        metrics: what is reported beside the loss; for several outputs output name -> list.
+        schedule: how the learning rate changes.
+        metrics: what is reported besides the loss; for several outputs output name -> list.
         epochs: passes through the training data.
         batch_size: samples that go through the network together.
-        accumulate: batches for each step of the optimizer: their gradients are averaged, so that it is the step of one
-            batch as large as all of them, in the memory of one.
+        accumulate: batches for each step of the optimizer. Their gradients are averaged: the step is that of one batch
+            as large as all of them, but needs only the memory of one.
         shuffle: whether every epoch sees the samples in a new random order.
         seed: of the initial parameters, the validation split, the order of samples and all noise.
-        gradient_clipping: the greatest norm that the gradient of all parameters together may have.
-        gradient_value_clipping: the greatest absolute value that any of its elements may have.
-        callbacks: what takes part in the run: early stopping, checkpoints, logs.
+        gradient_clipping: the greatest norm of the gradient of all parameters together; a longer one is scaled down.
+        gradient_value_clipping: the greatest absolute value of any element of the gradient.
+        callbacks: early stopping, checkpoints, logs and others.
     """
 
     loss: Loss | dict[str, WeightedLoss]
@@ -110,5 +110,5 @@ class Spec(Configuration):
     data: DataSpec | None = None
 
     def plain(self) -> dict[str, Any]:
-        """The spec as plain values, canonical: every option is there, also one that has its default."""
+        """The spec as plain values, in canonical form: with every option, even those that have their defaults."""
         return {name: part for name, part in super().plain().items() if part is not None}

@@ -11,11 +11,11 @@ from modnet.errors import Problem
 from modnet.words import Path, path_text
 
 Span = tuple[int, int]
-"""Where something begins in a text, and where it has ended; in characters, from 0."""
+"""The start of something in a text and the position after its end; in characters, from 0."""
 
 TOO_DEEP = f"nested more than {DEEPEST} levels deep"
 MOST_REPEATED = 100
-"""So many faulty keys of a text are reported; more would only bury the first ones."""
+"""How many faulty keys of a text are reported at most."""
 
 _LONGEST_EXCERPT = 200
 
@@ -23,7 +23,7 @@ _LONGEST_EXCERPT = 200
 class Position(NamedTuple):
     """A place in a file: line and column from 1, length and column in characters, and the line as it is shown.
 
-    A whole file is line 1, column 1 with length 0 and no excerpt; what has no place in a text is line 0.
+    A whole file is line 1, column 1 with length 0 and no excerpt; line 0 means no place in a text.
     """
 
     line: int
@@ -36,10 +36,10 @@ NOWHERE = Position(0, 0, 0, "")
 
 
 def position_at(text: str, span: Span) -> Position:
-    """The position of a span of `text`, as far as it goes on its first line.
+    """The position of the part of a span of `text` that is on its first line.
 
-    In the excerpt a blank stands for each tab and control character, so that columns are counted as they are seen. An
-    excerpt is cut off at 200 characters, and is left out where the span lies beyond them.
+    In the excerpt, tabs and control characters are replaced by spaces, so that the mark below it is in the right
+    column. An excerpt is cut off at 200 characters, and left out if the span is beyond them.
     """
     start, end = span
     line_start = text.rfind("\n", 0, start) + 1
@@ -60,7 +60,7 @@ def problem_at(text: str, file: str, span: Span, message: str, hint: str = "", p
 
 
 def readable(path: Path) -> str:
-    """A path as a message names it; a lone surrogate in a key, which cannot be written out, becomes "?"."""
+    """A path as text; a lone surrogate in a key, which no encoding can print, becomes "?"."""
     return path_text(path).encode(errors="replace").decode()
 
 
@@ -76,12 +76,12 @@ class Outline:
 
     Attributes:
         text: the text.
-        values: path -> span of the value; of a table with a header, that header; of a table that only the keys in it
-            imply, the first of them.
-        keys: path -> span of the key, for all that has one.
-        repeated: path -> span of the second of two equal keys of a table; of many such paths the first hundred.
-        too_deep: the span of the first value on a level that is too deep; the outline ends there.
-        stopped: where the outline ends because the text is not what was expected.
+        values: path -> span of the value; for a table with a header, of the header; for a table that exists only by
+            dotted keys, of the first of them.
+        keys: path -> span of the key, if there is one.
+        repeated: path -> span of the second of two equal keys of a table; at most the first hundred.
+        too_deep: the span of the first value that is nested too deeply; the outline ends there.
+        stopped: where the outline ends because the text has a fault.
     """
 
     def __init__(self, text: str) -> None:
@@ -107,7 +107,7 @@ class Outline:
         return [repeated_key(self.text, file, path, self.keys[path], span) for path, span in self.repeated.items()]
 
     def _first_line(self, span: Span) -> Span:
-        """What stands on the first line of `span`, without a comment at its end."""
+        """The part of `span` on its first line, without a comment at its end."""
         start, end = span
         line_end = _line_end(self.text, start)
         if end <= line_end:
@@ -119,27 +119,27 @@ class Outline:
 
 
 class Lost(Exception):
-    """A scanner met what its format does not allow, or a level that is too deep."""
+    """A scanner found a fault in the text, or a value that is nested too deeply."""
 
 
 class Scanner(ABC):
     """Outlines texts in a format of `{key: value}` and `[value]` that its parser has accepted.
 
-    It checks nothing that the parser has checked: commas, for example, are skipped wherever they are. It does not
-    recurse, so that nesting has no limit here. Of a text that it cannot follow it outlines what comes before.
+    It does not check again what the parser has checked: commas, for example, are skipped anywhere. It does not recurse,
+    so that deep nesting cannot exhaust the stack. If it meets a fault, it outlines what comes before.
 
     Attributes:
         text: the text.
-        at: where the scanner stands.
+        at: the position of the scanner.
         outline: what it has found so far.
     """
 
     BLANK: ClassVar[re.Pattern[str]]
-    """What may stand between two tokens; matches the empty text too."""
+    """What may be between two tokens; also matches the empty text."""
     SCALAR: ClassVar[re.Pattern[str]]
-    """Any value but a list or table."""
+    """Any value except a list or table."""
     EQUALS: ClassVar[str]
-    """What stands between a key and its value."""
+    """The sign between a key and its value."""
 
     def __init__(self, text: str) -> None:
         self.text = text
@@ -156,11 +156,11 @@ class Scanner(ABC):
 
     @abstractmethod
     def document(self) -> None:
-        """Notes all that is in the text."""
+        """Notes everything in the text."""
 
     @abstractmethod
     def key(self) -> list[tuple[str, Span]]:
-        """Takes a key, in its parts."""
+        """Takes a key, and returns its parts."""
 
     def enter(self, table: Path, name: str, span: Span) -> Path:
         """The path of the table that a part of a dotted key names."""
@@ -171,7 +171,7 @@ class Scanner(ABC):
         return path
 
     def pair(self, table: Path) -> Path:
-        """Takes a key of `table` and what separates it from its value; gives the path of that value."""
+        """Takes a key of `table` and the sign after it; returns the path of the value."""
         *parents, (name, span) = self.key()
         for parent, parent_span in parents:
             table = self.enter(table, parent, parent_span)
@@ -186,7 +186,7 @@ class Scanner(ABC):
         return path
 
     def value(self, path: Path) -> None:
-        """Takes a value and notes it and all that is in it."""
+        """Takes a value, and notes it and everything inside it."""
         open_: list[_Open] = []
         while True:
             start = self.at
@@ -217,14 +217,14 @@ class Scanner(ABC):
                 inner.count += 1
 
     def note(self, path: Path, span: Span) -> None:
-        """Notes where a value stands."""
+        """Notes the position of a value."""
         if len(path) > DEEPEST:
             self.outline.too_deep = span
             raise Lost
         self.outline.values[path] = span
 
     def repeat(self, path: Path, span: Span) -> None:
-        """Notes a second key, unless a table around it is itself there for the second time."""
+        """Notes a repeated key, unless it is inside a table that is itself repeated."""
         repeated = self.outline.repeated
         if len(repeated) < MOST_REPEATED and not any(path[:i] in repeated for i in range(1, len(path) + 1)):
             repeated[path] = span
@@ -237,7 +237,7 @@ class Scanner(ABC):
             self.at = found.end()
 
     def take(self, pattern: re.Pattern[str]) -> str:
-        """Takes a token; `pattern` does not match the empty text."""
+        """Takes a token; `pattern` must not match the empty text."""
         found = pattern.match(self.text, self.at)
         if found is None:
             raise Lost
@@ -251,7 +251,7 @@ class Scanner(ABC):
 
 
 class _Open:
-    """A list or table that has begun: its path, where it begins, what closes it, and how many items it has so far."""
+    """A list or table that has begun: its path, its start, its closing bracket, and the number of its items so far."""
 
     __slots__ = ("closing", "count", "path", "start")
 

@@ -1,4 +1,4 @@
-"""From a spec file, or a dict, to a checked `Spec`; every fault is found and reported at once."""
+"""From a spec file, or a dict, to a checked `Spec`; all faults are reported at once."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def read_spec(
     Args:
         source: a path to a .toml, .json, .yaml or .yml file, the same as a dict, or a `Spec`, which is returned.
         registry: where components are looked up.
-        overrides: dotted path -> value, put in place of what the spec has: {"training.epochs": 3}.
+        overrides: dotted path -> value that replaces the one of the spec: {"training.epochs": 3}.
 
     Raises:
         SpecError: with all faults.
@@ -57,7 +57,7 @@ def read_spec(
 
 
 def located_error(error: SpecError, source: Source | None) -> SpecError:
-    """The error with the positions of its problems in the file that they came from."""
+    """The error with the positions of its problems in the file."""
     if source is None:
         return error
     placed = []
@@ -82,7 +82,7 @@ def _overridden(values: Any, parts: list[str], value: Any, whole: str) -> Any:
     if isinstance(values, list):
         if not (head.isascii() and head.isdigit() and len(head) < 10) or int(head) >= len(values):
             raise SpecError(
-                [Problem(whole, f"cannot be set: {show(head)} is not a position in a list of {len(values)}")]
+                [Problem(whole, f"cannot be set: {show(head)} is not an index of a list of {len(values)} items")]
             )
         index = int(head)
         item = _overridden(values[index], rest, value, whole) if rest else value

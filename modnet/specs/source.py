@@ -1,4 +1,4 @@
-"""From a spec file to plain values, and to the places where they stand in it.
+"""From a spec file to plain values and their positions.
 
 The values are those of the file, unchecked. The faults that are found here are those of the file itself: it does not
 exist, is not text, or breaks the rules of its format.
@@ -26,7 +26,7 @@ from modnet.specs.toml_positions import outline_toml
 from modnet.words import Path, show
 
 LARGEST = 16 << 20
-"""How many bytes a spec file may have."""
+"""The greatest size of a spec file, in bytes."""
 
 _SUFFIXES = (".toml", ".json", ".yaml", ".yml")
 _EXPECTED_SUFFIX = "expected .toml, .json, .yaml or .yml"
@@ -35,7 +35,7 @@ _MANY_DOTS = re.compile(rf"^(?:[^.\n]*+\.){{{DEEPEST}}}", re.MULTILINE)
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _MODEL_FILE = b"\xa6modnet"
 _SIGNATURES = (
-    (b"PK\x03\x04", "a zip archive (.npz files are such)"),
+    (b"PK\x03\x04", "a zip archive (as .npz files are)"),
     (b"\x93NUMPY", "an array in numpy's .npy format"),
     (b"\x1f\x8b", "a file compressed with gzip"),
     (b"\xff\xfe", "text in UTF-16"),
@@ -47,10 +47,10 @@ Reader = Callable[[FilePath], dict[str, Any] | None]
 
 
 class Locate(Protocol):
-    """Finds the position of the value at a path, or with `key` of the key itself; never fails.
+    """Finds the position of the value at a path, or with `key`, of the key itself; never fails.
 
-    For a path that is not in the file it is that of the nearest table or list around it. The whole file is line 1,
-    column 1.
+    For a path that is not in the file, it is the position of the nearest table or list around it. The whole file is
+    line 1, column 1.
     """
 
     def __call__(self, path: Path, key: bool = False) -> Position: ...
@@ -58,13 +58,13 @@ class Locate(Protocol):
 
 @dataclass(frozen=True)
 class Source:
-    """What a spec file says, and where.
+    """The content of a spec file, with positions.
 
     Attributes:
-        values: the top table, in plain Python values.
+        values: the top-level table, as plain Python values.
         file: the path as it was given, or "".
-        text: the text, with line ends as "\\n"; "" for a file of a further kind.
-        locate: the position of the value, or of the key, at a path. The first call computes them.
+        text: the text, with line ends as "\\n"; "" for a file that a plugin reads.
+        locate: the position of the value, or of the key, at a path. The first call computes all of them.
     """
 
     values: dict[str, Any]
@@ -78,7 +78,7 @@ def read_source(path: str | os.PathLike[str], readers: Iterable[Reader] = ()) ->
 
     Args:
         path: the file.
-        readers: tried one after the other for a file with another suffix, until one returns something but None.
+        readers: for a file with another suffix; tried one after the other until one does not return None.
 
     Raises:
         SpecError: the file does not exist or is not a spec; with the position of the fault.
@@ -102,7 +102,7 @@ def read_source(path: str | os.PathLike[str], readers: Iterable[Reader] = ()) ->
         kind = _kind(data)
         _refuse(file, f"this is {kind}, not a spec" if kind else _unknown_suffix(found.suffix), _hint(file, kind))
     if len(data) > LARGEST:
-        _refuse(file, "larger than 16 MiB; a spec is a short text, and data belong in files of their own")
+        _refuse(file, "larger than 16 MiB; a spec is a short text, put data into separate files")
     return parse_source(_decoded(data, file), found.suffix, file)
 
 
@@ -124,7 +124,7 @@ def parse_source(text: str, suffix: str, file: str = "") -> Source:
     Args:
         text: the text; it may have a byte order mark and Windows line ends.
         suffix: .toml, .json, .yaml or .yml.
-        file: what messages call the text.
+        file: the name of the text in messages.
 
     Raises:
         SpecError: the text breaks the rules of its format, has equal keys in one table, is nested more than 64 levels
@@ -153,7 +153,7 @@ def parse_source(text: str, suffix: str, file: str = "") -> Source:
 
 def _parse_toml(text: str, file: str) -> tuple[Any, LazyOutline]:
     outline = functools.cache(lambda: outline_toml(text))
-    # tomllib takes time that grows with the square of a dotted key's length: 10 seconds for 20 kB.
+    # tomllib's time grows with the square of the length of a dotted key: 10 seconds for 20 kB.
     if _MANY_DOTS.search(text) and outline().too_deep:
         raise _too_deep(outline(), file)
     try:
@@ -163,7 +163,7 @@ def _parse_toml(text: str, file: str) -> tuple[Any, LazyOutline]:
             raise
         raise _too_deep(outline(), file) from None
     except ValueError as error:
-        from modnet.specs.syntax import toml_problems  # its patterns take 3 ms to compile, and few files have faults
+        from modnet.specs.syntax import toml_problems  # takes 3 ms to import (patterns), and few files have faults
 
         raise SpecError(toml_problems(error, outline(), file)) from error
 
@@ -173,6 +173,7 @@ def _parse_json(text: str, file: str) -> tuple[Any, LazyOutline]:
     repeated = False
 
     def table(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        # json keeps the last of two equal keys without a word; only then are their positions looked for.
         nonlocal repeated
         values = dict(pairs)
         repeated = repeated or len(values) < len(pairs)
@@ -210,7 +211,7 @@ def _foreign(values: Any, file: str) -> Source:
 
 
 def _check(values: dict[str, Any], file: str, outline: LazyOutline | None) -> None:
-    """Refuses what the layers above cannot handle: nesting without end, and strings that no file can hold."""
+    """Refuses what the code above cannot handle: deep nesting, and strings that cannot be encoded."""
     waiting: list[tuple[Path, Any]] = [((), values)]
     while waiting:
         path, value = waiting.pop()
@@ -265,15 +266,15 @@ def _decoded(data: bytes, file: str) -> str:
 
 
 def _kind(data: bytes) -> str:
-    """What kind of file begins like this, if it is one that people take for a spec by mistake; or ""."""
-    if data[1:].startswith(_MODEL_FILE):  # its first byte tells how many keys the header has
+    """The kind of a file that begins with `data`, if it is one that is often mistaken for a spec; or ""."""
+    if data[1:].startswith(_MODEL_FILE):  # the first byte is the number of keys in the header (MessagePack)
         return "a modnet model file"
     return next((kind for signature, kind in _SIGNATURES if data.startswith(signature)), "")
 
 
 def _hint(file: str, kind: str) -> str:
     if "modnet" in kind:
-        return f"to see what is in it: modnet inspect {file}"
+        return f"to show its content: modnet inspect {file}"
     return "save the file as UTF-8" if "UTF-16" in kind else ""
 
 

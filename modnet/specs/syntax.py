@@ -1,4 +1,4 @@
-"""Turns a parser's error into a problem in plain words: where it is, what was found, what was expected, what to do."""
+"""Turns a parser's error into a problem in plain words: the place, what was found, what was expected, what to do."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _TOKEN = re.compile(r"""[\w.+-]{1,60}|"[^"\n]{0,60}"|'[^'\n]{0,60}'|.""")
 _END_OF_FILE = "the end of the file"
 _END_OF_LINE = "the end of the line"
 
-_BACKSLASH = "a backslash in a string begins an escape such as \\n, and this is not a valid one"
+_BACKSLASH = "this is not a valid escape; a backslash in a string begins an escape such as \\n"
 _UNCLOSED = "the string that begins here has no closing quote"
 
 _TOML_PLACE = re.compile(r" \((?:at line (\d+), column (\d+)|at end of document)\)$")
@@ -60,12 +60,12 @@ def toml_problems(error: ValueError, outline: Outline, file: str) -> list[Proble
 
 
 def _toml_token(text: str, offset: int, message: str, file: str) -> Problem:
-    """The problem with what stands at an offset."""
+    """The problem with the token at an offset."""
     if _TOML_CONTROL.match(message):
         return _control_character(text, offset, file)
     if message in _TOML_ESCAPES:
         start = text.rfind("\\", 0, offset + 1)
-        hint = "write two backslashes for one, or put the string in single quotes"
+        hint = "write a backslash as \\\\, or put the string in single quotes"
         return problem_at(text, file, (start, start + 2), _BACKSLASH, hint)
     span, found = _token(text, offset), _found(text, offset)
     if message == "Invalid date or datetime":
@@ -94,12 +94,12 @@ def json_problem(error: ValueError, outline: Outline, file: str) -> Problem:
 
 
 def _json_token(text: str, offset: int, message: str, file: str) -> Problem:
-    """The problem with what stands at an offset."""
+    """The problem with the token at an offset."""
     if message.startswith("Invalid control character"):
         return _control_character(text, offset, file)
     if message.startswith("Invalid \\"):
         start = text.rfind("\\", 0, offset + 1)
-        return problem_at(text, file, (start, start + 2), _BACKSLASH, "write two backslashes for one")
+        return problem_at(text, file, (start, start + 2), _BACKSLASH, "write a backslash as \\\\")
     if sentence := _JSON_SENTENCES.get(message):
         found = _found(text, offset)
         span = _token(text, offset)
@@ -115,7 +115,7 @@ def _offset(text: str, line: int, column: int) -> int:
 
 
 def _token(text: str, offset: int) -> tuple[int, int]:
-    """What stands at an offset: a word, a string, or one character; nothing at the end of a line or of the file."""
+    """The token at an offset: a word, a string, or one character; empty at the end of a line or of the file."""
     end_of_file = len(text.rstrip())
     if offset >= end_of_file:
         return end_of_file, end_of_file
@@ -138,7 +138,7 @@ def _code_point(character: str) -> str:
 
 
 def _clash(outline: Outline, offset: int, file: str) -> Problem:
-    """A key that is not repeated and is still not allowed where it is: the last one before `tomllib` noticed."""
+    """The problem of a key that is not repeated but not allowed here: the last key before the place of the error."""
     path, span = max(
         ((path, span) for path, span in outline.keys.items() if span[0] < offset),
         key=lambda key: key[1],
@@ -158,11 +158,11 @@ def _trailing_comma(text: str, offset: int, file: str) -> Problem:
 
 
 def _long_number(outline: Outline, file: str) -> Problem | None:
-    """A number with more digits than Python converts."""
+    """The problem of a number with more digits than Python converts (4,300), or None."""
     for path, (start, end) in outline.values.items():
         if end - start > 4000 and re.fullmatch(r"[+-]?[0-9_]+", outline.text[start:end]):
             digits = sum(map(str.isdigit, outline.text[start:end]))
-            message = f"expected a number of a few digits, found one of {digits}"
+            message = f"this number is too long: it has {digits} digits"
             return problem_at(outline.text, file, (start, end), message, path=path)
     return None
 
@@ -221,7 +221,7 @@ def yaml_problem(error: Exception, text: str, file: str, at: int) -> Problem:
     """The problem behind an error of `ruamel.yaml`.
 
     Args:
-        at: how far the parser had come, for an error that does not say where it is.
+        at: the position of the parser, for an error without a position.
     """
     position = getattr(error, "position", None)
     if position is not None:
@@ -234,22 +234,22 @@ def yaml_problem(error: Exception, text: str, file: str, at: int) -> Problem:
     if message == "could not find expected ':'" and context_mark:
         return problem_at(text, file, (context_mark.index, offset), 'expected ":" after this key')
     if message.startswith("found unknown escape character"):
-        return problem_at(text, file, (offset - 1, offset + 1), _BACKSLASH, "write two backslashes for one")
+        return problem_at(text, file, (offset - 1, offset + 1), _BACKSLASH, "write a backslash as \\\\")
     return _yaml_token(" ".join(filter(None, (context, message))), message, text, file, offset)
 
 
 def _yaml_token(whole: str, message: str, text: str, file: str, offset: int) -> Problem:
-    """A token that `ruamel.yaml` did not expect where it is; `whole` is all that it says, `message` its main part."""
+    """The problem of a token that `ruamel.yaml` did not expect; `whole` is its full message, `message` a part."""
     span, found = _token(text, offset), _found(text, offset)
     if message == "mapping values are not allowed here":
         hint = 'check the indentation; a string that contains ": " needs quotes'
         return problem_at(text, file, span, 'a ":" is not allowed here', hint)
     if message.startswith("found character") and message.endswith("cannot start any token"):
         if text.startswith("\t", offset):
-            return problem_at(text, file, span, "a tab is not allowed here; YAML is indented with spaces")
+            return problem_at(text, file, span, "a tab is not allowed here; indent YAML with spaces")
         return problem_at(text, file, span, f"{found} cannot begin a value; put the string in quotes")
     if message.startswith(("expected <block end>", "expected '<document start>'")):
-        hint = "check the indentation: what belongs together begins in the same column"
+        hint = "check the indentation: items and keys of one block begin in the same column"
         return problem_at(text, file, span, f"expected the next item or key of the block, found {found}", hint)
     if expected := re.match(r"expected ',' or '([\]}])'", message):
         kind = "list" if expected[1] == "]" else "table"

@@ -1,4 +1,4 @@
-"""Where the parts of a TOML text stand; `tomllib` does not say."""
+"""The positions of the parts of a TOML text, which `tomllib` does not give."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ _BARE = r"""[^\s#,=\[\]{}"']++"""
 
 
 def outline_toml(text: str) -> Outline:
-    """Outlines a text that `tomllib` accepts; of another, the part before the fault. Never raises."""
+    """Outlines a text that `tomllib` accepts, or the part of another text before its fault. Never raises."""
     return _TomlScanner(text).scan()
 
 
 class _TomlScanner(Scanner):
-    """Adds to the common part: statements, headers, and dotted keys."""
+    """Adds statements, headers and dotted keys to the common part."""
 
     BLANK = re.compile(r"(?:[ \t\r\n]++|#[^\n]*+)*+")
     SCALAR = re.compile("|".join((_LONG_STRING, _STRING, _DATE_AND_TIME, _BARE)))
@@ -31,8 +31,10 @@ class _TomlScanner(Scanner):
 
     def __init__(self, text: str) -> None:
         super().__init__(text)
-        self.lengths: dict[Path, int] = {}  # of each array of tables, so far
-        self.implied: set[Path] = set()  # tables that stand in the header of another and have none of their own yet
+        self.lengths: dict[Path, int] = {}  # of each array of tables so far
+        self.implied: set[Path] = (
+            set()
+        )  # tables that exist by the header of another ([a.b] implies a), without their own
 
     def document(self) -> None:
         table: Path = ()
@@ -45,7 +47,7 @@ class _TomlScanner(Scanner):
             self.skip_blank()
 
     def header(self) -> Path:
-        """Takes the header of a table, and gives the path of that table."""
+        """Takes the header of a table, and returns the path of that table."""
         start = self.at
         is_array = self.text.startswith("[[", start)
         self.expect("[[" if is_array else "[")

@@ -1,4 +1,4 @@
-"""Reads YAML 1.2 into plain values, and knows where they stand."""
+"""Reads YAML 1.2 into plain values with their positions."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ _TABLE_TAGS = frozenset(["tag:yaml.org,2002:map"])
 
 
 def read_yaml(text: str, file: str) -> Node:
-    """Reads the one document of a YAML text, without building any object that the text chooses.
+    """Reads the only document of a YAML text. Tags cannot make it build objects of other classes.
 
     Raises:
         MissingExtra: ruamel.yaml is not installed.
-        SpecError: the text is not YAML, or is beyond what a spec may have: two equal keys in a table, keys that are not
-            strings, tags of its own, several documents, 64 levels, 100,000 values by way of aliases.
+        SpecError: the text is not YAML, or has what a spec must not have: two equal keys in a table, keys that are not
+            strings, custom tags, several documents, more than 64 levels, more than 100,000 values by aliases.
     """
     try:
         import ruamel.yaml  # an extra
@@ -42,15 +42,15 @@ def read_yaml(text: str, file: str) -> Node:
 
 @dataclass(slots=True, eq=False)
 class Node:
-    """A value of a YAML text and where it stands.
+    """A value of a YAML text and its position.
 
     Attributes:
         span: of the value.
         content: a plain scalar, or the nodes of a list or table.
         keys: of a table, the spans of its keys.
         is_block: a list or table that is written without brackets.
-        size: how many values it holds, itself included and aliases followed.
-        height: how many levels it has below it.
+        size: the number of values in it, including itself and the content of aliases.
+        height: the number of levels below it.
     """
 
     span: Span
@@ -61,7 +61,7 @@ class Node:
     height: int = 0
 
     def plain(self) -> Any:
-        """The value, each alias replaced by a copy of what it stands for."""
+        """The value, with each alias replaced by a copy of its target."""
         if isinstance(self.content, dict):
             return {key: node.plain() for key, node in self.content.items()}
         if isinstance(self.content, list):
@@ -70,11 +70,11 @@ class Node:
 
     @property
     def is_without_place(self) -> bool:
-        """Whether nothing in the text begins and ends it: a table or list without brackets, or nothing at all."""
+        """Whether the text has no characters for its start and end: a block table or list, or an empty value."""
         return self.is_block or self.span[0] == self.span[1]
 
     def outline(self, text: str) -> Outline:
-        """Where it and all that is in it stands. A table without brackets stands at its key, if it has one."""
+        """The positions of the value and everything in it. A table without brackets has the position of its key."""
         outline = Outline(text)
         waiting: list[tuple[Path, Node]] = [((), self)]
         while waiting:
@@ -90,7 +90,7 @@ class Node:
 
 @dataclass(slots=True, eq=False)
 class _Open:
-    """A list or table that has begun: its path, its anchor, and the key that waits for a value."""
+    """A list or table that has begun: its path, its anchor, and the key whose value comes next."""
 
     node: Node
     path: Path
@@ -114,7 +114,7 @@ class _Composer:
         self.open: list[_Open] = []
         self.anchors: dict[str, Node | None] = {}
         self.aliased = 0
-        self.at = 0  # where the last event has ended
+        self.at = 0  # the end of the last event
         self.problems: list[Problem] = []
 
     def compose(self) -> Node:
@@ -142,9 +142,7 @@ class _Composer:
             self.fail(span, "expected YAML 1.2, found another version", "remove this line")
         if self.root is not None:
             start = event.start_mark.index
-            self.fail(
-                (start, start + 3), "expected one document, but a second begins here", "remove what is not the spec"
-            )
+            self.fail((start, start + 3), "expected one document, but a second begins here", "keep only the spec")
 
     def begin(self, event: Any) -> None:
         node = Node(_span(event), {}, is_block=not event.flow_style)
@@ -155,7 +153,7 @@ class _Composer:
         if len(path) > DEEPEST:
             raise SpecError([*self.problems, self.problem(node.span, TOO_DEEP)])
         if event.anchor is not None:
-            self.anchors[event.anchor] = None
+            self.anchors[event.anchor] = None  # known but not complete: an alias to it now would be endless
         self.open.append(_Open(node, path, event.anchor))
 
     def end(self, event: Any) -> None:
@@ -177,7 +175,7 @@ class _Composer:
         tag = event.ctag
         if event.tag in (None, "!"):
             tag = self.yaml.resolver.resolve(self.scalar_node, event.value, event.implicit)
-        if str(tag) not in _SCALAR_TAGS:  # "<<" and "=", which have a meaning as keys at most
+        if str(tag) not in _SCALAR_TAGS:  # "<<" and "=", which are special only as keys
             return Node(span, event.value)
         try:
             node = self.scalar_node(tag, event.value, event.start_mark, event.end_mark)
@@ -196,11 +194,12 @@ class _Composer:
             raise SpecError([*self.problems, self.problem(span, TOO_DEEP)])
         self.aliased += node.size
         if self.aliased > _MOST_ALIASED:
-            self.fail(span, f"the aliases of this file stand for more than {_MOST_ALIASED:,} values")
+            # "Billion laughs": a few lines of aliases to aliases can stand for more values than memory can hold.
+            self.fail(span, f"the aliases of this file expand to more than {_MOST_ALIASED:,} values")
         return replace(node, span=span, is_block=False)
 
     def add(self, node: Node, anchor: str | None) -> None:
-        """Puts a complete node where it belongs: as the root, an item, a key, or the value of a key."""
+        """Puts a complete node in its place: as the root, an item, a key, or the value of a key."""
         if anchor is not None:
             self.anchors[anchor] = node
         if not self.open:
@@ -222,7 +221,7 @@ class _Composer:
             around.key = None
         table.size += node.size
         table.height = max(table.height, node.height + 1)
-        if node.span[0] < node.span[1]:  # the place of a value that is not written may be lines further down
+        if node.span[0] < node.span[1]:  # the parser reports an empty value at the next token, maybe lines below
             table.span = (table.span[0], max(table.span[1], node.span[1]))
 
     def key(self, node: Node, around: _Open) -> Node:
@@ -239,10 +238,10 @@ class _Composer:
         return node
 
     def is_merge(self, key: Node) -> bool:
-        return key.content == "<<" and self.text.startswith("<<", key.span[0])  # in quotes it is a key like others
+        return key.content == "<<" and self.text.startswith("<<", key.span[0])  # in quotes it is an ordinary key
 
     def tables_of(self, node: Node) -> list[Node]:
-        """What `<<` merges: a table, or each of a list of tables."""
+        """The tables that `<<` merges: one table, or a list of them."""
         nodes = node.content if isinstance(node.content, list) else [node]
         for merged in nodes:
             if not isinstance(merged.content, dict):

@@ -31,12 +31,16 @@ __all__ = ["ContractError", "Report", "Row", "check_component", "check_kernel", 
 
 Status = Literal["passed", "not applicable", "not examined", "failed"]
 
+LAYER = ("layer", "passes", "numbers", "padding")
+"""The modules with the rules of a layer, which an activation, a composite as a whole and each of several outputs keep
+as well."""
+
 MODULES = {
     "composite": ("component", "composite", "process", "unchanged", "engine"),
     "outputs": ("component", "outputs", "process", "unchanged", "engine"),
-    "layer": ("component", "layer", "numbers", "process", "unchanged", "engine"),
-    "activation": ("component", "layer", "numbers", "activation", "process", "unchanged", "engine"),
-    "loss": ("component", "loss", "unchanged"),
+    "layer": ("component", *LAYER, "process", "unchanged", "engine"),
+    "activation": ("component", *LAYER, "activation", "process", "unchanged", "engine"),
+    "loss": ("component", "loss", "loss_numbers", "unchanged"),
     "optimizer": ("component", "optimizer", "process", "unchanged"),
     "initializer": ("component", "initializer", "unchanged"),
     "schedule": ("component", "schedule", "unchanged"),
@@ -69,10 +73,10 @@ class Rule:
     """One promise of a component.
 
     Attributes:
-        name: what it is called in a report.
-        remedy: how to mend a component that breaks it.
-        check: finds out; it is given the kind's trial.
-        after: the names of rules without which this one would only repeat their fault.
+        name: its name in a report.
+        remedy: how to correct a component that breaks it.
+        check: examines the component; its argument is the kind's trial.
+        after: the names of rules whose failure would make this one fail too.
     """
 
     name: str
@@ -101,7 +105,7 @@ class Row:
         status: "passed", "failed", "not applicable" (the rule says nothing about such a component), "not examined" (for
             want of a library, or because a rule that it builds upon has failed).
         text: what was found, or why the rule does not apply or was not examined.
-        remedy: for a rule that failed, how to mend the component.
+        remedy: for a rule that failed, how to correct the component.
     """
 
     rule: str
@@ -134,7 +138,7 @@ class Report:
         return [row for row in self.rows if row.status == "passed"]
 
     def faults(self) -> str:
-        """Every rule that broke: its name, what was found, how to mend it; "" where none did."""
+        """Every rule that broke: its name, what was found, how to correct it; "" where none did."""
         lines = []
         for row in self.failures:
             lines.append(f"  {row.rule}: {row.text}")
@@ -178,7 +182,7 @@ def check_component(component: Component | Example, *input_shapes: Shape) -> Rep
         One row for each rule.
 
     Raises:
-        ContractError: with every rule that broke, the numbers, and how to mend it.
+        ContractError: with every rule that broke, the numbers, and how to correct it.
     """
     report = examine(component, *input_shapes)
     if report.failures:
@@ -194,8 +198,12 @@ def examine(component: Component | Example, *input_shapes: Shape) -> Report:
     modules = [import_module(f"modnet.testing.rules.{name}") for name in MODULES[group]]
     label = f"{tried.kind} {show(tried.type)} {tried!r}{_on(example)}"
     trial = _trial_of(modules)(example)
-    rules = [rule for module in modules for rule in module.RULES]
-    return Report(label, tried.kind, tried.type, _rows(rules, trial))
+    return Report(label, tried.kind, tried.type, _rows(rules_of(MODULES[group]), trial))
+
+
+def rules_of(modules: Iterable[str]) -> list[Rule]:
+    """The rules of some modules of `modnet.testing.rules`, in the order in which they are examined."""
+    return [rule for name in modules for rule in import_module(f"modnet.testing.rules.{name}").RULES]
 
 
 def group_of(component: Component) -> str:
@@ -223,7 +231,7 @@ def check_kernel(maker: Maker, component: Component | Example, method: str, *inp
         One row for each rule.
 
     Raises:
-        ContractError: with every rule that broke, the numbers, and how to mend it.
+        ContractError: with every rule that broke, the numbers, and how to correct it.
     """
     report = examine_kernel(maker, component, method, *input_shapes)
     if report.failures:
@@ -251,7 +259,7 @@ def _tried(component: Component | Example, input_shapes: tuple[Shape, ...]) -> E
 
 
 def _on(example: Example) -> str:
-    """How a label tells with what a component is tried."""
+    """The part of a label that says what a component is tried on."""
     shapes = f" on {' and '.join(map(str, example.input_shapes))}" if example.input_shapes else ""
     return shapes + (" with its own data" if example.data is not None else "")
 

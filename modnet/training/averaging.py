@@ -1,4 +1,4 @@
-"""Weights that are the mean of those of many steps."""
+"""Averages of the weights over many steps."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from modnet.training.run import Run
 class ExponentialAverage(Callback, type="ema"):
     """Keeps an exponential moving average of the weights: after each step a = decay * a + (1 - decay) * w.
 
-    The validation, the best weights of `early_stopping` and the network at the end have the averaged weights; the
-    training itself goes on with its own. The first step's weights begin the average. The state of layers, such as the
-    statistics of `batch_norm`, is not averaged.
+    Validation, the best weights of `early_stopping` and the network at the end use the averaged weights; the training
+    itself continues with the current ones. The average starts with the weights after the first step. The state of
+    layers, such as the statistics of `batch_norm`, is not averaged.
 
     Fields:
-        decay: how much of the average each step keeps; it looks back over about 1 / (1 - decay) steps.
+        decay: how much of the average is kept in each step; the average covers about the last 1 / (1 - decay) steps.
 
     Sources: Polyak & Juditsky 1992, "Acceleration of stochastic approximation by averaging"; the same numbers as
     torch.optim.swa_utils.AveragedModel with get_ema_multi_avg_fn(decay).
@@ -34,7 +34,7 @@ class ExponentialAverage(Callback, type="ema"):
 
 
 class _Average:
-    """The averaged weights of one run; they are `run.averaged`."""
+    """The averaged weights of one run; stored in `run.averaged`."""
 
     def __init__(self, decay: float, run: Run) -> None:
         self.decay = decay
@@ -51,7 +51,7 @@ class _Average:
         average += change
 
     def modnet_training_ended(self, run: Run) -> None:
-        # What early stopping has brought back, or will, is averaged already.
+        # The weights that early stopping restores, before or after this, are averaged already.
         if run.averaged is not None and run.history.best_epoch is None:
             np.copyto(run.network.parameters.flat, run.averaged)
 

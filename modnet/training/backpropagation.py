@@ -1,4 +1,4 @@
-"""The loss of batches, and its gradient for the parameters."""
+"""The loss of batches, and its gradient with respect to the parameters."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from modnet.training.tally import Tally
 class Backpropagation:
     """Sends batches forward and backward through a network in training.
 
-    Between `begin` and `finish` there may be one batch or several. The gradients of several are averaged, each batch
-    with the sum of its samples' weights, so that they are those of one batch with all of these samples (but for what
-    layers such as `batch_norm` take from the whole batch).
+    Between `begin` and `finish` there may be one batch or several. The gradients of several are averaged, weighted by
+    the sum of each batch's sample weights. The result is the gradient of a single batch of all these samples, except
+    for layers such as `batch_norm`, whose statistics are those of each batch.
 
     Attributes:
-        gradients: those of the loss for the parameters, with the parameters' layout, after `finish`.
+        gradients: of the loss with respect to the parameters, in their layout, after `finish`.
         penalty: what layers and the factors l1 and l2 add to the loss, after `finish`.
-        counted: how many of the batches since `begin` had something with a weight.
+        counted: how many of the batches since `begin` had a weight above 0.
     """
 
     def __init__(
@@ -47,17 +47,18 @@ class Backpropagation:
         self.begin()
 
     def begin(self) -> None:
-        """Forgets the batches before."""
+        """Forgets the previous batches."""
         self.penalty, self.counted = 0.0, 0
         self._loss, self._weight = 0.0, 0.0
         if self._sum is not None:
             self._sum.fill(0)
 
     def add(self, batch: Batch, tally: Tally) -> float | None:
-        """Takes a batch in; its losses and metrics are added to `tally`.
+        """Adds a batch; its losses and metrics are added to `tally`.
 
         Returns:
-            Its loss without penalties, None where nothing in it has a weight. One that is not finite is not taken in.
+            Its loss without penalties, None if nothing in it has a weight. If the loss is not finite, the batch is not
+            added to the gradients.
         """
         if not batch.counts():
             return None
@@ -85,7 +86,7 @@ class Backpropagation:
         total += gradients
 
     def finish(self) -> float:
-        """Completes the gradients; gives the loss with penalties."""
+        """Completes the gradients, and returns the loss with penalties."""
         if self._sum is not None and self.counted:
             np.divide(self._sum, self._weight, out=self.gradients.flat)
             self._loss /= self._weight

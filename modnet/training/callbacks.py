@@ -1,4 +1,4 @@
-"""Callbacks: what takes part in a run beside the training itself."""
+"""The built-in callbacks: history, early stopping, logs."""
 
 from __future__ import annotations
 
@@ -23,7 +23,10 @@ from modnet.words import show
 
 
 def named_callbacks(training: TrainingSpec) -> dict[str, Callback]:
-    """The callbacks of a run under the names by which their states are saved; the history is always the first."""
+    """Name -> callback, for all callbacks of a run; checkpoints save states by these names.
+
+    The history is always first, so that the others find the figures of an epoch in it.
+    """
     given = (used.callback for used in training.callbacks if isinstance(used.callback, RecordHistory))
     named: dict[str, Callback] = {"history": next(given, RecordHistory())}
     for used in training.callbacks:
@@ -41,17 +44,17 @@ class RecordHistory(Callback, type="history"):
 
 
 class EarlyStopping(Callback, type="early_stopping"):
-    """Stops when a figure has not improved for a number of epochs, and brings the best weights back.
+    """Stops when a figure has not improved for a number of epochs, and restores the best weights.
 
-    The figure itself says whether better is greater or smaller. A figure that is nan is never the best: such an epoch
-    is one without improvement, and the first of them triggers a warning.
+    The figure itself says whether better is greater or smaller. An epoch in which it is nan counts as one without
+    improvement, and the first such epoch triggers a warning.
 
     Fields:
-        patience: epochs without improvement after which the run stops.
-        monitor: the figure; "validation_loss" stands for "loss" in a run without validation.
-        minimum_delta: what counts as an improvement: more than this.
-        restore_best: whether the network ends with the weights and state of the best epoch, however the run ended, also
-            where it diverged.
+        patience: the number of epochs without improvement after which the run stops.
+        monitor: the figure; "validation_loss" means "loss" in a run without validation.
+        minimum_delta: a smaller change than this does not count as an improvement.
+        restore_best: whether the network ends with the weights and state of the best epoch, for any end of the run,
+            even if it diverged.
 
     Source: Prechelt 1998, "Early stopping - but when?", the criterion UP counted in epochs.
     """
@@ -71,12 +74,12 @@ class EarlyStopping(Callback, type="early_stopping"):
 
 
 class _BestSoFar:
-    """What early stopping knows of one run.
+    """The state of early stopping in one run.
 
     Attributes:
-        best, epoch: the best value of the figure so far, and of which epoch it is; epoch 0 before the first.
-        parameters, state: the network's arrays as they were then, if they are to be brought back.
-        warned: whether there was the warning of a figure that is nan.
+        best, epoch: the best value of the figure so far, and its epoch; 0 before the first epoch.
+        arrays: copies of the network's parameters and state from that epoch, if they are to be restored.
+        warned: whether the warning about nan has been given.
     """
 
     def __init__(self, stopping: EarlyStopping, run: Run) -> None:
@@ -93,7 +96,7 @@ class _BestSoFar:
         if math.isnan(value) and not self.warned:
             self.warned = True
             warnings.warn(
-                f"{figure} is nan in epoch {run.epoch}: early_stopping counts such an epoch as one without improvement",
+                f"{figure} is nan in epoch {run.epoch}; early_stopping counts this as no improvement",
                 stacklevel=2,
             )
         if not self.epoch or _better(value, self.best, greater, stopping.minimum_delta):
@@ -106,7 +109,7 @@ class _BestSoFar:
             run.stop(f"{figure} has not improved for {stopping.patience} epoch{plural}{never}")
 
     def modnet_training_ended(self, run: Run) -> None:
-        # The best of a run from before nan was never the best may be nan.
+        # A checkpoint of an earlier version may have nan as its best value.
         known = bool(self.arrays) and not math.isnan(self.best)
         if self.stopping.restore_best and known and self.epoch != run.epoch:
             np.copyto(run.network.parameters.flat, self.arrays["parameters"])
@@ -127,7 +130,7 @@ class _BestSoFar:
             raise ValueError("expected the best figure and its epoch")
         if not 1 <= epoch <= self.run.history.epochs:
             raise ValueError(f"the best epoch is {epoch} of {self.run.history.epochs}")
-        if "parameters" in state or "state" in state:  # else it was written without restore_best
+        if "parameters" in state or "state" in state:  # otherwise it was written without restore_best
             self.arrays = self._arrays(state)
         self.best, self.epoch, self.warned = best, epoch, state.get("nan") is True
 
@@ -148,12 +151,12 @@ class _BestSoFar:
 
 
 class JSONLog(Callback, type="json_log"):
-    """Writes a line of JSON for every epoch: its number, the step, the seconds it took, the learning rate, the figures.
+    """Writes a line of JSON for every epoch: its number, the step, its seconds, the learning rate, the figures.
 
     Fields:
-        path: the file, seen from the working directory; a ~ at its beginning stands for the home folder. A run begins
-            it anew; one that goes on from a checkpoint keeps the lines of the epochs before that. A file that is there
-            and is no such log is refused before the first step. A line that cannot be written triggers a warning.
+        path: the file, relative to the working directory; a ~ at its beginning is the home folder. A new run overwrites
+            an older log; a run that resumes from a checkpoint keeps the lines of the epochs before it. An existing file
+            that is not such a log is refused before the first step. A line that cannot be written gives a warning.
     """
 
     path: str
@@ -162,11 +165,11 @@ class JSONLog(Callback, type="json_log"):
         path = Path(self.path).expanduser()
         if path.is_file() and not _is_log(path):
             raise TrainingError(
-                f"json_log: {path} exists and is not the log of a training; it is not overwritten: remove it, or "
+                f"json_log: {path} exists and is not the log of a training, so it is not overwritten; remove it, or "
                 "choose another path"
             )
         lines = path.read_text().splitlines(keepends=True) if run.step and path.exists() else []
-        # Not so many lines as epochs: where the disk was full some may be missing, or end in their middle.
+        # By the epoch in each line, and not by counting lines: after a full disk, some may be missing or incomplete.
         path.write_text("".join(line for line in lines if 1 <= _epoch_of(line) <= run.history.epochs))
 
     def modnet_epoch_ended(self, run: Run) -> None:
@@ -179,11 +182,11 @@ class JSONLog(Callback, type="json_log"):
                 file.write(json.dumps(line) + "\n")
         except OSError as error:
             what = f"{self.path} could not be written ({error.strerror or error})"
-            warnings.warn(f"{what}; the training goes on, and the line of epoch {run.epoch} is missing", stacklevel=2)
+            warnings.warn(f"{what}; the training continues without the line of epoch {run.epoch}", stacklevel=2)
 
 
 def _is_log(path: Path) -> bool:
-    """Whether a file is empty or begins with a line as `JSONLog` writes them."""
+    """Whether a file is empty or begins with a line of `JSONLog`."""
     with path.open("rb") as file:
         line = file.readline(1 << 20)
     if not line:
@@ -196,7 +199,7 @@ def _is_log(path: Path) -> bool:
 
 
 def _epoch_of(line: str) -> int:
-    """The epoch whose line of a log this is, 0 where it is none or not whole."""
+    """The epoch of a line of a log; 0 if it is not such a line, or incomplete."""
     try:
         found = json.loads(line) if line.endswith("\n") else None
     except ValueError:

@@ -1,8 +1,8 @@
-"""A training run on disk: a model file that also holds all that the run needs to go on.
+"""A training run on disk: a model file that also has everything needed to resume the run.
 
-Beside what every model file has there are groups `optimizer.SLOT`, groups `training...` with arrays of callbacks and
-metrics, and the header key `training`: the step, the epoch and the steps made in it, the spec's training table (without
-its callbacks), fingerprints of the data, and the state of generators, metrics and callbacks. It holds no clock: the
+In addition to a model file it has groups `optimizer.SLOT`, groups `training...` with arrays of callbacks and metrics,
+and the header key `training`: the step, the epoch and the steps made in it, the spec's training table (without its
+callbacks), fingerprints of the data, and the state of generators, metrics and callbacks. It has no time stamps: the
 same run gives the same bytes.
 """
 
@@ -46,17 +46,17 @@ except ImportError:  # on Windows
 NAME = re.compile(r"step-[0-9]{10,}\.modnet")
 
 LARGE = 1 << 20
-"""Bytes from which on an array has a group of its own, which is written without a copy."""
+"""An array of at least this many bytes gets a separate group, which is written without a copy."""
 
 CHANGEABLE = ("epochs",)
-"""Keys of the training table that may differ when a run goes on, beside the callbacks."""
+"""Keys of the training table that may differ when a run resumes, besides the callbacks."""
 
 
 def write(run: Run, path: str | PathLike[str]) -> None:
     """Writes a checkpoint.
 
     Raises:
-        TrainingError: a callback or metric remembers something other than plain values and arrays.
+        TrainingError: the state of a callback or metric is not made of plain values and arrays.
         ModelFileError, OSError: as `modnet.save`.
     """
     arrays: dict[str, Array] = {}
@@ -78,16 +78,20 @@ def write(run: Run, path: str | PathLike[str]) -> None:
 
 
 def check_state(run: Run) -> None:
-    """Checks that a checkpoint could hold what the run remembers. Writes nothing.
+    """Checks that a checkpoint could hold the state of the run. Writes nothing.
 
     Raises:
-        TrainingError: a callback or metric remembers something other than plain values and arrays.
+        TrainingError: the state of a callback or metric is not made of plain values and arrays.
     """
     _packed(_state(run), "training", {})
 
 
 def _state(run: Run) -> dict[str, Any]:
-    """What generators, metrics and callbacks remember."""
+    """The state of generators, metrics and callbacks.
+
+    In the middle of an epoch, the order of its samples has to be drawn again, so the state of `order` is that from the
+    epoch's beginning; the batches that are done are then skipped.
+    """
     return {
         "order": run.order_at_epoch if run.batches_done else run.order.bit_generator.state,
         "noise": run.noise.bit_generator.state,
@@ -101,22 +105,22 @@ def _state(run: Run) -> dict[str, Any]:
 
 
 def restore(run: Run, source: str | PathLike[str]) -> Path | None:
-    """Puts a run and its network where a checkpoint has left them.
+    """Puts a run and its network into the state of a checkpoint.
 
-    Nothing of the network changes before all of the checkpoint has been looked at. Where it was written with other
-    versions of modnet, numpy or a plugin, a warning says so.
+    Nothing in the network changes before the whole checkpoint has been checked. If it was written with other versions
+    of modnet, numpy or a plugin, there is a warning.
 
     Args:
-        source: the file, or a folder, of which the newest checkpoint that is whole is taken.
+        source: the file, or a folder, whose newest undamaged checkpoint is used.
 
     Returns:
-        The checkpoint, or None where the folder to which this run's own go has none or is not there.
+        The checkpoint, or None if the folder is that of this run's own checkpoints, and is empty or does not exist.
 
     Raises:
-        TrainingError: the network, the training or the data are not those of the checkpoint; the message lists what
-            differs. Epochs and callbacks may. Or another folder has no checkpoint.
-        ModelFileError: the file is damaged or no checkpoint.
-        NotInstalled, BrokenPlugin: a component that it needs cannot be had.
+        TrainingError: the network, the training or the data differ from those of the checkpoint; the message lists the
+            differences. Epochs and callbacks may differ. Or another folder has no checkpoint.
+        ModelFileError: the file is damaged or not a checkpoint.
+        NotInstalled, BrokenPlugin: a component that it needs is not available.
         OSError: the file cannot be read.
     """
     found = _find(run, Path(source).expanduser())
@@ -139,7 +143,7 @@ def restore(run: Run, source: str | PathLike[str]) -> Path | None:
         _take_over(run, header, contents.groups)
     except MemoryError:
         raise
-    except Exception as error:  # a metric or callback can stumble in any way over a state that is none
+    except Exception as error:  # the state may be anything, and metrics and callbacks may raise anything over it
         what = f"the training's state cannot be read ({type(error).__name__}: {error})"
         raise MalformedFile(path, what, "header.training") from None
     for array, name in flats:
@@ -149,14 +153,14 @@ def restore(run: Run, source: str | PathLike[str]) -> Path | None:
 
 
 def lock_folder(folder: Path) -> int | None:
-    """Claims a folder for the checkpoints of one run, as long as the descriptor that it gives is open.
+    """Locks a folder for the checkpoints of one run, until the returned descriptor is closed.
 
     Returns:
-        The descriptor; None where the system or the file system has no such locks.
+        The descriptor; None if the system or the file system has no such locks.
 
     Raises:
-        TrainingError: another run has it.
-        OSError: there is no such folder, or it may not be read.
+        TrainingError: another run has locked it.
+        OSError: the folder does not exist, or cannot be read.
     """
     if fcntl is None:
         return None
@@ -167,8 +171,8 @@ def lock_folder(folder: Path) -> int | None:
         os.close(descriptor)
         if isinstance(error, BlockingIOError):
             raise TrainingError(
-                f"another run that has not ended yet writes its checkpoints to {folder}; wait for it, or give this run "
-                'a folder of its own (callback checkpoint, directory = "...")'
+                f"another run is writing its checkpoints to {folder}; wait for its end, or use another folder for "
+                'this run (callback checkpoint, directory = "...")'
             ) from None
         return None
     return descriptor
@@ -185,19 +189,19 @@ def _find(run: Run, source: Path) -> tuple[Path, Contents] | None:
         except ModelFileError as error:
             if not paths:
                 raise
-            warnings.warn(f"{error}; taking the checkpoint before it", stacklevel=2)
+            warnings.warn(f"{error}; using the checkpoint before it", stacklevel=2)
     if any(source.resolve() == folder.resolve() for folder in run.checkpoint_folders):
         return None
     raise TrainingError(
-        f"there is no checkpoint in {source}{'' if source.is_dir() else ', which is not there'}; to begin at the "
-        "beginning, leave resume out, or let the callback checkpoint write to that folder"
+        f"there is no checkpoint in {source}{'' if source.is_dir() else ', which does not exist'}; to start a new run, "
+        "leave resume out, or let the callback checkpoint write to that folder"
     )
 
 
 def newest_last(folder: Path) -> list[Path]:
     """The checkpoints in a folder, in the order in which they were written.
 
-    That may not be the order of their steps, of which some may be an earlier run's.
+    That may not be the order of their steps: some may be from an earlier run.
     """
     return sorted(filter(_is_checkpoint, folder.glob("step-*.modnet")), key=_age_and_name)
 
@@ -214,7 +218,7 @@ def _age_and_name(path: Path) -> tuple[int, str]:
 
 
 def _missing_state(group: ReadGroup, network: Network) -> dict[str, float]:
-    """The arrays that a checkpoint from before does not have, and layers do without -> what their elements are."""
+    """Name of an array of optional state that an older checkpoint does not have -> the value of its elements."""
     stored = group.shapes
     return {name: fill for name, fill in network.graph.optional_state().items() if name not in stored}
 
@@ -226,7 +230,7 @@ def _check_group(group: ReadGroup, name: str, array: FlatArray, missing: Contain
 
 
 def _take_over(run: Run, header: Header, groups: Mapping[str, ReadGroup]) -> None:
-    """Gives a run, but not yet its network and slots, what a checkpoint holds. Raises any error if that is wrong."""
+    """Puts a run, but not yet its network and slots, into the state of a checkpoint. Raises anything if it is wrong."""
     training = header.training or {}
     arrays: dict[str, Array] = {}
     for name, group in groups.items():
@@ -282,7 +286,7 @@ def _tally(tally: Tally, state: Mapping[str, Any]) -> Tally:
     made = Tally(tally.heads)
     made.restore(state)
     with np.errstate(all="ignore"):
-        made.result()  # so that a metric looks at all of its sums
+        made.result()  # makes each metric use its restored sums now, so that wrong ones fail here
     return made
 
 
@@ -308,19 +312,19 @@ def _text(value: Any) -> str:
 
 
 def _training(run: Run) -> TrainingSpec:
-    """How the run trains. Its callbacks may change, and are not in the file."""
+    """The training of the run without its callbacks, which may change and are not in the file."""
     return run.training.replace(callbacks=())
 
 
 def _further(run: Run) -> tuple[TrainingSpec, Optimizer]:
-    """What a checkpoint needs components for, beside the network."""
+    """The parts of a checkpoint, besides the network, that need components."""
     return _training(run), run.optimization.optimizer
 
 
 def _check_same(run: Run, path: Path, header: Header, size: int) -> None:
-    """Compares what the checkpoint says with the run. The file is read as components of today understand it.
+    """Compares the checkpoint, converted to the present versions of components, with the run.
 
-    Raises TrainingError with what has changed. Where only versions have, it warns.
+    Raises TrainingError with the differences. If only versions differ, it warns.
     """
     ours = components_of((run.network.card.spec.network, *_further(run)))
     training = header.training or {}
@@ -412,7 +416,7 @@ def _shown(value: Any) -> str:
 
 
 def _packed(value: Any, name: str, arrays: dict[str, Array]) -> Any:
-    """A value as a header can hold it; its arrays go into `arrays`, and stand as their names."""
+    """A value in the form of a header: arrays go into `arrays` and are replaced by their names."""
     match value:
         case bool() | str() | None:
             return value
@@ -430,7 +434,7 @@ def _packed(value: Any, name: str, arrays: dict[str, Array]) -> Any:
             return {"dict": {key: _packed(item, f"{name}.{key}", arrays) for key, item in value.items()}}
     raise TrainingError(
         f"{name} is {type(value).__module__}.{type(value).__qualname__}, which a checkpoint cannot hold; "
-        "state is made of plain values and arrays, in lists, tuples and dicts with text as keys"
+        "use plain values and arrays, in lists, tuples and dicts with text as keys"
     )
 
 

@@ -1,4 +1,4 @@
-"""The callback that writes checkpoints while a run goes on."""
+"""The callback that writes checkpoints during a run."""
 
 from __future__ import annotations
 
@@ -21,22 +21,20 @@ from modnet.training.run import Run
 
 
 class Checkpoint(Callback, type="checkpoint"):
-    """Writes checkpoints: model files from which the run can go on as if it had never been stopped.
+    """Writes checkpoints: model files from which the run can be resumed as if it had never been stopped.
 
-    They are called `step-0000004800.modnet`, so that their names sort. One more is written when the run is stopped from
-    outside: by Ctrl-C, or by a signal that ends `modnet train`. Where neither epochs, steps nor minutes are given,
-    every epoch has one.
+    Their names, `step-0000004800.modnet`, sort by step. Another one is written if the run is stopped from outside: by
+    Ctrl-C, or by a signal that ends `modnet train`. Without `every_...`, one is written after every epoch.
 
     Fields:
-        directory: where to, seen from the working directory; made if it is not there. A ~ at its beginning stands for
-            the home folder.
+        directory: the folder, relative to the working directory; it is made if it does not exist. A ~ at its beginning
+            is the home folder.
         every_epochs, every_steps, every_minutes: how often.
-        keep: how many of the newest files of this run stay.
+        keep: how many of the newest files of this run are kept.
 
-    A folder is one run's at a time: a second one is refused (where the system has `flock`). A checkpoint that cannot be
-    written, because the disk is full for example, triggers a warning; the run goes on, and tries again at the next one.
-    The files stay when the run has ended; `History.checkpoints` has them. The best weights so far are in each of them,
-    as the state of `early_stopping`.
+    Only one run at a time can use a folder (if the system has `flock`). A checkpoint that cannot be written, because
+    the disk is full for example, gives a warning; the run continues, and tries again with the next one. The files stay
+    after the run; `History.checkpoints` lists them. Each has the best weights so far, as the state of `early_stopping`.
     """
 
     directory: str = "checkpoints"
@@ -55,11 +53,11 @@ class _Writer:
     """Writes the checkpoints of one run.
 
     Attributes:
-        folder: where to.
-        files: the names of the run's checkpoints that are there, the oldest first.
+        folder: the folder of the checkpoints.
+        files: the names of the run's checkpoints in it, oldest first.
         made: whether this run has made the folder.
-        step: of the last checkpoint, or the one at which the run has begun.
-        tried: when one was last written, or could not be; by the clock of `time.monotonic`.
+        step: the step of the last checkpoint, or of the beginning of the run.
+        tried: the time of the last attempt to write one, by `time.monotonic`.
     """
 
     def __init__(self, asked: Checkpoint, folder: Path) -> None:
@@ -70,16 +68,16 @@ class _Writer:
         self.step, self.tried = 0, 0.0
         self._unlock: finalize[..., Any] | None = None
 
-    # First, so that what cannot be written to is known before any work is done.
+    # First, so that a folder that cannot be written to is noticed before any work is done.
     @hookimpl(tryfirst=True)
     def modnet_training_started(self, run: Run) -> None:
         self.made = not self.folder.exists()
         self.folder.mkdir(parents=True, exist_ok=True)
-        # Whatever becomes of the run, the lock does not outlive it.
+        # Also closes the lock if the run is garbage-collected without its end event.
         self._unlock = finalize(run, _close, lock_folder(self.folder))
         self.step, self.tried = run.step, time.monotonic()
 
-    # Last, so that the other callbacks' part of the step or epoch is in the file.
+    # Last, so that the file has the state of the other callbacks after this step or epoch.
     @hookimpl(trylast=True)
     def modnet_step_ended(self, run: Run) -> None:
         if run.step == self.step + 1:
@@ -97,17 +95,17 @@ class _Writer:
         if every is not None and run.epoch % every == 0:
             self._write(run)
 
-    # First, before another callback brings back the best weights: the run goes on from the last ones.
+    # First, before another callback restores the best weights: a resumed run continues from the last ones.
     @hookimpl(tryfirst=True)
     def modnet_training_ended(self, run: Run) -> None:
-        if self._unlock is None:  # the folder is another run's
+        if self._unlock is None:  # another run has the folder
             return
         if (run.interrupted or run.terminated) and not run.failed and run.step != self.step:
             self._write(run)
         run.history.checkpoints += [self.folder / name for name in self.files if (self.folder / name).exists()]
         self._unlock()
         if self.made:
-            with suppress(OSError):  # it is not there, or has something in it
+            with suppress(OSError):  # it is not empty, or has been removed
                 self.folder.rmdir()
 
     def state(self) -> dict[str, Any]:
@@ -115,7 +113,7 @@ class _Writer:
 
     def restore(self, state: Mapping[str, Any]) -> None:
         names = state.get("files", [])
-        # They are removed when there are too many, and a file must not say which.
+        # Old files are removed by these names, and a file from a stranger must not name other files.
         if type(names) is not list or not all(type(name) is str and NAME.fullmatch(name) for name in names):
             raise ValueError("expected names of checkpoints")
         self.files = names
@@ -127,15 +125,16 @@ class _Writer:
         self.tried = time.monotonic()
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            # A killed run's last checkpoint may have had a name that never comes again.
+            # For all names, not only for this one: the temporary file of a killed run may be for a step that no later
+            # run saves.
             remove_leftovers(self.folder, r"step-\d{10,}\.modnet")
             write(run, self.folder / name)
         except Exception as error:
             self.files = before
             reason = error.strerror or str(error) if isinstance(error, OSError) else str(error)
             warnings.warn(
-                f"{self.folder / name} could not be written ({reason or type(error).__name__}); the training goes on, "
-                "and the next checkpoint is tried in its turn",
+                f"{self.folder / name} could not be written ({reason or type(error).__name__}); the training goes on "
+                "until the next checkpoint",
                 stacklevel=2,
             )
             return
@@ -147,7 +146,7 @@ class _Writer:
 
 
 def _try_state(run: Run) -> None:
-    """Warns, after the first step, where metrics or callbacks remember what no checkpoint can hold."""
+    """Warns, after the first step, if a checkpoint cannot hold the state of a metric or callback."""
     try:
         check_state(run)
     except TrainingError as error:

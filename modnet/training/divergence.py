@@ -1,4 +1,4 @@
-"""Numbers that are no longer finite: where they arose, and what to do about it."""
+"""Numbers that are not finite any more: where they come from, and what to do about it."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from modnet.words import show
 
 @dataclass(frozen=True)
 class Divergence:
-    """Says where a training has diverged.
+    """Finds where a training has diverged.
 
     Attributes:
-        network: what is trained.
-        learning_rate: the optimizer's own, without a schedule.
+        network: the network that is trained.
+        learning_rate: the optimizer's, without a schedule.
         clipped: whether the norm of the gradient is limited.
     """
 
@@ -31,7 +31,7 @@ class Divergence:
     clipped: bool
 
     def check_parameters(self, step: int, epoch: int) -> None:
-        """The loss tells of the parameters before a step; after an epoch's last one they are looked at themselves.
+        """Checks the parameters after the last step of an epoch; until then, the loss of the next step would show it.
 
         Raises:
             Diverged: a parameter or a number of the state is not finite.
@@ -43,7 +43,7 @@ class Divergence:
                 raise Diverged(f"{what}\n  {self._advice()}", step, epoch, name.rpartition(".")[0])
 
     def of_validation(self, loss: float, step: int, epoch: int) -> Diverged:
-        """The error for a loss of the validation that is not finite."""
+        """The error for a validation loss that is not finite."""
         what = f"validation loss became {loss} after step {step} (epoch {epoch})"
         advice = f"{self._advice()}, and look for values that are not finite in the data"
         return Diverged(f"{what}\n  {advice}", step, epoch, "")
@@ -52,8 +52,8 @@ class Divergence:
         """The error for the loss of a batch that is not finite.
 
         Args:
-            pass_: in which the batch has gone forward.
-            step: the number of the step that it would have made.
+            pass_: the pass of the batch.
+            step: the number of the step that would have followed.
         """
         what = "nan" if math.isnan(loss) else "infinite"
         where, node = self._first_not_finite(pass_, batch)
@@ -61,7 +61,7 @@ class Divergence:
         if step == 1:
             advice = "the weights have not changed yet: scale inputs and targets to numbers of about 1"
         if not node and "input" in where:
-            advice = "clean the data, or say in [data] what is to be done with missing values"
+            advice = "clean the data, or set missing in [data] for missing values"
         return Diverged(f"loss became {what} at step {step} (epoch {epoch})\n  {where}\n  {advice}", step, epoch, node)
 
     def _advice(self) -> str:
@@ -69,10 +69,10 @@ class Divergence:
         return advice if self.clipped else f"{advice} or gradient_clipping = 1.0"
 
     def _first_not_finite(self, pass_: Pass, batch: Batch) -> tuple[str, str]:
-        """What is the first to hold numbers that are not finite, in words, and its node if it is one."""
+        """The first place with numbers that are not finite, in words, and its node if it is one."""
         for name, array in zip(self.network.inputs, batch.inputs, strict=True):
             if _not_finite(array):
-                return f"input {show(name)} of this batch holds values that are not finite", ""
+                return f"input {show(name)} of this batch has values that are not finite", ""
         for name, target in batch.targets.items():
             if _not_finite(target):
                 return f"the target of {show(name)} in this batch, like an input, holds values that are not finite", ""

@@ -1,4 +1,4 @@
-"""Whether what a network ends with can be what a loss expects, as far as the spec tells."""
+"""Whether the end of a network fits its loss, as far as the spec shows it."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ Range = tuple[float, float]
 
 
 def unfit_ending(network: Network, output: str, loss: Loss) -> tuple[str, str] | None:
-    """What is wrong with a loss for an output, and what to do about it; None where nothing is known to be."""
+    """What is wrong with a loss for an output, and what to do about it; None if no fault is known."""
     shape = network.outputs[output]
     if loss.normalized and shape[-1:] == (1,):
         return (
-            f"{loss.type} has nothing to learn from one unit; output {show(output)} needs at least 2",
-            "end the network with sigmoid and take binary_cross_entropy, or give it as many units as there are classes",
+            f"{loss.type} cannot train a single unit; output {show(output)} needs at least 2",
+            "end the network with sigmoid and use binary_cross_entropy, or give it one unit for each class",
         )
     nodes = _ending(network, output)
     if nodes is None:
@@ -33,8 +33,8 @@ def unfit_ending(network: Network, output: str, loss: Loss) -> tuple[str, str] |
     last, same_axis = nodes
     if _promise(last, "normalizes") and same_axis and shape[-1:] == (1,):
         return (
-            f"{last.layer.type} of one unit gives a constant, so nothing would be learnt",
-            "end the network with sigmoid, or give it as many units as there are classes",
+            f"{last.layer.type} of a single unit is constant, so nothing would be learnt",
+            "end the network with sigmoid, or give it one unit for each class",
         )
     numbers: Range | None = _promise(last, "output_range")
     if numbers is None or (last.layer.type in loss.joint_with and last is _last(network, output)):
@@ -46,20 +46,20 @@ def unfit_ending(network: Network, output: str, loss: Loss) -> tuple[str, str] |
         if lowest < least or highest > most:
             return f"{loss.type} expects predictions {_bounds(loss.prediction_range)}; {what}", loss.ending
     if loss.normalized and same_axis and not _promise(last, "normalizes"):
-        what = f"{what} that need not sum to 1"
+        what = f"{what} that may not sum to 1"
         return f"{loss.type} expects probabilities that sum to 1 along the last axis; {what}", loss.ending
     if loss.decides_at is not None and not lowest < loss.decides_at < highest:
         return f"{loss.type} expects scores below and above {loss.decides_at:g}; {what}", loss.ending
     if loss.normalized is False and same_axis and _promise(last, "normalizes"):
-        return f"{loss.type} takes each output as a decision of its own; {what} that sum to 1", loss.ending
+        return f"{loss.type} treats each output as a separate decision; {what} that sum to 1", loss.ending
     return None
 
 
 def check_normalized(output: str, loss: Loss, prediction: Array) -> None:
-    """Checks predictions whose layer promises nothing: rows of probabilities sum to 1.
+    """Checks that predictions of a layer without promises are rows of probabilities that sum to 1.
 
     Raises:
-        DataError: a row does not; nan passes, so that training can say where it arose.
+        DataError: a row does not; nan passes, so that training can say where it comes from.
     """
     totals = np.add.reduce(prediction, axis=-1, dtype=np.float64)
     if totals.size and (totals.min() < 1 - TOLERANCE or totals.max() > 1 + TOLERANCE):
@@ -75,7 +75,7 @@ def _last(network: Network, output: str) -> GraphNode:
 
 
 def _ending(network: Network, output: str) -> tuple[GraphNode, bool] | None:
-    """The node whose numbers the output has, and whether they have its last axis; None where an input gives them."""
+    """The node that computes the numbers of the output, and whether these have its last axis; None for an input."""
     node, same = _last(network, output), True
     while _promise(node, "keeps_numbers") and len(node.inputs) == 1:
         same = same and node.input_shapes[0][-1:] == node.shape[-1:]
@@ -86,10 +86,10 @@ def _ending(network: Network, output: str) -> tuple[GraphNode, bool] | None:
 
 
 def _promise(node: GraphNode, name: str) -> Any:
-    """What a layer's class says about its output.
+    """A promise that a layer's class makes about its output, or None.
 
-    A frozen layer's weights are somebody's choice, and a class that computes otherwise than the one which gave the
-    promise has not given it.
+    A promise holds for trained weights only: frozen ones may have been chosen so that it does not. And a subclass that
+    overrides the computation does not inherit the promise, which was made about another computation.
     """
     if node.parameters and not node.trainable:
         return None

@@ -28,7 +28,7 @@ class Evaluation:
         """Figure name -> value over all batches of an epoch.
 
         Args:
-            refuse_nan: whether a loss of nan is an error, which says which row it comes from.
+            refuse_nan: whether a loss of nan raises an error with the row that it comes from.
 
         Raises:
             DataError: no sample has a weight, or a loss is nan.
@@ -37,12 +37,12 @@ class Evaluation:
         nothing = tally.empty()
         if nothing:
             raise DataError(
-                f"there is nothing to measure: output {show(nothing[0])} has no samples, or none with a weight"
+                f"there is nothing to measure: output {show(nothing[0])} has no samples, or all weights are 0"
             )
         return tally.result()
 
     def tally(self, batches: Batches, refuse_nan: bool = False) -> Tally:
-        """The sums over all batches of an epoch; raises as `figures`, but for what has no weight."""
+        """The sums over all batches of an epoch; raises as `figures`, except if no sample has a weight."""
         tally, rows = Tally(self.objective.heads), 0
         for batch in batches.epoch():
             if batch.counts():
@@ -65,5 +65,5 @@ class Evaluation:
             if array.dtype.kind == "f" and np.isnan(array).any():
                 position = int(np.argwhere(np.isnan(array))[0][0])
                 row = before + position if batch.rows is None else row_of(batch.rows, position)
-                return DataError(f"the loss is nan: {what} holds nan in row {row}")
+                return DataError(f"the loss is nan: {what} contains nan in row {row}")
         return DataError(f"the loss is nan in one of the rows {before} to {before + len(batch) - 1}")

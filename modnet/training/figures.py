@@ -1,4 +1,4 @@
-"""The names of a run's figures, and whether those that a schedule or a callback watches are among them."""
+"""The names of a run's figures, and the check of those that schedules and callbacks monitor."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from modnet.words import path_text
 
 
 def check_figures(training: TrainingSpec, figures: Mapping[str, bool | None]) -> None:
-    """Checks that the schedules and the callbacks find the figures that they need among those that the run will record.
+    """Checks that the run will record the figures that schedules and callbacks need.
 
     Raises:
-        SpecError: one is not there, or has no order; with all of them.
+        SpecError: figures are missing, or have no order; all are listed.
     """
     users: list[tuple[tuple[str | int, ...], Schedule | Callback]] = []
     if training.schedule is not None:
@@ -38,7 +38,7 @@ def check_figures(training: TrainingSpec, figures: Mapping[str, bool | None]) ->
 
 
 def _missing_metric(user: Schedule | Callback, figures: Mapping[str, bool | None]) -> str:
-    """What to do where what is monitored is one of the core's metrics, and merely not asked for."""
+    """A hint if the monitored figure is one of the core's metrics that is only not recorded; or ""."""
     name = str(getattr(user, "monitor", "")).removeprefix("val_").removeprefix(VALIDATION)
     if name in BUILTIN["modnet.metrics"] and name not in figures:
         return f'{name} is a metric; record it with metrics = ["{name}"] in [training]'
@@ -46,7 +46,7 @@ def _missing_metric(user: Schedule | Callback, figures: Mapping[str, bool | None
 
 
 def free_name(name: str, taken: Container[str]) -> str:
-    """The name, or the first of name_2, name_3 and so on that is not taken."""
+    """The name, or the first of name_2, name_3 and so on that is not used."""
     free, count = name, 1
     while free in taken:
         count += 1

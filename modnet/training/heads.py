@@ -25,14 +25,14 @@ class Head:
 
     Attributes:
         name: of the output.
-        slot: what the loss reads.
-        loss, weight: what is computed, and its factor in the sum over the outputs.
-        joint: whether the loss reads what the output's activation would have read.
+        slot: the slot that the loss reads.
+        loss, weight: the loss, and its factor in the sum over the outputs.
+        joint: whether the loss reads the input of the output's activation (logits) instead of its output.
         metrics: name -> metric.
-        measure: `loss.measure`, `loss.joint` or `loss.batch`, or a faster kernel of one of them.
-        learning, evaluating: the contexts in which the loss has its buffers, with the gradient and without.
-        position: where what the loss reads is among the values of a pass.
-        prediction: where the prediction is among the values of a pass, for the metrics.
+        measure: `loss.measure`, `loss.joint` or `loss.batch`, or a kernel for one of them.
+        learning, evaluating: the contexts with the loss's buffers, with the gradient and without.
+        position: the position, among the values of a pass, of the one that the loss reads.
+        prediction: the position, among the values of a pass, of the prediction for the metrics.
     """
 
     name: str
@@ -49,7 +49,7 @@ class Head:
 
     @classmethod
     def of(cls, network: Network, name: str, used: WeightedLoss, metrics: Sequence[Metric], kernels: Kernels) -> Head:
-        """The head of an output; its places among the values of a pass are still to be set."""
+        """The head of an output; its positions among the values of a pass are set later."""
         slot, loss = network.graph.outputs[name], used.loss
         node = network.graph.node(slot)
         joint = node.layer.type in loss.joint_with
@@ -71,7 +71,7 @@ def make_heads(network: Network, training: TrainingSpec, kernels: Kernels) -> tu
     """The heads of a network, and the slots of predictions that only metrics read, which follow those of the losses.
 
     Raises:
-        SpecError: a loss or a metric is for no output, or does not fit the output.
+        SpecError: a loss or a metric is for an unknown output, or does not fit it.
     """
     losses, metrics = losses_by_output(network, training), _metrics_by_output(network, training)
     _check_names(network, losses, metrics)
@@ -94,7 +94,7 @@ def _check_names(network: Network, losses: Mapping[str, Any], metrics: Mapping[s
                 refuse(f"{place}.{name}", f"no output is called {show(name)}{did_you_mean(name, network.outputs)}")
     for name, chosen in metrics.items():
         if chosen and name not in losses:
-            refuse(f"metrics.{name}", "metrics need the loss of their output too")
+            refuse(f"metrics.{name}", "metrics need a loss for the same output")
 
 
 def _check_use(network: Network, training: TrainingSpec, output: str, loss: Loss, metrics: Sequence[Metric]) -> None:
@@ -102,7 +102,7 @@ def _check_use(network: Network, training: TrainingSpec, output: str, loss: Loss
     if unfit is not None:
         refuse(f"loss.{output}" if isinstance(training.loss, Mapping) else "loss", *unfit)
     if metrics and not loss.takes_target:
-        what = f"{loss.type} takes no target, and metrics compare predictions with targets"
+        what = f"{loss.type} takes no target, but metrics compare predictions with targets"
         refuse(f"metrics.{output}" if isinstance(training.metrics, Mapping) else "metrics", what, "leave them out")
 
 
@@ -110,7 +110,7 @@ def losses_by_output(network: Network, training: TrainingSpec) -> dict[str, Weig
     """Output name -> its loss.
 
     Raises:
-        SpecError: there is one loss, and there are several outputs.
+        SpecError: there is a single loss for several outputs.
     """
     if not isinstance(training.loss, Mapping) and len(network.outputs) > 1:
         names = ", ".join(network.outputs)

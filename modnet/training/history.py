@@ -1,4 +1,4 @@
-"""What a run reports: a value of each figure for each epoch."""
+"""The history of a run: a value of each figure for each epoch."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ class History(Mapping[str, Array]):
 
     Attributes:
         figures: name -> list of the epochs' values.
-        seconds: how long each epoch took. Not saved: the same training gives the same file.
+        seconds: how long each epoch took. Not saved, so that the same training gives the same file.
         stopped: why the run ended before its last epoch, or "".
-        best_epoch: the epoch, counted from 1, whose weights the network has, where that is not the last one.
-        checkpoints: the files from which the run could go on; they can go when the model is saved.
+        best_epoch: the epoch, counted from 1, whose weights the network has, if that is not the last one.
+        checkpoints: the files from which the run could be resumed; they can be deleted when the model is saved.
     """
 
     def __init__(self, values: Mapping[str, list[Any]] | None = None) -> None:
@@ -67,7 +67,7 @@ class History(Mapping[str, Array]):
         """Draws the loss, and each metric, over the epochs, training and validation together.
 
         Args:
-            path: where to write the picture; by default it is only returned.
+            path: the file to write; by default the figure is only returned.
 
         Returns:
             The matplotlib figure.
@@ -94,7 +94,7 @@ class History(Mapping[str, Array]):
             axes.set(xlabel="epoch", ylabel=name.replace("_", " "))
             axes.grid(alpha=0.3)
         if path is not None:
-            # In memory first, so that an older picture stays where this one cannot be written.
+            # First into memory, so that an older file is kept if this one cannot be drawn or written.
             buffer = io.BytesIO()
             figure.savefig(buffer, format=Path(path).suffix.lstrip(".") or None)
             replace_file(path, [buffer.getvalue()], durable=False)
@@ -102,7 +102,7 @@ class History(Mapping[str, Array]):
 
 
 def _with_picture(figure: Any) -> Any:
-    """A class of figures that a notebook shows without any preparation."""
+    """A class of figures that notebooks display without matplotlib's own integration (pyplot)."""
 
     class Picture(figure):  # type: ignore[misc]
         def _repr_png_(self) -> bytes:

@@ -1,4 +1,4 @@
-"""Samples that are mixed with each other."""
+"""Mixup: training on mixtures of samples."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from modnet.words import show
 
 
 class Mixup(Callback, type="mixup"):
-    """Mixes the samples of each batch in pairs: x = m * x_i + (1 - m) * x_j, and the targets alike.
+    """Mixes the samples of each batch in pairs: x = m * x_i + (1 - m) * x_j, and the targets in the same way.
 
     m is drawn from Beta(alpha, alpha), once for each batch, and each sample's partner by a permutation of the batch.
-    Labels become rows of probabilities. The validation is not mixed, and a training metric compares with the mixed
-    targets. A sample keeps its own weight.
+    Labels become rows of probabilities. Validation data are not mixed; training metrics compare with the mixed targets.
+    A sample keeps its own weight.
 
     Fields:
-        alpha: small, and most samples stay nearly as they are; 1.0, and every mixture is as likely as any other.
+        alpha: for small values most samples change little; for 1.0 all mixtures are equally likely.
 
     Raises:
-        TrainingError: an input is of whole numbers (the indices of an `embedding`), or a layer makes masks, because
-            padded steps would be mixed with others.
+        TrainingError: an input has whole numbers (the ids of an `embedding`), or a layer makes masks, because padded
+            steps would be mixed with others.
 
     Source: Zhang et al. 2018, "mixup: Beyond empirical risk minimization", arXiv:1710.09412, algorithm 1.
     """

@@ -1,4 +1,4 @@
-"""What is made small and what is reported: the losses and metrics of all outputs."""
+"""What is minimised and what is reported: the losses and metrics of all outputs."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ from modnet.training.tally import Tally
 from modnet.words import show
 
 COUPLING = 1e-3
-"""By how much of it a sample's value may differ in a smaller batch: rounding differs, by far less."""
+"""The relative difference that a sample's value may have in a smaller batch; rounding is far less."""
 
 
 class Losses(NamedTuple):
     """The losses of samples, or of the steps of sequences that count.
 
     Attributes:
-        values, gradient: of each sample or step; the gradient is None where none was wanted.
-        factors: what the values are multiplied by; None for ones.
-        weights: what their sum is divided by the sum of; None for ones.
-        chosen: which steps they belong to, numbered through the batch; None where they are those of samples.
-        steps: as how many steps each counts in the figures of an epoch.
+        values, gradient: of each sample or step; the gradient is None if none is needed.
+        factors: the factors of the values; None for ones.
+        weights: the weighted sum of values is divided by the sum of these; None for ones.
+        chosen: the steps of the values, as indices into all steps of the batch; None if they are those of samples.
+        steps: the number of steps for which each value counts in the figures of an epoch.
     """
 
     values: Array
@@ -50,9 +50,9 @@ class Objective:
 
     Attributes:
         heads: the outputs that have a loss.
-        wanted: the slots whose values `measure` takes; the losses' own come first.
-        reached: the names of the parameters that any of the losses depends on.
-        masked: whether a layer says which steps count.
+        wanted: the slots whose values `measure` takes; those for the losses come first.
+        reached: the names of the parameters on which any of the losses depends.
+        masked: whether a layer makes masks.
         couples: whether a loss couples the samples of a batch, so that batches must not be cut.
     """
 
@@ -76,10 +76,10 @@ class Objective:
         return [head.name for head in self.heads if head.loss.takes_labels]
 
     def figures(self, validation: bool = False) -> dict[str, bool | None]:
-        """The name of every figure -> whether a greater value is better; with those of the validation, if wanted.
+        """The name of every figure -> whether a greater value is better; with those of the validation, if `validation`.
 
         Raises:
-            SpecError: two figures would have one name, or one of the training would pass for one of the validation.
+            SpecError: two figures would have the same name, or a training figure the name of a validation figure.
         """
         several = len(self.heads) > 1
         found: list[tuple[str, bool | None, str]] = [("loss", False, "")]
@@ -94,7 +94,7 @@ class Objective:
         names: dict[str, bool | None] = {}
         for name, greater, whose in found:
             if name in names or name.startswith(VALIDATION):
-                taken = "is another figure's" if name in names else "is that of a figure of the validation"
+                taken = "is used by another figure" if name in names else "is reserved for validation figures"
                 refuse(
                     "loss" if several else "metrics",
                     f"{whose} would be recorded as {show(name)}, which {taken}",
@@ -106,16 +106,16 @@ class Objective:
     def measure(
         self, values: Sequence[Array], batch: Batch, tally: Tally, masks: Sequence[Array | None] = ()
     ) -> tuple[float, list[Array]]:
-        """The loss of a batch, and its gradient for the first wanted slots; the loss is added to `tally` too.
+        """The loss of a batch, and its gradients for the first wanted slots; the loss is also added to `tally`.
 
-        Where nothing in the batch has a weight there is no loss, nan, and there are no gradients.
+        If nothing in the batch has a weight, the loss is nan and there are no gradients.
 
         Args:
-            masks: for each of the values which steps count, (batch, time), or None; nothing where no layer makes masks.
+            masks: for each of the values, which steps count, (batch, time), or None; empty if no layer makes masks.
 
         Raises:
-            ShapeError: a prediction and its target do not fit.
-            DataError: a target or a prediction is none that the loss can take.
+            ShapeError: the shapes of a prediction and its target do not match.
+            DataError: the loss cannot use a target or a prediction.
         """
         total, weighted = 0.0, False
         gradients = []
@@ -154,9 +154,9 @@ class Objective:
         tally: Tally,
         masks: Sequence[Array | None],
     ) -> tuple[float, Array]:
-        """The mean loss of a batch whose samples the loss couples, and its gradient; metrics and loss are added up.
+        """The mean loss of a batch of coupled samples, and its gradient; metrics and loss are added to `tally`.
 
-        In the figures of an epoch a batch counts as often as it has samples; with weights, by the sum of these.
+        In the figures of an epoch, a batch is weighted by the number of its samples, or by the sum of their weights.
         """
         context.begin()
         value, weights = values[head.position], batch.weights
@@ -194,7 +194,9 @@ class Objective:
         if mask is not None or (weights is not None and weights.ndim > 1):
             chosen, weights = self._positions(head, value, mask, weights)
             if chosen is None and head.loss.positions and value.ndim > 2:
-                steps = value.shape[1]  # in other batches it is steps that count, and not samples
+                # All steps of this batch count, so values are means of samples; other batches of the epoch may have
+                # values of single steps, and the figures must weight both alike.
+                steps = value.shape[1]
         if head.metrics:
             self._add_metrics(head, values[head.prediction], batch, tally, chosen, weights)
         try:
@@ -220,7 +222,7 @@ class Objective:
         chosen: Array | None,
         weights: Array | None,
     ) -> None:
-        """Adds a batch to the metrics of an output; to those that take steps one by one the chosen steps alone."""
+        """Adds a batch to the metrics of an output; metrics with `positions` get only the chosen steps."""
         given = batch.targets[head.name]
         for name, metric in head.metrics.items():
             steps = chosen if metric.positions else None
@@ -235,9 +237,9 @@ class Objective:
     def _positions(
         self, head: Head, value: Array, mask: Array | None, weights: Array | None
     ) -> tuple[Array | None, Array | None]:
-        """The steps that count, as numbers of all the batch's steps, and their weights.
+        """The steps that count, as indices into all steps of the batch, and their weights.
 
-        None for the steps says that all count alike, with the weights of their samples.
+        None for the steps means that all of them count, with the weights of their samples.
         """
         by_step = weights is not None and weights.ndim > 1
         if by_step and weights is not None:
@@ -265,7 +267,7 @@ class Objective:
         return chosen, weights.reshape(-1)[chosen] if by_step else weights[chosen // value.shape[1]]
 
     def _look_for_coupling(self, head: Head, value: Array, target: Any, losses: Array) -> None:
-        """Holds once the values of a batch against those of its halves: weights need values that stand by themselves.
+        """Compares the values of a batch once with those of its halves; sample weights need independent values.
 
         Raises:
             DataError: they differ.
@@ -282,12 +284,12 @@ class Objective:
             if math.isfinite(tolerance) and not np.allclose(losses[part], alone, rtol=COUPLING, atol=tolerance):
                 raise DataError(
                     f"{head.loss.type} gives a sample a different value in another batch, so weights would be wrong; "
-                    "train without sample weights and class weights (a loss that couples samples says couples = True, "
-                    "and is given the weights)"
+                    "train without sample weights and class weights (a loss that couples samples has to set "
+                    "couples = True, and then receives the weights)"
                 )
 
     def _target(self, head: Head, context: Context, value: Array, batch: Batch) -> Any:
-        """The target as the loss takes it: labels, or numbers of the network's dtype; None where it takes none."""
+        """The target in the form of the loss: labels, or numbers of the network's dtype; None if it takes no target."""
         if not head.loss.takes_target:
             if (head.name, value.shape[1:]) not in self._checked:
                 head.loss.check_shapes(value.shape[1:], ())
@@ -328,7 +330,7 @@ def _scaled(found: Losses, scale: float, value: Array, context: Context) -> Arra
 
 
 def _in_all_data(error: SampleError, batch: Batch, chosen: Array | None = None, output: str = "") -> Exception:
-    """An error about a sample of a batch, or about one of its chosen steps, with the sample's row in all the data."""
+    """An error about a sample of a batch, or one of its chosen steps, with the row of the sample in all the data."""
     if chosen is not None and batch.targets[output].ndim > 1:
         error = error.of_step(int(chosen[error.sample]), batch.targets[output].shape[1])
     return error if batch.rows is None else error.at(f"row {row_of(batch.rows, error.sample)}")
@@ -343,7 +345,7 @@ def _spread(gradient: Array, chosen: Array, value: Array, context: Context) -> A
 
 
 def _at(array: Array, chosen: Array, context: Context | None = None) -> Array:
-    """Some steps of (batch, time, ...), one behind the other."""
+    """Some steps of (batch, time, ...), joined along one axis."""
     steps = array.reshape(-1, *array.shape[2:])
     if context is None:
         return steps[chosen]
@@ -351,7 +353,7 @@ def _at(array: Array, chosen: Array, context: Context | None = None) -> Array:
 
 
 def are_labels(loss: Loss, target: Array, axes: int) -> bool:
-    """Whether targets for predictions of so many axes are labels, which stay integers."""
+    """Whether targets are labels, which stay integers, for predictions with `axes` axes without the batch."""
     return loss.takes_labels and target.dtype.kind in "biu" and target.ndim <= axes
 
 
@@ -360,7 +362,7 @@ def _of_dtype(weights: Array | None, losses: Array) -> Array | None:
 
 
 def row_of(rows: slice | Array | None, position: int) -> int:
-    """The row of all the data that stands at a place of a batch."""
+    """The row, in all the data, of a sample at a position of a batch."""
     if rows is None:
         return position
     return (rows.start or 0) + position if isinstance(rows, slice) else int(rows[position])
@@ -373,7 +375,7 @@ def representable(
     rows: slice | Array | None,
     row_name: Callable[[int], str] = "row {}".format,
 ) -> Array:
-    """The target; a number in it that the dtype cannot hold raises DataError, with its row."""
+    """The target. Raises DataError, with the row, if it has a number that the dtype cannot hold."""
     if target.dtype.kind != "f" or target.dtype.itemsize <= dtype.itemsize or not target.size:
         return target
     most = float(np.finfo(dtype).max)

@@ -1,4 +1,4 @@
-"""Gradients into changes of the parameters: clipping, and the optimizer's steps over cache-sized chunks."""
+"""From gradients to changes of the parameters: clipping, and the optimizer's steps over cache-sized chunks."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ from modnet.optimizers.moments import flush_subnormals
 from modnet.plugins.kernels import NUMPY_ONLY, Kernels
 
 CHUNK = 64 * 1024
-"""Elements in a chunk: with the optimizer's slots and scratch some of it stays within a core's second-level cache."""
+"""Elements in a chunk: small enough for the second-level cache of a core, with the optimizer's slots and scratch."""
 
 
 class Optimization:
     """An optimizer at work on a network.
 
     Args:
-        reached: the names of the parameters that a loss depends on; by default all. The others are left as they are:
-            weight decay is part of training, and they are not trained.
+        reached: the names of the parameters on which a loss depends; by default all. The others are not trained, so
+            that weight decay must not change them either.
 
     Attributes:
-        optimizer: which.
+        optimizer: the optimizer.
         slots: slot name -> array with the parameters' layout.
-        steps: how many were made.
+        steps: the number of steps made.
     """
 
     def __init__(
@@ -55,7 +55,7 @@ class Optimization:
         return bool(self._groups)
 
     def _cut(self, whole: bool) -> list[tuple[float, float, list[Chunk]]]:
-        """For each factor of the learning rate and each weight decay, the chunks that have them."""
+        """(factor of the learning rate, weight decay, chunks) for each combination of the two."""
         size = max(1, self.network.trainable_size) if whole else CHUNK
         groups = [
             (factor, decay, self._parts(parameters, size))
@@ -83,7 +83,7 @@ class Optimization:
         return found
 
     def _parts(self, parameters: list[tuple[int, tuple[int, ...]]], size: int) -> list[tuple[int, tuple[int, ...]]]:
-        """(offset, shape) of the chunks of parameters: whole ones, or stretches of at most so many elements."""
+        """(offset, shape) of the chunks: whole parameters, or pieces of up to `size` elements across parameters."""
         if self.optimizer.by_parameter:
             return parameters
         joined: list[tuple[int, int]] = []
@@ -116,7 +116,7 @@ class Optimization:
             if found > norm:
                 factor = norm / found
                 if factor < np.finfo(gradient.dtype).tiny:
-                    # As a subnormal number it would have lost digits, or all of them.
+                    # A subnormal factor would have few digits, or be 0: multiply by its square root twice.
                     factor = math.sqrt(factor)
                     gradient *= factor
                 gradient *= factor
@@ -125,8 +125,8 @@ class Optimization:
         """Changes the trainable parameters by their gradients.
 
         Args:
-            learning_rate: of this step; those nodes that have a factor of it have that factor.
-            decay_factor: what `weight_decay` is multiplied by in this step.
+            learning_rate: of this step, before the factors of nodes.
+            decay_factor: the factor of `weight_decay` in this step.
         """
         self.steps += 1
         update, step = self._update, self._step

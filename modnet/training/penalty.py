@@ -13,10 +13,10 @@ from modnet.engine.parameters import FlatArray
 
 
 class Penalty:
-    """The sum of l1 |w| + l2 w^2 over the weights, not the biases, of the nodes that ask for it.
+    """The sum of l1 |w| + l2 w^2 over the weights, not the biases, of the nodes with `l1` or `l2`.
 
     Args:
-        reached: the names of the parameters that a loss depends on; others have no penalty. By default all have.
+        reached: the names of the parameters that a loss depends on; others have no penalty. By default all have one.
     """
 
     def __init__(self, network: Network, gradients: FlatArray, reached: Container[str] | None = None) -> None:
@@ -29,7 +29,7 @@ class Penalty:
                 self._terms.append((weight, slopes[name], np.empty_like(weight), node.l1, node.l2))
 
     def add(self) -> float:
-        """Adds the penalty's gradient to the gradients, and gives its value."""
+        """Adds the penalty's gradient to the gradients, and returns its value."""
         total = 0.0
         for weight, gradient, scratch, l1, l2 in self._terms:
             if l1:
@@ -38,6 +38,7 @@ class Penalty:
             if l2:
                 with np.errstate(over="ignore"):
                     square = float(np.vdot(weight, weight))
+                # The plain product is fast, but overflows in float32; `norm` scales the weights first.
                 total += l2 * (square if math.isfinite(square) else norm(weight) ** 2)
                 gradient += np.multiply(weight, 2 * l2, out=scratch)
         return total

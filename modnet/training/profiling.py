@@ -1,4 +1,4 @@
-"""Where the time of a training step goes."""
+"""Measures the time that each part of a training step takes."""
 
 from __future__ import annotations
 
@@ -25,19 +25,19 @@ from modnet.training.tally import Tally
 from modnet.words import in_columns, readable_bytes, show
 
 PEAK_SIZE = 1024
-"""Rows and columns of the product by which the machine's speed is measured."""
+"""Rows and columns of the matrix product that measures the machine's peak speed."""
 
 
 @dataclass(frozen=True)
 class NodeTimes:
-    """A node, or another part of a step: medians over the repeats.
+    """The times of a node, or of another part of a step: medians over the repeats.
 
     Attributes:
         name: of the node, or "(batch)" for gathering the samples, "(loss)" or "(optimizer)".
         type: of the component; "" for the batch.
         forward, backward: seconds. The batch and the loss have a time forward only, the optimizer backward only.
-        bytes: that its buffers take.
-        forward_operations, backward_operations: multiply-adds, each as two operations.
+        bytes: size of its buffers.
+        forward_operations, backward_operations: floating-point operations: two for each multiply-add.
     """
 
     name: str
@@ -49,19 +49,19 @@ class NodeTimes:
     backward_operations: float = 0.0
 
     def speed(self, forward: bool = True, backward: bool = True) -> float:
-        """10^9 operations per second in those passes; 0 where there are none."""
+        """10^9 operations per second in those passes; 0 if no operations are counted."""
         operations = self.forward_operations * forward + self.backward_operations * backward
         return operations / (self.forward * forward + self.backward * backward) / 1e9 if operations else 0.0
 
 
 @dataclass(frozen=True)
 class Profile:
-    """Where the time of a training step goes; prints as a table.
+    """The time that each part of a training step takes; `str` gives a table.
 
     Attributes:
         rows: the batch, the nodes in order, the loss, and the optimizer with clipping and penalties.
         batch: samples in the step.
-        peak: what this machine reached in a large product, in 10^9 operations per second.
+        peak: the speed of this machine in a large matrix product, in 10^9 operations per second.
     """
 
     rows: tuple[NodeTimes, ...]
@@ -123,14 +123,14 @@ def profile(
 ) -> Profile:
     """Times the parts of training steps; the network is not changed.
 
-    The steps are those of `train`, with the loss and the optimizer of the network's training. Without targets, or where
-    the network has no loss, a gradient of ones enters in place of the loss's.
+    The steps are those of `train`, with the loss and the optimizer of the network's training. Without targets, or if
+    the network has no loss, a gradient of ones replaces the gradient of the loss.
 
     Args:
-        x, y: as for `train`: all samples, or a batch.
-        batch_size: by default as many as the training takes at a time, at most all.
-        repeats: steps that are timed, after two that are not.
-        registry: whose kernels run, and where the optimizer is looked up if the spec names none.
+        x, y: as for `train`: the samples; the steps take batches of them.
+        batch_size: by default that of the training spec; at most the number of samples.
+        repeats: timed steps, after two steps that are not counted.
+        registry: the source of the kernels, and of `adam` if the training names no optimizer.
     """
     steps = _Steps(network, registry or default_registry(), _has_targets(x, y))
     batches = _batches(steps.network, steps.objective, steps.training, x, y, batch_size)
@@ -163,14 +163,14 @@ class _Steps:
         self.penalty = Penalty(twin, gradients, reached)
 
     def profile(self, batches: DatasetBatches, count: int) -> Profile:
-        """What so many steps took."""
+        """The times of `count` steps."""
         gather, update = self.clock.timed("batch", next), self.clock.timed("optimizer", self._change)
         slopes = self.clock.timed("loss", self._slopes)
         order: Iterator[Batch] = iter(())
         for _ in range(count):
             try:
                 batch = gather(order)
-            except StopIteration:  # an epoch has ended; the first batch of the next one brings its order with it
+            except StopIteration:  # the next epoch; shuffling it counts as time of its first batch
                 order = batches.epoch(self.noise)
                 batch = gather(order)
             self.pass_.backward(slopes(self.pass_.forward(batch.inputs), batch))
@@ -203,7 +203,7 @@ class _Steps:
 def _batches(
     network: Network, objective: Objective | None, training: TrainingSpec | None, x: Any, y: Any, size: int | None
 ) -> DatasetBatches:
-    if objective is None:  # nobody reads the targets
+    if objective is None:  # the targets are not used
         x, y = (replace(x, targets={}), None) if isinstance(x, Dataset) else (x, {})
     outputs = objective.target_outputs if objective else []
     data = Dataset.of(network, x, y, outputs=outputs)
@@ -221,14 +221,14 @@ def _node_rows(run: Pass, batch: Batch, clock: _Clock) -> Iterator[NodeTimes]:
         node = network.graph.node(slot)
         shapes[slot] = values[node.name].shape[1:]
         forward, backward = clock.median((slot, "forward")), clock.median((slot, "backward"))
-        # A node that learns makes the gradients of its parameters and, where it is wanted, that of its input.
+        # Backward, each gradient, that of the parameters and that of the input, takes as many operations as forward.
         operations = 2.0 * len(batch) * node.layer.multiply_adds(*(shapes[source] for source in node.inputs))
         backwards = operations * (1 + context.needs_input_gradient) if backward else 0.0
         yield NodeTimes(node.name, node.layer.type, forward, backward, context.nbytes, operations, backwards)
 
 
 class _Clock:
-    """Keeps the times of the calls that it has wrapped."""
+    """Records the time of each call of the functions that it has wrapped."""
 
     def __init__(self) -> None:
         self._times: dict[Any, list[float]] = {}
@@ -245,7 +245,7 @@ class _Clock:
         return timed_call
 
     def median(self, key: Any) -> float:
-        """Without the first two, in which buffers are made; 0 for a call that was never made."""
+        """The median without the first two calls, which allocate buffers; 0 if there are no more."""
         times: Sequence[float] = self._times[key][2:]
         return float(np.median(times)) if times else 0.0
 
@@ -254,6 +254,7 @@ def _peak(dtype: np.dtype[Any]) -> float:
     a: Array = np.ones((PEAK_SIZE, PEAK_SIZE), dtype)
     out = np.empty_like(a)
     best = float("inf")
+    # The fastest of several: other programs can only make a product slower.
     for _ in range(5):
         started = time.perf_counter()
         np.matmul(a, a, out=out)

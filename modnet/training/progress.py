@@ -1,4 +1,4 @@
-"""The course of a run on the screen: a table of epochs, and on a terminal a bar for the epoch in progress."""
+"""Shows a run on the screen: a table of epochs and, on a terminal, a progress bar for the current epoch."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from modnet.kinds.figures import figure_text, figure_title, number_text
 from modnet.training.run import INTERRUPTED, Run
 
 MOST_LINES = 20
-"""About how many epochs of a run get a line."""
+"""The most lines of a run, apart from those for its first, last and best epoch and for slow epochs."""
 
 LONGEST_SILENCE = 10.0
-"""Seconds after which an epoch gets a line in any case."""
+"""Seconds after the last line at which the next epoch gets a line in any case."""
 
 BAR_INTERVAL = 0.1
-"""Seconds between two movements of the bar."""
+"""Least seconds between two updates of the bar: drawing it at every step would slow down small networks."""
 
 NARROWEST, WIDEST_NAME, GAP = 8, 40, 2
 
@@ -29,13 +29,13 @@ NARROWEST, WIDEST_NAME, GAP = 8, 40, 2
 class ProgressDisplay(Callback, type="progress"):
     """Prints a line for each epoch: its figures, and the seconds since the start.
 
-    Of a run of more than 20 epochs it prints the first, every so many, the last, the one whose weights early stopping
-    has brought back, and any that ends more than 10 seconds after the line before. On a terminal where the library
-    rich is installed a bar shows the epoch in progress. It should be the last callback of the list, so that it sees
-    what the others did. Where standard output cannot be written to any more the run goes on in silence.
+    If a run has more than 20 epochs, it prints the first, every n-th, the last, the one whose weights early stopping
+    has restored, and any that ends more than 10 seconds after the previous line. On a terminal, if the library rich is
+    installed, a bar shows the progress of the current epoch. It should be the last callback of the list, so that it
+    sees what the others did. If standard output fails, the run continues without output.
 
     Fields:
-        every: epochs from line to line; by default so many that there are 20 lines at most.
+        every: epochs from one line to the next; by default chosen so that there are at most about 20 lines.
     """
 
     every: int | None = field(default=None, minimum=1)
@@ -45,7 +45,7 @@ class ProgressDisplay(Callback, type="progress"):
 
 
 def _interval(epochs: int) -> int:
-    """The least of 1, 2, 5, 10, 20, 50 ... that makes few enough lines of them."""
+    """The smallest of 1, 2, 5, 10, 20, 50 ... that gives at most MOST_LINES lines."""
     scale = 1
     while True:
         for digit in (1, 2, 5):
@@ -55,19 +55,19 @@ def _interval(epochs: int) -> int:
 
 
 def _step_of_epoch(run: Run) -> int:
-    """Steps made in the current epoch, or in the one that has just ended."""
+    """Steps done in the current epoch, or in the one that has just ended, when `batches_done` is 0 again."""
     return run.batches_done or run.batches_per_epoch or 0
 
 
 class _Output:
-    """Standard output as a run writes to it: its first error closes it, and is nobody else's.
+    """Standard output, whose first error closes it here and is not raised: a lost screen must not end a long run.
 
-    The terminal may go away, the reader of a pipe may leave, the disk of a log may be full; and the program may have
-    put anything in the place of `sys.stdout`. It is a text file as rich wants one.
+    The terminal may be closed, the reader of a pipe may exit, the disk of a log may be full; and the program may have
+    replaced `sys.stdout` by anything. It has the methods of a text file that rich needs.
     """
 
     def __init__(self) -> None:
-        self.stream: Any = sys.stdout  # None where the process was started without
+        self.stream: Any = sys.stdout  # None if the process was started without it
         self.closed = self.stream is None
         self.encoding = getattr(self.stream, "encoding", None) or "utf-8"
 
@@ -98,7 +98,7 @@ class _Output:
 
 
 class _Screen:
-    """What one run has on the screen."""
+    """The output of one run."""
 
     def __init__(self, every: int) -> None:
         self.every = every
@@ -112,7 +112,7 @@ class _Screen:
     def modnet_training_started(self, run: Run) -> None:
         self.output = _Output()
         self.printed_at = self.moved_at = time.perf_counter()
-        # Above a display of rich that the program has on the screen itself there are lines, and no second bar.
+        # If the program itself shows a display of rich, a second one would overwrite it: lines only, no bar.
         if self.output.isatty() and not hasattr(sys.stdout, "rich_proxied_file"):
             self._start_bar()
         if run.step:
@@ -165,7 +165,7 @@ class _Screen:
         self.printed, self.printed_at = epoch, time.perf_counter()
 
     def modnet_training_ended(self, run: Run) -> None:
-        """The lines that are still missing, and why the run stopped."""
+        """Prints the lines that are still missing, and why the run stopped."""
         if self.bar is not None:
             self.bar.stop()
         history = run.history
@@ -197,8 +197,8 @@ class _Screen:
 class FigureTable:
     """The lines of a table of epochs that is not wider than the screen.
 
-    Headings are broken over several lines where they would make it too wide; where that is not enough columns are left
-    out, those of the training metrics first. Figures that are no numbers, such as a confusion matrix, have no column.
+    If it would be too wide, headings are broken over several lines; if that is not enough, columns are left out, those
+    of the training metrics first. Figures that are not numbers, such as a confusion matrix, have no column.
 
     Attributes:
         names: the figures that have a column.

@@ -1,4 +1,4 @@
-"""A first guess at the learning rate: a short run in which it rises, and what becomes of the loss."""
+"""A first guess at the learning rate, from the losses of a short run in which it rises."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ from modnet.training.train import merged_training, prepare
 from modnet.words import in_columns
 
 SMOOTHING = 0.9
-"""How much of the mean of the losses before each step keeps."""
+"""How much of the previous mean loss each step keeps."""
 
 HOPELESS = 4.0
-"""A smoothed loss of so many times the lowest ends the search."""
+"""The search ends when the smoothed loss exceeds the lowest one by this factor."""
 
 LINES = 24
-"""About as many lines of the table are printed."""
+"""About how many lines of the table are printed."""
 
 WIDTH = 40
-"""Characters of the longest bar."""
+"""The length of the longest bar, in characters."""
 
 
 @dataclass(frozen=True)
@@ -40,9 +40,9 @@ class RateSearch:
     Attributes:
         rates: of the steps, rising.
         losses: of the batches.
-        smoothed: their exponential moving mean, without its bias towards 0.
-        suggested: the rate at which the smoothed loss falls most steeply along the logarithm of the rate, rounded to
-            two digits; None where it never falls.
+        smoothed: their exponential moving mean, with bias correction.
+        suggested: the rate at which the smoothed loss falls most steeply over the logarithm of the rate, rounded to
+            two digits; None if it never falls.
         ended: why the search ended before the greatest rate, or "".
     """
 
@@ -91,14 +91,14 @@ def find_rate(
     registry: Registry | None = None,
     **given: Any,
 ) -> RateSearch:
-    """Looks for a learning rate; the network is as before when it ends.
+    """Searches for a learning rate; the network is not changed.
 
-    Trains for some steps whose rates rise by one factor, without the schedule and the callbacks of the spec.
+    Trains for some steps whose rates rise by a constant factor, without the schedule and the callbacks of the spec.
 
     Args:
         x, y: as for `modnet.train`.
         lowest, highest: the rates of the first and the last step.
-        steps: how many.
+        steps: the number of steps.
         given: further arguments of `modnet.train` that replace parts of the training in the spec: loss, batch_size.
 
     Raises:
@@ -124,7 +124,7 @@ def find_rate(
 
 @contextmanager
 def _as_before(network: Network) -> Iterator[None]:
-    """The network is in the end what it was, and numbers that overflow meanwhile cause no warning."""
+    """Restores the network at the end, and suppresses warnings about numbers that overflow meanwhile."""
     arrays = (network.parameters, network.state)
     card, before = network.card, [array.flat.copy() for array in arrays]
     try:
@@ -146,7 +146,7 @@ def _steepest(rates: Sequence[float], smoothed: Sequence[float]) -> float | None
 
 
 class _Rising(Schedule):
-    """The rates of a search, which is no run that could go on from a checkpoint."""
+    """The rates of a search. Not a pure function of the progress, as a schedule should be: no search is resumed."""
 
     def __init__(self, notes: _Notes) -> None:
         object.__setattr__(self, "notes", notes)
@@ -157,7 +157,7 @@ class _Rising(Schedule):
 
 
 class _Watch(Callback):
-    """Lets what notes the losses take part in the run."""
+    """Lets the notes take part in the run as a callback."""
 
     def __init__(self, notes: _Notes) -> None:
         object.__setattr__(self, "notes", notes)
@@ -170,7 +170,7 @@ class _Notes:
     """The steps so far.
 
     Attributes:
-        rates, losses, smoothed, ended: as those of a `RateSearch`.
+        rates, losses, smoothed, ended: as in `RateSearch`.
     """
 
     def __init__(self, lowest: float, highest: float, steps: int) -> None:
@@ -187,7 +187,7 @@ class _Notes:
         self._mean = 0.0
 
     def next_rate(self) -> float:
-        """The rate of the step that follows."""
+        """The rate of the next step."""
         return self._lowest * math.exp(self._growth * len(self.losses))
 
     def modnet_step_ended(self, run: Run) -> None:
@@ -196,7 +196,7 @@ class _Notes:
         self._mean = SMOOTHING * self._mean + (1 - SMOOTHING) * run.loss
         self.smoothed.append(self._mean / (1 - SMOOTHING ** len(self.losses)))
         if len(self.losses) == self._steps:
-            run.stop("that was the greatest rate")
+            run.stop("the greatest rate was reached")
         elif self.smoothed[-1] > HOPELESS * min(self.smoothed):
             self.ended = f"ended: the loss is {HOPELESS:g} times its lowest"
             run.stop(self.ended)

@@ -1,4 +1,4 @@
-"""One training run: the loop over epochs and batches, and what its callbacks see of it."""
+"""One training run: the loop over epochs and batches, and its interface for callbacks."""
 
 from __future__ import annotations
 
@@ -37,14 +37,14 @@ from modnet.training.tally import Tally
 from modnet.words import show
 
 INTERRUPTED = "interrupted"
-"""`Run.stopped` and `History.stopped` of a run that Ctrl-C ended."""
+"""The value of `Run.stopped` and `History.stopped` if Ctrl-C ended the run."""
 
 TERMINATED = "terminated"
-"""The same of a run that ended because its process is to end (`Run.terminate`)."""
+"""The same if the run ended because its process has to end (`Run.terminate`)."""
 
 CARD_ROWS = 64
-"""About so many rows of the data the fingerprint in the model card is made of, whatever their number: it tells whether
-two models were trained on the same data, and a checkpoint, which has to know that for certain, looks at all of them.
+"""About how many rows of the data the fingerprint in the model card uses: it only suggests whether two models were
+trained on the same data. A checkpoint, which has to be certain, uses all rows.
 """
 
 
@@ -54,37 +54,37 @@ class Run:
     `modnet.train` makes one and runs it; callbacks are given it at every event.
 
     Attributes:
-        network: what is trained.
-        training: how.
-        registry: where components come from.
+        network: the network that is trained.
+        training: the specification of the training.
+        registry: where components are looked up.
         callbacks: name -> callback.
         joined: name -> the object that takes part for the callback of that name (`Callback.join`).
         objective: the losses and metrics.
         optimization: the optimizer, with its slots and step count.
-        batches: what it trains on.
-        validation: what it is measured on after every epoch, or None.
-        greater_is_better: figure name -> whether a greater value is better, None where there is no such order.
+        batches: the training data.
+        validation: the validation data, measured after every epoch, or None.
+        greater_is_better: figure name -> whether a greater value is better, None if there is no such order.
         history: the figures of the epochs so far.
-        checkpoint_folders: where its checkpoints go.
-        missing_state: the arrays of the network's state that the checkpoint from which it goes on does not have, with
-            the value of their elements.
-        tally: the sums for the figures of the current epoch, as far as it has come.
+        checkpoint_folders: the folders of its checkpoints.
+        missing_state: optional state that is missing from the checkpoint from which the run resumes: name -> the value
+            of its elements.
+        tally: the sums for the figures of the current epoch so far.
         order: draws the order of the samples.
         noise: draws for the layers and callbacks that need random numbers.
         order_at_epoch: the state of `order` when the current epoch began.
         epoch: the current epoch, counted from 1; 0 before the first.
-        batches_done: the batches of the current epoch that were taken; 0 between two epochs.
-        batches_per_epoch: None where that is not known yet.
+        batches_done: the batches of the current epoch that are done; 0 between two epochs.
+        batches_per_epoch: None if not known yet.
         step: the optimizer steps made so far.
         penalties: the sum of the penalties in the current epoch's losses.
         loss: of the last step's batch, with penalties.
         learning_rate: of the last step.
         figures: those of the epoch that has just ended.
         seconds: how long that epoch took.
-        averaged: the flat array of parameters that a callback such as `ema` has made of those of many steps, or None.
-        results: name -> what a callback has found out: plain values and arrays.
-        stopped: why the run is to end, or "".
-        terminated: whether the process is to end when the run has ended.
+        averaged: the average of the parameters over many steps, a flat array, from a callback such as `ema`; or None.
+        results: name -> a result of a callback: plain values and arrays.
+        stopped: why the run has to end, or "".
+        terminated: whether the process has to end after the run.
         failed: whether an exception has ended the run.
     """
 
@@ -114,7 +114,7 @@ class Run:
             raise TrainingError("the parameters are mapped from a file and cannot change; load it without mmap=True")
         self.network, self.training, self.objective, self.registry = network, training, objective, registry
         self.batches, self.validation, self.callbacks = batches, validation, dict(callbacks)
-        # Two generators, so that a layer which draws more or less changes nothing in the order of the samples.
+        # Two generators, so that the order of the samples does not depend on how many numbers the layers draw.
         self.noise = np.random.default_rng([training.seed, 1])
         self.order = np.random.default_rng([training.seed, 2])
         self.order_at_epoch: dict[str, Any] = {}
@@ -136,13 +136,13 @@ class Run:
         self.figures: dict[str, float | Array] = {}
         self.results: dict[str, Any] = {}
         self._schedule_memory: dict[Any, Any] = {}
-        # The batches of the step that is being made, each with the state of `noise` before it went through.
+        # The batches of the current step, each with the state of `noise` before its pass, for `recompute`.
         self._group: list[tuple[Batch, Mapping[str, Any] | None]] = []
         self.joined = {name: _joined(name, callback, self) for name, callback in self.callbacks.items()}
         self._listen()
 
     def _listen(self) -> None:
-        """Lets callbacks hear of the events, and layers ask for the progress; finds out what no step needs to do."""
+        """Connects the callbacks to the events, and the layers to the progress; finds out what no step needs to do."""
         self._events = RunEvents()
         # pluggy calls the last registered first; users expect the order of their list.
         for name, member in reversed(self.joined.items()):
@@ -156,11 +156,11 @@ class Run:
         limits = self.training.gradient_clipping, self.training.gradient_value_clipping
         self._clips = any(limit is not None for limit in limits)
 
-    # What callbacks ask and say
+    # For callbacks
 
     @property
     def interrupted(self) -> bool:
-        """Whether the run was stopped from outside, so that it can go on later."""
+        """Whether the run was stopped from outside, so that it can be resumed later."""
         return self.stopped in (INTERRUPTED, TERMINATED)
 
     def stop(self, reason: str) -> None:
@@ -168,9 +168,9 @@ class Run:
         self.stopped = self.stopped or reason
 
     def terminate(self) -> None:
-        """Ends the run after the current step because the process is to end.
+        """Ends the run after the current step because the process has to end.
 
-        A last checkpoint is then written also where the run was about to end for another reason.
+        A last checkpoint is then written even if the run was about to end for another reason.
         """
         self.terminated = True
         self.stop(TERMINATED)
@@ -178,7 +178,7 @@ class Run:
     def monitored(self, name: str) -> tuple[float, bool]:
         """The last value of a figure, and whether a greater one is better.
 
-        "validation_loss" stands for "loss" in a run without validation.
+        In a run without validation, "validation_loss" means "loss".
 
         Raises:
             TrainingError: there is no such figure, or it has no order.
@@ -198,19 +198,21 @@ class Run:
         return self.network.parameters.flat if self.averaged is None else self.averaged
 
     def recompute(self) -> float:
-        """The loss of the current batch at the present parameters, with penalties; renews the gradients.
+        """Computes the loss of the current batch, with penalties, and its gradients at the present parameters.
 
-        For `modnet_reduce_gradients`: change `network.parameters`, call this, and the gradients (the array that the
-        event was given) are those at these parameters, of the same batch as `modnet_batch` has left it, or of all the
-        batches that are accumulated for the step. Layers draw the same random numbers as before, so that the loss is a
-        function of the parameters alone. The figures of the epoch, the random numbers of the next batch and the state
-        of layers (the statistics of `batch_norm`) are those without it.
+        For `modnet_reduce_gradients`: change `network.parameters` and call this; the gradients (in the array that the
+        event received) are then those at these parameters, for the same batch (as changed by `modnet_batch`), or for
+        all batches that are accumulated for the step. Layers draw the same random numbers as before, so that the loss
+        is a function of the parameters alone. It does not affect the figures of the epoch, the random numbers of the
+        next batch or the state of layers (the statistics of `batch_norm`).
 
         Raises:
             TrainingError: there is no current batch.
         """
         if not self._group or self._group[0][1] is None:
-            raise TrainingError("recompute() is for the event modnet_reduce_gradients; there is no current batch here")
+            raise TrainingError(
+                "recompute() is only possible in modnet_reduce_gradients; there is no current batch here"
+            )
         gradients, scratch = self.backpropagation, Tally(self.objective.heads)
         state, noise = self.network.state.flat.copy(), self.noise.bit_generator.state
         gradients.begin()
@@ -222,7 +224,7 @@ class Run:
         return gradients.finish()
 
     def states(self) -> dict[str, dict[str, Any]]:
-        """Callback name -> what it remembers, for those that remember something (`Callback.join`)."""
+        """Callback name -> its state, for those that have one (`Callback.join`)."""
         found = {}
         for name, member in self.joined.items():
             state = getattr(member, "state", None)
@@ -232,7 +234,7 @@ class Run:
 
     @cached_property
     def data(self) -> dict[str, str]:
-        """Name -> a text that tells the run's data from others; made when it is first asked for."""
+        """Name -> a fingerprint of the run's data; computed when it is first needed."""
         return self._fingerprint(None)
 
     def _fingerprint(self, most_rows: int | None) -> dict[str, str]:
@@ -250,7 +252,7 @@ class Run:
         Ctrl-C ends the run after the current step (see `modnet.train`).
 
         Raises:
-            Diverged: the loss, a parameter or the validation's loss became nan or infinite.
+            Diverged: the loss, a parameter or the validation loss became nan or infinite.
         """
         try:
             with _stopping_at_interrupt(self):
@@ -268,23 +270,26 @@ class Run:
             best = self.history.best_epoch
             if best is not None:
                 error.best_epoch = best
-                error.args = (f"{error}\n  the network has the weights of epoch {best}, the best until then",)
+                error.args = (f"{error}\n  the network has the weights of epoch {best}, the best one so far",)
             raise
         finally:
-            # Also where an error has ended it: the figures of a training before are not those of these weights.
+            # Also after an error: the figures in the card would otherwise be those of an earlier training.
             if self.step:
                 self._conclude()
         return self.history
 
     def _conclude(self) -> None:
-        """Gives the network the course of the run, and the figures of the epoch whose weights it has."""
+        """Stores in the card the history of the run, and the figures of the epoch whose weights the network has."""
         best = self.history.best_epoch or self.history.epochs
         metrics = {name: values[best - 1] for name, values in self.history.figures.items() if best}
         card = self.network.card.trained(self.history.figures, metrics, self._fingerprint(CARD_ROWS))
         self.network.card = card.replace(results={**card.results, **self.results})
 
     def _end(self) -> None:
-        """The end of the run for every callback, also where another one's raises; the first error comes out."""
+        """Calls the end event of every callback, even if others raise; then raises the first error.
+
+        One by one, since pluggy stops at the first error, and callbacks have files and locks to close.
+        """
         errors = []
         everyone = self._events.get_plugins()
         for implementation in reversed(self._events.hook.modnet_training_ended.get_hookimpls()):
@@ -297,7 +302,7 @@ class Run:
             raise errors[0]
 
     def _epoch(self) -> None:
-        """An epoch, or what a checkpoint has left of one."""
+        """An epoch, or the rest of one after a checkpoint."""
         started = time.perf_counter()
         if not self.batches_done:
             self.epoch += 1
@@ -317,7 +322,7 @@ class Run:
             self._end_epoch(started)
 
     def _epoch_is_over(self) -> bool:
-        """Whether all batches were taken.
+        """Whether all batches of the epoch are done.
 
         Raises:
             DataError: there was nothing to train on.
@@ -350,7 +355,7 @@ class Run:
 
     @contextmanager
     def _averaged_weights(self) -> Iterator[None]:
-        """The network has the averaged weights meanwhile, if there are such."""
+        """Lets the network use the averaged weights, if there are any, inside the context."""
         if self.averaged is None:
             yield
             return
@@ -380,7 +385,7 @@ class Run:
             raise self._divergence.of_loss(loss, gradients.pass_, batch, self.step + 1, self.epoch)
 
     def _changed(self, batch: Batch) -> Batch:
-        """The batch as the callbacks want it."""
+        """The batch after the changes by callbacks."""
         for implementation in self._batch_events:
             given = {"run": self, "inputs": list(batch.inputs), "targets": dict(batch.targets)}
             found = implementation.function(*(given[name] for name in implementation.argnames))
@@ -398,17 +403,17 @@ class Run:
         if counts:
             self.loss = loss
             self._change()
-        # The mean over the epoch's batches takes the penalty of each, also of one without weights.
+        # The epoch's penalty is a mean over all its batches, including those without weights.
         self.penalties += gradients.penalty * len(self._group)
         self._group.clear()
         if counts and self._step_events:
             self._events.hook.modnet_step_ended(run=self)
 
     def _change(self) -> None:
-        """Changes the parameters by the gradients that there are."""
+        """Changes the parameters by the current gradients."""
         gradients = self.backpropagation
         if self._gradient_events:
-            penalty = gradients.penalty  # that of the loss; `recompute` has others
+            penalty = gradients.penalty  # of the reported loss; `recompute` overwrites it
             self._events.hook.modnet_reduce_gradients(run=self, gradients=gradients.gradients.flat)
             gradients.penalty = penalty
         if self._clips:
@@ -425,21 +430,21 @@ class Run:
         return (1.0 if rate is None else rate.factor(progress)), (1.0 if decay is None else decay.factor(progress))
 
     def _progress(self) -> Progress:
-        """Where the run stood as the present step began, for schedules and layers."""
+        """The progress at the beginning of the current step, for schedules and layers."""
         together, batches = self.training.accumulate, self.batches_per_epoch
         before = self.batches_done - len(self._group)
         steps = -(-batches // together) if batches else 0
-        # An epoch that has more batches than the one before does not reach into the next.
+        # If this epoch turns out longer than the last one, its progress stays below that of the next epoch.
         fraction = min(before // together, steps - 1) / steps if steps else 0.0
         done, figures = self.epoch - 1 + fraction, self.history.figures
         return Progress(done, self.training.epochs, figures, self.greater_is_better, self._schedule_memory)
 
 
 def _joined(name: str, callback: Callback, run: Run) -> object:
-    """What takes part for a callback.
+    """The object that takes part in the run for a callback.
 
     Raises:
-        BrokenPlugin: `join` gave nothing, or an object whose state could be saved and not brought back.
+        BrokenPlugin: `join` returned None, or an object with only one of `state` and `restore`.
     """
     member = callback.join(run)
     where = f"{type(callback).__name__}.join"
@@ -448,16 +453,16 @@ def _joined(name: str, callback: Callback, run: Run) -> object:
     saves, restores = (callable(getattr(member, method, None)) for method in ("state", "restore"))
     if saves != restores:
         there, missing = ("state()", "restore(state)") if saves else ("restore(state)", "state()")
-        raise BrokenPlugin(f"{where} gave a {type(member).__name__} with {there} and without {missing}; it needs both")
+        raise BrokenPlugin(f"{where} gave a {type(member).__name__} with {there} but without {missing}; it needs both")
     return member
 
 
 @contextmanager
 def _stopping_at_interrupt(run: Run) -> Iterator[None]:
-    """Lets the first Ctrl-C end the run after its step; a second one raises KeyboardInterrupt at once.
+    """The first Ctrl-C ends the run after its step; a second one raises KeyboardInterrupt at once.
 
-    Only where Ctrl-C means what Python makes of it: a program that handles or ignores SIGINT goes on to do so. In other
-    threads than the main one there is no Ctrl-C.
+    Only if Python's own handler is installed: a program that handles or ignores SIGINT itself is not disturbed. Signal
+    handlers can only be set in the main thread.
     """
     mine = threading.current_thread() is threading.main_thread()
     if not mine or signal.getsignal(signal.SIGINT) is not signal.default_int_handler:

@@ -1,4 +1,4 @@
-"""What a run trains on and validates with, from what a caller gives."""
+"""The training and validation data of a run, from the arguments of a caller."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from modnet.words import show
 
 
 class Given(NamedTuple):
-    """Data as a caller gives them: the arguments of `train` and `evaluate`."""
+    """The data arguments of `train` and `evaluate`."""
 
     x: Any
     y: Any = None
@@ -30,13 +30,13 @@ class Given(NamedTuple):
 def training_batches(
     objective: Objective, training: TrainingSpec, given: Given, validation: Any = None
 ) -> tuple[Batches, Batches | None]:
-    """What a run trains on, and what it validates with, as far as both can be checked before there is a prediction.
+    """The training and the validation batches of a run, checked as far as possible before there is a prediction.
 
     Args:
         validation: a fraction of the samples, (x, y), (x, y, weights), or (batches, None).
 
     Raises:
-        ShapeError, DataError: they are no data, or do not fit the network or a loss.
+        ShapeError, DataError: they are not data, or do not fit the network or a loss.
     """
     data = checked_data(objective, given)
     validating: Dataset | BatchStream | None = None
@@ -61,12 +61,12 @@ def _given_for_validation(validation: Any) -> Given:
     batchwise = callable(validation) or (
         isinstance(validation, Iterable) and not isinstance(validation, np.ndarray | str | Mapping | tuple)
     )
-    hint = "; batches of (x, y) are given as validation = (batches, None)" if batchwise else ""
+    hint = "; for batches of (x, y), give validation = (batches, None)" if batchwise else ""
     raise DataError(f"validation: expected a fraction between 0 and 1, or (x, y); found {show(validation)}{hint}")
 
 
 def _warn_of_unseen(objective: Objective, training: Dataset, validation: Dataset) -> None:
-    """Warns of classes that only the validation has."""
+    """Warns about classes that are only in the validation data."""
     for output in training.targets:
         takes_labels = output in objective.label_outputs
         trained, validated = (part.labels(output, takes_labels) for part in (training, validation))
@@ -77,20 +77,20 @@ def _warn_of_unseen(objective: Objective, training: Dataset, validation: Dataset
 
 
 def checked_data(objective: Objective, given: Given, name: str = "") -> Dataset | BatchStream:
-    """The data that a caller has given; their targets have been looked at, where they are in memory.
+    """The data of a caller; targets in memory have been checked by the losses.
 
     Args:
-        name: how messages call data that have no name of their own.
+        name: the name in messages for data without a name.
 
     Raises:
-        ShapeError, DataError: they are no data, or do not fit the network or a loss.
+        ShapeError, DataError: they are not data, or do not fit the network or a loss.
     """
     with naming((given.x.name if isinstance(given.x, Dataset) else "") or name):
         data = Dataset.of(
             objective.network, given.x, given.y, given.weights, outputs=objective.target_outputs, steps=given.steps
         )
         if isinstance(data, Dataset):
-            data.batches(1)  # which looks at their number and their weights
+            data.batches(1)  # checks the numbers of samples, targets and weights
             check_targets(objective, data)
     return data
 
@@ -98,13 +98,13 @@ def checked_data(objective: Objective, given: Given, name: str = "") -> Dataset 
 def evaluation_batches(
     objective: Objective, training: TrainingSpec, data: Dataset | BatchStream, batch_size: int | None = None
 ) -> Batches:
-    """The batches in which data are measured: of as many samples as suit prediction, or else as training has them.
+    """The batches for measuring data: of the size that is best for prediction, or of the training's size.
 
     Args:
-        batch_size: the samples of a batch, where the caller wants others.
+        batch_size: the size that the caller asks for.
     """
     if not isinstance(data, Dataset):
         return data
     if batch_size is None and objective.couples:
-        batch_size = training.batch_size  # in a larger batch such a loss is another one
+        batch_size = training.batch_size  # the value of such a loss depends on the batch size
     return data.batches(batch_size or objective.network.rows_at_a_time(list(data.inputs.values())))

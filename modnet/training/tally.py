@@ -1,4 +1,4 @@
-"""The sums from which the figures of an epoch are made."""
+"""The sums from which the figures of an epoch are computed."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from modnet.words import show
 
 
 class Tally:
-    """Sums over the batches of an epoch, from which its figures are made."""
+    """Sums over the batches of an epoch, from which its figures are computed."""
 
     def __init__(self, heads: Sequence[Head]) -> None:
         self.heads = heads
@@ -27,12 +27,12 @@ class Tally:
     def add_losses(
         self, output: str, losses: Array, factors: Array | None = None, weights: Array | None = None, steps: int = 1
     ) -> tuple[float, float]:
-        """Adds the losses of samples; gives their sum, and that of their weights.
+        """Adds the losses of samples; returns their weighted sum, and the sum of the weights.
 
         Args:
-            factors: what they are multiplied by; None for ones.
-            weights: what their sum is divided by; None for ones.
-            steps: as how many steps each loss counts in the figures.
+            factors: the factors of the losses; None for ones.
+            weights: the mean loss is the sum divided by the sum of these; None for ones.
+            steps: the number of steps for which each loss counts in the figures.
         """
         loss_sum = float(np.add.reduce(losses) if factors is None else np.dot(losses, factors))
         weight_sum = float(len(losses) if weights is None else np.add.reduce(weights))
@@ -41,7 +41,7 @@ class Tally:
         return loss_sum, weight_sum
 
     def add_mean(self, output: str, mean: float, weight: float) -> None:
-        """Adds the mean loss of a batch, which counts by its weight: its samples, or the sum of theirs."""
+        """Adds the mean loss of a batch with a weight: the number of its samples, or the sum of their weights."""
         self._losses[output][0] += mean * weight
         self._losses[output][1] += weight
 
@@ -64,9 +64,10 @@ class Tally:
         return {"losses": self._losses, "metrics": metrics}
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        """Takes over the sums of a checkpoint; metrics that it does not have begin anew.
+        """Takes over the sums of a checkpoint; metrics that are not in it start from zero.
 
-        What a metric's sums are is known to the metric alone: it is told where it cannot go on from them.
+        Only a metric itself knows the form of its sums, so wrong ones are noticed when it uses them: `_restored` makes
+        its error name the checkpoint.
         """
         self._restored = True
         self._losses = {name: list(state["losses"][name]) for name in self._losses}
@@ -87,11 +88,11 @@ class Tally:
         return all(math.isfinite(total) for total, _ in self._losses.values())
 
     def empty(self) -> list[str]:
-        """The outputs of whose samples none had a weight."""
+        """The outputs without any sample with a weight."""
         return [head.name for head in self.heads if not self._losses[head.name][1]]
 
     def result(self, penalty: float = 0.0) -> dict[str, float | Array]:
-        """Figure name -> value; `penalty` is added to the total loss. Where nothing had a weight the loss is nan."""
+        """Figure name -> value; `penalty` is added to the total loss. The loss is nan if nothing had a weight."""
         several = len(self.heads) > 1
         means = {name: total / weight if weight else math.nan for name, (total, weight) in self._losses.items()}
         figures: dict[str, float | Array] = {
@@ -112,5 +113,5 @@ class Tally:
 
 
 def _foreign_sums(metric: str, error: Exception) -> TrainingError:
-    what = f"the metric {show(metric)} cannot go on from the sums that the checkpoint has"
+    what = f"the metric {show(metric)} cannot resume from the sums in the checkpoint"
     return TrainingError(f"{what} ({type(error).__name__}: {error})")

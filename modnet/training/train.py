@@ -1,4 +1,4 @@
-"""The front doors: `train` and `evaluate`, and how what they are given becomes a training."""
+"""The entry points `train` and `evaluate`, and the preparation of a run from their arguments."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from modnet.training.trial import look_over
 from modnet.words import show
 
 PARTS = 64
-"""So many points of the first epoch are looked at to see whether a schedule changes the rate within it."""
+"""At how many points of the first epoch a schedule is evaluated, to see whether it changes the rate within an epoch."""
 
 
 def train(
@@ -58,46 +58,46 @@ def train(
 ) -> History:
     """Trains a network in place.
 
-    What is not given is taken from the `[training]` table of the spec that the network was built from, or has its
-    default; only loss and metrics are remembered from one call to the next. Components may be given as objects, by
-    name, or as tables. Layers that learn from the data before training (standardize) need data that can be read twice:
-    no generator that runs once.
+    Arguments that are not given come from the `[training]` table of the spec that the network was built from, or have
+    their defaults; only loss and metrics are remembered from one call to the next. Components may be given as objects,
+    by name, or as tables. Layers that learn from the data before training (standardize) need data that can be read
+    twice, and not a generator, which runs only once.
 
     Args:
         x: an array (samples, *shape), memory-mapped or not; for several inputs a dict of them; or, without `y`, an
             iterable of batches (x, y) or (x, y, weights), such as a list or a torch DataLoader, or a function that
-            gives one for each epoch.
+            returns one for each epoch.
         y: the targets; for several outputs a dict of arrays.
         loss, optimizer, schedule, metrics, epochs, batch_size, accumulate, shuffle, seed, gradient_clipping,
             gradient_value_clipping, callbacks: as in the spec (`TrainingSpec`).
-        validation: a fraction of the samples, (x, y), or (batches, None) with an iterable of batches, to validate with
-            after every epoch.
+        validation: a fraction of the samples, (x, y), or (batches, None) with an iterable of batches, for the
+            validation after every epoch.
         sample_weights: a weight for each sample, shape (samples,), or for each step of sequences, (samples, time).
-            Batches in which nothing has a weight make no step.
-        steps_per_epoch: batches that make an epoch, only where x is an iterable of them: an epoch goes on where the one
-            before stopped, and a list or DataLoader begins anew at its end; a function is called for each epoch. A
-            schedule that changes the rate within an epoch needs it, unless x can tell its length.
-        resume: a checkpoint (callback `checkpoint`) from which the run goes on as if it had never been stopped, or a
-            folder, of which the newest is taken; where that is the one to which this run's own checkpoints go and has
-            none yet, the run begins at the beginning. The network's own weights are replaced. Spec and data are
-            compared with those of the checkpoint: arrays whole, of memory-mapped ones about a thousand rows, streams
-            not at all. A stream that cannot begin anew is to stand where the run had come to.
+            Batches in which all weights are 0 are skipped.
+        steps_per_epoch: the number of batches in an epoch, only if x is an iterable of them: each epoch continues where
+            the one before stopped, and a list or DataLoader starts over at its end; a function is called for each
+            epoch. A schedule that changes the rate within an epoch needs it, unless x has a length.
+        resume: a checkpoint (callback `checkpoint`) from which the run is resumed as if it had never been stopped, or a
+            folder, whose newest checkpoint is used. If this is the folder of this run's own checkpoints, and it has
+            none yet, the run starts from the beginning. The network's own weights are replaced. Spec and data are
+            compared with those of the checkpoint: whole arrays, about a thousand rows of memory-mapped ones, streams
+            not at all. A stream that cannot start over has to be at the position that the run had reached.
         registry: where names are looked up.
 
     Returns:
-        The figures of each epoch. Ctrl-C ends the run after the current step and what was learnt stays, unless the
-        program handles SIGINT itself; a second one raises KeyboardInterrupt at once. Then, and where a callback ended
-        the run, `.stopped` says why. No other signal is handled; `modnet train`, the command, also stops at SIGTERM
-        and SIGHUP.
+        The figures of each epoch. Ctrl-C ends the run after the current step and keeps what was learnt, unless the
+        program handles SIGINT itself; a second one raises KeyboardInterrupt at once. Then, and if a callback ended the
+        run, `.stopped` says why. No other signal is handled; the command `modnet train` also stops at SIGTERM and
+        SIGHUP.
 
     Raises:
         SpecError: an argument is not valid.
         ShapeError, DataError: the data do not fit the network.
-        TrainingError: the checkpoint is one of another network, training or data; the message says what differs. There
-            is no checkpoint to go on from, or another run writes its own to the same folder.
+        TrainingError: the checkpoint is from another network, training or data, and the message lists the differences;
+            or there is no checkpoint to resume from; or another run is writing its checkpoints to the same folder.
         ModelFileError: the checkpoint is damaged.
-        Diverged: the loss became nan or infinite. Where `early_stopping` had kept the best weights, the network has
-            them again, and `.best_epoch` says of which epoch they are.
+        Diverged: the loss became nan or infinite. If `early_stopping` had kept the best weights, they have been
+            restored, and `.best_epoch` is their epoch.
     """
     given = {
         "loss": loss,
@@ -140,10 +140,10 @@ def prepare(
     resume: str | PathLike[str] | None = None,
     registry: Registry | None = None,
 ) -> Run:
-    """A run that stands before its first step, or where the checkpoint has left it: `run.fit()` makes it.
+    """A run before its first step, or in the state of the checkpoint; `run.fit()` starts it.
 
-    The data have been looked at, and layers that learn from them before training have done so. Arguments and errors
-    are those of `train`.
+    The data have been checked, and layers that learn from them before training have done so. Arguments and errors are
+    those of `train`.
 
     Args:
         given: the arguments of `train` that replace parts of the training in the spec: loss, optimizer and so on.
@@ -151,7 +151,7 @@ def prepare(
     registry = registry or default_registry()
     training = merged_training(network, given, registry)
     objective = Objective(network, training, registry.kernels)
-    # What it was last trained for is what `evaluate` measures and the model file tells; the rest is this call's alone.
+    # Loss and metrics are remembered for `evaluate` and the model file; all other arguments are for this call only.
     remembered = network.card.spec.training or TrainingSpec(loss=training.loss)
     network.card = network.card.replace(training=remembered.replace(loss=training.loss, metrics=training.metrics))
     data = Given(x, y, sample_weights, steps_per_epoch)
@@ -169,43 +169,43 @@ def prepare(
 
 
 def _check_epochs(run: Run) -> None:
-    """Refuses data that cannot be gone through as often as the training asks for.
+    """Refuses data that cannot be iterated as often as the training needs.
 
     Raises:
-        DataError: a generator runs through once, or there are no batches for the validation.
+        DataError: a generator would have to run more than once, or there are no batches for the validation.
     """
     batches, validation, epochs = run.batches, run.validation, run.training.epochs
     if not batches.rewinds and batches.steps is None and epochs > 1:
         raise DataError(
-            f"a generator can be run through only once, and {epochs} epochs were asked for; "
+            f"a generator can be iterated only once, but there are {epochs} epochs; "
             "pass a function that makes it, or steps_per_epoch"
         )
     if validation is not None and not validation.rewinds and epochs > 1:
         raise DataError(
-            f"validation: a generator can be run through only once, and {epochs} epochs were asked "
-            "for; pass a function that makes it, or a list of the batches"
+            f"validation: a generator can be iterated only once, but there are {epochs} epochs; "
+            "pass a function that makes it, or a list of the batches"
         )
     if validation is not None and validation.steps == 0:
         raise DataError("validation: there are no batches")
 
 
 def _go_on(run: Run, resume: str | PathLike[str]) -> bool:
-    """Puts a run where a checkpoint has left it; False where it has none yet to go on from."""
+    """Puts a run into the state of a checkpoint; False if there is none yet."""
     path = restore(run, resume)
     if path is not None and run.stopped:
         warnings.warn(
-            f"{path} is the end of a run that was stopped ({run.stopped}), and nothing is trained; to train on, resume "
+            f"{path} is the end of a run that was stopped ({run.stopped}), so nothing is trained; to continue, resume "
             "from an earlier checkpoint, or train the network again without resume",
             stacklevel=4,
         )
     run.batches.skip_epochs(run.epoch - (1 if run.batches_done else 0))
-    # A checkpoint from the middle of the first epoch may not know it.
+    # A checkpoint from the middle of the first epoch may not have the number.
     run.batches_per_epoch = run.batches_per_epoch or run.batches.steps
     return path is not None
 
 
 def _check_schedule(run: Run) -> None:
-    """Refuses a schedule that moves within the first epoch of a stream whose length is unknown."""
+    """Refuses a schedule that changes within the first epoch of a stream of unknown length."""
     if run.batches_per_epoch is not None or run.epoch > 1:
         return
     course = [Progress(part / PARTS, run.training.epochs, {}, run.greater_is_better) for part in range(PARTS)]
@@ -216,20 +216,20 @@ def _check_schedule(run: Run) -> None:
         if schedule is not None and len({schedule.factor(progress) for progress in course}) > 1:
             raise DataError(
                 f"the schedule {show(schedule.type or type(schedule).__name__)} changes the {what} within an epoch, "
-                "and the number of batches in an epoch of this stream is unknown; give steps_per_epoch, or pass a "
+                "but the number of batches in an epoch of this stream is unknown; give steps_per_epoch, or pass a "
                 "list of the batches"
             )
 
 
 def _look_at_data(run: Run, restored: bool) -> None:
-    """Lets the layers learn from the data that do so before training, and finds rows that cannot be trained with."""
+    """Prepares the layers that learn from the data before training, and finds rows that cannot be used."""
     batches, validation = run.batches, run.validation
     what = batches.name or "training data"
     if not restored:
         try:
             _prepare_layers(run.network, batches)
         except DataError:
-            look_over(run.evaluation, batches, what)  # which knows the row, where it is one that is at fault
+            look_over(run.evaluation, batches, what)  # raises a better error, with the row, if a row is at fault
             raise
     if run.network.parameters.size and not run.optimization.trains:
         warnings.warn("nothing is trained: every parameter that a loss depends on is frozen", stacklevel=4)
@@ -243,7 +243,7 @@ def _prepare_layers(network: Network, batches: Batches) -> None:
         unprepared = network.unprepared()
         if unprepared:
             raise DataError(
-                f"{unprepared[0]} learns from the data before training, and a generator can be run through only "
+                f"{unprepared[0]} learns from the data before training, but a generator can be iterated only "
                 "once; pass a function that makes it, or arrays"
             )
         return
@@ -264,7 +264,7 @@ def evaluate(
     """The loss and metrics of a network on data; arguments as for `train`.
 
     Raises:
-        SpecError, ShapeError, DataError: as `train`; DataError also for a sample whose loss is nan, and where there is
+        SpecError, ShapeError, DataError: as `train`; DataError also if the loss of a sample is nan, or if there is
             nothing to measure.
     """
     registry = registry or default_registry()
@@ -278,7 +278,7 @@ def evaluate(
 
 
 def merged_training(network: Network, given: Mapping[str, Any], registry: Registry) -> TrainingSpec:
-    """The training that a network's spec asks for with some parts replaced by arguments, which are checked alike."""
+    """The training of a network's spec, with some parts replaced by arguments, which are checked in the same way."""
     try:
         base = network.card.training
     except PluginError:

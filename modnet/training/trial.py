@@ -1,4 +1,4 @@
-"""What can be known of the data before the first step: rows that the network, a loss or a metric cannot take."""
+"""The check of the data before the first step: rows that the network, a loss or a metric cannot use."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ from modnet.training.heads import Head
 from modnet.training.objective import Objective, are_labels, representable, row_of
 
 ROWS_AT_A_TIME = 1 << 16
-"""Targets that a loss looks at together."""
+"""How many targets a loss checks at a time."""
 
 USUAL = 8
-"""So many rows, the first ones, stand for those that are as they should be."""
+"""How many of the first rows stand for normal ones."""
 
 
 def check_targets(objective: Objective, dataset: Dataset) -> None:
-    """Lets the losses look at all targets in memory, and at labels in mapped files, before there is a prediction.
+    """Lets the losses check all targets in memory, and labels in mapped files, before there is a prediction.
 
     Raises:
-        DataError: one is none that the loss can take, with its row; or the loss gives no target a weight.
+        DataError: the loss cannot use a target, with its row; or its weights are 0 for all targets.
     """
     for head in objective.heads:
         shape = objective.network.outputs[head.name]
@@ -38,10 +38,10 @@ def check_targets(objective: Objective, dataset: Dataset) -> None:
         target = dataset.targets[head.name]
         by_rows = isinstance(target, np.memmap) and target.ndim > 1
         if by_rows or shape[-1:] == (None,) or (objective.masked and len(shape) > 1):
-            continue  # what stands at padded steps may be anything
+            continue  # targets of padded steps may be anything
         head.loss.check_shapes(shape, target.shape[1:])
         if dataset.weights is not None and dataset.weights.ndim > 1:
-            continue  # what has no weight may be anything, and what has one is met in its batch
+            continue  # targets of steps without weight may be anything; the others are checked in their batches
         _check_targets(objective, dataset, head)
 
 
@@ -68,16 +68,16 @@ def _check_targets(objective: Objective, dataset: Dataset, head: Head) -> None:
 
 
 def look_over(evaluation: Evaluation, batches: Batches, what: str) -> None:
-    """Looks once at all data in memory, and sends their first and their most unusual rows through the network.
+    """Searches all data in memory once, and sends their first and their most unusual rows through the network.
 
-    What a generator will give cannot be known. It takes as long as to read the data from memory once.
+    This takes as long as reading the data from memory once. The batches of a generator cannot be checked beforehand.
 
     Args:
-        what: how messages call the data.
+        what: the name of the data in messages.
 
     Raises:
-        DataError: a row cannot be taken, or its loss is not finite because the row is not; with its number.
-        ShapeError: shapes do not fit.
+        DataError: a row cannot be used, or its loss is not finite because the row is not; with its number.
+        ShapeError: shapes do not match.
     """
     try:
         if isinstance(batches, DatasetBatches):
@@ -87,14 +87,14 @@ def look_over(evaluation: Evaluation, batches: Batches, what: str) -> None:
     except (ShapeError, DataError):
         raise
     except Exception:
-        return  # what fails in another way is not the fault of a row; the run meets it and reports it
+        return  # other errors are not caused by a row; the run will raise them in the right place
 
 
 class _LookOver:
-    """The first rows of a dataset, which are taken to be as they should be, and the most unusual ones.
+    """The first rows of a dataset, which are assumed to be normal, and the most unusual ones.
 
     Args:
-        what: how messages call the data.
+        what: the name of the data in messages.
     """
 
     def __init__(self, evaluation: Evaluation, dataset: Dataset, what: str) -> None:

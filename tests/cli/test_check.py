@@ -37,13 +37,16 @@ pets.toml:13:1: training.epoch: unknown key; did you mean "epochs"?
 @pytest.mark.parametrize(
     ("setting", "message"),
     [
-        ("network.input=[4]", 'data.train: input "input" expects samples of shape (4,), its columns give (3,)'),
-        ("network.layers.2.out_features=3", 'output "output" gives samples of shape (3,), column kind has 2 classes'),
+        ("network.input=[4]", 'data.train: input "input" expects samples of shape (4,), but its columns give (3,)'),
+        (
+            "network.layers.2.out_features=3",
+            'output "output" gives samples of shape (3,), but column kind has 2 classes',
+        ),
         ("network.layers=['flatten', 'gate']", 'unknown layer "gate"'),
         ("network.input=[2, 3]", "data.train: input"),
         (
             "training.loss={type='cross_entropy', class_weights=[1, 2, 3]}",
-            "3 class weights and a prediction of 2 classes",
+            "3 class weights for a prediction of 2 classes",
         ),
         ("training.metrics={wrong=['accuracy']}", "training.metrics.wrong: no output is called"),
         (
@@ -61,7 +64,7 @@ def test_what_does_not_fit(run, setting, message):
 @pytest.mark.parametrize(
     ("change", "note"),
     [
-        (("pets.csv", "away.csv"), "away.csv is not there: the data were not compared with the network"),
+        (("pets.csv", "away.csv"), "away.csv does not exist: the data were not compared with the network"),
         (("[data]\ntrain", "[data]\nvalidation"), None),
     ],
     ids=["no file", "no path"],
@@ -168,7 +171,7 @@ def test_a_network_that_does_not_fit_is_not_tried(run, monkeypatch):
     ("fault", "message"),
     [
         ("label", "found 7 in row 50"),
-        ("nan", 'input "input" holds nan in row 50'),
+        ("nan", 'input "input" contains nan in row 50'),
         ("width", r"expected an array of shape \(batch, 2\), found \(60, 3\)"),
     ],
 )

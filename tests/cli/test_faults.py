@@ -68,11 +68,11 @@ FAULTS = {
     "another width": (
         "train pets.toml --set network.input=[5]",
         2,
-        "expects samples of shape (5,), its columns give (3,): collar (2, one-hot), 1 single number; set input = [3]",
+        "shape (5,), but its columns give (3,): collar (2, one-hot), 1 single number; set input = [3]",
     ),
     "a table without the columns": ("predict old.modnet other.csv", 2, 'other.csv: no column "size"'),
     "a category that is new": ("predict old.modnet green.csv", 2, 'column collar: unknown category "green"'),
-    "a table for arrays": ("predict arrays.modnet pets.csv", 2, "trained on arrays and knows no columns"),
+    "a table for arrays": ("predict arrays.modnet pets.csv", 2, "trained on arrays and has no columns"),
     "standard input for arrays": ("predict arrays.modnet -", 2, "expected a file with arrays"),
     "no targets to compare with": ("evaluate arrays.modnet inputs.npz", 2, "no array for the network's output"),
     # wrong model files
@@ -87,7 +87,11 @@ FAULTS = {
         2,
         "error: nowhere/x.modnet: no such file or directory",
     ),
-    "data for a model": ("inspect pets.csv", 2, "that looks like a table; modnet predict MODEL TABLE takes it"),
+    "data for a model": (
+        "inspect pets.csv",
+        2,
+        "that looks like a table; to predict for its rows: modnet predict MODEL TABLE",
+    ),
     "a spec for a model": ("predict pets.toml pets.csv", 2, "error: pets.toml: this is a text file"),
     "a damaged model": ("inspect damaged.modnet", 2, "damaged.modnet: the file has"),
     "a damaged model to look for differences": ("diff old.modnet damaged.modnet", 2, "error: damaged.modnet: the file"),
@@ -119,12 +123,16 @@ FAULTS = {
         2,
         'error: old.modnet: rename: no node of network.layers is called "liner_1"; did you mean "linear_1"?',
     ),
-    "an old name as a new one": ("edit old.modnet -o new.modnet --rename linear_1=linear_2", 2, '"linear_2" is taken'),
+    "an old name as a new one": (
+        "edit old.modnet -o new.modnet --rename linear_1=linear_2",
+        2,
+        '"linear_2" is already used',
+    ),
     "an entry without a key": ("edit old.modnet -o new.modnet --set-metadata =x", 2, "=x: expected KEY=VALUE, such as"),
     "an entry that is not there": (
         "edit old.modnet -o new.modnet --remove-metadata author",
         2,
-        'error: old.modnet: metadata: there is no entry "author"',
+        'error: old.modnet: metadata: no entry is called "author"',
     ),
     # outputs
     "a folder for the model": ("train pets.toml -o .", 2, "this is a folder; name a file in it with -o"),
@@ -211,7 +219,7 @@ def test_an_unexpected_error_is_reported_in_a_line_too(run, monkeypatch):
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may write everywhere")
 def test_a_folder_that_may_not_be_written_to_is_found_before_the_training(run, folder):
     (folder / "locked").mkdir(mode=0o500)
-    assert "may not be written to" in run("train", "pets.toml", "-o", "locked/x.modnet", status=2).stderr
+    assert "cannot be written to" in run("train", "pets.toml", "-o", "locked/x.modnet", status=2).stderr
 
 
 LIMITED = """

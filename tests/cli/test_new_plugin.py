@@ -119,9 +119,9 @@ def test_names(run, folder, name, distribution, stem):
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("two words", '"two words" is no name of a distribution'),
-        ("-wave", '"-wave" is no name of a distribution'),
-        ("wélle", "is no name of a distribution"),
+        ("two words", '"two words" is not a valid name of a distribution'),
+        ("-wave", '"-wave" is not a valid name of a distribution'),
+        ("wélle", "is not a valid name of a distribution"),
         ("modnet_core", "modnet-core is the library itself"),
         ("class", '"class_scale"; it has to begin with a letter and be no word of Python'),
         ("3d", '"3d_scale"; it has to begin with a letter'),

@@ -29,7 +29,7 @@ def test_paths_are_those_seen_from_the_spec(run, folder):
         (["points.npz", "--target", "y"], "expected a table (.csv, .tsv), found arrays"),
         (
             ["pets.csv", "--target", "kind", "--target", "size"],
-            "column kind holds text; several targets have to be numbers",
+            "column kind contains text, but several targets have to be numbers",
         ),
     ],
 )
@@ -41,7 +41,7 @@ def test_a_file_whose_name_is_not_utf_8_is_refused(run, folder):
     name = os.fsdecode(b"caf\xe9.csv")
     (folder / name).write_bytes((folder / "pets.csv").read_bytes())
     result = run("new-spec", name, "--target", "kind", "-o", "s.toml", status=2)
-    assert "this name is not UTF-8, so no spec can hold it; rename the file" in result.stderr
+    assert "this name is not valid UTF-8 and cannot be written in a spec; rename the file" in result.stderr
     assert not (folder / "s.toml").exists()
 
 

@@ -56,7 +56,7 @@ def test_nothing_installed(environment, run):
         ),
         (
             {"modnet-lines": "linear"},
-            {("linear", "modnet-lines 1.0"): (1, "the core has one of that name; write linear@modnet-lines")},
+            {("linear", "modnet-lines 1.0"): (1, "the core has one with that name; write linear@modnet-lines")},
         ),
     ],
     ids=["fine", "ambiguous", "broken", "a core name"],
@@ -170,12 +170,12 @@ def test_a_command_of_a_plugin(environment, run):
         ),
         (
             COMMANDS.replace("def hello", "def train"),
-            'the command "train" of other 1.0 is left out: modnet itself has one',
+            'the command "train" of other 1.0 is left out: modnet itself has a command',
         ),
         (
             COMMANDS.replace("(cli)", "(group, cli)"),
-            'hooks "other" of other 1.0 (other): modnet_commands(group, cli) asks for group, and the hook is '
-            "modnet_commands(cli); modnet plugins --errors",
+            'hooks "other" of other 1.0 (other): modnet_commands(group, cli) requires group, but the hook is '
+            "modnet_commands(cli); for details: modnet plugins --errors",
         ),
         (
             COMMANDS.replace("modnet_commands", "modnet_comands"),
@@ -214,7 +214,7 @@ def test_two_plugins_with_one_command(environment, run):
     install_hooks(environment, "second", COMMANDS)
     result = run("hello")
     assert result.stdout == "hello\n"
-    assert "is left out: another plugin has one of that name" in result.stderr
+    assert "is left out: another plugin has a command with that name" in result.stderr
 
 
 def test_built_in_commands_import_no_hooks(environment, run):

@@ -100,7 +100,7 @@ def test_a_class_that_looks_like_a_formula_is_none_in_a_spreadsheet(run, name):
     result = run("predict", "pets.modnet", "pets.csv")
     rows = [*csv.reader(io.StringIO(result.stdout, newline=""))]
     assert {row[0] for row in rows[1:]} <= {"dog", f"'{name}".replace("\t", "\\t").replace("\r", "\\r")}
-    assert "a spreadsheet would take these for formulas; an apostrophe is put before them" in result.stderr
+    assert "spreadsheets would take these names for formulas, so an apostrophe is put before them" in result.stderr
 
 
 @pytest.mark.parametrize("name", ["-1", "+1.5", "-1e3", "-", "+", "a=b", "'=1"])

@@ -62,7 +62,7 @@ def test_a_checkpoint_whose_network_is_whole_can_be_saved(run, checkpoint):
     ("change", "message"),
     [
         (lambda content: content[:-10], "damaged: the file has "),
-        (lambda content: content[:40], "damaged: header: the file ends within the header"),
+        (lambda content: content[:40], "damaged: header: the file ends inside the header"),
         (lambda content: content[:20] + b"\xff" + content[21:], "damaged: header: "),
         (lambda content: content + b"x", "damaged: byte "),
     ],
@@ -108,7 +108,7 @@ def test_a_newer_format_is_not_called_damage(run, model):
     content[8] = 2
     Path(model).write_bytes(content)
     result = run("verify", model, status=2)
-    assert "format version 2, and this modnet reads up to 1" in result.stderr
+    assert "format version 2, this modnet reads up to 1" in result.stderr
     assert result.stdout == ""
 
 

@@ -55,12 +55,17 @@ def test_inputs_stand_in_the_order_of_the_network(two_inputs):
     ("x", "y", "more", "message"),
     [
         (np.ones((2, 2)), None, {}, "expected x and y, or an iterable of batches (x, y)"),
-        (np.ones((2, 2)), np.ones((2, 1)), {"steps": 3}, "steps_per_epoch is for streams of batches"),
-        (Dataset({"input": np.ones((2, 2))}), np.ones(2), {}, "y: a Dataset takes none"),
-        (Dataset({"input": np.ones((2, 2))}), None, {"weights": [1, 1]}, "sample_weights: a Dataset takes none"),
-        (Dataset({"input": np.ones((2, 2))}), None, {"steps": 1}, "steps_per_epoch: a Dataset takes none"),
+        (np.ones((2, 2)), np.ones((2, 1)), {"steps": 3}, "steps_per_epoch is only for streams of batches"),
+        (Dataset({"input": np.ones((2, 2))}), np.ones(2), {}, "y cannot be given with a Dataset"),
+        (
+            Dataset({"input": np.ones((2, 2))}),
+            None,
+            {"weights": [1, 1]},
+            "sample_weights cannot be given with a Dataset",
+        ),
+        (Dataset({"input": np.ones((2, 2))}), None, {"steps": 1}, "steps_per_epoch cannot be given with a Dataset"),
         ([], None, {"weights": [1]}, "sample weights of a stream come with its batches"),
-        (np.ones((2, 2)), np.ones((2, 1)), {"outputs": []}, "there are targets, but no loss takes one"),
+        (np.ones((2, 2)), np.ones((2, 1)), {"outputs": []}, "found targets, but no loss takes one"),
         (Table({"a": ["1"]}, "t.csv"), None, {}, "t.csv: a table, but the network was trained on arrays"),
     ],
 )
@@ -137,7 +142,7 @@ def test_a_split_is_that_of_the_classes():
 
 def test_a_class_with_one_row_has_its_name_in_the_warning():
     data = Dataset({"input": np.arange(5)}, {"output": np.array([0, 0, 0, 0, 1])}, classes={"output": ("cat", "dog")})
-    with pytest.warns(UserWarning, match=r'class "dog" has one row: it stays in training'):
+    with pytest.warns(UserWarning, match=r'class "dog" has one row, which stays in training'):
         data.split(0.4, 0, ["output"])
 
 

@@ -148,7 +148,7 @@ def test_a_table_is_stratified_by_a_target_of_two_values(tmp_path, values):
 def test_a_class_of_one_row_stays_in_training_and_is_named(tmp_path):
     (tmp_path / "t.csv").write_text("a,y\n" + "".join(f"{i},{'pq'[i % 2]}\n" for i in range(40)) + "99,rare\n")
     for seed in range(5):
-        with pytest.warns(UserWarning, match='^class "rare" has one row: it stays in training'):
+        with pytest.warns(UserWarning, match='^class "rare" has one row, which stays in training'):
             data = Loader(tmp_path, **LABELS).load(DataSpec(train="t.csv", target="y", validation=0.25), seed)
         assert 99 in data.train.inputs["input"]
         assert "(stratified)" in data.notes[0]
@@ -165,7 +165,7 @@ def test_rows_are_dropped_before_some_are_set_aside(tmp_path):
 @pytest.mark.parametrize(("complete", "left"), [(0, "0 rows"), (1, "1 row")])
 def test_too_few_rows_are_left_to_set_some_aside(tmp_path, complete, left):
     (tmp_path / "t.csv").write_text("a,y\n" + "".join(f"{i},{i if i < complete else ''}\n" for i in range(5)))
-    with pytest.raises(DataError, match=f"{left} of 5 has no missing value; expected at least 2, to set some aside"):
+    with pytest.raises(DataError, match=f"only {left} of 5 without missing values; expected at least 2, to set"):
         Loader(tmp_path, **ONE).load(DataSpec(train="t.csv", target="y", validation=0.2, missing="drop"))
 
 
@@ -197,7 +197,7 @@ def test_labels_that_are_text_are_classes(folder):
     assert data.schema.decode({"output": np.array([[0.25, 0.75]])})["y"] == ["dog"]
     np.savez(folder / "new.npz", x=np.zeros((1, 2, 2)), y=np.array(["cow"]))
     with pytest.raises(
-        DataError, match=r'row 1, column y: unknown category "cow"; known are cat, dog; correct or drop'
+        DataError, match=r'row 1, column y: unknown category "cow"; expected one of cat, dog; correct or drop'
     ):
         Loader(folder, **LABELS).load_source("new.npz", data.schema)
 
@@ -212,10 +212,10 @@ def test_one_array_is_enough_to_predict(folder):
     ("spec", "message"),
     [
         ({"train": "pets.cvs"}, '{folder}/pets.cvs: no such file; did you mean "pets.csv"?'),
-        ({"train": "pets.csv"}, "{folder}/pets.csv: which column is to be predicted? set target to one of kind, size"),
+        ({"train": "pets.csv"}, "{folder}/pets.csv: no target is set; set target to one of kind, size"),
         (
             {"train": "pair.npz", "target": "y"},
-            "{folder}/pair.npz: target is for the columns of a table; found arrays: x (20, 2, 2), y (20,)",
+            "{folder}/pair.npz: target is only for columns of a table; found arrays: x (20, 2, 2), y (20,)",
         ),
         (
             {"train": "several.npz"},
@@ -227,7 +227,7 @@ def test_one_array_is_enough_to_predict(folder):
             '{folder}/images.npy: no array for the network\'s output "output": expected "output" or "y", '
             "found x (20, 2, 2)",
         ),
-        ({"train": "uneven.npz"}, "{folder}/uneven.npz: x has 20 rows, y has 19; expected as many of each"),
+        ({"train": "uneven.npz"}, "{folder}/uneven.npz: x has 20 rows, y has 19; expected the same number"),
         (
             {"train": DataSource("pair.npz", rows=(5, 21))},
             "{folder}/pair.npz: rows = [5, 21], but it has 20 rows",
@@ -238,11 +238,11 @@ def test_one_array_is_enough_to_predict(folder):
         ),
         (
             {"train": DataSource(x="pair.npz", y="labels.npy")},
-            "{folder}/pair.npz: expected a file with one array (.npy, IDX), as x and y are; give this one as path",
+            "{folder}/pair.npz: expected a file with a single array (.npy, IDX) for x or y; use path for this file",
         ),
         (
             {"train": "pair.npz", "validation": "pets.csv"},
-            "{folder}/pets.csv: a table, but the model was trained on arrays and knows no columns",
+            "{folder}/pets.csv: found a table, but the model was trained on arrays and has no columns",
         ),
     ],
 )
@@ -254,9 +254,9 @@ def test_faults(folder, spec, message):
 @pytest.mark.parametrize(
     ("x", "y", "message"),
     [
-        (np.zeros((2, 3), complex), np.zeros(2), "x holds complex128; expected numbers"),
-        (np.array(["a", "b"]), np.zeros(2), "x holds <U1; expected numbers"),
-        (np.zeros((2, 3)), np.array([b"a", b"b"]), "y holds |S1; expected numbers"),
+        (np.zeros((2, 3), complex), np.zeros(2), "x contains complex128; expected numbers"),
+        (np.array(["a", "b"]), np.zeros(2), "x contains <U1; expected numbers"),
+        (np.zeros((2, 3)), np.array([b"a", b"b"]), "y contains |S1; expected numbers"),
         (np.zeros((2, 3)), np.array([["a"], ["b"]]), "y has shape (2, 1); expected one class name for each row"),
         (np.zeros((0, 3)), np.zeros(0), "x has shape (0, 3); expected rows"),
         (np.zeros(()), np.zeros(2), "x has shape (); expected rows"),

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from modnet.data.files import read_table
+from modnet.data.learning import learn_schema
 from modnet.data.schema import ColumnSchema, DataSchema, MissingReport
 from modnet.data.table import Table
 from modnet.errors import DataError, ShapeError
@@ -31,9 +32,7 @@ def table_of(text, name="penguins.csv"):
 
 def learn(text=PENGUINS, rows=None, inputs=("input",), outputs=("output",), labels=("output",), **spec):
     spec = DataSpec(**{"train": "penguins.csv", "target": "species", "missing": "mean", **spec})
-    return DataSchema.learn(
-        table_of(text), spec, input_names=inputs, output_names=outputs, label_outputs=labels, rows=rows
-    )
+    return learn_schema(table_of(text), spec, input_names=inputs, output_names=outputs, label_outputs=labels, rows=rows)
 
 
 def column(schema, name):
@@ -85,7 +84,7 @@ def test_columns_can_be_declared():
 
 def test_ordinal_columns_alone_are_ids():
     ordinal = Column(categories=("Biscoe", "Dream", "Torgersen"), encoding="ordinal")
-    schema = DataSchema.learn(
+    schema = learn_schema(
         table_of(PENGUINS),
         DataSpec(
             train="penguins.csv",
@@ -131,7 +130,7 @@ def test_two_classes_will_do_for_a_loss_of_probabilities():
 
 
 def test_several_inputs_and_outputs():
-    schema = DataSchema.learn(
+    schema = learn_schema(
         table_of(PENGUINS),
         DataSpec(
             train="penguins.csv",
@@ -158,7 +157,7 @@ NAMES = "x,y\n" + "\n".join(f"name{number},{number}" for number in range(300)) +
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"target": None}, "penguins.csv: which column is to be predicted? set target to one of species, island,"),
+        ({"target": None}, "penguins.csv: no target is set; set target to one of species, island,"),
         ({"target": "specie"}, 'penguins.csv: no column "specie" (did you mean "species"?); the columns are species,'),
         (
             {"target": {"out": "species"}},
@@ -191,7 +190,7 @@ NAMES = "x,y\n" + "\n".join(f"name{number},{number}" for number in range(300)) +
         (
             {"labels": ()},
             'penguins.csv: row 1 (line 2), column species: expected numbers as target, found "Adelie"; '
-            'the loss of output "output" takes numbers or two classes; for more take cross_entropy',
+            'the loss of output "output" takes numbers or two classes; use cross_entropy for more',
         ),
         (
             {"target": "year", "labels": (), "columns": {"year": Column(kind="category")}},
@@ -199,7 +198,7 @@ NAMES = "x,y\n" + "\n".join(f"name{number},{number}" for number in range(300)) +
         ),
         (
             {"text": "x,y\n1,a\n2,a\n", "target": "y"},
-            'penguins.csv: column y: expected at least 2 classes, found "a" alone',
+            'penguins.csv: column y: expected at least 2 classes, found only "a"',
         ),
         (
             {"text": "x,y\nNA,a\n,b\n", "target": "y"},
@@ -211,7 +210,7 @@ NAMES = "x,y\n" + "\n".join(f"name{number},{number}" for number in range(300)) +
         ),
         (
             {"text": MIXED, "target": "x"},
-            "penguins.csv: row 21 (line 22), column x: expected a number as nearly everywhere in this column, found "
+            "penguins.csv: row 21 (line 22), column x: expected a number, as in nearly all rows of this column, found "
             '"abc"; if they are categories, set columns.x.kind = "category"',
         ),
         (
@@ -221,7 +220,7 @@ NAMES = "x,y\n" + "\n".join(f"name{number},{number}" for number in range(300)) +
         ),
         (
             {"text": MIXED, "target": "y"},
-            "penguins.csv: row 21 (line 22), column x: expected a number as nearly everywhere in this column, found "
+            "penguins.csv: row 21 (line 22), column x: expected a number, as in nearly all rows of this column, found "
             '"abc"; if they are categories, set columns.x.kind = "category"',
         ),
         (
@@ -298,12 +297,12 @@ def test_a_listed_category_is_no_missing_value():
             {},
             "species,island,bill_length_mm,sex,year\nAdelie,Torgensen,39,male,2007\n",
             'row 1 (line 2), column island: unknown category "Torgensen"; '
-            'known are Biscoe, Dream, Torgersen; did you mean "Torgersen"?',
+            'expected one of Biscoe, Dream, Torgersen; did you mean "Torgersen"?',
         ),
         (
             {},
             "species,island,bill_length_mm,sex,year\nKing,Dream,39,male,2007\n",
-            'row 1 (line 2), column species: unknown category "King"; known are Adelie, Chinstrap, Gentoo',
+            'row 1 (line 2), column species: unknown category "King"; expected one of Adelie, Chinstrap, Gentoo',
         ),
         (
             {},
@@ -323,7 +322,7 @@ def test_a_listed_category_is_no_missing_value():
         (
             {},
             "species,island,bill_length_mm,sex,year\nNA,Dream,39,male,2007\n",
-            'row 1 (line 2), column species: missing value (found "NA"); a target is never filled: complete it, or '
+            'row 1 (line 2), column species: missing value (found "NA"); a target is never filled in: complete it, or '
             'train with missing = "drop"',
         ),
         (
@@ -335,7 +334,7 @@ def test_a_listed_category_is_no_missing_value():
         (
             {"missing": "drop"},
             "species,island,bill_length_mm,sex,year\nAdelie,Dream,39,,2007\n",
-            "every row has a missing value in one of island, bill_length_mm, sex, year, species; none is left",
+            "every row has a missing value in one of island, bill_length_mm, sex, year, species; no rows are left",
         ),
     ],
 )
@@ -346,7 +345,7 @@ def test_rows_that_cannot_be_encoded(options, text, message):
 
 def test_a_model_of_arrays_knows_no_columns():
     with pytest.raises(
-        DataError, match=r"^new\.csv: a table, but the model was trained on arrays and knows no columns"
+        DataError, match=r"^new\.csv: found a table, but the model was trained on arrays and has no columns"
     ):
         DataSchema({}, {"output": (ColumnSchema("y", "category", ("a", "b")),)}).encode(table_of("x\n1\n", "new.csv"))
 
@@ -416,18 +415,26 @@ def test_shapes_that_fit():
         (
             {"input": (4,)},
             {"output": (3,)},
-            'input "input" expects samples of shape (4,), its columns give (7,): island (3, one-hot), '
+            'input "input" expects samples of shape (4,), but its columns give (7,): island (3, one-hot), '
             "sex (2, one-hot), 2 single numbers; set input = [7] or choose other columns",
         ),
-        ({"input": (7, 1)}, {"output": (3,)}, 'input "input" expects samples of shape (7, 1), its columns give (7,)'),
+        (
+            {"input": (7, 1)},
+            {"output": (3,)},
+            'input "input" expects samples of shape (7, 1), but its columns give (7,)',
+        ),
         (
             {"input": (7,)},
             {"output": (4,)},
-            'output "output" gives samples of shape (4,), column species has 3 classes: Adelie, Chinstrap, Gentoo; '
-            "it should give (3,)",
+            'output "output" gives samples of shape (4,), but column species has 3 classes: Adelie, Chinstrap, Gentoo; '
+            "expected (3,)",
         ),
-        ({"x": (7,)}, {"output": (3,)}, 'the data have columns for the input "input", the network has no such input'),
-        ({"input": (7,)}, {}, 'the data have columns for the output "output", the network has no such output'),
+        (
+            {"x": (7,)},
+            {"output": (3,)},
+            'the data have columns for the input "input", but the network has no such input',
+        ),
+        ({"input": (7,)}, {}, 'the data have columns for the output "output", but the network has no such output'),
     ],
 )
 def test_shapes_that_do_not_fit(input_shapes, output_shapes, message):
@@ -437,7 +444,9 @@ def test_shapes_that_do_not_fit(input_shapes, output_shapes, message):
 
 def test_an_output_of_numbers_must_have_the_width_of_its_columns():
     schema = learn(target=("bill_length_mm", "year"), labels=(), missing="drop")
-    message = 'output "output" gives samples of shape (3,), its target has 2 columns: bill_length_mm, year; it should'
+    message = (
+        'output "output" gives samples of shape (3,), but its target has 2 columns: bill_length_mm, year; expected'
+    )
     with pytest.raises(ShapeError, match=f"^{re.escape(message)}"):
         schema.decode({"output": np.zeros((5, 3))})
 
@@ -519,11 +528,11 @@ def test_a_mangled_schema_is_refused_or_is_a_schema(schema, data):
     [
         ({"inputs": None}, "data.inputs: expected a table, found nothing"),
         ({"surprise": 1}, "data.surprise: unknown key"),
-        ({"inputs": {"x": []}}, "data: expected at least one column for each input and output, of different names"),
+        ({"inputs": {"x": []}}, "data: expected at least one column for each input and output, with different names"),
         ({"inputs": {"x": [{"name": "a", "kind": "text"}]}}, 'data.inputs.x[0].kind: expected one of "number"'),
         (
             {"inputs": {"x": [{"name": "a", "kind": "category"}]}},
-            "data.inputs.x[0]: expected categories where kind is category, and only there",
+            "data.inputs.x[0]: expected categories if kind is category, and only then",
         ),
         (
             {"inputs": {"x": [{"name": "a", "kind": "category", "categories": ["a", "a"]}]}},
@@ -531,11 +540,11 @@ def test_a_mangled_schema_is_refused_or_is_a_schema(schema, data):
         ),
         (
             {"inputs": {"x": [{"name": "a", "kind": "number", "encoding": "ordinal"}]}},
-            "data.inputs.x[0]: expected categories for the encoding ordinal, found a number",
+            "data.inputs.x[0]: the encoding ordinal is for categories, found a number",
         ),
         (
             {"inputs": {"x": [{"name": "a", "kind": "number", "missing": "mean"}]}},
-            "data.inputs.x[0]: expected fill where missing is mean or most_frequent, and only there",
+            "data.inputs.x[0]: expected fill if missing is mean or most_frequent, and only then",
         ),
         (
             {"inputs": {"x": [{"name": "a", "kind": "number", "missing": "mean", "fill": "b"}]}},

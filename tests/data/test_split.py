@@ -52,14 +52,14 @@ def test_the_draw_stays_what_it_was():
 def test_a_class_of_one_row_stays_in_training_and_the_others_are_stratified():
     labels = np.array([0] * 8 + [1] * 12 + [2])
     for seed in range(20):
-        with pytest.warns(UserWarning, match='^class "rare" has one row: it stays in training, and only the other'):
+        with pytest.warns(UserWarning, match='^class "rare" has one row, which stays in training; only the other'):
             train, validation = split(21, 0.25, seed, labels, ["a", "b", "rare"])
         assert 20 in train
         assert np.bincount(labels[validation]).tolist() == [2, 3]
 
 
 def test_several_classes_of_one_row_are_named():
-    with pytest.warns(UserWarning, match="^classes 1, 2, 3, 4, 5, ... .7 in all. have one row each: they stay in"):
+    with pytest.warns(UserWarning, match="^classes 1, 2, 3, 4, 5, ... .7 in all. have one row each, which stay in"):
         split(17, 0.25, 0, np.array([0] * 10 + [*range(1, 8)]))
 
 
@@ -108,7 +108,9 @@ def test_which_targets_are_classes(target, takes_labels, expected):
 
 
 def test_classes_that_only_the_validation_has_are_named():
-    with pytest.warns(UserWarning, match='^output species: class "rare": no row to train on, only to validate with'):
+    with pytest.warns(
+        UserWarning, match='^output species: class "rare": no row in the training data, only in validation'
+    ):
         warn_of_unseen("species", np.array([0, 1]), np.array([2, 0]), ["a", "b", "rare"])
     warn_of_unseen("species", np.array([0, 1, 2]), np.array([2, 0]))
 

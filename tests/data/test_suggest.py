@@ -128,7 +128,7 @@ def test_many_columns_are_broken_into_lines():
     ("targets", "message"),
     [
         (["sort"], 'no column "sort"'),
-        (["kind", "size"], "column kind holds text; several targets have to be numbers"),
+        (["kind", "size"], "column kind contains text, but several targets have to be numbers"),
         (["gone"], "column gone: every value is missing"),
         (["kind", "size", "colour"], "holds text"),
     ],

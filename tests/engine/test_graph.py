@@ -102,9 +102,9 @@ def test_shared_nodes_have_one_owner():
         (
             [linear(name="a"), linear(name="a")],
             {},
-            'network.layers[1].name: the name "a" is taken by network.layers[0]',
+            'network.layers[1].name: the name "a" is already used by network.layers[0]',
         ),
-        ([linear(name="input")], {}, 'network.layers[0].name: the name "input" is taken by an input'),
+        ([linear(name="input")], {}, 'network.layers[0].name: the name "input" is already used by an input'),
         ([linear(name="a b")], {}, 'a name consists of letters, digits, _ and -; found "a b"'),
         (
             [linear(name="hidden"), linear(inputs=["hiden"])],
@@ -120,7 +120,7 @@ def test_shared_nodes_have_one_owner():
         (
             [linear(name="a"), linear(inputs=["input"])],
             {},
-            "network.layers[0] (linear): nobody reads the output of this node",
+            "network.layers[0] (linear): the output of this node is not used",
         ),
         (
             [linear()],
@@ -149,7 +149,7 @@ def test_a_spec_that_stands_for_too_many_nodes_is_refused(monkeypatch):
     monkeypatch.setattr("modnet.engine.graph.MOST_NODES", 1000)
     inner = {"type": "repeat", "count": 10_000, "layers": ["relu"]}
     assert problems([{"type": "repeat", "count": 10_000, "layers": [inner]}]) == [
-        "network.layers: there are more than 1,000 nodes, which is the limit"
+        "network.layers: there are more nodes than the limit of 1,000"
     ]
 
 
@@ -193,9 +193,9 @@ def test_ids_behind_weights_to_train(between):
     layers = ["layer_norm", *between, {"type": "embedding", "vocabulary_size": 5, "embedding_size": 2}]
     with pytest.raises(modnet.SpecError) as caught:
         modnet.build({"network": {"input": [4], "layers": layers}})
-    place = f"network.layers[{len(layers) - 1}] (embedding): expects ids, whole numbers without a gradient"
+    place = f"network.layers[{len(layers) - 1}] (embedding): expects ids, which have no gradient"
     assert place in str(caught.value)
-    assert "but comes after the weights of network.layers[0] (layer_norm)" in str(caught.value)
+    assert "but depends on the trainable weights of network.layers[0] (layer_norm)" in str(caught.value)
     layers[0] = {"type": "layer_norm", "trainable": False}
     modnet.build({"network": {"input": [4], "layers": layers}})
 
@@ -203,15 +203,15 @@ def test_ids_behind_weights_to_train(between):
 @pytest.mark.parametrize(
     ("layer", "message"),
     [
-        ({"type": "tanh", "l2": 0.1}, "network.layers[1].l2: tanh has no weights on which l2 could act"),
+        ({"type": "tanh", "l2": 0.1}, "network.layers[1].l2: tanh has no weights to which l2 could apply"),
         ({"type": "dropout", "rate": 0.1, "l1": 0.1}, "network.layers[1].l1: dropout has no weights"),
         ({"type": "batch_norm", "l2": 0.1}, "network.layers[1].l2: batch_norm has no weights"),
         (
             {"type": "residual", "l2": 0.1, "layers": ["tanh", "layer_norm"]},
             "network.layers[1].l2: no node in it has weights",
         ),
-        (linear(4, shares="first", l2=0.1), "network.layers[1].l2: a node that shares has the l2 of the node whose"),
-        (linear(4, shares="first", l1=0.0), "network.layers[1].l1: a node that shares has the l1 of the node whose"),
+        (linear(4, shares="first", l2=0.1), "network.layers[1].l2: a node with shares has the l2 of the node that it"),
+        (linear(4, shares="first", l1=0.0), "network.layers[1].l1: a node with shares has the l1 of the node that it"),
     ],
 )
 def test_a_penalty_that_would_act_on_nothing_is_refused_unless_a_file_has_it(layer, message):
@@ -251,7 +251,7 @@ def test_what_repeat_multiplies_has_a_limit(what):
         {"type": "repeat", "count": 10_000, "layers": [{"type": "repeat", "count": 3, "layers": [REPEATED[what]]}]}
     ]
     spec, _ = modnet.read_spec({"network": {"input": [4], "layers": layers}})
-    with pytest.raises(modnet.SpecError, match=r"the nodes together have more than 1,280,000 parts \(inputs, axes"):
+    with pytest.raises(modnet.SpecError, match=r"the nodes have more parts than the limit of 1,280,000 \(inputs, axes"):
         build_graph(spec.network, most_nodes=20_000)
 
 
@@ -266,24 +266,24 @@ def test_the_nodes_of_a_composite_are_not_looked_at_again_for_each_round(monkeyp
 @pytest.mark.parametrize(
     ("layers", "input", "message"),
     [
-        (["relu"], [1] * 32, "network.input: the shape has 32 axes; expected 31 at most"),
-        (["relu"], [2**31, 2**30], "network.input: the shape has 2^61 numbers and more; expected 2^60 at most"),
+        (["relu"], [1] * 32, "network.input: the shape has 32 axes; expected at most 31"),
+        (["relu"], [2**31, 2**30], "network.input: the shape has 2^61 numbers or more; expected at most 2^60"),
         (
             [linear(2**61)],
             [1],
-            "network.layers[0] (linear): the shape of its output has 2^61 numbers and more; expected 2^60 at most",
+            "network.layers[0] (linear): the shape of its output has 2^61 numbers or more; expected at most 2^60",
         ),
         (
             [linear(2**31)],
             [2**31],
-            'network.layers[0] (linear): the shape of its array "weight" has 2^62 numbers and more; expected 2^60 at '
-            "most",
+            'network.layers[0] (linear): the shape of its array "weight" has 2^62 numbers or more; expected at most '
+            "2^60",
         ),
         (
             [{"type": "repeat", "count": 9000, "layers": [{"type": "concatenate", "inputs": ["input"] * 4}]}],
             [3],
-            "network.layers[0].layers[0] (concatenate): the shape of its output has 2^61 numbers and more; expected "
-            "2^60 at most",
+            "network.layers[0].layers[0] (concatenate): the shape of its output has 2^61 numbers or more; expected "
+            "at most 2^60",
         ),
     ],
 )
@@ -329,7 +329,7 @@ def test_a_factor_of_the_learning_rate_reaches_the_nodes_within():
             {"type": "repeat", "count": 2, "learning_rate": 0.1, "layers": ["relu"]},
             "no node in it has parameters that are",
         ),
-        (linear(4, shares="first", learning_rate=0.1), "learns at the rate of the node whose parameters it uses"),
+        (linear(4, shares="first", learning_rate=0.1), "has the learning_rate of the node that it shares"),
         (linear(4, learning_rate=0), "learning_rate"),
     ],
 )

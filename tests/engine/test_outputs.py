@@ -146,10 +146,10 @@ def test_outputs_are_named_by_node_and_output():
             [polar(name="p"), linear(2, inputs=["q.length"])],
             'no earlier node is called "q.length"; did you mean "p.length"',
         ),
-        ([linear(2, name="a"), linear(2, inputs=["a.length"])], '"a" has one output; name the node alone'),
-        ([linear(2, inputs=["input.length"])], '"input" is an input of the network, and has no output "length"'),
+        ([linear(2, name="a"), linear(2, inputs=["a.length"])], '"a" has only one output; write "a" alone'),
+        ([linear(2, inputs=["input.length"])], '"input" is an input of the network and has no outputs'),
         ([polar(name="p"), linear(2, name="p.length")], "a name consists of letters, digits"),
-        ([linear(3), polar(name="p"), linear(2, inputs=["linear_1"])], "nobody reads the output of this node"),
+        ([linear(3), polar(name="p"), linear(2, inputs=["linear_1"])], "the output of this node is not used"),
     ],
 )
 def test_names_that_mean_nothing(layers, message):
@@ -225,7 +225,7 @@ class Pair(Layer, type="test_pair"):
         ),
         (Wrong(gives=3), BrokenPlugin, r"forward gave a tuple of 3 arrays; expected a tuple of 2 arrays \(a, b\)"),
         (Wrong(gives=4), BrokenPlugin, r"forward gave a list of 1 value for b; expected one array"),
-        (Wrong(gives=5), BrokenPlugin, r"its output_shape says \(4,\) for b, its forward gives \(2,\)"),
+        (Wrong(gives=5), BrokenPlugin, r"output_shape gave \(4,\) for b, but forward gave \(2,\)"),
         (Pair(), BrokenPlugin, r"test_pair\): .*: forward gave a tuple of 2 arrays; expected one array"),
     ],
 )

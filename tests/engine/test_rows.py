@@ -95,9 +95,9 @@ def test_a_data_frame_of_polars(network):
         ({**ROWS[0], "colour": "green"}, r"row 1, column colour: unknown category \"green\""),
         ([[1, "red"]], r"expected \(rows, 3\) for the columns input, colour, weight, found an array of shape \(1, 2\)"),
         ([[1, "red", 1], [1]], r"rows of different lengths; expected \(rows, 3\) for the columns input, colour"),
-        (np.zeros((2, 4)), r"found an array of shape \(2, 4\); arrays for the .* encoded rows, go to network.forward"),
-        ([1, "red", 2], r"found an array of shape \(3,\); for one row pass row\[None\]"),
-        (3, r"expected \(rows, 3\) for the columns input, colour, weight, found 3; arrays for"),
+        (np.zeros((2, 4)), r"found an array of shape \(2, 4\); for arrays of .*encoded rows\), use network.forward"),
+        ([1, "red", 2], r"found an array of shape \(3,\); for a single row, pass row\[None\]"),
+        (3, r"expected \(rows, 3\) for the columns input, colour, weight, found 3; for arrays"),
     ],
 )
 def test_what_is_no_row_of_the_table(network, rows, message):
@@ -113,9 +113,9 @@ def test_forward_takes_arrays_and_gives_arrays(network):
     np.testing.assert_array_equal(network.forward(x, batch_size=2), y)
     out = np.empty_like(y)
     assert network.forward(x, out=out) is out
-    with pytest.raises(DataError, match=r"out is for arrays: network.forward takes it"):
+    with pytest.raises(DataError, match=r"out is not possible for rows of a table; use network.forward"):
         network.predict(COLUMNS, out=out)
-    with pytest.raises(DataError, match='the network has no input "colour"'):
+    with pytest.raises(DataError, match='no input of the network is called "colour"'):
         network.forward(COLUMNS)
     with pytest.raises(ShapeError, match="expected an array of shape"):
         network.forward(x[:, :3])

@@ -33,6 +33,9 @@ from modnet.cli.app import cli  # noqa: E402
 from modnet.engine.built import Layout  # noqa: E402
 from modnet.engine.graph import build_graph  # noqa: E402
 from modnet.engine.passes import Pass  # noqa: E402
+from modnet.model.container import Fault  # noqa: E402
+from modnet.model.header import Header  # noqa: E402
+from modnet.model.stored import read_spec  # noqa: E402
 from tests.fuzz.seeds import GOLDEN  # noqa: E402
 from tests.model import surgery  # noqa: E402
 from tests.model.hostile import assemble  # noqa: E402
@@ -236,9 +239,6 @@ CHANGES: tuple[Change, ...] = (
 
 def with_its_arrays(header: dict[str, Any], payloads: tuple[bytes, ...]) -> bytes:
     """The file with the arrays that its network asks for, all zeros, so that what is wrong is met further on."""
-    from modnet.model.header import Header
-    from modnet.model.stored import read_spec
-
     _, spec = read_spec("", Header.parse(header), 0, modnet.default_registry())
     layout = Layout.of(build_graph(spec, 10_000))
     if layout.nbytes(np.dtype(spec.dtype)) > ALLOWANCE // 8:
@@ -267,7 +267,7 @@ def mutated(seeds: list[bytes], random: Random) -> bytes:
     if random.randrange(2):
         try:
             return with_its_arrays(header, payloads)
-        except (modnet.ModnetError, MemoryError, TypeError, KeyError, AttributeError):
+        except (modnet.ModnetError, Fault, MemoryError, TypeError, KeyError, AttributeError):
             pass
     try:
         return surgery.signed(header, payloads)

@@ -39,7 +39,7 @@ def test_residual_with_a_shortcut_changes_the_shape():
 
 
 def test_branches_of_different_shapes_are_refused():
-    with pytest.raises(SpecError, match=r"\(add\): expects inputs of one shape"):
+    with pytest.raises(SpecError, match=r"\(add\): expects inputs of the same shape"):
         network(Residual(layers=HIDDEN), size=6)
 
 

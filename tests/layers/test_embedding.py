@@ -45,5 +45,7 @@ def test_numbers_that_are_no_ids_are_not_cut_down_to_ids():
     layers = ["identity", {"type": "embedding", "vocabulary_size": 5, "embedding_size": 2}]
     network = modnet.build({"network": {"input": [3], "layers": layers}})
     assert network.predict([[0.0, 1.0, 4.0]]).shape == (1, 3, 2)
-    with pytest.raises(DataError, match=r"^embedding: found 1.5 at \[0, 1\] of the batch; expected whole numbers"):
+    with pytest.raises(
+        DataError, match=r"^embedding: expected whole numbers \(ids\), found 1.5 at \[0, 1\] of the batch"
+    ):
         network.predict([[0.0, 1.5, 4.0]])

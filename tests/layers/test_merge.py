@@ -70,10 +70,10 @@ def test_shapes(layer, shapes, result):
 @pytest.mark.parametrize(
     ("layer", "shapes", "message"),
     [
-        (Add(), [(4,), (5,)], "expects inputs of one shape"),
-        (Multiply(), [(4,), (4, 4)], "expects inputs of one shape"),
-        (Concatenate(), [(2, 4), (3, 4)], "expects inputs of one shape but for axis -1"),
-        (Concatenate(), [(4,), (3, 4)], "expects inputs of one shape but for axis -1"),
+        (Add(), [(4,), (5,)], "expects inputs of the same shape"),
+        (Multiply(), [(4,), (4, 4)], "expects inputs of the same shape"),
+        (Concatenate(), [(2, 4), (3, 4)], "expects inputs that differ only in axis -1"),
+        (Concatenate(), [(4,), (3, 4)], "expects inputs that differ only in axis -1"),
         (Concatenate(axis=1), [(4,), (3,)], "expects samples with an axis 1"),
     ],
 )
@@ -86,13 +86,13 @@ def test_shapes_that_do_not_fit(layer, shapes, message):
 @pytest.mark.parametrize(
     ("layer", "given", "message"),
     [
-        ("add", ((2, 3, 4), (2, 1, 4)), "network.layers[0] (add): expects inputs of one shape; it was given "),
+        ("add", ((2, 3, 4), (2, 1, 4)), "network.layers[0] (add): expects inputs of the same shape; found "),
         (
             "multiply",
             ((2, 1, 4), (2, 3, 4)),
-            "network.layers[0] (multiply): expects inputs of one shape; it was given ",
+            "network.layers[0] (multiply): expects inputs of the same shape; found ",
         ),
-        ("concatenate", ((2, 3, 4), (2, 1, 4)), "expects inputs of one shape but for axis -1; it was given "),
+        ("concatenate", ((2, 3, 4), (2, 1, 4)), "expects inputs that differ only in axis -1; found "),
     ],
 )
 def test_a_variable_axis_that_differs_is_no_axis_to_repeat(layer, given, message):
@@ -107,7 +107,7 @@ def test_a_variable_axis_that_differs_is_no_axis_to_repeat(layer, given, message
 def test_a_residual_of_another_length_is_refused(steps):
     half = {"type": "residual", "layers": ["relu"], "shortcut": [HalfAsLong()]}
     network = modnet.build({"network": {"input": ["variable", 4], "layers": [half]}})
-    with pytest.raises(ShapeError, match=r"^network.layers\[0\] \(add\): expects inputs of one shape"):
+    with pytest.raises(ShapeError, match=r"^network.layers\[0\] \(add\): expects inputs of the same shape"):
         network.predict(np.zeros((2, steps, 4)))
 
 

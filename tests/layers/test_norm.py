@@ -99,8 +99,12 @@ def test_a_constant_input_stays_finite(layer):
 @pytest.mark.parametrize(
     ("layer", "shape", "message"),
     [
-        (BatchNorm(), (3, None), "expects a fixed size of axis 1, which it normalizes; it is variable"),
-        (LayerNorm(axes=2), (3, None, 4), "expects a fixed size of axis 1, which it normalizes; it is variable"),
+        (BatchNorm(), (3, None), "expects a fixed size of axis 1, along which it normalizes; found a variable one"),
+        (
+            LayerNorm(axes=2),
+            (3, None, 4),
+            "expects a fixed size of axis 1, along which it normalizes; found a variable one",
+        ),
         (LayerNorm(axes=2), (4,), "expects samples with at least 2 axes"),
         (RMSNorm(), (), "expects samples with at least 1 axis"),
     ],

@@ -18,5 +18,5 @@ def test_it_is_the_mean_over_the_positions():
 
 
 def test_features_alone_are_refused():
-    with pytest.raises(ShapeError, match=r"^expects samples with axes to average over"):
+    with pytest.raises(ShapeError, match=r"^expects samples with two axes or more"):
         GlobalAveragePool().output_shape((4,))

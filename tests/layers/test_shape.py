@@ -85,7 +85,7 @@ def test_a_slice_is_that_of_numpy(layer, shape, part):
 
 def test_slices_that_take_nothing_or_all():
     assert Slice(axis=0, start=1).output_shape((None, 3)) == (None, 3)
-    with pytest.raises(ShapeError, match="expects an axis -1 with something at 5:"):
+    with pytest.raises(ShapeError, match="expects an axis -1 with elements at 5:"):
         Slice(start=5).output_shape((5,))
     with pytest.raises(ShapeError, match="expects samples with an axis 1"):
         Slice(axis=1, start=1).output_shape((5,))

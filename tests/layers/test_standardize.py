@@ -111,12 +111,12 @@ def test_unstandardize_is_the_inverse_with_the_targets_of_training():
 
 
 def test_unstandardize_must_give_the_output():
-    with pytest.raises(SpecError, match=r"this node is no output\n *put it last"):
+    with pytest.raises(SpecError, match=r"this node is not an output of the network\n *put it last"):
         prepared(Unstandardize(), [(DATA, None)])
 
 
 def test_targets_must_fit():
-    with pytest.raises(ShapeError, match=r"expects targets of its input's shape \(3,\), found \(\)"):
+    with pytest.raises(ShapeError, match=r"expects targets of the shape of its input, \(3,\), found \(\)"):
         prepared(Unstandardize(), [(DATA, DATA[:, 0])])
 
 

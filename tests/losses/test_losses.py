@@ -318,7 +318,7 @@ def test_impossible_class_weights_are_refused(weights):
             Huber(),
             (4, 3),
             (1, 3),
-            "huber expects as many targets as predictions, "
+            "huber expects the same number of targets and predictions, "
             "found predictions of shape (4, 3) and targets of shape (1, 3)",
         ),
         (
@@ -345,13 +345,13 @@ def test_impossible_class_weights_are_refused(weights):
             CrossEntropy(class_weights=(1, 2)),
             (4, 3),
             (4,),
-            "cross_entropy has 2 class weights and a prediction of 3 classes; give one weight for each class",
+            "cross_entropy has 2 class weights for a prediction of 3 classes; give one weight for each class",
         ),
         (
             KLDivergence(),
             (4,),
             (4,),
-            "kl_divergence expects a prediction of shape (n,), or with more axes before, found ()",
+            "kl_divergence expects a prediction with at least one axis, such as (n,), found ()",
         ),
         (
             BinaryCrossEntropy(),

@@ -225,7 +225,7 @@ def test_labels_that_are_no_class_are_refused():
 
 
 def test_binary_average_of_three_classes_is_refused():
-    with pytest.raises(ShapeError, match='expects one output or two classes, found 3; take "macro" or "micro"'):
+    with pytest.raises(ShapeError, match='expects one output or two classes, found 3; use "macro" or "micro"'):
         evaluate(F1(average="binary"), np.ones((2, 3)), np.array([0, 1]))
 
 
@@ -386,7 +386,7 @@ def test_metrics_of_numbers_are_scikit_learns(sklearn, metric, function, outputs
 @pytest.mark.parametrize("metric", OF_CLASSES, ids=repr)
 def test_several_labels_of_a_sample_are_refused_without_bad_advice(metric):
     with pytest.raises(
-        DataError, match="takes rows of one class each; where a sample can have several labels"
+        DataError, match="needs exactly one class in each row; if a sample can have several labels"
     ) as caught:
         evaluate(metric, np.full((2, 3), 0.5), np.array([[1.0, 0, 0], [1, 1, 0]]))
     assert "binary_cross_entropy" not in str(caught.value)

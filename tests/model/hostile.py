@@ -270,15 +270,15 @@ def _bytes() -> Iterator[Hostile]:
     ):
         message = f"byte {len(right)}: {len(tail)} bytes follow the last array"
         yield Hostile(number, name, right + tail, MalformedFile, message)
-    message = "header: the file ends before the header's checksum does"
+    message = "header: the file ends inside the header's checksum"
     yield Hostile(3, "header alone", header, Truncated, message)
     other = header + b"\xc4\x20" + bytes(32) + right[end:]
-    message = "header: its bytes do not match its checksum"
+    message = "header: does not match its checksum"
     yield Hostile(9, "digest of another header", other, ChecksumMismatch, message)
     message = f"byte {len(header)}: the header is not followed by its checksum"
     yield Hostile(11, "digest short", header + b"\xc4\x1f" + right[len(header) + 2 :], MalformedFile, message)
     yield Hostile(12, "digest is text", header + b"\xd9\x20" + right[len(header) + 2 :], MalformedFile, message)
-    message = f"segments[0], byte {end}: no bin object of 32 bytes comes here"
+    message = f"segments[0], byte {end}: expected a bin object of 32 bytes here"
     for number, name, at, byte in (
         (15, "padding is zero", end, 0x00),
         (15, "padding is an integer", start - 6, 0x01),
@@ -311,7 +311,7 @@ def _raw_headers() -> Iterator[tuple[int, str, bytes, type[Exception], str]]:
     ):
         yield 20, f"version is {name}", b"\x84\xa6modnet" + version + body, MalformedFile, message
     for version, name, rest in ((2, "two", body), (127, "127 and the rest is new", b"\xc1\xc1")):
-        message = f"header.modnet: format version {version}, and this modnet reads up to 1; install a newer one"
+        message = f"header.modnet: found format version {version}, this modnet reads up to 1; install a newer modnet"
         yield 20, f"version is {name}", b"\x84\xa6modnet" + bytes([version]) + rest, NewerFormat, message
     yield 21, "version twice", more(b"\xa6modnet\x01"), MalformedFile, "header: the key 'modnet' occurs twice"
     yield 21, "key twice", more(b"\xa4spec\x80"), MalformedFile, "header: the key 'spec' occurs twice"
@@ -370,7 +370,7 @@ def _raw_headers() -> Iterator[tuple[int, str, bytes, type[Exception], str]]:
         ),
     ):
         yield number, name, more(b"\xa1a" + value), MalformedFile, message
-    beyond = "header: the file ends within the header" if COMPILED else malformed
+    beyond = "header: the file ends inside the header" if COMPILED else malformed
     for number, name, value in (
         (34, "map of 2**31 items", b"\xdf\x80\x00\x00\x00"),
         (35, "list of 2**32 - 1 items", b"\xdd\xff\xff\xff\xff"),
@@ -422,7 +422,7 @@ def _changes_of_segments() -> Iterator[tuple[int, str, str, Change]]:
     for value in (-32, 31, 28, 36, 32.0, "32", True, None, 2**32 - 1, 2**32, 2**63, 2**64 - 1):
         message = {
             28: "views[1]: the view 'linear.bias' ends outside its segment",
-            36: "views[3]: the views before it leave 4 bytes of segments[0] without a name",
+            36: "views[3]: the views before it leave 4 bytes of segments[0] unused",
         }.get(value, f"segments[0]: {quoted(value)} is not a length in bytes of float32 elements")
         yield 49, f"segment length: {value!r}", message, segment("length", value)
     for number, value in (
@@ -479,7 +479,7 @@ def _changes_of_views() -> Iterator[tuple[int, str, str, Change]]:
     for value in (24.0, "24", None, True):
         yield 57, f"view offset: {value!r}", integers, view(2, value)
     for number, value in ((55, -1), (54, 1), (54, 2), (55, 3), (55, 7), (55, 2**63)):
-        message = "views[1]: the views before it leave 8 bytes of segments[0] without a name"
+        message = "views[1]: the views before it leave 8 bytes of segments[0] unused"
         yield number, f"view segment: {value!r}", message, view(1, value)
     for value in (0.0, False, None, "0"):
         yield 55, f"view segment: {value!r}", integers, view(1, value)
@@ -487,14 +487,14 @@ def _changes_of_views() -> Iterator[tuple[int, str, str, Change]]:
     yield 59, "view name: 'linear.weight'", message, view(0, "linear.weight")
     for number, value in (*((60, ""), (61, "x" * 100_000), (62, b"linear.bias"), (63, 1), (63, None), (63, ["a"])),):
         yield number, f"view name: {value!r:.20}", f"views[1]: {_name_fault(value)}", view(0, value)
-    message = "views[0]: the views before it leave 32 bytes of segments[0] without a name"
+    message = "views[0]: the views before it leave 32 bytes of segments[0] unused"
     yield 58, "views out of order", message, lambda header: header["views"].reverse()
     message = "views[0]: the view 'linear.bias' starts at 24, expected 0"
     yield 58, "views of one segment out of order", message, lambda h: h["views"].insert(0, h["views"].pop(1))
     yield 52, "a view missing at the start", message, lambda header: header["views"].pop(0)
     message = "views[3]: the view 'mean' starts at 72, expected 64"
     yield 52, "a view missing in the middle", message, lambda header: header["views"].pop(3)
-    message = "views[5]: the views before it leave 2 bytes of segments[2] without a name"
+    message = "views[5]: the views before it leave 2 bytes of segments[2] unused"
     yield 52, "a view missing at the end", message, lambda header: header["views"].pop()
     message = "views[6]: the view 'x' ends outside its segment"
     yield 53, "a view too many", message, lambda header: header["views"].append(["x", 2, 130, [1]])
@@ -615,7 +615,7 @@ def _arrays() -> Iterator[Kind]:
     message = f"{DIFFER}  mismatched: linear_1.weight: found (2, 3) float32, expected (3, 2) float32"
     yield 66, "another shape", ParameterMismatch, message, view(0, ["linear_1.weight", 0, 0, [2, 3]])
     rows = [["linear_1.bias", 0, 0, [2]], ["linear_1.weight", 0, 8, [3, 2]]]
-    message = "parameters: the arrays are not in the order of the network"
+    message = "parameters: the arrays are not in the order that the network has"
     yield 66, "another order", MalformedFile, message, lambda header: header.update(views=rows)
     message = (
         f"{DIFFER}  mismatched: linear_1.weight: found (3, 2) float64, expected (3, 2) float32\n"
@@ -634,7 +634,7 @@ def _arrays() -> Iterator[Kind]:
         "  mismatched: linear_1.bias: found (2,) float32, expected (1000000000000,) float32"
     )
     yield 71, "of 12 TB", ParameterMismatch, message, _layers({"type": "linear", "out_features": 10**12}, "softmax")
-    what = "the shape of its output has 2^62 numbers and more; expected 2^60 at most"
+    what = "the shape of its output has 2^62 numbers or more; expected at most 2^60"
     message = f"header.spec: network.layers[0] (linear): {what}"
     yield 71, "of 2^66 bytes", MalformedFile, message, _layers({"type": "linear", "out_features": 2**62}, "softmax")
 
@@ -672,8 +672,8 @@ def _components() -> Iterator[Kind]:
             ),
         )
     message = (
-        'this model needs version 2 of layer "linear", which modnet-core 9.0 has; the one that is installed is version '
-        "1:  pip install 'modnet-core>=9.0'"
+        'this model needs version 2 of layer "linear", which is in modnet-core 9.0; version 1 is installed:  '
+        "pip install 'modnet-core>=9.0'"
     )
     newer = [needs("modnet-core", "9.0", "linear", number=2, activation="softmax")]
     yield 70, "the core's layer", NotInstalled, message, partial(_set, "needs", newer)
@@ -714,7 +714,7 @@ def _components() -> Iterator[Kind]:
         yield 88, f"needs: {name}", MalformedFile, message, partial(_set, "needs", value)
 
 
-CALLBACK = "a callback is listed; callbacks belong to a run, and no model file holds them"
+CALLBACK = "a callback is listed; callbacks are not allowed in a model file"
 
 
 def _without(key: str) -> dict[str, Any]:
@@ -760,7 +760,7 @@ def _specs() -> Iterator[Kind]:
     inner: Any = "softmax"
     for _ in range(20):
         inner = {"type": "repeat", "count": 2, "layers": [inner]}
-    message = "header.spec: network.layers: there are more than 10,00..."
+    message = "header.spec: network.layers: there are more nodes than the limit of 10,00..."
     yield 72, "2^20 nodes", MalformedFile, message, _layers({"type": "linear", "out_features": 2}, inner)
     inner = {"type": "repeat", "count": 10_000, "layers": ["softmax", "softmax"]}
     yield 72, "20,000 nodes in one", MalformedFile, message, _layers({"type": "linear", "out_features": 2}, inner)
@@ -788,7 +788,7 @@ def _specs() -> Iterator[Kind]:
     message = "header.schema: malformed data schema: data.columns: unknown key; expected one of: inputs, targets, ..."
     yield 88, "a schema that is none", MalformedFile, message, partial(_set, "schema", {"columns": 7})
     message = (
-        'header.schema: input "input" expects samples of shape (3,), its columns give (1,): 1 single number; '
+        'header.schema: input "input" expects samples of shape (3,), but its columns give (1,): 1 single number; '
         "set input = [1] or choose other columns"
     )
     yield 88, "a schema of other columns", MalformedFile, message, partial(_set, "schema", schema("input", "x"))
@@ -814,7 +814,7 @@ def _words() -> Iterator[Kind]:
     unlisted = "is not listed in the file's needs"
     options = "unknown key; expected one of: out_features, bias, ..."
     size = "out_features: expected a whole number >= 1, found"
-    column = f'the data have columns for the input "{SEEN}", the network has no such input'
+    column = f'the data have columns for the input "{SEEN}", but the network has no such input'
     for name, message, change in (
         ("a type", f'{node}: layer "{SEEN}" {unlisted}', _layers(CURSOR)),
         ("a type of 100 kB", f'{node}: layer "{"x" * 57}..." {unlisted}', _layers("x" * 100_000)),

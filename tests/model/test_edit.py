@@ -134,7 +134,7 @@ def test_a_checkpoint_that_is_cut_in_what_is_dropped_is_saved(model, out):
 @pytest.mark.parametrize("change", [{"drop_history": True}, {"cast": "float64"}, {"rename": {"size": "length"}}])
 def test_a_checkpoint_is_not_made_one_that_cannot_go_on(model, out, change):
     as_checkpoint(model)
-    with pytest.raises(modnet.ModelFileError, match="this is a checkpoint, and its run could not go on"):
+    with pytest.raises(modnet.ModelFileError, match="this is a checkpoint, and its run could not be resumed"):
         edit(model, out, **change)
     edit(model, out, **change, drop_resume_state=True)
     assert [name for name in read(out).groups if name not in ("parameters", "state")] == []
@@ -262,7 +262,7 @@ def test_metadata_is_set_and_removed(model, out):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"remove_metadata": ["autor"]}, 'metadata: there is no entry "autor"; did you mean "author"?'),
+        ({"remove_metadata": ["autor"]}, 'metadata: no entry is called "autor"; did you mean "author"?'),
         ({"metadata": {"a": object()}}, "header.metadata.a: builtins.object is not a plain value"),
     ],
 )
@@ -317,7 +317,7 @@ def test_numbers_that_would_become_infinite_are_refused_by_name(model, out, valu
     network = modnet.load(model)
     network.parameters["size.bias"] = [value, 0.0]
     modnet.save(network, model)
-    with pytest.raises(modnet.ModelFileError, match=rf"the largest of {cast}, in size\.bias; choose a wider type"):
+    with pytest.raises(modnet.ModelFileError, match=rf"the maximum of {cast}, in size\.bias; choose a wider type"):
         edit(model, out, cast=cast)
     assert not out.exists()
 
@@ -408,10 +408,10 @@ def test_only_what_owes_its_name_to_the_old_one_is_named(model, out):
     [
         ({"liner_1": "x"}, 'no node of network.layers is called "liner_1"; did you mean "linear_1"?'),
         ({"relu_1": "x"}, '"relu_1" is the activation of another node and cannot be named'),
-        ({"residual_1.linear_1": "x"}, '"residual_1.linear_1" is within a composite'),
-        ({"linear_1": "size"}, 'the name "size" is taken'),
-        ({"linear_1": "a"}, 'the name "a" is taken'),
-        ({"linear_1": "x", "linear_2": "x"}, 'the name "x" is taken'),
+        ({"residual_1.linear_1": "x"}, '"residual_1.linear_1" is inside a composite'),
+        ({"linear_1": "size"}, 'the name "size" is already used'),
+        ({"linear_1": "a"}, 'the name "a" is already used'),
+        ({"linear_1": "x", "linear_2": "x"}, 'the name "x" is already used'),
         ({"linear_1": "x.y"}, 'a name consists of letters, digits, _ and -; found "x.y"'),
     ],
 )
@@ -425,7 +425,7 @@ def test_names_that_cannot_be(model, out, rename, message):
 def test_an_activation_never_changes_its_name(tmp_path, out):
     layers = ["relu", {"type": "linear", "out_features": 2, "activation": "relu"}]
     modnet.save(modnet.build({"network": {"input": [2], "layers": layers}}), tmp_path / "model")
-    with pytest.raises(modnet.ModelFileError, match='"relu_2", the activation of another node, would change its name'):
+    with pytest.raises(modnet.ModelFileError, match='this would also rename "relu_2", the activation of another node'):
         edit(tmp_path / "model", out, rename={"relu_1": "first"})
 
 
@@ -482,7 +482,7 @@ def test_names_that_only_the_plugin_knows_are_not_guessed_for_a_file_from_before
     with_cell(tmp_path / "model", "tanh")
     spec = {"network": read_header(tmp_path / "model").header["spec"]["network"]}
     rewritten(tmp_path / "model", spec=spec)
-    with pytest.raises(modnet.ModelFileError, match='names of "tanh" nodes is known to "cell" alone'):
+    with pytest.raises(modnet.ModelFileError, match='names of "tanh" nodes depend on "cell"'):
         edit(tmp_path / "model", out, rename={"linear_1": "x"})
 
 
@@ -498,7 +498,7 @@ def test_names_that_only_the_plugin_knows_are_not_guessed_for_a_file_from_before
         (
             {"spec": {"network": {"layers": ["relu"]}}},
             {"rename": {"relu_1": "b"}},
-            'the array "linear_1.weight" belongs to no node of the spec',
+            'the array "linear_1.weight" does not belong to a node of the spec',
         ),
         ({"metadata": [1]}, {"metadata": {"a": "b"}}, "metadata: expected a map, found [1]"),
         ({"features": ["sparse"]}, {"metadata": {"a": "b"}}, "needs a newer modnet-core: it uses sparse"),

@@ -101,10 +101,10 @@ def test_who_knows_the_header_alone_loses_the_history_and_nothing_else(tmp_path)
     ("group", "history", "what"),
     [
         (Group("history.int64", np.zeros(2), [("loss", 0, (2,))]), {}, "the dtype is float64"),
-        (Group("history.float64", np.zeros(2), [("loss", 0, (2,))]), {"loss": [1.0]}, "that are not in the header too"),
+        (Group("history.float64", np.zeros(2), [("loss", 0, (2,))]), {"loss": [1.0]}, "that are not in the header"),
         (Group("metrics.float64", np.zeros(1), [("loss", 0, ())]), {}, "with a value for each epoch"),
-        (Group("history.int64", np.zeros(9, int), [("a", 0, (9, 1, 1))]), {}, "more lists in it than numbers"),
-        (Group("history.int64", np.zeros(0, int), [("a", 0, (9, 0))]), {}, "more lists in it than numbers"),
+        (Group("history.int64", np.zeros(9, int), [("a", 0, (9, 1, 1))]), {}, "more lists than numbers"),
+        (Group("history.int64", np.zeros(0, int), [("a", 0, (9, 0))]), {}, "more lists than numbers"),
     ],
 )
 def test_groups_that_make_no_sense_are_refused(group, history, what, tmp_path):

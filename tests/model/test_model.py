@@ -179,7 +179,7 @@ def test_a_component_that_the_program_defined_itself_is_asked_for(tmp_path, regi
     spec = {"network": {"input": [2], "layers": ["double"]}}
     with pytest.warns(
         UserWarning,
-        match='needs the layer "double" of .*Double .*test_model.py., which no distribution that is installed',
+        match='needs the layer "double" of .*Double .*test_model.py., which is not part of an installed distribution',
     ):
         modnet.save(modnet.build(spec, registry=registry), tmp_path / "model", registry=registry)
     assert modnet.load(tmp_path / "model", registry=registry).predict(np.ones((1, 2))).tolist() == [[2, 2]]
@@ -214,7 +214,7 @@ def test_a_newer_component_version_is_refused_and_an_older_one_upgraded(tmp_path
     assert modnet.load(tmp_path / "old", registry=registry).predict([[1.0]]).tolist() == [[30.0]]
     modnet.save(modnet.build(spec, registry=registry), tmp_path / "new", registry=registry)
     define(1)
-    with pytest.raises(modnet.NotInstalled, match="saved it; the one that is registered is version 1"):
+    with pytest.raises(modnet.NotInstalled, match="saved it; version 1 is registered"):
         modnet.load(tmp_path / "new", registry=registry)
 
 
@@ -298,7 +298,7 @@ def test_a_spec_that_stands_for_more_nodes_than_its_bytes_justify_is_refused(dep
         layer["count"] = 10_000
         (layer,) = layer["layers"]
     write(path, header, [])
-    with pytest.raises(modnet.errors.MalformedFile, match=r"there are more than 10,00\d nodes, which is the limit"):
+    with pytest.raises(modnet.errors.MalformedFile, match=r"there are more nodes than the limit of 10,00\d"):
         modnet.load(path)
 
 
@@ -310,7 +310,7 @@ def test_a_spec_of_more_components_than_its_bytes_justify_is_refused(tmp_path, m
     header["spec"]["network"]["layers"] *= 200
     del header["spec"]["nodes"]
     write(path, header, [])
-    with pytest.raises(modnet.errors.MalformedFile, match=r"there are more than \d\d components"):
+    with pytest.raises(modnet.errors.MalformedFile, match=r"there are more components than the limit of \d\d"):
         modnet.load(path)
 
 
@@ -375,8 +375,8 @@ def test_a_file_with_callbacks_is_refused(network, tmp_path, monkeypatch):
         with pytest.raises(modnet.errors.MalformedFile) as caught:
             modnet.load(rewritten(network, tmp_path / "model.modnet", spec=spec))
         assert str(caught.value) == (
-            f"{tmp_path / 'model.modnet'}: header.spec.training.callbacks: callbacks belong to a run, they write "
-            "files, and no model file holds them"
+            f"{tmp_path / 'model.modnet'}: header.spec.training.callbacks: callbacks are not allowed in a model "
+            "file: they belong to a run, and can write files"
         )
     needs = [*read_header(tmp_path / "model.modnet").header["needs"], plugin_needs(kind="callback", type="spy")]
     with pytest.raises(modnet.errors.MalformedFile, match="needs: a callback is listed"):

@@ -109,7 +109,7 @@ def test_newer_version_says_what_to_do(path):
     content = bytearray(path.read_bytes())
     content[8] = 3
     path.write_bytes(content)
-    with pytest.raises(NewerFormat, match="format version 3, and this modnet reads up to 1; install a newer one"):
+    with pytest.raises(NewerFormat, match="found format version 3, this modnet reads up to 1; install a newer modnet"):
         read(path)
 
 
@@ -160,12 +160,12 @@ def keras() -> bytes:
     [
         (
             made(lambda file: np.savez(file, **{"linear_1.weight": np.zeros(3)})),
-            r"numpy's arrays \(.npz\); .* numpy.load",
+            r"numpy arrays \(.npz\); .* numpy.load",
         ),
         (zipped("archive/data.pkl"), "a PyTorch file, .*; opening a pickle can run any code.* numpy.savez"),
         (zipped("metadata.json"), "a zip archive; unpack it first"),
         (made(lambda file: zipfile.ZipFile(file, "w").close()), "an empty zip archive"),
-        (made(lambda file: np.save(file, np.zeros(3))), "an array in numpy's .npy format; numpy.load reads it"),
+        (made(lambda file: np.save(file, np.zeros(3))), "an array in numpy's .npy format; read it with numpy.load"),
         (gzip.compress(b"a", mtime=0), "compressed with gzip; decompress it first"),
         (bz2.compress(b"a"), "compressed with bzip2; decompress it first"),
         (lzma.compress(b"a"), "compressed with xz; decompress it first"),
@@ -173,12 +173,15 @@ def keras() -> bytes:
         (tarfile.TarInfo("a").tobuf(), "a tar archive; unpack it first"),
         (
             b"\x89HDF\r\n\x1a\n" + bytes(100),
-            "an HDF5 file .*; modnet.load_parameters takes its arrays, read with h5py",
+            "an HDF5 file .*; modnet.load_parameters accepts its arrays, read with h5py",
         ),
         (b"GGUF\x03\x00\x00\x00" + bytes(100), r"a GGUF file; it needs a plugin .* \(hook modnet_import\)"),
         (struct.pack("<Q", 2) + b"{}", "a safetensors file; .* safetensors.numpy.load_file"),
         (b"\x08\x08\x12\x07pytorch\x1a\x051.0.0", "an ONNX model .*; it needs a plugin"),
-        (b"x,y\n1,2\n" * 1000, "a text file that looks like a table; modnet predict MODEL TABLE takes it"),
+        (
+            b"x,y\n1,2\n" * 1000,
+            "a text file that looks like a table; to predict for its rows: modnet predict MODEL TABLE",
+        ),
         (b"x\ty\r\n1\t2\r\n3\t4\r\n", "a text file that looks like a table"),
         (
             '[network]\r\nname = "größe"\r\n'.encode(),
@@ -243,13 +246,13 @@ def after_the_checks(monkeypatch):
 
 def test_file_becomes_shorter(path, after_the_checks):
     after_the_checks(lambda: os.truncate(path, path.stat().st_size - 1))
-    with pytest.raises(Truncated, match="became shorter while it was read"):
+    with pytest.raises(Truncated, match="was shortened while it was being read"):
         read(path)
 
 
 def test_file_becomes_shorter_before_it_is_mapped(path, after_the_checks):
     after_the_checks(lambda: os.truncate(path, 100))
-    with pytest.raises(Truncated, match="became shorter while it was read"):
+    with pytest.raises(Truncated, match="was shortened while it was being read"):
         read(path, mmap=True)
 
 

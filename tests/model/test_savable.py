@@ -91,5 +91,5 @@ def test_what_could_be_written_and_not_be_loaded_is_refused(monkeypatch):
     monkeypatch.setattr("modnet.model.stored.BYTES_FOR_A_NODE", 1 << 20)
     monkeypatch.setattr("modnet.model.stored.COMPONENTS_FOR_A_NODE", 1)
     made = modnet.build(spec([LINEAR, LINEAR, LINEAR]))
-    with pytest.raises(SpecError, match="it could not be loaded again: there are more than 4 components"):
+    with pytest.raises(SpecError, match="it could not be loaded again: there are more components than the limit of 4"):
         require_savable(made)

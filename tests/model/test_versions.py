@@ -172,7 +172,7 @@ def test_a_component_that_only_training_needs(install, path):
 
 BROKEN = "import a_library_that_is_not_there"
 PLUGIN = "pip install modnet-scale==1.0"
-OTHER = f"\nwritten with modnet-scale 1.0, and 2.0 is installed:  {PLUGIN}"
+OTHER = f"\nwritten with modnet-scale 1.0, but 2.0 is installed:  {PLUGIN}"
 
 REFUSED = {
     "its distribution is gone": (
@@ -238,8 +238,8 @@ def test_a_component_that_is_older_than_the_file(install, path):
     with pytest.raises(modnet.NotInstalled) as caught:
         modnet.load(path, registry=install(scale(1), "1.0"))
     assert str(caught.value) == (
-        'this model needs version 2 of layer "scale", which modnet-scale 2.0 has; the one that is installed is '
-        "version 1:  pip install 'modnet-scale>=2.0'"
+        'this model needs version 2 of layer "scale", which is in modnet-scale 2.0; version 1 is installed:  '
+        "pip install 'modnet-scale>=2.0'"
     )
     assert (caught.value.distribution, caught.value.version) == ("modnet-scale", "2.0")
 
@@ -259,7 +259,7 @@ def test_a_distribution_that_is_older_with_the_same_component_is_told_of(then, n
     network = modnet.load(path, registry=install(scale(), now))
     assert network.predict([[1.0, 2.0]]).tolist() == [[3.0, 6.0]]
     assert [str(warning.message) for warning in recwarn] == warned * [
-        f"{path} was made with modnet-scale {then}, and {now}, which is older, is installed; what it computes may "
+        f"{path} was written with modnet-scale {then}, but {now} is installed, which is older; its results may "
         f"differ:  pip install 'modnet-scale>={then}'"
     ]
     assert all(warning.filename == __file__ for warning in recwarn)
@@ -275,7 +275,9 @@ def test_an_older_distribution_that_only_training_needs_is_told_of_when_it_is_tr
         {"network": {"input": [2], "layers": layers}, "training": {"loss": "power"}},
     )
     network = modnet.load(path, registry=install(code, "1.0", **offers))
-    with pytest.warns(UserWarning, match=r"was made with modnet-scale 2\.0, and 1\.0, which is older") as caught:
+    with pytest.warns(
+        UserWarning, match=r"was written with modnet-scale 2\.0, but 1\.0 is installed, which is older"
+    ) as caught:
         assert network.card.training.loss.twice == 4.0
     assert len(caught) == 1
 
@@ -304,8 +306,8 @@ CORE = {
     "a component that is newer": (
         {"type": "relu", "version": 2},
         "relu",
-        'this model needs version 2 of activation "relu", which modnet-core 9.0 has; the one that is installed is '
-        "version 1:  pip install 'modnet-core>=9.0'",
+        'this model needs version 2 of activation "relu", which is in modnet-core 9.0; version 1 is installed:  '
+        "pip install 'modnet-core>=9.0'",
     ),
     "a component that this core has not": (
         {"type": "prism", "version": 1},
@@ -374,4 +376,4 @@ def test_a_component_that_has_its_arrays_in_another_order(install, path):
     save(path, install(WEIGHTS.format(parameters={"weight": (2,), "offset": (2,)})))
     with pytest.raises(modnet.errors.MalformedFile) as caught:
         modnet.load(path, registry=install(WEIGHTS.format(parameters={"offset": (2,), "weight": (2,)})))
-    assert str(caught.value) == f"{path}: parameters: the arrays are not in the order of the network"
+    assert str(caught.value) == f"{path}: parameters: the arrays are not in the order that the network has"

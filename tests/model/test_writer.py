@@ -217,7 +217,7 @@ def test_the_limits_are_those_of_other_languages_and_of_bin32():
 
 def test_a_view_that_bin32_cannot_hold_is_refused_by_name(path, monkeypatch):
     monkeypatch.setattr(container, "VIEW_LIMIT", 23)
-    with pytest.raises(ModelFileError, match="group parameters, v0: 24 bytes, and the limit of one array is 23"):
+    with pytest.raises(ModelFileError, match="group parameters, v0: 24 bytes, the limit of one array is 23"):
         write(path, {}, [group()])
 
 
@@ -320,9 +320,9 @@ FLOATS = np.zeros(8, np.float32)
     [
         ([Group("p", FLOATS.reshape(2, 4), [("w", 0, (8,))])], "one axis, found shape (2, 4)"),
         ([Group("p", FLOATS[::2], [("w", 0, (4,))])], "contiguous"),
-        ([Group("p", FLOATS.astype(object), [("w", 0, (8,))])], "the dtype is object"),
-        ([Group("p", FLOATS.astype(complex), [("w", 0, (8,))])], "the dtype is complex128"),
-        ([Group("p", FLOATS.astype("M8[s]"), [("w", 0, (8,))])], "the dtype is datetime64[s]"),
+        ([Group("p", FLOATS.astype(object), [("w", 0, (8,))])], "found dtype object"),
+        ([Group("p", FLOATS.astype(complex), [("w", 0, (8,))])], "found dtype complex128"),
+        ([Group("p", FLOATS.astype("M8[s]"), [("w", 0, (8,))])], "found dtype datetime64[s]"),
         ([Group("p", np.array([0, 2], np.uint8).view(bool), [("w", 0, (2,))])], "bytes other than 0 and 1"),
         ([Group("p", FLOATS, [("w", 0, (7,))])], "the views end at element 7, the array at 8"),
         ([Group("p", FLOATS, [("w", 0, (9,))])], "the views end at element 9, the array at 8"),

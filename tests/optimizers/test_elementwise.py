@@ -270,7 +270,7 @@ def test_slots_follow_the_configuration():
     [
         (lambda: SGD(nesterov=True), "nesterov needs momentum > 0 and dampening = 0, found momentum = 0"),
         (lambda: SGD(nesterov=True, momentum=0.9, dampening=0.1), "found momentum = 0.9 and dampening = 0.1"),
-        (lambda: SGD(dampening=0.1), "does nothing without momentum"),
+        (lambda: SGD(dampening=0.1), "has no effect without momentum"),
         (lambda: SGD(momentum=1.0), "momentum: expected a number >= 0 and < 1, found 1.0"),
         (lambda: Adam(beta2=1.0), "beta2: expected a number >= 0 and < 1"),
         (lambda: Adam(epsilon=0.0), "epsilon: expected a number > 0"),

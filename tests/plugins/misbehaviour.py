@@ -208,14 +208,14 @@ CASES = (
         "offers what is no component",
         (plugin("plain", "class Gate: ...\n"),),
         checking("plain"),
-        'error: layer "plain" of modnet-plain 1.0 (modnet_plain:Gate) is no subclass of modnet.Layer',
+        'error: layer "plain" of modnet-plain 1.0 (modnet_plain:Gate) is not a subclass of modnet.Layer',
     ),
     Case(
         "calls its class otherwise than its entry point",
         (plugin("alias", gate("gate")),),
         checking("alias"),
-        'error: layer "alias" of modnet-alias 1.0 (modnet_alias:Gate) calls itself "gate"; the entry point '
-        "and the class must agree",
+        'error: layer "alias" of modnet-alias 1.0 (modnet_alias:Gate) has the type name "gate"; entry '
+        "point and class must have the same name",
     ),
     Case(
         "offers a name that another one offers",
@@ -268,35 +268,35 @@ CASES = (
         (plugin("wide", gate("wide", "size: int = 1")),),
         saved("wide", plugin("wide", gate("wide", "width: int = 1"), version="2.0")),
         "error: model.modnet: spec: network.layers[0].size: unknown key; expected one of: width, type, name, inputs, "
-        "activation, trainable, shares, l1, l2, learning_rate\nwritten with modnet-wide 1.0, and 2.0 is installed:  "
+        "activation, trainable, shares, l1, l2, learning_rate\nwritten with modnet-wide 1.0, but 2.0 is installed:  "
         "pip install modnet-wide==1.0",
     ),
     Case(
         "asks for an argument that its hook has not",
         (hooks("sig", "def modnet_read_data(file): ..."),),
         warned("modnet-sig"),
-        'warning: hooks "hooks" of modnet-sig 1.0 (modnet_sig): modnet_read_data(file) asks for file, and the hook is '
-        "modnet_read_data(path); modnet plugins --errors shows it whole",
+        'warning: hooks "hooks" of modnet-sig 1.0 (modnet_sig): modnet_read_data(file) requires file, but the hook is '
+        "modnet_read_data(path); for details: modnet plugins --errors",
     ),
     Case(
         "implements a hook that there is not",
         (hooks("typo", "def modnet_reed_data(path): ..."),),
         warned("modnet-typo"),
         'warning: hooks "hooks" of modnet-typo 1.0 (modnet_typo): there is no hook modnet_reed_data; did you mean '
-        '"modnet_read_data"?; modnet plugins --errors shows it whole',
+        '"modnet_read_data"?; for details: modnet plugins --errors',
     ),
     Case(
         "has hooks that fail at import",
         (Project("modnet-crash", "1 / 0\n", {("modnet", "hooks"): ""}),),
         warned("modnet-crash"),
         'warning: hooks "hooks" of modnet-crash 1.0 (modnet_crash) cannot be imported: ZeroDivisionError: division by '
-        "zero; modnet plugins --errors shows it whole",
+        "zero; for details: modnet plugins --errors",
     ),
     Case(
         "takes the name of a command",
         (hooks("takes", "def modnet_commands(cli):\n    @cli.command()\n    def train(): ..."),),
         warned("modnet-takes"),
-        'warning: the command "train" of modnet-takes 1.0 is left out: modnet itself has one of that name',
+        'warning: the command "train" of modnet-takes 1.0 is left out: modnet itself has a command with that name',
     ),
     Case(
         "raises in its hook for commands",
@@ -317,14 +317,14 @@ CASES = (
         (hooks("lists", "def modnet_read_data(path):\n    return [[1, 2]] if path.suffix == '.lists' else None"),),
         training_on("data.lists"),
         'error: hooks "hooks" of modnet-lists 1.0 (modnet_lists): modnet_read_data gave [[1, 2]]; expected a dict from '
-        "name to array, or from column name to list of str, or None for what is not its own",
+        "name to array, or from column name to list of str, or None for what it does not handle",
     ),
     Case(
         "gives what is no network in its hook",
         (hooks("weights", "def modnet_import(path):\n    return [1.0] if path.suffix == '.weights' else None"),),
         opening("model.weights"),
         'error: hooks "hooks" of modnet-weights 1.0 (modnet_weights): modnet_import gave [1.0]; expected a '
-        "modnet.Network, or None for what is not its own",
+        "modnet.Network, or None for what it does not handle",
     ),
     Case(
         "imports slowly (`modnet plugins --times`)",

@@ -203,7 +203,7 @@ class Expanding(modnet.Composite, type="expanding"):
 @pytest.mark.parametrize(
     ("what", "fault"),
     [
-        ("list", "output_shape gave [2]; expected a tuple of whole numbers >= 0, or None for an axis that varies"),
+        ("list", "output_shape gave [2]; expected a tuple of whole numbers >= 0, or None for a variable axis"),
         ("-1", "output_shape gave (-1,); expected a tuple of whole numbers >= 0"),
         ("None", "parameters gave nothing; expected a dict from name to modnet.Parameter"),
         ("shape", 'parameters gave [3] for "a"; expected a modnet.Parameter for a name'),
@@ -218,8 +218,8 @@ class Expanding(modnet.Composite, type="expanding"):
         ("bool", "forward gave an array of bool; expected one array of float32"),
         ("axes", "its output_shape says (2,), its forward gives ()"),
         ("two gradients", "backward gave a tuple of 2 arrays; expected the gradient of its input"),
-        ("gradients", "backward gave a list of 1 array; expected an array of float32 and shape (4, 2), as its input"),
-        ("no gradient", "backward gave nothing; expected an array of float32 and shape (4, 2), as its input has"),
+        ("gradients", "backward gave a list of 1 array; expected an array of float32 and shape (4, 2), like its input"),
+        ("no gradient", "backward gave nothing; expected an array of float32 and shape (4, 2), like its input"),
         ("narrow", "backward gave an array of float32 and shape (4, 1); expected an array"),
         ("float64", "backward gave an array of float64 and shape (4, 2); expected an array of float32"),
     ],

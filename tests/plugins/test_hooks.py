@@ -147,8 +147,8 @@ def test_an_error_of_modnets_own_is_passed_on(tmp_path):
 @pytest.mark.parametrize(
     ("signature", "message"),
     [
-        ("network, file", "modnet_export(network, file) asks for file, and the hook is modnet_export(network, path)"),
-        ("a, b, path", "modnet_export(a, b, path) asks for a and b, and the hook is modnet_export(network, path)"),
+        ("network, file", "modnet_export(network, file) requires file, but the hook is modnet_export(network, path)"),
+        ("a, b, path", "modnet_export(a, b, path) requires a and b, but the hook is modnet_export(network, path)"),
     ],
 )
 def test_an_argument_that_there_is_not(signature, message):

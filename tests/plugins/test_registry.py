@@ -114,8 +114,12 @@ def test_kinds_have_names_of_their_own(registry):
         (Loss, "adam", 'expected a loss, found "adam", which is an optimizer'),
         (modnet.Optimizer, "relu", 'expected an optimizer, found "relu", which is an activation'),
         (Activation, "linear", 'expected an activation, found "linear", which is a layer'),
-        (Layer, "conv9d", 'unknown layer "conv9d"; `modnet plugins --all` lists what there is; '),
-        (Layer, "mine@modnet-core", 'modnet-core offers no layer "mine"'),
+        (
+            Layer,
+            "conv9d",
+            'unknown layer "conv9d"; no installed plugin has this layer; `modnet plugins --all` lists',
+        ),
+        (Layer, "mine@modnet-core", 'modnet-core does not have the layer "mine"'),
     ],
 )
 def test_an_unknown_name_says_what_is_nearest(registry, kind, name, message):
@@ -192,13 +196,13 @@ BROKEN = {
     "import error": ("import nothing_of_that_name", ModuleNotFoundError, "ModuleNotFoundError: No module named"),
     "syntax error": ("class Conv(", SyntaxError, "SyntaxError"),
     "no such class": ("Other = 1", AttributeError, "AttributeError: module 'modnet_conv' has no attribute 'Conv'"),
-    "no component": ("class Conv: ...", None, "is no subclass of modnet.Layer"),
-    "no class": ("Conv = 1", None, "is no subclass of modnet.Layer"),
-    "another kind": ("import modnet\nclass Conv(modnet.Loss, type='conv2d'): ...", None, "is no subclass of"),
+    "no component": ("class Conv: ...", None, "is not a subclass of modnet.Layer"),
+    "no class": ("Conv = 1", None, "is not a subclass of modnet.Layer"),
+    "another kind": ("import modnet\nclass Conv(modnet.Loss, type='conv2d'): ...", None, "is not a subclass of"),
     "another name": (
         "import modnet\nclass Conv(modnet.Layer, type='conv'): ...",
         None,
-        'calls itself "conv"; the entry point and the class must agree',
+        'has the type name "conv"; entry point and class must have the same name',
     ),
 }
 
@@ -495,13 +499,13 @@ class Nameless(Layer):
 @pytest.mark.parametrize(
     ("cls", "message"),
     [
-        (AnotherMine, 'layer "mine" is .*:Mine already'),
+        (AnotherMine, 'layer "mine" is already registered, as .*:Mine'),
         (MyLinear, 'layer "linear" is the core\'s own and cannot be replaced; choose another name'),
         (MyReLU, 'layer "relu" is the core\'s own'),
-        (Nameless, r'Nameless has no type name: class Nameless\(\.\.\., type="\.\.\."\)'),
-        (int, "is no component class: derive it from modnet.Layer or another kind"),
-        (Component, "is no component class"),
-        (Mine(), "is no component class"),
+        (Nameless, r'Nameless has no type name; write class Nameless\(\.\.\., type="\.\.\."\)'),
+        (int, "is not a component class; derive it from modnet.Layer or another kind"),
+        (Component, "is not a component class"),
+        (Mine(), "is not a component class"),
     ],
 )
 def test_what_cannot_be_registered(registry, cls, message):
@@ -588,7 +592,7 @@ def test_a_file_is_not_made_of_two_components_of_one_name(environment, tmp_path)
         {"network": {"input": [1], "layers": ["relu", "relu@modnet-shadow"]}}, registry=environment.registry
     )
     with pytest.raises(
-        modnet.SpecError, match='two components are called activation "relu", of modnet-core and modnet-shadow'
+        modnet.SpecError, match='there are two components activation "relu", of modnet-core and modnet-shadow'
     ):
         modnet.save(network, tmp_path / "model.modnet", registry=environment.registry)
 

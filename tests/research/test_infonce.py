@@ -113,9 +113,9 @@ def test_weights_are_handed_to_it():
 
 
 def test_there_are_no_targets_to_give():
-    with pytest.raises(modnet.DataError, match="there are targets, but no loss takes one"):
+    with pytest.raises(modnet.DataError, match="found targets, but no loss takes one"):
         modnet.train(modnet.build(spec()), views(), np.zeros(64))
-    with pytest.raises(modnet.SpecError, match="info_nce takes no target, and metrics compare"):
+    with pytest.raises(modnet.SpecError, match="info_nce takes no target, but metrics compare"):
         modnet.train(modnet.build(spec()), views(), metrics=["accuracy"])
     one_view = {**spec(), "network": {**spec()["network"], "input": [6]}}
     with pytest.raises(modnet.ShapeError, match="expects two views"):
@@ -147,7 +147,7 @@ def test_a_table_needs_no_target(tmp_path):
     network.card = network.card.replace(schema=data.schema)
     assert "validation_loss" in modnet.train(network, data.train, validation=data.validation, epochs=1)
     assert np.shape(network.predict(dict(zip(names, rows.T, strict=True)))["output"]) == (40, 2, 3)
-    with pytest.raises(modnet.DataError, match=r'target = "a0", but no loss takes a target; leave it out'):
+    with pytest.raises(modnet.DataError, match=r'target = "a0", but no loss takes a target; remove target'):
         modnet.read_data({**made, "data": {"train": "views.csv", "target": "a0"}}, folder=tmp_path)
 
 

@@ -85,5 +85,5 @@ def test_there_is_nothing_to_recompute_outside_of_a_step():
         def modnet_epoch_ended(self, run):
             run.recompute()
 
-    with pytest.raises(modnet.TrainingError, match="recompute\\(\\) is for the event modnet_reduce_gradients"):
+    with pytest.raises(modnet.TrainingError, match="recompute\\(\\) is only possible in modnet_reduce_gradients"):
         train(network(), [Late()])

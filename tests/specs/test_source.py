@@ -136,8 +136,8 @@ def without_excerpt(text: str) -> str:
         ('a = """x\nc = 1', "1:5: the string that begins here has no closing quote"),
         (
             'path = "C:\\data\\x.csv"',
-            "1:11: a backslash in a string begins an escape such as \\n, and this is not a valid one\n"
-            "     write two backslashes for one, or put the string in single quotes",
+            "1:11: this is not a valid escape; a backslash in a string begins an escape such as \\n\n"
+            "     write a backslash as \\\\, or put the string in single quotes",
         ),
         ('a = "\x07"', "1:6: the character U+0007 is not allowed here; write it as an escape"),
         ("a = 2021-02-30", '1:5: there is no such date or time as "2021-02-30"'),
@@ -148,7 +148,7 @@ def without_excerpt(text: str) -> str:
             "a = 1\na.b = 2",
             "2:3: a.b: cannot be added here: a key or table before it has the same name, or is already complete",
         ),
-        ("a = 1" + "0" * 5000, "1:5: a: expected a number of a few digits, found one of 5001"),
+        ("a = 1" + "0" * 5000, "1:5: a: this number is too long: it has 5001 digits"),
     ],
 )
 def test_faults_of_toml(text: str, expected: str) -> None:
@@ -195,12 +195,12 @@ def test_faults_of_a_toml_table_in_braces(text: str, expected: str) -> None:
         ('{"a": "\t"}', "1:8: the character U+0009 is not allowed here; write it as an escape"),
         (
             '{"a": "C:\\data"}',
-            "1:10: a backslash in a string begins an escape such as \\n, and this is not a valid one\n"
-            "     write two backslashes for one",
+            "1:10: this is not a valid escape; a backslash in a string begins an escape such as \\n\n"
+            "     write a backslash as \\\\",
         ),
         ('{"a": "\\ud800"}', "1:7: a: half of a surrogate pair (\\ud800 to \\udfff) is not a character"),
         ('{"\\ud800": 1}', '1:2: "\\ud800": half of a surrogate pair (\\ud800 to \\udfff) is not a character'),
-        ('{"a": ' + "1" * 5000 + "}", "1:7: a: expected a number of a few digits, found one of 5000"),
+        ('{"a": ' + "1" * 5000 + "}", "1:7: a: this number is too long: it has 5000 digits"),
     ],
 )
 def test_faults_of_json(text: str, expected: str) -> None:
@@ -224,7 +224,7 @@ def test_every_second_key_of_a_json_table_is_reported() -> None:
             "a: b: c",
             '1:5: a ":" is not allowed here\n     check the indentation; a string that contains ": " needs quotes',
         ),
-        ("a:\n\t- b", "2:1: a tab is not allowed here; YAML is indented with spaces"),
+        ("a:\n\t- b", "2:1: a tab is not allowed here; indent YAML with spaces"),
         ("a: [1, 2", '1:9: expected "," or "]" in the list, found the end of the file'),
         ("a: 'x", "1:4: the string that begins here has no closing quote"),
         ("a: b\nc\nd: 1", '2:1: expected ":" after this key'),
@@ -233,12 +233,12 @@ def test_every_second_key_of_a_json_table_is_reported() -> None:
         (
             "a:\n  b: 1\n c: 2",
             '3:2: expected the next item or key of the block, found "c"\n'
-            "     check the indentation: what belongs together begins in the same column",
+            "     check the indentation: items and keys of one block begin in the same column",
         ),
         (
             'a: "\\q"',
-            "1:5: a backslash in a string begins an escape such as \\n, and this is not a valid one\n"
-            "     write two backslashes for one",
+            "1:5: this is not a valid escape; a backslash in a string begins an escape such as \\n\n"
+            "     write a backslash as \\\\",
         ),
         ("a: \x07", "1:4: the character U+0007 is not allowed here; write it as an escape"),
         ("a: !<x y", "1:7: not valid YAML: while parsing a tag expected '>' but found ' '"),
@@ -268,7 +268,7 @@ def test_every_second_key_of_a_json_table_is_reported() -> None:
         ("%YAML 1.1\n---\na: on", "1:1: expected YAML 1.2, found another version\n     remove this line"),
         (
             "a: 1\n---\nb: 2",
-            "2:1: expected one document, but a second begins here\n     remove what is not the spec",
+            "2:1: expected one document, but a second begins here\n     keep only the spec",
         ),
     ],
 )
@@ -300,7 +300,7 @@ def test_aliases_that_stand_for_very_many_values_are_refused() -> None:
     for name, before in ("ba", "cb", "dc", "ed", "fe", "gf", "hg", "ih"):
         lines.append(f"{name}: &{name} [{', '.join(['*' + before] * 10)}]")
     found = without_excerpt(message("\n".join(lines), ".yaml"))
-    assert found == "digits.yaml:5:36: e[7]: the aliases of this file stand for more than 100,000 values"
+    assert found == "digits.yaml:5:36: e[7]: the aliases of this file expand to more than 100,000 values"
 
 
 def test_yaml_without_ruamel_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -446,7 +446,7 @@ def test_a_file_of_absurd_size(tmp_path: Path) -> None:
     with path.open("wb") as stream:
         stream.truncate(source.LARGEST + 1)
     found = file_message(path)
-    assert found == "digits.toml: larger than 16 MiB; a spec is a short text, and data belong in files of their own"
+    assert found == "digits.toml: larger than 16 MiB; a spec is a short text, put data into separate files"
 
 
 def model_file(path: Path) -> None:
@@ -462,7 +462,7 @@ def archive(path: Path) -> None:
     ("write", "byte", "kind"),
     [
         (model_file, "0x84 at offset 0", "a modnet model file"),
-        (archive, "0x00 at offset 5", "a zip archive (.npz files are such)"),
+        (archive, "0x00 at offset 5", "a zip archive (as .npz files are)"),
         (lambda path: path.write_bytes(gzip.compress(b"a")), "0x8b at offset 1", "a file compressed with gzip"),
         (lambda path: path.write_bytes(b"\x93NUMPY\x01\x00"), "0x93 at offset 0", "an array in numpy's .npy format"),
         (lambda path: path.write_text(TOML, encoding="utf-16"), "0xff at offset 0", "text in UTF-16"),
@@ -480,8 +480,7 @@ def test_for_a_model_file_the_command_that_shows_it_is_named(tmp_path: Path) -> 
     model_file(tmp_path / "digits.modnet")
     found = file_message(tmp_path / "digits.modnet")
     assert found == (
-        "digits.modnet: this is a modnet model file, not a spec\n"
-        "     to see what is in it: modnet inspect digits.modnet"
+        "digits.modnet: this is a modnet model file, not a spec\n     to show its content: modnet inspect digits.modnet"
     )
 
 

@@ -36,7 +36,7 @@ def test_every_example_has_a_report(environment):
     ("code", "rule", "text"),
     [
         ("import not_there", "imports", "ModuleNotFoundError: No module named 'not_there'"),
-        ("class Double: ...", "imports", "modnet_double:Double) is no subclass of modnet.Activation"),
+        ("class Double: ...", "imports", "modnet_double:Double) is not a subclass of modnet.Activation"),
         (DOUBLE + "    size: bytes", "examples", "size: no example value is known for a bytes"),
         (DOUBLE + "    @classmethod\n    def examples(cls):\n        return [1 / 0]", "examples", "ZeroDivisionError"),
     ],

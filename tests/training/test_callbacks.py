@@ -76,8 +76,8 @@ def test_one_callback_twice_and_in_two_runs_at_once_takes_part_for_each_alone():
     ("joined", "message"),
     [
         (None, 'join gave None for the callback "joins"; expected the object that takes part'),
-        (types.SimpleNamespace(state=dict), r"SimpleNamespace with state\(\) and without restore\(state\)"),
-        (types.SimpleNamespace(restore=dict), r"with restore\(state\) and without state\(\); it needs both"),
+        (types.SimpleNamespace(state=dict), r"SimpleNamespace with state\(\) but without restore\(state\)"),
+        (types.SimpleNamespace(restore=dict), r"with restore\(state\) but without state\(\); it needs both"),
     ],
 )
 def test_what_joins_a_run_is_looked_at(joined, message):
@@ -94,7 +94,8 @@ def test_an_event_that_does_not_exist_is_refused():
         def modnet_epoch_endet(self, run): ...
 
     with pytest.raises(
-        modnet.BrokenPlugin, match=r"Misspelt\.modnet_epoch_endet: there is no such event; there are: .*epoch_ended"
+        modnet.BrokenPlugin,
+        match=r"Misspelt\.modnet_epoch_endet: there is no such event; expected one of: .*epoch_ended",
     ):
         modnet.train(modnet.build(SPEC), *blobs(32), callbacks=[Misspelt()])
 
@@ -137,7 +138,7 @@ def test_callbacks_change_a_batch_one_after_another():
     [
         (3, r"gave 3; expected \(inputs, targets\) with 1 arrays and targets for output"),
         (([], {}), "gave 0 inputs and targets for no output"),
-        (([np.ones((4, 2))], {"output": np.ones(3, int)}), "gave arrays of 3 and 4 samples; expected one number"),
+        (([np.ones((4, 2))], {"output": np.ones(3, int)}), "gave arrays of 3 and 4 samples; expected the same number"),
     ],
 )
 def test_a_batch_that_is_none_is_refused(changed, message):
@@ -278,7 +279,7 @@ def test_nan_is_never_the_best(numbers_from, stopped, best):
     results.clear()
     x, y = blobs(64)
     callbacks = [{"type": "early_stopping", "monitor": "validation_undefined", "patience": 3}]
-    with pytest.warns(UserWarning, match="validation undefined is nan in epoch 1: early_stopping counts"):
+    with pytest.warns(UserWarning, match="validation undefined is nan in epoch 1; early_stopping counts"):
         history = modnet.train(
             modnet.build(SPEC), x, y, metrics=[OneClass(numbers_from)], validation=0.25, epochs=9, callbacks=callbacks
         )

@@ -247,10 +247,12 @@ def test_the_folder_of_the_run_without_checkpoints_begins_at_the_beginning(data)
 
 @pytest.mark.parametrize("callbacks", [[], [Checkpoint(directory="checkpoint")]], ids=["no callback", "its folder"])
 def test_another_folder_without_checkpoints_is_an_error(data, callbacks):
-    with pytest.raises(TrainingError, match="there is no checkpoint in checkpoints, which is not there; to begin at"):
+    with pytest.raises(
+        TrainingError, match="there is no checkpoint in checkpoints, which does not exist; to start a new"
+    ):
         run(data, callbacks, resume="checkpoints")
     Path("checkpoints").mkdir()
-    with pytest.raises(TrainingError, match="there is no checkpoint in checkpoints; to begin at the beginning"):
+    with pytest.raises(TrainingError, match="there is no checkpoint in checkpoints; to start a new run"):
         run(data, callbacks, resume="checkpoints")
 
 
@@ -258,11 +260,11 @@ def test_the_newest_whole_checkpoint_counts(data):
     whole = run(data, [Checkpoint(every_steps=2, keep=9)])
     newest = Path("checkpoints/step-0000000012.modnet")
     newest.write_bytes(newest.read_bytes()[:-1])
-    with pytest.warns(UserWarning, match=r"step-0000000012\.modnet.*taking the checkpoint before it"):
+    with pytest.warns(UserWarning, match=r"step-0000000012\.modnet.*using the checkpoint before it"):
         assert run(data, resume="checkpoints") == whole
     for path in Path("checkpoints").iterdir():
         path.write_bytes(b"")
-    with pytest.warns(UserWarning, match="taking the checkpoint before"), pytest.raises(ModelFileError, match="empty"):
+    with pytest.warns(UserWarning, match="using the checkpoint before"), pytest.raises(ModelFileError, match="empty"):
         run(data, resume="checkpoints")
 
 
@@ -428,7 +430,9 @@ def test_a_checkpoint_with_callbacks_or_features_of_a_newer_version_is_refused(d
     header, groups = checkpoint
     spec = header["training"]["spec"] | {"callbacks": [{"callback": {"type": "json_log", "path": "x"}}]}
     message = refused(data, header | {"training": header["training"] | {"spec": spec}}, groups.values())
-    assert message.startswith("changed.modnet: header.training.spec.callbacks: callbacks belong to a run")
+    assert message.startswith(
+        "changed.modnet: header.training.spec.callbacks: callbacks are not allowed in a model file"
+    )
     newer = header | {"features": ["sparse"]}
     assert "it uses sparse" in refused(data, newer, groups.values(), modnet.errors.NewerFormat)
 
@@ -460,7 +464,7 @@ def test_a_checkpoint_that_was_changed_anywhere_goes_on_or_is_refused_in_words(d
     except (ModelFileError, modnet.PluginError, TrainingError) as error:
         message = str(error)
     # Sums that only their metric can judge are met in the next step.
-    if message and not re.search("cannot go on from the sums|became", message):
+    if message and not re.search("cannot resume from the sums|became", message):
         assert (network.parameters.flat == before).all(), message
 
 
@@ -512,7 +516,7 @@ def test_a_checkpoint_that_cannot_be_written_is_no_end_of_the_run(data, monkeypa
     messages = [str(warning.message) for warning in caught]
     assert messages == [
         f"checkpoints/step-000000000{step}.modnet could not be written (No space left on device); the training goes "
-        "on, and the next checkpoint is tried in its turn"
+        "on until the next checkpoint"
         for step in (2, 3)
     ]
     kept = sorted(Path("checkpoints").iterdir())
@@ -573,7 +577,7 @@ def test_a_folder_belongs_to_one_run_at_a_time(data):
 
     run(data, [Checkpoint(), Another()], epochs=1)
     assert len(refusals) == 4
-    assert "another run that has not ended yet writes its checkpoints to" in refusals[0]
+    assert "another run is writing its checkpoints to" in refusals[0]
     with pytest.raises(Killed):
         run(data, [Checkpoint(), StopAfter(2, kill)])
     run(data, [Checkpoint()])  # it is free again, however a run ends

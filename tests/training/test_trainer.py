@@ -126,7 +126,7 @@ def test_arrays_memory_maps_generators_and_iterables_train_alike(tmp_path):
 
 
 def test_a_generator_that_ends_is_not_silently_trained_on_once():
-    with pytest.raises(modnet.DataError, match="a generator can be run through only once, and 3 epochs were asked for"):
+    with pytest.raises(modnet.DataError, match="a generator can be iterated only once, but there are 3 epochs"):
         modnet.train(modnet.build(SPEC), (batch for batch in [blobs(16)]))
 
 
@@ -140,7 +140,9 @@ def test_a_training_that_changes_nothing_says_so():
 def test_a_generator_to_validate_with_once_is_refused_before_the_first_step():
     network = modnet.build(SPEC)
     before = network.parameters.flat.copy()
-    with pytest.raises(modnet.DataError, match=r"^validation: a generator can be run through only once, and 3 epochs"):
+    with pytest.raises(
+        modnet.DataError, match=r"^validation: a generator can be iterated only once, but there are 3 epochs"
+    ):
         modnet.train(network, *blobs(16), validation=((batch for batch in [blobs(16)]), None))
     np.testing.assert_array_equal(network.parameters.flat, before)
     history = modnet.train(network, *blobs(16), epochs=1, validation=((batch for batch in [blobs(16)]), None))
@@ -225,7 +227,7 @@ def test_several_outputs_each_with_a_loss_a_weight_and_metrics():
     np.testing.assert_allclose(history["loss"], history["class_loss"] + 0.5 * history["size_loss"])
     with pytest.raises(modnet.DataError, match='there is no target for the output "size"'):
         modnet.train(two_headed(), x, {"class": y}, epochs=1)
-    unknown = 'there is a target for "sise", but the outputs with a loss are "class", "size"; did you mean "size"'
+    unknown = 'found a target for "sise", but the outputs with a loss are "class", "size"; did you mean "size"'
     with pytest.raises(modnet.DataError, match=unknown):
         modnet.train(two_headed(), x, {"class": y, "sise": y}, epochs=1)
     with pytest.raises(modnet.SpecError, match="the network has several outputs"):
@@ -335,7 +337,7 @@ def test_a_loss_that_turns_nan_because_of_the_data_says_so():
     x[7, 1] = np.nan
     with (
         np.errstate(all="ignore"),
-        pytest.raises(modnet.Diverged, match='input "input" of this batch holds values that are not finite'),
+        pytest.raises(modnet.Diverged, match='input "input" of this batch has values that are not finite'),
     ):
         modnet.train(modnet.build(SPEC), (batch for batch in [(x, y)]), epochs=1)
 
@@ -460,13 +462,13 @@ def test_validation_is_stratified_for_binary_targets(shape):
 
 def test_a_class_with_one_row_is_told_and_stays_in_training():
     x, y = blobs()
-    with pytest.warns(UserWarning, match="class 1 has one row: it stays in training"):
+    with pytest.warns(UserWarning, match="class 1 has one row, which stays in training"):
         modnet.train(modnet.build(SPEC), x, np.where(np.arange(len(y)) == 3, 1, 0), validation=0.25, epochs=1)
 
 
 def test_a_class_that_only_the_validation_has_is_told():
     x, y = blobs()
-    with pytest.warns(UserWarning, match="output output: class 1: no row to train on, only to validate with"):
+    with pytest.warns(UserWarning, match="output output: class 1: no row in the training data, only in validation"):
         modnet.train(modnet.build(SPEC), x, np.zeros_like(y), validation=(x, y), epochs=1)
 
 
@@ -760,13 +762,13 @@ def test_steps_of_an_epoch_are_a_whole_number(steps):
 
 @pytest.mark.parametrize(("made", "found"), [(None, "nothing"), (7, "7")])
 def test_a_function_that_gives_no_batches_is_named(made, found):
-    with pytest.raises(modnet.DataError, match=f"^expected a function that gives batches .*; found {found}$"):
+    with pytest.raises(modnet.DataError, match=f"^expected a function that returns batches .*; it returned {found}$"):
         modnet.train(modnet.build(SPEC), lambda: made)
 
 
 @pytest.mark.parametrize("form", [lambda: thirds()[:1], lambda: iter(thirds()), lambda: thirds])
 def test_batches_for_validation_alone_are_told_how_to_be_given(form):
-    with pytest.raises(modnet.DataError, match=r"batches of \(x, y\) are given as validation = \(batches, None\)$"):
+    with pytest.raises(modnet.DataError, match=r"for batches of \(x, y\), give validation = \(batches, None\)$"):
         modnet.train(modnet.build(SPEC), *blobs(), validation=form())
     history = modnet.train(modnet.build(SPEC), *blobs(), validation=(thirds(), None))
     assert "validation_loss" in history

@@ -46,8 +46,8 @@ def test_a_target_that_is_not_finite_is_named_with_its_row():
     x, _ = blobs(40)
     y = x[:, :1].copy()
     y[33] = np.nan
-    refused('training data: the target of "output" holds nan in row 33', x, y, spec)
-    refused('validation data: the target of "output" holds nan in row 33', x, x[:, :1], spec, validation=(x, y))
+    refused('training data: the target of "output" contains nan in row 33', x, y, spec)
+    refused('validation data: the target of "output" contains nan in row 33', x, x[:, :1], spec, validation=(x, y))
 
 
 @pytest.mark.parametrize("where", ["training", "validation", "fraction"])
@@ -175,7 +175,7 @@ STANDARDIZED = {**SPEC, "network": {**SPEC["network"], "layers": ["standardize",
 
 @pytest.mark.parametrize("row", [3, 150])
 @pytest.mark.parametrize(
-    ("value", "what"), [(np.nan, "holds nan in row {}, so"), (1e39, "feature 1: found 1e+39 in row {}, beyond")]
+    ("value", "what"), [(np.nan, "contains nan in row {}, so"), (1e39, "feature 1: found 1e+39 in row {}, beyond")]
 )
 def test_the_row_is_named_where_a_layer_learns_from_the_data_first(row, value, what):
     x, y = blobs(200)
@@ -204,7 +204,7 @@ def test_data_from_a_file_are_called_as_the_file_is_and_its_rows_are():
             modnet.evaluate(modnet.build(SPEC), arrays)
     x[20, 0] = np.nan
     arrays = Dataset({"input": x}, {"output": y}, rows=rows, **names)
-    refused('points.csv: input "input" holds nan in row 21 (line 22), so the loss is not finite', arrays)
+    refused('points.csv: input "input" contains nan in row 21 (line 22), so the loss is not finite', arrays)
 
 
 STEPS = {
@@ -239,7 +239,7 @@ def test_numbers_that_only_the_types_of_the_network_cannot_hold_are_found_among_
     refused('training data: input "input", feature 1: found 1e+300 in row 277000', x, y, spec)
     x[277_000, 1] = 0.0
     y[299_999, 0] = np.inf
-    refused('training data: the target of "output" holds an infinite number in row 299999', x, y, spec)
+    refused('training data: the target of "output" contains an infinite number in row 299999', x, y, spec)
 
 
 def test_a_row_without_a_weight_hides_none_of_those_behind_it():
@@ -247,7 +247,7 @@ def test_a_row_without_a_weight_hides_none_of_those_behind_it():
     x, _ = blobs(40)
     y, weights = x[:, :1].copy(), np.ones(40)
     x[11], x[30, 1], weights[11] = np.inf, np.nan, 0.0
-    refused('training data: input "input" holds nan in row 30', x, y, spec, sample_weights=weights)
+    refused('training data: input "input" contains nan in row 30', x, y, spec, sample_weights=weights)
 
 
 def test_looking_over_takes_little_memory_beside_the_data():

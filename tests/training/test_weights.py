@@ -373,7 +373,7 @@ BATCHES = [(np.eye(2), np.zeros((2, 1)))] * 3
             {"sample_weights": [1, 2]},
             r"^sample weights of a stream come with its batches: \(x, y, weights\)",
         ),
-        ((np.eye(2), np.zeros((2, 1))), {"steps_per_epoch": 2}, "^steps_per_epoch is for streams of batches"),
+        ((np.eye(2), np.zeros((2, 1))), {"steps_per_epoch": 2}, "^steps_per_epoch is only for streams of batches"),
         (
             (Dataset({"input": np.eye(2)}, {"output": np.zeros((2, 1))}),),
             {"sample_weights": [1, 2]},
@@ -382,7 +382,7 @@ BATCHES = [(np.eye(2), np.zeros((2, 1)))] * 3
         (
             (Dataset({"input": np.eye(2)}, {"output": np.zeros((2, 1))}), np.ones((2, 1))),
             {},
-            "^y: a Dataset takes none",
+            "^y cannot be given with a Dataset",
         ),
         (BATCHES[0], {"validation": (BATCHES, None, [1, 2])}, "^validation: sample weights of a stream"),
     ],

@@ -59,7 +59,7 @@ class Trial(of_component.Trial):
             checkpoint: a file that is written after `at` steps, where the run is then stopped.
             resume: the checkpoint from which the run goes on.
             validation: the share of samples for it.
-            alone: whether the run does without the callback.
+            alone: whether to run without the callback.
             beside: whether another run with the callback is made while this one is in its second step.
         """
         x, y, layers, how = self._problem()

@@ -8,7 +8,9 @@ import random
 import re
 import sys
 import threading
+import warnings
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from functools import cached_property
 from importlib import import_module
 from importlib.util import find_spec
@@ -140,9 +142,22 @@ def _contrast(found: Array, expected: Array) -> str:
     return f"{counts[0]} of {found.size} numbers are not finite, {counts[1]} in what they are compared with"
 
 
+def how_many(which: Array) -> str:
+    """How many numbers an array of bool marks."""
+    return f"{int(np.sum(which))} of {which.size} numbers"
+
+
 def changed(found: Array, before: Array) -> str:
     """How many numbers have been written over."""
-    return f"{int(np.sum(found != before))} of {found.size} numbers"
+    return how_many(found != before)
+
+
+@contextmanager
+def warnings_raised() -> Iterator[None]:
+    """A context in which warnings, those of numpy's arithmetic too, are errors; underflow is right in a softmax."""
+    with warnings.catch_warnings(), np.errstate(divide="raise", over="raise", invalid="raise"):
+        warnings.simplefilter("error")
+        yield
 
 
 class GlobalNumbers:
@@ -162,7 +177,7 @@ class GlobalNumbers:
 
 
 class NoOtherGenerators:
-    """A context in which nobody makes a random generator of his own: one with a constant seed looks reproducible, and
+    """A context in which making a random generator is an error: one with a constant seed looks reproducible, and
     gives the same numbers whatever the seed of the run is.
 
     Those that the kit itself needs are made before.

@@ -18,8 +18,8 @@ from modnet.kinds.context import Context, Shared
 from modnet.kinds.layer import Parameter, State
 from modnet.kinds.node import Composite, Node
 from modnet.plugins.registry import Registry
-from modnet.testing.contract import Broken, Rule, Rules
-from modnet.testing.rules import engine, numbers
+from modnet.testing.contract import LAYER, Broken, Rule, Rules, rules_of
+from modnet.testing.rules import engine
 from modnet.testing.rules import layer as of_layer
 from modnet.testing.rules.layer import fits
 
@@ -251,4 +251,4 @@ def _borrowed(rule: Rule) -> Rule:
     )
 
 
-RULES += [_borrowed(rule) for rule in (*of_layer.RULES, *numbers.RULES) if rule.name in OF_A_LAYER]
+RULES += [_borrowed(rule) for rule in rules_of(LAYER) if rule.name in OF_A_LAYER]

@@ -24,7 +24,7 @@ from modnet.testing.rules import layer as of_layer
 from modnet.testing.rules import loss as of_loss
 from modnet.testing.rules import optimizer as of_optimizer
 from modnet.testing.rules.component import changed, same
-from modnet.testing.rules.rounding import ROWS
+from modnet.testing.rules.rounding import ROWS, in_dtype
 
 RULES = Rules()
 
@@ -158,7 +158,7 @@ class Trial:
             for batch, factor in BATCHES:
                 _, target = case.data(batch)
                 logits = 3 * factor * np.random.default_rng(3).standard_normal((batch, *case.shape))
-                wanted = turned(target.astype(dtype) if target.dtype.kind == "f" else target)
+                wanted = turned(in_dtype(target, dtype))
                 context.begin()
                 try:
                     values, gradient = subject.joint(context, turned(logits.astype(dtype)), wanted)

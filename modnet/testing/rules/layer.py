@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import math
-import tracemalloc
-import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -19,13 +17,15 @@ from modnet.kinds.component import Example
 from modnet.kinds.context import Context
 from modnet.kinds.layer import Layer, Parameter, State
 from modnet.testing.contract import Broken, NotApplicable, Rules, raised
-from modnet.testing.gradients import LARGEST_ERROR, directional_slopes, layer_context, layer_inputs
+from modnet.testing.gradients import layer_context, layer_inputs
 from modnet.testing.rules import component as of_component
-from modnet.testing.rules.component import GlobalNumbers, NoOtherGenerators, changed, same, same_bytes
+from modnet.testing.rules.allocation import most_allocated, tracing
+from modnet.testing.rules.component import same, same_bytes
 
 RULES = Rules()
 
 BATCH = 4
+
 LENGTHS = (7, 5, 3)
 """Of a sequence that is given in pieces, or has a mask: the first that the layer takes."""
 
@@ -44,7 +44,6 @@ ODD_SHAPES: tuple[Shape, ...] = (
 
 LARGE = 1 << 20
 """Bytes of the arrays that are large enough to be seen when they are allocated anew."""
-
 
 HUGE = 1 << 22
 """An axis; an array along it has at least 4 MiB."""
@@ -118,10 +117,10 @@ class Trial(of_component.Trial):
         result = self.component.backward(context, gradient)
         return result if isinstance(result, tuple) else (result,)
 
-    def frozen(self) -> set[str]:
-        """The names of the parameters that are never trained."""
+    def trained(self) -> list[str]:
+        """The names of the parameters that have a gradient."""
         declared = self.component.parameters(*self.sizes)
-        return {name for name, parameter in declared.items() if not parameter.trainable}
+        return [name for name, parameter in declared.items() if parameter.trainable]
 
     def run(
         self, context: Context, inputs: Sequence[Array], gradient: Array | None = None, *, copy: bool = True
@@ -132,7 +131,7 @@ class Trial(of_component.Trial):
         return Outcome(
             output,
             [None if result is None else result.copy() for result in results],
-            {name: array.copy() for name, array in context.grads.items()},
+            copies(context.grads),
         )
 
 
@@ -143,6 +142,11 @@ def text(shapes: Sequence[Shape]) -> str:
 def sized(shapes: Sequence[Shape], size: int) -> tuple[tuple[int, ...], ...]:
     """The shapes with that size for variable axes."""
     return tuple(tuple(size if axis is None else axis for axis in shape) for shape in shapes)
+
+
+def times(factor: float, inputs: Sequence[Array]) -> list[Array]:
+    """Inputs times a factor; ids as they are."""
+    return [factor * x if x.dtype.kind == "f" else x for x in inputs]
 
 
 def weights_for(output: Array) -> Array:
@@ -171,18 +175,22 @@ def same_gradients(found: Outcome, expected: Outcome, what: str, tolerance: floa
 def declarations(trial: Trial) -> str:
     layer = trial.component
     parameters, state = layer.parameters(*trial.shapes), layer.state(*trial.shapes)
-    for declared, kind in ((parameters, Parameter), (state, State)):
-        if not isinstance(declared, Mapping):
-            raise Broken(f"expected a mapping from name to {kind.__name__}, found a {type(declared).__name__}")
-        for name, item in declared.items():
-            if not isinstance(item, kind) or not all(isinstance(size, int) and size >= 0 for size in item.shape):
-                raise Broken(f"{name}: expected a {kind.__name__} with a fixed shape, found {item!r}")
+    _check_declared(parameters, Parameter)
+    _check_declared(state, State)
     if parameters != layer.parameters(*trial.shapes) or state != layer.state(*trial.shapes):
         raise Broken("a second call says something else than the first")
     count = layer.multiply_adds(*trial.shapes)
     if not isinstance(count, int) or count < 0:
         raise Broken(f"multiply_adds gives {count!r}, expected a whole number")
     return f"{len(parameters)} parameters, {len(state)} arrays of state"
+
+
+def _check_declared(declared: Any, kind: type[Parameter | State]) -> None:
+    if not isinstance(declared, Mapping):
+        raise Broken(f"expected a mapping from name to {kind.__name__}, found a {type(declared).__name__}")
+    for name, item in declared.items():
+        if not isinstance(item, kind) or not all(isinstance(size, int) and size >= 0 for size in item.shape):
+            raise Broken(f"{name}: expected a {kind.__name__} with a fixed shape, found {item!r}")
 
 
 @RULES.rule(
@@ -268,34 +276,40 @@ def runs(trial: Trial) -> str:
     after=("runs",),
 )
 def shapes(trial: Trial) -> str:
-    tried = 0
-    for shapes in shapes_taken(trial):
-        for time in (3, 5):
-            sizes = sized(shapes, time)
-            announced = trial.component.output_shape(*sizes)
-            general = trial.component.output_shape(*shapes)
-            if len(general) != len(announced) or any(
-                g not in (None, a) for g, a in zip(general, announced, strict=True)
-            ):
-                raise Broken(f"output_shape says {general} for {text(shapes)} and {announced} for {text(sizes)}")
-            context, inputs = trial.context(sizes=sizes), trial.inputs(sizes=sizes)
-            try:
-                outcome = trial.run(context, inputs)
-            except ShapeError as error:
-                if shapes != sizes:
-                    break  # it has a greatest size, which no shape with a variable axis can say
-                raise Broken(f"{text(sizes)} is accepted by output_shape and refused by forward: {error}") from None
-            except Exception as error:
-                raise Broken(f"{text(sizes)} is accepted by output_shape and then {raised(error)}") from None
-            if outcome.output.shape != (BATCH, *announced):
-                raise Broken(f"for {text(sizes)} it announces {(BATCH, *announced)} and gives {outcome.output.shape}")
-            for x, gradient in zip(inputs, outcome.inputs, strict=True):
-                if gradient is not None and gradient.shape != x.shape:
-                    raise Broken(f"it gives a gradient of shape {gradient.shape} for an input of shape {x.shape}")
-            tried += 1
-            if shapes == sizes:
-                break
-    return f"{tried} shapes"
+    return f"{sum(_check_shapes(trial, shapes) for shapes in shapes_taken(trial))} shapes"
+
+
+def _check_shapes(trial: Trial, shapes: tuple[Shape, ...]) -> int:
+    """How many sizes of some shapes the layer was tried with: one, or two where an axis is variable."""
+    for tried, time in enumerate((3, 5)):
+        sizes = sized(shapes, time)
+        announced = _announced(trial, shapes, sizes)
+        inputs = trial.inputs(sizes=sizes)
+        try:
+            outcome = trial.run(trial.context(sizes=sizes), inputs)
+        except ShapeError as error:
+            if shapes != sizes:
+                return tried  # it has a greatest size, which no shape with a variable axis can say
+            raise Broken(f"{text(sizes)} is accepted by output_shape and refused by forward: {error}") from None
+        except Exception as error:
+            raise Broken(f"{text(sizes)} is accepted by output_shape and then {raised(error)}") from None
+        if outcome.output.shape != (BATCH, *announced):
+            raise Broken(f"for {text(sizes)} it announces {(BATCH, *announced)} and gives {outcome.output.shape}")
+        for x, gradient in zip(inputs, outcome.inputs, strict=True):
+            if gradient is not None and gradient.shape != x.shape:
+                raise Broken(f"it gives a gradient of shape {gradient.shape} for an input of shape {x.shape}")
+        if shapes == sizes:
+            return 1
+    return 2
+
+
+def _announced(trial: Trial, shapes: tuple[Shape, ...], sizes: tuple[tuple[int, ...], ...]) -> Shape:
+    """The output's shape for sizes, of which that for variable shapes may leave some open."""
+    announced: Shape = trial.component.output_shape(*sizes)
+    general = trial.component.output_shape(*shapes)
+    if len(general) != len(announced) or any(g not in (None, a) for g, a in zip(general, announced, strict=True)):
+        raise Broken(f"output_shape says {general} for {text(shapes)} and {announced} for {text(sizes)}")
+    return announced
 
 
 def shapes_taken(trial: Trial) -> Iterator[tuple[Shape, ...]]:
@@ -303,11 +317,14 @@ def shapes_taken(trial: Trial) -> Iterator[tuple[Shape, ...]]:
     yield trial.shapes
     if trial.given is not None:
         return  # data of its own have one shape
-    candidates = [tuple((None, *shape[1:]) for shape in trial.shapes)] if all(trial.shapes) else []
-    candidates += [(shape,) * len(trial.shapes) for shape in ODD_SHAPES]
-    for shapes in candidates:
+    for shapes in (*first_axis_variable(trial), *((shape,) * len(trial.shapes) for shape in ODD_SHAPES)):
         if is_taken(trial, shapes):
             yield shapes
+
+
+def first_axis_variable(trial: Trial) -> list[tuple[Shape, ...]]:
+    """The shapes of the trial with the first axis variable; nothing where one of them has no axis."""
+    return [tuple((None, *shape[1:]) for shape in trial.shapes)] if all(trial.shapes) else []
 
 
 def is_taken(trial: Trial, shapes: Sequence[Shape]) -> bool:
@@ -331,27 +348,18 @@ def shapes_alone(trial: Trial) -> str:
     layer = trial.component
     methods = (layer.output_shape, layer.parameters, layer.state, layer.scratch_size, layer.multiply_adds)
     largest = 0
-    started = not tracemalloc.is_tracing()
-    if started:
-        tracemalloc.start()
-    try:
+    with tracing():
         for sizes in _with_an_axis_of(HUGE, trial.sizes):
             for method in methods:
-                before = tracemalloc.get_traced_memory()[0]
-                tracemalloc.reset_peak()
                 try:
-                    method(*sizes)
+                    allocated = most_allocated(partial(method, *sizes))
                 except (ShapeError, DataError):
-                    break
+                    break  # the other methods need not take what one of them refuses
                 except Exception as error:
                     raise Broken(f"{method.__name__} of {text(sizes)}: {raised(error)}") from None
-                allocated = tracemalloc.get_traced_memory()[1] - before
                 largest = max(largest, allocated)
                 if allocated >= LARGE:
                     raise Broken(f"{method.__name__} of {text(sizes)} allocates {allocated / 2**20:.1f} MiB")
-    finally:
-        if started:
-            tracemalloc.stop()
     return f"at most {largest:,} bytes with an axis of {HUGE:,}"
 
 
@@ -381,289 +389,9 @@ def dtypes(trial: Trial) -> str:
     return "float32, float64"
 
 
-@RULES.rule(
-    "gradients",
-    "Derive backward anew from forward: every input, and every parameter into context.grads[name], in training.",
-    after=("runs", "shapes"),
-)
-def gradients(trial: Trial) -> str:
-    error = check_gradients(trial, trial.context(), trial.inputs())
-    return f"relative error {error:.1g}"
-
-
-@RULES.rule(
-    "gradients in prediction",
-    "backward has to fit what forward does where context.training is False: a frozen layer runs so in training.",
-    after=("runs", "shapes", "gradients"),
-)
-def gradients_in_prediction(trial: Trial) -> str:
-    error = check_gradients(trial, trial.context(training=False), trial.inputs())
-    return f"relative error {error:.1g}"
-
-
-@RULES.rule(
-    "gradients with a mask",
-    "backward has to fit what forward does with context.masks; what lies behind the end of a sequence has no part in "
-    "it, or the part that forward gives it.",
-    after=("runs", "shapes", "gradients", "gradients in prediction"),
-)
-def gradients_with_a_mask(trial: Trial) -> str:
-    sizes = sequence_sizes(trial)
-    masks = [ending_mask(sizes) for _ in sizes]
-    error = check_gradients(trial, trial.context(sizes=sizes, masks=masks), trial.inputs(sizes=sizes))
-    return f"relative error {error:.1g}"
-
-
-def check_gradients(
-    trial: Trial, context: Context, inputs: Sequence[Array], what: str = "", largest_error: float = LARGEST_ERROR
-) -> float:
-    """The greatest error of a gradient in a context, of float64.
-
-    Raises:
-        Broken: one is wrong; the message begins with `what`.
-    """
-    if not trial.component.true_gradient:
-        raise NotApplicable("its gradients are not meant to be the derivatives of its output (true_gradient = False)")
-    first = {name: array.copy() for name, array in context.state.items()}
-    outcome = trial.run(context, inputs)
-    weights = weights_for(outcome.output)
-
-    def functional() -> float:
-        for name, array in first.items():
-            context.state[name][...] = array
-        return float(np.vdot(weights, trial.forward(context, inputs))) + context.penalty
-
-    claims: dict[str, tuple[Array, Array]] = {}
-    for number, (x, gradient) in enumerate(zip(inputs, outcome.inputs, strict=True)):
-        if x.dtype.kind == "f" and gradient is not None:
-            claims["input" if len(inputs) == 1 else f"input {number + 1}"] = x, gradient
-    trained = [name for name in context.params if name not in trial.frozen()]
-    claims |= {name: (context.params[name], outcome.parameters[name]) for name in trained}
-    slopes = directional_slopes(functional, claims, np.random.default_rng(0))
-    wrong = {name: slope for name, slope in slopes.items() if not slope.error <= largest_error}
-    if wrong:
-        texts = [f"{name}: {slope}{_unwritten(outcome, name)}" for name, slope in wrong.items()]
-        raise Broken(f"{what}{'; '.join(texts)}; at most {largest_error:g} is expected")
-    if not slopes:
-        raise NotApplicable("it has neither parameters nor inputs of numbers")
-    return max(slope.error for slope in slopes.values())
-
-
-def _unwritten(outcome: Outcome, name: str) -> str:
-    gradient = outcome.parameters.get(name)
-    return " (it is zero: was it written?)" if gradient is not None and not gradient.any() else ""
-
-
-@RULES.rule(
-    "writes gradients",
-    "Write the gradient of every parameter over what stands there, np.add.reduce(..., out=context.grads[name]): no +=, "
-    "the network adds up where parameters are shared.",
-    after=("runs", "gradients"),
-)
-def writes_gradients(trial: Trial) -> str:
-    if not trial.component.parameters(*trial.sizes):
-        raise NotApplicable("it has no parameters")
-    found = []
-    for fill in (0.0, 7.0):
-        context = trial.context()
-        for gradient in context.grads.values():
-            gradient.fill(fill)
-        found.append(trial.run(context, trial.inputs()).parameters)
-    for name in found[0].keys() - trial.frozen():
-        same(found[1][name], found[0][name], f"the gradient of {name} where 7 stood before, against 0")
-    return f"{len(found[0])} parameters"
-
-
-@RULES.rule(
-    "needs_input_gradient",
-    "Where context.needs_input_gradient is False only the input's gradient may be left out.",
-    after=("runs",),
-)
-def needs_input_gradient(trial: Trial) -> str:
-    expected = trial.run(trial.context(), trial.inputs())
-    context = trial.context()
-    context.needs_input_gradient = False
-    found = trial.run(context, trial.inputs())
-    for name in expected.parameters.keys() - trial.frozen():
-        same(found.parameters[name], expected.parameters[name], f"the gradient of {name} without that of the input")
-    return "left out" if all(gradient is None for gradient in found.inputs) else "computed all the same"
-
-
-@RULES.rule(
-    "leaves its inputs alone",
-    "Inputs, masks and parameters belong to others: write into context.buffer(shape) instead.",
-    after=("runs",),
-)
-def leaves_inputs_alone(trial: Trial) -> str:
-    for training in (True, False):
-        context, inputs = trial.context(training=training), trial.inputs()
-        kept = [x.copy() for x in inputs]
-        parameters = {name: array.copy() for name, array in context.params.items()}
-        output = trial.forward(context, inputs, copy=False)
-        weights = weights_for(output)
-        for when in ("forward", "backward"):
-            if when == "backward":
-                trial.backward(context, weights)
-            for number, (x, before) in enumerate(zip(inputs, kept, strict=True)):
-                if not np.array_equal(x, before):
-                    raise Broken(f"{when} writes into input {number + 1}: {changed(x, before)}")
-            for name, parameter in context.params.items():
-                if not np.array_equal(parameter, parameters[name]):
-                    raise Broken(f"{when} writes into the parameter {name}: {changed(parameter, parameters[name])}")
-    return ""
-
-
-@RULES.rule(
-    "gives arrays of its own",
-    "The gradient of an input is added to, and overwritten, by the network: give an array from context.buffer, or the "
-    "gradient that backward was given, never an input, a parameter, a parameter's gradient, or overlapping views.",
-    after=("runs",),
-)
-def own_arrays(trial: Trial) -> str:
-    context, inputs = trial.context(), trial.inputs()
-    results = trial.backward(context, weights_for(trial.forward(context, inputs, copy=False)))
-    others = {
-        **{f"input {i + 1}": x for i, x in enumerate(inputs)},
-        **{f"the parameter {name}": array for name, array in context.params.items()},
-        **{f"the gradient of {name}": array for name, array in context.grads.items()},
-        **{f"the state {name}": array for name, array in context.state.items()},
-    }
-    for number, result in enumerate(results):
-        if result is None:
-            continue
-        for name, array in others.items():
-            if np.shares_memory(result, array):
-                raise Broken(f"the gradient of input {number + 1} lies in the memory of {name}")
-        if not result.flags.writeable or (result.size > 1 and 0 in result.strides and 1 not in result.shape):
-            raise Broken(f"the gradient of input {number + 1} cannot be written to element by element")
-        for later, other in enumerate(results[number + 1 :], number + 1):
-            if other is not None and other is not result and np.shares_memory(result, other):
-                raise Broken(f"the gradients of inputs {number + 1} and {later + 1} overlap")
-    return ""
-
-
-@RULES.rule(
-    "scratch_output",
-    "The output is read again, or belongs to another: leave scratch_output at False, or compute it into a "
-    "context.buffer that backward does not read.",
-    after=("runs",),
-)
-def scratch_output(trial: Trial) -> str:
-    if not trial.component.scratch_output:
-        raise NotApplicable("it promises nothing")
-    for training in (True, False):
-        expected = trial.run(trial.context(training=training), trial.inputs())
-        context, inputs = trial.context(training=training), trial.inputs()
-        output = trial.forward(context, inputs, copy=False)
-        others = {**context.params, **context.state, **{f"input {i + 1}": x for i, x in enumerate(inputs)}}
-        for name, array in others.items():
-            if np.shares_memory(output, array):
-                raise Broken(f"the output lies in the memory of {name}")
-        weights = weights_for(output)
-        output.fill(np.nan)
-        results = trial.backward(context, weights)
-        found = Outcome(expected.output, list(results), dict(context.grads))
-        same_gradients(found, expected, "after the next layer has overwritten the output")
-    return "overwritten with nan before backward"
-
-
-@RULES.rule(
-    "prediction",
-    "Where context.training is False nothing is drawn from context.rng and context.state is only read, "
-    "by backward too, "
-    "which a frozen layer runs in training.",
-    after=("runs",),
-)
-def prediction(trial: Trial) -> str:
-    context, inputs = trial.context(training=False), trial.inputs()
-    state = {name: array.copy() for name, array in context.state.items()}
-    outputs = []
-    for seed in (0, 1, 1):
-        drawn = np.random.default_rng(seed).bit_generator.state
-        outputs.append(trial.forward(context, inputs, seed).copy())
-        if context.rng.bit_generator.state != drawn:
-            raise Broken(f"it draws random numbers to predict {BATCH} samples")
-        for name, array in context.state.items():
-            if not np.array_equal(array, state[name]):
-                raise Broken(f"it writes into its state {name} in prediction: {changed(array, state[name])}")
-    for output in outputs[1:]:
-        same_bytes(output, outputs[0], "the same prediction once more")
-    trial.backward(context, weights_for(outputs[0]))
-    for name, array in context.state.items():
-        if not np.array_equal(array, state[name]):
-            raise Broken(f"backward writes into its state {name} in prediction: {changed(array, state[name])}")
-    return ""
-
-
-@RULES.rule(
-    "same seed, same bytes",
-    "All randomness comes from context.rng: no np.random functions, no generator of its own, no time, no ids.",
-    after=("runs", "prediction"),
-)
-def same_seed(trial: Trial) -> str:
-    outcomes = []
-    for seed in (1, 2):
-        context = trial.context()
-        with GlobalNumbers(seed), NoOtherGenerators():
-            outcomes.append(trial.run(context, trial.inputs()))
-    first, second = outcomes
-    same_bytes(second.output, first.output, "two training passes with one seed, the output")
-    for number, (gradient, other) in enumerate(zip(second.inputs, first.inputs, strict=True)):
-        if gradient is not None and other is not None:
-            same_bytes(gradient, other, f"two training passes with one seed, the gradient of input {number + 1}")
-    for name, gradient in second.parameters.items():
-        same_bytes(gradient, first.parameters[name], f"two training passes with one seed, the gradient of {name}")
-    return ""
-
-
-@RULES.rule(
-    "masks",
-    "context.masks[i] is None or a bool array (batch, time): one that is True everywhere changes nothing, and none is "
-    "written to. context.output_mask is set, where the layer says makes_mask, to a new bool array (batch, time).",
-    after=("runs",),
-)
-def masks(trial: Trial) -> str:
-    layer = trial.component
-    sizes = sequence_sizes(trial)
-    for training in (True, False):
-        inputs = trial.inputs(sizes=sizes)
-        whole = [np.ones((BATCH, sizes[0][0]), bool) for _ in sizes]
-        expected = trial.run(trial.context(sizes=sizes, training=training), inputs)
-        found = trial.run(trial.context(sizes=sizes, training=training, masks=whole), inputs)
-        same_outcome(found, expected, "with a mask that is True everywhere")
-        ending = [ending_mask(sizes) for _ in sizes]
-        context = trial.context(sizes=sizes, training=training, masks=ending)
-        output = trial.run(context, inputs).output
-        for mask in ending:
-            if not np.array_equal(mask, ending_mask(sizes)):
-                raise Broken(f"it writes into its mask: {changed(mask, ending_mask(sizes))}")
-        _check_mask(context.output_mask, output)
-        if not np.isfinite(output).all():
-            raise Broken("with a mask, and a sequence without any step, the output has nan or inf")
-    context = trial.context(sizes=sizes)
-    output = trial.run(context, inputs).output
-    _check_mask(context.output_mask, output)
-    if context.output_mask is not None and not layer.makes_mask:
-        raise Broken(
-            f"without a mask it sets context.output_mask, of shape {context.output_mask.shape}, and does not say "
-            "makes_mask, so that nobody sees it"
-        )
-    if layer.makes_mask and context.output_mask is None:
-        raise Broken("it says makes_mask and leaves context.output_mask at None")
-    return f"samples of shape {text(sizes)}"
-
-
 def fits(mask: Array, output: Array) -> bool:
     """Whether a mask has as many steps as an output."""
     return output.ndim > 1 and mask.shape == output.shape[:2]
-
-
-def _check_mask(mask: Any, output: Array) -> None:
-    if mask is None:
-        return
-    if not isinstance(mask, np.ndarray) or mask.dtype != bool or mask.ndim != 2 or len(mask) != len(output):
-        found = f"{mask.dtype} of shape {mask.shape}" if isinstance(mask, np.ndarray) else f"a {type(mask).__name__}"
-        raise Broken(f"context.output_mask is {found}, expected bool (batch, time)")
 
 
 def ending_mask(sizes: tuple[tuple[int, ...], ...]) -> Array:
@@ -682,266 +410,47 @@ def sequence_sizes(trial: Trial, axes: int | None = None) -> tuple[tuple[int, ..
     Raises:
         NotApplicable: it takes none.
     """
-    candidates = [tuple((None, *shape[1:]) for shape in trial.shapes)] if all(trial.shapes) else []
-    candidates += [((None, 4),) * len(trial.shapes), ((None, 4, 3),) * len(trial.shapes)]
-    if trial.component.integer_input:
-        candidates.append(((None,),) * len(trial.shapes))
-    for shapes in candidates:
-        if len(shapes[0]) == 1 and not trial.component.integer_input:
-            continue  # that is a vector of a variable number of features
-        if axes is not None and not trial.component.integer_input and any(len(shape) != axes for shape in shapes):
-            continue
-        if not is_taken(trial, shapes):
-            continue
-        for length in LENGTHS:
-            sizes = sized(shapes, length)
-            try:
-                trial.forward(trial.context(sizes=sizes), trial.inputs(sizes=sizes))
-            except ShapeError:  # it has a greatest length, which no shape with a variable axis can say
-                continue
-            except Exception:
-                pass
-            return sizes
+    for shapes in _sequences(trial):
+        if axes is None or trial.component.integer_input or all(len(shape) == axes for shape in shapes):
+            sizes = _first_length(trial, shapes) if is_taken(trial, shapes) else None
+            if sizes is not None:
+                return sizes
     raise NotApplicable("it takes no sequences of variable length")
 
 
-@RULES.rule(
-    "strides",
-    "Inputs and gradients may lie in memory in any order: reshape instead of setting .shape, no .view, no order that "
-    "is taken for granted.",
-    after=("runs",),
-)
-def strides(trial: Trial) -> str:
-    inputs = trial.inputs()
-    expected = trial.run(trial.context(), inputs)
-    weights = weights_for(expected.output)
-    for name, turned in (("every other row", _spread), ("reversed rows", _reversed), ("Fortran order", _fortran)):
+def _sequences(trial: Trial) -> Iterator[tuple[Shape, ...]]:
+    """Shapes of sequences: those of the trial, of features, of images, and of ids where the layer takes ids."""
+    count = len(trial.shapes)
+    if trial.component.integer_input:
+        yield from (*first_axis_variable(trial), ((None, 4),) * count, ((None, 4, 3),) * count, ((None,),) * count)
+        return
+    for shapes in (*first_axis_variable(trial), ((None, 4),) * count, ((None, 4, 3),) * count):
+        if len(shapes[0]) > 1:  # else it is a vector of a variable number of features
+            yield shapes
+
+
+def _first_length(trial: Trial, shapes: Sequence[Shape]) -> tuple[tuple[int, ...], ...] | None:
+    """The shapes with the first of `LENGTHS` that the layer takes."""
+    for length in LENGTHS:
+        sizes = sized(shapes, length)
         try:
-            found = trial.run(trial.context(), [turned(x) for x in inputs], turned(weights), copy=False)
-        except Exception as error:
-            raise Broken(f"{name}: {raised(error)}") from None
-        same_outcome(found, expected, name)
-    return "every other row, reversed, Fortran order"
-
-
-def _spread(x: Array) -> Array:
-    return np.repeat(x, 2, axis=0)[::2]
-
-
-def _reversed(x: Array) -> Array:
-    return x[::-1].copy()[::-1]
-
-
-def _fortran(x: Array) -> Array:
-    return np.array(x, order="F")
-
-
-@RULES.rule(
-    "batches",
-    "A sample's prediction may not depend on its batch, and batches of 0 and 1 samples, and a smaller one after a "
-    "larger one, have to pass: take sizes from x.shape, divide by no empty batch.",
-    after=("runs", "shapes", "prediction", "leaves its inputs alone", "writes gradients"),
-)
-def batches(trial: Trial) -> str:
-    for shapes in shapes_taken(trial):
-        sizes = sized(shapes, 3)
-        inputs = trial.inputs(8, sizes=sizes)
-        context = trial.context(training=False, sizes=sizes)
-        try:
-            whole = trial.forward(context, inputs).copy()
-        except ShapeError:  # as in "shapes"
+            trial.forward(trial.context(sizes=sizes), trial.inputs(sizes=sizes))
+        except ShapeError:  # it has a greatest length, which no shape with a variable axis can say
             continue
-        for rows in (slice(0, 5), slice(5, 8), slice(7, 8), slice(0, 0), slice(0, 8)):
-            what = f"{text(sizes)}, predicting {rows.stop - rows.start} of 8 samples"
-            try:
-                found = trial.forward(context, [x[rows] for x in inputs]).copy()
-            except Exception as error:
-                raise Broken(f"{what}: {raised(error)}") from None
-            same(found, whole[rows], f"{what} against all 8")
-    inputs = trial.inputs(8)
-    context = trial.context()
-    trial.run(context, inputs)
-    for size in (3, 1, 0, 8):
-        few = [x[:size] for x in inputs]
-        fresh = trial.context()
-        for name, array in fresh.state.items():
-            context.state[name][...] = array
-        try:
-            found_outcome = trial.run(context, few)
-        except (ShapeError, DataError) as error:
-            if size == 1:  # which has no spread, for example
-                continue
-            raise Broken(f"training with {size} samples after 8: {raised(error)}") from None
-        except Exception as error:
-            raise Broken(f"training with {size} samples after 8: {raised(error)}") from None
-        if size == 0:
-            written = [name for name, gradient in found_outcome.parameters.items() if gradient.any()]
-            if written and not context.penalty:
-                raise Broken(f"after a batch of 0 samples the gradient of {written[0]} is not 0")
-        else:
-            same_outcome(
-                found_outcome, trial.run(fresh, few), f"training with {size} samples after 8, against a fresh start"
-            )
-    return "0, 1, 3, 8 samples"
+        except Exception:  # which the rule that runs it will find
+            return sizes
+        return sizes
+    return None
 
 
-@RULES.rule(
-    "streams",
-    "The pieces of a sequence, with context.memory kept between them, have to give the pieces of the whole output: "
-    "keep the past in context.memory, read nothing later, or leave streams at False.",
-    after=("runs", "shapes", "batches"),
-)
-def streams(trial: Trial) -> str:
-    if not trial.component.streams:
-        raise NotApplicable("it promises nothing")
-    sizes = sequence_sizes(trial)
-    inputs = trial.inputs(sizes=sizes)
-    whole = trial.forward(trial.context(sizes=sizes, training=False), inputs).copy()
-    steps = sizes[0][0]
-    for cuts in ((2,), (1, steps - 1), tuple(range(1, steps))):
-        context = trial.context(sizes=sizes, training=False)
-        context.memory = {}
-        pieces = [
-            trial.forward(context, [x[:, start:end] for x in inputs]).copy()
-            for start, end in zip((0, *cuts), (*cuts, steps), strict=True)
-        ]
-        try:
-            found = np.concatenate(pieces, axis=1)
-        except ValueError as error:
-            raise Broken(
-                f"pieces of shapes {[piece.shape for piece in pieces]} cannot be put together: {error}"
-            ) from None
-        same(found, whole, f"in {len(pieces)} pieces against the whole")
-    return f"{steps} steps in 2 to {steps} pieces"
+def copies(arrays: Mapping[str, Array]) -> dict[str, Array]:
+    return {name: array.copy() for name, array in arrays.items()}
 
 
-@RULES.rule(
-    "buffers",
-    "A buffer is uninitialised in every pass: what has to last goes into context.state, or, for streams, "
-    "context.memory.",
-    after=("runs", "prediction", "leaves its inputs alone", "writes gradients", "same seed, same bytes"),
-)
-def buffers(trial: Trial) -> str:
-    storage: list[Array]
-    for training in (True, False):
-        storage = []
-        context, inputs = trial.context(training=training, storage=storage), trial.inputs()
-        state = {name: array.copy() for name, array in context.state.items()}
-        expected = trial.run(context, inputs)
-        for byte in (0xFF, 0x00):
-            for name, array in state.items():
-                context.state[name][...] = array
-            for array in storage:
-                array.fill(byte)
-            found = trial.run(context, inputs)
-            same_outcome(found, expected, f"after the buffers were overwritten with bytes {byte:#x}")
-    return f"{len(storage)} buffers"
-
-
-@RULES.rule(
-    "nothing hidden",
-    "Another network or thread uses the same component: what forward leaves for backward goes through context.save, "
-    "not into self, the class or the module.",
-    after=("runs", "same seed, same bytes"),
-)
-def nothing_hidden(trial: Trial) -> str:
-    expected = [trial.run(trial.context(seed=seed), trial.inputs(seed=seed)) for seed in (0, 1)]
-    contexts = [trial.context(seed=seed) for seed in (0, 1)]
-    inputs = [trial.inputs(seed=seed) for seed in (0, 1)]
-    outputs = [trial.forward(context, x) for context, x in zip(contexts, inputs, strict=True)]
-    kept = [output.copy() for output in outputs]
-    weights = [weights_for(output) for output in outputs]
-    results = [trial.backward(context, gradient) for context, gradient in zip(contexts, weights, strict=True)]
-    for number in (0, 1):
-        found = Outcome(kept[number], list(results[number]), dict(contexts[number].grads))
-        same_outcome(found, expected[number], "two contexts in turn, forward, forward, backward, backward")
-    return "two contexts in turn"
-
-
-@RULES.rule(
-    "quiet",
-    "No warnings of numpy, also with batches of 0 and 1: guard divisions and logarithms, clip what exp is given.",
-    after=("runs", "batches"),
-)
-def quiet(trial: Trial) -> str:
-    with warnings.catch_warnings(), np.errstate(divide="raise", over="raise", invalid="raise"):
-        warnings.simplefilter("error")
-        for training in (True, False):
-            for batch in (BATCH, 1, 0):
-                for factor in sorted({trial.factor(factor) for factor in (1, 0, 100)}):
-                    inputs = [x * factor if x.dtype.kind == "f" else x for x in trial.inputs(batch)]
-                    try:
-                        trial.run(trial.context(training=training), inputs)
-                    except (ShapeError, DataError):
-                        if training and batch == 1:
-                            continue
-                        raise
-                    except (Warning, FloatingPointError) as error:
-                        size = f"{batch} samples" + ("" if factor == 1 else f", numbers times {factor}")
-                        raise Broken(
-                            f"{'training' if training else 'prediction'} with {size}: {raised(error)}"
-                        ) from None
-    return "batches of 0, 1, 4; zeros; numbers up to 360"
-
-
-@RULES.rule(
-    "memory",
-    "After the first step nothing as large as the batch is allocated, and nothing is kept: arrays come from "
-    "context.buffer(shape), numpy functions get out=.",
-    after=("runs", "prediction", "nothing hidden"),
-)
-def memory(trial: Trial) -> str:
-    if trial.component.allocates:
-        raise NotApplicable("it says that it allocates in every pass")
-    shapes = wide(trial)
-    sample = max(math.prod(sizes) for sizes in (*shapes, fixed(trial.component.output_shape(*shapes))))
-    batch = max(8, math.ceil(LARGE / 8 / max(1, sample)))
-    largest = batch * sample * 8
-    worst = 0
-    started = not tracemalloc.is_tracing()
-    if started:
-        tracemalloc.start()
-    try:
-        for training in (True, False):
-            context, inputs = trial.context(training=training, sizes=shapes), trial.inputs(batch, sizes=shapes)
-            weights = weights_for(trial.forward(context, inputs))
-            gradient = weights.copy()
-            for _ in range(2):
-                trial.forward(context, inputs, copy=False)
-                trial.backward(context, gradient)
-            before = tracemalloc.get_traced_memory()[0]
-            for _ in range(3):
-                gradient[...] = weights
-                tracemalloc.reset_peak()
-                trial.forward(context, inputs, copy=False)
-                trial.backward(context, gradient)
-                worst = max(worst, tracemalloc.get_traced_memory()[1] - before)
-            kept = tracemalloc.get_traced_memory()[0] - before
-            if kept > largest // 4:
-                raise Broken(f"three passes keep {kept / 2**20:.2f} MiB more; a batch is {largest / 2**20:.2f} MiB")
-    finally:
-        if started:
-            tracemalloc.stop()
-    numbers = f"at most {worst / largest:.2f} of an array of the batch ({largest / 2**20:.1f} MiB)"
-    if worst > 0.9 * largest:
-        raise Broken(
-            f"a pass allocates {worst / 2**20:.2f} MiB anew, {worst / largest:.1f} times an array of the batch"
-        )
-    return numbers
-
-
-def wide(trial: Trial) -> tuple[tuple[int, ...], ...]:
-    """The sizes with a last axis of 16 or more, where the layer takes that: a mean over few numbers is nearly as large
-    as they are.
-    """
-    shapes = tuple(fixed((*sizes[:-1], max(16, sizes[-1] or 0))) if sizes else () for sizes in trial.sizes)
-    try:
-        trial.component.output_shape(*shapes)
-        trial.component.parameters(*shapes)
-        trial.run(trial.context(sizes=shapes), trial.inputs(sizes=shapes))
-    except Exception:
-        return tuple(map(fixed, trial.sizes))
-    return shapes
+def put_back(arrays: Mapping[str, Array], kept: Mapping[str, Array]) -> None:
+    """Writes the numbers that were kept into the arrays again."""
+    for name, array in kept.items():
+        arrays[name][...] = array
 
 
 def fixed(shape: Shape) -> tuple[int, ...]:

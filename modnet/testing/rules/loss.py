@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Callable, Iterator
-from contextlib import suppress
 from functools import cached_property
 from typing import Any, cast
 
 import numpy as np
-from numpy.typing import DTypeLike
 
 from modnet.arrays import Array
-from modnet.errors import DataError, ModnetError, ShapeError
+from modnet.errors import DataError, ShapeError
 from modnet.kinds import KINDS
 from modnet.kinds.activation import Activation
 from modnet.kinds.context import Context
@@ -20,20 +16,21 @@ from modnet.kinds.loss import Loss
 from modnet.testing.contract import Broken, NotApplicable, Rules, raised
 from modnet.testing.gradients import LARGEST_ERROR, directional_slope
 from modnet.testing.rules import component as of_component
-from modnet.testing.rules.component import changed, same, same_bytes
-from modnet.testing.rules.rounding import FITS, ROWS, SENSITIVITY, SINGLE, UNITS
-from modnet.testing.targets import WHOLE, Case, cases, of_whole_numbers
+from modnet.testing.rules.component import same
+from modnet.testing.rules.rounding import in_dtype
+from modnet.testing.targets import Case, cases
 
 RULES = Rules()
 
 BATCH = 6
+
 LARGE_LOGIT = 1e4
 
 
 class Trial(of_component.Trial):
     """A loss with the predictions and targets that it takes.
 
-    A loss without a target is tried with targets all the same, of which it is told nothing.
+    A loss without a target is tried with targets too, but they are not passed to it.
     """
 
     component: Loss
@@ -278,7 +275,7 @@ def dtypes(trial: Trial) -> str:
         prediction, target = case.data(BATCH)
         for dtype in (np.float32, np.float64):
             given = prediction.astype(dtype)
-            wanted = target.astype(dtype) if target.dtype.kind == "f" else target
+            wanted = in_dtype(target, dtype)
             for name in ("gradient",) if trial.component.couples else ("values", "gradient"):
                 found = getattr(trial, name)(given.copy(), wanted.copy())
                 if found.dtype != dtype:
@@ -315,7 +312,7 @@ def measure(trial: Trial) -> str:
             same(found[1], loss.gradient(*few), f"{case}: the gradient of measure")
         values, _ = loss.measure(Context(np.float64, needs_input_gradient=False), prediction, trial.told(target))
         same(values, trial.values(prediction, target), f"{case}: the values where no gradient is needed")
-        wanted = trial.told(target.astype(np.float32) if target.dtype.kind == "f" else target)
+        wanted = trial.told(in_dtype(target, np.float32))
         for array in both(loss.measure, Context(np.float32), prediction.astype(np.float32), wanted, str(case)):
             if array.dtype != np.float32:
                 raise Broken(f"{case}: measure gives {array.dtype} for float32 predictions")
@@ -350,7 +347,7 @@ def joint(trial: Trial) -> str:
             same(found[0], expected[0], f"{case}, {name}: the values", 1e-7)
             same(found[1], slope, f"{case}, {name}: the gradient", 1e-7)
             for dtype in (np.float32, np.float64):
-                wanted = target.astype(dtype) if target.dtype.kind == "f" else target
+                wanted = in_dtype(target, dtype)
                 pair = both(loss.joint, Context(dtype), (logits * LARGE_LOGIT).astype(dtype), wanted, f"{case}: joint")
                 for what, array in zip(("values", "gradient"), pair, strict=True):
                     if array.dtype != dtype:
@@ -392,309 +389,3 @@ def joint_gradients(trial: Trial) -> str:
             if not slope.error <= LARGEST_ERROR:
                 raise Broken(f"{case}, logits times {factor:g}: {slope}; at most {LARGEST_ERROR:g} is expected")
     return f"relative error {worst:.1g}"
-
-
-@RULES.rule(
-    "exact predictions",
-    "A prediction that is its target, or a probability of 0 or 1, has a value and a gradient that are "
-    "not nan: guard roots "
-    "and quotients at 0, clip what log is given.",
-    after=("takes targets", "values", "gradients", "batch"),
-)
-def exact_predictions(trial: Trial) -> str:
-    if not trial.component.takes_target:
-        raise NotApplicable("it takes no target")
-    tried = 0
-    for case in trial.cases:
-        _, target = case.data(BATCH)
-        exact = case.perfect(target)[:1]
-        if exact and case.form.classes and not case.form.unbounded:
-            exact.append(np.roll(exact[0], 1, axis=-1))  # certain, and wrong where a row is one-hot
-        for prediction in exact:
-            for dtype in (np.float64, np.float32):
-                wanted = target.astype(dtype) if target.dtype.kind == "f" else target
-                given = prediction.astype(dtype)
-                try:
-                    found = trial.results(given.copy(), wanted)
-                except DataError:
-                    continue
-                for name, array in zip(("values", "gradient"), found, strict=True):
-                    if np.isnan(array).any():
-                        raise Broken(
-                            f"{case}, {np.dtype(dtype)}: where predictions are exactly the targets, or 0 and 1, "
-                            f"{int(np.isnan(array).sum())} of {array.size} numbers of the {name} are nan"
-                        )
-                tried += 1
-    return f"{tried} batches"
-
-
-@RULES.rule(
-    "labels",
-    "Integer labels mean what their one-hot rows mean, and a label that is no class is a DataError.",
-    after=("takes targets", "values"),
-)
-def labels(trial: Trial) -> str:
-    loss = trial.component
-    trial.for_samples()  # one that couples them may take names of groups, any numbers
-    if not loss.takes_labels:
-        raise NotApplicable("it takes no labels")
-    found = False
-    for case in trial.cases:
-        prediction, target = case.data(BATCH)
-        if target.dtype.kind != "i" or case.shape[-1] == 1:
-            continue
-        found = True
-        rows = np.eye(case.shape[-1])[target]
-        try:
-            loss.check_shapes(prediction.shape[1:], rows.shape[1:])
-            by_rows = loss.values(prediction, rows)
-        except (ShapeError, DataError):
-            by_rows = None
-        if by_rows is not None:
-            same(loss.values(prediction, target), by_rows, f"{case}: labels against their one-hot rows")
-        for label in (-1, case.shape[-1]):
-            wrong = np.full_like(target, label)
-            try:
-                loss.values(prediction, wrong)
-            except DataError:
-                continue
-            except Exception as error:
-                raise Broken(f"{case}: the label {label} gives {raised(error)}, expected a DataError") from None
-            raise Broken(f"{case}: the label {label} of {case.shape[-1]} classes is accepted")
-    if not found:
-        raise Broken("it says takes_labels and takes no integer labels")
-    return ""
-
-
-@RULES.rule(
-    "sample weights",
-    "sample_weights gives None, or a finite weight of 0 or more for each sample, shape (batch,), which "
-    "follows from that "
-    "sample's target alone: training divides by their sum.",
-    after=("takes targets",),
-)
-def sample_weights(trial: Trial) -> str:
-    trial.for_samples()
-    if not trial.component.takes_target:
-        raise NotApplicable("it takes no target")
-    given = 0
-    for case in trial.cases:
-        _, target = case.data(BATCH)
-        try:
-            weights = trial.component.sample_weights(target)
-        except DataError:
-            continue
-        if weights is None:
-            continue
-        given += 1
-        if weights.shape != (BATCH,) or not (np.isfinite(weights).all() and (weights >= 0).all()):
-            raise Broken(f"{case}: {weights!r}, expected {BATCH} weights of 0 or more")
-        few = trial.component.sample_weights(target[:2])
-        same(
-            np.asarray(few), weights[:2], f"{case}: the weights of 2 samples against those of the same 2 among {BATCH}"
-        )
-        if target.dtype.kind == "i" and case.form.classes:
-            with suppress(DataError, ShapeError):
-                rows = np.eye(case.shape[-1])[target]
-                trial.component.check_shapes(case.shape, rows.shape[1:])
-                of_rows = trial.component.sample_weights(rows)
-                if of_rows is not None:
-                    same(of_rows, weights, f"{case}: the weights of one-hot rows against those of labels")
-    if not given:
-        raise NotApplicable("it weighs no samples")
-    return ""
-
-
-@RULES.rule(
-    "leaves its inputs alone",
-    "Predictions and targets belong to others, and the network writes into the gradient: give a new array.",
-    after=("takes targets", "batch"),
-)
-def leaves_inputs_alone(trial: Trial) -> str:
-    for case in trial.cases:
-        prediction, target = case.data(BATCH)
-        kept = prediction.copy(), target.copy()
-        calls = list(_methods(trial))
-        for name, call in calls:
-            given = [array.copy() for array in kept]
-            try:
-                result = call(*given)
-            except DataError:
-                continue
-            for what, array, before in zip(("prediction", "target"), given, kept, strict=True):
-                if not np.array_equal(array, before):
-                    raise Broken(f"{case}: {name} writes into the {what}: {changed(array, before)}")
-                if name not in ("values", "sample_weights") and np.shares_memory(result, array):
-                    raise Broken(f"{case}: the gradient of {name} lies in the memory of the {what}")
-            if name not in ("values", "sample_weights") and not result.flags.writeable:
-                raise Broken(f"{case}: the gradient of {name} cannot be written to")
-    return ""
-
-
-def _methods(trial: Trial) -> Iterator[tuple[str, Any]]:
-    """(name, a function of prediction and target) of what the loss computes; a gradient unless the name says other."""
-    loss, told = trial.component, trial.told
-    if loss.couples:
-        yield "batch", lambda p, t: trial.batch(p, t)[1]
-        return
-    yield "values", lambda p, t: loss.values(p, told(t))
-    yield "gradient", lambda p, t: loss.gradient(p, told(t))
-    if loss.takes_target:
-        yield "sample_weights", lambda p, t: loss.sample_weights(t)
-    yield "measure", lambda p, t: loss.measure(Context(np.float64), p, told(t))[1]
-    if loss.joint_with:
-        yield "joint", lambda p, t: loss.joint(Context(np.float64), p, told(t))[1]
-
-
-@RULES.rule(
-    "strides",
-    "Predictions and targets may lie in memory in any order.",
-    after=("takes targets", "values", "leaves its inputs alone"),
-)
-def strides(trial: Trial) -> str:
-    for case in trial.cases:
-        prediction, target = case.data(BATCH)
-        turned = [np.repeat(array, 2, axis=0)[::2] for array in (prediction, target)]
-        ordered = [np.array(array, order="F") for array in (prediction, target)]
-        for arrays in (turned, ordered):
-            same(trial.values(*arrays), trial.values(prediction, target), f"{case}: values")
-            same(trial.gradient(*arrays), trial.gradient(prediction, target), f"{case}: gradient")
-    return "every other row, Fortran order"
-
-
-@RULES.rule(
-    "nothing hidden",
-    "A loss is a pure function: no random numbers, no memory of earlier calls, and gradient does not rely on values.",
-    after=("takes targets", "leaves its inputs alone"),
-)
-def nothing_hidden(trial: Trial) -> str:
-    for case in trial.cases:
-        prediction, target = case.data(BATCH)
-        first = trial.gradient(prediction, target).copy(), trial.values(prediction, target).copy()
-        trial.results(*case.data(BATCH + 2, seed=1))
-        again = trial.gradient(prediction, target), trial.values(prediction, target)
-        for name, one, two in zip(("gradient", "values"), first, again, strict=True):
-            same_bytes(two, one, f"{case}: {name} once more, another batch in between")
-    return ""
-
-
-@RULES.rule(
-    "float32 as float64",
-    "A float32 network's values and gradients are those of a float64 one, to rounding: no small constants that vanish "
-    "beside 1, no differences of large numbers, no branches on the dtype.",
-    after=("takes targets", "values", "gradients", "dtypes", "measure", "joint"),
-)
-def float32_as_float64(trial: Trial) -> str:
-    for case in trial.cases:
-        for factor in case.factors:
-            prediction, target = case.data(BATCH)
-            # Both dtypes get the same numbers.
-            prediction = (factor * prediction).astype(np.float32).astype(np.float64)
-            target = target.astype(np.float32).astype(np.float64) if target.dtype.kind == "f" else target
-            for what, call in _calls(trial):
-                try:
-                    _compare_dtypes(call, prediction, target, f"{case}, predictions times {factor:g}: {what}")
-                except DataError:
-                    continue
-    return "values, gradients, and what is computed jointly"
-
-
-def _calls(trial: Trial) -> Iterator[tuple[str, Callable[[Array, Array], tuple[Array, Array]]]]:
-    """(name, a function of prediction, or logits, and target that gives values and gradient)."""
-    loss, told = trial.component, trial.told
-    if loss.couples:
-        yield "batch", trial.batch
-        return
-    yield "values and gradient", trial.results
-    if type(loss).measure is not Loss.measure:
-        yield "measure", lambda p, t: both(loss.measure, Context(p.dtype), p, told(t), "measure")
-    if loss.joint_with:
-        yield "joint", lambda p, t: both(loss.joint, Context(p.dtype), p, told(t), "joint")
-
-
-def _compare_dtypes(
-    call: Callable[[Array, Array], tuple[Array, Array]], prediction: Array, target: Array, what: str
-) -> None:
-    def run(dtype: DTypeLike, moved: float = 0.0) -> tuple[Array, Array]:
-        signs = np.random.default_rng(5).choice([-1.0, 1.0], prediction.shape)
-        wanted = target.astype(dtype) if target.dtype.kind == "f" else target.copy()
-        values, gradient = call((prediction * (1 + moved * signs)).astype(dtype), wanted)
-        return values.astype(np.float64), gradient.astype(np.float64)
-
-    expected, shifted, found = run(np.float64), run(np.float64, SINGLE), run(np.float32)
-    for name, one, other, array in zip(("value", "gradient"), found, shifted, expected, strict=True):
-        if not np.isfinite(array).all() or not np.abs(array).max() < FITS:
-            continue
-        # One unit of everything that goes in, and of what a term near 1 leaves.
-        allowed = UNITS * SINGLE * max(float(np.abs(array).max()), SINGLE) + SENSITIVITY * float(
-            np.abs(other - array).max()
-        )
-        distance = float(np.abs(one - array).max())
-        if not distance <= allowed:
-            raise Broken(
-                f"{what}, the {name} differs by {distance:.3g} between float32 and float64, where its greatest number "
-                f"is {np.abs(array).max():.3g}; at most {allowed:.2g} is expected from rounding"
-            )
-
-
-@RULES.rule(
-    "each sample by itself",
-    f"A sample's value and gradient are the same in any batch, of one sample or of {ROWS}, in any order: no means, "
-    "norms or counts over the batch.",
-    after=("takes targets", "values", "gradients", "measure", "joint"),
-)
-def each_by_itself(trial: Trial) -> str:
-    trial.for_samples()
-    for case in trial.cases:
-        prediction, target = case.data(ROWS)
-        for what, call in _calls(trial):
-            try:
-                whole = call(prediction.copy(), target.copy())
-                for rows in (slice(0, 1), slice(1, 1 + ROWS // 3), slice(ROWS - 7, ROWS), slice(None, None, -1)):
-                    few = call(prediction[rows].copy(), target[rows].copy())
-                    for name, found, expected in zip(("value", "gradient"), few, whole, strict=True):
-                        place = f"{case}: {what}, the {name} of {len(found)} samples against a batch of {ROWS}"
-                        same(found, expected[rows], place)
-            except DataError:
-                continue
-    return f"1 to {ROWS} samples"
-
-
-@RULES.rule(
-    "quiet", "No warnings of numpy: guard divisions and logarithms.", after=("takes targets", "values", "batch")
-)
-def quiet(trial: Trial) -> str:
-    with warnings.catch_warnings(), np.errstate(divide="raise", over="raise", invalid="raise"):
-        warnings.simplefilter("error")
-        for case in trial.cases:
-            prediction, target = case.data(BATCH)
-            for size in (BATCH, 1) if trial.component.couples else (BATCH, 1, 0):
-                try:
-                    trial.results(prediction[:size], target[:size])
-                except (Warning, FloatingPointError) as error:
-                    raise Broken(f"{case} with {size} samples: {raised(error)}") from None
-    return ""
-
-
-@RULES.rule(
-    "whole numbers",
-    "Targets come in the dtype in which they were given: labels as uint8 as well as int64, numbers as int32 as well as "
-    "float64. Results have the prediction's dtype: compute with target.astype(prediction.dtype).",
-    after=("takes targets", "values", "gradients", "leaves its inputs alone"),
-)
-def whole_numbers(trial: Trial) -> str:
-    if not trial.component.takes_target:
-        raise NotApplicable("it takes no target")
-    for case in trial.cases:
-        for prediction, target, dtype in of_whole_numbers(case, BATCH):
-            expected = trial.results(prediction, target)
-            given = target.astype(dtype)
-            try:
-                found = trial.results(prediction, given)
-            except ModnetError:
-                continue
-            except Exception as error:
-                raise Broken(f"{case}: targets of {dtype} give {raised(error)}") from None
-            for name, array, other in zip(("values", "gradient"), found, expected, strict=True):
-                same(array, other, f"{case}: the {name} of targets of {dtype} against {target.dtype}")
-    return ", ".join(WHOLE)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Sequence
 from functools import cached_property
 from typing import Any
@@ -15,7 +14,7 @@ from modnet.errors import ModnetError
 from modnet.kinds.metric import Metric
 from modnet.testing.contract import Broken, NotApplicable, Rules, raised
 from modnet.testing.rules import component as of_component
-from modnet.testing.rules.component import changed, difference, same
+from modnet.testing.rules.component import changed, difference, same, warnings_raised
 from modnet.testing.rules.rounding import ROWS
 from modnet.testing.targets import WHOLE, Case, cases, of_whole_numbers
 
@@ -115,21 +114,18 @@ def result(trial: Trial) -> str:
 
 @RULES.rule(
     "no samples",
-    "result(start()) and an update with 0 samples are no errors; nan is what a mean of nothing is, and "
-    "what a metric with "
-    "a direction gives where there are no samples, or all have the weight 0.",
+    "result(start()) and an update with 0 samples are no errors; nan is what a mean of nothing is, and what a metric "
+    "with a direction gives where there are no samples, or all have the weight 0.",
     after=("takes targets",),
 )
 def no_samples(trial: Trial) -> str:
     metric = trial.component
-    with warnings.catch_warnings(), np.errstate(divide="raise", over="raise", invalid="raise"):
-        warnings.simplefilter("error")
+    with warnings_raised():
         nothing = metric.result(metric.start())
         if metric.greater_is_better is not None and not np.isnan(nothing).all():
             raise Broken(
-                f"the value of no samples is {_shown(np.asarray(nothing))}, which early_stopping and "
-                f"plateau would hold "
-                "against others; expected nan"
+                f"the value of no samples is {_shown(np.asarray(nothing))}, which early_stopping and plateau would "
+                "hold against others; expected nan"
             )
         for case in trial.cases:
             prediction, target = case.data(SAMPLES)

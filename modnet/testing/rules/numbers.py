@@ -1,4 +1,4 @@
-"""What a layer's numbers keep: in both dtypes, with other weights, large inputs, many samples, one sample, padding."""
+"""What a layer's numbers keep: in both dtypes, with other weights, large inputs, many samples, one sample."""
 
 from __future__ import annotations
 
@@ -10,32 +10,41 @@ from contextlib import suppress
 import numpy as np
 from numpy.typing import DTypeLike
 
-from modnet.arrays import Array, Shape
+from modnet.arrays import Array
 from modnet.errors import DataError, ShapeError
-from modnet.kinds.context import Context
+from modnet.kinds.layer import Layer
 from modnet.testing.contract import Broken, NotApplicable, Rules, raised
-from modnet.testing.rules.component import changed
+from modnet.testing.rules.component import changed, how_many
+from modnet.testing.rules.dtypes import Setting, compare_dtypes
 from modnet.testing.rules.layer import (
-    Outcome,
     Trial,
-    check_gradients,
+    copies,
+    first_axis_variable,
     is_taken,
-    sequence_sizes,
+    put_back,
     sized,
     text,
+    times,
     weights_for,
 )
-from modnet.testing.rules.rounding import EXACT, FACTORS, FITS, LARGEST, ROWS, SATURATED, SENSITIVITY, SINGLE, UNITS
+from modnet.testing.rules.passes import check_gradients
+from modnet.testing.rules.results import Results, draws, is_of_parameter, mode, named, results, weights_of
+from modnet.testing.rules.rounding import (
+    EXACT,
+    FACTORS,
+    FITS,
+    LARGEST,
+    ROWS,
+    SINGLE,
+    UNITS,
+    greatest,
+    in_dtype,
+)
 
 RULES = Rules()
 
 LARGEST_ERROR_OF_LARGE = 1e-3
 """Of gradients at inputs of 36, where some units are saturated."""
-
-MORE_STEPS = (12, 1)
-"""Of padding, as many as the layer takes. Windows with a stride of 2, 3, 4 or 6 that are centred on the whole lie as
-before when there are 12 more.
-"""
 
 SINGLE_FACTORS = (2.0**-70, 2.0**63)
 """Of gradients in float32, whose squares it cannot hold: 8e-22 and 9e18. Powers of two change no digits."""
@@ -48,8 +57,6 @@ OWN_DATA = "its example has data of its own, and other numbers may mean nothing 
 PROMISED = 1e-4
 """By which a number may be outside of what a layer says of its output, as such bounds are written with few digits."""
 
-Results = dict[str, Array]
-
 
 def _require_any_numbers(trial: Trial) -> None:
     """Raises NotApplicable where the inputs may not be any numbers."""
@@ -57,66 +64,6 @@ def _require_any_numbers(trial: Trial) -> None:
         raise NotApplicable("its inputs are ids")
     if trial.given is not None:
         raise NotApplicable(OWN_DATA)
-
-
-def weights_of(trial: Trial, kind: str, sizes: Sequence[Shape] | None = None) -> dict[str, Array]:
-    """Parameters in float64 that float32 holds exactly.
-
-    Args:
-        kind: "initial" (shifted a little), "negated", "random" (standard normal), "large" (four times that) or "small"
-            (a hundred-thousandth of that).
-    """
-    context = trial.context(sizes=sizes)
-    rng = np.random.default_rng(11)
-    found = {}
-    for name, initial in context.params.items():
-        drawn = rng.standard_normal(initial.shape)
-        array = {"initial": initial, "negated": -initial, "random": drawn, "large": 4 * drawn, "small": 1e-5 * drawn}[
-            kind
-        ]
-        found[name] = _single(np.asarray(array))
-    return found
-
-
-def results(
-    trial: Trial,
-    context: Context,
-    inputs: Sequence[Array],
-    gradient: Array | None = None,
-) -> Results:
-    """What a forward and a backward pass give, by name, in copies: output, gradients, state."""
-    outcome = trial.run(context, inputs, gradient)
-    return {**named(outcome), **{f"the state {name}": array.copy() for name, array in context.state.items()}}
-
-
-def named(outcome: Outcome) -> Results:
-    found = {"the output": outcome.output}
-    for number, array in enumerate(outcome.inputs):
-        if array is not None:
-            found[f"the gradient of input {number + 1}"] = array
-    return found | {f"the gradient of {name}": array for name, array in outcome.parameters.items()}
-
-
-def draws(context: Context) -> bool:
-    """Whether the pass that a context has gone through has drawn random numbers."""
-    return bool(context.rng.bit_generator.state != np.random.default_rng(0).bit_generator.state)
-
-
-def _single(array: Array) -> Array:
-    """Numbers, in float64, that float32 holds exactly; ids as they are."""
-    return array.astype(np.float32).astype(np.float64) if array.dtype.kind == "f" else array
-
-
-def _as(arrays: Sequence[Array], dtype: DTypeLike) -> list[Array]:
-    return [array.astype(dtype) if array.dtype.kind == "f" else array for array in arrays]
-
-
-def _greatest(array: Array) -> float:
-    return float(np.abs(array).max(initial=0.0))
-
-
-def _mode(training: bool) -> str:
-    return "training" if training else "prediction"
 
 
 @RULES.rule(
@@ -127,74 +74,12 @@ def _mode(training: bool) -> str:
 )
 def float32_as_float64(trial: Trial) -> str:
     worst = 0.0
-    for weights in ("initial", "random"):
-        for training in (True, False):
-            found = _compare_dtypes(trial, weights, training, 1.0)
-            worst = max(worst, found or 0.0)
+    for weights, training in itertools.product(("initial", "random"), (True, False)):
+        worst = max(worst, compare_dtypes(trial, Setting(weights, training)) or 0.0)
     if not trial.component.integer_input and trial.given is None:
         for training in (True, False):
-            _compare_dtypes(trial, "initial", training, 1.0, OFFSET)
+            compare_dtypes(trial, Setting("initial", training, offset=OFFSET))
     return f"differences of at most {worst:.2g} of what is allowed"
-
-
-def _compare_dtypes(trial: Trial, kind: str, training: bool, factor: float, offset: float = 0.0) -> float | None:
-    """The greatest difference between the dtypes as a share of the allowed one; None where they cannot be compared."""
-    weights = weights_of(trial, kind)
-    inputs = [_single(factor * x + offset) if x.dtype.kind == "f" else x for x in trial.inputs()]
-
-    context = trial.context(training=training, weights=weights)
-    given = _single(weights_for(trial.forward(context, inputs)))
-    # A layer may draw other numbers for float32; without training it draws none.
-    if draws(context):
-        return None
-
-    def run(dtype: DTypeLike, moved: float = 0.0) -> Results:
-        rng = np.random.default_rng(5)
-
-        def move(array: Array) -> Array:
-            return array * (1 + moved * rng.choice([-1.0, 1.0], array.shape)) if array.dtype.kind == "f" else array
-
-        context = trial.context(dtype, training, weights={name: move(array) for name, array in weights.items()})
-        return results(trial, context, _as([move(x) for x in inputs], dtype), move(given).astype(dtype))
-
-    expected = run(np.float64)
-    if not all(np.isfinite(array).all() for array in expected.values()):
-        return None
-    shifted, found = run(np.float64, SINGLE), run(np.float32)
-    if _greatest(expected["the output"]) > FITS:
-        return None
-    what = f"in {_mode(training)}, weights {kind}" + ("" if factor == 1 else f", inputs times {factor:g}")
-    what += f", {offset:g} added to the inputs" if offset else ""
-    gradients = [name for name in expected if name.startswith("the gradient")]
-    # Where terms of this size cancel out, what is left of them has no size of its own.
-    scale = max((_greatest(expected[name]) for name in gradients), default=0.0)
-    worst = 0.0
-    for name, array in expected.items():
-        size = max(_greatest(array), scale if name in gradients else 0.0)
-        if size > FITS:
-            continue
-        if offset and not np.isfinite(found[name]).all():
-            continue  # what large numbers do is looked at elsewhere
-        if not np.isfinite(found[name]).all():
-            count = int(np.sum(~np.isfinite(found[name])))
-            raise Broken(
-                f"{what}: {count} of {array.size} numbers of {name} are not finite in float32; in float64 all are, and "
-                f"at most {_greatest(array):.3g}"
-            )
-        if (factor > 1 or offset) and name in gradients:
-            continue  # what cancels out in saturated units is as large as the inputs, to some power
-        distance = _greatest(found[name].astype(np.float64) - array)
-        sensitivity = _greatest(shifted[name] - array)
-        allowed = UNITS * SINGLE * size + SENSITIVITY * sensitivity + float(np.finfo(np.float32).tiny)
-        if name in gradients:
-            allowed += SATURATED * SINGLE * _greatest(given)
-        if not distance <= allowed:
-            raise Broken(
-                f"{what}: {name} differs by {distance:.3g} between float32 and float64, where its greatest number is "
-                f"{_greatest(array):.3g}; at most {allowed:.2g} is expected from rounding"
-            )
-        worst = max(worst, distance / allowed)
-    return worst
 
 
 @RULES.rule(
@@ -211,7 +96,7 @@ def backward_is_linear(trial: Trial) -> str:
 
 
 def _check_linear_in_single(trial: Trial, training: bool) -> None:
-    inputs = _as([_single(x) for x in trial.inputs()], np.float32)
+    inputs = [in_dtype(x, np.float32) for x in trial.inputs()]
     context = trial.context(np.float32, training)
     given = weights_for(trial.forward(context, inputs))
     if draws(context) or context.penalty:  # what is added to the loss has a gradient of its own, of its own size
@@ -222,17 +107,17 @@ def _check_linear_in_single(trial: Trial, training: bool) -> None:
         return {name: array.astype(np.float64) for name, array in named(outcome).items() if name != "the output"}
 
     expected = gradients(1.0)
-    scale = max(map(_greatest, expected.values()), default=0.0)
+    scale = max(map(greatest, expected.values()), default=0.0)
     if not np.isfinite(scale):
         return
     for factor in SINGLE_FACTORS:
         for name, array in gradients(factor).items():
-            distance = _greatest(array / factor - expected[name])
+            distance = greatest(array / factor - expected[name])
             if not distance <= UNITS * SINGLE * scale:
                 raise Broken(
-                    f"in float32, in {_mode(training)}, {name} for {factor:.3g} times a gradient is "
-                    f"{_greatest(array):.3g} "
-                    f"at most, expected {factor:.3g} times {_greatest(expected[name]):.3g}: square no gradients"
+                    f"in float32, in {mode(training)}, {name} for {factor:.3g} times a gradient is "
+                    f"{greatest(array):.3g} at most, expected {factor:.3g} times {greatest(expected[name]):.3g}: "
+                    "square no gradients"
                 )
 
 
@@ -270,16 +155,16 @@ def _check_combinations(
     of_first, of_second = gradients(first), gradients(second)
     for a, b in factors:
         found = gradients(a * first + b * second)
-        scale = max((abs(a) * _greatest(array) for array in of_first.values()), default=0.0)
-        scale = max((scale, *(abs(b) * _greatest(array) for array in of_second.values())))
+        scale = max((abs(a) * greatest(array) for array in of_first.values()), default=0.0)
+        scale = max((scale, *(abs(b) * greatest(array) for array in of_second.values())))
         for name, array in found.items():
             expected = a * of_first[name] + b * of_second[name]
-            distance = _greatest(array - expected)
+            distance = greatest(array - expected)
             if not distance <= EXACT * scale:
                 whole = f"{a:g} times a gradient" + (f" plus {b:g} times another" if b else "")
                 raise Broken(
-                    f"in {_mode(training)}, {name} for {whole} is off by {distance:.3g} from that combination of what "
-                    f"backward gives for each alone, whose greatest number is {_greatest(expected):.3g}; at most "
+                    f"in {mode(training)}, {name} for {whole} is off by {distance:.3g} from that combination of what "
+                    f"backward gives for each alone, whose greatest number is {greatest(expected):.3g}; at most "
                     f"{EXACT * scale:.2g} is expected"
                 )
 
@@ -291,38 +176,40 @@ def _check_combinations(
     after=("runs", "shapes", "gradients", "batches"),
 )
 def one_sample(trial: Trial) -> str:
-    refused = 0
     candidates = [trial.sizes]
-    variable = tuple((None, *shape[1:]) for shape in trial.shapes) if all(trial.shapes) else trial.shapes
+    (variable,) = first_axis_variable(trial) or [trial.shapes]
     if variable != trial.sizes and is_taken(trial, variable):
         candidates.append(sized(variable, 1))
-    for sizes in candidates:
-        what = f"one sample of shape {text(sizes)} in training"
-        inputs = trial.inputs(1, sizes=sizes)
-        try:
-            found = results(trial, trial.context(sizes=sizes), inputs)
-        except (ShapeError, DataError):
-            refused += 1
-            continue
-        except Exception as error:
-            raise Broken(f"{what}: {raised(error)}") from None
-        for name, array in found.items():
-            if not np.isfinite(array).all():
-                raise Broken(
-                    f"{what}: {int(np.sum(~np.isfinite(array)))} of {array.size} numbers of {name} are nan or inf"
-                )
-        try:
-            check_gradients(trial, trial.context(sizes=sizes), inputs, f"{what}, ")
-        except NotApplicable:
-            continue
+    refused = sum(_is_refused(trial, sizes) for sizes in candidates)
     return f"refused {refused} of {len(candidates)} times" if refused else f"{len(candidates)} shapes"
+
+
+def _is_refused(trial: Trial, sizes: tuple[tuple[int, ...], ...]) -> bool:
+    """Whether the layer says that it cannot be trained with one sample.
+
+    Raises:
+        Broken: it does not say so, and cannot.
+    """
+    what = f"one sample of shape {text(sizes)} in training"
+    inputs = trial.inputs(1, sizes=sizes)
+    try:
+        found = results(trial, trial.context(sizes=sizes), inputs)
+    except (ShapeError, DataError):
+        return True
+    except Exception as error:
+        raise Broken(f"{what}: {raised(error)}") from None
+    for name, array in found.items():
+        if not np.isfinite(array).all():
+            raise Broken(f"{what}: {how_many(~np.isfinite(array))} of {name} are nan or inf")
+    with suppress(NotApplicable):
+        check_gradients(trial, trial.context(sizes=sizes), inputs, f"{what}, ")
+    return False
 
 
 @RULES.rule(
     "each sample by itself",
-    "What a sample gives in training may depend on the others of its batch through statistics of them, "
-    "as in batch_norm, "
-    "and not on how many there are, nor on the row in which it stands.",
+    "What a sample gives in training may depend on the others of its batch through statistics of them, as in "
+    "batch_norm, and not on how many there are, nor on the row in which it stands.",
     after=(
         *("runs", "shapes", "gradients", "batches", "buffers", "same seed, same bytes", "one sample in training"),
         *("nothing hidden", "prediction"),
@@ -330,58 +217,63 @@ def one_sample(trial: Trial) -> str:
 )
 def each_sample(trial: Trial) -> str:
     inputs = trial.inputs(6)
-
-    def first(rows: Sequence[int], of: Sequence[Array] = inputs, place: int = 0) -> Results | None:
-        context = trial.context()
-        given = [x[list(rows)] for x in of]
-        output = trial.forward(context, given)
-        if draws(context):
-            raise NotApplicable("it draws random numbers")
-        if context.penalty:
-            raise NotApplicable("it adds to the loss of the batch")
-        gradient = np.broadcast_to(weights_for(output[:1]), output.shape).copy()
-        outcome = trial.run(trial.context(), given, gradient)
-        found = {"the output": outcome.output[place]}
-        for number, array in enumerate(outcome.inputs):
-            if array is not None:
-                found[f"the gradient of input {number + 1}"] = array[place]
-        return found
-
-    def differs(found: Results | None, expected: Results) -> tuple[str, float] | None:
-        for name, array in expected.items():
-            distance = _greatest((found or {})[name] - array)
-            if not distance <= EXACT * max(1.0, _greatest(array)):
-                return name, distance
-        return None
-
     try:
-        expected = first(range(6)) or {}
+        expected = _of_one_sample(trial, inputs, range(6))
         if not all(np.isfinite(array).all() for array in expected.values()):
             raise NotApplicable("its numbers are not finite")
-        others = [x.copy() for x in inputs]
-        for x, other in zip(others, trial.inputs(6, seed=1), strict=True):
-            x[1:] = other[1:]
-        if differs(first(range(6), others), expected):
+        if _first_difference(_of_one_sample(trial, _with_others(trial, inputs), range(6)), expected):
             raise NotApplicable("it takes statistics over the batch")
         tried = {
-            "alone": first((0,)),
-            "as the first of 3": first((0, 1, 2)),
-            "twice over": first((*range(6), *range(6))),
-            "as the last of 6": first((5, 1, 2, 3, 4, 0), place=5),
+            "alone": _of_one_sample(trial, inputs, (0,)),
+            "as the first of 3": _of_one_sample(trial, inputs, (0, 1, 2)),
+            "twice over": _of_one_sample(trial, inputs, (*range(6), *range(6))),
+            "as the last of 6": _of_one_sample(trial, inputs, (5, 1, 2, 3, 4, 0), place=5),
         }
     except (ShapeError, DataError):
         raise NotApplicable("it refuses batches of some sizes") from None
     for what, found in tried.items():
-        wrong = differs(found, expected)
+        wrong = _first_difference(found, expected)
         if wrong:
             raise Broken(
-                f"in training, {wrong[0]} of a sample differs by {wrong[1]:.3g} between a batch where it "
-                f"is the first of "
-                f"6 and one where it is given {what}, though the other samples have no part in it; at "
-                f"most {EXACT:g} is "
-                "expected"
+                f"in training, {wrong[0]} of a sample differs by {wrong[1]:.3g} between a batch where it is the first "
+                f"of 6 and one where it is given {what}, though the other samples have no part in it; at most "
+                f"{EXACT:g} is expected"
             )
     return "alone, among 3, 6 and 12, first and last"
+
+
+def _with_others(trial: Trial, inputs: Sequence[Array]) -> list[Array]:
+    """The inputs, in which all samples but the first are other ones."""
+    pairs = zip(inputs, trial.inputs(len(inputs[0]), seed=1), strict=True)
+    return [np.concatenate([x[:1], other[1:]]) for x, other in pairs]
+
+
+def _of_one_sample(trial: Trial, inputs: Sequence[Array], rows: Sequence[int], place: int = 0) -> Results:
+    """The output of one sample of a batch in training, and its gradients, where each sample is given the same.
+
+    Args:
+        rows: of the inputs, that make up the batch.
+        place: where the sample stands in the batch.
+    """
+    given = [x[list(rows)] for x in inputs]
+    context = trial.context()
+    output = trial.forward(context, given)
+    if draws(context):
+        raise NotApplicable("it draws random numbers")
+    if context.penalty:
+        raise NotApplicable("it adds to the loss of the batch")
+    gradient = np.broadcast_to(weights_for(output[:1]), output.shape).copy()
+    outcome = trial.run(trial.context(), given, gradient)
+    return {name: array[place] for name, array in named(outcome).items() if not is_of_parameter(name)}
+
+
+def _first_difference(found: Results, expected: Results) -> tuple[str, float] | None:
+    """The name of a result that is another one, and by how much."""
+    for name, array in expected.items():
+        distance = greatest(found[name] - array)
+        if not distance <= EXACT * max(1.0, greatest(array)):
+            return name, distance
+    return None
 
 
 @RULES.rule(
@@ -392,24 +284,24 @@ def each_sample(trial: Trial) -> str:
 )
 def equal_numbers(trial: Trial) -> str:
     _require_any_numbers(trial)
-    for dtype in (np.float64, np.float32):
-        for training in (True, False):
-            usual = named(trial.run(trial.context(dtype, training), trial.inputs(dtype=dtype)))
-            if any(np.isnan(array).any() for array in usual.values()):
-                raise NotApplicable("it gives nan for other numbers too")
-            for number in (0.0, 1.0, -1.0):
-                inputs = [np.full_like(x, number) for x in trial.inputs(dtype=dtype)]
-                try:
-                    found = results(trial, trial.context(dtype, training), inputs)
-                except (ShapeError, DataError):
-                    continue
-                for name, array in found.items():
-                    if np.isnan(array).any():
-                        raise Broken(
-                            f"in {_mode(training)}, {np.dtype(dtype)}, where all inputs are {number:g}, "
-                            f"{int(np.isnan(array).sum())} of {array.size} numbers of {name} are nan"
-                        )
+    for dtype, training in itertools.product((np.float64, np.float32), (True, False)):
+        usual = named(trial.run(trial.context(dtype, training), trial.inputs(dtype=dtype)))
+        if any(np.isnan(array).any() for array in usual.values()):
+            raise NotApplicable("it gives nan for other numbers too")
+        for number in (0.0, 1.0, -1.0):
+            with suppress(ShapeError, DataError):
+                _check_equal_numbers(trial, dtype, training, number)
     return "0, 1 and -1 everywhere"
+
+
+def _check_equal_numbers(trial: Trial, dtype: DTypeLike, training: bool, number: float) -> None:
+    inputs = [np.full_like(x, number) for x in trial.inputs(dtype=dtype)]
+    for name, array in results(trial, trial.context(dtype, training), inputs).items():
+        if np.isnan(array).any():
+            raise Broken(
+                f"in {mode(training)}, {np.dtype(dtype)}, where all inputs are {number:g}, {how_many(np.isnan(array))} "
+                f"of {name} are nan"
+            )
 
 
 @RULES.rule(
@@ -424,48 +316,58 @@ def large_batches(trial: Trial) -> str:
     rows = max(64, min(ROWS, LARGEST // max(sample, output.size)))
     weights = weights_of(trial, "random")
     inputs = trial.inputs(rows)
-    few = [x[:3] for x in inputs]
     cut = rows // 3 + 1
     for training in (True, False):
-        if training and not _is_per_sample(trial, weights):
-            continue
-        context = trial.context(training=training, weights=weights)
-        gradient = np.random.default_rng(17).standard_normal((rows, *output.shape[1:]))
-        state = {name: array.copy() for name, array in context.state.items()}
-        trial.run(context, few)
-        for name, array in state.items():
-            context.state[name][...] = array  # which the pieces begin with too
-        try:
-            whole = named(trial.run(context, inputs, gradient.copy()))
-        except Exception as error:
-            raise Broken(f"in {_mode(training)}, {rows} samples after a batch of 3: {raised(error)}") from None
-        pieces = [
-            named(
-                trial.run(
-                    trial.context(training=training, weights=weights), [x[part] for x in inputs], gradient[part].copy()
-                )
-            )
-            for part in (slice(0, cut), slice(cut, rows))
-        ]
-        for name, array in whole.items():
-            parameter = name.startswith("the gradient of ") and not name.startswith("the gradient of input ")
-            parts = [piece[name] for piece in pieces]
-            expected = parts[0] + parts[1] if parameter else np.concatenate(parts)
-            scale = max(map(_greatest, (expected, *parts)))
-            distance = _greatest(array - expected)
-            if not np.isfinite(scale):
-                continue
-            if not distance <= EXACT * scale:
-                where = ""
-                if not parameter:
-                    first = int(np.argmax(np.abs(array - expected).reshape(rows, -1).max(axis=1) > EXACT * scale))
-                    where = f", first in row {first}"
-                raise Broken(
-                    f"in {_mode(training)}, {name} of a batch of {rows} samples differs by {distance:.3g} from that of "
-                    f"pieces of {cut} and {rows - cut}{where}, where the greatest number is {scale:.3g}; at most "
-                    f"{EXACT * scale:.2g} is expected"
-                )
+        if not training or _is_per_sample(trial, weights):
+            gradient = np.random.default_rng(17).standard_normal((rows, *output.shape[1:]))
+            whole = _of_large_batch(trial, weights, training, inputs, gradient)
+            pieces = [
+                _of_piece(trial, weights, training, [x[part] for x in inputs], gradient[part])
+                for part in (slice(0, cut), slice(cut, rows))
+            ]
+            for name, array in whole.items():
+                what = f"in {mode(training)}, {name} of a batch of {rows} samples"
+                _check_joined(name, array, [piece[name] for piece in pieces], what, f"{cut} and {rows - cut}")
     return f"{rows} samples against pieces of {cut} and {rows - cut}"
+
+
+def _of_piece(
+    trial: Trial, weights: Mapping[str, Array], training: bool, inputs: Sequence[Array], gradient: Array
+) -> Results:
+    return named(trial.run(trial.context(training=training, weights=weights), inputs, gradient.copy()))
+
+
+def _of_large_batch(
+    trial: Trial, weights: Mapping[str, Array], training: bool, inputs: Sequence[Array], gradient: Array
+) -> Results:
+    """The results of a batch in a context that has had a small one before."""
+    context = trial.context(training=training, weights=weights)
+    state = copies(context.state)
+    trial.run(context, [x[:3] for x in inputs])
+    put_back(context.state, state)  # which the pieces begin with too
+    try:
+        return named(trial.run(context, inputs, gradient.copy()))
+    except Exception as error:
+        raise Broken(f"in {mode(training)}, {len(gradient)} samples after a batch of 3: {raised(error)}") from None
+
+
+def _check_joined(name: str, whole: Array, parts: Sequence[Array], what: str, cuts: str) -> None:
+    """Holds what a batch gives against what its pieces give: one behind the other, or their sum for a parameter."""
+    of_parameter = is_of_parameter(name)
+    expected = sum(parts[1:], parts[0]) if of_parameter else np.concatenate(parts)
+    scale = max(map(greatest, (expected, *parts)))
+    distances = np.abs(whole - expected)
+    distance = greatest(distances)
+    if not np.isfinite(scale) or distance <= EXACT * scale:
+        return
+    where = ""
+    if not of_parameter:
+        first = int(np.argmax(distances.reshape(len(whole), -1).max(axis=1) > EXACT * scale))
+        where = f", first in row {first}"
+    raise Broken(
+        f"{what} differs by {distance:.3g} from that of pieces of {cuts}{where}, where the greatest number is "
+        f"{scale:.3g}; at most {EXACT * scale:.2g} is expected"
+    )
 
 
 def _is_per_sample(trial: Trial, weights: Mapping[str, Array]) -> bool:
@@ -497,14 +399,14 @@ def other_weights(trial: Trial) -> str:
         for name, array in weights.items():
             if not np.array_equal(context.params[name], array):
                 raise Broken(
-                    f"in {_mode(training)}, with {kind} weights, forward writes into the parameter {name}: "
+                    f"in {mode(training)}, with {kind} weights, forward writes into the parameter {name}: "
                     f"{changed(context.params[name], array)}"
                 )
         # A small factor leaves gradients that differences do not find, and a parameter may have to be positive.
         if kind == "small" or not np.isfinite(output).all():
             continue
         context = trial.context(training=training, weights=weights)
-        what = f"in {_mode(training)}, with {kind} weights, "
+        what = f"in {mode(training)}, with {kind} weights, "
         worst = max(worst, check_gradients(trial, context, inputs, what))
     return f"random, large and negated ones: relative error {worst:.1g}"
 
@@ -521,13 +423,13 @@ def large_inputs(trial: Trial) -> str:
         inputs = [factor * x for x in trial.inputs()]
         found = named(trial.run(trial.context(), inputs))
         # With larger ones differences feel the rounding of what saturated units leave more than anything else.
-        if factor == FACTORS[0] and all(_greatest(array) < FITS for array in found.values()):
+        if factor == FACTORS[0] and all(greatest(array) < FITS for array in found.values()):
             with suppress(NotApplicable):
                 check_gradients(
                     trial, trial.context(), inputs, f"with inputs times {factor:g}, ", LARGEST_ERROR_OF_LARGE
                 )
         for training in (True, False):
-            _compare_dtypes(trial, "initial", training, factor)
+            compare_dtypes(trial, Setting("initial", training, factor))
     return f"times {' and '.join(f'{factor:g}' for factor in FACTORS)}"
 
 
@@ -543,27 +445,34 @@ def promises(trial: Trial) -> str:
         raise NotApplicable("it promises nothing of its numbers")
     factors = (1.0, *FACTORS) if trial.given is None else (1.0,)
     for kind, factor in itertools.product(("initial", "random"), factors):
-        inputs = [factor * x if x.dtype.kind == "f" else x for x in trial.inputs()]
+        inputs = times(factor, trial.inputs())
         context = trial.context(training=False, weights=weights_of(trial, kind))
         output = trial.forward(context, inputs)
-        if not np.isfinite(output).all():
-            continue  # what large numbers do is looked at elsewhere
-        what = f"weights {kind}, inputs times {factor:g}: "
-        if layer.output_range and output.size:
-            low, high = layer.output_range
-            least, greatest = float(output.min()), float(output.max())
-            if least < low - PROMISED * max(1.0, abs(low)) or greatest > high + PROMISED * max(1.0, abs(high)):
-                raise Broken(
-                    f"{what}the output has numbers from {least:.6g} to {greatest:.6g}; output_range says {low:g} to "
-                    f"{high:g}"
-                )
-        if layer.normalizes and not _is_normalised(output):
-            sums = output.sum(axis=-1)
-            raise Broken(f"{what}the last axis sums to {sums.min():.6g} in one place and {sums.max():.6g} in another")
-        if layer.keeps_numbers and not np.isin(output, np.concatenate([x.ravel() for x in inputs])).all():
-            count = int(np.sum(~np.isin(output, np.concatenate([x.ravel() for x in inputs]))))
-            raise Broken(f"{what}{count} of {output.size} numbers of the output are none of the input")
+        if np.isfinite(output).all():  # what large numbers do is looked at elsewhere
+            _check_promises(layer, inputs, output, f"weights {kind}, inputs times {factor:g}: ")
     return "what it says of its output"
+
+
+def _check_promises(layer: Layer, inputs: Sequence[Array], output: Array, what: str) -> None:
+    if layer.output_range and output.size:
+        _check_range(layer.output_range, output, what)
+    if layer.normalizes and not _is_normalised(output):
+        sums = output.sum(axis=-1)
+        raise Broken(f"{what}the last axis sums to {sums.min():.6g} in one place and {sums.max():.6g} in another")
+    if layer.keeps_numbers:
+        foreign = ~np.isin(output, np.concatenate([x.ravel() for x in inputs]))
+        if foreign.any():
+            raise Broken(f"{what}{how_many(foreign)} of the output are none of the input")
+
+
+def _check_range(promised: tuple[float, float], output: Array, what: str) -> None:
+    low, high = promised
+    least, greatest_found = float(output.min()), float(output.max())
+    if least < low - PROMISED * max(1.0, abs(low)) or greatest_found > high + PROMISED * max(1.0, abs(high)):
+        raise Broken(
+            f"{what}the output has numbers from {least:.6g} to {greatest_found:.6g}; output_range says {low:g} to "
+            f"{high:g}"
+        )
 
 
 def _is_normalised(output: Array) -> bool:
@@ -571,115 +480,4 @@ def _is_normalised(output: Array) -> bool:
     if output.ndim < 2 or not output.size:
         return True
     totals = (f(output).sum(axis=-1) for f in (np.asarray, np.abs, np.square, np.exp))
-    return any(np.ptp(total) <= PROMISED * max(1.0, _greatest(total)) for total in totals)
-
-
-@RULES.rule(
-    "padding",
-    "Steps behind the end of a sequence, where context.masks[i] is False, and their number, may not reach a real step, "
-    "a pooled output, a gradient or the state: leave them out of sums and means, maxima and attention.",
-    after=("runs", "shapes", "masks", "batches", "gradients", "gradients with a mask"),
-)
-def padding(trial: Trial) -> str:
-    if trial.component.makes_mask:
-        raise NotApplicable("it makes the mask itself")
-    # The first axis of an image may be variable too, and is no time.
-    sizes = sequence_sizes(trial, axes=2)
-    steps = sizes[0][0]
-    lengths = np.array([steps, steps - 1, max(1, steps // 2), 1])
-    longer = tuple((steps + 1, *size[1:]) for size in sizes)
-    grows = trial.component.output_shape(*sizes) != trial.component.output_shape(*longer)
-    most = 0
-    for training in (True, False):
-        case = _Padded(trial, sizes, lengths, training)
-        if grows and case.mask is None:
-            raise NotApplicable("its output has steps, and no mask that says which of them are real")
-        if training and case.drawn:
-            continue
-        case.check(0)
-        for more in MORE_STEPS:
-            with suppress(ShapeError):  # it has a greatest length
-                case.check(more)
-                most = max(most, more)
-                break
-    return f"sequences of {', '.join(map(str, lengths))} steps, padded with other numbers and {most} steps more of them"
-
-
-class _Padded:
-    """Sequences of different lengths, whose padding can be exchanged for another one."""
-
-    def __init__(self, trial: Trial, sizes: tuple[tuple[int, ...], ...], lengths: Array, training: bool) -> None:
-        self.trial = trial
-        self.sizes = sizes
-        self.lengths = lengths
-        self.training = training
-        self.inputs = trial.inputs(sizes=sizes)
-        self.weights = weights_of(trial, "random", sizes)
-        self.gradient: Array | None = None
-        self.mask: Array | None = None
-        self.expected, _ = self._run(self.inputs, sizes)
-
-    def _run(self, inputs: Sequence[Array], sizes: tuple[tuple[int, ...], ...]) -> tuple[Results, Array | None]:
-        steps = sizes[0][0]
-        mask = np.asarray(np.arange(steps) < self.lengths[:, None])
-        context = self.trial.context(
-            sizes=sizes, training=self.training, masks=[mask.copy() for _ in sizes], weights=self.weights
-        )
-        state = {name: array.copy() for name, array in context.state.items()}
-        output = self.trial.forward(context, inputs)
-        self.drawn = draws(context)
-        follows = context.output_mask if output.ndim > 1 else None
-        if follows is not None and follows.shape[1:] != output.shape[1:2]:
-            follows = None  # as in the network
-        follows = None if follows is None else follows.copy()
-        for name, array in state.items():
-            context.state[name][...] = array
-        found = results(self.trial, context, inputs, self._gradient_for(output, follows))
-        return found, follows
-
-    def _gradient_for(self, output: Array, mask: Array | None) -> Array:
-        """The same for each real step, wherever it stands, and zeros where there is none."""
-        if self.gradient is None:
-            self.gradient = weights_for(output)
-            if mask is not None:
-                self.gradient[~mask] = 0
-            self.mask = mask
-        what = f"in {_mode(self.training)}, with other padding context.output_mask"
-        if (mask is None) != (self.mask is None):
-            raise Broken(f"{what} is {'None' if mask is None else 'a mask'} for the output, and was not before")
-        if mask is None or self.mask is None:
-            return self.gradient.copy()
-        gradient = np.zeros(output.shape)
-        counts, before = mask.sum(axis=1), self.mask.sum(axis=1)
-        if not np.array_equal(counts, before):
-            raise Broken(f"{what} says that {counts.tolist()} steps are real; before it was {before.tolist()}")
-        gradient[mask] = self.gradient[self.mask]
-        return gradient
-
-    def check(self, more: int) -> None:
-        """Raises Broken where the results with another padding, of so many steps more, are others."""
-        steps = self.sizes[0][0] + more
-        sizes = tuple((steps, *size[1:]) for size in self.sizes)
-        inputs = self.trial.inputs(sizes=sizes, seed=1)
-        for x, before in zip(inputs, self.inputs, strict=True):
-            for row, length in enumerate(self.lengths):
-                x[row, :length] = before[row, :length]
-        found, mask = self._run(inputs, sizes)
-        what = f"in {_mode(self.training)}, with other padding" + (f" and {more} steps more of it" if more else "")
-        for name, array in self.expected.items():
-            self._compare(name, found[name], array, mask, what)
-
-    def _compare(self, name: str, found: Array, expected: Array, mask: Array | None, what: str) -> None:
-        if name == "the output" and mask is not None and self.mask is not None:
-            found, expected = found[mask], expected[self.mask]
-        elif name.startswith("the gradient of input "):
-            real = np.arange(expected.shape[1]) < self.lengths[:, None]
-            found, expected = found[:, : expected.shape[1]][real], expected[real]
-        if not np.isfinite(expected).all() and not np.isfinite(found).all():
-            return
-        distance, scale = _greatest(found - expected), _greatest(expected)
-        if not distance <= EXACT * max(scale, 1.0):
-            raise Broken(
-                f"{what}, {name} differs by {distance:.3g} where the greatest number is {scale:.3g}; at most "
-                f"{EXACT * max(scale, 1.0):.2g} is expected"
-            )
+    return any(np.ptp(total) <= PROMISED * max(1.0, greatest(total)) for total in totals)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import tracemalloc
 from collections.abc import Sequence
 from typing import Any
 
@@ -15,6 +14,7 @@ from modnet.engine.parameters import laid_out
 from modnet.kinds.optimizer import Chunk, Optimizer, Step
 from modnet.testing.contract import Broken, Rules
 from modnet.testing.rules import component as of_component
+from modnet.testing.rules.allocation import most_allocated, tracing
 from modnet.testing.rules.component import GlobalNumbers, same, same_bytes
 from modnet.testing.rules.rounding import ROWS, SINGLE
 
@@ -222,17 +222,8 @@ def memory(trial: Trial) -> str:
     chunk = Chunk(arrays[0], arrays[1], arrays[2:], [np.zeros(shape) for _ in range(trial.component.scratch)])
     rates = (trial.component.learning_rate, trial.component.weight_decay)
     trial.component.update(chunk, Step(1, *rates))
-    started = not tracemalloc.is_tracing()
-    if started:
-        tracemalloc.start()
-    try:
-        before = tracemalloc.get_traced_memory()[0]
-        tracemalloc.reset_peak()
-        trial.component.update(chunk, Step(2, *rates))
-        peak = tracemalloc.get_traced_memory()[1] - before
-    finally:
-        if started:
-            tracemalloc.stop()
+    with tracing():
+        peak = most_allocated(lambda: trial.component.update(chunk, Step(2, *rates)))
     if peak > 0.9 * size * 8:
         raise Broken(f"a step allocates {peak / (size * 8):.1f} arrays of a chunk's size")
     return f"at most {peak / (size * 8):.2f} of a chunk"

@@ -13,11 +13,11 @@ from numpy.typing import DTypeLike
 from modnet.arrays import Array, Shape
 from modnet.kinds.context import Context
 from modnet.specs.model import NAME
-from modnet.testing.contract import Broken, NotApplicable, Rule, Rules
-from modnet.testing.rules import engine, numbers
+from modnet.testing.contract import LAYER, Broken, NotApplicable, Rule, Rules, rules_of
+from modnet.testing.rules import engine
 from modnet.testing.rules import layer as of_layer
 from modnet.testing.rules.component import same
-from modnet.testing.rules.layer import fits, weights_for
+from modnet.testing.rules.layer import copies, fits, weights_for
 
 RULES = Rules()
 
@@ -144,7 +144,7 @@ def _gradients(trial: Trial, training: bool, given: Sequence[Array]) -> dict[str
     trial.forward(context, inputs)
     results = trial.backward(context, tuple(array.copy() for array in given))
     found = {f"input {i + 1}": result.copy() for i, result in enumerate(results) if result is not None}
-    return found | {name: array.copy() for name, array in context.grads.items()}
+    return found | copies(context.grads)
 
 
 def _borrowed(rule: Rule) -> Rule:
@@ -167,7 +167,7 @@ def _borrowed(rule: Rule) -> Rule:
     return replace(rule, check=check, after=(*rule.after, *(() if rule.name == "declarations" else ("outputs",))))
 
 
-_borrowed_rules = [_borrowed(rule) for rule in (*of_layer.RULES, *numbers.RULES)]
+_borrowed_rules = [_borrowed(rule) for rule in rules_of(LAYER)]
 # What the layer declares is looked at before its outputs are, and those before all else.
 RULES[:0] = [rule for rule in _borrowed_rules if rule.name == "declarations"]
 RULES += [rule for rule in _borrowed_rules if rule.name != "declarations"]

@@ -1,8 +1,12 @@
-"""What rounding may do to numbers, and on which numbers that is looked at."""
+"""What rounding may do to numbers, on which numbers that is looked at, and how float32 is held against float64."""
 
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import DTypeLike
+
+from modnet.arrays import Array
+from modnet.testing.contract import Broken
 
 SINGLE = float(np.finfo(np.float32).eps)
 
@@ -35,3 +39,43 @@ ROWS = 5000
 
 LARGEST = 2_000_000
 """Elements of a large batch, which for large samples has fewer rows."""
+
+
+def greatest(array: Array) -> float:
+    """The greatest magnitude; 0 where there are no numbers."""
+    return float(np.abs(array).max(initial=0.0))
+
+
+def in_dtype(array: Array, dtype: DTypeLike) -> Array:
+    """Numbers in a dtype; ids and labels as they are."""
+    return array.astype(dtype) if array.dtype.kind == "f" else array
+
+
+def rounded(array: Array) -> Array:
+    """Numbers, in float64, that float32 holds exactly; ids and labels as they are."""
+    return in_dtype(in_dtype(array, np.float32), np.float64)
+
+
+def moved(array: Array, by: float, rng: np.random.Generator) -> Array:
+    """Numbers a share of themselves up or down, at random; ids as they are."""
+    return array * (1 + by * rng.choice([-1.0, 1.0], array.shape)) if array.dtype.kind == "f" else array
+
+
+def room(size: float, sensitivity: float) -> float:
+    """By how much float32 may be off where numbers have a size and `moved` ones give results that far away."""
+    return UNITS * SINGLE * size + SENSITIVITY * sensitivity
+
+
+def check_single(single: Array, double: Array, allowed: float, what: str) -> float:
+    """The difference of results in float32 and float64, as a share of what is allowed.
+
+    Raises:
+        Broken: it is greater than that; the message begins with `what`.
+    """
+    distance = greatest(single.astype(np.float64) - double)
+    if not distance <= allowed:
+        raise Broken(
+            f"{what} differs by {distance:.3g} between float32 and float64, where its greatest number is "
+            f"{greatest(double):.3g}; at most {allowed:.2g} is expected from rounding"
+        )
+    return distance / allowed

@@ -1,0 +1,287 @@
+"""Learns from a training table the use, kind and categories of its columns, and the values that fill gaps."""
+
+from __future__ import annotations
+
+import warnings
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any, TypeVar
+
+from modnet.arrays import Array
+from modnet.data.columns import (
+    ColumnProfile,
+    has_decimal_comma,
+    is_number,
+    missing_rows,
+    present,
+    profile_column,
+    sort_categories,
+)
+from modnet.data.schema import ColumnSchema, DataSchema
+from modnet.data.table import Table, shorten
+from modnet.errors import DataError
+from modnet.specs.data import Column, DataSpec, Kind, MissingPolicy
+from modnet.words import did_you_mean, legible, show
+
+T = TypeVar("T", int, float)
+
+MOST_CATEGORIES = 256
+"""A text column with more different values is probably a name or a comment, and is only accepted as categories if the
+spec declares it.
+"""
+
+
+def learn_schema(
+    table: Table,
+    spec: DataSpec,
+    *,
+    input_names: Sequence[str],
+    output_names: Sequence[str],
+    label_outputs: Collection[str] = (),
+    rows: Sequence[int] | Array | None = None,
+) -> DataSchema:
+    """The schema of a training table.
+
+    Fills for missing values are learnt from the training rows only. Kinds and categories come from the whole table,
+    so that a rare category is known even if all its rows are used for validation.
+
+    Args:
+        table: training rows, and perhaps rows for validation.
+        spec: the use of its columns.
+        input_names, output_names: of the network.
+        label_outputs: the outputs whose loss takes class labels: their target, if it is one column, is a category
+            even if it contains numbers.
+        rows: the training rows; None for all.
+
+    Raises:
+        DataError: with the column, and the row if there is one.
+    """
+    inputs, targets = _assign_columns(table, spec, input_names, output_names)
+    return DataSchema(
+        {name: tuple(_Learner(table, spec, c).input(rows) for c in columns) for name, columns in inputs.items()},
+        {
+            name: tuple(_Learner(table, spec, c).target(name, columns, name in label_outputs) for c in columns)
+            for name, columns in targets.items()
+        },
+        spec.missing_values,
+    )
+
+
+# The use of the columns
+
+
+def rows_to_drop(table: Table, spec: DataSpec, input_names: Sequence[str], output_names: Sequence[str]) -> list[int]:
+    """The rows of a training table that are dropped because of missing values, in order."""
+    inputs, targets = _assign_columns(table, spec, input_names, output_names)
+    dropped: set[int] = set()
+    for name in dict.fromkeys(name for names in (*inputs.values(), *targets.values()) for name in names):
+        if spec.missing_policy(name) == "drop":
+            dropped.update(missing_rows(table.columns[name], spec.missing_in(name)))
+    return sorted(dropped)
+
+
+def _assign_columns(
+    table: Table, spec: DataSpec, input_names: Sequence[str], output_names: Sequence[str]
+) -> tuple[dict[str, tuple[str, ...]], dict[str, tuple[str, ...]]]:
+    """Network input -> its columns, and network output -> its target columns; the table has all of them."""
+    targets = assign_targets(table, spec, output_names)
+    target_names = {name for names in targets.values() for name in names}
+    others = tuple(name for name in table.columns if name not in target_names)
+    if spec.inputs is None and not others:
+        raise DataError(f"{table.name}: all columns are targets; expected at least one to predict from")
+    inputs = _assign(spec.inputs if spec.inputs is not None else others, input_names, "inputs", "input", table)
+    table.require([name for names in inputs.values() for name in names])
+    table.require(spec.columns)
+    return inputs, targets
+
+
+def assign_targets(table: Table, spec: DataSpec, output_names: Sequence[str]) -> dict[str, tuple[str, ...]]:
+    """Network output -> its target columns; the table has all of them.
+
+    Args:
+        output_names: the outputs whose loss takes a target.
+    """
+    if not output_names:
+        if spec.target is not None:
+            raise DataError(f"{table.name}: target = {show(spec.target)}, but no loss takes a target; remove target")
+        return {}
+    if spec.target is None:
+        raise DataError(f"{table.name}: no target is set; set target to one of {shorten(table.columns)}")
+    targets = _assign(spec.target, output_names, "target", "output", table)
+    table.require([name for names in targets.values() for name in names])
+    return targets
+
+
+def _assign(
+    value: str | tuple[str, ...] | Mapping[str, Any], names: Sequence[str], key: str, noun: str, table: Table
+) -> dict[str, tuple[str, ...]]:
+    """Name of a network's input or output -> columns, from the spec's value of `key`."""
+    place = f"{table.name}: {key}"
+    if isinstance(value, Mapping):
+        _require_same_names(value, names, place, noun)
+        assigned = {name: _several(value[name]) for name in names}
+    elif len(names) > 1:
+        raise DataError(
+            f"{table.name}: the network has the {noun}s {shorten(names)}; give {key} as a table: {noun} -> columns"
+        )
+    else:
+        assigned = {names[0]: _several(value)}
+    for name, columns in assigned.items():
+        if not columns:
+            raise DataError(f"{place}: the list of columns for the {noun} {show(name)} is empty")
+    return assigned
+
+
+def _require_same_names(value: Mapping[str, Any], names: Sequence[str], place: str, noun: str) -> None:
+    for name in value:
+        if name not in names:
+            near = did_you_mean(name, names) or f"; it has {shorten(names)}"
+            raise DataError(f"{place}: the network has no {noun} {show(name)}{near}")
+    for name in names:
+        if name not in value:
+            raise DataError(f"{place}: no columns for the {noun} {show(name)} of the network")
+
+
+def _several(columns: str | Sequence[str]) -> tuple[str, ...]:
+    return (columns,) if isinstance(columns, str) else tuple(columns)
+
+
+# How one column is read
+
+
+class _Learner:
+    """Learns from its values how one column of the table is read, unless the spec declares it."""
+
+    def __init__(self, table: Table, spec: DataSpec, name: str) -> None:
+        self.table, self.spec, self.name = table, spec, name
+        self.declared = spec.columns.get(name, Column())
+        self.policy = spec.missing_policy(name)
+        self.values = table.columns[name]
+        self.missing_values = spec.missing_in(name)
+        self.place = f"{table.name}: column {name}"
+
+    def input(self, rows: Sequence[int] | Array | None) -> ColumnSchema:
+        """Args: rows: the training rows; None for all."""
+        kind: Kind = "category" if self.declared.categories else self.declared.kind or self._guessed_kind()
+        found = self._present()
+        categories = self._categories(found) if kind == "category" else ()
+        schema = ColumnSchema(self.name, kind, categories, self.declared.encoding)
+        if self.policy in ("error", "drop"):
+            return schema.replace(missing=self.policy)
+        return schema.replace(missing=self.policy, fill=self._fill(schema, rows))
+
+    def target(self, output: str, together: Sequence[str], labels: bool) -> ColumnSchema:
+        """Args: together: all target columns of the output; labels: whether its loss takes class labels."""
+        found = self._present()
+        policy: MissingPolicy = "drop" if self.policy == "drop" else "error"
+        numeric = self._is_numeric()
+        # Numbers are classes too if the loss takes labels, unless the spec says that they are numbers.
+        if len(together) == 1 and (not numeric or (labels and self.declared.kind != "number")):
+            classes = self._categories(found)
+            if len(classes) < 2:
+                raise DataError(f"{self.place}: expected at least 2 classes, found only {show(classes[0])}")
+            # Two classes need no loss that takes labels: one probability is enough, with labels 0 and 1 as numbers.
+            if labels or len(classes) == 2:
+                return ColumnSchema(self.name, "category", classes, missing=policy)
+        if not numeric:
+            raise self._not_numeric(output, len(together) > 1)
+        return ColumnSchema(self.name, "number", missing=policy)
+
+    @property
+    def _is_declared_category(self) -> bool:
+        return self.declared.kind == "category" or self.declared.categories is not None
+
+    def _is_numeric(self) -> bool:
+        if self.declared.kind == "number":
+            return True
+        return not self._is_declared_category and self._profile().kind == "number"
+
+    def _not_numeric(self, output: str, several: bool) -> DataError:
+        if several:
+            reason = f"output {show(output)} has several target columns"
+        else:
+            reason = f"the loss of output {show(output)} takes numbers or two classes; use cross_entropy for more"
+        place, found = self.place, "a column of categories"
+        if not self._is_declared_category:
+            row = self._first_text()
+            place, found = self.table.place(row, self.name), show(self.values[row])
+        return DataError(f"{place}: expected numbers as target, found {found}; {reason}")
+
+    def _categories(self, found: Sequence[str]) -> tuple[str, ...]:
+        """Those that the spec declares, or those found; warns if two of the found ones look nearly the same."""
+        if self.declared.categories:
+            return self.declared.categories
+        categories = sort_categories(found)
+        alike: dict[str, str] = {}
+        for category in categories:
+            other = alike.setdefault(" ".join(category.split()).casefold(), category)
+            if other != category:
+                warnings.warn(
+                    f"{self.table.name}: column {legible(self.name)}: {show(other)} and {show(category)} differ only "
+                    "in spaces or capital letters; they are two different categories",
+                    stacklevel=2,
+                )
+                break
+        return categories
+
+    def _present(self) -> Sequence[str]:
+        found = present(self.values, self.missing_values)
+        if not found:
+            raise DataError(f"{self.place}: every value is missing; leave it out of inputs")
+        return found
+
+    def _guessed_kind(self) -> Kind:
+        """The kind of the values, unless it is doubtful."""
+        profile = self._profile()
+        if profile.kind == "category" and profile.distinct > MOST_CATEGORIES:
+            raise DataError(
+                f"{self.place}: {profile.distinct:,} different texts; leave it out of inputs, or, "
+                f'if they are categories, set columns.{self.name}.kind = "category"'
+            )
+        return profile.kind or "number"
+
+    def _profile(self) -> ColumnProfile:
+        """The summary of a column whose kind is not declared; refuses a column of numbers with a few faults."""
+        profile = profile_column(self.values, self.missing_values)
+        if profile.kind != "category" or profile.distinct_numbers < 0.9 * profile.distinct:
+            return profile
+        row = self._first_text()
+        value = self.values[row]
+        if has_decimal_comma(value):
+            expected, otherwise = "a number with a decimal point", ""
+        else:
+            expected = "a number, as in nearly all rows of this column"
+            listed = ", ".join(map(show, (*self.spec.missing_values, value)))
+            otherwise = f"; if it stands for a missing value, set data.missing_values = [{listed}]"
+        raise DataError(
+            f"{self.table.place(row, self.name)}: expected {expected}, found {show(value)}; "
+            f'if they are categories, set columns.{self.name}.kind = "category"{otherwise}'
+        )
+
+    def _first_text(self) -> int:
+        """The row of the first value that is not a number."""
+        found = enumerate(self.values)
+        return next(row for row, value in found if value not in self.missing_values and not is_number(value))
+
+    def _fill(self, schema: ColumnSchema, rows: Sequence[int] | Array | None) -> float | str:
+        """The mean, or the most frequent value, of the training rows that have one."""
+        table = Table({self.name: self.values}, self.table.name, self.table.lines, self.table.rows)
+        if rows is not None:
+            table = table.take(rows)
+        gaps = set(missing_rows(table.columns[self.name], self.missing_values))
+        if len(gaps) == len(table):
+            raise DataError(f"{self.place}: every value of the training rows is missing; leave it out of inputs")
+        if gaps:
+            table = table.take([row for row in range(len(table)) if row not in gaps])
+        if schema.kind == "category":
+            code: int = _most_frequent(schema.codes(table).tolist())
+            return schema.categories[code]
+        numbers = schema.numbers(table)
+        fill: float = numbers.mean().item() if self.policy == "mean" else _most_frequent(numbers.tolist())
+        return fill
+
+
+def _most_frequent(values: Sequence[T]) -> T:
+    """The most frequent value; the smallest of several, so that the result does not depend on the order of rows."""
+    counts = Counter(values)
+    return min(counts, key=lambda value: (-counts[value], value))
