@@ -136,30 +136,43 @@ def as_numbers(value: ArrayLike, what: str, for_text: str = "") -> Array:
     Raises:
         DataError: it is not one: text, objects, lists of different lengths, or an array with masked elements.
     """
+    array = _converted(value, what)
+    if array.dtype.kind in "biuf":
+        return array
+    raise DataError(f"{what}: {_not_numbers(array, value, for_text)}")
+
+
+def _converted(value: ArrayLike, what: str) -> Array:
     _check_mask(value, what)
     try:
         # numpy turns a masked element in a list into nan, with a warning that means nothing to the user.
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)
-            array = value if isinstance(value, np.memmap) else np.asarray(value)
+            return value if isinstance(value, np.memmap) else np.asarray(value)
     except (ValueError, TypeError, RuntimeError, OverflowError) as error:
         lengths = "inhomogeneous" in str(error)
         found = "rows of different lengths" if lengths else f"{show(value)} ({error})"
         raise DataError(f"{what}: expected an array of numbers, found {found}") from None
+
+
+def _not_numbers(array: Array, value: ArrayLike, for_text: str) -> str:
+    """What was expected of an array that holds no numbers, and what it holds."""
     kind = array.dtype.kind
-    if kind in "biuf":
-        return array
     if kind == "O" and not array.ndim:
-        raise DataError(f"{what}: expected an array of numbers, found {'None' if value is None else show(value)}")
+        return f"expected an array of numbers, found {'None' if value is None else show(value)}"
     if kind in "USO" and _is_text(array):
-        raise DataError(f"{what}: expected numbers, found text" + (f"; {for_text}" if for_text else ""))
+        return "expected numbers, found text" + (f"; {for_text}" if for_text else "")
     if kind == "O":
-        items = [item for item in array.flat if not isinstance(item, int | float)] or [*array.flat[:1]]
-        example = "".join(f", such as {'None' if item is None else type(item).__name__}" for item in items[:1])
-        found = f"values of type object{example}"
-        raise DataError(f"{what}: expected numbers, found {found}; convert it, for example with astype(float)")
+        found = f"values of type object{_example(array)}"
+        return f"expected numbers, found {found}; convert it, for example with astype(float)"
     found = {"c": "complex numbers", "M": "dates", "m": "durations"}.get(kind, f"values of type {array.dtype}")
-    raise DataError(f"{what}: expected numbers, found {found}")
+    return f"expected numbers, found {found}"
+
+
+def _example(array: Array) -> str:
+    """The type of the first object that is no number, or of the first one; "" where there is none."""
+    items = [item for item in array.flat if not isinstance(item, int | float)] or [*array.flat[:1]]
+    return "".join(f", such as {'None' if item is None else type(item).__name__}" for item in items[:1])
 
 
 def _check_mask(value: Any, what: str) -> None:

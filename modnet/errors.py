@@ -27,9 +27,9 @@ ModnetError
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from os import PathLike, fspath
 
+from modnet.records import Record
 from modnet.words import itemised, legible, printable
 
 MESSAGE_LIMIT = 4000
@@ -43,8 +43,7 @@ class ModnetError(Exception):
     """The base of every error that modnet raises on purpose."""
 
 
-@dataclass(frozen=True)
-class Problem:
+class Problem(Record):
     """One fault of a spec.
 
     `path` is the place in the spec (`network.layers[2].type`), `message` the fault in one line, `hint` what to do
@@ -66,7 +65,7 @@ class Problem:
 
     def __post_init__(self) -> None:
         if len(self.message) > MESSAGE_LIMIT:  # it may quote a list of any length
-            object.__setattr__(self, "message", f"{self.message[: MESSAGE_LIMIT - 4]} ...")
+            self.__dict__["message"] = f"{self.message[: MESSAGE_LIMIT - 4]} ..."
 
     def __str__(self) -> str:
         place = self.file

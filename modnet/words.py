@@ -23,19 +23,35 @@ def show(value: Any) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, str):
-        text = value if len(value) <= 60 else value[:57] + "..."
-        return '"' + printable(text.replace("\\", "\\\\").replace('"', '\\"')) + '"'
+        return _quoted(value)
     # Python refuses to print integers beyond 4,300 digits (ValueError), and nobody reads even a hundred.
     if isinstance(value, int) and value.bit_length() > 256:
         return f"a whole number of {value.bit_length()} bits"
     if isinstance(value, Real):
         return str(value)
     if isinstance(value, Mapping):
-        return f"a table with type = {show(value['type'])}" if isinstance(value.get("type"), str) else "a table"
+        return _shown_table(value)
     if isinstance(value, Sequence):
-        inner = ", ".join(show(item) for item in value[:6]) + (", ..." if len(value) > 6 else "")
-        return f"[{inner}]" if len(inner) <= 60 else f"a list of {len(value)}"
-    name = type(value).__name__
+        return _shown_list(value)
+    return _with_article(type(value).__name__)
+
+
+def _quoted(text: str) -> str:
+    short = text if len(text) <= 60 else text[:57] + "..."
+    return '"' + printable(short.replace("\\", "\\\\").replace('"', '\\"')) + '"'
+
+
+def _shown_table(table: Mapping[Any, Any]) -> str:
+    kind = table.get("type")
+    return f"a table with type = {show(kind)}" if isinstance(kind, str) else "a table"
+
+
+def _shown_list(items: Sequence[Any]) -> str:
+    inner = ", ".join(show(item) for item in items[:6]) + (", ..." if len(items) > 6 else "")
+    return f"[{inner}]" if len(inner) <= 60 else f"a list of {len(items)}"
+
+
+def _with_article(name: str) -> str:
     return f"an {name}" if name[0] in "aeiouAEIOU" or name == "ndarray" else f"a {name}"
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from modnet.cli.plugin_file import load_plugin_files
@@ -123,7 +123,7 @@ def named_setting(problem: Problem, settings: Mapping[str, str]) -> Problem:
         # A table that only --set has made is an unknown key; the place is then that of the table around it.
         made = problem.at_key and parts[: len(keys)] == keys and keys[-1] not in problem.excerpt
         if keys[: len(parts)] == parts or problem.path == dotted or made:
-            return replace(problem, file=f"--set {legible(setting)}", line=0, column=0, length=0, excerpt="")
+            return problem.replace(file=f"--set {legible(setting)}", line=0, column=0, length=0, excerpt="")
     return problem
 
 

@@ -84,19 +84,14 @@ class Dataset:
         if isinstance(x, Dataset):
             return x._for(network, outputs, {"y": y, "sample_weights": weights, "steps_per_epoch": steps})
         if y is None and (outputs or _is_stream(x)):
-            if not _is_stream(x):
-                raise DataError(f"expected x and y, or an iterable of batches (x, y); found {show(x)} without y")
-            if weights is not None:
-                raise DataError("sample weights of a stream come with its batches: (x, y, weights)")
-            return BatchStream(x, network, outputs, steps)
+            return _stream(network, x, weights, outputs, steps)
         if steps is not None:
             raise DataError(
                 "steps_per_epoch is only for streams of batches; an epoch of arrays has all of their samples"
             )
         with np.errstate(over="ignore"):  # a weight that becomes infinite is refused later, with its row
             array = None if weights is None else sample_weights(weights).astype(network.dtype, copy=False)
-        inputs = dict(zip(network.inputs, network.arrays(x), strict=True))
-        return cls(inputs, named_targets(y, outputs), weights=array)
+        return cls(dict(zip(network.inputs, network.arrays(x), strict=True)), named_targets(y, outputs), weights=array)
 
     def _for(self, network: Network, outputs: Sequence[str], given: Mapping[str, object]) -> Dataset:
         """This dataset with its inputs in the order of the network's; no other data may be given with it."""
@@ -226,6 +221,14 @@ class DatasetBatches:
 
 def _is_stream(x: Any) -> bool:
     return isinstance(x, Iterable | Callable) and not isinstance(x, np.ndarray | str | Mapping)
+
+
+def _stream(network: Network, x: Any, weights: Any, outputs: Sequence[str], steps: int | None) -> BatchStream:
+    if not _is_stream(x):
+        raise DataError(f"expected x and y, or an iterable of batches (x, y); found {show(x)} without y")
+    if weights is not None:
+        raise DataError("sample weights of a stream come with its batches: (x, y, weights)")
+    return BatchStream(x, network, outputs, steps)
 
 
 def _fingerprint(array: Array, most_rows: int | None) -> str:

@@ -10,7 +10,7 @@ import math
 import os
 import re
 import zlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from os import PathLike
 from pathlib import Path
 from typing import IO, Any, NamedTuple, cast
@@ -62,21 +62,23 @@ def read(path: str | PathLike[str], readers: Iterable[Reader] = ()) -> Read:
         raise DataError(_no_such_file(path))
     if not path.is_file():
         raise DataError(f"{path}: expected a file, found a {'folder' if path.is_dir() else 'pipe or device'}")
+    for reader in (_read_safely, *readers):
+        found = reader(path)
+        if found is not None:
+            return found
+    raise DataError(f"{path}: unknown kind of data file; expected one of {', '.join(map(str, FORMATS))}")
+
+
+def _read_safely(path: Path) -> Read | None:
+    """As `_read_known`, with the system's errors as DataError."""
     try:
-        known = _read_known(path)
+        return _read_known(path)
     except (gzip.BadGzipFile, EOFError, zlib.error) as error:
         raise DataError(f"{path}: the gzip compression is damaged: {error}") from error
     except OSError as error:
         raise DataError(f"{path}: cannot be read: {error.strerror or error}") from error
     except MemoryError as error:
         raise DataError(f"{path}: its {path.stat().st_size:,} bytes need more memory than there is") from error
-    if known is not None:
-        return known
-    for reader in readers:
-        found = reader(path)
-        if found is not None:
-            return found
-    raise DataError(f"{path}: unknown kind of data file; expected one of {', '.join(map(str, FORMATS))}")
 
 
 def _read_known(path: Path) -> Read | None:
@@ -140,14 +142,7 @@ def read_table(stream: IO[bytes], name: str = "standard input", delimiter: str |
         raise DataError(f"{name}: empty; expected a line with the names of the columns, then rows")
     header, rows = rows[0], rows[1:]
     header_line, lines = lines[0], lines[1:]
-    places_of: dict[str, int] = {}
-    for index, column in enumerate(header):
-        if not column.strip():
-            raise DataError(f"{name}: line {header_line}: column {index + 1} has no name; give it one")
-        first = places_of.setdefault(column, index)
-        if first < index:
-            places = f"columns {first + 1} and {index + 1}"
-            raise DataError(f"{name}: line {header_line}: {places} are both called {show(column)}; rename one")
+    _check_column_names(header, f"{name}: line {header_line}")
     for index, row in enumerate(rows):
         if len(row) != len(header):
             raise DataError(
@@ -156,6 +151,17 @@ def read_table(stream: IO[bytes], name: str = "standard input", delimiter: str |
             )
     columns = zip(*rows, strict=True) if rows else [()] * len(header)
     return Table(dict(zip(header, columns, strict=True)), name, lines)
+
+
+def _check_column_names(names: Sequence[str], place: str) -> None:
+    first_places: dict[str, int] = {}
+    for index, column in enumerate(names):
+        if not column.strip():
+            raise DataError(f"{place}: column {index + 1} has no name; give it one")
+        first = first_places.setdefault(column, index)
+        if first < index:
+            both = f"columns {first + 1} and {index + 1}"
+            raise DataError(f"{place}: {both} are both called {show(column)}; rename one")
 
 
 def _find_delimiter(text: str) -> str:
@@ -247,9 +253,16 @@ def _read_header(file: IO[bytes], size: int) -> tuple[tuple[int, ...], bool, np.
     length = int.from_bytes(file.read(width), "little")
     if length > LONGEST_HEADER:
         raise ValueError(f"its header has {length:,} bytes; expected at most {LONGEST_HEADER:,}")
-    text = file.read(length)
+    shape, fortran, dtype = _parse_header(file.read(length), "utf-8" if start[6] == 3 else "latin-1")
+    expected = 8 + width + length + math.prod(shape) * dtype.itemsize
+    if expected > size:
+        raise ValueError(f"truncated: found {size:,} bytes; its header declares more")
+    return shape, fortran, dtype
+
+
+def _parse_header(text: bytes, encoding: str) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
     try:
-        header = ast.literal_eval(text.decode("utf-8" if start[6] == 3 else "latin-1").strip())
+        header = ast.literal_eval(text.decode(encoding).strip())
         shape, fortran, description = header["shape"], header["fortran_order"], header["descr"]
         dtype = np.dtype(description)
     except Exception:  # MemoryError and RecursionError too: literal_eval raises them for many nested brackets
@@ -259,9 +272,6 @@ def _read_header(file: IO[bytes], size: int) -> tuple[tuple[int, ...], bool, np.
     sound = isinstance(shape, tuple) and len(shape) <= MOST_AXES and all(type(n) is int and n >= 0 for n in shape)
     if not sound or type(fortran) is not bool:
         raise ValueError("its header has an invalid shape")
-    expected = 8 + width + length + math.prod(shape) * dtype.itemsize
-    if expected > size:
-        raise ValueError(f"truncated: found {size:,} bytes; its header declares more")
     return shape, fortran, dtype
 
 
@@ -299,6 +309,18 @@ def _parse_idx(data: bytes, name: str) -> Array:
 
     Source: Y. LeCun, C. Cortes, C. Burges, "The MNIST database of handwritten digits".
     """
+    dtype, shape = _parse_idx_header(data, name)
+    start = 4 + 4 * len(shape)
+    expected = start + dtype.itemsize * math.prod(shape)
+    if len(data) != expected:
+        fault = "truncated" if len(data) < expected else "too long"
+        contents = f"{dtype.name} elements of shape {shape}"
+        raise DataError(f"{name}: {fault}: found {len(data):,} bytes, expected {expected:,} for {contents}")
+    elements: Any = np.frombuffer(data, dtype, offset=start).reshape(shape)
+    return cast(Array, elements.astype(dtype.newbyteorder("="), copy=False))
+
+
+def _parse_idx_header(data: bytes, name: str) -> tuple[np.dtype[Any], tuple[int, ...]]:
     if len(data) < 4 or data[:2] != b"\0\0":
         start = data[:4].hex(" ") or "nothing"
         raise DataError(f"{name}: not an IDX file: expected 00 00, a type and a number of axes, found {start}")
@@ -308,18 +330,10 @@ def _parse_idx(data: bytes, name: str) -> Array:
         raise DataError(f"{name}: unknown IDX element type {kind:02x}; expected one of {known}")
     if not 1 <= axes <= 32:
         raise DataError(f"{name}: expected an IDX file with 1 to 32 axes, found {axes}")
-    start_of_elements = 4 + 4 * axes
-    if len(data) < start_of_elements:
+    if len(data) < 4 + 4 * axes:
         raise DataError(f"{name}: truncated: {len(data)} bytes, too short for {axes} axes")
     shape = tuple(int.from_bytes(data[4 * i : 4 * i + 4], "big") for i in range(1, axes + 1))
-    dtype = np.dtype(IDX_TYPES[kind])
-    expected = start_of_elements + dtype.itemsize * math.prod(shape)
-    if len(data) != expected:
-        fault = "truncated" if len(data) < expected else "too long"
-        contents = f"{dtype.name} elements of shape {shape}"
-        raise DataError(f"{name}: {fault}: found {len(data):,} bytes, expected {expected:,} for {contents}")
-    elements: Any = np.frombuffer(data, dtype, offset=start_of_elements).reshape(shape)
-    return cast(Array, elements.astype(dtype.newbyteorder("="), copy=False))
+    return np.dtype(IDX_TYPES[kind]), shape
 
 
 class Format(NamedTuple):

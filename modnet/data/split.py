@@ -42,17 +42,18 @@ def split(
         chosen[rng.permutation(rows)[:size]] = True
     else:
         found, classes, counts = np.unique(labels, return_inverse=True, return_counts=True)
-        shares = _shares(counts, size)
-        for members, share in zip(
-            np.split(np.argsort(classes, kind="stable"), counts.cumsum()[:-1]), shares, strict=True
-        ):
+        by_class = np.split(np.argsort(classes, kind="stable"), counts.cumsum()[:-1])
+        for members, share in zip(by_class, _shares(counts, size), strict=True):
             chosen[rng.permutation(members)[:share]] = True
-        single = found[counts == 1].tolist()
-        if single:
-            listed = _listed(single, names)
-            stay = "has one row, which stays" if len(single) == 1 else "have one row each, which stay"
-            warnings.warn(f"{listed} {stay} in training; only the other classes are validated", stacklevel=2)
+        _warn_of_single(found[counts == 1].tolist(), names)
     return np.flatnonzero(~chosen), np.flatnonzero(chosen)
+
+
+def _warn_of_single(single: Sequence[int], names: Sequence[str] | None) -> None:
+    if single:
+        stay = "has one row, which stays" if len(single) == 1 else "have one row each, which stay"
+        told = f"{_listed(single, names)} {stay} in training; only the other classes are validated"
+        warnings.warn(told, stacklevel=3)
 
 
 def _shares(counts: Array, size: int) -> Array:
@@ -86,13 +87,21 @@ def row_classes(target: Array, takes_labels: bool) -> Array | None:
         target: of all rows.
         takes_labels: see `Loss`.
     """
-    if takes_labels and target.ndim == 1:
+    return _labels(target) if takes_labels else _two_classes(target)
+
+
+def _labels(target: Array) -> Array | None:
+    if target.ndim == 1:
         return target
-    if takes_labels and target.ndim == 2:
-        # Integers (rows, n) may be one-hot rows, or labels for the n steps of sequences, which have no single class.
-        one_hot = target.dtype.kind == "f" or bool(((target == 0) | (target == 1)).all() and (target.sum(1) == 1).all())
-        return np.asarray(np.argmax(target, axis=1)) if one_hot else None
-    if takes_labels or target.shape[1:] not in ((), (1,)) or not len(target) or target.dtype.kind not in "biuf":
+    if target.ndim != 2:
+        return None
+    # Integers (rows, n) may be one-hot rows, or labels for the n steps of sequences, which have no single class.
+    one_hot = target.dtype.kind == "f" or bool(((target == 0) | (target == 1)).all() and (target.sum(1) == 1).all())
+    return np.asarray(np.argmax(target, axis=1)) if one_hot else None
+
+
+def _two_classes(target: Array) -> Array | None:
+    if target.shape[1:] not in ((), (1,)) or not len(target) or target.dtype.kind not in "biuf":
         return None
     values = target.reshape(-1)
     low, high = values.min(), values.max()

@@ -45,43 +45,55 @@ def suggest_spec(table: Table, targets: Sequence[str], path: str) -> str:
     table.require_rows()
     profiles = profile(table)
     classes = _are_classes(table, targets, profiles)
-    left_out = {name: why for name in table.columns if name not in targets and (why := _useless(table, name, profiles))}
+    left_out = _left_out(table, targets, profiles)
     inputs = tuple(name for name in table.columns if name not in targets and name not in left_out)
     if not inputs:
         raise DataError(f"{table.name}: no column is left to predict from: {_listed(left_out)}")
-    incomplete = [name for name in inputs if profiles[name].missing]
-    dropped = [name for name in targets if profiles[name].missing]
-    data = DataSpec(
-        train=path,
-        target=targets[0] if len(targets) == 1 else tuple(targets),
-        inputs=inputs,
-        missing="mean" if incomplete else "error",
-        columns={name: Column(missing="drop") for name in dropped},
-    )
+    data = _data_spec(path, targets, inputs, profiles)
     schema = learn_schema(
         table, data, input_names=["input"], output_names=["output"], label_outputs=["output"] if classes else []
     )
-    text = _Text(table, data, schema, profiles, left_out, incomplete, dropped, classes)
+    text = _Text(table, data, schema, profiles, left_out, classes)
     return "\n".join([*text.head(), *text.network(), "", *text.training(), "", *text.data_table()]) + "\n"
+
+
+def _data_spec(
+    path: str, targets: Sequence[str], inputs: tuple[str, ...], profiles: dict[str, ColumnProfile]
+) -> DataSpec:
+    return DataSpec(
+        train=path,
+        target=targets[0] if len(targets) == 1 else tuple(targets),
+        inputs=inputs,
+        missing="mean" if any(profiles[name].missing for name in inputs) else "error",
+        columns={name: Column(missing="drop") for name in targets if profiles[name].missing},
+    )
 
 
 def _are_classes(table: Table, targets: Sequence[str], profiles: dict[str, ColumnProfile]) -> bool:
     texts = [name for name in targets if profiles[name].kind == "category"]
+    if len(targets) > 1 and texts:
+        raise DataError(
+            f"{table.name}: column {texts[0]} contains text, but several targets have to be numbers; "
+            "make a separate spec for each target of classes"
+        )
     if len(targets) > 1:
-        if texts:
-            raise DataError(
-                f"{table.name}: column {texts[0]} contains text, but several targets have to be numbers; "
-                "make a separate spec for each target of classes"
-            )
         return False
     found = profiles[targets[0]]
     if found.kind is None:
         raise DataError(f"{table.name}: column {targets[0]}: every value is missing")
-    if texts:
-        return True
-    values = set(table.columns[targets[0]])
-    whole = all(float(value).is_integer() for value in values if is_number(value))
-    return whole and 2 <= found.distinct <= MOST_CLASSES and len(table) >= 10 * found.distinct
+    return bool(texts) or _are_labels(table.columns[targets[0]], found.distinct)
+
+
+def _are_labels(values: Sequence[str], distinct: int) -> bool:
+    """Whether numbers look like those of classes: few different whole ones, each of many rows."""
+    whole = all(float(value).is_integer() for value in set(values) if is_number(value))
+    return whole and 2 <= distinct <= MOST_CLASSES and len(values) >= 10 * distinct
+
+
+def _left_out(table: Table, targets: Sequence[str], profiles: dict[str, ColumnProfile]) -> dict[str, str]:
+    """Column -> why it is left out."""
+    reasons = {name: _useless(table, name, profiles) for name in table.columns if name not in targets}
+    return {name: why for name, why in reasons.items() if why}
 
 
 def _useless(table: Table, name: str, profiles: dict[str, ColumnProfile]) -> str:
@@ -92,13 +104,15 @@ def _useless(table: Table, name: str, profiles: dict[str, ColumnProfile]) -> str
     if found.distinct == 1 and not found.missing:
         return "always the same"
     if found.kind == "category":
-        if found.distinct_numbers >= 0.9 * found.distinct:
-            return ""  # numbers with a few faults: keep it, so that reading the table reports them
-        if found.distinct > MOST_CATEGORIES or (found.distinct == rows - found.missing and rows > 10):
-            return f"{found.distinct:,} different texts"
-    elif found.distinct == rows > 10 and _counts_up(table.columns[name]):
-        return "a running number"
-    return ""
+        return _useless_texts(found, rows)
+    return "a running number" if found.distinct == rows > 10 and _counts_up(table.columns[name]) else ""
+
+
+def _useless_texts(found: ColumnProfile, rows: int) -> str:
+    if found.distinct_numbers >= 0.9 * found.distinct:
+        return ""  # numbers with a few faults: keep it, so that reading the table reports them
+    all_differ = found.distinct == rows - found.missing and rows > 10
+    return f"{found.distinct:,} different texts" if all_differ or found.distinct > MOST_CATEGORIES else ""
 
 
 def _counts_up(values: Sequence[str]) -> bool:
@@ -119,8 +133,6 @@ class _Text:
     schema: DataSchema
     profiles: dict[str, ColumnProfile]
     left_out: dict[str, str]
-    incomplete: list[str]
-    dropped: list[str]
     classes: bool
 
     @property
@@ -131,27 +143,31 @@ class _Text:
         return [*_comment(f"{self.schema.describe_targets()} from {self.data.train}: {self.rows:,} rows"), ""]
 
     def network(self) -> list[str]:
+        width = sum(column.width for column in self.schema.inputs["input"])
+        sample = _comment(f"one sample as numbers: {', '.join(self._made_of())}")
+        return ["[network]", *sample, f"input = [{width}]", "layers = [", *self._layers(), "]"]
+
+    def _made_of(self) -> list[str]:
         columns = self.schema.inputs["input"]
-        width = sum(column.width for column in columns)
-        categories = [column for column in columns if column.kind == "category"]
+        categories = [f"{column.name} ({column.width} categories)" for column in columns if column.kind == "category"]
         numbers = len(columns) - len(categories)
-        made_of = [f"{numbers} number{'' if numbers == 1 else 's'}"] if numbers else []
-        made_of += [f"{column.name} ({column.width} categories)" for column in categories]
-        targets = self.schema.targets["output"]
+        return [*([f"{numbers} number{'' if numbers == 1 else 's'}"] if numbers else []), *categories]
+
+    def _layers(self) -> list[str]:
         hidden = 32 if self.rows < SMALL else 64 if self.rows < LARGE else 128
-        lines = [*_comment(f"one sample as numbers: {', '.join(made_of)}"), f"input = [{width}]", "layers = ["]
-        lines += ['  "standardize",  # mean 0 and standard deviation 1, learnt from the training rows']
-        for size in (hidden, hidden // 2):
-            lines.append(f'  {{ type = "linear", out_features = {size}, activation = "relu" }},')
-            if self.classes and self.rows < SMALL and size == hidden:
-                lines.append('  { type = "dropout", rate = 0.1 },  # few rows: keeps the network from memorizing them')
+        targets = self.schema.targets["output"]
         outputs = len(targets[0].categories) or len(targets)
+        lines = ['  "standardize",  # mean 0 and standard deviation 1, learnt from the training rows']
+        lines.append(f'  {{ type = "linear", out_features = {hidden}, activation = "relu" }},')
+        if self.classes and self.rows < SMALL:
+            lines.append('  { type = "dropout", rate = 0.1 },  # few rows: keeps the network from memorizing them')
+        lines.append(f'  {{ type = "linear", out_features = {hidden // 2}, activation = "relu" }},')
         lines.append(f'  {{ type = "linear", out_features = {outputs} }},')
         if self.classes:
             lines.append('  "softmax",  # a probability for each class')
         else:
             lines.append('  "unstandardize",  # back to the units of the target')
-        return ["[network]", *lines, "]"]
+        return lines
 
     def training(self) -> list[str]:
         loss, metrics = ("cross_entropy", '["accuracy"]') if self.classes else ("mse", '["r2", "mean_absolute_error"]')
@@ -175,10 +191,11 @@ class _Text:
         if self.left_out:
             lines += _comment(f"left out: {_listed(self.left_out)}")
             lines.append(f"inputs = {_list_text(self.data.inputs)}")
-        if self.incomplete:
-            lines += _comment(f"values are missing in {', '.join(self.incomplete)}")
+        if self.data.missing == "mean":
+            incomplete = (column.name for column in self.schema.inputs["input"] if self.profiles[column.name].missing)
+            lines += _comment(f"values are missing in {', '.join(incomplete)}")
             lines.append('missing = "mean"  # of the training rows; for a category, the most frequent value')
-        for name in self.dropped:
+        for name in self.data.columns:
             lines += ["", f"[data.columns.{_key(name)}]"]
             lines.append(f'missing = "drop"  # {self.profiles[name].missing:,} rows have no target')
         return lines

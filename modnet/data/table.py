@@ -73,15 +73,18 @@ class Table:
             DataError: with all names that are missing.
         """
         missing = [name for name in dict.fromkeys(names) if name not in self.columns]
-        if not missing:
-            return
+        if missing:
+            faults = ", ".join(self._faults(missing))
+            raise DataError(f"{self.name}: {faults}; the columns are {shorten(self.columns)}")
+
+    def _faults(self, missing: Sequence[str]) -> list[str]:
         # Each suggestion is a search in all columns, so only for as many names as a message shows.
         near = {name: nearest(name, self.columns) if place < MOST_NAMES else None for place, name in enumerate(missing)}
         faults = [f"no column {show(name)} (did you mean {show(found)}?)" for name, found in near.items() if found]
         absent = [show(name) for name, found in near.items() if not found]
         if absent:
             faults.append(f"no column{'s' if len(absent) > 1 else ''} {shorten(absent)}")
-        raise DataError(f"{self.name}: {', '.join(faults)}; the columns are {shorten(self.columns)}")
+        return faults
 
 
 def _row_name(rows: Sequence[int] | Array | None, lines: Sequence[int] | Array, row: int) -> str:

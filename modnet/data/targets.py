@@ -27,20 +27,26 @@ def named_targets(y: Any, outputs: Sequence[str]) -> dict[str, Array]:
         raise DataError("found targets, but no loss takes one; leave them out")
     if not isinstance(y, Mapping):
         if len(outputs) > 1:
-            raise DataError(
-                f"{len(outputs)} outputs have a loss; give the targets as a dict with {', '.join(map(show, outputs))}"
-            )
+            raise DataError(f"{len(outputs)} outputs have a loss; give the targets as a dict with {_listed(outputs)}")
         y = {outputs[0]: y}
-    for name in y:
+    _check_names(y, outputs)
+    return {name: _target(y[name], f"target of {show(name)}") for name in outputs}
+
+
+def _check_names(targets: Mapping[Any, Any], outputs: Sequence[str]) -> None:
+    for name in targets:
         if name not in outputs:
             raise DataError(
-                f"found a target for {show(name)}, but the outputs with a loss are {', '.join(map(show, outputs))}"
+                f"found a target for {show(name)}, but the outputs with a loss are {_listed(outputs)}"
                 f"{did_you_mean(str(name), outputs)}"
             )
-    missing = [name for name in outputs if name not in y]
+    missing = [name for name in outputs if name not in targets]
     if missing:
-        raise DataError(f"there is no target for the output {', '.join(map(show, missing))}")
-    return {name: _target(y[name], f"target of {show(name)}") for name in outputs}
+        raise DataError(f"there is no target for the output {_listed(missing)}")
+
+
+def _listed(outputs: Sequence[str]) -> str:
+    return ", ".join(map(show, outputs))
 
 
 def _target(value: Any, what: str) -> Array:

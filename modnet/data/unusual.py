@@ -101,23 +101,33 @@ def _extreme_rows(
     """The rows, among the first `most`, for which one of `looks` gives the smallest or the greatest number."""
     if _is_large_file(array):
         return ()
-    size, end = max(1, PIECE // _width(array)), min(most, len(dataset))
     found: dict[tuple[int, int], tuple[float, int]] = {}
-    for start in range(0, end, size):
-        chosen = slice(start, min(start + size, end))
-        rows = None if dataset.rows is None else dataset.rows[chosen]
-        piece = array[chosen] if rows is None else array[rows]
-        if not piece.size:
-            continue
-        for number, look in enumerate(looks):
-            for sign, (value, row) in enumerate(_ends(look(piece))):
-                place = start + row if rows is None else int(rows[row])
-                key, rank = (number, sign), value if sign else -value
-                if dataset.weights is not None and not np.any(dataset.weights[place]):
-                    continue
-                if key not in found or rank > found[key][0]:
-                    found[key] = rank, place
+    for piece, rows in _pieces(array, dataset, min(most, len(dataset))):
+        for key, rank, row in _ranked(piece, looks):
+            place = int(rows[row])
+            if dataset.weights is not None and not np.any(dataset.weights[place]):
+                continue
+            if key not in found or rank > found[key][0]:
+                found[key] = rank, place
     return {place for _, place in found.values()}
+
+
+def _pieces(array: Array, dataset: Dataset, end: int) -> Iterator[tuple[Array, Sequence[int] | Array]]:
+    """The first rows of the data, piece by piece, each with the places of its rows in the arrays."""
+    size = max(1, PIECE // _width(array))
+    for start in range(0, end, size):
+        stop = min(start + size, end)
+        rows = range(start, stop) if dataset.rows is None else dataset.rows[start:stop]
+        piece = array[start:stop] if dataset.rows is None else array[rows]
+        if piece.size:
+            yield piece, rows
+
+
+def _ranked(piece: Array, looks: Sequence[Callable[[Array], Array]]) -> Iterator[tuple[tuple[int, int], float, int]]:
+    """For each look the smallest and the greatest number: which of them it is, how extreme it is, and its row."""
+    for number, look in enumerate(looks):
+        for sign, (value, row) in enumerate(_ends(look(piece))):
+            yield (number, sign), value if sign else -value, row
 
 
 def _is_large_file(array: Array) -> bool:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -14,14 +13,14 @@ from modnet.arrays import Array, Shape
 from modnet.engine.graph import Graph, GraphNode
 from modnet.engine.parameters import FlatArray
 from modnet.memory import require, too_large
+from modnet.records import Record
 from modnet.words import show
 
 STATE = 3
 """The stream of random numbers for the state, [seed, 3]; a training uses [seed, 1] for noise, [seed, 2] for order."""
 
 
-@dataclass(frozen=True)
-class Layout:
+class Layout(Record):
     """The names and shapes of a network's arrays; nothing is allocated.
 
     Attributes:

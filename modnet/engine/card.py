@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
+from modnet.records import Record, fresh
 from modnet.specs.model import Spec, TrainingSpec
 
 
@@ -17,8 +17,7 @@ class StoredTraining(Protocol):
         ...
 
 
-@dataclass(frozen=True, eq=False)
-class ModelCard:
+class ModelCard(Record, eq=False):
     """What is known about a model besides its arrays: `network.card`.
 
     A card is immutable: `replace` and `trained` make another one, which you assign to the network:
@@ -39,11 +38,11 @@ class ModelCard:
 
     spec: Spec
     schema: Any = None
-    history: dict[str, Any] = field(default_factory=dict)
-    metrics: dict[str, Any] = field(default_factory=dict)
-    results: dict[str, Any] = field(default_factory=dict)
-    metadata: dict[str, Any] = field(default_factory=dict)
-    data: dict[str, str] = field(default_factory=dict)
+    history: dict[str, Any] = fresh(factory=dict)
+    metrics: dict[str, Any] = fresh(factory=dict)
+    results: dict[str, Any] = fresh(factory=dict)
+    metadata: dict[str, Any] = fresh(factory=dict)
+    data: dict[str, str] = fresh(factory=dict)
     stored_training: StoredTraining | None = None
 
     @property
@@ -55,7 +54,7 @@ class ModelCard:
         """
         if self.spec.training is None and self.stored_training is not None:
             # A cache, not a change: the value is the same as before, only read.
-            object.__setattr__(self, "spec", self.spec.replace(training=self.stored_training.read()))
+            self.__dict__["spec"] = self.spec.replace(training=self.stored_training.read())
         return self.spec.training
 
     def replace(self, **changes: Any) -> ModelCard:
@@ -66,7 +65,7 @@ class ModelCard:
         """
         if "training" in changes:
             changes["spec"] = changes.get("spec", self.spec).replace(training=changes.pop("training"))
-        return replace(self, **changes)
+        return super().replace(**changes)
 
     def trained(
         self, history: Mapping[str, Any], metrics: Mapping[str, Any], data: Mapping[str, str] | None = None

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
 from modnet.arrays import Shape
 from modnet.engine.graph import GraphNode
 from modnet.errors import ShapeError, TooLarge
 from modnet.memory import limit, require
+from modnet.records import Record
 
 WORK_LIMIT, WORK_OF_A_NUMBER = 10**14, 100
 """The most work for one sample, in multiply-adds, and the work that counts for each number that a node outputs, which
@@ -18,8 +18,7 @@ image that is enlarged by every node) can ask for years.
 """
 
 
-@dataclass(frozen=True)
-class Cost:
+class Cost(Record):
     """The minimum cost of sending samples of one shape through a network.
 
     Attributes:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from functools import cached_property
 
 from modnet.arrays import Shape
@@ -16,6 +15,7 @@ from modnet.kinds.initializer import Initializer
 from modnet.kinds.layer import MOST_AXES, Layer, Parameter, State
 from modnet.kinds.node import Composite, Node
 from modnet.plugins.faults import broken, raise_fault
+from modnet.records import Record, fresh
 from modnet.specs.model import NAME, NetworkSpec
 from modnet.words import MOST_LISTED, Path, did_you_mean, itemised, path_text, show
 
@@ -31,8 +31,7 @@ MOST_NUMBERS = 2**60
 """The most numbers of a sample or of an array of parameters: a computer cannot address more of float64."""
 
 
-@dataclass
-class GraphNode:
+class GraphNode(Record, frozen=False, eq=False):
     """A layer at its place, with everything about it that follows from the spec.
 
     Attributes:
@@ -59,8 +58,8 @@ class GraphNode:
     owner: int | None = None
     input_shapes: tuple[Shape, ...] = ()
     shapes: tuple[Shape, ...] = ()
-    parameters: Mapping[str, Parameter] = field(default_factory=dict)
-    state: Mapping[str, State] = field(default_factory=dict)
+    parameters: Mapping[str, Parameter] = fresh(factory=dict)
+    state: Mapping[str, State] = fresh(factory=dict)
 
     @property
     def slots(self) -> range:
@@ -92,8 +91,7 @@ class GraphNode:
         return f"{path_text(self.keys)} ({self.layer.type})"
 
 
-@dataclass
-class Graph:
+class Graph(Record, eq=False):
     """A checked network without arrays.
 
     Attributes:
@@ -106,7 +104,7 @@ class Graph:
     inputs: dict[str, Shape]
     nodes: list[GraphNode]
     outputs: dict[str, int]
-    names: list[list[str]] = field(default_factory=list)
+    names: list[list[str]] = fresh(factory=list)
 
     def shape(self, slot: int) -> Shape:
         """The shape of one sample of a slot."""
@@ -176,8 +174,7 @@ def build_graph(spec: NetworkSpec, most_nodes: int | None = None, *, stored: boo
     return _Builder(spec, MOST_NODES if most_nodes is None else min(most_nodes, MOST_NODES), stored).build()
 
 
-@dataclass
-class _Scope:
+class _Scope(Record, eq=False):
     """One list of nodes: the prefix of their names, its place, the names that are known in it, inherited options."""
 
     prefix: str

@@ -10,12 +10,12 @@ their first axis. Images are (batch, height, width, channels), sequences (batch,
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any, ClassVar, Self, cast
 
 from modnet.arrays import Shape
 from modnet.configuration.checker import Checker, ComponentOf, UseOf
 from modnet.configuration.fields import Configuration, plain
+from modnet.records import Record, fresh
 
 
 class Component(Configuration):
@@ -81,8 +81,7 @@ def remember_choice(component: Component, name: str) -> None:
     object.__setattr__(component, "_chosen_as", name)
 
 
-@dataclass(frozen=True)
-class Example:
+class Example(Record):
     """A use of a component, on which its contract is tested.
 
     Attributes:
@@ -98,8 +97,17 @@ class Example:
 
     component: Any
     input_shapes: tuple[Shape, ...] = ()
-    data: Any = field(default=None, compare=False)
-    training: Mapping[str, Any] = field(default_factory=dict, compare=False)
+    data: Any = None
+    training: Mapping[str, Any] = fresh(factory=dict)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Example) and self._compared() == other._compared()
+
+    def __hash__(self) -> int:
+        return hash(self._compared())
+
+    def _compared(self) -> tuple[Any, ...]:
+        return self.component, self.input_shapes  # arrays are not comparable
 
 
 class Use(Configuration):

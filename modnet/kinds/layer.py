@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from modnet.arrays import Array, Shape
 from modnet.kinds.component import Component
 from modnet.kinds.initializer import Initializer
+from modnet.records import Record
 
 if TYPE_CHECKING:
     from modnet.kinds.context import Context
@@ -19,8 +19,7 @@ MOST_AXES = 31
 """The most axes of a sample: numpy 1.26 and model files allow 32, and one of them is the batch axis."""
 
 
-@dataclass(frozen=True)
-class Parameter:
+class Parameter(Record):
     """An array that a layer asks for; it is trained unless `trainable` is False.
 
     Attributes:
@@ -56,8 +55,7 @@ def _fans(shape: tuple[int, ...]) -> tuple[int, int]:
     return inputs * receptive, outputs * receptive
 
 
-@dataclass(frozen=True)
-class State:
+class State(Record):
     """An array that a layer keeps between passes without training it, such as a running mean.
 
     Attributes:

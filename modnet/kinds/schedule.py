@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from modnet.kinds.component import Component
 
 
-@dataclass(slots=True)  # frozen, it would take ten times as long to make, and there is one for each step
 class Progress:
     """Where a run stands, for a schedule.
 
@@ -24,13 +21,22 @@ class Progress:
             step. The same dict for a whole run; it may be empty at any time, and results must not depend on it.
     """
 
-    epoch: float
-    epochs: int
-    history: Mapping[str, Sequence[float]]
-    greater_is_better: Mapping[str, bool | None] = dataclasses.field(
-        default_factory=lambda: {"loss": False, "validation_loss": False}
-    )
-    memory: dict[Schedule, Any] = dataclasses.field(default_factory=dict, compare=False, repr=False)
+    __slots__ = ("epoch", "epochs", "greater_is_better", "history", "memory")
+
+    def __init__(
+        self,
+        epoch: float,
+        epochs: int,
+        history: Mapping[str, Sequence[float]],
+        greater_is_better: Mapping[str, bool | None] | None = None,
+        memory: dict[Schedule, Any] | None = None,
+    ) -> None:
+        losses = {"loss": False, "validation_loss": False}
+        self.epoch = epoch
+        self.epochs = epochs
+        self.history = history
+        self.greater_is_better: Mapping[str, bool | None] = losses if greater_is_better is None else greater_is_better
+        self.memory: dict[Schedule, Any] = {} if memory is None else memory
 
 
 class Schedule(Component):

@@ -134,15 +134,14 @@ class Concatenate(Layer, type="concatenate"):
 
     def output_shape(self, *input_shapes: Shape) -> Shape:
         axes = {len(shape) for shape in input_shapes}
-        for count in axes:
-            if not -count <= self.axis < count:
-                raise ShapeError(f"expects samples with an axis {self.axis}")
+        if any(not -count <= self.axis < count for count in axes):
+            raise ShapeError(f"expects samples with an axis {self.axis}")
         position = self.axis % max(axes)
         others = common_shape([shape[:position] + shape[position + 1 :] for shape in input_shapes])
         if len(axes) > 1 or others is None:
             raise ShapeError(f"expects inputs that differ only in axis {self.axis}")
         sizes = [shape[position] for shape in input_shapes]
-        total = None if None in sizes else sum(size or 0 for size in sizes)
+        total = None if None in sizes else sum(filter(None, sizes))
         return (*others[:position], total, *others[position:])
 
     def forward(self, context: Context, *inputs: Array) -> Array:

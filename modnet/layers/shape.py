@@ -55,6 +55,11 @@ def _mask_of_steps(mask: Array, before: int, after: int) -> Array | None:
     return None
 
 
+def _fixed_size(shape: Shape) -> int:
+    """The elements of a sample but for the axis whose size is open."""
+    return math.prod(axis for axis in shape if axis is not None and axis != -1)
+
+
 class Reshape(Layer, type="reshape"):
     """A sample in another shape, with its numbers in the same order (the last axis varies fastest).
 
@@ -84,16 +89,16 @@ class Reshape(Layer, type="reshape"):
 
     def output_shape(self, *input_shapes: Shape) -> Shape:
         (shape,) = input_shapes
-        size = math.prod(axis for axis in shape if axis is not None)
-        wanted = math.prod(axis for axis in self.shape if axis != -1)
-        variable = None in shape
-        if variable and -1 not in self.shape:
+        size, wanted = _fixed_size(shape), _fixed_size(self.shape)
+        variable, free = None in shape, -1 in self.shape
+        if variable and not free:
             hint = f"or replace one of {list(self.shape)} by -1"
             raise ShapeError(f"expects a fixed size of every axis; axis {shape.index(None)} is variable", hint)
-        if size % wanted if -1 in self.shape else size != wanted:
-            times = "a multiple of " if -1 in self.shape else ""
+        if size % wanted if free else size != wanted:
+            times = "a multiple of " if free else ""
             raise ShapeError(f"expects samples of {times}{wanted} elements for the shape {list(self.shape)}")
-        return tuple((None if variable else size // wanted) if axis == -1 else axis for axis in self.shape)
+        rest = None if variable else size // wanted
+        return tuple(rest if axis == -1 else axis for axis in self.shape)
 
     def forward(self, context: Context, x: Array) -> Array:
         context.save(x.shape)

@@ -36,51 +36,77 @@ def scaling_state(shape: Shape) -> Mapping[str, State]:
     }
 
 
-def learn_scaling(state: Mapping[str, Array], batches: Iterable[tuple[Array, Array | None]], label: str) -> None:
-    """Sets mean, deviation and samples from one pass over batches (..., features), each with its mask or None.
+class _Moments:
+    """The number, mean and squares around it of rows (n, features) that come in batches.
 
-    The deviation is that of the population (divided by n), and 1 if the feature is constant except for rounding.
     Batches are merged in float64 by the pairwise update of Chan, Golub and LeVeque 1983, "Algorithms for computing the
     sample variance", equation 2.1, on differences from the first row, so that the deviation of a constant feature is
     exactly zero.
     """
+
+    def __init__(self, features: int) -> None:
+        self.count = 0
+        self._origin: Any = None
+        self._center, self._squares = np.zeros(features), np.zeros(features)  # the former seen from the origin
+
+    def add(self, rows: Array) -> None:
+        """Takes rows, at least one, which it overwrites."""
+        if self._origin is None:
+            self._origin = rows[0].copy()
+        rows -= self._origin
+        batch_center = rows.mean(axis=0)
+        rows -= batch_center
+        difference = batch_center - self._center
+        total = self.count + len(rows)
+        self._squares += np.einsum("ij,ij->j", rows, rows) + difference**2 * (self.count * len(rows) / total)
+        self._center += difference * (len(rows) / total)
+        self.count = total
+
+    @property
+    def mean(self) -> Array:
+        mean: Array = self._origin + self._center
+        return mean
+
+    @property
+    def deviation(self) -> Array:
+        return np.sqrt(self._squares / self.count)
+
+
+def learn_scaling(state: Mapping[str, Array], batches: Iterable[tuple[Array, Array | None]], label: str) -> None:
+    """Sets mean, deviation and samples from one pass over batches (..., features), each with its mask or None.
+
+    The deviation is that of the population (divided by n), and 1 if the feature is constant except for rounding.
+    """
     mean, deviation = state["mean"], state["deviation"]
-    count, center, squares = 0, np.zeros(mean.shape), np.zeros(mean.shape)
-    origin: Any = None
+    moments = _Moments(len(mean))
     rounding = 0.0
-    limit = np.finfo(mean.dtype).max
     for batch, mask in batches:
         rows = np.array(batch, np.float64).reshape(-1, len(mean))
         left = rows_of_steps(mask, batch)
         rows = rows if left is None else rows[left]
-        if not len(rows):
-            continue
-        if not (np.abs(rows) <= limit).all():
-            row, feature = np.argwhere(~(np.abs(rows) <= limit))[0]
-            found = rows[row, feature]
-            kind = f" that {mean.dtype} can hold" if np.isfinite(found) else ""
-            raise DataError(f"{label}: expected finite numbers{kind}, found {found} in feature {feature}")
-        rounding = max(rounding, _rounding_unit(batch.dtype))
-        if origin is None:
-            origin = rows[0].copy()
-        rows -= origin
-        batch_center = rows.mean(axis=0)
-        rows -= batch_center
-        difference = batch_center - center
-        total = count + len(rows)
-        squares += np.einsum("ij,ij->j", rows, rows) + difference**2 * (count * len(rows) / total)
-        center += difference * (len(rows) / total)
-        count = total
-    if not count:
+        if len(rows):
+            _check_range(rows, mean.dtype, label)
+            rounding = max(rounding, _rounding_unit(batch.dtype))
+            moments.add(rows)
+    if not moments.count:
         return
-    exact, spread = origin + center, np.sqrt(squares / count)
+    exact, spread = moments.mean, moments.deviation
     spread[spread <= rounding * np.abs(exact)] = 1
     mean[...] = exact
     deviation[...] = spread
-    deviation[deviation == 0] = 1
-    state["samples"][...] = count
+    deviation[deviation == 0] = 1  # a spread that is too small for the network's dtype
+    state["samples"][...] = moments.count
     if "mean_rest" in state:
         state["mean_rest"][...] = np.where(np.abs(exact) > FAR * spread, exact - mean, 0)
+
+
+def _check_range(rows: Array, dtype: np.dtype[Any], label: str) -> None:
+    held = np.abs(rows) <= np.finfo(dtype).max
+    if not held.all():
+        row, feature = np.argwhere(~held)[0]
+        found = rows[row, feature]
+        kind = f" that {dtype} can hold" if np.isfinite(found) else ""
+        raise DataError(f"{label}: expected finite numbers{kind}, found {found} in feature {feature}")
 
 
 def _rounding_unit(dtype: np.dtype[Any]) -> float:

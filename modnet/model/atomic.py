@@ -55,44 +55,82 @@ def replace_file(
         NotAModelFile: the path is a folder, pipe, socket or device.
         OSError: from the system, for a missing folder or a full disk, for example; its `filename` is the target.
     """
-    if os.path.basename(path) in ("", os.curdir, os.pardir):
-        raise NotAModelFile(path, "this is a folder; expected the path of a file")
-    target = os.path.realpath(os.path.expanduser(path))
+    target = _target(path)
     old = _status(path, target)
-    folder, name = os.path.split(target)
-    stem = _stem(name)
-    remove_leftovers(folder, re.escape(stem))
-    temporary, file = "", None
+    temporary = _Temporary(target)
     try:
-        while True:
-            temporary = os.path.join(folder, f".{stem}.{_machine()}{os.urandom(4).hex()}.tmp")
-            with suppress(FileExistsError):
-                # FileIO opens the file itself, in C: with os.open and FileIO in two steps, Ctrl-C between them would
-                # leave a descriptor without an owner. 0o600 at first: the old file may be private; `_adopt` follows.
-                file = FileIO(temporary, "x", opener=partial(os.open, mode=0o666 if old is None else 0o600))
-                if _lock(file, temporary):
-                    break
-                # Another writer has removed it, between its creation and the lock. Try another name.
-                _discard(file, temporary)
-        for piece in pieces:
-            _write(file, memoryview(piece))
-        if beginning is not None:
-            file.seek(0)
-            _write(file, memoryview(beginning()))
-        if old is not None and os.name == "posix":
-            _adopt(file, old)
-        if durable:
-            _sync(file)
-        _finish(file)
-        os.replace(temporary, target)
+        # 0o600 at first: the old file may be private; `_adopt` follows.
+        file = temporary.create(mode=0o666 if old is None else 0o600)
+        _fill(file, pieces, beginning, old, durable)
+        os.replace(temporary.path, target)
         file.close()
     except BaseException as error:  # KeyboardInterrupt too
-        _discard(file, temporary)
+        temporary.discard()
         if isinstance(error, OSError):
-            _tell(error, temporary, target)
+            _tell(error, temporary.path, target)
         raise
     if durable:
-        _sync_folder(folder)
+        _sync_folder(os.path.dirname(target))
+
+
+def _target(path: str | os.PathLike[str]) -> str:
+    if os.path.basename(path) in ("", os.curdir, os.pardir):
+        raise NotAModelFile(path, "this is a folder; expected the path of a file")
+    return os.path.realpath(os.path.expanduser(path))
+
+
+class _Temporary:
+    """The temporary file beside a target.
+
+    It knows at any time what there is to discard, even if Ctrl-C comes between two lines.
+    """
+
+    def __init__(self, target: str) -> None:
+        self._folder, name = os.path.split(target)
+        self._stem = _stem(name)
+        self._file: FileIO | None = None
+        self.path = ""
+
+    def create(self, mode: int) -> FileIO:
+        """The new file, open and locked. Leftovers of dead writers of the same target are removed first."""
+        remove_leftovers(self._folder, re.escape(self._stem))
+        while True:
+            self.path = os.path.join(self._folder, f".{self._stem}.{_machine()}{os.urandom(4).hex()}.tmp")
+            with suppress(FileExistsError):
+                # FileIO opens the file itself, in C: with os.open and FileIO in two steps, Ctrl-C between them would
+                # leave a descriptor without an owner.
+                self._file = FileIO(self.path, "x", opener=partial(os.open, mode=mode))
+                if _lock(self._file, self.path):
+                    return self._file
+                # Another writer has removed it, between its creation and the lock. Try another name.
+                self.discard()
+
+    def discard(self) -> None:
+        with suppress(OSError):
+            if self._file is not None:
+                self._file.close()
+        with suppress(OSError):
+            os.unlink(self.path)
+
+
+def _fill(
+    file: FileIO,
+    pieces: Iterable[bytes | memoryview],
+    beginning: Callable[[], bytes] | None,
+    old: os.stat_result | None,
+    durable: bool,
+) -> None:
+    """Writes the content, and prepares the file to replace the old one."""
+    for piece in pieces:
+        _write(file, memoryview(piece))
+    if beginning is not None:
+        file.seek(0)
+        _write(file, memoryview(beginning()))
+    if old is not None and os.name == "posix":
+        _adopt(file, old)
+    if durable:
+        _sync(file)
+    _finish(file)
 
 
 def remove_leftovers(folder: str | os.PathLike[str], stems: str) -> None:
@@ -155,14 +193,6 @@ def _lock(file: FileIO, path: str) -> bool:
     except OSError:  # the file system has no locks, so no other process can get one and remove the file
         return True
     return os.path.lexists(path)
-
-
-def _discard(file: FileIO | None, path: str) -> None:
-    with suppress(OSError):
-        if file is not None:
-            file.close()
-    with suppress(OSError):
-        os.unlink(path)
 
 
 def _tell(error: OSError, temporary: str, target: str) -> None:

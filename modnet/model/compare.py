@@ -161,14 +161,18 @@ def _comparable(header: Header) -> dict[str, Any]:
 
 
 def _differences(path: Path, a: Any, b: Any) -> Iterator[Difference]:
-    if isinstance(a, dict) and isinstance(b, dict) and _type(a) == _type(b):
+    if _are_alike(a, b, dict) and _type(a) == _type(b):
         for key in dict.fromkeys((*a, *b)):
             yield from _differences((*path, key), a.get(key, ABSENT), b.get(key, ABSENT))
-    elif isinstance(a, list) and isinstance(b, list) and _has_tables(a) and _has_tables(b):
+    elif _are_alike(a, b, list) and _has_tables(a) and _has_tables(b):
         for position, left, right in _aligned(a, b):
             yield from _differences((*path, position), left, right)
     elif not _equal(a, b):
         yield Difference(path, a, b)
+
+
+def _are_alike(a: Any, b: Any, kind: type) -> bool:
+    return isinstance(a, kind) and isinstance(b, kind)
 
 
 def _type(table: Mapping[str, Any]) -> Any:

@@ -29,14 +29,14 @@ import math
 import os
 import sys
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from modnet.records import Record
 from modnet.words import legible
 
 if TYPE_CHECKING:
@@ -108,8 +108,7 @@ class View(NamedTuple):
     offset: int
 
 
-@dataclass(frozen=True, eq=False, slots=True)
-class Segment:
+class Segment(Record, eq=False):
     """One payload of a file: `length` bytes from position `offset` of the file on.
 
     It consists of the arrays of `names` and `shapes`, one after the other without gaps.
@@ -231,6 +230,9 @@ def check_plain(header: dict[str, Any]) -> None:
 _Path = tuple[Any, Any]  # (last key, path of the parent): cheap to extend; becomes text only for a message
 
 
+_CONTAINERS = frozenset((dict, list, tuple))
+
+
 def _check_container(container: Any, path: _Path, depth: int) -> None:
     if depth > DEPTH_LIMIT:
         raise _fault(f"nested more than {DEPTH_LIMIT} deep", path)
@@ -239,17 +241,22 @@ def _check_container(container: Any, path: _Path, depth: int) -> None:
         if is_map and (type(key) is not str or not _encodable(key)):
             raise _fault(f"a key is not text: {_shown(key)}", path)
         kind = type(value)
-        if kind is dict or kind is list or kind is tuple:
+        if kind in _CONTAINERS:
             _check_container(value, (key, path), depth + 1)
-        elif kind is str:
-            if not _encodable(value):
-                raise _fault("the text has lone surrogates, which UTF-8 cannot express", (key, path))
-        elif kind is int:
-            if not -(2**63) <= value < 2**64:
-                raise _fault("the integer needs more than 64 bits", (key, path))
-        elif value is not None and kind is not bool and kind is not float:
-            expected = "None, bool, int, float, str, list or dict"
-            raise _fault(f"{kind.__module__}.{kind.__qualname__} is not a plain value ({expected})", (key, path))
+        elif what := _scalar_fault(kind, value):
+            raise _fault(what, (key, path))
+
+
+def _scalar_fault(kind: type, value: Any) -> str:
+    """What is wrong with a value that is no container, or ""."""
+    if kind is str:
+        return "" if _encodable(value) else "the text has lone surrogates, which UTF-8 cannot express"
+    if kind is int:
+        return "" if -(2**63) <= value < 2**64 else "the integer needs more than 64 bits"
+    if value is None or kind is bool or kind is float:
+        return ""
+    expected = "None, bool, int, float, str, list or dict"
+    return f"{kind.__module__}.{kind.__qualname__} is not a plain value ({expected})"
 
 
 def check_count(header: bytes | bytearray) -> None:
@@ -388,41 +395,42 @@ def _segment(row: object, before: list[Segment], start: int) -> Segment:
     dtype = DTYPES.get(row["dtype"]) if type(row["dtype"]) is str else None
     if dtype is None:
         raise Fault(f"unknown dtype {_shown(row['dtype'])}; expected one of {', '.join(DTYPES)}")
-    if before and group == before[-1].group:
-        if dtype != before[-1].dtype:
-            raise Fault(f"the group {_shown(group)} has several dtypes")
-    elif any(group == segment.group for segment in before):
-        raise Fault(f"the group {_shown(group)} occurs twice")
+    _check_group(group, dtype, before)
     offset = next_payload(before[-1].end) if before else start
     if type(row["offset"]) is not int or row["offset"] != offset - start:
         raise Fault(f"the offset is {_shown(row['offset'])}, expected {offset - start}")
-    length = row["length"]
-    if type(length) is not int or not 0 <= length <= VIEW_LIMIT or length % dtype.itemsize:
-        raise Fault(f"{_shown(length)} is not a length in bytes of {dtype.name} elements")
+    length = _segment_length(row["length"], dtype)
     if type(row["sha256"]) is not bytes or len(row["sha256"]) != 32:
         raise Fault("the sha256 is not 32 bytes")
     return Segment(group, dtype, offset, length, row["sha256"], [], [])
 
 
+def _check_group(group: str, dtype: np.dtype[Any], before: Sequence[Segment]) -> None:
+    """The segments of a group follow each other and have one dtype."""
+    if before and group == before[-1].group:
+        if dtype != before[-1].dtype:
+            raise Fault(f"the group {_shown(group)} has several dtypes")
+    elif any(group == segment.group for segment in before):
+        raise Fault(f"the group {_shown(group)} occurs twice")
+
+
+def _segment_length(length: object, dtype: np.dtype[Any]) -> int:
+    if type(length) is not int or not 0 <= length <= VIEW_LIMIT or length % dtype.itemsize:
+        raise Fault(f"{_shown(length)} is not a length in bytes of {dtype.name} elements")
+    return length
+
+
 def _add_views(rows: list[Any], segments: list[Segment], start: int) -> None:
+    """Gives each segment its views, which have to fill it. The rows are in the order of the segments."""
     count = 0
-    taken: set[str] = set()
+    names: dict[str, set[str]] = {}  # of each group
     try:
         for number, segment in enumerate(segments):
-            if number and segment.group != segments[number - 1].group:
-                taken.clear()
+            taken = names.setdefault(segment.group, set())
             end = segment.offset - start
             last = end + segment.length
             while count < len(rows):
-                row = rows[count]
-                if type(row) is not list or len(row) != 4:
-                    raise Fault("expected a list of name, segment, offset and shape")
-                name, home, offset, shape = row
-                if type(home) is not int or type(offset) is not int:
-                    raise Fault("expected integers as segment and offset")
-                # The usual name first, without a call: a file may have tens of thousands.
-                if not (type(name) is str and name.isascii() and 0 < len(name) <= NAME_LIMIT):
-                    check_name(name)
+                name, home, offset, shape = _view_fields(rows[count])
                 if home != number:
                     break
                 if offset != end:
@@ -442,3 +450,16 @@ def _add_views(rows: list[Any], segments: list[Segment], start: int) -> None:
             raise Fault("out of order, or in a segment that does not exist")
     except Fault as fault:
         raise Fault(fault.what, f"views[{count}]") from None
+
+
+def _view_fields(row: Any) -> tuple[str, int, int, Any]:
+    """Name, segment, offset and shape, of which the shape is not checked yet."""
+    if type(row) is not list or len(row) != 4:
+        raise Fault("expected a list of name, segment, offset and shape")
+    name, home, offset, shape = row
+    if type(home) is not int or type(offset) is not int:
+        raise Fault("expected integers as segment and offset")
+    # The usual name first, without a call: a file may have tens of thousands.
+    if not (type(name) is str and name.isascii() and 0 < len(name) <= NAME_LIMIT):
+        check_name(name)
+    return name, home, offset, shape

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
-from itertools import groupby
+from itertools import chain, groupby
 from operator import attrgetter
 from os import PathLike, fspath
 from typing import Any, Literal
@@ -47,58 +47,75 @@ def edit(
     or not at all.
 
     Args:
-        drop_resume_state: remove what is only needed to resume the training: the groups `optimizer.*` and
-            `training.*`, which are not even read, and the header key `training`. A checkpoint becomes a model.
+        drop_resume_state: remove what is only needed to resume the training. A checkpoint becomes a model.
         drop_history: remove the figures of each epoch. The final ones (`metrics`) stay.
-        cast: "float32" and "float64" convert parameters and state, and the network computes in that type from then on.
-            "float16" only changes how parameters are stored, in half of the space of float32; loading converts them to
-            the network's dtype again. State is small, and its means and variances can have any size: it is not cast.
+        cast: the type of the numbers, see `_cast`.
         metadata: entries to set.
         remove_metadata: entries to remove.
-        rename: old -> new name of nodes of `network.layers`, but not of nodes inside a composite or of a node's
-            `activation`. Arrays and all references to the node are renamed as well. If the automatic names of other
-            nodes (`linear_2`) depend on the old name, these nodes get their present names explicitly.
-        take: node -> another model file, from which the arrays of that node, and of nodes inside it, are taken. They
-            must have the same names, shapes and dtype. This is done before the other changes; figures (`history`,
-            `metrics`) stay, although the new arrays were not measured.
+        rename: old -> new name of nodes, see `_Renaming`.
+        take: node -> another model file, from which its arrays are taken before the other changes, see `_Taking`.
 
     Raises:
         ModelFileError: the file is damaged, in a part that is needed; a name does not exist, or is taken; a number is
             too large for the dtype; arrays do not match. `out` is unchanged.
         OSError: the file cannot be read or written.
     """
+    changes = _Changes(drop_resume_state, drop_history, cast, metadata or {}, remove_metadata, rename or {}, take or {})
     with ExitStack() as files:
-        file = files.enter_context(opened(path))
-        found = front(file)
-        header = Header.parse(found.header)
-        header.require_features(path)
-        groups = _copies(file, found, is_for_resuming if drop_resume_state else lambda _: False)
-        taking = _Taking(take or {}, files)
-        try:
-            if drop_resume_state:
-                header = header.replace(training=None)
-            elif header.training is not None and (drop_history or cast or rename or take):
-                what = "this is a checkpoint, and its run could not be resumed after this change"
-                raise Fault(f"{what}; drop its resume state as well")
-            if drop_history:
-                header = header.replace(history={})
-                groups = [group for group in groups if not is_figures(group.name, "history")]
-            if metadata or remove_metadata:
-                header = header.replace(metadata=_edited_metadata(header.metadata, metadata or {}, remove_metadata))
-            groups = taking.apply(groups)
-            if rename:
-                header, groups = _Renaming(header, rename).apply(groups)
-            if cast:
-                header, groups = _cast(path, header, groups, cast)
-        except Fault as fault:
-            raise ModelFileError(path, fault.what, fault.where) from None
-        if groups:
-            groups[-1] = replace(groups[-1], pieces=_closing(groups[-1].pieces, (file, *taking.files)))
+        header, groups = changes.applied(files.enter_context(opened(path)), files)
         write(out, header.plain(), groups)
 
 
+@dataclass(frozen=True)
+class _Changes:
+    """What `edit` is asked for."""
+
+    drop_resume_state: bool
+    drop_history: bool
+    cast: DType | None
+    metadata: Mapping[str, Any]
+    remove_metadata: Sequence[str]
+    rename: Mapping[str, str]
+    take: Mapping[str, str | PathLike[str]]
+
+    def applied(self, file: File, files: ExitStack) -> tuple[Header, list[StreamedGroup]]:
+        """The header and the groups to write; what has been opened is closed with the last of their pieces."""
+        found = front(file)
+        header = Header.parse(found.header)
+        header.require_features(file.path)
+        groups = _copies(file, found, is_for_resuming if self.drop_resume_state else lambda _: False)
+        taking = _Taking(self.take, files)
+        try:
+            header = self._header(header)
+            if self.drop_history:
+                groups = [group for group in groups if not is_figures(group.name, "history")]
+            groups = taking.apply(groups)
+            if self.rename:
+                header, groups = _Renaming(header, self.rename).apply(groups)
+            if self.cast:
+                header, groups = _cast(file.path, header, groups, self.cast)
+        except Fault as fault:
+            raise ModelFileError(file.path, fault.what, fault.where) from None
+        if groups:
+            groups[-1] = replace(groups[-1], pieces=_closing(groups[-1].pieces, (file, *taking.files)))
+        return header, groups
+
+    def _header(self, header: Header) -> Header:
+        """The header without what is to be dropped, and with other metadata."""
+        if self.drop_resume_state:
+            header = header.replace(training=None)
+        elif header.training is not None and (self.drop_history or self.cast or self.rename or self.take):
+            what = "this is a checkpoint, and its run could not be resumed after this change"
+            raise Fault(f"{what}; drop its resume state as well")
+        if self.drop_history:
+            header = header.replace(history={})
+        if self.metadata or self.remove_metadata:
+            header = header.replace(metadata=_edited_metadata(header.metadata, self.metadata, self.remove_metadata))
+        return header
+
+
 def is_for_resuming(group: str) -> bool:
-    """Whether a group of arrays is only needed to resume a training."""
+    """Whether a group of arrays is only needed to resume a training: `optimizer.*` and `training.*`."""
     return group.partition(".")[0] in ("optimizer", "training")
 
 
@@ -149,6 +166,12 @@ def _edited_metadata(old: Mapping[str, Any], new: Mapping[str, Any], removed: Se
 def _cast(
     path: str | PathLike[str], header: Header, groups: Sequence[StreamedGroup], cast: DType
 ) -> tuple[Header, list[StreamedGroup]]:
+    """The header and the groups with numbers of another type.
+
+    "float32" and "float64" convert parameters and state, and the network computes in that type from then on. "float16"
+    only changes how parameters are stored, in half of the space of float32; loading converts them to the network's
+    dtype again. State is small, and its means and variances can have any size: it is not cast.
+    """
     if cast not in ("float16", "float32", "float64"):
         raise Fault(f"expected float16, float32 or float64, found {show(cast)}", "cast")
     if cast != "float16":
@@ -185,8 +208,15 @@ def _converted(path: str | PathLike[str], group: StreamedGroup, dtype: np.dtype[
 # Arrays of other files
 
 
+_Arrays = dict[tuple[str, str], tuple[np.dtype[Any], tuple[int, ...]]]
+"""Group and name -> dtype and shape."""
+
+
 class _Taking:
-    """Arrays of nodes, in other files that stay open.
+    """Arrays of nodes, and of nodes inside them, in other files that stay open.
+
+    They must have the same names, shapes and dtype as those that they replace. Figures (`history`, `metrics`) stay,
+    although the new arrays were not measured.
 
     Args:
         take: node -> file.
@@ -215,30 +245,37 @@ class _Taking:
 
     def apply(self, groups: Sequence[StreamedGroup]) -> list[StreamedGroup]:
         """The groups, with the arrays of these nodes replaced by those of the other files."""
-        for node, path in self.take.items():
-            ours = {
-                (group.name, name): (group.dtype, shape)
-                for group in groups
-                if group.name in NETWORK_GROUPS
-                for name, _, shape in group.views
-                if _is_of(name, node)
-            }
-            theirs = {
-                key: (view.dtype, view.shape)
-                for key, (_, view) in self._views[path].items()
-                if key[0] in NETWORK_GROUPS and _is_of(key[1], node)
-            }
-            if not ours:
-                nodes = {name.partition(".")[0] for group in groups for name, _, _ in group.views}
-                raise Fault(f"no node with arrays is called {show(node)}{did_you_mean(node, nodes)}", "take")
-            for key in dict.fromkeys((*ours, *theirs)):
-                if ours.get(key) != theirs.get(key):
-                    here, there = (_described(arrays.get(key)) for arrays in (ours, theirs))
-                    raise Fault(f"{legible(key[1])} is {there} in {path}, and {here} here", "take")
+        self._check(groups)
         return [
             replace(group, pieces=_patched(group, patches)) if (patches := self._patches(group)) else group
             for group in groups
         ]
+
+    def _check(self, groups: Sequence[StreamedGroup]) -> None:
+        """Compares the arrays here with those that are to take their places."""
+        arrays: _Arrays = {
+            (group.name, name): (group.dtype, shape)
+            for group in groups
+            if group.name in NETWORK_GROUPS
+            for name, _, shape in group.views
+        }
+        for node, path in self.take.items():
+            ours = {key: found for key, found in arrays.items() if _is_of(key[1], node)}
+            if not ours:
+                nodes = {name.partition(".")[0] for group in groups for name, _, _ in group.views}
+                raise Fault(f"no node with arrays is called {show(node)}{did_you_mean(node, nodes)}", "take")
+            self._check_same(node, path, ours)
+
+    def _check_same(self, node: str, path: str, ours: _Arrays) -> None:
+        theirs: _Arrays = {
+            key: (view.dtype, view.shape)
+            for key, (_, view) in self._views[path].items()
+            if key[0] in NETWORK_GROUPS and _is_of(key[1], node)
+        }
+        for key in dict.fromkeys((*ours, *theirs)):
+            if ours.get(key) != theirs.get(key):
+                here, there = (_described(arrays.get(key)) for arrays in (ours, theirs))
+                raise Fault(f"{legible(key[1])} is {there} in {path}, and {here} here", "take")
 
     def _patches(self, group: StreamedGroup) -> list[_Patch]:
         patches = []
@@ -287,7 +324,12 @@ def _described(found: tuple[np.dtype[Any], tuple[int, ...]] | None) -> str:
 
 
 class _Renaming:
-    """New names for nodes, in all places where the header uses the old ones."""
+    """New names for nodes, in all places where the header uses the old ones.
+
+    Nodes are those of `network.layers`, not those inside a composite or a node's `activation`. Arrays and references to
+    a node are renamed as well. If the automatic names of other nodes (`linear_2`) depend on the old name, these
+    nodes get their present names explicitly.
+    """
 
     def __init__(self, header: Header, names: Mapping[str, str]) -> None:
         self.header = header
@@ -295,15 +337,18 @@ class _Renaming:
         self.network, self.training = self.spec.network, self.spec.training
         self.names = names
         self.nodes = header.stored_nodes()
-        self._check_names()
-        self._check_that_all_names_are_known()
+        self.own = [node for node in self.nodes if not node.is_activation]
+        self._check_old_names()
+        self._check_new_names()
+        if self.spec.nodes is None:
+            self._check_that_all_names_are_known()
         losses = (self.training or {}).get("loss")
         self.outputs: list[str] = []  # with several outputs, names of figures begin with them: "species_loss"
         if isinstance(losses, dict) and type(losses.get("type")) is not str and len(losses) > 1:
             self.outputs = [*losses]
 
-    def _check_names(self) -> None:
-        own = {node.name: node for node in self.nodes if not node.is_activation}
+    def _check_old_names(self) -> None:
+        own = {node.name for node in self.own}
         for old in self.names:
             if old in own:
                 continue
@@ -312,7 +357,9 @@ class _Renaming:
                 what = f"{show(old)} is the activation of another node and cannot be named"
             elif old.partition(".")[0] in own:
                 what = f"{show(old)} is inside a composite; only the nodes of network.layers can be renamed"
-            raise Fault(what + did_you_mean(old, own), "rename")
+            raise Fault(what + did_you_mean(old, [node.name for node in self.own]), "rename")
+
+    def _check_new_names(self) -> None:
         inputs = self.network.get("input")
         taken = set(inputs) if isinstance(inputs, dict) else {"input"}
         taken |= {node.name for node in self.nodes if node.name not in self.names}
@@ -329,23 +376,25 @@ class _Renaming:
         A plugin's layer may have `activation` as a field of its own, and then it is not a node. Only the layer's class
         knows that, but the numbers in the automatic names of other nodes depend on it.
         """
-        if self.spec.nodes is not None:
-            return
-        core = {
+        core = self._types_of_the_core()
+        unnamed = (node for node in self.nodes if node.is_activation or not isinstance(node.table.get("name"), str))
+        counts = Counter(node.type for node in unnamed)
+        owners = {node.position: node.type for node in self.own}
+        for node in self.nodes:
+            if node.is_activation and owners[node.position] not in core and counts[node.type] > 1:
+                owner = show(owners[node.position])
+                what = f"the automatic names of {show(node.type)} nodes depend on {owner}, a layer of a plugin"
+                raise Fault(f"{what}; load the model and save it again, which stores all names", "rename")
+
+    def _types_of_the_core(self) -> set[str]:
+        """The layers and activations of the file that come with modnet."""
+        return {
             component.type
             for need in self.header.needs
             if normalized(need.distribution) == CORE
             for component in need.components
             if component.kind in ("layer", "activation")
         }
-        unnamed = (node for node in self.nodes if node.is_activation or not isinstance(node.table.get("name"), str))
-        counts = Counter(node.type for node in unnamed)
-        owners = {node.position: node.type for node in self.nodes if not node.is_activation}
-        for node in self.nodes:
-            if node.is_activation and owners[node.position] not in core and counts[node.type] > 1:
-                owner = show(owners[node.position])
-                what = f"the automatic names of {show(node.type)} nodes depend on {owner}, a layer of a plugin"
-                raise Fault(f"{what}; load the model and save it again, which stores all names", "rename")
 
     def apply(self, groups: Sequence[StreamedGroup]) -> tuple[Header, list[StreamedGroup]]:
         """The header with the new names, and the groups with arrays named accordingly."""
@@ -354,15 +403,16 @@ class _Renaming:
             for name, _, _ in group.views if group.name in NETWORK_GROUPS else ():
                 if name.partition(".")[0] not in known:
                     raise Fault(f"the array {show(name)} does not belong to a node of the spec", "rename")
-        renamed = []
-        for group in groups:
-            new: Callable[[str], str] = str
-            if group.name in NETWORK_GROUPS:
-                new = self._of_array
-            elif any(is_figures(group.name, key) for key in KEYS):
-                new = self._of_figure
-            renamed.append(replace(group, views=[(new(name), offset, shape) for name, offset, shape in group.views]))
-        return self._header(), renamed
+        return self._header(), [self._renamed(group) for group in groups]
+
+    def _renamed(self, group: StreamedGroup) -> StreamedGroup:
+        if group.name in NETWORK_GROUPS:
+            new: Callable[[str], str] = self._of_array
+        elif any(is_figures(group.name, key) for key in KEYS):
+            new = self._of_figure
+        else:
+            return group
+        return replace(group, views=[(new(name), offset, shape) for name, offset, shape in group.views])
 
     def _of(self, name: str) -> str:
         """The new name of a node, or of one of its outputs, `lstm_1.state`."""
@@ -378,51 +428,64 @@ class _Renaming:
         return self._of_array(name) if isinstance(name, str) else name
 
     def _header(self) -> Header:
-        changes: dict[str, Any] = {}
         network = {**self.network, "layers": self._layers()}
         spec = {**self.header.values["spec"], "network": network}
         if self.spec.nodes is not None:
             spec["nodes"] = [[self._of(name) for name in names] for names in self.spec.nodes]
-        if isinstance(network.get("outputs"), list):
-            network["outputs"] = [self._of_reference(name) for name in network["outputs"]]
-            if self.training is not None:
-                spec["training"] = self._training(self.training)
-            if self.outputs:
-                for key in KEYS:
-                    figures = getattr(self.header, key)
-                    changes[key] = {self._of_figure(name): value for name, value in figures.items()}
-            if self.header.schema is not None and isinstance(self.header.schema.get("targets"), dict):
-                changes["schema"] = {**self.header.schema, "targets": self._rekeyed(self.header.schema["targets"])}
-        return self.header.replace(spec=spec, **changes)
+        if not isinstance(network.get("outputs"), list):
+            return self.header.replace(spec=spec)
+        # Outputs are called by their nodes where the spec lists them.
+        network["outputs"] = [self._of_reference(name) for name in network["outputs"]]
+        if self.training is not None:
+            spec["training"] = self._training(self.training)
+        return self.header.replace(spec=spec, **self._by_output())
+
+    def _by_output(self) -> dict[str, Any]:
+        """What the header has beside the spec that is called by outputs: figures and the targets of the data."""
+        changes: dict[str, Any] = {}
+        for key in KEYS if self.outputs else ():
+            figures = getattr(self.header, key)
+            changes[key] = {self._of_figure(name): value for name, value in figures.items()}
+        schema = self.header.schema
+        if schema is not None and isinstance(schema.get("targets"), dict):
+            changes["schema"] = {**schema, "targets": self._rekeyed(schema["targets"])}
+        return changes
 
     def _layers(self) -> list[dict[str, Any]]:
         """The tables of the nodes. Nodes whose automatic names would change get their present names explicitly.
 
         Each explicit name can change further automatic ones, so this repeats until all names are as wanted.
         """
-        own = [node for node in self.nodes if not node.is_activation]
-        layers = [dict(node.table) for node in own]
-        for table in layers:
-            if isinstance(table.get("inputs"), list):
-                table["inputs"] = [self._of_reference(name) for name in table["inputs"]]
-            if isinstance(table.get("shares"), str):
-                table["shares"] = self._of(table["shares"])
+        layers = [self._referring(node.table) for node in self.own]
         wanted = [self._of(node.name) for node in self.nodes]
         with_activation = {node.position for node in self.nodes if node.is_activation}
         explicit = set(self.names)
         while True:
-            for node, table in zip(own, layers, strict=True):
+            for node, table in zip(self.own, layers, strict=True):
                 if node.name in explicit:
                     table["name"] = self._of(node.name)
-            found = [name for names in automatic_names(layers, with_activation) for name in names]
+            found = list(chain.from_iterable(automatic_names(layers, with_activation)))
             if found == wanted:
                 return layers
-            changed = [node for node, old, new in zip(self.nodes, wanted, found, strict=True) if old != new]
-            more = {node.name for node in changed if not node.is_activation}
-            if more <= explicit:
-                what = f"this would also rename {show(changed[0].name)}, the activation of another node"
-                raise Fault(what, "rename")
-            explicit |= more
+            explicit |= self._changed(wanted, found, explicit)
+
+    def _changed(self, wanted: Sequence[str], found: Sequence[str], explicit: Collection[str]) -> set[str]:
+        """The nodes that would get other automatic names than they have, and need explicit ones."""
+        changed = [node for node, old, new in zip(self.nodes, wanted, found, strict=True) if old != new]
+        more = {node.name for node in changed if not node.is_activation}
+        if more.issubset(explicit):
+            what = f"this would also rename {show(changed[0].name)}, the activation of another node"
+            raise Fault(what, "rename")
+        return more
+
+    def _referring(self, table: Mapping[str, Any]) -> dict[str, Any]:
+        """The table of a node with the new names of the nodes that it refers to."""
+        made = dict(table)
+        if isinstance(made.get("inputs"), list):
+            made["inputs"] = [self._of_reference(name) for name in made["inputs"]]
+        if isinstance(made.get("shares"), str):
+            made["shares"] = self._of(made["shares"])
+        return made
 
     def _training(self, training: Mapping[str, Any]) -> dict[str, Any]:
         """The training table, with new names in the parts that are keyed by output."""

@@ -44,14 +44,19 @@ def packed(figures: Mapping[str, Any]) -> tuple[dict[str, Any], list[Group]]:
     plain: dict[str, Any] = {}
     arrays: dict[str, dict[str, np.ndarray[Any, Any]]] = {}
     for key, values in figures.items():
-        plain[key] = values
-        if isinstance(values, dict):
-            found = {name: array for name, value in values.items() if (array := _array(name, value)) is not None}
-            plain[key] = {name: value for name, value in values.items() if name not in found}
-            for name, array in found.items():
-                arrays.setdefault(f"{key}.{array.dtype.name}", {})[name] = array
+        plain[key], found = _parted(values)
+        for name, array in found.items():
+            arrays.setdefault(f"{key}.{array.dtype.name}", {})[name] = array
     # In one order, so that the same figures give the same bytes.
     return plain, [_group(name, arrays[name]) for name in sorted(arrays)]
+
+
+def _parted(values: Any) -> tuple[Any, dict[str, np.ndarray[Any, Any]]]:
+    """The figures that stay in the header, and those that are arrays of numbers."""
+    if not isinstance(values, dict):
+        return values, {}
+    found = {name: array for name, value in values.items() if (array := _array(name, value)) is not None}
+    return {name: value for name, value in values.items() if name not in found}, found
 
 
 def is_figures(group: str, key: str) -> bool:
@@ -80,14 +85,18 @@ def joined(header: Header, groups: Mapping[str, ReadGroup]) -> dict[str, dict[st
         for name in (name for name in groups if is_figures(name, key)):
             values = made[key] = dict(made[key])
             for figure, array in groups[name].views.items():
-                if groups[name].dtype.name != name.rpartition(".")[2]:
-                    raise Fault(f"the dtype is {groups[name].dtype.name}", name)
-                if figure in values or not array.ndim:
-                    raise Fault("expected figures that are not in the header, with a value for each epoch", name)
-                if _lists(array.shape) > array.size:
-                    raise Fault(f"the shape {array.shape} stands for more lists than numbers", name)
+                _check_figure(name, array, is_known=figure in values)
                 values[figure] = array.tolist() if array.ndim == 1 else array
     return made
+
+
+def _check_figure(group: str, array: np.ndarray[Any, Any], *, is_known: bool) -> None:
+    if array.dtype.name != group.rpartition(".")[2]:
+        raise Fault(f"the dtype is {array.dtype.name}", group)
+    if is_known or not array.ndim:
+        raise Fault("expected figures that are not in the header, with a value for each epoch", group)
+    if _lists(array.shape) > array.size:
+        raise Fault(f"the shape {array.shape} stands for more lists than numbers", group)
 
 
 def _count(value: Any, most: int) -> int:

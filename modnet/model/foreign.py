@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import stat
+from collections.abc import Callable
 
 from modnet.errors import NotAModelFile
 
@@ -45,6 +46,21 @@ _SIGNATURES = (
 # Protocols 0 and 1 have no mark of their own: they begin with a global, a list, dict or tuple, or an object.
 _OLD_PICKLE = re.compile(rb"\(?(c[\w.]+\n[\w.]+\n|i[\w.]+\n[\w.]+\n|[dlt]p\d+\n)|\(?[\]})tl]q.|\([dlt]q.", re.DOTALL)
 
+# Formats without a signature at their very beginning.
+_MARKS: tuple[tuple[Callable[[bytes], bool], str, str], ...] = (
+    (
+        lambda start: start[8:9] == b"{" and start[4:8] == bytes(4),
+        "a safetensors file",
+        f"{_ARRAYS} safetensors.numpy.load_file",
+    ),
+    (lambda start: start[257:262] == b"ustar", "a tar archive", _UNPACK),
+    (
+        lambda start: start[:1] == b"\x08" and start[2:3] in (b"\x12", b"\x1a", b"\x3a"),
+        "an ONNX model or other protobuf",
+        _PLUGIN,
+    ),
+)
+
 _KINDS = (
     (stat.S_ISDIR, "a folder"),
     (stat.S_ISFIFO, "a named pipe"),
@@ -68,6 +84,7 @@ def other_format(start: bytes) -> str:
 
 
 def _format(start: bytes) -> tuple[str, str]:
+    """The format, and what to do about it."""
     for signature, name, hint in _SIGNATURES:
         if start.startswith(signature):
             return name, hint
@@ -75,12 +92,9 @@ def _format(start: bytes) -> tuple[str, str]:
         return "a pickle", _PICKLE
     if start.startswith(b"PK\x03\x04"):
         return _zip(start)
-    if start[8:9] == b"{" and start[4:8] == bytes(4):
-        return "a safetensors file", f"{_ARRAYS} safetensors.numpy.load_file"
-    if start[257:262] == b"ustar":
-        return "a tar archive", _UNPACK
-    if start[:1] == b"\x08" and start[2:3] in (b"\x12", b"\x1a", b"\x3a"):
-        return "an ONNX model or other protobuf", _PLUGIN
+    for has_marks, name, hint in _MARKS:
+        if has_marks(start):
+            return name, hint
     if _is_text(start):
         return _text(start.decode(errors="ignore"))
     return "not in a format that modnet knows", ""

@@ -120,15 +120,21 @@ def _names(value: Any, layers: Sequence[Any], where: str) -> list[list[str]] | N
     seen: set[str] = set()
     for position, (names, layer) in enumerate(zip(value, layers, strict=True)):
         place = f"{where}[{position}]"
-        most = 1 if _activation(layer) is None else 2
-        if not 1 <= len(_texts(names, place)) <= most:
-            what = "the name of the node" if most == 1 else "the name of the node and that of its activation"
-            raise Fault(f"expected {what}, found {show(names)}", place)
-        for name in names:
+        for name in _names_of_layer(names, layer, place):
             if name in seen:
                 raise Fault(f"the name {show(name)} occurs twice", place)
             seen.add(name)
     return value
+
+
+def _names_of_layer(names: Any, layer: Any, place: str) -> list[str]:
+    """The name of a node, and that of its activation if it has one."""
+    most = 1 if _activation(layer) is None else 2
+    texts = _texts(names, place)
+    if not 1 <= len(texts) <= most:
+        what = "the name of the node" if most == 1 else "the name of the node and that of its activation"
+        raise Fault(f"expected {what}, found {show(names)}", place)
+    return texts
 
 
 def _checkpoint(value: Any, where: str) -> dict[str, Any] | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping, Sequence
 from os import PathLike
 from typing import Any, cast
 
@@ -12,7 +12,15 @@ from modnet.engine.built import Layout
 from modnet.engine.card import ModelCard
 from modnet.engine.graph import Graph, build_graph
 from modnet.engine.network import Network
-from modnet.errors import DataError, MalformedFile, NotAModelFile, ParameterMismatch, ShapeError, SpecError
+from modnet.errors import (
+    DataError,
+    MalformedFile,
+    ModelFileError,
+    NotAModelFile,
+    ParameterMismatch,
+    ShapeError,
+    SpecError,
+)
 from modnet.kinds.component import Component
 from modnet.memory import require
 from modnet.model.container import NETWORK_GROUPS, Fault, Segment
@@ -23,6 +31,9 @@ from modnet.model.stored import StoredComponentReader, UnreadTraining, most_node
 from modnet.plugins.registry import Registry, default_registry
 from modnet.specs.model import NetworkSpec, Spec
 from modnet.words import itemised
+
+_Arrays = dict[str, tuple[tuple[int, ...], np.dtype[Any]]]
+"""Name -> shape and dtype."""
 
 
 def load(
@@ -172,26 +183,32 @@ def _check_arrays(
 ) -> None:
     """Checks, before anything is allocated, that a file has the arrays of the network: names, order, shapes, dtype."""
     for name, shapes in zip(NETWORK_GROUPS, (layout.parameters, layout.state), strict=True):
-        segments = groups.get(name, ())
-        stored = segments[0].dtype if segments else dtype
-        # float16 is only a way to store numbers; in memory they have the network's dtype.
-        kept = dtype if stored == np.float16 else stored
-        found = {
-            key: (shape, kept) for segment in segments for key, shape in zip(segment.names, segment.shapes, strict=True)
-        }
+        found = _stored_arrays(groups.get(name, ()), dtype)
         expected = {key: (shape, dtype) for key, shape in shapes.items()}
-        if list(found.items()) == list(expected.items()):
-            continue
-        missing = [key for key in expected if key not in found]
-        unexpected = [key for key in found if key not in expected]
-        mismatched = {
-            key: (_described(found[key]), _described(expected[key]))
-            for key in expected
-            if key in found and found[key] != expected[key]
-        }
-        if not (missing or unexpected or mismatched):
-            raise MalformedFile(path, "the arrays are not in the order that the network has", name)
-        raise ParameterMismatch(path, missing, unexpected, mismatched)
+        if list(found.items()) != list(expected.items()):
+            raise _mismatch(path, name, found, expected)
+
+
+def _stored_arrays(segments: Sequence[Segment], dtype: np.dtype[Any]) -> _Arrays:
+    stored = segments[0].dtype if segments else dtype
+    # float16 is only a way to store numbers; in memory they have the network's dtype.
+    kept = dtype if stored == np.float16 else stored
+    return {
+        key: (shape, kept) for segment in segments for key, shape in zip(segment.names, segment.shapes, strict=True)
+    }
+
+
+def _mismatch(path: str | PathLike[str], group: str, found: _Arrays, expected: _Arrays) -> ModelFileError:
+    missing = [key for key in expected if key not in found]
+    unexpected = [key for key in found if key not in expected]
+    mismatched = {
+        key: (_described(found[key]), _described(wanted))
+        for key, wanted in expected.items()
+        if found.get(key, wanted) != wanted
+    }
+    if missing or unexpected or mismatched:
+        return ParameterMismatch(path, missing, unexpected, mismatched)
+    return MalformedFile(path, "the arrays are not in the order that the network has", group)
 
 
 def _described(shape_and_dtype: tuple[tuple[int, ...], np.dtype[Any]]) -> str:

@@ -12,7 +12,6 @@ import os
 from collections import deque
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import cached_property
 from hashlib import sha256
 from io import FileIO
@@ -37,6 +36,7 @@ from modnet.errors import (
 from modnet.model import container
 from modnet.model.container import Fault, Segment, View
 from modnet.model.foreign import other_format, require_regular
+from modnet.records import Record
 from modnet.words import legible
 
 _FIRST_READ = 64 << 10  # bytes; enough for most headers
@@ -45,8 +45,7 @@ _SNIFFED = 512
 _FLAGS = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0)
 
 
-@dataclass(frozen=True, eq=False)
-class ReadGroup:
+class ReadGroup(Record, eq=False):
     """One group of arrays.
 
     Attributes:
@@ -101,8 +100,7 @@ def layout(segments: Sequence[Segment]) -> list[tuple[str, int, tuple[int, ...]]
     return list(zip(names, accumulate(map(math.prod, shapes), initial=0), shapes, strict=False))
 
 
-@dataclass(frozen=True, eq=False)
-class Contents:
+class Contents(Record, eq=False):
     """The content of a model file.
 
     Attributes:
@@ -118,8 +116,7 @@ class Contents:
     size: int
 
 
-@dataclass(frozen=True, eq=False)
-class HeaderOnly:
+class HeaderOnly(Record, eq=False):
     """A model file without its arrays.
 
     Attributes:

@@ -125,23 +125,30 @@ class StoredComponentReader(ComponentReader):
         return found
 
     def _find(self, kind: type[Component], name: str) -> Choice:
-        allowed = ("layer", "activation") if kind.kind == "layer" else (kind.kind,)
-        kinds = [key for key in allowed if (key, name) in self.needs]
-        if not kinds:
-            raise UnknownType(f"{kind.kind} {show(name)} is not listed in the file's needs")
-        distribution, version, _ = self.needs[kinds[0], name]
-        if not distribution and (kinds[0], name) in self.local:
-            return Choice(self.local[kinds[0], name])
-        entry = self._entry(kinds[0], name, distribution, version)
+        key = self._key(kind, name)
+        distribution, version, _ = self.needs[key]
+        if not distribution and key in self.local:
+            return Choice(self.local[key])
+        entry = self._entry(*key, distribution, version)
         found = entry.load()
-        if (found.kind, found.type) != (kinds[0], name):  # an activation listed as a layer, or a name with @
+        if (found.kind, found.type) != key:  # an activation listed as a layer, or a name with @
             raise UnknownType(f"{found.kind} {show(found.type)} is not listed in the file's needs")
         installed = entry.origin.version or modnet.__version__  # entries of the core have no version
         if distribution and installed != version and is_older(installed, version):
             self._older[distribution, version] = installed
+        return Choice(found, self._qualified(key[0], name, distribution))
+
+    def _qualified(self, kind: str, name: str, distribution: str) -> str:
+        """The name with its distribution, or "" if the name alone is clear."""
         of_plugin = bool(distribution) and normalized(distribution) != CORE
-        needs_distribution = of_plugin and self.registry.is_taken(KINDS[kinds[0]], name)
-        return Choice(found, f"{name}@{distribution}" if needs_distribution else "")
+        return f"{name}@{distribution}" if of_plugin and self.registry.is_taken(KINDS[kind], name) else ""
+
+    def _key(self, kind: type[Component], name: str) -> tuple[str, str]:
+        """Kind and name under which the file's needs list the component; activations stand where layers do."""
+        for allowed in ("layer", "activation") if kind.kind == "layer" else (kind.kind,):
+            if (allowed, name) in self.needs:
+                return allowed, name
+        raise UnknownType(f"{kind.kind} {show(name)} is not listed in the file's needs")
 
     def _entry(self, kind: str, name: str, distribution: str, version: str) -> Entry:
         """The installed entry of a component that the file needs. Raises NotInstalled."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from os import PathLike, fspath
 from typing import Any
@@ -62,26 +62,36 @@ def load_parameters(
     Raises:
         ParameterMismatch: if strict and anything is missing, left over or of another shape; nothing is copied then.
     """
-    arrays: dict[str, Array] = {}
-    path = "the given arrays"
+    path, given = _arrays_of(source)
+    arrays = {_renamed(name, rename or {}): array for name, array in given.items()}
+    ours: dict[str, Array] = {**network.parameters, **network.state}
+    # Optional state that an older source does not have gets its initial value, which tells the layer to work without.
+    fills = {name: fill for name, fill in network.graph.optional_state().items() if name not in arrays}
+    report = _compared(arrays, ours, fills)
+    if strict and (report.missing or report.left_over or report.mismatched):
+        raise ParameterMismatch(path, report.missing, report.left_over, report.mismatched)
+    for name in report.taken:
+        ours[name][...] = arrays[name]
+    _fill(ours, fills, report.taken)
+    return report
+
+
+def _arrays_of(source: Any) -> tuple[str, dict[str, Array]]:
+    """What messages call a source, and its arrays by name."""
     if isinstance(source, str | PathLike):
         path = fspath(source)
         contents = read(source, only=NETWORK_GROUPS)
         Header.of_file(path, contents.header).require_features(path)
-        for group in contents.groups.values():
-            arrays.update(group.views)
-    elif isinstance(source, Network):
-        arrays.update(source.parameters)
-        arrays.update(source.state)
-    else:
-        arrays.update({name: np.asarray(value) for name, value in source.items()})
-    arrays = {_renamed(name, rename or {}): array for name, array in arrays.items()}
-    ours: dict[str, Array] = {**network.parameters, **network.state}
+        return path, {name: array for group in contents.groups.values() for name, array in group.views.items()}
+    if isinstance(source, Network):
+        return "the given arrays", {**source.parameters, **source.state}
+    return "the given arrays", {name: np.asarray(value) for name, value in source.items()}
+
+
+def _compared(arrays: Mapping[str, Array], ours: Mapping[str, Array], optional: Collection[str]) -> Transfer:
     report = Transfer(left_over=[name for name in arrays if name not in ours])
-    # Optional state that an older source does not have gets its initial value, which tells the layer to work without.
-    fills = {name: fill for name, fill in network.graph.optional_state().items() if name not in arrays}
     for name, array in ours.items():
-        if name in fills:
+        if name in optional:
             continue
         if name not in arrays:
             report.missing.append(name)
@@ -89,15 +99,19 @@ def load_parameters(
             report.mismatched[name] = (str(arrays[name].shape), str(array.shape))
         else:
             report.taken.append(name)
-    if strict and (report.missing or report.left_over or report.mismatched):
-        raise ParameterMismatch(path, report.missing, report.left_over, report.mismatched)
-    for name in report.taken:
-        ours[name][...] = arrays[name]
-    for name, fill in fills.items():
-        node, _, _ = name.rpartition(".")
-        if any(taken.rpartition(".")[0] == node for taken in report.taken):
-            ours[name].fill(fill)
     return report
+
+
+def _fill(ours: Mapping[str, Array], fills: Mapping[str, float], taken: Sequence[str]) -> None:
+    """Fills state that the source does not have, of those nodes for which it has other arrays."""
+    nodes = {_node_of(name) for name in taken}
+    for name, fill in fills.items():
+        if _node_of(name) in nodes:
+            ours[name].fill(fill)
+
+
+def _node_of(array: str) -> str:
+    return array.rpartition(".")[0]
 
 
 def _renamed(name: str, rename: Mapping[str, str]) -> str:

@@ -166,6 +166,27 @@ def _canonical(value: Any) -> Any:
     return value
 
 
+def _contents(group: Group | StreamedGroup) -> tuple[np.dtype[Any], Iterable[memoryview], int | None]:
+    """The dtype, the pieces of the array and its elements, of which a streamed group does not know how many it has."""
+    if isinstance(group, StreamedGroup):
+        return group.dtype, group.pieces, None
+    try:
+        flat = _flat(group)
+    except Fault as fault:
+        raise Fault(fault.what, f"group {group.name}") from None
+    return flat.dtype, (flat.view(np.uint8).data,), flat.size
+
+
+def _view_length(offset: int, shape: Sequence[int], dtype: np.dtype[Any], end: int) -> int:
+    """The bytes of an array, which has to begin where the one before ends."""
+    length = container.array_length(list(shape), dtype)
+    if length > container.VIEW_LIMIT:
+        raise Fault(f"{length} bytes, the limit of one array is {container.VIEW_LIMIT}")
+    if offset * dtype.itemsize != end:
+        raise Fault(f"starts at element {offset}, expected {end // dtype.itemsize}")
+    return length
+
+
 class _Plan:
     """The segments and views of a file, group by group, and the sources of their bytes.
 
@@ -184,25 +205,12 @@ class _Plan:
             raise Fault("two groups have this name", f"group {group.name}")
         self._groups.add(group.name)
         first_segment = len(self.segments)
-        pieces: Iterable[memoryview]
-        size: int | None
-        if isinstance(group, Group):
-            try:
-                flat = _flat(group)
-            except Fault as fault:
-                raise Fault(fault.what, f"group {group.name}") from None
-            dtype, pieces, size = flat.dtype, (flat.view(np.uint8).data,), flat.size
-        else:
-            dtype, pieces, size = group.dtype, group.pieces, None
+        dtype, pieces, size = _contents(group)
         begin = end = 0  # of the segment so far, in bytes of the group
         first = len(self.views)  # of the segment
         for name, offset, shape in group.views:
             try:
-                length = container.array_length(list(shape), dtype)
-                if length > container.VIEW_LIMIT:
-                    raise Fault(f"{length} bytes, the limit of one array is {container.VIEW_LIMIT}")
-                if offset * dtype.itemsize != end:
-                    raise Fault(f"starts at element {offset}, expected {end // dtype.itemsize}")
+                length = _view_length(offset, shape, dtype, end)
             except Fault as fault:
                 raise Fault(fault.what, f"group {group.name}, {name}") from None
             if end + length - begin > container.SEGMENT_LIMIT and len(self.views) > first:

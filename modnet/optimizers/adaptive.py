@@ -30,7 +30,7 @@ class AdaptiveMoments(Optimizer):
         return math.sqrt((1 - self.beta2) / (1 - self.beta2**step))
 
     def adam_change(self, chunk: Chunk, step: Step, rate: float) -> Array:
-        """rate m' / (sqrt(v') + epsilon) of `Adam`; overwrites the gradient.
+        """rate m' / (sqrt(v') + epsilon) of `Adam`, ten passes with the subtraction; overwrites the gradient.
 
         With c the root factor, sqrt(v') = c sqrt(V), so the quotient is M / (sqrt(V) + epsilon / c), times a number.
         """

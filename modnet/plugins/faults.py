@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
 from types import FrameType
 
 from modnet.errors import BrokenPlugin, ModnetError
 from modnet.kinds.component import Component
 from modnet.plugins.registry import Registry, default_registry
+from modnet.records import Record
 from modnet.words import show
 
 OF_OTHERS = (ModnetError, MemoryError, OSError, Warning)
@@ -29,8 +29,7 @@ LONGEST = 500
 """How many characters of the error's own message are shown."""
 
 
-@dataclass(frozen=True)
-class Culprit:
+class Culprit(Record):
     """The component, or other code of a plugin, in which an error was raised.
 
     Attributes:

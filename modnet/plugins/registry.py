@@ -6,7 +6,6 @@ import importlib
 import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from modnet.errors import AmbiguousType, BrokenPlugin, NotInstalled, PluginError, UnknownType
@@ -14,6 +13,7 @@ from modnet.kinds import GROUPS, KINDS, kinds_within
 from modnet.kinds.component import Component
 from modnet.plugins.builtin import BUILTIN, CORE
 from modnet.plugins.distributions import entry_points_of_distribution, installed_entry_points, normalized
+from modnet.records import Record
 from modnet.threads import lock_for_filling
 from modnet.words import did_you_mean, show
 
@@ -26,8 +26,7 @@ if TYPE_CHECKING:
 C = TypeVar("C", bound=Component)
 
 
-@dataclass(frozen=True)
-class Origin:
+class Origin(Record):
     """Where a component class comes from.
 
     Attributes:
@@ -43,7 +42,6 @@ class Origin:
     value: str
 
 
-@dataclass
 class Entry:
     """An available component, loaded or not.
 
@@ -53,9 +51,12 @@ class Entry:
         error: why it cannot be loaded, once that has been tried.
     """
 
-    origin: Origin
-    cls: type[Component] | None = field(default=None, compare=False)
-    error: BrokenPlugin | None = field(default=None, compare=False)
+    __slots__ = ("cls", "error", "origin")
+
+    def __init__(self, origin: Origin, cls: type[Component] | None = None) -> None:
+        self.origin = origin
+        self.cls = cls
+        self.error: BrokenPlugin | None = None
 
     def load(self) -> type[Component]:
         """The class.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from os import PathLike
 from pathlib import Path as FilePath
 from typing import Any, cast
@@ -64,8 +63,7 @@ def located_error(error: SpecError, source: Source | None) -> SpecError:
     for problem in error.problems:
         position = source.locate(problem.keys, key=problem.at_key)
         placed.append(
-            replace(
-                problem,
+            problem.replace(
                 file=source.file,
                 line=position.line,
                 column=position.column,

@@ -14,7 +14,7 @@ import re
 import stat
 import tomllib
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path as FilePath
 from typing import Any, NoReturn, Protocol
 
@@ -231,7 +231,7 @@ def _check_string(string: Any, path: Path, is_key: bool, file: str, outline: Laz
     if isinstance(string, str) and not string.isascii() and _SURROGATE.search(string):
         message = "half of a surrogate pair (\\ud800 to \\udfff) is not a character"
         problem = Problem(readable(path), message, "", file, keys=path, at_key=is_key)
-        raise SpecError([replace(problem, **outline().position(path, is_key)._asdict()) if outline else problem])
+        raise SpecError([problem.replace(**outline().position(path, is_key)._asdict()) if outline else problem])
 
 
 def _found(value: Any) -> str:

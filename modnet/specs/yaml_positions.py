@@ -267,7 +267,7 @@ class _Composer:
             raise SpecError(self.problems)
 
     def fail(self, span: Span, message: str, hint: str = "") -> NoReturn:
-        problem = replace(self.problem(span, message, hint), path=readable(self.next_path()))
+        problem = self.problem(span, message, hint).replace(path=readable(self.next_path()))
         raise SpecError([*self.problems, problem])
 
     def problem(self, span: Span, message: str, hint: str = "", path: Path = ()) -> Problem:

@@ -3,7 +3,7 @@
 def test_my_layer() -> None:
     check_component(MyLayer(width=3), (5,))
 
-The rules stand in `modnet.testing.rules`, a module for each kind. Each is a function that is given a `Trial` and
+The rules stand in `modnet.testing.rules`, one module or more for a kind. Each is a function that is given a `Trial` and
 returns the numbers that it found, or raises `Broken` or `NotApplicable`.
 """
 
@@ -13,7 +13,7 @@ import textwrap
 import traceback
 import warnings
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from importlib import import_module
 from typing import Any, Literal
 
@@ -254,7 +254,7 @@ def _tried(component: Component | Example, input_shapes: tuple[Shape, ...]) -> E
         raise TypeError("an Example has its input_shapes itself")
     example = component if isinstance(component, Example) else Example(component, input_shapes)
     if isinstance(example.component, Layer) and not example.input_shapes and example.data is None:
-        return replace(example, input_shapes=next(accepted_shapes(example.component), ()))
+        return example.replace(input_shapes=next(accepted_shapes(example.component), ()))
     return example
 
 

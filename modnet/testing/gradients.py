@@ -8,7 +8,7 @@ def test_the_gradients_of_my_layer() -> None:
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -222,7 +222,12 @@ class _Check:
         self._run(self._context(np.float32), [x if x.dtype.kind == "i" else x.astype(np.float32) for x in self.inputs])
         context = self._context(np.float64)
         weights, gradients = self._run(context, self.inputs)
-        claimed = {name: gradient.copy() for name, gradient in context.grads.items()}
+        claims = self._claims(context, gradients)
+        slopes = directional_slopes(self._functional(context, weights), claims, np.random.default_rng(self.seed))
+        return {name: slope.error for name, slope in slopes.items()}
+
+    def _functional(self, context: Context, weights: Sequence[Array]) -> Callable[[], float]:
+        """The weighted sum of the outputs, and what the layer adds to the loss; each time from the same state."""
         first_state = {name: array.copy() for name, array in self._context(np.float64).state.items()}
 
         def functional() -> float:
@@ -235,17 +240,19 @@ class _Check:
             values = (np.vdot(weight, output) for weight, output in zip(weights, outputs, strict=True))
             return float(sum(values)) + context.penalty
 
+        return functional
+
+    def _claims(self, context: Context, gradients: Sequence[Array | None]) -> dict[str, tuple[Array, Array]]:
+        """Name -> each input of numbers and each trained parameter, with its gradient."""
         claims = {}
-        for position, (x, gradient) in enumerate(zip(self.inputs, gradients, strict=True)):
-            name = "input" if len(self.inputs) == 1 else f"input_{position + 1}"
-            if x.dtype.kind == "f":
-                assert gradient is not None
-                claims[name] = x, gradient
-        declared = self.layer.parameters(*self.shapes)
-        trained = [name for name, parameter in declared.items() if parameter.trainable]
-        claims |= {name: (context.params[name], claimed[name]) for name in trained}
-        slopes = directional_slopes(functional, claims, np.random.default_rng(self.seed))
-        return {name: slope.error for name, slope in slopes.items()}
+        for position, (x, gradient) in enumerate(zip(self.inputs, gradients, strict=True), 1):
+            if gradient is not None:
+                claims["input" if len(self.inputs) == 1 else f"input_{position}"] = x, gradient
+        for name, parameter in self.layer.parameters(*self.shapes).items():
+            if parameter.trainable:
+                # A copy, as later passes write into the context's own.
+                claims[name] = context.params[name], context.grads[name].copy()
+        return claims
 
     def _context(self, dtype: DTypeLike) -> Context:
         return layer_context(self.layer, *self.shapes, dtype=dtype, training=self.training, seed=self.seed)
@@ -254,31 +261,36 @@ class _Check:
         """One forward and one backward pass, with everything checked but the numbers.
 
         Returns:
-            The weights of the functional, for each output, and its gradient with respect to each input.
+            The weights of the functional, for each output, and its gradient with respect to each input, None for ids.
         """
-        kind = self.layer.type
         originals = [x.copy() for x in inputs]
         context.rng = np.random.default_rng(self.seed)
-        made = self.layer.forward(context, *inputs)
+        weights = self._weights(context, _as_tuple(self.layer.forward(context, *inputs)))
+        given = [weight.copy() for weight in weights]
+        results = _as_tuple(self.layer.backward(context, tuple(given) if self.layer.outputs else given[0]))
+        kind = self.layer.type
+        assert len(results) == len(inputs), f"{kind} has {len(inputs)} inputs and gives {len(results)} gradients"
+        for x, original in zip(inputs, originals, strict=True):
+            assert np.array_equal(x, original), f"{kind} writes into an input"
+        return weights, [self._checked(context, x, gradient) for x, gradient in zip(inputs, results, strict=True)]
+
+    def _weights(self, context: Context, outputs: tuple[Array, ...]) -> list[Array]:
+        """Random weights of outputs, whose shapes and dtypes are those that were announced."""
+        kind = self.layer.type
         rng = np.random.default_rng(self.seed)
         weights = []
-        for output, shape in zip(_as_tuple(made), self.layer.output_shapes(*self.shapes), strict=True):
+        for output, shape in zip(outputs, self.layer.output_shapes(*self.shapes), strict=True):
             announced = (self.batch, *shape)
             assert output.shape == announced, f"{kind} announces the output {announced} and gives {output.shape}"
             assert output.dtype == context.dtype, f"{kind} turns {context.dtype} into {output.dtype}"
             weights.append(rng.standard_normal(output.shape).astype(context.dtype))
-        given = [weight.copy() for weight in weights]
-        result = self.layer.backward(context, tuple(given) if self.layer.outputs else given[0])
-        results = result if isinstance(result, tuple) else (result,)
-        assert len(results) == len(inputs), f"{kind} has {len(inputs)} inputs and gives {len(results)} gradients"
-        gradients: list[Array | None] = []
-        for x, original, gradient in zip(inputs, originals, results, strict=True):
-            assert np.array_equal(x, original), f"{kind} writes into an input"
-            if x.dtype.kind == "i":
-                gradients.append(None)
-                continue
-            assert gradient is not None, f"{kind} gives no gradient of an input"
-            assert gradient.shape == x.shape, f"{kind} gives a gradient {gradient.shape} of an input {x.shape}"
-            assert gradient.dtype == context.dtype, f"{kind} gives a gradient in {gradient.dtype}"
-            gradients.append(gradient.copy())
-        return weights, gradients
+        return weights
+
+    def _checked(self, context: Context, x: Array, gradient: Array | None) -> Array | None:
+        kind = self.layer.type
+        if x.dtype.kind == "i":
+            return None
+        assert gradient is not None, f"{kind} gives no gradient of an input"
+        assert gradient.shape == x.shape, f"{kind} gives a gradient {gradient.shape} of an input {x.shape}"
+        assert gradient.dtype == context.dtype, f"{kind} gives a gradient in {gradient.dtype}"
+        return gradient.copy()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
@@ -189,21 +190,25 @@ def _own(given: Given, try_out: Callable[[Array, Array], bool], needs_target: bo
 def _accepted(
     shapes: Sequence[Shape], try_out: Callable[[Array, Array], bool], forms: Sequence[Form]
 ) -> Iterator[Case]:
-    predictions = [shapes[0]] if shapes else list(SHAPES)
-    for shape in predictions:
-        for form in forms:
-            case = Case(form, tuple(3 if axis is None else axis for axis in shape))
-            if len(shapes) > 1 and not form.classes:
-                wanted = tuple(3 if axis is None else axis for axis in shapes[1])
-                case = case if wanted == case.shape else replace(case, target_shape=wanted)
-            if form.classes and case.shape[-1:] == (1,):
-                continue
-            prediction, target = case.data(64)  # so many that one of a wrong kind is among them
-            if len(shapes) > 1 and len(shapes[1]) != target.ndim - 1:
-                continue
-            try:
-                taken = try_out(prediction, target)
-            except Exception:  # many look at no shapes, as the network has done so before
-                continue
-            if taken:
-                yield case
+    for shape, form in itertools.product(shapes[:1] or SHAPES, forms):
+        case = _case(form, shape, *shapes[1:])
+        if form.classes and case.shape[-1:] == (1,):
+            continue
+        prediction, target = case.data(64)  # so many that one of a wrong kind is among them
+        if len(shapes) > 1 and len(shapes[1]) != target.ndim - 1:
+            continue
+        try:
+            taken = try_out(prediction, target)
+        except Exception:  # many look at no shapes, as the network has done so before
+            continue
+        if taken:
+            yield case
+
+
+def _case(form: Form, prediction: Shape, target: Shape | None = None) -> Case:
+    """A form on shapes, whose variable axes get the size 3; targets of classes have the form's own shape."""
+    case = Case(form, tuple(3 if axis is None else axis for axis in prediction))
+    if target is None or form.classes:
+        return case
+    wanted = tuple(3 if axis is None else axis for axis in target)
+    return case if wanted == case.shape else replace(case, target_shape=wanted)

@@ -81,7 +81,7 @@ class Backpropagation:
         self._weight += weight
         self._loss += loss * weight
         self.penalty += self.pass_.penalty * weight
-        gradients = self.gradients.flat
+        gradients = self.gradients.flat  # may be changed in place, as the next batch overwrites them
         gradients *= weight
         total += gradients
 

@@ -250,7 +250,8 @@ def write_torn_npy(path):
         (
             "a.parquet",
             lambda path: path.write_bytes(b"PAR1"),
-            "data file; expected one of .csv and .tsv (also .gz), .npz, .npy, .idx and *-ubyte (also .gz)",
+            "unknown kind of data file; expected one of "
+            ".csv and .tsv (also .gz), .npz, .npy, .idx and *-ubyte (also .gz)",
         ),
     ],
 )
@@ -371,7 +372,7 @@ def test_a_small_file_that_unpacks_to_very_much_is_refused_before(tmp_path, monk
             file.writestr("x.npy", zeros)
     else:
         path.write_bytes(gzip.compress(zeros))
-    with pytest.raises(DataError, match=r"bytes unpack to 2,097,\d\d\d or more, over 100 times as many; if that"):
+    with pytest.raises(DataError, match=r"bytes unpack to 2,097,\d\d\d or more, over 100 times as many; if this is"):
         read(path)
     monkeypatch.undo()
     if "csv" in name:

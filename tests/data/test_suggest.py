@@ -130,7 +130,7 @@ def test_many_columns_are_broken_into_lines():
         (["sort"], 'no column "sort"'),
         (["kind", "size"], "column kind contains text, but several targets have to be numbers"),
         (["gone"], "column gone: every value is missing"),
-        (["kind", "size", "colour"], "holds text"),
+        (["kind", "size", "colour"], "contains text"),
     ],
 )
 def test_faults(targets, message):

@@ -355,8 +355,8 @@ def test_channels_that_come_first_are_told_to_come_last():
     [
         (
             np.ones(4),
-            "expected an array of shape (batch, 4), found (4,); this is a single sample; pass x[None] for a batch of "
-            "one",
+            "expected an array of shape (batch, 4), found (4,); "
+            "this is a single sample; pass x[None] for a batch of one",
         ),
         (np.ones((2, 5)), "expected an array of shape (batch, 4), found (2, 5)"),
         (np.ones((2, 4, 1)), "remove the last axis of 1: x[..., 0]"),

@@ -516,7 +516,7 @@ def test_a_name_that_is_too_long(tmp_path):
 @pytest.mark.parametrize("name", ["", ".", "missing/", "missing/.", "missing/..", "model.modnet/"])
 def test_names_of_folders(path, monkeypatch, name):
     monkeypatch.chdir(path.parent)
-    with pytest.raises(NotAModelFile, match="this is the name of a folder"):
+    with pytest.raises(NotAModelFile, match="this is a folder"):
         replace_file(name, [b"new"], durable=True)
     assert names(path) == ["model.modnet"]
     assert path.read_bytes() == b"old"

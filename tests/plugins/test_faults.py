@@ -216,7 +216,7 @@ class Expanding(modnet.Composite, type="expanding"):
         ("number", "forward gave a number of float32; expected one array"),
         ("dtype", "forward gave an array of float64; expected one array of float32"),
         ("bool", "forward gave an array of bool; expected one array of float32"),
-        ("axes", "its output_shape says (2,), its forward gives ()"),
+        ("axes", "output_shape gave (2,), but forward gave ()"),
         ("two gradients", "backward gave a tuple of 2 arrays; expected the gradient of its input"),
         ("gradients", "backward gave a list of 1 array; expected an array of float32 and shape (4, 2), like its input"),
         ("no gradient", "backward gave nothing; expected an array of float32 and shape (4, 2), like its input"),

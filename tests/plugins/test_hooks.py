@@ -53,7 +53,7 @@ def test_what_a_hook_may_give(tmp_path, hook, result):
     ("hook", "result", "message"),
     [
         ("modnet_import", "a network", f'{LABEL}: modnet_import gave "a network"; expected a modnet.Network, or None'),
-        ("modnet_import", NETWORK.spec, "modnet_import gave a Spec; expected a modnet.Network"),
+        ("modnet_import", NETWORK.card.spec, "modnet_import gave a Spec; expected a modnet.Network"),
         ("modnet_read_spec", [1], "modnet_read_spec gave [1]; expected a dict with the tables of a spec"),
         ("modnet_read_data", [[1, 2]], "modnet_read_data gave [[1, 2]]; expected a dict from name to array, or from"),
         ("modnet_read_data", {"a": [1, 2]}, "modnet_read_data gave a table; expected"),

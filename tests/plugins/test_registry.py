@@ -500,8 +500,8 @@ class Nameless(Layer):
     ("cls", "message"),
     [
         (AnotherMine, 'layer "mine" is already registered, as .*:Mine'),
-        (MyLinear, 'layer "linear" is the core\'s own and cannot be replaced; choose another name'),
-        (MyReLU, 'layer "relu" is the core\'s own'),
+        (MyLinear, 'layer "linear" belongs to the core and cannot be replaced; choose another name'),
+        (MyReLU, 'layer "relu" belongs to the core'),
         (Nameless, r'Nameless has no type name; write class Nameless\(\.\.\., type="\.\.\."\)'),
         (int, "is not a component class; derive it from modnet.Layer or another kind"),
         (Component, "is not a component class"),

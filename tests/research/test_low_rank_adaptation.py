@@ -1,7 +1,5 @@
 """Hu et al. 2021, "LoRA: low-rank adaptation of large language models"."""
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 
@@ -35,7 +33,7 @@ class LowRankAdapter(Layer, type="low_rank_adapter"):
         inner = self.layer.parameters(*input_shapes)
         (features,), (size,) = input_shapes[0], self.layer.output_shape(*input_shapes)
         return {
-            **{f"layer.{name}": replace(parameter, trainable=False) for name, parameter in inner.items()},
+            **{f"layer.{name}": parameter.replace(trainable=False) for name, parameter in inner.items()},
             "A": Parameter((features, self.rank), Normal(standard_deviation=1.0)),
             "B": Parameter((self.rank, size), Zeros()),
         }

@@ -32,6 +32,7 @@ from modnet import (
 from modnet.errors import DataError
 from modnet.initializers import Ones, Zeros
 from modnet.layers import Linear
+from tests.testing.starts import OnAnything, OnLastAxis, OnSequences
 
 
 class Fault(NamedTuple):
@@ -60,17 +61,11 @@ def faults():
 # Layers
 
 
-class Scaling(Layer):
+class Scaling(OnLastAxis):
     """y = factor * x + shift, feature by feature: right in all things."""
 
     scratch_output = True
     streams = True
-
-    def output_shape(self, *input_shapes):
-        (shape,) = input_shapes
-        if not shape or shape[-1] is None:
-            raise ShapeError("expects a last axis of fixed size")
-        return shape
 
     def parameters(self, *input_shapes):
         features = input_shapes[0][-1:]
@@ -105,16 +100,14 @@ class Right(Scaling, type="right"):
     """The layer from which the others are made."""
 
 
-class Two(Layer):
+class Two(OnLastAxis):
     """Two outputs, factor * x and x + shift: right in all things."""
 
     outputs = ("scaled", "shifted")
     streams = True
 
     def output_shape(self, *input_shapes):
-        (shape,) = input_shapes
-        if not shape or shape[-1] is None:
-            raise ShapeError("expects a last axis of fixed size")
+        shape = super().output_shape(*input_shapes)
         return shape, shape
 
     def parameters(self, *input_shapes):
@@ -304,13 +297,10 @@ class Crashes(Scaling, type="crashes"):
 
 
 @breaks("runs", (4,), (4,))
-class OneGradient(Layer, type="one_gradient"):
+class OneGradient(OnAnything, type="one_gradient"):
     """Two inputs and one gradient."""
 
     inputs = (2, 2)
-
-    def output_shape(self, *input_shapes):
-        return input_shapes[0]
 
     def forward(self, context, x, y):
         return np.add(x, y, out=context.buffer(x.shape))
@@ -430,13 +420,10 @@ class MovesParameters(Scaling, type="moves_parameters"):
 
 
 @breaks("gives arrays of its own", (4,), (4,))
-class OneForBoth(Layer, type="one_for_both"):
+class OneForBoth(OnAnything, type="one_for_both"):
     """The sum of two inputs: the gradients are two views of one array."""
 
     inputs = (2, 2)
-
-    def output_shape(self, *input_shapes):
-        return input_shapes[0]
 
     def forward(self, context, x, y):
         return np.add(x, y, out=context.buffer(x.shape))
@@ -464,13 +451,10 @@ class Broadcasts(Layer, type="broadcasts"):
 
 
 @breaks("scratch_output", (4,))
-class ReadsItsOutput(Layer, type="reads_its_output"):
+class ReadsItsOutput(OnAnything, type="reads_its_output"):
     """tanh(x): backward reads the output that it has promised to leave."""
 
     scratch_output = True
-
-    def output_shape(self, *input_shapes):
-        return input_shapes[0]
 
     def forward(self, context, x):
         y = np.tanh(x, out=context.buffer(x.shape))
@@ -485,14 +469,11 @@ class ReadsItsOutput(Layer, type="reads_its_output"):
 
 
 @breaks("scratch_output", (4,))
-class GivesItsInput(Layer, type="gives_its_input"):
+class GivesItsInput(OnAnything, type="gives_its_input"):
     """The identity, which gives its input for an array of its own."""
 
     scratch_output = True
     streams = True
-
-    def output_shape(self, *input_shapes):
-        return input_shapes[0]
 
     def forward(self, context, x):
         return x
@@ -522,16 +503,10 @@ class WritesMask(Scaling, type="writes_mask"):
 
 
 @breaks("streams", (3, 4))
-class LooksBack(Layer, type="looks_back"):
+class LooksBack(OnSequences, type="looks_back"):
     """The running sum over time, which forgets what came in the piece before."""
 
     streams = True
-
-    def output_shape(self, *input_shapes):
-        (shape,) = input_shapes
-        if len(shape) != 2:
-            raise ShapeError("expects samples of shape (time, features)")
-        return shape
 
     def forward(self, context, x):
         return np.cumsum(x, axis=1, out=context.buffer(x.shape))
@@ -543,11 +518,8 @@ class LooksBack(Layer, type="looks_back"):
 
 
 @breaks("batches", (4,))
-class Centres(Layer, type="centres"):
+class Centres(OnAnything, type="centres"):
     """Takes the mean of the batch away, in prediction too."""
-
-    def output_shape(self, *input_shapes):
-        return input_shapes[0]
 
     def forward(self, context, x):
         return np.subtract(x, x.sum(axis=0) / max(1, len(x)), out=context.buffer(x.shape))
@@ -851,14 +823,11 @@ class Saturates(Scaling, type="saturates"):
 
 
 @breaks("padding", (None, 3))
-class PlainMean(Layer, type="plain_mean"):
+class PlainMean(OnSequences, type="plain_mean"):
     """The mean over time, padding included."""
 
     def output_shape(self, *input_shapes):
-        (shape,) = input_shapes
-        if len(shape) != 2:
-            raise ShapeError("expects samples of shape (time, features)")
-        return shape[1:]
+        return super().output_shape(*input_shapes)[1:]
 
     def forward(self, context, x):
         context.output_mask = None
@@ -1020,15 +989,10 @@ class RootOfTheSquare(Scaling, type="root_of_the_square"):
 
 
 @breaks("float32 as float64", (4,))
-class MeanOfSquares(Layer, type="mean_of_squares"):
+class MeanOfSquares(OnLastAxis, type="mean_of_squares"):
     """The variance as the mean of squares less the square of the mean, which is nothing for large numbers."""
 
     allocates = True
-
-    def output_shape(self, *input_shapes):
-        if not input_shapes[0] or input_shapes[0][-1] is None:
-            raise ShapeError("expects a last axis of fixed size")
-        return input_shapes[0]
 
     def forward(self, context, x):
         mean = x.mean(axis=-1, keepdims=True)

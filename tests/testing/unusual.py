@@ -9,19 +9,18 @@ from modnet import (
     Callback,
     Composite,
     Initializer,
-    Layer,
     Loss,
     Metric,
     Node,
     Optimizer,
     Parameter,
     Schedule,
-    ShapeError,
     State,
 )
 from modnet.errors import DataError
 from modnet.initializers import Ones
 from modnet.layers import Add, BatchNorm, Dropout, Linear
+from tests.testing.starts import OnAnything, OnFeatures, OnLastAxis
 
 
 class Corrected(Composite, type="corrected"):
@@ -49,11 +48,8 @@ class AllFrozen(Composite, type="all_frozen"):
         return (Node(layer=Linear(out_features=3), trainable=False),)
 
 
-class Counter(Layer, type="counter"):
+class Counter(OnAnything, type="counter"):
     """The identity, which counts the samples of training. State, no parameters. Shapes: any -> the same."""
-
-    def output_shape(self, *input_shapes):
-        return input_shapes[0]
 
     def state(self, *input_shapes):
         return {"samples": State(())}
@@ -67,15 +63,10 @@ class Counter(Layer, type="counter"):
         return gradient
 
 
-class Spread(Layer, type="spread"):
+class Spread(OnFeatures, type="spread"):
     """x divided by one plus the batch's spread, in training; refuses one sample. Shapes: (features,) -> the same."""
 
     allocates = True
-
-    def output_shape(self, *input_shapes):
-        if len(input_shapes[0]) != 1 or input_shapes[0][0] is None:
-            raise ShapeError("expects samples of shape (features,)")
-        return input_shapes[0]
 
     def forward(self, context, x):
         if not context.training or not len(x):
@@ -96,13 +87,8 @@ class Spread(Layer, type="spread"):
         return gradient / (1 + spread) + slope * centred / (len(x) - 1)
 
 
-class Deviation(Layer, type="deviation"):
+class Deviation(OnFeatures, type="deviation"):
     """x times the root of a parameter that has to be positive. Shapes: (features,) -> the same."""
-
-    def output_shape(self, *input_shapes):
-        if len(input_shapes[0]) != 1 or input_shapes[0][0] is None:
-            raise ShapeError("expects samples of shape (features,)")
-        return input_shapes[0]
 
     def parameters(self, *input_shapes):
         return {"variance": Parameter(input_shapes[0], Ones(), decay=False)}
@@ -120,11 +106,8 @@ class Deviation(Layer, type="deviation"):
         return np.multiply(gradient, root, out=gradient)
 
 
-class Noisy(Layer, type="noisy"):
+class Noisy(OnAnything, type="noisy"):
     """Draws in the dtype of the network, so that float32 gets other numbers. Shapes: any -> the same."""
-
-    def output_shape(self, *input_shapes):
-        return input_shapes[0]
 
     def forward(self, context, x):
         y = context.buffer(x.shape)
@@ -232,15 +215,10 @@ class Shaken(Composite, type="shaken"):
         )
 
 
-class Sorted(Layer, type="sorted_features"):
+class Sorted(OnLastAxis, type="sorted_features"):
     """The features in order of size. Shapes: (..., features) -> the same."""
 
     allocates = True
-
-    def output_shape(self, *input_shapes):
-        if not input_shapes[0] or input_shapes[0][-1] is None:
-            raise ShapeError("expects a last axis of fixed size")
-        return input_shapes[0]
 
     def forward(self, context, x):
         order = np.argsort(x, axis=-1, kind="stable")
@@ -281,15 +259,10 @@ class Waves(Initializer, type="waves"):
         out[...] = np.sin(np.arange(out.size)).reshape(out.shape)
 
 
-class ByTheRunningSquare(Layer, type="by_the_running_square"):
+class ByTheRunningSquare(OnFeatures, type="by_the_running_square"):
     """Divides by the running mean square, in training too. Shapes: (features,) -> the same."""
 
     allocates = True
-
-    def output_shape(self, *input_shapes):
-        if len(input_shapes[0]) != 1 or input_shapes[0][0] is None:
-            raise ShapeError("expects samples of shape (features,)")
-        return input_shapes[0]
 
     def state(self, *input_shapes):
         return {"square": State(input_shapes[0], 1.0)}
@@ -307,17 +280,12 @@ class ByTheRunningSquare(Layer, type="by_the_running_square"):
         return gradient / context.saved[0]
 
 
-class OnTheSimplex(Layer, type="on_the_simplex"):
+class OnTheSimplex(OnFeatures, type="on_the_simplex"):
     """The magnitudes as shares of their sum, 1 / n each where all are 0. Shapes: (features,) -> the same."""
 
     allocates = True
     normalizes = True
     output_range = (0.0, 1.0)
-
-    def output_shape(self, *input_shapes):
-        if len(input_shapes[0]) != 1 or input_shapes[0][0] is None:
-            raise ShapeError("expects samples of shape (features,)")
-        return input_shapes[0]
 
     def forward(self, context, x):
         sizes = np.abs(x) + x.dtype.type(1e-3)

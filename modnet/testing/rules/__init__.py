@@ -1,4 +1,5 @@
-"""The rules that `modnet.testing.contract` examines, a module for each kind of component.
+"""The rules that `modnet.testing.contract` examines, one module or more for a kind.
 
-Each has `Trial`, what the rules of the kind are given, and `RULES`.
+A module of rules has `RULES`, and the first of its kind `Trial`: what the rules of the kind are given. What several
+modules need, and has no rules, stands in `allocation`, `dtypes`, `results` and `rounding`.
 """

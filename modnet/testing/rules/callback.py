@@ -8,7 +8,7 @@ import os
 import random
 import tempfile
 import textwrap
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -33,6 +33,68 @@ RULES = Rules()
 EPOCHS = 3
 STOP = 4
 """Steps after which a run is stopped, to go on: in the middle of its second epoch of three steps."""
+
+
+class _Watch:
+    """Takes part in a run to stop it, and to see the states of all callbacks as it ends.
+
+    Attributes:
+        step: how many the run has made.
+        member, states, order, beside: as those of a `Result`.
+    """
+
+    def __init__(
+        self, component: Callback, checkpoint: str, at: int, train_beside: Callable[[], Result] | None
+    ) -> None:
+        self.step = 0
+        self.member: object = None
+        self.states: dict[str, dict[str, Any]] = {}
+        self.order: Any = None
+        self.beside: Result | None = None
+        self._component = component
+        self._checkpoint = checkpoint
+        self._at = at
+        self._train_beside = train_beside
+
+    def modnet_training_started(self, run: Any) -> None:
+        members = (run.joined[name] for name, other in run.callbacks.items() if other is self._component)
+        self.member = next(members, None)
+
+    @hookimpl(trylast=True)
+    def modnet_step_ended(self, run: Any) -> None:
+        self.step = run.step
+        if self._train_beside is not None and run.step == 2:
+            self.beside = self._train_beside()
+        if self._checkpoint and run.step == self._at:
+            write(run, self._checkpoint)
+            run.stop("the probe has seen enough")
+
+    @hookimpl(trylast=True)
+    def modnet_training_ended(self, run: Any) -> None:
+        self.states = run.states()
+        self.order = run.order.bit_generator.state
+
+
+class _Probe(Callback):
+    """Lets a watch take part in a run."""
+
+    def __init__(self, watch: _Watch) -> None:
+        object.__setattr__(self, "watch", watch)
+
+    def join(self, run: Any) -> object:
+        return self.__dict__["watch"]
+
+
+@contextlib.contextmanager
+def _apart(folder: str, seed: int) -> Iterator[None]:
+    """A context in which a run does no harm to the program, and which gives it the same surroundings each time."""
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(contextlib.chdir(folder or stack.enter_context(tempfile.TemporaryDirectory())))
+        stack.enter_context(contextlib.redirect_stdout(io.StringIO()))
+        stack.enter_context(contextlib.redirect_stderr(io.StringIO()))
+        stack.enter_context(GlobalNumbers(seed))
+        stack.enter_context(np.errstate(all="warn"))  # so that a change of it is seen
+        yield
 
 
 class Trial(of_component.Trial):
@@ -65,57 +127,20 @@ class Trial(of_component.Trial):
         x, y, layers, how = self._problem()
         spec: Any = {"network": {"input": list(x.shape[1:]), "layers": layers}}
         network = build(spec, seed=0, registry=self.registry)
-        seen: dict[str, Any] = {}
-        trial, component = self, self.component
-
-        class Probe(Callback):
-            """Stops the run, and takes the states of all callbacks as it ends."""
-
-            def modnet_training_started(self, run: Any) -> None:
-                seen["member"] = next(
-                    (run.joined[name] for name, other in run.callbacks.items() if other is component), None
-                )
-
-            @hookimpl(trylast=True)
-            def modnet_step_ended(self, run: Any) -> None:
-                seen["step"] = run.step
-                if beside and run.step == 2:
-                    seen["beside"] = trial.train(seed=seed)
-                if checkpoint and run.step == at:
-                    write(run, checkpoint)
-                    run.stop("the probe has seen enough")
-
-            @hookimpl(trylast=True)
-            def modnet_training_ended(self, run: Any) -> None:
-                seen["states"] = run.states()
-                seen["order"] = run.order.bit_generator.state
-
-        with contextlib.ExitStack() as stack:
-            stack.enter_context(contextlib.chdir(folder or stack.enter_context(tempfile.TemporaryDirectory())))
-            stack.enter_context(contextlib.redirect_stdout(io.StringIO()))
-            stack.enter_context(contextlib.redirect_stderr(io.StringIO()))
-            stack.enter_context(GlobalNumbers(seed))
-            stack.enter_context(np.errstate(all="warn"))  # so that a change of it is seen
+        watch = _Watch(self.component, checkpoint, at, (lambda: self.train(seed=seed)) if beside else None)
+        callbacks = [_Probe(watch)] if alone else [self.component, _Probe(watch)]
+        how |= {"validation": validation, "callbacks": callbacks, "resume": resume, "registry": self.registry}
+        with _apart(folder, seed):
             before = _surroundings()
-            history = train(
-                network,
-                x,
-                y,
-                validation=validation,
-                callbacks=[Probe()] if alone else [self.component, Probe()],
-                resume=resume,
-                registry=self.registry,
-                **how,
-            )
+            history = train(network, x, y, **how)
             after = _surroundings()
         results: dict[str, Any] = {
             "the parameters": network.parameters.flat.copy(),
-            "the number of steps": seen.get("step", 0),
+            "the number of steps": watch.step,
             **{f"the history of {name}": np.asarray(values) for name, values in history.items()},
         }
         touched = [name for name, value in before.items() if not is_same(value, after[name])]
-        states, order = seen.get("states", {}), seen.get("order")
-        return Result(results, states, order, touched, seen.get("member"), seen.get("beside"))
+        return Result(results, watch.states, watch.order, touched, watch.member, watch.beside)
 
     def _problem(self) -> tuple[Array, Array, list[Any], dict[str, Any]]:
         """Inputs, targets, the layers of a network that suits them, and how it is trained."""
@@ -179,15 +204,19 @@ class Result:
 
 def is_same(one: Any, other: Any) -> bool:
     """Whether two plain values are the same, nan as well."""
-    if isinstance(one, Mapping) and isinstance(other, Mapping):
+    if _both_are((one, other), Mapping):
         return one.keys() == other.keys() and all(is_same(one[key], other[key]) for key in one)
-    if isinstance(one, list | tuple) and isinstance(other, list | tuple):
+    if _both_are((one, other), list | tuple):
         return len(one) == len(other) and all(map(is_same, one, other))
-    if isinstance(one, int) and isinstance(other, int):
-        return one == other
-    if isinstance(one, np.ndarray | float | int) and isinstance(other, np.ndarray | float | int):
+    if _both_are((one, other), int):
+        return bool(one == other)  # which may be too large for numpy
+    if _both_are((one, other), np.ndarray | float | int):
         return np.array_equal(one, other, equal_nan=True)
     return bool(one == other)
+
+
+def _both_are(pair: tuple[Any, Any], kind: Any) -> bool:
+    return isinstance(pair[0], kind) and isinstance(pair[1], kind)
 
 
 def shown(value: Any) -> str:
@@ -234,32 +263,28 @@ def runs(trial: Trial) -> str:
 
 @RULES.rule(
     "leaves others alone",
-    "Other callbacks, the trainer and the program go on with what is theirs: no seeds of global "
-    "generators, no change of "
-    "the folder, no draws from run.order, which shuffles the samples; draw from run.noise. Add to "
-    "run.figures, and take "
-    "nothing out of it.",
+    "Other callbacks, the trainer and the program go on with what is theirs: no seeds of global generators, no change "
+    "of the folder, no draws from run.order, which shuffles the samples; draw from run.noise. Add to run.figures, and "
+    "take nothing out of it.",
     after=("events", "runs"),
 )
 def leaves_others_alone(trial: Trial) -> str:
     found, alone = trial.train(seed=9), trial.train(seed=9, alone=True)
+    steps = found.results["the number of steps"]
     touched = [name for name in found.touched if name not in alone.touched]
     if touched:
-        raise Broken(
-            f"behind a run of {found.results['the number of steps']} steps {' and '.join(touched)} is another one"
-        )
-    if found.results["the number of steps"] != alone.results["the number of steps"]:
+        raise Broken(f"behind a run of {steps} steps {' and '.join(touched)} is another one")
+    if steps != alone.results["the number of steps"]:
         return "the program"
     if not is_same(found.order, alone.order):
         raise Broken(
-            f"after {found.results['the number of steps']} steps the generator of the samples' order "
-            f"stands elsewhere than "
-            "without the callback"
+            f"after {steps} steps the generator of the samples' order stands elsewhere than without the callback"
         )
     for name, value in alone.results.items():
-        other = found.results.get(name)
-        if name.startswith("the history") and (other is None or len(other) != len(value)):
-            raise Broken(f"{name} has {0 if other is None else len(other)} values; {len(value)} without the callback")
+        if name.startswith("the history"):
+            other = found.results.get(name, ())
+            if len(other) != len(value):
+                raise Broken(f"{name} has {len(other)} values; {len(value)} without the callback")
     return "the program, the order of samples, the history"
 
 

@@ -12,6 +12,7 @@ from numpy.typing import DTypeLike
 
 from modnet.arrays import Array, Shape, common_mask
 from modnet.engine.build import build
+from modnet.engine.graph import GraphNode
 from modnet.engine.network import Network
 from modnet.errors import ShapeError, SpecError
 from modnet.kinds.context import Context, Shared
@@ -112,22 +113,16 @@ class Whole:
         return values[last]
 
     def backward(self, context: WholeContext, gradient: Array) -> tuple[Array | None, ...]:
-        graph = self.network(tuple(x.shape[1:] for x in context.values[: len(context.masks)])).graph
-        nodes = graph.nodes
         first = len(context.masks)
+        graph = self.network(tuple(x.shape[1:] for x in context.values[:first])).graph
         flowing: list[Array | None] = [None] * len(context.values)
-        flowing[nodes[-1].slot] = gradient
+        flowing[graph.nodes[-1].slot] = gradient
         for array in context.grads.values():
             array.fill(0)
-        for node, part in reversed(list(zip(nodes, context.parts, strict=True))):
+        for node, part in reversed(list(zip(graph.nodes, context.parts, strict=True))):
             if all(flowing[slot] is None for slot in node.slots):
-                continue
-            given = tuple(_or_zeros(flowing[slot], context.values[slot]) for slot in node.slots)
-            result = node.layer.backward(part, given if node.layer.outputs else given[0])
-            for source, found in zip(node.inputs, result if isinstance(result, tuple) else (result,), strict=True):
-                if found is not None:
-                    before = flowing[source]
-                    flowing[source] = found.copy() if before is None else before + found
+                continue  # nobody reads what it gives
+            _flow_back(node, part, context.values, flowing)
             owner = graph.owner(node)
             for name in node.parameters:
                 context.grads[f"{owner.name}.{name}"][...] += part.grads[name]
@@ -141,6 +136,20 @@ def _masks_of(mask: Any, outputs: Sequence[Array]) -> list[Array | None]:
     """The mask of each output of a node: as in the network it belongs to the steps of what it comes with."""
     given = mask if isinstance(mask, tuple) else (mask,) * len(outputs)
     return [one if one is not None and fits(one, output) else None for one, output in zip(given, outputs, strict=True)]
+
+
+def _flow_back(node: GraphNode, part: Context, values: Sequence[Array], flowing: list[Array | None]) -> None:
+    """Runs a node's backward and adds the gradients of its inputs to those that flow from other nodes.
+
+    Args:
+        values, flowing: by slot, the outputs of forward and their gradients; None where none has come yet.
+    """
+    given = tuple(_or_zeros(flowing[slot], values[slot]) for slot in node.slots)
+    result = node.layer.backward(part, given if node.layer.outputs else given[0])
+    for source, found in zip(node.inputs, result if isinstance(result, tuple) else (result,), strict=True):
+        before = flowing[source]
+        if found is not None:
+            flowing[source] = found.copy() if before is None else before + found
 
 
 def _or_zeros(gradient: Array | None, value: Array) -> Array:
@@ -202,7 +211,7 @@ class Trial(engine.Trial):
     @cached_property
     def whole(self) -> WholeTrial:
         assert isinstance(self.component, Composite)
-        return WholeTrial(replace(self.example, component=Whole(self.component, self.registry)))
+        return WholeTrial(self.example.replace(component=Whole(self.component, self.registry)))
 
 
 def spec_of(component: Composite, shapes: Sequence[Shape], dtype: str = "float32") -> Any:

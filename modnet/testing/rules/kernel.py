@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import replace
 from functools import cache
 from typing import Any
 
@@ -111,7 +110,7 @@ class Trial:
         turned: Callable[[Array], Array],
         turned_gradient: Callable[[Array], Array],
     ) -> Iterator[tuple[str, Results]]:
-        trial = of_layer.Trial(replace(self.example, component=subject))
+        trial = of_layer.Trial(self.example.replace(component=subject))
         for (sizes, masks), training in itertools.product(_lengths(trial), (True, False)):
             context = trial.context(dtype, training, sizes=sizes, masks=masks)
             mode = f"{'training' if training else 'prediction'}{' with a mask' if sizes else ''}"
@@ -133,7 +132,7 @@ class Trial:
         turned_gradient: Callable[[Array], Array],
     ) -> Iterator[tuple[str, Results]]:
         """Passes that are rarer: gradients of all sizes, none for the input, two contexts in turn."""
-        trial = of_layer.Trial(replace(self.example, component=subject))
+        trial = of_layer.Trial(self.example.replace(component=subject))
         for factor, needed in ((1e-12, True), (1e6, True), (1.0, False)):
             context = trial.context(dtype)
             context.needs_input_gradient = needed

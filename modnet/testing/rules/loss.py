@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Iterator
 from functools import cached_property
 from typing import Any, cast
 
@@ -14,7 +16,7 @@ from modnet.kinds.activation import Activation
 from modnet.kinds.context import Context
 from modnet.kinds.loss import Loss
 from modnet.testing.contract import Broken, NotApplicable, Rules, raised
-from modnet.testing.gradients import LARGEST_ERROR, directional_slope
+from modnet.testing.gradients import LARGEST_ERROR, Slope, directional_slope
 from modnet.testing.rules import component as of_component
 from modnet.testing.rules.component import same
 from modnet.testing.rules.rounding import in_dtype
@@ -78,6 +80,22 @@ class Trial(of_component.Trial):
             raise Broken("batch gives no gradient where context.needs_input_gradient is True")
         return np.array([value], np.float64), cast(Array, gradient)
 
+    def scaled(self) -> Iterator[tuple[Case, float]]:
+        """Each case with each factor that its predictions may have."""
+        for case in self.cases:
+            for factor in case.factors:
+                yield case, factor
+
+    def for_joint(self) -> None:
+        """Raises NotApplicable for a loss that is not computed together with an activation."""
+        if self.component.couples or not self.component.joint_with:
+            raise NotApplicable("it is joint with no activation")
+
+    def for_targets(self) -> None:
+        """Raises NotApplicable for a loss without a target."""
+        if not self.component.takes_target:
+            raise NotApplicable("it takes no target")
+
     def for_samples(self) -> None:
         """Raises NotApplicable for a loss that couples samples."""
         if self.component.couples:
@@ -105,8 +123,7 @@ def takes_targets(trial: Trial) -> str:
     after=("takes targets",),
 )
 def refuses_shapes(trial: Trial) -> str:
-    if not trial.component.takes_target:
-        raise NotApplicable("it takes no target")
+    trial.for_targets()
     shape = trial.cases[0].shape
     wrong = (7, 5, 2, 9)
     try:
@@ -149,7 +166,7 @@ def gradients(trial: Trial) -> str:
     trial.for_samples()
     rng = np.random.default_rng(1)
     worst = 0.0
-    for case, factor in [(each, factor) for each in trial.cases for factor in each.factors]:
+    for case, factor in trial.scaled():
         prediction, target = case.data(BATCH)
         prediction *= factor
         weights = rng.uniform(0.5, 1.5, BATCH)
@@ -162,10 +179,15 @@ def gradients(trial: Trial) -> str:
             return float(weights @ trial.values(moved, target))
 
         slope = directional_slope(value, weighted, prediction, rng)
-        worst = max(worst, slope.error)
-        if not slope.error <= LARGEST_ERROR:
-            raise Broken(f"{case}, predictions times {factor:g}: {slope}; at most {LARGEST_ERROR:g} is expected")
+        worst = max(worst, _right(slope, f"{case}, predictions times {factor:g}"))
     return f"relative error {worst:.1g}"
+
+
+def _right(slope: Slope, what: str) -> float:
+    """The error of a gradient, which is small enough; the message of Broken begins with `what`."""
+    if not slope.error <= LARGEST_ERROR:
+        raise Broken(f"{what}: {slope}; at most {LARGEST_ERROR:g} is expected")
+    return slope.error
 
 
 @RULES.rule(
@@ -205,7 +227,7 @@ def batch_gradients(trial: Trial) -> str:
     trial.for_batches()
     rng = np.random.default_rng(1)
     worst = 0.0
-    for case, factor in [(each, factor) for each in trial.cases for factor in each.factors]:
+    for case, factor in trial.scaled():
         prediction, target = case.data(BATCH)
         prediction *= factor
         for weights in (None, rng.uniform(0.5, 1.5, BATCH)):
@@ -215,12 +237,8 @@ def batch_gradients(trial: Trial) -> str:
                 return float(trial.batch(moved, target, weights)[0][0])
 
             slope = directional_slope(value, gradient, prediction, rng)
-            worst = max(worst, slope.error)
-            if not slope.error <= LARGEST_ERROR:
-                what = "" if weights is None else ", with weights"
-                raise Broken(
-                    f"{case}, predictions times {factor:g}{what}: {slope}; at most {LARGEST_ERROR:g} is expected"
-                )
+            what = f"{case}, predictions times {factor:g}" + ("" if weights is None else ", with weights")
+            worst = max(worst, _right(slope, what))
     return f"relative error {worst:.1g}"
 
 
@@ -327,65 +345,66 @@ def measure(trial: Trial) -> str:
 )
 def joint(trial: Trial) -> str:
     loss = trial.component
-    if loss.couples or not loss.joint_with:
-        raise NotApplicable("it is joint with no activation")
-    compared = 0
-    for name in loss.joint_with:
-        activation = cast(Activation, trial.registry.find(KINDS["activation"], name)())
-        for case in trial.cases:
-            _, target = case.data(BATCH)
-            logits = np.random.default_rng(3).standard_normal((BATCH, *case.shape))
-            context = Context(np.float64, training=True)
-            context.begin()
-            prediction = activation.forward(context, logits.copy())
-            try:
-                expected = loss.values(prediction, target), loss.gradient(prediction, target)
-            except DataError:
-                continue
-            slope = activation.backward(context, expected[1].copy())
-            found = both(loss.joint, Context(np.float64), logits.copy(), target.copy(), f"{case}: joint")
-            same(found[0], expected[0], f"{case}, {name}: the values", 1e-7)
-            same(found[1], slope, f"{case}, {name}: the gradient", 1e-7)
-            for dtype in (np.float32, np.float64):
-                wanted = in_dtype(target, dtype)
-                pair = both(loss.joint, Context(dtype), (logits * LARGE_LOGIT).astype(dtype), wanted, f"{case}: joint")
-                for what, array in zip(("values", "gradient"), pair, strict=True):
-                    if array.dtype != dtype:
-                        raise Broken(f"{case}: the {what} of {np.dtype(dtype)} logits are {array.dtype}")
-                    if not np.isfinite(array).all():
-                        raise Broken(f"{case}: the {what} of logits of {LARGE_LOGIT:g} are not finite")
-            compared += 1
+    trial.for_joint()
+    compared = sum(_is_compared(trial, case, name) for name in loss.joint_with for case in trial.cases)
     if not compared:
         raise Broken(f"behind {' and '.join(loss.joint_with)} it takes none of the targets that it takes by itself")
     return f"{compared} comparisons"
 
 
+def _is_compared(trial: Trial, case: Case, name: str) -> bool:
+    """Holds joint against the loss behind an activation; False where the loss refuses what that gives."""
+    loss = trial.component
+    activation = cast(Activation, trial.registry.find(KINDS["activation"], name)())
+    _, target = case.data(BATCH)
+    logits = np.random.default_rng(3).standard_normal((BATCH, *case.shape))
+    context = Context(np.float64, training=True)
+    context.begin()
+    prediction = activation.forward(context, logits.copy())
+    try:
+        expected = loss.values(prediction, target), loss.gradient(prediction, target)
+    except DataError:
+        return False
+    slope = activation.backward(context, expected[1].copy())
+    found = both(loss.joint, Context(np.float64), logits.copy(), target.copy(), f"{case}: joint")
+    same(found[0], expected[0], f"{case}, {name}: the values", 1e-7)
+    same(found[1], slope, f"{case}, {name}: the gradient", 1e-7)
+    _check_large_logits(loss, case, logits * LARGE_LOGIT, target)
+    return True
+
+
+def _check_large_logits(loss: Loss, case: Case, logits: Array, target: Array) -> None:
+    for dtype in (np.float32, np.float64):
+        pair = both(loss.joint, Context(dtype), logits.astype(dtype), in_dtype(target, dtype), f"{case}: joint")
+        for what, array in zip(("values", "gradient"), pair, strict=True):
+            if array.dtype != dtype:
+                raise Broken(f"{case}: the {what} of {np.dtype(dtype)} logits are {array.dtype}")
+            if not np.isfinite(array).all():
+                raise Broken(f"{case}: the {what} of logits of {LARGE_LOGIT:g} are not finite")
+
+
 @RULES.rule(
     "joint gradients",
-    "joint's gradient is the derivative of its values by the logits, of large ones too: clip no logits "
-    "and no probabilities.",
+    "joint's gradient is the derivative of its values by the logits, of large ones too: clip no logits and "
+    "no probabilities.",
     after=("takes targets", "values", "gradients", "joint"),
 )
 def joint_gradients(trial: Trial) -> str:
     loss = trial.component
-    if loss.couples or not loss.joint_with:
-        raise NotApplicable("it is joint with no activation")
+    trial.for_joint()
     rng = np.random.default_rng(2)
     worst = 0.0
-    for case in trial.cases:
+    for case, factor in itertools.product(trial.cases, (1.0, 10.0, 100.0)):
         _, target = case.data(BATCH)
-        for factor in (1.0, 10.0, 100.0):
-            logits = factor * rng.standard_normal((BATCH, *case.shape))
-            try:
-                _, gradient = both(loss.joint, Context(np.float64), logits.copy(), target.copy(), f"{case}: joint")
-            except DataError:
-                continue
+        logits = factor * rng.standard_normal((BATCH, *case.shape))
+        try:
+            _, gradient = both(loss.joint, Context(np.float64), logits.copy(), target.copy(), f"{case}: joint")
+        except DataError:
+            continue
 
-            def value(moved: Array, target: Array = target) -> float:
-                return float(both(loss.joint, Context(np.float64), moved.copy(), target.copy(), "joint")[0].sum())
+        def value(moved: Array, target: Array = target) -> float:
+            return float(both(loss.joint, Context(np.float64), moved.copy(), target.copy(), "joint")[0].sum())
 
-            slope = directional_slope(value, gradient.copy(), logits, rng)
-            worst = max(worst, slope.error)
-            if not slope.error <= LARGEST_ERROR:
-                raise Broken(f"{case}, logits times {factor:g}: {slope}; at most {LARGEST_ERROR:g} is expected")
+        slope = directional_slope(value, gradient.copy(), logits, rng)
+        worst = max(worst, _right(slope, f"{case}, logits times {factor:g}"))
     return f"relative error {worst:.1g}"

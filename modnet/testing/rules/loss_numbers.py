@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import Any
@@ -14,46 +15,48 @@ from modnet.errors import DataError, ModnetError, ShapeError
 from modnet.kinds.context import Context
 from modnet.kinds.loss import Loss
 from modnet.testing.contract import Broken, NotApplicable, Rules, raised
-from modnet.testing.rules.component import changed, same, same_bytes, warnings_raised
+from modnet.testing.rules.component import changed, how_many, same, same_bytes, warnings_raised
 from modnet.testing.rules.loss import BATCH, Trial, both
 from modnet.testing.rules.rounding import FITS, ROWS, SINGLE, check_single, greatest, in_dtype, moved, room, rounded
-from modnet.testing.targets import WHOLE, of_whole_numbers
+from modnet.testing.targets import WHOLE, Case, of_whole_numbers
 
 RULES = Rules()
 
 
 @RULES.rule(
     "exact predictions",
-    "A prediction that is its target, or a probability of 0 or 1, has a value and a gradient that are "
-    "not nan: guard roots "
-    "and quotients at 0, clip what log is given.",
+    "A prediction that is its target, or a probability of 0 or 1, has a value and a gradient that are not nan: guard "
+    "roots and quotients at 0, clip what log is given.",
     after=("takes targets", "values", "gradients", "batch"),
 )
 def exact_predictions(trial: Trial) -> str:
-    if not trial.component.takes_target:
-        raise NotApplicable("it takes no target")
+    trial.for_targets()
     tried = 0
     for case in trial.cases:
         _, target = case.data(BATCH)
-        exact = case.perfect(target)[:1]
-        if exact and case.form.classes and not case.form.unbounded:
-            exact.append(np.roll(exact[0], 1, axis=-1))  # certain, and wrong where a row is one-hot
-        for prediction in exact:
-            for dtype in (np.float64, np.float32):
-                wanted = in_dtype(target, dtype)
-                given = prediction.astype(dtype)
-                try:
-                    found = trial.results(given.copy(), wanted)
-                except DataError:
-                    continue
-                for name, array in zip(("values", "gradient"), found, strict=True):
-                    if np.isnan(array).any():
-                        raise Broken(
-                            f"{case}, {np.dtype(dtype)}: where predictions are exactly the targets, or 0 and 1, "
-                            f"{int(np.isnan(array).sum())} of {array.size} numbers of the {name} are nan"
-                        )
+        for prediction, dtype in itertools.product(_exact(case, target), (np.float64, np.float32)):
+            with suppress(DataError):
+                found = trial.results(prediction.astype(dtype), in_dtype(target, dtype))
+                _check_no_nan(found, f"{case}, {np.dtype(dtype)}")
                 tried += 1
     return f"{tried} batches"
+
+
+def _exact(case: Case, target: Array) -> list[Array]:
+    """The predictions that are the target itself and, of classes, those that are certain of another one."""
+    found = case.perfect(target)[:1]
+    if found and case.form.classes and not case.form.unbounded:
+        found.append(np.roll(found[0], 1, axis=-1))  # wrong where a row is one-hot
+    return found
+
+
+def _check_no_nan(found: tuple[Array, Array], what: str) -> None:
+    for name, array in zip(("values", "gradient"), found, strict=True):
+        if np.isnan(array).any():
+            raise Broken(
+                f"{what}: where predictions are exactly the targets, or 0 and 1, {how_many(np.isnan(array))} of the "
+                f"{name} are nan"
+            )
 
 
 @RULES.rule(
@@ -62,49 +65,50 @@ def exact_predictions(trial: Trial) -> str:
     after=("takes targets", "values"),
 )
 def labels(trial: Trial) -> str:
-    loss = trial.component
     trial.for_samples()  # one that couples them may take names of groups, any numbers
-    if not loss.takes_labels:
+    if not trial.component.takes_labels:
         raise NotApplicable("it takes no labels")
-    found = False
-    for case in trial.cases:
-        prediction, target = case.data(BATCH)
-        if target.dtype.kind != "i" or case.shape[-1] == 1:
-            continue
-        found = True
-        rows = np.eye(case.shape[-1])[target]
-        try:
-            loss.check_shapes(prediction.shape[1:], rows.shape[1:])
-            by_rows = loss.values(prediction, rows)
-        except (ShapeError, DataError):
-            by_rows = None
-        if by_rows is not None:
-            same(loss.values(prediction, target), by_rows, f"{case}: labels against their one-hot rows")
-        for label in (-1, case.shape[-1]):
-            wrong = np.full_like(target, label)
-            try:
-                loss.values(prediction, wrong)
-            except DataError:
-                continue
-            except Exception as error:
-                raise Broken(f"{case}: the label {label} gives {raised(error)}, expected a DataError") from None
-            raise Broken(f"{case}: the label {label} of {case.shape[-1]} classes is accepted")
-    if not found:
+    of_labels = [case for case in trial.cases if case.data(BATCH)[1].dtype.kind == "i" and case.shape[-1] != 1]
+    if not of_labels:
         raise Broken("it says takes_labels and takes no integer labels")
+    for case in of_labels:
+        _check_one_hot(trial.component, case)
+        for label in (-1, case.shape[-1]):
+            _check_no_class(trial.component, case, label)
     return ""
+
+
+def _check_one_hot(loss: Loss, case: Case) -> None:
+    prediction, target = case.data(BATCH)
+    rows = np.eye(case.shape[-1])[target]
+    try:
+        loss.check_shapes(prediction.shape[1:], rows.shape[1:])
+        by_rows = loss.values(prediction, rows)
+    except (ShapeError, DataError):  # it may take labels alone
+        return
+    same(loss.values(prediction, target), by_rows, f"{case}: labels against their one-hot rows")
+
+
+def _check_no_class(loss: Loss, case: Case, label: int) -> None:
+    prediction, target = case.data(BATCH)
+    try:
+        loss.values(prediction, np.full_like(target, label))
+    except DataError:
+        return
+    except Exception as error:
+        raise Broken(f"{case}: the label {label} gives {raised(error)}, expected a DataError") from None
+    raise Broken(f"{case}: the label {label} of {case.shape[-1]} classes is accepted")
 
 
 @RULES.rule(
     "sample weights",
-    "sample_weights gives None, or a finite weight of 0 or more for each sample, shape (batch,), which "
-    "follows from that "
-    "sample's target alone: training divides by their sum.",
+    "sample_weights gives None, or a finite weight of 0 or more for each sample, shape (batch,), which follows from "
+    "that sample's target alone: training divides by their sum.",
     after=("takes targets",),
 )
 def sample_weights(trial: Trial) -> str:
     trial.for_samples()
-    if not trial.component.takes_target:
-        raise NotApplicable("it takes no target")
+    trial.for_targets()
     given = 0
     for case in trial.cases:
         _, target = case.data(BATCH)
@@ -112,25 +116,27 @@ def sample_weights(trial: Trial) -> str:
             weights = trial.component.sample_weights(target)
         except DataError:
             continue
-        if weights is None:
-            continue
-        given += 1
-        if weights.shape != (BATCH,) or not (np.isfinite(weights).all() and (weights >= 0).all()):
-            raise Broken(f"{case}: {weights!r}, expected {BATCH} weights of 0 or more")
-        few = trial.component.sample_weights(target[:2])
-        same(
-            np.asarray(few), weights[:2], f"{case}: the weights of 2 samples against those of the same 2 among {BATCH}"
-        )
-        if target.dtype.kind == "i" and case.form.classes:
-            with suppress(DataError, ShapeError):
-                rows = np.eye(case.shape[-1])[target]
-                trial.component.check_shapes(case.shape, rows.shape[1:])
-                of_rows = trial.component.sample_weights(rows)
-                if of_rows is not None:
-                    same(of_rows, weights, f"{case}: the weights of one-hot rows against those of labels")
+        if weights is not None:
+            given += 1
+            _check_weights(trial.component, case, target, weights)
     if not given:
         raise NotApplicable("it weighs no samples")
     return ""
+
+
+def _check_weights(loss: Loss, case: Case, target: Array, weights: Array) -> None:
+    if weights.shape != (BATCH,) or not (np.isfinite(weights).all() and (weights >= 0).all()):
+        raise Broken(f"{case}: {weights!r}, expected {BATCH} weights of 0 or more")
+    few = np.asarray(loss.sample_weights(target[:2]))
+    same(few, weights[:2], f"{case}: the weights of 2 samples against those of the same 2 among {BATCH}")
+    if target.dtype.kind != "i" or not case.form.classes:
+        return
+    with suppress(DataError, ShapeError):  # it may take labels alone
+        rows = np.eye(case.shape[-1])[target]
+        loss.check_shapes(case.shape, rows.shape[1:])
+        of_rows = loss.sample_weights(rows)
+        if of_rows is not None:
+            same(of_rows, weights, f"{case}: the weights of one-hot rows against those of labels")
 
 
 @RULES.rule(
@@ -140,23 +146,23 @@ def sample_weights(trial: Trial) -> str:
 )
 def leaves_inputs_alone(trial: Trial) -> str:
     for case in trial.cases:
-        prediction, target = case.data(BATCH)
-        kept = prediction.copy(), target.copy()
-        calls = list(_methods(trial))
-        for name, call in calls:
-            given = [array.copy() for array in kept]
-            try:
-                result = call(*given)
-            except DataError:
-                continue
-            for what, array, before in zip(("prediction", "target"), given, kept, strict=True):
-                if not np.array_equal(array, before):
-                    raise Broken(f"{case}: {name} writes into the {what}: {changed(array, before)}")
-                if name not in ("values", "sample_weights") and np.shares_memory(result, array):
-                    raise Broken(f"{case}: the gradient of {name} lies in the memory of the {what}")
-            if name not in ("values", "sample_weights") and not result.flags.writeable:
-                raise Broken(f"{case}: the gradient of {name} cannot be written to")
+        for name, call in _methods(trial):
+            with suppress(DataError):
+                _check_call(call, name not in ("values", "sample_weights"), case, name)
     return ""
+
+
+def _check_call(call: Callable[[Array, Array], Any], gives_gradient: bool, case: Case, name: str) -> None:
+    kept = case.data(BATCH)
+    given = [array.copy() for array in kept]
+    result = call(*given)
+    for what, array, before in zip(("prediction", "target"), given, kept, strict=True):
+        if not np.array_equal(array, before):
+            raise Broken(f"{case}: {name} writes into the {what}: {changed(array, before)}")
+        if gives_gradient and np.shares_memory(result, array):
+            raise Broken(f"{case}: the gradient of {name} lies in the memory of the {what}")
+    if gives_gradient and not result.flags.writeable:
+        raise Broken(f"{case}: the gradient of {name} cannot be written to")
 
 
 def _methods(trial: Trial) -> Iterator[tuple[str, Any]]:
@@ -213,14 +219,13 @@ def nothing_hidden(trial: Trial) -> str:
     after=("takes targets", "values", "gradients", "dtypes", "measure", "joint"),
 )
 def float32_as_float64(trial: Trial) -> str:
-    for case in trial.cases:
-        for factor in case.factors:
-            prediction, target = case.data(BATCH)
-            # Both dtypes get the same numbers.
-            prediction, target = rounded(factor * prediction), rounded(target)
-            for what, call in _calls(trial):
-                with suppress(DataError):
-                    _compare_dtypes(call, prediction, target, f"{case}, predictions times {factor:g}: {what}")
+    for case, factor in trial.scaled():
+        prediction, target = case.data(BATCH)
+        # Both dtypes get the same numbers.
+        prediction, target = rounded(factor * prediction), rounded(target)
+        for what, call in _calls(trial):
+            with suppress(DataError):
+                _compare_dtypes(call, prediction, target, f"{case}, predictions times {factor:g}: {what}")
     return "values, gradients, and what is computed jointly"
 
 
@@ -299,8 +304,7 @@ def quiet(trial: Trial) -> str:
     after=("takes targets", "values", "gradients", "leaves its inputs alone"),
 )
 def whole_numbers(trial: Trial) -> str:
-    if not trial.component.takes_target:
-        raise NotApplicable("it takes no target")
+    trial.for_targets()
     for case in trial.cases:
         for prediction, target, dtype in of_whole_numbers(case, BATCH):
             expected = trial.results(prediction, target)

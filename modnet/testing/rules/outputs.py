@@ -93,7 +93,7 @@ class Trial(engine.Trial):
     def each(self) -> dict[str, OneTrial]:
         """Output name -> the trial of it."""
         layer: Any = self.component
-        return {name: OneTrial(replace(self.example, component=One(layer, i))) for i, name in enumerate(layer.outputs)}
+        return {name: OneTrial(self.example.replace(component=One(layer, i))) for i, name in enumerate(layer.outputs)}
 
 
 @RULES.rule(
