@@ -142,7 +142,7 @@ class Run:
         self._listen()
 
     def _listen(self) -> None:
-        """Connects the callbacks to the events, and layers to the progress; finds out what no step needs to do."""
+        """Connects the callbacks to the events, and the layers to the progress; finds out what no step needs to do."""
         self._events = RunEvents()
         # pluggy calls the last registered first; users expect the order of their list.
         for name, member in reversed(self.joined.items()):
@@ -430,7 +430,7 @@ class Run:
         return (1.0 if rate is None else rate.factor(progress)), (1.0 if decay is None else decay.factor(progress))
 
     def _progress(self) -> Progress:
-        """The progress at the beginning of the present step, for schedules and layers."""
+        """The progress at the beginning of the current step, for schedules and layers."""
         together, batches = self.training.accumulate, self.batches_per_epoch
         before = self.batches_done - len(self._group)
         steps = -(-batches // together) if batches else 0
