@@ -76,7 +76,7 @@ def test_wrong_arguments_are_explained_like_a_wrong_spec(arguments, message):
             np.zeros((3, 2)),
             ["a", "b", "c"],
             modnet.DataError,
-            "expected numbers, found text; to make labels 0, 1, ... of it:  names, y = np.unique",
+            "expected numbers, found text; to make labels 0, 1, ...:  names, y = np.unique",
         ),
         (np.zeros((0, 2)), np.zeros(0, int), modnet.DataError, "there are no samples"),
         (np.zeros((3, 2)), np.array([0, 1, 2]), modnet.DataError, "2"),
