@@ -416,7 +416,7 @@ def test_labels_come_in_any_dtype(dtype):
         (KLDivergence(), [1.5, -0.5], [1, 0], "expects probabilities as prediction, .* end the network with softmax"),
         (BinaryCrossEntropy(), [-3], 0, "found -3.0 in sample 0 of the batch; end the network with sigmoid"),
         (BinaryCrossEntropy(), [0.5], -1, "expects targets from 0 to 1, found -1.0 in sample 0"),
-        (CrossEntropy(), [0.5, 0.5], [1, 1], "found a sum of 2.0 in sample 0 .* take binary_cross_entropy"),
+        (CrossEntropy(), [0.5, 0.5], [1, 1], "found a sum of 2.0 in sample 0 .* use binary_cross_entropy"),
         (CrossEntropy(), [0.5, 0.5], [2, -1], "rows of probabilities as target, found -1.0 in sample 0"),
         (KLDivergence(), [0.5, 0.5], [0, 0], "found a sum of 0.0 in sample 0"),
         (
