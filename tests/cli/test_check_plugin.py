@@ -83,7 +83,7 @@ def test_kernels_and_hooks(environment, run):
     assert re.search("^kernel +activation.double.forward +3 +1 +1 ", printed, re.MULTILINE)
     assert re.search(r"  agrees:\n    kernel .*: float32, ", printed)
     assert re.search("^hooks +double +1 +0 +1 ", printed, re.MULTILINE)
-    assert 'hooks "double" of modnet-double 1.0 (modnet_double): modnet_read_data(file) asks for' in printed
+    assert 'hooks "double" of modnet-double 1.0 (modnet_double): modnet_read_data(file) requires' in printed
     assert printed.endswith("1 component, 1 kernel, 1 hook module of modnet-double: 2 broken\n")
 
 

@@ -163,7 +163,10 @@ def test_a_command_of_a_plugin(environment, run):
 @pytest.mark.parametrize(
     ("code", "warning"),
     [
-        ("1 / 0", 'hooks "other" of other 1.0 (other) cannot be imported: ZeroDivisionError: division by zero; modnet'),
+        (
+            "1 / 0",
+            'hooks "other" of other 1.0 (other) cannot be imported: ZeroDivisionError: division by zero; for details: modnet',
+        ),
         (
             COMMANDS.replace('"Greet."', "1 / 0").replace("@cli.command()", "1 / 0"),
             'its commands are left out: hooks "other" of other 1.0 (other): modnet_commands raised ZeroDivisionError: ',

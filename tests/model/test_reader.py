@@ -185,13 +185,13 @@ def keras() -> bytes:
         (b"x\ty\r\n1\t2\r\n3\t4\r\n", "a text file that looks like a table"),
         (
             '[network]\r\nname = "größe"\r\n'.encode(),
-            "a text file that looks like a spec; modnet check .*modnet train",
+            "a text file that looks like a spec; check it with modnet check .*modnet train",
         ),
-        (b'{\n "network": {"input": [2]}}', "a text file that looks like a spec; modnet check"),
-        (b"# pets\nnetwork:\n  input: [2]\n", "a text file that looks like a spec; modnet check"),
+        (b'{\n "network": {"input": [2]}}', "a text file that looks like a spec; check it with modnet check"),
+        (b"# pets\nnetwork:\n  input: [2]\n", "a text file that looks like a spec; check it with modnet check"),
         (b'{"a": 1}', "a text file in JSON; .* modnet check"),
         (b"<!DOCTYPE html>\n<html>", "a text file that looks like a web page; download the file itself"),
-        (b"version https://git-lfs.github.com/spec/v1\noid sha256:00\n", "Git LFS .*; git lfs pull"),
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:00\n", "Git LFS .*git lfs pull"),
         (b"hello, world\n", "a text file$"),
         ("ä".encode() * 1000, "a text file$"),
         (b"a" + "ä".encode() * 1000, "a text file$"),  # 512 bytes end within a character

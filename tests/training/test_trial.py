@@ -37,8 +37,8 @@ def test_a_number_that_is_not_finite_is_named_with_its_row(value, row):
     bad, y = x.copy(), x[:, :1]
     bad[row, 1] = value
     what = "nan" if np.isnan(value) else "an infinite number"
-    refused(f'training data: input "input" holds {what} in row {row}', bad, y, spec)
-    refused(f'validation data: input "input" holds {what} in row {row}', x, y, spec, validation=(bad, y))
+    refused(f'training data: input "input" contains {what} in row {row}', bad, y, spec)
+    refused(f'validation data: input "input" contains {what} in row {row}', x, y, spec, validation=(bad, y))
 
 
 def test_a_target_that_is_not_finite_is_named_with_its_row():

@@ -377,7 +377,7 @@ BATCHES = [(np.eye(2), np.zeros((2, 1)))] * 3
         (
             (Dataset({"input": np.eye(2)}, {"output": np.zeros((2, 1))}),),
             {"sample_weights": [1, 2]},
-            "^sample_weights: a D",
+            "^sample_weights cannot be given with a D",
         ),
         (
             (Dataset({"input": np.eye(2)}, {"output": np.zeros((2, 1))}), np.ones((2, 1))),
