@@ -185,7 +185,7 @@ def keras() -> bytes:
         (b"x\ty\r\n1\t2\r\n3\t4\r\n", "a text file that looks like a table"),
         (
             '[network]\r\nname = "größe"\r\n'.encode(),
-            "a text file that looks like a spec; check it with modnet check .*modnet train",
+            "a text file that looks like a spec; check it with modnet check.*modnet train",
         ),
         (b'{\n "network": {"input": [2]}}', "a text file that looks like a spec; check it with modnet check"),
         (b"# pets\nnetwork:\n  input: [2]\n", "a text file that looks like a spec; check it with modnet check"),
