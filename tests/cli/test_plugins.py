@@ -165,7 +165,8 @@ def test_a_command_of_a_plugin(environment, run):
     [
         (
             "1 / 0",
-            'hooks "other" of other 1.0 (other) cannot be imported: ZeroDivisionError: division by zero; for details: modnet',
+            'hooks "other" of other 1.0 (other) cannot be imported: ZeroDivisionError: division by zero; for details: '
+            "modnet",
         ),
         (
             COMMANDS.replace('"Greet."', "1 / 0").replace("@cli.command()", "1 / 0"),
