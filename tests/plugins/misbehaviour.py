@@ -245,8 +245,8 @@ CASES = (
         "is older than the one that saved",
         (plugin("back", gate("back", options=", version=3"), version="2.0"),),
         saved("back", plugin("back", gate("back", options=", version=2"))),
-        'error: this model needs version 3 of layer "back", which modnet-back 2.0 has; the one that is '
-        "installed is version 2:  pip install 'modnet-back>=2.0'",
+        'error: this model needs version 3 of layer "back", which is in modnet-back 2.0; version 2 is '
+        "installed:  pip install 'modnet-back>=2.0'",
     ),
     Case(
         "cannot upgrade what an older one saved",
@@ -267,7 +267,7 @@ CASES = (
         "renames a field, and says nothing",
         (plugin("wide", gate("wide", "size: int = 1")),),
         saved("wide", plugin("wide", gate("wide", "width: int = 1"), version="2.0")),
-        "error: model.modnet: spec: network.layers[0].size: unknown key; expected one of: width, type, name, inputs, "
+        "error: model.modnet: header.spec: network.layers[0].size: unknown key; expected one of: width, type, name, inputs, "
         "activation, trainable, shares, l1, l2, learning_rate\nwritten with modnet-wide 1.0, but 2.0 is installed:  "
         "pip install modnet-wide==1.0",
     ),
@@ -336,15 +336,16 @@ CASES = (
         "is a class of a script (`registry.register`), saved",
         (),
         from_a_script,
-        'UserWarning: model.modnet needs the layer "mine" of __main__:Gate (script.py), which no distribution that is '
-        "installed offers; to load it, register it (modnet.default_registry().register, or --plugin FILE)",
+        'UserWarning: model.modnet needs the layer "mine" of __main__:Gate (script.py), which is not part of an '
+        "installed distribution; to load the file, register it first (modnet.default_registry().register, or --plugin "
+        "FILE)",
     ),
     Case(
         "is a class of a notebook's cell, run twice, saved",
         (),
         from_a_notebook,
         'UserWarning: model.modnet needs the layer "mine" of __main__:Gate (a notebook or an interactive '
-        "session), which no distribution that is installed offers; to load it, register it "
+        "session), which is not part of an installed distribution; to load the file, register it first "
         "(modnet.default_registry().register, or --plugin FILE)",
     ),
     Case(
