@@ -164,11 +164,9 @@ class Objective:
             raise DataError(f"sample weights: {head.loss.type} takes a weight for each sample, not one for each step")
         context.masks = (masks[head.position] if masks else None,)
         target = self._target(head, context, value, batch)
+        if head.metrics:
+            self._add_metrics(head, values[head.prediction], batch, tally, None, weights)
         try:
-            for name, metric in head.metrics.items():
-                tally.add_metric(
-                    head.name, name, metric, values[head.prediction], batch.targets[head.name], batch.weights
-                )
             mean, gradient = head.measure(context, value, target, _of_dtype(weights, value))
         except SampleError as error:
             raise _in_all_data(error, batch) from None
