@@ -9,7 +9,6 @@ import numpy as np
 
 from modnet.arrays import Array, Shape, as_numbers
 from modnet.engine.built import BuiltGraph
-from modnet.engine.passes import has_nan
 from modnet.errors import DataError, ShapeError
 from modnet.words import did_you_mean, show
 
@@ -67,23 +66,37 @@ def _check_shape(name: str, shape: Shape, array: Array) -> None:
     raise ShapeError(f"input {show(name)}: expected an array of shape ({expected}), found {array.shape}", hint)
 
 
-def no_prediction(built: BuiltGraph, values: list[Array], arrays: list[Array], start: int) -> DataError:
-    """The error for an output of nan, with its row: nan would otherwise be taken for a prediction.
+def check_predictions(built: BuiltGraph, values: list[Array], arrays: list[Array], start: int = 0) -> None:
+    """Refuses outputs of nan, which would otherwise be taken for predictions.
 
     Args:
         values: of the outputs, for the rows from `start` on of `arrays`, the inputs.
+
+    Raises:
+        DataError: with the row, and the cause as far as it is known.
     """
+    for value in values:
+        # argmax treats nan as the greatest, and for few numbers it is faster than a sum or a maximum.
+        if value.size and (greatest := value.item(value.argmax())) != greatest:
+            raise _no_prediction(built, values, arrays, start)
+
+
+def _no_prediction(built: BuiltGraph, values: list[Array], arrays: list[Array], start: int) -> DataError:
     name, value = next(
-        (name, value) for name, value in zip(built.graph.outputs, values, strict=True) if has_nan([value])
+        (name, value) for name, value in zip(built.graph.outputs, values, strict=True) if np.isnan(value).any()
     )
     row = start + int(np.argwhere(np.isnan(value))[0][0])
-    what = f"the prediction for row {row}" + (f" (output {show(name)})" if len(values) > 1 else "") + " is nan"
+    which = f" (output {show(name)})" if len(values) > 1 else ""
+    return DataError(f"the prediction for row {row}{which} is nan: {_cause_of_nan(built, arrays, row)}")
+
+
+def _cause_of_nan(built: BuiltGraph, arrays: list[Array], row: int) -> str:
     for known, array in zip(built.inputs, arrays, strict=True):
         places = np.argwhere(~np.isfinite(array[row]))
         if len(places):
             place = tuple(int(index) for index in places[0])
             where = f" at {place[0] if len(place) == 1 else place}" if place else ""
-            return DataError(f"{what}: that row of input {show(known)} contains {array[row][place]}{where}")
+            return f"that row of input {show(known)} contains {array[row][place]}{where}"
     broken = [key for key, array in (*built.parameters.items(), *built.state.items()) if np.isnan(array).any()]
     reason = f"{broken[0]} of the network contains nan" if broken else "numbers became too large inside the network"
-    return DataError(f"{what}: its input is finite, but {reason}")
+    return f"its input is finite, but {reason}"

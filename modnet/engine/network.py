@@ -12,8 +12,8 @@ from modnet.arrays import Array, common_mask
 from modnet.engine.built import BuiltGraph
 from modnet.engine.card import ModelCard
 from modnet.engine.graph import Graph, GraphNode
-from modnet.engine.inputs import given_arrays, no_prediction
-from modnet.engine.passes import FEWEST_ROWS, MOST_ROWS, PREDICTION_BYTES, Pass, Passes, has_nan
+from modnet.engine.inputs import check_predictions, given_arrays
+from modnet.engine.passes import FEWEST_ROWS, MOST_ROWS, PREDICTION_BYTES, Pass, Passes
 from modnet.engine.rows import predict_rows
 from modnet.engine.stream import Stream
 from modnet.engine.summary import Summary
@@ -167,8 +167,7 @@ class Network(BuiltGraph):
             values = predictor.forward(part)
         except SampleError as error:
             raise error.counted_from(start) from None
-        if has_nan(values):
-            raise no_prediction(self, values, arrays, start)
+        check_predictions(self, values, arrays, start)
         return values
 
     def stream(self) -> Stream:

@@ -60,7 +60,6 @@ class Pass:
 
     Attributes:
         masks: slot -> the mask of its sequences in the last `forward`, for those that have one.
-        progress: where the run stands, for layers that follow a schedule; None outside training.
         only_cost: the result of `cost` if samples can have only one shape.
     """
 
@@ -122,16 +121,8 @@ class Pass:
         """The sum of the penalties that layers have added to the loss in the last `forward`."""
         return self._common.penalty
 
-    @property
-    def progress(self) -> Progress | None:
-        return self._common.progress
-
-    @progress.setter
-    def progress(self, progress: Progress | None) -> None:
-        self._common.progress = progress
-
-    def ask_progress(self, ask: Callable[[], Progress]) -> None:
-        """Lets layers know where a run stands, which is made out when one of them reads `context.progress`."""
+    def ask_progress(self, ask: Callable[[], Progress] | None) -> None:
+        """Lets layers know where a run stands: `ask` is called when one of them reads `context.progress`."""
         self._common.ask_progress = ask
 
     def _spreading(self, node: GraphNode, forward: Callable[..., Any]) -> Callable[..., Any]:
@@ -471,14 +462,6 @@ class Passes:
             if held and used.held > SMALL_PASS and sum(held) + used.held > IDLE_BYTES:
                 return
         self._idle.append(used)
-
-
-def has_nan(values: list[Array]) -> bool:
-    for value in values:  # noqa: SIM110  a generator would double the time
-        # argmax treats nan as the greatest, and for few numbers it is faster than a sum or a maximum.
-        if value.size and (greatest := value.item(value.argmax())) != greatest:
-            return True
-    return False
 
 
 def _copied(mask: Any) -> Any:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from modnet.engine.built import BuiltGraph
-from modnet.engine.inputs import given_arrays, no_prediction
-from modnet.engine.passes import Pass, has_nan
+from modnet.engine.inputs import check_predictions, given_arrays
+from modnet.engine.passes import Pass
 from modnet.errors import ShapeError
 from modnet.words import show
 
@@ -52,7 +52,6 @@ class Stream:
             )
         self._batch = len(arrays[0])
         values = self._pass.forward(arrays)
-        if has_nan(values):
-            raise no_prediction(self.network, values, arrays, 0)
+        check_predictions(self.network, values, arrays)
         outputs = {name: value.copy() for name, value in zip(self.network.graph.outputs, values, strict=True)}
         return outputs if len(outputs) > 1 else next(iter(outputs.values()))

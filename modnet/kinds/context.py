@@ -19,16 +19,15 @@ class Shared:
     Attributes:
         held: the bytes of all their buffers. Contexts may share storage, so bytes are counted when storage grows.
         penalty: the sum of what layers have added to the loss in this pass.
-        progress: where the run stands; None outside training.
-        ask_progress: says where the run stands, in place of `progress`: most steps have nobody who wants to know.
+        ask_progress: says where the run stands, None outside training. A function, since most steps have no layer that
+            asks.
     """
 
-    __slots__ = ("ask_progress", "held", "penalty", "progress")
+    __slots__ = ("ask_progress", "held", "penalty")
 
     def __init__(self) -> None:
         self.held = 0
         self.penalty = 0.0
-        self.progress: Progress | None = None
         self.ask_progress: Callable[[], Progress] | None = None
 
 
@@ -126,11 +125,11 @@ class Context:
     @property
     def progress(self) -> Progress | None:
         ask = self._shared.ask_progress
-        return self._shared.progress if ask is None else ask()
+        return None if ask is None else ask()
 
     @progress.setter
     def progress(self, progress: Progress | None) -> None:
-        self._shared.progress = progress
+        self._shared.ask_progress = None if progress is None else lambda: progress
 
     @property
     def penalty(self) -> float:

@@ -67,10 +67,10 @@ def test_the_rate_follows_a_schedule_where_there_is_a_run():
     run = Pass(network, [1], training=True, rng=np.random.default_rng(0))
     x = np.ones((1, 4000))
     for epoch, rate in ((0, 0.0), (2.5, 0.25), (5, 0.5), (8, 0.5)):
-        run.progress = Progress(epoch, 10, {})
+        run.ask_progress(lambda epoch=epoch: Progress(epoch, 10, {}))
         (y,) = run.forward([x])
         assert np.mean(y == 0) == pytest.approx(rate, abs=0.03)
-    run.progress = None
+    run.ask_progress(None)
     assert np.mean(run.forward([x])[0] == 0) == pytest.approx(0.5, abs=0.03)
 
     class Thrice(Schedule):

@@ -58,7 +58,7 @@ class Step:
         rng = np.random.default_rng(seed)
         gradients = network.parameters.like()
         run = Pass(network, list(network.graph.outputs.values()), training=training, gradients=gradients, rng=rng)
-        run.progress = progress
+        run.ask_progress(lambda: progress)
         self.inputs = [rng.standard_normal((ROWS, *shape)) for shape in network.inputs.values()]
         self.outputs = [value.copy() for value in run.forward(self.inputs)]
         self.penalty = run.penalty
