@@ -148,7 +148,21 @@ class Hinge(ElementwiseLoss, type="hinge"):
         return np.maximum(loss, 0, out=loss), np.negative(slope, out=slope)
 
 
-class BinaryCrossEntropy(ElementwiseLoss, type="binary_cross_entropy"):
+class BinaryLoss(ElementwiseLoss):
+    """A loss of probabilities of labels, each of which is present or absent by itself, as sigmoid gives them."""
+
+    joint_with = ("sigmoid",)
+    prediction_range = (0.0, 1.0)
+    normalized = False
+
+    def target_shapes(self, prediction_shape: Shape) -> tuple[Shape, ...]:
+        return with_and_without_last_axis(prediction_shape)
+
+    def check_targets(self, prediction_shape: Shape, target: Array) -> None:
+        check_range(target, 0, 1, f"{self.type} expects targets from 0 to 1")
+
+
+class BinaryCrossEntropy(BinaryLoss, type="binary_cross_entropy"):
     """-(positive_weight * t * log(p) + (1 - t) * log(1 - p)), for a probability p and its target t in [0, 1].
 
     Shapes: prediction (batch, ...); target alike, or without a last axis of 1. Several outputs are several labels, each
@@ -161,19 +175,10 @@ class BinaryCrossEntropy(ElementwiseLoss, type="binary_cross_entropy"):
         DataError: for a prediction or a target outside [0, 1].
     """
 
-    joint_with = ("sigmoid",)
-    prediction_range = (0.0, 1.0)
-    normalized = False
     ending = "end the network with sigmoid; if the classes exclude each other, use softmax and cross_entropy"
 
     label_smoothing: float = field(default=0.0, minimum=0.0, maximum=1.0)
     positive_weight: float = field(default=1.0, above=0.0)
-
-    def target_shapes(self, prediction_shape: Shape) -> tuple[Shape, ...]:
-        return with_and_without_last_axis(prediction_shape)
-
-    def check_targets(self, prediction_shape: Shape, target: Array) -> None:
-        check_range(target, 0, 1, f"{self.type} expects targets from 0 to 1")
 
     def elements(self, context: Context, prediction: Array, target: Array) -> tuple[Array, Array]:
         check_probabilities(self, prediction)

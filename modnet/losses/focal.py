@@ -6,13 +6,13 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from modnet.arrays import Array, Shape
+from modnet.arrays import Array
 from modnet.configuration.fields import field
 from modnet.kinds.component import Example
 from modnet.kinds.context import Context
 from modnet.losses.classes import ClassLoss, exponentiate, shifted
-from modnet.losses.elementwise import ElementwiseLoss, of_means, with_and_without_last_axis
-from modnet.losses.targets import SMALLEST_PROBABILITY, check_probabilities, check_range, converted, sample_means
+from modnet.losses.elementwise import BinaryLoss, of_means
+from modnet.losses.targets import SMALLEST_PROBABILITY, check_probabilities, converted, sample_means
 
 
 class Focal(ClassLoss, type="focal"):
@@ -83,7 +83,7 @@ class Focal(ClassLoss, type="focal"):
         return np.negative(values, out=values), slope
 
 
-class BinaryFocal(ElementwiseLoss, type="binary_focal"):
+class BinaryFocal(BinaryLoss, type="binary_focal"):
     """-alpha * t * (1 - p)**gamma * log(p) - (1 - alpha) * (1 - t) * p**gamma * log(1 - p), for targets t in [0, 1].
 
     Binary cross-entropy, reduced where the prediction p is already right. Shapes: prediction (batch, ...); target
@@ -100,9 +100,6 @@ class BinaryFocal(ElementwiseLoss, type="binary_focal"):
         DataError: for a prediction or a target outside [0, 1].
     """
 
-    joint_with = ("sigmoid",)
-    prediction_range = (0.0, 1.0)
-    normalized = False
     ending = "end the network with sigmoid; if the classes exclude each other, use softmax and focal"
 
     gamma: float = field(default=2.0, minimum=0.0)
@@ -111,12 +108,6 @@ class BinaryFocal(ElementwiseLoss, type="binary_focal"):
     @classmethod
     def examples(cls) -> Sequence[Example]:
         return (Example(cls(), ((3,), (3,))), Example(cls(gamma=0.5, alpha=None), ((1,), ())))
-
-    def target_shapes(self, prediction_shape: Shape) -> tuple[Shape, ...]:
-        return with_and_without_last_axis(prediction_shape)
-
-    def check_targets(self, prediction_shape: Shape, target: Array) -> None:
-        check_range(target, 0, 1, f"{self.type} expects targets from 0 to 1")
 
     def elements(self, context: Context, prediction: Array, target: Array) -> tuple[Array, Array]:
         check_probabilities(self, prediction)
