@@ -8,7 +8,6 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-from numpy.typing import DTypeLike
 
 from modnet.arrays import Array, Shape, common_mask
 from modnet.engine.build import build
@@ -161,22 +160,10 @@ class WholeTrial(of_layer.Trial):
 
     component: Any
 
-    def context(
-        self,
-        dtype: DTypeLike = np.float64,
-        training: bool = True,
-        seed: int = 0,
-        sizes: Sequence[Shape] | None = None,
-        masks: Sequence[Array | None] | None = None,
-        storage: list[Array] | None = None,
-        weights: Mapping[str, Array] | None = None,
-    ) -> Context:
-        sizes = self.sizes if sizes is None else tuple(sizes)
-        made = super().context(dtype, training, seed, sizes, masks, storage, weights)
-        shared = Shared()
+    def around(self, made: Context, sizes: tuple[Shape, ...], storage: list[Array] | None) -> Context:
+        dtype, training, shared = made.dtype, made.training, Shared()
         context = WholeContext(dtype, made.params, made.grads, made.state, made.rng, training, shared=shared)
-        context.masks = made.masks
-        graph = self.component.network(tuple(sizes)).graph
+        graph = self.component.network(sizes).graph
         context.parts = []
         for node in graph.nodes:
             owner = graph.owner(node)

@@ -84,13 +84,17 @@ class Trial(of_component.Trial):
         """
         sizes = self.sizes if sizes is None else sizes
         made = layer_context(self.component, *sizes, dtype=dtype, training=training, seed=seed)
-        context = Context(dtype, made.params, made.grads, made.state, made.rng, training, storage=storage)
+        context = self.around(made, tuple(sizes), storage)
         context.masks = (None,) * len(sizes) if masks is None else tuple(masks)
         for gradient in context.grads.values():
             gradient.fill(0)
         for name, array in (weights or {}).items():
             context.params[name][...] = array
         return context
+
+    def around(self, made: Context, sizes: tuple[Shape, ...], storage: list[Array] | None) -> Context:
+        """A context with the arrays of another one, of the class that the layer needs."""
+        return Context(made.dtype, made.params, made.grads, made.state, made.rng, made.training, storage=storage)
 
     def inputs(
         self, batch: int = BATCH, dtype: DTypeLike = np.float64, seed: int = 0, sizes: Sequence[Shape] | None = None

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
 import numpy as np
-from numpy.typing import DTypeLike
 
 from modnet.arrays import Array, Shape
 from modnet.kinds.context import Context
@@ -72,20 +71,8 @@ class OneTrial(of_layer.Trial):
 
     component: Any
 
-    def context(
-        self,
-        dtype: DTypeLike = np.float64,
-        training: bool = True,
-        seed: int = 0,
-        sizes: Sequence[Shape] | None = None,
-        masks: Sequence[Array | None] | None = None,
-        storage: list[Array] | None = None,
-        weights: Mapping[str, Array] | None = None,
-    ) -> Context:
-        made = super().context(dtype, training, seed, sizes, masks, storage, weights)
-        context = OneContext(dtype, made.params, made.grads, made.state, made.rng, training, storage=storage)
-        context.masks = made.masks
-        return context
+    def around(self, made: Context, sizes: tuple[Shape, ...], storage: list[Array] | None) -> Context:
+        return OneContext(made.dtype, made.params, made.grads, made.state, made.rng, made.training, storage=storage)
 
 
 class Trial(engine.Trial):

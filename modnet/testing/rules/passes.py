@@ -168,10 +168,15 @@ def leaves_inputs_alone(trial: Trial) -> str:
             for number, (x, before) in enumerate(zip(inputs, kept, strict=True)):
                 if not np.array_equal(x, before):
                     raise Broken(f"{when} writes into input {number + 1}: {changed(x, before)}")
-            for name, parameter in context.params.items():
-                if not np.array_equal(parameter, parameters[name]):
-                    raise Broken(f"{when} writes into the parameter {name}: {changed(parameter, parameters[name])}")
+            _hold_unchanged(context.params, parameters, when + " writes into the parameter {}")
     return ""
+
+
+def _hold_unchanged(arrays: Mapping[str, Array], before: Mapping[str, Array], fault: str) -> None:
+    """Refuses arrays that are no longer as before; `fault` is what is said, with {} for the name."""
+    for name, array in arrays.items():
+        if not np.array_equal(array, before[name]):
+            raise Broken(f"{fault.format(name)}: {changed(array, before[name])}")
 
 
 @RULES.rule(
@@ -259,15 +264,11 @@ def prediction(trial: Trial) -> str:
         outputs.append(trial.forward(context, inputs, seed).copy())
         if context.rng.bit_generator.state != drawn:
             raise Broken(f"it draws random numbers to predict {BATCH} samples")
-        for name, array in context.state.items():
-            if not np.array_equal(array, state[name]):
-                raise Broken(f"it writes into its state {name} in prediction: {changed(array, state[name])}")
+        _hold_unchanged(context.state, state, "it writes into its state {} in prediction")
     for output in outputs[1:]:
         same_bytes(output, outputs[0], "the same prediction once more")
     trial.backward(context, weights_for(outputs[0]))
-    for name, array in context.state.items():
-        if not np.array_equal(array, state[name]):
-            raise Broken(f"backward writes into its state {name} in prediction: {changed(array, state[name])}")
+    _hold_unchanged(context.state, state, "backward writes into its state {} in prediction")
     return ""
 
 
