@@ -13,7 +13,7 @@ from modnet.errors import Problem, ShapeError, SpecError
 from modnet.kinds.activation import Activation
 from modnet.kinds.initializer import Initializer
 from modnet.kinds.layer import MOST_AXES, Layer, Parameter, State
-from modnet.kinds.node import Composite, Node
+from modnet.kinds.node import Composite, Node, automatic_name
 from modnet.plugins.faults import broken, raise_fault
 from modnet.records import Record, fresh
 from modnet.specs.model import NAME, NetworkSpec
@@ -284,13 +284,13 @@ class _Builder:
                 raise _TooMuch(f"there are more nodes than the limit of {self.most_nodes:,}")
             self.pending -= 1
             keys = self.places.get(id(node), scope.keys)
-            name = node.name or _automatic_name(node.layer, counts, chosen)
+            name = node.name or automatic_name(node.layer.type, counts, chosen)
             self.carry((len(scope.prefix) + len(name)) // 16)
             inputs = self.resolve(node, scope, keys, previous)
             previous = slot = self.add(node, scope.prefix + name, keys, inputs, scope)
             given = [name]
             if node.activation is not None:
-                activation = _automatic_name(node.activation, counts, chosen)
+                activation = automatic_name(node.activation.type, counts, chosen)
                 after = Node(node.activation)
                 previous = self.add(after, scope.prefix + activation, (*keys, "activation"), (previous,), scope)
                 scope.names.setdefault(activation, previous)
@@ -549,11 +549,3 @@ def _too_large(shape: Sequence[int | None]) -> str:
     if numbers > MOST_NUMBERS:
         return f"2^{numbers.bit_length() - 1} numbers or more; expected at most 2^{MOST_NUMBERS.bit_length() - 1}"
     return ""
-
-
-def _automatic_name(layer: Layer | Activation, counts: dict[str, int], chosen: Mapping[str, Path]) -> str:
-    while True:
-        counts[layer.type] = counts.get(layer.type, 0) + 1
-        name = f"{layer.type}_{counts[layer.type]}"
-        if name not in chosen:
-            return name

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from typing import ClassVar
 
 from modnet.configuration.fields import field
@@ -56,3 +56,17 @@ class Composite(Layer):
         first of them.
         """
         raise NotImplementedError
+
+
+def automatic_name(type_name: str, counts: dict[str, int], chosen: Container[str]) -> str:
+    """The name of a node that has none of its own: its type and a number, `linear_1`.
+
+    Args:
+        counts: type -> the last number that was given; counted up.
+        chosen: the names that the spec gives, which are passed over.
+    """
+    while True:
+        counts[type_name] = counts.get(type_name, 0) + 1
+        name = f"{type_name}_{counts[type_name]}"
+        if name not in chosen:
+            return name

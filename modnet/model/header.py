@@ -11,6 +11,7 @@ from os import PathLike
 from typing import Any, NamedTuple
 
 from modnet.errors import MalformedFile, NewerFormat
+from modnet.kinds.node import automatic_name
 from modnet.model.container import Fault
 from modnet.model.needs import Need, parse_needs
 from modnet.plugins.builtin import CORE
@@ -271,19 +272,12 @@ def automatic_names(
     """
     chosen = {table["name"] for table in tables if type(table.get("name")) is str}
     counts: dict[str, int] = {}
-
-    def automatic(kind: str) -> str:
-        while True:
-            counts[kind] = counts.get(kind, 0) + 1
-            if (name := f"{kind}_{counts[kind]}") not in chosen:
-                return name
-
     made = []
     for position, table in enumerate(tables):
         name = table.get("name")
-        names = [name if type(name) is str else automatic(table["type"])]
+        names = [name if type(name) is str else automatic_name(table["type"], counts, chosen)]
         activation = _activation(table)
         if activation is not None and (with_activation is None or position in with_activation):
-            names.append(automatic(activation["type"]))
+            names.append(automatic_name(activation["type"], counts, chosen))
         made.append(names)
     return made
