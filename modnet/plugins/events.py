@@ -8,7 +8,7 @@ import pluggy
 
 from modnet.errors import BrokenPlugin
 from modnet.kinds.callback import Callback
-from modnet.plugins.hooks import check_arguments
+from modnet.plugins.hooks import Manager, check_arguments
 
 EVENTS = tuple(name for name in vars(Callback) if name.startswith("modnet_"))
 
@@ -41,15 +41,14 @@ class _Member:
             setattr(self, name, function)
 
 
-class RunEvents(pluggy.PluginManager):
+class RunEvents(Manager):
     """Calls the events of one run: `events.hook.modnet_step_ended(run=run)`.
 
     A method needs no mark to be an event, but may have options: `@modnet.hookimpl(tryfirst=True)`.
     """
 
     def __init__(self) -> None:
-        super().__init__("modnet")
-        self.add_hookspecs(Callback)
+        super().__init__(Callback)
 
     def join(self, member: object, name: str) -> None:
         """Adds a participant of the run, under a name.
@@ -57,11 +56,7 @@ class RunEvents(pluggy.PluginManager):
         Raises:
             BrokenPlugin: it has an event that does not exist, or one with the wrong arguments.
         """
-        try:
-            self.register(_Member(member), name)
-        except pluggy.PluginValidationError as error:
-            self.unregister(name=name)
-            raise BrokenPlugin(f"{name}: {' '.join(str(error).split())}") from error
+        self.add(_Member(member), name, name)
 
     # pluggy asks these two which methods are hooks; by default, only marked ones are.
 

@@ -32,12 +32,31 @@ def specifications() -> Any:
     return import_module("modnet.hookspecs")
 
 
-class HookManager(pluggy.PluginManager):
-    """A pluggy manager with the hooks of modnet: `manager.hook.modnet_read_spec(path=path)`."""
+class Manager(pluggy.PluginManager):
+    """A pluggy manager that refuses what does not match the specifications as a fault of the plugin.
+
+    Args:
+        specified: a class or module with the specifications.
+    """
+
+    def __init__(self, specified: Any) -> None:
+        super().__init__("modnet")
+        self.add_hookspecs(specified)
+
+    def add(self, plugin: object, name: str, label: str) -> None:
+        """Registers a plugin under a name; messages call it by its label. Raises BrokenPlugin."""
+        try:
+            self.register(plugin, name)
+        except pluggy.PluginValidationError as error:
+            self.unregister(name=name)
+            raise BrokenPlugin(f"{label}: {' '.join(str(error).split())}") from error
+
+
+class HookManager(Manager):
+    """A manager of the hooks of modnet: `manager.hook.modnet_read_spec(path=path)`."""
 
     def __init__(self) -> None:
-        super().__init__("modnet")
-        self.add_hookspecs(specifications().Specifications)
+        super().__init__(specifications().Specifications)
 
     def join(self, module: object, name: str, label: str = "") -> None:
         """Registers the hooks of a module.
@@ -50,11 +69,7 @@ class HookManager(pluggy.PluginManager):
             BrokenPlugin: a hook does not exist or has the wrong arguments.
         """
         label = label or name
-        try:
-            self.register(_Guarded(module, label), name)
-        except pluggy.PluginValidationError as error:
-            self.unregister(name=name)
-            raise BrokenPlugin(f"{label}: {' '.join(str(error).split())}") from error
+        self.add(_Guarded(module, label), name, label)
 
 
 class _Guarded:
