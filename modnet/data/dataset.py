@@ -141,11 +141,30 @@ class Dataset:
         target = self.targets[output]
         return row_classes(target if self.rows is None else target[self.rows], takes_labels)
 
+    def check(self) -> None:
+        """Checks that batches can be made.
+
+        Raises:
+            DataError: there are no samples, the numbers of targets or weights do not match, or all weights are 0.
+        """
+        rows = len(next(iter(self.inputs.values())))
+        for name, target in self.targets.items():
+            if len(target) != rows:
+                raise DataError(f"{rows} samples, but {len(target)} targets (output {show(name)})")
+        if not len(self):
+            raise DataError("there are no samples")
+        if self.weights is not None:
+            check_weights(self.weights, rows)
+            if not (self.weights if self.rows is None else self.weights[self.rows]).any():
+                raise DataError(
+                    "sample weights: expected finite numbers >= 0, some above 0; all of these rows have weight 0"
+                )
+
     def batches(self, batch_size: int) -> DatasetBatches:
         """The dataset in batches of `batch_size` samples; the last one of an epoch may be smaller.
 
         Raises:
-            DataError: there are no samples, the numbers of targets or weights do not match, or all weights are 0.
+            DataError: as `check`.
         """
         return DatasetBatches(self, batch_size)
 
@@ -164,22 +183,7 @@ class DatasetBatches:
         self.steps: int | None = -(-self.samples // batch_size)
         self._inputs = list(dataset.inputs.values())
         self._gatherer = Gatherer(min(batch_size, self.samples))
-        self._check()
-
-    def _check(self) -> None:
-        dataset, rows = self.dataset, len(self._inputs[0])
-        for name, target in dataset.targets.items():
-            if len(target) != rows:
-                raise DataError(f"{rows} samples, but {len(target)} targets (output {show(name)})")
-        if not self.samples:
-            raise DataError("there are no samples")
-        weights = dataset.weights
-        if weights is not None:
-            check_weights(weights, rows)
-            if not (weights if dataset.rows is None else weights[dataset.rows]).any():
-                raise DataError(
-                    "sample weights: expected finite numbers >= 0, some above 0; all of these rows have weight 0"
-                )
+        dataset.check()
 
     def epoch(self, rng: np.random.Generator | None = None, skip: int = 0) -> Iterator[Batch]:
         take, targets, weights = self._gatherer.take, self.dataset.targets, self.dataset.weights

@@ -90,7 +90,7 @@ def checked_data(objective: Objective, given: Given, name: str = "") -> Dataset 
             objective.network, given.x, given.y, given.weights, outputs=objective.target_outputs, steps=given.steps
         )
         if isinstance(data, Dataset):
-            data.batches(1)  # checks the numbers of samples, targets and weights
+            data.check()
             check_targets(objective, data)
     return data
 
