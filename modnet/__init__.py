@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:  # written by docs/generate.py
     from modnet.configuration.fields import field as field
-    from modnet.data.dataset import Dataset as Dataset
-    from modnet.data.read import read_data as read_data
+    from modnet.datasets.dataset import Dataset as Dataset
+    from modnet.datasets.read import read_data as read_data
     from modnet.engine.build import build as build
     from modnet.engine.card import ModelCard as ModelCard
     from modnet.engine.network import Network as Network
@@ -68,8 +68,8 @@ if "MODNET_NUM_THREADS" in os.environ:
 
 _HOMES = {
     "modnet.configuration.fields": ("field",),
-    "modnet.data.dataset": ("Dataset",),
-    "modnet.data.read": ("read_data",),
+    "modnet.datasets.dataset": ("Dataset",),
+    "modnet.datasets.read": ("read_data",),
     "modnet.engine.build": ("build",),
     "modnet.engine.card": ("ModelCard",),
     "modnet.engine.network": ("Network",),

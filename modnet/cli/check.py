@@ -12,8 +12,8 @@ import numpy as np
 from modnet.cli.job import Job
 from modnet.cli.output import echo, echo_json
 from modnet.cli.report import WRONG_INPUT, faults_text
-from modnet.data.dataset import Dataset
-from modnet.data.load import LoadedData, located
+from modnet.datasets.dataset import Dataset
+from modnet.datasets.load import LoadedData, located
 from modnet.errors import DataError, ShapeError, SpecError, TooLarge
 from modnet.memory import require
 from modnet.training.evaluation import Evaluation

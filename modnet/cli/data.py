@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import sys
 
-from modnet.data.dataset import Dataset
 from modnet.data.files import read_table
-from modnet.data.read import loader_for
+from modnet.datasets.dataset import Dataset
+from modnet.datasets.read import loader_for
 from modnet.engine.network import Network
 from modnet.errors import DataError
 
@@ -16,6 +16,5 @@ def read_for(network: Network, data: str, *, targets: bool) -> Dataset:
     if data == "-":
         if network.card.schema is None:
             raise DataError("standard input: expected a file with arrays: the model knows no columns")
-        dataset: Dataset = network.card.schema.encode(read_table(sys.stdin.buffer), targets)
-        return dataset
+        return Dataset.of_table(network.card.schema, read_table(sys.stdin.buffer), targets)
     return loader_for(network).load_source(data, network.card.schema, targets=targets)[0]

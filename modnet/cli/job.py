@@ -9,8 +9,8 @@ from pathlib import Path
 
 from modnet.cli.plugin_file import load_plugin_files
 from modnet.cli.settings import parse_settings
-from modnet.data.load import LoadedData
-from modnet.data.read import data_of
+from modnet.datasets.load import LoadedData
+from modnet.datasets.read import data_of
 from modnet.engine.build import plan
 from modnet.engine.network import Network
 from modnet.errors import Problem, SpecError

@@ -8,9 +8,9 @@ from pathlib import Path
 
 from modnet.cli.output import echo
 from modnet.data.files import read
-from modnet.data.read import foreign_reader
 from modnet.data.suggest import suggest_spec
 from modnet.data.table import Table
+from modnet.datasets.read import foreign_reader
 from modnet.errors import DataError
 
 

@@ -21,10 +21,10 @@ from modnet.cli.places import check_place
 from modnet.cli.plugin_file import load_plugin_files
 from modnet.cli.report import warn
 from modnet.data.columns import is_number
-from modnet.data.dataset import Dataset
-from modnet.data.read import label_outputs
 from modnet.data.schema import ColumnSchema, DataSchema
 from modnet.data.table import shorten
+from modnet.datasets.dataset import Dataset
+from modnet.datasets.read import label_outputs
 from modnet.engine.network import Network
 from modnet.errors import DataError, SampleError
 from modnet.model.atomic import replace_file

@@ -18,8 +18,8 @@ from modnet.cli.places import check_output
 from modnet.cli.report import FAILED, HUNG_UP, INTERRUPTED, TERMINATED, warn
 from modnet.cli.rescue import Interrupts, save_somewhere, saving, untouched
 from modnet.cli.training_texts import Screen, conclusion, introduction
-from modnet.data.dataset import Dataset
-from modnet.data.load import LoadedData
+from modnet.datasets.dataset import Dataset
+from modnet.datasets.load import LoadedData
 from modnet.engine.network import Network
 from modnet.errors import Diverged
 from modnet.training import run as endings

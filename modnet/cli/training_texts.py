@@ -13,8 +13,8 @@ from typing import Any
 from modnet.cli.job import Job
 from modnet.cli.output import discard, echo, echo_json
 from modnet.cli.report import warn
-from modnet.data.dataset import Dataset
-from modnet.data.load import LoadedData
+from modnet.datasets.dataset import Dataset
+from modnet.datasets.load import LoadedData
 from modnet.kinds.figures import figure_text, figure_title
 from modnet.words import counted, readable_bytes
 

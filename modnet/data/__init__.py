@@ -1,1 +1,1 @@
-"""From data files to arrays, and from predictions back to names."""
+"""Tables of people: columns with types, the files they come from, and how they become numbers."""

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from modnet.arrays import Array
+from modnet.data.spec import MISSING_VALUES, Kind
 from modnet.data.table import Table
-from modnet.specs.data import MISSING_VALUES, Kind
 
 
 def is_number(text: str) -> bool:

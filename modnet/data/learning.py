@@ -18,9 +18,9 @@ from modnet.data.columns import (
     sort_categories,
 )
 from modnet.data.schema import ColumnSchema, DataSchema
+from modnet.data.spec import Column, DataSpec, Kind, MissingPolicy
 from modnet.data.table import Table, shorten
 from modnet.errors import DataError
-from modnet.specs.data import Column, DataSpec, Kind, MissingPolicy
 from modnet.words import did_you_mean, legible, show
 
 T = TypeVar("T", int, float)

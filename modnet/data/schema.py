@@ -5,9 +5,9 @@ It is learnt in `data/learning.py`, which a process that only predicts does not 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 
@@ -19,13 +19,24 @@ from modnet.data.columns import (
     missing_rows,
     parse_numbers,
 )
+from modnet.data.spec import MISSING_VALUES, Encoding, Kind, MissingPolicy
 from modnet.data.table import Table, shorten
 from modnet.errors import DataError, ShapeError
-from modnet.specs.data import MISSING_VALUES, Encoding, Kind, MissingPolicy
 from modnet.words import counted, did_you_mean, itemised, show
 
-if TYPE_CHECKING:
-    from modnet.data.dataset import Dataset
+
+class Encoded(NamedTuple):
+    """Rows of a table as arrays.
+
+    Attributes:
+        inputs: network input -> array (rows, width).
+        targets: network output -> labels (rows,) or numbers (rows, columns); empty if they were not asked for.
+        row_names: the name of a row in messages.
+    """
+
+    inputs: dict[str, Array]
+    targets: dict[str, Array]
+    row_names: Callable[[int], str]
 
 
 class ColumnSchema(Configuration):
@@ -159,7 +170,7 @@ class DataSchema(Configuration):
 
     # Encoding
 
-    def encode(self, table: Table, targets: bool = True, report: MissingReport | None = None) -> Dataset:
+    def encode(self, table: Table, targets: bool = True, report: MissingReport | None = None) -> Encoded:
         """The table's rows as arrays, by the names of the network's inputs and outputs. Other columns are ignored.
 
         An input becomes float64 (rows, width), or int64 if all its columns are ordinal: ids, for an embedding. A target
@@ -175,18 +186,10 @@ class DataSchema(Configuration):
             DataError: for missing columns, categories that the model has not learnt, values that are not numbers, and
                 missing values that are neither filled nor dropped; with row and column.
         """
-        # Not at the top: it imports everything about batches, which a prediction never needs.
-        from modnet.data.dataset import Dataset
-
         report = MissingReport() if report is None else report
         table, filled = self._complete(table, targets, report)
-        return Dataset(
-            self._encode_inputs(table, filled),
-            {name: _encode_target(table, columns) for name, columns in self.targets.items()} if targets else {},
-            classes=self.classes(),
-            name=table.name,
-            row_names=table.row_names(),
-        )
+        goals = {name: _encode_target(table, columns) for name, columns in self.targets.items()} if targets else {}
+        return Encoded(self._encode_inputs(table, filled), goals, table.row_names())
 
     def _complete(self, table: Table, targets: bool, report: MissingReport) -> tuple[Table, dict[str, list[int]]]:
         """The rows that can be encoded, and column name -> the rows in which it is filled."""

@@ -12,9 +12,9 @@ from itertools import pairwise
 from modnet.data.columns import ColumnProfile, is_number, profile
 from modnet.data.learning import MOST_CATEGORIES, learn_schema
 from modnet.data.schema import DataSchema
+from modnet.data.spec import Column, DataSpec
 from modnet.data.table import Table
 from modnet.errors import DataError
-from modnet.specs.data import Column, DataSpec
 from modnet.words import printable
 
 SMALL, LARGE = 1_000, 10_000

@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Literal
 
 from modnet.arrays import Shape
 from modnet.configuration.fields import Configuration, field
+from modnet.data.spec import DataSpec
 from modnet.kinds.callback import Callback
 from modnet.kinds.component import Use
 from modnet.kinds.loss import Loss, WeightedLoss
@@ -15,7 +16,6 @@ from modnet.kinds.metric import Metric
 from modnet.kinds.node import Node
 from modnet.kinds.optimizer import Optimizer
 from modnet.kinds.schedule import Schedule
-from modnet.specs.data import DataSpec
 from modnet.words import show
 
 Axis = int | None | Literal["variable"]

@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from modnet.arrays import Array
-from modnet.data.batches import Batch
+from modnet.datasets.batches import Batch
 from modnet.engine.network import Network
 from modnet.engine.passes import Pass
 from modnet.plugins.kernels import NUMPY_ONLY, Kernels

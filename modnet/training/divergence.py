@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from modnet.arrays import Array
-from modnet.data.batches import Batch
+from modnet.datasets.batches import Batch
 from modnet.engine.graph import GraphNode
 from modnet.engine.network import Network
 from modnet.engine.passes import Pass

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from modnet.arrays import Array
-from modnet.data.batches import Batch, Batches
+from modnet.datasets.batches import Batch, Batches
 from modnet.engine.network import Network
 from modnet.engine.passes import Pass
 from modnet.errors import DataError

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from modnet.arrays import Array
-from modnet.data.batches import Batch
+from modnet.datasets.batches import Batch
 from modnet.engine.network import Network
 from modnet.errors import DataError, SampleError, ShapeError
 from modnet.kinds.context import Context

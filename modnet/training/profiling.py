@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from modnet.arrays import Array
-from modnet.data.batches import Batch
-from modnet.data.dataset import Dataset, DatasetBatches
+from modnet.datasets.batches import Batch
+from modnet.datasets.dataset import Dataset, DatasetBatches
 from modnet.engine.network import Network
 from modnet.engine.passes import Pass
 from modnet.errors import DataError

@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 
 from modnet.arrays import Array
-from modnet.data.batches import Batch, Batches
-from modnet.data.dataset import naming
+from modnet.datasets.batches import Batch, Batches
+from modnet.datasets.dataset import naming
 from modnet.engine.network import Network
 from modnet.errors import BrokenPlugin, DataError, Diverged, TrainingError
 from modnet.kinds.callback import Callback

@@ -7,10 +7,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from modnet.data.batches import Batches
-from modnet.data.dataset import Dataset, naming
-from modnet.data.split import warn_of_unseen
-from modnet.data.stream import BatchStream
+from modnet.datasets.batches import Batches
+from modnet.datasets.dataset import Dataset, naming
+from modnet.datasets.split import warn_of_unseen
+from modnet.datasets.stream import BatchStream
 from modnet.errors import DataError
 from modnet.specs.model import TrainingSpec
 from modnet.training.objective import Objective

@@ -9,8 +9,8 @@ from typing import Any, cast
 
 from modnet.arrays import Array
 from modnet.configuration.reading import Reading
-from modnet.data.batches import Batches
-from modnet.data.dataset import naming
+from modnet.datasets.batches import Batches
+from modnet.datasets.dataset import naming
 from modnet.engine.network import Network
 from modnet.errors import DataError, PluginError, SpecError, TrainingError
 from modnet.kinds.schedule import Progress

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 
 from modnet.arrays import Array, beyond, beyond_error
-from modnet.data.batches import Batches
-from modnet.data.dataset import Dataset, DatasetBatches, naming
-from modnet.data.stream import BatchStream
-from modnet.data.unusual import extremes, unusual_rows, what_is_not_finite
+from modnet.datasets.batches import Batches
+from modnet.datasets.dataset import Dataset, DatasetBatches, naming
+from modnet.datasets.stream import BatchStream
+from modnet.datasets.unusual import extremes, unusual_rows, what_is_not_finite
 from modnet.errors import DataError, SampleError, ShapeError
 from modnet.training.evaluation import Evaluation
 from modnet.training.heads import Head

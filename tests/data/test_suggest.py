@@ -8,9 +8,9 @@ import pytest
 
 import modnet
 from modnet.data.files import read
-from modnet.data.load import Loader
 from modnet.data.suggest import suggest_spec
 from modnet.data.table import Table
+from modnet.datasets.load import Loader
 from modnet.errors import DataError
 
 REAL = Path(__file__).parents[3] / "shared" / "data"

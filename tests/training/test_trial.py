@@ -8,7 +8,7 @@ import pytest
 
 import modnet
 from modnet import Callback
-from modnet.data.dataset import Dataset
+from modnet.datasets.dataset import Dataset
 from modnet.training.evaluation import Evaluation
 from modnet.training.objective import Objective
 from modnet.training.trial import look_over
@@ -161,7 +161,7 @@ def test_looking_over_the_data_changes_no_byte_of_the_training(monkeypatch):
 
 
 def test_a_large_mapped_file_is_not_read_for_this(tmp_path, monkeypatch):
-    monkeypatch.setattr("modnet.data.unusual.MOST_MAPPED", 100)
+    monkeypatch.setattr("modnet.datasets.unusual.MOST_MAPPED", 100)
     x, y = blobs(40)
     x[30, 0] = np.nan
     np.save(tmp_path / "x.npy", x)

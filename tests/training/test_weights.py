@@ -8,7 +8,7 @@ import pytest
 
 import modnet
 from modnet import Loss, Metric
-from modnet.data.dataset import Dataset
+from modnet.datasets.dataset import Dataset
 from modnet.plugins.registry import default_registry
 
 IDS = np.array([[1, 2, 3, 0, 0], [4, 1, 0, 0, 0], [2, 2, 3, 4, 1], [3, 0, 0, 0, 0]])

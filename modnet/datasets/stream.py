@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from modnet.data.batches import Batch
-from modnet.data.targets import check_weights, named_targets, sample_weights
+from modnet.datasets.batches import Batch
+from modnet.datasets.targets import check_weights, named_targets, sample_weights
 from modnet.engine.network import Network
 from modnet.errors import DataError
 from modnet.words import show

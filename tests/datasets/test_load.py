@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from modnet.data.dataset import Dataset
-from modnet.data.load import Loader
+from modnet.data.spec import DataSource, DataSpec
 from modnet.data.table import Table
+from modnet.datasets.dataset import Dataset
+from modnet.datasets.load import Loader
 from modnet.errors import DataError
-from modnet.specs.data import DataSource, DataSpec
 
 REAL = Path(__file__).parents[3] / "shared" / "data"
 needs_real_data = pytest.mark.skipif(not REAL.is_dir(), reason="the full data sets are not at hand")

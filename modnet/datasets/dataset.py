@@ -11,12 +11,13 @@ from typing import Any
 import numpy as np
 
 from modnet.arrays import Array
-from modnet.data.batches import Batch
-from modnet.data.gather import Gatherer, in_batches, shuffled
-from modnet.data.split import row_classes, split
-from modnet.data.stream import BatchStream
+from modnet.data.schema import DataSchema, MissingReport
 from modnet.data.table import Table
-from modnet.data.targets import check_weights, named_targets, sample_weights
+from modnet.datasets.batches import Batch
+from modnet.datasets.gather import Gatherer, in_batches, shuffled
+from modnet.datasets.split import row_classes, split
+from modnet.datasets.stream import BatchStream
+from modnet.datasets.targets import check_weights, named_targets, sample_weights
 from modnet.engine.network import Network
 from modnet.errors import DataError, ShapeError
 from modnet.words import show
@@ -80,7 +81,7 @@ class Dataset:
         if isinstance(x, Table):
             if network.card.schema is None:
                 raise DataError(f"{x.name}: found a table, but the network was trained on arrays and has no columns")
-            x = network.card.schema.encode(x)
+            x = cls.of_table(network.card.schema, x)
         if isinstance(x, Dataset):
             return x._for(network, outputs, {"y": y, "sample_weights": weights, "steps_per_epoch": steps})
         if y is None and (outputs or _is_stream(x)):
@@ -92,6 +93,14 @@ class Dataset:
         with np.errstate(over="ignore"):  # a weight that becomes infinite is refused later, with its row
             array = None if weights is None else sample_weights(weights).astype(network.dtype, copy=False)
         return cls(dict(zip(network.inputs, network.arrays(x), strict=True)), named_targets(y, outputs), weights=array)
+
+    @classmethod
+    def of_table(
+        cls, schema: DataSchema, table: Table, targets: bool = True, report: MissingReport | None = None
+    ) -> Dataset:
+        """The rows of a table as the schema encodes them; see `DataSchema.encode`, which raises the errors."""
+        inputs, goals, row_names = schema.encode(table, targets, report)
+        return cls(inputs, goals, classes=schema.classes(), name=table.name, row_names=row_names)
 
     def _for(self, network: Network, outputs: Sequence[str], given: Mapping[str, object]) -> Dataset:
         """This dataset with its inputs in the order of the network's; no other data may be given with it."""

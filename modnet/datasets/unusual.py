@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from modnet.arrays import Array
-from modnet.data.dataset import Dataset
+from modnet.datasets.dataset import Dataset
 from modnet.words import show
 
 PIECE = 1 << 20

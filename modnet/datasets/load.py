@@ -11,15 +11,15 @@ import numpy as np
 
 from modnet.arrays import Array
 from modnet.data.columns import is_number, sort_categories
-from modnet.data.dataset import Dataset
 from modnet.data.files import Reader, read
 from modnet.data.learning import assign_targets, learn_schema, rows_to_drop
-from modnet.data.named_arrays import NamedArrays
 from modnet.data.schema import ColumnSchema, DataSchema, MissingReport
-from modnet.data.split import can_stratify, split
+from modnet.data.spec import DataSource, DataSpec
 from modnet.data.table import Table
+from modnet.datasets.dataset import Dataset
+from modnet.datasets.named_arrays import NamedArrays
+from modnet.datasets.split import can_stratify, split
 from modnet.errors import DataError
-from modnet.specs.data import DataSource, DataSpec
 from modnet.words import counted
 
 
@@ -106,7 +106,7 @@ class Loader:
         if schema is None:
             raise DataError(f"{found.name}: found a table, but the model was trained on arrays and has no columns")
         report = MissingReport()
-        dataset = schema.encode(found, targets, report)
+        dataset = Dataset.of_table(schema, found, targets, report)
         return dataset, [f"{found.name}: {counted(len(found), 'row')}", *report.texts()]
 
     # Files
@@ -169,9 +169,11 @@ class Loader:
             label_outputs=self.label_outputs,
             rows=rows[0],
         )
-        train, validation = (None if part is None else schema.encode(table.take(part), report=report) for part in rows)
+        train, validation = (
+            None if part is None else Dataset.of_table(schema, table.take(part), report=report) for part in rows
+        )
         if train is None:
-            train = schema.encode(table, report=report)
+            train = Dataset.of_table(schema, table, report=report)
         notes = [f"{_sizes(len(table), train, validation, labels)}; {schema.describe()}", *report.texts()]
         return LoadedData(train, validation, schema, notes)
 

@@ -5,8 +5,8 @@ import re
 import pytest
 
 from modnet.configuration.reading import Reader, Reading
+from modnet.data.spec import Column, DataSource, DataSpec
 from modnet.errors import SpecError
-from modnet.specs.data import Column, DataSource, DataSpec
 
 
 def from_table(table):

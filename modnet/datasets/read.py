@@ -7,10 +7,10 @@ from os import PathLike
 from pathlib import Path
 from typing import Any, cast
 
-from modnet.data.dataset import naming
 from modnet.data.files import Read, Reader
-from modnet.data.load import LoadedData, Loader
 from modnet.data.table import Table
+from modnet.datasets.dataset import naming
+from modnet.datasets.load import LoadedData, Loader
 from modnet.engine.build import plan
 from modnet.engine.network import Network
 from modnet.errors import Problem, SpecError

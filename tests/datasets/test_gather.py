@@ -15,8 +15,8 @@ def test_shuffled_epochs_see_every_sample_once():
 
 
 def test_a_mapped_file_is_shuffled_by_blocks_and_every_row_is_seen_once(tmp_path, monkeypatch):
-    monkeypatch.setattr("modnet.data.gather.BLOCK", 80)
-    monkeypatch.setattr("modnet.data.gather.MIXED", 3)
+    monkeypatch.setattr("modnet.datasets.gather.BLOCK", 80)
+    monkeypatch.setattr("modnet.datasets.gather.MIXED", 3)
     np.save(tmp_path / "x.npy", np.arange(100.0)[:, None])
     mapped = np.load(tmp_path / "x.npy", mmap_mode="r")
     batches = Dataset({"input": mapped}, {"output": np.arange(100)}).batches(7)
@@ -32,8 +32,8 @@ def test_a_mapped_file_is_shuffled_by_blocks_and_every_row_is_seen_once(tmp_path
 @pytest.mark.parametrize("rows", [None, np.arange(0, 100, 3)], ids=["all rows", "some"])
 @pytest.mark.parametrize("batch_size", [1, 7, 45, 200])
 def test_what_is_skipped_is_drawn_all_the_same(tmp_path, monkeypatch, batch_size, rows):
-    monkeypatch.setattr("modnet.data.gather.BLOCK", 80)
-    monkeypatch.setattr("modnet.data.gather.MIXED", 3)
+    monkeypatch.setattr("modnet.datasets.gather.BLOCK", 80)
+    monkeypatch.setattr("modnet.datasets.gather.MIXED", 3)
     np.save(tmp_path / "x.npy", np.arange(100.0)[:, None])
     mapped = np.load(tmp_path / "x.npy", mmap_mode="r")
     batches = Dataset({"input": mapped}, rows=rows).batches(batch_size)

@@ -7,9 +7,9 @@ import pytest
 
 import modnet
 from modnet import Dataset
-from modnet.data.split import split
-from modnet.data.stream import BatchStream
 from modnet.data.table import Table
+from modnet.datasets.split import split
+from modnet.datasets.stream import BatchStream
 
 TWO_INPUTS = {
     "input": {"left": [2], "right": [3]},

@@ -1,0 +1,1 @@
+"""What a training eats: arrays by name, their parts, and batches."""
