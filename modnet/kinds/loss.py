@@ -28,6 +28,10 @@ class Loss(Component):
         takes_labels: whether targets may be integer class labels, of the prediction's shape without its last axis.
         positions: whether a sample's value is the mean over the positions of a sequence, (batch, time, ...), each of
             which could be a sample of its own. Such a loss leaves padded steps out, and accepts a weight for each step.
+        of_residuals: whether only the difference of prediction and target counts, so that the loss may be measured in
+            another unit. After a layer that gives `target_before` (unstandardize), it is: that layer is left out, and
+            prediction and target are what it would have received. The loss then has the unit of deviations, and
+            neither the size of the target's unit nor that of another column of the target matters.
         weighted: whether values and gradient are already multiplied by `sample_weights`; the network then only divides
             by the sum of these.
         prediction_range: the lowest and the highest allowed prediction; None for any.
@@ -43,6 +47,7 @@ class Loss(Component):
     joint_with: ClassVar[tuple[str, ...]] = ()
     takes_labels: ClassVar[bool] = False
     positions: ClassVar[bool] = False
+    of_residuals: ClassVar[bool] = False
     weighted: ClassVar[bool] = False
     prediction_range: ClassVar[tuple[float, float] | None] = None
     normalized: ClassVar[bool | None] = None

@@ -38,10 +38,16 @@ class ElementwiseLoss(MeasuredLoss):
         return sample_means(values, context.buffer(values.shape[:1], values.dtype)), of_means(slope)
 
 
-class MeanSquaredError(ElementwiseLoss, type="mse"):
+class ResidualLoss(ElementwiseLoss):
+    """A loss of the residuals prediction - target; after `unstandardize`, in deviations of the target's columns."""
+
+    of_residuals = True
+
+
+class MeanSquaredError(ResidualLoss, type="mse"):
     """(prediction - target)**2, without the half that some textbooks put before it.
 
-    Shapes: prediction and target alike, (batch, ...).
+    Shapes: prediction and target alike, (batch, ...). After `unstandardize` both are in deviations of the target.
     """
 
     def elements(self, context: Context, prediction: Array, target: Array) -> tuple[Array, Array]:
@@ -50,10 +56,10 @@ class MeanSquaredError(ElementwiseLoss, type="mse"):
         return loss, np.multiply(residual, 2, out=residual)
 
 
-class MeanAbsoluteError(ElementwiseLoss, type="mae"):
+class MeanAbsoluteError(ResidualLoss, type="mae"):
     """abs(prediction - target). The derivative at 0 is taken as 0.
 
-    Shapes: prediction and target alike, (batch, ...).
+    Shapes: prediction and target alike, (batch, ...). After `unstandardize` both are in deviations of the target.
     """
 
     def elements(self, context: Context, prediction: Array, target: Array) -> tuple[Array, Array]:
@@ -62,11 +68,12 @@ class MeanAbsoluteError(ElementwiseLoss, type="mae"):
         return loss, np.sign(residual, out=residual)
 
 
-class Huber(ElementwiseLoss, type="huber"):
+class Huber(ResidualLoss, type="huber"):
     """r**2 / 2 for a small residual r = prediction - target, delta * (abs(r) - delta / 2) where abs(r) > delta.
 
-    Shapes: prediction and target alike, (batch, ...). Source: Huber 1964, Annals of Mathematical Statistics 35 (1).
-    This is torch's huber_loss; its smooth_l1_loss is this one divided by delta.
+    Shapes: prediction and target alike, (batch, ...). After `unstandardize` both, and `delta`, are in deviations of the
+    target. Source: Huber 1964, Annals of Mathematical Statistics 35 (1). This is torch's huber_loss; its smooth_l1_loss
+    is this one divided by delta.
     """
 
     delta: float = field(default=1.0, above=0.0)

@@ -302,6 +302,8 @@ class Objective:
             if head.loss.normalized and not head.joint:
                 check_normalized(head.name, head.loss, value)
             self._checked.add(shapes)
+        if head.target_before is not None:
+            target = head.target_before(target, value)
         if target.dtype == value.dtype:
             return target
         if are_labels(head.loss, target, value.ndim - 1):
