@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from modnet.arrays import Array, Shape
@@ -92,6 +93,23 @@ class Loss(Component):
             The value, a number, and its derivative with respect to the prediction, of the prediction's shape.
         """
         raise NotImplementedError
+
+    def fitted(self, shape: Shape, target: Array | None, weights: Array | None, names: Sequence[str]) -> Loss:
+        """The loss with what it takes from the training data, such as weights by the names of classes, as numbers.
+
+        Called once, before training. What it returns takes the place of the loss, in the model file too, so that
+        `evaluate` measures as training did.
+
+        Args:
+            shape: of one sample's prediction.
+            target: those of all training samples; None where there are none to look at, as in a stream of batches.
+            weights: of the samples, or of the steps of sequences; None for ones.
+            names: of the classes, in the order of their labels; empty if they have no names.
+
+        Raises:
+            ValueError: an option does not fit them.
+        """
+        return self
 
     def sample_weights(self, target: Array) -> Array | None:
         """A weight for each sample, derived from its target (class weights), shape (batch,), or None."""

@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
+import numpy as np
+
 from modnet.arrays import Array
 from modnet.engine.graph import GraphNode
 from modnet.engine.network import Network
@@ -75,7 +77,6 @@ class Head:
         joint = node.layer.type in loss.joint_with
         rescales = type(node.layer).target_before is not Layer.target_before and not node.parameters
         rescaled = loss.of_residuals and rescales
-        method = "batch" if loss.couples else "joint" if joint else "measure"
         return cls(
             name=name,
             slot=node.inputs[0] if joint or rescaled else slot,
@@ -84,10 +85,21 @@ class Head:
             joint=joint,
             target_before=TargetBefore(network, node) if rescaled else None,
             metrics=_named_metrics(metrics),
-            measure=kernels.method(loss, method, network.dtype),
+            measure=_measure(loss, joint, network.dtype, kernels),
             learning=Context(network.dtype),
             evaluating=Context(network.dtype, needs_input_gradient=False),
         )
+
+    def take(self, loss: Loss, kernels: Kernels) -> None:
+        """Puts another loss of the same class into the place of this one."""
+        self.loss = loss
+        self.measure = _measure(loss, self.joint, self.learning.dtype, kernels)
+
+
+def _measure(loss: Loss, joint: bool, dtype: np.dtype[Any], kernels: Kernels) -> Callable[..., tuple[Any, Array]]:
+    method = "batch" if loss.couples else "joint" if joint else "measure"
+    found: Callable[..., tuple[Any, Array]] = kernels.method(loss, method, dtype)
+    return found
 
 
 def make_heads(network: Network, training: TrainingSpec, kernels: Kernels) -> tuple[list[Head], list[int]]:
