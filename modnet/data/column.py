@@ -315,14 +315,19 @@ def _of_values(values: Sequence[Any], name: str) -> Column:
     """A column of Python values."""
     if all(type(value) is str for value in values):
         return Column.of_texts(values)
-    given = [None if type(value) is not str and is_missing(value) else value for value in values]
-    gaps = np.array([value is None for value in given], bool)
-    kinds = {_type_of(value) for value in given if value is not None}
+    given, gaps, kinds = _typed(values)
     if None in kinds:
         raise _no_value_of_a_column(given, name)
     if kinds <= {"number"}:
         return _plain(_numbers([0 if value is None else value for value in given]), gaps)
     return _of_others(given, gaps if gaps.any() else None, kinds)
+
+
+def _typed(values: Sequence[Any]) -> tuple[list[Any], Array, set[Type | None]]:
+    """The values with None for those that are missing, where these are, and the types of the others."""
+    given = [None if type(value) is not str and is_missing(value) else value for value in values]
+    gaps = np.array([value is None for value in given], bool)
+    return given, gaps, {_type_of(value) for value in given if value is not None}
 
 
 def _of_others(values: Sequence[Any], missing: Array | None, kinds: Collection[Type | None]) -> Column:
