@@ -70,11 +70,17 @@ def _check_training(job: Job) -> list[str]:
             raise
     job.network.card = job.network.card.replace(schema=loaded.schema)
     job.require_savable(objective)
+    return [*notes, *_try_data(job, objective, loaded)]
+
+
+def _try_data(job: Job, objective: Objective, loaded: LoadedData) -> Iterator[str]:
+    """Checks the data with the network; returns notes on what the data are, and on what could not be tried."""
+    for note in loaded.notes:
+        yield f"data: {note}"
     try:
         _try_a_batch(job, objective, loaded)
     except TooLarge as error:
-        notes.append(f"note: no batch was tried: {error}")
-    return notes
+        yield f"note: no batch was tried: {error}"
 
 
 def _check_losses(job: Job, objective: Objective) -> Iterator[str]:
@@ -94,15 +100,18 @@ def _check_losses(job: Job, objective: Objective) -> Iterator[str]:
 def _part_at_fault(job: Job, message: str) -> str:
     """The key of [data] whose file a message begins with."""
     data = job.network.card.spec.data
-    source = data.validation if data else None
-    path = source if isinstance(source, str) else getattr(source, "path", None) or getattr(source, "x", None)
-    return "validation" if path and message.startswith(str(located(path, job.path.parent))) else "train"
+    for key in ("validation", "test") if data else ():
+        source = getattr(data, key)
+        path = source if isinstance(source, str) else getattr(source, "path", None) or getattr(source, "x", None)
+        if path and message.startswith(str(located(path, job.path.parent))):
+            return key
+    return "train"
 
 
 def _data_files(job: Job) -> list[Path]:
     data = job.network.card.spec.data
     names: list[str | None] = []
-    for source in (data.train, data.validation) if data else ():
+    for source in (data.train, data.validation, data.test) if data else ():
         if isinstance(source, str):
             names.append(source)
         elif source is not None and not isinstance(source, float):
@@ -118,7 +127,11 @@ def _try_a_batch(job: Job, objective: Objective, loaded: LoadedData) -> None:
         objective.fit(loaded.train)
     except SpecError as error:
         raise job.located(error) from None
-    for part, key, what in ((loaded.train, "train", "training"), (loaded.validation, "validation", "validation")):
+    for part, key, what in (
+        (loaded.train, "train", "training"),
+        (loaded.validation, "validation", "validation"),
+        (loaded.test, "test", "test"),
+    ):
         if part is not None:
             with _at(job, "data", key):
                 data = checked_data(objective, Given(part))

@@ -58,6 +58,7 @@ def learn_schema(
             for name, columns in targets.items()
         },
         spec.missing_values,
+        None if spec.weights is None else _Learner(table, spec, spec.weights).weights(),
     )
 
 
@@ -68,7 +69,8 @@ def rows_to_drop(table: Table, spec: DataSpec, input_names: Sequence[str], outpu
     """The rows of a training table that are dropped because of missing values, in order."""
     inputs, targets = _assign_columns(table, spec, input_names, output_names)
     dropped: set[int] = set()
-    for name in dict.fromkeys(name for names in (*inputs.values(), *targets.values()) for name in names):
+    used = (*inputs.values(), *targets.values(), spec.side_columns())
+    for name in dict.fromkeys(name for names in used for name in names):
         if spec.missing_policy(name) == "drop":
             dropped.update(np.flatnonzero(table.columns[name].gaps_by(spec.missing_in(name))).tolist())
     return sorted(dropped)
@@ -79,14 +81,19 @@ def _assign_columns(
 ) -> tuple[dict[str, tuple[str, ...]], dict[str, tuple[str, ...]]]:
     """Network input -> its columns, and network output -> its target columns; the table has all of them."""
     targets = assign_targets(table, spec, output_names)
-    target_names = {name for names in targets.values() for name in names}
-    others = tuple(name for name in table.columns if name not in target_names)
+    table.require(spec.side_columns())
+    no_inputs = {name for names in (*targets.values(), spec.side_columns()) for name in names}
+    others = tuple(name for name in table.columns if name not in no_inputs)
     if spec.inputs is None and not others:
-        raise DataError(f"{table.name}: all columns are targets; expected at least one to predict from")
+        raise DataError(f"{table.name}: all columns are {_uses(spec)}; expected at least one to predict from")
     inputs = _assign(spec.inputs if spec.inputs is not None else others, input_names, "inputs", "input", table)
     table.require([name for names in inputs.values() for name in names])
     table.require(spec.columns)
     return inputs, targets
+
+
+def _uses(spec: DataSpec) -> str:
+    return "targets, weights or for the split" if spec.side_columns() else "targets"
 
 
 def assign_targets(table: Table, spec: DataSpec, output_names: Sequence[str]) -> dict[str, tuple[str, ...]]:
@@ -194,6 +201,9 @@ class _Learner:
         if not numeric:
             raise self._not_numeric(output, len(together) > 1)
         return ColumnSchema(self.name, "number", missing=policy)
+
+    def weights(self) -> ColumnSchema:
+        return ColumnSchema(self.name, "number", missing="drop" if self.policy == "drop" else "error")
 
     @property
     def _is_declared_category(self) -> bool:

@@ -29,12 +29,14 @@ class Encoded(NamedTuple):
         inputs: network input -> array (rows, width).
         targets: network output -> labels (rows,) or numbers (rows, columns); empty if they were not asked for.
         row_names: the name of a row in messages.
+        weights: of the rows, float64 (rows,); None if there are none.
         faults: the values that could not be encoded, if they are not an error.
     """
 
     inputs: dict[str, Array]
     targets: dict[str, Array]
     row_names: Callable[[int], str]
+    weights: Array | None = None
     faults: tuple[Fault, ...] = ()
 
 
@@ -45,11 +47,13 @@ class DataSchema(Configuration):
         inputs: network input -> its columns in order; empty for a model that was trained on arrays.
         targets: network output -> its column of categories, or its columns of numbers.
         missing_values: the texts that stand for a missing value.
+        weights: the column with the weight of each row, which training and evaluation use.
     """
 
     inputs: Mapping[str, tuple[ColumnSchema, ...]]
     targets: Mapping[str, tuple[ColumnSchema, ...]]
     missing_values: tuple[str, ...] = MISSING_VALUES
+    weights: ColumnSchema | None = None
 
     def check(self) -> None:
         for columns in (*self.inputs.values(), *self.targets.values()):
@@ -100,9 +104,10 @@ class DataSchema(Configuration):
         found = Faults(table)
         inputs = self._encode_inputs(table, found, report)
         goals = {name: self._encode_target(table, columns, found) for name, columns in self.targets.items() if targets}
+        weights = self._encode_weights(table, found) if targets else None
         if faults == "raise":
             found.refuse()
-        return Encoded(inputs, goals, table.row_names(), tuple(sorted(found.found, key=_row_of)))
+        return Encoded(inputs, goals, table.row_names(), weights, tuple(sorted(found.found, key=_row_of)))
 
     def _complete(self, table: Table, targets: bool, report: Report) -> Table:
         """The rows that can be encoded: in training and evaluation without those that are dropped."""
@@ -114,7 +119,8 @@ class DataSchema(Configuration):
         if not targets:
             return table
         table.require_rows()
-        return self._drop(table, [*inputs, *goals], report)
+        weights = [self.weights] if self.weights is not None and self.weights.name in table.columns else []
+        return self._drop(table, [*inputs, *goals, *weights], report)
 
     def _encode_inputs(self, table: Table, faults: Faults, report: Report) -> dict[str, Array]:
         filled: Array = np.zeros(len(table), bool)
@@ -138,6 +144,19 @@ class DataSchema(Configuration):
     def _encode_target(self, table: Table, columns: Sequence[ColumnSchema], faults: Faults) -> Array:
         goals = [_encode_goal(table, column, self.missing_values, faults) for column in columns]
         return goals[0] if columns[0].kind == "category" else np.stack(goals, axis=1)
+
+    def _encode_weights(self, table: Table, faults: Faults) -> Array | None:
+        """The weights of the rows; None without a column of them, as in a table that is only evaluated."""
+        if self.weights is None or self.weights.name not in table.columns:
+            return None
+        column = table.columns[self.weights.name]
+        gaps = self.weights.gaps(column, self.missing_values)
+        if gaps.any():
+            faults.add(self.weights.name, column, gaps, lambda text: f"missing weight (found {show(text)})")
+        weights = self.weights.numbers(column, ~gaps, faults)
+        if (weights < 0).any():
+            faults.add(self.weights.name, column, weights < 0, lambda text: f"expected a weight >= 0, found {text}")
+        return weights
 
     def columns(self) -> tuple[str, ...]:
         """The names of the columns that a prediction needs, in order; empty for a model that was trained on arrays."""

@@ -67,6 +67,36 @@ class ColumnSpec(Configuration):
             raise ValueError("expected categories that are all different, at least one")
 
 
+class SplitSpec(Configuration):
+    """How the rows of a file are parted into those to train on, to validate with and to test on.
+
+    Attributes:
+        by: "random": drawn by chance, stratified by classes; "group": the rows with the same value of a column stay
+            together, on one side; "time": the last rows by a column are for the test, those before them for
+            validation; "column": a column says for each row where it belongs.
+        column: the column; "time" without one goes by the order of the file.
+        train, validation, test: by "column", the values that stand for each part. By default "train", "validation" (or
+            "val", "valid", "dev") and "test". A share for `validation` in [data] is one of the rows to train on.
+    """
+
+    by: Literal["random", "group", "time", "column"]
+    column: str | None = None
+    train: str | tuple[str, ...] | None = None
+    validation: str | tuple[str, ...] | None = None
+    test: str | tuple[str, ...] | None = None
+
+    def check(self) -> None:
+        if self.column is None and self.by in ("group", "column"):
+            raise ValueError(f'by = "{self.by}" needs column, the name of a column')
+        if self.column is not None and self.by == "random":
+            raise ValueError('by = "random" needs no column; expected by = "group", "time" or "column"')
+        if self.by != "column" and any((self.train, self.validation, self.test)):
+            raise ValueError(
+                f'train, validation and test in split are values of a column, for by = "column"; found by = '
+                f'"{self.by}", whose shares are validation and test of [data]'
+            )
+
+
 class DataSpec(Configuration):
     """The data of a training run.
 
@@ -74,6 +104,10 @@ class DataSpec(Configuration):
         train: the training data: a file's path, relative to the spec, or a source.
         validation: the data for the validation after each epoch: the fraction of the training rows that is set aside
             for it, or a separate file or source; None for no validation.
+        test: the same for rows that training never sees, which are measured once, at its end.
+        split: how the rows are set aside; by default drawn by chance, stratified by classes.
+        split_seed: the same seed sets the same rows aside, whatever the seed of the training is.
+        weights: of a table, the column with the weight of each row, in training, validation, test and `evaluate`.
         target: of a table, the column to predict, or several; for a network with several outputs: output -> columns.
         inputs: of a table, the columns to predict from, by default all others; for a network with several inputs:
             input -> columns.
@@ -89,7 +123,11 @@ class DataSpec(Configuration):
 
     train: str | DataSource
     validation: float | str | DataSource | None = field(default=None, above=0.0, below=1.0)
+    test: float | str | DataSource | None = field(default=None, above=0.0, below=1.0)
+    split: SplitSpec | None = None
+    split_seed: int = field(default=0, minimum=0)
     target: str | tuple[str, ...] | Mapping[str, str | tuple[str, ...]] | None = None
+    weights: str | None = None
     inputs: tuple[str, ...] | Mapping[str, tuple[str, ...]] | None = None
     columns: Mapping[str, ColumnSpec] = field(default={})
     missing: MissingPolicy | None = None
@@ -104,6 +142,21 @@ class DataSpec(Configuration):
         both = set(targets).intersection(_column_names(self.inputs))
         if both:
             raise ValueError(f"column {show(min(both))} is both a target and an input")
+        self._check_split()
+
+    def _check_split(self) -> None:
+        shares = [share for share in (self.validation, self.test) if isinstance(share, float)]
+        if sum(shares) >= 1:
+            raise ValueError(f"validation and test take {sum(shares):g} of the rows; nothing is left to train on")
+        if self.split is None:
+            return
+        if self.split.by != "column" and not shares:
+            raise ValueError(f'split by = "{self.split.by}" needs a share of the rows, such as validation = 0.2')
+
+    def side_columns(self) -> tuple[str, ...]:
+        """The columns that say something about the rows; they are no inputs unless `inputs` lists them."""
+        columns = (self.weights, None if self.split is None else self.split.column)
+        return tuple(dict.fromkeys(name for name in columns if name is not None))
 
     def missing_policy(self, column: str) -> MissingPolicy | None:
         """What to do where this column of the table has no value; None if the spec does not say."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -16,12 +16,14 @@ from modnet.data.files import Reader, read
 from modnet.data.learning import assign_targets, learn_schema, rows_to_drop
 from modnet.data.profile import sort_categories
 from modnet.data.schema import DataSchema
-from modnet.data.spec import DataSource, DataSpec
+from modnet.data.spec import DataSource, DataSpec, SplitSpec
 from modnet.data.table import Table
 from modnet.data.values import category_key
 from modnet.datasets.dataset import Dataset
 from modnet.datasets.named_arrays import NamedArrays
-from modnet.datasets.split import can_stratify, split
+from modnet.datasets.parts import Parts, random_parts
+from modnet.datasets.split import can_stratify
+from modnet.datasets.splitting import Division, divide, sets_aside, shares_of
 from modnet.errors import DataError
 from modnet.words import counted
 
@@ -33,6 +35,7 @@ class LoadedData:
     Attributes:
         train: the rows to train on.
         validation: the rows to validate with, or None.
+        test: the rows that are measured once, at the end, or None.
         schema: how columns of a table, or class labels that are text, become numbers; None for arrays of numbers.
         notes: lines for the screen about what was read and done.
     """
@@ -41,6 +44,7 @@ class LoadedData:
     validation: Dataset | None
     schema: DataSchema | None
     notes: list[str]
+    test: Dataset | None = None
 
 
 def located(path: str, folder: Path) -> Path:
@@ -68,26 +72,23 @@ class Loader:
     label_outputs: Collection[str] = ()
     readers: Sequence[Reader] = ()
 
-    def load(self, spec: DataSpec, seed: int = 0) -> LoadedData:
-        """The training and validation data of a spec.
-
-        Args:
-            seed: for drawing the validation rows.
+    def load(self, spec: DataSpec) -> LoadedData:
+        """The data of a spec: those to train on, to validate with and to test on.
 
         Raises:
             DataError: with the file, and the row and column if there is one.
         """
         source = self.read(spec.train)
-        fraction = spec.validation if isinstance(spec.validation, float) else None
-        if isinstance(source, Table):
-            loaded = self.load_table(source, spec, fraction, seed)
-        else:
-            loaded = self.load_arrays(source, spec, fraction, seed)
-        if spec.validation is None or isinstance(spec.validation, float):
-            return loaded
-        validation, notes = self.load_source(spec.validation, loaded.schema)
-        notes[0] += " to validate"
-        return LoadedData(loaded.train, validation, loaded.schema, [*loaded.notes, *notes])
+        loaded = self.load_table(source, spec) if isinstance(source, Table) else self.load_arrays(source, spec)
+        if spec.validation is not None and not isinstance(spec.validation, float):
+            validation, notes = self.load_source(spec.validation, loaded.schema)
+            notes[0] += " to validate"
+            loaded = replace(loaded, validation=validation, notes=[*loaded.notes, *notes])
+        if spec.test is not None and not isinstance(spec.test, float):
+            test, notes = self.load_source(spec.test, loaded.schema)
+            notes[0] += " to test"
+            loaded = replace(loaded, test=test, notes=[*loaded.notes, *notes])
+        return loaded
 
     def load_source(
         self, source: str | DataSource, schema: DataSchema | None, *, targets: bool = True
@@ -149,36 +150,36 @@ class Loader:
 
     # Tables
 
-    def load_table(self, table: Table, spec: DataSpec, fraction: float | None, seed: int) -> LoadedData:
+    def load_table(self, table: Table, spec: DataSpec) -> LoadedData:
         table.require_rows()
         report = Report()
-        rows: tuple[Array | None, Array | None] = (None, None)
-        labels = None
-        if fraction is not None:
-            dropped = rows_to_drop(table, spec, self.input_names, self.output_names)
-            kept = np.setdiff1d(np.arange(len(table)), dropped)
-            if dropped and len(kept) < 2:
-                left = f"only {counted(len(kept), 'row')} of {len(table):,} without missing values"
-                raise DataError(f"{table.name}: {left}; expected at least 2, to set some aside for validation")
-            report.dropped_rows = len(dropped)
-            labels, names = self.table_labels(table, spec, kept)
-            parts = split(len(kept), fraction, seed, labels, names)
-            rows = (kept[parts[0]], kept[parts[1]])
+        division = self.divide(table, spec, report) if sets_aside(spec) else None
         schema = learn_schema(
             table,
             spec,
             input_names=self.input_names,
             output_names=self.output_names,
             label_outputs=self.label_outputs,
-            rows=rows[0],
+            rows=None if division is None else division.parts.train,
         )
-        train, validation = (
-            None if part is None else Dataset.of_table(schema, table.take(part), report=report) for part in rows
+        parts, how = division or Division(Parts(np.arange(len(table))), "")
+        train = Dataset.of_table(schema, table if division is None else table.take(parts.train), report=report)
+        validation, test = (
+            None if part is None else Dataset.of_table(schema, table.take(part), report=report) for part in parts[1:]
         )
-        if train is None:
-            train = Dataset.of_table(schema, table, report=report)
-        notes = [f"{_sizes(len(table), train, validation, labels)}; {schema.describe()}", *report.texts()]
-        return LoadedData(train, validation, schema, notes)
+        notes = [f"{_sizes(len(table), train, validation, test, how)}; {schema.describe()}", *report.texts()]
+        return LoadedData(train, validation, schema, notes, test)
+
+    def divide(self, table: Table, spec: DataSpec, report: Report) -> Division:
+        """The parts of a table, of those of its rows that are not dropped."""
+        dropped = rows_to_drop(table, spec, self.input_names, self.output_names)
+        kept = np.setdiff1d(np.arange(len(table)), dropped)
+        if dropped and len(kept) < 2:
+            left = f"only {counted(len(kept), 'row')} of {len(table):,} without missing values"
+            raise DataError(f"{table.name}: {left}; expected at least 2, to set some aside for validation")
+        report.dropped_rows = len(dropped)
+        labels, names = self.table_labels(table, spec, kept)
+        return divide(table, spec, kept, labels, names)
 
     def table_labels(self, table: Table, spec: DataSpec, rows: Array) -> tuple[Array | None, list[str]]:
         """The classes of these rows for a stratified split, and their names, from the first output that has classes."""
@@ -199,19 +200,23 @@ class Loader:
 
     # Arrays
 
-    def load_arrays(self, found: NamedArrays, spec: DataSpec, fraction: float | None, seed: int) -> LoadedData:
-        for key in ("target", "inputs", "columns"):
-            if getattr(spec, key):
+    def load_arrays(self, found: NamedArrays, spec: DataSpec) -> LoadedData:
+        for key in ("target", "inputs", "columns", "weights", "split"):
+            if getattr(spec, key) and not (key == "split" and spec.split == SplitSpec("random")):
                 raise DataError(f"{found.name}: {key} is only for columns of a table; found arrays: {found.listing()}")
         schema = self.learn_classes(found)
         dataset = self.dataset(found, schema)
         about = self.describe(found, schema)
-        if fraction is None:
-            return LoadedData(dataset, None, schema, [f"{_sizes(len(dataset), dataset, None, None)}; {about}"])
-        train, validation = dataset.split(fraction, seed, self.label_outputs)
-        labels = dataset.classes_of_rows(self.label_outputs)[1]
-        notes = [f"{_sizes(len(dataset), train, validation, labels)}; {about}"]
-        return LoadedData(train, validation, schema, notes)
+        if not sets_aside(spec):
+            return LoadedData(dataset, None, schema, [f"{_sizes(len(dataset), dataset, None, None, '')}; {about}"])
+        output, labels = dataset.classes_of_rows(self.label_outputs)
+        parts = random_parts(len(dataset), shares_of(spec), spec.split_seed, labels, dataset.classes.get(output))
+        train = dataset.take(parts.train)
+        validation, test = (None if part is None else dataset.take(part) for part in parts[1:])
+        how = "stratified" if labels is not None and can_stratify(labels) else ""
+        return LoadedData(
+            train, validation, schema, [f"{_sizes(len(dataset), train, validation, test, how)}; {about}"], test
+        )
 
     def learn_classes(self, found: NamedArrays) -> DataSchema | None:
         """The class names of targets that are text."""
@@ -273,8 +278,9 @@ def _rows(found: Table | NamedArrays, first: int, end: int) -> Table | NamedArra
     return NamedArrays(name, {key: array[first:end] for key, array in found.arrays.items()})
 
 
-def _sizes(rows: int, train: Dataset, validation: Dataset | None, labels: Array | None) -> str:
-    if validation is None:
+def _sizes(rows: int, train: Dataset, validation: Dataset | None, test: Dataset | None, how: str) -> str:
+    if validation is None and test is None:
         return f"{counted(rows, 'row')} to train"
-    stratified = " (stratified)" if labels is not None and can_stratify(labels) else ""
-    return f"{counted(rows, 'row')}: {len(train):,} to train, {len(validation):,} to validate{stratified}"
+    parts = ((train, "train"), (validation, "validate"), (test, "test"))
+    sizes = ", ".join(f"{len(part):,} to {purpose}" for part, purpose in parts if part is not None)
+    return f"{counted(rows, 'row')}: {sizes}{f' ({how})' if how else ''}"

@@ -22,7 +22,7 @@ from modnet.specs.reader import SpecLike
 def read_data(
     spec: SpecLike, *, folder: str | PathLike[str] | None = None, registry: Registry | None = None
 ) -> LoadedData:
-    """The training and validation data of a spec's `[data]` table, as `modnet train` uses them.
+    """The data of a spec's `[data]` table, to train, validate and test, as `modnet train` uses them.
 
     Use it in a sub-command of a plugin; `train`, `evaluate` and `predict` accept its results:
 
@@ -36,7 +36,7 @@ def read_data(
         registry: where components, and readers of other kinds of files, are looked up.
 
     Returns:
-        `.train` and `.validation`, a `Dataset` each (None without validation), with `.inputs` and `.targets` by name;
+        `.train`, `.validation` and `.test`, a `Dataset` each (None without), with `.inputs` and `.targets` by name;
         `.schema`, how a table's columns are encoded as numbers, or None; `.notes`, lines for the screen.
 
     Raises:
@@ -53,10 +53,10 @@ def data_of(network: Network, folder: str | PathLike[str], registry: Registry | 
     spec = network.card.spec
     if spec.data is None:
         raise SpecError([Problem("data", 'missing table; expected [data] with train = "FILE"', keys=("data",))])
-    loaded = loader_for(network, folder, registry).load(spec.data, spec.training.seed if spec.training else 0)
+    loaded = loader_for(network, folder, registry).load(spec.data)
     if loaded.schema is not None:
         loaded.schema.check_shapes(network.inputs, network.outputs)
-    for part in (loaded.train, loaded.validation):
+    for part in (loaded.train, loaded.validation, loaded.test):
         if part is not None:
             with naming(part.name):
                 network.arrays(part.inputs)

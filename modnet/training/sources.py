@@ -44,7 +44,8 @@ def training_batches(
         if isinstance(data, Dataset) and not 0.0 < validation < 1.0:
             found = float(validation)
             raise DataError(f"validation: expected a fraction between 0 and 1, or (x, y); found {found}")
-        data, validating = data.split(float(validation), training.seed, objective.label_outputs)
+        # Not by the seed of the training: trainings with several seeds are then compared on the same rows.
+        data, validating = data.split(float(validation), label_outputs=objective.label_outputs)
     elif validation is not None:
         validating = checked_data(objective, _given_for_validation(validation), "validation")
     _fit(objective, data, validating)

@@ -70,8 +70,8 @@ def train(
         y: the targets; for several outputs a dict of arrays.
         loss, optimizer, schedule, metrics, epochs, batch_size, accumulate, shuffle, seed, gradient_clipping,
             gradient_value_clipping, callbacks: as in the spec (`TrainingSpec`).
-        validation: a fraction of the samples, (x, y), or (batches, None) with an iterable of batches, for the
-            validation after every epoch.
+        validation: for the validation after every epoch: a fraction of the samples (the same ones for any seed;
+            `Dataset.split` draws others), (x, y), or (batches, None) with an iterable of batches.
         sample_weights: a weight for each sample, shape (samples,), or for each step of sequences, (samples, time).
             Batches in which all weights are 0 are skipped.
         steps_per_epoch: the number of batches in an epoch, only if x is an iterable of them: each epoch continues where

@@ -9,7 +9,10 @@ import pytest
 
 
 def test_no_problems(run):
-    assert run("check", "pets.toml").stdout == "pets.toml: no problems; 5 nodes, 50 parameters\n"
+    assert run("check", "pets.toml").stdout == (
+        "pets.toml: no problems; 5 nodes, 50 parameters\n"
+        "data: 80 rows: 60 to train, 20 to validate (stratified); 2 columns -> kind (2 classes)\n"
+    )
 
 
 def test_all_faults_with_their_places(run):
@@ -96,7 +99,8 @@ def test_a_network_alone(run):
 
 def test_json(run):
     good = json.loads(run("check", "pets.toml", "--json").stdout)
-    assert good == {"spec": "pets.toml", "nodes": 5, "parameters": 50, "notes": [], "problems": []}
+    notes = ["data: 80 rows: 60 to train, 20 to validate (stratified); 2 columns -> kind (2 classes)"]
+    assert good == {"spec": "pets.toml", "nodes": 5, "parameters": 50, "notes": notes, "problems": []}
     bad = json.loads(run("check", "pets.toml", "--json", "--set", "training.epochs=0", status=2).stdout)
     assert bad["problems"] == [
         {
