@@ -52,6 +52,7 @@ class ColumnSpec(Configuration):
             `categories`, counted from 0; or "embedding", its position counted from 1, where 0 is for what is missing or
             unknown.
         missing: what to do if a value is missing; by default as for the whole table.
+        missing_values: texts that stand for a missing value in this column, besides those of the table.
         unknown: what to do with a category that is not known, as for the whole table; by default, a list of
             `categories` is complete and others are an error.
         decimal, thousands, unit, negative: how numbers are written, see `NumberFormat`.
@@ -65,6 +66,7 @@ class ColumnSpec(Configuration):
     categories: tuple[str, ...] | None = None
     encoding: Encoding = "one_hot"
     missing: MissingPolicy | None = None
+    missing_values: tuple[str, ...] = ()
     unknown: Unknown | None = None
     decimal: Decimal | None = None
     thousands: Thousands | None = None
@@ -150,7 +152,8 @@ class DataSpec(Configuration):
 
     def missing_in(self, column: str) -> set[str]:
         """The values that mean that this column has none. What is listed as a category is a value."""
-        return set(self.missing_values).difference(self.columns.get(column, ColumnSpec()).categories or ())
+        declared = self.columns.get(column, ColumnSpec())
+        return {*self.missing_values, *declared.missing_values}.difference(declared.categories or ())
 
 
 def _column_names(value: str | tuple[str, ...] | Mapping[str, str | tuple[str, ...]] | None) -> list[str]:
