@@ -12,14 +12,11 @@ from typing import Any, Literal
 import numpy as np
 
 from modnet.arrays import Array
-from modnet.data.values import is_number
+from modnet.data.values import is_missing, is_number, text_of
 from modnet.errors import DataError
 from modnet.words import legible, show
 
 Type = Literal["number", "boolean", "date", "text"]
-
-WHOLE = 2.0**63
-"""Floats from here on are not written as whole numbers."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -164,31 +161,6 @@ def _joined_texts(parts: Sequence[Column]) -> Column:
         codes.append(new[part.values] if len(new) else part.values)
     some = any(part.missing is not None for part in parts)
     return Column(np.concatenate(codes), np.concatenate([part.gaps for part in parts]) if some else None, list(index))
-
-
-def text_of(value: Any) -> str:
-    """A value as the text by which it is known as a category: 2 and 2.0 are "2", True is "true"."""
-    if isinstance(value, str):
-        return value
-    if isinstance(value, bool | np.bool_):
-        return "true" if value else "false"
-    if isinstance(value, float | np.floating):
-        number = float(value)
-        return str(int(number)) if abs(number) < WHOLE and number.is_integer() else str(value)
-    if isinstance(value, np.datetime64):
-        day = value.astype("datetime64[D]")
-        return str(day if day == value else value.astype("datetime64[us]").item().isoformat())
-    return value.decode(errors="replace") if isinstance(value, bytes) else str(value)
-
-
-def is_missing(value: Any) -> bool:
-    """Whether a Python value stands for a missing one: None, nan, NaT, pandas.NA and numpy's masked."""
-    try:
-        return value is None or value is np.ma.masked or bool(value != value)  # only nan and NaT differ from themselves
-    except TypeError:  # pandas.NA: its comparisons give NA, which has no truth value
-        return True
-    except ValueError:  # an array within a list
-        return False
 
 
 # The columns of data frames
