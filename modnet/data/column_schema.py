@@ -22,6 +22,9 @@ from modnet.words import did_you_mean, show
 BY_VALUE = ("mean", "median", "most_frequent")
 """The ways of filling a gap for which a value is learnt."""
 
+MOST_SUGGESTIONS = 20
+"""For how many of the unknown categories of a column a near one is looked for."""
+
 
 class ColumnSchema(Configuration):
     """How a column is read.
@@ -166,15 +169,26 @@ class ColumnSchema(Configuration):
                 faults.add(self.name, column, unknown, self._unknown_category(int(unknown.sum()), len(column)))
             else:
                 report.unknown[self.name] = int(unknown.sum())
+                report.replace(self.name, column, unknown, self._replaced_unknown)
         return codes
+
+    def _replaced_unknown(self, text: str) -> str:
+        return f"unknown category {show(text)}{did_you_mean(text, self.categories)}; given the code for unknown ones"
+
+    def replaced_gap(self, text: str) -> str:
+        """What a report says of a missing value that is not refused."""
+        given = "its own code" if self.fill is None else f"{show(self.fill)}, learnt in training"
+        return f"missing value (found {show(text)}); given {given}"
 
     def _unknown_category(self, count: int, rows: int) -> Callable[[str], str]:
         more = f" ({count:,} of {rows:,} rows have unknown ones)" if count > 1 else ""
+        said = 0
 
         def message(text: str) -> str:
-            advice = (
-                did_you_mean(text, self.categories) or '; correct or drop such rows, or train with unknown = "code"'
-            )
+            nonlocal said
+            said += 1  # to look for near names takes time, and thousands of them help nobody
+            near = did_you_mean(text, self.categories) if said <= MOST_SUGGESTIONS else ""
+            advice = near or '; correct or drop such rows, or train with unknown = "code"'
             return f"unknown category {show(text)}{more}; expected one of {shorten(self.categories)}{advice}"
 
         return message

@@ -11,7 +11,7 @@ import numpy as np
 
 from modnet.arrays import Array
 from modnet.data.column import Column
-from modnet.errors import DataError
+from modnet.errors import DataError, Fault
 from modnet.words import legible, nearest, show
 
 MOST_NAMES = 12
@@ -100,15 +100,20 @@ class Table:
         require_columns(self.columns, names, self.name)
 
 
-def require_columns(columns: Mapping[str, Any], names: Iterable[str], table: str) -> None:
+def require_columns(columns: Mapping[str, Any], names: Iterable[str], table: str, hint: str = "") -> None:
     """Checks that there are columns of these names.
 
+    Args:
+        hint: what to do if one is missing, where that is known.
+
     Raises:
-        DataError: with all names that are missing.
+        DataError: with all names that are missing; `problems` has each.
     """
     missing = [name for name in dict.fromkeys(names) if name not in columns]
     if missing:
-        raise DataError(f"{table}: {', '.join(_faults(missing, columns))}; the columns are {shorten(columns)}")
+        text = f"{table}: {', '.join(_faults(missing, columns))}; the columns are {shorten(columns)}"
+        problems = [Fault(None, name, None, f"no column {show(name)}") for name in missing]
+        raise DataError(f"{text}; {hint}" if hint else text, problems)
 
 
 def _faults(missing: Sequence[str], columns: Mapping[str, Any]) -> list[str]:
