@@ -163,7 +163,7 @@ class ColumnSchema(Configuration):
             if self.unknown == "error":
                 faults.add(self.name, column, unknown, self._unknown_category(int(unknown.sum()), len(column)))
             else:
-                report.unknown[self.name] = int(unknown.sum())
+                report.unknown[self.name] = report.unknown.get(self.name, 0) + int(unknown.sum())
         return codes
 
     def _unknown_category(self, count: int, rows: int) -> Callable[[str], str]:
