@@ -168,7 +168,7 @@ class ColumnSchema(Configuration):
             if self.unknown == "error":
                 faults.add(self.name, column, unknown, self._unknown_category(int(unknown.sum()), len(column)))
             else:
-                report.unknown[self.name] = int(unknown.sum())
+                report.unknown[self.name] = report.unknown.get(self.name, 0) + int(unknown.sum())
                 report.replace(self.name, column, unknown, self._replaced_unknown)
         return codes
 
