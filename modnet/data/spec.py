@@ -20,15 +20,20 @@ class DataSource(Configuration):
     """Where rows come from: one file, or one for the inputs and one for the targets.
 
     Attributes:
-        path: a table (.csv, .tsv), or a file with named arrays (.npz).
+        path: a table (.csv, .parquet, .xlsx ...), a file with named arrays (.npz), a folder of images, or the address
+            of a database.
         x, y: instead of `path`: files with one array each (.npy, IDX).
         rows: use only these rows: the first, and the one after the last, counted from 0.
+        sheet, query, size: as those of the data, for this source alone.
     """
 
     path: str | None = None
     x: str | None = None
     y: str | None = None
     rows: tuple[int, int] | None = field(default=None, minimum=0)
+    sheet: str | int | None = field(default=None, minimum=1)
+    query: str | None = None
+    size: tuple[int, int] | None = field(default=None, minimum=1)
 
     def check(self) -> None:
         if (self.path is None) == (self.x is None) or (self.path is not None and self.y is not None):
@@ -78,6 +83,9 @@ class DataSpec(Configuration):
             rows (for a category, which has no mean, the most frequent value), or the most frequent value. A target is
             never filled.
         missing_values: the texts that stand for a missing value.
+        sheet: of workbooks, the name of the sheet, or its position counted from 1; by default the first with a table.
+        query: of databases, a SELECT, or the name of a table; needed where there are several tables.
+        size: of a folder of images, the (height, width) to which they are scaled; needed where they differ.
     """
 
     train: str | DataSource
@@ -87,6 +95,9 @@ class DataSpec(Configuration):
     columns: Mapping[str, Column] = field(default={})
     missing: MissingPolicy = "error"
     missing_values: tuple[str, ...] = MISSING_VALUES
+    sheet: str | int | None = field(default=None, minimum=1)
+    query: str | None = None
+    size: tuple[int, int] | None = field(default=None, minimum=1)
 
     def check(self) -> None:
         targets = _column_names(self.target)

@@ -9,6 +9,7 @@ from functools import partial
 import numpy as np
 
 from modnet.arrays import Array
+from modnet.data.column import Column
 from modnet.errors import DataError
 from modnet.words import legible, nearest, show
 
@@ -25,12 +26,14 @@ class Table:
         name: the name of the table in messages, usually its file.
         lines: the line of the file on which each of its rows begins, or () for a table that is not from a file.
         rows: the positions of these rows in the table from which they were taken; None for all of them.
+        notes: what its reader assumed, a line each.
     """
 
     columns: Mapping[str, Sequence[str]]
     name: str = "table"
     lines: Sequence[int] = ()
     rows: Sequence[int] | None = None
+    notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         lengths = {name: len(values) for name, values in self.columns.items()}
@@ -47,6 +50,16 @@ class Table:
         return Table(
             columns, self.name, self.lines, chosen if self.rows is None else [self.rows[row] for row in chosen]
         )
+
+    @classmethod
+    def joined(cls, parts: Sequence[Table]) -> Table:
+        """The rows of tables with the same columns, one after another; a column of several types becomes text."""
+        first = parts[0]
+        if len(parts) == 1:
+            return first
+        columns = {name: Column.joined([part.columns[name] for part in parts]) for name in first.columns}
+        notes = tuple(dict.fromkeys(note for part in parts for note in part.notes))
+        return cls(columns, first.name, [line for part in parts for line in part.lines], notes=notes)
 
     def place(self, row: int, column: str) -> str:
         """The place of a value, for a message: `penguins.csv: row 17 (line 18), column sex`."""
