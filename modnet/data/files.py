@@ -13,6 +13,7 @@ from typing import IO, NamedTuple, cast
 import numpy as np
 
 from modnet.arrays import Array
+from modnet.data.column import Column
 from modnet.data.named_arrays import NamedArrays
 from modnet.data.options import DEFAULTS, ReadOptions
 from modnet.data.readers.arrays import is_idx, read_idx, read_npy, read_npz
@@ -186,7 +187,7 @@ def read_table(stream: IO[bytes], name: str = "standard input", delimiter: str |
                 f"expected {len(header)}: {shorten(header)}"
             )
     columns = zip(*rows, strict=True) if rows else [()] * len(header)
-    return Table(dict(zip(header, columns, strict=True)), name, lines)
+    return Table({n: Column.of_texts(c) for n, c in zip(header, columns, strict=True)}, name, lines)
 
 
 def _check_column_names(names: Sequence[str], place: str) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 
 from modnet.data.named_arrays import NamedArrays
 from modnet.data.table import Table
-from modnet.errors import BrokenPlugin
+from modnet.errors import BrokenPlugin, DataError
 from modnet.words import show
 
 
@@ -36,8 +36,15 @@ def as_data(found: Any, name: str) -> Any:
         return found
     if isinstance(found, Mapping):
         arrays = bool(found) and all(isinstance(values, np.ndarray) for values in found.values())
-        return NamedArrays(name, dict(found)) if arrays else Table(dict(found), name)
-    return Table(_columns_of(found), name)
+        return NamedArrays(name, dict(found)) if arrays else _table(dict(found), name)
+    return _table(_columns_of(found), name)
+
+
+def _table(columns: dict[str, Any], name: str) -> Table:
+    try:
+        return Table(columns, name)
+    except DataError as error:
+        raise DataError(f"{name}: {str(error).removeprefix(f'{name}: ')}") from error
 
 
 def _columns_of(frame: Any) -> dict[str, Any]:

@@ -107,8 +107,8 @@ class Source:
         try:
             with self.path.open("rb") as file:
                 return _members(self.path) if file.read(4) == b"PK\x03\x04" else []
-        except OSError as error:
-            raise _unreadable(self.path, error) from error
+        except (OSError, DataError):
+            return []  # it only helps to say what the file looks like
 
     def open(self) -> io.BufferedReader:
         """The unpacked bytes. How they are packed is told by the first of them, since names err.
@@ -148,20 +148,33 @@ class Source:
         with self.path.open("rb") as file:
             start = file.read(512)
         packing = next((name for mark, name in MARKS.items() if start.startswith(mark)), "")
-        ending = next((ending for ending in PACKED if self.path.name.lower().endswith(ending)), "")
-        if ending and not packing and (b"\0" in start or not start):
+        if not packing and self.packed and (b"\0" in start or not start):
+            ending = self.path.suffix.lower()
             raise DataError(f"{self.label}: expected a {ending} file, found another kind, or a damaged one")
-        if packing == "gzip":
-            return cast(IO[bytes], gzip.open(self.path)), packing
-        if packing == "bzip2":
-            import bz2  # as below
+        return OPENERS.get(packing, _open_plain)(self.path), packing
 
-            return cast(IO[bytes], bz2.open(self.path)), packing
-        if packing == "xz":
-            import lzma  # not part of every Python, and for few files
 
-            return cast(IO[bytes], lzma.open(self.path)), packing
-        return self.path.open("rb"), ""
+def _open_plain(path: Path) -> IO[bytes]:
+    return path.open("rb")
+
+
+def _open_gzip(path: Path) -> IO[bytes]:
+    return cast(IO[bytes], gzip.open(path))
+
+
+def _open_bzip2(path: Path) -> IO[bytes]:
+    import bz2  # as below
+
+    return cast(IO[bytes], bz2.open(path))
+
+
+def _open_xz(path: Path) -> IO[bytes]:
+    import lzma  # not part of every Python, and for few files
+
+    return cast(IO[bytes], lzma.open(path))
+
+
+OPENERS = {"gzip": _open_gzip, "bzip2": _open_bzip2, "xz": _open_xz}
 
 
 class _Unpacking(io.RawIOBase):

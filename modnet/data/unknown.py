@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from modnet.data.readers.arrays import is_idx
 from modnet.data.readers.sqlite import MARK
 from modnet.data.source import Source
-from modnet.words import printable, show
+from modnet.words import show
 
 PLUGIN = "modnet-tables"
 
@@ -77,8 +77,6 @@ LOOKS = (
 )
 """First bytes, whose they are, and the ending that such files have."""
 
-FOREIGN_IN_TEXT = tuple(mark for mark, _, _ in LOOKS)
-
 
 def looks_like(begin: bytes, members: Iterable[str] = ()) -> tuple[str, str]:
     """What a file that begins so seems to be, in words, and the ending that it should have; both "" if not known.
@@ -86,27 +84,27 @@ def looks_like(begin: bytes, members: Iterable[str] = ()) -> tuple[str, str]:
     Args:
         members: the names in it, if it is a zip archive.
     """
-    names = set(members)
-    if "xl/workbook.xml" in names or "xl/workbook.bin" in names:
-        return "an Excel workbook", ".xlsx" if "xl/workbook.xml" in names else ".xlsb"
-    if "content.xml" in names:
-        return "a workbook of OpenDocument", ".ods"
-    if names and all(name.endswith(".npy") for name in names):
-        return "arrays of numpy", ".npz"
+    if found := _looks_like_archive(set(members)):
+        return found
     for mark, words, ending in LOOKS:
         if begin.startswith(mark):
             return words, ending
     return ("IDX, the format of MNIST", ".idx") if is_idx(begin) else _looks_like_text(begin)
 
 
+def _looks_like_archive(names: set[str]) -> tuple[str, str] | None:
+    if "xl/workbook.xml" in names:
+        return "an Excel workbook", ".xlsx"
+    if "xl/workbook.bin" in names:
+        return "an Excel workbook", ".xlsb"
+    if "content.xml" in names:
+        return "a workbook of OpenDocument", ".ods"
+    return ("arrays of numpy", ".npz") if names and all(name.endswith(".npy") for name in names) else None
+
+
 def _looks_like_text(begin: bytes) -> tuple[str, str]:
-    try:
-        text = begin.decode("utf-8-sig", "ignore" if len(begin) > 8 else "strict")
-    except UnicodeError:
-        return "", ""
-    if not text.strip() or not printable(text.replace("\n", "").replace("\r", "").replace("\t", "")).isprintable():
-        return "", ""
-    if b"\0" in begin:
+    text = begin.decode("utf-8-sig", "ignore")
+    if b"\0" in begin or not text.strip() or not "".join(text.split()).isprintable():
         return "", ""
     start = text.lstrip()[:1]
     if start == "{":

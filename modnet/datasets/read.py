@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from os import PathLike
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from modnet.data.files import Read, Reader
 from modnet.data.foreign import as_data
@@ -80,8 +80,10 @@ def foreign_reader(registry: Registry | None = None) -> Reader:
         # Only when it is called: `hooks` imports every plugin that has any.
         hooks: Any = (registry or default_registry()).hooks.hook
         if isinstance(place, str):
-            return as_data(hooks.modnet_read_url(url=place, options=options), without_password(place))
-        return as_data(hooks.modnet_read_data(path=place, options=options), str(place))
+            name, found = without_password(place), hooks.modnet_read_url(url=place, options=options)
+        else:
+            name, found = str(place), hooks.modnet_read_data(path=place, options=options)
+        return cast(Read | Iterator[Table] | None, as_data(found, name))
 
     return read_foreign
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NoReturn
 
 import numpy as np
@@ -93,20 +93,22 @@ def _texts(stream: io.BufferedReader, encoding: str | None, name: str) -> Iterat
     """The lines that are not empty, with their numbers."""
     if encoding is None and stream.peek(2)[:2] in UTF_16:
         encoding = "utf-16"
-    number = 0
-    try:
-        for number, line in enumerate(io.TextIOWrapper(stream, encoding or "utf-8-sig", newline="\n"), 1):
-            if not line.isspace():
-                yield number, line
-    except (UnicodeError, LookupError) as error:
-        raise _not_text(error, encoding, f"{name}: after line {number}") from None
+    if encoding and encoding.lower().startswith(("utf-16", "utf-32", "utf_16", "utf_32")):
+        lines: Iterable[bytes] = (line.encode() for line in _decoded(stream.read(), encoding, name).split("\n"))
+        encoding = "utf-8"
+    else:
+        lines = stream
+    for number, line in enumerate(lines, 1):
+        text = _decoded(line, encoding, f"{name}: line {number}").rstrip()
+        if text:
+            yield number, text
 
 
 def _decoded(data: bytes, encoding: str | None, name: str) -> str:
     if encoding is None and data[:2] in UTF_16:
         encoding = "utf-16"
     try:
-        return data.decode(encoding or "utf-8-sig")
+        return data.decode(encoding or "utf-8").removeprefix("\ufeff")
     except (UnicodeError, LookupError) as error:
         raise _not_text(error, encoding, name) from None
 
@@ -183,53 +185,55 @@ def _column_in(table: Table, name: str) -> Column:
     return found if found is not None else Column(np.zeros(len(table)), np.ones(len(table), bool))
 
 
-def _unwrapped(found: Any, label: str) -> tuple[Any, list[str]]:
+def _unwrapped(found: Any, label: str) -> tuple[Any, tuple[str, ...]]:
     """What holds the records: in answers of web services they are often one member of an object."""
-    if isinstance(found, dict) and not _is_split(found):
-        lists = [name for name, value in found.items() if isinstance(value, list)]
-        records = [name for name in lists if found[name] and all(isinstance(item, dict) for item in found[name])]
-        if len(records) == 1 and len(lists) == 1:
-            return found[records[0]], [f"the records are those of {show(records[0])}"]
     if not isinstance(found, dict | list):
         raise DataError(f"{label}: expected a list of records, [{EXAMPLE}, ...], found {show(found)}")
-    return found, []
+    lists = [name for name, value in found.items() if isinstance(value, list)] if isinstance(found, dict) else []
+    if len(lists) == 1 and found[lists[0]] and all(isinstance(item, dict) for item in found[lists[0]]):
+        return found[lists[0]], (f"the records are those of {show(lists[0])}",)
+    return found, ()
 
 
-def _of_list(found: list[Any], label: str, notes: Sequence[str]) -> Table:
+def _of_list(found: list[Any], label: str, notes: tuple[str, ...]) -> Table:
     names: Record = {}
     for row, record in enumerate(found):
         if not isinstance(record, dict):
             raise DataError(f"{label}: item {row + 1}: expected a record, {EXAMPLE}, found {show(record)}")
     if not found:
         raise DataError(f"{label}: an empty list; expected records")
-    made = _table(found, names, label)
-    return Table(made.columns, label, notes=tuple(notes))
+    return Table(_table(found, names, label).columns, label, notes=notes)
 
 
-def _is_split(found: Mapping[str, Any]) -> bool:
-    return {"columns", "data"} <= found.keys() <= {"columns", "data", "index"}
-
-
-def _of_columns(found: Mapping[str, Any], label: str, notes: Sequence[str]) -> Table:
+def _of_columns(found: Mapping[str, Any], label: str, notes: tuple[str, ...]) -> Table:
     """The table of column -> list of values, or, as pandas writes a frame, column -> {index: value}, or split."""
-    if _is_split(found):
-        names, rows = found["columns"], found["data"]
-        if isinstance(names, list) and isinstance(rows, list) and _are_rows(rows, len(names)):
-            found = {str(name): [row[place] for row in rows] for place, name in enumerate(names)}
-    columns = {}
-    for name, values in found.items():
-        if not isinstance(values, list | dict):
-            raise DataError(
-                f"{label}: expected a list of records, or a list of values for each column; found an object whose "
-                f"{show(name)} is {show(values)}"
-            )
-        columns[name] = _column(list(values.values()) if isinstance(values, dict) else values, name, label)
+    found = _of_split(found) or found
+    columns = {name: _column(_values(values, name, label), name, label) for name, values in found.items()}
     if not columns:
         raise DataError(f"{label}: an empty object; expected records")
     if len({tuple(values) for values in found.values() if isinstance(values, dict)}) > 1:
         raise DataError(f"{label}: expected a list of records; found an object of objects with different keys")
-    return Table(columns, label, notes=tuple(notes))
+    return Table(columns, label, notes=notes)
 
 
-def _are_rows(rows: Sequence[Any], width: int) -> bool:
-    return all(isinstance(row, list) and len(row) == width for row in rows)
+def _values(values: Any, name: str, label: str) -> list[Any]:
+    if isinstance(values, dict):
+        return list(values.values())
+    if not isinstance(values, list):
+        raise DataError(
+            f"{label}: expected a list of records, or a list of values for each column; found an object whose "
+            f"{show(name)} is {show(values)}"
+        )
+    return values
+
+
+def _of_split(found: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Column -> values of what pandas calls "split": the names of the columns, and the rows as lists."""
+    if not {"columns", "data"} <= found.keys() <= {"columns", "data", "index"}:
+        return None
+    names, rows = found["columns"], found["data"]
+    if not isinstance(names, list) or not isinstance(rows, list):
+        return None
+    if not all(isinstance(row, list) and len(row) == len(names) for row in rows):
+        return None
+    return {str(name): [row[place] for row in rows] for place, name in enumerate(names)}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from modnet.data.column import Column
@@ -70,22 +70,27 @@ def _connected(source: Source) -> sqlite3.Connection:
 
 def _query(connection: sqlite3.Connection, query: str | None, label: str) -> str:
     found = dict(connection.execute(TABLES).fetchall())
-    if query is not None:
-        if query in found:
-            return _all_of(query)
-        if len(query.split()) < 2:
-            near = did_you_mean(query, found) or f"; it has {shorten(found) or 'none'}"
-            raise DataError(f"{label}: no table {show(query)}{near}")
-        return query
+    if query is None:
+        return _all_of(_only_table(found, label))
+    if query in found:
+        return _all_of(query)
+    if len(query.split()) < 2:
+        near = did_you_mean(query, found) or f"; it has {shorten(found) or 'none'}"
+        raise DataError(f"{label}: no table {show(query)}{near}")
+    return query
+
+
+def _only_table(found: Mapping[str, str], label: str) -> str:
+    """Args: found: name -> "table" or "view"."""
     names = [name for name, kind in found.items() if kind == "table"] or list(found)
-    if len(names) == 1:
-        return _all_of(names[0])
     if not names:
         raise DataError(f"{label}: a database without tables")
-    raise DataError(
-        f"{label}: holds several tables: {shorten(found)}; say which one, or ask for more by SQL: set "
-        f"data.query = {show(names[0])} in the spec"
-    )
+    if len(names) > 1:
+        raise DataError(
+            f"{label}: holds several tables: {shorten(found)}; say which one, or ask by SQL for what you want: "
+            f"set data.query = {show(names[0])} in the spec"
+        )
+    return names[0]
 
 
 def _all_of(table: str) -> str:
