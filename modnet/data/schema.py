@@ -16,8 +16,8 @@ from modnet.configuration.reading import Reader, Reading
 from modnet.data.column import Column
 from modnet.data.column_schema import ColumnSchema
 from modnet.data.faults import Faults, Report
-from modnet.data.spec import MISSING_VALUES
 from modnet.data.table import Table, require_columns, shorten
+from modnet.data.values import MISSING_VALUES
 from modnet.errors import DataError, Fault, ShapeError
 from modnet.words import counted, itemised, show
 

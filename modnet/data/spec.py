@@ -7,14 +7,13 @@ from collections.abc import Mapping
 from typing import Literal
 
 from modnet.configuration.fields import Configuration, field
+from modnet.data.values import MISSING_VALUES
 from modnet.words import show
 
 Kind = Literal["number", "category", "date"]
 Encoding = Literal["one_hot", "ordinal", "embedding"]
 MissingPolicy = Literal["error", "drop", "mean", "median", "most_frequent", "code"]
 Unknown = Literal["error", "code"]
-
-MISSING_VALUES = ("", "NA", "N/A", "NaN", "nan", "null", "?")
 
 
 class DataSource(Configuration):
