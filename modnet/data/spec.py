@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Literal
 
 from modnet.configuration.fields import Configuration, field
+from modnet.data.options import ReadOptions
 from modnet.data.values import MISSING_VALUES
 from modnet.words import show
 
@@ -115,6 +116,16 @@ class DataSpec(Configuration):
         both = set(targets).intersection(_column_names(self.inputs))
         if both:
             raise ValueError(f"column {show(min(both))} is both a target and an input")
+
+    def reading(self, source: DataSource | None = None) -> ReadOptions:
+        """How files are read; what the source has of its own goes first."""
+        own = source or DataSource(path="")
+        return ReadOptions(
+            missing_values=self.missing_values,
+            sheet=self.sheet if own.sheet is None else own.sheet,
+            query=self.query if own.query is None else own.query,
+            size=self.size if own.size is None else own.size,
+        )
 
     def missing_policy(self, column: str) -> MissingPolicy | None:
         """What to do where this column of the table has no value; None if the spec does not say."""

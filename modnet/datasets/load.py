@@ -15,7 +15,6 @@ from modnet.data.faults import Faults, Report
 from modnet.data.files import Read, Reader, read
 from modnet.data.learning import assign_targets, learn_schema, rows_to_drop
 from modnet.data.named_arrays import NamedArrays
-from modnet.data.options import ReadOptions
 from modnet.data.profile import sort_categories
 from modnet.data.schema import DataSchema
 from modnet.data.source import is_address
@@ -126,7 +125,7 @@ class Loader:
         """Args: spec: how files are read, where their kind leaves a choice."""
         if isinstance(source, str):
             source = DataSource(path=source)
-        options = ReadOptions.of(spec or DataSpec(train=source), source)
+        options = (spec or DataSpec(train=source)).reading(source)
         found: Table | NamedArrays
         if source.path is not None:
             place = source.path if is_address(source.path) else self.place(source.path)
