@@ -16,10 +16,10 @@ import numpy as np
 from modnet.cli.output import echo
 from modnet.data.column import Column
 from modnet.data.files import read_table
+from modnet.data.named_arrays import NamedArrays
 from modnet.data.table import Table
 from modnet.datasets.dataset import Dataset
 from modnet.datasets.load import Loader
-from modnet.datasets.named_arrays import NamedArrays
 from modnet.datasets.read import loader_for
 from modnet.engine.network import Network
 from modnet.errors import DataError

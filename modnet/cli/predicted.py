@@ -13,8 +13,8 @@ from modnet.arrays import Array
 from modnet.cli.data import tables_of
 from modnet.data.column import Column
 from modnet.data.faults import Report
+from modnet.data.named_arrays import NamedArrays
 from modnet.data.table import Table
-from modnet.datasets.named_arrays import NamedArrays
 from modnet.datasets.read import loader_for
 from modnet.engine.network import Network
 from modnet.errors import DataError, SampleError
