@@ -49,7 +49,7 @@ INSIDE = {
         "pathlib": "a process that only predicts does without it, and without the five modules behind it",
     },
     "modnet.threads": {"threadpoolctl": "an optional library"},
-    "modnet.training.history": {"matplotlib.figure": "an optional library"},
+    "modnet.engine.history": {"matplotlib.figure": "an optional library"},
     "modnet.training.progress": {
         "rich": "an optional library",
         "rich.console": "as above",
@@ -70,7 +70,7 @@ OPTIONAL = {
     "rich": ("modnet.cli", "modnet.training.progress"),
     "ruamel": ("modnet.specs",),
     "threadpoolctl": ("modnet.threads",),
-    "matplotlib": ("modnet.training.history",),
+    "matplotlib": ("modnet.engine.history",),
     "pytest": ("modnet.testing.items",),
 }
 """Library -> the only modules that may import it, so that the others work without it."""

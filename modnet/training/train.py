@@ -11,6 +11,7 @@ from modnet.arrays import Array
 from modnet.configuration.reading import Reading
 from modnet.datasets.batches import Batches
 from modnet.datasets.dataset import naming
+from modnet.engine.history import History
 from modnet.engine.network import Network
 from modnet.errors import DataError, PluginError, SpecError, TrainingError
 from modnet.kinds.schedule import Progress
@@ -22,7 +23,6 @@ from modnet.training.callbacks import named_callbacks
 from modnet.training.checkpoint import restore
 from modnet.training.evaluation import Evaluation
 from modnet.training.figures import check_figures
-from modnet.training.history import History
 from modnet.training.objective import Objective
 from modnet.training.run import Run
 from modnet.training.sources import Given, checked_data, evaluation_batches, training_batches
