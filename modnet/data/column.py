@@ -1,0 +1,321 @@
+"""A column of a table: values of one type, and which of them are missing."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any, Literal
+
+import numpy as np
+
+from modnet.arrays import Array
+from modnet.errors import DataError
+from modnet.words import legible, show
+
+Type = Literal["number", "boolean", "date", "text"]
+
+WHOLE = 2.0**63
+"""Floats from here on are not written as whole numbers."""
+
+
+@dataclass(frozen=True, eq=False)
+class Column:
+    """Values of one type.
+
+    Texts are kept as positions in a list of the different ones, so that each is looked at once however often it occurs.
+
+    Attributes:
+        values: (rows,): floats, int64 or bool; datetime64[us] for dates; or, for texts, int32 positions in `texts`.
+        missing: bool (rows,), true where there is no value; None where no value is missing. What `values` has there is
+            arbitrary, but a valid position for texts. A text such as "NA" is a value here: which texts stand for
+            missing values is for the table's schema to say.
+        texts: the different texts; None for other types.
+    """
+
+    values: Array
+    missing: Array | None = None
+    texts: Sequence[str] | None = None
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    @property
+    def type(self) -> Type:
+        if self.texts is not None:
+            return "text"
+        kind = self.values.dtype.kind
+        return "boolean" if kind == "b" else "date" if kind == "M" else "number"
+
+    @classmethod
+    def of(cls, values: Iterable[Any], name: str = "") -> Column:
+        """A column of a caller's values: an array, a column of a data frame, a list.
+
+        None, nan, NaT and pandas.NA are missing values. Values of several types become texts.
+
+        Args:
+            name: of the column, for messages.
+
+        Raises:
+            DataError: a value is neither a number, a truth value, a date nor a text; with its row.
+        """
+        if isinstance(values, Column):
+            return values
+        if isinstance(values, str | bytes) or not isinstance(values, Iterable):
+            raise DataError(f"column {legible(name)}: expected a list with a value for each row, found {show(values)}")
+        found = _of_frame(values)
+        if found is None:
+            found = _of_array(values, name) if isinstance(values, np.ndarray) else _of_values(list(values), name)
+        return found
+
+    @classmethod
+    def of_texts(cls, texts: Iterable[str | None]) -> Column:
+        """A column of texts; None is a missing value."""
+        index: dict[str | None, int] = {}
+        codes = np.array([index.setdefault(text, len(index)) for text in texts], np.int32)
+        gap = index.get(None)
+        different = [text if text is not None else "" for text in index]
+        return cls(codes, None if gap is None else codes == gap, different)
+
+    def take(self, rows: Array) -> Column:
+        """The column of these rows."""
+        return Column(self.values[rows], None if self.missing is None else self.missing[rows], self.texts)
+
+    @property
+    def gaps(self) -> Array:
+        """bool (rows,): where there is no value."""
+        return np.zeros(len(self), bool) if self.missing is None else self.missing
+
+    def as_texts(self) -> Column:
+        """The same values as texts, as `text_of` writes them; dates without a time of day as days."""
+        if self.texts is not None:
+            return self
+        different, codes = np.unique(self.values, return_inverse=True)
+        return Column(codes.astype(np.int32).reshape(-1), self.missing, [text_of(value) for value in different])
+
+    def text(self, row: int) -> str:
+        """The value of a row as text; "" for a missing one."""
+        if self.missing is not None and self.missing[row]:
+            return ""
+        return self.texts[self.values[row]] if self.texts is not None else text_of(self.values[row])
+
+    @classmethod
+    def joined(cls, parts: Sequence[Column]) -> Column:
+        """The values of several columns, one after another; if they are of several types, as texts."""
+        kinds = {part.type for part in parts if not _empty(part)}
+        if len(kinds) > 1 or "text" in kinds:
+            return _joined_texts([part.as_texts() for part in parts])
+        of_kind = [part for part in parts if not kinds or part.type in kinds]
+        dtype = np.result_type(*[part.values.dtype for part in of_kind])
+        values = np.concatenate([part.values if part in of_kind else np.zeros(len(part), dtype) for part in parts])
+        some = any(part.missing is not None for part in parts)
+        return cls(values, np.concatenate([part.gaps for part in parts]) if some else None, parts[0].texts)
+
+
+def _empty(column: Column) -> bool:
+    """Whether there is no value at all, so that the type means nothing."""
+    return column.missing is not None and bool(column.missing.all())
+
+
+def _joined_texts(parts: Sequence[Column]) -> Column:
+    index: dict[str, int] = {}
+    codes = []
+    for part in parts:
+        new = np.array([index.setdefault(text, len(index)) for text in part.texts or ()], np.int32)
+        codes.append(new[part.values] if len(new) else part.values)
+    some = any(part.missing is not None for part in parts)
+    return Column(np.concatenate(codes), np.concatenate([part.gaps for part in parts]) if some else None, list(index))
+
+
+def text_of(value: Any) -> str:
+    """A value as the text by which it is known as a category: 2 and 2.0 are "2", True is "true"."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, bool | np.bool_):
+        return "true" if value else "false"
+    if isinstance(value, float | np.floating):
+        number = float(value)
+        return str(int(number)) if abs(number) < WHOLE and number.is_integer() else str(value)
+    if isinstance(value, np.datetime64):
+        day = value.astype("datetime64[D]")
+        return str(day if day == value else value.astype("datetime64[us]").item().isoformat())
+    return value.decode(errors="replace") if isinstance(value, bytes) else str(value)
+
+
+def is_missing(value: Any) -> bool:
+    """Whether a Python value stands for a missing one: None, nan, NaT, pandas.NA and numpy's masked."""
+    try:
+        return value is None or value is np.ma.masked or bool(value != value)  # only nan and NaT differ from themselves
+    except TypeError:  # pandas.NA: its comparisons give NA, which has no truth value
+        return True
+    except ValueError:  # an array within a list
+        return False
+
+
+# The columns of data frames
+
+
+def _of_frame(values: Any) -> Column | None:
+    """A column of pandas, polars or pyarrow; None for anything else.
+
+    All three are taken by what they offer, so that none of them needs to be imported.
+    """
+    if hasattr(values, "to_pylist"):  # pyarrow
+        return _of_arrow(values)
+    if hasattr(values, "is_null") and hasattr(values, "to_arrow") and hasattr(values, "null_count"):  # polars
+        return _of_polars(values)
+    if hasattr(values, "isna") and hasattr(values, "to_numpy"):  # pandas
+        if hasattr(values.dtype, "categories") and hasattr(values, "cat"):
+            return _of_codes(np.asarray(values.cat.codes), list(values.cat.categories))
+        return _of_pandas(values)
+    return None
+
+
+def _of_codes(codes: Array, categories: Sequence[Any]) -> Column:
+    """A column from positions in a list of categories, -1 for a missing value."""
+    gaps = codes < 0
+    some = bool(gaps.any())
+    texts = Column.of(categories) if len(categories) else None
+    if texts is None or texts.texts is None:  # numbers or dates: as if they were not categories
+        values = np.zeros(len(codes), np.float64) if texts is None else texts.values[np.where(gaps, 0, codes)]
+        return Column(values, gaps if some else None)
+    return Column(texts.values[np.where(gaps, 0, codes)], gaps if some else None, texts.texts)
+
+
+def _of_pandas(values: Any) -> Column:
+    kind = getattr(values.dtype, "kind", "O")
+    gaps = np.asarray(values.isna(), bool)
+    some = bool(gaps.any())
+    if kind in "iufb" and not isinstance(values.dtype, np.dtype):  # nullable types: their missing values are pandas.NA
+        filled = values.fillna(False if kind == "b" else 0) if some else values
+        return _plain(np.asarray(filled.to_numpy(dtype=values.dtype.numpy_dtype)), gaps)
+    if kind in "iufb":
+        return _plain(values.to_numpy(), gaps)
+    if kind == "M" and hasattr(values.dtype, "unit"):
+        moments = values.dt.tz_convert(None) if getattr(values.dtype, "tz", None) is not None else values
+        return Column(np.asarray(moments.to_numpy("datetime64[us]")), gaps if some else None)
+    return _of_values(values.to_list() if hasattr(values, "to_list") else list(values), str(values.name))
+
+
+def _of_polars(values: Any) -> Column:
+    gaps = np.asarray(values.is_null(), bool)
+    name = str(values.dtype)
+    if name.startswith(("Date", "Datetime")):
+        return Column(_moments(values.to_numpy()), gaps if gaps.any() else None)
+    if name.startswith(("Categorical", "Enum", "String", "Utf8")):
+        return Column.of_texts(values.to_list())
+    if name.startswith(("Int", "UInt", "Float", "Boolean")):
+        filled = values.fill_null(False if name == "Boolean" else 0) if gaps.any() else values
+        return _plain(np.asarray(filled.to_numpy()), gaps)
+    return _of_values(values.to_list(), str(values.name))
+
+
+def _of_arrow(values: Any) -> Column:
+    name = str(values.type)
+    if name.startswith(("int", "uint", "float", "double", "halffloat", "bool")):
+        gaps = np.asarray(values.is_null(), bool)
+        filled = values.fill_null(False if name == "bool" else 0) if values.null_count else values
+        return _plain(np.asarray(filled.to_numpy()), gaps)
+    if name.startswith(("date", "timestamp")):
+        gaps = np.asarray(values.is_null(), bool)
+        return Column(_moments(values.to_numpy()), gaps if gaps.any() else None)
+    return _of_values(values.to_pylist(), "")
+
+
+def _moments(values: Array) -> Array:
+    return values.astype("datetime64[us]")
+
+
+# Arrays and lists
+
+
+def _plain(values: Array, gaps: Array | None) -> Column:
+    """A column of an array of numbers or truth values; nan is a missing value."""
+    if values.dtype.kind == "f":
+        nan = np.isnan(values) if gaps is None else np.isnan(values) | gaps
+        # float32 stays: its 0.1 is the category "0.1", and as float64 it would be "0.10000000149011612".
+        return Column(values, nan if nan.any() else None)
+    missing = gaps if gaps is not None and gaps.any() else None
+    if values.dtype.kind in "iu":
+        large = values.dtype == np.uint64 and bool(np.any(values > np.uint64(np.iinfo(np.int64).max)))
+        return Column(values.astype(np.float64 if large else np.int64, copy=False), missing)
+    return Column(values, missing)
+
+
+def _of_array(values: Array, name: str) -> Column:
+    if values.ndim != 1:
+        raise DataError(
+            f"column {legible(name)}: expected one value for each row, found an array of shape {values.shape}"
+        )
+    if isinstance(values, np.ma.MaskedArray):
+        return (
+            _plain(np.asarray(values.filled(0)), np.ma.getmaskarray(values))
+            if values.dtype.kind in "iufb"
+            else (_of_values(values.tolist(), name))
+        )
+    if values.dtype.kind in "iufb":
+        return _plain(values, None)
+    if values.dtype.kind == "M":
+        moments = _moments(values)
+        gaps = np.isnat(moments)
+        return Column(moments, gaps if gaps.any() else None)
+    if values.dtype.kind == "U":
+        different, codes = np.unique(values, return_inverse=True)
+        return Column(codes.astype(np.int32).reshape(-1), None, different.tolist())
+    return _of_values(values.tolist(), name)
+
+
+NUMBERS = (int, float, np.integer, np.floating, Decimal)
+DATES = (datetime.date, np.datetime64)
+
+
+def _of_values(values: Sequence[Any], name: str) -> Column:
+    """A column of Python values."""
+    if all(type(value) is str for value in values):
+        return Column.of_texts(values)
+    gaps = np.array([value is None or (type(value) is not str and is_missing(value)) for value in values], bool)
+    present = [value for value, gap in zip(values, gaps.tolist(), strict=True) if not gap]
+    kinds = {_type_of(value) for value in present}
+    if None in kinds:
+        row = next(row for row, value in enumerate(values) if not gaps[row] and _type_of(value) is None)
+        raise DataError(
+            f"column {legible(name)}, row {row + 1}: expected a number, a text, a truth value or a date, "
+            f"found {show(values[row])}"
+        )
+    missing = gaps if gaps.any() else None
+    if kinds <= {"number"}:
+        return _of_numbers(values, gaps, missing)
+    if kinds == {"boolean"}:
+        return Column(np.array([not gap and bool(v) for v, gap in zip(values, gaps.tolist(), strict=True)]), missing)
+    if kinds == {"date"}:
+        moments = [np.datetime64("NaT") if gap else _moment(v) for v, gap in zip(values, gaps.tolist(), strict=True)]
+        return Column(np.array(moments, "datetime64[us]"), missing)
+    return Column.of_texts(None if gap else text_of(v) for v, gap in zip(values, gaps.tolist(), strict=True))
+
+
+def _of_numbers(values: Sequence[Any], gaps: Array, missing: Array | None) -> Column:
+    filled = values if missing is None else [0 if gap else v for v, gap in zip(values, gaps.tolist(), strict=True)]
+    try:
+        array = np.array(filled)
+    except (OverflowError, ValueError):
+        array = np.array([float(value) for value in filled])
+    if array.dtype.kind not in "iuf":  # Decimal, or whole numbers beyond 64 bits
+        array = np.array([float(value) for value in filled])
+    return _plain(array, gaps)
+
+
+def _type_of(value: Any) -> Type | None:
+    if isinstance(value, str | bytes):
+        return "text"
+    if isinstance(value, bool | np.bool_):
+        return "boolean"
+    if isinstance(value, NUMBERS):
+        return "number"
+    return "date" if isinstance(value, DATES) else None
+
+
+def _moment(value: Any) -> np.datetime64:
+    if isinstance(value, datetime.datetime) and value.tzinfo is not None:
+        value = value.astimezone(datetime.UTC).replace(tzinfo=None)
+    return np.datetime64(value, "us")
