@@ -1,4 +1,4 @@
-"""Metrics of several labels: each is present or absent by itself, as where sigmoid and binary_cross_entropy are used."""
+"""Metrics of several labels, each of which is present or absent by itself: sigmoid with binary_cross_entropy."""
 
 from __future__ import annotations
 
@@ -61,16 +61,14 @@ class OfEachLabel(OfLabels):
     def update(self, accumulator: Any, prediction: Array, target: Array, weights: Array | None) -> Any:
         self.check_shapes(prediction, target)
         labels = prediction.shape[-1]
-        accumulators = accumulator or [self.metric.start() for _ in range(labels)]
+        before = accumulator or [self.metric.start() for _ in range(labels)]
         return [
-            self.metric.update(
-                accumulators[label], *(array[..., label, None] for array in (prediction, target)), weights
-            )
+            self.metric.update(before[label], prediction[..., label, None], target[..., label, None], weights)
             for label in range(labels)
         ]
 
     def result(self, accumulator: Any) -> float | Array:
         if not accumulator:
             return self.metric.result(self.metric.start())
-        values = [self.metric.result(one) for one in accumulator]
+        values: list[Any] = [self.metric.result(one) for one in accumulator]
         return np.stack(values) if isinstance(values[0], np.ndarray) else float(np.mean(values))

@@ -130,7 +130,8 @@ def _metrics_by_output(network: Network, training: TrainingSpec) -> Mapping[str,
 
 def _has_labels(network: Network, output: str, loss: Loss) -> bool:
     """Whether an output has several labels, each of which is present or absent by itself."""
-    return loss.normalized is False and network.outputs[output][-1:] not in ((), (1,))
+    probabilities = loss.normalized is False and loss.prediction_range == (0.0, 1.0)
+    return probabilities and network.outputs[output][-1:] not in ((), (1,))
 
 
 def _named_metrics(metrics: Sequence[Metric], of_labels: bool) -> dict[str, Metric]:

@@ -30,6 +30,7 @@ def measured(metric, scores, labels, weights=None, cuts=()):
 
 def by_sklearn(sklearn, scores, labels, weights):
     found, given = scores > 0.5, {"sample_weight": weights}
+    each_found, each_score = ([*zip(labels.T, array.T, strict=True)] for array in (found, scores))
     macro = {**given, "average": "macro", "zero_division": 0}
     return [
         (Accuracy(), np.average((found == labels).mean(axis=1), weights=weights)),
@@ -41,8 +42,8 @@ def by_sklearn(sklearn, scores, labels, weights):
         (Recall(), sklearn.recall_score(labels, found, **macro)),
         (AUC(), sklearn.roc_auc_score(labels, scores, average="macro", **given)),
         (ConfusionMatrix(), sklearn.multilabel_confusion_matrix(labels, found, **given)),
-        (MatthewsCorrelation(), np.mean([sklearn.matthews_corrcoef(*c, **given) for c in zip(labels.T, found.T)])),
-        (LogLoss(), np.mean([sklearn.log_loss(*c, labels=[0, 1], **given) for c in zip(labels.T, scores.T)])),
+        (MatthewsCorrelation(), np.mean([sklearn.matthews_corrcoef(y, p, **given) for y, p in each_found])),
+        (LogLoss(), np.mean([sklearn.log_loss(y, p, labels=[0, 1], **given) for y, p in each_score])),
     ]
 
 
@@ -100,5 +101,5 @@ def test_the_names_of_metrics_and_their_order_are_the_same():
 
 def test_a_metric_that_has_no_meaning_for_labels_is_refused():
     network = modnet.build({**SPEC, "training": {**SPEC["training"], "metrics": [TopKAccuracy(k=2)]}})
-    with pytest.raises(SpecError, match="training.metrics: top_k_accuracy is for classes that exclude each other"):
+    with pytest.raises(SpecError, match=r"training\.metrics: top_k_accuracy is for classes that exclude each other"):
         modnet.train(network, np.zeros((4, 4)), np.zeros((4, 3)))
