@@ -72,7 +72,6 @@ def run(
     objective = job.objective()
     loaded = job.load_data()
     network = job.network
-    network.card = network.card.replace(schema=loaded.schema)
     job.require_savable(objective)
     screen = Screen(path)
     if not as_json:
@@ -149,6 +148,7 @@ def _train(job: Job, loaded: LoadedData, path: Path, resume: bool, *, quiet: boo
             validation=loaded.validation,
             resume=folder if resume else None,
         )
+        run.history.notes = loaded.notes
         runs.append(run)
         try:
             run.fit()

@@ -33,6 +33,7 @@ class ModelCard(Record, eq=False):
         results: what callbacks and commands have found out about the model: name -> plain values.
         metadata: the user's own plain values.
         data: name -> a fingerprint of the training data.
+        folder: that of the spec file, to which the paths in `spec.data` are relative; "" for the current one.
         stored_training: the training of a network from a model file, until `training` reads it.
     """
 
@@ -43,6 +44,7 @@ class ModelCard(Record, eq=False):
     results: dict[str, Any] = fresh(factory=dict)
     metadata: dict[str, Any] = fresh(factory=dict)
     data: dict[str, str] = fresh(factory=dict)
+    folder: str = ""
     stored_training: StoredTraining | None = None
 
     def __post_init__(self) -> None:
