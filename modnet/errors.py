@@ -3,7 +3,7 @@
 ModnetError
   SpecError              .problems: every fault of a spec, each with file, line, column and path
   ShapeError             arrays or nodes whose shapes do not fit (also a ValueError)
-  DataError              a data file or an array that cannot be used: which file, row and column
+  DataError              a data file or an array that cannot be used: which file, row and column; .problems
     SampleError          one sample of it: .sample, .step
   PluginError
     UnknownType          no component of that kind has that name
@@ -28,6 +28,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from os import PathLike, fspath
+from typing import NamedTuple
 
 from modnet.records import Record
 from modnet.words import itemised, legible, printable
@@ -110,8 +111,32 @@ class ShapeError(ModnetError, ValueError):
         super().__init__(f"{message}; {hint}" if hint else message)
 
 
+class Fault(NamedTuple):
+    """A value of a table that cannot be used, or that was replaced.
+
+    Attributes:
+        row: its row, counted from 0.
+        column: the name of its column.
+        value: as text; None for a missing one.
+        message: what is wrong with it, and what was expected.
+    """
+
+    row: int
+    column: str
+    value: str | None
+    message: str
+
+
 class DataError(ModnetError, ValueError):
-    """A data file or an array that cannot be used."""
+    """A data file or an array that cannot be used.
+
+    Attributes:
+        problems: the values of a table that are at fault, all of them; empty if the error is of another kind.
+    """
+
+    def __init__(self, message: str, problems: Sequence[Fault] = ()) -> None:
+        super().__init__(message)
+        self.problems = tuple(problems)
 
 
 class SampleError(DataError):

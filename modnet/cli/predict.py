@@ -20,9 +20,10 @@ from modnet.cli.data import read_for
 from modnet.cli.places import check_place
 from modnet.cli.plugin_file import load_plugin_files
 from modnet.cli.report import warn
-from modnet.data.columns import is_number
-from modnet.data.schema import ColumnSchema, DataSchema
+from modnet.data.column_schema import ColumnSchema
+from modnet.data.schema import DataSchema
 from modnet.data.table import shorten
+from modnet.data.values import is_number
 from modnet.datasets.dataset import Dataset
 from modnet.datasets.read import label_outputs
 from modnet.engine.network import Network

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Literal
@@ -11,13 +11,11 @@ from typing import Any, Literal
 import numpy as np
 
 from modnet.arrays import Array
+from modnet.data.values import is_missing, is_number, text_of
 from modnet.errors import DataError
 from modnet.words import legible, show
 
 Type = Literal["number", "boolean", "date", "text"]
-
-WHOLE = 2.0**63
-"""Floats from here on are not written as whole numbers."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,6 +85,34 @@ class Column:
         """bool (rows,): where there is no value."""
         return np.zeros(len(self), bool) if self.missing is None else self.missing
 
+    def gaps_by(self, missing_values: Collection[str]) -> Array:
+        """bool (rows,): where there is no value, or one of these texts; blanks alone are as an empty text."""
+        if self.texts is not None:
+            empty = "" in missing_values
+            lacks = [t in missing_values or (empty and not t.strip()) for t in self.texts]
+            return np.array(lacks, bool)[self.values] | self.gaps if any(lacks) else self.gaps
+        if self.type != "number":
+            return self.gaps
+        numbers = [float(text) for text in missing_values if is_number(text)]
+        return np.isin(self.values, numbers) | self.gaps if numbers else self.gaps
+
+    def different(self, gaps: Array | None = None) -> Column:
+        """The different values but for those in the gaps, sorted (texts as they first occur), each once."""
+        chosen = self.values if gaps is None or not gaps.any() else self.values[~gaps]
+        found = np.unique(chosen)
+        if self.texts is None:
+            return Column(found)
+        texts = [self.texts[code] for code in found.tolist()]
+        return Column(np.arange(len(texts), dtype=np.int32), None, texts)
+
+    def strings(self) -> list[str]:
+        """The value of each row as text, as `text` gives it."""
+        texts = self.as_texts()
+        found = [str(texts.texts[code]) for code in texts.values.tolist()] if texts.texts else [""] * len(self)
+        for row in np.flatnonzero(self.gaps).tolist():
+            found[row] = ""
+        return found
+
     def as_texts(self) -> Column:
         """The same values as texts, as `text_of` writes them; dates without a time of day as days."""
         if self.texts is not None:
@@ -103,14 +129,21 @@ class Column:
     @classmethod
     def joined(cls, parts: Sequence[Column]) -> Column:
         """The values of several columns, one after another; if they are of several types, as texts."""
-        kinds = {part.type for part in parts if not _empty(part)}
-        if len(kinds) > 1 or "text" in kinds:
+        # A part without any value has whatever type its reader chose, so it takes that of the others.
+        telling = [part for part in parts if not _empty(part)] or parts
+        if len({part.type for part in telling}) > 1 or telling[0].texts is not None:
             return _joined_texts([part.as_texts() for part in parts])
-        of_kind = [part for part in parts if not kinds or part.type in kinds]
-        dtype = np.result_type(*[part.values.dtype for part in of_kind])
-        values = np.concatenate([part.values if part in of_kind else np.zeros(len(part), dtype) for part in parts])
-        some = any(part.missing is not None for part in parts)
-        return cls(values, np.concatenate([part.gaps for part in parts]) if some else None, parts[0].texts)
+        dtype = np.result_type(*(part.values for part in telling))
+        return cls(np.concatenate([_values_as(part, dtype) for part in parts]), _joined_gaps(parts))
+
+
+def _values_as(part: Column, dtype: np.dtype[Any]) -> Array:
+    return np.zeros(len(part), dtype) if _empty(part) else part.values
+
+
+def _joined_gaps(parts: Sequence[Column]) -> Array | None:
+    some = any(part.missing is not None for part in parts)
+    return np.concatenate([part.gaps for part in parts]) if some else None
 
 
 def _empty(column: Column) -> bool:
@@ -126,31 +159,6 @@ def _joined_texts(parts: Sequence[Column]) -> Column:
         codes.append(new[part.values] if len(new) else part.values)
     some = any(part.missing is not None for part in parts)
     return Column(np.concatenate(codes), np.concatenate([part.gaps for part in parts]) if some else None, list(index))
-
-
-def text_of(value: Any) -> str:
-    """A value as the text by which it is known as a category: 2 and 2.0 are "2", True is "true"."""
-    if isinstance(value, str):
-        return value
-    if isinstance(value, bool | np.bool_):
-        return "true" if value else "false"
-    if isinstance(value, float | np.floating):
-        number = float(value)
-        return str(int(number)) if abs(number) < WHOLE and number.is_integer() else str(value)
-    if isinstance(value, np.datetime64):
-        day = value.astype("datetime64[D]")
-        return str(day if day == value else value.astype("datetime64[us]").item().isoformat())
-    return value.decode(errors="replace") if isinstance(value, bytes) else str(value)
-
-
-def is_missing(value: Any) -> bool:
-    """Whether a Python value stands for a missing one: None, nan, NaT, pandas.NA and numpy's masked."""
-    try:
-        return value is None or value is np.ma.masked or bool(value != value)  # only nan and NaT differ from themselves
-    except TypeError:  # pandas.NA: its comparisons give NA, which has no truth value
-        return True
-    except ValueError:  # an array within a list
-        return False
 
 
 # The columns of data frames
@@ -187,15 +195,20 @@ def _of_pandas(values: Any) -> Column:
     kind = getattr(values.dtype, "kind", "O")
     gaps = np.asarray(values.isna(), bool)
     some = bool(gaps.any())
-    if kind in "iufb" and not isinstance(values.dtype, np.dtype):  # nullable types: their missing values are pandas.NA
-        filled = values.fillna(False if kind == "b" else 0) if some else values
-        return _plain(np.asarray(filled.to_numpy(dtype=values.dtype.numpy_dtype)), gaps)
     if kind in "iufb":
-        return _plain(values.to_numpy(), gaps)
+        return _plain(_numbers_of_pandas(values, kind, gaps), gaps)
     if kind == "M" and hasattr(values.dtype, "unit"):
         moments = values.dt.tz_convert(None) if getattr(values.dtype, "tz", None) is not None else values
         return Column(np.asarray(moments.to_numpy("datetime64[us]")), gaps if some else None)
     return _of_values(values.to_list() if hasattr(values, "to_list") else list(values), str(values.name))
+
+
+def _numbers_of_pandas(values: Any, kind: str, gaps: Array) -> Array:
+    if isinstance(values.dtype, np.dtype):
+        return np.asarray(values.to_numpy())
+    # Nullable types, whose missing values are pandas.NA.
+    filled = values.fillna(False if kind == "b" else 0) if gaps.any() else values
+    return np.asarray(filled.to_numpy(dtype=values.dtype.numpy_dtype))
 
 
 def _of_polars(values: Any) -> Column:
@@ -274,35 +287,47 @@ def _of_values(values: Sequence[Any], name: str) -> Column:
     """A column of Python values."""
     if all(type(value) is str for value in values):
         return Column.of_texts(values)
-    gaps = np.array([value is None or (type(value) is not str and is_missing(value)) for value in values], bool)
-    present = [value for value, gap in zip(values, gaps.tolist(), strict=True) if not gap]
-    kinds = {_type_of(value) for value in present}
+    given, gaps, kinds = _typed(values)
     if None in kinds:
-        row = next(row for row, value in enumerate(values) if not gaps[row] and _type_of(value) is None)
-        raise DataError(
-            f"column {legible(name)}, row {row + 1}: expected a number, a text, a truth value or a date, "
-            f"found {show(values[row])}"
-        )
-    missing = gaps if gaps.any() else None
+        raise _no_value_of_a_column(given, name)
     if kinds <= {"number"}:
-        return _of_numbers(values, gaps, missing)
+        return _plain(_numbers([0 if value is None else value for value in given]), gaps)
+    return _of_others(given, gaps if gaps.any() else None, kinds)
+
+
+def _typed(values: Sequence[Any]) -> tuple[list[Any], Array, set[Type | None]]:
+    """The values with None for those that are missing, where these are, and the types of the others."""
+    given = [None if type(value) is not str and is_missing(value) else value for value in values]
+    gaps = np.array([value is None for value in given], bool)
+    return given, gaps, {_type_of(value) for value in given if value is not None}
+
+
+def _of_others(values: Sequence[Any], missing: Array | None, kinds: Collection[Type | None]) -> Column:
+    """A column of truth values, of dates, or of texts and whatever is not of one type."""
     if kinds == {"boolean"}:
-        return Column(np.array([not gap and bool(v) for v, gap in zip(values, gaps.tolist(), strict=True)]), missing)
+        return Column(np.array([bool(value) for value in values]), missing)
     if kinds == {"date"}:
-        moments = [np.datetime64("NaT") if gap else _moment(v) for v, gap in zip(values, gaps.tolist(), strict=True)]
+        moments = [np.datetime64("NaT") if value is None else _moment(value) for value in values]
         return Column(np.array(moments, "datetime64[us]"), missing)
-    return Column.of_texts(None if gap else text_of(v) for v, gap in zip(values, gaps.tolist(), strict=True))
+    return Column.of_texts(None if value is None else text_of(value) for value in values)
 
 
-def _of_numbers(values: Sequence[Any], gaps: Array, missing: Array | None) -> Column:
-    filled = values if missing is None else [0 if gap else v for v, gap in zip(values, gaps.tolist(), strict=True)]
+def _no_value_of_a_column(values: Sequence[Any], name: str) -> DataError:
+    row = next(row for row, value in enumerate(values) if value is not None and _type_of(value) is None)
+    return DataError(
+        f"column {legible(name)}, row {row + 1}: expected a number, a text, a truth value or a date, "
+        f"found {show(values[row])}"
+    )
+
+
+def _numbers(values: Sequence[Any]) -> Array:
     try:
-        array = np.array(filled)
+        array = np.array(values)
     except (OverflowError, ValueError):
-        array = np.array([float(value) for value in filled])
+        array = np.array([float(value) for value in values])
     if array.dtype.kind not in "iuf":  # Decimal, or whole numbers beyond 64 bits
-        array = np.array([float(value) for value in filled])
-    return _plain(array, gaps)
+        array = np.array([float(value) for value in values])
+    return array
 
 
 def _type_of(value: Any) -> Type | None:

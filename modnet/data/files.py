@@ -18,6 +18,7 @@ from typing import IO, Any, NamedTuple, cast
 import numpy as np
 
 from modnet.arrays import Array
+from modnet.data.column import Column
 from modnet.data.table import Table, shorten
 from modnet.errors import DataError
 from modnet.words import did_you_mean, legible, show
@@ -150,7 +151,7 @@ def read_table(stream: IO[bytes], name: str = "standard input", delimiter: str |
                 f"expected {len(header)}: {shorten(header)}"
             )
     columns = zip(*rows, strict=True) if rows else [()] * len(header)
-    return Table(dict(zip(header, columns, strict=True)), name, lines)
+    return Table({n: Column.of_texts(c) for n, c in zip(header, columns, strict=True)}, name, lines)
 
 
 def _check_column_names(names: Sequence[str], place: str) -> None:

@@ -3,27 +3,21 @@
 from __future__ import annotations
 
 import warnings
-from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
-from typing import Any, TypeVar
+from typing import Any
+
+import numpy as np
 
 from modnet.arrays import Array
-from modnet.data.columns import (
-    ColumnProfile,
-    has_decimal_comma,
-    is_number,
-    missing_rows,
-    present,
-    profile_column,
-    sort_categories,
-)
-from modnet.data.schema import ColumnSchema, DataSchema
-from modnet.data.spec import Column, DataSpec, Kind, MissingPolicy
+from modnet.data.column_schema import ColumnSchema
+from modnet.data.faults import Faults
+from modnet.data.profile import ColumnProfile, profile_column, sort_categories
+from modnet.data.schema import DataSchema
+from modnet.data.spec import ColumnSpec, DataSpec, Kind, MissingPolicy
 from modnet.data.table import Table, shorten
+from modnet.data.values import category_key, has_decimal_comma, is_number
 from modnet.errors import DataError
 from modnet.words import did_you_mean, legible, show
-
-T = TypeVar("T", int, float)
 
 MOST_CATEGORIES = 256
 """A text column with more different values is probably a name or a comment, and is only accepted as categories if the
@@ -76,7 +70,7 @@ def rows_to_drop(table: Table, spec: DataSpec, input_names: Sequence[str], outpu
     dropped: set[int] = set()
     for name in dict.fromkeys(name for names in (*inputs.values(), *targets.values()) for name in names):
         if spec.missing_policy(name) == "drop":
-            dropped.update(missing_rows(table.columns[name], spec.missing_in(name)))
+            dropped.update(np.flatnonzero(table.columns[name].gaps_by(spec.missing_in(name))).tolist())
     return sorted(dropped)
 
 
@@ -154,30 +148,44 @@ class _Learner:
 
     def __init__(self, table: Table, spec: DataSpec, name: str) -> None:
         self.table, self.spec, self.name = table, spec, name
-        self.declared = spec.columns.get(name, Column())
+        self.declared = spec.columns.get(name, ColumnSpec())
         self.policy = spec.missing_policy(name)
         self.values = table.columns[name]
-        self.missing_values = spec.missing_in(name)
+        self.profile = profile_column(self.values, spec.missing_in(name))
         self.place = f"{table.name}: column {name}"
+        if self.profile.kind is None:
+            raise DataError(f"{self.place}: every value is missing; leave it out of inputs")
 
     def input(self, rows: Sequence[int] | Array | None) -> ColumnSchema:
         """Args: rows: the training rows; None for all."""
+        self._refuse_gaps()
         kind: Kind = "category" if self.declared.categories else self.declared.kind or self._guessed_kind()
-        found = self._present()
-        categories = self._categories(found) if kind == "category" else ()
+        categories = self._categories() if kind == "category" else ()
         schema = ColumnSchema(self.name, kind, categories, self.declared.encoding)
-        if self.policy in ("error", "drop"):
-            return schema.replace(missing=self.policy)
-        return schema.replace(missing=self.policy, fill=self._fill(schema, rows))
+        if kind == "category":
+            schema = schema.replace(unknown=self.spec.unknown_policy(self.name))
+        # A list of categories in the spec is complete: a missing value is none of them.
+        policy = self.policy or ("error" if self.declared.categories else "code")
+        if policy == "error" or (kind == "category" and policy in ("code", "drop")):
+            return schema.replace(missing=policy)
+        return schema.replace(missing=policy, fill=self._fill(schema, policy, rows))
+
+    def _refuse_gaps(self) -> None:
+        """A gap in the training table needs a policy: what is right depends on what the gap means."""
+        if self.policy in (None, "error") and self.profile.gaps.any():
+            row = int(self.profile.gaps.argmax())
+            raise DataError(
+                f"{self.table.place(row, self.name)}: missing value (found {show(self.values.text(row))}); "
+                'complete it, or train with missing = "mean", "most_frequent" or "drop"'
+            )
 
     def target(self, output: str, together: Sequence[str], labels: bool) -> ColumnSchema:
         """Args: together: all target columns of the output; labels: whether its loss takes class labels."""
-        found = self._present()
         policy: MissingPolicy = "drop" if self.policy == "drop" else "error"
         numeric = self._is_numeric()
         # Numbers are classes too if the loss takes labels, unless the spec says that they are numbers.
         if len(together) == 1 and (not numeric or (labels and self.declared.kind != "number")):
-            classes = self._categories(found)
+            classes = self._categories()
             if len(classes) < 2:
                 raise DataError(f"{self.place}: expected at least 2 classes, found only {show(classes[0])}")
             # Two classes need no loss that takes labels: one probability is enough, with labels 0 and 1 as numbers.
@@ -194,7 +202,7 @@ class _Learner:
     def _is_numeric(self) -> bool:
         if self.declared.kind == "number":
             return True
-        return not self._is_declared_category and self._profile().kind == "number"
+        return not self._is_declared_category and self._sound_profile().kind == "number"
 
     def _not_numeric(self, output: str, several: bool) -> DataError:
         if several:
@@ -204,35 +212,37 @@ class _Learner:
         place, found = self.place, "a column of categories"
         if not self._is_declared_category:
             row = self._first_text()
-            place, found = self.table.place(row, self.name), show(self.values[row])
+            place, found = self.table.place(row, self.name), show(self.values.text(row))
         return DataError(f"{place}: expected numbers as target, found {found}; {reason}")
 
-    def _categories(self, found: Sequence[str]) -> tuple[str, ...]:
-        """Those that the spec declares, or those found; warns if two of the found ones look nearly the same."""
+    def _categories(self) -> tuple[str, ...]:
+        """Those that the spec declares, or those found; of several spellings of one, the most frequent."""
         if self.declared.categories:
             return self.declared.categories
-        categories = sort_categories(found)
-        alike: dict[str, str] = {}
-        for category in categories:
-            other = alike.setdefault(" ".join(category.split()).casefold(), category)
-            if other != category:
-                warnings.warn(
-                    f"{self.table.name}: column {legible(self.name)}: {show(other)} and {show(category)} differ only "
-                    "in spaces or capital letters; they are two different categories",
-                    stacklevel=2,
-                )
-                break
-        return categories
+        found = self.profile.different.as_texts().texts or ()
+        spellings: dict[str, list[str]] = {}
+        for text in found:
+            spellings.setdefault(category_key(text), []).append(text)
+        chosen = [alike[0] if len(alike) == 1 else self._most_frequent(alike) for alike in spellings.values()]
+        return sort_categories(chosen)
 
-    def _present(self) -> Sequence[str]:
-        found = present(self.values, self.missing_values)
-        if not found:
-            raise DataError(f"{self.place}: every value is missing; leave it out of inputs")
-        return found
+    def _most_frequent(self, alike: Sequence[str]) -> str:
+        """The most frequent of several spellings of one category; says that they are taken for one."""
+        texts = self.values.as_texts()
+        counts = np.bincount(texts.values[~self.profile.gaps], minlength=len(texts.texts or ()))
+        count = dict(zip(texts.texts or (), counts.tolist(), strict=True))
+        first, *others = sorted(alike, key=lambda text: (-count[text], text))
+        warnings.warn(
+            f"{self.table.name}: column {legible(self.name)}: {', '.join(map(show, others))} and {show(first)} differ "
+            f"only in spelling and are one category; to keep them apart, list the categories: "
+            f"columns.{self.name}.categories = [...]",
+            stacklevel=2,
+        )
+        return first
 
     def _guessed_kind(self) -> Kind:
         """The kind of the values, unless it is doubtful."""
-        profile = self._profile()
+        profile = self._sound_profile()
         if profile.kind == "category" and profile.distinct > MOST_CATEGORIES:
             raise DataError(
                 f"{self.place}: {profile.distinct:,} different texts; leave it out of inputs, or, "
@@ -240,13 +250,13 @@ class _Learner:
             )
         return profile.kind or "number"
 
-    def _profile(self) -> ColumnProfile:
+    def _sound_profile(self) -> ColumnProfile:
         """The summary of a column whose kind is not declared; refuses a column of numbers with a few faults."""
-        profile = profile_column(self.values, self.missing_values)
+        profile = self.profile
         if profile.kind != "category" or profile.distinct_numbers < 0.9 * profile.distinct:
             return profile
         row = self._first_text()
-        value = self.values[row]
+        value = self.values.text(row)
         if has_decimal_comma(value):
             expected, otherwise = "a number with a decimal point", ""
         else:
@@ -260,28 +270,31 @@ class _Learner:
 
     def _first_text(self) -> int:
         """The row of the first value that is not a number."""
-        found = enumerate(self.values)
-        return next(row for row, value in found if value not in self.missing_values and not is_number(value))
+        texts = self.values.as_texts()
+        wrong = np.array([not is_number(text) for text in texts.texts or ()], bool)[texts.values]
+        return int((wrong & ~self.profile.gaps).argmax())
 
-    def _fill(self, schema: ColumnSchema, rows: Sequence[int] | Array | None) -> float | str:
-        """The mean, or the most frequent value, of the training rows that have one."""
-        table = Table({self.name: self.values}, self.table.name, self.table.lines, self.table.rows)
+    def _fill(self, schema: ColumnSchema, policy: MissingPolicy, rows: Sequence[int] | Array | None) -> float | str:
+        """The mean, the median, or the most frequent value, of the training rows that have one."""
+        chosen = np.flatnonzero(~self.profile.gaps)
         if rows is not None:
-            table = table.take(rows)
-        gaps = set(missing_rows(table.columns[self.name], self.missing_values))
-        if len(gaps) == len(table):
+            chosen = np.intersect1d(chosen, np.asarray(rows))
+        if not len(chosen):
             raise DataError(f"{self.place}: every value of the training rows is missing; leave it out of inputs")
-        if gaps:
-            table = table.take([row for row in range(len(table)) if row not in gaps])
+        faults = Faults(self.table)
         if schema.kind == "category":
-            code: int = _most_frequent(schema.codes(table).tolist())
-            return schema.categories[code]
-        numbers = schema.numbers(table)
-        fill: float = numbers.mean().item() if self.policy == "mean" else _most_frequent(numbers.tolist())
-        return fill
+            labels = schema.labels(self.values, ~self.profile.gaps, faults)[chosen]
+            faults.refuse()
+            return schema.categories[int(_most_frequent(labels))]
+        numbers = schema.numbers(self.values, ~self.profile.gaps, faults)[chosen]
+        faults.refuse()
+        if policy == "most_frequent":
+            return float(_most_frequent(numbers))
+        return float(np.median(numbers) if policy == "median" else numbers.mean())
 
 
-def _most_frequent(values: Sequence[T]) -> T:
+def _most_frequent(values: Array) -> float:
     """The most frequent value; the smallest of several, so that the result does not depend on the order of rows."""
-    counts = Counter(values)
-    return min(counts, key=lambda value: (-counts[value], value))
+    found, counts = np.unique(values, return_counts=True)
+    chosen: float = found[counts.argmax()].item()
+    return chosen

@@ -6,23 +6,20 @@ It is learnt in `data/learning.py`, which a process that only predicts does not 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, NamedTuple, cast
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
 from modnet.arrays import Array, Shape
 from modnet.configuration.fields import Configuration
 from modnet.configuration.reading import Reader, Reading
-from modnet.data.columns import (
-    is_number,
-    missing_rows,
-    parse_numbers,
-)
-from modnet.data.spec import MISSING_VALUES, Encoding, Kind, MissingPolicy
-from modnet.data.table import Table, shorten
-from modnet.errors import DataError, ShapeError
-from modnet.words import counted, did_you_mean, itemised, show
+from modnet.data.column import Column
+from modnet.data.column_schema import ColumnSchema
+from modnet.data.faults import Faults, Report
+from modnet.data.table import Table, require_columns, shorten
+from modnet.data.values import MISSING_VALUES
+from modnet.errors import DataError, Fault, ShapeError
+from modnet.words import counted, itemised, show
 
 
 class Encoded(NamedTuple):
@@ -32,108 +29,13 @@ class Encoded(NamedTuple):
         inputs: network input -> array (rows, width).
         targets: network output -> labels (rows,) or numbers (rows, columns); empty if they were not asked for.
         row_names: the name of a row in messages.
+        faults: the values that could not be encoded, if they are not an error.
     """
 
     inputs: dict[str, Array]
     targets: dict[str, Array]
     row_names: Callable[[int], str]
-
-
-class ColumnSchema(Configuration):
-    """How a column is read.
-
-    Attributes:
-        name: of the column.
-        kind: number or category.
-        categories: all categories, in their order; for a target, the classes.
-        encoding: of an input that is a category.
-        missing: what is done if a value is missing.
-        fill: the value that replaces a missing one, for "mean" and "most_frequent"; otherwise None.
-    """
-
-    name: str
-    kind: Kind
-    categories: tuple[str, ...] = ()
-    encoding: Encoding = "one_hot"
-    missing: MissingPolicy = "error"
-    fill: float | str | None = None
-
-    def check(self) -> None:
-        if (self.kind == "category") != bool(self.categories):
-            raise ValueError("expected categories if kind is category, and only then")
-        if len(set(self.categories)) < len(self.categories):
-            raise ValueError("expected categories that are all different")
-        if self.kind == "number" and self.encoding == "ordinal":
-            raise ValueError("the encoding ordinal is for categories, found a number")
-        if (self.fill is not None) != (self.missing in ("mean", "most_frequent")):
-            raise ValueError("expected fill if missing is mean or most_frequent, and only then")
-        if isinstance(self.fill, str) if self.kind == "number" else self.fill not in (None, *self.categories):
-            raise ValueError(f"fill is {show(self.fill)}; expected a number, or one of the categories")
-
-    @property
-    def width(self) -> int:
-        """How many numbers encode one value."""
-        return len(self.categories) if self.kind == "category" and self.encoding == "one_hot" else 1
-
-    def gaps(self, table: Table, missing_values: Collection[str]) -> list[int]:
-        """The rows in which this column has no value. A text that is one of the categories is a value."""
-        return missing_rows(table.columns[self.name], set(missing_values).difference(self.categories))
-
-    def codes(self, table: Table, filled: Sequence[int] = ()) -> Array:
-        """The position of each value in `categories`, int64 (rows,)."""
-        index = {category: position for position, category in enumerate(self.categories)}
-        codes = np.array([index.get(value, -1) for value in table.columns[self.name]], np.int64)
-        if len(filled):
-            codes[filled] = index[cast(str, self.fill)]
-        for row in map(int, np.flatnonzero(codes < 0)):
-            codes[row] = index.get(_other_spelling(table.columns[self.name][row]), -1)
-        unknown = np.flatnonzero(codes < 0)
-        if unknown.size:
-            row = int(unknown[0])
-            value = table.columns[self.name][row]
-            more = f" ({unknown.size:,} of {len(table):,} rows have unknown ones)" if unknown.size > 1 else ""
-            raise DataError(
-                f"{table.place(row, self.name)}: unknown category {show(value)}{more}; expected one of "
-                f"{shorten(self.categories)}{did_you_mean(value, self.categories) or '; correct or drop such rows'}"
-            )
-        return codes
-
-    def numbers(self, table: Table, filled: Sequence[int] = ()) -> Array:
-        """The values as numbers, float64 (rows,)."""
-        values = table.columns[self.name]
-        if len(filled):
-            values = list(values)
-            for row in filled:
-                values[row] = "0"  # parseable; replaced by `fill` below
-        numbers = parse_numbers(values)
-        if numbers is None:
-            row = next(row for row, value in enumerate(values) if not is_number(value))
-            raise DataError(f"{table.place(row, self.name)}: expected a number, found {show(values[row])}")
-        if len(filled):
-            numbers[filled] = self.fill
-        return numbers
-
-
-@dataclass
-class MissingReport:
-    """What was done about missing values; `texts` describes it."""
-
-    filled_rows: int = 0
-    dropped_rows: int = 0
-    by_mean: set[str] = field(default_factory=set)
-    by_most_frequent: set[str] = field(default_factory=set)
-
-    def texts(self) -> list[str]:
-        found = []
-        if self.filled_rows:
-            ways = (("mean", self.by_mean), ("most frequent", self.by_most_frequent))
-            counts = [(way, len(columns)) for way, columns in ways if columns]
-            first, *rest = (f"{way} of {count}" for way, count in counts)
-            done = ", ".join([first + (" column" if counts[0][1] == 1 else " columns"), *rest])
-            found.append(f"{counted(self.filled_rows, 'row')} had missing values: filled ({done})")
-        if self.dropped_rows:
-            found.append(f"{counted(self.dropped_rows, 'row')} had missing values: dropped")
-        return found
+    faults: tuple[Fault, ...] = ()
 
 
 class DataSchema(Configuration):
@@ -170,41 +72,72 @@ class DataSchema(Configuration):
 
     # Encoding
 
-    def encode(self, table: Table, targets: bool = True, report: MissingReport | None = None) -> Encoded:
+    def encode(
+        self,
+        table: Table,
+        targets: bool = True,
+        report: Report | None = None,
+        faults: Literal["raise", "none"] = "raise",
+    ) -> Encoded:
         """The table's rows as arrays, by the names of the network's inputs and outputs. Other columns are ignored.
 
-        An input becomes float64 (rows, width), or int64 if all its columns are ordinal: ids, for an embedding. A target
-        of categories becomes labels int64 (rows,), a target of numbers float64 (rows, columns).
+        An input becomes float64 (rows, width), or int64 if all its columns are ids (ordinal or embedding). A target of
+        categories becomes labels int64 (rows,), a target of numbers float64 (rows, columns).
 
         Args:
             table: the rows.
             targets: True for training and evaluation, where rows with missing values may be dropped; False for
                 prediction, where each row needs a prediction.
-            report: collects what was done about missing values.
+            report: collects what was done about missing and unknown values.
+            faults: "raise", or "none" to encode the other rows and tell in `Encoded.faults` which are at fault.
 
         Raises:
             DataError: for missing columns, categories that the model has not learnt, values that are not numbers, and
-                missing values that are neither filled nor dropped; with row and column.
+                missing values that are neither filled nor dropped; `problems` has each with row and column.
         """
-        report = MissingReport() if report is None else report
-        table, filled = self._complete(table, targets, report)
-        goals = {name: _encode_target(table, columns) for name, columns in self.targets.items()} if targets else {}
-        return Encoded(self._encode_inputs(table, filled), goals, table.row_names())
+        report = Report() if report is None else report
+        table = self._complete(table, targets, report)
+        found = Faults(table)
+        inputs = self._encode_inputs(table, found, report)
+        goals = {name: self._encode_target(table, columns, found) for name, columns in self.targets.items() if targets}
+        if faults == "raise":
+            found.refuse()
+        return Encoded(inputs, goals, table.row_names(), tuple(sorted(found.found, key=_row_of)))
 
-    def _complete(self, table: Table, targets: bool, report: MissingReport) -> tuple[Table, dict[str, list[int]]]:
-        """The rows that can be encoded, and column name -> the rows in which it is filled."""
+    def _complete(self, table: Table, targets: bool, report: Report) -> Table:
+        """The rows that can be encoded: in training and evaluation without those that are dropped."""
         inputs = [column for columns in self.inputs.values() for column in columns]
         goals = self._target_columns() if targets else []
         if not inputs:
             raise DataError(f"{table.name}: found a table, but the model was trained on arrays and has no columns")
         table.require([column.name for column in (*inputs, *goals)])
-        if targets:
-            table.require_rows()
-            table = self._drop(table, [*inputs, *goals], report)
-        return table, self._filled(table, inputs, goals, report)
+        if not targets:
+            return table
+        table.require_rows()
+        return self._drop(table, [*inputs, *goals], report)
 
-    def _encode_inputs(self, table: Table, filled: Mapping[str, list[int]]) -> dict[str, Array]:
-        return {name: _encode_input(table, columns, filled) for name, columns in self.inputs.items()}
+    def _encode_inputs(self, table: Table, faults: Faults, report: Report) -> dict[str, Array]:
+        filled: Array = np.zeros(len(table), bool)
+        inputs = {}
+        for name, columns in self.inputs.items():
+            ids = all(column.is_id for column in columns)
+            encoded = np.zeros((len(table), sum(column.width for column in columns)), np.int64 if ids else np.float64)
+            start = 0
+            for schema in columns:
+                column = table.columns[schema.name]
+                gaps = schema.gaps(column, self.missing_values)
+                schema.encode(column, gaps, encoded[:, start : start + schema.width], faults, report)
+                start += schema.width
+                if gaps.any() and not schema.refuses_gaps:
+                    filled |= gaps
+                    report.by(schema.fill, schema.missing).add(schema.name)
+            inputs[name] = encoded
+        report.filled_rows += int(np.count_nonzero(filled))
+        return inputs
+
+    def _encode_target(self, table: Table, columns: Sequence[ColumnSchema], faults: Faults) -> Array:
+        goals = [_encode_goal(table, column, self.missing_values, faults) for column in columns]
+        return goals[0] if columns[0].kind == "category" else np.stack(goals, axis=1)
 
     def columns(self) -> tuple[str, ...]:
         """The names of the columns that a prediction needs, in order; empty for a model that was trained on arrays."""
@@ -220,40 +153,21 @@ class DataSchema(Configuration):
             DataError: as `encode`.
         """
         names = self.columns()
-        Table(dict.fromkeys(columns, ())).require(names)
-        blank = self.missing_values[0] if self.missing_values else ""
-        table = Table({name: _as_text(columns[name], blank) for name in names})
-        return self._encode_inputs(*self._complete(table, targets=False, report=MissingReport()))
+        require_columns(columns, names, "table")
+        return self.encode(Table({name: Column.of(columns[name], name) for name in names}), targets=False).inputs
 
-    def _drop(self, table: Table, columns: Sequence[ColumnSchema], report: MissingReport) -> Table:
+    def _drop(self, table: Table, columns: Sequence[ColumnSchema], report: Report) -> Table:
         dropping = [column for column in columns if column.missing == "drop"]
-        dropped = {row for column in dropping for row in column.gaps(table, self.missing_values)}
-        if not dropped:
+        dropped: Array = np.zeros(len(table), bool)
+        for column in dropping:
+            dropped |= column.gaps(table.columns[column.name], self.missing_values)
+        if not dropped.any():
             return table
-        if len(dropped) == len(table):
+        if dropped.all():
             names = shorten(column.name for column in dropping)
             raise DataError(f"{table.name}: every row has a missing value in one of {names}; no rows are left")
-        report.dropped_rows += len(dropped)
-        return table.take([row for row in range(len(table)) if row not in dropped])
-
-    def _filled(
-        self, table: Table, inputs: Sequence[ColumnSchema], goals: Sequence[ColumnSchema], report: MissingReport
-    ) -> dict[str, list[int]]:
-        """Column name -> the rows in which it is filled."""
-        filled = {}
-        for column in (*inputs, *goals):
-            gaps = column.gaps(table, self.missing_values)
-            if not gaps:
-                continue
-            if column.fill is None:
-                found = f"missing value (found {show(table.columns[column.name][gaps[0]])})"
-                advice = _advice(column, column in goals)
-                raise DataError(f"{table.place(gaps[0], column.name)}: {found}; {advice}")
-            filled[column.name] = gaps
-            by_mean = column.kind == "number" and column.missing == "mean"
-            (report.by_mean if by_mean else report.by_most_frequent).add(column.name)
-        report.filled_rows += len({row for rows in filled.values() for row in rows})
-        return filled
+        report.dropped_rows += int(np.count_nonzero(dropped))
+        return table.take(np.flatnonzero(~dropped))
 
     # Decoding
 
@@ -386,54 +300,21 @@ def _widths(columns: Sequence[ColumnSchema]) -> str:
     return shorten([*categories, *([counted(rest, "single number")] if rest else [])])
 
 
-def _advice(column: ColumnSchema, target: bool) -> str:
-    if target:
-        return 'a target is never filled in: complete it, or train with missing = "drop"'
-    if column.missing == "drop":
-        return 'each row needs a prediction, but the model has no fill value: train with "mean" or "most_frequent"'
-    return 'complete it, or train with missing = "mean", "most_frequent" or "drop"'
+def _row_of(fault: Fault) -> int:
+    return fault.row
 
 
-def _as_text(values: Iterable[Any], blank: str) -> list[str]:
-    return [value if isinstance(value, str) else blank if _is_missing(value) else str(value) for value in values]
+def _encode_goal(table: Table, schema: ColumnSchema, missing_values: Collection[str], faults: Faults) -> Array:
+    """A target column: labels, int64 (rows,), or numbers, float64 (rows,); a missing value is a fault."""
+    column = table.columns[schema.name]
+    gaps = schema.gaps(column, missing_values)
+    if gaps.any():
+        faults.add(schema.name, column, gaps, _missing_goal)
+    if schema.kind == "number":
+        return schema.numbers(column, ~gaps, faults)
+    return schema.labels(column, ~gaps, faults)
 
 
-def _is_missing(value: Any) -> bool:
-    """Whether a Python value stands for a missing one: None, nan, and those of pandas."""
-    try:
-        return value is None or bool(value != value)  # only nan and pandas.NaT differ from themselves
-    except TypeError:  # pandas.NA: its comparisons give NA, which has no truth value
-        return True
-
-
-def _encode_input(table: Table, columns: Sequence[ColumnSchema], filled: Mapping[str, list[int]]) -> Array:
-    ids = all(column.encoding == "ordinal" for column in columns)
-    encoded = np.zeros((len(table), sum(column.width for column in columns)), np.int64 if ids else np.float64)
-    rows, start = np.arange(len(table)), 0
-    for column in columns:
-        gaps = filled.get(column.name, [])
-        if column.kind == "number":
-            encoded[:, start] = column.numbers(table, gaps)
-        elif column.encoding == "ordinal":
-            encoded[:, start] = column.codes(table, gaps)
-        else:
-            encoded[rows, start + column.codes(table, gaps)] = 1
-        start += column.width
-    return encoded
-
-
-def _encode_target(table: Table, columns: Sequence[ColumnSchema]) -> Array:
-    if columns[0].kind == "category":
-        return columns[0].codes(table)
-    return np.stack([column.numbers(table) for column in columns], axis=1)
-
-
-def _other_spelling(value: str) -> str:
-    """ "1" for "1.0" and "1.0" for "1", since both are the same class; other texts are unchanged.
-
-    pandas writes a column of whole numbers with decimal points as soon as one of its values is missing.
-    """
-    whole, point, rest = value.partition(".")
-    if not whole.lstrip("-").isdecimal() or rest.strip("0"):
-        return value
-    return whole if point else f"{whole}.0"
+def _missing_goal(text: str) -> str:
+    found = f"missing value (found {show(text)})"
+    return f'{found}; a target is never filled in: complete it, or train with missing = "drop"'

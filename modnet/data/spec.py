@@ -7,13 +7,13 @@ from collections.abc import Mapping
 from typing import Literal
 
 from modnet.configuration.fields import Configuration, field
+from modnet.data.values import MISSING_VALUES
 from modnet.words import show
 
-Kind = Literal["number", "category"]
-Encoding = Literal["one_hot", "ordinal"]
-MissingPolicy = Literal["error", "drop", "mean", "most_frequent"]
-
-MISSING_VALUES = ("", "NA", "N/A", "NaN", "nan", "null", "?")
+Kind = Literal["number", "category", "date"]
+Encoding = Literal["one_hot", "ordinal", "embedding"]
+MissingPolicy = Literal["error", "drop", "mean", "median", "most_frequent", "code"]
+Unknown = Literal["error", "code"]
 
 
 class DataSource(Configuration):
@@ -37,21 +37,25 @@ class DataSource(Configuration):
             raise ValueError(f"rows = {show(self.rows)} is empty; expected the first row and the one after the last")
 
 
-class Column(Configuration):
+class ColumnSpec(Configuration):
     """How a column of a table is read, if its values do not make it clear.
 
     Attributes:
         kind: by default a number if all values are numbers, otherwise a category.
         categories: all categories, in their order; by default those found, sorted.
-        encoding: of an input: "one_hot", a one for its category and zeros for the others, or "ordinal", its position
-            in `categories`, counted from 0.
+        encoding: of an input: "one_hot", a one for its category and zeros for the others; "ordinal", its position in
+            `categories`, counted from 0; or "embedding", its position counted from 1, where 0 is for what is missing or
+            unknown.
         missing: what to do if a value is missing; by default as for the whole table.
+        unknown: what to do with a category that is not known, as for the whole table; by default, a list of
+            `categories` is complete and others are an error.
     """
 
     kind: Kind | None = None
     categories: tuple[str, ...] | None = None
     encoding: Encoding = "one_hot"
     missing: MissingPolicy | None = None
+    unknown: Unknown | None = None
 
     def check(self) -> None:
         if self.categories is None:
@@ -75,9 +79,12 @@ class DataSpec(Configuration):
         inputs: of a table, the columns to predict from, by default all others; for a network with several inputs:
             input -> columns.
         columns: of a table, name -> how that column is read.
-        missing: what to do if a value is missing: refuse it, drop the row, fill in the mean of the column's training
-            rows (for a category, which has no mean, the most frequent value), or the most frequent value. A target is
-            never filled.
+        missing: what to do if a value is missing: refuse it, drop the row, fill in the mean or the median of the
+            column's training rows (for a category, which has neither, the most frequent value), the most frequent
+            value, or "code": zeros for a category, the mean for a number. A target is never filled. By default a gap is
+            refused in training, and has its code in prediction.
+        unknown: what to do in prediction with a category that training had not: "code", zeros (for an embedding, id
+            0), or "error". By default "code" where the categories are learnt.
         missing_values: the texts that stand for a missing value.
     """
 
@@ -85,8 +92,9 @@ class DataSpec(Configuration):
     validation: float | str | DataSource | None = field(default=None, above=0.0, below=1.0)
     target: str | tuple[str, ...] | Mapping[str, str | tuple[str, ...]] | None = None
     inputs: tuple[str, ...] | Mapping[str, tuple[str, ...]] | None = None
-    columns: Mapping[str, Column] = field(default={})
-    missing: MissingPolicy = "error"
+    columns: Mapping[str, ColumnSpec] = field(default={})
+    missing: MissingPolicy | None = None
+    unknown: Unknown | None = None
     missing_values: tuple[str, ...] = MISSING_VALUES
 
     def check(self) -> None:
@@ -98,13 +106,18 @@ class DataSpec(Configuration):
         if both:
             raise ValueError(f"column {show(min(both))} is both a target and an input")
 
-    def missing_policy(self, column: str) -> MissingPolicy:
-        """What to do where this column of the table has no value."""
-        return self.columns.get(column, Column()).missing or self.missing
+    def missing_policy(self, column: str) -> MissingPolicy | None:
+        """What to do where this column of the table has no value; None if the spec does not say."""
+        return self.columns.get(column, ColumnSpec()).missing or self.missing
+
+    def unknown_policy(self, column: str) -> Unknown:
+        """What to do in prediction with a category of this column that training had not."""
+        declared = self.columns.get(column, ColumnSpec())
+        return declared.unknown or self.unknown or ("error" if declared.categories else "code")
 
     def missing_in(self, column: str) -> set[str]:
         """The values that mean that this column has none. What is listed as a category is a value."""
-        return set(self.missing_values).difference(self.columns.get(column, Column()).categories or ())
+        return set(self.missing_values).difference(self.columns.get(column, ColumnSpec()).categories or ())
 
 
 def _column_names(value: str | tuple[str, ...] | Mapping[str, str | tuple[str, ...]] | None) -> list[str]:

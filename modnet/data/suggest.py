@@ -7,12 +7,15 @@ import re
 import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 
-from modnet.data.columns import ColumnProfile, is_number, profile
+import numpy as np
+
+from modnet.arrays import Array
+from modnet.data.column import Column
 from modnet.data.learning import MOST_CATEGORIES, learn_schema
+from modnet.data.profile import ColumnProfile, profile
 from modnet.data.schema import DataSchema
-from modnet.data.spec import Column, DataSpec
+from modnet.data.spec import ColumnSpec, DataSpec
 from modnet.data.table import Table
 from modnet.errors import DataError
 from modnet.words import printable
@@ -65,7 +68,7 @@ def _data_spec(
         target=targets[0] if len(targets) == 1 else tuple(targets),
         inputs=inputs,
         missing="mean" if any(profiles[name].missing for name in inputs) else "error",
-        columns={name: Column(missing="drop") for name in targets if profiles[name].missing},
+        columns={name: ColumnSpec(missing="drop") for name in targets if profiles[name].missing},
     )
 
 
@@ -81,13 +84,18 @@ def _are_classes(table: Table, targets: Sequence[str], profiles: dict[str, Colum
     found = profiles[targets[0]]
     if found.kind is None:
         raise DataError(f"{table.name}: column {targets[0]}: every value is missing")
-    return bool(texts) or _are_labels(table.columns[targets[0]], found.distinct)
+    return bool(texts) or _are_labels(found, len(table))
 
 
-def _are_labels(values: Sequence[str], distinct: int) -> bool:
+def _are_labels(found: ColumnProfile, rows: int) -> bool:
     """Whether numbers look like those of classes: few different whole ones, each of many rows."""
-    whole = all(float(value).is_integer() for value in set(values) if is_number(value))
-    return whole and 2 <= distinct <= MOST_CLASSES and len(values) >= 10 * distinct
+    numbers = _numbers(found.different)
+    whole = bool((numbers == np.round(numbers)).all())
+    return whole and 2 <= found.distinct <= MOST_CLASSES and rows >= 10 * found.distinct
+
+
+def _numbers(column: Column) -> Array:
+    return column.values if column.texts is None else np.array([*map(float, column.strings())])
 
 
 def _left_out(table: Table, targets: Sequence[str], profiles: dict[str, ColumnProfile]) -> dict[str, str]:
@@ -115,9 +123,8 @@ def _useless_texts(found: ColumnProfile, rows: int) -> str:
     return f"{found.distinct:,} different texts" if all_differ or found.distinct > MOST_CATEGORIES else ""
 
 
-def _counts_up(values: Sequence[str]) -> bool:
-    numbers = [float(value) for value in values]
-    return all(later - earlier == 1 for earlier, later in pairwise(numbers))
+def _counts_up(column: Column) -> bool:
+    return bool((np.diff(_numbers(column)) == 1).all())
 
 
 def _listed(left_out: dict[str, str]) -> str:

@@ -1,14 +1,16 @@
-"""A table: named columns of text."""
+"""A table: named columns with types."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import numpy as np
 
 from modnet.arrays import Array
+from modnet.data.column import Column
 from modnet.errors import DataError
 from modnet.words import legible, nearest, show
 
@@ -16,24 +18,29 @@ MOST_NAMES = 12
 """How many names of a list a message shows."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Table:
-    """Named columns of text, all equally long.
+    """Named columns, all equally long.
 
     Attributes:
-        columns: name -> values.
+        columns: name -> column; given as anything else, the values become one by `Column.of`.
         name: the name of the table in messages, usually its file.
         lines: the line of the file on which each of its rows begins, or () for a table that is not from a file.
         rows: the positions of these rows in the table from which they were taken; None for all of them.
+        notes: what its reader assumed, a line each.
     """
 
-    columns: Mapping[str, Sequence[str]]
+    columns: Mapping[str, Column]
     name: str = "table"
-    lines: Sequence[int] = ()
-    rows: Sequence[int] | None = None
+    lines: Sequence[int] | Array = ()
+    rows: Array | None = None
+    notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        lengths = {name: len(values) for name, values in self.columns.items()}
+        given: Mapping[str, Any] = self.columns
+        columns = {name: Column.of(values, name) for name, values in given.items()}
+        object.__setattr__(self, "columns", columns)
+        lengths = {name: len(values) for name, values in columns.items()}
         if len(set(lengths.values())) > 1:
             raise DataError(f"{self.name}: the columns differ in length: {lengths}")
 
@@ -42,20 +49,38 @@ class Table:
 
     def take(self, rows: Sequence[int] | Array) -> Table:
         """The table of these rows, which keep their numbers in messages."""
-        chosen = [int(row) for row in rows]
-        columns = {name: [values[row] for row in chosen] for name, values in self.columns.items()}
+        chosen = np.asarray(rows, np.intp)
+        columns = {name: column.take(chosen) for name, column in self.columns.items()}
         return Table(
-            columns, self.name, self.lines, chosen if self.rows is None else [self.rows[row] for row in chosen]
+            columns, self.name, self.lines, chosen if self.rows is None else self.rows[chosen], notes=self.notes
         )
+
+    def select(self, names: Iterable[str]) -> Table:
+        """The table with these columns alone."""
+        return Table({name: self.columns[name] for name in names}, self.name, self.lines, self.rows, self.notes)
+
+    @classmethod
+    def joined(cls, parts: Sequence[Table]) -> Table:
+        """The rows of tables with the same columns, one after another; a column of several types becomes text."""
+        first = parts[0]
+        if len(parts) == 1:
+            return first
+        columns = {name: Column.joined([part.columns[name] for part in parts]) for name in first.columns}
+        lines = np.concatenate([np.asarray(part.lines, np.int64) for part in parts])
+        notes = tuple(dict.fromkeys(note for part in parts for note in part.notes))
+        return cls(columns, first.name, lines, notes=notes)
 
     def place(self, row: int, column: str) -> str:
         """The place of a value, for a message: `penguins.csv: row 17 (line 18), column sex`."""
-        return f"{self.name}: {_row_name(self.rows, self.lines, row)}, column {legible(column)}"
+        return f"{self.name}: {self.row_name(row)}, column {legible(column)}"
+
+    def row_name(self, row: int) -> str:
+        """The name of a row in messages: `row 17 (line 18)`."""
+        return _row_name(self.rows, self.lines, row)
 
     def row_names(self) -> Callable[[int], str]:
         """A function from a row to its name in messages, `row 17 (line 18)`; it does not keep the values in memory."""
-        rows = None if self.rows is None else np.array(self.rows, np.int64)
-        return partial(_row_name, rows, np.array(self.lines, np.int64))
+        return partial(_row_name, self.rows, np.asarray(self.lines, np.int64))
 
     def require_rows(self) -> None:
         """Checks that there are rows.
@@ -72,19 +97,28 @@ class Table:
         Raises:
             DataError: with all names that are missing.
         """
-        missing = [name for name in dict.fromkeys(names) if name not in self.columns]
-        if missing:
-            faults = ", ".join(self._faults(missing))
-            raise DataError(f"{self.name}: {faults}; the columns are {shorten(self.columns)}")
+        require_columns(self.columns, names, self.name)
 
-    def _faults(self, missing: Sequence[str]) -> list[str]:
-        # Each suggestion is a search in all columns, so only for as many names as a message shows.
-        near = {name: nearest(name, self.columns) if place < MOST_NAMES else None for place, name in enumerate(missing)}
-        faults = [f"no column {show(name)} (did you mean {show(found)}?)" for name, found in near.items() if found]
-        absent = [show(name) for name, found in near.items() if not found]
-        if absent:
-            faults.append(f"no column{'s' if len(absent) > 1 else ''} {shorten(absent)}")
-        return faults
+
+def require_columns(columns: Mapping[str, Any], names: Iterable[str], table: str) -> None:
+    """Checks that there are columns of these names.
+
+    Raises:
+        DataError: with all names that are missing.
+    """
+    missing = [name for name in dict.fromkeys(names) if name not in columns]
+    if missing:
+        raise DataError(f"{table}: {', '.join(_faults(missing, columns))}; the columns are {shorten(columns)}")
+
+
+def _faults(missing: Sequence[str], columns: Mapping[str, Any]) -> list[str]:
+    # Each suggestion is a search in all columns, so only for as many names as a message shows.
+    near = {name: nearest(name, columns) if place < MOST_NAMES else None for place, name in enumerate(missing)}
+    faults = [f"no column {show(name)} (did you mean {show(found)}?)" for name, found in near.items() if found]
+    absent = [show(name) for name, found in near.items() if not found]
+    if absent:
+        faults.append(f"no column{'s' if len(absent) > 1 else ''} {shorten(absent)}")
+    return faults
 
 
 def _row_name(rows: Sequence[int] | Array | None, lines: Sequence[int] | Array, row: int) -> str:

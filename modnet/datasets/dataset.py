@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 
 from modnet.arrays import Array
-from modnet.data.schema import DataSchema, MissingReport
+from modnet.data.faults import Report
+from modnet.data.schema import DataSchema
 from modnet.data.table import Table
 from modnet.datasets.batches import Batch
 from modnet.datasets.gather import Gatherer, in_batches, shuffled
@@ -106,12 +107,11 @@ class Dataset:
         return cls.of_table(network.card.schema, table)
 
     @classmethod
-    def of_table(
-        cls, schema: DataSchema, table: Table, targets: bool = True, report: MissingReport | None = None
-    ) -> Dataset:
+    def of_table(cls, schema: DataSchema, table: Table, targets: bool = True, report: Report | None = None) -> Dataset:
         """The rows of a table as the schema encodes them; see `DataSchema.encode`, which raises the errors."""
-        inputs, goals, row_names = schema.encode(table, targets, report)
-        return cls(inputs, goals, classes=schema.classes(), name=table.name, row_names=row_names)
+        encoded = schema.encode(table, targets, report)
+        names = encoded.row_names
+        return cls(encoded.inputs, encoded.targets, classes=schema.classes(), name=table.name, row_names=names)
 
     def _for(self, network: Network, outputs: Sequence[str], given: Mapping[str, object]) -> Dataset:
         """This dataset with its inputs in the order of the network's; no other data may be given with it."""

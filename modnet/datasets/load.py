@@ -5,17 +5,20 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from modnet.arrays import Array
-from modnet.data.columns import is_number, sort_categories
+from modnet.data.column import Column
+from modnet.data.column_schema import ColumnSchema
+from modnet.data.faults import Faults, Report
 from modnet.data.files import Reader, read
 from modnet.data.learning import assign_targets, learn_schema, rows_to_drop
-from modnet.data.schema import ColumnSchema, DataSchema, MissingReport
+from modnet.data.profile import sort_categories
+from modnet.data.schema import DataSchema
 from modnet.data.spec import DataSource, DataSpec
 from modnet.data.table import Table
+from modnet.data.values import category_key
 from modnet.datasets.dataset import Dataset
 from modnet.datasets.named_arrays import NamedArrays
 from modnet.datasets.split import can_stratify, split
@@ -110,7 +113,7 @@ class Loader:
             return dataset, [f"{found.name}: {counted(len(dataset), 'row')}"]
         if schema is None:
             raise DataError(f"{found.name}: found a table, but the model was trained on arrays and has no columns")
-        report = MissingReport()
+        report = Report()
         dataset = Dataset.of_table(schema, found, targets, report)
         return dataset, [f"{found.name}: {counted(len(found), 'row')}", *report.texts()]
 
@@ -155,7 +158,7 @@ class Loader:
         self, table: Table, spec: DataSpec, fraction: float | None, seed: int, schema: DataSchema | None = None
     ) -> LoadedData:
         table.require_rows()
-        report = MissingReport()
+        report = Report()
         rows: tuple[Array | None, Array | None] = (None, None)
         labels = None
         if fraction is not None:
@@ -189,26 +192,17 @@ class Loader:
         for output, columns in assign_targets(table, spec, self.output_names).items():
             if len(columns) > 1:
                 continue
-            column = table.columns[columns[0]]
-            values = [column[row] for row in rows.tolist()]
-            class_of = self._class_of(output, set(values) - spec.missing_in(columns[0]))
-            if class_of is None:
-                continue
-            classes = sorted(set(class_of.values()))
-            position = {name: index for index, name in enumerate(classes)}
+            column = table.columns[columns[0]].take(rows)
+            different = column.as_texts()
+            keys = np.array([category_key(text) for text in different.texts or ()])
+            gaps = column.gaps_by(spec.missing_in(columns[0]))
+            found = np.unique(keys[different.values[~gaps]])
+            if output not in self.label_outputs and len(found) != 2:
+                continue  # a loss that takes no labels has classes where there are two
             # A row without a target is refused later, so it does not matter that it counts as class 0 here.
-            labels = np.array([position[class_of[value]] if value in class_of else 0 for value in values])
-            return labels, [*map(str, classes)]
+            labels = np.searchsorted(found, keys[different.values])
+            return np.where(gaps, 0, labels), found.tolist()
         return None, []
-
-    def _class_of(self, output: str, values: set[str]) -> dict[str, Any] | None:
-        """Value of an output's target -> its class, or None where it has no classes."""
-        if output in self.label_outputs:
-            return {value: value for value in values}
-        # A loss that takes no labels has classes where there are two; 1 and 1.0 are one.
-        numbers = all(map(is_number, values))
-        class_of: dict[str, Any] = {value: float(value) if numbers else value for value in values}
-        return class_of if len(set(class_of.values())) == 2 else None
 
     # Arrays
 
@@ -257,7 +251,11 @@ class Loader:
             if array.ndim != 1:
                 raise DataError(f"{found.name}: {key} has shape {array.shape}; expected one class name for each row")
             (column,) = schema.targets[output]
-            return column.codes(Table({column.name: array.tolist()}, found.name))
+            table = Table({column.name: Column.of(array)}, found.name)
+            faults = Faults(table)
+            labels = column.labels(table.columns[column.name], np.ones(len(table), bool), faults)
+            faults.refuse()
+            return labels
         if schema is not None and output in schema.classes():
             known = ", ".join(schema.classes()[output][:6])
             raise DataError(f"{found.name}: {key} contains {array.dtype}; expected class names, such as {known}")

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from modnet.data.column import Column
 from modnet.data.table import Table
 from modnet.errors import DataError
 from modnet.words import show
@@ -42,12 +43,13 @@ def table_of(rows: Any) -> Table:
     if isinstance(rows, Table):
         return rows
     if isinstance(rows, Mapping):
-        columns = {str(name): _values(name, values) for name, values in rows.items()}
+        columns = {str(name): Column.of(_values(name, values), str(name)) for name, values in rows.items()}
     elif is_frame(rows):
-        columns = {str(name): list(rows[name]) for name in getattr(rows, "column_names", rows.columns)}
+        names = getattr(rows, "column_names", rows.columns)
+        columns = {str(name): Column.of(rows[name], str(name)) for name in names}
     else:
-        columns = _columns_of(rows)
-    return Table({name: _as_text(values) for name, values in columns.items()}, NAME)
+        columns = {name: Column.of(values, name) for name, values in _columns_of(rows).items()}
+    return Table(columns, NAME)
 
 
 def _columns_of(records: Sequence[Any]) -> dict[str, list[Any]]:
@@ -59,19 +61,7 @@ def _columns_of(records: Sequence[Any]) -> dict[str, list[Any]]:
     return {str(name): [row.get(name) for row in records] for name in names}
 
 
-def _values(name: Any, values: Any) -> list[Any]:
+def _values(name: Any, values: Any) -> Any:
     if isinstance(values, str | bytes) or not hasattr(values, "__iter__"):
         raise DataError(f"column {name}: expected a list with a value for each row, found {show(values)}")
-    return list(values)
-
-
-def _as_text(values: list[Any]) -> list[str]:
-    """The values as texts, "" for a missing one: None, nan, NaT and pandas.NA."""
-    return [value if isinstance(value, str) else "" if _is_missing(value) else str(value) for value in values]
-
-
-def _is_missing(value: Any) -> bool:
-    try:
-        return value is None or bool(value != value)  # only nan and NaT differ from themselves
-    except TypeError:  # pandas.NA: its comparisons have no truth value
-        return True
+    return values

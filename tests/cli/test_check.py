@@ -242,5 +242,5 @@ def test_data_without_a_file_are_those_of_rows_in_python(run):
         "[data] has no train: the data were not compared with the network"
     ]
     told = run("train", "pets.toml", status=2).stderr
-    assert told.startswith('pets.toml:16:1: data: missing key "train": the file with the training data\n')
+    assert told.startswith('pets.toml:17:1: data: missing key "train": the file with the training data\n')
     assert "or give the rows: modnet.train(spec, rows)" in told

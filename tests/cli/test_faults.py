@@ -71,7 +71,7 @@ FAULTS = {
         "shape (5,), but its columns give (3,): collar (2, one-hot), 1 single number; set input = [3]",
     ),
     "a table without the columns": ("predict old.modnet other.csv", 2, 'other.csv: no column "size"'),
-    "a category that is new": ("predict old.modnet green.csv", 2, 'column collar: unknown category "green"'),
+    "no number": ("predict old.modnet words.csv", 2, 'row 1 (line 2), column size: expected a number, found "large"'),
     "a table for arrays": ("predict arrays.modnet pets.csv", 2, "trained on arrays and has no columns"),
     "standard input for arrays": ("predict arrays.modnet -", 2, "expected a file with arrays"),
     "no targets to compare with": ("evaluate arrays.modnet inputs.npz", 2, "no array for the network's output"),
@@ -172,7 +172,7 @@ def surroundings(folder, run):
     Path("network.toml").write_text(spec.partition("[training]")[0])
     Path("nodata.toml").write_text(spec.partition("[data]")[0])
     Path("other.csv").write_text("kind,collar\ncat,red\n")
-    Path("green.csv").write_text("size,collar\n3,green\n")
+    Path("words.csv").write_text("size,collar\nlarge,red\n")
     np.savez("inputs.npz", x=np.zeros((2, 2)))
     Path("damaged.modnet").write_bytes(Path("old.modnet").read_bytes()[:-10])
     Path("fails.py").write_text("import modnet\n1 / 0\n")

@@ -5,7 +5,7 @@ import re
 import pytest
 
 from modnet.configuration.reading import Reader, Reading
-from modnet.data.spec import Column, DataSource, DataSpec
+from modnet.data.spec import ColumnSpec, DataSource, DataSpec
 from modnet.errors import SpecError
 
 
@@ -32,7 +32,7 @@ def test_a_table_gives_what_the_constructor_gives():
         validation=0.1,
         target=("price", "depth"),
         inputs={"wide": ("cut",), "deep": ("carat", "x")},
-        columns={"cut": Column(categories=("Fair", "Ideal"), encoding="ordinal")},
+        columns={"cut": ColumnSpec(categories=("Fair", "Ideal"), encoding="ordinal")},
         missing="mean",
     )
     assert from_table(spec.plain()) == spec

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 import modnet
-from modnet.data.schema import ColumnSchema, DataSchema
+from modnet.data.column_schema import ColumnSchema
+from modnet.data.schema import DataSchema
 from modnet.errors import DataError, ShapeError
 
 COLUMNS = {"input": [3.0, 0.0, 0.0], "colour": ["red", "blue", "red"], "weight": [0.0, 2.0, None], "note": ["", "", ""]}

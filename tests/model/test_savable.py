@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 import modnet
-from modnet.data.schema import ColumnSchema, DataSchema
+from modnet.data.column_schema import ColumnSchema
+from modnet.data.schema import DataSchema
 from modnet.errors import SpecError
 from modnet.model import container, figures
 from modnet.model.save import require_savable
