@@ -57,7 +57,7 @@ INSIDE = {
         "pathlib": "a process that only predicts does without it, and without the five modules behind it",
     },
     "modnet.threads": {"threadpoolctl": "an optional library"},
-    "modnet.training.history": {"matplotlib.figure": "an optional library"},
+    "modnet.engine.history": {"matplotlib.figure": "an optional library"},
     "modnet.training.progress": {
         "rich": "an optional library",
         "rich.console": "as above",
@@ -78,7 +78,7 @@ OPTIONAL = {
     "rich": ("modnet.cli", "modnet.training.progress"),
     "ruamel": ("modnet.specs",),
     "threadpoolctl": ("modnet.threads",),
-    "matplotlib": ("modnet.training.history",),
+    "matplotlib": ("modnet.engine.history",),
     "pyarrow": ("modnet.data.rows",),
     "pytest": ("modnet.testing.items",),
 }

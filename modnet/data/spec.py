@@ -110,7 +110,8 @@ class DataSpec(Configuration):
     """The data of a training run.
 
     Attributes:
-        train: the training data: a file's path, relative to the spec, or a source.
+        train: the training data: a file's path, relative to the spec, or a source. Without it, rows are given to
+            `modnet.train(spec, rows)`.
         validation: the data for the validation after each epoch: the fraction of the training rows that is set aside
             for it, or a separate file or source; None for no validation.
         target: of a table, the column to predict, or several; for a network with several outputs: output -> columns.
@@ -130,7 +131,7 @@ class DataSpec(Configuration):
         size: of a folder of images, the (height, width) to which they are scaled; needed where they differ.
     """
 
-    train: str | DataSource
+    train: str | DataSource | None = None
     validation: float | str | DataSource | None = field(default=None, above=0.0, below=1.0)
     target: str | tuple[str, ...] | Mapping[str, str | tuple[str, ...]] | None = None
     inputs: tuple[str, ...] | Mapping[str, tuple[str, ...]] | None = None
