@@ -12,15 +12,16 @@ from modnet.arrays import Array
 from modnet.data.column import Column
 from modnet.data.column_schema import ColumnSchema
 from modnet.data.faults import Faults, Report
-from modnet.data.files import Reader, read
-from modnet.data.learning import assign_targets, learn_schema, rows_to_drop
+from modnet.data.files import Read, Reader, read
+from modnet.data.learning import assign_targets, rows_to_drop
+from modnet.data.named_arrays import NamedArrays
 from modnet.data.profile import sort_categories
 from modnet.data.schema import DataSchema
+from modnet.data.source import is_address
 from modnet.data.spec import DataSource, DataSpec, SplitSpec
 from modnet.data.table import Table
 from modnet.data.values import category_key
 from modnet.datasets.dataset import Dataset
-from modnet.datasets.named_arrays import NamedArrays
 from modnet.datasets.parts import Parts, random_parts
 from modnet.datasets.split import can_stratify
 from modnet.datasets.splitting import Division, divide, sets_aside, shares_of
@@ -72,26 +73,39 @@ class Loader:
     label_outputs: Collection[str] = ()
     readers: Sequence[Reader] = ()
 
-    def load(self, spec: DataSpec) -> LoadedData:
+    def load(self, spec: DataSpec, *, rows: Table | None = None, schema: DataSchema | None = None) -> LoadedData:
         """The data of a spec: those to train on, to validate with and to test on.
+
+        Args:
+            rows: the training data, instead of those that `spec.train` names.
+            schema: of a network that has been trained: its columns are encoded as before. By default it is learnt.
 
         Raises:
             DataError: with the file, and the row and column if there is one.
         """
-        source = self.read(spec.train)
-        loaded = self.load_table(source, spec) if isinstance(source, Table) else self.load_arrays(source, spec)
+        assert rows is not None or spec.train is not None  # the caller has told of this, with the spec's place
+        source = rows if rows is not None else self.read(spec.train or "", spec)
+        if isinstance(source, Table):
+            loaded = self.load_table(source, spec, schema)
+        else:
+            loaded = self.load_arrays(source, spec, schema)
         if spec.validation is not None and not isinstance(spec.validation, float):
-            validation, notes = self.load_source(spec.validation, loaded.schema)
+            validation, notes = self.load_source(spec.validation, loaded.schema, spec=spec)
             notes[0] += " to validate"
             loaded = replace(loaded, validation=validation, notes=[*loaded.notes, *notes])
         if spec.test is not None and not isinstance(spec.test, float):
-            test, notes = self.load_source(spec.test, loaded.schema)
+            test, notes = self.load_source(spec.test, loaded.schema, spec=spec)
             notes[0] += " to test"
             loaded = replace(loaded, test=test, notes=[*loaded.notes, *notes])
         return loaded
 
     def load_source(
-        self, source: str | DataSource, schema: DataSchema | None, *, targets: bool = True
+        self,
+        source: str | DataSource,
+        schema: DataSchema | None,
+        *,
+        targets: bool = True,
+        spec: DataSpec | None = None,
     ) -> tuple[Dataset, list[str]]:
         """Data for a network that has been trained, and notes for the screen.
 
@@ -99,33 +113,32 @@ class Loader:
             source: a file, or a source of a spec.
             schema: the schema that the network was trained with.
             targets: True for evaluation; False for prediction, which needs none.
+            spec: how its file is read.
 
         Raises:
             DataError: with the file, and the row and column if there is one.
         """
-        found = self.read(source)
+        found = self.read(source, spec)
         if isinstance(found, NamedArrays):
             dataset = self.dataset(found, schema, targets)
-            return dataset, [f"{found.name}: {counted(len(dataset), 'row')}"]
+            return dataset, [f"{found.name}: {counted(len(dataset), 'row')}", *found.notes]
         if schema is None:
             raise DataError(f"{found.name}: found a table, but the model was trained on arrays and has no columns")
         report = Report()
         dataset = Dataset.of_table(schema, found, targets, report)
-        return dataset, [f"{found.name}: {counted(len(found), 'row')}", *report.texts()]
+        return dataset, [f"{found.name}: {counted(len(found), 'row')}", *found.notes, *report.texts()]
 
     # Files
 
-    def read(self, source: str | DataSource) -> Table | NamedArrays:
+    def read(self, source: str | DataSource, spec: DataSpec | None = None) -> Table | NamedArrays:
+        """Args: spec: how files are read, where their kind leaves a choice."""
         if isinstance(source, str):
             source = DataSource(path=source)
+        options = (spec or DataSpec(train=source)).reading(source)
         found: Table | NamedArrays
         if source.path is not None:
-            path = self.place(source.path)
-            contents, name = read(path, self.readers), str(path)
-            if isinstance(contents, Table):
-                found = contents
-            else:
-                found = NamedArrays(name, {"x": contents} if isinstance(contents, np.ndarray) else contents)
+            place = source.path if is_address(source.path) else self.place(source.path)
+            found = _table_or_arrays(read(place, self.readers, options), str(place))
         else:
             paths = {key: self.place(path) for key, path in (("x", source.x), ("y", source.y)) if path is not None}
             found = NamedArrays(
@@ -150,11 +163,11 @@ class Loader:
 
     # Tables
 
-    def load_table(self, table: Table, spec: DataSpec) -> LoadedData:
+    def load_table(self, table: Table, spec: DataSpec, schema: DataSchema | None = None) -> LoadedData:
         table.require_rows()
         report = Report()
         division = self.divide(table, spec, report) if sets_aside(spec) else None
-        schema = learn_schema(
+        schema = schema or DataSchema.learn(
             table,
             spec,
             input_names=self.input_names,
@@ -167,7 +180,8 @@ class Loader:
         validation, test = (
             None if part is None else Dataset.of_table(schema, table.take(part), report=report) for part in parts[1:]
         )
-        notes = [f"{_sizes(len(table), train, validation, test, how)}; {schema.describe()}", *report.texts()]
+        sizes = f"{_sizes(len(table), train, validation, test, how)}; {schema.describe()}"
+        notes = [sizes, *table.notes, *report.texts()]
         return LoadedData(train, validation, schema, notes, test)
 
     def divide(self, table: Table, spec: DataSpec, report: Report) -> Division:
@@ -200,23 +214,23 @@ class Loader:
 
     # Arrays
 
-    def load_arrays(self, found: NamedArrays, spec: DataSpec) -> LoadedData:
+    def load_arrays(self, found: NamedArrays, spec: DataSpec, schema: DataSchema | None = None) -> LoadedData:
         for key in ("target", "inputs", "columns", "weights", "split"):
             if getattr(spec, key) and not (key == "split" and spec.split == SplitSpec("random")):
                 raise DataError(f"{found.name}: {key} is only for columns of a table; found arrays: {found.listing()}")
-        schema = self.learn_classes(found)
+        schema = schema or self.learn_classes(found)
         dataset = self.dataset(found, schema)
         about = self.describe(found, schema)
         if not sets_aside(spec):
-            return LoadedData(dataset, None, schema, [f"{_sizes(len(dataset), dataset, None, None, '')}; {about}"])
+            sizes = _sizes(len(dataset), dataset, None, None, "")
+            return LoadedData(dataset, None, schema, [f"{sizes}; {about}", *found.notes])
         output, labels = dataset.classes_of_rows(self.label_outputs)
         parts = random_parts(len(dataset), shares_of(spec), spec.split_seed, labels, dataset.classes.get(output))
         train = dataset.take(parts.train)
         validation, test = (None if part is None else dataset.take(part) for part in parts[1:])
         how = "stratified" if labels is not None and can_stratify(labels) else ""
-        return LoadedData(
-            train, validation, schema, [f"{_sizes(len(dataset), train, validation, test, how)}; {about}"], test
-        )
+        sizes = _sizes(len(dataset), train, validation, test, how)
+        return LoadedData(train, validation, schema, [f"{sizes}; {about}", *found.notes], test)
 
     def learn_classes(self, found: NamedArrays) -> DataSchema | None:
         """The class names of targets that are text."""
@@ -268,6 +282,12 @@ class Loader:
         return f"{samples} -> {', '.join(goals)}" if outputs else samples
 
 
+def _table_or_arrays(contents: Read, name: str) -> Table | NamedArrays:
+    if isinstance(contents, Table | NamedArrays):
+        return contents
+    return NamedArrays(name, {"x": contents} if isinstance(contents, np.ndarray) else contents)
+
+
 def _rows(found: Table | NamedArrays, first: int, end: int) -> Table | NamedArrays:
     lengths = [len(found)] if isinstance(found, Table) else [len(a) for a in found.arrays.values() if a.ndim]
     if end > min(lengths, default=0):
@@ -275,7 +295,7 @@ def _rows(found: Table | NamedArrays, first: int, end: int) -> Table | NamedArra
     if isinstance(found, Table):
         return found.take(range(first, end))
     name = f"{found.name}, rows = [{first}, {end}]"
-    return NamedArrays(name, {key: array[first:end] for key, array in found.arrays.items()})
+    return NamedArrays(name, {key: array[first:end] for key, array in found.arrays.items()}, found.notes)
 
 
 def _sizes(rows: int, train: Dataset, validation: Dataset | None, test: Dataset | None, how: str) -> str:

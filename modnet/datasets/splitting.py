@@ -10,9 +10,9 @@ import numpy as np
 
 from modnet.arrays import Array
 from modnet.data.column import Column
-from modnet.data.dates import dates_share, find_date_format
+from modnet.data.dates import DateFormat, dates_share, find_date_format
 from modnet.data.faults import Faults
-from modnet.data.spec import DataSpec, SplitSpec
+from modnet.data.spec import ColumnSpec, DataSpec, SplitSpec
 from modnet.data.table import Table, shorten
 from modnet.data.values import category_key, is_number, parse_numbers
 from modnet.datasets.parts import Parts, Shares, group_parts, random_parts, time_parts
@@ -65,7 +65,7 @@ def divide(
     _refuse_gaps(table, spec, how.column, rows)
     try:
         if how.by == "time":
-            return _by_time(column, how.column, shares_of(spec), rows)
+            return _by_time(column, spec, how.column, rows)
         if how.by == "group":
             return _by_group(column, how.column, spec, rows)
         return _by_column(table, column, spec, rows, labels)
@@ -114,9 +114,9 @@ def _by_group(column: Column, name: str, spec: DataSpec, rows: Array) -> Divisio
 # By time
 
 
-def _by_time(column: Column, name: str, shares: Shares, rows: Array) -> Division:
-    times, read_as = _times(column)
-    parts = time_parts(times, shares)
+def _by_time(column: Column, spec: DataSpec, name: str, rows: Array) -> Division:
+    times, read_as = _times(column, spec.columns.get(name, ColumnSpec()).date_format)
+    parts = time_parts(times, shares_of(spec))
     starts = []
     for part, verb in ((parts.validation, "validation"), (parts.test, "test")):
         if part is not None:
@@ -124,12 +124,23 @@ def _by_time(column: Column, name: str, shares: Shares, rows: Array) -> Division
     return Division(_in_table(parts, rows), f"by time {legible(name)}: {', '.join(starts)}{read_as}")
 
 
-def _times(column: Column) -> tuple[Array, str]:
-    """The values in an order, numbers or datetime64, and how texts were read where that is in doubt."""
+def _times(column: Column, written: str | None) -> tuple[Array, str]:
+    """The values in an order, numbers or datetime64, and how texts were read where that is in doubt.
+
+    Args:
+        written: the format of dates, if the spec says it.
+    """
     if column.texts is None:
         return column.values, ""
     used, codes = np.unique(column.values, return_inverse=True)
     texts = [column.texts[code] for code in used.tolist()]
+    if written is not None:
+        times = DateFormat(written).parse(texts)
+        if np.isnat(times).any():
+            raise DataError(
+                f"expected dates of the format {show(written)}, found {show(texts[np.isnat(times).argmax()])}"
+            )
+        return times[codes.reshape(-1)], ""
     numbers = parse_numbers(texts)
     if numbers is not None:
         return numbers[codes.reshape(-1)], ""

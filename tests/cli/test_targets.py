@@ -15,6 +15,9 @@ layers = [
 """
 
 
+PARTS = ("train", "train", "train", "val", "test")
+
+
 @pytest.fixture
 def house(tmp_path, monkeypatch):
     """Writes a table of 240 houses, of 40 streets, and a spec for it."""
@@ -25,7 +28,7 @@ def house(tmp_path, monkeypatch):
     kind = np.where(size > 120, "villa", np.where(age > 45, "old flat", "flat"))
     pool = np.where(size + 20 * rng.standard_normal(240) > 150, "yes", "no")
     lines = [
-        f"{s:.1f},{a:.1f},{p:.0f},{c:.4f},{k},{o},street {n % 40},{['train', 'val', 'test'][(n % 5) // 3 + (n % 5) // 4]},"
+        f"{s:.1f},{a:.1f},{p:.0f},{c:.4f},{k},{o},street {n % 40},{PARTS[n % 5]},"
         f"2024-{1 + n // 20:02}-{1 + n % 20:02},{1 + n % 3}"
         for n, (s, a, p, c, k, o) in enumerate(zip(size, age, price, cost, kind, pool, strict=True))
     ]
