@@ -18,7 +18,7 @@ from modnet.data.named_arrays import NamedArrays
 from modnet.data.profile import sort_categories
 from modnet.data.schema import DataSchema
 from modnet.data.source import is_address
-from modnet.data.spec import DataSource, DataSpec, SplitSpec
+from modnet.data.spec import DataSource, DataSpec
 from modnet.data.table import Table
 from modnet.data.values import category_key
 from modnet.datasets.dataset import Dataset
@@ -215,22 +215,27 @@ class Loader:
     # Arrays
 
     def load_arrays(self, found: NamedArrays, spec: DataSpec, schema: DataSchema | None = None) -> LoadedData:
-        for key in ("target", "inputs", "columns", "weights", "split"):
-            if getattr(spec, key) and not (key == "split" and spec.split == SplitSpec("random")):
-                raise DataError(f"{found.name}: {key} is only for columns of a table; found arrays: {found.listing()}")
+        self.refuse_columns(found, spec)
         schema = schema or self.learn_classes(found)
         dataset = self.dataset(found, schema)
-        about = self.describe(found, schema)
-        if not sets_aside(spec):
-            sizes = _sizes(len(dataset), dataset, None, None, "")
-            return LoadedData(dataset, None, schema, [f"{sizes}; {about}", *found.notes])
-        output, labels = dataset.classes_of_rows(self.label_outputs)
-        parts = random_parts(len(dataset), shares_of(spec), spec.split_seed, labels, dataset.classes.get(output))
-        train = dataset.take(parts.train)
+        parts, how = self.divide_arrays(dataset, spec)
+        train = dataset if parts.test is None and parts.validation is None else dataset.take(parts.train)
         validation, test = (None if part is None else dataset.take(part) for part in parts[1:])
-        how = "stratified" if labels is not None and can_stratify(labels) else ""
-        sizes = _sizes(len(dataset), train, validation, test, how)
-        return LoadedData(train, validation, schema, [f"{sizes}; {about}", *found.notes], test)
+        sizes = f"{_sizes(len(dataset), train, validation, test, how)}; {self.describe(found, schema)}"
+        return LoadedData(train, validation, schema, [sizes, *found.notes], test)
+
+    def refuse_columns(self, found: NamedArrays, spec: DataSpec) -> None:
+        """Raises DataError for a spec that speaks of columns, which arrays do not have."""
+        given = [key for key in ("target", "inputs", "columns", "weights") if getattr(spec, key)]
+        if spec.split is not None and spec.split.by != "random":
+            given.append("split")
+        if given:
+            raise DataError(f"{found.name}: {given[0]} is only for columns of a table; found arrays: {found.listing()}")
+
+    def divide_arrays(self, dataset: Dataset, spec: DataSpec) -> Division:
+        output, labels = dataset.classes_of_rows(self.label_outputs) if sets_aside(spec) else ("", None)
+        parts = random_parts(len(dataset), shares_of(spec), spec.split_seed, labels, dataset.classes.get(output))
+        return Division(parts, "stratified" if labels is not None and can_stratify(labels) else "")
 
     def learn_classes(self, found: NamedArrays) -> DataSchema | None:
         """The class names of targets that are text."""

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from modnet.data.spec import DataSpec, SplitSpec
+from modnet.data.spec import ColumnSpec, DataSpec, SplitSpec
 from modnet.datasets.load import Loader
 from modnet.errors import DataError, SpecError
 
@@ -54,6 +54,19 @@ def test_the_last_rows_by_time_are_validated(tmp_path, dates, start):
     data = rows_of(table("day", dates), tmp_path, validation=0.2, split=SplitSpec(by="time", column="day"))
     assert numbers(data.validation) == [10, 11, 22, 23]
     assert f"20 to train, 4 to validate (by time day: validation from {start})" in data.notes[0]
+
+
+def test_a_format_of_dates_that_the_spec_declares(tmp_path):
+    days = [f"{1 + row:02}/{12 - row:02}/2024" for row in range(10)]  # the day first: from December down to March
+    declared = {"columns": {"day": ColumnSpec(kind="date", date_format="%d/%m/%Y")}}
+    split = SplitSpec(by="time", column="day")
+    data = rows_of(table("day", days), tmp_path, validation=0.2, split=split, **declared)
+    assert numbers(data.validation) == [0, 1]
+    data = rows_of(table("day", days), tmp_path, validation=0.2, split=split)
+    assert numbers(data.validation) == [8, 9]
+    assert "read as %m/%d/%Y" in data.notes[0]
+    with pytest.raises(DataError, match='column day: expected dates of the format "%d/%m/%Y", found "13/13/2024"'):
+        rows_of(table("day", ["13/13/2024", *days]), tmp_path, validation=0.2, split=split, **declared)
 
 
 def test_the_order_of_the_file(tmp_path):
