@@ -14,6 +14,7 @@ from modnet.data.column_schema import ColumnSchema
 from modnet.data.date_parts import parts_of
 from modnet.data.dates import ISO, DateFormat, dates_share, find_date_format, is_date_name
 from modnet.data.faults import Faults
+from modnet.data.labels import find_labels, find_separator
 from modnet.data.numbers import NumberFormat, find_number_format
 from modnet.data.profile import ColumnProfile, profile_column, sort_categories
 from modnet.data.spec import ColumnSpec, DataSpec, Kind, MissingPolicy
@@ -207,6 +208,8 @@ class _Learner:
             raise DataError(f"{self.place}: an identifier is no input; leave it out of inputs, or give it another kind")
         if kind == "text":
             return ColumnSchema(self.name, kind, buckets=declared.buckets)
+        if kind == "labels":
+            return self._labels().replace(unknown=self.spec.unknown_policy(self.name))
         categories = self._categories()
         if kind == "boolean" and len(categories) != 2:
             raise DataError(f"{self.place}: a boolean has two values, found {len(categories)}: {shorten(categories)}")
@@ -263,7 +266,14 @@ class _Learner:
     def target(self, output: str, together: Sequence[str], labels: bool) -> ColumnSchema:
         """Args: together: all target columns of the output; labels: whether its loss takes class labels."""
         policy: MissingPolicy = "drop" if self.policy == "drop" else "error"
-        others = self.declared.missing_values
+        if self.declared.kind == "labels":
+            self._check_labels(output, together, labels)
+            schema = self._labels()
+        else:
+            schema = self._numbers_or_classes(output, together, labels)
+        return schema.replace(missing=policy, missing_values=self.declared.missing_values)
+
+    def _numbers_or_classes(self, output: str, together: Sequence[str], labels: bool) -> ColumnSchema:
         numeric = self._is_numeric()
         # Numbers are classes too if the loss takes labels, unless the spec says that they are numbers.
         if len(together) == 1 and (not numeric or (labels and self.declared.kind != "number")):
@@ -272,11 +282,28 @@ class _Learner:
                 raise DataError(f"{self.place}: expected at least 2 classes, found only {show(classes[0])}")
             # Two classes need no loss that takes labels: one probability is enough, with labels 0 and 1 as numbers.
             if labels or len(classes) == 2:
-                return ColumnSchema(self.name, "category", classes, missing=policy, missing_values=others)
+                return ColumnSchema(self.name, "category", classes)
         if not numeric:
             raise self._not_numeric(output, len(together) > 1)
-        written = self._number_format()
-        return ColumnSchema(self.name, "number", missing=policy, number_format=written, missing_values=others)
+        return ColumnSchema(self.name, "number", number_format=self._number_format())
+
+    def _check_labels(self, output: str, together: Sequence[str], classes: bool) -> None:
+        if len(together) > 1:
+            raise DataError(f"{self.place}: a column of labels is the only target of its output {show(output)}")
+        if classes:
+            raise DataError(
+                f"{self.place}: a row has several labels, but the loss of output {show(output)} takes one class; end "
+                'the network with sigmoid and set loss = "binary_cross_entropy"'
+            )
+
+    def _labels(self) -> ColumnSchema:
+        """The labels that the spec declares, or those found."""
+        texts = self.profile.different.as_texts().texts or ()
+        separator = self.declared.separator or find_separator(texts)
+        categories = self.declared.categories or sort_categories(find_labels(texts, separator))
+        if not categories:
+            raise DataError(f"{self.place}: no row has a label; leave it out")
+        return ColumnSchema(self.name, "labels", categories, separator=separator)
 
     def weights(self) -> ColumnSchema:
         policy: MissingPolicy = "drop" if self.policy == "drop" else "error"

@@ -14,7 +14,7 @@ from modnet.data.options import ReadOptions
 from modnet.data.values import MISSING_VALUES
 from modnet.words import show
 
-Kind = Literal["number", "category", "boolean", "date", "text", "identifier"]
+Kind = Literal["number", "category", "boolean", "labels", "date", "text", "identifier"]
 Encoding = Literal["one_hot", "ordinal", "embedding"]
 MissingPolicy = Literal["error", "drop", "mean", "median", "most_frequent", "code"]
 Unknown = Literal["error", "code"]
@@ -51,8 +51,9 @@ class ColumnSpec(Configuration):
 
     Attributes:
         kind: by default a number if all values are numbers, a date if all are dates, otherwise a category. "boolean" is
-            a category of two, as one number, 0 or 1; "text" becomes hashed n-grams of its characters; an "identifier"
-            is not used.
+            a category of two, as one number, 0 or 1; "labels" are any number of categories in one text, as in `comedy;
+            drama`, each of which becomes a 0 or 1; "text" becomes hashed n-grams of its characters; an "identifier" is
+            not used.
         categories: all categories, in their order; by default those found, sorted.
         encoding: of an input: "one_hot", a one for its category and zeros for the others; "ordinal", its position in
             `categories`, counted from 0; or "embedding", its position counted from 1, where 0 is for what is missing or
@@ -66,6 +67,7 @@ class ColumnSpec(Configuration):
         parts: of a date: "day", the running day; "year"; "month", "day_of_month", "day_of_week", "day_of_year", "hour".
             By default those that vary.
         buckets: of a text, how many numbers it becomes.
+        separator: of labels, what stands between them; by default ";", "|" or ",", whichever most texts have.
     """
 
     kind: Kind | None = None
@@ -81,12 +83,13 @@ class ColumnSpec(Configuration):
     date_format: str | None = None
     parts: tuple[DatePart, ...] | None = None
     buckets: int = field(default=64, minimum=1)
+    separator: str = ""
 
     def check(self) -> None:
         if self.categories is None:
             if self.encoding == "ordinal":
                 raise ValueError('encoding = "ordinal" needs categories, in their order')
-        elif self.kind not in (None, "category", "boolean"):
+        elif self.kind not in (None, "category", "boolean", "labels"):
             raise ValueError(f'a column with categories is not a {self.kind}; expected kind = "category"')
         elif not self.categories or len(set(self.categories)) < len(self.categories):
             raise ValueError("expected categories that are all different, at least one")
@@ -98,7 +101,12 @@ class ColumnSpec(Configuration):
 
     def _check_kind(self) -> None:
         """Refuses options that mean nothing for the kind."""
-        of_kind = {"date": ("date_format", "parts"), "text": ("buckets",), "number": ("decimal", "thousands", "unit")}
+        of_kind = {
+            "date": ("date_format", "parts"),
+            "text": ("buckets",),
+            "number": ("decimal", "thousands", "unit"),
+            "labels": ("separator",),
+        }
         for kind, names in of_kind.items():
             for name in names:
                 changed = getattr(self, name) != getattr(ColumnSpec, name)
@@ -234,9 +242,13 @@ class DataSpec(Configuration):
         return declared.unknown or self.unknown or ("error" if declared.categories else "code")
 
     def missing_in(self, column: str) -> set[str]:
-        """The values that mean that this column has none. What is listed as a category is a value."""
+        """The values that mean that this column has none.
+
+        What is listed as a category is a value, and an empty text of labels means that there are none of them.
+        """
         declared = self.columns.get(column, ColumnSpec())
-        return {*self.missing_values, *declared.missing_values}.difference(declared.categories or ())
+        values = {*(declared.categories or ()), *([""] if declared.kind == "labels" else [])}
+        return {*self.missing_values, *declared.missing_values}.difference(values)
 
 
 def _column_names(value: str | tuple[str, ...] | Mapping[str, str | tuple[str, ...]] | None) -> list[str]:

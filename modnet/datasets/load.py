@@ -18,7 +18,7 @@ from modnet.data.named_arrays import NamedArrays
 from modnet.data.profile import sort_categories
 from modnet.data.schema import DataSchema
 from modnet.data.source import is_address
-from modnet.data.spec import DataSource, DataSpec
+from modnet.data.spec import ColumnSpec, DataSource, DataSpec
 from modnet.data.table import Table
 from modnet.data.values import category_key
 from modnet.datasets.dataset import Dataset
@@ -198,7 +198,7 @@ class Loader:
     def table_labels(self, table: Table, spec: DataSpec, rows: Array) -> tuple[Array | None, list[str]]:
         """The classes of these rows for a stratified split, and their names, from the first output that has classes."""
         for output, columns in assign_targets(table, spec, self.output_names).items():
-            if len(columns) > 1:
+            if len(columns) > 1 or spec.columns.get(columns[0], ColumnSpec()).kind == "labels":
                 continue
             column = table.columns[columns[0]].take(rows)
             different = column.as_texts()
