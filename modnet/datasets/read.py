@@ -16,6 +16,7 @@ from modnet.data.spec import DataSpec
 from modnet.data.table import Table
 from modnet.datasets.dataset import naming
 from modnet.datasets.load import LoadedData, Loader
+from modnet.datasets.outliers import warn_of_far_cells
 from modnet.engine.build import plan
 from modnet.engine.network import Network
 from modnet.errors import Problem, SpecError
@@ -83,6 +84,7 @@ def data_of(
     network.card = network.card.replace(schema=loaded.schema)
     if loaded.schema is not None:
         loaded.schema.check_shapes(network.inputs, network.outputs)
+        warn_of_far_cells(network, loaded.train, loaded.schema)
     for part in (loaded.train, loaded.validation, loaded.test):
         if part is not None:
             with naming(part.name):
