@@ -181,7 +181,8 @@ class _Learner:
     def _kind(self) -> Kind:
         if self.declared.kind is not None:
             return self.declared.kind
-        return "category" if self.declared.categories else self._guessed_kind()
+        has_categories = self.declared.categories or self.declared.encoding != "one_hot"
+        return "category" if has_categories else self._guessed_kind()
 
     def _schema(self, kind: Kind) -> ColumnSchema:
         """How the values are read, but for what fills the gaps."""

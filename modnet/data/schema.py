@@ -301,8 +301,11 @@ class DataSchema(Configuration):
     # Plain values
 
     def to_plain(self) -> dict[str, Any]:
-        """The schema as plain None, bool, int, float, str, list and dict."""
-        return self.plain()
+        """The schema as plain None, bool, int, float, str, list and dict; of columns, what is not the default."""
+        plain = self.plain()
+        for group in ("inputs", "targets"):
+            plain[group] = {name: [_shortened(c) for c in columns] for name, columns in plain[group].items()}
+        return plain
 
     @classmethod
     def from_plain(cls, value: Any) -> DataSchema:
@@ -316,6 +319,14 @@ class DataSchema(Configuration):
         if isinstance(schema, DataSchema):
             return schema
         raise DataError("malformed data schema: " + "; ".join(itemised(map(str, reading.problems))))
+
+
+def _shortened(column: Mapping[str, Any]) -> dict[str, Any]:
+    """A column without what is the default: tables of genes have tens of thousands of columns."""
+    return {key: value for key, value in column.items() if key in ("name", "kind") or value != DEFAULTS[key]}
+
+
+DEFAULTS = ColumnSchema(name="", kind="number").plain()
 
 
 def _untargeted(name: str, output: Array) -> dict[str, list[Any]]:
