@@ -209,14 +209,21 @@ def find_date_format(
     if not _may_be_date(tidy[0]):
         return None
     shapes = dict.fromkeys(shapes_of(tidy, ONES))
-    formats = _candidates(max(shapes, key=len), named)  # a date with a time of day, if there is one
+    fitting = {}
+    for one in _fitting(shapes, _candidates(max(shapes, key=len), named)):
+        times = one.parse(tidy)
+        if not np.isnat(times).any() and _is_plausible(one, times):
+            fitting[one] = times
+    return _chosen(tidy, fitting, order, day_first) if fitting else None
+
+
+def _fitting(shapes: Iterable[str], formats: list[DateFormat]) -> list[DateFormat]:
+    """The formats that all shapes have: ISO alone, if it is one of them."""
     for shape in shapes:
         formats = [one for one in formats if one.match(shape) is not None]
         if not formats:
-            return None
-    times = {one: one.parse(tidy) for one in formats}
-    fitting = {one: found for one, found in times.items() if not np.isnat(found).any() and _is_plausible(one, found)}
-    return _chosen(tidy, fitting, order, day_first) if fitting else None
+            break
+    return [one for one in formats if one.date_format == ISO] or formats
 
 
 def dates_share(texts: Sequence[str], *, named: bool = False) -> DatesShare:
@@ -258,8 +265,6 @@ def _candidates(shape: str, named: bool) -> list[DateFormat]:
     """The formats that a text of this shape may have, in the order in which they are preferred."""
     if not _may_be_date(shape):
         return []
-    if _compiled(ISO).fullmatch(shape):
-        return [DateFormat()]
     date, time = _split(shape)
     patterns = [*DATES, *(DIGITS if named else ())] if date else [""]
     made = [ISO, *(pattern + time for pattern in patterns if pattern + time), *WHOLE, *(WHOLE_DIGITS if named else ())]
@@ -434,17 +439,28 @@ def _chosen(
     others = [one for one in formats if _order_of(one) != _order_of(best)]
     if not others:
         return DateGuess(best)
-    if day_first is not None:
-        return DateGuess(next((one for one in formats if _is_day_first(one) == day_first), best))
-    if order is not None:
-        steady = [one for one in (best, *others) if _is_steady(fitting[one][order[order >= 0]])]
-        if len(steady) == 1:
-            return DateGuess(steady[0])
+    decided = _decided(fitting, [best, *others], order, day_first)
+    if decided is not None:
+        return DateGuess(decided)
     best, other = sorted((best, others[0]), key=lambda one: _rank(one, fitting[one]))
-    if len(texts) >= FEW and LITTLE * _span(fitting[best]) < _span(fitting[other]):
-        return DateGuess(best)
     differing = np.flatnonzero(fitting[best] != fitting[other])
     return DateGuess(best, other, texts[differing[0] if len(differing) else 0])
+
+
+def _decided(
+    fitting: Mapping[DateFormat, Array], formats: list[DateFormat], order: Array | None, day_first: bool | None
+) -> DateFormat | None:
+    """The format for which something speaks, if there is one: other columns, the order of the rows, the span."""
+    for one in formats:
+        if day_first is not None and _is_day_first(one) is day_first:
+            return one
+    if order is not None:
+        steady = [one for one in formats if _is_steady(fitting[one][order[order >= 0]])]
+        if len(steady) == 1:
+            return steady[0]
+    least, next_to_it = sorted(formats, key=lambda one: _span(fitting[one]))[:2]
+    clear = LITTLE * _span(fitting[least]) < _span(fitting[next_to_it])
+    return least if clear and len(fitting[least]) >= FEW else None
 
 
 FEW, LITTLE = 8, 3

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import cache
 from typing import Any, Literal
 
@@ -21,6 +21,7 @@ from modnet.words import show
 Decimal = Literal[".", ","]
 Thousands = Literal["", ",", ".", " ", "'"]
 Negative = Literal["minus", "parentheses", "trailing"]
+Marks = tuple[Decimal, Thousands]
 
 LONGEST = 64
 """A longer text is no number."""
@@ -120,7 +121,7 @@ class _Number(Record):
     unit: str
     affixes: tuple[str, ...]
     negative: Negative
-    formats: frozenset[tuple[str, str]]
+    formats: frozenset[Marks]
 
 
 class _Seen(Record):
@@ -150,21 +151,31 @@ def find_number_format(texts: Sequence[str], decimal: Decimal | None = None) -> 
     """
     if decimal != "," and texts and parse_numbers(texts) is not None:
         return NumberGuess(NumberFormat())
-    tidy = in_ascii(texts)
-    seen = _seen(tidy, strict=True, whole=False)
-    found = [one for one in seen.found.values() if one is not None]
-    if not found or len(found) < len(seen.found):
+    seen = _seen(in_ascii(texts), strict=True, whole=False)
+    common = _in_common(seen.found.values())
+    if common is None:
         return None
-    unit, negative = _one_unit({one.unit for one in found}), _one_negative({one.negative for one in found})
-    fitting = frozenset.intersection(*(one.formats for one in found))
-    if unit is None or negative is None or not fitting:
-        return None
-    best, other = _best(fitting, decimal, unit)
-    chosen = NumberFormat(*best, unit, negative)
+    best, other = _best(common.formats, decimal, common.unit)
+    chosen = NumberFormat(*best, common.unit, common.negative)
     if not _units_agree(seen, chosen):
         return None
-    different = NumberFormat(*other, unit, negative) if other else None
-    return NumberGuess(chosen, different, _differing(seen, best, other) if other else "")
+    if other is None:
+        return NumberGuess(chosen)
+    example = next(text for text in seen.texts if (best[1] or other[1]) in text)
+    return NumberGuess(chosen, NumberFormat(*other, common.unit, common.negative), example)
+
+
+def _in_common(seen: Collection[_Number | None]) -> _Number | None:
+    """The unit, the sign and the formats of them all; None if they do not agree, or some are no numbers."""
+    found = list(filter(None, seen))
+    if not found or len(found) < len(seen):
+        return None
+    unit = _one_unit({one.unit for one in found})
+    special = {one.negative for one in found}.difference(("minus",))
+    formats = frozenset.intersection(*(one.formats for one in found))
+    if unit is None or len(special) > 1 or not formats:
+        return None
+    return _Number("", unit, (), min(special, default="minus"), formats)
 
 
 def numbers_share(texts: Sequence[str], decimal: Decimal | None = None) -> NumbersShare:
@@ -177,7 +188,7 @@ def numbers_share(texts: Sequence[str], decimal: Decimal | None = None) -> Numbe
     seen = _seen(in_ascii(texts), strict=True)
     counts = Counter(seen.shapes)
     found = {shape: one for shape, one in seen.found.items() if one is not None}
-    units, negatives, formats = Counter[str](), Counter[Negative](), Counter[tuple[str, str]]()
+    units, negatives, formats = Counter[str](), Counter[Negative](), Counter[Marks]()
     for shape, one in found.items():
         units[one.unit] += counts[shape] * bool(one.unit)
         negatives[one.negative] += counts[shape] * (one.negative != "minus")
@@ -196,30 +207,31 @@ def _commonest(counts: Counter[Any], otherwise: Any) -> Any:
     return value if count else otherwise
 
 
-def _best(
-    fitting: Iterable[tuple[Any, Any]], decimal: Decimal | None, unit: str
-) -> tuple[tuple[Any, Any], tuple[Any, Any] | None]:
+def _best(fitting: Iterable[Marks], decimal: Decimal | None, unit: str) -> tuple[Marks, Marks | None]:
     """The format among those that fit, and another one in which some text is another number, if nothing decides."""
-    fits = [pair for pair in FORMATS if pair in set(fitting)]
-    marks = [pair[0] for pair in fits if not pair[1]]
+    fits = sorted(fitting, key=FORMATS.index)
+    marks = [mark for mark, thousands in fits if not thousands]
     if len(marks) == 2:  # no text has a mark
         return (decimal or ".", ""), None
-    pairs = [pair for pair in fits if not pair[1] or pair[1] in marks]
-    if len(marks) == 1 and len(pairs) == 2:
-        # Each mark stands before three digits. The comma and, in sums of money, the point too rather part thousands.
-        thousands, point = sorted(pairs, key=lambda pair: not pair[1])
-        if decimal:
-            return (thousands if thousands[0] == decimal else point), None
-        return (thousands, point) if marks == [","] or _is_money(unit) else (point, thousands)
+    grouped = [pair for pair in fits if pair[1] in marks]
+    if grouped:
+        return _parting(grouped[0], (marks[0], ""), decimal, unit)
     return next((pair for pair in fits if pair[0] == decimal), fits[0]), None
+
+
+def _parting(thousands: Marks, point: Marks, decimal: Decimal | None, unit: str) -> tuple[Marks, Marks | None]:
+    """As `_best`, for texts in which each mark stands before three digits."""
+    if decimal:
+        return (thousands if thousands[0] == decimal else point), None
+    # The comma, and in sums of money the point too, rather parts thousands.
+    return (thousands, point) if point[0] == "," or _is_money(unit) else (point, thousands)
 
 
 # Units
 
 _CURRENCIES = (
-    "usd eur gbp chf jpy cny rmb inr brl aud cad nzd sek nok dkk isk pln czk huf ron bgn rub uah try zar mxn ars clp"
-    " cop pen krw twd hkd sgd myr thb idr php vnd ils aed sar egp ngn kes us us$ r$ a$ c$ au$ ca$ nz$ hk$ s$ nt$ mx$"
-    " kr rs rs. re fr fr. sfr sfr. kc k\u010d z\u0142 ft lei lv s/ rp rm tl din"
+    "usd eur gbp chf jpy cny rmb inr brl aud cad nzd sek nok dkk isk pln czk huf ron bgn rub uah zar mxn krw twd hkd"
+    " sgd thb idr vnd ils aed sar us$ r$ a$ c$ au$ ca$ nz$ hk$ s$ nt$ mx$ kr kr. rs rs. fr. sfr sfr. k\u010d z\u0142 s/"
 )
 
 CURRENCIES = frozenset(_CURRENCIES.split())
@@ -266,11 +278,6 @@ def _one_unit(units: set[str]) -> str | None:
     return named[0] if named else ""
 
 
-def _one_negative(found: set[Negative]) -> Negative | None:
-    special = sorted(found - {"minus"})
-    return None if len(special) > 1 else special[0] if special else "minus"
-
-
 def _units_agree(seen: _Seen, chosen: NumberFormat) -> bool:
     """Whether numbers without the unit can be of the same size as those with it."""
     percent = chosen.unit in ("%", "\N{PER MILLE SIGN}")
@@ -282,12 +289,6 @@ def _units_agree(seen: _Seen, chosen: NumberFormat) -> bool:
     numbers = np.abs(chosen.parse([text for text, shape in zip(seen.texts, seen.shapes, strict=True) if shape in bare]))
     # .39 beside 39 % is a share, of another size; 45 beside 39 % is not.
     return bool(np.all((numbers == 0) | (numbers > 1))) if percent else bool(np.all(numbers == 0))
-
-
-def _differing(seen: _Seen, best: tuple[str, str], other: tuple[str, str]) -> str:
-    """A text that two formats read differently."""
-    marks = {best[1], other[1]} - {""}
-    return next((text for text in seen.texts if any(mark in text for mark in marks)), "")
 
 
 # Texts taken to pieces
@@ -316,34 +317,43 @@ def _seen(texts: list[str], unit: str = "", strict: bool = False, whole: bool = 
 
 @cache
 def _number_pattern() -> re.Pattern[str]:
-    # Its parts begin with different signs, so that it takes a time that is linear in the text.
+    # Neighbouring parts begin with different signs, so that the time is linear in the length of the text.
     return re.compile(
-        r"(\(?) *([-+]?) *"
-        r"([^0-9()+\-.,' ][^0-9()+\-,' ]{0,4})? *"
-        r"(\(?) *([-+]?) *"
-        r"([0-9][0-9.,' ]*(?<![, '])|[.,][0-9]+)((?:[eE][-+]?[0-9]{1,3}(?![0-9]))?)"
-        r" *(-?) *(\)?) *"
-        r"([^0-9()+\-., ][^()]{0,23}?)? *(\)?)"
+        r"(?P<open>\(?) *(?P<sign>[-+]?) *"
+        r"(?P<before>[^0-9()+\-.,' ][^0-9()+\-,' ]{0,4})? *"
+        r"(?P<open_within>\(?) *(?P<sign_within>[-+]?) *"
+        r"(?P<core>(?:[0-9][0-9.,' ]*(?<![, '])|[.,][0-9]+)(?:[eE][-+]?[0-9]{1,3}(?![0-9]))?) *"
+        r"(?P<trailing>-?) *(?P<close_within>\)?) *"
+        r"(?P<after>[^0-9()+\-., ][^()]{0,23}?)? *(?P<close>\)?)"
     )
 
 
 def _taken_to_pieces(text: str, unit: str, strict: bool) -> _Number | None:
     match = _number_pattern().fullmatch(text) if len(text) <= LONGEST else None
-    if match is None:
+    if match is None or not _is_signed_once(match):
         return None
-    opened, sign, before, opened_within, sign_within, core, exponent, trailing, *closed, after, closed_after = (
-        part or "" for part in match.groups()
-    )
-    signs, brackets = sign + sign_within + trailing, opened + opened_within
-    if len(brackets) != len("".join(closed) + closed_after) or len(brackets) + len(signs) > 1:
+    affixes = (match["before"] or "", match["after"] or "")
+    if "".join(affixes) not in ("", unit) and not _are_units(*affixes):
         return None
-    if before + after not in ("", unit) and not (_may_stand_before(before) and _may_stand_after(after)):
-        return None
-    formats = frozenset(pair for pair in FORMATS if _core_pattern(*pair, strict).fullmatch(core + exponent))
-    if not formats:
-        return None
-    negative: Negative = "parentheses" if brackets else "trailing" if trailing else "minus"
-    return _Number(core + exponent, before + after, (before, after), negative, formats)
+    formats = _formats_of(match["core"], strict)
+    return _Number(match["core"], "".join(affixes), affixes, _negative_of(match), formats) if formats else None
+
+
+def _negative_of(match: re.Match[str]) -> Negative:
+    if match["open"] or match["open_within"]:
+        return "parentheses"
+    return "trailing" if match["trailing"] else "minus"
+
+
+def _formats_of(core: str, strict: bool) -> frozenset[Marks]:
+    return frozenset(pair for pair in FORMATS if _core_pattern(*pair, strict).fullmatch(core))
+
+
+def _is_signed_once(match: re.Match[str]) -> bool:
+    """Whether brackets come in pairs, and there is at most one sign, or one pair."""
+    opened, closed = match["open"] + match["open_within"], (match["close_within"] or "") + (match["close"] or "")
+    signs = match["sign"] + match["sign_within"] + match["trailing"]
+    return len(opened) == len(closed) and len(opened) + len(signs) <= 1
 
 
 @cache
@@ -356,11 +366,12 @@ def _core_pattern(decimal: str, thousands: str, strict: bool = False) -> re.Patt
         indian = r"|[1-9][0-9]?(?:,[0-9]{2})+,[0-9]{3}" if thousands == "," else ""
         whole = f"(?:{grouped}{indian}|{whole})"
     point = re.escape(decimal)
-    return re.compile(rf"(?:{whole}(?:{point}[0-9]*)?|{point}[0-9]+)(?:[eE][-+]?[0-9]{{1,3}})?")
+    most = 2 if strict else 3  # a shape does not tell 1e308 from 1e309, which is no number
+    return re.compile(rf"(?:{whole}(?:{point}[0-9]*)?|{point}[0-9]+)(?:[eE][-+]?[0-9]{{1,{most}}})?")
 
 
-def _may_stand_before(text: str) -> bool:
-    return text in ("", "%") or _is_money(text)
+def _are_units(before: str, after: str) -> bool:
+    return (before in ("", "%") or _is_money(before)) and (not after or _may_stand_after(after))
 
 
 def _is_money(unit: str) -> bool:
@@ -369,17 +380,17 @@ def _is_money(unit: str) -> bool:
 
 @cache
 def _unit_pattern() -> re.Pattern[str]:
-    first = r"(?:[^\W\d_]|[%\u2030\u00b0\"'\u2032\u2033])"
+    first = r"(?:[^\W\d_]|[%\u2030\u00b0\"'\u2032\u2033]|/(?=[^\W\d_]))"
     squared, each = r"(?<=[^\W\d_])[123](?!\d)", r"(?<=/)10*(?= ?[^\W\d_])"
     return re.compile(rf"{first}(?:[^\d\n]|{squared}|{each})*")
 
 
-NO_UNITS = frozenset(("am", "pm", "a.m.", "p.m.", "a.m", "p.m", "e", "h", "q1"))
+NO_UNITS = frozenset(("am", "pm", "a.m.", "p.m.", "a.m", "p.m", "e", "q1"))
 """What stands after times and parts of dates, and `e`, which begins an exponent."""
 
 
 def _may_stand_after(text: str) -> bool:
-    if unicodedata.category(text[:1] or "$") == "Sc":
+    if unicodedata.category(text[0]) == "Sc":
         return not any(sign.isdigit() for sign in text)
     return text.casefold() not in NO_UNITS and _unit_pattern().fullmatch(text) is not None
 

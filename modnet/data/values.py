@@ -47,7 +47,8 @@ def are_missing(texts: Sequence[str], missing_values: Collection[str] = MISSING_
 
 def may_be_missing(texts: Sequence[str]) -> Array:
     """Which texts mean that there is no value if all others are numbers or dates, bool (texts,)."""
-    found = (text.strip().casefold() in MISSING_AMONG_NUMBERS for text in texts)
+    # Excel's formats of sums of money write a dash after the sign for what is not there.
+    found = (text.strip(" \t\r\n\N{NO-BREAK SPACE}$€£¥").casefold() in MISSING_AMONG_NUMBERS for text in texts)
     return np.fromiter(found, np.bool_, len(texts))
 
 
@@ -122,19 +123,16 @@ def text_of(value: Any) -> str:
     """
     if isinstance(value, str):
         return str(value)
-    if isinstance(value, np.datetime64):
-        return _date_text(value)
-    if isinstance(value, np.ndarray) and value.ndim == 0:
-        return text_of(value[()])
     if isinstance(value, bool | np.bool_):
         return "true" if value else "false"
+    if isinstance(value, np.datetime64):
+        return _date_text(value)
     if isinstance(value, bytes):
         return value.decode("utf-8", "backslashreplace")
     if isinstance(value, Real) or _is_decimal(value):
         return _real_text(value)
-    if isinstance(value, datetime.datetime):
-        midnight = value.timetz() == datetime.time.min
-        return str(value)[:10] if midnight else str(value)
+    if isinstance(value, datetime.datetime) and value.timetz() == datetime.time.min:
+        return str(value.date())
     return str(value)
 
 
@@ -152,10 +150,10 @@ def _real_text(value: Any) -> str:
     if isinstance(value, Rational):
         return _whole_text(int(value.numerator)) if value.denominator == 1 else str(value)
     text = str(value)  # of numpy's floats, too, the shortest in their precision
-    if not math.isfinite(value) or value != value // 1:
+    if "n" in text.casefold():  # nan and infinity
         return text
-    whole = number_text(text)
-    return text if "e" in whole else whole
+    canonical = number_text(text)
+    return text if "e" in canonical or "." in canonical else canonical
 
 
 def _whole_text(value: int) -> str:
