@@ -342,6 +342,7 @@ def _widths(columns: Sequence[ColumnSchema]) -> str:
 
 
 def _row_of(fault: Fault) -> int:
+    assert fault.row is not None
     return fault.row
 
 
