@@ -6,7 +6,7 @@ import re
 import unicodedata
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, Literal
 
 import numpy as np
@@ -56,7 +56,7 @@ class NumberFormat(Configuration):
 
         A zero in front counts for nothing: `007` is 7. A decimal point is never read where the decimal mark is a comma.
         """
-        if self == NumberFormat():
+        if self == PLAIN:
             numbers = parse_numbers(texts)
             if numbers is not None:
                 return numbers
@@ -84,6 +84,10 @@ class NumberFormat(Configuration):
         """The options of a column in a spec that say so."""
         changed = {name: value for name, value in self.plain().items() if value != getattr(NumberFormat, name)}
         return {"kind": "number", **changed}
+
+
+PLAIN = NumberFormat()
+"""Numbers as programs write them."""
 
 
 class NumberGuess(Record):
@@ -115,11 +119,21 @@ class NumbersShare(Record):
 
 
 class _Number(Record):
-    """A text, or all texts of a shape, taken to pieces: digits and marks, unit (and its pieces), sign, formats."""
+    """A text, or all texts of a shape, taken to pieces.
+
+    Attributes:
+        core: digits and marks.
+        unit: what is before them and after them.
+        affixes: the same, apart.
+        tail: where what is after them begins.
+        negative: how it is negative, if it is.
+        formats: in which it is a number.
+    """
 
     core: str
     unit: str
     affixes: tuple[str, ...]
+    tail: int
     negative: Negative
     formats: frozenset[Marks]
 
@@ -175,7 +189,7 @@ def _in_common(seen: Collection[_Number | None]) -> _Number | None:
     formats = frozenset.intersection(*(one.formats for one in found))
     if unit is None or len(special) > 1 or not formats:
         return None
-    return _Number("", unit, (), min(special, default="minus"), formats)
+    return _Number("", unit, (), 0, min(special, default="minus"), formats)
 
 
 def numbers_share(texts: Sequence[str], decimal: Decimal | None = None) -> NumbersShare:
@@ -248,6 +262,7 @@ MULTIPLIERS = frozenset(_MULTIPLIERS.split())
 ORDINALS = frozenset(("st", "nd", "rd", "th"))
 
 
+@lru_cache(256)
 def unit_key(unit: str) -> str:
     """The key by which two units are the same.
 
@@ -305,13 +320,18 @@ def _seen(texts: list[str], unit: str = "", strict: bool = False, whole: bool = 
     """
     shapes = shapes_of(texts, ZEROS_AND_ONES)
     found: dict[str, _Number | None] = {}
+    tails: dict[str, int] = {}
     for shape in dict.fromkeys(shapes):
         found[shape] = one = _taken_to_pieces(shape, unit, strict)
-        if one is None and not whole:
-            return _Seen(texts, shapes, found)
         if one is not None and "1" in one.unit:
-            # The shape does not tell m2 from m3.
-            return _Seen(texts, texts, {text: _taken_to_pieces(text, unit, strict) for text in texts})
+            tails[shape] = one.tail
+        if one is None and not whole:
+            break
+    if tails:
+        # A shape does not tell m2 from m3: give back the digits of units.
+        pairs = ((shape, text, tails.get(shape, len(text))) for shape, text in zip(shapes, texts, strict=True))
+        shapes = [shape[:tail] + text[tail:] for shape, text, tail in pairs]
+        found = {shape: _taken_to_pieces(shape, unit, strict) for shape in dict.fromkeys(shapes)}
     return _Seen(texts, shapes, found)
 
 
@@ -328,6 +348,7 @@ def _number_pattern() -> re.Pattern[str]:
     )
 
 
+@lru_cache(1024)
 def _taken_to_pieces(text: str, unit: str, strict: bool) -> _Number | None:
     match = _number_pattern().fullmatch(text) if len(text) <= LONGEST else None
     if match is None or not _is_signed_once(match):
@@ -336,7 +357,9 @@ def _taken_to_pieces(text: str, unit: str, strict: bool) -> _Number | None:
     if "".join(affixes) not in ("", unit) and not _are_units(*affixes):
         return None
     formats = _formats_of(match["core"], strict)
-    return _Number(match["core"], "".join(affixes), affixes, _negative_of(match), formats) if formats else None
+    if not formats:
+        return None
+    return _Number(match["core"], "".join(affixes), affixes, match.start("after"), _negative_of(match), formats)
 
 
 def _negative_of(match: re.Match[str]) -> Negative:

@@ -123,20 +123,22 @@ def text_of(value: Any) -> str:
     """
     if isinstance(value, str):
         return str(value)
+    if isinstance(value, float | np.floating):
+        return _float_text(value)
     if isinstance(value, bool | np.bool_):
         return "true" if value else "false"
-    if isinstance(value, np.datetime64):
+    if isinstance(value, np.datetime64 | datetime.datetime):
         return _date_text(value)
     if isinstance(value, bytes):
         return value.decode("utf-8", "backslashreplace")
     if isinstance(value, Real) or _is_decimal(value):
         return _real_text(value)
-    if isinstance(value, datetime.datetime) and value.timetz() == datetime.time.min:
-        return str(value.date())
     return str(value)
 
 
-def _date_text(value: np.datetime64) -> str:
+def _date_text(value: np.datetime64 | datetime.datetime) -> str:
+    if isinstance(value, datetime.datetime):
+        return str(value.date() if value.timetz() == datetime.time.min else value)
     day = value.astype("M8[D]")
     if np.isnat(value) or day == value:
         return str(day)
@@ -144,12 +146,28 @@ def _date_text(value: np.datetime64) -> str:
     return str(value if isinstance(moment, int) else moment)  # a year that `datetime` does not have
 
 
+LARGE = 2.0**53
+"""Below it, all digits of a whole float count."""
+
+
+def _float_text(value: float | np.floating[Any]) -> str:
+    number = float(value)
+    if number.is_integer() and abs(number) < LARGE:
+        return str(int(number))
+    text = str(value)  # of numpy's floats, too, the shortest in their precision
+    return _digits_text(text) if number.is_integer() else text
+
+
 def _real_text(value: Any) -> str:
     if isinstance(value, Integral):
         return _whole_text(int(value))
     if isinstance(value, Rational):
         return _whole_text(int(value.numerator)) if value.denominator == 1 else str(value)
-    text = str(value)  # of numpy's floats, too, the shortest in their precision
+    return _digits_text(str(value))
+
+
+def _digits_text(text: str) -> str:
+    """The digits of a whole number without a point; other numbers as they are."""
     if "n" in text.casefold():  # nan and infinity
         return text
     canonical = number_text(text)

@@ -43,6 +43,16 @@ FOUND = [
     (["Fri, 05 Jan 2024 14:05:00 +0100"], "%a, %d %b %Y %H:%M:%S %z", ["2024-01-05T13:05"]),
     (["05/Jan/2024:14:05:00 +0000"], "%d/%b/%Y:%H:%M:%S %z", ["2024-01-05T14:05"]),
     (["20240131T140500Z"], "%Y%m%dT%H%M%S%z", ["2024-01-31T14:05"]),
+    (["January 1st, 2024", "Feb 22nd, 2024"], "%b %d, %Y", ["2024-01-01", "2024-02-22"]),
+    (["15. M\xe4rz 2024", "1. Mai 2024"], "%d. %b %Y", ["2024-03-15", "2024-05-01"]),
+    (["1er ao\xfbt 2024", "3 D\xc9CEMBRE 2024"], "%d %b %Y", ["2024-08-01", "2024-12-03"]),
+    (["Mo 15.01.2024", "Di. 16.01.2024"], "%a %d.%m.%Y", ["2024-01-15", "2024-01-16"]),
+    (["15 de enero de 2024"], "%d de %b de %Y", ["2024-01-15"]),
+    (["2024\u5e741\u670831\u65e5"], "%Y\u5e74%m\u6708%d\u65e5", ["2024-01-31"]),
+    (["31JAN2024:14:05:00"], "%d%b%Y:%H:%M:%S", ["2024-01-31T14:05"]),
+    (["2024-01-31 14:05:00 CET", "2024-07-31 14:05:00 CEST"], "iso", ["2024-01-31T13:05", "2024-07-31T12:05"]),
+    (["2024-W05", "2020-W53"], "%G-W%V", ["2024-01-29", "2020-12-28"]),
+    (["14h05", "9h30"], "%Hh%M", ["1970-01-01T14:05", "1970-01-01T09:30"]),
     (["31/12/2024", "30/12/2024 14:05"], "%d/%m/%Y %H:%M", ["2024-12-31", "2024-12-30T14:05"]),
     (["\u0662\u0660\u0662\u0664-\u0660\u0661-\u0663\u0661"], "iso", ["2024-01-31"]),
     (["9999-12-31", "0001-01-01"], "iso", ["9999-12-31", "0001-01-01"]),
@@ -111,6 +121,8 @@ NO_DATES = [
     ["0000-01-01"],
     ["29/02/2023"],
     ["2024Q5"],
+    ["2023-W53"],
+    ["2024-W00"],
     ["25:00"],
     ["12:60"],
     ["13:00 PM"],
@@ -119,6 +131,7 @@ NO_DATES = [
     ["2024-01-31", "soon"],
     ["May"],
     ["may 5x"],
+    ["5 Apr\u0131l 2024"],
     ["hello 5"],
     ["192.168.1.1"],
     ["2024-01-31T25:00"],
@@ -236,6 +249,13 @@ def test_the_format_that_is_found_gives_the_dates(date, time_of_day, days, secon
     expected = DateFormat(pattern).parse(texts)
     found = [one.parse(texts).tolist() for one in (guess.format, guess.other) if one is not None]
     assert expected.tolist() in found or "%y" in date
+
+
+@given(DAYS)
+def test_weeks_are_those_of_the_calendar(days):
+    mondays = [day - datetime.timedelta(day.weekday()) for day in days]
+    texts = [f"{day.isocalendar().year}-W{day.isocalendar().week:02}" for day in days]
+    assert DateFormat("%G-W%V").parse(texts).astype("M8[D]").tolist() == mondays
 
 
 @given(st.lists(st.text() | st.text("0123456789-/.: TZJanPM+Q"), max_size=4), st.booleans())
