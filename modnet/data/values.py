@@ -42,7 +42,7 @@ dates. In a column of texts they may be values: a house with a fence `None` has 
 def are_missing(texts: Sequence[str], missing_values: Collection[str] = MISSING_VALUES) -> Array:
     """Which texts mean that there is no value, bool (texts,). Blanks at their ends are ignored."""
     missing = frozenset(missing_values)
-    return np.fromiter((text.strip() in missing for text in texts), np.bool_, len(texts))
+    return np.fromiter((text in missing or text.strip() in missing for text in texts), np.bool_, len(texts))
 
 
 def may_be_missing(texts: Sequence[str]) -> Array:

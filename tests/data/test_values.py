@@ -32,6 +32,10 @@ def test_missing_in_any_column(text):
     assert are_missing([text, "none", "-"]).tolist() == [True, False, False]
 
 
+def test_a_given_spelling_of_missing_may_have_blanks():
+    assert are_missing([" x ", "x", "y"], [" x "]).tolist() == [True, False, False]
+
+
 @pytest.mark.parametrize("text", ["-", "--", ".", "none", "None ", "UNKNOWN", "missing", "(blank)", " $ -   ", "€ -"])
 def test_missing_among_numbers(text):
     assert may_be_missing([text, "5", "$", "$5", ""]).tolist() == [True, False, False, False, False]
