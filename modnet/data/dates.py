@@ -24,14 +24,14 @@ PIVOT = 69
 """A year of two digits from this one on is of the 20th century, an earlier one of the 21st (POSIX)."""
 
 _MONTHS = (
-    "january jan januar j\u00e4nner j\u00e4n janvier janv enero ene gennaio gen janeiro januari",
-    "february feb februar f\u00e9vrier f\u00e9vr f\u00e9v fevrier febrero febbraio fevereiro fev februari",
-    "march mar m\u00e4rz m\u00e4r mrz maerz mars marzo mar\u00e7o maart mrt",
+    "january jan januar j\u00e4nner j\u00e4n janvier janv enero ene gennaio gen janeiro",
+    "february feb februar f\u00e9vrier f\u00e9vr f\u00e9v fevrier febrero febbraio fevereiro fev",
+    "march mar m\u00e4rz m\u00e4r mrz maerz mars marzo mar\u00e7o",
     "april apr avril avr abril abr aprile",
-    "may mai mayo maggio mag maio mei maj",
+    "may mai mayo maggio mag maio",
     "june jun juni juin junio giugno giu junho",
     "july jul juli juillet juil julio luglio lug julho",
-    "august aug ao\u00fbt aout agosto ago augustus augusti",
+    "august aug ao\u00fbt aout agosto ago",
     "september sept sep septembre septiembre settembre set setembro",
     "october oct oktober okt octobre octubre ottobre ott outubro out",
     "november nov novembre noviembre novembro",
@@ -39,7 +39,7 @@ _MONTHS = (
 )
 
 MONTHS = {name: month for month, names in enumerate(_MONTHS, 1) for name in names.split()}
-"""Name of a month, whole or short, in English, German, French, Spanish, Italian, Portuguese or Dutch -> its number."""
+"""Name of a month, whole or short, in English, German, French, Spanish, Italian or Portuguese -> its number."""
 
 _DAYS = (
     "monday mon tuesday tues tue wednesday wed thursday thurs thur thu friday fri saturday sat sunday sun"
@@ -133,7 +133,7 @@ class DateFormat(Configuration):
     Attributes:
         date_format: "iso", for 2024-01-31 with or without a time of day (`T14:05`, ` 14:05:30.25`, `Z`, `+02:00`), or a
             format of `strptime`, with `%q` for the quarter: "%d.%m.%Y", "%m/%d/%y %H:%M", "%b %d, %Y", "%YQ%q". Names
-            of months and days are whole or short, in English and six other languages, see `MONTHS`. Seconds may have a
+            of months and days are whole or short, in English and five other languages, see `MONTHS`. Seconds may have a
             fraction. A date without the time of day that the format has is its midnight; a time without a date is one
             of 1970-01-01.
     """

@@ -237,8 +237,9 @@ def _parting(thousands: Marks, point: Marks, decimal: Decimal | None, unit: str)
     """As `_best`, for texts in which each mark stands before three digits."""
     if decimal:
         return (thousands if thousands[0] == decimal else point), None
-    # The comma, and in sums of money the point too, rather parts thousands.
-    return (thousands, point) if point[0] == "," or _is_money(unit) else (point, thousands)
+    # A comma rather parts thousands, but not of a percentage; a point only does in most currencies of Europe.
+    is_thousands = unit != "%" if point[0] == "," else _is_money(unit) and unit.casefold() not in WITH_POINT
+    return (thousands, point) if is_thousands else (point, thousands)
 
 
 # Units
@@ -250,6 +251,13 @@ _CURRENCIES = (
 
 CURRENCIES = frozenset(_CURRENCIES.split())
 """What may stand before a number, in small letters, beside the signs of currencies. Other letters make a code of it."""
+
+_WITH_POINT = (
+    "$ \u00a3 \u00a5 \u20b9 usd gbp jpy cny inr cad aud nzd hkd sgd us$ c$ ca$ a$ au$ nz$ hk$ s$ nt$ mx$ rs rs."
+)
+
+WITH_POINT = frozenset(_WITH_POINT.split())
+"""Currencies, in small letters, whose countries have a decimal point: $3.459 is the price of a gallon."""
 
 _MULTIPLIERS = (
     "k m b t bn mn mm mio mrd tn tsd mil mill thousand thousands million millions billion billions trillion trillions"

@@ -72,6 +72,8 @@ def test_formats_are_found(texts, expected, numbers):
         (["5", "6"], ",", NumberFormat(decimal=","), None),
         (["1.234", "5"], None, NumberFormat(), None),
         (["1.234 kg"], None, NumberFormat(unit="kg"), NumberFormat(decimal=",", thousands=".", unit="kg")),
+        (["$3.459"], None, NumberFormat(unit="$"), NumberFormat(",", ".", "$")),
+        (["3,459 %"], None, NumberFormat(",", unit="%"), NumberFormat(thousands=",", unit="%")),
         (["1.234 EUR"], None, NumberFormat(",", ".", "EUR"), NumberFormat(unit="EUR")),
         (["1 234", "5"], ",", NumberFormat(decimal=",", thousands=" "), None),
     ],
