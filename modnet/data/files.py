@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import ast
-import csv
 import gzip
 import io
 import math
 import os
-import re
 import zlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from os import PathLike
 from pathlib import Path
 from typing import IO, Any, NamedTuple, cast
@@ -18,12 +17,13 @@ from typing import IO, Any, NamedTuple, cast
 import numpy as np
 
 from modnet.arrays import Array
-from modnet.data.column import Column
-from modnet.data.table import Table, shorten
+from modnet.data.csv_reader import read_csv, read_csv_blocks
+from modnet.data.options import ReadOptions
+from modnet.data.table import Table
 from modnet.errors import DataError
-from modnet.words import did_you_mean, legible, show
+from modnet.words import did_you_mean, legible
 
-DELIMITERS = ",;\t"
+DEFAULT = ReadOptions()
 LONGEST_HEADER, MOST_AXES = 10_000, 32
 """The limits of an array in numpy's format: bytes of the header, and axes."""
 
@@ -41,7 +41,7 @@ Read = Table | dict[str, Array] | Array
 Reader = Callable[[Path], Read | None]
 
 
-def read(path: str | PathLike[str], readers: Iterable[Reader] = ()) -> Read:
+def read(path: str | PathLike[str], readers: Iterable[Reader] = (), options: ReadOptions = DEFAULT) -> Read:
     """The contents of a data file, whose name gives its kind.
 
     - `.csv`, `.tsv`, and both with `.gz`: a `Table`, see `read_table`.
@@ -54,26 +54,88 @@ def read(path: str | PathLike[str], readers: Iterable[Reader] = ()) -> Read:
         path: the file.
         readers: tried in order for a file of another kind: each returns the contents, or None if it does not know the
             kind either.
+        options: how a table is read.
 
     Raises:
         DataError: with the file, and the row and column if there is one.
     """
+    path = _existing(path)
+    with _system_errors(path):
+        found = _read_known(path, options)
+    for reader in readers:
+        if found is None:
+            found = reader(path)
+    if found is None:
+        raise DataError(f"{path}: unknown kind of data file; expected one of {', '.join(map(str, FORMATS))}")
+    return found
+
+
+def read_table(stream: IO[bytes], name: str = "standard input", options: ReadOptions = DEFAULT) -> Table:
+    """A table from csv text.
+
+    A column in which all texts are numbers or missing values has numbers, and any other one the texts as they are;
+    digits after a zero, as in 00501, are a text. Encoding, delimiter, quotes, titles above the names of the columns,
+    comments and blanks after delimiters are found from the first lines where `options` does not say them, and
+    `notes` of the table have what was assumed. Columns without a name or with that of another one get one. Empty
+    lines are skipped. A table without rows is allowed.
+
+    The text is read block by block: besides the table there is a little more than a block in memory. The stream is
+    read a second time where a column turns out late not to be of numbers; of one that cannot be, what was read is kept
+    until then.
+
+    Args:
+        stream: the text, as bytes.
+        name: the name of the table in messages.
+        options: how it is written, as far as known.
+
+    Raises:
+        DataError: it is empty; rows of another length; broken quotes; bytes that are no text in its encoding.
+    """
+    return read_csv(stream, name, options)
+
+
+def read_blocks(
+    source: str | PathLike[str] | IO[bytes],
+    options: ReadOptions = DEFAULT,
+    rows: int = 10_000,
+    name: str = "standard input",
+) -> Iterator[Table]:
+    """A csv file in tables of `rows` rows each, of which the last may have fewer, for one larger than the memory.
+
+    A table is given as soon as its rows are there: a pipe may be open for days. A column of a table has the type of
+    the values in that table; `options.texts` makes it a text in all. The lines of rows count on from table to table.
+
+    Args:
+        source: the path of a file, or a stream.
+        options: how it is written, as far as known.
+        rows: at most in each table.
+        name: of a stream, in messages.
+
+    Raises:
+        DataError: as `read_table`, when the fault is reached.
+    """
+    if hasattr(source, "read"):
+        yield from read_csv_blocks(cast(IO[bytes], source), name, options, rows)
+        return
+    path = _existing(cast(str, source))
+    with _system_errors(path), _open(path) as stream:
+        yield from read_csv_blocks(stream, str(path), _of_name(path, options), rows)
+
+
+def _existing(path: str | PathLike[str]) -> Path:
     path = Path(path).expanduser()
     if not path.exists():
         raise DataError(_no_such_file(path))
     if not path.is_file():
         raise DataError(f"{path}: expected a file, found a {'folder' if path.is_dir() else 'pipe or device'}")
-    for reader in (_read_safely, *readers):
-        found = reader(path)
-        if found is not None:
-            return found
-    raise DataError(f"{path}: unknown kind of data file; expected one of {', '.join(map(str, FORMATS))}")
+    return path
 
 
-def _read_safely(path: Path) -> Read | None:
-    """As `_read_known`, with the system's errors as DataError."""
+@contextmanager
+def _system_errors(path: Path) -> Iterator[None]:
+    """The system's errors as DataError."""
     try:
-        return _read_known(path)
+        yield
     except (gzip.BadGzipFile, EOFError, zlib.error) as error:
         raise DataError(f"{path}: the gzip compression is damaged: {error}") from error
     except OSError as error:
@@ -82,26 +144,31 @@ def _read_safely(path: Path) -> Read | None:
         raise DataError(f"{path}: its {path.stat().st_size:,} bytes need more memory than there is") from error
 
 
-def _read_known(path: Path) -> Read | None:
+def _read_known(path: Path, options: ReadOptions) -> Read | None:
     """The contents of a file of one of these kinds; None for any other."""
     name = path.name.lower()
     for known in FORMATS:
         if (name.removesuffix(".gz") if known.compressed else name).endswith(known.endings):
-            return known.read(path)
+            return known.read(path, options)
     with _open(path) as stream:  # MNIST's files are found under many names, so look at the first bytes
         begin = stream.read(4)
-    return _read_idx(path) if begin[:2] == b"\0\0" and begin[2:3] in map(_byte, IDX_TYPES) else None
+    return _read_idx(path, options) if begin[:2] == b"\0\0" and begin[2:3] in map(_byte, IDX_TYPES) else None
 
 
-def _read_csv(path: Path) -> Table:
-    delimiter = "\t" if path.name.lower().removesuffix(".gz").endswith(".tsv") else None
+def _read_csv(path: Path, options: ReadOptions) -> Table:
     with _open(path) as stream:
-        return read_table(io.BytesIO(_unpacked(path, stream)), str(path), delimiter)
+        return read_csv(stream, str(path), _of_name(path, options))
 
 
-def _read_idx(path: Path) -> Array:
+def _of_name(path: Path, options: ReadOptions) -> ReadOptions:
+    """The options with what the name of the file says."""
+    tabs = options.delimiter is None and path.name.lower().removesuffix(".gz").endswith(".tsv")
+    return options.replace(delimiter="\t") if tabs else options
+
+
+def _read_idx(path: Path, options: ReadOptions) -> Array:
     with _open(path) as stream:
-        return _parse_idx(_unpacked(path, stream), str(path))
+        return _parse_idx(stream.read(), str(path))
 
 
 def _byte(number: int) -> bytes:
@@ -109,7 +176,38 @@ def _byte(number: int) -> bytes:
 
 
 def _open(path: Path) -> IO[bytes]:
-    return cast(IO[bytes], gzip.open(path)) if path.name.lower().endswith(".gz") else path.open("rb")
+    if not path.name.lower().endswith(".gz"):
+        return path.open("rb")
+    return cast(IO[bytes], io.BufferedReader(_Unpacked(path)))
+
+
+class _Unpacked(io.RawIOBase):
+    """The contents of a compressed file, which is refused as soon as it has unpacked to too much."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._file = gzip.open(path)
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        count = self._file.readinto(buffer)
+        _check_ratio(self._path, self._file.tell())
+        return count
+
+    def seek(self, place: int, whence: int = 0) -> int:
+        return self._file.seek(place, whence)
+
+    def tell(self) -> int:
+        return self._file.tell()
+
+    def close(self) -> None:
+        self._file.close()
+        super().close()
 
 
 def _no_such_file(path: Path) -> str:
@@ -118,77 +216,7 @@ def _no_such_file(path: Path) -> str:
     return f"{path}: no such file{did_you_mean(path.name, os.listdir(path.parent))}"
 
 
-def read_table(stream: IO[bytes], name: str = "standard input", delimiter: str | None = None) -> Table:
-    """A table from csv text in UTF-8 whose first line has the names of the columns.
-
-    Values are not changed; spaces are kept. Empty lines are skipped. A table without rows is allowed.
-
-    Args:
-        stream: the text, as bytes.
-        name: the name of the table in messages.
-        delimiter: the sign between values; None for the most frequent of comma, semicolon and tab in the first line.
-
-    Raises:
-        DataError: columns without a name or with the same name, rows of another length, broken quotes, or text that is
-            not UTF-8.
-    """
-    data = stream.read()
-    try:
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        raise DataError(f"{name}: line {line}: not UTF-8 ({error.reason}); save the file as UTF-8") from None
-    rows, lines = _parse_csv(text, name, delimiter or _find_delimiter(text))
-    if not rows:
-        raise DataError(f"{name}: empty; expected a line with the names of the columns, then rows")
-    header, rows = rows[0], rows[1:]
-    header_line, lines = lines[0], lines[1:]
-    _check_column_names(header, f"{name}: line {header_line}")
-    for index, row in enumerate(rows):
-        if len(row) != len(header):
-            raise DataError(
-                f"{name}: row {index + 1} (line {lines[index]}): found {len(row)} values, "
-                f"expected {len(header)}: {shorten(header)}"
-            )
-    columns = zip(*rows, strict=True) if rows else [()] * len(header)
-    return Table({n: Column.of_texts(c) for n, c in zip(header, columns, strict=True)}, name, lines)
-
-
-def _check_column_names(names: Sequence[str], place: str) -> None:
-    first_places: dict[str, int] = {}
-    for index, column in enumerate(names):
-        if not column.strip():
-            raise DataError(f"{place}: column {index + 1} has no name; give it one")
-        first = first_places.setdefault(column, index)
-        if first < index:
-            both = f"columns {first + 1} and {index + 1}"
-            raise DataError(f"{place}: {both} are both called {show(column)}; rename one")
-
-
-def _find_delimiter(text: str) -> str:
-    first_line = cast(re.Match[str], re.match(r"[\r\n]*([^\r\n]*)", text))[1]
-    unquoted = "".join(first_line.split('"')[::2])  # every second part is outside quotes
-    return max(DELIMITERS, key=unquoted.count)
-
-
-def _parse_csv(text: str, name: str, delimiter: str) -> tuple[list[list[str]], list[int]]:
-    """The rows, and the line on which each begins; a quoted value may span several lines."""
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
-    rows: list[list[str]] = []
-    lines: list[int] = []
-    line = 1
-    try:
-        for row in reader:
-            if row:
-                rows.append(row)
-                lines.append(line)
-            line = reader.line_num + 1
-    except csv.Error as error:
-        raise DataError(f"{name}: line {line}: broken csv: {error}") from None
-    return rows, lines
-
-
-def _read_npz(path: Path) -> dict[str, Array]:
+def _read_npz(path: Path, options: ReadOptions) -> dict[str, Array]:
     import zipfile  # slow to import, and predictions for rows never need it
 
     if not zipfile.is_zipfile(path):
@@ -211,7 +239,7 @@ def _read_npz(path: Path) -> dict[str, Array]:
     return arrays
 
 
-def _read_npy(path: Path) -> Array:
+def _read_npy(path: Path, options: ReadOptions) -> Array:
     try:
         with path.open("rb") as file:  # numpy would map a truncated file, and reading behind its end kills the process
             _read_header(file, path.stat().st_size)
@@ -292,19 +320,6 @@ def _check_ratio(path: Path, unpacked: int) -> None:
         )
 
 
-def _unpacked(path: Path, stream: IO[bytes]) -> bytes:
-    """All bytes of a stream; refuses a compressed file as soon as it has unpacked to too much."""
-    if not path.name.lower().endswith(".gz"):
-        return stream.read()
-    pieces = []
-    size = 0
-    while piece := stream.read(1 << 20):
-        pieces.append(piece)
-        size += len(piece)
-        _check_ratio(path, size)
-    return b"".join(pieces)
-
-
 def _parse_idx(data: bytes, name: str) -> Array:
     """The array of an IDX file: 00 00, type, number of axes, the axes' lengths, the elements; all big-endian.
 
@@ -347,7 +362,7 @@ class Format(NamedTuple):
     """
 
     endings: tuple[str, ...]
-    read: Callable[[Path], Read]
+    read: Callable[[Path, ReadOptions], Read]
     compressed: bool = False
 
     def __str__(self) -> str:
