@@ -30,6 +30,7 @@ INSIDE = {
     "modnet.cli.report": {"modnet.plugins.faults": "for an unexpected error; a wrong call imports no component"},
     "modnet.cli.summary": {"modnet.cli.job": "what data and training need: a fifth of the time for a model file"},
     "modnet.data.files": {"zipfile": "for one kind of file"},
+    "modnet.data.schema": {"modnet.data.learning": "a process that only predicts learns nothing"},
     "modnet.memory": {"resource": "not there on Windows"},
     "modnet.model.container": {"concurrent.futures": "for large files"},
     "modnet.plugins.distributions": {"importlib.metadata": "a tenth of the time in which a process predicts"},

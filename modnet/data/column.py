@@ -11,14 +11,11 @@ from typing import Any, Literal
 import numpy as np
 
 from modnet.arrays import Array
-from modnet.data.values import is_number
+from modnet.data.values import is_missing, is_number, text_of
 from modnet.errors import DataError
 from modnet.words import legible, show
 
 Type = Literal["number", "boolean", "date", "text"]
-
-WHOLE = 2.0**63
-"""Floats from here on are not written as whole numbers."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -164,31 +161,6 @@ def _joined_texts(parts: Sequence[Column]) -> Column:
     return Column(np.concatenate(codes), np.concatenate([part.gaps for part in parts]) if some else None, list(index))
 
 
-def text_of(value: Any) -> str:
-    """A value as the text by which it is known as a category: 2 and 2.0 are "2", True is "true"."""
-    if isinstance(value, str):
-        return value
-    if isinstance(value, bool | np.bool_):
-        return "true" if value else "false"
-    if isinstance(value, float | np.floating):
-        number = float(value)
-        return str(int(number)) if abs(number) < WHOLE and number.is_integer() else str(value)
-    if isinstance(value, np.datetime64):
-        day = value.astype("datetime64[D]")
-        return str(day if day == value else value.astype("datetime64[us]").item().isoformat())
-    return value.decode(errors="replace") if isinstance(value, bytes) else str(value)
-
-
-def is_missing(value: Any) -> bool:
-    """Whether a Python value stands for a missing one: None, nan, NaT, pandas.NA and numpy's masked."""
-    try:
-        return value is None or value is np.ma.masked or bool(value != value)  # only nan and NaT differ from themselves
-    except TypeError:  # pandas.NA: its comparisons give NA, which has no truth value
-        return True
-    except ValueError:  # an array within a list
-        return False
-
-
 # The columns of data frames
 
 
@@ -315,14 +287,19 @@ def _of_values(values: Sequence[Any], name: str) -> Column:
     """A column of Python values."""
     if all(type(value) is str for value in values):
         return Column.of_texts(values)
-    given = [None if type(value) is not str and is_missing(value) else value for value in values]
-    gaps = np.array([value is None for value in given], bool)
-    kinds = {_type_of(value) for value in given if value is not None}
+    given, gaps, kinds = _typed(values)
     if None in kinds:
         raise _no_value_of_a_column(given, name)
     if kinds <= {"number"}:
         return _plain(_numbers([0 if value is None else value for value in given]), gaps)
     return _of_others(given, gaps if gaps.any() else None, kinds)
+
+
+def _typed(values: Sequence[Any]) -> tuple[list[Any], Array, set[Type | None]]:
+    """The values with None for those that are missing, where these are, and the types of the others."""
+    given = [None if type(value) is not str and is_missing(value) else value for value in values]
+    gaps = np.array([value is None for value in given], bool)
+    return given, gaps, {_type_of(value) for value in given if value is not None}
 
 
 def _of_others(values: Sequence[Any], missing: Array | None, kinds: Collection[Type | None]) -> Column:

@@ -9,9 +9,9 @@ import numpy as np
 
 from modnet.arrays import Array
 from modnet.data.column import Column
-from modnet.data.spec import MISSING_VALUES, Kind
+from modnet.data.spec import Kind
 from modnet.data.table import Table
-from modnet.data.values import has_decimal_comma, is_number
+from modnet.data.values import MISSING_VALUES, has_decimal_comma, is_number
 
 
 def sort_categories(values: Iterable[str]) -> tuple[str, ...]:

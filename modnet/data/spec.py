@@ -7,14 +7,16 @@ from collections.abc import Mapping
 from typing import Literal
 
 from modnet.configuration.fields import Configuration, field
+from modnet.data.date_parts import DatePart
+from modnet.data.dates import DateFormat
+from modnet.data.numbers import Decimal, Negative, Thousands
+from modnet.data.values import MISSING_VALUES
 from modnet.words import show
 
-Kind = Literal["number", "category", "date"]
+Kind = Literal["number", "category", "boolean", "date", "text", "identifier"]
 Encoding = Literal["one_hot", "ordinal", "embedding"]
 MissingPolicy = Literal["error", "drop", "mean", "median", "most_frequent", "code"]
 Unknown = Literal["error", "code"]
-
-MISSING_VALUES = ("", "NA", "N/A", "NaN", "nan", "null", "?")
 
 
 class DataSource(Configuration):
@@ -42,7 +44,9 @@ class ColumnSpec(Configuration):
     """How a column of a table is read, if its values do not make it clear.
 
     Attributes:
-        kind: by default a number if all values are numbers, otherwise a category.
+        kind: by default a number if all values are numbers, a date if all are dates, otherwise a category. "boolean" is
+            a category of two, as one number, 0 or 1; "text" becomes hashed n-grams of its characters; an "identifier"
+            is not used.
         categories: all categories, in their order; by default those found, sorted.
         encoding: of an input: "one_hot", a one for its category and zeros for the others; "ordinal", its position in
             `categories`, counted from 0; or "embedding", its position counted from 1, where 0 is for what is missing or
@@ -50,6 +54,11 @@ class ColumnSpec(Configuration):
         missing: what to do if a value is missing; by default as for the whole table.
         unknown: what to do with a category that is not known, as for the whole table; by default, a list of
             `categories` is complete and others are an error.
+        decimal, thousands, unit, negative: how numbers are written, see `NumberFormat`.
+        date_format: how dates are written: "iso", or as for `strptime`; by default found.
+        parts: of a date: "day", the running day; "year"; "month", "day_of_month", "day_of_week", "day_of_year", "hour".
+            By default those that vary.
+        buckets: of a text, how many numbers it becomes.
     """
 
     kind: Kind | None = None
@@ -57,15 +66,36 @@ class ColumnSpec(Configuration):
     encoding: Encoding = "one_hot"
     missing: MissingPolicy | None = None
     unknown: Unknown | None = None
+    decimal: Decimal | None = None
+    thousands: Thousands | None = None
+    unit: str = ""
+    negative: Negative = "minus"
+    date_format: str | None = None
+    parts: tuple[DatePart, ...] | None = None
+    buckets: int = field(default=64, minimum=1)
 
     def check(self) -> None:
         if self.categories is None:
             if self.encoding == "ordinal":
                 raise ValueError('encoding = "ordinal" needs categories, in their order')
-        elif self.kind == "number":
-            raise ValueError('a column with categories is not a number; expected kind = "category"')
+        elif self.kind not in (None, "category", "boolean"):
+            raise ValueError(f'a column with categories is not a {self.kind}; expected kind = "category"')
         elif not self.categories or len(set(self.categories)) < len(self.categories):
             raise ValueError("expected categories that are all different, at least one")
+        elif self.kind == "boolean" and len(self.categories) != 2:
+            raise ValueError("a boolean has two categories, that of 0 and that of 1")
+        if self.date_format is not None:
+            DateFormat(self.date_format)
+        self._check_kind()
+
+    def _check_kind(self) -> None:
+        """Refuses options that mean nothing for the kind."""
+        of_kind = {"date": ("date_format", "parts"), "text": ("buckets",), "number": ("decimal", "thousands", "unit")}
+        for kind, names in of_kind.items():
+            for name in names:
+                changed = getattr(self, name) != getattr(ColumnSpec, name)
+                if changed and self.kind not in (None, kind):
+                    raise ValueError(f"{name} is for a {kind}, found kind = {show(self.kind)}")
 
 
 class DataSpec(Configuration):
@@ -86,6 +116,7 @@ class DataSpec(Configuration):
         unknown: what to do in prediction with a category that training had not: "code", zeros (for an embedding, id
             0), or "error". By default "code" where the categories are learnt.
         missing_values: the texts that stand for a missing value.
+        decimal, thousands: how numbers are written in all columns whose options do not say otherwise.
     """
 
     train: str | DataSource
@@ -96,6 +127,8 @@ class DataSpec(Configuration):
     missing: MissingPolicy | None = None
     unknown: Unknown | None = None
     missing_values: tuple[str, ...] = MISSING_VALUES
+    decimal: Decimal | None = None
+    thousands: Thousands | None = None
 
     def check(self) -> None:
         targets = _column_names(self.target)

@@ -12,7 +12,7 @@ import numpy as np
 
 from modnet.arrays import Array
 from modnet.data.column import Column
-from modnet.data.learning import MOST_CATEGORIES, learn_schema
+from modnet.data.learning import MOST_CATEGORIES
 from modnet.data.profile import ColumnProfile, profile
 from modnet.data.schema import DataSchema
 from modnet.data.spec import ColumnSpec, DataSpec
@@ -53,7 +53,7 @@ def suggest_spec(table: Table, targets: Sequence[str], path: str) -> str:
     if not inputs:
         raise DataError(f"{table.name}: no column is left to predict from: {_listed(left_out)}")
     data = _data_spec(path, targets, inputs, profiles)
-    schema = learn_schema(
+    schema = DataSchema.learn(
         table, data, input_names=["input"], output_names=["output"], label_outputs=["output"] if classes else []
     )
     text = _Text(table, data, schema, profiles, left_out, classes)

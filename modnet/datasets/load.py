@@ -13,7 +13,7 @@ from modnet.data.column import Column
 from modnet.data.column_schema import ColumnSchema
 from modnet.data.faults import Faults, Report
 from modnet.data.files import Reader, read
-from modnet.data.learning import assign_targets, learn_schema, rows_to_drop
+from modnet.data.learning import assign_targets, rows_to_drop
 from modnet.data.profile import sort_categories
 from modnet.data.schema import DataSchema
 from modnet.data.spec import DataSource, DataSpec
@@ -164,7 +164,7 @@ class Loader:
             labels, names = self.table_labels(table, spec, kept)
             parts = split(len(kept), fraction, seed, labels, names)
             rows = (kept[parts[0]], kept[parts[1]])
-        schema = learn_schema(
+        schema = DataSchema.learn(
             table,
             spec,
             input_names=self.input_names,
