@@ -79,8 +79,7 @@ class Blocks:
             DataError: rows of another length, broken quotes, or what is not text.
         """
         while block := self._block():
-            for cells in self._cells(block):
-                yield cells
+            yield from self._cells(block)
         self._faults.check(self.dialect.names)
 
     # Lines

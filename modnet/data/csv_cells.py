@@ -45,8 +45,10 @@ class Cells(Record, eq=False):
         return len(self.at)
 
     def __post_init__(self) -> None:
-        self.__dict__["bytes"] = np.frombuffer(self.data, np.uint8)
-        self.__dict__["words"] = np.frombuffer(self.data, "<u8").astype(np.uint64, copy=False)
+        self.bytes: Array
+        self.words: Array
+        words = np.frombuffer(self.data, "<u8").astype(np.uint64, copy=False)
+        self.__dict__.update(bytes=np.frombuffer(self.data, np.uint8), words=words)
 
     def part(self, first: int, end: int) -> Cells:
         """The cells of some rows."""

@@ -6,7 +6,7 @@ import csv
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from itertools import islice
+from itertools import islice, pairwise
 from typing import NamedTuple
 
 from modnet.data.csv_numbers import Spelling
@@ -18,6 +18,9 @@ from modnet.words import counted, legible, show
 DELIMITERS = ",;\t|"
 MOST_RECORDS = 200
 """How many rows are looked at."""
+
+MOST_SAID = 5
+"""How many columns that got another name are said."""
 
 COMMENT = "#"
 LONGEST_FIELD = 2**31 - 1
@@ -53,7 +56,13 @@ class Dialect(Record, eq=False):
 
 
 class Line(NamedTuple):
-    """A row of the sample: the line on which it begins, from 0, that after it, its cells, and its first line as it is."""
+    """A row of the sample.
+
+    Attributes:
+        begin, end: its first line, counted from 0, and the one after its last.
+        cells: what is in it.
+        text: its first line as it is.
+    """
 
     begin: int
     end: int
@@ -176,8 +185,8 @@ def _find_delimiter(lines: Sequence[str], skipped: int, given: str | None, quote
     ways = [_parsed(lines, skipped, sign, quote, options) for sign in DELIMITERS if sign in text]
     ways = [way for way in ways if way.width > 1 and _plausible(way)]
     if not ways:
-        # One column. Its texts may well have commas, or its numbers decimal ones; no text has this control character.
-        single = _parsed(lines, skipped, "\x1f", quote, options)
+        # One column. Its texts may well have commas, or its numbers decimal ones; no text has a zero byte.
+        single = _parsed(lines, skipped, "\0", quote, options)
         commas = _parsed(lines, skipped, ",", quote, options)
         return single if all(len(row.cells) == 1 for row in commas.rows) or _one_column(single) else commas
     return max(ways, key=lambda way: (round(way.share, 1), way.width, way.share))
@@ -327,7 +336,7 @@ def _is_data(found: Found, chosen: int) -> bool:
         return False
     if len(numbers) == len(cells) and all(cell.strip().isdigit() for cell in cells):
         values = [int(cell) for cell in cells]
-        if len(cells) > 1 and all(b == a + 1 for a, b in zip(values, values[1:], strict=False)):
+        if len(cells) > 1 and all(b == a + 1 for a, b in pairwise(values)):
             return False  # 0, 1, 2 ...: what pandas writes for columns without names; or years
     below = found.rows[chosen + 1 : chosen + 20]
     return all(_is_number(row.cells[place]) for row in below for place in numbers if place < len(row.cells))
@@ -374,38 +383,40 @@ def name_columns(
     """Different names for all columns, and which are to be left out if they turn out to be empty.
 
     Args:
-        found: the names in the file.
+        found: the names in the file, "" where there is none.
         empty: the columns without a name that are empty as far as known.
         notes: what is assumed is added here.
     """
     taken = {name for name in found if name}
+    first: dict[str, int] = {}
+    used = Counter[str]()
     names: list[str] = []
-    seen = set[str]()
+    said: list[str] = []
     for place, name in enumerate(found):
-        made = name
-        if not name:
-            made = _free("index" if place == 0 and 0 not in empty else f"column_{place + 1}", taken)
-            if place not in empty:
-                notes.append(f"column {place + 1} has no name; it is called {show(made)}")
-        elif name in seen:
-            made = _free(name, taken)
-            notes.append(
-                f"columns {found.index(name) + 1} and {place + 1} are both called {show(name)}; the second is {show(made)}"
-            )
-        seen.add(made)
+        made = name or ("index" if place == 0 and 0 not in empty else f"column_{place + 1}")
+        if name in first or not name:
+            made = _free(made, taken, used)
+        if not name and place not in empty:
+            said.append(f"column {place + 1} has no name; it is called {show(made)}")
+        elif name in first:
+            said.append(f"columns {first[name] + 1} and {place + 1} are both called {show(name)}; this is {show(made)}")
+        first.setdefault(name or made, place)
         taken.add(made)
         names.append(made)
-    if len(empty):
-        notes.append(f"{counted(len(empty), 'column')} without a name and values left out")
+    notes += said[:MOST_SAID]
+    if len(said) > MOST_SAID:
+        notes.append(f"{len(said) - MOST_SAID:,} more columns without a name, or with that of another one")
+    if empty:
+        notes.append(f"{counted(len(empty), 'column')} without a name and without values left out")
     return tuple(names), empty
 
 
-def _free(name: str, taken: set[str]) -> str:
+def _free(name: str, taken: set[str], used: Counter[str]) -> str:
     """The name, or the first of name_2, name_3 ... that no column has."""
-    made, number = name, 1
+    made = name
     while made in taken:
-        number += 1
-        made = f"{name}_{number}"
+        used[name] += 1
+        made = f"{name}_{used[name] + 1}"
     return made
 
 

@@ -94,9 +94,7 @@ class Utf8Text:
         zeros = start[:1000:2].count(0), start[1:1000:2].count(0)
         if min(zeros) == 0 and max(zeros) > min(len(start), 1000) // 4:
             self.encoding = "utf-16-be" if zeros[0] else "utf-16-le"
-            self.notes.append(
-                f'read as {self.encoding.upper()}, as its zero bytes suggest (encoding = "{self.encoding}")'
-            )
+            self.notes.append(f'read as UTF-16, as its zero bytes suggest; encoding = "{self.encoding}"')
 
     def _decoded(self, piece: bytes, ended: bool) -> bytes:
         if self.encoding == "utf-8":
@@ -140,9 +138,8 @@ class Utf8Text:
         return self._decoded(data, ended)
 
     def _fault(self, fault: str, before: bytes, advice: str) -> DataError:
-        return DataError(
-            f'{self.name}: line {self._line + count_lines(before)}: {fault}; {advice} (encoding = "..." in [data])'
-        )
+        line = self._line + count_lines(before)
+        return DataError(f'{self.name}: line {line}: {fault}; {advice} (encoding = "..." in [data])')
 
 
 def checked_encoding(name: str) -> str:

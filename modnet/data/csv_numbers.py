@@ -24,6 +24,13 @@ U = np.uint64
 ZEROS, CARRY, HIGH = U(0x3030303030303030), U(0x7676767676767676), U(0x8080808080808080)
 """Eight times: the digit 0; what added to a byte from 10 on sets its highest bit; that bit."""
 
+STEPS = (
+    (U(8), U(10), U(0x00FF00FF00FF00FF)),
+    (U(16), U(100), U(0x0000FFFF0000FFFF)),
+    (U(32), U(10_000), U(0x00000000FFFFFFFF)),
+)
+"""From digits to pairs of digits, from these to four, from these to eight: bits to shift by, a factor, what is kept."""
+
 LAST_BYTES = np.array([0] + [2**64 - 2 ** (64 - 8 * count) for count in range(1, 9)], np.uint64)
 """The masks of the last 0 to 8 bytes of a word, in the order of the text."""
 
@@ -127,9 +134,10 @@ def _read_fractions(cells: Cells, columns: Array) -> tuple[Array, Array]:
     fraction, wrong_fraction = _digits(cells.words, ends, after)
     found *= POWERS[after]
     found += fraction
+    bad |= wrong | wrong_fraction | (found > HIGHEST)
+    found[np.flatnonzero(bad)] = 0
     values, doubtful = _divide(found, after)
     values *= 1.0 - 2.0 * negative
-    bad |= wrong | wrong_fraction | (found > HIGHEST)
     bad[doubtful] = True
     return values, bad
 
@@ -157,7 +165,8 @@ def _without_blanks(signs: Array, starts: Array, ends: Array) -> tuple[Array, Ar
 
 def _is_code(cells: Cells, starts: Array, ends: Array) -> Array:
     """Whether there is a leading zero that a number would not have."""
-    return (cells.bytes[starts] == ZERO) & (ends - starts > 1)
+    code: Array = (cells.bytes[starts] == ZERO) & (ends - starts > 1)
+    return code
 
 
 def _digits(words: Array, ends: Array, lengths: Array) -> tuple[Array, Array]:
@@ -188,15 +197,11 @@ def _eight_digits(words: Array, ends: Array, lengths: Array) -> tuple[Array, Arr
     found ^= ZEROS
     found &= LAST_BYTES[lengths]
     wrong = ((found + CARRY) | found) & HIGH
-    for shift_by, factor, mask in (
-        (8, 10, 0x00FF00FF00FF00FF),
-        (16, 100, 0x0000FFFF0000FFFF),
-        (32, 10_000, 0xFFFFFFFF),
-    ):
-        np.right_shift(found, U(shift_by), out=other)
-        found *= U(factor)
+    for bits, factor, mask in STEPS:
+        np.right_shift(found, bits, out=other)
+        found *= factor
         found += other
-        found &= U(mask)
+        found &= mask
     return found, wrong
 
 
@@ -224,7 +229,8 @@ def _remainder(dividend: Array, quotient: Array, divisor: Array) -> Array:
     q_high, q_low = _halves(quotient)
     d_high, d_low = _halves(divisor)
     error = ((q_high * d_high - product) + q_high * d_low + q_low * d_high) + q_low * d_low
-    return (dividend - product) - error
+    remainder: Array = (dividend - product) - error
+    return remainder
 
 
 def _halves(values: Array) -> tuple[Array, Array]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import pairwise
 from typing import IO, cast
 
 import numpy as np
@@ -135,7 +136,7 @@ class Columns:
         """The line of each row: a range if there is one row a line."""
         if all(isinstance(part, range) for part in self._lines):
             ranges = cast(list[range], self._lines)
-            if all(a.stop == b.start for a, b in zip(ranges, ranges[1:], strict=False)):
+            if all(a.stop == b.start for a, b in pairwise(ranges)):
                 return range(ranges[0].start, ranges[-1].stop) if ranges else ()
         return np.concatenate([np.asarray(part, np.int64) for part in self._lines])
 
@@ -152,9 +153,9 @@ class Columns:
                     self._values[column].append(self._texts[column].encode(cells, column))
         columns: dict[str, Column] = {}
         for place, name in enumerate(self.dialect.names):
-            column = self._column(place)
-            if place not in self.dialect.spare or not _is_empty(column):
-                columns[name] = column
+            made = self._column(place)
+            if place not in self.dialect.spare or not _is_empty(made):
+                columns[name] = made
         return columns
 
     def _column(self, place: int) -> Column:

@@ -15,9 +15,7 @@ FEW_ROWS, LONGEST = 64, 32
 SMALLEST, LARGEST = 1 << 8, 1 << 16
 """The fewest and the most places of the table for the look-up by arrays; powers of two."""
 
-FACTORS = tuple(
-    U(number | 1) for number in (0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F, 0x165667B19E3779F9, 0xD6E8FEB86659FD93)
-)
+FACTORS = (U(0x9E3779B97F4A7C15), U(0xC2B2AE3D27D4EB4F), U(0x165667B19E3779F9), U(0xD6E8FEB86659FD93))
 """Odd numbers that mix the bits of the words of a text (from the golden ratio, xxHash and SplitMix)."""
 
 FIRST_BYTES = np.array([2 ** (8 * count) - 1 for count in range(9)], np.uint64)
@@ -84,7 +82,8 @@ class Dictionary:
         mixed ^= mixed >> U(29)
         mixed *= FACTORS[1]
         mixed >>= U(65 - len(self.codes).bit_length())
-        return mixed.view(np.int64)
+        places: Array = mixed.view(np.int64)
+        return places
 
     def _learn(self, texts: Array, codes: Array) -> None:
         """Takes texts into the table, which grows with their number."""

@@ -186,7 +186,7 @@ class _Unpacked(io.RawIOBase):
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._file = gzip.open(path)
+        self._file = gzip.GzipFile(path)
 
     def readable(self) -> bool:
         return True

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
+from modnet.data.values import MISSING_VALUES
 from modnet.records import Record
-
-MISSING_VALUES = ("", "NA", "N/A", "NaN", "nan", "null", "?")
-"""The texts that stand for a missing value where nothing else is said."""
 
 
 class ReadOptions(Record):
