@@ -59,22 +59,28 @@ def _check_training(job: Job) -> list[str]:
     job.check_figures(objective, data is None or data.validation is not None)
     job.require_savable(objective)
     notes = list(_check_losses(job, objective))
-    missing = [path for path in _data_files(job) if not path.exists()]
-    if data is None or missing:
-        reason = f"{missing[0]} does not exist" if missing else "there is no [data] table"
-        return [*notes, f"{reason}: the data were not compared with the network"]
+    absent = _absent(job)
+    if absent:
+        return [*notes, f"{absent}: the data were not compared with the network"]
     try:
         loaded = job.load_data()
     except (ShapeError, DataError) as error:
         with _at(job, "data", _part_at_fault(job, str(error))):
             raise
-    job.network.card = job.network.card.replace(schema=loaded.schema)
     job.require_savable(objective)
     try:
         _try_a_batch(job, objective, loaded)
     except TooLarge as error:
         notes.append(f"note: no batch was tried: {error}")
     return notes
+
+
+def _absent(job: Job) -> str:
+    """Why there are no data to check, or ""."""
+    data = job.network.card.spec.data
+    if data is None or data.train is None:
+        return "there is no [data] table" if data is None else "[data] has no train"
+    return next((f"{path} does not exist" for path in _data_files(job) if not path.exists()), "")
 
 
 def _check_losses(job: Job, objective: Objective) -> Iterator[str]:

@@ -16,11 +16,14 @@ from modnet.data.numbers import NumberFormat
 from modnet.data.spec import Encoding, Kind, MissingPolicy, Unknown
 from modnet.data.table import shorten
 from modnet.data.text_hashing import hash_texts
-from modnet.data.values import category_key
+from modnet.data.values import category_key, no_value
 from modnet.words import did_you_mean, show
 
 BY_VALUE = ("mean", "median", "most_frequent")
 """The ways of filling a gap for which a value is learnt."""
+
+MOST_SUGGESTIONS = 20
+"""For how many of the unknown categories of a column a near one is looked for."""
 
 
 class ColumnSchema(Configuration):
@@ -39,6 +42,7 @@ class ColumnSchema(Configuration):
         date_format: how dates are written in texts, if not as in ISO 8601.
         parts: of a date: what becomes numbers.
         buckets: of a text: how many numbers it becomes.
+        missing_values: texts that stand for a missing value in this column, besides those of the table.
     """
 
     name: str
@@ -52,6 +56,7 @@ class ColumnSchema(Configuration):
     date_format: DateFormat | None = None
     parts: tuple[DatePart, ...] = ()
     buckets: int = 0
+    missing_values: tuple[str, ...] = ()
 
     def check(self) -> None:
         if self.has_categories != bool(self.categories):
@@ -100,7 +105,7 @@ class ColumnSchema(Configuration):
 
     def gaps(self, column: Column, missing_values: Collection[str]) -> Array:
         """bool (rows,): where this column has no value. A text that is one of the categories is a value."""
-        return column.gaps_by(set(missing_values).difference(self.categories))
+        return column.gaps_by({*missing_values, *self.missing_values}.difference(self.categories))
 
     # Inputs
 
@@ -147,7 +152,7 @@ class ColumnSchema(Configuration):
             if self.missing == "drop"
             else 'complete it, or train with missing = "mean", "most_frequent" or "drop"'
         )
-        return f"missing value (found {show(text)}); {advice}"
+        return f"{no_value(text)}; {advice}"
 
     def _filled(self, values: Array, gaps: Array) -> Array:
         if self.fill is not None and gaps.any():
@@ -163,16 +168,27 @@ class ColumnSchema(Configuration):
             if self.unknown == "error":
                 faults.add(self.name, column, unknown, self._unknown_category(int(unknown.sum()), len(column)))
             else:
-                report.unknown[self.name] = int(unknown.sum())
+                report.unknown[self.name] = report.unknown.get(self.name, 0) + int(unknown.sum())
+                report.replace(self.name, column, unknown, self._replaced_unknown)
         return codes
+
+    def _replaced_unknown(self, text: str) -> str:
+        return f"unknown category {show(text)}{did_you_mean(text, self.categories)}; given the code for unknown ones"
+
+    def replaced_gap(self, text: str) -> str:
+        """What a report says of a missing value that is not refused."""
+        given = "its own code" if self.fill is None else f"{show(self.fill)}, learnt in training"
+        return f"{no_value(text)}; given {given}"
 
     def _unknown_category(self, count: int, rows: int) -> Callable[[str], str]:
         more = f" ({count:,} of {rows:,} rows have unknown ones)" if count > 1 else ""
+        said = 0
 
         def message(text: str) -> str:
-            advice = (
-                did_you_mean(text, self.categories) or '; correct or drop such rows, or train with unknown = "code"'
-            )
+            nonlocal said
+            said += 1  # to look for near names takes time, and thousands of them help nobody
+            near = did_you_mean(text, self.categories) if said <= MOST_SUGGESTIONS else ""
+            advice = near or '; correct or drop such rows, or train with unknown = "code"'
             return f"unknown category {show(text)}{more}; expected one of {shorten(self.categories)}{advice}"
 
         return message

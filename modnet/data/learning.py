@@ -18,7 +18,7 @@ from modnet.data.numbers import NumberFormat, find_number_format
 from modnet.data.profile import ColumnProfile, profile_column, sort_categories
 from modnet.data.spec import ColumnSpec, DataSpec, Kind, MissingPolicy
 from modnet.data.table import Table, shorten
-from modnet.data.values import category_key, is_code, is_number
+from modnet.data.values import category_key, is_code, is_number, no_value
 from modnet.errors import DataError
 from modnet.words import did_you_mean, legible, show
 
@@ -172,6 +172,7 @@ class _Learner:
         schema = self._schema(self._kind())
         # A list of categories in the spec is complete: a missing value is none of them.
         policy = self.policy or ("error" if self.declared.categories else "code")
+        schema = schema.replace(missing_values=self.declared.missing_values)
         has_own_code = schema.kind == "text" or (schema.has_categories and policy in ("code", "drop"))
         if policy == "error" or has_own_code:
             return schema.replace(missing=policy)
@@ -244,13 +245,14 @@ class _Learner:
         if self.policy in (None, "error") and self.profile.gaps.any():
             row = int(self.profile.gaps.argmax())
             raise DataError(
-                f"{self.table.place(row, self.name)}: missing value (found {show(self.values.text(row))}); "
+                f"{self.table.place(row, self.name)}: {no_value(self.values.text(row))}; "
                 'complete it, or train with missing = "mean", "most_frequent" or "drop"'
             )
 
     def target(self, output: str, together: Sequence[str], labels: bool) -> ColumnSchema:
         """Args: together: all target columns of the output; labels: whether its loss takes class labels."""
         policy: MissingPolicy = "drop" if self.policy == "drop" else "error"
+        others = self.declared.missing_values
         numeric = self._is_numeric()
         # Numbers are classes too if the loss takes labels, unless the spec says that they are numbers.
         if len(together) == 1 and (not numeric or (labels and self.declared.kind != "number")):
@@ -259,10 +261,11 @@ class _Learner:
                 raise DataError(f"{self.place}: expected at least 2 classes, found only {show(classes[0])}")
             # Two classes need no loss that takes labels: one probability is enough, with labels 0 and 1 as numbers.
             if labels or len(classes) == 2:
-                return ColumnSchema(self.name, "category", classes, missing=policy)
+                return ColumnSchema(self.name, "category", classes, missing=policy, missing_values=others)
         if not numeric:
             raise self._not_numeric(output, len(together) > 1)
-        return ColumnSchema(self.name, "number", missing=policy, number_format=self._number_format())
+        written = self._number_format()
+        return ColumnSchema(self.name, "number", missing=policy, number_format=written, missing_values=others)
 
     @property
     def _is_declared_category(self) -> bool:

@@ -18,8 +18,9 @@ class ReadOptions(Record):
         header: the line with the names of the columns, counted from 1; 0 if there is none.
         missing_values: the texts that may stand among the numbers of a column for a missing one.
         texts: the names of columns whose values are texts, whatever they look like.
-        sheet: of a workbook: the name of the sheet.
-        query: of a database: what to ask it.
+        sheet: of a workbook: the name of the sheet, or its position counted from 1.
+        query: of a database: what to ask it, or the name of a table.
+        size: of images: the (height, width) to which they are scaled.
     """
 
     encoding: str | None = None
@@ -30,5 +31,10 @@ class ReadOptions(Record):
     header: int | None = None
     missing_values: tuple[str, ...] = MISSING_VALUES
     texts: frozenset[str] = frozenset()
-    sheet: str | None = None
+    sheet: str | int | None = None
     query: str | None = None
+    size: tuple[int, int] | None = None
+
+
+DEFAULTS = ReadOptions()
+"""As the contents of the file suggest."""

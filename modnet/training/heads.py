@@ -60,7 +60,7 @@ class Head:
             loss=loss,
             weight=used.weight,
             joint=joint,
-            metrics=_named_metrics(metrics),
+            metrics=_named_metrics(metrics, _has_labels(network, name, loss)),
             measure=kernels.method(loss, method, network.dtype),
             learning=Context(network.dtype),
             evaluating=Context(network.dtype, needs_input_gradient=False),
@@ -128,11 +128,20 @@ def _metrics_by_output(network: Network, training: TrainingSpec) -> Mapping[str,
     return dict.fromkeys(network.outputs, training.metrics)
 
 
-def _named_metrics(metrics: Sequence[Metric]) -> dict[str, Metric]:
+def _has_labels(network: Network, output: str, loss: Loss) -> bool:
+    """Whether an output has several labels, each of which is present or absent by itself."""
+    probabilities = loss.normalized is False and loss.prediction_range == (0.0, 1.0)
+    return probabilities and network.outputs[output][-1:] not in ((), (1,))
+
+
+def _named_metrics(metrics: Sequence[Metric], of_labels: bool) -> dict[str, Metric]:
     """Metrics under their type names; a second one of a type gets a number."""
     named: dict[str, Metric] = {}
     for metric in metrics:
-        named[free_name(metric.type, named)] = metric
+        try:
+            named[free_name(metric.type, named)] = metric.of_labels() if of_labels else metric
+        except ValueError as error:
+            refuse("metrics", str(error))
     return named
 
 

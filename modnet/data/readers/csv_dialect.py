@@ -9,8 +9,8 @@ from collections.abc import Iterator, Sequence
 from itertools import islice, pairwise
 from typing import NamedTuple
 
-from modnet.data.csv_numbers import Spelling
 from modnet.data.options import ReadOptions
+from modnet.data.readers.csv_numbers import Spelling
 from modnet.errors import DataError
 from modnet.records import Record
 from modnet.words import counted, legible, show
@@ -21,6 +21,8 @@ MOST_RECORDS = 200
 
 MOST_SAID = 5
 """How many columns that got another name are said."""
+
+EXPECTED = "a line with the names of the columns, then rows"
 
 COMMENT = "#"
 LONGEST_FIELD = 2**31 - 1
@@ -46,7 +48,7 @@ class Dialect(Record, eq=False):
     delimiter: str
     quote: str
     decimal: str
-    thousands: str | None
+    thousands: str
     comment: str | None
     skip_blanks: bool
     names: tuple[str, ...]
@@ -113,10 +115,13 @@ def find_dialect(lines: Sequence[str], options: ReadOptions, name: str) -> Diale
     quote = _find_quote(lines, delimiter or DELIMITERS)
     found = _find_delimiter(lines, skipped, delimiter, quote, options)
     if not found.rows:
-        raise DataError(f"{name}: empty; expected a line with the names of the columns, then rows")
-    skip_blanks = _blanks_after_delimiters(lines, found, quote)
+        raise DataError(
+            f"{name}: {_nothing(lines[skipped:])}; expected a line with the names of the columns, then rows"
+        )
+    loose = _parsed(lines, skipped, found.delimiter, quote, options, True)
+    skip_blanks = bool(loose.rows) and _blanks_after_delimiters(lines, found, quote)
     if skip_blanks:
-        found = _parsed(lines, skipped, found.delimiter, quote, options, True)
+        found = loose
     header = find_header(lines, found, quote, options, name, notes)
     if quote != '"':
         notes.append(f"values in {quote} are read without these quotes")
@@ -127,7 +132,7 @@ def find_dialect(lines: Sequence[str], options: ReadOptions, name: str) -> Diale
         found.delimiter,
         quote,
         options.decimal or ".",
-        options.thousands,
+        options.thousands or "",
         header.comment,
         skip_blanks,
         names,
@@ -135,6 +140,12 @@ def find_dialect(lines: Sequence[str], options: ReadOptions, name: str) -> Diale
         header.end,
         tuple(notes),
     )
+
+
+def _nothing(lines: Sequence[str]) -> str:
+    """Why there are no rows."""
+    text = "".join(lines).strip()
+    return "empty" if not text else "only comments" if text.startswith(COMMENT) else "the first line has broken quotes"
 
 
 def check_signs(options: ReadOptions, name: str) -> None:
@@ -146,7 +157,7 @@ def check_signs(options: ReadOptions, name: str) -> None:
     allowed = {
         "delimiter": ("one sign of ASCII that is no letter, digit or quote", r"""[^\w\r\n\0"'+.]"""),
         "decimal": ('"." or ","', "[.,]"),
-        "thousands": ("one sign that is no letter or digit", r"[^\w\r\n\0+\-]|_"),
+        "thousands": ("one sign that is no letter or digit, or none", r"[^\w\r\n\0+\-]|_|"),
         "comment": ("one sign of ASCII", r"""[^\r\n\0"']"""),
     }
     for option, (expected, pattern) in allowed.items():
@@ -335,7 +346,7 @@ def _is_data(found: Found, chosen: int) -> bool:
     if 2 * len(numbers) <= len(cells):
         return False
     if len(numbers) == len(cells) and all(cell.strip().isdigit() for cell in cells):
-        values = [int(cell) for cell in cells]
+        values = [int(cell.strip()) for cell in cells]
         if len(cells) > 1 and all(b == a + 1 for a, b in pairwise(values)):
             return False  # 0, 1, 2 ...: what pandas writes for columns without names; or years
     below = found.rows[chosen + 1 : chosen + 20]

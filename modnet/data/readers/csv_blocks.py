@@ -7,10 +7,10 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from typing import IO, Any
 
-from modnet.data.csv_cells import Cells, cells_of_rows, regular_cells
-from modnet.data.csv_dialect import COMMENT, LONGEST_FIELD, Dialect, find_dialect
-from modnet.data.csv_encoding import Utf8Text, count_lines
 from modnet.data.options import ReadOptions
+from modnet.data.readers.csv_cells import Cells, cells_of_rows, regular_cells
+from modnet.data.readers.csv_dialect import COMMENT, LONGEST_FIELD, Dialect, find_dialect
+from modnet.data.readers.csv_encoding import Utf8Text, count_lines
 from modnet.data.table import shorten
 from modnet.errors import DataError
 from modnet.words import counted

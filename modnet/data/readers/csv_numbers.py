@@ -17,7 +17,7 @@ from collections.abc import Collection, Iterable
 import numpy as np
 
 from modnet.arrays import Array
-from modnet.data.csv_cells import BLANK, Cells
+from modnet.data.readers.csv_cells import BLANK, Cells
 from modnet.records import Record
 
 U = np.uint64
@@ -45,6 +45,9 @@ SPLIT = 2.0**27 + 1
 EXACT = U(2**53)
 """Whole numbers below this are floats exactly."""
 
+SAME_SIGNS = {" ": "[ \u00a0\u2009\u202f]", "'": "['\u2019]"}
+"""A sign between thousands -> what is taken for it; a blank may be one that does not break, or a narrow one."""
+
 LARGEST, HIGHEST = 2.0**63, U(2**63 - 1)
 """Whole numbers below the one, up to the other, fit in 64 bits."""
 
@@ -57,24 +60,25 @@ class Spelling(Record, eq=False):
     Attributes:
         missing: the texts that stand for no number.
         decimal: the sign before the fraction.
-        thousands: the sign between groups of three digits, or None.
+        thousands: the sign between groups of three digits; " " is any blank, "'" any apostrophe, "" none.
     """
 
     missing: Collection[str]
     decimal: str = "."
-    thousands: str | None = None
+    thousands: str = ""
 
     def __post_init__(self) -> None:
-        point, group = re.escape(self.decimal), re.escape(self.thousands or "")
+        point, group = re.escape(self.decimal), SAME_SIGNS.get(self.thousands, re.escape(self.thousands))
         plain = rf"[+-]?(?:(?:0|[1-9][0-9]*)(?:{point}[0-9]*)?|{point}[0-9]+)(?:[eE][+-]?[0-9]+)?"
         grouped = rf"[+-]?[1-9][0-9]{{0,2}}(?:{group}[0-9]{{3}})+(?:{point}[0-9]*)?"
-        self.__dict__.update(_plain=re.compile(plain), _grouped=re.compile(grouped))
+        found = {"_plain": plain, "_grouped": grouped, "_group": group}
+        self.__dict__.update((name, re.compile(pattern)) for name, pattern in found.items())
 
     def parse(self, text: str) -> int | float | None:
         """The number that a text is, by `is_number`; None if it is none."""
         text = text.strip()
-        if self.thousands and self.thousands in text and self._grouped.fullmatch(text):  # type: ignore[attr-defined]
-            text = text.replace(self.thousands, "")
+        if self.thousands and self._grouped.fullmatch(text):  # type: ignore[attr-defined]
+            text = self._group.sub("", text)  # type: ignore[attr-defined]
         elif not self._plain.fullmatch(text):  # type: ignore[attr-defined]
             return None
         number = float(text.replace(self.decimal, "."))

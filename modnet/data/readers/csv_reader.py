@@ -11,37 +11,55 @@ import numpy as np
 
 from modnet.arrays import Array
 from modnet.data.column import Column
-from modnet.data.csv_blocks import Blocks
-from modnet.data.csv_cells import Cells
-from modnet.data.csv_dialect import Dialect
-from modnet.data.csv_numbers import Spelling, read_numbers
-from modnet.data.csv_texts import Dictionary
 from modnet.data.options import ReadOptions
+from modnet.data.readers.csv_blocks import Blocks
+from modnet.data.readers.csv_cells import Cells
+from modnet.data.readers.csv_dialect import Dialect
+from modnet.data.readers.csv_numbers import Spelling, read_numbers
+from modnet.data.readers.csv_texts import Dictionary
 from modnet.data.table import Table
 
 IN_MEMORY = 64 << 20
 """The bytes of a stream, which cannot be read twice, that are kept in memory; more go to a temporary file."""
 
 
-def read_csv(stream: IO[bytes], name: str, options: ReadOptions) -> Table:
-    """The table of a csv file, as `read_table` describes it."""
-    if not stream.seekable():
-        with tempfile.SpooledTemporaryFile(IN_MEMORY) as kept:
-            return _read_twice(cast(IO[bytes], _Copied(stream, kept)), kept, 0, name, options)
-    return _read_twice(stream, stream, stream.tell(), name, options)
+def read_csv(
+    stream: IO[bytes], name: str, options: ReadOptions, reopen: Callable[[], IO[bytes]] | None = None
+) -> Table:
+    """The table of a csv file, as `read_table` describes it.
+
+    Args:
+        reopen: opens the stream once more; needed for none that can go back to where it is.
+    """
+    if reopen is not None and not stream.seekable():
+        return _read_twice(stream, reopen, name, options)
+    if stream.seekable():
+        start = stream.tell()
+
+        def rewound() -> IO[bytes]:
+            stream.seek(start)
+            return stream
+
+        return _read_twice(stream, rewound, name, options)
+    with tempfile.SpooledTemporaryFile(IN_MEMORY) as kept:
+
+        def copy() -> IO[bytes]:
+            kept.seek(0)
+            return cast(IO[bytes], kept)
+
+        return _read_twice(cast(IO[bytes], _Copied(stream, cast(IO[bytes], kept))), copy, name, options)
 
 
-def _read_twice(first: IO[bytes], second: IO[bytes], start: int, name: str, options: ReadOptions) -> Table:
+def _read_twice(first: IO[bytes], again: Callable[[], IO[bytes]], name: str, options: ReadOptions) -> Table:
     blocks = Blocks(first, name, options)
     columns = Columns(blocks.dialect, options)
     for cells in blocks:
         columns.add(cells)
 
-    def again() -> Iterator[Cells]:
-        second.seek(start)
-        return iter(Blocks(second, name, options, blocks.dialect))
+    def cells_again() -> Iterator[Cells]:
+        yield from Blocks(again(), name, options, blocks.dialect)
 
-    return Table(columns.finish(again), name, columns.lines(), notes=tuple(blocks.notes))
+    return Table(columns.finish(cells_again), name, columns.lines(), notes=tuple(blocks.notes))
 
 
 def read_csv_blocks(stream: IO[bytes], name: str, options: ReadOptions, rows: int) -> Iterator[Table]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from modnet.arrays import Array
-from modnet.data.csv_cells import Cells
+from modnet.data.readers.csv_cells import Cells
 
 U = np.uint64
 
