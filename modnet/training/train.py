@@ -27,7 +27,7 @@ from modnet.training.evaluation import Evaluation
 from modnet.training.figures import check_figures
 from modnet.training.objective import Objective
 from modnet.training.run import Run
-from modnet.training.sources import Given, Taken, checked_data, evaluation_batches, training_batches
+from modnet.training.sources import Given, Taken, data_to_measure, evaluation_batches, training_batches
 from modnet.training.trial import look_over
 from modnet.words import show
 
@@ -172,6 +172,8 @@ def prepare(
     network.card = network.card.replace(training=remembered.replace(loss=training.loss, metrics=training.metrics))
     data = Given(x, y, sample_weights, steps_per_epoch)
     batches, validating = training_batches(objective, training, data, validation)
+    training = objective.training
+    network.card = network.card.replace(training=remembered.replace(loss=training.loss, metrics=training.metrics))
     run = Run(network, training, objective, registry, named_callbacks(training), batches, validating)
     try:
         check_figures(training, run.greater_is_better)
@@ -287,7 +289,7 @@ def evaluate(
     given = {"loss": loss, "metrics": metrics, "batch_size": batch_size}
     training = merged_training(network, given, registry)
     objective = Objective(network, training)
-    data = checked_data(objective, Given(x, y, sample_weights))
+    data = data_to_measure(objective, Given(x, y, sample_weights))
     batches = evaluation_batches(objective, training, data, batch_size and training.batch_size)
     with naming(batches.name), NamingFaults():
         return Evaluation(network, objective).figures(batches, refuse_nan=True)
