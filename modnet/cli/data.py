@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from itertools import islice
 from pathlib import Path
 from typing import IO
 
 import numpy as np
 
 from modnet.cli.output import echo
-from modnet.data.column import Column
-from modnet.data.files import read_table
+from modnet.data.files import read_table, read_table_blocks
 from modnet.data.named_arrays import NamedArrays
+from modnet.data.options import ReadOptions
 from modnet.data.table import Table
 from modnet.datasets.dataset import Dataset
 from modnet.datasets.load import Loader
@@ -58,7 +55,7 @@ def tables_of(data: str, loader: Loader, rows: int | None, texts: Sequence[str] 
     """
     if data == "-":
         say_that_it_waits()
-        return numbered(csv_blocks(sys.stdin.buffer, STANDARD_INPUT, rows))
+        return numbered(csv_blocks(sys.stdin.buffer, STANDARD_INPUT, rows, texts))
     if rows is not None and Path(data).suffix.lower() in (".csv", ".tsv") and Path(data).is_file():
         return numbered(_file_blocks(Path(data), rows))
     found = loader.read(data)
@@ -70,20 +67,12 @@ def _file_blocks(path: Path, rows: int) -> Iterator[Table]:
         yield from csv_blocks(stream, str(path), rows)
 
 
-def csv_blocks(stream: IO[bytes], name: str, rows: int | None) -> Iterator[Table]:
+def csv_blocks(stream: IO[bytes], name: str, rows: int | None, texts: Sequence[str] = ()) -> Iterator[Table]:
+    options = ReadOptions(texts=frozenset(texts))
     if rows is None:
-        yield read_table(stream, name)
-        return
-    reader = csv.reader(io.TextIOWrapper(stream, "utf-8-sig", newline=""))
-    header = next(reader)
-    given = False
-    line = reader.line_num
-    while block := list(islice(reader, rows)):
-        columns = {n: Column.of_texts(values) for n, values in zip(header, zip(*block, strict=True), strict=True)}
-        yield Table(columns, name, range(line + 1, line + 1 + len(block)))
-        line, given = reader.line_num, True
-    if not given:
-        yield Table({n: Column.of_texts([]) for n in header}, name)
+        yield read_table(stream, name, options)
+    else:
+        yield from read_table_blocks(stream, name, options, rows)
 
 
 def in_blocks(table: Table, rows: int | None) -> Iterator[Table]:

@@ -18,7 +18,7 @@ from modnet.data.column_schema import ColumnSchema
 from modnet.data.faults import Faults, Report
 from modnet.data.spec import DataSpec
 from modnet.data.table import Table, require_columns, shorten
-from modnet.data.values import MISSING_VALUES
+from modnet.data.values import MISSING_VALUES, no_value
 from modnet.errors import DataError, Fault, ShapeError
 from modnet.words import counted, itemised, show
 
@@ -369,5 +369,4 @@ def _encode_goal(table: Table, schema: ColumnSchema, missing_values: Collection[
 
 
 def _missing_goal(text: str) -> str:
-    found = f"missing value (found {show(text)})"
-    return f'{found}; a target is never filled in: complete it, or train with missing = "drop"'
+    return f'{no_value(text)}; a target is never filled in: complete it, or train with missing = "drop"'
