@@ -1,0 +1,104 @@
+"""Databases by their addresses, by SQLAlchemy."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import sqlalchemy
+
+import modnet
+from modnet.data.column import Column
+from modnet.data.options import ReadOptions
+from modnet.data.source import without_password
+from modnet.data.table import Table
+from modnet.words import did_you_mean, legible, listed, show
+
+BATCH = 10_000
+"""Rows that are fetched at once."""
+
+
+def read(url: str, options: ReadOptions) -> Iterator[Table]:
+    """What the database gives for `options.query`, or its only table, some rows at a time.
+
+    `$NAME` and `${NAME}` in the address stand for variables of the environment, so that no password is in a spec, which
+    every model file has.
+
+    Raises:
+        DataError: the address has a password, nothing answers there, or the query is not valid.
+    """
+    label = without_password(url)
+    try:
+        address = sqlalchemy.make_url(os.path.expandvars(url))
+        _refuse_password(url, label)
+        engine = sqlalchemy.create_engine(address)
+    except ImportError as error:
+        needs = f"needs {error.name}, which is not installed:  pip install {error.name}"
+        raise modnet.DataError(f"{label}: {needs}") from error
+    except sqlalchemy.exc.SQLAlchemyError as error:
+        raise modnet.DataError(f"{label}: {_text(error)}") from error
+    try:
+        with engine.connect().execution_options(stream_results=True) as connection:
+            yield from _tables(connection.execute(_query(connection, options.query, label)), label)
+    except sqlalchemy.exc.SQLAlchemyError as error:
+        asked = f"query {show(options.query)}: " if options.query else ""
+        raise modnet.DataError(f"{label}: {asked}{_text(error)}") from error
+    finally:
+        engine.dispose()
+
+
+def _refuse_password(url: str, label: str) -> None:
+    password = sqlalchemy.make_url(url).password
+    if password and not str(password).startswith("$"):
+        raise modnet.DataError(
+            f"{label}: the password would be kept in the spec and in every model file; set a variable of the "
+            "environment and write its name, as in postgresql://ann:$PASSWORD@host/database"
+        )
+
+
+def _text(error: Exception) -> str:
+    """The message of the database, without SQLAlchemy's words about it."""
+    return " ".join(str(getattr(error, "orig", None) or error).split())[:300]
+
+
+def _query(connection: sqlalchemy.Connection, query: str | None, label: str) -> sqlalchemy.Executable:
+    if query is not None and len(query.split()) > 1:
+        return sqlalchemy.text(query)
+    looked = sqlalchemy.inspect(connection)
+    names = [*looked.get_table_names(), *looked.get_view_names()]
+    if query is None:
+        tables = looked.get_table_names() or names
+        if len(tables) != 1:
+            found = f"holds several tables: {listed(names, 12)}" if tables else "a database without tables"
+            raise modnet.DataError(f"{label}: {found}; set data.query to a SELECT, or the name of a table")
+        query = tables[0]
+    if query not in names:
+        near = did_you_mean(query, names) or f"; it has {listed(names, 12)}"
+        raise modnet.DataError(f"{label}: no table {show(query)}{near}")
+    return sqlalchemy.select(sqlalchemy.text("*")).select_from(sqlalchemy.table(query))
+
+
+def _tables(result: Any, label: str) -> Iterator[Table]:
+    if not result.returns_rows:
+        raise modnet.DataError(f"{label}: the query gives no rows; expected a SELECT")
+    names = list(result.keys())
+    twice = next((name for place, name in enumerate(names) if name in names[:place]), None)
+    if twice is not None:
+        raise modnet.DataError(f"{label}: two columns are both called {show(twice)}; rename one: ... AS ...")
+    first = True
+    for rows in result.partitions(BATCH):
+        first = False
+        columns = zip(names, zip(*rows, strict=True), strict=True)
+        yield Table({name: _column(values, name, label) for name, values in columns}, label)
+    if first:
+        yield Table({name: Column.of([], name) for name in names}, label)
+
+
+def _column(values: Sequence[Any], name: str, label: str) -> Column:
+    if any(isinstance(value, bytes | memoryview) for value in values):
+        raise modnet.DataError(f"{label}: column {legible(name)}: found bytes; leave the column out by a query")
+    try:
+        return Column.of(values, name)
+    except modnet.DataError as error:
+        raise modnet.DataError(f"{label}: {error}; leave the column out, or convert it, by a query") from error
