@@ -13,7 +13,7 @@ from modnet.data.column import Column
 from modnet.data.column_schema import ColumnSchema
 from modnet.data.faults import Faults, Report
 from modnet.data.files import Read, Reader, read
-from modnet.data.learning import assign_targets, learn_schema, rows_to_drop
+from modnet.data.learning import assign_targets, rows_to_drop
 from modnet.data.named_arrays import NamedArrays
 from modnet.data.profile import sort_categories
 from modnet.data.schema import DataSchema
@@ -69,21 +69,26 @@ class Loader:
     label_outputs: Collection[str] = ()
     readers: Sequence[Reader] = ()
 
-    def load(self, spec: DataSpec, seed: int = 0) -> LoadedData:
+    def load(
+        self, spec: DataSpec, seed: int = 0, *, rows: Table | None = None, schema: DataSchema | None = None
+    ) -> LoadedData:
         """The training and validation data of a spec.
 
         Args:
             seed: for drawing the validation rows.
+            rows: the training data, instead of those that `spec.train` names.
+            schema: of a network that has been trained: its columns are encoded as before. By default it is learnt.
 
         Raises:
             DataError: with the file, and the row and column if there is one.
         """
-        source = self.read(spec.train, spec)
+        assert rows is not None or spec.train is not None  # the caller has told of this, with the spec's place
+        source = rows if rows is not None else self.read(spec.train or "", spec)
         fraction = spec.validation if isinstance(spec.validation, float) else None
         if isinstance(source, Table):
-            loaded = self.load_table(source, spec, fraction, seed)
+            loaded = self.load_table(source, spec, fraction, seed, schema)
         else:
-            loaded = self.load_arrays(source, spec, fraction, seed)
+            loaded = self.load_arrays(source, spec, fraction, seed, schema)
         if spec.validation is None or isinstance(spec.validation, float):
             return loaded
         validation, notes = self.load_source(spec.validation, loaded.schema, spec=spec)
@@ -154,7 +159,9 @@ class Loader:
 
     # Tables
 
-    def load_table(self, table: Table, spec: DataSpec, fraction: float | None, seed: int) -> LoadedData:
+    def load_table(
+        self, table: Table, spec: DataSpec, fraction: float | None, seed: int, schema: DataSchema | None = None
+    ) -> LoadedData:
         table.require_rows()
         report = Report()
         rows: tuple[Array | None, Array | None] = (None, None)
@@ -169,7 +176,7 @@ class Loader:
             labels, names = self.table_labels(table, spec, kept)
             parts = split(len(kept), fraction, seed, labels, names)
             rows = (kept[parts[0]], kept[parts[1]])
-        schema = learn_schema(
+        schema = schema or DataSchema.learn(
             table,
             spec,
             input_names=self.input_names,
@@ -205,11 +212,13 @@ class Loader:
 
     # Arrays
 
-    def load_arrays(self, found: NamedArrays, spec: DataSpec, fraction: float | None, seed: int) -> LoadedData:
+    def load_arrays(
+        self, found: NamedArrays, spec: DataSpec, fraction: float | None, seed: int, schema: DataSchema | None = None
+    ) -> LoadedData:
         for key in ("target", "inputs", "columns"):
             if getattr(spec, key):
                 raise DataError(f"{found.name}: {key} is only for columns of a table; found arrays: {found.listing()}")
-        schema = self.learn_classes(found)
+        schema = schema or self.learn_classes(found)
         dataset = self.dataset(found, schema)
         about = self.describe(found, schema)
         if fraction is None:
