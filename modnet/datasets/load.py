@@ -61,6 +61,7 @@ class Loader:
         output_names: the outputs whose loss takes a target.
         label_outputs: the outputs whose loss takes class labels.
         readers: for other kinds of files, see `read`.
+        spec: how files are read where nothing else is said.
     """
 
     folder: Path
@@ -68,6 +69,7 @@ class Loader:
     output_names: Sequence[str]
     label_outputs: Collection[str] = ()
     readers: Sequence[Reader] = ()
+    spec: DataSpec | None = None
 
     def load(
         self, spec: DataSpec, seed: int = 0, *, rows: Table | None = None, schema: DataSchema | None = None
@@ -130,7 +132,7 @@ class Loader:
         """Args: spec: how files are read, where their kind leaves a choice."""
         if isinstance(source, str):
             source = DataSource(path=source)
-        options = (spec or DataSpec(train=source)).reading(source)
+        options = (spec or self.spec or DataSpec(train=source)).reading(source)
         found: Table | NamedArrays
         if source.path is not None:
             place = source.path if is_address(source.path) else self.place(source.path)

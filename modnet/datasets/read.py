@@ -96,9 +96,12 @@ def data_of(
 
 def loader_for(network: Network, folder: str | PathLike[str] = "", registry: Registry | None = None) -> Loader:
     """A loader that reads files as a network's inputs and targets."""
-    losses = output_losses(network)
+    losses, data = output_losses(network), network.card.spec.data
     targets = [name for name, loss in losses.items() if loss.takes_target] if losses else list(network.outputs)
-    return Loader(Path(folder), list(network.inputs), targets, label_outputs(network), (foreign_reader(registry),))
+    # Other files are written as the training's were, but have sheets and tables of their own.
+    spec = None if data is None else data.replace(sheet=None, query=None)
+    inputs, readers = list(network.inputs), (foreign_reader(registry),)
+    return Loader(Path(folder), inputs, targets, label_outputs(network), readers, spec)
 
 
 def foreign_reader(registry: Registry | None = None) -> Reader:
@@ -114,6 +117,12 @@ def foreign_reader(registry: Registry | None = None) -> Reader:
         return cast(Read | Iterator[Table] | None, as_data(found, name))
 
     return read_foreign
+
+
+def write_foreign(table: Table, path: Path, registry: Registry | None = None) -> bool:
+    """Writes a table in a format that a plugin knows by the path's suffix; False if none does."""
+    hooks: Any = (registry or default_registry()).hooks.hook
+    return bool(hooks.modnet_write_data(table=table, path=path))
 
 
 def output_losses(network: Network) -> dict[str, Loss]:

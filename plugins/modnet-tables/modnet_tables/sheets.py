@@ -34,7 +34,7 @@ def choose_sheet(names: Sequence[str], wanted: str | int | None, label: str) -> 
 
     Args:
         names: of the sheets.
-        wanted: a name, or a position counted from 1.
+        wanted: a name, or a position counted from 1 (as a text, too, if no sheet is called so).
 
     Raises:
         DataError: there is no such sheet.
@@ -50,6 +50,8 @@ def choose_sheet(names: Sequence[str], wanted: str | int | None, label: str) -> 
         return names.index(wanted)
     if wanted.casefold().strip() in folded:
         return folded.index(wanted.casefold().strip())
+    if wanted.isdecimal():
+        return choose_sheet(names, int(wanted), label)
     near = did_you_mean(wanted, names) or f"; it has {listed([legible(name) for name in names], 8)}"
     raise modnet.DataError(f"{label}: no sheet {show(wanted)}{near}")
 
@@ -59,7 +61,7 @@ def said_sheet(names: Sequence[str], chosen: int) -> tuple[str, ...]:
     if len(names) < 2:
         return ()
     others = [show(name) for place, name in enumerate(names) if place != chosen]
-    return (f"sheet {show(names[chosen])} is read, not {listed(others, 4)}; sheet = ... chooses",)
+    return (f"sheet {show(names[chosen])} is read, not {listed(others, 4)}",)
 
 
 def table_of(rows: Iterable[Row], label: str, options: ReadOptions, notes: Sequence[str] = ()) -> Table:

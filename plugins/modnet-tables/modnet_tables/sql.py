@@ -20,7 +20,9 @@ BATCH = 10_000
 
 
 def read(url: str, options: ReadOptions) -> Iterator[Table]:
-    """What the database gives for `options.query`, or its only table, some rows at a time.
+    """What the database gives for `options.query`, or a table of it, some rows at a time.
+
+    The table is the only one, or the one that follows the address after "#".
 
     `$NAME` and `${NAME}` in the address stand for variables of the environment, so that no password is in a spec, which
     every model file has.
@@ -29,6 +31,8 @@ def read(url: str, options: ReadOptions) -> Iterator[Table]:
         DataError: the address has a password, nothing answers there, or the query is not valid.
     """
     label = without_password(url)
+    url, _, table = url.partition("#")
+    query = table or options.query
     try:
         address = sqlalchemy.make_url(os.path.expandvars(url))
         _refuse_password(url, label)
@@ -40,9 +44,9 @@ def read(url: str, options: ReadOptions) -> Iterator[Table]:
         raise modnet.DataError(f"{label}: {_text(error)}") from error
     try:
         with engine.connect().execution_options(stream_results=True) as connection:
-            yield from _tables(connection.execute(_query(connection, options.query, label)), label)
+            yield from _tables(connection.execute(_query(connection, query, label)), label)
     except sqlalchemy.exc.SQLAlchemyError as error:
-        asked = f"query {show(options.query)}: " if options.query else ""
+        asked = f"query {show(query)}: " if query else ""
         raise modnet.DataError(f"{label}: {asked}{_text(error)}") from error
     finally:
         engine.dispose()
@@ -66,17 +70,18 @@ def _query(connection: sqlalchemy.Connection, query: str | None, label: str) -> 
     if query is not None and len(query.split()) > 1:
         return sqlalchemy.text(query)
     looked = sqlalchemy.inspect(connection)
-    names = [*looked.get_table_names(), *looked.get_view_names()]
-    if query is None:
-        tables = looked.get_table_names() or names
-        if len(tables) != 1:
-            found = f"holds several tables: {listed(names, 12)}" if tables else "a database without tables"
-            raise modnet.DataError(f"{label}: {found}; set data.query to a SELECT, or the name of a table")
-        query = tables[0]
-    if query not in names:
-        near = did_you_mean(query, names) or f"; it has {listed(names, 12)}"
-        raise modnet.DataError(f"{label}: no table {show(query)}{near}")
-    return sqlalchemy.select(sqlalchemy.text("*")).select_from(sqlalchemy.table(query))
+    tables = looked.get_table_names()
+    names = [*tables, *looked.get_view_names()]
+    if not names:
+        raise modnet.DataError(f"{label}: a database without tables")
+    if query is None and len(tables or names) > 1:
+        advice = f"name one of them, {label}#{names[0]}, or set data.query"
+        raise modnet.DataError(f"{label}: holds several tables: {listed(names, 12)}; {advice}")
+    wanted = names[0] if query is None else query
+    if wanted not in names:
+        near = did_you_mean(wanted, names) or f"; it has {listed(names, 12)}"
+        raise modnet.DataError(f"{label}: no table {show(wanted)}{near}")
+    return sqlalchemy.select(sqlalchemy.text("*")).select_from(sqlalchemy.table(wanted))
 
 
 def _tables(result: Any, label: str) -> Iterator[Table]:

@@ -149,12 +149,13 @@ def test_which_sheet(tmp_path):
     path = workbook(tmp_path / "a.xlsx", _Old=[["x"], [1]], Empty=[], Data=[["y"], [1]], Other=[["z"], [1]])
     table = read_plugin(path)
     assert list(table.columns) == ["y"]
-    assert table.notes == ('sheet "Data" is read, not "_Old", "Empty", "Other"; sheet = ... chooses',)
-    for wanted, name in (("Other", "z"), (" other", "z"), (4, "z"), ("_Old", "x")):
+    assert table.notes == ('sheet "Data" is read, not "_Old", "Empty", "Other"',)
+    assert list(read_plugin(path / "Other").columns) == ["z"]
+    for wanted, name in (("Other", "z"), (" other", "z"), (4, "z"), ("4", "z"), ("_Old", "x")):
         assert list(read_plugin(path, sheet=wanted).columns) == [name]
     for wanted, message in (
         ("Othr", 'no sheet "Othr"; did you mean "Other"?'),
-        ("2024", 'no sheet "2024"; it has _Old, Empty, Data, Other'),
+        ("May", 'no sheet "May"; it has _Old, Empty, Data, Other'),
         (5, "sheet = 5, but it has 4 sheets"),
         ("Empty", "an empty sheet; expected the names of the columns, then rows"),
     ):

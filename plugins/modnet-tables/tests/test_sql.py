@@ -38,6 +38,10 @@ def test_a_query_or_the_name_of_a_table(url, query, rows):
     assert "kind" in table.columns
 
 
+def test_a_table_by_its_address(url):
+    assert len(read_plugin(f"{url}#pets")) == 3
+
+
 def test_typed_columns(url):
     columns = read_plugin(url, "pets").columns
     assert columns["mass"].values[[0, 2]].tolist() == [1.5, 2.0]
@@ -53,7 +57,7 @@ def test_rows_come_in_parts(url, monkeypatch):
 @pytest.mark.parametrize(
     ("query", "message"),
     [
-        (None, "holds several tables: pets, staff; set data.query to a SELECT, or the name of a table"),
+        (None, "holds several tables: pets, staff; name one of them, sqlite:///"),
         ("pest", 'no table "pest"; did you mean "pets"?'),
         ("select colour from pets", 'query "select colour from pets": no such column: colour'),
         ("select kind, kind from pets", 'two columns are both called "kind"'),
