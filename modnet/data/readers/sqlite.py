@@ -114,7 +114,7 @@ def _fetched(cursor: sqlite3.Cursor, label: str, rows: int) -> Iterator[Table]:
 
 
 def _column(values: tuple[Any, ...], name: str, label: str) -> Column:
-    if any(type(value) is bytes for value in values):
+    if bytes in set(map(type, values)):
         row = next(row for row, value in enumerate(values) if type(value) is bytes)
         raise DataError(
             f"{label}: row {row + 1}, column {legible(name)}: found {len(values[row]):,} bytes (a blob); expected a "

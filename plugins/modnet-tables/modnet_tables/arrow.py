@@ -151,10 +151,10 @@ def _column(values: pa.Array, name: str) -> Column:
         return Column(np.zeros(len(values)), np.ones(len(values), bool))
     elif pa.types.is_duration(kind):
         seconds = values.cast(pa.int64()).cast(pa.float64(), safe=False)
-        return Column.of(pa.chunked_array([pa.compute.divide(seconds, float(UNITS[kind.unit]))]), name)
+        return Column.of(pa.compute.divide(seconds, float(UNITS[kind.unit])), name)
     elif pa.types.is_time(kind):
         return Column.of_texts(None if value is None else value.isoformat() for value in values.to_pylist())
-    return Column.of(pa.chunked_array([values]), name)
+    return Column.of(values, name)
 
 
 UNITS = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
@@ -167,6 +167,8 @@ def _is_text(kind: pa.DataType) -> bool:
 
 def _of_codes(values: pa.DictionaryArray) -> Column:
     """A column of texts that are a dictionary already."""
+    if len(values.dictionary) > len(values):  # that of more rows than these
+        values = values.dictionary_decode().dictionary_encode()
     texts = values.dictionary.to_pylist()
     codes = values.indices
     gaps = np.asarray(codes.is_null())

@@ -101,7 +101,7 @@ def _tables(result: Any, label: str) -> Iterator[Table]:
 
 
 def _column(values: Sequence[Any], name: str, label: str) -> Column:
-    if any(isinstance(value, bytes | memoryview) for value in values):
+    if not {bytes, memoryview}.isdisjoint(map(type, values)):
         raise modnet.DataError(f"{label}: column {legible(name)}: found bytes; leave the column out by a query")
     try:
         return Column.of(values, name)
