@@ -10,7 +10,7 @@ from typing import Any, cast
 
 from modnet.data.files import Read, Reader
 from modnet.data.foreign import as_data
-from modnet.data.options import ReadOptions
+from modnet.data.options import DEFAULTS, ReadOptions
 from modnet.data.source import without_password
 from modnet.data.spec import DataSpec
 from modnet.data.table import Table
@@ -96,12 +96,16 @@ def data_of(
 
 def loader_for(network: Network, folder: str | PathLike[str] = "", registry: Registry | None = None) -> Loader:
     """A loader that reads files as a network's inputs and targets."""
-    losses, data = output_losses(network), network.card.spec.data
+    losses = output_losses(network)
     targets = [name for name, loss in losses.items() if loss.takes_target] if losses else list(network.outputs)
-    # Other files are written as the training's were, but have sheets and tables of their own.
-    spec = None if data is None else data.replace(sheet=None, query=None)
     inputs, readers = list(network.inputs), (foreign_reader(registry),)
-    return Loader(Path(folder), inputs, targets, label_outputs(network), readers, spec)
+    return Loader(Path(folder), inputs, targets, label_outputs(network), readers, _options_for(network))
+
+
+def _options_for(network: Network) -> ReadOptions:
+    """How files for a network are read that no spec names: images come in its size."""
+    sizes = {shape[:2] for shape in network.inputs.values() if len(shape) == 3 and None not in shape}
+    return ReadOptions(size=cast(tuple[int, int], sizes.pop())) if len(sizes) == 1 else DEFAULTS
 
 
 def foreign_reader(registry: Registry | None = None) -> Reader:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -35,8 +35,9 @@ def read(path: Path, options: ReadOptions) -> NamedArrays:
         DataError: an image cannot be read, or has another size than the first.
     """
     files, classes = _files(path)
-    if options.size is None:
-        _check_sizes(files)
+    sizes = _sizes(files)
+    if options.size is None and len(sizes) > 1:
+        raise _unlike(sizes)
     opened = [_opened(file, options.size) for file in files]
     grey = all(image.mode == "L" for image in opened)
     x = np.stack([np.asarray(image if grey else image.convert("RGB")) for image in opened])
@@ -46,6 +47,8 @@ def read(path: Path, options: ReadOptions) -> NamedArrays:
         arrays["y"] = np.array(classes)
         counts = Counter(classes)
         notes[0] += f": {listed([f'{name} {counts[name]:,}' for name in sorted(counts)], 12)}"
+    if set(sizes) - {x.shape[1:3]}:
+        notes.append(f"images of {counted(len(sizes), 'size')} were scaled to {x.shape[1]} x {x.shape[2]}")
     return NamedArrays(str(path), arrays, tuple(notes))
 
 
@@ -73,17 +76,21 @@ def _images_in(files: Iterable[Path]) -> list[Path]:
     return sorted(file for file in files if file.name.lower().endswith(ENDINGS) and not file.name.startswith("."))
 
 
-def _check_sizes(files: Sequence[Path]) -> None:
+def _sizes(files: Sequence[Path]) -> dict[tuple[int, int], Path]:
+    """(height, width) -> the first image that has it."""
     sizes: dict[tuple[int, int], Path] = {}
     for file in files:
         sizes.setdefault(_size(file), file)
-    if len(sizes) > 1:
-        (first, one), (second, other) = list(sizes.items())[:2]
-        raise modnet.DataError(
-            f"{other}: {second[0]} x {second[1]} (height x width), but {one} is {first[0]} x {first[1]}"
-            f"{f', and there are {len(sizes) - 2:,} more sizes' if len(sizes) > 2 else ''}; set data.size, as in "
-            f"size = [{first[0]}, {first[1]}], to scale all of them"
-        )
+    return sizes
+
+
+def _unlike(sizes: Mapping[tuple[int, int], Path]) -> modnet.DataError:
+    (first, one), (second, other) = list(sizes.items())[:2]
+    return modnet.DataError(
+        f"{other}: {second[0]} x {second[1]} (height x width), but {one} is {first[0]} x {first[1]}"
+        f"{f', and there are {len(sizes) - 2:,} more sizes' if len(sizes) > 2 else ''}; set data.size, as in "
+        f"size = [{first[0]}, {first[1]}], to scale all of them"
+    )
 
 
 def _size(file: Path) -> tuple[int, int]:

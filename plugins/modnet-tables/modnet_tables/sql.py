@@ -24,18 +24,16 @@ def read(url: str, options: ReadOptions) -> Iterator[Table]:
 
     The table is the only one, or the one that follows the address after "#".
 
-    `$NAME` and `${NAME}` in the address stand for variables of the environment, so that no password is in a spec, which
-    every model file has.
+    `$NAME` and `${NAME}` in the address stand for variables of the environment, so that no password need be in a spec.
 
     Raises:
-        DataError: the address has a password, nothing answers there, or the query is not valid.
+        DataError: nothing answers there, or the query is not valid.
     """
     label = without_password(url)
     url, _, table = url.partition("#")
     query = table or options.query
     try:
         address = sqlalchemy.make_url(os.path.expandvars(url))
-        _refuse_password(url, label)
         engine = sqlalchemy.create_engine(address)
     except ImportError as error:
         needs = f"needs {error.name}, which is not installed:  pip install {error.name}"
@@ -50,15 +48,6 @@ def read(url: str, options: ReadOptions) -> Iterator[Table]:
         raise modnet.DataError(f"{label}: {asked}{_text(error)}") from error
     finally:
         engine.dispose()
-
-
-def _refuse_password(url: str, label: str) -> None:
-    password = sqlalchemy.make_url(url).password
-    if password and not str(password).startswith("$"):
-        raise modnet.DataError(
-            f"{label}: the password would be kept in the spec and in every model file; set a variable of the "
-            "environment and write its name, as in postgresql://ann:$PASSWORD@host/database"
-        )
 
 
 def _text(error: Exception) -> str:

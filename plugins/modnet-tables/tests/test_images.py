@@ -6,7 +6,7 @@ import pytest
 import modnet
 from modnet.data.files import read
 from modnet.data.options import ReadOptions
-from modnet.datasets.read import foreign_reader
+from modnet.datasets.read import foreign_reader, loader_for
 
 Image = pytest.importorskip("PIL.Image")
 
@@ -84,7 +84,9 @@ def test_sizes(pets):
     message = r"large\.png: 8 x 12 \(height x width\), but .*0\.png is 4 x 6; set data\.size"
     with pytest.raises(modnet.DataError, match=message):
         read_plugin(pets)
-    assert read_plugin(pets, (2, 3)).arrays["x"].shape == (6, 2, 3, 3)
+    found = read_plugin(pets, (2, 3))
+    assert found.arrays["x"].shape == (6, 2, 3, 3)
+    assert found.notes[1] == "images of 2 sizes were scaled to 2 x 3"
 
 
 def test_what_is_refused(pets, monkeypatch):
@@ -119,3 +121,5 @@ def test_from_a_spec_to_predictions(pets):
     network = modnet.build(spec, seed=0)
     modnet.train(network, data.train)
     assert modnet.evaluate(network, data.train)["loss"] < 0.1
+    new, _ = loader_for(network).load_source(str(pets / "cat"), data.schema, targets=False)
+    assert network.forward(new.inputs).argmax(axis=1).tolist() == [0, 0, 0]
