@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import warnings
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +14,10 @@ import openpyxl
 
 import modnet
 from modnet.data.column import Column
-from modnet.data.options import ReadOptions
+from modnet.data.options import DEFAULTS, ReadOptions
 from modnet.data.source import check_ratio
 from modnet.data.table import Table
+from modnet.words import listed
 from modnet_tables.sheets import choose_sheet, said_sheet, table_of
 
 OLD = b"\xd0\xcf\x11\xe0"
@@ -33,11 +35,10 @@ def read(path: Path, options: ReadOptions) -> Table:
     with _told(path), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of styles and extensions that openpyxl does not know
         _check(path)
-        book = openpyxl.load_workbook(path, read_only=True, data_only=True, keep_links=False)
-        try:
-            return _table(book, str(path), options)
-        finally:
-            book.close()
+        with _opened(path, results=True) as book:
+            chosen, table = _table(book, str(path), options)
+        empty = [name for name, column in table.columns.items() if len(column) and column.gaps.all()]
+        return _with_formulas_said(table, empty, path, chosen) if empty else table
 
 
 def write(table: Table, path: Path) -> None:
@@ -74,17 +75,47 @@ def _told(path: Path) -> Iterator[None]:
         raise modnet.DataError(f"{path}: not a workbook of Excel, or a damaged one: {text}") from error
 
 
-def _table(book: Any, label: str, options: ReadOptions) -> Table:
-    sheets = [sheet for sheet in book.worksheets if hasattr(sheet, "iter_rows")]
+@contextmanager
+def _opened(path: Path, *, results: bool) -> Iterator[Any]:
+    """The workbook, with the results of its formulas or with the formulas themselves."""
+    book = openpyxl.load_workbook(path, read_only=True, data_only=results, keep_links=False)
+    try:
+        yield book
+    finally:
+        book.close()
+
+
+def _with_formulas_said(table: Table, empty: Sequence[str], path: Path, chosen: int) -> Table:
+    """The table, with a note which of its empty columns are formulas that no program has computed."""
+    with _opened(path, results=False) as book:
+        formulas = table_of(_rows(_sheets(book)[chosen]), str(path), DEFAULTS).columns
+    found = [name for name in empty if name in formulas and _are_formulas(formulas[name])]
+    if not found:
+        return table
+    note = f"without a result: the formulas of {listed(found, 6)}; open the workbook in Excel and save it"
+    return replace(table, notes=(*table.notes, note))
+
+
+def _are_formulas(column: Column) -> bool:
+    return any(text.startswith("=") for text in column.texts or ())
+
+
+def _sheets(book: Any) -> list[Any]:
+    return [sheet for sheet in book.worksheets if hasattr(sheet, "iter_rows")]
+
+
+def _table(book: Any, label: str, options: ReadOptions) -> tuple[int, Table]:
+    """The position of the sheet that is read, and its table."""
+    sheets = _sheets(book)
     names = [sheet.title for sheet in sheets]
     chosen = choose_sheet(names, options.sheet, label)
     if chosen is not None:
-        return table_of(_rows(sheets[chosen]), label, options)
+        return chosen, table_of(_rows(sheets[chosen]), label, options)
     shown = [place for place, sheet in enumerate(sheets) if sheet.sheet_state == "visible"]
     for place in shown or range(len(sheets)):
         rows = _rows(sheets[place])
         if any(value is not None for row in rows for value in row):
-            return table_of(rows, label, options, said_sheet(names, place))
+            return place, table_of(rows, label, options, said_sheet(names, place))
     raise modnet.DataError(f"{label}: a workbook without a table")
 
 

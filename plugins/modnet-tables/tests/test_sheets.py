@@ -168,6 +168,7 @@ def test_which_sheet(tmp_path):
 
 def test_of_formulas_the_last_results_count(tmp_path):
     path = workbook(tmp_path / "a.xlsx", Sheet1=[["a", "b"], [1, "=A2*2"]])
+    assert read_plugin(path).notes == ("without a result: the formulas of b; open the workbook in Excel and save it",)
     with zipfile.ZipFile(path) as archive:
         members = {info.filename: archive.read(info) for info in archive.infolist()}
     sheet = "xl/worksheets/sheet1.xml"
