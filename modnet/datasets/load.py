@@ -15,6 +15,7 @@ from modnet.data.faults import Faults, Report
 from modnet.data.files import Read, Reader, read
 from modnet.data.learning import assign_targets, rows_to_drop
 from modnet.data.named_arrays import NamedArrays
+from modnet.data.options import DEFAULTS, ReadOptions
 from modnet.data.profile import sort_categories
 from modnet.data.schema import DataSchema
 from modnet.data.source import is_address
@@ -61,6 +62,7 @@ class Loader:
         output_names: the outputs whose loss takes a target.
         label_outputs: the outputs whose loss takes class labels.
         readers: for other kinds of files, see `read`.
+        options: how files are read that no spec names.
     """
 
     folder: Path
@@ -68,6 +70,7 @@ class Loader:
     output_names: Sequence[str]
     label_outputs: Collection[str] = ()
     readers: Sequence[Reader] = ()
+    options: ReadOptions = DEFAULTS
 
     def load(
         self, spec: DataSpec, seed: int = 0, *, rows: Table | None = None, schema: DataSchema | None = None
@@ -127,10 +130,10 @@ class Loader:
     # Files
 
     def read(self, source: str | DataSource, spec: DataSpec | None = None) -> Table | NamedArrays:
-        """Args: spec: how files are read, where their kind leaves a choice."""
+        """Args: spec: how files are read, where their kind leaves a choice; None for files that no spec names."""
         if isinstance(source, str):
             source = DataSource(path=source)
-        options = (spec or DataSpec(train=source)).reading(source)
+        options = self.options if spec is None else spec.reading(source)
         found: Table | NamedArrays
         if source.path is not None:
             place = source.path if is_address(source.path) else self.place(source.path)
