@@ -112,16 +112,16 @@ class ShapeError(ModnetError, ValueError):
 
 
 class Fault(NamedTuple):
-    """A value of a table that cannot be used, or that was replaced.
+    """A value of a table, or a whole column, that cannot be used, that was replaced, or that was ignored.
 
     Attributes:
-        row: its row, counted from 0.
+        row: its row, counted from 0; None for a whole column.
         column: the name of its column.
         value: as text; None for a missing one.
-        message: what is wrong with it, and what was expected.
+        message: what is wrong with it, and what was expected or done.
     """
 
-    row: int
+    row: int | None
     column: str
     value: str | None
     message: str
@@ -131,7 +131,8 @@ class DataError(ModnetError, ValueError):
     """A data file or an array that cannot be used.
 
     Attributes:
-        problems: the values of a table that are at fault, all of them; empty if the error is of another kind.
+        problems: the values of a table that are at fault, or its columns that are missing, all of them, each a `Fault`;
+            empty if the error is of another kind.
     """
 
     def __init__(self, message: str, problems: Sequence[Fault] = ()) -> None:

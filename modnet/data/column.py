@@ -6,6 +6,7 @@ import datetime
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from types import NoneType
 from typing import Any, Literal
 
 import numpy as np
@@ -70,8 +71,9 @@ class Column:
     @classmethod
     def of_texts(cls, texts: Iterable[str | None]) -> Column:
         """A column of texts; None is a missing value."""
-        index: dict[str | None, int] = {}
-        codes = np.array([index.setdefault(text, len(index)) for text in texts], np.int32)
+        listed = list(texts)
+        index = {text: position for position, text in enumerate(dict.fromkeys(listed))}
+        codes = np.fromiter(map(index.__getitem__, listed), np.int32, len(listed))
         gap = index.get(None)
         different = [text if text is not None else "" for text in index]
         return cls(codes, None if gap is None else codes == gap, different)
@@ -169,75 +171,104 @@ def _of_frame(values: Any) -> Column | None:
 
     All three are taken by what they offer, so that none of them needs to be imported.
     """
-    if hasattr(values, "to_pylist"):  # pyarrow
-        return _of_arrow(values)
-    if hasattr(values, "is_null") and hasattr(values, "to_arrow") and hasattr(values, "null_count"):  # polars
+    if hasattr(values, "to_pylist"):
+        return _of_arrow(values.combine_chunks() if hasattr(values, "combine_chunks") else values)
+    if hasattr(values, "is_null") and hasattr(values, "to_arrow") and hasattr(values, "null_count"):
         return _of_polars(values)
-    if hasattr(values, "isna") and hasattr(values, "to_numpy"):  # pandas
-        if hasattr(values.dtype, "categories") and hasattr(values, "cat"):
-            return _of_codes(np.asarray(values.cat.codes), list(values.cat.categories))
+    if hasattr(values, "isna") and hasattr(values, "factorize"):
         return _of_pandas(values)
     return None
 
 
-def _of_codes(codes: Array, categories: Sequence[Any]) -> Column:
-    """A column from positions in a list of categories, -1 for a missing value."""
+def _of_codes(codes: Array, different: Sequence[Any]) -> Column:
+    """A column from positions in a list of different values; they are negative for a missing value."""
     gaps = codes < 0
-    some = bool(gaps.any())
-    texts = Column.of(categories) if len(categories) else None
-    if texts is None or texts.texts is None:  # numbers or dates: as if they were not categories
-        values = np.zeros(len(codes), np.float64) if texts is None else texts.values[np.where(gaps, 0, codes)]
-        return Column(values, gaps if some else None)
-    return Column(texts.values[np.where(gaps, 0, codes)], gaps if some else None, texts.texts)
+    missing = gaps if gaps.any() else None
+    if not len(different):  # every value is missing
+        return Column(np.zeros(len(codes)), missing)
+    places = codes if missing is None else np.where(gaps, 0, codes)
+    found = Column.of(different)
+    if found.missing is not None:
+        missing = found.missing[places] | gaps
+    return Column(found.values[places], missing, found.texts)
 
 
 def _of_pandas(values: Any) -> Column:
-    kind = getattr(values.dtype, "kind", "O")
-    gaps = np.asarray(values.isna(), bool)
-    some = bool(gaps.any())
+    dtype = values.dtype
+    kind = getattr(dtype, "kind", "O")
+    if hasattr(dtype, "categories") and hasattr(dtype, "ordered"):
+        return _of_codes(np.asarray(values.cat.codes if hasattr(values, "cat") else values.codes), dtype.categories)
     if kind in "iufb":
-        return _plain(_numbers_of_pandas(values, kind, gaps), gaps)
-    if kind == "M" and hasattr(values.dtype, "unit"):
-        moments = values.dt.tz_convert(None) if getattr(values.dtype, "tz", None) is not None else values
-        return Column(np.asarray(moments.to_numpy("datetime64[us]")), gaps if some else None)
-    return _of_values(values.to_list() if hasattr(values, "to_list") else list(values), str(values.name))
+        return _plain(*_numbers_of_pandas(values, kind))
+    if kind == "M" and (isinstance(dtype, np.dtype) or hasattr(dtype, "unit")):
+        moments = values
+        if getattr(dtype, "tz", None) is not None:  # in UTC, as texts with a time zone are
+            moments = (values.dt if hasattr(values, "dt") else values).tz_convert(None)
+        return _of_moments(moments.to_numpy())
+    codes, different = values.factorize()
+    texts = different.tolist()
+    # 1, 1.0 and True are one and the same to `factorize`, but a text equals only the same text.
+    if texts and all(isinstance(text, str) for text in texts):
+        return _of_codes(codes, list(map(str, texts)))
+    return _of_values(values.tolist(), str(getattr(values, "name", "")))
 
 
-def _numbers_of_pandas(values: Any, kind: str, gaps: Array) -> Array:
+def _numbers_of_pandas(values: Any, kind: str) -> tuple[Array, Array | None]:
+    """The numbers, and where there are none, if pandas keeps that apart."""
     if isinstance(values.dtype, np.dtype):
-        return np.asarray(values.to_numpy())
-    # Nullable types, whose missing values are pandas.NA.
+        return np.asarray(values.to_numpy()), None
+    gaps = np.asarray(values.isna(), bool)
+    if not hasattr(values.dtype, "numpy_dtype"):  # sparse
+        return np.asarray(values), gaps
     filled = values.fillna(False if kind == "b" else 0) if gaps.any() else values
-    return np.asarray(filled.to_numpy(dtype=values.dtype.numpy_dtype))
+    return np.asarray(filled.to_numpy(dtype=values.dtype.numpy_dtype)), gaps
+
+
+NUMERIC = ("Int", "UInt", "Float", "Boolean", "int", "uint", "float", "double", "halffloat", "bool")
+"""How the types of numbers and truth values begin in polars and pyarrow."""
 
 
 def _of_polars(values: Any) -> Column:
-    gaps = np.asarray(values.is_null(), bool)
     name = str(values.dtype)
-    if name.startswith(("Date", "Datetime")):
-        return Column(_moments(values.to_numpy()), gaps if gaps.any() else None)
-    if name.startswith(("Categorical", "Enum", "String", "Utf8")):
-        return Column.of_texts(values.to_list())
-    if name.startswith(("Int", "UInt", "Float", "Boolean")):
-        filled = values.fill_null(False if name == "Boolean" else 0) if gaps.any() else values
-        return _plain(np.asarray(filled.to_numpy()), gaps)
-    return _of_values(values.to_list(), str(values.name))
+    if name.startswith(("Datetime", "Date")):
+        return _of_moments(values.to_numpy())
+    if name.startswith(NUMERIC):
+        gaps = values.is_null().to_numpy() if values.null_count() else None
+        filled = values if gaps is None else values.fill_null(False if name == "Boolean" else 0)
+        return _plain(filled.to_numpy(), gaps)
+    if name.startswith(("Categorical", "Enum")):
+        values = values.cast(type(values)(["text"]).dtype)
+    elif name not in ("String", "Utf8"):
+        return _of_values(values.to_list(), str(values.name))
+    different = values.drop_nulls().unique(maintain_order=True)
+    positions = type(values)(range(len(different))).cast(type(values)([0]).dtype)
+    if not len(different):
+        return _of_codes(np.full(len(values), -1, np.int32), ())
+    codes = values.replace_strict(different, positions, default=-1)
+    return _of_codes(codes.to_numpy().astype(np.int32), different.to_list())
 
 
 def _of_arrow(values: Any) -> Column:
     name = str(values.type)
-    if name.startswith(("int", "uint", "float", "double", "halffloat", "bool")):
-        gaps = np.asarray(values.is_null(), bool)
-        filled = values.fill_null(False if name == "bool" else 0) if values.null_count else values
-        return _plain(np.asarray(filled.to_numpy()), gaps)
+    if name.startswith(NUMERIC):
+        gaps = np.asarray(values.is_null().to_numpy(zero_copy_only=False), bool) if values.null_count else None
+        filled = values if gaps is None else values.fill_null(False if name == "bool" else 0)
+        return _plain(filled.to_numpy(zero_copy_only=False), gaps)
     if name.startswith(("date", "timestamp")):
-        gaps = np.asarray(values.is_null(), bool)
-        return Column(_moments(values.to_numpy()), gaps if gaps.any() else None)
-    return _of_values(values.to_pylist(), "")
+        return _of_moments(values.to_numpy(zero_copy_only=False))
+    if name in ("string", "large_string", "string_view", "utf8"):
+        values = values.dictionary_encode()
+    elif not hasattr(values, "dictionary"):
+        return _of_values(values.to_pylist(), "")
+    codes = values.indices.fill_null(-1).to_numpy(zero_copy_only=False)
+    return _of_codes(codes, values.dictionary.to_pylist())
 
 
-def _moments(values: Array) -> Array:
-    return values.astype("datetime64[us]")
+def _of_moments(values: Array) -> Column:
+    """A column of dates and times, to the microsecond."""
+    moments = values.astype("datetime64[us]")
+    gaps = np.isnat(moments)
+    return Column(moments, gaps if gaps.any() else None)
 
 
 # Arrays and lists
@@ -270,12 +301,7 @@ def _of_array(values: Array, name: str) -> Column:
     if values.dtype.kind in "iufb":
         return _plain(values, None)
     if values.dtype.kind == "M":
-        moments = _moments(values)
-        gaps = np.isnat(moments)
-        return Column(moments, gaps if gaps.any() else None)
-    if values.dtype.kind == "U":
-        different, codes = np.unique(values, return_inverse=True)
-        return Column(codes.astype(np.int32).reshape(-1), None, different.tolist())
+        return _of_moments(values)
     return _of_values(values.tolist(), name)
 
 
@@ -285,8 +311,11 @@ DATES = (datetime.date, np.datetime64)
 
 def _of_values(values: Sequence[Any], name: str) -> Column:
     """A column of Python values."""
-    if all(type(value) is str for value in values):
+    types = set(map(type, values))
+    if types <= {str, NoneType} and str in types:
         return Column.of_texts(values)
+    if types == {float} or types == {int}:
+        return _plain(_numbers(values), None)
     given, gaps, kinds = _typed(values)
     if None in kinds:
         raise _no_value_of_a_column(given, name)

@@ -9,14 +9,21 @@ import numpy as np
 from modnet.arrays import Array
 from modnet.configuration.fields import Configuration
 from modnet.data.column import Column
+from modnet.data.date_parts import DatePart, encode_dates, parts_width
+from modnet.data.dates import DateFormat
 from modnet.data.faults import Faults, Report
+from modnet.data.numbers import NumberFormat
 from modnet.data.spec import Encoding, Kind, MissingPolicy, Unknown
 from modnet.data.table import shorten
-from modnet.data.values import category_key, is_number
+from modnet.data.text_hashing import hash_texts
+from modnet.data.values import category_key
 from modnet.words import did_you_mean, show
 
 BY_VALUE = ("mean", "median", "most_frequent")
 """The ways of filling a gap for which a value is learnt."""
+
+MOST_SUGGESTIONS = 20
+"""For how many of the unknown categories of a column a near one is looked for."""
 
 
 class ColumnSchema(Configuration):
@@ -30,7 +37,12 @@ class ColumnSchema(Configuration):
         missing: what is done if a value is missing.
         fill: the value that replaces a missing one; None where it is refused, or has a code of its own.
         unknown: what is done with a category that is not among `categories`: "error", or "code": zeros for one-hot, 0
-            for an embedding.
+            for an embedding, one half for a boolean.
+        number_format: how numbers are written in texts, if not as programs write them.
+        date_format: how dates are written in texts, if not as in ISO 8601.
+        parts: of a date: what becomes numbers.
+        buckets: of a text: how many numbers it becomes.
+        missing_values: texts that stand for a missing value in this column, besides those of the table.
     """
 
     name: str
@@ -40,14 +52,23 @@ class ColumnSchema(Configuration):
     missing: MissingPolicy = "error"
     fill: float | str | None = None
     unknown: Unknown = "error"
+    number_format: NumberFormat | None = None
+    date_format: DateFormat | None = None
+    parts: tuple[DatePart, ...] = ()
+    buckets: int = 0
+    missing_values: tuple[str, ...] = ()
 
     def check(self) -> None:
-        if (self.kind == "category") != bool(self.categories):
+        if self.has_categories != bool(self.categories):
             raise ValueError("expected categories if kind is category, and only then")
         if len(set(self.categories)) < len(self.categories):
             raise ValueError("expected categories that are all different")
+        if self.kind == "boolean" and len(self.categories) != 2:
+            raise ValueError("a boolean has two categories")
         if self.kind != "category" and self.encoding != "one_hot":
             raise ValueError(f"the encoding {self.encoding} is for categories, found a {self.kind}")
+        if (self.kind == "date") != bool(self.parts) or (self.kind == "text") != (self.buckets > 0):
+            raise ValueError("expected parts if kind is date, and buckets if kind is text, and only then")
         self._check_fill()
 
     def _check_fill(self) -> None:
@@ -57,14 +78,25 @@ class ColumnSchema(Configuration):
             return
         if self.missing == "error":
             raise ValueError("a missing value is an error, and yet there is a fill")
-        fits = self.fill in self.categories if self.kind == "category" else not isinstance(self.fill, str)
+        if self.has_categories:
+            fits = self.fill in self.categories
+        elif self.kind == "date":
+            fits = not np.isnat(DateFormat().parse([str(self.fill)])).any()
+        else:
+            fits = self.kind == "number" and not isinstance(self.fill, str)
         if not fits:
-            raise ValueError(f"fill is {show(self.fill)}; expected a number, or one of the categories")
+            raise ValueError(f"fill is {show(self.fill)}; expected a number, a date, or one of the categories")
+
+    @property
+    def has_categories(self) -> bool:
+        return self.kind in ("category", "boolean")
 
     @property
     def width(self) -> int:
         """How many numbers encode one value."""
-        return len(self.categories) if self.kind == "category" and self.encoding == "one_hot" else 1
+        if self.kind == "category" and self.encoding == "one_hot":
+            return len(self.categories)
+        return parts_width(self.parts) if self.kind == "date" else self.buckets or 1
 
     @property
     def is_id(self) -> bool:
@@ -73,7 +105,7 @@ class ColumnSchema(Configuration):
 
     def gaps(self, column: Column, missing_values: Collection[str]) -> Array:
         """bool (rows,): where this column has no value. A text that is one of the categories is a value."""
-        return column.gaps_by(set(missing_values).difference(self.categories))
+        return column.gaps_by({*missing_values, *self.missing_values}.difference(self.categories))
 
     # Inputs
 
@@ -90,9 +122,18 @@ class ColumnSchema(Configuration):
             faults.add(self.name, column, refused, self._no_value)
         if self.kind == "number":
             out[:, 0] = self._filled(self.numbers(column, present, faults), gaps)
-            return
-        codes = self._codes_with_fill(column, gaps, present, faults, report)
-        if self.encoding == "one_hot":
+        elif self.kind == "date":
+            encode_dates(self._filled(self.dates(column, present, faults), gaps), self.parts, out)
+        elif self.kind == "text":
+            texts = column.as_texts()
+            out[present] = hash_texts(texts.texts or (), self.buckets)[texts.values[present]]
+        else:
+            self._encode_codes(self._codes_with_fill(column, gaps, present, faults, report), out)
+
+    def _encode_codes(self, codes: Array, out: Array) -> None:
+        if self.kind == "boolean":
+            out[:, 0] = np.where(codes < 0, 0.5, codes)
+        elif self.encoding == "one_hot":
             known = np.flatnonzero(codes >= 0)
             out[known, codes[known]] = 1
         else:
@@ -113,10 +154,10 @@ class ColumnSchema(Configuration):
         )
         return f"missing value (found {show(text)}); {advice}"
 
-    def _filled(self, numbers: Array, gaps: Array) -> Array:
+    def _filled(self, values: Array, gaps: Array) -> Array:
         if self.fill is not None and gaps.any():
-            numbers[gaps] = self.fill
-        return numbers
+            values[gaps] = DateFormat().parse([str(self.fill)])[0] if self.kind == "date" else self.fill
+        return values
 
     def _codes_with_fill(self, column: Column, gaps: Array, present: Array, faults: Faults, report: Report) -> Array:
         codes = self.codes(column)
@@ -127,16 +168,27 @@ class ColumnSchema(Configuration):
             if self.unknown == "error":
                 faults.add(self.name, column, unknown, self._unknown_category(int(unknown.sum()), len(column)))
             else:
-                report.unknown[self.name] = int(unknown.sum())
+                report.unknown[self.name] = report.unknown.get(self.name, 0) + int(unknown.sum())
+                report.replace(self.name, column, unknown, self._replaced_unknown)
         return codes
+
+    def _replaced_unknown(self, text: str) -> str:
+        return f"unknown category {show(text)}{did_you_mean(text, self.categories)}; given the code for unknown ones"
+
+    def replaced_gap(self, text: str) -> str:
+        """What a report says of a missing value that is not refused."""
+        given = "its own code" if self.fill is None else f"{show(self.fill)}, learnt in training"
+        return f"missing value (found {show(text)}); given {given}"
 
     def _unknown_category(self, count: int, rows: int) -> Callable[[str], str]:
         more = f" ({count:,} of {rows:,} rows have unknown ones)" if count > 1 else ""
+        said = 0
 
         def message(text: str) -> str:
-            advice = (
-                did_you_mean(text, self.categories) or '; correct or drop such rows, or train with unknown = "code"'
-            )
+            nonlocal said
+            said += 1  # to look for near names takes time, and thousands of them help nobody
+            near = did_you_mean(text, self.categories) if said <= MOST_SUGGESTIONS else ""
+            advice = near or '; correct or drop such rows, or train with unknown = "code"'
             return f"unknown category {show(text)}{more}; expected one of {shorten(self.categories)}{advice}"
 
         return message
@@ -172,7 +224,8 @@ class ColumnSchema(Configuration):
         if others:
             by_key = self._by_key()
             for place in others:
-                positions[place] = by_key.get(category_key(texts[place]), -1)
+                key = category_key(texts[place])
+                positions[place] = by_key.get(key, TRUTHS.get(key, -1) if self.kind == "boolean" else -1)
         return positions
 
     def _by_key(self) -> dict[str, int]:
@@ -190,21 +243,49 @@ class ColumnSchema(Configuration):
         elif column.texts is None:
             numbers = column.values.astype(np.float64)
         else:
-            numbers = _parsed(column.texts)[column.values]
+            numbers = (self.number_format or NumberFormat()).parse(column.texts)[column.values]
         bad = ~np.isfinite(numbers)
         if bad.any():
-            at_fault = bad & present
-            if at_fault.any():
-                faults.add(self.name, column, at_fault, lambda text: f"expected a number, found {show(text)}")
+            faults.add(self.name, column, bad & present, self._no_number)
             numbers[bad] = 0
         return numbers
 
+    def _no_number(self, text: str) -> str:
+        return f"expected a number{self._written()}, found {show(text)}"
 
-def _parsed(texts: Sequence[str]) -> Array:
-    """The number of each text, or nan."""
-    try:
-        numbers = np.array([*map(float, texts)], np.float64)
-    except ValueError:
-        return np.array([float(text) if is_number(text) else np.nan for text in texts], np.float64)
-    numbers[[place for place, text in enumerate(texts) if "_" in text]] = np.nan
-    return numbers
+    def dates(self, column: Column, present: Array, faults: Faults) -> Array:
+        """The values as dates, datetime64[us] (rows,); 1970 where one is missing or at fault."""
+        if column.type == "date":
+            moments = column.values.copy()
+        else:
+            texts = column.as_texts()
+            moments = _parsed(texts.texts or (), self.date_format)[texts.values]
+        bad = np.isnat(moments)
+        if bad.any():
+            faults.add(self.name, column, bad & present, self._no_date)
+            moments[bad] = np.datetime64(0, "us")
+        return moments
+
+    def _no_date(self, text: str) -> str:
+        return f"expected a date{self._written()}, found {show(text)}"
+
+    def _written(self) -> str:
+        """How values of this kind are written, for a message."""
+        if self.kind == "date" and self.date_format is not None:
+            return f" ({self.date_format.date_format})"
+        unit = self.number_format.unit if self.number_format is not None else ""
+        comma = self.number_format is not None and self.number_format.decimal == ","
+        return (" with a decimal comma" if comma else "") + (f" ({unit})" if unit else "")
+
+
+TRUTHS = {"false": 0, "no": 0, "f": 0, "n": 0, "0": 0, "off": 0, "true": 1, "yes": 1, "t": 1, "y": 1, "1": 1, "on": 1}
+"""What other spellings of a boolean mean, by their key."""
+
+
+def _parsed(texts: Sequence[str], date_format: DateFormat | None) -> Array:
+    """The date of each text; ISO dates are understood whatever the format, since programs write them so."""
+    moments = (date_format or DateFormat()).parse(texts)
+    others = np.flatnonzero(np.isnat(moments))
+    if date_format is not None and len(others):
+        moments[others] = DateFormat().parse([texts[place] for place in others.tolist()])
+    return moments

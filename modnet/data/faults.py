@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -31,15 +31,7 @@ class Faults:
         Args:
             message: from the text of a value to what is wrong with it.
         """
-        for row in np.flatnonzero(rows).tolist() if rows.dtype == bool else rows.tolist():
-            value = None if column.missing is not None and column.missing[row] else column.text(row)
-            self.found.append(Fault(row, name, value, message(value or "")))
-
-    def rows(self) -> Array:
-        """bool (rows,): the rows with a fault."""
-        bad = np.zeros(len(self._table), bool)
-        bad[[fault.row for fault in self.found]] = True
-        return bad
+        self.found += _each(name, column, rows, message)
 
     def refuse(self) -> None:
         """Raises the error for all faults together.
@@ -49,13 +41,29 @@ class Faults:
         """
         if not self.found:
             return
-        first, *others = sorted(self.found, key=lambda fault: fault.row)
-        text = f"{self._table.place(first.row, first.column)}: {first.message}"
+        first, *others = in_order(self.found)
+        text = f"{self._table.place(first.row or 0, first.column)}: {first.message}"
         if others:
             second = others[0]
-            where = f"{self._table.row_name(second.row)}, column {legible(second.column)}"
+            where = f"{self._table.row_name(second.row or 0)}, column {legible(second.column)}"
             text += f"; {counted(len(others), 'more fault')}, the next in {where}"
         raise DataError(text, (first, *others))
+
+
+def in_order(faults: Iterable[Fault]) -> list[Fault]:
+    """Faults in the order of their rows; those of whole columns first."""
+    return sorted(faults, key=lambda fault: -1 if fault.row is None else fault.row)
+
+
+def _each(name: str, column: Column, rows: Array, message: Callable[[str], str]) -> Iterator[Fault]:
+    """A fault for each of these rows; the message of each different text is made once."""
+    made: dict[str, str] = {}
+    for row in np.flatnonzero(rows).tolist():
+        value = None if column.missing is not None and column.missing[row] else column.text(row)
+        text = value or ""
+        if text not in made:
+            made[text] = message(text)
+        yield Fault(row, name, value, made[text])
 
 
 @dataclass
@@ -66,7 +74,7 @@ class Report:
         filled_rows, dropped_rows: how many rows were.
         by_mean, by_most_frequent, by_code: the columns that were filled so.
         unknown: column -> how many rows have an unknown category.
-        replaced: each value that was replaced, with what the network is given instead.
+        replaced: each value that was replaced, with what the network is given instead; None if nobody asks.
     """
 
     filled_rows: int = 0
@@ -75,7 +83,12 @@ class Report:
     by_most_frequent: set[str] = field(default_factory=set)
     by_code: set[str] = field(default_factory=set)
     unknown: dict[str, int] = field(default_factory=dict)
-    replaced: list[Fault] = field(default_factory=list)
+    replaced: list[Fault] | None = None
+
+    def replace(self, name: str, column: Column, rows: Array, message: Callable[[str], str]) -> None:
+        """Notes that the values of these rows, bool (rows,), were replaced, if somebody asks for each."""
+        if self.replaced is not None:
+            self.replaced += _each(name, column, rows, message)
 
     def by(self, fill: object, missing: str) -> set[str]:
         """The columns whose gaps are filled in this way."""

@@ -4,20 +4,25 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from modnet.arrays import Array
 from modnet.data.column_schema import ColumnSchema
+from modnet.data.date_parts import parts_of
+from modnet.data.dates import ISO, DateFormat, dates_share, find_date_format, is_date_name
 from modnet.data.faults import Faults
+from modnet.data.numbers import NumberFormat, find_number_format
 from modnet.data.profile import ColumnProfile, profile_column, sort_categories
-from modnet.data.schema import DataSchema
 from modnet.data.spec import ColumnSpec, DataSpec, Kind, MissingPolicy
 from modnet.data.table import Table, shorten
-from modnet.data.values import category_key, has_decimal_comma, is_number
+from modnet.data.values import category_key, is_code, is_number
 from modnet.errors import DataError
 from modnet.words import did_you_mean, legible, show
+
+Columns = dict[str, tuple[ColumnSchema, ...]]
 
 MOST_CATEGORIES = 256
 """A text column with more different values is probably a name or a comment, and is only accepted as categories if the
@@ -25,7 +30,7 @@ spec declares it.
 """
 
 
-def learn_schema(
+def learn_columns(
     table: Table,
     spec: DataSpec,
     *,
@@ -33,8 +38,8 @@ def learn_schema(
     output_names: Sequence[str],
     label_outputs: Collection[str] = (),
     rows: Sequence[int] | Array | None = None,
-) -> DataSchema:
-    """The schema of a training table.
+) -> tuple[Columns, Columns]:
+    """How the columns of a training table are read: of each network input, and of each output.
 
     Fills for missing values are learnt from the training rows only. Kinds and categories come from the whole table,
     so that a rare category is known even if all its rows are used for validation.
@@ -51,13 +56,12 @@ def learn_schema(
         DataError: with the column, and the row if there is one.
     """
     inputs, targets = _assign_columns(table, spec, input_names, output_names)
-    return DataSchema(
+    return (
         {name: tuple(_Learner(table, spec, c).input(rows) for c in columns) for name, columns in inputs.items()},
         {
             name: tuple(_Learner(table, spec, c).target(name, columns, name in label_outputs) for c in columns)
             for name, columns in targets.items()
         },
-        spec.missing_values,
     )
 
 
@@ -80,13 +84,19 @@ def _assign_columns(
     """Network input -> its columns, and network output -> its target columns; the table has all of them."""
     targets = assign_targets(table, spec, output_names)
     target_names = {name for names in targets.values() for name in names}
-    others = tuple(name for name in table.columns if name not in target_names)
+    others = _other_columns(table, spec, target_names)
     if spec.inputs is None and not others:
         raise DataError(f"{table.name}: all columns are targets; expected at least one to predict from")
     inputs = _assign(spec.inputs if spec.inputs is not None else others, input_names, "inputs", "input", table)
     table.require([name for names in inputs.values() for name in names])
     table.require(spec.columns)
     return inputs, targets
+
+
+def _other_columns(table: Table, spec: DataSpec, targets: Collection[str]) -> tuple[str, ...]:
+    """The columns that are inputs if the spec does not name them: all but targets and identifiers."""
+    identifiers = {name for name, column in spec.columns.items() if column.kind == "identifier"}
+    return tuple(name for name in table.columns if name not in targets and name not in identifiers)
 
 
 def assign_targets(table: Table, spec: DataSpec, output_names: Sequence[str]) -> dict[str, tuple[str, ...]]:
@@ -159,16 +169,76 @@ class _Learner:
     def input(self, rows: Sequence[int] | Array | None) -> ColumnSchema:
         """Args: rows: the training rows; None for all."""
         self._refuse_gaps()
-        kind: Kind = "category" if self.declared.categories else self.declared.kind or self._guessed_kind()
-        categories = self._categories() if kind == "category" else ()
-        schema = ColumnSchema(self.name, kind, categories, self.declared.encoding)
-        if kind == "category":
-            schema = schema.replace(unknown=self.spec.unknown_policy(self.name))
+        schema = self._schema(self._kind())
         # A list of categories in the spec is complete: a missing value is none of them.
         policy = self.policy or ("error" if self.declared.categories else "code")
-        if policy == "error" or (kind == "category" and policy in ("code", "drop")):
+        schema = schema.replace(missing_values=self.declared.missing_values)
+        has_own_code = schema.kind == "text" or (schema.has_categories and policy in ("code", "drop"))
+        if policy == "error" or has_own_code:
             return schema.replace(missing=policy)
         return schema.replace(missing=policy, fill=self._fill(schema, policy, rows))
+
+    def _kind(self) -> Kind:
+        if self.declared.kind is not None:
+            return self.declared.kind
+        return "category" if self.declared.categories else self._guessed_kind()
+
+    def _schema(self, kind: Kind) -> ColumnSchema:
+        """How the values are read, but for what fills the gaps."""
+        declared = self.declared
+        if kind == "number":
+            return ColumnSchema(self.name, kind, number_format=self._number_format())
+        if kind == "date":
+            written = self._date_format()
+            schema = ColumnSchema(self.name, kind, date_format=written, parts=declared.parts or ("day",))
+            return schema if declared.parts else schema.replace(parts=parts_of(self._dates(schema)))
+        if kind == "identifier":
+            raise DataError(f"{self.place}: an identifier is no input; leave it out of inputs, or give it another kind")
+        if kind == "text":
+            return ColumnSchema(self.name, kind, buckets=declared.buckets)
+        categories = self._categories()
+        if kind == "boolean" and len(categories) != 2:
+            raise DataError(f"{self.place}: a boolean has two values, found {len(categories)}: {shorten(categories)}")
+        unknown = self.spec.unknown_policy(self.name)
+        return ColumnSchema(self.name, kind, categories, declared.encoding, unknown=unknown)
+
+    def _number_format(self) -> NumberFormat | None:
+        """How numbers are written, by the spec; None for as programs write them."""
+        declared, spec = self.declared, self.spec
+        found = NumberFormat(
+            declared.decimal or spec.decimal or ".",
+            spec.thousands or "" if declared.thousands is None else declared.thousands,
+            declared.unit,
+            declared.negative,
+        )
+        return None if found == NumberFormat() else found
+
+    def _date_format(self) -> DateFormat | None:
+        """How dates are written, by the spec or by what they look like; None for ISO 8601."""
+        if self.declared.date_format is not None:
+            written = DateFormat(self.declared.date_format)
+        else:
+            texts = self.profile.different.as_texts().texts or ()
+            guess = find_date_format(texts, named=True, order=self._order())
+            if guess is None:
+                share = dates_share(texts, named=True)
+                fault = texts[int(share.faults[0])] if len(share.faults) else texts[0]
+                raise DataError(
+                    f"{self.place}: expected dates, found {show(fault)}; set columns.{self.name}.date_format, "
+                    'for example "%d.%m.%Y"'
+                )
+            written = guess.format
+        return None if written.date_format == ISO else written
+
+    def _order(self) -> Array | None:
+        """The position of the value of each row among the different ones."""
+        if self.values.texts is None:
+            return None
+        _, positions = np.unique(self.values.values[~self.profile.gaps], return_inverse=True)
+        return positions
+
+    def _dates(self, schema: ColumnSchema) -> Array:
+        return schema.dates(self.values, ~self.profile.gaps, Faults(self.table))[~self.profile.gaps]
 
     def _refuse_gaps(self) -> None:
         """A gap in the training table needs a policy: what is right depends on what the gap means."""
@@ -182,6 +252,7 @@ class _Learner:
     def target(self, output: str, together: Sequence[str], labels: bool) -> ColumnSchema:
         """Args: together: all target columns of the output; labels: whether its loss takes class labels."""
         policy: MissingPolicy = "drop" if self.policy == "drop" else "error"
+        others = self.declared.missing_values
         numeric = self._is_numeric()
         # Numbers are classes too if the loss takes labels, unless the spec says that they are numbers.
         if len(together) == 1 and (not numeric or (labels and self.declared.kind != "number")):
@@ -190,10 +261,11 @@ class _Learner:
                 raise DataError(f"{self.place}: expected at least 2 classes, found only {show(classes[0])}")
             # Two classes need no loss that takes labels: one probability is enough, with labels 0 and 1 as numbers.
             if labels or len(classes) == 2:
-                return ColumnSchema(self.name, "category", classes, missing=policy)
+                return ColumnSchema(self.name, "category", classes, missing=policy, missing_values=others)
         if not numeric:
             raise self._not_numeric(output, len(together) > 1)
-        return ColumnSchema(self.name, "number", missing=policy)
+        written = self._number_format()
+        return ColumnSchema(self.name, "number", missing=policy, number_format=written, missing_values=others)
 
     @property
     def _is_declared_category(self) -> bool:
@@ -243,29 +315,53 @@ class _Learner:
     def _guessed_kind(self) -> Kind:
         """The kind of the values, unless it is doubtful."""
         profile = self._sound_profile()
-        if profile.kind == "category" and profile.distinct > MOST_CATEGORIES:
+        if profile.kind == "category" and profile.distinct > MOST_CATEGORIES and self.declared.encoding == "one_hot":
             raise DataError(
-                f"{self.place}: {profile.distinct:,} different texts; leave it out of inputs, or, "
-                f'if they are categories, set columns.{self.name}.kind = "category"'
+                f"{self.place}: {profile.distinct:,} different texts; leave it out of inputs, or, if they are "
+                f'categories, set columns.{self.name}.kind = "category"; for words of a language, kind = "text"'
             )
         return profile.kind or "number"
 
     def _sound_profile(self) -> ColumnProfile:
-        """The summary of a column whose kind is not declared; refuses a column of numbers with a few faults."""
+        """The summary of a column whose kind is not declared; refuses a column of numbers with a few faults.
+
+        Numbers in disguise (`$1,200`, `39 %`) are refused as well: the spec is to say how they are written, so that
+        whoever reads it knows, and prediction reads them alike. `modnet new-spec` writes that line.
+        """
         profile = self.profile
-        if profile.kind != "category" or profile.distinct_numbers < 0.9 * profile.distinct:
+        if profile.kind != "category" or profile.different.type != "text":
             return profile
+        texts = profile.different.texts or ()
+        if find_date_format(texts, named=is_date_name(self.name), order=self._order()) is not None:
+            return replace(profile, kind="date")
+        if any(map(is_code, texts)):
+            return profile
+        guess = find_number_format(texts, self.spec.decimal)
+        if guess is not None:
+            if guess.format == self._number_format():
+                return replace(profile, kind="number")
+            raise self._disguised(guess.format)
+        if profile.distinct_numbers >= 0.9 * profile.distinct:
+            raise self._nearly_numbers()
+        return profile
+
+    def _disguised(self, written: NumberFormat) -> DataError:
+        row = self._first_text()
+        options = ", ".join(f"{name} = {show(value)}" for name, value in written.options().items())
+        return DataError(
+            f"{self.table.place(row, self.name)}: {show(self.values.text(row))} looks like a number; to read the "
+            f"column as numbers, set columns.{self.name} = {{ {options} }}; if they are categories, "
+            f'set columns.{self.name}.kind = "category"'
+        )
+
+    def _nearly_numbers(self) -> DataError:
         row = self._first_text()
         value = self.values.text(row)
-        if has_decimal_comma(value):
-            expected, otherwise = "a number with a decimal point", ""
-        else:
-            expected = "a number, as in nearly all rows of this column"
-            listed = ", ".join(map(show, (*self.spec.missing_values, value)))
-            otherwise = f"; if it stands for a missing value, set data.missing_values = [{listed}]"
-        raise DataError(
-            f"{self.table.place(row, self.name)}: expected {expected}, found {show(value)}; "
-            f'if they are categories, set columns.{self.name}.kind = "category"{otherwise}'
+        listed = ", ".join(map(show, (*self.spec.missing_values, value)))
+        return DataError(
+            f"{self.table.place(row, self.name)}: expected a number, as in nearly all rows of this column, found "
+            f'{show(value)}; if they are categories, set columns.{self.name}.kind = "category"; '
+            f"if it stands for a missing value, set data.missing_values = [{listed}]"
         )
 
     def _first_text(self) -> int:
@@ -282,11 +378,16 @@ class _Learner:
         if not len(chosen):
             raise DataError(f"{self.place}: every value of the training rows is missing; leave it out of inputs")
         faults = Faults(self.table)
-        if schema.kind == "category":
-            labels = schema.labels(self.values, ~self.profile.gaps, faults)[chosen]
+        present = ~self.profile.gaps
+        if schema.has_categories:
+            labels = schema.labels(self.values, present, faults)[chosen]
             faults.refuse()
             return schema.categories[int(_most_frequent(labels))]
-        numbers = schema.numbers(self.values, ~self.profile.gaps, faults)[chosen]
+        if schema.kind == "date":
+            moments = np.sort(schema.dates(self.values, present, faults)[chosen])
+            faults.refuse()
+            return str(moments[len(moments) // 2])  # dates have no mean that is one of them
+        numbers = schema.numbers(self.values, present, faults)[chosen]
         faults.refuse()
         if policy == "most_frequent":
             return float(_most_frequent(numbers))

@@ -16,6 +16,7 @@ from modnet.configuration.reading import Reader, Reading
 from modnet.data.column import Column
 from modnet.data.column_schema import ColumnSchema
 from modnet.data.faults import Faults, Report
+from modnet.data.spec import DataSpec
 from modnet.data.table import Table, require_columns, shorten
 from modnet.data.values import MISSING_VALUES
 from modnet.errors import DataError, Fault, ShapeError
@@ -69,6 +70,46 @@ class DataSchema(Configuration):
 
     def _target_columns(self) -> list[ColumnSchema]:
         return [column for columns in self.targets.values() for column in columns]
+
+    @classmethod
+    def learn(
+        cls,
+        table: Table,
+        spec: DataSpec,
+        *,
+        input_names: Sequence[str] = ("input",),
+        output_names: Sequence[str] = ("output",),
+        label_outputs: Collection[str] = (),
+        rows: Sequence[int] | Array | None = None,
+    ) -> DataSchema:
+        """The schema of a training table.
+
+        Fills for missing values are learnt from the training rows only. Kinds and categories come from the whole table,
+        so that a rare category is known even if all its rows are used for validation.
+
+        Args:
+            table: training rows, and perhaps rows for validation.
+            spec: the use of its columns.
+            input_names, output_names: of the network.
+            label_outputs: the outputs whose loss takes class labels: their target, if it is one column, is a category
+                even if it contains numbers.
+            rows: the training rows; None for all.
+
+        Raises:
+            DataError: with the column, and the row if there is one.
+        """
+        # Not at the top: a process that only predicts learns nothing.
+        from modnet.data.learning import learn_columns
+
+        inputs, targets = learn_columns(
+            table,
+            spec,
+            input_names=input_names,
+            output_names=output_names,
+            label_outputs=label_outputs,
+            rows=rows,
+        )
+        return cls(inputs, targets, spec.missing_values)
 
     # Encoding
 
@@ -301,6 +342,7 @@ def _widths(columns: Sequence[ColumnSchema]) -> str:
 
 
 def _row_of(fault: Fault) -> int:
+    assert fault.row is not None
     return fault.row
 
 

@@ -7,10 +7,14 @@ from collections.abc import Mapping
 from typing import Literal
 
 from modnet.configuration.fields import Configuration, field
+from modnet.data.date_parts import DatePart
+from modnet.data.dates import DateFormat
+from modnet.data.numbers import Decimal, Negative, Thousands
+from modnet.data.options import ReadOptions
 from modnet.data.values import MISSING_VALUES
 from modnet.words import show
 
-Kind = Literal["number", "category", "date"]
+Kind = Literal["number", "category", "boolean", "date", "text", "identifier"]
 Encoding = Literal["one_hot", "ordinal", "embedding"]
 MissingPolicy = Literal["error", "drop", "mean", "median", "most_frequent", "code"]
 Unknown = Literal["error", "code"]
@@ -20,15 +24,20 @@ class DataSource(Configuration):
     """Where rows come from: one file, or one for the inputs and one for the targets.
 
     Attributes:
-        path: a table (.csv, .tsv), or a file with named arrays (.npz).
+        path: a table (.csv, .parquet, .xlsx ...), a file with named arrays (.npz), a folder of images, or the address
+            of a database.
         x, y: instead of `path`: files with one array each (.npy, IDX).
         rows: use only these rows: the first, and the one after the last, counted from 0.
+        sheet, query, size: as those of the data, for this source alone.
     """
 
     path: str | None = None
     x: str | None = None
     y: str | None = None
     rows: tuple[int, int] | None = field(default=None, minimum=0)
+    sheet: str | int | None = field(default=None, minimum=1)
+    query: str | None = None
+    size: tuple[int, int] | None = field(default=None, minimum=1)
 
     def check(self) -> None:
         if (self.path is None) == (self.x is None) or (self.path is not None and self.y is not None):
@@ -41,30 +50,60 @@ class ColumnSpec(Configuration):
     """How a column of a table is read, if its values do not make it clear.
 
     Attributes:
-        kind: by default a number if all values are numbers, otherwise a category.
+        kind: by default a number if all values are numbers, a date if all are dates, otherwise a category. "boolean" is
+            a category of two, as one number, 0 or 1; "text" becomes hashed n-grams of its characters; an "identifier"
+            is not used.
         categories: all categories, in their order; by default those found, sorted.
         encoding: of an input: "one_hot", a one for its category and zeros for the others; "ordinal", its position in
             `categories`, counted from 0; or "embedding", its position counted from 1, where 0 is for what is missing or
             unknown.
         missing: what to do if a value is missing; by default as for the whole table.
+        missing_values: texts that stand for a missing value in this column, besides those of the table.
         unknown: what to do with a category that is not known, as for the whole table; by default, a list of
             `categories` is complete and others are an error.
+        decimal, thousands, unit, negative: how numbers are written, see `NumberFormat`.
+        date_format: how dates are written: "iso", or as for `strptime`; by default found.
+        parts: of a date: "day", the running day; "year"; "month", "day_of_month", "day_of_week", "day_of_year", "hour".
+            By default those that vary.
+        buckets: of a text, how many numbers it becomes.
     """
 
     kind: Kind | None = None
     categories: tuple[str, ...] | None = None
     encoding: Encoding = "one_hot"
     missing: MissingPolicy | None = None
+    missing_values: tuple[str, ...] = ()
     unknown: Unknown | None = None
+    decimal: Decimal | None = None
+    thousands: Thousands | None = None
+    unit: str = ""
+    negative: Negative = "minus"
+    date_format: str | None = None
+    parts: tuple[DatePart, ...] | None = None
+    buckets: int = field(default=64, minimum=1)
 
     def check(self) -> None:
         if self.categories is None:
             if self.encoding == "ordinal":
                 raise ValueError('encoding = "ordinal" needs categories, in their order')
-        elif self.kind == "number":
-            raise ValueError('a column with categories is not a number; expected kind = "category"')
+        elif self.kind not in (None, "category", "boolean"):
+            raise ValueError(f'a column with categories is not a {self.kind}; expected kind = "category"')
         elif not self.categories or len(set(self.categories)) < len(self.categories):
             raise ValueError("expected categories that are all different, at least one")
+        elif self.kind == "boolean" and len(self.categories) != 2:
+            raise ValueError("a boolean has two categories, that of 0 and that of 1")
+        if self.date_format is not None:
+            DateFormat(self.date_format)
+        self._check_kind()
+
+    def _check_kind(self) -> None:
+        """Refuses options that mean nothing for the kind."""
+        of_kind = {"date": ("date_format", "parts"), "text": ("buckets",), "number": ("decimal", "thousands", "unit")}
+        for kind, names in of_kind.items():
+            for name in names:
+                changed = getattr(self, name) != getattr(ColumnSpec, name)
+                if changed and self.kind not in (None, kind):
+                    raise ValueError(f"{name} is for a {kind}, found kind = {show(self.kind)}")
 
 
 class DataSpec(Configuration):
@@ -86,6 +125,10 @@ class DataSpec(Configuration):
         unknown: what to do in prediction with a category that training had not: "code", zeros (for an embedding, id
             0), or "error". By default "code" where the categories are learnt.
         missing_values: the texts that stand for a missing value.
+        decimal, thousands: how numbers are written in all columns whose options do not say otherwise.
+        sheet: of workbooks, the name of the sheet, or its position counted from 1; by default the first with a table.
+        query: of databases, a SELECT, or the name of a table; needed where there are several tables.
+        size: of a folder of images, the (height, width) to which they are scaled; needed where they differ.
     """
 
     train: str | DataSource | None = None
@@ -96,6 +139,11 @@ class DataSpec(Configuration):
     missing: MissingPolicy | None = None
     unknown: Unknown | None = None
     missing_values: tuple[str, ...] = MISSING_VALUES
+    decimal: Decimal | None = None
+    thousands: Thousands | None = None
+    sheet: str | int | None = field(default=None, minimum=1)
+    query: str | None = None
+    size: tuple[int, int] | None = field(default=None, minimum=1)
 
     def check(self) -> None:
         targets = _column_names(self.target)
@@ -105,6 +153,23 @@ class DataSpec(Configuration):
         both = set(targets).intersection(_column_names(self.inputs))
         if both:
             raise ValueError(f"column {show(min(both))} is both a target and an input")
+
+    def reading(self, source: DataSource | None = None) -> ReadOptions:
+        """How files are read; what the source has of its own goes first."""
+        own = source or DataSource(path="")
+        return ReadOptions(
+            decimal=self.decimal,
+            thousands=self.thousands,
+            missing_values=self.missing_values,
+            texts=frozenset(name for name in self.columns if self._has_marker_as_category(name)),
+            sheet=self.sheet if own.sheet is None else own.sheet,
+            query=self.query if own.query is None else own.query,
+            size=self.size if own.size is None else own.size,
+        )
+
+    def _has_marker_as_category(self, column: str) -> bool:
+        """Whether a text that means a missing value elsewhere is a category of this column."""
+        return not set(self.columns[column].categories or ()).isdisjoint(self.missing_values)
 
     def missing_policy(self, column: str) -> MissingPolicy | None:
         """What to do where this column of the table has no value; None if the spec does not say."""
@@ -117,7 +182,8 @@ class DataSpec(Configuration):
 
     def missing_in(self, column: str) -> set[str]:
         """The values that mean that this column has none. What is listed as a category is a value."""
-        return set(self.missing_values).difference(self.columns.get(column, ColumnSpec()).categories or ())
+        declared = self.columns.get(column, ColumnSpec())
+        return {*self.missing_values, *declared.missing_values}.difference(declared.categories or ())
 
 
 def _column_names(value: str | tuple[str, ...] | Mapping[str, str | tuple[str, ...]] | None) -> list[str]:

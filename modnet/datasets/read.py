@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator
 from os import PathLike
 from pathlib import Path
 from typing import Any, cast
 
 from modnet.data.files import Read, Reader
+from modnet.data.foreign import as_data
+from modnet.data.options import ReadOptions
+from modnet.data.source import without_password
 from modnet.data.spec import DataSpec
 from modnet.data.table import Table
 from modnet.datasets.dataset import naming
@@ -99,15 +102,16 @@ def loader_for(network: Network, folder: str | PathLike[str] = "", registry: Reg
 
 
 def foreign_reader(registry: Registry | None = None) -> Reader:
-    """A function that reads data files of kinds that plugins know; it returns None for others."""
+    """A function that reads files of kinds that plugins know, and addresses; it returns None for others."""
 
-    def read_foreign(path: Path) -> Read | None:
+    def read_foreign(place: Path | str, options: ReadOptions) -> Read | Iterator[Table] | None:
         # Only when it is called: `hooks` imports every plugin that has any.
-        found: Any = (registry or default_registry()).hooks.hook.modnet_read_data(path=path)
-        if isinstance(found, Mapping):
-            table = all(isinstance(values, list) for values in found.values())
-            found = Table(found, str(path)) if table else dict(found)
-        return cast(Read | None, found)
+        hooks: Any = (registry or default_registry()).hooks.hook
+        if isinstance(place, str):
+            name, found = without_password(place), hooks.modnet_read_url(url=place, options=options)
+        else:
+            name, found = str(place), hooks.modnet_read_data(path=place, options=options)
+        return cast(Read | Iterator[Table] | None, as_data(found, name))
 
     return read_foreign
 

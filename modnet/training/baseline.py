@@ -73,11 +73,14 @@ def _mean(objective: Objective, head: Head, data: Dataset) -> Array:
 def _add(tally: Tally, objective: Objective, head: Head, data: Dataset, guess: Array) -> None:
     context = Context(objective.network.dtype, needs_input_gradient=False)
     for target, weights in _chunks(head, data):
-        prediction = np.ascontiguousarray(np.broadcast_to(guess, (len(target), len(guess))))
+        guessed = prediction = np.ascontiguousarray(np.broadcast_to(guess, (len(target), len(guess))))
         for name, metric in head.metrics.items():
-            tally.add_metric(head.name, name, metric, prediction, target, weights)
+            tally.add_metric(head.name, name, metric, guessed, target, weights)
         context.begin()
-        goal = target if are_labels(head.loss, target, 1) else target.astype(prediction.dtype)
+        if head.target_before is not None:  # such a loss is measured in deviations of the target
+            prediction = head.target_before(prediction, prediction).astype(guess.dtype)
+            target = head.target_before(target, guessed)
+        goal = target if are_labels(head.loss, target, 1) else target.astype(guess.dtype)
         values = head.loss.measure(context, prediction, goal)[0]
         tally.add_losses(head.name, values, *_factors(head.loss, goal, weights))
 

@@ -21,7 +21,7 @@ from modnet.training.evaluation import Evaluation
 from modnet.training.heads import Head, decides, has_labels, metrics_by_output
 from modnet.training.measured import OF_CLASS, ByClass, Figures, hits_text
 from modnet.training.objective import Objective
-from modnet.training.sources import Given, checked_data, evaluation_batches
+from modnet.training.sources import Given, data_to_measure, evaluation_batches
 from modnet.training.train import merged_training
 from modnet.words import legible, show
 
@@ -61,7 +61,7 @@ def evaluate(
     registry = registry or default_registry()
     training = merged_training(network, {"loss": loss, "metrics": metrics, "batch_size": batch_size}, registry)
     objective = Objective(network, _with_classes(network, training))
-    data = checked_data(objective, Given(x, y, sample_weights))
+    data = data_to_measure(objective, Given(x, y, sample_weights))
     batches = evaluation_batches(objective, training, data, batch_size and training.batch_size)
     with naming(batches.name), NamingFaults():
         try:

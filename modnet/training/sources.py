@@ -7,11 +7,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from modnet.data.rows import are_rows, table_of
 from modnet.data.spec import DataSpec
 from modnet.datasets.batches import Batches
 from modnet.datasets.dataset import Dataset, naming, takes_rows
 from modnet.datasets.read import data_of, loader_for
-from modnet.datasets.rows import are_rows, table_of
 from modnet.datasets.split import warn_of_unseen
 from modnet.datasets.stream import BatchStream
 from modnet.engine.network import Network
@@ -19,7 +19,7 @@ from modnet.errors import DataError
 from modnet.plugins.registry import Registry
 from modnet.specs.model import TrainingSpec
 from modnet.training.objective import Objective
-from modnet.training.trial import check_targets
+from modnet.training.trial import check_class_weights, check_targets
 from modnet.words import show
 
 
@@ -122,6 +122,7 @@ def training_batches(
         data, validating = data.split(float(validation), training.seed, objective.label_outputs)
     elif validation is not None:
         validating = checked_data(objective, _given_for_validation(validation), "validation")
+    _fit(objective, data, validating)
     if isinstance(data, Dataset) and isinstance(validating, Dataset):
         _warn_of_unseen(objective, data, validating)
     batches = data.batches(training.batch_size)
@@ -153,6 +154,15 @@ def _warn_of_unseen(objective: Objective, training: Dataset, validation: Dataset
             warn_of_unseen(output, trained, validated, names)
 
 
+def _fit(objective: Objective, data: Dataset | BatchStream, validating: Dataset | BatchStream | None) -> None:
+    """Lets the losses learn from the targets to train on."""
+    objective.fit(data if isinstance(data, Dataset) else None)
+    for part, name in ((data, ""), (validating, "validation")):
+        if isinstance(part, Dataset):
+            with naming(part.name or name):
+                check_class_weights(objective, part)
+
+
 def checked_data(objective: Objective, given: Given, name: str = "") -> Dataset | BatchStream:
     """The data of a caller; targets in memory have been checked by the losses.
 
@@ -169,6 +179,21 @@ def checked_data(objective: Objective, given: Given, name: str = "") -> Dataset 
         if isinstance(data, Dataset):
             data.check()
             check_targets(objective, data)
+    return data
+
+
+def data_to_measure(objective: Objective, given: Given) -> Dataset | BatchStream:
+    """The data of a caller for `evaluate`, where losses have nothing to learn from.
+
+    Raises:
+        SpecError: a loss needs training data.
+        ShapeError, DataError: they are not data, or do not fit the network or a loss.
+    """
+    data = checked_data(objective, given)
+    objective.fit(None)
+    if isinstance(data, Dataset):
+        with naming(data.name):
+            check_class_weights(objective, data)
     return data
 
 

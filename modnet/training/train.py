@@ -169,6 +169,8 @@ def prepare(
     network.card = network.card.replace(training=remembered.replace(loss=training.loss, metrics=training.metrics))
     data = Given(x, y, sample_weights, steps_per_epoch)
     batches, validating = training_batches(objective, training, data, validation)
+    training = objective.training
+    network.card = network.card.replace(training=remembered.replace(loss=training.loss, metrics=training.metrics))
     run = Run(network, training, objective, registry, named_callbacks(training), batches, validating)
     try:
         check_figures(training, run.greater_is_better)

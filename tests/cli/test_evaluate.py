@@ -93,6 +93,10 @@ def test_numbers_are_compared_with_their_mean(run):
     sizes = [float(line.split(",")[1]) for line in Path("pets.csv").read_text().splitlines()[1:]]
     mean = np.mean(sizes)
     assert f"base rate: always {mean:.4f}, the mean" in told
+    report = json.loads(run("evaluate", "pets.modnet", "pets.csv", "--json").stdout)
+    assert report["base"]["metrics"]["loss"] == pytest.approx(1, abs=0.05), (
+        "in deviations of the target, as the loss is"
+    )
     assert f"{np.abs(sizes - mean).mean():.4f}\n" in told
     message = (
         'the metric "accuracy" does not fit the model: it measures classes, but the model predicts size as a number'

@@ -13,7 +13,6 @@ from modnet.data.column import Column
 from modnet.data.column_schema import ColumnSchema
 from modnet.data.faults import Report
 from modnet.data.files import read_table
-from modnet.data.learning import learn_schema
 from modnet.data.schema import DataSchema
 from modnet.data.spec import ColumnSpec, DataSpec
 from modnet.data.table import Table
@@ -35,7 +34,9 @@ def table_of(text, name="penguins.csv"):
 
 def learn(text=PENGUINS, rows=None, inputs=("input",), outputs=("output",), labels=("output",), **spec):
     spec = DataSpec(**{"train": "penguins.csv", "target": "species", "missing": "mean", **spec})
-    return learn_schema(table_of(text), spec, input_names=inputs, output_names=outputs, label_outputs=labels, rows=rows)
+    return DataSchema.learn(
+        table_of(text), spec, input_names=inputs, output_names=outputs, label_outputs=labels, rows=rows
+    )
 
 
 def column(schema, name):
@@ -89,7 +90,7 @@ def test_columns_can_be_declared():
 
 def test_ordinal_columns_alone_are_ids():
     ordinal = ColumnSpec(categories=("Biscoe", "Dream", "Torgersen"), encoding="ordinal")
-    schema = learn_schema(
+    schema = DataSchema.learn(
         table_of(PENGUINS),
         DataSpec(
             train="penguins.csv",
@@ -135,7 +136,7 @@ def test_two_classes_will_do_for_a_loss_of_probabilities():
 
 
 def test_several_inputs_and_outputs():
-    schema = learn_schema(
+    schema = DataSchema.learn(
         table_of(PENGUINS),
         DataSpec(
             train="penguins.csv",
@@ -220,8 +221,8 @@ NAMES = "x,y\n" + "\n".join(f"name{number},{number}" for number in range(300)) +
         ),
         (
             {"text": 'x,y\n"1,5",a\n"2,5",b\n3,b\n', "target": "y"},
-            "penguins.csv: row 1 (line 2), column x: expected a number with a decimal point, found "
-            '"1,5"; if they are categories, set columns.x.kind = "category"',
+            'penguins.csv: row 1 (line 2), column x: "1,5" looks like a number; to read the column as numbers, set '
+            'columns.x = { kind = "number", decimal = "," }; if they are categories, set columns.x.kind = "category"',
         ),
         (
             {"text": MIXED, "target": "y"},
@@ -568,7 +569,7 @@ def test_a_mangled_schema_is_refused_or_is_a_schema(schema, data):
         ({"inputs": None}, "data.inputs: expected a table, found nothing"),
         ({"surprise": 1}, "data.surprise: unknown key"),
         ({"inputs": {"x": []}}, "data: expected at least one column for each input and output, with different names"),
-        ({"inputs": {"x": [{"name": "a", "kind": "text"}]}}, 'data.inputs.x[0].kind: expected one of "number"'),
+        ({"inputs": {"x": [{"name": "a", "kind": "letter"}]}}, 'data.inputs.x[0].kind: expected one of "number"'),
         (
             {"inputs": {"x": [{"name": "a", "kind": "category"}]}},
             "data.inputs.x[0]: expected categories if kind is category, and only then",
@@ -587,11 +588,11 @@ def test_a_mangled_schema_is_refused_or_is_a_schema(schema, data):
         ),
         (
             {"inputs": {"x": [{"name": "a", "kind": "number", "missing": "mean", "fill": "b"}]}},
-            'data.inputs.x[0]: fill is "b"; expected a number, or one of the categories',
+            'data.inputs.x[0]: fill is "b"; expected a number, a date, or one of the categories',
         ),
         (
             {"inputs": {"x": [{"name": "a", "kind": "category", "categories": ["a"], "missing": "mean", "fill": 1}]}},
-            "data.inputs.x[0]: fill is 1.0; expected a number, or one of the categories",
+            "data.inputs.x[0]: fill is 1.0; expected a number, a date, or one of the categories",
         ),
         (
             {"targets": {"y": [{"name": "a", "kind": "number", "missing": "mean", "fill": 1}]}},
