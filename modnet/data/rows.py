@@ -125,7 +125,7 @@ def is_frame(given: Any) -> bool:
     pandas, polars = ("columns", "index"), ("columns", "get_columns")
     lazy, arrow = ("collect", "collect_schema"), ("column_names", "to_pydict")
     exported = hasattr(given, "__arrow_c_stream__") or hasattr(given, "__dataframe__")
-    return exported or any(all(hasattr(given, name) for name in names) for names in (pandas, polars, lazy, arrow))
+    return exported or any(all(hasattr(given, name) for name in names) for names in (lazy, pandas, polars, arrow))
 
 
 def table_of(rows: Any) -> Table:
