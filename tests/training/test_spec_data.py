@@ -165,6 +165,11 @@ def test_missing_values_of_frames_are_those_of_the_spec():
 def test_faults_are_told():
     without = {name: part for name, part in SPEC.items() if name != "data"}
     build, rows = modnet.build, ROWS
+    numbers = {
+        **SPEC,
+        "network": {"input": [3], "layers": [{"type": "linear", "out_features": 1}]},
+        "training": {"loss": "mse"},
+    }
     cases = [
         ((build(without),), DataError, "there are no data to train on: the spec has no [data] table; give x and y, or"),
         ((without,), DataError, "there are no data to train on: the spec has no [data] table"),
@@ -174,6 +179,9 @@ def test_faults_are_told():
         ((SPEC, [{"size": 1, "collar": "red"}]), DataError, 'table: no column "kind"; the columns are size, collar'),
         ((SPEC, {"kind": ["cat"], "size": 1}), DataError, "column size: expected a list with a value for each row"),
         ((SPEC, [*rows, 3]), DataError, "row 81: expected a record, column -> value, as in row 1; found 3"),
+        ((SPEC, [{}]), DataError, "table: no columns and no rows"),
+        ((numbers, rows), DataError, "table: column kind has the classes cat, dog, but mse takes numbers"),
+        ((3,), TypeError, "expected a spec (the path of its file, a dict or a Spec), found 3"),
         (("no.toml",), SpecError, "no.toml: no such file"),
         (({"network": {}},), SpecError, 'missing key "input"'),
     ]
