@@ -6,7 +6,7 @@ It is learnt in `data/learning.py`, which a process that only predicts does not 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from typing import Any, Literal, NamedTuple
+from typing import Any, ClassVar, Literal, NamedTuple
 
 import numpy as np
 
@@ -47,6 +47,8 @@ class DataSchema(Configuration):
         targets: network output -> its column of categories, or its columns of numbers.
         missing_values: the texts that stand for a missing value.
     """
+
+    called: ClassVar[str] = "schema of the table"
 
     inputs: Mapping[str, tuple[ColumnSchema, ...]]
     targets: Mapping[str, tuple[ColumnSchema, ...]]
