@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -25,6 +25,9 @@ from modnet.datasets.split import can_stratify, split
 from modnet.errors import DataError
 from modnet.words import counted
 
+HEAD = 2
+"""How many of the first rows `LoadedData.head` has."""
+
 
 @dataclass(frozen=True)
 class LoadedData:
@@ -35,12 +38,14 @@ class LoadedData:
         validation: the rows to validate with, or None.
         schema: how columns of a table, or class labels that are text, become numbers; None for arrays of numbers.
         notes: lines for the screen about what was read and done.
+        head: the first of the rows of a table to train on, as they were read; None for arrays.
     """
 
     train: Dataset
     validation: Dataset | None
     schema: DataSchema | None
     notes: list[str]
+    head: Table | None = None
 
 
 def located(path: str, folder: Path) -> Path:
@@ -87,7 +92,7 @@ class Loader:
             return loaded
         validation, notes = self.load_source(spec.validation, loaded.schema)
         notes[0] += " to validate"
-        return LoadedData(loaded.train, validation, loaded.schema, [*loaded.notes, *notes])
+        return replace(loaded, validation=validation, notes=[*loaded.notes, *notes])
 
     def load_source(
         self, source: str | DataSource, schema: DataSchema | None, *, targets: bool = True
@@ -178,7 +183,8 @@ class Loader:
         if train is None:
             train = Dataset.of_table(schema, table, report=report)
         notes = [f"{_sizes(len(table), train, validation, labels)}; {schema.describe()}", *report.texts()]
-        return LoadedData(train, validation, schema, notes)
+        head = table.take(np.arange(len(table))[:HEAD] if rows[0] is None else rows[0][:HEAD])
+        return LoadedData(train, validation, schema, notes, head)
 
     def table_labels(self, table: Table, spec: DataSpec, rows: Array) -> tuple[Array | None, list[str]]:
         """The classes of these rows for a stratified split, and their names, from the first output that has classes."""
