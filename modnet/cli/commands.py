@@ -70,9 +70,7 @@ def _pairs(*names: str, metavar: str, help: str) -> Parameter:
 PLUGIN_KINDS = ("layer", "activation", "loss", "metric", "optimizer", "callback", "command")
 """What `new-plugin` has templates for; the first three are written by default."""
 
-PLUGIN = _pairs(
-    "--plugin", "plugins", metavar="FILE", help="Run a Python file first, and register the components that it defines."
-)
+PLUGIN = _pairs("--plugin", "plugins", metavar="FILE", help="Run a Python file first; use its components and hooks.")
 SET = _pairs("--set", "settings", metavar="KEY=VALUE", help="Replace a value of the spec: --set training.epochs=3.")
 RATE = click.FloatRange(0.0, min_open=True)
 JSON = _option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
@@ -100,6 +98,7 @@ _ROWS = (
             help="What to predict. Several for numbers.",
         ),
         _file("-o", "--output", help="The file to write; by default the screen."),
+        PLUGIN,
     ),
     Command(
         "train",

@@ -23,6 +23,9 @@ MOST_NUMBERS = 3
 
 MOST_CLASSES = 6
 
+WIDTH = 100
+"""How wide the table is at most, if one row can do."""
+
 NAME, READ_AS, RAW = 20, 32, 12
 """How wide the parts of a line are at most."""
 
@@ -34,7 +37,9 @@ def described(loaded: LoadedData) -> dict[str, Any]:
 
 
 def texts(found: Mapping[str, Any]) -> Iterator[str]:
-    """The same as lines for the screen."""
+    """The same as lines for the screen; none if there are no data."""
+    if not found:
+        return
     yield from found["data"]
     columns = found["columns"]
     if columns:
@@ -125,16 +130,21 @@ def _number_format(column: ColumnSchema) -> str:
 
 def _table(columns: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     shown = columns[:MOST_COLUMNS] if len(columns) > MOST_COLUMNS + 1 else columns
-    heads = [entry["row"] for entry in shown[0]["rows"]]
-    rows = [["column", "read as", "if missing", *heads]]
-    for column in shown:
-        cells = [_cell(entry) for entry in column["rows"]]
-        rows.append(
-            [legible(column["name"], NAME), legible(column["read_as"], READ_AS), column["if_missing"] or "", *cells]
-        )
-    yield from in_columns(rows, left=len(rows[0]))
+    for count in range(len(shown[0]["rows"]), 0, -1):
+        lines = in_columns(list(_lines(shown, count)), left=3 + count)
+        if max(map(len, lines)) <= WIDTH:
+            break
+    yield from lines
     if len(shown) < len(columns):
         yield f"... and {len(columns) - len(shown):,} more columns"
+
+
+def _lines(columns: Sequence[Mapping[str, Any]], count: int) -> Iterator[list[str]]:
+    """The cells of the table, with so many of the first rows."""
+    yield ["column", "read as", "if missing", *(entry["row"] for entry in columns[0]["rows"][:count])]
+    for column in columns:
+        about = legible(column["name"], NAME), legible(column["read_as"], READ_AS), column["if_missing"] or ""
+        yield [*about, *map(_cell, column["rows"][:count])]
 
 
 def _cell(entry: Mapping[str, Any]) -> str:
@@ -160,18 +170,21 @@ def _number(value: Any) -> str:
 
 
 def _targets(loaded: LoadedData) -> Iterator[dict[str, Any]]:
-    """Each target: its classes with their shares, or its range; and what always the same answer would reach."""
-    schema = loaded.schema
-    for output, values in loaded.train.targets.items():
-        rows = values if loaded.train.rows is None else values[loaded.train.rows]
-        names = [column.name for column in schema.targets.get(output, ())] if schema is not None else []
-        classes = loaded.train.classes.get(output)
-        if values.dtype.kind in "iu" and values.ndim == 1:
-            yield _classes(names[0] if names else output, rows, classes)
+    """Each target: its classes with their counts, or its range; and what always the same answer would reach."""
+    train = loaded.train
+    for output, values in train.targets.items():
+        rows = values if train.rows is None else values[train.rows]
+        columns = loaded.schema.targets.get(output, ()) if loaded.schema is not None else ()
+        names = [column.name for column in columns]
+        if rows.dtype.kind in "iu" and rows.ndim == 1:
+            yield _classes(names[0] if names else output, rows, train.classes.get(output))
         elif rows.ndim == 2:
-            for place in range(min(rows.shape[1], MOST_COLUMNS)):
-                title = names[place] if names else output if rows.shape[1] == 1 else f"{output}[{place}]"
-                yield _numbers(title, rows[:, place])
+            names = names or _numbered(output, rows.shape[1])
+            yield from (_numbers(name, rows[:, place]) for place, name in enumerate(names[:MOST_COLUMNS]))
+
+
+def _numbered(output: str, width: int) -> list[str]:
+    return [output] if width == 1 else [f"{output}[{place}]" for place in range(width)]
 
 
 def _classes(name: str, labels: Array, classes: Sequence[str] | None) -> dict[str, Any]:

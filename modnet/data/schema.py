@@ -16,6 +16,7 @@ from modnet.configuration.reading import Reader, Reading
 from modnet.data.column import Column
 from modnet.data.column_schema import ColumnSchema
 from modnet.data.faults import Faults, Report
+from modnet.data.options import ReadOptions
 from modnet.data.spec import DataSpec
 from modnet.data.table import Table, require_columns, shorten
 from modnet.data.values import MISSING_VALUES
@@ -110,6 +111,20 @@ class DataSchema(Configuration):
             rows=rows,
         )
         return cls(inputs, targets, spec.missing_values)
+
+    # Reading
+
+    def reading(self) -> ReadOptions:
+        """How later files are read: columns whose spelling matters to the schema stay as they are spelled."""
+        columns = [column for columns in (*self.inputs.values(), *self.targets.values()) for column in columns]
+        return ReadOptions(
+            missing_values=self.missing_values,
+            texts=frozenset(column.name for column in columns if self._is_read_as_text(column)),
+        )
+
+    def _is_read_as_text(self, column: ColumnSchema) -> bool:
+        own = column.number_format is not None or column.kind in ("date", "text")
+        return own or not set(column.categories).isdisjoint(self.missing_values)
 
     # Encoding
 
@@ -342,6 +357,7 @@ def _widths(columns: Sequence[ColumnSchema]) -> str:
 
 
 def _row_of(fault: Fault) -> int:
+    assert fault.row is not None
     return fault.row
 
 

@@ -10,6 +10,7 @@ from modnet.configuration.fields import Configuration, field
 from modnet.data.date_parts import DatePart
 from modnet.data.dates import DateFormat
 from modnet.data.numbers import Decimal, Negative, Thousands
+from modnet.data.options import ReadOptions
 from modnet.data.values import MISSING_VALUES
 from modnet.words import show
 
@@ -23,15 +24,20 @@ class DataSource(Configuration):
     """Where rows come from: one file, or one for the inputs and one for the targets.
 
     Attributes:
-        path: a table (.csv, .tsv), or a file with named arrays (.npz).
+        path: a table (.csv, .parquet, .xlsx ...), a file with named arrays (.npz), a folder of images, or the address
+            of a database.
         x, y: instead of `path`: files with one array each (.npy, IDX).
         rows: use only these rows: the first, and the one after the last, counted from 0.
+        sheet, query, size: as those of the data, for this source alone.
     """
 
     path: str | None = None
     x: str | None = None
     y: str | None = None
     rows: tuple[int, int] | None = field(default=None, minimum=0)
+    sheet: str | int | None = field(default=None, minimum=1)
+    query: str | None = None
+    size: tuple[int, int] | None = field(default=None, minimum=1)
 
     def check(self) -> None:
         if (self.path is None) == (self.x is None) or (self.path is not None and self.y is not None):
@@ -104,7 +110,8 @@ class DataSpec(Configuration):
     """The data of a training run.
 
     Attributes:
-        train: the training data: a file's path, relative to the spec, or a source.
+        train: the training data: a file's path, relative to the spec, or a source. Without it, rows are given to
+            `modnet.train(spec, rows)`.
         validation: the data for the validation after each epoch: the fraction of the training rows that is set aside
             for it, or a separate file or source; None for no validation.
         target: of a table, the column to predict, or several; for a network with several outputs: output -> columns.
@@ -119,9 +126,12 @@ class DataSpec(Configuration):
             0), or "error". By default "code" where the categories are learnt.
         missing_values: the texts that stand for a missing value.
         decimal, thousands: how numbers are written in all columns whose options do not say otherwise.
+        sheet: of workbooks, the name of the sheet, or its position counted from 1; by default the first with a table.
+        query: of databases, a SELECT, or the name of a table; needed where there are several tables.
+        size: of a folder of images, the (height, width) to which they are scaled; needed where they differ.
     """
 
-    train: str | DataSource
+    train: str | DataSource | None = None
     validation: float | str | DataSource | None = field(default=None, above=0.0, below=1.0)
     target: str | tuple[str, ...] | Mapping[str, str | tuple[str, ...]] | None = None
     inputs: tuple[str, ...] | Mapping[str, tuple[str, ...]] | None = None
@@ -131,6 +141,9 @@ class DataSpec(Configuration):
     missing_values: tuple[str, ...] = MISSING_VALUES
     decimal: Decimal | None = None
     thousands: Thousands | None = None
+    sheet: str | int | None = field(default=None, minimum=1)
+    query: str | None = None
+    size: tuple[int, int] | None = field(default=None, minimum=1)
 
     def check(self) -> None:
         targets = _column_names(self.target)
@@ -140,6 +153,23 @@ class DataSpec(Configuration):
         both = set(targets).intersection(_column_names(self.inputs))
         if both:
             raise ValueError(f"column {show(min(both))} is both a target and an input")
+
+    def reading(self, source: DataSource | None = None) -> ReadOptions:
+        """How files are read; what the source has of its own goes first."""
+        own = source or DataSource(path="")
+        return ReadOptions(
+            decimal=self.decimal,
+            thousands=self.thousands,
+            missing_values=self.missing_values,
+            texts=frozenset(name for name in self.columns if self._has_marker_as_category(name)),
+            sheet=self.sheet if own.sheet is None else own.sheet,
+            query=self.query if own.query is None else own.query,
+            size=self.size if own.size is None else own.size,
+        )
+
+    def _has_marker_as_category(self, column: str) -> bool:
+        """Whether a text that means a missing value elsewhere is a category of this column."""
+        return not set(self.columns[column].categories or ()).isdisjoint(self.missing_values)
 
     def missing_policy(self, column: str) -> MissingPolicy | None:
         """What to do where this column of the table has no value; None if the spec does not say."""
