@@ -174,13 +174,17 @@ def _targets(loaded: LoadedData) -> Iterator[dict[str, Any]]:
     train = loaded.train
     for output, values in train.targets.items():
         rows = values if train.rows is None else values[train.rows]
-        columns = loaded.schema.targets.get(output, ()) if loaded.schema is not None else ()
-        names = [column.name for column in columns]
+        names = _names(loaded.schema, output)
         if rows.dtype.kind in "iu" and rows.ndim == 1:
             yield _classes(names[0] if names else output, rows, train.classes.get(output))
         elif rows.ndim == 2:
             names = names or _numbered(output, rows.shape[1])
             yield from (_numbers(name, rows[:, place]) for place, name in enumerate(names[:MOST_COLUMNS]))
+
+
+def _names(schema: DataSchema | None, output: str) -> list[str]:
+    """The columns of a target; none for one of arrays."""
+    return [] if schema is None else [column.name for column in schema.targets.get(output, ())]
 
 
 def _numbered(output: str, width: int) -> list[str]:

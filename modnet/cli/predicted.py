@@ -26,6 +26,8 @@ Faults = Literal["raise", "skip", "blank"]
 MOST_TOLD = 5
 """How many of the rows at fault are told."""
 
+NOT_FINITE = "it has a number that is not finite, or beyond what the network's type can hold"
+
 BLOCK = 10_000
 """How many rows are predicted at once where some may be at fault, since those are then predicted again."""
 
@@ -195,10 +197,23 @@ class Predictor:
                 row = start + error.sample
                 if row in faults:  # zeros, which took the place of its values, do not help
                     raise DataError(f"{rows.name}: {error.at(rows.row_name(row))}") from None
-                faults[row] = str(error.at("this row"))
+                bad = self._not_finite(inputs)
+                bad[error.sample] = True
+                for place in np.flatnonzero(bad).tolist():
+                    faults.setdefault(start + place, str(error.at("it")) if start + place == row else NOT_FINITE)
                 inputs = {name: array.copy() for name, array in inputs.items()}
                 for array in inputs.values():
-                    array[error.sample] = 0
+                    array[bad] = 0
+
+    def _not_finite(self, inputs: Mapping[str, Array]) -> Array:
+        """bool (rows,): where a number is not finite in the type that the network computes in."""
+        bad: Array = np.zeros(len(next(iter(inputs.values()))), bool)
+        for array in inputs.values():
+            if array.dtype.kind == "f":
+                with np.errstate(over="ignore"):
+                    finite = np.isfinite(array.astype(self.network.dtype, copy=False))
+                bad |= ~finite.reshape(len(bad), -1).all(axis=1)
+        return bad
 
     def _forward(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
         found = self.network.forward(inputs)
