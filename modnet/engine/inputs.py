@@ -87,9 +87,7 @@ def _no_prediction(built: BuiltGraph, values: list[Array], arrays: list[Array], 
     )
     row = start + int(np.argwhere(np.isnan(value))[0][0])
     which = f" (output {show(name)})" if len(values) > 1 else ""
-    return SampleError(
-        f"found nan as the prediction{which}", row, f": {_cause_of_nan(built, arrays, row)}", f"row {row}"
-    )
+    return SampleError(f"the prediction{which} is nan", row, f": {_cause_of_nan(built, arrays, row)}", f"row {row}")
 
 
 def _cause_of_nan(built: BuiltGraph, arrays: list[Array], row: int) -> str:
