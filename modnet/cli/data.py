@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import csv
 import io
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
-from itertools import islice
 from pathlib import Path
 from typing import cast
 
@@ -15,8 +13,7 @@ import numpy as np
 
 from modnet.arrays import Array
 from modnet.cli.output import echo
-from modnet.data.column import Column
-from modnet.data.files import read, read_blocks, read_table
+from modnet.data.files import read, read_blocks, read_table, read_table_blocks
 from modnet.data.named_arrays import NamedArrays
 from modnet.data.options import ReadOptions
 from modnet.data.readers.json_records import blocks_of_lines, united
@@ -81,22 +78,9 @@ def standard_input(rows: int | None, options: ReadOptions) -> Iterator[Table]:
         else:
             yield united(blocks_of_lines(stream, STANDARD_INPUT, options.encoding), STANDARD_INPUT)
     elif rows is None:
-        yield read_table(stream, STANDARD_INPUT)
+        yield read_table(stream, STANDARD_INPUT, options)
     else:
-        yield from _csv_blocks(stream, STANDARD_INPUT, rows)
-
-
-def _csv_blocks(stream: io.BufferedReader, name: str, rows: int) -> Iterator[Table]:
-    reader = csv.reader(io.TextIOWrapper(stream, "utf-8-sig", newline=""))
-    header = next(reader)
-    given = False
-    line = reader.line_num
-    while block := list(islice(reader, rows)):
-        columns = {n: Column.of_texts(values) for n, values in zip(header, zip(*block, strict=True), strict=True)}
-        yield Table(columns, name, range(line + 1, line + 1 + len(block)))
-        line, given = reader.line_num, True
-    if not given:
-        yield Table({n: Column.of_texts([]) for n in header}, name)
+        yield from read_table_blocks(stream, STANDARD_INPUT, options, rows)
 
 
 def numbered(tables: Iterator[Table]) -> Iterator[Table]:

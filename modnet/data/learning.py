@@ -18,7 +18,7 @@ from modnet.data.numbers import NumberFormat, find_number_format
 from modnet.data.profile import ColumnProfile, profile_column, sort_categories
 from modnet.data.spec import ColumnSpec, DataSpec, Kind, MissingPolicy
 from modnet.data.table import Table, shorten
-from modnet.data.values import category_key, is_code, is_number
+from modnet.data.values import category_key, is_code, is_number, no_value
 from modnet.errors import DataError
 from modnet.words import did_you_mean, legible, show
 
@@ -245,7 +245,7 @@ class _Learner:
         if self.policy in (None, "error") and self.profile.gaps.any():
             row = int(self.profile.gaps.argmax())
             raise DataError(
-                f"{self.table.place(row, self.name)}: missing value (found {show(self.values.text(row))}); "
+                f"{self.table.place(row, self.name)}: {no_value(self.values.text(row))}; "
                 'complete it, or train with missing = "mean", "most_frequent" or "drop"'
             )
 

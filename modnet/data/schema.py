@@ -19,7 +19,7 @@ from modnet.data.faults import Faults, Report
 from modnet.data.options import ReadOptions
 from modnet.data.spec import DataSpec
 from modnet.data.table import Table, require_columns, shorten
-from modnet.data.values import MISSING_VALUES
+from modnet.data.values import MISSING_VALUES, no_value
 from modnet.errors import DataError, Fault, ShapeError
 from modnet.words import counted, itemised, show
 
@@ -119,12 +119,8 @@ class DataSchema(Configuration):
         columns = [column for columns in (*self.inputs.values(), *self.targets.values()) for column in columns]
         return ReadOptions(
             missing_values=self.missing_values,
-            texts=frozenset(column.name for column in columns if self._is_read_as_text(column)),
+            texts=frozenset(c.name for c in columns if c.kind != "number" or c.number_format is not None),
         )
-
-    def _is_read_as_text(self, column: ColumnSchema) -> bool:
-        own = column.number_format is not None or column.kind in ("date", "text")
-        return own or not set(column.categories).isdisjoint(self.missing_values)
 
     # Encoding
 
@@ -373,5 +369,4 @@ def _encode_goal(table: Table, schema: ColumnSchema, missing_values: Collection[
 
 
 def _missing_goal(text: str) -> str:
-    found = f"missing value (found {show(text)})"
-    return f'{found}; a target is never filled in: complete it, or train with missing = "drop"'
+    return f'{no_value(text)}; a target is never filled in: complete it, or train with missing = "drop"'

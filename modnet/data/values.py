@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from modnet.arrays import Array
+from modnet.words import show
 
 MISSING_VALUES = (
     *("", "NA", "N/A", "n/a", "na", "n.a.", "N.A.", "<NA>", "#N/A", "#N/A N/A", "#NA"),
@@ -37,6 +38,11 @@ MISSING_AMONG_NUMBERS = frozenset(
 """The texts, in small letters, that mean that there is no value where the other values of a column are all numbers or
 dates. In a column of texts they may be values: a house with a fence `None` has none.
 """
+
+
+def no_value(text: str) -> str:
+    """What a message says of a missing value: how it is spelled, where the reader of the table has kept that."""
+    return f"missing value (found {show(text)})" if text else "missing value"
 
 
 def are_missing(texts: Sequence[str], missing_values: Collection[str] = MISSING_VALUES) -> Array:

@@ -19,7 +19,7 @@ def test_no_problems_and_the_first_rows_as_the_network_sees_them(run, folder):
         "pets.csv: 80 rows to validate",
         "",
         "column  read as                if missing  row 1 (line 2)  row 2 (line 3)",
-        f"size    number                 {mean:<10}  4.10 -> 4.1     9",
+        f"size    number                 {mean:<10}  4.1             9",
         "collar  category of 2          code        red -> 0 1      blue -> 1 0",
         "kind    target, category of 2              cat -> 0        dog -> 1",
         "",
