@@ -16,6 +16,7 @@ from modnet.configuration.reading import Reader, Reading
 from modnet.data.column import Column
 from modnet.data.column_schema import ColumnSchema
 from modnet.data.faults import Faults, Report
+from modnet.data.options import DEFAULTS, ReadOptions
 from modnet.data.spec import DataSpec
 from modnet.data.table import Table, require_columns, shorten
 from modnet.data.values import MISSING_VALUES, no_value
@@ -112,6 +113,20 @@ class DataSchema(Configuration):
             rows=rows,
         )
         return cls(inputs, targets, spec.missing_values)
+
+    # Reading
+
+    def reading(self, options: ReadOptions = DEFAULTS) -> ReadOptions:
+        """How later files are read: columns whose spelling matters to the schema stay as they are spelled.
+
+        Args:
+            options: what else is known of the files.
+        """
+        columns = [column for columns in (*self.inputs.values(), *self.targets.values()) for column in columns]
+        return options.replace(
+            missing_values=self.missing_values,
+            texts=frozenset(c.name for c in columns if c.kind != "number" or c.number_format is not None),
+        )
 
     # Encoding
 
@@ -325,10 +340,10 @@ class DataSchema(Configuration):
 
 def _shortened(column: Mapping[str, Any]) -> dict[str, Any]:
     """A column without what is the default: tables of genes have tens of thousands of columns."""
-    return {key: value for key, value in column.items() if key in ("name", "kind") or value != DEFAULTS[key]}
+    return {key: value for key, value in column.items() if key in ("name", "kind") or value != PLAIN[key]}
 
 
-DEFAULTS = ColumnSchema(name="", kind="number").plain()
+PLAIN = ColumnSchema(name="", kind="number").plain()
 
 
 def _untargeted(name: str, output: Array) -> dict[str, list[Any]]:
