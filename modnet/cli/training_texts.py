@@ -13,9 +13,9 @@ from typing import Any
 from modnet.cli.job import Job
 from modnet.cli.output import discard, echo, echo_json
 from modnet.cli.report import warn
-from modnet.datasets.dataset import Dataset
 from modnet.datasets.load import LoadedData
 from modnet.kinds.figures import TEST, VALIDATION, figure_text, figure_title
+from modnet.training.measured import hits_text
 from modnet.words import counted, readable_bytes
 
 
@@ -105,9 +105,3 @@ def _telling(metrics: Mapping[str, Any], loaded: LoadedData) -> list[str]:
     prefixes = tuple(prefix for prefix, part in measured.items() if part is not None)
     chosen = [n for n, value in metrics.items() if isinstance(value, int | float) and n.startswith(prefixes or "")]
     return [name for name in chosen if not name.endswith("loss")] or chosen
-
-
-def hits_text(accuracy: float, dataset: Dataset) -> str:
-    """` (69 of 69)`, where every row has one label."""
-    target = next(iter(dataset.targets.values()))
-    return f" ({round(accuracy * len(dataset)):,} of {len(dataset):,})" if target.ndim == 1 else ""

@@ -15,6 +15,7 @@ from modnet.data.faults import Faults, Report
 from modnet.data.files import Read, Reader, read
 from modnet.data.learning import assign_targets, rows_to_drop
 from modnet.data.named_arrays import NamedArrays
+from modnet.data.options import DEFAULTS, ReadOptions
 from modnet.data.profile import sort_categories
 from modnet.data.schema import DataSchema
 from modnet.data.source import is_address
@@ -28,6 +29,9 @@ from modnet.datasets.splitting import Division, divide, sets_aside, shares_of
 from modnet.errors import DataError
 from modnet.words import counted
 
+HEAD = 2
+"""How many of the first rows `LoadedData.head` has."""
+
 
 @dataclass(frozen=True)
 class LoadedData:
@@ -39,6 +43,7 @@ class LoadedData:
         test: the rows that are measured once, at the end, or None.
         schema: how columns of a table, or class labels that are text, become numbers; None for arrays of numbers.
         notes: lines for the screen about what was read and done.
+        head: the first of the rows of a table to train on, as they were read; None for arrays.
     """
 
     train: Dataset
@@ -46,6 +51,7 @@ class LoadedData:
     schema: DataSchema | None
     notes: list[str]
     test: Dataset | None = None
+    head: Table | None = None
 
 
 def located(path: str, folder: Path) -> Path:
@@ -65,6 +71,7 @@ class Loader:
         output_names: the outputs whose loss takes a target.
         label_outputs: the outputs whose loss takes class labels.
         readers: for other kinds of files, see `read`.
+        options: how files are read that no spec names.
     """
 
     folder: Path
@@ -72,6 +79,7 @@ class Loader:
     output_names: Sequence[str]
     label_outputs: Collection[str] = ()
     readers: Sequence[Reader] = ()
+    options: ReadOptions = DEFAULTS
 
     def load(self, spec: DataSpec, *, rows: Table | None = None, schema: DataSchema | None = None) -> LoadedData:
         """The data of a spec: those to train on, to validate with and to test on.
@@ -118,7 +126,7 @@ class Loader:
         Raises:
             DataError: with the file, and the row and column if there is one.
         """
-        found = self.read(source, spec)
+        found = self.read(source, spec, schema)
         if isinstance(found, NamedArrays):
             dataset = self.dataset(found, schema, targets)
             return dataset, [f"{found.name}: {counted(len(dataset), 'row')}", *found.notes]
@@ -130,11 +138,16 @@ class Loader:
 
     # Files
 
-    def read(self, source: str | DataSource, spec: DataSpec | None = None) -> Table | NamedArrays:
-        """Args: spec: how files are read, where their kind leaves a choice."""
+    def read(
+        self, source: str | DataSource, spec: DataSpec | None = None, schema: DataSchema | None = None
+    ) -> Table | NamedArrays:
+        """Args: spec, or else schema: how files are read, where their kind leaves a choice."""
         if isinstance(source, str):
             source = DataSource(path=source)
-        options = (spec or DataSpec(train=source)).reading(source)
+        if spec is not None:
+            options = spec.reading(source)
+        else:
+            options = self.options if schema is None else schema.reading(self.options)
         found: Table | NamedArrays
         if source.path is not None:
             place = source.path if is_address(source.path) else self.place(source.path)
@@ -182,7 +195,8 @@ class Loader:
         )
         sizes = f"{_sizes(len(table), train, validation, test, how)}; {schema.describe()}"
         notes = [sizes, *table.notes, *report.texts()]
-        return LoadedData(train, validation, schema, notes, test)
+        head = table.take(parts.train[:HEAD])
+        return LoadedData(train, validation, schema, notes, test, head)
 
     def divide(self, table: Table, spec: DataSpec, report: Report) -> Division:
         """The parts of a table, of those of its rows that are not dropped."""

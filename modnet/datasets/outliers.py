@@ -13,6 +13,7 @@ from modnet.data.column_schema import ColumnSchema
 from modnet.data.schema import DataSchema
 from modnet.datasets.dataset import Dataset
 from modnet.engine.network import Network
+from modnet.kinds.figures import number_text
 from modnet.kinds.layer import Layer
 from modnet.words import counted, legible, show
 
@@ -86,21 +87,34 @@ def _are_few(cells: Array, rows: int) -> bool:
 
 def warn_of_far_cells(network: Network, dataset: Dataset, schema: DataSchema) -> None:
     """Warns of cells of the training table that flatten their column, where the network scales by the deviation."""
-    layers = [node.layer for node in network.graph.nodes]
-    if any(layer.type == "standardize" and not getattr(layer, "robust", True) for layer in layers):
+    layers, most = [node.layer for node in network.graph.nodes], float(np.finfo(network.dtype).max)
+    if any(map(_scales_by_deviation, layers)):
         for name, columns in schema.inputs.items():
             starts = np.cumsum([0, *(column.width for column in columns)])
-            _look_at(dataset, dataset.inputs[name], dict(zip(starts.tolist(), columns, strict=False)), target=False)
+            _look_at(
+                dataset, dataset.inputs[name], dict(zip(starts.tolist(), columns, strict=False)), most, target=False
+            )
     if any(type(layer).target_before is not Layer.target_before for layer in layers):
         for name, columns in schema.targets.items():
-            if columns[0].kind == "number":
-                _look_at(dataset, dataset.targets[name], dict(enumerate(columns)), target=True)
+            if name not in schema.classes():
+                _look_at(dataset, dataset.targets[name], dict(enumerate(columns)), most, target=True)
 
 
-def _look_at(dataset: Dataset, numbers: Array, columns: Mapping[int, ColumnSchema], *, target: bool) -> None:
-    """Args: columns: the place of the first number of a column -> the column."""
+def _scales_by_deviation(layer: Layer) -> bool:
+    return layer.type == "standardize" and not getattr(layer, "robust", True)
+
+
+def _look_at(
+    dataset: Dataset, numbers: Array, columns: Mapping[int, ColumnSchema], most: float, *, target: bool
+) -> None:
+    """Looks for cells that are far away.
+
+    Args:
+        columns: the place of the first number of a column -> the column.
+        most: the greatest number that the network can hold; a greater one is refused anyway.
+    """
     for place in sorted(suspects(numbers).intersection(columns)):
-        if columns[place].kind == "number":
+        if columns[place].kind == "number" and np.abs(numbers[:, place]).max() <= most:
             _warn(dataset, columns[place].name, numbers[:, place], target=target)
 
 
@@ -113,7 +127,7 @@ def _warn(dataset: Dataset, column: str, values: Array, *, target: bool) -> None
     right = 'take loss = "huber"' if target else 'write { type = "standardize", robust = true }'
     warnings.warn(
         f"{dataset.name}: {dataset.row_name(found.row)}, column {legible(column)}: {value}{others} is so far from all "
-        f"others that beside it these are alike: the deviation is {found.times:,.0f} times theirs. If it stands for a "
+        f"others that beside it these are alike: the deviation is {number_text(found.times)} times theirs. If it stands for a "
         f"missing value, set missing_values = [{show(value)}] in [data.columns.{column}]; if it is right, {right}",
         stacklevel=2,
     )

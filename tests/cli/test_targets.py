@@ -106,7 +106,7 @@ def test_class_weights_by_name(house, run):
 def test_a_split_is_told_and_its_test_rows_are_measured_at_the_end(house, run, data, expected):
     data = f'target = "price"\nweights = "w"\n{data}' + ("" if "part" in data else "\nvalidation = 0.2")
     house(ONE, 'loss = "mse"\nmetrics = ["r2"]', data)
-    assert f"data: 240 rows: {expected}; 2 columns -> price" in run("check", "s.toml").stdout
+    assert f"240 rows: {expected}; 2 columns -> price" in run("check", "s.toml").stdout
     told = " ".join(run("train", "s.toml").stdout.split())
     assert f"240 rows: {expected}" in told
     card = modnet.load("s.modnet").card
