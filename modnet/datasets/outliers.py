@@ -127,7 +127,7 @@ def _warn(dataset: Dataset, column: str, values: Array, *, target: bool) -> None
     right = 'take loss = "huber"' if target else 'write { type = "standardize", robust = true }'
     warnings.warn(
         f"{dataset.name}: {dataset.row_name(found.row)}, column {legible(column)}: {value}{others} is so far from all "
-        f"others that beside it these are alike: the deviation is {number_text(found.times)} times theirs. If it stands for a "
-        f"missing value, set missing_values = [{show(value)}] in [data.columns.{column}]; if it is right, {right}",
+        f"others that beside it these are alike: the deviation is {number_text(found.times)} times theirs. If it stands "
+        f"for a missing value, set missing_values = [{show(value)}] in [data.columns.{column}]; if it is right, {right}",
         stacklevel=2,
     )
