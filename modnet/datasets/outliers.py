@@ -125,9 +125,10 @@ def _warn(dataset: Dataset, column: str, values: Array, *, target: bool) -> None
     value = f"{found.value:.15g}"
     others = f", as in {counted(found.cells - 1, 'other row')}," if found.cells > 1 else ""
     right = 'take loss = "huber"' if target else 'write { type = "standardize", robust = true }'
+    place = f"{dataset.row_name(found.row)}, column {legible(column)}"
     warnings.warn(
-        f"{dataset.name}: {dataset.row_name(found.row)}, column {legible(column)}: {value}{others} is so far from all "
-        f"others that beside it these are alike: the deviation is {number_text(found.times)} times theirs. If it stands "
-        f"for a missing value, set missing_values = [{show(value)}] in [data.columns.{column}]; if it is right, {right}",
+        f"{dataset.name}: {place}: {value}{others} is so far from all others that beside it these are alike: "
+        f"the deviation is {number_text(found.times)} times theirs. If it stands for a missing value, set "
+        f"missing_values = [{show(value)}] in [data.columns.{column}]; if it is right, {right}",
         stacklevel=2,
     )
