@@ -110,7 +110,7 @@ def joint_classes(found: Sequence[Classes]) -> Classes:
     if not found:
         return Classes()
     if len(found) > 1:
-        several = np.stack([classes.labels for classes in found], axis=1)
+        several = np.stack([classes.labels for classes in found if classes.labels is not None], axis=1)
         _, joint, counts = np.unique(several, axis=0, return_inverse=True, return_counts=True)
         if counts.min() > 1:
             return Classes(joint.reshape(-1))
