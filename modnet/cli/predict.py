@@ -103,7 +103,7 @@ def _numbered(network: Network, name: str) -> tuple[ColumnSchema, ...]:
 
 def _lines(network: Network, outputs: Mapping[str, Array], delimiter: str) -> Iterator[str]:
     schema = schema_of(network)
-    columns = schema.decode(outputs)
+    columns = {name: values.tolist() for name, values in schema.decode(outputs).items()}
     digits = 7 if network.dtype.itemsize == 4 else 16  # as many as the numbers have
     cells = _cells({*columns, *chain.from_iterable(schema.classes().values())})
     buffer = io.StringIO()

@@ -126,9 +126,10 @@ class ColumnSchema(Configuration):
             texts = column.as_texts()
             out[present] = hash_texts(texts.texts or (), self.buckets)[texts.values[present]]
         else:
-            self._encode_codes(self._codes_with_fill(column, gaps, present, faults, report), out)
+            self.encode_codes(self._codes_with_fill(column, gaps, present, faults, report), out)
 
-    def _encode_codes(self, codes: Array, out: Array) -> None:
+    def encode_codes(self, codes: Array, out: Array) -> None:
+        """Writes positions in `categories`, -1 for others, as numbers (rows, width) into zeros."""
         if self.kind == "boolean":
             out[:, 0] = np.where(codes < 0, 0.5, codes)
         elif self.encoding == "one_hot":
@@ -167,11 +168,12 @@ class ColumnSchema(Configuration):
                 faults.add(self.name, column, unknown, self._unknown_category(int(unknown.sum()), len(column)))
             else:
                 report.unknown[self.name] = int(unknown.sum())
-                report.replace(self.name, column, unknown, self._replaced_unknown)
+                report.replace(self.name, column, unknown, self._replaced_unknown())
         return codes
 
-    def _replaced_unknown(self, text: str) -> str:
-        return f"unknown category {show(text)}{did_you_mean(text, self.categories)}; given the code for unknown ones"
+    def _replaced_unknown(self) -> Callable[[str], str]:
+        near = self._near()
+        return lambda text: f"unknown category {show(text)}{near(text)}; given the code of unknown ones"
 
     def replaced_gap(self, text: str) -> str:
         """What a report says of a missing value that is not refused."""
@@ -180,16 +182,24 @@ class ColumnSchema(Configuration):
 
     def _unknown_category(self, count: int, rows: int) -> Callable[[str], str]:
         more = f" ({count:,} of {rows:,} rows have unknown ones)" if count > 1 else ""
-        said = 0
+        near = self._near()
 
         def message(text: str) -> str:
-            nonlocal said
-            said += 1  # to look for near names takes time, and thousands of them help nobody
-            near = did_you_mean(text, self.categories) if said <= MOST_SUGGESTIONS else ""
-            advice = near or '; correct or drop such rows, or train with unknown = "code"'
+            advice = near(text) or '; correct or drop such rows, or train with unknown = "code"'
             return f"unknown category {show(text)}{more}; expected one of {shorten(self.categories)}{advice}"
 
         return message
+
+    def _near(self) -> Callable[[str], str]:
+        """A function that suggests a category, for as many texts as anyone reads: each is a search in all of them."""
+        asked = 0
+
+        def suggest(text: str) -> str:
+            nonlocal asked
+            asked += 1
+            return did_you_mean(text, self.categories) if asked <= MOST_SUGGESTIONS else ""
+
+        return suggest
 
     # Targets
 
