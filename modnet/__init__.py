@@ -13,6 +13,7 @@ if TYPE_CHECKING:  # written by docs/generate.py
     from modnet.datasets.read import read_data as read_data
     from modnet.engine.build import build as build
     from modnet.engine.card import ModelCard as ModelCard
+    from modnet.engine.history import History as History
     from modnet.engine.network import Network as Network
     from modnet.errors import BrokenPlugin as BrokenPlugin
     from modnet.errors import DataError as DataError
@@ -53,7 +54,6 @@ if TYPE_CHECKING:  # written by docs/generate.py
     from modnet.specs.model import Spec as Spec
     from modnet.specs.reader import read_spec as read_spec
     from modnet.threads import set_threads as set_threads
-    from modnet.training.history import History as History
     from modnet.training.profiling import profile as profile
     from modnet.training.run import Run as Run
     from modnet.training.train import evaluate as evaluate
@@ -126,7 +126,7 @@ _HOMES = {
     "modnet.specs.model": ("Spec",),
     "modnet.specs.reader": ("read_spec",),
     "modnet.threads": ("set_threads",),
-    "modnet.training.history": ("History",),
+    "modnet.engine.history": ("History",),
     "modnet.training.profiling": ("profile",),
     "modnet.training.run": ("Run",),
     "modnet.training.train": (

@@ -6,13 +6,17 @@ networks and tables, which are on floors above the one where plugins are found.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pluggy
 
+from modnet.data.column import Column
+from modnet.data.foreign import is_frame
+from modnet.data.named_arrays import NamedArrays
+from modnet.data.options import ReadOptions
 from modnet.data.table import Table
 from modnet.engine.network import Network
 
@@ -30,8 +34,21 @@ class Specifications:
         """Adds sub-commands: `@cli.command()`."""
 
     @hookspec(firstresult=True)
-    def modnet_read_data(self, path: Path) -> Any:
-        """A table (column name -> list of str) or named arrays from a file of a further kind, or None."""
+    def modnet_read_data(self, path: Path, options: ReadOptions) -> Any:
+        """The data of a file, or folder, of a further kind, or None.
+
+        A table is a `Table`, a data frame, or column name -> values (lists, columns of frames, `Column`s). One larger
+        than memory is an iterator of tables with the same columns. Arrays are a dict from name to `numpy.ndarray`, or
+        one array.
+        """
+
+    @hookspec(firstresult=True)
+    def modnet_read_url(self, url: str, options: ReadOptions) -> Any:
+        """The data at an address, such as that of a database, or None; in any form that `modnet_read_data` may give."""
+
+    @hookspec(firstresult=True)
+    def modnet_write_data(self, table: Table, path: Path) -> bool | None:
+        """Writes a table in a further format, by the path's suffix; True when it did."""
 
     @hookspec(firstresult=True)
     def modnet_read_spec(self, path: Path) -> dict[str, Any] | None:
@@ -47,16 +64,30 @@ class Specifications:
 
 
 def _is_data(value: Any) -> bool:
-    if not isinstance(value, Mapping):
-        return isinstance(value, Table | np.ndarray)
-    return all(isinstance(name, str) for name in value) and (
-        all(isinstance(item, np.ndarray) for item in value.values())
-        or all(isinstance(item, list) and all(isinstance(cell, str) for cell in item) for item in value.values())
+    if isinstance(value, Mapping):
+        return _are_columns(value) or _are_arrays(value)
+    return isinstance(value, Table | NamedArrays | np.ndarray | Iterator) or is_frame(value)
+
+
+def _are_arrays(value: Mapping[Any, Any]) -> bool:
+    return all(isinstance(name, str) and isinstance(item, np.ndarray) for name, item in value.items())
+
+
+def _are_columns(value: Mapping[Any, Any]) -> bool:
+    return all(
+        isinstance(name, str)
+        and isinstance(item, Iterable | Column)
+        and not isinstance(item, np.ndarray | str | bytes | Mapping)
+        for name, item in value.items()
     )
 
 
+DATA = "a Table, a data frame, a dict from column name to a list of values, or a dict from name to array"
+
 RESULTS: dict[str, tuple[str, Callable[[Any], bool]]] = {
-    "modnet_read_data": ("a dict from name to array, or from column name to list of str", _is_data),
+    "modnet_read_data": (DATA, _is_data),
+    "modnet_read_url": (DATA, _is_data),
+    "modnet_write_data": ("True", lambda value: isinstance(value, bool)),
     "modnet_read_spec": ("a dict with the tables of a spec", lambda value: isinstance(value, Mapping)),
     "modnet_export": ("True", lambda value: isinstance(value, bool)),
     "modnet_import": ("a modnet.Network", lambda value: isinstance(value, Network)),

@@ -29,7 +29,14 @@ INSIDE = {
     },
     "modnet.cli.report": {"modnet.plugins.faults": "for an unexpected error; a wrong call imports no component"},
     "modnet.cli.summary": {"modnet.cli.job": "what data and training need: a fifth of the time for a model file"},
-    "modnet.data.files": {"zipfile": "for one kind of file"},
+    "modnet.data.readers.arrays": {"zipfile": "for one kind of file"},
+    "modnet.data.readers.sqlite": {"sqlite3": "for one kind of file; not part of every Python"},
+    "modnet.data.source": {
+        "bz2": "for one kind of file; not part of every Python",
+        "lzma": "as above",
+        "zipfile": "for one kind of file",
+    },
+    "modnet.data.rows": {"pyarrow": "an optional library"},
     "modnet.data.schema": {"modnet.data.learning": "a process that only predicts learns nothing"},
     "modnet.memory": {"resource": "not there on Windows"},
     "modnet.model.container": {"concurrent.futures": "for large files"},
@@ -50,7 +57,7 @@ INSIDE = {
         "pathlib": "a process that only predicts does without it, and without the five modules behind it",
     },
     "modnet.threads": {"threadpoolctl": "an optional library"},
-    "modnet.training.history": {"matplotlib.figure": "an optional library"},
+    "modnet.engine.history": {"matplotlib.figure": "an optional library"},
     "modnet.training.progress": {
         "rich": "an optional library",
         "rich.console": "as above",
@@ -71,7 +78,8 @@ OPTIONAL = {
     "rich": ("modnet.cli", "modnet.training.progress"),
     "ruamel": ("modnet.specs",),
     "threadpoolctl": ("modnet.threads",),
-    "matplotlib": ("modnet.training.history",),
+    "matplotlib": ("modnet.engine.history",),
+    "pyarrow": ("modnet.data.rows",),
     "pytest": ("modnet.testing.items",),
 }
 """Library -> the only modules that may import it, so that the others work without it."""

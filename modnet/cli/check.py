@@ -12,14 +12,14 @@ import numpy as np
 from modnet.cli.job import Job
 from modnet.cli.output import echo, echo_json
 from modnet.cli.report import WRONG_INPUT, faults_text
-from modnet.datasets.dataset import Dataset
+from modnet.datasets.dataset import Dataset, naming
 from modnet.datasets.load import LoadedData, located
 from modnet.errors import DataError, ShapeError, SpecError, TooLarge
 from modnet.memory import require
 from modnet.training.evaluation import Evaluation
 from modnet.training.objective import Objective
 from modnet.training.sources import Given, checked_data
-from modnet.training.trial import look_over
+from modnet.training.trial import check_class_weights, look_over
 from modnet.words import counted, harmless
 
 TRIAL_ROWS = 8
@@ -59,22 +59,28 @@ def _check_training(job: Job) -> list[str]:
     job.check_figures(objective, data is None or data.validation is not None)
     job.require_savable(objective)
     notes = list(_check_losses(job, objective))
-    missing = [path for path in _data_files(job) if not path.exists()]
-    if data is None or missing:
-        reason = f"{missing[0]} does not exist" if missing else "there is no [data] table"
-        return [*notes, f"{reason}: the data were not compared with the network"]
+    absent = _absent(job)
+    if absent:
+        return [*notes, f"{absent}: the data were not compared with the network"]
     try:
         loaded = job.load_data()
     except (ShapeError, DataError) as error:
         with _at(job, "data", _part_at_fault(job, str(error))):
             raise
-    job.network.card = job.network.card.replace(schema=loaded.schema)
     job.require_savable(objective)
     try:
         _try_a_batch(job, objective, loaded)
     except TooLarge as error:
         notes.append(f"note: no batch was tried: {error}")
     return notes
+
+
+def _absent(job: Job) -> str:
+    """Why there are no data to check, or ""."""
+    data = job.network.card.spec.data
+    if data is None or data.train is None:
+        return "there is no [data] table" if data is None else "[data] has no train"
+    return next((f"{path} does not exist" for path in _data_files(job) if not path.exists()), "")
 
 
 def _check_losses(job: Job, objective: Objective) -> Iterator[str]:
@@ -114,10 +120,16 @@ def _try_a_batch(job: Job, objective: Objective, loaded: LoadedData) -> None:
     """Checks the data, and sends a few rows through the network, the loss and the metrics."""
     require(job.network.layout.nbytes(job.network.dtype), "the network with all its arrays")
     evaluation = Evaluation(job.network, objective)
+    try:
+        objective.fit(loaded.train)
+    except SpecError as error:
+        raise job.located(error) from None
     for part, key, what in ((loaded.train, "train", "training"), (loaded.validation, "validation", "validation")):
         if part is not None:
             with _at(job, "data", key):
                 data = checked_data(objective, Given(part))
+                with naming(part.name):
+                    check_class_weights(objective, part)
                 look_over(evaluation, data.batches(TRIAL_ROWS), part.name or f"{what} data")
     with _at(job, "training"), np.errstate(all="ignore"):
         rows = job.training().batch_size if objective.couples else TRIAL_ROWS

@@ -70,9 +70,7 @@ def _pairs(*names: str, metavar: str, help: str) -> Parameter:
 PLUGIN_KINDS = ("layer", "activation", "loss", "metric", "optimizer", "callback", "command")
 """What `new-plugin` has templates for; the first three are written by default."""
 
-PLUGIN = _pairs(
-    "--plugin", "plugins", metavar="FILE", help="Run a Python file first, and register the components that it defines."
-)
+PLUGIN = _pairs("--plugin", "plugins", metavar="FILE", help="Run a Python file first; use its components and hooks.")
 SET = _pairs("--set", "settings", metavar="KEY=VALUE", help="Replace a value of the spec: --set training.epochs=3.")
 RATE = click.FloatRange(0.0, min_open=True)
 JSON = _option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
@@ -100,6 +98,7 @@ _ROWS = (
             help="What to predict. Several for numbers.",
         ),
         _file("-o", "--output", help="The file to write; by default the screen."),
+        PLUGIN,
     ),
     Command(
         "train",
@@ -172,15 +171,22 @@ _ROWS = (
         "predict",
         "Predict for new data with a model file.",
         """
-        Predict for every row of DATA: a .csv or .tsv table, arrays in .npz or .npy, or - for a table on standard input.
+        Predict for every row of DATA: a table (.csv, .tsv, .jsonl), arrays in .npz or .npy, or - for a table on
+        standard input.
 
         A model that was trained on a table or on labels gives names and probabilities. In a .npz file are the network's
-        outputs as they are, called by their names. In a table, a name that a spreadsheet would read as a formula gets
-        an apostrophe before it, and a warning says so.
+        outputs as they are, called by their names. In a .csv or .tsv table, a name that a spreadsheet would read as a
+        formula gets an apostrophe before it, and a warning says so.
+
+        What was assumed about the rows is said on standard error. A row that cannot be predicted for is an error, and
+        nothing is written, unless --faults says otherwise; the rows left out are then told on standard error, and the
+        status is 0 if there are others.
 
         \b
         Examples:
           modnet predict penguins.modnet new.csv
+          modnet predict penguins.modnet new.csv --keep id --faults skip -o out.csv
+          tail -f visits.csv | modnet predict visits.modnet - --chunk 1 --json
           modnet predict digits.modnet images.npz -o digits.csv
         """,
         _argument("model"),
@@ -189,8 +195,31 @@ _ROWS = (
             "-o",
             "--output",
             default="-",
-            help="A .csv, .tsv or .npz file; by default the screen.",
+            help="A .csv, .tsv, .jsonl, .json or .npz file, or what a plugin writes; by default the screen.",
         ),
+        _pairs("--keep", metavar="COLUMN", help="Write a column of DATA before the predictions, as it is."),
+        _option("--keep-all", is_flag=True, help="Write all columns of DATA before the predictions."),
+        _option(
+            "--chunk",
+            type=click.IntRange(1),
+            metavar="ROWS",
+            help="Read, predict and write so many rows at a time, in little memory.",
+        ),
+        _option(
+            "--threshold",
+            "thresholds",
+            multiple=True,
+            metavar="P",
+            help="Predict the second of two classes where its probability is at least P, or with CLASS=P that class.",
+        ),
+        _option(
+            "--faults",
+            type=click.Choice(["raise", "skip", "blank"]),
+            default="raise",
+            show_default=True,
+            help="A row that cannot be predicted for: an error, left out, or written without a prediction.",
+        ),
+        _option("--json", "as_json", is_flag=True, help="Print JSON, a record on each line."),
         PLUGIN,
     ),
     Command(

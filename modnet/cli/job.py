@@ -11,7 +11,7 @@ from modnet.cli.plugin_file import load_plugin_files
 from modnet.cli.settings import parse_settings
 from modnet.datasets.load import LoadedData
 from modnet.datasets.read import data_of
-from modnet.engine.build import plan
+from modnet.engine.build import folder_of, plan
 from modnet.engine.network import Network
 from modnet.errors import Problem, SpecError
 from modnet.model.save import require_savable
@@ -56,6 +56,7 @@ class Job:
                 network = plan(spec)
             except SpecError as error:
                 raise located_error(error, source) from None
+        network.card = network.card.replace(folder=folder_of(path))
         return cls(Path(path), source, given, network)
 
     def problem(self, keys: tuple[str | int, ...], message: str, hint: str = "") -> SpecError:
@@ -110,7 +111,7 @@ class Job:
             DataError, ShapeError: the data cannot be read, or do not fit.
         """
         try:
-            return data_of(self.network, self.path.parent)
+            return data_of(self.network)
         except SpecError as error:
             raise self.located(error) from None
 

@@ -7,6 +7,7 @@ import shlex
 from pathlib import Path
 
 from modnet.cli.output import echo
+from modnet.cli.plugin_file import load_plugin_files
 from modnet.data.files import read
 from modnet.data.suggest import suggest_spec
 from modnet.data.table import Table
@@ -14,7 +15,8 @@ from modnet.datasets.read import foreign_reader
 from modnet.errors import DataError
 
 
-def run(data: str, targets: tuple[str, ...], output: str | None) -> None:
+def run(data: str, targets: tuple[str, ...], output: str | None, plugins: tuple[str, ...]) -> None:
+    load_plugin_files(plugins)
     table = read(data, (foreign_reader(),))
     if not isinstance(table, Table):
         raise DataError(f"{data}: expected a table (.csv, .tsv), found arrays; their meaning is not in the file")
@@ -33,4 +35,5 @@ def run(data: str, targets: tuple[str, ...], output: str | None) -> None:
         if isinstance(error, OSError):
             error.filename = str(path)
         raise
-    echo(f"{path}\nnext: {shlex.join(['modnet', 'train', str(path)])}")
+    options = [word for file in plugins for word in ("--plugin", file)]
+    echo(f"{path}\nnext: {shlex.join(['modnet', 'train', str(path), *options])}")

@@ -1,8 +1,9 @@
-"""`--plugin FILE`: a Python file with components of the user's own."""
+"""`--plugin FILE`: a Python file with components or hooks of the user's own."""
 
 from __future__ import annotations
 
 import importlib.util
+import inspect
 import sys
 import traceback
 from collections.abc import Sequence
@@ -14,29 +15,58 @@ from modnet.kinds import GROUPS
 from modnet.kinds.component import Component
 from modnet.plugins.registry import default_registry
 
+ONLY_INSTALLED = "modnet_commands"
+"""The hook that a file cannot have: by the time that the file is run, the command line has been read."""
+
 
 def load_plugin_files(files: Sequence[str]) -> None:
-    """Runs the files, and registers every component that they define.
+    """Runs the files, and registers every component and every hook that they define.
 
     Raises:
-        BrokenPlugin: a file is not there, fails, or defines no component; with the file's line.
+        BrokenPlugin: a file is not there, fails, or defines neither; or a hook does not exist or has the wrong
+            arguments; with the file's line.
     """
     for file in files:
-        for cls in _components(file, _run(Path(file))):
-            default_registry().register(cls)
+        _register(file, _run(Path(file)))
 
 
-def _components(file: str, module: ModuleType) -> list[type[Component]]:
-    """The components that a file defines itself, without those that it imports."""
-    classes = [value for value in vars(module).values() if isinstance(value, type) and issubclass(value, Component)]
-    defined = [cls for cls in classes if cls.__module__ == module.__name__]
+def _register(file: str, module: ModuleType) -> None:
+    defined, hooks = _defined(module), _hooks(module)
     components = [cls for cls in defined if cls.type and cls.kind in GROUPS]
-    if not components:
-        found = f"; {defined[0].__name__} has no type name" if defined else ""
-        raise BrokenPlugin(
-            f'{file}: it defines no component{found}; expected a class such as Mine(modnet.Layer, type="mine")'
-        )
-    return components
+    if not components and not hooks:
+        raise BrokenPlugin(f"{file}: {_neither(module, defined)}")
+    if hooks == [ONLY_INSTALLED] and not components:
+        raise BrokenPlugin(f"{file}: {ONLY_INSTALLED} is only called for installed plugins: modnet new-plugin")
+    for cls in components:
+        default_registry().register(cls)
+    if hooks:
+        default_registry().join(module, file)
+
+
+def _defined(module: ModuleType) -> list[type[Component]]:
+    """The classes of components that a file defines itself, without those that it imports."""
+    classes = [value for value in vars(module).values() if isinstance(value, type) and issubclass(value, Component)]
+    return [cls for cls in classes if cls.__module__ == module.__name__]
+
+
+def _hooks(module: ModuleType) -> list[str]:
+    """The names of its functions that are marked as hooks."""
+    return [name for name, value in vars(module).items() if callable(value) and hasattr(value, "modnet_impl")]
+
+
+def _neither(module: ModuleType, defined: Sequence[type[Component]]) -> str:
+    """What is wrong with a file that has no component and no hook."""
+    found = [f"{cls.__name__} has no type name" for cls in defined]
+    found += [
+        f"{name} is not marked as a hook: put @modnet.hookimpl above it"
+        for name, value in vars(module).items()
+        if name.startswith("modnet_") and inspect.isfunction(value)
+    ]
+    told = f"; {found[0]}" if found else ""
+    return (
+        f"it defines no component and no hook{told}; expected a class such as "
+        'Mine(modnet.Layer, type="mine"), or a function such as modnet_read_data(path) below @modnet.hookimpl'
+    )
 
 
 def _run(path: Path) -> ModuleType:

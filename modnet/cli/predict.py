@@ -2,63 +2,87 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import os
-import re
 import sys
-from collections.abc import Iterable, Iterator, Mapping
-from itertools import chain
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import click
 import numpy as np
 
-from modnet.arrays import Array
-from modnet.cli.data import read_for
+from modnet.cli.cells import warn_of_formulas
+from modnet.cli.forms import TEXTS, Named, encoded, form_of, npz, write_by_plugin
+from modnet.cli.output import echo
 from modnet.cli.places import check_place
 from modnet.cli.plugin_file import load_plugin_files
-from modnet.cli.report import warn
+from modnet.cli.predicted import Faults, Predicted, Predictor, blanked
+from modnet.cli.threshold import Decision, decisions
+from modnet.data.column import Column
 from modnet.data.column_schema import ColumnSchema
 from modnet.data.schema import DataSchema
-from modnet.data.table import shorten
-from modnet.data.values import is_number
-from modnet.datasets.dataset import Dataset
+from modnet.data.table import Table
 from modnet.datasets.read import label_outputs
 from modnet.engine.network import Network
-from modnet.errors import DataError, SampleError
+from modnet.errors import DataError
 from modnet.model.atomic import replace_file
 from modnet.model.load import load
-from modnet.words import printable
+from modnet.words import counted, legible
 
-DELIMITERS = {".csv": ",", ".tsv": "\t"}
-
-FORMULA = re.compile(r"[=+\-@\t\r＝＋－＠].", re.DOTALL)
-"""The first characters of texts that spreadsheets take for formulas. Source: OWASP, "CSV Injection"."""
-
-CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+GIVEN = " (given)"
+"""Is put behind the name of a column that is carried through beside a prediction of that name."""
 
 
-def run(model: str, data: str, output: str, plugins: tuple[str, ...]) -> None:
-    suffix = Path(output).suffix.lower() if output != "-" else ".csv"
-    if suffix not in (*DELIMITERS, ".npz"):
-        raise click.UsageError(f"{output}: expected a name that ends in .csv, .tsv or .npz")
+def run(
+    model: str,
+    data: str,
+    output: str,
+    plugins: tuple[str, ...],
+    keep: tuple[str, ...],
+    keep_all: bool,
+    chunk: int | None,
+    thresholds: tuple[str, ...],
+    faults: Faults,
+    as_json: bool,
+) -> None:
+    load_plugin_files(plugins)
+    form = form_of(output, as_json)
     if output != "-":
         _check_output(output, model=model, data=data)
-    load_plugin_files(plugins)
     network = load(model)
-    dataset = read_for(network, data, targets=False)
-    predicted = _predicted(network, dataset)
-    outputs = predicted if isinstance(predicted, dict) else dict.fromkeys(network.outputs, predicted)
-    if suffix == ".npz":
-        _write(output, _npz(outputs))
-    elif output == "-":
-        for text in _lines(network, outputs, DELIMITERS[suffix]):
-            sys.stdout.write(text)
-        sys.stdout.flush()
+    predictor = Predictor(network, faults, None if keep_all else keep)
+    parts = predictor.predict(data, chunk)
+    if form == ".npz":
+        if thresholds:
+            raise click.UsageError("--threshold: a .npz file has the network's outputs, and no classes")
+        replace_file(output, [npz(parts)], durable=False)
     else:
-        _write(output, "".join(_lines(network, outputs, DELIMITERS[suffix])).encode())
+        names = Names(network, thresholds)
+        _write((names.table(part) for part in parts), form, output)
+        _say(names.notes)
+    _say(predictor.texts())
+    if predictor.lost and predictor.lost == predictor.rows:
+        raise DataError(f"{_named(data)}: no prediction could be made for any of its {counted(predictor.rows, 'row')}")
+
+
+def _write(tables: Iterator[Named], form: str, output: str) -> None:
+    if form not in TEXTS:
+        write_by_plugin(tables, output)
+    elif output != "-":
+        replace_file(output, encoded(TEXTS[form](tables), output), durable=False)
+    else:
+        for text in TEXTS[form](tables):
+            sys.stdout.write(text)
+            sys.stdout.flush()  # who reads along gets each block at once
+
+
+def _say(texts: Iterable[str]) -> None:
+    for text in texts:
+        echo(text, err=True)
+
+
+def _named(data: str) -> str:
+    return "standard input" if data == "-" else data
 
 
 def _check_output(output: str, **inputs: str) -> None:
@@ -69,14 +93,46 @@ def _check_output(output: str, **inputs: str) -> None:
             raise click.UsageError(f"{output}: this is the {what}; name another file with -o")
 
 
-def _predicted(network: Network, dataset: Dataset) -> Any:
-    """The predictions; errors name rows as in the file."""
-    try:
-        return network.forward(dataset.inputs)
-    except DataError as error:
-        if isinstance(error, SampleError) and dataset.row_names is not None:
-            error = error.at(dataset.row_name(error.sample))
-        raise DataError(f"{dataset.name}: {error}" if dataset.name else str(error)) from None
+class Names:
+    """Names for a network's outputs.
+
+    Attributes:
+        notes: what there is to say, for the screen.
+    """
+
+    def __init__(self, network: Network, thresholds: Sequence[str] = ()) -> None:
+        """Raises UsageError: a threshold is not possible for this model."""
+        self._schema = schema_of(network)
+        self._decisions: list[Decision] = decisions(thresholds, self._schema)
+        self._dtype = network.dtype
+        self.notes: list[str] = []
+        self._begun = False
+
+    def table(self, part: Predicted) -> Named:
+        """The columns that are carried through, then the predictions."""
+        found = {name: self._column(values) for name, values in self._schema.decode(part.outputs).items()}
+        for decision in self._decisions:
+            found[decision.column] = decision.decided(part.outputs)
+        found = {name: blanked(column, part.blank) for name, column in found.items()}
+        kept = {name + GIVEN if name in found else name: column for name, column in part.kept.columns.items()}
+        if not self._begun:
+            self._begin(found, part.kept.columns)
+        return Named(Table({**kept, **found}), frozenset(found))
+
+    def _begin(self, predictions: Mapping[str, Column], kept: Iterable[str]) -> None:
+        self._begun = True
+        classes = [name for names in self._schema.classes().values() for name in names]
+        warn_of_formulas([*predictions, *classes])
+        for name in kept:
+            if name in predictions:
+                self.notes.append(
+                    f"{legible(name)} is what is predicted: the column of the data is called {legible(name)}{GIVEN}"
+                )
+
+    def _column(self, values: Sequence[Any]) -> Column:
+        if len(values) and isinstance(values[0], str):
+            return Column.of_texts(values)
+        return Column(np.asarray(values, self._dtype))
 
 
 def schema_of(network: Network) -> DataSchema:
@@ -99,46 +155,3 @@ def _numbered(network: Network, name: str) -> tuple[ColumnSchema, ...]:
         return (ColumnSchema(title, "category", classes),)
     titles = [name] if width == 1 else [f"{name}_{index}" for index in range(width)]
     return tuple(ColumnSchema(title, "number") for title in titles)
-
-
-def _lines(network: Network, outputs: Mapping[str, Array], delimiter: str) -> Iterator[str]:
-    schema = schema_of(network)
-    columns = {name: values.tolist() for name, values in schema.decode(outputs).items()}
-    digits = 7 if network.dtype.itemsize == 4 else 16  # as many as the numbers have
-    cells = _cells({*columns, *chain.from_iterable(schema.classes().values())})
-    buffer = io.StringIO()
-    writer = csv.writer(buffer, delimiter=delimiter, lineterminator="\n")
-    writer.writerow([cells[name] for name in columns])
-    yield buffer.getvalue()
-    for row in zip(*columns.values(), strict=True):
-        buffer.seek(0)
-        buffer.truncate()
-        writer.writerow([f"{value:.{digits}g}" if isinstance(value, float) else cells[value] for value in row])
-        yield buffer.getvalue()
-
-
-def _cells(names: Iterable[str]) -> dict[str, str]:
-    """The names as cells, made safe, as a model may come from a stranger; warns of those that are changed."""
-    cells = {name: _cell(name) for name in names}
-    quoted = sorted(name for name, cell in cells.items() if cell.startswith("'") and not name.startswith("'"))
-    if quoted:
-        warn(
-            f"spreadsheets would take these names for formulas, so an apostrophe is put before them: {shorten(quoted)}"
-        )
-    return cells
-
-
-def _cell(name: str) -> str:
-    """A name as a cell without control characters, and which spreadsheets do not take for a formula."""
-    formula = FORMULA.match(name) and not is_number(name)
-    return ("'" if formula else "") + CONTROL.sub(lambda found: printable(found[0]), name)
-
-
-def _npz(outputs: Mapping[str, Array]) -> bytes:
-    buffer = io.BytesIO()
-    np.savez(buffer, **outputs)  # type: ignore[arg-type]
-    return buffer.getvalue()
-
-
-def _write(path: str, content: bytes) -> None:
-    replace_file(path, [content], durable=False)

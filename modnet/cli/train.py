@@ -20,13 +20,13 @@ from modnet.cli.rescue import Interrupts, save_somewhere, saving, untouched
 from modnet.cli.training_texts import Screen, conclusion, introduction
 from modnet.datasets.dataset import Dataset
 from modnet.datasets.load import LoadedData
+from modnet.engine.history import History
 from modnet.engine.network import Network
-from modnet.errors import Diverged
+from modnet.errors import Diverged, SpecError
 from modnet.training import run as endings
 from modnet.training.callbacks import JSONLog
 from modnet.training.checkpoint import newest_last
 from modnet.training.checkpointing import Checkpoint
-from modnet.training.history import History
 from modnet.training.profiling import Profile
 from modnet.training.profiling import profile as timed
 from modnet.training.progress import ProgressDisplay
@@ -72,7 +72,6 @@ def run(
     objective = job.objective()
     loaded = job.load_data()
     network = job.network
-    network.card = network.card.replace(schema=loaded.schema)
     job.require_savable(objective)
     screen = Screen(path)
     if not as_json:
@@ -142,13 +141,17 @@ def _train(job: Job, loaded: LoadedData, path: Path, resume: bool, *, quiet: boo
     failure: Exception | None = None
     # The run itself finds numbers that are not finite, and says where; numpy's warnings would say less.
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-        run = prepare(
-            job.network,
-            loaded.train,
-            given={"callbacks": callbacks},
-            validation=loaded.validation,
-            resume=folder if resume else None,
-        )
+        try:
+            run = prepare(
+                job.network,
+                loaded.train,
+                given={"callbacks": callbacks},
+                validation=loaded.validation,
+                resume=folder if resume else None,
+            )
+        except SpecError as error:
+            raise job.located(error) from None
+        run.history.notes = loaded.notes
         runs.append(run)
         try:
             run.fit()

@@ -52,6 +52,7 @@ def introduction(job: Job, loaded: LoadedData) -> str:
     data = job.network.card.spec.data
     assert data is not None
     source = data.train
+    assert source is not None
     name = source if isinstance(source, str) else source.path or f"{source.x} and {source.y}"
     indent = max(12, len(name)) + 2
     lines = []

@@ -42,6 +42,7 @@ class ColumnSchema(Configuration):
         date_format: how dates are written in texts, if not as in ISO 8601.
         parts: of a date: what becomes numbers.
         buckets: of a text: how many numbers it becomes.
+        missing_values: texts that stand for a missing value in this column, besides those of the table.
     """
 
     name: str
@@ -55,6 +56,7 @@ class ColumnSchema(Configuration):
     date_format: DateFormat | None = None
     parts: tuple[DatePart, ...] = ()
     buckets: int = 0
+    missing_values: tuple[str, ...] = ()
 
     def check(self) -> None:
         if self.has_categories != bool(self.categories):
@@ -103,7 +105,7 @@ class ColumnSchema(Configuration):
 
     def gaps(self, column: Column, missing_values: Collection[str]) -> Array:
         """bool (rows,): where this column has no value. A text that is one of the categories is a value."""
-        return column.gaps_by(set(missing_values).difference(self.categories))
+        return column.gaps_by({*missing_values, *self.missing_values}.difference(self.categories))
 
     # Inputs
 
@@ -167,7 +169,7 @@ class ColumnSchema(Configuration):
             if self.unknown == "error":
                 faults.add(self.name, column, unknown, self._unknown_category(int(unknown.sum()), len(column)))
             else:
-                report.unknown[self.name] = int(unknown.sum())
+                report.unknown[self.name] = report.unknown.get(self.name, 0) + int(unknown.sum())
                 report.replace(self.name, column, unknown, self._replaced_unknown())
         return codes
 

@@ -172,6 +172,7 @@ class _Learner:
         schema = self._schema(self._kind())
         # A list of categories in the spec is complete: a missing value is none of them.
         policy = self.policy or ("error" if self.declared.categories else "code")
+        schema = schema.replace(missing_values=self.declared.missing_values)
         has_own_code = schema.kind == "text" or (schema.has_categories and policy in ("code", "drop"))
         if policy == "error" or has_own_code:
             return schema.replace(missing=policy)
@@ -251,6 +252,7 @@ class _Learner:
     def target(self, output: str, together: Sequence[str], labels: bool) -> ColumnSchema:
         """Args: together: all target columns of the output; labels: whether its loss takes class labels."""
         policy: MissingPolicy = "drop" if self.policy == "drop" else "error"
+        others = self.declared.missing_values
         numeric = self._is_numeric()
         # Numbers are classes too if the loss takes labels, unless the spec says that they are numbers.
         if len(together) == 1 and (not numeric or (labels and self.declared.kind != "number")):
@@ -259,10 +261,11 @@ class _Learner:
                 raise DataError(f"{self.place}: expected at least 2 classes, found only {show(classes[0])}")
             # Two classes need no loss that takes labels: one probability is enough, with labels 0 and 1 as numbers.
             if labels or len(classes) == 2:
-                return ColumnSchema(self.name, "category", classes, missing=policy)
+                return ColumnSchema(self.name, "category", classes, missing=policy, missing_values=others)
         if not numeric:
             raise self._not_numeric(output, len(together) > 1)
-        return ColumnSchema(self.name, "number", missing=policy, number_format=self._number_format())
+        written = self._number_format()
+        return ColumnSchema(self.name, "number", missing=policy, number_format=written, missing_values=others)
 
     @property
     def _is_declared_category(self) -> bool:

@@ -10,6 +10,7 @@ from modnet.configuration.fields import Configuration, field
 from modnet.data.date_parts import DatePart
 from modnet.data.dates import DateFormat
 from modnet.data.numbers import Decimal, Negative, Thousands
+from modnet.data.options import ReadOptions
 from modnet.data.values import MISSING_VALUES
 from modnet.words import show
 
@@ -23,15 +24,20 @@ class DataSource(Configuration):
     """Where rows come from: one file, or one for the inputs and one for the targets.
 
     Attributes:
-        path: a table (.csv, .tsv), or a file with named arrays (.npz).
+        path: a table (.csv, .parquet, .xlsx ...), a file with named arrays (.npz), a folder of images, or the address
+            of a database.
         x, y: instead of `path`: files with one array each (.npy, IDX).
         rows: use only these rows: the first, and the one after the last, counted from 0.
+        sheet, query, size: as those of the data, for this source alone.
     """
 
     path: str | None = None
     x: str | None = None
     y: str | None = None
     rows: tuple[int, int] | None = field(default=None, minimum=0)
+    sheet: str | int | None = field(default=None, minimum=1)
+    query: str | None = None
+    size: tuple[int, int] | None = field(default=None, minimum=1)
 
     def check(self) -> None:
         if (self.path is None) == (self.x is None) or (self.path is not None and self.y is not None):
@@ -52,6 +58,7 @@ class ColumnSpec(Configuration):
             `categories`, counted from 0; or "embedding", its position counted from 1, where 0 is for what is missing or
             unknown.
         missing: what to do if a value is missing; by default as for the whole table.
+        missing_values: texts that stand for a missing value in this column, besides those of the table.
         unknown: what to do with a category that is not known, as for the whole table; by default, a list of
             `categories` is complete and others are an error.
         decimal, thousands, unit, negative: how numbers are written, see `NumberFormat`.
@@ -65,6 +72,7 @@ class ColumnSpec(Configuration):
     categories: tuple[str, ...] | None = None
     encoding: Encoding = "one_hot"
     missing: MissingPolicy | None = None
+    missing_values: tuple[str, ...] = ()
     unknown: Unknown | None = None
     decimal: Decimal | None = None
     thousands: Thousands | None = None
@@ -102,7 +110,8 @@ class DataSpec(Configuration):
     """The data of a training run.
 
     Attributes:
-        train: the training data: a file's path, relative to the spec, or a source.
+        train: the training data: a file's path, relative to the spec, or a source. Without it, rows are given to
+            `modnet.train(spec, rows)`.
         validation: the data for the validation after each epoch: the fraction of the training rows that is set aside
             for it, or a separate file or source; None for no validation.
         target: of a table, the column to predict, or several; for a network with several outputs: output -> columns.
@@ -117,9 +126,12 @@ class DataSpec(Configuration):
             0), or "error". By default "code" where the categories are learnt.
         missing_values: the texts that stand for a missing value.
         decimal, thousands: how numbers are written in all columns whose options do not say otherwise.
+        sheet: of workbooks, the name of the sheet, or its position counted from 1; by default the first with a table.
+        query: of databases, a SELECT, or the name of a table; needed where there are several tables.
+        size: of a folder of images, the (height, width) to which they are scaled; needed where they differ.
     """
 
-    train: str | DataSource
+    train: str | DataSource | None = None
     validation: float | str | DataSource | None = field(default=None, above=0.0, below=1.0)
     target: str | tuple[str, ...] | Mapping[str, str | tuple[str, ...]] | None = None
     inputs: tuple[str, ...] | Mapping[str, tuple[str, ...]] | None = None
@@ -129,6 +141,9 @@ class DataSpec(Configuration):
     missing_values: tuple[str, ...] = MISSING_VALUES
     decimal: Decimal | None = None
     thousands: Thousands | None = None
+    sheet: str | int | None = field(default=None, minimum=1)
+    query: str | None = None
+    size: tuple[int, int] | None = field(default=None, minimum=1)
 
     def check(self) -> None:
         targets = _column_names(self.target)
@@ -138,6 +153,23 @@ class DataSpec(Configuration):
         both = set(targets).intersection(_column_names(self.inputs))
         if both:
             raise ValueError(f"column {show(min(both))} is both a target and an input")
+
+    def reading(self, source: DataSource | None = None) -> ReadOptions:
+        """How files are read; what the source has of its own goes first."""
+        own = source or DataSource(path="")
+        return ReadOptions(
+            decimal=self.decimal,
+            thousands=self.thousands,
+            missing_values=self.missing_values,
+            texts=frozenset(name for name in self.columns if self._has_marker_as_category(name)),
+            sheet=self.sheet if own.sheet is None else own.sheet,
+            query=self.query if own.query is None else own.query,
+            size=self.size if own.size is None else own.size,
+        )
+
+    def _has_marker_as_category(self, column: str) -> bool:
+        """Whether a text that means a missing value elsewhere is a category of this column."""
+        return not set(self.columns[column].categories or ()).isdisjoint(self.missing_values)
 
     def missing_policy(self, column: str) -> MissingPolicy | None:
         """What to do where this column of the table has no value; None if the spec does not say."""
@@ -150,7 +182,8 @@ class DataSpec(Configuration):
 
     def missing_in(self, column: str) -> set[str]:
         """The values that mean that this column has none. What is listed as a category is a value."""
-        return set(self.missing_values).difference(self.columns.get(column, ColumnSpec()).categories or ())
+        declared = self.columns.get(column, ColumnSpec())
+        return {*self.missing_values, *declared.missing_values}.difference(declared.categories or ())
 
 
 def _column_names(value: str | tuple[str, ...] | Mapping[str, str | tuple[str, ...]] | None) -> list[str]:

@@ -5,15 +5,13 @@ from __future__ import annotations
 import json
 import re
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from modnet.arrays import Array
-from modnet.data.column import Column
-from modnet.data.learning import MOST_CATEGORIES
-from modnet.data.profile import ColumnProfile, profile
+from modnet.data.guess import MOST_ONE_HOT, Guess, are_classes, guess_columns, said
+from modnet.data.numbers import Decimal
 from modnet.data.schema import DataSchema
 from modnet.data.spec import ColumnSpec, DataSpec
 from modnet.data.table import Table
@@ -23,16 +21,13 @@ from modnet.words import printable
 SMALL, LARGE = 1_000, 10_000
 """A table with fewer rows than the first is small, with the second or more it is large."""
 
-MOST_CLASSES = 20
-"""A target of whole numbers with more different values than this is predicted as a number."""
-
 
 def suggest_spec(table: Table, targets: Sequence[str], path: str) -> str:
     """The text of a TOML spec that predicts columns of a table from its other columns.
 
     Columns that look like names of rows (texts that are nearly all different, a running number) and columns without
-    values are left out. Texts, and whole numbers with few different values, are predicted as classes, everything else
-    as numbers.
+    values are left out. What is predicted as classes and what as numbers, `guess.are_classes` says. All that was
+    assumed stands in comments.
 
     Args:
         table: the rows.
@@ -46,88 +41,100 @@ def suggest_spec(table: Table, targets: Sequence[str], path: str) -> str:
         raise DataError(f"{path}: this name is not valid UTF-8 and cannot be written in a spec; rename the file")
     table.require(targets)
     table.require_rows()
-    profiles = profile(table)
-    classes = _are_classes(table, targets, profiles)
-    left_out = _left_out(table, targets, profiles)
+    guesses = guess_columns(table)
+    classes = _predicts_classes(table, targets, guesses)
+    left_out = {name: found.left_out for name, found in guesses.items() if found.left_out and name not in targets}
     inputs = tuple(name for name in table.columns if name not in targets and name not in left_out)
     if not inputs:
         raise DataError(f"{table.name}: no column is left to predict from: {_listed(left_out)}")
-    data = _data_spec(path, targets, inputs, profiles)
+    data = _data_spec(path, targets, inputs, guesses)
+    groups = network_inputs(data)
     schema = DataSchema.learn(
-        table, data, input_names=["input"], output_names=["output"], label_outputs=["output"] if classes else []
+        table,
+        data,
+        input_names=list(groups),
+        output_names=["output"],
+        label_outputs=["output"] if classes else [],
     )
-    text = _Text(table, data, schema, profiles, left_out, classes)
+    text = _Text(table, data, schema, guesses, left_out, classes)
     return "\n".join([*text.head(), *text.network(), "", *text.training(), "", *text.data_table()]) + "\n"
 
 
-def _data_spec(
-    path: str, targets: Sequence[str], inputs: tuple[str, ...], profiles: dict[str, ColumnProfile]
-) -> DataSpec:
+def network_inputs(data: DataSpec) -> Mapping[str, Sequence[str]]:
+    """Network input -> its columns."""
+    return data.inputs if isinstance(data.inputs, Mapping) else {"input": data.inputs or ()}
+
+
+def _data_spec(path: str, targets: Sequence[str], inputs: tuple[str, ...], guesses: Mapping[str, Guess]) -> DataSpec:
+    columns = {name: guesses[name].column or ColumnSpec() for name in (*inputs, *targets)}
+    embedded = [name for name in inputs if _is_embedded(guesses[name])]
+    columns.update({name: columns[name].replace(kind="category", encoding="embedding") for name in embedded})
+    for name in targets:
+        if guesses[name].profile.missing:
+            columns[name] = columns[name].replace(missing="drop")
+    decimal: Decimal | None = "," if any(column.decimal == "," for column in columns.values()) else None
+    if decimal:
+        columns = {name: _without_decimal(column) for name, column in columns.items()}
     return DataSpec(
         train=path,
         target=targets[0] if len(targets) == 1 else tuple(targets),
-        inputs=inputs,
-        missing="mean" if any(profiles[name].missing for name in inputs) else "error",
-        columns={name: ColumnSpec(missing="drop") for name in targets if profiles[name].missing},
+        inputs=_grouped(inputs, embedded) if embedded else inputs,
+        missing="mean" if any(guesses[name].profile.missing for name in inputs) else None,
+        decimal=decimal,
+        columns={name: column for name, column in columns.items() if column not in PLAIN},
     )
 
 
-def _are_classes(table: Table, targets: Sequence[str], profiles: dict[str, ColumnProfile]) -> bool:
-    texts = [name for name in targets if profiles[name].kind == "category"]
-    if len(targets) > 1 and texts:
-        raise DataError(
-            f"{table.name}: column {texts[0]} contains text, but several targets have to be numbers; "
-            "make a separate spec for each target of classes"
-        )
+PLAIN = (ColumnSpec(), ColumnSpec(kind="number"))
+"""How a column is read without any option."""
+
+
+def _is_embedded(found: Guess) -> bool:
+    return found.kind == "category" and found.profile.distinct > MOST_ONE_HOT
+
+
+def _without_decimal(column: ColumnSpec) -> ColumnSpec:
+    return column.replace(decimal=None) if column.decimal == "," else column
+
+
+def _grouped(inputs: Sequence[str], embedded: Sequence[str]) -> dict[str, tuple[str, ...]]:
+    """Network input -> columns: one for all that become numbers, and one for each column of ids."""
+    numbers = tuple(name for name in inputs if name not in embedded)
+    groups = {"numbers": numbers} if numbers else {}
+    for name in embedded:
+        plain = re.sub(r"[^A-Za-z0-9_-]+", "_", name) or "ids"
+        groups[nth_free(plain, groups)] = (name,)
+    return groups
+
+
+def nth_free(name: str, taken: Collection[str]) -> str:
+    """The name, or with a number behind it if it is taken."""
+    number = 2
+    free = name
+    while free in taken:
+        free, number = f"{name}_{number}", number + 1
+    return free
+
+
+def _predicts_classes(table: Table, targets: Sequence[str], guesses: Mapping[str, Guess]) -> bool:
+    for name in targets:
+        if guesses[name].left_out == "every value is missing":
+            raise DataError(f"{table.name}: column {name}: every value is missing")
+    texts = [name for name in targets if guesses[name].kind == "category"]
     if len(targets) > 1:
+        if texts:
+            raise DataError(
+                f"{table.name}: column {texts[0]} contains text, but several targets have to be numbers; "
+                "make a separate spec for each target of classes"
+            )
         return False
-    found = profiles[targets[0]]
-    if found.kind is None:
-        raise DataError(f"{table.name}: column {targets[0]}: every value is missing")
-    return bool(texts) or _are_labels(found, len(table))
+    found = guesses[targets[0]]
+    column = table.columns[targets[0]]
+    counts = np.unique(column.values[~found.profile.gaps], return_counts=True)[1]
+    return are_classes(targets[0], found, counts)
 
 
-def _are_labels(found: ColumnProfile, rows: int) -> bool:
-    """Whether numbers look like those of classes: few different whole ones, each of many rows."""
-    numbers = _numbers(found.different)
-    whole = bool((numbers == np.round(numbers)).all())
-    return whole and 2 <= found.distinct <= MOST_CLASSES and rows >= 10 * found.distinct
-
-
-def _numbers(column: Column) -> Array:
-    return column.values if column.texts is None else np.array([*map(float, column.strings())])
-
-
-def _left_out(table: Table, targets: Sequence[str], profiles: dict[str, ColumnProfile]) -> dict[str, str]:
-    """Column -> why it is left out."""
-    reasons = {name: _useless(table, name, profiles) for name in table.columns if name not in targets}
-    return {name: why for name, why in reasons.items() if why}
-
-
-def _useless(table: Table, name: str, profiles: dict[str, ColumnProfile]) -> str:
-    """Why a column is left out, or ""."""
-    found, rows = profiles[name], len(table)
-    if found.kind is None:
-        return "every value is missing"
-    if found.distinct == 1 and not found.missing:
-        return "always the same"
-    if found.kind == "category":
-        return _useless_texts(found, rows)
-    return "a running number" if found.distinct == rows > 10 and _counts_up(table.columns[name]) else ""
-
-
-def _useless_texts(found: ColumnProfile, rows: int) -> str:
-    if found.distinct_numbers >= 0.9 * found.distinct:
-        return ""  # numbers with a few faults: keep it, so that reading the table reports them
-    all_differ = found.distinct == rows - found.missing and rows > 10
-    return f"{found.distinct:,} different texts" if all_differ or found.distinct > MOST_CATEGORIES else ""
-
-
-def _counts_up(column: Column) -> bool:
-    return bool((np.diff(_numbers(column)) == 1).all())
-
-
-def _listed(left_out: dict[str, str]) -> str:
+def _listed(left_out: Mapping[str, str]) -> str:
     return ", ".join(f"{name} ({why})" for name, why in left_out.items())
 
 
@@ -138,8 +145,8 @@ class _Text:
     table: Table
     data: DataSpec
     schema: DataSchema
-    profiles: dict[str, ColumnProfile]
-    left_out: dict[str, str]
+    guesses: Mapping[str, Guess]
+    left_out: Mapping[str, str]
     classes: bool
 
     @property
@@ -147,24 +154,33 @@ class _Text:
         return len(self.table)
 
     def head(self) -> list[str]:
-        return [*_comment(f"{self.schema.describe_targets()} from {self.data.train}: {self.rows:,} rows"), ""]
+        about = _comment(f"{self.schema.describe_targets()} from {self.data.train}: {self.rows:,} rows")
+        used = {name: found for name, found in self.guesses.items() if name not in self.left_out}
+        return [*about, *(line for note in (*self.table.notes, *said(used)) for line in _comment(note)), ""]
 
     def network(self) -> list[str]:
-        width = sum(column.width for column in self.schema.inputs["input"])
         sample = _comment(f"one sample as numbers: {', '.join(self._made_of())}")
-        return ["[network]", *sample, f"input = [{width}]", "layers = [", *self._layers(), "]"]
+        widths = {name: sum(column.width for column in columns) for name, columns in self.schema.inputs.items()}
+        several = ", ".join(f"{name} = [{width}]" for name, width in widths.items())
+        shape = f"[{widths['input']}]" if "input" in widths else f"{{ {several} }}"
+        return ["[network]", *sample, f"input = {shape}", "layers = [", *self._layers(), "]"]
 
     def _made_of(self) -> list[str]:
-        columns = self.schema.inputs["input"]
-        categories = [f"{column.name} ({column.width} categories)" for column in columns if column.kind == "category"]
-        numbers = len(columns) - len(categories)
-        return [*([f"{numbers} number{'' if numbers == 1 else 's'}"] if numbers else []), *categories]
+        columns = [column for group in self.schema.inputs.values() for column in group]
+        others = [
+            f"{column.name} ({column.width if column.kind == 'date' else len(column.categories)} "
+            f"{'parts of a date' if column.kind == 'date' else 'categories'})"
+            for column in columns
+            if column.kind != "number"
+        ]
+        numbers = len(columns) - len(others)
+        return [*([f"{numbers} number{'' if numbers == 1 else 's'}"] if numbers else []), *others]
 
     def _layers(self) -> list[str]:
         hidden = 32 if self.rows < SMALL else 64 if self.rows < LARGE else 128
         targets = self.schema.targets["output"]
         outputs = len(targets[0].categories) or len(targets)
-        lines = ['  "standardize",  # mean 0 and standard deviation 1, learnt from the training rows']
+        lines = self._first_layers()
         lines.append(f'  {{ type = "linear", out_features = {hidden}, activation = "relu" }},')
         if self.classes and self.rows < SMALL:
             lines.append('  { type = "dropout", rate = 0.1 },  # few rows: keeps the network from memorizing them')
@@ -174,6 +190,27 @@ class _Text:
             lines.append('  "softmax",  # a probability for each class')
         else:
             lines.append('  "unstandardize",  # back to the units of the target')
+        return lines
+
+    def _first_layers(self) -> list[str]:
+        """What brings the inputs together: numbers to a common scale, ids to vectors."""
+        about = "  # mean 0 and standard deviation 1, learnt from the training rows"
+        if list(self.schema.inputs) == ["input"]:
+            return [f'  "standardize",{about}']
+        lines, joined = [], []
+        for name, (column, *_) in self.schema.inputs.items():
+            if column.is_id:
+                size = len(column.categories) + 1
+                lines.append(
+                    f'  {{ type = "embedding", vocabulary_size = {size}, inputs = ["{name}"] }},  # 0: unknown'
+                )
+                lines.append(f'  {{ type = "flatten", name = "{name}_vector" }},')
+                joined.append(f"{name}_vector")
+            else:
+                lines.append(f'  {{ type = "standardize", inputs = ["{name}"], name = "{name}_scaled" }},{about}')
+                joined.append(f"{name}_scaled")
+        if len(joined) > 1:
+            lines.append(f'  {{ type = "concatenate", inputs = [{", ".join(map(_quoted, joined))}] }},')
         return lines
 
     def training(self) -> list[str]:
@@ -197,14 +234,33 @@ class _Text:
         lines += [f"target = {_list_text(self.data.target)}"]
         if self.left_out:
             lines += _comment(f"left out: {_listed(self.left_out)}")
+        if isinstance(self.data.inputs, Mapping):
+            lines += [
+                "inputs = {",
+                *(f"  {name} = {_list_text(names)}," for name, names in self.data.inputs.items()),
+                "}",
+            ]
+        elif self.left_out:
             lines.append(f"inputs = {_list_text(self.data.inputs)}")
+        if self.data.decimal:
+            lines.append(f'decimal = "{self.data.decimal}"  # numbers have a decimal comma')
         if self.data.missing == "mean":
-            incomplete = (column.name for column in self.schema.inputs["input"] if self.profiles[column.name].missing)
+            used = {column.name for columns in self.schema.inputs.values() for column in columns}
+            incomplete = (name for name, found in self.guesses.items() if name in used and found.profile.missing)
             lines += _comment(f"values are missing in {', '.join(incomplete)}")
             lines.append('missing = "mean"  # of the training rows; for a category, the most frequent value')
-        for name in self.data.columns:
-            lines += ["", f"[data.columns.{_key(name)}]"]
-            lines.append(f'missing = "drop"  # {self.profiles[name].missing:,} rows have no target')
+        for name, column in self.data.columns.items():
+            lines += ["", f"[data.columns.{_key(name)}]", *self._options(name, column)]
+        return lines
+
+    def _options(self, name: str, column: ColumnSpec) -> list[str]:
+        """The options of a column that are not the default."""
+        lines = []
+        for option, value in column.plain().items():
+            if value != getattr(ColumnSpec, option):
+                said = _list_text(tuple(value)) if isinstance(value, list) else _quoted(value)
+                about = f"  # {self.guesses[name].profile.missing:,} rows have no target" if value == "drop" else ""
+                lines.append(f"{option} = {said}{about}")
         return lines
 
 

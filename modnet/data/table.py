@@ -28,6 +28,7 @@ class Table:
         lines: the line of the file on which each of its rows begins, or () for a table that is not from a file.
         rows: the positions of these rows in the table from which they were taken; None for all of them.
         notes: what its reader assumed, a line each.
+        first: how many rows of the file are before these, in a table that is read in blocks.
     """
 
     columns: Mapping[str, Column]
@@ -35,6 +36,7 @@ class Table:
     lines: Sequence[int] | Array = ()
     rows: Array | None = None
     notes: tuple[str, ...] = ()
+    first: int = 0
 
     def __post_init__(self) -> None:
         given: Mapping[str, Any] = self.columns
@@ -51,13 +53,14 @@ class Table:
         """The table of these rows, which keep their numbers in messages."""
         chosen = np.asarray(rows, np.intp)
         columns = {name: column.take(chosen) for name, column in self.columns.items()}
-        return Table(
-            columns, self.name, self.lines, chosen if self.rows is None else self.rows[chosen], notes=self.notes
-        )
+        places = chosen if self.rows is None else self.rows[chosen]
+        return Table(columns, self.name, self.lines, places, self.notes, self.first)
 
     def select(self, names: Iterable[str]) -> Table:
         """The table with these columns alone."""
-        return Table({name: self.columns[name] for name in names}, self.name, self.lines, self.rows, self.notes)
+        return Table(
+            {name: self.columns[name] for name in names}, self.name, self.lines, self.rows, self.notes, self.first
+        )
 
     @classmethod
     def joined(cls, parts: Sequence[Table]) -> Table:
@@ -76,11 +79,11 @@ class Table:
 
     def row_name(self, row: int) -> str:
         """The name of a row in messages: `row 17 (line 18)`."""
-        return _row_name(self.rows, self.lines, row)
+        return _row_name(self.rows, self.lines, self.first, row)
 
     def row_names(self) -> Callable[[int], str]:
         """A function from a row to its name in messages, `row 17 (line 18)`; it does not keep the values in memory."""
-        return partial(_row_name, self.rows, np.asarray(self.lines, np.int64))
+        return partial(_row_name, self.rows, np.asarray(self.lines, np.int64), self.first)
 
     def require_rows(self) -> None:
         """Checks that there are rows.
@@ -126,9 +129,9 @@ def _faults(missing: Sequence[str], columns: Mapping[str, Any]) -> list[str]:
     return faults
 
 
-def _row_name(rows: Sequence[int] | Array | None, lines: Sequence[int] | Array, row: int) -> str:
+def _row_name(rows: Sequence[int] | Array | None, lines: Sequence[int] | Array, first: int, row: int) -> str:
     original = row if rows is None else rows[row]
-    return f"row {original + 1}" + (f" (line {lines[original]})" if len(lines) else "")
+    return f"row {first + original + 1}" + (f" (line {lines[original]})" if len(lines) else "")
 
 
 def shorten(names: Iterable[str], most: int = MOST_NAMES) -> str:

@@ -16,6 +16,7 @@ from modnet.data.schema import DataSchema
 from modnet.data.table import Table
 from modnet.datasets.batches import Batch
 from modnet.datasets.gather import Gatherer, in_batches, shuffled
+from modnet.datasets.rows import are_rows, is_frame, table_of
 from modnet.datasets.split import row_classes, split
 from modnet.datasets.stream import BatchStream
 from modnet.datasets.targets import check_weights, named_targets, sample_weights
@@ -67,8 +68,9 @@ class Dataset:
         """The data of a caller, checked against the inputs of a network.
 
         Args:
-            x: an array, or input name -> array; a `Table` for a network that was trained on one; a `Dataset`; or,
-                without y, an iterable of batches (x, y) or (x, y, weights), or a function that returns one.
+            x: an array, or input name -> array; a `Dataset`; or, without y, rows of a table for a network that was
+                trained on one (a data frame, column -> values, a list of records, a `Table`), or an iterable of batches
+                (x, y) or (x, y, weights), or a function that returns one.
             y: the targets; for several outputs, output name -> array.
             weights: of each sample, or of each step of sequences.
             outputs: the outputs whose loss takes a target; by default all.
@@ -79,10 +81,9 @@ class Dataset:
             DataError: they are not data, or are given with arguments that have no effect on them.
         """
         outputs = list(network.outputs) if outputs is None else outputs
-        if isinstance(x, Table):
-            if network.card.schema is None:
-                raise DataError(f"{x.name}: found a table, but the network was trained on arrays and has no columns")
-            x = cls.of_table(network.card.schema, x)
+        if y is None and takes_rows(network, x, outputs):
+            x = cls._of_rows(network, table_of(x), weights)
+            weights = None
         if isinstance(x, Dataset):
             return x._for(network, outputs, {"y": y, "sample_weights": weights, "steps_per_epoch": steps})
         if y is None and (outputs or _is_stream(x)):
@@ -94,6 +95,16 @@ class Dataset:
         with np.errstate(over="ignore"):  # a weight that becomes infinite is refused later, with its row
             array = None if weights is None else sample_weights(weights).astype(network.dtype, copy=False)
         return cls(dict(zip(network.inputs, network.arrays(x), strict=True)), named_targets(y, outputs), weights=array)
+
+    @classmethod
+    def _of_rows(cls, network: Network, table: Table, weights: Any) -> Dataset:
+        """The rows of a table as the network's own schema encodes them."""
+        if network.card.schema is None or not network.card.schema.inputs:
+            hint = 'give arrays, x and y, or train with a spec that has a [data] table with target = "COLUMN"'
+            raise DataError(f"{table.name}: found a table, but the network was not trained on one; {hint}")
+        if weights is not None:
+            raise DataError("sample_weights cannot be given with rows of a table")
+        return cls.of_table(network.card.schema, table)
 
     @classmethod
     def of_table(cls, schema: DataSchema, table: Table, targets: bool = True, report: Report | None = None) -> Dataset:
@@ -232,8 +243,20 @@ class DatasetBatches:
         return {name: _fingerprint(array, most_rows) for name, array in arrays.items()}
 
 
+def takes_rows(network: Network, x: Any, outputs: Collection[str]) -> bool:
+    """Whether data that are given without targets are rows of a table: their targets are among their columns.
+
+    Args:
+        outputs: the outputs whose loss takes a target.
+    """
+    if not are_rows(x, () if outputs else network.inputs):
+        return False
+    # Without a target, and without columns that it knows, a network takes a frame of numbers as an array.
+    return bool(outputs) or isinstance(x, Mapping | Table) or network.card.schema is not None
+
+
 def _is_stream(x: Any) -> bool:
-    return isinstance(x, Iterable | Callable) and not isinstance(x, np.ndarray | str | Mapping)
+    return isinstance(x, Iterable | Callable) and not isinstance(x, np.ndarray | str | Mapping) and not is_frame(x)
 
 
 def _stream(network: Network, x: Any, weights: Any, outputs: Sequence[str], steps: int | None) -> BatchStream:

@@ -12,15 +12,16 @@ from modnet.arrays import Array
 from modnet.data.column import Column
 from modnet.data.column_schema import ColumnSchema
 from modnet.data.faults import Faults, Report
-from modnet.data.files import Reader, read
+from modnet.data.files import Read, Reader, read
 from modnet.data.learning import assign_targets, rows_to_drop
+from modnet.data.named_arrays import NamedArrays
 from modnet.data.profile import sort_categories
 from modnet.data.schema import DataSchema
+from modnet.data.source import is_address
 from modnet.data.spec import DataSource, DataSpec
 from modnet.data.table import Table
 from modnet.data.values import category_key
 from modnet.datasets.dataset import Dataset
-from modnet.datasets.named_arrays import NamedArrays
 from modnet.datasets.split import can_stratify, split
 from modnet.errors import DataError
 from modnet.words import counted
@@ -68,29 +69,39 @@ class Loader:
     label_outputs: Collection[str] = ()
     readers: Sequence[Reader] = ()
 
-    def load(self, spec: DataSpec, seed: int = 0) -> LoadedData:
+    def load(
+        self, spec: DataSpec, seed: int = 0, *, rows: Table | None = None, schema: DataSchema | None = None
+    ) -> LoadedData:
         """The training and validation data of a spec.
 
         Args:
             seed: for drawing the validation rows.
+            rows: the training data, instead of those that `spec.train` names.
+            schema: of a network that has been trained: its columns are encoded as before. By default it is learnt.
 
         Raises:
             DataError: with the file, and the row and column if there is one.
         """
-        source = self.read(spec.train)
+        assert rows is not None or spec.train is not None  # the caller has told of this, with the spec's place
+        source = rows if rows is not None else self.read(spec.train or "", spec)
         fraction = spec.validation if isinstance(spec.validation, float) else None
         if isinstance(source, Table):
-            loaded = self.load_table(source, spec, fraction, seed)
+            loaded = self.load_table(source, spec, fraction, seed, schema)
         else:
-            loaded = self.load_arrays(source, spec, fraction, seed)
+            loaded = self.load_arrays(source, spec, fraction, seed, schema)
         if spec.validation is None or isinstance(spec.validation, float):
             return loaded
-        validation, notes = self.load_source(spec.validation, loaded.schema)
+        validation, notes = self.load_source(spec.validation, loaded.schema, spec=spec)
         notes[0] += " to validate"
         return LoadedData(loaded.train, validation, loaded.schema, [*loaded.notes, *notes])
 
     def load_source(
-        self, source: str | DataSource, schema: DataSchema | None, *, targets: bool = True
+        self,
+        source: str | DataSource,
+        schema: DataSchema | None,
+        *,
+        targets: bool = True,
+        spec: DataSpec | None = None,
     ) -> tuple[Dataset, list[str]]:
         """Data for a network that has been trained, and notes for the screen.
 
@@ -98,33 +109,32 @@ class Loader:
             source: a file, or a source of a spec.
             schema: the schema that the network was trained with.
             targets: True for evaluation; False for prediction, which needs none.
+            spec: how its file is read.
 
         Raises:
             DataError: with the file, and the row and column if there is one.
         """
-        found = self.read(source)
+        found = self.read(source, spec)
         if isinstance(found, NamedArrays):
             dataset = self.dataset(found, schema, targets)
-            return dataset, [f"{found.name}: {counted(len(dataset), 'row')}"]
+            return dataset, [f"{found.name}: {counted(len(dataset), 'row')}", *found.notes]
         if schema is None:
             raise DataError(f"{found.name}: found a table, but the model was trained on arrays and has no columns")
         report = Report()
         dataset = Dataset.of_table(schema, found, targets, report)
-        return dataset, [f"{found.name}: {counted(len(found), 'row')}", *report.texts()]
+        return dataset, [f"{found.name}: {counted(len(found), 'row')}", *found.notes, *report.texts()]
 
     # Files
 
-    def read(self, source: str | DataSource) -> Table | NamedArrays:
+    def read(self, source: str | DataSource, spec: DataSpec | None = None) -> Table | NamedArrays:
+        """Args: spec: how files are read, where their kind leaves a choice."""
         if isinstance(source, str):
             source = DataSource(path=source)
+        options = (spec or DataSpec(train=source)).reading(source)
         found: Table | NamedArrays
         if source.path is not None:
-            path = self.place(source.path)
-            contents, name = read(path, self.readers), str(path)
-            if isinstance(contents, Table):
-                found = contents
-            else:
-                found = NamedArrays(name, {"x": contents} if isinstance(contents, np.ndarray) else contents)
+            place = source.path if is_address(source.path) else self.place(source.path)
+            found = _table_or_arrays(read(place, self.readers, options), str(place))
         else:
             paths = {key: self.place(path) for key, path in (("x", source.x), ("y", source.y)) if path is not None}
             found = NamedArrays(
@@ -149,7 +159,9 @@ class Loader:
 
     # Tables
 
-    def load_table(self, table: Table, spec: DataSpec, fraction: float | None, seed: int) -> LoadedData:
+    def load_table(
+        self, table: Table, spec: DataSpec, fraction: float | None, seed: int, schema: DataSchema | None = None
+    ) -> LoadedData:
         table.require_rows()
         report = Report()
         rows: tuple[Array | None, Array | None] = (None, None)
@@ -164,7 +176,7 @@ class Loader:
             labels, names = self.table_labels(table, spec, kept)
             parts = split(len(kept), fraction, seed, labels, names)
             rows = (kept[parts[0]], kept[parts[1]])
-        schema = DataSchema.learn(
+        schema = schema or DataSchema.learn(
             table,
             spec,
             input_names=self.input_names,
@@ -177,7 +189,8 @@ class Loader:
         )
         if train is None:
             train = Dataset.of_table(schema, table, report=report)
-        notes = [f"{_sizes(len(table), train, validation, labels)}; {schema.describe()}", *report.texts()]
+        sizes = f"{_sizes(len(table), train, validation, labels)}; {schema.describe()}"
+        notes = [sizes, *table.notes, *report.texts()]
         return LoadedData(train, validation, schema, notes)
 
     def table_labels(self, table: Table, spec: DataSpec, rows: Array) -> tuple[Array | None, list[str]]:
@@ -199,18 +212,22 @@ class Loader:
 
     # Arrays
 
-    def load_arrays(self, found: NamedArrays, spec: DataSpec, fraction: float | None, seed: int) -> LoadedData:
+    def load_arrays(
+        self, found: NamedArrays, spec: DataSpec, fraction: float | None, seed: int, schema: DataSchema | None = None
+    ) -> LoadedData:
         for key in ("target", "inputs", "columns"):
             if getattr(spec, key):
                 raise DataError(f"{found.name}: {key} is only for columns of a table; found arrays: {found.listing()}")
-        schema = self.learn_classes(found)
+        schema = schema or self.learn_classes(found)
         dataset = self.dataset(found, schema)
         about = self.describe(found, schema)
         if fraction is None:
-            return LoadedData(dataset, None, schema, [f"{_sizes(len(dataset), dataset, None, None)}; {about}"])
+            return LoadedData(
+                dataset, None, schema, [f"{_sizes(len(dataset), dataset, None, None)}; {about}", *found.notes]
+            )
         train, validation = dataset.split(fraction, seed, self.label_outputs)
         labels = dataset.classes_of_rows(self.label_outputs)[1]
-        notes = [f"{_sizes(len(dataset), train, validation, labels)}; {about}"]
+        notes = [f"{_sizes(len(dataset), train, validation, labels)}; {about}", *found.notes]
         return LoadedData(train, validation, schema, notes)
 
     def learn_classes(self, found: NamedArrays) -> DataSchema | None:
@@ -263,6 +280,12 @@ class Loader:
         return f"{samples} -> {', '.join(goals)}" if outputs else samples
 
 
+def _table_or_arrays(contents: Read, name: str) -> Table | NamedArrays:
+    if isinstance(contents, Table | NamedArrays):
+        return contents
+    return NamedArrays(name, {"x": contents} if isinstance(contents, np.ndarray) else contents)
+
+
 def _rows(found: Table | NamedArrays, first: int, end: int) -> Table | NamedArrays:
     lengths = [len(found)] if isinstance(found, Table) else [len(a) for a in found.arrays.values() if a.ndim]
     if end > min(lengths, default=0):
@@ -270,7 +293,7 @@ def _rows(found: Table | NamedArrays, first: int, end: int) -> Table | NamedArra
     if isinstance(found, Table):
         return found.take(range(first, end))
     name = f"{found.name}, rows = [{first}, {end}]"
-    return NamedArrays(name, {key: array[first:end] for key, array in found.arrays.items()})
+    return NamedArrays(name, {key: array[first:end] for key, array in found.arrays.items()}, found.notes)
 
 
 def _sizes(rows: int, train: Dataset, validation: Dataset | None, labels: Array | None) -> str:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import os
+from collections.abc import Iterator
 from os import PathLike
 from pathlib import Path
 from typing import Any, cast
 
 from modnet.data.files import Read, Reader
+from modnet.data.foreign import as_data
+from modnet.data.options import ReadOptions
+from modnet.data.source import without_password
+from modnet.data.spec import DataSpec
 from modnet.data.table import Table
 from modnet.datasets.dataset import naming
 from modnet.datasets.load import LoadedData, Loader
@@ -43,17 +48,43 @@ def read_data(
         SpecError: the spec has faults (all are listed), or no `[data]` table.
         DataError, ShapeError: the data cannot be read, or do not match the network.
     """
-    if folder is None:
-        folder = Path(spec).expanduser().parent if isinstance(spec, str | PathLike) else ""
-    return data_of(plan(spec, registry=registry), folder, registry)
+    network = plan(spec, registry=registry)
+    if folder is not None:
+        network.card = network.card.replace(folder=os.fspath(folder))
+    return data_of(network, registry=registry)
 
 
-def data_of(network: Network, folder: str | PathLike[str], registry: Registry | None = None) -> LoadedData:
-    """The data of the spec that a network was built from, checked against the network. Raises as `read_data`."""
+def data_of(
+    network: Network,
+    *,
+    rows: Table | None = None,
+    data: DataSpec | None = None,
+    seed: int | None = None,
+    registry: Registry | None = None,
+) -> LoadedData:
+    """The data of the spec that a network was built from, checked against the network, whose card gets the schema.
+
+    Args:
+        rows: the training data, instead of those that `data.train` names.
+        data: instead of the `[data]` table of the network's spec.
+        seed: for drawing the validation rows; by default that of the training in the spec.
+
+    Raises:
+        SpecError: there is no `[data]` table, or there are no rows and it names no file.
+        DataError, ShapeError: the data cannot be read, or do not match the network.
+    """
     spec = network.card.spec
-    if spec.data is None:
+    data = data or spec.data
+    if data is None:
         raise SpecError([Problem("data", 'missing table; expected [data] with train = "FILE"', keys=("data",))])
-    loaded = loader_for(network, folder, registry).load(spec.data, spec.training.seed if spec.training else 0)
+    if data.train is None and rows is None:
+        hint = "or give the rows: modnet.train(spec, rows)"
+        raise SpecError([Problem("data", 'missing key "train": the file with the training data', hint, keys=("data",))])
+    if seed is None:
+        seed = spec.training.seed if spec.training else 0
+    loader = loader_for(network, network.card.folder, registry)
+    loaded = loader.load(data, seed, rows=rows, schema=network.card.schema)
+    network.card = network.card.replace(schema=loaded.schema)
     if loaded.schema is not None:
         loaded.schema.check_shapes(network.inputs, network.outputs)
     for part in (loaded.train, loaded.validation):
@@ -71,15 +102,16 @@ def loader_for(network: Network, folder: str | PathLike[str] = "", registry: Reg
 
 
 def foreign_reader(registry: Registry | None = None) -> Reader:
-    """A function that reads data files of kinds that plugins know; it returns None for others."""
+    """A function that reads files of kinds that plugins know, and addresses; it returns None for others."""
 
-    def read_foreign(path: Path) -> Read | None:
+    def read_foreign(place: Path | str, options: ReadOptions) -> Read | Iterator[Table] | None:
         # Only when it is called: `hooks` imports every plugin that has any.
-        found: Any = (registry or default_registry()).hooks.hook.modnet_read_data(path=path)
-        if isinstance(found, Mapping):
-            table = all(isinstance(values, list) for values in found.values())
-            found = Table(found, str(path)) if table else dict(found)
-        return cast(Read | None, found)
+        hooks: Any = (registry or default_registry()).hooks.hook
+        if isinstance(place, str):
+            name, found = without_password(place), hooks.modnet_read_url(url=place, options=options)
+        else:
+            name, found = str(place), hooks.modnet_read_data(path=place, options=options)
+        return cast(Read | Iterator[Table] | None, as_data(found, name))
 
     return read_foreign
 

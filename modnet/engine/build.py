@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Mapping
+
 from modnet.engine.built import checked_seed
 from modnet.engine.card import ModelCard
 from modnet.engine.graph import build_graph
@@ -9,6 +12,7 @@ from modnet.engine.network import Network
 from modnet.errors import SpecError
 from modnet.plugins.faults import NamingFaults
 from modnet.plugins.registry import Registry
+from modnet.specs.model import Spec
 from modnet.specs.reader import SpecLike, located_error, read_spec
 
 
@@ -51,8 +55,13 @@ def plan(
         graph = build_graph(checked.network)
     except SpecError as error:
         raise located_error(error, source) from None
-    network = Network(ModelCard(checked), graph)
+    network = Network(ModelCard(checked, folder=folder_of(spec)), graph)
     if seed is None:
         seed = checked.training.seed if checked.training else 0
     network.seed = checked_seed(seed)
     return network
+
+
+def folder_of(spec: SpecLike) -> str:
+    """The folder of a spec file; "" for a spec that is not from a file, whose paths are relative to the current one."""
+    return "" if isinstance(spec, Mapping | Spec) else os.path.dirname(os.path.expanduser(os.fspath(spec)))

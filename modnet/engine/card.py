@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Protocol
 
+from modnet.engine.history import History
 from modnet.records import Record, fresh
 from modnet.specs.model import Spec, TrainingSpec
 
@@ -27,23 +28,27 @@ class ModelCard(Record, eq=False):
     Attributes:
         spec: what the network was built from. For a loaded network, `spec.training` is None until `training` is read.
         schema: the columns, categories and class names of the table that it was trained on, or None.
-        history: the course of its training: name -> list with a value for each epoch. A loaded network has an array
-            instead if the history is long and each value is an array.
+        history: the course of its training; a mapping, name -> a value for each epoch, becomes a `History`.
         metrics: the final figures: name -> value.
         results: what callbacks and commands have found out about the model: name -> plain values.
         metadata: the user's own plain values.
         data: name -> a fingerprint of the training data.
+        folder: that of the spec file, to which the paths in `spec.data` are relative; "" for the current one.
         stored_training: the training of a network from a model file, until `training` reads it.
     """
 
     spec: Spec
     schema: Any = None
-    history: dict[str, Any] = fresh(factory=dict)
+    history: History = fresh(factory=History)
     metrics: dict[str, Any] = fresh(factory=dict)
     results: dict[str, Any] = fresh(factory=dict)
     metadata: dict[str, Any] = fresh(factory=dict)
     data: dict[str, str] = fresh(factory=dict)
+    folder: str = ""
     stored_training: StoredTraining | None = None
+
+    def __post_init__(self) -> None:
+        self.__dict__["history"] = History.of(self.history)
 
     @property
     def training(self) -> TrainingSpec | None:
@@ -72,4 +77,5 @@ class ModelCard(Record, eq=False):
     ) -> ModelCard:
         """The card after a training: with the figures of its epochs, the final ones, and fingerprints of the data."""
         known = {} if data is None else {"data": dict(data)}
-        return self.replace(history=dict(history), metrics=dict(metrics), **known)
+        course = history.recorded() if isinstance(history, History) else dict(history)
+        return self.replace(history=course, metrics=dict(metrics), **known)

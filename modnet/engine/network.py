@@ -13,6 +13,7 @@ from modnet.data.schema import DataSchema
 from modnet.engine.built import BuiltGraph
 from modnet.engine.card import ModelCard
 from modnet.engine.graph import Graph, GraphNode
+from modnet.engine.history import History
 from modnet.engine.inputs import check_predictions, given_arrays
 from modnet.engine.passes import FEWEST_ROWS, MOST_ROWS, PREDICTION_BYTES, Pass, Passes
 from modnet.engine.rows import RowPredictor
@@ -59,6 +60,11 @@ class Network(BuiltGraph):
     def schema(self) -> Any:
         """The columns of the table that `predict` takes, or None: `card.schema`."""
         return self.card.schema
+
+    @property
+    def history(self) -> History:
+        """The course of its last training, in this process or before it was saved: `card.history`."""
+        return self.card.history
 
     def forward(self, x: Any, *, batch_size: int | None = None, out: Array | None = None) -> Any:
         """The outputs of the network for a batch of samples: arrays in, arrays out.

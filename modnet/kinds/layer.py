@@ -174,6 +174,23 @@ class Layer(Component):
         `context.masks` and `context.raw` are those of its input; leave out the steps that a mask excludes.
         """
 
+    def target_before(self, context: Context, target: Array, x: Array) -> Array:
+        """The target that the layer's input has where the output has this one: the inverse of `forward`.
+
+        A layer at the network's end that defines it, and has no parameters, is left out where a loss `of_residuals` is
+        measured: such a loss compares the layer's input with this target, in validation and in `evaluate` too.
+
+        Args:
+            context: with the layer's state.
+            target: (batch, ...), as it was given, not yet of the network's dtype; not to be written into. A loss may
+                accept targets with a last axis of 1, or without one, for outputs with several numbers.
+            x: the layer's input.
+
+        Returns:
+            An array of the target's shape. It is converted to the network's dtype later.
+        """
+        raise NotImplementedError
+
     def multiply_adds(self, *input_shapes: Any, **_: Any) -> int:
         """The multiply-add operations for one sample, for the summary; variable axes count as 1."""
         return 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from modnet.arrays import Array, Shape
@@ -28,6 +29,10 @@ class Loss(Component):
         takes_labels: whether targets may be integer class labels, of the prediction's shape without its last axis.
         positions: whether a sample's value is the mean over the positions of a sequence, (batch, time, ...), each of
             which could be a sample of its own. Such a loss leaves padded steps out, and accepts a weight for each step.
+        of_residuals: whether only the difference of prediction and target counts, so that the loss may be measured in
+            another unit. After a layer that gives `target_before` (unstandardize), it is: that layer is left out, and
+            prediction and target are what it would have received. The loss then has the unit of deviations, and
+            neither the size of the target's unit nor that of another column of the target matters.
         weighted: whether values and gradient are already multiplied by `sample_weights`; the network then only divides
             by the sum of these.
         prediction_range: the lowest and the highest allowed prediction; None for any.
@@ -43,6 +48,7 @@ class Loss(Component):
     joint_with: ClassVar[tuple[str, ...]] = ()
     takes_labels: ClassVar[bool] = False
     positions: ClassVar[bool] = False
+    of_residuals: ClassVar[bool] = False
     weighted: ClassVar[bool] = False
     prediction_range: ClassVar[tuple[float, float] | None] = None
     normalized: ClassVar[bool | None] = None
@@ -87,6 +93,23 @@ class Loss(Component):
             The value, a number, and its derivative with respect to the prediction, of the prediction's shape.
         """
         raise NotImplementedError
+
+    def fitted(self, shape: Shape, target: Array | None, weights: Array | None, names: Sequence[str]) -> Loss:
+        """The loss with what it takes from the training data, such as weights by the names of classes, as numbers.
+
+        Called once, before training. What it returns takes the place of the loss, in the model file too, so that
+        `evaluate` measures as training did.
+
+        Args:
+            shape: of one sample's prediction.
+            target: those of all training samples; None where there are none to look at, as in a stream of batches.
+            weights: of the samples, or of the steps of sequences; None for ones.
+            names: of the classes, in the order of their labels; empty if they have no names.
+
+        Raises:
+            ValueError: an option does not fit them.
+        """
+        return self
 
     def sample_weights(self, target: Array) -> Array | None:
         """A weight for each sample, derived from its target (class weights), shape (batch,), or None."""

@@ -40,3 +40,15 @@ class Metric(Component):
     def result(self, accumulator: Any) -> float | Array:
         """The value: a number, or an array (a confusion matrix, for example)."""
         raise NotImplementedError
+
+    def of_labels(self) -> Metric:
+        """The metric for an output of several labels, each of which is present (1) or absent (0) by itself.
+
+        It is asked for where the loss takes each number of an output for the probability of a label of its own
+        (binary_cross_entropy) and there are several: `modnet.metrics.labels` makes one of a metric of two classes. By
+        default this metric itself.
+
+        Raises:
+            ValueError: the metric has no meaning for such labels.
+        """
+        return self

@@ -37,7 +37,8 @@ class Embedding(Layer, type="embedding"):
 
     Attributes:
         vocabulary_size: the number of ids, which are 0 ... vocabulary_size - 1.
-        embedding_size: the length of a vector.
+        embedding_size: the length of a vector; by default by the size of the vocabulary, min(600, 1.6 n^0.56), the rule
+            of fastai (J. Howard, S. Gugger, "fastai: A Layered API for Deep Learning", 2020).
         padding: the id that fills the end of shorter sequences; a mask for later layers is made from ids (time,).
 
     Raises:
@@ -49,7 +50,7 @@ class Embedding(Layer, type="embedding"):
     scratch_output = True
     output_range = (-math.inf, math.inf)
     vocabulary_size: int = field(minimum=1)
-    embedding_size: int = field(minimum=1)
+    embedding_size: int | None = field(default=None, minimum=1)
     padding: int | None = field(default=None, minimum=0)
     weight_initializer: Initializer = Normal(standard_deviation=1.0)
 
@@ -61,11 +62,15 @@ class Embedding(Layer, type="embedding"):
     def examples(cls) -> Sequence[Example]:
         return (Example(cls(vocabulary_size=10, embedding_size=4), ((7,),)),)
 
+    @property
+    def _size(self) -> int:
+        return self.embedding_size or min(600, round(1.6 * self.vocabulary_size**0.56))
+
     def output_shape(self, *input_shapes: Shape) -> Shape:
-        return (*input_shapes[0], self.embedding_size)
+        return (*input_shapes[0], self._size)
 
     def parameters(self, *input_shapes: Shape) -> Mapping[str, Parameter]:
-        return {"weight": Parameter((self.vocabulary_size, self.embedding_size), self.weight_initializer)}
+        return {"weight": Parameter((self.vocabulary_size, self._size), self.weight_initializer)}
 
     def forward(self, context: Context, ids: Array) -> Array:
         if ids.dtype.kind != "i":
@@ -80,7 +85,7 @@ class Embedding(Layer, type="embedding"):
         context.save(ids)
         if self.padding is not None and ids.ndim == 2:
             context.output_mask = ids != self.padding
-        y = context.buffer((*ids.shape, self.embedding_size))
+        y = context.buffer((*ids.shape, self._size))
         # The ids are checked; in the mode "raise", take would write to a copy of `out` first.
         return np.take(context.params["weight"], ids, axis=0, out=y, mode="clip")
 
@@ -91,6 +96,6 @@ class Embedding(Layer, type="embedding"):
         # add.at, and not `weight[ids] += gradient`, which counts a repeated id only once. With flat indices, since
         # add.at is several times faster for one axis than for rows.
         elements = context.buffer(gradient.shape, np.intp)
-        np.multiply(ids[..., None], self.embedding_size, out=elements)
-        np.add(elements, np.arange(self.embedding_size), out=elements)
+        np.multiply(ids[..., None], self._size, out=elements)
+        np.add(elements, np.arange(self._size), out=elements)
         np.add.at(weight.reshape(-1), elements.reshape(-1), gradient.reshape(-1))

@@ -195,8 +195,11 @@ class Unstandardize(Layer, type="unstandardize"):
 
     Mean and deviation are those of each feature of the training targets, computed once, before the first epoch, as
     `standardize` computes those of its input; targets and steps of weight 0 are ignored. The node has to be an output
-    of the network. The layers before it then work with numbers of unit size, while loss, metrics and predictions are in
-    the units of the targets.
+    of the network. The layers before it then work with numbers of unit size, while metrics and predictions are in the
+    units of the targets. A loss of residuals (mse, mae, huber, quantile) is measured before this layer, with targets
+    that are standardised in float64: so it is in deviations, and each column counts alike, whatever its unit. Any other
+    loss is measured after it, in the units of the targets. For an output of several numbers for one target (quantiles)
+    all have that target's mean and deviation.
 
     The outputs have the network's dtype: float32 numbers near 1.7e9 are 128 apart, even if the deviation is small. For
     such targets give the network the dtype float64, or subtract a constant from them beforehand.
@@ -229,11 +232,22 @@ class Unstandardize(Layer, type="unstandardize"):
             if target is None:
                 message = "it learns from the targets of its output, but this node is not an output of the network"
                 raise SpecError([Problem(self.type, message, "put it last, or name it in network.outputs")])
-            if target.shape != x.shape:
+            fit = target.shape if target.ndim == x.ndim else (*target.shape, 1)
+            if fit not in (x.shape, (*x.shape[:-1], 1)):
                 raise ShapeError(
                     f"{self.type} expects targets of the shape of its input, {x.shape[1:]}, found {target.shape[1:]}"
                 )
-            yield target, context.masks[0]
+            yield np.broadcast_to(target.reshape(fit), x.shape), context.masks[0]
+
+    def target_before(self, context: Context, target: Array, x: Array) -> Array:
+        state = context.state
+        width = target.shape[-1] if target.ndim == x.ndim else 1
+        exact = state["mean"][:width].astype(np.float64)
+        if "mean_rest" in state:
+            exact += state["mean_rest"][:width]
+        rows = target.reshape(-1, width)
+        distance = np.subtract(rows, exact, out=context.buffer(rows.shape, np.float64))
+        return np.divide(distance, state["deviation"][:width], out=distance).reshape(target.shape)
 
     def forward(self, context: Context, x: Array) -> Array:
         state = context.state

@@ -14,6 +14,15 @@ from modnet.configuration.fields import field
 from modnet.errors import DataError, ShapeError
 from modnet.kinds.component import Example
 from modnet.kinds.context import Context
+from modnet.kinds.loss import Loss
+from modnet.losses.class_weights import (
+    ClassWeights,
+    check_class_weights,
+    counts_of_labels,
+    counts_of_rows,
+    numbers_of,
+    weights_of_classes,
+)
 from modnet.losses.last_axis import LastAxisLoss
 from modnet.losses.targets import (
     SMALLEST_PROBABILITY,
@@ -43,7 +52,7 @@ class ClassLoss(LastAxisLoss):
     )
 
     label_smoothing: float = field(default=0.0, minimum=0.0, maximum=1.0)
-    class_weights: tuple[float, ...] | None = field(default=None, minimum=0.0)
+    class_weights: ClassWeights = field(default=None, minimum=0.0)
 
     @classmethod
     def examples(cls) -> Sequence[Example]:
@@ -51,15 +60,28 @@ class ClassLoss(LastAxisLoss):
         return (Example(cls(), ((3,), ())), Example(cls(), ((4, 3), (4,))), Example(weighted, ((3,), ())))
 
     def check(self) -> None:
-        if self.class_weights is not None and not any(self.class_weights):
-            raise ValueError("class_weights needs at least one weight above 0")
+        check_class_weights(self.class_weights)
+
+    def fitted(self, shape: Shape, target: Array | None, weights: Array | None, names: Sequence[str]) -> Loss:
+        if self.class_weights is None or isinstance(self.class_weights, tuple):
+            return self
+        classes = shape[-1]
+        if classes is None:
+            raise ValueError("class_weights: the number of classes is variable; give a weight for each class")
+        counts = None
+        if target is not None:
+            labelled = target.ndim <= len(shape)
+            counts = counts_of_labels(target, classes, weights) if labelled else counts_of_rows(target, weights)
+        names = names or [*map(str, range(classes))]
+        return self.replace(class_weights=weights_of_classes(self.class_weights, names, counts))
 
     def check_shapes(self, prediction_shape: Shape, target_shape: Shape) -> None:
         super().check_shapes(prediction_shape, target_shape)
         classes = prediction_shape[-1]
-        if self.class_weights is not None and classes not in (None, len(self.class_weights)):
+        weights = self.class_weights
+        if isinstance(weights, tuple) and classes not in (None, len(weights)):
             raise ShapeError(
-                f"{self.type} has {len(self.class_weights)} class weights for a prediction of {classes} classes",
+                f"{self.type} has {len(weights)} class weights for a prediction of {classes} classes",
                 "give one weight for each class",
             )
 
@@ -72,9 +94,10 @@ class ClassLoss(LastAxisLoss):
             check_distributions(target)
 
     def sample_weights(self, target: Array) -> Array | None:
-        if self.class_weights is None:
+        numbers = numbers_of(self.class_weights, self.type)
+        if numbers is None:
             return None
-        weights = np.array(self.class_weights)
+        weights = np.array(numbers)
         if target.dtype.kind in "iub":
             return sample_means(weights[class_labels(target, len(weights))])
         return sample_means(target @ weights)
@@ -112,7 +135,7 @@ class ClassLoss(LastAxisLoss):
                 coefficients /= positions
             return coefficients
         self._check_kind(labelled, target)
-        coefficients *= np.array(self.class_weights, prediction.dtype)
+        coefficients *= np.array(numbers_of(self.class_weights, self.type), prediction.dtype)
         if positions != 1:
             coefficients /= positions
         return coefficients
@@ -128,12 +151,14 @@ class CrossEntropy(ClassLoss, type="cross_entropy"):
 
     With `label_smoothing` s the target is t * (1 - s) + s / classes (Szegedy et al. 2016, arXiv:1512.00567).
 
-    With `class_weights` w, each position has the weight u = w[label], or u = sum(w * t) for a row. A sample's value is
-    the mean over positions of -sum(w * t * log(p)), where t is smoothed (in u it is not). Its weight in the batch is
-    the mean of u; the values already contain it (`weighted`), so it only divides. The loss of a batch is therefore the
-    sum over all positions divided by the sum of their u: torch's CrossEntropyLoss(weight=w, label_smoothing=s) for
-    labels. A one-hot row means the same as its label; torch divides by the batch size instead. With class weights,
-    integers are labels and floats are rows.
+    `class_weights` are a number for each class, in their order; or name = weight, where the others have 1; or
+    "balanced": n / (classes * rows of the class), counted in the training data, as scikit-learn has it. The model file
+    holds the numbers. With weights w, each position has the weight u = w[label], or u = sum(w * t) for a row. A
+    sample's value is the mean over positions of -sum(w * t * log(p)), where t is smoothed (in u it is not). Its weight
+    in the batch is the mean of u; the values already contain it (`weighted`), so it only divides. The loss of a batch
+    is therefore the sum over all positions divided by the sum of their u: torch's CrossEntropyLoss(weight=w,
+    label_smoothing=s) for labels. A one-hot row means the same as its label; torch divides by the batch size instead.
+    With class weights, integers are labels and floats are rows.
 
     Raises:
         DataError: for labels that are not classes, or rows or predictions that are not probabilities.

@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 
 from modnet.arrays import Array, Shape
 from modnet.configuration.fields import field
-from modnet.errors import SampleError
+from modnet.errors import SampleError, ShapeError
 from modnet.kinds.context import Context
+from modnet.kinds.loss import Loss
+from modnet.losses.class_weights import (
+    ClassWeights,
+    check_class_weights,
+    counts_of_rows,
+    numbers_of,
+    weights_of_classes,
+)
 from modnet.losses.measured import MeasuredLoss
 from modnet.losses.targets import (
     SMALLEST_PROBABILITY,
@@ -38,10 +47,16 @@ class ElementwiseLoss(MeasuredLoss):
         return sample_means(values, context.buffer(values.shape[:1], values.dtype)), of_means(slope)
 
 
-class MeanSquaredError(ElementwiseLoss, type="mse"):
+class ResidualLoss(ElementwiseLoss):
+    """A loss of the residuals prediction - target; after `unstandardize`, in deviations of the target's columns."""
+
+    of_residuals = True
+
+
+class MeanSquaredError(ResidualLoss, type="mse"):
     """(prediction - target)**2, without the half that some textbooks put before it.
 
-    Shapes: prediction and target alike, (batch, ...).
+    Shapes: prediction and target alike, (batch, ...). After `unstandardize` both are in deviations of the target.
     """
 
     def elements(self, context: Context, prediction: Array, target: Array) -> tuple[Array, Array]:
@@ -50,10 +65,10 @@ class MeanSquaredError(ElementwiseLoss, type="mse"):
         return loss, np.multiply(residual, 2, out=residual)
 
 
-class MeanAbsoluteError(ElementwiseLoss, type="mae"):
+class MeanAbsoluteError(ResidualLoss, type="mae"):
     """abs(prediction - target). The derivative at 0 is taken as 0.
 
-    Shapes: prediction and target alike, (batch, ...).
+    Shapes: prediction and target alike, (batch, ...). After `unstandardize` both are in deviations of the target.
     """
 
     def elements(self, context: Context, prediction: Array, target: Array) -> tuple[Array, Array]:
@@ -62,11 +77,12 @@ class MeanAbsoluteError(ElementwiseLoss, type="mae"):
         return loss, np.sign(residual, out=residual)
 
 
-class Huber(ElementwiseLoss, type="huber"):
+class Huber(ResidualLoss, type="huber"):
     """r**2 / 2 for a small residual r = prediction - target, delta * (abs(r) - delta / 2) where abs(r) > delta.
 
-    Shapes: prediction and target alike, (batch, ...). Source: Huber 1964, Annals of Mathematical Statistics 35 (1).
-    This is torch's huber_loss; its smooth_l1_loss is this one divided by delta.
+    Shapes: prediction and target alike, (batch, ...). After `unstandardize` both, and `delta`, are in deviations of the
+    target. Source: Huber 1964, Annals of Mathematical Statistics 35 (1). This is torch's huber_loss; its smooth_l1_loss
+    is this one divided by delta.
     """
 
     delta: float = field(default=1.0, above=0.0)
@@ -152,8 +168,48 @@ class BinaryLoss(ElementwiseLoss):
     """A loss of probabilities of labels, each of which is present or absent by itself, as sigmoid gives them."""
 
     joint_with = ("sigmoid",)
+    weighted = True
     prediction_range = (0.0, 1.0)
     normalized = False
+
+    class_weights: ClassWeights = field(default=None, minimum=0.0)
+
+    def check(self) -> None:
+        check_class_weights(self.class_weights)
+        if isinstance(self.class_weights, tuple) and len(self.class_weights) != 2:
+            raise ValueError(f"class_weights: expected 2 weights, found {len(self.class_weights)}")
+
+    def check_shapes(self, prediction_shape: Shape, target_shape: Shape) -> None:
+        super().check_shapes(prediction_shape, target_shape)
+        if self.class_weights is not None and prediction_shape[-1:] not in ((1,), ()):
+            raise ShapeError(
+                f"{self.type}: class_weights are for one decision between two classes, found a prediction of shape "
+                f"{prediction_shape}",
+                "several outputs are labels of their own: leave class_weights out",
+            )
+
+    def fitted(self, shape: Shape, target: Array | None, weights: Array | None, names: Sequence[str]) -> Loss:
+        if self.class_weights is None or isinstance(self.class_weights, tuple):
+            return self
+        counts = None
+        if target is not None:
+            decisions = target.reshape(*target.shape[: len(shape)], 1)
+            counts = counts_of_rows(np.concatenate([1 - decisions, decisions], axis=-1, dtype=np.float64), weights)
+        found = weights_of_classes(self.class_weights, names or ["0", "1"], counts)
+        return self.replace(class_weights=found)
+
+    def sample_weights(self, target: Array) -> Array | None:
+        numbers = numbers_of(self.class_weights, self.type)
+        if numbers is None:
+            return None
+        weights = np.asarray(target) * (numbers[1] - numbers[0])
+        weights += numbers[0]
+        return sample_means(weights)
+
+    def sides(self) -> tuple[float, float]:
+        """The weights of the class 0 and of the class 1."""
+        negative, positive = numbers_of(self.class_weights, self.type) or (1.0, 1.0)
+        return negative, positive
 
     def target_shapes(self, prediction_shape: Shape) -> tuple[Shape, ...]:
         return with_and_without_last_axis(prediction_shape)
@@ -170,6 +226,8 @@ class BinaryCrossEntropy(BinaryLoss, type="binary_cross_entropy"):
 
     With `label_smoothing` s the target is t * (1 - s) + s / 2 (Keras' convention). `positive_weight` is torch's
     pos_weight: above 1 it makes a missed positive cost more than a false alarm; the mean is not divided by it.
+    `class_weights`, for one output, are those of `cross_entropy`: for the classes 0 and 1, by name, or "balanced"; the
+    mean over samples is weighted by them.
 
     Raises:
         DataError: for a prediction or a target outside [0, 1].
@@ -218,8 +276,10 @@ class BinaryCrossEntropy(BinaryLoss, type="binary_cross_entropy"):
         self.check_targets(target.shape[1:], target)
         smooth = np.multiply(target, 1 - self.label_smoothing, out=context.buffer(target.shape))
         smooth += self.label_smoothing / 2
-        positive = np.multiply(smooth, self.positive_weight, out=context.buffer(target.shape))
-        return positive, np.subtract(1, smooth, out=smooth)
+        of_negative, of_positive = self.sides()
+        positive = np.multiply(smooth, self.positive_weight * of_positive, out=context.buffer(target.shape))
+        np.subtract(1, smooth, out=smooth)
+        return positive, smooth if of_negative == 1 else np.multiply(smooth, of_negative, out=smooth)
 
 
 def of_means(slope: Array) -> Array:

@@ -90,6 +90,8 @@ class BinaryFocal(BinaryLoss, type="binary_focal"):
     alike, or without a last axis of 1. Several outputs are several labels, each of which is present or absent. A p or
     1 - p below 1e-30 counts as 1e-30, in the gradient too.
 
+    `class_weights`, for one output, are those of `cross_entropy`.
+
     Without `alpha` (None) neither class has a factor, and gamma = 0 gives `binary_cross_entropy`. The defaults are the
     best values of the paper. Its alpha is below 1/2, although positives are rare, because gamma = 2 already reduces the
     many easy negatives.
@@ -140,8 +142,9 @@ class BinaryFocal(BinaryLoss, type="binary_focal"):
         Args:
             positive, negative: the probability of each side, and its logarithm.
         """
-        weight = 1.0 if self.alpha is None else self.alpha
-        other = 1.0 if self.alpha is None else 1 - self.alpha
+        other, weight = self.sides()
+        if self.alpha is not None:
+            weight, other = weight * self.alpha, other * (1 - self.alpha)
         of_positive = np.multiply(target, weight, out=context.buffer(target.shape))
         of_negative = np.subtract(1, target, out=context.buffer(target.shape))
         of_negative *= other

@@ -22,12 +22,14 @@ class Quantile(MeasuredLoss, type="quantile"):
     With one quantile, prediction (batch, ...); target alike, or without a last axis of 1 (q = 0.5 is half of `mae`).
     With several, the last axis of the prediction has one output for each, in the order of `quantiles`; the target has
     the shape without that axis, or with an axis of 1 there. The outputs may cross: nothing forces them to be in order.
-    A sample's value is the mean over all of them. The derivative at 0 is taken as 0.
+    A sample's value is the mean over all of them. The derivative at 0 is taken as 0. After `unstandardize` prediction
+    and target are in deviations of the target.
 
     Source: Koenker and Bassett 1978, Econometrica 46 (1); scikit-learn's mean_pinball_loss.
     """
 
     positions = True
+    of_residuals = True
 
     quantiles: tuple[float, ...] = field(default=(0.5,), above=0.0, below=1.0)
 

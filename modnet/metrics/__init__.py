@@ -10,6 +10,11 @@ positions, (batch, time, classes) and so on, where every position has the weight
 probability of class 1 of the two classes 0 and 1, and means class 1 above 0.5. Targets are labels of the prediction's
 shape without its last axis, or have the prediction's shape: one-hot rows, or labels for a single output. They raise
 ShapeError for other shapes and DataError for labels that are not classes.
+
+Where the loss takes each number of the output for the probability of a label of its own (binary_cross_entropy with
+more than one number), they are metrics of several labels, each of which is present (1) or absent (0): `accuracy` is
+the share of labels that are right, and the others are the mean of their values for the labels, which is scikit-learn's
+average "macro" of rows of labels.
 """
 
 from typing import TYPE_CHECKING

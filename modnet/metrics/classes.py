@@ -11,6 +11,7 @@ from modnet.arrays import Array
 from modnet.configuration.fields import field
 from modnet.errors import ShapeError
 from modnet.kinds.metric import Metric
+from modnet.metrics.labels import OfAllLabels, OfEachLabel
 from modnet.metrics.positions import decisions, position_weights, ratio, scores_and_labels
 
 
@@ -37,7 +38,13 @@ class Share(Metric):
 
 
 class Accuracy(Share, type="accuracy"):
-    """The share of positions whose most probable class (the first one in a tie) is the true class."""
+    """The share of positions whose most probable class (the first one in a tie) is the true class.
+
+    Of several labels (see `modnet.metrics`) it is the share of labels that are right, over all samples.
+    """
+
+    def of_labels(self) -> Metric:
+        return OfAllLabels(self)
 
     def hits(self, prediction: Array, target: Array) -> Array:
         predicted, true, _ = decisions(self, prediction, target)
@@ -51,6 +58,9 @@ class TopKAccuracy(Share, type="top_k_accuracy"):
     """
 
     k: int = field(default=5, minimum=1)
+
+    def of_labels(self) -> Metric:
+        raise ValueError("top_k_accuracy is for classes that exclude each other; of several labels take accuracy or f1")
 
     def hits(self, prediction: Array, target: Array) -> Array:
         scores, labels = scores_and_labels(self, prediction, target)
@@ -68,11 +78,14 @@ class ConfusionMatrix(Metric, type="confusion_matrix"):
     """How often (or with what weight) each class, by row, was predicted as each class, by column.
 
     Shape (classes, classes), with all classes that the prediction has; int64, or float64 with weights. Without any
-    batch it is of shape (0, 0).
+    batch it is of shape (0, 0). Of several labels it has a matrix for each, (labels, 2, 2): for absent and present.
     """
 
     positions = True
     greater_is_better = None
+
+    def of_labels(self) -> Metric:
+        return OfEachLabel(self)
 
     def start(self) -> Any:
         return None
@@ -98,9 +111,12 @@ class Counts(NamedTuple):
 
 
 class ClassCounts(Metric):
-    """A metric that is computed from the counts of each class."""
+    """A metric that is computed from the counts of each class; of several labels the mean of those of the labels."""
 
     positions = True
+
+    def of_labels(self) -> Metric:
+        return OfEachLabel(self)
 
     def value(self, counts: Counts) -> float:
         """The value of an epoch in which something has a weight."""
@@ -142,10 +158,15 @@ class ClassRatio(ClassCounts):
     Attributes:
         average: "binary" is the ratio of class 1, for two classes; "macro" the mean of the ratios of all classes that
             were predicted or true; "micro" the ratio of the sums over all classes. "auto" is "binary" for a single
-            output or two classes and "macro" for more.
+            output or two classes and "macro" for more. Of several labels, "micro" is the ratio of the sums over all
+            labels, and anything else the mean of the ratios of the labels.
     """
 
     average: Literal["auto", "binary", "macro", "micro"] = "auto"
+
+    def of_labels(self) -> Metric:
+        of_present = self.replace(average="binary")
+        return OfAllLabels(of_present) if self.average == "micro" else OfEachLabel(of_present)
 
     def terms(self, counts: Counts) -> tuple[Array, Array]:
         """Numerator and denominator of each class."""

@@ -11,6 +11,7 @@ from modnet.arrays import Array
 from modnet.configuration.fields import field
 from modnet.kinds.metric import Metric
 from modnet.losses.targets import check_range
+from modnet.metrics.labels import OfEachLabel
 from modnet.metrics.positions import position_weights, ratio, scores_and_labels
 
 
@@ -19,12 +20,16 @@ class AUC(Metric, type="auc"):
 
     Equal scores count half. With a single output or two classes the positives are class 1; with more, it is the mean of
     the areas of each class against the rest ("one versus rest, macro"). It is nan if a class has no positives or no
-    negatives. It keeps the scores of the whole epoch, so its memory grows with the data.
+    negatives. Of several labels it is the mean of the labels' areas. It keeps the scores of the whole epoch, so its
+    memory grows with the data.
 
     Source: Hanley and McNeil 1982, Radiology 143 (1).
     """
 
     positions = True
+
+    def of_labels(self) -> Metric:
+        return OfEachLabel(self)
 
     def start(self) -> Any:
         return []
@@ -115,6 +120,9 @@ class LogLoss(Metric, type="log_loss"):
     positions = True
     greater_is_better = False
 
+    def of_labels(self) -> Metric:
+        return OfEachLabel(self)
+
     def start(self) -> Any:
         return 0.0, 0.0
 
@@ -145,6 +153,9 @@ class CalibrationError(Metric, type="calibration_error"):
     greater_is_better = False
 
     bins: int = field(default=15, minimum=1)
+
+    def of_labels(self) -> Metric:
+        return OfEachLabel(self)
 
     def start(self) -> Any:
         return None

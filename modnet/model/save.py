@@ -122,14 +122,16 @@ def _header(
     elif isinstance(card.stored_training, UnreadTraining):
         stored["training"] = card.stored_training.plain
         origins = card.stored_training.reader.needs | origins
-    figures, arrays = packed({key: getattr(card, key) for key in KEYS})
+    known = {key: getattr(card, key) for key in CARD_KEYS}
+    known["history"] = getattr(card.history, "figures", card.history)
+    figures, arrays = packed({key: known[key] for key in KEYS})
     header = {
         "features": [],
         "made_by": {CORE: modnet.__version__, "numpy": np.__version__},
         "needs": plain_needs(origins),
         "spec": stored,
         "schema": card.schema.to_plain() if card.schema is not None else None,
-        **{key: getattr(card, key) for key in CARD_KEYS},
+        **known,
         "results": _plain(card.results),
         **figures,
     }

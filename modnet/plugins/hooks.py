@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import inspect
 import time
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import wraps
@@ -123,7 +123,7 @@ def _guarded(function: Callable[..., Any], hook: str, where: str) -> Callable[..
         with _told_as(where):
             result = function(*arguments, **named)
         _check_result(result, hook, where)
-        return result
+        return _guarded_parts(result, where) if isinstance(result, Iterator) else result
 
     @wraps(function)
     def wrapper(*arguments: Any, **named: Any) -> Generator[Any, Any, Any]:
@@ -133,6 +133,12 @@ def _guarded(function: Callable[..., Any], hook: str, where: str) -> Callable[..
         return result
 
     return wrapper if inspect.isgeneratorfunction(function) else guarded
+
+
+def _guarded_parts(parts: Iterator[Any], where: str) -> Iterator[Any]:
+    """The same parts; their plugin is at work while they are made, too."""
+    with _told_as(where):
+        yield from parts
 
 
 @contextmanager

@@ -306,6 +306,23 @@ class Registry:
         """The installed plugins' hooks, imported the first time; `hook_modules` has those that failed."""
         return self._joined_hooks()[0]
 
+    def join(self, module: object, label: str) -> None:
+        """Adds the hooks of a module of the running program, which are asked before those of installed plugins.
+
+        Adding hooks again under the same label replaces them.
+
+        Args:
+            module: a module, or another object, with functions marked by `@modnet.hookimpl`.
+            label: its name in messages.
+
+        Raises:
+            BrokenPlugin: a hook does not exist or has the wrong arguments.
+        """
+        hooks, name = self.hooks, f"program:{label}"
+        if hooks.has_plugin(name):
+            hooks.unregister(name=name)
+        hooks.join(module, name, label)
+
     @property
     def hook_modules(self) -> Sequence[HookModule]:
         """The modules of `hooks`, each with its hooks, or with the error for which it is left out."""

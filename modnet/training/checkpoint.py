@@ -73,7 +73,7 @@ def write(run: Run, path: str | PathLike[str]) -> None:
     }
     slots = [Group(f"optimizer.{name}", slot.flat, slot.layout) for name, slot in run.optimization.slots.items()]
     card = run.network.card
-    run.network.card = card.replace(history=run.history.figures, results={**card.results, **run.results})
+    run.network.card = card.replace(history=run.history.recorded(), results={**card.results, **run.results})
     store(run.network, path, run.registry, training, [*slots, *_groups(arrays)], _further(run))
 
 

@@ -6,10 +6,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
+import numpy as np
+
 from modnet.arrays import Array
+from modnet.engine.graph import GraphNode
 from modnet.engine.network import Network
 from modnet.errors import Problem, SpecError
 from modnet.kinds.context import Context
+from modnet.kinds.layer import Layer
 from modnet.kinds.loss import Loss, WeightedLoss
 from modnet.kinds.metric import Metric
 from modnet.plugins.kernels import Kernels
@@ -17,6 +21,21 @@ from modnet.specs.model import TrainingSpec
 from modnet.training.endings import unfit_ending
 from modnet.training.figures import free_name
 from modnet.words import did_you_mean, show
+
+
+class TargetBefore:
+    """Called with a target and the input of a node, it gives the target for that input; see `Layer.target_before`."""
+
+    def __init__(self, network: Network, node: GraphNode) -> None:
+        self._network, self._node = network, node
+        self._context: Context | None = None
+
+    def __call__(self, target: Array, x: Array) -> Array:
+        if self._context is None:  # only now: asking for the state allocates all of it
+            network, node = self._network, self._node
+            self._context = Context(network.dtype, state=network.arrays_of(network.state, node, node.state))
+        self._context.begin()
+        return self._node.layer.target_before(self._context, target, x)
 
 
 @dataclass(kw_only=True)
@@ -29,6 +48,8 @@ class Head:
         loss, weight: the loss, and its factor in the sum over the outputs.
         joint: whether the loss reads the input of the output's activation (logits) instead of its output.
         metrics: name -> metric.
+        target_before: the target for the input of the output's last layer, from target and input, where the loss reads
+            that input because the layer only changes the unit (unstandardize); otherwise None.
         measure: `loss.measure`, `loss.joint` or `loss.batch`, or a kernel for one of them.
         learning, evaluating: the contexts with the loss's buffers, with the gradient and without.
         position: the position, among the values of a pass, of the one that the loss reads.
@@ -40,6 +61,7 @@ class Head:
     loss: Loss
     weight: float
     joint: bool
+    target_before: TargetBefore | None
     metrics: dict[str, Metric]
     measure: Callable[..., tuple[Any, Array]]
     learning: Context
@@ -53,18 +75,31 @@ class Head:
         slot, loss = network.graph.outputs[name], used.loss
         node = network.graph.node(slot)
         joint = node.layer.type in loss.joint_with
-        method = "batch" if loss.couples else "joint" if joint else "measure"
+        rescales = type(node.layer).target_before is not Layer.target_before and not node.parameters
+        rescaled = loss.of_residuals and rescales
         return cls(
             name=name,
-            slot=node.inputs[0] if joint else slot,
+            slot=node.inputs[0] if joint or rescaled else slot,
             loss=loss,
             weight=used.weight,
             joint=joint,
-            metrics=_named_metrics(metrics),
-            measure=kernels.method(loss, method, network.dtype),
+            target_before=TargetBefore(network, node) if rescaled else None,
+            metrics=_named_metrics(metrics, _has_labels(network, name, loss)),
+            measure=_measure(loss, joint, network.dtype, kernels),
             learning=Context(network.dtype),
             evaluating=Context(network.dtype, needs_input_gradient=False),
         )
+
+    def take(self, loss: Loss, kernels: Kernels) -> None:
+        """Puts another loss of the same class into the place of this one."""
+        self.loss = loss
+        self.measure = _measure(loss, self.joint, self.learning.dtype, kernels)
+
+
+def _measure(loss: Loss, joint: bool, dtype: np.dtype[Any], kernels: Kernels) -> Callable[..., tuple[Any, Array]]:
+    method = "batch" if loss.couples else "joint" if joint else "measure"
+    found: Callable[..., tuple[Any, Array]] = kernels.method(loss, method, dtype)
+    return found
 
 
 def make_heads(network: Network, training: TrainingSpec, kernels: Kernels) -> tuple[list[Head], list[int]]:
@@ -81,7 +116,7 @@ def make_heads(network: Network, training: TrainingSpec, kernels: Kernels) -> tu
     predictions: list[int] = []
     for position, head in enumerate(heads):
         head.position = head.prediction = position
-        if head.joint and head.metrics:
+        if head.slot != network.graph.outputs[head.name] and head.metrics:
             head.prediction = len(heads) + len(predictions)
             predictions.append(network.graph.outputs[head.name])
     return heads, predictions
@@ -128,11 +163,20 @@ def _metrics_by_output(network: Network, training: TrainingSpec) -> Mapping[str,
     return dict.fromkeys(network.outputs, training.metrics)
 
 
-def _named_metrics(metrics: Sequence[Metric]) -> dict[str, Metric]:
+def _has_labels(network: Network, output: str, loss: Loss) -> bool:
+    """Whether an output has several labels, each of which is present or absent by itself."""
+    probabilities = loss.normalized is False and loss.prediction_range == (0.0, 1.0)
+    return probabilities and network.outputs[output][-1:] not in ((), (1,))
+
+
+def _named_metrics(metrics: Sequence[Metric], of_labels: bool) -> dict[str, Metric]:
     """Metrics under their type names; a second one of a type gets a number."""
     named: dict[str, Metric] = {}
     for metric in metrics:
-        named[free_name(metric.type, named)] = metric
+        try:
+            named[free_name(metric.type, named)] = metric.of_labels() if of_labels else metric
+        except ValueError as error:
+            refuse("metrics", str(error))
     return named
 
 

@@ -10,11 +10,12 @@ import numpy as np
 
 from modnet.arrays import Array
 from modnet.datasets.batches import Batch
+from modnet.datasets.dataset import Dataset
 from modnet.engine.network import Network
 from modnet.errors import DataError, SampleError, ShapeError
 from modnet.kinds.context import Context
 from modnet.kinds.figures import VALIDATION
-from modnet.kinds.loss import Loss
+from modnet.kinds.loss import Loss, WeightedLoss
 from modnet.plugins.kernels import NUMPY_ONLY, Kernels
 from modnet.specs.model import TrainingSpec
 from modnet.training.endings import check_normalized
@@ -49,6 +50,7 @@ class Objective:
     """The losses and metrics of a network's outputs.
 
     Attributes:
+        training: with the losses of the heads.
         heads: the outputs that have a loss.
         wanted: the slots whose values `measure` takes; those for the losses come first.
         reached: the names of the parameters on which any of the losses depends.
@@ -58,6 +60,8 @@ class Objective:
 
     def __init__(self, network: Network, training: TrainingSpec, kernels: Kernels = NUMPY_ONLY) -> None:
         self.network = network
+        self.training = training
+        self._kernels = kernels
         self.heads, predictions = make_heads(network, training, kernels)
         self.wanted = [head.slot for head in self.heads] + predictions
         self.reached = network.parameters_behind(head.slot for head in self.heads)
@@ -74,6 +78,29 @@ class Objective:
     def label_outputs(self) -> list[str]:
         """The outputs whose loss takes class labels."""
         return [head.name for head in self.heads if head.loss.takes_labels]
+
+    def fit(self, data: Dataset | None) -> None:
+        """Lets the losses take from the training data what they need to know (`Loss.fitted`).
+
+        Args:
+            data: None where there are none to look at.
+
+        Raises:
+            SpecError: an option of a loss does not fit them, such as a weight for a class that there is not.
+        """
+        schema = self.network.card.schema
+        known = data.classes if data is not None and data.classes else schema.classes() if schema else {}
+        alone = isinstance(self.training.loss, Loss)
+        for head in self.heads:
+            target, weights = _targets_of(data, head)
+            try:
+                loss = head.loss.fitted(self.network.outputs[head.name], target, weights, known.get(head.name, ()))
+            except ValueError as error:
+                refuse("loss" if alone else f"loss.{head.name}", str(error))
+            if loss is not head.loss:
+                head.take(loss, self._kernels)
+        several = {head.name: WeightedLoss(head.loss, head.weight) for head in self.heads}
+        self.training = self.training.replace(loss=self.heads[0].loss if alone else several)
 
     def figures(self, validation: bool = False) -> dict[str, bool | None]:
         """The name of every figure -> whether a greater value is better; with those of the validation, if `validation`.
@@ -302,18 +329,35 @@ class Objective:
             if head.loss.normalized and not head.joint:
                 check_normalized(head.name, head.loss, value)
             self._checked.add(shapes)
+        if head.target_before is not None:
+            target = head.target_before(target, value)
         if target.dtype == value.dtype:
             return target
         if are_labels(head.loss, target, value.ndim - 1):
             return target
-        buffer = context.buffer(target.shape, value.dtype)
-        with np.errstate(over="raise"):
-            try:
-                np.copyto(buffer, target, casting="unsafe")
-            except FloatingPointError:
-                representable(target, value.dtype, head.name, batch.rows)
-                raise
-        return buffer
+        return _converted(target, context, value.dtype, head.name, batch)
+
+
+def _targets_of(data: Dataset | None, head: Head) -> tuple[Array | None, Array | None]:
+    """The targets of an output, and the weights, of the dataset's own rows; None where there are none."""
+    if data is None or not head.loss.takes_target:
+        return None, None
+    target, weights = data.targets[head.name], data.weights
+    if data.rows is None:
+        return target, weights
+    return target[data.rows], None if weights is None else weights[data.rows]
+
+
+def _converted(target: Array, context: Context, dtype: np.dtype[Any], output: str, batch: Batch) -> Array:
+    """The target in a buffer of the dtype. Raises DataError if it has a number that the dtype cannot hold."""
+    buffer = context.buffer(target.shape, dtype)
+    with np.errstate(over="raise"):
+        try:
+            np.copyto(buffer, target, casting="unsafe")
+        except FloatingPointError:
+            representable(target, dtype, output, batch.rows)
+            raise
+    return buffer
 
 
 def _scaled(found: Losses, scale: float, value: Array, context: Context) -> Array:

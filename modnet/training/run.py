@@ -18,6 +18,7 @@ import numpy as np
 from modnet.arrays import Array
 from modnet.datasets.batches import Batch, Batches
 from modnet.datasets.dataset import naming
+from modnet.engine.history import History
 from modnet.engine.network import Network
 from modnet.errors import BrokenPlugin, DataError, Diverged, TrainingError
 from modnet.kinds.callback import Callback
@@ -30,7 +31,6 @@ from modnet.specs.model import TrainingSpec
 from modnet.training.backpropagation import Backpropagation
 from modnet.training.divergence import Divergence
 from modnet.training.evaluation import Evaluation
-from modnet.training.history import History
 from modnet.training.objective import Objective
 from modnet.training.optimization import Optimization
 from modnet.training.tally import Tally
@@ -128,7 +128,7 @@ class Run:
         self.evaluation = Evaluation(network, objective)
         self._divergence = Divergence(network, optimizer.learning_rate, training.gradient_clipping is not None)
         self.greater_is_better = objective.figures(validation is not None)
-        self.history = History()
+        self.history = History(network=network)
         self.tally = Tally(objective.heads)
         self.checkpoint_folders: list[Path] = []
         self.missing_state: dict[str, float] = {}
@@ -282,7 +282,7 @@ class Run:
         """Stores in the card the history of the run, and the figures of the epoch whose weights the network has."""
         best = self.history.best_epoch or self.history.epochs
         metrics = {name: values[best - 1] for name, values in self.history.figures.items() if best}
-        card = self.network.card.trained(self.history.figures, metrics, self._fingerprint(CARD_ROWS))
+        card = self.network.card.trained(self.history, metrics, self._fingerprint(CARD_ROWS))
         self.network.card = card.replace(results={**card.results, **self.results})
 
     def _end(self) -> None:

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from modnet.data.spec import DataSpec
 from modnet.datasets.batches import Batches
-from modnet.datasets.dataset import Dataset, naming
+from modnet.datasets.dataset import Dataset, naming, takes_rows
+from modnet.datasets.read import data_of, loader_for
+from modnet.datasets.rows import are_rows, table_of
 from modnet.datasets.split import warn_of_unseen
 from modnet.datasets.stream import BatchStream
+from modnet.engine.network import Network
 from modnet.errors import DataError
+from modnet.plugins.registry import Registry
 from modnet.specs.model import TrainingSpec
 from modnet.training.objective import Objective
-from modnet.training.trial import check_targets
+from modnet.training.trial import check_class_weights, check_targets
 from modnet.words import show
 
 
@@ -27,26 +32,97 @@ class Given(NamedTuple):
     steps: int | None = None
 
 
+class Taken(NamedTuple):
+    """The data arguments of `train`, with what its spec makes of them where they were none, or rows of a table.
+
+    Attributes:
+        x, y, weights, validation: as `train` takes them.
+        notes: lines about the data, for the caller.
+    """
+
+    x: Any
+    y: Any = None
+    weights: Any = None
+    validation: Any = None
+    notes: Sequence[str] = ()
+
+    def by_spec(self, network: Network, seed: int | None = None, registry: Registry | None = None) -> Taken:
+        """Reads the data that the spec of a network names, or encodes rows of a table by its `[data]`.
+
+        Other data are taken as they are. The network's card then has the schema of the table, as after `modnet train`.
+
+        Args:
+            seed: for drawing the validation rows; by default that of the training in the spec.
+
+        Raises:
+            SpecError: the spec's `[data]` table names no file, and there are no rows.
+            DataError, ShapeError: there are no data; they cannot be read, or do not match the network.
+        """
+        data = network.card.spec.data
+        if self.x is None and self.y is None and data is None:
+            raise DataError(_nothing_to_train_on(network))
+        if data is None or not self._is_for_spec(network):
+            return self
+        if self.weights is not None:
+            raise DataError("sample_weights cannot be given with the data of a spec or rows of a table")
+        data, apart = self._validation_of(data)
+        rows = None if self.x is None else table_of(self.x)
+        loaded = data_of(network, rows=rows, data=data, seed=seed, registry=registry)
+        validation = loaded.validation if apart is None else apart
+        return Taken(loaded.train, validation=validation, notes=loaded.notes)
+
+    def _is_for_spec(self, network: Network) -> bool:
+        outputs = loader_for(network).output_names
+        return self.y is None and (self.x is None or takes_rows(network, self.x, outputs))
+
+    def _validation_of(self, data: DataSpec) -> tuple[DataSpec, Any]:
+        """The `[data]` with the fraction for validation that the caller wants, and the caller's data for it."""
+        if self.validation is None:
+            return data, None
+        if _is_fraction(self.validation):
+            check_fraction(self.validation)
+            return data.replace(validation=float(self.validation)), None
+        return data.replace(validation=None), self.validation
+
+
+def _nothing_to_train_on(network: Network) -> str:
+    if network.card.stored_training is not None:
+        reason = "a model file does not hold the [data] of its spec"
+    else:
+        reason = "the spec has no [data] table"
+    return f"there are no data to train on: {reason}; give x and y, or rows of a table"
+
+
+def check_fraction(validation: float) -> None:
+    """Raises DataError for a fraction that leaves nothing to train on, or nothing to validate with."""
+    if not 0.0 < validation < 1.0:
+        raise DataError(f"validation: expected a fraction between 0 and 1, or (x, y); found {float(validation)}")
+
+
+def _is_fraction(validation: Any) -> bool:
+    return isinstance(validation, float | int | np.floating) and not isinstance(validation, bool)
+
+
 def training_batches(
     objective: Objective, training: TrainingSpec, given: Given, validation: Any = None
 ) -> tuple[Batches, Batches | None]:
     """The training and the validation batches of a run, checked as far as possible before there is a prediction.
 
     Args:
-        validation: a fraction of the samples, (x, y), (x, y, weights), or (batches, None).
+        validation: a fraction of the samples, (x, y), (x, y, weights), (batches, None), or rows of a table.
 
     Raises:
         ShapeError, DataError: they are not data, or do not fit the network or a loss.
     """
     data = checked_data(objective, given)
     validating: Dataset | BatchStream | None = None
-    if isinstance(validation, float | int | np.floating) and not isinstance(validation, bool):
-        if isinstance(data, Dataset) and not 0.0 < validation < 1.0:
-            found = float(validation)
-            raise DataError(f"validation: expected a fraction between 0 and 1, or (x, y); found {found}")
+    if _is_fraction(validation):
+        if isinstance(data, Dataset):
+            check_fraction(validation)
         data, validating = data.split(float(validation), training.seed, objective.label_outputs)
     elif validation is not None:
         validating = checked_data(objective, _given_for_validation(validation), "validation")
+    _fit(objective, data, validating)
     if isinstance(data, Dataset) and isinstance(validating, Dataset):
         _warn_of_unseen(objective, data, validating)
     batches = data.batches(training.batch_size)
@@ -55,6 +131,8 @@ def training_batches(
 
 def _given_for_validation(validation: Any) -> Given:
     if isinstance(validation, Dataset):
+        return Given(validation)
+    if are_rows(validation):
         return Given(validation)
     if isinstance(validation, tuple | list) and len(validation) in (2, 3):
         return Given(*validation)
@@ -76,6 +154,15 @@ def _warn_of_unseen(objective: Objective, training: Dataset, validation: Dataset
             warn_of_unseen(output, trained, validated, names)
 
 
+def _fit(objective: Objective, data: Dataset | BatchStream, validating: Dataset | BatchStream | None) -> None:
+    """Lets the losses learn from the targets to train on."""
+    objective.fit(data if isinstance(data, Dataset) else None)
+    for part, name in ((data, ""), (validating, "validation")):
+        if isinstance(part, Dataset):
+            with naming(part.name or name):
+                check_class_weights(objective, part)
+
+
 def checked_data(objective: Objective, given: Given, name: str = "") -> Dataset | BatchStream:
     """The data of a caller; targets in memory have been checked by the losses.
 
@@ -92,6 +179,21 @@ def checked_data(objective: Objective, given: Given, name: str = "") -> Dataset 
         if isinstance(data, Dataset):
             data.check()
             check_targets(objective, data)
+    return data
+
+
+def data_to_measure(objective: Objective, given: Given) -> Dataset | BatchStream:
+    """The data of a caller for `evaluate`, where losses have nothing to learn from.
+
+    Raises:
+        SpecError: a loss needs training data.
+        ShapeError, DataError: they are not data, or do not fit the network or a loss.
+    """
+    data = checked_data(objective, given)
+    objective.fit(None)
+    if isinstance(data, Dataset):
+        with naming(data.name):
+            check_class_weights(objective, data)
     return data
 
 

@@ -11,6 +11,8 @@ from modnet.arrays import Array
 from modnet.configuration.reading import Reading
 from modnet.datasets.batches import Batches
 from modnet.datasets.dataset import naming
+from modnet.engine.build import build
+from modnet.engine.history import History
 from modnet.engine.network import Network
 from modnet.errors import DataError, PluginError, SpecError, TrainingError
 from modnet.kinds.schedule import Progress
@@ -18,14 +20,14 @@ from modnet.plugins.faults import NamingFaults
 from modnet.plugins.registry import Registry, default_registry
 from modnet.specs.components import ComponentReader
 from modnet.specs.model import TrainingSpec
+from modnet.specs.reader import SpecLike
 from modnet.training.callbacks import named_callbacks
 from modnet.training.checkpoint import restore
 from modnet.training.evaluation import Evaluation
 from modnet.training.figures import check_figures
-from modnet.training.history import History
 from modnet.training.objective import Objective
 from modnet.training.run import Run
-from modnet.training.sources import Given, checked_data, evaluation_batches, training_batches
+from modnet.training.sources import Given, Taken, data_to_measure, evaluation_batches, training_batches
 from modnet.training.trial import look_over
 from modnet.words import show
 
@@ -34,7 +36,7 @@ PARTS = 64
 
 
 def train(
-    network: Network,
+    network: Network | SpecLike,
     x: Any = None,
     y: Any = None,
     *,
@@ -56,7 +58,12 @@ def train(
     resume: str | PathLike[str] | None = None,
     registry: Registry | None = None,
 ) -> History:
-    """Trains a network in place.
+    """Trains a network in place, or the network of a spec.
+
+        history = modnet.train("penguins.toml")                   # with the data that the spec names
+        history = modnet.train("penguins.toml", frame)            # with these rows; [data] says what is the target
+        history = modnet.train(network, x, y, validation=0.1)     # with arrays
+        modnet.save(history.network, "penguins.modnet")
 
     Arguments that are not given come from the `[training]` table of the spec that the network was built from, or have
     their defaults; only loss and metrics are remembered from one call to the next. Components may be given as objects,
@@ -64,14 +71,19 @@ def train(
     twice, and not a generator, which runs only once.
 
     Args:
-        x: an array (samples, *shape), memory-mapped or not; for several inputs a dict of them; or, without `y`, an
-            iterable of batches (x, y) or (x, y, weights), such as a list or a torch DataLoader, or a function that
-            returns one for each epoch.
+        network: a network; or a spec (the path of its file, the same as a dict, or a `Spec`), whose network is built
+            first.
+        x: by default the data that the spec's `[data]` table names, relative to the spec file. Or an array
+            (samples, *shape), memory-mapped or not; for several inputs a dict of them. Or, without `y`, rows of a
+            table, with the targets among their columns: a data frame, column -> values, or a list of records. How they
+            are used says the `[data]` table of the spec; a network that knows its columns already (`network.schema`)
+            takes them as before. Or, without `y`, an iterable of batches (x, y) or (x, y, weights), such as a list or a
+            torch DataLoader, or a function that returns one for each epoch.
         y: the targets; for several outputs a dict of arrays.
         loss, optimizer, schedule, metrics, epochs, batch_size, accumulate, shuffle, seed, gradient_clipping,
             gradient_value_clipping, callbacks: as in the spec (`TrainingSpec`).
-        validation: a fraction of the samples, (x, y), or (batches, None) with an iterable of batches, for the
-            validation after every epoch.
+        validation: a fraction of the samples, (x, y), rows of a table, or (batches, None) with an iterable of batches,
+            for the validation after every epoch; with the data or rows of a spec, by default as its `[data]` says.
         sample_weights: a weight for each sample, shape (samples,), or for each step of sequences, (samples, time).
             Batches in which all weights are 0 are skipped.
         steps_per_epoch: the number of batches in an epoch, only if x is an iterable of them: each epoch continues where
@@ -85,14 +97,14 @@ def train(
         registry: where names are looked up.
 
     Returns:
-        The figures of each epoch. Ctrl-C ends the run after the current step and keeps what was learnt, unless the
-        program handles SIGINT itself; a second one raises KeyboardInterrupt at once. Then, and if a callback ended the
-        run, `.stopped` says why. No other signal is handled; the command `modnet train` also stops at SIGTERM and
-        SIGHUP.
+        The figures of each epoch, with the trained network as `.network`, and what was assumed about the data of a
+        spec as `.notes`. Ctrl-C ends the run after the current step and keeps what was learnt, unless the program
+        handles SIGINT itself; a second one raises KeyboardInterrupt at once. Then, and if a callback ended the run,
+        `.stopped` says why. No other signal is handled; the command `modnet train` also stops at SIGTERM and SIGHUP.
 
     Raises:
-        SpecError: an argument is not valid.
-        ShapeError, DataError: the data do not fit the network.
+        SpecError: an argument, or the spec, is not valid.
+        ShapeError, DataError: the data do not fit the network, or there are none.
         TrainingError: the checkpoint is from another network, training or data, and the message lists the differences;
             or there is no checkpoint to resume from; or another run is writing its checkpoints to the same folder.
         ModelFileError: the checkpoint is damaged.
@@ -113,18 +125,22 @@ def train(
         "gradient_value_clipping": gradient_value_clipping,
         "callbacks": callbacks,
     }
+    registry = registry or default_registry()
     with NamingFaults():
+        built = network if isinstance(network, Network) else build(network, seed=seed, registry=registry)
+        taken = Taken(x, y, sample_weights, validation).by_spec(built, seed, registry)
         run = prepare(
-            network,
-            x,
-            y,
+            built,
+            taken.x,
+            taken.y,
             given=given,
-            validation=validation,
-            sample_weights=sample_weights,
+            validation=taken.validation,
+            sample_weights=taken.weights,
             steps_per_epoch=steps_per_epoch,
             resume=resume,
             registry=registry,
         )
+        run.history.notes = list(taken.notes)
         return run.fit()
 
 
@@ -156,6 +172,8 @@ def prepare(
     network.card = network.card.replace(training=remembered.replace(loss=training.loss, metrics=training.metrics))
     data = Given(x, y, sample_weights, steps_per_epoch)
     batches, validating = training_batches(objective, training, data, validation)
+    training = objective.training
+    network.card = network.card.replace(training=remembered.replace(loss=training.loss, metrics=training.metrics))
     run = Run(network, training, objective, registry, named_callbacks(training), batches, validating)
     try:
         check_figures(training, run.greater_is_better)
@@ -271,7 +289,7 @@ def evaluate(
     given = {"loss": loss, "metrics": metrics, "batch_size": batch_size}
     training = merged_training(network, given, registry)
     objective = Objective(network, training)
-    data = checked_data(objective, Given(x, y, sample_weights))
+    data = data_to_measure(objective, Given(x, y, sample_weights))
     batches = evaluation_batches(objective, training, data, batch_size and training.batch_size)
     with naming(batches.name), NamingFaults():
         return Evaluation(network, objective).figures(batches, refuse_nan=True)

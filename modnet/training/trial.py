@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -28,43 +29,67 @@ def check_targets(objective: Objective, dataset: Dataset) -> None:
     """Lets the losses check all targets in memory, and labels in mapped files, before there is a prediction.
 
     Raises:
-        DataError: the loss cannot use a target, with its row; or its weights are 0 for all targets.
+        DataError: the loss cannot use a target, with its row.
     """
     for head in objective.heads:
         shape = objective.network.outputs[head.name]
         if not head.loss.takes_target:
             head.loss.check_shapes(shape, ())
-            continue
-        target = dataset.targets[head.name]
-        by_rows = isinstance(target, np.memmap) and target.ndim > 1
-        if by_rows or shape[-1:] == (None,) or (objective.masked and len(shape) > 1):
-            continue  # targets of padded steps may be anything
-        head.loss.check_shapes(shape, target.shape[1:])
-        if dataset.weights is not None and dataset.weights.ndim > 1:
-            continue  # targets of steps without weight may be anything; the others are checked in their batches
-        _check_targets(objective, dataset, head)
+        elif not _is_left_to_batches(objective, dataset, head):
+            head.loss.check_shapes(shape, dataset.targets[head.name].shape[1:])
+            if dataset.weights is None or dataset.weights.ndim == 1:
+                _check_targets(objective, dataset, head)
+            # otherwise targets of steps without weight may be anything; the others are checked in their batches
+
+
+def _is_left_to_batches(objective: Objective, dataset: Dataset, head: Head) -> bool:
+    """Whether the targets cannot be looked at beforehand: those of padded steps may be anything."""
+    shape, target = objective.network.outputs[head.name], dataset.targets[head.name]
+    by_rows = isinstance(target, np.memmap) and target.ndim > 1
+    return by_rows or shape[-1:] == (None,) or (objective.masked and len(shape) > 1)
 
 
 def _check_targets(objective: Objective, dataset: Dataset, head: Head) -> None:
+    shape = objective.network.outputs[head.name]
+    for chosen, few in _targets(objective, dataset, head):
+        try:
+            head.loss.check_targets(shape, few)
+        except SampleError as error:
+            raise error.at(dataset.row_name(row_of(chosen, error.sample))) from None
+
+
+def check_class_weights(objective: Objective, dataset: Dataset) -> None:
+    """Checks that the weights that losses derive from targets leave something; the losses have been fitted.
+
+    Raises:
+        DataError: they are 0 for all targets.
+    """
+    for head in objective.heads:
+        if not head.loss.takes_target or _is_left_to_batches(objective, dataset, head):
+            continue
+        if dataset.weights is not None and dataset.weights.ndim > 1:
+            continue
+        weight = 0.0
+        for chosen, few in _targets(objective, dataset, head):
+            by_class = head.loss.sample_weights(few)
+            if by_class is None:
+                weight = 1.0
+                break
+            weight += float(np.sum(by_class if dataset.weights is None else by_class * dataset.weights[chosen]))
+        if not weight:
+            raise DataError(f"no sample has a weight: the class weights of {head.loss.type} are 0 for all of them")
+
+
+def _targets(objective: Objective, dataset: Dataset, head: Head) -> Iterator[tuple[Any, Array]]:
+    """The rows and targets of the dataset, some at a time, as the loss receives them."""
     network, target = objective.network, dataset.targets[head.name]
-    shape = network.outputs[head.name]
-    weight, by_classes = 0.0, False
     for start in range(0, len(dataset), ROWS_AT_A_TIME):
         part = slice(start, start + ROWS_AT_A_TIME)
         chosen = part if dataset.rows is None else dataset.rows[part]
         few = representable(target[chosen], network.dtype, head.name, chosen, dataset.row_name)
-        if not are_labels(head.loss, few, len(shape)):
+        if not are_labels(head.loss, few, len(network.outputs[head.name])):
             few = few.astype(network.dtype, copy=False)
-        try:
-            head.loss.check_targets(shape, few)
-            by_class = head.loss.sample_weights(few)
-        except SampleError as error:
-            raise error.at(dataset.row_name(row_of(chosen, error.sample))) from None
-        if by_class is not None:
-            weight += float(np.sum(by_class if dataset.weights is None else by_class * dataset.weights[chosen]))
-            by_classes = True
-    if by_classes and not weight:
-        raise DataError(f"no sample has a weight: the class weights of {head.loss.type} are 0 for all of them")
+        yield chosen, few
 
 
 def look_over(evaluation: Evaluation, batches: Batches, what: str) -> None:

@@ -233,3 +233,14 @@ def test_a_metric_that_is_monitored_and_not_recorded(run):
     settings = ["training.metrics=[]", "training.callbacks=[{type='early_stopping', monitor='validation_accuracy'}]"]
     result = run("check", "pets.toml", *[word for setting in settings for word in ("--set", setting)], status=2)
     assert 'accuracy is a metric; record it with metrics = ["accuracy"] in [training]' in result.output
+
+
+def test_data_without_a_file_are_those_of_rows_in_python(run):
+    spec = Path("pets.toml")
+    spec.write_text(spec.read_text().replace('train = "pets.csv"\n', ""))
+    assert run("check", "pets.toml").stdout.splitlines()[1:] == [
+        "[data] has no train: the data were not compared with the network"
+    ]
+    told = run("train", "pets.toml", status=2).stderr
+    assert told.startswith('pets.toml:17:1: data: missing key "train": the file with the training data\n')
+    assert "or give the rows: modnet.train(spec, rows)" in told

@@ -153,7 +153,11 @@ FAULTS = {
     "no such plugin file": ("train pets.toml --plugin mine.py", 2, "error: mine.py: no such file"),
     "a plugin file that fails": ("train pets.toml --plugin fails.py", 2, "fails.py:2: ZeroDivisionError: division by"),
     "a plugin file that is no Python": ("train pets.toml --plugin broken.py", 2, "broken.py:1: SyntaxError: "),
-    "a plugin file without components": ("train pets.toml --plugin empty.py", 2, "it defines no component; expected"),
+    "a plugin file without components": (
+        "train pets.toml --plugin empty.py",
+        2,
+        "it defines no component and no hook; expected",
+    ),
     "a plugin's file for a core name": ("train pets.toml --plugin linear.py", 2, 'layer "linear" belongs to the core'),
 }
 

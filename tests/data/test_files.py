@@ -165,7 +165,7 @@ def test_idx(tmp_path, name, kind, dtype):
     ("contents", "message"),
     [
         (b"", "not an IDX file: expected 00 00, a type and a number of axes, found nothing"),
-        (b"\x1f\x8b\x08\x00", "not an IDX file: expected 00 00, a type and a number of axes, found 1f 8b 08 00"),
+        (b"\x1f\x8e\x08\x00", "not an IDX file: expected 00 00, a type and a number of axes, found 1f 8e 08 00"),
         (idx(0x0A, (1,), b"\0"), "unknown IDX element type 0a; expected one of 08, 09, 0b, 0c, 0d, 0e"),
         (idx(0x08, (), b"\0"), "expected an IDX file with 1 to 32 axes, found 0"),
         (b"\0\0\x08\xff" + bytes(1020), "expected an IDX file with 1 to 32 axes, found 255"),
@@ -242,16 +242,16 @@ def write_torn_npy(path):
         ("a.npy", write_torn_npy, "cannot be read: truncated: found 920 bytes; its header declares more"),
         (
             "a.csv.gz",
-            lambda path: path.write_bytes(b"x,y\n1,2\n"),
-            "the gzip compression is damaged: Not a gzipped file",
+            lambda path: path.write_bytes(b"\0x,y\n1,2\n"),
+            "expected a .gz file, found another kind, or a damaged one",
         ),
         ("a.idx.gz", lambda path: path.write_bytes(gzip.compress(bytes(99))[:-9]), "the gzip compression is damaged"),
         ("a.csv", lambda path: path.mkdir(), "expected a file, found a folder"),
         (
-            "a.parquet",
-            lambda path: path.write_bytes(b"PAR1"),
-            "unknown kind of data file; expected one of "
-            ".csv and .tsv (also .gz), .npz, .npy, .idx and *-ubyte (also .gz)",
+            "a.strange",
+            lambda path: path.write_bytes(b"\1\2\3\0"),
+            "unknown kind of data file; expected one of .csv .tsv, .tab .psv .txt .dat .data, .jsonl .ndjson, .json, "
+            ".sqlite .sqlite3 .db .db3, .npz, .npy, .idx *-ubyte",
         ),
     ],
 )
@@ -364,7 +364,7 @@ def test_an_archive_that_lies_is_faulty_data(tmp_path):
 
 @pytest.mark.parametrize("name", ["a.csv.gz", "a.idx.gz", "a.npz"])
 def test_a_small_file_that_unpacks_to_very_much_is_refused_before(tmp_path, monkeypatch, name):
-    monkeypatch.setattr("modnet.data.files.SMALL", 1 << 20)
+    monkeypatch.setattr("modnet.data.source.SMALL", 1 << 20)
     path = tmp_path / name
     zeros = b"a,b\n" + b"0,0\n" * (1 << 19)
     if name.endswith("npz"):
@@ -398,7 +398,7 @@ def test_readers_are_asked_first_and_the_first_result_wins(tmp_path):
     asked = []
 
     def reader(name, result):
-        def ask(path):
+        def ask(path, options):
             asked.append(name)
             return result if path.suffix == ".parquet" else None
 

@@ -41,7 +41,6 @@ def test_a_table_gives_what_the_constructor_gives():
 @pytest.mark.parametrize(
     ("table", "message"),
     [
-        ({}, 'data: missing key "train"'),
         ({"train": {}}, "data.train: give either path, or x and y"),
         ({"train": {"path": "a.csv", "x": "b.npy"}}, "data.train: give either path, or x and y"),
         ({"train": {"path": "a.csv", "y": "b.npy"}}, "data.train: give either path, or x and y"),

@@ -66,7 +66,7 @@ def test_inputs_stand_in_the_order_of_the_network(two_inputs):
         (Dataset({"input": np.ones((2, 2))}), None, {"steps": 1}, "steps_per_epoch cannot be given with a Dataset"),
         ([], None, {"weights": [1]}, "sample weights of a stream come with its batches"),
         (np.ones((2, 2)), np.ones((2, 1)), {"outputs": []}, "found targets, but no loss takes one"),
-        (Table({"a": ["1"]}, "t.csv"), None, {}, "t.csv: found a table, but the network was trained on arrays"),
+        (Table({"a": ["1"]}, "t.csv"), None, {}, "t.csv: found a table, but the network was not trained on one"),
     ],
 )
 def test_what_would_act_on_nothing_is_refused(network, x, y, more, message):

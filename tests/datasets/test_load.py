@@ -111,7 +111,7 @@ def test_further_kinds_of_files_by_readers(folder):
     (folder / "pets.parquet").write_bytes(b"PAR1")
     reader = {".parquet": Table({"kind": ["cat", "dog"], "size": ["1", "2"]})}
     spec = DataSpec(train="pets.parquet", target="kind")
-    data = Loader(folder, readers=[lambda path: reader.get(path.suffix)], **LABELS).load(spec)
+    data = Loader(folder, readers=[lambda path, options: reader.get(path.suffix)], **LABELS).load(spec)
     assert len(data.train) == 2
 
 

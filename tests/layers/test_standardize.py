@@ -6,6 +6,7 @@ import pytest
 import modnet
 from modnet.engine.passes import Pass
 from modnet.errors import DataError, ShapeError, SpecError
+from modnet.kinds.context import Context
 from modnet.layers import Standardize, Unstandardize
 from modnet.layers.standardize import scaling_state
 from modnet.testing import layer_context, layer_gradient_errors
@@ -116,8 +117,28 @@ def test_unstandardize_must_give_the_output():
 
 
 def test_targets_must_fit():
-    with pytest.raises(ShapeError, match=r"expects targets of the shape of its input, \(3,\), found \(\)"):
-        prepared(Unstandardize(), [(DATA, DATA[:, 0])])
+    with pytest.raises(ShapeError, match=r"expects targets of the shape of its input, \(3,\), found \(2,\)"):
+        prepared(Unstandardize(), [(DATA, DATA[:, :2])])
+
+
+@pytest.mark.parametrize("target", [DATA[:, 0], DATA[:, :1]], ids=["labels", "column"])
+def test_several_outputs_for_one_target_have_its_mean_and_deviation(target):
+    context = prepared(Unstandardize(), [(np.zeros((1000, 3)), target)])
+    np.testing.assert_allclose(context.state["mean"], [target.mean()] * 3)
+    np.testing.assert_allclose(context.state["deviation"], [target.std()] * 3)
+    before = Unstandardize().target_before(context, target, np.zeros((1000, 3)))
+    np.testing.assert_allclose(before, (target - target.mean()) / target.std())
+
+
+@pytest.mark.parametrize(("offset", "spread"), [(0, 1), (1.7e9, 60), (-3, 1e20), (1e6, 1e-3)])
+def test_the_target_before_is_standardized_in_float64(offset, spread):
+    y = offset + spread * np.random.default_rng(0).standard_normal((300, 2))
+    network = modnet.build({"network": {"input": [2], "layers": [{"type": "unstandardize", "name": "end"}]}})
+    network.prepare(lambda: [([y.astype(np.float32)], {"output": y})])
+    node = network.graph.nodes[-1]
+    context = Context(np.float32, state=network.arrays_of(network.state, node, node.state))
+    before = Unstandardize().target_before(context, y, y)
+    np.testing.assert_allclose(before, (y - y.mean(axis=0)) / y.std(axis=0), atol=1e-5)
 
 
 def network_of(*layers, dtype="float32", width=1):

@@ -57,7 +57,7 @@ def test_a_long_history_stands_in_arrays(tmp_path):
         ("history.int64", "confusion_matrix", (20_000, 2, 2)),
     ]
     for options in ({}, {"mmap": True}, {"verify": False}):
-        loaded = modnet.load(path, **options).card.history
+        loaded = modnet.load(path, **options).card.history.figures
         assert json.dumps(plain(loaded), sort_keys=True) == json.dumps(long_history(), sort_keys=True)
         assert type(loaded["loss"]) is list, "a column of numbers is one whether it is long or short"
         assert isinstance(loaded["confusion_matrix"], np.ndarray), "lists in lists would take ten times the memory"
@@ -85,7 +85,7 @@ def test_what_is_no_array_of_numbers_stays_in_the_header(tmp_path):
     odd = {"words": ["a", "b"], "ragged": [[1], [2, 3]], "flags": [True, False], "huge": [2**64 - 1, 1], "empty": []}
     modnet.save(network(history={**long_history(), **odd}), path)
     assert read_header(path).header["history"] == odd
-    assert {name: modnet.load(path).card.history[name] for name in odd} == odd
+    assert {name: modnet.load(path).card.history.figures[name] for name in odd} == odd
 
 
 def test_who_knows_the_header_alone_loses_the_history_and_nothing_else(tmp_path):

@@ -276,7 +276,7 @@ CASES = (
         (hooks("sig", "def modnet_read_data(file): ..."),),
         warned("modnet-sig"),
         'warning: hooks "hooks" of modnet-sig 1.0 (modnet_sig): modnet_read_data(file) requires file, but the hook is '
-        "modnet_read_data(path); for details: modnet plugins --errors",
+        "modnet_read_data(path, options); for details: modnet plugins --errors",
     ),
     Case(
         "implements a hook that there is not",
@@ -316,8 +316,9 @@ CASES = (
         "gives data of no use in its hook",
         (hooks("lists", "def modnet_read_data(path):\n    return [[1, 2]] if path.suffix == '.lists' else None"),),
         training_on("data.lists"),
-        'error: hooks "hooks" of modnet-lists 1.0 (modnet_lists): modnet_read_data gave [[1, 2]]; expected a dict from '
-        "name to array, or from column name to list of str, or None for what it does not handle",
+        'error: hooks "hooks" of modnet-lists 1.0 (modnet_lists): modnet_read_data gave [[1, 2]]; expected a Table, '
+        "a data frame, a dict from column name to a list of values, or a dict from name to array, or None for what it "
+        "does not handle",
     ),
     Case(
         "gives what is no network in its hook",

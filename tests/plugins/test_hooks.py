@@ -1,5 +1,6 @@
 """Hooks of plugins: what they are given, what they give, and how it is told when they fail."""
 
+import re
 from types import SimpleNamespace
 
 import numpy as np
@@ -7,6 +8,9 @@ import pytest
 
 import modnet
 from modnet import hookimpl
+from modnet.data.column import Column
+from modnet.data.foreign import as_data
+from modnet.data.options import ReadOptions
 from modnet.data.table import Table
 from modnet.plugins.hooks import HookManager
 
@@ -21,12 +25,27 @@ def manager_with(*modules):
     return manager
 
 
+def called(manager, hook, path):
+    """What a hook gives; those that read data are told how to."""
+    options = {"options": ReadOptions()} if hook == "modnet_read_data" else {}
+    return getattr(manager.hook, hook)(path=path, **options)
+
+
 def giving(result):
     @hookimpl
     def hook(path):
         return result
 
     return hook
+
+
+class Frame:
+    """Something with columns by name."""
+
+    columns = ("a",)
+
+    def __getitem__(self, name):
+        return [1, 2]
 
 
 NETWORK = modnet.build({"network": {"input": [2], "layers": ["relu"]}})
@@ -36,6 +55,8 @@ NETWORK = modnet.build({"network": {"input": [2], "layers": ["relu"]}})
     ("hook", "result"),
     [
         ("modnet_read_data", {"a": ["1", "2"]}),
+        ("modnet_read_data", {"a": [1, None], "b": Column.of([True, False])}),
+        ("modnet_read_data", Frame()),
         ("modnet_read_data", {"x": np.zeros(3), "y": np.zeros(3)}),
         ("modnet_read_data", {}),
         ("modnet_read_data", np.zeros(3)),
@@ -46,7 +67,7 @@ NETWORK = modnet.build({"network": {"input": [2], "layers": ["relu"]}})
     ],
 )
 def test_what_a_hook_may_give(tmp_path, hook, result):
-    assert getattr(manager_with({hook: giving(result)}).hook, hook)(path=tmp_path) is result
+    assert called(manager_with({hook: giving(result)}), hook, tmp_path) is result
 
 
 @pytest.mark.parametrize(
@@ -55,15 +76,20 @@ def test_what_a_hook_may_give(tmp_path, hook, result):
         ("modnet_import", "a network", f'{LABEL}: modnet_import gave "a network"; expected a modnet.Network, or None'),
         ("modnet_import", NETWORK.card.spec, "modnet_import gave a Spec; expected a modnet.Network"),
         ("modnet_read_spec", [1], "modnet_read_spec gave [1]; expected a dict with the tables of a spec"),
-        ("modnet_read_data", [[1, 2]], "modnet_read_data gave [[1, 2]]; expected a dict from name to array, or from"),
-        ("modnet_read_data", {"a": [1, 2]}, "modnet_read_data gave a table; expected"),
+        (
+            "modnet_read_data",
+            [[1, 2]],
+            "modnet_read_data gave [[1, 2]]; expected a Table, a data frame, a dict",
+        ),
+        ("modnet_read_data", {"a": 1}, "modnet_read_data gave a table; expected"),
+        ("modnet_read_data", {"a": "12"}, "modnet_read_data gave a table; expected"),
         ("modnet_read_data", {"a": ["1"], "b": np.zeros(1)}, "modnet_read_data gave a table; expected"),
         ("modnet_read_data", {0: np.zeros(1)}, "modnet_read_data gave a table; expected"),
     ],
 )
 def test_a_result_of_no_use_is_its_plugins_fault(tmp_path, hook, result, message):
     with pytest.raises(modnet.BrokenPlugin) as caught:
-        getattr(manager_with({hook: giving(result)}).hook, hook)(path=tmp_path)
+        called(manager_with({hook: giving(result)}), hook, tmp_path)
     assert message in str(caught.value)
 
 
@@ -141,7 +167,46 @@ def test_an_error_of_modnets_own_is_passed_on(tmp_path):
         raise modnet.DataError(f"{path}: row 3 has no column b")
 
     with pytest.raises(modnet.DataError, match="row 3 has no column b"):
-        manager_with({"modnet_read_data": modnet_read_data}).hook.modnet_read_data(path=tmp_path)
+        called(manager_with({"modnet_read_data": modnet_read_data}), "modnet_read_data", tmp_path)
+
+
+def test_a_reader_is_told_what_the_spec_says_if_it_wants_to_know(tmp_path):
+    told = []
+
+    @hookimpl
+    def modnet_read_data(path, options):
+        told.append(options.sheet)
+        return {"a": ["1"]}
+
+    manager = manager_with({"modnet_read_data": modnet_read_data})
+    manager.hook.modnet_read_data(path=tmp_path, options=ReadOptions(sheet="2024"))
+    assert told == ["2024"]
+
+
+def test_a_table_in_parts_is_read_while_its_plugin_is_at_work(tmp_path):
+    @hookimpl
+    def modnet_read_data(path):
+        return parts()
+
+    def parts():
+        yield Table({"a": ["1"]}, "a.rows")
+        raise KeyError("b")
+
+    found = called(manager_with({"modnet_read_data": modnet_read_data}), "modnet_read_data", tmp_path)
+    assert len(next(found)) == 1
+    with pytest.raises(modnet.BrokenPlugin, match=f"^{re.escape(LABEL)}: modnet_read_data raised KeyError: 'b'$"):
+        next(found)
+
+
+def test_what_is_given_becomes_a_table_or_arrays():
+    assert as_data(None, "a.rows") is None
+    assert list(as_data({"a": [1, 2]}, "a.rows").columns) == ["a"]
+    assert list(as_data({}, "a.rows").columns) == []
+    assert list(as_data(Frame(), "a.rows").columns) == ["a"]
+    arrays = as_data({"x": np.zeros(3)}, "a.rows")
+    assert (arrays.name, list(arrays.arrays)) == ("a.rows", ["x"])
+    with pytest.raises(modnet.BrokenPlugin, match="its reader gave an ndarray as a part of a table; expected a table"):
+        list(as_data(iter([np.zeros(3)]), "a.rows"))
 
 
 @pytest.mark.parametrize(

@@ -1024,6 +1024,26 @@ class LastBatch(Scaling, type="last_batch"):
         return np.subtract(y, context.state["mean"], out=y)
 
 
+@breaks("target before", (4,))
+class ForgetsItsUnit(Layer, type="forgets_its_unit"):
+    """Doubles its input, but gives the target itself as that of its input."""
+
+    scratch_output = True
+    streams = True
+
+    def output_shape(self, *input_shapes):
+        return input_shapes[0]
+
+    def forward(self, context, x):
+        return np.multiply(x, 2, out=context.buffer(x.shape))
+
+    def backward(self, context, gradient):
+        return np.multiply(gradient, 2, out=gradient)
+
+    def target_before(self, context, target, x):
+        return target
+
+
 # Activations
 
 
@@ -1408,6 +1428,19 @@ class StopsFarAway(Squares, type="stops_far_away"):
 
     def gradient(self, prediction, target):
         return np.where(np.abs(prediction - target) < 20, super().gradient(prediction, target), 0)
+
+
+@breaks("residuals")
+class Relative(Squares, type="relative"):
+    """Says that only the difference counts, but divides by the size of the target."""
+
+    of_residuals = True
+
+    def values(self, prediction, target):
+        return super().values(prediction / (1 + abs(target)), target / (1 + abs(target)))
+
+    def gradient(self, prediction, target):
+        return super().gradient(prediction / (1 + abs(target)), target / (1 + abs(target))) / (1 + abs(target))
 
 
 @breaks("joint gradients")

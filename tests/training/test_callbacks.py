@@ -237,6 +237,27 @@ def test_the_history_can_be_drawn(tmp_path):
     assert [line.get_label() for line in figure.axes[0].lines] == ["training", "validation"]
     assert (tmp_path / "history.png").stat().st_size > 5000
     assert figure._repr_png_().startswith(b"\x89PNG")
+    modnet.save(history.network, tmp_path / "m.modnet")
+    loaded = modnet.load(tmp_path / "m.modnet").history.plot()
+    for axes, same in zip(figure.axes, loaded.axes, strict=True):
+        assert axes.get_ylabel() == same.get_ylabel()
+        np.testing.assert_array_equal([line.get_ydata() for line in axes.lines], [x.get_ydata() for x in same.lines])
+
+
+def test_the_history_of_a_network_is_that_of_its_training_also_when_it_is_loaded(tmp_path):
+    network = modnet.build(SPEC)
+    assert network.history == {}
+    assert network.history.epochs == 0
+    history = modnet.train(network, *blobs(), validation=0.2)
+    assert history.network is network
+    modnet.save(network, tmp_path / "m.modnet")
+    for found in (network.history, modnet.load(tmp_path / "m.modnet").history):
+        assert isinstance(found, modnet.History)
+        assert found == history
+        assert list(found["loss"]) == history.figures["loss"]
+        assert found.network is None, "otherwise a network would hold itself"
+    assert network.history != {**history.figures, "loss": [0.0]}
+    assert network.history != 1
 
 
 @pytest.mark.parametrize(

@@ -554,7 +554,7 @@ def test_a_full_disk_is_no_end_of_the_run(folder):
     assert done.stderr == ""
     assert done.stdout.startswith("3 6 [] checkpoints/step-0000000002.modnet could not be written (File too large); ")
     assert sorted(path.name for path in folder.iterdir()) == ["log.jsonl", "model.modnet"]
-    assert modnet.load("model.modnet").card.history["loss"]
+    assert modnet.load("model.modnet").history.epochs
 
 
 def test_a_folder_that_cannot_be_made_is_told_of_before_the_first_step(data):

@@ -18,13 +18,14 @@ from modnet.engine.build import build
 from modnet.engine.network import Network
 from modnet.engine.passes import Pass
 from modnet.errors import DataError
+from modnet.kinds.context import Context
 from modnet.kinds.layer import Layer
 from modnet.kinds.node import Node
 from modnet.model.load import load
 from modnet.model.save import save
 from modnet.testing.contract import Broken, NotApplicable, Rules, raised
 from modnet.testing.rules import layer as of_layer
-from modnet.testing.rules.component import same_bytes
+from modnet.testing.rules.component import same, same_bytes
 from modnet.training.train import train
 
 RULES = Rules()
@@ -152,6 +153,26 @@ def prepare(trial: Trial) -> str:
                 f"number is {size_of:.3g}"
             )
     return f"{rows} rows, in 1, 4 and {rows} batches"
+
+
+@RULES.rule(
+    "target before",
+    "target_before(context, target, x) gives the input for which forward gives this target, from context.state alone.",
+    after=("runs", "shapes", "expands", "prepare"),
+)
+def target_before(trial: Trial) -> str:
+    if type(trial.component).target_before is Layer.target_before:
+        raise NotApplicable("a loss is measured after it")
+    network = trial.network("float64")
+    learn(network, trial, seed=4)
+    inputs = network.arrays(trial.data(network, rows=6, seed=5))
+    node = network.graph.nodes[-1]
+    context = Context(network.dtype, state=network.arrays_of(network.state, node, node.state))
+    context.begin()
+    (output,) = Pass(network, list(network.graph.outputs.values())).forward(inputs)
+    found = node.layer.target_before(context, output.copy(), inputs[0])
+    same(found, inputs[0], "the target before, for an output as the target", 1e-7)
+    return "6 rows"
 
 
 @RULES.rule(

@@ -28,6 +28,9 @@ BATCH = 6
 
 LARGE_LOGIT = 1e4
 
+SHIFT = 16.0
+"""What is added to predictions and targets of a loss of residuals."""
+
 
 class Trial(of_component.Trial):
     """A loss with the predictions and targets that it takes.
@@ -381,6 +384,27 @@ def _check_large_logits(loss: Loss, case: Case, logits: Array, target: Array) ->
                 raise Broken(f"{case}: the {what} of {np.dtype(dtype)} logits are {array.dtype}")
             if not np.isfinite(array).all():
                 raise Broken(f"{case}: the {what} of logits of {LARGE_LOGIT:g} are not finite")
+
+
+@RULES.rule(
+    "residuals",
+    "A loss with of_residuals = True sees nothing but prediction - target: the same number added to both changes "
+    "nothing.",
+    after=("takes targets", "values"),
+)
+def residuals(trial: Trial) -> str:
+    loss = trial.component
+    if not loss.of_residuals:
+        raise NotApplicable("it does not say that only residuals count")
+    for case in trial.cases:
+        prediction, target = case.data(BATCH)
+        expected = trial.values(prediction.copy(), target.copy())
+        try:
+            found = trial.values(prediction + SHIFT, target + SHIFT)
+        except DataError as error:
+            raise Broken(f"{case}: with {SHIFT:g} added to prediction and target it refuses them: {error}") from None
+        same(found, expected, f"{case}: the values with {SHIFT:g} added to prediction and target", 1e-7)
+    return f"{len(trial.cases)} kinds of targets"
 
 
 @RULES.rule(

@@ -118,7 +118,9 @@ def binary_cross_entropy(logits, targets, gradient, values, kept, rest, positive
     return not bad
 
 
-def binary_cross_entropy_joint(loss: Any, dtype: np.dtype[Any]) -> Joint:
+def binary_cross_entropy_joint(loss: Any, dtype: np.dtype[Any]) -> Joint | None:
+    if loss.class_weights is not None:
+        return None
     real = dtype.type
     constants = (1 - loss.label_smoothing, loss.label_smoothing / 2, loss.positive_weight)
 

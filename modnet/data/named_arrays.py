@@ -13,10 +13,17 @@ from modnet.words import show
 
 @dataclass(frozen=True)
 class NamedArrays:
-    """Named arrays of one or two files."""
+    """Named arrays of one or two files.
+
+    Attributes:
+        name: of the file or files, in messages.
+        arrays: name -> array.
+        notes: what the reader assumed or has to say, a line each.
+    """
 
     name: str
     arrays: Mapping[str, Array]
+    notes: tuple[str, ...] = ()
 
     def listing(self) -> str:
         return shorten(f"{key} {array.shape}" for key, array in self.arrays.items())

@@ -2,42 +2,62 @@
 
 from __future__ import annotations
 
-import io
+import os
 from collections.abc import Iterator, Mapping
-from os import PathLike
-from pathlib import Path
-from typing import Any
+from io import BytesIO
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from modnet.arrays import Array
 from modnet.errors import MissingExtra
-from modnet.model.atomic import replace_file
 from modnet.words import did_you_mean
+
+if TYPE_CHECKING:
+    from pathlib import Path  # a process that only predicts does without it
 
 
 class History(Mapping[str, Array]):
-    """The course of a run: `history["validation_loss"]` is an array with one value for each epoch.
+    """The course of a training: `history["validation_loss"]` is an array with one value for each epoch.
+
+    `modnet.train` returns it, with the trained network; `network.history` is that of the network's last training, also
+    after `modnet.load`.
 
     Attributes:
-        figures: name -> list of the epochs' values.
+        figures: name -> list of the epochs' values; of a loaded network an array instead, if the history is long.
+        network: the network that was trained: `modnet.train("spec.toml").network`. None for `network.history`.
+        notes: lines about the data: how many rows there are, and what was assumed about them. Not saved.
         seconds: how long each epoch took. Not saved, so that the same training gives the same file.
-        stopped: why the run ended before its last epoch, or "".
-        best_epoch: the epoch, counted from 1, whose weights the network has, if that is not the last one.
+        stopped: why the run ended before its last epoch, or "". Not saved.
+        best_epoch: the epoch, counted from 1, whose weights the network has, if that is not the last one. Not saved.
         checkpoints: the files from which the run could be resumed; they can be deleted when the model is saved.
     """
 
-    def __init__(self, values: Mapping[str, list[Any]] | None = None) -> None:
-        self.figures: dict[str, list[Any]] = {name: list(column) for name, column in (values or {}).items()}
+    def __init__(self, values: Mapping[str, Any] | None = None, network: Any = None) -> None:
+        self.figures: dict[str, Any] = dict(values or {})
+        self.network = network
+        self.notes: list[str] = []
         self.seconds: list[float] = []
         self.stopped = ""
         self.best_epoch: int | None = None
         self.checkpoints: list[Path] = []
 
+    @classmethod
+    def of(cls, values: Any) -> Any:
+        """A history from a mapping; anything else, and a history, unchanged."""
+        return cls(values) if isinstance(values, Mapping) and not isinstance(values, cls) else values
+
+    def recorded(self) -> History:
+        """A copy for the network's card: without the network, which would hold itself, and without the checkpoints."""
+        copy = History(self.figures)
+        copy.notes, copy.seconds = self.notes, self.seconds
+        copy.stopped, copy.best_epoch = self.stopped, self.best_epoch
+        return copy
+
     @property
     def epochs(self) -> int:
         """How many epochs were completed."""
-        return len(next(iter(self.figures.values()), []))
+        return max((len(values) for values in self.figures.values() if hasattr(values, "__len__")), default=0)
 
     def append(self, figures: Mapping[str, float | Array]) -> None:
         """Adds an epoch."""
@@ -59,11 +79,26 @@ class History(Mapping[str, Array]):
     def __len__(self) -> int:
         return len(self.figures)
 
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Mapping):
+            return NotImplemented
+        figures = other.figures if isinstance(other, History) else other
+        return self.figures.keys() == figures.keys() and all(
+            _equal(value, figures[name]) for name, value in self.figures.items()
+        )
+
+    __hash__ = None  # type: ignore[assignment]
+
     def __repr__(self) -> str:
         figures = ", ".join(f"{name} {value:.4g}" for name, value in self.last().items() if isinstance(value, float))
         return f"<History of {self.epochs} epochs: {figures}>"
 
-    def plot(self, path: str | PathLike[str] | None = None) -> Any:
+    def _is_course(self, name: str) -> bool:
+        """Whether a figure has one number for each epoch."""
+        values = self[name]
+        return values.ndim == 1 and len(values) > 0 and values.dtype.kind == "f"
+
+    def plot(self, path: str | os.PathLike[str] | None = None) -> Any:
         """Draws the loss, and each metric, over the epochs, training and validation together.
 
         Args:
@@ -79,9 +114,7 @@ class History(Mapping[str, Array]):
             from matplotlib.figure import Figure
         except ImportError:
             raise MissingExtra("matplotlib", extra="plot", purpose="plotting") from None
-        names = [
-            n for n, v in self.figures.items() if not n.startswith("validation_") and v and isinstance(v[0], float)
-        ]
+        names = [name for name in self if not name.startswith("validation_") and self._is_course(name)]
         figure = _with_picture(Figure)(figsize=(5.5 * max(1, len(names)), 3.8), layout="constrained")
         epochs = np.arange(1, self.epochs + 1)
         for axes, name in zip(np.atleast_1d(figure.subplots(1, max(1, len(names)))), names, strict=False):
@@ -94,11 +127,19 @@ class History(Mapping[str, Array]):
             axes.set(xlabel="epoch", ylabel=name.replace("_", " "))
             axes.grid(alpha=0.3)
         if path is not None:
-            # First into memory, so that an older file is kept if this one cannot be drawn or written.
-            buffer = io.BytesIO()
-            figure.savefig(buffer, format=Path(path).suffix.lstrip(".") or None)
-            replace_file(path, [buffer.getvalue()], durable=False)
+            # First into memory, so that an older file is kept if this one cannot be drawn.
+            buffer = BytesIO()
+            figure.savefig(buffer, format=os.path.splitext(path)[1].lstrip(".") or None)
+            with open(os.path.expanduser(path), "wb") as file:
+                file.write(buffer.getvalue())
         return figure
+
+
+def _equal(value: Any, other: Any) -> bool:
+    """Whether two figures have the same values; arrays and lists of the same numbers do."""
+    if isinstance(value, np.ndarray) or isinstance(other, np.ndarray):
+        return np.array_equal(np.asarray(value), np.asarray(other), equal_nan=True)
+    return bool(value == other)
 
 
 def _with_picture(figure: Any) -> Any:
@@ -106,7 +147,7 @@ def _with_picture(figure: Any) -> Any:
 
     class Picture(figure):  # type: ignore[misc]
         def _repr_png_(self) -> bytes:
-            buffer = io.BytesIO()
+            buffer = BytesIO()
             self.savefig(buffer, format="png", dpi=100)
             return buffer.getvalue()
 

@@ -1,0 +1,217 @@
+"""Rows and their predictions, block by block: what `modnet predict` does between reading and writing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Literal
+
+import numpy as np
+
+from modnet.arrays import Array
+from modnet.cli.data import tables_of
+from modnet.data.column import Column
+from modnet.data.faults import Report
+from modnet.data.named_arrays import NamedArrays
+from modnet.data.table import Table
+from modnet.datasets.read import loader_for
+from modnet.engine.network import Network
+from modnet.errors import DataError, SampleError
+from modnet.words import counted, legible
+
+Faults = Literal["raise", "skip", "blank"]
+
+MOST_TOLD = 5
+"""How many of the rows at fault are told."""
+
+BLOCK = 10_000
+"""How many rows are predicted at once where some may be at fault, since those are then predicted again."""
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Some rows as the network takes them.
+
+    Attributes:
+        name: of their file.
+        inputs: network input -> array (rows, ...).
+        kept: the columns that are carried through.
+        row_name: the name of a row in messages.
+        faults: row -> what is wrong with it.
+    """
+
+    name: str
+    inputs: Mapping[str, Array]
+    kept: Table
+    row_name: Callable[[int], str]
+    faults: Mapping[int, str] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(next(iter(self.inputs.values())))
+
+
+@dataclass(frozen=True)
+class Predicted:
+    """Some rows with their predictions.
+
+    Attributes:
+        outputs: network output -> array (rows, ...); nan for a row without a prediction.
+        kept: the columns that are carried through.
+        blank: bool (rows,), the rows without a prediction; None where there are none.
+    """
+
+    outputs: Mapping[str, Array]
+    kept: Table
+    blank: Array | None = None
+
+
+@dataclass
+class Predictor:
+    """Predicts for the rows of a file.
+
+    Attributes:
+        network: what predicts.
+        faults: what is done about a row that the network cannot take: "raise", "skip", or "blank" for no prediction.
+        keep: the columns that are carried through; None for all.
+        report: what was done about missing and unknown values.
+        notes: what the reader assumed, each once.
+        rows: how many there were.
+        told: the first rows at fault, in words.
+        lost: how many rows have no prediction.
+    """
+
+    network: Network
+    faults: Faults = "raise"
+    keep: Sequence[str] | None = ()
+    report: Report = field(default_factory=Report)
+    notes: dict[str, None] = field(default_factory=dict)
+    rows: int = 0
+    told: list[str] = field(default_factory=list)
+    lost: int = 0
+
+    def predict(self, data: str, chunk: int | None) -> Iterator[Predicted]:
+        """The predictions for the rows of a file, or of standard input for "-".
+
+        Args:
+            chunk: how many rows are read, predicted and given at a time; None for all at once.
+
+        Raises:
+            DataError: the file cannot be read, a column is missing, or, unless `faults` says otherwise, a row cannot be
+                predicted for.
+        """
+        blocks = self._blocks(data, chunk)
+        for rows in blocks:
+            self.rows += len(rows)
+            yield self._predicted(rows)
+
+    # Reading
+
+    def _blocks(self, data: str, chunk: int | None) -> Iterator[Rows]:
+        schema = self.network.card.schema
+        knows_columns = schema is not None and bool(schema.columns())
+        if data == "-" and not knows_columns:
+            raise DataError("standard input: expected a file with arrays: the model knows no columns")
+        loader = loader_for(self.network)
+        found = tables_of(data, loader, chunk, self.keep or ())
+        if not isinstance(found, NamedArrays):
+            return map(self._encoded, found)
+        if self.keep != ():
+            raise DataError(f"{found.name}: found arrays, which have no columns to keep")
+        dataset = loader.dataset(found, schema, targets=False)
+        return self._of_arrays(found.name, dataset.inputs, chunk)
+
+    def _of_arrays(self, name: str, inputs: Mapping[str, Array], chunk: int | None) -> Iterator[Rows]:
+        count = len(next(iter(inputs.values())))
+        size = max(1, chunk or count)
+        for start in range(0, max(1, count), size):
+            part = {key: array[start : start + size] for key, array in inputs.items()}
+            yield Rows(name, part, Table({}), partial(_row_name, start))
+
+    def _encoded(self, table: Table) -> Rows:
+        schema = self.network.card.schema
+        if schema is None:
+            raise DataError(f"{table.name}: found a table, but the model was trained on arrays and has no columns")
+        self.notes.update(dict.fromkeys(table.notes))
+        names = list(table.columns) if self.keep is None else list(dict.fromkeys(self.keep))
+        table.require(names)
+        encoded = schema.encode(table, False, self.report, "raise" if self.faults == "raise" else "none")
+        faults: dict[int, str] = {}
+        for fault in encoded.faults:
+            faults.setdefault(fault.row, f"column {legible(fault.column)}: {fault.message}")
+        return Rows(table.name, encoded.inputs, table.select(names), encoded.row_names, faults)
+
+    # Predicting
+
+    def _predicted(self, rows: Rows) -> Predicted:
+        if self.faults == "raise":
+            return Predicted(self._outputs_or_error(rows), rows.kept)
+        faults = dict(rows.faults)
+        size = BLOCK if len(rows) else 1
+        parts = [self._outputs(rows, start, start + size, faults) for start in range(0, max(1, len(rows)), size)]
+        outputs = {name: np.concatenate([part[name] for part in parts]) for name in self.network.outputs}
+        if not faults:
+            return Predicted(outputs, rows.kept)
+        blank = np.zeros(len(rows), bool)
+        blank[list(faults)] = True
+        self.lost += len(faults)
+        first = sorted(faults)[: MOST_TOLD - len(self.told)]
+        self.told += [f"{rows.row_name(row)}, {faults[row]}" for row in first]
+        if self.faults == "skip":
+            return Predicted({name: array[~blank] for name, array in outputs.items()}, _without(rows.kept, blank))
+        for array in outputs.values():
+            array[blank] = np.nan
+        return Predicted(outputs, rows.kept, blank)
+
+    def _outputs_or_error(self, rows: Rows) -> dict[str, Array]:
+        """The outputs; errors name rows as in the file."""
+        try:
+            return self._forward(rows.inputs)
+        except DataError as error:
+            if isinstance(error, SampleError):
+                error = error.at(rows.row_name(error.sample))
+            raise DataError(f"{rows.name}: {error}" if rows.name else str(error)) from None
+
+    def _outputs(self, rows: Rows, start: int, end: int, faults: dict[int, str]) -> dict[str, Array]:
+        """The outputs for some of the rows; adds those that the network cannot take to the faults."""
+        inputs = {name: array[start:end] for name, array in rows.inputs.items()}
+        while True:
+            try:
+                return self._forward(inputs)
+            except SampleError as error:
+                row = start + error.sample
+                if row in faults:  # zeros, which took the place of its values, do not help
+                    raise DataError(f"{rows.name}: {error.at(rows.row_name(row))}") from None
+                faults[row] = str(error.at("this row"))
+                inputs = {name: array.copy() for name, array in inputs.items()}
+                for array in inputs.values():
+                    array[error.sample] = 0
+
+    def _forward(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
+        found = self.network.forward(inputs)
+        return found if isinstance(found, dict) else dict.fromkeys(self.network.outputs, found)
+
+    # Words
+
+    def texts(self) -> list[str]:
+        """What was assumed and done, in lines for the screen."""
+        found = [*self.notes, *self.report.texts()]
+        if self.lost:
+            left = "were left out" if self.faults == "skip" else "have no prediction"
+            found.append(f"{self.lost:,} of {counted(self.rows, 'row')} {left}:")
+            found += [f"  {told}" for told in self.told]
+            found += [f"  and {self.lost - len(self.told):,} more"] if self.lost > len(self.told) else []
+        return found
+
+
+def _row_name(start: int, row: int) -> str:
+    return f"row {start + row}"
+
+
+def _without(table: Table, rows: Array) -> Table:
+    return table.take(np.flatnonzero(~rows)) if table.columns else table
+
+
+def blanked(column: Column, blank: Array | None) -> Column:
+    """A column without the values of some rows."""
+    return column if blank is None else Column(column.values, column.gaps | blank, column.texts)

@@ -1,0 +1,323 @@
+"""What a careful analyst takes the columns of an unknown table for, and what is to be said about it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from modnet.arrays import Array
+from modnet.data.column import Column
+from modnet.data.dates import ISO, DateGuess, dates_share, find_date_format, is_date_name
+from modnet.data.numbers import Decimal, NumberFormat, NumberGuess, find_number_format, numbers_share
+from modnet.data.profile import ColumnProfile, profile_column
+from modnet.data.spec import ColumnSpec, Kind
+from modnet.data.table import Table, shorten
+from modnet.data.values import MISSING_VALUES, is_code, is_number, may_be_missing
+from modnet.records import Record
+from modnet.words import counted, show
+
+FEW = 10
+"""A table with fewer rows says little about whether its texts are names of the rows."""
+
+MOST_ONE_HOT = 64
+"""A column with more categories has an embedding."""
+
+MOST_FAULTS = 0.05
+"""If no larger share of the different values are no numbers, it is a column of numbers with faults."""
+
+ROWS_OF_A_CATEGORY = 2
+"""Texts that occur less often on average are names or comments, and no categories."""
+
+IDENTIFIER = re.compile(r"(^|[\W_])(id|ids|key|uuid|guid|index|nr|no|number|row)$|^(id|ID|Id)([\W_]|$)|[a-z](Id|ID)$")
+"""Names of columns that name the rows."""
+
+
+class Guess(Record):
+    """What a column is taken for.
+
+    Attributes:
+        kind: of its values.
+        column: the options that a spec needs to read it so; None if it needs none.
+        left_out: why it is not used as an input; "" if it is.
+        notes: what was assumed, a line each.
+        profile: the summary of the values, where those that stand for missing ones are missing.
+    """
+
+    kind: Kind
+    column: ColumnSpec | None
+    left_out: str
+    notes: tuple[str, ...]
+    profile: ColumnProfile
+
+
+class _Texts(Record):
+    """The different texts of a column that are values, those that are taken for missing, and its name."""
+
+    name: str
+    texts: tuple[str, ...]
+    missing: tuple[str, ...]
+    column: Column
+
+
+def guess_columns(table: Table) -> dict[str, Guess]:
+    """Column name -> what it is taken for.
+
+    How numbers and dates are written in some columns decides where others leave it open: `1,234` is a decimal number in
+    a file with `0,5`, and 01/02/2024 is in February in one with 31/12/2023.
+    """
+    first = {name: guess_column(table, name) for name in table.columns}
+    options = [found.column for found in first.values() if found.column is not None]
+    decimal: Decimal | None = "," if any(column.decimal == "," for column in options) else None
+    day_first = _day_first([column.date_format or "" for column in options])
+    if decimal is None and day_first is None:
+        return first
+    again = [name for name, found in first.items() if found.notes]
+    return {**first, **{name: guess_column(table, name, decimal, day_first) for name in again}}
+
+
+def guess_column(table: Table, name: str, decimal: Decimal | None = None, day_first: bool | None = None) -> Guess:
+    """What a column is taken for.
+
+    Args:
+        decimal, day_first: what other columns of the file show.
+    """
+    column = table.columns[name]
+    profile = profile_column(column, MISSING_VALUES)
+    if profile.kind is None:
+        return Guess("category", None, "every value is missing", (), profile)
+    found = _guess_texts(column, name, profile, decimal, day_first) if column.texts is not None else None
+    if found is None:
+        found = _guess_typed(column, name, profile)
+    return found if found.left_out else found.replace(left_out=_useless(found, column, name))
+
+
+# Texts
+
+
+def _guess_texts(
+    column: Column, name: str, profile: ColumnProfile, decimal: Decimal | None, day_first: bool | None
+) -> Guess | None:
+    """What a column of texts is taken for, or None if it needs no options."""
+    of_values = _values_of(column, name, profile)
+    values = of_values.texts
+    if not values:
+        return None
+    if all(map(is_number, values)):
+        return _numbers(of_values, NumberGuess(NumberFormat()))
+    order = _order(column, profile, values)
+    date = find_date_format(values, named=is_date_name(name), order=order, day_first=day_first)
+    if date is not None:
+        return _dates(of_values, date)
+    if any(map(is_code, values)):
+        return _codes(name, profile, values)
+    number = find_number_format(values, decimal)
+    return _with_faults(of_values, decimal) if number is None else _numbers(of_values, number)
+
+
+def _values_of(column: Column, name: str, profile: ColumnProfile) -> _Texts:
+    """The different texts, apart from those that stand for missing ones if the others are numbers or dates."""
+    texts = list(profile.different.texts or ())
+    perhaps = may_be_missing(texts).tolist()
+    values = tuple(text for text, gap in zip(texts, perhaps, strict=True) if not gap)
+    return _Texts(name, values, tuple(text for text in texts if text not in set(values)), column)
+
+
+def _order(column: Column, profile: ColumnProfile, values: Sequence[str]) -> Array:
+    """The position in `values` of the value of each row that has one."""
+    place = {text: position for position, text in enumerate(values)}
+    positions = np.array([place.get(text, -1) for text in column.texts or ()], np.int64)
+    return positions[column.values[~profile.gaps]]
+
+
+def _numbers(texts: _Texts, guess: NumberGuess) -> Guess:
+    """A column of numbers, however they are written."""
+    written = guess.format
+    column = ColumnSpec(
+        kind="number",
+        missing_values=texts.missing,
+        decimal=None if written.decimal == "." else written.decimal,
+        thousands=written.thousands or None,
+        unit=written.unit,
+        negative=written.negative,
+    )
+    notes = []
+    if written != NumberFormat():
+        notes.append(f"{texts.name}: numbers written as {_example(texts.texts)}{_described(written)}")
+    if guess.other is not None:
+        other = guess.other.parse([guess.example])[0]
+        here = written.parse([guess.example])[0]
+        notes.append(f"{texts.name}: {show(guess.example)} is taken for {here:g}; it could be {other:g}: set decimal")
+    return _made("number", column, [*notes, *_missing_note(texts)], texts)
+
+
+def _example(texts: Sequence[str]) -> str:
+    return show(max(texts[:100], key=len))
+
+
+def _described(written: NumberFormat) -> str:
+    said = [f"unit {show(written.unit)}"] if written.unit else []
+    said += ["decimal comma"] if written.decimal == "," else []
+    return f" ({', '.join(said)})" if said else ""
+
+
+def _dates(texts: _Texts, guess: DateGuess) -> Guess:
+    written = guess.format.date_format
+    notes = [f"{texts.name}: dates" + ("" if written == ISO else f" written as {_example(texts.texts)} ({written})")]
+    if guess.other is not None:
+        other = guess.other.date_format
+        notes.append(
+            f"{texts.name}: {show(guess.example)} does not tell the day from the month; if it is {other}, set "
+            "date_format"
+        )
+    column = ColumnSpec(kind="date", missing_values=texts.missing, date_format=None if written == ISO else written)
+    return _made("date", column, [*notes, *_missing_note(texts)], texts)
+
+
+def _codes(name: str, profile: ColumnProfile, values: Sequence[str]) -> Guess | None:
+    code = next(text for text in values if is_code(text))
+    if not all(text.strip().isdecimal() for text in values):
+        return None
+    return Guess("category", None, "", (f"{name}: codes with leading zeros ({show(code)}), not numbers",), profile)
+
+
+def _with_faults(texts: _Texts, decimal: Decimal | None) -> Guess | None:
+    """Numbers or dates nearly all of them; the few others are taken for missing values."""
+    numbers = numbers_share(texts.texts, decimal)
+    dates = dates_share(texts.texts, named=is_date_name(texts.name))
+    share, faults = max((numbers.share, numbers.faults), (dates.share, dates.faults), key=lambda found: found[0])
+    if len(texts.texts) - len(faults) < FEW or share < 1 - MOST_FAULTS:
+        return None
+    wrong = tuple(texts.texts[place] for place in faults.tolist())
+    kept = _Texts(
+        texts.name, tuple(text for text in texts.texts if text not in wrong), (*texts.missing, *wrong), texts.column
+    )
+    if numbers.share >= dates.share:
+        return _numbers(kept, NumberGuess(numbers.format))
+    return None if dates.format is None else _dates(kept, DateGuess(dates.format))
+
+
+def _missing_note(texts: _Texts) -> list[str]:
+    return [f"{texts.name}: {shorten(map(show, texts.missing), 5)} taken for missing"] if texts.missing else []
+
+
+def _made(kind: Kind, column: ColumnSpec, notes: Sequence[str], texts: _Texts) -> Guess:
+    profile = profile_column(texts.column, {*MISSING_VALUES, *texts.missing})
+    needed = None if column == ColumnSpec(kind=kind) and kind == "number" else column
+    return Guess(kind, needed, "", tuple(notes), profile)
+
+
+def _day_first(formats: Sequence[str]) -> bool | None:
+    """Whether the day stands before the month in dates that show it; None if no date does, or they differ."""
+    found = {text.find("%d") < text.find("%m") for text in formats if "%d" in text and "%m" in text}
+    return found.pop() if len(found) == 1 else None
+
+
+# Typed columns
+
+
+def _guess_typed(column: Column, name: str, profile: ColumnProfile) -> Guess:
+    if profile.kind == "number" and is_date_name(name):
+        texts = profile.different.as_texts()
+        guess = find_date_format(texts.texts or (), named=True) if _may_be_days(profile.different) else None
+        if guess is not None:
+            written = guess.format.date_format
+            spec = ColumnSpec(kind="date", date_format=written)
+            return Guess("date", spec, "", (f"{name}: dates written as {texts.text(0)} ({written})",), profile)
+    if profile.kind == "date" and column.type == "date":
+        return Guess("date", None, "", (f"{name}: dates",), profile)
+    return Guess(profile.kind or "category", None, "", (), profile)
+
+
+def _may_be_days(different: Column) -> bool:
+    """Whether these may be days as 20240131."""
+    if different.texts is not None or different.values.dtype.kind not in "iu":
+        return False
+    return bool(((different.values > 19_000_000) & (different.values < 21_010_000)).all())
+
+
+# Columns that tell nothing about other rows
+
+
+def _useless(found: Guess, column: Column, name: str) -> str:
+    """Why a column is left out, or ""."""
+    profile, rows = found.profile, len(column)
+    if profile.distinct == 1 and not profile.missing:
+        return "always the same"
+    if found.kind == "category":
+        return _useless_texts(profile, rows)
+    all_differ = profile.distinct == rows > FEW
+    if found.kind == "number" and all_differ and _whole(profile.different):
+        if _counts_up(column):
+            return "a running number"
+        if IDENTIFIER.search(name):
+            return "a number that names the rows"
+    return ""
+
+
+def _useless_texts(profile: ColumnProfile, rows: int) -> str:
+    present = rows - profile.missing
+    if present > FEW and profile.distinct * ROWS_OF_A_CATEGORY > present and profile.distinct > ROWS_OF_A_CATEGORY:
+        return f"{profile.distinct:,} different texts"
+    return ""
+
+
+def _whole(different: Column) -> bool:
+    numbers = numbers_of(different)
+    return bool((numbers == np.round(numbers)).all())
+
+
+def _counts_up(column: Column) -> bool:
+    return bool((np.diff(numbers_of(column)) == 1).all())
+
+
+def numbers_of(column: Column) -> Array:
+    """The numbers of a column all of whose values are plain numbers."""
+    return column.values if column.texts is None else np.array([*map(float, column.strings())])
+
+
+# Targets
+
+
+MOST_CLASSES = 26
+"""Whole numbers with more different values are numbers."""
+
+EVEN = 0.85
+"""Classes have about the same number of rows: the entropy of their shares is at least this part of the greatest. Counts
+and ratings have few common values and many rare ones.
+"""
+
+CLASS_NAMES = re.compile(r"class|label|categor|species|type|kind|digit|letter|cluster|group|segment|outcome", re.I)
+
+
+def are_classes(name: str, found: Guess, counts: Array) -> bool:
+    """Whether a target is classes rather than a number.
+
+    Texts are classes, and whatever has two values. Other whole numbers are classes if they count on without a gap from
+    0 or 1, and either are called so or have rows in even numbers: then they are codes. Counts (how many children) and
+    ratings are numbers: their order tells more, and a value that training had not can come up. The rule looks at shares
+    and not at numbers of rows, so that samples of a table have the task of the whole.
+
+    Args:
+        counts: how many rows each of the different values has.
+    """
+    if found.kind in ("category", "boolean"):
+        return True
+    if found.kind != "number":
+        return False
+    if found.profile.distinct == 2:
+        return _whole(found.profile.different)
+    numbers = np.sort(numbers_of(found.profile.different))
+    if not 2 < len(numbers) <= MOST_CLASSES or numbers[0] not in (0, 1) or (np.diff(numbers) != 1).any():
+        return False
+    shares = counts / counts.sum()
+    entropy = -(shares * np.log(shares)).sum()
+    return bool(CLASS_NAMES.search(name)) or bool(entropy >= EVEN * np.log(len(shares)))
+
+
+def said(guesses: Mapping[str, Guess]) -> list[str]:
+    """All notes, in the order of the columns; many of one kind are counted."""
+    notes = [note for found in guesses.values() for note in found.notes]
+    most = 12
+    return notes if len(notes) <= most else [*notes[:most], f"and {counted(len(notes) - most, 'more note')}"]

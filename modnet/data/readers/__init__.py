@@ -1,0 +1,1 @@
+"""One reader a file: each makes a table, or arrays, of the files of one kind."""
