@@ -201,10 +201,19 @@ def _of_pandas(values: Any) -> Column:
     if kind in "iufb":
         return _plain(*_numbers_of_pandas(values, kind))
     if kind == "M" and (isinstance(dtype, np.dtype) or hasattr(dtype, "unit")):
-        moments = values
-        if getattr(dtype, "tz", None) is not None:  # in UTC, as texts with a time zone are
-            moments = (values.dt if hasattr(values, "dt") else values).tz_convert(None)
-        return _of_moments(moments.to_numpy())
+        return _of_moments(_moments_of_pandas(values))
+    return _of_objects_of_pandas(values)
+
+
+def _moments_of_pandas(values: Any) -> Array:
+    if getattr(values.dtype, "tz", None) is None:
+        return np.asarray(values.to_numpy())
+    # In UTC, as texts with a time zone are.
+    return np.asarray((values.dt if hasattr(values, "dt") else values).tz_convert(None).to_numpy())
+
+
+def _of_objects_of_pandas(values: Any) -> Column:
+    """A column of texts, or of Python values."""
     codes, different = values.factorize()
     texts = different.tolist()
     # 1, 1.0 and True are one and the same to `factorize`, but a text equals only the same text.

@@ -16,7 +16,7 @@ from modnet.data.column_schema import ColumnSchema
 from modnet.data.faults import Faults, Report
 from modnet.data.schema import DataSchema
 from modnet.data.table import Table
-from modnet.data.values import is_number
+from modnet.data.values import is_number, text_of
 
 Reader = Callable[[Any, list[float]], bool]
 """Writes a value into the encoded row; false if the value is at fault, or no single value."""

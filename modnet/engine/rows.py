@@ -89,7 +89,7 @@ def _note_nan(outputs: Mapping[str, Array], found: Faults, faulty: set[int | Non
     for name, values in outputs.items():
         if not _has_nan(values):
             continue
-        wrong = np.isnan(values).reshape(len(values), -1).any(axis=1)
+        wrong = np.asarray(np.isnan(values).reshape(len(values), -1).any(axis=1))
         wrong[[row for row in faulty if row is not None]] = False
         column = Column(np.zeros(len(wrong)), np.ones(len(wrong), bool))
         found.add(name, column, wrong, lambda _: "the prediction is nan: numbers became too large inside the network")
