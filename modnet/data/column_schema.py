@@ -179,8 +179,11 @@ class ColumnSchema(Configuration):
 
     def replaced_gap(self, text: str) -> str:
         """What a report says of a missing value that is not refused."""
-        given = "its own code" if self.fill is None else f"{show(self.fill)}, learnt in training"
-        return f"missing value (found {show(text)}); given {given}"
+        found = f" (found {show(text)})" if text else ""
+        fill = f"{self.fill:.6g}" if isinstance(self.fill, float) else show(self.fill)
+        return f"missing value{found}; given " + (
+            "its own code" if self.fill is None else f"{fill}, learnt in training"
+        )
 
     def _unknown_category(self, count: int, rows: int) -> Callable[[str], str]:
         more = f" ({count:,} of {rows:,} rows have unknown ones)" if count > 1 else ""

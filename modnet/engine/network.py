@@ -105,44 +105,32 @@ class Network(BuiltGraph):
     ) -> Any:
         """The predictions for rows of a table; for a network that was trained on arrays, the same as `forward`.
 
-        A network that was trained on a table takes rows of such a table, and returns the predictions in the same form,
-        with class names and probabilities:
-
-        - a record, column -> value (also a named tuple, a dataclass, a row of sqlite3): a record, a dict;
-        - a list or an iterator of records: a list of records;
-        - column -> values: prediction -> list of values;
-        - a data frame (pandas, polars, pyarrow): a data frame of the same kind, with the same index; a frame of another
-          library that can be exported to Arrow: a table of pyarrow;
-        - a row of a data frame of pandas: a series;
-        - an array (rows, columns) in the order of the columns: prediction -> list of values;
-        - a structured array: a structured array.
-
-        Columns are found by their names, in any order; those that the network does not know are ignored. None, nan, NaT
-        and pandas.NA stand for a missing value, and so do the texts of `schema.missing_values`. Values mean the same in
-        every spelling and type: `2`, `2.0` and `"2"`, `True` and `"true"`.
+        A record (column -> value) becomes a record; a list of records a list; column -> values lists by name; a data
+        frame (pandas, polars, pyarrow ...) one of its kind, with its index; a structured array another; and an array
+        (rows, columns) in the order of the columns lists by name. Columns are found by name; others are ignored.
 
         Args:
-            rows: as above, or as for `forward`.
+            rows: as above, or as for `forward`; None, nan, NaT and pandas.NA stand for missing values.
             report: a list that receives a `Fault` (row, column, value, message) for each value that was missing or
-                unknown and was replaced, for each column that was ignored, and for each fault if they do not raise.
-            faults: what is done about values that cannot be used: "raise", or "none" to give no prediction for such
-                rows (None, or what stands for it in a data frame), and predictions for the others.
+                unknown and was replaced, for each column that was ignored, and for each fault that is not raised.
+            faults: what is done about values that cannot be used: "raise", or "none" to give no prediction (None, or
+                what stands for it in a data frame) for their rows, and predictions for the others.
             batch_size, out: as for `forward`; `out` is not possible for rows of a table.
 
         Raises:
             DataError: a column is missing, or, unless `faults` is "none", a value is not valid for its column, or a
                 prediction is nan; `problems` has each, with row and column.
-            ShapeError, DataError, TooLarge, ValueError: as `forward`.
+            ShapeError, DataError, TooLarge, ValueError: as `forward`; also `faults` is neither.
         """
         predictor = self._row_predictor()
-        if predictor is None:
-            if report is not None or faults != "raise":
-                raise DataError("report and faults are for rows of a table; this network was trained on arrays")
+        if predictor is None and report is None and faults == "raise":
             return self.forward(rows, batch_size=batch_size, out=out)
-        if out is not None:
-            raise DataError("out is not possible for rows of a table; use network.forward for arrays")
-        if faults not in ("raise", "none"):
-            raise ValueError(f'faults: expected "raise" or "none", found {show(faults)}')
+        if predictor is None or out is not None:
+            raise DataError(
+                "report and faults are for rows of a table; this network was trained on arrays"
+                if predictor is None
+                else "out is not possible for rows of a table; use network.forward for arrays"
+            )
         return predictor.predict(rows, lambda arrays: self._unchecked(arrays, batch_size), report, faults)
 
     def encode(self, rows: Any) -> Any:

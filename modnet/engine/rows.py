@@ -10,10 +10,12 @@ import numpy as np
 from modnet.arrays import Array
 from modnet.data.column import Column
 from modnet.data.faults import Faults, Report, in_order
+from modnet.data.forms import Rows
 from modnet.data.record import RecordEncoder
-from modnet.data.rows import Rows, rows_of
+from modnet.data.rows import rows_of
 from modnet.data.schema import DataSchema
 from modnet.errors import Fault
+from modnet.words import show
 
 Forward = Callable[[Mapping[str, Array]], Mapping[str, Array]]
 """From input name -> array to output name -> array, in which predictions may be nan."""
@@ -44,7 +46,10 @@ class RowPredictor:
         Raises:
             DataError: the rows have no form that `rows_of` knows, or lack a column; a value is at fault, or a
                 prediction is nan, unless `faults` is "none".
+            ValueError: `faults` is neither "raise" nor "none".
         """
+        if faults not in ("raise", "none"):
+            raise ValueError(f'faults: expected "raise" or "none", found {show(faults)}')
         if report is None and type(rows) is dict:
             encoded = self._record.encode(rows)
             if encoded is not None:
