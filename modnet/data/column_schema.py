@@ -16,7 +16,7 @@ from modnet.data.numbers import NumberFormat
 from modnet.data.spec import Encoding, Kind, MissingPolicy, Unknown
 from modnet.data.table import shorten
 from modnet.data.text_hashing import hash_texts
-from modnet.data.values import category_key
+from modnet.data.values import category_key, is_code
 from modnet.words import did_you_mean, show
 
 BY_VALUE = ("mean", "median", "most_frequent")
@@ -224,7 +224,20 @@ class ColumnSchema(Configuration):
         texts = column.as_texts()
         if not texts.texts:
             return np.full(len(column), -1, np.int64)
-        return self._positions(texts.texts)[texts.values]
+        positions = self._positions(texts.texts)
+        if column.texts is None:
+            self._find_codes(texts.texts, positions)
+        return positions[texts.values]
+
+    def _find_codes(self, numbers: Sequence[str], positions: Array) -> None:
+        """Finds 501 among categories such as 00501: who reads them as numbers loses their zeros."""
+        by_number: dict[str, int] = {}
+        for position, category in enumerate(self.categories):
+            if is_code(category) and category.isdecimal():
+                number = category.lstrip("0") or "0"
+                by_number[number] = -1 if number in by_number else position
+        for place in np.flatnonzero(positions < 0).tolist() if by_number else ():
+            positions[place] = by_number.get(numbers[place], -1)
 
     def _positions(self, texts: Sequence[str]) -> Array:
         """The position of each text in `categories`; -1 for others.
