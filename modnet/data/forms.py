@@ -91,7 +91,7 @@ def is_record(rows: Mapping[str, Any], names: Sequence[str]) -> bool:
 
 
 def _is_one_value(value: Any) -> bool:
-    return isinstance(value, str | bytes) or not isinstance(value, Iterable) or np.ndim(value) == 0  # type: ignore[arg-type]
+    return isinstance(value, str | bytes) or not isinstance(value, Iterable) or getattr(value, "ndim", 1) == 0
 
 
 class Record(Rows):
