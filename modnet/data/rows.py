@@ -52,4 +52,4 @@ def _records(rows: Any, names: Sequence[str]) -> Rows | None:
     if hasattr(rows, "__next__"):
         rows = list(rows)
     records = [record_of(row) for row in rows] if isinstance(rows, list | tuple) else [None]
-    return None if None in records else Records(records, names)
+    return None if any(record is None for record in records) else Records(records, names)

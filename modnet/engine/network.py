@@ -181,7 +181,7 @@ class Network(BuiltGraph):
             if schema is None or not schema.inputs:
                 return None
             # One assignment, so that threads see a whole one.
-            known = self._rows = RowPredictor(schema)
+            known = self._rows = RowPredictor(schema, self.dtype)
         return known
 
     def _unchecked(self, arrays: Mapping[str, Array], batch_size: int | None) -> dict[str, Array]:

@@ -14,7 +14,7 @@ from modnet.data.forms import Rows
 from modnet.data.record import RecordEncoder
 from modnet.data.rows import rows_of
 from modnet.data.schema import DataSchema
-from modnet.errors import Fault
+from modnet.errors import Fault, SampleError
 from modnet.words import show
 
 Forward = Callable[[Mapping[str, Array]], Mapping[str, Array]]
@@ -24,8 +24,13 @@ Forward = Callable[[Mapping[str, Array]], Mapping[str, Array]]
 class RowPredictor:
     """Predicts for rows of a table by a schema, for which it is made once; any number of threads may use it."""
 
-    def __init__(self, schema: DataSchema) -> None:
+    def __init__(self, schema: DataSchema, dtype: np.dtype[Any]) -> None:
+        """
+        Args:
+            dtype: of the network.
+        """
         self.schema = schema
+        self._dtype = dtype
         self._names = schema.columns()
         self._record = RecordEncoder(schema)
 
@@ -50,16 +55,23 @@ class RowPredictor:
         """
         if faults not in ("raise", "none"):
             raise ValueError(f'faults: expected "raise" or "none", found {show(faults)}')
-        if report is None and type(rows) is dict:
-            encoded = self._record.encode(rows)
-            if encoded is not None:
-                outputs = forward(encoded)
-                if not any(map(_has_nan, outputs.values())):
-                    return {
-                        name: values.item() if values.ndim == 1 else values[0].tolist()
-                        for name, values in self.schema.decode(outputs).items()
-                    }
+        found = self._alone(rows, forward) if report is None and type(rows) is dict else None
+        if found is not None:
+            return found
         return self._of_table(rows_of(rows, self._names), forward, report, faults)
+
+    def _alone(self, record: dict[str, Any], forward: Forward) -> dict[str, Any] | None:
+        """The prediction for one record; None if this is no record, or has a fault, of which a table can tell."""
+        encoded = self._record.encode(record)
+        if encoded is None:
+            return None
+        try:
+            outputs = forward(encoded)
+        except SampleError:
+            return None
+        if any(map(_has_nan, outputs.values())):
+            return None
+        return {name: values.tolist()[0] for name, values in self.schema.decode(outputs).items()}
 
     def _of_table(self, rows: Rows, forward: Forward, report: list[Fault] | None, faults: str) -> Any:
         table = rows.table(self._names)
@@ -69,13 +81,39 @@ class RowPredictor:
         found.found += encoded.faults
         if faults == "raise":
             found.refuse()
-        outputs = forward(encoded.inputs)
+        outputs = self._outputs(encoded.inputs, forward, found, faults)
         _note_nan(outputs, found, {fault.row for fault in encoded.faults})
         if faults == "raise":
             found.refuse()
         if report is not None:
             report += [*self._ignored(rows), *in_order([*(noted.replaced or ()), *found.found])]
         return rows.answer(self.schema.decode(outputs), found.rows())
+
+    def _outputs(self, inputs: dict[str, Array], forward: Forward, found: Faults, faults: str) -> Mapping[str, Array]:
+        """The outputs; numbers that the network's dtype cannot hold are noted as faults."""
+        try:
+            return forward(inputs)
+        except SampleError:
+            before = len(found.found)
+            for name, values in inputs.items():
+                self._note_too_large(name, values, found)
+            if len(found.found) == before:
+                raise
+        if faults == "raise":
+            found.refuse()
+        return forward(inputs)
+
+    def _note_too_large(self, name: str, encoded: Array, found: Faults) -> None:
+        """Notes what the network's dtype cannot hold, and puts zeros in its place."""
+        start = 0
+        for schema in self.schema.inputs[name]:
+            values = encoded[:, start : start + schema.width]
+            large = np.abs(values) > np.finfo(self._dtype).max
+            if large.any():
+                message = f'beyond what {self._dtype} can hold; rescale it, or train with dtype = "float64"'
+                found.add(schema.name, Column(values[:, 0]), large.any(axis=1), lambda text: f"{text} is {message}")
+                values[large] = 0
+            start += schema.width
 
     def _ignored(self, rows: Rows) -> list[Fault]:
         """The columns that a prediction does not need, but for the targets."""
