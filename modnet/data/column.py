@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import math
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -359,13 +360,16 @@ def _no_value_of_a_column(values: Sequence[Any], name: str) -> DataError:
 
 
 def _numbers(values: Sequence[Any]) -> Array:
+    array = np.array(values)
+    # Decimal, or whole numbers beyond 64 bits, are objects.
+    return array if array.dtype.kind in "iuf" else np.array([*map(_as_float, values)], np.float64)
+
+
+def _as_float(value: Any) -> float:
     try:
-        array = np.array(values)
-    except (OverflowError, ValueError):
-        array = np.array([float(value) for value in values])
-    if array.dtype.kind not in "iuf":  # Decimal, or whole numbers beyond 64 bits
-        array = np.array([float(value) for value in values])
-    return array
+        return float(value)
+    except OverflowError:  # a whole number of hundreds of digits
+        return math.inf if value > 0 else -math.inf
 
 
 def _type_of(value: Any) -> Type | None:

@@ -105,12 +105,12 @@ class RowPredictor:
 
     def _note_too_large(self, name: str, encoded: Array, found: Faults) -> None:
         """Notes what the network's dtype cannot hold, and puts zeros in its place."""
+        message = f'beyond what {self._dtype} can hold; rescale it, or train with dtype = "float64"'
         start = 0
         for schema in self.schema.inputs[name]:
             values = encoded[:, start : start + schema.width]
             large = np.abs(values) > np.finfo(self._dtype).max
             if large.any():
-                message = f'beyond what {self._dtype} can hold; rescale it, or train with dtype = "float64"'
                 found.add(schema.name, Column(values[:, 0]), large.any(axis=1), lambda text: f"{text} is {message}")
                 values[large] = 0
             start += schema.width

@@ -268,19 +268,16 @@ def test_rows_of_frames_with_faults_have_no_prediction(network):
 
 
 def test_a_prediction_that_is_nan_is_a_fault(network):
-    network.parameters["linear_1.weight"][0] = 3e38, -3e38
-    network.parameters["linear_1.weight"][1] = -3e38, 3e38
-    rows = {**COLUMNS, "input": [2.0, 0.0, 0.0], "colour": ["red", "red", "blue"]}
     network.parameters["linear_1.bias"] = np.nan, 0
     with np.errstate(all="ignore"):
         with pytest.raises(
             DataError, match=r"^table: row 1, column output: the prediction is nan.*; 2 more faults"
         ) as e:
-            network.predict(rows)
+            network.predict(COLUMNS)
         assert e.value.problems[0][:3] == (0, "output", None)
         with pytest.raises(DataError, match="table: row 1, column output: the prediction is nan"):
-            network.predict({name: values[0] for name, values in rows.items()})
-        assert network.predict(rows, faults="none")["kind"] == [None, None, None]
+            network.predict(ROWS[0])
+        assert network.predict(COLUMNS, faults="none")["kind"] == [None, None, None]
 
 
 def test_a_number_that_the_network_cannot_hold_is_a_fault(network):
