@@ -51,5 +51,7 @@ def _records(rows: Any, names: Sequence[str]) -> Rows | None:
         return Series(rows, record) if hasattr(rows, "dtype") else Record(record, record)
     if hasattr(rows, "__next__"):
         rows = list(rows)
-    records = [record_of(row) for row in rows] if isinstance(rows, list | tuple) else [None]
+    if not isinstance(rows, list | tuple):
+        return None
+    records = rows if set(map(type, rows)) <= {dict} else [record_of(row) for row in rows]
     return None if any(record is None for record in records) else Records(records, names)
