@@ -87,10 +87,10 @@ def record_of(value: Any) -> Any:
 
 def is_record(rows: Mapping[str, Any], names: Sequence[str]) -> bool:
     values = [rows[name] for name in names if name in rows]
-    return bool(values) and all(map(_is_one_value, values))
+    return bool(values) and all(map(is_one_value, values))
 
 
-def _is_one_value(value: Any) -> bool:
+def is_one_value(value: Any) -> bool:
     return isinstance(value, str | bytes) or not isinstance(value, Iterable) or getattr(value, "ndim", 1) == 0
 
 
@@ -149,7 +149,7 @@ class Columns(Rows):
 
     def values(self, key: Any) -> Any:
         values = self.given[key]
-        if _is_one_value(values):
+        if is_one_value(values):
             raise DataError(
                 f"column {legible(str(key))}: expected a list with a value for each row, found {show(values)}; "
                 "for a single row, give one value for each column"

@@ -18,9 +18,19 @@ def frame_rows(rows: Any) -> Rows | None:
     Raises:
         DataError: it is a promise of a frame that is not computed yet.
     """
+    make = _kind(rows)
+    return None if make is None else make(rows)
+
+
+def is_frame(rows: Any) -> bool:
+    """Whether this is a data frame, of any library."""
+    return _kind(rows) is not None
+
+
+def _kind(rows: Any) -> Callable[[Any], Rows] | None:
     if isinstance(rows, list | tuple) or hasattr(rows, "dtype"):  # an array, or a column
         return None
-    return next((make(rows) for needed, make in KINDS if all(hasattr(rows, name) for name in needed)), None)
+    return next((make for needed, make in KINDS if all(hasattr(rows, name) for name in needed)), None)
 
 
 class Pandas(Rows):

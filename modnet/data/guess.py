@@ -10,7 +10,7 @@ import numpy as np
 from modnet.arrays import Array
 from modnet.data.column import Column
 from modnet.data.dates import ISO, DateGuess, dates_share, find_date_format, is_date_name
-from modnet.data.numbers import Decimal, NumberFormat, NumberGuess, find_number_format, numbers_share
+from modnet.data.numbers import Decimal, NumberFormat, NumberGuess, NumbersShare, find_number_format, numbers_share
 from modnet.data.profile import ColumnProfile, profile_column
 from modnet.data.spec import ColumnSpec, Kind
 from modnet.data.table import Table, shorten
@@ -43,6 +43,7 @@ class Guess(Record):
         left_out: why it is not used as an input; "" if it is.
         notes: what was assumed, a line each.
         profile: the summary of the values, where those that stand for missing ones are missing.
+        ambiguous: whether the values do not show how they are written.
     """
 
     kind: Kind
@@ -50,6 +51,15 @@ class Guess(Record):
     left_out: str
     notes: tuple[str, ...]
     profile: ColumnProfile
+    ambiguous: bool = False
+
+    def numbers(self, column: Column) -> Array:
+        """The values of a column as this one reads them, float64; nan where one is no number."""
+        if column.texts is None:
+            return column.values
+        spec = self.column or ColumnSpec()
+        written = NumberFormat(spec.decimal or ".", spec.thousands or "", spec.unit, spec.negative)
+        return written.parse(column.texts)[column.values]
 
 
 class _Texts(Record):
@@ -68,12 +78,12 @@ def guess_columns(table: Table) -> dict[str, Guess]:
     a file with `0,5`, and 01/02/2024 is in February in one with 31/12/2023.
     """
     first = {name: guess_column(table, name) for name in table.columns}
-    options = [found.column for found in first.values() if found.column is not None]
+    options = [found.column for found in first.values() if found.column is not None and not found.ambiguous]
     decimal: Decimal | None = "," if any(column.decimal == "," for column in options) else None
     day_first = _day_first([column.date_format or "" for column in options])
     if decimal is None and day_first is None:
         return first
-    again = [name for name, found in first.items() if found.notes]
+    again = [name for name, found in first.items() if found.ambiguous]
     return {**first, **{name: guess_column(table, name, decimal, day_first) for name in again}}
 
 
@@ -113,7 +123,14 @@ def _guess_texts(
     if any(map(is_code, values)):
         return _codes(name, profile, values)
     number = find_number_format(values, decimal)
-    return _with_faults(of_values, decimal) if number is None else _numbers(of_values, number)
+    if number is None or _has_odd_unit(number.format, values):
+        return _with_faults(of_values, decimal)
+    return _numbers(of_values, number)
+
+
+def _has_odd_unit(written: NumberFormat, texts: Sequence[str]) -> bool:
+    """Whether hardly any number has the unit, so that it is rather a slip of the pen: `12O` for 120."""
+    return bool(written.unit) and sum(map(is_number, texts)) > (1 - MOST_FAULTS) * len(texts)
 
 
 def _values_of(column: Column, name: str, profile: ColumnProfile) -> _Texts:
@@ -149,7 +166,7 @@ def _numbers(texts: _Texts, guess: NumberGuess) -> Guess:
         other = guess.other.parse([guess.example])[0]
         here = written.parse([guess.example])[0]
         notes.append(f"{texts.name}: {show(guess.example)} is taken for {here:g}; it could be {other:g}: set decimal")
-    return _made("number", column, [*notes, *_missing_note(texts)], texts)
+    return _made("number", column, [*notes, *_missing_note(texts)], texts, guess.other is not None)
 
 
 def _example(texts: Sequence[str]) -> str:
@@ -172,7 +189,7 @@ def _dates(texts: _Texts, guess: DateGuess) -> Guess:
             "date_format"
         )
     column = ColumnSpec(kind="date", missing_values=texts.missing, date_format=None if written == ISO else written)
-    return _made("date", column, [*notes, *_missing_note(texts)], texts)
+    return _made("date", column, [*notes, *_missing_note(texts)], texts, guess.other is not None)
 
 
 def _codes(name: str, profile: ColumnProfile, values: Sequence[str]) -> Guess | None:
@@ -186,6 +203,9 @@ def _with_faults(texts: _Texts, decimal: Decimal | None) -> Guess | None:
     """Numbers or dates nearly all of them; the few others are taken for missing values."""
     numbers = numbers_share(texts.texts, decimal)
     dates = dates_share(texts.texts, named=is_date_name(texts.name))
+    if _has_odd_unit(numbers.format, texts.texts):
+        plain = np.array([is_number(text) for text in texts.texts])
+        numbers = NumbersShare(NumberFormat(), float(plain.mean()), np.flatnonzero(~plain))
     share, faults = max((numbers.share, numbers.faults), (dates.share, dates.faults), key=lambda found: found[0])
     if len(texts.texts) - len(faults) < FEW or share < 1 - MOST_FAULTS:
         return None
@@ -202,10 +222,10 @@ def _missing_note(texts: _Texts) -> list[str]:
     return [f"{texts.name}: {shorten(map(show, texts.missing), 5)} taken for missing"] if texts.missing else []
 
 
-def _made(kind: Kind, column: ColumnSpec, notes: Sequence[str], texts: _Texts) -> Guess:
+def _made(kind: Kind, column: ColumnSpec, notes: Sequence[str], texts: _Texts, ambiguous: bool) -> Guess:
     profile = profile_column(texts.column, {*MISSING_VALUES, *texts.missing})
     needed = None if column == ColumnSpec(kind=kind) and kind == "number" else column
-    return Guess(kind, needed, "", tuple(notes), profile)
+    return Guess(kind, needed, "", tuple(notes), profile, ambiguous)
 
 
 def _day_first(formats: Sequence[str]) -> bool | None:
@@ -248,8 +268,8 @@ def _useless(found: Guess, column: Column, name: str) -> str:
     if found.kind == "category":
         return _useless_texts(profile, rows)
     all_differ = profile.distinct == rows > FEW
-    if found.kind == "number" and all_differ and _whole(profile.different):
-        if _counts_up(column):
+    if found.kind == "number" and all_differ and _whole(found.numbers(column)):
+        if (np.diff(found.numbers(column)) == 1).all():
             return "a running number"
         if IDENTIFIER.search(name):
             return "a number that names the rows"
@@ -263,18 +283,8 @@ def _useless_texts(profile: ColumnProfile, rows: int) -> str:
     return ""
 
 
-def _whole(different: Column) -> bool:
-    numbers = numbers_of(different)
+def _whole(numbers: Array) -> bool:
     return bool((numbers == np.round(numbers)).all())
-
-
-def _counts_up(column: Column) -> bool:
-    return bool((np.diff(numbers_of(column)) == 1).all())
-
-
-def numbers_of(column: Column) -> Array:
-    """The numbers of a column all of whose values are plain numbers."""
-    return column.values if column.texts is None else np.array([*map(float, column.strings())])
 
 
 # Targets
@@ -283,7 +293,7 @@ def numbers_of(column: Column) -> Array:
 MOST_CLASSES = 26
 """Whole numbers with more different values are numbers."""
 
-EVEN = 0.85
+EVEN = 0.94
 """Classes have about the same number of rows: the entropy of their shares is at least this part of the greatest. Counts
 and ratings have few common values and many rare ones.
 """
@@ -306,9 +316,9 @@ def are_classes(name: str, found: Guess, counts: Array) -> bool:
         return True
     if found.kind != "number":
         return False
-    if found.profile.distinct == 2:
-        return _whole(found.profile.different)
-    numbers = np.sort(numbers_of(found.profile.different))
+    numbers = np.sort(found.numbers(found.profile.different))
+    if len(numbers) == 2:
+        return _whole(numbers)
     if not 2 < len(numbers) <= MOST_CLASSES or numbers[0] not in (0, 1) or (np.diff(numbers) != 1).any():
         return False
     shares = counts / counts.sum()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,11 +16,14 @@ from modnet.data.forms import (
     Rows,
     Series,
     StructuredArray,
+    is_one_value,
     is_record,
     record_of,
 )
-from modnet.data.frames import frame_rows
+from modnet.data.frames import frame_rows, is_frame
 from modnet.data.table import Table
+from modnet.errors import DataError
+from modnet.words import show
 
 
 def rows_of(rows: Any, names: Sequence[str]) -> Rows:
@@ -54,4 +57,33 @@ def _records(rows: Any, names: Sequence[str]) -> Rows | None:
     if not isinstance(rows, list | tuple):
         return None
     records = rows if set(map(type, rows)) <= {dict} else [record_of(row) for row in rows]
-    return None if any(record is None for record in records) else Records(records, names)
+    return None if any(record is None for record in records) else Records([*records], names)
+
+
+def are_rows(given: Any, inputs: Collection[str] = ()) -> bool:
+    """Whether these are rows of a table that name their columns, rather than arrays, or batches of them.
+
+    Args:
+        inputs: the names of a network's inputs; a mapping of these alone has arrays.
+    """
+    if isinstance(given, Mapping):
+        return bool(given) and not given.keys() <= set(inputs)
+    if isinstance(given, list | tuple):
+        record = record_of(given[0]) if len(given) else None
+        return record is not None and all(is_one_value(record[key]) for key in record.keys())  # noqa: SIM118
+    if isinstance(given, np.ndarray):
+        return given.dtype.names is not None
+    return isinstance(given, Table) or is_frame(given)
+
+
+def table_of(rows: Any) -> Table:
+    """The table of rows that name their columns (`are_rows`), as `rows_of` takes them.
+
+    Raises:
+        DataError: a list has something else among its records, or a column has values of no type.
+    """
+    if isinstance(rows, list | tuple):
+        for index, row in enumerate(rows):
+            if record_of(row) is None:
+                raise DataError(f"row {index + 1}: expected a record, column -> value, as in row 1; found {show(row)}")
+    return rows_of(rows, ()).table()
