@@ -108,5 +108,6 @@ KINDS: Sequence[tuple[tuple[str, ...], Callable[[Any], Rows]]] = (
     (("column_names", "to_pydict"), lambda rows: Arrow(rows, rows.column_names)),
     (("__arrow_c_stream__",), _exported),
     (("__dataframe__",), _exported),
+    (("columns", "__getitem__"), lambda rows: Rows(rows, rows.columns)),
 )
 """What a kind of data frame has, and how it is taken."""
