@@ -1,4 +1,4 @@
-"""The encoding of single records, as web services have them, without a table for each."""
+"""The encoding of single records, as web services have them, without a table for each call."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ LARGEST = 1e300
 
 
 class RecordEncoder:
-    """Encodes one record, by a schema, into the same arrays as `DataSchema.encode` does for a table of one row.
+    """Encodes records one by one, by a schema, into the same arrays as `DataSchema.encode` does for a table.
 
     It is made once for a schema, and then never changes: any number of threads may use it.
     """
@@ -44,19 +44,33 @@ class RecordEncoder:
                 start += column.width
             self._inputs.append((name, [0.0] * start, np.int64 if ids else np.float64, readers))
 
-    def encode(self, record: dict[str, Any]) -> dict[str, Array] | None:
-        """Network input -> array (1, width); None if this is no record, or has faults, of which a table can tell."""
+    def encode(self, records: list[Any]) -> dict[str, Array] | None:
+        """Network input -> array (records, width).
+
+        Args:
+            records: dicts, column -> value.
+
+        Returns:
+            None if one of them is no record, or has faults, of which a table can tell.
+        """
         inputs: dict[str, Array] = {}
-        try:
-            for name, blank, dtype, readers in self._inputs:
-                row = blank.copy()
-                for column, read in readers:
-                    if not read(record[column], row):
-                        return None
-                inputs[name] = np.array([row], dtype)
-        except KeyError:
-            return None
+        for name, blank, dtype, readers in self._inputs:
+            rows = [_encoded(record, blank, readers) for record in records]
+            if None in rows:
+                return None
+            inputs[name] = np.array(rows, dtype)
         return inputs
+
+
+def _encoded(record: Any, blank: list[float], readers: list[tuple[str, Reader]]) -> list[float] | None:
+    row = blank.copy()
+    try:
+        for column, read in readers:
+            if not read(record[column], row):
+                return None
+    except (LookupError, TypeError):  # a column is missing, or this is no record
+        return None
+    return row
 
 
 def _reader(schema: ColumnSchema, start: int, missing_values: Collection[str]) -> Reader:
@@ -68,10 +82,12 @@ def _reader(schema: ColumnSchema, start: int, missing_values: Collection[str]) -
 
 
 def _number(schema: ColumnSchema, start: int, marks: Collection[float], slow: Reader) -> Reader:
-    fill = schema.fill
+    fill, plain_texts = schema.fill, schema.number_format is None
 
     def read(value: Any, row: list[float]) -> bool:
         kind = type(value)
+        if plain_texts and kind is str and _is_plain_number(value):
+            value, kind = float(value), float
         if (kind is float or kind is int) and -LARGEST < value < LARGEST and value not in marks:
             row[start] = value
             return True
@@ -81,6 +97,14 @@ def _number(schema: ColumnSchema, start: int, marks: Collection[float], slow: Re
         return slow(value, row)
 
     return read
+
+
+def _is_plain_number(text: str) -> bool:
+    """Whether this is surely a number: digits, without zeros before them, that may have a sign and a point."""
+    digits = text[1:] if text[:1] == "-" else text
+    if not digits.isascii() or not digits.replace(".", "", 1).isdigit():
+        return False
+    return digits[-1] != "." and (digits[0] not in "0." or digits[:2] == "0." or digits == "0")
 
 
 def _category(schema: ColumnSchema, start: int, marks: Collection[float], slow: Reader) -> Reader:

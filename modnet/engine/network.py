@@ -186,7 +186,8 @@ class Network(BuiltGraph):
 
     def _unchecked(self, arrays: Mapping[str, Array], batch_size: int | None) -> dict[str, Array]:
         """Output name -> array, in which there may be nan."""
-        return dict(zip(self.graph.outputs, self._predict(arrays, batch_size, None, check=False), strict=True))
+        x = arrays if len(arrays) > 1 else next(iter(arrays.values()))
+        return self._named(self._predict(x, batch_size, None, check=False))
 
     def _named(self, outputs: list[Array]) -> dict[str, Array]:
         return dict(zip(self.graph.outputs, outputs, strict=True))

@@ -20,6 +20,9 @@ from modnet.words import show
 Forward = Callable[[Mapping[str, Array]], Mapping[str, Array]]
 """From input name -> array to output name -> array, in which predictions may be nan."""
 
+FEW = 16
+"""Up to so many records are encoded one by one: a table costs as much as they do."""
+
 
 class RowPredictor:
     """Predicts for rows of a table by a schema, for which it is made once; any number of threads may use it."""
@@ -55,14 +58,16 @@ class RowPredictor:
         """
         if faults not in ("raise", "none"):
             raise ValueError(f'faults: expected "raise" or "none", found {show(faults)}')
-        found = self._alone(rows, forward) if report is None and type(rows) is dict else None
-        if found is not None:
-            return found
+        if report is None:
+            records = [rows] if type(rows) is dict else rows
+            found = self._few(records, forward) if type(records) is list and 0 < len(records) <= FEW else None
+            if found is not None:
+                return found if records is rows else found[0]
         return self._of_table(rows_of(rows, self._names), forward, report, faults)
 
-    def _alone(self, record: dict[str, Any], forward: Forward) -> dict[str, Any] | None:
-        """The prediction for one record; None if this is no record, or has a fault, of which a table can tell."""
-        encoded = self._record.encode(record)
+    def _few(self, records: list[Any], forward: Forward) -> list[dict[str, Any]] | None:
+        """The predictions for a few records; None if one is no record, or has a fault, of which a table can tell."""
+        encoded = self._record.encode(records)
         if encoded is None:
             return None
         try:
@@ -71,7 +76,8 @@ class RowPredictor:
             return None
         if any(map(_has_nan, outputs.values())):
             return None
-        return {name: values.tolist()[0] for name, values in self.schema.decode(outputs).items()}
+        lists = {name: values.tolist() for name, values in self.schema.decode(outputs).items()}
+        return [dict(zip(lists, row, strict=True)) for row in zip(*lists.values(), strict=True)]
 
     def _of_table(self, rows: Rows, forward: Forward, report: list[Fault] | None, faults: str) -> Any:
         table = rows.table(self._names)

@@ -337,12 +337,15 @@ VALUES = st.one_of(
     st.sampled_from([-1, 0, 1, 2, 7, 12, 7.0, 12.0, -1.0, 0.5, 10**400, np.int64(7), np.float32(0.5), np.bool_(True)]),
     st.floats(),
     st.integers(),
+    st.integers().map(str),
+    st.floats().map(str),
+    st.sampled_from(["-1.0", "007", "00.5", ".5", "5.", "-", "", "0", "-0", "1" * 400, "1_0", "٣", "²", " 1"]),
     st.text(max_size=3),
 )
 
 
 @given(st.fixed_dictionaries(dict.fromkeys(SCHEMA.columns(), VALUES)))
-def test_a_record_predicts_as_a_table_of_one_row(wide, record):
+def test_records_predict_as_columns_do(wide, record):
     def predicted(rows):
         try:
             with np.errstate(all="ignore"):
@@ -350,8 +353,10 @@ def test_a_record_predicts_as_a_table_of_one_row(wide, record):
         except DataError as error:
             return str(error)
 
-    alone, listed = predicted(record), predicted([record])
-    assert alone == (listed if isinstance(listed, str) else listed[0])
+    columns = predicted({name: [value] for name, value in record.items()})
+    expected = columns if isinstance(columns, str) else {name: values[0] for name, values in columns.items()}
+    assert predicted(record) == expected
+    assert predicted([record]) == (expected if isinstance(expected, str) else [expected])
 
 
 # Encoding and decoding
