@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -9,7 +10,7 @@ import numpy as np
 
 from modnet.arrays import Array
 from modnet.data.column import Column
-from modnet.data.table import Table, require_columns
+from modnet.data.table import Table, require_columns, shorten
 from modnet.errors import DataError
 from modnet.words import itemised, legible, show
 
@@ -65,9 +66,9 @@ class Rows:
         if len(keys) < len(wanted):
             require_columns(dict.fromkeys(self.names), names, self.kind, self.hint([*wanted.difference(keys)]))
         if len(self.names) > len(set(self.names)):
-            twice = [name for name in names if self.names.count(name) > 1]
+            twice = [name for name, count in Counter(self.names).items() if count > 1 and name in wanted]
             if twice:
-                raise DataError(f"{self.kind}: several columns are called {', '.join(map(show, twice))}")
+                raise DataError(f"{self.kind}: several columns are called {shorten(map(show, twice))}")
         return Table({name: Column.of(self.values(keys[name]), name) for name in names}, self.kind)
 
 
@@ -179,9 +180,10 @@ class ArrayRows(Rows):
 
     def __init__(self, rows: Any, names: Sequence[str]) -> None:
         super().__init__(_checked_array(rows, names), names)
+        self.places = {name: place for place, name in enumerate(names)}
 
     def values(self, key: Any) -> Any:
-        return self.given[:, self.keys.index(key)]
+        return self.given[:, self.places[key]]
 
 
 def _checked_array(rows: Any, names: Sequence[str]) -> Array:

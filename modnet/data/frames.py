@@ -59,8 +59,12 @@ class Polars(Rows):
 class Arrow(Rows):
     """A table or a batch of records of pyarrow."""
 
+    def __init__(self, given: Any, keys: Iterable[str]) -> None:
+        super().__init__(given, keys)
+        self.places = {name: place for place, name in enumerate(self.keys)}
+
     def values(self, key: Any) -> Any:
-        return self.given.column(self.keys.index(key))
+        return self.given.column(self.places[key])
 
     def answer(self, found: Found, lacking: Array | None) -> Any:
         return type(self.given).from_pydict(nulls_of(found, lacking))
