@@ -65,9 +65,11 @@ class Column:
         if isinstance(values, str | bytes) or not isinstance(values, Iterable):
             raise DataError(f"column {legible(name)}: expected a list with a value for each row, found {show(values)}")
         found = _of_frame(values)
-        if found is None:
-            found = _of_array(values, name) if isinstance(values, np.ndarray) else _of_values(list(values), name)
-        return found
+        if found is not None:
+            return found
+        if hasattr(values, "__array__") and not isinstance(values, np.ndarray):  # an array of another library
+            values = np.asarray(values)
+        return _of_array(values, name) if isinstance(values, np.ndarray) else _of_values(list(values), name)
 
     @classmethod
     def of_texts(cls, texts: Iterable[str | None]) -> Column:

@@ -104,8 +104,28 @@ def test_types_of_numbers_and_numbers_of_types():
     assert values_of(Column.of([None, None])) == [None, None]
 
 
+def test_arrays_of_other_libraries():
+    class Other:
+        def __array__(self, dtype=None, copy=None):
+            return np.array([1.5, np.nan])
+
+        def __iter__(self):
+            raise AssertionError
+
+    assert values_of(Column.of(Other())) == [1.5, None]
+
+
 def test_values_of_several_types_are_texts():
-    assert values_of(Column.of([1, "a", 2.0, True, None, b"b", DAY])) == ["1", "a", "2", "true", None, "b", "2024-02-29"]
+    values = [1, "a", 2.0, True, None, b"b", DAY]
+    assert values_of(Column.of(values)) == ["1", "a", "2", "true", None, "b", "2024-02-29"]
+        "1",
+        "a",
+        "2",
+        "true",
+        None,
+        "b",
+        "2024-02-29",
+    ]
 
 
 def test_moments_of_a_zone_are_those_of_greenwich():
