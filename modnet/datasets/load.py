@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -27,6 +27,9 @@ from modnet.datasets.split import can_stratify, split
 from modnet.errors import DataError
 from modnet.words import counted
 
+HEAD = 2
+"""How many of the first rows `LoadedData.head` has."""
+
 
 @dataclass(frozen=True)
 class LoadedData:
@@ -37,12 +40,14 @@ class LoadedData:
         validation: the rows to validate with, or None.
         schema: how columns of a table, or class labels that are text, become numbers; None for arrays of numbers.
         notes: lines for the screen about what was read and done.
+        head: the first of the rows of a table to train on, as they were read; None for arrays.
     """
 
     train: Dataset
     validation: Dataset | None
     schema: DataSchema | None
     notes: list[str]
+    head: Table | None = None
 
 
 def located(path: str, folder: Path) -> Path:
@@ -96,7 +101,7 @@ class Loader:
             return loaded
         validation, notes = self.load_source(spec.validation, loaded.schema, spec=spec)
         notes[0] += " to validate"
-        return LoadedData(loaded.train, validation, loaded.schema, [*loaded.notes, *notes])
+        return replace(loaded, validation=validation, notes=[*loaded.notes, *notes])
 
     def load_source(
         self,
@@ -117,7 +122,7 @@ class Loader:
         Raises:
             DataError: with the file, and the row and column if there is one.
         """
-        found = self.read(source, spec)
+        found = self.read(source, spec, schema)
         if isinstance(found, NamedArrays):
             dataset = self.dataset(found, schema, targets)
             return dataset, [f"{found.name}: {counted(len(dataset), 'row')}", *found.notes]
@@ -129,11 +134,16 @@ class Loader:
 
     # Files
 
-    def read(self, source: str | DataSource, spec: DataSpec | None = None) -> Table | NamedArrays:
-        """Args: spec: how files are read, where their kind leaves a choice; None for files that no spec names."""
+    def read(
+        self, source: str | DataSource, spec: DataSpec | None = None, schema: DataSchema | None = None
+    ) -> Table | NamedArrays:
+        """Args: spec, or else schema: how files are read, where their kind leaves a choice."""
         if isinstance(source, str):
             source = DataSource(path=source)
-        options = self.options if spec is None else spec.reading(source)
+        if spec is not None:
+            options = spec.reading(source)
+        else:
+            options = self.options if schema is None else schema.reading(self.options)
         found: Table | NamedArrays
         if source.path is not None:
             place = source.path if is_address(source.path) else self.place(source.path)
@@ -194,7 +204,8 @@ class Loader:
             train = Dataset.of_table(schema, table, report=report)
         sizes = f"{_sizes(len(table), train, validation, labels)}; {schema.describe()}"
         notes = [sizes, *table.notes, *report.texts()]
-        return LoadedData(train, validation, schema, notes)
+        head = table.take(np.arange(len(table))[:HEAD] if rows[0] is None else rows[0][:HEAD])
+        return LoadedData(train, validation, schema, notes, head)
 
     def table_labels(self, table: Table, spec: DataSpec, rows: Array) -> tuple[Array | None, list[str]]:
         """The classes of these rows for a stratified split, and their names, from the first output that has classes."""

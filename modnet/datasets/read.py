@@ -11,17 +11,19 @@ from typing import Any, cast
 from modnet.data.files import Read, Reader
 from modnet.data.foreign import as_data
 from modnet.data.options import DEFAULTS, ReadOptions
+from modnet.data.schema import DataSchema
 from modnet.data.source import without_password
 from modnet.data.spec import DataSpec
-from modnet.data.table import Table
+from modnet.data.table import Table, shorten
 from modnet.datasets.dataset import naming
 from modnet.datasets.load import LoadedData, Loader
 from modnet.engine.build import plan
 from modnet.engine.network import Network
-from modnet.errors import Problem, SpecError
+from modnet.errors import DataError, Problem, SpecError
 from modnet.kinds.loss import Loss
 from modnet.plugins.registry import Registry, default_registry
 from modnet.specs.reader import SpecLike
+from modnet.words import legible
 
 
 def read_data(
@@ -87,11 +89,26 @@ def data_of(
     network.card = network.card.replace(schema=loaded.schema)
     if loaded.schema is not None:
         loaded.schema.check_shapes(network.inputs, network.outputs)
+        with naming(loaded.train.name):
+            _check_losses(network, loaded.schema)
     for part in (loaded.train, loaded.validation):
         if part is not None:
             with naming(part.name):
                 network.arrays(part.inputs)
     return loaded
+
+
+def _check_losses(network: Network, schema: DataSchema) -> None:
+    """Raises DataError for a column of classes whose loss takes numbers."""
+    losses = output_losses(network)
+    for output, classes in schema.classes().items():
+        loss = losses.get(output)
+        if loss is not None and loss.takes_target and () not in loss.target_shapes(network.outputs[output]):
+            (column,) = schema.targets[output]
+            raise DataError(
+                f"column {legible(column.name)} has the classes {shorten(classes)}, but {loss.type} takes numbers; "
+                f"for classes end the network with softmax and {len(classes)} outputs, and use cross_entropy"
+            )
 
 
 def loader_for(network: Network, folder: str | PathLike[str] = "", registry: Registry | None = None) -> Loader:

@@ -35,7 +35,7 @@ def read_json_lines(source: Source, options: ReadOptions) -> Table:
     Raises:
         DataError: a line is no flat record; with its number.
     """
-    return _united(json_line_blocks(source, options, BLOCK), source.label)
+    return united(json_line_blocks(source, options, BLOCK), source.label)
 
 
 def json_line_blocks(source: Source, options: ReadOptions, rows: int) -> Iterator[Table]:
@@ -178,7 +178,7 @@ def _refuse_nested(value: Any, place: str, name: str) -> NoReturn:
     )
 
 
-def _united(blocks: Iterator[Table], label: str) -> Table:
+def united(blocks: Iterator[Table], label: str) -> Table:
     """The rows of blocks; a column that a block lacks has no values there."""
     tables = list(blocks)
     names = dict.fromkeys(name for table in tables for name in table.columns)
