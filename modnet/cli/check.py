@@ -14,6 +14,7 @@ from modnet.cli import first_rows
 from modnet.cli.job import Job
 from modnet.cli.output import echo, echo_json
 from modnet.cli.report import WRONG_INPUT, faults_text
+from modnet.data.source import is_address
 from modnet.datasets.dataset import Dataset, naming
 from modnet.datasets.load import LoadedData, located
 from modnet.errors import DataError, ShapeError, SpecError, TooLarge
@@ -88,7 +89,9 @@ def _absent(job: Job) -> str:
     data = job.network.card.spec.data
     if data is None or data.train is None:
         return "there is no [data] table" if data is None else "[data] has no train"
-    return next((f"{path} does not exist" for path in _data_files(job) if not path.exists()), "")
+    # The parent of a path may be a file: an archive or a workbook, into which the path leads.
+    absent = (path for path in _data_files(job) if not path.exists() and not path.parent.is_file())
+    return next((f"{path} does not exist" for path in absent), "")
 
 
 def _check_losses(job: Job, objective: Objective) -> Iterator[str]:
@@ -121,7 +124,7 @@ def _data_files(job: Job) -> list[Path]:
             names.append(source)
         elif source is not None and not isinstance(source, float):
             names += [source.path, source.x, source.y]
-    return [located(name, job.path.parent) for name in names if name is not None]
+    return [located(name, job.path.parent) for name in names if name is not None and not is_address(name)]
 
 
 def _try_a_batch(job: Job, objective: Objective, loaded: LoadedData) -> None:

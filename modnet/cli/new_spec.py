@@ -49,7 +49,7 @@ def run(
     given: dict[str, Any] = {name: value for name, value in reading.items() if value is not None}
     table = read(data, (foreign_reader(),), ReadOptions(**given))
     if not isinstance(table, Table):
-        raise DataError(f"{data}: expected a table (.csv, .tsv), found arrays; their meaning is not in the file")
+        raise DataError(f"{data}: expected a table, found arrays; their meaning is not in the file")
     if not targets:
         echo(_choice(table, ["modnet", "new-spec", data, *_as_typed(given)]), err=True)
         return WRONG_INPUT

@@ -15,6 +15,7 @@ from modnet.data.faults import Faults, Report
 from modnet.data.files import Read, Reader, read
 from modnet.data.learning import assign_targets, rows_to_drop
 from modnet.data.named_arrays import NamedArrays
+from modnet.data.options import DEFAULTS, ReadOptions
 from modnet.data.profile import sort_categories
 from modnet.data.schema import DataSchema
 from modnet.data.source import is_address
@@ -66,6 +67,7 @@ class Loader:
         output_names: the outputs whose loss takes a target.
         label_outputs: the outputs whose loss takes class labels.
         readers: for other kinds of files, see `read`.
+        options: how files are read that no spec names.
     """
 
     folder: Path
@@ -73,6 +75,7 @@ class Loader:
     output_names: Sequence[str]
     label_outputs: Collection[str] = ()
     readers: Sequence[Reader] = ()
+    options: ReadOptions = DEFAULTS
 
     def load(
         self, spec: DataSpec, seed: int = 0, *, rows: Table | None = None, schema: DataSchema | None = None
@@ -137,10 +140,10 @@ class Loader:
         """Args: spec, or else schema: how files are read, where their kind leaves a choice."""
         if isinstance(source, str):
             source = DataSource(path=source)
-        if spec is None and schema is not None:
-            options = schema.reading()
+        if spec is not None:
+            options = spec.reading(source)
         else:
-            options = (spec or DataSpec(train=source)).reading(source)
+            options = self.options if schema is None else schema.reading(self.options)
         found: Table | NamedArrays
         if source.path is not None:
             place = source.path if is_address(source.path) else self.place(source.path)

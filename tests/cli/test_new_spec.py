@@ -29,7 +29,7 @@ def test_paths_are_those_seen_from_the_spec(run, folder):
         (["-", "--target", "kind"], "standard input: expected a file, as the spec names it; save the table to one"),
         (["pets.csv", "--target", "kind", "--encoding", "utf-9"], "utf-9"),
         (["pets.csv", "--target", "knd"], 'pets.csv: no column "knd" (did you mean "kind"?)'),
-        (["points.npz", "--target", "y"], "expected a table (.csv, .tsv), found arrays"),
+        (["points.npz", "--target", "y"], "expected a table, found arrays"),
         (
             ["pets.csv", "--target", "kind", "--target", "size"],
             "column kind contains text, but several targets have to be numbers",
@@ -109,7 +109,7 @@ def test_how_a_file_is_read_goes_into_the_spec(run):
     expected = {"encoding": "cp1252", "delimiter": ";", "header": 3, "decimal": ","}
     assert {name: spec["data"][name] for name in expected} == expected
     assert "no problems" in run("check", "odd.toml").stdout
-    assert "--delimiter ';' --header 3" in run("new-spec", "odd.csv", *options, status=2).stderr
+    assert "--delimiter ';' --decimal , --header 3" in run("new-spec", "odd.csv", *options, status=2).stderr
 
 
 def test_a_tab_can_be_typed(run):
@@ -127,3 +127,21 @@ def test_several_targets(run):
     run("new-spec", "more.csv", "--target", "a", "--target", "b", "-o", "more.toml")
     assert tomllib.loads(Path("more.toml").read_text())["data"]["target"] == ["a", "b"]
     run("check", "more.toml")
+
+
+@pytest.mark.parametrize(
+    ("targets", "message"),
+    [
+        (("kind", "kind"), 'pets.csv: the target "kind" is given twice; give each target once'),
+        (("kind", "size", "collar"), "pets.csv: all 3 columns are targets; there has to be a column to predict from"),
+    ],
+)
+def test_targets_that_leave_nothing_are_refused_in_plain_words(run, targets, message):
+    told = run("new-spec", "pets.csv", *(word for name in targets for word in ("--target", name)), status=2).stderr
+    assert told == f"error: {message}\n"
+
+
+def test_a_table_of_one_column_has_nothing_to_predict_from(run):
+    Path("one.csv").write_text("a\n1\n2\n")
+    told = run("new-spec", "one.csv", "--target", "a", status=2).stderr
+    assert told == "error: one.csv: its only column is the target; there has to be a column to predict from\n"

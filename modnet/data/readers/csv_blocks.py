@@ -8,15 +8,19 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import IO, Any
 
 from modnet.data.options import ReadOptions
-from modnet.data.readers.csv_cells import Cells, cells_of_rows, regular_cells
-from modnet.data.readers.csv_dialect import COMMENT, LONGEST_FIELD, Dialect, find_dialect
+from modnet.data.readers.csv_cells import NO_BYTE, Cells, cells_of_rows, regular_cells
+from modnet.data.readers.csv_dialect import Dialect, find_dialect
 from modnet.data.readers.csv_encoding import Utf8Text, count_lines
+from modnet.data.readers.csv_sample import COMMENT
 from modnet.data.table import shorten
 from modnet.errors import DataError
 from modnet.words import counted
 
 SAMPLE, SAMPLE_LINES = 64 << 10, 20
 """The bytes and the lines of text from which the dialect is found."""
+
+LONGEST_FIELD = 2**31 - 1
+"""What the csv module takes as a limit on every system; its own is 131,072 characters."""
 
 LONGEST_END = 20
 """The most lines below the last row and an empty line, such as totals and remarks, that are left out."""
@@ -61,9 +65,9 @@ class Blocks:
         self._ended = False
         self._line = 1
         self._faults = _Faults(name)
-        self._comments = 0
         sample = self._sample()
         self.dialect = find_dialect(sample, options, name) if dialect is None else dialect
+        self._comments = self.dialect.comments
         self._width = len(self.dialect.names)
         self._skip(sample)
 
@@ -155,7 +159,7 @@ class Blocks:
             return None
         if block.startswith(b"\n") or b"\n\n" in block:
             return None
-        signs = ord(dialect.delimiter), ord(dialect.decimal), ord(dialect.quote)
+        signs = ord(dialect.delimiter) or NO_BYTE, ord(dialect.decimal), ord(dialect.quote)
         cells = regular_cells(block, self._line, self._width, *signs)
         # A line end within quotes is part of a cell, and must not have been replaced.
         return cells if cells is None or not carriage or cells.line_count == len(cells) else None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
 
 import numpy as np
 
@@ -49,6 +50,11 @@ class Cells(Record, eq=False):
         self.words: Array
         words = np.frombuffer(self.data, "<u8").astype(np.uint64, copy=False)
         self.__dict__.update(bytes=np.frombuffer(self.data, np.uint8), words=words)
+
+    @cached_property
+    def text(self) -> str | None:
+        """`data` as a text of as many letters; None if there are none."""
+        return self.data.decode() if self.data.isascii() else None
 
     def part(self, first: int, end: int) -> Cells:
         """The cells of some rows."""

@@ -14,7 +14,13 @@ from modnet.words import did_you_mean, show
 PIECE = 256 << 10
 """Bytes of a file that are read at once."""
 
-MARKS = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be"))
+MARKS = (
+    (codecs.BOM_UTF8, "utf-8"),
+    (codecs.BOM_UTF32_LE, "utf-32-le"),  # before UTF-16, whose mark is the beginning of this one
+    (codecs.BOM_UTF32_BE, "utf-32-be"),
+    (codecs.BOM_UTF16_LE, "utf-16-le"),
+    (codecs.BOM_UTF16_BE, "utf-16-be"),
+)
 
 WESTERN = "cp1252"
 """The encoding of Windows in Western Europe and America, in which Excel writes csv files there."""
@@ -149,16 +155,17 @@ def checked_encoding(name: str) -> str:
         DataError: there is none of this name; with the nearest one.
     """
     try:
-        b"".decode(name)
-        found = codecs.lookup(name).name
-    except (LookupError, ValueError):
+        found = codecs.lookup(name)
+    except (LookupError, ValueError):  # ValueError: a zero byte
+        found = None
+    if found is None or not getattr(found, "_is_text_encoding", True):  # others, such as "hex", are from bytes to bytes
         known = {*aliases, *aliases.values(), "utf-8", "utf-16", "cp1252", "latin-1"}
-        raise DataError(f"unknown encoding {show(name)}{did_you_mean(name, sorted(known))}") from None
-    return "utf-8" if found == "utf-8-sig" else found
+        raise DataError(f"unknown encoding {show(name)}{did_you_mean(name, sorted(known))}")
+    return "utf-8" if found.name == "utf-8-sig" else found.name
 
 
 def _same(encoding: str, marked: str) -> bool:
-    return marked == encoding or (encoding == "utf-16" and marked.startswith(encoding))
+    return marked == encoding or (encoding in ("utf-16", "utf-32") and marked.startswith(encoding))
 
 
 def count_lines(text: bytes) -> int:

@@ -65,11 +65,9 @@ class Dictionary:
         return codes
 
     def _look_up(self, cells: Cells, starts: Array, ends: Array) -> list[int]:
-        index = self.index
-        data = cells.data
+        index, data, text = self.index, cells.data, cells.text
         spans = zip(starts.tolist(), ends.tolist(), strict=True)
-        if data.isascii():
-            text = data.decode()
+        if text is not None:
             return [index.setdefault(text[start:end], len(index)) for start, end in spans]
         return [index.setdefault(data[start:end].decode(), len(index)) for start, end in spans]
 
