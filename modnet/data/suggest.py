@@ -22,7 +22,9 @@ SMALL, LARGE = 1_000, 10_000
 """A table with fewer rows than the first is small, with the second or more it is large."""
 
 
-def suggest_spec(table: Table, targets: Sequence[str], path: str) -> str:
+def suggest_spec(
+    table: Table, targets: Sequence[str], path: str, reading: Mapping[str, str | int] | None = None
+) -> str:
     """The text of a TOML spec that predicts columns of a table from its other columns.
 
     Columns that look like names of rows (texts that are nearly all different, a running number) and columns without
@@ -33,6 +35,7 @@ def suggest_spec(table: Table, targets: Sequence[str], path: str) -> str:
         table: the rows.
         targets: the columns to predict: one, or several with numbers.
         path: the path of the table, for the spec.
+        reading: the options of `[data]` with which the table was read.
 
     Raises:
         DataError: there is no such column, or several targets are not all numbers.
@@ -57,7 +60,7 @@ def suggest_spec(table: Table, targets: Sequence[str], path: str) -> str:
         output_names=["output"],
         label_outputs=["output"] if classes else [],
     )
-    text = _Text(table, data, schema, guesses, left_out, classes)
+    text = _Text(table, data, schema, guesses, left_out, classes, reading or {})
     return "\n".join([*text.head(), *text.network(), "", *text.training(), "", *text.data_table()]) + "\n"
 
 
@@ -163,6 +166,7 @@ class _Text:
     guesses: Mapping[str, Guess]
     left_out: Mapping[str, str]
     classes: bool
+    reading: Mapping[str, str | int]
 
     @property
     def rows(self) -> int:
@@ -245,6 +249,7 @@ class _Text:
 
     def data_table(self) -> list[str]:
         lines = ["[data]", f"train = {_quoted(str(self.data.train))}"]
+        lines += [f"{name} = {_quoted(v) if isinstance(v, str) else v}" for name, v in self.reading.items()]
         lines.append("validation = 0.2  # the share of the rows that is set aside for validation")
         lines += [f"target = {_list_text(self.data.target)}"]
         if self.left_out:
@@ -257,7 +262,7 @@ class _Text:
             ]
         elif self.left_out:
             lines.append(f"inputs = {_list_text(self.data.inputs)}")
-        if self.data.decimal:
+        if self.data.decimal and "decimal" not in self.reading:
             lines.append(f'decimal = "{self.data.decimal}"  # numbers have a decimal comma')
         if self.data.missing == "mean":
             used = {column.name for columns in self.schema.inputs.values() for column in columns}
