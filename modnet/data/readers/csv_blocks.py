@@ -25,7 +25,7 @@ LONGEST_FIELD = 2**31 - 1
 LONGEST_END = 20
 """The most lines below the last row and an empty line, such as totals and remarks, that are left out."""
 
-BLOCK, BLOCK_LINES, MOST = 256 << 10, 64, 16 << 20
+BLOCK, BLOCK_LINES, MOST = 512 << 10, 64, 16 << 20
 """The bytes of a block, and the lines that it has at least: of a very wide table, fewer lines would take long.
 But the bytes after which it may end all the same.
 """
