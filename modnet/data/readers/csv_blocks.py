@@ -146,7 +146,7 @@ class Blocks:
         else:
             self._line += cells.line_count
             self._faults.good(len(cells))
-            yield cells.replace(skip_blanks=True) if self.dialect.skip_blanks else cells
+            yield cells.without_blanks() if self.dialect.skip_blanks else cells
 
     def _regular(self, block: bytes) -> Cells | None:
         """The cells of a block, if none of its lines needs a closer look."""

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from modnet.arrays import Array
-from modnet.data.readers.csv_cells import Cells
+from modnet.data.readers.csv_cells import Cells, pick
 
 U = np.uint64
 
@@ -25,10 +25,13 @@ FIRST_BYTES = np.array([2 ** (8 * count) - 1 for count in range(9)], np.uint64)
 
 def encode_columns(cells: Cells, dictionaries: Mapping[int, Dictionary]) -> dict[int, Array]:
     """Column -> its cells as positions in its dictionary, int32 (rows,); new texts are taken into the dictionary."""
-    starts, ends = (np.ascontiguousarray(span.T) for span in cells.spans(np.array(list(dictionaries), np.intp)))
+    if not dictionaries:
+        return {}
+    columns = np.array(sorted(dictionaries), np.intp)
+    starts, ends = (np.ascontiguousarray(pick(spans, columns).T) for spans in (cells.starts, cells.ends))
     return {
-        column: dictionary.encode(cells, starts[place], ends[place])
-        for place, (column, dictionary) in enumerate(dictionaries.items())
+        column: dictionaries[column].encode(cells, starts[place], ends[place])
+        for place, column in enumerate(columns.tolist())
     }
 
 
@@ -53,8 +56,7 @@ class Dictionary:
         """int32 (rows,): the positions of the cells of a column, from where they begin and end."""
         longest = int((ends - starts).max(initial=0))
         self.rows += len(starts)
-        mostly_new = self.rows > LARGEST // 4 and 2 * len(self.index) > self.rows
-        if len(starts) < FEW_ROWS or longest > LONGEST or mostly_new:
+        if len(starts) < FEW_ROWS or longest > LONGEST or self._mostly_new:
             return np.array(self._look_up(cells, starts, ends), np.int32)
         return self._encode_many(cells, starts, ends, max(longest, 1))
 
@@ -76,11 +78,19 @@ class Dictionary:
         return codes
 
     def _look_up(self, cells: Cells, starts: Array, ends: Array) -> list[int]:
-        index, data, text = self.index, cells.data, cells.text
+        data, text = cells.data, cells.text
         spans = zip(starts.tolist(), ends.tolist(), strict=True)
-        if text is not None:
-            return [index.setdefault(text[start:end], len(index)) for start, end in spans]
-        return [index.setdefault(data[start:end].decode(), len(index)) for start, end in spans]
+        texts = [data[a:b].decode() for a, b in spans] if text is None else [text[a:b] for a, b in spans]
+        index, size = self.index, len(self.index)
+        if self._mostly_new and len({*texts}) == len(texts) and index.keys().isdisjoint(texts):
+            index.update(zip(texts, range(size, size + len(texts)), strict=True))
+            return list(range(size, size + len(texts)))
+        return [index.setdefault(text, len(index)) for text in texts]
+
+    @property
+    def _mostly_new(self) -> bool:
+        """Whether most cells have had a text of their own."""
+        return self.rows > LARGEST // 4 and 2 * len(self.index) > self.rows
 
     def _places(self, texts: Array) -> Array:
         """The places in the table of texts, by a multiplicative hash of their words."""
@@ -130,6 +140,6 @@ def _words(words: Array, starts: Array, ends: Array, count: int) -> Array:
         other = words[np.minimum(place, len(words) - 2) + 1] << U(1)
         other <<= shift ^ U(63)
         word |= other
-        word &= FIRST_BYTES[np.clip(ends - at, 0, 8)]
+        word &= FIRST_BYTES[np.minimum(np.maximum(ends - at, 0), 8)]
         found[number] = word
     return found
