@@ -54,9 +54,9 @@ if TYPE_CHECKING:  # written by docs/generate.py
     from modnet.specs.model import Spec as Spec
     from modnet.specs.reader import read_spec as read_spec
     from modnet.threads import set_threads as set_threads
+    from modnet.training.evaluate import evaluate as evaluate
     from modnet.training.profiling import profile as profile
     from modnet.training.run import Run as Run
-    from modnet.training.train import evaluate as evaluate
     from modnet.training.train import train as train
 
 __version__ = "0.1.0"
@@ -127,12 +127,10 @@ _HOMES = {
     "modnet.specs.reader": ("read_spec",),
     "modnet.threads": ("set_threads",),
     "modnet.engine.history": ("History",),
+    "modnet.training.evaluate": ("evaluate",),
     "modnet.training.profiling": ("profile",),
     "modnet.training.run": ("Run",),
-    "modnet.training.train": (
-        "evaluate",
-        "train",
-    ),
+    "modnet.training.train": ("train",),
 }
 _HOME = {name: module for module, names in _HOMES.items() for name in names}
 

@@ -230,15 +230,30 @@ _ROWS = (
 
         DATA is a .csv or .tsv table, arrays in .npz, or - for a table on standard input.
 
-        \b
-        Example:
-          modnet evaluate penguins.modnet test.csv
+        Beside each figure is its base rate: its value for a guess that does not look at the inputs, which is the most
+        frequent class of these data with the shares of the classes as probabilities, or the mean of the numbers. Where
+        there are classes, each has its rows, precision, recall and F1.
 
         \b
-        JSON: {"model", "data", "rows", "metrics": {figure: value}}
+        Examples:
+          modnet evaluate penguins.modnet test.csv
+          modnet evaluate penguins.modnet test.csv --metric auc --metric confusion_matrix
+          modnet evaluate digits.modnet test.npz --metric '{type="top_k_accuracy", k=3}'
+
+        \b
+        JSON: {"model", "data", "rows", "metrics": {figure: value},
+               "base": {"guesses": {target: guess}, "metrics": {figure: value}},
+               "classes": {target: {class: {"rows", "precision", "recall", "f1"}}}}
         """,
         _argument("model"),
         _argument("data"),
+        _pairs(
+            "--metric",
+            "metrics",
+            metavar="METRIC",
+            help="Measure this metric instead of those of the training: its name, or a table as in a spec. "
+            "OUTPUT=METRIC for one of several outputs.",
+        ),
         PLUGIN,
         JSON,
     ),

@@ -2,52 +2,78 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
+import click
 
-from modnet.arrays import Array
 from modnet.cli.data import read_for
 from modnet.cli.output import echo, echo_json
 from modnet.cli.plugin_file import load_plugin_files
-from modnet.cli.training_texts import hits_text
+from modnet.cli.settings import parsed_value
 from modnet.engine.network import Network
-from modnet.kinds.figures import figure_text, figure_title
+from modnet.errors import Problem, SpecError
 from modnet.model.load import load
-from modnet.training.train import evaluate
-from modnet.words import in_columns, legible
+from modnet.training.evaluate import evaluate
+from modnet.words import legible
 
 
-def run(model: str, data: str, plugins: tuple[str, ...], as_json: bool) -> None:
+def run(model: str, data: str, metrics: tuple[str, ...], plugins: tuple[str, ...], as_json: bool) -> None:
     load_plugin_files(plugins)
     network = load(model)
+    asked = _metrics(network, metrics)
     dataset = read_for(network, data, targets=True)
-    figures = evaluate(network, dataset)
+    try:
+        figures = evaluate(network, dataset, metrics=asked)
+    except SpecError as error:
+        raise SpecError([_placed(problem, metrics) for problem in error.problems]) from None
     if as_json:
-        echo_json({"model": model, "data": data, "rows": len(dataset), "metrics": figures})
+        base = {"guesses": figures.guesses, "metrics": figures.base}
+        found = {"metrics": dict(figures), "base": base, "classes": figures.classes}
+        echo_json({"model": model, "data": data, "rows": len(dataset), **found})
         return
     echo(f"{'standard input' if data == '-' else data}: {len(dataset):,} rows")
-    width = max(len(figure_title(name)) for name in figures) + 2
-    for name, value in figures.items():
-        if isinstance(value, np.ndarray):
-            echo(f"{figure_title(name)}\n{_matrix(network, value)}")
-        else:
-            hits = hits_text(value, dataset) if name == "accuracy" else ""
-            echo(f"{figure_title(name):<{width}}{figure_text(name, value)}{hits}")
+    echo(figures)
 
 
-def _matrix(network: Network, matrix: Array) -> str:
-    """An array as a table, with the names of the classes where it has one row and column for each."""
-    classes: Sequence[Any] = ()
-    if network.card.schema is not None:
-        classes = next((names for names in network.card.schema.classes().values() if len(names) == len(matrix)), ())
-    names = [legible(str(name)) for name in classes or range(len(matrix))]
-    if matrix.ndim != 2:
-        return "  " + "  ".join(f"{value:g}" for value in matrix.flat)
-    rows = [
-        ["", *names[: matrix.shape[1]]],
-        *([name, *(f"{v:g}" for v in row)] for name, row in zip(names, matrix, strict=True)),
-    ]
-    return textwrap.indent("\n".join(in_columns(rows, left=0)), "  ")
+def _metrics(network: Network, asked: Sequence[str]) -> Any:
+    """The metrics as a spec would have them, or None for those of the training."""
+    if not asked:
+        return None
+    outputs: dict[str, list[Any]] = {}
+    for text in asked:
+        _check_form(text)
+        output, metric = _parted(text)
+        if output and output not in network.outputs:
+            known = ", ".join(map(legible, network.outputs))
+            raise click.UsageError(f"--metric {legible(text)}: no output is called {legible(output)}; there is {known}")
+        if not output and len(network.outputs) > 1:
+            first = legible(next(iter(network.outputs)))
+            raise click.UsageError(f"--metric {legible(text)}: of several outputs say which: --metric {first}=METRIC")
+        outputs.setdefault(output, []).append(parsed_value(metric, f"--metric {legible(text)}"))
+    return outputs.get("") or outputs
+
+
+def _check_form(text: str) -> None:
+    """Refuses options in parentheses, with the table that says the same."""
+    name, parenthesis, options = text.partition("(")
+    if parenthesis and "{" not in name:
+        table = f'{{type="{name}", {options.rstrip(")")}}}'
+        raise click.UsageError(
+            f"--metric {legible(text)}: options are written as in a spec: --metric '{legible(table)}'"
+        )
+
+
+def _parted(text: str) -> tuple[str, str]:
+    """The output and the metric, from `OUTPUT=METRIC` or `METRIC`; a table of a metric with options has = in it."""
+    before, equals, after = text.partition("=")
+    return (before.strip(), after) if equals and "{" not in before else ("", text)
+
+
+def _placed(problem: Problem, metrics: Sequence[str]) -> Problem:
+    """The problem at the place on the command line that it is about."""
+    place = next((key for key in problem.keys if isinstance(key, int)), None)
+    if problem.keys[:2] != ("training", "metrics") or not metrics:
+        return problem
+    option = "" if place is None or len(metrics) <= place else f" {legible(metrics[place])}"
+    return problem.replace(file=f"--metric{option}", path="", line=0, column=0, length=0, excerpt="")

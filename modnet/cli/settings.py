@@ -21,16 +21,22 @@ def parse_settings(settings: Sequence[str]) -> dict[str, Any]:
             raise click.UsageError(f"--set {legible(setting)}: expected KEY=VALUE, such as training.epochs=3")
         if key.count(".") >= DEEPEST:
             raise click.UsageError(f"--set {legible(key)}: nested more than {DEEPEST} levels deep")
-        try:
-            table = tomllib.loads(f"value = {text}")
-            value = table["value"] if len(table) == 1 else text
-        except tomllib.TOMLDecodeError:
-            value = text
-        except ValueError:  # beyond the digits that Python converts (4,300)
-            raise click.UsageError(
-                f"--set {legible(key)}: this number is too long: it has {len(text):,} digits"
-            ) from None
-        except RecursionError:
-            raise click.UsageError(f"--set {legible(key)}: nested more than {DEEPEST} levels deep") from None
-        parsed[key.strip()] = value
+        parsed[key.strip()] = parsed_value(text, f"--set {legible(key)}")
     return parsed
+
+
+def parsed_value(text: str, option: str) -> Any:
+    """A value of TOML; a text that is none is taken as a string.
+
+    Args:
+        option: that has the value, for messages.
+    """
+    try:
+        table = tomllib.loads(f"value = {text}")
+    except tomllib.TOMLDecodeError:
+        return text
+    except ValueError:  # beyond the digits that Python converts (4,300)
+        raise click.UsageError(f"{option}: this number is too long: it has {len(text):,} digits") from None
+    except RecursionError:
+        raise click.UsageError(f"{option}: nested more than {DEEPEST} levels deep") from None
+    return table["value"] if len(table) == 1 else text

@@ -27,11 +27,12 @@ from modnet.training import run as endings
 from modnet.training.callbacks import JSONLog
 from modnet.training.checkpoint import newest_last
 from modnet.training.checkpointing import Checkpoint
+from modnet.training.evaluate import evaluate
 from modnet.training.profiling import Profile
 from modnet.training.profiling import profile as timed
 from modnet.training.progress import ProgressDisplay
 from modnet.training.run import Run
-from modnet.training.train import evaluate, prepare
+from modnet.training.train import prepare
 
 STOPPED = (INTERRUPTED, TERMINATED, HUNG_UP)
 """The exit statuses of a run that was stopped and can be resumed."""

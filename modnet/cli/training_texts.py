@@ -16,6 +16,7 @@ from modnet.cli.report import warn
 from modnet.datasets.dataset import Dataset
 from modnet.datasets.load import LoadedData
 from modnet.kinds.figures import figure_text, figure_title
+from modnet.training.measured import hits_text
 from modnet.words import counted, readable_bytes
 
 
@@ -104,9 +105,3 @@ def _telling(metrics: Mapping[str, Any], validated: bool) -> list[str]:
     numbers = [name for name, value in metrics.items() if isinstance(value, int | float)]
     chosen = [name for name in numbers if name.startswith("validation_") or not validated]
     return [name for name in chosen if not name.endswith("loss")] or chosen
-
-
-def hits_text(accuracy: float, dataset: Dataset) -> str:
-    """` (69 of 69)`, where every row has one label."""
-    target = next(iter(dataset.targets.values()))
-    return f" ({round(accuracy * len(dataset)):,} of {len(dataset):,})" if target.ndim == 1 else ""

@@ -428,7 +428,7 @@ class ConfigurationOf(Checker):
         return self.cls.from_table(value, path, reading)
 
     def describe(self, plural: bool = False) -> str:
-        return _noun(self.cls.__name__.replace("Spec", " table").lower(), plural)
+        return _noun(f"{self.cls.called} table" if self.cls.called else self.cls.__name__.lower(), plural)
 
     def schema(self, builder: SchemaBuilder) -> Schema:
         return builder.table_reference(self.cls)

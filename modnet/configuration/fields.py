@@ -106,6 +106,9 @@ class Configuration:
         TypeError: from the constructor, for a missing or an unknown argument.
     """
 
+    called: ClassVar[str] = ""
+    """What messages call it, where the name of the class means nothing to users."""
+
     __fields__: ClassVar[dict[str, Field]] = {}
     __hints__: ClassVar[dict[str, Any] | None] = None
     __checkers__: ClassVar[dict[str, Checker] | None] = None
@@ -294,7 +297,7 @@ class Configuration:
 
     @classmethod
     def _label(cls) -> str:
-        return cls.__name__
+        return cls.called or cls.__name__
 
     def plain(self) -> dict[str, Any]:
         """The configuration as plain values, as a spec file or a model file holds it."""

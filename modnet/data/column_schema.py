@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
+from typing import ClassVar
 
 import numpy as np
 
@@ -44,6 +45,8 @@ class ColumnSchema(Configuration):
         buckets: of a text: how many numbers it becomes.
         missing_values: texts that stand for a missing value in this column, besides those of the table.
     """
+
+    called: ClassVar[str] = "schema of a column"
 
     name: str
     kind: Kind

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from os import PathLike
 from pathlib import Path
 from typing import IO, NamedTuple
@@ -39,7 +40,8 @@ def read(path: str | PathLike[str], readers: Iterable[Reader] = (), options: Rea
     - IDX, the format of MNIST, by its name or its first bytes: one array in native byte order.
 
     Args:
-        path: the file, `archive.zip/member`, an address (`postgresql://...`), or what one of the `readers` knows.
+        path: the file; a part of one, `kaggle.zip/train.csv`, `book.xlsx/sheet`, `clinic.sqlite/table`; an address,
+            `postgresql://...`; or what one of the `readers` knows.
         readers: tried in order for a file of another kind, or a folder: each returns the contents, a table in parts, or
             None if it does not know the kind either.
         options: what the reader cannot know from the file.
@@ -63,15 +65,17 @@ def read_blocks(
         DataError: as `read`; from the iterator too. The file holds arrays.
     """
     found = _found(path, tuple(readers), options, rows)
+    before = 0
     for table in found if isinstance(found, Iterator) else [found]:
         if not isinstance(table, Table):
             raise DataError(f"{path}: expected a table, found arrays")
+        numbered = replace(table, first=before)
+        before += len(table)
         if len(table) <= rows:
-            yield table
+            yield numbered
         else:
-            yield from (
-                table.take(np.arange(first, min(first + rows, len(table)))) for first in range(0, len(table), rows)
-            )
+            parts = range(0, len(table), rows)
+            yield from (numbered.take(np.arange(first, min(first + rows, len(table)))) for first in parts)
 
 
 def _joined(blocks: Iterator[Table], path: str | PathLike[str]) -> Table:
@@ -87,7 +91,7 @@ def _found(
     """The contents; if `rows` are given, and the kind can be read so, in tables of so many rows."""
     if isinstance(place, str) and is_address(place):
         return _required(_asked(place, readers, options), without_password(place), advice_for_address(place))
-    path = Path(place).expanduser()
+    path, options = _into(Path(place).expanduser(), options)
     if path.is_dir():
         return _required(_asked(path, readers, options), str(path), FOLDER)
     source = Source.of(path)
@@ -99,6 +103,14 @@ def _found(
     if known is None:
         raise _unknown(source)
     return _read_known(source, known, options, rows)
+
+
+def _into(path: Path, options: ReadOptions) -> tuple[Path, ReadOptions]:
+    """The file of a path that leads into one, `book.xlsx/2024` or `clinic.sqlite/visits`, and what to read of it."""
+    file, part = path.parent, path.name
+    if path.exists() or not file.is_file() or file.name.lower().endswith((".zip", *TEXTS, *RECORDS)):
+        return path, options
+    return file, options.replace(sheet=part, query=part)
 
 
 def _read_known(source: Source, known: Format, options: ReadOptions, rows: int | None) -> Read | Iterator[Table]:
@@ -227,13 +239,14 @@ class Format(NamedTuple):
 
 
 TEXTS = (".csv", ".tsv", ".tab", ".psv", ".txt", ".dat", ".data")
+RECORDS = (".jsonl", ".ndjson", ".json")
 IDX = Format((".idx", "-ubyte"), read_idx, compressed=True)
 
 FORMATS = (
     Format(TEXTS[:2], _as_text, _text_blocks, compressed=True),
     Format(TEXTS[2:], _as_text, _text_blocks, compressed=True, shared=True),
-    Format((".jsonl", ".ndjson"), read_json_lines, json_line_blocks, compressed=True),
-    Format((".json",), read_json, compressed=True, shared=True),
+    Format(RECORDS[:2], read_json_lines, json_line_blocks, compressed=True),
+    Format(RECORDS[2:], read_json, compressed=True, shared=True),
     Format((".sqlite", ".sqlite3", ".db", ".db3"), read_sqlite, sqlite_blocks, shared=True),
     Format((".npz",), read_npz),
     Format((".npy",), read_npy),

@@ -16,7 +16,7 @@ from modnet.data.dates import ISO, DateFormat, dates_share, find_date_format, is
 from modnet.data.faults import Faults
 from modnet.data.numbers import NumberFormat, find_number_format
 from modnet.data.profile import ColumnProfile, profile_column, sort_categories
-from modnet.data.spec import ColumnSpec, DataSpec, Kind, MissingPolicy
+from modnet.data.spec import ColumnSpec, DataSpec, Kind, MissingPolicy, column_names
 from modnet.data.table import Table, shorten
 from modnet.data.values import category_key, is_code, is_number, no_value
 from modnet.errors import DataError
@@ -86,7 +86,7 @@ def _assign_columns(
     target_names = {name for names in targets.values() for name in names}
     others = _other_columns(table, spec, target_names)
     if spec.inputs is None and not others:
-        raise DataError(f"{table.name}: all columns are targets; expected at least one to predict from")
+        raise DataError(f"{table.name}: all columns are targets; there has to be a column to predict from")
     inputs = _assign(spec.inputs if spec.inputs is not None else others, input_names, "inputs", "input", table)
     table.require([name for names in inputs.values() for name in names])
     table.require(spec.columns)
@@ -164,7 +164,9 @@ class _Learner:
         self.profile = profile_column(self.values, spec.missing_in(name))
         self.place = f"{table.name}: column {name}"
         if self.profile.kind is None:
-            raise DataError(f"{self.place}: every value is missing; leave it out of inputs")
+            is_target = name in column_names(spec.target)
+            remedy = "choose another target" if is_target else "leave it out of inputs"
+            raise DataError(f"{self.place}: every value is missing; {remedy}")
 
     def input(self, rows: Sequence[int] | Array | None) -> ColumnSchema:
         """Args: rows: the training rows; None for all."""
@@ -181,7 +183,8 @@ class _Learner:
     def _kind(self) -> Kind:
         if self.declared.kind is not None:
             return self.declared.kind
-        return "category" if self.declared.categories else self._guessed_kind()
+        has_categories = self.declared.categories or self.declared.encoding != "one_hot"
+        return "category" if has_categories else self._guessed_kind()
 
     def _schema(self, kind: Kind) -> ColumnSchema:
         """How the values are read, but for what fills the gaps."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -100,6 +100,45 @@ def rows_of(rows: Any, names: Sequence[str]) -> Rows:
         if None not in records:
             return _Records(records, names)
     return _Array(rows, names)
+
+
+def are_rows(given: Any, inputs: Collection[str] = ()) -> bool:
+    """Whether these are rows of a table that name their columns, rather than arrays, or batches of them.
+
+    Args:
+        inputs: the names of a network's inputs; a mapping of these alone has arrays.
+    """
+    if isinstance(given, Mapping):
+        return bool(given) and not given.keys() <= set(inputs)
+    if isinstance(given, list | tuple):
+        record = _as_record(given[0]) if len(given) else None
+        return record is not None and all(_is_one_value(record[key]) for key in record.keys())  # noqa: SIM118
+    if isinstance(given, np.ndarray):
+        return given.dtype.names is not None
+    return isinstance(given, Table) or is_frame(given)
+
+
+def is_frame(given: Any) -> bool:
+    """Whether this is a data frame, of any library."""
+    if isinstance(given, np.ndarray) or getattr(given, "ndim", 2) != 2:
+        return False
+    pandas, polars = ("columns", "index"), ("columns", "get_columns")
+    lazy, arrow = ("collect", "collect_schema"), ("column_names", "to_pydict")
+    exported = hasattr(given, "__arrow_c_stream__") or hasattr(given, "__dataframe__")
+    return exported or any(all(hasattr(given, name) for name in names) for names in (lazy, pandas, polars, arrow))
+
+
+def table_of(rows: Any) -> Table:
+    """The table of rows that name their columns (`are_rows`), as `rows_of` takes them.
+
+    Raises:
+        DataError: a list has something else among its records, or a column has values of no type.
+    """
+    if isinstance(rows, list | tuple):
+        for index, row in enumerate(rows):
+            if _as_record(row) is None:
+                raise DataError(f"row {index + 1}: expected a record, column -> value, as in row 1; found {show(row)}")
+    return rows_of(rows, ()).table()
 
 
 # Records

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
-from typing import Literal
+from collections.abc import Mapping, Sequence
+from typing import ClassVar, Literal
 
 from modnet.configuration.fields import Configuration, field
 from modnet.data.date_parts import DatePart
@@ -30,6 +30,8 @@ class DataSource(Configuration):
         rows: use only these rows: the first, and the one after the last, counted from 0.
         encoding, delimiter, comment, header, sheet, query, size: as those of the data, for this source alone.
     """
+
+    called: ClassVar[str] = "source"
 
     path: str | None = None
     x: str | None = None
@@ -71,6 +73,8 @@ class ColumnSpec(Configuration):
             By default those that vary.
         buckets: of a text, how many numbers it becomes.
     """
+
+    called: ClassVar[str] = "column"
 
     kind: Kind | None = None
     categories: tuple[str, ...] | None = None
@@ -141,6 +145,8 @@ class DataSpec(Configuration):
         size: of a folder of images, the (height, width) to which they are scaled; needed where they differ.
     """
 
+    called: ClassVar[str] = "data"
+
     train: str | DataSource | None = None
     validation: float | str | DataSource | None = field(default=None, above=0.0, below=1.0)
     target: str | tuple[str, ...] | Mapping[str, str | tuple[str, ...]] | None = None
@@ -160,11 +166,12 @@ class DataSpec(Configuration):
     size: tuple[int, int] | None = field(default=None, minimum=1)
 
     def check(self) -> None:
-        targets = _column_names(self.target)
-        twice = [name for name, count in Counter(targets).items() if count > 1]
-        if twice:
-            raise ValueError(f"target names {show(min(twice))} twice")
-        both = set(targets).intersection(_column_names(self.inputs))
+        targets = column_names(self.target)
+        _check_twice("target", targets)
+        # A column may be in several inputs, but in each of them once.
+        for name, names in (self.inputs if isinstance(self.inputs, Mapping) else {"": self.inputs or ()}).items():
+            _check_twice(f"inputs.{name}" if name else "inputs", names)
+        both = set(targets).intersection(column_names(self.inputs))
         if both:
             raise ValueError(f"column {show(min(both))} is both a target and an input")
 
@@ -202,10 +209,16 @@ class DataSpec(Configuration):
         return {*self.missing_values, *declared.missing_values}.difference(declared.categories or ())
 
 
-def _column_names(value: str | tuple[str, ...] | Mapping[str, str | tuple[str, ...]] | None) -> list[str]:
+def _check_twice(what: str, names: Sequence[str]) -> None:
+    twice = [name for name, count in Counter(names).items() if count > 1]
+    if twice:
+        raise ValueError(f"{what} names {show(min(twice))} twice")
+
+
+def column_names(value: str | tuple[str, ...] | Mapping[str, str | tuple[str, ...]] | None) -> list[str]:
     if value is None:
         return []
     if isinstance(value, str):
         return [value]
     parts = value.values() if isinstance(value, Mapping) else value
-    return [name for part in parts for name in _column_names(part)]
+    return [name for part in parts for name in column_names(part)]

@@ -16,7 +16,7 @@ from modnet.data.schema import DataSchema
 from modnet.data.spec import ColumnSpec, DataSpec
 from modnet.data.table import Table
 from modnet.errors import DataError
-from modnet.words import printable
+from modnet.words import printable, show
 
 SMALL, LARGE = 1_000, 10_000
 """A table with fewer rows than the first is small, with the second or more it is large."""
@@ -41,6 +41,7 @@ def suggest_spec(table: Table, targets: Sequence[str], path: str) -> str:
         raise DataError(f"{path}: this name is not valid UTF-8 and cannot be written in a spec; rename the file")
     table.require(targets)
     table.require_rows()
+    _check_targets(table, targets)
     guesses = guess_columns(table)
     classes = _predicts_classes(table, targets, guesses)
     left_out = {name: found.left_out for name, found in guesses.items() if found.left_out and name not in targets}
@@ -58,6 +59,16 @@ def suggest_spec(table: Table, targets: Sequence[str], path: str) -> str:
     )
     text = _Text(table, data, schema, guesses, left_out, classes)
     return "\n".join([*text.head(), *text.network(), "", *text.training(), "", *text.data_table()]) + "\n"
+
+
+def _check_targets(table: Table, targets: Sequence[str]) -> None:
+    """Raises DataError for a target that is given twice, or targets that are all columns."""
+    twice = next((name for place, name in enumerate(targets) if name in targets[:place]), None)
+    if twice is not None:
+        raise DataError(f"{table.name}: the target {show(twice)} is given twice; give each target once")
+    if len(targets) == len(table.columns):
+        what = "its only column is the target" if len(targets) == 1 else f"all {len(targets)} columns are targets"
+        raise DataError(f"{table.name}: {what}; there has to be a column to predict from")
 
 
 def network_inputs(data: DataSpec) -> Mapping[str, Sequence[str]]:

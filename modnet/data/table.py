@@ -92,7 +92,8 @@ class Table:
             DataError: there are none.
         """
         if not len(self):
-            raise DataError(f"{self.name}: no rows below the names of the columns")
+            what = "no rows below the names of the columns" if self.columns else "no columns and no rows"
+            raise DataError(f"{self.name}: {what}")
 
     def require(self, names: Iterable[str]) -> None:
         """Checks that there are columns of these names.
@@ -114,7 +115,8 @@ def require_columns(columns: Mapping[str, Any], names: Iterable[str], table: str
     """
     missing = [name for name in dict.fromkeys(names) if name not in columns]
     if missing:
-        text = f"{table}: {', '.join(_faults(missing, columns))}; the columns are {shorten(columns)}"
+        known = f"the columns are {shorten(columns)}" if columns else "there are no columns"
+        text = f"{table}: {', '.join(_faults(missing, columns))}; {known}"
         problems = [Fault(None, name, None, f"no column {show(name)}") for name in missing]
         raise DataError(f"{text}; {hint}" if hint else text, problems)
 

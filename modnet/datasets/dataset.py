@@ -12,11 +12,11 @@ import numpy as np
 
 from modnet.arrays import Array
 from modnet.data.faults import Report
+from modnet.data.rows import are_rows, is_frame, table_of
 from modnet.data.schema import DataSchema
 from modnet.data.table import Table
 from modnet.datasets.batches import Batch
 from modnet.datasets.gather import Gatherer, in_batches, shuffled
-from modnet.datasets.rows import are_rows, is_frame, table_of
 from modnet.datasets.split import row_classes, split
 from modnet.datasets.stream import BatchStream
 from modnet.datasets.targets import check_weights, named_targets, sample_weights

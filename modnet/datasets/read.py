@@ -10,18 +10,20 @@ from typing import Any, cast
 
 from modnet.data.files import Read, Reader
 from modnet.data.foreign import as_data
-from modnet.data.options import ReadOptions
+from modnet.data.options import DEFAULTS, ReadOptions
+from modnet.data.schema import DataSchema
 from modnet.data.source import without_password
 from modnet.data.spec import DataSpec
-from modnet.data.table import Table
+from modnet.data.table import Table, shorten
 from modnet.datasets.dataset import naming
 from modnet.datasets.load import LoadedData, Loader
 from modnet.engine.build import plan
 from modnet.engine.network import Network
-from modnet.errors import Problem, SpecError
+from modnet.errors import DataError, Problem, SpecError
 from modnet.kinds.loss import Loss
 from modnet.plugins.registry import Registry, default_registry
 from modnet.specs.reader import SpecLike
+from modnet.words import legible
 
 
 def read_data(
@@ -87,6 +89,8 @@ def data_of(
     network.card = network.card.replace(schema=loaded.schema)
     if loaded.schema is not None:
         loaded.schema.check_shapes(network.inputs, network.outputs)
+        with naming(loaded.train.name):
+            _check_losses(network, loaded.schema)
     for part in (loaded.train, loaded.validation):
         if part is not None:
             with naming(part.name):
@@ -94,11 +98,31 @@ def data_of(
     return loaded
 
 
+def _check_losses(network: Network, schema: DataSchema) -> None:
+    """Raises DataError for a column of classes whose loss takes numbers."""
+    losses = output_losses(network)
+    for output, classes in schema.classes().items():
+        loss = losses.get(output)
+        if loss is not None and loss.takes_target and () not in loss.target_shapes(network.outputs[output]):
+            (column,) = schema.targets[output]
+            raise DataError(
+                f"column {legible(column.name)} has the classes {shorten(classes)}, but {loss.type} takes numbers; "
+                f"for classes end the network with softmax and {len(classes)} outputs, and use cross_entropy"
+            )
+
+
 def loader_for(network: Network, folder: str | PathLike[str] = "", registry: Registry | None = None) -> Loader:
     """A loader that reads files as a network's inputs and targets."""
     losses = output_losses(network)
     targets = [name for name, loss in losses.items() if loss.takes_target] if losses else list(network.outputs)
-    return Loader(Path(folder), list(network.inputs), targets, label_outputs(network), (foreign_reader(registry),))
+    inputs, readers = list(network.inputs), (foreign_reader(registry),)
+    return Loader(Path(folder), inputs, targets, label_outputs(network), readers, _options_for(network))
+
+
+def _options_for(network: Network) -> ReadOptions:
+    """How files for a network are read that no spec names: images come in its size."""
+    sizes = {shape[:2] for shape in network.inputs.values() if len(shape) == 3 and None not in shape}
+    return ReadOptions(size=cast(tuple[int, int], sizes.pop())) if len(sizes) == 1 else DEFAULTS
 
 
 def foreign_reader(registry: Registry | None = None) -> Reader:
@@ -114,6 +138,12 @@ def foreign_reader(registry: Registry | None = None) -> Reader:
         return cast(Read | Iterator[Table] | None, as_data(found, name))
 
     return read_foreign
+
+
+def write_foreign(table: Table, path: Path, registry: Registry | None = None) -> bool:
+    """Writes a table in a format that a plugin knows by the path's suffix; False if none does."""
+    hooks: Any = (registry or default_registry()).hooks.hook
+    return bool(hooks.modnet_write_data(table=table, path=path))
 
 
 def output_losses(network: Network) -> dict[str, Loss]:

@@ -16,12 +16,14 @@ class Metric(Component):
 
     Attributes:
         greater_is_better: whether a greater value is better, None if there is no such order.
+        measures: "classes" or "numbers", for messages about a metric that does not fit; "" for either.
         positions: whether each position of a sequence, (batch, time, ...), could be a sample of its own. Such a metric
             leaves padded steps out, and accepts a weight for each step.
     """
 
     kind = "metric"
     greater_is_better: ClassVar[bool | None] = True
+    measures: ClassVar[str] = ""
     positions: ClassVar[bool] = False
 
     def start(self) -> Any:

@@ -18,6 +18,7 @@ from modnet.metrics.positions import decisions, position_weights, ratio, scores_
 class Share(Metric):
     """The weighted share of positions that are hits."""
 
+    measures = "classes"
     positions = True
 
     def start(self) -> Any:
@@ -81,6 +82,7 @@ class ConfusionMatrix(Metric, type="confusion_matrix"):
     batch it is of shape (0, 0). Of several labels it has a matrix for each, (labels, 2, 2): for absent and present.
     """
 
+    measures = "classes"
     positions = True
     greater_is_better = None
 
@@ -113,6 +115,7 @@ class Counts(NamedTuple):
 class ClassCounts(Metric):
     """A metric that is computed from the counts of each class; of several labels the mean of those of the labels."""
 
+    measures = "classes"
     positions = True
 
     def of_labels(self) -> Metric:
@@ -145,7 +148,7 @@ class ClassCounts(Metric):
     def check_classes(self, classes: int) -> None:
         """Raises ShapeError for a number of classes for which the metric is not defined."""
 
-    def result(self, accumulator: Any) -> float:
+    def result(self, accumulator: Any) -> float | Array:
         if accumulator is None:
             return math.nan
         counts = Counts(*accumulator)

@@ -20,6 +20,7 @@ class OfLabels(Metric):
         ShapeError: predictions and targets differ in shape.
     """
 
+    measures = "classes"
     metric: Metric
 
     @property

@@ -29,6 +29,7 @@ def _outputs(metric: Metric, prediction: Array, target: Array, weights: Array | 
 class _MeanError(Metric):
     """The weighted mean error of each output."""
 
+    measures = "numbers"
     positions = True
     greater_is_better = False
 
@@ -96,6 +97,7 @@ class R2(Metric, type="r2"):
     alike, (batch, ..., outputs). Batches are joined as in Chan, Golub and LeVeque 1983, American Statistician 37 (3).
     """
 
+    measures = "numbers"
     positions = True
 
     def start(self) -> Any:

@@ -26,6 +26,7 @@ class AUC(Metric, type="auc"):
     Source: Hanley and McNeil 1982, Radiology 143 (1).
     """
 
+    measures = "classes"
     positions = True
 
     def of_labels(self) -> Metric:
@@ -117,6 +118,7 @@ class LogLoss(Metric, type="log_loss"):
     For a target row t it is -sum(t * log(p)). p is clipped to [eps, 1 - eps], with eps = 2.2e-16 as of float64.
     """
 
+    measures = "classes"
     positions = True
     greater_is_better = False
 
@@ -149,6 +151,7 @@ class CalibrationError(Metric, type="calibration_error"):
     Source: Guo et al. 2017, arXiv:1706.04599, equation 3, and the 15 bins of its experiments.
     """
 
+    measures = "classes"
     positions = True
     greater_is_better = False
 

@@ -32,6 +32,8 @@ class NetworkSpec(Configuration):
         dtype: of the parameters and of all computations.
     """
 
+    called: ClassVar[str] = "network"
+
     input: tuple[Axis, ...] | dict[str, tuple[Axis, ...]] = field(minimum=1)
     layers: tuple[Node, ...]
     outputs: tuple[str, ...] | None = None
@@ -82,6 +84,8 @@ class TrainingSpec(Configuration):
         callbacks: early stopping, checkpoints, logs and others.
     """
 
+    called: ClassVar[str] = "training"
+
     loss: Loss | dict[str, WeightedLoss]
     optimizer: Optimizer | None = None
     schedule: Schedule | None = None
@@ -104,6 +108,8 @@ class TrainingSpec(Configuration):
 
 class Spec(Configuration):
     """A whole spec: what the network is, how it is trained, on what."""
+
+    called: ClassVar[str] = "spec"
 
     network: NetworkSpec
     training: TrainingSpec | None = None

@@ -41,6 +41,8 @@ def read_spec(
         values: Any = source.plain()
     elif isinstance(source, Mapping):
         values = source
+    elif not isinstance(source, str | PathLike):
+        raise TypeError(f"expected a spec (the path of its file, a dict or a Spec), found {show(source)}")
     else:
         path = FilePath(source).expanduser()
         foreign = path.suffix.lower() not in (".toml", ".json", ".yaml", ".yml")

@@ -84,7 +84,7 @@ class Head:
             weight=used.weight,
             joint=joint,
             target_before=TargetBefore(network, node) if rescaled else None,
-            metrics=_named_metrics(metrics, _has_labels(network, name, loss)),
+            metrics=_named_metrics(metrics, has_labels(network, name, loss)),
             measure=_measure(loss, joint, network.dtype, kernels),
             learning=Context(network.dtype),
             evaluating=Context(network.dtype, needs_input_gradient=False),
@@ -108,7 +108,7 @@ def make_heads(network: Network, training: TrainingSpec, kernels: Kernels) -> tu
     Raises:
         SpecError: a loss or a metric is for an unknown output, or does not fit it.
     """
-    losses, metrics = losses_by_output(network, training), _metrics_by_output(network, training)
+    losses, metrics = losses_by_output(network, training), metrics_by_output(network, training)
     _check_names(network, losses, metrics)
     for name, used in losses.items():
         _check_use(network, training, name, used.loss, metrics.get(name, ()))
@@ -154,7 +154,7 @@ def losses_by_output(network: Network, training: TrainingSpec) -> dict[str, Weig
     return training.losses(network.outputs)
 
 
-def _metrics_by_output(network: Network, training: TrainingSpec) -> Mapping[str, Sequence[Metric]]:
+def metrics_by_output(network: Network, training: TrainingSpec) -> Mapping[str, Sequence[Metric]]:
     if isinstance(training.metrics, Mapping):
         return training.metrics
     if training.metrics and isinstance(training.loss, Mapping) and len(training.loss) > 1:
@@ -163,7 +163,16 @@ def _metrics_by_output(network: Network, training: TrainingSpec) -> Mapping[str,
     return dict.fromkeys(network.outputs, training.metrics)
 
 
-def _has_labels(network: Network, output: str, loss: Loss) -> bool:
+def decides(network: Network, output: str, loss: Loss) -> bool:
+    """Whether an output is a decision between classes, or about labels."""
+    schema = network.card.schema
+    probabilities = loss.normalized is False and loss.prediction_range == (0.0, 1.0)
+    return loss.takes_target and (
+        loss.takes_labels or probabilities or (schema is not None and output in schema.classes())
+    )
+
+
+def has_labels(network: Network, output: str, loss: Loss) -> bool:
     """Whether an output has several labels, each of which is present or absent by itself."""
     probabilities = loss.normalized is False and loss.prediction_range == (0.0, 1.0)
     return probabilities and network.outputs[output][-1:] not in ((), (1,))

@@ -7,10 +7,8 @@ from collections.abc import Mapping, Sequence
 from os import PathLike
 from typing import Any, cast
 
-from modnet.arrays import Array
 from modnet.configuration.reading import Reading
 from modnet.datasets.batches import Batches
-from modnet.datasets.dataset import naming
 from modnet.engine.build import build
 from modnet.engine.history import History
 from modnet.engine.network import Network
@@ -23,11 +21,10 @@ from modnet.specs.model import TrainingSpec
 from modnet.specs.reader import SpecLike
 from modnet.training.callbacks import named_callbacks
 from modnet.training.checkpoint import restore
-from modnet.training.evaluation import Evaluation
 from modnet.training.figures import check_figures
 from modnet.training.objective import Objective
 from modnet.training.run import Run
-from modnet.training.sources import Given, Taken, data_to_measure, evaluation_batches, training_batches
+from modnet.training.sources import Given, Taken, training_batches
 from modnet.training.trial import look_over
 from modnet.words import show
 
@@ -266,33 +263,6 @@ def _prepare_layers(network: Network, batches: Batches) -> None:
             )
         return
     network.prepare(lambda: (batch.counted() for batch in batches.from_beginning() if batch.counts()))
-
-
-def evaluate(
-    network: Network,
-    x: Any,
-    y: Any = None,
-    *,
-    loss: Any = None,
-    metrics: Any = None,
-    batch_size: int | None = None,
-    sample_weights: Any = None,
-    registry: Registry | None = None,
-) -> dict[str, float | Array]:
-    """The loss and metrics of a network on data; arguments as for `train`.
-
-    Raises:
-        SpecError, ShapeError, DataError: as `train`; DataError also if the loss of a sample is nan, or if there is
-            nothing to measure.
-    """
-    registry = registry or default_registry()
-    given = {"loss": loss, "metrics": metrics, "batch_size": batch_size}
-    training = merged_training(network, given, registry)
-    objective = Objective(network, training)
-    data = data_to_measure(objective, Given(x, y, sample_weights))
-    batches = evaluation_batches(objective, training, data, batch_size and training.batch_size)
-    with naming(batches.name), NamingFaults():
-        return Evaluation(network, objective).figures(batches, refuse_nan=True)
 
 
 def merged_training(network: Network, given: Mapping[str, Any], registry: Registry) -> TrainingSpec:

@@ -26,7 +26,7 @@ def test_paths_are_those_seen_from_the_spec(run, folder):
     [
         (["pets.csv"], "Missing option '--target'"),
         (["pets.csv", "--target", "knd"], 'pets.csv: no column "knd" (did you mean "kind"?)'),
-        (["points.npz", "--target", "y"], "expected a table (.csv, .tsv), found arrays"),
+        (["points.npz", "--target", "y"], "expected a table, found arrays"),
         (
             ["pets.csv", "--target", "kind", "--target", "size"],
             "column kind contains text, but several targets have to be numbers",
@@ -58,3 +58,21 @@ def test_what_comes_next_can_be_typed(run, folder):
     assert shown == "my pets.toml\nnext: modnet train 'my pets.toml'\n"
     shown = run("train", "my pets.toml", "--set", "training.epochs=1").stdout
     assert shown.endswith("\nnext: modnet predict 'my pets.modnet' NEW.csv\n")
+
+
+@pytest.mark.parametrize(
+    ("targets", "message"),
+    [
+        (("kind", "kind"), 'pets.csv: the target "kind" is given twice; give each target once'),
+        (("kind", "size", "collar"), "pets.csv: all 3 columns are targets; there has to be a column to predict from"),
+    ],
+)
+def test_targets_that_leave_nothing_are_refused_in_plain_words(run, targets, message):
+    told = run("new-spec", "pets.csv", *(word for name in targets for word in ("--target", name)), status=2).stderr
+    assert told == f"error: {message}\n"
+
+
+def test_a_table_of_one_column_has_nothing_to_predict_from(run):
+    Path("one.csv").write_text("a\n1\n2\n")
+    told = run("new-spec", "one.csv", "--target", "a", status=2).stderr
+    assert told == "error: one.csv: its only column is the target; there has to be a column to predict from\n"

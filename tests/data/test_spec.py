@@ -50,6 +50,8 @@ def test_a_table_gives_what_the_constructor_gives():
         ({"train": "a.csv", "validation": 0}, "data.validation: expected a number > 0 and < 1 or"),
         ({"train": "a.csv", "missing": "means"}, 'found "means"; did you mean "mean"?'),
         ({"train": "a.csv", "target": ["a", "a"]}, 'data: target names "a" twice'),
+        ({"train": "a.csv", "inputs": ["b", "b"]}, 'data: inputs names "b" twice'),
+        ({"train": "a.csv", "inputs": {"p": ["b", "b"]}}, 'data: inputs.p names "b" twice'),
         ({"train": "a.csv", "target": {"p": "a", "q": ["b", "a"]}}, 'data: target names "a" twice'),
         ({"train": "a.csv", "target": "a", "inputs": ["b", "a"]}, 'data: column "a" is both a target and an input'),
         ({"train": "a.csv", "columns": {"a": {"encoding": "ordinal"}}}, "needs categories, in their order"),
@@ -64,3 +66,10 @@ def test_a_table_gives_what_the_constructor_gives():
 def test_faults(table, message):
     with pytest.raises(SpecError, match=re.escape(message)):
         from_table(table)
+
+
+def test_messages_have_no_names_of_classes():
+    with pytest.raises(SpecError, match=r"^data: target names"):
+        DataSpec(target=("a", "a"))
+    with pytest.raises(SpecError, match=r"expected a number > 0 and < 1 or a string or a source table, found"):
+        from_table({"train": "a.csv", "validation": [1]})

@@ -1,6 +1,8 @@
 """Training with the data of a spec, and with rows of a table that the spec's [data] describes."""
 
 import re
+import sqlite3
+from collections import namedtuple
 from pathlib import Path
 
 import numpy as np
@@ -84,16 +86,36 @@ def test_a_dict_names_data_in_the_current_folder(spec):
     same(modnet.train(modnet.read_spec(given)[0]), modnet.train(spec))
 
 
-def frames(library):
-    found = pytest.importorskip(library)
-    return found.table(COLUMNS) if library == "pyarrow" else found.DataFrame(COLUMNS)
+Pet = namedtuple("Pet", COLUMNS)
 
 
-@pytest.mark.parametrize("form", ["records", "columns", "arrays", "pandas", "polars", "pyarrow"])
+def of_sqlite():
+    base = sqlite3.connect(":memory:")
+    base.row_factory = sqlite3.Row
+    base.execute("create table pets (kind, size, collar)")
+    base.executemany("insert into pets values (?, ?, ?)", [tuple(row.values()) for row in ROWS])
+    return base.execute("select * from pets").fetchall()
+
+
+FORMS = {
+    "records": lambda: ROWS,
+    "columns": lambda: COLUMNS,
+    "arrays": lambda: {name: np.array(values) for name, values in COLUMNS.items()},
+    "structured": lambda: np.array([tuple(row.values()) for row in ROWS], "U3,f8,U4").astype(
+        [("kind", "U3"), ("size", "f8"), ("collar", "U4")]
+    ),
+    "named tuples": lambda: [Pet(**row) for row in ROWS],
+    "sqlite": of_sqlite,
+    "pandas": lambda: pytest.importorskip("pandas").DataFrame(COLUMNS),
+    "polars": lambda: pytest.importorskip("polars").DataFrame(COLUMNS),
+    "lazy": lambda: pytest.importorskip("polars").LazyFrame(COLUMNS),
+    "pyarrow": lambda: pytest.importorskip("pyarrow").table(COLUMNS),
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
 def test_rows_in_any_form_train_as_their_file_does(spec, form):
-    arrays = {name: np.array(values) for name, values in COLUMNS.items()}
-    own = {"records": ROWS, "columns": COLUMNS, "arrays": arrays}
-    rows = own[form] if form in own else frames(form)
+    rows = FORMS[form]()
     expected = modnet.train(spec)
     same(modnet.train(SPEC, rows), expected)
     same(modnet.train(spec, rows), expected)  # instead of the file
@@ -143,15 +165,23 @@ def test_missing_values_of_frames_are_those_of_the_spec():
 def test_faults_are_told():
     without = {name: part for name, part in SPEC.items() if name != "data"}
     build, rows = modnet.build, ROWS
+    numbers = {
+        **SPEC,
+        "network": {"input": [3], "layers": [{"type": "linear", "out_features": 1}]},
+        "training": {"loss": "mse"},
+    }
     cases = [
         ((build(without),), DataError, "there are no data to train on: the spec has no [data] table; give x and y, or"),
         ((without,), DataError, "there are no data to train on: the spec has no [data] table"),
         ((SPEC,), SpecError, 'data: missing key "train": the file with the training data'),
         ((build(SPEC),), SpecError, "or give the rows: modnet.train(spec, rows)"),
         ((without, rows), DataError, 'or train with a spec that has a [data] table with target = "COLUMN"'),
-        ((SPEC, [{"size": 1, "collar": "red"}]), DataError, 'rows: no column "kind"; the columns are size, collar'),
+        ((SPEC, [{"size": 1, "collar": "red"}]), DataError, 'table: no column "kind"; the columns are size, collar'),
         ((SPEC, {"kind": ["cat"], "size": 1}), DataError, "column size: expected a list with a value for each row"),
         ((SPEC, [*rows, 3]), DataError, "row 81: expected a record, column -> value, as in row 1; found 3"),
+        ((SPEC, [{}]), DataError, "table: no columns and no rows"),
+        ((numbers, rows), DataError, "table: column kind has the classes cat, dog, but mse takes numbers"),
+        ((3,), TypeError, "expected a spec (the path of its file, a dict or a Spec), found 3"),
         (("no.toml",), SpecError, "no.toml: no such file"),
         (({"network": {}},), SpecError, 'missing key "input"'),
     ]
@@ -177,7 +207,9 @@ def test_arrays_go_their_own_way_beside_data_of_the_spec(spec):
     network = modnet.build(spec)
     assert modnet.train(network, x, y).notes == []
     assert network.schema is None
-    assert modnet.train(network, [(x, y)], epochs=1).epochs == 1
+    batch = namedtuple("Batch", ["x", "y"])  # has names, as a record has, but arrays
+    for batches in ([(x, y)], [batch(x, y)], iter([(x, y)]), lambda: [(x, y)]):
+        assert modnet.train(network, batches, epochs=1).epochs == 1
 
 
 def test_a_loss_without_a_target_takes_rows_without_one():

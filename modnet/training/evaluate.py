@@ -1,0 +1,174 @@
+"""The entry point `evaluate`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from modnet.arrays import Array
+from modnet.datasets.dataset import Dataset, naming
+from modnet.datasets.stream import BatchStream
+from modnet.engine.network import Network
+from modnet.errors import DataError, ShapeError
+from modnet.kinds.metric import Metric
+from modnet.plugins.faults import NamingFaults
+from modnet.plugins.registry import Registry, default_registry
+from modnet.specs.model import TrainingSpec
+from modnet.training.baseline import baseline
+from modnet.training.evaluation import Evaluation
+from modnet.training.heads import Head, decides, has_labels, metrics_by_output
+from modnet.training.measured import OF_CLASS, ByClass, Figures, hits_text
+from modnet.training.objective import Objective
+from modnet.training.sources import Given, data_to_measure, evaluation_batches
+from modnet.training.train import merged_training
+from modnet.words import legible, show
+
+OF_NUMBERS = ("r2", "mean_absolute_error", "root_mean_squared_error")
+OF_CLASSES = ("accuracy", "f1", "auc", "log_loss", "confusion_matrix")
+"""What is suggested instead of a metric that does not fit."""
+
+FEW = 256
+"""On how many rows a metric is tried that may not fit the network."""
+
+
+def evaluate(
+    network: Network,
+    x: Any,
+    y: Any = None,
+    *,
+    loss: Any = None,
+    metrics: Any = None,
+    batch_size: int | None = None,
+    sample_weights: Any = None,
+    registry: Registry | None = None,
+) -> Figures:
+    """The loss and metrics of a network on data; arguments as for `train`.
+
+    Args:
+        x, y: arrays, or without y rows of a table or an iterable of batches.
+        metrics: instead of those of the training: a list, or for several outputs a dict of lists.
+
+    Returns:
+        Figure name -> value. It also has the figures of guessing (`.base`), and rows, precision, recall and F1 of each
+        class (`.classes`); `print` shows all of it.
+
+    Raises:
+        SpecError, ShapeError, DataError: as `train`; ShapeError also if a metric does not fit the network, DataError if
+            the loss of a sample is nan, or if there is nothing to measure.
+    """
+    registry = registry or default_registry()
+    training = merged_training(network, {"loss": loss, "metrics": metrics, "batch_size": batch_size}, registry)
+    objective = Objective(network, _with_classes(network, training))
+    data = data_to_measure(objective, Given(x, y, sample_weights))
+    batches = evaluation_batches(objective, training, data, batch_size and training.batch_size)
+    with naming(batches.name), NamingFaults():
+        try:
+            found = Evaluation(network, objective).figures(batches, refuse_nan=True)
+        except (ShapeError, DataError):
+            _refuse_unfit(objective, data)
+            raise
+        return _completed(found, objective, data)
+
+
+def _with_classes(network: Network, training: TrainingSpec) -> TrainingSpec:
+    """The training with a metric that counts the classes of each output that has any."""
+    asked = metrics_by_output(network, training)
+    metrics = {
+        name: (*asked.get(name, ()), *([ByClass()] if decides(network, name, used.loss) else []))
+        for name, used in training.losses(network.outputs).items()
+    }
+    return training.replace(metrics={**asked, **metrics})
+
+
+def _completed(found: Mapping[str, Any], objective: Objective, data: Dataset | BatchStream) -> Figures:
+    """The figures, with those of guessing and those of each class in their own places."""
+    several = len(objective.heads) > 1
+    own = {head.name: f"{head.name}_{ByClass.type}" if several else ByClass.type for head in objective.heads}
+    figures = Figures({name: value for name, value in found.items() if name not in own.values()})
+    for output, name in own.items():
+        if name in found:
+            classes = _by_name(objective.network, output, found[name])
+            figures.classes.update({title_of(objective.network, output): classes} if classes else {})
+    if isinstance(data, Dataset):
+        figures.rows = len(data)
+        figures.hits = hits_text(figures["accuracy"], data) if "accuracy" in figures else ""
+        _compare(figures, objective, data)
+    return figures
+
+
+def _by_name(network: Network, output: str, table: Array) -> dict[str, dict[str, float]]:
+    """Class or label -> its figures; empty where the targets are no classes."""
+    if not len(table) or not np.isfinite(table).all():
+        return {}
+    of_present = table if table.ndim == 2 else table[:, 1]  # the second of the two classes of each label
+    names = class_names(network, output, len(table))
+    return {name: dict(zip(OF_CLASS, row.tolist(), strict=True)) for name, row in zip(names, of_present, strict=True)}
+
+
+def _compare(figures: Figures, objective: Objective, data: Dataset) -> None:
+    """Adds the figures of guessing."""
+    guesses, base = baseline(objective, data)
+    if base:
+        figures.base = {name: float(base[name]) for name, value in figures.items() if not isinstance(value, np.ndarray)}
+    for output, mean in guesses.items():
+        figures.guesses[title_of(objective.network, output)] = _guess(objective, output, mean)
+
+
+def title_of(network: Network, output: str) -> str:
+    """The column that an output predicts, or the output's own name."""
+    schema = network.card.schema
+    columns: Sequence[Any] = () if schema is None else schema.targets.get(output, ())
+    return str(columns[0].name) if len(columns) == 1 else output
+
+
+def class_names(network: Network, output: str, count: int) -> list[str]:
+    """The names of an output's classes, or of its labels; numbers if they have none."""
+    schema = network.card.schema
+    columns: Sequence[Any] = () if schema is None else schema.targets.get(output, ())
+    names = columns[0].categories if len(columns) == 1 else [column.name for column in columns]
+    return [*map(str, names)] if len(names) == count else [*map(str, range(count))]
+
+
+def _guess(objective: Objective, output: str, mean: Array) -> Any:
+    """The decision for the mean target: the name of a class, "LABEL present" and so on, or numbers."""
+    network = objective.network
+    (head,) = (head for head in objective.heads if head.name == output)
+    if not decides(network, output, head.loss):
+        return float(mean[0]) if len(mean) == 1 else mean.tolist()
+    if has_labels(network, output, head.loss):
+        names = class_names(network, output, len(mean))
+        return [f"{name} {'present' if p > 0.5 else 'absent'}" for name, p in zip(names, mean, strict=True)]
+    winner = int(mean.argmax()) if len(mean) > 1 else int(mean[0] > 0.5)
+    return class_names(network, output, max(len(mean), 2))[winner]
+
+
+def _refuse_unfit(objective: Objective, data: Dataset | BatchStream) -> None:
+    """Raises ShapeError if a metric fails for the first rows, where the network itself does not."""
+    if not isinstance(data, Dataset):
+        return
+    network, few = objective.network, next(data.batches(FEW).epoch())
+    try:
+        outputs = network.forward(dict(zip(network.inputs, few.inputs, strict=True)))
+    except (ShapeError, DataError):
+        return
+    predictions = outputs if isinstance(outputs, dict) else dict.fromkeys(network.outputs, outputs)
+    for head in objective.heads:
+        for name, metric in head.metrics.items():
+            try:
+                metric.update(metric.start(), predictions[head.name], few.targets[head.name], few.weights)
+            except (ShapeError, DataError) as error:
+                reason = _why_unfit(network, head, metric)
+                if reason:
+                    told = f"the metric {show(name)} does not fit the model: {reason}"
+                    raise ShapeError(told) from error
+
+
+def _why_unfit(network: Network, head: Head, metric: Metric) -> str:
+    title = title_of(network, head.name)
+    if metric.measures == "classes" and not decides(network, head.name, head.loss):
+        return f"it measures classes, but the model predicts {legible(title)} as a number; take {', '.join(OF_NUMBERS)}"
+    if metric.measures == "numbers" and decides(network, head.name, head.loss):
+        return f"it measures numbers, but the model predicts {legible(title)} as classes; take {', '.join(OF_CLASSES)}"
+    return ""

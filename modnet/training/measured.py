@@ -1,0 +1,135 @@
+"""The figures of a network on data, with what they are to be compared with."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from modnet.arrays import Array
+from modnet.datasets.dataset import Dataset
+from modnet.errors import DataError, ShapeError
+from modnet.kinds.figures import figure_text, figure_title, number_text
+from modnet.metrics.classes import ClassCounts, Counts
+from modnet.words import in_columns, itemised, legible
+
+MOST_CLASSES = 40
+"""Of how many classes a text has a line each."""
+
+ROUNDING = 1e-5
+
+OF_CLASS = ("rows", "precision", "recall", "f1")
+"""What is known of each class."""
+
+
+class ByClass(ClassCounts, type="by class"):
+    """Rows, precision, recall and F1 of each class, (classes, 4); nan where the targets are no classes."""
+
+    def update(self, accumulator: Any, prediction: Array, target: Array, weights: Array | None) -> Any:
+        try:
+            return super().update(accumulator, prediction, target, weights)
+        except (DataError, ShapeError):  # targets between 0 and 1, for example; the losses and metrics know better
+            nothing = np.full(max(prediction.shape[-1], 2), np.nan)
+            return Counts(nothing, nothing, nothing, nothing)
+
+    def result(self, accumulator: Any) -> Array:
+        if accumulator is None:
+            return np.zeros((0, len(OF_CLASS)))
+        hit, predicted, true, _ = Counts(*accumulator)
+        both = predicted + true
+        precision, recall, f1 = (
+            np.divide(above, below, out=np.zeros(len(hit)), where=~(below == 0))
+            for above, below in ((hit, predicted), (hit, true), (2 * hit, both))
+        )
+        return np.stack([true, precision, recall, f1], axis=1)
+
+
+class Figures(dict[str, Any]):
+    """Figure name -> value, a number or an array, as `modnet.evaluate` measures them; `print` shows a table.
+
+    Attributes:
+        base: figure name -> its value for a guess that does not look at the inputs: for classes always the most
+            frequent one, with the shares of the classes as probabilities; for numbers always the mean of these data.
+            Empty where there is no such guess (for sequences, or a stream of batches).
+        guesses: output name -> that guess: the name of a class, or numbers.
+        classes: output name -> class name -> "rows", "precision", "recall" and "f1" of the class; where a sample may
+            have several labels, of each label.
+        rows: how many rows were measured; None for a stream of batches.
+    """
+
+    def __init__(self, figures: Mapping[str, Any], rows: int | None = None) -> None:
+        super().__init__(figures)
+        self.rows = rows
+        self.base: dict[str, float] = {}
+        self.guesses: dict[str, Any] = {}
+        self.classes: dict[str, dict[str, dict[str, float]]] = {}
+        self.hits = ""
+
+    def __str__(self) -> str:
+        arrays = {name: value for name, value in self.items() if isinstance(value, np.ndarray)}
+        table = [["", "", "base rate"]] if self.base else []
+        for name in (name for name in self if name not in arrays):
+            text = figure_text(name, self[name]) + (self.hits if name == "accuracy" else "")
+            table.append([figure_title(name), text, *([self._base_text(name)] if self.base else [])])
+        blocks = ["\n".join([*in_columns(table, left=2), *self._guess_texts()])]
+        for name, value in arrays.items():
+            blocks.append(f"{figure_title(name)}\n{textwrap.indent(self._array_text(value), '  ')}")
+        return "\n\n".join([*blocks, *self._class_tables()])
+
+    def _base_text(self, name: str) -> str:
+        value = self.base.get(name)
+        if value is None:
+            return ""
+        # r2 of the mean is 0, but for rounding.
+        rounded = 0.0 if abs(value) < ROUNDING and not name.endswith(("loss", "error")) else value
+        return figure_text(name, rounded)
+
+    def _guess_texts(self) -> Iterator[str]:
+        several = len(self.guesses) > 1
+        for output, guess in self.guesses.items():
+            yield f"base rate{f' of {legible(output)}' if several else ''}: always {self._guess_text(output, guess)}"
+
+    def _guess_text(self, output: str, guess: Any) -> str:
+        if isinstance(guess, str):
+            rows = self.classes.get(output, {}).get(guess, {}).get("rows")
+            share = "" if rows is None or self.rows is None else f" ({rows:,.10g} of {self.rows:,} rows)"
+            return f"{legible(guess)}{share}"
+        if isinstance(guess, float):
+            return f"{number_text(guess)}, the mean"
+        if isinstance(guess[0], str):
+            return ", ".join(itemised(map(legible, guess)))
+        return f"{', '.join(itemised(map(number_text, guess)))}, the means"
+
+    def _class_tables(self) -> Iterator[str]:
+        for output, classes in self.classes.items():
+            if len(classes) > MOST_CLASSES:
+                yield f"{legible(output)}: {len(classes):,} classes, too many to show each"
+                continue
+            rows = [[legible(output), *OF_CLASS]]
+            for name, known in classes.items():
+                rows.append([legible(name), f"{known['rows']:,.10g}", *(f"{known[key]:.3f}" for key in OF_CLASS[1:])])
+            yield "\n".join(in_columns(rows, left=1))
+
+    def _array_text(self, array: Array) -> str:
+        """An array as a table, with the names of the classes where it has a row and a column for each."""
+        names = next((list(known) for known in self.classes.values() if len(known) == len(array)), None)
+        names = [legible(str(own)) for own in names or range(len(array))]
+        if array.ndim == 3 and array.shape[1:] == (2, 2):  # a confusion matrix of each label
+            head = ["", "rightly absent", "wrongly present", "wrongly absent", "rightly present"]
+            return "\n".join(in_columns([head, *_rows(names, array.reshape(-1, 4))], left=1))
+        if array.ndim != 2:
+            return "  ".join(f"{value:g}" for value in array.flat)
+        head = ["", *(names if array.shape[0] == array.shape[1] else map(str, range(array.shape[1])))]
+        return "\n".join(in_columns([head, *_rows(names, array)], left=0))
+
+
+def _rows(names: Sequence[str], array: Array) -> Iterator[list[str]]:
+    return ([name, *(f"{value:g}" for value in row)] for name, row in zip(names, array, strict=True))
+
+
+def hits_text(accuracy: float, dataset: Dataset) -> str:
+    """` (69 of 69)`, where every row has one label."""
+    target = next(iter(dataset.targets.values()))
+    return f" ({round(accuracy * len(dataset)):,} of {len(dataset):,})" if target.ndim == 1 else ""
