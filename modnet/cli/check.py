@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import click
 import numpy as np
 
+from modnet.cli import first_rows
 from modnet.cli.job import Job
 from modnet.cli.output import echo, echo_json
 from modnet.cli.report import WRONG_INPUT, faults_text
+from modnet.data.source import is_address
 from modnet.datasets.dataset import Dataset, naming
 from modnet.datasets.load import LoadedData, located
 from modnet.errors import DataError, ShapeError, SpecError, TooLarge
@@ -27,32 +30,38 @@ TRIAL_ROWS = 8
 
 def run(spec: str, plugins: tuple[str, ...], settings: tuple[str, ...], as_json: bool) -> int:
     notes: list[str] = []
-    size = {}
+    size: dict[str, int] = {}
+    rows: dict[str, Any] = {}
     fault: SpecError | None = None
     try:
         job = Job.open(spec, plugins, settings)
         size = {"nodes": len(job.network.graph.nodes), "parameters": job.network.layout.parameter_count}
-        notes = _check_training(job)
+        notes, loaded = _check_training(job)
+        rows = {} if loaded is None else first_rows.described(loaded)
     except SpecError as error:
         fault = error
     if as_json:
-        keys = ("file", "line", "column", "length", "path", "message", "hint")
-        problems = [{key: getattr(problem, key) for key in keys} for problem in (fault.problems if fault else ())]
-        echo_json({"spec": spec, **size, "notes": notes, "problems": problems})
+        echo_json({"spec": spec, **size, "notes": notes, **rows, "problems": _plain(fault)})
     elif fault is not None:
         echo(_coloured(harmless(faults_text(fault))), styled=True)
     else:
         echo(f"{spec}: no problems; {counted(size['nodes'], 'node')}, {counted(size['parameters'], 'parameter')}")
-        for note in notes:
-            echo(note)
+        for line in [*notes, *first_rows.texts(rows)]:
+            echo(line)
     return WRONG_INPUT if fault is not None else 0
 
 
-def _check_training(job: Job) -> list[str]:
-    """Checks that loss, metrics and data fit the network; returns notes on what could not be checked."""
+def _plain(fault: SpecError | None) -> list[dict[str, Any]]:
+    """The problems as plain values."""
+    keys = ("file", "line", "column", "length", "path", "message", "hint")
+    return [{key: getattr(problem, key) for key in keys} for problem in (fault.problems if fault else ())]
+
+
+def _check_training(job: Job) -> tuple[list[str], LoadedData | None]:
+    """Checks that loss, metrics and data fit the network; returns notes on what could not be checked, and the data."""
     job.require_savable()
     if job.network.card.training is None:
-        return ["there is no [training] table: only the network was checked"]
+        return ["there is no [training] table: only the network was checked"], None
     objective = job.objective()
     data = job.network.card.spec.data
     # Without a [data] table it is unknown whether there will be a validation.
@@ -61,7 +70,7 @@ def _check_training(job: Job) -> list[str]:
     notes = list(_check_losses(job, objective))
     absent = _absent(job)
     if absent:
-        return [*notes, f"{absent}: the data were not compared with the network"]
+        return [*notes, f"{absent}: the data were not compared with the network"], None
     try:
         loaded = job.load_data()
     except (ShapeError, DataError) as error:
@@ -72,7 +81,7 @@ def _check_training(job: Job) -> list[str]:
         _try_a_batch(job, objective, loaded)
     except TooLarge as error:
         notes.append(f"note: no batch was tried: {error}")
-    return notes
+    return notes, loaded
 
 
 def _absent(job: Job) -> str:
@@ -80,7 +89,9 @@ def _absent(job: Job) -> str:
     data = job.network.card.spec.data
     if data is None or data.train is None:
         return "there is no [data] table" if data is None else "[data] has no train"
-    return next((f"{path} does not exist" for path in _data_files(job) if not path.exists()), "")
+    # The parent of a path may be a file: an archive or a workbook, into which the path leads.
+    absent = (path for path in _data_files(job) if not path.exists() and not path.parent.is_file())
+    return next((f"{path} does not exist" for path in absent), "")
 
 
 def _check_losses(job: Job, objective: Objective) -> Iterator[str]:
@@ -113,7 +124,7 @@ def _data_files(job: Job) -> list[Path]:
             names.append(source)
         elif source is not None and not isinstance(source, float):
             names += [source.path, source.x, source.y]
-    return [located(name, job.path.parent) for name in names if name is not None]
+    return [located(name, job.path.parent) for name in names if name is not None and not is_address(name)]
 
 
 def _try_a_batch(job: Job, objective: Objective, loaded: LoadedData) -> None:

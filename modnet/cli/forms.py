@@ -103,6 +103,9 @@ TEXTS: Mapping[str, Write] = {
 }
 """Ending -> what writes such a file."""
 
+SPELLED = (".csv", ".tsv")
+"""The files in which a number is its text."""
+
 KNOWN = ".csv, .tsv, .jsonl, .json or .npz"
 
 

@@ -9,23 +9,28 @@ from pathlib import Path
 from modnet.cli.output import echo
 from modnet.cli.plugin_file import load_plugin_files
 from modnet.data.files import read
+from modnet.data.source import is_address
 from modnet.data.suggest import suggest_spec
 from modnet.data.table import Table
 from modnet.datasets.read import foreign_reader
 from modnet.errors import DataError
 
 
+def _written(data: str, folder: Path = Path()) -> str:
+    """The place of the data as a spec in this folder writes it."""
+    return data if is_address(data) else Path(os.path.relpath(data, folder) if folder.parts else data).as_posix()
+
+
 def run(data: str, targets: tuple[str, ...], output: str | None, plugins: tuple[str, ...]) -> None:
     load_plugin_files(plugins)
     table = read(data, (foreign_reader(),))
     if not isinstance(table, Table):
-        raise DataError(f"{data}: expected a table (.csv, .tsv), found arrays; their meaning is not in the file")
+        raise DataError(f"{data}: expected a table, found arrays; their meaning is not in the file")
     if output is None or output == "-":
-        echo(suggest_spec(table, targets, Path(data).as_posix()), nl=False)
+        echo(suggest_spec(table, targets, _written(data)), nl=False)
         return
     path = Path(output)
-    relative = os.path.relpath(data, path.parent)
-    text = suggest_spec(table, targets, Path(relative).as_posix())
+    text = suggest_spec(table, targets, _written(data, path.parent))
     file = path.open("x", encoding="utf-8")
     try:
         with file:

@@ -12,7 +12,7 @@ import click
 import numpy as np
 
 from modnet.cli.cells import warn_of_formulas
-from modnet.cli.forms import TEXTS, Named, encoded, form_of, npz, write_by_plugin
+from modnet.cli.forms import SPELLED, TEXTS, Named, encoded, form_of, npz, write_by_plugin
 from modnet.cli.output import echo
 from modnet.cli.places import check_place
 from modnet.cli.plugin_file import load_plugin_files
@@ -50,7 +50,7 @@ def run(
     if output != "-":
         _check_output(output, model=model, data=data)
     network = load(model)
-    predictor = Predictor(network, faults, None if keep_all else keep)
+    predictor = Predictor(network, faults, None if keep_all else keep, spelled=form in SPELLED)
     parts = predictor.predict(data, chunk)
     if form == ".npz":
         if thresholds:

@@ -10,10 +10,11 @@ from typing import Literal
 import numpy as np
 
 from modnet.arrays import Array
-from modnet.cli.data import tables_of
+from modnet.cli.data import names_of, tables_of
 from modnet.data.column import Column
 from modnet.data.faults import Report
 from modnet.data.named_arrays import NamedArrays
+from modnet.data.options import ReadOptions
 from modnet.data.table import Table
 from modnet.datasets.read import loader_for
 from modnet.engine.network import Network
@@ -24,6 +25,8 @@ Faults = Literal["raise", "skip", "blank"]
 
 MOST_TOLD = 5
 """How many of the rows at fault are told."""
+
+NOT_FINITE = "it has a number that is not finite, or beyond what the network's type can hold"
 
 BLOCK = 10_000
 """How many rows are predicted at once where some may be at fault, since those are then predicted again."""
@@ -74,6 +77,7 @@ class Predictor:
         network: what predicts.
         faults: what is done about a row that the network cannot take: "raise", "skip", or "blank" for no prediction.
         keep: the columns that are carried through; None for all.
+        spelled: whether these stay as they are spelled; else numbers are read as such.
         report: what was done about missing and unknown values.
         notes: what the reader assumed, each once.
         rows: how many there were.
@@ -84,6 +88,7 @@ class Predictor:
     network: Network
     faults: Faults = "raise"
     keep: Sequence[str] | None = ()
+    spelled: bool = True
     report: Report = field(default_factory=Report)
     notes: dict[str, None] = field(default_factory=dict)
     rows: int = 0
@@ -109,17 +114,24 @@ class Predictor:
 
     def _blocks(self, data: str, chunk: int | None) -> Iterator[Rows]:
         schema = self.network.card.schema
-        knows_columns = schema is not None and bool(schema.columns())
-        if data == "-" and not knows_columns:
+        if data == "-" and (schema is None or not schema.columns()):
             raise DataError("standard input: expected a file with arrays: the model knows no columns")
-        loader = loader_for(self.network)
-        found = tables_of(data, loader, chunk, self.keep or ())
+        found = tables_of(data, chunk, self._options(data))
         if not isinstance(found, NamedArrays):
             return map(self._encoded, found)
         if self.keep != ():
             raise DataError(f"{found.name}: found arrays, which have no columns to keep")
-        dataset = loader.dataset(found, schema, targets=False)
+        dataset = loader_for(self.network).dataset(found, schema, targets=False)
         return self._of_arrays(found.name, dataset.inputs, chunk)
+
+    def _options(self, data: str) -> ReadOptions:
+        """How the file is read: what is carried through stays as it is spelled, if it is written as text."""
+        schema = self.network.card.schema
+        options = ReadOptions() if schema is None else schema.reading()
+        if not self.spelled or self.keep == ():
+            return options
+        kept = names_of(data) if self.keep is None else self.keep
+        return options.replace(texts=options.texts.union(kept))
 
     def _of_arrays(self, name: str, inputs: Mapping[str, Array], chunk: int | None) -> Iterator[Rows]:
         count = len(next(iter(inputs.values())))
@@ -147,21 +159,24 @@ class Predictor:
         if self.faults == "raise":
             return Predicted(self._outputs_or_error(rows), rows.kept)
         faults = dict(rows.faults)
-        size = BLOCK if len(rows) else 1
-        parts = [self._outputs(rows, start, start + size, faults) for start in range(0, max(1, len(rows)), size)]
+        starts = range(0, max(1, len(rows)), BLOCK)
+        parts = [self._outputs(rows, start, start + BLOCK, faults) for start in starts]
         outputs = {name: np.concatenate([part[name] for part in parts]) for name in self.network.outputs}
         if not faults:
             return Predicted(outputs, rows.kept)
+        self._tell(rows, faults)
         blank = np.zeros(len(rows), bool)
         blank[list(faults)] = True
-        self.lost += len(faults)
-        first = sorted(faults)[: MOST_TOLD - len(self.told)]
-        self.told += [f"{rows.row_name(row)}, {faults[row]}" for row in first]
         if self.faults == "skip":
             return Predicted({name: array[~blank] for name, array in outputs.items()}, _without(rows.kept, blank))
         for array in outputs.values():
             array[blank] = np.nan
         return Predicted(outputs, rows.kept, blank)
+
+    def _tell(self, rows: Rows, faults: Mapping[int, str]) -> None:
+        self.lost += len(faults)
+        first = sorted(faults)[: MOST_TOLD - len(self.told)]
+        self.told += [f"{rows.row_name(row)}, {faults[row]}" for row in first]
 
     def _outputs_or_error(self, rows: Rows) -> dict[str, Array]:
         """The outputs; errors name rows as in the file."""
@@ -182,10 +197,23 @@ class Predictor:
                 row = start + error.sample
                 if row in faults:  # zeros, which took the place of its values, do not help
                     raise DataError(f"{rows.name}: {error.at(rows.row_name(row))}") from None
-                faults[row] = str(error.at("this row"))
+                bad = self._not_finite(inputs)
+                bad[error.sample] = True
+                for place in np.flatnonzero(bad).tolist():
+                    faults.setdefault(start + place, str(error.at("it")) if start + place == row else NOT_FINITE)
                 inputs = {name: array.copy() for name, array in inputs.items()}
                 for array in inputs.values():
-                    array[error.sample] = 0
+                    array[bad] = 0
+
+    def _not_finite(self, inputs: Mapping[str, Array]) -> Array:
+        """bool (rows,): where a number is not finite in the type that the network computes in."""
+        bad: Array = np.zeros(len(next(iter(inputs.values()))), bool)
+        for array in inputs.values():
+            if array.dtype.kind == "f":
+                with np.errstate(over="ignore"):
+                    finite = np.isfinite(array.astype(self.network.dtype, copy=False))
+                bad |= ~finite.reshape(len(bad), -1).all(axis=1)
+        return bad
 
     def _forward(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
         found = self.network.forward(inputs)

@@ -12,7 +12,7 @@ from typing import Any, Literal
 import numpy as np
 
 from modnet.arrays import Array
-from modnet.data.values import is_missing, is_number, text_of
+from modnet.data.values import are_missing, is_missing, is_number, text_of
 from modnet.errors import DataError
 from modnet.words import legible, show
 
@@ -88,11 +88,10 @@ class Column:
         return np.zeros(len(self), bool) if self.missing is None else self.missing
 
     def gaps_by(self, missing_values: Collection[str]) -> Array:
-        """bool (rows,): where there is no value, or one of these texts; blanks alone are as an empty text."""
+        """bool (rows,): where there is no value, or one of these texts, with or without blanks at their ends."""
         if self.texts is not None:
-            empty = "" in missing_values
-            lacks = [t in missing_values or (empty and not t.strip()) for t in self.texts]
-            return np.array(lacks, bool)[self.values] | self.gaps if any(lacks) else self.gaps
+            lacks = are_missing(self.texts, missing_values)
+            return lacks[self.values] | self.gaps if lacks.any() else self.gaps
         if self.type != "number":
             return self.gaps
         numbers = [float(text) for text in missing_values if is_number(text)]

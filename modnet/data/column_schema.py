@@ -17,7 +17,7 @@ from modnet.data.numbers import NumberFormat
 from modnet.data.spec import Encoding, Kind, MissingPolicy, Unknown
 from modnet.data.table import shorten
 from modnet.data.text_hashing import hash_texts
-from modnet.data.values import category_key
+from modnet.data.values import category_key, no_value
 from modnet.words import did_you_mean, show
 
 BY_VALUE = ("mean", "median", "most_frequent")
@@ -155,7 +155,7 @@ class ColumnSchema(Configuration):
             if self.missing == "drop"
             else 'complete it, or train with missing = "mean", "most_frequent" or "drop"'
         )
-        return f"missing value (found {show(text)}); {advice}"
+        return f"{no_value(text)}; {advice}"
 
     def _filled(self, values: Array, gaps: Array) -> Array:
         if self.fill is not None and gaps.any():
@@ -181,7 +181,7 @@ class ColumnSchema(Configuration):
     def replaced_gap(self, text: str) -> str:
         """What a report says of a missing value that is not refused."""
         given = "its own code" if self.fill is None else f"{show(self.fill)}, learnt in training"
-        return f"missing value (found {show(text)}); given {given}"
+        return f"{no_value(text)}; given {given}"
 
     def _unknown_category(self, count: int, rows: int) -> Callable[[str], str]:
         more = f" ({count:,} of {rows:,} rows have unknown ones)" if count > 1 else ""

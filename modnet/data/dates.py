@@ -23,17 +23,38 @@ LONGEST = 64
 PIVOT = 69
 """A year of two digits from this one on is of the 20th century, an earlier one of the 21st (POSIX)."""
 
-MONTHS = (
-    *("january", "february", "march", "april", "may", "june"),
-    *("july", "august", "september", "october", "november", "december"),
+_MONTHS = (
+    "january jan januar j\u00e4nner j\u00e4n janvier janv enero ene gennaio gen janeiro",
+    "february feb februar f\u00e9vrier f\u00e9vr f\u00e9v fevrier febrero febbraio fevereiro fev",
+    "march mar m\u00e4rz m\u00e4r mrz maerz mars marzo mar\u00e7o",
+    "april apr avril avr abril abr aprile",
+    "may mai mayo maggio mag maio",
+    "june jun juni juin junio giugno giu junho",
+    "july jul juli juillet juil julio luglio lug julho",
+    "august aug ao\u00fbt aout agosto ago",
+    "september sept sep septembre septiembre settembre set setembro",
+    "october oct oktober okt octobre octubre ottobre ott outubro out",
+    "november nov novembre noviembre novembro",
+    "december dec dezember dez d\u00e9cembre d\u00e9c decembre diciembre dic dicembre dezembro",
 )
-DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+
+MONTHS = {name: month for month, names in enumerate(_MONTHS, 1) for name in names.split()}
+"""Name of a month, whole or short, in English, German, French, Spanish, Italian or Portuguese -> its number."""
+
+_DAYS = (
+    "monday mon tuesday tues tue wednesday wed thursday thurs thur thu friday fri saturday sat sunday sun"
+    " montag mo dienstag di mittwoch mi donnerstag do freitag fr samstag sonnabend sa sonntag so"
+    " lundi lun mardi mar mercredi mer jeudi jeu vendredi ven samedi sam dimanche dim"
+    " lunes martes mi\u00e9rcoles mi\u00e9 jueves jue viernes vie s\u00e1bado s\u00e1b domingo dom"
+)
+
+ZONES = {"est": -5, "edt": -4, "cst": -6, "cdt": -5, "mst": -7, "mdt": -6, "pst": -8, "pdt": -7, "cet": 1, "cest": 2}
+"""Name of a zone, in small letters, -> its hours before UTC: those of RFC 5322, and of central Europe."""
 
 
-def _names(names: Iterable[str], *others: str) -> str:
-    """A pattern of names, whole or their first three letters with or without a point."""
-    parts = [f"{name[:3]}(?:{name[3:]})?" if name[3:] else name for name in names]
-    return "(?:" + "|".join((*others, *parts)) + r")\.?"
+def _names(names: Iterable[str]) -> str:
+    """A pattern of names, with or without a point."""
+    return "(?:" + "|".join(sorted(names, key=len, reverse=True)) + r")\.?"
 
 
 DIRECTIVES: Mapping[str, str] = {
@@ -41,10 +62,12 @@ DIRECTIVES: Mapping[str, str] = {
     "y": "[0-9]{2}",
     "m": "[0-9]{1,2}",
     "d": "[0-9]{1,2}",
-    "b": _names(MONTHS, "sept"),
-    "B": _names(MONTHS, "sept"),
-    "a": _names(DAYS, "tues", "wednes", "thurs", "thur"),
-    "A": _names(DAYS, "tues", "wednes", "thurs", "thur"),
+    "b": _names(MONTHS),
+    "B": _names(MONTHS),
+    "a": _names(_DAYS.split()),
+    "A": _names(_DAYS.split()),
+    "G": "[0-9]{4}",
+    "V": "[0-9]{2}",
     "j": "[0-9]{1,3}",
     "q": "[0-9]",
     "H": "[0-9]{1,2}",
@@ -53,9 +76,12 @@ DIRECTIVES: Mapping[str, str] = {
     "S": "[0-9]{2}",
     "f": "[0-9]{1,9}",
     "p": r"[ap]\.?m\.?",
-    "z": r"(?:Z|UTC|GMT|(?:UTC|GMT)?[-+][0-9]{2}(?::?[0-9]{2})?)",
+    "z": rf"(?:Z|UTC|GMT|(?:UTC|GMT)?[-+][0-9]{{2}}(?::?[0-9]{{2}})?|{'|'.join(ZONES)})",
 }
-"""Directive of a date format -> what it stands for. They are those of `strptime`; `%q` is the quarter, 1 to 4."""
+"""Directive of a date format -> what it stands for.
+
+They are those of `strptime`, and `%q` is the quarter, 1 to 4. A week of ISO 8601, `%G-W%V`, is its Monday.
+"""
 
 TWO_DIGITS = frozenset("mdHI")
 """Directives that have two digits where nothing stands between them and other digits, and otherwise one or two."""
@@ -65,6 +91,7 @@ DATES = (
     *("%m/%d/%Y", "%d/%m/%Y", "%d.%m.%Y", "%m.%d.%Y", "%d-%m-%Y", "%m-%d-%Y", "%d %m %Y"),
     *("%m/%d/%y", "%d/%m/%y", "%y/%m/%d", "%d.%m.%y", "%m.%d.%y", "%d-%m-%y", "%m-%d-%y", "%y-%m-%d"),
     *("%d %b %Y", "%d-%b-%Y", "%d/%b/%Y", "%d. %b %Y", "%d %b, %Y", "%d%b%Y", "%Y-%b-%d", "%Y %b %d"),
+    *("%d de %b de %Y", "%Y\u5e74%m\u6708%d\u65e5", "%Y\ub144 %m\uc6d4 %d\uc77c"),
     *("%d %b %y", "%d-%b-%y", "%d/%b/%y", "%d%b%y"),
     *("%b %d, %Y", "%b %d %Y", "%b-%d-%Y", "%a %b %d %Y"),
     *("%a, %d %b %Y", "%a %d %b %Y", "%a, %b %d, %Y", "%a %d.%m.%Y", "%a, %d.%m.%Y"),
@@ -84,14 +111,18 @@ DATES = (
         "%b%Y",
     ),
     *("%YQ%q", "%Y-Q%q", "%Y Q%q", "%Y/Q%q", "%Y:Q%q", "Q%q %Y", "Q%q-%Y", "Q%q/%Y", "Q%q, %Y"),
+    *("%G-W%V", "%GW%V", "%G W%V"),
 )
 """The dates that are found, in the order in which they are preferred where a text can be several of them."""
 
 DIGITS = ("%Y%m%d", "%d%m%Y", "%m%d%Y", "%Y%m")
 """Those that are found only in a column that is called a date: they are numbers, too."""
 
-WHOLE = ("%a %b %d %H:%M:%S %Y", "%Y%m%dT%H%M%S", "%Y%m%dT%H%M%S%z", "%d/%b/%Y:%H:%M:%S %z")
-"""Dates and times that are not a date and then a time: of `ctime`, ISO without marks, logs of web servers."""
+WHOLE = (
+    *("%a %b %d %H:%M:%S %Y", "%Y%m%dT%H%M%S", "%Y%m%dT%H%M%S%z", "%d/%b/%Y:%H:%M:%S %z"),
+    *("%d%b%Y:%H:%M:%S", "%Hh%M"),
+)
+"""Dates and times that are not a date and then a time: of `ctime`, ISO without marks, logs of web servers, SAS."""
 
 WHOLE_DIGITS = ("%Y%m%d%H%M%S", "%Y%m%d%H%M", "%Y%m%d %H%M%S")
 
@@ -102,8 +133,9 @@ class DateFormat(Configuration):
     Attributes:
         date_format: "iso", for 2024-01-31 with or without a time of day (`T14:05`, ` 14:05:30.25`, `Z`, `+02:00`), or a
             format of `strptime`, with `%q` for the quarter: "%d.%m.%Y", "%m/%d/%y %H:%M", "%b %d, %Y", "%YQ%q". Names
-            of months and days are English, whole or short. Seconds may have a fraction. A date without the time of day
-            that the format has is its midnight; a time without a date is one of 1970-01-01.
+            of months and days are whole or short, in English and five other languages, see `MONTHS`. Seconds may have a
+            fraction. A date without the time of day that the format has is its midnight; a time without a date is one
+            of 1970-01-01.
     """
 
     date_format: str = ISO
@@ -118,7 +150,7 @@ class DateFormat(Configuration):
                 raise ValueError(
                     f'date_format = {show(self.date_format)}: unknown "%{letter}"{near or "; expected %Y, %m, %d ..."}'
                 )
-        if not set(found).intersection("YyHIq"):
+        if not set(found).intersection("YyGHI"):
             raise ValueError(f'date_format = {show(self.date_format)}: expected "iso", or a year or an hour in it')
         if any(found.count(letter) > 1 for letter in DIRECTIVES):
             raise ValueError(f"date_format = {show(self.date_format)}: expected each part once")
@@ -143,6 +175,10 @@ class DateFormat(Configuration):
             match = self.match(shape)
             places[shape] = -1 if match is None else len(matches)
             matches += [] if match is None else [match]
+        if len(places) == 1:
+            for match in matches:
+                yield match, np.arange(len(shapes))
+            return
         place = np.fromiter(map(places.__getitem__, shapes), np.int64, len(shapes))
         rows = np.argsort(place, kind="stable")
         starts = np.searchsorted(place[rows], np.arange(len(matches) + 1))
@@ -209,14 +245,21 @@ def find_date_format(
     if not _may_be_date(tidy[0]):
         return None
     shapes = dict.fromkeys(shapes_of(tidy, ONES))
-    formats = _candidates(max(shapes, key=len), named)  # a date with a time of day, if there is one
+    fitting = {}
+    for one in _fitting(shapes, _candidates(max(shapes, key=len), named)):
+        times = one.parse(tidy)
+        if not np.isnat(times).any() and _is_plausible(one, times):
+            fitting[one] = times
+    return _chosen(tidy, fitting, order, day_first) if fitting else None
+
+
+def _fitting(shapes: Iterable[str], formats: list[DateFormat]) -> list[DateFormat]:
+    """The formats that all shapes have: ISO alone, if it is one of them."""
     for shape in shapes:
         formats = [one for one in formats if one.match(shape) is not None]
         if not formats:
-            return None
-    times = {one: one.parse(tidy) for one in formats}
-    fitting = {one: found for one, found in times.items() if not np.isnat(found).any() and _is_plausible(one, found)}
-    return _chosen(tidy, fitting, order, day_first) if fitting else None
+            break
+    return [one for one in formats if one.date_format == ISO] or formats
 
 
 def dates_share(texts: Sequence[str], *, named: bool = False) -> DatesShare:
@@ -258,8 +301,6 @@ def _candidates(shape: str, named: bool) -> list[DateFormat]:
     """The formats that a text of this shape may have, in the order in which they are preferred."""
     if not _may_be_date(shape):
         return []
-    if _compiled(ISO).fullmatch(shape):
-        return [DateFormat()]
     date, time = _split(shape)
     patterns = [*DATES, *(DIGITS if named else ())] if date else [""]
     made = [ISO, *(pattern + time for pattern in patterns if pattern + time), *WHOLE, *(WHOLE_DIGITS if named else ())]
@@ -285,6 +326,7 @@ def _time_pattern() -> re.Pattern[str]:
     return re.compile(rf"(?:(?P<date>.*?[^ ,])(?P<between>,? |T))?{time}(?: *(?P<z>{zone}))?", re.IGNORECASE)
 
 
+@cache
 def _patterns(date_format: str) -> tuple[str, ...]:
     """A format, and that of a date alone if a time of day follows the date."""
     if date_format == ISO:
@@ -300,26 +342,31 @@ def _compiled(pattern: str) -> re.Pattern[str]:
     if pattern == ISO:
         seconds = r":(?P<S>[0-9]{2})(?:[.,](?P<f>[0-9]{1,9}))?"
         time = rf"(?:T| )(?P<H>[0-9]{{2}}):(?P<M>[0-9]{{2}})(?:{seconds})?(?: ?(?P<z>{DIRECTIVES['z']}))?"
-        return re.compile(rf"(?P<Y>[0-9]{{4}})-(?P<m>[0-9]{{2}})-(?P<d>[0-9]{{2}})(?:{time})?")
+        return re.compile(rf"(?P<Y>[0-9]{{4}})-(?P<m>[0-9]{{2}})-(?P<d>[0-9]{{2}})(?:{time})?", re.IGNORECASE)
     parts = re.findall(r"%.|[^%]+|%$", pattern)
-    made = [_compiled_part(parts, place) for place in range(len(parts))]
-    return re.compile("".join(made), re.IGNORECASE | re.ASCII)
+    made = [_compiled_part([*parts, ""], place) for place in range(len(parts))]
+    return re.compile("".join(made), re.IGNORECASE)
 
 
 def _compiled_part(parts: list[str], place: int) -> str:
     part, letter = parts[place], parts[place][1:]
-    if part == "%%":
+    if not part.startswith("%"):
+        return " *" if part == " " and parts[place + 1] in ("%p", "%z") else re.escape(part).replace(r"\ ", " +")
+    if letter == "%":
         return "%"
-    if not part.startswith("%") or letter not in DIRECTIVES:
-        words = re.escape(part).replace(r"\ ", " +")
-        return " *" if part == " " and parts[place + 1 : place + 2] in (["%p"], ["%z"]) else words
-    beside = {*parts[max(place - 1, 0) : place], *parts[place + 1 : place + 2]}
+    beside = {*parts[max(place - 1, 0) : place], parts[place + 1]}
     digits = "[0-9]{2}" if letter in TWO_DIGITS and beside & _NUMERIC else DIRECTIVES[letter]
-    fraction = "(?:[.,](?P<f>[0-9]{1,9}))?" if letter == "S" and "%f" not in parts else ""
-    return f"(?P<{letter}>{digits}){fraction}"
+    return f"(?P<{letter}>{digits}){_after(letter, parts)}"
 
 
-_NUMERIC = {f"%{letter}" for letter in "YymdjqHIMSf"}
+def _after(letter: str, parts: list[str]) -> str:
+    """What may follow a part: of a day beside the name of a month, `st`, and of seconds, a fraction."""
+    if letter == "d" and "%b" in parts:
+        return "(?:st|nd|rd|th|er)?"
+    return "(?:[.,](?P<f>[0-9]{1,9}))?" if letter == "S" and "%f" not in parts else ""
+
+
+_NUMERIC = {f"%{letter}" for letter in "YymdjqGVHIMSf"}
 
 
 # Parts
@@ -358,16 +405,22 @@ class _Parts:
 def _times(match: re.Match[str], texts: list[str]) -> Array:
     """The times of texts of one shape, whose parts are where this match has them; NaT for what does not exist."""
     parts = _Parts(match, texts)
-    days, is_day = _days(parts)
-    since_midnight, is_time = _time_of_day(parts)
-    offset, is_offset = _offset(parts)
-    times: Array = days.astype("M8[us]") + (since_midnight - offset).astype("m8[us]")
-    times[~(is_day & is_time & is_offset)] = np.datetime64("NaT")
+    days, exists = _days(parts)
+    times: Array = days.astype("M8[us]")
+    if "H" in parts or "I" in parts:
+        since_midnight, is_time = _time_of_day(parts)
+        times, exists = times + since_midnight.astype("m8[us]"), exists & is_time
+    if "z" in parts:
+        offset, is_offset = _offset(parts)
+        times, exists = times - offset.astype("m8[us]"), exists & is_offset
+    times[~exists] = np.datetime64("NaT")
     return times
 
 
 def _days(parts: _Parts) -> tuple[Array, Array]:
     """The days, datetime64[D], and which of them exist."""
+    if "G" in parts:
+        return _weeks(parts)
     year = parts.number("Y", 1970)
     if "y" in parts:
         year = parts.number("y")
@@ -375,7 +428,7 @@ def _days(parts: _Parts) -> tuple[Array, Array]:
     month = parts.number("m", 1)
     name = parts.word("b") or parts.word("B")
     if name:
-        month[:] = 1 + _SHORT_MONTHS.index(name[:3])
+        month[:] = MONTHS.get(name.rstrip("."), 0)  # 0: a dotless i counts for an i in patterns
     if "q" in parts:
         month = 3 * parts.number("q") - 2
     exists = (year >= 1) & (month >= 1) & (month <= 12)
@@ -387,7 +440,13 @@ def _days(parts: _Parts) -> tuple[Array, Array]:
     return days, exists & (days.astype(begin.dtype) == begin)
 
 
-_SHORT_MONTHS = [month[:3] for month in MONTHS]
+def _weeks(parts: _Parts) -> tuple[Array, Array]:
+    """The Mondays of weeks of ISO 8601, and which of the weeks exist: the first has the 4th of January."""
+    year, week = parts.number("G"), parts.number("V", 1)
+    fourth = (year - 1970).astype("M8[Y]").astype("M8[D]").astype(np.int64) + 3
+    monday = fourth - (fourth + 3) % 7 + 7 * (week - 1)
+    in_year = (monday + 3).astype("M8[D]").astype("M8[Y]").astype(np.int64) + 1970 == year
+    return monday.astype("M8[D]"), in_year & (year >= 1) & (week >= 1)
 
 
 def _time_of_day(parts: _Parts) -> tuple[Array, Array]:
@@ -408,6 +467,9 @@ def _offset(parts: _Parts) -> tuple[Array, Array]:
     """How many microseconds the zone is ahead of UTC, and which of these zones exist."""
     first, _ = parts.spans.get("z", (0, 0))
     zone = parts.word("z")
+    if zone in ZONES:
+        hours = np.full(len(parts.signs), ZONES[zone], np.int64)
+        return hours * 3_600_000_000, hours < 24
     places = [first + place for place, sign in enumerate(zone) if sign.isdigit()]
     hours, minutes = parts.digits(places[:2]), parts.digits(places[2:])
     ahead = (hours * 60 + minutes) * 60_000_000
@@ -434,17 +496,28 @@ def _chosen(
     others = [one for one in formats if _order_of(one) != _order_of(best)]
     if not others:
         return DateGuess(best)
-    if day_first is not None:
-        return DateGuess(next((one for one in formats if _is_day_first(one) == day_first), best))
-    if order is not None:
-        steady = [one for one in (best, *others) if _is_steady(fitting[one][order[order >= 0]])]
-        if len(steady) == 1:
-            return DateGuess(steady[0])
+    decided = _decided(fitting, [best, *others], order, day_first)
+    if decided is not None:
+        return DateGuess(decided)
     best, other = sorted((best, others[0]), key=lambda one: _rank(one, fitting[one]))
-    if len(texts) >= FEW and LITTLE * _span(fitting[best]) < _span(fitting[other]):
-        return DateGuess(best)
     differing = np.flatnonzero(fitting[best] != fitting[other])
     return DateGuess(best, other, texts[differing[0] if len(differing) else 0])
+
+
+def _decided(
+    fitting: Mapping[DateFormat, Array], formats: list[DateFormat], order: Array | None, day_first: bool | None
+) -> DateFormat | None:
+    """The format for which something speaks, if there is one: other columns, the order of the rows, the span."""
+    for one in formats:
+        if day_first is not None and _is_day_first(one) is day_first:
+            return one
+    if order is not None:
+        steady = [one for one in formats if _is_steady(fitting[one][order[order >= 0]])]
+        if len(steady) == 1:
+            return steady[0]
+    least, next_to_it = sorted(formats, key=lambda one: _span(fitting[one]))[:2]
+    clear = LITTLE * _span(fitting[least]) < _span(fitting[next_to_it])
+    return least if clear and len(fitting[least]) >= FEW else None
 
 
 FEW, LITTLE = 8, 3
@@ -466,7 +539,9 @@ def _span(times: Array) -> np.timedelta64:
 
 def _order_of(written: DateFormat) -> str:
     """The parts of its dates in their order: `mdy`."""
-    return "ymd" if written.date_format == ISO else "".join(re.findall("%([Yymdbqj])", written.date_format)).casefold()
+    return (
+        "ymd" if written.date_format == ISO else "".join(re.findall("%([YyGmdbqjV])", written.date_format)).casefold()
+    )
 
 
 def _is_day_first(written: DateFormat) -> bool | None:

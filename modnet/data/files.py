@@ -2,30 +2,26 @@
 
 from __future__ import annotations
 
-import csv
-import io
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from os import PathLike
 from pathlib import Path
-from typing import IO, NamedTuple, cast
+from typing import IO, NamedTuple
 
 import numpy as np
 
 from modnet.arrays import Array
-from modnet.data.column import Column
 from modnet.data.named_arrays import NamedArrays
 from modnet.data.options import DEFAULTS, ReadOptions
 from modnet.data.readers.arrays import is_idx, read_idx, read_npy, read_npz
+from modnet.data.readers.csv_reader import read_csv, read_csv_blocks
 from modnet.data.readers.json_records import json_line_blocks, read_json, read_json_lines
 from modnet.data.readers.sqlite import read_sqlite, sqlite_blocks
 from modnet.data.source import Source, is_address, without_password
-from modnet.data.table import Table, shorten
+from modnet.data.table import Table
 from modnet.data.unknown import FOLDER, advice_for, advice_for_address, looks_like
 from modnet.errors import DataError
 from modnet.words import show
-
-DELIMITERS = ",;\t"
 
 BEGIN = 4096
 """How many of its first bytes tell the kind of a file."""
@@ -44,7 +40,8 @@ def read(path: str | PathLike[str], readers: Iterable[Reader] = (), options: Rea
     - IDX, the format of MNIST, by its name or its first bytes: one array in native byte order.
 
     Args:
-        path: the file, `archive.zip/member`, an address (`postgresql://...`), or what one of the `readers` knows.
+        path: the file; a part of one, `kaggle.zip/train.csv`, `book.xlsx/sheet`, `clinic.sqlite/table`; an address,
+            `postgresql://...`; or what one of the `readers` knows.
         readers: tried in order for a file of another kind, or a folder: each returns the contents, a table in parts, or
             None if it does not know the kind either.
         options: what the reader cannot know from the file.
@@ -68,15 +65,17 @@ def read_blocks(
         DataError: as `read`; from the iterator too. The file holds arrays.
     """
     found = _found(path, tuple(readers), options, rows)
+    before = 0
     for table in found if isinstance(found, Iterator) else [found]:
         if not isinstance(table, Table):
             raise DataError(f"{path}: expected a table, found arrays")
+        numbered = replace(table, first=before)
+        before += len(table)
         if len(table) <= rows:
-            yield table
+            yield numbered
         else:
-            yield from (
-                table.take(np.arange(first, min(first + rows, len(table)))) for first in range(0, len(table), rows)
-            )
+            parts = range(0, len(table), rows)
+            yield from (numbered.take(np.arange(first, min(first + rows, len(table)))) for first in parts)
 
 
 def _joined(blocks: Iterator[Table], path: str | PathLike[str]) -> Table:
@@ -92,7 +91,7 @@ def _found(
     """The contents; if `rows` are given, and the kind can be read so, in tables of so many rows."""
     if isinstance(place, str) and is_address(place):
         return _required(_asked(place, readers, options), without_password(place), advice_for_address(place))
-    path = Path(place).expanduser()
+    path, options = _into(Path(place).expanduser(), options)
     if path.is_dir():
         return _required(_asked(path, readers, options), str(path), FOLDER)
     source = Source.of(path)
@@ -104,6 +103,14 @@ def _found(
     if known is None:
         raise _unknown(source)
     return _read_known(source, known, options, rows)
+
+
+def _into(path: Path, options: ReadOptions) -> tuple[Path, ReadOptions]:
+    """The file of a path that leads into one, `book.xlsx/2024` or `clinic.sqlite/visits`, and what to read of it."""
+    file, part = path.parent, path.name
+    if path.exists() or not file.is_file() or file.name.lower().endswith((".zip", *TEXTS, *RECORDS)):
+        return path, options
+    return file, options.replace(sheet=part, query=part)
 
 
 def _read_known(source: Source, known: Format, options: ReadOptions, rows: int | None) -> Read | Iterator[Table]:
@@ -144,84 +151,70 @@ def _unknown(source: Source) -> DataError:
 
 def _as_text(source: Source, options: ReadOptions) -> Table:
     """The table of delimited text; refuses what is none in spite of its name."""
+    _require_text(source)
+    with source.open() as stream:
+        return read_csv(stream, source.label, _of_name(source, options), source.open)
+
+
+def _text_blocks(source: Source, options: ReadOptions, rows: int) -> Iterator[Table]:
+    """As `_as_text`, some rows at a time."""
+    _require_text(source)
+    with source.open() as stream:
+        yield from read_csv_blocks(stream, source.label, _of_name(source, options), rows)
+
+
+def _of_name(source: Source, options: ReadOptions) -> ReadOptions:
+    """The options with what the name of the file says."""
+    tabs = options.delimiter is None and source.name.endswith((".tsv", ".tab"))
+    return options.replace(delimiter="\t") if tabs else options
+
+
+def _require_text(source: Source) -> None:
     begin = source.begin(BEGIN)
     words, ending = looks_like(begin, source.members())
     if ending and ending not in TEXTS and begin.lstrip()[:1] not in (b"{", b"["):
         raise DataError(
             f"{source.label}: expected text, found {words}" + (f"; name it {show(source.path.stem + ending)}")
         )
-    delimiter = "\t" if source.name.endswith((".tsv", ".tab")) else options.delimiter
-    return read_table(io.BytesIO(source.read()), source.label, delimiter)
 
 
-def read_table(stream: IO[bytes], name: str = "standard input", delimiter: str | None = None) -> Table:
-    """A table from csv text in UTF-8 whose first line has the names of the columns.
+def read_table(stream: IO[bytes], name: str = "standard input", options: ReadOptions = DEFAULTS) -> Table:
+    """A table from csv text.
 
-    Values are not changed; spaces are kept. Empty lines are skipped. A table without rows is allowed.
+    A column in which all texts are numbers or missing values has numbers, and any other one the texts as they are;
+    digits after a zero, as in 00501, are a text. Encoding, delimiter, quotes, titles above the names of the columns,
+    comments and blanks after delimiters are found from the first lines where `options` does not say them, and
+    `notes` of the table has what was assumed. Columns without a name or with that of another one get one. Empty
+    lines are skipped. A table without rows is allowed.
+
+    The text is read block by block: besides the table there is a little more than a block in memory. The stream is
+    read a second time where a column turns out late not to be of numbers; of one that cannot be, what was read is kept
+    until then.
 
     Args:
         stream: the text, as bytes.
         name: the name of the table in messages.
-        delimiter: the sign between values; None for the most frequent of comma, semicolon and tab in the first line.
+        options: how it is written, as far as known.
 
     Raises:
-        DataError: columns without a name or with the same name, rows of another length, broken quotes, or text that is
-            not UTF-8.
+        DataError: it is empty; rows of another length; broken quotes; bytes that are no text in its encoding.
     """
-    data = stream.read()
-    try:
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        raise DataError(f"{name}: line {line}: not UTF-8 ({error.reason}); save the file as UTF-8") from None
-    rows, lines = _parse_csv(text, name, delimiter or _find_delimiter(text))
-    if not rows:
-        raise DataError(f"{name}: empty; expected a line with the names of the columns, then rows")
-    header, rows = rows[0], rows[1:]
-    header_line, lines = lines[0], lines[1:]
-    _check_column_names(header, f"{name}: line {header_line}")
-    for index, row in enumerate(rows):
-        if len(row) != len(header):
-            raise DataError(
-                f"{name}: row {index + 1} (line {lines[index]}): found {len(row)} values, "
-                f"expected {len(header)}: {shorten(header)}"
-            )
-    columns = zip(*rows, strict=True) if rows else [()] * len(header)
-    return Table({n: Column.of_texts(c) for n, c in zip(header, columns, strict=True)}, name, lines)
+    return read_csv(stream, name, options)
 
 
-def _check_column_names(names: Sequence[str], place: str) -> None:
-    first_places: dict[str, int] = {}
-    for index, column in enumerate(names):
-        if not column.strip():
-            raise DataError(f"{place}: column {index + 1} has no name; give it one")
-        first = first_places.setdefault(column, index)
-        if first < index:
-            both = f"columns {first + 1} and {index + 1}"
-            raise DataError(f"{place}: {both} are both called {show(column)}; rename one")
+def read_table_blocks(
+    stream: IO[bytes], name: str = "standard input", options: ReadOptions = DEFAULTS, rows: int = 10_000
+) -> Iterator[Table]:
+    """The table of `read_table` in tables of `rows` rows each, of which the last may have fewer.
 
+    A table is given as soon as its rows are there: a pipe may be open for days. A column has the type of its values in
+    that table; `options.texts` makes it a text in all. The lines of rows count on from table to table. There is at
+    least one table, so that the names of the columns are known.
 
-def _find_delimiter(text: str) -> str:
-    first_line = cast(re.Match[str], re.match(r"[\r\n]*([^\r\n]*)", text))[1]
-    unquoted = "".join(first_line.split('"')[::2])  # every second part is outside quotes
-    return max(DELIMITERS, key=unquoted.count)
-
-
-def _parse_csv(text: str, name: str, delimiter: str) -> tuple[list[list[str]], list[int]]:
-    """The rows, and the line on which each begins; a quoted value may span several lines."""
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
-    rows: list[list[str]] = []
-    lines: list[int] = []
-    line = 1
-    try:
-        for row in reader:
-            if row:
-                rows.append(row)
-                lines.append(line)
-            line = reader.line_num + 1
-    except csv.Error as error:
-        raise DataError(f"{name}: line {line}: broken csv: {error}") from None
-    return rows, lines
+    Raises:
+        DataError: as `read_table`, when the fault is reached.
+    """
+    return read_csv_blocks(stream, name, options, rows)
 
 
 class Format(NamedTuple):
@@ -246,13 +239,14 @@ class Format(NamedTuple):
 
 
 TEXTS = (".csv", ".tsv", ".tab", ".psv", ".txt", ".dat", ".data")
+RECORDS = (".jsonl", ".ndjson", ".json")
 IDX = Format((".idx", "-ubyte"), read_idx, compressed=True)
 
 FORMATS = (
-    Format(TEXTS[:2], _as_text, compressed=True),
-    Format(TEXTS[2:], _as_text, compressed=True, shared=True),
-    Format((".jsonl", ".ndjson"), read_json_lines, json_line_blocks, compressed=True),
-    Format((".json",), read_json, compressed=True, shared=True),
+    Format(TEXTS[:2], _as_text, _text_blocks, compressed=True),
+    Format(TEXTS[2:], _as_text, _text_blocks, compressed=True, shared=True),
+    Format(RECORDS[:2], read_json_lines, json_line_blocks, compressed=True),
+    Format(RECORDS[2:], read_json, compressed=True, shared=True),
     Format((".sqlite", ".sqlite3", ".db", ".db3"), read_sqlite, sqlite_blocks, shared=True),
     Format((".npz",), read_npz),
     Format((".npy",), read_npy),

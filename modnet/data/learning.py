@@ -18,7 +18,7 @@ from modnet.data.numbers import NumberFormat, find_number_format
 from modnet.data.profile import ColumnProfile, profile_column, sort_categories
 from modnet.data.spec import ColumnSpec, DataSpec, Kind, MissingPolicy, column_names
 from modnet.data.table import Table, shorten
-from modnet.data.values import category_key, is_code, is_number
+from modnet.data.values import category_key, is_code, is_number, no_value
 from modnet.errors import DataError
 from modnet.words import did_you_mean, legible, show
 
@@ -183,7 +183,8 @@ class _Learner:
     def _kind(self) -> Kind:
         if self.declared.kind is not None:
             return self.declared.kind
-        return "category" if self.declared.categories else self._guessed_kind()
+        has_categories = self.declared.categories or self.declared.encoding != "one_hot"
+        return "category" if has_categories else self._guessed_kind()
 
     def _schema(self, kind: Kind) -> ColumnSchema:
         """How the values are read, but for what fills the gaps."""
@@ -247,7 +248,7 @@ class _Learner:
         if self.policy in (None, "error") and self.profile.gaps.any():
             row = int(self.profile.gaps.argmax())
             raise DataError(
-                f"{self.table.place(row, self.name)}: missing value (found {show(self.values.text(row))}); "
+                f"{self.table.place(row, self.name)}: {no_value(self.values.text(row))}; "
                 'complete it, or train with missing = "mean", "most_frequent" or "drop"'
             )
 

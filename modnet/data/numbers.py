@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from functools import cache
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from functools import cache, lru_cache
 from typing import Any, Literal
 
 import numpy as np
@@ -21,6 +21,7 @@ from modnet.words import show
 Decimal = Literal[".", ","]
 Thousands = Literal["", ",", ".", " ", "'"]
 Negative = Literal["minus", "parentheses", "trailing"]
+Marks = tuple[Decimal, Thousands]
 
 LONGEST = 64
 """A longer text is no number."""
@@ -55,7 +56,7 @@ class NumberFormat(Configuration):
 
         A zero in front counts for nothing: `007` is 7. A decimal point is never read where the decimal mark is a comma.
         """
-        if self == NumberFormat():
+        if self == PLAIN:
             numbers = parse_numbers(texts)
             if numbers is not None:
                 return numbers
@@ -83,6 +84,10 @@ class NumberFormat(Configuration):
         """The options of a column in a spec that say so."""
         changed = {name: value for name, value in self.plain().items() if value != getattr(NumberFormat, name)}
         return {"kind": "number", **changed}
+
+
+PLAIN = NumberFormat()
+"""Numbers as programs write them."""
 
 
 class NumberGuess(Record):
@@ -114,13 +119,23 @@ class NumbersShare(Record):
 
 
 class _Number(Record):
-    """A text, or all texts of a shape, taken to pieces: digits and marks, unit (and its pieces), sign, formats."""
+    """A text, or all texts of a shape, taken to pieces.
+
+    Attributes:
+        core: digits and marks.
+        unit: what is before them and after them.
+        affixes: the same, apart.
+        tail: where what is after them begins.
+        negative: how it is negative, if it is.
+        formats: in which it is a number.
+    """
 
     core: str
     unit: str
     affixes: tuple[str, ...]
+    tail: int
     negative: Negative
-    formats: frozenset[tuple[str, str]]
+    formats: frozenset[Marks]
 
 
 class _Seen(Record):
@@ -150,21 +165,31 @@ def find_number_format(texts: Sequence[str], decimal: Decimal | None = None) -> 
     """
     if decimal != "," and texts and parse_numbers(texts) is not None:
         return NumberGuess(NumberFormat())
-    tidy = in_ascii(texts)
-    seen = _seen(tidy, strict=True, whole=False)
-    found = [one for one in seen.found.values() if one is not None]
-    if not found or len(found) < len(seen.found):
+    seen = _seen(in_ascii(texts), strict=True, whole=False)
+    common = _in_common(seen.found.values())
+    if common is None:
         return None
-    unit, negative = _one_unit({one.unit for one in found}), _one_negative({one.negative for one in found})
-    fitting = frozenset.intersection(*(one.formats for one in found))
-    if unit is None or negative is None or not fitting:
-        return None
-    best, other = _best(fitting, decimal, unit)
-    chosen = NumberFormat(*best, unit, negative)
+    best, other = _best(common.formats, decimal, common.unit)
+    chosen = NumberFormat(*best, common.unit, common.negative)
     if not _units_agree(seen, chosen):
         return None
-    different = NumberFormat(*other, unit, negative) if other else None
-    return NumberGuess(chosen, different, _differing(seen, best, other) if other else "")
+    if other is None:
+        return NumberGuess(chosen)
+    example = next(text for text in seen.texts if (best[1] or other[1]) in text)
+    return NumberGuess(chosen, NumberFormat(*other, common.unit, common.negative), example)
+
+
+def _in_common(seen: Collection[_Number | None]) -> _Number | None:
+    """The unit, the sign and the formats of them all; None if they do not agree, or some are no numbers."""
+    found = list(filter(None, seen))
+    if not found or len(found) < len(seen):
+        return None
+    unit = _one_unit({one.unit for one in found})
+    special = {one.negative for one in found}.difference(("minus",))
+    formats = frozenset.intersection(*(one.formats for one in found))
+    if unit is None or len(special) > 1 or not formats:
+        return None
+    return _Number("", unit, (), 0, min(special, default="minus"), formats)
 
 
 def numbers_share(texts: Sequence[str], decimal: Decimal | None = None) -> NumbersShare:
@@ -177,7 +202,7 @@ def numbers_share(texts: Sequence[str], decimal: Decimal | None = None) -> Numbe
     seen = _seen(in_ascii(texts), strict=True)
     counts = Counter(seen.shapes)
     found = {shape: one for shape, one in seen.found.items() if one is not None}
-    units, negatives, formats = Counter[str](), Counter[Negative](), Counter[tuple[str, str]]()
+    units, negatives, formats = Counter[str](), Counter[Negative](), Counter[Marks]()
     for shape, one in found.items():
         units[one.unit] += counts[shape] * bool(one.unit)
         negatives[one.negative] += counts[shape] * (one.negative != "minus")
@@ -196,34 +221,43 @@ def _commonest(counts: Counter[Any], otherwise: Any) -> Any:
     return value if count else otherwise
 
 
-def _best(
-    fitting: Iterable[tuple[Any, Any]], decimal: Decimal | None, unit: str
-) -> tuple[tuple[Any, Any], tuple[Any, Any] | None]:
+def _best(fitting: Iterable[Marks], decimal: Decimal | None, unit: str) -> tuple[Marks, Marks | None]:
     """The format among those that fit, and another one in which some text is another number, if nothing decides."""
-    fits = [pair for pair in FORMATS if pair in set(fitting)]
-    marks = [pair[0] for pair in fits if not pair[1]]
+    fits = sorted(fitting, key=FORMATS.index)
+    marks = [mark for mark, thousands in fits if not thousands]
     if len(marks) == 2:  # no text has a mark
         return (decimal or ".", ""), None
-    pairs = [pair for pair in fits if not pair[1] or pair[1] in marks]
-    if len(marks) == 1 and len(pairs) == 2:
-        # Each mark stands before three digits. The comma and, in sums of money, the point too rather part thousands.
-        thousands, point = sorted(pairs, key=lambda pair: not pair[1])
-        if decimal:
-            return (thousands if thousands[0] == decimal else point), None
-        return (thousands, point) if marks == [","] or _is_money(unit) else (point, thousands)
+    grouped = [pair for pair in fits if pair[1] in marks]
+    if grouped:
+        return _parting(grouped[0], (marks[0], ""), decimal, unit)
     return next((pair for pair in fits if pair[0] == decimal), fits[0]), None
+
+
+def _parting(thousands: Marks, point: Marks, decimal: Decimal | None, unit: str) -> tuple[Marks, Marks | None]:
+    """As `_best`, for texts in which each mark stands before three digits."""
+    if decimal:
+        return (thousands if thousands[0] == decimal else point), None
+    # A comma rather parts thousands, but not of a percentage; a point only does in most currencies of Europe.
+    is_thousands = unit != "%" if point[0] == "," else _is_money(unit) and unit.casefold() not in WITH_POINT
+    return (thousands, point) if is_thousands else (point, thousands)
 
 
 # Units
 
 _CURRENCIES = (
-    "usd eur gbp chf jpy cny rmb inr brl aud cad nzd sek nok dkk isk pln czk huf ron bgn rub uah try zar mxn ars clp"
-    " cop pen krw twd hkd sgd myr thb idr php vnd ils aed sar egp ngn kes us us$ r$ a$ c$ au$ ca$ nz$ hk$ s$ nt$ mx$"
-    " kr rs rs. re fr fr. sfr sfr. kc k\u010d z\u0142 ft lei lv s/ rp rm tl din"
+    "usd eur gbp chf jpy cny rmb inr brl aud cad nzd sek nok dkk isk pln czk huf ron bgn rub uah zar mxn krw twd hkd"
+    " sgd thb idr vnd ils aed sar us$ r$ a$ c$ au$ ca$ nz$ hk$ s$ nt$ mx$ kr kr. rs rs. fr. sfr sfr. k\u010d z\u0142 s/"
 )
 
 CURRENCIES = frozenset(_CURRENCIES.split())
 """What may stand before a number, in small letters, beside the signs of currencies. Other letters make a code of it."""
+
+_WITH_POINT = (
+    "$ \u00a3 \u00a5 \u20b9 usd gbp jpy cny inr cad aud nzd hkd sgd us$ c$ ca$ a$ au$ nz$ hk$ s$ nt$ mx$ rs rs."
+)
+
+WITH_POINT = frozenset(_WITH_POINT.split())
+"""Currencies, in small letters, whose countries have a decimal point: $3.459 is the price of a gallon."""
 
 _MULTIPLIERS = (
     "k m b t bn mn mm mio mrd tn tsd mil mill thousand thousands million millions billion billions trillion trillions"
@@ -236,6 +270,7 @@ MULTIPLIERS = frozenset(_MULTIPLIERS.split())
 ORDINALS = frozenset(("st", "nd", "rd", "th"))
 
 
+@lru_cache(256)
 def unit_key(unit: str) -> str:
     """The key by which two units are the same.
 
@@ -266,11 +301,6 @@ def _one_unit(units: set[str]) -> str | None:
     return named[0] if named else ""
 
 
-def _one_negative(found: set[Negative]) -> Negative | None:
-    special = sorted(found - {"minus"})
-    return None if len(special) > 1 else special[0] if special else "minus"
-
-
 def _units_agree(seen: _Seen, chosen: NumberFormat) -> bool:
     """Whether numbers without the unit can be of the same size as those with it."""
     percent = chosen.unit in ("%", "\N{PER MILLE SIGN}")
@@ -282,12 +312,6 @@ def _units_agree(seen: _Seen, chosen: NumberFormat) -> bool:
     numbers = np.abs(chosen.parse([text for text, shape in zip(seen.texts, seen.shapes, strict=True) if shape in bare]))
     # .39 beside 39 % is a share, of another size; 45 beside 39 % is not.
     return bool(np.all((numbers == 0) | (numbers > 1))) if percent else bool(np.all(numbers == 0))
-
-
-def _differing(seen: _Seen, best: tuple[str, str], other: tuple[str, str]) -> str:
-    """A text that two formats read differently."""
-    marks = {best[1], other[1]} - {""}
-    return next((text for text in seen.texts if any(mark in text for mark in marks)), "")
 
 
 # Texts taken to pieces
@@ -304,46 +328,63 @@ def _seen(texts: list[str], unit: str = "", strict: bool = False, whole: bool = 
     """
     shapes = shapes_of(texts, ZEROS_AND_ONES)
     found: dict[str, _Number | None] = {}
+    tails: dict[str, int] = {}
     for shape in dict.fromkeys(shapes):
         found[shape] = one = _taken_to_pieces(shape, unit, strict)
-        if one is None and not whole:
-            return _Seen(texts, shapes, found)
         if one is not None and "1" in one.unit:
-            # The shape does not tell m2 from m3.
-            return _Seen(texts, texts, {text: _taken_to_pieces(text, unit, strict) for text in texts})
+            tails[shape] = one.tail
+        if one is None and not whole:
+            break
+    if tails:
+        # A shape does not tell m2 from m3: give back the digits of units.
+        pairs = ((shape, text, tails.get(shape, len(text))) for shape, text in zip(shapes, texts, strict=True))
+        shapes = [shape[:tail] + text[tail:] for shape, text, tail in pairs]
+        found = {shape: _taken_to_pieces(shape, unit, strict) for shape in dict.fromkeys(shapes)}
     return _Seen(texts, shapes, found)
 
 
 @cache
 def _number_pattern() -> re.Pattern[str]:
-    # Its parts begin with different signs, so that it takes a time that is linear in the text.
+    # Neighbouring parts begin with different signs, so that the time is linear in the length of the text.
     return re.compile(
-        r"(\(?) *([-+]?) *"
-        r"([^0-9()+\-.,' ][^0-9()+\-,' ]{0,4})? *"
-        r"(\(?) *([-+]?) *"
-        r"([0-9][0-9.,' ]*(?<![, '])|[.,][0-9]+)((?:[eE][-+]?[0-9]{1,3}(?![0-9]))?)"
-        r" *(-?) *(\)?) *"
-        r"([^0-9()+\-., ][^()]{0,23}?)? *(\)?)"
+        r"(?P<open>\(?) *(?P<sign>[-+]?) *"
+        r"(?P<before>[^0-9()+\-.,' ][^0-9()+\-,' ]{0,4})? *"
+        r"(?P<open_within>\(?) *(?P<sign_within>[-+]?) *"
+        r"(?P<core>(?:[0-9][0-9.,' ]*(?<![, '])|[.,][0-9]+)(?:[eE][-+]?[0-9]{1,3}(?![0-9]))?) *"
+        r"(?P<trailing>-?) *(?P<close_within>\)?) *"
+        r"(?P<after>[^0-9()+\-., ][^()]{0,23}?)? *(?P<close>\)?)"
     )
 
 
+@lru_cache(1024)
 def _taken_to_pieces(text: str, unit: str, strict: bool) -> _Number | None:
     match = _number_pattern().fullmatch(text) if len(text) <= LONGEST else None
-    if match is None:
+    if match is None or not _is_signed_once(match):
         return None
-    opened, sign, before, opened_within, sign_within, core, exponent, trailing, *closed, after, closed_after = (
-        part or "" for part in match.groups()
-    )
-    signs, brackets = sign + sign_within + trailing, opened + opened_within
-    if len(brackets) != len("".join(closed) + closed_after) or len(brackets) + len(signs) > 1:
+    affixes = (match["before"] or "", match["after"] or "")
+    if "".join(affixes) not in ("", unit) and not _are_units(*affixes):
         return None
-    if before + after not in ("", unit) and not (_may_stand_before(before) and _may_stand_after(after)):
-        return None
-    formats = frozenset(pair for pair in FORMATS if _core_pattern(*pair, strict).fullmatch(core + exponent))
+    formats = _formats_of(match["core"], strict)
     if not formats:
         return None
-    negative: Negative = "parentheses" if brackets else "trailing" if trailing else "minus"
-    return _Number(core + exponent, before + after, (before, after), negative, formats)
+    return _Number(match["core"], "".join(affixes), affixes, match.start("after"), _negative_of(match), formats)
+
+
+def _negative_of(match: re.Match[str]) -> Negative:
+    if match["open"] or match["open_within"]:
+        return "parentheses"
+    return "trailing" if match["trailing"] else "minus"
+
+
+def _formats_of(core: str, strict: bool) -> frozenset[Marks]:
+    return frozenset(pair for pair in FORMATS if _core_pattern(*pair, strict).fullmatch(core))
+
+
+def _is_signed_once(match: re.Match[str]) -> bool:
+    """Whether brackets come in pairs, and there is at most one sign, or one pair."""
+    opened, closed = match["open"] + match["open_within"], (match["close_within"] or "") + (match["close"] or "")
+    signs = match["sign"] + match["sign_within"] + match["trailing"]
+    return len(opened) == len(closed) and len(opened) + len(signs) <= 1
 
 
 @cache
@@ -356,11 +397,12 @@ def _core_pattern(decimal: str, thousands: str, strict: bool = False) -> re.Patt
         indian = r"|[1-9][0-9]?(?:,[0-9]{2})+,[0-9]{3}" if thousands == "," else ""
         whole = f"(?:{grouped}{indian}|{whole})"
     point = re.escape(decimal)
-    return re.compile(rf"(?:{whole}(?:{point}[0-9]*)?|{point}[0-9]+)(?:[eE][-+]?[0-9]{{1,3}})?")
+    most = 2 if strict else 3  # a shape does not tell 1e308 from 1e309, which is no number
+    return re.compile(rf"(?:{whole}(?:{point}[0-9]*)?|{point}[0-9]+)(?:[eE][-+]?[0-9]{{1,{most}}})?")
 
 
-def _may_stand_before(text: str) -> bool:
-    return text in ("", "%") or _is_money(text)
+def _are_units(before: str, after: str) -> bool:
+    return (before in ("", "%") or _is_money(before)) and (not after or _may_stand_after(after))
 
 
 def _is_money(unit: str) -> bool:
@@ -369,17 +411,17 @@ def _is_money(unit: str) -> bool:
 
 @cache
 def _unit_pattern() -> re.Pattern[str]:
-    first = r"(?:[^\W\d_]|[%\u2030\u00b0\"'\u2032\u2033])"
+    first = r"(?:[^\W\d_]|[%\u2030\u00b0\"'\u2032\u2033]|/(?=[^\W\d_]))"
     squared, each = r"(?<=[^\W\d_])[123](?!\d)", r"(?<=/)10*(?= ?[^\W\d_])"
     return re.compile(rf"{first}(?:[^\d\n]|{squared}|{each})*")
 
 
-NO_UNITS = frozenset(("am", "pm", "a.m.", "p.m.", "a.m", "p.m", "e", "h", "q1"))
+NO_UNITS = frozenset(("am", "pm", "a.m.", "p.m.", "a.m", "p.m", "e", "q1"))
 """What stands after times and parts of dates, and `e`, which begins an exponent."""
 
 
 def _may_stand_after(text: str) -> bool:
-    if unicodedata.category(text[:1] or "$") == "Sc":
+    if unicodedata.category(text[0]) == "Sc":
         return not any(sign.isdigit() for sign in text)
     return text.casefold() not in NO_UNITS and _unit_pattern().fullmatch(text) is not None
 

@@ -16,9 +16,10 @@ from modnet.configuration.reading import Reader, Reading
 from modnet.data.column import Column
 from modnet.data.column_schema import ColumnSchema
 from modnet.data.faults import Faults, Report
+from modnet.data.options import DEFAULTS, ReadOptions
 from modnet.data.spec import DataSpec
 from modnet.data.table import Table, require_columns, shorten
-from modnet.data.values import MISSING_VALUES
+from modnet.data.values import MISSING_VALUES, no_value
 from modnet.errors import DataError, Fault, ShapeError
 from modnet.words import counted, itemised, show
 
@@ -112,6 +113,20 @@ class DataSchema(Configuration):
             rows=rows,
         )
         return cls(inputs, targets, spec.missing_values)
+
+    # Reading
+
+    def reading(self, options: ReadOptions = DEFAULTS) -> ReadOptions:
+        """How later files are read: columns whose spelling matters to the schema stay as they are spelled.
+
+        Args:
+            options: what else is known of the files.
+        """
+        columns = [column for columns in (*self.inputs.values(), *self.targets.values()) for column in columns]
+        return options.replace(
+            missing_values=self.missing_values,
+            texts=frozenset(c.name for c in columns if c.kind != "number" or c.number_format is not None),
+        )
 
     # Encoding
 
@@ -303,8 +318,11 @@ class DataSchema(Configuration):
     # Plain values
 
     def to_plain(self) -> dict[str, Any]:
-        """The schema as plain None, bool, int, float, str, list and dict."""
-        return self.plain()
+        """The schema as plain None, bool, int, float, str, list and dict; of columns, what is not the default."""
+        plain = self.plain()
+        for group in ("inputs", "targets"):
+            plain[group] = {name: [_shortened(c) for c in columns] for name, columns in plain[group].items()}
+        return plain
 
     @classmethod
     def from_plain(cls, value: Any) -> DataSchema:
@@ -318,6 +336,14 @@ class DataSchema(Configuration):
         if isinstance(schema, DataSchema):
             return schema
         raise DataError("malformed data schema: " + "; ".join(itemised(map(str, reading.problems))))
+
+
+def _shortened(column: Mapping[str, Any]) -> dict[str, Any]:
+    """A column without what is the default: tables of genes have tens of thousands of columns."""
+    return {key: value for key, value in column.items() if key in ("name", "kind") or value != PLAIN[key]}
+
+
+PLAIN = ColumnSchema(name="", kind="number").plain()
 
 
 def _untargeted(name: str, output: Array) -> dict[str, list[Any]]:
@@ -360,5 +386,4 @@ def _encode_goal(table: Table, schema: ColumnSchema, missing_values: Collection[
 
 
 def _missing_goal(text: str) -> str:
-    found = f"missing value (found {show(text)})"
-    return f'{found}; a target is never filled in: complete it, or train with missing = "drop"'
+    return f'{no_value(text)}; a target is never filled in: complete it, or train with missing = "drop"'

@@ -50,10 +50,14 @@ def in_ascii(texts: Sequence[str]) -> list[str]:
     thousands) become the ordinary one. Letters and signs of currencies stay as they are.
     """
     joined = "\n".join(texts)
-    if not joined.isascii():
-        table = {ord(sign): _ascii(sign) for sign in set(joined) if not sign.isascii()}
-        texts = [text.translate(table) for text in texts]
-    return [text.strip() for text in texts]
+    for sign in set(joined) if not joined.isascii() else ():
+        meant = _ascii(sign)
+        if meant != sign:
+            joined = joined.replace(sign, meant)
+    lines = joined.split("\n")
+    if len(lines) != len(texts):  # a text has several lines, or there are no texts
+        lines = [text.translate({ord(sign): _ascii(sign) for sign in text if not sign.isascii()}) for text in texts]
+    return [line.strip() for line in lines]
 
 
 def _ascii(sign: str) -> str:

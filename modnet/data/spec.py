@@ -28,7 +28,7 @@ class DataSource(Configuration):
             of a database.
         x, y: instead of `path`: files with one array each (.npy, IDX).
         rows: use only these rows: the first, and the one after the last, counted from 0.
-        sheet, query, size: as those of the data, for this source alone.
+        encoding, delimiter, comment, header, sheet, query, size: as those of the data, for this source alone.
     """
 
     called: ClassVar[str] = "source"
@@ -37,6 +37,10 @@ class DataSource(Configuration):
     x: str | None = None
     y: str | None = None
     rows: tuple[int, int] | None = field(default=None, minimum=0)
+    encoding: str | None = None
+    delimiter: str | None = None
+    comment: str | None = None
+    header: int | None = field(default=None, minimum=0)
     sheet: str | int | None = field(default=None, minimum=1)
     query: str | None = None
     size: tuple[int, int] | None = field(default=None, minimum=1)
@@ -130,6 +134,12 @@ class DataSpec(Configuration):
             0), or "error". By default "code" where the categories are learnt.
         missing_values: the texts that stand for a missing value.
         decimal, thousands: how numbers are written in all columns whose options do not say otherwise.
+        encoding: of csv files, "utf-8", "utf-16", "cp1252" (Windows in the West) ...; by default found.
+        delimiter: of csv files, the sign between values; by default found.
+        comment: of csv files, the sign with which a line begins that is no row; by default "#", where such lines are
+            above the names of the columns or have another number of values.
+        header: of csv files, the line with the names of the columns, counted from 1; 0 if there is none; by default
+            found.
         sheet: of workbooks, the name of the sheet, or its position counted from 1; by default the first with a table.
         query: of databases, a SELECT, or the name of a table; needed where there are several tables.
         size: of a folder of images, the (height, width) to which they are scaled; needed where they differ.
@@ -147,6 +157,10 @@ class DataSpec(Configuration):
     missing_values: tuple[str, ...] = MISSING_VALUES
     decimal: Decimal | None = None
     thousands: Thousands | None = None
+    encoding: str | None = None
+    delimiter: str | None = None
+    comment: str | None = None
+    header: int | None = field(default=None, minimum=0)
     sheet: str | int | None = field(default=None, minimum=1)
     query: str | None = None
     size: tuple[int, int] | None = field(default=None, minimum=1)
@@ -164,19 +178,21 @@ class DataSpec(Configuration):
     def reading(self, source: DataSource | None = None) -> ReadOptions:
         """How files are read; what the source has of its own goes first."""
         own = source or DataSource(path="")
+        names = ("encoding", "delimiter", "comment", "header", "sheet", "query", "size")
+        options = {name: getattr(self if getattr(own, name) is None else own, name) for name in names}
         return ReadOptions(
             decimal=self.decimal,
             thousands=self.thousands,
             missing_values=self.missing_values,
-            texts=frozenset(name for name in self.columns if self._has_marker_as_category(name)),
-            sheet=self.sheet if own.sheet is None else own.sheet,
-            query=self.query if own.query is None else own.query,
-            size=self.size if own.size is None else own.size,
+            texts=frozenset(name for name in self.columns if self._needs_texts(name)),
+            **options,
         )
 
-    def _has_marker_as_category(self, column: str) -> bool:
-        """Whether a text that means a missing value elsewhere is a category of this column."""
-        return not set(self.columns[column].categories or ()).isdisjoint(self.missing_values)
+    def _needs_texts(self, column: str) -> bool:
+        """Whether the values of a column are to be read as they are spelled: its options say what they mean."""
+        declared = self.columns[column]
+        written = (declared.decimal, declared.thousands, declared.unit, declared.date_format, declared.categories)
+        return any(written) or declared.negative != "minus" or declared.kind not in (None, "number")
 
     def missing_policy(self, column: str) -> MissingPolicy | None:
         """What to do where this column of the table has no value; None if the spec does not say."""

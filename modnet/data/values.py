@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from modnet.arrays import Array
+from modnet.words import show
 
 MISSING_VALUES = (
     *("", "NA", "N/A", "n/a", "na", "n.a.", "N.A.", "<NA>", "#N/A", "#N/A N/A", "#NA"),
@@ -39,15 +40,21 @@ dates. In a column of texts they may be values: a house with a fence `None` has 
 """
 
 
+def no_value(text: str) -> str:
+    """What a message says of a missing value: how it is spelled, where the reader of the table has kept that."""
+    return f"missing value (found {show(text)})" if text else "missing value"
+
+
 def are_missing(texts: Sequence[str], missing_values: Collection[str] = MISSING_VALUES) -> Array:
     """Which texts mean that there is no value, bool (texts,). Blanks at their ends are ignored."""
     missing = frozenset(missing_values)
-    return np.fromiter((text.strip() in missing for text in texts), np.bool_, len(texts))
+    return np.fromiter((text in missing or text.strip() in missing for text in texts), np.bool_, len(texts))
 
 
 def may_be_missing(texts: Sequence[str]) -> Array:
     """Which texts mean that there is no value if all others are numbers or dates, bool (texts,)."""
-    found = (text.strip().casefold() in MISSING_AMONG_NUMBERS for text in texts)
+    # Excel's formats of sums of money write a dash after the sign for what is not there.
+    found = (text.strip(" \t\r\n\N{NO-BREAK SPACE}$€£¥").casefold() in MISSING_AMONG_NUMBERS for text in texts)
     return np.fromiter(found, np.bool_, len(texts))
 
 
@@ -122,23 +129,22 @@ def text_of(value: Any) -> str:
     """
     if isinstance(value, str):
         return str(value)
-    if isinstance(value, np.datetime64):
-        return _date_text(value)
-    if isinstance(value, np.ndarray) and value.ndim == 0:
-        return text_of(value[()])
+    if isinstance(value, float | np.floating):
+        return _float_text(value)
     if isinstance(value, bool | np.bool_):
         return "true" if value else "false"
+    if isinstance(value, np.datetime64 | datetime.datetime):
+        return _date_text(value)
     if isinstance(value, bytes):
         return value.decode("utf-8", "backslashreplace")
     if isinstance(value, Real) or _is_decimal(value):
         return _real_text(value)
-    if isinstance(value, datetime.datetime):
-        midnight = value.timetz() == datetime.time.min
-        return str(value)[:10] if midnight else str(value)
     return str(value)
 
 
-def _date_text(value: np.datetime64) -> str:
+def _date_text(value: np.datetime64 | datetime.datetime) -> str:
+    if isinstance(value, datetime.datetime):
+        return str(value.date() if value.timetz() == datetime.time.min else value)
     day = value.astype("M8[D]")
     if np.isnat(value) or day == value:
         return str(day)
@@ -146,16 +152,32 @@ def _date_text(value: np.datetime64) -> str:
     return str(value if isinstance(moment, int) else moment)  # a year that `datetime` does not have
 
 
+LARGE = 2.0**53
+"""Below it, all digits of a whole float count."""
+
+
+def _float_text(value: float | np.floating[Any]) -> str:
+    number = float(value)
+    if number.is_integer() and abs(number) < LARGE:
+        return str(int(number))
+    text = str(value)  # of numpy's floats, too, the shortest in their precision
+    return _digits_text(text) if number.is_integer() else text
+
+
 def _real_text(value: Any) -> str:
     if isinstance(value, Integral):
         return _whole_text(int(value))
     if isinstance(value, Rational):
         return _whole_text(int(value.numerator)) if value.denominator == 1 else str(value)
-    text = str(value)  # of numpy's floats, too, the shortest in their precision
-    if not math.isfinite(value) or value != value // 1:
+    return _digits_text(str(value))
+
+
+def _digits_text(text: str) -> str:
+    """The digits of a whole number without a point; other numbers as they are."""
+    if "n" in text.casefold():  # nan and infinity
         return text
-    whole = number_text(text)
-    return text if "e" in whole else whole
+    canonical = number_text(text)
+    return text if "e" in canonical or "." in canonical else canonical
 
 
 def _whole_text(value: int) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +15,7 @@ from modnet.data.faults import Faults, Report
 from modnet.data.files import Read, Reader, read
 from modnet.data.learning import assign_targets, rows_to_drop
 from modnet.data.named_arrays import NamedArrays
+from modnet.data.options import DEFAULTS, ReadOptions
 from modnet.data.profile import sort_categories
 from modnet.data.schema import DataSchema
 from modnet.data.source import is_address
@@ -26,6 +27,9 @@ from modnet.datasets.split import can_stratify, split
 from modnet.errors import DataError
 from modnet.words import counted
 
+HEAD = 2
+"""How many of the first rows `LoadedData.head` has."""
+
 
 @dataclass(frozen=True)
 class LoadedData:
@@ -36,12 +40,14 @@ class LoadedData:
         validation: the rows to validate with, or None.
         schema: how columns of a table, or class labels that are text, become numbers; None for arrays of numbers.
         notes: lines for the screen about what was read and done.
+        head: the first of the rows of a table to train on, as they were read; None for arrays.
     """
 
     train: Dataset
     validation: Dataset | None
     schema: DataSchema | None
     notes: list[str]
+    head: Table | None = None
 
 
 def located(path: str, folder: Path) -> Path:
@@ -61,6 +67,7 @@ class Loader:
         output_names: the outputs whose loss takes a target.
         label_outputs: the outputs whose loss takes class labels.
         readers: for other kinds of files, see `read`.
+        options: how files are read that no spec names.
     """
 
     folder: Path
@@ -68,6 +75,7 @@ class Loader:
     output_names: Sequence[str]
     label_outputs: Collection[str] = ()
     readers: Sequence[Reader] = ()
+    options: ReadOptions = DEFAULTS
 
     def load(
         self, spec: DataSpec, seed: int = 0, *, rows: Table | None = None, schema: DataSchema | None = None
@@ -93,7 +101,7 @@ class Loader:
             return loaded
         validation, notes = self.load_source(spec.validation, loaded.schema, spec=spec)
         notes[0] += " to validate"
-        return LoadedData(loaded.train, validation, loaded.schema, [*loaded.notes, *notes])
+        return replace(loaded, validation=validation, notes=[*loaded.notes, *notes])
 
     def load_source(
         self,
@@ -114,7 +122,7 @@ class Loader:
         Raises:
             DataError: with the file, and the row and column if there is one.
         """
-        found = self.read(source, spec)
+        found = self.read(source, spec, schema)
         if isinstance(found, NamedArrays):
             dataset = self.dataset(found, schema, targets)
             return dataset, [f"{found.name}: {counted(len(dataset), 'row')}", *found.notes]
@@ -126,11 +134,16 @@ class Loader:
 
     # Files
 
-    def read(self, source: str | DataSource, spec: DataSpec | None = None) -> Table | NamedArrays:
-        """Args: spec: how files are read, where their kind leaves a choice."""
+    def read(
+        self, source: str | DataSource, spec: DataSpec | None = None, schema: DataSchema | None = None
+    ) -> Table | NamedArrays:
+        """Args: spec, or else schema: how files are read, where their kind leaves a choice."""
         if isinstance(source, str):
             source = DataSource(path=source)
-        options = (spec or DataSpec(train=source)).reading(source)
+        if spec is not None:
+            options = spec.reading(source)
+        else:
+            options = self.options if schema is None else schema.reading(self.options)
         found: Table | NamedArrays
         if source.path is not None:
             place = source.path if is_address(source.path) else self.place(source.path)
@@ -191,7 +204,8 @@ class Loader:
             train = Dataset.of_table(schema, table, report=report)
         sizes = f"{_sizes(len(table), train, validation, labels)}; {schema.describe()}"
         notes = [sizes, *table.notes, *report.texts()]
-        return LoadedData(train, validation, schema, notes)
+        head = table.take(np.arange(len(table))[:HEAD] if rows[0] is None else rows[0][:HEAD])
+        return LoadedData(train, validation, schema, notes, head)
 
     def table_labels(self, table: Table, spec: DataSpec, rows: Array) -> tuple[Array | None, list[str]]:
         """The classes of these rows for a stratified split, and their names, from the first output that has classes."""

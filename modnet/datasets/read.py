@@ -10,7 +10,7 @@ from typing import Any, cast
 
 from modnet.data.files import Read, Reader
 from modnet.data.foreign import as_data
-from modnet.data.options import ReadOptions
+from modnet.data.options import DEFAULTS, ReadOptions
 from modnet.data.schema import DataSchema
 from modnet.data.source import without_password
 from modnet.data.spec import DataSpec
@@ -115,7 +115,14 @@ def loader_for(network: Network, folder: str | PathLike[str] = "", registry: Reg
     """A loader that reads files as a network's inputs and targets."""
     losses = output_losses(network)
     targets = [name for name, loss in losses.items() if loss.takes_target] if losses else list(network.outputs)
-    return Loader(Path(folder), list(network.inputs), targets, label_outputs(network), (foreign_reader(registry),))
+    inputs, readers = list(network.inputs), (foreign_reader(registry),)
+    return Loader(Path(folder), inputs, targets, label_outputs(network), readers, _options_for(network))
+
+
+def _options_for(network: Network) -> ReadOptions:
+    """How files for a network are read that no spec names: images come in its size."""
+    sizes = {shape[:2] for shape in network.inputs.values() if len(shape) == 3 and None not in shape}
+    return ReadOptions(size=cast(tuple[int, int], sizes.pop())) if len(sizes) == 1 else DEFAULTS
 
 
 def foreign_reader(registry: Registry | None = None) -> Reader:
@@ -131,6 +138,12 @@ def foreign_reader(registry: Registry | None = None) -> Reader:
         return cast(Read | Iterator[Table] | None, as_data(found, name))
 
     return read_foreign
+
+
+def write_foreign(table: Table, path: Path, registry: Registry | None = None) -> bool:
+    """Writes a table in a format that a plugin knows by the path's suffix; False if none does."""
+    hooks: Any = (registry or default_registry()).hooks.hook
+    return bool(hooks.modnet_write_data(table=table, path=path))
 
 
 def output_losses(network: Network) -> dict[str, Loss]:

@@ -9,7 +9,7 @@ import numpy as np
 
 from modnet.arrays import Array, Shape, as_numbers
 from modnet.engine.built import BuiltGraph
-from modnet.errors import DataError, ShapeError
+from modnet.errors import DataError, SampleError, ShapeError
 from modnet.words import did_you_mean, show
 
 
@@ -73,7 +73,7 @@ def check_predictions(built: BuiltGraph, values: list[Array], arrays: list[Array
         values: of the outputs, for the rows from `start` on of `arrays`, the inputs.
 
     Raises:
-        DataError: with the row, and the cause as far as it is known.
+        SampleError: with the row, and the cause as far as it is known.
     """
     for value in values:
         # argmax treats nan as the greatest, and for few numbers it is faster than a sum or a maximum.
@@ -81,13 +81,13 @@ def check_predictions(built: BuiltGraph, values: list[Array], arrays: list[Array
             raise _no_prediction(built, values, arrays, start)
 
 
-def _no_prediction(built: BuiltGraph, values: list[Array], arrays: list[Array], start: int) -> DataError:
+def _no_prediction(built: BuiltGraph, values: list[Array], arrays: list[Array], start: int) -> SampleError:
     name, value = next(
         (name, value) for name, value in zip(built.graph.outputs, values, strict=True) if np.isnan(value).any()
     )
     row = start + int(np.argwhere(np.isnan(value))[0][0])
     which = f" (output {show(name)})" if len(values) > 1 else ""
-    return DataError(f"the prediction for row {row}{which} is nan: {_cause_of_nan(built, arrays, row)}")
+    return SampleError(f"the prediction{which} is nan", row, f": {_cause_of_nan(built, arrays, row)}", f"row {row}")
 
 
 def _cause_of_nan(built: BuiltGraph, arrays: list[Array], row: int) -> str:

@@ -8,8 +8,73 @@ import numpy as np
 import pytest
 
 
-def test_no_problems(run):
-    assert run("check", "pets.toml").stdout == "pets.toml: no problems; 5 nodes, 50 parameters\n"
+def test_no_problems_and_the_first_rows_as_the_network_sees_them(run, folder):
+    lines = (folder / "pets.csv").read_text().splitlines()
+    (folder / "pets.csv").write_text("\n".join([lines[0], "cat,4.10,red", "dog,9,blue", *lines[3:]]) + "\n")
+    shown = run("check", "pets.toml", "--set", "data.validation=pets.csv").stdout.splitlines()
+    mean = re.search(r"number +([0-9.]+)", shown[5])[1]
+    assert shown == [
+        "pets.toml: no problems; 5 nodes, 50 parameters",
+        "80 rows to train; 2 columns -> kind (2 classes)",
+        "pets.csv: 80 rows to validate",
+        "",
+        "column  read as                if missing  row 1 (line 2)  row 2 (line 3)",
+        f"size    number                 {mean:<10}  4.1             9",
+        "collar  category of 2          code        red -> 0 1      blue -> 1 0",
+        "kind    target, category of 2              cat -> 0        dog -> 1",
+        "",
+        "kind: dog 41, cat 39 (always dog: accuracy 0.512)",
+    ], shown
+
+
+def test_the_first_rows_say_what_each_kind_of_column_was_taken_for(run, folder):
+    rows = [f"{day:02d}.03.2024;{day},5 %;{'yes' if day % 2 else 'no'};{day * day}" for day in range(1, 29)]
+    (folder / "shop.csv").write_text("\n".join(["day;share;open;sales", *rows]) + "\n")
+    (folder / "shop.toml").write_text("""\
+[network]
+input = [10]
+layers = ["standardize", { type = "linear", out_features = 1 }]
+[training]
+loss = "mse"
+[data]
+train = "shop.csv"
+target = "sales"
+[data.columns.day]
+date_format = "%d.%m.%Y"
+[data.columns.share]
+unit = "%"
+decimal = ","
+[data.columns.open]
+kind = "boolean"
+""")
+    shown = run("check", "shop.toml").stdout
+    assert re.search(
+        r"^day +date %d\.%m\.%Y: day, day_of_week +2024-03-15 +01\.03\.2024 -> 19783 0 0 \.\.\. \(8\)", shown, re.M
+    ), shown
+    assert re.search(r"^share +number, in %, decimal comma +15 +1,5 % -> 1\.5$", shown, re.M), shown
+    assert re.search(r"^open +boolean, 1 is yes +code +yes -> 1$", shown, re.M), shown
+    assert re.search(r"^sales: 1 to 784, mean 275\.5 \(always the mean: RMSE 241\.\d+\)$", shown, re.M), shown
+    assert max(map(len, shown.splitlines())) <= 100
+
+
+def test_of_a_wide_table_some_columns_are_shown(run, folder):
+    names = [f"column_{place}" for place in range(200)]
+    rows = [[*range(row, row + 200), row % 2] for row in range(40)]
+    (folder / "wide.csv").write_text("".join(",".join(map(str, row)) + "\n" for row in ([*names, "y"], *rows)))
+    (folder / "wide.toml").write_text(
+        Path("pets.toml").read_text().replace("pets", "wide").replace("[3]", "[200]").replace('"kind"', '"y"')
+    )
+    shown = run("check", "wide.toml").stdout.splitlines()
+    assert "... and 171 more columns" in shown
+    assert len(json.loads(run("check", "wide.toml", "--json").stdout)["columns"]) == 201
+
+
+def test_of_arrays_the_targets_are_shown(run):
+    assert run("check", "points.toml").stdout.splitlines()[1:] == [
+        "60 rows to train; x (2,) -> y",
+        "",
+        "output: 0 20, 1 20, 2 20 (always 0: accuracy 0.333)",
+    ]
 
 
 def test_all_faults_with_their_places(run):
@@ -96,7 +161,17 @@ def test_a_network_alone(run):
 
 def test_json(run):
     good = json.loads(run("check", "pets.toml", "--json").stdout)
-    assert good == {"spec": "pets.toml", "nodes": 5, "parameters": 50, "notes": [], "problems": []}
+    assert {key: good[key] for key in ("spec", "nodes", "parameters", "notes", "problems")} == {
+        "spec": "pets.toml",
+        "nodes": 5,
+        "parameters": 50,
+        "notes": [],
+        "problems": [],
+    }
+    assert [column["name"] for column in good["columns"]] == ["size", "collar", "kind"]
+    assert good["columns"][1]["read_as"].startswith("category of 2")
+    assert sum(good["targets"][0]["classes"].values()) == 60
+    assert 0.5 <= good["targets"][0]["base_rate"] < 0.6
     bad = json.loads(run("check", "pets.toml", "--json", "--set", "training.epochs=0", status=2).stdout)
     assert bad["problems"] == [
         {

@@ -1,23 +1,9 @@
 """What the values of a column are."""
 
-import numpy as np
 import pytest
 
 from modnet.data.profile import profile, sort_categories
 from modnet.data.table import Table
-from modnet.data.values import is_number, parse_numbers
-
-
-@pytest.mark.parametrize("text", ["1", "-1.5", "+2", "1e3", ".5", " 7 "])
-def test_numbers(text):
-    assert is_number(text)
-    np.testing.assert_array_equal(parse_numbers([text]), [float(text)])
-
-
-@pytest.mark.parametrize("text", ["", "abc", "1_000", "nan", "inf", "1e999", "00", "-007", "3,14", "0x10", "1 2"])
-def test_no_numbers(text):
-    assert not is_number(text)
-    assert parse_numbers(["1", text]) is None
 
 
 @pytest.mark.parametrize(

@@ -116,6 +116,12 @@ def test_a_small_file_that_unpacks_to_very_much(tmp_path, monkeypatch, name, end
         read(path)
 
 
+def test_a_path_that_leads_into_a_file_that_holds_none(tmp_path):
+    (tmp_path / "a.csv").write_bytes(CSV)
+    with pytest.raises(DataError, match=r"a\.csv/x: no such file; .*a\.csv is a file, and no folder$"):
+        read(tmp_path / "a.csv" / "x")
+
+
 def test_a_password(tmp_path):
     path = archive(tmp_path / "a.zip", {"a.csv": CSV})
     data = bytearray(path.read_bytes())

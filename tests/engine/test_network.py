@@ -721,10 +721,10 @@ def test_a_prediction_of_nan_is_an_error_that_says_which_row_and_why(rows, batch
     x[rows - 2, 1] = np.nan
     with pytest.raises(modnet.DataError) as caught:
         network.predict(x, batch_size=batch_size)
-    assert f"the prediction for row {rows - 2} is nan" in str(caught.value)
+    assert f"the prediction is nan in row {rows - 2}:" in str(caught.value)
     assert "contains nan at 1" in str(caught.value)
     network.parameters["linear_1.weight"][0, 0] = np.nan
-    with pytest.raises(modnet.DataError, match=r"row 0 is nan: its input is finite, but linear_1\.weight"):
+    with pytest.raises(modnet.DataError, match=r"is nan in row 0: its input is finite, but linear_1\.weight"):
         network.predict(np.ones((rows, 4)), batch_size=batch_size)
 
 
@@ -739,7 +739,7 @@ def test_a_stream_names_the_piece_of_nan_too():
     stream.predict(np.ones((2, 1, 4)))
     x = np.ones((2, 1, 4))
     x[1, 0, 2] = np.nan
-    with pytest.raises(modnet.DataError, match=r"row 1 is nan: that row of input .* contains nan at \(0, 2\)"):
+    with pytest.raises(modnet.DataError, match=r"is nan in row 1: that row of input .* contains nan at \(0, 2\)"):
         stream.predict(x)
 
 

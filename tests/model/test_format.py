@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 import modnet
+from modnet.data.column_schema import ColumnSchema
 from modnet.engine import graph
 from modnet.kinds import layer
 from modnet.model import container, stored
@@ -106,10 +107,12 @@ def test_keys_and_their_types(before, checkpoint):
 
 def test_the_keys_of_a_component_and_of_a_column(checkpoint):
     component = checkpoint["needs"][0]["components"][0]
-    column = checkpoint["schema"]["inputs"]["input"][0]
     assert sorted(component) == ["kind", "type", "version"]
-    sentence = PAGE.partition("A column is a map of ")[2].partition(".\n")[0]
-    assert re.findall(r"`(\w+)`", sentence) == list(column)
+    before, after = PAGE.partition("A column is a map of ")[2].split("### Figures")[0].split(", of:")
+    documented = [*re.findall(r"`(\w+)`", before), *re.findall(r"^\| `(\w+)` \|", after, re.MULTILINE)]
+    assert documented == list(ColumnSchema(name="a", kind="number").plain())
+    for column in checkpoint["schema"]["inputs"]["input"]:
+        assert set(column) <= set(documented)
 
 
 def test_a_model_has_the_keys_of_a_checkpoint_but_for_training(checkpoint):

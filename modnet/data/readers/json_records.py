@@ -35,7 +35,7 @@ def read_json_lines(source: Source, options: ReadOptions) -> Table:
     Raises:
         DataError: a line is no flat record; with its number.
     """
-    return _united(json_line_blocks(source, options, BLOCK), source.label)
+    return united(json_line_blocks(source, options, BLOCK), source.label)
 
 
 def json_line_blocks(source: Source, options: ReadOptions, rows: int) -> Iterator[Table]:
@@ -147,14 +147,20 @@ def _table(records: Sequence[Record], names: Record, label: str, lines: Sequence
     for record in records:
         if record.keys() != names.keys():
             names.update(dict.fromkeys(record))
-    columns = {name: _column([record.get(name) for record in records], name, label, lines) for name in names}
-    return Table(columns, label, lines)
+    cells = zip(names, _by_column(records, list(names)), strict=True)
+    return Table({name: _column(values, name, label, lines) for name, values in cells}, label, lines)
+
+
+def _by_column(records: Sequence[Record], names: Sequence[str]) -> Iterable[Sequence[Any]]:
+    if all(list(record) == names for record in records):
+        return zip(*map(dict.values, records), strict=True)  # a third of the time of looking up each key
+    return ([record.get(name) for record in records] for name in names)
 
 
 def _column(values: Sequence[Any], name: str, label: str, lines: Sequence[int] = ()) -> Column:
-    for row, value in enumerate(values):
-        if type(value) in (dict, list):
-            _refuse_nested(value, f"{label}: row {row + 1}{f' (line {lines[row]})' if lines else ''}", name)
+    if not set(map(type, values)).isdisjoint((dict, list)):
+        row = next(row for row, value in enumerate(values) if type(value) in (dict, list))
+        _refuse_nested(values[row], f"{label}: row {row + 1}{f' (line {lines[row]})' if lines else ''}", name)
     try:
         return Column.of(values, name)
     except OverflowError:
@@ -172,7 +178,7 @@ def _refuse_nested(value: Any, place: str, name: str) -> NoReturn:
     )
 
 
-def _united(blocks: Iterator[Table], label: str) -> Table:
+def united(blocks: Iterator[Table], label: str) -> Table:
     """The rows of blocks; a column that a block lacks has no values there."""
     tables = list(blocks)
     names = dict.fromkeys(name for table in tables for name in table.columns)

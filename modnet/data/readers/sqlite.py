@@ -87,8 +87,8 @@ def _only_table(found: Mapping[str, str], label: str) -> str:
         raise DataError(f"{label}: a database without tables")
     if len(names) > 1:
         raise DataError(
-            f"{label}: holds several tables: {shorten(found)}; say which one, or ask by SQL for what you want: "
-            f"set data.query = {show(names[0])} in the spec"
+            f"{label}: holds several tables: {shorten(found)}; name one of them, {label}/{names[0]}, or ask by SQL for "
+            'what you want: query = "select ..." in the [data] of a spec'
         )
     return names[0]
 
@@ -114,7 +114,7 @@ def _fetched(cursor: sqlite3.Cursor, label: str, rows: int) -> Iterator[Table]:
 
 
 def _column(values: tuple[Any, ...], name: str, label: str) -> Column:
-    if any(type(value) is bytes for value in values):
+    if bytes in set(map(type, values)):
         row = next(row for row, value in enumerate(values) if type(value) is bytes)
         raise DataError(
             f"{label}: row {row + 1}, column {legible(name)}: found {len(values[row]):,} bytes (a blob); expected a "

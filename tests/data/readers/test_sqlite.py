@@ -82,7 +82,7 @@ def test_blocks(tmp_path):
     ("statements", "query", "message"),
     [
         ((), None, "a database without tables"),
-        ((*PETS, *STAFF), None, "holds several tables: pets, staff; say which one, or ask by SQL for what you want"),
+        ((*PETS, *STAFF), None, "holds several tables: pets, staff; name one of them, "),
         (PETS, "pest", 'no table "pest"; did you mean "pets"?'),
         (PETS, "zzz", 'no table "zzz"; it has pets'),
         (PETS, "select colour from pets", 'query "select colour from pets": no such column: colour'),

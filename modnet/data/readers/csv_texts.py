@@ -1,0 +1,124 @@
+"""Texts from the cells of csv text, each different one made once."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from modnet.arrays import Array
+from modnet.data.readers.csv_cells import Cells
+
+U = np.uint64
+
+FEW_ROWS, LONGEST = 64, 32
+"""Below so many rows, or with longer cells in bytes, a look-up by arrays takes longer than one by one."""
+
+SMALLEST, LARGEST = 1 << 8, 1 << 16
+"""The fewest and the most places of the table for the look-up by arrays; powers of two."""
+
+FACTORS = (U(0x9E3779B97F4A7C15), U(0xC2B2AE3D27D4EB4F), U(0x165667B19E3779F9), U(0xD6E8FEB86659FD93))
+"""Odd numbers that mix the bits of the words of a text (from the golden ratio, xxHash and SplitMix)."""
+
+FIRST_BYTES = np.array([2 ** (8 * count) - 1 for count in range(9)], np.uint64)
+
+
+class Dictionary:
+    """The different texts of a column, in the order in which they were found.
+
+    Cells are looked up by their bytes as words of 64 bits, many at once, in a table whose places a hash gives; what
+    is not there, or whose place is taken by another text, is looked up in a dict, one by one.
+
+    Attributes:
+        index: text -> its position.
+        rows: how many cells have been looked up.
+    """
+
+    def __init__(self) -> None:
+        self.index: dict[str, int] = {}
+        self.words = np.zeros((0, 0), np.uint64)
+        self.codes = np.zeros(0, np.int32)
+        self.rows = 0
+
+    def encode(self, cells: Cells, column: int) -> Array:
+        """int32 (rows,): the positions of the cells of a column."""
+        starts, ends = (span[:, 0] for span in cells.spans(slice(column, column + 1)))
+        longest = int((ends - starts).max(initial=0))
+        self.rows += len(starts)
+        mostly_new = self.rows > LARGEST // 4 and 2 * len(self.index) > self.rows
+        if len(starts) < FEW_ROWS or longest > LONGEST or mostly_new:
+            return np.array(self._look_up(cells, starts, ends), np.int32)
+        return self._encode_many(cells, starts, ends, max(longest, 1))
+
+    def _encode_many(self, cells: Cells, starts: Array, ends: Array, longest: int) -> Array:
+        count = max(-(-longest // 8), len(self.words))
+        if count > len(self.words):
+            self._resize(max(SMALLEST, len(self.codes)), count)
+        texts = _words(cells.words, starts, ends, count)
+        places = self._places(texts)
+        codes = self.codes[places]
+        known = codes >= 0
+        for word, of_text in zip(self.words, texts, strict=True):
+            known &= word[places] == of_text
+        missed = np.flatnonzero(~known)
+        if len(missed):
+            codes[missed] = self._look_up(cells, starts[missed], ends[missed])
+            self._learn(texts[:, missed], codes[missed])
+        return codes
+
+    def _look_up(self, cells: Cells, starts: Array, ends: Array) -> list[int]:
+        index, data, text = self.index, cells.data, cells.text
+        spans = zip(starts.tolist(), ends.tolist(), strict=True)
+        if text is not None:
+            return [index.setdefault(text[start:end], len(index)) for start, end in spans]
+        return [index.setdefault(data[start:end].decode(), len(index)) for start, end in spans]
+
+    def _places(self, texts: Array) -> Array:
+        """The places in the table of texts, by a multiplicative hash of their words."""
+        mixed = texts[0] * FACTORS[0]
+        for word, factor in zip(texts[1:], FACTORS[1:], strict=False):
+            mixed ^= word * factor
+            mixed *= FACTORS[0]
+        mixed ^= mixed >> U(29)
+        mixed *= FACTORS[1]
+        mixed >>= U(65 - len(self.codes).bit_length())
+        places: Array = mixed.view(np.int64)
+        return places
+
+    def _learn(self, texts: Array, codes: Array) -> None:
+        """Takes texts into the table, which grows with their number."""
+        size = min(LARGEST, 1 << (8 * len(self.index)).bit_length())
+        if size > len(self.codes):
+            self._resize(size, len(self.words))
+        self._put(texts, codes)
+
+    def _resize(self, size: int, count: int) -> None:
+        kept = np.flatnonzero(self.codes >= 0)
+        words = np.zeros((count, len(kept)), np.uint64)
+        words[: len(self.words)] = self.words[:, kept]
+        codes = self.codes[kept]
+        self.codes = np.full(size, -1, np.int32)
+        self.words = np.zeros((count, size), np.uint64)
+        if len(kept):
+            self._put(words, codes)
+
+    def _put(self, texts: Array, codes: Array) -> None:
+        places = self._places(texts)
+        winners = np.empty(len(self.codes), np.intp)
+        winners[places] = np.arange(len(places))  # one text of those that would have the same place
+        chosen = winners[places]
+        self.codes[places], self.words[:, places] = codes[chosen], texts[:, chosen]
+
+
+def _words(words: Array, starts: Array, ends: Array, count: int) -> Array:
+    """uint64 (count, texts): the bytes of texts as words, with zeros after their end."""
+    found = np.empty((count, len(starts)), np.uint64)
+    for number in range(count):
+        at = starts + 8 * number
+        place = at >> 3
+        shift = ((at & 7) << 3).view(np.uint64)
+        word = words[np.minimum(place, len(words) - 2)] >> shift
+        other = words[np.minimum(place, len(words) - 2) + 1] << U(1)
+        other <<= shift ^ U(63)
+        word |= other
+        word &= FIRST_BYTES[np.clip(ends - at, 0, 8)]
+        found[number] = word
+    return found
