@@ -68,9 +68,9 @@ class Dataset:
         """The data of a caller, checked against the inputs of a network.
 
         Args:
-            x: an array, or input name -> array; a `Dataset`; or, without y, rows of a table for a network that was
-                trained on one (a data frame, column -> values, a list of records, a `Table`), or an iterable of batches
-                (x, y) or (x, y, weights), or a function that returns one.
+            x: an array, or input name -> array; a `Dataset`; rows of a table for a network that was trained on one (a
+                data frame, column -> values, a list of records, a `Table`), with the targets among their columns or as
+                y; or, without y, an iterable of batches (x, y) or (x, y, weights), or a function that returns one.
             y: the targets; for several outputs, output name -> array.
             weights: of each sample, or of each step of sequences.
             outputs: the outputs whose loss takes a target; by default all.
@@ -81,6 +81,9 @@ class Dataset:
             DataError: they are not data, or are given with arguments that have no effect on them.
         """
         outputs = list(network.outputs) if outputs is None else outputs
+        target = "" if y is None or not are_rows(x, network.inputs) else _target_column(network)
+        if target:
+            x, y = table_of(x, target, y), None
         if y is None and takes_rows(network, x, outputs):
             x = cls._of_rows(network, table_of(x), weights)
             weights = None
@@ -241,6 +244,13 @@ class DatasetBatches:
         arrays.update({} if dataset.weights is None else {"sample weights": dataset.weights})
         arrays.update({} if dataset.rows is None else {"choice of rows": dataset.rows})
         return {name: _fingerprint(array, most_rows) for name, array in arrays.items()}
+
+
+def _target_column(network: Network) -> str:
+    """The column that a network predicts, if it was trained on a table, and predicts one."""
+    schema = network.card.schema
+    columns = [] if schema is None or not schema.inputs else [c for group in schema.targets.values() for c in group]
+    return str(columns[0].name) if len(columns) == 1 else ""
 
 
 def takes_rows(network: Network, x: Any, outputs: Collection[str]) -> bool:
