@@ -81,12 +81,9 @@ class Dataset:
             DataError: they are not data, or are given with arguments that have no effect on them.
         """
         outputs = list(network.outputs) if outputs is None else outputs
-        target = "" if y is None or not are_rows(x, network.inputs) else _target_column(network)
-        if target:
-            x, y = table_of(x, target, y), None
-        if y is None and takes_rows(network, x, outputs):
-            x = cls._of_rows(network, table_of(x), weights)
-            weights = None
+        table = _table_given(network, x, y, outputs)
+        if table is not None:
+            return cls._of_rows(network, table, weights)._for(network, outputs, {"steps_per_epoch": steps})
         if isinstance(x, Dataset):
             return x._for(network, outputs, {"y": y, "sample_weights": weights, "steps_per_epoch": steps})
         if y is None and (outputs or _is_stream(x)):
@@ -244,6 +241,14 @@ class DatasetBatches:
         arrays.update({} if dataset.weights is None else {"sample weights": dataset.weights})
         arrays.update({} if dataset.rows is None else {"choice of rows": dataset.rows})
         return {name: _fingerprint(array, most_rows) for name, array in arrays.items()}
+
+
+def _table_given(network: Network, x: Any, y: Any, outputs: Sequence[str]) -> Table | None:
+    """The table of a caller who gives rows, with their target if that is apart; None for other data."""
+    if y is None:
+        return table_of(x) if takes_rows(network, x, outputs) else None
+    target = _target_column(network)
+    return table_of(x, target, y) if target and are_rows(x, network.inputs) else None
 
 
 def _target_column(network: Network) -> str:
