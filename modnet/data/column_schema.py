@@ -14,7 +14,7 @@ from modnet.data.column import Column
 from modnet.data.date_parts import DatePart, encode_dates, parts_width
 from modnet.data.dates import DateFormat
 from modnet.data.faults import Faults, Report
-from modnet.data.labels import label_table, split_labels
+from modnet.data.labels import labels_in, split_labels
 from modnet.data.numbers import NumberFormat
 from modnet.data.spec import Encoding, Kind, MissingPolicy, Unknown
 from modnet.data.table import shorten
@@ -236,21 +236,21 @@ class ColumnSchema(Configuration):
     def _which_labels(self, column: Column, present: Array, faults: Faults, report: Report) -> Array:
         """Which labels each row has, bool (rows, labels)."""
         texts = column.as_texts()
-        spelled, has = label_table(texts.texts or (), self.separator)
-        positions = self._positions(spelled)
-        known = np.zeros((len(has), len(self.categories)), np.bool_)
-        for place, position in enumerate(positions.tolist()):
-            if position >= 0:
-                known[:, position] |= has[:, place]
-        lost = np.asarray(has[:, positions < 0].any(axis=1))
+        different = texts.texts or ()
+        spelled, rows, places = labels_in(different, self.separator)
+        positions = self._positions(spelled)[places] if spelled else places
+        has = np.zeros((len(different), len(self.categories)), np.bool_)
+        has[rows[positions >= 0], positions[positions >= 0]] = True
+        lost = np.zeros(len(different), np.bool_)
+        lost[rows[positions < 0]] = True
         unknown = lost[texts.values] & present
         if unknown.any():
-            wrong = frozenset(label for label, at in zip(spelled, positions.tolist(), strict=True) if at < 0)
             if self.unknown == "error":
+                wrong = frozenset(spelled[place] for place in places[positions < 0].tolist())
                 faults.add(self.name, column, unknown, partial(self._unknown_label, wrong))
             else:
                 report.unknown[self.name] = report.unknown.get(self.name, 0) + int(unknown.sum())
-        return known[texts.values] & present[:, None]
+        return has[texts.values] & present[:, None]
 
     def _unknown_label(self, wrong: Collection[str], text: str) -> str:
         label = next((label for label in split_labels(text, self.separator) if label in wrong), text)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 
@@ -33,16 +34,26 @@ def find_labels(texts: Sequence[str], separator: str) -> list[str]:
     return list(spellings.values())
 
 
-def label_table(texts: Sequence[str], separator: str) -> tuple[list[str], Array]:
-    """The different labels as they are spelled, and which text has which, bool (texts, labels)."""
+class Found(NamedTuple):
+    """The labels of texts.
+
+    Attributes:
+        labels: the different ones as they are spelled.
+        texts, places: which text has which of them, int64, a pair for each time that a label stands in a text.
+    """
+
+    labels: list[str]
+    texts: Array
+    places: Array
+
+
+def labels_in(texts: Sequence[str], separator: str) -> Found:
+    """The labels of texts, in memory for as many as there are, not for all pairs of texts and labels."""
     index: dict[str, int] = {}
     pairs = [
         (row, index.setdefault(label, len(index)))
         for row, text in enumerate(texts)
         for label in split_labels(text, separator)
     ]
-    has = np.zeros((len(texts), len(index)), np.bool_)
-    if pairs:
-        rows, places = np.array(pairs).T
-        has[rows, places] = True
-    return list(index), has
+    rows, places = np.array(pairs, np.int64).reshape(-1, 2).T
+    return Found(list(index), rows, places)

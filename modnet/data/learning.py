@@ -31,6 +31,10 @@ spec declares it.
 """
 
 
+MOST_LABELS = 4096
+"""More different labels are probably sentences."""
+
+
 def learn_columns(
     table: Table,
     spec: DataSpec,
@@ -303,6 +307,12 @@ class _Learner:
         categories = self.declared.categories or sort_categories(find_labels(texts, separator))
         if not categories:
             raise DataError(f"{self.place}: no row has a label; leave it out")
+        if len(categories) > MOST_LABELS and not self.declared.categories:
+            raise DataError(
+                f"{self.place}: {len(categories):,} different labels, such as {shorten(map(show, categories), 3)}; if "
+                f"{show(separator)} does not stand between them, set columns.{self.name}.separator; to use them all, "
+                "list them as categories"
+            )
         return ColumnSchema(self.name, "labels", categories, separator=separator)
 
     def weights(self) -> ColumnSchema:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import modnet
-from modnet.data.labels import find_labels, find_separator, label_table, split_labels
+from modnet.data.labels import find_labels, find_separator, labels_in, split_labels
 from modnet.data.schema import DataSchema
 from modnet.data.spec import ColumnSpec, DataSpec
 from modnet.data.table import Table
@@ -49,12 +49,21 @@ names = st.lists(st.text("abcdé1 ", min_size=1, max_size=5).filter(str.strip), 
 @given(rows=st.lists(names, max_size=20), separator=st.sampled_from([";", "|", ",", " / "]))
 def test_every_label_of_every_text_is_found(rows, separator):
     texts = [separator.join(row) for row in rows]
-    labels, has = label_table(texts, separator)
-    assert has.shape == (len(texts), len(labels))
-    for row, marks in zip(rows, has, strict=True):
-        assert {label.strip() for label in row} == {labels[place] for place in np.flatnonzero(marks)}
-    keys = {label.casefold().strip() for label in labels}
-    assert len(find_labels(texts, separator)) <= max(len(keys), len(labels))
+    found = labels_in(texts, separator)
+    assert len(set(found.labels)) == len(found.labels)
+    for place, row in enumerate(rows):
+        of_row = [found.labels[label] for label in found.places[found.texts == place]]
+        assert of_row == [label.strip() for label in row]
+    assert {label.casefold() for label in find_labels(texts, separator)} <= {label.casefold() for label in found.labels}
+
+
+def test_many_unknown_labels_take_little_memory():
+    texts = [";".join(f"label {row} {place}" for place in range(20)) for row in range(3000)]
+    with pytest.raises(DataError, match='unknown label "label 0 0"; expected some of') as caught:
+        learn().encode(Table({"year": [0] * 3000, "tags": texts}))
+    assert len(caught.value.problems) == 3000
+    with pytest.raises(DataError, match="column tags: 60,000 different labels, such as"):
+        learn(Table({"year": [0] * 3000, "tags": texts}))
 
 
 def test_the_most_frequent_spelling_counts_and_values_are_compared_by_what_they_mean():
