@@ -165,6 +165,8 @@ def _at(job: Job, *keys: str) -> Iterator[None]:
         raise job.problem(keys, error.message, error.hint) from None
     except DataError as error:
         raise job.problem(keys, str(error)) from None
+    except SpecError as error:
+        raise job.located(error) from None
 
 
 def _coloured(text: str) -> str:

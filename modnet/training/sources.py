@@ -9,6 +9,7 @@ import numpy as np
 
 from modnet.data.rows import are_rows, table_of
 from modnet.data.spec import DataSpec
+from modnet.data.table import Table
 from modnet.datasets.batches import Batches
 from modnet.datasets.dataset import Dataset, naming, takes_rows
 from modnet.datasets.read import data_of, loader_for
@@ -60,19 +61,25 @@ class Taken(NamedTuple):
         data = network.card.spec.data
         if self.x is None and self.y is None and data is None:
             raise DataError(_nothing_to_train_on(network))
-        if data is None or not self._is_for_spec(network):
+        if data is None or not self._is_for_spec(network, data):
             return self
         if self.weights is not None:
             raise DataError("sample_weights cannot be given with the data of a spec or rows of a table")
         data, apart = self._validation_of(data)
-        rows = None if self.x is None else table_of(self.x)
-        loaded = data_of(network, rows=rows, data=data, registry=registry)
+        loaded = data_of(network, rows=self._table(data), data=data, registry=registry)
         validation = loaded.validation if apart is None else apart
         return Taken(loaded.train, validation=validation, test=loaded.test, notes=loaded.notes)
 
-    def _is_for_spec(self, network: Network) -> bool:
-        outputs = loader_for(network).output_names
-        return self.y is None and (self.x is None or takes_rows(network, self.x, outputs))
+    def _is_for_spec(self, network: Network, data: DataSpec) -> bool:
+        if self.y is not None:  # targets apart from the rows, which are then one column
+            return isinstance(data.target, str) and are_rows(self.x, network.inputs)
+        return self.x is None or takes_rows(network, self.x, loader_for(network).output_names)
+
+    def _table(self, data: DataSpec) -> Table | None:
+        if self.x is None:
+            return None
+        apart = self.y is not None and isinstance(data.target, str)
+        return table_of(self.x, str(data.target) if apart else "", self.y)
 
     def _validation_of(self, data: DataSpec) -> tuple[DataSpec, Any]:
         """The `[data]` with the fraction for validation that the caller wants, and the caller's data for it."""

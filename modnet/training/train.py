@@ -72,9 +72,9 @@ def train(
         network: a network; or a spec (the path of its file, the same as a dict, or a `Spec`), whose network is built
             first.
         x: by default the data that the spec's `[data]` table names, relative to the spec file. Or an array
-            (samples, *shape), memory-mapped or not; for several inputs a dict of them. Or, without `y`, rows of a
-            table, with the targets among their columns: a data frame, column -> values, or a list of records. How they
-            are used says the `[data]` table of the spec; a network that knows its columns already (`network.schema`)
+            (samples, *shape), memory-mapped or not; for several inputs a dict of them. Or rows of a table, with the
+            target among their columns or as `y`: a data frame, column -> values, or a list of records. How they are
+            used says the `[data]` table of the spec; a network that knows its columns already (`network.schema`)
             takes them as before. Or, without `y`, an iterable of batches (x, y) or (x, y, weights), such as a list or a
             torch DataLoader, or a function that returns one for each epoch.
         y: the targets; for several outputs a dict of arrays.
