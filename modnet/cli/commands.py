@@ -80,9 +80,11 @@ _ROWS = (
         "new-spec",
         "Write a first spec for a table.",
         """
-        Look at a .csv or .tsv table and write a spec that predicts the target from the other columns.
+        Look at a table and write a spec that predicts the target from the other columns.
 
-        The spec is meant to be read and changed; comments explain its choices. An existing file is not overwritten.
+        DATA is delimited text (.csv, .tsv), JSON lines, SQLite, or what a plugin reads. The spec is meant to be read
+        and changed; comments explain its choices, and say what was assumed. An existing file is not overwritten.
+        Without --target the columns are listed. Options of reading go into the spec, too.
 
         \b
         Example:
@@ -93,11 +95,23 @@ _ROWS = (
             "--target",
             "targets",
             multiple=True,
-            required=True,
             metavar="COLUMN",
             help="What to predict. Several for numbers.",
         ),
         _file("-o", "--output", help="The file to write; by default the screen."),
+        _option("--encoding", metavar="NAME", help="Of delimited text: utf-8, utf-16, cp1252 ...; by default found."),
+        _option(
+            "--delimiter", metavar="SIGN", help="Of delimited text: the sign between values, or tab; by default found."
+        ),
+        _option("--decimal", type=click.Choice([".", ","]), help="The sign before the fraction of a number."),
+        _option(
+            "--header",
+            type=click.IntRange(0),
+            metavar="LINE",
+            help="The line with the names of the columns, from 1; 0 if there is none; by default found.",
+        ),
+        _option("--sheet", metavar="NAME", help="Of a workbook: the sheet; by default the first with a table."),
+        _option("--query", metavar="SELECT", help="Of a database: what to ask it, or the name of a table."),
         PLUGIN,
     ),
     Command(

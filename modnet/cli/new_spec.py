@@ -4,33 +4,76 @@ from __future__ import annotations
 
 import os
 import shlex
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from modnet.cli.output import echo
 from modnet.cli.plugin_file import load_plugin_files
+from modnet.cli.report import WRONG_INPUT
+from modnet.data.column import Column
 from modnet.data.files import read
+from modnet.data.guess import Guess, guess_columns
+from modnet.data.options import ReadOptions
 from modnet.data.source import is_address
 from modnet.data.suggest import suggest_spec
 from modnet.data.table import Table
 from modnet.datasets.read import foreign_reader
 from modnet.errors import DataError
+from modnet.words import counted, in_columns, legible, printable
+
+TARGETS = ("target", "label", "labels", "class", "y", "outcome", "species", "diagnosis", "survived", "price", "quality")
+"""Usual names of what is to be predicted."""
+
+MOST_COLUMNS, NAME, EXAMPLE = 40, 30, 20
 
 
-def _written(data: str, folder: Path = Path()) -> str:
-    """The place of the data as a spec in this folder writes it."""
-    return data if is_address(data) else Path(os.path.relpath(data, folder) if folder.parts else data).as_posix()
-
-
-def run(data: str, targets: tuple[str, ...], output: str | None, plugins: tuple[str, ...]) -> None:
+def run(
+    data: str,
+    targets: tuple[str, ...],
+    output: str | None,
+    encoding: str | None,
+    delimiter: str | None,
+    decimal: str | None,
+    header: int | None,
+    sheet: str | None,
+    query: str | None,
+    plugins: tuple[str, ...],
+) -> int:
     load_plugin_files(plugins)
-    table = read(data, (foreign_reader(),))
+    delimiter = "\t" if delimiter in ("tab", "\\t") else delimiter  # which a shell makes hard to type
+    reading = {"encoding": encoding, "delimiter": delimiter, "decimal": decimal, "header": header}
+    reading |= {"sheet": sheet, "query": query}
+    if data == "-":
+        raise DataError("standard input: expected a file, as the spec names it; save the table to one")
+    given: dict[str, Any] = {name: value for name, value in reading.items() if value is not None}
+    table = read(data, (foreign_reader(),), ReadOptions(**given))
     if not isinstance(table, Table):
         raise DataError(f"{data}: expected a table, found arrays; their meaning is not in the file")
+    if not targets:
+        echo(_choice(table, ["modnet", "new-spec", data, *_as_typed(given)]), err=True)
+        return WRONG_INPUT
     if output is None or output == "-":
-        echo(suggest_spec(table, targets, _written(data)), nl=False)
-        return
+        echo(suggest_spec(table, targets, _place(data, Path()), given), nl=False)
+        return 0
     path = Path(output)
-    text = suggest_spec(table, targets, _written(data, path.parent))
+    text = suggest_spec(table, targets, _place(data, path.parent), given)
+    _write(path, text)
+    for line in (str(path), *_assumed(text)):
+        echo(line)
+    options = [word for file in plugins for word in ("--plugin", file)]
+    echo(f"next: {shlex.join(['modnet', 'train', str(path), *options])}")
+    return 0
+
+
+def _place(data: str, folder: Path) -> str:
+    """The place of the data as a spec in that folder has it."""
+    if is_address(data):
+        return data
+    return Path(os.path.relpath(data, folder)).as_posix() if folder != Path() else Path(data).as_posix()
+
+
+def _write(path: Path, text: str) -> None:
     file = path.open("x", encoding="utf-8")
     try:
         with file:
@@ -40,5 +83,72 @@ def run(data: str, targets: tuple[str, ...], output: str | None, plugins: tuple[
         if isinstance(error, OSError):
             error.filename = str(path)
         raise
-    options = [word for file in plugins for word in ("--plugin", file)]
-    echo(f"{path}\nnext: {shlex.join(['modnet', 'train', str(path), *options])}")
+
+
+def _assumed(text: str) -> list[str]:
+    """What the comments of a spec say: those at its beginning, and about columns that are left out."""
+    lines: list[str] = []
+    head = text.partition("\n\n")[0].splitlines()
+    left_out = text[text.index("[data]") :].splitlines()
+    for line in [*head, *_paragraph(left_out, "# left out: ")]:
+        if line.startswith("#   ") and lines:
+            lines[-1] += line[3:]
+        elif line.startswith("#"):
+            lines.append(line[2:])
+    return [f"  {line}" for line in lines]
+
+
+def _paragraph(lines: list[str], beginning: str) -> list[str]:
+    """The comment that begins so, and the lines with which it goes on."""
+    start = next((place for place, line in enumerate(lines) if line.startswith(beginning)), len(lines))
+    end = start + 1
+    while end < len(lines) and lines[end].startswith("#   "):
+        end += 1
+    return lines[start:end]
+
+
+# Without a target
+
+
+def _choice(table: Table, call: list[str]) -> str:
+    """What there is to predict, for who has not said it."""
+    guesses = guess_columns(table)
+    rows = [["column", "kind", "for example"]]
+    for name, found in list(guesses.items())[:MOST_COLUMNS]:
+        rows.append([legible(name, NAME), _kind(found), _examples(table.columns[name], found)])
+    lines = [
+        f"{printable(table.name)}: {counted(len(table), 'row')}, {counted(len(guesses), 'column')}; "
+        "say with --target which of them to predict",
+        "",
+        *in_columns(rows, left=3),
+    ]
+    if len(guesses) > MOST_COLUMNS:
+        lines.append(f"... and {len(guesses) - MOST_COLUMNS:,} more columns")
+    likely = _likely(guesses)
+    if likely:
+        lines += ["", f"perhaps: {shlex.join([*call, '--target', likely])}"]
+    return "\n".join(lines)
+
+
+def _kind(found: Guess) -> str:
+    if found.left_out:
+        return f"left out: {found.left_out}"
+    different = f" of {found.profile.distinct:,}" if found.kind == "category" else ""
+    return f"{found.kind}{different}" + (f", {found.profile.missing:,} missing" if found.profile.missing else "")
+
+
+def _examples(column: Column, found: Guess) -> str:
+    """The first values that are not all the same."""
+    values = [column.text(row) for row in range(min(len(column), 50)) if not found.profile.gaps[row]]
+    return ", ".join(legible(value, EXAMPLE) for value in list(dict.fromkeys(values))[:3])
+
+
+def _likely(guesses: Mapping[str, Guess]) -> str:
+    """The column that is most probably the target: one of a usual name, or else the last, as in most tables."""
+    usable = [name for name, found in guesses.items() if not found.left_out]
+    usual = [name for name in usable if name.casefold() in TARGETS]
+    return usual[-1] if usual else usable[-1] if usable else ""
+
+
+def _as_typed(given: Mapping[str, Any]) -> list[str]:
+    return [word for name, value in given.items() for word in (f"--{name}", str(value))]

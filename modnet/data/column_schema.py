@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
+from functools import partial
 from typing import ClassVar
 
 import numpy as np
@@ -13,11 +14,12 @@ from modnet.data.column import Column
 from modnet.data.date_parts import DatePart, encode_dates, parts_width
 from modnet.data.dates import DateFormat
 from modnet.data.faults import Faults, Report
+from modnet.data.labels import label_table, split_labels
 from modnet.data.numbers import NumberFormat
 from modnet.data.spec import Encoding, Kind, MissingPolicy, Unknown
 from modnet.data.table import shorten
 from modnet.data.text_hashing import hash_texts
-from modnet.data.values import category_key, no_value
+from modnet.data.values import category_key, is_code, no_value
 from modnet.words import did_you_mean, show
 
 BY_VALUE = ("mean", "median", "most_frequent")
@@ -43,6 +45,7 @@ class ColumnSchema(Configuration):
         date_format: how dates are written in texts, if not as in ISO 8601.
         parts: of a date: what becomes numbers.
         buckets: of a text: how many numbers it becomes.
+        separator: of labels: what stands between them.
         missing_values: texts that stand for a missing value in this column, besides those of the table.
     """
 
@@ -59,6 +62,7 @@ class ColumnSchema(Configuration):
     date_format: DateFormat | None = None
     parts: tuple[DatePart, ...] = ()
     buckets: int = 0
+    separator: str = ""
     missing_values: tuple[str, ...] = ()
 
     def check(self) -> None:
@@ -70,6 +74,8 @@ class ColumnSchema(Configuration):
             raise ValueError("a boolean has two categories")
         if self.kind != "category" and self.encoding != "one_hot":
             raise ValueError(f"the encoding {self.encoding} is for categories, found a {self.kind}")
+        if (self.kind == "labels") != bool(self.separator):
+            raise ValueError("expected separator if kind is labels, and only then")
         if (self.kind == "date") != bool(self.parts) or (self.kind == "text") != (self.buckets > 0):
             raise ValueError("expected parts if kind is date, and buckets if kind is text, and only then")
         self._check_fill()
@@ -92,12 +98,12 @@ class ColumnSchema(Configuration):
 
     @property
     def has_categories(self) -> bool:
-        return self.kind in ("category", "boolean")
+        return self.kind in ("category", "boolean", "labels")
 
     @property
     def width(self) -> int:
         """How many numbers encode one value."""
-        if self.kind == "category" and self.encoding == "one_hot":
+        if self.kind in ("category", "labels") and self.encoding == "one_hot":
             return len(self.categories)
         return parts_width(self.parts) if self.kind == "date" else self.buckets or 1
 
@@ -107,8 +113,12 @@ class ColumnSchema(Configuration):
         return self.encoding != "one_hot"
 
     def gaps(self, column: Column, missing_values: Collection[str]) -> Array:
-        """bool (rows,): where this column has no value. A text that is one of the categories is a value."""
-        return column.gaps_by({*missing_values, *self.missing_values}.difference(self.categories))
+        """bool (rows,): where this column has no value. A text that is one of the categories is a value.
+
+        So is an empty text of labels: it has none of them.
+        """
+        values = {*self.categories, ""} if self.kind == "labels" else self.categories
+        return column.gaps_by({*missing_values, *self.missing_values}.difference(values))
 
     # Inputs
 
@@ -130,10 +140,13 @@ class ColumnSchema(Configuration):
         elif self.kind == "text":
             texts = column.as_texts()
             out[present] = hash_texts(texts.texts or (), self.buckets)[texts.values[present]]
+        elif self.kind == "labels":
+            out[...] = self._which_labels(column, present, faults, report)
         else:
-            self._encode_codes(self._codes_with_fill(column, gaps, present, faults, report), out)
+            self.encode_codes(self._codes_with_fill(column, gaps, present, faults, report), out)
 
-    def _encode_codes(self, codes: Array, out: Array) -> None:
+    def encode_codes(self, codes: Array, out: Array) -> None:
+        """Writes positions in `categories`, -1 for others, as numbers (rows, width) into zeros."""
         if self.kind == "boolean":
             out[:, 0] = np.where(codes < 0, 0.5, codes)
         elif self.encoding == "one_hot":
@@ -172,29 +185,38 @@ class ColumnSchema(Configuration):
                 faults.add(self.name, column, unknown, self._unknown_category(int(unknown.sum()), len(column)))
             else:
                 report.unknown[self.name] = report.unknown.get(self.name, 0) + int(unknown.sum())
-                report.replace(self.name, column, unknown, self._replaced_unknown)
+                report.replace(self.name, column, unknown, self._replaced_unknown())
         return codes
 
-    def _replaced_unknown(self, text: str) -> str:
-        return f"unknown category {show(text)}{did_you_mean(text, self.categories)}; given the code for unknown ones"
+    def _replaced_unknown(self) -> Callable[[str], str]:
+        near = self._near()
+        return lambda text: f"unknown category {show(text)}{near(text)}; given the code of unknown ones"
 
     def replaced_gap(self, text: str) -> str:
         """What a report says of a missing value that is not refused."""
-        given = "its own code" if self.fill is None else f"{show(self.fill)}, learnt in training"
-        return f"{no_value(text)}; given {given}"
+        fill = f"{self.fill:.6g}" if isinstance(self.fill, float) else show(self.fill)
+        return f"{no_value(text)}; given " + ("its own code" if self.fill is None else f"{fill}, learnt in training")
 
     def _unknown_category(self, count: int, rows: int) -> Callable[[str], str]:
         more = f" ({count:,} of {rows:,} rows have unknown ones)" if count > 1 else ""
-        said = 0
+        near = self._near()
 
         def message(text: str) -> str:
-            nonlocal said
-            said += 1  # to look for near names takes time, and thousands of them help nobody
-            near = did_you_mean(text, self.categories) if said <= MOST_SUGGESTIONS else ""
-            advice = near or '; correct or drop such rows, or train with unknown = "code"'
+            advice = near(text) or '; correct or drop such rows, or train with unknown = "code"'
             return f"unknown category {show(text)}{more}; expected one of {shorten(self.categories)}{advice}"
 
         return message
+
+    def _near(self) -> Callable[[str], str]:
+        """A function that suggests a category, for as many texts as anyone reads: each is a search in all of them."""
+        asked = 0
+
+        def suggest(text: str) -> str:
+            nonlocal asked
+            asked += 1
+            return did_you_mean(text, self.categories) if asked <= MOST_SUGGESTIONS else ""
+
+        return suggest
 
     # Targets
 
@@ -207,6 +229,34 @@ class ColumnSchema(Configuration):
         codes[codes < 0] = 0
         return codes
 
+    def label_rows(self, column: Column, present: Array, faults: Faults) -> Array:
+        """Which labels each row has, float32 (rows, labels), 0 or 1; none where the value is missing."""
+        return self.replace(unknown="error")._which_labels(column, present, faults, Report()).astype(np.float32)
+
+    def _which_labels(self, column: Column, present: Array, faults: Faults, report: Report) -> Array:
+        """Which labels each row has, bool (rows, labels)."""
+        texts = column.as_texts()
+        spelled, has = label_table(texts.texts or (), self.separator)
+        positions = self._positions(spelled)
+        known = np.zeros((len(has), len(self.categories)), np.bool_)
+        for place, position in enumerate(positions.tolist()):
+            if position >= 0:
+                known[:, position] |= has[:, place]
+        lost = np.asarray(has[:, positions < 0].any(axis=1))
+        unknown = lost[texts.values] & present
+        if unknown.any():
+            wrong = frozenset(label for label, at in zip(spelled, positions.tolist(), strict=True) if at < 0)
+            if self.unknown == "error":
+                faults.add(self.name, column, unknown, partial(self._unknown_label, wrong))
+            else:
+                report.unknown[self.name] = report.unknown.get(self.name, 0) + int(unknown.sum())
+        return known[texts.values] & present[:, None]
+
+    def _unknown_label(self, wrong: Collection[str], text: str) -> str:
+        label = next((label for label in split_labels(text, self.separator) if label in wrong), text)
+        near = did_you_mean(label, self.categories)
+        return f"unknown label {show(label)}; expected some of {shorten(self.categories)}{near}"
+
     # Values
 
     def codes(self, column: Column) -> Array:
@@ -214,7 +264,20 @@ class ColumnSchema(Configuration):
         texts = column.as_texts()
         if not texts.texts:
             return np.full(len(column), -1, np.int64)
-        return self._positions(texts.texts)[texts.values]
+        positions = self._positions(texts.texts)
+        if column.texts is None:
+            self._find_codes(texts.texts, positions)
+        return positions[texts.values]
+
+    def _find_codes(self, numbers: Sequence[str], positions: Array) -> None:
+        """Finds 501 among categories such as 00501: who reads them as numbers loses their zeros."""
+        by_number: dict[str, int] = {}
+        for position, category in enumerate(self.categories):
+            if is_code(category) and category.isdecimal():
+                number = category.lstrip("0") or "0"
+                by_number[number] = -1 if number in by_number else position
+        for place in np.flatnonzero(positions < 0).tolist() if by_number else ():
+            positions[place] = by_number.get(numbers[place], -1)
 
     def _positions(self, texts: Sequence[str]) -> Array:
         """The position of each text in `categories`; -1 for others.

@@ -22,7 +22,9 @@ SMALL, LARGE = 1_000, 10_000
 """A table with fewer rows than the first is small, with the second or more it is large."""
 
 
-def suggest_spec(table: Table, targets: Sequence[str], path: str) -> str:
+def suggest_spec(
+    table: Table, targets: Sequence[str], path: str, reading: Mapping[str, str | int] | None = None
+) -> str:
     """The text of a TOML spec that predicts columns of a table from its other columns.
 
     Columns that look like names of rows (texts that are nearly all different, a running number) and columns without
@@ -33,6 +35,7 @@ def suggest_spec(table: Table, targets: Sequence[str], path: str) -> str:
         table: the rows.
         targets: the columns to predict: one, or several with numbers.
         path: the path of the table, for the spec.
+        reading: the options of `[data]` with which the table was read.
 
     Raises:
         DataError: there is no such column, or several targets are not all numbers.
@@ -57,7 +60,7 @@ def suggest_spec(table: Table, targets: Sequence[str], path: str) -> str:
         output_names=["output"],
         label_outputs=["output"] if classes else [],
     )
-    text = _Text(table, data, schema, guesses, left_out, classes)
+    text = _Text(table, data, schema, guesses, left_out, classes, reading or {})
     return "\n".join([*text.head(), *text.network(), "", *text.training(), "", *text.data_table()]) + "\n"
 
 
@@ -83,7 +86,7 @@ def _data_spec(path: str, targets: Sequence[str], inputs: tuple[str, ...], guess
     for name in targets:
         if guesses[name].profile.missing:
             columns[name] = columns[name].replace(missing="drop")
-    decimal: Decimal | None = "," if any(column.decimal == "," for column in columns.values()) else None
+    decimal = _decimal_of_all(columns, guesses)
     if decimal:
         columns = {name: _without_decimal(column) for name, column in columns.items()}
     return DataSpec(
@@ -92,12 +95,15 @@ def _data_spec(path: str, targets: Sequence[str], inputs: tuple[str, ...], guess
         inputs=_grouped(inputs, embedded) if embedded else inputs,
         missing="mean" if any(guesses[name].profile.missing for name in inputs) else None,
         decimal=decimal,
-        columns={name: column for name, column in columns.items() if column not in PLAIN},
+        columns={name: column for name, column in columns.items() if column != ColumnSpec()},
     )
 
 
-PLAIN = (ColumnSpec(), ColumnSpec(kind="number"))
-"""How a column is read without any option."""
+def _decimal_of_all(columns: Mapping[str, ColumnSpec], guesses: Mapping[str, Guess]) -> Decimal | None:
+    """The comma, if all numbers with a fraction have it: then it is said once, and csv files are read by it."""
+    found = [guesses[name] for name in columns if guesses[name].kind == "number"]
+    points = any(guess.column is None and not guess.is_whole for guess in found)
+    return "," if any(column.decimal == "," for column in columns.values()) and not points else None
 
 
 def _is_embedded(found: Guess) -> bool:
@@ -105,7 +111,8 @@ def _is_embedded(found: Guess) -> bool:
 
 
 def _without_decimal(column: ColumnSpec) -> ColumnSpec:
-    return column.replace(decimal=None) if column.decimal == "," else column
+    shorter = column.replace(decimal=None) if column.decimal == "," else column
+    return ColumnSpec() if shorter == ColumnSpec(kind="number") else shorter
 
 
 def _grouped(inputs: Sequence[str], embedded: Sequence[str]) -> dict[str, tuple[str, ...]]:
@@ -159,6 +166,7 @@ class _Text:
     guesses: Mapping[str, Guess]
     left_out: Mapping[str, str]
     classes: bool
+    reading: Mapping[str, str | int]
 
     @property
     def rows(self) -> int:
@@ -241,6 +249,7 @@ class _Text:
 
     def data_table(self) -> list[str]:
         lines = ["[data]", f"train = {_quoted(str(self.data.train))}"]
+        lines += [f"{name} = {_quoted(v) if isinstance(v, str) else v}" for name, v in self.reading.items()]
         lines.append("validation = 0.2  # the share of the rows that is set aside for validation")
         lines += [f"target = {_list_text(self.data.target)}"]
         if self.left_out:
@@ -253,7 +262,7 @@ class _Text:
             ]
         elif self.left_out:
             lines.append(f"inputs = {_list_text(self.data.inputs)}")
-        if self.data.decimal:
+        if self.data.decimal and "decimal" not in self.reading:
             lines.append(f'decimal = "{self.data.decimal}"  # numbers have a decimal comma')
         if self.data.missing == "mean":
             used = {column.name for columns in self.schema.inputs.values() for column in columns}

@@ -12,7 +12,8 @@ import numpy as np
 
 from modnet.arrays import Array
 from modnet.data.faults import Report
-from modnet.data.rows import are_rows, is_frame, table_of
+from modnet.data.frames import is_frame
+from modnet.data.rows import are_rows, table_of
 from modnet.data.schema import DataSchema
 from modnet.data.table import Table
 from modnet.datasets.batches import Batch
@@ -110,8 +111,14 @@ class Dataset:
     def of_table(cls, schema: DataSchema, table: Table, targets: bool = True, report: Report | None = None) -> Dataset:
         """The rows of a table as the schema encodes them; see `DataSchema.encode`, which raises the errors."""
         encoded = schema.encode(table, targets, report)
-        names = encoded.row_names
-        return cls(encoded.inputs, encoded.targets, classes=schema.classes(), name=table.name, row_names=names)
+        return cls(
+            encoded.inputs,
+            encoded.targets,
+            weights=encoded.weights,
+            classes=schema.classes(),
+            name=table.name,
+            row_names=encoded.row_names,
+        )
 
     def _for(self, network: Network, outputs: Sequence[str], given: Mapping[str, object]) -> Dataset:
         """This dataset with its inputs in the order of the network's; no other data may be given with it."""
@@ -133,7 +140,7 @@ class Dataset:
         chosen = np.asarray(rows, np.intp)
         return replace(self, rows=chosen if self.rows is None else self.rows[chosen])
 
-    def split(self, fraction: float, seed: int, label_outputs: Collection[str] = ()) -> tuple[Dataset, Dataset]:
+    def split(self, fraction: float, seed: int = 0, label_outputs: Collection[str] = ()) -> tuple[Dataset, Dataset]:
         """A part to train on and a part to validate with; stratified by classes, if there are any.
 
         Args:

@@ -20,7 +20,11 @@ FAULTS = {
     "a setting without a value": ("train pets.toml --set training.epochs", 2, "expected KEY=VALUE, such as"),
     "a setting without a key": ("train pets.toml --set =3", 2, "expected KEY=VALUE, such as"),
     "a setting for a model": ("summary old.modnet --set training.epochs=3", 2, "--set changes a spec"),
-    "predictions of no kind": ("predict old.modnet pets.csv -o out.xlsx", 2, "ends in .csv, .tsv or .npz"),
+    "predictions of no kind": (
+        "predict old.modnet pets.csv -o out.xlsx",
+        2,
+        "ends in .csv, .tsv, .jsonl, .json or .npz",
+    ),
     # a wrong spec
     "no such spec": ("train pest.toml", 2, 'pest.toml: no such file; did you mean "pets.toml"'),
     "a model for a spec": ("train old.modnet", 2, "old.modnet: "),

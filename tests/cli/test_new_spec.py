@@ -1,6 +1,8 @@
 """modnet new-spec"""
 
 import os
+import re
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -15,7 +17,7 @@ def test_it_prints_a_spec_that_trains(run):
 def test_paths_are_those_seen_from_the_spec(run, folder):
     (folder / "specs").mkdir()
     assert run("new-spec", "pets.csv", "--target", "kind", "-o", "specs/pets.toml").stdout == (
-        "specs/pets.toml\nnext: modnet train specs/pets.toml\n"
+        "specs/pets.toml\n  kind (2 classes) from ../pets.csv: 80 rows\nnext: modnet train specs/pets.toml\n"
     )
     assert 'train = "../pets.csv"' in Path("specs/pets.toml").read_text()
     run("check", "specs/pets.toml")
@@ -24,7 +26,8 @@ def test_paths_are_those_seen_from_the_spec(run, folder):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["pets.csv"], "Missing option '--target'"),
+        (["-", "--target", "kind"], "standard input: expected a file, as the spec names it; save the table to one"),
+        (["pets.csv", "--target", "kind", "--encoding", "utf-9"], "utf-9"),
         (["pets.csv", "--target", "knd"], 'pets.csv: no column "knd" (did you mean "kind"?)'),
         (["points.npz", "--target", "y"], "expected a table, found arrays"),
         (
@@ -55,9 +58,75 @@ def test_a_line_break_in_the_name_of_a_file_puts_no_line_into_the_spec(run, fold
 
 def test_what_comes_next_can_be_typed(run, folder):
     shown = run("new-spec", "pets.csv", "--target", "kind", "-o", "my pets.toml").stdout
-    assert shown == "my pets.toml\nnext: modnet train 'my pets.toml'\n"
+    assert shown.endswith("\nnext: modnet train 'my pets.toml'\n")
     shown = run("train", "my pets.toml", "--set", "training.epochs=1").stdout
     assert shown.endswith("\nnext: modnet predict 'my pets.modnet' NEW.csv\n")
+
+
+def test_without_a_target_the_columns_are_listed(run):
+    result = run("new-spec", "pets.csv", status=2)
+    assert result.stdout == ""
+    lines = result.stderr.splitlines()
+    assert lines[0] == "pets.csv: 80 rows, 3 columns; say with --target which of them to predict"
+    assert [line.split()[:2] for line in lines[2:6]] == [
+        ["column", "kind"],
+        ["kind", "category"],
+        ["size", "number"],
+        ["collar", "category"],
+    ]
+    assert lines[-1] == "perhaps: modnet new-spec pets.csv --target collar"  # the last one
+
+
+@pytest.mark.parametrize("name", ["target", "Label", "class", "y", "species"])
+def test_a_column_of_a_usual_name_is_proposed(run, name):
+    text = Path("pets.csv").read_text()
+    Path("pets.csv").write_text(text.replace("kind", name, 1))
+    assert f"perhaps: modnet new-spec pets.csv --target {name}\n" in run("new-spec", "pets.csv", status=2).stderr
+
+
+def test_what_is_left_out_is_said_in_the_list(run):
+    rows = "".join(f"{place},{place % 2},{place * 7 % 13}\n" for place in range(60))
+    Path("more.csv").write_text("id,y,x\n" + rows)
+    assert re.search(r"^id +left out: a running number +0, 1, 2$", run("new-spec", "more.csv", status=2).stderr, re.M)
+
+
+def test_what_was_assumed_is_said(run):
+    rows = "".join(f'{place},"{place % 7},5 kg",{place % 28 + 1:02d}.03.2024,{place % 2}\n' for place in range(60))
+    Path("more.csv").write_text("id,weight,day,y\n" + rows)
+    shown = run("new-spec", "more.csv", "--target", "y", "-o", "more.toml").stdout
+    assert re.search(r'^  day: dates written as "01\.03\.2024" \(%d\.%m\.%Y\)$', shown, re.M), shown
+    assert re.search(r"^  weight: numbers written as .*kg", shown, re.M), shown
+    assert "  left out: id (a running number)" in shown
+    run("check", "more.toml")
+
+
+def test_how_a_file_is_read_goes_into_the_spec(run):
+    rows = "".join(f"caf\xe9;{place % 9},5;{'oui' if place % 2 else 'non'}\n" for place in range(60))
+    Path("odd.csv").write_bytes(("Report of 2024\n\nplace;size;kind\n" + rows).encode("cp1252"))
+    options = ["--encoding", "cp1252", "--delimiter", ";", "--header", 3, "--decimal", ","]
+    run("new-spec", "odd.csv", "--target", "kind", "-o", "odd.toml", *options)
+    spec = tomllib.loads(Path("odd.toml").read_text())
+    expected = {"encoding": "cp1252", "delimiter": ";", "header": 3, "decimal": ","}
+    assert {name: spec["data"][name] for name in expected} == expected
+    assert "no problems" in run("check", "odd.toml").stdout
+    assert "--delimiter ';' --decimal , --header 3" in run("new-spec", "odd.csv", *options, status=2).stderr
+
+
+def test_a_tab_can_be_typed(run):
+    text = Path("pets.csv").read_text().replace(",", "\t")
+    Path("pets.txt").write_text(text)
+    Path("pets.csv").write_text(text)
+    run("new-spec", "pets.csv", "--target", "kind", "--delimiter", "tab", "-o", "tabs.toml")
+    assert 'delimiter = "\\t"' in Path("tabs.toml").read_text()
+    run("check", "tabs.toml")
+
+
+def test_several_targets(run):
+    rows = "".join(f"{place * 7 % 13}.5,{place}.25,{place * place}.75\n" for place in range(60))
+    Path("more.csv").write_text("x,a,b\n" + rows)
+    run("new-spec", "more.csv", "--target", "a", "--target", "b", "-o", "more.toml")
+    assert tomllib.loads(Path("more.toml").read_text())["data"]["target"] == ["a", "b"]
+    run("check", "more.toml")
 
 
 @pytest.mark.parametrize(
