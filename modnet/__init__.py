@@ -9,6 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:  # written by docs/generate.py
     from modnet.configuration.fields import field as field
+    from modnet.data.column import Column as Column
+    from modnet.data.column_schema import ColumnSchema as ColumnSchema
+    from modnet.data.schema import DataSchema as DataSchema
+    from modnet.data.table import Table as Table
     from modnet.datasets.dataset import Dataset as Dataset
     from modnet.datasets.read import read_data as read_data
     from modnet.engine.build import build as build
@@ -18,6 +22,7 @@ if TYPE_CHECKING:  # written by docs/generate.py
     from modnet.errors import BrokenPlugin as BrokenPlugin
     from modnet.errors import DataError as DataError
     from modnet.errors import Diverged as Diverged
+    from modnet.errors import Fault as Fault
     from modnet.errors import MissingExtra as MissingExtra
     from modnet.errors import ModelFileError as ModelFileError
     from modnet.errors import ModnetError as ModnetError
@@ -68,6 +73,10 @@ if "MODNET_NUM_THREADS" in os.environ:
 
 _HOMES = {
     "modnet.configuration.fields": ("field",),
+    "modnet.data.column": ("Column",),
+    "modnet.data.column_schema": ("ColumnSchema",),
+    "modnet.data.schema": ("DataSchema",),
+    "modnet.data.table": ("Table",),
     "modnet.datasets.dataset": ("Dataset",),
     "modnet.datasets.read": ("read_data",),
     "modnet.engine.build": ("build",),
@@ -77,6 +86,7 @@ _HOMES = {
         "BrokenPlugin",
         "DataError",
         "Diverged",
+        "Fault",
         "MissingExtra",
         "ModelFileError",
         "ModnetError",

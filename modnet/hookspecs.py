@@ -14,7 +14,7 @@ import numpy as np
 import pluggy
 
 from modnet.data.column import Column
-from modnet.data.foreign import is_frame
+from modnet.data.frames import is_frame
 from modnet.data.named_arrays import NamedArrays
 from modnet.data.options import ReadOptions
 from modnet.data.table import Table

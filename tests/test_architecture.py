@@ -36,7 +36,7 @@ INSIDE = {
         "lzma": "as above",
         "zipfile": "for one kind of file",
     },
-    "modnet.data.rows": {"pyarrow": "an optional library"},
+    "modnet.data.frames": {"pyarrow": "an optional library"},
     "modnet.data.schema": {"modnet.data.learning": "a process that only predicts learns nothing"},
     "modnet.memory": {"resource": "not there on Windows"},
     "modnet.model.container": {"concurrent.futures": "for large files"},
@@ -79,7 +79,7 @@ OPTIONAL = {
     "ruamel": ("modnet.specs",),
     "threadpoolctl": ("modnet.threads",),
     "matplotlib": ("modnet.engine.history",),
-    "pyarrow": ("modnet.data.rows",),
+    "pyarrow": ("modnet.data.frames",),
     "pytest": ("modnet.testing.items",),
 }
 """Library -> the only modules that may import it, so that the others work without it."""

@@ -11,6 +11,7 @@ from typing import Any
 import click
 import numpy as np
 
+from modnet.arrays import Array
 from modnet.cli.cells import warn_of_formulas
 from modnet.cli.data import given_options, say
 from modnet.cli.forms import SPELLED, TEXTS, Named, encoded, form_of, npz, write_by_plugin
@@ -135,10 +136,8 @@ class Names:
                     f"{legible(name)} is what is predicted: the column of the data is called {legible(name)}{GIVEN}"
                 )
 
-    def _column(self, values: Sequence[Any]) -> Column:
-        if len(values) and isinstance(values[0], str):
-            return Column.of_texts(values)
-        return Column(np.asarray(values, self._dtype))
+    def _column(self, values: Array) -> Column:
+        return Column.of_texts(values.tolist()) if values.dtype == object else Column(np.asarray(values, self._dtype))
 
 
 def schema_of(network: Network) -> DataSchema:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import math
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -64,9 +65,11 @@ class Column:
         if isinstance(values, str | bytes) or not isinstance(values, Iterable):
             raise DataError(f"column {legible(name)}: expected a list with a value for each row, found {show(values)}")
         found = _of_frame(values)
-        if found is None:
-            found = _of_array(values, name) if isinstance(values, np.ndarray) else _of_values(list(values), name)
-        return found
+        if found is not None:
+            return found
+        if hasattr(values, "__array__") and not isinstance(values, np.ndarray):  # an array of another library
+            values = np.asarray(values)
+        return _of_array(values, name) if isinstance(values, np.ndarray) else _of_values(list(values), name)
 
     @classmethod
     def of_texts(cls, texts: Iterable[str | None]) -> Column:
@@ -200,10 +203,19 @@ def _of_pandas(values: Any) -> Column:
     if kind in "iufb":
         return _plain(*_numbers_of_pandas(values, kind))
     if kind == "M" and (isinstance(dtype, np.dtype) or hasattr(dtype, "unit")):
-        moments = values
-        if getattr(dtype, "tz", None) is not None:  # in UTC, as texts with a time zone are
-            moments = (values.dt if hasattr(values, "dt") else values).tz_convert(None)
-        return _of_moments(moments.to_numpy())
+        return _of_moments(_moments_of_pandas(values))
+    return _of_objects_of_pandas(values)
+
+
+def _moments_of_pandas(values: Any) -> Array:
+    if getattr(values.dtype, "tz", None) is None:
+        return np.asarray(values.to_numpy())
+    # In UTC, as texts with a time zone are.
+    return np.asarray((values.dt if hasattr(values, "dt") else values).tz_convert(None).to_numpy())
+
+
+def _of_objects_of_pandas(values: Any) -> Column:
+    """A column of texts, or of Python values."""
     codes, different = values.factorize()
     texts = different.tolist()
     # 1, 1.0 and True are one and the same to `factorize`, but a text equals only the same text.
@@ -349,13 +361,16 @@ def _no_value_of_a_column(values: Sequence[Any], name: str) -> DataError:
 
 
 def _numbers(values: Sequence[Any]) -> Array:
+    array = np.array(values)
+    # Decimal, or whole numbers beyond 64 bits, are objects.
+    return array if array.dtype.kind in "iuf" else np.array([*map(_as_float, values)], np.float64)
+
+
+def _as_float(value: Any) -> float:
     try:
-        array = np.array(values)
-    except (OverflowError, ValueError):
-        array = np.array([float(value) for value in values])
-    if array.dtype.kind not in "iuf":  # Decimal, or whole numbers beyond 64 bits
-        array = np.array([float(value) for value in values])
-    return array
+        return float(value)
+    except OverflowError:  # a whole number of hundreds of digits
+        return math.inf if value > 0 else -math.inf
 
 
 def _type_of(value: Any) -> Type | None:

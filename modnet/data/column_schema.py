@@ -17,7 +17,7 @@ from modnet.data.numbers import NumberFormat
 from modnet.data.spec import Encoding, Kind, MissingPolicy, Unknown
 from modnet.data.table import shorten
 from modnet.data.text_hashing import hash_texts
-from modnet.data.values import category_key, no_value
+from modnet.data.values import category_key, is_code, no_value
 from modnet.words import did_you_mean, show
 
 BY_VALUE = ("mean", "median", "most_frequent")
@@ -131,9 +131,10 @@ class ColumnSchema(Configuration):
             texts = column.as_texts()
             out[present] = hash_texts(texts.texts or (), self.buckets)[texts.values[present]]
         else:
-            self._encode_codes(self._codes_with_fill(column, gaps, present, faults, report), out)
+            self.encode_codes(self._codes_with_fill(column, gaps, present, faults, report), out)
 
-    def _encode_codes(self, codes: Array, out: Array) -> None:
+    def encode_codes(self, codes: Array, out: Array) -> None:
+        """Writes positions in `categories`, -1 for others, as numbers (rows, width) into zeros."""
         if self.kind == "boolean":
             out[:, 0] = np.where(codes < 0, 0.5, codes)
         elif self.encoding == "one_hot":
@@ -172,29 +173,38 @@ class ColumnSchema(Configuration):
                 faults.add(self.name, column, unknown, self._unknown_category(int(unknown.sum()), len(column)))
             else:
                 report.unknown[self.name] = report.unknown.get(self.name, 0) + int(unknown.sum())
-                report.replace(self.name, column, unknown, self._replaced_unknown)
+                report.replace(self.name, column, unknown, self._replaced_unknown())
         return codes
 
-    def _replaced_unknown(self, text: str) -> str:
-        return f"unknown category {show(text)}{did_you_mean(text, self.categories)}; given the code for unknown ones"
+    def _replaced_unknown(self) -> Callable[[str], str]:
+        near = self._near()
+        return lambda text: f"unknown category {show(text)}{near(text)}; given the code of unknown ones"
 
     def replaced_gap(self, text: str) -> str:
         """What a report says of a missing value that is not refused."""
-        given = "its own code" if self.fill is None else f"{show(self.fill)}, learnt in training"
-        return f"{no_value(text)}; given {given}"
+        fill = f"{self.fill:.6g}" if isinstance(self.fill, float) else show(self.fill)
+        return f"{no_value(text)}; given " + ("its own code" if self.fill is None else f"{fill}, learnt in training")
 
     def _unknown_category(self, count: int, rows: int) -> Callable[[str], str]:
         more = f" ({count:,} of {rows:,} rows have unknown ones)" if count > 1 else ""
-        said = 0
+        near = self._near()
 
         def message(text: str) -> str:
-            nonlocal said
-            said += 1  # to look for near names takes time, and thousands of them help nobody
-            near = did_you_mean(text, self.categories) if said <= MOST_SUGGESTIONS else ""
-            advice = near or '; correct or drop such rows, or train with unknown = "code"'
+            advice = near(text) or '; correct or drop such rows, or train with unknown = "code"'
             return f"unknown category {show(text)}{more}; expected one of {shorten(self.categories)}{advice}"
 
         return message
+
+    def _near(self) -> Callable[[str], str]:
+        """A function that suggests a category, for as many texts as anyone reads: each is a search in all of them."""
+        asked = 0
+
+        def suggest(text: str) -> str:
+            nonlocal asked
+            asked += 1
+            return did_you_mean(text, self.categories) if asked <= MOST_SUGGESTIONS else ""
+
+        return suggest
 
     # Targets
 
@@ -214,7 +224,20 @@ class ColumnSchema(Configuration):
         texts = column.as_texts()
         if not texts.texts:
             return np.full(len(column), -1, np.int64)
-        return self._positions(texts.texts)[texts.values]
+        positions = self._positions(texts.texts)
+        if column.texts is None:
+            self._find_codes(texts.texts, positions)
+        return positions[texts.values]
+
+    def _find_codes(self, numbers: Sequence[str], positions: Array) -> None:
+        """Finds 501 among categories such as 00501: who reads them as numbers loses their zeros."""
+        by_number: dict[str, int] = {}
+        for position, category in enumerate(self.categories):
+            if is_code(category) and category.isdecimal():
+                number = category.lstrip("0") or "0"
+                by_number[number] = -1 if number in by_number else position
+        for place in np.flatnonzero(positions < 0).tolist() if by_number else ():
+            positions[place] = by_number.get(numbers[place], -1)
 
     def _positions(self, texts: Sequence[str]) -> Array:
         """The position of each text in `categories`; -1 for others.

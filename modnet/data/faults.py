@@ -33,6 +33,14 @@ class Faults:
         """
         self.found += _each(name, column, rows, message)
 
+    def rows(self) -> Array | None:
+        """bool (rows,): the rows with a fault; None if there are no faults."""
+        if not self.found:
+            return None
+        bad = np.zeros(len(self._table), bool)
+        bad[[fault.row for fault in self.found if fault.row is not None]] = True
+        return bad
+
     def refuse(self) -> None:
         """Raises the error for all faults together.
 

@@ -7,15 +7,11 @@ from typing import Any
 
 import numpy as np
 
+from modnet.data.frames import frame_rows
 from modnet.data.named_arrays import NamedArrays
 from modnet.data.table import Table
 from modnet.errors import BrokenPlugin, DataError
 from modnet.words import show
-
-
-def is_frame(value: Any) -> bool:
-    """Whether this is a data frame: of pandas, polars, pyarrow, or another one with `columns` by name."""
-    return hasattr(value, "columns") and hasattr(value, "__getitem__") and not isinstance(value, Mapping | np.ndarray)
 
 
 def as_data(found: Any, name: str) -> Any:
@@ -37,7 +33,9 @@ def as_data(found: Any, name: str) -> Any:
     if isinstance(found, Mapping):
         arrays = bool(found) and all(isinstance(values, np.ndarray) for values in found.values())
         return NamedArrays(name, dict(found)) if arrays else _table(dict(found), name)
-    return _table(_columns_of(found), name)
+    frame = frame_rows(found)
+    assert frame is not None  # the hook's checks refuse anything else
+    return _table({name: frame.values(key) for name, key in zip(frame.names, frame.keys, strict=True)}, name)
 
 
 def _table(columns: dict[str, Any], name: str) -> Table:
@@ -45,11 +43,6 @@ def _table(columns: dict[str, Any], name: str) -> Table:
         return Table(columns, name)
     except DataError as error:
         raise DataError(f"{name}: {str(error).removeprefix(f'{name}: ')}") from error
-
-
-def _columns_of(frame: Any) -> dict[str, Any]:
-    names = frame.column_names if hasattr(frame, "column_names") else frame.columns  # those of pyarrow are no names
-    return {str(name): frame[name] for name in names}
 
 
 def _tables(found: Iterator[Any], name: str) -> Iterator[Table]:

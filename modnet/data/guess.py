@@ -53,6 +53,11 @@ class Guess(Record):
     profile: ColumnProfile
     ambiguous: bool = False
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether all values are whole numbers."""
+        return self.kind == "number" and _whole(self.numbers(self.profile.different))
+
     def numbers(self, column: Column) -> Array:
         """The values of a column as this one reads them, float64; nan where one is no number."""
         if column.texts is None:
@@ -114,7 +119,8 @@ def _guess_texts(
     values = of_values.texts
     if not values:
         return None
-    if all(map(is_number, values)):
+    as_days = is_date_name(name) and all(len(text) == 8 and text.isdecimal() for text in values)
+    if all(map(is_number, values)) and not as_days:
         return _numbers(of_values, NumberGuess(NumberFormat()))
     order = _order(column, profile, values)
     date = find_date_format(values, named=is_date_name(name), order=order, day_first=day_first)
@@ -160,7 +166,7 @@ def _numbers(texts: _Texts, guess: NumberGuess) -> Guess:
         negative=written.negative,
     )
     notes = []
-    if written != NumberFormat():
+    if not all(map(is_number, texts.texts)):
         notes.append(f"{texts.name}: numbers written as {_example(texts.texts)}{_described(written)}")
     if guess.other is not None:
         other = guess.other.parse([guess.example])[0]
@@ -208,7 +214,7 @@ def _with_faults(texts: _Texts, decimal: Decimal | None) -> Guess | None:
         numbers = NumbersShare(NumberFormat(), float(plain.mean()), np.flatnonzero(~plain))
     share, faults = max((numbers.share, numbers.faults), (dates.share, dates.faults), key=lambda found: found[0])
     if len(texts.texts) - len(faults) < FEW or share < 1 - MOST_FAULTS:
-        return None
+        return _categories(texts)
     wrong = tuple(texts.texts[place] for place in faults.tolist())
     kept = _Texts(
         texts.name, tuple(text for text in texts.texts if text not in wrong), (*texts.missing, *wrong), texts.column
@@ -218,14 +224,27 @@ def _with_faults(texts: _Texts, decimal: Decimal | None) -> Guess | None:
     return None if dates.format is None else _dates(kept, DateGuess(dates.format))
 
 
+def _categories(texts: _Texts) -> Guess | None:
+    """Categories, or names: a lone dash or point among words stands for a missing value."""
+    marks = tuple(text for text in texts.missing if not any(map(str.isalnum, text)))
+    words = all(any(map(str.isalnum, text)) for text in texts.texts)
+    if not marks or not words:
+        return None
+    found = _Texts(
+        texts.name, (*texts.texts, *(text for text in texts.missing if text not in marks)), marks, texts.column
+    )
+    column = ColumnSpec(missing_values=marks)
+    return _made("category", column, _missing_note(found), found, ambiguous=False)
+
+
 def _missing_note(texts: _Texts) -> list[str]:
     return [f"{texts.name}: {shorten(map(show, texts.missing), 5)} taken for missing"] if texts.missing else []
 
 
 def _made(kind: Kind, column: ColumnSpec, notes: Sequence[str], texts: _Texts, ambiguous: bool) -> Guess:
     profile = profile_column(texts.column, {*MISSING_VALUES, *texts.missing})
-    needed = None if column == ColumnSpec(kind=kind) and kind == "number" else column
-    return Guess(kind, needed, "", tuple(notes), profile, ambiguous)
+    plain = column == ColumnSpec(kind="number") and all(map(is_number, texts.texts))
+    return Guess(kind, None if plain else column, "", tuple(notes), profile, ambiguous)
 
 
 def _day_first(formats: Sequence[str]) -> bool | None:

@@ -5,7 +5,7 @@ It is learnt in `data/learning.py`, which a process that only predicts does not 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, ClassVar, Literal, NamedTuple
 
 import numpy as np
@@ -13,12 +13,11 @@ import numpy as np
 from modnet.arrays import Array, Shape
 from modnet.configuration.fields import Configuration
 from modnet.configuration.reading import Reader, Reading
-from modnet.data.column import Column
 from modnet.data.column_schema import ColumnSchema
-from modnet.data.faults import Faults, Report
+from modnet.data.faults import Faults, Report, in_order
 from modnet.data.options import DEFAULTS, ReadOptions
 from modnet.data.spec import DataSpec
-from modnet.data.table import Table, require_columns, shorten
+from modnet.data.table import Table, shorten
 from modnet.data.values import MISSING_VALUES, no_value
 from modnet.errors import DataError, Fault, ShapeError
 from modnet.words import counted, itemised, show
@@ -160,7 +159,7 @@ class DataSchema(Configuration):
         goals = {name: self._encode_target(table, columns, found) for name, columns in self.targets.items() if targets}
         if faults == "raise":
             found.refuse()
-        return Encoded(inputs, goals, table.row_names(), tuple(sorted(found.found, key=_row_of)))
+        return Encoded(inputs, goals, table.row_names(), tuple(in_order(found.found)))
 
     def _complete(self, table: Table, targets: bool, report: Report) -> Table:
         """The rows that can be encoded: in training and evaluation without those that are dropped."""
@@ -187,6 +186,7 @@ class DataSchema(Configuration):
                 schema.encode(column, gaps, encoded[:, start : start + schema.width], faults, report)
                 start += schema.width
                 if gaps.any() and not schema.refuses_gaps:
+                    report.replace(schema.name, column, gaps, schema.replaced_gap)
                     filled |= gaps
                     report.by(schema.fill, schema.missing).add(schema.name)
             inputs[name] = encoded
@@ -200,19 +200,6 @@ class DataSchema(Configuration):
     def columns(self) -> tuple[str, ...]:
         """The names of the columns that a prediction needs, in order; empty for a model that was trained on arrays."""
         return tuple(dict.fromkeys(column.name for columns in self.inputs.values() for column in columns))
-
-    def encode_columns(self, columns: Mapping[str, Iterable[Any]]) -> Mapping[str, Array]:
-        """Network input -> array, for rows that all need a prediction; see `encode`.
-
-        Args:
-            columns: column name -> values of any type; None and nan are missing values. Other columns are ignored.
-
-        Raises:
-            DataError: as `encode`.
-        """
-        names = self.columns()
-        require_columns(columns, names, "table")
-        return self.encode(Table({name: Column.of(columns[name], name) for name in names}), targets=False).inputs
 
     def _drop(self, table: Table, columns: Sequence[ColumnSchema], report: Report) -> Table:
         dropping = [column for column in columns if column.missing == "drop"]
@@ -229,8 +216,8 @@ class DataSchema(Configuration):
 
     # Decoding
 
-    def decode(self, outputs: Mapping[str, Array]) -> dict[str, list[Any]]:
-        """Column name -> values, one for each row, from a network's outputs.
+    def decode(self, outputs: Mapping[str, Array]) -> dict[str, Array]:
+        """Column name -> an array with a value for each row, from a network's outputs; names of classes are objects.
 
         A target of categories becomes the name of the most probable class, and a column `P(class)` for each class, from
         probabilities (rows, classes). For two classes and one probability (rows, 1), it is that of the second class,
@@ -245,7 +232,7 @@ class DataSchema(Configuration):
             ShapeError: the width of an output is not that of its target.
         """
         several = sum(columns[0].kind == "category" for columns in self.targets.values()) > 1
-        found: dict[str, list[Any]] = {}
+        found: dict[str, Array] = {}
         for name, given in outputs.items():
             output, columns = np.asarray(given), self.targets.get(name)
             if columns is None:
@@ -253,7 +240,7 @@ class DataSchema(Configuration):
                 continue
             self._check_output(name, output.shape[1:])
             if columns[0].kind == "number":
-                found.update((column.name, output[:, index].tolist()) for index, column in enumerate(columns))
+                found.update((column.name, output[:, index]) for index, column in enumerate(columns))
             else:
                 found.update(_classified(columns[0], output, several))
         return found
@@ -346,20 +333,20 @@ def _shortened(column: Mapping[str, Any]) -> dict[str, Any]:
 PLAIN = ColumnSchema(name="", kind="number").plain()
 
 
-def _untargeted(name: str, output: Array) -> dict[str, list[Any]]:
+def _untargeted(name: str, output: Array) -> dict[str, Array]:
     """The columns of an output without a target."""
     if output.ndim != 2 or output.shape[1] == 1:
-        return {name: output.reshape(len(output)).tolist() if output.ndim == 2 else output.tolist()}
-    return {f"{name}_{index}": output[:, index].tolist() for index in range(output.shape[1])}
+        return {name: output.reshape(len(output)) if output.ndim == 2 else output}
+    return {f"{name}_{index}": output[:, index] for index in range(output.shape[1])}
 
 
-def _classified(column: ColumnSchema, output: Array, several: bool) -> dict[str, list[Any]]:
+def _classified(column: ColumnSchema, output: Array, several: bool) -> dict[str, Array]:
     """The most probable class of each row, and the probability of each class."""
     single = output.shape[1] < len(column.categories)
     winners = (output[:, 0] > 0.5).astype(np.intp) if single else output.argmax(axis=1)
-    found: dict[str, list[Any]] = {column.name: [column.categories[winner] for winner in winners]}
+    found: dict[str, Array] = {column.name: np.array(column.categories, object)[winners]}
     for index, category in enumerate(column.categories[1:] if single else column.categories):
-        found[f"P({column.name}={category})" if several else f"P({category})"] = output[:, index].tolist()
+        found[f"P({column.name}={category})" if several else f"P({category})"] = output[:, index]
     return found
 
 
@@ -367,11 +354,6 @@ def _widths(columns: Sequence[ColumnSchema]) -> str:
     categories = [f"{column.name} ({column.width}, one-hot)" for column in columns if column.width > 1]
     rest = len(columns) - len(categories)
     return shorten([*categories, *([counted(rest, "single number")] if rest else [])])
-
-
-def _row_of(fault: Fault) -> int:
-    assert fault.row is not None
-    return fault.row
 
 
 def _encode_goal(table: Table, schema: ColumnSchema, missing_values: Collection[str], faults: Faults) -> Array:

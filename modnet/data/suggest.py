@@ -86,7 +86,7 @@ def _data_spec(path: str, targets: Sequence[str], inputs: tuple[str, ...], guess
     for name in targets:
         if guesses[name].profile.missing:
             columns[name] = columns[name].replace(missing="drop")
-    decimal: Decimal | None = "," if any(column.decimal == "," for column in columns.values()) else None
+    decimal = _decimal_of_all(columns, guesses)
     if decimal:
         columns = {name: _without_decimal(column) for name, column in columns.items()}
     return DataSpec(
@@ -95,12 +95,15 @@ def _data_spec(path: str, targets: Sequence[str], inputs: tuple[str, ...], guess
         inputs=_grouped(inputs, embedded) if embedded else inputs,
         missing="mean" if any(guesses[name].profile.missing for name in inputs) else None,
         decimal=decimal,
-        columns={name: column for name, column in columns.items() if column not in PLAIN},
+        columns={name: column for name, column in columns.items() if column != ColumnSpec()},
     )
 
 
-PLAIN = (ColumnSpec(), ColumnSpec(kind="number"))
-"""How a column is read without any option."""
+def _decimal_of_all(columns: Mapping[str, ColumnSpec], guesses: Mapping[str, Guess]) -> Decimal | None:
+    """The comma, if all numbers with a fraction have it: then it is said once, and csv files are read by it."""
+    found = [guesses[name] for name in columns if guesses[name].kind == "number"]
+    points = any(guess.column is None and not guess.is_whole for guess in found)
+    return "," if any(column.decimal == "," for column in columns.values()) and not points else None
 
 
 def _is_embedded(found: Guess) -> bool:
@@ -108,7 +111,8 @@ def _is_embedded(found: Guess) -> bool:
 
 
 def _without_decimal(column: ColumnSpec) -> ColumnSpec:
-    return column.replace(decimal=None) if column.decimal == "," else column
+    shorter = column.replace(decimal=None) if column.decimal == "," else column
+    return ColumnSpec() if shorter == ColumnSpec(kind="number") else shorter
 
 
 def _grouped(inputs: Sequence[str], embedded: Sequence[str]) -> dict[str, tuple[str, ...]]:

@@ -12,7 +12,8 @@ import numpy as np
 
 from modnet.arrays import Array
 from modnet.data.faults import Report
-from modnet.data.rows import are_rows, is_frame, table_of
+from modnet.data.frames import is_frame
+from modnet.data.rows import are_rows, table_of
 from modnet.data.schema import DataSchema
 from modnet.data.table import Table
 from modnet.datasets.batches import Batch

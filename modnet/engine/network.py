@@ -3,26 +3,28 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Literal
 
 import numpy as np
 
 from modnet.arrays import Array, common_mask
+from modnet.data.schema import DataSchema
 from modnet.engine.built import BuiltGraph
 from modnet.engine.card import ModelCard
 from modnet.engine.graph import Graph, GraphNode
 from modnet.engine.history import History
 from modnet.engine.inputs import check_predictions, given_arrays
 from modnet.engine.passes import FEWEST_ROWS, MOST_ROWS, PREDICTION_BYTES, Pass, Passes
-from modnet.engine.rows import predict_rows
+from modnet.engine.rows import RowPredictor
 from modnet.engine.stream import Stream
 from modnet.engine.summary import Summary
-from modnet.errors import DataError, SampleError, ShapeError
+from modnet.errors import DataError, Fault, SampleError, ShapeError
 from modnet.kinds.context import Context
 from modnet.kinds.layer import Layer
 from modnet.memory import SMALL, require
 from modnet.specs.model import Spec
+from modnet.words import did_you_mean, show
 
 
 class Network(BuiltGraph):
@@ -43,6 +45,7 @@ class Network(BuiltGraph):
         super().__init__(graph, card.spec.network.dtype)
         self.card = card
         self._passes = Passes()
+        self._rows: RowPredictor | None = None
         # The shape of a sample if there is a single input: an array of exactly this shape needs no further check. For
         # predictions of one row, the full check of `given_arrays` would take a good part of the time.
         self._lone_input = next(iter(graph.inputs.values())) if len(graph.inputs) == 1 else None
@@ -91,34 +94,100 @@ class Network(BuiltGraph):
         outputs = self._predict(x, batch_size, out)
         return outputs[0] if len(outputs) == 1 else self._named(outputs)
 
-    def predict(self, rows: Any, *, batch_size: int | None = None, out: Array | None = None) -> Any:
+    def predict(
+        self,
+        rows: Any,
+        *,
+        report: list[Fault] | None = None,
+        faults: Literal["raise", "none"] = "raise",
+        batch_size: int | None = None,
+        out: Array | None = None,
+    ) -> Any:
         """The predictions for rows of a table; for a network that was trained on arrays, the same as `forward`.
 
-        A network that was trained on a table takes rows of such a table, and returns the predictions in the same form,
-        with class names and probabilities:
-
-        - a record, column -> value: a record;
-        - a list of records: a list of records;
-        - column -> values: prediction -> values;
-        - a data frame (pandas, polars): a data frame of the same library;
-        - an array (rows, columns) in the order of the columns: prediction -> values.
-
-        Columns that the network does not know are ignored. None and nan stand for a missing value.
+        A record (column -> value) becomes a record; a list of records a list; column -> values lists by name; a data
+        frame (pandas, polars, pyarrow ...) one of its kind, with its index; a structured array another; and an array
+        (rows, columns) in the order of the columns lists by name. Columns are found by name; others are ignored.
 
         Args:
-            rows: as above, or as for `forward`.
+            rows: as above, or as for `forward`; None, nan, NaT and pandas.NA stand for missing values.
+            report: a list that receives a `Fault` (row, column, value, message) for each value that was missing or
+                unknown and was replaced, for each column that was ignored, and for each fault that is not raised.
+            faults: what is done about values that cannot be used: "raise", or "none" to give no prediction (None, or
+                what stands for it in a data frame) for their rows, and predictions for the others.
             batch_size, out: as for `forward`; `out` is not possible for rows of a table.
 
         Raises:
-            DataError: a column is missing, or a value is not valid for its column; with row and column.
-            ShapeError, DataError, TooLarge, ValueError: as `forward`.
+            DataError: a column is missing, or, unless `faults` is "none", a value is not valid for its column, or a
+                prediction is nan; `problems` has each, with row and column.
+            ShapeError, DataError, TooLarge, ValueError: as `forward`; also `faults` is neither.
         """
-        schema = self.card.schema
-        if schema is None or not schema.columns():
+        predictor = self._row_predictor()
+        if predictor is None and report is None and faults == "raise":
             return self.forward(rows, batch_size=batch_size, out=out)
-        if out is not None:
-            raise DataError("out is not possible for rows of a table; use network.forward for arrays")
-        return predict_rows(schema, rows, lambda arrays: self._named(self._predict(arrays, batch_size, None)))
+        if predictor is None or out is not None:
+            raise DataError(
+                "report and faults are for rows of a table; this network was trained on arrays"
+                if predictor is None
+                else "out is not possible for rows of a table; use network.forward for arrays"
+            )
+        return predictor.predict(rows, lambda arrays: self._unchecked(arrays, batch_size), report, faults)
+
+    def encode(self, rows: Any) -> Any:
+        """Rows of a table as `forward` takes them, for those who encode once and predict often.
+
+        Args:
+            rows: in any form that `predict` takes.
+
+        Returns:
+            An array (rows, width), or for several inputs a dict of them: float64, or int64 for ids alone.
+
+        Raises:
+            DataError: the network was not trained on a table; as `predict`.
+        """
+        predictor = self._row_predictor()
+        if predictor is None:
+            raise DataError("the network was trained on arrays and knows no columns; forward takes arrays as they are")
+        encoded = predictor.encode(rows)
+        return encoded if len(self.graph.inputs) > 1 else next(iter(encoded.values()))
+
+    def decode(self, outputs: Any) -> dict[str, Array]:
+        """What `forward` gives, as `predict` names it: the predicted classes and their probabilities, or numbers.
+
+        Args:
+            outputs: an array (rows, *output shape), or output name -> array.
+
+        Returns:
+            Column name -> array with a value for each row; names of classes are objects, as in `DataSchema.decode`.
+
+        Raises:
+            ShapeError: the width of an output is not that of its target.
+            DataError: there are several outputs, and only one array; an unknown name.
+        """
+        names = list(self.graph.outputs)
+        if not isinstance(outputs, Mapping):
+            if len(names) > 1:
+                raise DataError(f"the network has {len(names)} outputs; give a dict with {', '.join(map(show, names))}")
+            outputs = {names[0]: outputs}
+        for name in outputs:
+            if name not in names:
+                raise DataError(f"no output of the network is called {show(name)}{did_you_mean(str(name), names)}")
+        return (self.card.schema or DataSchema({}, {})).decode(outputs)
+
+    def _row_predictor(self) -> RowPredictor | None:
+        """What predicts for rows of a table; None for a network that was trained on arrays."""
+        schema, known = self.card.schema, self._rows
+        if known is None or known.schema is not schema:
+            if schema is None or not schema.inputs:
+                return None
+            # One assignment, so that threads see a whole one.
+            known = self._rows = RowPredictor(schema, self.dtype)
+        return known
+
+    def _unchecked(self, arrays: Mapping[str, Array], batch_size: int | None) -> dict[str, Array]:
+        """Output name -> array, in which there may be nan."""
+        x = arrays if len(arrays) > 1 else next(iter(arrays.values()))
+        return self._named(self._predict(x, batch_size, None, check=False))
 
     def _named(self, outputs: list[Array]) -> dict[str, Array]:
         return dict(zip(self.graph.outputs, outputs, strict=True))
@@ -138,8 +207,8 @@ class Network(BuiltGraph):
         sample = max(1, int(stretch * self._widest * self.dtype.itemsize))
         return min(max(FEWEST_ROWS, PREDICTION_BYTES // sample), MOST_ROWS)
 
-    def _predict(self, x: Any, batch_size: int | None, out: Array | None) -> list[Array]:
-        """The outputs in order."""
+    def _predict(self, x: Any, batch_size: int | None, out: Array | None, check: bool = True) -> list[Array]:
+        """The outputs in order; unless `check`, nan is not refused."""
         arrays = self.arrays(x)
         rows = len(arrays[0])
         passes = self._passes
@@ -154,11 +223,11 @@ class Network(BuiltGraph):
                 cost.require(min(rows, batch_size))
             # Copies: the values are in the buffers of the pass, which another thread may use next.
             if rows <= batch_size and out is None:
-                return [value.copy() for value in self._checked(predictor, arrays, arrays, 0)]
+                return [value.copy() for value in self._checked(predictor, arrays, arrays, 0, check)]
             results: list[Array] = []
             for start in range(0, max(rows, 1), batch_size):
                 part = [array[start : start + batch_size] for array in arrays]
-                values = self._checked(predictor, part, arrays, start)
+                values = self._checked(predictor, part, arrays, start, check)
                 if not results:
                     results = [_output(out, (rows, *value.shape[1:]), value.dtype) for value in values]
                 for result, value in zip(results, values, strict=True):
@@ -167,13 +236,14 @@ class Network(BuiltGraph):
         finally:
             passes.give_back(predictor, rows)
 
-    def _checked(self, predictor: Pass, part: list[Array], arrays: list[Array], start: int) -> list[Array]:
+    def _checked(self, predictor: Pass, part: list[Array], arrays: list[Array], start: int, check: bool) -> list[Array]:
         """The outputs for the rows from `start` on; errors name rows by their numbers in all of `arrays`."""
         try:
             values = predictor.forward(part)
         except SampleError as error:
             raise error.counted_from(start) from None
-        check_predictions(self, values, arrays, start)
+        if check:
+            check_predictions(self, values, arrays, start)
         return values
 
     def stream(self) -> Stream:
@@ -241,14 +311,15 @@ class Network(BuiltGraph):
         return f"<Network {shapes} -> {outputs}: {size}>"
 
     def __getstate__(self) -> dict[str, Any]:
-        # Passes hold only buffers and generators, which a copy or another process makes again.
+        # Both are made again by a copy or another process: passes hold only buffers and generators.
         state = self.__dict__.copy()
-        del state["_passes"]
+        del state["_passes"], state["_rows"]
         return state
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
         self._passes = Passes()
+        self._rows = None
 
 
 def _learns_before_training(node: GraphNode) -> bool:

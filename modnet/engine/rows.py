@@ -2,122 +2,143 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, Protocol
+from collections.abc import Callable, Mapping
+from typing import Any, Literal
 
 import numpy as np
 
 from modnet.arrays import Array
-from modnet.errors import DataError
-from modnet.words import itemised, legible, show
+from modnet.data.column import Column
+from modnet.data.faults import Faults, Report, in_order
+from modnet.data.forms import Rows
+from modnet.data.record import RecordEncoder
+from modnet.data.rows import rows_of
+from modnet.data.schema import DataSchema
+from modnet.errors import Fault, SampleError
+from modnet.words import show
 
-Columns = dict[str, Any]
-"""Column name -> a value for each row."""
+Forward = Callable[[Mapping[str, Array]], Mapping[str, Array]]
+"""From input name -> array to output name -> array, in which predictions may be nan."""
 
-TO_FORWARD = "for arrays of the network's inputs (encoded rows), use network.forward"
+FEW = 16
+"""Up to so many records are encoded one by one: a table costs as much as they do."""
 
 
-class TableSchema(Protocol):
-    """What a prediction needs to know of the table on which a network was trained."""
+class RowPredictor:
+    """Predicts for rows of a table by a schema, for which it is made once; any number of threads may use it."""
 
-    def columns(self) -> Sequence[str]:
-        """The names of the columns that are read, in order; none for a network that was trained on arrays."""
-        ...
+    def __init__(self, schema: DataSchema, dtype: np.dtype[Any]) -> None:
+        """
+        Args:
+            dtype: of the network.
+        """
+        self.schema = schema
+        self._dtype = dtype
+        self._names = schema.columns()
+        self._record = RecordEncoder(schema)
 
-    def encode_columns(self, columns: Mapping[str, Iterable[Any]]) -> Mapping[str, Array]:
-        """Input name -> array, for rows that are given as column name -> values; a missing value is None or nan.
+    def encode(self, rows: Any) -> dict[str, Array]:
+        """Network input -> array, for rows in any form.
 
         Raises:
-            DataError: a column is missing, or a value is not valid for its column; with row and column.
+            DataError: the rows have no form that `rows_of` knows, or faults.
         """
-        ...
+        table = rows_of(rows, self._names).table(self._names)
+        return self.schema.encode(table, targets=False).inputs
 
-    def decode(self, outputs: Mapping[str, Array]) -> Columns:
-        """Column name -> predictions, from output name -> array."""
-        ...
+    def predict(
+        self, rows: Any, forward: Forward, report: list[Fault] | None = None, faults: Literal["raise", "none"] = "raise"
+    ) -> Any:
+        """The predictions for rows, in the form of the rows; see `Network.predict`.
+
+        Raises:
+            DataError: the rows have no form that `rows_of` knows, or lack a column; a value is at fault, or a
+                prediction is nan, unless `faults` is "none".
+            ValueError: `faults` is neither "raise" nor "none".
+        """
+        if faults not in ("raise", "none"):
+            raise ValueError(f'faults: expected "raise" or "none", found {show(faults)}')
+        if report is None:
+            records = [rows] if type(rows) is dict else rows
+            found = self._few(records, forward) if type(records) is list and 0 < len(records) <= FEW else None
+            if found is not None:
+                return found if records is rows else found[0]
+        return self._of_table(rows_of(rows, self._names), forward, report, faults)
+
+    def _few(self, records: list[Any], forward: Forward) -> list[dict[str, Any]] | None:
+        """The predictions for a few records; None if one is no record, or has a fault, of which a table can tell."""
+        encoded = self._record.encode(records)
+        if encoded is None:
+            return None
+        try:
+            outputs = forward(encoded)
+        except SampleError:
+            return None
+        if any(map(_has_nan, outputs.values())):
+            return None
+        lists = {name: values.tolist() for name, values in self.schema.decode(outputs).items()}
+        return [dict(zip(lists, row, strict=True)) for row in zip(*lists.values(), strict=True)]
+
+    def _of_table(self, rows: Rows, forward: Forward, report: list[Fault] | None, faults: str) -> Any:
+        table = rows.table(self._names)
+        noted = Report(replaced=None if report is None else [])
+        encoded = self.schema.encode(table, targets=False, report=noted, faults="none")
+        found = Faults(table)
+        found.found += encoded.faults
+        if faults == "raise":
+            found.refuse()
+        outputs = self._outputs(encoded.inputs, forward, found, faults)
+        _note_nan(outputs, found, {fault.row for fault in encoded.faults})
+        if faults == "raise":
+            found.refuse()
+        if report is not None:
+            report += [*self._ignored(rows), *in_order([*(noted.replaced or ()), *found.found])]
+        return rows.answer(self.schema.decode(outputs), found.rows())
+
+    def _outputs(self, inputs: dict[str, Array], forward: Forward, found: Faults, faults: str) -> Mapping[str, Array]:
+        """The outputs; numbers that the network's dtype cannot hold are noted as faults."""
+        try:
+            return forward(inputs)
+        except SampleError:
+            before = len(found.found)
+            for name, values in inputs.items():
+                self._note_too_large(name, values, found)
+            if len(found.found) == before:
+                raise
+        if faults == "raise":
+            found.refuse()
+        return forward(inputs)
+
+    def _note_too_large(self, name: str, encoded: Array, found: Faults) -> None:
+        """Notes what the network's dtype cannot hold, and puts zeros in its place."""
+        message = f'beyond what {self._dtype} can hold; rescale it, or train with dtype = "float64"'
+        start = 0
+        for schema in self.schema.inputs[name]:
+            values = encoded[:, start : start + schema.width]
+            large = np.abs(values) > np.finfo(self._dtype).max
+            if large.any():
+                found.add(schema.name, Column(values[:, 0]), large.any(axis=1), lambda text: f"{text} is {message}")
+                values[large] = 0
+            start += schema.width
+
+    def _ignored(self, rows: Rows) -> list[Fault]:
+        """The columns that a prediction does not need, but for the targets."""
+        known = {*self._names, *(column.name for columns in self.schema.targets.values() for column in columns)}
+        message = "the model does not know this column, which is ignored"
+        return [Fault(None, name, None, message) for name in rows.names if name not in known]
 
 
-def predict_rows(schema: TableSchema, rows: Any, forward: Callable[[Mapping[str, Array]], Mapping[str, Array]]) -> Any:
-    """The predictions for rows, in the form of the rows.
-
-    Args:
-        schema: of the table.
-        rows: a record (column -> value), a list of records, column -> values, a data frame, or an array (rows, columns)
-            in the order of the columns.
-        forward: from input name -> array to output name -> array.
-
-    Returns:
-        A record, a list of records, column -> values, or a data frame of the same kind (with the same index, if it has
-        one). For an array, column -> values.
-
-    Raises:
-        DataError: the rows have none of these forms, or `TableSchema.encode_columns` refuses them.
-    """
-    columns, in_its_form = _taken(rows, schema.columns())
-    return in_its_form(schema.decode(forward(schema.encode_columns(columns))))
+def _has_nan(values: Array) -> bool:
+    # argmax takes nan for the greatest value, and for few numbers it is faster than a sum or a maximum.
+    return bool(values.size) and (greatest := values.item(values.argmax())) != greatest
 
 
-def _taken(rows: Any, names: Sequence[str]) -> tuple[Columns, Callable[[Columns], Any]]:
-    """The rows as column name -> values, and a function that brings predictions into the form of the rows."""
-    if isinstance(rows, Mapping):
-        if _is_record(rows, names):
-            return {name: [value] for name, value in rows.items()}, _first_record
-        return _checked(rows), _as_they_are
-    if hasattr(rows, "columns") and hasattr(rows, "__getitem__"):
-        return {str(name): rows[name] for name in rows.columns}, lambda found: _frame_like(rows, found)
-    if isinstance(rows, list | tuple) and all(isinstance(row, Mapping) for row in rows):
-        # All keys of all records: a key that only some records have is a missing value in the others.
-        keys = dict.fromkeys(name for row in rows for name in row) if rows else names
-        return {name: [row.get(name) for row in rows] for name in keys}, _records
-    return _columns_of_array(rows, names), _as_they_are
-
-
-def _is_record(rows: Mapping[str, Any], names: Sequence[str]) -> bool:
-    values = [rows[name] for name in names if name in rows]
-    return bool(values) and all(map(_is_one_value, values))
-
-
-def _is_one_value(value: Any) -> bool:
-    return isinstance(value, str | bytes) or not isinstance(value, Iterable) or np.ndim(value) == 0  # type: ignore[arg-type]
-
-
-def _checked(columns: Mapping[str, Any]) -> Columns:
-    for name, values in columns.items():
-        if _is_one_value(values):
-            raise DataError(
-                f"column {name}: expected a list with a value for each row, found {show(values)}; "
-                "for a single row, give one value for each column"
-            )
-    return dict(columns)
-
-
-def _columns_of_array(rows: Any, names: Sequence[str]) -> Columns:
-    expected = f"expected (rows, {len(names)}) for the columns {', '.join(itemised(map(legible, names)))}"
-    lengths = {len(row) for row in rows if hasattr(row, "__len__")} if isinstance(rows, list | tuple) else set()
-    if len(lengths) > 1 and not any(isinstance(row, str) for row in rows):
-        raise DataError(f"rows of different lengths; {expected}")
-    array = rows if isinstance(rows, np.ndarray) else np.array(rows, object)
-    if array.ndim == 2 and array.shape[1] == len(names):
-        return {name: array[:, index] for index, name in enumerate(names)}
-    found = f"an array of shape {array.shape}" if array.ndim else show(rows)
-    hint = "for a single row, pass row[None]" if array.shape == (len(names),) else TO_FORWARD
-    raise DataError(f"the network predicts for rows of a table; {expected}, found {found}; {hint}")
-
-
-def _as_they_are(found: Columns) -> Columns:
-    return found
-
-
-def _first_record(found: Columns) -> dict[str, Any]:
-    return {name: values[0] for name, values in found.items()}
-
-
-def _records(found: Columns) -> list[dict[str, Any]]:
-    return [dict(zip(found, row, strict=True)) for row in zip(*found.values(), strict=True)]
-
-
-def _frame_like(frame: Any, found: Columns) -> Any:
-    made = type(frame)(found)
-    if hasattr(frame, "index") and len(frame.index) == len(made):
-        made.index = frame.index  # of pandas, so that predictions and rows can be joined
-    return made
+def _note_nan(outputs: Mapping[str, Array], found: Faults, faulty: set[int | None]) -> None:
+    """Notes the rows whose prediction is nan, but for those that are at fault already."""
+    for name, values in outputs.items():
+        if not _has_nan(values):
+            continue
+        wrong = np.asarray(np.isnan(values).reshape(len(values), -1).any(axis=1))
+        wrong[[row for row in faulty if row is not None]] = False
+        column = Column(np.zeros(len(wrong)), np.ones(len(wrong), bool))
+        found.add(name, column, wrong, lambda _: "the prediction is nan: numbers became too large inside the network")

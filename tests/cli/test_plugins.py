@@ -200,15 +200,15 @@ READER = """
 import modnet
 @modnet.hookimpl
 def modnet_read_data(path):
-    if path.suffix == ".parquet":
+    if path.suffix == ".strange":
         return {"size": 1 / 0}
 """
 
 
 def test_a_hook_that_raises_is_told_as_its_plugins(environment, run, folder):
     install_hooks(environment, "columns", READER)
-    (folder / "pets.parquet").write_bytes(b"PAR1")
-    result = run("train", "pets.toml", "--set", "data.train=pets.parquet", status=2)
+    (folder / "pets.strange").write_bytes(b"PAR1")
+    result = run("train", "pets.toml", "--set", "data.train=pets.strange", status=2)
     expected = 'hooks "columns" of columns 1.0 (columns): modnet_read_data raised ZeroDivisionError: division by zero'
     assert result.stderr == f"error: {expected}\n"
 

@@ -58,6 +58,19 @@ def test_such_texts_are_categories_among_texts():
     assert (found.kind, found.column, found.profile.missing) == ("category", None, 0)
 
 
+def test_a_dash_among_words_stands_for_a_missing_value():
+    found = guess(["male", "-", "female", "unknown"] * 15)
+    assert (found.kind, found.column.missing_values, found.profile.missing) == ("category", ("-",), 15)
+    assert guess(["+", "-"] * 30).column is None
+
+
+def test_days_without_signs_between_are_dates_where_the_name_says_so():
+    days = numbered(lambda n: 20240101 + n % 28)
+    for values in (days, [*map(str, days)]):
+        assert guess(values, "order_date").column.date_format == "%Y%m%d"
+        assert guess(values, "amount").kind == "number"
+
+
 @pytest.mark.parametrize(
     ("values", "why"),
     [

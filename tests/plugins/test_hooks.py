@@ -12,6 +12,7 @@ from modnet.data.column import Column
 from modnet.data.foreign import as_data
 from modnet.data.options import ReadOptions
 from modnet.data.table import Table
+from modnet.datasets.read import write_foreign
 from modnet.plugins.hooks import HookManager
 
 LABEL = 'hooks "wave" of modnet-wave 1.0 (modnet_wave.hooks)'
@@ -256,3 +257,41 @@ def test_two_plugins_may_call_their_hooks_the_same(environment):
         'hooks "hooks" of modnet-second 1.0 (modnet_second)',
     }
     assert environment.registry.hooks.hook.modnet_read_spec(path=environment.folder)["from"].startswith("modnet-")
+
+
+# Data through the registry
+
+
+def test_an_address_and_a_table_in_parts_reach_a_training(registry):
+    @hookimpl
+    def modnet_read_url(url, options):
+        if url.startswith("rows://"):
+            return iter([{"a": [1.0, 2.0], "b": [2.0, 4.0]}, {"a": [3.0], "b": [int(options.query)]}])
+        return None
+
+    registry.hooks.join(SimpleNamespace(modnet_read_url=modnet_read_url), "wave", LABEL)
+    data = {"train": "rows://host", "query": "6", "target": "b"}
+    spec = {"network": {"input": [1], "layers": ["relu"]}, "training": {"loss": "mse"}, "data": data}
+    loaded = modnet.read_data(spec, registry=registry)
+    assert loaded.train.inputs["input"].tolist() == [[1.0], [2.0], [3.0]]
+    assert loaded.train.targets["output"].tolist() == [[2.0], [4.0], [6.0]]
+    with pytest.raises(modnet.DataError, match="nothing installed reads other addresses"):
+        modnet.read_data(spec | {"data": {"train": "other://host", "target": "b"}}, registry=registry)
+
+
+def test_a_table_is_written_by_whoever_knows_the_format(registry, tmp_path):
+    written = []
+
+    @hookimpl
+    def modnet_write_data(table, path):
+        if path.suffix == ".rows":
+            written.append((list(table.columns), path))
+            return True
+        return None
+
+    table = Table({"a": [1]})
+    assert not write_foreign(table, tmp_path / "a.rows", registry)
+    registry.hooks.join(SimpleNamespace(modnet_write_data=modnet_write_data), "wave", LABEL)
+    assert write_foreign(table, tmp_path / "a.rows", registry)
+    assert not write_foreign(table, tmp_path / "a.other", registry)
+    assert written == [(["a"], tmp_path / "a.rows")]

@@ -161,10 +161,7 @@ def _column(values: Sequence[Any], name: str, label: str, lines: Sequence[int] =
     if not set(map(type, values)).isdisjoint((dict, list)):
         row = next(row for row, value in enumerate(values) if type(value) in (dict, list))
         _refuse_nested(values[row], f"{label}: row {row + 1}{f' (line {lines[row]})' if lines else ''}", name)
-    try:
-        return Column.of(values, name)
-    except OverflowError:
-        raise DataError(f"{label}: column {legible(name)}: a whole number beyond the range of floats") from None
+    return Column.of(values, name)
 
 
 def _refuse_nested(value: Any, place: str, name: str) -> NoReturn:

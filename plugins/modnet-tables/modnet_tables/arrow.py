@@ -51,7 +51,7 @@ def read(path: Path, options: ReadOptions) -> Iterator[Table]:
 def write(table: Table, path: Path) -> None:
     """Writes a table, in the format that the ending of the path names."""
     made = pa.table({name: _array(column) for name, column in table.columns.items()})
-    with _told(path):
+    with _told(path, "written"):
         if path.name.lower().endswith(PARQUET):
             pq.write_table(made, path)
         elif path.name.lower().endswith(".arrows"):
@@ -62,7 +62,7 @@ def write(table: Table, path: Path) -> None:
 
 
 @contextmanager
-def _told(path: Path) -> Iterator[None]:
+def _told(path: Path, done: str = "read") -> Iterator[None]:
     """Errors of pyarrow and of the system as those of data, with the file."""
     try:
         yield
@@ -70,7 +70,7 @@ def _told(path: Path) -> Iterator[None]:
         if isinstance(error, modnet.ModnetError):
             raise
         text = " ".join(str(error).split())[:300]
-        raise modnet.DataError(f"{path}: cannot be read: {text}") from error
+        raise modnet.DataError(f"{path}: cannot be {done}: {text}") from error
 
 
 def _parquet(path: Path) -> tuple[pa.Schema, Iterable[pa.RecordBatch]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 import zipfile
 from collections.abc import Iterator, Sequence
@@ -11,6 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import openpyxl
+from openpyxl.cell import WriteOnlyCell
+from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE
 
 import modnet
 from modnet.data.column import Column
@@ -19,6 +22,9 @@ from modnet.data.source import check_ratio
 from modnet.data.table import Table
 from modnet.words import listed
 from modnet_tables.sheets import choose_sheet, said_sheet, table_of
+
+MOST_ROWS = 1_048_576
+"""Of a sheet, with the one of the names."""
 
 OLD = b"\xd0\xcf\x11\xe0"
 """The first bytes of an old workbook, and of one that a password protects."""
@@ -42,13 +48,42 @@ def read(path: Path, options: ReadOptions) -> Table:
 
 
 def write(table: Table, path: Path) -> None:
-    """Writes a table as the only sheet of a workbook."""
+    """Writes a table as the only sheet of a workbook. Texts stay texts: one that begins with "=" is no formula.
+
+    Raises:
+        DataError: the file cannot be written, or the table has more rows than a sheet.
+    """
+    if len(table) >= MOST_ROWS:
+        found = f"a sheet has at most {MOST_ROWS:,} rows, found {len(table):,}"
+        raise modnet.DataError(f"{path}: {found}; write .parquet or .csv")
+    try:
+        with path.open("wb") as file:  # before anything is made that would have to be undone
+            _book(table).save(file)
+    except OSError as error:
+        raise modnet.DataError(f"{path}: cannot be written: {error.strerror or error}") from error
+
+
+def _book(table: Table) -> openpyxl.Workbook:
     book = openpyxl.Workbook(write_only=True)
     sheet = book.create_sheet("Sheet1")
-    sheet.append(list(table.columns))
-    for row in zip(*(_cells(column) for column in table.columns.values()), strict=True):
-        sheet.append(row)
-    book.save(path)
+    sheet.append([_cell(sheet, name) for name in table.columns])
+    for row in zip(*(_values(column) for column in table.columns.values()), strict=True):
+        sheet.append([_cell(sheet, value) for value in row])
+    return book
+
+
+def _cell(sheet: Any, value: Any) -> Any:
+    """What `append` takes for a value."""
+    if isinstance(value, float) and math.isinf(value):
+        return str(value)
+    if not isinstance(value, str):
+        return value
+    text = ILLEGAL_CHARACTERS_RE.sub(lambda found: found[0].encode("unicode_escape").decode(), value)
+    if not text.startswith("="):
+        return text
+    cell = WriteOnlyCell(sheet, text)
+    cell.data_type = "s"
+    return cell
 
 
 def _check(path: Path) -> None:
@@ -124,7 +159,7 @@ def _rows(sheet: Any) -> list[tuple[Any, ...]]:
     return list(sheet.iter_rows(values_only=True))
 
 
-def _cells(column: Column) -> list[Any]:
+def _values(column: Column) -> list[Any]:
     values = column.values.tolist()
     if column.texts is not None:
         values = [column.texts[code] for code in values]

@@ -128,7 +128,6 @@ def test_lines_and_a_list_give_the_same_table(tmp_path_factory, rows):
         ("a.jsonl", '{"a": 1}\n\n{"a": [1, 2]}\n', "row 2 (line 3), column a: found a list of 2 within the record"),
         ("a.jsonl", '{"a": ' + "[" * 100_000 + "\n", "line 1: nested too deeply; expected flat records"),
         ("a.jsonl", '{"a": ' + "9" * 5_000 + "}\n", "line 1: a whole number with too many digits"),
-        ("a.jsonl", '{"a": ' + "9" * 1_000 + "}\n", "column a: a whole number beyond the range of floats"),
         ("a.json", "", "line 1, column 1: not valid JSON: Expecting value"),
         ("a.json", "[]", "an empty list; expected records"),
         ("a.json", "{}", "an empty object; expected records"),
