@@ -111,15 +111,18 @@ def _check_losses(job: Job, objective: Objective) -> Iterator[str]:
 def _part_at_fault(job: Job, message: str) -> str:
     """The key of [data] whose file a message begins with."""
     data = job.network.card.spec.data
-    source = data.validation if data else None
-    path = source if isinstance(source, str) else getattr(source, "path", None) or getattr(source, "x", None)
-    return "validation" if path and message.startswith(str(located(path, job.path.parent))) else "train"
+    for key in ("validation", "test") if data else ():
+        source = getattr(data, key)
+        path = source if isinstance(source, str) else getattr(source, "path", None) or getattr(source, "x", None)
+        if path and message.startswith(str(located(path, job.path.parent))):
+            return key
+    return "train"
 
 
 def _data_files(job: Job) -> list[Path]:
     data = job.network.card.spec.data
     names: list[str | None] = []
-    for source in (data.train, data.validation) if data else ():
+    for source in (data.train, data.validation, data.test) if data else ():
         if isinstance(source, str):
             names.append(source)
         elif source is not None and not isinstance(source, float):
@@ -135,7 +138,11 @@ def _try_a_batch(job: Job, objective: Objective, loaded: LoadedData) -> None:
         objective.fit(loaded.train)
     except SpecError as error:
         raise job.located(error) from None
-    for part, key, what in ((loaded.train, "train", "training"), (loaded.validation, "validation", "validation")):
+    for part, key, what in (
+        (loaded.train, "train", "training"),
+        (loaded.validation, "validation", "validation"),
+        (loaded.test, "test", "test"),
+    ):
         if part is not None:
             with _at(job, "data", key):
                 data = checked_data(objective, Given(part))
@@ -158,6 +165,8 @@ def _at(job: Job, *keys: str) -> Iterator[None]:
         raise job.problem(keys, error.message, error.hint) from None
     except DataError as error:
         raise job.problem(keys, str(error)) from None
+    except SpecError as error:
+        raise job.located(error) from None
 
 
 def _coloured(text: str) -> str:

@@ -14,6 +14,7 @@ from modnet.datasets.read import data_of
 from modnet.engine.build import folder_of, plan
 from modnet.engine.network import Network
 from modnet.errors import Problem, SpecError
+from modnet.kinds.figures import TEST, VALIDATION
 from modnet.model.save import require_savable
 from modnet.specs.model import TrainingSpec
 from modnet.specs.reader import located_error, read_spec
@@ -88,7 +89,7 @@ class Job:
         """
         names = [] if objective is None else list(objective.figures())
         try:
-            require_savable(self.network, [*names, *(f"validation_{name}" for name in names)])
+            require_savable(self.network, [f"{prefix}{name}" for prefix in ("", VALIDATION, TEST) for name in names])
         except SpecError as error:
             raise self.located(error) from None
 

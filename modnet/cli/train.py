@@ -23,6 +23,7 @@ from modnet.datasets.load import LoadedData
 from modnet.engine.history import History
 from modnet.engine.network import Network
 from modnet.errors import Diverged, SpecError
+from modnet.kinds.figures import TEST, VALIDATION
 from modnet.training import run as endings
 from modnet.training.callbacks import JSONLog
 from modnet.training.checkpoint import newest_last
@@ -83,7 +84,7 @@ def run(
     if outcome.status and not outcome.run.step:
         echo(f"stopped before the first step; {untouched(path)}", err=True)
         return outcome.status
-    path = screen.path = _write(network, loaded.validation, path, outcome)
+    path = screen.path = _write(network, loaded, path, outcome)
     profile = _profile(network, loaded.train, outcome) if profiled else None
     if as_json:
         screen.tell_json(_plain(network, path, outcome.history, profile))
@@ -97,10 +98,10 @@ def run(
     return outcome.status
 
 
-def _write(network: Network, validation: Dataset | None, path: Path, outcome: _Outcome) -> Path:
+def _write(network: Network, loaded: LoadedData, path: Path, outcome: _Outcome) -> Path:
     """Measures the network and writes it; returns the file."""
     with saving(outcome.status) as interrupts:
-        network.card = network.card.replace(metrics=_final_figures(network, validation, outcome, interrupts))
+        network.card = network.card.replace(metrics=_final_figures(network, loaded, outcome, interrupts))
         written = save_somewhere(network, path, outcome.own_folder)
         outcome.status = outcome.status or interrupts.status or (FAILED if written != path else 0)
         if outcome.own_folder is not None and not outcome.status and outcome.failure is None:
@@ -237,23 +238,25 @@ def _status(history: History, received: Sequence[int]) -> int:
     return INTERRUPTED if history.stopped == endings.INTERRUPTED else 0
 
 
-def _final_figures(
-    network: Network, validation: Dataset | None, outcome: _Outcome, interrupts: Interrupts
-) -> dict[str, Any]:
-    """The figures of the network as it is written: measured on the validation data where there are some.
+def _final_figures(network: Network, loaded: LoadedData, outcome: _Outcome, interrupts: Interrupts) -> dict[str, Any]:
+    """The figures of the network as it is written: measured on the validation and test data where there are some.
 
     Where they cannot be measured they are those of the history, and the error is the outcome's.
     """
     history = outcome.history
     epoch = (history.best_epoch or history.epochs) - 1
     known = {name: values[epoch] for name, values in history.figures.items() if epoch >= 0}
-    if validation is None or (outcome.failure is not None and not isinstance(outcome.failure, Diverged)):
+    parts = {VALIDATION: loaded.validation, TEST: loaded.test}
+    if not any(parts.values()) or (outcome.failure is not None and not isinstance(outcome.failure, Diverged)):
         return known
+    measured: dict[str, Any] = {} if loaded.validation is not None else known
     interrupts.waits = False
     try:
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-            figures = evaluate(network, validation)
-        return {f"validation_{name}": np.asarray(value).tolist() for name, value in figures.items()}
+            for prefix, part in parts.items():
+                figures = {} if part is None else evaluate(network, part)
+                measured.update({f"{prefix}{name}": np.asarray(value).tolist() for name, value in figures.items()})
+        return measured
     except KeyboardInterrupt:
         if interrupts.stopped or not interrupts.status:
             raise

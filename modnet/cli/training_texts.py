@@ -13,9 +13,8 @@ from typing import Any
 from modnet.cli.job import Job
 from modnet.cli.output import discard, echo, echo_json
 from modnet.cli.report import warn
-from modnet.datasets.dataset import Dataset
 from modnet.datasets.load import LoadedData
-from modnet.kinds.figures import figure_text, figure_title
+from modnet.kinds.figures import TEST, VALIDATION, figure_text, figure_title
 from modnet.training.measured import hits_text
 from modnet.words import counted, readable_bytes
 
@@ -77,7 +76,7 @@ def conclusion(job: Job, loaded: LoadedData, path: Path, plugins: tuple[str, ...
         whole: whether the run came to its end.
     """
     network = job.network
-    texts = ", ".join(_final_texts(network.card.metrics, loaded.validation))
+    texts = ", ".join(_final_texts(network.card.metrics, loaded))
     first = f"{path}  {readable_bytes(path.stat().st_size)}   {texts}".rstrip()
     if again or not whole:
         first = f"what was learnt so far is in {first}"
@@ -91,17 +90,18 @@ def conclusion(job: Job, loaded: LoadedData, path: Path, plugins: tuple[str, ...
     return f"\n{first}\nnext: {shlex.join(['modnet', 'predict', str(path), f'NEW.{kind}', *options])}"
 
 
-def _final_texts(metrics: Mapping[str, Any], validation: Dataset | None) -> Iterator[str]:
-    """How good the model is: on the validation data where there are some, and by its loss only if need be."""
-    for name in _telling(metrics, validation is not None):
-        hits = ""
-        if validation is not None and name == "validation_accuracy":
-            hits = hits_text(metrics[name], validation)
+def _final_texts(metrics: Mapping[str, Any], loaded: LoadedData) -> Iterator[str]:
+    """How good the model is: on the validation and test data where there are some, and by its loss only if need be."""
+    accurate = {f"{VALIDATION}accuracy": loaded.validation, f"{TEST}accuracy": loaded.test}
+    for name in _telling(metrics, loaded):
+        part = accurate.get(name)
+        hits = "" if part is None else hits_text(metrics[name], part)
         yield f"{figure_title(name)} {figure_text(name, metrics[name])}{hits}"
 
 
-def _telling(metrics: Mapping[str, Any], validated: bool) -> list[str]:
+def _telling(metrics: Mapping[str, Any], loaded: LoadedData) -> list[str]:
     """The names of the figures that tell how good a model is."""
-    numbers = [name for name, value in metrics.items() if isinstance(value, int | float)]
-    chosen = [name for name in numbers if name.startswith("validation_") or not validated]
+    measured = {VALIDATION: loaded.validation, TEST: loaded.test}
+    prefixes = tuple(prefix for prefix, part in measured.items() if part is not None)
+    chosen = [n for n, value in metrics.items() if isinstance(value, int | float) and n.startswith(prefixes or "")]
     return [name for name in chosen if not name.endswith("loss")] or chosen

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
+from functools import partial
 from typing import ClassVar
 
 import numpy as np
@@ -13,6 +14,7 @@ from modnet.data.column import Column
 from modnet.data.date_parts import DatePart, encode_dates, parts_width
 from modnet.data.dates import DateFormat
 from modnet.data.faults import Faults, Report
+from modnet.data.labels import label_table, split_labels
 from modnet.data.numbers import NumberFormat
 from modnet.data.spec import Encoding, Kind, MissingPolicy, Unknown
 from modnet.data.table import shorten
@@ -43,6 +45,7 @@ class ColumnSchema(Configuration):
         date_format: how dates are written in texts, if not as in ISO 8601.
         parts: of a date: what becomes numbers.
         buckets: of a text: how many numbers it becomes.
+        separator: of labels: what stands between them.
         missing_values: texts that stand for a missing value in this column, besides those of the table.
     """
 
@@ -59,6 +62,7 @@ class ColumnSchema(Configuration):
     date_format: DateFormat | None = None
     parts: tuple[DatePart, ...] = ()
     buckets: int = 0
+    separator: str = ""
     missing_values: tuple[str, ...] = ()
 
     def check(self) -> None:
@@ -70,6 +74,8 @@ class ColumnSchema(Configuration):
             raise ValueError("a boolean has two categories")
         if self.kind != "category" and self.encoding != "one_hot":
             raise ValueError(f"the encoding {self.encoding} is for categories, found a {self.kind}")
+        if (self.kind == "labels") != bool(self.separator):
+            raise ValueError("expected separator if kind is labels, and only then")
         if (self.kind == "date") != bool(self.parts) or (self.kind == "text") != (self.buckets > 0):
             raise ValueError("expected parts if kind is date, and buckets if kind is text, and only then")
         self._check_fill()
@@ -92,12 +98,12 @@ class ColumnSchema(Configuration):
 
     @property
     def has_categories(self) -> bool:
-        return self.kind in ("category", "boolean")
+        return self.kind in ("category", "boolean", "labels")
 
     @property
     def width(self) -> int:
         """How many numbers encode one value."""
-        if self.kind == "category" and self.encoding == "one_hot":
+        if self.kind in ("category", "labels") and self.encoding == "one_hot":
             return len(self.categories)
         return parts_width(self.parts) if self.kind == "date" else self.buckets or 1
 
@@ -107,8 +113,12 @@ class ColumnSchema(Configuration):
         return self.encoding != "one_hot"
 
     def gaps(self, column: Column, missing_values: Collection[str]) -> Array:
-        """bool (rows,): where this column has no value. A text that is one of the categories is a value."""
-        return column.gaps_by({*missing_values, *self.missing_values}.difference(self.categories))
+        """bool (rows,): where this column has no value. A text that is one of the categories is a value.
+
+        So is an empty text of labels: it has none of them.
+        """
+        values = {*self.categories, ""} if self.kind == "labels" else self.categories
+        return column.gaps_by({*missing_values, *self.missing_values}.difference(values))
 
     # Inputs
 
@@ -130,6 +140,8 @@ class ColumnSchema(Configuration):
         elif self.kind == "text":
             texts = column.as_texts()
             out[present] = hash_texts(texts.texts or (), self.buckets)[texts.values[present]]
+        elif self.kind == "labels":
+            out[...] = self._which_labels(column, present, faults, report)
         else:
             self.encode_codes(self._codes_with_fill(column, gaps, present, faults, report), out)
 
@@ -216,6 +228,34 @@ class ColumnSchema(Configuration):
             faults.add(self.name, column, unknown, self._unknown_category(int(unknown.sum()), len(column)))
         codes[codes < 0] = 0
         return codes
+
+    def label_rows(self, column: Column, present: Array, faults: Faults) -> Array:
+        """Which labels each row has, float32 (rows, labels), 0 or 1; none where the value is missing."""
+        return self.replace(unknown="error")._which_labels(column, present, faults, Report()).astype(np.float32)
+
+    def _which_labels(self, column: Column, present: Array, faults: Faults, report: Report) -> Array:
+        """Which labels each row has, bool (rows, labels)."""
+        texts = column.as_texts()
+        spelled, has = label_table(texts.texts or (), self.separator)
+        positions = self._positions(spelled)
+        known = np.zeros((len(has), len(self.categories)), np.bool_)
+        for place, position in enumerate(positions.tolist()):
+            if position >= 0:
+                known[:, position] |= has[:, place]
+        lost = np.asarray(has[:, positions < 0].any(axis=1))
+        unknown = lost[texts.values] & present
+        if unknown.any():
+            wrong = frozenset(label for label, at in zip(spelled, positions.tolist(), strict=True) if at < 0)
+            if self.unknown == "error":
+                faults.add(self.name, column, unknown, partial(self._unknown_label, wrong))
+            else:
+                report.unknown[self.name] = report.unknown.get(self.name, 0) + int(unknown.sum())
+        return known[texts.values] & present[:, None]
+
+    def _unknown_label(self, wrong: Collection[str], text: str) -> str:
+        label = next((label for label in split_labels(text, self.separator) if label in wrong), text)
+        near = did_you_mean(label, self.categories)
+        return f"unknown label {show(label)}; expected some of {shorten(self.categories)}{near}"
 
     # Values
 

@@ -14,6 +14,7 @@ from modnet.data.column_schema import ColumnSchema
 from modnet.data.date_parts import parts_of
 from modnet.data.dates import ISO, DateFormat, dates_share, find_date_format, is_date_name
 from modnet.data.faults import Faults
+from modnet.data.labels import find_labels, find_separator
 from modnet.data.numbers import NumberFormat, find_number_format
 from modnet.data.profile import ColumnProfile, profile_column, sort_categories
 from modnet.data.spec import ColumnSpec, DataSpec, Kind, MissingPolicy, column_names
@@ -65,6 +66,11 @@ def learn_columns(
     )
 
 
+def learn_weights(table: Table, spec: DataSpec) -> ColumnSchema | None:
+    """How the column with the weights of the rows is read, if the spec names one."""
+    return None if spec.weights is None else _Learner(table, spec, spec.weights).weights()
+
+
 # The use of the columns
 
 
@@ -72,7 +78,8 @@ def rows_to_drop(table: Table, spec: DataSpec, input_names: Sequence[str], outpu
     """The rows of a training table that are dropped because of missing values, in order."""
     inputs, targets = _assign_columns(table, spec, input_names, output_names)
     dropped: set[int] = set()
-    for name in dict.fromkeys(name for names in (*inputs.values(), *targets.values()) for name in names):
+    used = (*inputs.values(), *targets.values(), spec.side_columns())
+    for name in dict.fromkeys(name for names in used for name in names):
         if spec.missing_policy(name) == "drop":
             dropped.update(np.flatnonzero(table.columns[name].gaps_by(spec.missing_in(name))).tolist())
     return sorted(dropped)
@@ -83,20 +90,22 @@ def _assign_columns(
 ) -> tuple[dict[str, tuple[str, ...]], dict[str, tuple[str, ...]]]:
     """Network input -> its columns, and network output -> its target columns; the table has all of them."""
     targets = assign_targets(table, spec, output_names)
-    target_names = {name for names in targets.values() for name in names}
-    others = _other_columns(table, spec, target_names)
+    table.require(spec.side_columns())
+    no_inputs = {name for names in (*targets.values(), spec.side_columns()) for name in names}
+    others = _other_columns(table, spec, no_inputs)
     if spec.inputs is None and not others:
-        raise DataError(f"{table.name}: all columns are targets; there has to be a column to predict from")
+        uses = "targets, weights or for the split" if spec.side_columns() else "targets"
+        raise DataError(f"{table.name}: all columns are {uses}; there has to be a column to predict from")
     inputs = _assign(spec.inputs if spec.inputs is not None else others, input_names, "inputs", "input", table)
     table.require([name for names in inputs.values() for name in names])
     table.require(spec.columns)
     return inputs, targets
 
 
-def _other_columns(table: Table, spec: DataSpec, targets: Collection[str]) -> tuple[str, ...]:
-    """The columns that are inputs if the spec does not name them: all but targets and identifiers."""
+def _other_columns(table: Table, spec: DataSpec, no_inputs: Collection[str]) -> tuple[str, ...]:
+    """The columns that are inputs if the spec does not name them: all but targets, identifiers and side columns."""
     identifiers = {name for name, column in spec.columns.items() if column.kind == "identifier"}
-    return tuple(name for name in table.columns if name not in targets and name not in identifiers)
+    return tuple(name for name in table.columns if name not in no_inputs and name not in identifiers)
 
 
 def assign_targets(table: Table, spec: DataSpec, output_names: Sequence[str]) -> dict[str, tuple[str, ...]]:
@@ -199,6 +208,8 @@ class _Learner:
             raise DataError(f"{self.place}: an identifier is no input; leave it out of inputs, or give it another kind")
         if kind == "text":
             return ColumnSchema(self.name, kind, buckets=declared.buckets)
+        if kind == "labels":
+            return self._labels().replace(unknown=self.spec.unknown_policy(self.name))
         categories = self._categories()
         if kind == "boolean" and len(categories) != 2:
             raise DataError(f"{self.place}: a boolean has two values, found {len(categories)}: {shorten(categories)}")
@@ -255,7 +266,14 @@ class _Learner:
     def target(self, output: str, together: Sequence[str], labels: bool) -> ColumnSchema:
         """Args: together: all target columns of the output; labels: whether its loss takes class labels."""
         policy: MissingPolicy = "drop" if self.policy == "drop" else "error"
-        others = self.declared.missing_values
+        if self.declared.kind == "labels":
+            self._check_labels(output, together, labels)
+            schema = self._labels()
+        else:
+            schema = self._numbers_or_classes(output, together, labels)
+        return schema.replace(missing=policy, missing_values=self.declared.missing_values)
+
+    def _numbers_or_classes(self, output: str, together: Sequence[str], labels: bool) -> ColumnSchema:
         numeric = self._is_numeric()
         # Numbers are classes too if the loss takes labels, unless the spec says that they are numbers.
         if len(together) == 1 and (not numeric or (labels and self.declared.kind != "number")):
@@ -264,11 +282,38 @@ class _Learner:
                 raise DataError(f"{self.place}: expected at least 2 classes, found only {show(classes[0])}")
             # Two classes need no loss that takes labels: one probability is enough, with labels 0 and 1 as numbers.
             if labels or len(classes) == 2:
-                return ColumnSchema(self.name, "category", classes, missing=policy, missing_values=others)
+                return ColumnSchema(self.name, "category", classes)
         if not numeric:
             raise self._not_numeric(output, len(together) > 1)
-        written = self._number_format()
-        return ColumnSchema(self.name, "number", missing=policy, number_format=written, missing_values=others)
+        return ColumnSchema(self.name, "number", number_format=self._number_format())
+
+    def _check_labels(self, output: str, together: Sequence[str], classes: bool) -> None:
+        if len(together) > 1:
+            raise DataError(f"{self.place}: a column of labels is the only target of its output {show(output)}")
+        if classes:
+            raise DataError(
+                f"{self.place}: a row has several labels, but the loss of output {show(output)} takes one class; end "
+                'the network with sigmoid and set loss = "binary_cross_entropy"'
+            )
+
+    def _labels(self) -> ColumnSchema:
+        """The labels that the spec declares, or those found."""
+        texts = self.profile.different.as_texts().texts or ()
+        separator = self.declared.separator or find_separator(texts)
+        categories = self.declared.categories or sort_categories(find_labels(texts, separator))
+        if not categories:
+            raise DataError(f"{self.place}: no row has a label; leave it out")
+        return ColumnSchema(self.name, "labels", categories, separator=separator)
+
+    def weights(self) -> ColumnSchema:
+        policy: MissingPolicy = "drop" if self.policy == "drop" else "error"
+        return ColumnSchema(
+            self.name,
+            "number",
+            missing=policy,
+            number_format=self._number_format(),
+            missing_values=self.declared.missing_values,
+        )
 
     @property
     def _is_declared_category(self) -> bool:

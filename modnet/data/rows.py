@@ -76,12 +76,26 @@ def are_rows(given: Any, inputs: Collection[str] = ()) -> bool:
     return isinstance(given, Table) or is_frame(given)
 
 
-def table_of(rows: Any) -> Table:
+def table_of(rows: Any, target: str = "", values: Any = None) -> Table:
     """The table of rows that name their columns (`are_rows`), as `rows_of` takes them.
 
+    Args:
+        target: a further column, if the targets are apart from the rows.
+        values: of that column.
+
     Raises:
-        DataError: a list has something else among its records, or a column has values of no type.
+        DataError: a list has something else among its records, a column has values of no type, or the further column
+            is there already.
     """
+    table = _table_of(rows)
+    if not target:
+        return table
+    if target in table.columns:
+        raise DataError(f"{table.name}: the rows have the target column {show(target)} already; leave y out")
+    return Table({**table.columns, target: Column.of(values, target)}, table.name, notes=table.notes)
+
+
+def _table_of(rows: Any) -> Table:
     if isinstance(rows, list | tuple):
         for index, row in enumerate(rows):
             if record_of(row) is None:

@@ -30,12 +30,14 @@ class Encoded(NamedTuple):
         inputs: network input -> array (rows, width).
         targets: network output -> labels (rows,) or numbers (rows, columns); empty if they were not asked for.
         row_names: the name of a row in messages.
+        weights: of the rows, float64 (rows,); None if there are none.
         faults: the values that could not be encoded, if they are not an error.
     """
 
     inputs: dict[str, Array]
     targets: dict[str, Array]
     row_names: Callable[[int], str]
+    weights: Array | None = None
     faults: tuple[Fault, ...] = ()
 
 
@@ -44,8 +46,9 @@ class DataSchema(Configuration):
 
     Attributes:
         inputs: network input -> its columns in order; empty for a model that was trained on arrays.
-        targets: network output -> its column of categories, or its columns of numbers.
+        targets: network output -> its column of categories or of labels, or its columns of numbers.
         missing_values: the texts that stand for a missing value.
+        weights: the column with the weight of each row, which training and evaluation use.
     """
 
     called: ClassVar[str] = "schema of the table"
@@ -53,6 +56,7 @@ class DataSchema(Configuration):
     inputs: Mapping[str, tuple[ColumnSchema, ...]]
     targets: Mapping[str, tuple[ColumnSchema, ...]]
     missing_values: tuple[str, ...] = MISSING_VALUES
+    weights: ColumnSchema | None = None
 
     def check(self) -> None:
         for columns in (*self.inputs.values(), *self.targets.values()):
@@ -62,8 +66,8 @@ class DataSchema(Configuration):
 
     def _check_targets(self) -> None:
         for columns in self.targets.values():
-            if len(columns) > 1 and any(column.kind == "category" for column in columns):
-                raise ValueError("expected one column of categories for an output, or columns of numbers")
+            if len(columns) > 1 and any(column.kind != "number" for column in columns):
+                raise ValueError("expected one column of categories or labels for an output, or columns of numbers")
         targets = self._target_columns()
         if any(column.fill is not None for column in targets):
             raise ValueError("a target has a fill; expected none")
@@ -101,7 +105,7 @@ class DataSchema(Configuration):
             DataError: with the column, and the row if there is one.
         """
         # Not at the top: a process that only predicts learns nothing.
-        from modnet.data.learning import learn_columns
+        from modnet.data.learning import learn_columns, learn_weights
 
         inputs, targets = learn_columns(
             table,
@@ -111,7 +115,7 @@ class DataSchema(Configuration):
             label_outputs=label_outputs,
             rows=rows,
         )
-        return cls(inputs, targets, spec.missing_values)
+        return cls(inputs, targets, spec.missing_values, learn_weights(table, spec))
 
     # Reading
 
@@ -139,7 +143,8 @@ class DataSchema(Configuration):
         """The table's rows as arrays, by the names of the network's inputs and outputs. Other columns are ignored.
 
         An input becomes float64 (rows, width), or int64 if all its columns are ids (ordinal or embedding). A target of
-        categories becomes labels int64 (rows,), a target of numbers float64 (rows, columns).
+        categories becomes labels int64 (rows,), one of several labels float32 (rows, labels), 0 or 1, and one of
+        numbers float64 (rows, columns).
 
         Args:
             table: the rows.
@@ -157,9 +162,10 @@ class DataSchema(Configuration):
         found = Faults(table)
         inputs = self._encode_inputs(table, found, report)
         goals = {name: self._encode_target(table, columns, found) for name, columns in self.targets.items() if targets}
+        weights = self._encode_weights(table, found) if targets else None
         if faults == "raise":
             found.refuse()
-        return Encoded(inputs, goals, table.row_names(), tuple(in_order(found.found)))
+        return Encoded(inputs, goals, table.row_names(), weights, tuple(in_order(found.found)))
 
     def _complete(self, table: Table, targets: bool, report: Report) -> Table:
         """The rows that can be encoded: in training and evaluation without those that are dropped."""
@@ -171,7 +177,8 @@ class DataSchema(Configuration):
         if not targets:
             return table
         table.require_rows()
-        return self._drop(table, [*inputs, *goals], report)
+        weights = [self.weights] if self.weights is not None and self.weights.name in table.columns else []
+        return self._drop(table, [*inputs, *goals, *weights], report)
 
     def _encode_inputs(self, table: Table, faults: Faults, report: Report) -> dict[str, Array]:
         filled: Array = np.zeros(len(table), bool)
@@ -195,7 +202,20 @@ class DataSchema(Configuration):
 
     def _encode_target(self, table: Table, columns: Sequence[ColumnSchema], faults: Faults) -> Array:
         goals = [_encode_goal(table, column, self.missing_values, faults) for column in columns]
-        return goals[0] if columns[0].kind == "category" else np.stack(goals, axis=1)
+        return np.stack(goals, axis=1) if columns[0].kind == "number" else goals[0]
+
+    def _encode_weights(self, table: Table, faults: Faults) -> Array | None:
+        """The weights of the rows; None without a column of them, as in a table that is only evaluated."""
+        if self.weights is None or self.weights.name not in table.columns:
+            return None
+        column = table.columns[self.weights.name]
+        gaps = self.weights.gaps(column, self.missing_values)
+        if gaps.any():
+            faults.add(self.weights.name, column, gaps, lambda text: f"missing weight (found {show(text)})")
+        weights = self.weights.numbers(column, ~gaps, faults)
+        if (weights < 0).any():
+            faults.add(self.weights.name, column, weights < 0, lambda text: f"expected a weight >= 0, found {text}")
+        return weights
 
     def columns(self) -> tuple[str, ...]:
         """The names of the columns that a prediction needs, in order; empty for a model that was trained on arrays."""
@@ -222,8 +242,9 @@ class DataSchema(Configuration):
         A target of categories becomes the name of the most probable class, and a column `P(class)` for each class, from
         probabilities (rows, classes). For two classes and one probability (rows, 1), it is that of the second class,
         which is predicted above 0.5. With several targets of categories, the columns are called `P(target=class)`.
-        Targets of numbers become their columns. An output without a target becomes a column with the name of the
-        output, or `name_0`, `name_1` and so on if it has several numbers.
+        A target of several labels becomes a text of those whose probability is above 0.5, `comedy; drama`, and a column
+        `P(label)` for each. Targets of numbers become their columns. An output without a target becomes a column with
+        the name of the output, or `name_0`, `name_1` and so on if it has several numbers.
 
         Args:
             outputs: output name -> predictions; probabilities for categories.
@@ -231,7 +252,7 @@ class DataSchema(Configuration):
         Raises:
             ShapeError: the width of an output is not that of its target.
         """
-        several = sum(columns[0].kind == "category" for columns in self.targets.values()) > 1
+        several = sum(columns[0].kind != "number" for columns in self.targets.values()) > 1
         found: dict[str, Array] = {}
         for name, given in outputs.items():
             output, columns = np.asarray(given), self.targets.get(name)
@@ -282,10 +303,10 @@ class DataSchema(Configuration):
         columns = self.targets[name]
         classes = columns[0].categories
         width = len(classes) or len(columns)
-        if shape == (width,) or (shape == (1,) and len(classes) == 2):
+        if shape == (width,) or (shape == (1,) and len(classes) == 2 and columns[0].kind != "labels"):
             return
         target = (
-            f"column {columns[0].name} has {width} classes: {shorten(classes)}"
+            f"column {columns[0].name} has {width} {_noun(columns[0])}: {shorten(classes)}"
             if classes
             else f"its target has {counted(width, 'column')}: {shorten(column.name for column in columns)}"
         )
@@ -299,7 +320,7 @@ class DataSchema(Configuration):
     def describe_targets(self) -> str:
         """The targets in a few words: `species (3 classes)`."""
         targets = self._target_columns()
-        words = (f"{c.name} ({len(c.categories)} classes)" if c.categories else c.name for c in targets)
+        words = (f"{c.name} ({len(c.categories)} {_noun(c)})" if c.categories else c.name for c in targets)
         return shorten(words, 5)
 
     # Plain values
@@ -341,13 +362,27 @@ def _untargeted(name: str, output: Array) -> dict[str, Array]:
 
 
 def _classified(column: ColumnSchema, output: Array, several: bool) -> dict[str, Array]:
-    """The most probable class of each row, and the probability of each class."""
+    """The most probable class of each row, or its labels, and the probability of each."""
     single = output.shape[1] < len(column.categories)
-    winners = (output[:, 0] > 0.5).astype(np.intp) if single else output.argmax(axis=1)
-    found: dict[str, Array] = {column.name: np.array(column.categories, object)[winners]}
+    if column.kind == "labels":
+        chosen = np.array([_joined(column, row) for row in output > 0.5], object)
+    else:
+        winners = (output[:, 0] > 0.5).astype(np.intp) if single else output.argmax(axis=1)
+        chosen = np.array(column.categories, object)[winners]
+    found: dict[str, Array] = {column.name: chosen}
     for index, category in enumerate(column.categories[1:] if single else column.categories):
         found[f"P({column.name}={category})" if several else f"P({category})"] = output[:, index]
     return found
+
+
+def _joined(column: ColumnSchema, has: Array) -> str:
+    """The labels of a row as a text, as they were in the training table."""
+    blank = "" if column.separator == "|" else " "
+    return f"{column.separator}{blank}".join(column.categories[place] for place in np.flatnonzero(has))
+
+
+def _noun(column: ColumnSchema) -> str:
+    return "labels" if column.kind == "labels" else "classes"
 
 
 def _widths(columns: Sequence[ColumnSchema]) -> str:
@@ -357,14 +392,17 @@ def _widths(columns: Sequence[ColumnSchema]) -> str:
 
 
 def _encode_goal(table: Table, schema: ColumnSchema, missing_values: Collection[str], faults: Faults) -> Array:
-    """A target column: labels, int64 (rows,), or numbers, float64 (rows,); a missing value is a fault."""
+    """A target column: classes, int64 (rows,), numbers, float64 (rows,), or labels, float32 (rows, labels).
+
+    A missing value is a fault.
+    """
     column = table.columns[schema.name]
     gaps = schema.gaps(column, missing_values)
     if gaps.any():
         faults.add(schema.name, column, gaps, _missing_goal)
     if schema.kind == "number":
         return schema.numbers(column, ~gaps, faults)
-    return schema.labels(column, ~gaps, faults)
+    return (schema.label_rows if schema.kind == "labels" else schema.labels)(column, ~gaps, faults)
 
 
 def _missing_goal(text: str) -> str:

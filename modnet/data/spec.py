@@ -14,7 +14,7 @@ from modnet.data.options import ReadOptions
 from modnet.data.values import MISSING_VALUES
 from modnet.words import show
 
-Kind = Literal["number", "category", "boolean", "date", "text", "identifier"]
+Kind = Literal["number", "category", "boolean", "labels", "date", "text", "identifier"]
 Encoding = Literal["one_hot", "ordinal", "embedding"]
 MissingPolicy = Literal["error", "drop", "mean", "median", "most_frequent", "code"]
 Unknown = Literal["error", "code"]
@@ -57,8 +57,9 @@ class ColumnSpec(Configuration):
 
     Attributes:
         kind: by default a number if all values are numbers, a date if all are dates, otherwise a category. "boolean" is
-            a category of two, as one number, 0 or 1; "text" becomes hashed n-grams of its characters; an "identifier"
-            is not used.
+            a category of two, as one number, 0 or 1; "labels" are any number of categories in one text, as in `comedy;
+            drama`, each of which becomes a 0 or 1; "text" becomes hashed n-grams of its characters; an "identifier" is
+            not used.
         categories: all categories, in their order; by default those found, sorted.
         encoding: of an input: "one_hot", a one for its category and zeros for the others; "ordinal", its position in
             `categories`, counted from 0; or "embedding", its position counted from 1, where 0 is for what is missing or
@@ -72,6 +73,7 @@ class ColumnSpec(Configuration):
         parts: of a date: "day", the running day; "year"; "month", "day_of_month", "day_of_week", "day_of_year", "hour".
             By default those that vary.
         buckets: of a text, how many numbers it becomes.
+        separator: of labels, what stands between them; by default ";", "|" or ",", whichever most texts have.
     """
 
     called: ClassVar[str] = "column"
@@ -89,12 +91,13 @@ class ColumnSpec(Configuration):
     date_format: str | None = None
     parts: tuple[DatePart, ...] | None = None
     buckets: int = field(default=64, minimum=1)
+    separator: str = ""
 
     def check(self) -> None:
         if self.categories is None:
             if self.encoding == "ordinal":
                 raise ValueError('encoding = "ordinal" needs categories, in their order')
-        elif self.kind not in (None, "category", "boolean"):
+        elif self.kind not in (None, "category", "boolean", "labels"):
             raise ValueError(f'a column with categories is not a {self.kind}; expected kind = "category"')
         elif not self.categories or len(set(self.categories)) < len(self.categories):
             raise ValueError("expected categories that are all different, at least one")
@@ -106,12 +109,47 @@ class ColumnSpec(Configuration):
 
     def _check_kind(self) -> None:
         """Refuses options that mean nothing for the kind."""
-        of_kind = {"date": ("date_format", "parts"), "text": ("buckets",), "number": ("decimal", "thousands", "unit")}
+        of_kind = {
+            "date": ("date_format", "parts"),
+            "text": ("buckets",),
+            "number": ("decimal", "thousands", "unit"),
+            "labels": ("separator",),
+        }
         for kind, names in of_kind.items():
             for name in names:
                 changed = getattr(self, name) != getattr(ColumnSpec, name)
                 if changed and self.kind not in (None, kind):
                     raise ValueError(f"{name} is for a {kind}, found kind = {show(self.kind)}")
+
+
+class SplitSpec(Configuration):
+    """How the rows of a file are parted into those to train on, to validate with and to test on.
+
+    Attributes:
+        by: "random": drawn by chance, stratified by classes; "group": the rows with the same value of a column stay
+            together, on one side; "time": the last rows by a column are for the test, those before them for
+            validation; "column": a column says for each row where it belongs.
+        column: the column; "time" without one goes by the order of the file.
+        train, validation, test: by "column", the values that stand for each part. By default "train", "validation" (or
+            "val", "valid", "dev") and "test". A share for `validation` in [data] is one of the rows to train on.
+    """
+
+    by: Literal["random", "group", "time", "column"]
+    column: str | None = None
+    train: str | tuple[str, ...] | None = None
+    validation: str | tuple[str, ...] | None = None
+    test: str | tuple[str, ...] | None = None
+
+    def check(self) -> None:
+        if self.column is None and self.by in ("group", "column"):
+            raise ValueError(f'by = "{self.by}" needs column, the name of a column')
+        if self.column is not None and self.by == "random":
+            raise ValueError('by = "random" needs no column; expected by = "group", "time" or "column"')
+        if self.by != "column" and any((self.train, self.validation, self.test)):
+            raise ValueError(
+                f'train, validation and test in split are values of a column, for by = "column"; found by = '
+                f'"{self.by}", whose shares are validation and test of [data]'
+            )
 
 
 class DataSpec(Configuration):
@@ -122,6 +160,10 @@ class DataSpec(Configuration):
             `modnet.train(spec, rows)`.
         validation: the data for the validation after each epoch: the fraction of the training rows that is set aside
             for it, or a separate file or source; None for no validation.
+        test: the same for rows that training never sees, which are measured once, at its end.
+        split: how the rows are set aside; by default drawn by chance, stratified by classes.
+        split_seed: the same seed sets the same rows aside, whatever the seed of the training is.
+        weights: of a table, the column with the weight of each row, in training, validation, test and `evaluate`.
         target: of a table, the column to predict, or several; for a network with several outputs: output -> columns.
         inputs: of a table, the columns to predict from, by default all others; for a network with several inputs:
             input -> columns.
@@ -149,7 +191,11 @@ class DataSpec(Configuration):
 
     train: str | DataSource | None = None
     validation: float | str | DataSource | None = field(default=None, above=0.0, below=1.0)
+    test: float | str | DataSource | None = field(default=None, above=0.0, below=1.0)
+    split: SplitSpec | None = None
+    split_seed: int = field(default=0, minimum=0)
     target: str | tuple[str, ...] | Mapping[str, str | tuple[str, ...]] | None = None
+    weights: str | None = None
     inputs: tuple[str, ...] | Mapping[str, tuple[str, ...]] | None = None
     columns: Mapping[str, ColumnSpec] = field(default={})
     missing: MissingPolicy | None = None
@@ -174,6 +220,21 @@ class DataSpec(Configuration):
         both = set(targets).intersection(column_names(self.inputs))
         if both:
             raise ValueError(f"column {show(min(both))} is both a target and an input")
+        self._check_split()
+
+    def _check_split(self) -> None:
+        shares = [share for share in (self.validation, self.test) if isinstance(share, float)]
+        if sum(shares) >= 1:
+            raise ValueError(f"validation and test take {sum(shares):g} of the rows; nothing is left to train on")
+        if self.split is None:
+            return
+        if self.split.by != "column" and not shares:
+            raise ValueError(f'split by = "{self.split.by}" needs a share of the rows, such as validation = 0.2')
+
+    def side_columns(self) -> tuple[str, ...]:
+        """The columns that say something about the rows; they are no inputs unless `inputs` lists them."""
+        columns = (self.weights, None if self.split is None else self.split.column)
+        return tuple(dict.fromkeys(name for name in columns if name is not None))
 
     def reading(self, source: DataSource | None = None) -> ReadOptions:
         """How files are read; what the source has of its own goes first."""
@@ -204,9 +265,13 @@ class DataSpec(Configuration):
         return declared.unknown or self.unknown or ("error" if declared.categories else "code")
 
     def missing_in(self, column: str) -> set[str]:
-        """The values that mean that this column has none. What is listed as a category is a value."""
+        """The values that mean that this column has none.
+
+        What is listed as a category is a value, and an empty text of labels means that there are none of them.
+        """
         declared = self.columns.get(column, ColumnSpec())
-        return {*self.missing_values, *declared.missing_values}.difference(declared.categories or ())
+        values = {*(declared.categories or ()), *([""] if declared.kind == "labels" else [])}
+        return {*self.missing_values, *declared.missing_values}.difference(values)
 
 
 def _check_twice(what: str, names: Sequence[str]) -> None:

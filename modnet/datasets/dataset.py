@@ -69,9 +69,9 @@ class Dataset:
         """The data of a caller, checked against the inputs of a network.
 
         Args:
-            x: an array, or input name -> array; a `Dataset`; or, without y, rows of a table for a network that was
-                trained on one (a data frame, column -> values, a list of records, a `Table`), or an iterable of batches
-                (x, y) or (x, y, weights), or a function that returns one.
+            x: an array, or input name -> array; a `Dataset`; rows of a table for a network that was trained on one (a
+                data frame, column -> values, a list of records, a `Table`), with the targets among their columns or as
+                y; or, without y, an iterable of batches (x, y) or (x, y, weights), or a function that returns one.
             y: the targets; for several outputs, output name -> array.
             weights: of each sample, or of each step of sequences.
             outputs: the outputs whose loss takes a target; by default all.
@@ -82,9 +82,9 @@ class Dataset:
             DataError: they are not data, or are given with arguments that have no effect on them.
         """
         outputs = list(network.outputs) if outputs is None else outputs
-        if y is None and takes_rows(network, x, outputs):
-            x = cls._of_rows(network, table_of(x), weights)
-            weights = None
+        table = _table_given(network, x, y, outputs)
+        if table is not None:
+            return cls._of_rows(network, table, weights)._for(network, outputs, {"steps_per_epoch": steps})
         if isinstance(x, Dataset):
             return x._for(network, outputs, {"y": y, "sample_weights": weights, "steps_per_epoch": steps})
         if y is None and (outputs or _is_stream(x)):
@@ -111,8 +111,14 @@ class Dataset:
     def of_table(cls, schema: DataSchema, table: Table, targets: bool = True, report: Report | None = None) -> Dataset:
         """The rows of a table as the schema encodes them; see `DataSchema.encode`, which raises the errors."""
         encoded = schema.encode(table, targets, report)
-        names = encoded.row_names
-        return cls(encoded.inputs, encoded.targets, classes=schema.classes(), name=table.name, row_names=names)
+        return cls(
+            encoded.inputs,
+            encoded.targets,
+            weights=encoded.weights,
+            classes=schema.classes(),
+            name=table.name,
+            row_names=encoded.row_names,
+        )
 
     def _for(self, network: Network, outputs: Sequence[str], given: Mapping[str, object]) -> Dataset:
         """This dataset with its inputs in the order of the network's; no other data may be given with it."""
@@ -134,7 +140,7 @@ class Dataset:
         chosen = np.asarray(rows, np.intp)
         return replace(self, rows=chosen if self.rows is None else self.rows[chosen])
 
-    def split(self, fraction: float, seed: int, label_outputs: Collection[str] = ()) -> tuple[Dataset, Dataset]:
+    def split(self, fraction: float, seed: int = 0, label_outputs: Collection[str] = ()) -> tuple[Dataset, Dataset]:
         """A part to train on and a part to validate with; stratified by classes, if there are any.
 
         Args:
@@ -242,6 +248,21 @@ class DatasetBatches:
         arrays.update({} if dataset.weights is None else {"sample weights": dataset.weights})
         arrays.update({} if dataset.rows is None else {"choice of rows": dataset.rows})
         return {name: _fingerprint(array, most_rows) for name, array in arrays.items()}
+
+
+def _table_given(network: Network, x: Any, y: Any, outputs: Sequence[str]) -> Table | None:
+    """The table of a caller who gives rows, with their target if that is apart; None for other data."""
+    if y is None:
+        return table_of(x) if takes_rows(network, x, outputs) else None
+    target = _target_column(network)
+    return table_of(x, target, y) if target and are_rows(x, network.inputs) else None
+
+
+def _target_column(network: Network) -> str:
+    """The column that a network predicts, if it was trained on a table, and predicts one."""
+    schema = network.card.schema
+    columns = [] if schema is None or not schema.inputs else [c for group in schema.targets.values() for c in group]
+    return str(columns[0].name) if len(columns) == 1 else ""
 
 
 def takes_rows(network: Network, x: Any, outputs: Collection[str]) -> bool:

@@ -19,11 +19,13 @@ from modnet.data.options import DEFAULTS, ReadOptions
 from modnet.data.profile import sort_categories
 from modnet.data.schema import DataSchema
 from modnet.data.source import is_address
-from modnet.data.spec import DataSource, DataSpec
+from modnet.data.spec import ColumnSpec, DataSource, DataSpec
 from modnet.data.table import Table
 from modnet.data.values import category_key
 from modnet.datasets.dataset import Dataset
-from modnet.datasets.split import can_stratify, split
+from modnet.datasets.parts import Parts, random_parts
+from modnet.datasets.split import can_stratify
+from modnet.datasets.splitting import Division, divide, sets_aside, shares_of
 from modnet.errors import DataError
 from modnet.words import counted
 
@@ -38,6 +40,7 @@ class LoadedData:
     Attributes:
         train: the rows to train on.
         validation: the rows to validate with, or None.
+        test: the rows that are measured once, at the end, or None.
         schema: how columns of a table, or class labels that are text, become numbers; None for arrays of numbers.
         notes: lines for the screen about what was read and done.
         head: the first of the rows of a table to train on, as they were read; None for arrays.
@@ -47,6 +50,7 @@ class LoadedData:
     validation: Dataset | None
     schema: DataSchema | None
     notes: list[str]
+    test: Dataset | None = None
     head: Table | None = None
 
 
@@ -77,13 +81,10 @@ class Loader:
     readers: Sequence[Reader] = ()
     options: ReadOptions = DEFAULTS
 
-    def load(
-        self, spec: DataSpec, seed: int = 0, *, rows: Table | None = None, schema: DataSchema | None = None
-    ) -> LoadedData:
-        """The training and validation data of a spec.
+    def load(self, spec: DataSpec, *, rows: Table | None = None, schema: DataSchema | None = None) -> LoadedData:
+        """The data of a spec: those to train on, to validate with and to test on.
 
         Args:
-            seed: for drawing the validation rows.
             rows: the training data, instead of those that `spec.train` names.
             schema: of a network that has been trained: its columns are encoded as before. By default it is learnt.
 
@@ -92,16 +93,19 @@ class Loader:
         """
         assert rows is not None or spec.train is not None  # the caller has told of this, with the spec's place
         source = rows if rows is not None else self.read(spec.train or "", spec)
-        fraction = spec.validation if isinstance(spec.validation, float) else None
         if isinstance(source, Table):
-            loaded = self.load_table(source, spec, fraction, seed, schema)
+            loaded = self.load_table(source, spec, schema)
         else:
-            loaded = self.load_arrays(source, spec, fraction, seed, schema)
-        if spec.validation is None or isinstance(spec.validation, float):
-            return loaded
-        validation, notes = self.load_source(spec.validation, loaded.schema, spec=spec)
-        notes[0] += " to validate"
-        return replace(loaded, validation=validation, notes=[*loaded.notes, *notes])
+            loaded = self.load_arrays(source, spec, schema)
+        if spec.validation is not None and not isinstance(spec.validation, float):
+            validation, notes = self.load_source(spec.validation, loaded.schema, spec=spec)
+            notes[0] += " to validate"
+            loaded = replace(loaded, validation=validation, notes=[*loaded.notes, *notes])
+        if spec.test is not None and not isinstance(spec.test, float):
+            test, notes = self.load_source(spec.test, loaded.schema, spec=spec)
+            notes[0] += " to test"
+            loaded = replace(loaded, test=test, notes=[*loaded.notes, *notes])
+        return loaded
 
     def load_source(
         self,
@@ -172,45 +176,43 @@ class Loader:
 
     # Tables
 
-    def load_table(
-        self, table: Table, spec: DataSpec, fraction: float | None, seed: int, schema: DataSchema | None = None
-    ) -> LoadedData:
+    def load_table(self, table: Table, spec: DataSpec, schema: DataSchema | None = None) -> LoadedData:
         table.require_rows()
         report = Report()
-        rows: tuple[Array | None, Array | None] = (None, None)
-        labels = None
-        if fraction is not None:
-            dropped = rows_to_drop(table, spec, self.input_names, self.output_names)
-            kept = np.setdiff1d(np.arange(len(table)), dropped)
-            if dropped and len(kept) < 2:
-                left = f"only {counted(len(kept), 'row')} of {len(table):,} without missing values"
-                raise DataError(f"{table.name}: {left}; expected at least 2, to set some aside for validation")
-            report.dropped_rows = len(dropped)
-            labels, names = self.table_labels(table, spec, kept)
-            parts = split(len(kept), fraction, seed, labels, names)
-            rows = (kept[parts[0]], kept[parts[1]])
+        division = self.divide(table, spec, report) if sets_aside(spec) else None
         schema = schema or DataSchema.learn(
             table,
             spec,
             input_names=self.input_names,
             output_names=self.output_names,
             label_outputs=self.label_outputs,
-            rows=rows[0],
+            rows=None if division is None else division.parts.train,
         )
-        train, validation = (
-            None if part is None else Dataset.of_table(schema, table.take(part), report=report) for part in rows
+        parts, how = division or Division(Parts(np.arange(len(table))), "")
+        train = Dataset.of_table(schema, table if division is None else table.take(parts.train), report=report)
+        validation, test = (
+            None if part is None else Dataset.of_table(schema, table.take(part), report=report) for part in parts[1:]
         )
-        if train is None:
-            train = Dataset.of_table(schema, table, report=report)
-        sizes = f"{_sizes(len(table), train, validation, labels)}; {schema.describe()}"
+        sizes = f"{_sizes(len(table), train, validation, test, how)}; {schema.describe()}"
         notes = [sizes, *table.notes, *report.texts()]
-        head = table.take(np.arange(len(table))[:HEAD] if rows[0] is None else rows[0][:HEAD])
-        return LoadedData(train, validation, schema, notes, head)
+        head = table.take(parts.train[:HEAD])
+        return LoadedData(train, validation, schema, notes, test, head)
+
+    def divide(self, table: Table, spec: DataSpec, report: Report) -> Division:
+        """The parts of a table, of those of its rows that are not dropped."""
+        dropped = rows_to_drop(table, spec, self.input_names, self.output_names)
+        kept = np.setdiff1d(np.arange(len(table)), dropped)
+        if dropped and len(kept) < 2:
+            left = f"only {counted(len(kept), 'row')} of {len(table):,} without missing values"
+            raise DataError(f"{table.name}: {left}; expected at least 2, to set some aside for validation")
+        report.dropped_rows = len(dropped)
+        labels, names = self.table_labels(table, spec, kept)
+        return divide(table, spec, kept, labels, names)
 
     def table_labels(self, table: Table, spec: DataSpec, rows: Array) -> tuple[Array | None, list[str]]:
         """The classes of these rows for a stratified split, and their names, from the first output that has classes."""
         for output, columns in assign_targets(table, spec, self.output_names).items():
-            if len(columns) > 1:
+            if len(columns) > 1 or spec.columns.get(columns[0], ColumnSpec()).kind == "labels":
                 continue
             column = table.columns[columns[0]].take(rows)
             different = column.as_texts()
@@ -226,23 +228,28 @@ class Loader:
 
     # Arrays
 
-    def load_arrays(
-        self, found: NamedArrays, spec: DataSpec, fraction: float | None, seed: int, schema: DataSchema | None = None
-    ) -> LoadedData:
-        for key in ("target", "inputs", "columns"):
-            if getattr(spec, key):
-                raise DataError(f"{found.name}: {key} is only for columns of a table; found arrays: {found.listing()}")
+    def load_arrays(self, found: NamedArrays, spec: DataSpec, schema: DataSchema | None = None) -> LoadedData:
+        self.refuse_columns(found, spec)
         schema = schema or self.learn_classes(found)
         dataset = self.dataset(found, schema)
-        about = self.describe(found, schema)
-        if fraction is None:
-            return LoadedData(
-                dataset, None, schema, [f"{_sizes(len(dataset), dataset, None, None)}; {about}", *found.notes]
-            )
-        train, validation = dataset.split(fraction, seed, self.label_outputs)
-        labels = dataset.classes_of_rows(self.label_outputs)[1]
-        notes = [f"{_sizes(len(dataset), train, validation, labels)}; {about}", *found.notes]
-        return LoadedData(train, validation, schema, notes)
+        parts, how = self.divide_arrays(dataset, spec)
+        train = dataset if parts.test is None and parts.validation is None else dataset.take(parts.train)
+        validation, test = (None if part is None else dataset.take(part) for part in parts[1:])
+        sizes = f"{_sizes(len(dataset), train, validation, test, how)}; {self.describe(found, schema)}"
+        return LoadedData(train, validation, schema, [sizes, *found.notes], test)
+
+    def refuse_columns(self, found: NamedArrays, spec: DataSpec) -> None:
+        """Raises DataError for a spec that speaks of columns, which arrays do not have."""
+        given = [key for key in ("target", "inputs", "columns", "weights") if getattr(spec, key)]
+        if spec.split is not None and spec.split.by != "random":
+            given.append("split")
+        if given:
+            raise DataError(f"{found.name}: {given[0]} is only for columns of a table; found arrays: {found.listing()}")
+
+    def divide_arrays(self, dataset: Dataset, spec: DataSpec) -> Division:
+        output, labels = dataset.classes_of_rows(self.label_outputs) if sets_aside(spec) else ("", None)
+        parts = random_parts(len(dataset), shares_of(spec), spec.split_seed, labels, dataset.classes.get(output))
+        return Division(parts, "stratified" if labels is not None and can_stratify(labels) else "")
 
     def learn_classes(self, found: NamedArrays) -> DataSchema | None:
         """The class names of targets that are text."""
@@ -310,8 +317,9 @@ def _rows(found: Table | NamedArrays, first: int, end: int) -> Table | NamedArra
     return NamedArrays(name, {key: array[first:end] for key, array in found.arrays.items()}, found.notes)
 
 
-def _sizes(rows: int, train: Dataset, validation: Dataset | None, labels: Array | None) -> str:
-    if validation is None:
+def _sizes(rows: int, train: Dataset, validation: Dataset | None, test: Dataset | None, how: str) -> str:
+    if validation is None and test is None:
         return f"{counted(rows, 'row')} to train"
-    stratified = " (stratified)" if labels is not None and can_stratify(labels) else ""
-    return f"{counted(rows, 'row')}: {len(train):,} to train, {len(validation):,} to validate{stratified}"
+    parts = ((train, "train"), (validation, "validate"), (test, "test"))
+    sizes = ", ".join(f"{len(part):,} to {purpose}" for part, purpose in parts if part is not None)
+    return f"{counted(rows, 'row')}: {sizes}{f' ({how})' if how else ''}"

@@ -17,6 +17,7 @@ from modnet.data.spec import DataSpec
 from modnet.data.table import Table, shorten
 from modnet.datasets.dataset import naming
 from modnet.datasets.load import LoadedData, Loader
+from modnet.datasets.outliers import warn_of_far_cells
 from modnet.engine.build import plan
 from modnet.engine.network import Network
 from modnet.errors import DataError, Problem, SpecError
@@ -29,7 +30,7 @@ from modnet.words import legible
 def read_data(
     spec: SpecLike, *, folder: str | PathLike[str] | None = None, registry: Registry | None = None
 ) -> LoadedData:
-    """The training and validation data of a spec's `[data]` table, as `modnet train` uses them.
+    """The data of a spec's `[data]` table, to train, validate and test, as `modnet train` uses them.
 
     Use it in a sub-command of a plugin; `train`, `evaluate` and `predict` accept its results:
 
@@ -43,7 +44,7 @@ def read_data(
         registry: where components, and readers of other kinds of files, are looked up.
 
     Returns:
-        `.train` and `.validation`, a `Dataset` each (None without validation), with `.inputs` and `.targets` by name;
+        `.train`, `.validation` and `.test`, a `Dataset` each (None without), with `.inputs` and `.targets` by name;
         `.schema`, how a table's columns are encoded as numbers, or None; `.notes`, lines for the screen.
 
     Raises:
@@ -61,7 +62,6 @@ def data_of(
     *,
     rows: Table | None = None,
     data: DataSpec | None = None,
-    seed: int | None = None,
     registry: Registry | None = None,
 ) -> LoadedData:
     """The data of the spec that a network was built from, checked against the network, whose card gets the schema.
@@ -69,7 +69,6 @@ def data_of(
     Args:
         rows: the training data, instead of those that `data.train` names.
         data: instead of the `[data]` table of the network's spec.
-        seed: for drawing the validation rows; by default that of the training in the spec.
 
     Raises:
         SpecError: there is no `[data]` table, or there are no rows and it names no file.
@@ -82,16 +81,15 @@ def data_of(
     if data.train is None and rows is None:
         hint = "or give the rows: modnet.train(spec, rows)"
         raise SpecError([Problem("data", 'missing key "train": the file with the training data', hint, keys=("data",))])
-    if seed is None:
-        seed = spec.training.seed if spec.training else 0
     loader = loader_for(network, network.card.folder, registry)
-    loaded = loader.load(data, seed, rows=rows, schema=network.card.schema)
+    loaded = loader.load(data, rows=rows, schema=network.card.schema)
     network.card = network.card.replace(schema=loaded.schema)
     if loaded.schema is not None:
         loaded.schema.check_shapes(network.inputs, network.outputs)
         with naming(loaded.train.name):
             _check_losses(network, loaded.schema)
-    for part in (loaded.train, loaded.validation):
+        warn_of_far_cells(network, loaded.train, loaded.schema)
+    for part in (loaded.train, loaded.validation, loaded.test):
         if part is not None:
             with naming(part.name):
                 network.arrays(part.inputs)
@@ -103,8 +101,10 @@ def _check_losses(network: Network, schema: DataSchema) -> None:
     losses = output_losses(network)
     for output, classes in schema.classes().items():
         loss = losses.get(output)
-        if loss is not None and loss.takes_target and () not in loss.target_shapes(network.outputs[output]):
-            (column,) = schema.targets[output]
+        (column,) = schema.targets[output]
+        if loss is None or not loss.takes_target or column.kind == "labels":
+            continue
+        if () not in loss.target_shapes(network.outputs[output]):
             raise DataError(
                 f"column {legible(column.name)} has the classes {shorten(classes)}, but {loss.type} takes numbers; "
                 f"for classes end the network with softmax and {len(classes)} outputs, and use cross_entropy"

@@ -14,7 +14,13 @@ from modnet.words import show
 
 
 def split(
-    rows: int, fraction: float, seed: int, labels: Array | None = None, names: Sequence[str] | None = None
+    rows: int,
+    fraction: float,
+    seed: int | Sequence[int],
+    labels: Array | None = None,
+    names: Sequence[str] | None = None,
+    *,
+    quiet: bool = False,
 ) -> tuple[Array, Array]:
     """Row numbers for training and for validation: disjoint, together all rows, each sorted.
 
@@ -29,24 +35,31 @@ def split(
         seed: the same seed and arguments give the same rows.
         labels: the class of each row, shape (rows,).
         names: the names of the classes in the warning, by label; by default the labels themselves.
+        quiet: whether classes with one row are kept without a warning.
 
     Raises:
         DataError: there are fewer than two rows.
     """
     if rows < 2:
-        raise DataError(f"expected at least 2 rows to set some aside for validation, found {rows}")
-    rng = np.random.default_rng(seed)
-    size = min(max(int(rows * fraction + 0.5), 1), rows - 1)
-    chosen = np.zeros(rows, bool)
+        raise DataError(f"expected at least 2 rows to set some aside, found {rows}")
+    rng, size = np.random.default_rng(seed), min(max(int(rows * fraction + 0.5), 1), rows - 1)
     if labels is None or not can_stratify(labels):
-        chosen[rng.permutation(rows)[:size]] = True
+        drawn = rng.permutation(rows)[:size]
     else:
         found, classes, counts = np.unique(labels, return_inverse=True, return_counts=True)
-        by_class = np.split(np.argsort(classes, kind="stable"), counts.cumsum()[:-1])
-        for members, share in zip(by_class, _shares(counts, size), strict=True):
-            chosen[rng.permutation(members)[:share]] = True
-        _warn_of_single(found[counts == 1].tolist(), names)
+        drawn = _drawn_by_class(classes.reshape(-1), counts, size, rng)
+        if not quiet:
+            _warn_of_single(found[counts == 1].tolist(), names)
+    chosen = np.zeros(rows, bool)
+    chosen[drawn] = True
     return np.flatnonzero(~chosen), np.flatnonzero(chosen)
+
+
+def _drawn_by_class(classes: Array, counts: Array, size: int, rng: np.random.Generator) -> Array:
+    """The share of each class in `size` rows, drawn by chance."""
+    by_class = np.split(np.argsort(classes, kind="stable"), counts.cumsum()[:-1])
+    shares = _shares(counts, size)
+    return np.concatenate([rng.permutation(members)[:share] for members, share in zip(by_class, shares, strict=True)])
 
 
 def _warn_of_single(single: Sequence[int], names: Sequence[str] | None) -> None:

@@ -55,7 +55,7 @@ class BatchStream:
         """Itself: the batches keep the size that they have."""
         return self
 
-    def split(self, fraction: float, seed: int, label_outputs: object = ()) -> tuple[BatchStream, BatchStream]:
+    def split(self, fraction: float, seed: int = 0, label_outputs: object = ()) -> tuple[BatchStream, BatchStream]:
         """Raises DataError: the rows of a stream are not known beforehand."""
         raise DataError("a fraction for validation needs arrays; for a stream of batches, give validation = (x, y)")
 

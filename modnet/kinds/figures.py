@@ -10,6 +10,10 @@ VALIDATION = "validation_"
 """The prefix of the figures that are measured on the validation data."""
 
 
+TEST = "test_"
+"""The prefix of the figures that are measured on the test data, once, when the training is over."""
+
+
 def monitored_figure(name: str, figures: Mapping[str, bool | None]) -> tuple[str, bool | None]:
     """The name of the figure that a schedule or callback asks for, and whether a greater value of it is better.
 

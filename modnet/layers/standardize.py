@@ -36,6 +36,10 @@ def scaling_state(shape: Shape) -> Mapping[str, State]:
     }
 
 
+MOST_KEPT, FEWEST_KEPT = 1 << 23, 1 << 10
+"""How many numbers are kept for medians, and for how many rows at least."""
+
+
 class _Moments:
     """The number, mean and squares around it of rows (n, features) that come in batches.
 
@@ -72,13 +76,69 @@ class _Moments:
         return np.sqrt(self._squares / self.count)
 
 
-def learn_scaling(state: Mapping[str, Array], batches: Iterable[tuple[Array, Array | None]], label: str) -> None:
+class _Quartiles:
+    """The number, median and interquartile range of rows (n, features) that come in batches.
+
+    They are exact for as many rows as are kept, and otherwise those of a uniform sample of that many: Vitter 1985,
+    "Random sampling with a reservoir", algorithm R, with a fixed seed.
+    """
+
+    def __init__(self, features: int) -> None:
+        self.count = 0
+        self._most = max(FEWEST_KEPT, MOST_KEPT // max(features, 1))
+        self._kept: list[Array] = []
+        self._sample: Array | None = None
+        self._rng: np.random.Generator | None = None
+
+    def add(self, rows: Array) -> None:
+        """Takes rows, at least one."""
+        room = max(self._most - self.count, 0)
+        if room:
+            self._kept.append(rows[:room])
+        if len(rows) > room:
+            self._replace(rows[room:], self.count + min(room, len(rows)))
+        self.count += len(rows)
+
+    def _replace(self, rows: Array, before: int) -> None:
+        """Lets each row take the place of a kept one with the probability kept / rows so far."""
+        if self._sample is None or self._rng is None:
+            self._sample, self._rng = np.concatenate(self._kept), np.random.default_rng(0)
+        places = self._rng.integers(0, np.arange(before, before + len(rows)) + 1)
+        chosen = places < self._most
+        self._sample[places[chosen]] = rows[chosen]
+
+    def _rows(self) -> Array:
+        return np.concatenate(self._kept) if self._sample is None else self._sample
+
+    @property
+    def mean(self) -> Array:
+        return np.asarray(np.median(self._rows(), axis=0))
+
+    @property
+    def deviation(self) -> Array:
+        """The interquartile range; where it is 0, the deviation."""
+        rows = self._rows()
+        low, high = np.percentile(rows, (25, 75), axis=0)
+        varies = rows.min(axis=0) < rows.max(axis=0)
+        spread: Array = np.where(high > low, high - low, rows.std(axis=0) * varies)
+        return spread
+
+
+def learn_scaling(
+    state: Mapping[str, Array],
+    batches: Iterable[tuple[Array, Array | None]],
+    label: str,
+    robust: bool = False,
+) -> None:
     """Sets mean, deviation and samples from one pass over batches (..., features), each with its mask or None.
 
     The deviation is that of the population (divided by n), and 1 if the feature is constant except for rounding.
+
+    Args:
+        robust: whether median and interquartile range take the place of mean and deviation.
     """
     mean, deviation = state["mean"], state["deviation"]
-    moments = _Moments(len(mean))
+    moments = _Quartiles(len(mean)) if robust else _Moments(len(mean))
     rounding = 0.0
     for batch, mask in batches:
         rows = np.array(batch, np.float64).reshape(-1, len(mean))
@@ -145,6 +205,11 @@ class Standardize(Layer, type="standardize"):
     than float32 has. If the layer reads an input of the network, it therefore subtracts the mean from the numbers as
     they were given, in float64.
 
+    With `robust`, the median takes the place of the mean, and the interquartile range, q75 - q25, that of the deviation
+    (scikit-learn's RobustScaler): a few cells that are far away then do not make all others alike. Where half of the
+    numbers of a feature are the same, its range is 0, and its deviation is taken. Of more than 2^23 numbers, both are
+    those of a random sample of the rows.
+
     State: mean (features,), deviation (features,), samples (the number of rows; 0 before training), mean_rest
     (features,), the digits of such a mean that do not fit into `mean`, otherwise 0.
 
@@ -152,6 +217,8 @@ class Standardize(Layer, type="standardize"):
         ShapeError: the last axis has no fixed size.
         DataError: from `prepare`, for data that are not finite.
     """
+
+    robust: bool = False
 
     streams = True
     scratch_output = True
@@ -166,7 +233,7 @@ class Standardize(Layer, type="standardize"):
 
     def prepare(self, context: Context, batches: Iterable[tuple[Array, Array | None]]) -> None:
         if not context.state["samples"]:
-            learn_scaling(context.state, self._given(context, batches), self.type)
+            learn_scaling(context.state, self._given(context, batches), self.type, self.robust)
 
     def _given(
         self, context: Context, batches: Iterable[tuple[Array, Array | None]]
@@ -242,11 +309,11 @@ class Unstandardize(Layer, type="unstandardize"):
     def target_before(self, context: Context, target: Array, x: Array) -> Array:
         state = context.state
         width = target.shape[-1] if target.ndim == x.ndim else 1
-        exact = state["mean"][:width].astype(np.float64)
-        if "mean_rest" in state:
-            exact += state["mean_rest"][:width]
         rows = target.reshape(-1, width)
-        distance = np.subtract(rows, exact, out=context.buffer(rows.shape, np.float64))
+        distance = context.buffer(rows.shape, np.float64)
+        np.subtract(rows, state["mean"][:width], out=distance, dtype=np.float64)
+        if "mean_rest" in state:
+            distance -= state["mean_rest"][:width]
         return np.divide(distance, state["deviation"][:width], out=distance).reshape(target.shape)
 
     def forward(self, context: Context, x: Array) -> Array:

@@ -78,7 +78,8 @@ class TrainingSpec(Configuration):
         accumulate: batches for each step of the optimizer. Their gradients are averaged: the step is that of one batch
             as large as all of them, but needs only the memory of one.
         shuffle: whether every epoch sees the samples in a new random order.
-        seed: of the initial parameters, the validation split, the order of samples and all noise.
+        seed: of the initial parameters, the order of samples and all noise. Which rows are set aside does not depend on
+            it, but on `split_seed` of the data.
         gradient_clipping: the greatest norm of the gradient of all parameters together; a longer one is scaled down.
         gradient_value_clipping: the greatest absolute value of any element of the gradient.
         callbacks: early stopping, checkpoints, logs and others.

@@ -102,7 +102,8 @@ def read_source(path: str | os.PathLike[str], readers: Iterable[Reader] = ()) ->
         _refuse(file, _cannot_read(error))
     if not known:
         kind = _kind(data)
-        _refuse(file, f"this is {kind}, not a spec" if kind else _unknown_suffix(found.suffix), _hint(file, kind))
+        hint = f"for a first spec: modnet new-spec {file} --target COLUMN" if _is_table(found) else _hint(file, kind)
+        _refuse(file, f"this is {kind}, not a spec" if kind else _unknown_suffix(found.suffix), hint)
     if len(data) > LARGEST:
         _refuse(file, "larger than 16 MiB; a spec is a short text, put data into separate files")
     return parse_source(_decoded(data, file), found.suffix, file)
@@ -280,6 +281,10 @@ def _hint(file: str, kind: str) -> str:
     if "modnet" in kind:
         return f"to show its content: modnet inspect {file}"
     return "save the file as UTF-8" if "UTF-16" in kind else ""
+
+
+def _is_table(path: FilePath) -> bool:
+    return path.name.lower().removesuffix(".gz").endswith((".csv", ".tsv", ".parquet", ".xlsx"))
 
 
 def _unknown_suffix(suffix: str) -> str:

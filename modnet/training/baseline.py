@@ -47,8 +47,23 @@ def _has_guess(objective: Objective, head: Head, data: Dataset) -> bool:
     return usual and len(shape) == 1 and None not in shape and data.targets[head.name].ndim <= 2
 
 
+def _targets(head: Head, data: Dataset, width: int) -> Iterator[tuple[Array, Array | None]]:
+    """The targets of an output and their weights: each label once, with its count, or some rows at a time."""
+    if not _has_labels(head, data):
+        yield from _chunks(head, data)
+        return
+    counts = np.zeros(width)
+    for target, weights in _chunks(head, data):
+        counts += np.bincount(target.astype(np.intp), weights, width)
+    (there,) = np.nonzero(counts)
+    yield there, counts[there]
+
+
+def _has_labels(head: Head, data: Dataset) -> bool:
+    return head.loss.takes_labels and data.targets[head.name].ndim == 1
+
+
 def _chunks(head: Head, data: Dataset) -> Iterator[tuple[Array, Array | None]]:
-    """The targets of an output and their weights, some rows at a time."""
     target = data.targets[head.name]
     for start in range(0, len(data), ROWS_AT_A_TIME):
         part = slice(start, start + ROWS_AT_A_TIME)
@@ -60,10 +75,10 @@ def _mean(objective: Objective, head: Head, data: Dataset) -> Array:
     (width,) = objective.network.outputs[head.name]
     assert width is not None
     total, count = np.zeros(width), 0.0
-    for target, weights in _chunks(head, data):
+    for target, weights in _targets(head, data, width):
         factors = np.ones(len(target)) if weights is None else weights.astype(np.float64)
-        if target.ndim == 1 and width > 1 and are_labels(head.loss, target, 1):
-            total += np.bincount(target.astype(np.intp), factors, width)
+        if _has_labels(head, data):
+            total[target] += factors
         else:
             total += factors @ target.reshape(len(target), -1).astype(np.float64)
         count += factors.sum()
@@ -72,7 +87,7 @@ def _mean(objective: Objective, head: Head, data: Dataset) -> Array:
 
 def _add(tally: Tally, objective: Objective, head: Head, data: Dataset, guess: Array) -> None:
     context = Context(objective.network.dtype, needs_input_gradient=False)
-    for target, weights in _chunks(head, data):
+    for target, weights in _targets(head, data, len(guess)):
         guessed = prediction = np.ascontiguousarray(np.broadcast_to(guess, (len(target), len(guess))))
         for name, metric in head.metrics.items():
             tally.add_metric(head.name, name, metric, guessed, target, weights)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -11,26 +11,18 @@ from modnet.arrays import Array
 from modnet.datasets.dataset import Dataset, naming
 from modnet.datasets.stream import BatchStream
 from modnet.engine.network import Network
-from modnet.errors import DataError, ShapeError
-from modnet.kinds.metric import Metric
+from modnet.errors import DataError, Problem, ShapeError, SpecError
 from modnet.plugins.faults import NamingFaults
 from modnet.plugins.registry import Registry, default_registry
 from modnet.specs.model import TrainingSpec
 from modnet.training.baseline import baseline
 from modnet.training.evaluation import Evaluation
-from modnet.training.heads import Head, decides, has_labels, metrics_by_output
+from modnet.training.heads import class_names, decides, has_labels, metrics_by_output, title_of
 from modnet.training.measured import OF_CLASS, ByClass, Figures, hits_text
 from modnet.training.objective import Objective
 from modnet.training.sources import Given, data_to_measure, evaluation_batches
 from modnet.training.train import merged_training
-from modnet.words import legible, show
-
-OF_NUMBERS = ("r2", "mean_absolute_error", "root_mean_squared_error")
-OF_CLASSES = ("accuracy", "f1", "auc", "log_loss", "confusion_matrix")
-"""What is suggested instead of a metric that does not fit."""
-
-FEW = 256
-"""On how many rows a metric is tried that may not fit the network."""
+from modnet.training.unfit import refuse_unfit
 
 
 def evaluate(
@@ -55,10 +47,11 @@ def evaluate(
         class (`.classes`); `print` shows all of it.
 
     Raises:
-        SpecError, ShapeError, DataError: as `train`; ShapeError also if a metric does not fit the network, DataError if
-            the loss of a sample is nan, or if there is nothing to measure.
+        SpecError, ShapeError, DataError: as `train`; DataError also if the loss of a sample is nan, or if there is
+            nothing to measure.
     """
     registry = registry or default_registry()
+    _require_loss(network, loss)
     training = merged_training(network, {"loss": loss, "metrics": metrics, "batch_size": batch_size}, registry)
     objective = Objective(network, _with_classes(network, training))
     data = data_to_measure(objective, Given(x, y, sample_weights))
@@ -67,9 +60,16 @@ def evaluate(
         try:
             found = Evaluation(network, objective).figures(batches, refuse_nan=True)
         except (ShapeError, DataError):
-            _refuse_unfit(objective, data)
+            if isinstance(data, Dataset):
+                refuse_unfit(objective, data)
             raise
         return _completed(found, objective, data)
+
+
+def _require_loss(network: Network, loss: Any) -> None:
+    if loss is None and network.card.spec.training is None and network.card.stored_training is None:
+        hint = 'give one: modnet.evaluate(network, x, y, loss="mse")'
+        raise SpecError([Problem("training", "the network was not trained, and has no loss to measure", hint)])
 
 
 def _with_classes(network: Network, training: TrainingSpec) -> TrainingSpec:
@@ -116,21 +116,6 @@ def _compare(figures: Figures, objective: Objective, data: Dataset) -> None:
         figures.guesses[title_of(objective.network, output)] = _guess(objective, output, mean)
 
 
-def title_of(network: Network, output: str) -> str:
-    """The column that an output predicts, or the output's own name."""
-    schema = network.card.schema
-    columns: Sequence[Any] = () if schema is None else schema.targets.get(output, ())
-    return str(columns[0].name) if len(columns) == 1 else output
-
-
-def class_names(network: Network, output: str, count: int) -> list[str]:
-    """The names of an output's classes, or of its labels; numbers if they have none."""
-    schema = network.card.schema
-    columns: Sequence[Any] = () if schema is None else schema.targets.get(output, ())
-    names = columns[0].categories if len(columns) == 1 else [column.name for column in columns]
-    return [*map(str, names)] if len(names) == count else [*map(str, range(count))]
-
-
 def _guess(objective: Objective, output: str, mean: Array) -> Any:
     """The decision for the mean target: the name of a class, "LABEL present" and so on, or numbers."""
     network = objective.network
@@ -142,33 +127,3 @@ def _guess(objective: Objective, output: str, mean: Array) -> Any:
         return [f"{name} {'present' if p > 0.5 else 'absent'}" for name, p in zip(names, mean, strict=True)]
     winner = int(mean.argmax()) if len(mean) > 1 else int(mean[0] > 0.5)
     return class_names(network, output, max(len(mean), 2))[winner]
-
-
-def _refuse_unfit(objective: Objective, data: Dataset | BatchStream) -> None:
-    """Raises ShapeError if a metric fails for the first rows, where the network itself does not."""
-    if not isinstance(data, Dataset):
-        return
-    network, few = objective.network, next(data.batches(FEW).epoch())
-    try:
-        outputs = network.forward(dict(zip(network.inputs, few.inputs, strict=True)))
-    except (ShapeError, DataError):
-        return
-    predictions = outputs if isinstance(outputs, dict) else dict.fromkeys(network.outputs, outputs)
-    for head in objective.heads:
-        for name, metric in head.metrics.items():
-            try:
-                metric.update(metric.start(), predictions[head.name], few.targets[head.name], few.weights)
-            except (ShapeError, DataError) as error:
-                reason = _why_unfit(network, head, metric)
-                if reason:
-                    told = f"the metric {show(name)} does not fit the model: {reason}"
-                    raise ShapeError(told) from error
-
-
-def _why_unfit(network: Network, head: Head, metric: Metric) -> str:
-    title = title_of(network, head.name)
-    if metric.measures == "classes" and not decides(network, head.name, head.loss):
-        return f"it measures classes, but the model predicts {legible(title)} as a number; take {', '.join(OF_NUMBERS)}"
-    if metric.measures == "numbers" and decides(network, head.name, head.loss):
-        return f"it measures numbers, but the model predicts {legible(title)} as classes; take {', '.join(OF_CLASSES)}"
-    return ""

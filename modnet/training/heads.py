@@ -178,6 +178,21 @@ def has_labels(network: Network, output: str, loss: Loss) -> bool:
     return probabilities and network.outputs[output][-1:] not in ((), (1,))
 
 
+def title_of(network: Network, output: str) -> str:
+    """The column that an output predicts, or the output's own name."""
+    schema = network.card.schema
+    columns: Sequence[Any] = () if schema is None else schema.targets.get(output, ())
+    return str(columns[0].name) if len(columns) == 1 else output
+
+
+def class_names(network: Network, output: str, count: int) -> list[str]:
+    """The names of an output's classes, or of its labels; numbers if they have none."""
+    schema = network.card.schema
+    columns: Sequence[Any] = () if schema is None else schema.targets.get(output, ())
+    names = columns[0].categories if len(columns) == 1 else [column.name for column in columns]
+    return [*map(str, names)] if len(names) == count else [*map(str, range(count))]
+
+
 def _named_metrics(metrics: Sequence[Metric], of_labels: bool) -> dict[str, Metric]:
     """Metrics under their type names; a second one of a type gets a number."""
     named: dict[str, Metric] = {}

@@ -14,7 +14,7 @@ from modnet.datasets.dataset import Dataset
 from modnet.engine.network import Network
 from modnet.errors import DataError, SampleError, ShapeError
 from modnet.kinds.context import Context
-from modnet.kinds.figures import VALIDATION
+from modnet.kinds.figures import TEST, VALIDATION
 from modnet.kinds.loss import Loss, WeightedLoss
 from modnet.plugins.kernels import NUMPY_ONLY, Kernels
 from modnet.specs.model import TrainingSpec
@@ -120,8 +120,9 @@ class Objective:
                 )
         names: dict[str, bool | None] = {}
         for name, greater, whose in found:
-            if name in names or name.startswith(VALIDATION):
-                taken = "is used by another figure" if name in names else "is reserved for validation figures"
+            if name in names or name.startswith((VALIDATION, TEST)):
+                kind = "test" if name.startswith(TEST) else "validation"
+                taken = "is used by another figure" if name in names else f"is reserved for {kind} figures"
                 refuse(
                     "loss" if several else "metrics",
                     f"{whose} would be recorded as {show(name)}, which {taken}",

@@ -9,6 +9,7 @@ import numpy as np
 
 from modnet.data.rows import are_rows, table_of
 from modnet.data.spec import DataSpec
+from modnet.data.table import Table
 from modnet.datasets.batches import Batches
 from modnet.datasets.dataset import Dataset, naming, takes_rows
 from modnet.datasets.read import data_of, loader_for
@@ -37,6 +38,7 @@ class Taken(NamedTuple):
 
     Attributes:
         x, y, weights, validation: as `train` takes them.
+        test: the rows that the spec sets aside for a test.
         notes: lines about the data, for the caller.
     """
 
@@ -44,15 +46,13 @@ class Taken(NamedTuple):
     y: Any = None
     weights: Any = None
     validation: Any = None
+    test: Dataset | None = None
     notes: Sequence[str] = ()
 
-    def by_spec(self, network: Network, seed: int | None = None, registry: Registry | None = None) -> Taken:
+    def by_spec(self, network: Network, registry: Registry | None = None) -> Taken:
         """Reads the data that the spec of a network names, or encodes rows of a table by its `[data]`.
 
         Other data are taken as they are. The network's card then has the schema of the table, as after `modnet train`.
-
-        Args:
-            seed: for drawing the validation rows; by default that of the training in the spec.
 
         Raises:
             SpecError: the spec's `[data]` table names no file, and there are no rows.
@@ -61,19 +61,25 @@ class Taken(NamedTuple):
         data = network.card.spec.data
         if self.x is None and self.y is None and data is None:
             raise DataError(_nothing_to_train_on(network))
-        if data is None or not self._is_for_spec(network):
+        if data is None or not self._is_for_spec(network, data):
             return self
         if self.weights is not None:
             raise DataError("sample_weights cannot be given with the data of a spec or rows of a table")
         data, apart = self._validation_of(data)
-        rows = None if self.x is None else table_of(self.x)
-        loaded = data_of(network, rows=rows, data=data, seed=seed, registry=registry)
+        loaded = data_of(network, rows=self._table(data), data=data, registry=registry)
         validation = loaded.validation if apart is None else apart
-        return Taken(loaded.train, validation=validation, notes=loaded.notes)
+        return Taken(loaded.train, validation=validation, test=loaded.test, notes=loaded.notes)
 
-    def _is_for_spec(self, network: Network) -> bool:
-        outputs = loader_for(network).output_names
-        return self.y is None and (self.x is None or takes_rows(network, self.x, outputs))
+    def _is_for_spec(self, network: Network, data: DataSpec) -> bool:
+        if self.y is not None:  # targets apart from the rows, which are then one column
+            return isinstance(data.target, str) and are_rows(self.x, network.inputs)
+        return self.x is None or takes_rows(network, self.x, loader_for(network).output_names)
+
+    def _table(self, data: DataSpec) -> Table | None:
+        if self.x is None:
+            return None
+        apart = self.y is not None and isinstance(data.target, str)
+        return table_of(self.x, str(data.target) if apart else "", self.y)
 
     def _validation_of(self, data: DataSpec) -> tuple[DataSpec, Any]:
         """The `[data]` with the fraction for validation that the caller wants, and the caller's data for it."""
@@ -119,7 +125,8 @@ def training_batches(
     if _is_fraction(validation):
         if isinstance(data, Dataset):
             check_fraction(validation)
-        data, validating = data.split(float(validation), training.seed, objective.label_outputs)
+        # Not by the seed of the training: trainings with several seeds are then compared on the same rows.
+        data, validating = data.split(float(validation), label_outputs=objective.label_outputs)
     elif validation is not None:
         validating = checked_data(objective, _given_for_validation(validation), "validation")
     _fit(objective, data, validating)

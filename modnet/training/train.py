@@ -13,6 +13,7 @@ from modnet.engine.build import build
 from modnet.engine.history import History
 from modnet.engine.network import Network
 from modnet.errors import DataError, PluginError, SpecError, TrainingError
+from modnet.kinds.figures import TEST
 from modnet.kinds.schedule import Progress
 from modnet.plugins.faults import NamingFaults
 from modnet.plugins.registry import Registry, default_registry
@@ -24,7 +25,7 @@ from modnet.training.checkpoint import restore
 from modnet.training.figures import check_figures
 from modnet.training.objective import Objective
 from modnet.training.run import Run
-from modnet.training.sources import Given, Taken, training_batches
+from modnet.training.sources import Given, Taken, checked_data, evaluation_batches, training_batches
 from modnet.training.trial import look_over
 from modnet.words import show
 
@@ -71,16 +72,18 @@ def train(
         network: a network; or a spec (the path of its file, the same as a dict, or a `Spec`), whose network is built
             first.
         x: by default the data that the spec's `[data]` table names, relative to the spec file. Or an array
-            (samples, *shape), memory-mapped or not; for several inputs a dict of them. Or, without `y`, rows of a
-            table, with the targets among their columns: a data frame, column -> values, or a list of records. How they
-            are used says the `[data]` table of the spec; a network that knows its columns already (`network.schema`)
+            (samples, *shape), memory-mapped or not; for several inputs a dict of them. Or rows of a table, with the
+            target among their columns or as `y`: a data frame, column -> values, or a list of records. How they are
+            used says the `[data]` table of the spec; a network that knows its columns already (`network.schema`)
             takes them as before. Or, without `y`, an iterable of batches (x, y) or (x, y, weights), such as a list or a
             torch DataLoader, or a function that returns one for each epoch.
         y: the targets; for several outputs a dict of arrays.
         loss, optimizer, schedule, metrics, epochs, batch_size, accumulate, shuffle, seed, gradient_clipping,
             gradient_value_clipping, callbacks: as in the spec (`TrainingSpec`).
-        validation: a fraction of the samples, (x, y), rows of a table, or (batches, None) with an iterable of batches,
-            for the validation after every epoch; with the data or rows of a spec, by default as its `[data]` says.
+        validation: for the validation after every epoch: a fraction of the samples (the same ones for any seed;
+            `Dataset.split` draws others), (x, y), rows of a table, or (batches, None) with an iterable of batches; with
+            the data or rows of a spec, by default as its `[data]` says. A test part of that is measured when the
+            training is over: `network.card.metrics["test_loss"]`.
         sample_weights: a weight for each sample, shape (samples,), or for each step of sequences, (samples, time).
             Batches in which all weights are 0 are skipped.
         steps_per_epoch: the number of batches in an epoch, only if x is an iterable of them: each epoch continues where
@@ -125,7 +128,7 @@ def train(
     registry = registry or default_registry()
     with NamingFaults():
         built = network if isinstance(network, Network) else build(network, seed=seed, registry=registry)
-        taken = Taken(x, y, sample_weights, validation).by_spec(built, seed, registry)
+        taken = Taken(x, y, sample_weights, validation).by_spec(built, registry)
         run = prepare(
             built,
             taken.x,
@@ -138,7 +141,13 @@ def train(
             registry=registry,
         )
         run.history.notes = list(taken.notes)
-        return run.fit()
+        history = run.fit()
+        if taken.test is not None:
+            test = checked_data(run.objective, Given(taken.test))
+            figures = run.evaluation.figures(evaluation_batches(run.objective, run.training, test))
+            named = {f"{TEST}{name}": value for name, value in figures.items()}
+            built.card = built.card.replace(metrics={**built.card.metrics, **named})
+        return history
 
 
 def prepare(

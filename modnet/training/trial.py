@@ -17,6 +17,7 @@ from modnet.errors import DataError, SampleError, ShapeError
 from modnet.training.evaluation import Evaluation
 from modnet.training.heads import Head
 from modnet.training.objective import Objective, are_labels, representable, row_of
+from modnet.training.unfit import refuse_unfit
 
 ROWS_AT_A_TIME = 1 << 16
 """How many targets a loss checks at a time."""
@@ -103,6 +104,7 @@ def look_over(evaluation: Evaluation, batches: Batches, what: str) -> None:
     Raises:
         DataError: a row cannot be used, or its loss is not finite because the row is not; with its number.
         ShapeError: shapes do not match.
+        SpecError: a metric does not fit what the network predicts.
     """
     try:
         if isinstance(batches, DatasetBatches):
@@ -110,6 +112,8 @@ def look_over(evaluation: Evaluation, batches: Batches, what: str) -> None:
         elif isinstance(batches, BatchStream) and isinstance(batches.source, list | tuple):
             _look_over_list(evaluation, batches, what)
     except (ShapeError, DataError):
+        if isinstance(batches, DatasetBatches):
+            refuse_unfit(evaluation.objective, batches.dataset)
         raise
     except Exception:
         return  # other errors are not caused by a row; the run will raise them in the right place

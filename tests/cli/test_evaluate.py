@@ -71,7 +71,7 @@ def test_any_metric_can_be_measured(run, model):
         ('{type="top_k_accuracy", k=0}', "expected a whole number >= 1, found 0"),
         ("top_k_accuracy(k=3)", """written as in a spec: --metric '{type="top_k_accuracy", k=3}'"""),
         ("kind=auc", "--metric kind=auc: no output is called kind; there is output"),
-        ("r2", 'the metric "r2" does not fit the model: it measures numbers, but the model predicts kind as classes'),
+        ("r2", '--metric: "r2" does not fit the model: it measures numbers, but the model predicts kind as classes'),
         ("linear", 'expected a metric, found "linear", which is a layer'),
     ],
 )
@@ -98,9 +98,7 @@ def test_numbers_are_compared_with_their_mean(run):
         "in deviations of the target, as the loss is"
     )
     assert f"{np.abs(sizes - mean).mean():.4f}\n" in told
-    message = (
-        'the metric "accuracy" does not fit the model: it measures classes, but the model predicts size as a number'
-    )
+    message = '"accuracy" does not fit the model: it measures classes, but the model predicts size as a number'
     assert message in run("evaluate", "pets.modnet", "pets.csv", "--metric", "accuracy", status=2).stderr
 
 

@@ -598,7 +598,7 @@ def test_a_mangled_schema_is_refused_or_is_a_schema(schema, data):
                     "y": [{"name": "a", "kind": "number"}, {"name": "b", "kind": "category", "categories": ["c"]}]
                 }
             },
-            "data: expected one column of categories for an output, or columns of numbers",
+            "data: expected one column of categories or labels for an output, or columns of numbers",
         ),
     ],
 )

@@ -148,7 +148,7 @@ def trained(file, target, **arguments):
     network = modnet.build(spec)
     labels = ["output"] if spec.training.loss.takes_labels else []
     names = {"input_names": ["input"], "output_names": ["output"], "label_outputs": labels}
-    data = Loader(REAL, **names).load(spec.data, spec.training.seed)
+    data = Loader(REAL, **names).load(spec.data)
     modnet.train(network, data.train, validation=data.validation, **arguments)
     return modnet.evaluate(network, data.validation)
 

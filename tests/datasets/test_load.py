@@ -60,7 +60,8 @@ def test_a_table_with_a_part_set_aside(folder):
 
 def test_the_seed_decides_which_part(folder):
     spec = DataSpec(train="pets.csv", target="kind", validation=0.2)
-    first, again, other = (Loader(folder, **LABELS).load(spec, seed).validation.inputs["input"] for seed in (0, 0, 1))
+    loader = Loader(folder, **LABELS)
+    first, again, other = (loader.load(spec.replace(split_seed=seed)).validation.inputs["input"] for seed in (0, 0, 1))
     np.testing.assert_array_equal(first, again)
     assert not np.array_equal(first, other)
 
@@ -140,7 +141,7 @@ def test_a_table_is_stratified_by_a_target_of_two_values(tmp_path, values):
     rows = "".join(f"{i},{spellings[i % 2] if i < 8 else low}\n" for i in range(80))
     (tmp_path / "t.csv").write_text("a,y\n" + rows)
     for seed in range(5):
-        data = Loader(tmp_path, **ONE).load(DataSpec(train="t.csv", target="y", validation=0.25), seed)
+        data = Loader(tmp_path, **ONE).load(DataSpec(train="t.csv", target="y", validation=0.25, split_seed=seed))
         assert sum(data.validation.inputs["input"][:, 0] < 8) == 2
         assert "20 to validate (stratified)" in data.notes[0]
 
@@ -149,7 +150,9 @@ def test_a_class_of_one_row_stays_in_training_and_is_named(tmp_path):
     (tmp_path / "t.csv").write_text("a,y\n" + "".join(f"{i},{'pq'[i % 2]}\n" for i in range(40)) + "99,rare\n")
     for seed in range(5):
         with pytest.warns(UserWarning, match='^class "rare" has one row, which stays in training'):
-            data = Loader(tmp_path, **LABELS).load(DataSpec(train="t.csv", target="y", validation=0.25), seed)
+            data = Loader(tmp_path, **LABELS).load(
+                DataSpec(train="t.csv", target="y", validation=0.25, split_seed=seed)
+            )
         assert 99 in data.train.inputs["input"]
         assert "(stratified)" in data.notes[0]
 
@@ -157,7 +160,9 @@ def test_a_class_of_one_row_stays_in_training_and_is_named(tmp_path):
 def test_rows_are_dropped_before_some_are_set_aside(tmp_path):
     (tmp_path / "t.csv").write_text("a,y\n" + "".join(f"{i},{i if i % 50 == 7 else ''}\n" for i in range(500)))
     for seed in range(5):
-        data = Loader(tmp_path, **ONE).load(DataSpec(train="t.csv", target="y", validation=0.2, missing="drop"), seed)
+        data = Loader(tmp_path, **ONE).load(
+            DataSpec(train="t.csv", target="y", validation=0.2, missing="drop", split_seed=seed)
+        )
         assert (len(data.train), len(data.validation)) == (8, 2)
         assert data.notes[1] == "490 rows had missing values: dropped"
 

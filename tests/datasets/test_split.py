@@ -117,5 +117,5 @@ def test_classes_that_only_the_validation_has_are_named():
 
 @pytest.mark.parametrize("rows", [0, 1])
 def test_one_row_cannot_be_split(rows):
-    with pytest.raises(DataError, match=f"expected at least 2 rows to set some aside for validation, found {rows}"):
+    with pytest.raises(DataError, match=f"expected at least 2 rows to set some aside, found {rows}"):
         split(rows, 0.5, 0)

@@ -9,7 +9,7 @@ from modnet.errors import DataError, ShapeError, SpecError
 from modnet.kinds.context import Context
 from modnet.layers import Standardize, Unstandardize
 from modnet.layers.standardize import scaling_state
-from modnet.testing import layer_context, layer_gradient_errors
+from modnet.testing import check_component, layer_context, layer_gradient_errors
 
 DATA = np.random.default_rng(0).normal([1e4, -2, 0], [0.5, 3, 1e-3], (1000, 3))
 
@@ -259,3 +259,53 @@ def test_a_model_from_before_there_was_a_rest_is_read_and_saved_as_it_was(tmp_pa
     fresh.prepare(lambda: [([x + 1e9], {})])
     assert not modnet.load_parameters(fresh, tmp_path / "old.modnet").missing
     np.testing.assert_array_equal(fresh.predict(x), network.predict(x))
+
+
+# Robust scaling
+
+
+@pytest.mark.parametrize("size", [1000, 300, 7])
+def test_robust_scaling_is_scikit_learns(size):
+    preprocessing = pytest.importorskip("sklearn.preprocessing")
+    data = np.concatenate([DATA, np.random.default_rng(1).standard_cauchy((1000, 2))], axis=1)
+    batches = [(data[start : start + size], None) for start in range(0, 1000, size)]
+    context = prepared(Standardize(robust=True), batches, (5,))
+    expected = preprocessing.RobustScaler().fit_transform(data)
+    np.testing.assert_allclose(Standardize(robust=True).forward(context, data), expected, atol=1e-9)
+    assert context.state["samples"] == 1000
+
+
+@pytest.mark.parametrize("shape", [(3,), (4, 3)])
+def test_robust_scaling_keeps_the_contract_of_a_layer(shape):
+    check_component(Standardize(robust=True), shape)
+
+
+def test_where_half_of_the_numbers_are_alike_the_deviation_is_taken():
+    column = np.r_[np.zeros(900), np.arange(100.0)]
+    data = np.stack([column, np.full(1000, 0.1)], axis=1)
+    context = prepared(Standardize(robust=True), [(data, None)], (2,))
+    np.testing.assert_allclose(context.state["deviation"], [column.std(), 1])
+    np.testing.assert_allclose(context.state["mean"], [0, 0.1])
+
+
+def test_of_many_rows_a_sample_is_enough(monkeypatch):
+    monkeypatch.setattr("modnet.layers.standardize.MOST_KEPT", 4096)
+    rows = np.random.default_rng(0).standard_normal((100_000, 1)) + np.linspace(0, 10, 100_000)[:, None]
+    parts = np.split(rows, 100)
+    found, again = (prepared(Standardize(robust=True), [(part, None) for part in parts], (1,)) for _ in range(2))
+    np.testing.assert_array_equal(found.state["mean"], again.state["mean"])
+    low, middle, high = np.percentile(rows, (25, 50, 75))
+    assert found.state["mean"][0] == pytest.approx(middle, abs=0.4)
+    assert found.state["deviation"][0] == pytest.approx(high - low, rel=0.1)
+    assert found.state["samples"] == 100_000
+
+
+def test_one_cell_far_away_leaves_the_others_apart():
+    ages = np.random.default_rng(0).uniform(18, 90, 500)
+    ages[17] = 9_999_999
+    plain, robust = (
+        prepared(layer, [(ages[:, None], None)], (1,)) for layer in (Standardize(), Standardize(robust=True))
+    )
+    rest = np.delete(ages, 17)[:, None]
+    assert np.ptp(Standardize().forward(plain, rest)) < 1e-3
+    assert np.ptp(Standardize(robust=True).forward(robust, rest)) > 1

@@ -117,7 +117,18 @@ def test_very_many_classes_are_counted_only():
 
 
 def test_a_metric_that_does_not_fit_says_why():
-    with pytest.raises(modnet.ShapeError, match='"f1" does not fit the model: it measures classes, but the model'):
+    with pytest.raises(modnet.SpecError, match='"f1" does not fit the model: it measures classes, but the model'):
         modnet.evaluate(network(1, [], "mse"), X, X[:, :1], metrics=["f1"])
     with pytest.raises(modnet.SpecError, match='unknown metric "acuracy"; did you mean "accuracy"'):
         modnet.evaluate(network(1, [], "mse"), X, X[:, :1], metrics=["acuracy"])
+    with pytest.raises(modnet.SpecError, match="the network was not trained, and has no loss to measure"):
+        modnet.evaluate(modnet.build({"network": {"input": [4], "layers": ["softmax"]}}), X, X, metrics=["f1"])
+
+
+@pytest.mark.parametrize(
+    ("metric", "loss", "y"), [("f1", "mse", X[:, :1]), ("r2", "cross_entropy", np.zeros(150, int))]
+)
+def test_a_training_says_it_too(metric, loss, y):
+    made = network(*((1, []) if loss == "mse" else (2, ["softmax"])), loss, [metric])
+    with pytest.raises(modnet.SpecError, match=rf'training\.metrics: "{metric}" does not fit the model: it measures'):
+        modnet.train(made, X, y)

@@ -235,3 +235,23 @@ class Small(modnet.Loss, type="small_for_rows"):
 
     def gradient(self, prediction, target):
         return 2 * prediction / prediction.shape[1]
+
+
+@pytest.mark.parametrize("form", ["columns", "records", "pandas", "polars"])
+def test_the_target_may_be_apart_from_the_rows(form):
+    rows, y = [{name: row[name] for name in ("size", "collar")} for row in ROWS], COLUMNS["kind"]
+    columns = {name: COLUMNS[name] for name in ("size", "collar")}
+    if form in ("pandas", "polars"):
+        library = pytest.importorskip(form)
+        x, y = library.DataFrame(columns), library.Series(y)
+    else:
+        x = rows if form == "records" else columns
+    expected = modnet.train(SPEC, ROWS)
+    history = modnet.train(SPEC, x, y)
+    same(history, expected)
+    network = history.network
+    assert modnet.evaluate(network, x, y) == modnet.evaluate(network, ROWS)
+    assert "validation_loss" in modnet.train(SPEC, x, y, validation=(x, y))
+    assert modnet.train(network, x, y, epochs=1).epochs == 1
+    with pytest.raises(DataError, match='the rows have the target column "kind" already; leave y out'):
+        modnet.train(SPEC, ROWS, y)

@@ -25,7 +25,7 @@ LONGEST_FIELD = 2**31 - 1
 LONGEST_END = 20
 """The most lines below the last row and an empty line, such as totals and remarks, that are left out."""
 
-BLOCK, BLOCK_LINES, MOST = 256 << 10, 64, 16 << 20
+BLOCK, BLOCK_LINES, MOST = 512 << 10, 64, 16 << 20
 """The bytes of a block, and the lines that it has at least: of a very wide table, fewer lines would take long.
 But the bytes after which it may end all the same.
 """
@@ -149,23 +149,24 @@ class Blocks:
         else:
             self._line += cells.line_count
             self._faults.good(len(cells))
-            yield cells.replace(skip_blanks=True) if self.dialect.skip_blanks else cells
+            yield cells.without_blanks() if self.dialect.skip_blanks else cells
 
     def _regular(self, block: bytes) -> Cells | None:
         """The cells of a block, if none of its lines needs a closer look."""
         dialect = self.dialect
-        carriage = b"\r" in block
-        if carriage:
-            block = block.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
-        comment = dialect.comment.encode() if dialect.comment else None
-        if comment and (block.startswith(comment) or b"\n" + comment in block):
-            return None
-        if block.startswith(b"\n") or b"\n\n" in block:
+        text = block
+        if b"\r" in block:
+            text = block.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+        if self._begins_line(text, b"\n") or (dialect.comment and self._begins_line(text, dialect.comment.encode())):
             return None
         signs = ord(dialect.delimiter) or NO_BYTE, ord(dialect.decimal), ord(dialect.quote)
-        cells = regular_cells(block, self._line, self._width, *signs)
+        cells = regular_cells(text, self._line, self._width, *signs)
         # A line end within quotes is part of a cell, and must not have been replaced.
-        return cells if cells is None or not carriage or cells.line_count == len(cells) else None
+        return None if cells is None or (text is not block and cells.line_count != len(cells)) else cells
+
+    @staticmethod
+    def _begins_line(text: bytes, sign: bytes) -> bool:
+        return text.startswith(sign) or b"\n" + sign in text
 
     def _odd_cells(self, block: bytes) -> Iterator[Cells]:
         """The cells of lines of any form, by the csv module."""

@@ -22,25 +22,23 @@ class Cells(Record, eq=False):
 
     Attributes:
         data: the text, with `FRONT` zero bytes before and at least `BACK` after it; its length is a multiple of 8.
-        marks: int64: the positions in `data` of all that ends a cell and of all decimal points, in order; before them,
-            the position before the text.
+        starts, ends: int64 (rows, columns): where in `data` each cell begins, and where it ends.
+        points: int64 (rows, columns): the number of decimal points in each cell.
+        marks: int64: the positions in `data` of all that ends a cell and of all decimal points, in order.
         at: int64 (rows, columns): which of `marks` ends each cell.
-        before: int64 (rows, columns): which of `marks` is before each cell.
         lines: the line of the file on which each row begins.
         line_count: the number of lines of the whole text.
-        quote: the sign around cells, which does not belong to them; `NO_BYTE` for none.
-        skip_blanks: whether blanks at the beginning of a cell do not belong to it.
         bytes, words: `data` as an array of bytes, and one of words of 64 bits, whose first byte is their lowest.
     """
 
     data: bytes
+    starts: Array
+    ends: Array
+    points: Array
     marks: Array
     at: Array
-    before: Array
     lines: Sequence[int]
     line_count: int
-    quote: int = NO_BYTE
-    skip_blanks: bool = False
 
     def __len__(self) -> int:
         return len(self.at)
@@ -56,27 +54,34 @@ class Cells(Record, eq=False):
         """`data` as a text of as many letters; None if there are none."""
         return self.data.decode() if self.data.isascii() else None
 
+    @cached_property
+    def has_blanks(self) -> bool:
+        return b" " in self.data
+
     def part(self, first: int, end: int) -> Cells:
         """The cells of some rows."""
-        return self.replace(at=self.at[first:end], before=self.before[first:end], lines=self.lines[first:end])
+        rows = {name: getattr(self, name)[first:end] for name in ("starts", "ends", "points", "at", "lines")}
+        return self.replace(**rows)
 
-    def spans(self, columns: Array | slice) -> tuple[Array, Array]:
-        """(rows, columns) each: where in `data` the cells of these columns begin, and where they end."""
-        starts = self.marks[self.before[:, columns]]
-        starts += 1
-        ends = self.marks[self.at[:, columns]]
-        if self.quote != NO_BYTE:
-            quoted = self.bytes[starts] == self.quote
-            starts += quoted
-            ends -= quoted
-        if self.skip_blanks:
-            _skip_blanks(self.bytes, starts, ends)
-        return starts, ends
+    def without_quotes(self, quote: int) -> Cells:
+        """The cells without the quotes around them."""
+        quoted = self.bytes[self.starts] == quote
+        return self.replace(starts=self.starts + quoted, ends=self.ends - quoted)
+
+    def without_blanks(self) -> Cells:
+        """The cells without blanks at their beginning."""
+        starts = self.starts.copy()
+        while (blank := (self.bytes[starts] == BLANK) & (starts < self.ends)).any():
+            starts += blank
+        return self.replace(starts=starts)
 
 
-def _skip_blanks(data: Array, starts: Array, ends: Array) -> None:
-    while (blank := (data[starts] == BLANK) & (starts < ends)).any():
-        starts += blank
+def pick(values: Array, columns: Array) -> Array:
+    """values[:, columns] as a new array; columns are in order, and often all of a range, which takes less time."""
+    first, last = int(columns[0]), int(columns[-1])
+    if last - first == len(columns) - 1:
+        return values[:, first : last + 1].copy()
+    return values.take(columns, axis=1)
 
 
 def enclose(text: bytes) -> bytes:
@@ -114,8 +119,9 @@ def regular_cells(text: bytes, first_line: int, width: int, delimiter: int, poin
     if not quoted:
         return cells
     breaks = np.flatnonzero(signs == NEWLINE)
-    lines = (first_line + np.searchsorted(breaks, cells.marks[cells.before[:, 0]] + 1)).tolist()
-    return cells.replace(quote=quote, lines=cells.lines if len(breaks) == rows else lines, line_count=len(breaks))
+    lines = (first_line + np.searchsorted(breaks, cells.starts[:, 0])).tolist()
+    cells = cells.without_quotes(quote)
+    return cells.replace(lines=cells.lines if len(breaks) == rows else lines, line_count=len(breaks))
 
 
 def _unquote(signs: Array, ending: Array, quote: int) -> bool:
@@ -146,7 +152,12 @@ def cells_of_rows(rows: Sequence[Sequence[str]], lines: Sequence[int], width: in
 
 def _cells(data: bytes, marks: Array, at: Array, width: int, lines: Sequence[int]) -> Cells:
     """The cells that end at some of `marks`."""
-    marks = np.concatenate((np.array([FRONT - 1]), marks))
-    at = at + 1
-    before = np.concatenate((np.zeros(1, at.dtype), at[:-1]))[: len(at)]
-    return Cells(data, marks, at.reshape(-1, width), before.reshape(-1, width), lines, len(lines))
+    ends = marks[at]
+    starts, points = np.empty_like(ends), np.empty_like(at)
+    if len(at):
+        starts[0], points[0] = FRONT, at[0]
+        np.add(ends[:-1], 1, out=starts[1:])
+        np.subtract(at[1:], at[:-1], out=points[1:])
+        points[1:] -= 1
+    starts, ends, points, at = (array.reshape(-1, width) for array in (starts, ends, points, at))
+    return Cells(data, starts, ends, points, marks, at, lines, len(lines))

@@ -60,21 +60,16 @@ def find_dialect(lines: Sequence[str], options: ReadOptions, name: str) -> Diale
         DataError: there is nothing in it, or an option cannot be.
     """
     check_signs(options, name)
-    notes: list[str] = []
-    said, first = _said_delimiter(lines)
-    delimiter = options.delimiter or said
-    quote = _find_quote(lines, delimiter or DELIMITERS)
-    comment = options.comment or COMMENT
+    delimiter, first = _said_delimiter(lines, options.delimiter)
+    quote, comment = _find_quote(lines, delimiter), options.comment or COMMENT
     sample = _find_delimiter(lines, first, delimiter, quote, comment)
     if not sample.rows:
         raise DataError(f"{name}: {_nothing(lines[first:])}; expected {EXPECTED}")
     loose = read_sample(lines, first, sample.delimiter, quote, comment, skip_blanks=True)
     skip_blanks = _blanks_after_delimiters(sample, loose)
+    notes: list[str] = []
     header = find_header(lines, loose if skip_blanks else sample, quote, options, name, notes)
-    if quote != '"':
-        notes.append(f"values in {quote} are read without these quotes")
-    if skip_blanks:
-        notes.append("blanks after each delimiter are left out")
+    notes += _said_of_cells(quote, skip_blanks)
     names, spare = name_columns(header.names, header.empty, notes)
     comments = sum(line.startswith(comment) for line in lines[: header.begin])
     return Dialect(
@@ -90,6 +85,11 @@ def find_dialect(lines: Sequence[str], options: ReadOptions, name: str) -> Diale
         comments=comments,
         notes=tuple(notes),
     )
+
+
+def _said_of_cells(quote: str, skip_blanks: bool) -> list[str]:
+    quotes = [f"values in {quote} are read without these quotes"] if quote != '"' else []
+    return [*quotes, "blanks after each delimiter are left out"] if skip_blanks else quotes
 
 
 def _nothing(lines: Sequence[str]) -> str:
@@ -119,18 +119,18 @@ def check_signs(options: ReadOptions, name: str) -> None:
         raise DataError(f"{name}: decimal and thousands are both {show(options.thousands)}; expected different signs")
 
 
-def _said_delimiter(lines: Sequence[str]) -> tuple[str | None, int]:
+def _said_delimiter(lines: Sequence[str], given: str | None) -> tuple[str | None, int]:
     """The delimiter that Excel's `sep=;` says, and the number of lines before the table for it."""
     found = re.fullmatch(r'"?sep=(\\t|[^\w\s"]|\t)"?[,;\t|]*\s*', lines[0], re.IGNORECASE) if lines else None
-    return (found[1].replace("\\t", "\t"), 1) if found else (None, 0)
+    return (given or found[1].replace("\\t", "\t"), 1) if found else (given, 0)
 
 
-def _find_quote(lines: Sequence[str], delimiters: str) -> str:
+def _find_quote(lines: Sequence[str], delimiter: str | None) -> str:
     """The single quote if it is around many cells, and the double quote is around none."""
     text = "".join(lines)
     if '"' in text or "'" not in text:
         return '"'
-    edge = f"[{re.escape(delimiters)}\r\n]"
+    edge = f"[{re.escape(delimiter or DELIMITERS)}\r\n]"
     around = len(re.findall(rf"(?:^|(?<={edge}))'[^'\r\n]*'(?={edge}|$)", text))
     return "'" if around > 1 and 2 * around == text.count("'") else '"'
 

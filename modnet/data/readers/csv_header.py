@@ -76,10 +76,11 @@ def _header_row(sample: Sample) -> int:
     first = next(index for index, row in enumerate(rows) if len(row.cells) == width)
     if first and _short_by_one(sample, first):
         return first - 1
+    if any(len(row.cells) >= width for row in rows[:first]):
+        return 0
     while first + 2 < len(rows) and _is_padded_title(sample, first):
         first += 1
-    narrow = all(len(row.cells) < width or _is_padded_title(sample, index) for index, row in enumerate(rows[:first]))
-    return first if narrow and _may_be_names(rows[first].cells) else 0
+    return first if _may_be_names(rows[first].cells) else 0
 
 
 def _may_be_names(cells: Sequence[str]) -> bool:
@@ -92,15 +93,22 @@ def _is_padded_title(sample: Sample, index: int) -> bool:
 
     The row below it must have names: a text in each column, and numbers below it in some.
     """
-    cells, names = sample.rows[index].cells, sample.rows[index + 1].cells
-    below = [row.cells for row in sample.rows[index + 2 : index + 22]]
-    if len(names) != len(cells) or any(len(row) != len(cells) for row in below) or not all(map(str.strip, names)):
+    cells, *below = (row.cells for row in sample.rows[index : index + 22])
+    if any(len(row) != len(cells) for row in below) or not _are_names_of(below[0], below[1:]):
         return False
-    if any_number(names) or not any(all(is_number(row[place]) for row in below) for place in range(len(cells))):
+    alone = len(cells) > 2 and bool(cells[0].strip()) and not any(map(str.strip, cells[1:]))
+    return alone or (_begin_with_blanks([cells]) and not _begin_with_blanks(below))
+
+
+def _are_names_of(names: Sequence[str], below: Sequence[Sequence[str]]) -> bool:
+    """Whether a row has a text in each column, and the rows below it have numbers in some."""
+    if not all(map(str.strip, names)) or any_number(names):
         return False
-    single = len(cells) > 2 and bool(cells[0].strip()) and not any(map(str.strip, cells[1:]))
-    loose = any(cell.startswith(" ") for cell in cells[1:])
-    return single or (loose and not any(cell.startswith(" ") for row in (names, *below) for cell in row))
+    return any(all(is_number(row[place]) for row in below) for place in range(len(names)))
+
+
+def _begin_with_blanks(rows: Sequence[Sequence[str]]) -> bool:
+    return any(cell.startswith(" ") for row in rows for cell in row[1:])
 
 
 def _short_by_one(sample: Sample, first: int) -> bool:
@@ -162,18 +170,25 @@ def _say_titles(rows: Sequence[Row], notes: list[str]) -> None:
 
 def _named(sample: Sample, chosen: int) -> Header:
     row = sample.rows[chosen]
-    names = [one_line(cell) for cell in row.cells]
     below = [other.cells for other in sample.rows[chosen + 1 :]]
-    widths = {len(cells) for cells in below}
-    if widths == {len(names) + 1}:
-        if all(not cells[-1].strip() for cells in below):
-            names.append("")
-        elif _short_by_one(sample, chosen + 1):
-            names.insert(0, "")  # the names of the rows, as R writes them
-    elif names[-1] == "" and widths == {len(names) - 1}:
+    names = [*map(one_line, row.cells)]
+    widths = {*map(len, below)}
+    if widths == {len(names) + 1} and _are_empty(below, -1):
+        names.append("")
+    elif widths == {len(names) + 1} and _short_by_one(sample, chosen + 1):
+        names.insert(0, "")  # the names of the rows, as R writes them
+    elif widths == {len(names) - 1} and not names[-1]:
         names.pop()
-    empty = {i for i, text in enumerate(names) if not text and all(len(c) <= i or not c[i].strip() for c in below)}
-    return Header(names, row.begin, row.end, frozenset(empty))
+    return Header(names, row.begin, row.end, _unnamed_and_empty(names, below))
+
+
+def _unnamed_and_empty(names: Sequence[str], below: Sequence[Sequence[str]]) -> frozenset[int]:
+    return frozenset(place for place, name in enumerate(names) if not name and _are_empty(below, place))
+
+
+def _are_empty(rows: Sequence[Sequence[str]], place: int) -> bool:
+    """Whether no row has a value in this place."""
+    return not any(row[place].strip() for row in rows if place < len(row))
 
 
 def one_line(name: str) -> str:
@@ -197,22 +212,28 @@ def name_columns(
     names: list[str] = []
     said: list[str] = []
     for place, name in enumerate(found):
-        made = name or ("index" if place == 0 and 0 not in empty else f"column_{place + 1}")
-        if name in first or not name:
-            made = _free(made, taken, used)
-        if not name and place not in empty:
-            said.append(f"column {place + 1} has no name; it is called {show(made)}")
+        made = name
+        if not name:
+            made = _free("index" if place == 0 and 0 not in empty else f"column_{place + 1}", taken, used)
+            if place not in empty:
+                said.append(f"column {place + 1} has no name; it is called {show(made)}")
         elif name in first:
+            made = _free(name, taken, used)
             said.append(f"columns {first[name] + 1} and {place + 1} are both called {show(name)}; this is {show(made)}")
-        first.setdefault(name or made, place)
+        first.setdefault(made, place)
         taken.add(made)
         names.append(made)
-    notes += said[:MOST_SAID]
+    notes += _shortened(said, empty)
+    return tuple(names), empty
+
+
+def _shortened(said: Sequence[str], empty: frozenset[int]) -> list[str]:
+    notes = [*said[:MOST_SAID]]
     if len(said) > MOST_SAID:
         notes.append(f"{len(said) - MOST_SAID:,} more columns without a name, or with that of another one")
     if empty:
         notes.append(f"{counted(len(empty), 'column')} without a name and without values left out")
-    return tuple(names), empty
+    return notes
 
 
 def _free(name: str, taken: set[str], used: Counter[str]) -> str:

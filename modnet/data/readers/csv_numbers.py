@@ -17,7 +17,7 @@ from collections.abc import Collection, Iterable
 import numpy as np
 
 from modnet.arrays import Array
-from modnet.data.readers.csv_cells import BLANK, Cells
+from modnet.data.readers.csv_cells import BLANK, Cells, pick
 from modnet.records import Record
 
 U = np.uint64
@@ -94,8 +94,8 @@ Found = dict[int, tuple[Array, Array | None] | None]
 
 
 def read_numbers(cells: Cells, columns: Array, spelling: Spelling) -> Found:
-    """The columns of these positions as numbers."""
-    fractions = (cells.at[:, columns] - cells.before[:, columns] > 1).any(axis=0)
+    """The columns of these positions, which are in order, as numbers."""
+    fractions = pick(cells.points, columns).any(axis=0)
     found: Found = {}
     for chosen, read in ((columns[~fractions], _read_whole), (columns[fractions], _read_fractions)):
         if len(chosen):
@@ -109,29 +109,30 @@ def read_numbers(cells: Cells, columns: Array, spelling: Spelling) -> Found:
 
 def _read_whole(cells: Cells, columns: Array) -> tuple[Array, Array]:
     """(rows * columns,) each: the numbers without a fraction, int64, and whether they are left to Python."""
-    starts, ends, negative = _signed_spans(cells, columns)
+    starts, ends, signs, first = _signed_spans(cells, columns)
     lengths = ends - starts
-    bad = (lengths > MOST_DIGITS) | (lengths < 1) | _is_code(cells, starts, ends)
-    lengths[bad] = 0
+    bad = (lengths > MOST_DIGITS) | (lengths < 1) | ((first == ZERO) & (lengths > 1))
+    lengths[np.flatnonzero(bad)] = 0
     found, wrong = _digits(cells.words, ends, lengths)
     bad |= wrong | (found > HIGHEST)
     values = found.view(np.int64)
-    values *= 1 - 2 * negative.astype(np.int64)
+    if signs is not None:
+        values *= signs
     return values, bad
 
 
 def _read_fractions(cells: Cells, columns: Array) -> tuple[Array, Array]:
     """(rows * columns,) each: the numbers, float64, and whether they are left to Python."""
-    starts, ends, negative = _signed_spans(cells, columns)
-    at = cells.at[:, columns].ravel()
-    count = at - cells.before[:, columns].ravel() - 1
+    starts, ends, signs, first = _signed_spans(cells, columns)
+    count = pick(cells.points, columns).ravel()
     several = count > 1
     count &= 1
-    points = cells.marks[at - count]
+    points = cells.marks[pick(cells.at, columns).ravel() - count]
     points += (1 - count) * (ends - points)  # without a point: the end, which is not the mark where a quote is
     before, after = points - starts, ends - points - count
-    zero = cells.bytes[starts] == ZERO  # the one in 0.5, if there is no other, which makes it a code
-    bad = several | (before + after - zero > MOST_DIGITS) | (before + after < 1) | (zero & (before > 1))
+    digits = before + after
+    zero = first == ZERO  # the one in 0.5, if there is no other, which makes it a code
+    bad = several | (digits < 1) | (digits - zero > MOST_DIGITS) | (zero & (before > 1))
     odd = np.flatnonzero(bad)
     before[odd] = after[odd] = 0
     found, wrong = _digits(cells.words, points, before)
@@ -141,22 +142,27 @@ def _read_fractions(cells: Cells, columns: Array) -> tuple[Array, Array]:
     bad |= wrong | wrong_fraction | (found > HIGHEST)
     found[np.flatnonzero(bad)] = 0
     values, doubtful = _divide(found, after)
-    values *= 1.0 - 2.0 * negative
+    if signs is not None:
+        values *= signs
     bad[doubtful] = True
     return values, bad
 
 
-def _signed_spans(cells: Cells, columns: Array) -> tuple[Array, Array, Array]:
-    """(rows * columns,) each: where the digits of each cell begin and end, and whether a minus is before them."""
-    starts, ends = (span.ravel() for span in cells.spans(columns))
-    signs = cells.bytes
-    first = signs[starts]
-    if (first == BLANK).any() or (signs[ends - 1] == BLANK).any():
-        starts, ends = _without_blanks(signs, starts, ends)
-        first = signs[starts]
+def _signed_spans(cells: Cells, columns: Array) -> tuple[Array, Array, Array | None, Array]:
+    """(rows * columns,) each: where the digits of each cell begin and end, 1 or -1, and the first digits as bytes.
+
+    None instead of the signs if there are none.
+    """
+    starts, ends = pick(cells.starts, columns).ravel(), pick(cells.ends, columns).ravel()
+    if cells.has_blanks:
+        starts, ends = _without_blanks(cells.bytes, starts, ends)
+    first = cells.bytes[starts]
     negative = first == MINUS
-    starts += negative | (first == PLUS)
-    return starts, ends, negative
+    signed = negative | (first == PLUS)
+    if not signed.any():
+        return starts, ends, None, first
+    starts += signed
+    return starts, ends, 1 - 2 * negative.view(np.int8), cells.bytes[starts]
 
 
 def _without_blanks(signs: Array, starts: Array, ends: Array) -> tuple[Array, Array]:
@@ -167,15 +173,9 @@ def _without_blanks(signs: Array, starts: Array, ends: Array) -> tuple[Array, Ar
     return starts, ends
 
 
-def _is_code(cells: Cells, starts: Array, ends: Array) -> Array:
-    """Whether there is a leading zero that a number would not have."""
-    code: Array = (cells.bytes[starts] == ZERO) & (ends - starts > 1)
-    return code
-
-
 def _digits(words: Array, ends: Array, lengths: Array) -> tuple[Array, Array]:
     """The whole numbers of up to 19 digits that end at `ends`, uint64, and whether there is anything but digits."""
-    found, wrong = _eight_digits(words, ends, np.clip(lengths, 0, 8))
+    found, wrong = _eight_digits(words, ends, np.minimum(lengths, 8))
     for have in (8, 16):
         longer = np.flatnonzero(lengths > have)
         if not len(longer):
@@ -245,7 +245,7 @@ def _halves(values: Array) -> tuple[Array, Array]:
 
 def _mend(cells: Cells, columns: Array, values: Array, bad: Array, spelling: Spelling) -> Found:
     """The columns of which some cells are left to Python."""
-    starts, ends = (span.T for span in cells.spans(columns))
+    starts, ends = pick(cells.starts, columns).T, pick(cells.ends, columns).T
     gaps = np.zeros(values.shape, bool)
     if "" in spelling.missing:
         gaps = bad & (starts == ends)

@@ -16,7 +16,7 @@ from modnet.data.readers.csv_blocks import Blocks
 from modnet.data.readers.csv_cells import Cells
 from modnet.data.readers.csv_dialect import Dialect
 from modnet.data.readers.csv_numbers import Spelling, read_numbers
-from modnet.data.readers.csv_texts import Dictionary
+from modnet.data.readers.csv_texts import Dictionary, encode_columns
 from modnet.data.table import Table
 
 IN_MEMORY = 64 << 20
@@ -129,8 +129,8 @@ class Columns:
         self._lines.append(cells.lines)
         if len(self._numbers):
             self._add_numbers(cells, first)
-        for column, dictionary in self._texts.items():
-            self._values[column].append(dictionary.encode(cells, column))
+        for column, codes in encode_columns(cells, self._texts).items():
+            self._values[column].append(codes)
 
     def _add_numbers(self, cells: Cells, first: bool) -> None:
         failed = []
@@ -165,10 +165,11 @@ class Columns:
             again: gives all cells once more.
         """
         if self._again:
-            self._texts.update((column, Dictionary()) for column in self._again)
+            late = {column: Dictionary() for column in self._again}
+            self._texts.update(late)
             for cells in again():
-                for column in self._again:
-                    self._values[column].append(self._texts[column].encode(cells, column))
+                for column, codes in encode_columns(cells, late).items():
+                    self._values[column].append(codes)
         columns: dict[str, Column] = {}
         for place, name in enumerate(self.dialect.names):
             made = self._column(place)

@@ -2,23 +2,37 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 
 from modnet.arrays import Array
-from modnet.data.readers.csv_cells import Cells
+from modnet.data.readers.csv_cells import Cells, pick
 
 U = np.uint64
 
-FEW_ROWS, LONGEST = 64, 32
+FEW_ROWS, LONGEST = 256, 32
 """Below so many rows, or with longer cells in bytes, a look-up by arrays takes longer than one by one."""
 
-SMALLEST, LARGEST = 1 << 8, 1 << 16
+SMALLEST, LARGEST = 1 << 10, 1 << 16
 """The fewest and the most places of the table for the look-up by arrays; powers of two."""
 
 FACTORS = (U(0x9E3779B97F4A7C15), U(0xC2B2AE3D27D4EB4F), U(0x165667B19E3779F9), U(0xD6E8FEB86659FD93))
 """Odd numbers that mix the bits of the words of a text (from the golden ratio, xxHash and SplitMix)."""
 
 FIRST_BYTES = np.array([2 ** (8 * count) - 1 for count in range(9)], np.uint64)
+
+
+def encode_columns(cells: Cells, dictionaries: Mapping[int, Dictionary]) -> dict[int, Array]:
+    """Column -> its cells as positions in its dictionary, int32 (rows,); new texts are taken into the dictionary."""
+    if not dictionaries:
+        return {}
+    columns = np.array(sorted(dictionaries), np.intp)
+    starts, ends = (np.ascontiguousarray(pick(spans, columns).T) for spans in (cells.starts, cells.ends))
+    return {
+        column: dictionaries[column].encode(cells, starts[place], ends[place])
+        for place, column in enumerate(columns.tolist())
+    }
 
 
 class Dictionary:
@@ -38,13 +52,11 @@ class Dictionary:
         self.codes = np.zeros(0, np.int32)
         self.rows = 0
 
-    def encode(self, cells: Cells, column: int) -> Array:
-        """int32 (rows,): the positions of the cells of a column."""
-        starts, ends = (span[:, 0] for span in cells.spans(slice(column, column + 1)))
+    def encode(self, cells: Cells, starts: Array, ends: Array) -> Array:
+        """int32 (rows,): the positions of the cells of a column, from where they begin and end."""
         longest = int((ends - starts).max(initial=0))
         self.rows += len(starts)
-        mostly_new = self.rows > LARGEST // 4 and 2 * len(self.index) > self.rows
-        if len(starts) < FEW_ROWS or longest > LONGEST or mostly_new:
+        if len(starts) < FEW_ROWS or longest > LONGEST or self._mostly_new:
             return np.array(self._look_up(cells, starts, ends), np.int32)
         return self._encode_many(cells, starts, ends, max(longest, 1))
 
@@ -60,16 +72,25 @@ class Dictionary:
             known &= word[places] == of_text
         missed = np.flatnonzero(~known)
         if len(missed):
+            before = len(self.index)
             codes[missed] = self._look_up(cells, starts[missed], ends[missed])
-            self._learn(texts[:, missed], codes[missed])
+            self._learn(texts[:, missed], codes[missed], crowded=len(self.index) == before)
         return codes
 
     def _look_up(self, cells: Cells, starts: Array, ends: Array) -> list[int]:
-        index, data, text = self.index, cells.data, cells.text
+        data, text = cells.data, cells.text
         spans = zip(starts.tolist(), ends.tolist(), strict=True)
-        if text is not None:
-            return [index.setdefault(text[start:end], len(index)) for start, end in spans]
-        return [index.setdefault(data[start:end].decode(), len(index)) for start, end in spans]
+        texts = [data[a:b].decode() for a, b in spans] if text is None else [text[a:b] for a, b in spans]
+        index, size = self.index, len(self.index)
+        if self._mostly_new and len({*texts}) == len(texts) and index.keys().isdisjoint(texts):
+            index.update(zip(texts, range(size, size + len(texts)), strict=True))
+            return list(range(size, size + len(texts)))
+        return [index.setdefault(text, len(index)) for text in texts]
+
+    @property
+    def _mostly_new(self) -> bool:
+        """Whether most cells have had a text of their own."""
+        return self.rows > LARGEST // 4 and 2 * len(self.index) > self.rows
 
     def _places(self, texts: Array) -> Array:
         """The places in the table of texts, by a multiplicative hash of their words."""
@@ -83,10 +104,10 @@ class Dictionary:
         places: Array = mixed.view(np.int64)
         return places
 
-    def _learn(self, texts: Array, codes: Array) -> None:
-        """Takes texts into the table, which grows with their number."""
-        size = min(LARGEST, 1 << (8 * len(self.index)).bit_length())
-        if size > len(self.codes):
+    def _learn(self, texts: Array, codes: Array, crowded: bool) -> None:
+        """Takes texts into the table, which grows with their number, and where known ones take each other's places."""
+        size = max(min(LARGEST, 1 << (8 * len(self.index)).bit_length()), 2 * len(self.codes) if crowded else 0)
+        if len(self.codes) < size <= LARGEST:
             self._resize(size, len(self.words))
         self._put(texts, codes)
 
@@ -119,6 +140,6 @@ def _words(words: Array, starts: Array, ends: Array, count: int) -> Array:
         other = words[np.minimum(place, len(words) - 2) + 1] << U(1)
         other <<= shift ^ U(63)
         word |= other
-        word &= FIRST_BYTES[np.clip(ends - at, 0, 8)]
+        word &= FIRST_BYTES[np.minimum(np.maximum(ends - at, 0), 8)]
         found[number] = word
     return found

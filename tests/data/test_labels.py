@@ -1,0 +1,142 @@
+"""Several labels in one value."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import modnet
+from modnet.data.labels import find_labels, find_separator, label_table, split_labels
+from modnet.data.schema import DataSchema
+from modnet.data.spec import ColumnSpec, DataSpec
+from modnet.data.table import Table
+from modnet.errors import DataError, ShapeError
+
+MOVIES = {"year": [1990, 2000, 2010, 2020], "tags": ["comedy; drama", "", "Drama;war ", "comedy"]}
+
+
+def learn(table=None, label_outputs=(), **column):
+    declared = ColumnSpec(kind="labels", **column)
+    spec = DataSpec(train="t.csv", target="tags", columns={"tags": declared})
+    return DataSchema.learn(table or Table(MOVIES), spec, label_outputs=label_outputs)
+
+
+def test_labels_become_zeros_and_ones():
+    schema = learn()
+    assert sorted(map(str.lower, schema.classes()["output"])) == ["comedy", "drama", "war"]
+    found = schema.encode(Table(MOVIES)).targets["output"]
+    column = schema.targets["output"][0]
+    expected = [[tag in row.lower() for tag in map(str.lower, column.categories)] for row in MOVIES["tags"]]
+    np.testing.assert_array_equal(found, expected)
+    assert found.dtype == np.float32
+    assert schema.describe() == "1 column -> tags (3 labels)"
+
+
+@pytest.mark.parametrize(
+    ("texts", "separator"),
+    [(["a,b", "c"], ","), (["a|b, c", "d|e"], "|"), (["a; b, c", "d; e, f"], ";"), (["a", "b"], ";"), ([], ";")],
+)
+def test_the_separator_is_found(texts, separator):
+    assert find_separator(texts) == separator
+
+
+names = st.lists(st.text("abcdé1 ", min_size=1, max_size=5).filter(str.strip), max_size=4)
+
+
+@given(rows=st.lists(names, max_size=20), separator=st.sampled_from([";", "|", ",", " / "]))
+def test_every_label_of_every_text_is_found(rows, separator):
+    texts = [separator.join(row) for row in rows]
+    labels, has = label_table(texts, separator)
+    assert has.shape == (len(texts), len(labels))
+    for row, marks in zip(rows, has, strict=True):
+        assert {label.strip() for label in row} == {labels[place] for place in np.flatnonzero(marks)}
+    keys = {label.casefold().strip() for label in labels}
+    assert len(find_labels(texts, separator)) <= max(len(keys), len(labels))
+
+
+def test_the_most_frequent_spelling_counts_and_values_are_compared_by_what_they_mean():
+    table = Table({"year": [1, 2, 3], "tags": ["War|x", "war|x", "war"]})
+    column = learn(table).targets["output"][0]
+    assert column.categories == ("war", "x")
+    assert column.separator == "|"
+    assert split_labels(" a | |b", "|") == ["a", "b"]
+
+
+def test_an_unknown_label_is_told_where_labels_are_measured():
+    schema = learn()
+    table = Table({"year": [1, 2], "tags": ["drama", "drama; comdey"]})
+    with pytest.raises(DataError, match=r'row 2, column tags: unknown label "comdey".*did you mean "comedy"\?'):
+        schema.encode(table)
+    assert len(schema.encode(table, targets=False).inputs["input"]) == 2
+
+
+def test_a_gap_is_no_empty_list():
+    table = Table({"year": [1, 2], "tags": ["drama", None]})
+    with pytest.raises(DataError, match="row 2, column tags: missing value"):
+        learn().encode(table)
+    np.testing.assert_array_equal(learn(missing="drop").encode(table).targets["output"].sum(axis=1), [1])
+
+
+def test_predictions_are_the_labels_above_one_half():
+    schema = learn(categories=("comedy", "drama", "war"))
+    found = schema.decode({"output": np.array([[0.9, 0.6, 0.1], [0.1, 0.5, 0.2]])})
+    assert found["tags"] == ["comedy; drama", ""]
+    assert found["P(drama)"] == [0.6, 0.5]
+    assert [*found] == ["tags", "P(comedy)", "P(drama)", "P(war)"]
+
+
+def test_labels_as_an_input():
+    spec = DataSpec(train="t.csv", target="year", columns={"tags": ColumnSpec(kind="labels")})
+    schema = DataSchema.learn(Table(MOVIES), spec)
+    width = schema.input_shapes()["input"][0]
+    assert width == 3
+    report = modnet.data.faults.Report()
+    found = schema.encode(Table({"tags": ["war; drama", "new; war", None]}), targets=False, report=report)
+    np.testing.assert_array_equal(found.inputs["input"].sum(axis=1), [2, 1, 0])
+    assert report.unknown == {"tags": 1}
+
+
+def test_what_does_not_fit_labels():
+    with pytest.raises(DataError, match="takes one class; end the network with sigmoid"):
+        learn(label_outputs=["output"])
+    with pytest.raises(ShapeError, match="column tags has 3 labels: "):
+        learn().check_shapes({"input": (1,)}, {"output": (2,)})
+
+
+def test_from_a_spec_to_predictions(tmp_path, monkeypatch):
+    pytest.importorskip("click")
+    from click.testing import CliRunner
+
+    from modnet.cli.app import cli
+
+    monkeypatch.chdir(tmp_path)
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal((300, 2))
+    on = {"up": x[:, 0] > 0, "right": x[:, 1] > 0, "far": (x**2).sum(axis=1) > 2}
+    tags = ["; ".join(name for name in on if on[name][row]) for row in range(300)]
+    rows = "".join(f'{a:.3f},{b:.3f},"{tag}"\n' for (a, b), tag in zip(x, tags, strict=True))
+    Path("t.csv").write_text("a,b,tags\n" + rows)
+    Path("s.toml").write_text(
+        '[network]\ninput = [2]\nlayers = [{ type = "linear", out_features = 16, activation = "tanh" }, '
+        '{ type = "linear", out_features = 3 }, "sigmoid"]\n[training]\nloss = "binary_cross_entropy"\n'
+        'metrics = ["accuracy", "f1"]\nepochs = 60\noptimizer = { type = "adam", learning_rate = 0.02 }\n[data]\n'
+        'train = "t.csv"\ntarget = "tags"\nvalidation = 0.2\n[data.columns.tags]\nkind = "labels"\n'
+    )
+
+    def run(*words):
+        result = CliRunner().invoke(cli, words, catch_exceptions=False)
+        assert result.exit_code == 0, result.output
+        return result.stdout
+
+    assert "tags (3 labels)" in run("check", "s.toml")
+    run("train", "s.toml")
+    metrics = json.loads(run("evaluate", "s.modnet", "t.csv", "--json"))["metrics"]
+    assert metrics["accuracy"] > 0.95
+    header, *_ = run("predict", "s.modnet", "t.csv").splitlines()
+    assert header.split(",")[-4:] == ["tags", "P(far)", "P(right)", "P(up)"]
+    network = modnet.load("s.modnet")
+    assert network.predict({"a": 2.0, "b": 2.0})["tags"] == "far; right; up"
+    assert network.predict({"a": -0.3, "b": -0.3})["tags"] == ""
