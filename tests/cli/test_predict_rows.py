@@ -208,7 +208,7 @@ def test_chunks_give_the_same(run, model, chunk, options):
 
 
 def alike(text, other):
-    """Whether predictions are the same but for the last digits, which depend on how many rows are multiplied at once."""
+    """Whether predictions are the same but for the last digits, which depend on how many rows are in a batch."""
     parts, others = (re.split(r"([0-9.]+(?:e-[0-9]+)?)", part) for part in (text, other))
     numbers, known = (np.array([float(part) for part in part[1::2]]) for part in (parts, others))
     return parts[::2] == others[::2] and np.allclose(numbers, known, rtol=1e-4)
