@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from modnet.data.column import Column
 from modnet.data.forms import (
     ArrayRows,
     Columns,
@@ -21,7 +22,6 @@ from modnet.data.forms import (
     record_of,
 )
 from modnet.data.frames import frame_rows, is_frame
-from modnet.data.column import Column
 from modnet.data.table import Table
 from modnet.errors import DataError
 from modnet.words import show
