@@ -18,6 +18,7 @@ from modnet.data.table import Table, shorten
 from modnet.datasets.dataset import naming
 from modnet.datasets.load import LoadedData, Loader
 from modnet.datasets.outliers import warn_of_far_cells
+from modnet.datasets.units import warn_of_units
 from modnet.engine.build import plan
 from modnet.engine.network import Network
 from modnet.errors import DataError, Problem, SpecError
@@ -89,6 +90,7 @@ def data_of(
         with naming(loaded.train.name):
             _check_losses(network, loaded.schema)
         warn_of_far_cells(network, loaded.train, loaded.schema)
+        warn_of_units(network, loaded.train, loaded.schema, output_losses(network))
     for part in (loaded.train, loaded.validation, loaded.test):
         if part is not None:
             with naming(part.name):
