@@ -93,7 +93,7 @@ def _completed(found: Mapping[str, Any], objective: Objective, data: Dataset | B
             figures.classes.update({title_of(objective.network, output): classes} if classes else {})
     if isinstance(data, Dataset):
         figures.rows = len(data)
-        figures.hits = hits_text(figures["accuracy"], data) if "accuracy" in figures else ""
+        figures.hits = hits_text(figures["accuracy"], data) if "accuracy" in figures and data.weights is None else ""
         _compare(figures, objective, data)
     return figures
 
