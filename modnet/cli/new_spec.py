@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from modnet.cli.data import given_options
 from modnet.cli.output import echo
 from modnet.cli.plugin_file import load_plugin_files
 from modnet.cli.report import WRONG_INPUT
@@ -41,15 +42,13 @@ def run(
     plugins: tuple[str, ...],
 ) -> int:
     load_plugin_files(plugins)
-    delimiter = "\t" if delimiter in ("tab", "\\t") else delimiter  # which a shell makes hard to type
-    reading = {"encoding": encoding, "delimiter": delimiter, "decimal": decimal, "header": header}
-    reading |= {"sheet": sheet, "query": query}
     if data == "-":
         raise DataError("standard input: expected a file, as the spec names it; save the table to one")
-    given: dict[str, Any] = {name: value for name, value in reading.items() if value is not None}
+    given = given_options(encoding, delimiter, decimal, header, sheet, query)
     table = read(data, (foreign_reader(),), ReadOptions(**given))
     if not isinstance(table, Table):
         raise DataError(f"{data}: expected a table, found arrays; their meaning is not in the file")
+    targets = tuple(part for target in targets for part in _targets_of(target, table))
     if not targets:
         echo(_choice(table, ["modnet", "new-spec", data, *_as_typed(given)]), err=True)
         return WRONG_INPUT
@@ -64,6 +63,12 @@ def run(
     options = [word for file in plugins for word in ("--plugin", file)]
     echo(f"next: {shlex.join(['modnet', 'train', str(path), *options])}")
     return 0
+
+
+def _targets_of(given: str, table: Table) -> list[str]:
+    """The columns that one --target means: a,b are two, unless there is a column of that name."""
+    parts = [part.strip() for part in given.split(",")]
+    return parts if given not in table.columns and all(part in table.columns for part in parts) else [given]
 
 
 def _place(data: str, folder: Path) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from modnet.data.column import Column
 from modnet.data.forms import (
     ArrayRows,
     Columns,

@@ -83,7 +83,10 @@ class Blocks:
             DataError: rows of another length, broken quotes, or what is not text.
         """
         while block := self._block():
-            yield from self._cells(block)
+            cells = list(self._cells(block))
+            if self.at_once and self._faults.certain:
+                break
+            yield from cells
         self._faults.check(self.dialect.names)
 
     # Lines
@@ -154,7 +157,10 @@ class Blocks:
         text = block
         if b"\r" in block:
             text = block.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
-        if self._begins_line(text, b"\n") or (dialect.comment and self._begins_line(text, dialect.comment.encode())):
+        # With more columns, an empty line does not have as many cells as the others.
+        if self._width == 1 and self._begins_line(text, b"\n"):
+            return None
+        if dialect.comment and self._begins_line(text, dialect.comment.encode()):
             return None
         signs = ord(dialect.delimiter) or NO_BYTE, ord(dialect.decimal), ord(dialect.quote)
         cells = regular_cells(text, self._line, self._width, *signs)
@@ -249,6 +255,11 @@ class _Faults:
         self._first: tuple[int, int, int] | None = None
         self._last_line = 0
         self._is_end = False
+
+    @property
+    def certain(self) -> bool:
+        """Whether a row of another length is not among the last lines, after an empty one."""
+        return self._first is not None and not self._is_end
 
     def good(self, rows: int) -> None:
         """Counts rows of the right length."""
