@@ -229,7 +229,7 @@ _ROWS = (
             "thresholds",
             multiple=True,
             metavar="P",
-            help="Predict the second of two classes where its probability is at least P, or with CLASS=P that class.",
+            help="Predict the second of two classes, or each label, where its probability is at least P; CLASS=P: that one.",
         ),
         _option(
             "--faults",
