@@ -257,8 +257,8 @@ _ROWS = (
         \b
         Examples:
           modnet evaluate penguins.modnet test.csv
-          modnet evaluate penguins.modnet test.csv --metric auc --metric confusion_matrix
-          modnet evaluate digits.modnet test.npz --metric '{type="top_k_accuracy", k=3}'
+          modnet evaluate penguins.modnet test.csv --metric auc --metric f1
+          modnet evaluate m.modnet test.npz --metric '{type="f1", average="macro"}'
 
         \b
         JSON: {"model", "data", "rows", "metrics": {figure: value},

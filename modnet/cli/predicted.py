@@ -124,13 +124,15 @@ class Predictor:
             return map(self._encoded, found)
         if self.keep != ():
             raise DataError(f"{found.name}: found arrays, which have no columns to keep")
+        self.notes.update(dict.fromkeys(found.notes))
         dataset = loader_for(self.network).dataset(found, schema, targets=False)
         return self._of_arrays(found.name, dataset.inputs, chunk)
 
     def _options(self, data: str) -> ReadOptions:
         """How the file is read: what is carried through stays as it is spelled, if it is written as text."""
         schema = self.network.card.schema
-        options = (ReadOptions() if schema is None else schema.reading()).replace(**self.reading)
+        options = loader_for(self.network).options
+        options = (options if schema is None else schema.reading(options)).replace(**self.reading)
         if not self.spelled or self.keep == ():
             return options
         kept = names_of(data, options) if self.keep is None else self.keep

@@ -6,6 +6,7 @@ import sqlite3
 import time
 from collections import namedtuple
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -413,6 +414,8 @@ def test_threads_predict_at_once(network):
         ([[1, "red", 1], [1]], r"rows of different lengths; expected \(rows, 3\) for the columns input, colour"),
         (np.zeros((2, 4)), r"found an array of shape \(2, 4\); for arrays of .*encoded rows\), use network.forward"),
         ([1, "red", 2], r"found an array of shape \(3,\); for a single row, pass row\[None\]"),
+        ("a.csv", r"found \"a.csv\"; read the file \(pandas, csv.DictReader\), or call: modnet predict MODEL FILE"),
+        (Path("a.csv"), r"found \"a.csv\"; read the file"),
         (3, r"expected \(rows, 3\) for the columns input, colour, weight, found 3; for arrays"),
     ],
 )

@@ -157,7 +157,10 @@ class Blocks:
         text = block
         if b"\r" in block:
             text = block.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
-        if self._begins_line(text, b"\n") or (dialect.comment and self._begins_line(text, dialect.comment.encode())):
+        # With more columns, an empty line does not have as many cells as the others.
+        if self._width == 1 and self._begins_line(text, b"\n"):
+            return None
+        if dialect.comment and self._begins_line(text, dialect.comment.encode()):
             return None
         signs = ord(dialect.delimiter) or NO_BYTE, ord(dialect.decimal), ord(dialect.quote)
         cells = regular_cells(text, self._line, self._width, *signs)

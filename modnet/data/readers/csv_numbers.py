@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 
 import numpy as np
 
@@ -50,6 +50,9 @@ SAME_SIGNS = {" ": "[ \u00a0\u2009\u202f]", "'": "['\u2019]"}
 
 LARGEST, HIGHEST = 2.0**63, U(2**63 - 1)
 """Whole numbers below the one, up to the other, fit in 64 bits."""
+
+CELLS = 1 << 16
+"""How many cells are read at once."""
 
 MINUS, PLUS, ZERO = b"-+0"
 
@@ -99,12 +102,21 @@ def read_numbers(cells: Cells, columns: Array, spelling: Spelling) -> Found:
     found: Found = {}
     for chosen, read in ((columns[~fractions], _read_whole), (columns[fractions], _read_fractions)):
         if len(chosen):
-            values, bad = read(cells, chosen)
+            values, bad = _in_parts(read, cells, chosen)
             values = np.ascontiguousarray(values.reshape(len(cells), len(chosen)).T)
             found.update({column: (numbers, None) for column, numbers in zip(chosen.tolist(), values, strict=True)})
             if bad.any():
                 found.update(_mend(cells, chosen, values, bad.reshape(len(cells), len(chosen)).T, spelling))
     return found
+
+
+def _in_parts(read: Callable[[Cells, Array], tuple[Array, Array]], cells: Cells, columns: Array) -> tuple[Array, Array]:
+    """What `read` gives, for as many rows at once as stay in the processor's cache."""
+    rows = max(1, CELLS // len(columns))
+    if rows >= len(cells):
+        return read(cells, columns)
+    parts = [read(cells.part(first, first + rows), columns) for first in range(0, len(cells), rows)]
+    return np.concatenate([values for values, _ in parts]), np.concatenate([bad for _, bad in parts])
 
 
 def _read_whole(cells: Cells, columns: Array) -> tuple[Array, Array]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import count, islice
 
 import numpy as np
 
@@ -61,10 +62,10 @@ class Dictionary:
         return self._encode_many(cells, starts, ends, max(longest, 1))
 
     def _encode_many(self, cells: Cells, starts: Array, ends: Array, longest: int) -> Array:
-        count = max(-(-longest // 8), len(self.words))
-        if count > len(self.words):
-            self._resize(max(SMALLEST, len(self.codes)), count)
-        texts = _words(cells.words, starts, ends, count)
+        width = max(-(-longest // 8), len(self.words))
+        if width > len(self.words):
+            self._resize(max(SMALLEST, len(self.codes)), width)
+        texts = _words(cells.words, starts, ends, width)
         places = self._places(texts)
         codes = self.codes[places]
         known = codes >= 0
@@ -82,10 +83,13 @@ class Dictionary:
         spans = zip(starts.tolist(), ends.tolist(), strict=True)
         texts = [data[a:b].decode() for a, b in spans] if text is None else [text[a:b] for a, b in spans]
         index, size = self.index, len(self.index)
-        if self._mostly_new and len({*texts}) == len(texts) and index.keys().isdisjoint(texts):
-            index.update(zip(texts, range(size, size + len(texts)), strict=True))
-            return list(range(size, size + len(texts)))
-        return [index.setdefault(text, len(index)) for text in texts]
+        codes = list(map(index.setdefault, texts, count(size)))
+        new = len(index) - size
+        if 0 < new < len(texts):  # else all are new and all different, or none is new; here there are gaps
+            fresh = [*islice(reversed(index), new)][::-1]
+            index.update(zip(fresh, range(size, size + new), strict=True))
+            codes = list(map(index.__getitem__, texts))
+        return codes
 
     @property
     def _mostly_new(self) -> bool:
@@ -111,13 +115,13 @@ class Dictionary:
             self._resize(size, len(self.words))
         self._put(texts, codes)
 
-    def _resize(self, size: int, count: int) -> None:
+    def _resize(self, size: int, width: int) -> None:
         kept = np.flatnonzero(self.codes >= 0)
-        words = np.zeros((count, len(kept)), np.uint64)
+        words = np.zeros((width, len(kept)), np.uint64)
         words[: len(self.words)] = self.words[:, kept]
         codes = self.codes[kept]
         self.codes = np.full(size, -1, np.int32)
-        self.words = np.zeros((count, size), np.uint64)
+        self.words = np.zeros((width, size), np.uint64)
         if len(kept):
             self._put(words, codes)
 
@@ -129,10 +133,10 @@ class Dictionary:
         self.codes[places], self.words[:, places] = codes[chosen], texts[:, chosen]
 
 
-def _words(words: Array, starts: Array, ends: Array, count: int) -> Array:
-    """uint64 (count, texts): the bytes of texts as words, with zeros after their end."""
-    found = np.empty((count, len(starts)), np.uint64)
-    for number in range(count):
+def _words(words: Array, starts: Array, ends: Array, width: int) -> Array:
+    """uint64 (width, texts): the bytes of texts as words, with zeros after their end."""
+    found = np.empty((width, len(starts)), np.uint64)
+    for number in range(width):
         at = starts + 8 * number
         place = at >> 3
         shift = ((at & 7) << 3).view(np.uint64)
