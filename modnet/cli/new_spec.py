@@ -48,17 +48,23 @@ def run(
     if not targets:
         echo(_choice(table, ["modnet", "new-spec", data, *_as_typed(given)]), err=True)
         return WRONG_INPUT
-    if output is None or output == "-":
-        echo(suggest_spec(table, targets, _place(data, Path()), given), nl=False)
-        return 0
-    path = Path(output)
-    text = suggest_spec(table, targets, _place(data, path.parent), given)
-    _write(path, text)
+    to_screen = output is None or output == "-"
+    path = Path() if output is None else Path(output)
+    text = suggest_spec(table, targets, _place(data, Path() if to_screen else path.parent), given)
+    if to_screen:
+        echo(text, nl=False)
+    else:
+        _write(path, text)
+        _tell(path, text, plugins)
+    return 0
+
+
+def _tell(path: Path, text: str, plugins: tuple[str, ...]) -> None:
+    """Says where the spec is, what it assumes, and what to do next."""
     for line in (str(path), *_assumed(text)):
         echo(line)
     options = [word for file in plugins for word in ("--plugin", file)]
     echo(f"next: {shlex.join(['modnet', 'train', str(path), *options])}")
-    return 0
 
 
 def _table(data: str, given: Mapping[str, Any]) -> Table:
