@@ -102,12 +102,10 @@ def _columns(
 ) -> tuple[dict[str, ColumnSpec], Decimal | None]:
     """The options of each column, and the decimal mark of all."""
     columns = {name: guesses[name].column or ColumnSpec() for name in (*inputs, *targets)}
-    for name in inputs:
-        if _is_embedded(guesses[name]):
-            columns[name] = columns[name].replace(kind="category", encoding="embedding")
-    for name in targets:
-        if guesses[name].profile.missing:
-            columns[name] = columns[name].replace(missing="drop")
+    for name in filter(lambda name: _is_embedded(guesses[name]), inputs):
+        columns[name] = columns[name].replace(kind="category", encoding="embedding")
+    for name in _with_gaps(targets, guesses):
+        columns[name] = columns[name].replace(missing="drop")
     decimal = _decimal_of_all(columns, guesses)
     if decimal:
         columns = {name: _without_decimal(column) for name, column in columns.items()}
