@@ -229,7 +229,8 @@ _ROWS = (
             "thresholds",
             multiple=True,
             metavar="P",
-            help="Predict the second of two classes where its probability is at least P, or with CLASS=P that class.",
+            help="Predict the second of two classes, or each label, where its probability is at least P. "
+            "With CLASS=P that class.",
         ),
         _option(
             "--faults",

@@ -6,7 +6,6 @@ import io
 import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
@@ -121,6 +120,6 @@ def numbered(tables: Iterator[Table]) -> Iterator[Table]:
 
 def names_of(data: str, options: ReadOptions) -> list[str]:
     """The names of the columns of a file of delimited text, by its first row; none for others, which have types."""
-    if Path(data).suffix.lower() not in (".csv", ".tsv"):
+    if not data.lower().removesuffix(".gz").endswith((".csv", ".tsv", ".txt")):
         return []
     return list(next(read_blocks(data, (), options, rows=1)).columns)

@@ -42,12 +42,8 @@ def run(
     plugins: tuple[str, ...],
 ) -> int:
     load_plugin_files(plugins)
-    if data == "-":
-        raise DataError("standard input: expected a file, as the spec names it; save the table to one")
     given = given_options(encoding, delimiter, decimal, header, sheet, query)
-    table = read(data, (foreign_reader(),), ReadOptions(**given))
-    if not isinstance(table, Table):
-        raise DataError(f"{data}: expected a table, found arrays; their meaning is not in the file")
+    table = _table(data, given)
     targets = tuple(part for target in targets for part in _targets_of(target, table))
     if not targets:
         echo(_choice(table, ["modnet", "new-spec", data, *_as_typed(given)]), err=True)
@@ -69,6 +65,15 @@ def _tell(path: Path, text: str, plugins: tuple[str, ...]) -> None:
         echo(line)
     options = [word for file in plugins for word in ("--plugin", file)]
     echo(f"next: {shlex.join(['modnet', 'train', str(path), *options])}")
+
+
+def _table(data: str, given: Mapping[str, Any]) -> Table:
+    if data == "-":
+        raise DataError("standard input: expected a file, as the spec names it; save the table to one")
+    table = read(data, (foreign_reader(),), ReadOptions(**given))
+    if not isinstance(table, Table):
+        raise DataError(f"{data}: expected a table, found arrays; their meaning is not in the file")
+    return table
 
 
 def _targets_of(given: str, table: Table) -> list[str]:

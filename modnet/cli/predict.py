@@ -119,7 +119,7 @@ class Names:
         """The columns that are carried through, then the predictions."""
         found = {name: self._column(values) for name, values in self._schema.decode(part.outputs).items()}
         for decision in self._decisions:
-            found[decision.column] = decision.decided(part.outputs)
+            found[decision.column.name] = decision.decided(part.outputs)
         found = {name: blanked(column, part.blank) for name, column in found.items()}
         kept = {name + GIVEN if name in found else name: column for name, column in part.kept.columns.items()}
         if not self._begun:

@@ -1,4 +1,4 @@
-"""`--threshold`: from which probability on a class is predicted."""
+"""`--threshold`: from which probability on a class or a label is predicted."""
 
 from __future__ import annotations
 
@@ -10,66 +10,69 @@ import numpy as np
 from modnet.arrays import Array
 from modnet.data.column import Column
 from modnet.data.column_schema import ColumnSchema
-from modnet.data.schema import DataSchema
+from modnet.data.schema import DataSchema, labels_text
 from modnet.data.table import shorten
 from modnet.records import Record
 from modnet.words import did_you_mean, legible, show
 
 
 class Decision(Record):
-    """How one of two classes is chosen.
+    """How one of two classes, or some of several labels, are chosen.
 
     Attributes:
         output: of the network.
-        column: the name of the prediction.
-        classes: the first and the second class.
-        wanted: which of them is predicted from the threshold on, 0 or 1.
-        threshold: the probability.
+        column: what is predicted.
+        wanted: which of two classes is predicted from its threshold on, 0 or 1; of no meaning for labels.
+        thresholds: label -> its probability; of two classes that of the wanted one.
     """
 
     output: str
-    column: str
-    classes: tuple[str, ...]
+    column: ColumnSchema
     wanted: int
-    threshold: float
+    thresholds: Mapping[str, float]
 
     def decided(self, outputs: Mapping[str, Array]) -> Column:
-        """The class of each row."""
-        probabilities = outputs[self.output]
+        """The class, or the labels, of each row."""
+        probabilities, names = outputs[self.output], self.column.categories
+        if self.column.kind == "labels":
+            least = np.array([self.thresholds.get(name, 0.5) for name in names], probabilities.dtype)
+            above = np.array([name in self.thresholds for name in names])
+            # Without a threshold of its own a label has to be above one half, as everywhere.
+            has = np.where(above, probabilities >= least, probabilities > least)
+            return Column.of_texts([labels_text(self.column, row) for row in has])
         if probabilities.shape[1] == 1:  # that of the second class
             probability = probabilities[:, 0] if self.wanted else 1 - probabilities[:, 0]
         else:
             probability = probabilities[:, self.wanted]
-        chosen = np.where(probability >= self.threshold, self.wanted, 1 - self.wanted)
-        return Column(chosen.astype(np.int32), None, self.classes)
+        chosen = np.where(probability >= self.thresholds[names[self.wanted]], self.wanted, 1 - self.wanted)
+        return Column(chosen.astype(np.int32), None, names)
 
 
 def decisions(given: Sequence[str], schema: DataSchema) -> list[Decision]:
-    """The decisions that `--threshold` asks for: 0.3 for the second of two classes, or CLASS=0.3.
+    """The decisions that `--threshold` asks for: 0.3 for the second of two classes or for all labels, or NAME=0.3.
 
     Raises:
-        UsageError: it is no number from 0 to 1, or the model does not decide between two classes.
+        UsageError: it is no number from 0 to 1, or the model decides neither between two classes nor on labels.
     """
-    found = [_decision(text, schema) for text in given]
-    for index, decision in enumerate(found):
-        if decision.column in [other.column for other in found[:index]]:
-            raise click.UsageError(f"--threshold {legible(given[index])}: {decision.column} has a threshold already")
-    return found
+    found: dict[str, Decision] = {}
+    for text in given:
+        decision = _decision(text, schema)
+        earlier = found.get(decision.output)
+        if earlier is None:
+            found[decision.output] = decision
+        elif decision.column.kind != "labels":
+            raise click.UsageError(f"--threshold {legible(text)}: {decision.column.name} has a threshold already")
+        else:
+            found[decision.output] = earlier.replace(thresholds={**earlier.thresholds, **decision.thresholds})
+    return list(found.values())
 
 
 def _decision(text: str, schema: DataSchema) -> Decision:
     name, equals, number = text.rpartition("=")
     threshold = _probability(number, text)
-    targets = {output: columns[0] for output, columns in schema.targets.items() if columns[0].kind == "category"}
-    if not targets:
-        raise _refused(text, "this model predicts numbers; a threshold decides between two classes")
-    if equals:
-        targets = _with_class(targets, name, text)
-    if len(targets) > 1:
-        example = next(iter(targets.values())).categories[-1]
-        several = shorten(column.name for column in targets.values())
-        raise _refused(text, f"which of {several}? name a class: --threshold {legible(example)}={number}")
-    ((output, column),) = targets.items()
+    output, column = _target(schema, name if equals else None, text, number)
+    if column.kind == "labels":
+        return Decision(output, column, 0, dict.fromkeys([name] if equals else column.categories, threshold))
     if len(column.categories) != 2:
         raise _refused(
             text,
@@ -77,7 +80,21 @@ def _decision(text: str, schema: DataSchema) -> Decision:
             "The probability of each class is beside the prediction",
         )
     wanted = column.categories.index(name) if equals else 1
-    return Decision(output, column.name, column.categories, wanted, threshold)
+    return Decision(output, column, wanted, {column.categories[wanted]: threshold})
+
+
+def _target(schema: DataSchema, name: str | None, text: str, number: str) -> tuple[str, ColumnSchema]:
+    """The only output with classes or labels, and its target; that with this class, if one is named."""
+    targets = {output: columns[0] for output, columns in schema.targets.items() if columns[0].has_categories}
+    if not targets:
+        raise _refused(text, "this model predicts numbers; a threshold decides between two classes")
+    if name is not None:
+        targets = _with_class(targets, name, text)
+    if len(targets) > 1:
+        example = next(iter(targets.values())).categories[-1]
+        several = shorten(column.name for column in targets.values())
+        raise _refused(text, f"which of {several}? name a class: --threshold {legible(example)}={number}")
+    return next(iter(targets.items()))
 
 
 def _with_class(targets: Mapping[str, ColumnSchema], name: str, text: str) -> dict[str, ColumnSchema]:

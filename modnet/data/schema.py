@@ -365,7 +365,7 @@ def _classified(column: ColumnSchema, output: Array, several: bool) -> dict[str,
     """The most probable class of each row, or its labels, and the probability of each."""
     single = output.shape[1] < len(column.categories)
     if column.kind == "labels":
-        chosen = np.array([_joined(column, row) for row in output > 0.5], object)
+        chosen = np.array([labels_text(column, row) for row in output > 0.5], object)
     else:
         winners = (output[:, 0] > 0.5).astype(np.intp) if single else output.argmax(axis=1)
         chosen = np.array(column.categories, object)[winners]
@@ -375,8 +375,8 @@ def _classified(column: ColumnSchema, output: Array, several: bool) -> dict[str,
     return found
 
 
-def _joined(column: ColumnSchema, has: Array) -> str:
-    """The labels of a row as a text, as they were in the training table."""
+def labels_text(column: ColumnSchema, has: Array) -> str:
+    """The labels that a row has, bool (labels,), as a text, as they were in the training table."""
     blank = "" if column.separator == "|" else " "
     return f"{column.separator}{blank}".join(column.categories[place] for place in np.flatnonzero(has))
 

@@ -280,9 +280,9 @@ class _Text:
         lines = _comment(f"left out: {_listed(self.left_out)}") if self.left_out else []
         inputs = self.data.inputs
         if isinstance(inputs, Mapping):
-            lines.append("inputs = {")
-            lines += (f"  {name} = {_list_text(names)}," for name, names in inputs.items())
-            lines.append("}")
+            # On one line: TOML 1.0 has no line breaks within braces, but for those within a list.
+            groups = ", ".join(f"{name} = {_list_text(names)}" for name, names in inputs.items())
+            lines.append(f"inputs = {{ {groups} }}")
         elif self.left_out:
             lines.append(f"inputs = {_list_text(inputs)}")
         return lines

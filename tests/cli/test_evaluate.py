@@ -135,3 +135,15 @@ epochs = 1
 [data]
 train = "two.npz"
 """
+
+
+def test_what_was_done_about_values_is_said_on_standard_error(run, model):
+    Path("test.csv").write_text("kind,size,collar\ncat,4,red\ndog,,green\n")
+    expected = [
+        "1 row had missing values: filled (mean of 1 column)",
+        "1 row had an unknown category in column collar",
+    ]
+    for arguments, text in (("test.csv", None), ("-", Path("test.csv").read_text())):
+        result = run("evaluate", model, arguments, "--json", input=text)
+        assert result.stderr.splitlines() == expected
+        assert json.loads(result.stdout)["rows"] == 2

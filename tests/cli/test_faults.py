@@ -21,9 +21,9 @@ FAULTS = {
     "a setting without a key": ("train pets.toml --set =3", 2, "expected KEY=VALUE, such as"),
     "a setting for a model": ("summary old.modnet --set training.epochs=3", 2, "--set changes a spec"),
     "predictions of no kind": (
-        "predict old.modnet pets.csv -o out.xlsx",
+        "predict old.modnet pets.csv -o out.odd",
         2,
-        "ends in .csv, .tsv, .jsonl, .json or .npz",
+        ".csv, .tsv, .jsonl, .json or .npz",
     ),
     # a wrong spec
     "no such spec": ("train pest.toml", 2, 'pest.toml: no such file; did you mean "pets.toml"'),

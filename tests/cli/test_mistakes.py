@@ -143,7 +143,7 @@ def test_a_model_and_its_data_that_are_swapped(run, model):
 @pytest.mark.parametrize("command", ["train", "check", "summary"])
 def test_a_table_in_the_place_of_a_spec(run, command):
     result = run(command, "pets.csv", status=2)
-    assert "for a first spec of a table: modnet new-spec pets.csv" in result.stdout + result.stderr
+    assert "for a first spec: modnet new-spec pets.csv --target COLUMN" in result.stdout + result.stderr
 
 
 def test_a_folder_and_a_file_that_is_not_there(told):

@@ -145,3 +145,12 @@ def test_a_table_of_one_column_has_nothing_to_predict_from(run):
     Path("one.csv").write_text("a\n1\n2\n")
     told = run("new-spec", "one.csv", "--target", "a", status=2).stderr
     assert told == "error: one.csv: its only column is the target; there has to be a column to predict from\n"
+
+
+def test_a_column_of_many_categories_has_an_embedding_in_a_spec_that_can_be_read(run):
+    rows = "".join(f"{place % 100:05d},{place % 7}.5,{place * place % 101}.25\n" for place in range(600))
+    Path("many.csv").write_text("zip,x,y\n" + rows)
+    run("new-spec", "many.csv", "--target", "y", "-o", "many.toml")
+    assert tomllib.loads(Path("many.toml").read_text())["data"]["inputs"] == {"numbers": ["x"], "zip": ["zip"]}
+    shown = run("check", "many.toml").stdout
+    assert re.search(r"^zip +category of 100, embedding +code +00000 -> 1 +00001 -> 2$", shown, re.MULTILINE), shown

@@ -412,6 +412,31 @@ def test_thresholds_that_are_not_possible(run, model, numbers):
     assert "a .npz file has the network's outputs, and no classes" in message
 
 
+def test_thresholds_of_labels(run, folder):
+    texts = ["comedy; drama", "drama", "comedy", "", "thriller"]
+    lines = "".join(f"{place % 5},{place % 7},{texts[place % 5]}\n" for place in range(70))
+    (folder / "films.csv").write_text("a,b,tags\n" + lines)
+    spec = Path("pets.toml").read_text().replace("pets", "films").replace('"kind"', '"tags"')
+    spec = spec.replace("input = [3]", "input = [2]").replace("out_features = 2", "out_features = 3")
+    spec = spec.replace('"softmax"', '"sigmoid"').replace("cross_entropy", "binary_cross_entropy")
+    (folder / "films.toml").write_text(f'{spec}\n[data.columns.tags]\nkind = "labels"\n')
+    run("train", "films.toml")
+
+    def expected(found, least):
+        columns = {name: np.array([float(row[f"P({name})"]) for row in found], np.float32) for name in least}
+        return ["; ".join(n for n in least if columns[n][row] >= np.float32(least[n])) for row in range(len(found))]
+
+    def predicted(*options):
+        return list(csv.DictReader(io.StringIO(run("predict", "films.modnet", "films.csv", *options).stdout)))
+
+    found = predicted()
+    for options, least in (
+        (["--threshold", 0.2], {"comedy": 0.2, "drama": 0.2, "thriller": 0.2}),
+        (["--threshold", "drama=0.1", "--threshold", "comedy=0.9"], {"comedy": 0.9, "drama": 0.1, "thriller": 0.5}),
+    ):
+        assert [row["tags"] for row in predicted(*options)] == expected(found, least)
+
+
 # What a plugin writes
 
 

@@ -16,7 +16,7 @@ from modnet.errors import DataError
 
 CSV = b"x,y\n1,a\n2,b\n"
 PACK = {
-    ".gz": lambda data: gzip.compress(data, mtime=0, mtime=0),
+    ".gz": lambda data: gzip.compress(data, mtime=0),
     ".bz2": bz2.compress,
     ".xz": lzma.compress,
     "": bytes,
