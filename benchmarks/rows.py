@@ -23,11 +23,10 @@ def cases(settings: Settings) -> list[Case]:
 
 
 def contestants(settings: Settings, form: str, rows: int) -> list[Contestant]:
-    kind = "polars" if form == "polars" else "pandas"
     return [
         Contestant("modnet", partial(in_modnet, settings, rows, form), (form,) if form in ("pandas", "polars") else ()),
         Contestant("modnet, encoded rows", partial(in_modnet_encoded, settings, rows)),
-        Contestant("scikit-learn", partial(in_scikit_learn, settings, rows, kind), ("sklearn", "pandas", kind)),
+        Contestant("scikit-learn", partial(in_scikit_learn, settings, rows, form), ("sklearn", "pandas", "polars")),
     ]
 
 
@@ -45,10 +44,10 @@ def columns_of(rows: int) -> dict[str, Any]:
     }
 
 
-def pandas_frame(columns: dict[str, Any]) -> Any:
+def pandas_frame(rows: Any) -> Any:
     import pandas
 
-    return pandas.DataFrame(columns)
+    return pandas.DataFrame(rows)
 
 
 def polars_frame(columns: dict[str, Any]) -> Any:
@@ -69,6 +68,13 @@ FORMS: dict[str, Callable[[dict[str, Any]], Any]] = {
     "records": records,
 }
 """Form of many rows -> what makes it of column -> array."""
+
+
+def rows_of(form: str, rows: int) -> Any:
+    """Many rows in a form, or one record."""
+    columns = columns_of(rows)
+    return FORMS[form](columns) if form in FORMS else records(columns)[0]
+
 
 TARGET = np.array(["Adelie", "Chinstrap", "Gentoo"])
 
@@ -102,8 +108,7 @@ def repeated(call: Callable[[], Any], settings: Settings) -> Play:
 
 
 def in_modnet(settings: Settings, rows: int, form: str) -> Play:
-    columns, trained = columns_of(rows), network()
-    given = FORMS[form](columns) if form in FORMS else records(columns)[0]
+    trained, given = network(), rows_of(form, rows)
     return repeated(lambda: trained.predict(given), settings)
 
 
@@ -113,8 +118,8 @@ def in_modnet_encoded(settings: Settings, rows: int) -> Play:
     return repeated(lambda: trained.forward(encoded), settings)
 
 
-def in_scikit_learn(settings: Settings, rows: int, kind: str) -> Play:
-    """The pipeline that its user guide shows, which takes data frames only, with a network of the same size."""
+def in_scikit_learn(settings: Settings, rows: int, form: str) -> Play:
+    """The pipeline that its user guide shows, with a network of the same size; it takes data frames only."""
     from sklearn.compose import ColumnTransformer
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.neural_network import MLPClassifier
@@ -133,5 +138,9 @@ def in_scikit_learn(settings: Settings, rows: int, kind: str) -> Play:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
         pipeline.fit(pandas_frame(few), TARGET[np.arange(300) % 3])
-    frame = (polars_frame if kind == "polars" else pandas_frame)(columns_of(rows))
-    return repeated(lambda: pipeline.predict_proba(frame), settings)
+    given = rows_of(form, rows)
+    if form in ("pandas", "polars"):
+        return repeated(lambda: pipeline.predict_proba(given), settings)
+    if form == "record":
+        given = [given]
+    return repeated(lambda: pipeline.predict_proba(pandas_frame(given)), settings)

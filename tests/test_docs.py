@@ -149,7 +149,7 @@ def rounded(printed: str) -> str:
 def test_the_keys_of_json_are_those_of_its_table(command, penguins, run):
     if "penguins.modnet" in JSON_COMMANDS[command]:
         run(JSON_COMMANDS["train"])
-    printed = json.loads(run(JSON_COMMANDS[command]).output)
+    printed = json.loads(run(JSON_COMMANDS[command]).stdout)
     page = (ROOT / "docs" / "cli.md").read_text(encoding="utf-8")
     _, _, section = page.partition(f"\n## {command}\n")
     _, _, table = section.partition("| key of `--json` | value |\n|---|---|\n")

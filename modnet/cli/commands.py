@@ -72,6 +72,23 @@ PLUGIN_KINDS = ("layer", "activation", "loss", "metric", "optimizer", "callback"
 
 PLUGIN = _pairs("--plugin", "plugins", metavar="FILE", help="Run a Python file first; use its components and hooks.")
 SET = _pairs("--set", "settings", metavar="KEY=VALUE", help="Replace a value of the spec: --set training.epochs=3.")
+READING = (
+    _option("--encoding", metavar="NAME", help="Of delimited text: utf-8, utf-16, cp1252 ...; by default found."),
+    _option(
+        "--delimiter", metavar="SIGN", help="Of delimited text: the sign between values, or tab; by default found."
+    ),
+    _option("--decimal", type=click.Choice([".", ","]), help="The sign before the fraction of a number."),
+    _option(
+        "--header",
+        type=click.IntRange(0),
+        metavar="LINE",
+        help="The line with the names of the columns, from 1; 0 if there is none; by default found.",
+    ),
+    _option("--sheet", metavar="NAME", help="Of a workbook: the sheet; by default the first with a table."),
+    _option("--query", metavar="SELECT", help="Of a database: what to ask it, or the name of a table."),
+)
+"""How a file is read, where that cannot be found."""
+
 RATE = click.FloatRange(0.0, min_open=True)
 JSON = _option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
 
@@ -99,19 +116,7 @@ _ROWS = (
             help="What to predict. Several for numbers.",
         ),
         _file("-o", "--output", help="The file to write; by default the screen."),
-        _option("--encoding", metavar="NAME", help="Of delimited text: utf-8, utf-16, cp1252 ...; by default found."),
-        _option(
-            "--delimiter", metavar="SIGN", help="Of delimited text: the sign between values, or tab; by default found."
-        ),
-        _option("--decimal", type=click.Choice([".", ","]), help="The sign before the fraction of a number."),
-        _option(
-            "--header",
-            type=click.IntRange(0),
-            metavar="LINE",
-            help="The line with the names of the columns, from 1; 0 if there is none; by default found.",
-        ),
-        _option("--sheet", metavar="NAME", help="Of a workbook: the sheet; by default the first with a table."),
-        _option("--query", metavar="SELECT", help="Of a database: what to ask it, or the name of a table."),
+        *READING,
         PLUGIN,
     ),
     Command(
@@ -234,6 +239,7 @@ _ROWS = (
             help="A row that cannot be predicted for: an error, left out, or written without a prediction.",
         ),
         _option("--json", "as_json", is_flag=True, help="Print JSON, a record on each line."),
+        *READING,
         PLUGIN,
     ),
     Command(
@@ -251,8 +257,8 @@ _ROWS = (
         \b
         Examples:
           modnet evaluate penguins.modnet test.csv
-          modnet evaluate penguins.modnet test.csv --metric auc --metric confusion_matrix
-          modnet evaluate digits.modnet test.npz --metric '{type="top_k_accuracy", k=3}'
+          modnet evaluate penguins.modnet test.csv --metric auc --metric f1
+          modnet evaluate m.modnet test.npz --metric '{type="f1", average="macro"}'
 
         \b
         JSON: {"model", "data", "rows", "metrics": {figure: value},

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import io
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 
 from modnet.arrays import Array
 from modnet.cli.output import echo
+from modnet.data.faults import Report
 from modnet.data.files import read, read_blocks, read_table, read_table_blocks
 from modnet.data.named_arrays import NamedArrays
 from modnet.data.options import ReadOptions
@@ -31,12 +32,38 @@ ARRAYS = (".npz", ".npy")
 def read_for(network: Network, data: str, *, targets: bool) -> Dataset:
     """The rows of a data file, or of a table on standard input for "-", as the network takes them."""
     if data != "-":
-        return loader_for(network).load_source(data, network.card.schema, targets=targets)[0]
+        dataset, (_, *notes) = loader_for(network).load_source(data, network.card.schema, targets=targets)
+        say(notes)
+        return dataset
     schema = network.card.schema
     if schema is None:
         raise DataError(f"{STANDARD_INPUT}: expected a file with arrays: the model knows no columns")
     (table,) = standard_input(None, schema.reading())
-    return Dataset.of_table(schema, table, targets)
+    report = Report()
+    dataset = Dataset.of_table(schema, table, targets, report)
+    say([*table.notes, *report.texts()])
+    return dataset
+
+
+def say(texts: Iterable[str]) -> None:
+    """Says on standard error what was assumed and done."""
+    for text in texts:
+        echo(text, err=True)
+
+
+def given_options(
+    encoding: str | None,
+    delimiter: str | None,
+    decimal: str | None,
+    header: int | None,
+    sheet: str | None,
+    query: str | None,
+) -> dict[str, Any]:
+    """The options of reading that were given on the command line, by their names in `ReadOptions` and `[data]`."""
+    delimiter = "\t" if delimiter in ("tab", "\\t") else delimiter  # which a shell makes hard to type
+    options = {"encoding": encoding, "delimiter": delimiter, "decimal": decimal, "header": header}
+    options |= {"sheet": sheet, "query": query}
+    return {name: value for name, value in options.items() if value is not None}
 
 
 def tables_of(data: str, rows: int | None, options: ReadOptions) -> Iterator[Table] | NamedArrays:
@@ -92,8 +119,8 @@ def numbered(tables: Iterator[Table]) -> Iterator[Table]:
         first += len(table)
 
 
-def names_of(data: str) -> list[str]:
+def names_of(data: str, options: ReadOptions) -> list[str]:
     """The names of the columns of a file of delimited text, by its first row; none for others, which have types."""
     if Path(data).suffix.lower() not in (".csv", ".tsv"):
         return []
-    return list(next(read_blocks(data, (), rows=1)).columns)
+    return list(next(read_blocks(data, (), options, rows=1)).columns)

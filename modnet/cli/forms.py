@@ -6,7 +6,7 @@ import io
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import click
 import numpy as np
@@ -15,6 +15,8 @@ from modnet.arrays import Array
 from modnet.cli.cells import cells, json_cells, json_text, lines, quoted, safe_name, whole_if_possible
 from modnet.cli.predicted import Predicted
 from modnet.data.table import Table
+from modnet.data.unknown import PLUGIN, READ_BY_PLUGIN
+from modnet.datasets.read import write_foreign
 from modnet.errors import DataError
 from modnet.plugins.registry import default_registry
 
@@ -124,13 +126,21 @@ def form_of(output: str, as_json: bool) -> str:
     if as_json and suffix not in (".jsonl", ".ndjson", ".json"):
         raise click.UsageError(f"--json: {output} would be no JSON; the ending of FILE says what is written")
     if suffix not in (*TEXTS, ".npz") and not _writers():
-        raise click.UsageError(f"{output}: expected a name that ends in {KNOWN}")
+        raise click.UsageError(f"{output}: {_written_by_plugin(suffix) or f'expected a name that ends in {KNOWN}'}")
     return suffix
 
 
 def _writers() -> Sequence[Any]:
-    hook = getattr(default_registry().hooks.hook, "modnet_write_data", None)
-    return () if hook is None else hook.get_hookimpls()
+    hooks: Any = default_registry().hooks.hook
+    return cast(Sequence[Any], hooks.modnet_write_data.get_hookimpls())
+
+
+def _written_by_plugin(suffix: str) -> str:
+    """What installs the plugin that writes such files; "" if none is known."""
+    for extra in ("parquet", "excel"):
+        if suffix in READ_BY_PLUGIN[extra]:
+            return f"{PLUGIN} writes {suffix} files:  pip install '{PLUGIN}[{extra}]'"
+    return ""
 
 
 def encoded(texts: Iterable[str], output: str) -> Iterator[bytes]:
@@ -176,7 +186,7 @@ def write_by_plugin(tables: Iterable[Named], output: str) -> None:
     beside = path.with_name(f".{path.stem}.unfinished{path.suffix}")
     table = Table.joined([named.table for named in tables])
     try:
-        if not default_registry().hooks.hook.modnet_write_data(table=table, path=beside):
+        if not write_foreign(table, beside):
             raise DataError(f"{output}: no plugin writes {path.suffix or 'such'} files; expected {KNOWN}")
         beside.replace(path)
     finally:

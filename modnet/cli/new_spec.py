@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from modnet.cli.data import given_options
 from modnet.cli.output import echo
 from modnet.cli.plugin_file import load_plugin_files
 from modnet.cli.report import WRONG_INPUT
@@ -41,29 +42,39 @@ def run(
     plugins: tuple[str, ...],
 ) -> int:
     load_plugin_files(plugins)
-    delimiter = "\t" if delimiter in ("tab", "\\t") else delimiter  # which a shell makes hard to type
-    reading = {"encoding": encoding, "delimiter": delimiter, "decimal": decimal, "header": header}
-    reading |= {"sheet": sheet, "query": query}
     if data == "-":
         raise DataError("standard input: expected a file, as the spec names it; save the table to one")
-    given: dict[str, Any] = {name: value for name, value in reading.items() if value is not None}
+    given = given_options(encoding, delimiter, decimal, header, sheet, query)
     table = read(data, (foreign_reader(),), ReadOptions(**given))
     if not isinstance(table, Table):
         raise DataError(f"{data}: expected a table, found arrays; their meaning is not in the file")
+    targets = tuple(part for target in targets for part in _targets_of(target, table))
     if not targets:
         echo(_choice(table, ["modnet", "new-spec", data, *_as_typed(given)]), err=True)
         return WRONG_INPUT
-    if output is None or output == "-":
-        echo(suggest_spec(table, targets, _place(data, Path()), given), nl=False)
-        return 0
-    path = Path(output)
-    text = suggest_spec(table, targets, _place(data, path.parent), given)
-    _write(path, text)
+    to_screen = output is None or output == "-"
+    path = Path() if output is None else Path(output)
+    text = suggest_spec(table, targets, _place(data, Path() if to_screen else path.parent), given)
+    if to_screen:
+        echo(text, nl=False)
+    else:
+        _write(path, text)
+        _tell(path, text, plugins)
+    return 0
+
+
+def _tell(path: Path, text: str, plugins: tuple[str, ...]) -> None:
+    """Says where the spec is, what it assumes, and what to do next."""
     for line in (str(path), *_assumed(text)):
         echo(line)
     options = [word for file in plugins for word in ("--plugin", file)]
     echo(f"next: {shlex.join(['modnet', 'train', str(path), *options])}")
-    return 0
+
+
+def _targets_of(given: str, table: Table) -> list[str]:
+    """The columns that one --target means: a,b are two, unless there is a column of that name."""
+    parts = [part.strip() for part in given.split(",")]
+    return parts if given not in table.columns and all(part in table.columns for part in parts) else [given]
 
 
 def _place(data: str, folder: Path) -> str:

@@ -13,8 +13,8 @@ import numpy as np
 
 from modnet.arrays import Array
 from modnet.cli.cells import warn_of_formulas
+from modnet.cli.data import given_options, say
 from modnet.cli.forms import SPELLED, TEXTS, Named, encoded, form_of, npz, write_by_plugin
-from modnet.cli.output import echo
 from modnet.cli.places import check_place
 from modnet.cli.plugin_file import load_plugin_files
 from modnet.cli.predicted import Faults, Predicted, Predictor, blanked
@@ -45,25 +45,36 @@ def run(
     thresholds: tuple[str, ...],
     faults: Faults,
     as_json: bool,
+    encoding: str | None,
+    delimiter: str | None,
+    decimal: str | None,
+    header: int | None,
+    sheet: str | None,
+    query: str | None,
 ) -> None:
     load_plugin_files(plugins)
     form = form_of(output, as_json)
     if output != "-":
         _check_output(output, model=model, data=data)
     network = load(model)
-    predictor = Predictor(network, faults, None if keep_all else keep, spelled=form in SPELLED)
+    reading = given_options(encoding, delimiter, decimal, header, sheet, query)
+    predictor = Predictor(network, faults, None if keep_all else keep, form in SPELLED, reading)
     parts = predictor.predict(data, chunk)
     if form == ".npz":
-        if thresholds:
-            raise click.UsageError("--threshold: a .npz file has the network's outputs, and no classes")
-        replace_file(output, [npz(parts)], durable=False)
+        _write_arrays(parts, output, thresholds)
     else:
         names = Names(network, thresholds)
         _write((names.table(part) for part in parts), form, output)
-        _say(names.notes)
-    _say(predictor.texts())
+        say(names.notes)
+    say(predictor.texts())
     if predictor.lost and predictor.lost == predictor.rows:
         raise DataError(f"{_named(data)}: no prediction could be made for any of its {counted(predictor.rows, 'row')}")
+
+
+def _write_arrays(parts: Iterator[Predicted], output: str, thresholds: Sequence[str]) -> None:
+    if thresholds:
+        raise click.UsageError("--threshold: a .npz file has the network's outputs, and no classes")
+    replace_file(output, [npz(parts)], durable=False)
 
 
 def _write(tables: Iterator[Named], form: str, output: str) -> None:
@@ -75,11 +86,6 @@ def _write(tables: Iterator[Named], form: str, output: str) -> None:
         for text in TEXTS[form](tables):
             sys.stdout.write(text)
             sys.stdout.flush()  # who reads along gets each block at once
-
-
-def _say(texts: Iterable[str]) -> None:
-    for text in texts:
-        echo(text, err=True)
 
 
 def _named(data: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -16,9 +16,10 @@ from modnet.data.faults import Report
 from modnet.data.named_arrays import NamedArrays
 from modnet.data.options import ReadOptions
 from modnet.data.table import Table
+from modnet.data.values import has_decimal_comma
 from modnet.datasets.read import loader_for
 from modnet.engine.network import Network
-from modnet.errors import DataError, SampleError
+from modnet.errors import DataError, SampleError, ShapeError
 from modnet.words import counted, legible
 
 Faults = Literal["raise", "skip", "blank"]
@@ -78,6 +79,7 @@ class Predictor:
         faults: what is done about a row that the network cannot take: "raise", "skip", or "blank" for no prediction.
         keep: the columns that are carried through; None for all.
         spelled: whether these stay as they are spelled; else numbers are read as such.
+        reading: what is known of how the file is written.
         report: what was done about missing and unknown values.
         notes: what the reader assumed, each once.
         rows: how many there were.
@@ -89,6 +91,7 @@ class Predictor:
     faults: Faults = "raise"
     keep: Sequence[str] | None = ()
     spelled: bool = True
+    reading: Mapping[str, Any] = field(default_factory=dict)
     report: Report = field(default_factory=Report)
     notes: dict[str, None] = field(default_factory=dict)
     rows: int = 0
@@ -121,16 +124,18 @@ class Predictor:
             return map(self._encoded, found)
         if self.keep != ():
             raise DataError(f"{found.name}: found arrays, which have no columns to keep")
+        self.notes.update(dict.fromkeys(found.notes))
         dataset = loader_for(self.network).dataset(found, schema, targets=False)
         return self._of_arrays(found.name, dataset.inputs, chunk)
 
     def _options(self, data: str) -> ReadOptions:
         """How the file is read: what is carried through stays as it is spelled, if it is written as text."""
         schema = self.network.card.schema
-        options = ReadOptions() if schema is None else schema.reading()
+        options = loader_for(self.network).options
+        options = (options if schema is None else schema.reading(options)).replace(**self.reading)
         if not self.spelled or self.keep == ():
             return options
-        kept = names_of(data) if self.keep is None else self.keep
+        kept = names_of(data, options) if self.keep is None else self.keep
         return options.replace(texts=options.texts.union(kept))
 
     def _of_arrays(self, name: str, inputs: Mapping[str, Array], chunk: int | None) -> Iterator[Rows]:
@@ -147,7 +152,10 @@ class Predictor:
         self.notes.update(dict.fromkeys(table.notes))
         names = list(table.columns) if self.keep is None else list(dict.fromkeys(self.keep))
         table.require(names)
-        encoded = schema.encode(table, False, self.report, "raise" if self.faults == "raise" else "none")
+        try:
+            encoded = schema.encode(table, False, self.report, "raise" if self.faults == "raise" else "none")
+        except DataError as error:
+            raise _advised(error, self.reading) from None
         faults: dict[int, str] = {}
         for fault in encoded.faults:
             faults.setdefault(fault.row, f"column {legible(fault.column)}: {fault.message}")
@@ -182,7 +190,7 @@ class Predictor:
         """The outputs; errors name rows as in the file."""
         try:
             return self._forward(rows.inputs)
-        except DataError as error:
+        except (DataError, ShapeError) as error:
             if isinstance(error, SampleError):
                 error = error.at(rows.row_name(error.sample))
             raise DataError(f"{rows.name}: {error}" if rows.name else str(error)) from None
@@ -230,6 +238,14 @@ class Predictor:
             found += [f"  {told}" for told in self.told]
             found += [f"  and {self.lost - len(self.told):,} more"] if self.lost > len(self.told) else []
         return found
+
+
+def _advised(error: DataError, reading: Mapping[str, Any]) -> DataError:
+    """The error, with the option that reads numbers with a decimal comma, if they are at fault."""
+    commas = [fault for fault in error.problems if isinstance(fault.value, str) and has_decimal_comma(fault.value)]
+    if not commas or len(commas) < len(error.problems) / 2 or "decimal" in reading:
+        return error
+    return DataError(f"{error}; if numbers are written with a decimal comma, add:  --decimal ,", error.problems)
 
 
 def _row_name(start: int, row: int) -> str:

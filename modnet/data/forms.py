@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from os import PathLike, fspath
 from typing import Any
 
 import numpy as np
@@ -51,6 +52,13 @@ class Rows:
         """What to do about columns that are missing."""
         return ""
 
+    def _refuse_repeated(self, wanted: set[str]) -> None:
+        if len(self.names) == len(set(self.names)):
+            return
+        twice = [name for name, count in Counter(self.names).items() if count > 1 and name in wanted]
+        if twice:
+            raise DataError(f"{self.kind}: several columns are called {shorten(map(show, twice))}")
+
     def table(self, names: Iterable[str] | None = None) -> Table:
         """The rows as a table.
 
@@ -65,10 +73,7 @@ class Rows:
         keys = {name: key for name, key in zip(self.names, self.keys, strict=True) if name in wanted}
         if len(keys) < len(wanted):
             require_columns(dict.fromkeys(self.names), names, self.kind, self.hint([*wanted.difference(keys)]))
-        if len(self.names) > len(set(self.names)):
-            twice = [name for name, count in Counter(self.names).items() if count > 1 and name in wanted]
-            if twice:
-                raise DataError(f"{self.kind}: several columns are called {shorten(map(show, twice))}")
+        self._refuse_repeated(wanted)
         return Table({name: Column.of(self.values(keys[name]), name) for name in names}, self.kind)
 
 
@@ -195,6 +200,8 @@ def _checked_array(rows: Any, names: Sequence[str]) -> Array:
         return array
     found = f"an array of shape {array.shape}" if array.ndim else show(rows)
     hint = "for a single row, pass row[None]" if array.shape == (len(names),) else TO_FORWARD
+    if isinstance(rows, str | PathLike):
+        found, hint = show(fspath(rows)), "read the file (pandas, csv.DictReader), or call: modnet predict MODEL FILE"
     raise DataError(f"the network predicts for rows of a table; {expected}, found {found}; {hint}")
 
 

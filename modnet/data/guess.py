@@ -84,10 +84,7 @@ def guess_columns(table: Table) -> dict[str, Guess]:
     """
     first = {name: guess_column(table, name) for name in table.columns}
     options = [found.column for found in first.values() if found.column is not None and not found.ambiguous]
-    decimal: Decimal | None = "," if any(column.decimal == "," for column in options) else None
-    day_first = _day_first([column.date_format or "" for column in options])
-    if decimal is None and day_first is None:
-        return first
+    decimal, day_first = _decimal(options), _day_first([column.date_format or "" for column in options])
     again = [name for name, found in first.items() if found.ambiguous]
     return {**first, **{name: guess_column(table, name, decimal, day_first) for name in again}}
 
@@ -119,8 +116,7 @@ def _guess_texts(
     values = of_values.texts
     if not values:
         return None
-    as_days = is_date_name(name) and all(len(text) == 8 and text.isdecimal() for text in values)
-    if all(map(is_number, values)) and not as_days:
+    if all(map(is_number, values)) and not (is_date_name(name) and _look_like_days(values)):
         return _numbers(of_values, NumberGuess(NumberFormat()))
     order = _order(column, profile, values)
     date = find_date_format(values, named=is_date_name(name), order=order, day_first=day_first)
@@ -132,6 +128,11 @@ def _guess_texts(
     if number is None or _has_odd_unit(number.format, values):
         return _with_faults(of_values, decimal)
     return _numbers(of_values, number)
+
+
+def _look_like_days(texts: Sequence[str]) -> bool:
+    """Whether these may be days as 20240131."""
+    return all(len(text) == 8 and text.isdecimal() for text in texts)
 
 
 def _has_odd_unit(written: NumberFormat, texts: Sequence[str]) -> bool:
@@ -247,6 +248,11 @@ def _made(kind: Kind, column: ColumnSpec, notes: Sequence[str], texts: _Texts, a
     return Guess(kind, None if plain else column, "", tuple(notes), profile, ambiguous)
 
 
+def _decimal(columns: Sequence[ColumnSpec]) -> Decimal | None:
+    """The decimal comma, if a column shows it."""
+    return "," if any(column.decimal == "," for column in columns) else None
+
+
 def _day_first(formats: Sequence[str]) -> bool | None:
     """Whether the day stands before the month in dates that show it; None if no date does, or they differ."""
     found = {text.find("%d") < text.find("%m") for text in formats if "%d" in text and "%m" in text}
@@ -259,7 +265,8 @@ def _day_first(formats: Sequence[str]) -> bool | None:
 def _guess_typed(column: Column, name: str, profile: ColumnProfile) -> Guess:
     if profile.kind == "number" and is_date_name(name):
         texts = profile.different.as_texts()
-        guess = find_date_format(texts.texts or (), named=True) if _may_be_days(profile.different) else None
+        days = texts.texts or ()
+        guess = find_date_format(days, named=True) if _look_like_days(days) else None
         if guess is not None:
             written = guess.format.date_format
             spec = ColumnSpec(kind="date", date_format=written)
@@ -267,13 +274,6 @@ def _guess_typed(column: Column, name: str, profile: ColumnProfile) -> Guess:
     if profile.kind == "date" and column.type == "date":
         return Guess("date", None, "", (f"{name}: dates",), profile)
     return Guess(profile.kind or "category", None, "", (), profile)
-
-
-def _may_be_days(different: Column) -> bool:
-    """Whether these may be days as 20240131."""
-    if different.texts is not None or different.values.dtype.kind not in "iu":
-        return False
-    return bool(((different.values > 19_000_000) & (different.values < 21_010_000)).all())
 
 
 # Columns that tell nothing about other rows

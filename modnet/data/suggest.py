@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import textwrap
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -48,15 +48,11 @@ def suggest_spec(
     guesses = guess_columns(table)
     classes = _predicts_classes(table, targets, guesses)
     left_out = {name: found.left_out for name, found in guesses.items() if found.left_out and name not in targets}
-    inputs = tuple(name for name in table.columns if name not in targets and name not in left_out)
-    if not inputs:
-        raise DataError(f"{table.name}: no column is left to predict from: {_listed(left_out)}")
-    data = _data_spec(path, targets, inputs, guesses)
-    groups = network_inputs(data)
+    data = _data_spec(table, targets, path, guesses, left_out)
     schema = DataSchema.learn(
         table,
         data,
-        input_names=list(groups),
+        input_names=list(network_inputs(data)),
         output_names=["output"],
         label_outputs=["output"] if classes else [],
     )
@@ -79,24 +75,41 @@ def network_inputs(data: DataSpec) -> Mapping[str, Sequence[str]]:
     return data.inputs if isinstance(data.inputs, Mapping) else {"input": data.inputs or ()}
 
 
-def _data_spec(path: str, targets: Sequence[str], inputs: tuple[str, ...], guesses: Mapping[str, Guess]) -> DataSpec:
-    columns = {name: guesses[name].column or ColumnSpec() for name in (*inputs, *targets)}
+def _data_spec(
+    table: Table, targets: Sequence[str], path: str, guesses: Mapping[str, Guess], left_out: Mapping[str, str]
+) -> DataSpec:
+    inputs = tuple(name for name in table.columns if name not in targets and name not in left_out)
+    if not inputs:
+        raise DataError(f"{table.name}: no column is left to predict from: {_listed(left_out)}")
+    columns, decimal = _columns(targets, inputs, guesses)
     embedded = [name for name in inputs if _is_embedded(guesses[name])]
-    columns.update({name: columns[name].replace(kind="category", encoding="embedding") for name in embedded})
-    for name in targets:
-        if guesses[name].profile.missing:
-            columns[name] = columns[name].replace(missing="drop")
-    decimal = _decimal_of_all(columns, guesses)
-    if decimal:
-        columns = {name: _without_decimal(column) for name, column in columns.items()}
     return DataSpec(
         train=path,
         target=targets[0] if len(targets) == 1 else tuple(targets),
         inputs=_grouped(inputs, embedded) if embedded else inputs,
-        missing="mean" if any(guesses[name].profile.missing for name in inputs) else None,
+        missing="mean" if _with_gaps(inputs, guesses) else None,
         decimal=decimal,
-        columns={name: column for name, column in columns.items() if column != ColumnSpec()},
+        columns=columns,
     )
+
+
+def _with_gaps(names: Iterable[str], guesses: Mapping[str, Guess]) -> list[str]:
+    return [name for name in names if guesses[name].profile.missing]
+
+
+def _columns(
+    targets: Sequence[str], inputs: Sequence[str], guesses: Mapping[str, Guess]
+) -> tuple[dict[str, ColumnSpec], Decimal | None]:
+    """The options of each column, and the decimal mark of all."""
+    columns = {name: guesses[name].column or ColumnSpec() for name in (*inputs, *targets)}
+    for name in filter(lambda name: _is_embedded(guesses[name]), inputs):
+        columns[name] = columns[name].replace(kind="category", encoding="embedding")
+    for name in _with_gaps(targets, guesses):
+        columns[name] = columns[name].replace(missing="drop")
+    decimal = _decimal_of_all(columns, guesses)
+    if decimal:
+        columns = {name: _without_decimal(column) for name, column in columns.items()}
+    return {name: column for name, column in columns.items() if column != ColumnSpec()}, decimal
 
 
 def _decimal_of_all(columns: Mapping[str, ColumnSpec], guesses: Mapping[str, Guess]) -> Decimal | None:
@@ -252,25 +265,26 @@ class _Text:
         lines += [f"{name} = {_quoted(v) if isinstance(v, str) else v}" for name, v in self.reading.items()]
         lines.append("validation = 0.2  # the share of the rows that is set aside for validation")
         lines += [f"target = {_list_text(self.data.target)}"]
-        if self.left_out:
-            lines += _comment(f"left out: {_listed(self.left_out)}")
-        if isinstance(self.data.inputs, Mapping):
-            lines += [
-                "inputs = {",
-                *(f"  {name} = {_list_text(names)}," for name, names in self.data.inputs.items()),
-                "}",
-            ]
-        elif self.left_out:
-            lines.append(f"inputs = {_list_text(self.data.inputs)}")
+        lines += self._inputs()
         if self.data.decimal and "decimal" not in self.reading:
             lines.append(f'decimal = "{self.data.decimal}"  # numbers have a decimal comma')
         if self.data.missing == "mean":
-            used = {column.name for columns in self.schema.inputs.values() for column in columns}
-            incomplete = (name for name, found in self.guesses.items() if name in used and found.profile.missing)
-            lines += _comment(f"values are missing in {', '.join(incomplete)}")
+            lines += _comment(f"values are missing in {', '.join(_with_gaps(self.schema.columns(), self.guesses))}")
             lines.append('missing = "mean"  # of the training rows; for a category, the most frequent value')
         for name, column in self.data.columns.items():
             lines += ["", f"[data.columns.{_key(name)}]", *self._options(name, column)]
+        return lines
+
+    def _inputs(self) -> list[str]:
+        """What is left out, and, where something is or there are several inputs, the columns of each."""
+        lines = _comment(f"left out: {_listed(self.left_out)}") if self.left_out else []
+        inputs = self.data.inputs
+        if isinstance(inputs, Mapping):
+            lines.append("inputs = {")
+            lines += (f"  {name} = {_list_text(names)}," for name, names in inputs.items())
+            lines.append("}")
+        elif self.left_out:
+            lines.append(f"inputs = {_list_text(inputs)}")
         return lines
 
     def _options(self, name: str, column: ColumnSpec) -> list[str]:

@@ -113,8 +113,11 @@ def require_columns(columns: Mapping[str, Any], names: Iterable[str], table: str
     Raises:
         DataError: with all names that are missing; `problems` has each.
     """
-    missing = [name for name in dict.fromkeys(names) if name not in columns]
+    wanted = list(dict.fromkeys(names))
+    missing = [name for name in wanted if name not in columns]
     if missing:
+        if columns and len(missing) == len(wanted) > 1 and not hint:
+            hint = "does it begin with a line of their names?"
         known = f"the columns are {shorten(columns)}" if columns else "there are no columns"
         text = f"{table}: {', '.join(_faults(missing, columns))}; {known}"
         problems = [Fault(None, name, None, f"no column {show(name)}") for name in missing]

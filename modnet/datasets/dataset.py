@@ -18,7 +18,7 @@ from modnet.data.schema import DataSchema
 from modnet.data.table import Table
 from modnet.datasets.batches import Batch
 from modnet.datasets.gather import Gatherer, in_batches, shuffled
-from modnet.datasets.split import row_classes, split
+from modnet.datasets.split import Classes, joint_classes, row_classes, split
 from modnet.datasets.stream import BatchStream
 from modnet.datasets.targets import check_weights, named_targets, sample_weights
 from modnet.engine.network import Network
@@ -151,17 +151,15 @@ class Dataset:
         Raises:
             DataError: there are fewer than two rows.
         """
-        output, labels = self.classes_of_rows(label_outputs)
-        train, validation = split(len(self), fraction, seed, labels, self.classes.get(output))
+        train, validation = split(len(self), fraction, seed, *self.classes_of_rows(label_outputs))
         return self.take(train), self.take(validation)
 
-    def classes_of_rows(self, label_outputs: Collection[str]) -> tuple[str, Array | None]:
-        """The first output that gives each row a class, and the classes."""
-        for output in self.targets:
-            labels = self.labels(output, output in label_outputs)
-            if labels is not None:
-                return output, labels
-        return "", None
+    def classes_of_rows(self, label_outputs: Collection[str]) -> Classes:
+        """The class of each row, by the outputs that give rows a class; see `joint_classes`."""
+        found = {output: self.labels(output, output in label_outputs) for output in self.targets}
+        return joint_classes(
+            [Classes(labels, self.classes.get(output)) for output, labels in found.items() if labels is not None]
+        )
 
     def labels(self, output: str, takes_labels: bool) -> Array | None:
         """The class of each row, or None if a row does not have exactly one; see `row_classes`."""

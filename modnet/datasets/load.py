@@ -24,7 +24,7 @@ from modnet.data.table import Table
 from modnet.data.values import category_key
 from modnet.datasets.dataset import Dataset
 from modnet.datasets.parts import Parts, random_parts
-from modnet.datasets.split import can_stratify
+from modnet.datasets.split import Classes, can_stratify, joint_classes
 from modnet.datasets.splitting import Division, divide, sets_aside, shares_of
 from modnet.errors import DataError
 from modnet.words import counted
@@ -206,25 +206,27 @@ class Loader:
             left = f"only {counted(len(kept), 'row')} of {len(table):,} without missing values"
             raise DataError(f"{table.name}: {left}; expected at least 2, to set some aside for validation")
         report.dropped_rows = len(dropped)
-        labels, names = self.table_labels(table, spec, kept)
-        return divide(table, spec, kept, labels, names)
+        return divide(table, spec, kept, self.classes_of_rows(table, spec, kept))
 
-    def table_labels(self, table: Table, spec: DataSpec, rows: Array) -> tuple[Array | None, list[str]]:
-        """The classes of these rows for a stratified split, and their names, from the first output that has classes."""
-        for output, columns in assign_targets(table, spec, self.output_names).items():
-            if len(columns) > 1 or spec.columns.get(columns[0], ColumnSpec()).kind == "labels":
-                continue
-            column = table.columns[columns[0]].take(rows)
-            different = column.as_texts()
-            keys = np.array([category_key(text) for text in different.texts or ()])
-            gaps = column.gaps_by(spec.missing_in(columns[0]))
-            found = np.unique(keys[different.values[~gaps]])
-            if output not in self.label_outputs and len(found) != 2:
-                continue  # a loss that takes no labels has classes where there are two
-            # A row without a target is refused later, so it does not matter that it counts as class 0 here.
-            labels = np.searchsorted(found, keys[different.values])
-            return np.where(gaps, 0, labels), found.tolist()
-        return None, []
+    def classes_of_rows(self, table: Table, spec: DataSpec, rows: Array) -> Classes:
+        """The classes of these rows for a stratified draw."""
+        targets = assign_targets(table, spec, self.output_names)
+        found = [self._classes(table, spec, rows, output, columns) for output, columns in targets.items()]
+        return joint_classes([classes for classes in found if classes.labels is not None])
+
+    def _classes(self, table: Table, spec: DataSpec, rows: Array, output: str, columns: Sequence[str]) -> Classes:
+        if len(columns) > 1 or spec.columns.get(columns[0], ColumnSpec()).kind == "labels":
+            return Classes()
+        column = table.columns[columns[0]].take(rows)
+        different = column.as_texts()
+        keys = np.array([category_key(text) for text in different.texts or ()])
+        gaps = column.gaps_by(spec.missing_in(columns[0]))
+        found = np.unique(keys[different.values[~gaps]])
+        if output not in self.label_outputs and len(found) != 2:
+            return Classes()  # a loss that takes no labels has classes where there are two
+        # A row without a target is refused later, so it does not matter that it counts as class 0 here.
+        labels = np.searchsorted(found, keys[different.values])
+        return Classes(np.where(gaps, 0, labels), found.tolist())
 
     # Arrays
 
@@ -247,8 +249,8 @@ class Loader:
             raise DataError(f"{found.name}: {given[0]} is only for columns of a table; found arrays: {found.listing()}")
 
     def divide_arrays(self, dataset: Dataset, spec: DataSpec) -> Division:
-        output, labels = dataset.classes_of_rows(self.label_outputs) if sets_aside(spec) else ("", None)
-        parts = random_parts(len(dataset), shares_of(spec), spec.split_seed, labels, dataset.classes.get(output))
+        labels, names = dataset.classes_of_rows(self.label_outputs) if sets_aside(spec) else Classes()
+        parts = random_parts(len(dataset), shares_of(spec), spec.split_seed, labels, names)
         return Division(parts, "stratified" if labels is not None and can_stratify(labels) else "")
 
     def learn_classes(self, found: NamedArrays) -> DataSchema | None:

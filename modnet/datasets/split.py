@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 
@@ -87,6 +88,33 @@ def _shares(counts: Array, size: int) -> Array:
 def can_stratify(labels: Array) -> bool:
     """Whether a class has at least two rows."""
     return len(np.unique(labels)) < len(labels)
+
+
+class Classes(NamedTuple):
+    """The classes of rows.
+
+    Attributes:
+        labels: of each row, (rows,); None if rows have no single class.
+        names: of the classes, by label; None if they have no names.
+    """
+
+    labels: Array | None = None
+    names: Sequence[str] | None = None
+
+
+def joint_classes(found: Sequence[Classes]) -> Classes:
+    """One class for each row from those of several outputs, for a stratified draw.
+
+    It is their combination if every combination has at least two rows, and otherwise the class of the first output.
+    """
+    if not found:
+        return Classes()
+    if len(found) > 1:
+        several = np.stack([classes.labels for classes in found if classes.labels is not None], axis=1)
+        _, joint, counts = np.unique(several, axis=0, return_inverse=True, return_counts=True)
+        if counts.min() > 1:
+            return Classes(joint.reshape(-1))
+    return found[0]
 
 
 def row_classes(target: Array, takes_labels: bool) -> Array | None:

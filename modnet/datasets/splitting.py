@@ -16,7 +16,7 @@ from modnet.data.spec import ColumnSpec, DataSpec, SplitSpec
 from modnet.data.table import Table, shorten
 from modnet.data.values import category_key, is_number, parse_numbers
 from modnet.datasets.parts import Parts, Shares, group_parts, random_parts, time_parts
-from modnet.datasets.split import can_stratify
+from modnet.datasets.split import Classes, can_stratify
 from modnet.errors import DataError
 from modnet.words import counted, did_you_mean, legible, show
 
@@ -41,23 +41,20 @@ def sets_aside(spec: DataSpec) -> bool:
     return shares_of(spec).parts > 1 or (spec.split is not None and spec.split.by == "column")
 
 
-def divide(
-    table: Table, spec: DataSpec, rows: Array, labels: Array | None, names: Sequence[str] | None = None
-) -> Division:
+def divide(table: Table, spec: DataSpec, rows: Array, classes: Classes) -> Division:
     """Parts some rows of a training table.
 
     Args:
         rows: those that are used.
-        labels: the class of each of these rows, for a stratified draw; None if they have none.
-        names: of the classes.
+        classes: of these rows, for a stratified draw.
 
     Raises:
         DataError: there are not enough rows, groups or times, or a row does not say where it belongs.
     """
     how = spec.split
     if how is None or how.by == "random":
-        parts = random_parts(len(rows), shares_of(spec), spec.split_seed, labels, names)
-        stratified = labels is not None and can_stratify(labels)
+        parts = random_parts(len(rows), shares_of(spec), spec.split_seed, *classes)
+        stratified = classes.labels is not None and can_stratify(classes.labels)
         return Division(_in_table(parts, rows), "stratified" if stratified else "")
     if how.column is None:
         return Division(_in_table(time_parts(rows, shares_of(spec)), rows), "by time, in the order of the file")
@@ -68,7 +65,7 @@ def divide(
             return _by_time(column, spec, how.column, rows)
         if how.by == "group":
             return _by_group(column, how.column, spec, rows)
-        return _by_column(table, column, spec, rows, labels)
+        return _by_column(table, column, spec, rows, classes.labels)
     except DataError as error:
         raise DataError(f"{table.name}: column {legible(how.column)}: {error}") from None
 

@@ -106,8 +106,9 @@ class Network(BuiltGraph):
         """The predictions for rows of a table; for a network that was trained on arrays, the same as `forward`.
 
         A record (column -> value) becomes a record; a list of records a list; column -> values lists by name; a data
-        frame (pandas, polars, pyarrow ...) one of its kind, with its index; a structured array another; and an array
-        (rows, columns) in the order of the columns lists by name. Columns are found by name; others are ignored.
+        frame (pandas, polars, pyarrow ...) one of its kind, with its index; and a structured array another. Columns are
+        found by name; others are ignored. An array (rows, columns) in the order of the columns, or (rows, width) of
+        rows that `encode` gave, becomes an array, that of `forward`; `decode` names what is in it.
 
         Args:
             rows: as above, or as for `forward`; None, nan, NaT and pandas.NA stand for missing values.
@@ -123,7 +124,8 @@ class Network(BuiltGraph):
             ShapeError, DataError, TooLarge, ValueError: as `forward`; also `faults` is neither.
         """
         predictor = self._row_predictor()
-        if predictor is None and report is None and faults == "raise":
+        plain = report is None and faults == "raise"
+        if plain and (predictor is None or predictor.are_encoded(rows)):
             return self.forward(rows, batch_size=batch_size, out=out)
         if predictor is None or out is not None:
             raise DataError(

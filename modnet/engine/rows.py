@@ -10,7 +10,7 @@ import numpy as np
 from modnet.arrays import Array
 from modnet.data.column import Column
 from modnet.data.faults import Faults, Report, in_order
-from modnet.data.forms import Rows
+from modnet.data.forms import ArrayRows, Rows
 from modnet.data.record import RecordEncoder
 from modnet.data.rows import rows_of
 from modnet.data.schema import DataSchema
@@ -36,6 +36,13 @@ class RowPredictor:
         self._dtype = dtype
         self._names = schema.columns()
         self._record = RecordEncoder(schema)
+
+    def are_encoded(self, rows: Any) -> bool:
+        """Whether this is an array of rows that are encoded already: as wide as the input, which the rows are not."""
+        if not isinstance(rows, np.ndarray) or rows.ndim != 2 or rows.dtype.kind not in "fiub":
+            return False
+        widths = self.schema.input_shapes().values()
+        return rows.shape[1] != len(self._names) and [(rows.shape[1],)] == list(widths)
 
     def encode(self, rows: Any) -> dict[str, Array]:
         """Network input -> array, for rows in any form.
@@ -93,6 +100,8 @@ class RowPredictor:
             found.refuse()
         if report is not None:
             report += [*self._ignored(rows), *in_order([*(noted.replaced or ()), *found.found])]
+        if isinstance(rows, ArrayRows):
+            return _array_answer(outputs, found.rows())
         return rows.answer(self.schema.decode(outputs), found.rows())
 
     def _outputs(self, inputs: dict[str, Array], forward: Forward, found: Faults, faults: str) -> Mapping[str, Array]:
@@ -126,6 +135,14 @@ class RowPredictor:
         known = {*self._names, *(column.name for columns in self.schema.targets.values() for column in columns)}
         message = "the model does not know this column, which is ignored"
         return [Fault(None, name, None, message) for name in rows.names if name not in known]
+
+
+def _array_answer(outputs: Mapping[str, Array], lacking: Array | None) -> Any:
+    """The outputs as `Network.forward` gives them, with nan where there is no prediction."""
+    if lacking is not None:
+        for values in outputs.values():
+            values[lacking] = np.nan
+    return dict(outputs) if len(outputs) > 1 else next(iter(outputs.values()))
 
 
 def _has_nan(values: Array) -> bool:

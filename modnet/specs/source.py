@@ -29,6 +29,8 @@ LARGEST = 16 << 20
 """The greatest size of a spec file, in bytes."""
 
 _SUFFIXES = (".toml", ".json", ".yaml", ".yml")
+_TABLES = (".csv", ".tsv", ".csv.gz", ".jsonl", ".parquet", ".xlsx")
+
 _EXPECTED_SUFFIX = "expected .toml, .json, .yaml or .yml"
 _EMPTY = "the file is empty; expected a [network] table"
 _MANY_DOTS = re.compile(rf"^(?:[^.\n]*+\.){{{DEEPEST}}}", re.MULTILINE)
@@ -274,6 +276,8 @@ def _kind(data: bytes) -> str:
 
 
 def _hint(file: str, kind: str) -> str:
+    if file.lower().endswith(_TABLES):
+        return f"for a first spec of a table: modnet new-spec {file}"
     if "modnet" in kind:
         return f"to show its content: modnet inspect {file}"
     return "save the file as UTF-8" if "UTF-16" in kind else ""

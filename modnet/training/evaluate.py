@@ -93,7 +93,6 @@ def _completed(found: Mapping[str, Any], objective: Objective, data: Dataset | B
             figures.classes.update({title_of(objective.network, output): classes} if classes else {})
     if isinstance(data, Dataset):
         figures.rows = len(data)
-        figures.hits = hits_text(figures["accuracy"], data) if "accuracy" in figures else ""
         _compare(figures, objective, data)
     return figures
 
@@ -108,7 +107,9 @@ def _by_name(network: Network, output: str, table: Array) -> dict[str, dict[str,
 
 
 def _compare(figures: Figures, objective: Objective, data: Dataset) -> None:
-    """Adds the figures of guessing."""
+    """Adds the figures of guessing, and how many rows are right."""
+    if "accuracy" in figures and data.weights is None:
+        figures.hits = hits_text(figures["accuracy"], data)
     guesses, base = baseline(objective, data)
     if base:
         figures.base = {name: float(base[name]) for name, value in figures.items() if not isinstance(value, np.ndarray)}

@@ -93,8 +93,9 @@ class Figures(dict[str, Any]):
 
     def _guess_text(self, output: str, guess: Any) -> str:
         if isinstance(guess, str):
-            rows = self.classes.get(output, {}).get(guess, {}).get("rows")
-            share = "" if rows is None or self.rows is None else f" ({rows:,.10g} of {self.rows:,} rows)"
+            rows = {name: known["rows"] for name, known in self.classes.get(output, {}).items()}
+            counted = guess in rows and sum(rows.values()) == self.rows  # and not weighted
+            share = f" ({rows[guess]:,.10g} of {self.rows:,} rows)" if counted else ""
             return f"{legible(guess)}{share}"
         if isinstance(guess, float):
             return f"{number_text(guess)}, the mean"

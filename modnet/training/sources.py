@@ -64,7 +64,10 @@ class Taken(NamedTuple):
         if data is None or not self._is_for_spec(network, data):
             return self
         if self.weights is not None:
-            raise DataError("sample_weights cannot be given with the data of a spec or rows of a table")
+            raise DataError(
+                "sample_weights cannot be given with the data of a spec or rows of a table; "
+                'name the column that has them: weights = "COLUMN" in [data]'
+            )
         data, apart = self._validation_of(data)
         loaded = data_of(network, rows=self._table(data), data=data, registry=registry)
         validation = loaded.validation if apart is None else apart

@@ -60,7 +60,7 @@ def modnet_read_data(path):
 def test_its_hooks_are_called_by_every_command_that_reads_data(run, pets):
     options = ("--plugin", "readers.py")
     made = run("new-spec", pets, "--target", "kind", "-o", "own.toml", *options).stdout
-    assert made == "own.toml\nnext: modnet train own.toml --plugin readers.py\n"
+    assert made.endswith("\nnext: modnet train own.toml --plugin readers.py\n")
     assert "no problems" in run("check", "own.toml", *options, *options).stdout  # twice: the second replaces the first
     run("train", "own.toml", "--set", "training.epochs=2", *options)
     assert run("evaluate", "own.modnet", pets, *options).stdout.startswith(f"{pets}: 80 rows")

@@ -264,3 +264,54 @@ def test_the_reading_of_frames_from_frames(trained):
     check(trained, pyarrow.Table.from_pandas(frame))
     check(trained, polars.read_csv("new.csv").to_pandas())
     check(trained, polars.read_csv("new.csv").to_arrow())
+
+
+WRITTEN = """
+[network]
+input = [WIDTH]
+layers = ["standardize", { type = "linear", out_features = 2 }, "softmax"]
+[training]
+loss = "cross_entropy"
+epochs = 1
+[data]
+train = "train.csv"
+target = "label"
+delimiter = ";"
+[data.columns.price]
+kind = "number"
+decimal = ","
+thousands = "."
+unit = "€"
+[data.columns.day]
+kind = "date"
+date_format = "%d.%m.%Y"
+[data.columns.note]
+kind = "text"
+"""
+
+
+def test_texts_are_read_as_those_of_the_training_data_were(run, folder):
+    lines = ["price;day;note;label"]
+    prices, days, notes = [1234.5, 0.25, -3.0, 7.0], [1, 12, 30, 15], ["bright red", "blue", "blue sky", "red"]
+    for price, day, note in zip(prices, days, notes, strict=True):
+        text = f"{price:,.2f}".translate(str.maketrans(",.", ".,"))
+        lines.append(f"{text} €;{day:02}.04.2024;{note};{'no' if day % 2 else 'yes'}")
+    Path("train.csv").write_text("\n".join(lines) + "\n")
+    Path("spec.toml").write_text(WRITTEN.replace("WIDTH", "1"))
+    width = run("check", "spec.toml", status=2).output.partition("set input = [")[2].partition("]")[0]
+    Path("spec.toml").write_text(WRITTEN.replace("WIDTH", width))
+    run("train", "spec.toml", "-o", "spec.modnet")
+    run("predict", "spec.modnet", "train.csv", "-o", "new.npz")
+    network = modnet.load("spec.modnet")
+    with Path("train.csv").open(newline="") as file:
+        texts = list(csv.DictReader(file, delimiter=";"))
+    values = [
+        {"price": price, "day": datetime.date(2024, 4, day), "note": note}
+        for price, day, note in zip(prices, days, notes, strict=True)
+    ]
+    iso = [{**row, "day": row["day"].isoformat()} for row in values]
+    for rows in (texts, values, iso):
+        check(network, rows)
+        check(network, columns_of(rows))
+        for row, expected in zip(rows, np.load("new.npz")["output"], strict=True):
+            assert network.predict(row)["P(yes)"] == pytest.approx(expected[1], rel=1e-5)

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modnet.datasets.split import row_classes, split, warn_of_unseen
+from modnet.datasets.split import Classes, joint_classes, row_classes, split, warn_of_unseen
 from modnet.errors import DataError
 
 fractions = st.floats(0.0, 1.0, exclude_min=True, exclude_max=True)
@@ -119,3 +119,15 @@ def test_classes_that_only_the_validation_has_are_named():
 def test_one_row_cannot_be_split(rows):
     with pytest.raises(DataError, match=f"expected at least 2 rows to set some aside, found {rows}"):
         split(rows, 0.5, 0)
+
+
+def test_of_several_outputs_the_combinations_are_stratified_where_each_has_rows_enough():
+    first, second = np.arange(120) % 2, np.arange(120) // 40
+    joint = joint_classes([Classes(first, ["a", "b"]), Classes(second, None)])
+    assert len(np.unique(joint.labels)) == 6
+    assert joint.names is None
+    chosen = split(120, 0.2, 0, *joint)[1]
+    assert np.unique(first[chosen] * 3 + second[chosen], return_counts=True)[1].tolist() == [4] * 6
+    rare = np.r_[np.zeros(119), 1]
+    assert joint_classes([Classes(first, ["a", "b"]), Classes(rare)]).names == ["a", "b"]
+    assert joint_classes([]).labels is None

@@ -6,6 +6,7 @@ import sqlite3
 import time
 from collections import namedtuple
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -68,7 +69,24 @@ def test_a_record_and_a_list_of_records(network):
 
 def test_an_array_in_the_order_of_the_columns(network):
     rows = [[row[name] for name in ("input", "colour", "weight")] for row in ROWS]
-    assert network.predict(rows) == network.predict(np.array(rows, object)) == network.predict(COLUMNS)
+    expected = network.forward(network.encode(ROWS))
+    np.testing.assert_array_equal(network.predict(rows), expected)
+    np.testing.assert_array_equal(network.predict(np.array(rows, object)), expected)
+    assert {n: v.tolist() for n, v in network.decode({"output": expected}).items()} == {
+        n: list(v) for n, v in network.predict(COLUMNS).items()
+    }
+
+
+def test_rows_that_are_encoded_already(network):
+    x = network.encode(ROWS)
+    np.testing.assert_array_equal(network.predict(x), network.forward(x))
+
+
+def test_rows_of_an_array_without_a_prediction_are_nan(network):
+    rows = np.array([[row[name] for name in ("input", "colour", "weight")] for row in ROWS], object)
+    rows[1, 0] = "wide"
+    found = network.predict(rows, faults="none")
+    np.testing.assert_array_equal(np.isnan(found).all(axis=1), [False, True, False])
 
 
 def test_a_data_frame_of_pandas(network):
@@ -411,8 +429,10 @@ def test_threads_predict_at_once(network):
         ({**ROWS[0], "colour": "green"}, r"row 1, column colour: unknown category \"green\""),
         ([[1, "red"]], r"expected \(rows, 3\) for the columns input, colour, weight, found an array of shape \(1, 2\)"),
         ([[1, "red", 1], [1]], r"rows of different lengths; expected \(rows, 3\) for the columns input, colour"),
-        (np.zeros((2, 4)), r"found an array of shape \(2, 4\); for arrays of .*encoded rows\), use network.forward"),
+        (np.zeros((2, 5)), r"found an array of shape \(2, 5\); for arrays of .*encoded rows\), use network.forward"),
         ([1, "red", 2], r"found an array of shape \(3,\); for a single row, pass row\[None\]"),
+        ("a.csv", r"found \"a.csv\"; read the file \(pandas, csv.DictReader\), or call: modnet predict MODEL FILE"),
+        (Path("a.csv"), r"found \"a.csv\"; read the file"),
         (3, r"expected \(rows, 3\) for the columns input, colour, weight, found 3; for arrays"),
     ],
 )

@@ -83,7 +83,10 @@ class Blocks:
             DataError: rows of another length, broken quotes, or what is not text.
         """
         while block := self._block():
-            yield from self._cells(block)
+            cells = list(self._cells(block))
+            if self.at_once and self._faults.certain:
+                break
+            yield from cells
         self._faults.check(self.dialect.names)
 
     # Lines
@@ -253,6 +256,11 @@ class _Faults:
         self._first: tuple[int, int, int] | None = None
         self._last_line = 0
         self._is_end = False
+
+    @property
+    def certain(self) -> bool:
+        """Whether a row of another length is not among the last lines, after an empty one."""
+        return self._first is not None and not self._is_end
 
     def good(self, rows: int) -> None:
         """Counts rows of the right length."""

@@ -1,5 +1,7 @@
 """Folders of images: pixels, classes, and what is refused."""
 
+import json
+
 import numpy as np
 import pytest
 
@@ -105,6 +107,27 @@ def test_what_is_refused(pets, monkeypatch):
         modnet.DataError, match="found 1 image beside the folders cat, dog; expected a folder for each class"
     ):
         read_plugin(pets)
+
+
+def test_the_commands_scale_images_to_the_size_that_the_network_wants(pets, monkeypatch):
+    testing = pytest.importorskip("click.testing", reason="the command line: pip install 'modnet-core[cli]'")
+    from modnet.cli.app import cli
+
+    def done(*arguments):
+        found = testing.CliRunner().invoke(cli, arguments)
+        assert found.exit_code == 0, found.output
+        return found
+
+    monkeypatch.chdir(pets.parent)
+    layers = ["flatten", "standardize", {"type": "linear", "out_features": 2}, "softmax"]
+    data = {"train": "pets", "size": [2, 3]}
+    spec = {"network": {"input": [2, 3, 3], "layers": layers}, "training": {"loss": "cross_entropy"}, "data": data}
+    (pets.parent / "pets.json").write_text(json.dumps(spec))
+    done("train", "pets.json")
+    assert done("evaluate", "pets.modnet", "pets").stdout.startswith("pets: 5 rows\n")
+    predicted = done("predict", "pets.modnet", "pets/cat")
+    assert len(predicted.stdout.splitlines()) == 4
+    assert "3 images of 2 x 3, in colour" in predicted.stderr
 
 
 def test_from_a_spec_to_predictions(pets):

@@ -12,7 +12,6 @@ from modnet.data.files import read
 from modnet.data.table import Table
 from modnet.datasets.read import foreign_reader, write_foreign
 
-pandas = pytest.importorskip("pandas")
 pytest.importorskip("pyarrow")
 pytest.importorskip("openpyxl")
 
@@ -59,6 +58,7 @@ BY_POLARS = {
 
 @pytest.mark.parametrize("name", BY_PANDAS)
 def test_what_pandas_writes(tmp_path, name):
+    pandas = pytest.importorskip("pandas")
     BY_PANDAS[name](pandas.DataFrame(COLUMNS), tmp_path / name)
     assert values(read_plugin(tmp_path / name)) == values(Table(COLUMNS))
 

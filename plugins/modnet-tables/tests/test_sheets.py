@@ -2,6 +2,7 @@
 
 import datetime
 import zipfile
+from types import SimpleNamespace
 
 import pytest
 from modnet_tables.sheets import table_of
@@ -270,3 +271,17 @@ def test_what_is_no_other_workbook(tmp_path, ending):
     (tmp_path / f"a{ending}").write_bytes(b"x,y\n1,2\n")
     with pytest.raises(modnet.DataError, match="not a workbook, or a damaged one"):
         read_plugin(tmp_path / f"a{ending}")
+
+
+@pytest.mark.parametrize("name", ["PanicException", "KeyboardInterrupt"])
+def test_a_bug_of_the_library_is_a_fault_of_the_file_but_a_stop_is_none(tmp_path, monkeypatch, name):
+    library = pytest.importorskip("python_calamine")
+    raised = KeyboardInterrupt if name == "KeyboardInterrupt" else type(name, (BaseException,), {})
+
+    def fail(path):
+        raise raised("slice index starts at 4096 but ends at 3846")
+
+    monkeypatch.setattr(library, "CalamineWorkbook", SimpleNamespace(from_path=fail))
+    (tmp_path / "a.xls").write_bytes(b"\xd0\xcf\x11\xe0")
+    with pytest.raises(KeyboardInterrupt if raised is KeyboardInterrupt else modnet.DataError):
+        read_plugin(tmp_path / "a.xls")
