@@ -128,17 +128,18 @@ class Blocks:
         self._pieces.clear()
         size = sum(map(len, pieces))
         lines = sum(map(count_lines, pieces))
-        while not self._ended and not self._enough(size, lines, BLOCK, BLOCK_LINES):
+        while not self._ended:
+            if self._enough(size, lines, BLOCK, BLOCK_LINES):
+                text = b"".join(pieces)
+                end = _last_line_end(text)
+                if end:  # a carriage return at the end may be half of a line end
+                    self._pieces.append(text[end:])
+                    return text[:end]
             piece = self._read()
             pieces.append(piece)
             size += len(piece)
             lines += count_lines(piece)
-        text = b"".join(pieces)
-        if self._ended:
-            return text
-        end = _last_line_end(text)
-        self._pieces.append(text[end:])
-        return text[:end]
+        return b"".join(pieces)
 
     # Cells
 

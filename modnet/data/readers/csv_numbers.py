@@ -48,8 +48,8 @@ EXACT = U(2**53)
 SAME_SIGNS = {" ": "[ \u00a0\u2009\u202f]", "'": "['\u2019]"}
 """A sign between thousands -> what is taken for it; a blank may be one that does not break, or a narrow one."""
 
-LARGEST, HIGHEST = 2.0**63, U(2**63 - 1)
-"""Whole numbers below the one, up to the other, fit in 64 bits."""
+LARGEST, HIGHEST = 2.0**63, U(2**63 - 1024)
+"""Whole numbers beyond the one do not fit in 64 bits; those up to the other do, also when rounded to floats."""
 
 CELLS = 1 << 16
 """How many cells are read at once."""
@@ -85,7 +85,7 @@ class Spelling(Record, eq=False):
         elif not self._plain.fullmatch(text):  # type: ignore[attr-defined]
             return None
         number = float(text.replace(self.decimal, "."))
-        if text[-1].isdigit() and abs(number) < LARGEST and text.lstrip("+-").isdigit():
+        if abs(number) <= LARGEST and text.lstrip("+-").isdigit() and -(2**63) <= int(text) < 2**63:
             return int(text)
         return number if math.isfinite(number) else None
 

@@ -57,6 +57,7 @@ def expected(texts):
         (["1", "-2", "+3", "0", "-0"], "int64"),
         (["9223372036854775807", "-9223372036854775807"], "int64"),
         (["9223372036854775808"], "float64"),
+        (["9.223372036854775807", "922337203685477580.6"], "float64"),
         (["1", "12345678901234567890123"], "float64"),
         (["1", "2.0"], "float64"),
         (["1", "2e3"], "float64"),
@@ -214,6 +215,34 @@ def test_any_bytes_are_a_table_or_faulty_data(contents):
     except DataError:
         return
     assert len(table.lines) == len(table) or not len(table)
+
+
+@settings(max_examples=300)
+@given(
+    cells=st.lists(
+        st.lists(
+            st.sampled_from(["a", "2.5", "-3", "NA", "", "x y", '"q"', '"n\nl"', "#", "ä", "007"]),
+            min_size=3,
+            max_size=3,
+        ),
+        min_size=2,
+    ),
+    end=st.sampled_from(["\n", "\r\n", "\r"]),
+    piece=st.sampled_from([1, 3, 50]),
+    rows=st.integers(1, 4),
+)
+def test_a_stream_in_pieces_of_any_size_has_the_same_rows(cells, end, piece, rows):
+    contents = end.join(",".join(row) for row in [["c0", "c1", "c2"], *cells]).encode()
+    whole = contents_of(table_of(contents, header=1, comment="%"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("modnet.data.readers.csv_encoding.PIECE", piece)
+        patch.setattr(csv_blocks, "BLOCK", 1)
+        patch.setattr(csv_blocks, "BLOCK_LINES", 1)
+        assert contents_of(table_of(contents, header=1, comment="%")) == whole
+        options = ReadOptions(header=1, comment="%", delimiter=",", texts=frozenset(["c0", "c1", "c2"]))
+        parts = list(read_table_blocks(io.BytesIO(contents), options=options, rows=rows))
+    assert [len(part) for part in parts[:-1]] == [rows] * (len(parts) - 1)
+    assert sum(map(len, parts)) == len(whole["c0"])
 
 
 # Dialects
