@@ -101,6 +101,28 @@ def test_texts_are_kept_as_they_are_where_one_is_no_number(monkeypatch):
     assert table.lines == range(2, len(texts) + 2)
 
 
+def test_each_different_text_is_kept_once(monkeypatch):
+    monkeypatch.setattr(csv_blocks, "BLOCK", 4000)
+    monkeypatch.setattr("modnet.data.readers.csv_encoding.PIECE", 1000)
+    monkeypatch.setattr("modnet.data.readers.csv_texts.MANY", 1000)
+    rows = 8000
+    columns = {
+        "all different": [f"A{row:06d}" for row in range(rows)],
+        "the last one again": [f"é {row}" for row in range(rows - 1)] + ["é 5"],
+        "some again": [f"{row - row % 7 % 2}é" for row in range(rows)],
+        "from some row on": [f"x{min(row, 3000)}" for row in range(rows)],
+        "many": [f"{row * row % 3001} of many" for row in range(rows)],
+        "long": [f"{row % 50} " * 20 for row in range(rows)],
+    }
+    lines = [",".join(columns), *map(",".join, zip(*columns.values(), strict=True))]
+    table = table_of("\n".join(lines))
+    for name, texts in columns.items():
+        column = table.columns[name]
+        assert column.values.dtype == np.int32
+        assert column.strings() == texts
+        assert list(column.texts) == list(dict.fromkeys(texts)), "in the order in which they are found"
+
+
 number = st.one_of(
     st.floats(allow_nan=False, allow_infinity=False).map(repr),
     st.floats(-1e6, 1e6).map(lambda value: f"{value:.3f}"),
