@@ -198,14 +198,20 @@ def _texts(cells: Cells, starts: Array, ends: Array) -> list[str]:
 def _words(words: Array, starts: Array, ends: Array, width: int) -> Array:
     """uint64 (width, texts): the bytes of texts as words, with zeros after their end."""
     found = np.empty((width, len(starts)), np.uint64)
+    at, lengths = starts, ends - starts
     for number in range(width):
-        at = starts + 8 * number
-        place = at >> 3
+        if number:
+            at, lengths = at + 8, np.maximum(lengths - 8, 0)
+        place = np.minimum(at >> 3, len(words) - 2)
         shift = ((at & 7) << 3).view(np.uint64)
-        word = words[np.minimum(place, len(words) - 2)] >> shift
-        other = words[np.minimum(place, len(words) - 2) + 1] << U(1)
-        other <<= shift ^ U(63)
+        word = words[place]
+        word >>= shift
+        place += 1
+        other = words[place]
+        other <<= U(1)
+        shift ^= U(63)
+        other <<= shift
         word |= other
-        word &= FIRST_BYTES[np.minimum(np.maximum(ends - at, 0), 8)]
+        word &= FIRST_BYTES[np.minimum(lengths, 8)]
         found[number] = word
     return found

@@ -139,6 +139,18 @@ def test_numbers_are_rounded_as_python_does(texts):
     assert found == expected(texts)
 
 
+@pytest.mark.parametrize("long", [1, 100], ids=["few are long", "many are long"])
+def test_numbers_with_a_point_at_any_place(long):
+    texts = [f"{sign}{10**digits // 7}" for digits in range(1, 8) for sign in ("", "-")]
+    texts += [f"{10**digits // 7}" for digits in range(8, 20)] * long
+    pointed = [f"{text[:at]}.{text[at:]}" for text in texts for at in range(1 + text.startswith("-"), len(text) + 1)]
+    short = ["1.5"] * len(pointed)
+    values = table_of("x\n" + "\n".join([*pointed, *short])).columns["x"].values
+    assert values.tolist() == [float(text) for text in [*pointed, *short]]
+    for wrong in ("12.34x6", "1x.5", "x1.5", "1.5x", "é1.25", "1é.25", "1.é", "123456789x.5", "x.123456789", "1.2.3"):
+        assert table_of("\n".join(["x", *["1.5"] * 9, wrong])).columns["x"].type == "text", wrong
+
+
 def halfway_texts(count, seed=0):
     """Decimal texts that lie in the middle between two floats, or next to it, as far as 19 digits allow."""
     draw = random.Random(seed)
