@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 import modnet
@@ -360,6 +360,7 @@ VALUES = st.one_of(
 )
 
 
+@example({"number": "-1.0", "size": None, "code": None, "yes": None, "grade": "low"})
 @given(st.fixed_dictionaries(dict.fromkeys(SCHEMA.columns(), VALUES)))
 def test_records_predict_as_columns_do(wide, record):
     def predicted(rows):
