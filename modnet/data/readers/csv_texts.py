@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from itertools import compress
 
 import numpy as np
 
@@ -18,7 +19,9 @@ SMALLEST, LARGEST = 1 << 10, 1 << 16
 """The fewest and the most places of the table for the look-up by arrays; powers of two."""
 
 MANY = 1 << 14
-"""From so many rows on, texts are no longer looked up if all have been different, and one by one if most have been."""
+"""From so many rows on, the texts of a column are looked up one by one if most of them have been new, and not at all
+while nearly all are.
+"""
 
 FACTORS = (U(0x9E3779B97F4A7C15), U(0xC2B2AE3D27D4EB4F), U(0x165667B19E3779F9), U(0xD6E8FEB86659FD93))
 """Odd numbers that mix the bits of the words of a text (from the golden ratio, xxHash and SplitMix)."""
@@ -48,47 +51,58 @@ class _Index(dict[str, int]):
         return np.fromiter(map(self.__getitem__, texts), np.int32, len(texts))
 
 
-class _Different:
-    """Texts that have all been different so far, so that none has to be looked up: only their hashes are compared.
+class _NearlyAllNew:
+    """The texts of a column of which nearly all are new: all are kept, and equal ones found now and then, by hashes.
 
     Attributes:
-        texts: all of them.
-        certain: whether no two are equal; what is added later is looked at when there are twice as many, and at the
-            end.
+        texts: the different ones up to some row, then that of each row.
+        codes: in parts, the position of each row's text in `texts`.
     """
 
-    def __init__(self, texts: list[str]) -> None:
-        self.texts: list[str] = []
-        self.certain = True
-        self._hashes: list[Array] = []
-        self._size = 2 * len(texts)
-        self.add(texts)
+    def __init__(self, texts: list[str], codes: list[Array]) -> None:
+        self.texts, self.codes = texts, codes
+        self._hashes = [_hashes(texts)]
+        self._most = 2 * len(texts)
 
-    def add(self, texts: list[str]) -> None:
+    def add(self, texts: list[str]) -> bool:
+        """Takes the texts of cells; returns whether it is time to make equal ones one."""
+        self.codes.append(np.arange(len(self.texts), len(self.texts) + len(texts), dtype=np.int32))
         self.texts += texts
-        self._hashes.append(np.fromiter(map(hash, texts), np.int64, len(texts)))
-        if len(self.texts) > self._size:
-            self.check()
+        self._hashes.append(_hashes(texts))
+        return len(self.texts) > self._most
 
-    def check(self) -> None:
-        """Sets `certain`."""
+    def make_equal_ones_one(self) -> None:
         hashes = np.concatenate(self._hashes)
-        hashes.sort()
-        self.certain = self.certain and not (hashes[1:] == hashes[:-1]).any()
-        self._hashes, self._size = [hashes], 2 * len(hashes)
+        ordered = np.sort(hashes)
+        twice = ordered[1:][ordered[1:] == ordered[:-1]]
+        if len(twice):
+            rows = np.flatnonzero(np.isin(hashes, twice)).tolist()
+            known: dict[str, int] = {}
+            first = np.arange(len(hashes))
+            first[rows] = [known.setdefault(self.texts[row], row) for row in rows]
+            kept = first == np.arange(len(hashes))
+            self.texts = [*compress(self.texts, kept.tolist())]
+            places = np.cumsum(kept, dtype=np.int32) - np.int32(1)
+            self.codes = [places[first][np.concatenate(self.codes)]]
+            hashes = hashes[kept]
+        self._hashes, self._most = [hashes], 2 * len(hashes)
+
+
+def _hashes(texts: list[str]) -> Array:
+    return np.fromiter(map(hash, texts), np.int64, len(texts))
 
 
 class Dictionary:
     """The texts of a column, of which each different one is kept once.
 
     Cells are looked up by their bytes as words of 64 bits, many at once, in a table whose places a hash gives; what
-    is not there, or whose place is taken by another text, is looked up in a dict, one by one. As long as all are
-    different, as in a column of identifiers, there is nothing to look up.
+    is not there, or whose place is taken by another text, is looked up in a dict, one by one. While nearly all
+    are new, as in a column of identifiers, there is nothing to look up.
     """
 
     def __init__(self) -> None:
         self._index = _Index()
-        self._different: _Different | None = None
+        self._new: _NearlyAllNew | None = None
         self._parts: list[Array] = []
         self._rows = 0
         # The table: the codes at each place, -1 where there is none, and the words of these texts.
@@ -97,37 +111,38 @@ class Dictionary:
 
     def add(self, cells: Cells, starts: Array, ends: Array) -> None:
         """Takes the cells of some rows, from where they begin and end."""
-        if self._different is not None:
-            self._different.add(_texts(cells, starts, ends))
-            if not self._different.certain:
-                self._look_up_all(self._different.texts)
+        self._rows += len(starts)
+        if self._new is not None:
+            self._add_new(self._new, _texts(cells, starts, ends))
             return
         longest = int((ends - starts).max(initial=0))
-        if len(starts) < FEW_ROWS or longest > LONGEST or (self._rows > MANY and 2 * len(self._index) > self._rows):
+        many = self._rows > MANY
+        if len(starts) < FEW_ROWS or longest > LONGEST or (many and 2 * len(self._index) > self._rows):
             codes = self._index.of(_texts(cells, starts, ends))
         else:
             codes = self._look_up(cells, starts, ends, max(longest, 1))
         self._parts.append(codes)
-        before = self._rows
-        self._rows += len(starts)
-        if before <= MANY < self._rows == len(self._index):
-            self._different = _Different(list(self._index))
-            self._index, self._parts = _Index(), []
+        if many and self._nearly_all_are_new(len(self._index)):
+            self._new = _NearlyAllNew(list(self._index), self._parts)
+            self._index = _Index()
+
+    def _add_new(self, new: _NearlyAllNew, texts: list[str]) -> None:
+        if new.add(texts):
+            new.make_equal_ones_one()
+            if not self._nearly_all_are_new(len(new.texts)):
+                self._index = _Index(zip(new.texts, range(len(new.texts)), strict=True))
+                self._parts, self._new = new.codes, None
+
+    def _nearly_all_are_new(self, different: int) -> bool:
+        return 10 * (self._rows - different) < self._rows
 
     def finish(self) -> tuple[Array, list[str]]:
         """int32 (rows,): the position of each cell in the list of the different texts; and this list."""
-        if self._different is not None:
-            self._different.check()
-            if self._different.certain:
-                texts = self._different.texts
-                return np.arange(len(texts), dtype=np.int32), texts
-            self._look_up_all(self._different.texts)
-        return np.concatenate(self._parts) if self._parts else np.zeros(0, np.int32), list(self._index)
-
-    def _look_up_all(self, texts: list[str]) -> None:
-        self._different = None
-        self._rows = len(texts)
-        self._parts = [self._index.of(texts)]
+        texts, parts = list(self._index), self._parts
+        if self._new is not None:
+            self._new.make_equal_ones_one()
+            texts, parts = self._new.texts, self._new.codes
+        return np.concatenate(parts) if parts else np.zeros(0, np.int32), texts
 
     def _look_up(self, cells: Cells, starts: Array, ends: Array, longest: int) -> Array:
         """The codes of many cells."""
