@@ -125,8 +125,7 @@ class Network(BuiltGraph):
             ShapeError, DataError, TooLarge, ValueError: as `forward`; also `faults` is neither.
         """
         predictor = self._row_predictor()
-        plain = report is None and faults == "raise"
-        if plain and (predictor is None or predictor.are_encoded(rows)):
+        if report is None and faults == "raise" and (predictor is None or predictor.are_encoded(rows)):
             return self.forward(rows, batch_size=batch_size, out=out)
         if predictor is None or out is not None:
             raise DataError(
