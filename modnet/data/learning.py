@@ -188,6 +188,8 @@ class _Learner:
         # A list of categories in the spec is complete: a missing value is none of them.
         policy = self.policy or ("error" if self.declared.categories else "code")
         schema = schema.replace(missing_values=self.declared.missing_values)
+        if schema.kind == "labels" and policy not in ("error", "drop"):
+            policy = "code"  # none of them: to fill in those of other rows would be a claim
         has_own_code = schema.kind == "text" or (schema.has_categories and policy in ("code", "drop"))
         if policy == "error" or has_own_code:
             return schema.replace(missing=policy)

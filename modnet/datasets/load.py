@@ -133,6 +133,7 @@ class Loader:
         if schema is None:
             raise DataError(f"{found.name}: found a table, but the model was trained on arrays and has no columns")
         report = Report()
+        found = schema.measurable(found, report) if targets else found
         dataset = Dataset.of_table(schema, found, targets, report)
         return dataset, [f"{found.name}: {counted(len(found), 'row')}", *found.notes, *report.texts()]
 
