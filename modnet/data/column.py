@@ -92,14 +92,19 @@ class Column:
         return np.zeros(len(self), bool) if self.missing is None else self.missing
 
     def gaps_by(self, missing_values: Collection[str]) -> Array:
-        """bool (rows,): where there is no value, or one of these texts, with or without blanks at their ends."""
+        """bool (rows,): where there is no value, or one of these texts.
+
+        Blanks at the ends of a text do not matter, nor how a number is spelled: -1 is also -1.0.
+        """
+        # The first look saves time where there is one row.
+        numbers = [float(text) for text in missing_values if text.lstrip(" +-.")[:1].isdigit() and is_number(text)]
         if self.texts is not None:
             lacks = are_missing(self.texts, missing_values)
+            if numbers:
+                lacks |= np.array([is_number(text) and float(text) in numbers for text in self.texts], bool)
             return lacks[self.values] | self.gaps if lacks.any() else self.gaps
         if self.type != "number":
             return self.gaps
-        # The first look saves time where there is one row.
-        numbers = [float(text) for text in missing_values if text.lstrip(" +-.")[:1].isdigit() and is_number(text)]
         return np.isin(self.values, numbers) | self.gaps if numbers else self.gaps
 
     def different(self, gaps: Array | None = None) -> Column:

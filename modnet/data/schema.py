@@ -374,7 +374,11 @@ class DataSchema(Configuration):
 
 def _shortened(column: Mapping[str, Any]) -> dict[str, Any]:
     """A column without what is the default: tables of genes have tens of thousands of columns."""
-    return {key: value for key, value in column.items() if key in ("name", "kind") or value != PLAIN[key]}
+    return {key: value for key, value in column.items() if key in ALWAYS or value != PLAIN[key]}
+
+
+ALWAYS = ("name", "kind", "categories", "encoding", "missing", "fill")
+"""What a model file has of each column; the rest came later, and most columns do without."""
 
 
 PLAIN = ColumnSchema(name="", kind="number").plain()

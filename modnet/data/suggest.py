@@ -38,7 +38,7 @@ def suggest_spec(
         table: the rows.
         targets: the columns to predict: one, or several with numbers.
         path: the path of the table, for the spec.
-        reading: the options of `[data]` with which the table was read.
+        reading: the options of `[data]` with which the table was read, besides those that it knows itself.
 
     Raises:
         DataError: there is no such column, or several targets are not all numbers.
@@ -59,7 +59,7 @@ def suggest_spec(
         output_names=["output"],
         label_outputs=["output"] if classes else [],
     )
-    text = _Text(table, data, schema, guesses, left_out, classes, reading or {})
+    text = _Text(table, data, schema, guesses, left_out, classes, {**table.reading, **(reading or {})})
     return "\n".join([*text.head(), *text.network(), "", *text.training(), "", *text.data_table()]) + "\n"
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
@@ -29,6 +29,7 @@ class Table:
         rows: the positions of these rows in the table from which they were taken; None for all of them.
         notes: what its reader assumed, a line each.
         first: how many rows of the file are before these, in a table that is read in blocks.
+        reading: the options of `[data]` that say how its file is written, where that is not UTF-8 with commas.
     """
 
     columns: Mapping[str, Column]
@@ -37,6 +38,7 @@ class Table:
     rows: Array | None = None
     notes: tuple[str, ...] = ()
     first: int = 0
+    reading: Mapping[str, str | int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         given: Mapping[str, Any] = self.columns

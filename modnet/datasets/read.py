@@ -122,9 +122,27 @@ def loader_for(network: Network, folder: str | PathLike[str] = "", registry: Reg
 
 
 def _options_for(network: Network) -> ReadOptions:
-    """How files for a network are read that no spec names: images come in its size."""
+    """How files for a network are read that no spec names: images come in its size, and texts as the spec has them.
+
+    What a reader finds in each file by itself is not taken from the spec: later files may come from another program.
+    """
     sizes = {shape[:2] for shape in network.inputs.values() if len(shape) == 3 and None not in shape}
-    return ReadOptions(size=cast(tuple[int, int], sizes.pop())) if len(sizes) == 1 else DEFAULTS
+    size = cast(tuple[int, int], sizes.pop()) if len(sizes) == 1 else None
+    data = network.card.spec.data
+    if data is None:
+        return DEFAULTS.replace(size=size)
+    return DEFAULTS.replace(
+        size=size,
+        encoding=None if data.encoding in FOUND_ENCODINGS else data.encoding,
+        delimiter=None if data.delimiter in FOUND_DELIMITERS else data.delimiter,
+        comment=data.comment,
+        header=data.header,
+    )
+
+
+FOUND_ENCODINGS = (None, "utf-8", "cp1252", "utf-16", "utf-16-le", "utf-16-be")
+FOUND_DELIMITERS = (None, ",", ";", "\t", "|")
+"""What the csv reader finds in a file by itself."""
 
 
 def foreign_reader(registry: Registry | None = None) -> Reader:

@@ -107,8 +107,9 @@ class Network(BuiltGraph):
 
         A record (column -> value) becomes a record; a list of records a list; column -> values lists by name; a data
         frame (pandas, polars, pyarrow ...) one of its kind, with its index; and a structured array another. Columns are
-        found by name; others are ignored. An array (rows, columns) in the order of the columns, or (rows, width) of
-        rows that `encode` gave, becomes an array, that of `forward`; `decode` names what is in it.
+        found by name; others are ignored. Rows (rows, columns) in the order of the columns become lists by name, but an
+        array of numbers, or one (rows, width) that `encode` gave, becomes an array, that of `forward`; `decode` names
+        what is in it.
 
         Args:
             rows: as above, or as for `forward`; None, nan, NaT and pandas.NA stand for missing values.

@@ -20,6 +20,9 @@ from modnet.words import show
 Forward = Callable[[Mapping[str, Array]], Mapping[str, Array]]
 """From input name -> array to output name -> array, in which predictions may be nan."""
 
+NUMBERS = "fiub"
+"""The kinds of dtypes of numbers."""
+
 FEW = 16
 """Up to so many records are encoded one by one: a table costs as much as they do."""
 
@@ -40,7 +43,7 @@ class RowPredictor:
 
     def are_encoded(self, rows: Any) -> bool:
         """Whether this is an array of rows that are encoded already: as wide as the input, which the rows are not."""
-        if not isinstance(rows, np.ndarray) or rows.ndim != 2 or rows.dtype.kind not in "fiub":
+        if not isinstance(rows, np.ndarray) or rows.ndim != 2 or rows.dtype.kind not in NUMBERS:
             return False
         widths = self.schema.input_shapes().values()
         return rows.shape[1] != len(self._names) and [(rows.shape[1],)] == list(widths)
@@ -101,7 +104,7 @@ class RowPredictor:
             found.refuse()
         if report is not None:
             report += [*self._ignored(rows), *in_order([*(noted.replaced or ()), *found.found])]
-        if isinstance(rows, ArrayRows):
+        if isinstance(rows, ArrayRows) and rows.given.dtype.kind in NUMBERS:
             return _array_answer(outputs, found.rows())
         return rows.answer(self.schema.decode(outputs), found.rows())
 

@@ -389,7 +389,7 @@ def test_what_is_said_of_an_output_follows_its_name(model, network, out):
     assert list(renamed.graph.outputs) == ["length", "kind"]
     assert list(renamed.card.training.loss) == ["length", "kind"]
     assert [name for name in renamed.card.history if "length" in name] == ["length_loss", "validation_length_loss"]
-    assert renamed.card.history["length_loss"] == network.card.history["size_loss"]
+    assert list(renamed.card.history["length_loss"]) == list(network.card.history["size_loss"])
     assert set(renamed.card.metrics) == {name.replace("size", "length") for name in network.card.metrics}
     rng = np.random.default_rng(0)
     y = {"length": rng.standard_normal((5, 2)), "kind": rng.integers(0, 3, 5)}

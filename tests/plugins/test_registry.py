@@ -28,6 +28,7 @@ from modnet.plugins.builtin import BUILTIN, CORE
 from modnet.plugins.distributions import normalized
 from modnet.plugins.registry import Origin
 from modnet.training.callbacks import RecordHistory
+from modnet.training.measured import ByClass
 
 ROOT = Path(modnet.__file__).parents[1]
 
@@ -68,7 +69,7 @@ def test_every_component_of_the_core_is_in_the_table(registry):
         if cls.type and cls.__module__.startswith("modnet."):
             defined.add(cls)
     named = {registry.find(KINDS[kind], name) for kind, name, _ in builtins()}
-    assert defined == named | {RecordHistory}  # every run has it, and no spec names it
+    assert defined == named | {RecordHistory, ByClass}  # which every run and every evaluation has, and no spec names
 
 
 def test_the_table_of_the_core_is_sorted():

@@ -76,6 +76,12 @@ class Blocks:
         left_out = [f"{counted(self._comments, 'comment line')} left out"] if self._comments else []
         return [*self.text.notes, *self.dialect.notes, *left_out, *self._faults.notes]
 
+    @property
+    def reading(self) -> dict[str, str | int]:
+        """The options that say how the file is written, where it is not UTF-8 with commas."""
+        found: dict[str, str | int] = {"encoding": self.text.encoding, "delimiter": self.dialect.delimiter}
+        return {name: value for name, value in found.items() if value not in ("utf-8", ",")}
+
     def __iter__(self) -> Iterator[Cells]:
         """The rows, in blocks.
 

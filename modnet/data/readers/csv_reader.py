@@ -59,7 +59,8 @@ def _read_twice(first: IO[bytes], again: Callable[[], IO[bytes]], name: str, opt
     def cells_again() -> Iterator[Cells]:
         yield from Blocks(again(), name, options, blocks.dialect)
 
-    return Table(columns.finish(cells_again), name, columns.lines(), notes=tuple(blocks.notes))
+    found = columns.finish(cells_again)
+    return Table(found, name, columns.lines(), notes=tuple(blocks.notes), reading=blocks.reading)
 
 
 def read_csv_blocks(stream: IO[bytes], name: str, options: ReadOptions, rows: int) -> Iterator[Table]:
