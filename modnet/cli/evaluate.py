@@ -15,7 +15,7 @@ from modnet.engine.network import Network
 from modnet.errors import Problem, SpecError
 from modnet.model.load import load
 from modnet.training.evaluate import evaluate
-from modnet.words import legible
+from modnet.words import counted, legible
 
 
 def run(
@@ -44,7 +44,7 @@ def run(
         found = {"metrics": dict(figures), "base": base, "classes": figures.classes}
         echo_json({"model": model, "data": data, "rows": len(dataset), **found})
         return
-    echo(f"{'standard input' if data == '-' else data}: {len(dataset):,} rows")
+    echo(f"{'standard input' if data == '-' else data}: {counted(len(dataset), 'row')}")
     echo(figures)
 
 
