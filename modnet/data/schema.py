@@ -416,9 +416,14 @@ def _noun(column: ColumnSchema) -> str:
 
 
 def _widths(columns: Sequence[ColumnSchema]) -> str:
-    categories = [f"{column.name} ({column.width}, one-hot)" for column in columns if column.width > 1]
+    categories = [f"{column.name} ({column.width}{_made_of(column)})" for column in columns if column.width > 1]
     rest = len(columns) - len(categories)
     return shorten([*categories, *([counted(rest, "single number")] if rest else [])])
+
+
+def _made_of(column: ColumnSchema) -> str:
+    """What the several numbers of a value are."""
+    return {"category": ", one-hot", "labels": " labels", "date": " parts of the date"}.get(column.kind, "")
 
 
 def _encode_goal(table: Table, schema: ColumnSchema, missing_values: Collection[str], faults: Faults) -> Array:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from modnet.data.guess import MOST_ONE_HOT, Guess, are_classes, guess_columns, said
+from modnet.data.guess import FEW, MOST_ONE_HOT, Guess, are_classes, guess_columns, said
 from modnet.data.numbers import Decimal
 from modnet.data.schema import DataSchema
 from modnet.data.spec import ColumnSpec, DataSpec
@@ -178,6 +178,9 @@ def _check_target(table: Table, name: str, found: Guess) -> None:
         raise DataError(
             f"{place}: these are dates, which cannot be a target; make a number of them, such as the days until then"
         )
+    present = len(table) - found.profile.missing
+    if found.kind == "category" and found.profile.distinct == present > FEW:
+        raise DataError(f"{place}: {present:,} different texts in {present:,} rows are names, not classes")
     if found.kind == "number" and found.profile.distinct == 1:
         raise DataError(f"{place}: every value is {found.profile.different.text(0)}; there is nothing to learn")
 

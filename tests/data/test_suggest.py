@@ -192,3 +192,8 @@ def test_penguins():
 def test_diamonds():
     with np.errstate(over="ignore"):
         assert trained("diamonds.csv.gz", "price", epochs=4)["r2"] >= 0.95
+
+
+def test_a_target_of_names_is_refused():
+    with pytest.raises(DataError, match="column tag: 60 different texts in 60 rows are names, not classes"):
+        suggest_spec(table(tag=[f"tag {n}" for n in range(60)]), ["tag"], "pets.csv")
