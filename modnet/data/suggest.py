@@ -213,7 +213,11 @@ class _Text:
     def head(self) -> list[str]:
         about = _comment(f"{self.schema.describe_targets()} from {self.data.train}: {self.rows:,} rows")
         used = {name: found for name, found in self.guesses.items() if name not in self.left_out}
-        return [*about, *(line for note in (*self.table.notes, *said(used)) for line in _comment(note)), ""]
+        return [
+            *about,
+            *(line for note in (*self.table.notes, *_names_again(self.table), *said(used)) for line in _comment(note)),
+            "",
+        ]
 
     def network(self) -> list[str]:
         sample = _comment(f"one sample as numbers: {', '.join(self._made_of())}")
@@ -333,6 +337,22 @@ class _Text:
                 about = f"  # {self.guesses[name].profile.missing:,} rows have no target" if value == "drop" else ""
                 lines.append(f"{option} = {said}{about}")
         return lines
+
+
+def _names_again(table: Table) -> list[str]:
+    """A line about rows that have the names of the columns, as where files were joined."""
+    again = None
+    for name, column in table.columns.items():
+        if column.texts is None:
+            continue
+        codes = [code for code, text in enumerate(column.texts) if text.strip("\ufeff ") == name]
+        found = np.isin(column.values, codes) & ~column.gaps
+        again = found if again is None else again & found
+    if again is None or not again.any() or len(table.columns) < 2:
+        return []
+    rows = [table.row_name(row) for row in np.flatnonzero(again)[:3].tolist()]
+    more = f" and {counted(int(again.sum()) - 3, 'more row')}" if again.sum() > 3 else ""
+    return [f"{', '.join(rows)}{more}: the names of the columns again, as where files were joined; remove them"]
 
 
 def _comment(text: str) -> list[str]:

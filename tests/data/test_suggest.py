@@ -197,3 +197,10 @@ def test_diamonds():
 def test_a_target_of_names_is_refused():
     with pytest.raises(DataError, match="column tag: 60 different texts in 60 rows are names, not classes"):
         suggest_spec(table(tag=[f"tag {n}" for n in range(60)]), ["tag"], "pets.csv")
+
+
+def test_names_of_columns_within_the_table_are_told():
+    found = table()
+    rows = {name: [*column.strings()[:30], name, *column.strings()[30:]] for name, column in found.columns.items()}
+    assert "# row 31: the names of the columns again" in suggest_spec(Table(rows, "pets.csv"), ["kind"], "pets.csv")
+    assert "again" not in suggest_spec(found, ["kind"], "pets.csv")
