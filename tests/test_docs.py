@@ -115,10 +115,11 @@ def sessions(page: Path) -> Iterator[tuple[str, str]]:
             yield command, printed
 
 
-def test_the_commands_print_what_their_page_shows(penguins, run):
+@pytest.mark.parametrize("page", ["cli", "tables"])
+def test_the_commands_print_what_their_page_shows(page, penguins, run):
     faulty = (penguins / "penguins.toml").read_text().replace("out_features = 32", "out_feature = 32")
     (penguins / "faulty.toml").write_text(faulty.replace('"softmax"', '"softmx"'))
-    for command, expected in sessions(ROOT / "docs" / "cli.md"):
+    for command, expected in sessions(ROOT / "docs" / f"{page}.md"):
         line, shows_status, _ = command.partition("; echo $?")
         result = run(line)
         printed = result.output + (f"{result.exit_code}\n" if shows_status else "")

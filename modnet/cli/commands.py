@@ -249,7 +249,8 @@ _ROWS = (
         """
         Measure the loss and the metrics that a model was trained with on DATA, which has the targets too.
 
-        DATA is a .csv or .tsv table, arrays in .npz, or - for a table on standard input.
+        DATA is a table, arrays in .npz, or - for a table on standard input. Rows without a target, or with a class that
+        the training had not, are left out, which is said.
 
         Beside each figure is its base rate: its value for a guess that does not look at the inputs, which is the most
         frequent class of these data with the shares of the classes as probabilities, or the mean of the numbers. Where
@@ -275,6 +276,7 @@ _ROWS = (
             help="Measure this metric instead of those of the training: its name, or a table as in a spec. "
             "OUTPUT=METRIC for one of several outputs.",
         ),
+        *READING,
         PLUGIN,
         JSON,
     ),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any, cast
 
@@ -28,18 +28,24 @@ STANDARD_INPUT = "standard input"
 ARRAYS = (".npz", ".npy")
 
 
-def read_for(network: Network, data: str, *, targets: bool) -> Dataset:
-    """The rows of a data file, or of a table on standard input for "-", as the network takes them."""
+def read_to_measure(network: Network, data: str, given: Mapping[str, Any]) -> Dataset:
+    """The rows of a data file, or of a table on standard input for "-", with the targets, as the network takes them.
+
+    Args:
+        given: options of reading.
+    """
     if data != "-":
-        dataset, (_, *notes) = loader_for(network).load_source(data, network.card.schema, targets=targets)
+        loader = loader_for(network)
+        loader = replace(loader, options=loader.options.replace(**given))
+        dataset, (_, *notes) = loader.load_source(data, network.card.schema)
         say(notes)
         return dataset
     schema = network.card.schema
     if schema is None:
         raise DataError(f"{STANDARD_INPUT}: expected a file with arrays: the model knows no columns")
-    (table,) = standard_input(None, schema.reading())
+    (table,) = standard_input(None, schema.reading().replace(**given))
     report = Report()
-    dataset = Dataset.of_table(schema, table, targets, report)
+    dataset = Dataset.of_table(schema, schema.measurable(table, report), report=report)
     say([*table.notes, *report.texts()])
     return dataset
 

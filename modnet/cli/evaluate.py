@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from modnet.cli.data import read_for
+from modnet.cli.data import given_options, read_to_measure
 from modnet.cli.output import echo, echo_json
 from modnet.cli.plugin_file import load_plugin_files
 from modnet.cli.settings import parsed_value
@@ -15,14 +15,26 @@ from modnet.engine.network import Network
 from modnet.errors import Problem, SpecError
 from modnet.model.load import load
 from modnet.training.evaluate import evaluate
-from modnet.words import legible
+from modnet.words import counted, legible
 
 
-def run(model: str, data: str, metrics: tuple[str, ...], plugins: tuple[str, ...], as_json: bool) -> None:
+def run(
+    model: str,
+    data: str,
+    metrics: tuple[str, ...],
+    encoding: str | None,
+    delimiter: str | None,
+    decimal: str | None,
+    header: int | None,
+    sheet: str | None,
+    query: str | None,
+    plugins: tuple[str, ...],
+    as_json: bool,
+) -> None:
     load_plugin_files(plugins)
     network = load(model)
     asked = _metrics(network, metrics)
-    dataset = read_for(network, data, targets=True)
+    dataset = read_to_measure(network, data, given_options(encoding, delimiter, decimal, header, sheet, query))
     try:
         figures = evaluate(network, dataset, metrics=asked)
     except SpecError as error:
@@ -32,7 +44,7 @@ def run(model: str, data: str, metrics: tuple[str, ...], plugins: tuple[str, ...
         found = {"metrics": dict(figures), "base": base, "classes": figures.classes}
         echo_json({"model": model, "data": data, "rows": len(dataset), **found})
         return
-    echo(f"{'standard input' if data == '-' else data}: {len(dataset):,} rows")
+    echo(f"{'standard input' if data == '-' else data}: {counted(len(dataset), 'row')}")
     echo(figures)
 
 

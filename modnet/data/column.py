@@ -13,6 +13,7 @@ from typing import Any, Literal
 import numpy as np
 
 from modnet.arrays import Array
+from modnet.data.labels import is_label_list, list_text
 from modnet.data.values import are_missing, is_missing, is_number, text_of
 from modnet.errors import DataError
 from modnet.words import legible, show
@@ -232,7 +233,10 @@ def _moments_of_pandas(values: Any) -> Array:
 
 def _of_objects_of_pandas(values: Any) -> Column:
     """A column of texts, or of Python values."""
-    codes, different = values.factorize()
+    try:
+        codes, different = values.factorize()
+    except TypeError:  # lists cannot be looked up
+        return _of_values(values.tolist(), str(getattr(values, "name", "")))
     texts = different.tolist()
     # 1, 1.0 and True are one and the same to `factorize`, but a text equals only the same text.
     if texts and all(isinstance(text, str) for text in texts):
@@ -334,14 +338,18 @@ def _of_array(values: Array, name: str) -> Column:
 
 NUMBERS = (int, float, np.integer, np.floating, Decimal)
 DATES = (datetime.date, np.datetime64)
+LISTS = {list, tuple, set, frozenset, np.ndarray}
+"""What may hold the labels of a row."""
 
 
 def _of_values(values: Sequence[Any], name: str) -> Column:
     """A column of Python values."""
     types = set(map(type, values))
+    if not types.isdisjoint(LISTS):
+        return _of_lists(values, name)
     if types <= {str, NoneType} and str in types:
         return Column.of_texts(values)
-    if types == {float} or types == {int}:
+    if types in ({float}, {int}):
         return _plain(_numbers(values), None)
     given, gaps, kinds = _typed(values)
     if None in kinds:
@@ -349,6 +357,14 @@ def _of_values(values: Sequence[Any], name: str) -> Column:
     if kinds <= {"number"}:
         return _plain(_numbers([0 if value is None else value for value in given]), gaps)
     return _of_others(given, gaps if gaps.any() else None, kinds)
+
+
+def _of_lists(values: Sequence[Any], name: str) -> Column:
+    """A column of Python values some of which are lists: those of texts are labels."""
+    found = [list_text(value) if is_label_list(value) else value for value in values]
+    if not set(map(type, found)).isdisjoint(LISTS):
+        raise _no_value_of_a_column(found, name)
+    return _of_values(found, name)
 
 
 def _typed(values: Sequence[Any]) -> tuple[list[Any], Array, set[Type | None]]:

@@ -197,12 +197,14 @@ class ColumnSchema(Configuration):
         fill = f"{self.fill:.6g}" if isinstance(self.fill, float) else show(self.fill)
         return f"{no_value(text)}; given " + ("its own code" if self.fill is None else f"{fill}, learnt in training")
 
-    def _unknown_category(self, count: int, rows: int) -> Callable[[str], str]:
+    def _unknown_category(
+        self, count: int, rows: int, remedy: str = 'correct or drop such rows, or train with unknown = "code"'
+    ) -> Callable[[str], str]:
         more = f" ({count:,} of {rows:,} rows have unknown ones)" if count > 1 else ""
         near = self._near()
 
         def message(text: str) -> str:
-            advice = near(text) or '; correct or drop such rows, or train with unknown = "code"'
+            advice = near(text) or f"; {remedy}"
             return f"unknown category {show(text)}{more}; expected one of {shorten(self.categories)}{advice}"
 
         return message
@@ -225,7 +227,12 @@ class ColumnSchema(Configuration):
         codes = self.codes(column)
         unknown = (codes < 0) & present
         if unknown.any():
-            faults.add(self.name, column, unknown, self._unknown_category(int(unknown.sum()), len(column)))
+            faults.add(
+                self.name,
+                column,
+                unknown,
+                self._unknown_category(int(unknown.sum()), len(column), "correct or drop such rows"),
+            )
         codes[codes < 0] = 0
         return codes
 

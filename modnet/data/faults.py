@@ -82,6 +82,7 @@ class Report:
         filled_rows, dropped_rows: how many rows were.
         by_mean, by_most_frequent, by_code: the columns that were filled so.
         unknown: column -> how many rows have an unknown category.
+        left_out: lines about rows that cannot be measured.
         replaced: each value that was replaced, with what the network is given instead; None if nobody asks.
     """
 
@@ -91,6 +92,7 @@ class Report:
     by_most_frequent: set[str] = field(default_factory=set)
     by_code: set[str] = field(default_factory=set)
     unknown: dict[str, int] = field(default_factory=dict)
+    left_out: list[str] = field(default_factory=list)
     replaced: list[Fault] | None = None
 
     def replace(self, name: str, column: Column, rows: Array, message: Callable[[str], str]) -> None:
@@ -106,7 +108,7 @@ class Report:
 
     def texts(self) -> list[str]:
         """Lines for the screen."""
-        found = []
+        found = [*self.left_out]
         if self.filled_rows:
             ways = (
                 ("mean", self.by_mean),

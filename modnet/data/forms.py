@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from os import PathLike, fspath
 from typing import Any
 
@@ -11,6 +11,7 @@ import numpy as np
 
 from modnet.arrays import Array
 from modnet.data.column import Column
+from modnet.data.labels import is_label_list
 from modnet.data.table import Table, require_columns, shorten
 from modnet.errors import DataError
 from modnet.words import itemised, legible, show
@@ -91,9 +92,16 @@ def record_of(value: Any) -> Any:
     return {name: getattr(value, name) for name in fields} if isinstance(fields, Mapping) else None
 
 
-def is_record(rows: Mapping[str, Any], names: Sequence[str]) -> bool:
-    values = [rows[name] for name in names if name in rows]
+def is_record(rows: Mapping[str, Any], names: Sequence[str], labels: Collection[str] = ()) -> bool:
+    """Whether this is one record; `labels` are the columns in which a value may be a list of texts."""
+    lists = [name for name in labels if name in rows and is_label_list(rows[name])]
+    values = [rows[name] for name in names if name in rows and name not in lists]
     return bool(values) and all(map(is_one_value, values))
+
+
+def is_cell(value: Any) -> bool:
+    """Whether this is one value, or the labels of a row."""
+    return is_one_value(value) or is_label_list(value)
 
 
 def is_one_value(value: Any) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -10,6 +11,7 @@ import numpy as np
 from modnet.arrays import Array
 from modnet.data.column import Column
 from modnet.data.dates import ISO, DateGuess, dates_share, find_date_format, is_date_name
+from modnet.data.labels import find_separator, is_list, split_labels
 from modnet.data.numbers import Decimal, NumberFormat, NumberGuess, NumbersShare, find_number_format, numbers_share
 from modnet.data.profile import ColumnProfile, profile_column
 from modnet.data.spec import ColumnSpec, Kind
@@ -30,7 +32,13 @@ MOST_FAULTS = 0.05
 ROWS_OF_A_CATEGORY = 2
 """Texts that occur less often on average are names or comments, and no categories."""
 
-IDENTIFIER = re.compile(r"(^|[\W_])(id|ids|key|uuid|guid|index|nr|no|number|row)$|^(id|ID|Id)([\W_]|$)|[a-z](Id|ID)$")
+LONGEST_LABEL = 40
+"""What is longer is a sentence."""
+
+IDENTIFIER = re.compile(
+    r"(^|[\W_])(id|ids|key|uuid|guid|index|nr|no|number|row|rownames?)$|^Unnamed: \d+$|^(id|ID|Id)([\W_]|$)|"
+    r"[a-z](Id|ID)$"
+)
 """Names of columns that name the rows."""
 
 
@@ -126,7 +134,7 @@ def _guess_texts(
         return _codes(name, profile, values)
     number = find_number_format(values, decimal)
     if number is None or _has_odd_unit(number.format, values):
-        return _with_faults(of_values, decimal)
+        return _labels(of_values) or _with_faults(of_values, decimal)
     return _numbers(of_values, number)
 
 
@@ -188,7 +196,8 @@ def _described(written: NumberFormat) -> str:
 
 def _dates(texts: _Texts, guess: DateGuess) -> Guess:
     written = guess.format.date_format
-    notes = [f"{texts.name}: dates" + ("" if written == ISO else f" written as {_example(texts.texts)} ({written})")]
+    what = "times" if "%H" in written and "%d" not in written and "%Y" not in written else "dates"
+    notes = [f"{texts.name}: {what}" + ("" if written == ISO else f" written as {_example(texts.texts)} ({written})")]
     if guess.other is not None:
         other = guess.other.date_format
         notes.append(
@@ -215,7 +224,7 @@ def _with_faults(texts: _Texts, decimal: Decimal | None) -> Guess | None:
         numbers = NumbersShare(NumberFormat(), float(plain.mean()), np.flatnonzero(~plain))
     share, faults = max((numbers.share, numbers.faults), (dates.share, dates.faults), key=lambda found: found[0])
     if len(texts.texts) - len(faults) < FEW or share < 1 - MOST_FAULTS:
-        return _categories(texts)
+        return _mixed(texts, numbers)
     wrong = tuple(texts.texts[place] for place in faults.tolist())
     kept = _Texts(
         texts.name, tuple(text for text in texts.texts if text not in wrong), (*texts.missing, *wrong), texts.column
@@ -236,6 +245,49 @@ def _categories(texts: _Texts) -> Guess | None:
     )
     column = ColumnSpec(missing_values=marks)
     return _made("category", column, _missing_note(found), found, ambiguous=False)
+
+
+def _labels(of_values: _Texts) -> Guess | None:
+    """Several labels in one cell: lists, or few labels that come together in many ways."""
+    texts = of_values.texts
+    lists = sum(map(is_list, texts))
+    separator = find_separator(texts)
+    split = [split_labels(text, separator) for text in texts]
+    uses = Counter(label for labels in split for label in labels)
+    if not 2 <= len(uses) <= MOST_ONE_HOT or max(map(len, uses)) > LONGEST_LABEL:
+        return None
+    if lists < len(texts) and (lists or not _come_together(split, uses)):
+        return None
+    example = show(max(texts[:100], key=len))
+    notes = [f"{of_values.name}: {len(uses)} labels, several in one cell, as in {example}"]
+    column = ColumnSpec(kind="labels", separator="" if lists else separator)
+    return _made("labels", column, notes, of_values.replace(missing=()), ambiguous=False)
+
+
+def _come_together(split: Sequence[Sequence[str]], uses: Mapping[str, int]) -> bool:
+    """Whether labels are combined freely: in different numbers, most of them in several texts, none of them twice.
+
+    The parts of an address or of a name are as many in each text, and hardly one of them comes again.
+    """
+    counts = set(map(len, split))
+    several = sum(uses[label] > 1 for label in uses)
+    distinct = all(len(set(labels)) == len(labels) for labels in split)
+    return len(counts) > 1 and distinct and len(split) > len(uses) and several > len(uses) / 2
+
+
+def _mixed(texts: _Texts, numbers: NumbersShare) -> Guess | None:
+    """Categories; if most of them are numbers, this is said: they may be numbers with remarks, `~12`."""
+    found = _categories(texts)
+    if numbers.share <= 0.5 or len(texts.texts) <= FEW:
+        return found
+    odd = texts.texts[int(numbers.faults[0])]
+    note = (
+        f"{texts.name}: taken for categories, as {len(numbers.faults):,} of {len(texts.texts):,} different values are "
+        f"no numbers, such as {show(odd)}"
+    )
+    if found is None:
+        found = Guess("category", None, "", (), profile_column(texts.column, MISSING_VALUES))
+    return found.replace(notes=(note, *found.notes))
 
 
 def _missing_note(texts: _Texts) -> list[str]:

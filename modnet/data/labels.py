@@ -1,9 +1,11 @@
-"""Several labels in one value: `comedy; drama`."""
+"""Several labels in one value: `comedy; drama`, or a list as JSON and Python write it: `["comedy", "drama"]`."""
 
 from __future__ import annotations
 
+import json
+import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -15,9 +17,40 @@ SEPARATORS = (";", "|", ",")
 """What may stand between labels where the spec does not say it; of two that are as frequent the first."""
 
 
+ITEM = re.compile(r"""\s*(?:'((?:[^'\\]|\\.)*)'|"((?:[^"\\]|\\.)*)"|([^,'"]+))\s*(?:,|$)""")
+"""An item of a list as Python writes it."""
+
+
 def split_labels(text: str, separator: str) -> list[str]:
-    """The labels of a text, without blanks at their ends; none for an empty text."""
-    return [label for label in (part.strip() for part in text.split(separator)) if label]
+    """The labels of a text, without blanks at their ends; none for an empty text or an empty list."""
+    parts = list_items(text) if is_list(text) else text.split(separator)
+    return [label for label in map(str.strip, parts) if label]
+
+
+def is_list(text: str) -> bool:
+    """Whether a text is a list in brackets."""
+    return text.startswith("[") and text.endswith("]")
+
+
+def list_items(text: str) -> list[str]:
+    """The items of a list in brackets, as texts."""
+    try:
+        items = json.loads(text)
+    except (ValueError, RecursionError):
+        return [first or second or third for first, second, third in ITEM.findall(text[1:-1])]
+    return [item if isinstance(item, str) else json.dumps(item) for item in items if item is not None]
+
+
+def list_text(values: Iterable[str]) -> str:
+    """A list of values as one text, which `split_labels` takes apart again."""
+    return json.dumps(list(values), ensure_ascii=False)
+
+
+def is_label_list(value: object) -> bool:
+    """Whether a value of a record or a frame is a list of labels, which are texts."""
+    if isinstance(value, np.ndarray):
+        return value.ndim == 1 and all(isinstance(item, str) for item in value.tolist())
+    return isinstance(value, list | tuple | set | frozenset) and all(isinstance(item, str) for item in value)
 
 
 def find_separator(texts: Sequence[str]) -> str:

@@ -25,6 +25,9 @@ from modnet.words import did_you_mean, legible, show
 
 Columns = dict[str, tuple[ColumnSchema, ...]]
 
+UNNAMED = ("index", "Unnamed: 0")
+"""What a first column without a name is called, by modnet and by pandas."""
+
 MOST_CATEGORIES = 256
 """A text column with more different values is probably a name or a comment, and is only accepted as categories if the
 spec declares it.
@@ -108,8 +111,22 @@ def _assign_columns(
 
 def _other_columns(table: Table, spec: DataSpec, no_inputs: Collection[str]) -> tuple[str, ...]:
     """The columns that are inputs if the spec does not name them: all but targets, identifiers and side columns."""
-    identifiers = {name for name, column in spec.columns.items() if column.kind == "identifier"}
-    return tuple(name for name in table.columns if name not in no_inputs and name not in identifiers)
+    others = {name for name, column in spec.columns.items() if column.kind == "identifier"} | {
+        index_column(table, spec)
+    }
+    return tuple(name for name in table.columns if name not in no_inputs and name not in others)
+
+
+def index_column(table: Table, spec: DataSpec) -> str | None:
+    """The first column, if it has the numbers that pandas and R give to rows, and the spec does not speak of it."""
+    name = next(iter(table.columns), "")
+    if name not in UNNAMED or spec.inputs is not None or name in spec.columns:
+        return None
+    column = table.columns[name]
+    if column.type != "number" or column.missing is not None or len(table) < 2:
+        return None
+    different = np.unique(column.values)
+    return name if len(different) == len(table) and bool((different == np.round(different)).all()) else None
 
 
 def assign_targets(table: Table, spec: DataSpec, output_names: Sequence[str]) -> dict[str, tuple[str, ...]]:
@@ -188,6 +205,8 @@ class _Learner:
         # A list of categories in the spec is complete: a missing value is none of them.
         policy = self.policy or ("error" if self.declared.categories else "code")
         schema = schema.replace(missing_values=self.declared.missing_values)
+        if schema.kind == "labels" and policy not in ("error", "drop"):
+            policy = "code"  # none of them: to fill in those of other rows would be a claim
         has_own_code = schema.kind == "text" or (schema.has_categories and policy in ("code", "drop"))
         if policy == "error" or has_own_code:
             return schema.replace(missing=policy)

@@ -17,7 +17,7 @@ from modnet.data.forms import (
     Rows,
     Series,
     StructuredArray,
-    is_one_value,
+    is_cell,
     is_record,
     record_of,
 )
@@ -27,7 +27,7 @@ from modnet.errors import DataError
 from modnet.words import show
 
 
-def rows_of(rows: Any, names: Sequence[str]) -> Rows:
+def rows_of(rows: Any, names: Sequence[str], labels: Collection[str] = ()) -> Rows:
     """Rows in one of their forms.
 
     Args:
@@ -35,12 +35,13 @@ def rows_of(rows: Any, names: Sequence[str]) -> Rows:
             or an iterator of records, column -> values, a data frame (pandas, polars, pyarrow, and others that can be
             exported to Arrow), a structured array, a `Table`, or an array (rows, columns) in the order of `names`.
         names: of the columns that are needed.
+        labels: the columns with several labels in one value, which may be a list.
 
     Raises:
         DataError: they have none of these forms.
     """
     if isinstance(rows, Mapping):
-        return Record(rows, rows) if is_record(rows, names) else Columns(rows, rows)
+        return Record(rows, rows) if is_record(rows, names, labels) else Columns(rows, rows)
     if isinstance(rows, Table):
         return OfTable(rows, rows.columns)
     if isinstance(rows, np.ndarray | np.void) and rows.dtype.names is not None:
@@ -71,7 +72,7 @@ def are_rows(given: Any, inputs: Collection[str] = ()) -> bool:
         return bool(given) and not given.keys() <= set(inputs)
     if isinstance(given, list | tuple):
         record = record_of(given[0]) if len(given) else None
-        return record is not None and all(is_one_value(record[key]) for key in record.keys())  # noqa: SIM118
+        return record is not None and all(is_cell(record[key]) for key in record.keys())  # noqa: SIM118
     if isinstance(given, np.ndarray):
         return given.dtype.names is not None
     return isinstance(given, Table) or is_frame(given)

@@ -13,6 +13,7 @@ import numpy as np
 from modnet.arrays import Array, Shape
 from modnet.configuration.fields import Configuration
 from modnet.configuration.reading import Reader, Reading
+from modnet.data.column import Column
 from modnet.data.column_schema import ColumnSchema
 from modnet.data.faults import Faults, Report, in_order
 from modnet.data.options import DEFAULTS, ReadOptions
@@ -20,7 +21,7 @@ from modnet.data.spec import DataSpec
 from modnet.data.table import Table, shorten
 from modnet.data.values import MISSING_VALUES, no_value
 from modnet.errors import DataError, Fault, ShapeError
-from modnet.words import counted, itemised, show
+from modnet.words import counted, itemised, legible, show
 
 
 class Encoded(NamedTuple):
@@ -166,6 +167,31 @@ class DataSchema(Configuration):
         if faults == "raise":
             found.refuse()
         return Encoded(inputs, goals, table.row_names(), weights, tuple(in_order(found.found)))
+
+    def measurable(self, table: Table, report: Report) -> Table:
+        """The rows by which a network can be measured: with a target, and no class or label that training had not.
+
+        If there are no others, they stay, to be refused by `encode` with the reason.
+
+        Args:
+            report: is told of the rows that are left out.
+
+        Raises:
+            DataError: a column of a target is missing.
+        """
+        table.require([column.name for column in self._target_columns()])
+        for schema in self._target_columns():
+            column = table.columns[schema.name]
+            gaps = schema.gaps(column, self.missing_values)
+            faults = Faults(table)
+            if schema.has_categories:
+                (schema.label_rows if schema.kind == "labels" else schema.labels)(column, ~gaps, faults)
+            unknown = faults.rows()
+            lacking = gaps & (schema.missing != "drop") if unknown is None else gaps | unknown
+            if lacking.any() and not lacking.all():
+                report.left_out += _left_out(schema, column, gaps & lacking, unknown)
+                table = table.take(np.flatnonzero(~lacking))
+        return table
 
     def _complete(self, table: Table, targets: bool, report: Report) -> Table:
         """The rows that can be encoded: in training and evaluation without those that are dropped."""
@@ -390,9 +416,14 @@ def _noun(column: ColumnSchema) -> str:
 
 
 def _widths(columns: Sequence[ColumnSchema]) -> str:
-    categories = [f"{column.name} ({column.width}, one-hot)" for column in columns if column.width > 1]
+    categories = [f"{column.name} ({column.width}{_made_of(column)})" for column in columns if column.width > 1]
     rest = len(columns) - len(categories)
     return shorten([*categories, *([counted(rest, "single number")] if rest else [])])
+
+
+def _made_of(column: ColumnSchema) -> str:
+    """What the several numbers of a value are."""
+    return {"category": ", one-hot", "labels": " labels", "date": " parts of the date"}.get(column.kind, "")
 
 
 def _encode_goal(table: Table, schema: ColumnSchema, missing_values: Collection[str], faults: Faults) -> Array:
@@ -407,6 +438,17 @@ def _encode_goal(table: Table, schema: ColumnSchema, missing_values: Collection[
     if schema.kind == "number":
         return schema.numbers(column, ~gaps, faults)
     return (schema.label_rows if schema.kind == "labels" else schema.labels)(column, ~gaps, faults)
+
+
+def _left_out(schema: ColumnSchema, column: Column, gaps: Array, unknown: Array | None) -> list[str]:
+    """Lines about rows that are not measured."""
+    found, name = [], legible(schema.name)
+    if gaps.any():
+        found.append(f"{counted(int(gaps.sum()), 'row')} left out: no {name}, which is to be predicted")
+    if unknown is not None:
+        example = show(column.text(int(unknown.argmax())))
+        found.append(f"{counted(int(unknown.sum()), 'row')} left out: {name} unknown to the model, such as {example}")
+    return found
 
 
 def _missing_goal(text: str) -> str:

@@ -10,16 +10,19 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from modnet.data.guess import MOST_ONE_HOT, Guess, are_classes, guess_columns, said
+from modnet.data.guess import FEW, MOST_ONE_HOT, Guess, are_classes, guess_columns, said
 from modnet.data.numbers import Decimal
 from modnet.data.schema import DataSchema
 from modnet.data.spec import ColumnSpec, DataSpec
 from modnet.data.table import Table
 from modnet.errors import DataError
-from modnet.words import printable, show
+from modnet.words import counted, printable, show
 
 SMALL, LARGE = 1_000, 10_000
 """A table with fewer rows than the first is small, with the second or more it is large."""
+
+SHORT = 80
+"""A list that is shorter fits on a line with its key."""
 
 
 def suggest_spec(
@@ -105,6 +108,8 @@ def _columns(
     for name in filter(lambda name: _is_embedded(guesses[name]), inputs):
         columns[name] = columns[name].replace(kind="category", encoding="embedding")
     for name in _with_gaps(targets, guesses):
+        if guesses[name].kind == "labels":
+            continue  # a row without labels has none of them
         columns[name] = columns[name].replace(missing="drop")
     decimal = _decimal_of_all(columns, guesses)
     if decimal:
@@ -149,9 +154,8 @@ def nth_free(name: str, taken: Collection[str]) -> str:
 
 def _predicts_classes(table: Table, targets: Sequence[str], guesses: Mapping[str, Guess]) -> bool:
     for name in targets:
-        if guesses[name].left_out == "every value is missing":
-            raise DataError(f"{table.name}: column {name}: every value is missing")
-    texts = [name for name in targets if guesses[name].kind == "category"]
+        _check_target(table, name, guesses[name])
+    texts = [name for name in targets if guesses[name].kind in ("category", "labels")]
     if len(targets) > 1:
         if texts:
             raise DataError(
@@ -163,6 +167,22 @@ def _predicts_classes(table: Table, targets: Sequence[str], guesses: Mapping[str
     column = table.columns[targets[0]]
     counts = np.unique(column.values[~found.profile.gaps], return_counts=True)[1]
     return are_classes(targets[0], found, counts)
+
+
+def _check_target(table: Table, name: str, found: Guess) -> None:
+    """Raises DataError for a column that no network can learn to predict."""
+    place = f"{table.name}: column {name}"
+    if found.left_out == "every value is missing":
+        raise DataError(f"{place}: every value is missing")
+    if found.kind == "date":
+        raise DataError(
+            f"{place}: these are dates, which cannot be a target; make a number of them, such as the days until then"
+        )
+    present = len(table) - found.profile.missing
+    if found.kind == "category" and found.profile.distinct == present > FEW:
+        raise DataError(f"{place}: {present:,} different texts in {present:,} rows are names, not classes")
+    if found.kind == "number" and found.profile.distinct == 1:
+        raise DataError(f"{place}: every value is {found.profile.different.text(0)}; there is nothing to learn")
 
 
 def _listed(left_out: Mapping[str, str]) -> str:
@@ -185,23 +205,36 @@ class _Text:
     def rows(self) -> int:
         return len(self.table)
 
+    @property
+    def _labels(self) -> bool:
+        """Whether the target is several labels in one cell."""
+        return self.schema.targets["output"][0].kind == "labels"
+
     def head(self) -> list[str]:
         about = _comment(f"{self.schema.describe_targets()} from {self.data.train}: {self.rows:,} rows")
         used = {name: found for name, found in self.guesses.items() if name not in self.left_out}
-        return [*about, *(line for note in (*self.table.notes, *said(used)) for line in _comment(note)), ""]
+        return [
+            *about,
+            *(line for note in (*self.table.notes, *_names_again(self.table), *said(used)) for line in _comment(note)),
+            "",
+        ]
 
     def network(self) -> list[str]:
         sample = _comment(f"one sample as numbers: {', '.join(self._made_of())}")
         widths = {name: sum(column.width for column in columns) for name, columns in self.schema.inputs.items()}
-        several = ", ".join(f"{name} = [{width}]" for name, width in widths.items())
-        shape = f"[{widths['input']}]" if "input" in widths else f"{{ {several} }}"
-        return ["[network]", *sample, f"input = {shape}", "layers = [", *self._layers(), "]"]
+        if "input" in widths:
+            return ["[network]", *sample, f"input = [{widths['input']}]", "layers = [", *self._layers(), "]"]
+        several = [f"{name} = [{width}]" for name, width in widths.items()]
+        if len(", ".join(several)) < SHORT:
+            return ["[network]", *sample, f"input = {{ {', '.join(several)} }}", "layers = [", *self._layers(), "]"]
+        return ["[network]", *sample, "layers = [", *self._layers(), "]", "", "[network.input]", *several]
 
     def _made_of(self) -> list[str]:
         columns = [column for group in self.schema.inputs.values() for column in group]
         others = [
-            f"{column.name} ({column.width if column.kind == 'date' else len(column.categories)} "
-            f"{'parts of a date' if column.kind == 'date' else 'categories'})"
+            f"{column.name} ({counted(column.width, 'part')} of a date)"
+            if column.kind == "date"
+            else f"{column.name} ({len(column.categories)} {'labels' if column.kind == 'labels' else 'categories'})"
             for column in columns
             if column.kind != "number"
         ]
@@ -214,21 +247,23 @@ class _Text:
         outputs = len(targets[0].categories) or len(targets)
         lines = self._first_layers()
         lines.append(f'  {{ type = "linear", out_features = {hidden}, activation = "relu" }},')
-        if self.classes and self.rows < SMALL:
+        if (self.classes or self._labels) and self.rows < SMALL:
             lines.append('  { type = "dropout", rate = 0.1 },  # few rows: keeps the network from memorizing them')
         lines.append(f'  {{ type = "linear", out_features = {hidden // 2}, activation = "relu" }},')
         lines.append(f'  {{ type = "linear", out_features = {outputs} }},')
         if self.classes:
             lines.append('  "softmax",  # a probability for each class')
+        elif self._labels:
+            lines.append('  "sigmoid",  # a probability for each label')
         else:
             lines.append('  "unstandardize",  # back to the units of the target')
         return lines
 
     def _first_layers(self) -> list[str]:
         """What brings the inputs together: numbers to a common scale, ids to vectors."""
-        about = "  # mean 0 and standard deviation 1, learnt from the training rows"
+        about = "  # mean 0, deviation 1"
         if list(self.schema.inputs) == ["input"]:
-            return [f'  "standardize",{about}']
+            return ['  "standardize",  # mean 0 and standard deviation 1, learnt from the training rows']
         lines, joined = [], []
         for name, (column, *_) in self.schema.inputs.items():
             if column.is_id:
@@ -242,11 +277,14 @@ class _Text:
                 lines.append(f'  {{ type = "standardize", inputs = ["{name}"], name = "{name}_scaled" }},{about}')
                 joined.append(f"{name}_scaled")
         if len(joined) > 1:
-            lines.append(f'  {{ type = "concatenate", inputs = [{", ".join(map(_quoted, joined))}] }},')
+            names = _list_text(tuple(joined)).replace("\n", "\n  ")  # TOML 1.0 has line breaks in lists within braces
+            lines.append(f'  {{ type = "concatenate", inputs = {names} }},')
         return lines
 
     def training(self) -> list[str]:
         loss, metrics = ("cross_entropy", '["accuracy"]') if self.classes else ("mse", '["r2", "mean_absolute_error"]')
+        if self._labels:
+            loss, metrics = "binary_cross_entropy", '["accuracy", "f1"]'
         batch_size = 32 if self.rows < LARGE else 256
         epochs, patience = (200, 20) if self.rows < LARGE else (60, 6)
         return [
@@ -271,31 +309,50 @@ class _Text:
         if self.data.missing == "mean":
             lines += _comment(f"values are missing in {', '.join(_with_gaps(self.schema.columns(), self.guesses))}")
             lines.append('missing = "mean"  # of the training rows; for a category, the most frequent value')
+        lines += self._several_inputs()
         for name, column in self.data.columns.items():
             lines += ["", f"[data.columns.{_key(name)}]", *self._options(name, column)]
         return lines
 
     def _inputs(self) -> list[str]:
-        """What is left out, and, where something is or there are several inputs, the columns of each."""
+        """What is left out, and, where something is, the columns of the only input."""
         lines = _comment(f"left out: {_listed(self.left_out)}") if self.left_out else []
-        inputs = self.data.inputs
-        if isinstance(inputs, Mapping):
-            # On one line: TOML 1.0 has no line breaks within braces, but for those within a list.
-            groups = ", ".join(f"{name} = {_list_text(names)}" for name, names in inputs.items())
-            lines.append(f"inputs = {{ {groups} }}")
-        elif self.left_out:
-            lines.append(f"inputs = {_list_text(inputs)}")
+        if self.left_out and not isinstance(self.data.inputs, Mapping):
+            lines.append(f"inputs = {_list_text(self.data.inputs)}")
         return lines
+
+    def _several_inputs(self) -> list[str]:
+        """The columns of each of several inputs, in a table of their own."""
+        inputs = self.data.inputs
+        if not isinstance(inputs, Mapping):
+            return []
+        return ["", "[data.inputs]", *(f"{_key(name)} = {_list_text(names)}" for name, names in inputs.items())]
 
     def _options(self, name: str, column: ColumnSpec) -> list[str]:
         """The options of a column that are not the default."""
         lines = []
         for option, value in column.plain().items():
-            if value != getattr(ColumnSpec, option):
+            if value not in (getattr(ColumnSpec, option), []):
                 said = _list_text(tuple(value)) if isinstance(value, list) else _quoted(value)
                 about = f"  # {self.guesses[name].profile.missing:,} rows have no target" if value == "drop" else ""
                 lines.append(f"{option} = {said}{about}")
         return lines
+
+
+def _names_again(table: Table) -> list[str]:
+    """A line about rows that have the names of the columns, as where files were joined."""
+    again = None
+    for name, column in table.columns.items():
+        if column.texts is None:
+            continue
+        codes = [code for code, text in enumerate(column.texts) if text.strip("\ufeff ") == name]
+        found = np.isin(column.values, codes) & ~column.gaps
+        again = found if again is None else again & found
+    if again is None or not again.any() or len(table.columns) < 2:
+        return []
+    rows = [table.row_name(row) for row in np.flatnonzero(again)[:3].tolist()]
+    more = f" and {counted(int(again.sum()) - 3, 'more row')}" if again.sum() > 3 else ""
+    return [f"{', '.join(rows)}{more}: the names of the columns again, as where files were joined; remove them"]
 
 
 def _comment(text: str) -> list[str]:
@@ -322,9 +379,17 @@ def _list_text(names: object) -> str:
     if isinstance(names, str):
         return _quoted(names)
     assert isinstance(names, tuple)
+    lines = _filled(map(_quoted, names))
+    if len(lines) == 1 and len(lines[0]) < SHORT:
+        return f"[{lines[0]}]"
+    return "[\n" + "".join(f"  {line},\n" for line in lines) + "]"
+
+
+def _filled(texts: Iterable[str]) -> list[str]:
+    """Texts with commas between them, in lines."""
     lines = [""]
-    for text in (_quoted(name) for name in names):
-        if lines[-1] and len(lines[-1]) + len(text) > 96:
+    for text in texts:
+        if lines[-1] and len(lines[-1]) + len(text) > 94:
             lines.append("")
         lines[-1] += f"{', ' if lines[-1] else ''}{text}"
-    return f"[{lines[0]}]" if len(lines) == 1 else "[\n" + "".join(f"  {line},\n" for line in lines) + "]"
+    return lines

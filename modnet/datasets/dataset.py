@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import KW_ONLY, dataclass, field, replace
@@ -105,6 +106,10 @@ class Dataset:
             raise DataError(f"{table.name}: found a table, but the network was not trained on one; {hint}")
         if weights is not None:
             raise DataError("sample_weights cannot be given with rows of a table")
+        report = Report()
+        table = network.card.schema.measurable(table, report)
+        for line in report.left_out:
+            warnings.warn(f"{table.name}: {line}", stacklevel=5)
         return cls.of_table(network.card.schema, table)
 
     @classmethod

@@ -13,7 +13,7 @@ from modnet.data.column import Column
 from modnet.data.column_schema import ColumnSchema
 from modnet.data.faults import Faults, Report
 from modnet.data.files import Read, Reader, read
-from modnet.data.learning import assign_targets, rows_to_drop
+from modnet.data.learning import assign_targets, index_column, rows_to_drop
 from modnet.data.named_arrays import NamedArrays
 from modnet.data.options import DEFAULTS, ReadOptions
 from modnet.data.profile import sort_categories
@@ -133,6 +133,7 @@ class Loader:
         if schema is None:
             raise DataError(f"{found.name}: found a table, but the model was trained on arrays and has no columns")
         report = Report()
+        found = schema.measurable(found, report) if targets else found
         dataset = Dataset.of_table(schema, found, targets, report)
         return dataset, [f"{found.name}: {counted(len(found), 'row')}", *found.notes, *report.texts()]
 
@@ -194,7 +195,9 @@ class Loader:
             None if part is None else Dataset.of_table(schema, table.take(part), report=report) for part in parts[1:]
         )
         sizes = f"{_sizes(len(table), train, validation, test, how)}; {schema.describe()}"
-        notes = [sizes, *table.notes, *report.texts()]
+        index = index_column(table, spec)
+        said = [] if index is None or index in schema.columns() else [f"column {index} numbers the rows: left out"]
+        notes = [sizes, *table.notes, *said, *report.texts()]
         head = table.take(parts.train[:HEAD])
         return LoadedData(train, validation, schema, notes, test, head)
 

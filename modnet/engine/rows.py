@@ -38,6 +38,7 @@ class RowPredictor:
         self.schema = schema
         self._dtype = dtype
         self._names = schema.columns()
+        self._labels = [c.name for columns in schema.inputs.values() for c in columns if c.kind == "labels"]
         self._record = RecordEncoder(schema)
 
     def are_encoded(self, rows: Any) -> bool:
@@ -53,7 +54,7 @@ class RowPredictor:
         Raises:
             DataError: the rows have no form that `rows_of` knows, or faults.
         """
-        table = rows_of(rows, self._names).table(self._names)
+        table = rows_of(rows, self._names, self._labels).table(self._names)
         return self.schema.encode(table, targets=False).inputs
 
     def predict(
@@ -73,7 +74,7 @@ class RowPredictor:
             found = self._few(records, forward) if type(records) is list and 0 < len(records) <= FEW else None
             if found is not None:
                 return found if records is rows else found[0]
-        return self._of_table(rows_of(rows, self._names), forward, report, faults)
+        return self._of_table(rows_of(rows, self._names, self._labels), forward, report, faults)
 
     def _few(self, records: list[Any], forward: Forward) -> list[dict[str, Any]] | None:
         """The predictions for a few records; None if one is no record, or has a fault, of which a table can tell."""

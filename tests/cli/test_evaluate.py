@@ -147,3 +147,33 @@ def test_what_was_done_about_values_is_said_on_standard_error(run, model):
         result = run("evaluate", model, arguments, "--json", input=text)
         assert result.stderr.splitlines() == expected
         assert json.loads(result.stdout)["rows"] == 2
+
+
+def test_rows_that_cannot_be_measured_are_left_out_and_said(run, model):
+    lines = Path("pets.csv").read_text().splitlines()
+    place = lines[0].split(",").index("kind")
+    for row, kind in ((1, "eel"), (2, ""), (3, "eel")):
+        cells = lines[row].split(",")
+        cells[place] = kind
+        lines[row] = ",".join(cells)
+    Path("odd.csv").write_text("\n".join(lines) + "\n")
+    found = run("evaluate", model, "odd.csv")
+    assert found.stdout.startswith("odd.csv: 77 rows")
+    assert found.stderr.splitlines() == [
+        "1 row left out: no kind, which is to be predicted",
+        '2 rows left out: kind unknown to the model, such as "eel"',
+    ]
+    assert run("evaluate", model, "-", input="\n".join(lines)).stderr.splitlines()[:2] == found.stderr.splitlines()
+
+
+def test_rows_none_of_which_can_be_measured_are_refused(run, model):
+    lines = Path("pets.csv").read_text().replace("cat", "eel").replace("dog", "eel")
+    Path("odd.csv").write_text(lines)
+    found = run("evaluate", model, "odd.csv", status=2)
+    assert 'unknown category "eel"' in found.stderr
+
+
+def test_options_of_reading(run, model):
+    Path("bars.csv").write_text("title; of\n" + Path("pets.csv").read_text().replace(",", ";"), encoding="utf-16")
+    options = ("--delimiter", ";", "--header", "2", "--encoding", "utf-16")
+    assert run("evaluate", model, "bars.csv", *options).stdout.startswith("bars.csv: 80 rows")

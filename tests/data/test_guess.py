@@ -145,3 +145,45 @@ def test_whatever_a_column_holds_it_is_taken_for_something(values):
     found = guess(values)
     assert found.kind in ("number", "category", "date")
     assert len(found.profile.gaps) == len(values)
+
+
+GENRES = ["Drama", "Comedy|War", "War", "Drama|War|Crime", "Crime", "Comedy|Crime|Drama"]
+
+
+@pytest.mark.parametrize(
+    ("values", "separator"),
+    [
+        (GENRES * 10, "|"),
+        ([text.replace("|", "; ") for text in GENRES] * 10, ";"),
+        ([text.replace("|", ", ") for text in GENRES] * 10, ","),
+        (['["a", "b"]', "[]", '["b"]'] * 20, ""),
+        ([["a", "b"], [], ["b"]] * 20, ""),
+    ],
+)
+def test_several_labels_in_one_cell(values, separator):
+    found = guess(values)
+    assert (found.kind, found.left_out, found.column.separator) == ("labels", "", separator)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        ["Berlin, Germany", "Paris, France", "Bonn, Germany"] * 20,
+        ["Smith, Ada", "Jones", "Smith, Bob, Jr."] * 20,
+        numbered(lambda n: f"seen near colony {n}, tagged" if n % 2 else "tagged"),
+        ["red", "green", "blue"] * 20,
+    ],
+)
+def test_texts_with_commas_are_not_labels(values):
+    assert guess(values).kind == "category"
+
+
+def test_numbers_with_remarks_are_categories_which_is_said():
+    found = guess(numbered(lambda n: f"~{n}" if n % 5 == 0 else str(n % 30)) * 4)
+    assert found.kind == "category"
+    assert "no numbers, such as" in found.notes[0]
+
+
+@pytest.mark.parametrize("name", ["Unnamed: 0", "index", "rownames"])
+def test_the_numbers_that_pandas_and_r_give_to_rows_are_left_out_of_samples_too(name):
+    assert guess([7 * n % 101 for n in range(ROWS)], name).left_out == "a number that names the rows"

@@ -9,7 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import modnet
+from modnet.data.column import Column
 from modnet.data.labels import find_labels, find_separator, labels_in, split_labels
+from modnet.data.rows import rows_of
 from modnet.data.schema import DataSchema
 from modnet.data.spec import ColumnSpec, DataSpec
 from modnet.data.table import Table
@@ -149,3 +151,37 @@ def test_from_a_spec_to_predictions(tmp_path, monkeypatch):
     network = modnet.load("s.modnet")
     assert network.predict({"a": 2.0, "b": 2.0})["tags"] == "far; right; up"
     assert network.predict({"a": -0.3, "b": -0.3})["tags"] == ""
+
+
+@pytest.mark.parametrize(
+    ("text", "labels"),
+    [
+        ('["red", "wet"]', ["red", "wet"]),
+        ("['red', 'it\\'s wet']", ["red", "it\\'s wet"]),
+        ("['red', \"a, b\"]", ["red", "a, b"]),
+        ("[]", []),
+        ("[red, wet]", ["red", "wet"]),
+        ("[1, 2]", ["1", "2"]),
+        ("red; wet", ["red", "wet"]),
+    ],
+)
+def test_a_list_as_programs_write_it_is_its_items(text, labels):
+    assert split_labels(text, ";") == labels
+
+
+@pytest.mark.parametrize("items", [["x", "y"], ("x", "y"), np.array(["x", "y"]), '["y", "x"]', "x; y"])
+def test_a_cell_may_hold_a_list_of_labels(items):
+    column = Column.of([items, []], "tags")
+    assert [sorted(split_labels(text, ";")) for text in column.strings()] == [["x", "y"], []]
+
+
+def test_a_list_that_is_no_list_of_texts_is_no_value():
+    with pytest.raises(DataError, match=r"found \[1, 2\]"):
+        Column.of([[1, 2], [3, 4]], "tags")
+
+
+def test_a_record_with_a_list_of_labels_is_one_record():
+    names, rows = ["age", "tags"], {"age": 1, "tags": ["x", "y"]}
+    assert len(rows_of(rows, names, ["tags"]).table(names)) == 1
+    with pytest.raises(DataError, match="column age: expected a list"):
+        rows_of(rows, names).table(names)

@@ -131,11 +131,41 @@ def test_many_columns_are_broken_into_lines():
         (["kind", "size"], "column kind contains text, but several targets have to be numbers"),
         (["gone"], "column gone: every value is missing"),
         (["kind", "size", "colour"], "contains text"),
+        (["born"], "column born: these are dates, which cannot be a target; make a number of them"),
+        (["same"], "column same: every value is 3.5; there is nothing to learn"),
     ],
 )
 def test_faults(targets, message):
+    born = [f"2024-{1 + n % 12:02}-{1 + n % 28:02}" for n in range(60)]
     with pytest.raises(DataError, match=message):
-        suggest_spec(table(gone=["NA"] * 60), targets, "pets.csv")
+        suggest_spec(table(gone=["NA"] * 60, same=["3.5"] * 60, born=born), targets, "pets.csv")
+
+
+@pytest.mark.parametrize("gap", ["", "red|wet"])
+def test_labels_as_target_want_a_sigmoid_for_each(gap):
+    tags = ["red", "wet|old", "old|red|wet", "red|old", gap] * 12
+    _, spec = suggested(table(tags=tags), "tags")
+    assert types(spec)[-2:] == ["linear", "sigmoid"]
+    assert spec.network.layers[-2].layer.out_features == 3
+    assert spec.training.loss.type == "binary_cross_entropy"
+    assert spec.data.columns["tags"].missing is None  # an empty cell has no label
+
+
+def test_labels_as_input_are_not_filled_in():
+    tags = ["red", "wet|old", "old|red|wet", "red|old", ""] * 12
+    text, spec = suggested(table(tags=tags), "kind")
+    assert spec.network.input == (6,)
+    assert "tags (3 labels)" in text
+    assert 'kind = "labels"' in text
+
+
+def test_lines_are_short_with_several_inputs():
+    codes = {f"a column of codes {n}": [f"code {row * n % 67}" for row in range(660)] for n in (1, 2, 3)}
+    many = {f"measurement_{n}": [str(n * row % 41 + 0.5) for row in range(660)] for n in range(1, 8)}
+    text, spec = suggested(table(660, **codes, **many), "kind")
+    assert len(spec.network.input) > 1
+    assert max(map(len, text.splitlines())) <= 100
+    assert "missing_values = []" not in text
 
 
 def test_nothing_to_predict_from():
@@ -162,3 +192,15 @@ def test_penguins():
 def test_diamonds():
     with np.errstate(over="ignore"):
         assert trained("diamonds.csv.gz", "price", epochs=4)["r2"] >= 0.95
+
+
+def test_a_target_of_names_is_refused():
+    with pytest.raises(DataError, match="column tag: 60 different texts in 60 rows are names, not classes"):
+        suggest_spec(table(tag=[f"tag {n}" for n in range(60)]), ["tag"], "pets.csv")
+
+
+def test_names_of_columns_within_the_table_are_told():
+    found = table()
+    rows = {name: [*column.strings()[:30], name, *column.strings()[30:]] for name, column in found.columns.items()}
+    assert "# row 31: the names of the columns again" in suggest_spec(Table(rows, "pets.csv"), ["kind"], "pets.csv")
+    assert "again" not in suggest_spec(found, ["kind"], "pets.csv")

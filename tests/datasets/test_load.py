@@ -58,6 +58,23 @@ def test_a_table_with_a_part_set_aside(folder):
     np.testing.assert_array_equal(np.bincount(data.validation.targets["output"]), [2, 2])
 
 
+@pytest.mark.parametrize("name", ["", "Unnamed: 0"])
+@pytest.mark.parametrize("step", [1, 7])
+def test_the_numbers_of_rows_that_pandas_and_r_write_are_no_input(tmp_path, name, step):
+    rows = "".join(f"{row * step % 20},{row % 5},{'ab'[row % 2]}\n" for row in range(20))
+    (tmp_path / "t.csv").write_text(f"{name},size,kind\n{rows}")
+    data = Loader(tmp_path, **LABELS).load(DataSpec(train="t.csv", target="kind"))
+    assert data.schema.columns() == ("size",)
+    assert data.notes[-1] == f"column {name or 'index'} numbers the rows: left out"
+    listed = DataSpec(train="t.csv", target="kind", inputs=(name or "index", "size"))
+    assert Loader(tmp_path, **LABELS).load(listed).schema.columns() == (name or "index", "size")
+
+
+def test_a_first_column_called_index_that_does_not_number_the_rows_is_an_input(tmp_path):
+    (tmp_path / "t.csv").write_text("index,kind\n" + "3,a\n4,b\n" * 9)
+    assert Loader(tmp_path, **LABELS).load(DataSpec(train="t.csv", target="kind")).schema.columns() == ("index",)
+
+
 def test_the_seed_decides_which_part(folder):
     spec = DataSpec(train="pets.csv", target="kind", validation=0.2)
     loader = Loader(folder, **LABELS)

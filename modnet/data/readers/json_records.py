@@ -10,6 +10,7 @@ from typing import Any, NoReturn
 import numpy as np
 
 from modnet.data.column import Column
+from modnet.data.labels import is_label_list
 from modnet.data.options import ReadOptions
 from modnet.data.source import Source
 from modnet.data.table import Table
@@ -159,8 +160,10 @@ def _by_column(records: Sequence[Record], names: Sequence[str]) -> Iterable[Sequ
 
 def _column(values: Sequence[Any], name: str, label: str, lines: Sequence[int] = ()) -> Column:
     if not set(map(type, values)).isdisjoint((dict, list)):
-        row = next(row for row, value in enumerate(values) if type(value) in (dict, list))
-        _refuse_nested(values[row], f"{label}: row {row + 1}{f' (line {lines[row]})' if lines else ''}", name)
+        nested = (row for row, value in enumerate(values) if type(value) in (dict, list) and not is_label_list(value))
+        row = next(nested, None)
+        if row is not None:
+            _refuse_nested(values[row], f"{label}: row {row + 1}{f' (line {lines[row]})' if lines else ''}", name)
     return Column.of(values, name)
 
 
@@ -170,8 +173,8 @@ def _refuse_nested(value: Any, place: str, name: str) -> NoReturn:
         advice = f"write its parts as columns of their own, {show(inner)}: pandas.json_normalize does"
         raise DataError(f"{place}, column {legible(name)}: found a record within the record; {advice}")
     raise DataError(
-        f"{place}, column {legible(name)}: found a list of {len(value)} within the record; expected one value: "
-        "make a column of each of its items, or leave it out"
+        f"{place}, column {legible(name)}: found a list of {len(value)} within the record; expected one value, or "
+        "a list of texts, which are labels: make a column of each of its items, or leave it out"
     )
 
 
