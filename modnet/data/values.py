@@ -62,6 +62,8 @@ def is_missing(value: Any) -> bool:
     """Whether a Python value stands for a missing one: None, nan, NaT, `pandas.NA`, and what numpy masks."""
     if value is None or value is np.ma.masked:
         return True
+    if isinstance(value, np.ndarray) and value.ndim:
+        return False
     try:
         return bool(value != value)  # only nan and NaT differ from themselves
     except (TypeError, ValueError, ArithmeticError):
