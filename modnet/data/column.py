@@ -99,9 +99,7 @@ class Column:
         # The first look saves time where there is one row.
         numbers = [float(text) for text in missing_values if text.lstrip(" +-.")[:1].isdigit() and is_number(text)]
         if self.texts is not None:
-            lacks = are_missing(self.texts, missing_values)
-            if numbers:
-                lacks |= np.array([is_number(text) and float(text) in numbers for text in self.texts], bool)
+            lacks = are_missing(self.texts, missing_values) | _are_numbers_of(self.texts, numbers)
             return lacks[self.values] | self.gaps if lacks.any() else self.gaps
         if self.type != "number":
             return self.gaps
@@ -290,6 +288,13 @@ def _of_moments(values: Array) -> Column:
     moments = values.astype("datetime64[us]")
     gaps = np.isnat(moments)
     return Column(moments, gaps if gaps.any() else None)
+
+
+def _are_numbers_of(texts: Sequence[str], numbers: Collection[float]) -> Array:
+    """bool: which texts are one of these numbers."""
+    if not numbers:
+        return np.zeros(len(texts), bool)
+    return np.array([is_number(text) and float(text) in numbers for text in texts], bool)
 
 
 # Arrays and lists
