@@ -96,14 +96,13 @@ class Column:
 
         Blanks at the ends of a text do not matter, nor how a number is spelled: -1 is also -1.0.
         """
-        # The first look saves time where there is one row.
-        numbers = [float(text) for text in missing_values if text.lstrip(" +-.")[:1].isdigit() and is_number(text)]
+        numbers = _numbers_among(missing_values)
         if self.texts is not None:
-            lacks = are_missing(self.texts, missing_values) | _are_numbers_of(self.texts, numbers)
+            lacks = _lack(self.texts, missing_values, numbers)
             return lacks[self.values] | self.gaps if lacks.any() else self.gaps
-        if self.type != "number":
+        if self.type != "number" or not numbers:
             return self.gaps
-        return np.isin(self.values, numbers) | self.gaps if numbers else self.gaps
+        return np.isin(self.values, numbers) | self.gaps
 
     def different(self, gaps: Array | None = None) -> Column:
         """The different values but for those in the gaps, sorted (texts as they first occur), each once."""
@@ -153,6 +152,19 @@ def _values_as(part: Column, dtype: np.dtype[Any]) -> Array:
 def _joined_gaps(parts: Sequence[Column]) -> Array | None:
     some = any(part.missing is not None for part in parts)
     return np.concatenate([part.gaps for part in parts]) if some else None
+
+
+def _numbers_among(texts: Collection[str]) -> list[float]:
+    # The first look saves time where there is one row.
+    return [float(text) for text in texts if text.lstrip(" +-.")[:1].isdigit() and is_number(text)]
+
+
+def _lack(texts: Sequence[str], missing_values: Collection[str], numbers: Collection[float]) -> Array:
+    """bool (texts,): which of them stand for a missing value."""
+    lacks = are_missing(texts, missing_values)
+    if numbers:
+        lacks |= np.array([is_number(text) and float(text) in numbers for text in texts], bool)
+    return lacks
 
 
 def _empty(column: Column) -> bool:
@@ -288,13 +300,6 @@ def _of_moments(values: Array) -> Column:
     moments = values.astype("datetime64[us]")
     gaps = np.isnat(moments)
     return Column(moments, gaps if gaps.any() else None)
-
-
-def _are_numbers_of(texts: Sequence[str], numbers: Collection[float]) -> Array:
-    """bool: which texts are one of these numbers."""
-    if not numbers:
-        return np.zeros(len(texts), bool)
-    return np.array([is_number(text) and float(text) in numbers for text in texts], bool)
 
 
 # Arrays and lists

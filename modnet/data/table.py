@@ -27,7 +27,7 @@ class Table:
         name: the name of the table in messages, usually its file.
         lines: the line of the file on which each of its rows begins, or () for a table that is not from a file.
         rows: the positions of these rows in the table from which they were taken; None for all of them.
-        notes: what its reader assumed, a line each.
+        notes: what its reader assumed, a line each, each once.
         first: how many rows of the file are before these, in a table that is read in blocks.
         reading: the options of `[data]` that say how its file is written, where that is not UTF-8 with commas.
     """
@@ -44,6 +44,7 @@ class Table:
         given: Mapping[str, Any] = self.columns
         columns = {name: Column.of(values, name) for name, values in given.items()}
         object.__setattr__(self, "columns", columns)
+        object.__setattr__(self, "notes", tuple(dict.fromkeys(self.notes)))
         lengths = {name: len(values) for name, values in columns.items()}
         if len(set(lengths.values())) > 1:
             raise DataError(f"{self.name}: the columns differ in length: {lengths}")
@@ -72,7 +73,7 @@ class Table:
             return first
         columns = {name: Column.joined([part.columns[name] for part in parts]) for name in first.columns}
         lines = np.concatenate([np.asarray(part.lines, np.int64) for part in parts])
-        notes = tuple(dict.fromkeys(note for part in parts for note in part.notes))
+        notes = tuple(note for part in parts for note in part.notes)
         return cls(columns, first.name, lines, notes=notes)
 
     def place(self, row: int, column: str) -> str:

@@ -125,13 +125,14 @@ class Network(BuiltGraph):
             ShapeError, DataError, TooLarge, ValueError: as `forward`; also `faults` is neither.
         """
         predictor = self._row_predictor()
-        plain = report is None and faults == "raise"
-        if plain and (predictor is None or predictor.are_encoded(rows)):
+        if report is None and faults == "raise" and (predictor is None or predictor.are_encoded(rows)):
             return self.forward(rows, batch_size=batch_size, out=out)
-        if predictor is None:
-            raise DataError("report and faults are for rows of a table; this network was trained on arrays")
-        if out is not None:
-            raise DataError("out is not possible for rows of a table; use network.forward for arrays")
+        if predictor is None or out is not None:
+            raise DataError(
+                "report and faults are for rows of a table; this network was trained on arrays"
+                if predictor is None
+                else "out is not possible for rows of a table; use network.forward for arrays"
+            )
         return predictor.predict(rows, lambda arrays: self._unchecked(arrays, batch_size), report, faults)
 
     def encode(self, rows: Any) -> Any:

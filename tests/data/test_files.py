@@ -385,3 +385,10 @@ def test_readers_are_asked_first_and_the_first_result_wins(tmp_path):
     assert read(tmp_path / "new.parquet", readers).columns["x"].strings() == ["1"]
     assert asked == ["a", "b"]
     assert read(tmp_path / "new.csv", readers).columns["x"].strings() == ["3"]
+
+
+def test_what_a_reader_has_to_say_is_said_once():
+    said = ("line 1: no row of the table, left out: 'Report'", "line 9, after the last row and an empty line, left out")
+    table = Table({"a": [1, 2]}, "new.csv", notes=said * 2)
+    assert table.notes == said
+    assert table.take([0]).notes == Table.joined([table, table]).notes == said

@@ -97,20 +97,22 @@ class Blocks:
 
     # Lines
 
-    def _read(self) -> bytes:
+    def _read(self) -> tuple[bytes, int]:
+        """The next piece of the text, and how many line ends it has."""
+        first = self.text.line
         piece = self.text.read()
         self._ended = not piece
-        return piece
+        return piece, self.text.line - first
 
     def _sample(self) -> list[str]:
         """The first lines, which stay to be read."""
         pieces: list[bytes] = []
         size = lines = 0
         while not self._ended and not self._enough(size, lines, SAMPLE, SAMPLE_LINES):
-            piece = self._read()
+            piece, ends = self._read()
             pieces.append(piece)
             size += len(piece)
-            lines += count_lines(piece)
+            lines += ends
         text = b"".join(pieces)
         self._pieces.append(text)
         end = len(text) if self._ended else _last_line_end(text)
@@ -141,10 +143,10 @@ class Blocks:
                 if end:  # a carriage return at the end may be half of a line end
                     self._pieces.append(text[end:])
                     return text[:end]
-            piece = self._read()
+            piece, ends = self._read()
             pieces.append(piece)
             size += len(piece)
-            lines += count_lines(piece)
+            lines += ends
         return b"".join(pieces)
 
     # Cells

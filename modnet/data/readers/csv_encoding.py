@@ -34,6 +34,7 @@ class Utf8Text:
 
     Attributes:
         encoding: as far as known.
+        line: the line of the file on which the next piece begins, counted from 1.
         notes: what was assumed.
     """
 
@@ -55,7 +56,7 @@ class Utf8Text:
         self._decoder: codecs.IncrementalDecoder | None = None
         self._begun = False
         self._rest = b""
-        self._line = 1
+        self.line = 1
         self._beyond_ascii = 0
 
     def read(self) -> bytes:
@@ -76,12 +77,12 @@ class Utf8Text:
             if text or ended:
                 break
         if b"\0" in text:
-            line = self._line + count_lines(text[: text.index(b"\0")])
+            line = self.line + count_lines(text[: text.index(b"\0")])
             raise DataError(
                 f"{self.name}: line {line}: found a NUL byte, which is in no text; "
                 'if this is a table in UTF-16, say encoding = "utf-16" in [data], or save it as UTF-8'
             )
-        self._line += count_lines(text)
+        self.line += count_lines(text)
         return text
 
     def _begin(self, start: bytes) -> bytes:
@@ -127,7 +128,7 @@ class Utf8Text:
                 return self._western(data, error, ended)
         if not self._beyond_ascii and not data.isascii():
             first = next(place for place, byte in enumerate(data) if byte > 127)
-            self._beyond_ascii = self._line + count_lines(data[:first])
+            self._beyond_ascii = self.line + count_lines(data[:first])
         return data
 
     def _western(self, data: bytes, error: UnicodeDecodeError, ended: bool) -> bytes:
@@ -136,7 +137,7 @@ class Utf8Text:
         if self.given or self._beyond_ascii or not before.isascii():
             # A file of which one part is UTF-8 and another is not has been damaged, or glued together.
             raise self._fault(f"not UTF-8 ({error.reason})", before, "save the file as UTF-8, or give its encoding")
-        line = self._line + count_lines(before)
+        line = self.line + count_lines(before)
         self.encoding = WESTERN
         self.notes.append(
             f'line {line}: not UTF-8 (found byte {data[error.start]:02x}); read as Windows text, encoding = "{WESTERN}"'
@@ -144,7 +145,7 @@ class Utf8Text:
         return self._decoded(data, ended)
 
     def _fault(self, fault: str, before: bytes, advice: str) -> DataError:
-        line = self._line + count_lines(before)
+        line = self.line + count_lines(before)
         return DataError(f'{self.name}: line {line}: {fault}; {advice} (encoding = "..." in [data])')
 
 

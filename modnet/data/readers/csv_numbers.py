@@ -126,7 +126,8 @@ def _read_whole(cells: Cells, columns: Array) -> tuple[Array, Array]:
     bad = (lengths > MOST_DIGITS) | (lengths < 1) | ((first == ZERO) & (lengths > 1))
     lengths[np.flatnonzero(bad)] = 0
     found, wrong = _digits(cells.words, ends, lengths)
-    bad |= wrong | (found > HIGHEST)
+    bad |= wrong
+    bad |= found > HIGHEST
     values = found.view(np.int64)
     if signs is not None:
         values *= signs
@@ -141,17 +142,17 @@ def _read_fractions(cells: Cells, columns: Array) -> tuple[Array, Array]:
     count &= 1
     points = cells.marks[pick(cells.at, columns).ravel() - count]
     points += (1 - count) * (ends - points)  # without a point: the end, which is not the mark where a quote is
-    before, after = points - starts, ends - points - count
-    digits = before + after
+    after = ends - points
+    after -= count
+    digits = ends - starts
+    digits -= count
     zero = first == ZERO  # the one in 0.5, if there is no other, which makes it a code
-    bad = several | (digits < 1) | (digits - zero > MOST_DIGITS) | (zero & (before > 1))
+    bad = several | (digits < 1) | (digits - zero > MOST_DIGITS) | (zero & (digits - after > 1))
     odd = np.flatnonzero(bad)
-    before[odd] = after[odd] = 0
-    found, wrong = _digits(cells.words, points, before)
-    fraction, wrong_fraction = _digits(cells.words, ends, after)
-    found *= POWERS[after]
-    found += fraction
-    bad |= wrong | wrong_fraction | (found > HIGHEST)
+    digits[odd] = after[odd] = 0
+    found, wrong = _joined_digits(cells.words, points, ends, digits, after)
+    bad |= wrong
+    bad |= found > HIGHEST
     found[np.flatnonzero(bad)] = 0
     values, doubtful = _divide(found, after)
     if signs is not None:
@@ -185,34 +186,82 @@ def _without_blanks(signs: Array, starts: Array, ends: Array) -> tuple[Array, Ar
     return starts, ends
 
 
+def _joined_digits(words: Array, points: Array, ends: Array, digits: Array, after: Array) -> tuple[Array, Array]:
+    """The digits before and after the decimal points as whole numbers, uint64; whether there is anything but digits.
+
+    Args:
+        words: the text.
+        points, ends: where the digits before the decimal point end, and those after it.
+        digits, after: how many there are in all, at most 20, and after the point.
+    """
+    longer = np.flatnonzero(digits > 8)
+    if 4 * len(longer) > len(digits):
+        return _both_digits(words, points, ends, digits, after)
+    found = _words_before(words, points)
+    fraction = _words_before(words, ends)
+    last = np.minimum(after, 8)
+    fraction &= LAST_BYTES[last]
+    half = (last << 2).view(np.uint64)
+    found >>= half  # twice, as a shift by 64 has no meaning
+    found >>= half
+    found |= fraction  # the last eight digits, without the point
+    found, wrong = _eight_digits(found, np.minimum(digits, 8))
+    others = (array[longer] for array in (points, ends, digits, after))
+    found[longer], wrong[longer] = _both_digits(words, *others)
+    return found, wrong != 0
+
+
+def _both_digits(words: Array, points: Array, ends: Array, digits: Array, after: Array) -> tuple[Array, Array]:
+    """As `_joined_digits`, with two conversions for each cell instead of one."""
+    found, wrong = _digits(words, points, digits - after)
+    fraction, wrong_fraction = _digits(words, ends, after)
+    found *= POWERS[after]
+    found += fraction
+    return found, wrong | wrong_fraction
+
+
 def _digits(words: Array, ends: Array, lengths: Array) -> tuple[Array, Array]:
-    """The whole numbers of up to 19 digits that end at `ends`, uint64, and whether there is anything but digits."""
-    found, wrong = _eight_digits(words, ends, np.minimum(lengths, 8))
+    """The whole numbers of up to 20 digits that end at `ends`, uint64, and whether there is anything but digits."""
+    found, wrong = _eight_digits(_words_before(words, ends), np.minimum(lengths, 8))
     for have in (8, 16):
         longer = np.flatnonzero(lengths > have)
         if not len(longer):
             break
-        more, wrong_here = _eight_digits(words, ends[longer] - have, np.minimum(lengths[longer] - have, 8))
+        more, wrong_here = _eight_digits(
+            _words_before(words, ends[longer] - have), np.minimum(lengths[longer] - have, 8)
+        )
         more *= POWERS[have]
         found[longer] += more
         wrong[longer] |= wrong_here
     return found, wrong != 0
 
 
-def _eight_digits(words: Array, ends: Array, lengths: Array) -> tuple[Array, Array]:
-    """The whole numbers of up to 8 digits, and 0 or anything else, which means that there is anything but digits.
-
-    In a word, each byte is a digit; then each pair of bytes two digits, and so on: three multiplications.
-    """
+def _words_before(words: Array, ends: Array) -> Array:
+    """The 8 bytes that end at `ends`, as words."""
     place = ends >> 3
     shift = ((ends & 7) << 3).view(np.uint64)
-    found = words[place - 1] >> shift
-    other = words[place] << U(1)
-    other <<= shift ^ U(63)  # 64 - shift in all, which as a single shift would have no meaning for shift = 0
+    found: Array = words[place - 1]
+    found >>= shift
+    other = words[place]
+    other <<= U(1)
+    shift ^= U(63)
+    other <<= shift  # 64 - shift in all, which as a single shift would have no meaning for shift = 0
     found |= other
+    return found
+
+
+def _eight_digits(found: Array, lengths: Array) -> tuple[Array, Array]:
+    """The whole numbers that the last 0 to 8 bytes of words are, and 0 or anything else: there is anything but digits.
+
+    In a word, each byte is a digit; then each pair of bytes two digits, and so on: three multiplications. `found` is
+    overwritten.
+    """
     found ^= ZEROS
     found &= LAST_BYTES[lengths]
-    wrong = ((found + CARRY) | found) & HIGH
+    wrong = found + CARRY
+    wrong |= found
+    wrong &= HIGH
+    other = np.empty_like(found)
     for bits, factor, mask in STEPS:
         np.right_shift(found, bits, out=other)
         found *= factor

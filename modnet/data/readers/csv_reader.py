@@ -16,7 +16,7 @@ from modnet.data.readers.csv_blocks import Blocks
 from modnet.data.readers.csv_cells import Cells
 from modnet.data.readers.csv_dialect import Dialect
 from modnet.data.readers.csv_numbers import Spelling, read_numbers
-from modnet.data.readers.csv_texts import Dictionary, encode_columns
+from modnet.data.readers.csv_texts import Dictionary, add_texts
 from modnet.data.table import Table
 
 IN_MEMORY = 64 << 20
@@ -130,8 +130,7 @@ class Columns:
         self._lines.append(cells.lines)
         if len(self._numbers):
             self._add_numbers(cells, first)
-        for column, codes in encode_columns(cells, self._texts).items():
-            self._values[column].append(codes)
+        add_texts(cells, self._texts)
 
     def _add_numbers(self, cells: Cells, first: bool) -> None:
         failed = []
@@ -169,8 +168,7 @@ class Columns:
             late = {column: Dictionary() for column in self._again}
             self._texts.update(late)
             for cells in again():
-                for column, codes in encode_columns(cells, late).items():
-                    self._values[column].append(codes)
+                add_texts(cells, late)
         columns: dict[str, Column] = {}
         for place, name in enumerate(self.dialect.names):
             made = self._column(place)
@@ -179,11 +177,11 @@ class Columns:
         return columns
 
     def _column(self, place: int) -> Column:
+        if place in self._texts:
+            codes, texts = self._texts.pop(place).finish()
+            return Column(codes, None, texts)
         parts, gaps = self._values[place], self._gaps[place]
         self._values[place], self._gaps[place] = [], []
-        if place in self._texts:
-            codes = np.concatenate(parts) if parts else np.zeros(0, np.int32)
-            return Column(codes, None, list(self._texts.pop(place).index))
         if not parts:
             return Column.of_texts([])
         values = np.concatenate(parts)

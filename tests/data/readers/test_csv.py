@@ -101,6 +101,28 @@ def test_texts_are_kept_as_they_are_where_one_is_no_number(monkeypatch):
     assert table.lines == range(2, len(texts) + 2)
 
 
+def test_each_different_text_is_kept_once(monkeypatch):
+    monkeypatch.setattr(csv_blocks, "BLOCK", 4000)
+    monkeypatch.setattr("modnet.data.readers.csv_encoding.PIECE", 1000)
+    monkeypatch.setattr("modnet.data.readers.csv_texts.MANY", 1000)
+    rows = 8000
+    columns = {
+        "all different": [f"A{row:06d}" for row in range(rows)],
+        "the last one again": [f"é {row}" for row in range(rows - 1)] + ["é 5"],
+        "some again": [f"{row - row % 7 % 2}é" for row in range(rows)],
+        "from some row on": [f"x{min(row, 3000)}" for row in range(rows)],
+        "many": [f"{row * row % 3001} of many" for row in range(rows)],
+        "long": [f"{row % 50} " * 20 for row in range(rows)],
+    }
+    lines = [",".join(columns), *map(",".join, zip(*columns.values(), strict=True))]
+    table = table_of("\n".join(lines))
+    for name, texts in columns.items():
+        column = table.columns[name]
+        assert column.values.dtype == np.int32
+        assert column.strings() == texts
+        assert list(column.texts) == list(dict.fromkeys(texts)), "in the order in which they are found"
+
+
 number = st.one_of(
     st.floats(allow_nan=False, allow_infinity=False).map(repr),
     st.floats(-1e6, 1e6).map(lambda value: f"{value:.3f}"),
@@ -115,6 +137,18 @@ number = st.one_of(
 def test_numbers_are_rounded_as_python_does(texts):
     found = contents_of(table_of("a,x,b\n" + "".join(f"1,{text},z\n" for text in texts)))["x"]
     assert found == expected(texts)
+
+
+@pytest.mark.parametrize("long", [1, 100], ids=["few are long", "many are long"])
+def test_numbers_with_a_point_at_any_place(long):
+    texts = [f"{sign}{10**digits // 7}" for digits in range(1, 8) for sign in ("", "-")]
+    texts += [f"{10**digits // 7}" for digits in range(8, 20)] * long
+    pointed = [f"{text[:at]}.{text[at:]}" for text in texts for at in range(1 + text.startswith("-"), len(text) + 1)]
+    short = ["1.5"] * len(pointed)
+    values = table_of("x\n" + "\n".join([*pointed, *short])).columns["x"].values
+    assert values.tolist() == [float(text) for text in [*pointed, *short]]
+    for wrong in ("12.34x6", "1x.5", "x1.5", "1.5x", "é1.25", "1é.25", "1.é", "123456789x.5", "x.123456789", "1.2.3"):
+        assert table_of("\n".join(["x", *["1.5"] * 9, wrong])).columns["x"].type == "text", wrong
 
 
 def halfway_texts(count, seed=0):
