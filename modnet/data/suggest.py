@@ -10,6 +10,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from modnet.arrays import Array
+from modnet.data.column import Column
 from modnet.data.guess import FEW, MOST_ONE_HOT, Guess, are_classes, guess_columns, said
 from modnet.data.numbers import Decimal
 from modnet.data.schema import DataSchema
@@ -341,18 +343,19 @@ class _Text:
 
 def _names_again(table: Table) -> list[str]:
     """A line about rows that have the names of the columns, as where files were joined."""
-    again = None
-    for name, column in table.columns.items():
-        if column.texts is None:
-            continue
-        codes = [code for code, text in enumerate(column.texts) if text.strip("\ufeff ") == name]
-        found = np.isin(column.values, codes) & ~column.gaps
-        again = found if again is None else again & found
-    if again is None or not again.any() or len(table.columns) < 2:
+    texts = [_is_name(name, column) for name, column in table.columns.items() if column.texts is not None]
+    rows = np.flatnonzero(np.all(texts, axis=0)).tolist() if texts and len(table.columns) > 1 else []
+    if not rows:
         return []
-    rows = [table.row_name(row) for row in np.flatnonzero(again)[:3].tolist()]
-    more = f" and {counted(int(again.sum()) - 3, 'more row')}" if again.sum() > 3 else ""
-    return [f"{', '.join(rows)}{more}: the names of the columns again, as where files were joined; remove them"]
+    named = ", ".join(map(table.row_name, rows[:3]))
+    more = f" and {counted(len(rows) - 3, 'more row')}" if len(rows) > 3 else ""
+    return [f"{named}{more}: the names of the columns again, as where files were joined; remove them"]
+
+
+def _is_name(name: str, column: Column) -> Array:
+    """bool (rows,): where the value is the name of the column."""
+    codes = [code for code, text in enumerate(column.texts or ()) if text.strip("\ufeff ") == name]
+    return np.isin(column.values, codes) & ~column.gaps
 
 
 def _comment(text: str) -> list[str]:
