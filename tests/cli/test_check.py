@@ -297,10 +297,12 @@ def test_a_short_name_of_a_figure_is_understood_in_the_message(run):
 
 
 def test_a_table_to_validate_with_that_does_not_fit_stands_at_its_key(run, folder):
-    (folder / "more.csv").write_text((folder / "pets.csv").read_text().replace("cat", "cow"))
+    header, first, rest = (folder / "pets.csv").read_text().split("\n", 2)
+    kind, _, collar = first.split(",")
+    (folder / "more.csv").write_text(f"{header}\n{kind},wide,{collar}\n{rest}")
     result = run("check", "pets.toml", "--set", "data.validation=more.csv", status=2)
     assert re.search(
-        r'data\.validation: more\.csv: row 1 \(line 2\), column kind: unknown category "cow"', result.output
+        r'data\.validation: more\.csv: row 1 \(line 2\), column size: expected a number, found "wide"', result.output
     )
 
 
