@@ -12,7 +12,8 @@ from modnet.arrays import Array
 from modnet.data.column import Column
 from modnet.data.dates import ISO, DateGuess, dates_share, find_date_format, is_date_name
 from modnet.data.labels import find_separator, is_list, split_labels
-from modnet.data.numbers import Decimal, NumberFormat, NumberGuess, NumbersShare, find_number_format, numbers_share
+from modnet.data.numbers import NumberFormat, NumberGuess, NumbersShare, find_number_format, numbers_share
+from modnet.data.options import Decimal
 from modnet.data.profile import ColumnProfile, profile_column
 from modnet.data.spec import ColumnSpec, Kind
 from modnet.data.table import Table, shorten

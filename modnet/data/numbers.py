@@ -7,20 +7,18 @@ import unicodedata
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import cache, lru_cache
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
 from modnet.arrays import Array
 from modnet.configuration.fields import Configuration
+from modnet.data.options import Decimal, Negative, Thousands
 from modnet.data.shapes import ZEROS_AND_ONES, in_ascii, shapes_of
 from modnet.data.values import is_code, parse_numbers
 from modnet.records import Record
 from modnet.words import show
 
-Decimal = Literal[".", ","]
-Thousands = Literal["", ",", ".", " ", "'"]
-Negative = Literal["minus", "parentheses", "trailing"]
 Marks = tuple[Decimal, Thousands]
 
 LONGEST = 64

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from modnet.data.values import MISSING_VALUES
 from modnet.records import Record
+
+Decimal = Literal[".", ","]
+Thousands = Literal["", ",", ".", " ", "'"]
+Negative = Literal["minus", "parentheses", "trailing"]
 
 
 class ReadOptions(Record):

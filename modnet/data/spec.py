@@ -8,9 +8,7 @@ from typing import ClassVar, Literal
 
 from modnet.configuration.fields import Configuration, field
 from modnet.data.date_parts import DatePart
-from modnet.data.dates import DateFormat
-from modnet.data.numbers import Decimal, Negative, Thousands
-from modnet.data.options import ReadOptions
+from modnet.data.options import Decimal, Negative, ReadOptions, Thousands
 from modnet.data.values import MISSING_VALUES
 from modnet.words import show
 
@@ -104,6 +102,10 @@ class ColumnSpec(Configuration):
         elif self.kind == "boolean" and len(self.categories) != 2:
             raise ValueError("a boolean has two categories, that of 0 and that of 1")
         if self.date_format is not None:
+            from modnet.data.dates import (
+                DateFormat,  # not at the top: few specs have dates, and every process reads one
+            )
+
             DateFormat(self.date_format)
         self._check_kind()
 

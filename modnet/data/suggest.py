@@ -13,7 +13,7 @@ import numpy as np
 from modnet.arrays import Array
 from modnet.data.column import Column
 from modnet.data.guess import FEW, MOST_ONE_HOT, Guess, are_classes, guess_columns, said
-from modnet.data.numbers import Decimal
+from modnet.data.options import Decimal
 from modnet.data.schema import DataSchema
 from modnet.data.spec import ColumnSpec, DataSpec
 from modnet.data.table import Table

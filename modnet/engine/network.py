@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -16,7 +16,6 @@ from modnet.engine.graph import Graph, GraphNode
 from modnet.engine.history import History
 from modnet.engine.inputs import check_predictions, given_arrays
 from modnet.engine.passes import FEWEST_ROWS, MOST_ROWS, PREDICTION_BYTES, Pass, Passes
-from modnet.engine.rows import RowPredictor
 from modnet.engine.stream import Stream
 from modnet.engine.summary import Summary
 from modnet.errors import DataError, Fault, SampleError, ShapeError
@@ -25,6 +24,9 @@ from modnet.kinds.layer import Layer
 from modnet.memory import SMALL, require
 from modnet.specs.model import Spec
 from modnet.words import did_you_mean, show
+
+if TYPE_CHECKING:
+    from modnet.engine.rows import RowPredictor
 
 
 class Network(BuiltGraph):
@@ -183,6 +185,8 @@ class Network(BuiltGraph):
             if schema is None or not schema.inputs:
                 return None
             # One assignment, so that threads see a whole one.
+            from modnet.engine.rows import RowPredictor  # not at the top: a network without a table needs none of it
+
             known = self._rows = RowPredictor(schema, self.dtype)
         return known
 
