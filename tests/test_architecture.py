@@ -39,7 +39,10 @@ INSIDE = {
     "modnet.data.frames": {"pyarrow": "an optional library"},
     "modnet.data.spec": {"modnet.data.dates": "few specs have dates, and every process reads a spec"},
     "modnet.data.schema": {"modnet.data.learning": "a process that only predicts learns nothing"},
-    "modnet.engine.network": {"modnet.engine.rows": "a network without a table needs none of it"},
+    "modnet.engine.network": {
+        "modnet.engine.rows": "a network without a table needs none of it",
+        "modnet.data.schema": "as above",
+    },
     "modnet.memory": {"resource": "not there on Windows"},
     "modnet.model.container": {"concurrent.futures": "for large files"},
     "modnet.plugins.distributions": {"importlib.metadata": "a tenth of the time in which a process predicts"},

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from modnet.arrays import Array, common_mask
-from modnet.data.schema import DataSchema
 from modnet.engine.built import BuiltGraph
 from modnet.engine.card import ModelCard
 from modnet.engine.graph import Graph, GraphNode
@@ -176,7 +175,13 @@ class Network(BuiltGraph):
         for name in outputs:
             if name not in names:
                 raise DataError(f"no output of the network is called {show(name)}{did_you_mean(str(name), names)}")
-        return (self.card.schema or DataSchema({}, {})).decode(outputs)
+        schema = self.card.schema
+        if schema is None:
+            from modnet.data.schema import DataSchema  # not at the top: prediction from arrays needs none of it
+
+            schema = DataSchema({}, {})
+        found: dict[str, Array] = schema.decode(outputs)
+        return found
 
     def _row_predictor(self) -> RowPredictor | None:
         """What predicts for rows of a table; None for a network that was trained on arrays."""
@@ -184,9 +189,9 @@ class Network(BuiltGraph):
         if known is None or known.schema is not schema:
             if schema is None or not schema.inputs:
                 return None
-            # One assignment, so that threads see a whole one.
             from modnet.engine.rows import RowPredictor  # not at the top: a network without a table needs none of it
 
+            # One assignment, so that threads see a whole one.
             known = self._rows = RowPredictor(schema, self.dtype)
         return known
 
