@@ -16,10 +16,10 @@ from modnet.data.faults import Report
 from modnet.data.frames import is_frame
 from modnet.data.rows import are_rows, table_of
 from modnet.data.schema import DataSchema
+from modnet.data.split import Classes, joint_classes, row_classes, split
 from modnet.data.table import Table
 from modnet.datasets.batches import Batch
 from modnet.datasets.gather import Gatherer, in_batches, shuffled
-from modnet.datasets.split import Classes, joint_classes, row_classes, split
 from modnet.datasets.stream import BatchStream
 from modnet.datasets.targets import check_weights, named_targets, sample_weights
 from modnet.engine.network import Network

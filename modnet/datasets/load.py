@@ -20,11 +20,11 @@ from modnet.data.profile import sort_categories
 from modnet.data.schema import DataSchema
 from modnet.data.source import is_address
 from modnet.data.spec import ColumnSpec, DataSource, DataSpec
+from modnet.data.split import Classes, can_stratify, joint_classes
 from modnet.data.table import Table
 from modnet.data.values import category_key
 from modnet.datasets.dataset import Dataset
 from modnet.datasets.parts import Parts, random_parts
-from modnet.datasets.split import Classes, can_stratify, joint_classes
 from modnet.datasets.splitting import Division, divide, sets_aside, shares_of
 from modnet.errors import DataError
 from modnet.words import counted

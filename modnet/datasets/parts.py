@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from modnet.arrays import Array
-from modnet.datasets.split import split
+from modnet.data.split import split
 from modnet.errors import DataError
 from modnet.words import counted
 

@@ -13,10 +13,10 @@ from modnet.data.column import Column
 from modnet.data.dates import DateFormat, dates_share, find_date_format
 from modnet.data.faults import Faults
 from modnet.data.spec import ColumnSpec, DataSpec, SplitSpec
+from modnet.data.split import Classes, can_stratify
 from modnet.data.table import Table, shorten
 from modnet.data.values import category_key, is_number, parse_numbers
 from modnet.datasets.parts import Parts, Shares, group_parts, random_parts, time_parts
-from modnet.datasets.split import Classes, can_stratify
 from modnet.errors import DataError
 from modnet.words import counted, did_you_mean, legible, show
 

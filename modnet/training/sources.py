@@ -9,11 +9,11 @@ import numpy as np
 
 from modnet.data.rows import are_rows, table_of
 from modnet.data.spec import DataSpec
+from modnet.data.split import warn_of_unseen
 from modnet.data.table import Table
 from modnet.datasets.batches import Batches
 from modnet.datasets.dataset import Dataset, naming, takes_rows
 from modnet.datasets.read import data_of, loader_for
-from modnet.datasets.split import warn_of_unseen
 from modnet.datasets.stream import BatchStream
 from modnet.engine.network import Network
 from modnet.errors import DataError

@@ -7,8 +7,8 @@ import pytest
 
 import modnet
 from modnet import Dataset
+from modnet.data.split import split
 from modnet.data.table import Table
-from modnet.datasets.split import split
 from modnet.datasets.stream import BatchStream
 
 TWO_INPUTS = {

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from modnet.data.split import split
 from modnet.datasets.parts import Shares, group_parts, random_parts, time_parts
-from modnet.datasets.split import split
 from modnet.errors import DataError
 
 shares = st.one_of(

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modnet.datasets.split import Classes, joint_classes, row_classes, split, warn_of_unseen
+from modnet.data.split import Classes, joint_classes, row_classes, split, warn_of_unseen
 from modnet.errors import DataError
 
 fractions = st.floats(0.0, 1.0, exclude_min=True, exclude_max=True)
