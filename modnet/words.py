@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from itertools import islice
 from numbers import Real
 from typing import Any
@@ -174,3 +174,12 @@ def readable_bytes(count: int) -> str:
             return f"{count} B" if unit == "B" else f"{size:.1f} {unit}" if size < 100 else f"{size:.0f} {unit}"
         size /= 1000
     raise AssertionError
+
+
+def free_name(name: str, taken: Container[str]) -> str:
+    """The name, or the first of name_2, name_3 and so on that is not used."""
+    free, count = name, 1
+    while free in taken:
+        count += 1
+        free = f"{name}_{count}"
+    return free

@@ -49,19 +49,7 @@ def learn_columns(
 ) -> tuple[Columns, Columns]:
     """How the columns of a training table are read: of each network input, and of each output.
 
-    Fills for missing values are learnt from the training rows only. Kinds and categories come from the whole table,
-    so that a rare category is known even if all its rows are used for validation.
-
-    Args:
-        table: training rows, and perhaps rows for validation.
-        spec: the use of its columns.
-        input_names, output_names: of the network.
-        label_outputs: the outputs whose loss takes class labels: their target, if it is one column, is a category
-            even if it contains numbers.
-        rows: the training rows; None for all.
-
-    Raises:
-        DataError: with the column, and the row if there is one.
+    Arguments and errors are those of `DataSchema.learn`.
     """
     inputs, targets = _assign_columns(table, spec, input_names, output_names)
     return (

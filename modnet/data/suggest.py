@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import textwrap
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,7 +18,7 @@ from modnet.data.schema import DataSchema
 from modnet.data.spec import ColumnSpec, DataSpec
 from modnet.data.table import Table
 from modnet.errors import DataError
-from modnet.words import counted, printable, show
+from modnet.words import counted, free_name, printable, show
 
 SMALL, LARGE = 1_000, 10_000
 """A table with fewer rows than the first is small, with the second or more it is large."""
@@ -141,17 +141,8 @@ def _grouped(inputs: Sequence[str], embedded: Sequence[str]) -> dict[str, tuple[
     groups = {"numbers": numbers} if numbers else {}
     for name in embedded:
         plain = re.sub(r"[^A-Za-z0-9_-]+", "_", name) or "ids"
-        groups[nth_free(plain, groups)] = (name,)
+        groups[free_name(plain, groups)] = (name,)
     return groups
-
-
-def nth_free(name: str, taken: Collection[str]) -> str:
-    """The name, or with a number behind it if it is taken."""
-    number = 2
-    free = name
-    while free in taken:
-        free, number = f"{name}_{number}", number + 1
-    return free
 
 
 def _predicts_classes(table: Table, targets: Sequence[str], guesses: Mapping[str, Guess]) -> bool:

@@ -17,9 +17,8 @@ from modnet.errors import TrainingError
 from modnet.kinds.callback import Callback
 from modnet.kinds.figures import monitored_figure
 from modnet.specs.model import TrainingSpec
-from modnet.training.figures import free_name
 from modnet.training.run import Run
-from modnet.words import show
+from modnet.words import free_name, show
 
 
 def named_callbacks(training: TrainingSpec) -> dict[str, Callback]:

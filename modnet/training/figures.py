@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Mapping
+from collections.abc import Mapping
 
 from modnet.errors import Problem, SpecError
 from modnet.kinds.callback import Callback
@@ -43,12 +43,3 @@ def _missing_metric(user: Schedule | Callback, figures: Mapping[str, bool | None
     if name in BUILTIN["modnet.metrics"] and name not in figures:
         return f'{name} is a metric; record it with metrics = ["{name}"] in [training]'
     return ""
-
-
-def free_name(name: str, taken: Container[str]) -> str:
-    """The name, or the first of name_2, name_3 and so on that is not used."""
-    free, count = name, 1
-    while free in taken:
-        count += 1
-        free = f"{name}_{count}"
-    return free

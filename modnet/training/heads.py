@@ -19,8 +19,7 @@ from modnet.kinds.metric import Metric
 from modnet.plugins.kernels import Kernels
 from modnet.specs.model import TrainingSpec
 from modnet.training.endings import unfit_ending
-from modnet.training.figures import free_name
-from modnet.words import did_you_mean, show
+from modnet.words import did_you_mean, free_name, show
 
 
 class TargetBefore:
