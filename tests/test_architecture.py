@@ -27,7 +27,7 @@ INSIDE = {
         "importlib.metadata": "whether any plugin has commands; a tenth of the time of `modnet --version`",
         "modnet.plugins.registry": "for the commands of plugins; `modnet --help` imports no component without any",
     },
-    "modnet.cli.report": {"modnet.plugins.faults": "for an unexpected error; a wrong call imports no component"},
+    "modnet.cli.failures": {"modnet.plugins.faults": "for an unexpected error; a wrong call imports no component"},
     "modnet.cli.summary": {"modnet.cli.job": "what data and training need: a fifth of the time for a model file"},
     "modnet.data.readers.arrays": {"zipfile": "for one kind of file"},
     "modnet.data.readers.sqlite": {"sqlite3": "for one kind of file; not part of every Python"},

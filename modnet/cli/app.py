@@ -13,8 +13,8 @@ import click
 
 import modnet
 from modnet.cli.commands import COMMANDS
+from modnet.cli.failures import INTERRUPTED, first_line, report, warn
 from modnet.cli.output import discard, echo
-from modnet.cli.report import INTERRUPTED, first_line, report, warn
 from modnet.words import did_you_mean, harmless
 
 

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Sequence
 import numpy as np
 
 from modnet.arrays import Array
-from modnet.cli.report import warn
+from modnet.cli.failures import warn
 from modnet.data.column import Column
 from modnet.data.table import shorten
 from modnet.data.values import is_number

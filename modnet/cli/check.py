@@ -11,9 +11,9 @@ import click
 import numpy as np
 
 from modnet.cli import first_rows
+from modnet.cli.failures import WRONG_INPUT, faults_text
 from modnet.cli.job import Job
 from modnet.cli.output import echo, echo_json
-from modnet.cli.report import WRONG_INPUT, faults_text
 from modnet.data.source import is_address
 from modnet.datasets.dataset import Dataset, naming
 from modnet.datasets.load import LoadedData, located

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 import click
 
+from modnet.cli.failures import FAILED
 from modnet.cli.output import echo, echo_json
-from modnet.cli.report import FAILED
 from modnet.plugins.registry import default_registry
 from modnet.testing.contract import Report, Row
 from modnet.testing.distribution import Offer, offered_by

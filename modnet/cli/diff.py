@@ -6,8 +6,8 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeVar
 
+from modnet.cli.failures import FAILED
 from modnet.cli.output import echo, echo_json
-from modnet.cli.report import FAILED
 from modnet.model.compare import ABSENT, ArrayDifference, ArrayPlace, Comparison, Difference, compare
 from modnet.model.container import NETWORK_GROUPS
 from modnet.words import counted, path_text, printable, shape_text, show

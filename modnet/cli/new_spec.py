@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from modnet.cli.data import given_options
+from modnet.cli.failures import WRONG_INPUT
 from modnet.cli.output import echo
 from modnet.cli.plugin_file import load_plugin_files
-from modnet.cli.report import WRONG_INPUT
 from modnet.data.column import Column
 from modnet.data.files import read
 from modnet.data.guess import Guess, guess_columns

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from modnet.cli.report import INTERRUPTED, warn
+from modnet.cli.failures import INTERRUPTED, warn
 from modnet.engine.network import Network
 from modnet.model.save import save
 from modnet.training.checkpoint import newest_last

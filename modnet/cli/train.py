@@ -12,10 +12,10 @@ from typing import Any
 
 import numpy as np
 
+from modnet.cli.failures import FAILED, HUNG_UP, INTERRUPTED, TERMINATED, warn
 from modnet.cli.job import Job
 from modnet.cli.output import echo
 from modnet.cli.places import check_output
-from modnet.cli.report import FAILED, HUNG_UP, INTERRUPTED, TERMINATED, warn
 from modnet.cli.rescue import Interrupts, save_somewhere, saving, untouched
 from modnet.cli.training_texts import Screen, conclusion, introduction
 from modnet.datasets.dataset import Dataset

@@ -10,9 +10,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from modnet.cli.failures import warn
 from modnet.cli.job import Job
 from modnet.cli.output import discard, echo, echo_json
-from modnet.cli.report import warn
 from modnet.datasets.load import LoadedData
 from modnet.kinds.figures import TEST, VALIDATION, figure_text, figure_title
 from modnet.training.measured import hits_text

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from modnet.cli.failures import FAILED, report
 from modnet.cli.output import echo, echo_json
-from modnet.cli.report import FAILED, report
 from modnet.errors import ModelFileError, NewerFormat, NotAModelFile
 from modnet.model.container import NETWORK_GROUPS
 from modnet.model.damage import SegmentState, Verification, verify

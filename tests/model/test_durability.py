@@ -14,7 +14,7 @@ import subprocess
 import pytest
 
 import modnet
-from modnet.cli.report import FAILED, WRONG_INPUT, report
+from modnet.cli.failures import FAILED, WRONG_INPUT, report
 from modnet.model.atomic import replace_file
 
 from .endurance import ELEMENTS, PATIENCE, save, saved_step, start, stop_savers, storm

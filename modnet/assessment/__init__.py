@@ -1,0 +1,1 @@
+"""What is done with trained models: they are compared, explained, calibrated and reported on."""
