@@ -138,6 +138,10 @@ class Members(Layer, type="members"):
     members: int = field(minimum=1, maximum=MOST_MEMBERS)
     shared: bool = False
 
+    @property
+    def stands_for(self) -> Layer:
+        return self.layer.stands_for
+
     # Promises of the layer inside; what is not passed on is not promised.
 
     @property

@@ -267,10 +267,7 @@ class Run:
                     self.history.stopped = self.stopped
                     self._end()
         except Diverged as error:
-            best = self.history.best_epoch
-            if best is not None:
-                error.best_epoch = best
-                error.args = (f"{error}\n  the network has the weights of epoch {best}, the best one so far",)
+            self._tell_what_was_kept(error)
             raise
         finally:
             # Also after an error: the figures in the card would otherwise be those of an earlier training.
@@ -278,12 +275,28 @@ class Run:
                 self._conclude()
         return self.history
 
+    def _tell_what_was_kept(self, error: Diverged) -> None:
+        """Adds to the error of a run that has diverged which weights were restored, if any were."""
+        restored = self.history.restored
+        if restored:
+            error.best_epoch = max(restored)
+            kept = f"the network has the weights of epoch {restored[0]}, the best one so far"
+            if len(restored) > 1:
+                kept = "each member has the weights of its best epoch so far"
+            error.args = (f"{error}\n  {kept}",)
+
     def _conclude(self) -> None:
         """Stores in the card the history of the run, and the figures of the epoch whose weights the network has."""
-        best = self.history.best_epoch or self.history.epochs
-        metrics = {name: values[best - 1] for name, values in self.history.figures.items() if best}
-        card = self.network.card.trained(self.history, metrics, self._fingerprint(CARD_ROWS))
+        card = self.network.card.trained(self.history, self._final_figures(), self._fingerprint(CARD_ROWS))
         self.network.card = card.replace(results={**card.results, **self.results})
+
+    def _final_figures(self) -> dict[str, Any]:
+        """The figures of the weights that the network has: of their epoch, or measured now if they are of several."""
+        if self.history.best_epochs is not None and self.validation is not None:
+            measured = self.evaluation.figures(self.validation)
+            return {f"{VALIDATION}{name}": np.asarray(value).tolist() for name, value in measured.items()}
+        best = self.history.best_epoch or self.history.epochs
+        return {name: values[best - 1] for name, values in self.history.figures.items() if best}
 
     def _end(self) -> None:
         """Calls the end event of every callback, even if others raise; then raises the first error.
