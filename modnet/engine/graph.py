@@ -136,6 +136,16 @@ class Graph(Record, eq=False):
                 found.append(node)
         return found[::-1]
 
+    def before_prediction(self, slot: int) -> list[int]:
+        """A slot, and those before it through layers that are only in prediction; the last is what training sees."""
+        found = [slot]
+        while found[-1] >= len(self.inputs):
+            node = self.node(found[-1])
+            if not node.layer.only_in_prediction or len(node.inputs) != 1:
+                break
+            found.append(node.inputs[0])
+        return found
+
     def learning_rates(self) -> dict[str, float]:
         """Parameter name -> its factor of the learning rate."""
         return {

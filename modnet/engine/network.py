@@ -275,10 +275,11 @@ class Network(BuiltGraph):
                 value, a bool array (batch, time) or None, says which steps of the targets have a weight; by default
                 all.
         """
+        ends = {name: set(self.graph.before_prediction(slot)) for name, slot in self.graph.outputs.items()}
         for node in self.graph.nodes:
             if not _learns_before_training(node):
                 continue
-            output = next((name for name, slot in self.graph.outputs.items() if slot in node.slots), None)
+            output = next((name for name, slots in ends.items() if not slots.isdisjoint(node.slots)), None)
             reader = Pass(self, list(node.inputs))
             context = Context(
                 self.dtype,
