@@ -78,13 +78,13 @@ def ours(variant, classes):
 
 
 def order(config):
-    """Where a feature of our concatenated inputs stands in theirs, which have all embeddings first, and then the rest."""
+    """Where a feature of our concatenated inputs stands in theirs, which have all embeddings first, then the rest."""
     others = list(range(config.plr_hidden_2 * 4, config.plr_hidden_2 * 4 + 5 + 8))
     if config.num_emb_type == "none":
         return list(range(4 + 5 + 8))
     size = config.plr_hidden_2 - 1
-    own = [[*range(feature * size, (feature + 1) * size), 4 * size + feature] for feature in range(4)]
-    return [*sum(own, []), *others]
+    own = [place for n in range(4) for place in (*range(n * size, (n + 1) * size), 4 * size + n)]
+    return [*own, *others]
 
 
 def weights_of(model):
