@@ -89,6 +89,7 @@ READING = (
 )
 """How a file is read, where that cannot be found."""
 
+SPEC = _file("--spec", help="Take the validation rows of this spec, with which the model was trained.")
 RATE = click.FloatRange(0.0, min_open=True)
 JSON = _option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
 
@@ -276,6 +277,36 @@ _ROWS = (
             help="Measure this metric instead of those of the training: its name, or a table as in a spec. "
             "OUTPUT=METRIC for one of several outputs.",
         ),
+        *READING,
+        PLUGIN,
+        JSON,
+    ),
+    Command(
+        "calibrate",
+        "Make the probabilities of a model come true as often as they say.",
+        """
+        Fit a temperature, by which probabilities are less sure of themselves, or more, to rows that MODEL was not
+        trained on, and write it into the model. Which class is predicted does not change.
+
+        The rows are those of DATA, a table, arrays in .npz, or - for a table on standard input; or with --spec the
+        validation rows of the spec that the model was trained with, as the training has set them aside. With the rows
+        that it was trained on a model looks better than it is. Log loss and calibration error are shown before and
+        after. Calibrating again fits the temperature anew.
+
+        \b
+        Examples:
+          modnet calibrate penguins.modnet --spec penguins.toml
+          modnet calibrate penguins.modnet new.csv -o calibrated.modnet
+
+        \b
+        JSON: {"model", "rows", "temperatures": {output: temperature},
+               "errors": {output: standard error},
+               "before": {figure: value}, "after": {figure: value}}
+        """,
+        _argument("model"),
+        _argument("data", required=False),
+        SPEC,
+        _file("-o", "--output", help="The model file to write; by default MODEL itself is replaced."),
         *READING,
         PLUGIN,
         JSON,

@@ -100,6 +100,11 @@ class Layer(Component):
             parameters; None if unknown. A loss that needs a different range refuses the network.
         normalizes: the output is normalised along its last axis, as by softmax: an axis of length 1 is constant.
         keeps_numbers: the output consists of the numbers of the input, perhaps in another shape.
+        only_in_prediction: the layer corrects what the network gives, after training (the mean of the members of an
+            ensemble, calibration, bounds), and its output stays in the range of its input, or in the range of convex
+            sums of it. At the network's end, the training's loss is therefore measured on its input; validation,
+            `evaluate` and metrics see its output. If the input has one axis more than the output, at the front, that is
+            an axis of members: each is trained with the sample's target.
         true_gradient: whether `backward` returns the derivatives of what `forward` computes. False for a layer that
             replaces them on purpose (straight-through estimators, gradient reversal): the kit then does not compare
             them with finite differences.
@@ -119,6 +124,7 @@ class Layer(Component):
     output_range: ClassVar[tuple[float, float] | None] = None
     normalizes: ClassVar[bool] = False
     keeps_numbers: ClassVar[bool] = False
+    only_in_prediction: ClassVar[bool] = False
     true_gradient: ClassVar[bool] = True
 
     # With `*inputs: Any, **_: Any`, type checkers let a subclass declare the arguments that it needs:
