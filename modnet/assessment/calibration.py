@@ -5,20 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
-
-from modnet.arrays import Array
-from modnet.assessment.temperatures import FittedTemperature, fit_temperature, judgements
-from modnet.datasets.batches import Batches
 from modnet.datasets.dataset import naming
-from modnet.engine.graph import GraphNode, build_graph
+from modnet.engine.graph import build_graph
 from modnet.engine.network import Network
-from modnet.engine.passes import Pass
 from modnet.errors import DataError, ShapeError
 from modnet.kinds.figures import figure_text, figure_title
 from modnet.kinds.node import Node
 from modnet.layers.temperature import Temperature
-from modnet.losses.targets import TOLERANCE
 from modnet.metrics.probabilities import CalibrationError, LogLoss
 from modnet.model.transfer import load_parameters
 from modnet.plugins.registry import Registry, default_registry
@@ -28,6 +21,14 @@ from modnet.training.evaluate import evaluate
 from modnet.training.heads import Head, decides, has_labels
 from modnet.training.objective import Objective
 from modnet.training.sources import Given, data_to_measure, evaluation_batches
+from modnet.training.temperatures import (
+    RESULT,
+    FittedTemperature,
+    fit_temperatures,
+    last_node,
+    plain_temperatures,
+    reset_temperatures,
+)
 from modnet.training.train import merged_training
 from modnet.words import free_name, in_columns, show
 
@@ -75,7 +76,7 @@ def calibrate(network: Network, x: Any, y: Any = None, *, registry: Registry | N
         registry: where names are looked up.
 
     Raises:
-        DataError: there are too few rows, no classes, or no probabilities; see also `fit_temperature`.
+        DataError: there are too few rows, no classes, or no probabilities; all are predicted rightly.
         SpecError, ShapeError: as `modnet.evaluate`.
 
     Source: Guo et al. 2017, "On calibration of modern neural networks", arXiv:1706.04599.
@@ -89,55 +90,13 @@ def calibrate(network: Network, x: Any, y: Any = None, *, registry: Registry | N
     batches = evaluation_batches(objective, objective.training, data)
     figures: list[Mapping[str, float]] = []
     metrics = {head.name: [LogLoss(), CalibrationError()] for head in heads}
-    for name in metrics:
-        _temperature_of(made, name)[...] = 1.0
+    reset_temperatures(made)
     figures.append(_figures(made, data, metrics, registry))
     with naming(batches.name):
-        found = fit(made, _of_classes(objective), batches)
+        found = fit_temperatures(made, batches)
     figures.append(_figures(made, data, metrics, registry))
+    made.card = made.card.replace(results={**made.card.results, RESULT: plain_temperatures(found)})
     return Calibration(made, found, *figures)
-
-
-def fit(network: Network, heads: list[Head], batches: Batches) -> dict[str, FittedTemperature]:
-    """Fits the temperatures of a network that has them; output name -> its temperature.
-
-    Raises:
-        DataError: as `calibrate`.
-    """
-    slots = [_last(network, head.name).inputs[0] for head in heads]
-    reader = Pass(network, slots)
-    parts: dict[str, list[tuple[Array, Array, Array | None]]] = {head.name: [] for head in heads}
-    for batch in batches.epoch():
-        values = reader.forward(batch.inputs)
-        for head, value in zip(heads, values, strict=True):
-            weights = None if batch.weights is None else batch.weights.copy()
-            parts[head.name].append((value.copy(), batch.targets[head.name].copy(), weights))
-    found = {name: _fitted(network, name, part) for name, part in parts.items()}
-    for name, fitted in found.items():
-        _temperature_of(network, name)[...] = fitted.value
-    return found
-
-
-def _fitted(network: Network, name: str, parts: list[tuple[Array, Array, Array | None]]) -> FittedTemperature:
-    probabilities, targets = (np.concatenate([part[place] for part in parts]) for place in (0, 1))
-    weights = None if parts[0][2] is None else np.concatenate([part[2] for part in parts if part[2] is not None])
-    layer = _last(network, name).layer
-    assert isinstance(layer, Temperature)
-    _check(name, probabilities, layer.independent)
-    return fit_temperature(judgements(probabilities, targets, weights, layer.independent))
-
-
-def _check(name: str, probabilities: Array, independent: bool) -> None:
-    """Raises DataError for numbers that are no probabilities."""
-    low, high = float(probabilities.min()), float(probabilities.max())
-    if not (-TOLERANCE < low and high < 1 + TOLERANCE):  # also nan
-        raise DataError(
-            f"expected probabilities as output {show(name)}, found numbers from {low:.4g} to {high:.4g}; a temperature "
-            "is for networks that end with softmax or sigmoid"
-        )
-    totals = probabilities.sum(axis=1, dtype=np.float64)
-    if probabilities.shape[1] > 1 and not independent and abs(totals - 1).max() > TOLERANCE:
-        raise DataError(f"expected probabilities that sum to 1 as output {show(name)}; end the network with softmax")
 
 
 def _figures(network: Network, data: Any, metrics: Mapping[str, Any], registry: Registry) -> dict[str, float]:
@@ -173,10 +132,13 @@ def _with_temperatures(network: Network, heads: list[Head]) -> Network:
     """A copy of a network with a temperature behind each of these outputs."""
     spec, renamed = network.card.spec.network, dict[str, str]()
     for head in heads:
-        if not isinstance(_last(network, head.name).layer, Temperature):
+        if not isinstance(last_node(network, head.name).layer, Temperature):
             layer = Temperature(independent=has_labels(network, head.name, head.loss))
             spec = _with_layer(spec, network, head.name, layer, renamed)
-    card = network.card.replace(spec=network.card.spec.replace(network=spec))
+    schema = network.card.schema
+    card = network.card.replace(
+        spec=network.card.spec.replace(network=spec), schema=None if schema is None else schema.with_intervals({})
+    )
     made = Network(card, build_graph(spec, stored=True))
     load_parameters(made, network, rename=renamed, strict=False)
     return made
@@ -215,11 +177,3 @@ def _referring(node: Node, old: str, new: str) -> Node:
     inputs = None if node.inputs is None else tuple(map(renamed, node.inputs))
     shares = None if node.shares is None else renamed(node.shares)
     return node if (inputs, shares) == (node.inputs, node.shares) else node.replace(inputs=inputs, shares=shares)
-
-
-def _last(network: Network, output: str) -> GraphNode:
-    return network.graph.node(network.graph.outputs[output])
-
-
-def _temperature_of(network: Network, output: str) -> Array:
-    return network.state[f"{_last(network, output).name}.temperature"]

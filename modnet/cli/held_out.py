@@ -1,4 +1,4 @@
-"""Rows that a model was not trained on, and where the changed model goes: for `modnet calibrate` and `modnet intervals`."""
+"""Rows that a model was not trained on, and where it goes: for `modnet calibrate` and `modnet intervals`."""
 
 from __future__ import annotations
 
@@ -34,7 +34,9 @@ def output_of(model: str, output: str | None) -> str:
     return output or model
 
 
-def read_held_out(network: Network, data: str | None, spec: str | None, given: Mapping[str, Any]) -> tuple[Dataset, str]:
+def read_held_out(
+    network: Network, data: str | None, spec: str | None, given: Mapping[str, Any]
+) -> tuple[Dataset, str]:
     """The rows, and what they are called.
 
     Args:
