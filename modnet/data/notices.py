@@ -91,7 +91,9 @@ def _about_goal(task: Task, goal: Goal) -> Iterator[str]:
 
 def _is_uneven(task: Task, goal: Goal) -> bool:
     shares = task.counts(goal) / max(int(task.counts(goal).sum()), 1)
-    return bool(shares.max() > COMMON or (len(shares) == 2 and shares.min() < RARE) or shares.min() * len(shares) < RARE)
+    return bool(
+        shares.max() > COMMON or (len(shares) == 2 and shares.min() < RARE) or shares.min() * len(shares) < RARE
+    )
 
 
 def _about_classes(task: Task, goal: Goal) -> Iterator[str]:
@@ -116,9 +118,7 @@ def _about_numbers(task: Task, name: str) -> Iterator[str]:
         return
     skewness = float((((values - values.mean()) / values.std()) ** 3).mean())
     if is_count(task, name):
-        yield (
-            f"{name}: counts; the network predicts their mean, which can come out a little below 0: take 0 for it"
-        )
+        yield (f"{name}: counts; the network predicts their mean, which can come out a little below 0: take 0 for it")
     elif skewness > LONG_TAIL:
         yield (
             f"{name}: a long tail, the greatest is {values.max() / max(np.median(values), 1e-300):,.0f} times the "

@@ -61,7 +61,7 @@ def recipe_for(task: Task, effort: Effort) -> Recipe:
     """
     recipe = _quick(task) if effort == "quick" else _good(task)
     seconds = expected_seconds(task, recipe)
-    return recipe.replace(about=(f"training takes about {readable_seconds(seconds)} on one core of 2024", ))
+    return recipe.replace(about=(f"training takes about {readable_seconds(seconds)} on one core of 2024",))
 
 
 def _quick(task: Task) -> Recipe:
