@@ -25,6 +25,7 @@ if TYPE_CHECKING:  # written by docs/generate.py
     from modnet.layers.shape import Slice as Slice
     from modnet.layers.standardize import Standardize as Standardize
     from modnet.layers.standardize import Unstandardize as Unstandardize
+    from modnet.layers.temperature import Temperature as Temperature
 
 
 __getattr__ = lazily(__name__)

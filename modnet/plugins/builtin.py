@@ -28,6 +28,7 @@ BUILTIN = {
         "rms_norm": "modnet.layers.norm:RMSNorm",
         "slice": "modnet.layers.shape:Slice",
         "standardize": "modnet.layers.standardize:Standardize",
+        "temperature": "modnet.layers.temperature:Temperature",
         "unstandardize": "modnet.layers.standardize:Unstandardize",
     },
     "modnet.activations": {
