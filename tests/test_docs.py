@@ -33,6 +33,7 @@ JSON_COMMANDS = {
     "train": "modnet train penguins.toml --set training.epochs=1 --json",
     "find-rate": "modnet find-rate penguins.toml --steps 10 --json",
     "evaluate": "modnet evaluate penguins.modnet penguins.csv --json",
+    "cross-validate": "modnet cross-validate penguins.toml --folds 2 --set training.epochs=1 --json",
     "check": "modnet check penguins.toml --json",
     "summary": "modnet summary penguins.toml --json",
     "inspect": "modnet inspect penguins.modnet --json",

@@ -6,93 +6,17 @@ Nothing but click is imported here, and a command's body, `run` in the module of
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import partial
-from importlib import import_module
-from inspect import cleandoc
 from pathlib import Path
-from typing import Any
 
 import click
 
-Parameter = Callable[[], click.Parameter]
-"""What makes an argument or option: they take time to make, and a process wants those of one command."""
-
-
-class Command:
-    """A row of the table.
-
-    Its body takes the parameters by their names; what it gives is the exit status, None meaning 0.
-
-    Args:
-        name: as it is typed; the body's module is called so too, with _ for -.
-        summary: one line for the list of commands.
-        text: the help, as click wraps it: a paragraph after a line with \\b alone stays as it is.
-        parameters: the arguments and options, in the order of the help.
-    """
-
-    def __init__(self, name: str, summary: str, text: str, *parameters: Parameter) -> None:
-        self.name = name
-        self.module = f"modnet.cli.{name.replace('-', '_')}"
-        self._summary, self._text, self._parameters = summary, text, parameters
-
-    def made(self) -> click.Command:
-        """The command for click."""
-        return click.Command(
-            self.name,
-            params=[make() for make in self._parameters],
-            help=cleandoc(self._text),
-            short_help=self._summary,
-            callback=self._run,
-        )
-
-    def _run(self, **values: Any) -> None:
-        status = import_module(self.module).run(**values)
-        click.get_current_context().exit(status or 0)
-
-
-def _argument(name: str, **options: Any) -> Parameter:
-    return partial(click.Argument, [name], **{"type": click.Path(), **options})
-
-
-def _option(*names: str, **options: Any) -> Parameter:
-    return partial(click.Option, names, **options)
-
-
-def _file(*names: str, **options: Any) -> Parameter:
-    return partial(click.Option, names, **{"metavar": "FILE", "type": click.Path(), **options})
-
-
-def _pairs(*names: str, metavar: str, help: str) -> Parameter:
-    return partial(click.Option, names, multiple=True, metavar=metavar, help=f"{help} Can be given several times.")
-
+from modnet.cli.assessing import ROWS as ASSESSING
+from modnet.cli.command import JSON, PLUGIN, RATE, READING, SET, Command, argument, file_option, option, pairs
 
 PLUGIN_KINDS = ("layer", "activation", "loss", "metric", "optimizer", "callback", "command")
 """What `new-plugin` has templates for; the first three are written by default."""
 
-PLUGIN = _pairs("--plugin", "plugins", metavar="FILE", help="Run a Python file first; use its components and hooks.")
-SET = _pairs("--set", "settings", metavar="KEY=VALUE", help="Replace a value of the spec: --set training.epochs=3.")
-READING = (
-    _option("--encoding", metavar="NAME", help="Of delimited text: utf-8, utf-16, cp1252 ...; by default found."),
-    _option(
-        "--delimiter", metavar="SIGN", help="Of delimited text: the sign between values, or tab; by default found."
-    ),
-    _option("--decimal", type=click.Choice([".", ","]), help="The sign before the fraction of a number."),
-    _option(
-        "--header",
-        type=click.IntRange(0),
-        metavar="LINE",
-        help="The line with the names of the columns, from 1; 0 if there is none; by default found.",
-    ),
-    _option("--sheet", metavar="NAME", help="Of a workbook: the sheet; by default the first with a table."),
-    _option("--query", metavar="SELECT", help="Of a database: what to ask it, or the name of a table."),
-)
-"""How a file is read, where that cannot be found."""
-
-RATE = click.FloatRange(0.0, min_open=True)
-JSON = _option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
-
-_ROWS = (
+ROWS = (
     Command(
         "new-spec",
         "Write a first spec for a table.",
@@ -107,15 +31,15 @@ _ROWS = (
         Example:
           modnet new-spec penguins.csv --target species -o penguins.toml
         """,
-        _argument("data"),
-        _option(
+        argument("data"),
+        option(
             "--target",
             "targets",
             multiple=True,
             metavar="COLUMN",
             help="What to predict. Several for numbers.",
         ),
-        _file("-o", "--output", help="The file to write; by default the screen."),
+        file_option("-o", "--output", help="The file to write; by default the screen."),
         *READING,
         PLUGIN,
     ),
@@ -149,16 +73,16 @@ _ROWS = (
 
         The profile is there with --profile only; its times are in seconds.
         """,
-        _argument("spec"),
-        _file(
+        argument("spec"),
+        file_option(
             "-o",
             "--output",
             help="The model file; by default the spec's name with .modnet, here.",
         ),
         PLUGIN,
         SET,
-        _option("--resume", is_flag=True, help="Continue an earlier run of this spec that was stopped."),
-        _option("--profile", "profiled", is_flag=True, help="Show at the end where the time of a step goes."),
+        option("--resume", is_flag=True, help="Continue an earlier run of this spec that was stopped."),
+        option("--profile", "profiled", is_flag=True, help="Show at the end where the time of a step goes."),
         JSON,
     ),
     Command(
@@ -178,12 +102,12 @@ _ROWS = (
         JSON: {"spec", "suggested", "ended",
                "rates": [...], "losses": [...], "smoothed": [...]}
         """,
-        _argument("spec"),
+        argument("spec"),
         PLUGIN,
         SET,
-        _option("--lowest", type=RATE, default=1e-6, show_default=True, help="The rate of the first step."),
-        _option("--highest", type=RATE, default=10.0, show_default=True, help="The rate of the last step."),
-        _option("--steps", type=click.IntRange(10), default=100, show_default=True, help="How many steps."),
+        option("--lowest", type=RATE, default=1e-6, show_default=True, help="The rate of the first step."),
+        option("--highest", type=RATE, default=10.0, show_default=True, help="The rate of the last step."),
+        option("--steps", type=click.IntRange(10), default=100, show_default=True, help="How many steps."),
         JSON,
     ),
     Command(
@@ -208,23 +132,23 @@ _ROWS = (
           tail -f visits.csv | modnet predict visits.modnet - --chunk 1 --json
           modnet predict digits.modnet images.npz -o digits.csv
         """,
-        _argument("model"),
-        _argument("data"),
-        _file(
+        argument("model"),
+        argument("data"),
+        file_option(
             "-o",
             "--output",
             default="-",
             help="A .csv, .tsv, .jsonl, .json or .npz file, or what a plugin writes; by default the screen.",
         ),
-        _pairs("--keep", metavar="COLUMN", help="Write a column of DATA before the predictions, as it is."),
-        _option("--keep-all", is_flag=True, help="Write all columns of DATA before the predictions."),
-        _option(
+        pairs("--keep", metavar="COLUMN", help="Write a column of DATA before the predictions, as it is."),
+        option("--keep-all", is_flag=True, help="Write all columns of DATA before the predictions."),
+        option(
             "--chunk",
             type=click.IntRange(1),
             metavar="ROWS",
             help="Read, predict and write so many rows at a time, in little memory.",
         ),
-        _option(
+        option(
             "--threshold",
             "thresholds",
             multiple=True,
@@ -232,14 +156,14 @@ _ROWS = (
             help="Predict the second of two classes, or each label, where its probability is at least P. "
             "With CLASS=P that class.",
         ),
-        _option(
+        option(
             "--faults",
             type=click.Choice(["raise", "skip", "blank"]),
             default="raise",
             show_default=True,
             help="A row that cannot be predicted for: an error, left out, or written without a prediction.",
         ),
-        _option("--json", "as_json", is_flag=True, help="Print JSON, a record on each line."),
+        option("--json", "as_json", is_flag=True, help="Print JSON, a record on each line."),
         *READING,
         PLUGIN,
     ),
@@ -267,9 +191,9 @@ _ROWS = (
                "base": {"guesses": {target: guess}, "metrics": {figure: value}},
                "classes": {target: {class: {"rows", "precision", "recall", "f1"}}}}
         """,
-        _argument("model"),
-        _argument("data"),
-        _pairs(
+        argument("model"),
+        argument("data"),
+        pairs(
             "--metric",
             "metrics",
             metavar="METRIC",
@@ -280,6 +204,7 @@ _ROWS = (
         PLUGIN,
         JSON,
     ),
+    *ASSESSING,
     Command(
         "check",
         "Find all faults of a spec.",
@@ -296,7 +221,7 @@ _ROWS = (
         JSON: {"spec", "nodes", "parameters", "notes": [text], "problems":
                [{"file", "line", "column", "length", "path", "message", "hint"}]}
         """,
-        _argument("spec"),
+        argument("spec"),
         PLUGIN,
         SET,
         JSON,
@@ -316,7 +241,7 @@ _ROWS = (
                "bytes", "nodes": [{"name", "type", "shape", "parameters",
                "multiply_adds", "trainable"}]}; a variable axis is null
         """,
-        _argument("file", metavar="SPEC|MODEL"),
+        argument("file", metavar="SPEC|MODEL"),
         PLUGIN,
         SET,
         JSON,
@@ -344,7 +269,7 @@ _ROWS = (
                "groups": [{"name", "dtype", "arrays", "bytes"}],
                "arrays": [{"name", "group", "dtype", "shape", "bytes"}]}
         """,
-        _argument("model"),
+        argument("model"),
         JSON,
     ),
     Command(
@@ -365,7 +290,7 @@ _ROWS = (
                "segments": [{"group", "offset", "bytes", "whole", "missing",
                "arrays": [name]}]}]
         """,
-        _argument("models", metavar="MODEL...", type=click.Path(), nargs=-1, required=True),
+        argument("models", metavar="MODEL...", type=click.Path(), nargs=-1, required=True),
         JSON,
     ),
     Command(
@@ -387,8 +312,8 @@ _ROWS = (
                "arrays": [{"group", "name", "dtypes", "shapes", "differing",
                "largest", "mean"}]}
         """,
-        _argument("a"),
-        _argument("b"),
+        argument("a"),
+        argument("b"),
         JSON,
     ),
     Command(
@@ -407,8 +332,8 @@ _ROWS = (
           modnet edit digits.modnet -o digits.modnet --set-metadata author=Ada
           modnet edit digits.modnet -o merged.modnet --take linear_1=letters.modnet
         """,
-        _argument("model"),
-        _option(
+        argument("model"),
+        option(
             "-o",
             "--output",
             metavar="OUT",
@@ -416,43 +341,43 @@ _ROWS = (
             required=True,
             help="The file to write; MODEL itself to change it in place.",
         ),
-        _option(
+        option(
             "--drop-resume-state",
             is_flag=True,
             help="Remove what is only needed to resume the training, such as the optimizer's arrays: a checkpoint "
             "becomes a model.",
         ),
-        _option("--drop-history", is_flag=True, help="Remove the figures of each epoch."),
-        _option(
+        option("--drop-history", is_flag=True, help="Remove the figures of each epoch."),
+        option(
             "--cast",
             type=click.Choice(["float16", "float32", "float64"]),
             help="Convert the numbers. float16 is only for storage: loading converts it back.",
         ),
-        _pairs(
+        pairs(
             "--set-metadata",
             "entries",
             metavar="KEY=VALUE",
             help="Set an entry of the metadata to a text.",
         ),
-        _pairs(
+        pairs(
             "--set-metadata-json",
             "values",
             metavar="KEY=JSON",
             help="Set an entry of the metadata to a number, list or other value.",
         ),
-        _pairs(
+        pairs(
             "--remove-metadata",
             "removed",
             metavar="KEY",
             help="Remove an entry of the metadata.",
         ),
-        _pairs(
+        pairs(
             "--take",
             "taken",
             metavar="NODE=FILE",
             help="Take the arrays of a node from another model file.",
         ),
-        _pairs(
+        pairs(
             "--rename",
             "renamed",
             metavar="OLD=NEW",
@@ -475,9 +400,9 @@ _ROWS = (
         \b
         JSON: [{"kind", "type", "version", "plugin", "from", "error", "seconds"}]
         """,
-        _option("--all", "everything", is_flag=True, help="The built-in components too."),
-        _option("--errors", is_flag=True, help="Only what is broken, with the traceback of each."),
-        _option("--times", is_flag=True, help="How long each took to import, the slowest first."),
+        option("--all", "everything", is_flag=True, help="The built-in components too."),
+        option("--errors", is_flag=True, help="Only what is broken, with the traceback of each."),
+        option("--times", is_flag=True, help="How long each took to import, the slowest first."),
         JSON,
     ),
     Command(
@@ -496,21 +421,21 @@ _ROWS = (
           modnet new-plugin wave
           modnet new-plugin wave --kind optimizer --kind command
         """,
-        _argument("name"),
-        _option(
+        argument("name"),
+        option(
             "--kind",
             "kinds",
             multiple=True,
             type=click.Choice(PLUGIN_KINDS),
             help="What it offers; can be given several times. By default layer, activation and loss.",
         ),
-        _option(
+        option(
             "--core",
             metavar="REQUIREMENT",
             help="What its CI file gives to pip for modnet-core, where no index has it: 'modnet-core[cli] @ git+URL'. "
             "By default the repository from which pip has installed it here, or modnet-core[cli].",
         ),
-        _option(
+        option(
             "--directory",
             default=".",
             metavar="DIR",
@@ -538,8 +463,8 @@ _ROWS = (
         JSON: [{"kind", "type", "label",
                 "rules": [{"rule", "status", "text", "remedy"}]}]
         """,
-        _argument("distribution"),
-        _option("--rules", "by_rule", is_flag=True, help="Each rule, for each use that a component was tried in."),
+        argument("distribution"),
+        option("--rules", "by_rule", is_flag=True, help="Each rule, for each use that a component was tried in."),
         JSON,
     ),
     Command(
@@ -552,10 +477,9 @@ _ROWS = (
         Example:
           modnet schema -o modnet.schema.json
         """,
-        _file("-o", "--output", help="The file to write; by default the screen."),
+        file_option("-o", "--output", help="The file to write; by default the screen."),
     ),
 )
 
-COMMANDS = {row.name: row for row in _ROWS}
-"""Name -> row, in the order in which one needs them.
-        """
+COMMANDS = {row.name: row for row in ROWS}
+"""Name -> row, in the order in which one needs them."""
