@@ -1,4 +1,4 @@
-"""A row of the table of commands, and the parameters that several of them have."""
+"""What a row of the table of built-in commands is, and the arguments and options that several of them have."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def option(*names: str, **options: Any) -> Parameter:
     return partial(click.Option, names, **options)
 
 
-def file_option(*names: str, **options: Any) -> Parameter:
+def file(*names: str, **options: Any) -> Parameter:
     return partial(click.Option, names, **{"metavar": "FILE", "type": click.Path(), **options})
 
 
@@ -79,5 +79,4 @@ READING = (
 )
 """How a file is read, where that cannot be found."""
 
-RATE = click.FloatRange(0.0, min_open=True)
 JSON = option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")

@@ -10,13 +10,20 @@ from pathlib import Path
 
 import click
 
-from modnet.cli.assessing import ROWS as ASSESSING
-from modnet.cli.command import JSON, PLUGIN, RATE, READING, SET, Command, argument, file_option, option, pairs
+from modnet.cli.assess_commands import ASSESS
+from modnet.cli.command import JSON, PLUGIN, READING, SET, Command
+from modnet.cli.command import argument as _argument
+from modnet.cli.command import file as _file
+from modnet.cli.command import option as _option
+from modnet.cli.command import pairs as _pairs
+from modnet.cli.trust_commands import TRUST
 
 PLUGIN_KINDS = ("layer", "activation", "loss", "metric", "optimizer", "callback", "command")
 """What `new-plugin` has templates for; the first three are written by default."""
 
-ROWS = (
+RATE = click.FloatRange(0.0, min_open=True)
+
+_ROWS = (
     Command(
         "new-spec",
         "Write a first spec for a table.",
@@ -31,15 +38,22 @@ ROWS = (
         Example:
           modnet new-spec penguins.csv --target species -o penguins.toml
         """,
-        argument("data"),
-        option(
+        _argument("data"),
+        _option(
             "--target",
             "targets",
             multiple=True,
             metavar="COLUMN",
-            help="What to predict. Several for numbers.",
+            help="What to predict. Several columns, or several times, for several.",
         ),
-        file_option("-o", "--output", help="The file to write; by default the screen."),
+        _option(
+            "--effort",
+            type=click.Choice(["quick", "good", "best"]),
+            default="good",
+            show_default=True,
+            help="Trains in seconds; several networks at once; what modnet-tabular has.",
+        ),
+        _file("-o", "--output", help="The file to write; by default the screen."),
         *READING,
         PLUGIN,
     ),
@@ -73,16 +87,16 @@ ROWS = (
 
         The profile is there with --profile only; its times are in seconds.
         """,
-        argument("spec"),
-        file_option(
+        _argument("spec"),
+        _file(
             "-o",
             "--output",
             help="The model file; by default the spec's name with .modnet, here.",
         ),
         PLUGIN,
         SET,
-        option("--resume", is_flag=True, help="Continue an earlier run of this spec that was stopped."),
-        option("--profile", "profiled", is_flag=True, help="Show at the end where the time of a step goes."),
+        _option("--resume", is_flag=True, help="Continue an earlier run of this spec that was stopped."),
+        _option("--profile", "profiled", is_flag=True, help="Show at the end where the time of a step goes."),
         JSON,
     ),
     Command(
@@ -102,12 +116,12 @@ ROWS = (
         JSON: {"spec", "suggested", "ended",
                "rates": [...], "losses": [...], "smoothed": [...]}
         """,
-        argument("spec"),
+        _argument("spec"),
         PLUGIN,
         SET,
-        option("--lowest", type=RATE, default=1e-6, show_default=True, help="The rate of the first step."),
-        option("--highest", type=RATE, default=10.0, show_default=True, help="The rate of the last step."),
-        option("--steps", type=click.IntRange(10), default=100, show_default=True, help="How many steps."),
+        _option("--lowest", type=RATE, default=1e-6, show_default=True, help="The rate of the first step."),
+        _option("--highest", type=RATE, default=10.0, show_default=True, help="The rate of the last step."),
+        _option("--steps", type=click.IntRange(10), default=100, show_default=True, help="How many steps."),
         JSON,
     ),
     Command(
@@ -132,23 +146,23 @@ ROWS = (
           tail -f visits.csv | modnet predict visits.modnet - --chunk 1 --json
           modnet predict digits.modnet images.npz -o digits.csv
         """,
-        argument("model"),
-        argument("data"),
-        file_option(
+        _argument("model"),
+        _argument("data"),
+        _file(
             "-o",
             "--output",
             default="-",
             help="A .csv, .tsv, .jsonl, .json or .npz file, or what a plugin writes; by default the screen.",
         ),
-        pairs("--keep", metavar="COLUMN", help="Write a column of DATA before the predictions, as it is."),
-        option("--keep-all", is_flag=True, help="Write all columns of DATA before the predictions."),
-        option(
+        _pairs("--keep", metavar="COLUMN", help="Write a column of DATA before the predictions, as it is."),
+        _option("--keep-all", is_flag=True, help="Write all columns of DATA before the predictions."),
+        _option(
             "--chunk",
             type=click.IntRange(1),
             metavar="ROWS",
             help="Read, predict and write so many rows at a time, in little memory.",
         ),
-        option(
+        _option(
             "--threshold",
             "thresholds",
             multiple=True,
@@ -156,14 +170,14 @@ ROWS = (
             help="Predict the second of two classes, or each label, where its probability is at least P. "
             "With CLASS=P that class.",
         ),
-        option(
+        _option(
             "--faults",
             type=click.Choice(["raise", "skip", "blank"]),
             default="raise",
             show_default=True,
             help="A row that cannot be predicted for: an error, left out, or written without a prediction.",
         ),
-        option("--json", "as_json", is_flag=True, help="Print JSON, a record on each line."),
+        _option("--json", "as_json", is_flag=True, help="Print JSON, a record on each line."),
         *READING,
         PLUGIN,
     ),
@@ -178,7 +192,8 @@ ROWS = (
 
         Beside each figure is its base rate: its value for a guess that does not look at the inputs, which is the most
         frequent class of these data with the shares of the classes as probabilities, or the mean of the numbers. Where
-        there are classes, each has its rows, precision, recall and F1.
+        there are classes, each has its rows, precision, recall and F1. Where the model has intervals, it is shown how
+        many rows they cover.
 
         \b
         Examples:
@@ -189,11 +204,12 @@ ROWS = (
         \b
         JSON: {"model", "data", "rows", "metrics": {figure: value},
                "base": {"guesses": {target: guess}, "metrics": {figure: value}},
-               "classes": {target: {class: {"rows", "precision", "recall", "f1"}}}}
+               "classes": {target: {class: {"rows", "precision", "recall", "f1"}}},
+               "coverage": {target: {"asked", "covered", "width" or "size"}}}
         """,
-        argument("model"),
-        argument("data"),
-        pairs(
+        _argument("model"),
+        _argument("data"),
+        _pairs(
             "--metric",
             "metrics",
             metavar="METRIC",
@@ -204,7 +220,8 @@ ROWS = (
         PLUGIN,
         JSON,
     ),
-    *ASSESSING,
+    *ASSESS,
+    *TRUST,
     Command(
         "check",
         "Find all faults of a spec.",
@@ -221,7 +238,7 @@ ROWS = (
         JSON: {"spec", "nodes", "parameters", "notes": [text], "problems":
                [{"file", "line", "column", "length", "path", "message", "hint"}]}
         """,
-        argument("spec"),
+        _argument("spec"),
         PLUGIN,
         SET,
         JSON,
@@ -241,7 +258,7 @@ ROWS = (
                "bytes", "nodes": [{"name", "type", "shape", "parameters",
                "multiply_adds", "trainable"}]}; a variable axis is null
         """,
-        argument("file", metavar="SPEC|MODEL"),
+        _argument("file", metavar="SPEC|MODEL"),
         PLUGIN,
         SET,
         JSON,
@@ -269,7 +286,7 @@ ROWS = (
                "groups": [{"name", "dtype", "arrays", "bytes"}],
                "arrays": [{"name", "group", "dtype", "shape", "bytes"}]}
         """,
-        argument("model"),
+        _argument("model"),
         JSON,
     ),
     Command(
@@ -290,7 +307,7 @@ ROWS = (
                "segments": [{"group", "offset", "bytes", "whole", "missing",
                "arrays": [name]}]}]
         """,
-        argument("models", metavar="MODEL...", type=click.Path(), nargs=-1, required=True),
+        _argument("models", metavar="MODEL...", type=click.Path(), nargs=-1, required=True),
         JSON,
     ),
     Command(
@@ -312,8 +329,8 @@ ROWS = (
                "arrays": [{"group", "name", "dtypes", "shapes", "differing",
                "largest", "mean"}]}
         """,
-        argument("a"),
-        argument("b"),
+        _argument("a"),
+        _argument("b"),
         JSON,
     ),
     Command(
@@ -332,8 +349,8 @@ ROWS = (
           modnet edit digits.modnet -o digits.modnet --set-metadata author=Ada
           modnet edit digits.modnet -o merged.modnet --take linear_1=letters.modnet
         """,
-        argument("model"),
-        option(
+        _argument("model"),
+        _option(
             "-o",
             "--output",
             metavar="OUT",
@@ -341,43 +358,43 @@ ROWS = (
             required=True,
             help="The file to write; MODEL itself to change it in place.",
         ),
-        option(
+        _option(
             "--drop-resume-state",
             is_flag=True,
             help="Remove what is only needed to resume the training, such as the optimizer's arrays: a checkpoint "
             "becomes a model.",
         ),
-        option("--drop-history", is_flag=True, help="Remove the figures of each epoch."),
-        option(
+        _option("--drop-history", is_flag=True, help="Remove the figures of each epoch."),
+        _option(
             "--cast",
             type=click.Choice(["float16", "float32", "float64"]),
             help="Convert the numbers. float16 is only for storage: loading converts it back.",
         ),
-        pairs(
+        _pairs(
             "--set-metadata",
             "entries",
             metavar="KEY=VALUE",
             help="Set an entry of the metadata to a text.",
         ),
-        pairs(
+        _pairs(
             "--set-metadata-json",
             "values",
             metavar="KEY=JSON",
             help="Set an entry of the metadata to a number, list or other value.",
         ),
-        pairs(
+        _pairs(
             "--remove-metadata",
             "removed",
             metavar="KEY",
             help="Remove an entry of the metadata.",
         ),
-        pairs(
+        _pairs(
             "--take",
             "taken",
             metavar="NODE=FILE",
             help="Take the arrays of a node from another model file.",
         ),
-        pairs(
+        _pairs(
             "--rename",
             "renamed",
             metavar="OLD=NEW",
@@ -400,9 +417,9 @@ ROWS = (
         \b
         JSON: [{"kind", "type", "version", "plugin", "from", "error", "seconds"}]
         """,
-        option("--all", "everything", is_flag=True, help="The built-in components too."),
-        option("--errors", is_flag=True, help="Only what is broken, with the traceback of each."),
-        option("--times", is_flag=True, help="How long each took to import, the slowest first."),
+        _option("--all", "everything", is_flag=True, help="The built-in components too."),
+        _option("--errors", is_flag=True, help="Only what is broken, with the traceback of each."),
+        _option("--times", is_flag=True, help="How long each took to import, the slowest first."),
         JSON,
     ),
     Command(
@@ -421,21 +438,21 @@ ROWS = (
           modnet new-plugin wave
           modnet new-plugin wave --kind optimizer --kind command
         """,
-        argument("name"),
-        option(
+        _argument("name"),
+        _option(
             "--kind",
             "kinds",
             multiple=True,
             type=click.Choice(PLUGIN_KINDS),
             help="What it offers; can be given several times. By default layer, activation and loss.",
         ),
-        option(
+        _option(
             "--core",
             metavar="REQUIREMENT",
             help="What its CI file gives to pip for modnet-core, where no index has it: 'modnet-core[cli] @ git+URL'. "
             "By default the repository from which pip has installed it here, or modnet-core[cli].",
         ),
-        option(
+        _option(
             "--directory",
             default=".",
             metavar="DIR",
@@ -463,8 +480,8 @@ ROWS = (
         JSON: [{"kind", "type", "label",
                 "rules": [{"rule", "status", "text", "remedy"}]}]
         """,
-        argument("distribution"),
-        option("--rules", "by_rule", is_flag=True, help="Each rule, for each use that a component was tried in."),
+        _argument("distribution"),
+        _option("--rules", "by_rule", is_flag=True, help="Each rule, for each use that a component was tried in."),
         JSON,
     ),
     Command(
@@ -477,9 +494,9 @@ ROWS = (
         Example:
           modnet schema -o modnet.schema.json
         """,
-        file_option("-o", "--output", help="The file to write; by default the screen."),
+        _file("-o", "--output", help="The file to write; by default the screen."),
     ),
 )
 
-COMMANDS = {row.name: row for row in ROWS}
+COMMANDS = {row.name: row for row in _ROWS}
 """Name -> row, in the order in which one needs them."""

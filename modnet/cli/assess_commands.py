@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import click
 
-from modnet.cli.command import JSON, PLUGIN, SET, Command, argument, file_option, option
+from modnet.cli.command import JSON, PLUGIN, SET, Command, argument, file, option
 
-ROWS = (
+ASSESS = (
     Command(
         "cross-validate",
         "Measure by folds how good the networks of a spec are.",
@@ -59,7 +59,7 @@ ROWS = (
             type=click.IntRange(0),
             help="Of the draw of folds; by default the split_seed of the spec. The training keeps its own.",
         ),
-        file_option("-o", "--output", help="Write the predictions, as modnet predict does, with row and fold."),
+        file("-o", "--output", help="Write the predictions, as modnet predict does, with row and fold."),
         option(
             "--folder",
             metavar="DIR",
