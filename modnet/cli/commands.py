@@ -10,6 +10,7 @@ from pathlib import Path
 
 import click
 
+from modnet.cli.assess_commands import ASSESS
 from modnet.cli.command import JSON, PLUGIN, READING, SET, Command
 from modnet.cli.command import argument as _argument
 from modnet.cli.command import file as _file
@@ -219,6 +220,7 @@ _ROWS = (
         PLUGIN,
         JSON,
     ),
+    *ASSESS,
     *TRUST,
     Command(
         "check",
@@ -497,5 +499,4 @@ _ROWS = (
 )
 
 COMMANDS = {row.name: row for row in _ROWS}
-"""Name -> row, in the order in which one needs them.
-        """
+"""Name -> row, in the order in which one needs them."""

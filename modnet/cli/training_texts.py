@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 import sys
 import textwrap
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -47,8 +47,12 @@ class Screen:
             warn(f"standard output cannot be written to ({reason}); the model goes to {self.path} all the same")
 
 
-def introduction(job: Job, loaded: LoadedData) -> str:
-    """What is about to be trained, and on what."""
+def introduction(job: Job, notes: Sequence[str]) -> str:
+    """What is about to be trained, and on what.
+
+    Args:
+        notes: about the data.
+    """
     data = job.network.card.spec.data
     assert data is not None
     source = data.train
@@ -56,7 +60,7 @@ def introduction(job: Job, loaded: LoadedData) -> str:
     name = source if isinstance(source, str) else source.path or f"{source.x} and {source.y}"
     indent = max(12, len(name)) + 2
     lines = []
-    for note in loaded.notes:
+    for note in notes:
         # Where a line is too long it is broken between its two halves, rather than anywhere.
         halves = [note] if indent + len(note) <= 80 else note.split("; ")
         lines += [line for half in halves for line in textwrap.wrap(half, max(80 - indent, 40))]

@@ -121,6 +121,17 @@ class DataSchema(Configuration):
         )
         return cls(inputs, targets, spec.missing_values, learn_weights(table, spec))
 
+    def as_seen_in(self, table: Table) -> DataSchema:
+        """The schema as wide as it is, but without what only other rows than these have shown of the inputs.
+
+        See `ColumnSchema.as_seen_in`.
+        """
+        inputs = {
+            name: tuple(column.as_seen_in(table.columns[column.name]) for column in columns)
+            for name, columns in self.inputs.items()
+        }
+        return self.replace(inputs=inputs)
+
     # Reading
 
     def reading(self, options: ReadOptions = DEFAULTS) -> ReadOptions:
