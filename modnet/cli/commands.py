@@ -6,91 +6,22 @@ Nothing but click is imported here, and a command's body, `run` in the module of
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import partial
-from importlib import import_module
-from inspect import cleandoc
 from pathlib import Path
-from typing import Any
 
 import click
 
-Parameter = Callable[[], click.Parameter]
-"""What makes an argument or option: they take time to make, and a process wants those of one command."""
-
-
-class Command:
-    """A row of the table.
-
-    Its body takes the parameters by their names; what it gives is the exit status, None meaning 0.
-
-    Args:
-        name: as it is typed; the body's module is called so too, with _ for -.
-        summary: one line for the list of commands.
-        text: the help, as click wraps it: a paragraph after a line with \\b alone stays as it is.
-        parameters: the arguments and options, in the order of the help.
-    """
-
-    def __init__(self, name: str, summary: str, text: str, *parameters: Parameter) -> None:
-        self.name = name
-        self.module = f"modnet.cli.{name.replace('-', '_')}"
-        self._summary, self._text, self._parameters = summary, text, parameters
-
-    def made(self) -> click.Command:
-        """The command for click."""
-        return click.Command(
-            self.name,
-            params=[make() for make in self._parameters],
-            help=cleandoc(self._text),
-            short_help=self._summary,
-            callback=self._run,
-        )
-
-    def _run(self, **values: Any) -> None:
-        status = import_module(self.module).run(**values)
-        click.get_current_context().exit(status or 0)
-
-
-def _argument(name: str, **options: Any) -> Parameter:
-    return partial(click.Argument, [name], **{"type": click.Path(), **options})
-
-
-def _option(*names: str, **options: Any) -> Parameter:
-    return partial(click.Option, names, **options)
-
-
-def _file(*names: str, **options: Any) -> Parameter:
-    return partial(click.Option, names, **{"metavar": "FILE", "type": click.Path(), **options})
-
-
-def _pairs(*names: str, metavar: str, help: str) -> Parameter:
-    return partial(click.Option, names, multiple=True, metavar=metavar, help=f"{help} Can be given several times.")
-
+from modnet.cli.assess_commands import ASSESS
+from modnet.cli.command import JSON, PLUGIN, READING, SET, Command
+from modnet.cli.command import argument as _argument
+from modnet.cli.command import file as _file
+from modnet.cli.command import option as _option
+from modnet.cli.command import pairs as _pairs
+from modnet.cli.trust_commands import TRUST
 
 PLUGIN_KINDS = ("layer", "activation", "loss", "metric", "optimizer", "callback", "command")
 """What `new-plugin` has templates for; the first three are written by default."""
 
-PLUGIN = _pairs("--plugin", "plugins", metavar="FILE", help="Run a Python file first; use its components and hooks.")
-SET = _pairs("--set", "settings", metavar="KEY=VALUE", help="Replace a value of the spec: --set training.epochs=3.")
-READING = (
-    _option("--encoding", metavar="NAME", help="Of delimited text: utf-8, utf-16, cp1252 ...; by default found."),
-    _option(
-        "--delimiter", metavar="SIGN", help="Of delimited text: the sign between values, or tab; by default found."
-    ),
-    _option("--decimal", type=click.Choice([".", ","]), help="The sign before the fraction of a number."),
-    _option(
-        "--header",
-        type=click.IntRange(0),
-        metavar="LINE",
-        help="The line with the names of the columns, from 1; 0 if there is none; by default found.",
-    ),
-    _option("--sheet", metavar="NAME", help="Of a workbook: the sheet; by default the first with a table."),
-    _option("--query", metavar="SELECT", help="Of a database: what to ask it, or the name of a table."),
-)
-"""How a file is read, where that cannot be found."""
-
 RATE = click.FloatRange(0.0, min_open=True)
-JSON = _option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
 
 _ROWS = (
     Command(
@@ -113,7 +44,14 @@ _ROWS = (
             "targets",
             multiple=True,
             metavar="COLUMN",
-            help="What to predict. Several for numbers.",
+            help="What to predict. Several columns, or several times, for several.",
+        ),
+        _option(
+            "--effort",
+            type=click.Choice(["quick", "good", "best"]),
+            default="good",
+            show_default=True,
+            help="Trains in seconds; several networks at once; what modnet-tabular has.",
         ),
         _file("-o", "--output", help="The file to write; by default the screen."),
         *READING,
@@ -187,6 +125,59 @@ _ROWS = (
         JSON,
     ),
     Command(
+        "search",
+        "Look for better values of a spec.",
+        """
+        Train the network of SPEC again and again, each time with other values for what its [search] table marks, and
+        write the best spec and its model.
+
+        The trials are compared by the figure that [search] says, on rows that are set aside for validation. Those that
+        are worse than others at the same epoch are stopped early. The first trial has the spec's own values. A trial
+        that fails is recorded and does not end the search.
+
+        BEST is the text of SPEC with the best values in their places and the [search] table as a comment; the model of
+        the best trial goes beside it (best.modnet), and so does the folder with the journal of all trials
+        (best.search). Ctrl-C ends the search with what it has found, and the status is 130; --resume goes on, also
+        after a kill: trials that were cut off are done again. With a greater --trials, a search that is over goes on.
+
+        \b
+        Example:
+          modnet search penguins.toml -o best.toml --trials 50 --plot search.png
+
+        \b
+        JSON: {"spec", "output", "monitor", "greater_is_better", "own", "stopped",
+               "best": TRIAL, "importance": {path: share}, "trials": [TRIAL]}
+        TRIAL: {"number", "outcome", "values": {path: value}, "value",
+                "figures": {figure: value}, "epochs", "seconds", "error"}
+        """,
+        _argument("spec"),
+        _file(
+            "-o",
+            "--output",
+            metavar="BEST",
+            help="The best spec; by default the spec's name with -best, here.",
+        ),
+        PLUGIN,
+        SET,
+        _option("--trials", type=click.IntRange(1), metavar="N", help="How many trials, instead of those of [search]."),
+        _option(
+            "--time",
+            type=click.FloatRange(0.0, min_open=True),
+            metavar="SECONDS",
+            help="When the search ends, if there are not enough trials before, instead of the time of [search].",
+        ),
+        _option(
+            "--processes",
+            type=click.IntRange(1),
+            default=1,
+            show_default=True,
+            help="How many trials are made at the same time; they share the cores.",
+        ),
+        _option("--resume", is_flag=True, help="Go on with a search that was stopped, or wants more trials."),
+        _file("--plot", help="Draw the trials and what mattered: .png, .svg or .pdf."),
+        JSON,
+    ),
+    Command(
         "predict",
         "Predict for new data with a model file.",
         """
@@ -254,7 +245,8 @@ _ROWS = (
 
         Beside each figure is its base rate: its value for a guess that does not look at the inputs, which is the most
         frequent class of these data with the shares of the classes as probabilities, or the mean of the numbers. Where
-        there are classes, each has its rows, precision, recall and F1.
+        there are classes, each has its rows, precision, recall and F1. Where the model has intervals, it is shown how
+        many rows they cover.
 
         \b
         Examples:
@@ -265,7 +257,8 @@ _ROWS = (
         \b
         JSON: {"model", "data", "rows", "metrics": {figure: value},
                "base": {"guesses": {target: guess}, "metrics": {figure: value}},
-               "classes": {target: {class: {"rows", "precision", "recall", "f1"}}}}
+               "classes": {target: {class: {"rows", "precision", "recall", "f1"}}},
+               "coverage": {target: {"asked", "covered", "width" or "size"}}}
         """,
         _argument("model"),
         _argument("data"),
@@ -280,6 +273,8 @@ _ROWS = (
         PLUGIN,
         JSON,
     ),
+    *ASSESS,
+    *TRUST,
     Command(
         "check",
         "Find all faults of a spec.",
@@ -557,5 +552,4 @@ _ROWS = (
 )
 
 COMMANDS = {row.name: row for row in _ROWS}
-"""Name -> row, in the order in which one needs them.
-        """
+"""Name -> row, in the order in which one needs them."""

@@ -33,6 +33,9 @@ from modnet.words import counted, legible
 GIVEN = " (given)"
 """Is put behind the name of a column that is carried through beside a prediction of that name."""
 
+BETWEEN = "; "
+"""Stands between the classes of a set."""
+
 
 def run(
     model: str,
@@ -55,7 +58,7 @@ def run(
     load_plugin_files(plugins)
     form = form_of(output, as_json)
     if output != "-":
-        _check_output(output, model=model, data=data)
+        check_not_input(output, model=model, data=data)
     network = load(model)
     reading = given_options(encoding, delimiter, decimal, header, sheet, query)
     predictor = Predictor(network, faults, None if keep_all else keep, form in SPELLED, reading)
@@ -64,7 +67,7 @@ def run(
         _write_arrays(parts, output, thresholds)
     else:
         names = Names(network, thresholds)
-        _write((names.table(part) for part in parts), form, output)
+        write((names.table(part) for part in parts), form, output)
         say(names.notes)
     say(predictor.texts())
     if predictor.lost and predictor.lost == predictor.rows:
@@ -77,7 +80,12 @@ def _write_arrays(parts: Iterator[Predicted], output: str, thresholds: Sequence[
     replace_file(output, [npz(parts)], durable=False)
 
 
-def _write(tables: Iterator[Named], form: str, output: str) -> None:
+def write(tables: Iterable[Named], form: str, output: str) -> None:
+    """Writes predictions to a file, or to the screen for "-".
+
+    Args:
+        form: the ending that says how, as `form_of` gives it; not .npz.
+    """
     if form not in TEXTS:
         write_by_plugin(tables, output)
     elif output != "-":
@@ -92,7 +100,7 @@ def _named(data: str) -> str:
     return "standard input" if data == "-" else data
 
 
-def _check_output(output: str, **inputs: str) -> None:
+def check_not_input(output: str, **inputs: str) -> None:
     """Checks that the predictions can be written there, and would not overwrite the model or the data."""
     check_place(Path(output))
     for what, given in inputs.items():
@@ -137,7 +145,10 @@ class Names:
                 )
 
     def _column(self, values: Array) -> Column:
-        return Column.of_texts(values.tolist()) if values.dtype == object else Column(np.asarray(values, self._dtype))
+        if values.dtype != object:
+            return Column(np.asarray(values, self._dtype))
+        # A set of classes is a list, which delimited text has as several labels.
+        return Column.of_texts(v if isinstance(v, str) else BETWEEN.join(v) for v in values.tolist())
 
 
 def schema_of(network: Network) -> DataSchema:

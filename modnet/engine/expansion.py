@@ -60,6 +60,7 @@ class _Scope(Record, eq=False):
     l1: float = 0.0
     l2: float = 0.0
     learning_rate: float = 1.0
+    weight_decay: float = 1.0
 
 
 class _TooMuch(Exception):
@@ -229,22 +230,23 @@ class _Builder:
         """Adds one node, or those of a composite; returns the slot of its output."""
         if inputs is None:
             # Its problem is reported. A node of unknown shape takes its place, so that its readers cause no others.
-            return self.append(GraphNode(name, node.layer, (), keys, True, 0.0, 0.0, 1.0, len(self.shapes)), ())
+            return self.append(GraphNode(name, node.layer, (), keys, True, 0.0, 0.0, 1.0, 1.0, len(self.shapes)), ())
         first = len(self.nodes)
         trainable = scope.trainable and node.trainable
         l1 = scope.l1 if node.l1 is None else node.l1
         l2 = scope.l2 if node.l2 is None else node.l2
         rate = scope.learning_rate if node.learning_rate is None else node.learning_rate
+        decay = scope.weight_decay if node.weight_decay is None else node.weight_decay
         if isinstance(node.layer, Composite):
             inner_names = [f"input_{i + 1}" for i in range(len(inputs))] if len(inputs) > 1 else ["input"]
             if id(node) in self.places:
                 for field_name, value in vars(node.layer).items():
                     self.remember_places(value, (*keys, field_name))
             names = dict(zip(inner_names, inputs, strict=True))
-            inner = _Scope(f"{name}.", keys, names, trainable, l1, l2, rate)
+            inner = _Scope(f"{name}.", keys, names, trainable, l1, l2, rate, decay)
             slot = self.place(self.expanded(node.layer, inner_names, keys), inner, inputs[0])
         else:
-            made = GraphNode(name, node.layer, inputs, keys, trainable, l1, l2, rate, len(self.shapes))
+            made = GraphNode(name, node.layer, inputs, keys, trainable, l1, l2, rate, decay, len(self.shapes))
             slot = self.append(made, self.infer(made))
         self.spans[name] = (first, len(self.nodes))
         if node.shares is not None:
@@ -259,6 +261,9 @@ class _Builder:
         where = f"{path_text(keys)} ({composite.type})"
         try:
             nodes = composite.expand(inputs)
+        except ShapeError as error:
+            self.problem(keys, error.message, error.hint, where)
+            return ()
         except Exception as error:
             raise_fault(error, where)
             raise
@@ -361,7 +366,7 @@ class _Builder:
 
     def check_penalties(self, node: Node, first: int, keys: Path) -> None:
         """Refuses a penalty without an effect. Its nodes begin at the position `first`."""
-        for key, factor in (("l1", node.l1), ("l2", node.l2)):
+        for key, factor in (("l1", node.l1), ("l2", node.l2), ("weight_decay", node.weight_decay)):
             if factor is None:
                 continue
             if node.shares is not None:

@@ -19,7 +19,7 @@ class GraphNode(Record, frozen=False, eq=False):
         layer: what it computes.
         inputs: the slots that it reads. Slots number the network's inputs first, then the nodes, in order.
         keys: its place in the spec.
-        trainable, l1, l2, learning_rate: as in the spec, or inherited from the composite around it.
+        trainable, l1, l2, learning_rate, weight_decay: as in the spec, or inherited from the composite around it.
         slot: the slot of its output, or the first of them if it has several outputs.
         owner: the position of the node whose parameters and state it uses, if not its own.
         input_shapes, shapes: of one sample, for each input and for each output.
@@ -34,6 +34,7 @@ class GraphNode(Record, frozen=False, eq=False):
     l1: float
     l2: float
     learning_rate: float
+    weight_decay: float
     slot: int
     owner: int | None = None
     input_shapes: tuple[Shape, ...] = ()
@@ -140,10 +141,19 @@ class Graph(Record, eq=False):
     def learning_rates(self) -> dict[str, float]:
         """Parameter name -> its factor of the learning rate."""
         return {
-            f"{node.name}.{name}": node.learning_rate
+            f"{node.name}.{name}": node.learning_rate * parameter.learning_rate
             for node in self.nodes
             if node.owner is None
-            for name in node.parameters
+            for name, parameter in node.parameters.items()
+        }
+
+    def weight_decays(self) -> dict[str, float]:
+        """Parameter name -> its factor of the weight decay; 0 for biases and norms."""
+        return {
+            f"{node.name}.{name}": node.weight_decay * parameter.decay
+            for node in self.nodes
+            if node.owner is None
+            for name, parameter in node.parameters.items()
         }
 
     def member_axes(self) -> dict[str, int]:

@@ -9,7 +9,7 @@ from modnet.engine.graph import Graph, GraphNode
 from modnet.errors import Problem, SpecError
 from modnet.kinds.layer import MOST_AXES, Layer
 from modnet.kinds.node import automatic_name
-from modnet.layers.members import EnsembleMean, ToMembers, for_members, refusal
+from modnet.layers.members import EnsembleMean, ToMembers, for_members
 from modnet.words import Path, path_text, show
 
 MOST_NUMBERS = 2**60
@@ -69,7 +69,11 @@ class _Spreader:
         elif not node.parameters:
             self.add(node, node.layer, inputs)
             return
-        self.add(node, self.layer_of(node, shared=self.apart.isdisjoint(inputs)), inputs, apart=True)
+        if node.layer.makes_mask:
+            what = f"members = {self.members}, but {node.type} makes a mask of steps, and members have no masks"
+            self.problems.append(_problem(node.keys, what, "", node.label()))
+        layer = for_members(node.layer, self.members, shared=self.apart.isdisjoint(inputs))
+        self.add(node, layer, inputs, apart=True)
 
     def place_last(self, node: GraphNode, inputs: Sequence[int]) -> None:
         """Adds a node that stands behind the mean of the members."""
@@ -77,14 +81,6 @@ class _Spreader:
         if joined != inputs or not self.behind.isdisjoint(node.inputs):
             self.behind.update(node.slots)
         self.add(node, node.layer, joined)
-
-    def layer_of(self, node: GraphNode, shared: bool) -> Layer:
-        """The layer that does for each member what the node's does for one."""
-        fault = refusal(node.layer, shared)
-        if fault:
-            self.problems.append(_problem(node.keys, f"members = {self.members}, but {fault}", "", node.label()))
-            return node.layer
-        return for_members(node.layer, self.members, shared)
 
     def check_readers(self, node: GraphNode) -> None:
         """Refuses a node, for each member, that reads what stands behind the mean of all of them."""
@@ -135,7 +131,7 @@ class _Spreader:
         """Adds a node that is not in the spec."""
         name = automatic_name(layer.type, self.counts, self.names)
         shape, first = self.shapes[slot], len(self.shapes)
-        node = GraphNode(name, layer, (slot,), ("network", "members"), True, 0.0, 0.0, 1.0, first)
+        node = GraphNode(name, layer, (slot,), ("network", "members"), True, 0.0, 0.0, 1.0, 1.0, first)
         node.input_shapes, node.shapes = (shape,), layer.output_shapes(shape)
         return self.append(node)
 

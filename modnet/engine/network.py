@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -281,7 +281,13 @@ class Network(BuiltGraph):
                 continue
             output = next((name for name, slots in ends.items() if not slots.isdisjoint(node.slots)), None)
             reader = Pass(self, list(node.inputs))
-            context = Context(self.dtype, state=self.arrays_of(self.state, node, node.state), training=True)
+            context = Context(
+                self.dtype,
+                params=self.arrays_of(self.parameters, node, node.parameters),
+                state=self.arrays_of(self.state, node, node.state),
+                rng=np.random.default_rng([self.seed or 0, node.slot]),
+                training=True,
+            )
 
             def seen(
                 node: GraphNode = node, output: str | None = output, reader: Pass = reader, context: Context = context
@@ -297,7 +303,7 @@ class Network(BuiltGraph):
                         context.masks = (common_mask((context.masks[0], *fit)), *context.masks[1:])
                     yield values[0], target
 
-            node.layer.prepare(context, seen())
+            node.layer.prepare(context, _Again(seen))
 
     def unprepared(self) -> list[str]:
         """The names of the nodes that learn from data before training and have not done so yet."""
@@ -305,6 +311,7 @@ class Network(BuiltGraph):
             node.name
             for node in self.graph.nodes
             if _learns_before_training(node)
+            and node.state
             and all(
                 (self.state[f"{node.name}.{name}"] == state.fill).all()
                 for name, state in node.state.items()
@@ -334,8 +341,18 @@ class Network(BuiltGraph):
         self._rows = None
 
 
+class _Again:
+    """What a function gives, asked anew by each iteration."""
+
+    def __init__(self, ask: Callable[[], Iterable[tuple[Array, Array | None]]]) -> None:
+        self._ask = ask
+
+    def __iter__(self) -> Iterator[tuple[Array, Array | None]]:
+        return iter(self._ask())
+
+
 def _learns_before_training(node: GraphNode) -> bool:
-    return type(node.layer).prepare is not Layer.prepare and node.trainable and node.owner is None
+    return type(node.layer.stands_for).prepare is not Layer.prepare and node.trainable and node.owner is None
 
 
 def _output(out: Array | None, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:

@@ -27,21 +27,24 @@ class Parameter(Record):
     Attributes:
         shape: its shape.
         initializer: what fills it.
-        decay: whether weight decay, l1 and l2 apply to it: True for weights, False for biases and norms.
+        decay: whether weight decay, l1 and l2 apply to it: True for weights, False for biases and norms. A number is a
+            factor of the weight decay, beside that of the node.
         fan_in, fan_out: the connections of one output and of one input, for the initializer. By default the last axis
             of `shape` is taken as outputs, the one before it as inputs, and all others as the receptive field.
         trainable: False for an array that is never trained, such as the original weight under a low-rank adapter;
             `backward` need not write its gradient.
+        learning_rate: a factor of the learning rate, beside that of the node.
         member_axes: how many of the first axes number the members of an ensemble: each member's part is filled by
             itself, and is a parameter of its own for an optimizer that looks at whole ones.
     """
 
     shape: tuple[int, ...]
     initializer: Initializer
-    decay: bool = True
+    decay: float = True
     fan_in: int | None = None
     fan_out: int | None = None
     trainable: bool = True
+    learning_rate: float = 1.0
     member_axes: int = 0
 
     def fans(self) -> tuple[int, int]:
@@ -212,8 +215,11 @@ class Layer(Component):
         """Learns from the training data before the first epoch: called once, with (input, target) batches.
 
         The target is that of the output which this node gives, perhaps through layers that are only in prediction, and
-        None if the node gives no output. For each batch,
-        `context.masks` and `context.raw` are those of its input; leave out the steps that a mask excludes.
+        None if the node gives no output. For each batch, `context.masks` and `context.raw` are those of its input; leave
+        out the steps that a mask excludes. The batches may be gone through more than once.
+
+        What it learns it writes into `context.state`. It may change the first weights, in `context.params`, too; then
+        the state has to say that this was done, so that further training goes on from the trained weights.
         """
 
     def target_before(self, context: Context, target: Array, x: Array) -> Array:

@@ -19,12 +19,14 @@ if TYPE_CHECKING:  # written by docs/generate.py
     from modnet.layers.norm import BatchNorm as BatchNorm
     from modnet.layers.norm import LayerNorm as LayerNorm
     from modnet.layers.norm import RMSNorm as RMSNorm
+    from modnet.layers.piecewise import PiecewiseEncoding as PiecewiseEncoding
     from modnet.layers.pooling import GlobalAveragePool as GlobalAveragePool
     from modnet.layers.shape import Flatten as Flatten
     from modnet.layers.shape import Reshape as Reshape
     from modnet.layers.shape import Slice as Slice
     from modnet.layers.standardize import Standardize as Standardize
     from modnet.layers.standardize import Unstandardize as Unstandardize
+    from modnet.layers.temperature import Temperature as Temperature
 
 
 __getattr__ = lazily(__name__)

@@ -20,6 +20,7 @@ BUILTIN = {
         "global_average_pool": "modnet.layers.pooling:GlobalAveragePool",
         "layer_norm": "modnet.layers.norm:LayerNorm",
         "linear": "modnet.layers.linear:Linear",
+        "piecewise_encoding": "modnet.layers.piecewise:PiecewiseEncoding",
         "multiply": "modnet.layers.merge:Multiply",
         "per_member": "modnet.layers.members:PerMember",
         "repeat": "modnet.layers.composite:Repeat",
@@ -28,6 +29,7 @@ BUILTIN = {
         "rms_norm": "modnet.layers.norm:RMSNorm",
         "slice": "modnet.layers.shape:Slice",
         "standardize": "modnet.layers.standardize:Standardize",
+        "temperature": "modnet.layers.temperature:Temperature",
         "unstandardize": "modnet.layers.standardize:Unstandardize",
     },
     "modnet.activations": {

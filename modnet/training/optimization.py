@@ -59,9 +59,9 @@ class Optimization:
         """(factor of the learning rate, weight decay, chunks) for each combination of the two."""
         size = max(1, self.network.trainable_size) if whole else CHUNK
         groups = [
-            (factor, decay, self._parts(parameters, size))
+            (rate, factor * decay, self._parts(parameters, size))
             for begin, end, decay in self._regions()
-            for factor, parameters in self._trained(begin, end).items()
+            for (rate, factor), parameters in self._trained(begin, end).items()
         ]
         length = max((math.prod(shape) for _, _, parts in groups for _, shape in parts), default=0)
         scratch = [aligned_empty(length, self.network.dtype) for _ in range(0 if whole else self.optimizer.scratch)]
@@ -73,21 +73,22 @@ class Optimization:
         decay = self.optimizer.weight_decay
         return (0, decayed, decay), (decayed, trainable, decay if self.optimizer.decay_all else 0.0)
 
-    def _trained(self, begin: int, end: int) -> dict[float, list[tuple[int, tuple[int, ...]]]]:
-        """Factor of the learning rate -> (offset, shape) of the parameters of a region that are trained with it.
+    def _trained(self, begin: int, end: int) -> dict[tuple[float, float], list[tuple[int, tuple[int, ...]]]]:
+        """(factor of the learning rate, of the weight decay) -> (offset, shape) of the parameters that are so trained.
 
-        Each member of an ensemble has parameters of its own.
+        Of those of a region. A bias that decays, by `decay_all`, does so with the factor 1. Each member of an ensemble
+        has parameters of its own.
         """
-        found: dict[float, list[tuple[int, tuple[int, ...]]]] = {}
+        found: dict[tuple[float, float], list[tuple[int, tuple[int, ...]]]] = {}
         graph = self.network.graph
-        factors, member_axes = graph.learning_rates(), graph.member_axes()
+        rates, decays, member_axes = graph.learning_rates(), graph.weight_decays(), graph.member_axes()
         for name, offset, shape in self.network.parameters.layout:
             reached = self._reached is None or name in self._reached
             if begin <= offset < end and 0 not in shape and reached:
+                decay = decays[name] if begin < self.network.decayed_size else 1.0
                 members, own = shape[: member_axes[name]], shape[member_axes[name] :]
-                size = math.prod(own)
-                parts = found.setdefault(factors[name], [])
-                parts += [(offset + number * size, own) for number in range(math.prod(members))]
+                parts = found.setdefault((rates[name], decay), [])
+                parts += [(offset + number * math.prod(own), own) for number in range(math.prod(members))]
         return found
 
     def _parts(self, parameters: list[tuple[int, tuple[int, ...]]], size: int) -> list[tuple[int, tuple[int, ...]]]:

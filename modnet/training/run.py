@@ -34,6 +34,8 @@ from modnet.training.evaluation import Evaluation
 from modnet.training.objective import Objective
 from modnet.training.optimization import Optimization
 from modnet.training.tally import Tally
+from modnet.training.temperatures import RESULT as TEMPERATURES
+from modnet.training.temperatures import calibrated_outputs, fit_temperatures, plain_temperatures, reset_temperatures
 from modnet.words import show
 
 INTERRUPTED = "interrupted"
@@ -256,6 +258,7 @@ class Run:
         """
         try:
             with _stopping_at_interrupt(self):
+                reset_temperatures(self.network)
                 self._events.hook.modnet_training_started(run=self)
                 try:
                     while (self.epoch < self.training.epochs or self.batches_done) and not self.stopped:
@@ -266,6 +269,7 @@ class Run:
                 finally:
                     self.history.stopped = self.stopped
                     self._end()
+                self._fit_temperatures()
         except Diverged as error:
             self._tell_what_was_kept(error)
             raise
@@ -274,6 +278,19 @@ class Run:
             if self.step:
                 self._conclude()
         return self.history
+
+    def _fit_temperatures(self) -> None:
+        """Fits the temperatures at the network's outputs to the validation rows, if it has any temperatures."""
+        if not calibrated_outputs(self.network):
+            return
+        try:
+            if self.validation is None:
+                raise DataError("there are no validation rows to fit it to")
+            found = fit_temperatures(self.network, self.validation)
+        except DataError as error:
+            warnings.warn(f"the temperature stays 1, as if there were none: {error}", stacklevel=2)
+        else:
+            self.results[TEMPERATURES] = plain_temperatures(found)
 
     def _tell_what_was_kept(self, error: Diverged) -> None:
         """Adds to the error of a run that has diverged which weights were restored, if any were."""
@@ -292,11 +309,13 @@ class Run:
 
     def _final_figures(self) -> dict[str, Any]:
         """The figures of the weights that the network has: of their epoch, or measured now if they are of several."""
-        if self.history.best_epochs is not None and self.validation is not None:
-            measured = self.evaluation.figures(self.validation)
-            return {f"{VALIDATION}{name}": np.asarray(value).tolist() for name, value in measured.items()}
-        best = self.history.best_epoch or self.history.epochs
-        return {name: values[best - 1] for name, values in self.history.figures.items() if best}
+        history = self.history
+        best, several = history.best_epoch or history.epochs, history.best_epochs is not None
+        known = {} if several else {name: values[best - 1] for name, values in history.figures.items() if best}
+        if self.validation is None or not (several or TEMPERATURES in self.results):
+            return known
+        measured = self.evaluation.figures(self.validation)
+        return known | {f"{VALIDATION}{name}": np.asarray(value).tolist() for name, value in measured.items()}
 
     def _end(self) -> None:
         """Calls the end event of every callback, even if others raise; then raises the first error.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
@@ -36,8 +36,9 @@ class EarlyStopping(Callback, type="early_stopping"):
         minimum_delta: a smaller change than this does not count as an improvement.
         restore_best: whether the network ends with the weights and state of the best epoch, for any end of the run,
             even if it diverged.
-        ties: which of several epochs with the best value counts as the best, "first" or "last". The last one is no
-            improvement, and gives no new patience.
+        latest: whether of several epochs with the same best value the latest counts. A share of right answers among few
+            rows takes few values, and the later of two equal epochs was trained for longer. It is no improvement, and
+            gives no new patience.
 
     Source: Prechelt 1998, "Early stopping - but when?", the criterion UP counted in epochs.
     """
@@ -46,7 +47,7 @@ class EarlyStopping(Callback, type="early_stopping"):
     monitor: str = "validation_loss"
     minimum_delta: float = field(default=0.0, minimum=0.0)
     restore_best: bool = True
-    ties: Literal["first", "last"] = "first"
+    latest: bool = False
 
     def check_figures(self, figures: Mapping[str, bool | None]) -> None:
         name, greater = monitored_figure(self.monitor, figures)
@@ -82,7 +83,7 @@ class _Course:
         """Whether an epoch is the best so far."""
         if not self.epoch or _better(value, self.best, greater, stopping.minimum_delta):
             self.best, self.epoch, self.improved = value, epoch, epoch
-        elif stopping.ties == "last" and value == self.best:
+        elif stopping.latest and value == self.best:
             self.epoch = epoch
         return self.epoch == epoch
 

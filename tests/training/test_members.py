@@ -81,6 +81,11 @@ CASES = {
         {"loss": "cross_entropy"},
     ),
     "batch_norm": ([*MLP, "batch_norm", *CLASSES[-1:]], LABELS, {"loss": "cross_entropy"}),
+    "prepared behind others": (
+        [{"type": "linear", "out_features": 8, "activation": "tanh"}, "standardize", *CLASSES[-1:]],
+        LABELS,
+        {"loss": "cross_entropy"},
+    ),
     "penalties": (
         [{"type": "linear", "out_features": 8, "l1": 0.01, "l2": 0.1, "activation": "tanh"}, *CLASSES[-1:]],
         LABELS,
@@ -168,9 +173,13 @@ def test_members_begin_with_weights_of_their_own():
 
 
 def test_what_members_cannot_have_is_told():
-    layers = [{"type": "linear", "out_features": 4}, "standardize", {"type": "linear", "out_features": 1}]
-    with pytest.raises(modnet.SpecError, match=r"layers\[1\] \(standardize\): members = 2, but standardize learns"):
-        built(layers, 2)
+    layers = [*NUMBERS, {"type": "linear", "out_features": 1}]
+    with pytest.raises(
+        modnet.SpecError, match=r'layers\[4\] \(linear\): members = 2, but this node reads "unstandardize_1"'
+    ):
+        modnet.build(
+            {"network": {"input": [4], "layers": layers, "members": 2, "outputs": ["unstandardize_1", "linear_3"]}}
+        )
     with pytest.raises(modnet.SpecError, match="no output depends on a layer with parameters"):
         built(["relu"], 2)
     with pytest.raises(modnet.SpecError, match="expected a whole number from 1 to 10000, found 0|members"):
@@ -183,11 +192,11 @@ STOPPING = {"type": "early_stopping", "patience": 2}
 
 
 @pytest.mark.parametrize("monitor", ["validation_loss", "validation_accuracy"])
-@pytest.mark.parametrize("ties", ["first", "last"])
-def test_each_member_stops_by_itself(monitor, ties):
+@pytest.mark.parametrize("latest", [False, True])
+def test_each_member_stops_by_itself(monitor, latest):
     network = built(CLASSES, 3)
     singles = [alone(network, member) for member in range(3)]
-    stopping = {**STOPPING, "monitor": monitor, "ties": ties}
+    stopping = {**STOPPING, "monitor": monitor, "latest": latest}
     optimizer = {"type": "adam", "learning_rate": 0.1}
     how = {"loss": "cross_entropy", "epochs": 40, "callbacks": [stopping], "validation": 0.3, "optimizer": optimizer}
     history = modnet.train(network, X, LABELS, metrics=["accuracy"], **how)
@@ -296,7 +305,7 @@ def test_the_latest_of_ties_gives_no_new_patience():
     network = modnet.build(
         {"network": {"input": [4], "layers": [{"type": "linear", "out_features": 1, "trainable": False}]}}
     )
-    stopping = {"type": "early_stopping", "patience": 3, "ties": "last", "monitor": "loss"}
+    stopping = {"type": "early_stopping", "patience": 3, "latest": True, "monitor": "loss"}
     with pytest.warns(UserWarning, match="nothing is trained"):
         history = modnet.train(network, X, y, loss="mse", epochs=30, callbacks=[stopping], shuffle=False)
     assert history.epochs == 4
