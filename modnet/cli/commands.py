@@ -6,91 +6,21 @@ Nothing but click is imported here, and a command's body, `run` in the module of
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import partial
-from importlib import import_module
-from inspect import cleandoc
 from pathlib import Path
-from typing import Any
 
 import click
 
-Parameter = Callable[[], click.Parameter]
-"""What makes an argument or option: they take time to make, and a process wants those of one command."""
-
-
-class Command:
-    """A row of the table.
-
-    Its body takes the parameters by their names; what it gives is the exit status, None meaning 0.
-
-    Args:
-        name: as it is typed; the body's module is called so too, with _ for -.
-        summary: one line for the list of commands.
-        text: the help, as click wraps it: a paragraph after a line with \\b alone stays as it is.
-        parameters: the arguments and options, in the order of the help.
-    """
-
-    def __init__(self, name: str, summary: str, text: str, *parameters: Parameter) -> None:
-        self.name = name
-        self.module = f"modnet.cli.{name.replace('-', '_')}"
-        self._summary, self._text, self._parameters = summary, text, parameters
-
-    def made(self) -> click.Command:
-        """The command for click."""
-        return click.Command(
-            self.name,
-            params=[make() for make in self._parameters],
-            help=cleandoc(self._text),
-            short_help=self._summary,
-            callback=self._run,
-        )
-
-    def _run(self, **values: Any) -> None:
-        status = import_module(self.module).run(**values)
-        click.get_current_context().exit(status or 0)
-
-
-def _argument(name: str, **options: Any) -> Parameter:
-    return partial(click.Argument, [name], **{"type": click.Path(), **options})
-
-
-def _option(*names: str, **options: Any) -> Parameter:
-    return partial(click.Option, names, **options)
-
-
-def _file(*names: str, **options: Any) -> Parameter:
-    return partial(click.Option, names, **{"metavar": "FILE", "type": click.Path(), **options})
-
-
-def _pairs(*names: str, metavar: str, help: str) -> Parameter:
-    return partial(click.Option, names, multiple=True, metavar=metavar, help=f"{help} Can be given several times.")
-
+from modnet.cli.command import JSON, PLUGIN, READING, SET, Command
+from modnet.cli.command import argument as _argument
+from modnet.cli.command import file as _file
+from modnet.cli.command import option as _option
+from modnet.cli.command import pairs as _pairs
+from modnet.cli.why_commands import WHY
 
 PLUGIN_KINDS = ("layer", "activation", "loss", "metric", "optimizer", "callback", "command")
 """What `new-plugin` has templates for; the first three are written by default."""
 
-PLUGIN = _pairs("--plugin", "plugins", metavar="FILE", help="Run a Python file first; use its components and hooks.")
-SET = _pairs("--set", "settings", metavar="KEY=VALUE", help="Replace a value of the spec: --set training.epochs=3.")
-READING = (
-    _option("--encoding", metavar="NAME", help="Of delimited text: utf-8, utf-16, cp1252 ...; by default found."),
-    _option(
-        "--delimiter", metavar="SIGN", help="Of delimited text: the sign between values, or tab; by default found."
-    ),
-    _option("--decimal", type=click.Choice([".", ","]), help="The sign before the fraction of a number."),
-    _option(
-        "--header",
-        type=click.IntRange(0),
-        metavar="LINE",
-        help="The line with the names of the columns, from 1; 0 if there is none; by default found.",
-    ),
-    _option("--sheet", metavar="NAME", help="Of a workbook: the sheet; by default the first with a table."),
-    _option("--query", metavar="SELECT", help="Of a database: what to ask it, or the name of a table."),
-)
-"""How a file is read, where that cannot be found."""
-
 RATE = click.FloatRange(0.0, min_open=True)
-JSON = _option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
 
 _ROWS = (
     Command(
@@ -280,6 +210,7 @@ _ROWS = (
         PLUGIN,
         JSON,
     ),
+    *WHY,
     Command(
         "check",
         "Find all faults of a spec.",

@@ -115,7 +115,7 @@ class History(Mapping[str, Array]):
         except ImportError:
             raise MissingExtra("matplotlib", extra="plot", purpose="plotting") from None
         names = [name for name in self if not name.startswith("validation_") and self._is_course(name)]
-        figure = _with_picture(Figure)(figsize=(5.5 * max(1, len(names)), 3.8), layout="constrained")
+        figure = with_picture(Figure)(figsize=(5.5 * max(1, len(names)), 3.8), layout="constrained")
         epochs = np.arange(1, self.epochs + 1)
         for axes, name in zip(np.atleast_1d(figure.subplots(1, max(1, len(names)))), names, strict=False):
             axes.plot(epochs, self[name], label="training")
@@ -142,7 +142,7 @@ def _equal(value: Any, other: Any) -> bool:
     return bool(value == other)
 
 
-def _with_picture(figure: Any) -> Any:
+def with_picture(figure: Any) -> Any:
     """A class of figures that notebooks display without matplotlib's own integration (pyplot)."""
 
     class Picture(figure):  # type: ignore[misc]
