@@ -26,12 +26,12 @@ def main() -> None:
     arguments = parser().parse_args()
     threads = machine.clean_environment()
     # Only now, since they import numpy.
-    from benchmarks import growth, modelfile, predict, rows, start, tables, train
+    from benchmarks import csv_files, growth, modelfile, predict, rows, start, train
 
     before = machine.load()
     with tempfile.TemporaryDirectory() as folder:
         settings = Settings(Path(folder), threads, arguments.quick, arguments.mnist)
-        modules = (train, predict, rows, start, tables, growth, modelfile)
+        modules = (train, predict, rows, start, csv_files, growth, modelfile)
         cases = [case for module in modules for case in module.cases(settings)]
         names = [*dict.fromkeys(case.name for case in cases), "accuracy"]
         chosen = [name for name in names if not arguments.only or name in arguments.only]

@@ -163,6 +163,10 @@ class SampleError(DataError):
         sample, step = divmod(number, steps)
         return SampleError(self._before, sample, self._after, step=step)
 
+    def of_member(self, members: int) -> SampleError:
+        """The same error if the check has seen each sample once for each of the members of an ensemble."""
+        return self if members == 1 else SampleError(self._before, self.sample // members, self._after, step=self.step)
+
     def counted_from(self, start: int) -> SampleError:
         """The same error if the check has seen the rows from `start` on: the row counts from the first one."""
         row = start + self.sample

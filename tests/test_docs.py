@@ -33,6 +33,8 @@ JSON_COMMANDS = {
     "train": "modnet train penguins.toml --set training.epochs=1 --json",
     "find-rate": "modnet find-rate penguins.toml --steps 10 --json",
     "evaluate": "modnet evaluate penguins.modnet penguins.csv --json",
+    "calibrate": "modnet calibrate penguins.modnet penguins.csv --json",
+    "intervals": "modnet intervals penguins.modnet --spec penguins.toml --json",
     "check": "modnet check penguins.toml --json",
     "summary": "modnet summary penguins.toml --json",
     "inspect": "modnet inspect penguins.modnet --json",
@@ -115,7 +117,7 @@ def sessions(page: Path) -> Iterator[tuple[str, str]]:
             yield command, printed
 
 
-@pytest.mark.parametrize("page", ["cli", "tables"])
+@pytest.mark.parametrize("page", ["assess", "cli", "tables"])
 def test_the_commands_print_what_their_page_shows(page, penguins, run):
     faulty = (penguins / "penguins.toml").read_text().replace("out_features = 32", "out_feature = 32")
     (penguins / "faulty.toml").write_text(faulty.replace('"softmax"', '"softmx"'))

@@ -12,6 +12,7 @@ from modnet.activations.blocks import in_blocks
 from modnet.arrays import Array, Shape, ones, workspace_along_rows
 from modnet.errors import ShapeError
 from modnet.kinds.activation import Activation
+from modnet.kinds.layer import Layer
 
 if TYPE_CHECKING:
     from modnet.kinds.context import Context
@@ -48,6 +49,9 @@ class Softmax(Activation, type="softmax"):
 
     def output_shape(self, *input_shapes: Shape) -> Shape:
         return with_classes(input_shapes[0])
+
+    def for_members(self, members: int, shared: bool) -> Layer | None:
+        return None if shared else self
 
     def function(self, x: Array, out: Array) -> Array:
         return self._softmax(x, out, np.empty)
@@ -102,6 +106,9 @@ class LogSoftmax(Activation, type="log_softmax"):
 
     def output_shape(self, *input_shapes: Shape) -> Shape:
         return with_classes(input_shapes[0])
+
+    def for_members(self, members: int, shared: bool) -> Layer | None:
+        return None if shared else self
 
     @in_blocks
     def function(self, x: Array, out: Array) -> Array:

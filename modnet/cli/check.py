@@ -102,8 +102,9 @@ def _check_losses(job: Job, objective: Objective) -> Iterator[str]:
             head.loss.check_shapes(shape, head.loss.target_shapes(shape)[0])
         except ShapeError as error:
             raise job.problem(("training", "loss"), error.message, error.hint) from None
-        if head.loss.joint_with and not head.joint:
-            ends = job.network.graph.node(job.network.graph.outputs[head.name]).layer.type
+        if head.loss.joint_with and not head.learning.joint:
+            graph = job.network.graph
+            ends = graph.node(graph.before_prediction(graph.outputs[head.name])[-1]).layer.type
             usual = " or ".join(head.loss.joint_with)
             yield f"note: {head.loss.type} usually follows {usual}; output {head.name} ends with {ends}"
 

@@ -15,6 +15,7 @@ from modnet.cli.command import argument as _argument
 from modnet.cli.command import file as _file
 from modnet.cli.command import option as _option
 from modnet.cli.command import pairs as _pairs
+from modnet.cli.trust_commands import TRUST
 from modnet.cli.why_commands import WHY
 
 PLUGIN_KINDS = ("layer", "activation", "loss", "metric", "optimizer", "callback", "command")
@@ -43,7 +44,14 @@ _ROWS = (
             "targets",
             multiple=True,
             metavar="COLUMN",
-            help="What to predict. Several for numbers.",
+            help="What to predict. Several columns, or several times, for several.",
+        ),
+        _option(
+            "--effort",
+            type=click.Choice(["quick", "good", "best"]),
+            default="good",
+            show_default=True,
+            help="Trains in seconds; several networks at once; what modnet-tabular has.",
         ),
         _file("-o", "--output", help="The file to write; by default the screen."),
         *READING,
@@ -184,7 +192,8 @@ _ROWS = (
 
         Beside each figure is its base rate: its value for a guess that does not look at the inputs, which is the most
         frequent class of these data with the shares of the classes as probabilities, or the mean of the numbers. Where
-        there are classes, each has its rows, precision, recall and F1.
+        there are classes, each has its rows, precision, recall and F1. Where the model has intervals, it is shown how
+        many rows they cover.
 
         \b
         Examples:
@@ -195,7 +204,8 @@ _ROWS = (
         \b
         JSON: {"model", "data", "rows", "metrics": {figure: value},
                "base": {"guesses": {target: guess}, "metrics": {figure: value}},
-               "classes": {target: {class: {"rows", "precision", "recall", "f1"}}}}
+               "classes": {target: {class: {"rows", "precision", "recall", "f1"}}},
+               "coverage": {target: {"asked", "covered", "width" or "size"}}}
         """,
         _argument("model"),
         _argument("data"),
@@ -211,6 +221,7 @@ _ROWS = (
         JSON,
     ),
     *WHY,
+    *TRUST,
     Command(
         "check",
         "Find all faults of a spec.",

@@ -41,7 +41,7 @@ def run(
         raise SpecError([of_option(problem, "--metric", metrics) for problem in error.problems]) from None
     if as_json:
         base = {"guesses": figures.guesses, "metrics": figures.base}
-        found = {"metrics": dict(figures), "base": base, "classes": figures.classes}
+        found = {"metrics": dict(figures), "base": base, "classes": figures.classes, "coverage": figures.coverage}
         echo_json({"model": model, "data": data, "rows": len(dataset), **found})
         return
     echo(f"{'standard input' if data == '-' else data}: {counted(len(dataset), 'row')}")

@@ -16,6 +16,7 @@ from modnet.data.column import Column
 from modnet.data.files import read
 from modnet.data.guess import Guess, guess_columns
 from modnet.data.options import ReadOptions
+from modnet.data.recipe import Effort
 from modnet.data.source import is_address
 from modnet.data.suggest import suggest_spec
 from modnet.data.table import Table
@@ -32,6 +33,7 @@ MOST_COLUMNS, NAME, EXAMPLE = 40, 30, 20
 def run(
     data: str,
     targets: tuple[str, ...],
+    effort: Effort,
     output: str | None,
     encoding: str | None,
     delimiter: str | None,
@@ -50,7 +52,7 @@ def run(
         return WRONG_INPUT
     to_screen = output is None or output == "-"
     path = Path() if output is None else Path(output)
-    text = suggest_spec(table, targets, _place(data, Path() if to_screen else path.parent), given)
+    text = suggest_spec(table, targets, _place(data, Path() if to_screen else path.parent), given, effort)
     if to_screen:
         echo(text, nl=False)
     else:

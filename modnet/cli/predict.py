@@ -30,6 +30,9 @@ from modnet.words import counted, legible
 GIVEN = " (given)"
 """Is put behind the name of a column that is carried through beside a prediction of that name."""
 
+BETWEEN = "; "
+"""Stands between the classes of a set."""
+
 
 def run(
     model: str,
@@ -134,4 +137,7 @@ class Names:
                 )
 
     def _column(self, values: Array) -> Column:
-        return Column.of_texts(values.tolist()) if values.dtype == object else Column(np.asarray(values, self._dtype))
+        if values.dtype != object:
+            return Column(np.asarray(values, self._dtype))
+        # A set of classes is a list, which delimited text has as several labels.
+        return Column.of_texts(v if isinstance(v, str) else BETWEEN.join(v) for v in values.tolist())

@@ -9,11 +9,12 @@ from typing import ClassVar
 import numpy as np
 
 from modnet.arrays import Array
-from modnet.configuration.fields import Configuration
+from modnet.configuration.fields import Configuration, field
 from modnet.data.column import Column
 from modnet.data.date_parts import DatePart, encode_dates, parts_width
 from modnet.data.dates import DateFormat
 from modnet.data.faults import Faults, Report
+from modnet.data.intervals import Interval
 from modnet.data.labels import labels_in, split_labels
 from modnet.data.numbers import NumberFormat
 from modnet.data.spec import Encoding, Kind, MissingPolicy, Unknown
@@ -47,6 +48,8 @@ class ColumnSchema(Configuration):
         buckets: of a text: how many numbers it becomes.
         separator: of labels: what stands between them.
         missing_values: texts that stand for a missing value in this column, besides those of the table.
+        quantiles: of a target that is a number: those that its output gives, where it gives several.
+        interval: of a target: how predictions get intervals, or sets of classes.
     """
 
     called: ClassVar[str] = "schema of a column"
@@ -64,6 +67,8 @@ class ColumnSchema(Configuration):
     buckets: int = 0
     separator: str = ""
     missing_values: tuple[str, ...] = ()
+    quantiles: tuple[float, ...] = field(default=(), above=0.0, below=1.0)
+    interval: Interval | None = None
 
     def check(self) -> None:
         if self.has_categories != bool(self.categories):
@@ -79,6 +84,15 @@ class ColumnSchema(Configuration):
         if (self.kind == "date") != bool(self.parts) or (self.kind == "text") != (self.buckets > 0):
             raise ValueError("expected parts if kind is date, and buckets if kind is text, and only then")
         self._check_fill()
+        self._check_interval()
+
+    def _check_interval(self) -> None:
+        if self.quantiles and (self.kind != "number" or len({*self.quantiles}) < max(2, len(self.quantiles))):
+            raise ValueError("expected quantiles if kind is number, at least two, which differ, or none")
+        if self.interval is not None:
+            needed = {"number": "margin", "category": "threshold"}.get(self.kind)
+            if needed is None or getattr(self.interval, needed) is None:
+                raise ValueError("an interval is of a number, with a margin, or of a category, with a threshold")
 
     def _check_fill(self) -> None:
         if self.fill is None:

@@ -10,7 +10,7 @@ import numpy as np
 
 from modnet.arrays import Array
 from modnet.data.column import Column
-from modnet.data.dates import ISO, DateGuess, dates_share, find_date_format, is_date_name
+from modnet.data.dates import ISO, DateFormat, DateGuess, dates_share, find_date_format, is_date_name
 from modnet.data.labels import find_separator, is_list, split_labels
 from modnet.data.numbers import NumberFormat, NumberGuess, NumbersShare, find_number_format, numbers_share
 from modnet.data.options import Decimal
@@ -74,6 +74,13 @@ class Guess(Record):
         spec = self.column or ColumnSpec()
         written = NumberFormat(spec.decimal or ".", spec.thousands or "", spec.unit, spec.negative)
         return written.parse(column.texts)[column.values]
+
+    def dates(self, column: Column) -> Array:
+        """The values of a column of dates as this one reads them, datetime64[us]; NaT where one is no date."""
+        if column.texts is None and column.type == "date":
+            return column.values
+        texts, written = column.as_texts(), DateFormat((self.column or ColumnSpec()).date_format or ISO)
+        return written.parse(texts.texts or ())[texts.values]
 
 
 class _Texts(Record):

@@ -16,6 +16,7 @@ from modnet.configuration.reading import Reader, Reading
 from modnet.data.column import Column
 from modnet.data.column_schema import ColumnSchema
 from modnet.data.faults import Faults, Report, in_order
+from modnet.data.intervals import Interval, bounds, class_sets
 from modnet.data.options import DEFAULTS, ReadOptions
 from modnet.data.spec import DataSpec
 from modnet.data.table import Table, shorten
@@ -63,6 +64,8 @@ class DataSchema(Configuration):
         for columns in (*self.inputs.values(), *self.targets.values()):
             if not columns or len({column.name for column in columns}) < len(columns):
                 raise ValueError("expected at least one column for each input and output, with different names")
+            if len(columns) > 1 and any(column.quantiles for column in columns):
+                raise ValueError("quantiles are of one column; expected no others beside it")
         self._check_targets()
 
     def _check_targets(self) -> None:
@@ -270,7 +273,11 @@ class DataSchema(Configuration):
         which is predicted above 0.5. With several targets of categories, the columns are called `P(target=class)`.
         A target of several labels becomes a text of those whose probability is above 0.5, `comedy; drama`, and a column
         `P(label)` for each. Targets of numbers become their columns. An output without a target becomes a column with
-        the name of the output, or `name_0`, `name_1` and so on if it has several numbers.
+        the name of the output, or `name_0`, `name_1` and so on if it has several numbers. Of several quantiles of a
+        number each has a column, `price_0.05`, and the median is called `price`.
+
+        A target with an interval (`modnet.intervals`) has columns `lower` and `upper` too, or `set`, a list of the
+        names of the classes in it. They are called `price_lower` and so on where several targets have intervals.
 
         Args:
             outputs: output name -> predictions; probabilities for categories.
@@ -287,10 +294,34 @@ class DataSchema(Configuration):
                 continue
             self._check_output(name, output.shape[1:])
             if columns[0].kind == "number":
-                found.update((column.name, output[:, index]) for index, column in enumerate(columns))
+                found.update(_numbers(columns, output))
             else:
                 found.update(_classified(columns[0], output, several))
-        return found
+        return {**found, **self._intervals(outputs, found)}
+
+    def _intervals(self, outputs: Mapping[str, Array], found: Mapping[str, Array]) -> dict[str, Array]:
+        """The columns `lower` and `upper`, or `set`, of the targets that have intervals."""
+        columns = [(n, p, c) for n in outputs for p, c in enumerate(self.targets.get(n, ())) if c.interval is not None]
+        alone = len(columns) == 1 and not {"lower", "upper", "set"} & found.keys()
+        made: dict[str, Array] = {}
+        for name, place, column in columns:
+            assert column.interval is not None
+            prefix, output = "" if alone else f"{column.name}_", np.asarray(outputs[name])
+            if column.kind == "number":
+                lower, upper = bounds(column.interval, output, place, column.quantiles)
+                made |= {f"{prefix}lower": lower, f"{prefix}upper": upper}
+            else:
+                made[f"{prefix}set"] = _named_sets(column, class_sets(column.interval, output))
+        return made
+
+    def with_intervals(self, intervals: Mapping[str, Interval]) -> DataSchema:
+        """The schema with intervals for some of its targets, by column, and none for the others."""
+        return self.replace(
+            targets={
+                name: tuple(column.replace(interval=intervals.get(column.name)) for column in columns)
+                for name, columns in self.targets.items()
+            }
+        )
 
     # Shapes and words
 
@@ -329,6 +360,8 @@ class DataSchema(Configuration):
         columns = self.targets[name]
         classes = columns[0].categories
         width = len(classes) or len(columns)
+        if columns[0].quantiles:
+            width = len(columns[0].quantiles)
         if shape == (width,) or (shape == (1,) and len(classes) == 2 and columns[0].kind != "labels"):
             return
         target = (
@@ -389,6 +422,23 @@ def _untargeted(name: str, output: Array) -> dict[str, Array]:
     if output.ndim != 2 or output.shape[1] == 1:
         return {name: output.reshape(len(output)) if output.ndim == 2 else output}
     return {f"{name}_{index}": output[:, index] for index in range(output.shape[1])}
+
+
+def _numbers(columns: Sequence[ColumnSchema], output: Array) -> dict[str, Array]:
+    """The columns of numbers, or of quantiles of one: of these the median has the name of the target."""
+    if not columns[0].quantiles:
+        return {column.name: output[:, place] for place, column in enumerate(columns)}
+    (column,) = columns
+    median = [(column.name, output[:, place]) for place, q in enumerate(column.quantiles) if q == 0.5]
+    others = [(f"{column.name}_{q:g}", output[:, place]) for place, q in enumerate(column.quantiles) if q != 0.5]
+    return dict([*median, *others])
+
+
+def _named_sets(column: ColumnSchema, has: Array) -> Array:
+    """The names of the classes in each set, as lists."""
+    made = np.empty(len(has), object)
+    made[:] = [[column.categories[place] for place in np.flatnonzero(row)] for row in has]
+    return made
 
 
 def _classified(column: ColumnSchema, output: Array, several: bool) -> dict[str, Array]:

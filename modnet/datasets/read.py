@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from os import PathLike
 from pathlib import Path
 from typing import Any, cast
@@ -23,6 +24,7 @@ from modnet.engine.build import plan
 from modnet.engine.network import Network
 from modnet.errors import DataError, Problem, SpecError
 from modnet.kinds.loss import Loss
+from modnet.losses.quantile import Quantile
 from modnet.plugins.registry import Registry, default_registry
 from modnet.specs.reader import SpecLike
 from modnet.words import legible
@@ -83,7 +85,7 @@ def data_of(
         hint = "or give the rows: modnet.train(spec, rows)"
         raise SpecError([Problem("data", 'missing key "train": the file with the training data', hint, keys=("data",))])
     loader = loader_for(network, network.card.folder, registry)
-    loaded = loader.load(data, rows=rows, schema=network.card.schema)
+    loaded = _with_quantiles(loader.load(data, rows=rows, schema=network.card.schema), output_losses(network))
     network.card = network.card.replace(schema=loaded.schema)
     if loaded.schema is not None:
         loaded.schema.check_shapes(network.inputs, network.outputs)
@@ -96,6 +98,20 @@ def data_of(
             with naming(part.name):
                 network.arrays(part.inputs)
     return loaded
+
+
+def _with_quantiles(loaded: LoadedData, losses: Mapping[str, Loss]) -> LoadedData:
+    """The data, whose schema knows which outputs give several quantiles of their target."""
+    schema = loaded.schema
+    several = {name: loss.quantiles for name, loss in losses.items() if isinstance(loss, Quantile)}
+    several = {name: found for name, found in several.items() if len(found) > 1}
+    if schema is None or not several.keys() & schema.targets.keys():
+        return loaded
+    targets = {
+        name: tuple(column.replace(quantiles=several.get(name, ())) for column in columns)
+        for name, columns in schema.targets.items()
+    }
+    return replace(loaded, schema=schema.replace(targets=targets))
 
 
 def _check_losses(network: Network, schema: DataSchema) -> None:

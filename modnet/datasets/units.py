@@ -21,7 +21,8 @@ TIMES = 30
 def warn_of_units(network: Network, dataset: Dataset, schema: DataSchema, losses: Mapping[str, Loss]) -> None:
     """Warns of targets of one output that differ so much in size that a loss of residuals sees the largest alone."""
     for output, columns in schema.targets.items():
-        loss, layer = losses.get(output), network.graph.node(network.graph.outputs[output]).layer
+        last = network.graph.before_prediction(network.graph.outputs[output])[-1]
+        loss, layer = losses.get(output), network.graph.node(last).layer
         rescaled = type(layer).target_before is not Layer.target_before
         if len(columns) < 2 or loss is None or not loss.of_residuals or rescaled:
             continue

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any
 
 import numpy as np
@@ -136,24 +136,19 @@ class BuiltGraph:
         for node in self.graph.nodes:
             if node.owner is None:
                 for name, parameter in node.parameters.items():
-                    parameter.initializer.initialize(arrays[f"{node.name}.{name}"], *parameter.fans(), rng)
+                    parameter.initialize(arrays[f"{node.name}.{name}"], rng)
 
     def reset_state(self, seed: int = 0) -> None:
         """Resets every array of the state to its initial value; `seed` is for random initial values."""
         self._fill(self.state, checked_seed(seed))
 
     def _fill(self, arrays: FlatArray, seed: int) -> None:
-        # A separate stream of random numbers, so that the parameters do not depend on the state.
-        rng: np.random.Generator | None = None
+        # A separate stream of random numbers, so that the parameters do not depend on the state; made only if needed.
+        rng = cache(lambda: np.random.default_rng([seed, STATE]))
         for node in self.graph.nodes:
             if node.owner is None:
                 for name, state in node.state.items():
-                    array = arrays[f"{node.name}.{name}"]
-                    if state.initializer is None:
-                        array.fill(state.fill)
-                        continue
-                    rng = rng or np.random.default_rng([seed, STATE])
-                    state.initializer.initialize(array, *state.fans(), rng)
+                    state.initialize(arrays[f"{node.name}.{name}"], rng)
 
     def input_dtypes(self) -> list[np.dtype[Any]]:
         """The dtypes that inputs are converted to: integers if all their readers take ids, else the network's dtype."""

@@ -78,4 +78,6 @@ class ModelCard(Record, eq=False):
         """The card after a training: with the figures of its epochs, the final ones, and fingerprints of the data."""
         known = {} if data is None else {"data": dict(data)}
         course = history.recorded() if isinstance(history, History) else dict(history)
-        return self.replace(history=course, metrics=dict(metrics), **known)
+        # Intervals were made from the errors of other weights.
+        schema = None if self.schema is None else self.schema.with_intervals({})
+        return self.replace(history=course, metrics=dict(metrics), schema=schema, **known)

@@ -39,7 +39,7 @@ class GraphNode(Record, frozen=False, eq=False):
         layer: what it computes.
         inputs: the slots that it reads. Slots number the network's inputs first, then the nodes, in order.
         keys: its place in the spec.
-        trainable, l1, l2, learning_rate: as in the spec, or inherited from the composite around it.
+        trainable, l1, l2, learning_rate, weight_decay: as in the spec, or inherited from the composite around it.
         slot: the slot of its output, or the first of them if it has several outputs.
         owner: the position of the node whose parameters and state it uses, if not its own.
         input_shapes, shapes: of one sample, for each input and for each output.
@@ -54,6 +54,7 @@ class GraphNode(Record, frozen=False, eq=False):
     l1: float
     l2: float
     learning_rate: float
+    weight_decay: float
     slot: int
     owner: int | None = None
     input_shapes: tuple[Shape, ...] = ()
@@ -135,13 +136,32 @@ class Graph(Record, eq=False):
                 found.append(node)
         return found[::-1]
 
+    def before_prediction(self, slot: int) -> list[int]:
+        """A slot, and those before it through layers that are only in prediction; the last is what training sees."""
+        found = [slot]
+        while found[-1] >= len(self.inputs):
+            node = self.node(found[-1])
+            if not node.layer.only_in_prediction or len(node.inputs) != 1:
+                break
+            found.append(node.inputs[0])
+        return found
+
     def learning_rates(self) -> dict[str, float]:
         """Parameter name -> its factor of the learning rate."""
         return {
-            f"{node.name}.{name}": node.learning_rate
+            f"{node.name}.{name}": node.learning_rate * parameter.learning_rate
             for node in self.nodes
             if node.owner is None
-            for name in node.parameters
+            for name, parameter in node.parameters.items()
+        }
+
+    def weight_decays(self) -> dict[str, float]:
+        """Parameter name -> its factor of the weight decay; 0 for biases and norms."""
+        return {
+            f"{node.name}.{name}": node.weight_decay * parameter.decay
+            for node in self.nodes
+            if node.owner is None
+            for name, parameter in node.parameters.items()
         }
 
     def optional_state(self) -> dict[str, float]:
@@ -184,6 +204,7 @@ class _Scope(Record, eq=False):
     l1: float = 0.0
     l2: float = 0.0
     learning_rate: float = 1.0
+    weight_decay: float = 1.0
 
 
 class _TooMuch(Exception):
@@ -353,22 +374,23 @@ class _Builder:
         """Adds one node, or those of a composite; returns the slot of its output."""
         if inputs is None:
             # Its problem is reported. A node of unknown shape takes its place, so that its readers cause no others.
-            return self.append(GraphNode(name, node.layer, (), keys, True, 0.0, 0.0, 1.0, len(self.shapes)), ())
+            return self.append(GraphNode(name, node.layer, (), keys, True, 0.0, 0.0, 1.0, 1.0, len(self.shapes)), ())
         first = len(self.nodes)
         trainable = scope.trainable and node.trainable
         l1 = scope.l1 if node.l1 is None else node.l1
         l2 = scope.l2 if node.l2 is None else node.l2
         rate = scope.learning_rate if node.learning_rate is None else node.learning_rate
+        decay = scope.weight_decay if node.weight_decay is None else node.weight_decay
         if isinstance(node.layer, Composite):
             inner_names = [f"input_{i + 1}" for i in range(len(inputs))] if len(inputs) > 1 else ["input"]
             if id(node) in self.places:
                 for field_name, value in vars(node.layer).items():
                     self.remember_places(value, (*keys, field_name))
             names = dict(zip(inner_names, inputs, strict=True))
-            inner = _Scope(f"{name}.", keys, names, trainable, l1, l2, rate)
+            inner = _Scope(f"{name}.", keys, names, trainable, l1, l2, rate, decay)
             slot = self.place(self.expanded(node.layer, inner_names, keys), inner, inputs[0])
         else:
-            made = GraphNode(name, node.layer, inputs, keys, trainable, l1, l2, rate, len(self.shapes))
+            made = GraphNode(name, node.layer, inputs, keys, trainable, l1, l2, rate, decay, len(self.shapes))
             slot = self.append(made, self.infer(made))
         self.spans[name] = (first, len(self.nodes))
         if node.shares is not None:
@@ -383,6 +405,9 @@ class _Builder:
         where = f"{path_text(keys)} ({composite.type})"
         try:
             nodes = composite.expand(inputs)
+        except ShapeError as error:
+            self.problem(keys, error.message, error.hint, where)
+            return ()
         except Exception as error:
             raise_fault(error, where)
             raise
@@ -485,7 +510,7 @@ class _Builder:
 
     def check_penalties(self, node: Node, first: int, keys: Path) -> None:
         """Refuses a penalty without an effect. Its nodes begin at the position `first`."""
-        for key, factor in (("l1", node.l1), ("l2", node.l2)):
+        for key, factor in (("l1", node.l1), ("l2", node.l2), ("weight_decay", node.weight_decay)):
             if factor is None:
                 continue
             if node.shares is not None:

@@ -275,12 +275,19 @@ class Network(BuiltGraph):
                 value, a bool array (batch, time) or None, says which steps of the targets have a weight; by default
                 all.
         """
+        ends = {name: set(self.graph.before_prediction(slot)) for name, slot in self.graph.outputs.items()}
         for node in self.graph.nodes:
             if not _learns_before_training(node):
                 continue
-            output = next((name for name, slot in self.graph.outputs.items() if slot in node.slots), None)
+            output = next((name for name, slots in ends.items() if not slots.isdisjoint(node.slots)), None)
             reader = Pass(self, list(node.inputs))
-            context = Context(self.dtype, state=self.arrays_of(self.state, node, node.state), training=True)
+            context = Context(
+                self.dtype,
+                params=self.arrays_of(self.parameters, node, node.parameters),
+                state=self.arrays_of(self.state, node, node.state),
+                rng=np.random.default_rng([self.seed or 0, node.slot]),
+                training=True,
+            )
 
             def seen(
                 node: GraphNode = node, output: str | None = output, reader: Pass = reader, context: Context = context
@@ -304,6 +311,7 @@ class Network(BuiltGraph):
             node.name
             for node in self.graph.nodes
             if _learns_before_training(node)
+            and node.state
             and all(
                 (self.state[f"{node.name}.{name}"] == state.fill).all()
                 for name, state in node.state.items()

@@ -42,6 +42,11 @@ class Activation(Layer):
     def output_shape(self, *input_shapes: Any, **_: Any) -> Shape:
         return cast(Shape, input_shapes[0])
 
+    def for_members(self, members: int, shared: bool) -> Layer | None:
+        cls = type(self)
+        alone = not shared and self.elementwise and cls.parameters is Layer.parameters and cls.state is Layer.state
+        return self if alone else None
+
     def forward(self, context: Context, *inputs: Any, **_: Any) -> Any:
         (x,) = inputs
         y = self.function(x, x if context.may_overwrite_input else context.buffer(x.shape))

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
 
 from modnet.arrays import Array, Shape
 from modnet.kinds.component import Component
@@ -25,26 +27,42 @@ class Parameter(Record):
     Attributes:
         shape: its shape.
         initializer: what fills it.
-        decay: whether weight decay, l1 and l2 apply to it: True for weights, False for biases and norms.
+        decay: whether weight decay, l1 and l2 apply to it: True for weights, False for biases and norms. A number is a
+            factor of the weight decay, beside that of the node.
         fan_in, fan_out: the connections of one output and of one input, for the initializer. By default the last axis
             of `shape` is taken as outputs, the one before it as inputs, and all others as the receptive field.
         trainable: False for an array that is never trained, such as the original weight under a low-rank adapter;
             `backward` need not write its gradient.
+        learning_rate: a factor of the learning rate, beside that of the node.
+        member_axes: how many of the first axes number the members of an ensemble: each member's part is filled by
+            itself, and is a parameter of its own for an optimizer that looks at whole ones.
     """
 
     shape: tuple[int, ...]
     initializer: Initializer
-    decay: bool = True
+    decay: float = True
     fan_in: int | None = None
     fan_out: int | None = None
     trainable: bool = True
+    learning_rate: float = 1.0
+    member_axes: int = 0
 
     def fans(self) -> tuple[int, int]:
-        fan_in, fan_out = _fans(self.shape)
+        fan_in, fan_out = _fans(self.shape[self.member_axes :])
         return (
             self.fan_in if self.fan_in is not None else fan_in,
             self.fan_out if self.fan_out is not None else fan_out,
         )
+
+    def for_members(self, members: int) -> Parameter:
+        """The same for each member of an ensemble, along a new first axis."""
+        fan_in, fan_out = self.fans()
+        shape, axes = (members, *self.shape), self.member_axes + 1
+        return self.replace(shape=shape, fan_in=fan_in, fan_out=fan_out, member_axes=axes)
+
+    def initialize(self, out: Array, rng: np.random.Generator) -> None:
+        """Fills an array of this shape by the initializer, one member after the other."""
+        _fill(self, self.initializer, out, rng)
 
 
 def _fans(shape: tuple[int, ...]) -> tuple[int, int]:
@@ -53,6 +71,11 @@ def _fans(shape: tuple[int, ...]) -> tuple[int, int]:
     inputs = shape[-2] if len(shape) > 1 else 1
     outputs = shape[-1] if shape else 1
     return inputs * receptive, outputs * receptive
+
+
+def _fill(array: Parameter | State, initializer: Initializer, out: Array, rng: np.random.Generator) -> None:
+    for member in np.ndindex(array.shape[: array.member_axes]):
+        initializer.initialize(out[(*member, ...)], *array.fans(), rng)
 
 
 class State(Record):
@@ -64,15 +87,28 @@ class State(Record):
         optional: whether the layer works without it. If a model file was written before the layer asked for it, it is
             missing from `context.state`.
         initializer: what fills it at first, with random numbers from the network's seed, as for parameters.
+        member_axes: as of a parameter.
     """
 
     shape: tuple[int, ...]
     fill: float = 0.0
     optional: bool = False
     initializer: Initializer | None = None
+    member_axes: int = 0
 
     def fans(self) -> tuple[int, int]:
-        return _fans(self.shape)
+        return _fans(self.shape[self.member_axes :])
+
+    def for_members(self, members: int) -> State:
+        """The same for each member of an ensemble, along a new first axis."""
+        return self.replace(shape=(members, *self.shape), member_axes=self.member_axes + 1)
+
+    def initialize(self, out: Array, rng: Callable[[], np.random.Generator]) -> None:
+        """Fills an array of this shape with its first values; `rng` is asked for only if these are random."""
+        if self.initializer is None:
+            out.fill(self.fill)
+        else:
+            _fill(self, self.initializer, out, rng())
 
 
 class Layer(Component):
@@ -100,6 +136,11 @@ class Layer(Component):
             parameters; None if unknown. A loss that needs a different range refuses the network.
         normalizes: the output is normalised along its last axis, as by softmax: an axis of length 1 is constant.
         keeps_numbers: the output consists of the numbers of the input, perhaps in another shape.
+        only_in_prediction: the layer corrects what the network gives, after training (the mean of the members of an
+            ensemble, calibration, bounds), and its output stays in the range of its input, or in the range of convex
+            sums of it. At the network's end, the training's loss is therefore measured on its input; validation,
+            `evaluate` and metrics see its output. If the input has one axis more than the output, at the front, that is
+            an axis of members: each is trained with the sample's target.
         true_gradient: whether `backward` returns the derivatives of what `forward` computes. False for a layer that
             replaces them on purpose (straight-through estimators, gradient reversal): the kit then does not compare
             them with finite differences.
@@ -119,6 +160,7 @@ class Layer(Component):
     output_range: ClassVar[tuple[float, float] | None] = None
     normalizes: ClassVar[bool] = False
     keeps_numbers: ClassVar[bool] = False
+    only_in_prediction: ClassVar[bool] = False
     true_gradient: ClassVar[bool] = True
 
     # With `*inputs: Any, **_: Any`, type checkers let a subclass declare the arguments that it needs:
@@ -170,8 +212,12 @@ class Layer(Component):
     def prepare(self, context: Context, batches: Iterable[tuple[Array, Array | None]]) -> None:
         """Learns from the training data before the first epoch: called once, with (input, target) batches.
 
-        The target is that of the output which this node gives, and None if the node is not an output. For each batch,
+        The target is that of the output which this node gives, perhaps through layers that are only in prediction, and
+        None if the node gives no output. For each batch,
         `context.masks` and `context.raw` are those of its input; leave out the steps that a mask excludes.
+
+        What it learns it writes into `context.state`. It may change the first weights, in `context.params`, too; then
+        the state has to say that this was done, so that further training goes on from the trained weights.
         """
 
     def target_before(self, context: Context, target: Array, x: Array) -> Array:
@@ -184,12 +230,28 @@ class Layer(Component):
             context: with the layer's state.
             target: (batch, ...), as it was given, not yet of the network's dtype; not to be written into. A loss may
                 accept targets with a last axis of 1, or without one, for outputs with several numbers.
-            x: the layer's input.
+            x: the layer's input; in the training of an ensemble, that which one of the members gives.
 
         Returns:
             An array of the target's shape. It is converted to the network's dtype later.
         """
         raise NotImplementedError
+
+    def for_members(self, members: int, shared: bool) -> Layer | None:
+        """A layer that does for each member of an ensemble what this one does for a single network.
+
+        Its inputs have a first axis of members, (members, ...), unless they are shared by all of them; its output has
+        one always. A layer without parameters that treats each vector along the last axis by itself is such a layer
+        already, and gives itself, unless its inputs are shared.
+
+        Args:
+            members: how many there are.
+            shared: whether the inputs have no axis of members.
+
+        Returns:
+            None for a layer that has nothing better than to run once for each member.
+        """
+        return None
 
     def multiply_adds(self, *input_shapes: Any, **_: Any) -> int:
         """The multiply-add operations for one sample, for the summary; variable axes count as 1."""

@@ -25,6 +25,7 @@ class Node(Use):
             left out. A node inside a composite uses those of the composite unless it has its own.
         learning_rate: a factor of the learning rate for its parameters, such as 0.1 for fine-tuning. A node inside a
             composite uses that of the composite unless it has its own.
+        weight_decay: a factor of the optimizer's weight decay for its weights. Within a composite as `learning_rate`.
     """
 
     kind: ClassVar[str] = "layer"
@@ -38,6 +39,7 @@ class Node(Use):
     l1: float | None = field(default=None, minimum=0.0)
     l2: float | None = field(default=None, minimum=0.0)
     learning_rate: float | None = field(default=None, above=0.0)
+    weight_decay: float | None = field(default=None, minimum=0.0)
 
 
 class Composite(Layer):

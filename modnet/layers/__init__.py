@@ -9,6 +9,8 @@ if TYPE_CHECKING:  # written by docs/generate.py
     from modnet.layers.composite import Residual as Residual
     from modnet.layers.embedding import Embedding as Embedding
     from modnet.layers.linear import Linear as Linear
+    from modnet.layers.members import EnsembleMean as EnsembleMean
+    from modnet.layers.members import PerMember as PerMember
     from modnet.layers.merge import Add as Add
     from modnet.layers.merge import Concatenate as Concatenate
     from modnet.layers.merge import Multiply as Multiply
@@ -23,6 +25,7 @@ if TYPE_CHECKING:  # written by docs/generate.py
     from modnet.layers.shape import Slice as Slice
     from modnet.layers.standardize import Standardize as Standardize
     from modnet.layers.standardize import Unstandardize as Unstandardize
+    from modnet.layers.temperature import Temperature as Temperature
 
 
 __getattr__ = lazily(__name__)

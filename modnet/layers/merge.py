@@ -59,6 +59,9 @@ class Add(Layer, type="add"):
     def output_shape(self, *input_shapes: Shape) -> Shape:
         return one_shape(input_shapes)
 
+    def for_members(self, members: int, shared: bool) -> Layer | None:
+        return None if shared else self
+
     def forward(self, context: Context, *inputs: Array) -> Array:
         _check_one_shape(inputs)
         first, second, *rest = inputs
@@ -88,6 +91,9 @@ class Multiply(Layer, type="multiply"):
 
     def output_shape(self, *input_shapes: Shape) -> Shape:
         return one_shape(input_shapes)
+
+    def for_members(self, members: int, shared: bool) -> Layer | None:
+        return None if shared else self
 
     def forward(self, context: Context, *inputs: Array) -> Array:
         _check_one_shape(inputs)
@@ -143,6 +149,10 @@ class Concatenate(Layer, type="concatenate"):
         sizes = [shape[position] for shape in input_shapes]
         total = None if None in sizes else sum(filter(None, sizes))
         return (*others[:position], total, *others[position:])
+
+    def for_members(self, members: int, shared: bool) -> Layer | None:
+        own = self if self.axis < 0 else self.replace(axis=self.axis + 1)
+        return None if shared else own
 
     def forward(self, context: Context, *inputs: Array) -> Array:
         axis = self._batch_axis() % inputs[0].ndim

@@ -40,6 +40,9 @@ class Dropout(Layer, type="dropout"):
     def output_shape(self, *input_shapes: Shape) -> Shape:
         return input_shapes[0]
 
+    def for_members(self, members: int, shared: bool) -> Layer | None:
+        return None if shared else self
+
     def forward(self, context: Context, x: Array) -> Array:
         rate = self._rate(context) if context.training else 0.0
         if rate == 0.0:
@@ -72,6 +75,9 @@ class GaussianNoise(Layer, type="gaussian_noise"):
 
     def output_shape(self, *input_shapes: Shape) -> Shape:
         return input_shapes[0]
+
+    def for_members(self, members: int, shared: bool) -> Layer | None:
+        return None if shared else self
 
     def forward(self, context: Context, x: Array) -> Array:
         if not context.training:

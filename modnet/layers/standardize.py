@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from modnet.arrays import Array, Shape
-from modnet.errors import DataError, Problem, ShapeError, SpecError
+from modnet.errors import Problem, ShapeError, SpecError
 from modnet.kinds.layer import Layer, State
-from modnet.layers.norm import rows_of_steps
+from modnet.layers.row_sample import RowSample, finite_rows
 
 if TYPE_CHECKING:
     from modnet.kinds.context import Context
@@ -34,10 +34,6 @@ def scaling_state(shape: Shape) -> Mapping[str, State]:
         "samples": State(()),
         "mean_rest": State(features, optional=True),
     }
-
-
-MOST_KEPT, FEWEST_KEPT = 1 << 23, 1 << 10
-"""How many numbers are kept for medians, and for how many rows at least."""
 
 
 class _Moments:
@@ -76,48 +72,20 @@ class _Moments:
         return np.sqrt(self._squares / self.count)
 
 
-class _Quartiles:
+class _Quartiles(RowSample):
     """The number, median and interquartile range of rows (n, features) that come in batches.
 
-    They are exact for as many rows as are kept, and otherwise those of a uniform sample of that many: Vitter 1985,
-    "Random sampling with a reservoir", algorithm R, with a fixed seed.
+    They are exact for as many rows as are kept, and otherwise those of a uniform sample of that many.
     """
-
-    def __init__(self, features: int) -> None:
-        self.count = 0
-        self._most = max(FEWEST_KEPT, MOST_KEPT // max(features, 1))
-        self._kept: list[Array] = []
-        self._sample: Array | None = None
-        self._rng: np.random.Generator | None = None
-
-    def add(self, rows: Array) -> None:
-        """Takes rows, at least one."""
-        room = max(self._most - self.count, 0)
-        if room:
-            self._kept.append(rows[:room])
-        if len(rows) > room:
-            self._replace(rows[room:], self.count + min(room, len(rows)))
-        self.count += len(rows)
-
-    def _replace(self, rows: Array, before: int) -> None:
-        """Lets each row take the place of a kept one with the probability kept / rows so far."""
-        if self._sample is None or self._rng is None:
-            self._sample, self._rng = np.concatenate(self._kept), np.random.default_rng(0)
-        places = self._rng.integers(0, np.arange(before, before + len(rows)) + 1)
-        chosen = places < self._most
-        self._sample[places[chosen]] = rows[chosen]
-
-    def _rows(self) -> Array:
-        return np.concatenate(self._kept) if self._sample is None else self._sample
 
     @property
     def mean(self) -> Array:
-        return np.asarray(np.median(self._rows(), axis=0))
+        return np.asarray(np.median(self.rows(), axis=0))
 
     @property
     def deviation(self) -> Array:
         """The interquartile range; where it is 0, the deviation."""
-        rows = self._rows()
+        rows = self.rows()
         low, high = np.percentile(rows, (25, 75), axis=0)
         varies = rows.min(axis=0) < rows.max(axis=0)
         spread: Array = np.where(high > low, high - low, rows.std(axis=0) * varies)
@@ -140,14 +108,9 @@ def learn_scaling(
     mean, deviation = state["mean"], state["deviation"]
     moments = _Quartiles(len(mean)) if robust else _Moments(len(mean))
     rounding = 0.0
-    for batch, mask in batches:
-        rows = np.array(batch, np.float64).reshape(-1, len(mean))
-        left = rows_of_steps(mask, batch)
-        rows = rows if left is None else rows[left]
-        if len(rows):
-            _check_range(rows, mean.dtype, label)
-            rounding = max(rounding, _rounding_unit(batch.dtype))
-            moments.add(rows)
+    for rows, batch in finite_rows(batches, len(mean), mean.dtype, label):
+        rounding = max(rounding, _rounding_unit(batch.dtype))
+        moments.add(rows)
     if not moments.count:
         return
     exact, spread = moments.mean, moments.deviation
@@ -158,15 +121,6 @@ def learn_scaling(
     state["samples"][...] = moments.count
     if "mean_rest" in state:
         state["mean_rest"][...] = np.where(np.abs(exact) > FAR * spread, exact - mean, 0)
-
-
-def _check_range(rows: Array, dtype: np.dtype[Any], label: str) -> None:
-    held = np.abs(rows) <= np.finfo(dtype).max
-    if not held.all():
-        row, feature = np.argwhere(~held)[0]
-        found = rows[row, feature]
-        kind = f" that {dtype} can hold" if np.isfinite(found) else ""
-        raise DataError(f"{label}: expected finite numbers{kind}, found {found} in feature {feature}")
 
 
 def _rounding_unit(dtype: np.dtype[Any]) -> float:

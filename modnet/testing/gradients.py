@@ -142,17 +142,14 @@ def layer_context(
     parameters = layer.parameters(*input_shapes)
     params = FlatArray(((name, parameter.shape) for name, parameter in parameters.items()), dtype)
     for name, parameter in parameters.items():
-        parameter.initializer.initialize(params[name], *parameter.fans(), rng)
+        parameter.initialize(params[name], rng)
         params[name] += rng.uniform(-0.1, 0.1, parameter.shape).astype(params.dtype)
     grads = params.like()
     grads.flat.fill(np.nan)
     declared = layer.state(*input_shapes)
     state = FlatArray(((name, array.shape) for name, array in declared.items()), dtype)
     for name, array in declared.items():
-        if array.initializer is None:
-            state[name].fill(array.fill)
-        else:
-            array.initializer.initialize(state[name], *array.fans(), rng)
+        array.initialize(state[name], lambda: rng)
     return Context(dtype, params, grads, state, rng, training)
 
 

@@ -92,9 +92,9 @@ def _add(tally: Tally, objective: Objective, head: Head, data: Dataset, guess: A
         for name, metric in head.metrics.items():
             tally.add_metric(head.name, name, metric, guessed, target, weights)
         context.begin()
-        if head.target_before is not None:  # such a loss is measured in deviations of the target
-            prediction = head.target_before(prediction, prediction).astype(guess.dtype)
-            target = head.target_before(target, guessed)
+        if head.evaluating.target_before is not None:  # such a loss is measured in deviations of the target
+            prediction = head.evaluating.target_before(prediction, prediction).astype(guess.dtype)
+            target = head.evaluating.target_before(target, guessed)
         goal = target if are_labels(head.loss, target, 1) else target.astype(guess.dtype)
         values = head.loss.measure(context, prediction, goal)[0]
         tally.add_losses(head.name, values, *_factors(head.loss, goal, weights))

@@ -52,6 +52,8 @@ class EarlyStopping(Callback, type="early_stopping"):
         patience: the number of epochs without improvement after which the run stops.
         monitor: the figure; "validation_loss" means "loss" in a run without validation.
         minimum_delta: a smaller change than this does not count as an improvement.
+        latest: whether of several epochs with the same best value the latest counts. A share of right answers among few
+            rows takes few values, and the later of two equal epochs was trained for longer.
         restore_best: whether the network ends with the weights and state of the best epoch, for any end of the run,
             even if it diverged.
 
@@ -61,6 +63,7 @@ class EarlyStopping(Callback, type="early_stopping"):
     patience: int = field(default=10, minimum=1)
     monitor: str = "validation_loss"
     minimum_delta: float = field(default=0.0, minimum=0.0)
+    latest: bool = False
     restore_best: bool = True
 
     def check_figures(self, figures: Mapping[str, bool | None]) -> None:
@@ -98,7 +101,7 @@ class _BestSoFar:
                 f"{figure} is nan in epoch {run.epoch}; early_stopping counts this as no improvement",
                 stacklevel=2,
             )
-        if not self.epoch or _better(value, self.best, greater, stopping.minimum_delta):
+        if not self.epoch or _better(value, self.best, greater, stopping):
             self.best, self.epoch = value, run.epoch
             if stopping.restore_best and not math.isnan(value):
                 self.arrays = {"parameters": run.weights.copy(), "state": run.network.state.flat.copy()}
@@ -207,8 +210,10 @@ def _epoch_of(line: str) -> int:
     return epoch if isinstance(epoch, int) else 0
 
 
-def _better(value: float, best: float, greater: bool, delta: float) -> bool:
-    """Whether a figure has improved; anything is better than nan."""
+def _better(value: float, best: float, greater: bool, stopping: EarlyStopping) -> bool:
+    """Whether a figure has improved, or is as good and later; anything is better than nan."""
     if math.isnan(best):
         return not math.isnan(value)
-    return value > best + delta if greater else value < best - delta
+    delta = stopping.minimum_delta
+    improved = value > best + delta if greater else value < best - delta
+    return improved or (stopping.latest and value == best)

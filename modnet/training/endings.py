@@ -77,7 +77,7 @@ def _last(network: Network, output: str) -> GraphNode:
 def _ending(network: Network, output: str) -> tuple[GraphNode, bool] | None:
     """The node that computes the numbers of the output, and whether these have its last axis; None for an input."""
     node, same = _last(network, output), True
-    while _promise(node, "keeps_numbers") and len(node.inputs) == 1:
+    while (_promise(node, "keeps_numbers") or node.layer.only_in_prediction) and len(node.inputs) == 1:
         same = same and node.input_shapes[0][-1:] == node.shape[-1:]
         if node.inputs[0] < len(network.inputs):
             return None

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from modnet.arrays import Array
+from modnet.data.column_schema import ColumnSchema
 from modnet.datasets.dataset import Dataset, naming
 from modnet.datasets.stream import BatchStream
 from modnet.engine.network import Network
@@ -16,6 +17,7 @@ from modnet.plugins.faults import NamingFaults
 from modnet.plugins.registry import Registry, default_registry
 from modnet.specs.model import TrainingSpec
 from modnet.training.baseline import baseline
+from modnet.training.covered import Covered
 from modnet.training.evaluation import Evaluation
 from modnet.training.heads import class_names, decides, has_labels, metrics_by_output, title_of
 from modnet.training.measured import OF_CLASS, ByClass, Figures, hits_text
@@ -43,8 +45,8 @@ def evaluate(
         metrics: instead of those of the training: a list, or for several outputs a dict of lists.
 
     Returns:
-        Figure name -> value. It also has the figures of guessing (`.base`), and rows, precision, recall and F1 of each
-        class (`.classes`); `print` shows all of it.
+        Figure name -> value. It also has the figures of guessing (`.base`), rows, precision, recall and F1 of each
+        class (`.classes`), and how often intervals cover the truth (`.coverage`); `print` shows all of it.
 
     Raises:
         SpecError, ShapeError, DataError: as `train`; DataError also if the loss of a sample is nan, or if there is
@@ -53,7 +55,7 @@ def evaluate(
     registry = registry or default_registry()
     _require_loss(network, loss)
     training = merged_training(network, {"loss": loss, "metrics": metrics, "batch_size": batch_size}, registry)
-    objective = Objective(network, _with_classes(network, training))
+    objective = Objective(network, _with_details(network, training))
     data = data_to_measure(objective, Given(x, y, sample_weights))
     batches = evaluation_batches(objective, training, data, batch_size and training.batch_size)
     with naming(batches.name), NamingFaults():
@@ -72,29 +74,46 @@ def _require_loss(network: Network, loss: Any) -> None:
         raise SpecError([Problem("training", "the network was not trained, and has no loss to measure", hint)])
 
 
-def _with_classes(network: Network, training: TrainingSpec) -> TrainingSpec:
-    """The training with a metric that counts the classes of each output that has any."""
+def _with_details(network: Network, training: TrainingSpec) -> TrainingSpec:
+    """The training with metrics that count the classes, and what intervals cover, of each output that has any."""
     asked = metrics_by_output(network, training)
     metrics = {
-        name: (*asked.get(name, ()), *([ByClass()] if decides(network, name, used.loss) else []))
+        name: (
+            *asked.get(name, ()),
+            *([ByClass()] if decides(network, name, used.loss) else []),
+            *([Covered(columns=found)] if (found := _columns_with_intervals(network, name)) else []),
+        )
         for name, used in training.losses(network.outputs).items()
     }
     return training.replace(metrics={**asked, **metrics})
 
 
+def _columns_with_intervals(network: Network, output: str) -> tuple[ColumnSchema, ...]:
+    """The target columns of an output; none if they have no intervals."""
+    schema = network.card.schema
+    columns: tuple[ColumnSchema, ...] = () if schema is None else schema.targets.get(output, ())
+    return columns if all(column.interval is not None for column in columns) else ()
+
+
 def _completed(found: Mapping[str, Any], objective: Objective, data: Dataset | BatchStream) -> Figures:
-    """The figures, with those of guessing and those of each class in their own places."""
-    several = len(objective.heads) > 1
-    own = {head.name: f"{head.name}_{ByClass.type}" if several else ByClass.type for head in objective.heads}
-    figures = Figures({name: value for name, value in found.items() if name not in own.values()})
-    for output, name in own.items():
-        if name in found:
-            classes = _by_name(objective.network, output, found[name])
-            figures.classes.update({title_of(objective.network, output): classes} if classes else {})
+    """The figures, with those of guessing, of each class and of intervals in their own places."""
+    classes, covered = (_named(objective, metric.type) for metric in (ByClass, Covered))
+    figures = Figures({name: value for name, value in found.items() if name not in (*classes, *covered)})
+    for name in filter(found.__contains__, classes):
+        by_name = _by_name(objective.network, classes[name], found[name])
+        figures.classes.update({title_of(objective.network, classes[name]): by_name} if by_name else {})
+    for name in filter(found.__contains__, covered):
+        figures.coverage.update(_coverage(_columns_with_intervals(objective.network, covered[name]), found[name]))
     if isinstance(data, Dataset):
         figures.rows = len(data)
         _compare(figures, objective, data)
     return figures
+
+
+def _named(objective: Objective, metric: str) -> dict[str, str]:
+    """What a metric is called among the figures -> its output."""
+    several = len(objective.heads) > 1
+    return {f"{head.name}_{metric}" if several else metric: head.name for head in objective.heads}
 
 
 def _by_name(network: Network, output: str, table: Array) -> dict[str, dict[str, float]]:
@@ -104,6 +123,16 @@ def _by_name(network: Network, output: str, table: Array) -> dict[str, dict[str,
     of_present = table if table.ndim == 2 else table[:, 1]  # the second of the two classes of each label
     names = class_names(network, output, len(table))
     return {name: dict(zip(OF_CLASS, row.tolist(), strict=True)) for name, row in zip(names, of_present, strict=True)}
+
+
+def _coverage(columns: Sequence[ColumnSchema], table: Array) -> dict[str, dict[str, float]]:
+    """Target -> what was asked for, the share of rows that is covered, and how wide or large that is on average."""
+    found = {}
+    for column, (share, size) in zip(columns, table.tolist(), strict=True):
+        assert column.interval is not None
+        measure = "width" if column.kind == "number" else "size"
+        found[column.name] = {"asked": column.interval.coverage, "covered": share, measure: size}
+    return found
 
 
 def _compare(figures: Figures, objective: Objective, data: Dataset) -> None:

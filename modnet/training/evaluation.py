@@ -22,7 +22,7 @@ class Evaluation:
     def __init__(self, network: Network, objective: Objective) -> None:
         self.network = network
         self.objective = objective
-        self._pass = Pass(network, objective.wanted)
+        self._pass = Pass(network, objective.measured)
 
     def figures(self, batches: Batches, refuse_nan: bool = False) -> dict[str, float | Array]:
         """Figure name -> value over all batches of an epoch.

@@ -2,39 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
-import numpy as np
-
-from modnet.arrays import Array
-from modnet.engine.graph import GraphNode
 from modnet.engine.network import Network
 from modnet.errors import Problem, SpecError
-from modnet.kinds.context import Context
-from modnet.kinds.layer import Layer
 from modnet.kinds.loss import Loss, WeightedLoss
 from modnet.kinds.metric import Metric
 from modnet.plugins.kernels import Kernels
 from modnet.specs.model import TrainingSpec
 from modnet.training.endings import unfit_ending
+from modnet.training.views import View, measure_of, places
 from modnet.words import did_you_mean, free_name, show
-
-
-class TargetBefore:
-    """Called with a target and the input of a node, it gives the target for that input; see `Layer.target_before`."""
-
-    def __init__(self, network: Network, node: GraphNode) -> None:
-        self._network, self._node = network, node
-        self._context: Context | None = None
-
-    def __call__(self, target: Array, x: Array) -> Array:
-        if self._context is None:  # only now: asking for the state allocates all of it
-            network, node = self._network, self._node
-            self._context = Context(network.dtype, state=network.arrays_of(network.state, node, node.state))
-        self._context.begin()
-        return self._node.layer.target_before(self._context, target, x)
 
 
 @dataclass(kw_only=True)
@@ -43,66 +23,41 @@ class Head:
 
     Attributes:
         name: of the output.
-        slot: the slot that the loss reads.
         loss, weight: the loss, and its factor in the sum over the outputs.
-        joint: whether the loss reads the input of the output's activation (logits) instead of its output.
         metrics: name -> metric.
-        target_before: the target for the input of the output's last layer, from target and input, where the loss reads
-            that input because the layer only changes the unit (unstandardize); otherwise None.
-        measure: `loss.measure`, `loss.joint` or `loss.batch`, or a kernel for one of them.
-        learning, evaluating: the contexts with the loss's buffers, with the gradient and without.
-        position: the position, among the values of a pass, of the one that the loss reads.
-        prediction: the position, among the values of a pass, of the prediction for the metrics.
+        learning, evaluating: what the loss looks at in training, with the gradient, and elsewhere, without.
     """
 
     name: str
-    slot: int
     loss: Loss
     weight: float
-    joint: bool
-    target_before: TargetBefore | None
     metrics: dict[str, Metric]
-    measure: Callable[..., tuple[Any, Array]]
-    learning: Context
-    evaluating: Context
-    position: int = 0
-    prediction: int = 0
+    learning: View
+    evaluating: View
 
     @classmethod
     def of(cls, network: Network, name: str, used: WeightedLoss, metrics: Sequence[Metric], kernels: Kernels) -> Head:
-        """The head of an output; its positions among the values of a pass are set later."""
-        slot, loss = network.graph.outputs[name], used.loss
-        node = network.graph.node(slot)
-        joint = node.layer.type in loss.joint_with
-        rescales = type(node.layer).target_before is not Layer.target_before and not node.parameters
-        rescaled = loss.of_residuals and rescales
+        """The head of an output; the positions of its views among the values of a pass are set later."""
+        loss = used.loss
+        learning, evaluating = places(network.graph, network.graph.outputs[name], loss)
         return cls(
             name=name,
-            slot=node.inputs[0] if joint or rescaled else slot,
             loss=loss,
             weight=used.weight,
-            joint=joint,
-            target_before=TargetBefore(network, node) if rescaled else None,
             metrics=_named_metrics(metrics, has_labels(network, name, loss)),
-            measure=_measure(loss, joint, network.dtype, kernels),
-            learning=Context(network.dtype),
-            evaluating=Context(network.dtype, needs_input_gradient=False),
+            learning=View.of(network, learning, loss, kernels, learns=True),
+            evaluating=View.of(network, evaluating, loss, kernels, learns=False),
         )
 
     def take(self, loss: Loss, kernels: Kernels) -> None:
         """Puts another loss of the same class into the place of this one."""
         self.loss = loss
-        self.measure = _measure(loss, self.joint, self.learning.dtype, kernels)
+        for view in (self.learning, self.evaluating):
+            view.measure = measure_of(loss, view.joint, view.context.dtype, kernels)
 
 
-def _measure(loss: Loss, joint: bool, dtype: np.dtype[Any], kernels: Kernels) -> Callable[..., tuple[Any, Array]]:
-    method = "batch" if loss.couples else "joint" if joint else "measure"
-    found: Callable[..., tuple[Any, Array]] = kernels.method(loss, method, dtype)
-    return found
-
-
-def make_heads(network: Network, training: TrainingSpec, kernels: Kernels) -> tuple[list[Head], list[int]]:
-    """The heads of a network, and the slots of predictions that only metrics read, which follow those of the losses.
+def make_heads(network: Network, training: TrainingSpec, kernels: Kernels) -> list[Head]:
+    """The heads of a network.
 
     Raises:
         SpecError: a loss or a metric is for an unknown output, or does not fit it.
@@ -111,14 +66,19 @@ def make_heads(network: Network, training: TrainingSpec, kernels: Kernels) -> tu
     _check_names(network, losses, metrics)
     for name, used in losses.items():
         _check_use(network, training, name, used.loss, metrics.get(name, ()))
-    heads = [Head.of(network, name, used, metrics.get(name, ()), kernels) for name, used in losses.items()]
-    predictions: list[int] = []
-    for position, head in enumerate(heads):
-        head.position = head.prediction = position
-        if head.slot != network.graph.outputs[head.name] and head.metrics:
-            head.prediction = len(heads) + len(predictions)
-            predictions.append(network.graph.outputs[head.name])
-    return heads, predictions
+    return [Head.of(network, name, used, metrics.get(name, ()), kernels) for name, used in losses.items()]
+
+
+def slots_of(network: Network, heads: Sequence[Head], views: Sequence[View]) -> list[int]:
+    """The slots that the views read, and behind them those of predictions that only metrics read."""
+    slots = [view.slot for view in views]
+    for position, (head, view) in enumerate(zip(heads, views, strict=True)):
+        view.position = view.prediction = position
+        output = network.graph.outputs[head.name]
+        if view.slot != output and head.metrics:
+            view.prediction = len(slots)
+            slots.append(output)
+    return slots
 
 
 def _check_names(network: Network, losses: Mapping[str, Any], metrics: Mapping[str, Sequence[Metric]]) -> None:

@@ -56,6 +56,8 @@ class Figures(dict[str, Any]):
         guesses: output name -> that guess: the name of a class, or numbers.
         classes: output name -> class name -> "rows", "precision", "recall" and "f1" of the class; where a sample may
             have several labels, of each label.
+        coverage: target -> "asked", the coverage that its intervals or sets of classes were made for, "covered", the
+            share of these rows with the truth in them, and "width" or "size", their mean.
         rows: how many rows were measured; None for a stream of batches.
     """
 
@@ -65,6 +67,7 @@ class Figures(dict[str, Any]):
         self.base: dict[str, float] = {}
         self.guesses: dict[str, Any] = {}
         self.classes: dict[str, dict[str, dict[str, float]]] = {}
+        self.coverage: dict[str, dict[str, float]] = {}
         self.hits = ""
 
     def __str__(self) -> str:
@@ -76,7 +79,7 @@ class Figures(dict[str, Any]):
         blocks = ["\n".join([*in_columns(table, left=2), *self._guess_texts()])]
         for name, value in arrays.items():
             blocks.append(f"{figure_title(name)}\n{textwrap.indent(self._array_text(value), '  ')}")
-        return "\n\n".join([*blocks, *self._class_tables()])
+        return "\n\n".join([*blocks, *self._class_tables(), *self._coverage_table()])
 
     def _base_text(self, name: str) -> str:
         value = self.base.get(name)
@@ -111,6 +114,15 @@ class Figures(dict[str, Any]):
             rows = [[legible(output), *OF_CLASS]]
             for name, known in classes.items():
                 rows.append([legible(name), f"{known['rows']:,.10g}", *(f"{known[key]:.3f}" for key in OF_CLASS[1:])])
+            yield "\n".join(in_columns(rows, left=1))
+
+    def _coverage_table(self) -> Iterator[str]:
+        rows = [["", "coverage", "asked", "mean width or size"]]
+        for target, known in self.coverage.items():
+            size = number_text(known["width"]) if "width" in known else f"{known['size']:.3f} classes"
+            kind = "intervals" if "width" in known else "sets"
+            rows.append([f"{kind} of {legible(target)}", f"{known['covered']:.3f}", f"{known['asked']:g}", size])
+        if self.coverage:
             yield "\n".join(in_columns(rows, left=1))
 
     def _array_text(self, array: Array) -> str:

@@ -19,8 +19,9 @@ from modnet.kinds.loss import Loss, WeightedLoss
 from modnet.plugins.kernels import NUMPY_ONLY, Kernels
 from modnet.specs.model import TrainingSpec
 from modnet.training.endings import check_normalized
-from modnet.training.heads import Head, make_heads, refuse
+from modnet.training.heads import Head, make_heads, refuse, slots_of
 from modnet.training.tally import Tally
+from modnet.training.views import View, joined
 from modnet.words import show
 
 COUPLING = 1e-3
@@ -53,6 +54,7 @@ class Objective:
         training: with the losses of the heads.
         heads: the outputs that have a loss.
         wanted: the slots whose values `measure` takes; those for the losses come first.
+        measured: the slots whose values `evaluate` takes.
         reached: the names of the parameters on which any of the losses depends.
         masked: whether a layer makes masks.
         couples: whether a loss couples the samples of a batch, so that batches must not be cut.
@@ -62,9 +64,10 @@ class Objective:
         self.network = network
         self.training = training
         self._kernels = kernels
-        self.heads, predictions = make_heads(network, training, kernels)
-        self.wanted = [head.slot for head in self.heads] + predictions
-        self.reached = network.parameters_behind(head.slot for head in self.heads)
+        self.heads = make_heads(network, training, kernels)
+        self.wanted = slots_of(network, self.heads, [head.learning for head in self.heads])
+        self.measured = slots_of(network, self.heads, [head.evaluating for head in self.heads])
+        self.reached = network.parameters_behind(head.learning.slot for head in self.heads)
         self.masked = any(node.layer.makes_mask for node in network.graph.nodes)
         self.couples = any(head.loss.couples for head in self.heads)
         self._checked: set[tuple[Any, ...]] = set()
@@ -176,7 +179,7 @@ class Objective:
     def _coupled(
         self,
         head: Head,
-        context: Context,
+        view: View,
         values: Sequence[Array],
         batch: Batch,
         tally: Tally,
@@ -186,16 +189,16 @@ class Objective:
 
         In the figures of an epoch, a batch is weighted by the number of its samples, or by the sum of their weights.
         """
-        context.begin()
-        value, weights = values[head.position], batch.weights
+        view.context.begin()
+        value, weights = values[view.position], batch.weights
         if weights is not None and weights.ndim > 1:
             raise DataError(f"sample weights: {head.loss.type} takes a weight for each sample, not one for each step")
-        context.masks = (masks[head.position] if masks else None,)
-        target = self._target(head, context, value, batch)
+        view.context.masks = (masks[view.position] if masks else None,)
+        target = self._target(head, view, value, batch)
         if head.metrics:
-            self._add_metrics(head, values[head.prediction], batch, tally, None, weights)
+            self._add_metrics(head, values[view.prediction], batch, tally, None, weights)
         try:
-            mean, gradient = head.measure(context, value, target, _of_dtype(weights, value))
+            mean, gradient = _of_batch(view, view.in_unit(value), target, _of_dtype(weights, value))
         except SampleError as error:
             raise _in_all_data(error, batch) from None
         tally.add_mean(head.name, float(mean), float(len(value) if weights is None else np.add.reduce(weights)))
@@ -204,37 +207,44 @@ class Objective:
     def _losses(
         self,
         head: Head,
-        context: Context,
+        view: View,
         values: Sequence[Array],
         batch: Batch,
         tally: Tally,
         masks: Sequence[Array | None],
     ) -> Losses:
         """The losses of samples, or of the steps that count; the metrics are added to `tally`."""
+        context = view.context
         context.begin()
-        value, weights = values[head.position], batch.weights
-        mask = masks[head.position] if masks else None
+        value, weights = values[view.position], batch.weights
+        mask = masks[view.position] if masks else None
         context.masks = (mask,)
-        target = self._target(head, context, value, batch)
+        target = self._target(head, view, value, batch)
         chosen, steps = None, 1
         if mask is not None or (weights is not None and weights.ndim > 1):
-            chosen, weights = self._positions(head, value, mask, weights)
-            if chosen is None and head.loss.positions and value.ndim > 2:
+            sample = view.sample(value)
+            chosen, weights = self._positions(head, sample, mask, weights)
+            if chosen is None and head.loss.positions and sample.ndim > 2:
                 # All steps of this batch count, so values are means of samples; other batches of the epoch may have
                 # values of single steps, and the figures must weight both alike.
-                steps = value.shape[1]
+                steps = sample.shape[1]
         if head.metrics:
-            self._add_metrics(head, values[head.prediction], batch, tally, chosen, weights)
+            self._add_metrics(head, values[view.prediction], batch, tally, chosen, weights)
+        members = value.shape[1] if view.members else 1
         try:
+            value = view.in_unit(value)
             if chosen is not None:
-                value, target = _at(value, chosen, context), None if target is None else _at(target, chosen, context)
-            losses, gradient = head.measure(context, value, target)
+                value = _at(np.swapaxes(value, 1, 2) if view.members else value, chosen, context)
+                target = None if target is None else _at(target, chosen, context)
+            if view.members:
+                value, target, weights = joined(value), view.repeated(target, members), view.repeated(weights, members)
+            losses, gradient = view.measure(context, value, target)
             by_class = None if target is None else head.loss.sample_weights(target)
         except SampleError as error:
-            raise _in_all_data(error, batch, chosen, head.name) from None
+            raise _in_all_data(error.of_member(members), batch, chosen, head.name) from None
         if by_class is None and weights is None:
             return Losses(losses, gradient, None, None, chosen, steps)
-        self._look_for_coupling(head, value, target, losses)
+        self._look_for_coupling(head, view, value, target, losses)
         total = weights if by_class is None else by_class if weights is None else by_class * weights
         factors = weights if head.loss.weighted else total
         return Losses(losses, gradient, _of_dtype(factors, losses), _of_dtype(total, losses), chosen, steps)
@@ -292,7 +302,7 @@ class Objective:
             return chosen, None
         return chosen, weights.reshape(-1)[chosen] if by_step else weights[chosen // value.shape[1]]
 
-    def _look_for_coupling(self, head: Head, value: Array, target: Any, losses: Array) -> None:
+    def _look_for_coupling(self, head: Head, view: View, value: Array, target: Any, losses: Array) -> None:
         """Compares the values of a batch once with those of its halves; sample weights need independent values.
 
         Raises:
@@ -302,7 +312,7 @@ class Objective:
             return
         self._checked.add(("coupling", head.name))
         half = len(value) // 2
-        measure = head.loss.joint if head.joint else head.loss.measure
+        measure = head.loss.joint if view.joint else head.loss.measure
         for part in (slice(half), slice(half, None)):
             context = Context(self.network.dtype, needs_input_gradient=False)
             alone = measure(context, value[part], None if target is None else target[part])[0]
@@ -314,29 +324,30 @@ class Objective:
                     "couples = True, and then receives the weights)"
                 )
 
-    def _target(self, head: Head, context: Context, value: Array, batch: Batch) -> Any:
+    def _target(self, head: Head, view: View, value: Array, batch: Batch) -> Any:
         """The target in the form of the loss: labels, or numbers of the network's dtype; None if it takes no target."""
+        sample = view.sample(value)
         if not head.loss.takes_target:
-            if (head.name, value.shape[1:]) not in self._checked:
-                head.loss.check_shapes(value.shape[1:], ())
-                self._checked.add((head.name, value.shape[1:]))
+            if (head.name, sample.shape[1:]) not in self._checked:
+                head.loss.check_shapes(sample.shape[1:], ())
+                self._checked.add((head.name, sample.shape[1:]))
             return None
         target = batch.targets[head.name]
         if len(target) != len(value):
             raise ShapeError(f"{len(value)} samples in a batch, but {len(target)} targets (output {show(head.name)})")
-        shapes = (head.name, value.shape[1:], target.shape[1:])
+        shapes = (head.name, sample.shape[1:], target.shape[1:])
         if shapes not in self._checked:
             head.loss.check_shapes(*shapes[1:])
-            if head.loss.normalized and not head.joint:
+            if head.loss.normalized and not view.joint:
                 check_normalized(head.name, head.loss, value)
             self._checked.add(shapes)
-        if head.target_before is not None:
-            target = head.target_before(target, value)
+        if view.target_before is not None:
+            target = view.target_before(target, sample)
         if target.dtype == value.dtype:
             return target
-        if are_labels(head.loss, target, value.ndim - 1):
+        if are_labels(head.loss, target, sample.ndim - 1):
             return target
-        return _converted(target, context, value.dtype, head.name, batch)
+        return _converted(target, view.context, value.dtype, head.name, batch)
 
 
 def _targets_of(data: Dataset | None, head: Head) -> tuple[Array | None, Array | None]:
@@ -361,15 +372,36 @@ def _converted(target: Array, context: Context, dtype: np.dtype[Any], output: st
     return buffer
 
 
-def _scaled(found: Losses, scale: float, value: Array, context: Context) -> Array:
+def _of_batch(view: View, value: Array, target: Any, weights: Array | None) -> tuple[float, Array]:
+    """The mean loss of a batch of coupled samples, and its gradient; each member is measured by itself."""
+    if not view.members:
+        mean, gradient = view.measure(view.context, value, target, weights)
+        return float(mean), gradient
+    members, total = value.shape[1], 0.0
+    whole = view.context.buffer(value.shape)
+    for member in range(members):
+        mean, gradient = view.measure(view.context, np.ascontiguousarray(value[:, member]), target, weights)
+        total += float(mean)
+        if gradient is not None:
+            np.divide(gradient, members, out=whole[:, member])
+    return total / members, whole
+
+
+def _scaled(found: Losses, scale: float, value: Array, view: View) -> Array:
     """The gradient of the weighted mean, for all steps of a batch; 0 for those that do not count."""
     gradient = found.gradient
     if found.factors is None:
         gradient *= scale
     else:
-        shares = np.multiply(found.factors, scale, out=context.buffer(found.factors.shape))
+        shares = np.multiply(found.factors, scale, out=view.context.buffer(found.factors.shape))
         gradient *= shares.reshape(-1, *[1] * (gradient.ndim - 1))
-    return gradient if found.chosen is None else _spread(gradient, found.chosen, value, context)
+    if found.chosen is None:
+        return gradient.reshape(value.shape)
+    if not view.members:
+        return _spread(gradient, found.chosen, value.shape, view.context)
+    batch, members, steps, *rest = value.shape
+    of_steps = gradient.reshape(-1, members, *rest)
+    return np.swapaxes(_spread(of_steps, found.chosen, (batch, steps, members, *rest), view.context), 1, 2)
 
 
 def _in_all_data(error: SampleError, batch: Batch, chosen: Array | None = None, output: str = "") -> Exception:
@@ -379,11 +411,11 @@ def _in_all_data(error: SampleError, batch: Batch, chosen: Array | None = None, 
     return error if batch.rows is None else error.at(f"row {row_of(batch.rows, error.sample)}")
 
 
-def _spread(gradient: Array, chosen: Array, value: Array, context: Context) -> Array:
+def _spread(gradient: Array, chosen: Array, shape: tuple[int, ...], context: Context) -> Array:
     """The gradient of all steps, 0 for those that do not count."""
-    whole = context.buffer(value.shape)
+    whole = context.buffer(shape)
     whole.fill(0)
-    whole.reshape(-1, *value.shape[2:])[chosen] = gradient
+    whole.reshape(-1, *shape[2:])[chosen] = gradient
     return whole
 
 

@@ -58,9 +58,9 @@ class Optimization:
         """(factor of the learning rate, weight decay, chunks) for each combination of the two."""
         size = max(1, self.network.trainable_size) if whole else CHUNK
         groups = [
-            (factor, decay, self._parts(parameters, size))
+            (rate, factor * decay, self._parts(parameters, size))
             for begin, end, decay in self._regions()
-            for factor, parameters in self._trained(begin, end).items()
+            for (rate, factor), parameters in self._trained(begin, end).items()
         ]
         length = max((math.prod(shape) for _, _, parts in groups for _, shape in parts), default=0)
         scratch = [aligned_empty(length, self.network.dtype) for _ in range(0 if whole else self.optimizer.scratch)]
@@ -72,14 +72,18 @@ class Optimization:
         decay = self.optimizer.weight_decay
         return (0, decayed, decay), (decayed, trainable, decay if self.optimizer.decay_all else 0.0)
 
-    def _trained(self, begin: int, end: int) -> dict[float, list[tuple[int, tuple[int, ...]]]]:
-        """Factor of the learning rate -> (offset, shape) of the parameters of a region that are trained with it."""
-        found: dict[float, list[tuple[int, tuple[int, ...]]]] = {}
-        factors = self.network.graph.learning_rates()
+    def _trained(self, begin: int, end: int) -> dict[tuple[float, float], list[tuple[int, tuple[int, ...]]]]:
+        """(factor of the learning rate, of the weight decay) -> (offset, shape) of the parameters that are so trained.
+
+        Of those of a region. A bias that decays, by `decay_all`, does so with the factor 1.
+        """
+        found: dict[tuple[float, float], list[tuple[int, tuple[int, ...]]]] = {}
+        rates, decays = self.network.graph.learning_rates(), self.network.graph.weight_decays()
         for name, offset, shape in self.network.parameters.layout:
             reached = self._reached is None or name in self._reached
             if begin <= offset < end and 0 not in shape and reached:
-                found.setdefault(factors[name], []).append((offset, shape))
+                decay = decays[name] if begin < self.network.decayed_size else 1.0
+                found.setdefault((rates[name], decay), []).append((offset, shape))
         return found
 
     def _parts(self, parameters: list[tuple[int, tuple[int, ...]]], size: int) -> list[tuple[int, tuple[int, ...]]]:

@@ -194,7 +194,7 @@ class _Steps:
         yield from _node_rows(self.pass_, batch, clock)
         if objective is not None:
             types = ", ".join(dict.fromkeys(head.loss.type for head in objective.heads))
-            held = sum(head.learning.nbytes for head in objective.heads)
+            held = sum(head.learning.context.nbytes for head in objective.heads)
             yield NodeTimes("(loss)", types, clock.median("loss"), 0.0, held)
         held = self.optimization.gradients.flat.nbytes * (1 + len(self.optimization.slots))
         yield NodeTimes("(optimizer)", self.optimization.optimizer.type, 0.0, clock.median("optimizer"), held)

@@ -34,6 +34,8 @@ from modnet.training.evaluation import Evaluation
 from modnet.training.objective import Objective
 from modnet.training.optimization import Optimization
 from modnet.training.tally import Tally
+from modnet.training.temperatures import RESULT as TEMPERATURES
+from modnet.training.temperatures import calibrated_outputs, fit_temperatures, plain_temperatures, reset_temperatures
 from modnet.words import show
 
 INTERRUPTED = "interrupted"
@@ -256,6 +258,7 @@ class Run:
         """
         try:
             with _stopping_at_interrupt(self):
+                reset_temperatures(self.network)
                 self._events.hook.modnet_training_started(run=self)
                 try:
                     while (self.epoch < self.training.epochs or self.batches_done) and not self.stopped:
@@ -266,6 +269,7 @@ class Run:
                 finally:
                     self.history.stopped = self.stopped
                     self._end()
+                self._fit_temperatures()
         except Diverged as error:
             best = self.history.best_epoch
             if best is not None:
@@ -278,10 +282,26 @@ class Run:
                 self._conclude()
         return self.history
 
+    def _fit_temperatures(self) -> None:
+        """Fits the temperatures at the network's outputs to the validation rows, if it has any temperatures."""
+        if not calibrated_outputs(self.network):
+            return
+        try:
+            if self.validation is None:
+                raise DataError("there are no validation rows to fit it to")
+            found = fit_temperatures(self.network, self.validation)
+        except DataError as error:
+            warnings.warn(f"the temperature stays 1, as if there were none: {error}", stacklevel=2)
+        else:
+            self.results[TEMPERATURES] = plain_temperatures(found)
+
     def _conclude(self) -> None:
         """Stores in the card the history of the run, and the figures of the epoch whose weights the network has."""
         best = self.history.best_epoch or self.history.epochs
         metrics = {name: values[best - 1] for name, values in self.history.figures.items() if best}
+        if TEMPERATURES in self.results and self.validation is not None:
+            measured = self.evaluation.figures(self.validation)
+            metrics |= {f"{VALIDATION}{name}": np.asarray(value).tolist() for name, value in measured.items()}
         card = self.network.card.trained(self.history, metrics, self._fingerprint(CARD_ROWS))
         self.network.card = card.replace(results={**card.results, **self.results})
 

@@ -331,6 +331,8 @@ def test_a_factor_of_the_learning_rate_reaches_the_nodes_within():
         ),
         (linear(4, shares="first", learning_rate=0.1), "has the learning_rate of the node that it shares"),
         (linear(4, learning_rate=0), "learning_rate"),
+        ({"type": "relu", "weight_decay": 0.1}, "relu has no weights to which weight_decay could apply"),
+        (linear(4, shares="first", weight_decay=0.1), "has the weight_decay of the node that it shares"),
     ],
 )
 def test_a_factor_that_would_act_on_nothing_is_refused(layer, message):

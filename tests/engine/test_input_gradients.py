@@ -6,15 +6,20 @@ import pytest
 import modnet
 from modnet.engine.input_gradients import InputGradients
 
+
+def linear(size, **options):
+    return {"type": "linear", "out_features": size, **options}
+
+
 NETWORKS = {
-    "dense": (["standardize", {"type": "linear", "out_features": 5, "activation": "tanh"}, "softmax"], [4]),
+    "dense": (["standardize", linear(5, activation="tanh"), "softmax"], [4]),
     "kinks": (
-        [{"type": "linear", "out_features": 16, "activation": "relu"}, {"type": "linear", "out_features": 1}],
+        [linear(16, activation="relu"), linear(1)],
         [4],
     ),
-    "norms": (["batch_norm", {"type": "linear", "out_features": 6, "activation": "gelu"}, "layer_norm"], [4]),
-    "dropout": ([{"type": "linear", "out_features": 8, "activation": "silu"}, {"type": "dropout", "rate": 0.5}], [4]),
-    "composite": ([{"type": "residual", "layers": [{"type": "linear", "out_features": 4, "activation": "elu"}]}], [4]),
+    "norms": (["batch_norm", linear(6, activation="gelu"), "layer_norm"], [4]),
+    "dropout": ([linear(8, activation="silu"), {"type": "dropout", "rate": 0.5}], [4]),
+    "composite": ([{"type": "residual", "layers": [linear(4, activation="elu")]}], [4]),
     "shared": (
         [
             {"type": "linear", "out_features": 4, "activation": "sigmoid", "name": "a"},
@@ -24,7 +29,7 @@ NETWORKS = {
     ),
     "frozen": ([{"type": "linear", "out_features": 3, "trainable": False}, "tanh"], [4]),
     "no parameters": (["softplus", "softmax"], [4]),
-    "image": (["flatten", {"type": "linear", "out_features": 2, "activation": "tanh"}], [3, 2, 1]),
+    "image": (["flatten", linear(2, activation="tanh")], [3, 2, 1]),
 }
 
 
@@ -101,8 +106,8 @@ def test_ids_have_no_gradient_nor_has_an_input_that_the_output_does_not_read():
 def test_the_gradient_of_torch():
     torch = pytest.importorskip("torch", reason="torch (extra `parity`) is not installed")
     layers = [
-        {"type": "linear", "out_features": 16, "activation": "relu"},
-        {"type": "linear", "out_features": 3},
+        linear(16, activation="relu"),
+        linear(3),
         "softmax",
     ]
     network = built(layers, [4])

@@ -289,7 +289,7 @@ def test_where_half_of_the_numbers_are_alike_the_deviation_is_taken():
 
 
 def test_of_many_rows_a_sample_is_enough(monkeypatch):
-    monkeypatch.setattr("modnet.layers.standardize.MOST_KEPT", 4096)
+    monkeypatch.setattr("modnet.layers.row_sample.MOST_KEPT", 4096)
     rows = np.random.default_rng(0).standard_normal((100_000, 1)) + np.linspace(0, 10, 100_000)[:, None]
     parts = np.split(rows, 100)
     found, again = (prepared(Standardize(robust=True), [(part, None) for part in parts], (1,)) for _ in range(2))

@@ -192,6 +192,18 @@ def test_early_stopping_knows_that_more_accuracy_is_better():
         modnet.train(modnet.build(SPEC), x, y, callbacks=[{"type": "early_stopping", "monitor": "acuracy"}])
 
 
+@pytest.mark.parametrize(("latest", "best"), [(False, 1), (True, 8)])
+def test_early_stopping_takes_the_first_or_the_latest_of_equal_epochs(latest, best):
+    x, y = blobs()
+    stopping = {"type": "early_stopping", "monitor": "accuracy", "patience": 8, "latest": latest}
+    network = modnet.build(SPEC)
+    history = modnet.train(
+        network, x, y, epochs=8, optimizer={"type": "sgd", "learning_rate": 0.0}, callbacks=[stopping]
+    )
+    assert len(set(history["accuracy"])) == 1
+    assert (history.best_epoch or history.epochs) == best
+
+
 def test_checkpoints_are_model_files_and_only_the_newest_stay(tmp_path):
     x, y = blobs(32)
     network = modnet.build(SPEC)
@@ -265,9 +277,9 @@ def test_the_history_of_a_network_is_that_of_its_training_also_when_it_is_loaded
     [(1.0, np.nan, False, True), (np.nan, np.nan, False, False), (np.nan, 1.0, True, False), (2.0, 1.0, True, True)],
 )
 def test_any_figure_is_better_than_nan(value, best, greater, better):
-    from modnet.training.callbacks import _better
+    from modnet.training.callbacks import EarlyStopping, _better
 
-    assert _better(value, best, greater, 0.0) is better
+    assert _better(value, best, greater, EarlyStopping()) is better
 
 
 class OneClass(modnet.Metric, type="undefined"):

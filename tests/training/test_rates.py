@@ -5,6 +5,9 @@ import pytest
 
 import modnet
 from modnet.errors import DataError, SpecError
+from modnet.initializers import Ones
+from modnet.kinds.layer import Parameter
+from modnet.kinds.node import Node
 from modnet.kinds.schedule import Progress
 from modnet.optimizers import LAMB, SGD, Adam, AdamW, Lion
 from modnet.plugins.kernels import Kernels
@@ -96,6 +99,46 @@ def test_chunks_end_where_the_factor_changes_and_are_as_ever_where_it_does_not()
     decayed = [(20, 0.1, 0.1), (25, 2.0, 0.1), (25, 0.5, 0.1), (15, 1.0, 0.1)]
     others = [(5, 0.1, 0.0), (10, 1.0, 0.0), (5, 2.0, 0.0), (5, 0.5, 0.0), (3, 1.0, 0.0)]
     assert sorted(sizes(LAYERS)) == sorted(decayed + others)
+
+
+class Steep(modnet.Layer):
+    """Its parameter moves twice as fast as others and decays three times as fast."""
+
+    def output_shape(self, *input_shapes):
+        return input_shapes[0]
+
+    def parameters(self, *input_shapes):
+        return {"factor": Parameter(input_shapes[0], Ones(), decay=3.0, learning_rate=2.0)}
+
+
+def test_factors_of_a_node_and_of_a_parameter_multiply():
+    layers = [
+        {"type": "linear", "out_features": 5, "weight_decay": 0.5},
+        Node(layer=Steep(), name="steep", learning_rate=0.1, weight_decay=0.5),
+        {"type": "residual", "weight_decay": 0.0, "layers": [{"type": "linear", "out_features": 5}]},
+    ]
+    graph = modnet.build({"network": {"input": [4], "layers": layers}}).graph
+    assert graph.learning_rates()["steep.factor"] == pytest.approx(0.2)
+    assert graph.weight_decays() == {
+        "linear_1.weight": 0.5,
+        "linear_1.bias": 0.0,
+        "steep.factor": 1.5,
+        "residual_1.linear_1.weight": 0.0,
+        "residual_1.linear_1.bias": 0.0,
+    }
+
+
+def test_the_factor_of_weight_decay_is_that_of_the_step():
+    layers = [
+        {"type": "linear", "out_features": 5, "name": "half", "weight_decay": 0.5},
+        {"type": "linear", "out_features": 3},
+    ]
+    network = modnet.build({"network": {"input": [4], "layers": layers}}, seed=1)
+    before = network.parameters.copy()
+    optimizer = AdamW(weight_decay=0.1, decay_all=True)
+    Optimization(network, optimizer, network.parameters.like()).step(1.0)  # without a gradient there is only the decay
+    np.testing.assert_allclose(network.parameters["half.weight"], 0.95 * before["half.weight"], rtol=1e-6)
+    np.testing.assert_allclose(network.parameters["linear_1.weight"], 0.9 * before["linear_1.weight"], rtol=1e-6)
 
 
 def test_factors_are_torchs_groups_of_parameters():

@@ -5,6 +5,10 @@ import numpy as np
 import modnet
 
 
+def linear(size, **options):
+    return {"type": "linear", "out_features": size, **options}
+
+
 def classes(rows=120, **network):
     """A table of three columns, one of them a category, whose last says nothing; and a network on it."""
     rng = np.random.default_rng(0)
@@ -16,8 +20,8 @@ def classes(rows=120, **network):
             "input": [5],
             "layers": [
                 "standardize",
-                {"type": "linear", "out_features": 16, "activation": "tanh"},
-                {"type": "linear", "out_features": 2},
+                linear(16, activation="tanh"),
+                linear(2),
                 "softmax",
             ],
             **network,
@@ -44,8 +48,8 @@ def numbers(rows=200, dtype="float64"):
             "input": [4],
             "dtype": dtype,
             "layers": [
-                {"type": "linear", "out_features": 24, "activation": "tanh"},
-                {"type": "linear", "out_features": 1},
+                linear(24, activation="tanh"),
+                linear(1),
             ],
         },
         "training": {
@@ -74,8 +78,8 @@ def ids(rows=150):
                 {"type": "embedding", "vocabulary_size": 7, "embedding_size": 3, "inputs": ["shop"]},
                 {"type": "flatten", "name": "vector"},
                 {"type": "concatenate", "inputs": ["scaled", "vector"]},
-                {"type": "linear", "out_features": 12, "activation": "tanh"},
-                {"type": "linear", "out_features": 1},
+                linear(12, activation="tanh"),
+                linear(1),
             ],
         },
         "training": {"loss": "mse", "epochs": 30, "optimizer": {"type": "adam", "learning_rate": 0.02}},

@@ -16,9 +16,7 @@ def attributed(network, inputs, baseline, steps=None, place=0, **which):
 
 
 def test_a_linear_network_is_explained_exactly():
-    network = modnet.build(
-        {"network": {"input": [3], "dtype": "float64", "layers": [{"type": "linear", "out_features": 2}]}}
-    )
+    network = modnet.build({"network": {"input": [3], "dtype": "float64", "layers": [networks.linear(2)]}})
     x, baseline = np.random.default_rng(0).standard_normal((5, 3)), np.array([[1.0, 0.0, -1.0]])
     found = attributed(network, {"input": x}, {"input": baseline}, steps=1, place=1)
     weight = network.parameters["linear_1.weight"][:, 1]
@@ -82,9 +80,8 @@ def test_captums_integrated_gradients_of_the_probability_of_a_class():
     attr = pytest.importorskip("captum.attr", reason="captum (extra `parity`) is not installed")
     network, table = networks.classes(dtype="float64")
     x = network.encode(table)
-    arrays = {
-        name: torch.tensor(np.asarray(array)) for name, array in (*network.parameters.items(), *network.state.items())
-    }
+    known = (*network.parameters.items(), *network.state.items())
+    arrays = {name: torch.tensor(np.asarray(array)) for name, array in known}
 
     def same(given):
         scaled = (given - arrays["standardize_1.mean"]) / arrays["standardize_1.deviation"]
@@ -93,9 +90,8 @@ def test_captums_integrated_gradients_of_the_probability_of_a_class():
 
     inputs = {"input": x}
     baseline = baseline_of(network, inputs, features_of(network, inputs))
-    theirs = attr.IntegratedGradients(same).attribute(
-        torch.tensor(x), torch.tensor(baseline["input"]), target=1, n_steps=64
-    )
+    begin = torch.tensor(baseline["input"])
+    theirs = attr.IntegratedGradients(same).attribute(torch.tensor(x), begin, target=1, n_steps=64)
     ours = attributed(network, inputs, baseline, steps=64, target_class="dog")
     assert ours.parts["input"] == pytest.approx(theirs.numpy(), abs=1e-7)
 

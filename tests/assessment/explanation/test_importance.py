@@ -32,9 +32,8 @@ def test_a_column_that_says_nothing_loses_nothing_and_one_that_does_loses_most()
     found = measured(network, table)
     assert found.columns == ("size", "colour", "noise")
     assert list(found.figures) == ["loss", "accuracy"]
-    assert found.figures == pytest.approx(
-        {k: v for k, v in modnet.evaluate(network, table).items() if k in found.figures}
-    )
+    known = modnet.evaluate(network, table)
+    assert found.figures == pytest.approx({name: known[name] for name in found.figures})
     assert [found.columns[place] for place in found.order()] == ["size", "colour", "noise"]
     assert found.mean("accuracy")[0] > 0.2
     assert abs(found.mean("accuracy")[2]) < 0.05
@@ -116,10 +115,10 @@ def test_figures_that_cannot_get_worse_are_refused():
 def test_weights_and_chosen_rows_count():
     network, x, y = networks.numbers(60)
     weights = np.where(np.arange(60) < 30, 1.0, 0.0)
-    heavy = modnet.Dataset(dict(input=x), dict(output=y), weights=weights)
+    heavy = modnet.Dataset({"input": x}, {"output": y}, weights=weights)
     orders = np.concatenate([permutations(30, 2, 0), np.tile(np.arange(30, 60), (2, 1))], axis=1)
-    alone = modnet.Dataset(dict(input=x), dict(output=y), rows=np.arange(30))
-    features = features_of(network, dict(input=x))
+    alone = modnet.Dataset({"input": x}, {"output": y}, rows=np.arange(30))
+    features = features_of(network, {"input": x})
     weighted = permutation_importance(network, heavy, features, orders)
     chosen = permutation_importance(network, alone, features, orders[:, :30])
     assert weighted.losses["loss"] == pytest.approx(chosen.losses["loss"])

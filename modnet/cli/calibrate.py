@@ -1,0 +1,44 @@
+"""The body of `modnet calibrate`."""
+
+from __future__ import annotations
+
+from modnet.assessment.calibration import calibrate
+from modnet.cli.data import given_options
+from modnet.cli.held_out import output_of, read_held_out
+from modnet.cli.output import echo, echo_json
+from modnet.cli.plugin_file import load_plugin_files
+from modnet.model.load import load
+from modnet.model.save import save
+from modnet.words import counted
+
+
+def run(
+    model: str,
+    data: str | None,
+    spec: str | None,
+    output: str | None,
+    encoding: str | None,
+    delimiter: str | None,
+    decimal: str | None,
+    header: int | None,
+    sheet: str | None,
+    query: str | None,
+    plugins: tuple[str, ...],
+    as_json: bool,
+) -> None:
+    load_plugin_files(plugins)
+    path = output_of(model, output)
+    network = load(model)
+    given = given_options(encoding, delimiter, decimal, header, sheet, query)
+    dataset, name = read_held_out(network, data, spec, given)
+    found = calibrate(network, dataset)
+    save(found.network, path)
+    if as_json:
+        temperatures = {output: fitted.value for output, fitted in found.temperatures.items()}
+        errors = {output: fitted.value * fitted.error for output, fitted in found.temperatures.items()}
+        figures = {"before": dict(found.before), "after": dict(found.after)}
+        echo_json({"model": path, "rows": len(dataset), "temperatures": temperatures, "errors": errors, **figures})
+        return
+    echo(f"{name}: {counted(len(dataset), 'row')}")
+    echo(found)
+    echo(f"written to {path}")

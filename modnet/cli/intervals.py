@@ -1,0 +1,43 @@
+"""The body of `modnet intervals`."""
+
+from __future__ import annotations
+
+from modnet.assessment.intervals import intervals
+from modnet.cli.data import given_options
+from modnet.cli.held_out import output_of, read_held_out
+from modnet.cli.output import echo, echo_json
+from modnet.cli.plugin_file import load_plugin_files
+from modnet.model.load import load
+from modnet.model.save import save
+from modnet.words import counted
+
+
+def run(
+    model: str,
+    data: str | None,
+    spec: str | None,
+    coverage: float,
+    output: str | None,
+    encoding: str | None,
+    delimiter: str | None,
+    decimal: str | None,
+    header: int | None,
+    sheet: str | None,
+    query: str | None,
+    plugins: tuple[str, ...],
+    as_json: bool,
+) -> None:
+    load_plugin_files(plugins)
+    path = output_of(model, output)
+    network = load(model)
+    given = given_options(encoding, delimiter, decimal, header, sheet, query)
+    dataset, name = read_held_out(network, data, spec, given)
+    made = intervals(network, dataset, coverage=coverage)
+    save(made.network, path)
+    if as_json:
+        found = {target: interval.plain() for target, interval in made.found.items()}
+        echo_json({"model": path, "rows": len(dataset), "intervals": found})
+        return
+    echo(f"{name}: {counted(len(dataset), 'row')}")
+    echo(made)
+    echo(f"written to {path}")

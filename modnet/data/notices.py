@@ -1,0 +1,134 @@
+"""What a careful analyst notices about a task before training: what its figures will hide, and what rows have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from modnet.data.sides import repeated_ids
+from modnet.data.task import Goal, Task
+from modnet.words import counted, legible, listed
+
+RARE = 0.1
+"""Where the rarest class has a smaller share of the rows than this, or..."""
+
+COMMON = 0.8
+"""...the most frequent one a greater, the share of right answers says little."""
+
+FEW_ROWS = 10
+"""With fewer rows, a class can hardly be learnt and cannot be measured."""
+
+LONG_TAIL = 5.0
+"""The skewness above which squares are decided by few rows; that of an exponential distribution is 2."""
+
+SKEWED = 1.0
+"""Whole numbers of a greater skewness, from 0 on, are counts."""
+
+SMALL = 200
+"""With fewer rows, the figures of a fifth of them vary much with the draw."""
+
+
+def notices(task: Task) -> list[str]:
+    """The lines of what is noticed, for the head of a spec."""
+    return [*_about_rows(task), *(line for goal in task.goals for line in _about_goal(task, goal))]
+
+
+def metrics_for(task: Task, goal: Goal) -> tuple[str, ...]:
+    """The metrics that show how well a goal is met."""
+    if goal.kind == "labels":
+        return ("accuracy", "f1")
+    if goal.kind == "numbers":
+        return ("r2", "mean_absolute_error")
+    return ("accuracy", "balanced_accuracy", "auc") if _is_uneven(task, goal) else ("accuracy",)
+
+
+# Rows
+
+
+def _about_rows(task: Task) -> Iterator[str]:
+    split, targets = task.data.split, {name for goal in task.goals for name in goal.columns}
+    ids = repeated_ids(task.table, task.guesses, targets)
+    if split is not None and split.by == "group":
+        count = task.guesses[str(split.column)].profile.distinct
+        yield (
+            f"{split.column}: {count:,} have {task.rows:,} rows; all rows of one are on the same side of the split, "
+            "since predictions will be wanted for others"
+        )
+    elif split is not None:
+        yield (
+            f"{split.column}: the rows are in the order of time, so the last of them validate, as predictions will be "
+            "wanted for later ones; remove split to draw by chance"
+        )
+    elif ids:
+        yield (
+            f"{listed(ids, 3)}: looks like an id that rows share; if predictions are wanted for new ones, leave it out "
+            f'and set split = {{ by = "group", column = "{legible(ids[0])}" }}'
+        )
+    dates = [name for name, found in task.guesses.items() if found.kind == "date" and name not in targets]
+    if split is None and dates:
+        yield (
+            f"{listed(dates, 3)}: if predictions are wanted for later rows, validate with the last ones: "
+            f'split = {{ by = "time", column = "{legible(dates[0])}" }}'
+        )
+    if task.rows < SMALL:
+        yield (
+            f"{counted(task.rows, 'row')} are few: figures of {counted(max(task.rows // 5, 1), 'row')} vary much with "
+            "the draw; modnet cross-validate measures with all rows"
+        )
+
+
+# Targets
+
+
+def _about_goal(task: Task, goal: Goal) -> Iterator[str]:
+    if goal.kind == "classes":
+        yield from _about_classes(task, goal)
+    elif goal.kind == "numbers":
+        for name in goal.columns:
+            yield from _about_numbers(task, name)
+
+
+def _is_uneven(task: Task, goal: Goal) -> bool:
+    shares = task.counts(goal) / max(int(task.counts(goal).sum()), 1)
+    return bool(
+        shares.max() > COMMON or (len(shares) == 2 and shares.min() < RARE) or shares.min() * len(shares) < RARE
+    )
+
+
+def _about_classes(task: Task, goal: Goal) -> Iterator[str]:
+    name, counts = goal.columns[0], task.counts(goal)
+    different = task.guesses[name].profile.different
+    names = [legible(different.text(place)) for place in range(len(counts))]
+    if _is_uneven(task, goal):
+        often = int(counts.argmax())
+        share = counts[often] / counts.sum()
+        yield (
+            f"{name}: {share:.1%} of the rows are {names[often]}, so always saying so is right as often; look at "
+            "balanced_accuracy and auc, and choose a threshold when predicting"
+        )
+    rare = [f"{names[place]} ({counted(int(counts[place]), 'row')})" for place in np.flatnonzero(counts < FEW_ROWS)]
+    if rare:
+        yield f"{name}: too few rows to learn or to measure: {listed(rare, 5)}"
+
+
+def _about_numbers(task: Task, name: str) -> Iterator[str]:
+    values = task.numbers(name)
+    if len(values) < 3 or values.min() < 0:
+        return
+    skewness = float((((values - values.mean()) / values.std()) ** 3).mean())
+    if is_count(task, name):
+        yield (f"{name}: counts; the network predicts their mean, which can come out a little below 0: take 0 for it")
+    elif skewness > LONG_TAIL:
+        yield (
+            f"{name}: a long tail, the greatest is {values.max() / max(np.median(values), 1e-300):,.0f} times the "
+            "median; few rows decide r2, so look at mean_absolute_error"
+        )
+
+
+def is_count(task: Task, name: str) -> bool:
+    """Whether a target is counts: whole numbers from 0 on, few of them large."""
+    values = task.numbers(name)
+    if not task.guesses[name].is_whole or values.min() < 0 or len(values) < 3:
+        return False
+    return bool((((values - values.mean()) / values.std()) ** 3).mean() > SKEWED) and bool((values == 0).any())

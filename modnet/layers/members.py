@@ -1,0 +1,267 @@
+"""Layers of ensembles: their samples have an axis of members, (members, ...)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from modnet.arrays import Array, Shape
+from modnet.configuration.fields import field
+from modnet.errors import ShapeError
+from modnet.kinds.component import Example
+from modnet.kinds.layer import Layer, Parameter, State
+from modnet.kinds.node import Composite, Node
+from modnet.layers.linear import Linear
+
+if TYPE_CHECKING:
+    from modnet.kinds.context import Context
+
+MOST_MEMBERS = 10_000
+"""The most members of an ensemble."""
+
+
+class EnsembleMean(Layer, type="ensemble_mean"):
+    """The mean over the members of an ensemble: of their probabilities, or of their numbers.
+
+    Shapes: (members, ...) -> (...). At the network's end it belongs to prediction alone: in training the loss of each
+    member is measured by itself, with the target of the sample.
+
+    Source: Lakshminarayanan, Pritzel and Blundell 2017, arXiv:1612.01474, equation 2 with one and the same weight.
+
+    Raises:
+        ShapeError: samples without an axis of members of fixed size.
+    """
+
+    only_in_prediction = True
+    scratch_output = True
+
+    @classmethod
+    def examples(cls) -> Sequence[Example]:
+        return (Example(cls(), ((3, 4),)), Example(cls(), ((2, 5, 3),)))
+
+    def output_shape(self, *input_shapes: Shape) -> Shape:
+        (shape,) = input_shapes
+        if not shape or not shape[0]:
+            raise ShapeError("expects samples of shape (members, ...), with a first axis of fixed size")
+        return shape[1:]
+
+    def forward(self, context: Context, x: Array) -> Array:
+        context.output_mask = None
+        context.save(x.shape)
+        y = np.add.reduce(x, axis=1, out=context.buffer((len(x), *x.shape[2:])))
+        return np.divide(y, x.shape[1], out=y)
+
+    def backward(self, context: Context, gradient: Array) -> Array:
+        (shape,) = context.saved
+        result = context.buffer(shape)
+        np.divide(gradient[:, None], shape[1], out=result)
+        return result
+
+
+class ToMembers(Layer, type="to_members"):
+    """Gives each member of an ensemble the same: (...) -> (members, ...). Not available in specs."""
+
+    scratch_output = True
+    members: int = field(minimum=1, maximum=MOST_MEMBERS)
+
+    def output_shape(self, *input_shapes: Shape) -> Shape:
+        return (self.members, *input_shapes[0])
+
+    def forward(self, context: Context, x: Array) -> Array:
+        y = context.buffer((len(x), self.members, *x.shape[1:]), x.dtype)
+        np.copyto(y, x[:, None])
+        return y
+
+    def backward(self, context: Context, gradient: Array) -> Array:
+        summed: Array = np.add.reduce(gradient, axis=1)
+        return summed
+
+
+class PerMember(Composite, type="per_member"):
+    """A layer with parameters and state of its own for each member of an ensemble.
+
+    Shapes: (members, ...) -> (members, ...), or with `shared` (...) -> (members, ...). The arrays are those of the
+    layer with a first axis of members, `per_member_1.linear_1.weight` (members, in, out); each member's are drawn by
+    themselves. A `linear` layer is one batched product, any other layer runs once for each member.
+
+    Attributes:
+        layer: the layer.
+        members: how many there are.
+        shared: whether all members read the same numbers, which then have no axis of members.
+    """
+
+    inputs = (1, None)
+    layer: Layer
+    members: int = field(minimum=1, maximum=MOST_MEMBERS)
+    shared: bool = False
+
+    @classmethod
+    def examples(cls) -> Sequence[Example]:
+        linear = Linear(out_features=3)
+        return (
+            Example(cls(layer=linear, members=2), ((2, 4),)),
+            Example(cls(layer=linear, members=2, shared=True), ((4,),)),
+        )
+
+    def check(self) -> None:
+        fault = refusal(self.layer, self.shared)
+        if fault:
+            raise ValueError(f"layer: {fault}")
+
+    def expand(self, inputs: Sequence[str]) -> Sequence[Node]:
+        return [Node(layer=for_members(self.layer, self.members, self.shared), inputs=tuple(inputs))]
+
+
+def for_members(layer: Layer, members: int, shared: bool) -> Layer:
+    """The layer that does for each member of an ensemble what the given one does for a single network."""
+    return layer.for_members(members, shared) or Members(layer=layer, members=members, shared=shared)
+
+
+def refusal(layer: Layer, shared: bool) -> str:
+    """Why a layer cannot run for each member of an ensemble, or ""."""
+    if isinstance(layer, Composite):
+        return f"{layer.type} stands for several nodes; write these"
+    if layer.makes_mask:
+        return f"{layer.type} makes a mask of steps, and members have no masks"
+    if type(layer).prepare is not Layer.prepare and not shared:
+        return f"{layer.type} learns from the training data before the first epoch, and so cannot follow other members"
+    return ""
+
+
+class Members(Layer, type="members"):
+    """A layer that runs once for each member of an ensemble. Not available in specs: `per_member` is made of it."""
+
+    inputs = (1, None)
+    layer: Layer
+    members: int = field(minimum=1, maximum=MOST_MEMBERS)
+    shared: bool = False
+
+    # Promises of the layer inside; what is not passed on is not promised.
+
+    @property
+    def outputs(self) -> tuple[str, ...]:  # type: ignore[override]
+        return self.layer.outputs
+
+    @property
+    def integer_input(self) -> bool:  # type: ignore[override]
+        return self.layer.integer_input
+
+    @property
+    def raw_input(self) -> bool:  # type: ignore[override]
+        return self.layer.raw_input and self.shared
+
+    @property
+    def allocates(self) -> bool:  # type: ignore[override]
+        return self.layer.allocates
+
+    @property
+    def true_gradient(self) -> bool:  # type: ignore[override]
+        return self.layer.true_gradient
+
+    def output_shape(self, *input_shapes: Shape) -> Any:
+        found = self.layer.output_shapes(*self._of_one(input_shapes))
+        shapes = tuple((self.members, *shape) for shape in found)
+        return shapes if self.outputs else shapes[0]
+
+    def _of_one(self, shapes: Sequence[Shape]) -> list[Shape]:
+        """The shapes of one member's inputs."""
+        if self.shared:
+            return list(shapes)
+        if any(not shape or shape[0] != self.members for shape in shapes):
+            raise ShapeError(f"expects samples of shape (members, ...) with {self.members} members")
+        return [shape[1:] for shape in shapes]
+
+    def parameters(self, *input_shapes: Shape) -> Mapping[str, Parameter]:
+        return {
+            name: parameter.for_members(self.members)
+            for name, parameter in self.layer.parameters(*self._of_one(input_shapes)).items()
+        }
+
+    def state(self, *input_shapes: Shape) -> Mapping[str, State]:
+        return {
+            name: state.for_members(self.members)
+            for name, state in self.layer.state(*self._of_one(input_shapes)).items()
+        }
+
+    def prepare(self, context: Context, batches: Iterable[tuple[Array, Array | None]]) -> None:
+        # All members read the same, so what one learns is what each of them would.
+        first = self._contexts(context)[0]
+        first.masks, first.raw = context.masks, context.raw
+        self.layer.prepare(first, self._watched(context, first, batches))
+        for array in context.state.values():
+            array[1:] = array[0]
+
+    def _watched(
+        self, context: Context, inner: Context, batches: Iterable[tuple[Array, Array | None]]
+    ) -> Iterator[tuple[Array, Array | None]]:
+        for batch in batches:
+            inner.masks, inner.raw = context.masks, context.raw
+            yield batch
+
+    def _contexts(self, context: Context) -> list[Context]:
+        """The contexts of the members, each with its part of the arrays."""
+        found: list[Context] = []
+        for member in range(self.members):
+            child = context.child(str(member))
+            child.params = {name: array[member] for name, array in context.params.items()}
+            child.grads = {name: array[member] for name, array in context.grads.items()}
+            child.state = {name: array[member] for name, array in context.state.items()}
+            child.needs_input_gradient = context.needs_input_gradient
+            found.append(child)
+        return found
+
+    def forward(self, context: Context, *inputs: Array) -> Any:
+        context.output_mask = None
+        contexts = self._contexts(context)
+        context.save(contexts)
+        made: list[Array] = []
+        for member, child in enumerate(contexts):
+            child.masks, child.raw = context.masks, context.raw
+            given = inputs if self.shared else [_one(context, x, member) for x in inputs]
+            found = self.layer.forward(child, *given)
+            found = found if self.outputs else (found,)
+            if not made:
+                made = [context.buffer((len(y), self.members, *y.shape[1:]), y.dtype) for y in found]
+            for whole, y in zip(made, found, strict=True):
+                whole[:, member] = y
+        return tuple(made) if self.outputs else made[0]
+
+    def backward(self, context: Context, gradient: Any) -> Any:
+        (contexts,) = context.saved
+        gradients = gradient if self.outputs else (gradient,)
+        results: list[Array] = []
+        for member, child in enumerate(contexts):
+            given = [_one(context, array, member) for array in gradients]
+            found = self.layer.backward(child, tuple(given) if self.outputs else given[0])
+            if not context.needs_input_gradient:
+                continue
+            self._gather(context, results, found if isinstance(found, tuple) else (found,), member)
+        return (tuple(results) if len(results) > 1 else results[0]) if results else None
+
+    def _gather(self, context: Context, results: list[Array], found: Sequence[Array], member: int) -> None:
+        """Puts the gradients of a member's inputs into those of all; of shared inputs, they are summed."""
+        if not results:
+            whole = () if self.shared else (self.members,)
+            results += [context.buffer((len(slope), *whole, *slope.shape[1:])) for slope in found]
+        for result, slope in zip(results, found, strict=True):
+            if not self.shared:
+                result[:, member] = slope
+            elif member:
+                result += slope
+            else:
+                np.copyto(result, slope)
+
+    def multiply_adds(self, *input_shapes: Shape) -> int:
+        return self.members * self.layer.multiply_adds(*self._of_one(input_shapes))
+
+    def scratch_size(self, *input_shapes: Shape) -> int:
+        return self.layer.scratch_size(*self._of_one(input_shapes))
+
+
+def _one(context: Context, array: Array, member: int) -> Array:
+    """One member's part of an array, as an array of its own: layers may want it in one piece, or write into it."""
+    part = context.buffer((len(array), *array.shape[2:]), array.dtype)
+    np.copyto(part, array[:, member])
+    return part
