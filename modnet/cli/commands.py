@@ -17,6 +17,7 @@ from modnet.cli.command import file as _file
 from modnet.cli.command import option as _option
 from modnet.cli.command import pairs as _pairs
 from modnet.cli.trust_commands import TRUST
+from modnet.cli.why_commands import WHY
 
 PLUGIN_KINDS = ("layer", "activation", "loss", "metric", "optimizer", "callback", "command")
 """What `new-plugin` has templates for; the first three are written by default."""
@@ -274,6 +275,7 @@ _ROWS = (
         JSON,
     ),
     *ASSESS,
+    *WHY,
     *TRUST,
     Command(
         "check",

@@ -13,7 +13,7 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, Protocol
 
-from modnet import threads
+import modnet.threads
 from modnet.assessment.search.result import counts
 from modnet.assessment.search.space import Space
 from modnet.assessment.search.study import STOPPED, open_study, optuna_library, pruner_for, quiet, sampler_for
@@ -225,9 +225,9 @@ def _work(task: Task, tokens: Tokens) -> None:
 @contextmanager
 def _divided_threads(count: int) -> Iterator[None]:
     """Gives each process that starts meanwhile its share of this one's threads, by the environment."""
-    names = (threads.VARIABLE, *threads.OF_LIBRARIES)
+    names = (modnet.threads.VARIABLE, *modnet.threads.OF_LIBRARIES)
     before = {name: os.environ.get(name) for name in names}
-    share = str(max(1, threads.count() // count))
+    share = str(max(1, modnet.threads.count() // count))
     os.environ.update(dict.fromkeys(names, share))
     try:
         yield
