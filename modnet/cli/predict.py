@@ -6,7 +6,6 @@ import os
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import click
 import numpy as np
@@ -20,10 +19,8 @@ from modnet.cli.plugin_file import load_plugin_files
 from modnet.cli.predicted import Faults, Predicted, Predictor, blanked
 from modnet.cli.threshold import Decision, decisions
 from modnet.data.column import Column
-from modnet.data.column_schema import ColumnSchema
-from modnet.data.schema import DataSchema
 from modnet.data.table import Table
-from modnet.datasets.read import label_outputs
+from modnet.datasets.predictions import schema_of
 from modnet.engine.network import Network
 from modnet.errors import DataError
 from modnet.model.atomic import replace_file
@@ -149,25 +146,3 @@ class Names:
             return Column(np.asarray(values, self._dtype))
         # A set of classes is a list, which delimited text has as several labels.
         return Column.of_texts(v if isinstance(v, str) else BETWEEN.join(v) for v in values.tolist())
-
-
-def schema_of(network: Network) -> DataSchema:
-    """The names of the predictions: those of the training data, or numbers instead."""
-    known: Mapping[str, Any] = {} if network.card.schema is None else network.card.schema.targets
-    return DataSchema({}, {name: known.get(name) or _numbered(network, name) for name in network.outputs})
-
-
-def _numbered(network: Network, name: str) -> tuple[ColumnSchema, ...]:
-    """The columns of an output of which only the shape and the loss are known."""
-    shape = network.outputs[name]
-    if len(shape) != 1 or shape[0] is None:
-        raise DataError(
-            f"output {name} has samples of shape {shape}, which do not fit into a row of a table; give -o FILE.npz"
-        )
-    width = shape[0]
-    if name in label_outputs(network):
-        classes = tuple(map(str, range(max(width, 2))))  # one number is the probability of class 1
-        title = "class" if len(network.outputs) == 1 else f"{name}_class"
-        return (ColumnSchema(title, "category", classes),)
-    titles = [name] if width == 1 else [f"{name}_{index}" for index in range(width)]
-    return tuple(ColumnSchema(title, "number") for title in titles)

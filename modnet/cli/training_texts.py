@@ -53,6 +53,19 @@ def introduction(job: Job, notes: Sequence[str]) -> str:
     Args:
         notes: about the data.
     """
+    network = job.network
+    nodes, parameters = len(network.graph.nodes), network.layout.parameter_count
+    size = f"{counted(nodes, 'node')}, {counted(parameters, 'parameter')}, {network.dtype}"
+    labelled = [*data_lines(job, notes), ("network", size)]
+    if network.card.spec.search is not None:
+        command = shlex.join(["modnet", "search", str(job.path)])
+        labelled.append(("search", f"none: the plain values are trained; for better ones: {command}"))
+    indent = max(12, *(len(label) for label, _ in labelled)) + 2
+    return "\n".join(f"{label:<{indent}}{line}" for label, line in labelled)
+
+
+def data_lines(job: Job, notes: Sequence[str]) -> list[tuple[str, str]]:
+    """The lines about the data of a spec, each with its label: the first with the file, the others with ""."""
     data = job.network.card.spec.data
     assert data is not None
     source = data.train
@@ -64,11 +77,7 @@ def introduction(job: Job, notes: Sequence[str]) -> str:
         # Where a line is too long it is broken between its two halves, rather than anywhere.
         halves = [note] if indent + len(note) <= 80 else note.split("; ")
         lines += [line for half in halves for line in textwrap.wrap(half, max(80 - indent, 40))]
-    network = job.network
-    nodes, parameters = len(network.graph.nodes), network.layout.parameter_count
-    size = f"{counted(nodes, 'node')}, {counted(parameters, 'parameter')}, {network.dtype}"
-    labelled = [name, *[""] * (len(lines) - 1), "network"]
-    return "\n".join(f"{label:<{indent}}{line}" for label, line in zip(labelled, [*lines, size], strict=True))
+    return list(zip([name, *[""] * (len(lines) - 1)], lines, strict=True))
 
 
 def conclusion(job: Job, loaded: LoadedData, path: Path, plugins: tuple[str, ...], again: str, *, whole: bool) -> str:

@@ -152,8 +152,11 @@ def restore(run: Run, source: str | PathLike[str]) -> Path | None:
     return path
 
 
-def lock_folder(folder: Path) -> int | None:
+def lock_folder(folder: Path, taken: str = "") -> int | None:
     """Locks a folder for the checkpoints of one run, until the returned descriptor is closed.
+
+    Args:
+        taken: the message where another process has locked it, for another use than checkpoints.
 
     Returns:
         The descriptor; None if the system or the file system has no such locks.
@@ -171,7 +174,8 @@ def lock_folder(folder: Path) -> int | None:
         os.close(descriptor)
         if isinstance(error, BlockingIOError):
             raise TrainingError(
-                f"another run is writing its checkpoints to {folder}; wait for its end, or use another folder for "
+                taken
+                or f"another run is writing its checkpoints to {folder}; wait for its end, or use another folder for "
                 'this run (callback checkpoint, directory = "...")'
             ) from None
         return None
