@@ -16,6 +16,7 @@ PACKAGE = Path(modnet.__file__).parent
 DESIGN = PACKAGE.parent / "docs" / "design.md"
 
 INSIDE = {
+    "modnet.assessment.search.study": {"optuna": "an optional library"},
     "modnet.cli": {
         "click": "an optional library: without it there is advice, and no traceback",
         "rich": "an optional library",
@@ -84,6 +85,7 @@ OPTIONAL = {
     "ruamel": ("modnet.specs",),
     "threadpoolctl": ("modnet.threads",),
     "matplotlib": ("modnet.engine.history",),
+    "optuna": ("modnet.assessment.search.study",),
     "pyarrow": ("modnet.data.frames",),
     "pytest": ("modnet.testing.items",),
 }

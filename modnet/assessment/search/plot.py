@@ -84,19 +84,22 @@ def _importance(axes: Any, found: SearchResult, names: dict[str, str]) -> None:
 
 def _slice(axes: Any, found: SearchResult, dotted: str, name: str) -> None:
     """The figure over one value, with the best trial marked."""
-    places, ticks = _places([trial.values[dotted] for trial in found.trials if dotted in trial.values])
-    for outcome, style, color in ((PRUNED, "x", "0.6"), (DONE, "o", "C0")):
-        trials = [trial for trial in _of(found, outcome) if dotted in trial.values]
-        axes.plot([places(t.values[dotted]) for t in trials], [t.value for t in trials], style, ms=4, color=color)
-    if found.best is not None:
-        axes.plot(places(found.best.values[dotted]), found.best.value, "*", ms=13, color="C1")
+    values = [trial.values[dotted] for trial in found.trials if dotted in trial.values]
+    places, ticks = _places(values)
+    marks = [*_marks(_of(found, PRUNED), "x", "0.6"), *_marks(_of(found, DONE), "o", "C0")]
+    for trial, style in (*marks, *_marks([found.best] if found.best else [], "*", "C1")):
+        axes.plot(places(trial.values[dotted]), trial.value, ms=13 if style["marker"] == "*" else 4, **style)
     if ticks:
         axes.set_xticks(range(len(ticks)), ticks)
         axes.margins(x=0.15)
-    elif _is_wide([trial.values[dotted] for trial in found.trials if dotted in trial.values]):
+    elif min(values) > 0 and max(values) > 50 * min(values):
         axes.set_xscale("log")
     _scale(axes, found)
     axes.set(xlabel=name, ylabel=figure_title(found.monitor))
+
+
+def _marks(trials: Sequence[Trial], marker: str, color: str) -> list[tuple[Trial, dict[str, str]]]:
+    return [(trial, {"marker": marker, "color": color}) for trial in trials]
 
 
 def _places(values: Sequence[Any]) -> tuple[Any, list[str]]:
@@ -106,7 +109,3 @@ def _places(values: Sequence[Any]) -> tuple[Any, list[str]]:
     ticks = sorted({value_text(value) for value in values})
     short = [text if len(text) <= 20 else f"{text[:19]}…" for text in ticks]
     return (lambda value: ticks.index(value_text(value))), short
-
-
-def _is_wide(values: Sequence[float]) -> bool:
-    return min(values) > 0 and max(values) > 50 * min(values)
