@@ -16,6 +16,7 @@ PACKAGE = Path(modnet.__file__).parent
 DESIGN = PACKAGE.parent / "docs" / "design.md"
 
 INSIDE = {
+    "modnet.assessment.pictures": {"matplotlib.text": "an optional library"},
     "modnet.assessment.search.study": {"optuna": "an optional library"},
     "modnet.cli": {
         "click": "an optional library: without it there is advice, and no traceback",
@@ -84,7 +85,7 @@ OPTIONAL = {
     "rich": ("modnet.cli", "modnet.training.progress"),
     "ruamel": ("modnet.specs",),
     "threadpoolctl": ("modnet.threads",),
-    "matplotlib": ("modnet.engine.history",),
+    "matplotlib": ("modnet.assessment.pictures", "modnet.engine.history"),
     "optuna": ("modnet.assessment.search.study",),
     "pyarrow": ("modnet.data.frames",),
     "pytest": ("modnet.testing.items",),

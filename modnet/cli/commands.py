@@ -10,12 +10,14 @@ from pathlib import Path
 
 import click
 
+from modnet.cli.assess_commands import ASSESS
 from modnet.cli.command import JSON, PLUGIN, READING, SET, Command
 from modnet.cli.command import argument as _argument
 from modnet.cli.command import file as _file
 from modnet.cli.command import option as _option
 from modnet.cli.command import pairs as _pairs
 from modnet.cli.trust_commands import TRUST
+from modnet.cli.why_commands import WHY
 
 PLUGIN_KINDS = ("layer", "activation", "loss", "metric", "optimizer", "callback", "command")
 """What `new-plugin` has templates for; the first three are written by default."""
@@ -272,6 +274,8 @@ _ROWS = (
         PLUGIN,
         JSON,
     ),
+    *ASSESS,
+    *WHY,
     *TRUST,
     Command(
         "check",
@@ -550,5 +554,4 @@ _ROWS = (
 )
 
 COMMANDS = {row.name: row for row in _ROWS}
-"""Name -> row, in the order in which one needs them.
-        """
+"""Name -> row, in the order in which one needs them."""

@@ -14,7 +14,7 @@ from typing import Any
 
 from modnet.assessment.search.planned import INTERRUPTED as STOPPED
 from modnet.assessment.search.planned import Asked, Planned
-from modnet.assessment.search.plot import plot_search
+from modnet.assessment.search.plot import check_plot, plot_search
 from modnet.assessment.search.result import SearchResult
 from modnet.assessment.search.study import JOURNAL
 from modnet.cli.failures import FAILED, INTERRUPTED, warn
@@ -86,6 +86,7 @@ def _check_places(spec: Path, path: Path, plot: str | None) -> None:
     check_output(path.with_suffix(".modnet"))
     if plot is not None:
         check_place(Path(plot))
+        check_plot(plot)
 
 
 def _check_resumed(path: Path, place: Path, resume: bool) -> None:

@@ -71,5 +71,5 @@ def test_a_value_within_a_bare_name_makes_a_table_of_it():
 def test_overrides_take_names():
     spec, _ = modnet.read_spec({"network": VALUES["network"]}, overrides={"network.layers.linear_2.out_features": 5})
     assert spec.network.layers[3].layer.out_features == 5
-    with pytest.raises(modnet.SpecError, match=r'network\.layers\.linear_9\.bias: cannot be set: .*"linear_1"'):
+    with pytest.raises(modnet.SpecError, match=r'network\.layers\.linear_9\.bias: cannot be set: .*"linear_2"'):
         modnet.read_spec({"network": VALUES["network"]}, overrides={"network.layers.linear_9.bias": False})

@@ -99,8 +99,10 @@ def test_a_table_within_a_table_and_an_outer_value_before_an_inner_one():
     ("text", "path"),
     [
         (SPEC, ("training", "schedule")),  # a table with a header of its own is to be another one
-        ("search = { trials = 3 }\n[training]\nloss = 'mse'\n", ("training", "loss")),
-        ("[training]\nloss = 'mse'\n[search.training]\nseed = [1]\n[data]\na = 1\n[search.data]\nx = 1\n", ("training", "loss")),
+        (
+            "[training]\nloss = 'mse'\n[search.training]\nseed = [1]\n[data]\na = 1\n[search.data]\nx = 1\n",
+            ("training", "loss"),
+        ),
     ],
 )
 def test_what_cannot_be_edited_is_written_anew(text, path):
@@ -113,9 +115,9 @@ def test_what_cannot_be_edited_is_written_anew(text, path):
 
 
 def test_a_header_of_a_list_of_tables():
-    text = '[training]\nloss = "mse"\n[[network.layers]]\ntype = "linear"\nout_features = 3\n[[network.layers]]\ntype = "relu"\n'
+    text = "[[network.layers]]\ntype = 'linear'\nout_features = 3\n[[network.layers]]\ntype = 'relu'\n"
     found = changed({("network", "layers", 0, "out_features"): 5, ("network", "layers", 1, "name"): "r"}, text)
-    assert found == f"# found\n\n{text.replace('3', '5')}name = \"r\"\n"
+    assert found == f'# found\n\n{text.replace("3", "5")}name = "r"\n'
 
 
 def test_toml_of_any_values():

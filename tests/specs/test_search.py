@@ -71,7 +71,9 @@ def test_ranges_of_all_kinds(tmp_path):
 
 
 def test_the_plain_form_reads_as_the_same_spec(tmp_path):
-    spec = read(tmp_path, "training.batch_size = { low = 1, high = 64 }\ntraining.optimizer = { choices = ['adam', 'sgd'] }")
+    spec = read(
+        tmp_path, "training.batch_size = { low = 1, high = 64 }\ntraining.optimizer = { choices = ['adam', 'sgd'] }"
+    )
     again, _ = modnet.read_spec(spec.plain())
     assert again == spec
     assert spec.plain()["search"]["training.batch_size"] == {"low": 1, "high": 64}
@@ -117,7 +119,7 @@ def test_a_range_within_choices_has_to_fit_each_of_them(tmp_path):
         (
             "network.layers.linear_7.out_features = { choices = [16, 32] }",
             "out_features",
-            'a list of 4 items has none called "linear_7"; did you mean "linear_1"?',
+            'a list of 4 items has none called "linear_7"; did you mean "linear_2"?',
         ),
         ("training.epochs = { low = 10, high = 5 }", "{ low = 10, high = 5 }", "low = 10 is above high = 5"),
         ("training.epochs = { low = 5, high = 5 }", "{ low = 5, high = 5 }", "low = 5 is high = 5"),
@@ -126,7 +128,11 @@ def test_a_range_within_choices_has_to_fit_each_of_them(tmp_path):
             "[5, 10]",
             "expected a range such as { low = 1e-4, high = 1e-2, log = true } or { choices = [16, 32] }, found [5, 10]",
         ),
-        ("training.epochs = { min = 5, high = 6 }", "min", "unknown key; expected one of: low, high, step, log, choices"),
+        (
+            "training.epochs = { min = 5, high = 6 }",
+            "min",
+            "unknown key; expected one of: low, high, step, log, choices",
+        ),
         (
             "training.epochs = { low = 5 }",
             "{ low = 5 }",
@@ -177,7 +183,9 @@ def test_a_fault_has_its_place(tmp_path, line, marked, message):
 
 
 def test_every_fault_is_reported_at_once(tmp_path):
-    told = faults(tmp_path, "trails = 3\ntraining.epochs = { low = 0, high = -1 }\ntraining.batchsize = [1]\nsampler = 'tpo'")
+    told = faults(
+        tmp_path, "trails = 3\ntraining.epochs = { low = 0, high = -1 }\ntraining.batchsize = [1]\nsampler = 'tpo'"
+    )
     assert [line for line, _, _ in told] == [1, 2, 3, 4]
 
 
