@@ -17,6 +17,7 @@ DESIGN = PACKAGE.parent / "docs" / "design.md"
 
 INSIDE = {
     "modnet.assessment.pictures": {"matplotlib.text": "an optional library"},
+    "modnet.assessment.search.study": {"optuna": "an optional library"},
     "modnet.cli": {
         "click": "an optional library: without it there is advice, and no traceback",
         "rich": "an optional library",
@@ -86,6 +87,7 @@ OPTIONAL = {
     "ruamel": ("modnet.specs",),
     "threadpoolctl": ("modnet.threads",),
     "matplotlib": ("modnet.assessment.pictures", "modnet.engine.history"),
+    "optuna": ("modnet.assessment.search.study",),
     "pyarrow": ("modnet.data.frames",),
     "pytest": ("modnet.testing.items",),
 }
