@@ -8,6 +8,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:  # written by docs/generate.py
+    from modnet.assessment.calibration import calibrate as calibrate
+    from modnet.assessment.intervals import intervals as intervals
     from modnet.configuration.fields import field as field
     from modnet.data.column import Column as Column
     from modnet.data.column_schema import ColumnSchema as ColumnSchema
@@ -72,6 +74,8 @@ if "MODNET_NUM_THREADS" in os.environ:
     read_environment()
 
 _HOMES = {
+    "modnet.assessment.calibration": ("calibrate",),
+    "modnet.assessment.intervals": ("intervals",),
     "modnet.configuration.fields": ("field",),
     "modnet.data.column": ("Column",),
     "modnet.data.column_schema": ("ColumnSchema",),
