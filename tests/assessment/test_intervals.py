@@ -83,33 +83,46 @@ def test_the_threshold_is_a_quantile_of_the_probabilities_of_the_true_classes(cl
     found = modnet.intervals(classifier, some(200))
     held_out = classifier.predict(some(200))
     of_truth = np.array([held_out[f"P({kind})"][row] for row, kind in enumerate(KIND[200:])])
-    assert found.found["kind"].threshold == pytest.approx(
-        1 - sorted_place(1 - of_truth.astype(np.float64), 0.9), abs=1e-12
-    )
+    expected = 1 - sorted_place(1 - of_truth.astype(np.float64), 0.9)
+    assert found.found["kind"].threshold == pytest.approx(expected, abs=1e-12)
     answer = found.network.predict(some(200))
     for row, names in enumerate(answer["set"]):
         likely = {kind for kind in ("cat", "dog", "owl") if answer[f"P({kind})"][row] >= found.found["kind"].threshold}
         assert set(names) == likely | {answer["kind"][row]}
 
 
+class Fitted:
+    """A network as an estimator of scikit-learn that predicts one column."""
+
+    fitted_ = True
+
+    def __init__(self, network, column):
+        self.network, self.column = network, column
+
+    def fit(self, x, y):
+        return self
+
+    def predict(self, x):
+        return np.asarray(self.network.predict({"x": np.asarray(x)[:, 0]})[self.column], np.float64)
+
+
 def test_mapie_has_the_same_intervals(regression):
     mapie = pytest.importorskip("mapie.regression")
-    from sklearn.base import BaseEstimator, RegressorMixin
-
-    class Ours(RegressorMixin, BaseEstimator):
-        def fit(self, x, y):
-            return self
-
-        def predict(self, x):
-            return np.asarray(regression.predict({"x": np.asarray(x)[:, 0]})["number"], np.float64)
-
-        def __sklearn_is_fitted__(self):
-            return True
-
-    theirs = mapie.SplitConformalRegressor(Ours(), confidence_level=0.9, prefit=True)
+    theirs = mapie.SplitConformalRegressor(Fitted(regression, "number"), confidence_level=0.9, prefit=True)
     theirs.conformalize(X[200:400, None], NUMBER[200:400])
     _, bounds = theirs.predict_interval(X[400:, None])
     ours = modnet.intervals(regression, some(200, 400)).network.predict(some(400))
+    np.testing.assert_allclose(ours["lower"], bounds[:, 0, 0], rtol=1e-6)
+    np.testing.assert_allclose(ours["upper"], bounds[:, 1, 0], rtol=1e-6)
+
+
+def test_mapie_has_the_same_intervals_of_quantiles(quantiles):
+    mapie = pytest.importorskip("mapie.regression")
+    models = [Fitted(quantiles, column) for column in ("number_0.05", "number_0.95", "number")]
+    theirs = mapie.ConformalizedQuantileRegressor(models, confidence_level=0.9, prefit=True)
+    theirs.conformalize(X[200:400, None], NUMBER[200:400])
+    _, bounds = theirs.predict_interval(X[400:, None], symmetric_correction=True)
+    ours = modnet.intervals(quantiles, some(200, 400)).network.predict(some(400))
     np.testing.assert_allclose(ours["lower"], bounds[:, 0, 0], rtol=1e-6)
     np.testing.assert_allclose(ours["upper"], bounds[:, 1, 0], rtol=1e-6)
 
@@ -122,9 +135,8 @@ def test_new_rows_are_covered_as_often_as_asked(which, request):
     shares = []
     for _ in range(60):
         rng.shuffle(rows)
-        held_out, new = (
-            {name: values[part] for name, values in TABLE.items()} for part in (rows[:count], rows[count:])
-        )
+        parts = rows[:count], rows[count:]
+        held_out, new = ({name: values[part] for name, values in TABLE.items()} for part in parts)
         certain = modnet.intervals(network, held_out, coverage=coverage).network
         shares.append(modnet.evaluate(certain, new).coverage["kind" if which == "classifier" else "number"]["covered"])
     # New rows are drawn from a finite table without the held-out ones; on average k / (n + 1) of them are covered.
