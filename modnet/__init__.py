@@ -9,7 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:  # written by docs/generate.py
     from modnet.assessment.calibration import calibrate as calibrate
+    from modnet.assessment.cross_validation import cross_validate as cross_validate
+    from modnet.assessment.explanation.explain import explain as explain
     from modnet.assessment.intervals import intervals as intervals
+    from modnet.assessment.search.search import search as search
     from modnet.configuration.fields import field as field
     from modnet.data.column import Column as Column
     from modnet.data.column_schema import ColumnSchema as ColumnSchema
@@ -76,6 +79,9 @@ if "MODNET_NUM_THREADS" in os.environ:
 _HOMES = {
     "modnet.assessment.calibration": ("calibrate",),
     "modnet.assessment.intervals": ("intervals",),
+    "modnet.assessment.cross_validation": ("cross_validate",),
+    "modnet.assessment.search.search": ("search",),
+    "modnet.assessment.explanation.explain": ("explain",),
     "modnet.configuration.fields": ("field",),
     "modnet.data.column": ("Column",),
     "modnet.data.column_schema": ("ColumnSchema",),

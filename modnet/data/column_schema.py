@@ -19,7 +19,7 @@ from modnet.data.intervals import Interval
 from modnet.data.labels import labels_in, split_labels
 from modnet.data.numbers import NumberFormat
 from modnet.data.spec import Encoding, Kind, MissingPolicy, Unknown
-from modnet.data.table import shorten
+from modnet.data.table import Table, shorten
 from modnet.data.text_hashing import hash_texts
 from modnet.data.values import category_key, is_code, no_value
 from modnet.words import did_you_mean, show
@@ -29,6 +29,9 @@ BY_VALUE = ("mean", "median", "most_frequent")
 
 FLOAT32 = float(np.finfo(np.float32).eps)
 """The relative distance of numbers that float32 tells apart."""
+
+NO_TEXT = "\0{}"
+"""In the place of the category of this number, where it is to be unknown: no file has such a text."""
 
 MOST_SUGGESTIONS = 20
 """For how many of the unknown categories of a column a near one is looked for."""
@@ -164,6 +167,21 @@ class ColumnSchema(Configuration):
         """
         values = {*self.categories, ""} if self.kind == "labels" else self.categories
         return column.gaps_by({*missing_values, *self.missing_values}.difference(values))
+
+    def as_seen_in(self, column: Column) -> ColumnSchema:
+        """The same, but a category that none of these values has is as unknown as one that is not listed.
+
+        The number of categories stays. Where an unknown category is an error, all of them stay known.
+        """
+        if not self.has_categories or self.unknown == "error":
+            return self
+        if self.kind == "labels":
+            has = self._which_labels(column, ~column.gaps, Faults(Table({})), Report())
+            there: Array = np.any(has, axis=0)
+        else:
+            there = np.isin(np.arange(len(self.categories)), self.codes(column)[~column.gaps])
+        known = zip(self.categories, there.tolist(), strict=True)
+        return self.replace(categories=tuple(c if seen else NO_TEXT.format(n) for n, (c, seen) in enumerate(known)))
 
     # Inputs
 

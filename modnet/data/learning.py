@@ -51,7 +51,7 @@ def learn_columns(
 
     Arguments and errors are those of `DataSchema.learn`.
     """
-    inputs, targets = _assign_columns(table, spec, input_names, output_names)
+    inputs, targets = assign_columns(table, spec, input_names, output_names)
     return (
         {name: tuple(_Learner(table, spec, c).input(rows) for c in columns) for name, columns in inputs.items()},
         {
@@ -71,7 +71,7 @@ def learn_weights(table: Table, spec: DataSpec) -> ColumnSchema | None:
 
 def rows_to_drop(table: Table, spec: DataSpec, input_names: Sequence[str], output_names: Sequence[str]) -> list[int]:
     """The rows of a training table that are dropped because of missing values, in order."""
-    inputs, targets = _assign_columns(table, spec, input_names, output_names)
+    inputs, targets = assign_columns(table, spec, input_names, output_names)
     dropped: set[int] = set()
     used = (*inputs.values(), *targets.values(), spec.side_columns())
     for name in dict.fromkeys(name for names in used for name in names):
@@ -80,7 +80,7 @@ def rows_to_drop(table: Table, spec: DataSpec, input_names: Sequence[str], outpu
     return sorted(dropped)
 
 
-def _assign_columns(
+def assign_columns(
     table: Table, spec: DataSpec, input_names: Sequence[str], output_names: Sequence[str]
 ) -> tuple[dict[str, tuple[str, ...]], dict[str, tuple[str, ...]]]:
     """Network input -> its columns, and network output -> its target columns; the table has all of them."""

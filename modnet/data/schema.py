@@ -121,6 +121,17 @@ class DataSchema(Configuration):
         )
         return cls(inputs, targets, spec.missing_values, learn_weights(table, spec))
 
+    def as_seen_in(self, table: Table) -> DataSchema:
+        """The schema as wide as it is, but without what only other rows than these have shown of the inputs.
+
+        See `ColumnSchema.as_seen_in`.
+        """
+        inputs = {
+            name: tuple(column.as_seen_in(table.columns[column.name]) for column in columns)
+            for name, columns in self.inputs.items()
+        }
+        return self.replace(inputs=inputs)
+
     # Reading
 
     def reading(self, options: ReadOptions = DEFAULTS) -> ReadOptions:
@@ -162,7 +173,7 @@ class DataSchema(Configuration):
                 missing values that are neither filled nor dropped; `problems` has each with row and column.
         """
         report = Report() if report is None else report
-        table = self._complete(table, targets, report)
+        table = self.complete(table, targets, report)
         found = Faults(table)
         inputs = self._encode_inputs(table, found, report)
         goals = {name: self._encode_target(table, columns, found) for name, columns in self.targets.items() if targets}
@@ -196,7 +207,7 @@ class DataSchema(Configuration):
                 table = table.take(np.flatnonzero(~lacking))
         return table
 
-    def _complete(self, table: Table, targets: bool, report: Report) -> Table:
+    def complete(self, table: Table, targets: bool, report: Report) -> Table:
         """The rows that can be encoded: in training and evaluation without those that are dropped."""
         inputs = [column for columns in self.inputs.values() for column in columns]
         goals = self._target_columns() if targets else []
