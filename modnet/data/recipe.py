@@ -33,6 +33,7 @@ class Recipe(Record):
         hidden: how many units each hidden layer has.
         activation: of the hidden layers.
         dropout: the share of the units that is left out in a step; 0 for none.
+        bins: in how many bins each number is encoded; 0 for none.
         members: how many networks are trained side by side, whose predictions are averaged.
         losses: of each kind of goal.
         optimizer, schedule: their types and options; no schedule for a constant rate.
@@ -43,6 +44,7 @@ class Recipe(Record):
     hidden: tuple[int, ...]
     activation: str
     dropout: float
+    bins: int
     members: int
     losses: Mapping[GoalKind, Any]
     optimizer: Mapping[str, Any]
@@ -71,6 +73,7 @@ def _quick(task: Task) -> Recipe:
         hidden=(width, width // 2),
         activation="relu",
         dropout=0.0,
+        bins=0,
         members=1,
         losses=LOSSES,
         optimizer={"type": "adam", "learning_rate": 3e-3},
@@ -86,6 +89,7 @@ def _good(task: Task) -> Recipe:
         hidden=(256, 128),
         activation="relu",
         dropout=0.15,
+        bins=_bins(task),
         members=1,
         losses=LOSSES,
         optimizer={"type": "adam", "learning_rate": 1e-3},
@@ -94,6 +98,18 @@ def _good(task: Task) -> Recipe:
         epochs=200,
         patience=20,
     )
+
+
+MOST_BINS, FEWEST_BINS, MOST_CODES = 16, 4, 1024
+"""Of a number; with fewer it is not encoded, since all codes of a sample would be more than the last."""
+
+
+def _bins(task: Task) -> int:
+    """In how many bins numbers are encoded."""
+    if task.number_input is None:
+        return 0
+    bins = min(MOST_BINS, MOST_CODES // task.input_width(task.number_input))
+    return bins if bins >= FEWEST_BINS else 0
 
 
 def _batch_size(rows: int) -> int:
@@ -107,7 +123,8 @@ SECONDS_OF_STEP, SECONDS_OF_PRODUCT = 4e-4, 6e-11
 
 def expected_seconds(task: Task, recipe: Recipe) -> float:
     """About how long a training takes: half the epochs, since most stop early."""
-    widths = [task.width, *recipe.hidden, sum(goal.width for goal in task.goals)]
+    encoded = recipe.bins * task.input_width(task.number_input) if task.number_input is not None else 0
+    widths = [task.width + encoded, *recipe.hidden, sum(goal.width for goal in task.goals)]
     products = recipe.members * sum(a * b for a, b in pairwise(widths))
     steps = math.ceil(0.8 * task.rows / recipe.batch_size)
     of_epoch = steps * SECONDS_OF_STEP * len(widths) + 0.8 * task.rows * products * 3.5 * SECONDS_OF_PRODUCT

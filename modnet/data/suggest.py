@@ -25,6 +25,8 @@ from modnet.words import counted, printable
 SHORT = 80
 """A list that is shorter fits on a line with its key."""
 
+SCALED = "  # mean 0 and deviation 1 in training"
+
 
 def suggest_spec(
     table: Table,
@@ -52,7 +54,7 @@ def suggest_spec(
     """
     if not path.isascii() and re.search("[\ud800-\udfff]", path):
         raise DataError(f"{path}: this name is not valid UTF-8 and cannot be written in a spec; rename the file")
-    task = task_of(table, targets, path)
+    task = task_of(table, targets, path, apart=effort != "quick")
     text = _Text(task, recipe_for(task, effort), {**table.reading, **(reading or {})})
     return "\n".join([*text.head(), *text.network(), "", *text.training(), "", *text.data_table()]) + "\n"
 
@@ -128,21 +130,26 @@ class _Text:
         return [_node(type="linear", out_features=goal.width, **options), f"{named}  # {about}"]
 
     def _first_layers(self) -> list[str]:
-        """What brings the inputs together: numbers to a common scale, ids to vectors."""
+        """What brings the inputs together: numbers to a common scale and into bins, ids to vectors."""
         inputs = self.task.schema.inputs
-        if list(inputs) == ["input"]:
-            return ['  "standardize",  # mean 0 and standard deviation 1, learnt from the training rows']
+        binned = self.task.number_input if self.recipe.bins else None
+        if list(inputs) == ["input"] and not binned:
+            return [f'  "standardize",{SCALED}']
         lines, joined = [], []
         for name, (column, *_) in inputs.items():
             if column.is_id:
-                size = len(column.categories) + 1
-                lines.append(f"{_node(type='embedding', vocabulary_size=size, inputs=(name,))}  # 0: unknown")
+                lines.append(
+                    f"{_node(type='embedding', vocabulary_size=len(column.categories) + 1, inputs=(name,))}  # 0: unknown"
+                )
                 lines.append(_node(type="flatten", name=f"{name}_vector"))
                 joined.append(f"{name}_vector")
-            else:
-                scaled = _node(type="standardize", inputs=(name,), name=f"{name}_scaled")
-                lines.append(f"{scaled}  # mean 0, deviation 1")
-                joined.append(f"{name}_scaled")
+                continue
+            lines.append(f"{_node(type='standardize', inputs=(name,), name=f'{name}_scaled')}{SCALED}")
+            joined.append(f"{name}_scaled")
+            if name == binned:
+                encoded = _node(type="piecewise_encoding", bins=self.recipe.bins, name=f"{name}_binned")
+                lines.append(f"{encoded}  # for steps and bends")
+                joined.append(f"{name}_binned")
         if len(joined) > 1:
             names = _list_text(tuple(joined)).replace("\n", "\n  ")  # TOML 1.0 has line breaks in lists within braces
             lines.append(f'  {{ type = "concatenate", inputs = {names} }},')
