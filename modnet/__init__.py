@@ -8,6 +8,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:  # written by docs/generate.py
+    from modnet.assessment.cross_validation import cross_validate as cross_validate
+    from modnet.assessment.explanation.explain import explain as explain
+    from modnet.assessment.search.search import search as search
     from modnet.configuration.fields import field as field
     from modnet.data.column import Column as Column
     from modnet.data.column_schema import ColumnSchema as ColumnSchema
@@ -72,6 +75,9 @@ if "MODNET_NUM_THREADS" in os.environ:
     read_environment()
 
 _HOMES = {
+    "modnet.assessment.cross_validation": ("cross_validate",),
+    "modnet.assessment.search.search": ("search",),
+    "modnet.assessment.explanation.explain": ("explain",),
     "modnet.configuration.fields": ("field",),
     "modnet.data.column": ("Column",),
     "modnet.data.column_schema": ("ColumnSchema",),

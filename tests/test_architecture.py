@@ -16,6 +16,7 @@ PACKAGE = Path(modnet.__file__).parent
 DESIGN = PACKAGE.parent / "docs" / "design.md"
 
 INSIDE = {
+    "modnet.assessment.pictures": {"matplotlib.text": "an optional library"},
     "modnet.cli": {
         "click": "an optional library: without it there is advice, and no traceback",
         "rich": "an optional library",
@@ -83,7 +84,7 @@ OPTIONAL = {
     "rich": ("modnet.cli", "modnet.training.progress"),
     "ruamel": ("modnet.specs",),
     "threadpoolctl": ("modnet.threads",),
-    "matplotlib": ("modnet.engine.history",),
+    "matplotlib": ("modnet.assessment.pictures", "modnet.engine.history"),
     "pyarrow": ("modnet.data.frames",),
     "pytest": ("modnet.testing.items",),
 }

@@ -38,7 +38,7 @@ def run(
     try:
         figures = evaluate(network, dataset, metrics=asked)
     except SpecError as error:
-        raise SpecError([_placed(problem, metrics) for problem in error.problems]) from None
+        raise SpecError([of_option(problem, "--metric", metrics) for problem in error.problems]) from None
     if as_json:
         base = {"guesses": figures.guesses, "metrics": figures.base}
         found = {"metrics": dict(figures), "base": base, "classes": figures.classes, "coverage": figures.coverage}
@@ -82,10 +82,10 @@ def _parted(text: str) -> tuple[str, str]:
     return (before.strip(), after) if equals and "{" not in before else ("", text)
 
 
-def _placed(problem: Problem, metrics: Sequence[str]) -> Problem:
-    """The problem at the place on the command line that it is about."""
+def of_option(problem: Problem, option: str, metrics: Sequence[str]) -> Problem:
+    """A problem of a metric at its place on the command line: an option that can be given several times."""
     place = next((key for key in problem.keys if isinstance(key, int)), None)
     if problem.keys[:2] != ("training", "metrics") or not metrics:
         return problem
-    option = "" if place is None or len(metrics) <= place else f" {legible(metrics[place])}"
-    return problem.replace(file=f"--metric{option}", path="", line=0, column=0, length=0, excerpt="")
+    given = "" if place is None or len(metrics) <= place else f" {legible(metrics[place])}"
+    return problem.replace(file=f"{option}{given}", path="", line=0, column=0, length=0, excerpt="")

@@ -6,7 +6,6 @@ import os
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import click
 import numpy as np
@@ -20,10 +19,8 @@ from modnet.cli.plugin_file import load_plugin_files
 from modnet.cli.predicted import Faults, Predicted, Predictor, blanked
 from modnet.cli.threshold import Decision, decisions
 from modnet.data.column import Column
-from modnet.data.column_schema import ColumnSchema
-from modnet.data.schema import DataSchema
 from modnet.data.table import Table
-from modnet.datasets.read import label_outputs
+from modnet.datasets.predictions import schema_of
 from modnet.engine.network import Network
 from modnet.errors import DataError
 from modnet.model.atomic import replace_file
@@ -58,7 +55,7 @@ def run(
     load_plugin_files(plugins)
     form = form_of(output, as_json)
     if output != "-":
-        _check_output(output, model=model, data=data)
+        check_not_input(output, model=model, data=data)
     network = load(model)
     reading = given_options(encoding, delimiter, decimal, header, sheet, query)
     predictor = Predictor(network, faults, None if keep_all else keep, form in SPELLED, reading)
@@ -67,7 +64,7 @@ def run(
         _write_arrays(parts, output, thresholds)
     else:
         names = Names(network, thresholds)
-        _write((names.table(part) for part in parts), form, output)
+        write((names.table(part) for part in parts), form, output)
         say(names.notes)
     say(predictor.texts())
     if predictor.lost and predictor.lost == predictor.rows:
@@ -80,7 +77,12 @@ def _write_arrays(parts: Iterator[Predicted], output: str, thresholds: Sequence[
     replace_file(output, [npz(parts)], durable=False)
 
 
-def _write(tables: Iterator[Named], form: str, output: str) -> None:
+def write(tables: Iterable[Named], form: str, output: str) -> None:
+    """Writes predictions to a file, or to the screen for "-".
+
+    Args:
+        form: the ending that says how, as `form_of` gives it; not .npz.
+    """
     if form not in TEXTS:
         write_by_plugin(tables, output)
     elif output != "-":
@@ -95,7 +97,7 @@ def _named(data: str) -> str:
     return "standard input" if data == "-" else data
 
 
-def _check_output(output: str, **inputs: str) -> None:
+def check_not_input(output: str, **inputs: str) -> None:
     """Checks that the predictions can be written there, and would not overwrite the model or the data."""
     check_place(Path(output))
     for what, given in inputs.items():
@@ -144,25 +146,3 @@ class Names:
             return Column(np.asarray(values, self._dtype))
         # A set of classes is a list, which delimited text has as several labels.
         return Column.of_texts(v if isinstance(v, str) else BETWEEN.join(v) for v in values.tolist())
-
-
-def schema_of(network: Network) -> DataSchema:
-    """The names of the predictions: those of the training data, or numbers instead."""
-    known: Mapping[str, Any] = {} if network.card.schema is None else network.card.schema.targets
-    return DataSchema({}, {name: known.get(name) or _numbered(network, name) for name in network.outputs})
-
-
-def _numbered(network: Network, name: str) -> tuple[ColumnSchema, ...]:
-    """The columns of an output of which only the shape and the loss are known."""
-    shape = network.outputs[name]
-    if len(shape) != 1 or shape[0] is None:
-        raise DataError(
-            f"output {name} has samples of shape {shape}, which do not fit into a row of a table; give -o FILE.npz"
-        )
-    width = shape[0]
-    if name in label_outputs(network):
-        classes = tuple(map(str, range(max(width, 2))))  # one number is the probability of class 1
-        title = "class" if len(network.outputs) == 1 else f"{name}_class"
-        return (ColumnSchema(title, "category", classes),)
-    titles = [name] if width == 1 else [f"{name}_{index}" for index in range(width)]
-    return tuple(ColumnSchema(title, "number") for title in titles)

@@ -57,6 +57,7 @@ class Pass:
         gradients: where `backward` writes the parameters' gradients; None for a pass without `backward`.
         rng: for layers that draw random numbers.
         kernels: faster code for some of the layers; without it, all run their own methods.
+        towards: the slots of inputs whose gradient `backward` returns, in a pass with gradients.
 
     Attributes:
         masks: slot -> the mask of its sequences in the last `forward`, for those that have one.
@@ -72,9 +73,11 @@ class Pass:
         gradients: FlatArray | None = None,
         rng: np.random.Generator | None = None,
         kernels: Kernels | None = None,
+        towards: Sequence[int] = (),
     ) -> None:
         self.network = network
         self.wanted = tuple(wanted)
+        self._towards = frozenset(towards)
         self.gradients = gradients
         self._first = len(network.inputs)
         self._dtypes = network.input_dtypes()
@@ -144,10 +147,12 @@ class Pass:
         return self.network.graph.node(slot)
 
     def _nodes_to_learn(self) -> set[int]:
-        """The slots through which gradients flow: of nodes with trainable parameters, and all nodes after them."""
-        learning: set[int] = set()
+        """The slots through which gradients flow: the inputs whose gradient is wanted, the outputs of nodes with
+        trainable parameters, and those of all nodes after them.
+        """
+        learning = set(self._towards)
         for node in self._nodes:
-            if node.learns or any(source in learning for source in node.inputs):
+            if node.learns or _passes_gradients(node, learning):
                 learning.update(node.slots)
         return learning
 
@@ -172,8 +177,8 @@ class Pass:
             rng,
             # A frozen batch_norm uses its running statistics and must not change them. Dropout has nothing to freeze.
             training and (node.trainable or not node.parameters),
-            any(source in self._learning for source in node.inputs),
-            self._may_overwrite_input(node, training),
+            _passes_gradients(node, self._learning),
+            self._may_overwrite_input(node, training or self.gradients is not None),
             self._storages.get(node.slot),
             self._common,
         )
@@ -204,14 +209,14 @@ class Pass:
             free += [storages[ended] for ended in ending.get(node.slot, ()) if ended in storages]
         return storages
 
-    def _may_overwrite_input(self, node: GraphNode, training: bool) -> bool:
+    def _may_overwrite_input(self, node: GraphNode, goes_back: bool) -> bool:
         source = node.inputs[0]
         if source < self._first or source in self.wanted:
             return False
         layer, maker = node.layer, self._node(source).layer
         if not maker.scratch_output or maker.outputs:  # one output may be a view of another
             return False
-        return isinstance(layer, Activation) and self._readers[source] == 1 and not (training and layer.needs_input)
+        return isinstance(layer, Activation) and self._readers[source] == 1 and not (goes_back and layer.needs_input)
 
     def cost(self, inputs: Sequence[Array]) -> Cost:
         """The cost of sending these through the network; computed once for each shape of samples.
@@ -351,11 +356,14 @@ class Pass:
             raise DataError(f"input {show(name)}: expected whole numbers (ids), found other numbers")
         return converted
 
-    def backward(self, gradients: Sequence[Array]) -> None:
+    def backward(self, gradients: Sequence[Array]) -> dict[int, Array]:
         """Writes the gradient of every trainable parameter.
 
         Args:
             gradients: those of the first wanted slots; they may be overwritten. The other wanted slots have none.
+
+        Returns:
+            Slot -> gradient, valid until the next call, for those of `towards` that the gradients reach.
         """
         flowing: dict[int, Array] = {}
         self._flow(flowing, self.wanted[: len(gradients)], gradients)
@@ -366,6 +374,7 @@ class Pass:
         self._gradients_seen = True
         for total, own in self._shared:
             total += own
+        return flowing
 
     def _flow_back(self, flowing: dict[int, Array]) -> None:
         """Takes gradients from node to node, the last one first."""
@@ -462,6 +471,11 @@ class Passes:
             if held and used.held > SMALL_PASS and sum(held) + used.held > IDLE_BYTES:
                 return
         self._idle.append(used)
+
+
+def _passes_gradients(node: GraphNode, learning: set[int]) -> bool:
+    """Whether gradients flow through a node to its inputs; ids have none."""
+    return not node.layer.integer_input and any(source in learning for source in node.inputs)
 
 
 def _copied(mask: Any) -> Any:

@@ -1,0 +1,186 @@
+"""Explanations as text for the screen, and as plain values for JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from modnet.assessment.explanation.dependence import Dependence
+from modnet.assessment.explanation.importance import Importance
+from modnet.assessment.explanation.reasons import Reasons
+from modnet.kinds.figures import figure_text, figure_title, number_text
+from modnet.words import counted, in_columns, legible
+
+WIDEST = 32
+"""The most characters of a name or value in a table."""
+
+MOST_COLUMNS, MOST_POINTS, MOST_QUANTITIES = 20, 8, 6
+"""How many columns, values of a column, and classes a table has on the screen; JSON has all."""
+
+BAR = 20
+"""The length of the longest bar."""
+
+
+def text_of(importance: Importance | None, dependence: Sequence[Dependence], reasons: Sequence[Reasons]) -> str:
+    """Tables of all that was found."""
+    blocks = [] if importance is None else [_importance(importance)]
+    blocks += [_dependence(found) for found in dependence]
+    return "\n\n".join([*blocks, *map(_reasons, reasons)])
+
+
+def _importance(found: Importance) -> str:
+    (_, losses), *_ = found.losses.items()
+    head = ["", *(_changed(name, greater) for name, greater in found.greater_is_better.items()), ""]
+    rows = [head]
+    order = found.order()
+    largest = max(float(found.mean(next(iter(found.figures))).max()), 0.0)
+    for place in order[:MOST_COLUMNS]:
+        cells = [_spread(found, figure, place) for figure in found.figures]
+        first = float(losses[place].mean())
+        bar = "#" * round(BAR * max(first, 0.0) / largest) if largest else ""
+        rows.append([_short(found.columns[place]), *cells, bar])
+    figures = ", ".join(f"{figure_title(name)} {figure_text(name, value)}" for name, value in found.figures.items())
+    repeats = losses.shape[1]
+    return "\n".join(
+        [
+            f"what is lost when a column is shuffled ({counted(found.rows, 'row')}, {counted(repeats, 'time')} each)",
+            *_indented(_aligned(rows)),
+            *_more(len(order) - MOST_COLUMNS),
+            f"  unshuffled: {figures}",
+        ]
+    )
+
+
+def _changed(figure: str, greater_is_better: bool) -> str:
+    return f"{figure_title(figure)} {'falls' if greater_is_better else 'rises'} by"
+
+
+def _spread(found: Importance, figure: str, place: int) -> str:
+    return f"{_amount(found.mean(figure)[place])} ± {_amount(found.deviation(figure)[place])}"
+
+
+def _dependence(found: Dependence) -> str:
+    shown = _evenly(len(found.grid.texts), MOST_POINTS)
+    if found.grid.rows is not None:  # of categories the most frequent
+        shown = sorted(np.argsort(-found.grid.rows, kind="stable")[:MOST_POINTS].tolist())
+    quantities = found.quantities[:MOST_QUANTITIES]
+    head = [_short(found.column), *map(_short, quantities), *(["rows"] if found.grid.rows is not None else [])]
+    rows = [head]
+    for point in shown:
+        count = [f"{found.grid.rows[point]:,}"] if found.grid.rows is not None else []
+        values = [number_text(float(value)) for value in found.mean[point, : len(quantities)]]
+        rows.append([_short(found.grid.texts[point]), *values, *count])
+    more = len(found.quantities) - len(quantities)
+    return "\n".join(
+        [
+            f"mean prediction if {legible(found.column)} had this value in every row",
+            *_indented(in_columns(rows, left=1)),
+            *([f"  and {more:,} more predictions"] if more > 0 else []),
+        ]
+    )
+
+
+def _evenly(count: int, most: int) -> list[int]:
+    return list(range(count)) if count <= most else np.linspace(0, count - 1, most).round().astype(int).tolist()
+
+
+def _reasons(found: Reasons) -> str:
+    rows = []
+    largest = float(np.abs(found.amounts).max(initial=0.0))
+    order = found.order()
+    for place in order[:MOST_COLUMNS]:
+        amount = float(found.amounts[place])
+        bar = ("+" if amount > 0 else "-") * round(BAR * abs(amount) / largest) if largest else ""
+        rows.append([_short(found.columns[place]), _short(found.cells[place]), f"{_amount(amount, sign=True)}", bar])
+    rest = float(sum(found.amounts[place] for place in order[MOST_COLUMNS:]))
+    if len(order) > MOST_COLUMNS:
+        rows.append([f"{len(order) - MOST_COLUMNS:,} more", "", _amount(rest, sign=True), ""])
+    error = f"; {found.error:+.1e} is the error of the integral" if abs(found.error) > abs(found.end) * 1e-4 else ""
+    return "\n".join(
+        [
+            f"{found.name}: {legible(found.quantity)} = {number_text(found.end)}",
+            *_indented(_aligned(rows, left=2)),
+            f"  from {number_text(found.start)} for the baseline: {found.end - found.start:+.4g} in all{error}",
+        ]
+    )
+
+
+def _aligned(rows: Sequence[Sequence[str]], left: int = 1) -> list[str]:
+    """A table whose last column, of bars, is aligned on the left."""
+    bars = [row[-1] for row in rows]
+    return [
+        f"{line}  {bar}".rstrip() for line, bar in zip(in_columns([row[:-1] for row in rows], left), bars, strict=True)
+    ]
+
+
+def _indented(lines: Sequence[str]) -> Iterator[str]:
+    return (f"  {line}" for line in lines)
+
+
+def _more(count: int) -> list[str]:
+    return [f"  and {count:,} more columns, which matter less"] if count > 0 else []
+
+
+def _amount(value: float, sign: bool = False) -> str:
+    """A difference: with four decimals, or as many digits where that is too few or too many."""
+    size = abs(value)
+    form = ".4f" if size == 0 or 1e-4 <= size < 10 else ".2f" if 10 <= size < 1000 else ".2e" if size < 1 else ",.0f"
+    return format(value, f"{'+' if sign else ''}{form}")
+
+
+def _short(text: str) -> str:
+    return legible(text, WIDEST)
+
+
+def plain(
+    importance: Importance | None, dependence: Sequence[Dependence], reasons: Sequence[Reasons]
+) -> dict[str, Any]:
+    """All that was found, as plain values."""
+    return {
+        "importance": None if importance is None else _plain_importance(importance),
+        "dependence": [_plain_dependence(found) for found in dependence],
+        "rows": [_plain_reasons(found) for found in reasons],
+    }
+
+
+def _plain_importance(found: Importance) -> dict[str, Any]:
+    columns = []
+    for place in found.order():
+        figures = {
+            name: {"mean": float(found.mean(name)[place]), "deviation": float(found.deviation(name)[place])}
+            for name in found.figures
+        }
+        columns.append({"column": found.columns[place], "lost": figures})
+    repeats = next(iter(found.losses.values())).shape[1]
+    return {"rows": found.rows, "repeats": repeats, "figures": dict(found.figures), "columns": columns}
+
+
+def _plain_dependence(found: Dependence) -> dict[str, Any]:
+    numbers = found.grid.numbers
+    is_number = numbers is not None and numbers.dtype.kind != "M"
+    return {
+        "column": found.column,
+        "values": numbers.tolist() if numbers is not None and is_number else list(found.grid.texts),
+        "rows": None if found.grid.rows is None else found.grid.rows.tolist(),
+        "predictions": list(found.quantities),
+        "mean": found.mean.tolist(),
+        "low": found.low.tolist(),
+        "high": found.high.tolist(),
+    }
+
+
+def _plain_reasons(found: Reasons) -> dict[str, Any]:
+    columns = [
+        {"column": found.columns[place], "value": found.cells[place], "adds": float(found.amounts[place])}
+        for place in found.order()
+    ]
+    return {
+        "row": found.row + 1,
+        "prediction": found.quantity,
+        "value": found.end,
+        "baseline": found.start,
+        "error": found.error,
+        "columns": columns,
+    }

@@ -1,0 +1,69 @@
+"""The rows of the commands that say why a model predicts what it predicts."""
+
+from __future__ import annotations
+
+import click
+
+from modnet.cli.command import JSON, PLUGIN, READING, Command, argument, file, option
+
+WHY = (
+    Command(
+        "explain",
+        "Show which columns a model's predictions depend on, and how.",
+        """
+        Show what MODEL makes of the columns of DATA, rows that it was not trained on; or, with --rows, why it predicts
+        what it predicts for these rows.
+
+        Without --rows: how much worse the predictions get when the values of a column are shuffled (permutation
+        importance), and the mean predictions if all rows had the same value in a column (partial dependence), for the
+        three most important columns or those of --column. With --rows: what each column adds to the prediction
+        (integrated gradients), beginning from that for the mean of the training rows; DATA needs no target then.
+
+        \b
+        Examples:
+          modnet explain penguins.modnet test.csv
+          modnet explain penguins.modnet test.csv --rows 1,5-7 --class Gentoo
+          modnet explain diamonds.modnet test.csv --column carat --plot carat.png
+
+        \b
+        JSON: {"model", "data",
+               "importance": {"rows", "repeats", "figures",
+               "columns": [{"column", "lost": {figure: {"mean", "deviation"}}}]},
+               "dependence": [{"column", "values", "rows", "predictions", "mean",
+               "low", "high"}],
+               "rows": [{"row", "prediction", "value", "baseline", "error",
+               "columns": [{"column", "value", "adds"}]}]}
+        """,
+        argument("model"),
+        argument("data"),
+        option(
+            "--rows",
+            "--row",
+            multiple=True,
+            metavar="N,N-N",
+            help="The rows to explain, counted from 1; can be given several times.",
+        ),
+        option(
+            "--column",
+            "columns",
+            multiple=True,
+            metavar="COLUMN",
+            help="Show the partial dependence of this column. Can be given several times.",
+        ),
+        option("--class", "target_class", metavar="CLASS", help="Explain the probability of this class alone."),
+        option("--log-odds", is_flag=True, help="Explain log(p / (1 - p)) instead of the probability p of a class."),
+        option(
+            "--figure",
+            "figures",
+            multiple=True,
+            metavar="FIGURE",
+            help="Measure the importance by this figure, such as accuracy. By default by the loss and a metric.",
+        ),
+        option("--repeats", type=click.IntRange(1), default=10, show_default=True, help="How often to shuffle each."),
+        option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of the shuffling."),
+        file("--plot", help="Draw it: a folder, or one file (.png, .svg, .pdf). Needs the extra plot."),
+        *READING,
+        PLUGIN,
+        JSON,
+    ),
+)
