@@ -25,7 +25,7 @@ from modnet.words import counted, printable
 SHORT = 80
 """A list that is shorter fits on a line with its key."""
 
-SCALED = "  # mean 0 and deviation 1 in training"
+SCALED = "  # mean 0, deviation 1"
 
 
 def suggest_spec(

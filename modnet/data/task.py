@@ -170,7 +170,7 @@ def _goals(table: Table, targets: Sequence[str], guesses: Mapping[str, Guess]) -
     ]
     if len(goals) == 1:
         return tuple(goals)
-    taken: set[str] = set()
+    taken = {"numbers", "codes"}  # inputs of the network
     for place, goal in enumerate(goals):
         output = free_name(_plain(goal.columns[0] if len(goal.columns) == 1 else "values", "output"), taken)
         taken.add(output)

@@ -95,7 +95,9 @@ class BatchEnsemble(Layer, type="batch_ensemble"):
         sizes = self.group_sizes or (1,) * len(shapes)
         widths = [shape[-1] or 1 for shape in shapes]
         if len(sizes) != len(shapes) or any(width % size for size, width in zip(sizes, widths, strict=True)):
-            raise ShapeError(f"expects an input for each of group_sizes = {list(sizes)}, and a multiple of its features")
+            raise ShapeError(
+                f"expects an input for each of group_sizes = {list(sizes)}, and a multiple of its features"
+            )
         return [(size, width // size) for size, width in zip(sizes, widths, strict=True)]
 
     def parameters(self, *input_shapes: Shape) -> Mapping[str, Parameter]:
