@@ -138,9 +138,8 @@ class _Text:
         lines, joined = [], []
         for name, (column, *_) in inputs.items():
             if column.is_id:
-                lines.append(
-                    f"{_node(type='embedding', vocabulary_size=len(column.categories) + 1, inputs=(name,))}  # 0: unknown"
-                )
+                size = len(column.categories) + 1
+                lines.append(f"{_node(type='embedding', vocabulary_size=size, inputs=(name,))}  # 0: unknown")
                 lines.append(_node(type="flatten", name=f"{name}_vector"))
                 joined.append(f"{name}_vector")
                 continue
