@@ -40,6 +40,7 @@ INSIDE = {
     "modnet.data.frames": {"pyarrow": "an optional library"},
     "modnet.data.spec": {"modnet.data.dates": "few specs have dates, and every process reads a spec"},
     "modnet.data.schema": {"modnet.data.learning": "a process that only predicts learns nothing"},
+    "modnet.engine.expansion": {"modnet.engine.members": "few networks are ensembles, and it imports four layers"},
     "modnet.engine.network": {
         "modnet.engine.rows": "a network without a table needs none of it",
         "modnet.data.schema": "as above",

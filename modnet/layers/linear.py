@@ -94,7 +94,7 @@ class Linear(Layer, type="linear"):
         return in_features * self.out_features * (times[0] if times else 1)
 
 
-class LinearMembers(Layer, type="linear"):
+class LinearMembers(Layer, type="linear_members"):
     """A `linear` layer for each member of an ensemble, as one batched product. Not available in specs.
 
     Shapes: (members, in) -> (members, out), and (members, time, in) -> (members, time, out); with `shared` without the
@@ -109,6 +109,10 @@ class LinearMembers(Layer, type="linear"):
     linear: Linear
     members: int = field(minimum=1)
     shared: bool = False
+
+    @property
+    def stands_for(self) -> Layer:
+        return self.linear
 
     def output_shape(self, *input_shapes: Shape) -> Shape:
         return (self.members, *self.linear.output_shape(self._of_one(input_shapes[0])))

@@ -106,9 +106,10 @@ class PerMember(Composite, type="per_member"):
         )
 
     def check(self) -> None:
-        fault = refusal(self.layer, self.shared)
-        if fault:
-            raise ValueError(f"layer: {fault}")
+        if isinstance(self.layer, Composite):
+            raise ValueError(f"layer: {self.layer.type} stands for several nodes; write each of them as per_member")
+        if self.layer.makes_mask:
+            raise ValueError(f"layer: {self.layer.type} makes a mask of steps, and members have no masks")
 
     def expand(self, inputs: Sequence[str]) -> Sequence[Node]:
         return [Node(layer=for_members(self.layer, self.members, self.shared), inputs=tuple(inputs))]
@@ -119,17 +120,6 @@ def for_members(layer: Layer, members: int, shared: bool) -> Layer:
     return layer.for_members(members, shared) or Members(layer=layer, members=members, shared=shared)
 
 
-def refusal(layer: Layer, shared: bool) -> str:
-    """Why a layer cannot run for each member of an ensemble, or ""."""
-    if isinstance(layer, Composite):
-        return f"{layer.type} stands for several nodes; write these"
-    if layer.makes_mask:
-        return f"{layer.type} makes a mask of steps, and members have no masks"
-    if type(layer).prepare is not Layer.prepare and not shared:
-        return f"{layer.type} learns from the training data before the first epoch, and so cannot follow other members"
-    return ""
-
-
 class Members(Layer, type="members"):
     """A layer that runs once for each member of an ensemble. Not available in specs: `per_member` is made of it."""
 
@@ -137,6 +127,10 @@ class Members(Layer, type="members"):
     layer: Layer
     members: int = field(minimum=1, maximum=MOST_MEMBERS)
     shared: bool = False
+
+    @property
+    def stands_for(self) -> Layer:
+        return self.layer.stands_for
 
     # Promises of the layer inside; what is not passed on is not promised.
 
@@ -186,28 +180,24 @@ class Members(Layer, type="members"):
         }
 
     def prepare(self, context: Context, batches: Iterable[tuple[Array, Array | None]]) -> None:
-        # All members read the same, so what one learns is what each of them would.
-        first = self._contexts(context)[0]
-        first.masks, first.raw = context.masks, context.raw
-        self.layer.prepare(first, self._watched(context, first, batches))
-        for array in context.state.values():
-            array[1:] = array[0]
+        for member, child in enumerate(self._contexts(context)):
+            self.layer.prepare(child, self._of_member(member, context, child, batches))
 
-    def _watched(
-        self, context: Context, inner: Context, batches: Iterable[tuple[Array, Array | None]]
+    def _of_member(
+        self, member: int, context: Context, child: Context, batches: Iterable[tuple[Array, Array | None]]
     ) -> Iterator[tuple[Array, Array | None]]:
-        for batch in batches:
-            inner.masks, inner.raw = context.masks, context.raw
-            yield batch
+        for x, target in batches:
+            child.masks, child.raw = context.masks, context.raw
+            yield x if self.shared else np.ascontiguousarray(x[:, member]), target
 
     def _contexts(self, context: Context) -> list[Context]:
         """The contexts of the members, each with its part of the arrays."""
         found: list[Context] = []
         for member in range(self.members):
             child = context.child(str(member))
-            child.params = {name: array[member] for name, array in context.params.items()}
-            child.grads = {name: array[member] for name, array in context.grads.items()}
-            child.state = {name: array[member] for name, array in context.state.items()}
+            child.params = {name: array[member, ...] for name, array in context.params.items()}
+            child.grads = {name: array[member, ...] for name, array in context.grads.items()}
+            child.state = {name: array[member, ...] for name, array in context.state.items()}
             child.needs_input_gradient = context.needs_input_gradient
             found.append(child)
         return found
