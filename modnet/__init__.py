@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:  # written by docs/generate.py
     from modnet.assessment.explanation.explain import explain as explain
+    from modnet.assessment.report.report import report as report
     from modnet.configuration.fields import field as field
     from modnet.data.column import Column as Column
     from modnet.data.column_schema import ColumnSchema as ColumnSchema
@@ -74,6 +75,7 @@ if "MODNET_NUM_THREADS" in os.environ:
 
 _HOMES = {
     "modnet.assessment.explanation.explain": ("explain",),
+    "modnet.assessment.report.report": ("report",),
     "modnet.configuration.fields": ("field",),
     "modnet.data.column": ("Column",),
     "modnet.data.column_schema": ("ColumnSchema",),

@@ -16,7 +16,12 @@ PACKAGE = Path(modnet.__file__).parent
 DESIGN = PACKAGE.parent / "docs" / "design.md"
 
 INSIDE = {
-    "modnet.assessment.pictures": {"matplotlib.figure": "an optional library", "matplotlib.text": "as above"},
+    "modnet.assessment.pictures": {
+        "matplotlib": "an optional library",
+        "matplotlib.figure": "as above",
+        "matplotlib.text": "as above",
+    },
+    "modnet.assessment.report.page": {"jinja2": "an optional library", "markupsafe": "a part of jinja2"},
     "modnet.cli": {
         "click": "an optional library: without it there is advice, and no traceback",
         "rich": "an optional library",
@@ -84,6 +89,8 @@ OPTIONAL = {
     "rich": ("modnet.cli", "modnet.training.progress"),
     "ruamel": ("modnet.specs",),
     "threadpoolctl": ("modnet.threads",),
+    "jinja2": ("modnet.assessment.report.page",),
+    "markupsafe": ("modnet.assessment.report.page",),
     "matplotlib": ("modnet.assessment.pictures", "modnet.engine.history"),
     "pyarrow": ("modnet.data.frames",),
     "pytest": ("modnet.testing.items",),
