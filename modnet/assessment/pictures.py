@@ -12,7 +12,7 @@ from typing import Any
 from zlib import crc32
 
 from modnet.engine.history import draw
-from modnet.errors import DataError
+from modnet.errors import DataError, MissingExtra
 from modnet.model.atomic import replace_file
 from modnet.records import Record
 from modnet.words import legible, show
