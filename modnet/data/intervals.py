@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
@@ -33,8 +32,6 @@ class Interval(Configuration):
     def check(self) -> None:
         if (self.margin is None) == (self.threshold is None):
             raise ValueError("expected either margin, of a number, or threshold, of classes")
-        if self.margin is not None and not math.isfinite(self.margin):
-            raise ValueError(f"margin: expected a finite number, found {self.margin}")
 
     def describe(self) -> str:
         """How it is made, in words: `921.66 below and above the prediction`."""
