@@ -342,6 +342,25 @@ PLUGINS: dict[str, dict[str, Any]] = {
             {"type": "multi_head_attention", "heads": 2},
         ],
     },
+    "modnet-tabular": {
+        "input": [3],
+        "layers": [
+            {"type": "realmlp", "out_features": 3, "hidden_features": [5], "name": "a"},
+            {
+                "type": "tabm",
+                "out_features": 3,
+                "members": 2,
+                "hidden_features": [4],
+                "number_embedding": {"type": "piecewise_linear", "embedding_size": 2, "bins": 3},
+                "inputs": ["input"],
+            },
+            {"type": "ensemble_mean", "name": "b"},
+            {"type": "plr", "embedding_size": 2, "frequencies": 2, "inputs": ["input"]},
+            {"type": "linear", "out_features": 3, "name": "c"},
+            {"type": "add", "inputs": ["a", "b", "c"]},
+            "clip_to_target",
+        ],
+    },
 }
 """Distribution -> a network with some of its components."""
 
