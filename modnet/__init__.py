@@ -12,6 +12,7 @@ if TYPE_CHECKING:  # written by docs/generate.py
     from modnet.assessment.cross_validation import cross_validate as cross_validate
     from modnet.assessment.explanation.explain import explain as explain
     from modnet.assessment.intervals import intervals as intervals
+    from modnet.assessment.report.report import report as report
     from modnet.assessment.search.search import search as search
     from modnet.configuration.fields import field as field
     from modnet.data.column import Column as Column
@@ -82,6 +83,7 @@ _HOMES = {
     "modnet.assessment.cross_validation": ("cross_validate",),
     "modnet.assessment.search.search": ("search",),
     "modnet.assessment.explanation.explain": ("explain",),
+    "modnet.assessment.report.report": ("report",),
     "modnet.configuration.fields": ("field",),
     "modnet.data.column": ("Column",),
     "modnet.data.column_schema": ("ColumnSchema",),

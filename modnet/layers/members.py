@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from modnet.arrays import Array, Shape
+from modnet.arrays import Array, Shape, sum_rows
 from modnet.configuration.fields import field
 from modnet.errors import ShapeError
 from modnet.kinds.component import Example
@@ -106,9 +107,10 @@ class PerMember(Composite, type="per_member"):
         )
 
     def check(self) -> None:
-        fault = refusal(self.layer, self.shared)
-        if fault:
-            raise ValueError(f"layer: {fault}")
+        if isinstance(self.layer, Composite):
+            raise ValueError(f"layer: {self.layer.type} stands for several nodes; write each of them as per_member")
+        if self.layer.makes_mask:
+            raise ValueError(f"layer: {self.layer.type} makes a mask of steps, and members have no masks")
 
     def expand(self, inputs: Sequence[str]) -> Sequence[Node]:
         return [Node(layer=for_members(self.layer, self.members, self.shared), inputs=tuple(inputs))]
@@ -116,18 +118,11 @@ class PerMember(Composite, type="per_member"):
 
 def for_members(layer: Layer, members: int, shared: bool) -> Layer:
     """The layer that does for each member of an ensemble what the given one does for a single network."""
+    cls = type(layer)
+    if isinstance(layer, Linear) and (cls.forward, cls.backward) == (Linear.forward, Linear.backward):
+        # Here and not in `linear`, which every process imports that predicts.
+        return LinearMembers(layer=layer, members=members, shared=shared)
     return layer.for_members(members, shared) or Members(layer=layer, members=members, shared=shared)
-
-
-def refusal(layer: Layer, shared: bool) -> str:
-    """Why a layer cannot run for each member of an ensemble, or ""."""
-    if isinstance(layer, Composite):
-        return f"{layer.type} stands for several nodes; write these"
-    if layer.makes_mask:
-        return f"{layer.type} makes a mask of steps, and members have no masks"
-    if type(layer).prepare is not Layer.prepare and not shared:
-        return f"{layer.type} learns from the training data before the first epoch, and so cannot follow other members"
-    return ""
 
 
 class Members(Layer, type="members"):
@@ -137,6 +132,10 @@ class Members(Layer, type="members"):
     layer: Layer
     members: int = field(minimum=1, maximum=MOST_MEMBERS)
     shared: bool = False
+
+    @property
+    def stands_for(self) -> Layer:
+        return self.layer.stands_for
 
     # Promises of the layer inside; what is not passed on is not promised.
 
@@ -186,28 +185,24 @@ class Members(Layer, type="members"):
         }
 
     def prepare(self, context: Context, batches: Iterable[tuple[Array, Array | None]]) -> None:
-        # All members read the same, so what one learns is what each of them would.
-        first = self._contexts(context)[0]
-        first.masks, first.raw = context.masks, context.raw
-        self.layer.prepare(first, self._watched(context, first, batches))
-        for array in context.state.values():
-            array[1:] = array[0]
+        for member, child in enumerate(self._contexts(context)):
+            self.layer.prepare(child, self._of_member(member, context, child, batches))
 
-    def _watched(
-        self, context: Context, inner: Context, batches: Iterable[tuple[Array, Array | None]]
+    def _of_member(
+        self, member: int, context: Context, child: Context, batches: Iterable[tuple[Array, Array | None]]
     ) -> Iterator[tuple[Array, Array | None]]:
-        for batch in batches:
-            inner.masks, inner.raw = context.masks, context.raw
-            yield batch
+        for x, target in batches:
+            child.masks, child.raw = context.masks, context.raw
+            yield x if self.shared else np.ascontiguousarray(x[:, member]), target
 
     def _contexts(self, context: Context) -> list[Context]:
         """The contexts of the members, each with its part of the arrays."""
         found: list[Context] = []
         for member in range(self.members):
             child = context.child(str(member))
-            child.params = {name: array[member] for name, array in context.params.items()}
-            child.grads = {name: array[member] for name, array in context.grads.items()}
-            child.state = {name: array[member] for name, array in context.state.items()}
+            child.params = {name: array[member, ...] for name, array in context.params.items()}
+            child.grads = {name: array[member, ...] for name, array in context.grads.items()}
+            child.state = {name: array[member, ...] for name, array in context.state.items()}
             child.needs_input_gradient = context.needs_input_gradient
             found.append(child)
         return found
@@ -258,6 +253,66 @@ class Members(Layer, type="members"):
 
     def scratch_size(self, *input_shapes: Shape) -> int:
         return self.layer.scratch_size(*self._of_one(input_shapes))
+
+
+class LinearMembers(Members, type="linear_members"):
+    """A `linear` layer for each member of an ensemble, as one batched product. Not available in specs.
+
+    Shapes: (members, in) -> (members, out), and (members, time, in) -> (members, time, out); with `shared` without the
+    first axis of the input. Parameters: weight (members, in, out), bias (members, out).
+
+    Each product reads and writes every member's rows where they lie, in arrays (batch, members, ...): BLAS takes rows
+    that are apart, so that nothing is copied.
+    """
+
+    scratch_output = True
+    output_range = (-math.inf, math.inf)
+    layer: Linear
+
+    def forward(self, context: Context, *inputs: Array) -> Array:
+        (x,) = inputs
+        context.save(x)
+        context.output_mask = None
+        weight = context.params["weight"]
+        steps = x.shape[1:-1] if self.shared else x.shape[2:-1]
+        y = context.buffer((len(x), self.members, *steps, weight.shape[-1]))
+        np.matmul(self._by_member(x), _for_steps(weight, steps), out=np.swapaxes(y, 0, 1))
+        if self.layer.bias:
+            np.add(y, _for_steps(context.params["bias"], steps), y)
+        return y
+
+    def _by_member(self, x: Array) -> Array:
+        """The rows of each member, (members, batch, ..., in); all rows if they are shared."""
+        return x if self.shared else np.swapaxes(x, 0, 1)
+
+    def backward(self, context: Context, gradient: Array) -> Array | None:
+        (x,) = context.saved
+        slopes, rows = np.swapaxes(gradient, 0, 1), self._by_member(x)
+        if gradient.ndim > 3:  # steps are rows like others; joining them copies where members are apart
+            slopes = slopes.reshape(self.members, -1, slopes.shape[-1])
+            rows = rows.reshape(*rows.shape[: 0 if self.shared else 1], -1, rows.shape[-1])
+        np.matmul(np.swapaxes(rows, -1, -2), slopes, out=context.grads["weight"])
+        if self.layer.bias:
+            self._bias_gradient(gradient, slopes, context.grads["bias"])
+        if not context.needs_input_gradient:
+            return None
+        result = context.buffer(x.shape)
+        weight = _for_steps(np.swapaxes(context.params["weight"], -1, -2), gradient.shape[2:-1])
+        if self.shared:
+            return np.add.reduce(np.matmul(np.swapaxes(gradient, 0, 1), weight), axis=0, out=result)
+        np.matmul(np.swapaxes(gradient, 0, 1), weight, out=np.swapaxes(result, 0, 1))
+        return result
+
+    def _bias_gradient(self, gradient: Array, slopes: Array, out: Array) -> None:
+        if gradient.ndim > 3:
+            np.add.reduce(slopes, axis=1, out=out)
+        else:
+            sum_rows(gradient.reshape(len(gradient), out.size), out.reshape(-1))
+
+
+def _for_steps(array: Array, steps: Shape) -> Array:
+    """A parameter of members, (members, ...), with an axis of 1 behind the first if there are steps."""
+    return array[:, None] if steps else array
 
 
 def _one(context: Context, array: Array, member: int) -> Array:

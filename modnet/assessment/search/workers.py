@@ -13,7 +13,6 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, Protocol
 
-import modnet.threads
 from modnet.assessment.search.result import counts
 from modnet.assessment.search.space import Space
 from modnet.assessment.search.study import STOPPED, open_study, optuna_library, pruner_for, quiet, sampler_for
@@ -23,6 +22,8 @@ from modnet.plugins.registry import Registry, default_registry
 from modnet.records import Record
 from modnet.specs.model import Spec
 from modnet.specs.reader import read_spec
+from modnet.threads import OF_LIBRARIES, VARIABLE
+from modnet.threads import count as threads_of_process
 
 LOOK = 0.1
 """Seconds after which the search looks again whether a process has done another trial."""
@@ -225,9 +226,9 @@ def _work(task: Task, tokens: Tokens) -> None:
 @contextmanager
 def _divided_threads(count: int) -> Iterator[None]:
     """Gives each process that starts meanwhile its share of this one's threads, by the environment."""
-    names = (modnet.threads.VARIABLE, *modnet.threads.OF_LIBRARIES)
+    names = (VARIABLE, *OF_LIBRARIES)
     before = {name: os.environ.get(name) for name in names}
-    share = str(max(1, modnet.threads.count() // count))
+    share = str(max(1, threads_of_process() // count))
     os.environ.update(dict.fromkeys(names, share))
     try:
         yield

@@ -28,7 +28,15 @@ class TableInputs(Record):
     embedding_size: int | None
 
     def nodes(self, numbers: Callable[[], list[Node]], codes: Callable[[], list[Node]]) -> list[Node]:
-        """The nodes that end in one vector of all inputs.
+        """The nodes that end in one vector of all inputs; arguments and errors as of `branches`."""
+        branches = self.branches(numbers, codes)
+        if len(branches) == 1:
+            return branches
+        names = tuple(str(branch.name) for branch in branches)
+        return [*branches, Node(layer=Concatenate(), inputs=names)]
+
+    def branches(self, numbers: Callable[[], list[Node]], codes: Callable[[], list[Node]]) -> list[Node]:
+        """A named node for each input, which ends in a vector.
 
         Args:
             numbers, codes: make the nodes for the first input, and for the second.
@@ -47,10 +55,7 @@ class TableInputs(Record):
                 Node(layer=Flatten()),
             )
             branches.append(Node(layer=Chain(layers=vector), name=f"ids_{place}", inputs=(source,)))
-        if len(branches) == 1:
-            return branches
-        names = tuple(str(branch.name) for branch in branches)
-        return [*branches, Node(layer=Concatenate(), inputs=names)]
+        return branches
 
     def _parted(self) -> tuple[Sequence[str], Sequence[str]]:
         """The inputs of numbers and codes, and those of ids."""
