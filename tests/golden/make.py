@@ -311,6 +311,33 @@ def _changed_component(path: Path) -> Any:
     return [[1.0, 2.0], [-0.5, 0.25]]
 
 
+def _intervals(path: Path) -> Any:
+    """Of a table: the ranges of its columns, quantiles of a number with an interval, and sets of classes."""
+    read = {"inputs": ["hidden"]}
+    layers = [
+        "standardize",
+        {**linear(6, activation="relu"), "name": "hidden"},
+        {**linear(3), **read, "name": "size"},
+        {**linear(2), **read, "activation": "softmax", "name": "kind"},
+    ]
+    losses = {"size": {"type": "quantile", "quantiles": [0.1, 0.5, 0.9]}, "kind": "cross_entropy"}
+    spec = {
+        "network": {"input": [2], "layers": layers, "outputs": ["size", "kind"]},
+        "training": {"loss": losses, "epochs": 9, "seed": 1},
+        "data": {"target": {"size": "size", "kind": "kind"}, "inputs": ["length", "since"]},
+    }
+    rng = np.random.default_rng(2)
+    lengths = rng.uniform(1, 4, ROWS).round(2)
+    days = np.datetime64("2024-01-01") + np.arange(ROWS)
+    kinds = np.where(lengths + rng.normal(size=ROWS) > 2.5, "cat", "dog")
+    rows = {"length": lengths, "since": days, "size": (10 * lengths).round(1), "kind": kinds}
+    rows = {name: values.tolist() for name, values in rows.items()}
+    spec["data"]["columns"] = {"since": {"kind": "date", "parts": ["day"]}}
+    network = modnet.train(spec, rows).network
+    modnet.save(modnet.intervals(network, rows, coverage=0.8).network, path)
+    return {"length": [1.5, 9.0], "since": ["2024-01-05", "2030-01-01"]}
+
+
 def _inputs_of(name: str) -> Any:
     return json.loads((FOLDER / f"{name}.json").read_text(encoding="utf-8"))["inputs"]
 
@@ -413,6 +440,7 @@ VARIANTS: dict[str, Callable[[Path], Any]] = {
     "segments": _segments,
     "newer-minor": _newer_minor,
     "changed-component": _changed_component,
+    "intervals": _intervals,
 }
 """Name -> what makes the file and gives inputs to predict from."""
 
