@@ -8,8 +8,10 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:  # written by docs/generate.py
+    from modnet.assessment.cross_validation import cross_validate as cross_validate
     from modnet.assessment.explanation.explain import explain as explain
     from modnet.assessment.report.report import report as report
+    from modnet.assessment.search.search import search as search
     from modnet.configuration.fields import field as field
     from modnet.data.column import Column as Column
     from modnet.data.column_schema import ColumnSchema as ColumnSchema
@@ -74,6 +76,8 @@ if "MODNET_NUM_THREADS" in os.environ:
     read_environment()
 
 _HOMES = {
+    "modnet.assessment.cross_validation": ("cross_validate",),
+    "modnet.assessment.search.search": ("search",),
     "modnet.assessment.explanation.explain": ("explain",),
     "modnet.assessment.report.report": ("report",),
     "modnet.configuration.fields": ("field",),

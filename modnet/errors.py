@@ -28,7 +28,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from os import PathLike, fspath
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from modnet.records import Record
 from modnet.words import itemised, legible, printable
@@ -112,19 +112,22 @@ class ShapeError(ModnetError, ValueError):
 
 
 class Fault(NamedTuple):
-    """A value of a table, or a whole column, that cannot be used, that was replaced, or that was ignored.
+    """A value of a table, or a whole column, that cannot be used, or of which there is something else to tell.
 
     Attributes:
         row: its row, counted from 0; None for a whole column.
         column: the name of its column.
         value: as text; None for a missing one.
         message: what is wrong with it, and what was expected or done.
+        kind: "fault" if it cannot be used, "replaced" if the network was given something else in its place, "outside"
+            if it was used although it lies outside of what the network was trained on, and "ignored".
     """
 
     row: int | None
     column: str
     value: str | None
     message: str
+    kind: Literal["fault", "replaced", "outside", "ignored"] = "fault"
 
 
 class DataError(ModnetError, ValueError):

@@ -1,8 +1,8 @@
-"""How messages quote, count, shorten and suggest."""
+"""How messages quote, count, shorten, compare and suggest."""
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from numbers import Real
 from typing import Any
@@ -183,3 +183,21 @@ def free_name(name: str, taken: Container[str]) -> str:
         count += 1
         free = f"{name}_{count}"
     return free
+
+
+def changes(path: str, before: Any, now: Any) -> Iterator[str]:
+    """The places where two plain values differ, each with both values: `training.epochs: 20 before, now 30`."""
+    if isinstance(before, dict) and isinstance(now, dict):
+        for key in dict.fromkeys((*before, *now)):
+            yield from changes(f"{path}.{key}", before.get(key), now.get(key))
+    elif isinstance(before, list | tuple) and isinstance(now, list | tuple) and len(before) == len(now):
+        for number, (old, new) in enumerate(zip(before, now, strict=True)):
+            yield from changes(f"{path}[{number}]", old, new)
+    elif before != now:
+        yield f"{path}: {short_value(before)} before, now {short_value(now)}"
+
+
+def short_value(value: Any) -> str:
+    """A plain value for a message; None is "not given"."""
+    text = "not given" if value is None else str(value)
+    return text if len(text) <= 60 else text[:57] + "..."

@@ -18,7 +18,6 @@ DESIGN = PACKAGE.parent / "docs" / "design.md"
 INSIDE = {
     "modnet.assessment.pictures": {
         "matplotlib": "an optional library",
-        "matplotlib.figure": "as above",
         "matplotlib.text": "as above",
     },
     "modnet.assessment.report.page": {"jinja2": "an optional library", "markupsafe": "a part of jinja2"},

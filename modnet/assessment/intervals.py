@@ -29,7 +29,6 @@ from modnet.data.intervals import Interval, predicted_bounds, probabilities_of
 from modnet.datasets.dataset import Dataset
 from modnet.engine.network import Network
 from modnet.errors import DataError
-from modnet.kinds.figures import number_text
 from modnet.plugins.registry import Registry, default_registry
 from modnet.records import Record
 from modnet.training.objective import Objective
@@ -52,16 +51,8 @@ class Intervals(Record, eq=False):
     def __str__(self) -> str:
         rows = [["", "coverage", "how"]]
         for name, interval in self.found.items():
-            rows.append([legible(name), f"{interval.coverage:g} ± {spread(interval):.3f}", how_text(interval)])
+            rows.append([legible(name), f"{interval.coverage:g} ± {spread(interval):.3f}", interval.describe()])
         return "\n".join(in_columns(rows, left=1))
-
-
-def how_text(interval: Interval) -> str:
-    """How an interval is made, in words."""
-    if interval.threshold is not None:
-        return f"every class from a probability of {number_text(interval.threshold)} on"
-    margin = interval.margin or 0.0
-    return f"{number_text(abs(margin))} {'below and above' if margin >= 0 else 'within'} the prediction"
 
 
 def spread(interval: Interval) -> float:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 from zlib import crc32
 
-from modnet.engine.history import with_picture
+from modnet.engine.history import draw
 from modnet.errors import DataError, MissingExtra
 from modnet.model.atomic import replace_file
 from modnet.records import Record
@@ -54,20 +54,19 @@ def figure_of(pictures: Sequence[Picture], width: float = WIDTH) -> Any:
     Raises:
         MissingExtra: matplotlib is not installed.
     """
-    try:
-        from matplotlib.figure import Figure
-        from matplotlib.text import Text
-    except ImportError:
-        raise MissingExtra("matplotlib", extra="plot", purpose="plotting") from None
     heights = [picture.height for picture in pictures]
-    figure = with_picture(Figure)(figsize=(width, sum(heights)), layout="constrained")
-    axes = figure.subplots(len(pictures), 1, squeeze=False, height_ratios=heights)[:, 0]
-    for picture, place in zip(pictures, axes, strict=True):
-        picture.draw(place)
-        place.spines[["top", "right"]].set_visible(False)
-    for text in figure.findobj(Text):
-        text.set_parse_math(False)  # a $ in the name of a column is a $
-    return figure
+
+    def fill(figure: Any) -> None:
+        from matplotlib.text import Text
+
+        axes = figure.subplots(len(pictures), 1, squeeze=False, height_ratios=heights)[:, 0]
+        for picture, place in zip(pictures, axes, strict=True):
+            picture.draw(place)
+            place.spines[["top", "right"]].set_visible(False)
+        for text in figure.findobj(Text):
+            text.set_parse_math(False)  # a $ in the name of a column is a $
+
+    return draw(fill, (width, sum(heights)))
 
 
 def drawn(figure: Any, form: str, **options: Any) -> bytes:

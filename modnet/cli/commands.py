@@ -10,6 +10,7 @@ from pathlib import Path
 
 import click
 
+from modnet.cli.assess_commands import ASSESS
 from modnet.cli.command import JSON, PLUGIN, READING, SET, Command
 from modnet.cli.command import argument as _argument
 from modnet.cli.command import file as _file
@@ -125,6 +126,59 @@ _ROWS = (
         JSON,
     ),
     Command(
+        "search",
+        "Look for better values of a spec.",
+        """
+        Train the network of SPEC again and again, each time with other values for what its [search] table marks, and
+        write the best spec and its model.
+
+        The trials are compared by the figure that [search] says, on rows that are set aside for validation. Those that
+        are worse than others at the same epoch are stopped early. The first trial has the spec's own values. A trial
+        that fails is recorded and does not end the search.
+
+        BEST is the text of SPEC with the best values in their places and the [search] table as a comment; the model of
+        the best trial goes beside it (best.modnet), and so does the folder with the journal of all trials
+        (best.search). Ctrl-C ends the search with what it has found, and the status is 130; --resume goes on, also
+        after a kill: trials that were cut off are done again. With a greater --trials, a search that is over goes on.
+
+        \b
+        Example:
+          modnet search penguins.toml -o best.toml --trials 50 --plot search.png
+
+        \b
+        JSON: {"spec", "output", "monitor", "greater_is_better", "own", "stopped",
+               "best": TRIAL, "importance": {path: share}, "trials": [TRIAL]}
+        TRIAL: {"number", "outcome", "values": {path: value}, "value",
+                "figures": {figure: value}, "epochs", "seconds", "error"}
+        """,
+        _argument("spec"),
+        _file(
+            "-o",
+            "--output",
+            metavar="BEST",
+            help="The best spec; by default the spec's name with -best, here.",
+        ),
+        PLUGIN,
+        SET,
+        _option("--trials", type=click.IntRange(1), metavar="N", help="How many trials, instead of those of [search]."),
+        _option(
+            "--time",
+            type=click.FloatRange(0.0, min_open=True),
+            metavar="SECONDS",
+            help="When the search ends, if there are not enough trials before, instead of the time of [search].",
+        ),
+        _option(
+            "--processes",
+            type=click.IntRange(1),
+            default=1,
+            show_default=True,
+            help="How many trials are made at the same time; they share the cores.",
+        ),
+        _option("--resume", is_flag=True, help="Go on with a search that was stopped, or wants more trials."),
+        _file("--plot", help="Draw the trials and what mattered: .png, .svg or .pdf."),
+        JSON,
+    ),
+    Command(
         "predict",
         "Predict for new data with a model file.",
         """
@@ -220,6 +274,7 @@ _ROWS = (
         PLUGIN,
         JSON,
     ),
+    *ASSESS,
     *WHY,
     *TRUST,
     Command(
@@ -499,5 +554,4 @@ _ROWS = (
 )
 
 COMMANDS = {row.name: row for row in _ROWS}
-"""Name -> row, in the order in which one needs them.
-        """
+"""Name -> row, in the order in which one needs them."""

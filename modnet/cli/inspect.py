@@ -13,6 +13,7 @@ from typing import Any
 
 import modnet
 from modnet.cli.output import echo, echo_json
+from modnet.data.column_schema import ColumnSchema
 from modnet.data.schema import DataSchema
 from modnet.errors import DataError, NotInstalled, PluginError
 from modnet.kinds import KINDS
@@ -38,6 +39,9 @@ MOST_BRANCHES = 10_000
 """How many nodes are drawn as a tree; the others, perhaps with names of hundreds of parts, are listed."""
 
 LINES_AT_A_TIME = 500
+
+MOST_RANGES = 12
+"""The ranges of how many columns are shown."""
 
 MOST_MISSING = 4
 """How many of the components that an installed version does not have are named."""
@@ -236,6 +240,23 @@ def _schema_lines(value: dict[str, Any] | None) -> Iterator[str]:
         classes = columns[0].categories
         what = f"{columns[0].name}, {len(classes)} classes: {' '.join(classes)}" if classes else ""
         yield from _labelled(name, what or " ".join(column.name for column in columns))
+    yield from _trust_lines(schema)
+
+
+def _trust_lines(schema: DataSchema) -> Iterator[str]:
+    """The ranges of the columns in training, and the intervals of predictions."""
+    columns = [column for columns in schema.inputs.values() for column in columns if column.lowest is not None]
+    if columns:
+        yield from _labelled("ranges", listed([_range_text(column) for column in columns], MOST_RANGES))
+    for column in (column for columns in schema.targets.values() for column in columns):
+        if column.interval is not None:
+            share = f"{column.interval.coverage:g} of rows, learnt from {column.interval.rows:,}"
+            yield from _labelled("intervals", f"{column.name}: {share}; {column.interval.describe()}")
+
+
+def _range_text(column: ColumnSchema) -> str:
+    lowest, highest = column.range_texts()
+    return f"{column.name} {lowest} to {highest}"
 
 
 def _training_lines(header: Header, found: HeaderOnly) -> Iterator[str]:

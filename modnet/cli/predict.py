@@ -55,7 +55,7 @@ def run(
     load_plugin_files(plugins)
     form = form_of(output, as_json)
     if output != "-":
-        _check_output(output, model=model, data=data)
+        check_not_input(output, model=model, data=data)
     network = load(model)
     reading = given_options(encoding, delimiter, decimal, header, sheet, query)
     predictor = Predictor(network, faults, None if keep_all else keep, form in SPELLED, reading)
@@ -64,7 +64,7 @@ def run(
         _write_arrays(parts, output, thresholds)
     else:
         names = Names(network, thresholds)
-        _write((names.table(part) for part in parts), form, output)
+        write((names.table(part) for part in parts), form, output)
         say(names.notes)
     say(predictor.texts())
     if predictor.lost and predictor.lost == predictor.rows:
@@ -77,7 +77,12 @@ def _write_arrays(parts: Iterator[Predicted], output: str, thresholds: Sequence[
     replace_file(output, [npz(parts)], durable=False)
 
 
-def _write(tables: Iterator[Named], form: str, output: str) -> None:
+def write(tables: Iterable[Named], form: str, output: str) -> None:
+    """Writes predictions to a file, or to the screen for "-".
+
+    Args:
+        form: the ending that says how, as `form_of` gives it; not .npz.
+    """
     if form not in TEXTS:
         write_by_plugin(tables, output)
     elif output != "-":
@@ -92,7 +97,7 @@ def _named(data: str) -> str:
     return "standard input" if data == "-" else data
 
 
-def _check_output(output: str, **inputs: str) -> None:
+def check_not_input(output: str, **inputs: str) -> None:
     """Checks that the predictions can be written there, and would not overwrite the model or the data."""
     check_place(Path(output))
     for what, given in inputs.items():

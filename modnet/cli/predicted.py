@@ -80,7 +80,7 @@ class Predictor:
         keep: the columns that are carried through; None for all.
         spelled: whether these stay as they are spelled; else numbers are read as such.
         reading: what is known of how the file is written.
-        report: what was done about missing and unknown values.
+        report: what was done about missing and unknown values, and what was outside of the training's.
         notes: what the reader assumed, each once.
         rows: how many there were.
         told: the first rows at fault, in words.
@@ -92,7 +92,7 @@ class Predictor:
     keep: Sequence[str] | None = ()
     spelled: bool = True
     reading: Mapping[str, Any] = field(default_factory=dict)
-    report: Report = field(default_factory=Report)
+    report: Report = field(default_factory=lambda: Report(outside={}))
     notes: dict[str, None] = field(default_factory=dict)
     rows: int = 0
     told: list[str] = field(default_factory=list)
@@ -237,7 +237,7 @@ class Predictor:
             found.append(f"{self.lost:,} of {counted(self.rows, 'row')} {left}:")
             found += [f"  {told}" for told in self.told]
             found += [f"  and {self.lost - len(self.told):,} more"] if self.lost > len(self.told) else []
-        return found
+        return found + self.report.outside_texts()
 
 
 def _advised(error: DataError, reading: Mapping[str, Any]) -> DataError:

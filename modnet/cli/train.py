@@ -77,7 +77,7 @@ def run(
     job.require_savable(objective)
     screen = Screen(path)
     if not as_json:
-        screen.tell(introduction(job, loaded))
+        screen.tell(introduction(job, loaded.notes))
     job.check_figures(objective, validation=loaded.validation is not None)
     _check_logs(job, path)
     outcome = _train(job, loaded, path, resume, quiet=as_json)

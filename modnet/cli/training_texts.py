@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 import sys
 import textwrap
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -47,8 +47,25 @@ class Screen:
             warn(f"standard output cannot be written to ({reason}); the model goes to {self.path} all the same")
 
 
-def introduction(job: Job, loaded: LoadedData) -> str:
-    """What is about to be trained, and on what."""
+def introduction(job: Job, notes: Sequence[str]) -> str:
+    """What is about to be trained, and on what.
+
+    Args:
+        notes: about the data.
+    """
+    network = job.network
+    nodes, parameters = len(network.graph.nodes), network.layout.parameter_count
+    size = f"{counted(nodes, 'node')}, {counted(parameters, 'parameter')}, {network.dtype}"
+    labelled = [*data_lines(job, notes), ("network", size)]
+    if network.card.spec.search is not None:
+        command = shlex.join(["modnet", "search", str(job.path)])
+        labelled.append(("search", f"none: the plain values are trained; for better ones: {command}"))
+    indent = max(12, *(len(label) for label, _ in labelled)) + 2
+    return "\n".join(f"{label:<{indent}}{line}" for label, line in labelled)
+
+
+def data_lines(job: Job, notes: Sequence[str]) -> list[tuple[str, str]]:
+    """The lines about the data of a spec, each with its label: the first with the file, the others with ""."""
     data = job.network.card.spec.data
     assert data is not None
     source = data.train
@@ -56,15 +73,11 @@ def introduction(job: Job, loaded: LoadedData) -> str:
     name = source if isinstance(source, str) else source.path or f"{source.x} and {source.y}"
     indent = max(12, len(name)) + 2
     lines = []
-    for note in loaded.notes:
+    for note in notes:
         # Where a line is too long it is broken between its two halves, rather than anywhere.
         halves = [note] if indent + len(note) <= 80 else note.split("; ")
         lines += [line for half in halves for line in textwrap.wrap(half, max(80 - indent, 40))]
-    network = job.network
-    nodes, parameters = len(network.graph.nodes), network.layout.parameter_count
-    size = f"{counted(nodes, 'node')}, {counted(parameters, 'parameter')}, {network.dtype}"
-    labelled = [name, *[""] * (len(lines) - 1), "network"]
-    return "\n".join(f"{label:<{indent}}{line}" for label, line in zip(labelled, [*lines, size], strict=True))
+    return list(zip([name, *[""] * (len(lines) - 1)], lines, strict=True))
 
 
 def conclusion(job: Job, loaded: LoadedData, path: Path, plugins: tuple[str, ...], again: str, *, whole: bool) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Collection, Sequence
 from functools import partial
 from typing import ClassVar
@@ -11,20 +12,23 @@ import numpy as np
 from modnet.arrays import Array
 from modnet.configuration.fields import Configuration, field
 from modnet.data.column import Column
-from modnet.data.date_parts import DatePart, encode_dates, parts_width
+from modnet.data.date_parts import DatePart, encode_dates, growing_place, parts_width
 from modnet.data.dates import DateFormat
 from modnet.data.faults import Faults, Report
 from modnet.data.intervals import Interval
 from modnet.data.labels import labels_in, split_labels
 from modnet.data.numbers import NumberFormat
 from modnet.data.spec import Encoding, Kind, MissingPolicy, Unknown
-from modnet.data.table import shorten
+from modnet.data.table import Table, shorten
 from modnet.data.text_hashing import hash_texts
 from modnet.data.values import category_key, is_code, no_value
 from modnet.words import did_you_mean, show
 
 BY_VALUE = ("mean", "median", "most_frequent")
 """The ways of filling a gap for which a value is learnt."""
+
+NO_TEXT = "\0{}"
+"""In the place of the category of this number, where it is to be unknown: no file has such a text."""
 
 MOST_SUGGESTIONS = 20
 """For how many of the unknown categories of a column a near one is looked for."""
@@ -48,6 +52,7 @@ class ColumnSchema(Configuration):
         buckets: of a text: how many numbers it becomes.
         separator: of labels: what stands between them.
         missing_values: texts that stand for a missing value in this column, besides those of the table.
+        lowest, highest: the range of an input in training, of a number or a date (ISO 8601); None if it is not known.
         quantiles: of a target that is a number: those that its output gives, where it gives several.
         interval: of a target: how predictions get intervals, or sets of classes.
     """
@@ -67,6 +72,8 @@ class ColumnSchema(Configuration):
     buckets: int = 0
     separator: str = ""
     missing_values: tuple[str, ...] = ()
+    lowest: float | str | None = None
+    highest: float | str | None = None
     quantiles: tuple[float, ...] = field(default=(), above=0.0, below=1.0)
     interval: Interval | None = None
 
@@ -84,7 +91,33 @@ class ColumnSchema(Configuration):
         if (self.kind == "date") != bool(self.parts) or (self.kind == "text") != (self.buckets > 0):
             raise ValueError("expected parts if kind is date, and buckets if kind is text, and only then")
         self._check_fill()
+        self._check_range()
         self._check_interval()
+
+    def _check_range(self) -> None:
+        given = (self.lowest, self.highest)
+        if given == (None, None):
+            return
+        fits = self.kind in ("number", "date") and all(map(self._is_value, given))
+        if not fits or self._limits()[0] > self._limits()[1]:
+            raise ValueError(
+                f"lowest and highest: expected two numbers, or two dates, of which the first is not greater; "
+                f"found {show(self.lowest)} and {show(self.highest)}"
+            )
+
+    def _is_value(self, value: float | str | None) -> bool:
+        """Whether this is a number or a date, as the kind of the column asks for."""
+        if self.kind == "date":
+            return isinstance(value, str) and not np.isnat(DateFormat().parse([value])).any()
+        return isinstance(value, float | int) and math.isfinite(value)
+
+    def _limits(self) -> Array:
+        """The lowest and the highest value as they are encoded, (2,); of a date, of the part that only grows."""
+        if self.kind == "number":
+            return np.array([self.lowest, self.highest], np.float64)
+        encoded = np.zeros((2, self.width))
+        encode_dates(DateFormat().parse([str(self.lowest), str(self.highest)]), self.parts, encoded)
+        return encoded[:, growing_place(self.parts) or 0]
 
     def _check_interval(self) -> None:
         if self.quantiles and (self.kind != "number" or len({*self.quantiles}) < max(2, len(self.quantiles))):
@@ -134,6 +167,21 @@ class ColumnSchema(Configuration):
         values = {*self.categories, ""} if self.kind == "labels" else self.categories
         return column.gaps_by({*missing_values, *self.missing_values}.difference(values))
 
+    def as_seen_in(self, column: Column) -> ColumnSchema:
+        """The same, but a category that none of these values has is as unknown as one that is not listed.
+
+        The number of categories stays. Where an unknown category is an error, all of them stay known.
+        """
+        if not self.has_categories or self.unknown == "error":
+            return self
+        if self.kind == "labels":
+            has = self._which_labels(column, ~column.gaps, Faults(Table({})), Report())
+            there: Array = np.any(has, axis=0)
+        else:
+            there = np.isin(np.arange(len(self.categories)), self.codes(column)[~column.gaps])
+        known = zip(self.categories, there.tolist(), strict=True)
+        return self.replace(categories=tuple(c if seen else NO_TEXT.format(n) for n, (c, seen) in enumerate(known)))
+
     # Inputs
 
     def encode(self, column: Column, gaps: Array, out: Array, faults: Faults, report: Report) -> None:
@@ -158,6 +206,35 @@ class ColumnSchema(Configuration):
             out[...] = self._which_labels(column, present, faults, report)
         else:
             self.encode_codes(self._codes_with_fill(column, gaps, present, faults, report), out)
+
+    def outside(self, encoded: Array) -> Array | None:
+        """How far each value is outside of the range of training, (rows,), 0 where it is within.
+
+        Numbers that float32 cannot tell from the limits are within.
+
+        Args:
+            encoded: what `encode` has written.
+
+        Returns:
+            None if all are within, or there is no range.
+        """
+        place = growing_place(self.parts) if self.kind == "date" else 0
+        if self.lowest is None or place is None or not len(encoded):
+            return None
+        values = encoded[:, place]
+        low, high = self._limits().tolist()
+        rounding = float(np.finfo(np.float32).eps) * max(abs(low), abs(high))
+        if values.min() >= low - rounding and values.max() <= high + rounding:
+            return None
+        distances: Array = np.maximum(low - values, values - high)
+        distances[distances <= rounding] = 0
+        return distances
+
+    def range_texts(self) -> tuple[str, str]:
+        """The lowest and the highest value of training."""
+        if self.kind == "date":
+            return str(self.lowest).removesuffix("T00:00:00"), str(self.highest).removesuffix("T00:00:00")
+        return f"{self.lowest:.10g}", f"{self.highest:.10g}"
 
     def encode_codes(self, codes: Array, out: Array) -> None:
         """Writes positions in `categories`, -1 for others, as numbers (rows, width) into zeros."""

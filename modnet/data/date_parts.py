@@ -37,6 +37,16 @@ def parts_width(parts: Sequence[DatePart]) -> int:
     return sum(WIDTHS[part] for part in parts)
 
 
+def growing_place(parts: Sequence[DatePart]) -> int | None:
+    """Where among the numbers of a date stands one that only grows, the running day or the year; None without one."""
+    start = 0
+    for part in parts:
+        if part in ("day", "year"):
+            return start
+        start += WIDTHS[part]
+    return None
+
+
 def encode_dates(moments: Array, parts: Sequence[DatePart], out: Array) -> None:
     """Writes the parts of dates.
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import Literal
 
 import numpy as np
 
@@ -63,7 +64,13 @@ def in_order(faults: Iterable[Fault]) -> list[Fault]:
     return sorted(faults, key=lambda fault: -1 if fault.row is None else fault.row)
 
 
-def _each(name: str, column: Column, rows: Array, message: Callable[[str], str]) -> Iterator[Fault]:
+def _each(
+    name: str,
+    column: Column,
+    rows: Array,
+    message: Callable[[str], str],
+    kind: Literal["fault", "replaced", "outside"] = "fault",
+) -> Iterator[Fault]:
     """A fault for each of these rows; the message of each different text is made once."""
     made: dict[str, str] = {}
     for row in np.flatnonzero(rows).tolist():
@@ -71,19 +78,43 @@ def _each(name: str, column: Column, rows: Array, message: Callable[[str], str])
         text = value or ""
         if text not in made:
             made[text] = message(text)
-        yield Fault(row, name, value, made[text])
+        yield Fault(row, name, value, made[text], kind)
+
+
+@dataclass
+class Outside:
+    """The values of a column that lie outside of what the model was trained on.
+
+    Attributes:
+        lowest, highest: of the training, as texts.
+        rows: how many rows have such a value.
+        farthest: the value that is the farthest outside, as text.
+        distance: how far that is.
+    """
+
+    lowest: str
+    highest: str
+    rows: int = 0
+    farthest: str = ""
+    distance: float = 0.0
+
+
+MOST_OUTSIDE = 8
+"""Of how many columns with values outside of the training's a text tells."""
 
 
 @dataclass
 class Report:
-    """What was done about values that are missing or unknown.
+    """What was done about values that are missing or unknown, and which were outside of what training had.
 
     Attributes:
         filled_rows, dropped_rows: how many rows were.
         by_mean, by_most_frequent, by_code: the columns that were filled so.
         unknown: column -> how many rows have an unknown category.
         left_out: lines about rows that cannot be measured.
-        replaced: each value that was replaced, with what the network is given instead; None if nobody asks.
+        outside_rows: how many rows have a value outside of what the model was trained on.
+        outside: column -> such values; None if nobody asks, so that none are looked for.
+        noted: each value that was replaced, with what the network is given instead, or is outside; None if nobody asks.
     """
 
     filled_rows: int = 0
@@ -93,12 +124,32 @@ class Report:
     by_code: set[str] = field(default_factory=set)
     unknown: dict[str, int] = field(default_factory=dict)
     left_out: list[str] = field(default_factory=list)
-    replaced: list[Fault] | None = None
+    outside_rows: int = 0
+    outside: dict[str, Outside] | None = None
+    noted: list[Fault] | None = None
 
     def replace(self, name: str, column: Column, rows: Array, message: Callable[[str], str]) -> None:
         """Notes that the values of these rows, bool (rows,), were replaced, if somebody asks for each."""
-        if self.replaced is not None:
-            self.replaced += _each(name, column, rows, message)
+        if self.noted is not None:
+            self.noted += _each(name, column, rows, message, "replaced")
+
+    def note_outside(self, name: str, column: Column, limits: Sequence[str], distances: Array) -> None:
+        """Notes the values that are outside of what the model was trained on, if somebody asks for them.
+
+        Args:
+            limits: the lowest and the highest value of the training.
+            distances: of each row, how far it is outside; 0 for those that are not.
+        """
+        if self.outside is None:
+            return
+        known = self.outside.setdefault(name, Outside(limits[0], limits[1]))
+        rows, farthest = distances > 0, int(distances.argmax())
+        known.rows += int(np.count_nonzero(rows))
+        if distances[farthest] > known.distance:
+            known.distance, known.farthest = float(distances[farthest]), column.text(farthest)
+        if self.noted is not None:
+            message = f"outside of what the model was trained on, {limits[0]} to {limits[1]}"
+            self.noted += _each(name, column, rows, lambda text: f"{text} is {message}", "outside")
 
     def by(self, fill: object, missing: str) -> set[str]:
         """The columns whose gaps are filled in this way."""
@@ -124,3 +175,14 @@ class Report:
         for column, rows in self.unknown.items():
             found.append(f"{counted(rows, 'row')} had an unknown category in column {legible(column)}")
         return found
+
+    def outside_texts(self) -> list[str]:
+        """Lines for the screen about values outside of what the model was trained on."""
+        if not self.outside:
+            return []
+        found = [f"{counted(self.outside_rows, 'row')} with a value outside of what the model was trained on:"]
+        for name, known in [*self.outside.items()][:MOST_OUTSIDE]:
+            told = f"{counted(known.rows, 'row')}, the farthest {known.farthest}"
+            found.append(f"  {legible(name)} was {known.lowest} to {known.highest}: {told}")
+        more = len(self.outside) - MOST_OUTSIDE
+        return found + ([f"  and {counted(more, 'more column')}"] if more > 0 else [])

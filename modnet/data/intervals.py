@@ -36,6 +36,13 @@ class Interval(Configuration):
         if self.margin is not None and not math.isfinite(self.margin):
             raise ValueError(f"margin: expected a finite number, found {self.margin}")
 
+    def describe(self) -> str:
+        """How it is made, in words: `921.66 below and above the prediction`."""
+        if self.threshold is not None:
+            return f"every class from a probability of {self.threshold:.4g} on"
+        margin = self.margin or 0.0
+        return f"{abs(margin):.5g} {'below and above' if margin >= 0 else 'within'} the prediction"
+
 
 def outer_quantiles(quantiles: Sequence[float], coverage: float) -> tuple[int, int]:
     """The places of the two quantiles that are nearest to (1 - coverage) / 2 and (1 + coverage) / 2."""

@@ -11,7 +11,7 @@ import numpy as np
 
 from modnet.arrays import Array
 from modnet.data.column_schema import ColumnSchema
-from modnet.data.date_parts import parts_of
+from modnet.data.date_parts import growing_place, parts_of
 from modnet.data.dates import ISO, DateFormat, dates_share, find_date_format, is_date_name
 from modnet.data.faults import Faults
 from modnet.data.labels import find_labels, find_separator
@@ -51,7 +51,7 @@ def learn_columns(
 
     Arguments and errors are those of `DataSchema.learn`.
     """
-    inputs, targets = _assign_columns(table, spec, input_names, output_names)
+    inputs, targets = assign_columns(table, spec, input_names, output_names)
     return (
         {name: tuple(_Learner(table, spec, c).input(rows) for c in columns) for name, columns in inputs.items()},
         {
@@ -71,7 +71,7 @@ def learn_weights(table: Table, spec: DataSpec) -> ColumnSchema | None:
 
 def rows_to_drop(table: Table, spec: DataSpec, input_names: Sequence[str], output_names: Sequence[str]) -> list[int]:
     """The rows of a training table that are dropped because of missing values, in order."""
-    inputs, targets = _assign_columns(table, spec, input_names, output_names)
+    inputs, targets = assign_columns(table, spec, input_names, output_names)
     dropped: set[int] = set()
     used = (*inputs.values(), *targets.values(), spec.side_columns())
     for name in dict.fromkeys(name for names in used for name in names):
@@ -80,7 +80,7 @@ def rows_to_drop(table: Table, spec: DataSpec, input_names: Sequence[str], outpu
     return sorted(dropped)
 
 
-def _assign_columns(
+def assign_columns(
     table: Table, spec: DataSpec, input_names: Sequence[str], output_names: Sequence[str]
 ) -> tuple[dict[str, tuple[str, ...]], dict[str, tuple[str, ...]]]:
     """Network input -> its columns, and network output -> its target columns; the table has all of them."""
@@ -192,7 +192,7 @@ class _Learner:
         schema = self._schema(self._kind())
         # A list of categories in the spec is complete: a missing value is none of them.
         policy = self.policy or ("error" if self.declared.categories else "code")
-        schema = schema.replace(missing_values=self.declared.missing_values)
+        schema = self._with_range(schema.replace(missing_values=self.declared.missing_values), rows)
         if schema.kind == "labels" and policy not in ("error", "drop"):
             policy = "code"  # none of them: to fill in those of other rows would be a claim
         has_own_code = schema.kind == "text" or (schema.has_categories and policy in ("code", "drop"))
@@ -435,11 +435,31 @@ class _Learner:
         wrong = np.array([not is_number(text) for text in texts.texts or ()], bool)[texts.values]
         return int((wrong & ~self.profile.gaps).argmax())
 
+    def _with_range(self, schema: ColumnSchema, rows: Sequence[int] | Array | None) -> ColumnSchema:
+        """The schema with the lowest and the highest value of the training rows, for numbers and dates that grow."""
+        faults, chosen, present = Faults(self.table), self._chosen(rows), ~self.profile.gaps
+        if not len(chosen):
+            return schema
+        known: tuple[float | str, float | str]
+        if schema.kind == "number":
+            numbers = schema.numbers(self.values, present, faults)[chosen]
+            known = float(numbers.min()), float(numbers.max())
+        elif schema.kind == "date" and growing_place(schema.parts) is not None:
+            moments = schema.dates(self.values, present, faults)[chosen].astype("datetime64[s]")
+            known = str(moments.min()), str(moments.max())
+        else:
+            return schema
+        # What is at fault is told when the rows are encoded.
+        return schema if faults.found else schema.replace(lowest=known[0], highest=known[1])
+
+    def _chosen(self, rows: Sequence[int] | Array | None) -> Array:
+        """The training rows that have a value."""
+        chosen = np.flatnonzero(~self.profile.gaps)
+        return chosen if rows is None else np.intersect1d(chosen, np.asarray(rows))
+
     def _fill(self, schema: ColumnSchema, policy: MissingPolicy, rows: Sequence[int] | Array | None) -> float | str:
         """The mean, the median, or the most frequent value, of the training rows that have one."""
-        chosen = np.flatnonzero(~self.profile.gaps)
-        if rows is not None:
-            chosen = np.intersect1d(chosen, np.asarray(rows))
+        chosen = self._chosen(rows)
         if not len(chosen):
             raise DataError(f"{self.place}: every value of the training rows is missing; leave it out of inputs")
         faults = Faults(self.table)

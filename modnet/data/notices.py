@@ -1,4 +1,4 @@
-"""What a careful analyst notices about a task before training: what its figures will hide, and what rows have in common."""
+"""What a careful analyst notices before training: what its figures will hide, and what rows have in common."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from modnet.data.task import Goal, Task
 from modnet.words import counted, legible, listed
 
 RARE = 0.1
-"""Where the rarest class has a smaller share of the rows than this, or..."""
+"""Where the rarest of two classes has a smaller share of the rows than this (of more, as much less), or..."""
 
 COMMON = 0.8
 """...the most frequent one a greater, the share of right answers says little."""
@@ -47,34 +47,41 @@ def metrics_for(task: Task, goal: Goal) -> tuple[str, ...]:
 
 
 def _about_rows(task: Task) -> Iterator[str]:
-    split, targets = task.data.split, {name for goal in task.goals for name in goal.columns}
-    ids = repeated_ids(task.table, task.guesses, targets)
-    if split is not None and split.by == "group":
+    split = task.data.split
+    if split is None:
+        yield from _about_splits(task)
+    elif split.by == "group":
         count = task.guesses[str(split.column)].profile.distinct
         yield (
-            f"{split.column}: {count:,} have {task.rows:,} rows; all rows of one are on the same side of the split, "
+            f"{split.column}: {task.rows:,} rows of {count:,}; all rows of one are on the same side of the split, "
             "since predictions will be wanted for others"
         )
-    elif split is not None:
+    else:
         yield (
             f"{split.column}: the rows are in the order of time, so the last of them validate, as predictions will be "
             "wanted for later ones; remove split to draw by chance"
         )
-    elif ids:
+    if task.rows < SMALL:
+        yield (
+            f"{counted(task.rows, 'row')} are few: the figures of {counted(max(task.rows // 5, 1), 'row')} vary much "
+            "with the draw; modnet cross-validate measures with all of them"
+        )
+
+
+def _about_splits(task: Task) -> Iterator[str]:
+    """What could decide how rows are set aside; only who made the table knows."""
+    targets = {name for goal in task.goals for name in goal.columns}
+    ids = repeated_ids(task.table, task.guesses, targets)
+    dates = [name for name, found in task.guesses.items() if found.kind == "date" and name not in targets]
+    if ids:
         yield (
             f"{listed(ids, 3)}: looks like an id that rows share; if predictions are wanted for new ones, leave it out "
             f'and set split = {{ by = "group", column = "{legible(ids[0])}" }}'
         )
-    dates = [name for name, found in task.guesses.items() if found.kind == "date" and name not in targets]
-    if split is None and dates:
+    if dates:
         yield (
             f"{listed(dates, 3)}: if predictions are wanted for later rows, validate with the last ones: "
             f'split = {{ by = "time", column = "{legible(dates[0])}" }}'
-        )
-    if task.rows < SMALL:
-        yield (
-            f"{counted(task.rows, 'row')} are few: figures of {counted(max(task.rows // 5, 1), 'row')} vary much with "
-            "the draw; modnet cross-validate measures with all rows"
         )
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from itertools import pairwise
 from typing import Any, Literal
 
 from modnet.data.task import GoalKind, Task
@@ -85,7 +86,7 @@ def _good(task: Task) -> Recipe:
         hidden=(256, 128),
         activation="relu",
         dropout=0.15,
-        members=5,
+        members=1,
         losses=LOSSES,
         optimizer={"type": "adam", "learning_rate": 1e-3},
         schedule=None,
@@ -97,7 +98,7 @@ def _good(task: Task) -> Recipe:
 
 def _batch_size(rows: int) -> int:
     """About thirty steps an epoch: a power of two from 32 to 256."""
-    return min(256, max(32, 2 ** round(math.log2(max(rows, 1) / 30))))
+    return int(min(256, max(32, 2 ** round(math.log2(max(rows, 1) / 30)))))
 
 
 SECONDS_OF_STEP, SECONDS_OF_PRODUCT = 4e-4, 6e-11
@@ -107,7 +108,7 @@ SECONDS_OF_STEP, SECONDS_OF_PRODUCT = 4e-4, 6e-11
 def expected_seconds(task: Task, recipe: Recipe) -> float:
     """About how long a training takes: half the epochs, since most stop early."""
     widths = [task.width, *recipe.hidden, sum(goal.width for goal in task.goals)]
-    products = recipe.members * sum(a * b for a, b in zip(widths, widths[1:], strict=False))
+    products = recipe.members * sum(a * b for a, b in pairwise(widths))
     steps = math.ceil(0.8 * task.rows / recipe.batch_size)
     of_epoch = steps * SECONDS_OF_STEP * len(widths) + 0.8 * task.rows * products * 3.5 * SECONDS_OF_PRODUCT
     return recipe.epochs / 2 * of_epoch

@@ -91,14 +91,11 @@ def task_of(table: Table, targets: Sequence[str], path: str) -> Task:
     table.require_rows()
     _check_targets(table, targets)
     guesses = guess_columns(table)
-    for name in targets:
-        _check_target(table, name, guesses[name])
-    person = person_column(table, guesses, targets)
-    left_out = {name: found.left_out for name, found in guesses.items() if found.left_out and name not in targets}
-    if person is not None:
-        left_out[person] = "says whose the row is"
+    _check_values(table, targets, guesses)
+    split = _split(table, targets, guesses)
+    left_out = _left_out(targets, guesses, split)
     goals = _goals(table, targets, guesses)
-    data = _data_spec(table, goals, path, guesses, left_out, person)
+    data = _data_spec(table, goals, path, guesses, left_out, split)
     schema = DataSchema.learn(
         table,
         data,
@@ -128,8 +125,13 @@ def _check_targets(table: Table, targets: Sequence[str]) -> None:
         raise DataError(f"{table.name}: {what}; there has to be a column to predict from")
 
 
-def _check_target(table: Table, name: str, found: Guess) -> None:
+def _check_values(table: Table, targets: Sequence[str], guesses: Mapping[str, Guess]) -> None:
     """Raises DataError for a column that no network can learn to predict."""
+    for name in targets:
+        _check_target(table, name, guesses[name])
+
+
+def _check_target(table: Table, name: str, found: Guess) -> None:
     place = f"{table.name}: column {name}"
     if found.left_out == "every value is missing":
         raise DataError(f"{place}: every value is missing")
@@ -145,14 +147,14 @@ def _check_target(table: Table, name: str, found: Guess) -> None:
 
 
 def _goals(table: Table, targets: Sequence[str], guesses: Mapping[str, Guess]) -> tuple[Goal, ...]:
-    """A goal for each target of classes or labels, and one for all numbers; where there are several, they have names."""
-    numbers = tuple(name for name in targets if _goal_kind(table, name, guesses[name], len(targets)) == "numbers")
-    goals: list[Goal] = []
-    for name in targets:
-        if name not in numbers:
-            goals.append(Goal("output", _goal_kind(table, name, guesses[name], len(targets)), (name,)))
-        elif name == numbers[0]:
-            goals.append(Goal("output", "numbers", numbers))
+    """A goal for each target of classes or labels, and one for all numbers; several goals have names."""
+    kinds = {name: _goal_kind(table, name, guesses[name], len(targets)) for name in targets}
+    numbers = tuple(name for name in targets if kinds[name] == "numbers")
+    goals = [
+        Goal("output", kinds[name], numbers if name in numbers else (name,))
+        for name in targets
+        if name not in numbers[1:]
+    ]
     if len(goals) == 1:
         return tuple(goals)
     taken: set[str] = set()
@@ -192,31 +194,44 @@ def _data_spec(
     path: str,
     guesses: Mapping[str, Guess],
     left_out: Mapping[str, str],
-    person: str | None,
+    split: SplitSpec | None,
 ) -> DataSpec:
     targets = [name for goal in goals for name in goal.columns]
     inputs = tuple(name for name in table.columns if name not in targets and name not in left_out)
     if not inputs:
         raise DataError(f"{table.name}: no column is left to predict from: {listed_reasons(left_out)}")
     columns, decimal = _columns(targets, inputs, guesses)
-    embedded = [name for name in inputs if _is_embedded(guesses[name])]
-    when = time_column(table, guesses, targets) if person is None else None
-    of_goal = {goal.output: goal.columns[0] if len(goal.columns) == 1 else goal.columns for goal in goals}
     return DataSpec(
         train=path,
         validation=0.2,
-        split=_split(person, when),
-        target=of_goal if len(goals) > 1 else of_goal["output"],
-        inputs=_grouped(inputs, embedded, of_goal) if embedded else inputs,
+        split=split,
+        target=_target(goals),
+        inputs=_inputs(inputs, guesses, [goal.output for goal in goals]),
         missing="mean" if with_gaps(inputs, guesses) else None,
         decimal=decimal,
         columns=columns,
     )
 
 
-def _split(person: str | None, when: str | None) -> SplitSpec | None:
+def _left_out(targets: Sequence[str], guesses: Mapping[str, Guess], split: SplitSpec | None) -> dict[str, str]:
+    """Column -> why it is no input."""
+    left_out = {name: found.left_out for name, found in guesses.items() if found.left_out and name not in targets}
+    if split is not None and split.by == "group":
+        left_out[str(split.column)] = "says whose the row is"
+    return left_out
+
+
+def _target(goals: Sequence[Goal]) -> str | tuple[str, ...] | dict[str, str | tuple[str, ...]]:
+    of_goal = {goal.output: goal.columns[0] if len(goal.columns) == 1 else goal.columns for goal in goals}
+    return of_goal if len(goals) > 1 else of_goal[goals[0].output]
+
+
+def _split(table: Table, targets: Sequence[str], guesses: Mapping[str, Guess]) -> SplitSpec | None:
+    """How rows are set aside where the table shows that a draw by chance would flatter."""
+    person = person_column(table, guesses, targets)
     if person is not None:
         return SplitSpec(by="group", column=person)
+    when = time_column(table, guesses, targets)
     return None if when is None else SplitSpec(by="time", column=when)
 
 
@@ -258,8 +273,13 @@ def _without_decimal(column: ColumnSpec) -> ColumnSpec:
     return ColumnSpec() if shorter == ColumnSpec(kind="number") else shorter
 
 
-def _grouped(inputs: Sequence[str], embedded: Sequence[str], outputs: Iterable[str]) -> dict[str, tuple[str, ...]]:
-    """Network input -> columns: one for all that become numbers, and one for each column of ids."""
+def _inputs(
+    inputs: tuple[str, ...], guesses: Mapping[str, Guess], outputs: Iterable[str]
+) -> tuple[str, ...] | dict[str, tuple[str, ...]]:
+    """The columns of the only input; or network input -> columns: all that become numbers, and each column of ids."""
+    embedded = [name for name in inputs if _is_embedded(guesses[name])]
+    if not embedded:
+        return inputs
     numbers = tuple(name for name in inputs if name not in embedded)
     groups = {"numbers": numbers} if numbers else {}
     for name in embedded:

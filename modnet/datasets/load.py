@@ -81,11 +81,20 @@ class Loader:
     readers: Sequence[Reader] = ()
     options: ReadOptions = DEFAULTS
 
-    def load(self, spec: DataSpec, *, rows: Table | None = None, schema: DataSchema | None = None) -> LoadedData:
+    def load(
+        self,
+        spec: DataSpec,
+        *,
+        rows: Table | NamedArrays | None = None,
+        only: Array | None = None,
+        schema: DataSchema | None = None,
+    ) -> LoadedData:
         """The data of a spec: those to train on, to validate with and to test on.
 
         Args:
             rows: the training data, instead of those that `spec.train` names.
+            only: the positions of the rows that there are, sorted; the others only say how wide the schema is: none of
+                what it learns is from their values. None for all.
             schema: of a network that has been trained: its columns are encoded as before. By default it is learnt.
 
         Raises:
@@ -94,9 +103,9 @@ class Loader:
         assert rows is not None or spec.train is not None  # the caller has told of this, with the spec's place
         source = rows if rows is not None else self.read(spec.train or "", spec)
         if isinstance(source, Table):
-            loaded = self.load_table(source, spec, schema)
+            loaded = self.load_table(source, spec, schema, only)
         else:
-            loaded = self.load_arrays(source, spec, schema)
+            loaded = self.load_arrays(source, spec, schema, only)
         if spec.validation is not None and not isinstance(spec.validation, float):
             validation, notes = self.load_source(spec.validation, loaded.schema, spec=spec)
             notes[0] += " to validate"
@@ -177,29 +186,41 @@ class Loader:
 
     # Tables
 
-    def load_table(self, table: Table, spec: DataSpec, schema: DataSchema | None = None) -> LoadedData:
-        table.require_rows()
+    def load_table(
+        self, whole: Table, spec: DataSpec, schema: DataSchema | None = None, only: Array | None = None
+    ) -> LoadedData:
+        whole.require_rows()
         report = Report()
+        table = whole if only is None else whole.take(only)
         division = self.divide(table, spec, report) if sets_aside(spec) else None
-        schema = schema or DataSchema.learn(
-            table,
-            spec,
-            input_names=self.input_names,
-            output_names=self.output_names,
-            label_outputs=self.label_outputs,
-            rows=None if division is None else division.parts.train,
-        )
+        if schema is None:
+            schema = self.learn(whole, spec, only, None if division is None else division.parts.train)
         parts, how = division or Division(Parts(np.arange(len(table))), "")
         train = Dataset.of_table(schema, table if division is None else table.take(parts.train), report=report)
         validation, test = (
             None if part is None else Dataset.of_table(schema, table.take(part), report=report) for part in parts[1:]
         )
         sizes = f"{_sizes(len(table), train, validation, test, how)}; {schema.describe()}"
-        index = index_column(table, spec)
-        said = [] if index is None or index in schema.columns() else [f"column {index} numbers the rows: left out"]
-        notes = [sizes, *table.notes, *said, *report.texts()]
+        notes = [sizes, *table.notes, *_left_out(table, spec, schema), *report.texts()]
         head = table.take(parts.train[:HEAD])
         return LoadedData(train, validation, schema, notes, test, head)
+
+    def learn(self, whole: Table, spec: DataSpec, only: Array | None, train: Array | None) -> DataSchema:
+        """The schema of a table.
+
+        Args:
+            only: the positions of the rows that count; None for all.
+            train: among these, those that fills are learnt from; None for all.
+        """
+        schema = DataSchema.learn(
+            whole,
+            spec,
+            input_names=self.input_names,
+            output_names=self.output_names,
+            label_outputs=self.label_outputs,
+            rows=train if only is None else only if train is None else only[train],
+        )
+        return schema if only is None else schema.as_seen_in(whole.take(only))
 
     def divide(self, table: Table, spec: DataSpec, report: Report) -> Division:
         """The parts of a table, of those of its rows that are not dropped."""
@@ -233,10 +254,13 @@ class Loader:
 
     # Arrays
 
-    def load_arrays(self, found: NamedArrays, spec: DataSpec, schema: DataSchema | None = None) -> LoadedData:
+    def load_arrays(
+        self, found: NamedArrays, spec: DataSpec, schema: DataSchema | None = None, only: Array | None = None
+    ) -> LoadedData:
         self.refuse_columns(found, spec)
         schema = schema or self.learn_classes(found)
-        dataset = self.dataset(found, schema)
+        whole = self.dataset(found, schema)
+        dataset = whole if only is None else whole.take(only)
         parts, how = self.divide_arrays(dataset, spec)
         train = dataset if parts.test is None and parts.validation is None else dataset.take(parts.train)
         validation, test = (None if part is None else dataset.take(part) for part in parts[1:])
@@ -304,6 +328,11 @@ class Loader:
         samples = ", ".join(f"{key} {found.arrays[key].shape[1:]}" for key in inputs)
         goals = (key + (f" ({len(classes[name])} classes)" if name in classes else "") for name, key in outputs.items())
         return f"{samples} -> {', '.join(goals)}" if outputs else samples
+
+
+def _left_out(table: Table, spec: DataSpec, schema: DataSchema) -> list[str]:
+    index = index_column(table, spec)
+    return [] if index is None or index in schema.columns() else [f"column {index} numbers the rows: left out"]
 
 
 def _table_or_arrays(contents: Read, name: str) -> Table | NamedArrays:

@@ -9,8 +9,10 @@ from os import PathLike
 from pathlib import Path
 from typing import Any, cast
 
+from modnet.arrays import Array
 from modnet.data.files import Read, Reader
 from modnet.data.foreign import as_data
+from modnet.data.named_arrays import NamedArrays
 from modnet.data.options import DEFAULTS, ReadOptions
 from modnet.data.schema import DataSchema
 from modnet.data.source import without_password
@@ -63,7 +65,8 @@ def read_data(
 def data_of(
     network: Network,
     *,
-    rows: Table | None = None,
+    rows: Table | NamedArrays | None = None,
+    only: Array | None = None,
     data: DataSpec | None = None,
     registry: Registry | None = None,
 ) -> LoadedData:
@@ -71,21 +74,17 @@ def data_of(
 
     Args:
         rows: the training data, instead of those that `data.train` names.
+        only: the positions of those of them that there are; see `Loader.load`.
         data: instead of the `[data]` table of the network's spec.
 
     Raises:
         SpecError: there is no `[data]` table, or there are no rows and it names no file.
         DataError, ShapeError: the data cannot be read, or do not match the network.
     """
-    spec = network.card.spec
-    data = data or spec.data
-    if data is None:
-        raise SpecError([Problem("data", 'missing table; expected [data] with train = "FILE"', keys=("data",))])
-    if data.train is None and rows is None:
-        hint = "or give the rows: modnet.train(spec, rows)"
-        raise SpecError([Problem("data", 'missing key "train": the file with the training data', hint, keys=("data",))])
+    data = require_data(data or network.card.spec.data, given=rows is not None)
     loader = loader_for(network, network.card.folder, registry)
-    loaded = _with_quantiles(loader.load(data, rows=rows, schema=network.card.schema), output_losses(network))
+    loaded = loader.load(data, rows=rows, only=only, schema=network.card.schema)
+    loaded = _with_quantiles(loaded, output_losses(network))
     network.card = network.card.replace(schema=loaded.schema)
     if loaded.schema is not None:
         loaded.schema.check_shapes(network.inputs, network.outputs)
@@ -98,6 +97,20 @@ def data_of(
             with naming(part.name):
                 network.arrays(part.inputs)
     return loaded
+
+
+def require_data(data: DataSpec | None, given: bool = False) -> DataSpec:
+    """The `[data]` table of a spec, which names the training data unless they are given.
+
+    Raises:
+        SpecError: there is none, or it names no file.
+    """
+    if data is None:
+        raise SpecError([Problem("data", 'missing table; expected [data] with train = "FILE"', keys=("data",))])
+    if data.train is None and not given:
+        hint = "or give the rows: modnet.train(spec, rows)"
+        raise SpecError([Problem("data", 'missing key "train": the file with the training data', hint, keys=("data",))])
+    return data
 
 
 def _with_quantiles(loaded: LoadedData, losses: Mapping[str, Loss]) -> LoadedData:

@@ -59,7 +59,7 @@ def divide(table: Table, spec: DataSpec, rows: Array, classes: Classes) -> Divis
     if how.column is None:
         return Division(_in_table(time_parts(rows, shares_of(spec)), rows), "by time, in the order of the file")
     column = table.columns[how.column].take(rows)
-    _refuse_gaps(table, spec, how.column, rows)
+    refuse_gaps(table, spec, how.column, rows)
     try:
         if how.by == "time":
             return _by_time(column, spec, how.column, rows)
@@ -75,7 +75,7 @@ def _in_table(parts: Parts, rows: Array) -> Parts:
     return Parts(rows[parts.train], validation, test)
 
 
-def _refuse_gaps(table: Table, spec: DataSpec, name: str, rows: Array) -> None:
+def refuse_gaps(table: Table, spec: DataSpec, name: str, rows: Array) -> None:
     taken = table.take(rows)
     column, faults = taken.columns[name], Faults(taken)
     gaps = column.gaps_by(spec.missing_in(name))
@@ -91,7 +91,7 @@ def _no_part(name: str, text: str) -> str:
     )
 
 
-def _keys(column: Column) -> Array:
+def keys_of(column: Column) -> Array:
     """What makes values the same: their texts, but for spelling; (rows,)."""
     texts = column.as_texts()
     return np.array([category_key(text) for text in texts.texts or ()])[texts.values]
@@ -101,7 +101,7 @@ def _keys(column: Column) -> Array:
 
 
 def _by_group(column: Column, name: str, spec: DataSpec, rows: Array) -> Division:
-    groups = np.unique(_keys(column), return_inverse=True)[1].reshape(-1)
+    groups = np.unique(keys_of(column), return_inverse=True)[1].reshape(-1)
     parts = group_parts(groups, shares_of(spec), spec.split_seed)
     counts = [len(np.unique(groups[part])) for part in parts if part is not None]
     several = f"{', '.join(f'{count:,}' for count in counts[:-1])} and {counts[-1]:,} of {sum(counts):,} groups"
@@ -112,7 +112,7 @@ def _by_group(column: Column, name: str, spec: DataSpec, rows: Array) -> Divisio
 
 
 def _by_time(column: Column, spec: DataSpec, name: str, rows: Array) -> Division:
-    times, read_as = _times(column, spec.columns.get(name, ColumnSpec()).date_format)
+    times, read_as = times_of(column, spec.columns.get(name, ColumnSpec()).date_format)
     parts = time_parts(times, shares_of(spec))
     starts = []
     for part, verb in ((parts.validation, "validation"), (parts.test, "test")):
@@ -121,7 +121,7 @@ def _by_time(column: Column, spec: DataSpec, name: str, rows: Array) -> Division
     return Division(_in_table(parts, rows), f"by time {legible(name)}: {', '.join(starts)}{read_as}")
 
 
-def _times(column: Column, written: str | None) -> tuple[Array, str]:
+def times_of(column: Column, written: str | None) -> tuple[Array, str]:
     """The values in an order, numbers or datetime64, and how texts were read where that is in doubt.
 
     Args:
@@ -178,7 +178,7 @@ def _some(rows: Array) -> Array | None:
 def _rows_of_parts(table: Table, column: Column, spec: DataSpec, split: SplitSpec, rows: Array) -> list[Array]:
     """The rows of each part, as the column says; those to validate with or to test on may be none."""
     part_of = _part_of_values(spec, split)
-    keys = _keys(column)
+    keys = keys_of(column)
     found = np.unique(keys).tolist()
     for key in found:
         if key not in part_of:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
@@ -97,7 +97,7 @@ class History(Mapping[str, Array]):
         """The names of the figures that have one number for each epoch."""
         return [name for name in self if self[name].ndim == 1 and len(self[name]) and self[name].dtype.kind == "f"]
 
-    def draw(self, name: str, axes: Any, colours: tuple[str | None, str | None] = (None, None)) -> None:
+    def plot_course(self, name: str, axes: Any, colours: tuple[str | None, str | None] = (None, None)) -> None:
         """Draws a figure over the epochs, with that of the validation, on axes of matplotlib.
 
         Args:
@@ -110,6 +110,7 @@ class History(Mapping[str, Array]):
             axes.legend()
         if self.best_epoch is not None:
             axes.axvline(self.best_epoch, color="grey", linewidth=0.8, linestyle=":")
+        axes.set(xlabel="epoch", ylabel=name.replace("_", " "))
         axes.grid(alpha=0.3)
 
     def plot(self, path: str | os.PathLike[str] | None = None) -> Any:
@@ -124,22 +125,40 @@ class History(Mapping[str, Array]):
         Raises:
             MissingExtra: matplotlib is not installed.
         """
-        try:
-            from matplotlib.figure import Figure
-        except ImportError:
-            raise MissingExtra("matplotlib", extra="plot", purpose="plotting") from None
         names = [name for name in self.courses() if not name.startswith("validation_")]
-        figure = with_picture(Figure)(figsize=(5.5 * max(1, len(names)), 3.8), layout="constrained")
-        for axes, name in zip(np.atleast_1d(figure.subplots(1, max(1, len(names)))), names, strict=False):
-            self.draw(name, axes)
-            axes.set(xlabel="epoch", ylabel=name.replace("_", " "))
-        if path is not None:
-            # First into memory, so that an older file is kept if this one cannot be drawn.
-            buffer = BytesIO()
-            figure.savefig(buffer, format=os.path.splitext(path)[1].lstrip(".") or None)
-            with open(os.path.expanduser(path), "wb") as file:
-                file.write(buffer.getvalue())
-        return figure
+        count = max(1, len(names))
+
+        def fill(figure: Any) -> None:
+            for axes, name in zip(np.atleast_1d(figure.subplots(1, count)), names, strict=False):
+                self.plot_course(name, axes)
+
+        return draw(fill, (5.5 * count, 3.8), path)
+
+
+def draw(fill: Callable[[Any], object], size: tuple[float, float], path: str | os.PathLike[str] | None = None) -> Any:
+    """A picture by matplotlib.
+
+    Args:
+        fill: draws into the empty figure that it is given.
+        size: width and height in inches.
+        path: the file to write; by default the figure is only returned.
+
+    Raises:
+        MissingExtra: matplotlib is not installed.
+    """
+    try:
+        from matplotlib.figure import Figure
+    except ImportError:
+        raise MissingExtra("matplotlib", extra="plot", purpose="plotting") from None
+    figure = _with_picture(Figure)(figsize=size, layout="constrained")
+    fill(figure)
+    if path is not None:
+        # First into memory, so that an older file is kept if this one cannot be drawn.
+        buffer = BytesIO()
+        figure.savefig(buffer, format=os.path.splitext(path)[1].lstrip(".") or None)
+        with open(os.path.expanduser(path), "wb") as file:
+            file.write(buffer.getvalue())
+    return figure
 
 
 def _equal(value: Any, other: Any) -> bool:
@@ -149,7 +168,7 @@ def _equal(value: Any, other: Any) -> bool:
     return bool(value == other)
 
 
-def with_picture(figure: Any) -> Any:
+def _with_picture(figure: Any) -> Any:
     """A class of figures that notebooks display without matplotlib's own integration (pyplot)."""
 
     class Picture(figure):  # type: ignore[misc]

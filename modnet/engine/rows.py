@@ -92,7 +92,7 @@ class RowPredictor:
 
     def _of_table(self, rows: Rows, forward: Forward, report: list[Fault] | None, faults: str) -> Any:
         table = rows.table(self._names)
-        noted = Report(replaced=None if report is None else [])
+        noted = Report() if report is None else Report(noted=[], outside={})
         encoded = self.schema.encode(table, targets=False, report=noted, faults="none")
         found = Faults(table)
         found.found += encoded.faults
@@ -103,7 +103,7 @@ class RowPredictor:
         if faults == "raise":
             found.refuse()
         if report is not None:
-            report += [*self._ignored(rows), *in_order([*(noted.replaced or ()), *found.found])]
+            report += [*self._ignored(rows), *in_order([*(noted.noted or ()), *found.found])]
         if isinstance(rows, ArrayRows) and rows.given.dtype.kind in NUMBERS:
             return _array_answer(outputs, found.rows())
         return rows.answer(self.schema.decode(outputs), found.rows())
@@ -138,7 +138,7 @@ class RowPredictor:
         """The columns that a prediction does not need, but for the targets."""
         known = {*self._names, *(column.name for columns in self.schema.targets.values() for column in columns)}
         message = "the model does not know this column, which is ignored"
-        return [Fault(None, name, None, message) for name in rows.names if name not in known]
+        return [Fault(None, name, None, message, "ignored") for name in rows.names if name not in known]
 
 
 def _array_answer(outputs: Mapping[str, Array], lacking: Array | None) -> Any:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:  # written by docs/generate.py
     from modnet.layers.norm import BatchNorm as BatchNorm
     from modnet.layers.norm import LayerNorm as LayerNorm
     from modnet.layers.norm import RMSNorm as RMSNorm
+    from modnet.layers.piecewise import PiecewiseEncoding as PiecewiseEncoding
     from modnet.layers.pooling import GlobalAveragePool as GlobalAveragePool
     from modnet.layers.shape import Flatten as Flatten
     from modnet.layers.shape import Reshape as Reshape

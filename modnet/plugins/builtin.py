@@ -20,6 +20,7 @@ BUILTIN = {
         "global_average_pool": "modnet.layers.pooling:GlobalAveragePool",
         "layer_norm": "modnet.layers.norm:LayerNorm",
         "linear": "modnet.layers.linear:Linear",
+        "piecewise_encoding": "modnet.layers.piecewise:PiecewiseEncoding",
         "multiply": "modnet.layers.merge:Multiply",
         "per_member": "modnet.layers.members:PerMember",
         "repeat": "modnet.layers.composite:Repeat",

@@ -17,6 +17,7 @@ from modnet.kinds.component import Component, Use
 from modnet.plugins.builtin import CORE
 from modnet.plugins.registry import Registry, default_registry
 from modnet.specs.model import Spec
+from modnet.specs.search import PARTS, Range, SearchSpec
 
 DRAFT = "https://json-schema.org/draft/2020-12/schema"
 
@@ -59,7 +60,26 @@ class _Builder:
 
     def table(self, cls: type[Configuration]) -> Schema:
         """A table with the fields of `cls`."""
+        if cls is SearchSpec:
+            return self.search()
         return _closed(cls, self.fields(cls, cls.__fields__), cls.__fields__.values())
+
+    def search(self) -> Schema:
+        """The `[search]` table: its options, and paths whose values are ranges, or tables of further paths."""
+        options = {name: declared for name, declared in SearchSpec.__fields__.items() if name != "ranges"}
+        name = "ranges"
+        if name not in self.definitions:
+            self.definitions[name] = {}
+            self.definitions[name] = {
+                "description": "a range, or a table of paths to ranges",
+                "type": "object",
+                "if": {"anyOf": [{"required": [key]} for key in Range.__fields__]},
+                "then": self.table_reference(Range),
+                "else": {"minProperties": 1, "additionalProperties": _reference(name)},
+            }
+        schema = _closed(SearchSpec, self.fields(SearchSpec, options), options.values())
+        schema["properties"] |= {part: _reference(name) for part in PARTS}
+        return {**schema, "patternProperties": {r"^\w+\.": _reference(name)}}
 
     def component(self, cls: type[Component], names: list[str], use: type[Use] | None) -> Schema:
         """A table with `type`, the fields of a component, and the options of its place."""

@@ -16,6 +16,7 @@ from modnet.kinds.metric import Metric
 from modnet.kinds.node import Node
 from modnet.kinds.optimizer import Optimizer
 from modnet.kinds.schedule import Schedule
+from modnet.specs.search import SearchSpec
 from modnet.words import show
 
 Axis = int | None | Literal["variable"]
@@ -108,13 +109,14 @@ class TrainingSpec(Configuration):
 
 
 class Spec(Configuration):
-    """A whole spec: what the network is, how it is trained, on what."""
+    """A whole spec: what the network is, how it is trained, on what, and what a search may change of it."""
 
     called: ClassVar[str] = "spec"
 
     network: NetworkSpec
     training: TrainingSpec | None = None
     data: DataSpec | None = None
+    search: SearchSpec | None = None
 
     def plain(self) -> dict[str, Any]:
         """The spec as plain values, in canonical form: with every option, even those that have their defaults."""

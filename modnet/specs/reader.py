@@ -12,6 +12,8 @@ from modnet.errors import Problem, SpecError
 from modnet.plugins.registry import Registry, default_registry
 from modnet.specs.components import ComponentReader
 from modnet.specs.model import Spec
+from modnet.specs.paths import resolved, with_value
+from modnet.specs.range_checks import check_ranges
 from modnet.specs.source import Source, read_source
 from modnet.words import show
 
@@ -28,7 +30,8 @@ def read_spec(
     Args:
         source: a path to a .toml, .json, .yaml or .yml file, the same as a dict, or a `Spec`, which is returned.
         registry: where components are looked up.
-        overrides: dotted path -> value that replaces the one of the spec: {"training.epochs": 3}.
+        overrides: dotted path -> value that replaces the one of the spec: {"training.epochs": 3}. An item of a list is
+            given by its index from 0, its name, or its type where no other item has that.
 
     Raises:
         SpecError: with all faults.
@@ -49,12 +52,17 @@ def read_spec(
         located = read_source(path, (lambda p: registry.hooks.hook.modnet_read_spec(path=p),) if foreign else ())
         values = located.values
     for dotted, value in (overrides or {}).items():
-        values = _overridden(values, dotted.split("."), value, dotted)
+        try:
+            values = with_value(values, resolved(values, dotted), value)
+        except LookupError as error:
+            raise SpecError([Problem(dotted, f"cannot be set: {error.args[0]}")]) from None
     reading = Reading(ComponentReader(registry))
     spec = Spec.from_table(values, (), reading, ignore=("$schema",))
+    ranges = check_ranges(values, ComponentReader(registry), reading)
     if reading.problems:
         raise located_error(SpecError(reading.problems), located)
-    return cast(Spec, spec), located
+    found = cast(Spec, spec)
+    return found if found.search is None else found.replace(search=found.search.replace(ranges=ranges)), located
 
 
 def located_error(error: SpecError, source: Source | None) -> SpecError:
@@ -74,19 +82,3 @@ def located_error(error: SpecError, source: Source | None) -> SpecError:
             )
         )
     return SpecError(sorted(placed, key=lambda problem: (problem.line, problem.column)))
-
-
-def _overridden(values: Any, parts: list[str], value: Any, whole: str) -> Any:
-    """A copy of nested `values` with one value replaced or added."""
-    head, *rest = parts
-    if isinstance(values, list):
-        if not (head.isascii() and head.isdigit() and len(head) < 10) or int(head) >= len(values):
-            raise SpecError(
-                [Problem(whole, f"cannot be set: {show(head)} is not an index of a list of {len(values)} items")]
-            )
-        index = int(head)
-        item = _overridden(values[index], rest, value, whole) if rest else value
-        return [*values[:index], item, *values[index + 1 :]]
-    if not isinstance(values, Mapping):
-        raise SpecError([Problem(whole, f"cannot be set: {show(values)} has no key {show(head)}")])
-    return {**values, head: _overridden(values.get(head, {}), rest, value, whole) if rest else value}

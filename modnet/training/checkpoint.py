@@ -36,7 +36,7 @@ from modnet.plugins.builtin import CORE
 from modnet.specs.model import TrainingSpec
 from modnet.training.run import Run
 from modnet.training.tally import Tally
-from modnet.words import show
+from modnet.words import changes, short_value, show
 
 try:
     import fcntl
@@ -152,8 +152,11 @@ def restore(run: Run, source: str | PathLike[str]) -> Path | None:
     return path
 
 
-def lock_folder(folder: Path) -> int | None:
+def lock_folder(folder: Path, taken: str = "") -> int | None:
     """Locks a folder for the checkpoints of one run, until the returned descriptor is closed.
+
+    Args:
+        taken: the message where another process has locked it, for another use than checkpoints.
 
     Returns:
         The descriptor; None if the system or the file system has no such locks.
@@ -171,7 +174,8 @@ def lock_folder(folder: Path) -> int | None:
         os.close(descriptor)
         if isinstance(error, BlockingIOError):
             raise TrainingError(
-                f"another run is writing its checkpoints to {folder}; wait for its end, or use another folder for "
+                taken
+                or f"another run is writing its checkpoints to {folder}; wait for its end, or use another folder for "
                 'this run (callback checkpoint, directory = "...")'
             ) from None
         return None
@@ -333,25 +337,26 @@ def _check_same(run: Run, path: Path, header: Header, size: int) -> None:
         raise MalformedFile(path, "there is no training in it", where)
     reader, network = read_spec(path, header, size, run.registry, ours)
     before = reader.configuration(TrainingSpec, training["spec"], "training")
-    changes = [
-        *_changes("network", network.plain(), run.network.card.spec.network.plain()),
+    changed = [
+        *changes("network", network.plain(), run.network.card.spec.network.plain()),
         *_training_changes(before, _training(run)),
         *(f"data: {name} is another" for name in _other_data(training.get("data"), run.data)),
     ]
     versions = list(_other_versions(header.made_by, reader.needs, origins_of(ours, run.registry)))
-    _tell(path, changes, versions)
+    _tell(path, changed, versions)
 
 
 def _training_changes(before: TrainingSpec, now: TrainingSpec) -> Iterator[str]:
-    for key, line in _keyed_changes("training", before.plain(), now.plain()):
+    was, is_now = before.plain(), now.plain()
+    for key in dict.fromkeys((*was, *is_now)):
         if key not in CHANGEABLE:
-            yield line
+            yield from changes(f"training.{key}", was.get(key), is_now.get(key))
 
 
-def _tell(path: Path, changes: Sequence[str], versions: Sequence[str]) -> None:
+def _tell(path: Path, changed: Sequence[str], versions: Sequence[str]) -> None:
     """Raises TrainingError with what has changed; where only versions have, it warns."""
-    lines = "\n".join(f"  {line}" for line in [*changes, *versions])
-    if changes:
+    lines = "\n".join(f"  {line}" for line in [*changed, *versions])
+    if changed:
         raise TrainingError(
             f"{path} is a checkpoint of another run:\n{lines}\n"
             "  change that back to go on, or train without resuming to begin anew"
@@ -377,7 +382,7 @@ def _other_versions(made_by: Mapping[str, str], before: Origins, now: Origins) -
             components.append(f"{key[0]} {show(key[1])}: version {number} before, now {current}")
     for name, (wrote, reads) in releases.items():
         if wrote != reads:
-            yield f"{name}: {_shown(wrote)} before, now {reads}"
+            yield f"{name}: {short_value(wrote)} before, now {reads}"
     yield from components
 
 
@@ -386,30 +391,6 @@ def _other_data(before: Any, now: Mapping[str, str]) -> Iterator[str]:
     for name in sorted({*before, *now}):
         if before.get(name) != now.get(name):
             yield name
-
-
-def _keyed_changes(path: str, before: Any, now: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    before = before if isinstance(before, dict) else {}
-    for key in dict.fromkeys((*before, *now)):
-        for line in _changes(f"{path}.{key}", before.get(key), now.get(key)):
-            yield key, line
-
-
-def _changes(path: str, before: Any, now: Any) -> Iterator[str]:
-    """The places where two plain values differ, each with both values."""
-    if isinstance(before, dict) and isinstance(now, dict):
-        for _, line in _keyed_changes(path, before, now):
-            yield line
-    elif isinstance(before, list | tuple) and isinstance(now, list | tuple) and len(before) == len(now):
-        for number, (old, new) in enumerate(zip(before, now, strict=True)):
-            yield from _changes(f"{path}[{number}]", old, new)
-    elif before != now:
-        yield f"{path}: {_shown(before)} before, now {_shown(now)}"
-
-
-def _shown(value: Any) -> str:
-    text = "not given" if value is None else str(value)
-    return text if len(text) <= 60 else text[:57] + "..."
 
 
 # Plain values and arrays

@@ -18,11 +18,12 @@ from modnet.plugins.registry import Registry, default_registry
 from modnet.specs.model import TrainingSpec
 from modnet.training.baseline import baseline
 from modnet.training.covered import Covered
-from modnet.training.evaluation import Evaluation
+from modnet.training.evaluation import Evaluation, refuse_nothing
 from modnet.training.heads import class_names, decides, has_labels, metrics_by_output, title_of
 from modnet.training.measured import OF_CLASS, ByClass, Figures, hits_text
 from modnet.training.objective import Objective
 from modnet.training.sources import Given, data_to_measure, evaluation_batches
+from modnet.training.tally import Tally
 from modnet.training.train import merged_training
 from modnet.training.unfit import refuse_unfit
 
@@ -52,20 +53,58 @@ def evaluate(
         SpecError, ShapeError, DataError: as `train`; DataError also if the loss of a sample is nan, or if there is
             nothing to measure.
     """
-    registry = registry or default_registry()
-    _require_loss(network, loss)
-    training = merged_training(network, {"loss": loss, "metrics": metrics, "batch_size": batch_size}, registry)
-    objective = Objective(network, _with_details(network, training))
-    data = data_to_measure(objective, Given(x, y, sample_weights))
-    batches = evaluation_batches(objective, training, data, batch_size and training.batch_size)
-    with naming(batches.name), NamingFaults():
-        try:
-            found = Evaluation(network, objective).figures(batches, refuse_nan=True)
-        except (ShapeError, DataError):
-            if isinstance(data, Dataset):
-                refuse_unfit(objective, data)
-            raise
-        return _completed(found, objective, data)
+    measurement = Measurement(loss=loss, metrics=metrics, batch_size=batch_size, registry=registry)
+    data = measurement.add(network, Given(x, y, sample_weights))
+    return measurement.figures(data)
+
+
+class Measurement:
+    """The figures of a network; or of several, each on rows of its own, as if one had predicted for all of these.
+
+    Args:
+        loss, metrics, batch_size, registry: as for `evaluate`.
+    """
+
+    def __init__(
+        self, *, loss: Any = None, metrics: Any = None, batch_size: int | None = None, registry: Registry | None = None
+    ) -> None:
+        self._given = {"loss": loss, "metrics": metrics, "batch_size": batch_size}
+        self._registry = registry or default_registry()
+        self._objective: Objective | None = None
+        self._tally: Tally | None = None
+
+    def add(self, network: Network, given: Given) -> Dataset | BatchStream:
+        """Measures a network; returns the data, checked. All networks have the same outputs, losses and metrics.
+
+        Raises:
+            SpecError, ShapeError, DataError: as `evaluate`.
+        """
+        _require_loss(network, self._given["loss"])
+        training = merged_training(network, self._given, self._registry)
+        objective = Objective(network, _with_details(network, training))
+        data = data_to_measure(objective, given)
+        batches = evaluation_batches(objective, training, data, self._given["batch_size"] and training.batch_size)
+        with naming(batches.name), NamingFaults():
+            try:
+                self._tally = Evaluation(network, objective).tally(batches, refuse_nan=True, tally=self._tally)
+                refuse_nothing(self._tally)
+            except (ShapeError, DataError):
+                if isinstance(data, Dataset):
+                    refuse_unfit(objective, data)
+                raise
+        self._objective = objective
+        return data
+
+    def figures(self, data: Dataset | BatchStream) -> Figures:
+        """The figures of all that was measured.
+
+        Args:
+            data: all of it, for the figures of guessing.
+        """
+        assert self._objective is not None  # something was measured
+        assert self._tally is not None
+        with naming(data.name), NamingFaults():
+            return _completed(self._tally.result(), self._objective, data)
 
 
 def _require_loss(network: Network, loss: Any) -> None:

@@ -34,16 +34,16 @@ class Evaluation:
             DataError: no sample has a weight, or a loss is nan.
         """
         tally = self.tally(batches, refuse_nan)
-        nothing = tally.empty()
-        if nothing:
-            raise DataError(
-                f"there is nothing to measure: output {show(nothing[0])} has no samples, or all weights are 0"
-            )
+        refuse_nothing(tally)
         return tally.result()
 
-    def tally(self, batches: Batches, refuse_nan: bool = False) -> Tally:
-        """The sums over all batches of an epoch; raises as `figures`, except if no sample has a weight."""
-        tally, rows = Tally(self.objective.heads), 0
+    def tally(self, batches: Batches, refuse_nan: bool = False, tally: Tally | None = None) -> Tally:
+        """The sums over all batches of an epoch; raises as `figures`, except if no sample has a weight.
+
+        Args:
+            tally: sums to which these are added.
+        """
+        tally, rows = tally or Tally(self.objective.heads), 0
         for batch in batches.epoch():
             if batch.counts():
                 values = self._pass.forward(batch.inputs)
@@ -67,3 +67,10 @@ class Evaluation:
                 row = before + position if batch.rows is None else row_of(batch.rows, position)
                 return DataError(f"the loss is nan: {what} contains nan in row {row}")
         return DataError(f"the loss is nan in one of the rows {before} to {before + len(batch) - 1}")
+
+
+def refuse_nothing(tally: Tally) -> None:
+    """Raises DataError if no sample has a weight."""
+    nothing = tally.empty()
+    if nothing:
+        raise DataError(f"there is nothing to measure: output {show(nothing[0])} has no samples, or all weights are 0")

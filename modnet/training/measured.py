@@ -76,10 +76,10 @@ class Figures(dict[str, Any]):
         for name in (name for name in self if name not in arrays):
             text = figure_text(name, self[name]) + (self.hits if name == "accuracy" else "")
             table.append([figure_title(name), text, *([self._base_text(name)] if self.base else [])])
-        blocks = ["\n".join([*in_columns(table, left=2), *self._guess_texts()])]
+        blocks = ["\n".join([*in_columns(table, left=2), *self.guess_texts()])]
         for name, value in arrays.items():
             blocks.append(f"{figure_title(name)}\n{textwrap.indent(self._array_text(value), '  ')}")
-        return "\n\n".join([*blocks, *self._class_tables(), *self._coverage_table()])
+        return "\n\n".join([*blocks, *self.class_tables(), *self._coverage_table()])
 
     def _base_text(self, name: str) -> str:
         value = self.base.get(name)
@@ -89,7 +89,7 @@ class Figures(dict[str, Any]):
         rounded = 0.0 if abs(value) < ROUNDING and not name.endswith(("loss", "error")) else value
         return figure_text(name, rounded)
 
-    def _guess_texts(self) -> Iterator[str]:
+    def guess_texts(self) -> Iterator[str]:
         several = len(self.guesses) > 1
         for output, guess in self.guesses.items():
             yield f"base rate{f' of {legible(output)}' if several else ''}: always {self._guess_text(output, guess)}"
@@ -106,7 +106,7 @@ class Figures(dict[str, Any]):
             return ", ".join(itemised(map(legible, guess)))
         return f"{', '.join(itemised(map(number_text, guess)))}, the means"
 
-    def _class_tables(self) -> Iterator[str]:
+    def class_tables(self) -> Iterator[str]:
         for output, classes in self.classes.items():
             if len(classes) > MOST_CLASSES:
                 yield f"{legible(output)}: {len(classes):,} classes, too many to show each"

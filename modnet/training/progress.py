@@ -195,7 +195,7 @@ class _Screen:
 
 
 class FigureTable:
-    """The lines of a table of epochs that is not wider than the screen.
+    """The lines of a table of epochs, or of other parts of the work, that is not wider than the screen.
 
     If it would be too wide, headings are broken over several lines; if that is not enough, columns are left out, those
     of the training metrics first. Figures that are not numbers, such as a confusion matrix, have no column.
@@ -205,7 +205,8 @@ class FigureTable:
         heading: the lines above the figures.
     """
 
-    def __init__(self, figures: Mapping[str, Any], width: int = 80) -> None:
+    def __init__(self, figures: Mapping[str, Any], width: int = 80, part: str = "epoch") -> None:
+        """Args: part: what a line is of."""
         self.names = [name for name, value in figures.items() if isinstance(value, int | float)]
         dispensable = sorted(
             (name for name in self.names if name not in ("loss", "validation_loss")),
@@ -223,7 +224,7 @@ class FigureTable:
                     continue
             break
         height = max(map(len, titles), default=1)
-        columns = [["epoch"], *titles, ["time"]]
+        columns = [[part], *titles, ["time"]]
         padded = [[""] * (height - len(lines)) + lines for lines in columns]
         self.heading = ["", *(self._row(cells) for cells in zip(*padded, strict=True))]
 
@@ -232,8 +233,8 @@ class FigureTable:
         texts = [cell.rjust(width) for cell, width in zip(figures, self._widths, strict=True)]
         return (" " * GAP).join([epoch.rjust(5), *texts, seconds.rjust(7)]).rstrip()
 
-    def line(self, epoch: int, figures: Mapping[str, Any], seconds: float) -> str:
-        return self._row((str(epoch), *(figure_text(name, figures[name]) for name in self.names), time_text(seconds)))
+    def line(self, part: int | str, figures: Mapping[str, Any], seconds: float) -> str:
+        return self._row((str(part), *(figure_text(name, figures[name]) for name in self.names), time_text(seconds)))
 
 
 def time_text(seconds: float) -> str:

@@ -53,9 +53,9 @@ def test_a_table_is_learnt():
         ColumnSchema(
             "island", "category", ("Biscoe", "Dream", "Torgersen"), missing="mean", fill="Biscoe", unknown="code"
         ),
-        ColumnSchema("bill_length_mm", "number", missing="mean", fill=46.25),
+        ColumnSchema("bill_length_mm", "number", missing="mean", fill=46.25, lowest=39.0, highest=50.0),
         ColumnSchema("sex", "category", ("female", "male"), missing="mean", fill="female", unknown="code"),
-        ColumnSchema("year", "number", missing="mean", fill=2008.0),
+        ColumnSchema("year", "number", missing="mean", fill=2008.0, lowest=2007.0, highest=2009.0),
     )
     assert schema.targets["output"] == (ColumnSchema("species", "category", ("Adelie", "Chinstrap", "Gentoo")),)
     assert schema.classes() == {"output": ("Adelie", "Chinstrap", "Gentoo")}

@@ -1,0 +1,1 @@
+"""Quality on real tables: what `modnet new-spec` suggests, beside the usual learners for tables."""

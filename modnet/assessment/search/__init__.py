@@ -1,0 +1,1 @@
+"""Looking for better values of a spec: trainings of it with other values, which a sampler chooses."""

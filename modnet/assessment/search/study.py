@@ -1,0 +1,172 @@
+"""The optuna study of a search: its journal on disk, its sampler and its pruner."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment]
+
+from modnet.errors import MissingExtra, TrainingError
+from modnet.specs.search import SearchSpec
+
+JOURNAL = "journal.log"
+NAME = "modnet"
+"""Of the study: hyperband assigns trials by it, so it has to be the same in every search."""
+
+STOPPED = "stopped"
+"""The user attribute of a trial that was cut off: by Ctrl-C, the time, or a kill. It is done again."""
+
+BRACKETS, FACTOR = 3, 3
+"""Of hyperband: how many ways of stopping early there are, and which share of the trials goes on at each rung. With
+each further bracket the sampler sees fewer trials of its own: optuna gives it those of the trial's bracket alone.
+"""
+
+
+def optuna_library() -> Any:
+    """The module optuna, which says nothing on its own.
+
+    Raises:
+        MissingExtra: it is not installed.
+    """
+    try:
+        import optuna
+    except ImportError:
+        raise MissingExtra("optuna", extra="search", purpose="a search") from None
+    return optuna
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Keeps optuna from logging, and from warning that parts of it are experimental."""
+    logger = logging.getLogger("optuna")
+    before = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings(action="ignore"):
+            yield
+    finally:
+        logger.setLevel(before)
+
+
+def new_study(folder: Path, greater: bool, description: Mapping[str, Any]) -> Any:
+    """A study with an empty journal.
+
+    Args:
+        greater: whether greater values are better.
+        description: what the search is of, in JSON's values; a search that goes on has to have the same.
+    """
+    study = optuna_library().create_study(
+        storage=_storage(folder), study_name=NAME, direction="maximize" if greater else "minimize"
+    )
+    study.set_user_attr("search", json.loads(json.dumps(description)))
+    return study
+
+
+def open_study(folder: Path) -> Any:
+    """The study of a journal that is there already."""
+    return optuna_library().load_study(storage=_storage(folder), study_name=NAME)
+
+
+def study_to_resume(folder: Path, description: Mapping[str, Any]) -> Any:
+    """The study of an earlier search, made whole after a kill: its trials that were running are to be done again.
+
+    Nobody else may have the journal open.
+
+    Raises:
+        TrainingError: it is of another search; or it is damaged.
+    """
+    _mend(folder / JOURNAL)
+    try:
+        study = open_study(folder)
+        before = study.user_attrs["search"]
+    except (ValueError, KeyError) as error:  # a line that is not JSON, or no study of ours
+        raise TrainingError(f"{folder / JOURNAL} is damaged, and no search can go on from it: {error}") from None
+    now = json.loads(json.dumps(description))
+    differing = [name for name in now if before.get(name) != now[name]]
+    if differing:
+        raise TrainingError(
+            f"{folder} is of another search: {', '.join(differing)} {'is' if len(differing) == 1 else 'are'} not the "
+            "same; restore the spec, or search anew with another -o"
+        )
+    _do_again(study)
+    return study
+
+
+def _storage(folder: Path) -> Any:
+    storages = optuna_library().storages
+    path = folder / JOURNAL
+    lock = storages.journal.JournalFileOpenLock(str(path)) if fcntl is None else _Lock(path)
+    return storages.JournalStorage(storages.journal.JournalFileBackend(str(path), lock_obj=lock))
+
+
+class _Lock:
+    """The lock of a journal while a line is written. It ends with its process, unlike optuna's, which are files."""
+
+    def __init__(self, path: Path) -> None:
+        self.path, self.descriptor = path, -1
+
+    def acquire(self) -> bool:
+        self.descriptor = os.open(self.path, os.O_RDONLY)
+        fcntl.flock(self.descriptor, fcntl.LOCK_EX)
+        return True
+
+    def release(self) -> None:
+        os.close(self.descriptor)
+
+
+def _mend(journal: Path) -> None:
+    """Removes half a line at the end of a journal, which a process has left that was killed."""
+    with journal.open("r+b") as file:
+        text = file.read()
+        whole = text.rfind(b"\n") + 1
+        if whole < len(text):
+            file.truncate(whole)
+
+
+def _do_again(study: Any) -> None:
+    """Fails the trials that were cut off, and lines them up to be done again with the same values."""
+    states = optuna_library().trial.TrialState
+    waiting = [trial.user_attrs.get("again") for trial in study.get_trials(deepcopy=False)]
+    for trial in study.get_trials(deepcopy=False):
+        if trial.state == states.RUNNING:
+            study.tell(trial.number, state=states.FAIL)
+        elif not (trial.state == states.FAIL and STOPPED in trial.user_attrs):
+            continue
+        if trial.number not in waiting and trial.params:
+            study.enqueue_trial(trial.params, user_attrs={"again": trial.number})
+
+
+def sampler_for(search: SearchSpec, number: int) -> Any:
+    """The sampler of a trial. Each has its own seed, so that a search that goes on draws what it would have drawn."""
+    samplers = optuna_library().samplers
+    seed = (search.seed * 1_000_003 + number) % 2**32
+    if search.sampler == "random":
+        return samplers.RandomSampler(seed=seed)
+    if search.sampler == "tpe":
+        return samplers.TPESampler(seed=seed)
+    for library in ("scipy", "torch"):
+        if find_spec(library) is None:
+            raise MissingExtra(library, extra="gp", purpose='sampler = "gp"')
+    return samplers.GPSampler(seed=seed)
+
+
+def pruner_for(search: SearchSpec, epochs: int) -> Any:
+    """The pruner of a search whose trainings have so many epochs at most."""
+    pruners = optuna_library().pruners
+    if search.pruner == "none":
+        return pruners.NopPruner()
+    if search.pruner == "median":
+        return pruners.MedianPruner(n_warmup_steps=max(1, epochs // 10))
+    least = max(1, epochs // FACTOR ** (BRACKETS - 1))
+    return pruners.HyperbandPruner(min_resource=least, max_resource=epochs, reduction_factor=FACTOR)

@@ -1,0 +1,173 @@
+"""The body of `modnet cross-validate`."""
+
+from __future__ import annotations
+
+import shlex
+import shutil
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+from modnet.assessment.cross_validation import CrossValidation, CrossValidator, FoldResult
+from modnet.cli.failures import INTERRUPTED
+from modnet.cli.forms import form_of, npz
+from modnet.cli.job import Job
+from modnet.cli.output import echo, echo_json
+from modnet.cli.predict import Names, check_not_input, write
+from modnet.cli.predicted import Predicted
+from modnet.cli.training_texts import introduction
+from modnet.data.column import Column
+from modnet.data.table import Table
+from modnet.datasets.folding import Folding
+from modnet.datasets.load import located
+from modnet.errors import SpecError
+from modnet.model.atomic import replace_file
+from modnet.training.progress import FigureTable
+from modnet.words import counted
+
+
+def run(
+    spec: str,
+    folds: int,
+    repeats: int,
+    group: str | None,
+    time: str | None,
+    seed: int | None,
+    output: str | None,
+    folder: str | None,
+    plugins: tuple[str, ...],
+    settings: tuple[str, ...],
+    as_json: bool,
+) -> int:
+    if group is not None and time is not None:
+        raise click.UsageError("--group and --time: folds are made by groups or by time; give one of them")
+    job = Job.open(spec, plugins, settings)
+    form = "" if output is None else _checked_form(output, spec, job)
+    place = Path(folder) if folder is not None else _own_folder(spec, output)
+    validator = _validator(job, Folding(folds, repeats, seed, group, time), place)
+    if not as_json:
+        echo(introduction(job, validator.notes))
+    try:
+        done = _run(validator, quiet=as_json)
+    except KeyboardInterrupt:
+        options = {"--folds": folds, "--repeats": repeats, "--group": group, "--time": time, "--seed": seed}
+        options |= {"-o": output, "--folder": folder}
+        again = _command(spec, options, plugins, settings)
+        echo(f"stopped; the finished folds are in {place}\ngo on: {again}", err=True)
+        return INTERRUPTED
+    found = validator.result(done)
+    if output is not None:
+        _write(found, form, output)
+    if folder is None:
+        validator.remove_folder(done)
+    if as_json:
+        echo_json(_plain(spec, found, output))
+    else:
+        echo(_conclusion(found, output, folder))
+    return 0
+
+
+def _checked_form(output: str, spec: str, job: Job) -> str:
+    """How the predictions are written; the place is fit for them."""
+    if output == "-":
+        raise click.UsageError("-o: the screen shows the figures; name a file for the predictions")
+    form = form_of(output, as_json=False)
+    data = job.network.card.spec.data
+    train = data.train if data is not None and isinstance(data.train, str) else ""
+    check_not_input(output, spec=spec, data=str(located(train, Path(job.network.card.folder))))
+    return form
+
+
+def _own_folder(spec: str, output: str | None) -> Path:
+    """Where the finished folds are stored until all are done: beside the predictions, or here."""
+    name = f"{Path(output or spec).stem}.folds"
+    return Path(output).with_name(name) if output is not None else Path(name)
+
+
+def _validator(job: Job, folding: Folding, folder: Path) -> CrossValidator:
+    job.require_savable(job.objective())
+    try:
+        return CrossValidator(job.network, folding, folder=folder)
+    except SpecError as error:
+        raise job.located(error) from None
+
+
+def _run(validator: CrossValidator, quiet: bool) -> list[FoldResult]:
+    """The results of the folds, each with its line on the screen as soon as it is there."""
+    done: list[FoldResult] = []
+    table: FigureTable | None = None
+    for result in validator.run():
+        done.append(result)
+        if quiet:
+            continue
+        if table is None:
+            table = FigureTable(result.figures, shutil.get_terminal_size().columns, "fold")
+            echo("\n".join(table.heading))
+        name = f"{result.fold}" if validator.folding.repeats == 1 else f"{result.repeat}.{result.fold}"
+        echo(f"{table.line(name, result.figures, result.seconds)}   {_remark(result)}")
+    return done
+
+
+def _remark(result: FoldResult) -> str:
+    best = "" if result.best_epoch is None else f", epoch {result.best_epoch:,}"
+    return f"{counted(len(result.rows), 'row')}, {result.train:,} trained on{best}"
+
+
+def _write(found: CrossValidation, form: str, output: str) -> None:
+    """Writes the predictions, with the numbers of their rows, counted from 1 as in all messages."""
+    columns = found.given.columns
+    kept = Table({**columns, "row": Column(columns["row"].values + 1)})
+    part = Predicted(found.outputs, kept)
+    if form == ".npz":
+        replace_file(output, [npz([part])], durable=False)
+    else:
+        write([Names(found.network).table(part)], form, output)
+
+
+def _conclusion(found: CrossValidation, output: str | None, folder: str | None) -> str:
+    blocks = ["", str(found), *found.figures.class_tables()]
+    files = []
+    if output is not None:
+        files.append(
+            f"{output}  {counted(len(found.given), 'prediction')}, each by a network that had not seen its row"
+        )
+    if folder is not None:
+        files.append(f"{folder}  the networks of the folds")
+    return "\n\n".join([*blocks, *(["\n".join(files)] if files else [])]).removeprefix("\n")
+
+
+def _plain(spec: str, found: CrossValidation, output: str | None) -> dict[str, Any]:
+    """The output of `--json`."""
+    return {
+        "spec": spec,
+        "notes": list(found.notes),
+        "folds": [
+            {
+                "repeat": result.repeat,
+                "fold": result.fold,
+                "rows": len(result.rows),
+                "train": result.train,
+                "validation": result.validation,
+                "epochs": result.epochs,
+                "best_epoch": result.best_epoch,
+                "seconds": result.seconds,
+                "metrics": dict(result.figures),
+            }
+            for result in found.folds
+        ],
+        "spread": {name: spread._asdict() for name, spread in found.spread.items()},
+        "metrics": dict(found.figures),
+        "base": found.base,
+        "classes": found.figures.classes,
+        "predictions": output,
+    }
+
+
+def _command(spec: str, options: Mapping[str, Any], plugins: Sequence[str], settings: Sequence[str]) -> str:
+    """The command that goes on."""
+    usual = {"--folds": 5, "--repeats": 1}
+    given = [(name, str(v)) for name, v in options.items() if v is not None and v != usual.get(name)]
+    given += [("--plugin", file) for file in plugins] + [("--set", setting) for setting in settings]
+    return shlex.join(["modnet", "cross-validate", spec, *(word for option in given for word in option)])

@@ -1,0 +1,162 @@
+"""The body of `modnet search`."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import signal
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from modnet.assessment.search.plot import plot_search
+from modnet.assessment.search.result import SearchResult
+from modnet.assessment.search.search import INTERRUPTED as STOPPED
+from modnet.assessment.search.search import Asked, Planned
+from modnet.assessment.search.study import JOURNAL
+from modnet.cli.failures import FAILED, INTERRUPTED, warn
+from modnet.cli.job import Job
+from modnet.cli.output import echo, echo_json
+from modnet.cli.places import check_output, check_place
+from modnet.cli.plugin_file import load_plugin_files
+from modnet.cli.search_texts import Rows, conclusion, introduction, remark
+from modnet.cli.settings import parse_settings
+from modnet.data.source import is_address
+from modnet.errors import ModnetError, SpecError
+from modnet.model.atomic import replace_file
+from modnet.plugins.registry import default_registry
+from modnet.specs.paths import resolved, value_at, with_value
+from modnet.specs.rewrite import rewritten, toml_text
+from modnet.specs.search import marked
+from modnet.words import Path as Keys
+
+
+def run(
+    spec: str,
+    output: str | None,
+    plugins: tuple[str, ...],
+    settings: tuple[str, ...],
+    trials: int | None,
+    time: float | None,
+    processes: int,
+    resume: bool,
+    plot: str | None,
+    as_json: bool,
+) -> int:
+    path = Path(output) if output else Path(f"{Path(spec).stem}-best{Path(spec).suffix}")
+    place = path.with_suffix(".search")
+    job = Job.open(spec, plugins, settings)
+    _check_places(Path(spec), path, place, plot, resume)
+    try:
+        planned = _planned(job, plugins)
+    except SpecError as error:
+        raise job.located(error) from None
+    asked = Asked(trials, time, processes, resume)
+    rows = Rows(planned)
+    if not as_json:
+        echo(introduction(job, planned, asked, place))
+        echo(rows.title())
+    received = _handle_signals()
+    found = planned.search(place, asked, None if as_json else lambda trial: echo(rows.line(trial)))
+    if found.best is not None:
+        _write(job, planned, found, path)
+        if plot is not None:
+            plot_search(found, plot)
+    again = shlex.join(_command(spec, output, plugins, settings))
+    if as_json:
+        echo_json({"spec": spec, "output": str(path) if found.best else None, **found.plain()})
+    else:
+        echo(conclusion(found, rows, path, place, plot, again))
+    if found.stopped == STOPPED:
+        return 128 + received[0] if received else INTERRUPTED
+    return FAILED if found.best is None else 0
+
+
+def _check_places(spec: Path, path: Path, place: Path, plot: str | None, resume: bool) -> None:
+    """Checks, before any work is done, that what is found can be written.
+
+    Raises:
+        ModnetError: it cannot; or something is there that would be lost.
+    """
+    if path.suffix not in (".toml", ".json", ".yaml", ".yml"):
+        raise ModnetError(f"{path}: a spec is .toml, .json, .yaml or .yml; choose such a name with -o")
+    check_place(path)
+    if path.exists() and spec.exists() and path.samefile(spec):
+        raise ModnetError(f"{path}: this is the spec itself; choose another file with -o")
+    begun = (place / JOURNAL).exists()
+    if begun and not resume:
+        raise ModnetError(f"{place} has a search already; use --resume to go on with it, or another -o to search anew")
+    if path.exists() and not begun:
+        raise FileExistsError(17, "it is there already", str(path))
+    if resume and not begun:
+        warn(f"{place} has no search; starting from the beginning")
+    check_output(path.with_suffix(".modnet"))
+    if plot is not None:
+        check_place(Path(plot))
+
+
+def _planned(job: Job, plugins: tuple[str, ...]) -> Planned:
+    table = job.source.values.get("search")
+    places = {} if not isinstance(table, dict) else {dotted: keys for dotted, keys, _ in marked(table, ("search",))}
+    setup = partial(load_plugin_files, plugins) if plugins else None
+    return Planned(job.network, None, default_registry(), places, setup)
+
+
+def _handle_signals() -> list[int]:
+    """Lets SIGTERM and SIGHUP end the search as Ctrl-C does; a list that gets their numbers."""
+    received: list[int] = []
+
+    def end(number: int, _: object) -> None:
+        received.append(number)
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGTERM, end)
+    hangup = getattr(signal, "SIGHUP", None)  # not on Windows
+    if hangup is not None and signal.getsignal(hangup) is not signal.SIG_IGN:  # ignored under nohup
+        signal.signal(hangup, end)
+    return received
+
+
+def _write(job: Job, planned: Planned, found: SearchResult, path: Path) -> None:
+    """Writes the best spec and the best model."""
+    assert found.best is not None
+    values = job.source.values
+    changes: dict[Keys, Any] = {}
+    for dotted, value in {**parse_settings(tuple(job.settings.values())), **found.best.values}.items():
+        changes[resolved(values, dotted)] = value
+    ordered = dict(sorted(changes.items(), key=lambda item: len(item[0])))
+    ordered |= _moved(values, Path(job.network.card.folder), path.parent)
+    if path.suffix == ".toml" and job.source.text and job.path.suffix.lower() == ".toml":
+        text = rewritten(job.source.text, values, ordered, remark(found))
+    else:
+        wanted: Any = {key: part for key, part in values.items() if key != "search"}
+        for keys, value in ordered.items():
+            wanted = with_value(wanted, keys, value)
+        text = toml_text(wanted) if path.suffix == ".toml" else json.dumps(wanted, indent=2, ensure_ascii=False) + "\n"
+    replace_file(path, [text.encode()], durable=True)
+    if found.model is not None:
+        replace_file(path.with_suffix(".modnet"), [found.model.read_bytes()], durable=True)
+
+
+def _moved(values: Any, before: Path, after: Path) -> dict[Keys, str]:
+    """The paths of data files that change because the spec stands in another folder: its keys -> the new path."""
+    if before.resolve() == after.resolve():
+        return {}
+    moved: dict[Keys, str] = {}
+    parts, within = ("train", "validation", "test"), ((), ("path",), ("x",), ("y",))
+    for keys in (("data", part, *key) for part in parts for key in within):
+        try:
+            value = value_at(values, keys)
+        except (LookupError, TypeError):
+            continue
+        if isinstance(value, str) and not is_address(value) and not os.path.isabs(os.path.expanduser(value)):
+            moved[keys] = os.path.relpath(before / value, after)
+    return moved
+
+
+def _command(spec: str, output: str | None, plugins: tuple[str, ...], settings: tuple[str, ...]) -> list[str]:
+    """The command that goes on with a search."""
+    options = [("-o", output)] if output else []
+    options += [("--plugin", file) for file in plugins] + [("--set", setting) for setting in settings]
+    return ["modnet", "search", spec, *(word for option in options for word in option), "--resume"]

@@ -1,0 +1,149 @@
+"""What `modnet search` tells."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+
+from modnet.assessment.search.names import short_names, value_text
+from modnet.assessment.search.result import DONE, FAILED, PRUNED, SearchResult, Trial
+from modnet.assessment.search.search import Asked, Planned
+from modnet.cli.job import Job
+from modnet.cli.training_texts import data_lines
+from modnet.kinds.figures import figure_text, figure_title
+from modnet.words import counted, legible, listed, readable_bytes
+
+SHOWN = 10
+"""How many of the best trials are listed in the end."""
+
+BAR = 24
+"""How long the bar of the value is that mattered most, if it alone did."""
+
+WIDEST = 20
+"""How wide a column of values is at most."""
+
+
+class Rows:
+    """The lines of trials, with a column for each value that is looked for."""
+
+    def __init__(self, planned: Planned) -> None:
+        self.monitor = planned.monitor
+        self.names = short_names(planned.space.ranges)
+        self.widths = {}
+        for dotted, one in planned.space.ranges.items():
+            texts = [value_text(value) for value in one.choices or ()]
+            self.widths[dotted] = min(max(9, len(self.names[dotted]), *map(len, texts), 0), WIDEST)
+
+    def title(self) -> str:
+        return self._line("trial", figure_title(self.monitor), "epochs", "time", self.names)
+
+    def line(self, trial: Trial) -> str:
+        texts = {dotted: value_text(value) for dotted, value in trial.values.items()}
+        told = "failed" if trial.value is None else figure_text(self.monitor, trial.value)
+        line = self._line(str(trial.number), told, str(trial.epochs), f"{trial.seconds:.1f} s", texts)
+        if trial.outcome == PRUNED:
+            line += "  pruned"
+        return f"{line}\n       {legible(trial.error.splitlines()[0], 100)}" if trial.error else line
+
+    def _line(self, number: str, value: str, epochs: str, seconds: str, texts: dict[str, str]) -> str:
+        width = max(10, len(figure_title(self.monitor)))
+        cells = [_cut(texts.get(dotted, ""), size).rjust(size) for dotted, size in self.widths.items()]
+        return f"{number:>5}  {value:>{width}}  {epochs:>6}  {seconds:>7}  {'  '.join(cells)}".rstrip()
+
+
+def introduction(job: Job, planned: Planned, asked: Asked, place: Path) -> str:
+    """What is about to be searched."""
+    search = planned.asked
+    count = counted(search.trials if asked.trials is None else asked.trials, "trial")
+    time = search.time if asked.time is None else asked.time
+    limit = "" if time is None else f", {time:g} s at most"
+    how = [search.sampler, *([] if search.pruner == "none" else [f"pruned by {search.pruner}"])]
+    processes = "" if asked.processes == 1 else f", {asked.processes} processes"
+    better = "greater is better" if planned.greater else "less is better"
+    lines = [
+        *data_lines(job, planned.taken.notes),
+        ("search", f"{counted(len(planned.space.ranges), 'value')}, {count}{limit}: {', '.join(how)}{processes}"),
+        ("by", f"{figure_title(planned.monitor)}; {better}"),
+        ("in", f"{place}"),
+    ]
+    width = max(12, *(len(name) for name, _ in lines)) + 2
+    return "\n".join(f"{name:<{width}}{text}" for name, text in lines) + "\n"
+
+
+def conclusion(found: SearchResult, rows: Rows, path: Path, place: Path, plot: str | None, again: str) -> str:
+    """The best trials, what mattered, and what was written."""
+    over = f"\n{found.stopped}; go on: {again}" if found.stopped else ""
+    if found.best is None:
+        return f"\nno trial has come to its end{_why(found)}{over}"
+    done = [trial for trial in found.ranking() if trial.outcome == DONE]
+    lines = ["", _summary(found), "", f"the best{'' if len(done) <= SHOWN else f' {SHOWN}'}", rows.title()]
+    lines += [rows.line(trial) for trial in done[:SHOWN]]
+    lines += ["", *_values(found), *_mattered(found), ""]
+    model = path.with_suffix(".modnet")
+    written = [(str(path), f"the spec with the values of trial {found.best.number}")]
+    if found.model is not None:
+        size = readable_bytes(model.stat().st_size)
+        written.append((str(model), f"its model, {size}   {_figures(found.best)}".rstrip()))
+    if plot is not None:
+        written.append((plot, "the trials and what mattered"))
+    width = max(len(name) for name, _ in written)
+    lines += [f"{name:<{width}}  {text}" for name, text in written]
+    if not found.stopped:
+        lines.append(f"next: {shlex.join(['modnet', 'predict', str(model), 'NEW.csv'])}")
+    return "\n".join(lines) + over
+
+
+def remark(found: SearchResult) -> str:
+    """Where the values of the written spec come from, for its reader."""
+    assert found.best is not None
+    value = figure_text(found.monitor, found.best.value or 0.0)
+    return (
+        f"found by modnet search: {found.monitor} {value} in trial {found.best.number} of {len(found.trials)}, by this:"
+    )
+
+
+def _cut(text: str, width: int) -> str:
+    return text if len(text) <= width else f"{text[: width - 1]}…"
+
+
+def _summary(found: SearchResult) -> str:
+    outcomes = [trial.outcome for trial in found.trials]
+    parts = [f"{outcomes.count(name)} {name}" for name in (DONE, PRUNED, FAILED) if name in outcomes]
+    return f"{counted(len([o for o in outcomes if o in (DONE, PRUNED, FAILED)]), 'trial')}: {', '.join(parts)}"
+
+
+def _values(found: SearchResult) -> list[str]:
+    """The values of the best trial, and how good the spec's own were."""
+    assert found.best is not None
+    width = max(map(len, found.best.values))
+    lines = [f"best values ({figure_title(found.monitor)} {figure_text(found.monitor, found.best.value or 0.0)})"]
+    lines += [f"  {dotted:<{width}}  {value_text(value)}" for dotted, value in found.best.values.items()]
+    own = next((trial for trial in found.trials if trial.number == found.own and trial.value is not None), None)
+    if own is not None and own.number != found.best.number:
+        told = f"{figure_text(found.monitor, own.value or 0.0)} (trial {own.number}"
+        lines.append(f"the spec's own values: {told}{', pruned' if own.outcome == PRUNED else ''})")
+    elif own is not None:
+        lines.append("these are the spec's own values: no trial was better")
+    return lines
+
+
+def _mattered(found: SearchResult) -> list[str]:
+    if not found.importance:
+        return ["", "what mattered: too few trials came to their end to say"]
+    width = max(map(len, found.importance))
+    lines = ["", "what mattered"]
+    for dotted, share in found.importance.items():
+        lines.append(f"  {dotted:<{width}}  {share:>5.0%}  {'█' * round(BAR * share)}".rstrip())
+    return lines
+
+
+def _figures(trial: Trial) -> str:
+    names = [name for name in trial.figures if name.startswith(("validation_", "test_")) and not name.endswith("loss")]
+    names = names or [name for name in trial.figures if name.endswith("loss")]
+    return ", ".join(f"{figure_title(name)} {figure_text(name, trial.figures[name])}" for name in names)
+
+
+def _why(found: SearchResult) -> str:
+    """The errors of trials that failed, each once."""
+    errors = dict.fromkeys(trial.error.splitlines()[0] for trial in found.trials if trial.error)
+    return f": {listed(list(errors), 3)}" if errors else ""
