@@ -41,8 +41,7 @@ class Rows:
         texts = {dotted: value_text(value) for dotted, value in trial.values.items()}
         told = "failed" if trial.value is None else figure_text(self.monitor, trial.value)
         line = self._line(str(trial.number), told, str(trial.epochs), f"{trial.seconds:.1f} s", texts)
-        if trial.outcome == PRUNED:
-            line += "  pruned"
+        line += "  pruned" if trial.outcome == PRUNED else f"  as trial {trial.repeats}" if trial.repeats else ""
         return f"{line}\n       {legible(trial.error.splitlines()[0], 100)}" if trial.error else line
 
     def _line(self, number: str, value: str, epochs: str, seconds: str, texts: dict[str, str]) -> str:

@@ -105,7 +105,7 @@ class History(Mapping[str, Array]):
         """The names of the figures that have one number for each epoch."""
         return [name for name in self if self[name].ndim == 1 and len(self[name]) and self[name].dtype.kind == "f"]
 
-    def draw(self, name: str, axes: Any, colours: tuple[str | None, str | None] = (None, None)) -> None:
+    def plot_course(self, name: str, axes: Any, colours: tuple[str | None, str | None] = (None, None)) -> None:
         """Draws a figure over the epochs, with that of the validation, on axes of matplotlib.
 
         Args:
@@ -118,6 +118,7 @@ class History(Mapping[str, Array]):
             axes.legend()
         for epoch in self.restored:
             axes.axvline(epoch, color="grey", linewidth=0.8, linestyle=":")
+        axes.set(xlabel="epoch", ylabel=name.replace("_", " "))
         axes.grid(alpha=0.3)
 
     def plot(self, path: str | os.PathLike[str] | None = None) -> Any:
@@ -137,8 +138,7 @@ class History(Mapping[str, Array]):
 
         def fill(figure: Any) -> None:
             for axes, name in zip(np.atleast_1d(figure.subplots(1, count)), names, strict=False):
-                self.draw(name, axes)
-                axes.set(xlabel="epoch", ylabel=name.replace("_", " "))
+                self.plot_course(name, axes)
 
         return draw(fill, (5.5 * count, 3.8), path)
 

@@ -203,7 +203,7 @@ def test_what_members_cannot_have_is_told():
         )
     with pytest.raises(modnet.SpecError, match="no output depends on a layer with parameters"):
         built(["relu"], 2)
-    with pytest.raises(modnet.SpecError, match="expected a whole number from 1 to 10000, found 0|members"):
+    with pytest.raises(modnet.SpecError, match=r"expected a whole number from 1 to 10000, found 0|members"):
         modnet.build({"network": {"input": [4], "layers": CLASSES, "members": 0}})
     with pytest.raises(modnet.SpecError, match="poisson would be measured on the mean of the 2 members"):
         modnet.train(built([*NUMBERS[:-1], "softplus", "unstandardize"], 2), X, Y, loss="poisson", epochs=1)

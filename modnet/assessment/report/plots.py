@@ -11,7 +11,7 @@ import numpy as np
 from modnet.assessment.pictures import FIRST, SECOND, Picture, legend_above, short
 from modnet.assessment.report.targets import ClassTarget, NumberTarget
 from modnet.engine.history import History
-from modnet.kinds.figures import VALIDATION, figure_title
+from modnet.kinds.figures import VALIDATION
 
 MOST_DOTS = 1500
 """How many rows are drawn as dots."""
@@ -25,8 +25,7 @@ def curves_of(history: History) -> Iterator[Picture]:
 
 
 def _draw_curve(history: History, name: str, axes: Any) -> None:
-    history.draw(name, axes, (FIRST, SECOND))
-    axes.set(xlabel="epoch", ylabel=figure_title(name))
+    history.plot_course(name, axes, (FIRST, SECOND))
 
 
 def reliability_picture(target: ClassTarget) -> Picture:

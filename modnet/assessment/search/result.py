@@ -36,6 +36,7 @@ class Trial(Record):
         epochs: how many there were.
         seconds: how long it took.
         error: why it failed, or "".
+        repeats: the number of an earlier trial with the same values, whose outcome this one has; or None.
     """
 
     number: int
@@ -46,6 +47,7 @@ class Trial(Record):
     epochs: int = 0
     seconds: float = 0.0
     error: str = ""
+    repeats: int | None = None
 
     def plain(self) -> dict[str, Any]:
         return {name: self.__dict__[name] for name in self.__match_args__}
@@ -128,6 +130,7 @@ def trial_of(frozen: Any, space: Space) -> Trial:
         known.get("epochs", 0),
         known.get("seconds", 0.0),
         known.get("error", ""),
+        known.get("repeats"),
     )
 
 

@@ -98,8 +98,8 @@ def study_to_resume(folder: Path, description: Mapping[str, Any]) -> Any:
     differing = [name for name in now if before.get(name) != now[name]]
     if differing:
         raise TrainingError(
-            f"{folder} is of another search: {', '.join(differing)} {'is' if len(differing) == 1 else 'are'} not the "
-            "same; restore the spec, or search anew with another -o"
+            f"{folder} is of another search, which differs in {', '.join(differing)}; restore the spec, or search "
+            "anew in another place"
         )
     _do_again(study)
     return study

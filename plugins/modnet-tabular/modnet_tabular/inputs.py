@@ -7,11 +7,11 @@ from collections.abc import Callable, Sequence
 from modnet.errors import ShapeError
 from modnet.kinds.node import Node
 from modnet.layers.composite import Chain
-from modnet.layers.embedding import Embedding
 from modnet.layers.merge import Concatenate
 from modnet.layers.shape import Flatten
 from modnet.records import Record
 from modnet.words import counted
+from modnet_tabular.categories import CategoryEmbedding
 
 
 class TableInputs(Record):
@@ -51,7 +51,7 @@ class TableInputs(Record):
         ]
         for place, (source, size) in enumerate(zip(ids, self.vocabulary_sizes, strict=True), 1):
             vector = (
-                Node(layer=Embedding(vocabulary_size=size, embedding_size=self.embedding_size)),
+                Node(layer=CategoryEmbedding(vocabulary_size=size, embedding_size=self.embedding_size)),
                 Node(layer=Flatten()),
             )
             branches.append(Node(layer=Chain(layers=vector), name=f"ids_{place}", inputs=(source,)))
