@@ -122,13 +122,15 @@ def for_members(layer: Layer, members: int, shared: bool) -> Layer:
     if isinstance(layer, Linear) and (cls.forward, cls.backward) == (Linear.forward, Linear.backward):
         # Here and not in `linear`, which every process imports that predicts.
         return LinearMembers(layer=layer, members=members, shared=shared)
-    return layer.for_members(members, shared) or Members(layer=layer, members=members, shared=shared)
+    made = FeaturewiseMembers if layer.featurewise else Members
+    return layer.for_members(members, shared) or made(layer=layer, members=members, shared=shared)
 
 
 class Members(Layer, type="members"):
     """A layer that runs once for each member of an ensemble. Not available in specs: `per_member` is made of it."""
 
     inputs = (1, None)
+    scratch_output = True
     layer: Layer
     members: int = field(minimum=1, maximum=MOST_MEMBERS)
     shared: bool = False
@@ -185,15 +187,14 @@ class Members(Layer, type="members"):
         }
 
     def prepare(self, context: Context, batches: Iterable[tuple[Array, Array | None]]) -> None:
+        seen = _Seen(context, batches)
         for member, child in enumerate(self._contexts(context)):
-            self.layer.prepare(child, self._of_member(member, context, child, batches))
+            self.layer.prepare(child, self._of_member(member, child, seen))
 
-    def _of_member(
-        self, member: int, context: Context, child: Context, batches: Iterable[tuple[Array, Array | None]]
-    ) -> Iterator[tuple[Array, Array | None]]:
-        for x, target in batches:
-            child.masks, child.raw = context.masks, context.raw
-            yield x if self.shared else np.ascontiguousarray(x[:, member]), target
+    def _of_member(self, member: int, child: Context, seen: _Seen) -> Iterator[tuple[Array, Array | None]]:
+        for x, target, masks, raw in seen.batches():
+            child.masks, child.raw = masks, raw
+            yield x if self.shared else x[:, member], target
 
     def _contexts(self, context: Context) -> list[Context]:
         """The contexts of the members, each with its part of the arrays."""
@@ -214,7 +215,7 @@ class Members(Layer, type="members"):
         made: list[Array] = []
         for member, child in enumerate(contexts):
             child.masks, child.raw = context.masks, context.raw
-            given = inputs if self.shared else [_one(context, x, member) for x in inputs]
+            given = inputs if self.shared else [x[:, member] for x in inputs]
             found = self.layer.forward(child, *given)
             found = found if self.outputs else (found,)
             if not made:
@@ -228,7 +229,7 @@ class Members(Layer, type="members"):
         gradients = gradient if self.outputs else (gradient,)
         results: list[Array] = []
         for member, child in enumerate(contexts):
-            given = [_one(context, array, member) for array in gradients]
+            given = [array[:, member] for array in gradients]
             found = self.layer.backward(child, tuple(given) if self.outputs else given[0])
             if not context.needs_input_gradient:
                 continue
@@ -253,6 +254,80 @@ class Members(Layer, type="members"):
 
     def scratch_size(self, *input_shapes: Shape) -> int:
         return self.layer.scratch_size(*self._of_one(input_shapes))
+
+
+KEPT = 1 << 28
+"""How many bytes of batches are kept from the first member that learns from them to the last."""
+
+_SeenBatch = tuple[Array, Array | None, tuple[Array | None, ...], tuple[Array | None, ...]]
+
+
+class _Seen:
+    """The batches of a preparation, with their masks and raw inputs, for one member after the other.
+
+    To make them, the data have to pass through all layers before; so they are kept, if they are not too large.
+    """
+
+    def __init__(self, context: Context, batches: Iterable[tuple[Array, Array | None]]) -> None:
+        self._context, self._batches = context, batches
+        self._kept: list[_SeenBatch] | None = None
+
+    def batches(self) -> Iterator[_SeenBatch]:
+        if self._kept is not None:
+            yield from self._kept
+            return
+        kept: list[_SeenBatch] = []
+        size = 0
+        for x, target in self._batches:
+            masks, raw = self._context.masks, self._context.raw
+            size += x.nbytes
+            if size <= KEPT:  # copies, since the arrays are used again for the next batch
+                kept.append((x.copy(), _copy(target), tuple(map(_copy, masks)), tuple(map(_copy, raw))))
+            yield x, target, masks, raw
+        self._kept = kept if size <= KEPT else None
+
+
+def _copy(array: Array | None) -> Array | None:
+    return None if array is None else array.copy()
+
+
+class FeaturewiseMembers(Members, type="featurewise_members"):
+    """A layer that treats each feature by itself, for each member of an ensemble. Not available in specs.
+
+    Where samples are vectors, the features of all members are those of one wide sample, and the layer runs once.
+    """
+
+    @property
+    def scratch_output(self) -> bool:  # type: ignore[override]
+        return self.layer.scratch_output
+
+    def forward(self, context: Context, *inputs: Array) -> Any:
+        (x,) = inputs
+        if x.ndim != (2 if self.shared else 3):
+            return super().forward(context, x)
+        context.output_mask = None
+        wide = context.child("wide")
+        for name in ("params", "grads", "state"):
+            arrays = getattr(context, name)
+            setattr(wide, name, {key: array.reshape(-1, *array.shape[2:]) for key, array in arrays.items()})
+        wide.needs_input_gradient = context.needs_input_gradient
+        context.save(wide, x.shape)
+        if self.shared:
+            x, own = context.buffer((len(x), self.members, x.shape[1])), x
+            np.copyto(x, own[:, None])
+        y: Array = self.layer.forward(wide, x.reshape(len(x), x.shape[1] * x.shape[2]))
+        return y.reshape(len(y), self.members, y.shape[1] // self.members)
+
+    def backward(self, context: Context, gradient: Array) -> Any:
+        if len(context.saved) == 1:
+            return super().backward(context, gradient)
+        wide, shape = context.saved
+        found = self.layer.backward(wide, gradient.reshape(len(gradient), gradient.shape[1] * gradient.shape[2]))
+        if not context.needs_input_gradient:
+            return None
+        if not self.shared:
+            return found.reshape(shape)
+        return np.add.reduce(found.reshape(len(found), self.members, shape[1]), axis=1)
 
 
 class LinearMembers(Members, type="linear_members"):
@@ -313,10 +388,3 @@ class LinearMembers(Members, type="linear_members"):
 def _for_steps(array: Array, steps: Shape) -> Array:
     """A parameter of members, (members, ...), with an axis of 1 behind the first if there are steps."""
     return array[:, None] if steps else array
-
-
-def _one(context: Context, array: Array, member: int) -> Array:
-    """One member's part of an array, as an array of its own: layers may want it in one piece, or write into it."""
-    part = context.buffer((len(array), *array.shape[2:]), array.dtype)
-    np.copyto(part, array[:, member])
-    return part
