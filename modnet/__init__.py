@@ -8,6 +8,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:  # written by docs/generate.py
+    from modnet.assessment.comparison import compare as compare
     from modnet.assessment.cross_validation import cross_validate as cross_validate
     from modnet.assessment.explanation.explain import explain as explain
     from modnet.assessment.search.search import search as search
@@ -75,6 +76,7 @@ if "MODNET_NUM_THREADS" in os.environ:
     read_environment()
 
 _HOMES = {
+    "modnet.assessment.comparison": ("compare",),
     "modnet.assessment.cross_validation": ("cross_validate",),
     "modnet.assessment.search.search": ("search",),
     "modnet.assessment.explanation.explain": ("explain",),

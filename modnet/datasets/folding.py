@@ -19,7 +19,7 @@ from modnet.datasets.dataset import Dataset
 from modnet.datasets.folds import Fold, group_folds, random_folds, time_folds
 from modnet.datasets.load import Loader
 from modnet.datasets.parts import Parts
-from modnet.datasets.splitting import keys_of, refuse_gaps, sets_aside, times_of
+from modnet.datasets.splitting import groups_of, refuse_gaps, sets_aside, times_of
 from modnet.errors import DataError
 from modnet.records import Record
 from modnet.words import counted, legible, show
@@ -144,15 +144,15 @@ class Folding(Record):
         if how.by == "random":
             return self._random(rows, classes)
         if how.column is None:
-            return self._by_time(rows, rows, "in the order of the file")
+            return self._by_time(rows, rows, "in the order of the file", spec)
         refuse_gaps(table, spec, how.column, rows)
         column = table.columns[how.column].take(rows)
         name = legible(how.column)
         try:
             if how.by == "time":
                 times, read_as = times_of(column, spec.columns.get(how.column, ColumnSpec()).date_format)
-                return self._by_time(times, rows, f"{name}{read_as}")
-            groups = np.unique(keys_of(column), return_inverse=True)[1].reshape(-1)
+                return self._by_time(times, rows, f"{name}{read_as}", spec)
+            groups = groups_of(column)
             make = partial(group_folds, groups, self.count, self.seed or 0)
             told = f"by group {name}: {counted(int(groups.max()) + 1, 'group')}"
             return [_in_source(make(repeat), rows) for repeat in range(self.repeats)], told
@@ -167,11 +167,12 @@ class Folding(Record):
         folds = [_in_source(make(repeat=repeat), rows) for repeat in range(self.repeats)]
         return folds, "stratified" if stratified else "drawn by chance"
 
-    def _by_time(self, times: Array, rows: Array, name: str) -> tuple[list[list[Fold]], str]:
+    def _by_time(self, times: Array, rows: Array, name: str, spec: DataSpec) -> tuple[list[list[Fold]], str]:
         if self.repeats > 1:
             raise DataError("folds that go forward in time can be made in one way alone; leave repeats out")
         told = f"forward in time, {name}: each is measured by a network that was trained on what is before it"
-        return [_in_source(time_folds(times, self.count), rows)], told
+        first = 2 if isinstance(spec.validation, float) else 1
+        return [_in_source(time_folds(times, self.count, first), rows)], told
 
 
 def _check_column(table: Table, spec: DataSpec, column: str) -> None:
