@@ -209,28 +209,35 @@ def _goal(
 ) -> Goal:
     names = [model.goals()[key] for model in models]
     found = [each[name] for each, name in zip(outputs, names, strict=True)]
-    for model, given in zip(models, found, strict=True):
-        if given.ndim > 2 and any(node.layer.makes_mask for node in model.network.graph.nodes):
-            raise DataError(f"{model.name} predicts sequences with padded steps, which cannot be compared")
     kind = models[0].kind(names[0])
     target = _own(data.targets[names[0]], data)
     if kind == "numbers":
         found = [_median(model, name, given) for model, name, given in zip(models, names, found, strict=True)]
     else:
         found, target = _in_one_order(models, names, found, target, kind)
+    _check_forms(models, found)
+    probable = kind == "classes" and all(map(_are_probabilities, found))
+    return Goal(", ".join(key), names[0], kind, target, found, _metrics_of(models, names), probable)
+
+
+def _check_forms(models: Sequence[_Model], found: Sequence[Array]) -> None:
+    """Raises DataError for predictions that cannot be compared."""
     for model, given in zip(models, found, strict=True):
+        if given.ndim > 2 and any(node.layer.makes_mask for node in model.network.graph.nodes):
+            raise DataError(f"{model.name} predicts sequences with padded steps, which cannot be compared")
         if given.shape != found[0].shape:
             raise DataError(
                 f"{models[0].name} gives predictions of shape {found[0].shape[1:]}, and {model.name} of shape "
                 f"{given.shape[1:]}; these cannot be compared"
             )
-    metrics = dict.fromkeys(
-        metric
-        for model, name in zip(models, names, strict=True)
-        for metric in metrics_by_output(model.network, _training(model.network)).get(name, ())
-    )
-    probable = kind == "classes" and all(map(_are_probabilities, found))
-    return Goal(", ".join(key), names[0], kind, target, found, tuple(metrics), probable)
+
+
+def _metrics_of(models: Sequence[_Model], names: Sequence[str]) -> tuple[Metric, ...]:
+    """The metrics of the models' own training for these outputs, each once."""
+    found: dict[Metric, None] = {}
+    for model, name in zip(models, names, strict=True):
+        found |= dict.fromkeys(metrics_by_output(model.network, _training(model.network)).get(name, ()))
+    return tuple(found)
 
 
 def _training(network: Network) -> Any:

@@ -1,71 +1,76 @@
-"""The bootstrap: how far a figure could have come out otherwise, with other rows of the same kind."""
+"""How sure figures are that were measured on so few rows: the bootstrap."""
 
 from __future__ import annotations
-
-from collections.abc import Callable, Iterator
-from typing import NamedTuple
 
 import numpy as np
 
 from modnet.arrays import Array
+from modnet.assessment.resampling import CONFIDENCE, Interval, resampled
+from modnet.datasets.batches import Batch
+from modnet.datasets.dataset import Dataset
+from modnet.engine.network import Network
+from modnet.engine.passes import Pass
+from modnet.plugins.registry import default_registry
+from modnet.training.objective import Objective
+from modnet.training.sources import Given, data_to_measure
+from modnet.training.tally import Tally
+from modnet.training.train import merged_training
 
-Statistic = Callable[[Array], Array]
-"""From row numbers, of which some may occur several times, to the values of the figures."""
+FEWEST, MOST = 100, 1000
+"""How often rows are drawn again: fewer times for many rows, whose figures vary little."""
 
-CONFIDENCE = 0.95
-
-MOST_RESAMPLES, FEWEST_RESAMPLES = 2000, 400
-"""How many resamples there are by default for few rows, and for many."""
-
-ROWS_OF_ALL = 20_000_000
-"""About so many rows the resamples have together by default, between these."""
-
-
-class Interval(NamedTuple):
-    """Where a figure lies in 95 of 100 resamples.
-
-    Attributes:
-        low, high: the percentiles 2.5 and 97.5 of its values; nan where it has none.
-        undefined: in how many resamples it has no value.
-    """
-
-    low: float
-    high: float
-    undefined: int = 0
-
-    @classmethod
-    def of(cls, values: Array) -> Interval:
-        """The percentile interval of the values of a figure in all resamples.
-
-        Source: Efron and Tibshirani 1993, "An Introduction to the Bootstrap", chapter 13.
-        """
-        known = values[~np.isnan(values)]
-        if not len(known):
-            return cls(np.nan, np.nan, len(values))
-        low, high = np.quantile(known, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
-        return cls(float(low), float(high), len(values) - len(known))
+WORK = 5_000_000
+"""How many rows are drawn in all."""
 
 
-def resamples_for(rows: int) -> int:
-    """How many resamples are made by default: 2,000, and fewer of more than 10,000 rows."""
-    return int(min(MOST_RESAMPLES, max(FEWEST_RESAMPLES, ROWS_OF_ALL // max(1, rows))))
+def bootstrap_intervals(
+    network: Network, data: Dataset, *, share: float = CONFIDENCE, seed: int = 0
+) -> dict[str, tuple[float, float]]:
+    """Between which bounds the figures of other rows like these would lie, by drawing from these with replacement.
 
-
-def resampled(statistic: Statistic, rows: int, resamples: int, seed: int, groups: Array | None = None) -> Array:
-    """The values of a statistic in resamples of the rows, drawn with replacement, (resamples, figures).
+    Source: Efron and Tibshirani 1993, "An Introduction to the Bootstrap", chapter 13 (the percentile interval). It says
+    how the choice of these rows for the test shows in the figures; how the choice of the training rows does, only other
+    trainings can say.
 
     Args:
-        groups: the group of each row, 0, 1, ...; whole groups are drawn then, since their rows are not independent.
+        share: how often the figures of other rows lie within.
+
+    Returns:
+        Figure name -> (lower, upper), of the loss and the metrics of the training that are one number; empty where the
+        rows have no figures by themselves: for a loss that couples them, or steps with weights.
     """
-    return np.stack([statistic(drawn) for drawn in _draws(rows, resamples, seed, groups)])
+    objective = Objective(network, merged_training(network, {"loss": None}, default_registry()))
+    data_to_measure(objective, Given(data))
+    if objective.couples or objective.masked or (data.weights is not None and data.weights.ndim > 1):
+        return {}
+    own = data.copied()
+    values = _values(objective, own)
+    rows = len(own)
+    whole = _figures(objective, own, values, np.arange(rows))
+    names = [name for name, value in whole.items() if np.ndim(value) == 0]
+
+    def measured(chosen: Array) -> Array:
+        figures = _figures(objective, own, values, chosen)
+        return np.array([figures[name] for name in names], np.float64)
+
+    drawn = resampled(measured, rows, min(max(WORK // rows, FEWEST), MOST), seed)
+    found = {name: Interval.of(drawn[:, place], share) for place, name in enumerate(names)}
+    return {name: (interval.low, interval.high) for name, interval in found.items() if np.isfinite(interval.low)}
 
 
-def _draws(rows: int, resamples: int, seed: int, groups: Array | None) -> Iterator[Array]:
-    rng = np.random.default_rng(seed)
-    if groups is None:
-        for _ in range(resamples):
-            yield rng.integers(0, rows, rows)
-        return
-    members = np.split(np.argsort(groups, kind="stable"), np.bincount(groups).cumsum()[:-1])
-    for _ in range(resamples):
-        yield np.concatenate([members[group] for group in rng.integers(0, len(members), len(members)).tolist()])
+def _values(objective: Objective, data: Dataset) -> list[Array]:
+    """What losses and metrics read of all rows."""
+    reader = Pass(objective.network, objective.measured)
+    batches = data.batches(objective.network.rows_at_a_time(list(data.inputs.values())))
+    parts = [[value.copy() for value in reader.forward(batch.inputs)] for batch in batches.epoch()]
+    return [np.concatenate(values) for values in zip(*parts, strict=True)]
+
+
+def _figures(objective: Objective, data: Dataset, values: list[Array], rows: Array) -> dict[str, float | Array]:
+    """The figures of some rows."""
+    tally = Tally(objective.heads)
+    targets = {name: target[rows] for name, target in data.targets.items()}
+    weights = None if data.weights is None else data.weights[rows]
+    if weights is None or weights.any():
+        objective.evaluate([value[rows] for value in values], Batch([rows], targets, weights, rows), tally)
+    return tally.result()

@@ -13,7 +13,7 @@ import numpy as np
 
 from modnet.arrays import Array
 from modnet.assessment.alignment import Goal, align
-from modnet.assessment.bootstrap import Interval, resampled, resamples_for
+from modnet.assessment.resampling import Interval, resampled, resamples_for
 from modnet.assessment.spread import like
 from modnet.data.named_arrays import NamedArrays
 from modnet.data.table import Table

@@ -11,7 +11,6 @@ import click
 from modnet.assessment.comparison import Comparing, ModelComparison
 from modnet.cli.data import given_options, say, standard_input
 from modnet.cli.evaluate import metrics_asked, of_option
-from modnet.cli.failures import warn
 from modnet.cli.job import Job
 from modnet.cli.output import echo, echo_json
 from modnet.cli.plugin_file import load_plugin_files
@@ -44,32 +43,34 @@ def run(
     as_json: bool,
 ) -> None:
     load_plugin_files(plugins)
-    models = models if spec is None else (*models, data)  # the last one then, as there are no further data
-    if len(models) < 2:
-        raise click.UsageError(
-            f"give two models or more, and the data last; found only {' and '.join((*models, data))}"
-        )
-    if len(set(models)) < len(models):
-        raise click.UsageError("a model is there twice; there would be no difference")
-    networks = {model: load(model) for model in models}
-    asked = metrics_asked(networks[models[0]], metrics)
-    reading = given_options(encoding, delimiter, decimal, header, sheet, query)
+    networks = {model: load(model) for model in _checked(models, data, spec)}
+    asked = metrics_asked(next(iter(networks.values())), metrics)
     if spec is None:
+        reading = given_options(encoding, delimiter, decimal, header, sheet, query)
         sources, named = _sources(networks, data, reading), "standard input" if data == "-" else data
     else:
         source, named = _set_aside(spec, settings)
         sources = [source] * len(networks)
     try:
-        comparing = Comparing(networks, sources, asked, default_registry())
+        found = Comparing(networks, sources, asked, default_registry()).result(group, resamples, seed)
     except SpecError as error:
         raise SpecError([of_option(problem, "--metric", metrics) for problem in error.problems]) from None
-    found = comparing.result(group, resamples, seed)
     for note in found.notes:
-        warn(note) if "was trained on" in note else say([note])
+        echo(note, err=True)
     if as_json:
         echo_json({"data": named, **_plain(found, seed)})
         return
     echo(f"{named}: {counted(found.rows, 'row')}\n\n{found}")
+
+
+def _checked(models: Sequence[str], data: str, spec: str | None) -> Sequence[str]:
+    """The models; with a spec the last of them stands where the data would."""
+    models = models if spec is None else (*models, data)
+    if len(models) < 2:
+        raise click.UsageError(f"give two models or more, and the data last; found only {models[0]} and {data}")
+    if len(set(models)) < len(models):
+        raise click.UsageError("a model is there twice; there would be no difference")
+    return models
 
 
 def _sources(networks: Mapping[str, Network], data: str, given: Mapping[str, Any]) -> list[Table | NamedArrays]:

@@ -19,7 +19,7 @@ from modnet.datasets.dataset import Dataset
 from modnet.datasets.folds import Fold, group_folds, random_folds, time_folds
 from modnet.datasets.load import Loader
 from modnet.datasets.parts import Parts
-from modnet.datasets.splitting import groups_of, refuse_gaps, sets_aside, times_of
+from modnet.datasets.splitting import groups_of, refuse_gaps, times_of
 from modnet.errors import DataError
 from modnet.records import Record
 from modnet.words import counted, legible, show
@@ -117,7 +117,11 @@ class Folding(Record):
             if column is not None:
                 raise DataError(f"{found.name}: {option} is a column of a table; found arrays: {found.listing()}")
         dataset = loader.dataset(found, loader.learn_classes(found))
-        parts = loader.divide_arrays(dataset, spec).parts if spec.test is not None else Parts(np.arange(len(dataset)))
+        parts = (
+            loader.divide_arrays(dataset, spec).parts
+            if isinstance(spec.test, float)
+            else Parts(np.arange(len(dataset)))
+        )
         rows, tested = _in_folds(parts)
         classes = dataset.take(rows).classes_of_rows(loader.label_outputs)
         folds, told = self._random(rows, classes)
@@ -183,7 +187,7 @@ def _check_column(table: Table, spec: DataSpec, column: str) -> None:
 
 def _rows(loader: Loader, table: Table, spec: DataSpec, how: SplitSpec, report: Report) -> tuple[Array, Array | None]:
     """The rows that folds are made of, and those of the spec's test part."""
-    if sets_aside(spec):
+    if isinstance(spec.test, float) or (spec.split is not None and spec.split.by == "column"):
         rows, tested = _in_folds(loader.divide(table, spec, report).parts)
     else:
         dropped = rows_to_drop(table, spec, loader.input_names, loader.output_names)

@@ -72,7 +72,7 @@ def test_arrays(run):
     run("train", "points.toml", "-o", "b.modnet", "--set", "training.epochs=20")
     told = run("compare", "a.modnet", "b.modnet", "points.npz", "--resamples", "50")
     assert told.stdout.startswith("points.npz: 60 rows\n")
-    assert "warning: a.modnet was trained on these rows, and looks better on them than it is" in told.stderr
+    assert "a.modnet was trained on these rows, and looks better on them than it is" in told.stderr
     refused = run("compare", "a.modnet", "b.modnet", "points.npz", "--group", "g", status=2).stderr
     assert "group is a column of a table; found arrays" in refused
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from modnet.assessment.bootstrap import Interval, resampled, resamples_for
+from modnet.assessment.resampling import Interval, resampled, resamples_for
 
 
 def test_the_interval_is_that_of_scipy():
