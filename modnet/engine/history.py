@@ -30,6 +30,8 @@ class History(Mapping[str, Array]):
         seconds: how long each epoch took. Not saved, so that the same training gives the same file.
         stopped: why the run ended before its last epoch, or "". Not saved.
         best_epoch: the epoch, counted from 1, whose weights the network has, if that is not the last one. Not saved.
+        best_epochs: for each member of an ensemble the epoch whose weights it has, if `early_stopping` has restored them;
+            otherwise None. Not saved.
         checkpoints: the files from which the run could be resumed; they can be deleted when the model is saved.
     """
 
@@ -40,6 +42,7 @@ class History(Mapping[str, Array]):
         self.seconds: list[float] = []
         self.stopped = ""
         self.best_epoch: int | None = None
+        self.best_epochs: list[int] | None = None
         self.checkpoints: list[Path] = []
 
     @classmethod
@@ -51,8 +54,13 @@ class History(Mapping[str, Array]):
         """A copy for the network's card: without the network, which would hold itself, and without the checkpoints."""
         copy = History(self.figures)
         copy.notes, copy.seconds = self.notes, self.seconds
-        copy.stopped, copy.best_epoch = self.stopped, self.best_epoch
+        copy.stopped, copy.best_epoch, copy.best_epochs = self.stopped, self.best_epoch, self.best_epochs
         return copy
+
+    @property
+    def restored(self) -> list[int]:
+        """The epochs whose weights the network has; empty if it has those of the last one."""
+        return self.best_epochs or ([] if self.best_epoch is None else [self.best_epoch])
 
     @property
     def epochs(self) -> int:
@@ -93,10 +101,25 @@ class History(Mapping[str, Array]):
         figures = ", ".join(f"{name} {value:.4g}" for name, value in self.last().items() if isinstance(value, float))
         return f"<History of {self.epochs} epochs: {figures}>"
 
-    def _is_course(self, name: str) -> bool:
-        """Whether a figure has one number for each epoch."""
-        values = self[name]
-        return values.ndim == 1 and len(values) > 0 and values.dtype.kind == "f"
+    def courses(self) -> list[str]:
+        """The names of the figures that have one number for each epoch."""
+        return [name for name in self if self[name].ndim == 1 and len(self[name]) and self[name].dtype.kind == "f"]
+
+    def plot_course(self, name: str, axes: Any, colours: tuple[str | None, str | None] = (None, None)) -> None:
+        """Draws a figure over the epochs, with that of the validation, on axes of matplotlib.
+
+        Args:
+            colours: of training and validation; by default matplotlib's own.
+        """
+        epochs = np.arange(1, self.epochs + 1)
+        axes.plot(epochs, self[name], label="training", color=colours[0])
+        if f"validation_{name}" in self:
+            axes.plot(epochs, self[f"validation_{name}"], label="validation", color=colours[1])
+            axes.legend()
+        for epoch in self.restored:
+            axes.axvline(epoch, color="grey", linewidth=0.8, linestyle=":")
+        axes.set(xlabel="epoch", ylabel=name.replace("_", " "))
+        axes.grid(alpha=0.3)
 
     def plot(self, path: str | os.PathLike[str] | None = None) -> Any:
         """Draws the loss, and each metric, over the epochs, training and validation together.
@@ -110,20 +133,12 @@ class History(Mapping[str, Array]):
         Raises:
             MissingExtra: matplotlib is not installed.
         """
-        names = [name for name in self if not name.startswith("validation_") and self._is_course(name)]
+        names = [name for name in self.courses() if not name.startswith("validation_")]
         count = max(1, len(names))
 
         def fill(figure: Any) -> None:
-            epochs = np.arange(1, self.epochs + 1)
             for axes, name in zip(np.atleast_1d(figure.subplots(1, count)), names, strict=False):
-                axes.plot(epochs, self[name], label="training")
-                if f"validation_{name}" in self:
-                    axes.plot(epochs, self[f"validation_{name}"], label="validation")
-                    axes.legend()
-                if self.best_epoch is not None:
-                    axes.axvline(self.best_epoch, color="grey", linewidth=0.8, linestyle=":")
-                axes.set(xlabel="epoch", ylabel=name.replace("_", " "))
-                axes.grid(alpha=0.3)
+                self.plot_course(name, axes)
 
         return draw(fill, (5.5 * count, 3.8), path)
 
