@@ -75,13 +75,14 @@ class Figures(dict[str, Any]):
         table = [["", "", "base rate"]] if self.base else []
         for name in (name for name in self if name not in arrays):
             text = figure_text(name, self[name]) + (self.hits if name == "accuracy" else "")
-            table.append([figure_title(name), text, *([self._base_text(name)] if self.base else [])])
+            table.append([figure_title(name), text, *([self.base_text(name)] if self.base else [])])
         blocks = ["\n".join([*in_columns(table, left=2), *self.guess_texts()])]
         for name, value in arrays.items():
             blocks.append(f"{figure_title(name)}\n{textwrap.indent(self._array_text(value), '  ')}")
         return "\n\n".join([*blocks, *self.class_tables(), *self._coverage_table()])
 
-    def _base_text(self, name: str) -> str:
+    def base_text(self, name: str) -> str:
+        """The figure of guessing as text; "" where there is none."""
         value = self.base.get(name)
         if value is None:
             return ""

@@ -13,7 +13,7 @@ from modnet.kinds.activation import Activation
 from modnet.records import Record, fresh
 from modnet.words import legible, shape_text
 
-WIDTH, HEIGHT, LANE, ACROSS, DOWN = 176, 40, 18, 18, 26
+WIDTH, HEIGHT, LANE, ACROSS, DOWN = 188, 40, 18, 18, 26
 """Of a box, the width of a line that passes boxes by, and the space between boxes, in pixels."""
 
 SWEEPS = 8
