@@ -16,11 +16,9 @@ PACKAGE = Path(modnet.__file__).parent
 DESIGN = PACKAGE.parent / "docs" / "design.md"
 
 INSIDE = {
-    "modnet.assessment.pictures": {
-        "matplotlib": "an optional library",
-        "matplotlib.text": "as above",
-    },
+    "modnet.assessment.pictures": {"matplotlib": "an optional library", "matplotlib.text": "as above"},
     "modnet.assessment.report.page": {"jinja2": "an optional library", "markupsafe": "a part of jinja2"},
+    "modnet.assessment.search.study": {"optuna": "an optional library"},
     "modnet.cli": {
         "click": "an optional library: without it there is advice, and no traceback",
         "rich": "an optional library",
@@ -44,6 +42,7 @@ INSIDE = {
     "modnet.data.frames": {"pyarrow": "an optional library"},
     "modnet.data.spec": {"modnet.data.dates": "few specs have dates, and every process reads a spec"},
     "modnet.data.schema": {"modnet.data.learning": "a process that only predicts learns nothing"},
+    "modnet.engine.expansion": {"modnet.engine.members": "few networks are ensembles, and it imports four layers"},
     "modnet.engine.network": {
         "modnet.engine.rows": "a network without a table needs none of it",
         "modnet.data.schema": "as above",
@@ -91,6 +90,7 @@ OPTIONAL = {
     "jinja2": ("modnet.assessment.report.page",),
     "markupsafe": ("modnet.assessment.report.page",),
     "matplotlib": ("modnet.assessment.pictures", "modnet.engine.history"),
+    "optuna": ("modnet.assessment.search.study",),
     "pyarrow": ("modnet.data.frames",),
     "pytest": ("modnet.testing.items",),
 }

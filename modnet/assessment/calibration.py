@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from modnet.datasets.dataset import naming
-from modnet.engine.graph import build_graph
+from modnet.engine.expansion import build_graph
 from modnet.engine.network import Network
 from modnet.errors import DataError, ShapeError
 from modnet.kinds.figures import figure_text, figure_title

@@ -219,11 +219,15 @@ class CrossValidator:
         """Each fold when it is done: trained, or found in the folder; raises as `cross_validate`."""
         if self.folder is not None:
             self.folder.begin(self._about())
-        for repeat, folds in enumerate(self.data.folds, 1):
-            for number, fold in enumerate(folds, 1):
-                with _in_fold(f"fold {number}" if repeat == 1 else f"repeat {repeat}, fold {number}"):
-                    result = self._result(repeat, number, fold)
-                yield result
+        try:
+            for repeat, folds in enumerate(self.data.folds, 1):
+                for number, fold in enumerate(folds, 1):
+                    with _in_fold(f"fold {number}" if repeat == 1 else f"repeat {repeat}, fold {number}"):
+                        result = self._result(repeat, number, fold)
+                    yield result
+        finally:
+            if self.folder is not None:
+                self.folder.remove_unused()
 
     def _about(self) -> dict[str, Any]:
         """What the networks of the folds depend on."""

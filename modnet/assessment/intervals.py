@@ -50,8 +50,11 @@ class Intervals(Record, eq=False):
 
     def __str__(self) -> str:
         rows = [["", "coverage", "how"]]
+        columns = [column for group in self.network.card.schema.targets.values() for column in group]
+        quantiles = {column.name: column.quantiles for column in columns}
         for name, interval in self.found.items():
-            rows.append([legible(name), f"{interval.coverage:g} ± {spread(interval):.3f}", interval.describe()])
+            share = f"{interval.coverage:g} ± {spread(interval):.3f}"
+            rows.append([legible(name), share, interval.describe(quantiles[name])])
         return "\n".join(in_columns(rows, left=1))
 
 

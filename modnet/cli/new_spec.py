@@ -21,7 +21,9 @@ from modnet.data.source import is_address
 from modnet.data.suggest import suggest_spec
 from modnet.data.table import Table
 from modnet.datasets.read import foreign_reader
-from modnet.errors import DataError
+from modnet.errors import DataError, NotInstalled
+from modnet.kinds.layer import Layer
+from modnet.plugins.registry import default_registry
 from modnet.words import counted, in_columns, legible, printable
 
 TARGETS = ("target", "label", "labels", "class", "y", "outcome", "species", "diagnosis", "survived", "price", "quality")
@@ -44,6 +46,8 @@ def run(
     plugins: tuple[str, ...],
 ) -> int:
     load_plugin_files(plugins)
+    if effort == "best":
+        _require_tabular()
     given = given_options(encoding, delimiter, decimal, header, sheet, query)
     table = _table(data, given)
     targets = tuple(part for target in targets for part in _targets_of(target, table))
@@ -59,6 +63,16 @@ def run(
         _write(path, text)
         _tell(path, text, plugins)
     return 0
+
+
+def _require_tabular() -> None:
+    """Raises NotInstalled where the layers of "best" are not there."""
+    if "realmlp" not in default_registry().names(Layer):
+        raise NotInstalled(
+            "--effort best uses the plugin modnet-tabular, which is not installed:  pip install modnet-tabular  (or take "
+            "--effort good, which needs none)",
+            "modnet-tabular",
+        )
 
 
 def _tell(path: Path, text: str, plugins: tuple[str, ...]) -> None:

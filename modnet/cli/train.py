@@ -128,6 +128,7 @@ def _plain(network: Network, path: Path, history: History, profile: Profile | No
         "parameters": network.layout.parameter_count,
         "epochs": history.epochs,
         "best_epoch": history.best_epoch,
+        **({} if history.best_epochs is None else {"best_epochs": history.best_epochs}),
         "stopped": history.stopped,
         "metrics": network.card.metrics,
         "history": history.figures,

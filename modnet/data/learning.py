@@ -11,7 +11,7 @@ import numpy as np
 
 from modnet.arrays import Array
 from modnet.data.column_schema import ColumnSchema
-from modnet.data.date_parts import growing_place, parts_of
+from modnet.data.date_parts import GROWING, parts_of
 from modnet.data.dates import ISO, DateFormat, dates_share, find_date_format, is_date_name
 from modnet.data.faults import Faults
 from modnet.data.labels import find_labels, find_separator
@@ -444,7 +444,7 @@ class _Learner:
         if schema.kind == "number":
             numbers = schema.numbers(self.values, present, faults)[chosen]
             known = float(numbers.min()), float(numbers.max())
-        elif schema.kind == "date" and growing_place(schema.parts) is not None:
+        elif schema.kind == "date" and GROWING.intersection(schema.parts):
             moments = schema.dates(self.values, present, faults)[chosen].astype("datetime64[s]")
             known = str(moments.min()), str(moments.max())
         else:

@@ -33,23 +33,30 @@ class Recipe(Record):
         hidden: how many units each hidden layer has.
         activation: of the hidden layers.
         dropout: the share of the units that is left out in a step; 0 for none.
+        bins: in how many bins each number is encoded; 0 for none.
+        composite: instead of all of these, a layer that stands for a whole network, with its options.
         members: how many networks are trained side by side, whose predictions are averaged.
         losses: of each kind of goal.
         optimizer, schedule: their types and options; no schedule for a constant rate.
-        batch_size, epochs, patience: of the training, and of early stopping.
+        batch_size, epochs: of the training.
+        stopping: the callback that chooses the epoch.
+        bounded: whether numbers stay within the range of the training targets.
         about: what is to be said of it, a line each.
     """
 
     hidden: tuple[int, ...]
     activation: str
     dropout: float
+    bins: int
     members: int
     losses: Mapping[GoalKind, Any]
     optimizer: Mapping[str, Any]
     schedule: Mapping[str, Any] | None
     batch_size: int
     epochs: int
-    patience: int
+    stopping: Mapping[str, Any]
+    composite: Mapping[str, Any] | None = None
+    bounded: bool = False
     about: tuple[str, ...] = ()
 
 
@@ -60,7 +67,7 @@ def recipe_for(task: Task, effort: Effort) -> Recipe:
         effort: "quick" is a small network, which trains in seconds; "good" five larger ones, whose mean is better;
             "best" is what the plugin modnet-tabular has.
     """
-    recipe = _quick(task) if effort == "quick" else _good(task)
+    recipe = {"quick": _quick, "good": _good, "best": _best}[effort](task)
     seconds = expected_seconds(task, recipe)
     return recipe.replace(about=(f"training takes about {readable_seconds(seconds)} on one core of 2024",))
 
@@ -71,13 +78,14 @@ def _quick(task: Task) -> Recipe:
         hidden=(width, width // 2),
         activation="relu",
         dropout=0.0,
+        bins=0,
         members=1,
         losses=LOSSES,
         optimizer={"type": "adam", "learning_rate": 3e-3},
         schedule=None,
         batch_size=_batch_size(task.rows),
         epochs=100,
-        patience=10,
+        stopping={"type": "early_stopping", "patience": 10},
     )
 
 
@@ -86,13 +94,55 @@ def _good(task: Task) -> Recipe:
         hidden=(256, 128),
         activation="relu",
         dropout=0.15,
-        members=1,
+        bins=_bins(task),
+        members=5,
         losses=LOSSES,
         optimizer={"type": "adam", "learning_rate": 1e-3},
         schedule=None,
         batch_size=_batch_size(task.rows),
         epochs=200,
-        patience=20,
+        stopping={"type": "early_stopping", "patience": 20},
+    )
+
+
+MOST_BINS, FEWEST_BINS, MOST_CODES = 16, 4, 1024
+"""Of a number; with fewer it is not encoded, since all codes of a sample would be more than the last."""
+
+
+def _bins(task: Task) -> int:
+    """In how many bins numbers are encoded."""
+    if task.number_input is None:
+        return 0
+    bins = min(MOST_BINS, MOST_CODES // task.input_width(task.number_input))
+    return bins if bins >= FEWEST_BINS else 0
+
+
+def _best(task: Task) -> Recipe:
+    """RealMLP-TD as its authors tuned it, which is the component `realmlp` of modnet-tabular."""
+    classes = task.goals[0].kind != "numbers"
+    composite = {"type": "realmlp"} if classes else {"type": "realmlp", "activation": "mish"}
+    if task.number_input is None:
+        composite["number_embedding"] = "identity"
+    return Recipe(
+        hidden=(256, 256, 256),
+        activation="selu",
+        dropout=0.15,
+        bins=0,
+        composite=composite,
+        bounded=True,
+        members=1,
+        losses={**LOSSES, "classes": {"type": "cross_entropy", "label_smoothing": 0.1}},
+        optimizer={
+            "type": "adamw",
+            "learning_rate": 0.04 if classes else 0.2,
+            "beta2": 0.95,
+            "weight_decay": 0.02,
+            "weight_decay_schedule": "flat_cosine",
+        },
+        schedule={"type": "coslog4"},
+        batch_size=256,
+        epochs=256,
+        stopping={"type": "early_stopping", "patience": 256, "ties": "last"},
     )
 
 
@@ -107,7 +157,8 @@ SECONDS_OF_STEP, SECONDS_OF_PRODUCT = 4e-4, 6e-11
 
 def expected_seconds(task: Task, recipe: Recipe) -> float:
     """About how long a training takes: half the epochs, since most stop early."""
-    widths = [task.width, *recipe.hidden, sum(goal.width for goal in task.goals)]
+    encoded = recipe.bins * task.input_width(task.number_input) if task.number_input is not None else 0
+    widths = [task.width + encoded, *recipe.hidden, sum(goal.width for goal in task.goals)]
     products = recipe.members * sum(a * b for a, b in pairwise(widths))
     steps = math.ceil(0.8 * task.rows / recipe.batch_size)
     of_epoch = steps * SECONDS_OF_STEP * len(widths) + 0.8 * task.rows * products * 3.5 * SECONDS_OF_PRODUCT

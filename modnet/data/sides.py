@@ -11,7 +11,7 @@ from modnet.data.guess import IDENTIFIER, Guess
 from modnet.data.table import Table
 
 PERSON = re.compile(
-    r"(^|[\W_]|(?<=[a-z])(?=[A-Z]))(patient|subject|customer|client|user|person|participant|student|pupil|respondent|"
+    r"(^|[\W_])(patient|subject|customer|client|user|person|participant|student|pupil|respondent|"
     r"household|driver|player|donor|employee|animal)s?[\W_]?(id|ids|key|code|nr|no|number)?$",
     re.IGNORECASE,
 )

@@ -25,6 +25,11 @@ from modnet.words import counted, printable
 SHORT = 80
 """A list that is shorter fits on a line with its key."""
 
+SHARED = 128
+"""How many numbers a composite gives to the last layers of several outputs."""
+
+SCALED = "  # mean 0, deviation 1"
+
 
 def suggest_spec(
     table: Table,
@@ -52,7 +57,7 @@ def suggest_spec(
     """
     if not path.isascii() and re.search("[\ud800-\udfff]", path):
         raise DataError(f"{path}: this name is not valid UTF-8 and cannot be written in a spec; rename the file")
-    task = task_of(table, targets, path)
+    task = task_of(table, targets, path, apart=effort != "quick")
     text = _Text(task, recipe_for(task, effort), {**table.reading, **(reading or {})})
     return "\n".join([*text.head(), *text.network(), "", *text.training(), "", *text.data_table()]) + "\n"
 
@@ -105,33 +110,41 @@ class _Text:
         return [f"outputs = {_list_text(names)}"] if len(names) > 1 else []
 
     def _layers(self) -> list[str]:
-        lines = self._first_layers()
-        for width in self.recipe.hidden:
-            lines.append(_node(type="linear", out_features=width, activation=self.recipe.activation))
-            if self.recipe.dropout:
-                lines.append(_node(type="dropout", rate=self.recipe.dropout))
-        if len(self.task.goals) == 1:
-            return [*lines, *self._ending(self.task.goals[0])]
+        goals = self.task.goals
+        if len(goals) == 1:
+            last = [] if self.recipe.composite else [_node(type="linear", out_features=goals[0].width)]
+            return [*self._hidden(goals[0].width), *last, *_ending(goals[0], self.recipe.bounded)]
+        lines = self._hidden(SHARED)
         lines.append('  { type = "identity", name = "shared" },  # what all outputs are made of')
-        for goal in self.task.goals:
-            lines += self._ending(goal, inputs=("shared",))
+        for goal in goals:
+            lines.append(_node(type="linear", out_features=goal.width, inputs=("shared",)))
+            lines += _ending(goal, self.recipe.bounded, goal.output)
         return lines
 
-    def _ending(self, goal: Goal, **options: Any) -> list[str]:
-        """The last layers, from the hidden ones to an output."""
-        kind, about = {
-            "classes": ("softmax", "a probability for each class"),
-            "labels": ("sigmoid", "a probability for each label"),
-            "numbers": ("unstandardize", "back to the units of the target"),
-        }[goal.kind]
-        named = _node(type=kind, name=goal.output) if options else f'  "{kind}",'
-        return [_node(type="linear", out_features=goal.width, **options), f"{named}  # {about}"]
+    def _hidden(self, width: int) -> list[str]:
+        """All layers before the last linear one; a composite, which has that one too, gives so many numbers."""
+        if self.recipe.composite:
+            return [_node(**self._composite(width))]
+        lines = self._first_layers()
+        for units in self.recipe.hidden:
+            lines.append(_node(type="linear", out_features=units, activation=self.recipe.activation))
+            if self.recipe.dropout:
+                lines.append(_node(type="dropout", rate=self.recipe.dropout))
+        return lines
+
+    def _composite(self, width: int) -> dict[str, Any]:
+        inputs = self.task.schema.inputs
+        sizes = tuple(len(columns[0].categories) + 1 for columns in inputs.values() if columns[0].is_id)
+        several = {"inputs": tuple(inputs)} if list(inputs) != ["input"] else {}
+        ids = {"vocabulary_sizes": sizes} if sizes else {}
+        return {**(self.recipe.composite or {}), "out_features": width, **several, **ids}
 
     def _first_layers(self) -> list[str]:
-        """What brings the inputs together: numbers to a common scale, ids to vectors."""
+        """What brings the inputs together: numbers to a common scale and into bins, ids to vectors."""
         inputs = self.task.schema.inputs
-        if list(inputs) == ["input"]:
-            return ['  "standardize",  # mean 0 and standard deviation 1, learnt from the training rows']
+        binned = self.task.number_input if self.recipe.bins else None
+        if list(inputs) == ["input"] and not binned:
+            return [f'  "standardize",{SCALED}']
         lines, joined = [], []
         for name, (column, *_) in inputs.items():
             if column.is_id:
@@ -139,10 +152,13 @@ class _Text:
                 lines.append(f"{_node(type='embedding', vocabulary_size=size, inputs=(name,))}  # 0: unknown")
                 lines.append(_node(type="flatten", name=f"{name}_vector"))
                 joined.append(f"{name}_vector")
-            else:
-                scaled = _node(type="standardize", inputs=(name,), name=f"{name}_scaled")
-                lines.append(f"{scaled}  # mean 0, deviation 1")
-                joined.append(f"{name}_scaled")
+                continue
+            lines.append(f"{_node(type='standardize', inputs=(name,), name=f'{name}_scaled')}{SCALED}")
+            joined.append(f"{name}_scaled")
+            if name == binned:
+                encoded = _node(type="piecewise_encoding", bins=self.recipe.bins, name=f"{name}_binned")
+                lines.append(f"{encoded}  # for steps and bends")
+                joined.append(f"{name}_binned")
         if len(joined) > 1:
             names = _list_text(tuple(joined)).replace("\n", "\n  ")  # TOML 1.0 has line breaks in lists within braces
             lines.append(f'  {{ type = "concatenate", inputs = {names} }},')
@@ -158,7 +174,7 @@ class _Text:
             *self._per_output("metrics", {goal.output: metrics_for(self.task, goal) for goal in self.task.goals}),
             f"epochs = {recipe.epochs}  # at most: training stops when validation no longer improves",
             f"batch_size = {recipe.batch_size}",
-            f'callbacks = [{{ type = "early_stopping", patience = {recipe.patience} }}]',
+            f"callbacks = [{_inline(recipe.stopping)}]",
             "seed = 0",
         ]
 
@@ -219,6 +235,20 @@ class _Text:
         return lines
 
 
+def _ending(goal: Goal, bounded: bool, name: str = "") -> list[str]:
+    """What makes an output of the last linear layer; it has a name where there are several."""
+    if bounded and goal.kind == "numbers":
+        last = _node(type="clip_to_target", name=name) if name else '  "clip_to_target",'
+        return ['  "unstandardize",  # back to the units of the target', f"{last}  # within the range in training"]
+    kind, about = {
+        "classes": ("softmax", "a probability for each class"),
+        "labels": ("sigmoid", "a probability for each label"),
+        "numbers": ("unstandardize", "back to the units of the target"),
+    }[goal.kind]
+    node = _node(type=kind, name=name) if name else f'  "{kind}",'
+    return [f"{node}  # {about}"]
+
+
 def _names_again(table: Table) -> list[str]:
     """A line about rows that have the names of the columns, as where files were joined."""
     texts = [_is_name(name, column) for name, column in table.columns.items() if column.texts is not None]
@@ -274,7 +304,7 @@ def _list_text(names: object) -> str:
     if isinstance(names, str):
         return _quoted(names)
     assert isinstance(names, tuple)
-    lines = _filled(map(_quoted, names))
+    lines = _filled(_quoted(name) if isinstance(name, str) else str(name) for name in names)
     if len(lines) == 1 and len(lines[0]) < SHORT:
         return f"[{lines[0]}]"
     return "[\n" + "".join(f"  {line},\n" for line in lines) + "]"

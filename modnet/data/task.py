@@ -61,6 +61,18 @@ class Task(Record):
     def rows(self) -> int:
         return len(self.table)
 
+    def input_width(self, name: str) -> int:
+        """How many numbers an input of the network has in a sample."""
+        return sum(column.width for column in self.schema.inputs[name])
+
+    @property
+    def number_input(self) -> str | None:
+        """The input of the network with the columns of numbers and dates, and no categories; None if there is none."""
+        for name, columns in self.schema.inputs.items():
+            if all(column.kind in ("number", "date") for column in columns):
+                return name if any(self.guesses[column.name].profile.distinct > 2 for column in columns) else None
+        return None
+
     @property
     def width(self) -> int:
         """How many numbers one sample is, an id counted as one."""
@@ -78,11 +90,12 @@ class Task(Record):
         return found.numbers(self.table.columns[column])[~found.profile.gaps]
 
 
-def task_of(table: Table, targets: Sequence[str], path: str) -> Task:
+def task_of(table: Table, targets: Sequence[str], path: str, apart: bool = False) -> Task:
     """The task of predicting columns of a table from its other columns.
 
     Args:
         path: of the table, for the spec.
+        apart: whether numbers and codes are two inputs of the network.
 
     Raises:
         DataError: there is no such column, or it cannot be predicted, or nothing is left to predict from.
@@ -95,7 +108,7 @@ def task_of(table: Table, targets: Sequence[str], path: str) -> Task:
     split = _split(table, targets, guesses)
     left_out = _left_out(targets, guesses, split)
     goals = _goals(table, targets, guesses)
-    data = _data_spec(table, goals, path, guesses, left_out, split)
+    data = _data_spec(table, goals, path, guesses, left_out, split, apart)
     schema = DataSchema.learn(
         table,
         data,
@@ -157,7 +170,7 @@ def _goals(table: Table, targets: Sequence[str], guesses: Mapping[str, Guess]) -
     ]
     if len(goals) == 1:
         return tuple(goals)
-    taken: set[str] = set()
+    taken = {"numbers", "codes"}  # inputs of the network
     for place, goal in enumerate(goals):
         output = free_name(_plain(goal.columns[0] if len(goal.columns) == 1 else "values", "output"), taken)
         taken.add(output)
@@ -195,6 +208,7 @@ def _data_spec(
     guesses: Mapping[str, Guess],
     left_out: Mapping[str, str],
     split: SplitSpec | None,
+    apart: bool,
 ) -> DataSpec:
     targets = [name for goal in goals for name in goal.columns]
     inputs = tuple(name for name in table.columns if name not in targets and name not in left_out)
@@ -206,7 +220,7 @@ def _data_spec(
         validation=0.2,
         split=split,
         target=_target(goals),
-        inputs=_inputs(inputs, guesses, [goal.output for goal in goals]),
+        inputs=_inputs(inputs, guesses, [goal.output for goal in goals], apart),
         missing="mean" if with_gaps(inputs, guesses) else None,
         decimal=decimal,
         columns=columns,
@@ -274,17 +288,26 @@ def _without_decimal(column: ColumnSpec) -> ColumnSpec:
 
 
 def _inputs(
-    inputs: tuple[str, ...], guesses: Mapping[str, Guess], outputs: Iterable[str]
+    inputs: tuple[str, ...], guesses: Mapping[str, Guess], outputs: Iterable[str], apart: bool
 ) -> tuple[str, ...] | dict[str, tuple[str, ...]]:
-    """The columns of the only input; or network input -> columns: all that become numbers, and each column of ids."""
+    """The columns of the only input; or network input -> columns.
+
+    Each column of ids has an input of its own. With `apart` there is one for numbers and one for codes, which are
+    categories and numbers with no more than two values.
+    """
     embedded = [name for name in inputs if _is_embedded(guesses[name])]
-    if not embedded:
+    codes = tuple(name for name in inputs if apart and name not in embedded and _is_code(guesses[name]))
+    numbers = tuple(name for name in inputs if name not in (*embedded, *codes))
+    groups = {name: columns for name, columns in (("numbers", numbers), ("codes", codes)) if columns}
+    if len(groups) == 1 and not embedded:
         return inputs
-    numbers = tuple(name for name in inputs if name not in embedded)
-    groups = {"numbers": numbers} if numbers else {}
     for name in embedded:
         groups[free_name(_plain(name, "ids"), {*groups, *outputs})] = (name,)
     return groups
+
+
+def _is_code(found: Guess) -> bool:
+    return found.kind not in ("number", "date") or found.profile.distinct <= 2
 
 
 def _plain(name: str, otherwise: str) -> str:

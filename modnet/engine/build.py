@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from modnet.engine.built import checked_seed
 from modnet.engine.card import ModelCard
-from modnet.engine.graph import build_graph
+from modnet.engine.expansion import build_graph
 from modnet.engine.network import Network
 from modnet.errors import SpecError
 from modnet.plugins.faults import NamingFaults

@@ -166,6 +166,16 @@ class BuiltGraph:
         owners = map(self.graph.owner, self.graph.behind(slots))
         return {f"{owner.name}.{name}" for owner in owners for name in owner.parameters}
 
+    def parts_of_members(self, arrays: FlatArray) -> list[list[slice]]:
+        """For each member of an ensemble, where its parts of the parameters or the state lie in the flat array."""
+        members, axes = self.graph.members, self.graph.member_axes()
+        parts: list[list[slice]] = [[] for _ in range(members)]
+        for name, offset, shape in arrays.layout:
+            size = math.prod(shape) // members
+            for member in range(members if axes[name] else 0):
+                parts[member].append(slice(offset + member * size, offset + (member + 1) * size))
+        return parts
+
     def arrays_of(self, array: FlatArray, node: GraphNode, names: Iterable[str]) -> dict[str, Array]:
         """The views that belong to a node: its own, or those of the node it shares with."""
         owner = self.graph.owner(node)

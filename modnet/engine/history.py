@@ -30,6 +30,8 @@ class History(Mapping[str, Array]):
         seconds: how long each epoch took. Not saved, so that the same training gives the same file.
         stopped: why the run ended before its last epoch, or "". Not saved.
         best_epoch: the epoch, counted from 1, whose weights the network has, if that is not the last one. Not saved.
+        best_epochs: for each member of an ensemble the epoch whose weights it has, if `early_stopping` has restored them;
+            otherwise None. Not saved.
         checkpoints: the files from which the run could be resumed; they can be deleted when the model is saved.
     """
 
@@ -40,6 +42,7 @@ class History(Mapping[str, Array]):
         self.seconds: list[float] = []
         self.stopped = ""
         self.best_epoch: int | None = None
+        self.best_epochs: list[int] | None = None
         self.checkpoints: list[Path] = []
 
     @classmethod
@@ -51,8 +54,13 @@ class History(Mapping[str, Array]):
         """A copy for the network's card: without the network, which would hold itself, and without the checkpoints."""
         copy = History(self.figures)
         copy.notes, copy.seconds = self.notes, self.seconds
-        copy.stopped, copy.best_epoch = self.stopped, self.best_epoch
+        copy.stopped, copy.best_epoch, copy.best_epochs = self.stopped, self.best_epoch, self.best_epochs
         return copy
+
+    @property
+    def restored(self) -> list[int]:
+        """The epochs whose weights the network has; empty if it has those of the last one."""
+        return self.best_epochs or ([] if self.best_epoch is None else [self.best_epoch])
 
     @property
     def epochs(self) -> int:
@@ -108,8 +116,8 @@ class History(Mapping[str, Array]):
         if f"validation_{name}" in self:
             axes.plot(epochs, self[f"validation_{name}"], label="validation", color=colours[1])
             axes.legend()
-        if self.best_epoch is not None:
-            axes.axvline(self.best_epoch, color="grey", linewidth=0.8, linestyle=":")
+        for epoch in self.restored:
+            axes.axvline(epoch, color="grey", linewidth=0.8, linestyle=":")
         axes.set(xlabel="epoch", ylabel=name.replace("_", " "))
         axes.grid(alpha=0.3)
 

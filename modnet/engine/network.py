@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -303,7 +303,7 @@ class Network(BuiltGraph):
                         context.masks = (common_mask((context.masks[0], *fit)), *context.masks[1:])
                     yield values[0], target
 
-            node.layer.prepare(context, seen())
+            node.layer.prepare(context, _Again(seen))
 
     def unprepared(self) -> list[str]:
         """The names of the nodes that learn from data before training and have not done so yet."""
@@ -341,8 +341,18 @@ class Network(BuiltGraph):
         self._rows = None
 
 
+class _Again:
+    """What a function gives, asked anew by each iteration."""
+
+    def __init__(self, ask: Callable[[], Iterable[tuple[Array, Array | None]]]) -> None:
+        self._ask = ask
+
+    def __iter__(self) -> Iterator[tuple[Array, Array | None]]:
+        return iter(self._ask())
+
+
 def _learns_before_training(node: GraphNode) -> bool:
-    return type(node.layer).prepare is not Layer.prepare and node.trainable and node.owner is None
+    return type(node.layer.stands_for).prepare is not Layer.prepare and node.trainable and node.owner is None
 
 
 def _output(out: Array | None, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:

@@ -72,9 +72,7 @@ class Summary(NamedTuple):
             frozen = sum(size for name, size in sizes.items() if not (node.trainable and own[name].trainable))
             work = node.layer.multiply_adds(*node.input_shapes)
             outputs, count = node.layer.outputs, sum(sizes.values())
-            rows.append(
-                NodeSummary(node.name, node.layer.type, node.shapes, outputs, count, frozen, work, node.trainable)
-            )
+            rows.append(NodeSummary(node.name, node.type, node.shapes, outputs, count, frozen, work, node.trainable))
         return cls(
             network.inputs, tuple(rows), str(network.dtype), network.layout.parameter_count * network.dtype.itemsize
         )

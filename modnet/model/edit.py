@@ -54,6 +54,7 @@ def edit(
         remove_metadata: entries to remove.
         rename: old -> new name of nodes, see `_Renaming`.
         take: node -> another model file, from which its arrays are taken before the other changes, see `_Taking`.
+            Intervals of predictions are then left out.
 
     Raises:
         ModelFileError: the file is damaged, in a part that is needed; a name does not exist, or is taken; a number is
@@ -109,9 +110,23 @@ class _Changes:
             raise Fault(f"{what}; drop its resume state as well")
         if self.drop_history:
             header = header.replace(history={})
+        if self.take and header.schema is not None:
+            header = header.replace(schema=_without_intervals(header.schema))
         if self.metadata or self.remove_metadata:
             header = header.replace(metadata=_edited_metadata(header.metadata, self.metadata, self.remove_metadata))
         return header
+
+
+def _without_intervals(schema: dict[str, Any]) -> dict[str, Any]:
+    """A schema, as plain values, without the intervals of its targets, which were made from the errors of other arrays."""
+    targets = schema.get("targets")
+    if not isinstance(targets, dict) or not all(isinstance(columns, list) for columns in targets.values()):
+        return schema  # not as it should be, which loading will tell
+
+    def without(column: Any) -> Any:
+        return {k: v for k, v in column.items() if k != "interval"} if isinstance(column, dict) else column
+
+    return {**schema, "targets": {name: [*map(without, columns)] for name, columns in targets.items()}}
 
 
 def is_for_resuming(group: str) -> bool:

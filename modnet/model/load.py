@@ -10,7 +10,8 @@ import numpy as np
 
 from modnet.engine.built import Layout
 from modnet.engine.card import ModelCard
-from modnet.engine.graph import Graph, build_graph
+from modnet.engine.expansion import build_graph
+from modnet.engine.graph import Graph
 from modnet.engine.network import Network
 from modnet.errors import (
     DataError,

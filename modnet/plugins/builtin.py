@@ -117,7 +117,7 @@ BUILTIN = {
     },
     "modnet.callbacks": {
         "checkpoint": "modnet.training.checkpointing:Checkpoint",
-        "early_stopping": "modnet.training.callbacks:EarlyStopping",
+        "early_stopping": "modnet.training.stopping:EarlyStopping",
         "ema": "modnet.training.averaging:ExponentialAverage",
         "history": "modnet.training.callbacks:RecordHistory",
         "json_log": "modnet.training.callbacks:JSONLog",

@@ -31,6 +31,8 @@ class NetworkSpec(Configuration):
         layers: the nodes, in order.
         outputs: the names of the nodes whose outputs are the network's; by default the last node.
         dtype: of the parameters and of all computations.
+        members: how many such networks are trained side by side, each from its own first weights. The network predicts
+            the mean of what they predict.
     """
 
     called: ClassVar[str] = "network"
@@ -39,6 +41,7 @@ class NetworkSpec(Configuration):
     layers: tuple[Node, ...]
     outputs: tuple[str, ...] | None = None
     dtype: Literal["float32", "float64"] = "float32"
+    members: int = field(default=1, minimum=1, maximum=10_000)
 
     def check(self) -> None:
         if not self.layers:

@@ -52,7 +52,7 @@ class _Average:
 
     def modnet_training_ended(self, run: Run) -> None:
         # The weights that early stopping restores, before or after this, are averaged already.
-        if run.averaged is not None and run.history.best_epoch is None:
+        if run.averaged is not None and not run.history.restored:
             np.copyto(run.network.parameters.flat, run.averaged)
 
     def state(self) -> dict[str, Any]:

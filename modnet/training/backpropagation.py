@@ -23,6 +23,9 @@ class Backpropagation:
     the sum of each batch's sample weights. The result is the gradient of a single batch of all these samples, except
     for layers such as `batch_norm`, whose statistics are those of each batch.
 
+    The loss and the penalty of an ensemble are means over its members, while the gradient of each member is that of its
+    own loss, so that it is trained as if it were alone.
+
     Attributes:
         gradients: of the loss with respect to the parameters, in their layout, after `finish`.
         penalty: what layers and the factors l1 and l2 add to the loss, after `finish`.
@@ -42,6 +45,7 @@ class Backpropagation:
         self.pass_ = Pass(
             network, objective.wanted, training=True, gradients=self.gradients, rng=noise, kernels=kernels
         )
+        self._members = network.graph.members
         self._regularization = Penalty(network, self.gradients, objective.reached)
         self._sum: Array | None = np.zeros_like(self.gradients.flat) if several else None
         self.begin()
@@ -70,17 +74,18 @@ class Backpropagation:
         if math.isfinite(loss):
             self.pass_.backward(slopes)
             self.counted += 1
+            penalty = self.pass_.penalty / self._members
             if self._sum is None:
-                self._loss, self.penalty = loss, self.pass_.penalty
+                self._loss, self.penalty = loss, penalty
             else:
-                self._take(loss, tally.weight() - before, self._sum)
+                self._take(loss, penalty, tally.weight() - before, self._sum)
         return loss
 
-    def _take(self, loss: float, weight: float, total: Array) -> None:
+    def _take(self, loss: float, penalty: float, weight: float, total: Array) -> None:
         """Adds a batch to those before; the next one overwrites its gradients."""
         self._weight += weight
         self._loss += loss * weight
-        self.penalty += self.pass_.penalty * weight
+        self.penalty += penalty * weight
         gradients = self.gradients.flat  # may be changed in place, as the next batch overwrites them
         gradients *= weight
         total += gradients

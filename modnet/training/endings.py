@@ -33,14 +33,14 @@ def unfit_ending(network: Network, output: str, loss: Loss) -> tuple[str, str] |
     last, same_axis = nodes
     if _promise(last, "normalizes") and same_axis and shape[-1:] == (1,):
         return (
-            f"{last.layer.type} of a single unit is constant, so nothing would be learnt",
+            f"{last.type} of a single unit is constant, so nothing would be learnt",
             "end the network with sigmoid, or give it one unit for each class",
         )
     numbers: Range | None = _promise(last, "output_range")
     if numbers is None or (last.layer.type in loss.joint_with and last is _last(network, output)):
         return None
     lowest, highest = numbers
-    what = f"output {show(output)} ends with {last.layer.type}, which gives {_described(numbers)}"
+    what = f"output {show(output)} ends with {last.type}, which gives {_described(numbers)}"
     if loss.prediction_range is not None:
         least, most = loss.prediction_range
         if lowest < least or highest > most:

@@ -92,12 +92,26 @@ def _check_names(network: Network, losses: Mapping[str, Any], metrics: Mapping[s
 
 
 def _check_use(network: Network, training: TrainingSpec, output: str, loss: Loss, metrics: Sequence[Metric]) -> None:
-    unfit = unfit_ending(network, output, loss)
+    unfit = unfit_ending(network, output, loss) or _unfit_members(network, output, loss)
     if unfit is not None:
         refuse(f"loss.{output}" if isinstance(training.loss, Mapping) else "loss", *unfit)
     if metrics and not loss.takes_target:
         what = f"{loss.type} takes no target, but metrics compare predictions with targets"
         refuse(f"metrics.{output}" if isinstance(training.metrics, Mapping) else "metrics", what, "leave them out")
+
+
+def _unfit_members(network: Network, output: str, loss: Loss) -> tuple[str, str] | None:
+    """What is wrong with the loss of an ensemble whose members it cannot see, and what to do about it."""
+    graph = network.graph
+    place, _ = places(graph, graph.outputs[output], loss)
+    if graph.members == 1 or place.member_axes or not network.parameters_behind([place.slot]):
+        return None
+    what = f"{loss.type} would be measured on the mean of the {graph.members} members, which stands before"
+    last = graph.node(graph.outputs[output])
+    return (
+        f"{what} {last.type}; each member needs a loss of its own",
+        f"use a loss of residuals, or leave out {last.type}",
+    )
 
 
 def losses_by_output(network: Network, training: TrainingSpec) -> dict[str, WeightedLoss]:

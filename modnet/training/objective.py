@@ -21,7 +21,7 @@ from modnet.specs.model import TrainingSpec
 from modnet.training.endings import check_normalized
 from modnet.training.heads import Head, make_heads, refuse, slots_of
 from modnet.training.tally import Tally
-from modnet.training.views import View, joined
+from modnet.training.views import View
 from modnet.words import show
 
 COUPLING = 1e-3
@@ -150,20 +150,21 @@ class Objective:
         """
         total, weighted = 0.0, False
         gradients = []
+        members = self.network.graph.members  # each has the gradient of its own loss, and not of their mean
         for head, value in zip(self.heads, values, strict=False):
             if head.loss.couples:
                 mean, gradient = self._coupled(head, head.learning, values, batch, tally, masks)
                 weighted = True
                 total += head.weight * mean
-                if head.weight != 1:
-                    gradient *= head.weight
+                if head.weight * members != 1:
+                    gradient *= head.weight * members
                 gradients.append(gradient)
                 continue
             found = self._losses(head, head.learning, values, batch, tally, masks)
             loss_sum, weight_sum = tally.add_losses(head.name, found.values, found.factors, found.weights, found.steps)
             scale = head.weight / weight_sum if weight_sum else 0.0
             weighted = weighted or weight_sum > 0
-            gradients.append(_scaled(found, scale, value, head.learning))
+            gradients.append(_scaled(found, scale * members, value, head.learning))
             total += scale * loss_sum
         return (total, gradients) if weighted else (math.nan, [])
 
@@ -230,14 +231,15 @@ class Objective:
                 steps = sample.shape[1]
         if head.metrics:
             self._add_metrics(head, values[view.prediction], batch, tally, chosen, weights)
-        members = value.shape[1] if view.members else 1
+        members = view.members(value)
         try:
             value = view.in_unit(value)
             if chosen is not None:
-                value = _at(np.swapaxes(value, 1, 2) if view.members else value, chosen, context)
+                value = _at(np.moveaxis(value, 1 + view.member_axes, 1), chosen, context)
                 target = None if target is None else _at(target, chosen, context)
-            if view.members:
-                value, target, weights = joined(value), view.repeated(target, members), view.repeated(weights, members)
+            if view.member_axes:
+                value = view.joined(value)
+                target, weights = view.repeated(target, members), view.repeated(weights, members)
             losses, gradient = view.measure(context, value, target)
             by_class = None if target is None else head.loss.sample_weights(target)
         except SampleError as error:
@@ -374,16 +376,18 @@ def _converted(target: Array, context: Context, dtype: np.dtype[Any], output: st
 
 def _of_batch(view: View, value: Array, target: Any, weights: Array | None) -> tuple[float, Array]:
     """The mean loss of a batch of coupled samples, and its gradient; each member is measured by itself."""
-    if not view.members:
+    if not view.member_axes:
         mean, gradient = view.measure(view.context, value, target, weights)
         return float(mean), gradient
-    members, total = value.shape[1], 0.0
+    members, total = view.members(value), 0.0
     whole = view.context.buffer(value.shape)
+    by_member = value.reshape(len(value), members, *value.shape[1 + view.member_axes :])
+    slopes = whole.reshape(by_member.shape)
     for member in range(members):
-        mean, gradient = view.measure(view.context, np.ascontiguousarray(value[:, member]), target, weights)
+        mean, gradient = view.measure(view.context, np.ascontiguousarray(by_member[:, member]), target, weights)
         total += float(mean)
         if gradient is not None:
-            np.divide(gradient, members, out=whole[:, member])
+            np.divide(gradient, members, out=slopes[:, member])
     return total / members, whole
 
 
@@ -397,11 +401,10 @@ def _scaled(found: Losses, scale: float, value: Array, view: View) -> Array:
         gradient *= shares.reshape(-1, *[1] * (gradient.ndim - 1))
     if found.chosen is None:
         return gradient.reshape(value.shape)
-    if not view.members:
-        return _spread(gradient, found.chosen, value.shape, view.context)
-    batch, members, steps, *rest = value.shape
-    of_steps = gradient.reshape(-1, members, *rest)
-    return np.swapaxes(_spread(of_steps, found.chosen, (batch, steps, members, *rest), view.context), 1, 2)
+    time = 1 + view.member_axes
+    whole = (len(value), value.shape[time], *value.shape[1:time], *value.shape[time + 1 :])
+    slopes = _spread(gradient.reshape(len(found.chosen), *whole[2:]), found.chosen, whole, view.context)
+    return np.moveaxis(slopes, 1, time)
 
 
 def _in_all_data(error: SampleError, batch: Batch, chosen: Array | None = None, output: str = "") -> Exception:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Container
+from collections.abc import Container, Sequence
+from functools import cached_property
 
 import numpy as np
 
@@ -75,15 +76,19 @@ class Optimization:
     def _trained(self, begin: int, end: int) -> dict[tuple[float, float], list[tuple[int, tuple[int, ...]]]]:
         """(factor of the learning rate, of the weight decay) -> (offset, shape) of the parameters that are so trained.
 
-        Of those of a region. A bias that decays, by `decay_all`, does so with the factor 1.
+        Of those of a region. A bias that decays, by `decay_all`, does so with the factor 1. Each member of an ensemble
+        has parameters of its own.
         """
         found: dict[tuple[float, float], list[tuple[int, tuple[int, ...]]]] = {}
-        rates, decays = self.network.graph.learning_rates(), self.network.graph.weight_decays()
+        graph = self.network.graph
+        rates, decays, member_axes = graph.learning_rates(), graph.weight_decays(), graph.member_axes()
         for name, offset, shape in self.network.parameters.layout:
             reached = self._reached is None or name in self._reached
             if begin <= offset < end and 0 not in shape and reached:
                 decay = decays[name] if begin < self.network.decayed_size else 1.0
-                found.setdefault((rates[name], decay), []).append((offset, shape))
+                members, own = shape[: member_axes[name]], shape[member_axes[name] :]
+                parts = found.setdefault((rates[name], decay), [])
+                parts += [(offset + number * math.prod(own), own) for number in range(math.prod(members))]
         return found
 
     def _parts(self, parameters: list[tuple[int, tuple[int, ...]]], size: int) -> list[tuple[int, tuple[int, ...]]]:
@@ -106,24 +111,28 @@ class Optimization:
             [array[:size].reshape(shape) for array in scratch],
         )
 
-    def norm(self) -> float:
-        """The Euclidean norm of the trainable parameters' gradient."""
-        return norm(self.gradients.flat[: self.network.trainable_size])
+    def norms(self) -> list[float]:
+        """The Euclidean norm of the trainable parameters' gradient, for each member of an ensemble."""
+        return [norm(np.array([norm(part) for part in parts])) for parts in self._of_members]
+
+    @cached_property
+    def _of_members(self) -> list[list[Array]]:
+        """The gradients of each member: pieces of the flat array; the whole trainable part of a single network's."""
+        members, trainable = self.network.graph.members, self.network.trainable_size
+        if members == 1:
+            return [[self.gradients.flat[:trainable]]]
+        flat, parts = self.gradients.flat, self.network.parts_of_members(self.gradients)
+        return [[flat[part] for part in own if part.start < trainable] for own in parts]
 
     def clip(self, norm: float | None, value: float | None) -> None:
-        """Limits the gradient: each element to `value`, then the whole to `norm`; None is no limit."""
-        gradient = self.gradients.flat[: self.network.trainable_size]
+        """Limits the gradient: each element to `value`, then the whole of each member to `norm`; None is no limit."""
         if value is not None:
+            gradient = self.gradients.flat[: self.network.trainable_size]
             np.clip(gradient, -value, value, out=gradient)
         if norm is not None:
-            found = self.norm()
-            if found > norm:
-                factor = norm / found
-                if factor < np.finfo(gradient.dtype).tiny:
-                    # A subnormal factor would have few digits, or be 0: multiply by its square root twice.
-                    factor = math.sqrt(factor)
-                    gradient *= factor
-                gradient *= factor
+            for found, parts in zip(self.norms(), self._of_members, strict=True):
+                if found > norm:
+                    _shorten(parts, norm / found)
 
     def step(self, learning_rate: float, decay_factor: float = 1.0) -> None:
         """Changes the trainable parameters by their gradients.
@@ -142,3 +151,12 @@ class Optimization:
                 if decay:
                     # What nothing pulls at decays until it is subnormal.
                     flush_subnormals(step.number, [chunk.parameter])
+
+
+def _shorten(parts: Sequence[Array], factor: float) -> None:
+    """Multiplies arrays by a factor below 1."""
+    # A subnormal factor would have few digits, or be 0: multiply by its square root twice.
+    factors = (math.sqrt(factor),) * 2 if factor < np.finfo(parts[0].dtype).tiny else (factor,)
+    for part in parts:
+        for own in factors:
+            part *= own

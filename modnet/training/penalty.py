@@ -15,11 +15,14 @@ from modnet.engine.parameters import FlatArray
 class Penalty:
     """The sum of l1 |w| + l2 w^2 over the weights, not the biases, of the nodes with `l1` or `l2`.
 
+    That of an ensemble is the mean over its members; the gradients are those of each member's own.
+
     Args:
         reached: the names of the parameters that a loss depends on; others have no penalty. By default all have one.
     """
 
     def __init__(self, network: Network, gradients: FlatArray, reached: Container[str] | None = None) -> None:
+        self._members = network.graph.members
         self._terms: list[tuple[Array, Array, Array, float, float]] = []
         for node in network.graph.nodes:
             names = [name for name in node.penalized() if reached is None or f"{node.name}.{name}" in reached]
@@ -41,4 +44,4 @@ class Penalty:
                 # The plain product is fast, but overflows in float32; `norm` scales the weights first.
                 total += l2 * (square if math.isfinite(square) else norm(weight) ** 2)
                 gradient += np.multiply(weight, 2 * l2, out=scratch)
-        return total
+        return total / self._members

@@ -224,7 +224,7 @@ def _node_rows(run: Pass, batch: Batch, clock: _Clock) -> Iterator[NodeTimes]:
         # Backward, each gradient, that of the parameters and that of the input, takes as many operations as forward.
         operations = 2.0 * len(batch) * node.layer.multiply_adds(*(shapes[source] for source in node.inputs))
         backwards = operations * (1 + context.needs_input_gradient) if backward else 0.0
-        yield NodeTimes(node.name, node.layer.type, forward, backward, context.nbytes, operations, backwards)
+        yield NodeTimes(node.name, node.type, forward, backward, context.nbytes, operations, backwards)
 
 
 class _Clock:

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any, TextIO, cast
 
 from modnet.configuration.fields import field
+from modnet.engine.history import History
 from modnet.kinds.callback import Callback
 from modnet.kinds.figures import figure_text, figure_title, number_text
 from modnet.training.run import INTERRUPTED, Run
@@ -174,7 +175,7 @@ class _Screen:
             self.line(run, history.epochs)
         if best is not None:
             self.line(run, best, "best")
-        kept = "" if best is None else f"weights of epoch {best} restored"
+        kept = _kept(history)
         if run.stopped:
             reason = f"stopped: {run.stopped}".replace("validation ", "val ")
             if run.interrupted:
@@ -192,6 +193,13 @@ class _Screen:
         else:
             self.output.write(f"{text}\n")
             self.output.flush()
+
+
+def _kept(history: History) -> str:
+    """Whose weights the network has, where these are not the last ones."""
+    if history.best_epochs is not None:
+        return f"each member has the weights of its best epoch: {', '.join(map(str, history.best_epochs))}"
+    return "" if history.best_epoch is None else f"weights of epoch {history.best_epoch} restored"
 
 
 class FigureTable:

@@ -271,10 +271,7 @@ class Run:
                     self._end()
                 self._fit_temperatures()
         except Diverged as error:
-            best = self.history.best_epoch
-            if best is not None:
-                error.best_epoch = best
-                error.args = (f"{error}\n  the network has the weights of epoch {best}, the best one so far",)
+            self._tell_what_was_kept(error)
             raise
         finally:
             # Also after an error: the figures in the card would otherwise be those of an earlier training.
@@ -295,15 +292,30 @@ class Run:
         else:
             self.results[TEMPERATURES] = plain_temperatures(found)
 
+    def _tell_what_was_kept(self, error: Diverged) -> None:
+        """Adds to the error of a run that has diverged which weights were restored, if any were."""
+        restored = self.history.restored
+        if restored:
+            error.best_epoch = max(restored)
+            kept = f"the network has the weights of epoch {restored[0]}, the best one so far"
+            if len(restored) > 1:
+                kept = "each member has the weights of its best epoch so far"
+            error.args = (f"{error}\n  {kept}",)
+
     def _conclude(self) -> None:
         """Stores in the card the history of the run, and the figures of the epoch whose weights the network has."""
-        best = self.history.best_epoch or self.history.epochs
-        metrics = {name: values[best - 1] for name, values in self.history.figures.items() if best}
-        if TEMPERATURES in self.results and self.validation is not None:
-            measured = self.evaluation.figures(self.validation)
-            metrics |= {f"{VALIDATION}{name}": np.asarray(value).tolist() for name, value in measured.items()}
-        card = self.network.card.trained(self.history, metrics, self._fingerprint(CARD_ROWS))
+        card = self.network.card.trained(self.history, self._final_figures(), self._fingerprint(CARD_ROWS))
         self.network.card = card.replace(results={**card.results, **self.results})
+
+    def _final_figures(self) -> dict[str, Any]:
+        """The figures of the weights that the network has: of their epoch, or measured now if they are of several."""
+        history = self.history
+        best, several = history.best_epoch or history.epochs, history.best_epochs is not None
+        known = {} if several else {name: values[best - 1] for name, values in history.figures.items() if best}
+        if self.validation is None or not (several or TEMPERATURES in self.results):
+            return known
+        measured = self.evaluation.figures(self.validation)
+        return known | {f"{VALIDATION}{name}": np.asarray(value).tolist() for name, value in measured.items()}
 
     def _end(self) -> None:
         """Calls the end event of every callback, even if others raise; then raises the first error.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -12,7 +13,6 @@ from modnet.arrays import Array
 from modnet.engine.graph import Graph, GraphNode
 from modnet.engine.network import Network
 from modnet.kinds.context import Context
-from modnet.kinds.layer import Layer
 from modnet.kinds.loss import Loss
 from modnet.plugins.kernels import Kernels
 
@@ -40,11 +40,11 @@ class Place:
         joint: whether this is the input of an activation (logits) with which the loss has a joint form.
         unit: the node that only changes the unit (unstandardize) and is left out; or None.
         inverted: whether that node is not left out but undone, because others stand behind it.
-        members: whether the values have an axis of members, (batch, members, ...), each of which has the sample's
+        member_axes: how many axes of members the values have, (batch, members, ...), each of which has the sample's
             target.
     """
 
-    __slots__ = ("inverted", "joint", "members", "slot", "unit")
+    __slots__ = ("inverted", "joint", "member_axes", "slot", "unit")
 
     def __init__(
         self,
@@ -53,10 +53,10 @@ class Place:
         unit: GraphNode | None = None,
         *,
         inverted: bool = False,
-        members: bool = False,
+        member_axes: int = 0,
     ) -> None:
         self.slot, self.joint, self.unit = slot, joint, unit
-        self.inverted, self.members = inverted, members
+        self.inverted, self.member_axes = inverted, member_axes
 
 
 def places(graph: Graph, slot: int, loss: Loss) -> tuple[Place, Place]:
@@ -66,28 +66,23 @@ def places(graph: Graph, slot: int, loss: Loss) -> tuple[Place, Place]:
     joint form with it.
     """
     last = graph.before_prediction(slot)[-1]
-    members, behind = _have_members(graph, last, slot), last != slot
+    axes, behind = _more_axes(graph, last, slot), last != slot
     if last < len(graph.inputs):
-        return Place(last, members=members), Place(slot)
+        return Place(last, member_axes=axes), Place(slot)
     node = graph.node(last)
     before = node.inputs[0]
     if node.layer.type in loss.joint_with:
-        return Place(before, True, members=members), Place(slot if behind else before, not behind)
-    if loss.of_residuals and changes_unit(node):
+        return Place(before, True, member_axes=axes), Place(slot if behind else before, not behind)
+    if loss.of_residuals and node.changes_unit:
         first = graph.before_prediction(before)[-1]
-        learning = Place(first, unit=node, members=members or _have_members(graph, first, before))
+        learning = Place(first, unit=node, member_axes=axes + _more_axes(graph, first, before))
         return learning, Place(slot if behind else before, unit=node, inverted=behind)
-    return Place(last, members=members), Place(slot)
+    return Place(last, member_axes=axes), Place(slot)
 
 
-def _have_members(graph: Graph, slot: int, output: int) -> bool:
-    """Whether the values of a slot have an axis of members more than those that are made of them."""
-    return len(graph.shape(slot)) == len(graph.shape(output)) + 1
-
-
-def changes_unit(node: GraphNode) -> bool:
-    """Whether a node does nothing but give its numbers another unit."""
-    return type(node.layer).target_before is not Layer.target_before and not node.parameters
+def _more_axes(graph: Graph, slot: int, output: int) -> int:
+    """How many axes the values of a slot have more than those that are made of them: these number members."""
+    return len(graph.shape(slot)) - len(graph.shape(output))
 
 
 @dataclass(kw_only=True)
@@ -95,7 +90,7 @@ class View:
     """What a loss looks at, and how.
 
     Attributes:
-        slot, joint, members: as of its `Place`.
+        slot, joint, member_axes: as of its `Place`.
         target_before: the target for what the loss reads, from target and prediction, where the unit of the loss is
             that before a layer which only changes it; otherwise None.
         prediction_before: the same for the prediction, where that layer cannot be left out; otherwise None.
@@ -107,7 +102,7 @@ class View:
 
     slot: int
     joint: bool
-    members: bool
+    member_axes: int
     target_before: TargetBefore | None
     prediction_before: TargetBefore | None
     measure: Callable[..., tuple[Any, Array]]
@@ -121,34 +116,39 @@ class View:
         return cls(
             slot=place.slot,
             joint=place.joint,
-            members=place.members,
+            member_axes=place.member_axes,
             target_before=None if unit is None else TargetBefore(network, unit),
             prediction_before=TargetBefore(network, unit) if unit is not None and place.inverted else None,
             measure=measure_of(loss, place.joint, network.dtype, kernels),
             context=Context(network.dtype, needs_input_gradient=learns),
         )
 
+    def members(self, value: Array) -> int:
+        """How many values there are for each sample."""
+        return math.prod(value.shape[1 : 1 + self.member_axes])
+
     def sample(self, value: Array) -> Array:
         """The values of one member, where there are several: what a sample's target is held against."""
-        return value[:, 0] if self.members else value
+        for _ in range(self.member_axes):
+            value = value[:, 0]
+        return value
 
     def in_unit(self, value: Array) -> Array:
         """The prediction in the unit of the loss."""
         before = self.prediction_before
         return value if before is None else before(value, value).astype(value.dtype, copy=False)
 
+    def joined(self, value: Array) -> Array:
+        """(batch, members, ...) as (batch * members, ...): each member of a sample is a sample of its own."""
+        return value.reshape(len(value) * self.members(value), *value.shape[1 + self.member_axes :])
+
     def repeated(self, array: Array | None, members: int) -> Array | None:
         """The array with each row once for each member, as `joined` has the values."""
-        if array is None or not self.members:
-            return array
+        if array is None:
+            return None
         rows = self.context.buffer((len(array), members, *array.shape[1:]), array.dtype)
         np.copyto(rows, array[:, None])
-        return joined(rows)
-
-
-def joined(value: Array) -> Array:
-    """(batch, members, ...) as (batch * members, ...): each member of a sample is a sample of its own."""
-    return value.reshape(-1, *value.shape[2:])
+        return rows.reshape(len(array) * members, *array.shape[1:])
 
 
 def measure_of(loss: Loss, joint: bool, dtype: np.dtype[Any], kernels: Kernels) -> Callable[..., tuple[Any, Array]]:

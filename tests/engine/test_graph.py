@@ -7,7 +7,7 @@ import pytest
 
 import modnet
 from modnet.configuration.checker import ListOf
-from modnet.engine.graph import build_graph
+from modnet.engine.expansion import build_graph
 from modnet.kinds.layer import MOST_AXES
 from modnet.words import MOST_LISTED
 
@@ -146,7 +146,7 @@ def test_what_cannot_be_built_is_explained(layers, network, expected):
 
 
 def test_a_spec_that_stands_for_too_many_nodes_is_refused(monkeypatch):
-    monkeypatch.setattr("modnet.engine.graph.MOST_NODES", 1000)
+    monkeypatch.setattr("modnet.engine.expansion.MOST_NODES", 1000)
     inner = {"type": "repeat", "count": 10_000, "layers": ["relu"]}
     assert problems([{"type": "repeat", "count": 10_000, "layers": [inner]}]) == [
         "network.layers: there are more nodes than the limit of 1,000"

@@ -31,7 +31,7 @@ from click.testing import CliRunner  # noqa: E402
 import modnet  # noqa: E402
 from modnet.cli.app import cli  # noqa: E402
 from modnet.engine.built import Layout  # noqa: E402
-from modnet.engine.graph import build_graph  # noqa: E402
+from modnet.engine.expansion import build_graph  # noqa: E402
 from modnet.engine.passes import Pass  # noqa: E402
 from modnet.model.container import Fault  # noqa: E402
 from modnet.model.header import Header  # noqa: E402

@@ -12,7 +12,7 @@ import pytest
 
 import modnet
 from modnet.data.column_schema import ColumnSchema
-from modnet.engine import graph
+from modnet.engine import expansion
 from modnet.kinds import layer
 from modnet.model import container, stored
 from modnet.model.reader import read_header
@@ -53,7 +53,7 @@ def test_constants():
     expected = {name: getattr(container, name) for name in ("ALIGNMENT", "FRAME_LENGTH", "ID_LENGTH", "CHUNK_LENGTH")}
     expected |= {name: getattr(container, name) for name in names}
     expected |= {name: getattr(stored, name) for name in ("NODE_LIMIT", "BYTES_FOR_A_NODE", "COMPONENTS_FOR_A_NODE")}
-    expected |= {"PARTS_FOR_A_NODE": graph.PARTS_FOR_A_NODE, "MOST_AXES": layer.MOST_AXES}
+    expected |= {"PARTS_FOR_A_NODE": expansion.PARTS_FOR_A_NODE, "MOST_AXES": layer.MOST_AXES}
     assert documented == expected
 
 

@@ -8,8 +8,8 @@ import pytest
 import modnet
 from modnet import Callback
 from modnet.training.averaging import ExponentialAverage
-from modnet.training.callbacks import EarlyStopping
 from modnet.training.checkpointing import Checkpoint
+from modnet.training.stopping import EarlyStopping
 from tests.research.problem import assert_same, batches, data, network, train, twin
 
 

@@ -17,8 +17,8 @@ from modnet.kinds.callback import Callback
 from modnet.model import atomic
 from modnet.plugins.hooks import hookimpl
 from modnet.training import callbacks
-from modnet.training.callbacks import EarlyStopping
 from modnet.training.checkpointing import Checkpoint
+from modnet.training.stopping import EarlyStopping
 
 SPEC = {
     "network": {

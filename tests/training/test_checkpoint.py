@@ -21,8 +21,8 @@ from modnet.layers.standardize import scaling_state
 from modnet.model.reader import read
 from modnet.model.writer import Group, write
 from modnet.plugins.builtin import BUILTIN
-from modnet.training.callbacks import EarlyStopping
 from modnet.training.checkpointing import Checkpoint
+from modnet.training.stopping import EarlyStopping
 from tests.model import surgery
 
 SAMPLES, BATCH, EPOCHS = 40, 8, 3

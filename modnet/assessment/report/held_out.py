@@ -16,7 +16,7 @@ from modnet.engine.network import Network
 from modnet.kinds.figures import figure_text, figure_title, number_text
 from modnet.records import Record
 from modnet.training.evaluate import evaluate
-from modnet.training.measured import OF_CLASS, Figures
+from modnet.training.measured import OF_CLASS, Figures, base_text
 from modnet.words import counted
 
 SHARE = 0.95
@@ -55,7 +55,9 @@ class HeldOut(Record, eq=False):
         for name in [*self._numbers()[1:3], "loss"]:
             notes = [
                 self._interval(name),
-                f"guessing {self.figures.base_text(name)}" if self.figures.base_text(name) else "",
+                f"guessing {base_text(name, self.figures.base.get(name))}"
+                if base_text(name, self.figures.base.get(name))
+                else "",
             ]
             note = "; ".join(filter(None, notes))
             found.append(Tile(figure_title(name), figure_text(name, self.figures[name]), note))
@@ -88,7 +90,7 @@ class HeldOut(Record, eq=False):
         )
         rows = []
         for name in self._numbers():
-            value, guessing = figure_text(name, self.figures[name]), self.figures.base_text(name)
+            value, guessing = figure_text(name, self.figures[name]), base_text(name, self.figures.base.get(name))
             rows.append([figure_title(name), value, self._interval(name), guessing])
         yield Block(texts=[text], head=["figure", "value", f"{SHARE:.0%} interval", "guessing"], rows=rows)
         for output, classes in self.figures.classes.items():

@@ -1,0 +1,159 @@
+"""Ensembles: the nodes of a network, each made one for several members that are trained side by side."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+
+from modnet.engine.graph import Graph, GraphNode
+from modnet.errors import Problem, SpecError
+from modnet.kinds.layer import MOST_AXES, Layer
+from modnet.kinds.node import automatic_name
+from modnet.layers.members import EnsembleMean, ToMembers, for_members
+from modnet.words import Path, path_text, show
+
+MOST_NUMBERS = 2**60
+"""The most numbers of a sample or of an array of all members together."""
+
+
+def spread(graph: Graph, members: int) -> Graph:
+    """The graph of an ensemble, made of that of one member.
+
+    Every node with parameters, and every one behind such a node, has an axis of members, (members, ...); what stands
+    before all parameters, such as the standardisation of the inputs, is shared. Each output is the mean over the
+    members, which stands before a last layer that changes the unit (unstandardize) or corrects what the network gives.
+
+    Raises:
+        SpecError: with every node that members cannot have, and why.
+    """
+    return _Spreader(graph, members).spread()
+
+
+class _Spreader:
+    def __init__(self, graph: Graph, members: int) -> None:
+        self.graph, self.members = graph, members
+        self.nodes: list[GraphNode] = []
+        self.slots = {slot: slot for slot in range(len(graph.inputs))}  # of the single network -> of the ensemble
+        self.shapes = list(graph.inputs.values())
+        self.apart: set[int] = set()  # the ensemble's slots with an axis of members
+        self.positions: list[int] = []  # of the single network's nodes among the ensemble's
+        self.means: dict[int, int] = {}  # slot -> that of the mean over its members
+        self.copies: dict[int, int] = {}  # slot -> that of the same for each member
+        self.behind: set[int] = set()  # the single network's slots that stand behind a mean
+        self.counts: dict[str, int] = {}
+        self.names = {node.name for node in graph.nodes}
+        self.problems: list[Problem] = []
+        self.last = {slot for output in graph.outputs.values() for slot in _after_the_mean(graph, output)}
+
+    def spread(self) -> Graph:
+        for node in self.graph.nodes:
+            self.place(node)
+        outputs = {name: self.joined(self.slots[slot]) for name, slot in self.graph.outputs.items()}
+        if not self.means and not self.problems:
+            what = f"members = {self.members}, but no output depends on a layer with parameters, so all would be alike"
+            self.problems.append(_problem(("network", "members"), what, "remove it"))
+        if self.problems:
+            raise SpecError(self.problems)
+        return Graph(self.graph.inputs, self.nodes, outputs, self.graph.names, self.members)
+
+    def place(self, node: GraphNode) -> None:
+        """Adds a node of the single network, for all members or shared by them."""
+        inputs = [self.slots[slot] for slot in node.inputs]
+        if node.slot in self.last:
+            self.place_last(node, inputs)
+            return
+        self.check_readers(node)
+        if node.layer.draws or not self.apart.isdisjoint(inputs):
+            # Noise of its own for each member; and where one input is a member's own, all are.
+            inputs = [slot if slot in self.apart else self.copied(slot) for slot in inputs]
+        elif not node.parameters:
+            self.add(node, node.layer, inputs)
+            return
+        if node.layer.makes_mask:
+            what = f"members = {self.members}, but {node.type} makes a mask of steps, and members have no masks"
+            self.problems.append(_problem(node.keys, what, "", node.label()))
+        layer = for_members(node.layer, self.members, shared=self.apart.isdisjoint(inputs))
+        self.add(node, layer, inputs, apart=True)
+
+    def place_last(self, node: GraphNode, inputs: Sequence[int]) -> None:
+        """Adds a node that stands behind the mean of the members."""
+        joined = [self.joined(slot) for slot in inputs]
+        if joined != inputs or not self.behind.isdisjoint(node.inputs):
+            self.behind.update(node.slots)
+        self.add(node, node.layer, joined)
+
+    def check_readers(self, node: GraphNode) -> None:
+        """Refuses a node, for each member, that reads what stands behind the mean of all of them."""
+        for slot in self.behind.intersection(node.inputs):
+            name = show(self.graph.node(slot).name)
+            what = f"members = {self.members}, but this node reads {name}, which stands behind the mean of the members"
+            self.problems.append(_problem(node.keys, what, f"let it read what {name} reads", node.label()))
+
+    def add(self, node: GraphNode, layer: Layer, inputs: Sequence[int], apart: bool = False) -> None:
+        """Adds a node with its layer for all members, or, unless `apart`, as it is."""
+        first = len(self.shapes)
+        made = node.replace(
+            layer=layer,
+            inputs=tuple(inputs),
+            slot=first,
+            owner=None if node.owner is None else self.positions[node.owner],
+            input_shapes=tuple(self.shapes[slot] for slot in inputs),
+        )
+        if apart:
+            made.shapes = tuple((self.members, *shape) for shape in node.shapes)
+            made.parameters = {name: array.for_members(self.members) for name, array in node.parameters.items()}
+            made.state = {name: array.for_members(self.members) for name, array in node.state.items()}
+            self.check_size(made)
+            self.apart.update(range(first, first + len(node.shapes)))
+        self.positions.append(len(self.nodes))
+        self.slots.update(zip(node.slots, range(first, first + len(node.shapes)), strict=True))
+        self.append(made)
+
+    def append(self, node: GraphNode) -> int:
+        self.nodes.append(node)
+        self.shapes += node.shapes
+        return node.slot
+
+    def joined(self, slot: int) -> int:
+        """The slot of the mean over the members; the slot itself, if it is shared."""
+        if slot in self.apart and slot not in self.means:
+            self.means[slot] = self.between(EnsembleMean(), slot)
+        return self.means.get(slot, slot)
+
+    def copied(self, slot: int) -> int:
+        """The slot of the same numbers for each member."""
+        if slot not in self.copies:
+            self.copies[slot] = self.between(ToMembers(members=self.members), slot)
+            self.apart.add(self.copies[slot])
+        return self.copies[slot]
+
+    def between(self, layer: Layer, slot: int) -> int:
+        """Adds a node that is not in the spec."""
+        name = automatic_name(layer.type, self.counts, self.names)
+        shape, first = self.shapes[slot], len(self.shapes)
+        node = GraphNode(name, layer, (slot,), ("network", "members"), True, 0.0, 0.0, 1.0, 1.0, first)
+        node.input_shapes, node.shapes = (shape,), layer.output_shapes(shape)
+        return self.append(node)
+
+    def check_size(self, node: GraphNode) -> None:
+        parameters = [array.shape for array in node.parameters.values()]
+        for shape in (*node.shapes, *parameters, *(array.shape for array in node.state.values())):
+            if len(shape) > MOST_AXES or math.prod(axis or 1 for axis in shape) > MOST_NUMBERS:
+                what = f"members = {self.members} is too much: an array of all of them has the shape {shape}"
+                self.problems.append(_problem(node.keys, what, "", node.label()))
+                return
+
+
+def _after_the_mean(graph: Graph, output: int) -> Iterator[int]:
+    """The slots of the last layers before an output that only change the unit, or are only in prediction."""
+    slot = output
+    while slot >= len(graph.inputs):
+        node = graph.node(slot)
+        if len(node.inputs) != 1 or not (node.changes_unit or node.layer.only_in_prediction):
+            return
+        yield slot
+        (slot,) = node.inputs
+
+
+def _problem(keys: Path, message: str, hint: str = "", label: str = "") -> Problem:
+    return Problem(label or path_text(keys), message, hint, keys=keys)
