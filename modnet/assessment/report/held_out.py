@@ -53,12 +53,7 @@ class HeldOut(Record, eq=False):
         """The figures at the top of the page."""
         found = [Tile("rows measured", f"{len(self.samples):,}")]
         for name in [*self._numbers()[1:3], "loss"]:
-            notes = [
-                self._interval(name),
-                f"guessing {base_text(name, self.figures.base.get(name))}"
-                if base_text(name, self.figures.base.get(name))
-                else "",
-            ]
+            notes = [self._interval(name), f"guessing {self._guess(name)}" if self._guess(name) else ""]
             note = "; ".join(filter(None, notes))
             found.append(Tile(figure_title(name), figure_text(name, self.figures[name]), note))
         return found
@@ -66,6 +61,9 @@ class HeldOut(Record, eq=False):
     def _numbers(self) -> list[str]:
         """The figures that are one number."""
         return [name for name, value in self.figures.items() if np.ndim(value) == 0]
+
+    def _guess(self, name: str) -> str:
+        return base_text(name, self.figures.base.get(name))
 
     def _interval(self, name: str) -> str:
         if name not in self.bounds:
@@ -90,7 +88,7 @@ class HeldOut(Record, eq=False):
         )
         rows = []
         for name in self._numbers():
-            value, guessing = figure_text(name, self.figures[name]), base_text(name, self.figures.base.get(name))
+            value, guessing = figure_text(name, self.figures[name]), self._guess(name)
             rows.append([figure_title(name), value, self._interval(name), guessing])
         yield Block(texts=[text], head=["figure", "value", f"{SHARE:.0%} interval", "guessing"], rows=rows)
         for output, classes in self.figures.classes.items():
