@@ -105,7 +105,9 @@ class Planned:
         for dotted, one in self.space.ranges.items():
             for where, value in one.ends():
                 keys = (*self.places.get(dotted, ("search", dotted)), *where)
-                told = self._faults({dotted: value})
+                told: dict[tuple[str, str], None] = {}  # each once, in order
+                for around in self.space.around(dotted):
+                    told |= dict.fromkeys(self._faults({**around, dotted: value}))
                 problems += [Problem(path_text(keys), message, hint, keys=keys) for message, hint in told]
         if problems:
             raise SpecError(problems)

@@ -157,6 +157,7 @@ def test_the_best_epoch_counts_where_early_stopping_restores_it():
 
 def test_structure_and_values_within_choices():
     made = spec(trials=8, pruner="none")
+    del made["training"]["optimizer"]
     made["network"]["layers"][1] = {
         "type": "repeat",
         "count": 1,
