@@ -68,7 +68,6 @@ class Planned:
         places: Mapping[str, tuple[str | int, ...]] = MappingProxyType({}),
         setup: Callable[[], object] | None = None,
     ) -> None:
-        optuna_library()
         self.rows, self.registry, self.places, self.setup = rows, registry, places, setup
         self.network, self.described = network, network.card.spec
         if self.described.search is None:
@@ -133,6 +132,7 @@ class Planned:
                 another process is searching there.
         """
         began = clock.time()
+        optuna_library()
         place.mkdir(parents=True, exist_ok=True)
         lock = lock_folder(place, f"another search is working in {place}; wait for its end, or choose another place")
         try:

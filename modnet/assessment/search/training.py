@@ -113,8 +113,7 @@ class Watch:
             self._cut_off(run)
 
     def modnet_epoch_ended(self, run: Run) -> None:
-        parent = parent_process()
-        if parent is not None and not parent.is_alive():
+        if is_orphan():
             self._cut_off(run)
         epochs = run.training.epochs
         if run.stopped or run.epoch == epochs or run.epoch % max(1, epochs // REPORTS):
@@ -128,6 +127,12 @@ class Watch:
     def _cut_off(self, run: Run) -> None:
         self.cut_off = not run.stopped
         run.stop("the search is over")
+
+
+def is_orphan() -> bool:
+    """Whether this is a process of a search that has been killed."""
+    parent = parent_process()
+    return parent is not None and not parent.is_alive()
 
 
 class _Watching(Callback):

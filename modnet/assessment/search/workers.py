@@ -16,7 +16,7 @@ from typing import Any, Protocol
 from modnet.assessment.search.result import counts
 from modnet.assessment.search.space import Space
 from modnet.assessment.search.study import STOPPED, open_study, optuna_library, pruner_for, quiet, sampler_for
-from modnet.assessment.search.training import Data, Ended, Watch, train_trial
+from modnet.assessment.search.training import Data, Ended, Watch, is_orphan, train_trial
 from modnet.model.save import save
 from modnet.plugins.registry import Registry, default_registry
 from modnet.records import Record
@@ -102,9 +102,11 @@ class Worker:
         Raises:
             KeyboardInterrupt: the search is to end; the trial that was being made is to be done again.
         """
-        while (self.task.ends is None or time.time() < self.task.ends) and tokens.acquire(False):
-            if not self.trial():
-                return
+        while not self.is_over() and tokens.acquire(False) and self.trial():
+            pass
+
+    def is_over(self) -> bool:
+        return is_orphan() or (self.task.ends is not None and time.time() >= self.task.ends)
 
     def trial(self) -> bool:
         """Makes one trial; False if it was cut off, as the search is over."""
