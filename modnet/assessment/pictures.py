@@ -91,6 +91,7 @@ def inline_svg(picture: Picture) -> str:
         raise MissingExtra("matplotlib", extra="report", purpose="a report") from None
     colours = ("text.color", "axes.edgecolor", "axes.labelcolor", "xtick.color", "ytick.color")
     options: dict[Any, Any] = {"svg.fonttype": "none", "svg.hashsalt": picture.name, "font.size": 9}
+    options["legend.frameon"] = False
     options |= dict.fromkeys(colours, INK)
     with rc_context(options):
         made = drawn(figure_of([picture], NARROW), "svg", transparent=True, metadata={"Date": None})

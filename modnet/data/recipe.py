@@ -142,7 +142,7 @@ def _best(task: Task) -> Recipe:
         schedule={"type": "coslog4"},
         batch_size=256,
         epochs=256,
-        stopping={"type": "early_stopping", "patience": 256, "ties": "last"},
+        stopping={"type": "early_stopping", "patience": 256, "latest": True},
     )
 
 

@@ -296,6 +296,8 @@ def _inline(value: Any) -> str:
         return f"{{ {', '.join(f'{_key(name)} = {_inline(part)}' for name, part in value.items())} }}"
     if isinstance(value, float):
         return f"{value:g}"
+    if isinstance(value, bool):
+        return "true" if value else "false"
     return str(value) if isinstance(value, int) else _list_text(value)
 
 

@@ -155,6 +155,12 @@ def test_scores_are_no_probabilities():
         modnet.calibrate(network, X[NEW], y[NEW])
 
 
+def test_a_stream_may_not_be_there_a_second_time(classifier):
+    for learn in (modnet.calibrate, modnet.intervals):
+        with pytest.raises(DataError, match=r"stream of batches|trained on arrays"):
+            learn(classifier, [(X[NEW], Y[NEW])])
+
+
 def test_too_few_rows(classifier):
     with pytest.raises(DataError, match="at least 20 rows to fit a temperature to, found 5 rows"):
         modnet.calibrate(classifier, X[:5], Y[:5])

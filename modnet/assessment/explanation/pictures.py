@@ -22,6 +22,10 @@ MOST_LINES = 6
 """For how many classes a picture has a line each."""
 
 
+MOST_DATES = 4
+"""How many dates are written below a picture."""
+
+
 def pictures_of(
     importance: Importance | None, dependence: Sequence[Dependence], reasons: Sequence[Reasons]
 ) -> list[Picture]:
@@ -76,7 +80,8 @@ def _draw_numbers(found: Dependence, values: Array, lines: int, axes: Any) -> No
         axes.plot(values, found.mean[:, line], color=COLOURS[line], label=short(found.quantities[line]), marker=".")
     axes.grid(alpha=0.3)
     if values.dtype.kind == "M":
-        axes.tick_params(axis="x", rotation=20)
+        some = np.linspace(0, len(values) - 1, min(len(values), MOST_DATES)).round().astype(int)
+        axes.set_xticks(values[some], labels=[short(found.grid.texts[place]) for place in some])
 
 
 def _draw_categories(found: Dependence, lines: int, axes: Any) -> None:

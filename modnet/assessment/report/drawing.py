@@ -13,7 +13,7 @@ from modnet.kinds.activation import Activation
 from modnet.records import Record, fresh
 from modnet.words import legible, shape_text
 
-WIDTH, HEIGHT, LANE, ACROSS, DOWN = 176, 40, 18, 18, 26
+WIDTH, HEIGHT, LANE, ACROSS, DOWN = 188, 40, 18, 18, 26
 """Of a box, the width of a line that passes boxes by, and the space between boxes, in pixels."""
 
 SWEEPS = 8
@@ -107,9 +107,11 @@ class _Sketch:
         self._outputs = set(network.graph.outputs.values())
         for node in network.graph.nodes:
             self._add(node)
-        for slot in self._outputs:
+        for name, slot in network.graph.outputs.items():
             number = self._of_slot[slot]
-            self.boxes[number] = self.boxes[number].replace(kind="output")
+            box = self.boxes[number]
+            text = box.text if len(self._outputs) == 1 else legible(f"{box.text} → {name}", LETTERS + 6)
+            self.boxes[number] = box.replace(kind="output", text=text)
 
     def _add(self, node: GraphNode) -> None:
         number = self._of_slot[node.inputs[0]]
@@ -135,7 +137,7 @@ class _Sketch:
 def _title(node: GraphNode) -> str:
     """The name of a node, and its type where the name does not say it."""
     name = node.name if node.layer.type in node.name else f"{node.name}: {node.layer.type}"
-    return legible(name, LETTERS)
+    return name if len(name) <= LETTERS else f"...{name[3 - LETTERS :]}"
 
 
 def _text(node: GraphNode) -> str:

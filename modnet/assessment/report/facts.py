@@ -16,10 +16,15 @@ from modnet.data.table import Table
 from modnet.engine.network import Network
 from modnet.errors import PluginError
 from modnet.kinds.figures import figure_text, figure_title, number_text
+from modnet.model.needs import bare, components_of, origins_of, plain_needs
+from modnet.plugins.registry import default_registry
 from modnet.words import counted, listed, shape_text
 
 MOST_CATEGORIES = 8
 """How many categories of a column are named."""
+
+LINE = 100
+"""How long a line of the spec may be."""
 
 MOST_COLUMNS = 300
 """How many columns of a table are listed."""
@@ -110,7 +115,8 @@ def _values(column: ColumnSchema, table: Table | None) -> str:
 
 def _gaps(column: ColumnSchema) -> str:
     if column.fill is not None:
-        return f"filled with {number_text(column.fill) if isinstance(column.fill, float) else column.fill}"
+        fill = number_text(column.fill) if isinstance(column.fill, float) else column.fill
+        return f"filled with {fill.removesuffix('T00:00:00.000000')}"
     return "refused" if column.refuses_gaps else "have a code of their own"
 
 
@@ -163,6 +169,10 @@ def provenance_of(network: Network, samples: Samples | None) -> Iterator[list[st
     """Name, value: versions, seed, fingerprints of the data, what else is known."""
     card = network.card
     yield ["made with", f"modnet-core {modnet.__version__}, numpy {np.__version__}"]
+    for need in plain_needs(origins_of(components_of(card.spec.network), default_registry())):
+        components = ", ".join(f"{row['type']} {row['version']}" for row in need["components"])
+        name = " ".join(filter(None, (need["distribution"], need["version"]))) or "a program's own"
+        yield [f"needs {name}", components]
     if network.seed is not None:
         yield ["seed of the first weights", str(network.seed)]
     yield ["numbers", str(network.dtype)]
@@ -184,4 +194,16 @@ def spec_of(network: Network) -> str:
         training = None
     if training is not None:
         found["training"] = training.plain()
-    return json.dumps(found, indent=2, ensure_ascii=False, default=str)
+    return _json(bare(found), 0)
+
+
+def _json(value: Any, indent: int) -> str:
+    """A value as JSON: on one line where that is short enough."""
+    line = json.dumps(value, ensure_ascii=False)
+    if len(line) + indent <= LINE or not value or not isinstance(value, dict | list):
+        return line
+    inner, end = "\n" + " " * (indent + 2), "\n" + " " * indent
+    if isinstance(value, dict):
+        parts = [f"{json.dumps(key, ensure_ascii=False)}: {_json(item, indent + 2)}" for key, item in value.items()]
+        return "{" + inner + f",{inner}".join(parts) + end + "}"
+    return "[" + inner + f",{inner}".join(_json(item, indent + 2) for item in value) + end + "]"

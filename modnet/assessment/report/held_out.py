@@ -16,7 +16,7 @@ from modnet.engine.network import Network
 from modnet.kinds.figures import figure_text, figure_title, number_text
 from modnet.records import Record
 from modnet.training.evaluate import evaluate
-from modnet.training.measured import OF_CLASS, Figures
+from modnet.training.measured import OF_CLASS, Figures, base_text
 from modnet.words import counted
 
 SHARE = 0.95
@@ -53,7 +53,7 @@ class HeldOut(Record, eq=False):
         """The figures at the top of the page."""
         found = [Tile("rows measured", f"{len(self.samples):,}")]
         for name in [*self._numbers()[1:3], "loss"]:
-            notes = [self._interval(name), f"guessing {self._base(name)}" if self._base(name) else ""]
+            notes = [self._interval(name), f"guessing {self._guess(name)}" if self._guess(name) else ""]
             note = "; ".join(filter(None, notes))
             found.append(Tile(figure_title(name), figure_text(name, self.figures[name]), note))
         return found
@@ -61,6 +61,9 @@ class HeldOut(Record, eq=False):
     def _numbers(self) -> list[str]:
         """The figures that are one number."""
         return [name for name, value in self.figures.items() if np.ndim(value) == 0]
+
+    def _guess(self, name: str) -> str:
+        return base_text(name, self.figures.base.get(name))
 
     def _interval(self, name: str) -> str:
         if name not in self.bounds:
@@ -70,9 +73,6 @@ class HeldOut(Record, eq=False):
             # No resample has an error, but other rows may: with this share p, p^n is the chance to see none.
             low = (1 - SHARE) ** (1 / len(self.samples))
         return f"{figure_text(name, low)} to {figure_text(name, high)}"
-
-    def _base(self, name: str) -> str:
-        return figure_text(name, self.figures.base[name]) if name in self.figures.base else ""
 
     def parts(self) -> Iterator[Part]:
         """How good it is, and how sure."""
@@ -86,10 +86,10 @@ class HeldOut(Record, eq=False):
             f"Measured on {counted(len(self.samples), 'row')}. The interval is where {SHARE:.0%} of other tests of as "
             "many rows would lie, by the bootstrap; guessing looks at no column."
         )
-        rows = [
-            [figure_title(name), figure_text(name, self.figures[name]), self._interval(name), self._base(name)]
-            for name in self._numbers()
-        ]
+        rows = []
+        for name in self._numbers():
+            value, guessing = figure_text(name, self.figures[name]), self._guess(name)
+            rows.append([figure_title(name), value, self._interval(name), guessing])
         yield Block(texts=[text], head=["figure", "value", f"{SHARE:.0%} interval", "guessing"], rows=rows)
         for output, classes in self.figures.classes.items():
             if len(classes) <= MOST_CLASSES:
@@ -128,7 +128,7 @@ class HeldOut(Record, eq=False):
         badness = target.badness()
         rows = []
         for row in np.argsort(-badness, kind="stable")[:WORST].tolist():
-            values = [] if self.samples.table is None else [self.samples.table.columns[c].text(row) for c in columns]
+            values = [self.samples.cell(name, row) for name in columns]
             rows.append([self.samples.data.row_name(row).removeprefix("row "), *target.said(row), *values])
         head = ["row", f"true {target.name}", "predicted", *columns]
         what = "the least probability of the true class" if isinstance(target, ClassTarget) else "the largest error"
