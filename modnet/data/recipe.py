@@ -67,17 +67,19 @@ def recipe_for(task: Task, effort: Effort) -> Recipe:
         effort: "quick" is a small network, which trains in seconds; "good" five larger ones, whose mean is better;
             "best" is what the plugin modnet-tabular has.
     """
-    recipe = {"quick": _quick, "good": _good, "best": _best}[effort](task)
-    seconds = expected_seconds(task, recipe)
-    return recipe.replace(about=(f"training takes about {readable_seconds(seconds)} on one core of 2024",))
+    recipes = {"quick": _quick(task), "good": _good(task), "best": _best(task)}
+    times = {name: readable_seconds(expected_seconds(task, recipe)) for name, recipe in recipes.items()}
+    others = ", ".join(f"{name} about {time}" for name, time in times.items() if name != effort)
+    said = f"training takes about {times[effort]} on one core (with --effort {others})"
+    return recipes[effort].replace(about=(said,))
 
 
 def _quick(task: Task) -> Recipe:
-    width = 64 if task.rows < LARGE else 128
+    width = 32 if task.rows < SMALL else 64 if task.rows < LARGE else 128
     return Recipe(
         hidden=(width, width // 2),
         activation="relu",
-        dropout=0.0,
+        dropout=0.1 if task.rows < SMALL else 0.0,
         bins=0,
         members=1,
         losses=LOSSES,
@@ -142,7 +144,7 @@ def _best(task: Task) -> Recipe:
         schedule={"type": "coslog4"},
         batch_size=256,
         epochs=256,
-        stopping={"type": "early_stopping", "patience": 256, "ties": "last"},
+        stopping={"type": "early_stopping", "patience": 256, "latest": True},
     )
 
 
@@ -151,18 +153,35 @@ def _batch_size(rows: int) -> int:
     return int(min(256, max(32, 2 ** round(math.log2(max(rows, 1) / 30)))))
 
 
-SECONDS_OF_STEP, SECONDS_OF_PRODUCT = 4e-4, 6e-11
-"""Measured on one core: what a step takes whatever the size, for each member's layer, and a multiplication."""
+PBLD = 3
+"""How many numbers the embedding of `realmlp` adds to each."""
+
+SECONDS_OF_STEP, SECONDS_OF_PARAMETER, SECONDS_OF_PRODUCT = 2e-4, 2.5e-9, 9e-11
+"""Measured on one core of a server of 2021: of each step, of each parameter in a step, and of each multiplication of a
+row forth and back.
+"""
+
+STOPS_AT = 0.3
+"""The share of the epochs after which early stopping ended most runs."""
 
 
 def expected_seconds(task: Task, recipe: Recipe) -> float:
-    """About how long a training takes: half the epochs, since most stop early."""
-    encoded = recipe.bins * task.input_width(task.number_input) if task.number_input is not None else 0
-    widths = [task.width + encoded, *recipe.hidden, sum(goal.width for goal in task.goals)]
-    products = recipe.members * sum(a * b for a, b in pairwise(widths))
-    steps = math.ceil(0.8 * task.rows / recipe.batch_size)
-    of_epoch = steps * SECONDS_OF_STEP * len(widths) + 0.8 * task.rows * products * 3.5 * SECONDS_OF_PRODUCT
-    return recipe.epochs / 2 * of_epoch
+    """About how long the training takes on one core."""
+    widths = [task.width + _encoded(task, recipe), *recipe.hidden, sum(goal.width for goal in task.goals)]
+    parameters = recipe.members * sum(a * b for a, b in pairwise(widths))
+    rows = 0.8 * task.rows
+    steps = math.ceil(rows / recipe.batch_size)
+    of_epoch = steps * (SECONDS_OF_STEP + parameters * SECONDS_OF_PARAMETER) + rows * parameters * SECONDS_OF_PRODUCT
+    stops = STOPS_AT if recipe.stopping["patience"] < recipe.epochs else 1.0
+    return 0.5 + recipe.epochs * stops * of_epoch
+
+
+def _encoded(task: Task, recipe: Recipe) -> int:
+    """How many numbers the encoding of numbers adds to a sample."""
+    if task.number_input is None:
+        return 0
+    of_each = PBLD if recipe.composite else recipe.bins
+    return of_each * task.input_width(task.number_input)
 
 
 def readable_seconds(seconds: float) -> str:

@@ -294,6 +294,8 @@ def _inline(value: Any) -> str:
     """A value as TOML, a table within braces."""
     if isinstance(value, Mapping):
         return f"{{ {', '.join(f'{_key(name)} = {_inline(part)}' for name, part in value.items())} }}"
+    if isinstance(value, bool):
+        return "true" if value else "false"
     if isinstance(value, float):
         return f"{value:g}"
     return str(value) if isinstance(value, int) else _list_text(value)
