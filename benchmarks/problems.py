@@ -44,18 +44,20 @@ NETWORKS: dict[str, tuple[int, Layers]] = {
     "deep": (32, linear(*[32] * 20, activation="tanh") + LOGITS),
     "batch-norm": (784, normalized(256, 128) + LOGITS),
     "digits": (64, linear(128) + LOGITS),
+    "table": (20, linear(128, 64) + LOGITS),
+    "large table": (20, linear(256, 128) + LOGITS),
     "diamonds": (9, [*linear(64, 64), {"type": "linear", "out_features": 1}]),
 }
 """Name -> (features of the input, layers up to the logits)."""
 
 
-def build(name: str, seed: int = 0, dtype: str = "float32") -> Any:
-    """The network in modnet, with a softmax at its end where it has classes."""
+def build(name: str, seed: int = 0, dtype: str = "float32", members: int = 1) -> Any:
+    """The network in modnet, or an ensemble of it, with a softmax at its end where it has classes."""
     import modnet
 
     features, layers = NETWORKS[name]
     end = ["softmax"] if layers[-1] == LOGITS[-1] else []
-    spec = {"network": {"input": [features], "layers": [*layers, *end], "dtype": dtype}}
+    spec = {"network": {"input": [features], "layers": [*layers, *end], "dtype": dtype, "members": members}}
     return modnet.build(spec, seed=seed)
 
 

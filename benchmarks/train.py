@@ -60,6 +60,23 @@ def cases(settings: Settings) -> list[Case]:
                 Contestant("matrix products alone", partial(bare_products, job)),
             ]
         found.append(Case(name, "step", contestants))
+    return [*found, *ensembles(settings)]
+
+
+MEMBERS = 5
+
+
+def ensembles(settings: Settings) -> list[Case]:
+    """An ensemble, whose members are trained side by side, beside as many networks one after another."""
+    found = []
+    for name, network in {"ensemble": "table", "large-ensemble": "large table"}.items():
+        for batch, epochs in ((32, 1), (256, 5)):
+            job = Job(network, batch, 1 if settings.quick else epochs, settings)
+            contestants = [
+                Contestant(f"{MEMBERS} members", partial(in_modnet, job, members=MEMBERS)),
+                Contestant(f"{MEMBERS} networks", partial(in_modnet, job, networks=MEMBERS)),
+            ]
+            found.append(Case(f"{name}-{batch}", "step", contestants))
     return found
 
 
@@ -72,13 +89,14 @@ def timed(run: Callable[[list[float]], Any], steps: int) -> Turn:
     return Turn(seconds, float(np.percentile(each, 95)) if each else None)
 
 
-def in_modnet(job: Job) -> Play:
+def in_modnet(job: Job, members: int = 1, networks: int = 1) -> Play:
+    """A training; with several networks, one after another, a step is one step of each."""
     import modnet
 
     x, y = data(job.network, job.settings)
 
     def play(seed: int) -> Turn:
-        network = build(job.network, seed)
+        made = [build(job.network, seed + number, members=members) for number in range(networks)]
 
         def run(ends: list[float]) -> None:
             class Clock(modnet.Callback):
@@ -87,7 +105,8 @@ def in_modnet(job: Job) -> Play:
 
             adam = {"type": "adam", "learning_rate": LEARNING_RATE}
             options: dict[str, Any] = {"loss": "cross_entropy", "optimizer": adam, "seed": seed, "callbacks": [Clock()]}
-            modnet.train(network, x, y, epochs=job.epochs, batch_size=job.batch, **options)
+            for network in made:
+                modnet.train(network, x, y, epochs=job.epochs, batch_size=job.batch, **options)
 
         return timed(run, job.epochs * len(x) // job.batch)
 

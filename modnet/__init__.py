@@ -8,8 +8,12 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:  # written by docs/generate.py
+    from modnet.assessment.calibration import calibrate as calibrate
+    from modnet.assessment.comparison import compare as compare
     from modnet.assessment.cross_validation import cross_validate as cross_validate
     from modnet.assessment.explanation.explain import explain as explain
+    from modnet.assessment.intervals import intervals as intervals
+    from modnet.assessment.report.report import report as report
     from modnet.assessment.search.search import search as search
     from modnet.configuration.fields import field as field
     from modnet.data.column import Column as Column
@@ -75,9 +79,13 @@ if "MODNET_NUM_THREADS" in os.environ:
     read_environment()
 
 _HOMES = {
+    "modnet.assessment.comparison": ("compare",),
+    "modnet.assessment.calibration": ("calibrate",),
+    "modnet.assessment.intervals": ("intervals",),
     "modnet.assessment.cross_validation": ("cross_validate",),
     "modnet.assessment.search.search": ("search",),
     "modnet.assessment.explanation.explain": ("explain",),
+    "modnet.assessment.report.report": ("report",),
     "modnet.configuration.fields": ("field",),
     "modnet.data.column": ("Column",),
     "modnet.data.column_schema": ("ColumnSchema",),

@@ -16,7 +16,9 @@ PACKAGE = Path(modnet.__file__).parent
 DESIGN = PACKAGE.parent / "docs" / "design.md"
 
 INSIDE = {
-    "modnet.assessment.pictures": {"matplotlib.text": "an optional library"},
+    "modnet.assessment.pictures": {"matplotlib": "an optional library", "matplotlib.text": "as above"},
+    "modnet.assessment.report.page": {"jinja2": "an optional library", "markupsafe": "a part of jinja2"},
+    "modnet.assessment.search.study": {"optuna": "an optional library"},
     "modnet.cli": {
         "click": "an optional library: without it there is advice, and no traceback",
         "rich": "an optional library",
@@ -85,7 +87,10 @@ OPTIONAL = {
     "rich": ("modnet.cli", "modnet.training.progress"),
     "ruamel": ("modnet.specs",),
     "threadpoolctl": ("modnet.threads",),
+    "jinja2": ("modnet.assessment.report.page",),
+    "markupsafe": ("modnet.assessment.report.page",),
     "matplotlib": ("modnet.assessment.pictures", "modnet.engine.history"),
+    "optuna": ("modnet.assessment.search.study",),
     "pyarrow": ("modnet.data.frames",),
     "pytest": ("modnet.testing.items",),
 }

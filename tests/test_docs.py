@@ -29,11 +29,18 @@ BLOCK = re.compile(r"(?P<comment><!-- [^>]*-->\n)?^```(?P<language>\w+)\n(?P<cod
 NOT_RUN = "<!-- not run: "
 """In the line before a block of Python, followed by the reason."""
 
+ODD = """\
+island,bill_length_mm,bill_depth_mm,flipper_length_mm,body_mass_g,sex,year
+Biscoe,395,18.7,181,3750,male,2007
+Dream,39.5,17.4,181,3750,male,2019
+"""
+
 JSON_COMMANDS = {
     "train": "modnet train penguins.toml --set training.epochs=1 --json",
     "find-rate": "modnet find-rate penguins.toml --steps 10 --json",
     "evaluate": "modnet evaluate penguins.modnet penguins.csv --json",
     "cross-validate": "modnet cross-validate penguins.toml --folds 2 --set training.epochs=1 --json",
+    "compare": "modnet compare penguins.modnet ./penguins.modnet penguins.csv --resamples 40 --json",
     "calibrate": "modnet calibrate penguins.modnet penguins.csv --json",
     "intervals": "modnet intervals penguins.modnet --spec penguins.toml --json",
     "check": "modnet check penguins.toml --json",
@@ -122,6 +129,7 @@ def sessions(page: Path) -> Iterator[tuple[str, str]]:
 def test_the_commands_print_what_their_page_shows(page, penguins, run):
     faulty = (penguins / "penguins.toml").read_text().replace("out_features = 32", "out_feature = 32")
     (penguins / "faulty.toml").write_text(faulty.replace('"softmax"', '"softmx"'))
+    (penguins / "odd.csv").write_text(ODD)
     for command, expected in sessions(ROOT / "docs" / f"{page}.md"):
         line, shows_status, _ = command.partition("; echo $?")
         result = run(line)

@@ -152,14 +152,11 @@ PEERS: dict[str, Contestant] = {
 """In the order of their cost. MLP, forest and linear have the defaults of scikit-learn, except for more iterations of
 the logistic regression, which would not converge."""
 
-EFFORTS = ("now", "quick", "good", "best")
+EFFORTS = ("quick", "good", "best")
 
 
 def modnet(effort: str, split: Split, folder: Path) -> Answer:
     """What new-spec suggests for a csv file of the training rows, trained and asked as it stands.
-
-    Args:
-        effort: that of new-spec; "now" is new-spec without the option.
 
     Raises:
         ValueError: new-spec failed, or the network predicts something else.
@@ -171,9 +168,8 @@ def modnet(effort: str, split: Split, folder: Path) -> Answer:
 
     data, spec = folder / "train.csv", folder / "table.toml"
     split.train.to_csv(data, index=False)
-    options = [] if effort == "now" else ["--effort", effort]
     clock = Clock()
-    call = ["new-spec", str(data), "--target", split.target, "-o", str(spec), *options]
+    call = ["new-spec", str(data), "--target", split.target, "-o", str(spec), "--effort", effort]
     done = CliRunner().invoke(cli, call, prog_name="modnet")
     if done.exit_code:
         raise ValueError(f"modnet {' '.join(call)}: {done.output.strip()}")
@@ -189,6 +185,5 @@ def modnet(effort: str, split: Split, folder: Path) -> Answer:
         "epochs": history.epochs,
         "parameters": sum(parameter.size for parameter in history.network.parameters.values()),
         "unanswered": int(np.isnan(predicted).reshape(len(predicted), -1).any(axis=1).sum()),
-        "spec": spec.read_text(),
     }
     return Answer(predicted, [name[2:-1] for name in likely], fit, predict, wall, facts)

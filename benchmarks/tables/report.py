@@ -54,7 +54,7 @@ def report(lines: Mapping[Key, Line], tables: Sequence[str], only: Sequence[str]
     """The lines of the report in Markdown, for these tables and contestants; by default all that have lines."""
     kept = [line for line in lines.values() if line["table"] in tables]
     names = [name for name in ordered({line["contestant"] for line in kept}) if not only or name in only]
-    text = [*extent(kept, tables, names), ""]
+    text = [*extent(kept, names), ""]
     for measure in MEASURES:
         values = averaged(kept, names, measure)
         if values:
@@ -73,9 +73,10 @@ def ordered(names: Iterable[str]) -> list[str]:
     return sorted(names, key=lambda name: (peers.index(name) if name in peers else -1, name))
 
 
-def extent(lines: Sequence[Line], tables: Sequence[str], names: Sequence[str]) -> list[str]:
+def extent(lines: Sequence[Line], names: Sequence[str]) -> list[str]:
     """How much of the whole has been measured, and what failed."""
-    text = [f"{len(tables)} tables; means are over the splits of a table, then over tables.", ""]
+    about = "Means are over the splits of a table, then over tables; those that all of these, or both of a pair, have."
+    text = [about, ""]
     rows = [["contestant", "tables", "splits measured", "failed"], ["---", "---:", "---:", "---"]]
     for name in names:
         own = [line for line in lines if line["contestant"] == name]

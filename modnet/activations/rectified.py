@@ -102,6 +102,10 @@ class PReLU(Activation, type="prelu"):
     shared: bool = False
     alpha_initializer: Initializer = Constant(0.25)
 
+    @property
+    def featurewise(self) -> bool:  # type: ignore[override]
+        return not self.shared
+
     def parameters(self, *input_shapes: Shape) -> Mapping[str, Parameter]:
         features = input_shapes[0][-1:]
         if self.shared:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time as clock
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from os import PathLike
@@ -17,15 +18,13 @@ from modnet.assessment.spread import Spread, spread_table
 from modnet.data.column import Column
 from modnet.data.faults import Report
 from modnet.data.named_arrays import NamedArrays
-from modnet.data.rows import are_rows, table_of
 from modnet.data.spec import DataSpec
 from modnet.data.table import Table
 from modnet.datasets.dataset import Dataset
 from modnet.datasets.folding import Folding
 from modnet.datasets.folds import Fold
 from modnet.datasets.load import LoadedData
-from modnet.datasets.read import data_of, loader_for, require_data
-from modnet.datasets.targets import named_targets
+from modnet.datasets.read import data_of, loader_for, require_data, source_of
 from modnet.engine.build import plan
 from modnet.engine.network import Network
 from modnet.errors import DataError, Diverged, Problem, SpecError
@@ -201,17 +200,12 @@ class CrossValidator:
         self.folder = None if folder is None else FoldFolder(Path(folder).expanduser(), self._registry)
 
     def _source(self, x: Any, y: Any) -> tuple[DataSpec, Table | NamedArrays]:
-        given = x is not None
         data = self.network.card.spec.data
-        if not given:
+        if x is None:
             data = require_data(data)
             return data, self._loader.read(data.train or "", data)
         data = data or DataSpec()
-        if are_rows(x, self.network.inputs):
-            target = data.target if isinstance(data.target, str) and y is not None else ""
-            return data, table_of(x, target, y)
-        inputs = dict(zip(self.network.inputs, self.network.arrays(x), strict=True))
-        return data, NamedArrays("data", {**inputs, **named_targets(y, self._loader.output_names)})
+        return data, source_of(self.network, x, y, self._registry, data.target if isinstance(data.target, str) else "")
 
     # The folds
 
@@ -219,11 +213,16 @@ class CrossValidator:
         """Each fold when it is done: trained, or found in the folder; raises as `cross_validate`."""
         if self.folder is not None:
             self.folder.begin(self._about())
-        for repeat, folds in enumerate(self.data.folds, 1):
-            for number, fold in enumerate(folds, 1):
-                with _in_fold(f"fold {number}" if repeat == 1 else f"repeat {repeat}, fold {number}"):
-                    result = self._result(repeat, number, fold)
-                yield result
+        told: set[str] = set()
+        try:
+            for repeat, folds in enumerate(self.data.folds, 1):
+                for number, fold in enumerate(folds, 1):
+                    with _in_fold(f"fold {number}" if repeat == 1 else f"repeat {repeat}, fold {number}", told):
+                        result = self._result(repeat, number, fold)
+                    yield result
+        finally:
+            if self.folder is not None:
+                self.folder.remove_unused()
 
     def _about(self) -> dict[str, Any]:
         """What the networks of the folds depend on."""
@@ -350,11 +349,22 @@ def _own(array: Array, dataset: Dataset) -> Array:
 
 
 @contextmanager
-def _in_fold(fold: str) -> Iterator[None]:
-    """Names the fold in an error about its data or its training."""
-    try:
-        yield
-    except Diverged as error:
-        raise Diverged(f"{fold}: {error}", error.step, error.epoch, error.node, error.best_epoch) from error
-    except DataError as error:
-        raise DataError(f"{fold}: {error}", error.problems) from None
+def _in_fold(fold: str, told: set[str]) -> Iterator[None]:
+    """Names the fold in an error about its data or its training, and in warnings, of which each is given once.
+
+    Args:
+        told: the warnings of earlier folds.
+    """
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        try:
+            yield
+        except Diverged as error:
+            raise Diverged(f"{fold}: {error}", error.step, error.epoch, error.node, error.best_epoch) from error
+        except DataError as error:
+            raise DataError(f"{fold}: {error}", error.problems) from None
+    for warning in caught:
+        text = str(warning.message)
+        if text not in told:
+            warnings.warn(f"{fold}: {text}", warning.category, stacklevel=4)
+        told.add(text)

@@ -54,10 +54,10 @@ class FoldFolder:
         """
         text = json.dumps(about, indent=1)
         file = self.path / ABOUT
-        if file.exists():
+        if file.exists() and any(self.path.glob("*.modnet")):
             self._compare(file, json.loads(text))
             return
-        if self.path.is_dir() and any(self.path.iterdir()):
+        if self.path.is_dir() and any(found != file for found in self.path.iterdir()):
             raise TrainingError(f"{self.path} has files, but no folds of a cross-validation; choose another folder")
         self.path.mkdir(exist_ok=True)
         replace_file(file, [text.encode()], durable=False)
@@ -101,6 +101,11 @@ class FoldFolder:
         # A plugin file that is not installed is worth a warning where a model is to be kept, and once.
         with warnings.catch_warnings(action="ignore", category=UserWarning):
             save(network, self.file(repeat, fold), registry=self._registry)
+
+    def remove_unused(self) -> None:
+        """Removes the folder if no fold is in it."""
+        if not any(self.path.glob("*.modnet")):
+            self.remove(())
 
     def remove(self, folds: Iterable[tuple[int, int]]) -> None:
         """Removes the folds, and the folder if nothing else is in it."""

@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 import os
+import re
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from io import BytesIO
 from pathlib import Path
 from typing import Any
+from zlib import crc32
 
 from modnet.engine.history import draw
-from modnet.errors import DataError
+from modnet.errors import DataError, MissingExtra
 from modnet.model.atomic import replace_file
 from modnet.records import Record
 from modnet.words import legible, show
 
 FORMATS = (".png", ".svg", ".pdf", ".jpg", ".jpeg", ".webp")
 
-WIDTH = 6.4
-"""Of a picture, in inches."""
+WIDTH, NARROW = 6.4, 4.2
+"""Of a picture in a file, and on a page that is also read on a phone, in inches."""
+
+INK = "#010203"
+"""Of texts and axes in a picture for a page, where they get the colour of the page's own text."""
 
 LONGEST = 28
 """The most characters of a name in a picture."""
@@ -43,7 +48,7 @@ class Picture(Record, eq=False):
     height: float = 3.2
 
 
-def figure_of(pictures: Sequence[Picture]) -> Any:
+def figure_of(pictures: Sequence[Picture], width: float = WIDTH) -> Any:
     """A figure of matplotlib with some pictures, one below the other.
 
     Raises:
@@ -61,7 +66,7 @@ def figure_of(pictures: Sequence[Picture]) -> Any:
         for text in figure.findobj(Text):
             text.set_parse_math(False)  # a $ in the name of a column is a $
 
-    return draw(fill, (WIDTH, sum(heights)))
+    return draw(fill, (width, sum(heights)))
 
 
 def drawn(figure: Any, form: str, **options: Any) -> bytes:
@@ -72,6 +77,32 @@ def drawn(figure: Any, form: str, **options: Any) -> bytes:
         warnings.filterwarnings("ignore", message=r"Glyph .* missing from", category=UserWarning)
         figure.savefig(buffer, format=form, **options)
     return buffer.getvalue()
+
+
+def inline_svg(picture: Picture) -> str:
+    """A picture as an element `svg` of a page: as wide as its place, in the page's own font and colour of text.
+
+    Raises:
+        MissingExtra: matplotlib is not installed.
+    """
+    try:
+        from matplotlib import rc_context
+    except ImportError:
+        raise MissingExtra("matplotlib", extra="report", purpose="a report") from None
+    colours = ("text.color", "axes.edgecolor", "axes.labelcolor", "xtick.color", "ytick.color")
+    options: dict[Any, Any] = {"svg.fonttype": "none", "svg.hashsalt": picture.name, "font.size": 9}
+    options["legend.frameon"] = False
+    options |= dict.fromkeys(colours, INK)
+    with rc_context(options):
+        made = drawn(figure_of([picture], NARROW), "svg", transparent=True, metadata={"Date": None})
+    text = made.decode("utf-8")
+    text = re.sub(r"<(metadata|style)\b.*?</\1>", "", text[text.index("<svg") :], flags=re.DOTALL)
+    text = re.sub(r'(<svg [^>]*?) (?:width|height)="[^"]*"', r"\1", text)
+    text = re.sub(r'(<svg [^>]*?) (?:width|height)="[^"]*"', r"\1", text)
+    text = re.sub(r"(font: [^;\"]*?\d+px) [^;\"]*", r"\1 system-ui, sans-serif", text)
+    own = crc32(picture.name.encode())  # the names of its parts are names of the whole page
+    text = re.sub(r'(\bid="|url\(#|href="#)', rf"\g<1>p{own:08x}-", text)
+    return text.replace(INK, "currentColor")
 
 
 def check_pictures(path: str | os.PathLike[str]) -> None:
@@ -128,6 +159,12 @@ def _file_names(names: Iterable[str]) -> list[str]:
 def short(name: str) -> str:
     """A name, short enough for a picture."""
     return legible(name, LONGEST)
+
+
+def legend_above(axes: Any, entries: int) -> None:
+    """Draws a legend above the axes, where it covers nothing."""
+    columns = min(entries, 3)
+    axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=columns, frameon=False, fontsize="small", borderpad=0)
 
 
 def bars(axes: Any, amounts: Mapping[str, float] | Sequence[tuple[str, float]], **options: Any) -> None:

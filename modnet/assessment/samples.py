@@ -33,6 +33,13 @@ class Samples(Record, eq=False):
     def __len__(self) -> int:
         return len(self.data)
 
+    def cell(self, column: str, row: int) -> str:
+        """A value of the table as text, a number with no more than seven digits; "" for a missing one."""
+        assert self.table is not None
+        known = self.table.columns[column]
+        is_float = known.type == "number" and known.values.dtype.kind == "f" and not known.gaps[row]
+        return f"{known.values[row]:.7g}" if is_float else known.text(row)
+
     @classmethod
     def of(cls, network: Network, x: Any, y: Any = None, *, targets: bool = True) -> Samples:
         """The rows of a caller.

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from modnet.kinds.figures import figure_text, figure_title
-from modnet.training.measured import Figures
+from modnet.training.measured import Figures, base_text
 from modnet.words import counted, in_columns
 
 
@@ -53,7 +53,7 @@ def spread_table(spread: Mapping[str, Spread], together: Figures, base: Mapping[
     for name, found in spread.items():
         mean = figure_text(name, found.mean)
         apart = [f"± {like(mean, found.deviation)}", like(mean, found.error)]
-        compared = [figure_text(name, base[name])] if name in base else [""] if base else []
+        compared = [base_text(name, base.get(name))] if base else []
         rows.append([figure_title(name), mean, *apart, figure_text(name, together[name]), *compared])
         if found.undefined:
             notes.append(f"{figure_title(name)} has no value in {counted(found.undefined, 'fold')}, which is left out")

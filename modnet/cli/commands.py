@@ -149,7 +149,8 @@ _ROWS = (
         JSON: {"spec", "output", "monitor", "greater_is_better", "own", "stopped",
                "best": TRIAL, "importance": {path: share}, "trials": [TRIAL]}
         TRIAL: {"number", "outcome", "values": {path: value}, "value",
-                "figures": {figure: value}, "epochs", "seconds", "error"}
+                "figures": {figure: value}, "epochs", "seconds", "error",
+                "repeats"}
         """,
         _argument("spec"),
         _file(

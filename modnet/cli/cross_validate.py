@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 import shutil
+import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ import click
 
 from modnet.assessment.cross_validation import CrossValidation, CrossValidator, FoldResult
 from modnet.cli.failures import INTERRUPTED
-from modnet.cli.forms import form_of, npz
+from modnet.cli.forms import TEXTS, Named, form_of, npz
 from modnet.cli.job import Job
 from modnet.cli.output import echo, echo_json
 from modnet.cli.predict import Names, check_not_input, write
@@ -22,7 +23,7 @@ from modnet.data.column import Column
 from modnet.data.table import Table
 from modnet.datasets.folding import Folding
 from modnet.datasets.load import located
-from modnet.errors import SpecError
+from modnet.errors import DataError, SpecError
 from modnet.model.atomic import replace_file
 from modnet.training.progress import FigureTable
 from modnet.words import counted
@@ -49,13 +50,13 @@ def run(
     validator = _validator(job, Folding(folds, repeats, seed, group, time), place)
     if not as_json:
         echo(introduction(job, validator.notes))
+    done: list[FoldResult] = []
     try:
-        done = _run(validator, quiet=as_json)
+        _run(validator, done, quiet=as_json)
     except KeyboardInterrupt:
         options = {"--folds": folds, "--repeats": repeats, "--group": group, "--time": time, "--seed": seed}
         options |= {"-o": output, "--folder": folder}
-        again = _command(spec, options, plugins, settings)
-        echo(f"stopped; the finished folds are in {place}\ngo on: {again}", err=True)
+        echo(_stopped(len(done), place, _command(spec, options, plugins, settings)), err=True)
         return INTERRUPTED
     found = validator.result(done)
     if output is not None:
@@ -74,10 +75,22 @@ def _checked_form(output: str, spec: str, job: Job) -> str:
     if output == "-":
         raise click.UsageError("-o: the screen shows the figures; name a file for the predictions")
     form = form_of(output, as_json=False)
+    if form not in (*TEXTS, ".npz"):
+        _try_to_write(form, output)
     data = job.network.card.spec.data
     train = data.train if data is not None and isinstance(data.train, str) else ""
     check_not_input(output, spec=spec, data=str(located(train, Path(job.network.card.folder))))
     return form
+
+
+def _try_to_write(form: str, output: str) -> None:
+    """Lets a plugin write such a file elsewhere: only so is it known that one does, and folds take long."""
+    with tempfile.TemporaryDirectory() as folder:
+        place = str(Path(folder, Path(output).name))
+        try:
+            write([Named(Table({"row": Column.of([1])}), frozenset())], form, place)
+        except DataError as error:
+            raise DataError(str(error).replace(place, output)) from None
 
 
 def _own_folder(spec: str, output: str | None) -> Path:
@@ -94,9 +107,13 @@ def _validator(job: Job, folding: Folding, folder: Path) -> CrossValidator:
         raise job.located(error) from None
 
 
-def _run(validator: CrossValidator, quiet: bool) -> list[FoldResult]:
-    """The results of the folds, each with its line on the screen as soon as it is there."""
-    done: list[FoldResult] = []
+def _stopped(finished: int, place: Path, again: str) -> str:
+    kept = f"; {counted(finished, 'finished fold')} in {place}" if finished else " before a fold was finished"
+    return f"stopped{kept}\ngo on: {again}"
+
+
+def _run(validator: CrossValidator, done: list[FoldResult], quiet: bool) -> None:
+    """Adds the results of the folds, each with its line on the screen as soon as it is there."""
     table: FigureTable | None = None
     for result in validator.run():
         done.append(result)
@@ -107,7 +124,6 @@ def _run(validator: CrossValidator, quiet: bool) -> list[FoldResult]:
             echo("\n".join(table.heading))
         name = f"{result.fold}" if validator.folding.repeats == 1 else f"{result.repeat}.{result.fold}"
         echo(f"{table.line(name, result.figures, result.seconds)}   {_remark(result)}")
-    return done
 
 
 def _remark(result: FoldResult) -> str:

@@ -251,7 +251,7 @@ def _trust_lines(schema: DataSchema) -> Iterator[str]:
     for column in (column for columns in schema.targets.values() for column in columns):
         if column.interval is not None:
             share = f"{column.interval.coverage:g} of rows, learnt from {column.interval.rows:,}"
-            yield from _labelled("intervals", f"{column.name}: {share}; {column.interval.describe()}")
+            yield from _labelled("intervals", f"{column.name}: {share}; {column.interval.describe(column.quantiles)}")
 
 
 def _range_text(column: ColumnSchema) -> str:

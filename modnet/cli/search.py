@@ -6,14 +6,16 @@ import json
 import os
 import shlex
 import signal
+from collections.abc import Mapping
+from errno import EEXIST
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from modnet.assessment.search.plot import plot_search
+from modnet.assessment.search.planned import INTERRUPTED as STOPPED
+from modnet.assessment.search.planned import Asked, Planned
+from modnet.assessment.search.plot import check_plot, plot_search
 from modnet.assessment.search.result import SearchResult
-from modnet.assessment.search.search import INTERRUPTED as STOPPED
-from modnet.assessment.search.search import Asked, Planned
 from modnet.assessment.search.study import JOURNAL
 from modnet.cli.failures import FAILED, INTERRUPTED, warn
 from modnet.cli.job import Job
@@ -47,60 +49,70 @@ def run(
     path = Path(output) if output else Path(f"{Path(spec).stem}-best{Path(spec).suffix}")
     place = path.with_suffix(".search")
     job = Job.open(spec, plugins, settings)
-    _check_places(Path(spec), path, place, plot, resume)
-    try:
-        planned = _planned(job, plugins)
-    except SpecError as error:
-        raise job.located(error) from None
-    asked = Asked(trials, time, processes, resume)
-    rows = Rows(planned)
+    _check_places(Path(spec), path, plot)
+    _check_resumed(path, place, resume)
+    planned = _planned(job, plugins)
+    asked, rows = Asked(trials, time, processes, resume), Rows(planned)
     if not as_json:
-        echo(introduction(job, planned, asked, place))
-        echo(rows.title())
+        echo(f"{introduction(job, planned, asked, place)}\n{rows.title()}")
     received = _handle_signals()
     found = planned.search(place, asked, None if as_json else lambda trial: echo(rows.line(trial)))
     if found.best is not None:
-        _write(job, planned, found, path)
-        if plot is not None:
-            plot_search(found, plot)
-    again = shlex.join(_command(spec, output, plugins, settings))
+        _write(job, found, path, plot)
     if as_json:
         echo_json({"spec": spec, "output": str(path) if found.best else None, **found.plain()})
     else:
-        echo(conclusion(found, rows, path, place, plot, again))
+        echo(conclusion(found, rows, path, plot, shlex.join(_command(spec, output, plugins, settings))))
+    return _status(found, received)
+
+
+def _status(found: SearchResult, received: list[int]) -> int:
     if found.stopped == STOPPED:
         return 128 + received[0] if received else INTERRUPTED
     return FAILED if found.best is None else 0
 
 
-def _check_places(spec: Path, path: Path, place: Path, plot: str | None, resume: bool) -> None:
+def _check_places(spec: Path, path: Path, plot: str | None) -> None:
     """Checks, before any work is done, that what is found can be written.
 
     Raises:
-        ModnetError: it cannot; or something is there that would be lost.
+        ModnetError: it cannot.
     """
     if path.suffix not in (".toml", ".json", ".yaml", ".yml"):
         raise ModnetError(f"{path}: a spec is .toml, .json, .yaml or .yml; choose such a name with -o")
     check_place(path)
     if path.exists() and spec.exists() and path.samefile(spec):
         raise ModnetError(f"{path}: this is the spec itself; choose another file with -o")
+    check_output(path.with_suffix(".modnet"))
+    if plot is not None:
+        check_place(Path(plot))
+        check_plot(plot)
+
+
+def _check_resumed(path: Path, place: Path, resume: bool) -> None:
+    """Checks that no earlier search is lost, nor a spec that no search has written."""
     begun = (place / JOURNAL).exists()
     if begun and not resume:
         raise ModnetError(f"{place} has a search already; use --resume to go on with it, or another -o to search anew")
     if path.exists() and not begun:
-        raise FileExistsError(17, "it is there already", str(path))
+        raise FileExistsError(EEXIST, "it is there already", str(path))
     if resume and not begun:
         warn(f"{place} has no search; starting from the beginning")
-    check_output(path.with_suffix(".modnet"))
-    if plot is not None:
-        check_place(Path(plot))
 
 
 def _planned(job: Job, plugins: tuple[str, ...]) -> Planned:
+    """The search of a spec.
+
+    Raises:
+        SpecError: with all faults, each with its place in the file.
+    """
     table = job.source.values.get("search")
-    places = {} if not isinstance(table, dict) else {dotted: keys for dotted, keys, _ in marked(table, ("search",))}
+    ranges = marked(table, ("search",)) if isinstance(table, dict) else ()
     setup = partial(load_plugin_files, plugins) if plugins else None
-    return Planned(job.network, None, default_registry(), places, setup)
+    try:
+        return Planned(job.network, None, default_registry(), {dotted: keys for dotted, keys, _ in ranges}, setup)
+    except SpecError as error:
+        raise job.located(error) from None
 
 
 def _handle_signals() -> list[int]:
@@ -118,25 +130,29 @@ def _handle_signals() -> list[int]:
     return received
 
 
-def _write(job: Job, planned: Planned, found: SearchResult, path: Path) -> None:
-    """Writes the best spec and the best model."""
+def _write(job: Job, found: SearchResult, path: Path, plot: str | None) -> None:
+    """Writes the best spec and the best model, and draws the trials."""
     assert found.best is not None
     values = job.source.values
-    changes: dict[Keys, Any] = {}
-    for dotted, value in {**parse_settings(tuple(job.settings.values())), **found.best.values}.items():
-        changes[resolved(values, dotted)] = value
+    given = {**parse_settings(tuple(job.settings.values())), **found.best.values}
+    changes = {resolved(values, dotted): value for dotted, value in given.items()}
     ordered = dict(sorted(changes.items(), key=lambda item: len(item[0])))
-    ordered |= _moved(values, Path(job.network.card.folder), path.parent)
-    if path.suffix == ".toml" and job.source.text and job.path.suffix.lower() == ".toml":
-        text = rewritten(job.source.text, values, ordered, remark(found))
-    else:
-        wanted: Any = {key: part for key, part in values.items() if key != "search"}
-        for keys, value in ordered.items():
-            wanted = with_value(wanted, keys, value)
-        text = toml_text(wanted) if path.suffix == ".toml" else json.dumps(wanted, indent=2, ensure_ascii=False) + "\n"
+    text = _text(job, path, {**ordered, **_moved(values, Path(job.network.card.folder), path.parent)}, remark(found))
     replace_file(path, [text.encode()], durable=True)
     if found.model is not None:
         replace_file(path.with_suffix(".modnet"), [found.model.read_bytes()], durable=True)
+    if plot is not None:
+        plot_search(found, plot)
+
+
+def _text(job: Job, path: Path, changes: Mapping[Keys, Any], told: str) -> str:
+    """The text of the best spec in the format that its suffix says; that of the spec itself, if it is TOML too."""
+    if path.suffix == job.path.suffix.lower() == ".toml":
+        return rewritten(job.source.text, job.source.values, changes, told)
+    wanted: Any = {key: part for key, part in job.source.values.items() if key != "search"}
+    for keys, value in changes.items():
+        wanted = with_value(wanted, keys, value)
+    return toml_text(wanted) if path.suffix == ".toml" else json.dumps(wanted, indent=2, ensure_ascii=False) + "\n"
 
 
 def _moved(values: Any, before: Path, after: Path) -> dict[Keys, str]:

@@ -6,11 +6,11 @@ import shlex
 from pathlib import Path
 
 from modnet.assessment.search.names import short_names, value_text
+from modnet.assessment.search.planned import Asked, Planned
 from modnet.assessment.search.result import DONE, FAILED, PRUNED, SearchResult, Trial
-from modnet.assessment.search.search import Asked, Planned
 from modnet.cli.job import Job
 from modnet.cli.training_texts import data_lines
-from modnet.kinds.figures import figure_text, figure_title
+from modnet.kinds.figures import TEST, figure_text, figure_title
 from modnet.words import counted, legible, listed, readable_bytes
 
 SHOWN = 10
@@ -41,8 +41,7 @@ class Rows:
         texts = {dotted: value_text(value) for dotted, value in trial.values.items()}
         told = "failed" if trial.value is None else figure_text(self.monitor, trial.value)
         line = self._line(str(trial.number), told, str(trial.epochs), f"{trial.seconds:.1f} s", texts)
-        if trial.outcome == PRUNED:
-            line += "  pruned"
+        line += "  pruned" if trial.outcome == PRUNED else f"  as trial {trial.repeats}" if trial.repeats else ""
         return f"{line}\n       {legible(trial.error.splitlines()[0], 100)}" if trial.error else line
 
     def _line(self, number: str, value: str, epochs: str, seconds: str, texts: dict[str, str]) -> str:
@@ -70,27 +69,32 @@ def introduction(job: Job, planned: Planned, asked: Asked, place: Path) -> str:
     return "\n".join(f"{name:<{width}}{text}" for name, text in lines) + "\n"
 
 
-def conclusion(found: SearchResult, rows: Rows, path: Path, place: Path, plot: str | None, again: str) -> str:
+def conclusion(found: SearchResult, rows: Rows, path: Path, plot: str | None, again: str) -> str:
     """The best trials, what mattered, and what was written."""
     over = f"\n{found.stopped}; go on: {again}" if found.stopped else ""
     if found.best is None:
         return f"\nno trial has come to its end{_why(found)}{over}"
     done = [trial for trial in found.ranking() if trial.outcome == DONE]
-    lines = ["", _summary(found), "", f"the best{'' if len(done) <= SHOWN else f' {SHOWN}'}", rows.title()]
+    lines = ["", _summary(found), "", f"the best {SHOWN}" if len(done) > SHOWN else "the best", rows.title()]
     lines += [rows.line(trial) for trial in done[:SHOWN]]
-    lines += ["", *_values(found), *_mattered(found), ""]
+    lines += ["", *_values(found, found.best), *_mattered(found), "", *_written(found, found.best, path, plot)]
+    return "\n".join(lines) + over
+
+
+def _written(found: SearchResult, best: Trial, path: Path, plot: str | None) -> list[str]:
+    """The files that were written, and the next command."""
     model = path.with_suffix(".modnet")
-    written = [(str(path), f"the spec with the values of trial {found.best.number}")]
+    written = [(str(path), f"the spec with the values of trial {best.number}")]
     if found.model is not None:
         size = readable_bytes(model.stat().st_size)
-        written.append((str(model), f"its model, {size}   {_figures(found.best)}".rstrip()))
+        written.append((str(model), f"its model, {size}   {_figures(best)}".rstrip()))
     if plot is not None:
         written.append((plot, "the trials and what mattered"))
     width = max(len(name) for name, _ in written)
-    lines += [f"{name:<{width}}  {text}" for name, text in written]
-    if not found.stopped:
-        lines.append(f"next: {shlex.join(['modnet', 'predict', str(model), 'NEW.csv'])}")
-    return "\n".join(lines) + over
+    lines = [f"{name:<{width}}  {text}" for name, text in written]
+    if not any(name.startswith(TEST) for name in best.figures):
+        lines.append("the rows that chose the best trial flatter it; test = 0.2 in [data] measures it on others")
+    return lines if found.stopped else [*lines, f"next: {shlex.join(['modnet', 'predict', str(model), 'NEW.csv'])}"]
 
 
 def remark(found: SearchResult) -> str:
@@ -112,19 +116,20 @@ def _summary(found: SearchResult) -> str:
     return f"{counted(len([o for o in outcomes if o in (DONE, PRUNED, FAILED)]), 'trial')}: {', '.join(parts)}"
 
 
-def _values(found: SearchResult) -> list[str]:
+def _values(found: SearchResult, best: Trial) -> list[str]:
     """The values of the best trial, and how good the spec's own were."""
-    assert found.best is not None
-    width = max(map(len, found.best.values))
-    lines = [f"best values ({figure_title(found.monitor)} {figure_text(found.monitor, found.best.value or 0.0)})"]
-    lines += [f"  {dotted:<{width}}  {value_text(value)}" for dotted, value in found.best.values.items()]
+    width = max(map(len, best.values))
+    lines = [f"best values ({figure_title(found.monitor)} {figure_text(found.monitor, best.value or 0.0)})"]
+    lines += [f"  {dotted:<{width}}  {value_text(value)}" for dotted, value in best.values.items()]
     own = next((trial for trial in found.trials if trial.number == found.own and trial.value is not None), None)
-    if own is not None and own.number != found.best.number:
-        told = f"{figure_text(found.monitor, own.value or 0.0)} (trial {own.number}"
-        lines.append(f"the spec's own values: {told}{', pruned' if own.outcome == PRUNED else ''})")
-    elif own is not None:
-        lines.append("these are the spec's own values: no trial was better")
-    return lines
+    return lines if own is None else [*lines, _own(found, own, best)]
+
+
+def _own(found: SearchResult, own: Trial, best: Trial) -> str:
+    if own.number == best.number:
+        return "these are the spec's own values: no trial was better"
+    told = f"{figure_text(found.monitor, own.value or 0.0)} (trial {own.number}"
+    return f"the spec's own values: {told}{', pruned' if own.outcome == PRUNED else ''})"
 
 
 def _mattered(found: SearchResult) -> list[str]:

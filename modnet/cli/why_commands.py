@@ -66,4 +66,27 @@ WHY = (
         PLUGIN,
         JSON,
     ),
+    Command(
+        "report",
+        "Write a page about a model, for people who were not there.",
+        """
+        Write one HTML file about MODEL: what it predicts, from which columns, its network, its training, where it comes
+        from and how to predict with it. With DATA, rows with targets that it was not trained on, also how good it is,
+        how sure, what matters, and where it is most wrong.
+
+        The file loads nothing from elsewhere and runs no program, so that it can be mailed, kept and printed. It needs
+        the extra report: pip install 'modnet-core[report]'.
+
+        \b
+        Example:
+          modnet report penguins.modnet test.csv -o penguins.html
+        """,
+        argument("model"),
+        argument("data", required=False),
+        file("-o", "--output", help="The file to write; by default MODEL's name with .html."),
+        option("--repeats", type=click.IntRange(1), default=10, show_default=True, help="How often to shuffle each."),
+        option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of what is drawn at random."),
+        *READING,
+        PLUGIN,
+    ),
 )

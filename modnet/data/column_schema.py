@@ -5,14 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Collection, Sequence
 from functools import partial
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
 from modnet.arrays import Array
 from modnet.configuration.fields import Configuration, field
 from modnet.data.column import Column
-from modnet.data.date_parts import DatePart, encode_dates, growing_place, parts_width
+from modnet.data.date_parts import DatePart, encode_dates, parts_width
 from modnet.data.dates import DateFormat
 from modnet.data.faults import Faults, Report
 from modnet.data.intervals import Interval
@@ -26,6 +26,9 @@ from modnet.words import did_you_mean, show
 
 BY_VALUE = ("mean", "median", "most_frequent")
 """The ways of filling a gap for which a value is learnt."""
+
+FLOAT32 = float(np.finfo(np.float32).eps)
+"""The relative distance of numbers that float32 tells apart."""
 
 NO_TEXT = "\0{}"
 """In the place of the category of this number, where it is to be unknown: no file has such a text."""
@@ -112,12 +115,10 @@ class ColumnSchema(Configuration):
         return isinstance(value, float | int) and math.isfinite(value)
 
     def _limits(self) -> Array:
-        """The lowest and the highest value as they are encoded, (2,); of a date, of the part that only grows."""
-        if self.kind == "number":
-            return np.array([self.lowest, self.highest], np.float64)
-        encoded = np.zeros((2, self.width))
-        encode_dates(DateFormat().parse([str(self.lowest), str(self.highest)]), self.parts, encoded)
-        return encoded[:, growing_place(self.parts) or 0]
+        """The lowest and the highest value, (2,): numbers, or dates."""
+        if self.kind == "date":
+            return DateFormat().parse([str(self.lowest), str(self.highest)])
+        return np.array([self.lowest, self.highest], np.float64)
 
     def _check_interval(self) -> None:
         if self.quantiles and (self.kind != "number" or len({*self.quantiles}) < max(2, len(self.quantiles))):
@@ -196,9 +197,12 @@ class ColumnSchema(Configuration):
         if refused.any():
             faults.add(self.name, column, refused, self._no_value)
         if self.kind == "number":
-            out[:, 0] = self._filled(self.numbers(column, present, faults), gaps)
+            out[:, 0] = numbers = self._filled(self.numbers(column, present, faults), gaps)
+            self._note_outside(column, numbers, faults, report)
         elif self.kind == "date":
-            encode_dates(self._filled(self.dates(column, present, faults), gaps), self.parts, out)
+            moments = self._filled(self.dates(column, present, faults), gaps)
+            encode_dates(moments, self.parts, out)
+            self._note_outside(column, moments, faults, report)
         elif self.kind == "text":
             texts = column.as_texts()
             out[present] = hash_texts(texts.texts or (), self.buckets)[texts.values[present]]
@@ -207,28 +211,24 @@ class ColumnSchema(Configuration):
         else:
             self.encode_codes(self._codes_with_fill(column, gaps, present, faults, report), out)
 
-    def outside(self, encoded: Array) -> Array | None:
-        """How far each value is outside of the range of training, (rows,), 0 where it is within.
+    def _note_outside(self, column: Column, values: Array, faults: Faults, report: Report) -> None:
+        """Tells the report of values, (rows,), outside of the range of training, if it asks for them.
 
         Numbers that float32 cannot tell from the limits are within.
-
-        Args:
-            encoded: what `encode` has written.
-
-        Returns:
-            None if all are within, or there is no range.
         """
-        place = growing_place(self.parts) if self.kind == "date" else 0
-        if self.lowest is None or place is None or not len(encoded):
-            return None
-        values = encoded[:, place]
-        low, high = self._limits().tolist()
-        rounding = float(np.finfo(np.float32).eps) * max(abs(low), abs(high))
+        if report.outside is None or self.lowest is None or not len(values):
+            return
+        low, high = self._limits()
+        rounding: Any = np.timedelta64(0) if self.kind == "date" else FLOAT32 * max(abs(low), abs(high))
         if values.min() >= low - rounding and values.max() <= high + rounding:
-            return None
-        distances: Array = np.maximum(low - values, values - high)
-        distances[distances <= rounding] = 0
-        return distances
+            return
+        outside: Array = (values < low - rounding) | (values > high + rounding)
+        wrong = faults.rows()  # in which there is no value
+        if wrong is not None:
+            outside &= ~wrong
+        if outside.any():
+            distances = np.where(outside, np.maximum(low - values, values - high), rounding * 0)
+            report.note_outside(self.name, column, self.range_texts(), outside, distances.astype(np.float64))
 
     def range_texts(self) -> tuple[str, str]:
         """The lowest and the highest value of training."""

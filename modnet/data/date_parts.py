@@ -25,6 +25,9 @@ cosine of its angle, so that December is near January; and the days of the week 
 like the Sunday beside it.
 """
 
+GROWING: frozenset[DatePart] = frozenset(("day", "year"))
+"""The parts that only grow: a later date than any before is a number beyond all others."""
+
 SEASON = 120
 """Days: within fewer, the day of the year tells nothing that the running day does not."""
 
@@ -35,16 +38,6 @@ YEAR = 366.0
 def parts_width(parts: Sequence[DatePart]) -> int:
     """How many numbers a date becomes."""
     return sum(WIDTHS[part] for part in parts)
-
-
-def growing_place(parts: Sequence[DatePart]) -> int | None:
-    """Where among the numbers of a date stands one that only grows, the running day or the year; None without one."""
-    start = 0
-    for part in parts:
-        if part in ("day", "year"):
-            return start
-        start += WIDTHS[part]
-    return None
 
 
 def encode_dates(moments: Array, parts: Sequence[DatePart], out: Array) -> None:

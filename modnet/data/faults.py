@@ -127,29 +127,38 @@ class Report:
     outside_rows: int = 0
     outside: dict[str, Outside] | None = None
     noted: list[Fault] | None = None
+    _outside_now: Array | None = None
 
     def replace(self, name: str, column: Column, rows: Array, message: Callable[[str], str]) -> None:
         """Notes that the values of these rows, bool (rows,), were replaced, if somebody asks for each."""
         if self.noted is not None:
             self.noted += _each(name, column, rows, message, "replaced")
 
-    def note_outside(self, name: str, column: Column, limits: Sequence[str], distances: Array) -> None:
+    def note_outside(self, name: str, column: Column, limits: Sequence[str], rows: Array, distances: Array) -> None:
         """Notes the values that are outside of what the model was trained on, if somebody asks for them.
 
         Args:
             limits: the lowest and the highest value of the training.
-            distances: of each row, how far it is outside; 0 for those that are not.
+            rows: those with such a value, bool (rows,).
+            distances: of each row, how far it is outside.
         """
         if self.outside is None:
             return
         known = self.outside.setdefault(name, Outside(limits[0], limits[1]))
-        rows, farthest = distances > 0, int(distances.argmax())
         known.rows += int(np.count_nonzero(rows))
+        farthest = int(distances.argmax())
         if distances[farthest] > known.distance:
             known.distance, known.farthest = float(distances[farthest]), column.text(farthest)
+        self._outside_now = rows if self._outside_now is None else self._outside_now | rows
         if self.noted is not None:
             message = f"outside of what the model was trained on, {limits[0]} to {limits[1]}"
             self.noted += _each(name, column, rows, lambda text: f"{text} is {message}", "outside")
+
+    def count_outside(self) -> None:
+        """Counts the rows with any value outside; called when all columns of some rows have been noted."""
+        if self._outside_now is not None:
+            self.outside_rows += int(np.count_nonzero(self._outside_now))
+            self._outside_now = None
 
     def by(self, fill: object, missing: str) -> set[str]:
         """The columns whose gaps are filled in this way."""

@@ -238,8 +238,8 @@ class StructuredArray(Rows):
 
 
 def _of_fixed_length(values: Array) -> Array:
-    """Texts as structured arrays usually have them, if all are there."""
-    if values.dtype != object or not len(values) or any(value is None for value in values):
+    """Texts as structured arrays usually have them, if all are there; lists stay objects."""
+    if values.dtype != object or not len(values) or not all(isinstance(value, str) for value in values):
         return values
     return values.astype(str)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
@@ -33,15 +32,17 @@ class Interval(Configuration):
     def check(self) -> None:
         if (self.margin is None) == (self.threshold is None):
             raise ValueError("expected either margin, of a number, or threshold, of classes")
-        if self.margin is not None and not math.isfinite(self.margin):
-            raise ValueError(f"margin: expected a finite number, found {self.margin}")
 
-    def describe(self) -> str:
+    def describe(self, quantiles: Sequence[float] = ()) -> str:
         """How it is made, in words: `921.66 below and above the prediction`."""
         if self.threshold is not None:
             return f"every class from a probability of {self.threshold:.4g} on"
         margin = self.margin or 0.0
-        return f"{abs(margin):.5g} {'below and above' if margin >= 0 else 'within'} the prediction"
+        if not quantiles:
+            return f"{margin:.5g} below and above the prediction"
+        low, high = outer_quantiles(quantiles, self.coverage)
+        moved = f"{abs(margin):.5g} {'outwards' if margin >= 0 else 'inwards'}"
+        return f"from the quantile {quantiles[low]:g} to {quantiles[high]:g}, each moved {moved}"
 
 
 def outer_quantiles(quantiles: Sequence[float], coverage: float) -> tuple[int, int]:

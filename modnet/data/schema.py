@@ -221,7 +221,7 @@ class DataSchema(Configuration):
         return self._drop(table, [*inputs, *goals, *weights], report)
 
     def _encode_inputs(self, table: Table, faults: Faults, report: Report) -> dict[str, Array]:
-        filled, outside = (np.zeros(len(table), bool) for _ in range(2))
+        filled: Array = np.zeros(len(table), bool)
         inputs = {}
         for name, columns in self.inputs.items():
             ids = all(column.is_id for column in columns)
@@ -230,17 +230,15 @@ class DataSchema(Configuration):
             for schema in columns:
                 column = table.columns[schema.name]
                 gaps = schema.gaps(column, self.missing_values)
-                place = encoded[:, start : start + schema.width]
-                schema.encode(column, gaps, place, faults, report)
+                schema.encode(column, gaps, encoded[:, start : start + schema.width], faults, report)
                 start += schema.width
-                outside |= _note_outside(schema, column, place, faults, report)
                 if gaps.any() and not schema.refuses_gaps:
                     report.replace(schema.name, column, gaps, schema.replaced_gap)
                     filled |= gaps
                     report.by(schema.fill, schema.missing).add(schema.name)
             inputs[name] = encoded
         report.filled_rows += int(np.count_nonzero(filled))
-        report.outside_rows += int(np.count_nonzero(outside))
+        report.count_outside()
         return inputs
 
     def _encode_target(self, table: Table, columns: Sequence[ColumnSchema], faults: Faults) -> Array:
@@ -417,22 +415,6 @@ class DataSchema(Configuration):
         if isinstance(schema, DataSchema):
             return schema
         raise DataError("malformed data schema: " + "; ".join(itemised(map(str, reading.problems))))
-
-
-def _note_outside(
-    schema: ColumnSchema, column: Column, encoded: Array, faults: Faults, report: Report
-) -> Array | np.bool_:
-    """Which rows have a value outside of the training's, bool (rows,); rows at fault have no value."""
-    distances = None if report.outside is None else schema.outside(encoded)
-    if distances is None:
-        return np.False_
-    wrong = faults.rows()
-    if wrong is not None:
-        distances[wrong] = 0
-    rows: Array = distances > 0
-    if rows.any():
-        report.note_outside(schema.name, column, schema.range_texts(), distances)
-    return rows
 
 
 def _shortened(column: Mapping[str, Any]) -> dict[str, Any]:

@@ -6,6 +6,7 @@ import warnings
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import KW_ONLY, dataclass, field, replace
+from functools import partial
 from hashlib import sha256
 from typing import Any
 
@@ -145,6 +146,16 @@ class Dataset:
         chosen = np.asarray(rows, np.intp)
         return replace(self, rows=chosen if self.rows is None else self.rows[chosen])
 
+    def copied(self) -> Dataset:
+        """The dataset with its own rows alone, in arrays that may be changed."""
+        rows = np.arange(len(self)) if self.rows is None else self.rows
+        inputs, targets = (
+            {name: np.array(array[rows]) for name, array in arrays.items()} for arrays in (self.inputs, self.targets)
+        )
+        weights = None if self.weights is None else self.weights[rows]
+        names = None if self.row_names is None else partial(_name_of_row, self.row_names, rows)
+        return replace(self, inputs=inputs, targets=targets, weights=weights, rows=None, row_names=names)
+
     def split(self, fraction: float, seed: int = 0, label_outputs: Collection[str] = ()) -> tuple[Dataset, Dataset]:
         """A part to train on and a part to validate with; stratified by classes, if there are any.
 
@@ -197,6 +208,10 @@ class Dataset:
             DataError: as `check`.
         """
         return DatasetBatches(self, batch_size)
+
+
+def _name_of_row(names: Callable[[int], str], rows: Array, row: int) -> str:
+    return names(int(rows[row]))
 
 
 class DatasetBatches:
@@ -257,11 +272,11 @@ def _table_given(network: Network, x: Any, y: Any, outputs: Sequence[str]) -> Ta
     """The table of a caller who gives rows, with their target if that is apart; None for other data."""
     if y is None:
         return table_of(x) if takes_rows(network, x, outputs) else None
-    target = _target_column(network)
+    target = target_column(network)
     return table_of(x, target, y) if target and are_rows(x, network.inputs) else None
 
 
-def _target_column(network: Network) -> str:
+def target_column(network: Network) -> str:
     """The column that a network predicts, if it was trained on a table, and predicts one."""
     schema = network.card.schema
     columns = [] if schema is None or not schema.inputs else [c for group in schema.targets.values() for c in group]

@@ -101,10 +101,25 @@ class History(Mapping[str, Array]):
         figures = ", ".join(f"{name} {value:.4g}" for name, value in self.last().items() if isinstance(value, float))
         return f"<History of {self.epochs} epochs: {figures}>"
 
-    def _is_course(self, name: str) -> bool:
-        """Whether a figure has one number for each epoch."""
-        values = self[name]
-        return values.ndim == 1 and len(values) > 0 and values.dtype.kind == "f"
+    def courses(self) -> list[str]:
+        """The names of the figures that have one number for each epoch."""
+        return [name for name in self if self[name].ndim == 1 and len(self[name]) and self[name].dtype.kind == "f"]
+
+    def plot_course(self, name: str, axes: Any, colours: tuple[str | None, str | None] = (None, None)) -> None:
+        """Draws a figure over the epochs, with that of the validation, on axes of matplotlib.
+
+        Args:
+            colours: of training and validation; by default matplotlib's own.
+        """
+        epochs = np.arange(1, self.epochs + 1)
+        axes.plot(epochs, self[name], label="training", color=colours[0])
+        if f"validation_{name}" in self:
+            axes.plot(epochs, self[f"validation_{name}"], label="validation", color=colours[1])
+            axes.legend()
+        for epoch in self.restored:
+            axes.axvline(epoch, color="grey", linewidth=0.8, linestyle=":")
+        axes.set(xlabel="epoch", ylabel=name.replace("_", " "))
+        axes.grid(alpha=0.3)
 
     def plot(self, path: str | os.PathLike[str] | None = None) -> Any:
         """Draws the loss, and each metric, over the epochs, training and validation together.
@@ -118,20 +133,12 @@ class History(Mapping[str, Array]):
         Raises:
             MissingExtra: matplotlib is not installed.
         """
-        names = [name for name in self if not name.startswith("validation_") and self._is_course(name)]
+        names = [name for name in self.courses() if not name.startswith("validation_")]
         count = max(1, len(names))
 
         def fill(figure: Any) -> None:
-            epochs = np.arange(1, self.epochs + 1)
             for axes, name in zip(np.atleast_1d(figure.subplots(1, count)), names, strict=False):
-                axes.plot(epochs, self[name], label="training")
-                if f"validation_{name}" in self:
-                    axes.plot(epochs, self[f"validation_{name}"], label="validation")
-                    axes.legend()
-                for epoch in self.restored:
-                    axes.axvline(epoch, color="grey", linewidth=0.8, linestyle=":")
-                axes.set(xlabel="epoch", ylabel=name.replace("_", " "))
-                axes.grid(alpha=0.3)
+                self.plot_course(name, axes)
 
         return draw(fill, (5.5 * count, 3.8), path)
 

@@ -136,6 +136,9 @@ class Layer(Component):
             parameters; None if unknown. A loss that needs a different range refuses the network.
         normalizes: the output is normalised along its last axis, as by softmax: an axis of length 1 is constant.
         keeps_numbers: the output consists of the numbers of the input, perhaps in another shape.
+        featurewise: the layer treats each feature of a vector by itself: features side by side give their outputs side by
+            side, and every parameter and array of state begins with the axis of features. The members of an ensemble
+            are then run together, as one wide sample.
         draws: the layer draws random numbers in training (dropout), so that the members of an ensemble need some each.
         only_in_prediction: the layer corrects what the network gives, after training (the mean of the members of an
             ensemble, calibration, bounds), and its output stays in the range of its input, or in the range of convex
@@ -161,6 +164,7 @@ class Layer(Component):
     output_range: ClassVar[tuple[float, float] | None] = None
     normalizes: ClassVar[bool] = False
     keeps_numbers: ClassVar[bool] = False
+    featurewise: ClassVar[bool] = False
     draws: ClassVar[bool] = False
     only_in_prediction: ClassVar[bool] = False
     true_gradient: ClassVar[bool] = True

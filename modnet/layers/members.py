@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from modnet.arrays import Array, Shape
+from modnet.arrays import Array, Shape, sum_rows
 from modnet.configuration.fields import field
 from modnet.errors import ShapeError
 from modnet.kinds.component import Example
@@ -48,7 +49,6 @@ class EnsembleMean(Layer, type="ensemble_mean"):
         return shape[1:]
 
     def forward(self, context: Context, x: Array) -> Array:
-        context.output_mask = None
         context.save(x.shape)
         y = np.add.reduce(x, axis=1, out=context.buffer((len(x), *x.shape[2:])))
         return np.divide(y, x.shape[1], out=y)
@@ -117,13 +117,26 @@ class PerMember(Composite, type="per_member"):
 
 def for_members(layer: Layer, members: int, shared: bool) -> Layer:
     """The layer that does for each member of an ensemble what the given one does for a single network."""
-    return layer.for_members(members, shared) or Members(layer=layer, members=members, shared=shared)
+    cls = type(layer)
+    if isinstance(layer, Linear) and (cls.forward, cls.backward) == (Linear.forward, Linear.backward):
+        # Here and not in `linear`, which every process imports that predicts.
+        return LinearMembers(layer=layer, members=members, shared=shared)
+    found = layer.for_members(members, shared)
+    if found is None and layer.featurewise:
+        found = FeaturewiseMembers(layer=layer, members=members, shared=shared)
+    return found or each_alone(layer, members, shared)
+
+
+def each_alone(layer: Layer, members: int, shared: bool) -> Layer:
+    """The layer that runs the given one once for each member."""
+    return Members(layer=layer, members=members, shared=shared)
 
 
 class Members(Layer, type="members"):
     """A layer that runs once for each member of an ensemble. Not available in specs: `per_member` is made of it."""
 
     inputs = (1, None)
+    scratch_output = True
     layer: Layer
     members: int = field(minimum=1, maximum=MOST_MEMBERS)
     shared: bool = False
@@ -141,6 +154,10 @@ class Members(Layer, type="members"):
     @property
     def integer_input(self) -> bool:  # type: ignore[override]
         return self.layer.integer_input
+
+    @property
+    def makes_mask(self) -> bool:  # type: ignore[override]
+        return self.layer.makes_mask
 
     @property
     def raw_input(self) -> bool:  # type: ignore[override]
@@ -180,15 +197,14 @@ class Members(Layer, type="members"):
         }
 
     def prepare(self, context: Context, batches: Iterable[tuple[Array, Array | None]]) -> None:
+        seen = _Seen(context, batches)
         for member, child in enumerate(self._contexts(context)):
-            self.layer.prepare(child, self._of_member(member, context, child, batches))
+            self.layer.prepare(child, self._of_member(member, child, seen))
 
-    def _of_member(
-        self, member: int, context: Context, child: Context, batches: Iterable[tuple[Array, Array | None]]
-    ) -> Iterator[tuple[Array, Array | None]]:
-        for x, target in batches:
-            child.masks, child.raw = context.masks, context.raw
-            yield x if self.shared else np.ascontiguousarray(x[:, member]), target
+    def _of_member(self, member: int, child: Context, seen: _Seen) -> Iterator[tuple[Array, Array | None]]:
+        for x, target, masks, raw in seen.batches():
+            child.masks, child.raw = masks, raw
+            yield x if self.shared else x[:, member], target
 
     def _contexts(self, context: Context) -> list[Context]:
         """The contexts of the members, each with its part of the arrays."""
@@ -203,13 +219,12 @@ class Members(Layer, type="members"):
         return found
 
     def forward(self, context: Context, *inputs: Array) -> Any:
-        context.output_mask = None
         contexts = self._contexts(context)
         context.save(contexts)
         made: list[Array] = []
         for member, child in enumerate(contexts):
             child.masks, child.raw = context.masks, context.raw
-            given = inputs if self.shared else [_one(context, x, member) for x in inputs]
+            given = inputs if self.shared else [x[:, member] for x in inputs]
             found = self.layer.forward(child, *given)
             found = found if self.outputs else (found,)
             if not made:
@@ -223,7 +238,7 @@ class Members(Layer, type="members"):
         gradients = gradient if self.outputs else (gradient,)
         results: list[Array] = []
         for member, child in enumerate(contexts):
-            given = [_one(context, array, member) for array in gradients]
+            given = [array[:, member] for array in gradients]
             found = self.layer.backward(child, tuple(given) if self.outputs else given[0])
             if not context.needs_input_gradient:
                 continue
@@ -250,8 +265,135 @@ class Members(Layer, type="members"):
         return self.layer.scratch_size(*self._of_one(input_shapes))
 
 
-def _one(context: Context, array: Array, member: int) -> Array:
-    """One member's part of an array, as an array of its own: layers may want it in one piece, or write into it."""
-    part = context.buffer((len(array), *array.shape[2:]), array.dtype)
-    np.copyto(part, array[:, member])
-    return part
+KEPT = 1 << 28
+"""How many bytes of batches are kept from the first member that learns from them to the last."""
+
+_SeenBatch = tuple[Array, Array | None, tuple[Array | None, ...], tuple[Array | None, ...]]
+
+
+class _Seen:
+    """The batches of a preparation, with their masks and raw inputs, for one member after the other.
+
+    To make them, the data have to pass through all layers before; so they are kept, if they are not too large.
+    """
+
+    def __init__(self, context: Context, batches: Iterable[tuple[Array, Array | None]]) -> None:
+        self._context, self._batches = context, batches
+        self._kept: list[_SeenBatch] | None = None
+
+    def batches(self) -> Iterator[_SeenBatch]:
+        if self._kept is not None:
+            yield from self._kept
+            return
+        kept: list[_SeenBatch] = []
+        size = 0
+        for x, target in self._batches:
+            masks, raw = self._context.masks, self._context.raw
+            size += x.nbytes
+            if size <= KEPT:  # copies, since the arrays are used again for the next batch
+                kept.append((x.copy(), _copy(target), tuple(map(_copy, masks)), tuple(map(_copy, raw))))
+            yield x, target, masks, raw
+        self._kept = kept if size <= KEPT else None
+
+
+def _copy(array: Array | None) -> Array | None:
+    return None if array is None else array.copy()
+
+
+class FeaturewiseMembers(Members, type="featurewise_members"):
+    """A layer that treats each feature by itself, for each member of an ensemble. Not available in specs.
+
+    Where samples are vectors, the features of all members are those of one wide sample, and the layer runs once.
+    """
+
+    @property
+    def scratch_output(self) -> bool:  # type: ignore[override]
+        return self.layer.scratch_output
+
+    def forward(self, context: Context, *inputs: Array) -> Any:
+        (x,) = inputs
+        if x.ndim != (2 if self.shared else 3):
+            return super().forward(context, x)
+        wide = context.child("wide")
+        for name in ("params", "grads", "state"):
+            arrays = getattr(context, name)
+            setattr(wide, name, {key: array.reshape(-1, *array.shape[2:]) for key, array in arrays.items()})
+        wide.needs_input_gradient = context.needs_input_gradient
+        context.save(wide, x.shape)
+        if self.shared:
+            x, own = context.buffer((len(x), self.members, x.shape[1])), x
+            np.copyto(x, own[:, None])
+        y: Array = self.layer.forward(wide, x.reshape(len(x), x.shape[1] * x.shape[2]))
+        return y.reshape(len(y), self.members, y.shape[1] // self.members)
+
+    def backward(self, context: Context, gradient: Array) -> Any:
+        if len(context.saved) == 1:
+            return super().backward(context, gradient)
+        wide, shape = context.saved
+        found = self.layer.backward(wide, gradient.reshape(len(gradient), gradient.shape[1] * gradient.shape[2]))
+        if not context.needs_input_gradient:
+            return None
+        if not self.shared:
+            return found.reshape(shape)
+        return np.add.reduce(found.reshape(len(found), self.members, shape[1]), axis=1)
+
+
+class LinearMembers(Members, type="linear_members"):
+    """A `linear` layer for each member of an ensemble, as one batched product. Not available in specs.
+
+    Shapes: (members, in) -> (members, out), and (members, time, in) -> (members, time, out); with `shared` without the
+    first axis of the input. Parameters: weight (members, in, out), bias (members, out).
+
+    Each product reads and writes every member's rows where they lie, in arrays (batch, members, ...): BLAS takes rows
+    that are apart, so that nothing is copied.
+    """
+
+    scratch_output = True
+    output_range = (-math.inf, math.inf)
+    layer: Linear
+
+    def forward(self, context: Context, *inputs: Array) -> Array:
+        (x,) = inputs
+        context.save(x)
+        weight = context.params["weight"]
+        steps = x.shape[1:-1] if self.shared else x.shape[2:-1]
+        if not steps:
+            context.output_mask = None  # as in `linear`
+        y = context.buffer((len(x), self.members, *steps, weight.shape[-1]))
+        np.matmul(self._by_member(x), _for_steps(weight, steps), out=np.swapaxes(y, 0, 1))
+        if self.layer.bias:
+            np.add(y, _for_steps(context.params["bias"], steps), y)
+        return y
+
+    def _by_member(self, x: Array) -> Array:
+        """The rows of each member, (members, batch, ..., in); all rows if they are shared."""
+        return x if self.shared else np.swapaxes(x, 0, 1)
+
+    def backward(self, context: Context, gradient: Array) -> Array | None:
+        (x,) = context.saved
+        slopes, rows = np.swapaxes(gradient, 0, 1), self._by_member(x)
+        if gradient.ndim > 3:  # steps are rows like others; joining them copies where members are apart
+            slopes = slopes.reshape(self.members, -1, slopes.shape[-1])
+            rows = rows.reshape(*rows.shape[: 0 if self.shared else 1], -1, rows.shape[-1])
+        np.matmul(np.swapaxes(rows, -1, -2), slopes, out=context.grads["weight"])
+        if self.layer.bias:
+            self._bias_gradient(gradient, slopes, context.grads["bias"])
+        if not context.needs_input_gradient:
+            return None
+        result = context.buffer(x.shape)
+        weight = _for_steps(np.swapaxes(context.params["weight"], -1, -2), gradient.shape[2:-1])
+        if self.shared:
+            return np.add.reduce(np.matmul(np.swapaxes(gradient, 0, 1), weight), axis=0, out=result)
+        np.matmul(np.swapaxes(gradient, 0, 1), weight, out=np.swapaxes(result, 0, 1))
+        return result
+
+    def _bias_gradient(self, gradient: Array, slopes: Array, out: Array) -> None:
+        if gradient.ndim > 3:
+            np.add.reduce(slopes, axis=1, out=out)
+        else:
+            sum_rows(gradient.reshape(len(gradient), out.size), out.reshape(-1))
+
+
+def _for_steps(array: Array, steps: Shape) -> Array:
+    """A parameter of members, (members, ...), with an axis of 1 behind the first if there are steps."""
+    return array[:, None] if steps else array

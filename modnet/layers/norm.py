@@ -70,6 +70,7 @@ class BatchNorm(Layer, type="batch_norm"):
 
     streams = True
     scratch_output = True
+    featurewise = True
     output_range = (-math.inf, math.inf)
     momentum: float = field(default=0.1, minimum=0.0, maximum=1.0)
     epsilon: float = field(default=1e-5, above=0.0)

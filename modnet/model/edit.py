@@ -54,6 +54,7 @@ def edit(
         remove_metadata: entries to remove.
         rename: old -> new name of nodes, see `_Renaming`.
         take: node -> another model file, from which its arrays are taken before the other changes, see `_Taking`.
+            Intervals of predictions are then left out.
 
     Raises:
         ModelFileError: the file is damaged, in a part that is needed; a name does not exist, or is taken; a number is
@@ -86,7 +87,7 @@ class _Changes:
         groups = _copies(file, found, is_for_resuming if self.drop_resume_state else lambda _: False)
         taking = _Taking(self.take, files)
         try:
-            header = self._header(header)
+            header = taking.header(self._header(header))
             if self.drop_history:
                 groups = [group for group in groups if not is_figures(group.name, "history")]
             groups = taking.apply(groups)
@@ -242,6 +243,18 @@ class _Taking:
             Header.of_file(path, found.header).require_features(path)
             self._views[path] = {(view.group, view.name): (file, view) for view in found.views}
             self.files.append(file)
+
+    def header(self, header: Header) -> Header:
+        """The header without the intervals of targets, which were made from the errors of the arrays before."""
+        targets = (header.schema or {}).get("targets") if self.take else None
+        if not isinstance(targets, dict) or not all(isinstance(columns, list) for columns in targets.values()):
+            return header
+
+        def without(column: Any) -> Any:
+            return {k: v for k, v in column.items() if k != "interval"} if isinstance(column, dict) else column
+
+        kept = {name: [*map(without, columns)] for name, columns in targets.items()}
+        return header.replace(schema={**(header.schema or {}), "targets": kept})
 
     def apply(self, groups: Sequence[StreamedGroup]) -> list[StreamedGroup]:
         """The groups, with the arrays of these nodes replaced by those of the other files."""

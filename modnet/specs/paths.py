@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from typing import Any
 
 from modnet.configuration.fields import Configuration
@@ -73,9 +73,11 @@ def value_at(values: Any, path: Path) -> Any:
 
 
 def _table(values: Any) -> Any:
-    """The table that a value stands for: of a component by its bare name, and of one that is made already."""
+    """The table that a value stands for: of a component by its bare name, of one that is made already, of none."""
     if isinstance(values, str):
         return {"type": values}
+    if values is None:
+        return {}
     return values.plain() if isinstance(values, Configuration) else values
 
 
@@ -93,18 +95,30 @@ def _place(items: Sequence[Any], part: str) -> int:
 
 
 def _names(items: Sequence[Any]) -> dict[str, int]:
-    """Name -> the place of the item in its list."""
+    """Name -> the place of the item in its list: by its type, by the name that the network gives it, by its own."""
     tables = [table if isinstance(table, Mapping) else {} for table in map(_table, items)]
-    types = [str(table.get("type", "")).partition("@")[0] for table in tables]
-    frequent = Counter(types)
-    names = {kind: place for place, kind in enumerate(types) if frequent[kind] == 1 and kind}
+    types = [_type_of(table) for table in tables]
     chosen = {str(table["name"]): place for place, table in enumerate(tables) if "name" in table}
+    return {**_single(types), **_automatic(tables, types, chosen), **chosen}
+
+
+def _single(types: Sequence[str]) -> dict[str, int]:
+    """The types that occur once."""
+    frequent = Counter(types)
+    return {kind: place for place, kind in enumerate(types) if kind and frequent[kind] == 1}
+
+
+def _automatic(tables: Sequence[Mapping[str, Any]], types: Sequence[str], chosen: Container[str]) -> dict[str, int]:
+    names = {}
     counts: dict[str, int] = {}
     for place, (table, kind) in enumerate(zip(tables, types, strict=True)):
         if kind and "name" not in table:
             names[automatic_name(kind, counts, chosen)] = place
-        activation = table.get("activation")
-        if activation is not None:  # it is a node of its own, which is counted
-            inner = _table(activation)
-            automatic_name(str(inner.get("type", "") if isinstance(inner, Mapping) else ""), counts, chosen)
-    return {**names, **chosen}
+        if table.get("activation") is not None:  # it is a node of its own, which is counted
+            automatic_name(_type_of(_table(table["activation"])), counts, chosen)
+    return names
+
+
+def _type_of(table: Any) -> str:
+    """The type name of a component's table, without the distribution that offers it; or ""."""
+    return str(table.get("type", "")).partition("@")[0] if isinstance(table, Mapping) else ""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from modnet.configuration.reading import Invalid, Reader, Reading
+from modnet.configuration.reading import Invalid, Reading
 from modnet.errors import Problem
 from modnet.kinds.figures import VALIDATION
 from modnet.specs.model import Spec
@@ -26,7 +26,7 @@ class _Marked(NamedTuple):
     path: Path
 
 
-def check_ranges(values: Any, reader: Reader, reading: Reading) -> dict[str, Range]:
+def check_ranges(values: Any, reading: Reading) -> dict[str, Range]:
     """Notes what is wrong with the ranges of a spec; returns those that are in order.
 
     Each of their ends and choices is put in its place in the spec, which is then read. A range of whole numbers for a
@@ -35,7 +35,6 @@ def check_ranges(values: Any, reader: Reader, reading: Reading) -> dict[str, Ran
     Args:
         values: the plain values of a spec; what is wrong with them without the ranges, and with the ranges in
             themselves, is not noted.
-        reader: how components are read.
         reading: where problems are noted.
     """
     table = values.get("search") if isinstance(values, Mapping) else None
@@ -48,7 +47,7 @@ def check_ranges(values: Any, reader: Reader, reading: Reading) -> dict[str, Ran
     for one in found:
         if not _may_vary(one, loss, reading):
             continue
-        trial = _Trial(one, reader, reading, _grounds(plain, one, found))
+        trial = _Trial(one, reading, _grounds(plain, one, found))
         fitting[one.dotted] = trial.fitted()
     return fitting
 
@@ -95,13 +94,13 @@ def _grounds(values: Mapping[str, Any], one: _Marked, others: Sequence[_Marked])
 class _Trial:
     """Puts the values of a range into a spec, and reads it."""
 
-    def __init__(self, one: _Marked, reader: Reader, reading: Reading, grounds: Sequence[Any]) -> None:
-        self.one, self.reader, self.reading = one, reader, reading
+    def __init__(self, one: _Marked, reading: Reading, grounds: Sequence[Any]) -> None:
+        self.one, self.reading = one, reading
         self.grounds = [(ground, set(self.problems(ground))) for ground in grounds]
         self.noted: set[tuple[Path, str]] = set()
 
     def problems(self, values: Any) -> list[Problem]:
-        attempt = Reading(self.reader)
+        attempt = Reading(self.reading.reader)
         Spec.from_table(values, (), attempt, ignore=("$schema",))
         return attempt.problems
 
@@ -116,34 +115,34 @@ class _Trial:
         """The range, with real numbers where the field takes such; problems of its values are noted."""
         made = self.one.range
         for where, value in made.ends():
-            for problem in self.new(value):
-                self.note(where, problem)
-        if made.low is None or made.high is None:
+            self.note(where, self.new(value))
+        if made.low is None or self.noted:
             return made
-        numbers = {"low": made.low, "high": made.high, **({} if made.step is None else {"step": made.step})}
+        numbers = {name: value for name, value in made.plain().items() if name in ("low", "high", "step")}
         if all(isinstance(number, int) for number in numbers.values()):
-            if self.noted or self.new(made.low + 0.5):
-                return made
-        elif made.step is not None:
-            for problem in self.new(made.low + made.step):
-                self.note(("step",), problem)
-        return made.replace(**{name: float(number) for name, number in numbers.items()})
-
-    def note(self, where: Path, problem: Problem) -> None:
-        """Notes a problem of the spec with a value of the range as one of the range."""
-        one, at_key = self.one, False
-        within = problem.keys[len(one.path) :] if problem.keys[: len(one.path)] == one.path else None
-        keys, message = (*one.keys, *where), problem.message
-        if within is not None and not (problem.at_key and not within):
-            keys = (*keys, *within)
-            at_key = problem.at_key
-        elif problem.at_key:
-            # A part of the path is no key of the spec: where the range stands in tables, it is a key of one of them.
-            spread = len(one.keys) > len(problem.keys)
-            keys, at_key = (one.keys[: len(problem.keys) + 1] if spread else one.keys), True
-            message = f"{show(problem.keys[-1])} is no key of the spec: {message}"
+            is_whole = bool(self.new(made.low + 0.5))
         else:
-            message = f"{problem.path}: {message}"
-        if (keys, message) not in self.noted:
-            self.noted.add((keys, message))
-            self.reading.problem(keys, message, problem.hint, at_key=at_key)
+            is_whole = False
+            self.note(("step",), self.new(made.low + numbers.get("step", 0)))
+        return made if is_whole else made.replace(**{name: float(number) for name, number in numbers.items()})
+
+    def note(self, where: Path, problems: Sequence[Problem]) -> None:
+        """Notes problems of the spec with a value of the range as problems of the range."""
+        for problem in problems:
+            keys, message, at_key = self.placed(where, problem)
+            if (keys, message) not in self.noted:
+                self.noted.add((keys, message))
+                self.reading.problem(keys, message, problem.hint, at_key=at_key)
+
+    def placed(self, where: Path, problem: Problem) -> tuple[Path, str, bool]:
+        """The place of a problem in the `[search]` table, its message there, and whether the key is at fault."""
+        one = self.one
+        is_within = problem.keys[: len(one.path)] == one.path
+        if is_within and (len(problem.keys) > len(one.path) or not problem.at_key):
+            return (*one.keys, *where, *problem.keys[len(one.path) :]), problem.message, problem.at_key
+        if not problem.at_key:
+            return (*one.keys, *where), f"{problem.path}: {problem.message}", False
+        # A part of the path is no key of the spec: where the range stands in tables, it is a key of one of them.
+        spread = len(one.keys) > len(problem.keys)
+        keys = one.keys[: len(problem.keys) + 1] if spread else one.keys
+        return keys, f"{show(problem.keys[-1])} is no key of the spec: {problem.message}", True

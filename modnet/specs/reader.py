@@ -51,18 +51,31 @@ def read_spec(
         foreign = path.suffix.lower() not in (".toml", ".json", ".yaml", ".yml")
         located = read_source(path, (lambda p: registry.hooks.hook.modnet_read_spec(path=p),) if foreign else ())
         values = located.values
-    for dotted, value in (overrides or {}).items():
+    reading = Reading(ComponentReader(registry))
+    values = _overridden(values, overrides or {})
+    spec = _read(values, reading)
+    if reading.problems:
+        raise located_error(SpecError(reading.problems), located)
+    return spec, located
+
+
+def _overridden(values: Any, overrides: Mapping[str, Any]) -> Any:
+    """A copy of the plain values of a spec with some replaced or added."""
+    for dotted, value in overrides.items():
         try:
             values = with_value(values, resolved(values, dotted), value)
         except LookupError as error:
             raise SpecError([Problem(dotted, f"cannot be set: {error.args[0]}")]) from None
-    reading = Reading(ComponentReader(registry))
-    spec = Spec.from_table(values, (), reading, ignore=("$schema",))
-    ranges = check_ranges(values, ComponentReader(registry), reading)
-    if reading.problems:
-        raise located_error(SpecError(reading.problems), located)
-    found = cast(Spec, spec)
-    return found if found.search is None else found.replace(search=found.search.replace(ranges=ranges)), located
+    return values
+
+
+def _read(values: Any, reading: Reading) -> Spec:
+    """The spec of plain values, all of whose problems are noted."""
+    spec = cast(Spec, Spec.from_table(values, (), reading, ignore=("$schema",)))
+    ranges = check_ranges(values, reading)
+    if reading.problems or spec.search is None:
+        return spec
+    return spec.replace(search=spec.search.replace(ranges=ranges))
 
 
 def located_error(error: SpecError, source: Source | None) -> SpecError:

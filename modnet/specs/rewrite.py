@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import re
 import tomllib
 from collections.abc import Mapping
@@ -65,13 +64,15 @@ def toml_value(value: Any) -> str:
         return f"{{ {', '.join(items)} }}" if items else "{}"
     if isinstance(value, list | tuple):
         return f"[{', '.join(map(toml_value, value))}]"
-    if value is None:
-        return '"variable"'
+    return '"variable"' if value is None else _scalar(value)
+
+
+def _scalar(value: Any) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
-    if isinstance(value, float):
-        return repr(value) if math.isfinite(value) else "nan" if math.isnan(value) else "inf" if value > 0 else "-inf"
-    return _text(value) if isinstance(value, str) else str(value)
+    if isinstance(value, str):
+        return _text(value)
+    return repr(value) if isinstance(value, float) else str(value)  # TOML's inf and nan are Python's
 
 
 def _broken(value: Any) -> str:

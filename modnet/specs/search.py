@@ -39,6 +39,10 @@ class Range(Configuration):
         example = "{ low = 1e-4, high = 1e-2, log = true } or { choices = [16, 32] }"
         return reading.problem(path, f"expected a range such as {example}, found {show(table)}")
 
+    @classmethod
+    def sample_arguments(cls) -> dict[str, Any]:
+        return {"low": 1, "high": 4}
+
     def check(self) -> None:
         if self.choices is not None:
             self._check_choices(self.choices)
@@ -49,14 +53,15 @@ class Range(Configuration):
             self._check_bounds(self.low, self.high)
 
     def _check_choices(self, choices: tuple[Any, ...]) -> None:
-        others = [name for name in ("low", "high", "step") if self.__dict__[name] is not None]
-        if others or self.log:
-            raise ValueError(f"give either choices or low and high; found choices and {others[0] if others else 'log'}")
+        others = [name for name, value in self.plain().items() if name != "choices"]
+        if others:
+            raise ValueError(f"give either choices or low and high; found choices and {others[0]}")
         if len(choices) < 2:
             raise ValueError(f"choices has {len(choices)} of the two values at least that a search needs")
-        for place, choice in enumerate(choices):
-            if any(type(choice) is type(other) and choice == other for other in choices[:place]):
-                raise ValueError(f"choices has {show(choice)} twice")
+        typed = [(type(choice), choice) for choice in choices]  # 1 and true are equal in Python
+        twice = next((one for place, one in enumerate(typed) if one in typed[:place]), None)
+        if twice is not None:
+            raise ValueError(f"choices has {show(twice[1])} twice")
 
     def _check_bounds(self, low: float, high: float) -> None:
         if low >= high:
@@ -67,6 +72,9 @@ class Range(Configuration):
             raise ValueError("give either step or log")
         if self.step is not None and self.step > high - low:
             raise ValueError(f"step = {show(self.step)} is greater than high - low = {show(high - low)}")
+
+    def plain(self) -> dict[str, Any]:
+        return {name: value for name, value in super().plain().items() if value is not None and value is not False}
 
     def ends(self) -> Iterator[tuple[Path, Any]]:
         """The key of each value that says what the range has, and the value: its two bounds, or all choices."""
@@ -125,6 +133,10 @@ class SearchSpec(Configuration):
             return super().from_table({**options, "ranges": ranges}, path, reading, ignore)
         cls._values({**options, "ranges": {}}, path, reading, tuple(ignore))
         return INVALID
+
+    @classmethod
+    def sample_arguments(cls) -> dict[str, Any]:
+        return {"ranges": {"training.batch_size": Range(low=16, high=64)}}
 
     def plain(self) -> dict[str, Any]:
         values = super().plain()

@@ -75,19 +75,11 @@ class Figures(dict[str, Any]):
         table = [["", "", "base rate"]] if self.base else []
         for name in (name for name in self if name not in arrays):
             text = figure_text(name, self[name]) + (self.hits if name == "accuracy" else "")
-            table.append([figure_title(name), text, *([self._base_text(name)] if self.base else [])])
+            table.append([figure_title(name), text, *([base_text(name, self.base.get(name))] if self.base else [])])
         blocks = ["\n".join([*in_columns(table, left=2), *self.guess_texts()])]
         for name, value in arrays.items():
             blocks.append(f"{figure_title(name)}\n{textwrap.indent(self._array_text(value), '  ')}")
         return "\n\n".join([*blocks, *self.class_tables(), *self._coverage_table()])
-
-    def _base_text(self, name: str) -> str:
-        value = self.base.get(name)
-        if value is None:
-            return ""
-        # r2 of the mean is 0, but for rounding.
-        rounded = 0.0 if abs(value) < ROUNDING and not name.endswith(("loss", "error")) else value
-        return figure_text(name, rounded)
 
     def guess_texts(self) -> Iterator[str]:
         several = len(self.guesses) > 1
@@ -140,6 +132,15 @@ class Figures(dict[str, Any]):
 
 def _rows(names: Sequence[str], array: Array) -> Iterator[list[str]]:
     return ([name, *(f"{value:g}" for value in row)] for name, row in zip(names, array, strict=True))
+
+
+def base_text(name: str, value: float | None) -> str:
+    """The figure of a guess for people; "" where there is none."""
+    if value is None:
+        return ""
+    # r2 of the mean is 0, but for rounding.
+    rounded = 0.0 if abs(value) < ROUNDING and not name.endswith(("loss", "error")) else value
+    return figure_text(name, rounded)
 
 
 def hits_text(accuracy: float, dataset: Dataset) -> str:

@@ -108,13 +108,13 @@ def test_a_run_goes_on_where_it_was_stopped_and_reports(task, tmp_path, monkeypa
     monkeypatch.setattr(files, "table", lambda source: made_up().drop(columns=other))
     arguments = argparse.Namespace(results=tmp_path, file="", splits=[0, 1])
     contestants = {name: PEERS[name] for name in ("linear", "forest")}
-    contestants |= {"modnet-now": partial(modnet, "now"), "broken": broken}
+    contestants |= {"modnet-quick": partial(modnet, "quick"), "broken": broken}
     measure((source,), contestants, arguments)
     lines = read(sorted(tmp_path.glob("*.jsonl")))
     assert len(lines) == 8
     assert lines["made-up", 1, "broken"]["failed"] == "ValueError: no such thing"
     figure = "accuracy" if task == "classes" else "r2"
-    assert all(lines["made-up", 0, name][figure] > 0.8 for name in ("linear", "forest", "modnet-now"))
+    assert all(lines["made-up", 0, name][figure] > 0.8 for name in ("linear", "forest", "modnet-quick"))
 
     (tmp_path / "linear.jsonl").write_text(json.dumps(lines["made-up", 0, "linear"]) + '\n{"table": "made')
     with pytest.MonkeyPatch.context() as patch:
@@ -122,12 +122,12 @@ def test_a_run_goes_on_where_it_was_stopped_and_reports(task, tmp_path, monkeypa
         measure((source,), {"forest": contestants["forest"]}, arguments)
     measure((source,), contestants, arguments)
     assert len(read([tmp_path / "linear.jsonl"])) == 2
-    assert len((tmp_path / "modnet-now.jsonl").read_text().splitlines()) == 2
+    assert len((tmp_path / "modnet-quick.jsonl").read_text().splitlines()) == 2
     assert len((tmp_path / "broken.jsonl").read_text().splitlines()) == 4
 
-    printed = "\n".join(report(read(sorted(tmp_path.glob("*.jsonl"))), ["made-up"], ["modnet-now", "forest"]))
-    assert "| modnet-now | 1 | 2 |  |" in printed
-    assert "| modnet-now and forest | 1 | " in printed
+    printed = "\n".join(report(read(sorted(tmp_path.glob("*.jsonl"))), ["made-up"], ["modnet-quick", "forest"]))
+    assert "| modnet-quick | 1 | 2 |  |" in printed
+    assert "| modnet-quick and forest | 1 | " in printed
     assert f"## {'accuracy' if task == 'classes' else 'R2'}, table by table" in printed
 
 

@@ -465,3 +465,18 @@ def test_a_plugin_writes_its_own_kind_of_file(run, model, new):
     message = run("predict", model, new, "-o", "out.other", "--plugin", "mine.py", status=2).stderr
     assert "no plugin writes .other files; expected .csv, .tsv, .jsonl, .json or .npz" in message
     assert not [path for path in Path().iterdir() if "unfinished" in path.name]
+
+
+# Rows that are unlike those of the training
+
+
+def test_rows_outside_of_the_training_are_told(run, model):
+    Path("new.csv").write_text("size,collar\n4.1,red\n-50,red\n99.5,blue\n")
+    result = run("predict", model, "new.csv")
+    assert len(rows(result.stdout)) == 4
+    lines = result.stderr.splitlines()
+    assert lines[0] == "2 rows with a value outside of what the model was trained on:"
+    assert lines[1].startswith("  size was ")
+    assert lines[1].endswith(": 2 rows, the farthest 99.5")
+    assert run("predict", model, "new.csv", "--chunk", 1).stderr == result.stderr
+    assert "ranges          size " in run("inspect", model).stdout

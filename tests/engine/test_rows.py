@@ -464,3 +464,20 @@ def test_a_network_that_was_trained_on_arrays_predicts_arrays(network):
     np.testing.assert_array_equal(network.predict(x), expected)
     network.card = network.card.replace(schema=None)
     np.testing.assert_array_equal(network.predict({"input": x}), expected)
+
+
+def test_values_outside_of_the_training_are_in_the_report(network):
+    inputs = network.schema.inputs["input"]
+    ranged = (inputs[0].replace(lowest=0.0, highest=5.0), *inputs[1:])
+    network.card = network.card.replace(schema=network.schema.replace(inputs={"input": ranged}))
+    row = {"input": 7, "colour": "red", "weight": None}
+    for rows in (row, [row], {name: [value] for name, value in row.items()}):
+        report = []
+        assert network.predict(rows, report=report) == network.predict(rows)
+        assert [(fault.kind, fault.column, fault.value) for fault in report] == [
+            ("outside", "input", "7"),
+            ("replaced", "weight", None),
+        ]
+    report = []
+    network.predict({**row, "note": 1, "colour": "green"}, report=report, faults="none")
+    assert [fault.kind for fault in report] == ["ignored", "outside", "replaced", "fault"]

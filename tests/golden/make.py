@@ -311,6 +311,33 @@ def _changed_component(path: Path) -> Any:
     return [[1.0, 2.0], [-0.5, 0.25]]
 
 
+def _intervals(path: Path) -> Any:
+    """Of a table: the ranges of its columns, quantiles of a number with an interval, and sets of classes."""
+    read = {"inputs": ["hidden"]}
+    layers = [
+        "standardize",
+        {**linear(6, activation="relu"), "name": "hidden"},
+        {**linear(3), **read, "name": "size"},
+        {**linear(2), **read, "activation": "softmax", "name": "kind"},
+    ]
+    losses = {"size": {"type": "quantile", "quantiles": [0.1, 0.5, 0.9]}, "kind": "cross_entropy"}
+    spec = {
+        "network": {"input": [2], "layers": layers, "outputs": ["size", "kind"]},
+        "training": {"loss": losses, "epochs": 9, "seed": 1},
+        "data": {"target": {"size": "size", "kind": "kind"}, "inputs": ["length", "since"]},
+    }
+    rng = np.random.default_rng(2)
+    lengths = rng.uniform(1, 4, ROWS).round(2)
+    days = np.datetime64("2024-01-01") + np.arange(ROWS)
+    kinds = np.where(lengths + rng.normal(size=ROWS) > 2.5, "cat", "dog")
+    rows = {"length": lengths, "since": days, "size": (10 * lengths).round(1), "kind": kinds}
+    rows = {name: values.tolist() for name, values in rows.items()}
+    spec["data"]["columns"] = {"since": {"kind": "date", "parts": ["day"]}}
+    network = modnet.train(spec, rows).network
+    modnet.save(modnet.intervals(network, rows, coverage=0.8).network, path)
+    return {"length": [1.5, 9.0], "since": ["2024-01-05", "2030-01-01"]}
+
+
 def _inputs_of(name: str) -> Any:
     return json.loads((FOLDER / f"{name}.json").read_text(encoding="utf-8"))["inputs"]
 
@@ -340,6 +367,25 @@ PLUGINS: dict[str, dict[str, Any]] = {
         "layers": [
             {"type": "transformer_block", "features": 4, "heads": 2},
             {"type": "multi_head_attention", "heads": 2},
+        ],
+    },
+    "modnet-tabular": {
+        "input": [3],
+        "layers": [
+            {"type": "realmlp", "out_features": 3, "hidden_features": [5], "name": "a"},
+            {
+                "type": "tabm",
+                "out_features": 3,
+                "members": 2,
+                "hidden_features": [4],
+                "number_embedding": {"type": "piecewise_linear", "embedding_size": 2, "bins": 3},
+                "inputs": ["input"],
+            },
+            {"type": "ensemble_mean", "name": "b"},
+            {"type": "plr", "embedding_size": 2, "frequencies": 2, "inputs": ["input"]},
+            {"type": "linear", "out_features": 3, "name": "c"},
+            {"type": "add", "inputs": ["a", "b", "c"]},
+            "clip_to_target",
         ],
     },
 }
@@ -394,6 +440,7 @@ VARIANTS: dict[str, Callable[[Path], Any]] = {
     "segments": _segments,
     "newer-minor": _newer_minor,
     "changed-component": _changed_component,
+    "intervals": _intervals,
 }
 """Name -> what makes the file and gives inputs to predict from."""
 

@@ -42,7 +42,7 @@ def assert_same(found, expected, tolerance):
         assert list(found) == list(expected)
         for name, value in expected.items():
             assert_same(found[name], value, tolerance)
-    elif np.asarray(expected).dtype.kind == "U":
+    elif isinstance(expected[0], str) or (isinstance(expected[0], list) and isinstance(expected[0][0], str)):
         assert list(found) == expected
     else:
         np.testing.assert_allclose(found, expected, rtol=0, atol=tolerance * np.abs(expected).max())
@@ -106,6 +106,10 @@ def test_what_the_other_files_are():
     assert len(found["segments"].groups["parameters"].segments) > 2
     assert found["newer-minor"].header["quantization"] == {"scheme": "per-channel", "bits": [4, 8]}
     assert list(found["newer-minor"].groups) == ["parameters", "state", "quantization.scales"]
+    column, (kind,) = (found["intervals"].header["schema"]["targets"][name] for name in ("size", "kind"))
+    assert column[0]["quantiles"] == [0.1, 0.5, 0.9]
+    assert column[0]["interval"].keys() == kind["interval"].keys() == {"coverage", "rows", "margin", "threshold"}
+    assert found["intervals"].header["schema"]["inputs"]["input"][1]["highest"] == "2024-01-24T00:00:00"
     assert found["checkpoint"].header["training"]["step"] == 3
     assert any(name.startswith("optimizer.") for name in found["checkpoint"].groups)
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import modnet
-from modnet.activations import ReLU, Softmax
+from modnet.activations import PReLU, ReLU, Softmax
 from modnet.initializers import HeNormal, Orthogonal
 from modnet.layers import Add, BatchNorm, Concatenate, Dropout, EnsembleMean, LayerNorm, Linear, PerMember
 from modnet.layers.members import Members, for_members
@@ -27,6 +27,10 @@ CASES = [
     (Linear(out_features=5), [(6, 4)]),
     (LayerNorm(), [(4,)]),
     (BatchNorm(), [(4,)]),
+    (BatchNorm(), [(5, 4)]),
+    (PReLU(), [(4,)]),
+    (PReLU(), [(2, 4)]),
+    (PReLU(shared=True), [(4,)]),
     (Softmax(), [(4,)]),
     (Concatenate(), [(4,), (2,)]),
     (Concatenate(axis=0), [(4, 2), (3, 2)]),
@@ -50,7 +54,7 @@ def test_each_member_gives_what_it_would_alone(layer, shapes, shared):
     for member in range(3):
         alone = layer_context(layer, *shapes, training=True)
         for name in alone.params:
-            alone.params[name][...] = context.params[name][member]
+            alone.params[name][...] = context.params[name][member, ...]
         own = inputs if shared else [np.ascontiguousarray(x[:, member]) for x in inputs]
         np.testing.assert_allclose(layer.forward(alone, *own), y[:, member], atol=1e-12)
         found = layer.backward(alone, slope[:, member].copy())

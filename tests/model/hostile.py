@@ -8,6 +8,7 @@ read. Each has the number of its kind in `KINDS`.
 
 from __future__ import annotations
 
+import math
 import os
 import socket
 import struct
@@ -792,6 +793,36 @@ def _specs() -> Iterator[Kind]:
         "set input = [1] or choose other columns"
     )
     yield 88, "a schema of other columns", MalformedFile, message, partial(_set, "schema", schema("input", "x"))
+    for what, message, target in _intervals():
+        message = f"header.schema: malformed data schema: data.targets.output[0]{message}"
+        of_target = {**schema("input", "x"), "targets": {"output": [{"name": "y", "kind": "number", **target}]}}
+        yield 88, what, MalformedFile, message, partial(_set, "schema", of_target)
+
+
+def _intervals() -> Iterator[tuple[str, str, dict[str, Any]]]:
+    interval = {"coverage": 0.9, "rows": 10}
+    both = ": expected either margin, of a number, or threshold, of classes"
+    yield "an interval of nothing", f".interval{both}", {"interval": interval}
+    yield (
+        "a share beyond 1",
+        ".interval.coverage: expected a number > 0 and < 1, found 2.0",
+        {"interval": {**interval, "coverage": 2.0, "margin": 1.0}},
+    )
+    yield (
+        "a margin without end",
+        ".interval.margin: expected a number, found inf",
+        {"interval": {**interval, "margin": math.inf}},
+    )
+    message = ": an interval is of a number, with a margin, or of a category, with a threshold"
+    yield "a number with a threshold", message, {"interval": {**interval, "threshold": 0.5}}
+    message = ": expected quantiles if kind is number, at least two, which differ, or none"
+    yield "one quantile", message, {"quantiles": [0.5]}
+    message = (
+        ": lowest and highest: expected two numbers, or two dates, of which the first is not greater; found 2.0 and 1.0"
+    )
+    yield "a range upside down", message, {"lowest": 2.0, "highest": 1.0}
+    message = message.replace("found 2.0 and 1.0", 'found "a" and "b"')
+    yield "a range of words", message, {"lowest": "a", "highest": "b"}
 
 
 def schema(name: str, column: str) -> dict[str, Any]:

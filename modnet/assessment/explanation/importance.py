@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 
 import numpy as np
 
 from modnet.arrays import Array
-from modnet.assessment.explanation.features import Feature, rows_taken
+from modnet.assessment.explanation.features import Feature
 from modnet.datasets.dataset import Dataset
 from modnet.engine.network import Network
 from modnet.errors import DataError
@@ -87,7 +86,7 @@ def permutation_importance(
         SpecError, ShapeError, DataError: as `modnet.evaluate`.
     """
     measure, better = _measure(network, data, figures)
-    shuffled = _copy(data)
+    shuffled = data.copied()
     inputs, base = shuffled.inputs, measure(shuffled)
     losses = {figure: np.zeros((len(features), len(orders))) for figure in better}
     for place, feature in enumerate(features):
@@ -99,14 +98,6 @@ def permutation_importance(
                 losses[figure][place, repeat] = (base[figure] - found[figure]) * (1 if greater else -1)
         feature.write(inputs, known)
     return Importance(tuple(feature.name for feature in features), base, better, losses, len(data))
-
-
-def _copy(data: Dataset) -> Dataset:
-    """The dataset with copies of its rows, which may be changed."""
-    rows = np.arange(len(data)) if data.rows is None else data.rows
-    targets = {name: array[rows] for name, array in data.targets.items()}
-    weights = None if data.weights is None else data.weights[rows]
-    return replace(data, inputs=rows_taken(data.inputs, rows), targets=targets, weights=weights, rows=None)
 
 
 class _Measure:

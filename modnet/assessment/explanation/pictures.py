@@ -12,7 +12,7 @@ from modnet.arrays import Array
 from modnet.assessment.explanation.dependence import Dependence
 from modnet.assessment.explanation.importance import Importance
 from modnet.assessment.explanation.reasons import Reasons
-from modnet.assessment.pictures import COLOURS, Picture, bars, short
+from modnet.assessment.pictures import COLOURS, Picture, bars, legend_above, short
 from modnet.kinds.figures import figure_title, number_text
 
 MOST_BARS = 20
@@ -20,6 +20,10 @@ MOST_BARS = 20
 
 MOST_LINES = 6
 """For how many classes a picture has a line each."""
+
+
+MOST_DATES = 4
+"""How many dates are written below a picture."""
 
 
 def pictures_of(
@@ -52,7 +56,7 @@ def _draw_importance(found: Importance, axes: Any) -> None:
     deviation = found.deviation(figure)[order]
     pairs = [(found.columns[place], float(found.mean(figure)[place])) for place in order]
     bars(axes, pairs, xerr=deviation, ecolor="grey", error_kw={"elinewidth": 1})
-    axes.set(xlabel=f"{figure_title(figure)} {'falls' if greater else 'rises'} by, when shuffled", title="importance")
+    axes.set(xlabel=f"{figure_title(figure)} {'falls' if greater else 'rises'} by, when shuffled")
 
 
 def _draw_dependence(found: Dependence, axes: Any) -> None:
@@ -60,12 +64,12 @@ def _draw_dependence(found: Dependence, axes: Any) -> None:
     what = "mean prediction" if lines > 1 else f"{short(found.quantities[0])}, mean"
     if found.grid.numbers is None:
         _draw_categories(found, lines, axes)
-        axes.set(title=short(found.column), xlabel=what)
+        axes.set(xlabel=what, ylabel=short(found.column))
     else:
         _draw_numbers(found, found.grid.numbers, lines, axes)
         axes.set(xlabel=short(found.column), ylabel=what)
     if lines > 1:
-        axes.legend(frameon=False, fontsize="small")
+        legend_above(axes, lines)
 
 
 def _draw_numbers(found: Dependence, values: Array, lines: int, axes: Any) -> None:
@@ -76,7 +80,8 @@ def _draw_numbers(found: Dependence, values: Array, lines: int, axes: Any) -> No
         axes.plot(values, found.mean[:, line], color=COLOURS[line], label=short(found.quantities[line]), marker=".")
     axes.grid(alpha=0.3)
     if values.dtype.kind == "M":
-        axes.tick_params(axis="x", rotation=20)
+        some = np.linspace(0, len(values) - 1, min(len(values), MOST_DATES)).round().astype(int)
+        axes.set_xticks(values[some], labels=[short(found.grid.texts[place]) for place in some])
 
 
 def _draw_categories(found: Dependence, lines: int, axes: Any) -> None:

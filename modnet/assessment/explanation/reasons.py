@@ -131,8 +131,7 @@ class Reasoning:
 
     def _cell(self, feature: Feature, inputs: Mapping[str, Array], row: int, place: int) -> str:
         """The value of a column as it was read, or the number of an array."""
-        table = self.samples.table
-        if table is not None and feature.column is not None:
-            return table.columns[feature.column.name].text(row)
+        if self.samples.table is not None and feature.column is not None:
+            return self.samples.cell(feature.column.name, row)
         values = next(iter(feature.of(inputs).values()))[place].reshape(-1)
         return f"{values[0]:.6g}" if len(values) == 1 else f"{len(values)} numbers"

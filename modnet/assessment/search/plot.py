@@ -4,14 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from os import PathLike
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from modnet.assessment.pictures import FIRST, FORMATS, SECOND, drawn, short
 from modnet.assessment.search.names import short_names, value_text
 from modnet.assessment.search.result import DONE, PRUNED, SearchResult, Trial
 from modnet.engine.history import draw
+from modnet.errors import DataError
 from modnet.kinds.figures import figure_title
+from modnet.model.atomic import replace_file
+from modnet.words import show
 
 SHOWN = 6
 """Of how many values, those that mattered most, there is a panel."""
@@ -28,6 +33,8 @@ def plot_search(found: SearchResult, path: str | PathLike[str] | None = None) ->
 
     Raises:
         MissingExtra: matplotlib is not installed.
+        DataError: the suffix is of no format of pictures.
+        OSError: the file cannot be written.
     """
     values = list(found.importance) or list(found.trials[0].values)
     shown = values[:SHOWN]
@@ -47,7 +54,22 @@ def plot_search(found: SearchResult, path: str | PathLike[str] | None = None) ->
         for axes in grid[len(shown) :]:
             axes.set_visible(False)
 
-    return draw(fill, (12.0, 3.4 * rows), path)
+    figure = draw(fill, (12.0, 3.4 * rows))
+    if path is not None:
+        check_plot(path)
+        place = Path(path).expanduser()
+        replace_file(place, [drawn(figure, place.suffix[1:].lower(), dpi=110)], durable=False)
+    return figure
+
+
+def check_plot(path: str | PathLike[str]) -> None:
+    """Checks a path for `plot_search` before there is anything to draw.
+
+    Raises:
+        DataError: the suffix is of no format of pictures.
+    """
+    if Path(path).suffix.lower() not in FORMATS:
+        raise DataError(f"{path}: no picture is written as {show(Path(path).suffix)}; expected {', '.join(FORMATS)}")
 
 
 def _of(found: SearchResult, outcome: str) -> list[Trial]:
@@ -64,11 +86,11 @@ def _scale(axes: Any, found: SearchResult) -> None:
 
 def _history(axes: Any, found: SearchResult) -> None:
     done, pruned = _of(found, DONE), _of(found, PRUNED)
-    axes.plot([t.number for t in done], [t.value for t in done], "o", ms=4, color="C0", label="done")
+    axes.plot([t.number for t in done], [t.value for t in done], "o", ms=4, color=FIRST, label="done")
     if pruned:
         axes.plot([t.number for t in pruned], [t.value for t in pruned], "x", ms=4, color="0.6", label="pruned")
     best = (np.maximum if found.greater else np.minimum).accumulate(np.array([t.value for t in done], float))
-    axes.step([t.number for t in done], best, where="post", color="C1", label="best so far")
+    axes.step([t.number for t in done], best, where="post", color=SECOND, label="best so far")
     _scale(axes, found)
     axes.set(xlabel="trial", ylabel=figure_title(found.monitor), title="trials")
     axes.legend(fontsize="small")
@@ -76,7 +98,7 @@ def _history(axes: Any, found: SearchResult) -> None:
 
 def _importance(axes: Any, found: SearchResult, names: dict[str, str]) -> None:
     shares = list(found.importance.items())[::-1]
-    bars = axes.barh([names[dotted] for dotted, _ in shares], [share for _, share in shares], color="C0")
+    bars = axes.barh([names[dotted] for dotted, _ in shares], [share for _, share in shares], color=FIRST)
     axes.bar_label(bars, [f"{share:.0%}" for _, share in shares], padding=3, fontsize="small")
     axes.set(xlim=(0, 1.15 * max(share for _, share in shares)), title="what mattered", xticks=[])
     axes.spines[["top", "right", "bottom"]].set_visible(False)
@@ -84,19 +106,22 @@ def _importance(axes: Any, found: SearchResult, names: dict[str, str]) -> None:
 
 def _slice(axes: Any, found: SearchResult, dotted: str, name: str) -> None:
     """The figure over one value, with the best trial marked."""
-    places, ticks = _places([trial.values[dotted] for trial in found.trials if dotted in trial.values])
-    for outcome, style, color in ((PRUNED, "x", "0.6"), (DONE, "o", "C0")):
-        trials = [trial for trial in _of(found, outcome) if dotted in trial.values]
-        axes.plot([places(t.values[dotted]) for t in trials], [t.value for t in trials], style, ms=4, color=color)
-    if found.best is not None:
-        axes.plot(places(found.best.values[dotted]), found.best.value, "*", ms=13, color="C1")
+    values = [trial.values[dotted] for trial in found.trials if dotted in trial.values]
+    places, ticks = _places(values)
+    marks = [*_marks(_of(found, PRUNED), "x", "0.6"), *_marks(_of(found, DONE), "o", FIRST)]
+    for trial, style in (*marks, *_marks([found.best] if found.best else [], "*", SECOND)):
+        axes.plot(places(trial.values[dotted]), trial.value, ms=13 if style["marker"] == "*" else 4, **style)
     if ticks:
         axes.set_xticks(range(len(ticks)), ticks)
         axes.margins(x=0.15)
-    elif _is_wide([trial.values[dotted] for trial in found.trials if dotted in trial.values]):
+    elif min(values) > 0 and max(values) > 50 * min(values):
         axes.set_xscale("log")
     _scale(axes, found)
     axes.set(xlabel=name, ylabel=figure_title(found.monitor))
+
+
+def _marks(trials: Sequence[Trial], marker: str, color: str) -> list[tuple[Trial, dict[str, str]]]:
+    return [(trial, {"marker": marker, "color": color}) for trial in trials]
 
 
 def _places(values: Sequence[Any]) -> tuple[Any, list[str]]:
@@ -104,9 +129,4 @@ def _places(values: Sequence[Any]) -> tuple[Any, list[str]]:
     if all(isinstance(value, int | float) and not isinstance(value, bool) for value in values):
         return (lambda value: value), []
     ticks = sorted({value_text(value) for value in values})
-    short = [text if len(text) <= 20 else f"{text[:19]}…" for text in ticks]
-    return (lambda value: ticks.index(value_text(value))), short
-
-
-def _is_wide(values: Sequence[float]) -> bool:
-    return min(values) > 0 and max(values) > 50 * min(values)
+    return (lambda value: ticks.index(value_text(value))), [short(text) for text in ticks]

@@ -9,6 +9,7 @@ from typing import Any
 
 from modnet.assessment.search.space import Space
 from modnet.assessment.search.study import STOPPED, optuna_library
+from modnet.engine.network import Network
 from modnet.records import Record, fresh
 from modnet.specs.model import Spec
 
@@ -16,7 +17,7 @@ DONE, PRUNED, FAILED, CUT_OFF = "done", "pruned", "failed", "cut off"
 """What became of a trial: it ended; it was stopped early, as others were better; it failed; it is to be done again."""
 
 FEWEST = 8
-"""Of how many trials with a figure it can be said what mattered."""
+"""Of how many trials it can be said what mattered."""
 
 GOOD = 10
 """What mattered is what sets so many of the best trials apart from the others, or a tenth of them if that is more."""
@@ -35,6 +36,7 @@ class Trial(Record):
         epochs: how many there were.
         seconds: how long it took.
         error: why it failed, or "".
+        repeats: the number of an earlier trial with the same values, whose outcome this one has; or None.
     """
 
     number: int
@@ -45,13 +47,14 @@ class Trial(Record):
     epochs: int = 0
     seconds: float = 0.0
     error: str = ""
+    repeats: int | None = None
 
     def plain(self) -> dict[str, Any]:
         return {name: self.__dict__[name] for name in self.__match_args__}
 
 
 class SearchResult(Record, eq=False):
-    """The trials of a search, and the best spec.
+    """The trials of a search, the best spec and network, and what mattered.
 
     Attributes:
         trials: all that began, in order.
@@ -60,10 +63,11 @@ class SearchResult(Record, eq=False):
         best: the best trial that is done, or None.
         spec: with the values of the best trial, and without the `[search]` table; or None.
         model: the model file of the best trial, or None.
+        network: that of the best trial, where Python has asked; or None.
         importance: dotted path -> its share in what made trials good, the greatest first; empty after too few trials.
             By PED-ANOVA (Watanabe, Bansal and Hutter 2023, arXiv:2304.10255).
         own: the number of the trial with the spec's own values, or None.
-        stopped: why the search ended before its last trial, or "".
+        stopped: why the search ended before its last trial ("interrupted" by Ctrl-C, for example), or "".
         notes: lines about the data.
     """
 
@@ -73,6 +77,7 @@ class SearchResult(Record, eq=False):
     best: Trial | None = None
     spec: Spec | None = None
     model: Path | None = None
+    network: Network | None = None
     importance: Mapping[str, float] = fresh(factory=dict)
     own: int | None = None
     stopped: str = ""
@@ -125,6 +130,7 @@ def trial_of(frozen: Any, space: Space) -> Trial:
         known.get("epochs", 0),
         known.get("seconds", 0.0),
         known.get("error", ""),
+        known.get("repeats"),
     )
 
 
@@ -139,25 +145,25 @@ def importance_of(study: Any) -> dict[str, float]:
     Trials that were pruned take part with the last figure that they had, and those that failed as the worst: what makes
     a trial hopeless matters, too, and optuna by itself looks at trials that are done alone.
     """
-    optuna = optuna_library()
-    ended = [frozen for frozen in study.get_trials(deepcopy=False) if counts(frozen) and frozen.params]
-    values = [_last_value(frozen) for frozen in ended]
-    known = [value for value in values if value is not None]
-    if len(known) < FEWEST or len(set(known)) == 1:
+    ended = [frozen for frozen in study.get_trials(deepcopy=False) if counts(frozen)]
+    known = {value for value in map(_last_value, ended) if value is not None}
+    if len(ended) < FEWEST or len(known) < 2:
         return {}
     worst = min(known) if study.direction.name == "MAXIMIZE" else max(known)
-    whole = optuna.create_study(direction=study.direction)
-    for frozen, value in zip(ended, values, strict=True):
-        whole.add_trial(
-            optuna.trial.create_trial(
-                params=frozen.params,
-                distributions=frozen.distributions,
-                value=worst if value is None else value,
-            )
-        )
-    evaluator = optuna.importance.PedAnovaImportanceEvaluator(target_quantile=min(0.5, max(0.1, GOOD / len(ended))))
-    found = optuna.importance.get_param_importances(whole, evaluator=evaluator)
-    return {name: float(share) for name, share in sorted(found.items(), key=lambda item: -item[1])}
+    whole = optuna_library().create_study(direction=study.direction)
+    whole.add_trials([_as_done(frozen, worst) for frozen in ended])
+    importance = optuna_library().importance
+    evaluator = importance.PedAnovaImportanceEvaluator(target_quantile=min(0.5, max(0.1, GOOD / len(ended))))
+    found = importance.get_param_importances(whole, evaluator=evaluator)
+    return dict(sorted(((name, float(share)) for name, share in found.items()), key=lambda pair: -pair[1]))
+
+
+def _as_done(frozen: Any, worst: float) -> Any:
+    """A trial of optuna as if it had come to its end."""
+    value = _last_value(frozen)
+    return optuna_library().trial.create_trial(
+        params=frozen.params, distributions=frozen.distributions, value=worst if value is None else value
+    )
 
 
 def _last_value(frozen: Any) -> float | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
+from itertools import product
 from typing import Any, cast
 
 from modnet.configuration.reading import Reading
@@ -22,7 +23,7 @@ and is the one that was tried. Of a logarithmic range the number's own digits; e
 
 
 class Space:
-    """The ranges of a spec, from the outermost value to the innermost.
+    """The ranges of a spec.
 
     Attributes:
         ranges: dotted path -> range.
@@ -33,9 +34,7 @@ class Space:
         self.reader = ComponentReader(registry)
         self.values = spec.replace(search=None).plain()
         self.paths = {dotted: resolved(self.values, dotted) for dotted in spec.search.ranges}
-        self.ranges = {
-            dotted: spec.search.ranges[dotted] for dotted in sorted(self.paths, key=lambda name: len(self.paths[name]))
-        }
+        self.ranges = dict(spec.search.ranges)
 
     def draw(self, trial: Any) -> dict[str, Any]:
         """Dotted path -> value, as the sampler of an optuna trial chooses them."""
@@ -54,6 +53,16 @@ class Space:
                 return None
             found[dotted] = parameter
         return found
+
+    def around(self, dotted: str) -> list[dict[str, Any]]:
+        """Each combination of the choices around a value, such as the optimizers around a learning rate."""
+        path = self.paths[dotted]
+        outer = {
+            other: self.ranges[other].choices or ()
+            for other, longer in self.paths.items()
+            if len(longer) < len(path) and longer == path[: len(longer)]
+        }
+        return [dict(zip(outer, chosen, strict=True)) for chosen in product(*outer.values())]
 
     def _own_value(self, dotted: str) -> Any:
         try:
@@ -76,9 +85,8 @@ class Space:
             SpecError: they do not go together.
         """
         plain: Any = self.values
-        for dotted in self.ranges:
-            if dotted in values:
-                plain = with_value(plain, self.paths[dotted], values[dotted])
+        for dotted in sorted(values, key=lambda name: len(self.paths[name])):  # a table before a value within it
+            plain = with_value(plain, self.paths[dotted], values[dotted])
         reading = Reading(self.reader)
         spec = Spec.from_table(plain, (), reading)
         if reading.problems:

@@ -12,6 +12,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 try:
     import fcntl
 except ImportError:  # Windows
@@ -96,8 +98,8 @@ def study_to_resume(folder: Path, description: Mapping[str, Any]) -> Any:
     differing = [name for name in now if before.get(name) != now[name]]
     if differing:
         raise TrainingError(
-            f"{folder} is of another search: {', '.join(differing)} {'is' if len(differing) == 1 else 'are'} not the "
-            "same; restore the spec, or search anew with another -o"
+            f"{folder} is of another search, which differs in {', '.join(differing)}; restore the spec, or search "
+            "anew in another place"
         )
     _do_again(study)
     return study
@@ -150,7 +152,7 @@ def _do_again(study: Any) -> None:
 def sampler_for(search: SearchSpec, number: int) -> Any:
     """The sampler of a trial. Each has its own seed, so that a search that goes on draws what it would have drawn."""
     samplers = optuna_library().samplers
-    seed = (search.seed * 1_000_003 + number) % 2**32
+    seed = int(np.random.SeedSequence([search.seed, number]).generate_state(1)[0])
     if search.sampler == "random":
         return samplers.RandomSampler(seed=seed)
     if search.sampler == "tpe":

@@ -7,13 +7,12 @@ import signal
 import sys
 import time
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, Protocol
 
-from modnet import threads
 from modnet.assessment.search.result import counts
 from modnet.assessment.search.space import Space
 from modnet.assessment.search.study import STOPPED, open_study, optuna_library, pruner_for, quiet, sampler_for
@@ -23,6 +22,8 @@ from modnet.plugins.registry import Registry, default_registry
 from modnet.records import Record
 from modnet.specs.model import Spec
 from modnet.specs.reader import read_spec
+from modnet.threads import OF_LIBRARIES, VARIABLE
+from modnet.threads import count as threads_of_process
 
 LOOK = 0.1
 """Seconds after which the search looks again whether a process has done another trial."""
@@ -111,30 +112,53 @@ class Worker:
         number = sum(counts(frozen) or not frozen.state.is_finished() for frozen in study.get_trials(deepcopy=False))
         study.sampler = sampler_for(self.search, number)
         trial = study.ask()
-        started = time.perf_counter()
-        watch = Watch(trial, self.task.monitor, self.task.ends)
-        states = optuna_library().trial.TrialState
-        state, value = states.PRUNED, None
         try:
-            spec = self.space.spec(self.space.draw(trial))
-            run = train_trial(spec, self.data, watch)
-            trial.set_user_attr("epochs", run.epoch)
-            if not watch.pruned:
-                state, value = states.COMPLETE, self.completed(trial, run)
+            values = self.space.draw(trial)
+            earlier = self.earlier(values)
+            state, value = self.repeated(trial, earlier) if earlier is not None else self.trained(trial, values)
         except (KeyboardInterrupt, Ended) as error:
             trial.set_user_attr(STOPPED, True)
-            study.tell(trial, state=states.FAIL)
+            study.tell(trial, state=optuna_library().trial.TrialState.FAIL)
             if isinstance(error, KeyboardInterrupt):
                 raise
             return False
-        except Exception as error:
-            # Told to the sampler as pruned: it avoids such values, whereas it would forget a trial that has failed.
-            trial.set_user_attr("error", f"{type(error).__name__}: {error}")
-        trial.set_user_attr("seconds", round(time.perf_counter() - started, 3))
         study.tell(trial, value, state=state)
         self.remove_models()
         self.look()
         return True
+
+    def trained(self, trial: Any, values: Mapping[str, Any]) -> tuple[Any, float | None]:
+        """Trains the spec with some values; returns the state of the trial, and its figure if it is done."""
+        states = optuna_library().trial.TrialState
+        watch = Watch(trial, self.task.monitor, self.task.ends)
+        started = time.perf_counter()
+        value = None
+        try:
+            run = train_trial(self.space.spec(values), self.data, watch)
+            trial.set_user_attr("epochs", run.epoch)
+            value = None if watch.pruned else self.completed(trial, run)
+        except Ended:
+            raise
+        except Exception as error:
+            # Told to the sampler as pruned: it avoids such values, whereas it would forget a trial that has failed.
+            trial.set_user_attr("error", f"{type(error).__name__}: {error}")
+        trial.set_user_attr("seconds", round(time.perf_counter() - started, 3))
+        return (states.PRUNED if value is None else states.COMPLETE), value
+
+    def earlier(self, values: Mapping[str, Any]) -> Any:
+        """A trial that is done, with the same values, or None."""
+        done = (optuna_library().trial.TrialState.COMPLETE,)
+        same = (
+            one for one in self.study.get_trials(deepcopy=False, states=done) if self.space.given(one.params) == values
+        )
+        return next(same, None)
+
+    def repeated(self, trial: Any, earlier: Any) -> tuple[Any, float]:
+        """The outcome of an earlier trial as that of this one: the same values give the same training."""
+        for name in ("epochs", "figures"):
+            trial.set_user_attr(name, earlier.user_attrs[name])
+        trial.set_user_attr("repeats", earlier.number + 1)
+        return earlier.state, earlier.value
 
     def completed(self, trial: Any, run: Any) -> float:
         """The figure of a trial that is done; its model is kept if it is the best so far."""
@@ -225,9 +249,9 @@ def _work(task: Task, tokens: Tokens) -> None:
 @contextmanager
 def _divided_threads(count: int) -> Iterator[None]:
     """Gives each process that starts meanwhile its share of this one's threads, by the environment."""
-    names = (threads.VARIABLE, *threads.OF_LIBRARIES)
+    names = (VARIABLE, *OF_LIBRARIES)
     before = {name: os.environ.get(name) for name in names}
-    share = str(max(1, threads.count() // count))
+    share = str(max(1, threads_of_process() // count))
     os.environ.update(dict.fromkeys(names, share))
     try:
         yield

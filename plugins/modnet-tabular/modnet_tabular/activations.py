@@ -53,6 +53,7 @@ class Parametric(Activation, type="parametric"):
 
     elementwise = False
     scratch_output = True
+    featurewise = True
 
     activation: Activation
 

@@ -7,11 +7,11 @@ from collections.abc import Callable, Sequence
 from modnet.errors import ShapeError
 from modnet.kinds.node import Node
 from modnet.layers.composite import Chain
-from modnet.layers.embedding import Embedding
 from modnet.layers.merge import Concatenate
 from modnet.layers.shape import Flatten
 from modnet.records import Record
 from modnet.words import counted
+from modnet_tabular.categories import CategoryEmbedding
 
 
 class TableInputs(Record):
@@ -28,7 +28,15 @@ class TableInputs(Record):
     embedding_size: int | None
 
     def nodes(self, numbers: Callable[[], list[Node]], codes: Callable[[], list[Node]]) -> list[Node]:
-        """The nodes that end in one vector of all inputs.
+        """The nodes that end in one vector of all inputs; arguments and errors as of `branches`."""
+        branches = self.branches(numbers, codes)
+        if len(branches) == 1:
+            return branches
+        names = tuple(str(branch.name) for branch in branches)
+        return [*branches, Node(layer=Concatenate(), inputs=names)]
+
+    def branches(self, numbers: Callable[[], list[Node]], codes: Callable[[], list[Node]]) -> list[Node]:
+        """A named node for each input, which ends in a vector.
 
         Args:
             numbers, codes: make the nodes for the first input, and for the second.
@@ -43,14 +51,11 @@ class TableInputs(Record):
         ]
         for place, (source, size) in enumerate(zip(ids, self.vocabulary_sizes, strict=True), 1):
             vector = (
-                Node(layer=Embedding(vocabulary_size=size, embedding_size=self.embedding_size)),
+                Node(layer=CategoryEmbedding(vocabulary_size=size, embedding_size=self.embedding_size)),
                 Node(layer=Flatten()),
             )
             branches.append(Node(layer=Chain(layers=vector), name=f"ids_{place}", inputs=(source,)))
-        if len(branches) == 1:
-            return branches
-        names = tuple(str(branch.name) for branch in branches)
-        return [*branches, Node(layer=Concatenate(), inputs=names)]
+        return branches
 
     def _parted(self) -> tuple[Sequence[str], Sequence[str]]:
         """The inputs of numbers and codes, and those of ids."""

@@ -37,6 +37,7 @@ class Scale(Layer, type="scale"):
 
     streams = True
     scratch_output = True
+    featurewise = True
     output_range = (-math.inf, math.inf)
 
     @classmethod

@@ -38,9 +38,9 @@ class BatchEnsemble(Layer, type="batch_ensemble"):
     """A linear map for each member of an ensemble, all with one weight: y = s * ((r * x) W) + b.
 
     The factors r and s and the bias b are each member's own. One product serves all members. Shapes: (members, in) ->
-    (members, out), and (in,) -> (members, out), where all members read the same numbers; several inputs are joined along
-    their last axis. Parameters: weight W (in, out), input_scale r (members, in), output_scale s and bias b (members,
-    out). W and b begin uniform between -a and a, a = 1 / sqrt(in), with one b for all members.
+    (members, out), and (in,) -> (members, out), where all members read the same numbers; several inputs are joined
+    along their last axis. Parameters: weight W (in, out), input_scale r (members, in), output_scale s and bias b
+    (members, out). W and b begin uniform between -a and a, a = 1 / sqrt(in), with one b for all members.
 
     Source: Wen, Tran and Ba 2020, arXiv:2002.06715, equation 5; Gorishniy, Kotelnikov and Babenko 2024,
     arXiv:2410.24210, section 3.
@@ -49,8 +49,8 @@ class BatchEnsemble(Layer, type="batch_ensemble"):
         out_features: of each member.
         members: how many there are.
         scale_initializer: of r, such as "random_signs", so that members differ. s begins at 1.
-        group_sizes: for each input, how many neighbouring features have the same first factor, as those of a vector that
-            stands for one number; by default 1.
+        group_sizes: for each input, how many neighbouring features have the same first factor, as those of a vector
+            that stands for one number; by default 1.
 
     Raises:
         ShapeError: samples of another shape.

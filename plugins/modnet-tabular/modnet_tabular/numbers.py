@@ -80,6 +80,7 @@ class PBLD(Layer, type="pbld"):
     """
 
     scratch_output = True
+    featurewise = True
 
     embedding_size: int = field(default=4, minimum=2)
     frequencies: int = field(default=16, minimum=1)
@@ -157,6 +158,10 @@ class PLR(Layer, type="plr"):
     frequencies: int = field(default=48, minimum=1)
     frequency_scale: float = field(default=0.01, above=0.0)
     shared: bool = False
+
+    @property
+    def featurewise(self) -> bool:  # type: ignore[override]
+        return not self.shared
 
     @classmethod
     def examples(cls) -> Sequence[Example]:

@@ -37,10 +37,10 @@ class RealMLP(Composite, type="realmlp"):
     blended activation (`parametric`) and dropout, whose rate is flat for half of the run and then falls to 0. The form
     "td-s" has no embeddings of numbers, no blend, no dropout, plain random first weights and a last layer of zeros.
 
-    Inputs: an array of numbers (features,); or first this, then one of one-hot codes (features,), which are scaled and
-    not embedded; and behind them as many inputs of ids (1,) as `vocabulary_sizes` has numbers, which get an `embedding`
-    each. So `inputs = ["numbers", "codes", "city", "street"], vocabulary_sizes = [31, 120]`. A table without numbers
-    has `number_embedding = "identity"`, and its one-hot codes are the first input.
+    Inputs: an array of numbers (features,); or first this, then one of one-hot codes (features,), which are scaled
+    and not embedded; and behind them as many inputs of ids (1,) as `vocabulary_sizes` has numbers, which get a
+    `category_embedding` each. So `inputs = ["numbers", "codes", "city", "street"], vocabulary_sizes = [31, 120]`. A
+    table without numbers has `number_embedding = "identity"`, and its one-hot codes are the first input.
 
     It was tuned with 256 epochs, batches of 256, the schedule `coslog4` and Adam with beta2 = 0.95; the README of
     modnet-tabular has whole specs.

@@ -95,7 +95,7 @@ def weights_of(model):
         found["numbers.pbld_1.shift"] = array(model.plr_bias_1)[:, 0]
         found["numbers.pbld_1.weight"] = array(model.plr_weight_2)
         found["numbers.pbld_1.bias"] = array(model.plr_bias_2)[:, 0]
-    found["ids_1.embedding_1.weight"] = array(model.cat_emb)
+    found["ids_1.category_embedding_1.weight"] = array(model.cat_emb)
     places = order(config)
     found["scale_1.scale"] = array(model.mlp[0].scale)[0, places]
     names = [f"ntk_linear_{number}" for number in range(1, len(HIDDEN) + 1)] + ["output"]
