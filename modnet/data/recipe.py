@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from itertools import pairwise
 from typing import Any, Literal
 
+import numpy as np
+
 from modnet.data.task import GoalKind, Task
 from modnet.records import Record
 
@@ -35,6 +37,7 @@ class Recipe(Record):
         dropout: the share of the units that is left out in a step; 0 for none.
         bins: in how many bins each number is encoded; 0 for none.
         composite: instead of all of these, a layer that stands for a whole network, with its options.
+        clip: whether numbers are cut off at the range that they have in training.
         members: how many networks are trained side by side, whose predictions are averaged.
         losses: of each kind of goal.
         optimizer, schedule: their types and options; no schedule for a constant rate.
@@ -48,6 +51,7 @@ class Recipe(Record):
     activation: str
     dropout: float
     bins: int
+    clip: bool
     members: int
     losses: Mapping[GoalKind, Any]
     optimizer: Mapping[str, Any]
@@ -81,6 +85,7 @@ def _quick(task: Task) -> Recipe:
         activation="relu",
         dropout=0.1 if task.rows < SMALL else 0.0,
         bins=0,
+        clip=_has_long_tail(task),
         members=1,
         losses=LOSSES,
         optimizer={"type": "adam", "learning_rate": 3e-3},
@@ -97,6 +102,7 @@ def _good(task: Task) -> Recipe:
         activation="relu",
         dropout=0.15,
         bins=_bins(task),
+        clip=_has_long_tail(task),
         members=5,
         losses=LOSSES,
         optimizer={"type": "adam", "learning_rate": 1e-3},
@@ -130,6 +136,7 @@ def _best(task: Task) -> Recipe:
         activation="selu",
         dropout=0.15,
         bins=0,
+        clip=False,
         composite=composite,
         bounded=True,
         members=1,
@@ -146,6 +153,21 @@ def _best(task: Task) -> Recipe:
         epochs=256,
         stopping={"type": "early_stopping", "patience": 256, "latest": True},
     )
+
+
+FAR = 8.0
+"""Deviations from the mean. A column with numbers that far away has a long tail, and new rows have some yet further."""
+
+
+def _has_long_tail(task: Task) -> bool:
+    """Whether an input has numbers far away from the others, which would lead a network where it has learnt nothing."""
+    names = {column.name for columns in task.schema.inputs.values() for column in columns if column.kind == "number"}
+    for name in names:
+        values = task.numbers(name)
+        spread = float(values.std())
+        if spread > 0 and float(np.abs(values - values.mean()).max()) > FAR * spread:
+            return True
+    return False
 
 
 def _batch_size(rows: int) -> int:
