@@ -114,7 +114,7 @@ def _good(task: Task) -> Recipe:
 
 
 ROWS_OF_A_BIN, MOST_BINS, FEWEST_BINS, MOST_CODES = 50, 64, 16, 1024
-"""A bin for so many rows, but no more and no fewer than these; and the most codes that all numbers of a sample may have."""
+"""A bin for so many rows, but no more and no fewer than these; and the most codes of all numbers of a sample."""
 
 
 def _bins(task: Task) -> int:

@@ -160,7 +160,9 @@ def test_each_effort_says_what_the_others_take_and_trains(run):
         shown = run("new-spec", "pets.csv", "--target", "kind", "--effort", effort, "-o", f"{effort}.toml").stdout
         assert re.search(r"^  training takes about \d+ s on one core \(with --effort \w+ about \d+ s, ", shown, re.M)
         run("train", f"{effort}.toml", "--set", "training.epochs=2")
-    members = [tomllib.loads(Path(f"{effort}.toml").read_text())["network"].get("members") for effort in ("quick", "good")]
+    members = [
+        tomllib.loads(Path(f"{effort}.toml").read_text())["network"].get("members") for effort in ("quick", "good")
+    ]
     assert members == [None, 5]
 
 
