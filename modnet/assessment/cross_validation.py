@@ -28,6 +28,7 @@ from modnet.datasets.read import data_of, loader_for, require_data, source_of
 from modnet.engine.build import plan
 from modnet.engine.network import Network
 from modnet.errors import DataError, Diverged, Problem, SpecError
+from modnet.kinds.callback import Callback
 from modnet.plugins.faults import NamingFaults
 from modnet.plugins.registry import Registry, default_registry
 from modnet.records import Record
@@ -185,9 +186,16 @@ class CrossValidator:
         *,
         folder: str | PathLike[str] | None = None,
         data: tuple[Any, Any] = (None, None),
+        callbacks: Sequence[Callback] = (),
         registry: Registry | None = None,
     ) -> None:
-        """Raises the errors of `cross_validate`, except those of training."""
+        """
+        Args:
+            callbacks: that take part in the training of each fold, besides those of the spec.
+
+        Raises:
+            Exception: as `cross_validate`, but for the errors of training.
+        """
         self.network = network
         self._registry = registry or default_registry()
         self._loader = loader_for(network, network.card.folder, self._registry)
@@ -195,7 +203,7 @@ class CrossValidator:
         self.folding = folding.replace(seed=spec.split_seed) if folding.seed is None else folding
         self.data = self.folding.apply(self._loader, source, spec)
         self.notes = list(self.data.notes)
-        self._callbacks = _lasting(network)
+        self._callbacks = [*_lasting(network), *callbacks]
         self._together = Measurement(registry=self._registry)
         self.folder = None if folder is None else FoldFolder(Path(folder).expanduser(), self._registry)
 
