@@ -105,6 +105,7 @@ class FoldResult(Record, eq=False):
         outputs: network output -> predictions, (rows, ...).
         targets: network output -> targets, (rows, ...): labels, or numbers.
         weights: of the rows; None for ones.
+        notes: lines about values of these rows that the network had not seen.
     """
 
     repeat: int
@@ -119,6 +120,7 @@ class FoldResult(Record, eq=False):
     outputs: Mapping[str, Array]
     targets: Mapping[str, Array]
     weights: Array | None = None
+    notes: Sequence[str] = ()
 
 
 class CrossValidation(Record, eq=False):
@@ -234,7 +236,9 @@ class CrossValidator:
         spec = self.network.card.spec
         validation = () if isinstance(self.data.spec.validation, float | None) else (self.data.spec.validation,)
         sources = [self.data.source, *(self._loader.read(source, self.data.spec) for source in validation)]
-        return {**vars(self.folding), "spec": spec.plain(), "rows": [fingerprint(source) for source in sources]}
+        how = {"folds": self.folding.count, "repeats": self.folding.repeats, "seed": self.folding.seed}
+        by = {"group": self.folding.group, "time": self.folding.time}
+        return {**how, **by, "spec": spec.plain(), "rows": [fingerprint(source) for source in sources]}
 
     def _result(self, repeat: int, number: int, fold: Fold) -> FoldResult:
         network = None if self.folder is None else self.folder.load(repeat, number)
@@ -255,6 +259,7 @@ class CrossValidator:
             outputs=outputs if isinstance(outputs, dict) else dict.fromkeys(network.outputs, outputs),
             targets={name: _own(array, test) for name, array in test.targets.items()},
             weights=None if test.weights is None else _own(test.weights, test),
+            notes=Report(unknown=report.unknown).texts(),
             **{name: network.card.results[RESULT][name] for name in KEPT},
         )
 

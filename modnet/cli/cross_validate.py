@@ -165,7 +165,8 @@ def _run(validator: CrossValidator, done: list[FoldResult], quiet: bool) -> None
 
 def _remark(result: FoldResult) -> str:
     best = "" if result.best_epoch is None else f", epoch {result.best_epoch:,}"
-    return f"{counted(len(result.rows), 'row')}, {result.train:,} trained on{best}"
+    said = f"{counted(len(result.rows), 'row')}, {result.train:,} trained on{best}"
+    return "; ".join([said, *result.notes])
 
 
 def _write(found: CrossValidation, form: str, output: str) -> None:
