@@ -166,6 +166,27 @@ def test_too_few_rows(classifier):
         modnet.calibrate(classifier, X[:5], Y[:5])
 
 
+def test_the_members_of_an_ensemble_are_calibrated_together():
+    layers = [
+        HIDDEN,
+        {"type": "linear", "out_features": 3, "inputs": ["hidden"], "activation": "softmax", "name": "kind"},
+        {"type": "linear", "out_features": 1, "inputs": ["hidden"], "name": "size"},
+    ]
+    spec = {
+        "network": {"input": [4], "members": 3, "layers": layers, "outputs": ["kind", "size"]},
+        "training": {"loss": {"kind": "cross_entropy", "size": "mse"}, "epochs": 25, "optimizer": ADAM},
+    }
+    network = modnet.build(spec)
+    y = {"kind": Y, "size": X[:, :1]}
+    modnet.train(network, X[OLD], {name: value[OLD] for name, value in y.items()})
+    found = modnet.calibrate(network, X[NEW], {name: value[NEW] for name, value in y.items()})
+    before, after = network.forward(X), found.network.forward(X)
+    np.testing.assert_array_equal(before["size"], after["size"])
+    logits = np.log(before["kind"]) / found.temperatures["kind"].value
+    expected = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    np.testing.assert_allclose(after["kind"], expected, rtol=1e-4)
+
+
 def test_an_ensemble_is_calibrated_by_its_mean():
     member = {"type": "per_member", "members": 3, "shared": True, "layer": {"type": "linear", "out_features": 3}}
     network = network_of([HIDDEN, member, "softmax", "ensemble_mean"], "cross_entropy")
