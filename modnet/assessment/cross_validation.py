@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from modnet.arrays import Array
+from modnet.assessment.callbacks import lasting_callbacks
 from modnet.assessment.fold_folder import FoldFolder, fingerprint
 from modnet.assessment.spread import Spread, spread_table
 from modnet.data.column import Column
@@ -27,17 +28,13 @@ from modnet.datasets.load import LoadedData
 from modnet.datasets.read import data_of, loader_for, require_data, source_of
 from modnet.engine.build import plan
 from modnet.engine.network import Network
-from modnet.errors import DataError, Diverged, Problem, SpecError
+from modnet.errors import DataError, Diverged
 from modnet.plugins.faults import NamingFaults
 from modnet.plugins.registry import Registry, default_registry
 from modnet.records import Record
-from modnet.specs.model import NamedCallback
 from modnet.specs.reader import SpecLike
-from modnet.training.callbacks import JSONLog
-from modnet.training.checkpointing import Checkpoint
 from modnet.training.evaluate import Measurement, evaluate
 from modnet.training.measured import Figures
-from modnet.training.progress import ProgressDisplay
 from modnet.training.run import Run
 from modnet.training.sources import Given
 from modnet.training.train import prepare
@@ -195,7 +192,7 @@ class CrossValidator:
         self.folding = folding.replace(seed=spec.split_seed) if folding.seed is None else folding
         self.data = self.folding.apply(self._loader, source, spec)
         self.notes = list(self.data.notes)
-        self._callbacks = _lasting(network)
+        self._callbacks = lasting_callbacks(network)
         self._together = Measurement(registry=self._registry)
         self.folder = None if folder is None else FoldFolder(Path(folder).expanduser(), self._registry)
 
@@ -329,15 +326,6 @@ def _measured(done: Sequence[FoldResult]) -> Dataset:
         {name: np.concatenate([result.targets[name] for result in done]) for name in done[0].targets},
         weights=np.concatenate(weights) if weights else None,
     )
-
-
-def _lasting(network: Network) -> tuple[NamedCallback, ...]:
-    """The callbacks of the spec that each fold can have: files and the screen are not for several."""
-    training = network.card.training
-    if training is None:
-        what = 'missing table; expected [training] with at least loss = "..."'
-        raise SpecError([Problem("training", what, keys=("training",))])
-    return tuple(c for c in training.callbacks if not isinstance(c.callback, Checkpoint | JSONLog | ProgressDisplay))
 
 
 def _array(column: Column) -> Array:

@@ -86,7 +86,8 @@ _ROWS = (
                  "rows": [{"name", "type", "forward", "backward", "bytes",
                            "forward_gflops", "backward_gflops"}]}}
 
-        The profile is there with --profile only; its times are in seconds.
+        The profile is there with --profile only; its times are in seconds. An ensemble has "best_epochs", one for each
+        member, if early_stopping has restored them.
         """,
         _argument("spec"),
         _file(
