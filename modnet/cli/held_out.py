@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from modnet.assessment.samples import were_trained_on
 from modnet.cli.data import read_to_measure, say
 from modnet.cli.failures import warn
 from modnet.cli.places import check_output
@@ -18,7 +19,6 @@ from modnet.engine.network import Network
 from modnet.model.header import Header
 from modnet.model.reader import read_header
 from modnet.specs.reader import read_spec
-from modnet.training.run import CARD_ROWS
 
 
 def output_of(model: str, output: str | None) -> str:
@@ -53,7 +53,7 @@ def read_held_out(
         raise click.UsageError(f"{what}{'; not both' if data else ''}")
     if data is not None:
         dataset = read_to_measure(network, data, given)
-        if _fingerprint(dataset) == _trained_on(network):
+        if were_trained_on(network, dataset):
             warn(f"{data} is what the model was trained on: it is too sure of these rows; take others")
         return dataset, "standard input" if data == "-" else data
     return _of_spec(network, str(spec), given)
@@ -69,18 +69,9 @@ def _of_spec(network: Network, spec: str, given: Mapping[str, Any]) -> tuple[Dat
     loaded = data_of(network, data=checked.data)
     assert loaded.validation is not None
     say(loaded.notes[1:])
-    if _fingerprint(loaded.train) != _trained_on(network):
+    if not were_trained_on(network, loaded.train):
         warn(
             f"{spec} does not give the rows that the model was trained on: the file, or the spec, has changed since, "
             "and some of these rows may be among those; take rows that are surely new"
         )
     return loaded.validation, f"the validation rows of {spec}"
-
-
-def _trained_on(network: Network) -> dict[str, str]:
-    """The fingerprint of the rows that a network was trained on."""
-    return {name: text for name, text in network.card.data.items() if name.startswith("training ")}
-
-
-def _fingerprint(data: Dataset) -> dict[str, str]:
-    return {f"training {name}": text for name, text in data.batches(1).fingerprint(CARD_ROWS).items()}
