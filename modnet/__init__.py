@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:  # written by docs/generate.py
     from modnet.assessment.calibration import calibrate as calibrate
+    from modnet.assessment.comparison import compare as compare
     from modnet.assessment.cross_validation import cross_validate as cross_validate
     from modnet.assessment.explanation.explain import explain as explain
     from modnet.assessment.intervals import intervals as intervals
@@ -78,6 +79,7 @@ if "MODNET_NUM_THREADS" in os.environ:
     read_environment()
 
 _HOMES = {
+    "modnet.assessment.comparison": ("compare",),
     "modnet.assessment.calibration": ("calibrate",),
     "modnet.assessment.intervals": ("intervals",),
     "modnet.assessment.cross_validation": ("cross_validate",),

@@ -40,6 +40,7 @@ JSON_COMMANDS = {
     "find-rate": "modnet find-rate penguins.toml --steps 10 --json",
     "evaluate": "modnet evaluate penguins.modnet penguins.csv --json",
     "cross-validate": "modnet cross-validate penguins.toml --folds 2 --set training.epochs=1 --json",
+    "compare": "modnet compare penguins.modnet ./penguins.modnet penguins.csv --resamples 40 --json",
     "calibrate": "modnet calibrate penguins.modnet penguins.csv --json",
     "intervals": "modnet intervals penguins.modnet --spec penguins.toml --json",
     "check": "modnet check penguins.toml --json",

@@ -134,6 +134,7 @@ def facts() -> dict[str, str]:
     from importlib.metadata import PackageNotFoundError, version
 
     found = {"processor": machine.processor(), "threads": os.environ["OMP_NUM_THREADS"]}
+    found["kernels"] = os.environ.get("MODNET_KERNELS", "of installed plugins")
     for package in ("modnet-core", "numpy", "scikit-learn", "torch", "pytabkit"):
         try:
             found[package] = version(package)

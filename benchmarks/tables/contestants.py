@@ -185,6 +185,5 @@ def modnet(effort: str, split: Split, folder: Path) -> Answer:
         "epochs": history.epochs,
         "parameters": sum(parameter.size for parameter in history.network.parameters.values()),
         "unanswered": int(np.isnan(predicted).reshape(len(predicted), -1).any(axis=1).sum()),
-        "spec": spec.read_text(),
     }
     return Answer(predicted, [name[2:-1] for name in likely], fit, predict, wall, facts)

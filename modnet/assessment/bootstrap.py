@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from modnet.arrays import Array
+from modnet.assessment.resampling import CONFIDENCE, Interval, resampled
 from modnet.datasets.batches import Batch
 from modnet.datasets.dataset import Dataset
 from modnet.engine.network import Network
@@ -23,7 +24,7 @@ WORK = 5_000_000
 
 
 def bootstrap_intervals(
-    network: Network, data: Dataset, *, share: float = 0.95, seed: int = 0
+    network: Network, data: Dataset, *, share: float = CONFIDENCE, seed: int = 0
 ) -> dict[str, tuple[float, float]]:
     """Between which bounds the figures of other rows like these would lie, by drawing from these with replacement.
 
@@ -44,20 +45,17 @@ def bootstrap_intervals(
         return {}
     own = data.copied()
     values = _values(objective, own)
-    rng, rows = np.random.default_rng(seed), len(own)
-    found: dict[str, list[float]] = {}
-    for _ in range(min(max(WORK // rows, FEWEST), MOST)):
-        figures = _figures(objective, own, values, rng.integers(0, rows, rows))
-        for name, value in figures.items():
-            if np.ndim(value) == 0:
-                found.setdefault(name, []).append(float(value))
-    tail = (1 - share) / 2
-    return {name: _bounds(np.array(drawn), tail) for name, drawn in found.items() if np.isfinite(drawn).any()}
+    rows = len(own)
+    whole = _figures(objective, own, values, np.arange(rows))
+    names = [name for name, value in whole.items() if np.ndim(value) == 0]
 
+    def measured(chosen: Array) -> Array:
+        figures = _figures(objective, own, values, chosen)
+        return np.array([figures[name] for name in names], np.float64)
 
-def _bounds(drawn: Array, tail: float) -> tuple[float, float]:
-    low, high = np.quantile(drawn[np.isfinite(drawn)], [tail, 1 - tail])
-    return float(low), float(high)
+    drawn = resampled(measured, rows, min(max(WORK // rows, FEWEST), MOST), seed)
+    found = {name: Interval.of(drawn[:, place], share) for place, name in enumerate(names)}
+    return {name: (interval.low, interval.high) for name, interval in found.items() if np.isfinite(interval.low)}
 
 
 def _values(objective: Objective, data: Dataset) -> list[Array]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from modnet.datasets.dataset import naming
+from modnet.assessment.held_out import held_out_rows
+from modnet.datasets.dataset import Dataset, naming
 from modnet.engine.expansion import build_graph
 from modnet.engine.network import Network
 from modnet.errors import DataError, ShapeError
@@ -20,7 +21,7 @@ from modnet.specs.model import NetworkSpec
 from modnet.training.evaluate import evaluate
 from modnet.training.heads import Head, decides, has_labels
 from modnet.training.objective import Objective
-from modnet.training.sources import Given, data_to_measure, evaluation_batches
+from modnet.training.sources import Given, evaluation_batches
 from modnet.training.temperatures import (
     RESULT,
     FittedTemperature,
@@ -86,7 +87,7 @@ def calibrate(network: Network, x: Any, y: Any = None, *, registry: Registry | N
     heads = _of_classes(Objective(network, training))
     made = _with_temperatures(network, heads)
     objective = Objective(made, merged_training(made, {}, registry))
-    data = data_to_measure(objective, Given(x, y))
+    data = held_out_rows(objective, Given(x, y))
     batches = evaluation_batches(objective, objective.training, data)
     figures: list[Mapping[str, float]] = []
     metrics = {head.name: [LogLoss(), CalibrationError()] for head in heads}
@@ -99,7 +100,7 @@ def calibrate(network: Network, x: Any, y: Any = None, *, registry: Registry | N
     return Calibration(made, found, *figures)
 
 
-def _figures(network: Network, data: Any, metrics: Mapping[str, Any], registry: Registry) -> dict[str, float]:
+def _figures(network: Network, data: Dataset, metrics: Mapping[str, Any], registry: Registry) -> dict[str, float]:
     """Log loss and calibration error."""
     alone = len(network.outputs) == 1
     asked = next(iter(metrics.values())) if alone else dict(metrics)

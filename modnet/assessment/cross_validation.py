@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time as clock
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from os import PathLike
@@ -12,33 +13,28 @@ from typing import Any
 import numpy as np
 
 from modnet.arrays import Array
+from modnet.assessment.callbacks import lasting_callbacks
 from modnet.assessment.fold_folder import FoldFolder, fingerprint
 from modnet.assessment.spread import Spread, spread_table
 from modnet.data.column import Column
 from modnet.data.faults import Report
 from modnet.data.named_arrays import NamedArrays
-from modnet.data.rows import are_rows, table_of
 from modnet.data.spec import DataSpec
 from modnet.data.table import Table
 from modnet.datasets.dataset import Dataset
 from modnet.datasets.folding import Folding
 from modnet.datasets.folds import Fold
 from modnet.datasets.load import LoadedData
-from modnet.datasets.read import data_of, loader_for, require_data
-from modnet.datasets.targets import named_targets
+from modnet.datasets.read import data_of, loader_for, require_data, source_of
 from modnet.engine.build import plan
 from modnet.engine.network import Network
-from modnet.errors import DataError, Diverged, Problem, SpecError
+from modnet.errors import DataError, Diverged
 from modnet.plugins.faults import NamingFaults
 from modnet.plugins.registry import Registry, default_registry
 from modnet.records import Record
-from modnet.specs.model import NamedCallback
 from modnet.specs.reader import SpecLike
-from modnet.training.callbacks import JSONLog
-from modnet.training.checkpointing import Checkpoint
 from modnet.training.evaluate import Measurement, evaluate
 from modnet.training.measured import Figures
-from modnet.training.progress import ProgressDisplay
 from modnet.training.run import Run
 from modnet.training.sources import Given
 from modnet.training.train import prepare
@@ -196,22 +192,17 @@ class CrossValidator:
         self.folding = folding.replace(seed=spec.split_seed) if folding.seed is None else folding
         self.data = self.folding.apply(self._loader, source, spec)
         self.notes = list(self.data.notes)
-        self._callbacks = _lasting(network)
+        self._callbacks = lasting_callbacks(network)
         self._together = Measurement(registry=self._registry)
         self.folder = None if folder is None else FoldFolder(Path(folder).expanduser(), self._registry)
 
     def _source(self, x: Any, y: Any) -> tuple[DataSpec, Table | NamedArrays]:
-        given = x is not None
         data = self.network.card.spec.data
-        if not given:
+        if x is None:
             data = require_data(data)
             return data, self._loader.read(data.train or "", data)
         data = data or DataSpec()
-        if are_rows(x, self.network.inputs):
-            target = data.target if isinstance(data.target, str) and y is not None else ""
-            return data, table_of(x, target, y)
-        inputs = dict(zip(self.network.inputs, self.network.arrays(x), strict=True))
-        return data, NamedArrays("data", {**inputs, **named_targets(y, self._loader.output_names)})
+        return data, source_of(self.network, x, y, self._registry, data.target if isinstance(data.target, str) else "")
 
     # The folds
 
@@ -219,10 +210,11 @@ class CrossValidator:
         """Each fold when it is done: trained, or found in the folder; raises as `cross_validate`."""
         if self.folder is not None:
             self.folder.begin(self._about())
+        told: set[str] = set()
         try:
             for repeat, folds in enumerate(self.data.folds, 1):
                 for number, fold in enumerate(folds, 1):
-                    with _in_fold(f"fold {number}" if repeat == 1 else f"repeat {repeat}, fold {number}"):
+                    with _in_fold(f"fold {number}" if repeat == 1 else f"repeat {repeat}, fold {number}", told):
                         result = self._result(repeat, number, fold)
                     yield result
         finally:
@@ -336,15 +328,6 @@ def _measured(done: Sequence[FoldResult]) -> Dataset:
     )
 
 
-def _lasting(network: Network) -> tuple[NamedCallback, ...]:
-    """The callbacks of the spec that each fold can have: files and the screen are not for several."""
-    training = network.card.training
-    if training is None:
-        what = 'missing table; expected [training] with at least loss = "..."'
-        raise SpecError([Problem("training", what, keys=("training",))])
-    return tuple(c for c in training.callbacks if not isinstance(c.callback, Checkpoint | JSONLog | ProgressDisplay))
-
-
 def _array(column: Column) -> Array:
     return column.values if column.texts is None else np.array(column.texts, object)[column.values]
 
@@ -354,11 +337,22 @@ def _own(array: Array, dataset: Dataset) -> Array:
 
 
 @contextmanager
-def _in_fold(fold: str) -> Iterator[None]:
-    """Names the fold in an error about its data or its training."""
-    try:
-        yield
-    except Diverged as error:
-        raise Diverged(f"{fold}: {error}", error.step, error.epoch, error.node, error.best_epoch) from error
-    except DataError as error:
-        raise DataError(f"{fold}: {error}", error.problems) from None
+def _in_fold(fold: str, told: set[str]) -> Iterator[None]:
+    """Names the fold in an error about its data or its training, and in warnings, of which each is given once.
+
+    Args:
+        told: the warnings of earlier folds.
+    """
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        try:
+            yield
+        except Diverged as error:
+            raise Diverged(f"{fold}: {error}", error.step, error.epoch, error.node, error.best_epoch) from error
+        except DataError as error:
+            raise DataError(f"{fold}: {error}", error.problems) from None
+    for warning in caught:
+        text = str(warning.message)
+        if text not in told:
+            warnings.warn(f"{fold}: {text}", warning.category, stacklevel=4)
+        told.add(text)

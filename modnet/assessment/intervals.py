@@ -24,6 +24,7 @@ from typing import Any
 import numpy as np
 
 from modnet.arrays import Array
+from modnet.assessment.held_out import held_out_rows
 from modnet.data.column_schema import ColumnSchema
 from modnet.data.intervals import Interval, predicted_bounds, probabilities_of
 from modnet.datasets.dataset import Dataset
@@ -32,7 +33,7 @@ from modnet.errors import DataError
 from modnet.plugins.registry import Registry, default_registry
 from modnet.records import Record
 from modnet.training.objective import Objective
-from modnet.training.sources import Given, data_to_measure
+from modnet.training.sources import Given
 from modnet.training.train import merged_training
 from modnet.words import counted, in_columns, legible, show
 
@@ -82,6 +83,7 @@ def intervals(
     network is worth: a bad one has wide intervals. This holds on average over all rows, and not for each kind of them.
 
     Intervals that the network has already are replaced. Training it further, and calibrating it, leave them out.
+    Weights of rows do not count: each row is one.
 
     Args:
         network: a network that was trained on a table; it is not changed.
@@ -97,23 +99,16 @@ def intervals(
     """
     if not 0 < coverage < 1:
         raise ValueError(f"coverage: expected a number between 0 and 1, such as 0.9; found {show(coverage)}")
-    found = _found(network, _measurable(network, Given(x, y), registry or default_registry()), coverage)
-    made = copy(network)
-    made.card = network.card.replace(schema=network.card.schema.with_intervals(found))
-    return Intervals(made, found)
-
-
-def _measurable(network: Network, given: Given, registry: Registry) -> Dataset:
-    """The rows of a caller, with their targets."""
     schema = network.card.schema
     if schema is None or not schema.inputs:
         raise DataError(
             "intervals are for predictions for rows of a table; this network was trained on arrays and knows no columns"
         )
-    data = data_to_measure(Objective(network, merged_training(network, {}, registry)), given)
-    if not isinstance(data, Dataset):
-        raise DataError("expected rows of a table, or arrays x and y; found a stream of batches")
-    return data
+    objective = Objective(network, merged_training(network, {}, registry or default_registry()))
+    found = _found(network, held_out_rows(objective, Given(x, y)), coverage)
+    made = copy(network)
+    made.card = network.card.replace(schema=schema.with_intervals(found))
+    return Intervals(made, found)
 
 
 def _found(network: Network, data: Dataset, coverage: float) -> dict[str, Interval]:

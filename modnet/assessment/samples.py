@@ -14,7 +14,7 @@ from modnet.datasets.read import loader_for, output_losses
 from modnet.engine.network import Network
 from modnet.errors import DataError
 from modnet.records import Record
-from modnet.training.run import CARD_ROWS
+from modnet.training.run import was_trained_on
 from modnet.words import counted
 
 
@@ -36,7 +36,7 @@ class Samples(Record, eq=False):
 
     def warning(self, network: Network) -> list[str]:
         """A line if the network was trained on these very rows; none otherwise."""
-        if not were_trained_on(network, self.data):
+        if not was_trained_on(network, self.data):
             return []
         return ["the network was trained on these very rows: it looks better here than it is; take others"]
 
@@ -105,9 +105,3 @@ def _table(network: Network, x: Any, y: Any) -> Table:
     if len(columns) != 1:
         raise DataError("the model predicts several columns; give them among the rows, and not as y")
     return table_of(x, columns[0].name, y)
-
-
-def were_trained_on(network: Network, data: Dataset) -> bool:
-    """Whether these are the very rows that a network was trained on, by which it looks better than it is."""
-    found = {f"training {name}": text for name, text in data.batches(1).fingerprint(CARD_ROWS).items()}
-    return found == {name: text for name, text in network.card.data.items() if name.startswith("training ")}

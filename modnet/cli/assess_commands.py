@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from modnet.cli.command import JSON, PLUGIN, SET, Command, argument, file, option
+from modnet.cli.command import JSON, PLUGIN, READING, SET, Command, argument, file, option, pairs
 
 ASSESS = (
     Command(
@@ -68,6 +68,61 @@ ASSESS = (
         ),
         PLUGIN,
         SET,
+        JSON,
+    ),
+    Command(
+        "compare",
+        "Say which of several models is better on the same rows.",
+        """
+        Measure models side by side on the same rows, and say how sure the differences to the first one are.
+
+        The rows of DATA, which has the targets too, are drawn with replacement many times, the same ones for all
+        models. Where 95 of 100 differences lie is the interval; if it has 0 in it, these rows can show no difference.
+        Take rows that no model was trained on: a file of such rows, or with --spec the rows that a spec keeps from its
+        training. DATA is a table, arrays in .npz, or - for a table on standard input.
+
+        The models predict the same targets; they may read different columns. Rows that one of them cannot be measured
+        by are left out for all. The figures are the metrics of their training and the usual ones of such a target;
+        losses are not compared, as those of two models may be in different units.
+
+        What differs between two model files is told by modnet diff.
+
+        \b
+        Examples:
+          modnet compare small.modnet large.modnet test.csv
+          modnet compare small.modnet large.modnet --spec penguins.toml
+          modnet compare old.modnet new.modnet visits.csv --group patient
+
+        \b
+        JSON: {"data", "models", "rows", "groups", "resamples", "seed",
+               "metrics": {model: {figure: value}},
+               "differences": {model: {figure: {"difference", "low", "high",
+                 "undefined", "first_better", "better"}}},
+               "notes": [text]}
+        """,
+        argument("models", metavar="MODEL...", nargs=-1, required=True),
+        argument("data", metavar="DATA"),
+        file(
+            "--spec",
+            help="Instead of DATA: the rows for the test of this spec, or else those to validate with.",
+        ),
+        pairs("--set", "settings", metavar="KEY=VALUE", help="Replace a value of that spec, as in its training."),
+        pairs(
+            "--metric",
+            "metrics",
+            metavar="METRIC",
+            help="Measure this metric instead: its name, or a table as in a spec. OUTPUT=METRIC for one of several "
+            "outputs.",
+        ),
+        option("--group", metavar="COLUMN", help="Draw rows with the same value together."),
+        option(
+            "--resamples",
+            type=click.IntRange(40),
+            help="How often rows are drawn; by default 2,000 times, and less often for more than 10,000 rows.",
+        ),
+        option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of the draws."),
+        *READING,
+        PLUGIN,
         JSON,
     ),
 )

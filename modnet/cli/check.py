@@ -14,6 +14,7 @@ from modnet.cli import first_rows
 from modnet.cli.failures import WRONG_INPUT, faults_text
 from modnet.cli.job import Job
 from modnet.cli.output import echo, echo_json
+from modnet.cli.search import plan_of
 from modnet.data.source import is_address
 from modnet.datasets.dataset import Dataset, naming
 from modnet.datasets.load import LoadedData, located
@@ -81,6 +82,8 @@ def _check_training(job: Job) -> tuple[list[str], LoadedData | None]:
         _try_a_batch(job, objective, loaded)
     except TooLarge as error:
         notes.append(f"note: no batch was tried: {error}")
+    if job.network.card.spec.search is not None:
+        plan_of(job)
     return notes, loaded
 
 

@@ -86,7 +86,8 @@ _ROWS = (
                  "rows": [{"name", "type", "forward", "backward", "bytes",
                            "forward_gflops", "backward_gflops"}]}}
 
-        The profile is there with --profile only; its times are in seconds.
+        The profile is there with --profile only; its times are in seconds. An ensemble has "best_epochs", one for each
+        member, if early_stopping has restored them.
         """,
         _argument("spec"),
         _file(
@@ -190,7 +191,10 @@ _ROWS = (
         outputs as they are, called by their names. In a .csv or .tsv table, a name that a spreadsheet would read as a
         formula gets an apostrophe before it, and a warning says so.
 
-        What was assumed about the rows is said on standard error. A row that cannot be predicted for is an error, and
+        A model that `modnet intervals` has changed gives `lower` and `upper`, or a `set` of classes, too.
+
+        What was assumed about the rows is said on standard error, and which lie outside of what the model was trained
+        on. A row that cannot be predicted for is an error, and
         nothing is written, unless --faults says otherwise; the rows left out are then told on standard error, and the
         status is 0 if there are others.
 

@@ -56,8 +56,7 @@ def run(
     except KeyboardInterrupt:
         options = {"--folds": folds, "--repeats": repeats, "--group": group, "--time": time, "--seed": seed}
         options |= {"-o": output, "--folder": folder}
-        kept = f"; {counted(len(done), 'finished fold')} in {place}" if done else " before a fold was finished"
-        echo(f"stopped{kept}\ngo on: {_command(spec, options, plugins, settings)}", err=True)
+        echo(_stopped(len(done), place, _command(spec, options, plugins, settings)), err=True)
         return INTERRUPTED
     found = validator.result(done)
     if output is not None:
@@ -106,6 +105,11 @@ def _validator(job: Job, folding: Folding, folder: Path) -> CrossValidator:
         return CrossValidator(job.network, folding, folder=folder)
     except SpecError as error:
         raise job.located(error) from None
+
+
+def _stopped(finished: int, place: Path, again: str) -> str:
+    kept = f"; {counted(finished, 'finished fold')} in {place}" if finished else " before a fold was finished"
+    return f"stopped{kept}\ngo on: {again}"
 
 
 def _run(validator: CrossValidator, done: list[FoldResult], quiet: bool) -> None:

@@ -33,7 +33,7 @@ def run(
 ) -> None:
     load_plugin_files(plugins)
     network = load(model)
-    asked = _metrics(network, metrics)
+    asked = metrics_asked(network, metrics)
     dataset = read_to_measure(network, data, given_options(encoding, delimiter, decimal, header, sheet, query))
     try:
         figures = evaluate(network, dataset, metrics=asked)
@@ -48,7 +48,7 @@ def run(
     echo(figures)
 
 
-def _metrics(network: Network, asked: Sequence[str]) -> Any:
+def metrics_asked(network: Network, asked: Sequence[str]) -> Any:
     """The metrics as a spec would have them, or None for those of the training."""
     if not asked:
         return None

@@ -8,7 +8,6 @@ from typing import Any
 
 import click
 
-from modnet.assessment.samples import were_trained_on
 from modnet.cli.data import read_to_measure, say
 from modnet.cli.failures import warn
 from modnet.cli.places import check_output
@@ -19,6 +18,7 @@ from modnet.engine.network import Network
 from modnet.model.header import Header
 from modnet.model.reader import read_header
 from modnet.specs.reader import read_spec
+from modnet.training.run import was_trained_on
 
 
 def output_of(model: str, output: str | None) -> str:
@@ -53,7 +53,7 @@ def read_held_out(
         raise click.UsageError(f"{what}{'; not both' if data else ''}")
     if data is not None:
         dataset = read_to_measure(network, data, given)
-        if were_trained_on(network, dataset):
+        if was_trained_on(network, dataset):
             warn(f"{data} is what the model was trained on: it is too sure of these rows; take others")
         return dataset, "standard input" if data == "-" else data
     return _of_spec(network, str(spec), given)
@@ -69,7 +69,7 @@ def _of_spec(network: Network, spec: str, given: Mapping[str, Any]) -> tuple[Dat
     loaded = data_of(network, data=checked.data)
     assert loaded.validation is not None
     say(loaded.notes[1:])
-    if not were_trained_on(network, loaded.train):
+    if not was_trained_on(network, loaded.train):
         warn(
             f"{spec} does not give the rows that the model was trained on: the file, or the spec, has changed since, "
             "and some of these rows may be among those; take rows that are surely new"

@@ -43,6 +43,9 @@ LINES_AT_A_TIME = 500
 MOST_RANGES = 12
 """The ranges of how many columns are shown."""
 
+MOST_MAPS = 2
+"""How many maps within a map are shown with what is in them."""
+
 MOST_MISSING = 4
 """How many of the components that an installed version does not have are named."""
 
@@ -192,7 +195,7 @@ def _lines(model: str, header: Header, found: HeaderOnly, needs: list[dict[str, 
     yield from _schema_lines(header.schema)
     yield from _training_lines(header, found)
     for label, values in (("results", header.results), ("metadata", header.metadata)):
-        for index, (key, value) in enumerate(values.items()):
+        for index, (key, value) in enumerate(_entries(values)):
             yield from _labelled("" if index else label, f"{key} = {show(value)}")
     if header.features:
         what = ", ".join(header.features)
@@ -205,6 +208,15 @@ def _lines(model: str, header: Header, found: HeaderOnly, needs: list[dict[str, 
             size = readable_bytes(sum(map(_nbytes, views)))
             yield from _labelled("", f"{name}: {counted(len(views), 'array')}, {views[0].dtype.name}, {size}")
     yield from _tree(groups, {node.name: node.type for node in header.stored_nodes()})
+
+
+def _entries(values: Mapping[str, Any], before: str = "", depth: int = 0) -> Iterator[tuple[str, Any]]:
+    """The entries of a map; those of maps in it, down to some depth, by names such as `calibration.output.rows`."""
+    for key, value in values.items():
+        if isinstance(value, dict) and value and depth < MOST_MAPS:
+            yield from _entries(value, f"{before}{key}.", depth + 1)
+        else:
+            yield f"{before}{key}", value
 
 
 def _need_text(need: Mapping[str, Any]) -> str:

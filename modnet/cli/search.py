@@ -51,7 +51,7 @@ def run(
     job = Job.open(spec, plugins, settings)
     _check_places(Path(spec), path, plot)
     _check_resumed(path, place, resume)
-    planned = _planned(job, plugins)
+    planned = plan_of(job, plugins)
     asked, rows = Asked(trials, time, processes, resume), Rows(planned)
     if not as_json:
         echo(f"{introduction(job, planned, asked, place)}\n{rows.title()}")
@@ -100,7 +100,7 @@ def _check_resumed(path: Path, place: Path, resume: bool) -> None:
         warn(f"{place} has no search; starting from the beginning")
 
 
-def _planned(job: Job, plugins: tuple[str, ...]) -> Planned:
+def plan_of(job: Job, plugins: tuple[str, ...] = ()) -> Planned:
     """The search of a spec.
 
     Raises:

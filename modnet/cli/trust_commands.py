@@ -11,7 +11,7 @@ SPEC = file("--spec", help="Take the validation rows of this spec, with which th
 TRUST = (
     Command(
         "calibrate",
-        "Make the probabilities of a model come true as often as they say.",
+        "Calibrate the probabilities of a model.",
         """
         Fit a temperature, by which probabilities are less sure of themselves, or more, to rows that MODEL was not
         trained on, and write it into the model. Which class is predicted does not change.
@@ -41,7 +41,7 @@ TRUST = (
     ),
     Command(
         "intervals",
-        "Give predictions intervals, or sets of classes, that cover the truth as often as you ask.",
+        "Give the predictions of a model intervals, or sets of classes.",
         """
         Learn from rows that MODEL was not trained on how far its predictions are from the truth, and write that into
         the model. Its predictions for rows of tables then have columns `lower` and `upper`, or `set`: a share of

@@ -34,6 +34,9 @@ spec declares it.
 """
 
 
+MOST_WITH_RANGES = 20_000
+"""Of more columns, as of genes, the ranges are not kept: the header of a model file has room for so many values."""
+
 MOST_LABELS = 4096
 """More different labels are probably sentences."""
 
@@ -192,7 +195,9 @@ class _Learner:
         schema = self._schema(self._kind())
         # A list of categories in the spec is complete: a missing value is none of them.
         policy = self.policy or ("error" if self.declared.categories else "code")
-        schema = self._with_range(schema.replace(missing_values=self.declared.missing_values), rows)
+        schema = schema.replace(missing_values=self.declared.missing_values)
+        if len(self.table.columns) <= MOST_WITH_RANGES:
+            schema = self._with_range(schema, rows)
         if schema.kind == "labels" and policy not in ("error", "drop"):
             policy = "code"  # none of them: to fill in those of other rows would be a claim
         has_own_code = schema.kind == "text" or (schema.has_categories and policy in ("code", "drop"))
@@ -454,8 +459,10 @@ class _Learner:
 
     def _chosen(self, rows: Sequence[int] | Array | None) -> Array:
         """The training rows that have a value."""
-        chosen = np.flatnonzero(~self.profile.gaps)
-        return chosen if rows is None else np.intersect1d(chosen, np.asarray(rows))
+        if rows is None:
+            return np.flatnonzero(~self.profile.gaps)
+        given = np.asarray(rows, np.intp)
+        return given[~self.profile.gaps[given]]
 
     def _fill(self, schema: ColumnSchema, policy: MissingPolicy, rows: Sequence[int] | Array | None) -> float | str:
         """The mean, the median, or the most frequent value, of the training rows that have one."""

@@ -25,6 +25,10 @@ class NamedArrays:
     arrays: Mapping[str, Array]
     notes: tuple[str, ...] = ()
 
+    def take(self, rows: Array) -> NamedArrays:
+        """The arrays with these rows alone."""
+        return NamedArrays(self.name, {name: array[rows] for name, array in self.arrays.items()}, self.notes)
+
     def listing(self) -> str:
         return shorten(f"{key} {array.shape}" for key, array in self.arrays.items())
 

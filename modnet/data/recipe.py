@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from itertools import pairwise
 from typing import Any, Literal
 
+import numpy as np
+
 from modnet.data.task import GoalKind, Task
 from modnet.records import Record
 
@@ -35,6 +37,7 @@ class Recipe(Record):
         dropout: the share of the units that is left out in a step; 0 for none.
         bins: in how many bins each number is encoded; 0 for none.
         composite: instead of all of these, a layer that stands for a whole network, with its options.
+        clip: whether numbers are cut off at the range that they have in training.
         members: how many networks are trained side by side, whose predictions are averaged.
         losses: of each kind of goal.
         optimizer, schedule: their types and options; no schedule for a constant rate.
@@ -48,6 +51,7 @@ class Recipe(Record):
     activation: str
     dropout: float
     bins: int
+    clip: bool
     members: int
     losses: Mapping[GoalKind, Any]
     optimizer: Mapping[str, Any]
@@ -67,18 +71,21 @@ def recipe_for(task: Task, effort: Effort) -> Recipe:
         effort: "quick" is a small network, which trains in seconds; "good" five larger ones, whose mean is better;
             "best" is what the plugin modnet-tabular has.
     """
-    recipe = {"quick": _quick, "good": _good, "best": _best}[effort](task)
-    seconds = expected_seconds(task, recipe)
-    return recipe.replace(about=(f"training takes about {readable_seconds(seconds)} on one core of 2024",))
+    recipes = {"quick": _quick(task), "good": _good(task), "best": _best(task)}
+    times = {name: readable_seconds(expected_seconds(task, recipe)) for name, recipe in recipes.items()}
+    others = ", ".join(f"{name} about {time}" for name, time in times.items() if name != effort)
+    said = f"training takes about {times[effort]} on one core (with --effort {others})"
+    return recipes[effort].replace(about=(said,))
 
 
 def _quick(task: Task) -> Recipe:
-    width = 64 if task.rows < LARGE else 128
+    width = 32 if task.rows < SMALL else 64 if task.rows < LARGE else 128
     return Recipe(
         hidden=(width, width // 2),
         activation="relu",
-        dropout=0.0,
+        dropout=0.1 if task.rows < SMALL else 0.0,
         bins=0,
+        clip=_has_long_tail(task),
         members=1,
         losses=LOSSES,
         optimizer={"type": "adam", "learning_rate": 3e-3},
@@ -95,6 +102,7 @@ def _good(task: Task) -> Recipe:
         activation="relu",
         dropout=0.15,
         bins=_bins(task),
+        clip=_has_long_tail(task),
         members=5,
         losses=LOSSES,
         optimizer={"type": "adam", "learning_rate": 1e-3},
@@ -128,6 +136,7 @@ def _best(task: Task) -> Recipe:
         activation="selu",
         dropout=0.15,
         bins=0,
+        clip=False,
         composite=composite,
         bounded=True,
         members=1,
@@ -142,8 +151,23 @@ def _best(task: Task) -> Recipe:
         schedule={"type": "coslog4"},
         batch_size=256,
         epochs=256,
-        stopping={"type": "early_stopping", "patience": 256, "ties": "last"},
+        stopping={"type": "early_stopping", "patience": 256, "latest": True},
     )
+
+
+FAR = 8.0
+"""Deviations from the mean. A column with numbers that far away has a long tail, and new rows have some yet further."""
+
+
+def _has_long_tail(task: Task) -> bool:
+    """Whether an input has numbers far away from the others, which would lead a network where it has learnt nothing."""
+    names = {column.name for columns in task.schema.inputs.values() for column in columns if column.kind == "number"}
+    for name in names:
+        values = task.numbers(name)
+        spread = float(values.std())
+        if spread > 0 and float(np.abs(values - values.mean()).max()) > FAR * spread:
+            return True
+    return False
 
 
 def _batch_size(rows: int) -> int:
@@ -151,18 +175,35 @@ def _batch_size(rows: int) -> int:
     return int(min(256, max(32, 2 ** round(math.log2(max(rows, 1) / 30)))))
 
 
-SECONDS_OF_STEP, SECONDS_OF_PRODUCT = 4e-4, 6e-11
-"""Measured on one core: what a step takes whatever the size, for each member's layer, and a multiplication."""
+PBLD = 3
+"""How many numbers the embedding of `realmlp` adds to each."""
+
+SECONDS_OF_STEP, SECONDS_OF_PARAMETER, SECONDS_OF_PRODUCT = 2e-4, 2.5e-9, 9e-11
+"""Measured on one core of a server of 2021: of each step, of each parameter in a step, and of each multiplication of a
+row forth and back.
+"""
+
+STOPS_AT = 0.3
+"""The share of the epochs after which early stopping ended most runs."""
 
 
 def expected_seconds(task: Task, recipe: Recipe) -> float:
-    """About how long a training takes: half the epochs, since most stop early."""
-    encoded = recipe.bins * task.input_width(task.number_input) if task.number_input is not None else 0
-    widths = [task.width + encoded, *recipe.hidden, sum(goal.width for goal in task.goals)]
-    products = recipe.members * sum(a * b for a, b in pairwise(widths))
-    steps = math.ceil(0.8 * task.rows / recipe.batch_size)
-    of_epoch = steps * SECONDS_OF_STEP * len(widths) + 0.8 * task.rows * products * 3.5 * SECONDS_OF_PRODUCT
-    return recipe.epochs / 2 * of_epoch
+    """About how long the training takes on one core."""
+    widths = [task.width + _encoded(task, recipe), *recipe.hidden, sum(goal.width for goal in task.goals)]
+    parameters = recipe.members * sum(a * b for a, b in pairwise(widths))
+    rows = 0.8 * task.rows
+    steps = math.ceil(rows / recipe.batch_size)
+    of_epoch = steps * (SECONDS_OF_STEP + parameters * SECONDS_OF_PARAMETER) + rows * parameters * SECONDS_OF_PRODUCT
+    stops = STOPS_AT if recipe.stopping["patience"] < recipe.epochs else 1.0
+    return 0.5 + recipe.epochs * stops * of_epoch
+
+
+def _encoded(task: Task, recipe: Recipe) -> int:
+    """How many numbers the encoding of numbers adds to a sample."""
+    if task.number_input is None:
+        return 0
+    of_each = PBLD if recipe.composite else recipe.bins
+    return of_each * task.input_width(task.number_input)
 
 
 def readable_seconds(seconds: float) -> str:

@@ -309,7 +309,8 @@ class DataSchema(Configuration):
                 found.update(_numbers(columns, output))
             else:
                 found.update(_classified(columns[0], output, several))
-        return {**found, **self._intervals(outputs, found)}
+        found.update(self._intervals(outputs, found))
+        return found
 
     def _intervals(self, outputs: Mapping[str, Array], found: Mapping[str, Array]) -> dict[str, Array]:
         """The columns `lower` and `upper`, or `set`, of the targets that have intervals."""

@@ -139,12 +139,20 @@ class _Text:
         ids = {"vocabulary_sizes": sizes} if sizes else {}
         return {**(self.recipe.composite or {}), "out_features": width, **several, **ids}
 
+    def _scaled(self, of_numbers: bool, **options: Any) -> list[str]:
+        if not (self.recipe.clip and of_numbers):
+            return [f"{_node(type='standardize', **options)}{SCALED}"]
+        return [
+            "  # mean 0, deviation 1; clip, since some numbers are far away: none goes further than in training",
+            _node(type="standardize", clip=True, **options),
+        ]
+
     def _first_layers(self) -> list[str]:
         """What brings the inputs together: numbers to a common scale and into bins, ids to vectors."""
         inputs = self.task.schema.inputs
         binned = self.task.number_input if self.recipe.bins else None
         if list(inputs) == ["input"] and not binned:
-            return [f'  "standardize",{SCALED}']
+            return self._scaled(True) if self.recipe.clip else [f'  "standardize",{SCALED}']
         lines, joined = [], []
         for name, (column, *_) in inputs.items():
             if column.is_id:
@@ -153,7 +161,7 @@ class _Text:
                 lines.append(_node(type="flatten", name=f"{name}_vector"))
                 joined.append(f"{name}_vector")
                 continue
-            lines.append(f"{_node(type='standardize', inputs=(name,), name=f'{name}_scaled')}{SCALED}")
+            lines += self._scaled(name == self.task.number_input, inputs=(name,), name=f"{name}_scaled")
             joined.append(f"{name}_scaled")
             if name == binned:
                 encoded = _node(type="piecewise_encoding", bins=self.recipe.bins, name=f"{name}_binned")
@@ -294,8 +302,12 @@ def _inline(value: Any) -> str:
     """A value as TOML, a table within braces."""
     if isinstance(value, Mapping):
         return f"{{ {', '.join(f'{_key(name)} = {_inline(part)}' for name, part in value.items())} }}"
+    if isinstance(value, bool):
+        return "true" if value else "false"
     if isinstance(value, float):
         return f"{value:g}"
+    if isinstance(value, bool):
+        return "true" if value else "false"
     return str(value) if isinstance(value, int) else _list_text(value)
 
 

@@ -85,7 +85,7 @@ class Task(Record):
         return np.unique(column.values[~self.guesses[name].profile.gaps], return_counts=True)[1]
 
     def numbers(self, column: str) -> Array:
-        """The values of a target of numbers, float64, of the rows that have one."""
+        """The values of a column of numbers, float64, of the rows that have one."""
         found = self.guesses[column]
         return found.numbers(self.table.columns[column])[~found.profile.gaps]
 

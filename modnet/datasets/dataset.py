@@ -272,11 +272,11 @@ def _table_given(network: Network, x: Any, y: Any, outputs: Sequence[str]) -> Ta
     """The table of a caller who gives rows, with their target if that is apart; None for other data."""
     if y is None:
         return table_of(x) if takes_rows(network, x, outputs) else None
-    target = _target_column(network)
+    target = target_column(network)
     return table_of(x, target, y) if target and are_rows(x, network.inputs) else None
 
 
-def _target_column(network: Network) -> str:
+def target_column(network: Network) -> str:
     """The column that a network predicts, if it was trained on a table, and predicts one."""
     schema = network.card.schema
     columns = [] if schema is None or not schema.inputs else [c for group in schema.targets.values() for c in group]

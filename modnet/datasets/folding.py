@@ -19,7 +19,7 @@ from modnet.datasets.dataset import Dataset
 from modnet.datasets.folds import Fold, group_folds, random_folds, time_folds
 from modnet.datasets.load import Loader
 from modnet.datasets.parts import Parts
-from modnet.datasets.splitting import keys_of, refuse_gaps, sets_aside, times_of
+from modnet.datasets.splitting import groups_of, refuse_gaps, times_of
 from modnet.errors import DataError
 from modnet.records import Record
 from modnet.words import counted, legible, show
@@ -117,7 +117,11 @@ class Folding(Record):
             if column is not None:
                 raise DataError(f"{found.name}: {option} is a column of a table; found arrays: {found.listing()}")
         dataset = loader.dataset(found, loader.learn_classes(found))
-        parts = loader.divide_arrays(dataset, spec).parts if spec.test is not None else Parts(np.arange(len(dataset)))
+        parts = (
+            loader.divide_arrays(dataset, spec).parts
+            if isinstance(spec.test, float)
+            else Parts(np.arange(len(dataset)))
+        )
         rows, tested = _in_folds(parts)
         classes = dataset.take(rows).classes_of_rows(loader.label_outputs)
         folds, told = self._random(rows, classes)
@@ -144,15 +148,15 @@ class Folding(Record):
         if how.by == "random":
             return self._random(rows, classes)
         if how.column is None:
-            return self._by_time(rows, rows, "in the order of the file")
+            return self._by_time(rows, rows, "in the order of the file", spec)
         refuse_gaps(table, spec, how.column, rows)
         column = table.columns[how.column].take(rows)
         name = legible(how.column)
         try:
             if how.by == "time":
                 times, read_as = times_of(column, spec.columns.get(how.column, ColumnSpec()).date_format)
-                return self._by_time(times, rows, f"{name}{read_as}")
-            groups = np.unique(keys_of(column), return_inverse=True)[1].reshape(-1)
+                return self._by_time(times, rows, f"{name}{read_as}", spec)
+            groups = groups_of(column)
             make = partial(group_folds, groups, self.count, self.seed or 0)
             told = f"by group {name}: {counted(int(groups.max()) + 1, 'group')}"
             return [_in_source(make(repeat), rows) for repeat in range(self.repeats)], told
@@ -167,11 +171,12 @@ class Folding(Record):
         folds = [_in_source(make(repeat=repeat), rows) for repeat in range(self.repeats)]
         return folds, "stratified" if stratified else "drawn by chance"
 
-    def _by_time(self, times: Array, rows: Array, name: str) -> tuple[list[list[Fold]], str]:
+    def _by_time(self, times: Array, rows: Array, name: str, spec: DataSpec) -> tuple[list[list[Fold]], str]:
         if self.repeats > 1:
             raise DataError("folds that go forward in time can be made in one way alone; leave repeats out")
         told = f"forward in time, {name}: each is measured by a network that was trained on what is before it"
-        return [_in_source(time_folds(times, self.count), rows)], told
+        first = 2 if isinstance(spec.validation, float) else 1
+        return [_in_source(time_folds(times, self.count, first), rows)], told
 
 
 def _check_column(table: Table, spec: DataSpec, column: str) -> None:
@@ -182,7 +187,7 @@ def _check_column(table: Table, spec: DataSpec, column: str) -> None:
 
 def _rows(loader: Loader, table: Table, spec: DataSpec, how: SplitSpec, report: Report) -> tuple[Array, Array | None]:
     """The rows that folds are made of, and those of the spec's test part."""
-    if sets_aside(spec):
+    if isinstance(spec.test, float) or (spec.split is not None and spec.split.by == "column"):
         rows, tested = _in_folds(loader.divide(table, spec, report).parts)
     else:
         dropped = rows_to_drop(table, spec, loader.input_names, loader.output_names)

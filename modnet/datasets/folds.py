@@ -76,7 +76,7 @@ def _dealt(sizes: Array, count: int, rng: np.random.Generator) -> tuple[Array, A
     return fold_of, totals
 
 
-def time_folds(times: Array, count: int) -> list[Fold]:
+def time_folds(times: Array, count: int, first: int = 1) -> list[Fold]:
     """Folds that train on the past and are measured by what follows: the first on the oldest block of rows.
 
     The rows are parted into one block more than there are folds, about equally large, in the order of their times; rows
@@ -85,17 +85,22 @@ def time_folds(times: Array, count: int) -> list[Fold]:
 
     Args:
         times: of each row: numbers or datetime64.
+        first: how many different times block 1 has at least: 2 where some of its rows are set aside by time.
 
     Raises:
-        DataError: there are not as many different times as blocks.
+        DataError: there are not as many different times.
     """
     rows = len(times)
     order = np.argsort(times, kind="stable")
     sorted_times = times[order]
     borders = 1 + np.flatnonzero(sorted_times[1:] != sorted_times[:-1])
-    if len(borders) < count:
+    if len(borders) < count + first - 1:
         found = f"found {counted(len(borders) + 1, 'time')} in {counted(rows, 'row')}"
-        raise DataError(f"{found}; expected at least {count + 1} different ones, for one block more than folds")
+        more = ", the first with two, to validate with the later one" if first > 1 else ""
+        raise DataError(
+            f"{found}; expected at least {count + first} different ones, for one block more than folds{more}"
+        )
+    borders = borders[first - 1 :]
     starts: list[int] = []
     for place in range(count):
         wanted = rows - (count - place) * (rows // (count + 1))

@@ -146,6 +146,28 @@ class Loader:
         dataset = Dataset.of_table(schema, found, targets, report)
         return dataset, [f"{found.name}: {counted(len(found), 'row')}", *found.notes, *report.texts()]
 
+    def load_aside(self, spec: DataSpec) -> tuple[Table | NamedArrays, str]:
+        """The rows that a training does not learn from, as they were read, and which these are.
+
+        Returns:
+            The rows of the spec's test part, or else those to validate with; and "test" or "validation".
+
+        Raises:
+            DataError: the spec sets no rows aside, or they cannot be read.
+        """
+        for name, given in (("test", spec.test), ("validation", spec.validation)):
+            if given is not None and not isinstance(given, float):
+                return self.read(given, spec), name
+        source = self.read(spec.train or "", spec)
+        if isinstance(source, Table):
+            parts = self.divide(source, spec, Report()).parts
+        else:
+            parts = self.divide_arrays(self.dataset(source, self.learn_classes(source)), spec).parts
+        for name, rows in (("test", parts.test), ("validation", parts.validation)):
+            if rows is not None:
+                return source.take(rows), name
+        raise DataError(f"{source.name}: the spec sets no rows aside; give it a share for test or validation")
+
     # Files
 
     def read(

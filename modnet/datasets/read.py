@@ -14,13 +14,15 @@ from modnet.data.files import Read, Reader
 from modnet.data.foreign import as_data
 from modnet.data.named_arrays import NamedArrays
 from modnet.data.options import DEFAULTS, ReadOptions
+from modnet.data.rows import are_rows, table_of
 from modnet.data.schema import DataSchema
 from modnet.data.source import without_password
 from modnet.data.spec import DataSpec
 from modnet.data.table import Table, shorten
-from modnet.datasets.dataset import naming
+from modnet.datasets.dataset import naming, target_column
 from modnet.datasets.load import LoadedData, Loader
 from modnet.datasets.outliers import warn_of_far_cells
+from modnet.datasets.targets import named_targets
 from modnet.datasets.units import warn_of_units
 from modnet.engine.build import plan
 from modnet.engine.network import Network
@@ -140,6 +142,26 @@ def _check_losses(network: Network, schema: DataSchema) -> None:
                 f"column {legible(column.name)} has the classes {shorten(classes)}, but {loss.type} takes numbers; "
                 f"for classes end the network with softmax and {len(classes)} outputs, and use cross_entropy"
             )
+
+
+def source_of(
+    network: Network, x: Any, y: Any = None, registry: Registry | None = None, target: str = ""
+) -> Table | NamedArrays:
+    """The data of a caller, not encoded yet: rows of a table, or arrays by the names of a network's inputs and outputs.
+
+    Args:
+        x, y: rows, with the target among their columns or as `y`; or arrays, or dicts of them by those names.
+        target: the column of `y`, where a network does not know it yet.
+
+    Raises:
+        ShapeError, DataError: they have none of these forms.
+    """
+    if isinstance(x, Table | NamedArrays):
+        return x
+    if are_rows(x, network.inputs):
+        return table_of(x, (target or target_column(network)) if y is not None else "", y)
+    inputs = dict(zip(network.inputs, network.arrays(x), strict=True))
+    return NamedArrays("data", {**inputs, **named_targets(y, loader_for(network, registry=registry).output_names)})
 
 
 def loader_for(network: Network, folder: str | PathLike[str] = "", registry: Registry | None = None) -> Loader:

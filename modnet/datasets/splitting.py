@@ -100,8 +100,13 @@ def keys_of(column: Column) -> Array:
 # By groups
 
 
+def groups_of(column: Column) -> Array:
+    """The group of each row, 0, 1, ...: rows with the same value, but for its spelling, are in one."""
+    return np.unique(keys_of(column), return_inverse=True)[1].reshape(-1)
+
+
 def _by_group(column: Column, name: str, spec: DataSpec, rows: Array) -> Division:
-    groups = np.unique(keys_of(column), return_inverse=True)[1].reshape(-1)
+    groups = groups_of(column)
     parts = group_parts(groups, shares_of(spec), spec.split_seed)
     counts = [len(np.unique(groups[part])) for part in parts if part is not None]
     several = f"{', '.join(f'{count:,}' for count in counts[:-1])} and {counts[-1]:,} of {sum(counts):,} groups"

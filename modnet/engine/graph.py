@@ -24,6 +24,7 @@ class GraphNode(Record, frozen=False, eq=False):
         owner: the position of the node whose parameters and state it uses, if not its own.
         input_shapes, shapes: of one sample, for each input and for each output.
         parameters, state: what the layer asks for.
+        apart: whether it runs for each member of an ensemble, so that its outputs have an axis of members.
     """
 
     name: str
@@ -41,6 +42,7 @@ class GraphNode(Record, frozen=False, eq=False):
     shapes: tuple[Shape, ...] = ()
     parameters: Mapping[str, Parameter] = fresh(factory=dict)
     state: Mapping[str, State] = fresh(factory=dict)
+    apart: bool = False
 
     @property
     def slots(self) -> range:

@@ -7,9 +7,10 @@ from collections.abc import Iterator, Sequence
 
 from modnet.engine.graph import Graph, GraphNode
 from modnet.errors import Problem, SpecError
+from modnet.kinds.activation import Activation
 from modnet.kinds.layer import MOST_AXES, Layer
 from modnet.kinds.node import automatic_name
-from modnet.layers.members import EnsembleMean, ToMembers, for_members
+from modnet.layers.members import EnsembleMean, ToMembers, each_alone, for_members
 from modnet.words import Path, path_text, show
 
 MOST_NUMBERS = 2**60
@@ -43,6 +44,7 @@ class _Spreader:
         self.counts: dict[str, int] = {}
         self.names = {node.name for node in graph.nodes}
         self.problems: list[Problem] = []
+        self.masked = any(node.layer.makes_mask for node in graph.nodes)
         self.last = {slot for output in graph.outputs.values() for slot in _after_the_mean(graph, output)}
 
     def spread(self) -> Graph:
@@ -69,11 +71,7 @@ class _Spreader:
         elif not node.parameters:
             self.add(node, node.layer, inputs)
             return
-        if node.layer.makes_mask:
-            what = f"members = {self.members}, but {node.type} makes a mask of steps, and members have no masks"
-            self.problems.append(_problem(node.keys, what, "", node.label()))
-        layer = for_members(node.layer, self.members, shared=self.apart.isdisjoint(inputs))
-        self.add(node, layer, inputs, apart=True)
+        self.add(node, self.layer_of(node, self.apart.isdisjoint(inputs)), inputs, apart=True)
 
     def place_last(self, node: GraphNode, inputs: Sequence[int]) -> None:
         """Adds a node that stands behind the mean of the members."""
@@ -81,6 +79,14 @@ class _Spreader:
         if joined != inputs or not self.behind.isdisjoint(node.inputs):
             self.behind.update(node.slots)
         self.add(node, node.layer, joined)
+
+    def layer_of(self, node: GraphNode, shared: bool) -> Layer:
+        """The layer that does for each member what the node's does for one."""
+        layer = node.layer
+        if self.masked and not shared and not (isinstance(layer, Activation) and layer.elementwise):
+            # One that looks at the mask of its steps expects them behind the batch axis, where the members are.
+            return each_alone(layer, self.members, shared)
+        return for_members(layer, self.members, shared)
 
     def check_readers(self, node: GraphNode) -> None:
         """Refuses a node, for each member, that reads what stands behind the mean of all of them."""
@@ -98,6 +104,7 @@ class _Spreader:
             slot=first,
             owner=None if node.owner is None else self.positions[node.owner],
             input_shapes=tuple(self.shapes[slot] for slot in inputs),
+            apart=apart,
         )
         if apart:
             made.shapes = tuple((self.members, *shape) for shape in node.shapes)
@@ -123,16 +130,16 @@ class _Spreader:
     def copied(self, slot: int) -> int:
         """The slot of the same numbers for each member."""
         if slot not in self.copies:
-            self.copies[slot] = self.between(ToMembers(members=self.members), slot)
+            self.copies[slot] = self.between(ToMembers(members=self.members), slot, apart=True)
             self.apart.add(self.copies[slot])
         return self.copies[slot]
 
-    def between(self, layer: Layer, slot: int) -> int:
+    def between(self, layer: Layer, slot: int, apart: bool = False) -> int:
         """Adds a node that is not in the spec."""
         name = automatic_name(layer.type, self.counts, self.names)
         shape, first = self.shapes[slot], len(self.shapes)
         node = GraphNode(name, layer, (slot,), ("network", "members"), True, 0.0, 0.0, 1.0, 1.0, first)
-        node.input_shapes, node.shapes = (shape,), layer.output_shapes(shape)
+        node.input_shapes, node.shapes, node.apart = (shape,), layer.output_shapes(shape), apart
         return self.append(node)
 
     def check_size(self, node: GraphNode) -> None:

@@ -310,13 +310,18 @@ class Pass:
             # A layer that combines all steps, or makes other steps, has no mask after it.
             if slot in self._several:
                 masks.update(self._masks_of_outputs(self._several[slot], mask))
-            elif self._values[slot].shape[1:2] == mask.shape[1:]:
+            elif self._shape_of_one(slot)[1:2] == mask.shape[1:]:
                 masks[slot] = mask
+
+    def _shape_of_one(self, slot: int) -> tuple[int, ...]:
+        """The shape of a value, or of each member's part of it."""
+        shape: tuple[int, ...] = self._values[slot].shape
+        return (shape[0], *shape[2:]) if self._node(slot).apart else shape
 
     def _masks_of_outputs(self, slots: range, mask: Any) -> Iterator[tuple[int, Array]]:
         """(slot, mask) for the outputs of a layer that has several."""
         for position, slot in enumerate(slots):
-            shape = self._values[slot].shape
+            shape = self._shape_of_one(slot)
             own = mask[position] if isinstance(mask, tuple) else mask
             # For (batch, n) as a further output, n may be a number of features that happens to be that of the steps.
             sequence = isinstance(mask, tuple) or not position or len(shape) > 2

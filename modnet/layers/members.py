@@ -49,7 +49,6 @@ class EnsembleMean(Layer, type="ensemble_mean"):
         return shape[1:]
 
     def forward(self, context: Context, x: Array) -> Array:
-        context.output_mask = None
         context.save(x.shape)
         y = np.add.reduce(x, axis=1, out=context.buffer((len(x), *x.shape[2:])))
         return np.divide(y, x.shape[1], out=y)
@@ -122,8 +121,15 @@ def for_members(layer: Layer, members: int, shared: bool) -> Layer:
     if isinstance(layer, Linear) and (cls.forward, cls.backward) == (Linear.forward, Linear.backward):
         # Here and not in `linear`, which every process imports that predicts.
         return LinearMembers(layer=layer, members=members, shared=shared)
-    made = FeaturewiseMembers if layer.featurewise else Members
-    return layer.for_members(members, shared) or made(layer=layer, members=members, shared=shared)
+    found = layer.for_members(members, shared)
+    if found is None and layer.featurewise:
+        found = FeaturewiseMembers(layer=layer, members=members, shared=shared)
+    return found or each_alone(layer, members, shared)
+
+
+def each_alone(layer: Layer, members: int, shared: bool) -> Layer:
+    """The layer that runs the given one once for each member."""
+    return Members(layer=layer, members=members, shared=shared)
 
 
 class Members(Layer, type="members"):
@@ -148,6 +154,10 @@ class Members(Layer, type="members"):
     @property
     def integer_input(self) -> bool:  # type: ignore[override]
         return self.layer.integer_input
+
+    @property
+    def makes_mask(self) -> bool:  # type: ignore[override]
+        return self.layer.makes_mask
 
     @property
     def raw_input(self) -> bool:  # type: ignore[override]
@@ -209,7 +219,6 @@ class Members(Layer, type="members"):
         return found
 
     def forward(self, context: Context, *inputs: Array) -> Any:
-        context.output_mask = None
         contexts = self._contexts(context)
         context.save(contexts)
         made: list[Array] = []
@@ -305,7 +314,6 @@ class FeaturewiseMembers(Members, type="featurewise_members"):
         (x,) = inputs
         if x.ndim != (2 if self.shared else 3):
             return super().forward(context, x)
-        context.output_mask = None
         wide = context.child("wide")
         for name in ("params", "grads", "state"):
             arrays = getattr(context, name)
@@ -347,9 +355,10 @@ class LinearMembers(Members, type="linear_members"):
     def forward(self, context: Context, *inputs: Array) -> Array:
         (x,) = inputs
         context.save(x)
-        context.output_mask = None
         weight = context.params["weight"]
         steps = x.shape[1:-1] if self.shared else x.shape[2:-1]
+        if not steps:
+            context.output_mask = None  # as in `linear`
         y = context.buffer((len(x), self.members, *steps, weight.shape[-1]))
         np.matmul(self._by_member(x), _for_steps(weight, steps), out=np.swapaxes(y, 0, 1))
         if self.layer.bias:

@@ -100,6 +100,8 @@ def learn_scaling(
 ) -> None:
     """Sets mean, deviation and samples from one pass over batches (..., features), each with its mask or None.
 
+    Where the state has `lowest` and `highest`, the range of the scaled numbers is set too.
+
     The deviation is that of the population (divided by n), and 1 if the feature is constant except for rounding.
 
     Args:
@@ -108,8 +110,11 @@ def learn_scaling(
     mean, deviation = state["mean"], state["deviation"]
     moments = _Quartiles(len(mean)) if robust else _Moments(len(mean))
     rounding = 0.0
+    low, high = np.full(len(mean), math.inf), np.full(len(mean), -math.inf)
     for rows, batch in finite_rows(batches, len(mean), mean.dtype, label):
         rounding = max(rounding, _rounding_unit(batch.dtype))
+        np.minimum(low, rows.min(axis=0), out=low)
+        np.maximum(high, rows.max(axis=0), out=high)
         moments.add(rows)
     if not moments.count:
         return
@@ -121,6 +126,8 @@ def learn_scaling(
     state["samples"][...] = moments.count
     if "mean_rest" in state:
         state["mean_rest"][...] = np.where(np.abs(exact) > FAR * spread, exact - mean, 0)
+    if "lowest" in state:
+        state["lowest"][...], state["highest"][...] = (low - exact) / deviation, (high - exact) / deviation
 
 
 def _rounding_unit(dtype: np.dtype[Any]) -> float:
@@ -164,8 +171,12 @@ class Standardize(Layer, type="standardize"):
     numbers of a feature are the same, its range is 0, and its deviation is taken. Of more than 2^23 numbers, both are
     those of a random sample of the rows.
 
+    With `clip`, numbers beyond the range of the training data become its ends, so that a number that is far away, as
+    heavy tails have them, does not lead the network where it has learnt nothing.
+
     State: mean (features,), deviation (features,), samples (the number of rows; 0 before training), mean_rest
-    (features,), the digits of such a mean that do not fit into `mean`, otherwise 0.
+    (features,), the digits of such a mean that do not fit into `mean`, otherwise 0; with `clip` lowest and highest
+    (features,), the range of y in training.
 
     Raises:
         ShapeError: the last axis has no fixed size.
@@ -173,6 +184,7 @@ class Standardize(Layer, type="standardize"):
     """
 
     robust: bool = False
+    clip: bool = False
 
     streams = True
     scratch_output = True
@@ -183,7 +195,8 @@ class Standardize(Layer, type="standardize"):
         return input_shapes[0]
 
     def state(self, *input_shapes: Shape) -> Mapping[str, State]:
-        return scaling_state(input_shapes[0])
+        state = scaling_state(input_shapes[0])
+        return {**state, "lowest": state["mean"], "highest": state["mean"]} if self.clip else state
 
     def prepare(self, context: Context, batches: Iterable[tuple[Array, Array | None]]) -> None:
         if not context.state["samples"]:
@@ -203,11 +216,24 @@ class Standardize(Layer, type="standardize"):
         if far is not None:
             distance = _raw(context, x)[..., far] - _exact_mean(state, far)
             y[..., far] = distance / state["deviation"][far]
-        return y
+        return self._clipped(context, y) if self.clip and state["samples"] else y
+
+    @staticmethod
+    def _clipped(context: Context, y: Array) -> Array:
+        low, high = context.state["lowest"], context.state["highest"]
+        if context.needs_input_gradient:
+            within, below = context.buffer(y.shape, np.bool_), context.buffer(y.shape, np.bool_)
+            np.greater_equal(y, low, out=within)
+            np.logical_and(within, np.less_equal(y, high, out=below), out=within)
+            context.save(within)
+        return np.clip(y, low, high, out=y)
 
     def backward(self, context: Context, gradient: Array) -> Array | None:
         if not context.needs_input_gradient:
             return None
+        if self.clip and context.state["samples"]:
+            (within,) = context.saved
+            np.multiply(gradient, within, out=gradient)
         return np.divide(gradient, context.state["deviation"], out=gradient)
 
 

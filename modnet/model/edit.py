@@ -87,7 +87,7 @@ class _Changes:
         groups = _copies(file, found, is_for_resuming if self.drop_resume_state else lambda _: False)
         taking = _Taking(self.take, files)
         try:
-            header = self._header(header)
+            header = taking.header(self._header(header))
             if self.drop_history:
                 groups = [group for group in groups if not is_figures(group.name, "history")]
             groups = taking.apply(groups)
@@ -110,23 +110,9 @@ class _Changes:
             raise Fault(f"{what}; drop its resume state as well")
         if self.drop_history:
             header = header.replace(history={})
-        if self.take and header.schema is not None:
-            header = header.replace(schema=_without_intervals(header.schema))
         if self.metadata or self.remove_metadata:
             header = header.replace(metadata=_edited_metadata(header.metadata, self.metadata, self.remove_metadata))
         return header
-
-
-def _without_intervals(schema: dict[str, Any]) -> dict[str, Any]:
-    """A schema, as plain values, without the intervals of its targets, which were made from the errors of other arrays."""
-    targets = schema.get("targets")
-    if not isinstance(targets, dict) or not all(isinstance(columns, list) for columns in targets.values()):
-        return schema  # not as it should be, which loading will tell
-
-    def without(column: Any) -> Any:
-        return {k: v for k, v in column.items() if k != "interval"} if isinstance(column, dict) else column
-
-    return {**schema, "targets": {name: [*map(without, columns)] for name, columns in targets.items()}}
 
 
 def is_for_resuming(group: str) -> bool:
@@ -257,6 +243,18 @@ class _Taking:
             Header.of_file(path, found.header).require_features(path)
             self._views[path] = {(view.group, view.name): (file, view) for view in found.views}
             self.files.append(file)
+
+    def header(self, header: Header) -> Header:
+        """The header without the intervals of targets, which were made from the errors of the arrays before."""
+        targets = (header.schema or {}).get("targets") if self.take else None
+        if not isinstance(targets, dict) or not all(isinstance(columns, list) for columns in targets.values()):
+            return header
+
+        def without(column: Any) -> Any:
+            return {k: v for k, v in column.items() if k != "interval"} if isinstance(column, dict) else column
+
+        kept = {name: [*map(without, columns)] for name, columns in targets.items()}
+        return header.replace(schema={**(header.schema or {}), "targets": kept})
 
     def apply(self, groups: Sequence[StreamedGroup]) -> list[StreamedGroup]:
         """The groups, with the arrays of these nodes replaced by those of the other files."""

@@ -73,9 +73,11 @@ def value_at(values: Any, path: Path) -> Any:
 
 
 def _table(values: Any) -> Any:
-    """The table that a value stands for: of a component by its bare name, and of one that is made already."""
+    """The table that a value stands for: of a component by its bare name, of one that is made already, of none."""
     if isinstance(values, str):
         return {"type": values}
+    if values is None:
+        return {}
     return values.plain() if isinstance(values, Configuration) else values
 
 

@@ -99,6 +99,8 @@ class SearchSpec(Configuration):
         sampler: "tpe", a tree of Parzen estimators; "gp", a Gaussian process, for few slow trials; "random".
         pruner: which trainings are stopped early because others were better at that epoch: by "hyperband", or those
             below the "median"; "none" lets all of them end.
+        folds: how many networks each trial trains, each on the rows of all folds but one; the mean of the figure on the
+            rows that are left out is compared. By default one network, by the rows set aside for validation.
         seed: of the sampler. The trainings have that of `[training]`.
     """
 
@@ -110,6 +112,7 @@ class SearchSpec(Configuration):
     time: float | None = field(default=None, above=0.0)
     sampler: Literal["tpe", "gp", "random"] = "tpe"
     pruner: Literal["hyperband", "median", "none"] = "hyperband"
+    folds: int | None = field(default=None, minimum=2)
     seed: int = field(default=0, minimum=0, below=2**32)
 
     def check(self) -> None:

@@ -44,7 +44,7 @@ class Head:
             name=name,
             loss=loss,
             weight=used.weight,
-            metrics=_named_metrics(metrics, has_labels(network, name, loss)),
+            metrics=named_metrics(metrics, has_labels(network, name, loss)),
             learning=View.of(network, learning, loss, kernels, learns=True),
             evaluating=View.of(network, evaluating, loss, kernels, learns=False),
         )
@@ -166,7 +166,7 @@ def class_names(network: Network, output: str, count: int) -> list[str]:
     return [*map(str, names)] if len(names) == count else [*map(str, range(count))]
 
 
-def _named_metrics(metrics: Sequence[Metric], of_labels: bool) -> dict[str, Metric]:
+def named_metrics(metrics: Sequence[Metric], of_labels: bool) -> dict[str, Metric]:
     """Metrics under their type names; a second one of a type gets a number."""
     named: dict[str, Metric] = {}
     for metric in metrics:

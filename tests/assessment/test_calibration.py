@@ -155,9 +155,36 @@ def test_scores_are_no_probabilities():
         modnet.calibrate(network, X[NEW], y[NEW])
 
 
+def test_a_stream_may_not_be_there_a_second_time(classifier):
+    for learn in (modnet.calibrate, modnet.intervals):
+        with pytest.raises(DataError, match=r"stream of batches|trained on arrays"):
+            learn(classifier, [(X[NEW], Y[NEW])])
+
+
 def test_too_few_rows(classifier):
     with pytest.raises(DataError, match="at least 20 rows to fit a temperature to, found 5 rows"):
         modnet.calibrate(classifier, X[:5], Y[:5])
+
+
+def test_the_members_of_an_ensemble_are_calibrated_together():
+    layers = [
+        HIDDEN,
+        {"type": "linear", "out_features": 3, "inputs": ["hidden"], "activation": "softmax", "name": "kind"},
+        {"type": "linear", "out_features": 1, "inputs": ["hidden"], "name": "size"},
+    ]
+    spec = {
+        "network": {"input": [4], "members": 3, "layers": layers, "outputs": ["kind", "size"]},
+        "training": {"loss": {"kind": "cross_entropy", "size": "mse"}, "epochs": 25, "optimizer": ADAM},
+    }
+    network = modnet.build(spec)
+    y = {"kind": Y, "size": X[:, :1]}
+    modnet.train(network, X[OLD], {name: value[OLD] for name, value in y.items()})
+    found = modnet.calibrate(network, X[NEW], {name: value[NEW] for name, value in y.items()})
+    before, after = network.forward(X), found.network.forward(X)
+    np.testing.assert_array_equal(before["size"], after["size"])
+    logits = np.log(before["kind"]) / found.temperatures["kind"].value
+    expected = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    np.testing.assert_allclose(after["kind"], expected, rtol=1e-4)
 
 
 def test_an_ensemble_is_calibrated_by_its_mean():

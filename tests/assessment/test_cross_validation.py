@@ -422,6 +422,15 @@ def test_a_folder_with_other_files_is_refused(tmp_path):
         modnet.cross_validate(spec(), rows(), folds=3, folder=tmp_path)
 
 
+def test_a_warning_names_the_fold_and_is_given_once():
+    data = rows()
+    data["kind"][3] = "fox"
+    with pytest.warns(UserWarning, match=r'^fold \d: class "fox" has one row, which stays in training') as told:
+        found = modnet.cross_validate(spec(end=3), data, folds=3)
+    assert len(told) == 1
+    assert found.notes[1] == "fewer rows than folds, so that not each has some, in class fox (1)"
+
+
 def test_an_error_names_the_fold():
     wild = {"optimizer": {"type": "sgd", "learning_rate": 1e30}}
     with pytest.raises(modnet.Diverged, match="fold 1: "):

@@ -28,7 +28,7 @@ def test_the_validation_rows_of_the_spec(run, early):
     assert Path(early).read_bytes() == before
     assert modnet.load("calibrated.modnet").graph.nodes[-1].layer.type == "temperature"
     assert "temperature_1" in run("summary", "calibrated.modnet").stdout
-    assert "calibration = a table" in run("inspect", "calibrated.modnet").stdout
+    assert "calibration.output.temperature = " in run("inspect", "calibrated.modnet").stdout
     assert "temperature_1" in run("diff", early, "calibrated.modnet", status=1).stdout
 
 

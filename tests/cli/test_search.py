@@ -2,11 +2,13 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
 import time
 import tomllib
+from pathlib import Path
 
 import pytest
 
@@ -56,6 +58,10 @@ def test_the_screen_and_the_files(run, pets, folder):
 
 def test_json(run, pets):
     result = json.loads(run("search", "pets.toml", "--json", "--trials", "2").output)
+    page = (Path(modnet.__file__).parents[1] / "docs" / "cli.md").read_text(encoding="utf-8")
+    table = page.partition("\n## search\n")[2].partition("\n\n## ")[0].partition("| key of `--json` |")[2]
+    rows = [row for row in table.splitlines() if row.startswith("| `")]
+    assert {key for row in rows for key in re.findall(r"`(\w+)`", row.split("|")[1])} == set(result)
     assert result["output"] == "pets-best.toml"
     assert (result["monitor"], result["greater_is_better"], result["own"], result["stopped"]) == (
         "validation_loss",
@@ -128,6 +134,13 @@ def test_faults_have_their_place(run, pets):
     output = run("search", "pets.toml", status=2).output
     told = 'output "output" gives samples of shape (9,), but column k'
     assert f"pets.toml:26:51: search.network.layers.2.out_features.high: {told}" in output
+
+
+def test_check_finds_what_a_search_would(run, pets):
+    assert run("check", "pets.toml").output.startswith("pets.toml: no problems")
+    pets.write_text(pets.read_text().replace("1.out_features", "2.out_features"))
+    output = run("check", "pets.toml", status=2).output
+    assert 'search.network.layers.2.out_features.high: output "output" gives samples of shape (16,)' in output
 
 
 def test_no_search_table_and_no_validation(run, folder):

@@ -80,11 +80,18 @@ def test_rows_of_one_time_stay_together():
         assert times[fold.train].max() < times[fold.test].min()
 
 
+def test_the_first_block_has_two_times_where_it_is_to_be_parted():
+    times = np.repeat([1, 2, 3, 4], [30, 1, 1, 1])
+    assert [len(fold.train) for fold in time_folds(times, 2)] == [30, 31]
+    assert [len(fold.train) for fold in time_folds(times, 2, first=2)] == [31, 32]
+
+
 @pytest.mark.parametrize(
     ("make", "message"),
     [
         (lambda: random_folds(4, 5, 0), "found 4 rows; expected at least 5, one for each fold"),
         (lambda: group_folds(np.array([0, 0, 1]), 3, 0), "found 2 groups; expected at least 3"),
+        (lambda: time_folds(np.array([1, 2, 3, 4]), 3, first=2), "expected at least 5 different ones"),
         (lambda: time_folds(np.array([1, 1, 2, 3]), 3), "found 3 times in 4 rows; expected at least 4 different ones"),
     ],
 )

@@ -21,7 +21,10 @@ from modnet.testing.examples import examples_of
 
 REGISTRY = Registry()
 LENGTHS = np.array([5, 4, 1, 0, 5])
-WITHOUT_STEPS = {"flatten": "its features are steps of a fixed number, and whoever reads them takes all of them"}
+WITHOUT_STEPS = {
+    "ensemble_mean": "its first axis is one of members",
+    "flatten": "its features are steps of a fixed number, and whoever reads them takes all of them",
+}
 """Layers behind which nobody can know any more what was padding."""
 
 

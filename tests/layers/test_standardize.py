@@ -309,3 +309,31 @@ def test_one_cell_far_away_leaves_the_others_apart():
     rest = np.delete(ages, 17)[:, None]
     assert np.ptp(Standardize().forward(plain, rest)) < 1e-3
     assert np.ptp(Standardize(robust=True).forward(robust, rest)) > 1
+
+
+def test_with_clip_numbers_beyond_the_range_of_training_become_its_ends():
+    layer = Standardize(clip=True)
+    context = prepared(layer, cut(100))
+    y = layer.forward(context, np.array([DATA.max(0) + 5, DATA.mean(0), DATA.min(0) - 5]))
+    plain = Standardize().forward(prepared(Standardize(), cut(100)), np.array([DATA.max(0), DATA.mean(0), DATA.min(0)]))
+    np.testing.assert_allclose(y, plain, atol=1e-8)
+    np.testing.assert_allclose(layer.forward(context, DATA), Standardize().forward(context, DATA), atol=1e-8)
+
+
+def test_with_clip_the_gradient_beyond_the_range_is_zero():
+    assert layer_gradient_errors(Standardize(clip=True), (3,))["input"] <= 1e-6
+    layer = Standardize(clip=True)
+    context = prepared(layer, cut(100))
+    context.needs_input_gradient = True
+    layer.forward(context, np.array([DATA.max(0) + 5, DATA.mean(0)]))
+    slope = layer.backward(context, np.ones((2, 3)))
+    np.testing.assert_allclose(slope, [[0, 0, 0], 1 / DATA.std(0)], rtol=1e-6)
+
+
+def test_before_it_has_seen_data_nothing_is_clipped():
+    layer = Standardize(clip=True)
+    np.testing.assert_array_equal(layer.forward(layer_context(layer, (3,), dtype=np.float64), DATA[:2]), DATA[:2])
+
+
+def test_clip_passes_the_kit():
+    check_component(Standardize(clip=True))

@@ -161,6 +161,27 @@ def test_several_inputs_and_outputs():
     check_equal(network, singles, x)
 
 
+@pytest.mark.parametrize("weights", [None, RNG.uniform(0.5, 2, 60), RNG.uniform(0.5, 2, (60, 5))])
+def test_sequences_of_different_lengths(weights):
+    ids = RNG.integers(1, 7, (60, 5))
+    for row, length in enumerate(RNG.integers(1, 6, 60)):
+        ids[row, length:] = 0
+    layers = [
+        {"type": "embedding", "vocabulary_size": 7, "embedding_size": 5, "padding": 0},
+        {"type": "linear", "out_features": 5, "activation": "tanh"},
+        "batch_norm",
+        {"type": "linear", "out_features": 1},
+    ]
+    network = built(layers, 5, shape=(5,))
+    singles = [alone(network, member) for member in range(5)]
+    y = RNG.standard_normal((60, 5, 1))
+    how = {"loss": "mse", "epochs": 2, "batch_size": 16, "sample_weights": weights}
+    history = modnet.train(network, ids, y, **how)
+    losses = [modnet.train(single, ids, y, **how)["loss"] for single in singles]
+    np.testing.assert_allclose(history["loss"], np.mean(losses, axis=0), rtol=1e-9)
+    check_equal(network, singles, ids)
+
+
 def test_each_member_has_noise_of_its_own():
     network = built([{"type": "dropout", "rate": 0.5}, {"type": "linear", "out_features": 1}], 3)
     assert [node.layer.type for node in network.graph.nodes][:2] == ["to_members", "dropout"]

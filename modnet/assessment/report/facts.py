@@ -141,7 +141,8 @@ def training_of(network: Network) -> Rows:
     figures = network.card.metrics.items()
     rows += [[figure_title(n), figure_text(n, v)] for n, v in figures if isinstance(v, int | float)]
     history = network.card.history
-    rows += [["best epoch", str(history.best_epoch)]] if history.best_epoch is not None else []
+    of = "best epoch of each member" if history.best_epochs else "best epoch"
+    rows += [[of, ", ".join(map(str, history.restored))]] if history.restored else []
     rows += [["stopped", history.stopped]] if history.stopped else []
     rows += [["seconds", f"{sum(history.seconds):.1f}"]] if history.seconds else []
     return rows

@@ -19,7 +19,7 @@ from modnet.datasets.dataset import Dataset
 from modnet.engine.build import plan
 from modnet.engine.network import Network
 from modnet.errors import DataError, Problem, ShapeError, SpecError, TrainingError
-from modnet.kinds.figures import monitored_figure
+from modnet.kinds.figures import VALIDATION, monitored_figure
 from modnet.plugins.registry import Registry
 from modnet.records import Record
 from modnet.specs.search import SearchSpec
@@ -68,7 +68,6 @@ class Planned:
         places: Mapping[str, tuple[str | int, ...]] = MappingProxyType({}),
         setup: Callable[[], object] | None = None,
     ) -> None:
-        optuna_library()
         self.rows, self.registry, self.places, self.setup = rows, registry, places, setup
         self.network, self.described = network, network.card.spec
         if self.described.search is None:
@@ -88,11 +87,14 @@ class Planned:
         """The figure by which trials are compared, and whether greater values are better."""
         where, training = ("search", "monitor"), network.card.training
         assert training is not None
-        if self.taken.validation is None:
+        if self.taken.validation is None and self.asked.folds is None:
             hint = "validation = 0.2 in [data] sets aside a fifth of the rows"
             raise _problem(("data",), "a search compares trials on rows that they have not seen: no validation", hint)
+        asked, figures = self.asked.monitor, Objective(network, training).figures(self.asked.folds is None)
+        if self.asked.folds is not None:  # the rows that are left out are not those of the validation
+            asked = asked.removeprefix(VALIDATION)
         try:
-            name, greater = monitored_figure(self.asked.monitor, Objective(network, training).figures(True))
+            name, greater = monitored_figure(asked, figures)
         except ValueError as error:
             raise _problem(where, str(error)) from None
         if greater is None:
@@ -105,7 +107,9 @@ class Planned:
         for dotted, one in self.space.ranges.items():
             for where, value in one.ends():
                 keys = (*self.places.get(dotted, ("search", dotted)), *where)
-                told = self._faults({dotted: value})
+                told: dict[tuple[str, str], None] = {}  # each once, in order
+                for around in self.space.around(dotted):
+                    told |= dict.fromkeys(self._faults({**around, dotted: value}))
                 problems += [Problem(path_text(keys), message, hint, keys=keys) for message, hint in told]
         if problems:
             raise SpecError(problems)
@@ -131,6 +135,7 @@ class Planned:
                 another process is searching there.
         """
         began = clock.time()
+        optuna_library()
         place.mkdir(parents=True, exist_ok=True)
         lock = lock_folder(place, f"another search is working in {place}; wait for its end, or choose another place")
         try:
@@ -170,7 +175,7 @@ class Planned:
         parts = self.described.plain()
         how = parts.pop("search")
         options = {name: how.pop(name) for name in SearchSpec.__fields__ if name in how}
-        options = {name: options[name] for name in ("sampler", "pruner", "seed")}
+        options = {name: options[name] for name in ("sampler", "pruner", "folds", "seed")}
         training, validation = self.taken.x, self.taken.validation
         data = {"rows": [part.batches(1).fingerprint() for part in (training, validation) if isinstance(part, Dataset)]}
         return {**parts, "the ranges": how, "the figure": self.monitor, **options, "the data": data}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
+from itertools import product
 from typing import Any, cast
 
 from modnet.configuration.reading import Reading
@@ -52,6 +53,16 @@ class Space:
                 return None
             found[dotted] = parameter
         return found
+
+    def around(self, dotted: str) -> list[dict[str, Any]]:
+        """Each combination of the choices around a value, such as the optimizers around a learning rate."""
+        path = self.paths[dotted]
+        outer = {
+            other: self.ranges[other].choices or ()
+            for other, longer in self.paths.items()
+            if len(longer) < len(path) and longer == path[: len(longer)]
+        }
+        return [dict(zip(outer, chosen, strict=True)) for chosen in product(*outer.values())]
 
     def _own_value(self, dotted: str) -> Any:
         try:

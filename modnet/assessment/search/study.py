@@ -168,6 +168,8 @@ def pruner_for(search: SearchSpec, epochs: int) -> Any:
     pruners = optuna_library().pruners
     if search.pruner == "none":
         return pruners.NopPruner()
+    if search.folds is not None:  # there are too few for the rungs of hyperband
+        return pruners.MedianPruner()
     if search.pruner == "median":
         return pruners.MedianPruner(n_warmup_steps=max(1, epochs // 10))
     least = max(1, epochs // FACTOR ** (BRACKETS - 1))

@@ -8,22 +8,17 @@ from typing import Any
 
 import numpy as np
 
-from modnet.engine.build import build
+from modnet.assessment.callbacks import lasting_callbacks
+from modnet.engine.build import plan
 from modnet.engine.network import Network
 from modnet.kinds.callback import Callback
 from modnet.kinds.figures import TEST
 from modnet.plugins.registry import Registry
 from modnet.specs.model import NamedCallback, Spec
-from modnet.training.callbacks import JSONLog
-from modnet.training.checkpointing import Checkpoint
 from modnet.training.evaluate import evaluate
-from modnet.training.progress import ProgressDisplay
 from modnet.training.run import Run
 from modnet.training.sources import Taken
 from modnet.training.train import prepare
-
-WRITING = (Checkpoint, JSONLog, ProgressDisplay)
-"""Callbacks that take no part in trials: each trial would write to the same place."""
 
 REPORTS = 50
 """At about how many epochs a trial asks whether it is to be stopped early: each time goes through the journal."""
@@ -43,11 +38,16 @@ class Data:
         self._taken: Taken | None = None
         self._schema: Any = None
 
+    def plan(self, spec: Spec) -> Network:
+        """The network of a spec, which stands where the search's own does."""
+        network = plan(spec, registry=self.registry)
+        network.card = network.card.replace(folder=self.folder)
+        return network
+
     def of(self, network: Network) -> Taken:
         """The data for a network, whose card gets their schema."""
         card = network.card
         key = (card.spec.data, card.spec.training and card.spec.training.loss, network.inputs, network.outputs)
-        network.card = card.replace(folder=self.folder)
         if self._taken is None or key != self._key:
             self._taken = Taken(self.rows).by_spec(network, self.registry)
             self._key, self._schema = key, network.card.schema
@@ -70,11 +70,9 @@ def train_trial(spec: Spec, data: Data, watch: Watch) -> Run:
         Ended: it was cut off.
         ModnetError: the spec cannot be trained; or the training diverged.
     """
-    network = build(spec, registry=data.registry)
+    network = data.plan(spec)
     taken = data.of(network)
-    assert spec.training is not None
-    callbacks: list[Any] = [used for used in spec.training.callbacks if not isinstance(used.callback, WRITING)]
-    callbacks.append(NamedCallback(_Watching(watch), name="search"))
+    callbacks = (*lasting_callbacks(network), NamedCallback(_Watching(watch), name="search"))
     run = prepare(
         network, taken.x, taken.y, given={"callbacks": callbacks}, validation=taken.validation, registry=data.registry
     )
@@ -113,8 +111,7 @@ class Watch:
             self._cut_off(run)
 
     def modnet_epoch_ended(self, run: Run) -> None:
-        parent = parent_process()
-        if parent is not None and not parent.is_alive():
+        if is_orphan():
             self._cut_off(run)
         epochs = run.training.epochs
         if run.stopped or run.epoch == epochs or run.epoch % max(1, epochs // REPORTS):
@@ -128,6 +125,12 @@ class Watch:
     def _cut_off(self, run: Run) -> None:
         self.cut_off = not run.stopped
         run.stop("the search is over")
+
+
+def is_orphan() -> bool:
+    """Whether this is a process of a search that has been killed."""
+    parent = parent_process()
+    return parent is not None and not parent.is_alive()
 
 
 class _Watching(Callback):

@@ -13,10 +13,14 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, Protocol
 
+import numpy as np
+
+from modnet.assessment.cross_validation import CrossValidator, FoldResult
 from modnet.assessment.search.result import counts
 from modnet.assessment.search.space import Space
 from modnet.assessment.search.study import STOPPED, open_study, optuna_library, pruner_for, quiet, sampler_for
-from modnet.assessment.search.training import Data, Ended, Watch, train_trial
+from modnet.assessment.search.training import Data, Ended, Watch, is_orphan, train_trial
+from modnet.datasets.folding import Folding
 from modnet.model.save import save
 from modnet.plugins.registry import Registry, default_registry
 from modnet.records import Record
@@ -102,9 +106,11 @@ class Worker:
         Raises:
             KeyboardInterrupt: the search is to end; the trial that was being made is to be done again.
         """
-        while (self.task.ends is None or time.time() < self.task.ends) and tokens.acquire(False):
-            if not self.trial():
-                return
+        while not self.is_over() and tokens.acquire(False) and self.trial():
+            pass
+
+    def is_over(self) -> bool:
+        return is_orphan() or (self.task.ends is not None and time.time() >= self.task.ends)
 
     def trial(self) -> bool:
         """Makes one trial; False if it was cut off, as the search is over."""
@@ -130,13 +136,11 @@ class Worker:
     def trained(self, trial: Any, values: Mapping[str, Any]) -> tuple[Any, float | None]:
         """Trains the spec with some values; returns the state of the trial, and its figure if it is done."""
         states = optuna_library().trial.TrialState
-        watch = Watch(trial, self.task.monitor, self.task.ends)
         started = time.perf_counter()
         value = None
         try:
-            run = train_trial(self.space.spec(values), self.data, watch)
-            trial.set_user_attr("epochs", run.epoch)
-            value = None if watch.pruned else self.completed(trial, run)
+            spec = self.space.spec(values)
+            value = self.by_validation(trial, spec) if self.search.folds is None else self.by_folds(trial, spec)
         except Ended:
             raise
         except Exception as error:
@@ -144,6 +148,34 @@ class Worker:
             trial.set_user_attr("error", f"{type(error).__name__}: {error}")
         trial.set_user_attr("seconds", round(time.perf_counter() - started, 3))
         return (states.PRUNED if value is None else states.COMPLETE), value
+
+    def by_validation(self, trial: Any, spec: Spec) -> float | None:
+        """The figure of a spec's network on the rows for validation; None if others were better."""
+        watch = Watch(trial, self.task.monitor, self.task.ends)
+        run = train_trial(spec, self.data, watch)
+        trial.set_user_attr("epochs", run.epoch)
+        return None if watch.pruned else self.completed(trial, run)
+
+    def by_folds(self, trial: Any, spec: Spec) -> float | None:
+        """The mean of the figure over folds; None if others were better after some of them."""
+        assert self.search.folds is not None
+        folding = Folding(self.search.folds)
+        validator = CrossValidator(
+            self.data.plan(spec), folding, data=(self.data.rows, None), registry=self.data.registry
+        )
+        done: list[FoldResult] = []
+        for result in validator.run():
+            done.append(result)
+            means = {name: float(np.mean([one.figures[name] for one in done])) for name in _numbers(result.figures)}
+            trial.set_user_attr("epochs", sum(one.epochs for one in done))
+            if self.is_over():
+                raise Ended
+            if len(done) < folding.count:
+                trial.report(means[self.task.monitor], len(done))
+                if trial.should_prune():
+                    return None
+        trial.set_user_attr("figures", means)
+        return means[self.task.monitor]
 
     def earlier(self, values: Mapping[str, Any]) -> Any:
         """A trial that is done, with the same values, or None."""
@@ -164,7 +196,7 @@ class Worker:
         """The figure of a trial that is done; its model is kept if it is the best so far."""
         card = run.network.card
         value = float(card.metrics[self.task.monitor])
-        trial.set_user_attr("figures", {n: v for n, v in card.metrics.items() if isinstance(v, int | float)})
+        trial.set_user_attr("figures", {name: card.metrics[name] for name in _numbers(card.metrics)})
         best = self.best()
         greater = self.study.direction.name == "MAXIMIZE"
         if best is None or (value > best.value if greater else value < best.value):
@@ -186,6 +218,11 @@ class Worker:
             known = self.study.get_trials(deepcopy=False)[number - 1].state.is_finished()
             if known and (best is None or number != best.number + 1):
                 path.unlink(missing_ok=True)
+
+
+def _numbers(figures: Mapping[str, Any]) -> list[str]:
+    """The names of the figures that are numbers."""
+    return [name for name, value in figures.items() if isinstance(value, int | float)]
 
 
 def model_of(place: Path, number: int) -> Path:

@@ -14,8 +14,7 @@ from modnet.initializers import Normal, Ones
 from modnet.kinds.component import Example
 from modnet.kinds.initializer import Initializer
 from modnet.kinds.layer import Layer, Parameter, State
-from modnet.layers.linear import Linear, LinearMembers
-from modnet.layers.members import Members
+from modnet.layers.linear import Linear
 from modnet.layers.row_sample import sample_rows
 from modnet_tabular.scaling import features_of
 
@@ -126,19 +125,6 @@ class NTKLinear(Linear, type="ntk_linear"):
         if self.bias:
             context.params["bias"][...] = -_mixes(y / deviation, context.rng)
         context.state["samples"][...] = sample.count
-
-    def for_members(self, members: int, shared: bool) -> Layer:
-        return NTKLinearMembers(linear=self, members=members, shared=shared)
-
-
-class NTKLinearMembers(LinearMembers, type="ntk_linear_members"):
-    """An `ntk_linear` layer for each member of an ensemble, as one batched product. Not available in specs."""
-
-    def state(self, *input_shapes: Shape) -> Mapping[str, State]:
-        return {name: state.for_members(self.members) for name, state in self.linear.state(*input_shapes).items()}
-
-    def prepare(self, context: Context, batches: Iterable[tuple[Array, Array | None]]) -> None:
-        Members(layer=self.linear, members=self.members, shared=self.shared).prepare(context, batches)
 
 
 def _mixes(rows: Array, rng: np.random.Generator) -> Array:

@@ -47,6 +47,7 @@ class PiecewiseLinear(Layer, type="piecewise_linear"):
     """
 
     scratch_output = True
+    featurewise = True
 
     embedding_size: int = field(default=16, minimum=1)
     bins: int = field(default=48, minimum=2)

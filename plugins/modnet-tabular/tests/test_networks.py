@@ -74,6 +74,22 @@ def test_members_are_trained_side_by_side_and_differ(kind):
     assert made.forward(x).shape == (120, 1)
 
 
+@pytest.mark.parametrize("kind", ["realmlp", "mlp_ple"])
+def test_an_ensemble_gives_the_mean_of_what_its_members_give_alone(kind):
+    x, y = table()
+    made = network(kind, members=3, dtype="float64", dropout=0.0)
+    modnet.train(made, x, y, loss="mse", epochs=2, **TRAINING)
+    alone = network(kind, dtype="float64", dropout=0.0)
+    found = []
+    for member in range(3):
+        for mine, theirs in ((alone.parameters, made.parameters), (alone.state, made.state)):
+            for name, array in mine.items():
+                array[...] = theirs[name] if theirs[name].shape == array.shape else theirs[name][member]
+        found.append(alone.forward(x))
+    np.testing.assert_allclose(made.forward(x), np.mean(found, axis=0), rtol=1e-9)
+    assert not np.allclose(found[0], found[1], atol=1e-3)
+
+
 def test_first_weights_give_each_unit_a_deviation_of_one_and_its_bend_among_the_rows():
     x = np.random.default_rng(0).standard_normal((500, 4)) * [1, 10, 0.1, 1] + 3
     layers = [{"type": "ntk_linear", "out_features": 40, "from_data": True, "name": "first"}, "selu"]

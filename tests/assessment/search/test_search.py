@@ -5,7 +5,6 @@ import os
 import signal
 import subprocess
 import sys
-import threading
 import time
 from pathlib import Path
 
@@ -146,6 +145,25 @@ def test_a_figure_of_which_more_is_better():
     assert found.best.value == max(trial.value for trial in found.trials if trial.outcome == "done")
 
 
+def test_folds():
+    made = spec(folds=3, trials=3, pruner="none")
+    del made["data"]["validation"], made["data"]["test"]
+    found = modnet.search(made, rows())
+    assert found.monitor == "loss"
+    assert found.network is None
+    assert [trial.epochs for trial in found.trials] == [27] * 3
+    means = modnet.cross_validate(found.spec, rows(), folds=3).spread
+    assert found.best.value == pytest.approx(means["loss"].mean)
+    assert found.best.figures["accuracy"] == pytest.approx(means["accuracy"].mean)
+
+
+def test_trials_are_stopped_between_folds():
+    found = modnet.search(spec(folds=4, trials=14), rows())
+    pruned = [trial for trial in found.trials if trial.outcome == "pruned"]
+    assert pruned
+    assert all(trial.epochs in (9, 18, 27) for trial in pruned)
+
+
 def test_the_best_epoch_counts_where_early_stopping_restores_it():
     made = spec(trials=3, pruner="none")
     made["training"]["callbacks"] = [{"type": "early_stopping", "patience": 1}]
@@ -157,6 +175,7 @@ def test_the_best_epoch_counts_where_early_stopping_restores_it():
 
 def test_structure_and_values_within_choices():
     made = spec(trials=8, pruner="none")
+    del made["training"]["optimizer"]
     made["network"]["layers"][1] = {
         "type": "repeat",
         "count": 1,
@@ -284,15 +303,21 @@ def test_ctrl_c_ends_a_search_with_what_it_has_found(tmp_path):
 
 
 def test_ctrl_c_within_a_training_cuts_its_trial_off(tmp_path):
-    made = spec(trials=3, pruner="none")
-    made["training"]["epochs"] = 1_000_000
-    made["search"]["training.epochs"] = {"choices": [2, 1_000_000]}  # trial 1, with the spec's own, is the long one
-    timer = threading.Timer(1.5, signal.raise_signal, [signal.SIGINT])
-    timer.start()
-    found = modnet.search(made, rows(), folder=tmp_path)
-    timer.join()
+    class Interrupt(Callback, type="interrupt"):
+        def modnet_epoch_ended(self, run):
+            if run.joined["search"].trial.number == 1 and run.epoch == 2:
+                signal.raise_signal(signal.SIGINT)
+
+    registry = modnet.Registry()
+    registry.register(Interrupt)
+    made = spec(pruner="none")
+    made["training"]["callbacks"] = ["interrupt"]
+    found = modnet.search(made, rows(), folder=tmp_path, registry=registry)
     assert found.stopped == "interrupted"
-    assert [trial.outcome for trial in found.trials] == ["cut off"]
+    assert [trial.outcome for trial in found.trials] == ["done", "cut off"]
+    whole = modnet.search(made, rows(), folder=tmp_path, registry=registry, resume=True, trials=2)
+    assert [trial.outcome for trial in whole.trials] == ["done", "cut off", "done"]
+    assert whole.trials[2].values == whole.trials[1].values
 
 
 def run_killed(folder, processes, number):
