@@ -137,15 +137,12 @@ def training_of(network: Network) -> Rows:
     if training is None:
         return []
     plain = training.plain()
-    rows = [[key.replace("_", " "), _short(plain[key])] for key in _TRAINING if plain.get(key) not in (None, (), [])]
+    rows = [[key.replace("_", " "), _short(plain[key])] for key in _TRAINING if plain.get(key) not in (None, [])]
     figures = network.card.metrics.items()
     rows += [[figure_title(n), figure_text(n, v)] for n, v in figures if isinstance(v, int | float)]
     history = network.card.history
-    of = "best epoch of each member" if history.best_epochs else "best epoch"
-    rows += [[of, ", ".join(map(str, history.restored))]] if history.restored else []
-    rows += [["stopped", history.stopped]] if history.stopped else []
-    rows += [["seconds", f"{sum(history.seconds):.1f}"]] if history.seconds else []
-    return rows
+    known = {"best epoch": history.best_epoch, "stopped": history.stopped, "seconds": round(sum(history.seconds), 1)}
+    return [*rows, *([name, str(value)] for name, value in known.items() if value)]
 
 
 _TRAINING = ("loss", "optimizer", "schedule", "metrics", "epochs", "batch_size", "accumulate", "seed")
