@@ -280,7 +280,7 @@ def test_the_gradient_of_a_penalty_is_true():
 def test_clipping_limits_the_gradient_as_a_whole_or_each_element():
     class Watch(Callback, type="watch"):
         def modnet_step_ended(self, run):
-            norms.append(run.optimization.norm())
+            norms.extend(run.optimization.norms())
 
     x, y = blobs()
     options = {"optimizer": {"type": "lion"}, "epochs": 1}
