@@ -80,6 +80,7 @@ def recipe_for(task: Task, effort: Effort) -> Recipe:
 
 def _quick(task: Task) -> Recipe:
     width = 32 if task.rows < SMALL else 64 if task.rows < LARGE else 128
+    epochs, patience = (200, 20) if task.rows < LARGE else (60, 6)
     return Recipe(
         hidden=(width, width // 2),
         activation="relu",
@@ -88,11 +89,11 @@ def _quick(task: Task) -> Recipe:
         clip=_has_long_tail(task),
         members=1,
         losses=LOSSES,
-        optimizer={"type": "adam", "learning_rate": 3e-3},
+        optimizer={"type": "adam", "learning_rate": 1e-3},
         schedule=None,
         batch_size=_batch_size(task.rows),
-        epochs=100,
-        stopping={"type": "early_stopping", "patience": 10},
+        epochs=epochs,
+        stopping={"type": "early_stopping", "patience": patience},
     )
 
 
