@@ -21,6 +21,9 @@ Effort = Literal["quick", "good", "best"]
 SMALL, LARGE = 1_000, 10_000
 """A table with fewer rows than the first is small, with the second or more it is large."""
 
+CALIBRATED = 400
+"""With fewer rows, a fifth of them says too little of how sure the probabilities should be."""
+
 LOSSES: Mapping[GoalKind, str] = {
     "classes": "cross_entropy",
     "labels": "binary_cross_entropy",
@@ -43,7 +46,8 @@ class Recipe(Record):
         optimizer, schedule: their types and options; no schedule for a constant rate.
         batch_size, epochs: of the training.
         stopping: the callback that chooses the epoch.
-        corrected: whether probabilities are calibrated at the end, and numbers kept within the range of the target.
+        corrected: the kinds of goals whose predictions are corrected: probabilities are calibrated at the end, and numbers
+            kept within the range of the target.
         about: what is to be said of it, a line each.
     """
 
@@ -60,7 +64,7 @@ class Recipe(Record):
     epochs: int
     stopping: Mapping[str, Any]
     composite: Mapping[str, Any] | None = None
-    corrected: bool = False
+    corrected: tuple[GoalKind, ...] = ()
     about: tuple[str, ...] = ()
 
 
@@ -139,7 +143,7 @@ def _best(task: Task) -> Recipe:
         bins=0,
         clip=False,
         composite=composite,
-        corrected=True,
+        corrected=("numbers", "classes") if task.rows >= CALIBRATED else ("numbers",),
         members=3,
         losses={**LOSSES, "classes": {"type": "cross_entropy", "label_smoothing": 0.1}},
         optimizer={

@@ -29,7 +29,9 @@ def test_what_it_takes_grows_with_the_rows_and_is_said(effort):
     small, large = task(300), task(9000)
     assert expected_seconds(small, recipe_for(small, effort)) < expected_seconds(large, recipe_for(large, effort))
     (line,) = recipe_for(large, effort).about
-    assert line.startswith(f"training takes about {readable_seconds(expected_seconds(large, recipe_for(large, effort)))} ")
+    assert line.startswith(
+        f"training takes about {readable_seconds(expected_seconds(large, recipe_for(large, effort)))} "
+    )
 
 
 def test_bins_are_as_many_as_the_rows_can_fill():
@@ -46,6 +48,11 @@ def test_numbers_far_away_are_cut_off():
     tail = np.r_[np.zeros(999), 1e6]
     assert recipe_for(task(1000, tail=tail), "good").clip
     assert not recipe_for(task(1000), "good").clip
+
+
+def test_probabilities_are_calibrated_where_there_are_rows_to_do_it():
+    kinds = [recipe_for(task(rows), "best").corrected for rows in (100, 1000)]
+    assert kinds == [("numbers",), ("numbers", "classes")]
 
 
 def test_batches_grow_with_the_rows():
