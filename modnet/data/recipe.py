@@ -46,7 +46,7 @@ class Recipe(Record):
         optimizer, schedule: their types and options; no schedule for a constant rate.
         batch_size, epochs: of the training.
         stopping: the callback that chooses the epoch.
-        corrected: the kinds of goals whose predictions are corrected: probabilities are calibrated at the end, and numbers
+        corrected: the kinds of goals whose predictions are corrected: probabilities are calibrated at the end, numbers
             kept within the range of the target.
         about: what is to be said of it, a line each.
     """
