@@ -85,6 +85,8 @@ def _checked_form(output: str, spec: str, job: Job) -> str:
     if output == "-":
         raise click.UsageError("-o: the screen shows the figures; name a file for the predictions")
     form = form_of(output, as_json=False)
+    if form != ".npz":
+        Names(job.network)  # refuses outputs that do not fit into the rows of a table
     if form not in (*TEXTS, ".npz"):
         _try_to_write(form, output)
     data = job.network.card.spec.data
