@@ -173,8 +173,8 @@ def _remark(result: FoldResult) -> str:
 
 def _write(found: CrossValidation, form: str, output: str) -> None:
     """Writes the predictions, with the numbers of their rows, counted from 1 as in all messages."""
-    columns = found.given.columns
-    kept = Table({**columns, "row": Column(columns["row"].values + 1)})
+    columns, row = found.given.columns, found.about[0]
+    kept = Table({**columns, row: Column(columns[row].values + 1)})
     part = Predicted(found.outputs, kept)
     if form == ".npz":
         replace_file(output, [npz([part])], durable=False)
