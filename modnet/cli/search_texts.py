@@ -26,7 +26,7 @@ WIDEST = 20
 
 
 class Rows:
-    """The lines of trials, with a column for each value that is looked for; on a terminal, for those that it can hold."""
+    """The lines of trials, with a column for each value that is looked for; on a terminal, for those that fit."""
 
     def __init__(self, planned: Planned) -> None:
         self.monitor = planned.monitor
