@@ -24,7 +24,7 @@ from modnet.engine.network import Network
 from modnet.records import Record
 from modnet.words import counted
 
-MOST_MEASURED, MOST_VARIED = 20_000, 1_000
+MOST_MEASURED, MOST_VARIED = 10_000, 1_000
 """How many rows the importance, and the partial dependence, are computed from; of more, so many are drawn."""
 
 SHOWN = 3
@@ -127,7 +127,7 @@ class _Explaining:
 
     def columns(self, named: Sequence[Feature], figures: Sequence[str], repeats: int) -> Explanation:
         """The importance of all columns, and the dependence on those that are named, or else on the most important."""
-        data, notes = self.samples.data, [*self.samples.notes]
+        data, notes = self.samples.data, [*self.samples.notes, *self.samples.warning(self.network)]
         if len(data) > MOST_MEASURED:
             data = data.take(self._drawn(MOST_MEASURED))
             notes.append(f"the importance is measured on {counted(len(data), 'row')} of these, drawn at random")

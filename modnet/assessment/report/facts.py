@@ -11,6 +11,7 @@ import numpy as np
 import modnet
 from modnet.assessment.samples import Samples
 from modnet.data.column_schema import ColumnSchema
+from modnet.data.faults import Faults
 from modnet.data.schema import DataSchema
 from modnet.data.table import Table
 from modnet.engine.network import Network
@@ -100,17 +101,16 @@ def _encoding(column: ColumnSchema) -> str:
 
 
 def _values(column: ColumnSchema, table: Table | None) -> str:
+    """The categories; or the range in training, or else in a table."""
     if column.categories:
         return f"{len(column.categories):,}: {listed(column.categories, MOST_CATEGORIES)}"
+    if column.lowest is not None:
+        return " to ".join(column.range_texts())
     known = None if table is None else table.columns.get(column.name)
-    if known is None or known.type not in ("number", "date"):
+    if known is None or column.kind != "number":
         return ""
-    values = known.values[~known.gaps]
-    if not len(values):
-        return ""
-    if known.type == "date":
-        return f"{np.min(values).astype('datetime64[D]')} to {np.max(values).astype('datetime64[D]')}"
-    return f"{number_text(float(values.min()))} to {number_text(float(values.max()))}"
+    values = column.numbers(known, ~known.gaps, Faults(Table({})))[~known.gaps]
+    return f"{number_text(float(values.min()))} to {number_text(float(values.max()))}" if len(values) else ""
 
 
 def _gaps(column: ColumnSchema) -> str:
@@ -137,15 +137,12 @@ def training_of(network: Network) -> Rows:
     if training is None:
         return []
     plain = training.plain()
-    rows = [[key.replace("_", " "), _short(plain[key])] for key in _TRAINING if plain.get(key) not in (None, (), [])]
+    rows = [[key.replace("_", " "), _short(plain[key])] for key in _TRAINING if plain.get(key) not in (None, [])]
     figures = network.card.metrics.items()
     rows += [[figure_title(n), figure_text(n, v)] for n, v in figures if isinstance(v, int | float)]
     history = network.card.history
-    of = "best epoch of each member" if history.best_epochs else "best epoch"
-    rows += [[of, ", ".join(map(str, history.restored))]] if history.restored else []
-    rows += [["stopped", history.stopped]] if history.stopped else []
-    rows += [["seconds", f"{sum(history.seconds):.1f}"]] if history.seconds else []
-    return rows
+    known = {"best epoch": history.best_epoch, "stopped": history.stopped, "seconds": round(sum(history.seconds), 1)}
+    return [*rows, *([name, str(value)] for name, value in known.items() if value)]
 
 
 _TRAINING = ("loss", "optimizer", "schedule", "metrics", "epochs", "batch_size", "accumulate", "seed")
