@@ -126,7 +126,7 @@ def find_rate(
 
 @contextmanager
 def _as_before(network: Network) -> Iterator[None]:
-    """Restores the network at the end, and suppresses warnings about numbers that overflow and rows to validate with."""
+    """Restores the network at the end; suppresses warnings about numbers that overflow, and rows to validate with."""
     arrays = (network.parameters, network.state)
     card, before = network.card, [array.flat.copy() for array in arrays]
     try:
