@@ -29,6 +29,7 @@ from modnet.datasets.read import data_of, loader_for, require_data, source_of
 from modnet.engine.build import plan
 from modnet.engine.network import Network
 from modnet.errors import DataError, Diverged
+from modnet.kinds.callback import Callback
 from modnet.plugins.faults import NamingFaults
 from modnet.plugins.registry import Registry, default_registry
 from modnet.records import Record
@@ -104,6 +105,7 @@ class FoldResult(Record, eq=False):
         outputs: network output -> predictions, (rows, ...).
         targets: network output -> targets, (rows, ...): labels, or numbers.
         weights: of the rows; None for ones.
+        notes: lines about values of these rows that the network had not seen.
     """
 
     repeat: int
@@ -118,6 +120,7 @@ class FoldResult(Record, eq=False):
     outputs: Mapping[str, Array]
     targets: Mapping[str, Array]
     weights: Array | None = None
+    notes: Sequence[str] = ()
 
 
 class CrossValidation(Record, eq=False):
@@ -182,9 +185,16 @@ class CrossValidator:
         *,
         folder: str | PathLike[str] | None = None,
         data: tuple[Any, Any] = (None, None),
+        callbacks: Sequence[Callback] = (),
         registry: Registry | None = None,
     ) -> None:
-        """Raises the errors of `cross_validate`, except those of training."""
+        """
+        Args:
+            callbacks: that take part in the training of each fold, besides those of the spec.
+
+        Raises:
+            Exception: as `cross_validate`, but for the errors of training.
+        """
         self.network = network
         self._registry = registry or default_registry()
         self._loader = loader_for(network, network.card.folder, self._registry)
@@ -192,7 +202,7 @@ class CrossValidator:
         self.folding = folding.replace(seed=spec.split_seed) if folding.seed is None else folding
         self.data = self.folding.apply(self._loader, source, spec)
         self.notes = list(self.data.notes)
-        self._callbacks = lasting_callbacks(network)
+        self._callbacks = [*lasting_callbacks(network), *callbacks]
         self._together = Measurement(registry=self._registry)
         self.folder = None if folder is None else FoldFolder(Path(folder).expanduser(), self._registry)
 
@@ -226,7 +236,9 @@ class CrossValidator:
         spec = self.network.card.spec
         validation = () if isinstance(self.data.spec.validation, float | None) else (self.data.spec.validation,)
         sources = [self.data.source, *(self._loader.read(source, self.data.spec) for source in validation)]
-        return {**vars(self.folding), "spec": spec.plain(), "rows": [fingerprint(source) for source in sources]}
+        how = {"folds": self.folding.count, "repeats": self.folding.repeats, "seed": self.folding.seed}
+        by = {"group": self.folding.group, "time": self.folding.time}
+        return {**how, **by, "spec": spec.plain(), "rows": [fingerprint(source) for source in sources]}
 
     def _result(self, repeat: int, number: int, fold: Fold) -> FoldResult:
         network = None if self.folder is None else self.folder.load(repeat, number)
@@ -247,6 +259,7 @@ class CrossValidator:
             outputs=outputs if isinstance(outputs, dict) else dict.fromkeys(network.outputs, outputs),
             targets={name: _own(array, test) for name, array in test.targets.items()},
             weights=None if test.weights is None else _own(test.weights, test),
+            notes=Report(unknown=report.unknown).texts(),
             **{name: network.card.results[RESULT][name] for name in KEPT},
         )
 

@@ -34,7 +34,7 @@ class Recipe(Record):
     Attributes:
         hidden: how many units each hidden layer has.
         activation: of the hidden layers.
-        dropout: the share of the units that is left out in a step; 0 for none.
+        dropout: of each hidden layer, the share of the units that is left out in a step; 0 for none.
         bins: in how many bins each number is encoded; 0 for none.
         composite: instead of all of these, a layer that stands for a whole network, with its options.
         clip: whether numbers are cut off at the range that they have in training.
@@ -49,7 +49,7 @@ class Recipe(Record):
 
     hidden: tuple[int, ...]
     activation: str
-    dropout: float
+    dropout: tuple[float, ...]
     bins: int
     clip: bool
     members: int
@@ -83,7 +83,7 @@ def _quick(task: Task) -> Recipe:
     return Recipe(
         hidden=(width, width // 2),
         activation="relu",
-        dropout=0.1 if task.rows < SMALL else 0.0,
+        dropout=(0.1 if task.rows < SMALL else 0.0, 0.0),
         bins=0,
         clip=_has_long_tail(task),
         members=1,
@@ -100,7 +100,7 @@ def _good(task: Task) -> Recipe:
     return Recipe(
         hidden=(256, 128),
         activation="relu",
-        dropout=0.15,
+        dropout=(0.15, 0.15),
         bins=_bins(task),
         clip=_has_long_tail(task),
         members=5,
@@ -113,16 +113,16 @@ def _good(task: Task) -> Recipe:
     )
 
 
-MOST_BINS, FEWEST_BINS, MOST_CODES = 16, 4, 1024
-"""Of a number; with fewer it is not encoded, since all codes of a sample would be more than the last."""
+ROWS_OF_A_BIN, MOST_BINS, FEWEST_BINS, MOST_CODES = 50, 64, 16, 1024
+"""A bin for so many rows, but no more and no fewer than these; and the most codes of all numbers of a sample."""
 
 
 def _bins(task: Task) -> int:
-    """In how many bins numbers are encoded."""
+    """In how many bins numbers are encoded: a multiple of four, or 0."""
     if task.number_input is None:
         return 0
-    bins = min(MOST_BINS, MOST_CODES // task.input_width(task.number_input))
-    return bins if bins >= FEWEST_BINS else 0
+    bins = min(MOST_BINS, max(FEWEST_BINS, task.rows // ROWS_OF_A_BIN))
+    return min(bins, MOST_CODES // task.input_width(task.number_input)) // 4 * 4
 
 
 def _best(task: Task) -> Recipe:
@@ -134,7 +134,7 @@ def _best(task: Task) -> Recipe:
     return Recipe(
         hidden=(256, 256, 256),
         activation="selu",
-        dropout=0.15,
+        dropout=(0.15, 0.15, 0.15),
         bins=0,
         clip=False,
         composite=composite,

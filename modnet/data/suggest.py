@@ -126,10 +126,10 @@ class _Text:
         if self.recipe.composite:
             return [_node(**self._composite(width))]
         lines = self._first_layers()
-        for units in self.recipe.hidden:
+        for units, rate in zip(self.recipe.hidden, self.recipe.dropout, strict=True):
             lines.append(_node(type="linear", out_features=units, activation=self.recipe.activation))
-            if self.recipe.dropout:
-                lines.append(_node(type="dropout", rate=self.recipe.dropout))
+            if rate:
+                lines.append(_node(type="dropout", rate=rate))
         return lines
 
     def _composite(self, width: int) -> dict[str, Any]:

@@ -284,8 +284,9 @@ class Run:
         if not calibrated_outputs(self.network):
             return
         try:
-            if self.validation is None:
-                raise DataError("there are no validation rows to fit it to")
+            if self.validation is None or not self.validation.rewinds:
+                again = "" if self.validation is None else " that can be read again"
+                raise DataError(f"there are no validation rows{again} to fit it to")
             found = fit_temperatures(self.network, self.validation)
         except DataError as error:
             warnings.warn(f"the temperature stays 1, as if there were none: {error}", stacklevel=2)

@@ -187,7 +187,7 @@ def test_groups():
 def test_a_group_column_that_is_an_input_stays_one():
     inputs = ("size", "owner")
     found = modnet.cross_validate(spec(width=16, inputs=inputs), rows(), folds=3, group="owner")
-    assert len(found.folds) == 3
+    assert [fold.notes for fold in found.folds] == [["20 rows had an unknown category in column owner"]] * 3
 
 
 def test_time_goes_forward():
@@ -393,6 +393,7 @@ def _stopping_in(fold, trained):
         ({"training": {"epochs": 5}}, {}, "training.epochs: 4 before, now 5"),
         ({"missing": "mean"}, {}, "data.missing: not given before, now mean"),
         ({}, {"seed": 3}, "seed: 0 before, now 3"),
+        ({}, {"folds": 4}, "folds: 3 before, now 4"),
         ({}, {"group": "owner"}, "group: not given before, now owner"),
         ({}, {"rows": rows(seed=1)}, "the rows of the data are others"),
     ],
@@ -401,7 +402,7 @@ def test_folds_of_something_else_are_refused(tmp_path, other, options, message):
     modnet.cross_validate(spec(), rows(), folds=3, folder=tmp_path / "folds")
     data = options.pop("rows", rows())
     with pytest.raises(TrainingError) as told:
-        modnet.cross_validate(spec(**other), data, folds=3, folder=tmp_path / "folds", **options)
+        modnet.cross_validate(spec(**other), data, **{"folds": 3, "folder": tmp_path / "folds", **options})
     assert message in str(told.value)
     assert "remove that folder" in str(told.value)
 

@@ -120,7 +120,8 @@ class Planned:
             network = plan(self.space.spec(values), registry=self.registry)
             assert network.card.training is not None
             Objective(network, network.card.training)
-            self.data.of(network)
+            with warnings.catch_warnings(action="ignore"):  # they were given for the spec itself
+                self.data.of(network)
         except SpecError as error:
             return [(f"{problem.path}: {problem.message}", problem.hint) for problem in error.problems]
         except (ShapeError, DataError) as error:
