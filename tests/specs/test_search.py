@@ -119,7 +119,7 @@ def test_a_range_within_choices_has_to_fit_each_of_them(tmp_path):
         (
             "network.layers.linear_7.out_features = { choices = [16, 32] }",
             "out_features",
-            'a list of 4 items has none called "linear_7"; did you mean "linear_2"?',
+            '"linear_7" is not an index of a list of 4 items, nor the name of one; did you mean "linear_2"?',
         ),
         ("training.epochs = { low = 10, high = 5 }", "{ low = 10, high = 5 }", "low = 10 is above high = 5"),
         ("training.epochs = { low = 5, high = 5 }", "{ low = 5, high = 5 }", "low = 5 is high = 5"),
