@@ -239,15 +239,18 @@ KINDS = {
 }
 
 
-@pytest.mark.parametrize("effort", ["quick", "good"])
+@pytest.mark.parametrize("effort", ["quick", "good", "best"])
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_suggestion_fits_its_table_and_trains(kind, effort):
+    if effort == "best":
+        pytest.importorskip("modnet_tabular", reason="install the plugin modnet-tabular")
     more, targets = KINDS[kind]
     found = table(ROWS, **more)
     text = suggest_spec(found, targets, "pets.csv", effort=effort)
     rows = {name: column.strings() for name, column in found.columns.items()}
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "class.* one row", UserWarning)
+        warnings.filterwarnings("ignore", "the temperature stays 1", UserWarning)  # after two epochs
         history = modnet.train(tomllib.loads(text), rows, epochs=2)
     assert np.isfinite(history["loss"]).all()
     assert len(history["validation_loss"]) == 2
