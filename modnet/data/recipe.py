@@ -45,6 +45,7 @@ class Recipe(Record):
         losses: of each kind of goal.
         optimizer, schedule: their types and options; no schedule for a constant rate.
         batch_size, epochs: of the training.
+        drop_last: whether an epoch leaves out the rows that do not fill its last batch.
         stopping: the callback that chooses the epoch.
         corrected: the kinds of goals whose predictions are corrected: probabilities are calibrated at the end, numbers
             kept within the range of the target.
@@ -63,6 +64,7 @@ class Recipe(Record):
     batch_size: int
     epochs: int
     stopping: Mapping[str, Any]
+    drop_last: bool = False
     composite: Mapping[str, Any] | None = None
     corrected: tuple[GoalKind, ...] = ()
     about: tuple[str, ...] = ()
@@ -155,6 +157,7 @@ def _best(task: Task) -> Recipe:
         },
         schedule={"type": "coslog4"},
         batch_size=256,
+        drop_last=True,
         epochs=256,
         stopping={"type": "early_stopping", "patience": 256, "latest": True},
     )

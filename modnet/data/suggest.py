@@ -182,6 +182,7 @@ class _Text:
             *self._per_output("metrics", {goal.output: metrics_for(self.task, goal) for goal in self.task.goals}),
             f"epochs = {recipe.epochs}  # at most: training stops when validation no longer improves",
             f"batch_size = {recipe.batch_size}",
+            *(["drop_last = true  # a step of few rows does harm at this rate"] if recipe.drop_last else []),
             f"callbacks = [{_inline(recipe.stopping)}]",
             "seed = 0",
         ]

@@ -139,6 +139,8 @@ class Layer(Component):
         featurewise: the layer treats each feature of a vector by itself: features side by side give their outputs side
             by side, and every parameter and array of state begins with the axis of features. The members of an ensemble
             are then run together, as one wide sample.
+        takes_members: `forward` and `backward` also take inputs and arrays of all members of an ensemble at once,
+            (batch, members, ...) and (members, ...), where arrays have all axes of a sample.
         draws: the layer draws random numbers in training (dropout), so that the members of an ensemble need some each.
         only_in_prediction: the layer corrects what the network gives, after training (the mean of the members of an
             ensemble, calibration, bounds), and its output stays in the range of its input, or in the range of convex
@@ -165,6 +167,7 @@ class Layer(Component):
     normalizes: ClassVar[bool] = False
     keeps_numbers: ClassVar[bool] = False
     featurewise: ClassVar[bool] = False
+    takes_members: ClassVar[bool] = False
     draws: ClassVar[bool] = False
     only_in_prediction: ClassVar[bool] = False
     true_gradient: ClassVar[bool] = True

@@ -6,6 +6,7 @@ import numpy as np
 
 from modnet.arrays import Array
 from modnet.kinds.context import Context
+from modnet.kinds.layer import Layer
 from modnet.layers.members import Members, for_members
 from modnet.testing.contract import NotApplicable, Rules
 from modnet.testing.gradients import layer_context
@@ -36,17 +37,27 @@ def members(trial: Trial) -> str:
     together.masks = (None,) * len(trial.sizes)
     _give(alone, together)
     outcomes = [trial.run(context, x) for context, x in zip(alone, inputs, strict=True)]
-    joined = [np.stack(arrays, axis=1) for arrays in zip(*inputs, strict=True)]
-    output: Array = whole.forward(together, *joined).copy()
-    found = whole.backward(together, np.stack([weights_for(outcome.output) for outcome in outcomes], axis=1))
-    slopes = [None if slope is None else slope.copy() for slope in (found if isinstance(found, tuple) else (found,))]
+    found = _run(whole, together, inputs, outcomes)
     for number, (context, expected) in enumerate(zip(alone, outcomes, strict=True)):
-        parts = [None if slope is None else slope[:, number] for slope in slopes]
-        own = {name: array[number, ...] for name, array in copies(together.grads).items()}
-        same_outcome(Outcome(output[:, number], parts, own), expected, f"member {number + 1}")
+        same_outcome(_of_member(found, number), expected, f"member {number + 1}")
         for name, array in context.state.items():
             same(together.state[name][number, ...], array, f"member {number + 1}, the state {name}")
     return f"{COUNT} members at once"
+
+
+def _run(whole: Layer, context: Context, inputs: list[list[Array]], outcomes: list[Outcome]) -> Outcome:
+    """Both passes of all members, with the gradients that they had alone."""
+    joined = [np.stack(arrays, axis=1) for arrays in zip(*inputs, strict=True)]
+    output: Array = whole.forward(context, *joined).copy()
+    found = whole.backward(context, np.stack([weights_for(outcome.output) for outcome in outcomes], axis=1))
+    slopes = found if isinstance(found, tuple) else (found,)
+    return Outcome(output, [None if slope is None else slope.copy() for slope in slopes], copies(context.grads))
+
+
+def _of_member(found: Outcome, number: int) -> Outcome:
+    slopes = [None if slope is None else slope[:, number] for slope in found.inputs]
+    own = {name: array[number, ...] for name, array in found.parameters.items()}
+    return Outcome(found.output[:, number], slopes, own)
 
 
 def _give(alone: list[Context], together: Context) -> None:
