@@ -70,7 +70,7 @@ def _check_plot(path: Path) -> None:
     """
     check_pictures(path)
     if not path.is_dir():
-        check_place(path.absolute())
+        check_place(path)
 
 
 def _places(rows: tuple[str, ...]) -> list[int]:
