@@ -21,6 +21,9 @@ Effort = Literal["quick", "good", "best"]
 SMALL, LARGE = 1_000, 10_000
 """A table with fewer rows than the first is small, with the second or more it is large."""
 
+CALIBRATED = 400
+"""With fewer rows, a fifth of them says too little of how sure the probabilities should be."""
+
 LOSSES: Mapping[GoalKind, str] = {
     "classes": "cross_entropy",
     "labels": "binary_cross_entropy",
@@ -44,7 +47,8 @@ class Recipe(Record):
         batch_size, epochs: of the training.
         drop_last: whether an epoch leaves out the rows that do not fill its last batch.
         stopping: the callback that chooses the epoch.
-        corrected: whether probabilities are calibrated at the end, and numbers kept within the range of the target.
+        corrected: the kinds of goals whose predictions are corrected: probabilities are calibrated at the end, and numbers
+            kept within the range of the target.
         about: what is to be said of it, a line each.
     """
 
@@ -62,7 +66,7 @@ class Recipe(Record):
     stopping: Mapping[str, Any]
     drop_last: bool = False
     composite: Mapping[str, Any] | None = None
-    corrected: bool = False
+    corrected: tuple[GoalKind, ...] = ()
     about: tuple[str, ...] = ()
 
 
@@ -141,7 +145,7 @@ def _best(task: Task) -> Recipe:
         bins=0,
         clip=False,
         composite=composite,
-        corrected=True,
+        corrected=("numbers", "classes") if task.rows >= CALIBRATED else ("numbers",),
         members=3,
         losses={**LOSSES, "classes": {"type": "cross_entropy", "label_smoothing": 0.1}},
         optimizer={

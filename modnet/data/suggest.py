@@ -113,12 +113,12 @@ class _Text:
         goals = self.task.goals
         if len(goals) == 1:
             last = [] if self.recipe.composite else [_node(type="linear", out_features=goals[0].width)]
-            return [*self._hidden(goals[0].width), *last, *_ending(goals[0], self.recipe.corrected)]
+            return [*self._hidden(goals[0].width), *last, *_ending(goals[0], goals[0].kind in self.recipe.corrected)]
         lines = self._hidden(SHARED)
         lines.append('  { type = "identity", name = "shared" },  # what all outputs are made of')
         for goal in goals:
             lines.append(_node(type="linear", out_features=goal.width, inputs=("shared",)))
-            lines += _ending(goal, self.recipe.corrected, goal.output)
+            lines += _ending(goal, goal.kind in self.recipe.corrected, goal.output)
         return lines
 
     def _hidden(self, width: int) -> list[str]:

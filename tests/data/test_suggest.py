@@ -250,7 +250,6 @@ def test_every_suggestion_fits_its_table_and_trains(kind, effort):
     rows = {name: column.strings() for name, column in found.columns.items()}
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "class.* one row", UserWarning)
-        warnings.filterwarnings("ignore", "the temperature stays 1", UserWarning)  # after two epochs
         history = modnet.train(tomllib.loads(text), rows, epochs=2)
     assert np.isfinite(history["loss"]).all()
     assert len(history["validation_loss"]) == 2
