@@ -39,15 +39,13 @@ from modnet.training.measured import Figures
 from modnet.training.run import Run
 from modnet.training.sources import Given
 from modnet.training.train import prepare
+from modnet.words import free_name
 
 RESULT = "cross_validation"
 """Under this name the results of a fold's network, and so its model file, have what is known of its training."""
 
 KEPT = ("train", "validation", "epochs", "best_epoch", "seconds")
 """What a result takes from there."""
-
-ABOUT_ROWS = ("row", "repeat", "fold")
-"""The columns that say which row was predicted, and by which network."""
 
 
 def cross_validate(
@@ -133,7 +131,8 @@ class CrossValidation(Record, eq=False):
             each class.
         base: figure name -> the mean over the folds of its value for a guess that does not look at the inputs.
         outputs: network output -> all predictions, (predictions, ...), in the order of the rows.
-        given: what is known of each: `row`, counted from 0, `repeat` if there are several, `fold`, and the targets.
+        given: what is known of each: `row`, counted from 0, `repeat` if there are several, `fold`, and the targets. A
+            target that is called so leaves the name to itself: it is `fold_2` then.
         network: with the names of the classes and columns; it is not trained.
         notes: lines about the data.
     """
@@ -148,6 +147,11 @@ class CrossValidation(Record, eq=False):
     notes: Sequence[str]
 
     @property
+    def about(self) -> tuple[str, ...]:
+        """The columns of `given` that say which row was predicted, and by which network."""
+        return tuple(self.given.columns)[: 2 if self.folds[-1].repeat == 1 else 3]
+
+    @property
     def predictions(self) -> dict[str, Array]:
         """Column -> array with a value for each prediction, in the order of the rows.
 
@@ -156,10 +160,7 @@ class CrossValidation(Record, eq=False):
         """
         decoded = self.network.decode(self.outputs)
         known = {name: _array(column) for name, column in self.given.columns.items()}
-        return {
-            **{name if name in ABOUT_ROWS else f"{name} (given)": array for name, array in known.items()},
-            **decoded,
-        }
+        return {**{name if name in self.about else f"{name} (given)": a for name, a in known.items()}, **decoded}
 
     def __str__(self) -> str:
         return spread_table(self.spread, self.figures, self.base)
@@ -305,7 +306,7 @@ class CrossValidator:
             folds=tuple(done),
             spread={n: Spread.of([result.figures[n] for result in done], self.folding.count) for n in numbers},
             figures=self._together.figures(_measured(done)),
-            base={name: float(np.mean([result.figures.base[name] for result in done])) for name in first.base},
+            base=_mean_base(done),
             outputs={name: np.concatenate([r.outputs[name] for r in done])[in_order] for name in done[0].outputs},
             given=self._given(done).take(in_order),
             network=self.network,
@@ -318,8 +319,9 @@ class CrossValidator:
         rows = np.concatenate([result.rows for result in done])
         repeats = {"repeat": np.repeat([result.repeat for result in done], sizes)} if self.folding.repeats > 1 else {}
         folds = np.repeat([result.fold for result in done], sizes)
-        columns = {"row": rows, **repeats, "fold": folds, **self._target_columns(rows)}
-        return Table({name: Column.of(values) for name, values in columns.items()})
+        targets = self._target_columns(rows)
+        about = {free_name(name, targets): values for name, values in {"row": rows, **repeats, "fold": folds}.items()}
+        return Table({name: Column.of(values) for name, values in {**about, **targets}.items()})
 
     def _target_columns(self, rows: Array) -> dict[str, Any]:
         source, schema = self.data.source, self.network.card.schema
@@ -329,6 +331,13 @@ class CrossValidator:
         keys = source.keys_for(self._loader.output_names, "y", "output").values()
         # Others do not fit into a column.
         return {key: source.arrays[key][rows] for key in keys if source.arrays[key].ndim == 1}
+
+
+def _mean_base(done: Sequence[FoldResult]) -> dict[str, float]:
+    """The means of the base rates; of figures that have one in each fold."""
+    bases = [result.figures.base for result in done]
+    shared = [name for name in bases[0] if all(name in base for base in bases)]
+    return {name: float(np.mean([base[name] for base in bases])) for name in shared}
 
 
 def _measured(done: Sequence[FoldResult]) -> Dataset:

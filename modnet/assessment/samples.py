@@ -40,6 +40,10 @@ class Samples(Record, eq=False):
             return []
         return ["the network was trained on these very rows: it looks better here than it is; take others"]
 
+    def row_name(self, row: int) -> str:
+        """The name of a row for people, counted from 1: `row 17 (line 18)`."""
+        return f"row {row + 1}" if self.table is None else self.table.row_name(row)
+
     def cell(self, column: str, row: int) -> str:
         """A value of the table as text, a number with no more than seven digits; "" for a missing one."""
         assert self.table is not None

@@ -85,6 +85,8 @@ def _checked_form(output: str, spec: str, job: Job) -> str:
     if output == "-":
         raise click.UsageError("-o: the screen shows the figures; name a file for the predictions")
     form = form_of(output, as_json=False)
+    if form != ".npz":
+        Names(job.network)  # refuses outputs that do not fit into the rows of a table
     if form not in (*TEXTS, ".npz"):
         _try_to_write(form, output)
     data = job.network.card.spec.data
@@ -171,8 +173,8 @@ def _remark(result: FoldResult) -> str:
 
 def _write(found: CrossValidation, form: str, output: str) -> None:
     """Writes the predictions, with the numbers of their rows, counted from 1 as in all messages."""
-    columns = found.given.columns
-    kept = Table({**columns, "row": Column(columns["row"].values + 1)})
+    columns, row = found.given.columns, found.about[0]
+    kept = Table({**columns, row: Column(columns[row].values + 1)})
     part = Predicted(found.outputs, kept)
     if form == ".npz":
         replace_file(output, [npz([part])], durable=False)

@@ -201,13 +201,16 @@ class Dataset:
                     "sample weights: expected finite numbers >= 0, some above 0; all of these rows have weight 0"
                 )
 
-    def batches(self, batch_size: int) -> DatasetBatches:
+    def batches(self, batch_size: int, drop_last: bool = False) -> DatasetBatches:
         """The dataset in batches of `batch_size` samples; the last one of an epoch may be smaller.
+
+        Args:
+            drop_last: whether an epoch ends before such a smaller batch, unless that is its only one.
 
         Raises:
             DataError: as `check`.
         """
-        return DatasetBatches(self, batch_size)
+        return DatasetBatches(self, batch_size, drop_last)
 
 
 def _name_of_row(names: Callable[[int], str], rows: Array, row: int) -> str:
@@ -220,19 +223,28 @@ class DatasetBatches:
     rewinds = True
     expected_steps: int | None = None
 
-    def __init__(self, dataset: Dataset, batch_size: int) -> None:
+    def __init__(self, dataset: Dataset, batch_size: int, drop_last: bool = False) -> None:
         self.dataset = dataset
         self.batch_size = batch_size
         self.name = dataset.name
         self.samples = len(dataset)
-        self.steps: int | None = -(-self.samples // batch_size)
+        whole = self.samples // batch_size if drop_last else 0
+        self.steps: int | None = whole or -(-self.samples // batch_size)
         self._inputs = list(dataset.inputs.values())
         self._gatherer = Gatherer(min(batch_size, self.samples))
         dataset.check()
 
     def epoch(self, rng: np.random.Generator | None = None, skip: int = 0) -> Iterator[Batch]:
+        return self._batches(rng, skip, self.steps)
+
+    def _batches(
+        self, rng: np.random.Generator | None = None, skip: int = 0, most: int | None = None
+    ) -> Iterator[Batch]:
+        """The batches, all or the first ones; the whole order is drawn, so that `rng` ends at the same place always."""
         take, targets, weights = self._gatherer.take, self.dataset.targets, self.dataset.weights
-        for chosen in self._chosen(rng, skip * self.batch_size):
+        for number, chosen in enumerate(self._chosen(rng, skip * self.batch_size), skip):
+            if most is not None and number >= most:
+                continue
             yield Batch(
                 [take(array, chosen) for array in self._inputs],
                 {name: take(target, chosen) for name, target in targets.items()},
@@ -253,7 +265,7 @@ class DatasetBatches:
             yield positions if rows is None else rows[positions]
 
     def from_beginning(self) -> Iterator[Batch]:
-        return self.epoch()
+        return self._batches()
 
     def skip_epochs(self, count: int) -> None:
         """Nothing: every epoch starts from the first row."""

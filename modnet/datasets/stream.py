@@ -51,8 +51,8 @@ class BatchStream:
         self._epochs_before = 0
         self._running: Iterator[Any] | None = None
 
-    def batches(self, batch_size: int) -> BatchStream:
-        """Itself: the batches keep the size that they have."""
+    def batches(self, batch_size: int, drop_last: bool = False) -> BatchStream:
+        """Itself: the batches are those that it has."""
         return self
 
     def split(self, fraction: float, seed: int = 0, label_outputs: object = ()) -> tuple[BatchStream, BatchStream]:

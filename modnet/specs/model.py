@@ -81,6 +81,9 @@ class TrainingSpec(Configuration):
         batch_size: samples that go through the network together.
         accumulate: batches for each step of the optimizer. Their gradients are averaged: the step is that of one batch
             as large as all of them, but needs only the memory of one.
+        drop_last: whether the samples of an epoch that do not fill its last batch are left out of it, unless there is
+            no other. A step of few samples is noisy, and with a high rate it undoes what large batches have learnt; in
+            shuffled epochs each leaves out others. Streams keep all of their batches.
         shuffle: whether every epoch sees the samples in a new random order.
         seed: of the initial parameters, the order of samples and all noise. Which rows are set aside does not depend on
             it, but on `split_seed` of the data.
@@ -98,6 +101,7 @@ class TrainingSpec(Configuration):
     epochs: int = field(default=10, minimum=1)
     batch_size: int = field(default=32, minimum=1)
     accumulate: int = field(default=1, minimum=1)
+    drop_last: bool = False
     shuffle: bool = True
     seed: int = field(default=0, minimum=0)
     gradient_clipping: float | None = field(default=None, above=0.0)

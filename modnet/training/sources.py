@@ -135,7 +135,7 @@ def training_batches(
     _fit(objective, data, validating)
     if isinstance(data, Dataset) and isinstance(validating, Dataset):
         _warn_of_unseen(objective, data, validating)
-    batches = data.batches(training.batch_size)
+    batches = data.batches(training.batch_size, training.drop_last)
     return batches, None if validating is None else evaluation_batches(objective, training, validating)
 
 

@@ -45,6 +45,7 @@ def train(
     epochs: int | None = None,
     batch_size: int | None = None,
     accumulate: int | None = None,
+    drop_last: bool | None = None,
     shuffle: bool | None = None,
     seed: int | None = None,
     gradient_clipping: float | None = None,
@@ -78,8 +79,8 @@ def train(
             takes them as before. Or, without `y`, an iterable of batches (x, y) or (x, y, weights), such as a list or a
             torch DataLoader, or a function that returns one for each epoch.
         y: the targets; for several outputs a dict of arrays.
-        loss, optimizer, schedule, metrics, epochs, batch_size, accumulate, shuffle, seed, gradient_clipping,
-            gradient_value_clipping, callbacks: as in the spec (`TrainingSpec`).
+        loss, optimizer, schedule, metrics, epochs, batch_size, accumulate, drop_last, shuffle, seed,
+            gradient_clipping, gradient_value_clipping, callbacks: as in the spec (`TrainingSpec`).
         validation: for the validation after every epoch: a fraction of the samples (the same ones for any seed;
             `Dataset.split` draws others), (x, y), rows of a table, or (batches, None) with an iterable of batches; with
             the data or rows of a spec, by default as its `[data]` says. A test part of that is measured when the
@@ -119,6 +120,7 @@ def train(
         "epochs": epochs,
         "batch_size": batch_size,
         "accumulate": accumulate,
+        "drop_last": drop_last,
         "shuffle": shuffle,
         "seed": seed,
         "gradient_clipping": gradient_clipping,

@@ -151,6 +151,16 @@ def test_the_measured_rows_say_nothing_to_the_network():
     assert networks_of(changed, 0, missing="mean")[0] != before[0]
 
 
+def test_the_targets_of_the_measured_rows_say_nothing_to_the_network():
+    numbers = {"width": 4, "target": "price", "loss": "mse", "end": 1}
+    data = rows()
+    fold = modnet.cross_validate(spec(**numbers), data, folds=3).folds[0]
+    changed = {**data, "price": [1e4 if row in fold.rows else price for row, price in enumerate(data["price"])]}
+    before, after = (networks_of(given, 0, **numbers) for given in (data, changed))
+    assert before[:2] == after[:2]
+    assert networks_of(data, 1, **numbers)[:2] != networks_of(changed, 1, **numbers)[:2]
+
+
 def test_a_category_that_only_the_measured_rows_have_is_unknown_in_them():
     data = rows()
     place = int(modnet.cross_validate(spec(), data, folds=3).folds[0].rows[0])
@@ -293,6 +303,13 @@ def test_numbers_with_weights():
     residual = np.average((truth - guess) ** 2, weights=weights)
     assert found.figures["root_mean_squared_error"] == pytest.approx(np.sqrt(residual), rel=1e-5)
     assert found.base["r2"] == pytest.approx(0, abs=1e-6)
+
+
+def test_a_target_that_is_called_as_a_column_of_the_predictions():
+    data = {"fold" if name == "kind" else name: values for name, values in rows().items()}
+    table = modnet.cross_validate(spec(target="fold"), data, folds=3).predictions
+    assert list(table) == ["row", "fold_2", "fold (given)", "fold", "P(cat)", "P(dog)"]
+    assert set(table["fold_2"].tolist()) == {1, 2, 3}
 
 
 def test_several_targets():

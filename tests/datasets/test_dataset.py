@@ -157,3 +157,29 @@ def test_the_batches_of_an_epoch_are_in_the_same_buffers():
     assert len(addresses) == 1
     assert batches.steps == 3
     assert [len(batch) for batch in batches.from_beginning()] == [4, 4, 2]
+
+
+def test_an_epoch_without_its_last_small_batch_leaves_out_other_rows_each_time():
+    x = np.arange(11.0)[:, None]
+    batches = Dataset({"input": x}, {}).batches(4, drop_last=True)
+    rng = np.random.default_rng(0)
+    seen = [np.sort(np.concatenate([batch.rows for batch in batches.epoch(rng)])) for _ in range(3)]
+    assert batches.steps == 2
+    assert [len(rows) for rows in seen] == [8, 8, 8]
+    assert len({rows.tobytes() for rows in seen}) == 3
+    assert [len(batch) for batch in batches.epoch(skip=1)] == [4]
+    assert [len(batch) for batch in batches.from_beginning()] == [4, 4, 3]  # what is learnt before training is of all
+    assert [len(batch) for batch in Dataset({"input": x}, {}).batches(12, drop_last=True).epoch()] == [11]
+
+
+def test_a_training_without_last_batches_takes_that_many_steps():
+    network = modnet.build({"network": {"input": [1], "layers": [{"type": "linear", "out_features": 1}]}}, seed=0)
+    steps = []
+
+    class Count(modnet.Callback):
+        def modnet_epoch_ended(self, run):
+            steps.append(run.step)
+
+    x = np.arange(11.0)[:, None]
+    modnet.train(network, x, x, loss="mse", batch_size=4, drop_last=True, epochs=3, callbacks=[Count()])
+    assert steps == [2, 4, 6]

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from modnet.arrays import Array
-from modnet.assessment.explanation.attribution import baseline_of
+from modnet.assessment.explanation.attribution import baseline_of, wide
 from modnet.assessment.explanation.dependence import Dependence, grid_of, partial_dependence
 from modnet.assessment.explanation.features import Feature, chosen, features_of, rows_taken
 from modnet.assessment.explanation.importance import Importance, permutation_importance, permutations
@@ -122,7 +122,7 @@ class _Explaining:
     def __init__(self, network: Network, samples: Samples, quantities: Sequence[Quantity], seed: int) -> None:
         self.network, self.samples, self.quantities, self.seed = network, samples, quantities, seed
         data = samples.data
-        self.inputs = rows_taken(data.inputs, slice(None) if data.rows is None else data.rows)
+        self.inputs = wide(network, rows_taken(data.inputs, slice(None) if data.rows is None else data.rows))
         self.features = features_of(network, self.inputs)
 
     def columns(self, named: Sequence[Feature], figures: Sequence[str], repeats: int) -> Explanation:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import PurePath
 from typing import Any
 
 import numpy as np
@@ -34,11 +35,11 @@ Rows = list[list[str]]
 """A table: its rows, each a text for each column."""
 
 
-def title_of(network: Network) -> str:
-    """What the network predicts: `species`, `height and weight`."""
+def title_of(network: Network, model: str) -> str:
+    """What the network predicts, `species` or `height and weight`; of arrays without names the name of its file."""
     schema = network.card.schema
     targets = [c.name for columns in schema.targets.values() for c in columns] if schema is not None else []
-    return " and ".join(targets[:3]) + (" and more" if len(targets) > 3 else "") or " and ".join(network.outputs)
+    return " and ".join(targets[:3]) + (" and more" if len(targets) > 3 else "") or PurePath(model).stem
 
 
 def sentence_of(network: Network) -> str:
@@ -46,7 +47,7 @@ def sentence_of(network: Network) -> str:
     schema = network.card.schema
     if schema is None or not schema.inputs:
         inputs = ", ".join(f"{name} {shape_text(shape)}" for name, shape in network.inputs.items())
-        what = f"A network that predicts {title_of(network)} from arrays: {inputs}."
+        what = f"A network that predicts {', '.join(network.outputs)} from arrays: {inputs}."
     else:
         targets = ", ".join(_target_text(column) for columns in schema.targets.values() for column in columns)
         what = f"A network that predicts {targets} from {counted(len(schema.columns()), 'column')} of a table."

@@ -134,7 +134,7 @@ class HeldOut(Record, eq=False):
         rows = []
         for row in np.argsort(-badness, kind="stable")[:WORST].tolist():
             values = [self.samples.cell(name, row) for name in columns]
-            rows.append([self.samples.data.row_name(row).removeprefix("row "), *target.said(row), *values])
+            rows.append([self.samples.row_name(row).removeprefix("row "), *target.said(row), *values])
         head = ["row", f"true {target.name}", "predicted", *columns]
         what = "the least probability of the true class" if isinstance(target, ClassTarget) else "the largest error"
         return Block(

@@ -356,15 +356,24 @@ def test_a_search_that_is_killed_goes_on(tmp_path):
 
 @pytest.mark.slow
 def test_two_processes_share_a_journal(tmp_path):
-    made = spec(trials=6)
+    done = run_killed(tmp_path / "s", 2, "never")
+    *outcomes, stopped = done.stdout.split()
+    assert stopped == "whole", done.stderr
+    assert len(outcomes) == 12
+    assert not {"cut-off", "failed"} & set(outcomes)
+    lines = map(json.loads, (tmp_path / "s" / "journal.log").read_text().splitlines())
+    finished = [line for line in lines if line["op_code"] == 6 and line["state"] in (1, 2)]
+    assert len(finished) == 12
+    assert len({line["worker_id"] for line in finished}) == 2
+
+
+@pytest.mark.slow
+def test_several_processes_from_python(tmp_path):
     told = []
-    found = modnet.search(made, rows(), processes=2, folder=tmp_path, ended=told.append)
-    assert len(found.trials) == 6
-    assert not {"cut off", "failed"} & {trial.outcome for trial in found.trials}
-    assert sorted(trial.number for trial in told) == [1, 2, 3, 4, 5, 6]
-    lines = map(json.loads, (tmp_path / "journal.log").read_text().splitlines())
-    assert len({line["worker_id"] for line in lines if line["op_code"] == 4}) == 2  # that have begun a trial
+    found = modnet.search(spec(trials=4), rows(), processes=2, folder=tmp_path, ended=told.append)
+    assert sorted(trial.number for trial in told) == [1, 2, 3, 4]
     assert found.network is not None
+    assert found.best.value == min(trial.value for trial in found.trials if trial.outcome == "done")
 
 
 @pytest.mark.slow
@@ -374,7 +383,7 @@ def test_a_process_that_is_killed_leaves_its_trial_to_be_done_again(tmp_path):
     *outcomes, stopped = done.stdout.partition("a process")[0].split(), done.stdout
     assert "a process of the search has ended" in stopped
     assert outcomes[0].count("cut-off") == 1
-    again = run_killed(tmp_path / "s", 2, "never")
+    again = run_killed(tmp_path / "s", 1, "never")
     assert again.stdout.split()[-1] == "whole", again.stderr
     assert again.stdout.split().count("cut-off") == 1
     assert len(again.stdout.split()) == 14
