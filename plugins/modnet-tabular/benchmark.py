@@ -118,7 +118,7 @@ def spec_of(kind: str, problem: Problem, inputs: dict[str, int], seed: int) -> d
 
 def theirs(kind: str, problem: Problem, seed: int) -> tuple[np.ndarray, float]:
     name = {"td-s": "RealMLP_TD_S", "td": "RealMLP_TD", "tabm": "TabM_D"}[kind]
-    options = {"share_training_batches": True, "d_block": 128, "n_blocks": 2, "tabm_k": 16} if kind == "tabm" else {}
+    options = {"d_block": 128, "n_blocks": 2, "tabm_k": 16} if kind == "tabm" else {}
     model = getattr(pytabkit, f"{name}_{'Classifier' if problem.classes else 'Regressor'}")
     made = model(device="cpu", n_threads=1, random_state=seed, **options)
     fitted, chosen, test = problem.rows
