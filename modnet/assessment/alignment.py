@@ -22,7 +22,7 @@ from modnet.plugins.registry import Registry
 from modnet.records import Record
 from modnet.training.heads import class_names, decides, has_labels, metrics_by_output
 from modnet.training.run import was_trained_on
-from modnet.words import counted
+from modnet.words import counted, legible
 
 Kind = Literal["classes", "labels", "numbers"]
 
@@ -131,6 +131,7 @@ def align(networks: Mapping[str, Network], sources: Sequence[Table | NamedArrays
     rows, notes = _rows_of_all(models)
     datasets = [model.dataset(rows) for model in models]
     weights = [_own(data.weights, data) for data in datasets if data.weights is not None]
+    notes += _weighted(models)[: len(weights[:1])]
     outputs = [_forward(model.network, data) for model, data in zip(models, datasets, strict=True)]
     goals = [_goal(models, key, datasets[0], outputs) for key in models[0].goals()]
     return Aligned(rows, goals, weights[0] if weights else None, notes)
@@ -155,6 +156,13 @@ def _left_out(models: Sequence[_Model], told: Sequence[Sequence[str]]) -> list[s
     if all(lines == told[0] for lines in told):
         return list(told[0])
     return [f"{model.name}: {line}" for model, lines in zip(models, told, strict=True) for line in lines]
+
+
+def _weighted(models: Sequence[_Model]) -> list[str]:
+    """Says by which column the rows are weighted."""
+    schemas = [(model.name, model.network.card.schema) for model in models]
+    named = [(name, schema.weights.name) for name, schema in schemas if schema is not None and schema.weights]
+    return [f"rows are weighted by column {legible(column)}, as in the training of {name}" for name, column in named]
 
 
 def _places(table: Table) -> Array:

@@ -29,6 +29,7 @@ from modnet.datasets.read import data_of, loader_for, require_data, source_of
 from modnet.engine.build import plan
 from modnet.engine.network import Network
 from modnet.errors import DataError, Diverged
+from modnet.kinds.callback import Callback
 from modnet.plugins.faults import NamingFaults
 from modnet.plugins.registry import Registry, default_registry
 from modnet.records import Record
@@ -38,15 +39,13 @@ from modnet.training.measured import Figures
 from modnet.training.run import Run
 from modnet.training.sources import Given
 from modnet.training.train import prepare
+from modnet.words import free_name
 
 RESULT = "cross_validation"
 """Under this name the results of a fold's network, and so its model file, have what is known of its training."""
 
 KEPT = ("train", "validation", "epochs", "best_epoch", "seconds")
 """What a result takes from there."""
-
-ABOUT_ROWS = ("row", "repeat", "fold")
-"""The columns that say which row was predicted, and by which network."""
 
 
 def cross_validate(
@@ -104,6 +103,7 @@ class FoldResult(Record, eq=False):
         outputs: network output -> predictions, (rows, ...).
         targets: network output -> targets, (rows, ...): labels, or numbers.
         weights: of the rows; None for ones.
+        notes: lines about values of these rows that the network had not seen.
     """
 
     repeat: int
@@ -118,6 +118,7 @@ class FoldResult(Record, eq=False):
     outputs: Mapping[str, Array]
     targets: Mapping[str, Array]
     weights: Array | None = None
+    notes: Sequence[str] = ()
 
 
 class CrossValidation(Record, eq=False):
@@ -130,7 +131,8 @@ class CrossValidation(Record, eq=False):
             each class.
         base: figure name -> the mean over the folds of its value for a guess that does not look at the inputs.
         outputs: network output -> all predictions, (predictions, ...), in the order of the rows.
-        given: what is known of each: `row`, counted from 0, `repeat` if there are several, `fold`, and the targets.
+        given: what is known of each: `row`, counted from 0, `repeat` if there are several, `fold`, and the targets. A
+            target that is called so leaves the name to itself: it is `fold_2` then.
         network: with the names of the classes and columns; it is not trained.
         notes: lines about the data.
     """
@@ -145,6 +147,11 @@ class CrossValidation(Record, eq=False):
     notes: Sequence[str]
 
     @property
+    def about(self) -> tuple[str, ...]:
+        """The columns of `given` that say which row was predicted, and by which network."""
+        return tuple(self.given.columns)[: 2 if self.folds[-1].repeat == 1 else 3]
+
+    @property
     def predictions(self) -> dict[str, Array]:
         """Column -> array with a value for each prediction, in the order of the rows.
 
@@ -153,10 +160,7 @@ class CrossValidation(Record, eq=False):
         """
         decoded = self.network.decode(self.outputs)
         known = {name: _array(column) for name, column in self.given.columns.items()}
-        return {
-            **{name if name in ABOUT_ROWS else f"{name} (given)": array for name, array in known.items()},
-            **decoded,
-        }
+        return {**{name if name in self.about else f"{name} (given)": a for name, a in known.items()}, **decoded}
 
     def __str__(self) -> str:
         return spread_table(self.spread, self.figures, self.base)
@@ -182,9 +186,16 @@ class CrossValidator:
         *,
         folder: str | PathLike[str] | None = None,
         data: tuple[Any, Any] = (None, None),
+        callbacks: Sequence[Callback] = (),
         registry: Registry | None = None,
     ) -> None:
-        """Raises the errors of `cross_validate`, except those of training."""
+        """
+        Args:
+            callbacks: that take part in the training of each fold, besides those of the spec.
+
+        Raises:
+            Exception: as `cross_validate`, but for the errors of training.
+        """
         self.network = network
         self._registry = registry or default_registry()
         self._loader = loader_for(network, network.card.folder, self._registry)
@@ -192,7 +203,7 @@ class CrossValidator:
         self.folding = folding.replace(seed=spec.split_seed) if folding.seed is None else folding
         self.data = self.folding.apply(self._loader, source, spec)
         self.notes = list(self.data.notes)
-        self._callbacks = lasting_callbacks(network)
+        self._callbacks = [*lasting_callbacks(network), *callbacks]
         self._together = Measurement(registry=self._registry)
         self.folder = None if folder is None else FoldFolder(Path(folder).expanduser(), self._registry)
 
@@ -226,7 +237,9 @@ class CrossValidator:
         spec = self.network.card.spec
         validation = () if isinstance(self.data.spec.validation, float | None) else (self.data.spec.validation,)
         sources = [self.data.source, *(self._loader.read(source, self.data.spec) for source in validation)]
-        return {**vars(self.folding), "spec": spec.plain(), "rows": [fingerprint(source) for source in sources]}
+        how = {"folds": self.folding.count, "repeats": self.folding.repeats, "seed": self.folding.seed}
+        by = {"group": self.folding.group, "time": self.folding.time}
+        return {**how, **by, "spec": spec.plain(), "rows": [fingerprint(source) for source in sources]}
 
     def _result(self, repeat: int, number: int, fold: Fold) -> FoldResult:
         network = None if self.folder is None else self.folder.load(repeat, number)
@@ -247,6 +260,7 @@ class CrossValidator:
             outputs=outputs if isinstance(outputs, dict) else dict.fromkeys(network.outputs, outputs),
             targets={name: _own(array, test) for name, array in test.targets.items()},
             weights=None if test.weights is None else _own(test.weights, test),
+            notes=Report(unknown=report.unknown).texts(),
             **{name: network.card.results[RESULT][name] for name in KEPT},
         )
 
@@ -292,7 +306,7 @@ class CrossValidator:
             folds=tuple(done),
             spread={n: Spread.of([result.figures[n] for result in done], self.folding.count) for n in numbers},
             figures=self._together.figures(_measured(done)),
-            base={name: float(np.mean([result.figures.base[name] for result in done])) for name in first.base},
+            base=_mean_base(done),
             outputs={name: np.concatenate([r.outputs[name] for r in done])[in_order] for name in done[0].outputs},
             given=self._given(done).take(in_order),
             network=self.network,
@@ -305,8 +319,9 @@ class CrossValidator:
         rows = np.concatenate([result.rows for result in done])
         repeats = {"repeat": np.repeat([result.repeat for result in done], sizes)} if self.folding.repeats > 1 else {}
         folds = np.repeat([result.fold for result in done], sizes)
-        columns = {"row": rows, **repeats, "fold": folds, **self._target_columns(rows)}
-        return Table({name: Column.of(values) for name, values in columns.items()})
+        targets = self._target_columns(rows)
+        about = {free_name(name, targets): values for name, values in {"row": rows, **repeats, "fold": folds}.items()}
+        return Table({name: Column.of(values) for name, values in {**about, **targets}.items()})
 
     def _target_columns(self, rows: Array) -> dict[str, Any]:
         source, schema = self.data.source, self.network.card.schema
@@ -316,6 +331,13 @@ class CrossValidator:
         keys = source.keys_for(self._loader.output_names, "y", "output").values()
         # Others do not fit into a column.
         return {key: source.arrays[key][rows] for key in keys if source.arrays[key].ndim == 1}
+
+
+def _mean_base(done: Sequence[FoldResult]) -> dict[str, float]:
+    """The means of the base rates; of figures that have one in each fold."""
+    bases = [result.figures.base for result in done]
+    shared = [name for name in bases[0] if all(name in base for base in bases)]
+    return {name: float(np.mean([base[name] for base in bases])) for name in shared}
 
 
 def _measured(done: Sequence[FoldResult]) -> Dataset:

@@ -42,7 +42,7 @@ class Intervals(Record, eq=False):
     """The result of `intervals`; `print` shows a table.
 
     Attributes:
-        network: a network whose predictions have intervals.
+        network: a network whose predictions have intervals; its arrays are those of the network that was given.
         found: target -> how they are made.
     """
 
@@ -86,7 +86,7 @@ def intervals(
     Weights of rows do not count: each row is one.
 
     Args:
-        network: a network that was trained on a table; it is not changed.
+        network: a network that was trained on a table; its own predictions stay without intervals.
         x, y: data as for `modnet.evaluate`.
         coverage: the share of new rows to cover, between 0 and 1.
         registry: where names are looked up.

@@ -14,6 +14,7 @@ from modnet.datasets.read import loader_for, output_losses
 from modnet.engine.network import Network
 from modnet.errors import DataError
 from modnet.records import Record
+from modnet.training.run import was_trained_on
 from modnet.words import counted
 
 
@@ -32,6 +33,16 @@ class Samples(Record, eq=False):
 
     def __len__(self) -> int:
         return len(self.data)
+
+    def warning(self, network: Network) -> list[str]:
+        """A line if the network was trained on these very rows; none otherwise."""
+        if not was_trained_on(network, self.data):
+            return []
+        return ["the network was trained on these very rows: it looks better here than it is; take others"]
+
+    def row_name(self, row: int) -> str:
+        """The name of a row for people, counted from 1: `row 17 (line 18)`."""
+        return f"row {row + 1}" if self.table is None else self.table.row_name(row)
 
     def cell(self, column: str, row: int) -> str:
         """A value of the table as text, a number with no more than seven digits; "" for a missing one."""
@@ -74,13 +85,14 @@ class Samples(Record, eq=False):
     @classmethod
     def _of_table(cls, network: Network, table: Table, targets: bool) -> Samples:
         schema = network.card.schema
-        report = Report()
+        report = Report(outside={})
         if targets:
             table = schema.measurable(table, report)
         table = schema.complete(table, targets, report)
         table.require_rows()
         dataset = Dataset.of_table(schema, table, targets, report)
-        return cls(dataset, table, [f"{table.name}: {counted(len(table), 'row')}", *table.notes, *report.texts()])
+        notes = [*table.notes, *report.texts(), *report.outside_texts()]
+        return cls(dataset, table, [f"{table.name}: {counted(len(table), 'row')}", *notes])
 
 
 def target_outputs(network: Network) -> list[str]:

@@ -58,8 +58,26 @@ def quoted(text: str, delimiter: str) -> str:
     return text
 
 
+class Joined(str):
+    """Several texts, as the classes of a set, in one: `cat; dog`. In JSON they are a list.
+
+    Attributes:
+        parts: the texts.
+    """
+
+    parts: Sequence[str]
+
+    @classmethod
+    def of(cls, parts: Sequence[str]) -> Joined:
+        made = cls("; ".join(parts))
+        made.parts = parts
+        return made
+
+
 def json_text(text: str) -> str:
     """A text as JSON; only what a terminal shows as it is stays as it is."""
+    if isinstance(text, Joined):
+        return f"[{', '.join(map(json_text, text.parts))}]"
     return json.dumps(text, ensure_ascii=not text.isprintable())
 
 

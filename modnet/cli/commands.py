@@ -32,8 +32,11 @@ _ROWS = (
         Look at a table and write a spec that predicts the target from the other columns.
 
         DATA is delimited text (.csv, .tsv), JSON lines, SQLite, or what a plugin reads. The spec is meant to be read
-        and changed; comments explain its choices, and say what was assumed. An existing file is not overwritten.
-        Without --target the columns are listed. Options of reading go into the spec, too.
+        and changed; comments explain its choices, and say what was assumed and noticed. An existing file is not
+        overwritten. Without --target the columns are listed. Options of reading go into the spec, too.
+
+        With --effort quick the spec has one small network, with good five larger ones that are trained together, and
+        with best what the plugin modnet-tabular has; it says how long each takes.
 
         \b
         Example:
@@ -52,7 +55,7 @@ _ROWS = (
             type=click.Choice(["quick", "good", "best"]),
             default="good",
             show_default=True,
-            help="Trains in seconds; several networks at once; what modnet-tabular has.",
+            help="How much the training may take.",
         ),
         _file("-o", "--output", help="The file to write; by default the screen."),
         *READING,

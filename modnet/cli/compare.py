@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from modnet.assessment.comparison import Comparing, ModelComparison
+from modnet.assessment.comparison import MOST_MODELS, Comparing, ModelComparison
 from modnet.cli.data import given_options, say, standard_input
 from modnet.cli.evaluate import metrics_asked, of_option
 from modnet.cli.job import Job
@@ -70,6 +70,8 @@ def _checked(models: Sequence[str], data: str, spec: str | None) -> Sequence[str
         raise click.UsageError(f"give two models or more, and the data last; found only {models[0]} and {data}")
     if len(set(models)) < len(models):
         raise click.UsageError("a model is there twice; there would be no difference")
+    if len(models) > MOST_MODELS:
+        raise click.UsageError(f"expected {MOST_MODELS} models at most, found {len(models)}")
     return models
 
 

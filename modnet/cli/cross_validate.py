@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import shlex
 import shutil
+import sys
 import tempfile
+import time as clock
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -24,9 +26,17 @@ from modnet.data.table import Table
 from modnet.datasets.folding import Folding
 from modnet.datasets.load import located
 from modnet.errors import DataError, SpecError
+from modnet.kinds.callback import Callback
 from modnet.model.atomic import replace_file
 from modnet.training.progress import FigureTable
+from modnet.training.run import Run
 from modnet.words import counted
+
+CLEARED = "\r\x1b[K"
+"""Moves a terminal to the beginning of its line, and clears that."""
+
+INTERVAL = 0.2
+"""How many seconds the epoch on a terminal stays at least."""
 
 
 def run(
@@ -75,6 +85,8 @@ def _checked_form(output: str, spec: str, job: Job) -> str:
     if output == "-":
         raise click.UsageError("-o: the screen shows the figures; name a file for the predictions")
     form = form_of(output, as_json=False)
+    if form != ".npz":
+        Names(job.network)  # refuses outputs that do not fit into the rows of a table
     if form not in (*TEXTS, ".npz"):
         _try_to_write(form, output)
     data = job.network.card.spec.data
@@ -93,6 +105,33 @@ def _try_to_write(form: str, output: str) -> None:
             raise DataError(str(error).replace(place, output)) from None
 
 
+def _on_a_terminal() -> bool:
+    return sys.stderr.isatty()
+
+
+class _Watch(Callback):
+    """Shows on a terminal how far the training of a fold is, until its own line takes the place."""
+
+    def join(self, run: Run) -> object:
+        return _Status()
+
+
+class _Status:
+    """The line on the terminal, while one fold is trained."""
+
+    def __init__(self) -> None:
+        self._shown_at = 0.0
+
+    def modnet_epoch_ended(self, run: Run) -> None:
+        now = clock.perf_counter()
+        if now - self._shown_at > INTERVAL:
+            self._shown_at = now
+            echo(f"{CLEARED}  epoch {run.epoch:,} of {run.training.epochs:,}", err=True, nl=False, styled=True)
+
+    def modnet_training_ended(self) -> None:
+        echo(CLEARED, err=True, nl=False, styled=True)
+
+
 def _own_folder(spec: str, output: str | None) -> Path:
     """Where the finished folds are stored until all are done: beside the predictions, or here."""
     name = f"{Path(output or spec).stem}.folds"
@@ -102,7 +141,7 @@ def _own_folder(spec: str, output: str | None) -> Path:
 def _validator(job: Job, folding: Folding, folder: Path) -> CrossValidator:
     job.require_savable(job.objective())
     try:
-        return CrossValidator(job.network, folding, folder=folder)
+        return CrossValidator(job.network, folding, folder=folder, callbacks=[_Watch()] if _on_a_terminal() else [])
     except SpecError as error:
         raise job.located(error) from None
 
@@ -128,13 +167,14 @@ def _run(validator: CrossValidator, done: list[FoldResult], quiet: bool) -> None
 
 def _remark(result: FoldResult) -> str:
     best = "" if result.best_epoch is None else f", epoch {result.best_epoch:,}"
-    return f"{counted(len(result.rows), 'row')}, {result.train:,} trained on{best}"
+    said = f"{counted(len(result.rows), 'row')}, {result.train:,} trained on{best}"
+    return "; ".join([said, *result.notes])
 
 
 def _write(found: CrossValidation, form: str, output: str) -> None:
     """Writes the predictions, with the numbers of their rows, counted from 1 as in all messages."""
-    columns = found.given.columns
-    kept = Table({**columns, "row": Column(columns["row"].values + 1)})
+    columns, row = found.given.columns, found.about[0]
+    kept = Table({**columns, row: Column(columns[row].values + 1)})
     part = Predicted(found.outputs, kept)
     if form == ".npz":
         replace_file(output, [npz([part])], durable=False)

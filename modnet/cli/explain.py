@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import click
@@ -13,6 +14,7 @@ from modnet.assessment.pictures import check_pictures, write_pictures
 from modnet.cli.data import STANDARD_INPUT, given_options, say, standard_input
 from modnet.cli.evaluate import of_option
 from modnet.cli.output import echo, echo_json
+from modnet.cli.places import check_place
 from modnet.cli.plugin_file import load_plugin_files
 from modnet.datasets.read import loader_for
 from modnet.engine.network import Network
@@ -37,7 +39,7 @@ def run(
 ) -> None:
     load_plugin_files(plugins)
     if plot is not None:
-        check_pictures(plot)
+        _check_plot(Path(plot))
     network = load(model)
     given = rows_in(network, data, given_options(**reading))
     try:
@@ -58,6 +60,17 @@ def run(
     echo_json({"model": model, "data": data, **found.plain()}) if as_json else echo(found)
     if plot is not None:
         say(map(str, write_pictures(found.pictures(), plot)))
+
+
+def _check_plot(path: Path) -> None:
+    """Checks, before any work is done, that pictures can be written there: a file, or a folder that may not be there.
+
+    Raises:
+        ModnetError: they cannot.
+    """
+    check_pictures(path)
+    if not path.is_dir():
+        check_place(path)
 
 
 def _places(rows: tuple[str, ...]) -> list[int]:

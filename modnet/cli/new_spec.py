@@ -69,8 +69,8 @@ def _require_tabular() -> None:
     """Raises NotInstalled where the layers of "best" are not there."""
     if "realmlp" not in default_registry().names(Layer):
         raise NotInstalled(
-            "--effort best uses the plugin modnet-tabular, which is not installed:  pip install modnet-tabular  (--effort "
-            "good needs none)",
+            "--effort best uses the plugin modnet-tabular, which is not installed:  pip install modnet-tabular  "
+            "(--effort good needs none)",
             "modnet-tabular",
         )
 

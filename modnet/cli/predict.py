@@ -11,7 +11,7 @@ import click
 import numpy as np
 
 from modnet.arrays import Array
-from modnet.cli.cells import warn_of_formulas
+from modnet.cli.cells import Joined, warn_of_formulas
 from modnet.cli.data import given_options, say
 from modnet.cli.forms import SPELLED, TEXTS, Named, encoded, form_of, npz, write_by_plugin
 from modnet.cli.places import check_place
@@ -29,9 +29,6 @@ from modnet.words import counted, legible
 
 GIVEN = " (given)"
 """Is put behind the name of a column that is carried through beside a prediction of that name."""
-
-BETWEEN = "; "
-"""Stands between the classes of a set."""
 
 
 def run(
@@ -144,5 +141,4 @@ class Names:
     def _column(self, values: Array) -> Column:
         if values.dtype != object:
             return Column(np.asarray(values, self._dtype))
-        # A set of classes is a list, which delimited text has as several labels.
-        return Column.of_texts(v if isinstance(v, str) else BETWEEN.join(v) for v in values.tolist())
+        return Column.of_texts(v if isinstance(v, str) else Joined.of(v) for v in values.tolist())

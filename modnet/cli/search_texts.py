@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import shlex
+import sys
 from pathlib import Path
+from shutil import get_terminal_size
 
 from modnet.assessment.search.names import short_names, value_text
 from modnet.assessment.search.planned import Asked, Planned
@@ -24,15 +26,19 @@ WIDEST = 20
 
 
 class Rows:
-    """The lines of trials, with a column for each value that is looked for."""
+    """The lines of trials, with a column for each value that is looked for; on a terminal, for those that fit."""
 
     def __init__(self, planned: Planned) -> None:
         self.monitor = planned.monitor
         self.names = short_names(planned.space.ranges)
-        self.widths = {}
+        self.widths: dict[str, int] = {}
+        room = get_terminal_size().columns if sys.stdout.isatty() else None
         for dotted, one in planned.space.ranges.items():
             texts = [value_text(value) for value in one.choices or ()]
             self.widths[dotted] = min(max(9, len(self.names[dotted]), *map(len, texts), 0), WIDEST)
+            if room is not None and len(self.title()) > room - len("  as trial 99"):
+                del self.widths[dotted]
+                break
 
     def title(self) -> str:
         return self._line("trial", figure_title(self.monitor), "epochs", "time", self.names)

@@ -21,6 +21,9 @@ Effort = Literal["quick", "good", "best"]
 SMALL, LARGE = 1_000, 10_000
 """A table with fewer rows than the first is small, with the second or more it is large."""
 
+CALIBRATED = 400
+"""With fewer rows, a fifth of them says too little of how sure the probabilities should be."""
+
 LOSSES: Mapping[GoalKind, str] = {
     "classes": "cross_entropy",
     "labels": "binary_cross_entropy",
@@ -34,7 +37,7 @@ class Recipe(Record):
     Attributes:
         hidden: how many units each hidden layer has.
         activation: of the hidden layers.
-        dropout: the share of the units that is left out in a step; 0 for none.
+        dropout: of each hidden layer, the share of the units that is left out in a step; 0 for none.
         bins: in how many bins each number is encoded; 0 for none.
         composite: instead of all of these, a layer that stands for a whole network, with its options.
         clip: whether numbers are cut off at the range that they have in training.
@@ -44,13 +47,14 @@ class Recipe(Record):
         batch_size, epochs: of the training.
         drop_last: whether an epoch leaves out the rows that do not fill its last batch.
         stopping: the callback that chooses the epoch.
-        bounded: whether numbers stay within the range of the training targets.
+        corrected: the kinds of goals whose predictions are corrected: probabilities are calibrated at the end, numbers
+            kept within the range of the target.
         about: what is to be said of it, a line each.
     """
 
     hidden: tuple[int, ...]
     activation: str
-    dropout: float
+    dropout: tuple[float, ...]
     bins: int
     clip: bool
     members: int
@@ -62,7 +66,7 @@ class Recipe(Record):
     stopping: Mapping[str, Any]
     drop_last: bool = False
     composite: Mapping[str, Any] | None = None
-    bounded: bool = False
+    corrected: tuple[GoalKind, ...] = ()
     about: tuple[str, ...] = ()
 
 
@@ -71,7 +75,7 @@ def recipe_for(task: Task, effort: Effort) -> Recipe:
 
     Args:
         effort: "quick" is a small network, which trains in seconds; "good" five larger ones, whose mean is better;
-            "best" is what the plugin modnet-tabular has.
+            "best" three of the largest, which the plugin modnet-tabular has.
     """
     recipes = {"quick": _quick(task), "good": _good(task), "best": _best(task)}
     times = {name: readable_seconds(expected_seconds(task, recipe)) for name, recipe in recipes.items()}
@@ -82,19 +86,20 @@ def recipe_for(task: Task, effort: Effort) -> Recipe:
 
 def _quick(task: Task) -> Recipe:
     width = 32 if task.rows < SMALL else 64 if task.rows < LARGE else 128
+    epochs, patience = (200, 20) if task.rows < LARGE else (60, 6)
     return Recipe(
         hidden=(width, width // 2),
         activation="relu",
-        dropout=0.1 if task.rows < SMALL else 0.0,
+        dropout=(0.1 if task.rows < SMALL else 0.0, 0.0),
         bins=0,
         clip=_has_long_tail(task),
         members=1,
         losses=LOSSES,
-        optimizer={"type": "adam", "learning_rate": 3e-3},
+        optimizer={"type": "adam", "learning_rate": 1e-3},
         schedule=None,
         batch_size=_batch_size(task.rows),
-        epochs=100,
-        stopping={"type": "early_stopping", "patience": 10},
+        epochs=epochs,
+        stopping={"type": "early_stopping", "patience": patience},
     )
 
 
@@ -102,7 +107,7 @@ def _good(task: Task) -> Recipe:
     return Recipe(
         hidden=(256, 128),
         activation="relu",
-        dropout=0.15,
+        dropout=(0.15, 0.15),
         bins=_bins(task),
         clip=_has_long_tail(task),
         members=5,
@@ -115,20 +120,20 @@ def _good(task: Task) -> Recipe:
     )
 
 
-MOST_BINS, FEWEST_BINS, MOST_CODES = 16, 4, 1024
-"""Of a number; with fewer it is not encoded, since all codes of a sample would be more than the last."""
+ROWS_OF_A_BIN, MOST_BINS, FEWEST_BINS, MOST_CODES = 50, 64, 16, 1024
+"""A bin for so many rows, but no more and no fewer than these; and the most codes of all numbers of a sample."""
 
 
 def _bins(task: Task) -> int:
-    """In how many bins numbers are encoded."""
+    """In how many bins numbers are encoded: a multiple of four, or 0."""
     if task.number_input is None:
         return 0
-    bins = min(MOST_BINS, MOST_CODES // task.input_width(task.number_input))
-    return bins if bins >= FEWEST_BINS else 0
+    bins = min(MOST_BINS, max(FEWEST_BINS, task.rows // ROWS_OF_A_BIN))
+    return min(bins, MOST_CODES // task.input_width(task.number_input)) // 4 * 4
 
 
 def _best(task: Task) -> Recipe:
-    """RealMLP-TD as its authors tuned it, which is the component `realmlp` of modnet-tabular."""
+    """Three of RealMLP-TD as its authors tuned it, which is the component `realmlp` of modnet-tabular."""
     classes = task.goals[0].kind != "numbers"
     composite = {"type": "realmlp"} if classes else {"type": "realmlp", "activation": "mish"}
     if task.number_input is None:
@@ -136,12 +141,12 @@ def _best(task: Task) -> Recipe:
     return Recipe(
         hidden=(256, 256, 256),
         activation="selu",
-        dropout=0.15,
+        dropout=(0.15, 0.15, 0.15),
         bins=0,
         clip=False,
         composite=composite,
-        bounded=True,
-        members=1,
+        corrected=("numbers", "classes") if task.rows >= CALIBRATED else ("numbers",),
+        members=3,
         losses={**LOSSES, "classes": {"type": "cross_entropy", "label_smoothing": 0.1}},
         optimizer={
             "type": "adamw",
@@ -186,6 +191,9 @@ SECONDS_OF_STEP, SECONDS_OF_PARAMETER, SECONDS_OF_PRODUCT = 2e-4, 2.5e-9, 9e-11
 row forth and back.
 """
 
+SLOWER = 1.6
+"""How much longer `realmlp` takes than its products do, for its embeddings, activations and schedules."""
+
 STOPS_AT = 0.3
 """The share of the epochs after which early stopping ended most runs."""
 
@@ -197,6 +205,7 @@ def expected_seconds(task: Task, recipe: Recipe) -> float:
     rows = 0.8 * task.rows
     steps = math.ceil(rows / recipe.batch_size)
     of_epoch = steps * (SECONDS_OF_STEP + parameters * SECONDS_OF_PARAMETER) + rows * parameters * SECONDS_OF_PRODUCT
+    of_epoch *= SLOWER if recipe.composite else 1.0
     stops = STOPS_AT if recipe.stopping["patience"] < recipe.epochs else 1.0
     return 0.5 + recipe.epochs * stops * of_epoch
 

@@ -329,6 +329,8 @@ class DataSchema(Configuration):
 
     def with_intervals(self, intervals: Mapping[str, Interval]) -> DataSchema:
         """The schema with intervals for some of its targets, by column, and none for the others."""
+        if all(column.interval == intervals.get(column.name) for column in self._target_columns()):
+            return self
         return self.replace(
             targets={
                 name: tuple(column.replace(interval=intervals.get(column.name)) for column in columns)

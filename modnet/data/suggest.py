@@ -113,12 +113,12 @@ class _Text:
         goals = self.task.goals
         if len(goals) == 1:
             last = [] if self.recipe.composite else [_node(type="linear", out_features=goals[0].width)]
-            return [*self._hidden(goals[0].width), *last, *_ending(goals[0], self.recipe.bounded)]
+            return [*self._hidden(goals[0].width), *last, *_ending(goals[0], goals[0].kind in self.recipe.corrected)]
         lines = self._hidden(SHARED)
         lines.append('  { type = "identity", name = "shared" },  # what all outputs are made of')
         for goal in goals:
             lines.append(_node(type="linear", out_features=goal.width, inputs=("shared",)))
-            lines += _ending(goal, self.recipe.bounded, goal.output)
+            lines += _ending(goal, goal.kind in self.recipe.corrected, goal.output)
         return lines
 
     def _hidden(self, width: int) -> list[str]:
@@ -126,10 +126,10 @@ class _Text:
         if self.recipe.composite:
             return [_node(**self._composite(width))]
         lines = self._first_layers()
-        for units in self.recipe.hidden:
+        for units, rate in zip(self.recipe.hidden, self.recipe.dropout, strict=True):
             lines.append(_node(type="linear", out_features=units, activation=self.recipe.activation))
-            if self.recipe.dropout:
-                lines.append(_node(type="dropout", rate=self.recipe.dropout))
+            if rate:
+                lines.append(_node(type="dropout", rate=rate))
         return lines
 
     def _composite(self, width: int) -> dict[str, Any]:
@@ -244,18 +244,26 @@ class _Text:
         return lines
 
 
-def _ending(goal: Goal, bounded: bool, name: str = "") -> list[str]:
-    """What makes an output of the last linear layer; it has a name where there are several."""
-    if bounded and goal.kind == "numbers":
-        last = _node(type="clip_to_target", name=name) if name else '  "clip_to_target",'
-        return ['  "unstandardize",  # back to the units of the target', f"{last}  # within the range in training"]
+def _ending(goal: Goal, corrected: bool, name: str = "") -> list[str]:
+    """What makes an output of the last linear layer; it has a name where there are several.
+
+    Args:
+        corrected: whether the prediction is corrected behind it.
+    """
     kind, about = {
         "classes": ("softmax", "a probability for each class"),
         "labels": ("sigmoid", "a probability for each label"),
         "numbers": ("unstandardize", "back to the units of the target"),
     }[goal.kind]
-    node = _node(type=kind, name=name) if name else f'  "{kind}",'
-    return [f"{node}  # {about}"]
+    behind = {
+        "classes": ("temperature", "as sure as the validation rows show, fitted to them at the end"),
+        "numbers": ("clip_to_target", "within the range of the target in training"),
+    }
+    nodes = [(kind, about), *([behind[goal.kind]] if corrected and goal.kind in behind else [])]
+    lines = [f'  "{kind}",  # {about}' for kind, about in nodes]
+    if name:
+        lines[-1] = f"{_node(type=nodes[-1][0], name=name)}  # {nodes[-1][1]}"
+    return lines
 
 
 def _names_again(table: Table) -> list[str]:

@@ -296,9 +296,11 @@ def _inputs(
     categories and numbers with no more than two values.
     """
     embedded = [name for name in inputs if _is_embedded(guesses[name])]
-    codes = tuple(name for name in inputs if apart and name not in embedded and _is_code(guesses[name]))
-    numbers = tuple(name for name in inputs if name not in (*embedded, *codes))
-    groups = {name: columns for name, columns in (("numbers", numbers), ("codes", codes)) if columns}
+    groups: dict[str, tuple[str, ...]] = {}
+    for name in inputs:
+        if name not in embedded:
+            group = "codes" if apart and _is_code(guesses[name]) else "numbers"
+            groups[group] = (*groups.get(group, ()), name)
     if len(groups) == 1 and not embedded:
         return inputs
     for name in embedded:

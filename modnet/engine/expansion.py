@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Sequence
 
 from modnet.arrays import Shape
 from modnet.configuration.reading import MOST_PROBLEMS
 from modnet.engine.graph import Graph, GraphNode
-from modnet.engine.promises import declaration_fault, described
+from modnet.engine.promises import declaration_fault, described, size_fault
 from modnet.errors import Problem, ShapeError, SpecError
 from modnet.kinds.activation import Activation
 from modnet.kinds.initializer import Initializer
-from modnet.kinds.layer import MOST_AXES, Layer
+from modnet.kinds.layer import Layer
 from modnet.kinds.node import Composite, Node, automatic_name
 from modnet.plugins.faults import broken, raise_fault
 from modnet.records import Record
@@ -26,9 +25,6 @@ PARTS_FOR_A_NODE = 64
 """The most parts of all nodes together, for each node that is allowed. An input, an axis of a shape, and 16 characters
 of a name count as one part each. A single node may have more, but `repeat` multiplies them.
 """
-
-MOST_NUMBERS = 2**60
-"""The most numbers of a sample or of an array of parameters: a computer cannot address more of float64."""
 
 
 def build_graph(spec: NetworkSpec, most_nodes: int | None = None, *, stored: bool = False) -> Graph:
@@ -94,7 +90,7 @@ class _Builder:
         scope = _Scope("", keys, names)
         start = 0 if len(self.inputs) == 1 else None
         for position, (name, shape) in enumerate(self.inputs.items()):
-            if too_large := _too_large(shape):
+            if too_large := size_fault(shape):
                 self.shapes[position] = None
                 named = (name,) if isinstance(self.spec.input, dict) else ()
                 self.problem(("network", "input", *named), f"the shape has {too_large}")
@@ -304,7 +300,7 @@ class _Builder:
         arrays += [(f"the shape of its array {show(name)}", array.shape) for name, array in node.state.items()]
         for what, shape in arrays:
             self.carry(len(shape))
-            if too_large := _too_large(shape):
+            if too_large := size_fault(shape):
                 self.problem(node.keys, f"{what} has {too_large}", "", node.label())
                 return ()
         node.shapes = found
@@ -420,13 +416,3 @@ class _Builder:
                 self.problem(node.keys, message, hint, node.label())
             elif before or node.learns:
                 learning.update(dict.fromkeys(node.slots, before or node.label()))
-
-
-def _too_large(shape: Sequence[int | None]) -> str:
-    """What a shape has too many of, or ""."""
-    if len(shape) > MOST_AXES:
-        return f"{len(shape):,} axes; expected at most {MOST_AXES}"
-    numbers = math.prod(axis or 1 for axis in shape)
-    if numbers > MOST_NUMBERS:
-        return f"2^{numbers.bit_length() - 1} numbers or more; expected at most 2^{MOST_NUMBERS.bit_length() - 1}"
-    return ""

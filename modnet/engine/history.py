@@ -30,8 +30,8 @@ class History(Mapping[str, Array]):
         seconds: how long each epoch took. Not saved, so that the same training gives the same file.
         stopped: why the run ended before its last epoch, or "". Not saved.
         best_epoch: the epoch, counted from 1, whose weights the network has, if that is not the last one. Not saved.
-        best_epochs: for each member of an ensemble the epoch whose weights it has, if `early_stopping` has restored them;
-            otherwise None. Not saved.
+        best_epochs: for each member of an ensemble the epoch whose weights it has, if `early_stopping` has restored
+            them; otherwise None. Not saved.
         checkpoints: the files from which the run could be resumed; they can be deleted when the model is saved.
     """
 

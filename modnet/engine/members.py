@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
 
 from modnet.engine.graph import Graph, GraphNode
+from modnet.engine.promises import size_fault
 from modnet.errors import Problem, SpecError
 from modnet.kinds.activation import Activation
-from modnet.kinds.layer import MOST_AXES, Layer
+from modnet.kinds.layer import Layer
 from modnet.kinds.node import automatic_name
 from modnet.layers.members import EnsembleMean, ToMembers, each_alone, for_members
 from modnet.words import Path, path_text, show
-
-MOST_NUMBERS = 2**60
-"""The most numbers of a sample or of an array of all members together."""
 
 
 def spread(graph: Graph, members: int) -> Graph:
@@ -145,8 +142,8 @@ class _Spreader:
     def check_size(self, node: GraphNode) -> None:
         parameters = [array.shape for array in node.parameters.values()]
         for shape in (*node.shapes, *parameters, *(array.shape for array in node.state.values())):
-            if len(shape) > MOST_AXES or math.prod(axis or 1 for axis in shape) > MOST_NUMBERS:
-                what = f"members = {self.members} is too much: an array of all of them has the shape {shape}"
+            if fault := size_fault(shape):
+                what = f"members = {self.members} is too much: an array of all of them has {fault}"
                 self.problems.append(_problem(node.keys, what, "", node.label()))
                 return
 

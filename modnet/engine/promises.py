@@ -6,14 +6,18 @@ plugin. Each function returns the fault in words, or "".
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from modnet.arrays import Array, Shape
-from modnet.kinds.layer import Parameter, State
+from modnet.kinds.layer import MOST_AXES, Parameter, State
 from modnet.words import show
+
+MOST_NUMBERS = 2**60
+"""The most numbers of a sample or of an array of parameters: a computer cannot address more of float64."""
 
 
 def declaration_fault(shapes: Sequence[Any], parameters: Any, state: Any) -> str:
@@ -35,6 +39,16 @@ def _arrays_fault(method: str, given: Any, cls: type[Parameter | State]) -> str:
         if not _is_shape(declared.shape, variable=False):
             found = f"{method}: the shape of {show(name)} is {_shape_text(declared.shape)}"
             return f"{found}; expected a tuple of whole numbers >= 0"
+    return ""
+
+
+def size_fault(shape: Sequence[int | None]) -> str:
+    """What a shape has too many of, or ""."""
+    if len(shape) > MOST_AXES:
+        return f"{len(shape):,} axes; expected at most {MOST_AXES}"
+    numbers = math.prod(axis or 1 for axis in shape)
+    if numbers > MOST_NUMBERS:
+        return f"2^{numbers.bit_length() - 1} numbers or more; expected at most 2^{MOST_NUMBERS.bit_length() - 1}"
     return ""
 
 

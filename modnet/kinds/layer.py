@@ -136,9 +136,11 @@ class Layer(Component):
             parameters; None if unknown. A loss that needs a different range refuses the network.
         normalizes: the output is normalised along its last axis, as by softmax: an axis of length 1 is constant.
         keeps_numbers: the output consists of the numbers of the input, perhaps in another shape.
-        featurewise: the layer treats each feature of a vector by itself: features side by side give their outputs side by
-            side, and every parameter and array of state begins with the axis of features. The members of an ensemble
+        featurewise: the layer treats each feature of a vector by itself: features side by side give their outputs side
+            by side, and every parameter and array of state begins with the axis of features. The members of an ensemble
             are then run together, as one wide sample.
+        takes_members: `forward` and `backward` also take inputs and arrays of all members of an ensemble at once,
+            (batch, members, ...) and (members, ...), where arrays have all axes of a sample.
         draws: the layer draws random numbers in training (dropout), so that the members of an ensemble need some each.
         only_in_prediction: the layer corrects what the network gives, after training (the mean of the members of an
             ensemble, calibration, bounds), and its output stays in the range of its input, or in the range of convex
@@ -165,6 +167,7 @@ class Layer(Component):
     normalizes: ClassVar[bool] = False
     keeps_numbers: ClassVar[bool] = False
     featurewise: ClassVar[bool] = False
+    takes_members: ClassVar[bool] = False
     draws: ClassVar[bool] = False
     only_in_prediction: ClassVar[bool] = False
     true_gradient: ClassVar[bool] = True
@@ -219,8 +222,8 @@ class Layer(Component):
         """Learns from the training data before the first epoch: called once, with (input, target) batches.
 
         The target is that of the output which this node gives, perhaps through layers that are only in prediction, and
-        None if the node gives no output. For each batch, `context.masks` and `context.raw` are those of its input; leave
-        out the steps that a mask excludes. The batches may be gone through more than once.
+        None if the node gives no output. For each batch, `context.masks` and `context.raw` are those of its input;
+        leave out the steps that a mask excludes. The batches may be gone through more than once.
 
         What it learns it writes into `context.state`. It may change the first weights, in `context.params`, too; then
         the state has to say that this was done, so that further training goes on from the trained weights.

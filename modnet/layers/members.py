@@ -124,6 +124,8 @@ def for_members(layer: Layer, members: int, shared: bool) -> Layer:
     found = layer.for_members(members, shared)
     if found is None and layer.featurewise:
         found = FeaturewiseMembers(layer=layer, members=members, shared=shared)
+    if found is None and layer.takes_members:
+        found = MembersAtOnce(layer=layer, members=members, shared=shared)
     return found or each_alone(layer, members, shared)
 
 
@@ -336,6 +338,29 @@ class FeaturewiseMembers(Members, type="featurewise_members"):
         if not self.shared:
             return found.reshape(shape)
         return np.add.reduce(found.reshape(len(found), self.members, shape[1]), axis=1)
+
+
+class MembersAtOnce(Members, type="members_at_once"):
+    """A layer that takes the arrays of all members of an ensemble as they are. Not available in specs."""
+
+    @property
+    def scratch_output(self) -> bool:  # type: ignore[override]
+        return self.layer.scratch_output
+
+    def forward(self, context: Context, *inputs: Array) -> Any:
+        (x,) = inputs
+        if any(array.ndim != x.ndim - (not self.shared) for array in context.params.values()):
+            return super().forward(context, x)
+        if self.shared:
+            x, own = context.buffer((len(x), self.members, *x.shape[1:])), x
+            np.copyto(x, own[:, None])
+        return self.layer.forward(context, x)
+
+    def backward(self, context: Context, gradient: Array) -> Any:
+        if any(array.ndim != gradient.ndim - 1 for array in context.params.values()):
+            return super().backward(context, gradient)
+        found = self.layer.backward(context, gradient)
+        return np.add.reduce(found, axis=1) if self.shared and found is not None else found
 
 
 class LinearMembers(Members, type="linear_members"):

@@ -172,6 +172,7 @@ class LayerNorm(Layer, type="layer_norm"):
     streams = True
     scratch_output = True
     output_range = (-math.inf, math.inf)
+    takes_members = True
     axes: int = field(default=1, minimum=1)
     epsilon: float = field(default=1e-5, above=0.0)
 
@@ -196,18 +197,24 @@ class LayerNorm(Layer, type="layer_norm"):
         inverse = _inverse_roots(normalized, shares, variance, self.epsilon)[:, None]
         np.multiply(normalized, inverse, out=normalized)
         context.save(normalized, inverse, shares)
-        y = np.multiply(normalized, context.params["scale"].reshape(-1), out=context.buffer(rows.shape))
-        np.add(y, context.params["shift"].reshape(-1), out=y)
+        scale, shift = context.params["scale"].reshape(-1), context.params["shift"].reshape(-1)
+        y = np.multiply(
+            normalized.reshape(-1, scale.size), scale, out=context.buffer((x.size // scale.size, scale.size))
+        )
+        np.add(y, shift, out=y)
         return y.reshape(x.shape)
 
     def backward(self, context: Context, gradient: Array) -> Array | None:
         normalized, inverse, shares = context.saved
         rows = gradient.reshape(normalized.shape)
-        np.add.reduce(rows, axis=0, out=context.grads["shift"].reshape(-1))
-        np.einsum("ij,ij->j", rows, normalized, out=context.grads["scale"].reshape(-1))
+        scale = context.params["scale"].reshape(-1)
+        by_sample = rows.reshape(-1, scale.size)
+        np.add.reduce(by_sample, axis=0, out=context.grads["shift"].reshape(-1))
+        along_batch = normalized.reshape(by_sample.shape)
+        np.einsum("ij,ij->j", by_sample, along_batch, out=context.grads["scale"].reshape(-1))
         if not context.needs_input_gradient:
             return None
-        result = np.multiply(rows, context.params["scale"].reshape(-1), out=context.buffer(normalized.shape))
+        result = np.multiply(by_sample, scale, out=context.buffer(by_sample.shape)).reshape(rows.shape)
         if shares is None:
             mean = np.mean(result, axis=1, keepdims=True)
             along = np.einsum("ij,ij->i", result, normalized)[:, None] / normalized.shape[1]
@@ -236,6 +243,7 @@ class RMSNorm(Layer, type="rms_norm"):
     streams = True
     scratch_output = True
     output_range = (-math.inf, math.inf)
+    takes_members = True
     epsilon: float = field(default=1e-6, above=0.0)
 
     def output_shape(self, *input_shapes: Shape) -> Shape:
@@ -256,16 +264,22 @@ class RMSNorm(Layer, type="rms_norm"):
         inverse = _inverse_roots(rows, shares, mean_square, self.epsilon)[:, None]
         normalized = np.multiply(rows, inverse, out=context.buffer(rows.shape))
         context.save(normalized, inverse, shares)
-        y = np.multiply(normalized, context.params["scale"], out=context.buffer(rows.shape))
+        scale = context.params["scale"].reshape(-1)
+        y = np.multiply(
+            normalized.reshape(-1, scale.size), scale, out=context.buffer((x.size // scale.size, scale.size))
+        )
         return y.reshape(x.shape)
 
     def backward(self, context: Context, gradient: Array) -> Array | None:
         normalized, inverse, shares = context.saved
         rows = gradient.reshape(normalized.shape)
-        np.einsum("ij,ij->j", rows, normalized, out=context.grads["scale"])
+        scale = context.params["scale"].reshape(-1)
+        by_sample = rows.reshape(-1, scale.size)
+        along_batch = normalized.reshape(by_sample.shape)
+        np.einsum("ij,ij->j", by_sample, along_batch, out=context.grads["scale"].reshape(-1))
         if not context.needs_input_gradient:
             return None
-        result = np.multiply(rows, context.params["scale"], out=context.buffer(normalized.shape))
+        result = np.multiply(by_sample, scale, out=context.buffer(by_sample.shape)).reshape(rows.shape)
         along = np.einsum("ij,ij->i", result, normalized)[:, None]
         along = along / normalized.shape[1] if shares is None else along * shares
         # `normalized` is not needed any more and is reused for its term of the gradient.

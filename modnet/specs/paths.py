@@ -89,8 +89,8 @@ def _place(items: Sequence[Any], part: str) -> int:
         raise LookupError(f"{show(part)} is not an index of a list of {len(items)} items")
     names = _names(items)
     if part not in names:
-        counted = f"a list of {len(items)} items has none called {show(part)}"
-        raise LookupError(f"{counted}{did_you_mean(part, names) or '; give its index, counted from 0'}")
+        neither = f"{show(part)} is not an index of a list of {len(items)} items, nor the name of one"
+        raise LookupError(f"{neither}{did_you_mean(part, names)}")
     return names[part]
 
 

@@ -59,7 +59,7 @@ def _found(values: Mapping[str, Any], table: Mapping[Any, Any], reading: Reading
         head = dotted.partition(".")[0]
         if head not in PARTS or head == dotted:
             whole = f"{head} is a whole table; " if head in PARTS else ""
-            expected = "a path begins with network, training or data, and names a value in it"
+            expected = "a path begins with network, training or data, as in training.optimizer.learning_rate"
             reading.problem(keys, f"{whole}{expected}{'' if whole else did_you_mean(head, PARTS)}", at_key=True)
         elif not isinstance(made, Invalid):
             try:

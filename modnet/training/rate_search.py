@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from modnet.kinds.optimizer import Optimizer
 from modnet.kinds.schedule import Progress, Schedule
 from modnet.plugins.registry import Registry, default_registry
 from modnet.training.run import Run
+from modnet.training.temperatures import NO_TEMPERATURE
 from modnet.training.train import merged_training, prepare
 from modnet.words import in_columns
 
@@ -124,11 +126,12 @@ def find_rate(
 
 @contextmanager
 def _as_before(network: Network) -> Iterator[None]:
-    """Restores the network at the end, and suppresses warnings about numbers that overflow meanwhile."""
+    """Restores the network at the end; suppresses warnings about numbers that overflow, and rows to validate with."""
     arrays = (network.parameters, network.state)
     card, before = network.card, [array.flat.copy() for array in arrays]
     try:
-        with np.errstate(all="ignore"):
+        with np.errstate(all="ignore"), warnings.catch_warnings():
+            warnings.filterwarnings("ignore", NO_TEMPERATURE)
             yield
     finally:
         network.card = card

@@ -34,8 +34,14 @@ from modnet.training.evaluation import Evaluation
 from modnet.training.objective import Objective
 from modnet.training.optimization import Optimization
 from modnet.training.tally import Tally
+from modnet.training.temperatures import (
+    NO_TEMPERATURE,
+    calibrated_outputs,
+    fit_temperatures,
+    plain_temperatures,
+    reset_temperatures,
+)
 from modnet.training.temperatures import RESULT as TEMPERATURES
-from modnet.training.temperatures import calibrated_outputs, fit_temperatures, plain_temperatures, reset_temperatures
 from modnet.words import show
 
 INTERRUPTED = "interrupted"
@@ -284,11 +290,12 @@ class Run:
         if not calibrated_outputs(self.network):
             return
         try:
-            if self.validation is None:
-                raise DataError("there are no validation rows to fit it to")
+            if self.validation is None or not self.validation.rewinds:
+                again = "" if self.validation is None else " that can be read again"
+                raise DataError(f"there are no validation rows{again} to fit it to")
             found = fit_temperatures(self.network, self.validation)
         except DataError as error:
-            warnings.warn(f"the temperature stays 1, as if there were none: {error}", stacklevel=2)
+            warnings.warn(f"{NO_TEMPERATURE}, as if there were none: {error}", stacklevel=2)
         else:
             self.results[TEMPERATURES] = plain_temperatures(found)
 

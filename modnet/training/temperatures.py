@@ -26,6 +26,9 @@ LOWEST, HIGHEST = 0.01, 100.0
 
 MOST_STEPS = 200
 
+NO_TEMPERATURE = "the temperature stays 1"
+"""How a warning begins where it cannot be fitted."""
+
 RESULT = "calibration"
 """What the results in a model's card call its temperatures."""
 

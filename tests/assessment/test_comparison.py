@@ -140,6 +140,7 @@ def test_weights_are_those_of_the_schema(small):
     weighted = train(weights="weight")
     found = modnet.compare({"weighted": weighted, "small": small}, rows(), resamples=50)
     assert found.figures["weighted"]["accuracy"] == pytest.approx(modnet.evaluate(weighted, rows())["accuracy"])
+    assert found.notes == ("rows are weighted by column weight, as in the training of weighted",)
 
 
 # Models of several forms

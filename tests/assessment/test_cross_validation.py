@@ -151,6 +151,16 @@ def test_the_measured_rows_say_nothing_to_the_network():
     assert networks_of(changed, 0, missing="mean")[0] != before[0]
 
 
+def test_the_targets_of_the_measured_rows_say_nothing_to_the_network():
+    numbers = {"width": 4, "target": "price", "loss": "mse", "end": 1}
+    data = rows()
+    fold = modnet.cross_validate(spec(**numbers), data, folds=3).folds[0]
+    changed = {**data, "price": [1e4 if row in fold.rows else price for row, price in enumerate(data["price"])]}
+    before, after = (networks_of(given, 0, **numbers) for given in (data, changed))
+    assert before[:2] == after[:2]
+    assert networks_of(data, 1, **numbers)[:2] != networks_of(changed, 1, **numbers)[:2]
+
+
 def test_a_category_that_only_the_measured_rows_have_is_unknown_in_them():
     data = rows()
     place = int(modnet.cross_validate(spec(), data, folds=3).folds[0].rows[0])
@@ -187,7 +197,7 @@ def test_groups():
 def test_a_group_column_that_is_an_input_stays_one():
     inputs = ("size", "owner")
     found = modnet.cross_validate(spec(width=16, inputs=inputs), rows(), folds=3, group="owner")
-    assert len(found.folds) == 3
+    assert [fold.notes for fold in found.folds] == [["20 rows had an unknown category in column owner"]] * 3
 
 
 def test_time_goes_forward():
@@ -295,6 +305,13 @@ def test_numbers_with_weights():
     assert found.base["r2"] == pytest.approx(0, abs=1e-6)
 
 
+def test_a_target_that_is_called_as_a_column_of_the_predictions():
+    data = {"fold" if name == "kind" else name: values for name, values in rows().items()}
+    table = modnet.cross_validate(spec(target="fold"), data, folds=3).predictions
+    assert list(table) == ["row", "fold_2", "fold (given)", "fold", "P(cat)", "P(dog)"]
+    assert set(table["fold_2"].tolist()) == {1, 2, 3}
+
+
 def test_several_targets():
     both = spec(4, {"kind": "kind", "price": "price"}, {"kind": "cross_entropy", "price": "mse"})
     both["network"]["layers"] = [
@@ -393,6 +410,7 @@ def _stopping_in(fold, trained):
         ({"training": {"epochs": 5}}, {}, "training.epochs: 4 before, now 5"),
         ({"missing": "mean"}, {}, "data.missing: not given before, now mean"),
         ({}, {"seed": 3}, "seed: 0 before, now 3"),
+        ({}, {"folds": 4}, "folds: 3 before, now 4"),
         ({}, {"group": "owner"}, "group: not given before, now owner"),
         ({}, {"rows": rows(seed=1)}, "the rows of the data are others"),
     ],
@@ -401,7 +419,7 @@ def test_folds_of_something_else_are_refused(tmp_path, other, options, message):
     modnet.cross_validate(spec(), rows(), folds=3, folder=tmp_path / "folds")
     data = options.pop("rows", rows())
     with pytest.raises(TrainingError) as told:
-        modnet.cross_validate(spec(**other), data, folds=3, folder=tmp_path / "folds", **options)
+        modnet.cross_validate(spec(**other), data, **{"folds": 3, "folder": tmp_path / "folds", **options})
     assert message in str(told.value)
     assert "remove that folder" in str(told.value)
 

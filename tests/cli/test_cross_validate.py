@@ -27,6 +27,13 @@ def test_a_line_for_each_fold_and_the_means(run):
     assert not Path("pets.folds").exists()
 
 
+def test_a_terminal_shows_the_epoch_meanwhile(run, monkeypatch):
+    monkeypatch.setattr("modnet.cli.cross_validate._on_a_terminal", lambda: True)
+    told = run("cross-validate", "pets.toml", "--folds", "2")
+    assert told.stderr == 2 * "\r  epoch 1 of 3\r"  # the codes that clear a line are for terminals alone
+    assert "epoch 1 of 3" not in told.stdout
+
+
 def test_predictions_are_written_as_by_predict(run):
     told = lines(run, "pets.toml", "--folds", "2", "--repeats", "2", "-o", "out.csv")
     assert told[4].split()[0] == "1.1"

@@ -74,6 +74,8 @@ def test_pictures(run, model):
         (["--class", "cta"], 'no class is called "cta"; did you mean "cat"?'),
         (["--figure", "acuracy"], '--figure acuracy: unknown metric "acuracy"; did you mean "accuracy"?'),
         (["--figure", "confusion_matrix"], "is not one number that can get better or worse"),
+        (["--plot", "nowhere/a.png"], "there is no folder nowhere"),
+        (["--plot", "nowhere/pictures"], "nowhere"),
         (["--plot", "a.gif"], 'a.gif: no picture is written as ".gif"'),
     ],
 )

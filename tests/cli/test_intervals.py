@@ -68,6 +68,11 @@ def test_sets_of_classes(run, model):
     rows = [*csv.DictReader(run("predict", "sets.modnet", "pets.csv", "--keep", "kind").stdout.splitlines())]
     assert {row["set"] for row in rows} <= {"cat", "dog", "cat; dog"}
     assert all(row["kind"] in row["set"].split("; ") for row in rows)
+    records = [json.loads(line) for line in run("predict", "sets.modnet", "pets.csv", "--json").stdout.splitlines()]
+    assert [record["set"] for record in records] == [row["set"].split("; ") for row in rows]
+    pets = [*csv.DictReader(Path("pets.csv").read_text().splitlines())]
+    answers = modnet.load("sets.modnet").predict(pets)
+    assert [record["set"] for record in records] == [answer["set"] for answer in answers]
     assert "set" not in run("predict", model, "pets.csv").stdout.splitlines()[0]
 
 

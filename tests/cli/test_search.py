@@ -122,6 +122,20 @@ def test_a_spec_of_another_folder_and_of_another_format(run, pets, folder):
     run("check", "best.json")
 
 
+def test_how_the_data_are_read_may_be_looked_for_from_another_folder(run, pets, folder, monkeypatch):
+    text = pets.read_text().replace(
+        "training.accumulate = { choices = [1, 2] }", 'data.missing = { choices = ["mean", "drop"] }'
+    )
+    pets.write_text(text)
+    (folder / "found").mkdir()
+    monkeypatch.chdir(folder / "found")
+    run("search", "../pets.toml", "--trials", "2")
+    data = tomllib.loads((folder / "found" / "pets-best.toml").read_text())["data"]
+    assert data["train"] == "../pets.csv"
+    assert data["missing"] in ("mean", "drop")
+    run("check", "pets-best.toml")
+
+
 def test_faults_have_their_place(run, pets):
     text = pets.read_text().replace("high = 16", "high = 0")
     pets.write_text(text.replace("[search]  # what is looked for", '[search]\nmonitor = "validation_f1"'))

@@ -93,6 +93,18 @@ def test_json(run):
     assert report["stopped"] == "validation_loss has not improved for 1 epoch".replace("_", " ")
 
 
+def test_an_ensemble_tells_the_best_epoch_of_each_member(run):
+    stop = 'training.callbacks=["progress", { type = "early_stopping", patience = 1 }]'
+    options = ("--set", "network.members=3", "--set", "training.epochs=300", "--set", stop)
+    assert "(3, " in run("summary", "pets.toml", "--set", "network.members=3").stdout
+    shown = run("train", "pets.toml", *options).stdout
+    report = json.loads(run("train", "pets.toml", "--json", *options).stdout)
+    epochs = ", ".join(map(str, report["best_epochs"]))
+    assert f"each member has the weights of its best epoch: {epochs}" in shown
+    assert report["best_epoch"] is None
+    assert report["epochs"] == max(report["best_epochs"]) + 1
+
+
 def test_without_validation_the_figures_are_those_of_the_training(run):
     last = run("train", "points.toml").stdout.splitlines()[-2]
     assert re.fullmatch(r"points.modnet  \d\.\d kB   accuracy \d\.\d{3}", last)

@@ -239,9 +239,11 @@ KINDS = {
 }
 
 
-@pytest.mark.parametrize("effort", ["quick", "good"])
+@pytest.mark.parametrize("effort", ["quick", "good", "best"])
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_suggestion_fits_its_table_and_trains(kind, effort):
+    if effort == "best":
+        pytest.importorskip("modnet_tabular", reason="install the plugin modnet-tabular")
     more, targets = KINDS[kind]
     found = table(ROWS, **more)
     text = suggest_spec(found, targets, "pets.csv", effort=effort)

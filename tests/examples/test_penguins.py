@@ -9,7 +9,7 @@ import numpy as np
 def test_from_a_table_to_predictions(examples, modnet):
     folder = examples / "penguins"
     shipped = (folder / "penguins.toml").read_text()
-    assert modnet(folder, "new-spec", "penguins.csv", "--target", "species") == shipped
+    assert modnet(folder, "new-spec", "penguins.csv", "--target", "species", "--effort", "quick") == shipped
 
     printed = modnet(folder, "train", "penguins.toml")
     assert "344 rows: 275 to train, 69 to validate (stratified)" in printed

@@ -96,6 +96,21 @@ NETWORKS: dict[str, dict[str, Any]] = {
             "columns": {"length": {"missing": "mean"}, "colour": {"missing": "most_frequent"}},
         },
     },
+    "ensemble": {
+        "network": {
+            "input": [5],
+            "members": 3,
+            "layers": [
+                "standardize",
+                linear(6, activation="relu"),
+                "batch_norm",
+                {"type": "residual", "layers": [linear(6, activation="tanh")]},
+                linear(2),
+                "unstandardize",
+            ],
+        },
+        "training": {"loss": "mse", "metrics": ["r2"]},
+    },
     "several": {
         "network": {
             "input": {"word": [2], "size": [3]},

@@ -6,7 +6,7 @@ import pytest
 import modnet
 from modnet.activations import PReLU, ReLU, Softmax
 from modnet.initializers import HeNormal, Orthogonal
-from modnet.layers import Add, BatchNorm, Concatenate, Dropout, EnsembleMean, LayerNorm, Linear, PerMember
+from modnet.layers import Add, BatchNorm, Concatenate, Dropout, EnsembleMean, LayerNorm, Linear, PerMember, RMSNorm
 from modnet.layers.members import Members, for_members
 from modnet.testing import layer_context
 
@@ -26,6 +26,10 @@ CASES = [
     (Linear(out_features=5, bias=False), [(4,)]),
     (Linear(out_features=5), [(6, 4)]),
     (LayerNorm(), [(4,)]),
+    (LayerNorm(), [(5, 4)]),
+    (LayerNorm(axes=2), [(5, 4)]),
+    (RMSNorm(), [(4,)]),
+    (RMSNorm(), [(5, 4)]),
     (BatchNorm(), [(4,)]),
     (BatchNorm(), [(5, 4)]),
     (PReLU(), [(4,)]),

@@ -49,8 +49,11 @@ def test_automatic_names_are_those_of_the_network():
     ("dotted", "message"),
     [
         ("network.layers.9.rate", '"9" is not an index of a list of 5 items'),
-        ("network.layers.linear.rate", 'a list of 5 items has none called "linear"; did you mean "linear_2"?'),
-        ("network.layers.zzz.rate", 'a list of 5 items has none called "zzz"; give its index, counted from 0'),
+        (
+            "network.layers.linear.rate",
+            '"linear" is not an index of a list of 5 items, nor the name of one; did you mean "linear_2"?',
+        ),
+        ("network.layers.zzz.rate", '"zzz" is not an index of a list of 5 items, nor the name of one'),
         ("network.input.0.size", '4 has no key "size"'),
         ("data.train.path", '"a.csv" has no key "path"'),
     ],

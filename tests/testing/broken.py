@@ -32,7 +32,7 @@ from modnet import (
 from modnet.errors import DataError
 from modnet.initializers import Ones, Zeros
 from modnet.layers import Linear
-from tests.testing.starts import OnAnything, OnLastAxis, OnSequences
+from tests.testing.starts import OnAnything, OnFeatures, OnLastAxis, OnSequences
 
 
 class Fault(NamedTuple):
@@ -820,6 +820,35 @@ class Saturates(Scaling, type="saturates"):
     def forward(self, context, x):
         held = np.clip(x, -20, 20, out=context.buffer(x.shape))
         return super().forward(context, held)
+
+
+@breaks("members", (4,))
+class NeighboursToo(OnLastAxis, type="neighbours_too"):
+    """Says that it treats each feature by itself, and subtracts the mean of all of them."""
+
+    featurewise = True
+
+    def forward(self, context, x):
+        return np.subtract(x, x.mean(axis=-1, keepdims=True), out=context.buffer(x.shape))
+
+    def backward(self, context, gradient):
+        mean = gradient.mean(axis=-1, keepdims=True)
+        return np.subtract(gradient, mean, out=context.buffer(gradient.shape))
+
+
+@breaks("members", (4,))
+class AllAlike(OnFeatures, type="all_alike"):
+    """Says that members can go through it as they are, and looks at an axis that is then theirs."""
+
+    def for_members(self, members, shared):
+        return None if shared else self
+
+    def forward(self, context, x):
+        return np.subtract(x, x.mean(axis=1, keepdims=True), out=context.buffer(x.shape))
+
+    def backward(self, context, gradient):
+        mean = gradient.mean(axis=1, keepdims=True)
+        return np.subtract(gradient, mean, out=context.buffer(gradient.shape))
 
 
 @breaks("padding", (None, 3))

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import modnet
+from modnet.engine.build import plan
 
 RNG = np.random.default_rng(0)
 X = RNG.standard_normal((60, 4))
@@ -201,6 +202,8 @@ def test_what_members_cannot_have_is_told():
         modnet.build(
             {"network": {"input": [4], "layers": layers, "members": 2, "outputs": ["unstandardize_1", "linear_3"]}}
         )
+    with pytest.raises(modnet.SpecError, match=r"members = 10000 is too much: .* 2\^6\d numbers"):
+        plan({"network": {"input": [2**30], "layers": [{"type": "linear", "out_features": 2**20}], "members": 10000}})
     with pytest.raises(modnet.SpecError, match="no output depends on a layer with parameters"):
         built(["relu"], 2)
     with pytest.raises(modnet.SpecError, match=r"expected a whole number from 1 to 10000, found 0|members"):

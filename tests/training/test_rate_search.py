@@ -68,3 +68,13 @@ def test_a_loss_that_is_not_finite_ends_the_search():
     assert found.ended
     with pytest.raises(modnet.TrainingError, match="0 < lowest < highest and at least 10 steps"):
         find_rate(network, x, y, lowest=1.0, highest=0.1, loss="mse")
+
+
+def test_a_temperature_stays_as_it_is():
+    """Without a warning that there are no rows to fit it to, which pytest would take for an error."""
+    layers = [{"type": "linear", "out_features": 2}, "softmax", "temperature"]
+    network = modnet.build({"network": {"input": [3], "layers": layers}})
+    network.state["temperature_1.temperature"][...] = 1.75
+    x = np.random.default_rng(0).normal(size=(40, 3))
+    find_rate(network, x, np.arange(40) % 2, steps=20, loss="cross_entropy")
+    assert network.state["temperature_1.temperature"] == 1.75

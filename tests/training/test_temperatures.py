@@ -157,5 +157,16 @@ def test_further_training_fits_it_anew():
     assert network.state["temperature_1.temperature"] == 1
 
 
+def test_rows_that_cannot_be_read_again_leave_it_at_one():
+    once = ((X[start : start + 50], Y[start : start + 50]) for start in range(150, 300, 50))
+    network = modnet.build({"network": {"input": [4], "layers": [*LAYERS, "temperature"]}, "training": TRAINING})
+    with pytest.warns(UserWarning, match="there are no validation rows that can be read again"):
+        modnet.train(network, X[:150], Y[:150], epochs=1, validation=(once, None))
+    assert network.state["temperature_1.temperature"] == 1
+    listed = [(X[start : start + 50], Y[start : start + 50]) for start in range(150, 300, 50)]
+    modnet.train(network, X[:150], Y[:150], validation=(listed, None))
+    assert network.card.results["calibration"]["output"]["rows"] == 150
+
+
 def test_a_network_without_a_temperature_says_nothing():
     assert "calibration" not in trained(LAYERS, **VALIDATION).card.results

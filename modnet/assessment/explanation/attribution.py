@@ -103,7 +103,7 @@ class _Paths:
         self, network: Network, inputs: Inputs, baseline: Inputs, quantity: Quantity, ids: Sequence[Feature]
     ) -> None:
         self.network, self.quantity, self.ids = network, quantity, ids
-        self.rows = {name: np.asarray(array, _wide(array)) for name, array in inputs.items()}
+        self.rows = wide(network, inputs)
         self.starts = {
             name: np.array(np.broadcast_to(np.asarray(baseline[name], array.dtype), array.shape))
             for name, array in self.rows.items()
@@ -179,8 +179,11 @@ def _rule(points: int) -> tuple[Array, Array]:
     return (places + 1) / 2, weights / 2
 
 
-def _wide(array: Array) -> np.dtype[np.float64] | np.dtype[np.int64]:
-    return np.dtype(np.float64) if array.dtype.kind == "f" else np.dtype(np.int64)
+def wide(network: Network, inputs: Inputs) -> dict[str, Array]:
+    """The inputs in float64, whatever they were given as, but ids in int64."""
+    kinds = zip(network.inputs, network.input_dtypes(), strict=True)
+    dtypes = {name: np.int64 if dtype.kind == "i" else np.float64 for name, dtype in kinds}
+    return {name: np.asarray(array, dtypes[name]) for name, array in inputs.items()}
 
 
 def baseline_of(network: Network, inputs: Inputs, features: Sequence[Feature]) -> dict[str, Array]:
@@ -202,7 +205,7 @@ def baseline_of(network: Network, inputs: Inputs, features: Sequence[Feature]) -
     for feature in features:
         if feature.is_id:
             feature.write(found, {name: _most_frequent(values) for name, values in feature.of(inputs).items()})
-    return {name: np.asarray(value, _wide(inputs[name])) for name, value in found.items()}
+    return wide(network, found)
 
 
 def _learnt_mean(network: Network, slot: int) -> Array | None:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from modnet.arrays import Array
-from modnet.assessment.explanation.attribution import baseline_of
+from modnet.assessment.explanation.attribution import baseline_of, wide
 from modnet.assessment.explanation.dependence import Dependence, grid_of, partial_dependence
 from modnet.assessment.explanation.features import Feature, chosen, features_of, rows_taken
 from modnet.assessment.explanation.importance import Importance, permutation_importance, permutations
@@ -24,7 +24,7 @@ from modnet.engine.network import Network
 from modnet.records import Record
 from modnet.words import counted
 
-MOST_MEASURED, MOST_VARIED = 20_000, 1_000
+MOST_MEASURED, MOST_VARIED = 10_000, 1_000
 """How many rows the importance, and the partial dependence, are computed from; of more, so many are drawn."""
 
 SHOWN = 3
@@ -122,12 +122,12 @@ class _Explaining:
     def __init__(self, network: Network, samples: Samples, quantities: Sequence[Quantity], seed: int) -> None:
         self.network, self.samples, self.quantities, self.seed = network, samples, quantities, seed
         data = samples.data
-        self.inputs = rows_taken(data.inputs, slice(None) if data.rows is None else data.rows)
+        self.inputs = wide(network, rows_taken(data.inputs, slice(None) if data.rows is None else data.rows))
         self.features = features_of(network, self.inputs)
 
     def columns(self, named: Sequence[Feature], figures: Sequence[str], repeats: int) -> Explanation:
         """The importance of all columns, and the dependence on those that are named, or else on the most important."""
-        data, notes = self.samples.data, [*self.samples.notes]
+        data, notes = self.samples.data, [*self.samples.notes, *self.samples.warning(self.network)]
         if len(data) > MOST_MEASURED:
             data = data.take(self._drawn(MOST_MEASURED))
             notes.append(f"the importance is measured on {counted(len(data), 'row')} of these, drawn at random")

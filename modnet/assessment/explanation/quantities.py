@@ -135,6 +135,7 @@ def _of_output(output: str, columns: Sequence[ColumnSchema], width: int, several
     """The quantities of one output."""
     if columns[0].kind == "number":
         names = [known.name for known in columns]
+        names = [f"{columns[0].name}_{q:g}" for q in columns[0].quantiles] or names
         names = names if len(names) == width else [f"{output}_{place}" for place in range(width)]
         return [Quantity(name, output, place) for place, name in enumerate(names)]
     return list(_probabilities(output, columns[0], width, several))

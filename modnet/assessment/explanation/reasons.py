@@ -116,7 +116,7 @@ class Reasoning:
         return [
             Reasons(
                 row,
-                f"row {row + 1}" if self.samples.table is None else self.samples.table.row_name(row),
+                self.samples.row_name(row),
                 quantity.name,
                 names,
                 tuple(self._cell(feature, inputs, row, place) for feature in self.features),

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
+from modnet.arrays import Array
 from modnet.assessment.explanation.dependence import Dependence
 from modnet.assessment.explanation.importance import Importance
 from modnet.assessment.explanation.reasons import Reasons
@@ -36,8 +38,9 @@ def _importance(found: Importance) -> str:
     rows = [head]
     order = found.order()
     largest = max(float(found.mean(next(iter(found.figures))).max()), 0.0)
+    decimals = {figure: _decimals(found.mean(figure)) for figure in found.figures}
     for place in order[:MOST_COLUMNS]:
-        cells = [_spread(found, figure, place) for figure in found.figures]
+        cells = [_spread(found, figure, place, decimals[figure]) for figure in found.figures]
         first = float(losses[place].mean())
         bar = "#" * round(BAR * max(first, 0.0) / largest) if largest else ""
         rows.append([_short(found.columns[place]), *cells, bar])
@@ -57,8 +60,8 @@ def _changed(figure: str, greater_is_better: bool) -> str:
     return f"{figure_title(figure)} {'falls' if greater_is_better else 'rises'} by"
 
 
-def _spread(found: Importance, figure: str, place: int) -> str:
-    return f"{_amount(found.mean(figure)[place])} ± {_amount(found.deviation(figure)[place])}"
+def _spread(found: Importance, figure: str, place: int, decimals: int) -> str:
+    return f"{found.mean(figure)[place]:,.{decimals}f} ± {found.deviation(figure)[place]:,.{decimals}f}"
 
 
 def _dependence(found: Dependence) -> str:
@@ -89,20 +92,22 @@ def _evenly(count: int, most: int) -> list[int]:
 def _reasons(found: Reasons) -> str:
     rows = []
     largest = float(np.abs(found.amounts).max(initial=0.0))
-    order = found.order()
+    decimals, order = _decimals(found.amounts), found.order()
     for place in order[:MOST_COLUMNS]:
         amount = float(found.amounts[place])
         bar = ("+" if amount > 0 else "-") * round(BAR * abs(amount) / largest) if largest else ""
-        rows.append([_short(found.columns[place]), _short(found.cells[place]), f"{_amount(amount, sign=True)}", bar])
+        rows.append([_short(found.columns[place]), _short(found.cells[place]), f"{amount:+,.{decimals}f}", bar])
     rest = float(sum(found.amounts[place] for place in order[MOST_COLUMNS:]))
     if len(order) > MOST_COLUMNS:
-        rows.append([f"{len(order) - MOST_COLUMNS:,} more", "", _amount(rest, sign=True), ""])
-    error = f"; {found.error:+.1e} is the error of the integral" if abs(found.error) > abs(found.end) * 1e-4 else ""
+        rows.append([f"{len(order) - MOST_COLUMNS:,} more", "", f"{rest:+,.{decimals}f}", ""])
+    seen = abs(found.error) >= 0.5 * 10.0**-decimals
+    error = f", of which {found.error:+,.{decimals}f} is the error of the integral" if seen else ""
+    total = f"{found.end - found.start:+,.{decimals}f}"
     return "\n".join(
         [
             f"{found.name}: {legible(found.quantity)} = {number_text(found.end)}",
             *_indented(_aligned(rows, left=2)),
-            f"  from {number_text(found.start)} for the baseline: {found.end - found.start:+.4g} in all{error}",
+            f"  from {number_text(found.start)} for the baseline: {total} in all{error}",
         ]
     )
 
@@ -123,11 +128,10 @@ def _more(count: int) -> list[str]:
     return [f"  and {count:,} more columns, which matter less"] if count > 0 else []
 
 
-def _amount(value: float, sign: bool = False) -> str:
-    """A difference: with four decimals, or as many digits where that is too few or too many."""
-    size = abs(value)
-    form = ".4f" if size == 0 or 1e-4 <= size < 10 else ".2f" if 10 <= size < 1000 else ".2e" if size < 1 else ",.0f"
-    return format(value, f"{'+' if sign else ''}{form}")
+def _decimals(amounts: Array) -> int:
+    """How many decimals show four digits of the greatest of some amounts, and of all others the same places."""
+    largest = float(np.abs(amounts).max(initial=0.0))
+    return min(max(3 - math.floor(math.log10(largest)), 0), 9) if largest > 0 else 4
 
 
 def _short(text: str) -> str:

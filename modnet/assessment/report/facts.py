@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import PurePath
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ import numpy as np
 import modnet
 from modnet.assessment.samples import Samples
 from modnet.data.column_schema import ColumnSchema
+from modnet.data.faults import Faults
 from modnet.data.schema import DataSchema
 from modnet.data.table import Table
 from modnet.engine.network import Network
@@ -33,11 +35,11 @@ Rows = list[list[str]]
 """A table: its rows, each a text for each column."""
 
 
-def title_of(network: Network) -> str:
-    """What the network predicts: `species`, `height and weight`."""
+def title_of(network: Network, model: str) -> str:
+    """What the network predicts, `species` or `height and weight`; of arrays without names the name of its file."""
     schema = network.card.schema
     targets = [c.name for columns in schema.targets.values() for c in columns] if schema is not None else []
-    return " and ".join(targets[:3]) + (" and more" if len(targets) > 3 else "") or " and ".join(network.outputs)
+    return " and ".join(targets[:3]) + (" and more" if len(targets) > 3 else "") or PurePath(model).stem
 
 
 def sentence_of(network: Network) -> str:
@@ -45,7 +47,7 @@ def sentence_of(network: Network) -> str:
     schema = network.card.schema
     if schema is None or not schema.inputs:
         inputs = ", ".join(f"{name} {shape_text(shape)}" for name, shape in network.inputs.items())
-        what = f"A network that predicts {title_of(network)} from arrays: {inputs}."
+        what = f"A network that predicts {', '.join(network.outputs)} from arrays: {inputs}."
     else:
         targets = ", ".join(_target_text(column) for columns in schema.targets.values() for column in columns)
         what = f"A network that predicts {targets} from {counted(len(schema.columns()), 'column')} of a table."
@@ -100,17 +102,16 @@ def _encoding(column: ColumnSchema) -> str:
 
 
 def _values(column: ColumnSchema, table: Table | None) -> str:
+    """The categories; or the range in training, or else in a table."""
     if column.categories:
         return f"{len(column.categories):,}: {listed(column.categories, MOST_CATEGORIES)}"
+    if column.lowest is not None:
+        return " to ".join(column.range_texts())
     known = None if table is None else table.columns.get(column.name)
-    if known is None or known.type not in ("number", "date"):
+    if known is None or column.kind != "number":
         return ""
-    values = known.values[~known.gaps]
-    if not len(values):
-        return ""
-    if known.type == "date":
-        return f"{np.min(values).astype('datetime64[D]')} to {np.max(values).astype('datetime64[D]')}"
-    return f"{number_text(float(values.min()))} to {number_text(float(values.max()))}"
+    values = column.numbers(known, ~known.gaps, Faults(Table({})))[~known.gaps]
+    return f"{number_text(float(values.min()))} to {number_text(float(values.max()))}" if len(values) else ""
 
 
 def _gaps(column: ColumnSchema) -> str:
@@ -137,15 +138,12 @@ def training_of(network: Network) -> Rows:
     if training is None:
         return []
     plain = training.plain()
-    rows = [[key.replace("_", " "), _short(plain[key])] for key in _TRAINING if plain.get(key) not in (None, (), [])]
+    rows = [[key.replace("_", " "), _short(plain[key])] for key in _TRAINING if plain.get(key) not in (None, [])]
     figures = network.card.metrics.items()
     rows += [[figure_title(n), figure_text(n, v)] for n, v in figures if isinstance(v, int | float)]
     history = network.card.history
-    of = "best epoch of each member" if history.best_epochs else "best epoch"
-    rows += [[of, ", ".join(map(str, history.restored))]] if history.restored else []
-    rows += [["stopped", history.stopped]] if history.stopped else []
-    rows += [["seconds", f"{sum(history.seconds):.1f}"]] if history.seconds else []
-    return rows
+    known = {"best epoch": history.best_epoch, "stopped": history.stopped, "seconds": round(sum(history.seconds), 1)}
+    return [*rows, *([name, str(value)] for name, value in known.items() if value)]
 
 
 _TRAINING = ("loss", "optimizer", "schedule", "metrics", "epochs", "batch_size", "accumulate", "seed")

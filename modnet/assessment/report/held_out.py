@@ -33,12 +33,14 @@ class HeldOut(Record, eq=False):
     """Rows with targets, and how the network does on them.
 
     Attributes:
+        warning: what makes the figures better than they are.
         figures: as `evaluate` measures them.
         bounds: figure -> its bootstrap interval.
         targets: truth and prediction of each target of classes or numbers.
     """
 
     samples: Samples
+    warning: Sequence[str]
     figures: Figures
     bounds: Mapping[str, tuple[float, float]]
     targets: Sequence[Target]
@@ -47,7 +49,8 @@ class HeldOut(Record, eq=False):
     def of(cls, network: Network, samples: Samples, seed: int) -> HeldOut:
         """Raises SpecError, ShapeError, DataError: as `evaluate`."""
         bounds = bootstrap_intervals(network, samples.data, share=SHARE, seed=seed)
-        return cls(samples, evaluate(network, samples.data), bounds, targets_of(network, samples))
+        figures, targets = evaluate(network, samples.data), targets_of(network, samples)
+        return cls(samples, samples.warning(network), figures, bounds, targets)
 
     def tiles(self) -> list[Tile]:
         """The figures at the top of the page."""
@@ -90,7 +93,9 @@ class HeldOut(Record, eq=False):
         for name in self._numbers():
             value, guessing = figure_text(name, self.figures[name]), self._guess(name)
             rows.append([figure_title(name), value, self._interval(name), guessing])
-        yield Block(texts=[text], head=["figure", "value", f"{SHARE:.0%} interval", "guessing"], rows=rows)
+        yield Block(
+            texts=[*self.warning, text], head=["figure", "value", f"{SHARE:.0%} interval", "guessing"], rows=rows
+        )
         for output, classes in self.figures.classes.items():
             if len(classes) <= MOST_CLASSES:
                 yield Block(heading=f"Each class of {output}", head=[output, *OF_CLASS], rows=_class_rows(classes))
@@ -129,7 +134,7 @@ class HeldOut(Record, eq=False):
         rows = []
         for row in np.argsort(-badness, kind="stable")[:WORST].tolist():
             values = [self.samples.cell(name, row) for name in columns]
-            rows.append([self.samples.data.row_name(row).removeprefix("row "), *target.said(row), *values])
+            rows.append([self.samples.row_name(row).removeprefix("row "), *target.said(row), *values])
         head = ["row", f"true {target.name}", "predicted", *columns]
         what = "the least probability of the true class" if isinstance(target, ClassTarget) else "the largest error"
         return Block(

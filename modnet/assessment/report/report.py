@@ -83,8 +83,8 @@ def report(
         parts += [_importance(found), *measured.worst(found if isinstance(found, Explanation) else None)]
     parts += _of_card(network, samples, model)
     tiles = () if measured is None else measured.tiles()
-    notes = () if samples is None else tuple(samples.notes)
-    return Report(page_of(title_of(network), sentence_of(network), tiles, parts), notes)
+    notes = () if samples is None else (*samples.notes, *samples.warning(network))
+    return Report(page_of(title_of(network, model), sentence_of(network), tiles, parts), notes)
 
 
 def _explained(network: Network, x: Any, y: Any, repeats: int, seed: int) -> Explanation | str:

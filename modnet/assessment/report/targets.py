@@ -14,6 +14,7 @@ from modnet.datasets.predictions import schema_of
 from modnet.engine.network import Network
 from modnet.kinds.figures import number_text
 from modnet.records import Record
+from modnet.training.heads import title_of
 
 MOST_CELLS = 30
 """The most classes of a confusion matrix that is shown."""
@@ -117,19 +118,19 @@ def targets_of(network: Network, samples: Samples) -> list[Target]:
         target
         for name in network.outputs
         if name in data.targets
-        for target in _of_output(columns[name], outputs[name], data.targets[name])
+        for target in _of_output(title_of(network, name), columns[name], outputs[name], data.targets[name])
     ]
 
 
-def _of_output(columns: Sequence[ColumnSchema], output: Array, truth: Array) -> Iterator[Target]:
+def _of_output(title: str, columns: Sequence[ColumnSchema], output: Array, truth: Array) -> Iterator[Target]:
     if columns[0].kind == "number":
         truths = truth.reshape(len(truth), -1).astype(np.float64)
         for place, column in enumerate(columns[: truths.shape[1]]):
             low, high = predicted_bounds(output, place, column.quantiles, 0.0)  # the middle one of quantiles
-            yield NumberTarget(column.name, truths[:, place], (low + high) / 2)
+            yield NumberTarget(title if len(columns) == 1 else column.name, truths[:, place], (low + high) / 2)
     elif columns[0].has_categories and columns[0].kind != "labels" and _are_labels(truth):
         labels = truth.reshape(-1).astype(np.intp)
-        yield ClassTarget(columns[0].name, columns[0].categories, labels, probabilities_of(output))
+        yield ClassTarget(title, columns[0].categories, labels, probabilities_of(output))
 
 
 def _are_labels(truth: Array) -> bool:

@@ -16,7 +16,6 @@ from modnet.assessment.search.study import JOURNAL, new_study, optuna_library, q
 from modnet.assessment.search.training import Data
 from modnet.assessment.search.workers import Counter, Task, Worker, model_of, work_in_processes
 from modnet.datasets.dataset import Dataset
-from modnet.engine.build import plan
 from modnet.engine.network import Network
 from modnet.errors import DataError, Problem, ShapeError, SpecError, TrainingError
 from modnet.kinds.figures import VALIDATION, monitored_figure
@@ -117,10 +116,11 @@ class Planned:
     def _faults(self, values: Mapping[str, Any]) -> list[tuple[str, str]]:
         """What does not go together with these values, each with a hint."""
         try:
-            network = plan(self.space.spec(values), registry=self.registry)
+            network = self.data.plan(self.space.spec(values))
             assert network.card.training is not None
             Objective(network, network.card.training)
-            self.data.of(network)
+            with warnings.catch_warnings(action="ignore"):  # they were given for the spec itself
+                self.data.of(network)
         except SpecError as error:
             return [(f"{problem.path}: {problem.message}", problem.hint) for problem in error.problems]
         except (ShapeError, DataError) as error:

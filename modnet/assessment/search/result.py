@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
@@ -152,10 +153,17 @@ def importance_of(study: Any) -> dict[str, float]:
     worst = min(known) if study.direction.name == "MAXIMIZE" else max(known)
     whole = optuna_library().create_study(direction=study.direction)
     whole.add_trials([_as_done(frozen, worst) for frozen in ended])
-    importance = optuna_library().importance
-    evaluator = importance.PedAnovaImportanceEvaluator(target_quantile=min(0.5, max(0.1, GOOD / len(ended))))
-    found = importance.get_param_importances(whole, evaluator=evaluator)
+    evaluator = _evaluator(min(0.5, max(0.1, GOOD / len(ended))))
+    found = optuna_library().importance.get_param_importances(whole, evaluator=evaluator)
     return dict(sorted(((name, float(share)) for name, share in found.items()), key=lambda pair: -pair[1]))
+
+
+def _evaluator(share: float) -> Any:
+    """What finds out what sets a share of the trials apart, the best ones."""
+    evaluator = optuna_library().importance.PedAnovaImportanceEvaluator
+    # optuna 4 has another name for it.
+    known = signature(evaluator).parameters
+    return evaluator(**{"target_quantile" if "target_quantile" in known else "baseline_quantile": share})
 
 
 def _as_done(frozen: Any, worst: float) -> Any:

@@ -165,3 +165,14 @@ def test_images_and_sequences_have_a_part_for_each_number():
     found = attributed(network, {"input": x}, {"input": np.zeros((1, 4, 3))}, steps=32)
     assert found.parts["input"].shape == (2, 4, 3)
     assert found.of(features) == pytest.approx(found.parts["input"].sum(axis=1))
+
+
+def test_numbers_that_come_as_integers_are_numbers():
+    network, x, _ = networks.numbers()
+    whole = np.round(10 * x).astype(np.int8)
+    start = {"input": np.zeros((1, 4), np.uint8)}
+    found = attributed(network, {"input": whole}, start, steps=64)
+    assert found.parts["input"] == pytest.approx(attributed(network, {"input": whole * 1.0}, start, 64).parts["input"])
+    assert np.abs(found.errors).max() < 0.05 * np.ptp(found.end)
+    (reasons,) = modnet.explain(network, whole, rows=[1]).reasons
+    assert reasons.start + reasons.amounts.sum() == pytest.approx(reasons.end, abs=0.01)

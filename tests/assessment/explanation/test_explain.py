@@ -135,3 +135,38 @@ def test_long_names_and_many_columns_are_cut_on_the_screen_alone():
     assert len(found.plain()["importance"]["columns"]) == 30
     lines = str(modnet.explain(network, table, rows=[0])).splitlines()
     assert lines[21].startswith("  10 more")
+
+
+def test_rows_that_the_network_was_trained_on_are_warned_of():
+    network, table = networks.classes()
+    assert any("trained on these very rows" in note for note in modnet.explain(network, table, repeats=1).notes)
+    other = {name: values[:50] for name, values in table.items()}
+    assert not any("trained on" in note for note in modnet.explain(network, other, repeats=1).notes)
+
+
+def test_values_outside_of_what_the_network_was_trained_on_are_told():
+    network, table = networks.classes()
+    notes = modnet.explain(network, {**table, "size": [99.0, *table["size"][1:]]}, rows=[0]).notes
+    assert any("outside of what the model was trained on" in note for note in notes)
+
+
+def test_quantiles_are_named():
+    rng = np.random.default_rng(0)
+    table = {"a": rng.standard_normal(60), "y": rng.standard_normal(60)}
+    spec = {
+        "network": {"input": [1], "layers": [networks.linear(3), "unstandardize"]},
+        "training": {"loss": {"type": "quantile", "quantiles": [0.1, 0.5, 0.9]}, "epochs": 2},
+        "data": {"target": "y", "inputs": ["a"]},
+    }
+    network = modnet.train(spec, table).network
+    found = modnet.explain(network, table, repeats=1)
+    assert found.dependence[0].quantities == ("y_0.1", "y_0.5", "y_0.9")
+    assert [one.quantity for one in modnet.explain(network, table, rows=[0]).reasons] == ["y_0.1", "y_0.5", "y_0.9"]
+
+
+def test_an_ensemble_is_explained_as_what_it_predicts():
+    network, table = networks.classes(members=3)
+    (reasons,) = modnet.explain(network, table, rows=[2]).reasons
+    assert reasons.end == pytest.approx(max(network.forward(network.encode(table))[2]), abs=1e-6)
+    assert reasons.start + reasons.amounts.sum() == pytest.approx(reasons.end, abs=1e-3)
+    assert modnet.explain(network, table, repeats=2).importance.mean("accuracy")[0] > 0.2

@@ -167,3 +167,18 @@ def test_what_is_not_installed_is_named(monkeypatch):
     network, _ = networks.classes()
     with pytest.raises(modnet.MissingExtra, match=r"a report needs jinja2.*modnet-core\[report\]"):
         modnet.report(network)
+
+
+def test_the_rows_of_the_training_make_no_good_report():
+    network, table = networks.classes()
+    made = modnet.report(network, table, repeats=1)
+    assert "trained on these very rows" in Page(made.html).text("figures")
+    assert "trained on these very rows" in made.notes[-1]
+
+
+def test_intervals_and_an_ensemble():
+    network, table = networks.classes(members=2)
+    certain = modnet.intervals(network, table, coverage=0.9).network
+    page = Page(modnet.report(certain, table, repeats=1).html)
+    assert "How often the truth is covered." in page.text("certainty")
+    assert "ensemble_mean" in page.text("network")

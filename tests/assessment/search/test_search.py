@@ -14,6 +14,7 @@ import pytest
 import modnet
 from modnet.assessment.search import workers
 from modnet.assessment.search.result import importance_of
+from modnet.assessment.search.study import quiet
 from modnet.kinds.callback import Callback
 
 from .problem import rows, spec
@@ -77,7 +78,8 @@ def test_pruned_and_failed_trials_take_part_in_what_mattered():
     import optuna
 
     rng = np.random.default_rng(0)
-    study = optuna.create_study(direction="minimize")
+    with quiet():
+        study = optuna.create_study(direction="minimize")
     numbers = optuna.distributions.FloatDistribution(0.0, 1.0)
     for place in range(40):
         params = {"a": float(rng.random()), "b": float(rng.random())}
@@ -93,7 +95,8 @@ def test_pruned_and_failed_trials_take_part_in_what_mattered():
                 user_attrs=attributes,
             )
         )
-    found = importance_of(study)
+    with quiet():
+        found = importance_of(study)
     assert next(iter(found)) == "a"
     assert found["a"] > 0.5
 
@@ -158,7 +161,7 @@ def test_folds():
 
 
 def test_trials_are_stopped_between_folds():
-    found = modnet.search(spec(folds=4, trials=14), rows())
+    found = modnet.search(spec(folds=4, trials=16, sampler="random"), rows())
     pruned = [trial for trial in found.trials if trial.outcome == "pruned"]
     assert pruned
     assert all(trial.epochs in (9, 18, 27) for trial in pruned)
@@ -353,15 +356,24 @@ def test_a_search_that_is_killed_goes_on(tmp_path):
 
 @pytest.mark.slow
 def test_two_processes_share_a_journal(tmp_path):
-    made = spec(trials=6)
+    done = run_killed(tmp_path / "s", 2, "never")
+    *outcomes, stopped = done.stdout.split()
+    assert stopped == "whole", done.stderr
+    assert len(outcomes) == 12
+    assert not {"cut-off", "failed"} & set(outcomes)
+    lines = map(json.loads, (tmp_path / "s" / "journal.log").read_text().splitlines())
+    finished = [line for line in lines if line["op_code"] == 6 and line["state"] in (1, 2)]
+    assert len(finished) == 12
+    assert len({line["worker_id"] for line in finished}) == 2
+
+
+@pytest.mark.slow
+def test_several_processes_from_python(tmp_path):
     told = []
-    found = modnet.search(made, rows(), processes=2, folder=tmp_path, ended=told.append)
-    assert len(found.trials) == 6
-    assert not {"cut off", "failed"} & {trial.outcome for trial in found.trials}
-    assert sorted(trial.number for trial in told) == [1, 2, 3, 4, 5, 6]
-    lines = map(json.loads, (tmp_path / "journal.log").read_text().splitlines())
-    assert len({line["worker_id"] for line in lines if line["op_code"] == 4}) == 2  # that have begun a trial
+    found = modnet.search(spec(trials=4), rows(), processes=2, folder=tmp_path, ended=told.append)
+    assert sorted(trial.number for trial in told) == [1, 2, 3, 4]
     assert found.network is not None
+    assert found.best.value == min(trial.value for trial in found.trials if trial.outcome == "done")
 
 
 @pytest.mark.slow
@@ -371,7 +383,7 @@ def test_a_process_that_is_killed_leaves_its_trial_to_be_done_again(tmp_path):
     *outcomes, stopped = done.stdout.partition("a process")[0].split(), done.stdout
     assert "a process of the search has ended" in stopped
     assert outcomes[0].count("cut-off") == 1
-    again = run_killed(tmp_path / "s", 2, "never")
+    again = run_killed(tmp_path / "s", 1, "never")
     assert again.stdout.split()[-1] == "whole", again.stderr
     assert again.stdout.split().count("cut-off") == 1
     assert len(again.stdout.split()) == 14
