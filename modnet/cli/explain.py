@@ -33,15 +33,20 @@ def run(
     repeats: int,
     seed: int,
     plot: str | None,
+    encoding: str | None,
+    delimiter: str | None,
+    decimal: str | None,
+    header: int | None,
+    sheet: str | None,
+    query: str | None,
     plugins: tuple[str, ...],
     as_json: bool,
-    **reading: Any,
 ) -> None:
     load_plugin_files(plugins)
     if plot is not None:
         _check_plot(Path(plot))
     network = load(model)
-    given = rows_in(network, data, given_options(**reading))
+    given = rows_in(network, data, given_options(encoding, delimiter, decimal, header, sheet, query))
     try:
         found = explain(
             network,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import click
 
@@ -25,10 +24,15 @@ def run(
     repeats: int,
     seed: int,
     plugins: tuple[str, ...],
-    **reading: Any,
+    encoding: str | None,
+    delimiter: str | None,
+    decimal: str | None,
+    header: int | None,
+    sheet: str | None,
+    query: str | None,
 ) -> None:
     load_plugin_files(plugins)
-    given = given_options(**reading)
+    given = given_options(encoding, delimiter, decimal, header, sheet, query)
     if data is None and given:
         raise click.UsageError("options of reading are for DATA, which is not given")
     require_page()

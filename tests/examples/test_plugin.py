@@ -19,7 +19,7 @@ def test_from_its_wheel_to_its_removal(examples, tmp_path, fresh_environment, bu
     listed = modnet("plugins")
     assert all(name in listed for name in ("haar", "snake", "log_cosh"))
     modnet("train", "passengers.toml", "--set", "training.epochs=20")
-    title, passengers = modnet("predict", "passengers.modnet", "next.csv").split()
+    title, passengers, *_ = modnet("predict", "passengers.modnet", "next.csv").splitlines()
     assert title == "passengers"
     assert 300 < float(passengers) < 700
     assert "modnet-signals 0.1.0" in modnet("inspect", "passengers.modnet")
