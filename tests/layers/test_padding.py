@@ -32,11 +32,13 @@ def sequences(example):
     """The example with sequences of variable length, or None where the layer takes none."""
     layer, shapes = example.component, example.input_shapes
     if layer.integer_input:
-        return Example(layer, ((None,),) * len(shapes))
-    if len(shapes[0]) != 2:
+        tried = [((None,),) * len(shapes)]
+    elif len(shapes[0]) == 2:
+        lengths = (None, int(LENGTHS.max()))
+        tried = [tuple((steps, *shape[1:]) if len(shape) == 2 else shape for shape in shapes) for steps in lengths]
+    else:
         return None
-    for steps in (None, int(LENGTHS.max())):
-        sized = tuple((steps, *shape[1:]) if len(shape) == 2 else shape for shape in shapes)
+    for sized in tried:
         inputs = {f"x{number}": shape for number, shape in enumerate(sized)}
         node = {"type": layer.type, **vars(layer), "inputs": list(inputs)}
         try:

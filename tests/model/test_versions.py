@@ -205,7 +205,7 @@ REFUSED = {
         "2.0",
         modnet.errors.MalformedFile,
         "{path}: header.spec: network.layers[0].by: unknown key; expected one of: factor, "
-        f"type, name, inputs, activation, trainable, shares, l1, l2, learning_rate{OTHER}",
+        f"type, name, inputs, activation, trainable, shares, l1, l2, learning_rate, weight_decay{OTHER}",
     ),
     "a field is new and has no default": (
         scale(1, "by: float\nplus: float"),

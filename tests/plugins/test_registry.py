@@ -24,10 +24,12 @@ from modnet.kinds.component import Component
 from modnet.kinds.layer import Layer
 from modnet.kinds.loss import Loss
 from modnet.layers import Linear
+from modnet.layers.members import FeaturewiseMembers, LinearMembers, Members, MembersAtOnce, ToMembers
 from modnet.plugins.builtin import BUILTIN, CORE
 from modnet.plugins.distributions import normalized
 from modnet.plugins.registry import Origin
 from modnet.training.callbacks import RecordHistory
+from modnet.training.covered import Covered
 from modnet.training.measured import ByClass
 
 ROOT = Path(modnet.__file__).parents[1]
@@ -58,6 +60,19 @@ def test_the_table_of_the_core_agrees_with_the_classes(registry, kind, name, val
     assert (origin.kind, origin.type, origin.distribution, origin.version) == (kind, name, CORE, modnet.__version__)
 
 
+UNNAMED = {
+    RecordHistory,  # which every run has
+    ByClass,  # which every evaluation has
+    Covered,
+    Members,  # which the nodes of an ensemble have
+    MembersAtOnce,
+    FeaturewiseMembers,
+    LinearMembers,
+    ToMembers,
+}
+"""Components of the core that no spec names."""
+
+
 def test_every_component_of_the_core_is_in_the_table(registry):
     for module in pkgutil.walk_packages(modnet.__path__, "modnet."):
         if not module.name.startswith(("modnet.cli", "modnet.testing", "modnet.__main__")):
@@ -69,7 +84,7 @@ def test_every_component_of_the_core_is_in_the_table(registry):
         if cls.type and cls.__module__.startswith("modnet."):
             defined.add(cls)
     named = {registry.find(KINDS[kind], name) for kind, name, _ in builtins()}
-    assert defined == named | {RecordHistory, ByClass}  # which every run and every evaluation has, and no spec names
+    assert defined == named | UNNAMED
 
 
 def test_the_table_of_the_core_is_sorted():

@@ -10,6 +10,7 @@ import numpy as np
 
 from modnet.arrays import Array, Shape
 from modnet.configuration.fields import field
+from modnet.errors import ShapeError
 from modnet.initializers import Normal
 from modnet.kinds.component import Example
 from modnet.kinds.initializer import Initializer
@@ -56,6 +57,8 @@ class CategoryEmbedding(Layer, type="category_embedding"):
         return Embedding(vocabulary_size=self.vocabulary_size, embedding_size=self.embedding_size)
 
     def output_shape(self, *input_shapes: Shape) -> Shape:
+        if None in input_shapes[0]:
+            raise ShapeError("expects a fixed number of ids; for sequences, whose padding needs a mask, take embedding")
         return self._embedding().output_shape(*input_shapes)
 
     def parameters(self, *input_shapes: Shape) -> Mapping[str, Parameter]:
