@@ -10,7 +10,7 @@ import click
 
 from modnet.assessment.comparison import MOST_MODELS, Comparing, ModelComparison
 from modnet.cli.data import given_options, say, standard_input
-from modnet.cli.evaluate import metrics_asked, of_option
+from modnet.cli.evaluate import metrics_asked, naming_option
 from modnet.cli.job import Job
 from modnet.cli.output import echo, echo_json
 from modnet.cli.plugin_file import load_plugin_files
@@ -51,10 +51,8 @@ def run(
     else:
         source, named = _set_aside(spec, settings)
         sources = [source] * len(networks)
-    try:
+    with naming_option("--metric", metrics):
         found = Comparing(networks, sources, asked, default_registry()).result(group, resamples, seed)
-    except SpecError as error:
-        raise SpecError([of_option(problem, "--metric", metrics) for problem in error.problems]) from None
     for note in found.notes:
         echo(note, err=True)
     if as_json:

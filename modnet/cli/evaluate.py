@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import click
@@ -35,10 +36,8 @@ def run(
     network = load(model)
     asked = metrics_asked(network, metrics)
     dataset = read_to_measure(network, data, given_options(encoding, delimiter, decimal, header, sheet, query))
-    try:
+    with naming_option("--metric", metrics):
         figures = evaluate(network, dataset, metrics=asked)
-    except SpecError as error:
-        raise SpecError([of_option(problem, "--metric", metrics) for problem in error.problems]) from None
     if as_json:
         base = {"guesses": figures.guesses, "metrics": figures.base}
         found = {"metrics": dict(figures), "base": base, "classes": figures.classes, "coverage": figures.coverage}
@@ -82,8 +81,16 @@ def _parted(text: str) -> tuple[str, str]:
     return (before.strip(), after) if equals and "{" not in before else ("", text)
 
 
-def of_option(problem: Problem, option: str, metrics: Sequence[str]) -> Problem:
-    """A problem of a metric at its place on the command line: an option that can be given several times."""
+@contextmanager
+def naming_option(option: str, metrics: Sequence[str]) -> Iterator[None]:
+    """Puts problems of metrics to their place on the command line: an option that can be given several times."""
+    try:
+        yield
+    except SpecError as error:
+        raise SpecError([_of_option(problem, option, metrics) for problem in error.problems]) from None
+
+
+def _of_option(problem: Problem, option: str, metrics: Sequence[str]) -> Problem:
     place = next((key for key in problem.keys if isinstance(key, int)), None)
     if problem.keys[:2] != ("training", "metrics") or not metrics:
         return problem

@@ -12,13 +12,13 @@ import click
 from modnet.assessment.explanation.explain import explain
 from modnet.assessment.pictures import check_pictures, write_pictures
 from modnet.cli.data import STANDARD_INPUT, given_options, say, standard_input
-from modnet.cli.evaluate import of_option
+from modnet.cli.evaluate import naming_option
 from modnet.cli.output import echo, echo_json
 from modnet.cli.places import check_place
 from modnet.cli.plugin_file import load_plugin_files
 from modnet.datasets.read import loader_for
 from modnet.engine.network import Network
-from modnet.errors import DataError, SpecError
+from modnet.errors import DataError
 from modnet.model.load import load
 
 
@@ -43,11 +43,10 @@ def run(
     as_json: bool,
 ) -> None:
     load_plugin_files(plugins)
-    if plot is not None:
-        _check_plot(Path(plot))
+    _check_plot(plot)
     network = load(model)
     given = rows_in(network, data, given_options(encoding, delimiter, decimal, header, sheet, query))
-    try:
+    with naming_option("--figure", figures):
         found = explain(
             network,
             given,
@@ -59,23 +58,22 @@ def run(
             repeats=repeats,
             seed=seed,
         )
-    except SpecError as error:
-        raise SpecError([of_option(problem, "--figure", figures) for problem in error.problems]) from None
     say(found.notes)
     echo_json({"model": model, "data": data, **found.plain()}) if as_json else echo(found)
     if plot is not None:
         say(map(str, write_pictures(found.pictures(), plot)))
 
 
-def _check_plot(path: Path) -> None:
+def _check_plot(plot: str | None) -> None:
     """Checks, before any work is done, that pictures can be written there: a file, or a folder that may not be there.
 
     Raises:
         ModnetError: they cannot.
     """
-    check_pictures(path)
-    if not path.is_dir():
-        check_place(path)
+    if plot is not None:
+        check_pictures(plot)
+        if not Path(plot).is_dir():
+            check_place(Path(plot))
 
 
 def _places(rows: tuple[str, ...]) -> list[int]:

@@ -268,8 +268,8 @@ CASES = (
         (plugin("wide", gate("wide", "size: int = 1")),),
         saved("wide", plugin("wide", gate("wide", "width: int = 1"), version="2.0")),
         "error: model.modnet: header.spec: network.layers[0].size: unknown key; expected one of: width, type, name, "
-        "inputs, activation, trainable, shares, l1, l2, learning_rate\nwritten with modnet-wide 1.0, but 2.0 is "
-        "installed:  pip install modnet-wide==1.0",
+        "inputs, activation, trainable, shares, l1, l2, learning_rate, weight_decay\nwritten with modnet-wide 1.0, but "
+        "2.0 is installed:  pip install modnet-wide==1.0",
     ),
     Case(
         "asks for an argument that its hook has not",
