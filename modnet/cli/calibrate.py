@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from modnet.assessment.calibration import calibrate
-from modnet.cli.data import given_options
 from modnet.cli.held_out import output_of, read_held_out
 from modnet.cli.output import echo, echo_json
 from modnet.cli.plugin_file import load_plugin_files
@@ -17,20 +18,14 @@ def run(
     data: str | None,
     spec: str | None,
     output: str | None,
-    encoding: str | None,
-    delimiter: str | None,
-    decimal: str | None,
-    header: int | None,
-    sheet: str | None,
-    query: str | None,
+    reading: dict[str, Any],
     plugins: tuple[str, ...],
     as_json: bool,
 ) -> None:
     load_plugin_files(plugins)
     path = output_of(model, output)
     network = load(model)
-    given = given_options(encoding, delimiter, decimal, header, sheet, query)
-    dataset, name = read_held_out(network, data, spec, given)
+    dataset, name = read_held_out(network, data, spec, reading)
     found = calibrate(network, dataset)
     save(found.network, path)
     if as_json:

@@ -17,7 +17,8 @@ Parameter = Callable[[], click.Parameter]
 class Command:
     """A row of the table.
 
-    Its body takes the parameters by their names; what it gives is the exit status, None meaning 0.
+    Its body takes the parameters by their names, but the options of reading together, as `reading`: those that were
+    given, by their names in `ReadOptions` and `[data]`. What it gives is the exit status, None meaning 0.
 
     Args:
         name: as it is typed; the body's module is called so too, with _ for -.
@@ -42,6 +43,8 @@ class Command:
         )
 
     def _run(self, **values: Any) -> None:
+        if values.keys() >= set(OF_READING):
+            values["reading"] = _given({name: values.pop(name) for name in OF_READING})
         status = import_module(self.module).run(**values)
         click.get_current_context().exit(status or 0)
 
@@ -78,5 +81,16 @@ READING = (
     option("--query", metavar="SELECT", help="Of a database: what to ask it, or the name of a table."),
 )
 """How a file is read, where that cannot be found."""
+
+OF_READING = ("encoding", "delimiter", "decimal", "header", "sheet", "query")
+"""The names of these options."""
+
+
+def _given(options: dict[str, Any]) -> dict[str, Any]:
+    """The options of reading that were given."""
+    if options["delimiter"] in ("tab", "\\t"):
+        options["delimiter"] = "\t"  # which a shell makes hard to type
+    return {name: value for name, value in options.items() if value is not None}
+
 
 JSON = option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")

@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from modnet.assessment.comparison import MOST_MODELS, Comparing, ModelComparison
-from modnet.cli.data import given_options, say, standard_input
+from modnet.cli.data import say, standard_input
 from modnet.cli.evaluate import metrics_asked, naming_option
 from modnet.cli.job import Job
 from modnet.cli.output import echo, echo_json
@@ -33,12 +33,7 @@ def run(
     group: str | None,
     resamples: int | None,
     seed: int,
-    encoding: str | None,
-    delimiter: str | None,
-    decimal: str | None,
-    header: int | None,
-    sheet: str | None,
-    query: str | None,
+    reading: dict[str, Any],
     plugins: tuple[str, ...],
     as_json: bool,
 ) -> None:
@@ -46,7 +41,6 @@ def run(
     networks = {model: load(model) for model in _checked(models, data, spec)}
     asked = metrics_asked(next(iter(networks.values())), metrics)
     if spec is None:
-        reading = given_options(encoding, delimiter, decimal, header, sheet, query)
         sources, named = _sources(networks, data, reading), "standard input" if data == "-" else data
     else:
         source, named = _set_aside(spec, settings)

@@ -56,21 +56,6 @@ def say(texts: Iterable[str]) -> None:
         echo(text, err=True)
 
 
-def given_options(
-    encoding: str | None,
-    delimiter: str | None,
-    decimal: str | None,
-    header: int | None,
-    sheet: str | None,
-    query: str | None,
-) -> dict[str, Any]:
-    """The options of reading that were given on the command line, by their names in `ReadOptions` and `[data]`."""
-    delimiter = "\t" if delimiter in ("tab", "\\t") else delimiter  # which a shell makes hard to type
-    options = {"encoding": encoding, "delimiter": delimiter, "decimal": decimal, "header": header}
-    options |= {"sheet": sheet, "query": query}
-    return {name: value for name, value in options.items() if value is not None}
-
-
 def tables_of(data: str, rows: int | None, options: ReadOptions) -> Iterator[Table] | NamedArrays:
     """The table of a data file, or on standard input for "-", in blocks; or the arrays of a file of arrays.
 

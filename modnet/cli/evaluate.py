@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from modnet.cli.data import given_options, read_to_measure
+from modnet.cli.data import read_to_measure
 from modnet.cli.output import echo, echo_json
 from modnet.cli.plugin_file import load_plugin_files
 from modnet.cli.settings import parsed_value
@@ -23,19 +23,14 @@ def run(
     model: str,
     data: str,
     metrics: tuple[str, ...],
-    encoding: str | None,
-    delimiter: str | None,
-    decimal: str | None,
-    header: int | None,
-    sheet: str | None,
-    query: str | None,
+    reading: dict[str, Any],
     plugins: tuple[str, ...],
     as_json: bool,
 ) -> None:
     load_plugin_files(plugins)
     network = load(model)
     asked = metrics_asked(network, metrics)
-    dataset = read_to_measure(network, data, given_options(encoding, delimiter, decimal, header, sheet, query))
+    dataset = read_to_measure(network, data, reading)
     with naming_option("--metric", metrics):
         figures = evaluate(network, dataset, metrics=asked)
     if as_json:

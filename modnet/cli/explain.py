@@ -11,7 +11,7 @@ import click
 
 from modnet.assessment.explanation.explain import explain
 from modnet.assessment.pictures import check_pictures, write_pictures
-from modnet.cli.data import STANDARD_INPUT, given_options, say, standard_input
+from modnet.cli.data import STANDARD_INPUT, say, standard_input
 from modnet.cli.evaluate import naming_option
 from modnet.cli.output import echo, echo_json
 from modnet.cli.places import check_place
@@ -33,19 +33,14 @@ def run(
     repeats: int,
     seed: int,
     plot: str | None,
-    encoding: str | None,
-    delimiter: str | None,
-    decimal: str | None,
-    header: int | None,
-    sheet: str | None,
-    query: str | None,
+    reading: dict[str, Any],
     plugins: tuple[str, ...],
     as_json: bool,
 ) -> None:
     load_plugin_files(plugins)
     _check_plot(plot)
     network = load(model)
-    given = rows_in(network, data, given_options(encoding, delimiter, decimal, header, sheet, query))
+    given = rows_in(network, data, reading)
     with naming_option("--figure", figures):
         found = explain(
             network,

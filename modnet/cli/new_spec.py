@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from modnet.cli.data import given_options
 from modnet.cli.failures import WRONG_INPUT
 from modnet.cli.output import echo
 from modnet.cli.plugin_file import load_plugin_files
@@ -37,26 +36,20 @@ def run(
     targets: tuple[str, ...],
     effort: Effort,
     output: str | None,
-    encoding: str | None,
-    delimiter: str | None,
-    decimal: str | None,
-    header: int | None,
-    sheet: str | None,
-    query: str | None,
+    reading: dict[str, Any],
     plugins: tuple[str, ...],
 ) -> int:
     load_plugin_files(plugins)
     if effort == "best":
         _require_tabular()
-    given = given_options(encoding, delimiter, decimal, header, sheet, query)
-    table = _table(data, given)
+    table = _table(data, reading)
     targets = tuple(part for target in targets for part in _targets_of(target, table))
     if not targets:
-        echo(_choice(table, ["modnet", "new-spec", data, *_as_typed(given)]), err=True)
+        echo(_choice(table, ["modnet", "new-spec", data, *_as_typed(reading)]), err=True)
         return WRONG_INPUT
     to_screen = output is None or output == "-"
     path = Path() if output is None else Path(output)
-    text = suggest_spec(table, targets, _place(data, Path() if to_screen else path.parent), given, effort)
+    text = suggest_spec(table, targets, _place(data, Path() if to_screen else path.parent), reading, effort)
     if to_screen:
         echo(text, nl=False)
     else:

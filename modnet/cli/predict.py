@@ -6,13 +6,14 @@ import os
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import click
 import numpy as np
 
 from modnet.arrays import Array
 from modnet.cli.cells import Joined, warn_of_formulas
-from modnet.cli.data import given_options, say
+from modnet.cli.data import say
 from modnet.cli.forms import SPELLED, TEXTS, Named, encoded, form_of, npz, write_by_plugin
 from modnet.cli.places import check_place
 from modnet.cli.plugin_file import load_plugin_files
@@ -42,19 +43,13 @@ def run(
     thresholds: tuple[str, ...],
     faults: Faults,
     as_json: bool,
-    encoding: str | None,
-    delimiter: str | None,
-    decimal: str | None,
-    header: int | None,
-    sheet: str | None,
-    query: str | None,
+    reading: dict[str, Any],
 ) -> None:
     load_plugin_files(plugins)
     form = form_of(output, as_json)
     if output != "-":
         check_not_input(output, model=model, data=data)
     network = load(model)
-    reading = given_options(encoding, delimiter, decimal, header, sheet, query)
     predictor = Predictor(network, faults, None if keep_all else keep, form in SPELLED, reading)
     parts = predictor.predict(data, chunk)
     if form == ".npz":

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
 from modnet.assessment.report.page import require_page
 from modnet.assessment.report.report import report
-from modnet.cli.data import given_options, say
+from modnet.cli.data import say
 from modnet.cli.explain import rows_in
 from modnet.cli.output import echo
 from modnet.cli.places import check_place
@@ -24,21 +25,15 @@ def run(
     repeats: int,
     seed: int,
     plugins: tuple[str, ...],
-    encoding: str | None,
-    delimiter: str | None,
-    decimal: str | None,
-    header: int | None,
-    sheet: str | None,
-    query: str | None,
+    reading: dict[str, Any],
 ) -> None:
     load_plugin_files(plugins)
-    given = given_options(encoding, delimiter, decimal, header, sheet, query)
-    if data is None and given:
+    if data is None and reading:
         raise click.UsageError("options of reading are for DATA, which is not given")
     require_page()
     path = _path(model, output)
     network = load(model)
-    rows = None if data is None else rows_in(network, data, given)
+    rows = None if data is None else rows_in(network, data, reading)
     found = report(network, rows, model=model, repeats=repeats, seed=seed)
     found.save(path)
     say(found.notes)
