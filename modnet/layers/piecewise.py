@@ -9,10 +9,9 @@ import numpy as np
 
 from modnet.arrays import Array, Shape
 from modnet.configuration.fields import field
-from modnet.errors import ShapeError
 from modnet.kinds.component import Example
 from modnet.kinds.layer import Layer, State
-from modnet.layers.row_sample import sample_rows
+from modnet.layers.row_sample import features_of, sample_rows
 
 if TYPE_CHECKING:
     from modnet.kinds.context import Context
@@ -53,10 +52,10 @@ class PiecewiseEncoding(Layer, type="piecewise_encoding"):
 
     def output_shape(self, *input_shapes: Shape) -> Shape:
         (shape,) = input_shapes
-        return (*shape[:-1], _features(shape) * self.bins)
+        return (*shape[:-1], features_of(shape) * self.bins)
 
     def state(self, *input_shapes: Shape) -> Mapping[str, State]:
-        bins = (_features(input_shapes[0]), self.bins)
+        bins = (features_of(input_shapes[0]), self.bins)
         return {"left": State(bins), "slope": State(bins), "samples": State(())}
 
     def prepare(self, context: Context, batches: Iterable[tuple[Array, Array | None]]) -> None:
@@ -94,9 +93,3 @@ class PiecewiseEncoding(Layer, type="piecewise_encoding"):
         np.multiply(parts, context.state["slope"], out=parts)
         np.multiply(parts, within, out=parts)
         return np.add.reduce(parts, axis=-1, out=context.buffer(within.shape[:-1]))
-
-
-def _features(shape: Shape) -> int:
-    if not shape or shape[-1] is None:
-        raise ShapeError("expects a last axis (features) of fixed size")
-    return shape[-1]

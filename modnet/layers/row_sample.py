@@ -7,12 +7,23 @@ from typing import Any
 
 import numpy as np
 
-from modnet.arrays import Array
-from modnet.errors import DataError
+from modnet.arrays import Array, Shape
+from modnet.errors import DataError, ShapeError
 from modnet.layers.norm import rows_of_steps
 
 MOST_KEPT, FEWEST_KEPT = 1 << 23, 1 << 10
 """How many numbers are kept, and for how many rows at least."""
+
+
+def features_of(shape: Shape) -> int:
+    """The size of the last axis.
+
+    Raises:
+        ShapeError: it has no fixed size, or there is none.
+    """
+    if not shape or shape[-1] is None:
+        raise ShapeError("expects a last axis (features) of fixed size")
+    return shape[-1]
 
 
 class RowSample:

@@ -11,7 +11,7 @@ import numpy as np
 from modnet.arrays import Array, Shape
 from modnet.errors import Problem, ShapeError, SpecError
 from modnet.kinds.layer import Layer, State
-from modnet.layers.row_sample import RowSample, finite_rows
+from modnet.layers.row_sample import RowSample, features_of, finite_rows
 
 if TYPE_CHECKING:
     from modnet.kinds.context import Context
@@ -25,9 +25,7 @@ ROUNDING = 8
 
 
 def scaling_state(shape: Shape) -> Mapping[str, State]:
-    if not shape or shape[-1] is None:
-        raise ShapeError("expects a last axis (features) of fixed size")
-    features = (shape[-1],)
+    features = (features_of(shape),)
     return {
         "mean": State(features),
         "deviation": State(features, fill=1.0),

@@ -14,7 +14,7 @@ from modnet.initializers import Ones
 from modnet.kinds.activation import Activation
 from modnet.kinds.component import Example
 from modnet.kinds.layer import Parameter
-from modnet_tabular.scaling import features_of
+from modnet.layers.row_sample import features_of
 
 if TYPE_CHECKING:
     from modnet.kinds.context import Context

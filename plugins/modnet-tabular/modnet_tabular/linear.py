@@ -15,8 +15,7 @@ from modnet.kinds.component import Example
 from modnet.kinds.initializer import Initializer
 from modnet.kinds.layer import Layer, Parameter, State
 from modnet.layers.linear import Linear
-from modnet.layers.row_sample import sample_rows
-from modnet_tabular.scaling import features_of
+from modnet.layers.row_sample import features_of, sample_rows
 
 if TYPE_CHECKING:
     from modnet.kinds.context import Context

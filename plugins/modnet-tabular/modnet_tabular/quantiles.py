@@ -12,8 +12,7 @@ from modnet.arrays import Array, Shape
 from modnet.configuration.fields import field
 from modnet.kinds.component import Example
 from modnet.kinds.layer import Layer, State
-from modnet.layers.row_sample import sample_rows
-from modnet_tabular.scaling import features_of
+from modnet.layers.row_sample import features_of, sample_rows
 
 if TYPE_CHECKING:
     from modnet.kinds.context import Context

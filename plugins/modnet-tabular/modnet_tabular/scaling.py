@@ -9,24 +9,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from modnet.arrays import Array, Shape
-from modnet.errors import ShapeError
 from modnet.kinds.component import Example
 from modnet.kinds.layer import Layer, State
-from modnet.layers.row_sample import sample_rows
+from modnet.layers.row_sample import features_of, sample_rows
 
 if TYPE_CHECKING:
     from modnet.kinds.context import Context
-
-
-def features_of(shape: Shape) -> int:
-    """The size of the last axis.
-
-    Raises:
-        ShapeError: it has no fixed size, or there is none.
-    """
-    if not shape or shape[-1] is None:
-        raise ShapeError("expects a last axis (features) of fixed size")
-    return shape[-1]
 
 
 def given_rows(context: Context, batches: Iterable[tuple[Array, Array | None]]) -> Iterator[tuple[Array, Array | None]]:
