@@ -141,7 +141,7 @@ class _NetworkWriter:
             if self.table is not None and name in self.table.schema.inputs:
                 given = self.table.encoded(name)
                 value = given if ids else self.cast(given)
-                raw = given if self.builder.dtypes.get(given) == np.float64 and value != given else None
+                raw = given if value != given else None
                 self.slots.append(Slot(value, raw=raw))
                 continue
             wanted = np.dtype(np.int64) if ids else self.builder.dtype

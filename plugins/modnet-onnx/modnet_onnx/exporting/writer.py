@@ -96,7 +96,7 @@ class Writer:
     def cast(self, x: str, dtype: DTypeLike) -> str:
         """The value in another dtype."""
         wanted = np.dtype(dtype)
-        if self._builder.dtypes.get(x) == wanted:
+        if self._builder.has_dtype(x, wanted):
             return x
         made: str = self.op("Cast", x, to=helper.np_dtype_to_tensor_dtype(wanted))
         self._builder.dtypes[made] = wanted
