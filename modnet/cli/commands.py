@@ -465,6 +465,25 @@ _ROWS = (
         ),
     ),
     Command(
+        "convert",
+        "Write a model in another format, or make one of it.",
+        """
+        Write the model SOURCE as TARGET, in the format that the ending of TARGET asks for.
+
+        Plugins have the formats: .onnx is modnet-onnx's. What cannot be converted is listed, with the reasons, before
+        anything is written.
+
+        \b
+        Examples:
+          modnet convert penguins.modnet penguins.onnx
+          modnet convert digits.modnet digits.onnx --option opset=18 --option dtype=float16
+        """,
+        _argument("source"),
+        _argument("target"),
+        _pairs("--option", "options", metavar="NAME=VALUE", help="An option of the format, such as opset=18."),
+        PLUGIN,
+    ),
+    Command(
         "plugins",
         "List what installed plugins offer, and what is broken.",
         """

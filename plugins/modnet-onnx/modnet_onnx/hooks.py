@@ -1,1 +1,30 @@
 """The hooks: `.onnx` files are written and read, each by its part of the package, imported for such a file alone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import modnet
+
+SUFFIX = ".onnx"
+
+
+@modnet.hookimpl
+def modnet_formats() -> Mapping[str, Mapping[str, str]]:
+    """ONNX, with its options."""
+    from modnet_onnx.exporting.model import OPTIONS
+
+    return {SUFFIX: OPTIONS}
+
+
+@modnet.hookimpl
+def modnet_export(network: modnet.Network, path: Path, options: Mapping[str, Any]) -> bool | None:
+    """Writes an ONNX model."""
+    if path.suffix.lower() != SUFFIX:
+        return None
+    from modnet_onnx.exporting.file import write
+
+    write(network, path, options)
+    return True
