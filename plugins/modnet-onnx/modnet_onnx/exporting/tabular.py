@@ -101,15 +101,14 @@ def _piecewise_linear(writer: Writer, layer: PiecewiseLinear, x: str) -> str:
     column, params, state = _each_feature(writer, x), writer.params, writer.state
     line = writer.op("Mul", column, state["slope"][:, None, :])
     e = writer.op("Add", line, state["offset"][:, None, :])
-    least, greatest = _ends(state["slope"], layer.bins)
+    least, greatest = _ends(state["slope"], float(np.finfo(writer.dtype).max))
     e = writer.op("Min", writer.op("Max", e, least[:, None, :]), greatest[:, None, :])
     direct = writer.op("Add", writer.op("Mul", column, params["linear"][:, None, :]), params["bias"][:, None, :])
     return _side_by_side(writer, writer.op("Add", direct, writer.op("MatMul", e, params["weight"])))
 
 
-def _ends(slope: Array, bins: int) -> tuple[Array, Array]:
+def _ends(slope: Array, far: float) -> tuple[Array, Array]:
     """What the position in each bin is cut to, (features, bins): the first and the last bin are open to a side."""
-    far = np.finfo(slope.dtype).max
     least, greatest = np.zeros_like(slope), np.ones_like(slope)
     least[:, 0], greatest[:, -1] = -far, far
     single = (slope[:, -1] != 0) & ~slope[:, :-1].any(axis=1)
