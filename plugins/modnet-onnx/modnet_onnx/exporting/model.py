@@ -190,8 +190,10 @@ class _NetworkWriter:
         kind = helper.np_dtype_to_tensor_dtype(self.builder.dtype)
         for name, slot in self.graph.outputs.items():
             # A copy under its name: one value may be two outputs, or an input.
-            value = self.builder.name(name)
-            self.builder.node("Identity", [self.slots[slot].value], [value])
+            value, made = self.builder.name(name), self.slots[slot].value
+            if self.table is not None:
+                made = self.table.without_faults(made, self.graph.shape(slot))
+            self.builder.node("Identity", [made], [value])
             shape = [None if axis is None else axis for axis in self.graph.shape(slot)]
             found.append(helper.make_tensor_value_info(value, kind, ["batch", *shape]))
             if self.table is not None:
