@@ -20,6 +20,7 @@ from modnet.plugins.kernels import NUMPY_ONLY, Kernels
 from modnet.specs.model import TrainingSpec
 from modnet.training.endings import check_normalized
 from modnet.training.heads import Head, make_heads, refuse, slots_of
+from modnet.training.member_weights import balanced, without_own_fold
 from modnet.training.tally import Tally
 from modnet.training.views import View
 from modnet.words import show
@@ -37,6 +38,7 @@ class Losses(NamedTuple):
         weights: the weighted sum of values is divided by the sum of these; None for ones.
         chosen: the steps of the values, as indices into all steps of the batch; None if they are those of samples.
         steps: the number of steps for which each value counts in the figures of an epoch.
+        members: how many members of the ensemble have a value with a weight.
     """
 
     values: Array
@@ -45,6 +47,7 @@ class Losses(NamedTuple):
     weights: Array | None
     chosen: Array | None
     steps: int
+    members: int
 
 
 class Objective:
@@ -164,7 +167,7 @@ class Objective:
             loss_sum, weight_sum = tally.add_losses(head.name, found.values, found.factors, found.weights, found.steps)
             scale = head.weight / weight_sum if weight_sum else 0.0
             weighted = weighted or weight_sum > 0
-            gradients.append(_scaled(found, scale * members, value, head.learning))
+            gradients.append(_scaled(found, scale * found.members, value, head.learning))
             total += scale * loss_sum
         return (total, gradients) if weighted else (math.nan, [])
 
@@ -199,7 +202,9 @@ class Objective:
         if head.metrics:
             self._add_metrics(head, values[view.prediction], batch, tally, None, weights)
         try:
-            mean, gradient = _of_batch(view, view.in_unit(value), target, _of_dtype(weights, value))
+            mean, gradient = _of_batch(
+                view, view.in_unit(value), target, _of_dtype(weights, value), batch.folds, self.network.graph.members
+            )
         except SampleError as error:
             raise _in_all_data(error, batch) from None
         tally.add_mean(head.name, float(mean), float(len(value) if weights is None else np.add.reduce(weights)))
@@ -231,7 +236,8 @@ class Objective:
                 steps = sample.shape[1]
         if head.metrics:
             self._add_metrics(head, values[view.prediction], batch, tally, chosen, weights)
-        members = view.members(value)
+        members, ensemble = view.members(value), self.network.graph.members
+        apart = _folds_of(batch, view, value, chosen)
         try:
             value = view.in_unit(value)
             if chosen is not None:
@@ -240,16 +246,20 @@ class Objective:
             if view.member_axes:
                 value = view.joined(value)
                 target, weights = view.repeated(target, members), view.repeated(weights, members)
+            if apart is not None:
+                weights = without_own_fold(apart, weights, ensemble, members)
             losses, gradient = view.measure(context, value, target)
             by_class = None if target is None else head.loss.sample_weights(target)
         except SampleError as error:
             raise _in_all_data(error.of_member(members), batch, chosen, head.name) from None
         if by_class is None and weights is None:
-            return Losses(losses, gradient, None, None, chosen, steps)
+            return Losses(losses, gradient, None, None, chosen, steps, ensemble)
         self._look_for_coupling(head, view, value, target, losses)
         total = weights if by_class is None else by_class if weights is None else by_class * weights
         factors = weights if head.loss.weighted else total
-        return Losses(losses, gradient, _of_dtype(factors, losses), _of_dtype(total, losses), chosen, steps)
+        if apart is not None and factors is not None and total is not None:
+            factors, total, ensemble = balanced(factors, total, ensemble, members)
+        return Losses(losses, gradient, _of_dtype(factors, losses), _of_dtype(total, losses), chosen, steps, ensemble)
 
     def _add_metrics(
         self,
@@ -352,6 +362,13 @@ class Objective:
         return _converted(target, view.context, value.dtype, head.name, batch)
 
 
+def _folds_of(batch: Batch, view: View, value: Array, chosen: Array | None) -> Array | None:
+    """The folds of the samples, or of the chosen steps, where the loss sees the members of an ensemble apart."""
+    if batch.folds is None or not view.member_axes:
+        return None
+    return batch.folds if chosen is None else batch.folds[chosen // view.sample(value).shape[1]]
+
+
 def _targets_of(data: Dataset | None, head: Head) -> tuple[Array | None, Array | None]:
     """The targets of an output, and the weights, of the dataset's own rows; None where there are none."""
     if data is None or not head.loss.takes_target:
@@ -374,7 +391,9 @@ def _converted(target: Array, context: Context, dtype: np.dtype[Any], output: st
     return buffer
 
 
-def _of_batch(view: View, value: Array, target: Any, weights: Array | None) -> tuple[float, Array]:
+def _of_batch(
+    view: View, value: Array, target: Any, weights: Array | None, folds: Array | None, ensemble: int
+) -> tuple[float, Array]:
     """The mean loss of a batch of coupled samples, and its gradient; each member is measured by itself."""
     if not view.member_axes:
         mean, gradient = view.measure(view.context, value, target, weights)
@@ -384,7 +403,14 @@ def _of_batch(view: View, value: Array, target: Any, weights: Array | None) -> t
     by_member = value.reshape(len(value), members, *value.shape[1 + view.member_axes :])
     slopes = whole.reshape(by_member.shape)
     for member in range(members):
-        mean, gradient = view.measure(view.context, np.ascontiguousarray(by_member[:, member]), target, weights)
+        own = weights
+        if folds is not None:
+            learns = folds != member // (members // ensemble)
+            own = learns.astype(value.dtype) if weights is None else np.where(learns, weights, 0)
+            if not own.any():
+                slopes[:, member] = 0
+                continue
+        mean, gradient = view.measure(view.context, np.ascontiguousarray(by_member[:, member]), target, own)
         total += float(mean)
         if gradient is not None:
             np.divide(gradient, members, out=slopes[:, member])

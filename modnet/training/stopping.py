@@ -183,8 +183,8 @@ class _BestOfMembers:
         """The figure of a member alone."""
         run = self.run
         if self.members is None:
-            self.members = Members(run.network, run.objective.training)
-        measured = self.members.figures(member, run.weights, self.validation)
+            self.members = run.members or Members(run.network, run.objective.training, self.validation)
+        measured = self.members.figures(member, run.weights)
         value = float(measured[self.figure.removeprefix(VALIDATION)])
         if math.isnan(value) and not self.warned:
             self.warned = _warn_of_nan(self.stopping, run.epoch)
