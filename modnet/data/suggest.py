@@ -151,8 +151,7 @@ class _Text:
     def _first_layers(self) -> list[str]:
         """What brings the inputs together: numbers to a common scale and into bins, ids to vectors."""
         inputs = self.task.schema.inputs
-        numbers = self.task.number_input if self.recipe.bins or self.recipe.waves else None
-        if list(inputs) == ["input"] and not numbers:
+        if list(inputs) == ["input"] and not self.recipe.bins and not self.recipe.waves:
             return self._scaled(True) if self.recipe.clip else [f'  "standardize",{SCALED}']
         lines, joined = [], []
         for name, (column, *_) in inputs.items():
@@ -164,23 +163,25 @@ class _Text:
                 continue
             lines += self._scaled(name == self.task.number_input, inputs=(name,), name=f"{name}_scaled")
             joined.append(f"{name}_scaled")
-            if name == numbers:
-                for end, encoded in self._encodings(f"{name}_scaled"):
-                    lines.append(encoded)
-                    joined.append(f"{name}_{end}")
+            for form, encoded in self._forms(name):
+                lines.append(encoded)
+                joined.append(form)
         if len(joined) > 1:
             names = _list_text(tuple(joined)).replace("\n", "\n  ")  # TOML 1.0 has line breaks in lists within braces
             lines.append(f'  {{ type = "concatenate", inputs = {names} }},')
         return lines
 
-    def _encodings(self, scaled: str) -> Iterator[tuple[str, str]]:
-        """Further forms of the scaled numbers: the end of a node's name, and the node."""
-        name = scaled.removesuffix("_scaled")
+    def _forms(self, name: str) -> Iterator[tuple[str, str]]:
+        """The nodes that give the numbers in further forms, each with its name; none for another input."""
+        if name != self.task.number_input:
+            return
         if self.recipe.bins:
-            node = _node(type="piecewise_encoding", bins=self.recipe.bins, name=f"{name}_binned")
-            yield "binned", f"{node}  # for steps and bends"
+            binned = f"{name}_binned"
+            node = _node(type="piecewise_encoding", bins=self.recipe.bins, name=binned)
+            yield binned, f"{node}  # for steps and bends"
         if self.recipe.waves:
-            yield "waves", f"{_node(type='pbld', inputs=(scaled,), name=f'{name}_waves')}  # for ups and downs"
+            waves = f"{name}_waves"
+            yield waves, f"{_node(type='pbld', inputs=(f'{name}_scaled',), name=waves)}  # for ups and downs"
 
     def training(self) -> list[str]:
         recipe = self.recipe

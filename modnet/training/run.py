@@ -7,7 +7,7 @@ import signal
 import threading
 import time
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
@@ -207,6 +207,11 @@ class Run:
         if self.validation is None or not in_folds(self.validation):
             return None
         return Members(self.network, self.objective.training, self.validation)
+
+    def finish_members(self, members: Iterable[int]) -> None:
+        """Ends the training of some members of an ensemble; their parameters change no longer, the others' do."""
+        self.objective.over = self.objective.over.union(members)
+        self.optimization.leave_out(self.objective.over)
 
     @property
     def weights(self) -> Array:
