@@ -24,7 +24,7 @@ from modnet.errors import (
 )
 from modnet.kinds.component import Component
 from modnet.memory import require
-from modnet.model.container import NETWORK_GROUPS, Fault, Segment
+from modnet.model.container import NETWORK_GROUPS, Fault, Segment, check_plain
 from modnet.model.figures import unpacked
 from modnet.model.header import CARD_KEYS, Header
 from modnet.model.reader import File, HeaderOnly, map_whole, mapped_group, opened, read_group, structure
@@ -77,7 +77,8 @@ def _loaded(file: File, registry: Registry, mmap: bool, verify: bool) -> tuple[N
     found = structure(file)
     header = Header.parse(found.header)
     reader, spec, graph = checked_network(file.path, header, found, registry)
-    network = Network(_card(file, header, found, reader, spec, graph, verify), graph)
+    card = _card(file.path, header, reader, spec, graph, unpacked(file, header, found, verify))
+    network = Network(card, graph)
     if not mmap:
         require(
             network.layout.nbytes(network.dtype), "the network with all its arrays", "use mmap=True to map the file"
@@ -102,36 +103,82 @@ def checked_network(
         ModelFileError, Fault: the file is malformed, or its arrays do not match the network.
         NotInstalled, BrokenPlugin: a component is not available.
     """
-    reader, spec = read_spec(path, header, found.size, registry, known)
+    groups = found.groups
+    state = {name for segment in groups.get("state", ()) for name in segment.names}
+    reader, spec, graph = _stored_graph(path, header, found.size, state, registry, known)
+    _check_arrays(path, Layout.of(graph), np.dtype(spec.dtype), groups)
+    return reader, spec, graph
+
+
+def _stored_graph(
+    path: str | PathLike[str],
+    header: Header,
+    size: int,
+    arrays: Container[str],
+    registry: Registry,
+    known: Iterable[Component] = (),
+) -> tuple[StoredComponentReader, NetworkSpec, Graph]:
+    """The reader, the spec and the graph of a header's network, without optional state that is not among the arrays."""
+    reader, spec = read_spec(path, header, size, registry, known)
     try:
-        graph = build_graph(spec, most_nodes(found.size), stored=True)
+        graph = build_graph(spec, most_nodes(size), stored=True)
     except SpecError as error:
         raise MalformedFile(path, "\n".join(itemised(map(str, error.problems))), "header.spec") from None
     names = header.require_spec().nodes
     if names is not None and names != graph.names:
         raise Fault("the names of the nodes do not match header.spec.network", "header.spec.nodes")
-    groups = found.groups
-    _leave_out(graph, {name for segment in groups.get("state", ()) for name in segment.names})
-    _check_arrays(path, Layout.of(graph), np.dtype(spec.dtype), groups)
+    _leave_out(graph, arrays)
     return reader, spec, graph
 
 
+def restored(
+    path: str | PathLike[str],
+    values: dict[str, Any],
+    size: int,
+    arrays: Container[str],
+    *,
+    registry: Registry | None = None,
+) -> Network:
+    """The network that `described` has described, its arrays not filled: for plugins with files of another kind.
+
+    Args:
+        path: the file, for messages.
+        values: the description, as plain values that may have been tampered with.
+        size: of the file, in bytes; it limits the number of nodes.
+        arrays: the names of the arrays that the file has.
+
+    Raises:
+        ModelFileError: the description is malformed.
+        NotInstalled, BrokenPlugin: a component is not available.
+    """
+    try:
+        check_plain(values)
+        header = Header.parse(values)
+        reader, spec, graph = _stored_graph(path, header, size, arrays, registry or default_registry())
+    except Fault as fault:
+        raise MalformedFile(path, fault.what, fault.where) from None
+    require(Layout.of(graph).nbytes(np.dtype(spec.dtype)), "the network with all its arrays")
+    network = Network(_card(path, header, reader, spec, graph, {}), graph)
+    reader.warn_of_older(stacklevel=2)
+    return network
+
+
 def _card(
-    file: File,
+    path: str | PathLike[str],
     header: Header,
-    found: HeaderOnly,
     reader: StoredComponentReader,
     spec: NetworkSpec,
     graph: Graph,
-    verify: bool,
+    figures: Mapping[str, Any],
 ) -> ModelCard:
+    """The card of a header; `figures` are those that do not stand in the header itself."""
     training = header.require_spec().training
     known = {key: getattr(header, key) for key in CARD_KEYS}
     return ModelCard(
         Spec(network=spec),
-        schema=read_schema(file.path, header, graph),
+        schema=read_schema(path, header, graph),
         stored_training=None if training is None else UnreadTraining(training, reader),
-        **{**known, **unpacked(file, header, found, verify)},
+        **{**known, **figures},
     )
 
 

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 import modnet
+from modnet.engine.card import ModelCard
 from modnet.engine.network import Network
 from modnet.engine.parameters import FlatArray, laid_out
 from modnet.errors import ModelFileError, PluginError, Problem, SpecError
@@ -113,6 +114,25 @@ def store(
     write(path, {**header, "training": training}, [*_groups(network), *figures, *groups])
 
 
+def described(network: Network, path: str | PathLike[str], *, registry: Registry | None = None) -> dict[str, Any]:
+    """What a model file says of a network beside its arrays, as plain values that JSON can hold.
+
+    For plugins that keep it with the arrays in files of another kind; `restored` (`modnet/model/load.py`) makes a
+    network of it.
+
+    Args:
+        path: the file that is to be written, for messages.
+
+    Raises:
+        ModelFileError: the network could not be made of it again.
+    """
+    registry = registry or default_registry()
+    components = components_of(network.card.spec.network)
+    header, figures = _header(network, path, registry, components)
+    _require_loadable(network, path, registry, components, header, [*_groups(network), *figures])
+    return {**header, **{key: _plain(_figures(network.card, key)) for key in KEYS}}
+
+
 def _header(
     network: Network, path: str | PathLike[str], registry: Registry, components: Iterable[Component]
 ) -> tuple[dict[str, Any], list[Group]]:
@@ -137,8 +157,7 @@ def _header(
         stored["training"] = card.stored_training.plain
         origins = card.stored_training.reader.needs | origins
     known = {key: getattr(card, key) for key in CARD_KEYS}
-    known["history"] = getattr(card.history, "figures", card.history)
-    figures, arrays = packed({key: known[key] for key in KEYS})
+    figures, arrays = packed({key: _figures(card, key) for key in KEYS})
     header = {
         "features": [],
         "made_by": {CORE: modnet.__version__, "numpy": np.__version__},
@@ -150,6 +169,11 @@ def _header(
         **figures,
     }
     return header, arrays
+
+
+def _figures(card: ModelCard, key: str) -> Any:
+    """The figures of one of `KEYS`: those of a history stand in an object of their own."""
+    return getattr(getattr(card, key), "figures", getattr(card, key))
 
 
 def _plain(value: Any) -> Any:

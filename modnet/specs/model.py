@@ -17,6 +17,7 @@ from modnet.kinds.node import Node
 from modnet.kinds.optimizer import Optimizer
 from modnet.kinds.schedule import Schedule
 from modnet.specs.search import SearchSpec
+from modnet.specs.weights import WeightsSpec
 from modnet.words import show
 
 Axis = int | None | Literal["variable"]
@@ -116,7 +117,9 @@ class TrainingSpec(Configuration):
 
 
 class Spec(Configuration):
-    """A whole spec: what the network is, how it is trained, on what, and what a search may change of it."""
+    """A whole spec: what the network is, how it is trained, on what, what a search may change of it, and which weights
+    of another program's file are whose.
+    """
 
     called: ClassVar[str] = "spec"
 
@@ -124,6 +127,7 @@ class Spec(Configuration):
     training: TrainingSpec | None = None
     data: DataSpec | None = None
     search: SearchSpec | None = None
+    weights: WeightsSpec | None = None
 
     def plain(self) -> dict[str, Any]:
         """The spec as plain values, in canonical form: with every option, even those that have their defaults."""
