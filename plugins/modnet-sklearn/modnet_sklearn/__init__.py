@@ -2,5 +2,6 @@
 
 from modnet_sklearn.classifier import ModnetClassifier
 from modnet_sklearn.regressor import ModnetRegressor
+from modnet_sklearn.transformer import ModnetTransformer
 
-__all__ = ["ModnetClassifier", "ModnetRegressor"]
+__all__ = ["ModnetClassifier", "ModnetRegressor", "ModnetTransformer"]

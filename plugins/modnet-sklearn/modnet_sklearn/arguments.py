@@ -111,17 +111,12 @@ def schedule(given: ModnetEstimator, rows: int) -> Any:
     return InverseScaling(float(given.power_t), rows) if chosen == "invscaling" else chosen
 
 
-def check_spec_alone(given: ModnetEstimator, also: Iterable[str]) -> None:
-    """Refuses arguments that say what the spec says.
-
-    Args:
-        also: the arguments that have a meaning with a spec.
-    """
-    fields = type(given).__dataclass_fields__
-    allowed = {"spec", *also}
-    for name, field in fields.items():
+def check_spec_alone(given: ModnetEstimator) -> None:
+    """Raises ValueError for an argument that says what the spec says."""
+    allowed = {"spec", *given.with_spec}
+    for name, field in type(given).__dataclass_fields__.items():
         if name not in allowed and getattr(given, name) != field.default:
             raise ValueError(
-                f"{name} = {show(getattr(given, name))} is given beside a spec, which says it itself: write it into "
-                f"the spec, or leave the spec out; beside a spec there may be {', '.join(sorted(allowed - {'spec'}))}"
+                f"{name} = {show(getattr(given, name))} is given beside a spec, which says this itself: write it into "
+                f"the spec, or leave the spec out; beside a spec there may be {', '.join(given.with_spec)}"
             )

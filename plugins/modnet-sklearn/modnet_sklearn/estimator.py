@@ -1,38 +1,39 @@
-"""What the estimators share: their arguments, and fitting and predicting by a network."""
+"""What the estimators share: their arguments, fitting and predicting by a network, and model files."""
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from dataclasses import KW_ONLY, dataclass
-from typing import Any, ClassVar
+from os import PathLike
+from typing import Any, ClassVar, Self
 
 import numpy as np
+from scipy import sparse
 from sklearn.base import BaseEstimator
-from sklearn.exceptions import ConvergenceWarning
-from sklearn.model_selection import train_test_split
-from sklearn.utils import check_random_state
-from sklearn.utils.validation import _check_sample_weight, check_is_fitted, column_or_1d, validate_data
+from sklearn.utils import Tags, check_array, check_random_state
+from sklearn.utils.validation import (
+    _check_sample_weight,
+    check_consistent_length,
+    check_is_fitted,
+    column_or_1d,
+    validate_data,
+)
 
 import modnet
 from modnet.arrays import Array
-from modnet.training.train import prepare
-from modnet_sklearn import arguments
-from modnet_sklearn.convergence import Convergence, Joining
-from modnet_sklearn.scaling import INPUT, scale
+from modnet.data.column_schema import ColumnSchema
+from modnet.memory import require
+from modnet_sklearn import arguments, building, columns, running
+from modnet_sklearn.following import CallbackSupport, with_callbacks
 
-SEEDS = 2**31 - 1
+DTYPES = (np.float64, np.float32)
+METADATA = "scikit-learn"
+"""The name of what a model file knows of the estimator, among its metadata."""
 
 
 @dataclass(eq=False, repr=False)
-class ModnetEstimator(BaseEstimator):
-    """The arguments that all estimators have, and fitting and predicting by a network.
-
-    Attributes:
-        network_: the trained `modnet.Network`.
-        loss_curve_: the loss of each epoch.
-        n_iter_: the number of epochs.
-    """
+class ModnetEstimator(CallbackSupport, BaseEstimator):
+    """The arguments that all estimators have, and fitting and predicting by a network."""
 
     hidden_layer_sizes: Any = (100,)
     activation: Any = "relu"
@@ -63,18 +64,22 @@ class ModnetEstimator(BaseEstimator):
     callbacks: Any = None
     spec: Any = None
 
-    with_spec: ClassVar[tuple[str, ...]] = ("random_state", "verbose", "warm_start", "callbacks")
+    with_spec: ClassVar[tuple[str, ...]] = ("callbacks", "random_state", "verbose", "warm_start")
     """The arguments that have a meaning beside a spec."""
 
     # What each kind of estimator says
 
-    def _learn_target(self, y: Array) -> None:
-        """Finds out what is to be predicted, from the targets of the first fit."""
+    def _learn_target(self, X: Array, y: Any) -> None:  # noqa: N803
+        """Finds out what is to be predicted, from the rows of the first fit."""
         raise NotImplementedError
 
-    def _encoded(self, y: Array) -> Array:
+    def _encoded(self, X: Array, y: Any) -> Array:  # noqa: N803
         """The targets as the network's loss takes them."""
         raise NotImplementedError
+
+    def _hidden(self, penalty: float) -> list[Any]:
+        """The layers between the first and the last, as nodes of a spec."""
+        return arguments.hidden_layers(self, arguments.sizes(self), penalty)
 
     def _ending(self, penalty: float) -> list[Any]:
         """The last layers, as nodes of a spec."""
@@ -90,48 +95,91 @@ class ModnetEstimator(BaseEstimator):
     def _prepare_ending(self, network: modnet.Network, target: Array, weights: Array | None) -> None:
         """Lets the last layers learn from the targets."""
 
+    def _target_columns(self) -> list[ColumnSchema]:
+        """The columns of the targets, for the model file."""
+        raise NotImplementedError
+
+    def _metadata(self) -> dict[str, Any]:
+        """What a model file has to know besides, as plain values."""
+        return {}
+
+    def _take(self, targets: Sequence[ColumnSchema], metadata: dict[str, Any]) -> None:
+        """Learns from a model file what is predicted."""
+        raise NotImplementedError
+
     # Fitting
 
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Any:  # noqa: N803
+    @with_callbacks
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:  # noqa: N803
         """Trains a network.
 
         Args:
-            X: (samples, features), an array or a data frame of numbers.
+            X: (samples, features): an array, a sparse matrix, or a data frame, which may have columns of texts,
+                categories and dates.
             y: the targets, (samples,) or (samples, outputs).
             sample_weight: of each sample, (samples,). A row of weight 2 counts as two rows.
 
         Returns:
             The estimator itself.
-        """
-        again = self.warm_start and hasattr(self, "network_")
-        return self._fit(X, y, sample_weight, again, None)
 
-    def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> Any:  # noqa: N803
-        """Trains for one epoch, with these rows; the optimizer goes on where the call before it stopped."""
+        Raises:
+            ValueError: an argument or a value cannot be used (modnet's `SpecError`, `ShapeError` and `DataError` are
+                ValueErrors).
+            modnet.Diverged: the loss became nan or infinite.
+        """
+        return self._fit(X, y, sample_weight, again=self.warm_start and self._is_fitted(), incremental=False)
+
+    def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:  # noqa: N803
+        """Trains for one epoch with these rows; the optimizer goes on where the call before it stopped."""
         if self.early_stopping:
             raise ValueError("partial_fit does not support early_stopping=True: there are no rows to set aside")
-        return self._fit(X, y, sample_weight, hasattr(self, "network_"), 1)
+        return self._fit(X, y, sample_weight, again=self._is_fitted(), incremental=True)
 
-    def _fit(self, X: Any, y: Any, sample_weight: Any, again: bool, epochs: int | None) -> Any:  # noqa: N803
+    def _is_fitted(self) -> bool:
+        return "_network" in vars(self)
+
+    def _fit(self, X: Any, y: Any, sample_weight: Any, again: bool, incremental: bool) -> Self:  # noqa: N803
         arguments.check_arguments(self)
+        named = y
         X, y = self._checked(X, y, reset=not again)  # noqa: N806
         if not again:
-            self._learn_target(y)
-        target = self._encoded(y)
-        weights = self._weights(sample_weight, X, y)
-        if weights is not None and not weights.all():
-            kept = weights > 0
-            X, target, weights = X[kept], target[kept], weights[kept]  # noqa: N806
+            self._names_of_targets = columns.target_names(named, y)
+            self._learn_target(X, y)
+        rows = running.Rows(X, self._encoded(X, y), self._weights(sample_weight, X, y)).counted()
         draw = check_random_state(self.random_state)
         if not again:
-            self._build(X, target, weights, int(draw.randint(SEEDS)))
-        self._train(X, target, weights, draw, epochs)
+            self._network = building.network_for(self, rows, int(draw.randint(running.SEEDS)))
+            self.loss_curve_: list[float] = []
+            self.n_iter_, self.t_ = 0, 0
+            self._optimizer: running.Slots | None = None
+        self._range = rows.X.min(axis=0), rows.X.max(axis=0)
+        self._network.card = self._network.card.replace(schema=None)
+        running.train(self, rows, draw, incremental)
         return self
 
-    def _checked(self, X: Any, y: Any, reset: bool) -> tuple[Array, Array]:  # noqa: N803
-        dtypes = (np.float64, np.float32)
-        X, y = validate_data(self, X, y, reset=reset, dtype=dtypes, multi_output=True)  # noqa: N806
+    def _checked(self, X: Any, y: Any, reset: bool) -> tuple[Array, Any]:  # noqa: N803
+        """The rows as numbers, and the targets, both checked."""
+        if reset:
+            data = building.data_of(self.spec)
+            mixed = columns.has_other_columns(X) or (data is not None and columns.is_frame(X))
+            self._columns = columns.learned(X, data) if mixed else None
+            self._sparse = sparse.issparse(X)
+        X = self._as_numbers(X, reset)  # noqa: N806
+        if y is None and not self.__sklearn_tags__().target_tags.required:
+            return X, None
+        if y is None:
+            raise ValueError(f"{type(self).__name__} requires y to be passed, but the target y is None")
+        y = check_array(y, ensure_2d=False, dtype=None, input_name="y", estimator=self)
+        check_consistent_length(X, y)
         return X, column_or_1d(y, warn=True) if y.ndim == 2 and y.shape[1] == 1 else y
+
+    def _as_numbers(self, X: Any, reset: bool) -> Array:  # noqa: N803
+        """Rows as the network takes them."""
+        if self._columns is None:
+            X = validate_data(self, X, reset=reset, dtype=DTYPES, accept_sparse="csr")  # noqa: N806
+            return _dense(X)
+        validate_data(self, X, reset=reset, skip_check_array=True)
+        return columns.encoded(self._columns, X)
 
     def _weights(self, sample_weight: Any, X: Array, y: Array) -> Array | None:  # noqa: N803
         """The weights of the rows, float64 (rows,); None for ones."""
@@ -142,102 +190,44 @@ class ModnetEstimator(BaseEstimator):
             raise ValueError("sample_weight: every weight is zero; expected some above zero")
         return weights
 
-    def _build(self, X: Array, target: Array, weights: Array | None, seed: int) -> None:  # noqa: N803
-        rows, features = X.shape
-        batch = arguments.batch_size(self, rows)
-        # One batch is fast in any dtype; in float64 a weight is a repeated row, to the last digits.
-        dtype = "float64" if batch == rows else "float32"
-        counted = float(rows if weights is None else weights.sum())
-        penalty = float(self.alpha) / (2 * batch * counted / rows)
-        scaled = [{"type": "standardize", "name": INPUT}] if self.standardize else []
-        hidden = arguments.hidden_layers(self, arguments.sizes(self), penalty)
-        layers = [*scaled, *hidden, *self._ending(penalty)]
-        network = modnet.build({"network": {"input": [features], "layers": layers, "dtype": dtype}}, seed=seed)
-        if scaled:
-            scale(network, INPUT, X, weights)
-        self._prepare_ending(network, target, weights)
-        self.network_ = network
-        self.loss_curve_: list[float] = []
-        self.n_iter_, self.t_ = 0, 0
-        self._slots: tuple[int, dict[str, Array]] | None = None
-
-    def _train(self, X: Array, target: Array, weights: Array | None, draw: Any, epochs: int | None) -> None:  # noqa: N803
-        X, target, weights, validation = self._validation(X, target, weights, draw)  # noqa: N806
-        rows = len(X)
-        incremental = epochs is not None
-        given = {
-            "loss": arguments.loss(self, self._usual_loss()),
-            "optimizer": arguments.optimizer(self),
-            "schedule": arguments.schedule(self, rows),
-            "metrics": [self._score_name()] if validation is not None else None,
-            "epochs": epochs or int(self.max_iter),
-            "batch_size": arguments.batch_size(self, rows),
-            "shuffle": bool(self.shuffle),
-            "seed": int(draw.randint(SEEDS)),
-            "callbacks": self._run_callbacks(validation is not None, incremental),
-        }
-        run = prepare(self.network_, X, target, given=given, sample_weights=weights, validation=validation)
-        if incremental and self._slots is not None:
-            run.optimization.steps, slots = self._slots
-            for name, slot in slots.items():
-                np.copyto(run.optimization.slots[name].flat, slot)
-        history = run.fit()
-        if incremental:
-            slots = {name: slot.flat for name, slot in run.optimization.slots.items()}
-            self._slots = run.optimization.steps, slots
-        self._note(history, rows, incremental)
-
-    def _validation(self, X: Array, target: Array, weights: Array | None, draw: Any) -> tuple[Any, ...]:  # noqa: N803
-        """The rows to train on, and those that `early_stopping` sets aside, or None."""
-        if not self.early_stopping:
-            return X, target, weights, None
-        given = [X, target] if weights is None else [X, target, weights]
-        stratify = target if target.ndim == 1 and target.dtype.kind == "i" else None
-        parts = train_test_split(*given, random_state=draw, test_size=self.validation_fraction, stratify=stratify)
-        train, apart = parts[::2], parts[1::2]
-        if len(apart[0]) < 2:
-            raise ValueError("early_stopping: fewer than 2 rows are set aside; increase validation_fraction")
-        return train[0], train[1], None if weights is None else train[2], tuple(apart)
-
-    def _run_callbacks(self, validates: bool, incremental: bool) -> list[Any]:
-        chosen = list(self.callbacks or ())
-        if validates:
-            stop = {"patience": int(self.n_iter_no_change) + 1, "minimum_delta": float(self.tol)}
-            chosen.append({"type": "early_stopping", "monitor": f"validation_{self._score_name()}", **stop})
-        elif not incremental:
-            adaptive = self.solver == "sgd" and self.learning_rate == "adaptive"
-            chosen.append(Joining(Convergence(float(self.tol), float(self.n_iter_no_change), adaptive)))
-        return [*chosen, "progress"] if self.verbose else chosen
-
-    def _note(self, history: modnet.History, rows: int, incremental: bool) -> None:
-        """The attributes that MLPClassifier has."""
-        losses = [float(value) for value in history["loss"]]
-        self.loss_curve_ += losses
-        self.loss_ = losses[-1]
-        self.n_iter_ = self.n_iter_ + 1 if incremental else len(losses)
-        self.t_ += rows * len(losses)
-        name = f"validation_{self._score_name()}"
-        scores = [float(value) for value in history[name]] if name in history else None
-        self.validation_scores_ = scores
-        self.best_validation_score_ = max(scores) if scores else None
-        self.best_loss_ = None if scores else min(self.loss_curve_)
-        if not incremental and not history.stopped:
-            warnings.warn(
-                f"max_iter = {self.max_iter} epochs are over, and the training has not converged yet; "
-                "allow more by max_iter, or take a higher learning_rate_init",
-                ConvergenceWarning,
-                stacklevel=4,
-            )
-
     # Predicting
 
     def _outputs(self, X: Any) -> Array:  # noqa: N803
         """What the network gives for rows, (rows, ...): float32 for float32, else float64."""
-        check_is_fitted(self, "network_")
-        X = validate_data(self, X, reset=False, dtype=(np.float64, np.float32))  # noqa: N806
-        return self.network_.forward(X).astype(X.dtype, copy=False)
+        check_is_fitted(self, "n_iter_")
+        array = self._as_numbers(X, reset=False)
+        return self._predictor().forward(array).astype(array.dtype, copy=False)
 
-    # What MLPClassifier shows
+    def _predictor(self) -> modnet.Network:
+        """The network that predicts, without the names of columns."""
+        return self._network
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        return tags
+
+    # What was trained
+
+    @property
+    def network_(self) -> modnet.Network:
+        """The trained network, which knows the names of the columns and of the classes."""
+        self._require_fitted()
+        network = self._predictor()
+        if network.card.schema is None:
+            schema = self._columns or columns.numbers(self._feature_names(), self._range)
+            schema = columns.with_targets(schema, self._target_columns(), network)
+            metadata = {**network.card.metadata, METADATA: self._metadata()}
+            network.card = network.card.replace(schema=schema, metadata=metadata)
+        return network
+
+    def _require_fitted(self) -> None:
+        if not self._is_fitted():
+            raise AttributeError(f"{type(self).__name__} is not fitted yet")
+
+    def _feature_names(self) -> list[str]:
+        named = getattr(self, "feature_names_in_", None)
+        return [f"x{number}" for number in range(self.n_features_in_)] if named is None else list(named)
 
     @property
     def coefs_(self) -> list[Array]:
@@ -250,12 +240,70 @@ class ModnetEstimator(BaseEstimator):
         return self._parameters("bias")
 
     def _parameters(self, kind: str) -> list[Array]:
-        if "network_" not in self.__dict__:
-            raise AttributeError(f"{type(self).__name__} is not fitted yet")
-        return [array for name, array in self.network_.parameters.items() if name.endswith(f".{kind}")]
+        self._require_fitted()
+        return [array for name, array in self._network.parameters.items() if name.endswith(f".{kind}")]
+
+    # Model files
+
+    def to_modnet(self, path: str | PathLike[str]) -> None:
+        """Writes the network as a model file, which predicts without scikit-learn: `modnet.load(path).predict(rows)`.
+
+        The file has the names of the columns and of the classes. What a pipeline does before the network is not in it;
+        `modnet_sklearn.to_modnet(pipeline, path)` writes both.
+        """
+        check_is_fitted(self, "n_iter_")
+        modnet.save(self.network_, path)
+
+    @classmethod
+    def from_modnet(cls, path: str | PathLike[str]) -> Self:
+        """A fitted estimator with the network of a model file.
+
+        Its `spec` is that of the file, so that a clone of it trains such a network.
+
+        Raises:
+            modnet.ModelFileError: the file cannot be read.
+            ValueError: the network does not predict what this estimator predicts, or has several inputs or outputs.
+        """
+        network = modnet.load(path)
+        building.require_one(network)
+        schema = network.card.schema
+        if schema is None or not schema.inputs:
+            raise ValueError(f"{path}: the model does not know the columns that it was trained on")
+        (read,) = schema.inputs.values()
+        made = cls._of_network(network, dict(network.card.metadata.get(METADATA, {})))
+        names = [str(column.name) for column in read]
+        made._columns = None if all(column.kind == "number" for column in read) else schema
+        made.n_features_in_ = len(names)
+        if names != [f"x{number}" for number in range(len(names))]:
+            made.feature_names_in_ = np.array(names, object)
+        made.loss_curve_ = list(network.card.history.get("loss", ()))
+        made.n_iter_, made.t_, made._optimizer, made._sparse = len(made.loss_curve_), 0, None, False
+        return made
+
+    @classmethod
+    def _of_network(cls, network: modnet.Network, metadata: dict[str, Any]) -> Self:
+        """An estimator with the network of a model file.
+
+        Args:
+            metadata: as `_metadata` gave it; empty if the file comes from elsewhere.
+        """
+        _ = network.card.training  # read, so that the spec has it
+        made = cls(spec=network.card.spec)
+        made._network = network
+        targets = list(network.card.schema.targets.values())
+        if not targets:
+            raise ValueError(f"the model does not know what it predicts; expected a target of {cls.__name__}")
+        made._take(targets[0], metadata)
+        return made
 
 
-def given_names(estimator: ModnetEstimator) -> Sequence[str]:
-    """The names of the features."""
-    named = getattr(estimator, "feature_names_in_", None)
-    return [f"x{number}" for number in range(estimator.n_features_in_)] if named is None else list(named)
+def _dense(X: Any) -> Array:  # noqa: N803
+    """An array of the rows of a sparse matrix.
+
+    Raises:
+        modnet.TooLarge: there is not so much memory.
+    """
+    if not sparse.issparse(X):
+        return X
+    require(X.shape[0] * X.shape[1] * X.dtype.itemsize, "the rows of the sparse matrix, as an array,")
+    return X.toarray()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +12,8 @@ from sklearn.utils import Tags
 
 import modnet
 from modnet.arrays import Array
-from modnet_sklearn import arguments
+from modnet.data.column_schema import ColumnSchema
+from modnet_sklearn import arguments, columns
 from modnet_sklearn.estimator import ModnetEstimator
 from modnet_sklearn.scaling import TARGET, scale, scale_by_mean
 
@@ -20,10 +22,10 @@ from modnet_sklearn.scaling import TARGET, scale, scale_by_mean
 class ModnetRegressor(RegressorMixin, ModnetEstimator):
     """A network that predicts numbers, one or several for each row."""
 
-    def _learn_target(self, y: Array) -> None:
+    def _learn_target(self, X: Array, y: Any) -> None:  # noqa: N803
         self.n_outputs_ = 1 if y.ndim == 1 else y.shape[1]
 
-    def _encoded(self, y: Array) -> Array:
+    def _encoded(self, X: Array, y: Any) -> Array:  # noqa: N803
         target = np.asarray(y, np.float64).reshape(len(y), -1)
         if target.shape[1] != self.n_outputs_:
             raise ValueError(f"y: expected {self.n_outputs_} columns, as in the first fit; found {target.shape[1]}")
@@ -57,6 +59,19 @@ class ModnetRegressor(RegressorMixin, ModnetEstimator):
         tags = super().__sklearn_tags__()
         tags.target_tags.multi_output = True
         return tags
+
+    # Model files
+
+    def _target_columns(self) -> list[ColumnSchema]:
+        return columns.number_targets(self._names_of_targets)
+
+    def _take(self, targets: Sequence[ColumnSchema], metadata: dict[str, Any]) -> None:
+        if targets[0].categories or targets[0].quantiles:
+            raise ValueError(
+                f"the model predicts {targets[0].name}, which is no number; load it by ModnetClassifier.from_modnet"
+            )
+        self.n_outputs_ = len(targets)
+        self._names_of_targets = [column.name for column in targets]
 
     def predict(self, X: Any) -> Array:  # noqa: N803
         """The number of each row, (rows,); of several, (rows, outputs)."""

@@ -3,10 +3,10 @@
 import pytest
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from modnet_sklearn import ModnetClassifier, ModnetRegressor
+from modnet_sklearn import ModnetClassifier, ModnetRegressor, ModnetTransformer
 
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
-@parametrize_with_checks([ModnetClassifier(), ModnetRegressor()])
+@parametrize_with_checks([ModnetClassifier(), ModnetRegressor(), ModnetTransformer()])
 def test_check(estimator, check):
     check(estimator)
