@@ -24,7 +24,7 @@ from modnet.arrays import Array
 from modnet.data.column_schema import ColumnSchema
 from modnet.memory import require
 from modnet_sklearn import arguments, building, columns, running
-from modnet_sklearn.following import CallbackSupport, with_callbacks
+from modnet_sklearn.following import CallbackSupport, Fitted, with_callbacks
 
 DTYPES = (np.float64, np.float32)
 METADATA = "scikit-learn"
@@ -95,6 +95,10 @@ class ModnetEstimator(CallbackSupport, BaseEstimator):
     def _prepare_ending(self, network: modnet.Network, target: Array, weights: Array | None) -> None:
         """Lets the last layers learn from the targets."""
 
+    def _attributes_of(self, network: modnet.Network) -> dict[str, Any]:
+        """The attributes of an estimator that predicts by a network."""
+        return {"_network": network}
+
     def _target_columns(self) -> list[ColumnSchema]:
         """The columns of the targets, for the model file."""
         raise NotImplementedError
@@ -140,10 +144,10 @@ class ModnetEstimator(CallbackSupport, BaseEstimator):
 
     def _fit(self, X: Any, y: Any, sample_weight: Any, again: bool, incremental: bool) -> Self:  # noqa: N803
         arguments.check_arguments(self)
-        named = y
+        fitted = Fitted(X, y, sample_weight)
         X, y = self._checked(X, y, reset=not again)  # noqa: N806
         if not again:
-            self._names_of_targets = columns.target_names(named, y)
+            self._names_of_targets = columns.target_names(fitted.y, y)
             self._learn_target(X, y)
         rows = running.Rows(X, self._encoded(X, y), self._weights(sample_weight, X, y)).counted()
         draw = check_random_state(self.random_state)
@@ -154,7 +158,8 @@ class ModnetEstimator(CallbackSupport, BaseEstimator):
             self._optimizer: running.Slots | None = None
         self._range = rows.X.min(axis=0), rows.X.max(axis=0)
         self._network.card = self._network.card.replace(schema=None)
-        running.train(self, rows, draw, incremental)
+        running.train(self, rows, draw, incremental, fitted)
+        vars(self).update(self._attributes_of(self._network))
         return self
 
     def _checked(self, X: Any, y: Any, reset: bool) -> tuple[Array, Any]:  # noqa: N803

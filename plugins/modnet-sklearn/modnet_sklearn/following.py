@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import modnet
 
@@ -22,19 +22,26 @@ except ImportError:  # before scikit-learn 1.9
 
 if TYPE_CHECKING:
     from modnet_sklearn.estimator import ModnetEstimator
-    from modnet_sklearn.running import Rows
 
 
-def followers(given: ModnetEstimator, rows: Rows) -> list[Following]:
+class Fitted(NamedTuple):
+    """The arguments of `fit`."""
+
+    X: Any
+    y: Any
+    sample_weight: Any
+
+
+def followers(given: ModnetEstimator, fitted: Fitted) -> list[Following]:
     """Who tells the callbacks of an estimator of the run, if it has any."""
-    return [Following(given, rows)] if getattr(given, "_skl_callbacks", ()) else []
+    return [Following(given, fitted)] if getattr(given, "_skl_callbacks", ()) else []
 
 
 class Following:
     """Tells scikit-learn's callbacks of each epoch of a run, which any of them may end."""
 
-    def __init__(self, given: ModnetEstimator, rows: Rows) -> None:
-        self.given, self.rows = given, rows
+    def __init__(self, given: ModnetEstimator, fitted: Fitted) -> None:
+        self.given, self.fitted = given, fitted
         self.whole: Any = None
         self.epoch: Any = None
 
@@ -62,16 +69,16 @@ class Following:
 
     def _known(self) -> dict[str, Any]:
         """What a callback may ask for."""
-        weights = self.rows.weights
+        X, y, weights = self.fitted  # noqa: N806
         return {
-            "X": self.rows.X,
-            "y": self.rows.target,
+            "X": X,
+            "y": y,
             "metadata": None if weights is None else {"sample_weight": weights},
-            "reconstruction_attributes": self._fitted,
+            "reconstruction_attributes": self._attributes,
         }
 
-    def _fitted(self) -> dict[str, Any]:
+    def _attributes(self) -> dict[str, Any]:
         """The attributes of an estimator that predicts with the present weights."""
         own = {name: value for name, value in vars(self.given).items() if not name.startswith("_skl")}
         fitted = {name: value for name, value in own.items() if name not in self.given.get_params(deep=False)}
-        return {**fitted, "_network": copy.deepcopy(self.given._network), "n_iter_": max(1, self.given.n_iter_)}
+        return {**fitted, **self.given._attributes_of(copy.deepcopy(self.given._network))}

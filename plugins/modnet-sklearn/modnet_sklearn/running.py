@@ -16,7 +16,7 @@ from modnet.training.train import prepare
 from modnet_sklearn import arguments
 from modnet_sklearn.building import has_network
 from modnet_sklearn.convergence import Convergence, Joining
-from modnet_sklearn.following import followers
+from modnet_sklearn.following import Fitted, followers
 
 if TYPE_CHECKING:
     from modnet_sklearn.estimator import ModnetEstimator
@@ -64,18 +64,19 @@ class Rows(NamedTuple):
         return train, apart
 
 
-def train(given: ModnetEstimator, rows: Rows, draw: Any, incremental: bool) -> None:
+def train(given: ModnetEstimator, rows: Rows, draw: Any, incremental: bool, fitted: Fitted) -> None:
     """Trains the network of an estimator, and notes what MLPClassifier does.
 
     Args:
         draw: the generator of numpy from which seeds come.
         incremental: whether this is one epoch, which goes on with the optimizer's state.
+        fitted: what `fit` was given.
     """
     apart: Rows | None = None
     if given.early_stopping:
         rows, apart = rows.split(given.validation_fraction, draw)
     options = _options_of_spec(given) if has_network(given.spec) else _options(given, len(rows.X), apart is not None)
-    options["callbacks"] = [*options["callbacks"], *_callbacks(given, rows, apart is not None, incremental)]
+    options["callbacks"] = [*options["callbacks"], *_callbacks(given, fitted, apart is not None, incremental)]
     options |= {"seed": int(draw.randint(SEEDS)), **({"epochs": 1} if incremental else {})}
     network = given._network
     run = prepare(network, rows.X, rows.target, given=options, sample_weights=rows.weights, validation=apart)
@@ -124,9 +125,9 @@ def _options_of_spec(given: ModnetEstimator) -> dict[str, Any]:
     return {"loss": loss, "callbacks": () if training is None else training.callbacks}
 
 
-def _callbacks(given: ModnetEstimator, rows: Rows, validates: bool, incremental: bool) -> list[Any]:
+def _callbacks(given: ModnetEstimator, fitted: Fitted, validates: bool, incremental: bool) -> list[Any]:
     """What takes part in the run, besides what a spec says."""
-    chosen = [*(given.callbacks or ()), *map(Joining, followers(given, rows))]
+    chosen = [*(given.callbacks or ()), *map(Joining, followers(given, fitted))]
     if validates:
         stop = {"patience": int(given.n_iter_no_change) + 1, "minimum_delta": float(given.tol)}
         chosen.append({"type": "early_stopping", "monitor": f"validation_{given._score_name()}", **stop})

@@ -46,10 +46,9 @@ class ModnetTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Modne
         """Trains for one epoch with these rows; the optimizer goes on where the call before it stopped."""
         return super().partial_fit(X, None, sample_weight)
 
-    def _fit(self, X: Any, y: Any, sample_weight: Any, again: bool, incremental: bool) -> Self:  # noqa: N803
-        super()._fit(X, y, sample_weight, again, incremental)
-        self._encoder, self._decoder = _parted(self._network)
-        return self
+    def _attributes_of(self, network: modnet.Network) -> dict[str, Any]:
+        encoder, decoder = _parted(network)
+        return {"_network": network, "_encoder": encoder, "_decoder": decoder}
 
     def _learn_target(self, X: Array, y: Any) -> None:  # noqa: N803
         self._width = X.shape[1]
