@@ -16,6 +16,7 @@ from modnet.words import show
 from modnet_sklearn import arguments
 from modnet_sklearn.estimator import DTYPES, ModnetEstimator
 from modnet_sklearn.following import with_callbacks
+from modnet_sklearn.parts import with_arrays
 from modnet_sklearn.scaling import TARGET, scale
 
 CODE = "code"
@@ -132,23 +133,9 @@ def _parted(network: modnet.Network) -> tuple[modnet.Network, modnet.Network | N
     if CODE not in names:
         raise ValueError(f'the spec has no node called {show(CODE)}: give the layer whose output is the code name = "code"')
     behind = names.index(CODE) + 1
-    encoder = _with_arrays(network, spec.replace(layers=spec.layers[:behind]), 0)
+    encoder = with_arrays(network, spec.replace(layers=spec.layers[:behind]), here=0, there=0)
     if any(node.inputs is not None for node in spec.layers[behind:]):
         return encoder, None
     (width,) = encoder.graph.nodes[-1].shape
-    return encoder, _with_arrays(network, spec.replace(layers=spec.layers[behind:], input=(width,)), len(encoder.graph.nodes))
-
-
-def _with_arrays(network: modnet.Network, part: Any, first: int) -> modnet.Network:
-    """The network of some of the layers, with the arrays of the whole one.
-
-    Args:
-        first: the position of its first node among those of the whole network.
-    """
-    made = modnet.build(modnet.Spec(part))
-    for own, node in zip(made.graph.nodes, network.graph.nodes[first:], strict=False):
-        for name in node.parameters:
-            made.parameters[f"{own.name}.{name}"] = network.parameters[f"{node.name}.{name}"]
-        for name in node.state:
-            made.state[f"{own.name}.{name}"] = network.state[f"{node.name}.{name}"]
-    return made
+    rest = spec.replace(layers=spec.layers[behind:], input=(width,))
+    return encoder, with_arrays(network, rest, here=len(encoder.graph.nodes), there=0)
