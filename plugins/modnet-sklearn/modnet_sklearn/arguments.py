@@ -27,7 +27,7 @@ FRACTIONS = {"momentum", "beta_1", "beta_2", "dropout"}
 
 def check_arguments(given: ModnetEstimator) -> None:
     """Raises ValueError for a number that cannot be used; what modnet itself checks is left to it."""
-    for name in ("max_iter", "n_iter_no_change"):
+    for name in ("max_iter", "max_fun", "n_iter_no_change"):
         _require(name, getattr(given, name), "a whole number >= 1", lambda value: value >= 1)
     for name in ("alpha", "tol", "power_t"):
         _require(name, getattr(given, name), "a number >= 0", lambda value: value >= 0)
@@ -57,7 +57,9 @@ def sizes(given: ModnetEstimator) -> list[int]:
 
 
 def batch_size(given: ModnetEstimator, rows: int) -> int:
-    """How many rows there are in a batch."""
+    """How many rows there are in a batch; lbfgs sees all of them."""
+    if given.solver == "lbfgs":
+        return rows
     return min(MOST_AUTOMATIC if given.batch_size == "auto" else int(given.batch_size), rows)
 
 

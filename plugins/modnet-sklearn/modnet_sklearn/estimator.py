@@ -58,6 +58,7 @@ class ModnetEstimator(CallbackSupport, BaseEstimator):
     beta_2: float = 0.999
     epsilon: float = 1e-8
     n_iter_no_change: float = 10
+    max_fun: int = 15_000
     loss: Any = None
     dropout: float = 0.0
     standardize: bool = True
@@ -137,6 +138,8 @@ class ModnetEstimator(CallbackSupport, BaseEstimator):
         """Trains for one epoch with these rows; the optimizer goes on where the call before it stopped."""
         if self.early_stopping:
             raise ValueError("partial_fit does not support early_stopping=True: there are no rows to set aside")
+        if self.solver == "lbfgs":
+            raise ValueError('partial_fit needs a solver that goes batch by batch, such as "adam"; found "lbfgs"')
         return self._fit(X, y, sample_weight, again=self._is_fitted(), incremental=True)
 
     def _is_fitted(self) -> bool:

@@ -17,6 +17,7 @@ from modnet_sklearn import arguments
 from modnet_sklearn.building import has_network
 from modnet_sklearn.convergence import Convergence, Joining
 from modnet_sklearn.following import Fitted, followers
+from modnet_sklearn.lbfgs import LBFGS
 
 if TYPE_CHECKING:
     from modnet_sklearn.estimator import ModnetEstimator
@@ -72,6 +73,9 @@ def train(given: ModnetEstimator, rows: Rows, draw: Any, incremental: bool, fitt
         incremental: whether this is one epoch, which goes on with the optimizer's state.
         fitted: what `fit` was given.
     """
+    if given.solver == "lbfgs":
+        _minimize(given, rows, draw)
+        return
     apart: Rows | None = None
     if given.early_stopping:
         rows, apart = rows.split(given.validation_fraction, draw)
@@ -88,6 +92,22 @@ def train(given: ModnetEstimator, rows: Rows, draw: Any, incremental: bool, fitt
         slots = {name: slot.flat for name, slot in run.optimization.slots.items()}
         given._optimizer = run.optimization.steps, slots
     _note(given, history, len(rows.X), incremental)
+
+
+def _minimize(given: ModnetEstimator, rows: Rows, draw: Any) -> None:
+    """Trains by L-BFGS, which sees all rows at once."""
+    solver = LBFGS(given)
+    options = {
+        "loss": arguments.loss(given, given._usual_loss()),
+        "optimizer": "sgd",
+        "epochs": 1,
+        "batch_size": len(rows.X),
+        "shuffle": False,
+        "seed": int(draw.randint(SEEDS)),
+        "callbacks": [*(given.callbacks or ()), Joining(solver)],
+    }
+    prepare(given._network, rows.X, rows.target, given=options, sample_weights=rows.weights).fit()
+    solver.note()
 
 
 def _stored(training: TrainingSpec) -> TrainingSpec:
