@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import modnet
+from modnet.engine.delegation import Engine
 
 SUFFIX = ".onnx"
 
@@ -28,3 +29,13 @@ def modnet_export(network: modnet.Network, path: Path, options: Mapping[str, Any
 
     write(network, path, options)
     return True
+
+
+@modnet.hookimpl
+def modnet_engine(network: modnet.Network, name: str) -> Engine | None:
+    """onnxruntime."""
+    if name != "onnxruntime":
+        return None
+    from modnet_onnx.runtime import engine_of
+
+    return engine_of(network)

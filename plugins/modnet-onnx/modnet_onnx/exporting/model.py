@@ -45,7 +45,7 @@ class CannotExport(ModelFileError):
     def __init__(self, path: str | PathLike[str], refused: Sequence[tuple[str, str]]) -> None:
         self.refused = tuple(refused)
         lines = "".join(f"\n  {part}: {reason}" for part, reason in refused)
-        super().__init__(path, f"not written, since ONNX cannot have all of the network:{lines}")
+        super().__init__(path, f"ONNX cannot have all of the network:{lines}")
 
 
 class Settings(NamedTuple):
@@ -60,6 +60,9 @@ class Settings(NamedTuple):
     opset: int = DEFAULT
     dtype: str | None = None
     encoded: bool = False
+
+
+DEFAULTS = Settings()
 
 
 class Slot(NamedTuple):
@@ -82,7 +85,7 @@ def refusals(network: Network, encoded: bool = False) -> list[tuple[str, str]]:
     return found if encoded or schema is None else [*found, *refused_columns(schema)]
 
 
-def to_onnx(network: Network, settings: Settings = Settings(), path: str | PathLike[str] = "ONNX") -> ModelProto:
+def to_onnx(network: Network, settings: Settings = DEFAULTS, path: str | PathLike[str] = "ONNX") -> ModelProto:
     """A network as an ONNX model, in its prediction form.
 
     Args:
@@ -210,7 +213,7 @@ def _symbols(shape: Shape, prefix: str) -> list[int | str]:
 
 
 def _with_symbols(model: ModelProto) -> ModelProto:
-    """The model; the variable axes of its outputs have the names of those that they are equal to, or names of their own."""
+    """The model; the variable axes of its outputs have the names of the axes that they are equal to, or their own."""
     inferred = onnx.shape_inference.infer_shapes(model, data_prop=True)
     for output, found in zip(model.graph.output, inferred.graph.output, strict=True):
         known = found.type.tensor_type.shape.dim
