@@ -76,11 +76,8 @@ class Slot(NamedTuple):
 
 def refusals(network: Network, encoded: bool = False) -> list[tuple[str, str]]:
     """What cannot be exported, nodes and columns, each with the reason."""
-    found = [
-        (node.label(), reason)
-        for node in network.graph.behind(network.graph.outputs.values())
-        if (reason := refusal(node.layer)) is not None
-    ]
+    nodes = network.graph.nodes
+    found = [(node.label(), reason) for node in nodes if (reason := refusal(node.layer)) is not None]
     schema = network.card.schema
     return found if encoded or schema is None else [*found, *refused_columns(schema)]
 
@@ -113,7 +110,7 @@ class _NetworkWriter:
     def model(self) -> ModelProto:
         self.read_inputs()
         for node in self.graph.nodes:
-            self.place(node) if self.is_needed(node) else self.slots.extend([Slot("")] * len(node.slots))
+            self.place(node)
         outputs = self.named_outputs()
         builder = self.builder
         graph = helper.make_graph(
@@ -131,9 +128,6 @@ class _NetworkWriter:
         )
         helper.set_model_props(made, properties(self.network, self.table is not None))
         return _with_symbols(made)
-
-    def is_needed(self, node: GraphNode) -> bool:
-        return node in self.graph.behind(self.graph.outputs.values())
 
     def read_inputs(self) -> None:
         names = list(self.graph.inputs)
