@@ -83,7 +83,7 @@ def test_the_parameters_cannot_change(pair):
     _, network = pair(SPEC)
     with pytest.raises(ValueError, match="read-only"):
         network.parameters["linear_1.weight"][0, 0] = 1
-    with pytest.raises(modnet.TrainingError, match="without an engine"):
+    with pytest.raises(modnet.TrainingError, match="load it without mmap=True or engine"):
         modnet.train(network, X, np.zeros(len(X), int), loss="cross_entropy", epochs=1)
 
 
