@@ -66,7 +66,7 @@ class Inference:
         for name in dict.fromkeys(filter(None, node.input)):
             value = values[name]
             inputs.append(onnx.helper.make_tensor_value_info(name, value.dtype, value.shape))
-            if value.constant is not None and value.constant.size <= SMALL:
+            if value.constant is not None and value.constant.size <= SMALL and not value.is_compact:
                 constants.append(onnx.numpy_helper.from_array(value.constant, name))
         outputs = [onnx.ValueInfoProto(name=name) for name in node.output if name]
         graph = onnx.helper.make_graph([node], "node", inputs, outputs, constants)

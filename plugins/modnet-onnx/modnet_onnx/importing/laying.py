@@ -11,7 +11,7 @@ import numpy as np
 from modnet.arrays import Array
 from modnet.kinds.layer import Layer
 from modnet.layers.merge import Add, Multiply
-from modnet_onnx.importing.building import Builder, Groups
+from modnet_onnx.importing.building import Builder, Groups, plain_axes
 from modnet_onnx.importing.layers.arithmetic import Arithmetic, Operation
 from modnet_onnx.importing.layers.elementwise import Elementwise
 from modnet_onnx.importing.layers.reduction import Reduce
@@ -66,8 +66,7 @@ def plainly(builder: Builder, value: Value, order: Sequence[int]) -> Value:
     """
     groups = [(0,), *(value.whole(axis) for axis in order)]
     source = builder.arranged(value, groups)
-    places = {axis: (position + 1,) for position, axis in enumerate(order)}
-    axes = [places.get(axis, (0,) if 0 in value.axes[axis] else ()) for axis in range(len(value.axes))]
+    axes = plain_axes(len(value.axes), value.batch_axis, order)
     return laid(value, source, [elements([value.sizes[part] for part in group]) for group in groups], axes)
 
 

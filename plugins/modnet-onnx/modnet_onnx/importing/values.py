@@ -46,7 +46,7 @@ class Value(Record, eq=False):
         name: in the ONNX graph.
         dtype: its type, a number of `onnx.TensorProto`.
         shape: its sizes, with those of `OPEN`.
-        constant: its elements, where they are known.
+        constant: its elements, where they are known; with a size of 1 where it is the same all along an open axis.
         learned: whether the constant is an array of weights of the file, which can be trained further.
         shape_of_batch: whether the constant is made of shapes, and has open sizes in it.
         source: the output of a node of modnet that has its elements.
@@ -72,6 +72,11 @@ class Value(Record, eq=False):
     def is_pending(self) -> bool:
         """Whether its elements are not there yet: a part of the graph that modnet has no layers for computes them."""
         return self.constant is None and not self.source
+
+    @property
+    def is_compact(self) -> bool:
+        """Whether the constant is the same all along an axis whose size is open."""
+        return self.constant is not None and self.constant.shape != self.shape
 
     @property
     def batch_axis(self) -> int | None:

@@ -225,6 +225,8 @@ class Constant(Layer, type="constant"):
         value_initializer: of the parameter.
     """
 
+    # Of the input only the length is read: ids stay ids, and there is no gradient.
+    integer_input = True
     shape: tuple[int, ...] = field(minimum=0)
     trained: bool = True
     value_initializer: Initializer = Zeros()
@@ -244,18 +246,11 @@ class Constant(Layer, type="constant"):
 
     def forward(self, context: Context, x: Array) -> Array:
         context.output_mask = None
-        context.save(x.shape)
         value = context.params["value"] if self.trained else context.state["value"]
         y = context.buffer((len(x), *self.shape))
         np.copyto(y, value)
         return y
 
-    def backward(self, context: Context, gradient: Array) -> Array | None:
-        (shape,) = context.saved
+    def backward(self, context: Context, gradient: Array) -> None:
         if self.trained:
             np.add.reduce(gradient, axis=0, out=context.grads["value"])
-        if not context.needs_input_gradient:
-            return None
-        result = context.buffer(shape)
-        result.fill(0)
-        return result

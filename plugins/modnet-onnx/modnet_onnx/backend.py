@@ -1,0 +1,132 @@
+"""modnet as a backend of ONNX, by the interface of `onnx.backend.base`: what runs ONNX's own tests.
+
+    import modnet_onnx.backend as backend
+
+    backend.run_model(model, [x])
+
+An operator's tests give it everything as inputs, its weights and axes too. In modnet weights belong to a layer; so a
+graph becomes a network when the first inputs are there, and takes those of them for weights for which only then there is
+a layer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import onnx
+from onnx.backend.base import Backend, BackendRep, Device, DeviceType, namedtupledict
+
+from modnet.arrays import Array
+from modnet.engine.passes import Pass
+from modnet.errors import ModnetError
+from modnet_onnx.importing.graph import NotImportable
+from modnet_onnx.importing.reading import Imported, prepared, read, readings
+
+
+class Prepared(BackendRep):
+    """A model that is ready to run.
+
+    Attributes:
+        imported: what became of it for the last inputs.
+    """
+
+    def __init__(self, model: onnx.ModelProto) -> None:
+        self.model = prepared(model)
+        stored = {given.name for given in self.model.graph.initializer}
+        self.names = [given.name for given in self.model.graph.input if given.name not in stored]
+        self.imported: Imported | None = None
+
+    def run(self, inputs: Any, **kwargs: Any) -> tuple[Any, ...]:
+        """The outputs for inputs, in the order of the graph's or by name.
+
+        Raises:
+            NotImportable: modnet cannot run it.
+        """
+        given = dict(inputs) if isinstance(inputs, Mapping) else dict(zip(self.names, inputs, strict=False))
+        arrays = {name: np.asarray(array) for name, array in given.items()}
+        for imported, data in self._natively(arrays):
+            try:
+                found = outputs_of(imported, data, self.model)
+            except ModnetError:
+                continue  # such as an id below 0, which ONNX allows
+            self.imported = imported
+            return self._named(found)
+        self.imported = read(self.model, None)
+        return self._named(outputs_of(self.imported, arrays, self.model))
+
+    def _natively(self, arrays: Mapping[str, Array]) -> Any:
+        """(network, its inputs) for those readings in which every operator is a layer."""
+        for axis in (0, 1, None):
+            constants: dict[str, Array] = {}
+            while len(constants) < len(arrays):
+                data = {name: array for name, array in arrays.items() if name not in constants}
+                if axis is not None and not _same_rows(data.values(), axis):
+                    break
+                try:
+                    found = read(self.model, None if axis is None else dict.fromkeys(data, axis), constants)
+                except (NotImportable, ModnetError):
+                    break
+                if not found.delegated:
+                    yield found, data
+                    break
+                wanted = [name for name in found.needed if name in data]
+                if not wanted:
+                    break
+                constants.update({name: data[name] for name in wanted})
+
+    def _named(self, outputs: Sequence[Array]) -> tuple[Any, ...]:
+        names = [given.name for given in self.model.graph.output]
+        found: tuple[Any, ...] = namedtupledict("Outputs", names)(*outputs)
+        return found
+
+
+def _same_rows(arrays: Any, axis: int) -> bool:
+    return len({array.shape[axis] if array.ndim > axis else None for array in arrays} | {0}) == 2 and all(
+        array.ndim > axis for array in arrays
+    )
+
+
+def outputs_of(imported: Imported, arrays: Mapping[str, Array], model: onnx.ModelProto) -> list[Array]:
+    """What a network gives for the inputs of a graph, as the graph would.
+
+    Raises:
+        ModnetError: they do not fit to the network.
+    """
+    network, batch = imported.network, imported.batch
+    given = [
+        array[None] if batch is None else np.moveaxis(array, batch[name], 0)
+        for name, array in arrays.items()
+        if imported.inputs[name] in network.inputs
+    ]
+    slots = list(network.graph.outputs.values())
+    checked = network.arrays(dict(zip(network.inputs, given, strict=True)))
+    # Not by `forward`, which refuses nan: of a test it may be the result.
+    values = Pass(network, slots).forward(checked)
+    found = []
+    for value, output in zip(values, model.graph.output, strict=True):
+        axis = imported.outputs[output.name]
+        dtype = onnx.helper.tensor_dtype_to_np_dtype(output.type.tensor_type.elem_type)
+        found.append((value[0] if axis is None else np.moveaxis(value, 0, axis)).astype(dtype))
+    return found
+
+
+class ModnetBackend(Backend):
+    """The backend."""
+
+    @classmethod
+    def prepare(cls, model: onnx.ModelProto, device: str = "CPU", **kwargs: Any) -> Prepared:
+        """Raises NotImportable for what modnet cannot run."""
+        super().prepare(model, device, **kwargs)
+        return Prepared(model)
+
+    @classmethod
+    def supports_device(cls, device: str) -> bool:
+        return bool(Device(device).type == DeviceType.CPU)
+
+
+prepare = ModnetBackend.prepare
+run_model = ModnetBackend.run_model
+run_node = ModnetBackend.run_node
+supports_device = ModnetBackend.supports_device
