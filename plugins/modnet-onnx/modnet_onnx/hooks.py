@@ -28,3 +28,13 @@ def modnet_export(network: modnet.Network, path: Path, options: Mapping[str, Any
 
     write(network, path, options)
     return True
+
+
+@modnet.hookimpl
+def modnet_import(path: Path) -> modnet.Network | None:
+    """The network of an ONNX model."""
+    if path.suffix.lower() != SUFFIX:
+        return None
+    from modnet_onnx.importing.reading import read_network
+
+    return read_network(path)
