@@ -66,7 +66,7 @@ def _check_training(job: Job) -> tuple[list[str], LoadedData | None]:
     objective = job.objective()
     data = job.network.card.spec.data
     # Without a [data] table it is unknown whether there will be a validation.
-    job.check_figures(objective, data is None or data.validation is not None)
+    job.check_figures(objective, data is None or data.validates)
     job.require_savable(objective)
     notes = list(_check_losses(job, objective))
     absent = _absent(job)

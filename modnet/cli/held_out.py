@@ -63,6 +63,10 @@ def _of_spec(network: Network, spec: str, given: Mapping[str, Any]) -> tuple[Dat
     if given:
         raise click.UsageError("options of reading are for DATA; those of SPEC are in its [data] table")
     checked, _ = read_spec(spec)
+    if checked.data is not None and checked.data.member_folds:
+        raise click.UsageError(
+            f"{spec}: with member_folds some members learn from each of its rows; give DATA, which none has seen"
+        )
     if checked.data is None or checked.data.validation is None:
         raise click.UsageError(f"{spec}: its [data] sets no validation rows aside; give DATA instead")
     network.card = network.card.replace(folder=folder_of(spec))

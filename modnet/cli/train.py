@@ -248,9 +248,11 @@ def _final_figures(network: Network, loaded: LoadedData, outcome: _Outcome, inte
     epoch = (history.best_epoch or history.epochs) - 1
     known = {name: values[epoch] for name, values in history.figures.items() if epoch >= 0}
     parts = {VALIDATION: loaded.validation, TEST: loaded.test}
+    if loaded.train.folds is not None:  # all members together have learnt from the rows that each is validated with
+        known, parts = dict(network.card.metrics), {TEST: loaded.test}
     if not any(parts.values()) or (outcome.failure is not None and not isinstance(outcome.failure, Diverged)):
         return known
-    measured: dict[str, Any] = {} if loaded.validation is not None else known
+    measured: dict[str, Any] = {} if parts.get(VALIDATION) is not None else known
     interrupts.waits = False
     try:
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):

@@ -162,6 +162,10 @@ class DataSpec(Configuration):
             `modnet.train(spec, rows)`.
         validation: the data for the validation after each epoch: the fraction of the training rows that is set aside
             for it, or a separate file or source; None for no validation.
+        member_folds: for an ensemble, instead of `validation`: the rows are parted into as many folds as there are
+            members, and each member is validated with a fold of its own and learns from the others, so that together
+            they learn from all rows. The figures of the validation are then those of all rows, each predicted by the
+            one member that has not learnt from it.
         test: the same for rows that training never sees, which are measured once, at its end.
         split: how the rows are set aside; by default drawn by chance, stratified by classes.
         split_seed: the same seed sets the same rows aside, whatever the seed of the training is.
@@ -193,6 +197,7 @@ class DataSpec(Configuration):
 
     train: str | DataSource | None = None
     validation: float | str | DataSource | None = field(default=None, above=0.0, below=1.0)
+    member_folds: bool = False
     test: float | str | DataSource | None = field(default=None, above=0.0, below=1.0)
     split: SplitSpec | None = None
     split_seed: int = field(default=0, minimum=0)
@@ -228,10 +233,28 @@ class DataSpec(Configuration):
         shares = [share for share in (self.validation, self.test) if isinstance(share, float)]
         if sum(shares) >= 1:
             raise ValueError(f"validation and test take {sum(shares):g} of the rows; nothing is left to train on")
+        if self.member_folds:
+            self._check_member_folds()
         if self.split is None:
             return
-        if self.split.by != "column" and not shares:
+        if self.split.by != "column" and not shares and not self.member_folds:
             raise ValueError(f'split by = "{self.split.by}" needs a share of the rows, such as validation = 0.2')
+
+    def _check_member_folds(self) -> None:
+        if self.validation is not None:
+            raise ValueError(
+                "member_folds and validation are two ways to set rows aside for validation; leave one of them out"
+            )
+        if self.split is not None and self.split.by in ("time", "column"):
+            raise ValueError(
+                f'member_folds cannot go with split by = "{self.split.by}": each member learns from other rows, also '
+                "from those of the folds before and behind; give a share for validation instead"
+            )
+
+    @property
+    def validates(self) -> bool:
+        """Whether rows are set aside for validation, of all networks or of each member of an ensemble."""
+        return self.validation is not None or self.member_folds
 
     def side_columns(self) -> tuple[str, ...]:
         """The columns that say something about the rows; they are no inputs unless `inputs` lists them."""

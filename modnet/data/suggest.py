@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import textwrap
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +15,7 @@ from modnet.arrays import Array
 from modnet.data.column import Column
 from modnet.data.guess import said
 from modnet.data.notices import metrics_for, notices
-from modnet.data.recipe import Effort, Recipe, recipe_for
+from modnet.data.recipe import ACTIVATION, LOSSES, OPTIMIZER, Effort, Recipe, recipe_for
 from modnet.data.spec import ColumnSpec
 from modnet.data.table import Table
 from modnet.data.task import Goal, Task, listed_reasons, task_of, with_gaps
@@ -24,9 +24,6 @@ from modnet.words import counted, printable
 
 SHORT = 80
 """A list that is shorter fits on a line with its key."""
-
-SHARED = 128
-"""How many numbers a composite gives to the last layers of several outputs."""
 
 SCALED = "  # mean 0, deviation 1"
 
@@ -110,34 +107,38 @@ class _Text:
         return [f"outputs = {_list_text(names)}"] if len(names) > 1 else []
 
     def _layers(self) -> list[str]:
-        goals = self.task.goals
+        goals, hidden = self.task.goals, self._hidden()
         if len(goals) == 1:
-            last = [] if self.recipe.composite else [_node(type="linear", out_features=goals[0].width)]
-            return [*self._hidden(goals[0].width), *last, *_ending(goals[0], goals[0].kind in self.recipe.corrected)]
-        lines = self._hidden(SHARED)
-        lines.append('  { type = "identity", name = "shared" },  # what all outputs are made of')
+            return [*hidden, _node(type="linear", out_features=goals[0].width), *self._ending(goals[0])]
+        lines = [*hidden, '  { type = "identity", name = "shared" },  # what all outputs are made of']
         for goal in goals:
             lines.append(_node(type="linear", out_features=goal.width, inputs=("shared",)))
-            lines += _ending(goal, goal.kind in self.recipe.corrected, goal.output)
+            lines += self._ending(goal, goal.output)
         return lines
 
-    def _hidden(self, width: int) -> list[str]:
-        """All layers before the last linear one; a composite, which has that one too, gives so many numbers."""
-        if self.recipe.composite:
-            return [_node(**self._composite(width))]
+    def _ending(self, goal: Goal, name: str = "") -> list[str]:
+        """What makes an output of the last linear layer; it has a name where there are several."""
+        kind, about = {
+            "classes": ("softmax", "a probability for each class"),
+            "labels": ("sigmoid", "a probability for each label"),
+            "numbers": ("unstandardize", "back to the units of the target"),
+        }[goal.kind]
+        nodes = [(kind, about)]
+        if goal.kind == "numbers" and self.recipe.bounded:
+            nodes.append(("clip_to_target", "within the range of the target in training"))
+        lines = [f'  "{kind}",  # {about}' for kind, about in nodes]
+        if name:
+            lines[-1] = f"{_node(type=nodes[-1][0], name=name)}  # {nodes[-1][1]}"
+        return lines
+
+    def _hidden(self) -> list[str]:
+        """All layers before the last linear one."""
         lines = self._first_layers()
         for units, rate in zip(self.recipe.hidden, self.recipe.dropout, strict=True):
-            lines.append(_node(type="linear", out_features=units, activation=self.recipe.activation))
+            lines.append(_node(type="linear", out_features=units, activation=ACTIVATION))
             if rate:
                 lines.append(_node(type="dropout", rate=rate))
         return lines
-
-    def _composite(self, width: int) -> dict[str, Any]:
-        inputs = self.task.schema.inputs
-        sizes = tuple(len(columns[0].categories) + 1 for columns in inputs.values() if columns[0].is_id)
-        several = {"inputs": tuple(inputs)} if list(inputs) != ["input"] else {}
-        ids = {"vocabulary_sizes": sizes} if sizes else {}
-        return {**(self.recipe.composite or {}), "out_features": width, **several, **ids}
 
     def _scaled(self, of_numbers: bool, **options: Any) -> list[str]:
         if not (self.recipe.clip and of_numbers):
@@ -150,8 +151,7 @@ class _Text:
     def _first_layers(self) -> list[str]:
         """What brings the inputs together: numbers to a common scale and into bins, ids to vectors."""
         inputs = self.task.schema.inputs
-        binned = self.task.number_input if self.recipe.bins else None
-        if list(inputs) == ["input"] and not binned:
+        if list(inputs) == ["input"] and not self.recipe.bins and not self.recipe.waves:
             return self._scaled(True) if self.recipe.clip else [f'  "standardize",{SCALED}']
         lines, joined = [], []
         for name, (column, *_) in inputs.items():
@@ -163,27 +163,36 @@ class _Text:
                 continue
             lines += self._scaled(name == self.task.number_input, inputs=(name,), name=f"{name}_scaled")
             joined.append(f"{name}_scaled")
-            if name == binned:
-                encoded = _node(type="piecewise_encoding", bins=self.recipe.bins, name=f"{name}_binned")
-                lines.append(f"{encoded}  # for steps and bends")
-                joined.append(f"{name}_binned")
+            for form, encoded in self._forms(name):
+                lines.append(encoded)
+                joined.append(form)
         if len(joined) > 1:
             names = _list_text(tuple(joined)).replace("\n", "\n  ")  # TOML 1.0 has line breaks in lists within braces
             lines.append(f'  {{ type = "concatenate", inputs = {names} }},')
         return lines
 
+    def _forms(self, name: str) -> Iterator[tuple[str, str]]:
+        """The nodes that give the numbers in further forms, each with its name; none for another input."""
+        if name != self.task.number_input:
+            return
+        if self.recipe.bins:
+            binned = f"{name}_binned"
+            node = _node(type="piecewise_encoding", bins=self.recipe.bins, name=binned)
+            yield binned, f"{node}  # for steps and bends"
+        if self.recipe.waves:
+            waves = f"{name}_waves"
+            yield waves, f"{_node(type='pbld', inputs=(f'{name}_scaled',), name=waves)}  # for ups and downs"
+
     def training(self) -> list[str]:
         recipe = self.recipe
         return [
             "[training]",
-            *self._per_output("loss", {goal.output: recipe.losses[goal.kind] for goal in self.task.goals}),
-            f"optimizer = {_inline(recipe.optimizer)}",
-            *([f"schedule = {_inline(recipe.schedule)}"] if recipe.schedule else []),
+            *self._per_output("loss", {goal.output: LOSSES[goal.kind] for goal in self.task.goals}),
+            f"optimizer = {_inline(OPTIMIZER)}",
             *self._per_output("metrics", {goal.output: metrics_for(self.task, goal) for goal in self.task.goals}),
             f"epochs = {recipe.epochs}  # at most: training stops when validation no longer improves",
             f"batch_size = {recipe.batch_size}",
-            *(["drop_last = true  # a step of few rows does harm at this rate"] if recipe.drop_last else []),
-            f"callbacks = [{_inline(recipe.stopping)}]",
+            f"callbacks = [{_inline({'type': 'early_stopping', 'patience': recipe.patience})}]",
             "seed = 0",
         ]
 
@@ -196,7 +205,10 @@ class _Text:
         task, data = self.task, self.task.data
         lines = ["[data]", f"train = {_quoted(str(data.train))}"]
         lines += [f"{name} = {_quoted(v) if isinstance(v, str) else v}" for name, v in self.reading.items()]
-        lines.append(f"validation = {data.validation}  # the share of the rows that is set aside for validation")
+        if self.recipe.member_folds:
+            lines.append("member_folds = true  # each network is validated with other rows, and learns from the rest")
+        else:
+            lines.append(f"validation = {data.validation}  # the share of the rows that is set aside for validation")
         lines += self._split()
         lines += [f"target = {_inline(data.target)}"]
         lines += self._inputs()
@@ -242,28 +254,6 @@ class _Text:
                 about = f"  # {missing:,} rows have no target" if value == "drop" else ""
                 lines.append(f"{option} = {said}{about}")
         return lines
-
-
-def _ending(goal: Goal, corrected: bool, name: str = "") -> list[str]:
-    """What makes an output of the last linear layer; it has a name where there are several.
-
-    Args:
-        corrected: whether the prediction is corrected behind it.
-    """
-    kind, about = {
-        "classes": ("softmax", "a probability for each class"),
-        "labels": ("sigmoid", "a probability for each label"),
-        "numbers": ("unstandardize", "back to the units of the target"),
-    }[goal.kind]
-    behind = {
-        "classes": ("temperature", "as sure as the validation rows show, fitted to them at the end"),
-        "numbers": ("clip_to_target", "within the range of the target in training"),
-    }
-    nodes = [(kind, about), *([behind[goal.kind]] if corrected and goal.kind in behind else [])]
-    lines = [f'  "{kind}",  # {about}' for kind, about in nodes]
-    if name:
-        lines[-1] = f"{_node(type=nodes[-1][0], name=name)}  # {nodes[-1][1]}"
-    return lines
 
 
 def _names_again(table: Table) -> list[str]:

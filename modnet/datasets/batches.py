@@ -18,13 +18,15 @@ class Batch:
     """Some samples: the inputs in order, output name -> target, and a weight for each sample or None.
 
     There may also be a weight for each step of sequences, (batch, time). `rows` are the positions of the samples in all
-    the data, None if they have none. The arrays may be reused for the next batch.
+    the data, None if they have none. `folds`, (batch,), is for each sample the member of an ensemble that does not
+    learn from it; None if all do. The arrays may be reused for the next batch.
     """
 
     inputs: list[Array]
     targets: dict[str, Array]
     weights: Array | None = None
     rows: slice | Array | None = None
+    folds: Array | None = None
 
     def __len__(self) -> int:
         return len(self.inputs[0])
@@ -37,7 +39,8 @@ class Batch:
         """A batch with copies of the arrays, which the next batch does not overwrite."""
         targets = {name: target.copy() for name, target in self.targets.items()}
         weights = None if self.weights is None else self.weights.copy()
-        return Batch([array.copy() for array in self.inputs], targets, weights, self.rows)
+        folds = None if self.folds is None else self.folds.copy()
+        return Batch([array.copy() for array in self.inputs], targets, weights, self.rows, folds)
 
     def changed(self, found: Any, who: str) -> Batch:
         """The batch with other inputs and targets.
@@ -59,7 +62,7 @@ class Batch:
         if len(inputs) != len(self.inputs) or targets.keys() != self.targets.keys():
             given = ", ".join(map(str, targets)) or "no output"
             raise BrokenPlugin(f"{who} gave {len(inputs)} inputs and targets for {given}; {expected}")
-        made = Batch(inputs, targets, self.weights, self.rows)
+        made = Batch(inputs, targets, self.weights, self.rows, self.folds)
         made._check_lengths(who)
         if len(made) != len(self):
             made.rows = None  # these are no longer samples of the data
@@ -67,8 +70,7 @@ class Batch:
 
     def _check_lengths(self, who: str) -> None:
         lengths = {len(array) for array in (*self.inputs, *self.targets.values())}
-        if self.weights is not None:
-            lengths.add(len(self.weights))
+        lengths.update(len(array) for array in (self.weights, self.folds) if array is not None)
         if len(lengths) > 1:
             counts = " and ".join(map(str, sorted(lengths)))
             raise BrokenPlugin(

@@ -42,6 +42,8 @@ class Dataset:
         inputs: input name -> array (rows, ...).
         targets: output name -> array: class labels int64 (rows,) or numbers (rows, ...). Empty if there are none.
         weights: of each row, (rows,), or of each step of sequences, (rows, time); None for ones.
+        folds: of each row, (rows,), the member of an ensemble that does not learn from it, and by which alone the row
+            is predicted in validation; None where all members learn from all rows.
         rows: the rows of the arrays that belong to the dataset, in its order; None for all.
         classes: output name -> the names of its classes, by label, if they have names.
         name: the name of the data in messages: their file; "" if they are not from a file.
@@ -52,6 +54,7 @@ class Dataset:
     targets: Mapping[str, Array] = field(default_factory=dict)
     _: KW_ONLY
     weights: Array | None = None
+    folds: Array | None = None
     rows: Array | None = None
     classes: Mapping[str, Sequence[str]] = field(default_factory=dict)
     name: str = ""
@@ -152,9 +155,9 @@ class Dataset:
         inputs, targets = (
             {name: np.array(array[rows]) for name, array in arrays.items()} for arrays in (self.inputs, self.targets)
         )
-        weights = None if self.weights is None else self.weights[rows]
+        weights, folds = (None if array is None else array[rows] for array in (self.weights, self.folds))
         names = None if self.row_names is None else partial(_name_of_row, self.row_names, rows)
-        return replace(self, inputs=inputs, targets=targets, weights=weights, rows=None, row_names=names)
+        return replace(self, inputs=inputs, targets=targets, weights=weights, folds=folds, rows=None, row_names=names)
 
     def split(self, fraction: float, seed: int = 0, label_outputs: Collection[str] = ()) -> tuple[Dataset, Dataset]:
         """A part to train on and a part to validate with; stratified by classes, if there are any.
@@ -169,6 +172,18 @@ class Dataset:
         """
         train, validation = split(len(self), fraction, seed, *self.classes_of_rows(label_outputs))
         return self.take(train), self.take(validation)
+
+    def in_folds(self, folds: Array) -> Dataset:
+        """The dataset with the fold of each of its own rows."""
+        whole = np.zeros(len(next(iter(self.inputs.values()))), np.intp)
+        whole[slice(None) if self.rows is None else self.rows] = folds
+        return replace(self, folds=whole)
+
+    def fold(self, number: int) -> Dataset:
+        """The rows of one fold."""
+        assert self.folds is not None
+        own = self.folds if self.rows is None else self.folds[self.rows]
+        return self.take(np.flatnonzero(own == number))
 
     def classes_of_rows(self, label_outputs: Collection[str]) -> Classes:
         """The class of each row, by the outputs that give rows a class; see `joint_classes`."""
@@ -241,7 +256,8 @@ class DatasetBatches:
         self, rng: np.random.Generator | None = None, skip: int = 0, most: int | None = None
     ) -> Iterator[Batch]:
         """The batches, all or the first ones; the whole order is drawn, so that `rng` ends at the same place always."""
-        take, targets, weights = self._gatherer.take, self.dataset.targets, self.dataset.weights
+        take, targets = self._gatherer.take, self.dataset.targets
+        weights, folds = self.dataset.weights, self.dataset.folds
         for number, chosen in enumerate(self._chosen(rng, skip * self.batch_size), skip):
             if most is not None and number >= most:
                 continue
@@ -250,6 +266,7 @@ class DatasetBatches:
                 {name: take(target, chosen) for name, target in targets.items()},
                 None if weights is None else take(weights, chosen),
                 chosen,
+                None if folds is None else take(folds, chosen),
             )
 
     def _chosen(self, rng: np.random.Generator | None, start: int) -> Iterator[slice | Array]:
@@ -277,6 +294,7 @@ class DatasetBatches:
         arrays.update({f"target {show(name)}": target for name, target in dataset.targets.items()})
         arrays.update({} if dataset.weights is None else {"sample weights": dataset.weights})
         arrays.update({} if dataset.rows is None else {"choice of rows": dataset.rows})
+        arrays.update({} if dataset.folds is None else {"folds": dataset.folds})
         return {name: _fingerprint(array, most_rows) for name, array in arrays.items()}
 
 

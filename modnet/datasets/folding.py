@@ -202,7 +202,7 @@ def _rows(loader: Loader, table: Table, spec: DataSpec, how: SplitSpec, report: 
 
 def _in_folds(parts: Parts) -> tuple[Array, Array | None]:
     """The rows that are trained on or validated with, sorted, and those of the test."""
-    known = [part for part in parts[:2] if part is not None]
+    known = [part for part in (parts.train, parts.validation) if part is not None]
     return np.sort(np.concatenate(known)), parts.test
 
 
@@ -217,7 +217,8 @@ def _spec_of_folds(loader: Loader, table: Table, spec: DataSpec, how: SplitSpec)
     """
     inputs, _ = assign_columns(table, spec, loader.input_names, loader.output_names)
     split = spec.split if spec.split is not None and spec.split.by == "column" else None
-    if isinstance(spec.validation, float) and how.by != "random":
+    # Within the past that a fold trains on, the folds of members are drawn by chance.
+    if (isinstance(spec.validation, float) and how.by != "random") or (spec.member_folds and how.by == "group"):
         split = how
     return spec.replace(test=None, split=split, inputs=inputs)
 

@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from modnet.arrays import Array
+from modnet.data.split import can_stratify
 from modnet.datasets.parts import NEAR, TRIES
 from modnet.errors import DataError
 from modnet.words import counted
@@ -109,6 +110,29 @@ def time_folds(times: Array, count: int, first: int = 1) -> list[Fold]:
         starts.append(int(possible[np.abs(possible - wanted).argmin()]))
     ends = [*starts[1:], rows]
     return [Fold(np.sort(order[:start]), np.sort(order[start:end])) for start, end in zip(starts, ends, strict=True)]
+
+
+def member_folds(rows: int, members: int, seed: int, labels: Array | None = None, groups: Array | None = None) -> Array:
+    """The fold of each row, (rows,): the member of an ensemble that is validated with it and does not learn from it.
+
+    Args:
+        labels: the class of each row: the folds have the same shares of each, as `random_folds` makes them.
+        groups: the group of each row: the rows of a group are in one fold.
+
+    Raises:
+        DataError: there is one member, or there are fewer rows or groups than members.
+    """
+    if members < 2:
+        raise DataError("member_folds is for an ensemble, and the network has one member; set members in [network]")
+    if groups is not None:
+        folds = group_folds(np.unique(groups, return_inverse=True)[1].reshape(-1), members, seed)
+    else:
+        stratified = labels is not None and can_stratify(labels)
+        folds = random_folds(rows, members, seed, labels=labels if stratified else None)
+    found = np.empty(rows, np.intp)
+    for member, fold in enumerate(folds):
+        found[fold.test] = member
+    return found
 
 
 def _generator(seed: int, repeat: int) -> np.random.Generator:

@@ -25,7 +25,7 @@ from modnet.data.table import Table
 from modnet.data.values import category_key
 from modnet.datasets.dataset import Dataset
 from modnet.datasets.parts import Parts, random_parts
-from modnet.datasets.splitting import Division, divide, sets_aside, shares_of
+from modnet.datasets.splitting import Division, divide, folds_of_members, sets_aside, shares_of
 from modnet.errors import DataError
 from modnet.words import counted
 
@@ -70,6 +70,7 @@ class Loader:
         input_names: of the network.
         output_names: the outputs whose loss takes a target.
         label_outputs: the outputs whose loss takes class labels.
+        members: how many members the network has.
         readers: for other kinds of files, see `read`.
         options: how files are read that no spec names.
     """
@@ -78,6 +79,7 @@ class Loader:
     input_names: Sequence[str]
     output_names: Sequence[str]
     label_outputs: Collection[str] = ()
+    members: int = 1
     readers: Sequence[Reader] = ()
     options: ReadOptions = DEFAULTS
 
@@ -166,7 +168,10 @@ class Loader:
         for name, rows in (("test", parts.test), ("validation", parts.validation)):
             if rows is not None:
                 return source.take(rows), name
-        raise DataError(f"{source.name}: the spec sets no rows aside; give it a share for test or validation")
+        what = "the spec sets no rows aside"
+        if spec.member_folds:
+            what = "with member_folds, there is no row from which no member has learnt"
+        raise DataError(f"{source.name}: {what}; give the spec a share for test or validation")
 
     # Files
 
@@ -217,11 +222,13 @@ class Loader:
         division = self.divide(table, spec, report) if sets_aside(spec) else None
         if schema is None:
             schema = self.learn(whole, spec, only, None if division is None else division.parts.train)
-        parts, how = division or Division(Parts(np.arange(len(table))), "")
+        parts, how, folds = division or Division(Parts(np.arange(len(table))), "")
         train = Dataset.of_table(schema, table if division is None else table.take(parts.train), report=report)
         validation, test = (
             None if part is None else Dataset.of_table(schema, table.take(part), report=report) for part in parts[1:]
         )
+        if folds is not None:
+            train = validation = train.in_folds(folds)
         sizes = f"{_sizes(len(table), train, validation, test, how)}; {schema.describe()}"
         notes = [sizes, *table.notes, *_left_out(table, spec, schema), *report.texts()]
         head = table.take(parts.train[:HEAD])
@@ -252,7 +259,7 @@ class Loader:
             left = f"only {counted(len(kept), 'row')} of {len(table):,} without missing values"
             raise DataError(f"{table.name}: {left}; expected at least 2, to set some aside for validation")
         report.dropped_rows = len(dropped)
-        return divide(table, spec, kept, self.classes_of_rows(table, spec, kept))
+        return divide(table, spec, kept, self.classes_of_rows(table, spec, kept), self.members)
 
     def classes_of_rows(self, table: Table, spec: DataSpec, rows: Array) -> Classes:
         """The classes of these rows for a stratified draw."""
@@ -283,9 +290,11 @@ class Loader:
         schema = schema or self.learn_classes(found)
         whole = self.dataset(found, schema)
         dataset = whole if only is None else whole.take(only)
-        parts, how = self.divide_arrays(dataset, spec)
+        parts, how, folds = self.divide_arrays(dataset, spec)
         train = dataset if parts.test is None and parts.validation is None else dataset.take(parts.train)
         validation, test = (None if part is None else dataset.take(part) for part in parts[1:])
+        if folds is not None:
+            train = validation = train.in_folds(folds)
         sizes = f"{_sizes(len(dataset), train, validation, test, how)}; {self.describe(found, schema)}"
         return LoadedData(train, validation, schema, [sizes, *found.notes], test)
 
@@ -300,7 +309,8 @@ class Loader:
     def divide_arrays(self, dataset: Dataset, spec: DataSpec) -> Division:
         labels, names = dataset.classes_of_rows(self.label_outputs) if sets_aside(spec) else Classes()
         parts = random_parts(len(dataset), shares_of(spec), spec.split_seed, labels, names)
-        return Division(parts, "stratified" if labels is not None and can_stratify(labels) else "")
+        folds = folds_of_members(spec, self.members, parts.train, labels)
+        return Division(parts, "stratified" if labels is not None and can_stratify(labels) else "", folds)
 
     def learn_classes(self, found: NamedArrays) -> DataSchema | None:
         """The class names of targets that are text."""
@@ -374,6 +384,11 @@ def _rows(found: Table | NamedArrays, first: int, end: int) -> Table | NamedArra
 
 
 def _sizes(rows: int, train: Dataset, validation: Dataset | None, test: Dataset | None, how: str) -> str:
+    if train.folds is not None:
+        tested = "" if test is None else f", {len(test):,} to test"
+        folds = f"{len(train):,} in {1 + int(train.folds.max())} folds"
+        used = f"{folds}, each to validate one member and to train the others"
+        return f"{counted(rows, 'row')}: {used}{tested}{f' ({how})' if how else ''}"
     if validation is None and test is None:
         return f"{counted(rows, 'row')} to train"
     parts = ((train, "train"), (validation, "validate"), (test, "test"))

@@ -169,7 +169,8 @@ def loader_for(network: Network, folder: str | PathLike[str] = "", registry: Reg
     losses = output_losses(network)
     targets = [name for name, loss in losses.items() if loss.takes_target] if losses else list(network.outputs)
     inputs, readers = list(network.inputs), (foreign_reader(registry),)
-    return Loader(Path(folder), inputs, targets, label_outputs(network), readers, _options_for(network))
+    members = network.graph.members
+    return Loader(Path(folder), inputs, targets, label_outputs(network), members, readers, _options_for(network))
 
 
 def _options_for(network: Network) -> ReadOptions:

@@ -16,6 +16,7 @@ from modnet.data.spec import ColumnSpec, DataSpec, SplitSpec
 from modnet.data.split import Classes, can_stratify
 from modnet.data.table import Table, shorten
 from modnet.data.values import category_key, is_number, parse_numbers
+from modnet.datasets.folds import member_folds
 from modnet.datasets.parts import Parts, Shares, group_parts, random_parts, time_parts
 from modnet.errors import DataError
 from modnet.words import counted, did_you_mean, legible, show
@@ -25,10 +26,15 @@ VALUES = {"train": ("train", "training"), "validation": ("validation", "val", "v
 
 
 class Division(NamedTuple):
-    """The parts of some rows, numbered in their table, and in a few words how they were made."""
+    """The parts of some rows, numbered in their table, and in a few words how they were made.
+
+    Attributes:
+        folds: of each row to train on, the member of an ensemble that is validated with it; or None.
+    """
 
     parts: Parts
     how: str
+    folds: Array | None = None
 
 
 def shares_of(spec: DataSpec) -> Shares:
@@ -38,15 +44,31 @@ def shares_of(spec: DataSpec) -> Shares:
 
 def sets_aside(spec: DataSpec) -> bool:
     """Whether rows of the training file are set aside."""
-    return shares_of(spec).parts > 1 or (spec.split is not None and spec.split.by == "column")
+    return shares_of(spec).parts > 1 or spec.member_folds or (spec.split is not None and spec.split.by == "column")
 
 
-def divide(table: Table, spec: DataSpec, rows: Array, classes: Classes) -> Division:
+def folds_of_members(
+    spec: DataSpec, members: int, train: Array, labels: Array | None = None, groups: Array | None = None
+) -> Array | None:
+    """The folds of the rows to train on, if a spec asks for them; see `member_folds`, which raises the errors.
+
+    Args:
+        train: the numbers of these rows.
+        labels, groups: the class, and the group, of each of all rows.
+    """
+    if not spec.member_folds:
+        return None
+    own = [None if array is None else array[train] for array in (labels, groups)]
+    return member_folds(len(train), members, spec.split_seed, *own)
+
+
+def divide(table: Table, spec: DataSpec, rows: Array, classes: Classes, members: int = 1) -> Division:
     """Parts some rows of a training table.
 
     Args:
         rows: those that are used.
         classes: of these rows, for a stratified draw.
+        members: how many members the network has.
 
     Raises:
         DataError: there are not enough rows, groups or times, or a row does not say where it belongs.
@@ -55,7 +77,8 @@ def divide(table: Table, spec: DataSpec, rows: Array, classes: Classes) -> Divis
     if how is None or how.by == "random":
         parts = random_parts(len(rows), shares_of(spec), spec.split_seed, *classes)
         stratified = classes.labels is not None and can_stratify(classes.labels)
-        return Division(_in_table(parts, rows), "stratified" if stratified else "")
+        folds = folds_of_members(spec, members, parts.train, classes.labels)
+        return Division(_in_table(parts, rows), "stratified" if stratified else "", folds)
     if how.column is None:
         return Division(_in_table(time_parts(rows, shares_of(spec)), rows), "by time, in the order of the file")
     column = table.columns[how.column].take(rows)
@@ -64,7 +87,7 @@ def divide(table: Table, spec: DataSpec, rows: Array, classes: Classes) -> Divis
         if how.by == "time":
             return _by_time(column, spec, how.column, rows)
         if how.by == "group":
-            return _by_group(column, how.column, spec, rows)
+            return _by_group(column, how.column, spec, rows, members)
         return _by_column(table, column, spec, rows, classes.labels)
     except DataError as error:
         raise DataError(f"{table.name}: column {legible(how.column)}: {error}") from None
@@ -105,12 +128,15 @@ def groups_of(column: Column) -> Array:
     return np.unique(keys_of(column), return_inverse=True)[1].reshape(-1)
 
 
-def _by_group(column: Column, name: str, spec: DataSpec, rows: Array) -> Division:
+def _by_group(column: Column, name: str, spec: DataSpec, rows: Array, members: int) -> Division:
     groups = groups_of(column)
     parts = group_parts(groups, shares_of(spec), spec.split_seed)
     counts = [len(np.unique(groups[part])) for part in parts if part is not None]
-    several = f"{', '.join(f'{count:,}' for count in counts[:-1])} and {counts[-1]:,} of {sum(counts):,} groups"
-    return Division(_in_table(parts, rows), f"by group {legible(name)}: {several}")
+    told = f"{counts[-1]:,} groups"
+    if len(counts) > 1:
+        told = f"{', '.join(f'{count:,}' for count in counts[:-1])} and {counts[-1]:,} of {sum(counts):,} groups"
+    folds = folds_of_members(spec, members, parts.train, groups=groups)
+    return Division(_in_table(parts, rows), f"by group {legible(name)}: {told}", folds)
 
 
 # By time

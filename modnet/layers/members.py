@@ -374,7 +374,8 @@ class LinearMembers(Members, type="linear_members"):
     first axis of the input. Parameters: weight (members, in, out), bias (members, out).
 
     Each product reads and writes every member's rows where they lie, in arrays (batch, members, ...): BLAS takes rows
-    that are apart, so that nothing is copied.
+    that are apart, so that nothing is copied. Backward, there are none for a member whose slopes are all 0, as they are
+    when its training is over.
     """
 
     scratch_output = True
@@ -400,11 +401,11 @@ class LinearMembers(Members, type="linear_members"):
 
     def backward(self, context: Context, gradient: Array) -> Array | None:
         (x,) = context.saved
-        slopes, rows = np.swapaxes(gradient, 0, 1), self._by_member(x)
+        slopes, rows, learns = np.swapaxes(gradient, 0, 1), self._by_member(x), _who_learns(gradient)
         if gradient.ndim > 3:  # steps are rows like others; joining them copies where members are apart
             slopes = slopes.reshape(self.members, -1, slopes.shape[-1])
             rows = rows.reshape(*rows.shape[: 0 if self.shared else 1], -1, rows.shape[-1])
-        np.matmul(np.swapaxes(rows, -1, -2), slopes, out=context.grads["weight"])
+        _products(np.swapaxes(rows, -1, -2), slopes, context.grads["weight"], learns)
         if self.layer.bias:
             self._bias_gradient(gradient, slopes, context.grads["bias"])
         if not context.needs_input_gradient:
@@ -413,7 +414,7 @@ class LinearMembers(Members, type="linear_members"):
         weight = _for_steps(np.swapaxes(context.params["weight"], -1, -2), gradient.shape[2:-1])
         if self.shared:
             return np.add.reduce(np.matmul(np.swapaxes(gradient, 0, 1), weight), axis=0, out=result)
-        np.matmul(np.swapaxes(gradient, 0, 1), weight, out=np.swapaxes(result, 0, 1))
+        _products(np.swapaxes(gradient, 0, 1), weight, np.swapaxes(result, 0, 1), learns)
         return result
 
     def _bias_gradient(self, gradient: Array, slopes: Array, out: Array) -> None:
@@ -421,6 +422,26 @@ class LinearMembers(Members, type="linear_members"):
             np.add.reduce(slopes, axis=1, out=out)
         else:
             sum_rows(gradient.reshape(len(gradient), out.size), out.reshape(-1))
+
+
+def _who_learns(gradient: Array) -> Array | None:
+    """Which members have a slope that is not 0, of (batch, members, ...); None if all have."""
+    if gradient[:1].any(axis=(0, *range(2, gradient.ndim))).all():  # as a rule, the first sample shows it
+        return None
+    found = np.asarray(gradient.any(axis=(0, *range(2, gradient.ndim))))
+    return None if found.all() else found
+
+
+def _products(left: Array, right: Array, out: Array, learns: Array | None) -> None:
+    """left @ right for each member, (members, ...); 0 for the members that do not learn."""
+    if learns is None:
+        np.matmul(left, right, out=out)
+        return
+    for member, learning in enumerate(learns.tolist()):
+        if learning:
+            np.matmul(left[member] if left.ndim == out.ndim else left, right[member], out=out[member])
+        else:
+            out[member] = 0
 
 
 def _for_steps(array: Array, steps: Shape) -> Array:

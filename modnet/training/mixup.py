@@ -8,6 +8,7 @@ from modnet.arrays import Array
 from modnet.configuration.fields import field
 from modnet.errors import TrainingError
 from modnet.kinds.callback import Callback
+from modnet.training.members import in_folds
 from modnet.training.objective import are_labels
 from modnet.training.run import Run
 from modnet.words import show
@@ -37,6 +38,11 @@ class Mixup(Callback, type="mixup"):
         for name, dtype in zip(network.inputs, network.input_dtypes(), strict=True):
             if dtype.kind != "f":
                 raise TrainingError(f"mixup needs inputs that can be mixed; input {show(name)} takes whole numbers")
+        if in_folds(run.batches):
+            raise TrainingError(
+                "mixup would mix rows that a member is validated with into those that it learns from; leave out "
+                "member_folds, and give a share for validation"
+            )
         if run.objective.masked:
             raise TrainingError("mixup would mix padded steps with others; this network has a layer that makes masks")
 

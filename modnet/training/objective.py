@@ -20,6 +20,7 @@ from modnet.plugins.kernels import NUMPY_ONLY, Kernels
 from modnet.specs.model import TrainingSpec
 from modnet.training.endings import check_normalized
 from modnet.training.heads import Head, make_heads, refuse, slots_of
+from modnet.training.member_weights import balanced, of_learning, who_learns
 from modnet.training.tally import Tally
 from modnet.training.views import View
 from modnet.words import show
@@ -37,6 +38,7 @@ class Losses(NamedTuple):
         weights: the weighted sum of values is divided by the sum of these; None for ones.
         chosen: the steps of the values, as indices into all steps of the batch; None if they are those of samples.
         steps: the number of steps for which each value counts in the figures of an epoch.
+        members: how many members of the ensemble have a value with a weight.
     """
 
     values: Array
@@ -45,6 +47,7 @@ class Losses(NamedTuple):
     weights: Array | None
     chosen: Array | None
     steps: int
+    members: int
 
 
 class Objective:
@@ -58,6 +61,7 @@ class Objective:
         reached: the names of the parameters on which any of the losses depends.
         masked: whether a layer makes masks.
         couples: whether a loss couples the samples of a batch, so that batches must not be cut.
+        over: the members of an ensemble whose training is over; their losses do not count any more.
     """
 
     def __init__(self, network: Network, training: TrainingSpec, kernels: Kernels = NUMPY_ONLY) -> None:
@@ -70,6 +74,7 @@ class Objective:
         self.reached = network.parameters_behind(head.learning.slot for head in self.heads)
         self.masked = any(node.layer.makes_mask for node in network.graph.nodes)
         self.couples = any(head.loss.couples for head in self.heads)
+        self.over: frozenset[int] = frozenset()
         self._checked: set[tuple[Any, ...]] = set()
 
     @property
@@ -164,7 +169,7 @@ class Objective:
             loss_sum, weight_sum = tally.add_losses(head.name, found.values, found.factors, found.weights, found.steps)
             scale = head.weight / weight_sum if weight_sum else 0.0
             weighted = weighted or weight_sum > 0
-            gradients.append(_scaled(found, scale * members, value, head.learning))
+            gradients.append(_scaled(found, scale * found.members, value, head.learning))
             total += scale * loss_sum
         return (total, gradients) if weighted else (math.nan, [])
 
@@ -199,7 +204,8 @@ class Objective:
         if head.metrics:
             self._add_metrics(head, values[view.prediction], batch, tally, None, weights)
         try:
-            mean, gradient = _of_batch(view, view.in_unit(value), target, _of_dtype(weights, value))
+            learns = self._who_learns(batch, view, value)
+            mean, gradient = _of_batch(view, view.in_unit(value), target, _of_dtype(weights, value), learns)
         except SampleError as error:
             raise _in_all_data(error, batch) from None
         tally.add_mean(head.name, float(mean), float(len(value) if weights is None else np.add.reduce(weights)))
@@ -231,7 +237,8 @@ class Objective:
                 steps = sample.shape[1]
         if head.metrics:
             self._add_metrics(head, values[view.prediction], batch, tally, chosen, weights)
-        members = view.members(value)
+        members, ensemble = view.members(value), self.network.graph.members
+        learns = self._who_learns(batch, view, value, chosen)
         try:
             value = view.in_unit(value)
             if chosen is not None:
@@ -240,16 +247,25 @@ class Objective:
             if view.member_axes:
                 value = view.joined(value)
                 target, weights = view.repeated(target, members), view.repeated(weights, members)
+            if learns is not None:
+                weights = of_learning(weights, learns, members)
             losses, gradient = view.measure(context, value, target)
             by_class = None if target is None else head.loss.sample_weights(target)
         except SampleError as error:
             raise _in_all_data(error.of_member(members), batch, chosen, head.name) from None
-        if by_class is None and weights is None:
-            return Losses(losses, gradient, None, None, chosen, steps)
-        self._look_for_coupling(head, view, value, target, losses)
-        total = weights if by_class is None else by_class if weights is None else by_class * weights
-        factors = weights if head.loss.weighted else total
-        return Losses(losses, gradient, _of_dtype(factors, losses), _of_dtype(total, losses), chosen, steps)
+        if by_class is not None or batch.weights is not None or batch.folds is not None:
+            self._look_for_coupling(head, view, value, target, losses)
+        factors, total = _factors(head.loss, by_class, weights)
+        if learns is not None and factors is not None and total is not None:
+            factors, total, ensemble = balanced(factors, total, ensemble, members)
+        return Losses(losses, gradient, _of_dtype(factors, losses), _of_dtype(total, losses), chosen, steps, ensemble)
+
+    def _who_learns(self, batch: Batch, view: View, value: Array, chosen: Array | None = None) -> Array | None:
+        """Which members learn from which samples, or of the chosen steps; None if all do, or if none is seen apart."""
+        if not view.member_axes or (batch.folds is None and not self.over):
+            return None
+        learns = who_learns(batch.folds, self.over, len(value), self.network.graph.members)
+        return learns if chosen is None else learns[chosen // view.sample(value).shape[1]]
 
     def _add_metrics(
         self,
@@ -352,6 +368,12 @@ class Objective:
         return _converted(target, view.context, value.dtype, head.name, batch)
 
 
+def _factors(loss: Loss, by_class: Array | None, weights: Array | None) -> tuple[Array | None, Array | None]:
+    """The factors of losses, and the weights by whose sum they are divided; None for ones."""
+    total = weights if by_class is None else by_class if weights is None else by_class * weights
+    return (weights if loss.weighted else total), total
+
+
 def _targets_of(data: Dataset | None, head: Head) -> tuple[Array | None, Array | None]:
     """The targets of an output, and the weights, of the dataset's own rows; None where there are none."""
     if data is None or not head.loss.takes_target:
@@ -374,7 +396,9 @@ def _converted(target: Array, context: Context, dtype: np.dtype[Any], output: st
     return buffer
 
 
-def _of_batch(view: View, value: Array, target: Any, weights: Array | None) -> tuple[float, Array]:
+def _of_batch(
+    view: View, value: Array, target: Any, weights: Array | None, learns: Array | None
+) -> tuple[float, Array]:
     """The mean loss of a batch of coupled samples, and its gradient; each member is measured by itself."""
     if not view.member_axes:
         mean, gradient = view.measure(view.context, value, target, weights)
@@ -384,7 +408,14 @@ def _of_batch(view: View, value: Array, target: Any, weights: Array | None) -> t
     by_member = value.reshape(len(value), members, *value.shape[1 + view.member_axes :])
     slopes = whole.reshape(by_member.shape)
     for member in range(members):
-        mean, gradient = view.measure(view.context, np.ascontiguousarray(by_member[:, member]), target, weights)
+        own = weights
+        if learns is not None:
+            rows = learns[:, member // (members // learns.shape[1])]
+            own = rows.astype(value.dtype) if weights is None else np.where(rows, weights, 0)
+            if not own.any():
+                slopes[:, member] = 0
+                continue
+        mean, gradient = view.measure(view.context, np.ascontiguousarray(by_member[:, member]), target, own)
         total += float(mean)
         if gradient is not None:
             np.divide(gradient, members, out=slopes[:, member])

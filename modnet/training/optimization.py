@@ -47,6 +47,7 @@ class Optimization:
         self.steps = 0
         self._step = Step(0, 0.0)
         self._reached = reached
+        self._over: Container[int] = ()
         self._update = kernels.method(optimizer, "update", network.dtype)
         self._groups = self._cut(whole=getattr(self._update, "whole", False))
 
@@ -54,6 +55,11 @@ class Optimization:
     def trains(self) -> bool:
         """Whether there is a parameter that it changes."""
         return bool(self._groups)
+
+    def leave_out(self, members: Container[int]) -> None:
+        """Changes the parameters of these members of an ensemble no longer."""
+        self._over = members
+        self._groups = self._cut(whole=getattr(self._update, "whole", False))
 
     def _cut(self, whole: bool) -> list[tuple[float, float, list[Chunk]]]:
         """(factor of the learning rate, weight decay, chunks) for each combination of the two."""
@@ -77,7 +83,7 @@ class Optimization:
         """(factor of the learning rate, of the weight decay) -> (offset, shape) of the parameters that are so trained.
 
         Of those of a region. A bias that decays, by `decay_all`, does so with the factor 1. Each member of an ensemble
-        has parameters of its own.
+        has parameters of its own, which are left out if its training is over.
         """
         found: dict[tuple[float, float], list[tuple[int, tuple[int, ...]]]] = {}
         graph = self.network.graph
@@ -88,7 +94,12 @@ class Optimization:
                 decay = decays[name] if begin < self.network.decayed_size else 1.0
                 members, own = shape[: member_axes[name]], shape[member_axes[name] :]
                 parts = found.setdefault((rates[name], decay), [])
-                parts += [(offset + number * math.prod(own), own) for number in range(math.prod(members))]
+                inside = math.prod(members[1:])  # a member may have members itself
+                parts += [
+                    (offset + number * math.prod(own), own)
+                    for number in range(math.prod(members))
+                    if not members or number // inside not in self._over
+                ]
         return found
 
     def _parts(self, parameters: list[tuple[int, tuple[int, ...]]], size: int) -> list[tuple[int, tuple[int, ...]]]:

@@ -7,7 +7,7 @@ import signal
 import threading
 import time
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
@@ -31,6 +31,7 @@ from modnet.specs.model import TrainingSpec
 from modnet.training.backpropagation import Backpropagation
 from modnet.training.divergence import Divergence
 from modnet.training.evaluation import Evaluation
+from modnet.training.members import Members, in_folds
 from modnet.training.objective import Objective
 from modnet.training.optimization import Optimization
 from modnet.training.tally import Tally
@@ -200,6 +201,18 @@ class Run:
             raise TrainingError(f"{show(name)} cannot be monitored: it has no order of better and worse")
         return float(value), greater
 
+    @cached_property
+    def members(self) -> Members | None:
+        """Measures each member of an ensemble, if they are validated with rows of their own; else None."""
+        if self.validation is None or not in_folds(self.validation):
+            return None
+        return Members(self.network, self.objective.training, self.validation)
+
+    def finish_members(self, members: Iterable[int]) -> None:
+        """Ends the training of some members of an ensemble; their parameters change no longer, the others' do."""
+        self.objective.over = self.objective.over.union(members)
+        self.optimization.leave_out(self.objective.over)
+
     @property
     def weights(self) -> Array:
         """The flat array of parameters that validation sees: `averaged`, or those of the network."""
@@ -293,6 +306,8 @@ class Run:
             if self.validation is None or not self.validation.rewinds:
                 again = "" if self.validation is None else " that can be read again"
                 raise DataError(f"there are no validation rows{again} to fit it to")
+            if self.members is not None:
+                raise DataError("with member_folds, there is no row from which no member has learnt, to fit it to")
             found = fit_temperatures(self.network, self.validation)
         except DataError as error:
             warnings.warn(f"{NO_TEMPERATURE}, as if there were none: {error}", stacklevel=2)
@@ -321,8 +336,13 @@ class Run:
         known = {} if several else {name: values[best - 1] for name, values in history.figures.items() if best}
         if self.validation is None or not (several or TEMPERATURES in self.results):
             return known
-        measured = self.evaluation.figures(self.validation)
+        measured = self._validation_figures(self.validation)
         return known | {f"{VALIDATION}{name}": np.asarray(value).tolist() for name, value in measured.items()}
+
+    def _validation_figures(self, validation: Batches) -> dict[str, float | Array]:
+        if self.members is not None:
+            return self.members.out_of_fold(self.weights)
+        return self.evaluation.figures(validation)
 
     def _end(self) -> None:
         """Calls the end event of every callback, even if others raise; then raises the first error.
@@ -385,7 +405,7 @@ class Run:
         self.figures = self.tally.result(self.penalties / self.batches_per_epoch)
         if self.validation is not None:
             with naming(self.validation.name or "validation"), self._averaged_weights():
-                measured = self.evaluation.figures(self.validation)
+                measured = self._validation_figures(self.validation)
             self.figures.update({f"{VALIDATION}{name}": value for name, value in measured.items()})
             if not np.isfinite(measured["loss"]):
                 raise self._divergence.of_validation(float(measured["loss"]), self.step, self.epoch)

@@ -7,12 +7,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from modnet.arrays import Array
 from modnet.data.rows import are_rows, table_of
 from modnet.data.spec import DataSpec
 from modnet.data.split import warn_of_unseen
 from modnet.data.table import Table
 from modnet.datasets.batches import Batches
 from modnet.datasets.dataset import Dataset, naming, takes_rows
+from modnet.datasets.folds import member_folds
 from modnet.datasets.read import data_of, loader_for
 from modnet.datasets.stream import BatchStream
 from modnet.engine.network import Network
@@ -21,7 +23,10 @@ from modnet.plugins.registry import Registry
 from modnet.specs.model import TrainingSpec
 from modnet.training.objective import Objective
 from modnet.training.trial import check_class_weights, check_targets
-from modnet.words import show
+from modnet.words import counted, show
+
+MEMBER_FOLDS = "member_folds"
+"""As the validation: each member of an ensemble is validated with rows of its own (`DataSpec.member_folds`)."""
 
 
 class Given(NamedTuple):
@@ -90,8 +95,10 @@ class Taken(NamedTuple):
             return data, None
         if _is_fraction(self.validation):
             check_fraction(self.validation)
-            return data.replace(validation=float(self.validation)), None
-        return data.replace(validation=None), self.validation
+            return data.replace(validation=float(self.validation), member_folds=False), None
+        if _is_member_folds(self.validation):
+            return data.replace(validation=None, member_folds=True), None
+        return data.replace(validation=None, member_folds=False), self.validation
 
 
 def _nothing_to_train_on(network: Network) -> str:
@@ -108,6 +115,10 @@ def check_fraction(validation: float) -> None:
         raise DataError(f"validation: expected a fraction between 0 and 1, or (x, y); found {float(validation)}")
 
 
+def _is_member_folds(validation: Any) -> bool:
+    return isinstance(validation, str) and validation == MEMBER_FOLDS
+
+
 def _is_fraction(validation: Any) -> bool:
     return isinstance(validation, float | int | np.floating) and not isinstance(validation, bool)
 
@@ -118,25 +129,47 @@ def training_batches(
     """The training and the validation batches of a run, checked as far as possible before there is a prediction.
 
     Args:
-        validation: a fraction of the samples, (x, y), (x, y, weights), (batches, None), or rows of a table.
+        validation: a fraction of the samples, `MEMBER_FOLDS`, (x, y), (x, y, weights), (batches, None), or rows of a
+            table.
 
     Raises:
         ShapeError, DataError: they are not data, or do not fit the network or a loss.
     """
-    data = checked_data(objective, given)
-    validating: Dataset | BatchStream | None = None
-    if _is_fraction(validation):
-        if isinstance(data, Dataset):
-            check_fraction(validation)
-        # Not by the seed of the training: trainings with several seeds are then compared on the same rows.
-        data, validating = data.split(float(validation), label_outputs=objective.label_outputs)
-    elif validation is not None:
-        validating = checked_data(objective, _given_for_validation(validation), "validation")
+    data, validating = _parted(objective, checked_data(objective, given), validation)
     _fit(objective, data, validating)
     if isinstance(data, Dataset) and isinstance(validating, Dataset):
         _warn_of_unseen(objective, data, validating)
+    if isinstance(data, Dataset) and data.folds is not None:
+        _check_folds(data.folds, objective.network.graph.members)
     batches = data.batches(training.batch_size, training.drop_last)
     return batches, None if validating is None else evaluation_batches(objective, training, validating)
+
+
+def _parted(
+    objective: Objective, data: Dataset | BatchStream, validation: Any
+) -> tuple[Dataset | BatchStream, Dataset | BatchStream | None]:
+    """The data to train on and those to validate with."""
+    # No draw is by the seed of the training: trainings with several seeds are then compared on the same rows.
+    if _is_member_folds(validation):
+        if not isinstance(data, Dataset):
+            raise DataError("member_folds needs arrays or rows of a table, whose rows can be in folds; found batches")
+        labels = data.classes_of_rows(objective.label_outputs).labels
+        data = data.in_folds(member_folds(len(data), objective.network.graph.members, 0, labels))
+        return data, data
+    if _is_fraction(validation):
+        if isinstance(data, Dataset):
+            check_fraction(validation)
+        return data.split(float(validation), label_outputs=objective.label_outputs)
+    if validation is None:
+        return data, None
+    return data, checked_data(objective, _given_for_validation(validation), "validation")
+
+
+def _check_folds(folds: Array, members: int) -> None:
+    if (found := int(folds.max()) + 1) != members:
+        raise DataError(
+            f"the rows are in {found} folds, but the network has {counted(members, 'member')}; expected one for each"
+        )
 
 
 def _given_for_validation(validation: Any) -> Given:
@@ -150,7 +183,8 @@ def _given_for_validation(validation: Any) -> Given:
         isinstance(validation, Iterable) and not isinstance(validation, np.ndarray | str | Mapping | tuple)
     )
     hint = "; for batches of (x, y), give validation = (batches, None)" if batchwise else ""
-    raise DataError(f"validation: expected a fraction between 0 and 1, or (x, y); found {show(validation)}{hint}")
+    expected = f'a fraction between 0 and 1, (x, y), or "{MEMBER_FOLDS}" for an ensemble'
+    raise DataError(f"validation: expected {expected}; found {show(validation)}{hint}")
 
 
 def _warn_of_unseen(objective: Objective, training: Dataset, validation: Dataset) -> None:

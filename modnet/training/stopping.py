@@ -27,7 +27,8 @@ class EarlyStopping(Callback, type="early_stopping"):
     improvement, and the first such epoch triggers a warning.
 
     Each member of an ensemble has a best epoch of its own, by the figure of the member alone, as if it were trained
-    alone. The run ends when no member has improved for so long, and each member has its own best weights then. Without
+    alone. When it has not improved for so long, its training is over, and the others go on; the run ends with the last
+    of them, and each member has its own best weights then. Without
     validation, or for a figure of the training, all members together are measured, and have one best epoch.
 
     Fields:
@@ -156,7 +157,8 @@ class _BestOfMembers:
         figure: the name of the figure, which is measured on the validation data.
         validation: these.
         courses: of the figure, for each member.
-        arrays: the network's parameters and state, in which each member's part is that from its best epoch.
+        arrays: the network's parameters and state, in which each member's part is that with which it ends: from its
+            best epoch, or, if that is not to be restored, from the last one of its training.
         warned: whether the warning about nan has been given.
     """
 
@@ -168,23 +170,32 @@ class _BestOfMembers:
         self.warned = False
 
     def modnet_epoch_ended(self, run: Run) -> None:
-        greater = bool(run.greater_is_better[self.figure])
+        greater, stopping = bool(run.greater_is_better[self.figure]), self.stopping
+        over = self._over(run.epoch - 1)
         for number, course in enumerate(self.courses):
-            if course.is_over(run.epoch - 1, self.stopping.patience):
+            if number in over:
                 continue
             value = self._figure(number)
-            best = course.take(value, run.epoch, greater, self.stopping)
-            if best and self.stopping.restore_best and not math.isnan(value):
+            best = course.take(value, run.epoch, greater, stopping)
+            ends = course.is_over(run.epoch, stopping.patience)
+            if (best and not math.isnan(value)) if stopping.restore_best else ends:
                 self._keep(number)
-        if all(course.is_over(run.epoch, self.stopping.patience) for course in self.courses):
-            run.stop(f"{_not_improved(self.stopping)} in any member")
+        if more := self._over(run.epoch) - over:
+            run.finish_members(more)
+        if len(self._over(run.epoch)) == len(self.courses):
+            run.stop(f"{_not_improved(stopping)} in any member")
+
+    def _over(self, epoch: int) -> set[int]:
+        """The members whose training is over after an epoch."""
+        patience = self.stopping.patience
+        return {number for number, course in enumerate(self.courses) if course.is_over(epoch, patience)}
 
     def _figure(self, member: int) -> float:
         """The figure of a member alone."""
         run = self.run
         if self.members is None:
-            self.members = Members(run.network, run.objective.training)
-        measured = self.members.figures(member, run.weights, self.validation)
+            self.members = run.members or Members(run.network, run.objective.training, self.validation)
+        measured = self.members.figures(member, run.weights)
         value = float(measured[self.figure.removeprefix(VALIDATION)])
         if math.isnan(value) and not self.warned:
             self.warned = _warn_of_nan(self.stopping, run.epoch)
@@ -198,17 +209,19 @@ class _BestOfMembers:
         _copy_part(network.parts_of_members(network.state)[member], network.state.flat, self.arrays["state"])
 
     def modnet_training_ended(self, run: Run) -> None:
-        epochs = [course.epoch for course in self.courses]
-        if not self.stopping.restore_best or not self.arrays or set(epochs) == {run.epoch}:
+        epochs, restores = [course.epoch for course in self.courses], self.stopping.restore_best
+        if not self.arrays or (restores and set(epochs) == {run.epoch}):
             return
-        network = run.network
+        network, over = run.network, self._over(run.epoch)
         weights = network.parameters.flat
-        np.copyto(weights, run.weights)  # where a member has no best epoch, and for what they share
+        if restores:
+            np.copyto(weights, run.weights)  # where a member has no best epoch, and for what they share
         for number, course in enumerate(self.courses):
-            if not math.isnan(course.best):
+            if not math.isnan(course.best) if restores else number in over:
                 _copy_part(network.parts_of_members(network.parameters)[number], self.arrays["parameters"], weights)
                 _copy_part(network.parts_of_members(network.state)[number], self.arrays["state"], network.state.flat)
-        run.history.best_epochs = epochs
+        if restores:
+            run.history.best_epochs = epochs
 
     def state(self) -> dict[str, Any]:
         if not self.courses[0].epoch:
@@ -224,10 +237,12 @@ class _BestOfMembers:
     def restore(self, state: Mapping[str, Any]) -> None:
         if not state or (self.stopping.restore_best and "parameters" not in state):
             return  # without the weights of the best epochs, these are of no use
-        self.courses = _courses(state, len(self.courses), self.run.history.epochs)
+        epochs = self.run.history.epochs
+        self.courses = _courses(state, len(self.courses), epochs)
         if "parameters" in state:
             self.arrays = _best_arrays(self.run, state)
         self.warned = state.get("nan") is True
+        self.run.finish_members(self._over(epochs))
 
 
 def _courses(state: Mapping[str, Any], members: int, epochs: int) -> list[_Course]:

@@ -17,9 +17,9 @@ def task(rows, numbers=3, **columns):
 def test_more_effort_is_a_larger_network_that_takes_longer():
     given = task(2000)
     quick, good, best = (recipe_for(given, effort) for effort in ("quick", "good", "best"))
-    assert (quick.members, good.members, best.members) == (1, 5, 3)
+    assert (quick.members, good.members, best.members) == (1, 5, 10)
     assert max(quick.hidden) < max(good.hidden)
-    assert best.composite == {"type": "realmlp", "activation": "mish"}
+    assert (best.waves, best.bounded, best.member_folds) == (True, True, True)
     seconds = [expected_seconds(given, recipe) for recipe in (quick, good, best)]
     assert seconds == sorted(seconds)
 
@@ -50,9 +50,13 @@ def test_numbers_far_away_are_cut_off():
     assert not recipe_for(task(1000), "good").clip
 
 
-def test_probabilities_are_calibrated_where_there_are_rows_to_do_it():
-    kinds = [recipe_for(task(rows), "best").corrected for rows in (100, 1000)]
-    assert kinds == [("numbers",), ("numbers", "classes")]
+def test_members_have_folds_but_not_in_time():
+    assert recipe_for(task(4), "best").members == 4
+    days = np.arange("2024-01-01", 300, dtype="datetime64[D]")
+    by_time = recipe_for(task(300, day=days), "best")
+    assert (by_time.members, by_time.member_folds) == (10, False)
+    by_group = recipe_for(task(300, patient=np.arange(300) % 30), "best")
+    assert (by_group.members, by_group.member_folds) == (10, True)
 
 
 def test_batches_grow_with_the_rows():

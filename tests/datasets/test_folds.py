@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from modnet.datasets.folds import group_folds, random_folds, time_folds
+from modnet.datasets.folds import group_folds, member_folds, random_folds, time_folds
 from modnet.errors import DataError
 
 
@@ -86,11 +86,26 @@ def test_the_first_block_has_two_times_where_it_is_to_be_parted():
     assert [len(fold.train) for fold in time_folds(times, 2, first=2)] == [31, 32]
 
 
+def test_each_row_is_in_the_fold_of_one_member():
+    labels = np.repeat([0, 1], [30, 10])
+    folds = member_folds(40, 5, 0, labels)
+    assert np.bincount(folds).tolist() == [8] * 5
+    assert np.bincount(folds[labels == 1]).tolist() == [2] * 5
+    groups = np.arange(40) // 4
+    found = member_folds(40, 5, 0, groups=groups)
+    assert np.bincount(found).tolist() == [8] * 5
+    assert all(len(set(found[groups == group].tolist())) == 1 for group in range(10))
+    assert found.tolist() == member_folds(40, 5, 0, groups=groups + 7).tolist()
+
+
 @pytest.mark.parametrize(
     ("make", "message"),
     [
         (lambda: random_folds(4, 5, 0), "found 4 rows; expected at least 5, one for each fold"),
         (lambda: group_folds(np.array([0, 0, 1]), 3, 0), "found 2 groups; expected at least 3"),
+        (lambda: member_folds(40, 1, 0), "member_folds is for an ensemble, and the network has one member"),
+        (lambda: member_folds(4, 5, 0), "found 4 rows; expected at least 5"),
+        (lambda: member_folds(4, 3, 0, groups=np.array([0, 0, 9, 9])), "found 2 groups; expected at least 3"),
         (lambda: time_folds(np.array([1, 2, 3, 4]), 3, first=2), "expected at least 5 different ones"),
         (lambda: time_folds(np.array([1, 1, 2, 3]), 3), "found 3 times in 4 rows; expected at least 4 different ones"),
     ],

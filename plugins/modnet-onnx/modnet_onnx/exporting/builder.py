@@ -46,6 +46,10 @@ class Builder:
         self._taken.add(found)
         return found
 
+    def has_dtype(self, value: str, dtype: np.dtype[Any]) -> bool:
+        """Whether a value is known to have a dtype; None, which stands for float64 to numpy, would be equal to that."""
+        return value in self.dtypes and self.dtypes[value] == dtype
+
     def constant(self, array: Array, name: str) -> str:
         """The name of a constant with this content."""
         found = self.name(name)
@@ -66,11 +70,3 @@ class Builder:
         self.uses_tables |= domain == ML
         made = helper.make_node(operator, inputs, outputs, name=outputs[0], domain=domain or None, **given)
         self.nodes.append(made)
-
-    def rename(self, old: str, new: str) -> None:
-        """Gives a value, made by an operator, another name."""
-        for node in self.nodes:
-            for names in (node.input, node.output):
-                for place, name in enumerate(names):
-                    if name == old:
-                        names[place] = new

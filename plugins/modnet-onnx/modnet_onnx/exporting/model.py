@@ -141,7 +141,7 @@ class _NetworkWriter:
             if self.table is not None and name in self.table.schema.inputs:
                 given = self.table.encoded(name)
                 value = given if ids else self.cast(given)
-                raw = given if self.builder.dtypes.get(given) == np.float64 and value != given else None
+                raw = given if value != given else None
                 self.slots.append(Slot(value, raw=raw))
                 continue
             wanted = np.dtype(np.int64) if ids else self.builder.dtype
@@ -190,8 +190,10 @@ class _NetworkWriter:
         kind = helper.np_dtype_to_tensor_dtype(self.builder.dtype)
         for name, slot in self.graph.outputs.items():
             # A copy under its name: one value may be two outputs, or an input.
-            value = self.builder.name(name)
-            self.builder.node("Identity", [self.slots[slot].value], [value])
+            value, made = self.builder.name(name), self.slots[slot].value
+            if self.table is not None:
+                made = self.table.without_faults(made, self.graph.shape(slot))
+            self.builder.node("Identity", [made], [value])
             shape = [None if axis is None else axis for axis in self.graph.shape(slot)]
             found.append(helper.make_tensor_value_info(value, kind, ["batch", *shape]))
             if self.table is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -22,6 +23,9 @@ REASONS = {
 }
 """A kind of columns that has no preparation in ONNX -> why."""
 
+GAP, UNKNOWN = -1, -2
+"""The positions of a missing category that has no fill, and of one that training had not."""
+
 HINT = "give the option inputs=encoded, for a file that takes the arrays of Network.encode"
 
 
@@ -41,6 +45,7 @@ class TableWriter:
     def __init__(self, builder: Builder, schema: DataSchema) -> None:
         self.builder, self.schema = builder, schema
         self._values: dict[str, str] = {}
+        self._faults: list[str] = []
 
     def inputs(self) -> list[ValueInfoProto]:
         """One for each column, (batch, 1): float64 for numbers, texts for categories."""
@@ -71,9 +76,32 @@ class TableWriter:
     def _encoded(self, column: ColumnSchema, dtype: np.dtype[Any]) -> str:
         writer, value = self._writer(column.name), self._values[column.name]
         if column.kind == "number":
-            return _number(writer, column, value)
+            gaps = writer.op("IsNaN", value)
+            if column.fill is None:
+                self._faults.append(gaps)
+                return value
+            return str(writer.op("Where", gaps, writer.constant(float(column.fill), np.float64), value))
         codes = _codes(writer, column, value, self.schema.missing_values)
+        wrong = _faults(writer, column, codes)
+        if wrong is not None:
+            self._faults.append(wrong)
         return _written(writer, column, codes, dtype)
+
+    def without_faults(self, value: str, shape: Shape) -> str:
+        """An output of the network, (batch, ...): nan for rows that modnet refuses, with nothing else to say so."""
+        if not self._faults:
+            return value
+        writer = self._writer("faults")
+        axes = [*range(2, len(shape) + 1)]
+        wrong = writer.unsqueeze(self._wrong(), *axes) if axes else self._wrong()
+        return str(writer.op("Where", wrong, math.nan, value))
+
+    def _wrong(self) -> str:
+        """Which rows are at fault, (batch, 1)."""
+        while len(self._faults) > 1:
+            last = self._faults.pop()
+            self._faults[-1] = self._writer("faults").op("Or", self._faults[-1], last)
+        return self._faults[0]
 
     def predicted(self, output: str, value: str, shape: Shape) -> list[ValueInfoProto]:
         """The predicted class of an output of probabilities, as a further output, (batch,) of texts."""
@@ -87,23 +115,18 @@ class TableWriter:
         else:
             winner = writer.op("ArgMax", value, axis=1, keepdims=0)
         names = self.builder.constant(np.array(column.categories, object), f"{column.name}/classes")
-        made = self.builder.name(column.name)
-        self.builder.node("Gather", [names, winner], [made], axis=0)
+        made = writer.op("Gather", names, winner, axis=0)
+        if self._faults:
+            made = writer.op("Where", writer.squeeze(self._wrong(), 1), np.array("", object), made)
+        made, found = self.builder.name(column.name), made
+        self.builder.node("Identity", [found], [made])
         return [helper.make_tensor_value_info(made, TensorProto.STRING, ["batch"])]
 
 
-def _number(writer: Writer, column: ColumnSchema, x: str) -> str:
-    """A gap, nan, gets the value that was learnt in training; without one it stays nan, and so does the prediction."""
-    if column.fill is None:
-        return x
-    fill = writer.constant(float(column.fill), np.float64)
-    return str(writer.op("Where", writer.op("IsNaN", x), fill, x))
-
-
 def _codes(writer: Writer, column: ColumnSchema, x: str, missing_values: Sequence[str]) -> str:
-    """The position of each category, int64 (batch, 1): -1 for a gap without a fill, and -2 for what is not known."""
+    """The position of each category, int64 (batch, 1), or `GAP` or `UNKNOWN`."""
     places = _spellings(column)
-    gap = -1 if column.fill is None else column.categories.index(str(column.fill))
+    gap = GAP if column.fill is None else column.categories.index(str(column.fill))
     for text in ("", *missing_values, *column.missing_values):
         places.setdefault(text, gap)
     return str(
@@ -113,9 +136,16 @@ def _codes(writer: Writer, column: ColumnSchema, x: str, missing_values: Sequenc
             domain=ML,
             keys_strings=list(places),
             values_int64s=list(places.values()),
-            default_int64=-2,
+            default_int64=UNKNOWN,
         )
     )
+
+
+def _faults(writer: Writer, column: ColumnSchema, codes: str) -> str | None:
+    """Which categories modnet refuses, bool (batch, 1); None if it takes all."""
+    if column.unknown == "code":
+        return writer.op("Equal", codes, GAP) if column.refuses_gaps else None
+    return str(writer.op("Less", codes, 0) if column.refuses_gaps else writer.op("Equal", codes, UNKNOWN))
 
 
 def _spellings(column: ColumnSchema) -> dict[str, int]:
@@ -140,24 +170,13 @@ def _variants(text: str) -> Iterable[str]:
 
 def _written(writer: Writer, column: ColumnSchema, codes: str, dtype: np.dtype[Any]) -> str:
     """The numbers (batch, width) for positions of categories."""
-    known = codes if column.unknown == "code" else None
     if column.kind == "boolean":
-        whole = writer.cast(codes, np.float64)
         half = writer.constant(0.5, np.float64)
-        found = writer.op("Where", writer.op("Less", codes, 0), half, whole)
-    elif column.encoding == "one_hot":
-        found = writer.cast(writer.op("Equal", codes, np.arange(len(column.categories))), np.float64)
+        return str(writer.op("Where", writer.op("Less", codes, 0), half, writer.cast(codes, np.float64)))
+    if column.encoding == "one_hot":
+        return writer.cast(writer.op("Equal", codes, np.arange(len(column.categories))), np.float64)
+    if column.encoding == "ordinal":
+        ids = writer.op("Max", codes, -1 if column.unknown == "code" else 0)
     else:
-        place = writer.op("Max", codes, -1)
-        found = place if column.encoding == "ordinal" else writer.op("Add", place, 1)
-        found = writer.cast(found, dtype) if dtype.kind == "f" else found
-    if known is not None:
-        return str(found)
-    return _without_faults(writer, column, codes, str(found), dtype)
-
-
-def _without_faults(writer: Writer, column: ColumnSchema, codes: str, found: str, dtype: np.dtype[Any]) -> str:
-    """No prediction for a category that training had not, or a gap that has no code: nan, or an id that is not there."""
-    wrong = writer.op("Less", codes, 0 if column.refuses_gaps else -1)
-    nothing = writer.constant(np.nan, np.float64) if dtype.kind == "f" else writer.constant(-1)
-    return str(writer.op("Where", wrong, nothing, found))
+        ids = writer.op("Add", writer.op("Max", codes, -1), 1)
+    return writer.cast(ids, dtype) if dtype.kind == "f" else str(ids)

@@ -10,6 +10,7 @@ from numpy.typing import DTypeLike
 from onnx import helper
 
 from modnet.arrays import Array, Shape
+from modnet.errors import DataError
 from modnet_onnx.exporting.builder import Builder
 
 Operand = str | Array | float | int | bool | Sequence[int] | None
@@ -86,17 +87,26 @@ class Writer:
         return made[0] if outputs == 1 else tuple(made)
 
     def constant(self, value: Array | float | int | Sequence[int], dtype: DTypeLike | None = None) -> str:
-        """A constant of the graph; it has the dtype that `Writer` says, or the given one."""
+        """A constant of the graph; it has the dtype that `Writer` says, or the given one.
+
+        Raises:
+            DataError: a number is beyond what the dtype can hold.
+        """
         name = next((key for arrays in (self.params, self.state) for key, own in arrays.items() if own is value), None)
         array = np.asarray(value)
         if dtype is None:
             dtype = {"f": self.dtype, "i": np.dtype(np.int64)}.get(array.dtype.kind, array.dtype)
-        return self._builder.constant(array.astype(dtype), f"{self.label}.{name or 'constant'}")
+        with np.errstate(over="ignore"):
+            made = array.astype(dtype)
+        if made.dtype.kind == "f" and (lost := np.isinf(made) & np.isfinite(array)).any():
+            where = f"{self.label}.{name}" if name else self.label
+            raise DataError(f"{where}: {array[lost].flat[0]:.6g} is beyond what {made.dtype} can hold")
+        return self._builder.constant(made, f"{self.label}.{name or 'constant'}")
 
     def cast(self, x: str, dtype: DTypeLike) -> str:
         """The value in another dtype."""
         wanted = np.dtype(dtype)
-        if self._builder.dtypes.get(x) == wanted:
+        if self._builder.has_dtype(x, wanted):
             return x
         made: str = self.op("Cast", x, to=helper.np_dtype_to_tensor_dtype(wanted))
         self._builder.dtypes[made] = wanted

@@ -1,0 +1,47 @@
+"""The weights of the rows of a batch for each member of an ensemble, where not all members learn from all rows."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+import numpy as np
+
+from modnet.arrays import Array
+
+
+def who_learns(folds: Array | None, over: Collection[int], rows: int, ensemble: int) -> Array:
+    """Whether a member of an ensemble learns from a row, (rows, ensemble).
+
+    Args:
+        folds: of each row, the member that does not learn from it; None if all do.
+        over: the members whose training is over.
+    """
+    found = np.ones((rows, ensemble), np.bool_) if folds is None else folds[:, None] != np.arange(ensemble)
+    found[:, [*over]] = False
+    return found
+
+
+def of_learning(weights: Array | None, learns: Array, members: int) -> Array:
+    """The weights of values (rows * members,), where those that a member does not learn from are 0.
+
+    Args:
+        weights: None for ones.
+        learns: (rows, ensemble), from `who_learns`.
+        members: how many values a row has; more, where the members have members themselves.
+    """
+    found = np.repeat(learns, members // learns.shape[1], axis=1).reshape(-1)
+    return found.astype(np.float64) if weights is None else np.where(found, weights, 0)
+
+
+def balanced(factors: Array, weights: Array, ensemble: int, members: int) -> tuple[Array, Array, int]:
+    """Factors and weights of values (rows * members,), scaled so that all members have the same sum of weights.
+
+    Then each has the gradient of its own mean, whatever part of a batch it learns from. Also how many members have a
+    weight at all.
+    """
+    shape = (-1, ensemble, members // ensemble)
+    sums = weights.reshape(shape).sum(axis=(0, 2))
+    counted = sums > 0
+    count = int(counted.sum())
+    scale = np.divide(sums.sum() / max(1, count), sums, out=np.zeros(len(sums)), where=counted)[:, None]
+    return (factors.reshape(shape) * scale).reshape(-1), (weights.reshape(shape) * scale).reshape(-1), count
