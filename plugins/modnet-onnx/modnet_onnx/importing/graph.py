@@ -234,6 +234,8 @@ class Reading:
                 return
             except NotNative as error:
                 failed = error
+            except ValueError as error:
+                failed = NotNative(f"a layer refuses it: {error}")
             self.builder.go_back(mark)
             self.values, self._skipped = values, skipped
         body = body_of(node, self.inference.opsets, [self.values[name] for name in node.input if name])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from itertools import accumulate
 from operator import mul
@@ -215,6 +216,8 @@ def arithmetic(builder: Builder, operation: Operation, x: Value, z: Value) -> Va
     for value, other, reverse in ((x, z, False), (z, x, True)):
         number = other.constant
         if number is not None and number.size == 1 and not other.learned and len(other.shape) <= len(value.shape):
+            if not math.isfinite(number.reshape(())):
+                break  # a spec has finite numbers only; an array may have others
             if other.shape_of_batch:
                 raise NotNative("one of its inputs is made of sizes that are not known yet")
             return through(builder, value, Arithmetic(operation, float(number.reshape(())), reverse=reverse))

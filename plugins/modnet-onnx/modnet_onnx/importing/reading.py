@@ -11,7 +11,7 @@ import onnx
 from modnet.arrays import Array
 from modnet.engine.build import plan
 from modnet.engine.network import Network
-from modnet.errors import DataError
+from modnet.errors import DataError, SpecError
 from modnet.records import Record
 from modnet_onnx.importing import operators as operators
 from modnet_onnx.importing.graph import NotImportable, Reading, control_flow, described, is_number
@@ -121,7 +121,9 @@ def readings(model: onnx.ModelProto) -> Iterator[Mapping[str, int] | None]:
             sizes = {(axes[axis].dim_param, axes[axis].dim_value) for axes in inputs.values()}
             if len({size for _, size in sizes if size}) < 2 and (axis == 0 or _is_recurrent(model)):
                 yield dict.fromkeys(inputs, axis)
-    yield None
+    # A first axis of any size can be nothing else than the batch.
+    if not all(axes and not axes[0].HasField("dim_value") for axes in inputs.values()):
+        yield None
 
 
 def _named_batch(inputs: Mapping[str, Any]) -> Mapping[str, int] | None:
@@ -178,7 +180,10 @@ def _network(reading: Reading, outputs: Mapping[str, str]) -> Network:
             "dtype": _dtype(reading, nodes),
         }
     }
-    network = plan(spec)
+    try:
+        network = plan(spec)
+    except SpecError as error:
+        raise NotImportable(f"modnet cannot build what the graph describes; {error}") from error
     network.seed = None
     for arrays in (network.parameters, network.state):
         for name in arrays:
