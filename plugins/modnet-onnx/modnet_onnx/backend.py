@@ -4,9 +4,8 @@
 
     backend.run_model(model, [x])
 
-An operator's tests give it everything as inputs, its weights and axes too. In modnet weights belong to a layer; so a
-graph becomes a network when the first inputs are there, and takes those of them for weights for which only then there is
-a layer.
+An operator's tests give it everything as inputs, its weights and axes too. In modnet weights belong to a layer. So a
+graph becomes a network when the inputs are there, and those of them become weights without which there is no layer.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ from modnet.arrays import Array
 from modnet.engine.passes import Pass
 from modnet.errors import ModnetError
 from modnet_onnx.importing.graph import NotImportable
-from modnet_onnx.importing.reading import Imported, prepared, read, readings
+from modnet_onnx.importing.reading import Imported, prepared, read
 
 
 class Prepared(BackendRep):

@@ -12,8 +12,8 @@ from modnet.arrays import Array
 from modnet_onnx.importing.building import Builder, as_name, plain_axes, plain_groups
 from modnet_onnx.importing.functions import body_of
 from modnet_onnx.importing.inference import Inference, Kind, has_open_sizes, too_large
-from modnet_onnx.importing.laying import laid, seen_as, without_batch
 from modnet_onnx.importing.layers.delegate import WHOLE, ONNXGraph, encoded
+from modnet_onnx.importing.laying import laid, seen_as, without_batch
 from modnet_onnx.importing.step import CONVERTERS, NeedsConstant, Step
 from modnet_onnx.importing.values import BATCH, NotNative, Value, is_open
 
@@ -163,31 +163,43 @@ class Reading:
 
     def _folded(self, node: onnx.NodeProto, read: Sequence[Value], kinds: Sequence[Kind]) -> bool:
         """Computes a node of constants, and those that ask for shapes."""
-        if node.op_type in ("Shape", "Size") and not node.domain and not read[0].is_pending:
+        if node.op_type in ("Shape", "Size") and not node.domain and read[0].name not in self._shapeless:
             return self._fold_shape(node, read[0])
         if any(value.constant is None for value in read):
             return False
         if node.op_type in REPEATING and not node.domain and self._fold_repeated(node, read):
             return True
-        compact = any(value.is_compact for value in read)
-        if (compact and node.op_type not in MOVING) or (too_large(kinds) and node.input and not compact):
+        if any(value.is_compact for value in read):
+            return node.op_type in MOVING and self._fold_compact(node, read, kinds[0])
+        found = None if node.input and too_large(kinds) else self._computed(node, read)
+        if found is None:
             return False
+        for name, array in zip(filter(None, node.output), found, strict=True):
+            unknown = any(value.shape_of_batch for value in read) and has_open_sizes(array)
+            self._put_constant(name, array, any(value.learned for value in read), unknown)
+            if unknown:
+                self._pending[name] = node
+        return True
+
+    def _computed(self, node: onnx.NodeProto, read: Sequence[Value]) -> list[Array] | None:
+        """The numbers that a node gives; None where it is left to the network."""
         try:
             found = self.inference.computed(node, read)
         except Exception:
-            return False  # onnx cannot; it is then a part of the graph like any other, and may not be needed
-        if found is None or not all(isinstance(array, np.ndarray) and array.dtype.kind in "biuf" for array in found):
+            return None  # onnx cannot; it is then a part of the graph like any other, and may not be needed
+        return None if found is None or any(array.dtype.kind not in "biuf" for array in found) else found
+
+    def _fold_compact(self, node: onnx.NodeProto, read: Sequence[Value], kind: Kind) -> bool:
+        """Computes with numbers that are kept once, where that gives such numbers again."""
+        found = self._computed(node, read)
+        if found is None or kind.shape is None or found[0].ndim != len(kind.shape):
             return False
-        if compact and (kinds[0].shape is None or any(a not in (1, b) for a, b in zip(found[0].shape, kinds[0].shape, strict=True))):
+        if any(a not in (1, b) for a, b in zip(found[0].shape, kind.shape, strict=True)):
             return False
-        learned = any(value.learned for value in read)
-        for name, array in zip(filter(None, node.output), found, strict=True):
-            unknown = any(value.shape_of_batch for value in read) and has_open_sizes(array)
-            self._put_constant(name, array, learned, unknown)
-            if compact:
-                self.values[name] = self.values[name].replace(shape=kinds[0].shape)
-            if unknown or compact:
-                self._pending[name] = node
+        name = node.output[0]
+        self._put_constant(name, found[0], any(value.learned for value in read))
+        self.values[name] = self.values[name].replace(shape=kind.shape)
+        self._pending[name] = node
         return True
 
     def _fold_repeated(self, node: onnx.NodeProto, read: Sequence[Value]) -> bool:
@@ -214,7 +226,7 @@ class Reading:
 
     def _fold_shape(self, node: onnx.NodeProto, value: Value) -> bool:
         bounds = {given.name: given.i for given in node.attribute}
-        sizes = np.array(value.shape, np.int64)[bounds.get("start", 0) : bounds.get("end", None)]
+        sizes = np.array(value.shape, np.int64)[bounds.get("start", 0) : bounds.get("end")]
         array = sizes if node.op_type == "Shape" else np.array(np.prod(sizes), np.int64)
         self._put_constant(node.output[0], array, False, has_open_sizes(array))
         self._pending[node.output[0]] = node
@@ -339,7 +351,10 @@ class Reading:
         stored = [onnx.numpy_helper.from_array(self._array(name), name) for name in constants]
         part = onnx.helper.make_graph(nodes, "part", infos, made, stored)
         axes = [self._batch_of(self.values[name]) if self.batch is not None else None for name in outputs]
-        shapes = [[size for at, size in enumerate(self.values[name].shape) if at != axis] for name, axis in zip(outputs, axes, strict=True)]
+        shapes = [
+            [size for at, size in enumerate(self.values[name].shape) if at != axis]
+            for name, axis in zip(outputs, axes, strict=True)
+        ]
         layer = ONNXGraph(
             encoded(self.inference.model(part)),
             tuple(input_axes),

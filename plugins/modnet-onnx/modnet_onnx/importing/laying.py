@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Sequence
 from itertools import accumulate
 from operator import mul
+from typing import NamedTuple
 
 import numpy as np
 
@@ -119,7 +120,9 @@ def combined(builder: Builder, values: Sequence[Value], layer_for: Callable[[boo
     parts, sizes = _common_parts(values, lead)
     same = all(value.source and value.shape == lead.shape for value in values)
     sources = [
-        builder.arranged(value, _groups(value, parts)) if value.source else _constant(builder, value, parts, sizes, lead)
+        builder.arranged(value, _groups(value, parts))
+        if value.source
+        else _constant(builder, value, parts, sizes, lead)
         for value in values
     ]
     places: dict[int, list[int]] = {}
@@ -240,30 +243,42 @@ def viewed(builder: Builder, value: Value, shape: Sequence[int]) -> Value:
     if 0 in shape:
         raise NotNative("an axis has no elements")
     flat = [part for axis in range(len(value.axes)) for part in value.parts(axis)]
-    pieces = _segments([value.sizes[part] for part in flat], list(shape))
-    groups, splits, axes = [], [], [() for _ in shape]  # type: ignore[var-annotated]
-    number = 0
-    named: dict[int, list[tuple[int, int]]] = {}
-    for own, targets, split in pieces:
-        parts = [flat[at] for at in own]
-        whole = split is None
-        for at in [parts] if whole else [[part] for part in parts]:
-            groups.append(at)
-        splits += [[(target, shape[target]) for target in targets if shape[target] != 1]] if split is None else split
-    order = sorted(range(len(groups)), key=lambda at: (0 not in groups[at], min(groups[at])))
-    wanted = [groups[at] for at in order]
+    pieces = _pieces(flat, _segments([value.sizes[part] for part in flat], list(shape)), shape)
+    # In the order of the array, so that nothing moves that need not.
+    order = sorted(pieces, key=lambda piece: (0 not in piece.parts, min(piece.parts)))
+    groups: list[tuple[int, ...]] = [piece.parts for piece in order]
+    sizes = []
     if value.batch_axis is None:
-        wanted.insert(0, [0])
-    source = builder.arranged(value, [tuple(group) for group in wanted])
-    sizes, places = [] if value.batch_axis is not None else [value.sizes[0]], named
-    for at in order:
-        for target, size in splits[at]:
-            places.setdefault(target, []).append((at, len(sizes)))
-            sizes.append(size)
-    for target, found in places.items():
-        axes[target] = tuple(position for _, position in sorted(found))
-    before = [elements([value.sizes[part] for part in group]) for group in wanted]
-    return laid(value, builder.reshaped(source, before, sizes), sizes, axes)
+        groups, sizes = [(0,), *groups], [value.sizes[0]]
+    places: dict[Piece, list[int]] = {}
+    for piece in order:
+        places[piece] = list(range(len(sizes), len(sizes) + len(piece.becomes)))
+        sizes += [size for _, size in piece.becomes]
+    axes: list[list[int]] = [[] for _ in shape]
+    for piece in pieces:
+        for (target, _), place in zip(piece.becomes, places[piece], strict=True):
+            axes[target].append(place)
+    before = [elements([value.sizes[part] for part in group]) for group in groups]
+    source = builder.reshaped(builder.arranged(value, groups), before, sizes)
+    return laid(value, source, sizes, axes)
+
+
+class Piece(NamedTuple):
+    """Axes of an array that are joined, and what they are split into: (axis of the new shape, size)."""
+
+    parts: tuple[int, ...]
+    becomes: tuple[tuple[int, int], ...]
+
+
+def _pieces(flat: Sequence[int], segments: Sequence[Segment], shape: Sequence[int]) -> list[Piece]:
+    found = []
+    for own, targets, split in segments:
+        if split is None:
+            joined = tuple(flat[at] for at in own)
+            found.append(Piece(joined, tuple((target, shape[target]) for target in targets if shape[target] != 1)))
+        else:
+            found += [Piece((flat[at],), tuple(into)) for at, into in zip(own, split, strict=True)]
+    return found
 
 
 Segment = tuple[list[int], list[int], list[list[tuple[int, int]]] | None]

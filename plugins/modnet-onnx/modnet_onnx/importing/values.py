@@ -16,7 +16,9 @@ import onnx
 from modnet.arrays import Array, Shape
 from modnet.records import Record
 
-OPEN = tuple(1_000_003 + more for more in (0, 30, 34, 36, 78, 96, 114, 118, 130, 148, 156, 168, 180, 184, 190, 196, 208))
+OPEN = tuple(
+    1_000_003 + more for more in (0, 30, 34, 36, 78, 96, 114, 118, 130, 148, 156, 168, 180, 184, 190, 196, 208)
+)
 """Prime numbers that stand for sizes which are open, the first of them for that of the batch.
 
 With them, shapes stay numbers: ONNX's own inference computes with them, and so do the parts of a graph that make a

@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 import onnx
 import onnxruntime
-
 from modnet_onnx.importing.reading import Imported
 
 

@@ -10,10 +10,20 @@ pytest.importorskip("onnxruntime")
 
 from architectures import ARCHITECTURES  # noqa: E402
 from comparing import difference, expected, exported, found  # noqa: E402
-
 from modnet_onnx.importing.reading import imported  # noqa: E402
 
-BY_DYNAMO = ("mlp", "cnn", "mobilenet", "unet", "autoencoder", "lstm", "gru", "transformer", "gpt", "vision_transformer")
+BY_DYNAMO = (
+    "mlp",
+    "cnn",
+    "mobilenet",
+    "unet",
+    "autoencoder",
+    "lstm",
+    "gru",
+    "transformer",
+    "gpt",
+    "vision_transformer",
+)
 
 
 def made(name):

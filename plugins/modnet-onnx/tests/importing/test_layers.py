@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
+from modnet_onnx.importing.layers.delegate import ONNXGraph
 
 import modnet
-from modnet_onnx.importing.layers.delegate import ONNXGraph
 
 
 def given_by(layer, *shapes, values=None, dtype="float64"):
@@ -12,7 +12,9 @@ def given_by(layer, *shapes, values=None, dtype="float64"):
     rng = np.random.default_rng(0)
     names = [f"x{number}" for number in range(len(shapes))]
     node = {**layer, "inputs": names, "name": "it"}
-    network = modnet.build({"network": {"input": dict(zip(names, shapes, strict=True)), "layers": [node], "dtype": dtype}})
+    network = modnet.build(
+        {"network": {"input": dict(zip(names, shapes, strict=True)), "layers": [node], "dtype": dtype}}
+    )
     arrays = values or [rng.standard_normal((5, *shape)) for shape in shapes]
     return network.forward(dict(zip(names, arrays, strict=True))), arrays
 
@@ -22,7 +24,9 @@ def test_matmul_stretches_axes_before_the_last_two():
     assert np.allclose(y, a @ b)
 
 
-@pytest.mark.parametrize(("operation", "expected"), [("subtract", np.subtract), ("maximum", np.maximum), ("less", np.less)])
+@pytest.mark.parametrize(
+    ("operation", "expected"), [("subtract", np.subtract), ("maximum", np.maximum), ("less", np.less)]
+)
 def test_arithmetic_of_two(operation, expected):
     y, (a, b) = given_by({"type": "arithmetic", "operation": operation}, (3, 4), (1, 4))
     assert np.array_equal(y, expected(a, b))
@@ -87,7 +91,15 @@ def test_erf_beside_the_exact_one():
 
 def test_a_part_for_so_many_rows_is_run_in_pieces():
     (example,) = [found for found in ONNXGraph.examples() if found.component.rows]
-    network = modnet.build({"network": {"input": [4], "layers": [modnet.Node(layer=example.component, name="it")], "outputs": ["it.output_1"]}})
+    network = modnet.build(
+        {
+            "network": {
+                "input": [4],
+                "layers": [modnet.Node(layer=example.component, name="it")],
+                "outputs": ["it.output_1"],
+            }
+        }
+    )
     x = np.array([[3, 1, 2, 0], [0, 5, 6, 1], [9, 8, 7, 6.0]])
     assert np.array_equal(network.forward(x), [[3, 2], [6, 5], [9, 8]])
 
@@ -100,9 +112,11 @@ def test_a_broken_part_is_refused():
 def test_weights_before_a_part_that_onnx_runs_cannot_be_trained():
     part = next(iter(ONNXGraph.examples())).component
     first = {"type": "linear", "out_features": 4, "name": "first"}
-    spec = {"network": {"input": [3], "layers": [first, modnet.Node(layer=part), {"type": "linear", "out_features": 1}]}}
+    spec = {
+        "network": {"input": [3], "layers": [first, modnet.Node(layer=part), {"type": "linear", "out_features": 1}]}
+    }
     x, y = np.ones((4, 3)), np.ones((4, 1))
-    with pytest.raises(modnet.TrainingError, match="onnx_graph.*has no gradient.*trainable = false"):
+    with pytest.raises(modnet.TrainingError, match=r"onnx_graph.*has no gradient.*trainable = false"):
         modnet.train(modnet.build(spec), x, y, loss="mse", epochs=1)
     spec["network"]["layers"][0] = {**first, "trainable": False}
     network = modnet.build(spec)

@@ -3,11 +3,11 @@
 import numpy as np
 import onnx
 import pytest
+from modnet_onnx.importing.graph import NotImportable
+from modnet_onnx.importing.reading import imported
 from onnx import TensorProto, helper, numpy_helper
 
 import modnet
-from modnet_onnx.importing.graph import NotImportable
-from modnet_onnx.importing.reading import imported
 
 X = helper.make_tensor_value_info("x", TensorProto.FLOAT, ["n", 4])
 Y = helper.make_tensor_value_info("y", TensorProto.FLOAT, None)
@@ -68,17 +68,24 @@ def test_a_part_that_onnx_runs_is_in_the_model_file(tmp_path):
 
 def test_what_cannot_be_read_is_listed_at_once():
     texts = helper.make_tensor_value_info("texts", TensorProto.STRING, ["n"])
-    branch = helper.make_graph([helper.make_node("Relu", ["x"], ["b"])], "branch", [], [helper.make_tensor_value_info("b", 1, None)])
+    branch = helper.make_graph(
+        [helper.make_node("Relu", ["x"], ["b"])], "branch", [], [helper.make_tensor_value_info("b", 1, None)]
+    )
     nodes = [
         helper.make_node("If", ["c"], ["y"], then_branch=branch, else_branch=branch),
     ]
-    with pytest.raises(NotImportable, match=r"the operator If \(control flow\); the input texts, which consists of string"):
+    with pytest.raises(
+        NotImportable, match=r"the operator If \(control flow\); the input texts, which consists of string"
+    ):
         imported(model(*nodes, inputs=[X, texts], c=np.array(True)))
 
 
 def test_an_output_of_texts_is_refused():
     kind = helper.make_tensor_value_info("y", TensorProto.STRING, None)
-    nodes = [helper.make_node("ArgMax", ["x"], ["a"], axis=1), helper.make_node("Cast", ["a"], ["y"], to=TensorProto.STRING)]
+    nodes = [
+        helper.make_node("ArgMax", ["x"], ["a"], axis=1),
+        helper.make_node("Cast", ["a"], ["y"], to=TensorProto.STRING),
+    ]
     with pytest.raises(NotImportable, match="the output y: y consists of string"):
         imported(model(*nodes, outputs=[kind]))
 

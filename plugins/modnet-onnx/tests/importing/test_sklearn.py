@@ -4,7 +4,6 @@ import warnings
 
 import numpy as np
 import pytest
-
 from modnet_onnx.importing.reading import imported
 
 skl2onnx = pytest.importorskip("skl2onnx")

@@ -126,9 +126,7 @@ def _centred(step: Step, value: Value, axes: Sequence[int], epsilon: float) -> V
     centred = arithmetic(step.builder, "subtract", value, mean)
     squares = arithmetic(step.builder, "multiply", centred, centred)
     variance = reduced(step.builder, squares, "mean", axes, keep=True)
-    spread = elementwise(
-        step.builder, arithmetic(step.builder, "add", variance, scalar(variance, epsilon)), "sqrt"
-    )
+    spread = elementwise(step.builder, arithmetic(step.builder, "add", variance, scalar(variance, epsilon)), "sqrt")
     return arithmetic(step.builder, "divide", centred, spread)
 
 

@@ -11,6 +11,7 @@ from modnet.layers.embedding import Embedding
 from modnet.layers.merge import Concatenate
 from modnet.layers.shape import Slice
 from modnet_onnx.importing.building import numbers
+from modnet_onnx.importing.layers.axes import Broadcast, Pad, Take
 from modnet_onnx.importing.laying import (
     in_place,
     laid,
@@ -21,7 +22,6 @@ from modnet_onnx.importing.laying import (
     without_axes,
     without_batch,
 )
-from modnet_onnx.importing.layers.axes import Broadcast, Pad, Take
 from modnet_onnx.importing.operators.pointwise import owner
 from modnet_onnx.importing.step import Step, converts
 from modnet_onnx.importing.values import BATCH, NotNative, Value, elements, is_open
