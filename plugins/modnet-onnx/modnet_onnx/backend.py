@@ -10,7 +10,7 @@ graph becomes a network when the inputs are there, and those of them become weig
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -55,25 +55,33 @@ class Prepared(BackendRep):
         self.imported = read(self.model, None)
         return self._named(outputs_of(self.imported, arrays, self.model))
 
-    def _natively(self, arrays: Mapping[str, Array]) -> Any:
+    def _natively(self, arrays: Mapping[str, Array]) -> Iterator[tuple[Imported, Mapping[str, Array]]]:
         """(network, its inputs) for those readings in which every operator is a layer."""
-        for axis in (0, 1, None):
-            constants: dict[str, Array] = {}
-            while len(constants) < len(arrays):
-                data = {name: array for name, array in arrays.items() if name not in constants}
-                if axis is not None and not _same_rows(data.values(), axis):
-                    break
-                try:
-                    found = read(self.model, None if axis is None else dict.fromkeys(data, axis), constants)
-                except (NotImportable, ModnetError):
-                    break
-                if not found.delegated:
-                    yield found, data
-                    break
-                wanted = [name for name in found.needed if name in data]
-                if not wanted:
-                    break
-                constants.update({name: data[name] for name in wanted})
+        constants: dict[str, Array] = {}
+        for axis in (None, 0, 1):
+            found = self._with_constants(arrays, axis, constants)
+            if found is not None and not found.delegated:
+                yield found, {name: array for name, array in arrays.items() if name not in constants}
+
+    def _with_constants(
+        self, arrays: Mapping[str, Array], axis: int | None, constants: dict[str, Array]
+    ) -> Imported | None:
+        """The network for inputs of which those are weights that have to be, which are added to `constants`."""
+        while len(constants) < len(arrays):
+            data = {name: array for name, array in arrays.items() if name not in constants}
+            if axis is not None and not _same_rows(list(data.values()), axis):
+                return None
+            found = None
+            try:
+                found = read(self.model, None if axis is None else dict.fromkeys(data, axis), constants)
+                needed = found.needed
+            except NotImportable as error:
+                needed = error.needed
+            wanted = [name for name in needed if name in data]
+            if not wanted or (found is not None and not found.delegated):
+                return found
+            constants.update({name: data[name] for name in wanted})
+        return None
 
     def _named(self, outputs: Sequence[Array]) -> tuple[Any, ...]:
         names = [given.name for given in self.model.graph.output]
@@ -81,10 +89,9 @@ class Prepared(BackendRep):
         return found
 
 
-def _same_rows(arrays: Any, axis: int) -> bool:
-    return len({array.shape[axis] if array.ndim > axis else None for array in arrays} | {0}) == 2 and all(
-        array.ndim > axis for array in arrays
-    )
+def _same_rows(arrays: Sequence[Array], axis: int) -> bool:
+    long = all(array.ndim > axis for array in arrays)
+    return long and len({array.shape[axis] for array in arrays}) == 1
 
 
 def outputs_of(imported: Imported, arrays: Mapping[str, Array], model: onnx.ModelProto) -> list[Array]:

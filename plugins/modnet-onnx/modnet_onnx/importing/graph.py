@@ -29,7 +29,15 @@ MOVING = ("Cast", "Identity", "Slice", "Transpose", "Unsqueeze", "Squeeze")
 
 
 class NotImportable(Exception):
-    """What of a graph no layer can do, nor the reference implementation within a network; the text says which."""
+    """What of a graph no layer can do, nor the reference implementation within a network; the text says which.
+
+    Attributes:
+        needed: names of inputs whose elements would have let an operator become a layer.
+    """
+
+    def __init__(self, message: str, needed: Sequence[str] = ()) -> None:
+        super().__init__(message)
+        self.needed = list(needed)
 
 
 class Reading:
@@ -388,7 +396,7 @@ class Reading:
                 return self._constant_output(value)
             source = self.builder.arranged(value, plain_groups(value))
         except NotNative as error:
-            raise NotImportable(f"the output {name}: {error}") from None
+            raise NotImportable(f"the output {name}: {error}", self.needed) from None
         of_input = any(source == given.source for given in self.given)
         return self.builder.add(Identity(), source, name=name) if of_input else source
 
@@ -396,6 +404,10 @@ class Reading:
         assert value.constant is not None
         if value.shape_of_batch:
             raise NotNative("it consists of sizes that are not known yet")
+        given = next((given for given in self.given if given.source == self.builder.first_input), None)
+        if given is not None and given.is_float:
+            # A layer whose numbers are read by nobody would be taken for one of ids.
+            self.builder.first_input = self.builder.add(Identity(), given.source)
         if self.batch is None:
             return self.builder.constant(value.constant, value.learned, value.name)
         return self.builder.constant(without_batch(value.constant, 0)[0], value.learned, value.name)

@@ -17,10 +17,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import onnx
+from modnet_onnx import backend
 from onnx.backend.test.loader import load_model_tests
 from onnx.backend.test.runner import Runner
-
-from modnet_onnx import backend
 
 TABLE = Path(__file__).with_name("node_suite.txt")
 

@@ -14,6 +14,9 @@ from modnet_onnx.importing.operators.pointwise import owner, scalar
 from modnet_onnx.importing.step import Step, converts
 from modnet_onnx.importing.values import NotNative, Value
 
+SMALLEST = 1e-30
+"""A length that is not 0."""
+
 REDUCTIONS = {
     "ReduceSum": "sum",
     "ReduceMean": "mean",
@@ -139,4 +142,6 @@ def lp_normalization(step: Step) -> None:
         length = elementwise(step.builder, reduced(step.builder, squares, "sum", [axis], keep=True), "sqrt")
     else:
         length = reduced(step.builder, elementwise(step.builder, value, "abs"), "sum", [axis], keep=True)
+    # What is 0 stays 0.
+    length = arithmetic(step.builder, "maximum", length, scalar(length, SMALLEST))
     step.give(arithmetic(step.builder, "divide", value, length))
