@@ -252,9 +252,7 @@ class Pass:
             self.cost(inputs).require(len(inputs[0]))
         values = self._values
         self._common.penalty = 0.0
-        self._conversion.begin()
-        for slot, (array, dtype) in enumerate(zip(inputs, self._dtypes, strict=True)):
-            values[slot] = array if array.dtype == dtype else self._converted(array, dtype, slot)
+        values[: self._first] = self.converted(inputs)
         calls = self._with_masks() if self._masked else self._calls
         if not self._seen:
             calls = self._looked_over(calls)
@@ -283,6 +281,18 @@ class Pass:
             context.raw = (None,) * len(context.raw)  # do not keep the caller's arrays in memory
         self._seen = True
         return [values[slot] for slot in self.wanted]
+
+    def converted(self, inputs: Sequence[Array]) -> list[Array]:
+        """The inputs in the dtypes that their readers take; those that are converted are valid until the next call.
+
+        Raises:
+            DataError: a number cannot be converted.
+        """
+        self._conversion.begin()
+        return [
+            array if array.dtype == dtype else self._converted(array, dtype, slot)
+            for slot, (array, dtype) in enumerate(zip(inputs, self._dtypes, strict=True))
+        ]
 
     def _looked_over(self, calls: Iterable[_Call]) -> Iterator[_Call]:
         """The calls of a first pass; after each, the node's outputs are checked against its declarations.

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import modnet
+from modnet.engine.delegation import Engine
 
 SUFFIX = ".onnx"
 
@@ -38,3 +39,12 @@ def modnet_import(path: Path) -> modnet.Network | None:
     from modnet_onnx.importing.reading import read_network
 
     return read_network(path)
+
+
+def modnet_engine(network: modnet.Network, name: str) -> Engine | None:
+    """onnxruntime."""
+    if name != "onnxruntime":
+        return None
+    from modnet_onnx.runtime import engine_of
+
+    return engine_of(network)

@@ -29,6 +29,8 @@ DISTRIBUTIONS = (
 
 Data = Mapping[str, np.ndarray]
 
+DEFAULTS = Settings()
+
 
 def examples() -> Iterator[tuple[str, Example]]:
     """Every use of every layer and activation of these distributions: a name, and the example."""
@@ -100,7 +102,7 @@ def run(model: onnx.ModelProto, data: Mapping[str, Any]) -> list[Any]:
     return found
 
 
-def check(network: modnet.Network, data: Data, settings: Settings = Settings(), tolerance: float = 1e-5) -> None:
+def check(network: modnet.Network, data: Data, settings: Settings = DEFAULTS, tolerance: float = 1e-5) -> None:
     """onnx.checker accepts the model, and onnxruntime gives what modnet gives, up to a share of the largest number."""
     model = to_onnx(network, settings)
     onnx.checker.check_model(model, full_check=True)
