@@ -41,6 +41,7 @@ def modnet_import(path: Path) -> modnet.Network | None:
     return read_network(path)
 
 
+@modnet.hookimpl
 def modnet_engine(network: modnet.Network, name: str) -> Engine | None:
     """onnxruntime."""
     if name != "onnxruntime":
