@@ -15,7 +15,7 @@ from modnet.engine.cost import Cost, cost_of
 from modnet.engine.graph import GraphNode
 from modnet.engine.parameters import FlatArray
 from modnet.engine.promises import gradients_fault, output_fault, several_fault
-from modnet.errors import DataError, ShapeError
+from modnet.errors import DataError, ShapeError, TrainingError
 from modnet.kinds.activation import Activation
 from modnet.kinds.context import Context, Shared
 from modnet.kinds.schedule import Progress
@@ -149,9 +149,17 @@ class Pass:
     def _nodes_to_learn(self) -> set[int]:
         """The slots through which gradients flow: the inputs whose gradient is wanted, the outputs of nodes with
         trainable parameters, and those of all nodes after them.
+
+        Raises:
+            TrainingError: they would have to flow through a layer that has none.
         """
         learning = set(self._towards)
         for node in self._nodes:
+            if not node.layer.differentiable and not learning.isdisjoint(node.inputs):
+                raise TrainingError(
+                    f"{node.label()} has no gradient, so nothing before it can be trained or explained by gradients; "
+                    "freeze the nodes before it with trainable = false, or use outputs that do not depend on it"
+                )
             if node.learns or _passes_gradients(node, learning):
                 learning.update(node.slots)
         return learning

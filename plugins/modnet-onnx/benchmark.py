@@ -40,7 +40,10 @@ def convolutions():
 
 
 def lstm():
-    return [50, 16], [{"type": "lstm", "hidden_size": 64, "return_sequences": False}, {"type": "linear", "out_features": 1}]
+    return [50, 16], [
+        {"type": "lstm", "hidden_size": 64, "return_sequences": False},
+        {"type": "linear", "out_features": 1},
+    ]
 
 
 def transformer():

@@ -32,6 +32,16 @@ def modnet_export(network: modnet.Network, path: Path, options: Mapping[str, Any
 
 
 @modnet.hookimpl
+def modnet_import(path: Path) -> modnet.Network | None:
+    """The network of an ONNX model."""
+    if path.suffix.lower() != SUFFIX:
+        return None
+    from modnet_onnx.importing.reading import read_network
+
+    return read_network(path)
+
+
+@modnet.hookimpl
 def modnet_engine(network: modnet.Network, name: str) -> Engine | None:
     """onnxruntime."""
     if name != "onnxruntime":

@@ -98,7 +98,9 @@ def test_copies_compute_by_themselves(pair):
 
 def test_an_engine_that_is_not_there(tmp_path):
     modnet.save(modnet.build(SPEC), tmp_path / "m.modnet")
-    with pytest.raises(modnet.NotInstalled, match=r"the engine \"onxruntime\"; .* pip install 'modnet-onnx\[runtime\]'"):
+    with pytest.raises(
+        modnet.NotInstalled, match=r"the engine \"onxruntime\"; .* pip install 'modnet-onnx\[runtime\]'"
+    ):
         modnet.load(tmp_path / "m.modnet", engine="onxruntime")
 
 
