@@ -236,10 +236,8 @@ def test_a_hook_may_ask_for_less_and_have_defaults_of_its_own(tmp_path):
     def modnet_export(path, compress=True):
         return compress
 
-    assert (
-        manager_with({"modnet_export": modnet_export}).hook.modnet_export(network=NETWORK, path=tmp_path, options={})
-        is True
-    )
+    hook = manager_with({"modnet_export": modnet_export}).hook
+    assert hook.modnet_export(network=NETWORK, path=tmp_path, options={}) is True
 
 
 def test_what_pluggy_refuses_is_told_in_one_line():

@@ -107,7 +107,7 @@ def test_an_engine_that_is_not_there(tmp_path):
 def test_an_operator_that_is_not_there(tmp_path):
     spec = {"network": {**SPEC["network"], "layers": ["gelu"], "dtype": "float64"}}
     modnet.save(modnet.build(spec), tmp_path / "m.modnet")
-    with pytest.raises(modnet.ModnetError, match="onnxruntime cannot run this network: .* float64"):
+    with pytest.raises(modnet.ModnetError, match=r"onnxruntime cannot run this network: .* float64"):
         modnet.load(tmp_path / "m.modnet", engine="onnxruntime")
 
 
