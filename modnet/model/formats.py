@@ -95,5 +95,5 @@ def _unknown(path: Path, registry: Registry) -> ModelFileError:
 
 
 def _possible(written: Iterable[str]) -> str:
-    further = [suffix for suffix in sorted(written)]
-    return f"a model file ends in {OWN}" + (f", and other formats in {', '.join(further)}" if further else "")
+    further = ", ".join(sorted(written))
+    return f"a model file ends in {OWN}" + (f", and other formats in {further}" if further else "")

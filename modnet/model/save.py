@@ -19,8 +19,8 @@ from modnet.errors import ModelFileError, PluginError, Problem, SpecError
 from modnet.kinds.component import Component
 from modnet.model import container
 from modnet.model.container import DTYPES, NETWORK_GROUPS, Fault
-from modnet.model.formats import check_options, export, is_own
 from modnet.model.figures import KEYS, PLAIN_LIMIT, packed
+from modnet.model.formats import check_options, export, is_own
 from modnet.model.header import CARD_KEYS, Header
 from modnet.model.load import checked_network, read_schema
 from modnet.model.needs import bare, components_of, origins_of, plain_needs

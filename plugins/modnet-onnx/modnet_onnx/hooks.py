@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import modnet
+from modnet.engine.delegation import Engine
 
 SUFFIX = ".onnx"
 
@@ -28,3 +29,23 @@ def modnet_export(network: modnet.Network, path: Path, options: Mapping[str, Any
 
     write(network, path, options)
     return True
+
+
+@modnet.hookimpl
+def modnet_import(path: Path) -> modnet.Network | None:
+    """The network of an ONNX model."""
+    if path.suffix.lower() != SUFFIX:
+        return None
+    from modnet_onnx.importing.reading import read_network
+
+    return read_network(path)
+
+
+@modnet.hookimpl
+def modnet_engine(network: modnet.Network, name: str) -> Engine | None:
+    """onnxruntime."""
+    if name != "onnxruntime":
+        return None
+    from modnet_onnx.runtime import engine_of
+
+    return engine_of(network)

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from modnet.activations.gated import GELU_CUBIC, GELU_SCALE, GELU
+from modnet.activations.gated import GELU, GELU_CUBIC, GELU_SCALE
 from modnet.activations.rectified import ELU, LeakyReLU, PReLU
 from modnet.activations.softmax import LogSoftmax, Softmax
 from modnet.kinds.activation import Activation

@@ -54,9 +54,9 @@ def _turned(writer: Writer, x: str, time: int | None, size: int, base: float) ->
     both = [_for_heads(writer, value) for value in (sine, cosine)]
     half = size // 2
     first, second = writer.slice(x, -1, 0, half), writer.slice(x, -1, half)
-    mul = lambda a, b: writer.op("Mul", a, b)
-    left = writer.op("Sub", mul(first, both[1]), mul(second, both[0]))
-    right = writer.op("Add", mul(second, both[1]), mul(first, both[0]))
+    across = [writer.op("Mul", part, both[1]) for part in (first, second)]
+    along = [writer.op("Mul", part, both[0]) for part in (first, second)]
+    left, right = writer.op("Sub", across[0], along[1]), writer.op("Add", across[1], along[0])
     return writer.concat([left, right], -1)
 
 

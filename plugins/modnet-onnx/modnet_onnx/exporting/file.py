@@ -32,5 +32,7 @@ def write(network: modnet.Network, path: Path, options: Mapping[str, Any]) -> No
         onnx.checker.check_model(made, full_check=True)
     except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:
         text = " ".join(str(error).split())[:300]
-        raise ModelFileError(path, f"not written, since onnx.checker refuses it, a fault of an export: {text}") from error
+        raise ModelFileError(
+            path, f"not written, since onnx.checker refuses it, a fault of an export: {text}"
+        ) from error
     replace_file(path, [made.SerializeToString()], durable=True)

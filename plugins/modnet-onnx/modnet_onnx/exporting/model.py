@@ -45,7 +45,7 @@ class CannotExport(ModelFileError):
     def __init__(self, path: str | PathLike[str], refused: Sequence[tuple[str, str]]) -> None:
         self.refused = tuple(refused)
         lines = "".join(f"\n  {part}: {reason}" for part, reason in refused)
-        super().__init__(path, f"not written, since ONNX cannot have all of the network:{lines}")
+        super().__init__(path, f"ONNX cannot have all of the network:{lines}")
 
 
 class Settings(NamedTuple):
@@ -62,6 +62,9 @@ class Settings(NamedTuple):
     encoded: bool = False
 
 
+DEFAULTS = Settings()
+
+
 class Slot(NamedTuple):
     """A value of the network in the graph: its mask with its number of steps, and the numbers as they were given."""
 
@@ -73,16 +76,13 @@ class Slot(NamedTuple):
 
 def refusals(network: Network, encoded: bool = False) -> list[tuple[str, str]]:
     """What cannot be exported, nodes and columns, each with the reason."""
-    found = [
-        (node.label(), reason)
-        for node in network.graph.behind(network.graph.outputs.values())
-        if (reason := refusal(node.layer)) is not None
-    ]
+    nodes = network.graph.nodes
+    found = [(node.label(), reason) for node in nodes if (reason := refusal(node.layer)) is not None]
     schema = network.card.schema
     return found if encoded or schema is None else [*found, *refused_columns(schema)]
 
 
-def to_onnx(network: Network, settings: Settings = Settings(), path: str | PathLike[str] = "ONNX") -> ModelProto:
+def to_onnx(network: Network, settings: Settings = DEFAULTS, path: str | PathLike[str] = "ONNX") -> ModelProto:
     """A network as an ONNX model, in its prediction form.
 
     Args:
@@ -110,7 +110,7 @@ class _NetworkWriter:
     def model(self) -> ModelProto:
         self.read_inputs()
         for node in self.graph.nodes:
-            self.place(node) if self.is_needed(node) else self.slots.extend([Slot("")] * len(node.slots))
+            self.place(node)
         outputs = self.named_outputs()
         builder = self.builder
         graph = helper.make_graph(
@@ -128,9 +128,6 @@ class _NetworkWriter:
         )
         helper.set_model_props(made, properties(self.network, self.table is not None))
         return _with_symbols(made)
-
-    def is_needed(self, node: GraphNode) -> bool:
-        return node in self.graph.behind(self.graph.outputs.values())
 
     def read_inputs(self) -> None:
         names = list(self.graph.inputs)
@@ -210,7 +207,7 @@ def _symbols(shape: Shape, prefix: str) -> list[int | str]:
 
 
 def _with_symbols(model: ModelProto) -> ModelProto:
-    """The model; the variable axes of its outputs have the names of those that they are equal to, or names of their own."""
+    """The model; the variable axes of its outputs have the names of the axes that they are equal to, or their own."""
     inferred = onnx.shape_inference.infer_shapes(model, data_prop=True)
     for output, found in zip(model.graph.output, inferred.graph.output, strict=True):
         known = found.type.tensor_type.shape.dim

@@ -126,6 +126,9 @@ class Builder:
             raise NotNative("several axes of variable size change places")
         if 0 in wanted:
             raise NotNative("an axis has no elements")
+        fixed = [elements([size for size in given[1:] if not is_open(size)]) for given in (sizes, wanted)]
+        if fixed[0] % fixed[1]:
+            raise NotNative("an axis of variable size would be split")
         return self.add(Reshape(tuple(-1 if is_open(size) else size for size in wanted[1:])), source)
 
     def constant(self, array: Array, learned: bool, name: str = "") -> str:
@@ -162,10 +165,10 @@ def plain_groups(value: Value, order: Sequence[int] | None = None) -> list[tuple
     return [(0,), *(value.parts(axis) for axis in (sorted(axes) if order is None else order))]
 
 
-def plain_axes(count: int, batch: int | None, order: Sequence[int]) -> tuple[tuple[int, ...], ...]:
+def plain_axes(count: int, batch: int | None, order: Sequence[int]) -> list[tuple[int, ...]]:
     """The axes of a tensor of so many axes whose array has the batch first and then those of `order`."""
     places = {axis: (position + 1,) for position, axis in enumerate(order)}
-    return tuple((0,) if axis == batch else places.get(axis, ()) for axis in range(count))
+    return [(0,) if axis == batch else places.get(axis, ()) for axis in range(count)]
 
 
 def numbers(array: Array) -> Any:

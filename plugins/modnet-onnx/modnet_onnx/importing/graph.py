@@ -9,11 +9,11 @@ import onnx
 
 from modnet.activations.rectified import Identity
 from modnet.arrays import Array
-from modnet_onnx.importing.building import Builder, as_name, plain_groups
+from modnet_onnx.importing.building import Builder, as_name, plain_axes, plain_groups
 from modnet_onnx.importing.functions import body_of
 from modnet_onnx.importing.inference import Inference, Kind, has_open_sizes, too_large
-from modnet_onnx.importing.laying import laid, without_batch
 from modnet_onnx.importing.layers.delegate import WHOLE, ONNXGraph, encoded
+from modnet_onnx.importing.laying import laid, seen_as, without_batch
 from modnet_onnx.importing.step import CONVERTERS, NeedsConstant, Step
 from modnet_onnx.importing.values import BATCH, NotNative, Value, is_open
 
@@ -21,8 +21,23 @@ MOST_LEARNED = 1
 """Constants of so many elements are factors and the like, and are not trained."""
 
 
+REPEATING = ("Expand", "ConstantOfShape")
+"""The operators that give the same numbers again and again."""
+
+MOVING = ("Cast", "Identity", "Slice", "Transpose", "Unsqueeze", "Squeeze")
+"""The operators that can be computed with such numbers kept once."""
+
+
 class NotImportable(Exception):
-    """What of a graph no layer can do, nor the reference implementation within a network; the text says which."""
+    """What of a graph no layer can do, nor the reference implementation within a network; the text says which.
+
+    Attributes:
+        needed: names of inputs whose elements would have let an operator become a layer.
+    """
+
+    def __init__(self, message: str, needed: Sequence[str] = ()) -> None:
+        super().__init__(message)
+        self.needed = list(needed)
 
 
 class Reading:
@@ -36,6 +51,7 @@ class Reading:
     Attributes:
         builder: the network so far.
         values: name -> tensor.
+        given: the inputs.
         native, delegated: the operators that have become layers, and those that onnx runs.
         reasons: for each of the latter why.
         needed: names of inputs whose elements would have let an operator become a layer.
@@ -50,6 +66,7 @@ class Reading:
         opsets = {entry.domain if entry.domain != "ai.onnx" else "": entry.version for entry in model.opset_import}
         self.inference = Inference(opsets, model.ir_version)
         self.values: dict[str, Value] = {}
+        self.given: list[Value] = []
         self.native: list[str] = []
         self.delegated: list[onnx.NodeProto] = []
         self.reasons: list[str] = []
@@ -87,17 +104,14 @@ class Reading:
         source = self.builder.reserve(as_name(given.name))
         self.builder.first_input = self.builder.first_input or source
         shape, axis = list(kind.shape), None if self.batch is None else self.batch[given.name]
-        if axis is None:
-            whole = tuple((part + 1,) for part in range(len(shape)))
-            self.values[given.name] = Value(given.name, kind.dtype, tuple(shape), None, False, False, source, (1, *shape), whole)
-            return
-        if not is_open(shape[axis]):
-            self.rows = shape[axis]
-        shape[axis] = BATCH
+        if axis is not None:
+            self.rows = shape[axis] if not is_open(shape[axis]) else self.rows
+            shape[axis] = BATCH
         others = [at for at in range(len(shape)) if at != axis]
-        axes = tuple((0,) if at == axis else (others.index(at) + 1,) for at in range(len(shape)))
-        sizes = (BATCH, *(shape[at] for at in others))
-        self.values[given.name] = Value(given.name, kind.dtype, tuple(shape), None, False, False, source, sizes, axes)
+        sizes = (1 if axis is None else BATCH, *(shape[at] for at in others))
+        value = Value(given.name, kind.dtype, tuple(shape), source=source, sizes=sizes)
+        self.given.append(seen_as(value, plain_axes(len(shape), axis, others)))
+        self.values[given.name] = self.given[-1]
 
     def run(self) -> dict[str, str]:
         """Reads all nodes.
@@ -157,27 +171,70 @@ class Reading:
 
     def _folded(self, node: onnx.NodeProto, read: Sequence[Value], kinds: Sequence[Kind]) -> bool:
         """Computes a node of constants, and those that ask for shapes."""
-        if node.op_type in ("Shape", "Size") and not node.domain and not read[0].is_pending:
+        if node.op_type in ("Shape", "Size") and not node.domain and read[0].name not in self._shapeless:
             return self._fold_shape(node, read[0])
-        if any(value.constant is None for value in read) or (too_large(kinds) and node.input):
+        if any(value.constant is None for value in read):
             return False
-        try:
-            found = self.inference.computed(node, read)
-        except Exception:
-            return False  # onnx cannot; it is then a part of the graph like any other, and may not be needed
-        if found is None or not all(isinstance(array, np.ndarray) and array.dtype.kind in "biuf" for array in found):
+        if node.op_type in REPEATING and not node.domain and self._fold_repeated(node, read):
+            return True
+        if any(value.is_compact for value in read):
+            return node.op_type in MOVING and self._fold_compact(node, read, kinds[0])
+        found = None if node.input and too_large(kinds) else self._computed(node, read)
+        if found is None:
             return False
-        learned = any(value.learned for value in read)
         for name, array in zip(filter(None, node.output), found, strict=True):
             unknown = any(value.shape_of_batch for value in read) and has_open_sizes(array)
-            self._put_constant(name, array, learned, unknown)
+            self._put_constant(name, array, any(value.learned for value in read), unknown)
             if unknown:
                 self._pending[name] = node
         return True
 
+    def _computed(self, node: onnx.NodeProto, read: Sequence[Value]) -> list[Array] | None:
+        """The numbers that a node gives; None where it is left to the network."""
+        try:
+            found = self.inference.computed(node, read)
+        except Exception:
+            return None  # onnx cannot; it is then a part of the graph like any other, and may not be needed
+        return None if found is None or any(array.dtype.kind not in "biuf" for array in found) else found
+
+    def _fold_compact(self, node: onnx.NodeProto, read: Sequence[Value], kind: Kind) -> bool:
+        """Computes with numbers that are kept once, where that gives such numbers again."""
+        found = self._computed(node, read)
+        if found is None or kind.shape is None or found[0].ndim != len(kind.shape):
+            return False
+        if any(a not in (1, b) for a, b in zip(found[0].shape, kind.shape, strict=True)):
+            return False
+        name = node.output[0]
+        self._put_constant(name, found[0], any(value.learned for value in read))
+        self.values[name] = self.values[name].replace(shape=kind.shape)
+        self._pending[name] = node
+        return True
+
+    def _fold_repeated(self, node: onnx.NodeProto, read: Sequence[Value]) -> bool:
+        """A number, or weights, repeated along open axes: kept once."""
+        sizes = [int(size) for size in self._array(read[-1].name).reshape(-1)]
+        if not any(map(is_open, sizes)):
+            return False
+        short = tuple(1 if is_open(size) else size for size in sizes)
+        if node.op_type == "Expand":
+            array = self._array(read[0].name)
+            if len(read[0].shape) > len(sizes) or read[0].is_compact:
+                return False
+            array = np.broadcast_to(array, np.broadcast_shapes(array.shape, short))
+            pairs = zip(array.shape, sizes, strict=True)
+            sizes = [size if is_open(size) else found for found, size in pairs]
+        else:
+            number = next((onnx.numpy_helper.to_array(given.t) for given in node.attribute), np.zeros(1, np.float32))
+            array = np.full(short, number.reshape(()), number.dtype)
+        name = node.output[0]
+        self._put_constant(name, array, read[0].learned)
+        self.values[name] = self.values[name].replace(shape=tuple(sizes))
+        self._pending[name] = node
+        return True
+
     def _fold_shape(self, node: onnx.NodeProto, value: Value) -> bool:
         bounds = {given.name: given.i for given in node.attribute}
-        sizes = np.array(value.shape, np.int64)[bounds.get("start", 0) : bounds.get("end", None)]
+        sizes = np.array(value.shape, np.int64)[bounds.get("start", 0) : bounds.get("end")]
         array = sizes if node.op_type == "Shape" else np.array(np.prod(sizes), np.int64)
         self._put_constant(node.output[0], array, False, has_open_sizes(array))
         self._pending[node.output[0]] = node
@@ -197,6 +254,8 @@ class Reading:
                 return
             except NotNative as error:
                 failed = error
+            except ValueError as error:
+                failed = NotNative(f"a layer refuses it: {error}")
             self.builder.go_back(mark)
             self.values, self._skipped = values, skipped
         body = body_of(node, self.inference.opsets, [self.values[name] for name in node.input if name])
@@ -256,7 +315,7 @@ class Reading:
 
     def _unknown(self, name: str) -> bool:
         value = self.values[name]
-        return value.constant is None or value.shape_of_batch
+        return value.constant is None or value.shape_of_batch or value.is_compact
 
     @staticmethod
     def _read_by(nodes: Sequence[onnx.NodeProto]) -> list[str]:
@@ -268,7 +327,7 @@ class Reading:
 
     def _fault_of(self, value: Value) -> str:
         """Why a tensor cannot be an array of modnet; "" if it can."""
-        if value.constant is not None:
+        if value.constant is not None and not value.is_compact:
             return "is a constant"
         if value.dtype == 0:
             return "is no tensor"
@@ -300,7 +359,10 @@ class Reading:
         stored = [onnx.numpy_helper.from_array(self._array(name), name) for name in constants]
         part = onnx.helper.make_graph(nodes, "part", infos, made, stored)
         axes = [self._batch_of(self.values[name]) if self.batch is not None else None for name in outputs]
-        shapes = [[size for at, size in enumerate(self.values[name].shape) if at != axis] for name, axis in zip(outputs, axes, strict=True)]
+        shapes = [
+            [size for at, size in enumerate(self.values[name].shape) if at != axis]
+            for name, axis in zip(outputs, axes, strict=True)
+        ]
         layer = ONNXGraph(
             encoded(self.inference.model(part)),
             tuple(input_axes),
@@ -334,14 +396,18 @@ class Reading:
                 return self._constant_output(value)
             source = self.builder.arranged(value, plain_groups(value))
         except NotNative as error:
-            raise NotImportable(f"the output {name}: {error}") from None
-        inputs = {as_name(given.name) for given in self.graph.input}
-        return self.builder.add(Identity(), source, name=name) if source in inputs else source
+            raise NotImportable(f"the output {name}: {error}", self.needed) from None
+        of_input = any(source == given.source for given in self.given)
+        return self.builder.add(Identity(), source, name=name) if of_input else source
 
     def _constant_output(self, value: Value) -> str:
         assert value.constant is not None
         if value.shape_of_batch:
             raise NotNative("it consists of sizes that are not known yet")
+        given = next((given for given in self.given if given.source == self.builder.first_input), None)
+        if given is not None and given.is_float:
+            # A layer whose numbers are read by nobody would be taken for one of ids.
+            self.builder.first_input = self.builder.add(Identity(), given.source)
         if self.batch is None:
             return self.builder.constant(value.constant, value.learned, value.name)
         return self.builder.constant(without_batch(value.constant, 0)[0], value.learned, value.name)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import onnx
@@ -66,16 +67,42 @@ class Inference:
         for name in dict.fromkeys(filter(None, node.input)):
             value = values[name]
             inputs.append(onnx.helper.make_tensor_value_info(name, value.dtype, value.shape))
-            if value.constant is not None and value.constant.size <= SMALL:
+            if value.constant is not None and value.constant.size <= SMALL and not value.is_compact:
                 constants.append(onnx.numpy_helper.from_array(value.constant, name))
         outputs = [onnx.ValueInfoProto(name=name) for name in node.output if name]
         graph = onnx.helper.make_graph([node], "node", inputs, outputs, constants)
         found = onnx.shape_inference.infer_shapes(self.model(graph), data_prop=True)
-        known = {given.name: given for given in found.graph.output}
-        return [self._kind(known[name]) if name else Kind(0, None) for name in node.output]
+        known = {given.name: given.type for given in found.graph.output}
+        if not all(_is_clear(known[name]) for name in node.output if name):
+            tried = self._tried(node, [values[name] for name in dict.fromkeys(filter(None, node.input))])
+            if tried is not None:
+                return tried
+        return [self.kind_of(known[name]) if name else Kind(0, None) for name in node.output]
 
-    def _kind(self, given: onnx.ValueInfoProto) -> Kind:
-        return self.kind_of(given.type)
+    def _tried(self, node: onnx.NodeProto, values: Sequence[Value]) -> list[Kind] | None:
+        """What a node gives for a few numbers, where ONNX's inference does not know; None where it gives no tensors.
+
+        It is run for two and for three samples: an axis that grows with them is the batch.
+        """
+        found = []
+        try:
+            for rows in (2, 3):
+                given = [
+                    value.replace(constant=np.zeros([_small(size, rows) for size in value.shape], _dtype(value)))
+                    if value.constant is None
+                    else value
+                    for value in values
+                ]
+                found.append(self.computed(node, given))
+        except Exception:
+            return None  # onnx's errors are of any kind; what it cannot run is reported where it is needed
+        if None in found or any(a.ndim != b.ndim or a.dtype.kind not in "biuf" for a, b in zip(*found, strict=True)):
+            return None
+        kinds = iter(
+            Kind(onnx.helper.np_dtype_to_tensor_dtype(two.dtype), _grown(two.shape, three.shape))
+            for two, three in zip(*found, strict=True)  # type: ignore[arg-type]
+        )
+        return [next(kinds) if name else Kind(0, None) for name in node.output]
 
     def kind_of(self, given: onnx.TypeProto) -> Kind:
         """The kind of a declared type; an axis without a size is open."""
@@ -97,7 +124,31 @@ class Inference:
         feeds = {value.name: value.constant for value in values}
         with np.errstate(all="ignore"):
             found = ReferenceEvaluator(self.model(graph)).run(None, feeds)
+        if not all(isinstance(array, np.ndarray | np.generic) for array in found):
+            return None  # sequences and maps
         return [np.asarray(array) for array in found]
+
+
+def _is_clear(given: onnx.TypeProto) -> bool:
+    """Whether the type and the number of axes of a tensor are known, or that it is none."""
+    which = given.WhichOneof("value")
+    return which not in (None, "tensor_type") or (which is not None and given.tensor_type.HasField("shape"))
+
+
+def _small(size: int, rows: int) -> int:
+    """A size with so many samples, and five for other open sizes."""
+    if size % OPEN[0] == 0:
+        return size // OPEN[0] * rows
+    return 5 if is_open(size) else size
+
+
+def _grown(two: Sequence[int], three: Sequence[int]) -> tuple[int, ...]:
+    """The shape for any number of samples, from those for two and for three."""
+    return tuple(a if a == b else OPEN[0] * (b - a) for a, b in zip(two, three, strict=True))
+
+
+def _dtype(value: Value) -> np.dtype[Any]:
+    return onnx.helper.tensor_dtype_to_np_dtype(value.dtype)
 
 
 def too_large(kinds: Sequence[Kind]) -> bool:

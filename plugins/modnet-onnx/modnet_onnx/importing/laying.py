@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from itertools import accumulate
 from operator import mul
+from typing import NamedTuple
 
 import numpy as np
 
 from modnet.arrays import Array
 from modnet.kinds.layer import Layer
 from modnet.layers.merge import Add, Multiply
-from modnet_onnx.importing.building import Builder, Groups
+from modnet_onnx.importing.building import Builder, Groups, plain_axes
 from modnet_onnx.importing.layers.arithmetic import Arithmetic, Operation
 from modnet_onnx.importing.layers.elementwise import Elementwise
 from modnet_onnx.importing.layers.reduction import Reduce
@@ -66,8 +68,7 @@ def plainly(builder: Builder, value: Value, order: Sequence[int]) -> Value:
     """
     groups = [(0,), *(value.whole(axis) for axis in order)]
     source = builder.arranged(value, groups)
-    places = {axis: (position + 1,) for position, axis in enumerate(order)}
-    axes = [places.get(axis, (0,) if 0 in value.axes[axis] else ()) for axis in range(len(value.axes))]
+    axes = plain_axes(len(value.axes), value.batch_axis, order)
     return laid(value, source, [elements([value.sizes[part] for part in group]) for group in groups], axes)
 
 
@@ -119,7 +120,9 @@ def combined(builder: Builder, values: Sequence[Value], layer_for: Callable[[boo
     parts, sizes = _common_parts(values, lead)
     same = all(value.source and value.shape == lead.shape for value in values)
     sources = [
-        builder.arranged(value, _groups(value, parts)) if value.source else _constant(builder, value, parts, sizes, lead)
+        builder.arranged(value, _groups(value, parts))
+        if value.source
+        else _constant(builder, value, parts, sizes, lead)
         for value in values
     ]
     places: dict[int, list[int]] = {}
@@ -216,6 +219,8 @@ def arithmetic(builder: Builder, operation: Operation, x: Value, z: Value) -> Va
     for value, other, reverse in ((x, z, False), (z, x, True)):
         number = other.constant
         if number is not None and number.size == 1 and not other.learned and len(other.shape) <= len(value.shape):
+            if not math.isfinite(number.reshape(())):
+                break  # a spec has finite numbers only; an array may have others
             if other.shape_of_batch:
                 raise NotNative("one of its inputs is made of sizes that are not known yet")
             return through(builder, value, Arithmetic(operation, float(number.reshape(())), reverse=reverse))
@@ -238,30 +243,42 @@ def viewed(builder: Builder, value: Value, shape: Sequence[int]) -> Value:
     if 0 in shape:
         raise NotNative("an axis has no elements")
     flat = [part for axis in range(len(value.axes)) for part in value.parts(axis)]
-    pieces = _segments([value.sizes[part] for part in flat], list(shape))
-    groups, splits, axes = [], [], [() for _ in shape]  # type: ignore[var-annotated]
-    number = 0
-    named: dict[int, list[tuple[int, int]]] = {}
-    for own, targets, split in pieces:
-        parts = [flat[at] for at in own]
-        whole = split is None
-        for at in [parts] if whole else [[part] for part in parts]:
-            groups.append(at)
-        splits += [[(target, shape[target]) for target in targets if shape[target] != 1]] if split is None else split
-    order = sorted(range(len(groups)), key=lambda at: (0 not in groups[at], min(groups[at])))
-    wanted = [groups[at] for at in order]
+    pieces = _pieces(flat, _segments([value.sizes[part] for part in flat], list(shape)), shape)
+    # In the order of the array, so that nothing moves that need not.
+    order = sorted(pieces, key=lambda piece: (0 not in piece.parts, min(piece.parts)))
+    groups: list[tuple[int, ...]] = [piece.parts for piece in order]
+    sizes = []
     if value.batch_axis is None:
-        wanted.insert(0, [0])
-    source = builder.arranged(value, [tuple(group) for group in wanted])
-    sizes, places = [] if value.batch_axis is not None else [value.sizes[0]], named
-    for at in order:
-        for target, size in splits[at]:
-            places.setdefault(target, []).append((at, len(sizes)))
-            sizes.append(size)
-    for target, found in places.items():
-        axes[target] = tuple(position for _, position in sorted(found))
-    before = [elements([value.sizes[part] for part in group]) for group in wanted]
-    return laid(value, builder.reshaped(source, before, sizes), sizes, axes)
+        groups, sizes = [(0,), *groups], [value.sizes[0]]
+    places: dict[Piece, list[int]] = {}
+    for piece in order:
+        places[piece] = list(range(len(sizes), len(sizes) + len(piece.becomes)))
+        sizes += [size for _, size in piece.becomes]
+    axes: list[list[int]] = [[] for _ in shape]
+    for piece in pieces:
+        for (target, _), place in zip(piece.becomes, places[piece], strict=True):
+            axes[target].append(place)
+    before = [elements([value.sizes[part] for part in group]) for group in groups]
+    source = builder.reshaped(builder.arranged(value, groups), before, sizes)
+    return laid(value, source, sizes, axes)
+
+
+class Piece(NamedTuple):
+    """Axes of an array that are joined, and what they are split into: (axis of the new shape, size)."""
+
+    parts: tuple[int, ...]
+    becomes: tuple[tuple[int, int], ...]
+
+
+def _pieces(flat: Sequence[int], segments: Sequence[Segment], shape: Sequence[int]) -> list[Piece]:
+    found = []
+    for own, targets, split in segments:
+        if split is None:
+            joined = tuple(flat[at] for at in own)
+            found.append(Piece(joined, tuple((target, shape[target]) for target in targets if shape[target] != 1)))
+        else:
+            found += [Piece((flat[at],), tuple(into)) for at, into in zip(own, split, strict=True)]
+    return found
 
 
 Segment = tuple[list[int], list[int], list[list[tuple[int, int]]] | None]

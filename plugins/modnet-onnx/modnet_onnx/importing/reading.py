@@ -6,16 +6,14 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import onnx
 
 from modnet.arrays import Array
 from modnet.engine.build import plan
 from modnet.engine.network import Network
-from modnet.errors import DataError
+from modnet.errors import DataError, SpecError
 from modnet.records import Record
 from modnet_onnx.importing import operators as operators
-from modnet_onnx.importing.building import as_name
 from modnet_onnx.importing.graph import NotImportable, Reading, control_flow, described, is_number
 from modnet_onnx.importing.values import sample_shape
 
@@ -32,6 +30,7 @@ class Imported(Record, eq=False):
         native, delegated: the operators that have become layers, and those that onnx runs, one for each node.
         reasons: for each of the latter why.
         needed: inputs that would have let an operator become a layer, had they been constants.
+        inputs: input name of the graph -> that of the network.
         outputs: output name of the graph -> which of its axes is the batch.
     """
 
@@ -41,6 +40,7 @@ class Imported(Record, eq=False):
     delegated: list[str]
     reasons: list[str]
     needed: list[str]
+    inputs: dict[str, str]
     outputs: dict[str, int | None]
 
 
@@ -121,7 +121,9 @@ def readings(model: onnx.ModelProto) -> Iterator[Mapping[str, int] | None]:
             sizes = {(axes[axis].dim_param, axes[axis].dim_value) for axes in inputs.values()}
             if len({size for _, size in sizes if size}) < 2 and (axis == 0 or _is_recurrent(model)):
                 yield dict.fromkeys(inputs, axis)
-    yield None
+    # A first axis of any size can be nothing else than the batch.
+    if not all(axes and not axes[0].HasField("dim_value") for axes in inputs.values()):
+        yield None
 
 
 def _named_batch(inputs: Mapping[str, Any]) -> Mapping[str, int] | None:
@@ -160,6 +162,7 @@ def read(
         [node.op_type for node in reading.delegated],
         reading.reasons,
         reading.needed,
+        {value.name: value.source for value in reading.given},
         {name: reading.values[name].batch_axis for name in outputs},
     )
 
@@ -168,8 +171,7 @@ def _network(reading: Reading, outputs: Mapping[str, str]) -> Network:
     sources = list(outputs.values())
     nodes = reading.builder.kept(sources)
     read = {source.partition(".")[0] for node in nodes for source in node.inputs or ()}
-    given = [value.name for value in reading.graph.input if reading.values[value.name].source]
-    inputs = {as_name(name): sample_shape(reading.values[name].sizes) for name in given if as_name(name) in read}
+    inputs = {value.source: sample_shape(value.sizes) for value in reading.given if value.source in read}
     spec = {
         "network": {
             "input": inputs,
@@ -178,7 +180,10 @@ def _network(reading: Reading, outputs: Mapping[str, str]) -> Network:
             "dtype": _dtype(reading, nodes),
         }
     }
-    network = plan(spec)
+    try:
+        network = plan(spec)
+    except SpecError as error:
+        raise NotImportable(f"modnet cannot build what the graph describes; {error}") from error
     network.seed = None
     for arrays in (network.parameters, network.state):
         for name in arrays:
@@ -188,11 +193,11 @@ def _network(reading: Reading, outputs: Mapping[str, str]) -> Network:
 
 def _dtype(reading: Reading, nodes: list[Any]) -> str:
     """float64 where float32 does not hold the numbers of an input or output."""
-    types = {given.name: given.type.tensor_type.elem_type for given in (*reading.graph.input, *reading.graph.output)}
-    if onnx.TensorProto.DOUBLE in types.values():
+    types = [given.type.tensor_type.elem_type for given in (*reading.graph.input, *reading.graph.output)]
+    if onnx.TensorProto.DOUBLE in types:
         return "float64"
-    for given in reading.graph.input:
-        readers = [node for node in nodes if as_name(given.name) in (node.inputs or ())]
-        if types[given.name] in WHOLE_NUMBERS and not all(node.layer.integer_input for node in readers):
+    for given in reading.given:
+        readers = [node for node in nodes if given.source in (node.inputs or ())]
+        if given.dtype in WHOLE_NUMBERS and not all(node.layer.integer_input for node in readers):
             return "float64"
     return "float32"

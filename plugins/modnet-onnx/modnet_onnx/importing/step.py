@@ -50,6 +50,11 @@ class Step:
         return self._reading.builder
 
     @property
+    def rows(self) -> int:
+        """How many samples the file was made with; 0 if for any number."""
+        return self._reading.rows
+
+    @property
     def count(self) -> int:
         """How many inputs there are."""
         return len(self.node.input)

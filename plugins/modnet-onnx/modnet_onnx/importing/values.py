@@ -16,7 +16,9 @@ import onnx
 from modnet.arrays import Array, Shape
 from modnet.records import Record
 
-OPEN = tuple(1_000_003 + more for more in (0, 30, 34, 36, 78, 96, 114, 118, 130, 148, 156, 168, 180, 184, 190, 196, 208))
+OPEN = tuple(
+    1_000_003 + more for more in (0, 30, 34, 36, 78, 96, 114, 118, 130, 148, 156, 168, 180, 184, 190, 196, 208)
+)
 """Prime numbers that stand for sizes which are open, the first of them for that of the batch.
 
 With them, shapes stay numbers: ONNX's own inference computes with them, and so do the parts of a graph that make a
@@ -46,7 +48,7 @@ class Value(Record, eq=False):
         name: in the ONNX graph.
         dtype: its type, a number of `onnx.TensorProto`.
         shape: its sizes, with those of `OPEN`.
-        constant: its elements, where they are known.
+        constant: its elements, where they are known; with a size of 1 where it is the same all along an open axis.
         learned: whether the constant is an array of weights of the file, which can be trained further.
         shape_of_batch: whether the constant is made of shapes, and has open sizes in it.
         source: the output of a node of modnet that has its elements.
@@ -72,6 +74,11 @@ class Value(Record, eq=False):
     def is_pending(self) -> bool:
         """Whether its elements are not there yet: a part of the graph that modnet has no layers for computes them."""
         return self.constant is None and not self.source
+
+    @property
+    def is_compact(self) -> bool:
+        """Whether the constant is the same all along an axis whose size is open."""
+        return self.constant is not None and self.constant.shape != self.shape
 
     @property
     def batch_axis(self) -> int | None:

@@ -21,6 +21,7 @@ DISTRIBUTIONS = (
     "modnet-attention",
     "modnet-autograd",
     "modnet-conv",
+    "modnet-onnx",
     "modnet-recurrent",
     "modnet-tabular",
     "modnet-text",
@@ -28,6 +29,8 @@ DISTRIBUTIONS = (
 """Those of this repository whose components are to be exported."""
 
 Data = Mapping[str, np.ndarray]
+
+DEFAULTS = Settings()
 
 
 def examples() -> Iterator[tuple[str, Example]]:
@@ -100,7 +103,7 @@ def run(model: onnx.ModelProto, data: Mapping[str, Any]) -> list[Any]:
     return found
 
 
-def check(network: modnet.Network, data: Data, settings: Settings = Settings(), tolerance: float = 1e-5) -> None:
+def check(network: modnet.Network, data: Data, settings: Settings = DEFAULTS, tolerance: float = 1e-5) -> None:
     """onnx.checker accepts the model, and onnxruntime gives what modnet gives, up to a share of the largest number."""
     model = to_onnx(network, settings)
     onnx.checker.check_model(model, full_check=True)

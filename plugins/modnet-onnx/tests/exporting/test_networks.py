@@ -57,7 +57,11 @@ MASKED = {
     "rnn": [layer("rnn", hidden_size=4, nonlinearity="relu"), POOL],
     "slice": [layer("slice", axis=0, start=1, stop=4), POOL],
     "slice, from the end": [layer("slice", axis=0, start=-3), POOL],
-    "transformer": [layer("linear", out_features=4), layer("transformer_block", features=4, heads=2, rotary=True), POOL],
+    "transformer": [
+        layer("linear", out_features=4),
+        layer("transformer_block", features=4, heads=2, rotary=True),
+        POOL,
+    ],
 }
 
 

@@ -80,7 +80,9 @@ def feed(found, rows):
 def columns_of(rows):
     """The same rows as modnet takes them."""
     numbers = ("moment", "size")
-    return {name: [float(r[name]) if name in numbers and r[name] else r[name] or None for r in rows] for name in rows[0]}
+    return {
+        name: [float(r[name]) if name in numbers and r[name] else r[name] or None for r in rows] for name in rows[0]
+    }
 
 
 MLP = ["standardize", {"type": "linear", "out_features": 8, "activation": "relu"}]
@@ -122,7 +124,9 @@ def test_numbers_in_float16(tmp_path):
         found = session(network, tmp_path / "m.onnx", **({"dtype": dtype} if dtype else {}))
         (made,) = found.run(None, feed(found, rows))
         assert made.dtype == (dtype or "float32")
-        np.testing.assert_allclose(made[:, 0] / np.abs(expected).max(), expected / np.abs(expected).max(), atol=tolerance)
+        np.testing.assert_allclose(
+            made[:, 0] / np.abs(expected).max(), expected / np.abs(expected).max(), atol=tolerance
+        )
 
 
 def test_ids(tmp_path):
@@ -151,7 +155,14 @@ def test_other_spellings_and_unknown_categories(tmp_path):
     rows = rows[1:9]
     for row, change in zip(
         rows,
-        [{"colour": "RED"}, {"colour": "green"}, {"colour": "mauve"}, {"colour": "NA"}, {"member": "TRUE"}, {"member": "0"}],
+        [
+            {"colour": "RED"},
+            {"colour": "green"},
+            {"colour": "mauve"},
+            {"colour": "NA"},
+            {"member": "TRUE"},
+            {"member": "0"},
+        ],
         strict=False,
     ):
         row.update(change)

@@ -150,6 +150,42 @@ class Arithmetic(Layer, type="arithmetic"):
             found.append(gathered(result, array.shape))
         return tuple(found) if len(found) > 1 else found[0]
 
+    def to_onnx(self, writer: Any, *inputs: str) -> str:
+        x, z = inputs if self.number is None else (inputs[0], self.number)
+        x, z = (z, x) if self.reverse else (x, z)
+        operator = OPERATORS[self.operation]
+        if self.operation == "remainder":  # ONNX's Mod of floats is C's
+            whole = writer.op("Floor", writer.op("Div", x, z))
+            return str(writer.op("Sub", x, writer.op("Mul", whole, z)))
+        if self.operation in ("and", "or", "xor"):
+            x, z = (writer.op("Not", writer.op("Equal", side, 0.0)) for side in (x, z))
+        made = writer.op(operator, x, z, **({"fmod": 1} if operator == "Mod" else {}))
+        if self.operation in ("add", "subtract", "multiply", "divide", "power", "maximum", "minimum", "fmod"):
+            return str(made)
+        return str(writer.cast(made, writer.dtype))
+
+
+OPERATORS = {
+    "add": "Add",
+    "subtract": "Sub",
+    "multiply": "Mul",
+    "divide": "Div",
+    "power": "Pow",
+    "maximum": "Max",
+    "minimum": "Min",
+    "remainder": "Mod",
+    "fmod": "Mod",
+    "equal": "Equal",
+    "greater": "Greater",
+    "greater_or_equal": "GreaterOrEqual",
+    "less": "Less",
+    "less_or_equal": "LessOrEqual",
+    "and": "And",
+    "or": "Or",
+    "xor": "Xor",
+}
+"""Operation -> ONNX's."""
+
 
 class Select(Layer, type="select"):
     """For each number the one of the second input where the first is not 0, and the one of the third elsewhere.
@@ -189,3 +225,6 @@ class Select(Layer, type="select"):
         first = np.multiply(gradient, chosen, out=context.buffer(gradient.shape))
         second = np.multiply(gradient, ~chosen, out=context.buffer(gradient.shape))
         return none, gathered(first, of_x), gathered(second, of_z)
+
+    def to_onnx(self, writer: Any, condition: str, x: str, z: str) -> str:
+        return str(writer.op("Where", writer.op("Not", writer.op("Equal", condition, 0.0)), x, z))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -60,6 +60,10 @@ class Transpose(Layer, type="transpose"):
         np.copyto(result, turned)
         return result
 
+    def to_onnx(self, writer: Any, x: str) -> str:
+        writer.output_mask = None
+        return str(writer.transpose(x, [0, *(axis + 1 for axis in self.axes)]))
+
 
 class Broadcast(Layer, type="broadcast"):
     """A sample whose axes of size 1 are stretched: its numbers are repeated along them.
@@ -97,6 +101,10 @@ class Broadcast(Layer, type="broadcast"):
         (shape,) = context.saved
         axes = tuple(at for at, (size, whole) in enumerate(zip(shape, gradient.shape, strict=True)) if size != whole)
         return gradient.sum(axis=axes, keepdims=True) if axes else gradient
+
+    def to_onnx(self, writer: Any, x: str) -> str:
+        writer.output_mask = None
+        return str(writer.op("Expand", x, [1, *self.shape]))
 
 
 class Take(Layer, type="take"):
@@ -149,6 +157,10 @@ class Take(Layer, type="take"):
         result.fill(0)
         np.add.at(np.moveaxis(result, axis, 0), list(self.indices), np.moveaxis(gradient, axis, 0))
         return result
+
+    def to_onnx(self, writer: Any, x: str) -> str:
+        writer.output_mask = None
+        return str(writer.op("Gather", x, list(self.indices), axis=self._place(len(writer.input_shapes[0]) + 1)))
 
 
 class Pad(Layer, type="pad"):
@@ -213,6 +225,10 @@ class Pad(Layer, type="pad"):
         sides = zip(shape[1:], before, after, strict=True)
         return (slice(None), *(slice(max(first, 0), size - max(last, 0)) for size, first, last in sides))
 
+    def to_onnx(self, writer: Any, x: str) -> str:
+        writer.output_mask = None
+        return str(writer.op("Pad", x, [0, *self.before, 0, *self.after], float(self.value)))
+
 
 class Constant(Layer, type="constant"):
     """An array that is the same for every sample; its input only says how many samples there are.
@@ -225,6 +241,8 @@ class Constant(Layer, type="constant"):
         value_initializer: of the parameter.
     """
 
+    # Of the input only the length is read: ids stay ids, and there is no gradient.
+    integer_input = True
     shape: tuple[int, ...] = field(minimum=0)
     trained: bool = True
     value_initializer: Initializer = Zeros()
@@ -244,18 +262,17 @@ class Constant(Layer, type="constant"):
 
     def forward(self, context: Context, x: Array) -> Array:
         context.output_mask = None
-        context.save(x.shape)
         value = context.params["value"] if self.trained else context.state["value"]
         y = context.buffer((len(x), *self.shape))
         np.copyto(y, value)
         return y
 
-    def backward(self, context: Context, gradient: Array) -> Array | None:
-        (shape,) = context.saved
+    def backward(self, context: Context, gradient: Array) -> None:
         if self.trained:
             np.add.reduce(gradient, axis=0, out=context.grads["value"])
-        if not context.needs_input_gradient:
-            return None
-        result = context.buffer(shape)
-        result.fill(0)
-        return result
+
+    def to_onnx(self, writer: Any, x: str) -> str:
+        writer.output_mask = None
+        value = writer.params["value"] if self.trained else writer.state["value"]
+        shape = writer.concat([writer.length(x, 0), list(self.shape)], 0) if self.shape else writer.length(x, 0)
+        return str(writer.op("Expand", writer.constant(value[None]), shape))

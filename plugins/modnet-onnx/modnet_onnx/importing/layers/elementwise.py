@@ -90,6 +90,16 @@ def _domain(function: str) -> Any:
     return lambda rng: (rng.uniform(low, high, (8, 6)), None)
 
 
+OPERATORS = {
+    **{name: name.capitalize() for name in FORMULAS},
+    "is_nan": "IsNaN",
+    "negative": "Neg",
+    "hard_sigmoid": "HardSigmoid",
+    "thresholded_relu": "ThresholdedRelu",
+}
+"""Formula -> ONNX's operator, for those that are one."""
+
+
 class Elementwise(Activation, type="elementwise"):
     """A function of each number by itself: y = f(x).
 
@@ -125,3 +135,19 @@ class Elementwise(Activation, type="elementwise"):
         with np.errstate(all="ignore"):
             np.copyto(out, FORMULAS[self.formula].slope(x, y, self.alpha, self.beta), casting="unsafe")
         return out
+
+    def to_onnx(self, writer: Any, x: str) -> str:
+        name, a, b = self.formula, self.alpha, self.beta
+        if name == "truncate":
+            return str(writer.op("Mul", writer.op("Sign", x), writer.op("Floor", writer.op("Abs", x))))
+        if name == "clip":
+            return str(writer.op("Clip", x, a, b))
+        if name == "not":
+            return str(writer.cast(writer.op("Equal", x, 0.0), writer.dtype))
+        if name == "celu":  # as an Elu, since Celu knows float32 alone
+            return str(writer.op("Mul", writer.op("Elu", writer.op("Div", x, a)), a))
+        options: dict[str, float] = {"shrink": {"lambd": a, "bias": b}, "hard_sigmoid": {"alpha": a, "beta": b}}.get(
+            name, {"alpha": a} if name == "thresholded_relu" else {}
+        )
+        made = writer.op(OPERATORS[name], x, **options)
+        return str(writer.cast(made, writer.dtype) if name == "is_nan" else made)

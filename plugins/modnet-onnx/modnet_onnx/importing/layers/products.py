@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -55,6 +55,10 @@ class MatMul(Layer, type="matmul"):
         first = np.matmul(gradient, z.swapaxes(-1, -2), out=context.buffer((*leading, *x.shape[-2:])))
         second = np.matmul(x.swapaxes(-1, -2), gradient, out=context.buffer((*leading, *z.shape[-2:])))
         return gathered(first, x.shape), gathered(second, z.shape)
+
+    def to_onnx(self, writer: Any, x: str, z: str) -> str:
+        writer.output_mask = None
+        return str(writer.op("MatMul", x, z))
 
     def multiply_adds(self, *input_shapes: Shape) -> int:
         first, second = input_shapes

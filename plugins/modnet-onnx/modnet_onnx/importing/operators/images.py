@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-
 from modnet.kinds.layer import Layer
 from modnet.layers.pooling import GlobalAveragePool
 from modnet_onnx.importing.building import layer_of, numbers
@@ -57,7 +56,9 @@ def one_or_several(sizes: Sequence[int]) -> Any:
     return sizes[0] if len(sizes) == 1 or len(set(sizes)) == 1 else tuple(sizes)
 
 
-def sides(step: Step, sizes: Sequence[int], kernel: Sequence[int], strides: Sequence[int], dilations: Sequence[int]) -> list[tuple[int, int]]:
+def sides(
+    step: Step, sizes: Sequence[int], kernel: Sequence[int], strides: Sequence[int], dilations: Sequence[int]
+) -> list[tuple[int, int]]:
     """The padding before and after each axis.
 
     Raises:
@@ -173,7 +174,11 @@ def pooling(step: Step) -> None:
 
 
 def _longer(
-    pairs: Sequence[tuple[int, int]], sizes: Sequence[int], kernel: Sequence[int], strides: Sequence[int], after: Sequence[int]
+    pairs: Sequence[tuple[int, int]],
+    sizes: Sequence[int],
+    kernel: Sequence[int],
+    strides: Sequence[int],
+    after: Sequence[int],
 ) -> list[tuple[int, int]]:
     """The padding with which there are as many windows as ONNX has with `ceil_mode`."""
     if any(map(is_open, sizes)):

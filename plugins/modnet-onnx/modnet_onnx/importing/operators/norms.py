@@ -14,6 +14,9 @@ from modnet_onnx.importing.operators.pointwise import owner, scalar
 from modnet_onnx.importing.step import Step, converts
 from modnet_onnx.importing.values import NotNative, Value
 
+SMALLEST = 1e-30
+"""A length that is not 0."""
+
 REDUCTIONS = {
     "ReduceSum": "sum",
     "ReduceMean": "mean",
@@ -126,9 +129,7 @@ def _centred(step: Step, value: Value, axes: Sequence[int], epsilon: float) -> V
     centred = arithmetic(step.builder, "subtract", value, mean)
     squares = arithmetic(step.builder, "multiply", centred, centred)
     variance = reduced(step.builder, squares, "mean", axes, keep=True)
-    spread = elementwise(
-        step.builder, arithmetic(step.builder, "add", variance, scalar(variance, epsilon)), "sqrt"
-    )
+    spread = elementwise(step.builder, arithmetic(step.builder, "add", variance, scalar(variance, epsilon)), "sqrt")
     return arithmetic(step.builder, "divide", centred, spread)
 
 
@@ -141,4 +142,6 @@ def lp_normalization(step: Step) -> None:
         length = elementwise(step.builder, reduced(step.builder, squares, "sum", [axis], keep=True), "sqrt")
     else:
         length = reduced(step.builder, elementwise(step.builder, value, "abs"), "sum", [axis], keep=True)
+    # What is 0 stays 0.
+    length = arithmetic(step.builder, "maximum", length, scalar(length, SMALLEST))
     step.give(arithmetic(step.builder, "divide", value, length))

@@ -12,8 +12,8 @@ from modnet.activations.rectified import ELU, SELU, SELU_ALPHA, SELU_SCALE, Hard
 from modnet.activations.sigmoid import Sigmoid, Softplus, Tanh
 from modnet.activations.softmax import LogSoftmax, Softmax
 from modnet.layers.noise import Dropout
-from modnet_onnx.importing.laying import arithmetic, combined, elementwise, laid, plainly, through
 from modnet_onnx.importing.layers.arithmetic import Operation, Select
+from modnet_onnx.importing.laying import arithmetic, combined, elementwise, laid, plainly, through
 from modnet_onnx.importing.step import Step, converts
 from modnet_onnx.importing.values import FLOATS, NotNative, Value
 
@@ -28,7 +28,9 @@ PLAIN: dict[str, Any] = {
 """The activations without options."""
 
 FUNCTIONS = {
-    **{name: name.lower() for name in ("Abs", "Acos", "Acosh", "Asin", "Asinh", "Atan", "Atanh", "Ceil", "Cos", "Cosh")},
+    **{
+        name: name.lower() for name in ("Abs", "Acos", "Acosh", "Asin", "Asinh", "Atan", "Atanh", "Ceil", "Cos", "Cosh")
+    },
     **{name: name.lower() for name in ("Erf", "Exp", "Floor", "Log", "Reciprocal", "Round", "Sign", "Sin", "Sinh")},
     **{name: name.lower() for name in ("Softsign", "Sqrt", "Tan", "Not")},
     "Neg": "negative",
@@ -211,9 +213,11 @@ def _is_constant(value: Value) -> bool:
 
 @converts(*ARITHMETIC)
 def of_two(step: Step) -> None:
-    values = sorted((step.any(position) for position in range(step.count)), key=_is_constant) if step.count > 2 else [
-        step.any(position) for position in range(step.count)
-    ]
+    values = (
+        sorted((step.any(position) for position in range(step.count)), key=_is_constant)
+        if step.count > 2
+        else [step.any(position) for position in range(step.count)]
+    )
     operation = ARITHMETIC[step.node.op_type]
     if operation in ("divide", "power") and not values[0].is_float:
         raise NotNative("it divides whole numbers, or raises them to a power")

@@ -9,8 +9,8 @@ import numpy as np
 from modnet.arrays import Array
 from modnet.layers.linear import Linear
 from modnet_onnx.importing.building import numbers
-from modnet_onnx.importing.laying import arithmetic, laid, turned, with_axes, without_axes
 from modnet_onnx.importing.layers.products import MatMul
+from modnet_onnx.importing.laying import arithmetic, laid, turned, with_axes, without_axes
 from modnet_onnx.importing.operators.pointwise import owner, scalar
 from modnet_onnx.importing.step import Step, converts
 from modnet_onnx.importing.values import NotNative, Value, elements
@@ -128,7 +128,12 @@ def _product(step: Step, first: Value, second: Value) -> Value:
     for value in values:
         if value.source:
             own = _lead_parts(value)
-            groups = [(0,), *((own[at],) if at in own else () for at in parts), value.whole(count - 2), value.whole(count - 1)]
+            groups = [
+                (0,),
+                *((own[at],) if at in own else () for at in parts),
+                value.whole(count - 2),
+                value.whole(count - 1),
+            ]
             sources.append(step.builder.arranged(value, groups))
         else:
             sources.append(_constant_factor(step, value, parts, sizes, count))
@@ -145,9 +150,7 @@ def _axis(lead: Value, axis: int, places: dict[tuple[int, int], int]) -> tuple[i
     if lead.batch_axis != axis:
         return tuple(found)
     # The batch may be joined with other axes, before or behind them.
-    at = [part for part in range(len(lead.parts(axis))) if lead.parts(axis)[part] == 0][0]
-    inner = [places[axis, number] if number != at else 0 for number in range(len(lead.parts(axis)))]
-    return tuple(inner)
+    return tuple(places[axis, number] if part else 0 for number, part in enumerate(lead.parts(axis)))
 
 
 def _lead_parts(value: Value) -> dict[tuple[int, int], int]:

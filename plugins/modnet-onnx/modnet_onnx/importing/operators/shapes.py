@@ -11,6 +11,7 @@ from modnet.layers.embedding import Embedding
 from modnet.layers.merge import Concatenate
 from modnet.layers.shape import Slice
 from modnet_onnx.importing.building import numbers
+from modnet_onnx.importing.layers.axes import Broadcast, Pad, Take
 from modnet_onnx.importing.laying import (
     in_place,
     laid,
@@ -21,7 +22,6 @@ from modnet_onnx.importing.laying import (
     without_axes,
     without_batch,
 )
-from modnet_onnx.importing.layers.axes import Broadcast, Pad, Take
 from modnet_onnx.importing.operators.pointwise import owner
 from modnet_onnx.importing.step import Step, converts
 from modnet_onnx.importing.values import BATCH, NotNative, Value, elements, is_open
@@ -61,35 +61,44 @@ def flatten(step: Step) -> None:
 def reshape(step: Step) -> None:
     value = step.value()
     wanted = list(step.attribute("shape") or ()) if not step.has(1) else step.sizes(1)
-    step.give(viewed(step.builder, value, resolved(value, wanted, step.attribute("allowzero", 0) == 1)))
+    failed = NotNative("its shape is not one for any number of samples")
+    for sizes in resolved(value, wanted, step.attribute("allowzero", 0) == 1, step.rows):
+        try:
+            step.give(viewed(step.builder, value, sizes))
+            return
+        except NotNative as error:
+            failed = error
+    raise failed
 
 
-def resolved(value: Value, wanted: Sequence[int], zeros: bool) -> list[int]:
-    """The sizes that a Reshape asks for, without -1 and 0.
+def resolved(value: Value, wanted: Sequence[int], zeros: bool, rows: int) -> list[list[int]]:
+    """The sizes that a Reshape may ask for, without -1 and 0.
 
-    Where they are those for the number of samples that the file was made with, the batch takes that place.
+    Args:
+        zeros: whether a 0 is a size, and not that of the tensor.
+        rows: how many samples the file was made with. Where the sizes are those for so many, one of them has to do with
+            the batch; it is not always clear which.
 
     Raises:
         NotNative: it asks for no elements.
     """
-    sizes = [value.shape[at] if size == 0 and not zeros and at < len(value.shape) else size for at, size in enumerate(wanted)]
-    total = elements(value.shape)
-    known = elements([size for size in sizes if size != -1])
+    count = len(value.shape)
+    sizes = [value.shape[at] if size == 0 and not zeros and at < count else size for at, size in enumerate(wanted)]
+    total, known = elements(value.shape), elements([size for size in sizes if size != -1])
     if known == 0:
         raise NotNative("an axis has no elements")
     if -1 in sizes and total % known == 0:
-        return [total // known if size == -1 else size for size in sizes]
+        return [[total // known if size == -1 else size for size in sizes]]
     if -1 not in sizes and total == known:
-        return sizes
-    # The file says how many samples there are: the first axis whose size goes into it is the batch.
-    rest = total // BATCH if total % BATCH == 0 else 0
-    for at, size in enumerate(sizes):
-        others = elements([other for place, other in enumerate(sizes) if place != at and other != -1])
-        if size > 0 and rest and rest % others == 0:
-            if -1 in sizes:
-                return [BATCH if p == at else rest // others if other == -1 else other for p, other in enumerate(sizes)]
-            return [BATCH * (rest // others) if place == at else other for place, other in enumerate(sizes)]
-    raise NotNative("its shape is not one for any number of samples")
+        return [sizes]
+    if not rows or total % BATCH or (total // BATCH * rows) % known:
+        return []
+    sizes = [total // BATCH * rows // known if size == -1 else size for size in sizes]
+    return [
+        [size // rows * BATCH if place == at else size for place, size in enumerate(sizes)]
+        for at, chosen in enumerate(sizes)
+        if chosen % rows == 0
+    ]
 
 
 @converts("Concat")
