@@ -94,7 +94,7 @@ class Reading:
 
     def _put_constant(self, name: str, array: Array, learned: bool, shape_of_batch: bool = False) -> None:
         kind = onnx.helper.np_dtype_to_tensor_dtype(array.dtype)
-        weights = learned and array.dtype.kind == "f" and array.size > MOST_LEARNED
+        weights = learned and array.dtype.kind == "f" and array.size > MOST_LEARNED and bool(np.isfinite(array).all())
         self.values[name] = Value(name, kind, array.shape, array, weights, shape_of_batch)
 
     def _put_input(self, given: onnx.ValueInfoProto) -> None:
@@ -192,10 +192,15 @@ class Reading:
             return False
         for name, array in zip(filter(None, node.output), found, strict=True):
             unknown = any(value.shape_of_batch for value in read) and has_open_sizes(array)
-            self._put_constant(name, array, any(value.learned for value in read), unknown)
+            self._put_constant(name, array, self._stays_learned(node, read), unknown)
             if unknown:
                 self._pending[name] = node
         return True
+
+    @staticmethod
+    def _stays_learned(node: onnx.NodeProto, read: Sequence[Value]) -> bool:
+        """Whether what a node makes of weights is still the same weights."""
+        return node.op_type in ("Reshape", "Flatten", "Concat", *MOVING) and any(value.learned for value in read)
 
     def _computed(self, node: onnx.NodeProto, read: Sequence[Value]) -> list[Array] | None:
         """The numbers that a node gives; None where it is left to the network."""
@@ -213,7 +218,7 @@ class Reading:
         if any(a not in (1, b) for a, b in zip(found[0].shape, kind.shape, strict=True)):
             return False
         name = node.output[0]
-        self._put_constant(name, found[0], any(value.learned for value in read))
+        self._put_constant(name, found[0], self._stays_learned(node, read))
         self.values[name] = self.values[name].replace(shape=kind.shape)
         self._pending[name] = node
         return True
