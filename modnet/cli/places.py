@@ -8,7 +8,7 @@ import tempfile
 from pathlib import Path
 
 from modnet.errors import ModelFileError, ModnetError, NotAModelFile
-from modnet.model.formats import check_format, is_own
+from modnet.model.formats import check_format, formats, is_own
 from modnet.model.reader import read_header
 from modnet.plugins.registry import default_registry
 
@@ -49,9 +49,9 @@ def check_output(path: Path) -> None:
             that is no model file is in the way of one.
     """
     check_place(path)
-    if not is_own(path):
-        check_format(path, default_registry())
-    elif path.exists() and (not path.is_file() or path.stat().st_size):
+    registry = default_registry()
+    further = not is_own(path) and path.suffix.lower() in formats(registry)
+    if not further and path.exists() and (not path.is_file() or path.stat().st_size):
         try:
             read_header(path)
         except NotAModelFile as error:
@@ -61,3 +61,5 @@ def check_output(path: Path) -> None:
             ) from None
         except ModelFileError:
             pass  # damaged, or of another version, but a model file, which may be replaced
+    if not further:
+        check_format(path, registry)

@@ -1,7 +1,7 @@
 """Predictions by onnxruntime beside modnet's own layers: python benchmark.py [--rounds 9] [--cases mlp lstm]
 
-Both are the same network, loaded by modnet.load with and without engine="onnxruntime", in one process; they take turns. With
-one thread the time is that of the processor, so that other work on the machine counts less:
+Both are the same network, loaded by modnet.load with and without engine="onnxruntime", in one process; they take turns.
+With one thread the time is that of the processor, so that other work on the machine counts less:
 
     OPENBLAS_NUM_THREADS=1 python benchmark.py
 """

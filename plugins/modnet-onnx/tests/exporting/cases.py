@@ -21,6 +21,7 @@ DISTRIBUTIONS = (
     "modnet-attention",
     "modnet-autograd",
     "modnet-conv",
+    "modnet-onnx",
     "modnet-recurrent",
     "modnet-tabular",
     "modnet-text",

@@ -92,7 +92,6 @@ def _domain(function: str) -> Any:
 
 OPERATORS = {
     **{name: name.capitalize() for name in FORMULAS},
-    "celu": "Celu",
     "is_nan": "IsNaN",
     "negative": "Neg",
     "hard_sigmoid": "HardSigmoid",
@@ -145,8 +144,10 @@ class Elementwise(Activation, type="elementwise"):
             return str(writer.op("Clip", x, a, b))
         if name == "not":
             return str(writer.cast(writer.op("Equal", x, 0.0), writer.dtype))
+        if name == "celu":  # as an Elu, since Celu knows float32 alone
+            return str(writer.op("Mul", writer.op("Elu", writer.op("Div", x, a)), a))
         options: dict[str, float] = {"shrink": {"lambd": a, "bias": b}, "hard_sigmoid": {"alpha": a, "beta": b}}.get(
-            name, {"alpha": a} if name in ("celu", "thresholded_relu") else {}
+            name, {"alpha": a} if name == "thresholded_relu" else {}
         )
         made = writer.op(OPERATORS[name], x, **options)
         return str(writer.cast(made, writer.dtype) if name == "is_nan" else made)
