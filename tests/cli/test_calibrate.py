@@ -68,6 +68,11 @@ def test_rows_of_the_training_are_told_apart(run, early):
         "all.toml: its [data] sets no validation rows aside"
         in run("calibrate", "all.modnet", "--spec", "all.toml", status=2).stderr
     )
+    folds = text.replace("validation = 0.25\n", "member_folds = true\n")
+    Path("folds.toml").write_text(folds.replace("[network]", "[network]\nmembers = 3"))
+    run("train", "folds.toml", "--set", "training.epochs=1")
+    told = run("calibrate", "folds.modnet", "--spec", "folds.toml", status=2).stderr
+    assert "with member_folds some members learn from each of its rows; give DATA" in " ".join(told.split())
     Path("other.toml").write_text(text.replace("0.25", "0.5"))
     told = run("calibrate", early, "--spec", "other.toml").stderr
     assert "other.toml does not give the rows that the model was trained on" in " ".join(told.split())

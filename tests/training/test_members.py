@@ -232,6 +232,34 @@ def test_each_member_stops_by_itself(monitor, latest):
     assert history.best_epoch is None
 
 
+@pytest.mark.parametrize("validation", [0.3, (X[:20], LABELS[:20])])
+@pytest.mark.parametrize("layers", [CLASSES, [*MLP, "batch_norm", *CLASSES[-1:]]])
+def test_a_member_whose_training_is_over_stays_as_it_is(layers, validation):
+    network = built(layers, 3)
+    singles = [alone(network, member) for member in range(3)]
+    stopping = {**STOPPING, "restore_best": False}
+    optimizer = {"type": "adamw", "learning_rate": 0.1, "weight_decay": 0.1}
+    how = {"loss": "cross_entropy", "epochs": 40, "callbacks": [stopping], "optimizer": optimizer}
+    history = modnet.train(network, X, LABELS, validation=validation, **how)
+    found = [modnet.train(single, X, LABELS, validation=validation, **how) for single in singles]
+    assert len({other.epochs for other in found}) > 1
+    assert history.epochs == max(other.epochs for other in found)
+    assert history.best_epochs is None
+    check_equal(network, singles)
+
+
+def test_a_run_goes_on_with_the_members_that_were_not_over(tmp_path):
+    how = {"loss": "cross_entropy", "validation": 0.3, "optimizer": {"type": "adam", "learning_rate": 0.1}}
+    stopping = {**STOPPING, "restore_best": False}
+    whole, halves = built(CLASSES, 3), [built(CLASSES, 3), built(CLASSES, 3)]
+    expected = modnet.train(whole, X, LABELS, epochs=40, callbacks=[stopping], **how)
+    callbacks = [stopping, {"type": "checkpoint", "directory": str(tmp_path)}]
+    modnet.train(halves[0], X, LABELS, epochs=expected.epochs - 1, callbacks=callbacks, **how)
+    found = modnet.train(halves[1], X, LABELS, epochs=40, callbacks=callbacks, resume=tmp_path, **how)
+    assert found == expected
+    np.testing.assert_array_equal(halves[1].parameters.flat, whole.parameters.flat)
+
+
 def test_the_figures_are_those_of_the_restored_ensemble():
     network = built(CLASSES, 3)
     callbacks = [STOPPING]
