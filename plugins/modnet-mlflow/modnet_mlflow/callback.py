@@ -14,6 +14,7 @@ import numpy as np
 from mlflow import MlflowClient
 from mlflow.entities import Metric, Param
 from mlflow.exceptions import MlflowException
+from mlflow.tracking.context.registry import resolve_tags
 
 import modnet
 from modnet import Callback
@@ -34,7 +35,8 @@ class MLflow(Callback, type="mlflow"):
     loads as a pyfunc (`mlflow.pyfunc.load_model`), and `card.json` with spec, schema, history and results.
 
     Fields:
-        store: where runs are kept: `sqlite:///FILE`, relative to the working directory, or the address of a server.
+        store: where runs are kept: `sqlite:///FILE`, relative to the working directory, or the address of a server. A ~
+            at the beginning of FILE is the home folder.
         experiment: the name of the experiment; it is made where there is none.
         name: of the run; MLflow makes one by default.
         model: whether the model is logged.
@@ -56,6 +58,7 @@ class _Log:
 
     def __init__(self, callback: MLflow) -> None:
         self.callback = callback
+        self.store = _absolute(callback.store)
         self.id = ""
         self._client: MlflowClient | None = None
 
@@ -76,13 +79,14 @@ class _Log:
     def modnet_training_started(self, run: modnet.Run) -> None:
         callback = self.callback
         with _told(callback.store):
-            self._client = MlflowClient(tracking_uri=callback.store)
+            self._client = MlflowClient(tracking_uri=self.store)
             if self.id:
                 self.client.update_run(self.id, status="RUNNING")
                 return
             known = self.client.get_experiment_by_name(callback.experiment)
             experiment = known.experiment_id if known else self.client.create_experiment(callback.experiment)
-            self.id = self.client.create_run(experiment, run_name=callback.name).info.run_id
+            tags = resolve_tags()  # who runs it, by which program, at which commit
+            self.id = self.client.create_run(experiment, tags=tags, run_name=callback.name).info.run_id
             found = [Param(name, str(value)[:6000]) for name, value in _parameters(run)]
             for start in range(0, len(found), MOST_AT_ONCE):
                 self.client.log_batch(self.id, params=found[start : start + MOST_AT_ONCE])
@@ -110,7 +114,7 @@ class _Log:
     def _log_model(self, run: modnet.Run) -> None:
         network = run.network
         self.client.log_dict(self.id, described(network, "card.json", registry=run.registry), "card.json")
-        with tempfile.TemporaryDirectory() as folder, _at(self.callback.store):
+        with tempfile.TemporaryDirectory() as folder, _at(self.store):
             path = Path(folder) / "network.modnet"
             modnet.save(network, path, registry=run.registry)
             # Within the run, since the model would otherwise belong to another experiment.
@@ -121,6 +125,12 @@ class _Log:
                     data_path=str(path),
                     pip_requirements=_requirements(run),
                 )
+
+
+def _absolute(store: str) -> str:
+    """The store with the whole path of its file: MLflow keeps open what it has opened by this text."""
+    kind, prefix, path = store.partition("sqlite:///")
+    return f"{prefix}{Path(path).expanduser().absolute()}" if prefix and not kind else store
 
 
 def _requirements(run: modnet.Run) -> list[str]:

@@ -76,8 +76,12 @@ def test_rows_of_a_table(folder):
 
 
 def test_a_run_that_fails_is_marked(folder):
-    with pytest.raises(modnet.Diverged), np.errstate(all="ignore"):
-        train("failed", optimizer={"type": "sgd", "learning_rate": 1e38})
+    class Failing(modnet.Callback, type="failing"):
+        def modnet_epoch_ended(self, run):
+            raise RuntimeError("no more")
+
+    with pytest.raises(RuntimeError, match="no more"):
+        train("failed", more=[Failing()])
     _, (run,) = runs("failed")
     assert run.info.status == "FAILED"
 
