@@ -5,9 +5,6 @@ from __future__ import annotations
 from modnet.engine.network import Network
 from modnet.errors import Problem, SpecError
 from modnet.specs.model import NamedCallback
-from modnet.training.callbacks import JSONLog
-from modnet.training.checkpointing import Checkpoint
-from modnet.training.progress import ProgressDisplay
 
 
 def lasting_callbacks(network: Network) -> tuple[NamedCallback, ...]:
@@ -20,4 +17,4 @@ def lasting_callbacks(network: Network) -> tuple[NamedCallback, ...]:
     if training is None:
         what = 'missing table; expected [training] with at least loss = "..."'
         raise SpecError([Problem("training", what, keys=("training",))])
-    return tuple(c for c in training.callbacks if not isinstance(c.callback, Checkpoint | JSONLog | ProgressDisplay))
+    return tuple(c for c in training.callbacks if not c.callback.of_one_run)

@@ -25,7 +25,7 @@ from modnet.engine.network import Network
 from modnet.errors import Diverged, SpecError
 from modnet.kinds.figures import TEST, VALIDATION
 from modnet.training import run as endings
-from modnet.training.callbacks import JSONLog
+from modnet.training.callbacks import EpochLog
 from modnet.training.checkpoint import newest_last
 from modnet.training.checkpointing import Checkpoint
 from modnet.training.evaluate import evaluate
@@ -228,7 +228,7 @@ def _telling(error: Exception, line: str) -> Exception:
 def _check_logs(job: Job, path: Path) -> None:
     """Checks that no log has the path of the model."""
     for place, used in enumerate(job.training().callbacks):
-        if isinstance(used.callback, JSONLog) and Path(used.callback.path).expanduser().resolve() == path.resolve():
+        if isinstance(used.callback, EpochLog) and Path(used.callback.path).expanduser().resolve() == path.resolve():
             where = ("training", "callbacks", place, "path")
             raise job.problem(where, f"{path} is where the model is written to", "give the log another file")
 

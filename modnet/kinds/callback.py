@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 from modnet.kinds.component import Component
 
@@ -16,9 +16,14 @@ class Callback(Component):
 
     Every `run` here is a `modnet.Run`. The hints say Any because this module must not import `Run`; in a class of your
     own, write `run: modnet.Run`.
+
+    Class variables:
+        of_one_run: it writes files or to the screen, which is for a single run: where several are made of one spec, as
+            in a cross-validation or a search, it takes no part.
     """
 
     kind = "callback"
+    of_one_run: ClassVar[bool] = False
 
     def join(self, run: Any) -> object:
         """The object that takes part in a run for this callback: its methods `modnet_*` are called at the events.
@@ -58,6 +63,13 @@ class Callback(Component):
 
     def modnet_training_ended(self, run: Any) -> None:
         """Called once, after the last step, also if the run was stopped or has failed."""
+
+    def modnet_training_concluded(self, run: Any) -> None:
+        """Called once after a run that has not failed, when `run.network` is as it will be saved.
+
+        It then has its last weights, whatever callbacks have done at the end of the training, and its card the history
+        and the final figures.
+        """
 
     def check_figures(self, figures: Mapping[str, bool | None]) -> None:
         """Raises ValueError if the callback needs a figure that the run does not record. Called before the first step.

@@ -117,6 +117,7 @@ BUILTIN = {
     },
     "modnet.callbacks": {
         "checkpoint": "modnet.training.checkpointing:Checkpoint",
+        "csv_log": "modnet.training.callbacks:CSVLog",
         "early_stopping": "modnet.training.stopping:EarlyStopping",
         "ema": "modnet.training.averaging:ExponentialAverage",
         "history": "modnet.training.callbacks:RecordHistory",

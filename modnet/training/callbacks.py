@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import math
 import warnings
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +40,55 @@ class RecordHistory(Callback, type="history"):
         run.history.seconds.append(run.seconds)
 
 
-class JSONLog(Callback, type="json_log"):
+class EpochLog(Callback):
+    """What `json_log` and `csv_log` have in common: a file with a line for every epoch."""
+
+    of_one_run = True
+
+    path: str
+
+    def modnet_training_started(self, run: Run) -> None:
+        path = Path(self.path).expanduser()
+        if path.is_file() and not self.is_log(path):
+            raise TrainingError(
+                f"{self.type}: {path} exists and is not the log of a training, so it is not overwritten; remove it, or "
+                "choose another path"
+            )
+        lines = path.read_text().splitlines(keepends=True) if run.step and path.exists() else []
+        path.write_text(self.kept(lines, run.history.epochs))
+
+    def modnet_epoch_ended(self, run: Run) -> None:
+        record = {"epoch": run.epoch, "step": run.step, "seconds": round(run.seconds, 6)}
+        try:
+            self.add(Path(self.path).expanduser(), {**record, "learning_rate": run.learning_rate, **run.figures})
+        except OSError as error:
+            what = f"{self.path} could not be written ({error.strerror or error})"
+            warnings.warn(f"{what}; the training continues without the line of epoch {run.epoch}", stacklevel=2)
+
+    def is_log(self, path: Path) -> bool:
+        """Whether a file is empty or is a log of this kind."""
+        with path.open("rb") as file:
+            line = file.readline(1 << 20)
+        return not line or self.begins(line)
+
+    def begins(self, line: bytes) -> bool:
+        """Whether a log of this kind begins with such a line."""
+        raise NotImplementedError
+
+    def kept(self, lines: Sequence[str], epochs: int) -> str:
+        """What is kept of an older log by a run that goes on after so many epochs."""
+        raise NotImplementedError
+
+    def add(self, path: Path, record: Mapping[str, Any]) -> None:
+        """Adds an epoch: name -> number or array."""
+        raise NotImplementedError
+
+
+FIRST = ("epoch", "step", "seconds", "learning_rate")
+"""What every line of a log has."""
+
+
+class JSONLog(EpochLog, type="json_log"):
     """Writes a line of JSON for every epoch: its number, the step, its seconds, the learning rate, the figures.
 
     Fields:
@@ -47,43 +97,65 @@ class JSONLog(Callback, type="json_log"):
             that is not such a log is refused before the first step. A line that cannot be written gives a warning.
     """
 
-    path: str
-
-    def modnet_training_started(self, run: Run) -> None:
-        path = Path(self.path).expanduser()
-        if path.is_file() and not _is_log(path):
-            raise TrainingError(
-                f"json_log: {path} exists and is not the log of a training, so it is not overwritten; remove it, or "
-                "choose another path"
-            )
-        lines = path.read_text().splitlines(keepends=True) if run.step and path.exists() else []
-        # By the epoch in each line, and not by counting lines: after a full disk, some may be missing or incomplete.
-        path.write_text("".join(line for line in lines if 1 <= _epoch_of(line) <= run.history.epochs))
-
-    def modnet_epoch_ended(self, run: Run) -> None:
-        line: dict[str, Any] = {"epoch": run.epoch, "step": run.step, "seconds": round(run.seconds, 6)}
-        line["learning_rate"] = run.learning_rate
-        for name, value in run.figures.items():
-            line[name] = value.tolist() if isinstance(value, np.ndarray) else value if math.isfinite(value) else None
+    def begins(self, line: bytes) -> bool:
         try:
-            with Path(self.path).expanduser().open("a") as file:
-                file.write(json.dumps(line) + "\n")
-        except OSError as error:
-            what = f"{self.path} could not be written ({error.strerror or error})"
-            warnings.warn(f"{what}; the training continues without the line of epoch {run.epoch}", stacklevel=2)
+            found = json.loads(line)
+        except ValueError:
+            return False
+        return isinstance(found, dict) and set(FIRST) <= found.keys()
+
+    def kept(self, lines: Sequence[str], epochs: int) -> str:
+        # By the epoch in each line, and not by counting lines: after a full disk, some may be missing or incomplete.
+        return "".join(line for line in lines if 1 <= _epoch_of(line) <= epochs)
+
+    def add(self, path: Path, record: Mapping[str, Any]) -> None:
+        plain = {
+            name: value.tolist() if isinstance(value, np.ndarray) else value if math.isfinite(value) else None
+            for name, value in record.items()
+        }
+        with path.open("a") as file:
+            file.write(json.dumps(plain) + "\n")
 
 
-def _is_log(path: Path) -> bool:
-    """Whether a file is empty or begins with a line of `JSONLog`."""
-    with path.open("rb") as file:
-        line = file.readline(1 << 20)
-    if not line:
-        return True
-    try:
-        found = json.loads(line)
-    except ValueError:
-        return False
-    return isinstance(found, dict) and {"epoch", "step", "seconds", "learning_rate"} <= found.keys()
+class CSVLog(EpochLog, type="csv_log"):
+    """Writes a row of a table for every epoch: its number, the step, its seconds, the learning rate, the figures.
+
+    The first line has the names. A figure of several numbers has a column for each, `recall[0]`, `confusion[0,1]`; what
+    is not finite is an empty cell. Every program for tables reads it, and so does `modnet new-spec`.
+
+    Fields:
+        path: the file; everything about it is as of `json_log`. If a run that resumes has further figures, they become
+            further columns, empty for the epochs before it.
+    """
+
+    def begins(self, line: bytes) -> bool:
+        return line.startswith(",".join(FIRST).encode())
+
+    def kept(self, lines: Sequence[str], epochs: int) -> str:
+        numbers = [line.partition(",")[0] if line.endswith("\n") else "" for line in lines]
+        known = [number.isdecimal() and 1 <= int(number) <= epochs for number in numbers]
+        return "".join(line for place, line in enumerate(lines) if place == 0 or known[place])
+
+    def add(self, path: Path, record: Mapping[str, Any]) -> None:
+        cells = dict(_cells(record))
+        with path.open(newline="") as file:
+            names, *rows = [*csv.reader(file)] or [[]]
+        further = [name for name in cells if name not in names]
+        made = [cells.get(name, "") for name in (*names, *further)]
+        with path.open("w" if further else "a", newline="") as file:
+            writer = csv.writer(file, lineterminator="\n")
+            if further:
+                writer.writerow([*names, *further])
+                writer.writerows([*row, *[""] * len(further)] for row in rows)
+            writer.writerow(made)
+
+
+def _cells(record: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    """The columns of an epoch with their values."""
+    for name, value in record.items():
+        for place in np.ndindex(np.shape(value)):
+            number = value[place] if place else value
+            yield f"{name}[{','.join(map(str, place))}]" if place else name, number if math.isfinite(number) else ""
 
 
 def _epoch_of(line: str) -> int:

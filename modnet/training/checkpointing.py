@@ -37,6 +37,8 @@ class Checkpoint(Callback, type="checkpoint"):
     after the run; `History.checkpoints` lists them. Each has the best weights so far, as the state of `early_stopping`.
     """
 
+    of_one_run = True
+
     directory: str = "checkpoints"
     every_epochs: int | None = field(default=None, minimum=1)
     every_steps: int | None = field(default=None, minimum=1)

@@ -39,6 +39,8 @@ class ProgressDisplay(Callback, type="progress"):
         every: epochs from one line to the next; by default chosen so that there are at most about 20 lines.
     """
 
+    of_one_run = True
+
     every: int | None = field(default=None, minimum=1)
 
     def join(self, run: Run) -> object:

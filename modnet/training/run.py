@@ -296,6 +296,7 @@ class Run:
             # Also after an error: the figures in the card would otherwise be those of an earlier training.
             if self.step:
                 self._conclude()
+        self._events.hook.modnet_training_concluded(run=self)
         return self.history
 
     def _fit_temperatures(self) -> None:

@@ -1,5 +1,6 @@
 """What takes part in a run: events, early stopping, checkpoints, logs, and callbacks of one's own."""
 
+import csv
 import json
 import types
 
@@ -223,6 +224,50 @@ def test_the_log_has_a_line_of_json_for_every_epoch(tmp_path):
     lines = [json.loads(line) for line in path.read_text().splitlines()]
     assert [line["epoch"] for line in lines] == [1, 2, 3]
     assert set(lines[0]) == {"epoch", "step", "seconds", "learning_rate", "loss", "accuracy"}
+
+
+def table(path):
+    first, *rows = csv.reader(path.read_text().splitlines())
+    return [dict(zip(first, row, strict=True)) for row in rows]
+
+
+def test_the_log_as_a_table_has_a_row_for_every_epoch(tmp_path):
+    path = tmp_path / "log.csv"
+    callbacks = [{"type": "csv_log", "path": str(path)}]
+    metrics = ["accuracy", "confusion_matrix"]
+    history = modnet.train(modnet.build(SPEC), *blobs(32), metrics=metrics, callbacks=callbacks)
+    rows = table(path)
+    assert [row["epoch"] for row in rows] == ["1", "2", "3"]
+    assert [float(row["loss"]) for row in rows] == history["loss"].tolist()
+    assert list(rows[0])[:6] == ["epoch", "step", "seconds", "learning_rate", "loss", "accuracy"]
+    assert float(rows[2]["confusion_matrix[0,1]"]) == history["confusion_matrix"][2][0, 1]
+
+
+def test_a_table_goes_on_with_further_figures(tmp_path):
+    path = tmp_path / "log.csv"
+    callbacks = [{"type": "csv_log", "path": str(path)}, {"type": "checkpoint", "directory": str(tmp_path), "keep": 9}]
+    modnet.train(modnet.build(SPEC), *blobs(), epochs=3, callbacks=callbacks)
+    lines = path.read_text().splitlines(keepends=True)
+    path.write_text("".join(lines[:3]) + lines[3][:9])
+
+    class Further(Callback, type="further"):
+        def modnet_epoch_ended(self, run):
+            run.figures["further"] = np.array([np.inf, 2.0])
+
+    more = [Further(), *callbacks]
+    modnet.train(modnet.build(SPEC), *blobs(), epochs=4, callbacks=more, resume=sorted(tmp_path.glob("*.modnet"))[1])
+    rows = table(path)
+    assert [row["epoch"] for row in rows] == ["1", "2", "3", "4"]
+    assert [row["further[1]"] for row in rows] == ["", "", "2.0", "2.0"]
+    assert {row["further[0]"] for row in rows} == {""}
+
+
+def test_a_table_is_written_over_no_other(tmp_path):
+    path = tmp_path / "people.csv"
+    path.write_text("name,age\nAda,36\n")
+    with pytest.raises(modnet.TrainingError, match=r"csv_log: .* exists and is not the log of a training"):
+        modnet.train(modnet.build(SPEC), *blobs(32), callbacks=[{"type": "csv_log", "path": str(path)}])
+    assert path.read_text() == "name,age\nAda,36\n"
 
 
 def test_two_callbacks_of_one_type_have_states_of_their_own():

@@ -72,7 +72,7 @@ def read_weights(path: str | PathLike[str]) -> Weights:
 def _safetensors(path: Path) -> Weights:
     content = path.read_bytes()
     try:
-        tensors = dict(safetensors.deserialize(content))
+        tensors: dict[str, Any] = dict(safetensors.deserialize(content))  # type: ignore[no-untyped-call]
         length = int.from_bytes(content[:8], "little")
         metadata = json.loads(content[8 : 8 + length]).get("__metadata__", {})
     except (safetensors.SafetensorError, ValueError, RecursionError) as error:

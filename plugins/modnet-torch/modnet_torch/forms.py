@@ -89,7 +89,8 @@ def forms_of(node: GraphNode, order: Array | None) -> list[Form]:
     Args:
         order: that of the node's features in torch, where it is another one (`feature_orders`).
     """
-    shapes = {name: array.shape for name, array in (*node.parameters.items(), *node.state.items())}
+    shapes = {name: parameter.shape for name, parameter in node.parameters.items()}
+    shapes |= {name: state.shape for name, state in node.state.items()}
     kind = "" if node.apart else node.layer.type  # the members of an ensemble have no counterpart
     if kind in ENTRIES:
         return _plain(kind, shapes, order)
@@ -173,9 +174,8 @@ def _form(moved: Sequence[_Moved], without: Sequence[_Moved] = ()) -> Form:
     def write(arrays: Arrays) -> list[dict[str, Array]]:
         for each in without:
             if np.any(arrays[each.entry.ours] != float(each.entry.ours == "scale")):
-                raise DataError(
-                    f"the module that is to take it is a norm without {each.entry.theirs}, but it has a {each.entry.ours}"
-                )
+                theirs, ours = each.entry.theirs, each.entry.ours
+                raise DataError(f"the module that is to take it is a norm without {theirs}, but it has a {ours}")
         return [{each.entry.theirs: each.write(arrays[each.entry.ours]) for each in moved}]
 
     return Form(("",), ({each.entry.theirs: each.shape for each in moved},), read, write)

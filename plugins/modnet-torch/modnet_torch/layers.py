@@ -49,7 +49,7 @@ def _per_axis(value: Any, axes: int) -> tuple[int, ...]:
 
 
 def _padding(node: GraphNode, axes: int) -> tuple[list[int], bool]:
-    """That of a layer with windows as `functional.pad` takes it, the last axis first, and whether it is alike at both ends."""
+    """That of a layer with windows as `functional.pad` takes it, and whether it is alike at both ends."""
     layer: Any = node.layer
     sizes = node.input_shapes[0][:-1]
     if None in sizes and layer.padding == "same" and _per_axis(layer.stride or layer.pool_size, axes) != (1,) * axes:
@@ -61,7 +61,7 @@ def _padding(node: GraphNode, axes: int) -> tuple[list[int], bool]:
     return [side for pair in reversed(ends) for side in pair], all(before == after for before, after in ends)
 
 
-CONVOLUTIONS = {1: nn.Conv1d, 2: nn.Conv2d, 3: nn.Conv3d}
+CONVOLUTIONS: dict[int, Any] = {1: nn.Conv1d, 2: nn.Conv2d, 3: nn.Conv3d}
 
 
 def _conv(node: GraphNode, _: bool, axes: int, depthwise: bool = False) -> Step:
@@ -156,7 +156,7 @@ def _positional(node: GraphNode, _: bool) -> Step:
     return Step(lambda own, x: x + own.weight[: x.shape[1]], nn.Embedding(length, size))
 
 
-def _recurrent(node: GraphNode, _: bool, kind: type[nn.RNNBase]) -> Step:
+def _recurrent(node: GraphNode, _: bool, kind: Any) -> Step:
     layer: Any = node.layer
     if len(node.inputs) > 1 or layer.train_initial_state:
         raise Unlike("with an initial state")
@@ -165,11 +165,13 @@ def _recurrent(node: GraphNode, _: bool, kind: type[nn.RNNBase]) -> Step:
     module = kind(size, layer.hidden_size, bias=layer.bias, batch_first=True, **options)
 
     def apply(own: nn.Module, x: Tensor) -> Tensor:
+        y: Tensor
         y, last = own(x.flip(1) if layer.reverse else x)
         if layer.return_sequences:
             return y.flip(1) if layer.reverse else y
         states = last if isinstance(last, tuple) else (last,)
-        return torch.cat([state[0] for state in states[: layer.returned]], dim=-1)
+        joined: Tensor = torch.cat([state[0] for state in states[: layer.returned]], dim=-1)
+        return joined
 
     return Step(apply, module)
 
@@ -271,6 +273,26 @@ def _softmax(node: GraphNode, _: bool, function: Callable[..., Tensor]) -> Step:
     return Step(partial(function, dim=1 if len(node.shape) > 2 else -1))
 
 
+def _dropout(node: GraphNode, _: bool) -> Step:
+    layer: Any = node.layer
+    return _as_is(nn.Dropout(layer.rate))
+
+
+def _elu(node: GraphNode, _: bool) -> Step:
+    layer: Any = node.layer
+    return Step(partial(functional.elu, alpha=layer.alpha))
+
+
+def _gelu(node: GraphNode, _: bool) -> Step:
+    layer: Any = node.layer
+    return Step(partial(functional.gelu, approximate="tanh" if layer.form == "tanh" else "none"))
+
+
+def _leaky_relu(node: GraphNode, _: bool) -> Step:
+    layer: Any = node.layer
+    return Step(partial(functional.leaky_relu, negative_slope=layer.negative_slope))
+
+
 def _function(function: Callable[..., Tensor]) -> Callable[[GraphNode, bool], Step]:
     return lambda node, _: Step(function)
 
@@ -292,8 +314,8 @@ BUILDERS: dict[str, Callable[[GraphNode, bool], Step]] = {
     "conv2d": partial(_conv, axes=2),
     "conv3d": partial(_conv, axes=3),
     "depthwise_conv2d": partial(_conv, axes=2, depthwise=True),
-    "dropout": lambda node, _: _as_is(nn.Dropout(getattr(node.layer, "rate"))),  # noqa: B009
-    "elu": lambda node, _: Step(partial(functional.elu, alpha=vars(node.layer)["alpha"])),
+    "dropout": _dropout,
+    "elu": _elu,
     "embedding": _embedding,
     "flatten": _flatten,
     "gelu": lambda node, _: Step(
