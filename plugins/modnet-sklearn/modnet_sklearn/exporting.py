@@ -48,7 +48,9 @@ def network_of(fitted: Any) -> modnet.Network:
     if faults:
         known = ", ".join(sorted(kind.__name__ for kind in APPLY))
         listed = "\n  ".join(faults)
-        raise ValueError(f"these steps cannot be in a model file; it can have {known}, and what holds them:\n  {listed}")
+        raise ValueError(
+            f"these steps cannot be in a model file; it can have {known}, and what holds them:\n  {listed}"
+        )
     if last._columns is not None:
         raise ValueError("the network reads texts or dates itself: put no other steps before it, or encode all of them")
     features = applied(whole, _columns_of(before[0][1]))

@@ -69,7 +69,7 @@ class Following:
 
     def _known(self) -> dict[str, Any]:
         """What a callback may ask for."""
-        X, y, weights = self.fitted  # noqa: N806
+        X, y, weights = self.fitted
         return {
             "X": X,
             "y": y,

@@ -112,7 +112,8 @@ def _minimize(given: ModnetEstimator, rows: Rows, draw: Any) -> None:
 
 def _stored(training: TrainingSpec) -> TrainingSpec:
     """What a model file keeps of the training; the schedules that only MLPClassifier has are not of a spec."""
-    return training.replace(callbacks=(), schedule=training.schedule if training.schedule and training.schedule.type else None)
+    schedule = training.schedule
+    return training.replace(callbacks=(), schedule=schedule if schedule is not None and schedule.type else None)
 
 
 def _go_on(run: modnet.Run, steps: int, slots: dict[str, Array]) -> None:
