@@ -91,9 +91,12 @@ class ModnetClassifier(ClassifierMixin, ModnetEstimator):
     def predict_proba(self, X: Any) -> Array:
         """The probability of each class, or label, (rows, classes)."""
         outputs = self._outputs(X)
-        if outputs.shape[1] == 1 and not self._several:
+        if self._several:
+            return outputs
+        if outputs.shape[1] == 1:
             return np.concatenate([1 - outputs, outputs], axis=1)
-        return outputs
+        # The sums of a network of float32 are 1 to its rounding alone, which scikit-learn's metrics warn of.
+        return outputs / outputs.sum(axis=1, keepdims=True)
 
     def predict_log_proba(self, X: Any) -> Array:
         """The logarithms of `predict_proba`; of a probability of 0, -inf."""

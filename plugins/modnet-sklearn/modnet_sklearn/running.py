@@ -16,7 +16,7 @@ from modnet.training.train import prepare
 from modnet_sklearn import arguments
 from modnet_sklearn.building import has_network
 from modnet_sklearn.convergence import Convergence, Joining
-from modnet_sklearn.following import Fitted, followers
+from modnet_sklearn.following import FRAMES, Fitted, followers
 from modnet_sklearn.lbfgs import LBFGS
 
 if TYPE_CHECKING:
@@ -174,5 +174,5 @@ def _note(given: ModnetEstimator, history: modnet.History, rows: int, incrementa
             f"max_iter = {given.max_iter} epochs are over, and the training has not converged yet; "
             "allow more by max_iter, or take a higher learning_rate_init",
             ConvergenceWarning,
-            stacklevel=5,
+            stacklevel=4 + FRAMES,
         )

@@ -39,7 +39,7 @@ def test_texts_categories_and_dates(library):
 def test_the_network_takes_rows():
     frame = frame_of("pandas")
     fitted = ModnetClassifier(**FAST).fit(frame, pandas.Series(BIG, name="size"))
-    record = {"length": 6, "kind": "u", "wet": False, "day": "2020-02-01"}
+    record = {"length": 6, "kind": "u", "wet": True, "day": "2020-01-07"}
     assert fitted.network_.predict(record)["size"] == "big"
     probabilities = fitted.network_.predict(frame)[["P(big)", "P(small)"]].to_numpy()
     np.testing.assert_allclose(probabilities, fitted.predict_proba(frame), atol=1e-6)

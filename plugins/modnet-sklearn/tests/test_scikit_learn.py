@@ -25,8 +25,9 @@ FAST = {"max_iter": 15, "random_state": 0, "learning_rate_init": 0.02}
 def test_cross_validation_and_search():
     assert cross_val_score(ModnetClassifier(**FAST), X, Y, cv=3).mean() > 0.9
     pipeline = make_pipeline(StandardScaler(), ModnetClassifier(**FAST))
-    layers = [{"type": "linear", "out_features": 3}, "softmax"]
-    specs = [{"network": {"layers": layers}, "training": {"loss": "cross_entropy", "epochs": n}} for n in (1, 20)]
+    layers = ["standardize", {"type": "linear", "out_features": 3}, "softmax"]
+    training = {"loss": "cross_entropy", "optimizer": {"type": "adam", "learning_rate": 0.02}}
+    specs = [{"network": {"layers": layers}, "training": {**training, "epochs": epochs}} for epochs in (1, 20)]
     grid = {"modnetclassifier__hidden_layer_sizes": [(2,), (30,)], "modnetclassifier__dropout": [0.0, 0.8]}
     search = GridSearchCV(pipeline, grid, cv=2).fit(X, Y)
     assert search.best_params_ == {"modnetclassifier__hidden_layer_sizes": (30,), "modnetclassifier__dropout": 0.0}
@@ -51,7 +52,7 @@ def test_weights_are_routed():
     weights = np.where(Y == 1, 0.0, 1.0)
     with sklearn.config_context(enable_metadata_routing=True):
         estimator = ModnetClassifier(**FAST).set_fit_request(sample_weight=True).set_score_request(sample_weight=True)
-        pipeline = make_pipeline(StandardScaler(), estimator)
+        pipeline = make_pipeline(StandardScaler().set_fit_request(sample_weight=False), estimator)
         pipeline.fit(X, Y, sample_weight=weights)
         scores = cross_val_score(pipeline, X, Y, cv=3, params={"sample_weight": weights})
     assert (pipeline.predict(X) != 1).all()

@@ -17,13 +17,13 @@ def lost(transformer, rows):
 
 
 def test_linear_layers_are_as_good_as_principal_components():
-    options = {"hidden_layer_sizes": (), "standardize": False, "solver": "lbfgs", "alpha": 0.0, "max_iter": 500}
+    options = {"hidden_layer_sizes": (), "standardize": False, "solver": "lbfgs", "alpha": 0.0, "max_iter": 100}
     linear = ModnetTransformer(**options, random_state=0, tol=1e-8).fit(X)
     assert lost(linear, X) == pytest.approx(lost(PCA(2).fit(X), X), rel=1e-3)
 
 
 def test_hidden_layers_are_better():
-    rows = load_digits().data[:400]
+    rows = load_digits().data[:200]
     fitted = ModnetTransformer(
         n_components=3, hidden_layer_sizes=(60,), max_iter=150, random_state=0, learning_rate_init=0.003
     )
