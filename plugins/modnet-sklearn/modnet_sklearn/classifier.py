@@ -27,7 +27,7 @@ class ModnetClassifier(ClassifierMixin, ModnetEstimator):
 
     with_spec: ClassVar[tuple[str, ...]] = (*ModnetEstimator.with_spec, "class_weight")
 
-    def _learn_target(self, X: Array, y: Any) -> None:  # noqa: N803
+    def _learn_target(self, X: Array, y: Any) -> None:
         check_classification_targets(y)
         kind = type_of_target(y, input_name="y")
         if kind == "multiclass-multioutput":
@@ -39,7 +39,7 @@ class ModnetClassifier(ClassifierMixin, ModnetEstimator):
         if len(self.classes_) < 2 and not self._several:
             raise ValueError(f"y: expected at least two classes; found one class, {self.classes_[0]!r}")
 
-    def _encoded(self, X: Array, y: Any) -> Array:  # noqa: N803
+    def _encoded(self, X: Array, y: Any) -> Array:
         if self._several:
             if y.ndim != 2 or y.shape[1] != len(self.classes_):
                 raise ValueError(f"y: expected {len(self.classes_)} labels, as in the first fit; found {np.shape(y)}")
@@ -55,7 +55,7 @@ class ModnetClassifier(ClassifierMixin, ModnetEstimator):
             )
         return codes.astype(np.int64, copy=False)
 
-    def _weights(self, sample_weight: Any, X: Array, y: Array) -> Array | None:  # noqa: N803
+    def _weights(self, sample_weight: Any, X: Array, y: Array) -> Array | None:
         weights = super()._weights(sample_weight, X, y)
         if self.class_weight is None:
             return weights
@@ -71,7 +71,7 @@ class ModnetClassifier(ClassifierMixin, ModnetEstimator):
     def _score_name(self) -> str:
         return "accuracy"
 
-    def partial_fit(self, X: Any, y: Any, sample_weight: Any = None, classes: Any = None) -> Self:  # noqa: N803
+    def partial_fit(self, X: Any, y: Any, sample_weight: Any = None, classes: Any = None) -> Self:
         """Trains for one epoch with these rows; the optimizer goes on where the call before it stopped.
 
         Args:
@@ -81,21 +81,24 @@ class ModnetClassifier(ClassifierMixin, ModnetEstimator):
         self._declared = None if classes is None else np.unique(np.asarray(classes))
         return super().partial_fit(X, y, sample_weight)
 
-    def predict(self, X: Any) -> Array:  # noqa: N803
+    def predict(self, X: Any) -> Array:
         """The class of each row, (rows,); of several labels 0 and 1, (rows, labels)."""
         probabilities = self.predict_proba(X)
         if self._several:
             return (probabilities > 0.5).astype(np.int64)
         return self.classes_[probabilities.argmax(axis=1)]
 
-    def predict_proba(self, X: Any) -> Array:  # noqa: N803
+    def predict_proba(self, X: Any) -> Array:
         """The probability of each class, or label, (rows, classes)."""
         outputs = self._outputs(X)
-        if outputs.shape[1] == 1 and not self._several:
+        if self._several:
+            return outputs
+        if outputs.shape[1] == 1:
             return np.concatenate([1 - outputs, outputs], axis=1)
-        return outputs
+        # The sums of a network of float32 are 1 to its rounding alone, which scikit-learn's metrics warn of.
+        return outputs / outputs.sum(axis=1, keepdims=True)
 
-    def predict_log_proba(self, X: Any) -> Array:  # noqa: N803
+    def predict_log_proba(self, X: Any) -> Array:
         """The logarithms of `predict_proba`; of a probability of 0, -inf."""
         with np.errstate(divide="ignore"):
             return np.log(self.predict_proba(X))

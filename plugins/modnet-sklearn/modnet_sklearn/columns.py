@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-
 import modnet
 from modnet.arrays import Array
 from modnet.data.column_schema import ColumnSchema
@@ -23,7 +21,7 @@ SEPARATOR = ";"
 """What stands between the labels of a row."""
 
 
-def has_other_columns(X: Any) -> bool:  # noqa: N803
+def has_other_columns(X: Any) -> bool:
     """Whether this is a data frame with columns that are not numbers: texts, categories, dates."""
     return is_frame(X) and not all(map(_is_number, getattr(X, "dtypes", ())))
 
@@ -33,7 +31,7 @@ def _is_number(dtype: Any) -> bool:
     return kind in "biuf" if isinstance(kind, str) else bool(dtype.is_numeric() or str(dtype) == "Boolean")
 
 
-def learned(X: Any, data: DataSpec | None) -> modnet.DataSchema:  # noqa: N803
+def learned(X: Any, data: DataSpec | None) -> modnet.DataSchema:
     """How the columns of a frame become numbers, as `modnet train` finds it out.
 
     Args:
@@ -43,7 +41,7 @@ def learned(X: Any, data: DataSpec | None) -> modnet.DataSchema:  # noqa: N803
     return modnet.DataSchema.learn(table_of(X), (data or DataSpec()).replace(**options), output_names=())
 
 
-def encoded(schema: modnet.DataSchema, X: Any) -> Array:  # noqa: N803
+def encoded(schema: modnet.DataSchema, X: Any) -> Array:
     """Rows as numbers, float64 (rows, width)."""
     (columns,) = schema.inputs.values()
     names = [column.name for column in columns]

@@ -86,4 +86,3 @@ class Joining(modnet.Callback):
 
     def join(self, run: modnet.Run) -> object:
         return self.member
-

@@ -70,11 +70,11 @@ class ModnetEstimator(CallbackSupport, BaseEstimator):
 
     # What each kind of estimator says
 
-    def _learn_target(self, X: Array, y: Any) -> None:  # noqa: N803
+    def _learn_target(self, X: Array, y: Any) -> None:
         """Finds out what is to be predicted, from the rows of the first fit."""
         raise NotImplementedError
 
-    def _encoded(self, X: Array, y: Any) -> Array:  # noqa: N803
+    def _encoded(self, X: Array, y: Any) -> Array:
         """The targets as the network's loss takes them."""
         raise NotImplementedError
 
@@ -115,7 +115,7 @@ class ModnetEstimator(CallbackSupport, BaseEstimator):
     # Fitting
 
     @with_callbacks
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:  # noqa: N803
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """Trains a network.
 
         Args:
@@ -134,7 +134,7 @@ class ModnetEstimator(CallbackSupport, BaseEstimator):
         """
         return self._fit(X, y, sample_weight, again=self.warm_start and self._is_fitted(), incremental=False)
 
-    def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:  # noqa: N803
+    def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """Trains for one epoch with these rows; the optimizer goes on where the call before it stopped."""
         if self.early_stopping:
             raise ValueError("partial_fit does not support early_stopping=True: there are no rows to set aside")
@@ -145,10 +145,10 @@ class ModnetEstimator(CallbackSupport, BaseEstimator):
     def _is_fitted(self) -> bool:
         return "_network" in vars(self)
 
-    def _fit(self, X: Any, y: Any, sample_weight: Any, again: bool, incremental: bool) -> Self:  # noqa: N803
+    def _fit(self, X: Any, y: Any, sample_weight: Any, again: bool, incremental: bool) -> Self:
         arguments.check_arguments(self)
         fitted = Fitted(X, y, sample_weight)
-        X, y = self._checked(X, y, reset=not again)  # noqa: N806
+        X, y = self._checked(X, y, reset=not again)
         if not again:
             self._names_of_targets = columns.target_names(fitted.y, y)
             self._learn_target(X, y)
@@ -165,14 +165,14 @@ class ModnetEstimator(CallbackSupport, BaseEstimator):
         vars(self).update(self._attributes_of(self._network))
         return self
 
-    def _checked(self, X: Any, y: Any, reset: bool) -> tuple[Array, Any]:  # noqa: N803
+    def _checked(self, X: Any, y: Any, reset: bool) -> tuple[Array, Any]:
         """The rows as numbers, and the targets, both checked."""
         if reset:
             data = building.data_of(self.spec)
             mixed = columns.has_other_columns(X) or (data is not None and columns.is_frame(X))
             self._columns = columns.learned(X, data) if mixed else None
             self._sparse = sparse.issparse(X)
-        X = self._as_numbers(X, reset)  # noqa: N806
+        X = self._as_numbers(X, reset)
         if y is None and not self.__sklearn_tags__().target_tags.required:
             return X, None
         if y is None:
@@ -181,15 +181,15 @@ class ModnetEstimator(CallbackSupport, BaseEstimator):
         check_consistent_length(X, y)
         return X, column_or_1d(y, warn=True) if y.ndim == 2 and y.shape[1] == 1 else y
 
-    def _as_numbers(self, X: Any, reset: bool) -> Array:  # noqa: N803
+    def _as_numbers(self, X: Any, reset: bool) -> Array:
         """Rows as the network takes them."""
         if self._columns is None:
-            X = validate_data(self, X, reset=reset, dtype=DTYPES, accept_sparse="csr")  # noqa: N806
+            X = validate_data(self, X, reset=reset, dtype=DTYPES, accept_sparse="csr")
             return _dense(X)
         validate_data(self, X, reset=reset, skip_check_array=True)
         return columns.encoded(self._columns, X)
 
-    def _weights(self, sample_weight: Any, X: Array, y: Array) -> Array | None:  # noqa: N803
+    def _weights(self, sample_weight: Any, X: Array, y: Array) -> Array | None:
         """The weights of the rows, float64 (rows,); None for ones."""
         if sample_weight is None:
             return None
@@ -200,7 +200,7 @@ class ModnetEstimator(CallbackSupport, BaseEstimator):
 
     # Predicting
 
-    def _outputs(self, X: Any) -> Array:  # noqa: N803
+    def _outputs(self, X: Any) -> Array:
         """What the network gives for rows, (rows, ...): float32 for float32, else float64."""
         check_is_fitted(self, "n_iter_")
         array = self._as_numbers(X, reset=False)
@@ -305,7 +305,7 @@ class ModnetEstimator(CallbackSupport, BaseEstimator):
         return made
 
 
-def _dense(X: Any) -> Array:  # noqa: N803
+def _dense(X: Any) -> Array:
     """An array of the rows of a sparse matrix.
 
     Raises:

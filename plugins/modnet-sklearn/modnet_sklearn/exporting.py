@@ -6,6 +6,7 @@ from os import PathLike
 from typing import Any
 
 import numpy as np
+from sklearn.feature_selection import SelectorMixin
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
@@ -46,9 +47,11 @@ def network_of(fitted: Any) -> modnet.Network:
     whole = Pipeline(before)
     faults = list(faults_of(whole, ""))
     if faults:
-        known = ", ".join(sorted(kind.__name__ for kind in APPLY))
-        listed = "\n  ".join(faults)
-        raise ValueError(f"these steps cannot be in a model file; it can have {known}, and what holds them:\n  {listed}")
+        known = ", ".join(sorted(kind.__name__ for kind in APPLY if kind is not SelectorMixin))
+        raise ValueError(
+            "\n  ".join(["these steps cannot be in a model file:", *faults])
+            + f"\nit can have {known}, selections of features, and Pipeline, ColumnTransformer, FeatureUnion of these"
+        )
     if last._columns is not None:
         raise ValueError("the network reads texts or dates itself: put no other steps before it, or encode all of them")
     features = applied(whole, _columns_of(before[0][1]))

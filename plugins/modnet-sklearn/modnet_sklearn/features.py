@@ -17,7 +17,7 @@ class Features:
     """Features y = offset + sum over columns of (x - center) part, where x are the numbers that encode a column.
 
     Attributes:
-        columns: how the columns are encoded; shared by all features of one table.
+        columns: how the columns are encoded.
         parts: position of a column -> (numbers that encode it, features), of the columns that matter.
         centers: position of a column -> what is subtracted from its numbers. It is kept apart from the offset, since
             the difference has more digits than its terms.
@@ -40,22 +40,36 @@ class Features:
 
     @classmethod
     def joined(cls, several: Sequence[Features], columns: Columns) -> Features:
-        """Features beside each other."""
+        """Features beside each other.
+
+        Raises:
+            ValueError: two of them read a column in two ways.
+        """
         width = sum(len(one.offset) for one in several)
         parts: dict[int, Array] = {}
         centers: dict[int, float] = {}
-        start = 0
+        offsets, start = [np.zeros(0)], 0
+        columns, read = dict(columns), set()
         for one in several:
             stop = start + len(one.offset)
-            for position, part in one.parts.items():
-                if centers.setdefault(position, one.centers.get(position, 0.0)) != one.centers.get(position, 0.0):
-                    one = one.uncentered()
+            for position in one.parts:
+                if position in read and columns[position] != one.columns[position]:
+                    name = columns[position].name
+                    raise ValueError(f"column {name} is read in two ways; a model file reads each column in one way")
+                read.add(position)
+                columns[position] = one.columns[position]
+                centers.setdefault(position, one.centers.get(position, 0.0))
+            offsets.append(one._offset_from(centers))
             for position, part in one.parts.items():
                 wide = parts.setdefault(position, np.zeros((len(part), width)))
                 wide[:, start:stop] += part
             start = stop
-        offset = np.concatenate([one.offset for one in several]) if several else np.zeros(0)
-        return cls(columns, parts, centers, offset)
+        return cls(columns, parts, centers, np.concatenate(offsets))
+
+    def _offset_from(self, centers: Mapping[int, float]) -> Array:
+        """The offset, where other numbers are subtracted from the columns."""
+        moved = {position: centers[position] - self.centers.get(position, 0.0) for position in self.parts}
+        return sum((moved[position] * part.sum(axis=0) for position, part in self.parts.items()), self.offset)
 
     def __len__(self) -> int:
         return len(self.offset)
@@ -78,6 +92,10 @@ class Features:
             return Features(self.columns, self.parts, self.centers, self.offset - by)
         return Features(self.columns, self.parts, dict(zip(raw, by.tolist(), strict=True)), self.offset)
 
+    def read_as(self, columns: Columns) -> Features:
+        """The same, where some columns are encoded otherwise, by as many numbers."""
+        return Features({**self.columns, **columns}, self.parts, self.centers, self.offset)
+
     def mapped(self, matrix: Array) -> Features:
         """The features times a matrix (features, new features)."""
         parts = {position: part @ matrix for position, part in self.parts.items()}
@@ -87,11 +105,6 @@ class Features:
         """Each feature times a number."""
         parts = {position: part * factors for position, part in self.parts.items()}
         return Features(self.columns, parts, self.centers, self.offset * factors)
-
-    def uncentered(self) -> Features:
-        """The same with all of what is subtracted in the offset."""
-        offset = self.offset - sum(self.centers.get(p, 0.0) * part.sum(axis=0) for p, part in self.parts.items())
-        return Features(self.columns, self.parts, {}, offset)
 
     def used(self) -> list[int]:
         """The positions of the columns that matter, in order."""

@@ -11,6 +11,8 @@ import modnet
 try:
     from sklearn.callback import CallbackSupportMixin as CallbackSupport
     from sklearn.callback import with_callbacks
+
+    FRAMES = 2
 except ImportError:  # before scikit-learn 1.9
 
     class CallbackSupport:  # type: ignore[no-redef]
@@ -18,6 +20,10 @@ except ImportError:  # before scikit-learn 1.9
 
     def with_callbacks(method: Callable[..., Any]) -> Callable[..., Any]:  # type: ignore[no-redef]
         return method
+
+    FRAMES = 1
+
+"""How many calls there are between a method that is decorated so and its caller, for warnings: `FRAMES`."""
 
 
 if TYPE_CHECKING:
@@ -69,7 +75,7 @@ class Following:
 
     def _known(self) -> dict[str, Any]:
         """What a callback may ask for."""
-        X, y, weights = self.fitted  # noqa: N806
+        X, y, weights = self.fitted
         return {
             "X": X,
             "y": y,

@@ -11,6 +11,7 @@ from sklearn.exceptions import ConvergenceWarning
 
 import modnet
 from modnet.arrays import Array
+from modnet_sklearn.following import FRAMES
 
 if TYPE_CHECKING:
     from modnet_sklearn.estimator import ModnetEstimator
@@ -58,5 +59,5 @@ class LBFGS:
                 f"lbfgs has made {result.nit} iterations and {result.nfev} evaluations and has not converged yet; "
                 "allow more by max_iter and max_fun",
                 ConvergenceWarning,
-                stacklevel=6,
+                stacklevel=5 + FRAMES,
             )

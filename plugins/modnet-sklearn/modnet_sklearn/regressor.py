@@ -22,10 +22,10 @@ from modnet_sklearn.scaling import TARGET, scale, scale_by_mean
 class ModnetRegressor(RegressorMixin, ModnetEstimator):
     """A network that predicts numbers, one or several for each row."""
 
-    def _learn_target(self, X: Array, y: Any) -> None:  # noqa: N803
+    def _learn_target(self, X: Array, y: Any) -> None:
         self.n_outputs_ = 1 if y.ndim == 1 else y.shape[1]
 
-    def _encoded(self, X: Array, y: Any) -> Array:  # noqa: N803
+    def _encoded(self, X: Array, y: Any) -> Array:
         target = np.asarray(y, np.float64).reshape(len(y), -1)
         if target.shape[1] != self.n_outputs_:
             raise ValueError(f"y: expected {self.n_outputs_} columns, as in the first fit; found {target.shape[1]}")
@@ -73,7 +73,7 @@ class ModnetRegressor(RegressorMixin, ModnetEstimator):
         self.n_outputs_ = len(targets)
         self._names_of_targets = [column.name for column in targets]
 
-    def predict(self, X: Any) -> Array:  # noqa: N803
+    def predict(self, X: Any) -> Array:
         """The number of each row, (rows,); of several, (rows, outputs)."""
         predicted = self._outputs(X)
         return predicted[:, 0] if self.n_outputs_ == 1 else predicted

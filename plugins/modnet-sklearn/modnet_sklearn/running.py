@@ -16,7 +16,7 @@ from modnet.training.train import prepare
 from modnet_sklearn import arguments
 from modnet_sklearn.building import has_network
 from modnet_sklearn.convergence import Convergence, Joining
-from modnet_sklearn.following import Fitted, followers
+from modnet_sklearn.following import FRAMES, Fitted, followers
 from modnet_sklearn.lbfgs import LBFGS
 
 if TYPE_CHECKING:
@@ -112,7 +112,8 @@ def _minimize(given: ModnetEstimator, rows: Rows, draw: Any) -> None:
 
 def _stored(training: TrainingSpec) -> TrainingSpec:
     """What a model file keeps of the training; the schedules that only MLPClassifier has are not of a spec."""
-    return training.replace(callbacks=(), schedule=training.schedule if training.schedule and training.schedule.type else None)
+    schedule = training.schedule
+    return training.replace(callbacks=(), schedule=schedule if schedule is not None and schedule.type else None)
 
 
 def _go_on(run: modnet.Run, steps: int, slots: dict[str, Array]) -> None:
@@ -173,5 +174,5 @@ def _note(given: ModnetEstimator, history: modnet.History, rows: int, incrementa
             f"max_iter = {given.max_iter} epochs are over, and the training has not converged yet; "
             "allow more by max_iter, or take a higher learning_rate_init",
             ConvergenceWarning,
-            stacklevel=5,
+            stacklevel=4 + FRAMES,
         )

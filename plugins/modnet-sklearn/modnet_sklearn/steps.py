@@ -124,27 +124,18 @@ def _selected(step: SelectorMixin, features: Features) -> Features:
 
 
 def _imputed(step: SimpleImputer, features: Features) -> Features:
+    columns = {}
     for position, value in zip(_raw(step, features), step.statistics_, strict=True):
-        fill = value if isinstance(value, str) else float(value)
         policy = "most_frequent" if step.strategy == "constant" else step.strategy
-        # A text fits once an encoder behind makes categories of the column.
-        features.columns[position] = _Filled(features.columns[position], policy, fill).column()
-    return features
+        columns[position] = _filled(features.columns[position], policy, value)
+    return features.read_as(columns)
 
 
-class _Filled:
-    """A column whose gaps are filled."""
-
-    def __init__(self, column: ColumnSchema, policy: Any, fill: float | str) -> None:
-        self._column, self._policy, self._fill = column, policy, fill
-
-    def column(self) -> ColumnSchema:
-        if isinstance(self._fill, str):
-            only = (self._fill,)
-            return ColumnSchema(
-                name=self._column.name, kind="category", categories=only, missing=self._policy, fill=self._fill
-            )
-        return self._column.replace(missing=self._policy, fill=self._fill)
+def _filled(column: ColumnSchema, policy: Any, value: Any) -> ColumnSchema:
+    """The column with a value in its gaps. A text makes it a category, whose others an encoder behind knows."""
+    if not isinstance(value, str):
+        return column.replace(missing=policy, fill=float(value))
+    return ColumnSchema(name=column.name, kind="category", categories=(value,), missing=policy, fill=value)
 
 
 def _one_hot(step: OneHotEncoder, features: Features) -> Features:
@@ -153,12 +144,13 @@ def _one_hot(step: OneHotEncoder, features: Features) -> Features:
     kept = [_kept(step, place) for place in range(len(raw))]
     width, start = sum(map(len, kept)), 0
     unknown = "error" if step.handle_unknown == "error" else "code"
-    for position, categories, columns in zip(raw, step.categories_, kept, strict=True):
-        features.columns[position] = _category(features.columns[position], categories, "one_hot", unknown)
+    columns = dict(features.columns)
+    for position, categories, chosen in zip(raw, step.categories_, kept, strict=True):
+        columns[position] = _category(columns[position], categories, "one_hot", unknown)
         parts[position] = np.zeros((len(categories), width))
-        parts[position][columns, start + np.arange(len(columns))] = 1
-        start += len(columns)
-    return Features(features.columns, parts, {}, np.zeros(width))
+        parts[position][chosen, start + np.arange(len(chosen))] = 1
+        start += len(chosen)
+    return Features(columns, parts, {}, np.zeros(width))
 
 
 def _kept(step: OneHotEncoder, place: int) -> Array:
@@ -170,9 +162,11 @@ def _kept(step: OneHotEncoder, place: int) -> Array:
 
 def _ordinal(step: OrdinalEncoder, features: Features) -> Features:
     unknown = "error" if step.handle_unknown == "error" else "code"
-    for position, categories in zip(_raw(step, features), step.categories_, strict=True):
-        features.columns[position] = _category(features.columns[position], categories, "ordinal", unknown)
-    return features
+    columns = {
+        position: _category(features.columns[position], categories, "ordinal", unknown)
+        for position, categories in zip(_raw(step, features), step.categories_, strict=True)
+    }
+    return features.read_as(columns)
 
 
 def _category(column: ColumnSchema, values: Array, encoding: Any, unknown: Any) -> ColumnSchema:

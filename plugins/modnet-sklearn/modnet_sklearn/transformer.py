@@ -31,7 +31,7 @@ class ModnetTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Modne
     n_components: int = 2
 
     @with_callbacks
-    def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:  # noqa: N803
+    def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
         """Trains an autoencoder.
 
         Args:
@@ -43,7 +43,7 @@ class ModnetTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Modne
         again = self.warm_start and self._is_fitted()
         return self._fit(X, None, sample_weight, again=again, incremental=False)
 
-    def partial_fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:  # noqa: N803
+    def partial_fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
         """Trains for one epoch with these rows; the optimizer goes on where the call before it stopped."""
         return super().partial_fit(X, None, sample_weight)
 
@@ -51,10 +51,10 @@ class ModnetTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Modne
         encoder, decoder = _parted(network)
         return {"_network": network, "_encoder": encoder, "_decoder": decoder}
 
-    def _learn_target(self, X: Array, y: Any) -> None:  # noqa: N803
+    def _learn_target(self, X: Array, y: Any) -> None:
         self._width = X.shape[1]
 
-    def _encoded(self, X: Array, y: Any) -> Array:  # noqa: N803
+    def _encoded(self, X: Array, y: Any) -> Array:
         return X
 
     def _usual_loss(self) -> Any:
@@ -84,11 +84,11 @@ class ModnetTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Modne
 
     # Transforming
 
-    def transform(self, X: Any) -> Array:  # noqa: N803
+    def transform(self, X: Any) -> Array:
         """The code of each row, (rows, components)."""
         return self._outputs(X)
 
-    def inverse_transform(self, X: Any) -> Array:  # noqa: N803
+    def inverse_transform(self, X: Any) -> Array:
         """The rows that the network makes of codes, (rows, features)."""
         check_is_fitted(self, "n_iter_")
         if self._decoder is None:
@@ -131,7 +131,7 @@ def _parted(network: modnet.Network) -> tuple[modnet.Network, modnet.Network | N
     spec = network.card.spec.network
     names = [node.name for node in spec.layers]
     if CODE not in names:
-        raise ValueError(f'the spec has no node called {show(CODE)}: give the layer whose output is the code name = "code"')
+        raise ValueError('the spec has no node called "code": give the layer whose output is the code that name')
     behind = names.index(CODE) + 1
     encoder = with_arrays(network, spec.replace(layers=spec.layers[:behind]), here=0, there=0)
     if any(node.inputs is not None for node in spec.layers[behind:]):

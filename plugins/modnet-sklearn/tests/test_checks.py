@@ -1,9 +1,8 @@
 """scikit-learn's own checks of estimators."""
 
 import pytest
-from sklearn.utils.estimator_checks import parametrize_with_checks
-
 from modnet_sklearn import ModnetClassifier, ModnetRegressor, ModnetTransformer
+from sklearn.utils.estimator_checks import parametrize_with_checks
 
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
