@@ -40,7 +40,10 @@ class Opaque(modnet.Layer, type="opaque"):
 
 
 def train(layer, x, **first):
-    layers = [{"type": "linear", "out_features": 2, "name": "first", **first}, modnet.Node(layer=layer, inputs=["first"])]
+    layers = [
+        {"type": "linear", "out_features": 2, "name": "first", **first},
+        modnet.Node(layer=layer, inputs=["first"]),
+    ]
     last = {"type": "linear", "out_features": 1}
     network = modnet.build({"network": {"input": [2], "layers": [*layers, last]}})
     network.parameters["first.weight"][...] = np.eye(2)
