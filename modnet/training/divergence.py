@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -24,11 +24,18 @@ class Divergence:
         network: the network that is trained.
         learning_rate: the optimizer's, without a schedule.
         clipped: whether the norm of the gradient is limited.
+        infinite: the arrays of state that are so from the beginning, such as the -inf of a causal mask.
     """
 
     network: Network
     learning_rate: float
     clipped: bool
+    infinite: frozenset[str] = field(init=False)
+
+    def __post_init__(self) -> None:
+        state = self.network.state
+        names = () if np.isfinite(state.flat).all() else state
+        object.__setattr__(self, "infinite", frozenset(name for name in names if not np.isfinite(state[name]).all()))
 
     def check_parameters(self, step: int, epoch: int) -> None:
         """Checks the parameters after the last step of an epoch; until then, the loss of the next step would show it.
@@ -37,8 +44,11 @@ class Divergence:
             Diverged: a parameter or a number of the state is not finite.
         """
         for array in (self.network.parameters, self.network.state):
-            if not np.isfinite(array.flat).all():
-                name = next(name for name, view in array.items() if not np.isfinite(view).all())
+            if np.isfinite(array.flat).all():
+                continue
+            broken = (name for name, view in array.items() if not np.isfinite(view).all())
+            name = next((name for name in broken if name not in self.infinite), None)
+            if name is not None:
                 what = f"{name} became nan or infinite by step {step} (epoch {epoch})"
                 raise Diverged(f"{what}\n  {self._advice()}", step, epoch, name.rpartition(".")[0])
 

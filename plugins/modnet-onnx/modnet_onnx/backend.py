@@ -57,7 +57,7 @@ class Prepared(BackendRep):
 
     def _natively(self, arrays: Mapping[str, Array]) -> Iterator[tuple[Imported, Mapping[str, Array]]]:
         """(network, its inputs) for those readings in which every operator is a layer."""
-        constants: dict[str, Array] = {}
+        constants = {name: array for name, array in arrays.items() if not array.size}
         for axis in (None, 0, 1):
             found = self._with_constants(arrays, axis, constants)
             if found is not None and not found.delegated:

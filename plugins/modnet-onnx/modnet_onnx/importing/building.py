@@ -172,5 +172,6 @@ def plain_axes(count: int, batch: int | None, order: Sequence[int]) -> list[tupl
 
 
 def numbers(array: Array) -> Any:
-    """A constant as float64, which holds all numbers of weights."""
-    return np.asarray(array).astype(np.float64)
+    """Weights as numbers to compute with: those of 16 bits, and whole ones, as float64."""
+    found = np.asarray(array)
+    return found if found.dtype in (np.float32, np.float64) else found.astype(np.float64)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import numpy as np
 import onnx
@@ -12,7 +12,7 @@ from modnet.arrays import Array
 from modnet_onnx.importing.building import Builder, as_name, plain_axes, plain_groups
 from modnet_onnx.importing.functions import body_of
 from modnet_onnx.importing.inference import Inference, Kind, has_open_sizes, too_large
-from modnet_onnx.importing.layers.delegate import WHOLE, ONNXGraph, encoded
+from modnet_onnx.importing.layers.delegate import VARIABLE, WHOLE, ONNXGraph, encoded
 from modnet_onnx.importing.laying import laid, seen_as, without_batch
 from modnet_onnx.importing.step import CONVERTERS, NeedsConstant, Step
 from modnet_onnx.importing.values import BATCH, NotNative, Value, is_open
@@ -25,6 +25,9 @@ REPEATING = ("Expand", "ConstantOfShape")
 """The operators that give the same numbers again and again."""
 
 MOVING = ("Cast", "Identity", "Slice", "Transpose", "Unsqueeze", "Squeeze")
+"""The operators that only look at numbers in another way."""
+
+BY_NUMBER = ("Not", "Equal", "Less", "Greater", "And", "Or", "Add", "Sub", "Mul", "Div", "Neg", "Where")
 """The operators that can be computed with such numbers kept once."""
 
 
@@ -94,7 +97,7 @@ class Reading:
 
     def _put_constant(self, name: str, array: Array, learned: bool, shape_of_batch: bool = False) -> None:
         kind = onnx.helper.np_dtype_to_tensor_dtype(array.dtype)
-        weights = learned and array.dtype.kind == "f" and array.size > MOST_LEARNED
+        weights = learned and array.dtype.kind == "f" and array.size > MOST_LEARNED and bool(np.isfinite(array).all())
         self.values[name] = Value(name, kind, array.shape, array, weights, shape_of_batch)
 
     def _put_input(self, given: onnx.ValueInfoProto) -> None:
@@ -148,26 +151,34 @@ class Reading:
         kinds = self.inference.kinds(node, self.values)
         if self._folded(node, read, kinds):
             return
-        mark, values, skipped = self.builder.mark(), dict(self.values), set(self._skipped)
-        delegated = len(self.delegated)
+        go_back = self._marked()
         try:
             self._convert(node, kinds)
             self.native.append(node.op_type)
             return
         except NotNative as error:
+            go_back()
             if isinstance(error, NeedsConstant):
                 self.needed.append(error.name)
-            reason = f"{node.op_type}: {error}"
-        self.builder.go_back(mark)
-        self.values, self._skipped = values, skipped
-        del self.delegated[delegated:]
-        self.reasons.append(reason)
+            self.reasons.append(f"{node.op_type}: {error}")
         for name, kind in zip(node.output, kinds, strict=True):
             if name:
                 self._pending[name] = node
                 self.values[name] = Value(name, kind.dtype, kind.shape or ())
                 if kind.shape is None:
                     self._shapeless.add(name)
+
+    def _marked(self) -> Callable[[], None]:
+        """What takes back all that is done to the network from here on."""
+        mark, values, skipped, delegated = self.builder.mark(), self.values, self._skipped, len(self.delegated)
+        self.values, self._skipped = dict(values), set(skipped)
+
+        def go_back() -> None:
+            self.builder.go_back(mark)
+            self.values, self._skipped = values, skipped
+            del self.delegated[delegated:]
+
+        return go_back
 
     def _folded(self, node: onnx.NodeProto, read: Sequence[Value], kinds: Sequence[Kind]) -> bool:
         """Computes a node of constants, and those that ask for shapes."""
@@ -178,16 +189,21 @@ class Reading:
         if node.op_type in REPEATING and not node.domain and self._fold_repeated(node, read):
             return True
         if any(value.is_compact for value in read):
-            return node.op_type in MOVING and self._fold_compact(node, read, kinds[0])
+            return node.op_type in (*MOVING, *BY_NUMBER) and self._fold_compact(node, read, kinds[0])
         found = None if node.input and too_large(kinds) else self._computed(node, read)
         if found is None:
             return False
         for name, array in zip(filter(None, node.output), found, strict=True):
             unknown = any(value.shape_of_batch for value in read) and has_open_sizes(array)
-            self._put_constant(name, array, any(value.learned for value in read), unknown)
+            self._put_constant(name, array, self._stays_learned(node, read), unknown)
             if unknown:
                 self._pending[name] = node
         return True
+
+    @staticmethod
+    def _stays_learned(node: onnx.NodeProto, read: Sequence[Value]) -> bool:
+        """Whether what a node makes of weights is still the same weights."""
+        return node.op_type in ("Reshape", "Flatten", "Concat", *MOVING) and any(value.learned for value in read)
 
     def _computed(self, node: onnx.NodeProto, read: Sequence[Value]) -> list[Array] | None:
         """The numbers that a node gives; None where it is left to the network."""
@@ -205,7 +221,7 @@ class Reading:
         if any(a not in (1, b) for a, b in zip(found[0].shape, kind.shape, strict=True)):
             return False
         name = node.output[0]
-        self._put_constant(name, found[0], any(value.learned for value in read))
+        self._put_constant(name, found[0], self._stays_learned(node, read))
         self.values[name] = self.values[name].replace(shape=kind.shape)
         self._pending[name] = node
         return True
@@ -246,7 +262,7 @@ class Reading:
         converter = CONVERTERS.get((domain, node.op_type))
         failed = NotNative("modnet has no layer for it")
         if converter is not None:
-            mark, values, skipped = self.builder.mark(), dict(self.values), set(self._skipped)
+            go_back = self._marked()
             try:
                 converter(Step(self, node, kinds, self.version(node)))
                 if any(self.is_read(name) and name not in self.values for name in node.output if name):
@@ -256,8 +272,7 @@ class Reading:
                 failed = error
             except ValueError as error:
                 failed = NotNative(f"a layer refuses it: {error}")
-            self.builder.go_back(mark)
-            self.values, self._skipped = values, skipped
+            go_back()
         body = body_of(node, self.inference.opsets, [self.values[name] for name in node.input if name])
         if body is None:
             raise failed
@@ -348,35 +363,34 @@ class Reading:
     def _delegate(
         self, nodes: Sequence[onnx.NodeProto], data: Sequence[str], constants: Sequence[str], outputs: Sequence[str]
     ) -> None:
-        sources, input_axes, infos = [], [], []
+        sources, input_axes, input_shapes, infos = [], [], [], []
         for name in data:
             value = self.values[name]
             axis = value.batch_axis
             sources.append(self.builder.arranged(value, plain_groups(value)))
             input_axes.append(WHOLE if axis is None else axis)
+            input_shapes.append(_sample(value.shape, axis))
             infos.append(onnx.helper.make_tensor_value_info(name, value.dtype, None))
         made = [onnx.helper.make_tensor_value_info(name, self.values[name].dtype, None) for name in outputs]
         stored = [onnx.numpy_helper.from_array(self._array(name), name) for name in constants]
         part = onnx.helper.make_graph(nodes, "part", infos, made, stored)
         axes = [self._batch_of(self.values[name]) if self.batch is not None else None for name in outputs]
-        shapes = [
-            [size for at, size in enumerate(self.values[name].shape) if at != axis]
-            for name, axis in zip(outputs, axes, strict=True)
-        ]
         layer = ONNXGraph(
             encoded(self.inference.model(part)),
             tuple(input_axes),
+            tuple(input_shapes),
             tuple(WHOLE if axis is None else axis for axis in axes),
-            tuple(tuple(-1 if is_open(size) else size for size in shape) for shape in shapes),
+            tuple(_sample(self.values[name].shape, axis) for name, axis in zip(outputs, axes, strict=True)),
             rows=self.rows,
         )
         own = self.builder.add(layer, *sources)
         first = BATCH if self.batch is not None else 1
-        for name, output, axis, shape in zip(outputs, layer.outputs or ("",), axes, shapes, strict=True):
-            others = iter(range(1, len(shape) + 1))
-            placed = [(0,) if at == axis else (next(others),) for at in range(len(shape) + (axis is not None))]
-            source = f"{own}.{output}" if output else own
-            self.values[name] = laid(self.values[name], source, (first, *shape), placed)
+        for name, output, axis in zip(outputs, layer.outputs or ("",), axes, strict=True):
+            value = self.values[name]
+            others = [at for at in range(len(value.shape)) if at != axis]
+            sizes = [first, *(value.shape[at] for at in others)]
+            placed = plain_axes(len(value.shape), axis, others)
+            self.values[name] = laid(value, f"{own}.{output}" if output else own, sizes, placed)
         self.delegated += nodes
 
     def _array(self, name: str) -> Array:
@@ -411,6 +425,11 @@ class Reading:
         if self.batch is None:
             return self.builder.constant(value.constant, value.learned, value.name)
         return self.builder.constant(without_batch(value.constant, 0)[0], value.learned, value.name)
+
+
+def _sample(shape: Sequence[int], axis: int | None) -> tuple[int, ...]:
+    """The shape of a sample, for a layer that onnx runs."""
+    return tuple(VARIABLE if is_open(size) else size for at, size in enumerate(shape) if at != axis)
 
 
 def is_number(dtype: int) -> bool:

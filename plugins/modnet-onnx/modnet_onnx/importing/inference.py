@@ -71,7 +71,10 @@ class Inference:
                 constants.append(onnx.numpy_helper.from_array(value.constant, name))
         outputs = [onnx.ValueInfoProto(name=name) for name in node.output if name]
         graph = onnx.helper.make_graph([node], "node", inputs, outputs, constants)
-        found = onnx.shape_inference.infer_shapes(self.model(graph), data_prop=True)
+        try:
+            found = onnx.shape_inference.infer_shapes(self.model(graph), data_prop=True)
+        except onnx.shape_inference.InferenceError:
+            found = self.model(graph)  # sizes that fit only for the file's own number of samples
         known = {given.name: given.type for given in found.graph.output}
         if not all(_is_clear(known[name]) for name in node.output if name):
             tried = self._tried(node, [values[name] for name in dict.fromkeys(filter(None, node.input))])
@@ -82,13 +85,14 @@ class Inference:
     def _tried(self, node: onnx.NodeProto, values: Sequence[Value]) -> list[Kind] | None:
         """What a node gives for a few numbers, where ONNX's inference does not know; None where it gives no tensors.
 
-        It is run for two and for three samples: an axis that grows with them is the batch.
+        It is run for two and for three samples: an axis that grows with them is the batch; and for other numbers: an
+        axis that changes with them is open.
         """
         found = []
         try:
-            for rows in (2, 3):
+            for rows, number in ((2, 0), (3, 0), (2, 1)):
                 given = [
-                    value.replace(constant=np.zeros([_small(size, rows) for size in value.shape], _dtype(value)))
+                    value.replace(constant=np.full([_small(size, rows) for size in value.shape], number, _dtype(value)))
                     if value.constant is None
                     else value
                     for value in values
@@ -96,13 +100,22 @@ class Inference:
                 found.append(self.computed(node, given))
         except Exception:
             return None  # onnx's errors are of any kind; what it cannot run is reported where it is needed
-        if None in found or any(a.ndim != b.ndim or a.dtype.kind not in "biuf" for a, b in zip(*found, strict=True)):
+        if None in found or any(array.dtype.kind not in "biuf" for array in found[0] or ()):
+            return None
+        if any(len({array.ndim for array in arrays}) > 1 for arrays in zip(*found, strict=True)):  # type: ignore[arg-type]
             return None
         kinds = iter(
-            Kind(onnx.helper.np_dtype_to_tensor_dtype(two.dtype), _grown(two.shape, three.shape))
-            for two, three in zip(*found, strict=True)  # type: ignore[arg-type]
+            Kind(onnx.helper.np_dtype_to_tensor_dtype(two.dtype), self._grown(two.shape, three.shape, other.shape))
+            for two, three, other in zip(*found, strict=True)  # type: ignore[arg-type]
         )
         return [next(kinds) if name else Kind(0, None) for name in node.output]
+
+    def _grown(self, two: Sequence[int], three: Sequence[int], other: Sequence[int]) -> tuple[int, ...]:
+        """The shape for any number of samples, from those for two and for three, and for two with other numbers."""
+        return tuple(
+            self.new_size() if a != c else a if a == b else OPEN[0] * (b - a)
+            for a, b, c in zip(two, three, other, strict=True)
+        )
 
     def kind_of(self, given: onnx.TypeProto) -> Kind:
         """The kind of a declared type; an axis without a size is open."""
@@ -140,11 +153,6 @@ def _small(size: int, rows: int) -> int:
     if size % OPEN[0] == 0:
         return size // OPEN[0] * rows
     return 5 if is_open(size) else size
-
-
-def _grown(two: Sequence[int], three: Sequence[int]) -> tuple[int, ...]:
-    """The shape for any number of samples, from those for two and for three."""
-    return tuple(a if a == b else OPEN[0] * (b - a) for a, b in zip(two, three, strict=True))
 
 
 def _dtype(value: Value) -> np.dtype[Any]:

@@ -65,7 +65,7 @@ def test_a_network_for_a_fixed_number_of_samples_takes_any(tmp_path):
 def test_parameters_keep_their_names(tmp_path):
     module, example = made("cnn")
     network = imported(exported(module, example, tmp_path, dynamo=True, variable=True)).network
-    assert {"conv2.weight", "conv2.bias", "head.weight", "norm1.scale"} <= set(network.parameters)
+    assert {"conv2.weight", "conv2.bias", "head.weight", "head.bias"} <= set(network.parameters)
     assert np.array_equal(network.parameters["head.weight"], module.head.weight.detach().numpy().T)
 
 

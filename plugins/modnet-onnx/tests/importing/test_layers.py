@@ -106,7 +106,7 @@ def test_a_part_for_so_many_rows_is_run_in_pieces():
 
 def test_a_broken_part_is_refused():
     with pytest.raises(ValueError, match="expected an ONNX model in base64"):
-        ONNXGraph("no model", (0,), (0,), ((4,),))
+        ONNXGraph("no model", (0,), ((4,),), (0,), ((4,),))
 
 
 def test_weights_before_a_part_that_onnx_runs_cannot_be_trained():

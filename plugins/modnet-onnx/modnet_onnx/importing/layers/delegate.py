@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from modnet.kinds.context import Context
 
 VARIABLE = -1
-"""The size of a variable axis in `sample_shapes`: specs have no None."""
+"""The size of a variable axis in shapes of samples: specs have no None."""
 
 WHOLE = -1
 """In place of a batch axis: the tensor is one sample."""
@@ -71,11 +71,11 @@ class ONNXGraph(Layer, type="onnx_graph"):
     Attributes:
         model: the bytes of an ONNX model with this part alone, in base64.
         input_axes, output_axes: for each tensor of the part which of its axes is the batch; -1 where it is one sample.
-        sample_shapes: the shape of a sample of each output; -1 for a variable axis.
+        input_shapes, sample_shapes: the shape of a sample of each input, and of each output; -1 for a variable axis.
         rows: how many samples go through it at a time, where the part is made for so many; 0 for any number.
 
     Raises:
-        ShapeError: another number of inputs; from `forward`, an output of another shape.
+        ShapeError: inputs of other shapes.
         DataError: from `forward`, where onnx cannot compute the part.
     """
 
@@ -84,6 +84,7 @@ class ONNXGraph(Layer, type="onnx_graph"):
     inputs = (1, None)
     model: str
     input_axes: tuple[int, ...]
+    input_shapes: tuple[tuple[int, ...], ...]
     output_axes: tuple[int, ...]
     sample_shapes: tuple[tuple[int, ...], ...]
     rows: int = field(default=0, minimum=0)
@@ -91,6 +92,8 @@ class ONNXGraph(Layer, type="onnx_graph"):
     def check(self) -> None:
         if not self.output_axes or len(self.output_axes) != len(self.sample_shapes):
             raise ValueError("output_axes and sample_shapes: expected as many of each, one at least")
+        if not self.input_axes or len(self.input_axes) != len(self.input_shapes):
+            raise ValueError("input_axes and input_shapes: expected as many of each, one at least")
         Running.of(self.model)
 
     @classmethod
@@ -105,8 +108,8 @@ class ONNXGraph(Layer, type="onnx_graph"):
         one = onnx.helper.make_graph([cumulative], "one", [of_any], made[:1], [axis])
         two = onnx.helper.make_graph([sorting], "two", [of_any], [made[1], places], [count])
         return (
-            Example(cls(encoded(onnx.helper.make_model(one)), (0,), (0,), ((4,),)), ((4,),)),
-            Example(cls(encoded(onnx.helper.make_model(two)), (0,), (0, 0), ((2,), (2,)), rows=2), ((4,),)),
+            Example(cls(encoded(onnx.helper.make_model(one)), (0,), ((4,),), (0,), ((4,),)), ((4,),)),
+            Example(cls(encoded(onnx.helper.make_model(two)), (0,), ((4,),), (0, 0), ((2,), (2,)), rows=2), ((4,),)),
         )
 
     @property
@@ -115,9 +118,14 @@ class ONNXGraph(Layer, type="onnx_graph"):
         return tuple(f"output_{number + 1}" for number in range(count)) if count > 1 else ()
 
     def output_shape(self, *input_shapes: Shape) -> Any:
-        if len(input_shapes) != len(self.input_axes):
-            raise ShapeError(f"expects {len(self.input_axes)} inputs")
-        found = [tuple(None if size == VARIABLE else size for size in shape) for shape in self.sample_shapes]
+        expected = [_shape(shape) for shape in self.input_shapes]
+        fits = [
+            len(a) == len(b) and all(n in (None, m) for n, m in zip(a, b, strict=True))
+            for a, b in zip(expected, input_shapes, strict=False)
+        ]
+        if len(input_shapes) != len(expected) or not all(fits):
+            raise ShapeError(f"expects inputs of shape {' and '.join(map(str, expected))}")
+        found = [_shape(shape) for shape in self.sample_shapes]
         return tuple(found) if len(found) > 1 else found[0]
 
     def forward(self, context: Context, *inputs: Array) -> Any:
@@ -146,6 +154,10 @@ class ONNXGraph(Layer, type="onnx_graph"):
 
     def backward(self, context: Context, gradient: Any) -> Any:
         raise NotImplementedError("an onnx_graph has no gradient")
+
+
+def _shape(sizes: Sequence[int]) -> Shape:
+    return tuple(None if size == VARIABLE else size for size in sizes)
 
 
 def encoded(model: onnx.ModelProto) -> str:

@@ -335,7 +335,7 @@ def blocks(step: Step) -> None:
     height, width = image
     if step.node.op_type == "SpaceToDepth":
         cut = viewed(step.builder, value, [batch, channels, height // size, size, width // size, size])
-        moved = turned(cut, (0, 3, 5, 1, 2, 4))
+        moved = turned(cut, (0, 3, 5, 1, 2, 4) if step.attribute("mode", "DCR") == "DCR" else (0, 1, 3, 5, 2, 4))
         step.give(viewed(step.builder, moved, [batch, channels * size**2, height // size, width // size]))
         return
     rest = channels // size**2
