@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import onnx
+from onnx.inliner import inline_local_functions
 
 from modnet.arrays import Array
 from modnet.engine.build import plan
@@ -95,7 +96,7 @@ def prepared(model: onnx.ModelProto) -> onnx.ModelProto:
         NotImportable: it has what modnet cannot do, wherever that stands.
     """
     if model.functions:
-        model = onnx.inliner.inline_local_functions(model)
+        model = inline_local_functions(model)
     problems = [f"the operator {name} (control flow)" for name in dict.fromkeys(control_flow(model.graph))]
     stored = {given.name for given in model.graph.initializer}
     for given in model.graph.input:
