@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -48,6 +50,8 @@ class Imported(Record, eq=False):
 def read_network(path: Path) -> Network:
     """The network of an ONNX file.
 
+    It warns of operators that onnx has to run.
+
     Raises:
         DataError: the file is no ONNX model, or has what modnet cannot do; the message lists all of it.
         NotInstalled: a plugin with layers that it needs is missing.
@@ -60,9 +64,18 @@ def read_network(path: Path) -> Network:
     except Exception as error:
         raise DataError(f"{path}: cannot be read as an ONNX model; {error}") from error
     try:
-        return imported(model).network
+        found = imported(model)
     except NotImportable as error:
         raise DataError(f"{path}: {error}") from None
+    if found.delegated:
+        counts = Counter(found.delegated)
+        names = ", ".join(name if count == 1 else f"{count} {name}" for name, count in sorted(counts.items()))
+        warnings.warn(
+            f"{path}: modnet has no layers for {names}; onnx's reference implementation runs them, which is slow, and "
+            "nothing before them can be trained",
+            stacklevel=2,
+        )
+    return found.network
 
 
 def imported(model: onnx.ModelProto) -> Imported:
