@@ -17,8 +17,6 @@ OWN = ".modnet"
 
 KNOWN = {
     ".onnx": "modnet-onnx",
-    ".pt": "modnet-torch",
-    ".pth": "modnet-torch",
     ".safetensors": "modnet-torch",
 }
 """Suffix -> the distribution that has an exporter for it, for messages."""
@@ -90,7 +88,7 @@ def _unknown(path: Path, registry: Registry) -> ModelFileError:
     what = f"nothing that is installed writes {suffix} files"
     if suffix in KNOWN:
         return ModelFileError(path, f"{what}: pip install {KNOWN[suffix]}; {_possible(written)}")
-    near = nearest(suffix, [OWN, *written, *KNOWN])
+    near = nearest(suffix, [OWN, *written])
     return ModelFileError(path, f"{what}; " + (f'did you mean "{near}"? ' if near else "") + _possible(written))
 
 

@@ -507,14 +507,14 @@ def test_whatever_keeps_the_model_from_being_written_it_goes_elsewhere(error, ru
     from modnet.model.save import save
 
     def fail(network, path):
-        if str(path) == "pets.other":
+        if str(path) == "pets.2":
             raise error
         return save(network, path)
 
     monkeypatch.setattr("modnet.cli.rescue.save", fail)
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     monkeypatch.setattr("tempfile.tempdir", None)
-    result = run("train", "pets.toml", "-o", "pets.other", "--json", status=1)
+    result = run("train", "pets.toml", "-o", "pets.2", "--json", status=1)
     told = json.loads(result.stdout)
     assert told["model"].endswith("pets.modnet")
     assert f"the model is in {told['model']}" in result.stderr

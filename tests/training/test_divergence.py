@@ -40,12 +40,9 @@ class Opaque(modnet.Layer, type="opaque"):
 
 
 def train(layer, x, **first):
-    layers = [
-        {"type": "linear", "out_features": 2, "name": "first", **first},
-        modnet.Node(layer=layer, inputs=["first"]),
-    ]
-    last = {"type": "linear", "out_features": 1}
-    network = modnet.build({"network": {"input": [2], "layers": [*layers, last]}})
+    before = {"type": "linear", "out_features": 2, "name": "first", **first}
+    layers = [before, modnet.Node(layer=layer), {"type": "linear", "out_features": 1}]
+    network = modnet.build({"network": {"input": [2], "layers": layers}})
     network.parameters["first.weight"][...] = np.eye(2)
     modnet.train(network, x, np.ones((4, 1)), loss="mse", epochs=2)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import onnx
 
@@ -19,7 +20,7 @@ def body_of(node: onnx.NodeProto, opsets: Mapping[str, int], values: Sequence[Va
     domain = node.domain if node.domain != "ai.onnx" else ""
     version = opsets.get(domain, 1)
     try:
-        schema = onnx.defs.get_schema(node.op_type, version, domain)
+        schema: Any = onnx.defs.get_schema(node.op_type, version, domain)
     except onnx.defs.SchemaError:
         return None
     function = _function(schema, node, version, values)
@@ -31,12 +32,11 @@ def body_of(node: onnx.NodeProto, opsets: Mapping[str, int], values: Sequence[Va
     return _inlined(node, function, schema)
 
 
-def _function(
-    schema: onnx.defs.OpSchema, node: onnx.NodeProto, version: int, values: Sequence[Value]
-) -> onnx.FunctionProto | None:
+def _function(schema: Any, node: onnx.NodeProto, version: int, values: Sequence[Value]) -> onnx.FunctionProto | None:
     if schema.has_function:
         made = schema.get_function_with_opset_version(version) if version in schema.function_opset_versions else b""
-        return onnx.FunctionProto.FromString(made) if made else schema.function_body
+        body: onnx.FunctionProto = onnx.FunctionProto.FromString(made) if made else schema.function_body
+        return body
     if not schema.has_context_dependent_function:
         return None
     types = [onnx.helper.make_tensor_type_proto(value.dtype, value.shape).SerializeToString() for value in values]
@@ -44,16 +44,15 @@ def _function(
     if not versions:
         return None
     made = schema.get_context_dependent_function_with_opset_version(max(versions), node.SerializeToString(), types)
-    return onnx.FunctionProto.FromString(made)
+    found: onnx.FunctionProto = onnx.FunctionProto.FromString(made)
+    return found
 
 
 def _has_graph(node: onnx.NodeProto) -> bool:
     return any(given.type == onnx.AttributeProto.GRAPH for given in node.attribute)
 
 
-def _inlined(
-    node: onnx.NodeProto, function: onnx.FunctionProto, schema: onnx.defs.OpSchema
-) -> list[onnx.NodeProto] | None:
+def _inlined(node: onnx.NodeProto, function: onnx.FunctionProto, schema: Any) -> list[onnx.NodeProto] | None:
     """The nodes of a function with the names, and the attributes, of the node that calls it."""
     given = dict(zip(function.input, [*node.input, *[""] * len(function.input)], strict=False))
     given |= {inner: outer for inner, outer in zip(function.output, node.output, strict=False) if outer}

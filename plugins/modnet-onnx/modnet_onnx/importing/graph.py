@@ -25,6 +25,9 @@ REPEATING = ("Expand", "ConstantOfShape")
 """The operators that give the same numbers again and again."""
 
 MOVING = ("Cast", "Identity", "Slice", "Transpose", "Unsqueeze", "Squeeze")
+"""The operators that only look at numbers in another way."""
+
+BY_NUMBER = ("Not", "Equal", "Less", "Greater", "And", "Or", "Add", "Sub", "Mul", "Div", "Neg", "Where")
 """The operators that can be computed with such numbers kept once."""
 
 
@@ -186,7 +189,7 @@ class Reading:
         if node.op_type in REPEATING and not node.domain and self._fold_repeated(node, read):
             return True
         if any(value.is_compact for value in read):
-            return node.op_type in MOVING and self._fold_compact(node, read, kinds[0])
+            return node.op_type in (*MOVING, *BY_NUMBER) and self._fold_compact(node, read, kinds[0])
         found = None if node.input and too_large(kinds) else self._computed(node, read)
         if found is None:
             return False

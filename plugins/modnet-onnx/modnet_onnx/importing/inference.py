@@ -102,11 +102,11 @@ class Inference:
             return None  # onnx's errors are of any kind; what it cannot run is reported where it is needed
         if None in found or any(array.dtype.kind not in "biuf" for array in found[0] or ()):
             return None
-        if any(len({array.ndim for array in arrays}) > 1 for arrays in zip(*found, strict=True)):  # type: ignore[arg-type]
+        if any(len({array.ndim for array in arrays}) > 1 for arrays in zip(*found, strict=True)):
             return None
         kinds = iter(
             Kind(onnx.helper.np_dtype_to_tensor_dtype(two.dtype), self._grown(two.shape, three.shape, other.shape))
-            for two, three, other in zip(*found, strict=True)  # type: ignore[arg-type]
+            for two, three, other in zip(*found, strict=True)
         )
         return [next(kinds) if name else Kind(0, None) for name in node.output]
 

@@ -215,9 +215,15 @@ def without_batch(array: Array, axis: int | None) -> Array:
 
 
 def arithmetic(builder: Builder, operation: Operation, x: Value, z: Value) -> Value:
-    """x + z, x * z and so on, for two tensors, or a tensor and a constant."""
+    """x + z, x * z and so on, for two tensors, or a tensor and a constant.
+
+    Raises:
+        NotNative: both are constants, or their axes do not fit to each other.
+    """
+    if not x.source and not z.source:
+        raise NotNative("both its inputs are constants")
     for value, other, reverse in ((x, z, False), (z, x, True)):
-        number = other.constant
+        number = other.constant if value.source else None
         if number is not None and number.size == 1 and not other.learned and len(other.shape) <= len(value.shape):
             if not math.isfinite(number.reshape(())):
                 break  # a spec has finite numbers only; an array may have others

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import warnings
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import onnx
+from onnx.inliner import inline_local_functions
 
 from modnet.arrays import Array
 from modnet.engine.build import plan
@@ -47,6 +50,8 @@ class Imported(Record, eq=False):
 def read_network(path: Path) -> Network:
     """The network of an ONNX file.
 
+    It warns of operators that onnx has to run.
+
     Raises:
         DataError: the file is no ONNX model, or has what modnet cannot do; the message lists all of it.
         NotInstalled: a plugin with layers that it needs is missing.
@@ -59,9 +64,18 @@ def read_network(path: Path) -> Network:
     except Exception as error:
         raise DataError(f"{path}: cannot be read as an ONNX model; {error}") from error
     try:
-        return imported(model).network
+        found = imported(model)
     except NotImportable as error:
         raise DataError(f"{path}: {error}") from None
+    if found.delegated:
+        counts = Counter(found.delegated)
+        names = ", ".join(name if count == 1 else f"{count} {name}" for name, count in sorted(counts.items()))
+        warnings.warn(
+            f"{path}: modnet has no layers for {names}; onnx's reference implementation runs them, which is slow, and "
+            "nothing before them can be trained",
+            stacklevel=2,
+        )
+    return found.network
 
 
 def imported(model: onnx.ModelProto) -> Imported:
@@ -95,7 +109,7 @@ def prepared(model: onnx.ModelProto) -> onnx.ModelProto:
         NotImportable: it has what modnet cannot do, wherever that stands.
     """
     if model.functions:
-        model = onnx.inliner.inline_local_functions(model)
+        model = inline_local_functions(model)
     problems = [f"the operator {name} (control flow)" for name in dict.fromkeys(control_flow(model.graph))]
     stored = {given.name for given in model.graph.initializer}
     for given in model.graph.input:

@@ -96,6 +96,15 @@ def test_a_file_that_is_no_model(tmp_path):
         modnet.load(tmp_path / "m.onnx")
 
 
+def test_loading_warns_of_what_onnx_has_to_run(tmp_path):
+    output = helper.make_tensor_value_info("y", TensorProto.FLOAT, ["n", 4])
+    part = model(helper.make_node("CumSum", ["x", "axis"], ["y"]), outputs=[output], axis=np.array(1))
+    onnx.save(part, tmp_path / "m.onnx")
+    with pytest.warns(UserWarning, match="modnet has no layers for CumSum; onnx's reference implementation runs them"):
+        network = modnet.load(tmp_path / "m.onnx")
+    assert np.array_equal(network.forward(np.ones((1, 4))), [[1, 2, 3, 4]])
+
+
 def test_convert(tmp_path, monkeypatch):
     cli = pytest.importorskip("click.testing")
     from modnet.cli.app import cli as command

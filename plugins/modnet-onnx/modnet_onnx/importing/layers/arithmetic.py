@@ -16,8 +16,23 @@ if TYPE_CHECKING:
     from modnet.kinds.context import Context
 
 Operation = Literal[
-    *("add", "subtract", "multiply", "divide", "power", "maximum", "minimum", "remainder", "fmod"),
-    *("equal", "greater", "greater_or_equal", "less", "less_or_equal", "and", "or", "xor"),
+    "add",
+    "subtract",
+    "multiply",
+    "divide",
+    "power",
+    "maximum",
+    "minimum",
+    "remainder",
+    "fmod",
+    "equal",
+    "greater",
+    "greater_or_equal",
+    "less",
+    "less_or_equal",
+    "and",
+    "or",
+    "xor",
 ]
 
 
@@ -38,7 +53,7 @@ def _power_slopes(x: Array, z: Array) -> tuple[Any, Any]:
     return z * np.power(x, z - 1), np.power(x, z) * np.log(np.where(x > 0, x, 1))
 
 
-FORMULAS: dict[str, Formula] = {
+FORMULAS: dict[Operation, Formula] = {
     "add": Formula(np.add, lambda x, z: (1.0, 1.0)),
     "subtract": Formula(np.subtract, lambda x, z: (1.0, -1.0)),
     "multiply": Formula(np.multiply, lambda x, z: (z, x)),
@@ -151,7 +166,8 @@ class Arithmetic(Layer, type="arithmetic"):
         return tuple(found) if len(found) > 1 else found[0]
 
     def to_onnx(self, writer: Any, *inputs: str) -> str:
-        x, z = inputs if self.number is None else (inputs[0], self.number)
+        x: Any = inputs[0]
+        z: Any = inputs[1] if self.number is None else self.number
         x, z = (z, x) if self.reverse else (x, z)
         operator = OPERATORS[self.operation]
         if self.operation == "remainder":  # ONNX's Mod of floats is C's

@@ -58,8 +58,8 @@ class Running(NamedTuple):
         names = self.evaluator.input_names
         given = [x.astype(dtype) for x, dtype in zip(inputs, self.dtypes, strict=True)]
         with np.errstate(all="ignore"):
-            found: list[Array] = self.evaluator.run(None, dict(zip(names, given, strict=True)))
-        return found
+            found = self.evaluator.run(None, dict(zip(names, given, strict=True)))
+        return [np.asarray(array) for array in found]
 
 
 class ONNXGraph(Layer, type="onnx_graph"):

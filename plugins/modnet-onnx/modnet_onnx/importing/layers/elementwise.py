@@ -15,9 +15,37 @@ from modnet.kinds.activation import Activation
 from modnet.kinds.component import Example
 
 Name = Literal[
-    *("abs", "acos", "acosh", "asin", "asinh", "atan", "atanh", "ceil", "celu", "clip", "cos", "cosh", "erf", "exp"),
-    *("floor", "hard_sigmoid", "is_nan", "log", "negative", "not", "reciprocal", "round", "shrink", "sign", "sin"),
-    *("sinh", "softsign", "sqrt", "tan", "thresholded_relu", "truncate"),
+    "abs",
+    "acos",
+    "acosh",
+    "asin",
+    "asinh",
+    "atan",
+    "atanh",
+    "ceil",
+    "celu",
+    "clip",
+    "cos",
+    "cosh",
+    "erf",
+    "exp",
+    "floor",
+    "hard_sigmoid",
+    "is_nan",
+    "log",
+    "negative",
+    "not",
+    "reciprocal",
+    "round",
+    "shrink",
+    "sign",
+    "sin",
+    "sinh",
+    "softsign",
+    "sqrt",
+    "tan",
+    "thresholded_relu",
+    "truncate",
 ]
 
 
@@ -33,7 +61,7 @@ def _flat(x: Array, y: Array, alpha: float, beta: float) -> float:
     return 0.0
 
 
-FORMULAS: dict[str, Formula] = {
+FORMULAS: dict[Name, Formula] = {
     "abs": Formula(lambda x, a, b: np.abs(x), lambda x, y, a, b: np.sign(x)),
     "acos": Formula(lambda x, a, b: np.arccos(x), lambda x, y, a, b: -1 / np.sqrt(1 - x * x)),
     "acosh": Formula(lambda x, a, b: np.arccosh(x), lambda x, y, a, b: 1 / np.sqrt(x * x - 1)),

@@ -307,7 +307,7 @@ def pad(step: Step) -> None:
             size = value.shape[axis]
             if is_open(size):
                 raise NotNative("it repeats elements of an axis of variable size")
-            places = np.pad(np.arange(size), (max(before[axis], 0), max(after[axis], 0)), mode)  # type: ignore[call-overload]
+            places = np.pad(np.arange(size), (max(before[axis], 0), max(after[axis], 0)), mode)
             value = _taken(step, value, axis, places[max(-before[axis], 0) : len(places) + min(after[axis], 0)])
     step.give(value)
 
